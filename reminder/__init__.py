@@ -1,0 +1,1 @@
+"""期限だより: reminds people before a card or certificate stops working. It keeps dates, never numbers."""

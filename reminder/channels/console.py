@@ -1,0 +1,24 @@
+"""Prints messages instead of sending them: the first run needs no account anywhere."""
+
+from collections.abc import Callable
+
+from reminder.domain.messages import Accepted, Answer, Outgoing
+
+
+class ConsoleChannel:
+    def __init__(self, name: str, write: Callable[[str], None]) -> None:
+        self._name = name
+        self._write = write
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        subject = f" 「{outgoing.subject}」" if outgoing.subject else ""
+        self._write(f"{self._name} → {outgoing.address}{subject}: {outgoing.text}")
+        return Accepted(f"console-{outgoing.message_id}")
+
+    async def ask(self, outgoing: Outgoing) -> Accepted | Answer:
+        """A screen cannot be asked, and a line printed twice harms nobody."""
+        del outgoing
+        return Answer.SAFE_TO_REPEAT
+
+    async def close(self) -> None:
+        """Nothing was opened."""

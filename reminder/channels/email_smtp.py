@@ -1,0 +1,329 @@
+"""E-mail over SMTP.
+
+The same message has the same bytes and the same Message-ID for ever, so a second copy is recognised.
+"""
+
+import asyncio
+import re
+import ssl
+from base64 import b64encode
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.header import Header
+from email.utils import format_datetime, formataddr, parseaddr
+from enum import Enum
+from functools import cached_property
+from ipaddress import ip_address
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from reminder.clock import JAPAN
+from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.errors import (
+    ChannelError,
+    PermanentChannelError,
+    SettingsError,
+    SetupChannelError,
+    TemporaryChannelError,
+    UnknownOutcomeError,
+)
+
+# Small providers allow few connections from one address.
+CONNECTIONS = 4
+
+_PORTS = {"smtp": 587, "smtps": 465}
+_SETTING = "REMINDER_SMTP_URL"
+
+_LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+_ADDRESS = re.compile(
+    rf"(?P<local>(?:{_LOCAL}|\.){{1,64}})@(?P<domain>[A-Za-z0-9](?:[A-Za-z0-9.-]{{0,252}}[A-Za-z0-9])?)"
+)
+_DOT_ATOM = re.compile(rf"{_LOCAL}+(?:\.{_LOCAL}+)*")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_HOST = re.compile("[A-Za-z0-9._:-]+")
+_URL = re.compile("https?://[!#-;=?-~]+")
+_ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
+
+
+class _Step(Enum):
+    """What was being done when the server said no: it decides whose fault a no is."""
+
+    GREETING = "greeting"
+    RECIPIENT = "recipient"
+    CONTENT = "content"
+
+
+@dataclass(frozen=True)
+class Server:
+    host: str
+    port: int
+    tls: bool
+    user: str | None
+    password: str | None = field(repr=False)
+
+    @property
+    def is_loopback(self) -> bool:
+        with suppress(ValueError):
+            return ip_address(self.host).is_loopback
+        return self.host == "localhost"
+
+
+class SmtpEmail:
+    """`mail_from`: the one sender, with or without a name. `render_html(text, stop_url)` makes the HTML twin, the same
+    page for the same text. `timeout`: seconds for each step of the conversation.
+
+    Opens its connections when needed and may be used again after close(), each time within one event loop.
+    """
+
+    def __init__(
+        self, smtp_url: str, mail_from: str, render_html: Callable[[str, str | None], str], timeout: float = 20
+    ) -> None:
+        self._server = read_smtp_url(smtp_url)
+        self._sender, self._sender_header = _read_sender(mail_from)
+        self._domain = self._sender.rpartition("@")[2]
+        self._render_html = render_html
+        self._timeout = timeout
+        self._idle: list[aiosmtplib.SMTP] = []
+        self._places = asyncio.Semaphore(CONNECTIONS)
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        recipient = _as_rfc(outgoing.address)
+        mail = self._compose(outgoing, recipient)
+        async with self._places:
+            connection = await self._connected()
+            try:
+                await _hand_over(connection, self._sender, recipient, mail)
+            finally:
+                self._keep(connection)
+        return Accepted(self._message_id(outgoing))
+
+    async def ask(self, outgoing: Outgoing) -> Accepted | Answer:
+        """SMTP cannot be asked. Mailboxes recognise the copy by its Message-ID."""
+        del outgoing
+        return Answer.SAFE_TO_REPEAT
+
+    async def close(self) -> None:
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            transport = connection.transport
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await connection.quit()
+            _drop(connection, transport)
+        # Sockets are closed one turn of the loop later; a semaphore belongs to the loop that waited for it.
+        await asyncio.sleep(0)
+        self._places = asyncio.Semaphore(CONNECTIONS)
+
+    def _keep(self, connection: aiosmtplib.SMTP) -> None:
+        if connection.is_connected:
+            self._idle.append(connection)
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        while self._idle:
+            connection = self._idle.pop()
+            # Servers hang up on who is idle. RSET finds out before anything is at stake, and clears what a no left.
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await connection.rset()
+                return connection
+            _drop(connection)
+        return await self._connect()
+
+    async def _connect(self) -> aiosmtplib.SMTP:
+        connection = aiosmtplib.SMTP(
+            hostname=self._server.host,
+            port=self._server.port,
+            use_tls=self._server.tls,
+            tls_context=None if self._server.is_loopback and not self._server.tls else self._trusted,
+            start_tls=False,
+            # A container's own name means nothing to the other side, and some servers refuse it.
+            local_hostname=self._domain,
+            timeout=self._timeout,
+        )
+        try:
+            await self._open(connection)
+        except BaseException as failure:
+            _drop(connection)
+            if isinstance(failure, aiosmtplib.SMTPException | OSError | ValueError):
+                raise _why_not_open(failure) from None
+            raise
+        return connection
+
+    async def _open(self, connection: aiosmtplib.SMTP) -> None:
+        await connection.connect()
+        await self._secure(connection)
+        if self._server.user is not None:
+            await connection.login(self._server.user, self._server.password or "")
+
+    async def _secure(self, connection: aiosmtplib.SMTP) -> None:
+        """A password and a family's letter do not cross a network in the open; within one machine they may."""
+        if self._server.tls or self._server.is_loopback:
+            return
+        await connection.ehlo()
+        if not connection.supports_extension("starttls"):
+            raise SetupChannelError("starttls")
+        await connection.starttls()
+
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+    def _message_id(self, outgoing: Outgoing) -> str:
+        # With the instant in it, a database that starts anew at 1 does not repeat the ids of the old one: mailboxes
+        # would silently drop such mail.
+        return f"<m{outgoing.message_id}.{int(outgoing.created_at.timestamp())}@{self._domain}>"
+
+    def _compose(self, outgoing: Outgoing, recipient: str) -> bytes:
+        """Put together by hand: the standard library may fold and encode otherwise in its next version."""
+        boundary = f"=_m{outgoing.message_id}"
+        header = {
+            "From": self._sender_header,
+            "To": recipient,
+            "Subject": _encoded(outgoing.subject or outgoing.text, "Subject"),
+            "Date": _date(outgoing.created_at),
+            "Message-ID": self._message_id(outgoing),
+            "MIME-Version": "1.0",
+            "Auto-Submitted": "auto-generated",
+            **_stop_headers(outgoing.stop_url),
+            "Content-Type": f'multipart/alternative; boundary="{boundary}"',
+        }
+        lines = [f"{name}: {value}" for name, value in header.items()]
+        html = self._render_html(outgoing.text, outgoing.stop_url)
+        for kind, content in (("plain", outgoing.text), ("html", html)):
+            lines += [
+                "",
+                f"--{boundary}",
+                f"Content-Type: text/{kind}; charset=utf-8",
+                "Content-Transfer-Encoding: base64",
+            ]
+            lines += ["", *_in_base64(content)]
+        lines += ["", f"--{boundary}--", ""]
+        return "\r\n".join(lines).encode("ascii")
+
+
+def read_smtp_url(smtp_url: str) -> Server:
+    """smtp://user:password@host:port (STARTTLS, unless the host is this machine) or smtps://. Raises SettingsError."""
+    fix = "write smtp://user:password@host:port; in user and password write / ? # @ : % as %2F %3F %23 %40 %3A %25"
+    try:
+        parts = urlsplit(smtp_url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise SettingsError(_SETTING, fix) from None
+    if parts.scheme not in _PORTS:
+        raise SettingsError(_SETTING, "begin it with smtp:// or smtps://")
+    if not _HOST.fullmatch(host or "") or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise SettingsError(_SETTING, fix)
+    if parts.password is not None and not parts.username:
+        raise SettingsError(_SETTING, "put the user in front of the password: smtp://user:password@host:port")
+    return Server(
+        host or "",
+        port if port is not None else _PORTS[parts.scheme],
+        parts.scheme == "smtps",
+        unquote(parts.username) if parts.username else None,
+        unquote(parts.password) if parts.password else None,
+    )
+
+
+def _read_sender(mail_from: str) -> tuple[str, str]:
+    """The bare address, and the From header."""
+    name, address = parseaddr(mail_from)
+    if _CONTROLS.search(mail_from) or not _ADDRESS.fullmatch(address):
+        raise SettingsError(
+            "REMINDER_MAIL_FROM", "write an address, or a name and an address: 期限だより <otayori@example.jp>"
+        )
+    if name.isascii():
+        return address, formataddr((name, address))
+    return address, f"{_encoded(name, 'From')}\r\n <{address}>"
+
+
+def _as_rfc(address: str) -> str:
+    """The address as a server accepts it. Raises PermanentChannelError.
+
+    Until 2009 two carriers gave out addresses such as foo..bar@ and foo.@; quoted they are regular and arrive.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        raise PermanentChannelError("address")
+    if _DOT_ATOM.fullmatch(match["local"]):
+        return address
+    return f'"{match["local"]}"@{match["domain"]}'
+
+
+def _encoded(text: str, header: str) -> str:
+    """On one line as people see it; RFC 2047 on the wire. A line break in a subject would begin a header of its own."""
+    line = _CONTROLS.sub(" ", text).strip()[:200]
+    plain = line.isascii() and "=?" not in line and len(line) < 60
+    return line if plain else Header(line, "utf-8", header_name=header).encode(linesep="\r\n")
+
+
+def _date(instant: datetime) -> str:
+    return format_datetime(instant.astimezone(JAPAN))
+
+
+def _stop_headers(stop_url: str | None) -> dict[str, str]:
+    """RFC 8058: the mail program's own "stop" button posts to this address."""
+    if stop_url is None:
+        return {}
+    if not _URL.fullmatch(stop_url) or len(stop_url) > 900:
+        raise SetupChannelError("stop_url")
+    return {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
+
+def _in_base64(content: str) -> list[str]:
+    encoded = b64encode(content.replace("\r\n", "\n").replace("\n", "\r\n").encode()).decode()
+    return [encoded[start : start + 76] for start in range(0, len(encoded), 76)]
+
+
+async def _hand_over(connection: aiosmtplib.SMTP, sender: str, recipient: str, mail: bytes) -> None:
+    step = _Step.GREETING
+    try:
+        await connection.mail(sender)
+        step = _Step.RECIPIENT
+        await connection.rcpt(recipient)
+        step = _Step.CONTENT
+        await connection.data(mail)
+    except aiosmtplib.SMTPResponseException as refused:
+        raise _meaning(refused, step) from None
+    except (aiosmtplib.SMTPException, OSError, ValueError) as lost:
+        _drop(connection)
+        if step is not _Step.CONTENT:
+            raise TemporaryChannelError("lost") from None
+        raise UnknownOutcomeError("timeout" if isinstance(lost, TimeoutError) else "lost") from None
+    except BaseException:
+        # Cancelled in mid-conversation: the next mail must not be answered by what was meant for this one.
+        _drop(connection)
+        raise
+
+
+def _drop(connection: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None = None) -> None:
+    """At once: a polite end of TLS waits for the other side, perhaps beyond the life of the loop."""
+    transport = transport or connection.transport
+    connection.close()
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()
+
+
+def _why_not_open(failure: Exception) -> ChannelError:
+    if isinstance(failure, aiosmtplib.SMTPResponseException):
+        return _meaning(failure, _Step.GREETING)
+    if isinstance(failure, ssl.SSLCertVerificationError) or isinstance(failure.__cause__, ssl.SSLCertVerificationError):
+        return SetupChannelError("certificate")
+    if isinstance(failure, OSError):
+        return TemporaryChannelError("connect")
+    # No way to sign in that both sides know.
+    return SetupChannelError("auth")
+
+
+def _meaning(refused: aiosmtplib.SMTPResponseException, step: _Step) -> ChannelError:
+    """A server's no. Its enhanced code (RFC 3463) says more than the three digits."""
+    enhanced = _ENHANCED.match(refused.message)
+    reason = ".".join(enhanced.groups()) if enhanced else str(refused.code)
+    if 400 <= refused.code < 500 or reason == "5.2.2":
+        # 5.2.2 is a full mailbox; people empty them.
+        return TemporaryChannelError(reason)
+    if not 500 <= refused.code < 600:
+        return UnknownOutcomeError("unreadable") if step is _Step.CONTENT else TemporaryChannelError("unreadable")
+    # "Relay access denied" is said of the recipient; taken at its word, one wrong setting would write off everybody.
+    is_ours = refused.code in (503, 530, 534, 535, 538) or reason.startswith("5.7.")
+    return SetupChannelError(reason) if is_ours or step is _Step.GREETING else PermanentChannelError(reason)

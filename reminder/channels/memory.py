@@ -1,0 +1,49 @@
+"""Keeps messages in memory, with failures on order: for simulations and tests."""
+
+from collections import deque
+from collections.abc import Callable
+
+from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.errors import ChannelError, UnknownOutcomeError
+
+
+class MemoryChannel:
+    """`sent` is what has arrived, in order. A message that was refused is not in it."""
+
+    def __init__(self) -> None:
+        self.sent: list[Outgoing] = []
+        self._next: deque[ChannelError | None] = deque()
+        self._rule: Callable[[Outgoing], ChannelError | None] | None = None
+
+    def fail_next(self, error: ChannelError) -> None:
+        """The next message is refused with `error`; called twice, the next two are."""
+        self._next.append(error)
+
+    def lose_answer_next(self) -> None:
+        """The next message arrives, but the sender does not learn it."""
+        self._next.append(None)
+
+    def fail_when(self, rule: Callable[[Outgoing], ChannelError | None] | None) -> None:
+        """From now on a message for which `rule` returns an error is refused with it; None takes the rule away."""
+        self._rule = rule
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        error = self._next.popleft() if (ordered := bool(self._next)) else self._ruled(outgoing)
+        if error is not None:
+            raise error
+        self.sent.append(outgoing)
+        if ordered:
+            raise UnknownOutcomeError("timeout")
+        return Accepted(f"memory-{len(self.sent)}")
+
+    def _ruled(self, outgoing: Outgoing) -> ChannelError | None:
+        return self._rule(outgoing) if self._rule else None
+
+    async def ask(self, outgoing: Outgoing) -> Accepted | Answer:
+        for place, sent in enumerate(self.sent, start=1):
+            if sent.message_id == outgoing.message_id:
+                return Accepted(f"memory-{place}")
+        return Answer.NOT_SEEN
+
+    async def close(self) -> None:
+        """Nothing was opened, and `sent` stays readable."""

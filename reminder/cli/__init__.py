@@ -1,0 +1,65 @@
+"""The command `reminder`. Heavy imports wait inside the commands, so that `--help` answers at once."""
+
+import json
+import os
+import sys
+
+from typer import Exit, Typer
+from typer.main import get_command
+
+from reminder.cli import data, look, run
+from reminder.errors import KigenError, RefusedInputError, SettingsError
+
+app = Typer(
+    name="reminder",
+    help="期限だより: reminds people before a My Number Card or its certificate stops working. Dates only, never numbers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+run.add_to(app)
+data.add_to(app)
+look.add_to(app)
+
+REFUSED, FAILED = 2, 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; its exit code: 0 fine, 2 refused input, 1 failure."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        result = get_command(app).main(arguments, prog_name="reminder", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except KigenError as refused:
+        return _say(refused, as_json="--json" in arguments)
+    except Exit as left:
+        return left.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as wrong:
+        return _say_usage(wrong)
+
+
+def _say(refused: KigenError, *, as_json: bool) -> int:
+    from reminder.cli.say import as_problem, sentence
+
+    if as_json:
+        print(json.dumps(as_problem(refused), ensure_ascii=False))
+    print(sentence(refused), file=sys.stderr)
+    return REFUSED if isinstance(refused, RefusedInputError | SettingsError) else FAILED
+
+
+def _say_usage(wrong: Exception) -> int:
+    """A wrong option or argument; what was typed may hold a number and is not repeated."""
+    from reminder.cli.say import usage_sentence
+
+    said = usage_sentence(wrong)
+    if said is None:
+        raise wrong
+    print(said, file=sys.stderr)
+    return REFUSED

@@ -1,0 +1,235 @@
+"""Commands that keep and list: groups, members, persons, contacts and cards."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated
+
+import typer
+
+from reminder.cli.say import AsJson, answer, rows
+from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+
+Id = Annotated[int, typer.Argument()]
+Yes = Annotated[bool, typer.Option("--yes", help="Take a date that is past or more than 11 years ahead.")]
+Computed = Annotated[bool, typer.Option("--computed", help="The date was worked out, not read from the card.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    for name, help_text, commands in (
+        ("group", "Households and care homes.", {"add": add_group}),
+        ("member", "Logins of a group: family carers, staff.", {"add": add_member}),
+        ("person", "Whose cards they are.", {"add": add_person}),
+        ("contact", "Phones and addresses.", {"add": add_contact, "stop": stop_contact}),
+        ("card", "Dates at which cards end.", {"add": add_card, "renewed": renew_card, "retire": retire_card}),
+    ):
+        sub = typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None)
+        for command_name, command in commands.items():
+            sub.command(command_name)(command)
+        app.add_typer(sub, name=name)
+    app.command("list")(list_rows)
+
+
+def add_group(
+    name: Annotated[str, typer.Option(help="What its members call it.")],
+    kind: Annotated[GroupKind, typer.Option(help="household: members are carers; home: members are staff.")],
+    as_json: bool = AsJson,
+) -> None:
+    """A family or a care home. Example: reminder group add --name 田中家 --kind household"""
+    from reminder.cli.opened import opened
+    from reminder.enrolment import register
+
+    with opened() as app:
+        group_id = register.add_group(app.database, app.clock.now(), name=name, kind=kind)
+    answer({"id": group_id}, as_json=as_json, plain=f"group {group_id}")
+
+
+def add_member(
+    group: Annotated[int, typer.Option()],
+    email: Annotated[str, typer.Option(help="The address they sign in with and are written to.")],
+    role: Annotated[Role, typer.Option()] = Role.OWNER,
+    lang: Annotated[Language, typer.Option()] = Language.JAPANESE,
+    as_json: bool = AsJson,
+) -> None:
+    """A family carer or a member of staff. Example: reminder member add --group 1 --email musume@example.jp"""
+    from reminder.cli.opened import opened
+    from reminder.enrolment import register
+
+    with opened() as app:
+        member_id = register.add_member(
+            app.database, app.keys, app.clock.now(), group_id=group, email=email, role=role, language=lang
+        )
+    answer({"id": member_id}, as_json=as_json, plain=f"member {member_id}")
+
+
+def add_person(
+    group: Annotated[int, typer.Option()],
+    label: Annotated[str, typer.Option(help="What the family calls them, at most 20 characters: 母, 花子さん.")],
+    mode: Annotated[Mode | None, typer.Option(help="Default: home in a care home, else standard.")] = None,
+    lang: Annotated[Language, typer.Option()] = Language.JAPANESE,
+    mark: Annotated[str | None, typer.Option(help="The family's mark word, shown in every text.")] = None,
+    ref: Annotated[str | None, typer.Option(help="Your own reference, such as a room.")] = None,
+    office: Annotated[str | None, typer.Option(help="市役所, 区役所, 町役場 or 村役場.")] = None,
+    insurance: Annotated[
+        bool, typer.Option("--insurance/--no-insurance", help="Uses the card as a health-insurance card.")
+    ] = True,
+    as_json: bool = AsJson,
+) -> None:
+    """Whose card it is. Example: reminder person add --group 1 --label 母 --mode elderly --mark つばめ"""
+    from reminder.cli.opened import opened
+    from reminder.enrolment import register
+
+    with opened() as app:
+        person_id = register.add_person(
+            app.database,
+            app.clock.now(),
+            group_id=group,
+            label=label,
+            mode=mode,
+            language=lang,
+            mark=mark,
+            reference=ref,
+            office=office,
+            insurance=insurance,
+        )
+    answer({"id": person_id}, as_json=as_json, plain=f"person {person_id}")
+
+
+def add_contact(
+    channel: Annotated[ChannelName, typer.Option()],
+    address: Annotated[str, typer.Option(help="A phone number or an e-mail address.")],
+    person: Annotated[int | None, typer.Option(help="Whose it is, or")] = None,
+    member: Annotated[int | None, typer.Option(help="which member's it is.")] = None,
+    family: Annotated[bool, typer.Option("--family", help="It belongs to a relative of the person.")] = False,
+    consent: Annotated[ConsentHow | None, typer.Option(help="How its owner agreed; without it nothing is sent.")] = None,
+    consent_by: Annotated[str | None, typer.Option(help="Who asked them, in a word or two: 長女, 事務.")] = None,
+    as_json: bool = AsJson,
+) -> None:
+    """A phone or address. Example: reminder contact add --person 1 --channel sms --address 090-0000-0001 --consent spoken
+    --consent-by 長女"""
+    from reminder.cli.opened import opened
+    from reminder.enrolment import register
+
+    with opened() as app:
+        contact_id = register.add_contact(
+            app.database,
+            app.keys,
+            app.clock.now(),
+            channel=channel,
+            address=address,
+            person_id=person,
+            member_id=member,
+            is_family=family,
+            consent_how=consent,
+            consent_by=consent_by,
+        )
+    answer({"id": contact_id}, as_json=as_json, plain=f"contact {contact_id}")
+
+
+def stop_contact(contact: Id, as_json: bool = AsJson) -> None:
+    """Its owner wants no more texts. Example: reminder contact stop 3"""
+    from reminder.cli.opened import opened
+    from reminder.enrolment import consent
+
+    with opened() as app:
+        consent.stop(app.database, app.clock.now(), contact_id=contact)
+    answer({"id": contact, "state": "opted_out"}, as_json=as_json, plain=f"contact {contact} is told nothing more")
+
+
+def add_card(
+    person: Annotated[int, typer.Option()],
+    kind: Annotated[str, typer.Option(help="One of `reminder kinds`.")],
+    expires: Annotated[str, typer.Option(help="The last valid day, as typed: 令和9年2月20日, 2027-02-20.")],
+    yes: Yes = False,
+    computed: Computed = False,
+    as_json: bool = AsJson,
+) -> None:
+    """When a card or certificate ends. Example: reminder card add --person 1 --kind mynumber_card --expires 2031-11-14"""
+    from reminder.cli.opened import opened
+    from reminder.enrolment import register
+
+    with opened() as app:
+        added = register.add_card(
+            app.database,
+            app.rules,
+            app.clock.now(),
+            person_id=person,
+            kind=kind,
+            expires=expires,
+            is_computed=computed,
+            confirmed=yes,
+        )
+    _answer_card(added, as_json=as_json)
+
+
+def renew_card(card: Id, expires: Annotated[str, typer.Option()], yes: Yes = False, computed: Computed = False,
+               as_json: bool = AsJson) -> None:  # fmt: skip
+    """The card has a new date. Example: reminder card renewed 4 --expires 2032-02-20"""
+    from reminder.cli.opened import opened
+    from reminder.enrolment import register
+
+    with opened() as app:
+        renewed = register.renew_card(
+            app.database,
+            app.rules,
+            app.clock.now(),
+            card_id=card,
+            expires=expires,
+            is_computed=computed,
+            confirmed=yes,
+        )
+    _answer_card(renewed, as_json=as_json)
+
+
+def _answer_card(card, *, as_json: bool) -> None:  # type: ignore[no-untyped-def]
+    from reminder.domain.dates import in_both_calendars
+
+    answer(
+        {"id": card.id, "expires_on": card.expires_on, "next_reminder_on": card.next_reminder_on},
+        as_json=as_json,
+        plain=f"card {card.id}: {in_both_calendars(card.expires_on)}; next reminder {card.next_reminder_on}",
+    )
+
+
+def retire_card(card: Id, as_json: bool = AsJson) -> None:
+    """Nothing more is told of this card. Example: reminder card retire 4"""
+    from reminder.cli.opened import opened
+    from reminder.enrolment import register
+
+    with opened() as app:
+        register.retire_card(app.database, app.clock.now(), card_id=card)
+    answer({"id": card, "state": "retired"}, as_json=as_json, plain=f"card {card} is told of no more")
+
+
+def list_rows(
+    what: Annotated[str, typer.Argument(metavar="people|contacts|cards|reminders|messages|groups")],
+    group: Annotated[int | None, typer.Option()] = None,
+    state: Annotated[str | None, typer.Option()] = None,
+    as_json: bool = AsJson,
+) -> None:
+    """What is kept. Example: reminder list messages --state undelivered --json"""
+    from reminder.cli.opened import opened
+    from reminder.errors import UnknownChoiceError
+    from reminder.storage import cards, contacts, groups, outbox, people, reminders
+    from reminder.wiring import App
+
+    def plain(views: Iterable[object]) -> Iterable[Mapping[str, object]]:
+        return [vars(view) for view in views]
+
+    def of_state(views: Iterable[Mapping[str, object]]) -> Iterable[Mapping[str, object]]:
+        return [view for view in views if state is None or view["state"] == state]
+
+    def card_rows(app: App, tx: object) -> Iterable[Mapping[str, object]]:
+        for card in cards.of_group(tx, group):  # type: ignore[arg-type]
+            yield {**vars(card), "state": "retired" if card.retired_at else "current"}
+
+    lists: Mapping[str, Callable[[App, object], Iterable[Mapping[str, object]]]] = {
+        "groups": lambda _, tx: plain(groups.everyone(tx)),  # type: ignore[arg-type]
+        "people": lambda _, tx: plain(people.of_group(tx, group)),  # type: ignore[arg-type]
+        "contacts": lambda app, tx: of_state(plain(contacts.of_group(tx, app.keys, group))),  # type: ignore[arg-type]
+        "cards": lambda app, tx: of_state(card_rows(app, tx)),
+        "reminders": lambda _, tx: plain(reminders.of_group(tx, group, state)),  # type: ignore[arg-type]
+        "messages": lambda app, tx: plain(outbox.of_group(tx, app.keys, group_id=group, state=state)),  # type: ignore[arg-type]
+    }
+    if what not in lists:
+        raise UnknownChoiceError(field="list", choices=list(lists))
+    with opened() as app, app.database.reading() as tx:
+        rows(lists[what](app, tx), as_json=as_json)

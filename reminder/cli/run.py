@@ -1,0 +1,160 @@
+"""Commands that run the service, look after it, or show it at work."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from reminder.cli.say import AsJson, answer
+
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[int, typer.Option(help="The port to listen on.", envvar="PORT")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(demo)
+    app.command()(serve)
+    app.command()(web)
+    app.command()(worker)
+    app.command()(tick)
+    app.command()(migrate)
+    app.command()(doctor)
+    app.command()(health)
+    app.command()(simulate)
+    keys = typer.Typer(help="The keys that encrypt addresses and texts.", no_args_is_help=True, rich_markup_mode=None)
+    keys.command("new")(new_key)
+    keys.callback()(lambda: None)  # keeps `keys new` two words while it is the only one
+    app.add_typer(keys, name="keys")
+
+
+def demo(serve: Annotated[bool, typer.Option("--serve", help="Afterwards show the pages of it.")] = False) -> None:
+    """The whole main job on a throw-away file in simulated time: every text of two years, as it would arrive.
+
+    Example: reminder demo
+    """
+    from reminder.cli.show import show_demo
+
+    show_demo(and_serve=serve)
+
+
+def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Pages, webhooks and the worker in one process: all that SQLite needs. Example: reminder serve"""
+    from reminder.cli.opened import opened
+    from reminder.errors import SettingsError
+    from reminder.web.server import run
+    from reminder.worker import Bell
+
+    with opened() as app:
+        if not app.settings.on_sqlite:
+            raise SettingsError("REMINDER_DATABASE_URL", "with PostgreSQL start `reminder web` and `reminder worker`")
+        run(app, host=host, port=port, beside=Bell(app))
+
+
+def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Webhooks and health answers only; the worker is a process of its own. Example: reminder web --host 0.0.0.0"""
+    from reminder.cli.opened import opened
+    from reminder.web.server import run
+
+    with opened() as app:
+        run(app, host=host, port=port)
+
+
+def worker() -> None:
+    """Looks every few seconds for what is due, until it is told to stop. Example: reminder worker"""
+    from reminder.cli.opened import opened
+    from reminder.worker import run_until_stopped
+
+    with opened() as app:
+        run_until_stopped(app)
+
+
+def tick(
+    at: Annotated[str | None, typer.Option(help="An instant with its zone: 2026-12-01T09:00+09:00. Default: now.")] = None,
+    as_json: bool = AsJson,
+) -> None:
+    """One pass over all that is due, with the configured channels, then exit.
+
+    Example: reminder tick --at 2026-12-01T09:00+09:00
+    """
+    from reminder.cli.opened import opened
+    from reminder.worker import tick as one_pass
+
+    with opened(None if at is None else _instant(at)) as app:
+        done = vars(one_pass(app, app.clock.now()))
+    answer(done, as_json=as_json, plain="  ".join(f"{step}={count}" for step, count in done.items()))
+
+
+def _instant(text: str) -> datetime:
+    from reminder.errors import RefusedInputError
+
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None  # type: ignore[assignment]
+    if instant is None or instant.tzinfo is None:
+        raise RefusedInputError("instant_unreadable", field="at")
+    return instant
+
+
+def migrate(as_json: bool = AsJson) -> None:
+    """Brings the database to this program's version. Example: reminder migrate"""
+    from reminder.settings import read_settings
+    from reminder.storage import schema
+    from reminder.storage.session import Database
+
+    database = Database(read_settings().database)
+    schema.migrate(database)
+    version = schema.present(database)
+    database.close()
+    answer({"version": version}, as_json=as_json, plain=f"the database is at version {version}")
+
+
+def doctor(as_json: bool = AsJson) -> None:
+    """Every setting with its value (never a secret), and what is wrong with it. Example: reminder doctor"""
+    from reminder.cli.checkup import check_up, shown
+
+    found = check_up()
+    answer(vars(found), as_json=as_json, plain=shown(found))
+    if found.troubles:
+        raise typer.Exit(1)
+
+
+def health(as_json: bool = AsJson) -> None:
+    """Is it working: the database, the last pass, channels that wait. Example: reminder health --json"""
+    from reminder.cli.opened import opened
+    from reminder.upkeep.health import look
+
+    with opened() as app:
+        found = look(app.database, app.clock.now())
+    state: Mapping[str, object] = {"ready": found.is_ready, **vars(found), "troubles": list(found.troubles)}
+    answer(state, as_json=as_json, plain="\n".join(f"{name}: {value}" for name, value in state.items()))
+    if not found.is_ready:
+        raise typer.Exit(1)
+
+
+def simulate(
+    first: Annotated[str, typer.Option("--from", help="The first day.")],
+    last: Annotated[str, typer.Option("--until", help="The last day.")],
+    of_current: Annotated[
+        bool, typer.Option("--of-current", help="On a copy of the present database instead of the demo's village.")
+    ] = False,
+    as_json: bool = AsJson,
+) -> None:
+    """What would be sent between two days; nothing is sent and nothing is changed.
+
+    Example: reminder simulate --from 2026-12-01 --until 2027-12-01 --of-current
+    """
+    from reminder.cli.show import show_simulation
+    from reminder.domain.dates import read_typed
+
+    show_simulation(
+        read_typed(first, field="from"), read_typed(last, field="until"), of_current=of_current, as_json=as_json
+    )
+
+
+def new_key() -> None:
+    """A new key for REMINDER_SECRET_KEYS; put it in front of the old ones. Example: reminder keys new"""
+    from reminder.storage.keys import new_key as make
+
+    print(make())

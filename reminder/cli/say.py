@@ -1,0 +1,89 @@
+"""How the command line speaks: answers as JSON or plain lines, refusals as a sentence that says what to do."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+
+import typer
+
+from reminder.clock import JAPAN
+from reminder.domain.people import Language
+from reminder.errors import DateError, KigenError, RefusedInputError
+
+AsJson = typer.Option(False, "--json", help="Answer as JSON.")
+
+
+def language() -> Language:
+    """English where the machine speaks English or nothing in particular, else Japanese."""
+    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return Language.JAPANESE if spoken.startswith("ja") or not spoken else Language.ENGLISH
+
+
+def answer(value: object, *, as_json: bool, plain: str) -> None:
+    print(json.dumps(value, ensure_ascii=False, default=_plain) if as_json else plain)
+
+
+def rows(found: Iterable[Mapping[str, object]], *, as_json: bool) -> None:
+    """A list: one JSON array, or one line a row with what is not empty."""
+    listed = list(found)
+    if as_json:
+        print(json.dumps(listed, ensure_ascii=False, default=_plain))
+        return
+    for row in listed:
+        print("  ".join(f"{name}={_plain(value)}" for name, value in row.items() if value not in (None, "")))
+    if not listed:
+        print("なし / none")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(JAPAN).isoformat(timespec="seconds")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def sentence(refused: KigenError) -> str:
+    from reminder.domain import wording
+    from reminder.settings import config_dir, read_table
+
+    try:
+        spoken = language()
+        folder = config_dir() / "wording"
+        return wording.explain_from(read_table(folder / f"{spoken}.toml"), refused)
+    except KigenError:
+        # The words themselves cannot be read: the code and its details must do.
+        return str(refused)
+
+
+def as_problem(refused: KigenError) -> dict[str, object]:
+    problem: dict[str, object] = {"error": refused.code, "message": sentence(refused)}
+    if isinstance(refused, RefusedInputError) and refused.field:
+        problem["field"] = refused.field
+    if isinstance(refused, DateError):
+        problem["choices"] = [choice.isoformat() for choice in refused.choices]
+    return problem
+
+
+def usage_sentence(wrong: Exception) -> str | None:
+    """For what the command line itself refuses (an unknown option, a missing argument); None for anything else.
+
+    What was typed is not repeated: it may hold a number.
+    """
+    name = type(wrong).__name__
+    said = {
+        "NoSuchOption": "there is no such option",
+        "MissingParameter": "something is missing",
+        "BadParameter": "a value is not of the kind this option takes",
+        "BadArgumentUsage": "an argument is not as this command takes it",
+        "BadOptionUsage": "an option is not as this command takes it",
+        "UsageError": "the command is not known, or its words are off",
+        "NoSuchCommand": "there is no such command",
+        "NoArgsIsHelpError": "a command is needed",
+    }.get(name)
+    if said is None:
+        return None
+    parameter = getattr(getattr(wrong, "param", None), "name", None)
+    where = f" ({parameter})" if parameter else ""
+    context = getattr(wrong, "ctx", None)
+    command = context.command_path if context is not None else "reminder"
+    return f"{command}: {said}{where}. `{command} --help` shows an example. [usage]"

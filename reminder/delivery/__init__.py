@@ -1,0 +1,1 @@
+"""Delivery: handing messages to providers and learning what became of them."""

@@ -1,0 +1,60 @@
+"""Receipts: the provider's word on what became of a message. An end wins; late and repeated ones change nothing."""
+
+import logging
+from datetime import datetime, timedelta
+
+from reminder.clock import japan_date
+from reminder.domain.messages import ENDS, MessageState
+from reminder.domain.people import ContactState
+from reminder.domain.provider_codes import Fault, fault_of_twilio
+from reminder.storage import cards, contacts, outbox, receipts
+from reminder.storage.receipts import Waiting
+from reminder.storage.session import Database, Tx
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 1000
+
+
+def apply_waiting(database: Database, now: datetime) -> int:
+    """How many receipts were applied."""
+    with database.writing() as tx:
+        waiting = receipts.waiting(tx, AT_ONCE)
+        if not waiting:
+            return 0
+        rows = outbox.named(
+            tx, {receipt.provider_id for receipt in waiting}, {r.message_id for r in waiting if r.message_id is not None}
+        )
+        by_provider_id = {provider_id: (id, contact_id) for id, provider_id, contact_id, _ in rows if provider_id}
+        # A message whose answer was lost is named by our own id in the callback's address.
+        unnamed = {id: (id, contact_id) for id, provider_id, contact_id, _ in rows if provider_id is None}
+        for receipt in waiting:
+            found = by_provider_id.get(receipt.provider_id) or unnamed.get(receipt.message_id or 0)
+            if found is not None:
+                _apply(tx, receipt, *found, now)
+        receipts.mark_applied(tx, [receipt.id for receipt in waiting], now)
+        return len(waiting)
+
+
+def _apply(tx: Tx, receipt: Waiting, message_id: int, contact_id: int, now: datetime) -> None:
+    end = ENDS.get(receipt.status)
+    if end is None:
+        outbox.settle_by_receipt(tx, message_id, receipt.provider_id)
+        return
+    ended = outbox.end(tx, message_id, end, provider_id=receipt.provider_id, reason=receipt.error_code, now=now)
+    if not ended or end is not MessageState.UNDELIVERED:
+        return
+    code = int(receipt.error_code) if receipt.error_code else None
+    match fault_of_twilio(code, None):
+        case Fault.NUMBER:
+            contacts.set_state(tx, [contact_id], ContactState.UNREACHABLE)
+            again = japan_date(now)
+        case Fault.OPTED_OUT:
+            contacts.set_state(tx, [contact_id], ContactState.OPTED_OUT)
+            again = japan_date(now)
+        case Fault.OPERATOR | Fault.ACCOUNT:
+            log.error("message %s came back with %s: the sender or the account is at fault", message_id, code)
+            again = japan_date(now) + timedelta(days=1)
+        case _:
+            again = japan_date(now) + timedelta(days=1)
+    cards.look_again_at_told(tx, [message_id], again)

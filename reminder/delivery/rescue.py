@@ -1,0 +1,58 @@
+"""Messages whose fate is unknown: the provider is asked before anything is sent again."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from reminder.clock import Clock
+from reminder.delivery.send import record
+from reminder.domain.messages import LEASE, Accepted, Answer, Channel, MessageState, Verdict, after_asking
+from reminder.domain.people import ChannelName
+from reminder.errors import ChannelError, TemporaryChannelError
+from reminder.storage import outbox
+from reminder.storage.keys import KeyRing
+from reminder.storage.outbox import InHand
+from reminder.storage.session import Database
+
+log = logging.getLogger(__name__)
+
+# Asking is rare and must not crowd out sending.
+AT_ONCE = 50
+
+
+def settle_unknown(
+    database: Database,
+    keys: KeyRing,
+    clock: Clock,
+    channels: Mapping[ChannelName, Channel],
+    run: Callable[[Awaitable[list[Verdict]]], list[Verdict]],
+) -> int:
+    """How many messages were asked about."""
+    now = clock.now()
+    with database.writing() as tx:
+        lost = outbox.take_expired_leases(tx, now)
+        if lost:
+            log.warning("%s messages were in hand when their worker stopped; asking the provider", len(lost))
+        unknown = outbox.claim_unknown(tx, keys, now=now, lease=LEASE, limit=AT_ONCE)
+    if not unknown:
+        return 0
+    verdicts = run(_ask_all(unknown, channels, clock))
+    with database.writing() as tx:
+        record(tx, list(zip(unknown, verdicts, strict=True)), MessageState.UNKNOWN, clock)
+    return len(unknown)
+
+
+async def _ask_all(unknown: Sequence[InHand], channels: Mapping[ChannelName, Channel], clock: Clock) -> list[Verdict]:
+    return await asyncio.gather(*(_ask(in_hand, channels[in_hand.channel], clock) for in_hand in unknown))
+
+
+async def _ask(in_hand: InHand, channel: Channel, clock: Clock) -> Verdict:
+    answer: Accepted | Answer | ChannelError
+    try:
+        answer = await channel.ask(in_hand.outgoing)
+    except ChannelError as failed:
+        answer = failed
+    except Exception:
+        log.exception("message %s: the %s channel cannot be asked", in_hand.outgoing.message_id, in_hand.channel)
+        answer = TemporaryChannelError("unforeseen")
+    return after_asking(answer, in_hand.asked, clock.now())

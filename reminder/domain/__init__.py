@@ -1,0 +1,1 @@
+"""The rules: pure functions over dates and words, without clock, database or network."""

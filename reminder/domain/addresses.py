@@ -1,0 +1,147 @@
+"""Telephone numbers and e-mail addresses as people write them, made into the one form we keep, or refused.
+
+Texts go to Japanese mobile numbers only: most 050 telephones cannot receive them, and foreign ones cost much and are
+used for fraud. Calls go to mobiles, landlines and 050. No refusal holds the address.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from phonenumbers import PhoneNumberType
+
+from reminder.errors import AddressError
+
+FIELD = "address"
+JAPAN_CODE = 81
+
+# Longer than any telephone number with its punctuation, and than RFC 5321 lets an e-mail address be.
+LONGEST_PHONE, LONGEST_EMAIL = 60, 254
+
+# No number has these digits after its prefix, so lists for practice use them and nobody is ever disturbed.
+_FOR_PRACTICE = {"900000": 10, "30000": 9, "500000": 10}
+
+
+class PhoneKind(StrEnum):
+    MOBILE = "mobile"
+    LANDLINE = "landline"
+    IP = "ip"
+
+
+@dataclass(frozen=True)
+class Phone:
+    e164: str
+    kind: PhoneKind
+
+
+_PRACTICE_KINDS = {"9": PhoneKind.MOBILE, "3": PhoneKind.LANDLINE, "5": PhoneKind.IP}
+_KINDS = {
+    PhoneNumberType.MOBILE: PhoneKind.MOBILE,
+    PhoneNumberType.FIXED_LINE: PhoneKind.LANDLINE,
+    PhoneNumberType.VOIP: PhoneKind.IP,
+}
+_REFUSED_TYPES = {
+    PhoneNumberType.TOLL_FREE: "phone_tollfree",
+    PhoneNumberType.PAGER: "phone_pager",
+    PhoneNumberType.PREMIUM_RATE: "phone_premium",
+    # 0570: the caller pays by the minute.
+    PhoneNumberType.UAN: "phone_premium",
+}
+_EMERGENCY = frozenset({"110", "118", "119"})
+
+_DASH = re.compile("[‐‒–—―−ー]")
+_DIGITS_LOST = re.compile(r"[0-9]+([.,][0-9]+)?[Ee][+-]?[0-9]+")
+_PHONE = re.compile(r"\+?[0-9][0-9\-.() ]*|\([0-9][0-9\-.() ]*")
+_BETWEEN_NUMBERS = re.compile(r"[/,;、|\n]|または|又は|もしくは")
+
+
+def read_phone(text: str, *, field: str = FIELD) -> Phone:
+    """Raises AddressError. A number that lost its first 0 in a spreadsheet is taken: only one can be meant."""
+    if len(text) > LONGEST_PHONE:
+        raise AddressError("phone_unreadable", field=field)
+    plain = _DASH.sub("-", _visible(text)).removeprefix("'").removeprefix("tel:").strip()
+    if _DIGITS_LOST.fullmatch(plain):
+        raise AddressError("phone_digits_lost", field=field)
+    if sum(len(re.sub("[^0-9]", "", part)) >= 9 for part in _BETWEEN_NUMBERS.split(plain)) > 1:
+        raise AddressError("phone_two_numbers", field=field)
+    if plain in _EMERGENCY:
+        raise AddressError("phone_emergency", field=field)
+    if not _PHONE.fullmatch(plain):
+        raise AddressError("phone_unreadable", field=field)
+    if len(re.sub("[^0-9]", "", plain)) >= 18:
+        raise AddressError("phone_two_numbers", field=field)
+    return _recognised(plain, field)
+
+
+def read_sms_number(text: str, *, field: str = FIELD) -> str:
+    """E.164. Raises AddressError."""
+    phone = read_phone(text, field=field)
+    if phone.kind is PhoneKind.LANDLINE:
+        raise AddressError("phone_landline", field=field)
+    if phone.kind is PhoneKind.IP:
+        raise AddressError("phone_ip", field=field)
+    return phone.e164
+
+
+def read_voice_number(text: str, *, field: str = FIELD) -> str:
+    """E.164. Raises AddressError."""
+    return read_phone(text, field=field).e164
+
+
+# foo..bar@docomo.ne.jp and foo.@ezweb.ne.jp were given out against the standard, and elderly people still have them.
+_OLD_CARRIER = re.compile(
+    r"(?P<local>[a-z0-9][a-z0-9._-]{0,63})@(?P<domain>docomo\.ne\.jp|ezweb\.ne\.jp)", re.IGNORECASE
+)
+
+
+def read_email(text: str, *, field: str = FIELD) -> str:
+    """The address as given, its domain in small letters. Raises AddressError; nothing is asked of the network."""
+    plain = _visible(text)
+    old = _OLD_CARRIER.fullmatch(plain)
+    if old:
+        return f"{old['local']}@{old['domain'].lower()}"
+    if len(plain) > LONGEST_EMAIL:
+        raise AddressError("email_unreadable", field=field)
+    try:
+        address = validate_email(plain, check_deliverability=False, allow_smtputf8=False).ascii_email
+    except EmailNotValidError:
+        address = None
+    if address is None:
+        raise AddressError("email_unreadable", field=field)
+    return address
+
+
+def shown(address: str) -> str:
+    """For lists and logs: enough to tell two addresses of one family apart, too little to reach anyone."""
+    if "@" in address:
+        local, domain = address.rsplit("@", 1)
+        return f"{local[:1]}***@{domain}"
+    mobile_or_ip = re.fullmatch(r"\+81([5-9]0)[0-9]{4}([0-9]{4})", address)
+    return f"0{mobile_or_ip[1]}-****-{mobile_or_ip[2]}" if mobile_or_ip else f"****-{address[-4:]}"
+
+
+def _visible(text: str) -> str:
+    """Half width, without invisible characters, trimmed."""
+    text = unicodedata.normalize("NFKC", text)
+    return "".join(mark for mark in text if unicodedata.category(mark) != "Cf").strip()
+
+
+def _recognised(plain: str, field: str) -> Phone:
+    try:
+        number = phonenumbers.parse(plain, "JP")
+    except phonenumbers.NumberParseException:
+        raise AddressError("phone_unreadable", field=field) from None
+    if number.country_code != JAPAN_CODE:
+        raise AddressError("phone_foreign", field=field)
+    national = str(number.national_number)
+    e164 = f"+{JAPAN_CODE}{national}"
+    for prefix, length in _FOR_PRACTICE.items():
+        if national.startswith(prefix) and len(national) == length:
+            return Phone(e164, _PRACTICE_KINDS[prefix[0]])
+    type_ = phonenumbers.number_type(number)
+    if type_ in _KINDS:
+        return Phone(e164, _KINDS[type_])
+    raise AddressError(_REFUSED_TYPES.get(type_, "phone_unreadable"), field=field)

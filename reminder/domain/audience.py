@@ -1,0 +1,70 @@
+"""Who is told: from a person and a rung to contacts, their own first, then the carers', then the home's staff."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reminder.domain.people import Audience, ChannelName, ContactState, GroupKind, Language, Role
+
+# A person hears by the first of these they have; a carer by the first of the other row.
+OWN_CHANNELS = (ChannelName.SMS, ChannelName.EMAIL)
+CARER_CHANNELS = (ChannelName.EMAIL, ChannelName.SMS)
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """A contact as planning sees it, without its address. `owner` tells two contacts of one human from two humans'."""
+
+    contact_id: int
+    owner: tuple[str, int]  # ("person" | "family" | "member", id); each family contact is a human of its own
+    channel: ChannelName
+    state: ContactState
+    language: Language
+    role: Role | None = None  # of a member
+
+    @property
+    def may_be_told(self) -> bool:
+        return self.state is ContactState.CONFIRMED and self.role is not Role.VIEWER
+
+
+@dataclass(frozen=True)
+class Circle:
+    """Everyone who may be told about one person, each by one contact."""
+
+    own: tuple[Recipient, ...]
+    carers: tuple[Recipient, ...]
+    staff: tuple[Recipient, ...]
+
+    def listeners(self) -> Mapping[Audience, tuple[Recipient, ...]]:
+        return {Audience.PERSON: self.own, Audience.CARER: self.carers, Audience.STAFF: self.staff}
+
+    def hears(self, audience: Audience) -> frozenset[Audience]:
+        """Whose rungs an audience is told. Where nobody stands in a place, the next one out stands in for it."""
+        heard = {audience}
+        if audience is Audience.CARER and not self.own and not self.staff:
+            heard.add(Audience.PERSON)
+        if audience is Audience.STAFF and not self.carers:
+            heard.add(Audience.CARER)
+        return frozenset(heard)
+
+
+def circle(group: GroupKind, own_and_family: Sequence[Recipient], members: Sequence[Recipient]) -> Circle:
+    """Members of a household are carers; members of a home are its staff."""
+    own = [recipient for recipient in own_and_family if recipient.owner[0] == "person"]
+    family = [recipient for recipient in own_and_family if recipient.owner[0] == "family"]
+    is_home = group is GroupKind.HOME
+    return Circle(
+        own=_one_each(own, OWN_CHANNELS),
+        carers=_one_each(family if is_home else [*members, *family], CARER_CHANNELS),
+        staff=_one_each(members, CARER_CHANNELS) if is_home else (),
+    )
+
+
+def _one_each(recipients: Iterable[Recipient], order: Sequence[ChannelName]) -> tuple[Recipient, ...]:
+    chosen: dict[tuple[str, int], Recipient] = {}
+    for recipient in recipients:
+        if not recipient.may_be_told or recipient.channel not in order:
+            continue
+        best = chosen.get(recipient.owner)
+        if best is None or order.index(recipient.channel) < order.index(best.channel):
+            chosen[recipient.owner] = recipient
+    return tuple(chosen.values())

@@ -1,0 +1,241 @@
+"""Dates as people type them, in either calendar, and as we show them. What could mean two days is asked."""
+
+import calendar
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from reminder.errors import DateError
+from reminder.guard.text import clean
+
+WEEKDAYS = "月火水木金土日"
+WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True)
+class Era:
+    name: str
+    letter: str
+    starts: date
+
+    @property
+    def year_zero(self) -> int:
+        return self.starts.year - 1
+
+
+ERAS = (
+    Era("令和", "R", date(2019, 5, 1)),
+    Era("平成", "H", date(1989, 1, 8)),
+    Era("昭和", "S", date(1926, 12, 25)),
+    Era("大正", "T", date(1912, 7, 30)),
+)
+
+# Nobody alive was born before, and date arithmetic stays possible well after.
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+
+# The first card was made in 2016 and none lasts longer than eleven years: dates in these years are offered first.
+LIKELY_YEARS = range(2016, 2041)
+
+# A date in both calendars with its weekday and full-width spaces is shorter.
+LONGEST = 80
+
+_KANJI_DIGITS = str.maketrans("〇零○一二三四五六七八九", "000123456789")
+_KANJI_NUMBER = re.compile("[一二三四五六七八九]?十[一二三四五六七八九]?|[〇零○一二三四五六七八九]+")
+_DASH = re.compile("[‐‒–—―−ー]")
+# Spreadsheets write a date as midnight of that day.
+_MIDNIGHT = re.compile(r"[T\s]\s*0?0:00(:00)?$")
+_TAIL = re.compile(
+    rf"(?P<date>.*?)(?:\((?P<short>[{WEEKDAYS}])\)|\(?(?P<long>[{WEEKDAYS}])曜日?\)?)?(?:まで|迄)?(?:有効)?"
+)
+_TWICE = re.compile(r"(.+)\((.+)\)")
+
+_ERA = r"(?:(?P<era>令和?|平成?|昭和?|大正?|[RHST])[.・-]?)?"
+_YEAR = re.compile(rf"{_ERA}(?P<year>[0-9]{{1,4}}|元)年?", re.IGNORECASE)
+_DIGITS = re.compile(rf"{_ERA}(?P<year>[0-9]{{4}}|[0-9]{{2}})(?P<month>[0-9]{{2}})(?P<day>[0-9]{{2}})", re.IGNORECASE)
+_WRITTEN = re.compile(
+    rf"{_ERA}(?P<year>[0-9]{{1,4}}|元)"
+    r"(?:(?P<named>年)(?:\((?P<beside>[^()]+)\))?|\((?P<inside>[^()]+)\)(?:年|$)|[./・-]|$)"
+    r"(?:(?P<month>[0-9]{1,2})(?:月|[./・-]|$)(?:(?P<day>[0-9]{1,4}|末)日?)?)?",
+    re.IGNORECASE,
+)
+_NO_YEAR = re.compile(r"[0-9]{1,2}月(?:[0-9]{1,2}日?)?")
+_YEAR_AND_MONTH = re.compile(r"(?P<year>(?:19|20|21)[0-9]{2})(?P<month>0[1-9]|1[0-2])")
+
+_Reading = tuple[int, int, int]
+
+
+def read_date(text: str) -> date:
+    """The day a text means: 令和8年3月31日, R8.3.31, 平成39年2月1日, 2026/3/31, 20260331, 2026年3月31日（火）まで有効 …
+
+    An era's years are counted on past its end and back before its beginning: old cards carry 平成36年. Raises DateError
+    when the text could mean several days, lacks a part, names a day that does not exist, or is no date.
+    """
+    found = _TAIL.fullmatch(_plain(text)) if len(text) <= LONGEST else None
+    if found is None:
+        raise DateError("date_unreadable")
+    twice = _TWICE.fullmatch(found["date"])
+    days = [_read_one(part) for part in (twice.groups() if twice else [found["date"]])]
+    weekday = found["short"] or found["long"]
+    if len(set(days)) > 1 or (weekday and weekday != WEEKDAYS[days[0].weekday()]):
+        raise DateError("date_ambiguous", choices=_likely_first(days))
+    return days[0]
+
+
+def read_typed(text: str, *, field: str) -> date:
+    """As read_date, at a door: names the field, and refuses a card's number typed in a date's place as one."""
+    try:
+        return read_date(text)
+    except DateError as unread:
+        clean(text, field=field)
+        raise DateError(unread.code, field=field, choices=unread.choices) from None
+
+
+def year_month_day(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def era_date(day: date) -> str:
+    """令和8年3月31日; a day before Taisho is left in the Western calendar."""
+    for era in ERAS:
+        if day >= era.starts:
+            year = day.year - era.year_zero
+            return f"{era.name}{'元' if year == 1 else year}年{day.month}月{day.day}日"
+    return year_month_day(day)
+
+
+def in_both_calendars(day: date) -> str:
+    return f"{year_month_day(day)}（{era_date(day)}）"
+
+
+def with_weekday(day: date) -> str:
+    return f"{day.month}月{day.day}日（{WEEKDAYS[day.weekday()]}）"
+
+
+def with_weekday_en(day: date) -> str:
+    return f"{WEEKDAYS_EN[day.weekday()]} {day.day} {MONTHS_EN[day.month - 1]} {day.year}"
+
+
+def month_end(year: int, month: int) -> date:
+    return date(year, month, calendar.monthrange(year, month)[1])
+
+
+def _plain(text: str) -> str:
+    """One spelling for all that look alike: half width, digits for kanji numbers, nothing invisible, no spaces."""
+    text = unicodedata.normalize("NFKC", text)
+    text = "".join(mark for mark in text if unicodedata.category(mark) != "Cf").strip().removeprefix("'")
+    text = _DASH.sub("-", _MIDNIGHT.sub("", text))
+    text = _KANJI_NUMBER.sub(_number, text)
+    # "2026 3 31": joining these digits would make another number of them.
+    return re.sub(r"\s+", "", re.sub(r"(?<=[0-9])\s+(?=[0-9])", "/", text))
+
+
+def _number(kanji: re.Match[str]) -> str:
+    digits = kanji[0].translate(_KANJI_DIGITS)
+    if "十" not in digits:
+        return digits
+    tens, ones = digits.split("十")
+    return str(int(tens or 1) * 10 + int(ones or 0))
+
+
+def _read_one(text: str) -> date:
+    found = _DIGITS.fullmatch(text) or _WRITTEN.fullmatch(text)
+    if found is None:
+        raise DateError("date_incomplete" if _NO_YEAR.fullmatch(text) else "date_unreadable")
+    part = found.groupdict()
+    month, day = part["month"], part["day"]
+    has_clear_year = bool(part["era"] or part.get("named") or len(part["year"]) > 2)
+    if day and day != "末" and len(day) > 2:
+        if has_clear_year or len(day) == 3:
+            raise DateError("date_unreadable")
+        raise _question(_other_orders(part["year"], month, day))
+    if not day and not has_clear_year:
+        raise DateError("date_incomplete" if month else "date_unreadable")
+    years = _years(part["era"], part["year"])
+    beside = part.get("beside") or part.get("inside")
+    if beside:
+        years = _years_that_agree(years, beside, month, day)
+    if not month:
+        raise DateError("date_incomplete")
+    if not day or day == "末":
+        ends = [month_end(year, int(month)) for year in years if _exists(year, int(month), 1)]
+        if day and len(ends) == 1:
+            return ends[0]
+        raise DateError("date_incomplete" if ends else "date_impossible", choices=_likely_first(ends))
+    readings = [(year, int(month), int(day)) for year in years]
+    if len(years) == 1 and has_clear_year and _exists(*readings[0]):
+        return date(*readings[0])
+    if not has_clear_year:
+        readings += _other_orders(part["year"], month, day)[: 1 if text.isdecimal() else 2]
+        only_month = _YEAR_AND_MONTH.fullmatch(text)
+        if only_month and not any(_exists(*reading) for reading in readings):
+            raise DateError("date_incomplete", choices=[month_end(int(only_month["year"]), int(only_month["month"]))])
+    raise _question(readings)
+
+
+def _years(era_name: str | None, digits: str) -> list[int]:
+    """The years a typed year can be; several where neither the era nor the century is said."""
+    year = 1 if digits == "元" else int(digits)
+    if era_name:
+        era = next(era for era in ERAS if era_name.upper() == era.letter or era.name.startswith(era_name))
+        if year == 0:
+            raise DateError("date_impossible", choices=[era.starts])
+        return [era.year_zero + year]
+    if len(digits) == 4:
+        return [year]
+    if len(digits) == 3:
+        raise DateError("date_unreadable")
+    reiwa, heisei, showa = (era.year_zero + year for era in ERAS[:3])
+    return [reiwa, 2000 + year, heisei, showa] if year else [2000]
+
+
+def _years_that_agree(years: Sequence[int], beside: str, month: str | None, day: str | None) -> list[int]:
+    """2026年(令和8年): a year written twice must be one year."""
+    found = _YEAR.fullmatch(beside)
+    if found is None:
+        raise DateError("date_unreadable")
+    others = _years(found["era"], found["year"])
+    agreed = [year for year in years if year in others]
+    if not agreed:
+        readings = [(year, int(month or 0), int(day or 0)) for year in [*years, *others] if day != "末"]
+        raise DateError("date_ambiguous", choices=_likely_first(_existing(readings)))
+    return agreed
+
+
+def _other_orders(first: str, second: str, last: str) -> list[_Reading]:
+    """Month, day, year and day, month, year."""
+    one, two = 1 if first == "元" else int(first), int(second)
+    year = int(last) if len(last) == 4 else 2000 + int(last)
+    return [(year, one, two), (year, two, one)]
+
+
+def _question(readings: Sequence[_Reading]) -> DateError:
+    days = _existing(readings)
+    if days and len(readings) > 1:
+        return DateError("date_ambiguous", choices=_likely_first(days))
+    likely = sorted(readings, key=lambda reading: reading[0] not in LIKELY_YEARS)
+    return DateError("date_impossible", choices=_nearest(*likely[0]))
+
+
+def _nearest(year: int, month: int, day: int) -> list[date]:
+    """The days around one that does not exist: the month's end and the next day; or, for 2026/31/3, 31 March."""
+    if month not in range(1, 13):
+        return _existing([(year, day, month)])
+    if not _exists(year, month, 1):
+        return []
+    edge = month_end(year, month) + timedelta(days=1) if day else date(year, month, 1)
+    return [edge - timedelta(days=1), edge]
+
+
+def _exists(year: int, month: int, day: int) -> bool:
+    return FIRST_YEAR <= year <= LAST_YEAR and 1 <= month <= 12 and 1 <= day <= month_end(year, month).day
+
+
+def _existing(readings: Iterable[_Reading]) -> list[date]:
+    return [date(*reading) for reading in readings if _exists(*reading)]
+
+
+def _likely_first(days: Iterable[date]) -> list[date]:
+    return sorted(dict.fromkeys(days), key=lambda day: day.year not in LIKELY_YEARS)

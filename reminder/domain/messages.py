@@ -1,0 +1,181 @@
+"""A message: one text to one contact by one channel, its states and the moves between them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from reminder.domain.people import ContactState
+from reminder.errors import (
+    ChannelError,
+    PermanentChannelError,
+    SetupChannelError,
+    TemporaryChannelError,
+    UnknownOutcomeError,
+)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """What a channel needs to hand one message over.
+
+    `handed_at` is the instant of the claim (aware UTC), and the earliest the provider can have seen it.
+    `created_at` never changes between attempts, so a repeated e-mail has the same bytes.
+    """
+
+    message_id: int
+    address: str  # E.164 phone number or e-mail address
+    text: str
+    subject: str | None
+    created_at: datetime
+    handed_at: datetime
+    stop_url: str | None = None  # where an e-mail's one-click "stop" goes
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The provider has taken it; `provider_id` names it there."""
+
+    provider_id: str
+
+
+class Answer(StrEnum):
+    """What a provider says when asked about a message whose fate is unknown."""
+
+    NOT_SEEN = "not_seen"  # it lists none such: ask once more later, then send again
+    SAFE_TO_REPEAT = "safe_to_repeat"  # it cannot be asked, but a second copy is recognised as the same
+
+
+class Channel(Protocol):
+    """One way to reach people. Raises only errors.ChannelError."""
+
+    async def send(self, outgoing: Outgoing) -> Accepted: ...
+
+    async def ask(self, outgoing: Outgoing) -> Accepted | Answer:
+        """What became of a message handed over at `outgoing.handed_at` whose answer was lost."""
+
+    async def close(self) -> None: ...
+
+
+class MessageState(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    STALE = "stale"
+    CANCELLED = "cancelled"
+
+
+S = MessageState
+MOVES: Mapping[MessageState, frozenset[MessageState]] = {
+    S.QUEUED: frozenset({S.SENDING, S.STALE, S.CANCELLED}),
+    S.SENDING: frozenset({S.ACCEPTED, S.QUEUED, S.UNKNOWN, S.FAILED, S.STALE, S.DELIVERED, S.UNDELIVERED}),
+    S.UNKNOWN: frozenset({S.ACCEPTED, S.QUEUED, S.STALE, S.DELIVERED, S.UNDELIVERED}),
+    S.ACCEPTED: frozenset({S.DELIVERED, S.UNDELIVERED}),
+    S.DELIVERED: frozenset(),
+    S.UNDELIVERED: frozenset(),
+    S.FAILED: frozenset(),
+    S.STALE: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+
+
+class CancelReason(StrEnum):
+    RENEWED = "renewed"
+    RETIRED = "retired"
+    OPTED_OUT = "opted_out"
+    CHANGED = "changed"
+
+
+class ReminderState(StrEnum):
+    OPEN = "open"
+    SUPERSEDED = "superseded"
+    SETTLED = "settled"
+
+
+# One try after a minute, then slower, so that a provider in trouble is not pressed and a short one costs little.
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(minutes=30)
+# About one day of trying; after that a new text is planned on the next day, if it is still the most urgent.
+MOST_ATTEMPTS = 25
+# A channel whose account or sender is at fault waits this long before it is tried again.
+CHANNEL_PAUSE = timedelta(minutes=15)
+# Longer than the slowest batch: a message whose lease has run out has no one who is still sending it.
+LEASE = timedelta(minutes=10)
+# How long a provider may take to list what it has accepted.
+BEFORE_ASKING = timedelta(seconds=60)
+LONGEST_BEFORE_ASKING = timedelta(hours=1)
+GAVE_UP = "gave_up"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of a message after an attempt or a question.
+
+    `wait_until` is when it may be sent again (queued) or asked about (unknown). `pause_channel_until`: nobody's text can
+    go by this channel before then. `contact` is the new state of an address that will not take texts any more.
+    """
+
+    state: MessageState
+    reason: str | None = None
+    provider_id: str | None = None
+    wait_until: datetime | None = None
+    pause_channel_until: datetime | None = None
+    contact: ContactState | None = None
+    possibly_double: bool = False
+
+
+def after_sending(outcome: Accepted | ChannelError, attempts: int, stale_after: datetime, now: datetime) -> Verdict:
+    """`attempts` counts this one. What can no longer be told today is stale, and told tomorrow if still most urgent."""
+    match outcome:
+        case Accepted(provider_id=provider_id):
+            return Verdict(S.ACCEPTED, provider_id=provider_id)
+        case UnknownOutcomeError():
+            return Verdict(S.UNKNOWN, outcome.reason, wait_until=now + BEFORE_ASKING)
+        case PermanentChannelError():
+            contact = ContactState.OPTED_OUT if outcome.opted_out else ContactState.UNREACHABLE
+            return Verdict(S.FAILED, outcome.reason, contact=contact)
+        case SetupChannelError():
+            return _again(outcome.reason, now + CHANNEL_PAUSE, stale_after, pause=now + CHANNEL_PAUSE)
+        case TemporaryChannelError(retry_after=asked):
+            if attempts >= MOST_ATTEMPTS:
+                return Verdict(S.FAILED, GAVE_UP)
+            pause = max(pause_after(attempts), timedelta(seconds=asked or 0))
+            return _again(outcome.reason, now + pause, stale_after)
+        case _:
+            raise AssertionError(f"a channel raised {type(outcome).__name__}")
+
+
+def _again(reason: str, at: datetime, stale_after: datetime, pause: datetime | None = None) -> Verdict:
+    if at >= stale_after:
+        return Verdict(S.STALE, reason, pause_channel_until=pause)
+    return Verdict(S.QUEUED, reason, wait_until=at, pause_channel_until=pause)
+
+
+def pause_after(attempts: int) -> timedelta:
+    return min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE)
+
+
+def after_asking(answer: Accepted | Answer | ChannelError, asked: int, now: datetime) -> Verdict:
+    """`asked` counts this question. Only after two answers of "not seen", a while apart, is a text sent again, and then
+    it is marked: the provider's list may lag, and nobody can rule out that it went out twice."""
+    match answer:
+        case Accepted(provider_id=provider_id):
+            return Verdict(S.ACCEPTED, provider_id=provider_id)
+        case Answer.SAFE_TO_REPEAT:
+            return Verdict(S.QUEUED, "repeated", wait_until=now, possibly_double=True)
+        case Answer.NOT_SEEN if asked >= 2:
+            return Verdict(S.QUEUED, "not_seen", wait_until=now, possibly_double=True)
+        case Answer.NOT_SEEN:
+            return Verdict(S.UNKNOWN, "not_seen", wait_until=now + BEFORE_ASKING)
+        case _:
+            wait = min(BEFORE_ASKING * 2 ** min(asked, 10), LONGEST_BEFORE_ASKING)
+            return Verdict(S.UNKNOWN, "cannot_ask", wait_until=now + wait)
+
+
+# Twilio's words for what became of a text; the others are steps on the way.
+ENDS = {"delivered": S.DELIVERED, "read": S.DELIVERED, "undelivered": S.UNDELIVERED, "failed": S.UNDELIVERED, "canceled": S.UNDELIVERED}  # fmt: skip

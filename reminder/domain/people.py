@@ -1,0 +1,56 @@
+"""Whose card it is, how they are spoken to, and in which language."""
+
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """Which ladder a person climbs and in which voice the texts speak. HOME speaks as ELDERLY."""
+
+    STANDARD = "standard"
+    ELDERLY = "elderly"
+    HOME = "home"
+
+
+class Language(StrEnum):
+    JAPANESE = "ja"
+    EASY_JAPANESE = "ja-easy"
+    ENGLISH = "en"
+
+
+class Audience(StrEnum):
+    PERSON = "person"
+    CARER = "carer"
+    STAFF = "staff"
+
+
+class ChannelName(StrEnum):
+    SMS = "sms"
+    EMAIL = "email"
+    VOICE = "voice"
+    LINE = "line"
+
+
+class GroupKind(StrEnum):
+    HOUSEHOLD = "household"
+    HOME = "home"
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+
+
+class ConsentHow(StrEnum):
+    """How the owner of an address said yes. Silence is not consent."""
+
+    SPOKEN = "spoken"
+    WRITTEN = "written"
+    AGENT = "agent"
+
+
+class ContactState(StrEnum):
+    UNCONFIRMED = "unconfirmed"
+    CONFIRMED = "confirmed"
+    OPTED_OUT = "opted_out"
+    UNREACHABLE = "unreachable"

@@ -1,0 +1,1 @@
+"""Enrolment: what people tell us, checked and kept."""

@@ -1,0 +1,155 @@
+"""Every error raised on purpose, one tree.
+
+    KigenError                      has a stable `code`; config/wording/*.toml turns the code into a sentence
+    ├── RefusedInputError           what came in cannot be taken: exit 2, HTTP 422
+    │   ├── ForbiddenNumberError    it looks like a card's number or a passcode
+    │   ├── DateError               a typed date is ambiguous, impossible, incomplete or unreadable
+    │   ├── NeedsConfirmationError  it may be right, but is so unusual that we ask first
+    │   ├── AddressError            a phone number or e-mail address that cannot be used
+    │   ├── UnknownChoiceError      a kind, mode, channel … that does not exist
+    │   ├── NotFoundError           no such person, card … (HTTP 404)
+    │   └── ConflictError           it is there already, or no longer in the state this needs (HTTP 409)
+    ├── SettingsError               a setting or file of config/ is missing or wrong: nothing starts
+    ├── DatabaseNotReadyError       the database cannot be reached, or is of another version
+    └── ChannelError                a provider did not take a message
+        ├── TemporaryChannelError   try again later; certainly not sent
+        ├── PermanentChannelError   this address will never take it, or its owner said no
+        ├── SetupChannelError       the operator's account, sender or setting is at fault
+        └── UnknownOutcomeError     it may or may not have been taken: ask before sending again
+
+A refusal holds the kind of thing and the place, never the value: its text reaches screens, reports and logs.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+
+class KigenError(Exception):
+    """`details` fill the placeholders of the sentence; they never hold a refused value."""
+
+    code: str = "failure"
+
+    def __init__(self, code: str | None = None, **details: object) -> None:
+        if code is not None:
+            self.code = code
+        self.details: Mapping[str, object] = details
+        shown = ", ".join(f"{name}={value}" for name, value in details.items())
+        super().__init__(f"{self.code}({shown})")
+
+
+class RefusedInputError(KigenError):
+    code = "refused"
+
+    def __init__(self, code: str | None = None, *, field: str | None = None, **details: object) -> None:
+        self.field = field
+        super().__init__(code, **({"field": field} if field else {}), **details)
+
+
+class ForbiddenNumberError(RefusedInputError):
+    """`looks_like` is one of guard.numbers.LOOKS_LIKE."""
+
+    code = "forbidden_number"
+
+    def __init__(self, *, field: str | None = None, looks_like: str) -> None:
+        self.looks_like = looks_like
+        super().__init__(field=field, looks_like=looks_like)
+
+
+class DateError(RefusedInputError):
+    """Codes: date_ambiguous, date_incomplete, date_impossible, date_unreadable.
+
+    `choices` are what it might have meant, or the nearest dates that exist; they may be empty.
+    """
+
+    code = "date_unreadable"
+
+    def __init__(self, code: str, *, field: str | None = None, choices: Sequence[date] = ()) -> None:
+        self.choices = tuple(choices)
+        super().__init__(code, field=field)
+
+
+class NeedsConfirmationError(RefusedInputError):
+    """Codes: date_past, date_far. Said again with a yes, it is taken."""
+
+    code = "needs_confirmation"
+
+
+class AddressError(RefusedInputError):
+    """Codes: phone_unreadable, phone_landline, phone_ip, phone_tollfree, phone_pager, phone_premium, phone_foreign,
+    phone_emergency, phone_two_numbers, phone_digits_lost, email_unreadable."""
+
+    code = "address_unreadable"
+
+
+class UnknownChoiceError(RefusedInputError):
+    """`choices` says what there is."""
+
+    code = "unknown_choice"
+
+    def __init__(self, *, field: str, choices: Sequence[str]) -> None:
+        self.choices = tuple(choices)
+        super().__init__(field=field, choices=", ".join(choices))
+
+
+class NotFoundError(RefusedInputError):
+    code = "not_found"
+
+
+class ConflictError(RefusedInputError):
+    code = "conflict"
+
+
+class SettingsError(KigenError):
+    """`setting` is the name to look for, `fix` what to do, in one English clause; it never holds the value."""
+
+    code = "setting_wrong"
+
+    def __init__(self, setting: str, fix: str) -> None:
+        self.setting, self.fix = setting, fix
+        super().__init__(setting=setting, fix=fix)
+
+
+class DatabaseNotReadyError(KigenError):
+    """Codes: database_unreachable, database_behind, database_ahead."""
+
+    code = "database_unreachable"
+
+
+class ChannelError(KigenError):
+    """`reason` is the provider's own code or a short word of ours, never the text or the address."""
+
+    code = "channel_failed"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason=reason)
+
+
+class TemporaryChannelError(ChannelError):
+    """`retry_after`: seconds the provider asked us to wait, if it did."""
+
+    code = "channel_temporary"
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(reason)
+
+
+class PermanentChannelError(ChannelError):
+    """`opted_out`: the owner of the address told the provider to stop."""
+
+    code = "channel_permanent"
+
+    def __init__(self, reason: str, *, opted_out: bool = False) -> None:
+        self.opted_out = opted_out
+        super().__init__(reason)
+
+
+class SetupChannelError(ChannelError):
+    """The operator must act; messages wait."""
+
+    code = "channel_setup"
+
+
+class UnknownOutcomeError(ChannelError):
+    code = "channel_unknown"

@@ -1,0 +1,1 @@
+"""Planning: which cards are due today, who is told, and in which words."""

@@ -1,0 +1,230 @@
+"""Cards whose day has come: from what is due today to the messages that tell it."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from reminder.clock import japan_date
+from reminder.domain import hours, wording
+from reminder.domain.audience import Circle, Recipient, circle
+from reminder.domain.ladder import CardDates, Plan, Rung, next_day, rung_due
+from reminder.domain.people import Audience, ChannelName
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.wording import Composed, Reader, Told
+from reminder.storage import cards, contacts, groups, outbox, reminders
+from reminder.storage.cards import DueCard
+from reminder.storage.groups import GroupView
+from reminder.storage.keys import KeyRing
+from reminder.storage.outbox import Draft
+from reminder.storage.people import PersonView
+from reminder.storage.session import Database, Tx
+
+log = logging.getLogger(__name__)
+
+# Groups planned in one transaction: enough to spare commits, few enough that no other writer waits long.
+GROUPS_AT_ONCE = 100
+
+
+def plan_due(database: Database, keys: KeyRing, rules: Rulebook, now: datetime) -> int:
+    """Plans every card whose day has come; how many messages that made.
+
+    A group that cannot be planned is logged and left for the next pass, and never keeps the others waiting.
+    """
+    today = japan_date(now)
+    planned, broken = 0, set[int]()
+    at_once = GROUPS_AT_ONCE
+    while True:
+        group_ids: list[int] = []
+        try:
+            with database.writing() as tx:
+                group_ids = cards.groups_due(tx, today, limit=at_once, but_not=broken)
+                if not group_ids:
+                    return planned
+                planned += _Planning(tx, keys, rules, now, today).plan(group_ids)
+        except Exception:
+            if len(group_ids) == 0:
+                raise
+            if len(group_ids) == 1:
+                log.exception("group %s could not be planned", group_ids[0])
+                broken.add(group_ids[0])
+            at_once = 1
+
+
+@dataclass(frozen=True)
+class _Telling:
+    """One rung of one card that one contact is to be told."""
+
+    card: DueCard
+    dates: CardDates
+    rung: Rung
+    audience: Audience
+
+    @property
+    def key(self) -> reminders.Rung:
+        return reminders.Rung(self.card.id, self.card.expires_on, self.rung.name)
+
+    @property
+    def told(self) -> Told:
+        person = self.card.person
+        return Told(
+            kind=self.card.kind,
+            rung=self.rung.name,
+            expires_on=self.card.expires_on,
+            last_counter_day=self.dates.last_counter_day,
+            grace_ends_on=self.dates.grace_ends_on,
+            computed=self.card.is_computed,
+            insurance=person.insurance,
+        )
+
+
+@dataclass
+class _Planning:
+    """One pass over some groups, inside one transaction."""
+
+    tx: Tx
+    keys: KeyRing
+    rules: Rulebook
+    now: datetime
+    today: date
+    rungs_due: dict[reminders.Rung, date] = field(default_factory=dict)
+    not_today: set[int] = field(default_factory=set)  # cards with something left to tell on another day
+    drafts: list[tuple[Draft, list[reminders.Rung]]] = field(default_factory=list)
+
+    def plan(self, group_ids: Sequence[int]) -> int:
+        due = cards.due(self.tx, group_ids, self.today)
+        circles = self._circles(group_ids, {card.person.id: card.person for card in due})
+        already_told = reminders.told(self.tx, [card.id for card in due])
+        plans = {card.id: self._plan_of(card) for card in due}
+        to_tell: dict[Recipient, list[_Telling]] = {}
+        for card in due:
+            for recipient, telling in self._tellings(card, *plans[card.id], circles[card.person.id]):
+                if (telling.key, recipient.contact_id) not in already_told:
+                    to_tell.setdefault(recipient, []).append(telling)
+
+        self._draft(to_tell, groups.by_id(self.tx, group_ids))
+        self._keep()
+        cards.set_next(self.tx, {card.id: self._next_look(card, plans[card.id][1]) for card in due})
+        return len(self.drafts)
+
+    def _circles(self, group_ids: Sequence[int], people: Mapping[int, PersonView]) -> dict[int, Circle]:
+        kinds = {id: group.kind for id, group in groups.by_id(self.tx, group_ids).items()}
+        own: dict[int, list[Recipient]] = {}
+        for person_id, recipient in contacts.of_people(self.tx, list(people)):
+            own.setdefault(person_id, []).append(recipient)
+        members: dict[int, list[Recipient]] = {}
+        for group_id, recipient in contacts.of_members(self.tx, group_ids):
+            members.setdefault(group_id, []).append(recipient)
+        return {
+            id: circle(kinds[person.group_id], own.get(id, ()), members.get(person.group_id, ()))
+            for id, person in people.items()
+        }
+
+    def _plan_of(self, card: DueCard) -> tuple[CardDates, Plan]:
+        return self.rules.plan(card.kind, card.expires_on, card.person.mode, insurance=card.person.insurance)
+
+    def _tellings(
+        self, card: DueCard, dates: CardDates, plan: Plan, circle: Circle
+    ) -> Iterable[tuple[Recipient, _Telling]]:
+        for audience, recipients in circle.listeners().items():
+            rung = rung_due(plan, circle.hears(audience), card.expires_on, self.today)
+            if rung is None:
+                continue
+            self.rungs_due[reminders.Rung(card.id, card.expires_on, rung.name)] = rung.on
+            for recipient in recipients:
+                yield recipient, _Telling(card, dates, rung, audience)
+
+    def _draft(self, to_tell: Mapping[Recipient, list[_Telling]], group_of: Mapping[int, GroupView]) -> None:
+        taken = outbox.taken(self.tx, {self._key(recipient) for recipient in to_tell})
+        sent_to_person: dict[int, str] = {}  # what a carer's copy quotes
+        by_audience = sorted(to_tell.items(), key=lambda row: list(Audience).index(row[1][0].audience))
+        for recipient, tellings in by_audience:
+            for_today = [telling for telling in tellings if self._is_allowed(telling, recipient.channel)]
+            if self._key(recipient) in taken:
+                for_today = []
+            if recipient.channel is not ChannelName.EMAIL:
+                # One short text speaks of one person; the next is told on the next day.
+                for_today = [telling for telling in for_today if telling.card.person == for_today[0].card.person]
+            self.not_today.update(telling.card.id for telling in tellings if telling not in for_today)
+            if not for_today:
+                continue
+            group = group_of[for_today[0].card.person.group_id]
+            composed = self._compose(recipient, for_today, group, sent_to_person)
+            if for_today[0].audience is Audience.PERSON:
+                sent_to_person[for_today[0].card.person.id] = composed.text
+            self.drafts.append((self._message(recipient, for_today, group, composed), [t.key for t in for_today]))
+
+    def _is_allowed(self, telling: _Telling, channel: ChannelName) -> bool:
+        mode = telling.card.person.mode
+        closes = hours.reminder_window(self.today, mode, telling.audience, channel)[1]
+        return hours.is_sending_day(self.today, mode) and self.now < closes
+
+    def _key(self, recipient: Recipient) -> str:
+        return f"told:{recipient.contact_id}:{self.today.isoformat()}:{recipient.channel}:0"
+
+    def _compose(
+        self, recipient: Recipient, tellings: Sequence[_Telling], group: GroupView, sent_to_person: Mapping[int, str]
+    ) -> Composed:
+        by_person: dict[PersonView, list[_Telling]] = {}
+        for telling in tellings:
+            by_person.setdefault(telling.card.person, []).append(telling)
+        texts = [
+            wording.compose(
+                self.rules.wording,
+                [telling.told for telling in theirs],
+                self._reader(recipient, person, theirs[0].audience, group),
+                copied_text=sent_to_person.get(person.id) if theirs[0].audience is Audience.CARER else None,
+            )
+            for person, theirs in by_person.items()
+        ]
+        return wording.together(self.rules.wording, texts, recipient.language)
+
+    def _reader(self, recipient: Recipient, person: PersonView, audience: Audience, group: GroupView) -> Reader:
+        return Reader(
+            audience=audience,
+            channel=recipient.channel,
+            language=recipient.language,
+            mode=person.mode,
+            label=person.label,
+            mark=person.mark,
+            office=person.office,
+            from_=group.name,
+        )
+
+    def _message(
+        self, recipient: Recipient, tellings: Sequence[_Telling], group: GroupView, composed: Composed
+    ) -> Draft:
+        windows = [
+            hours.reminder_window(self.today, t.card.person.mode, t.audience, recipient.channel) for t in tellings
+        ]
+        return Draft(
+            key=self._key(recipient),
+            group_id=group.id,
+            contact_id=recipient.contact_id,
+            audience=tellings[0].audience,
+            channel=recipient.channel,
+            subject=composed.subject,
+            text=composed.text,
+            segments=composed.segments,
+            send_after=max(self.now, *(opens for opens, _ in windows)),
+            stale_after=min(closes for _, closes in windows),
+        )
+
+    def _keep(self) -> None:
+        reminder_ids = reminders.ids_of(self.tx, self.rungs_due, self.now)
+        message_ids = outbox.add(self.tx, self.keys, [draft for draft, _ in self.drafts], self.now)
+        reminders.link(
+            self.tx,
+            (
+                (message_id, reminder_ids[rung])
+                for message_id, (_, rungs) in zip(message_ids, self.drafts, strict=True)
+                for rung in rungs
+            ),
+        )
+
+    def _next_look(self, card: DueCard, plan: Plan) -> date | None:
+        upcoming = next_day(plan, self.today)
+        if card.id not in self.not_today:
+            return upcoming
+        again = hours.sending_day_on_or_after(self.today + timedelta(days=1), card.person.mode)
+        return again if upcoming is None else min(again, upcoming)

@@ -1,0 +1,70 @@
+"""Texts that reached nobody: a named human is told, each once."""
+
+from datetime import datetime
+
+from reminder.clock import japan_date
+from reminder.domain import hours, wording
+from reminder.domain.audience import circle
+from reminder.domain.people import Audience, Mode
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.wording import Reader
+from reminder.storage import contacts, groups, outbox, people
+from reminder.storage.keys import KeyRing
+from reminder.storage.outbox import Draft, Failure
+from reminder.storage.session import Database, Tx
+
+FAILURES_AT_ONCE = 200
+
+
+def tell_of_failures(database: Database, keys: KeyRing, rules: Rulebook, now: datetime) -> int:
+    """Tells carers, or a home's staff, whose person's text failed or came back; how many messages that made."""
+    with database.writing() as tx:
+        failures = outbox.failures_nobody_knows_of(tx, FAILURES_AT_ONCE)
+        if not failures:
+            return 0
+        drafts = [draft for failure in failures for draft in _notices(tx, rules, failure, now)]
+        taken = outbox.taken(tx, [draft.key for draft in drafts])
+        made = outbox.add(tx, keys, [draft for draft in drafts if draft.key not in taken], now)
+        outbox.follow_up(tx, [failure.message_id for failure in failures], now)
+        return len(made)
+
+
+def _notices(tx: Tx, rules: Rulebook, failure: Failure, now: datetime) -> list[Draft]:
+    person, group = people.find(tx, failure.person_id), groups.find(tx, failure.group_id)
+    if person is None or group is None:
+        return []
+    own = [recipient for _, recipient in contacts.of_people(tx, [person.id])]
+    members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
+    around = circle(group.kind, own, members)
+    audience = Audience.CARER if around.carers else Audience.STAFF
+    notices = []
+    for recipient in around.carers or around.staff:
+        soon = hours.next_allowed(now, Mode.STANDARD, audience, recipient.channel)
+        day = japan_date(soon)
+        reader = Reader(
+            audience=audience,
+            channel=recipient.channel,
+            language=recipient.language,
+            mode=person.mode,
+            label=person.label,
+            mark=person.mark,
+            office=person.office,
+            from_=group.name,
+        )
+        composed = wording.compose_undelivered(rules.wording, reader)
+        notices.append(
+            Draft(
+                # One a day about one person, however many texts came back.
+                key=f"undelivered:{recipient.contact_id}:{person.id}:{day.isoformat()}",
+                group_id=group.id,
+                contact_id=recipient.contact_id,
+                audience=audience,
+                channel=recipient.channel,
+                subject=composed.subject,
+                text=composed.text,
+                segments=composed.segments,
+                send_after=soon,
+                stale_after=hours.sending_window(day, Mode.STANDARD, audience, recipient.channel)[1],
+            )
+        )
+    return notices

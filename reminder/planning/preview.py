@@ -1,0 +1,96 @@
+"""What would be sent, and when: the plan of one end date with every text, before anything is registered."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from reminder.domain import hours, wording
+from reminder.domain.ladder import Rung, rung_due
+from reminder.domain.people import Audience, ChannelName, Language, Mode
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.wording import Reader, Told
+
+CHANNELS = {Audience.PERSON: ChannelName.SMS, Audience.CARER: ChannelName.EMAIL, Audience.STAFF: ChannelName.EMAIL}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`segments` is 0 for an e-mail, `send_at` aware UTC, `on` its date in Japan."""
+
+    rung: str
+    on: date
+    send_at: datetime
+    audience: Audience
+    channel: ChannelName
+    subject: str | None
+    text: str
+    segments: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Whom the texts of a preview speak of."""
+
+    label: str = "花子さん"
+    mark: str = "つばめ"
+    office: str = "市役所"
+    from_: str = "田中"
+
+
+def preview(
+    rules: Rulebook,
+    kind: str,
+    expires_on: date,
+    *,
+    mode: Mode,
+    language: Language,
+    today: date | None = None,
+    sample: Sample = Sample(),  # noqa: B008  # frozen
+) -> list[Preview]:
+    """In order of `send_at`. With `today`, what is past is left out, but for the most urgent that was missed."""
+    dates, plan = rules.plan(kind, expires_on, mode, insurance=True)
+    previews = []
+    for audience in Audience:
+        for rung, on in _days(plan, audience, expires_on, mode, today):
+            told = Told(
+                kind=kind,
+                rung=rung.name,
+                expires_on=expires_on,
+                last_counter_day=dates.last_counter_day,
+                grace_ends_on=dates.grace_ends_on,
+            )
+            reader = Reader(
+                audience=audience,
+                channel=CHANNELS[audience],
+                language=language,
+                mode=mode,
+                label=sample.label,
+                mark=sample.mark,
+                office=sample.office,
+                from_=sample.from_,
+            )
+            composed = wording.compose(rules.wording, [told], reader)
+            send_at = hours.reminder_window(on, mode, audience, reader.channel)[0]
+            previews.append(
+                Preview(
+                    rung.name, on, send_at, audience, reader.channel, composed.subject, composed.text, composed.segments
+                )
+            )
+    return sorted(previews, key=lambda row: (row.send_at, list(Audience).index(row.audience)))
+
+
+def _days(
+    plan: tuple[Rung, ...], audience: Audience, expires_on: date, mode: Mode, today: date | None
+) -> Iterator[tuple[Rung, date]]:
+    own = [rung for rung in plan if audience in rung.audiences]
+    if today is None:
+        yield from ((rung, rung.on) for rung in own)
+        return
+    missed = rung_due(plan, {audience}, expires_on, today)
+    upcoming = [rung for rung in own if rung.on >= today]
+    if missed is not None and missed.on < today:
+        on = hours.sending_day_on_or_after(today, mode)
+        # Told late, it makes room for the next rung where both would fall on one day.
+        if (not upcoming or upcoming[0].on > on) and rung_due(plan, {audience}, expires_on, on) == missed:
+            yield missed, on
+    yield from ((rung, rung.on) for rung in upcoming)

@@ -1,0 +1,163 @@
+"""What the operator has set: the environment (REMINDER_…) over config/reminder.toml, read once into one frozen Settings.
+
+Unknown or wrong values refuse to start and name the setting and the fix, never the value.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, cast
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from reminder.errors import SettingsError
+
+PREFIX = "REMINDER_"
+SECRET = frozenset({"database_url", "secret_keys", "twilio_auth_token", "smtp_url", "line_token"})
+
+
+class Settings(BaseSettings):
+    """Every setting has a default, so the first run needs none."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    config: Path | None = Field(None, description="folder that replaces the shipped config/")
+    database_url: str | None = Field(None, description="postgresql://… or sqlite:///…; default: a SQLite file in DATA_DIR")
+    data_dir: Path = Field(Path("data"), description="where the SQLite file and the keys are kept")
+    secret_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="keys that encrypt addresses and texts, newest first; made at the first run on SQLite"
+    )
+    public_url: str | None = Field(None, description="https address under which providers reach the webhooks")
+    twilio_account_sid: str | None = Field(None, description="from Twilio's console")
+    twilio_auth_token: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="from Twilio's console; two, separated by a comma, while it is being changed"
+    )
+    twilio_from: str | None = Field(None, description="the one sender of every text")
+    twilio_messaging_service_sid: str | None = Field(None, description="instead of TWILIO_FROM")
+    twilio_base_url: str = Field("https://api.twilio.com", description="another address only for tests")
+    sms_per_second: float = Field(10, gt=0, le=1000, description="what the sender may send")
+    smtp_url: str | None = Field(None, description="smtp://user:password@host:port or smtps://…")
+    mail_from: str | None = Field(None, description="the one sender of every e-mail; needed with SMTP_URL")
+    line_token: str | None = Field(None, description="not used yet")
+    line_base_url: str = Field("https://api.line.me", description="not used yet")
+    heartbeat_url: str | None = Field(None, description="not used yet")
+    tick_seconds: float = Field(5, gt=0, le=3600, description="how often the worker looks for what is due")
+    sms_replies: bool = Field(default=False, description="texts may be answered; not built yet, leave it off")
+    calls: bool = Field(default=False, description="telephone calls; not built yet, leave it off")
+    links_in_carer_mail: bool = Field(default=False, description="links in e-mails to carers; not built yet, leave it off")
+    card_grace: bool = Field(
+        default=False, description="the health-insurance grace also covers an expired card itself (confirm it first)"
+    )
+
+    @field_validator("secret_keys", "twilio_auth_token", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("sms_replies", "calls", "links_in_carer_mail")
+    @classmethod
+    def _still_off(cls, value: bool) -> bool:
+        # A switch that is on and does nothing would be a promise broken in silence.
+        if value:
+            raise ValueError("leave it off: it is not built yet")
+        return value
+
+    @field_validator("public_url", "twilio_base_url")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc:
+            raise ValueError("write it with https:// in front")
+        return value.rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        file = config_dir() / "reminder.toml"
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+    @property
+    def has_twilio(self) -> bool:
+        return self.twilio_account_sid is not None
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data_dir / 'kigen.db').resolve()}"
+
+    @property
+    def on_sqlite(self) -> bool:
+        return self.database.startswith("sqlite:")
+
+
+def read_settings(**given: object) -> Settings:
+    """`given` wins over the environment. Raises SettingsError."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(unknown[0], "there is no such setting; `reminder doctor` lists them all")
+    try:
+        settings = Settings(**given)  # type: ignore[arg-type]  # values are validated here
+    except ValidationError as wrong:
+        first = wrong.errors(include_input=False, include_url=False, include_context=False)[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        raise SettingsError(name, str(first["msg"]).removeprefix("Value error, ")) from None
+    except tomllib.TOMLDecodeError:
+        raise SettingsError(str(config_dir() / "reminder.toml"), "it is not readable as TOML") from None
+    _refuse_half_settings(settings)
+    return settings
+
+
+def _refuse_half_settings(settings: Settings) -> None:
+    if settings.has_twilio:
+        if not settings.twilio_auth_token:
+            raise SettingsError(PREFIX + "TWILIO_AUTH_TOKEN", "set it too: TWILIO_ACCOUNT_SID is set")
+        if not (settings.twilio_from or settings.twilio_messaging_service_sid):
+            raise SettingsError(PREFIX + "TWILIO_FROM", "set it, or TWILIO_MESSAGING_SERVICE_SID: texts need one sender")
+    elif settings.twilio_auth_token:
+        raise SettingsError(PREFIX + "TWILIO_ACCOUNT_SID", "set it too: TWILIO_AUTH_TOKEN is set")
+    if settings.smtp_url and not settings.mail_from:
+        raise SettingsError(PREFIX + "MAIL_FROM", "set it too: SMTP_URL is set")
+    if not settings.on_sqlite and not settings.secret_keys:
+        raise SettingsError(
+            PREFIX + "SECRET_KEYS", "set it: with PostgreSQL every process needs the same keys (`reminder keys new` makes one)"
+        )
+
+
+def config_dir() -> Path:
+    """REMINDER_CONFIG, else config/ inside the installed package, else config/ of this checkout."""
+    chosen = os.environ.get(PREFIX + "CONFIG")
+    if chosen:
+        if not Path(chosen).is_dir():
+            raise SettingsError(PREFIX + "CONFIG", "it must name a folder like the shipped config/")
+        return Path(chosen)
+    return shipped("config")
+
+
+def shipped(name: str) -> Path:
+    """A top-level folder that travels inside the wheel."""
+    here = Path(__file__).parent
+    inside = here / "shipped" / name
+    return inside if inside.is_dir() else here.parent / name
+
+
+@cache
+def read_table(path: Path) -> Mapping[str, object]:
+    """One TOML file of config/, parsed. Raises SettingsError."""
+    try:
+        return cast(Mapping[str, object], tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise SettingsError(str(path), "this file is missing; copy it from the shipped config/") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise SettingsError(str(path), f"it is not readable as TOML ({type(wrong).__name__})") from None

@@ -1,0 +1,169 @@
+"""Years in seconds: the worker's own tick on a stepped clock, from one moment at which something is due to the next."""
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+from reminder.channels.memory import MemoryChannel
+from reminder.clock import SteppedClock, japan_date
+from reminder.domain import hours
+from reminder.domain.messages import Outgoing
+from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.enrolment import register
+from reminder.settings import Settings, read_settings
+from reminder.storage import cards, outbox
+from reminder.storage.keys import new_key
+from reminder.wiring import App, build_app
+from reminder.worker import TickReport, tick
+
+# Something that cannot be done yet (a channel that pauses) is tried again after this, as a real bell would.
+AT_LEAST = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message as it arrived: `at` is its instant, aware UTC."""
+
+    at: datetime
+    channel: ChannelName
+    outgoing: Outgoing
+
+
+class World:
+    """An App on a stepped clock whose providers only remember."""
+
+    def __init__(self, app: App, clock: SteppedClock, sms: MemoryChannel, email: MemoryChannel) -> None:
+        self.app, self.clock, self.sms, self.email = app, clock, sms, email
+        self._last_tick: datetime | None = None
+
+    def run_until(self, until: datetime) -> Iterator[TickReport]:
+        """One tick at each moment at which something is due. Stop reading and time stands still."""
+        while (moment := self._next_moment()) is not None and moment <= until:
+            self.clock.move_to(moment)
+            self._last_tick = moment
+            yield tick(self.app, moment)
+        self.clock.move_to(max(until, self.clock.now()))
+
+    def _next_moment(self) -> datetime | None:
+        with self.app.database.reading() as tx:
+            message, day = outbox.next_moment(tx), cards.next_due_on(tx)
+        planned = None if day is None else hours.instant(day, time(0))
+        first = min((moment for moment in (message, planned) if moment is not None), default=None)
+        if first is None:
+            return None
+        now = self.clock.now()
+        if first > now:
+            return first
+        return now if self._last_tick != now else now + AT_LEAST
+
+    def all_sent(self) -> list[Sent]:
+        """Everything that arrived, in order of time."""
+        both = ((ChannelName.SMS, self.sms), (ChannelName.EMAIL, self.email))
+        sent = [Sent(outgoing.handed_at, name, outgoing) for name, channel in both for outgoing in channel.sent]
+        return sorted(sent, key=lambda one: (one.at, one.outgoing.message_id))
+
+
+@contextmanager
+def world(start: datetime, *, settings: Settings | None = None, copy_of: Path | None = None) -> Iterator[World]:
+    """A world on a throw-away SQLite file, or on a throw-away copy of one, gone at the end.
+
+    `settings` lends its rules and, with `copy_of`, its keys; its database and its providers are left alone.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="kigen-"))
+    try:
+        given = settings.model_dump() if settings is not None else {}
+        if copy_of is not None:
+            _copy(copy_of, folder / "kigen.db")
+            if (copy_of.parent / "keys").exists():
+                shutil.copy(copy_of.parent / "keys", folder / "keys")
+        else:
+            given["secret_keys"] = (new_key(),)
+        thrown_away = {"data_dir": folder, "database_url": None, "twilio_account_sid": None, "twilio_auth_token": ()}
+        clock, sms, email = SteppedClock(start), MemoryChannel(), MemoryChannel()
+        app = build_app(
+            read_settings(**{**given, **thrown_away, "smtp_url": None}),
+            clock=clock,
+            channels={ChannelName.SMS: sms, ChannelName.EMAIL: email},
+            durable=False,
+        )
+        with app:
+            yield World(app, clock, sms, email)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A whole copy, even while others write."""
+    with sqlite3.connect(source) as here, sqlite3.connect(target) as there:
+        here.backup(there)
+    here.close()
+    there.close()
+
+
+@dataclass(frozen=True)
+class Village:
+    """Invented people of the demo: who answers to which invented address."""
+
+    names: dict[str, str]
+
+
+def settle_village(app: App) -> Village:
+    """A family and a care home, all invented: two parents and a daughter; three residents, a son, and the office."""
+    now, database, keys, rules = app.clock.now(), app.database, app.keys, app.rules
+    today = japan_date(now)
+    names: dict[str, str] = {}
+
+    def person(group: int, label: str, mode: Mode, phone: str | None, **more: str) -> int:
+        id = register.add_person(database, now, group_id=group, label=label, mode=mode, **more)  # type: ignore[arg-type]
+        if phone:
+            register.add_contact(
+                database, keys, now, person_id=id, channel=ChannelName.SMS, address=phone,
+                consent_how=ConsentHow.SPOKEN, consent_by="家族",
+            )  # fmt: skip
+            names["+81" + phone.replace("-", "")[1:]] = label
+        return id
+
+    def card(person_id: int, kind: str, ends: date) -> None:
+        register.add_card(database, rules, now, person_id=person_id, kind=kind, expires=ends.isoformat(), confirmed=True)
+
+    def member(group: int, email: str, name: str, language: Language = Language.JAPANESE) -> None:
+        register.add_member(database, keys, now, group_id=group, email=email, role=Role.OWNER, language=language)
+        names[email] = name
+
+    family = register.add_group(database, now, name="田中家", kind=GroupKind.HOUSEHOLD)
+    member(family, "musume@example.jp", "娘")
+    mother = person(family, "母", Mode.ELDERLY, "090-0000-0001", mark="つばめ")
+    father = person(family, "父", Mode.STANDARD, "090-0000-0002")
+    first_end = _years_on(today, 0, months=4)
+    for kind in ("mynumber_user_certificate", "mynumber_signature_certificate"):
+        card(mother, kind, first_end)
+        card(father, kind, _years_on(today, 2))
+    card(mother, "mynumber_card", _years_on(first_end, 5))
+    card(father, "mynumber_card", _years_on(today, 2))
+
+    home = register.add_group(database, now, name="さくら苑", kind=GroupKind.HOME)
+    member(home, "jimu@example.jp", "さくら苑 事務")
+    for room, label, months in (("201", "キヨさん", 5), ("202", "タケさん", 14), ("203", "ハナさん", 26)):
+        resident = person(home, label, Mode.HOME, None, reference=room)
+        card(resident, "mynumber_user_certificate", _years_on(today, 0, months=months))
+        if room == "202":
+            register.add_contact(
+                database, keys, now, person_id=resident, channel=ChannelName.EMAIL, address="musuko@example.jp",
+                is_family=True, consent_how=ConsentHow.SPOKEN, consent_by="息子",
+            )  # fmt: skip
+            names["musuko@example.jp"] = "タケさんの息子"
+    return Village(names)
+
+
+def _years_on(day: date, years: int, months: int = 0) -> date:
+    whole = day.year * 12 + day.month - 1 + years * 12 + months
+    return date(whole // 12, whole % 12 + 1, min(day.day, 28))
+
+
+def start_of(day: date) -> datetime:
+    return hours.instant(day, time(8)).astimezone(UTC)

@@ -1,0 +1,1 @@
+"""What is kept: tables, keys, transactions, and one file of queries for each noun."""

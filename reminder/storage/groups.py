@@ -1,0 +1,50 @@
+"""Groups and their members."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from reminder.domain.people import GroupKind, Language, Role
+from reminder.storage.tables import Group, Member
+
+
+@dataclass(frozen=True)
+class GroupView:
+    id: int
+    name: str
+    kind: GroupKind
+
+
+def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
+    group = Group(name=name, kind=kind, created_at=now)
+    tx.add(group)
+    tx.flush()
+    return group.id
+
+
+def add_member(tx: Session, *, group_id: int, role: Role, language: Language, now: datetime) -> int:
+    added = tx.execute(
+        insert(Member).returning(Member.id), [{"group_id": group_id, "role": role, "language": language, "created_at": now}]
+    )
+    return added.scalar_one()
+
+
+def find(tx: Session, group_id: int) -> GroupView | None:
+    return next(iter(by_id(tx, [group_id]).values()), None)
+
+
+def by_id(tx: Session, group_ids: Sequence[int]) -> Mapping[int, GroupView]:
+    rows = tx.execute(select(Group.id, Group.name, Group.kind).where(Group.id.in_(group_ids)))
+    return {id: GroupView(id, name, GroupKind(kind)) for id, name, kind in rows}
+
+
+def everyone(tx: Session) -> list[GroupView]:
+    rows = tx.execute(select(Group.id, Group.name, Group.kind).order_by(Group.id))
+    return [GroupView(id, name, GroupKind(kind)) for id, name, kind in rows]
+
+
+def group_of_member(tx: Session, member_id: int) -> int | None:
+    return tx.execute(select(Member.group_id).where(Member.id == member_id)).scalar_one_or_none()

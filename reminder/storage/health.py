@@ -1,0 +1,49 @@
+"""Signs of life: when the worker last passed, and which channels wait for the operator."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from reminder.storage.tables import Beat, Card, Pause
+
+TICK = "tick"
+
+
+@dataclass(frozen=True)
+class PauseView:
+    channel: str
+    reason: str
+    since: datetime
+    until: datetime
+
+
+def beat(tx: Session, name: str, at: datetime) -> None:
+    _put(tx, Beat, {"name": name}, {"at": at})
+
+
+def last_beat(tx: Session, name: str) -> datetime | None:
+    return tx.execute(select(Beat.at).where(Beat.name == name)).scalar_one_or_none()
+
+
+def pause(tx: Session, channel: str, reason: str, *, now: datetime, until: datetime) -> None:
+    _put(tx, Pause, {"channel": channel}, {"reason": reason, "since": now, "until": until})
+
+
+def pauses(tx: Session, now: datetime) -> list[PauseView]:
+    rows = tx.execute(select(Pause.channel, Pause.reason, Pause.since, Pause.until).where(Pause.until > now))
+    return [PauseView(*row) for row in rows]
+
+
+def overdue_cards(tx: Session, before: date) -> int:
+    """Cards that planning should have looked at by `before` and has not."""
+    query = select(func.count()).select_from(Card).where(Card.retired_at.is_(None), Card.next_reminder_on < before)
+    return tx.execute(query).scalar_one()
+
+
+def _put(tx: Session, table: type[DeclarativeBase], key: Mapping[str, object], values: Mapping[str, object]) -> None:
+    insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
+    tx.execute(insert(table).values(**key, **values).on_conflict_do_update(index_elements=list(key), set_=values))

@@ -1,0 +1,112 @@
+"""The key ring: addresses and texts are sealed with it, and addresses are found again by a keyed blind index.
+
+A sealed value names its key, so that keys can be changed while running: the newest seals, every one opens.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from reminder.clock import random_bytes
+from reminder.errors import SettingsError
+
+KEY_BYTES = 32
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+_ID_BYTES, _NONCE_BYTES = 4, 12
+
+
+class _Key:
+    def __init__(self, secret: bytes) -> None:
+        self.id = hashlib.sha256(b"kigen key id" + secret).digest()[:_ID_BYTES]
+        self.seal = AESGCMSIV(_derive(secret, b"seal"))
+        self.index = _derive(secret, b"index")
+        self.sign = _derive(secret, b"sign")
+
+
+def _derive(secret: bytes, purpose: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=b"kigen " + purpose).derive(secret)
+
+
+class KeyRing:
+    """`purpose` binds a sealed value to its column: a body cannot be passed off as an address."""
+
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._keys = [_Key(secret) for secret in secrets]
+        self._by_id = {key.id: key for key in self._keys}
+
+    def seal(self, text: str, purpose: str) -> bytes:
+        key, nonce = self._keys[0], random_bytes(_NONCE_BYTES)
+        return key.id + nonce + key.seal.encrypt(nonce, text.encode(), purpose.encode())
+
+    def open(self, sealed: bytes, purpose: str) -> str:
+        """Raises SettingsError when its key is not on the ring, or it was changed or belongs to another purpose."""
+        key = self._by_id.get(sealed[:_ID_BYTES])
+        if key is None:
+            raise SettingsError("REMINDER_SECRET_KEYS", "the key that sealed this database is missing; add it at the end")
+        nonce, sealed_text = sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES], sealed[_ID_BYTES + _NONCE_BYTES :]
+        try:
+            return key.seal.decrypt(nonce, sealed_text, purpose.encode()).decode()
+        except InvalidTag:
+            raise SettingsError("REMINDER_SECRET_KEYS", "a sealed value was changed; restore the database") from None
+
+    def blind_index(self, address: str) -> bytes:
+        """What a new row keeps, so that an address can be found without being readable."""
+        return self.blind_indexes(address)[0]
+
+    def blind_indexes(self, address: str) -> list[bytes]:
+        """What rows sealed under any key of the ring may have kept."""
+        return [hmac.digest(key.index, address.encode(), "sha256") for key in self._keys]
+
+
+    def sign(self, text: str, purpose: str) -> str:
+        """A short URL-safe mark that only this ring can make; the same for the same text."""
+        return _mark(self._keys[0].sign, text, purpose)
+
+    def is_signed(self, text: str, purpose: str, mark: str) -> bool:
+        return any(hmac.compare_digest(_mark(key.sign, text, purpose), mark) for key in self._keys)
+
+
+def _mark(key: bytes, text: str, purpose: str) -> str:
+    digest = hmac.digest(key, f"{purpose}\0{text}".encode(), "sha256")
+    # Letters only: a run of digits in an address would look like a number we refuse.
+    return digest[:16].hex().translate(_LETTERS)
+
+
+def new_key() -> str:
+    return base64.urlsafe_b64encode(random_bytes(KEY_BYTES)).decode()
+
+
+def read_keys(written: Sequence[str]) -> KeyRing:
+    """From REMINDER_SECRET_KEYS, newest first."""
+    try:
+        secrets = [base64.urlsafe_b64decode(key) for key in written]
+    except ValueError:
+        secrets = []
+    if not secrets or any(len(secret) != KEY_BYTES for secret in secrets):
+        raise SettingsError("REMINDER_SECRET_KEYS", "each key is 32 bytes in URL-safe base64; `reminder keys new` makes one")
+    return KeyRing(secrets)
+
+
+def keys_kept_in(data_dir: Path) -> KeyRing:
+    """The keys in DATA_DIR/keys, made at the first run and readable by nobody else."""
+    file = data_dir / "keys"
+    if not file.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        # Made whole under another name and then linked, so that two first runs at once agree on one key.
+        draft = data_dir / f".keys-{random_bytes(8).hex()}"
+        draft.touch(mode=0o600)
+        draft.write_text(new_key() + "\n", encoding="ascii")
+        try:
+            file.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return read_keys(file.read_text(encoding="ascii").split())

@@ -1,0 +1,422 @@
+"""The outbox: messages waiting, in hand and done. Every move names the state it leaves; one changed row is the proof."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.messages import CancelReason, MessageState, Outgoing, Verdict
+from reminder.domain.people import Audience, ChannelName, ContactState
+from reminder.storage import contacts
+from reminder.storage.keys import KeyRing
+from reminder.storage.tables import Card, Contact, Message, MessageReminder, Pause, Person, Reminder
+
+BODY = "messages.body"
+_NEVER_HANDED_OVER = (MessageState.CANCELLED, MessageState.STALE)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A message as it is planned. `reminder_ids` are what it tells."""
+
+    key: str
+    group_id: int
+    contact_id: int
+    audience: Audience
+    channel: ChannelName
+    subject: str | None
+    text: str
+    segments: int
+    send_after: datetime
+    stale_after: datetime
+    reminder_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class InHand:
+    """A message this worker has claimed; `attempts` fences it off from a later claim of the same message."""
+
+    outgoing: Outgoing
+    channel: ChannelName
+    contact_id: int
+    attempts: int
+    asked: int
+    stale_after: datetime
+
+
+@dataclass(frozen=True)
+class MessageView:
+    id: int
+    key: str
+    group_id: int
+    contact_id: int
+    audience: str
+    channel: str
+    state: str
+    reason: str | None
+    send_after: datetime
+    handed_at: datetime | None
+    attempts: int
+    possibly_double: bool
+    provider_id: str | None
+    segments: int
+    subject: str | None
+    text: str | None
+    label: str | None  # whose card it speaks of
+
+
+def _seal(keys: KeyRing, subject: str | None, text: str) -> bytes:
+    return keys.seal(json.dumps([subject, text], ensure_ascii=False), BODY)
+
+
+def _open(keys: KeyRing, sealed: bytes) -> tuple[str | None, str]:
+    subject, text = json.loads(keys.open(sealed, BODY))
+    return subject, text
+
+
+def taken(tx: Session, keys: Collection[str]) -> set[str]:
+    """Which of these message keys are in use."""
+    if not keys:
+        return set()
+    query = select(Message.key).where(Message.key.in_(keys), Message.state.not_in(_NEVER_HANDED_OVER))
+    return set(tx.scalars(query))
+
+
+def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> list[int]:
+    """Their ids, in order. The unique key refuses a second one."""
+    if not drafts:
+        return []
+    made = tx.execute(
+        insert(Message).returning(Message.id, sort_by_parameter_order=True),
+        [
+            {
+                "key": draft.key,
+                "group_id": draft.group_id,
+                "contact_id": draft.contact_id,
+                "audience": draft.audience,
+                "channel": draft.channel,
+                "body_sealed": _seal(keys, draft.subject, draft.text),
+                "segments": draft.segments,
+                "state": MessageState.QUEUED,
+                "send_after": draft.send_after,
+                "stale_after": draft.stale_after,
+                "attempts": 0,
+                "asked": 0,
+                "possibly_double": False,
+                "created_at": now,
+            }
+            for draft in drafts
+        ],
+    )
+    return list(made.scalars())
+
+
+def drop_stale(tx: Session, now: datetime) -> list[int]:
+    """Ends what can no longer be told today; its ids."""
+    ended = tx.execute(
+        update(Message)
+        .where(Message.state == MessageState.QUEUED, Message.send_after <= now, Message.stale_after <= now)
+        .values(state=MessageState.STALE, ended_at=now)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list(ended.scalars())
+
+
+def drop_pointless(tx: Session, now: datetime) -> None:
+    """Cancels what is about to be sent and should not be: the card was renewed or retired, the owner said no."""
+    reminds = exists().where(MessageReminder.message_id == Message.id)
+    still_true = exists(
+        select(Card.id)
+        .join(Reminder, Reminder.card_id == Card.id)
+        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+        .where(
+            MessageReminder.message_id == Message.id,
+            Card.expires_on == Reminder.expires_on,
+            Card.retired_at.is_(None),
+        )
+    )
+    may_be_told = exists().where(Contact.id == Message.contact_id, Contact.state == ContactState.CONFIRMED)
+    due = and_(Message.state == MessageState.QUEUED, Message.send_after <= now)
+    for where, reason in ((and_(reminds, ~still_true), CancelReason.RENEWED), (~may_be_told, CancelReason.OPTED_OUT)):
+        tx.execute(
+            update(Message)
+            .where(due, where)
+            .values(state=MessageState.CANCELLED, reason=reason, ended_at=now)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def claim(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> list[InHand]:
+    """Takes up to `limit` messages that are due, longest waiting first, passing over channels that pause.
+
+    On PostgreSQL rows that another worker is taking are skipped; on SQLite the transaction holds the file.
+    """
+    paused = select(Pause.channel).where(Pause.until > now)
+    waiting = (
+        select(Message.id)
+        .where(Message.state == MessageState.QUEUED, Message.send_after <= now, Message.channel.not_in(paused))
+        .order_by(Message.send_after, Message.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = tx.execute(
+        update(Message)
+        .where(Message.id.in_(waiting), Message.state == MessageState.QUEUED)
+        .values(state=MessageState.SENDING, lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    return _in_hand(tx, keys, list(taken.scalars()))
+
+
+def take_expired_leases(tx: Session, now: datetime) -> list[int]:
+    """Whoever was sending these is gone: nobody knows whether they went out."""
+    lost = tx.execute(
+        update(Message)
+        .where(Message.state == MessageState.SENDING, Message.lease_until <= now)
+        .values(state=MessageState.UNKNOWN, reason="lease_ran_out", asked=0)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list(lost.scalars())
+
+
+def claim_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> list[InHand]:
+    """Messages of unknown fate whose time to be asked about has come."""
+    waiting = (
+        select(Message.id)
+        .where(Message.state == MessageState.UNKNOWN, Message.lease_until <= now)
+        .order_by(Message.lease_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = tx.execute(
+        update(Message)
+        .where(Message.id.in_(waiting), Message.state == MessageState.UNKNOWN)
+        .values(lease_until=now + lease, asked=Message.asked + 1)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    return _in_hand(tx, keys, list(taken.scalars()))
+
+
+def _in_hand(tx: Session, keys: KeyRing, message_ids: Sequence[int]) -> list[InHand]:
+    rows = tx.execute(
+        select(
+            Message.id,
+            Message.channel,
+            Message.contact_id,
+            Message.attempts,
+            Message.asked,
+            Message.body_sealed,
+            Message.created_at,
+            Message.handed_at,
+            Message.stale_after,
+            Contact.address_sealed,
+        )
+        .join(Contact, Contact.id == Message.contact_id)
+        .where(Message.id.in_(message_ids))
+        .order_by(Message.send_after, Message.id)
+    )
+    taken = []
+    for row in rows:
+        subject, text = _open(keys, row.body_sealed)
+        outgoing = Outgoing(
+            message_id=row.id,
+            address=keys.open(row.address_sealed, contacts.ADDRESS),
+            text=text,
+            subject=subject,
+            created_at=row.created_at,
+            handed_at=row.handed_at,
+        )
+        taken.append(InHand(outgoing, ChannelName(row.channel), row.contact_id, row.attempts, row.asked, row.stale_after))
+    return taken
+
+
+def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageState, now: datetime) -> None:
+    """What became of messages this worker had in hand. One that a receipt or another worker has moved on stays there."""
+    if not verdicts:
+        return
+    table = Message.__table__
+    tx.connection().execute(
+        update(table)  # type: ignore[arg-type]
+        .where(
+            table.c.id == bindparam("message"),
+            table.c.state == leaving,
+            table.c.attempts == bindparam("in_attempt"),
+        )
+        .values(
+            state=bindparam("to"),
+            reason=bindparam("why"),
+            provider_id=func.coalesce(bindparam("known_as"), table.c.provider_id),
+            send_after=func.coalesce(bindparam("again_at"), table.c.send_after),
+            lease_until=bindparam("ask_at"),
+            possibly_double=or_(table.c.possibly_double, bindparam("double")),
+            ended_at=bindparam("ended"),
+        ),
+        [
+            {
+                "message": in_hand.outgoing.message_id,
+                "in_attempt": in_hand.attempts,
+                "to": verdict.state,
+                "why": verdict.reason,
+                "known_as": verdict.provider_id,
+                "again_at": verdict.wait_until if verdict.state is MessageState.QUEUED else None,
+                "ask_at": verdict.wait_until if verdict.state is MessageState.UNKNOWN else None,
+                "double": verdict.possibly_double,
+                "ended": now if verdict.state in (MessageState.FAILED, MessageState.STALE) else None,
+            }
+            for in_hand, verdict in verdicts
+        ],
+    )
+
+
+def cancel_for_card(tx: Session, card_id: int, reason: CancelReason, now: datetime) -> list[int]:
+    """Cancels what is queued about this card; the cancelled ids, since such a text may speak of other cards too."""
+    about = (
+        select(MessageReminder.message_id)
+        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+        .where(Reminder.card_id == card_id)
+    )
+    return _cancel(tx, Message.id.in_(about), reason, now)
+
+
+def cancel_for_contact(tx: Session, contact_id: int, reason: CancelReason, now: datetime) -> list[int]:
+    return _cancel(tx, Message.contact_id == contact_id, reason, now)
+
+
+def _cancel(tx: Session, where, reason: CancelReason, now: datetime) -> list[int]:  # type: ignore[no-untyped-def]
+    cancelled = tx.execute(
+        update(Message)
+        .where(Message.state == MessageState.QUEUED, where)
+        .values(state=MessageState.CANCELLED, reason=reason, ended_at=now)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list(cancelled.scalars())
+
+
+def next_moment(tx: Session) -> datetime | None:
+    """When a message is next to be sent or asked about."""
+    queued = tx.execute(select(func.min(Message.send_after)).where(Message.state == MessageState.QUEUED)).scalar()
+    in_hand = (MessageState.SENDING, MessageState.UNKNOWN)
+    asked = tx.execute(select(func.min(Message.lease_until)).where(Message.state.in_(in_hand))).scalar()
+    return min((moment for moment in (queued, asked) if moment is not None), default=None)
+
+
+def end(tx: Session, message_id: int, state: MessageState, *, provider_id: str, reason: str | None, now: datetime) -> bool:
+    """What a receipt says became of it. False where it had come to an end already."""
+    open_states = (MessageState.SENDING, MessageState.UNKNOWN, MessageState.ACCEPTED)
+    ended = tx.execute(
+        update(Message)
+        .where(Message.id == message_id, Message.state.in_(open_states))
+        .values(state=state, provider_id=provider_id, reason=reason, lease_until=None, ended_at=now)
+        .execution_options(synchronize_session=False)
+        .returning(Message.id)
+    )
+    return ended.first() is not None
+
+
+def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:
+    """A first callback names a message whose answer was lost: the provider has it after all."""
+    tx.execute(
+        update(Message)
+        .where(Message.id == message_id, Message.state == MessageState.UNKNOWN)
+        .values(state=MessageState.ACCEPTED, provider_id=provider_id, reason=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def named(tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]) -> list[tuple[int, str | None, int, str]]:
+    """(message id, provider id, contact id, state) of the messages that receipts speak of."""
+    rows = tx.execute(
+        select(Message.id, Message.provider_id, Message.contact_id, Message.state).where(
+            or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids)))
+        )
+    )
+    return [(id, provider_id, contact_id, state) for id, provider_id, contact_id, state in rows]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A text to a person that nobody received."""
+
+    message_id: int
+    group_id: int
+    person_id: int
+
+
+def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
+    rows = tx.execute(
+        select(Message.id, Message.group_id, Contact.person_id)
+        .join(Contact, Contact.id == Message.contact_id)
+        .where(
+            Message.followed_up_at.is_(None),
+            Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
+            Message.audience == Audience.PERSON,
+            Contact.person_id.is_not(None),
+        )
+        .order_by(Message.id)
+        .limit(limit)
+        .with_for_update(of=Message, skip_locked=True)
+    )
+    return [Failure(id, group_id, person_id) for id, group_id, person_id in rows]
+
+
+def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
+    tx.execute(update(Message).where(Message.id.in_(message_ids)).values(followed_up_at=now))
+
+
+def counts(tx: Session) -> Mapping[str, int]:
+    """How many messages are in each state."""
+    rows = tx.execute(select(Message.state, func.count()).group_by(Message.state).order_by(Message.state))
+    return {key: count for key, count in rows}
+
+
+def of_group(
+    tx: Session, keys: KeyRing, *, group_id: int | None = None, state: str | None = None, limit: int | None = None
+) -> list[MessageView]:
+    """Newest first where limited, else oldest first."""
+    label = (
+        select(Person.label)
+        .join(Card, Card.person_id == Person.id)
+        .join(Reminder, Reminder.card_id == Card.id)
+        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+        .where(MessageReminder.message_id == Message.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(Message, label.label("label")).order_by(Message.id.desc() if limit else Message.id).limit(limit)
+    if group_id is not None:
+        query = query.where(Message.group_id == group_id)
+    if state is not None:
+        query = query.where(Message.state == state)
+    views = []
+    for row, whose in tx.execute(query):
+        subject, text = (None, None) if row.body_sealed is None else _open(keys, row.body_sealed)
+        views.append(
+            MessageView(
+                id=row.id,
+                key=row.key,
+                group_id=row.group_id,
+                contact_id=row.contact_id,
+                audience=row.audience,
+                channel=row.channel,
+                state=row.state,
+                reason=row.reason,
+                send_after=row.send_after,
+                handed_at=row.handed_at,
+                attempts=row.attempts,
+                possibly_double=row.possibly_double,
+                provider_id=row.provider_id,
+                segments=row.segments,
+                subject=subject,
+                text=text,
+                label=whose,
+            )
+        )
+    return views

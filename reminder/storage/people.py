@@ -1,0 +1,83 @@
+"""Persons: whose cards they are."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from reminder.domain.people import Language, Mode
+from reminder.storage.tables import Person
+
+
+@dataclass(frozen=True)
+class PersonView:
+    id: int
+    group_id: int
+    label: str
+    reference: str | None
+    mark: str | None
+    office: str
+    mode: Mode
+    language: Language
+    insurance: bool
+
+
+COLUMNS = (
+    Person.id,
+    Person.group_id,
+    Person.label,
+    Person.reference,
+    Person.mark,
+    Person.office,
+    Person.mode,
+    Person.language,
+    Person.insurance,
+)
+
+
+def view(row: tuple[int, int, str, str | None, str | None, str, str, str, bool]) -> PersonView:
+    id, group_id, label, reference, mark, office, mode, language, insurance = row
+    return PersonView(id, group_id, label, reference, mark, office, Mode(mode), Language(language), insurance)
+
+
+def add(
+    tx: Session,
+    *,
+    group_id: int,
+    label: str,
+    mode: Mode,
+    language: Language,
+    reference: str | None,
+    mark: str | None,
+    office: str,
+    insurance: bool,
+    now: datetime,
+) -> int:
+    person = Person(
+        group_id=group_id,
+        label=label,
+        mode=mode,
+        language=language,
+        reference=reference,
+        mark=mark,
+        office=office,
+        insurance=insurance,
+        created_at=now,
+    )
+    tx.add(person)
+    tx.flush()
+    return person.id
+
+
+def find(tx: Session, person_id: int) -> PersonView | None:
+    row = tx.execute(select(*COLUMNS).where(Person.id == person_id)).one_or_none()
+    return None if row is None else view(row)
+
+
+def of_group(tx: Session, group_id: int | None) -> list[PersonView]:
+    """All persons where `group_id` is None."""
+    query = select(*COLUMNS).order_by(Person.id)
+    if group_id is not None:
+        query = query.where(Person.group_id == group_id)
+    return [view(row) for row in tx.execute(query)]

@@ -1,0 +1,47 @@
+"""Receipts: what providers say became of messages, each kept once."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from reminder.storage.tables import Receipt
+
+
+@dataclass(frozen=True)
+class Waiting:
+    id: int
+    provider_id: str
+    status: str
+    error_code: str | None
+    message_id: int | None
+
+
+def keep(
+    tx: Session, *, provider_id: str, status: str, error_code: str | None, message_id: int | None, now: datetime
+) -> None:
+    """A repeated one changes nothing."""
+    insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
+    tx.execute(
+        insert(Receipt)
+        .values(provider_id=provider_id, status=status, error_code=error_code, message_id=message_id, received_at=now)
+        .on_conflict_do_nothing()
+    )
+
+
+def waiting(tx: Session, limit: int) -> list[Waiting]:
+    rows = tx.execute(
+        select(Receipt.id, Receipt.provider_id, Receipt.status, Receipt.error_code, Receipt.message_id)
+        .where(Receipt.applied_at.is_(None))
+        .order_by(Receipt.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [Waiting(*row) for row in rows]
+
+
+def mark_applied(tx: Session, receipt_ids: Collection[int], now: datetime) -> None:
+    tx.execute(update(Receipt).where(Receipt.id.in_(receipt_ids)).values(applied_at=now))

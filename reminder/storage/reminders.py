@@ -1,0 +1,139 @@
+"""Reminders: which rung of which card has come, and whom it has been told to."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import and_, func, insert, or_, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.messages import GAVE_UP, MessageState, ReminderState
+from reminder.storage.tables import Card, Contact, Message, MessageReminder, Person, Reminder
+
+# A text that came back is tried again on another day, but not for ever.
+MOST_TEXTS_A_RUNG = 3
+
+
+@dataclass(frozen=True)
+class Rung:
+    card_id: int
+    expires_on: date
+    rung: str
+
+
+@dataclass(frozen=True)
+class ReminderView:
+    id: int
+    card_id: int
+    expires_on: date
+    rung: str
+    due_on: date
+    state: ReminderState
+
+
+def ids_of(tx: Session, rungs: Mapping[Rung, date], now: datetime) -> dict[Rung, int]:
+    """The reminders of these rungs (with the day each was due), made where missing; older open ones are superseded."""
+    if not rungs:
+        return {}
+    cards = {rung.card_id for rung in rungs}
+    rows = tx.execute(
+        select(Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.rung).where(Reminder.card_id.in_(cards))
+    )
+    known = {Rung(card_id, expires_on, rung): id for id, card_id, expires_on, rung in rows}
+    new = [rung for rung in rungs if rung not in known]
+    if new:
+        tx.execute(
+            update(Reminder)
+            .where(
+                tuple_(Reminder.card_id, Reminder.expires_on).in_({(rung.card_id, rung.expires_on) for rung in new}),
+                Reminder.state == ReminderState.OPEN,
+                Reminder.due_on < max(rungs[rung] for rung in new),
+            )
+            .values(state=ReminderState.SUPERSEDED)
+        )
+        made = tx.execute(
+            insert(Reminder).returning(Reminder.id, sort_by_parameter_order=True),
+            [
+                {
+                    "card_id": rung.card_id,
+                    "expires_on": rung.expires_on,
+                    "rung": rung.rung,
+                    "due_on": rungs[rung],
+                    "state": ReminderState.OPEN,
+                    "created_at": now,
+                }
+                for rung in new
+            ],
+        )
+        known.update(zip(new, made.scalars(), strict=True))
+    return {rung: known[rung] for rung in rungs}
+
+
+def told(tx: Session, card_ids: Collection[int]) -> set[tuple[Rung, int]]:
+    """(rung, contact id) of what has been told, or is on its way, for these cards' present end dates.
+
+    A text that never left, or that the provider gave up on, told nobody; one that came back told nobody either, until it
+    has come back too often.
+    """
+    came_back = Message.state == MessageState.UNDELIVERED
+    rows = tx.execute(
+        select(Reminder.card_id, Reminder.expires_on, Reminder.rung, Message.contact_id, came_back, func.count())
+        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+        .join(Message, Message.id == MessageReminder.message_id)
+        .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+        .where(
+            Reminder.card_id.in_(card_ids),
+            Message.state.not_in((MessageState.STALE, MessageState.CANCELLED)),
+            or_(Message.state != MessageState.FAILED, Message.reason.is_(None), Message.reason != GAVE_UP),
+        )
+        .group_by(Reminder.card_id, Reminder.expires_on, Reminder.rung, Message.contact_id, came_back)
+    )
+    return {
+        (Rung(card_id, expires_on, rung), contact_id)
+        for card_id, expires_on, rung, contact_id, back, times in rows
+        if not back or times >= MOST_TEXTS_A_RUNG
+    }
+
+
+def settle(tx: Session, card_id: int) -> None:
+    """The card has a new date or is gone: nothing of the old one is open any more."""
+    tx.execute(
+        update(Reminder)
+        .where(Reminder.card_id == card_id, Reminder.state == ReminderState.OPEN)
+        .values(state=ReminderState.SETTLED)
+    )
+
+
+def of_group(tx: Session, group_id: int | None, state: str | None) -> list[ReminderView]:
+    query = (
+        select(Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.rung, Reminder.due_on, Reminder.state)
+        .join(Card, Card.id == Reminder.card_id)
+        .join(Person, Person.id == Card.person_id)
+        .order_by(Reminder.id)
+    )
+    if group_id is not None:
+        query = query.where(Person.group_id == group_id)
+    if state is not None:
+        query = query.where(Reminder.state == state)
+    return [ReminderView(*row[:5], ReminderState(row.state)) for row in tx.execute(query)]
+
+
+def link(tx: Session, pairs: Iterable[tuple[int, int]]) -> None:
+    """(message id, reminder id): which reminders a text tells."""
+    rows = [{"message_id": message_id, "reminder_id": reminder_id} for message_id, reminder_id in pairs]
+    if rows:
+        tx.execute(insert(MessageReminder), rows)
+
+
+def people_told_by(tx: Session, message_ids: Sequence[int]) -> Mapping[int, int]:
+    """message id -> the person whose card it spoke of (of several, the first)."""
+    rows = tx.execute(
+        select(MessageReminder.message_id, func.min(Card.person_id))
+        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+        .join(Card, Card.id == Reminder.card_id)
+        .join(Message, Message.id == MessageReminder.message_id)
+        .join(Contact, Contact.id == Message.contact_id)
+        .where(MessageReminder.message_id.in_(message_ids))
+        .group_by(MessageReminder.message_id)
+    )
+    return {key: count for key, count in rows}

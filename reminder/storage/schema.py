@@ -1,0 +1,54 @@
+"""The schema's version: bringing a database up to date, and refusing to work on one that is not."""
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from reminder.errors import DatabaseNotReadyError
+from reminder.settings import shipped
+from reminder.storage.session import Database, reachable
+from reminder.storage.tables import Base
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(shipped("migrations")))
+    return config
+
+
+def newest() -> str:
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def present(database: Database) -> str | None:
+    """The version the database is at; None when it is empty."""
+    with reachable(), database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def migrate(database: Database) -> None:
+    """Brings the database to the newest version; one process at a time."""
+    config = _config()
+    with reachable(), database.engine.execution_options(kigen_writes=True).begin() as connection:
+        if not database.is_sqlite:
+            # Two releases at once would both try; the second waits and then finds nothing to do.
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20261123)")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def require_newest(database: Database) -> None:
+    """Raises DatabaseNotReadyError: an old program must not write into a newer database, nor a new one into an older."""
+    at = present(database)
+    if at == newest():
+        return
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    raise DatabaseNotReadyError("database_behind" if at is None or at in known else "database_ahead")
+
+
+def differences(database: Database) -> list[object]:
+    """What the tables in the code have and the database has not, or the other way round."""
+    with reachable(), database.engine.connect() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata))

@@ -1,0 +1,101 @@
+"""Opening the database: one engine, transactions that write and transactions that only look."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from reminder.errors import DatabaseNotReadyError, SettingsError
+
+# What the steps call a transaction; only storage knows what it is made of.
+Tx = Session
+
+# Longer than any write of ours holds the file, so that `web` and `worker` may be two processes on it.
+SQLITE_BUSY_SECONDS = 30
+
+
+class Database:
+    """`writing()` commits at the end of its block or leaves nothing behind; `reading()` never changes anything.
+
+    Neither may be open while a provider is being called. Raises DatabaseNotReadyError when the server is out of reach.
+    """
+
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        self.url = url
+        self.engine = _engine(url, durable)
+        self._writing = sessionmaker(self.engine.execution_options(kigen_writes=True), expire_on_commit=False)
+        self._reading = sessionmaker(self.engine, expire_on_commit=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        with reachable(), self._writing.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        with reachable(), self._reading() as tx:
+            yield tx
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as unreachable:
+        if "no such table" in str(unreachable.orig):
+            raise DatabaseNotReadyError("database_behind") from None
+        raise DatabaseNotReadyError("database_unreachable", reason=type(unreachable.orig).__name__) from None
+
+
+def _engine(url: str, durable: bool) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingsError("REMINDER_DATABASE_URL", "write sqlite:///path or postgresql://user:password@host/name") from None
+    if parsed.drivername not in ("sqlite", "postgresql", "postgresql+psycopg"):
+        raise SettingsError("REMINDER_DATABASE_URL", "only sqlite:/// and postgresql:// are known")
+    if parsed.drivername == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise SettingsError("REMINDER_DATABASE_URL", "name a file: a database in memory would forget every date")
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+        event.listen(engine, "connect", _prepare_sqlite)
+        if not durable:
+            event.listen(engine, "connect", _trust_the_power)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    # The driver's own transactions begin too late and cannot begin IMMEDIATE; ours are begun below.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # FULL: after a power cut a claim that was committed is still there, so nothing is sent twice.
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _trust_the_power(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.execute("PRAGMA synchronous = OFF").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writing transaction takes the lock at once: two that read first and write later would deadlock.
+    writes = connection.get_execution_options().get("kigen_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

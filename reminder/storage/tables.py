@@ -1,0 +1,298 @@
+"""Every table on one page. There is no column for a card's number, and no birth date.
+
+An `Instant` is aware UTC; a `date` is a date in Japan. What is sealed is encrypted with the key ring (keys.py).
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from reminder.storage.columns import GuardedText, Instant
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    # A country's messages outgrow 32 bits in four years. SQLite's own keys are 64 bits wide and must be called INTEGER.
+    type_annotation_map = {  # noqa: RUF012
+        int: BigInteger().with_variant(Integer(), "sqlite"),
+        datetime: Instant,
+        bytes: LargeBinary,
+        dict[str, Any]: JSON,
+    }
+
+
+class Group(Base):
+    """A household or a care home: who shares persons."""
+
+    __tablename__ = "groups"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(GuardedText(60, field="name"))
+    kind: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime]
+
+
+class Member(Base):
+    """A login in a group; the address it signs in with is its e-mail contact."""
+
+    __tablename__ = "members"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str] = mapped_column(String(10))
+    language: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime]
+
+
+class Person(Base):
+    __tablename__ = "people"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    label: Mapped[str] = mapped_column(GuardedText(20, field="label"))
+    reference: Mapped[str | None] = mapped_column(GuardedText(20, field="ref"))
+    mark: Mapped[str | None] = mapped_column(GuardedText(10, field="mark"))
+    office: Mapped[str] = mapped_column(GuardedText(10, field="office"))
+    mode: Mapped[str] = mapped_column(String(10))
+    language: Mapped[str] = mapped_column(String(10))
+    insurance: Mapped[bool]  # uses the card as a health-insurance card
+    created_at: Mapped[datetime]
+
+
+class Contact(Base):
+    """One phone or address of a person, of their family, or of a member."""
+
+    __tablename__ = "contacts"
+    __table_args__ = (
+        CheckConstraint("(person_id IS NULL) <> (member_id IS NULL)", name="one_owner"),
+        UniqueConstraint("person_id", "channel", "address_index"),
+        UniqueConstraint("member_id", "channel", "address_index"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"))
+    member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"))
+    is_family: Mapped[bool]  # a person's contact that belongs to a relative, not to the person
+    channel: Mapped[str] = mapped_column(String(10))
+    address_sealed: Mapped[bytes]
+    address_index: Mapped[bytes] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(String(12))
+    consent_how: Mapped[str | None] = mapped_column(String(10))
+    consent_by: Mapped[str | None] = mapped_column(GuardedText(40, field="consent_by"))
+    consent_at: Mapped[datetime | None]
+    reached_at: Mapped[datetime | None]  # last proof that this address is still theirs
+    created_at: Mapped[datetime]
+
+
+class Card(Base):
+    """A thing with an end date. `next_reminder_on` is the schedule: a tick costs what is due, not what is enrolled."""
+
+    __tablename__ = "cards"
+    __table_args__ = (
+        Index("ix_cards_due", "next_reminder_on", sqlite_where=text("retired_at IS NULL"), postgresql_where=text("retired_at IS NULL")),
+        Index(
+            "uq_cards_current", "person_id", "kind", unique=True,
+            sqlite_where=text("retired_at IS NULL"), postgresql_where=text("retired_at IS NULL"),
+        ),
+    )  # fmt: skip
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    expires_on: Mapped[date]
+    is_computed: Mapped[bool]  # the date was worked out from rules, not read from the card
+    carried_by: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="SET NULL"), index=True)
+    next_reminder_on: Mapped[date | None]
+    renewed_at: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class Reminder(Base):
+    """One rung of one card: a second one is impossible, and a new end date is a fresh ladder."""
+
+    __tablename__ = "reminders"
+    __table_args__ = (UniqueConstraint("card_id", "expires_on", "rung"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    card_id: Mapped[int] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"))
+    expires_on: Mapped[date]
+    rung: Mapped[str] = mapped_column(String(20))
+    due_on: Mapped[date]
+    state: Mapped[str] = mapped_column(String(12))
+    created_at: Mapped[datetime]
+
+
+_WAITING = text("state = 'queued'")
+_IN_HAND = text("state IN ('sending', 'unknown')")
+_NEVER_HANDED_OVER = text("state NOT IN ('cancelled', 'stale')")
+_FAILED = text("followed_up_at IS NULL AND state IN ('undelivered', 'failed')")
+
+
+class Message(Base):
+    """One text to one contact by one channel. `key` says what it is; only what was never handed over frees its key."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        Index("uq_messages_key", "key", unique=True, sqlite_where=_NEVER_HANDED_OVER, postgresql_where=_NEVER_HANDED_OVER),
+        Index("ix_messages_waiting", "send_after", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+        Index("ix_messages_in_hand", "lease_until", sqlite_where=_IN_HAND, postgresql_where=_IN_HAND),
+        Index("ix_messages_failed", "id", sqlite_where=_FAILED, postgresql_where=_FAILED),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(80))
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+    audience: Mapped[str] = mapped_column(String(10))
+    channel: Mapped[str] = mapped_column(String(10))
+    body_sealed: Mapped[bytes | None]
+    segments: Mapped[int]
+    state: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str | None] = mapped_column(String(40))
+    send_after: Mapped[datetime]
+    stale_after: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int]
+    asked: Mapped[int]  # how often the provider has been asked about an unknown fate
+    possibly_double: Mapped[bool]
+    provider_id: Mapped[str | None] = mapped_column(String(80), index=True)
+    handed_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    followed_up_at: Mapped[datetime | None]  # a failure that a human has been told of
+    created_at: Mapped[datetime]
+
+
+class MessageReminder(Base):
+    """Which reminders one text told: several cards, one text."""
+
+    __tablename__ = "message_reminders"
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    reminder_id: Mapped[int] = mapped_column(ForeignKey("reminders.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class Receipt(Base):
+    """What the provider says became of a message; each is kept once, however often it is repeated."""
+
+    __tablename__ = "receipts"
+    __table_args__ = (
+        UniqueConstraint("provider_id", "status"),
+        Index("ix_receipts_waiting", "id", sqlite_where=text("applied_at IS NULL"), postgresql_where=text("applied_at IS NULL")),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_id: Mapped[str] = mapped_column(String(80))
+    status: Mapped[str] = mapped_column(String(20))
+    error_code: Mapped[str | None] = mapped_column(String(10))
+    message_id: Mapped[int | None]  # as named in the callback's address; the message may be gone
+    received_at: Mapped[datetime]
+    applied_at: Mapped[datetime | None]
+
+
+class Pause(Base):
+    """A channel that waits because the operator's account or sender is at fault."""
+
+    __tablename__ = "pauses"
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(40))
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+
+
+class Beat(Base):
+    """When something that must run last did."""
+
+    __tablename__ = "beats"
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    at: Mapped[datetime]
+
+
+class Reply(Base):
+    __tablename__ = "replies"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+    provider_id: Mapped[str] = mapped_column(String(80), unique=True)
+    intent: Mapped[str | None] = mapped_column(String(20))
+    body_sealed: Mapped[bytes | None]
+    received_at: Mapped[datetime]
+    handled_at: Mapped[datetime | None]
+
+
+class JournalEntry(Base):
+    """What was done, by ids only; it is added to and never changed."""
+
+    __tablename__ = "journal"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    act: Mapped[str] = mapped_column(String(40))
+    group_id: Mapped[int | None] = mapped_column(index=True)
+    member_id: Mapped[int | None]
+    person_id: Mapped[int | None] = mapped_column(index=True)
+    contact_id: Mapped[int | None]
+    card_id: Mapped[int | None]
+    message_id: Mapped[int | None]
+
+
+class SignIn(Base):
+    __tablename__ = "sign_ins"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address_index: Mapped[bytes] = mapped_column(index=True)
+    code_hash: Mapped[bytes]
+    tries: Mapped[int]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Session(Base):
+    __tablename__ = "sessions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class Passkey(Base):
+    __tablename__ = "passkeys"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(unique=True)
+    public_key: Mapped[bytes]
+    sign_count: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class ApiToken(Base):
+    __tablename__ = "api_tokens"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    scopes: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class Upload(Base):
+    """A sheet that was read: its report, without refused values."""
+
+    __tablename__ = "uploads"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    report: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]

@@ -1,0 +1,1 @@
+"""Upkeep: is it working, and is it forgetting what it should?"""

@@ -1,0 +1,1 @@
+"""The web: pages, webhooks and health answers."""

@@ -1,0 +1,125 @@
+"""The web application: webhooks and health answers for anyone, a small page for the machine it runs on."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reminder.domain import wording
+from reminder.domain.people import Language
+from reminder.errors import ConflictError, DatabaseNotReadyError, ForbiddenNumberError, KigenError, NotFoundError, RefusedInputError
+from reminder.guard.numbers import forbidden
+from reminder.web import pages, webhooks
+from reminder.wiring import App
+
+PROBLEM = "application/problem+json"
+LONGEST_BODY = 64 * 1024
+# Everything is ours: no script, no frame, nothing from elsewhere.
+POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+
+def create_web(app: App, *, local_pages: bool) -> FastAPI:
+    """`local_pages`: also the page with what is enrolled, due and sent. It has no sign-in, so only this machine sees it."""
+    web = FastAPI(title="期限だより", openapi_url=None, docs_url=None, redoc_url=None)
+    web.state.app = app
+    web.include_router(webhooks.router)
+    web.include_router(pages.public)
+    if local_pages:
+        web.include_router(pages.local)
+    web.add_exception_handler(KigenError, _refuse)
+    web.add_exception_handler(HTTPException, _not_there)
+    web.add_exception_handler(RequestValidationError, _malformed)
+    web.add_middleware(Door)
+    return web
+
+
+class Door:
+    """What every request passes: its address must hold no number, its body no more than a webhook needs."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        request = Request(scope)
+        refused = self._refused(request)
+        if refused is not None:
+            await refused(scope, receive, send)
+            return
+
+        async def with_headers(message):  # type: ignore[no-untyped-def]
+            if message["type"] == "http.response.start":
+                message["headers"] += [
+                    (b"content-security-policy", POLICY.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"referrer-policy", b"no-referrer"),
+                    (b"cache-control", b"no-store"),
+                ]
+            await send(message)
+
+        await self._inner(scope, _bounded(receive), with_headers)
+
+    def _refused(self, request: Request) -> Response | None:
+        address = request.url.path + " " + request.url.query
+        if looks_like := forbidden(address):
+            return problem(request, ForbiddenNumberError(field="url", looks_like=looks_like))
+        length = request.headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > LONGEST_BODY:
+            return problem(request, RefusedInputError("body_too_long", field="body"), status=413)
+        return None
+
+
+def _bounded(receive: Receive) -> Receive:
+    """A body sent in pieces has no length in front; past the bound it is cut off as if the sender had gone."""
+    seen = 0
+
+    async def bounded():  # type: ignore[no-untyped-def]
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        return message if seen <= LONGEST_BODY else {"type": "http.disconnect"}
+
+    return bounded
+
+
+def language_of(request: Request) -> Language:
+    wanted = request.headers.get("accept-language", "ja").lower()
+    return Language.ENGLISH if wanted.startswith("en") else Language.JAPANESE
+
+
+def problem(request: Request, refused: KigenError, *, status: int | None = None) -> JSONResponse:
+    """RFC 9457 problem details; `detail` says what to do and never repeats what was sent."""
+    app: App = request.app.state.app if "app" in request.scope else request.scope["state"]["app"]
+    if status is None:
+        status = next((code for kind, code in _STATUS.items() if isinstance(refused, kind)), 500)
+    sentence = wording.explain(app.rules.wording, refused, language_of(request))
+    body: dict[str, object] = {"type": "about:blank", "title": refused.code, "status": status, "code": refused.code, "detail": sentence}
+    if isinstance(refused, RefusedInputError) and refused.field:
+        body["field"] = refused.field
+    return JSONResponse(body, status, media_type=PROBLEM)
+
+
+_STATUS: dict[type[KigenError], int] = {
+    NotFoundError: 404,
+    ConflictError: 409,
+    RefusedInputError: 422,
+    DatabaseNotReadyError: 503,
+}
+
+
+async def _refuse(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, KigenError)
+    return problem(request, refused)
+
+
+async def _not_there(request: Request, raised: Exception) -> Response:
+    assert isinstance(raised, HTTPException)
+    code = {404: "page_not_found", 405: "method_not_allowed", 403: "not_allowed"}.get(raised.status_code, "refused")
+    return problem(request, RefusedInputError(code), status=raised.status_code)
+
+
+async def _malformed(request: Request, _raised: Exception) -> Response:
+    return problem(request, RefusedInputError("request_malformed"), status=422)

@@ -1,0 +1,131 @@
+"""Pages: stopping e-mails by one click, health answers, and a small page of what is enrolled, due and sent."""
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.templating import Jinja2Templates
+
+from reminder.clock import JAPAN, japan_date
+from reminder.domain import addresses, dates
+from reminder.enrolment import consent
+from reminder.errors import NotFoundError
+from reminder.storage import cards, contacts, groups, outbox, people
+from reminder.upkeep.health import look
+from reminder.web.webhooks import app_of
+from reminder.wiring import App
+
+HERE = Path(__file__).parent
+templates = Jinja2Templates(HERE / "templates")
+templates.env.globals.update(in_both_calendars=dates.in_both_calendars, with_weekday=dates.with_weekday)
+templates.env.filters["japan"] = lambda instant: f"{instant.astimezone(JAPAN):%Y-%m-%d %H:%M}"
+
+public = APIRouter()
+local = APIRouter()
+
+OpenApp = Annotated[App, Depends(app_of)]
+LATEST = 200
+
+
+@public.get("/healthz")
+def is_alive() -> JSONResponse:
+    return JSONResponse({"alive": True})
+
+
+@public.get("/readyz")
+def is_ready(app: OpenApp) -> JSONResponse:
+    """503 with the troubles when it cannot do its work: database, migrations, the last pass of the worker."""
+    found = look(app.database, app.clock.now())
+    body = {
+        "ready": found.is_ready,
+        "troubles": list(found.troubles),
+        "last_pass": None if found.last_pass is None else found.last_pass.isoformat(),
+    }
+    return JSONResponse(body, 200 if found.is_ready else 503)
+
+
+@public.get("/static/{name}")
+def static(name: str) -> Response:
+    file = HERE / "static" / name
+    if name not in {found.name for found in (HERE / "static").iterdir()}:
+        raise NotFoundError(field="page")
+    return FileResponse(file)
+
+
+@public.get("/stop/{contact_id}/{mark}")
+def ask_to_stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Only asks: mail scanners follow every link, and must not be able to stop anybody's reminders."""
+    consent.require_stop_mark(app.keys, contact_id, mark)
+    return templates.TemplateResponse(request, "stop.html", {"stopped": False})
+
+
+@public.post("/stop/{contact_id}/{mark}")
+def stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """By the button or by a mail program's one click; neither needs a sign-in."""
+    consent.require_stop_mark(app.keys, contact_id, mark)
+    consent.stop(app.database, app.clock.now(), contact_id=contact_id)
+    return templates.TemplateResponse(request, "stop.html", {"stopped": True})
+
+
+def only_this_machine(request: Request) -> None:
+    """Whoever reaches this through a proxy or under another name is told that there is no such page."""
+    host = request.headers.get("host", "").rsplit(":", 1)[0]
+    from_here = request.client is not None and request.client.host in ("127.0.0.1", "::1")
+    forwarded = any(name in request.headers for name in ("x-forwarded-for", "forwarded", "x-real-ip"))
+    if not from_here or forwarded or host not in ("127.0.0.1", "localhost", "[::1]"):
+        raise NotFoundError(field="page")
+
+
+@local.get("/", dependencies=[Depends(only_this_machine)])
+def overview(request: Request, app: OpenApp) -> HTMLResponse:
+    """What is enrolled and what is due next."""
+    now = app.clock.now()
+    with app.database.reading() as tx:
+        of_group = {group.id: group for group in groups.everyone(tx)}
+        by_person = {person.id: person for person in people.of_group(tx, None)}
+        current = [card for card in cards.of_group(tx, None) if card.retired_at is None]
+        known = contacts.of_group(tx, app.keys, None)
+    rows = [
+        {
+            "group": of_group[by_person[card.person_id].group_id].name,
+            "person": by_person[card.person_id],
+            "kind": app.rules.kind(card.kind).names["ja"],
+            "card": card,
+            "dates": app.rules.plan(
+                card.kind,
+                card.expires_on,
+                by_person[card.person_id].mode,
+                insurance=by_person[card.person_id].insurance,
+            )[0],
+            "told": [
+                f"{contact.channel} {addresses.shown(contact.address)}（{contact.state}）"
+                for contact in known
+                if contact.person_id == card.person_id
+            ],
+        }
+        for card in sorted(current, key=lambda card: (card.next_reminder_on or card.expires_on, card.id))
+    ]
+    found = look(app.database, now)
+    return templates.TemplateResponse(
+        request, "overview.html", {"rows": rows, "today": japan_date(now), "now": now, "health": found}
+    )
+
+
+@local.get("/outbox", dependencies=[Depends(only_this_machine)])
+def sent_and_waiting(request: Request, app: OpenApp, state: str | None = None) -> HTMLResponse:
+    """The latest messages: what was sent, what waits, and what became of it."""
+    with app.database.reading() as tx:
+        messages = outbox.of_group(tx, app.keys, state=state, limit=LATEST)
+        by_contact = {contact.id: contact for contact in contacts.of_group(tx, app.keys, None)}
+        counts = outbox.counts(tx)
+    return templates.TemplateResponse(
+        request,
+        "outbox.html",
+        {
+            "messages": messages,
+            "addresses": {id: addresses.shown(contact.address) for id, contact in by_contact.items()},
+            "counts": counts,
+            "latest": LATEST,
+        },
+    )

@@ -1,0 +1,117 @@
+"""Wiring: Settings in, App out. Only the doors (cli, web, worker, simulate) see an App."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from reminder.clock import Clock, SystemClock
+from reminder.domain import ladder, wording
+from reminder.domain.cards import read_kinds
+from reminder.domain.messages import Channel
+from reminder.domain.people import ChannelName, Language
+from reminder.domain.rulebook import Rulebook
+from reminder.guard import logs
+from reminder.settings import Settings, config_dir, read_table
+from reminder.storage import schema
+from reminder.storage.keys import KeyRing, keys_kept_in, read_keys
+from reminder.storage.session import Database
+
+
+@dataclass(frozen=True)
+class App:
+    """Everything a step may need, built once. Close it when done."""
+
+    settings: Settings
+    rules: Rulebook
+    database: Database
+    keys: KeyRing
+    clock: Clock
+    channels: Mapping[ChannelName, Channel]
+    runner: asyncio.Runner
+
+    def close(self) -> None:
+        for channel in set(self.channels.values()):
+            self.runner.run(channel.close())
+        self.runner.close()
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def with_clock(self, clock: Clock) -> "App":
+        return replace(self, clock=clock)
+
+
+def read_rulebook(settings: Settings) -> Rulebook:
+    """The rules of config/, read once and checked. Raises SettingsError naming the file and the entry."""
+    folder = config_dir()
+    kinds = read_kinds(read_table(folder / "cards.toml"))
+    tables = {language: read_table(folder / "wording" / f"{language}.toml") for language in Language}
+    return Rulebook(
+        kinds=kinds,
+        ladders=ladder.read_ladders(read_table(folder / "ladders.toml")),
+        wording=wording.read_wording(tables, kinds),
+        card_grace=settings.card_grace,
+    )
+
+
+def build_app(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    channels: Mapping[ChannelName, Channel] | None = None,
+    write: Callable[[str], None] = print,
+    durable: bool = True,
+) -> App:
+    """Opens the database, which must be at the newest version (on SQLite an empty or older file is brought up to it).
+
+    `channels` replaces those the settings ask for; `write` is where the console channel prints;
+    a database that is not `durable` may be lost in a power cut, and is quicker.
+    """
+    logs.install(logging.INFO)
+    rules = read_rulebook(settings)
+    keys = read_keys(settings.secret_keys) if settings.secret_keys else keys_kept_in(settings.data_dir)
+    database = Database(settings.database, durable=durable)
+    if database.is_sqlite:
+        schema.migrate(database)
+    schema.require_newest(database)
+    return App(
+        settings=settings,
+        rules=rules,
+        database=database,
+        keys=keys,
+        clock=clock or SystemClock(),
+        channels=channels or _channels(settings, rules, write),
+        runner=asyncio.Runner(),
+    )
+
+
+def _channels(settings: Settings, rules: Rulebook, write: Callable[[str], None]) -> Mapping[ChannelName, Channel]:
+    """Providers are imported only when they are asked for: the first run needs no account and starts at once."""
+    from reminder.channels.console import ConsoleChannel
+
+    channels: dict[ChannelName, Channel] = {
+        ChannelName.SMS: ConsoleChannel("sms", write),
+        ChannelName.EMAIL: ConsoleChannel("email", write),
+    }
+    if settings.twilio_account_sid is not None:
+        from reminder.channels.sms_twilio import TwilioSms
+
+        channels[ChannelName.SMS] = TwilioSms(
+            settings.twilio_account_sid,
+            settings.twilio_auth_token[0],
+            sender=settings.twilio_from,
+            messaging_service_sid=settings.twilio_messaging_service_sid,
+            base_url=settings.twilio_base_url,
+            public_url=settings.public_url,
+        )
+    if settings.smtp_url is not None and settings.mail_from is not None:
+        from reminder.channels.email_smtp import SmtpEmail
+
+        channels[ChannelName.EMAIL] = SmtpEmail(settings.smtp_url, settings.mail_from, render_html=wording.render_html)
+    return channels

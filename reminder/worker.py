@@ -1,0 +1,104 @@
+"""The worker: one pass over all that is due, and the bell that rings for it."""
+
+import logging
+import signal
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from types import FrameType
+from typing import Self
+
+from reminder.delivery import receipts, rescue
+from reminder.delivery.send import Sender
+from reminder.enrolment.consent import stop_url
+from reminder.planning.due import plan_due
+from reminder.planning.escalate import tell_of_failures
+from reminder.storage import health
+from reminder.wiring import App
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TickReport:
+    """How much each step of one pass did."""
+
+    receipts: int
+    asked: int
+    planned: int
+    told_of_failures: int
+    sent: int
+
+
+def tick(app: App, now: datetime) -> TickReport:
+    """One pass at one instant. Cheap when nothing is due; what it leaves undone the next one does."""
+    report = TickReport(
+        receipts=receipts.apply_waiting(app.database, now),
+        asked=rescue.settle_unknown(app.database, app.keys, app.clock, app.channels, app.runner.run),
+        planned=plan_due(app.database, app.keys, app.rules, now),
+        told_of_failures=tell_of_failures(app.database, app.keys, app.rules, now),
+        sent=sender(app).send_due(app.runner.run),
+    )
+    with app.database.writing() as tx:
+        health.beat(tx, health.TICK, now)
+    return report
+
+
+def sender(app: App) -> Sender:
+    return Sender(
+        app.database,
+        app.keys,
+        app.clock,
+        app.channels,
+        per_second=app.settings.sms_per_second if app.settings.has_twilio else None,
+        stop_url=lambda contact_id: stop_url(app.keys, app.settings.public_url, contact_id),
+    )
+
+
+class Bell:
+    """Rings `tick` every few seconds in a thread of its own until it is stopped; what runs then is finished."""
+
+    def __init__(self, app: App) -> None:
+        from apscheduler.executors.pool import ThreadPoolExecutor
+        from apscheduler.schedulers.background import BackgroundScheduler
+
+        self._app = app
+        self._scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(1)},
+            # Jobs live in the database, not here: a missed ring is made up for by the next one, and none is ever lost.
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone="UTC",
+        )
+        self._scheduler.add_job(self._ring, "interval", seconds=app.settings.tick_seconds, next_run_time=app.clock.now())
+
+    def _ring(self) -> None:
+        try:
+            report = tick(self._app, self._app.clock.now())
+        except Exception:
+            # A database that restarts must not silence the bell; /readyz shows how long no pass has ended well.
+            log.exception("this pass failed; the next one tries again")
+            return
+        if report != TickReport(0, 0, 0, 0, 0):
+            log.info("pass: %s", report)
+
+    def __enter__(self) -> Self:
+        self._scheduler.start()
+        log.info("worker started: a pass every %s s", self._app.settings.tick_seconds)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._scheduler.shutdown(wait=True)
+        log.info("worker stopped; nothing is in hand")
+
+
+def run_until_stopped(app: App) -> None:
+    """Until SIGTERM or SIGINT."""
+    stopped = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    with Bell(app):
+        stopped.wait()

@@ -1,0 +1,207 @@
+"""The ladder: which days a person, a carer and a home are told on."""
+
+import tomllib
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from reminder.domain import hours, ladder
+from reminder.domain.cards import read_kinds
+from reminder.domain.ladder import CardDates, Plan, first_look, next_day, rung_due
+from reminder.domain.people import Audience, Mode
+from reminder.errors import SettingsError
+
+CONFIG = Path(__file__).parents[2] / "config"
+KINDS = read_kinds(tomllib.loads((CONFIG / "cards.toml").read_text(encoding="utf-8")))
+TABLE = tomllib.loads((CONFIG / "ladders.toml").read_text(encoding="utf-8"))
+LADDERS = ladder.read_ladders(TABLE)
+USER, SIGNATURE, CARD = "mynumber_user_certificate", "mynumber_signature_certificate", "mynumber_card"
+
+PERSON, CARER, STAFF = Audience.PERSON, Audience.CARER, Audience.STAFF
+
+
+def dates_of(kind: str, end: date, *, card_grace: bool = False, insurance: bool = True) -> CardDates:
+    return ladder.dates_of(KINDS[kind], end, insurance=insurance, card_grace=card_grace)
+
+
+def plan(kind: str, end: date, mode: Mode = Mode.STANDARD, **more: bool) -> Plan:
+    return ladder.plan(LADDERS.of(mode, KINDS[kind]), dates_of(kind, end, **more), mode)
+
+
+def told(plan: Plan, audience: Audience) -> dict[str, date]:
+    return {rung.name: rung.on for rung in plan if audience in rung.audiences}
+
+
+ENDS = [date(2020, 1, 1) + timedelta(days=day) for day in range(0, 26 * 365)]
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("kind", [USER, CARD])
+def test_for_every_end_date_gaps_never_grow_and_no_text_falls_on_a_closed_day(kind: str, mode: Mode) -> None:
+    # Every third date of 26 years: all weekdays, every holiday, leap days and turns of the year are among them.
+    for end in ENDS[::3]:
+        dates = dates_of(kind, end)
+        days = list(told(plan(kind, end, mode), PERSON).values())
+        before = [day for day in days if day <= end]
+        gaps = [later - earlier for earlier, later in pairwise(before)]
+        assert all(earlier >= later for earlier, later in pairwise(gaps)), end
+        assert all(earlier < later for earlier, later in pairwise(days)), end
+        assert all(hours.is_sending_day(day, mode) for day in days), end
+        assert before[0] >= dates.opens_on, end
+
+
+@pytest.mark.parametrize(
+    ("mode", "audience", "rungs", "why"),
+    [
+        (Mode.STANDARD, PERSON, "opens d60 d30 d14 d7 d3 d1 d0 a7 g30 g7 post", "the whole ladder"),
+        (Mode.STANDARD, CARER, "d30 d7 d0", "copies"),
+        (Mode.STANDARD, STAFF, "", "a household has no staff"),
+        (Mode.ELDERLY, PERSON, "opens d60 d30 d14 d7 d1 a7 g30 g7 post", "fewer, one action each"),
+        (Mode.ELDERLY, CARER, "opens d75 d60 d45 d30 d14 d7 d3 d1 d0 a7 g30 g7 post", "a copy of each and their own calls to act"),
+        (Mode.HOME, PERSON, "opens d60 d30 d14 d7 d1 a7 g30 g7 post", "as elderly"),
+        (Mode.HOME, CARER, "opens d30 d7", "the family contact"),
+        (Mode.HOME, STAFF, "d30 d7 d0", "single mails"),
+    ],
+)  # fmt: skip
+def test_each_preset_tells_each_audience_its_rungs(mode: Mode, audience: Audience, rungs: str, why: str) -> None:
+    assert list(told(plan(USER, date(2027, 3, 31), mode), audience)) == rungs.split(), why
+
+
+def test_a_rung_on_a_sunday_moves_to_the_day_before() -> None:
+    # Three days before Wednesday 14 April 2027 is a Sunday.
+    assert told(plan(USER, date(2027, 4, 14)), PERSON)["d3"] == date(2027, 4, 10)
+
+
+def test_a_late_opening_pulls_the_next_texts_forward_rather_than_letting_gaps_grow() -> None:
+    # The opening moves from 1 to 4 January, 26 days before d60: d30 follows d60 no later than that.
+    rungs = told(plan(USER, date(2027, 3, 31)), PERSON)
+
+    assert (rungs["opens"], rungs["d60"], rungs["d30"]) == (date(2027, 1, 4), date(2027, 1, 30), date(2027, 2, 25))
+
+
+def test_the_opening_rung_moves_to_the_day_after_because_earlier_the_office_turns_people_away() -> None:
+    # Opens on 1 January 2027, a holiday; the third is a Sunday.
+    assert told(plan(USER, date(2027, 3, 31)), PERSON)["opens"] == date(2027, 1, 4)
+
+
+def test_an_elders_rung_on_a_saturday_moves_to_friday() -> None:
+    assert told(plan(USER, date(2027, 3, 31), Mode.ELDERLY), PERSON)["d60"] == date(2027, 1, 29)
+
+
+def test_an_end_on_a_closed_day_is_told_on_the_last_day_a_counter_is_open() -> None:
+    rungs = told(plan(USER, date(2027, 2, 20), Mode.ELDERLY), PERSON)  # a Saturday
+
+    assert rungs["lastopen"] == date(2027, 2, 19)
+    assert "d1" not in rungs, "one text a day, and this one says what can still be done"
+
+
+def test_an_end_on_an_open_day_needs_no_last_open_rung() -> None:
+    assert "lastopen" not in told(plan(USER, date(2027, 3, 31)), PERSON)
+
+
+def test_nothing_is_said_between_the_last_open_day_and_the_end() -> None:
+    rungs = told(plan(USER, date(2025, 1, 5)), PERSON)  # Sunday; counters closed from 28 December
+
+    assert rungs["lastopen"] == date(2024, 12, 27)
+    assert [name for name, day in rungs.items() if date(2024, 12, 27) < day <= date(2025, 1, 5)] == ["d0"]
+
+
+def test_a_text_that_speaks_of_the_end_as_past_never_comes_before_it() -> None:
+    # Seven days after 28 December 2025 is 4 January, a Sunday; the day before it that is allowed is the 27th.
+    assert told(plan(USER, date(2025, 12, 28)), PERSON)["a7"] == date(2026, 1, 5)
+
+
+def test_the_text_after_the_grace_never_comes_while_the_grace_lasts() -> None:
+    # The grace of 2026-01-31 ends on 30 April; 1 May 2026 is a Friday, of 2026-02-15 on Sunday 31 May.
+    assert told(plan(USER, date(2026, 2, 15)), PERSON)["post"] == date(2026, 6, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "insurance", "card_grace", "has_grace", "why"),
+    [
+        (USER, True, False, True, "health insurance goes by the user certificate"),
+        (USER, False, False, False, "who does not use the card so gets no grace texts"),
+        (SIGNATURE, True, True, False, "no grace exists for it"),
+        (CARD, True, False, False, "for the card itself it is not confirmed"),
+        (CARD, True, True, True, "until the operator says so"),
+    ],
+)
+def test_grace_texts_go_only_where_a_grace_is_sure(kind: str, insurance: bool, card_grace: bool, has_grace: bool, why: str) -> None:
+    rungs = told(plan(kind, date(2027, 3, 31), insurance=insurance, card_grace=card_grace), PERSON)
+
+    assert ("g30" in rungs, "g7" in rungs, "post" in rungs) == (has_grace,) * 3, why
+
+
+def test_a_card_that_takes_weeks_is_told_more_often_to_the_one_who_acts() -> None:
+    end = date(2027, 3, 31)
+
+    assert {"d75", "d45"} <= set(told(plan(CARD, end), PERSON))
+    assert not {"d75", "d45"} & set(told(plan(CARD, end, Mode.ELDERLY), PERSON))
+    assert {"d75", "d45"} <= set(told(plan(CARD, end, Mode.ELDERLY), CARER))
+    assert not {"d75", "d45"} & set(told(plan(USER, end), PERSON))
+
+
+def test_what_elders_do_not_use_is_told_to_their_carer_only() -> None:
+    rungs = plan(SIGNATURE, date(2027, 3, 31), Mode.ELDERLY)
+
+    assert told(rungs, PERSON) == {}
+    assert told(rungs, CARER)
+
+
+def test_a_copy_goes_on_the_day_of_the_text_it_copies() -> None:
+    for end in ENDS[::97]:
+        rungs = plan(USER, end, Mode.ELDERLY)
+        person, carer = told(rungs, PERSON), told(rungs, CARER)
+        assert all(carer[name] == day for name, day in person.items() if name in carer)
+
+
+@pytest.mark.parametrize(
+    ("today", "rung", "why"),
+    [
+        (date(2026, 12, 31), None, "nothing has come yet"),
+        (date(2027, 1, 4), "opens", "its own day"),
+        (date(2027, 1, 29), "opens", "the latest that has come"),
+        (date(2027, 3, 26), "d7", "four were missed, one is told"),
+        (date(2027, 3, 31), "d0", "the end day is still valid"),
+        (date(2027, 4, 1), None, "no text from before the end is true after it"),
+        (date(2027, 4, 7), "a7", "what to do now"),
+        (date(2029, 1, 1), "post", "long past: the last word"),
+    ],
+)
+def test_after_an_outage_only_the_latest_true_rung_is_due(today: date, rung: str | None, why: str) -> None:
+    end = date(2027, 3, 31)
+
+    due = rung_due(plan(USER, end), {PERSON}, end, today)
+
+    assert (due.name if due else None) == rung, why
+
+
+def test_a_new_card_is_looked_at_today_when_a_rung_is_overdue_and_else_on_its_next_day() -> None:
+    end = date(2027, 3, 31)
+    rungs = plan(USER, end)
+
+    assert first_look(rungs, end, date(2026, 12, 1)) == date(2027, 1, 4)
+    assert first_look(rungs, end, date(2027, 3, 12)) == date(2027, 3, 12)
+    assert first_look(rungs, end, date(2027, 4, 2)) == date(2027, 4, 7)
+    assert next_day(rungs, date(2027, 7, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "named", "why"),
+    [
+        ({}, "[rungs]", "no rungs at all"),
+        ({**TABLE, "rungs": {**TABLE["rungs"], "d7": {"anchor": "ends", "days": -7}}}, "rungs.d7", "an anchor that is none"),
+        ({**TABLE, "rungs": {**TABLE["rungs"], "d7": {"anchor": "expires", "days": "-7"}}}, "rungs.d7", "days in words"),
+        ({**TABLE, "rungs": {**TABLE["rungs"], "d7": {"anchor": "expires", "days": -7, "hour": 9}}}, "rungs.d7", "a field that is none"),
+        ({**TABLE, "presets": {}}, "presets.standard", "a mode without a preset"),
+        ({**TABLE, "presets": {**TABLE["presets"], "home": {"person": ["d8"], "carer": [], "staff": []}}}, "presets.home: d8", "a rung that is none"),
+        ({**TABLE, "presets": {**TABLE["presets"], "home": {"person": [], "carer": []}}}, "presets.home.staff", "an audience left out"),
+    ],
+)  # fmt: skip
+def test_a_wrong_ladder_file_refuses_to_start_and_names_the_entry(table: dict[str, object], named: str, why: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        ladder.read_ladders(table)
+
+    assert named in refused.value.setting, why

@@ -1,0 +1,109 @@
+"""A village for stories: invented people on a real database, memory channels and a stepped clock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+
+from reminder.channels.memory import MemoryChannel
+from reminder.clock import JAPAN, SteppedClock
+from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.enrolment import register
+from reminder.settings import read_settings
+from reminder.simulate import World
+from reminder.storage import outbox
+from reminder.storage.keys import new_key
+from reminder.storage.outbox import MessageView
+from reminder.wiring import build_app
+
+USER_CERTIFICATE = "mynumber_user_certificate"
+SIGNATURE_CERTIFICATE = "mynumber_signature_certificate"
+CARD = "mynumber_card"
+
+
+def japan(text: str) -> datetime:
+    """'2026-12-01 09:01' on a wall in Japan."""
+    return datetime.fromisoformat(text).replace(tzinfo=JAPAN)
+
+
+class Village:
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.app, self.clock, self.sms, self.email = world.app, world.clock, world.sms, world.email
+        self._group: int | None = None
+        self._people: dict[str, int] = {}
+        self._addresses: dict[str, str] = {}
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def group(self, kind: GroupKind = GroupKind.HOUSEHOLD, name: str = "田中家") -> int:
+        self._group = register.add_group(self.app.database, self.now, name=name, kind=kind)
+        return self._group
+
+    def member(self, name: str, email: str, role: Role = Role.OWNER) -> int:
+        self._addresses[name] = email
+        return register.add_member(
+            self.app.database, self.app.keys, self.now, group_id=self._in_group(), email=email, role=role, language=Language.JAPANESE
+        )
+
+    def person(self, label: str, *, phone: str | None = None, mode: Mode | None = None, consent: bool = True, **more: object) -> int:
+        id = register.add_person(self.app.database, self.now, group_id=self._in_group(), label=label, mode=mode, **more)
+        self._people[label] = id
+        if phone is not None:
+            self.contact(label, ChannelName.SMS, phone, consent=consent)
+        return id
+
+    def contact(
+        self, label: str, channel: ChannelName, address: str, *, consent: bool = True, family: str | None = None
+    ) -> int:
+        self._addresses[family or label] = "+81" + address.replace("-", "")[1:] if "@" not in address else address
+        return register.add_contact(
+            self.app.database, self.app.keys, self.now, person_id=self._people[label], channel=channel, address=address,
+            is_family=family is not None, consent_how=ConsentHow.SPOKEN if consent else None, consent_by="長女" if consent else None,
+        )
+
+    def card(self, label: str, expires_on: date, kind: str = USER_CERTIFICATE, **more: object) -> int:
+        added = register.add_card(
+            self.app.database, self.app.rules, self.now, person_id=self._people[label], kind=kind,
+            expires=expires_on.isoformat(), **more,
+        )
+        return added.id
+
+    def renew(self, card_id: int, expires_on: date) -> None:
+        register.renew_card(self.app.database, self.app.rules, self.now, card_id=card_id, expires=expires_on.isoformat())
+
+    def run_until(self, text: str) -> None:
+        for _ in self.world.run_until(japan(text)):
+            pass
+
+    def sleep_until(self, text: str) -> None:
+        """Nothing runs meanwhile: an outage."""
+        self.clock.move_to(japan(text))
+
+    def texts_to(self, name: str) -> list[str]:
+        """When each arrived: '12-01 09:00'."""
+        return [f"{sent.at.astimezone(JAPAN):%m-%d %H:%M}" for sent in self.world.all_sent() if sent.outgoing.address == self._addresses[name]]
+
+    def words_to(self, name: str) -> list[str]:
+        return [sent.outgoing.text for sent in self.world.all_sent() if sent.outgoing.address == self._addresses[name]]
+
+    def messages(self, **which: object) -> list[MessageView]:
+        with self.app.database.reading() as tx:
+            return outbox.of_group(tx, self.app.keys, **which)
+
+    def states(self) -> list[str]:
+        return [message.state for message in self.messages()]
+
+    def _in_group(self) -> int:
+        return self.group() if self._group is None else self._group
+
+
+@contextmanager
+def open_village(database_url: str, folder: Path, start: str) -> Iterator[Village]:
+    settings = read_settings(database_url=database_url, data_dir=folder, secret_keys=(new_key(),))
+    clock, sms, email = SteppedClock(japan(start)), MemoryChannel(), MemoryChannel()
+    channels = {ChannelName.SMS: sms, ChannelName.EMAIL: email}
+    with build_app(settings, clock=clock, channels=channels) as app:
+        yield Village(World(app, clock, sms, email))
