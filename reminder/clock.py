@@ -22,6 +22,16 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+class RehearsalClock:
+    """Runs as fast as the machine's, but as if it had been `began` when it was made: a rehearsal of another day."""
+
+    def __init__(self, began: datetime) -> None:
+        self._ahead = began - datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+
 class SteppedClock:
     """A clock that stands still until it is moved: five years pass in seconds."""
 

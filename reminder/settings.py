@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, cast
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AwareDatetime, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from reminder.errors import SettingsError
@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     mail_from: str | None = Field(None, description="the one sender of every e-mail; needed with SMTP_URL")
     line_token: str | None = Field(None, description="not used yet")
     line_base_url: str = Field("https://api.line.me", description="not used yet")
+    as_if: AwareDatetime | None = Field(
+        None, description="a rehearsal: live as if it were this instant now; never with a real provider"
+    )
     heartbeat_url: str | None = Field(None, description="not used yet")
     tick_seconds: float = Field(5, gt=0, le=3600, description="how often the worker looks for what is due")
     sms_replies: bool = Field(default=False, description="texts may be answered; not built yet, leave it off")
@@ -93,6 +96,13 @@ class Settings(BaseSettings):
         return self.twilio_account_sid is not None
 
     @property
+    def is_rehearsal_safe(self) -> bool:
+        """No provider outside this machine would be told anything."""
+        reached = [self.twilio_base_url] if self.has_twilio else []
+        reached += [self.smtp_url] if self.smtp_url else []
+        return all(urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1") for address in reached)
+
+    @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{(self.data_dir / 'kigen.db').resolve()}"
 
@@ -129,6 +139,8 @@ def _refuse_half_settings(settings: Settings) -> None:
         raise SettingsError(PREFIX + "TWILIO_ACCOUNT_SID", "set it too: TWILIO_AUTH_TOKEN is set")
     if settings.smtp_url and not settings.mail_from:
         raise SettingsError(PREFIX + "MAIL_FROM", "set it too: SMTP_URL is set")
+    if settings.as_if is not None and not settings.is_rehearsal_safe:
+        raise SettingsError(PREFIX + "AS_IF", "unset it: real people would be told of another day")
     if not settings.on_sqlite and not settings.secret_keys:
         raise SettingsError(
             PREFIX + "SECRET_KEYS", "set it: with PostgreSQL every process needs the same keys (`reminder keys new` makes one)"

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import FrameType
 from typing import Self
 
+from reminder.clock import SystemClock, japan_date
 from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
 from reminder.enrolment.consent import stop_url
@@ -32,16 +33,18 @@ class TickReport:
 
 def tick(app: App, now: datetime) -> TickReport:
     """One pass at one instant. Cheap when nothing is due; what it leaves undone the next one does."""
-    report = TickReport(
-        receipts=receipts.apply_waiting(app.database, now),
-        asked=rescue.settle_unknown(app.database, app.keys, app.clock, app.channels, app.runner.run),
-        planned=plan_due(app.database, app.keys, app.rules, now),
-        told_of_failures=tell_of_failures(app.database, app.keys, app.rules, now),
-        sent=sender(app).send_due(app.runner.run),
+    with app.database.reading() as tx:
+        work = health.work_waiting(tx, now, japan_date(now))
+    applied = receipts.apply_waiting(app.database, now) if work.receipts else 0
+    asked = (
+        rescue.settle_unknown(app.database, app.keys, app.clock, app.channels, app.runner.run) if work.unknown else 0
     )
+    planned = plan_due(app.database, app.keys, app.rules, now) if work.cards or applied or asked else 0
+    told = tell_of_failures(app.database, app.keys, app.rules, now) if work.failures or applied else 0
+    sent = sender(app).send_due(app.runner.run) if work.messages or asked or planned or told else 0
     with app.database.writing() as tx:
         health.beat(tx, health.TICK, now)
-    return report
+    return TickReport(applied, asked, planned, told, sent)
 
 
 def sender(app: App) -> Sender:
@@ -69,7 +72,9 @@ class Bell:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
-        self._scheduler.add_job(self._ring, "interval", seconds=app.settings.tick_seconds, next_run_time=app.clock.now())
+        # The bell itself keeps the machine's time, even in a rehearsal of another day.
+        at_once = SystemClock().now()
+        self._scheduler.add_job(self._ring, "interval", seconds=app.settings.tick_seconds, next_run_time=at_once)
 
     def _ring(self) -> None:
         try:

@@ -293,8 +293,12 @@ def upgrade() -> None:
             "ix_messages_failed",
             ["id"],
             unique=False,
-            sqlite_where=sa.text("followed_up_at IS NULL AND state IN ('undelivered', 'failed')"),
-            postgresql_where=sa.text("followed_up_at IS NULL AND state IN ('undelivered', 'failed')"),
+            sqlite_where=sa.text(
+                "followed_up_at IS NULL AND audience = 'person' AND state IN ('undelivered', 'failed')"
+            ),
+            postgresql_where=sa.text(
+                "followed_up_at IS NULL AND audience = 'person' AND state IN ('undelivered', 'failed')"
+            ),
         )
         batch_op.create_index(batch_op.f("ix_messages_group_id"), ["group_id"], unique=False)
         batch_op.create_index(
@@ -401,8 +405,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_messages_group_id"))
         batch_op.drop_index(
             "ix_messages_failed",
-            sqlite_where=sa.text("followed_up_at IS NULL AND state IN ('undelivered', 'failed')"),
-            postgresql_where=sa.text("followed_up_at IS NULL AND state IN ('undelivered', 'failed')"),
+            sqlite_where=sa.text(
+                "followed_up_at IS NULL AND audience = 'person' AND state IN ('undelivered', 'failed')"
+            ),
+            postgresql_where=sa.text(
+                "followed_up_at IS NULL AND audience = 'person' AND state IN ('undelivered', 'failed')"
+            ),
         )
         batch_op.drop_index(batch_op.f("ix_messages_contact_id"))
 

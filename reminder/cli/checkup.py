@@ -64,6 +64,8 @@ def _notes(settings: Settings) -> list[str]:
         notes.append("E-mails go to the console: set SMTP_URL and MAIL_FROM to send them.")
     if not settings.secret_keys:
         notes.append(f"The keys are kept in {settings.data_dir / 'keys'}: without that file nothing can be read again.")
+    if settings.as_if is not None:
+        notes.append("AS_IF is set: this is a rehearsal of another day, and nothing leaves this machine.")
     notes += [f"{PREFIX}{name.upper()} is on." for name in SWITCHES if getattr(settings, name)]
     return notes
 

@@ -79,9 +79,9 @@ class Sender:
     def _claim(self) -> list[InHand]:
         now = self._clock.now()
         with self._database.writing() as tx:
-            tell_tomorrow(tx, outbox.drop_stale(tx, now), self._clock)
-            outbox.drop_pointless(tx, now)
-            return outbox.claim(tx, self._keys, now=now, lease=LEASE, limit=self._batch)
+            claim = outbox.claim(tx, self._keys, now=now, lease=LEASE, limit=self._batch)
+            tell_tomorrow(tx, claim.stale, self._clock)
+            return claim.in_hand
 
     async def _send_batch(self, batch: Sequence[InHand]) -> None:
         answers: asyncio.Queue[tuple[InHand, Verdict] | None] = asyncio.Queue()

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from reminder.storage.tables import Beat, Card, Pause
+from reminder.storage.tables import Beat, Card, Message, Pause, Receipt
 
 TICK = "tick"
 
@@ -19,6 +19,32 @@ class PauseView:
     reason: str
     since: datetime
     until: datetime
+
+
+@dataclass(frozen=True)
+class Work:
+    """Which steps of a pass have anything to do: one look, so that a pass with nothing due costs next to nothing."""
+
+    receipts: bool
+    unknown: bool
+    cards: bool
+    failures: bool
+    messages: bool
+
+
+_WORK = select(
+    exists().where(Receipt.applied_at.is_(None)),
+    exists().where(Message.state.in_(("sending", "unknown")), Message.lease_until <= bindparam("now")),
+    exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= bindparam("today")),
+    exists().where(
+        Message.followed_up_at.is_(None), Message.audience == "person", Message.state.in_(("undelivered", "failed"))
+    ),
+    exists().where(Message.state == "queued", Message.send_after <= bindparam("now")),
+)
+
+
+def work_waiting(tx: Session, now: datetime, today: date) -> Work:
+    return Work(*tx.execute(_WORK, {"now": now, "today": today}).one())
 
 
 def beat(tx: Session, name: str, at: datetime) -> None:

@@ -4,8 +4,9 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Update, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import CancelReason, MessageState, Outgoing, Verdict
@@ -114,153 +115,167 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
     return list(made.scalars())
 
 
-def drop_stale(tx: Session, now: datetime) -> list[int]:
-    """Ends what can no longer be told today; its ids."""
-    ended = tx.execute(
-        update(Message)
-        .where(Message.state == MessageState.QUEUED, Message.send_after <= now, Message.stale_after <= now)
-        .values(state=MessageState.STALE, ended_at=now)
-        .returning(Message.id)
-        .execution_options(synchronize_session=False)
+@dataclass(frozen=True)
+class Claim:
+    """`stale` are the ids of texts that could not be told on their day."""
+
+    in_hand: list[InHand]
+    stale: list[int]
+
+
+_REMINDS = exists().where(MessageReminder.message_id == Message.id)
+_STILL_TRUE = exists(
+    select(Card.id)
+    .join(Reminder, Reminder.card_id == Card.id)
+    .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+    .where(MessageReminder.message_id == Message.id, Card.expires_on == Reminder.expires_on, Card.retired_at.is_(None))
+)
+_IN_HAND = select(
+    Message.id,
+    Message.channel,
+    Message.contact_id,
+    Message.attempts,
+    Message.asked,
+    Message.body_sealed,
+    Message.created_at,
+    Message.handed_at,
+    Message.stale_after,
+    Contact.address_sealed,
+).join(Contact, Contact.id == Message.contact_id)
+_DUE = (
+    _IN_HAND.add_columns(
+        (Contact.state == ContactState.CONFIRMED).label("may_be_told"),
+        or_(~_REMINDS, _STILL_TRUE).label("is_true"),
     )
-    return list(ended.scalars())
-
-
-def drop_pointless(tx: Session, now: datetime) -> None:
-    """Cancels what is about to be sent and should not be: the card was renewed or retired, the owner said no."""
-    reminds = exists().where(MessageReminder.message_id == Message.id)
-    still_true = exists(
-        select(Card.id)
-        .join(Reminder, Reminder.card_id == Card.id)
-        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
-        .where(
-            MessageReminder.message_id == Message.id,
-            Card.expires_on == Reminder.expires_on,
-            Card.retired_at.is_(None),
-        )
+    .where(
+        Message.state == MessageState.QUEUED,
+        Message.send_after <= bindparam("now"),
+        or_(
+            Message.stale_after <= bindparam("now"),
+            Message.channel.not_in(select(Pause.channel).where(Pause.until > bindparam("now"))),
+        ),
     )
-    may_be_told = exists().where(Contact.id == Message.contact_id, Contact.state == ContactState.CONFIRMED)
-    due = and_(Message.state == MessageState.QUEUED, Message.send_after <= now)
-    for where, reason in ((and_(reminds, ~still_true), CancelReason.RENEWED), (~may_be_told, CancelReason.OPTED_OUT)):
-        tx.execute(
-            update(Message)
-            .where(due, where)
-            .values(state=MessageState.CANCELLED, reason=reason, ended_at=now)
-            .execution_options(synchronize_session=False)
-        )
+    .order_by(Message.send_after, Message.id)
+    .limit(bindparam("limit"))
+    .with_for_update(of=Message, skip_locked=True)
+)
+_ASKABLE = (
+    _IN_HAND.where(Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
+    .order_by(Message.lease_until)
+    .limit(bindparam("limit"))
+    .with_for_update(of=Message, skip_locked=True)
+)
 
 
-def claim(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> list[InHand]:
+def claim(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> Claim:
     """Takes up to `limit` messages that are due, longest waiting first, passing over channels that pause.
 
+    Looks once more before anything is sent: what is stale, or no longer true, or for someone who said no, ends here.
     On PostgreSQL rows that another worker is taking are skipped; on SQLite the transaction holds the file.
     """
-    paused = select(Pause.channel).where(Pause.until > now)
-    waiting = (
-        select(Message.id)
-        .where(Message.state == MessageState.QUEUED, Message.send_after <= now, Message.channel.not_in(paused))
-        .order_by(Message.send_after, Message.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    taken = tx.execute(
-        update(Message)
-        .where(Message.id.in_(waiting), Message.state == MessageState.QUEUED)
-        .values(state=MessageState.SENDING, lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1)
-        .returning(Message.id)
-        .execution_options(synchronize_session=False)
-    )
-    return _in_hand(tx, keys, list(taken.scalars()))
+    due = tx.execute(_DUE, {"now": now, "limit": limit}).all()
+    stale = [row.id for row in due if row.stale_after <= now]
+    fresh = [row for row in due if row.stale_after > now]
+    refused = [row.id for row in fresh if not row.may_be_told]
+    untrue = [row.id for row in fresh if row.may_be_told and not row.is_true]
+    taken = [row for row in fresh if row.may_be_told and row.is_true]
+    _end_queued(tx, stale, MessageState.STALE, None, now)
+    _end_queued(tx, refused, MessageState.CANCELLED, CancelReason.OPTED_OUT, now)
+    _end_queued(tx, untrue, MessageState.CANCELLED, CancelReason.RENEWED, now)
+    if taken:
+        tx.execute(
+            _move(Message.id.in_([row.id for row in taken]), MessageState.QUEUED).values(
+                state=MessageState.SENDING, lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
+            )
+        )
+    return Claim([_opened(keys, row, attempts=row.attempts + 1, handed_at=now) for row in taken], stale)
+
+
+def _end_queued(tx: Session, ids: Sequence[int], state: MessageState, reason: CancelReason | None, now: datetime) -> None:
+    if ids:
+        values = {"state": state, "ended_at": now} | ({"reason": reason} if reason else {})
+        tx.execute(_move(Message.id.in_(ids), MessageState.QUEUED).values(values))
+
+
+def _move(which: ColumnElement[bool], leaving: MessageState) -> Update:
+    return update(Message).where(which, Message.state == leaving).execution_options(synchronize_session=False)
 
 
 def take_expired_leases(tx: Session, now: datetime) -> list[int]:
     """Whoever was sending these is gone: nobody knows whether they went out."""
     lost = tx.execute(
-        update(Message)
-        .where(Message.state == MessageState.SENDING, Message.lease_until <= now)
+        _move(Message.lease_until <= now, MessageState.SENDING)
         .values(state=MessageState.UNKNOWN, reason="lease_ran_out", asked=0)
         .returning(Message.id)
-        .execution_options(synchronize_session=False)
     )
     return list(lost.scalars())
 
 
 def claim_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> list[InHand]:
     """Messages of unknown fate whose time to be asked about has come."""
-    waiting = (
-        select(Message.id)
-        .where(Message.state == MessageState.UNKNOWN, Message.lease_until <= now)
-        .order_by(Message.lease_until)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    taken = tx.execute(
-        update(Message)
-        .where(Message.id.in_(waiting), Message.state == MessageState.UNKNOWN)
-        .values(lease_until=now + lease, asked=Message.asked + 1)
-        .returning(Message.id)
-        .execution_options(synchronize_session=False)
-    )
-    return _in_hand(tx, keys, list(taken.scalars()))
+    askable = tx.execute(_ASKABLE, {"now": now, "limit": limit}).all()
+    if askable:
+        tx.execute(
+            _move(Message.id.in_([row.id for row in askable]), MessageState.UNKNOWN).values(
+                lease_until=now + lease, asked=Message.asked + 1
+            )
+        )
+    return [_opened(keys, row, asked=row.asked + 1) for row in askable]
 
 
-def _in_hand(tx: Session, keys: KeyRing, message_ids: Sequence[int]) -> list[InHand]:
-    rows = tx.execute(
-        select(
-            Message.id,
-            Message.channel,
-            Message.contact_id,
-            Message.attempts,
-            Message.asked,
-            Message.body_sealed,
-            Message.created_at,
-            Message.handed_at,
-            Message.stale_after,
-            Contact.address_sealed,
-        )
-        .join(Contact, Contact.id == Message.contact_id)
-        .where(Message.id.in_(message_ids))
-        .order_by(Message.send_after, Message.id)
+def _opened(
+    keys: KeyRing, row: Row[Any], *, attempts: int | None = None, asked: int | None = None, handed_at: datetime | None = None
+) -> InHand:
+    """As the row stands after the claim."""
+    subject, text = _open(keys, row.body_sealed)
+    outgoing = Outgoing(
+        message_id=row.id,
+        address=keys.open(row.address_sealed, contacts.ADDRESS),
+        text=text,
+        subject=subject,
+        created_at=row.created_at,
+        handed_at=handed_at or row.handed_at,
     )
-    taken = []
-    for row in rows:
-        subject, text = _open(keys, row.body_sealed)
-        outgoing = Outgoing(
-            message_id=row.id,
-            address=keys.open(row.address_sealed, contacts.ADDRESS),
-            text=text,
-            subject=subject,
-            created_at=row.created_at,
-            handed_at=row.handed_at,
-        )
-        taken.append(InHand(outgoing, ChannelName(row.channel), row.contact_id, row.attempts, row.asked, row.stale_after))
-    return taken
+    return InHand(
+        outgoing=outgoing,
+        channel=ChannelName(row.channel),
+        contact_id=row.contact_id,
+        attempts=row.attempts if attempts is None else attempts,
+        asked=row.asked if asked is None else asked,
+        stale_after=row.stale_after,
+    )
+
+
+_MESSAGES = Message.__table__
+_RECORD = (
+    update(_MESSAGES)  # type: ignore[arg-type]
+    .where(
+        _MESSAGES.c.id == bindparam("message"),
+        _MESSAGES.c.state == bindparam("leaving"),
+        _MESSAGES.c.attempts == bindparam("in_attempt"),
+    )
+    .values(
+        state=bindparam("to"),
+        reason=bindparam("why"),
+        provider_id=func.coalesce(bindparam("known_as"), _MESSAGES.c.provider_id),
+        send_after=func.coalesce(bindparam("again_at"), _MESSAGES.c.send_after),
+        lease_until=bindparam("ask_at"),
+        possibly_double=or_(_MESSAGES.c.possibly_double, bindparam("double")),
+        ended_at=bindparam("ended"),
+    )
+)
 
 
 def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageState, now: datetime) -> None:
     """What became of messages this worker had in hand. One that a receipt or another worker has moved on stays there."""
     if not verdicts:
         return
-    table = Message.__table__
     tx.connection().execute(
-        update(table)  # type: ignore[arg-type]
-        .where(
-            table.c.id == bindparam("message"),
-            table.c.state == leaving,
-            table.c.attempts == bindparam("in_attempt"),
-        )
-        .values(
-            state=bindparam("to"),
-            reason=bindparam("why"),
-            provider_id=func.coalesce(bindparam("known_as"), table.c.provider_id),
-            send_after=func.coalesce(bindparam("again_at"), table.c.send_after),
-            lease_until=bindparam("ask_at"),
-            possibly_double=or_(table.c.possibly_double, bindparam("double")),
-            ended_at=bindparam("ended"),
-        ),
+        _RECORD,
         [
             {
                 "message": in_hand.outgoing.message_id,
+                "leaving": leaving,
                 "in_attempt": in_hand.attempts,
                 "to": verdict.state,
                 "why": verdict.reason,
@@ -289,23 +304,25 @@ def cancel_for_contact(tx: Session, contact_id: int, reason: CancelReason, now: 
     return _cancel(tx, Message.contact_id == contact_id, reason, now)
 
 
-def _cancel(tx: Session, where, reason: CancelReason, now: datetime) -> list[int]:  # type: ignore[no-untyped-def]
+def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: datetime) -> list[int]:
     cancelled = tx.execute(
-        update(Message)
-        .where(Message.state == MessageState.QUEUED, where)
+        _move(where, MessageState.QUEUED)
         .values(state=MessageState.CANCELLED, reason=reason, ended_at=now)
         .returning(Message.id)
-        .execution_options(synchronize_session=False)
     )
     return list(cancelled.scalars())
 
 
+_NEXT_TO_SEND = select(func.min(Message.send_after)).where(Message.state == MessageState.QUEUED)
+_NEXT_TO_ASK = select(func.min(Message.lease_until)).where(
+    Message.state.in_((MessageState.SENDING, MessageState.UNKNOWN))
+)
+
+
 def next_moment(tx: Session) -> datetime | None:
     """When a message is next to be sent or asked about."""
-    queued = tx.execute(select(func.min(Message.send_after)).where(Message.state == MessageState.QUEUED)).scalar()
-    in_hand = (MessageState.SENDING, MessageState.UNKNOWN)
-    asked = tx.execute(select(func.min(Message.lease_until)).where(Message.state.in_(in_hand))).scalar()
-    return min((moment for moment in (queued, asked) if moment is not None), default=None)
+    moments = (tx.execute(_NEXT_TO_SEND).scalar(), tx.execute(_NEXT_TO_ASK).scalar())
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def end(tx: Session, message_id: int, state: MessageState, *, provider_id: str, reason: str | None, now: datetime) -> bool:
@@ -324,10 +341,9 @@ def end(tx: Session, message_id: int, state: MessageState, *, provider_id: str, 
 def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:
     """A first callback names a message whose answer was lost: the provider has it after all."""
     tx.execute(
-        update(Message)
-        .where(Message.id == message_id, Message.state == MessageState.UNKNOWN)
-        .values(state=MessageState.ACCEPTED, provider_id=provider_id, reason=None, lease_until=None)
-        .execution_options(synchronize_session=False)
+        _move(Message.id == message_id, MessageState.UNKNOWN).values(
+            state=MessageState.ACCEPTED, provider_id=provider_id, reason=None, lease_until=None
+        )
     )
 
 

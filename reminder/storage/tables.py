@@ -142,7 +142,7 @@ class Reminder(Base):
 _WAITING = text("state = 'queued'")
 _IN_HAND = text("state IN ('sending', 'unknown')")
 _NEVER_HANDED_OVER = text("state NOT IN ('cancelled', 'stale')")
-_FAILED = text("followed_up_at IS NULL AND state IN ('undelivered', 'failed')")
+_FAILED = text("followed_up_at IS NULL AND audience = 'person' AND state IN ('undelivered', 'failed')")
 
 
 class Message(Base):

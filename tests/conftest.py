@@ -1,0 +1,93 @@
+"""What tests ask for by name: databases of their own."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import databases
+
+_run = pytest.StashKey()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_run] = databases.begin_run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    databases.end_run(config.stash.get(_run, None))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """So that `-m "not postgres"` leaves out every test that would start one."""
+    for item in items:
+        if "postgres" in getattr(item, "fixturenames", ()):
+            item.add_marker("postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> databases.Server:
+    """The run's PostgreSQL server."""
+    try:
+        return databases.running_server()
+    except databases.PostgresMissingError as reason:
+        databases.do_without(reason, os.environ)
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres: databases.Server) -> str:
+    return postgres.template("migrated", migrate)
+
+
+@pytest.fixture(scope="session")
+def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "kigen.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, _migrated_sqlite: Path) -> str:
+    """A SQLite file with every table and no rows."""
+    return f"sqlite:///{shutil.copy(_migrated_sqlite, tmp_path / 'kigen.db')}"
+
+
+@pytest.fixture
+def postgres_url(postgres: databases.Server, _migrated_postgres: str) -> Iterator[str]:
+    """A PostgreSQL database with every table and no rows."""
+    with postgres.database(_migrated_postgres) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres: databases.Server) -> Iterator[str]:
+    """A PostgreSQL database without tables, for what is about migrations."""
+    with postgres.database() as url:
+        yield url
+
+
+BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=BOTH)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The same test on SQLite and on PostgreSQL: every table, no rows."""
+    return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+
+
+@pytest.fixture(params=BOTH)
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The same on databases without tables."""
+    return f"sqlite:///{tmp_path / 'empty.db'}" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
+
+
+def migrate(url: str) -> None:
+    # Tests of the pure rules start without loading any of this.
+    from reminder.storage import schema
+    from reminder.storage.session import Database
+
+    database = Database(url)
+    schema.migrate(database)
+    database.close()

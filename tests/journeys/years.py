@@ -1,0 +1,116 @@
+"""Years of a whole town through the real tick, with a provider that often fails, and the account of what must hold."""
+
+import random
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from reminder.clock import JAPAN, japan_date
+from reminder.domain import hours
+from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.enrolment import register
+from reminder.errors import TemporaryChannelError
+from reminder.simulate import World, start_of, world
+from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE
+
+START = date(2026, 12, 1)
+
+
+@dataclass
+class Account:
+    """What was expected and what came; everything that must not be is counted by name."""
+
+    people: int
+    cards: int
+    sent: int = 0
+    attempts_refused: int = 0
+    ticks: int = 0
+    enrolled_in: float = 0.0  # seconds
+    simulated_in: float = 0.0
+    wrong: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class Townsman:
+    phone: str
+    mode: Mode
+    expected: set[date] = field(default_factory=set)
+
+
+def run_years(people: int, years: int, *, refused: float = 0.2, seed: int = 1) -> Account:
+    """Three cards a person, every end date within ten years of the start."""
+    chance = random.Random(seed)
+    with world(start_of(START)) as town:
+        began = time.perf_counter()
+        townsmen = _enrol(town, people, chance, START + timedelta(days=365 * years))
+        account = Account(people=people, cards=3 * people, enrolled_in=time.perf_counter() - began)
+
+        def sometimes_refuse(_: object) -> TemporaryChannelError | None:
+            if chance.random() >= refused:
+                return None
+            account.attempts_refused += 1
+            return TemporaryChannelError("503")
+
+        town.sms.fail_when(sometimes_refuse)
+        town.email.fail_when(sometimes_refuse)
+        began = time.perf_counter()
+        for _ in town.run_until(start_of(START) + timedelta(days=365 * years)):
+            account.ticks += 1
+        account.simulated_in = time.perf_counter() - began
+        _settle(town, townsmen, account)
+    return account
+
+
+def _enrol(town: World, people: int, chance: random.Random, until: date) -> list[Townsman]:
+    app, now = town.app, town.clock.now()
+    townsmen: list[Townsman] = []
+    group = 0
+    for place in range(people):
+        if place % 4 == 0:
+            group = register.add_group(app.database, now, name=f"第{place // 4}組"[:6], kind=GroupKind.HOUSEHOLD)
+            register.add_member(
+                app.database, app.keys, now, group_id=group, email=f"kazoku{place}@example.jp", role=Role.OWNER, language=Language.JAPANESE
+            )
+        mode = chance.choice([Mode.STANDARD, Mode.ELDERLY])
+        language = chance.choice(list(Language))
+        person = register.add_person(app.database, now, group_id=group, label=chance.choice(["母", "父", "祖母"]), mode=mode, language=language)
+        phone = f"090-0000-{place:04d}" if place < 10_000 else f"080-0000-{place - 10_000:04d}"
+        register.add_contact(
+            app.database, app.keys, now, person_id=person, channel=ChannelName.SMS, address=phone,
+            consent_how=ConsentHow.SPOKEN, consent_by="家族",
+        )  # fmt: skip
+        townsman = Townsman("+81" + phone.replace("-", "")[1:], mode)
+        ends = START + timedelta(days=chance.randrange(120, 3650))
+        both = chance.random() < 0.8  # most people's two certificates end on one day
+        for kind, end in (
+            (USER_CERTIFICATE, ends),
+            (SIGNATURE_CERTIFICATE, ends if both else START + timedelta(days=chance.randrange(120, 3650))),
+            (CARD, START + timedelta(days=chance.randrange(120, 3650))),
+        ):
+            register.add_card(app.database, app.rules, now, person_id=person, kind=kind, expires=end.isoformat())
+            _, plan = app.rules.plan(kind, end, mode, insurance=True)
+            townsman.expected |= {rung.on for rung in plan if Audience.PERSON in rung.audiences and START <= rung.on < until}
+        townsmen.append(townsman)
+    return townsmen
+
+
+def _settle(town: World, townsmen: list[Townsman], account: Account) -> None:
+    by_address: dict[str, list[datetime]] = defaultdict(list)
+    for sent in town.all_sent():
+        by_address[sent.outgoing.address].append(sent.at.astimezone(JAPAN))
+        account.sent += 1
+    for townsman in townsmen:
+        instants = by_address.pop(townsman.phone, [])
+        days = Counter(japan_date(at) for at in instants)
+        account.wrong["missing"] += len(townsman.expected - set(days))
+        account.wrong["on a wrong day"] += len(set(days) - townsman.expected)
+        account.wrong["twice"] += sum(count - 1 for count in days.values())
+        opens = 9 if townsman.mode is Mode.STANDARD else 10
+        account.wrong["outside hours"] += sum(not opens <= at.hour < 18 for at in instants)
+        account.wrong["on a closed day"] += sum(not hours.is_sending_day(japan_date(at), townsman.mode) for at in instants)
+    for instants in by_address.values():  # carers' mail
+        days = Counter(japan_date(at) for at in instants)
+        account.wrong["carer twice"] += sum(count - 1 for count in days.values())
+        account.wrong["carer outside hours"] += sum(not 7 <= at.hour < 21 for at in instants)
+    account.wrong = +account.wrong
