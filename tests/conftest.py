@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import databases
+from tests.village import Village, open_village
 
 _run = pytest.StashKey()
 
@@ -32,8 +33,9 @@ def postgres() -> databases.Server:
     """The run's PostgreSQL server."""
     try:
         return databases.running_server()
-    except databases.PostgresMissingError as reason:
-        databases.do_without(reason, os.environ)
+    except databases.PostgresMissingError as missing:
+        reason = missing
+    databases.do_without(reason, os.environ)
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +82,11 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=BOTH)
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The same on databases without tables."""
-    return f"sqlite:///{tmp_path / 'empty.db'}" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
+    return (
+        f"sqlite:///{tmp_path / 'empty.db'}"
+        if request.param == "sqlite"
+        else request.getfixturevalue("empty_postgres_url")
+    )
 
 
 def migrate(url: str) -> None:
@@ -91,3 +97,10 @@ def migrate(url: str) -> None:
     database = Database(url)
     schema.migrate(database)
     database.close()
+
+
+@pytest.fixture
+def village(database_url: str, tmp_path: Path) -> Iterator[Village]:
+    """A village on each database, at eight in the morning of the first of December 2026."""
+    with open_village(database_url, tmp_path, "2026-12-01 08:00") as opened:
+        yield opened

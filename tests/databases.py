@@ -34,6 +34,10 @@ SERVER_SETTINGS = {
     "max_connections": "200",
     "timezone": "UTC",
 }
+# In memory a test's database is there in 30 ms, on a disk in up to 300. A test's holds 8 MB, the server 100.
+MEMORY = Path("/dev/shm")
+MEMORY_NEEDED = 1_000_000_000
+
 START_SECONDS = 30
 STOP_SECONDS = 15
 
@@ -116,13 +120,14 @@ def running_server() -> Server:
     with _alone(folder / "starting.lock"):
         if not address.exists() and not refusal.exists():
             # A session of its own: Ctrl-C stops the tests, and their end stops the server.
-            keeper = subprocess.Popen(
-                [sys.executable, "-P", __file__, str(folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=(folder / "keeper.log").open("w"),
-                start_new_session=True,
-            )
+            with (folder / "keeper.log").open("w") as log:
+                keeper = subprocess.Popen(
+                    [sys.executable, "-P", __file__, str(folder)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
             while not address.exists() and not refusal.exists() and keeper.poll() is None:
                 time.sleep(0.01)
             # It outlives this process on purpose; without this, Python would warn that nobody waited for it.
@@ -147,9 +152,9 @@ def keep(folder: Path) -> None:
 
     The owner's lock is given back by the system even when the owner is killed, so no server is ever left over.
     """
-    server = None
+    server, place = None, Path(tempfile.mkdtemp(prefix="kigen-tests-", dir=_roomiest(folder)))
     try:
-        server, address = _start(folder)
+        server, address = _start(folder, place)
         _publish(folder / "address", address)
         with (folder / "run.lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -158,28 +163,43 @@ def keep(folder: Path) -> None:
     finally:
         if server is not None:
             _stop(server)
+        shutil.rmtree(place)
+        if server is not None:
             shutil.rmtree(folder)
 
 
-def _start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
-    place = folder / "server"
-    place.mkdir(mode=0o700)
+def _roomiest(folder: Path) -> Path:
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED:
+        return MEMORY
+    return folder
+
+
+def _start(folder: Path, place: Path) -> tuple[subprocess.Popen[bytes], str]:
     identity = _identity()
     if identity:
         os.chown(place, identity["user"], identity["group"])
     binaries = _usable_binaries(folder, identity)
     data, log = place / "data", folder / "server.log"
-    as_whom = {"cwd": place, "env": {"PATH": os.defpath, "LC_ALL": "C"}, "extra_groups": [] if identity else None, **identity}
+    as_whom = {
+        "cwd": place,
+        "env": {"PATH": os.defpath, "LC_ALL": "C"},
+        "extra_groups": [] if identity else None,
+        **identity,
+    }
     with log.open("wb") as output:
         choices = ["-U", "kigen", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions"]
-        made = subprocess.run([binaries / "initdb", "-D", data, *choices], stdout=output, stderr=output, check=False, **as_whom)
+        made = subprocess.run(
+            [binaries / "initdb", "-D", data, *choices], stdout=output, stderr=output, check=False, **as_whom
+        )
         if made.returncode != 0:
             raise PostgresMissingError(f"initdb failed: {log.read_text()[-800:]}")
         # Another program may take the free port before the server does.
         for _ in range(3):
             port = _free_port()
             settings = [f"--{name}={value}" for name, value in {**SERVER_SETTINGS, "port": str(port)}.items()]
-            server = subprocess.Popen([binaries / "postgres", "-D", data, *settings], stdout=output, stderr=output, **as_whom)
+            server = subprocess.Popen(
+                [binaries / "postgres", "-D", data, *settings], stdout=output, stderr=output, **as_whom
+            )
             if _is_ready(server, data):
                 return server, f"postgresql://kigen@127.0.0.1:{port}"
             _stop(server)
@@ -286,5 +306,21 @@ def _publish(path: Path, text: str) -> None:
     draft.rename(path)
 
 
+def try_out() -> int:
+    """Whether a PostgreSQL can be started on this machine, as a program's exit status."""
+    lock = begin_run()
+    try:
+        running_server()
+    except PostgresMissingError as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    finally:
+        end_run(lock)
+    return 0
+
+
 if __name__ == "__main__":
-    keep(Path(sys.argv[1]))
+    if sys.argv[1:]:
+        keep(Path(sys.argv[1]))
+    else:
+        sys.exit(try_out())

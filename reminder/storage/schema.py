@@ -1,5 +1,7 @@
 """The schema's version: bringing a database up to date, and refusing to work on one that is not."""
 
+from collections.abc import Callable
+
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -30,13 +32,22 @@ def present(database: Database) -> str | None:
 
 def migrate(database: Database) -> None:
     """Brings the database to the newest version; one process at a time."""
+    _move(database, command.upgrade, "head")
+
+
+def take_back(database: Database) -> None:
+    """Takes every table away, with all that is in them."""
+    _move(database, command.downgrade, "base")
+
+
+def _move(database: Database, command: Callable[[Config, str], None], version: str) -> None:
     config = _config()
     with reachable(), database.engine.execution_options(kigen_writes=True).begin() as connection:
         if not database.is_sqlite:
             # Two releases at once would both try; the second waits and then finds nothing to do.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20261123)")
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command(config, version)
 
 
 def require_newest(database: Database) -> None:

@@ -1,0 +1,44 @@
+# One way to run, test and check, here and in CI. Needs Python 3.11 or newer with venv, and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+IN_VENV := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+# What pytest is asked beside the whole suite: make test TESTS="tests/domain -x"
+TESTS ?=
+
+.PHONY: help demo test check bench clean
+help:
+	@echo "make demo    see it work: a family and a care home of invented people, years in seconds"
+	@echo "make test    every test, on SQLite and on a PostgreSQL that the tests start themselves"
+	@echo "make check   style, types and which part may use which"
+	@echo "make bench   how fast it is on this machine"
+	@echo "make clean   forget what was installed and cached"
+
+demo: $(INSTALLED)
+	$(IN_VENV)/reminder demo
+
+# `logical`: with hyper-threading `auto` would leave half of a small machine idle.
+test: $(INSTALLED)
+	$(IN_VENV)/python -m pytest -n logical --dist worksteal $(TESTS)
+
+check: $(INSTALLED)
+	$(IN_VENV)/ruff check .
+	$(IN_VENV)/ruff format --check .
+	$(IN_VENV)/mypy
+	$(IN_VENV)/lint-imports
+
+bench: $(INSTALLED)
+	$(IN_VENV)/python -m tests.bench
+
+# The build tool comes out of the lock too: left to itself pip would fetch the newest one, whatever it is that day.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "This needs Python 3.11 or newer. Name one: make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(IN_VENV)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(IN_VENV)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,105 @@
+"""Prints every figure with how it was taken: `python -m tests.bench [--people N] [--years N]`."""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date, datetime, time as wall, timedelta
+
+from reminder.domain import hours
+from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Mode
+from reminder.enrolment import register
+from reminder.settings import read_settings
+from reminder.simulate import world
+from reminder.wiring import read_rulebook
+from reminder.worker import tick
+from tests.journeys.years import run_years
+from tests.village import USER_CERTIFICATE
+
+MORNING = hours.instant(date(2027, 3, 17), wall(9))  # two weeks before END, on which a text is due
+END = date(2027, 3, 31)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--people", type=int, default=1000)
+    arguments.add_argument("--years", type=int, default=5)
+    chosen = arguments.parse_args()
+    five_years(chosen.people, chosen.years)
+    start_up()
+    plans()
+    idle_and_busy_ticks()
+
+
+def five_years(people: int, years: int) -> None:
+    account = run_years(people, years)
+    print(f"{years} years, {account.people} people, {account.cards} cards, 1 attempt in 5 refused, SQLite file, real ticks:")
+    print(f"  {account.simulated_in:.1f} s simulated in {account.ticks} ticks, {account.enrolled_in:.1f} s to enrol")
+    print(f"  {account.sent} messages, {account.attempts_refused} attempts refused")
+    print(f"  wrong: {dict(account.wrong) or 'nothing missing, nothing twice, nothing at a wrong day or hour'}")
+    if account.wrong:
+        sys.exit(1)
+
+
+def start_up() -> None:
+    command = [sys.executable, "-m", "reminder", "--help"]
+    bare = [sys.executable, "-c", "pass"]
+    print(f"reminder --help: {median(lambda: run(command)) * 1000:.0f} ms; Python alone: {median(lambda: run(bare)) * 1000:.0f} ms")
+
+
+def run(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def plans() -> None:
+    rules = read_rulebook(read_settings())
+    days = [date(2027, 1, 1) + timedelta(days=day) for day in range(3000)]
+    began = time.perf_counter()
+    for day in days:
+        for kind in rules.kinds:
+            for mode in Mode:
+                rules.plan(kind, day, mode, insurance=True)
+    count = len(days) * len(rules.kinds) * len(Mode)
+    print(f"plans: {count / (time.perf_counter() - began) * 60:,.0f} a minute, none twice")
+
+
+def idle_and_busy_ticks() -> None:
+    for people in (100, 5000):
+        with world(MORNING - timedelta(days=1)) as town:
+            app, now = town.app, town.clock.now()
+            due = 100
+            for place in range(people):
+                if place % 10 == 0:
+                    group = register.add_group(app.database, now, name="組", kind=GroupKind.HOUSEHOLD)
+                person = register.add_person(app.database, now, group_id=group, label="母")
+                register.add_contact(
+                    app.database, app.keys, now, person_id=person, channel=ChannelName.SMS, address=f"090-0000-{place:04d}",
+                    consent_how=ConsentHow.SPOKEN, consent_by="家族",
+                )  # fmt: skip
+                end = END if place < due else END + timedelta(days=700)
+                register.add_card(app.database, app.rules, now, person_id=person, kind=USER_CERTIFICATE, expires=end.isoformat())
+            tick(app, now)  # what is overdue goes first
+            town.clock.move_to(MORNING)
+            began = time.perf_counter()
+            report = tick(app, MORNING)
+            busy = time.perf_counter() - began
+            idle = median(lambda: tick(app, MORNING), times=50)  # noqa: B023
+            print(
+                f"{people} cards: a tick with nothing due {idle * 1000:.2f} ms; one that plans and sends {report.sent} texts {busy * 1000:.0f} ms"
+            )
+
+
+def median(what: Callable[[], object], times: int = 7) -> float:
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        what()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+if __name__ == "__main__":
+    print(f"{datetime.now():%Y-%m-%d}, Python {sys.version.split()[0]}")
+    main()

@@ -1,0 +1,85 @@
+"""One set of migrations makes the tables of the code, on both databases."""
+
+import pytest
+
+from reminder.errors import DatabaseNotReadyError, SettingsError
+from reminder.storage import schema
+from reminder.storage.session import Database
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(database_url: str) -> None:
+    database = Database(database_url)
+
+    assert schema.differences(database) == []
+    assert schema.present(database) == schema.newest()
+    database.close()
+
+
+def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    schema.migrate(database)
+    schema.migrate(database)
+
+    schema.require_newest(database)
+    database.close()
+
+
+def test_every_migration_can_be_taken_back(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    schema.migrate(database)
+
+    schema.take_back(database)
+    assert schema.present(database) is None
+
+    schema.migrate(database)
+    assert schema.differences(database) == []
+    database.close()
+
+
+def test_an_empty_database_is_refused_until_it_is_migrated(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+
+    with pytest.raises(DatabaseNotReadyError) as refused:
+        schema.require_newest(database)
+
+    assert refused.value.code == "database_behind"
+    database.close()
+
+
+def test_an_older_program_refuses_a_newer_database(database_url: str) -> None:
+    database = Database(database_url)
+    with database.engine.execution_options(kigen_writes=True).begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(DatabaseNotReadyError) as refused:
+        schema.require_newest(database)
+
+    assert refused.value.code == "database_ahead"
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("mysql://localhost/kigen", "another kind of database"),
+        ("sqlite://", "in memory every date would be forgotten"),
+        ("sqlite:///:memory:", "likewise"),
+        ("kigen.db", "no address at all"),
+    ],
+)
+def test_a_database_address_that_cannot_work_is_refused_by_the_settings_name(url: str, why: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Database(url)
+
+    assert refused.value.setting == "REMINDER_DATABASE_URL", why
+
+
+def test_a_server_that_does_not_answer_is_said_to_be_out_of_reach_without_its_password() -> None:
+    database = Database("postgresql://kigen:geheim@127.0.0.1:1/kigen")
+
+    with pytest.raises(DatabaseNotReadyError) as refused:
+        schema.present(database)
+
+    assert refused.value.code == "database_unreachable"
+    assert "geheim" not in str(refused.value)
+    database.close()
