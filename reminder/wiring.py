@@ -12,6 +12,7 @@ from reminder.domain.cards import read_kinds
 from reminder.domain.messages import Channel
 from reminder.domain.people import ChannelName, Language
 from reminder.domain.rulebook import Rulebook
+from reminder.errors import SettingsError
 from reminder.guard import logs
 from reminder.settings import Settings, config_dir, read_table
 from reminder.storage import schema
@@ -50,11 +51,15 @@ class App:
 def read_rulebook(settings: Settings) -> Rulebook:
     """The rules of config/, read once and checked. Raises SettingsError naming the file and the entry."""
     folder = config_dir()
+    ladders = ladder.read_ladders(read_table(folder / "ladders.toml"))
+    for rung in ladders.rungs:
+        if rung not in wording.RUNGS:
+            raise SettingsError(f"config/ladders.toml: rungs.{rung}", f"there are words only for {', '.join(wording.RUNGS)}")
     kinds = read_kinds(read_table(folder / "cards.toml"))
     tables = {language: read_table(folder / "wording" / f"{language}.toml") for language in Language}
     return Rulebook(
         kinds=kinds,
-        ladders=ladder.read_ladders(read_table(folder / "ladders.toml")),
+        ladders=ladders,
         wording=wording.read_wording(tables, kinds),
         card_grace=settings.card_grace,
     )

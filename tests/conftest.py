@@ -35,7 +35,7 @@ def postgres() -> databases.Server:
         return databases.running_server()
     except databases.PostgresMissingError as missing:
         reason = missing
-    databases.do_without(reason, os.environ)
+    return databases.do_without(reason, os.environ)
 
 
 @pytest.fixture(scope="session")

@@ -121,6 +121,10 @@ class Ladders:
         self._presets = presets
         self._made: dict[tuple[Mode, str], Ladder] = {}
 
+    @property
+    def rungs(self) -> Collection[str]:
+        return self._rules.keys()
+
     def of(self, mode: Mode, kind: CardKind) -> Ladder:
         """Where a new card takes weeks, the one who acts is told more often. What elders are not told, carers still are."""
         if (mode, kind.key) not in self._made:

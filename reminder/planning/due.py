@@ -173,6 +173,7 @@ class _Planning:
                 self.rules.wording,
                 [telling.told for telling in theirs],
                 self._reader(recipient, person, theirs[0].audience, group),
+                brief=len(by_person) > 1,
                 copied_text=sent_to_person.get(person.id) if theirs[0].audience is Audience.CARER else None,
             )
             for person, theirs in by_person.items()

@@ -1,0 +1,50 @@
+"""How long a text message is: what it costs, and whether it arrives in one piece."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+# GSM 03.38, as every Latin text message is written. One character outside it turns the whole text into UCS-2.
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENSION = frozenset("\f^{}\\[~]|€")  # each costs two: an escape and a character
+
+
+class Encoding(StrEnum):
+    GSM_7 = "GSM-7"
+    UCS_2 = "UCS-2"
+
+
+# Units in a text of one part, and in each part of a longer one, which also carries its place.
+_ONE = {Encoding.GSM_7: 160, Encoding.UCS_2: 70}
+_EACH = {Encoding.GSM_7: 153, Encoding.UCS_2: 67}
+
+
+def encoding(text: str) -> Encoding:
+    return Encoding.GSM_7 if all(char in _BASIC or char in _EXTENSION for char in text) else Encoding.UCS_2
+
+
+def units(text: str) -> int:
+    """GSM-7 septets, or UTF-16 code units."""
+    return sum(_sizes(text, encoding(text)))
+
+
+def count(text: str) -> int:
+    """How many messages are sent and billed; 0 for an empty text. A pair of units is never cut in two."""
+    written = encoding(text)
+    sizes = list(_sizes(text, written))
+    if not sizes or sum(sizes) <= _ONE[written]:
+        return min(len(sizes), 1)
+    parts, left = 1, _EACH[written]
+    for size in sizes:
+        if size > left:
+            parts, left = parts + 1, _EACH[written]
+        left -= size
+    return parts
+
+
+def _sizes(text: str, written: Encoding) -> Iterable[int]:
+    if written is Encoding.GSM_7:
+        return (2 if char in _EXTENSION else 1 for char in text)
+    return (2 if ord(char) > 0xFFFF else 1 for char in text)

@@ -1,0 +1,259 @@
+"""Recognises what must never be kept: card numbers and passcodes, in whatever digits and disguise they come.
+
+Dates, hyphenated phone numbers and postcodes are recognised first and let through; every other run of six or more digits
+is refused, and every run of twelve or more whatever its check digit: of random twelve-digit numbers one in ten passes the
+My Number's own check, so a check digit only chooses the words. Where it is unclear, it is refused.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from enum import StrEnum
+from functools import lru_cache
+from html import unescape
+from urllib.parse import unquote
+
+import phonenumbers
+
+
+class LooksLike(StrEnum):
+    """What a refusal may say a text looks like."""
+
+    MY_NUMBER = "my_number"
+    CORPORATE_NUMBER = "corporate_number"
+    LICENCE_NUMBER = "licence_number"
+    APPLICATION_ID = "application_id"
+    RESIDENCE_CARD_NUMBER = "residence_card_number"
+    PASSPORT_NUMBER = "passport_number"
+    MACHINE_READABLE_ZONE = "machine_readable_zone"
+    INSURANCE_NUMBER = "insurance_number"
+    PASSCODE = "passcode"
+    LONG_NUMBER = "long_number"  # twelve digits or more
+    LONG_DIGITS = "long_digits"  # six to eleven digits that nothing ordinary explains
+
+
+LONG, SUSPICIOUS = 12, 6
+
+# Numbers are also written out by place: 一二三四…. Tens and hundreds (三十一) are how dates and counts are written.
+_KANJI = str.maketrans(
+    {
+        kanji: str(digit)
+        for digit, kanjis in enumerate(("〇零", "一壱壹", "二弐貳", "三参參", "四肆", "五伍", "六陸", "七漆", "八捌", "九玖"))
+        for kanji in kanjis
+    }
+)
+_LETTERS_AS_DIGITS = str.maketrans("OoIl|", "00111")
+
+# What may stand between two digits of one number: anything that is no letter and no digit, and the little words and
+# marks with which people tell digits apart when they dictate.
+_GAP = r"(?:[\W_]|[ーのと])"
+_STRETCH = re.compile(rf"\+?[0-9](?:{_GAP}*[0-9])*")
+_INTERRUPTED = re.compile(r"[0-9](?:[^0-9]?[0-9])*")
+_LETTERED = re.compile(rf"(?<![^\W0-9_OoIl])\+?[0-9OoIl|](?:{_GAP}*[0-9OoIl|])*(?![^\W0-9_OoIl])")
+
+_DATE = re.compile(
+    r"""(?<![0-9])(?:
+        (?:19|20)[0-9]{2}[-/.](?:0?[1-9]|1[0-2])[-/.](?:3[01]|[12][0-9]|0?[1-9])
+      | (?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])
+      | [RHSTrhst][0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{1,2}
+    )(?![0-9])""",
+    re.VERBOSE,
+)
+_WRITTEN_DATE = re.compile(
+    r"(?:[0-9]{4}|[0-9]{1,2}|元)年(?:\([^()0-9]*[0-9]{0,2}年?\))?(?:[0-9]{1,2}月(?:[0-9]{1,2}日?)?)?|[0-9]{1,2}月[0-9]{1,2}日"
+)
+_TIME = re.compile(r"(?<![0-9])(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?(?![0-9])")
+_WRITTEN_TIME = re.compile(r"[0-9]{1,2}時(?:[0-9]{1,2}分(?:[0-9]{1,2}秒)?|半)?")
+_PHONE = re.compile(r"(?<![0-9])(?:\+81[- ]?(?:\(0\))?|0)[0-9]{1,4}[-‐‑‒–—−ー)][0-9]{1,4}[-‐‑‒–—−ー][0-9]{3,4}(?![0-9])")
+# Numbers of the shape of a phone that belong to nobody, for practice and for examples.
+_PRACTICE_PHONE = re.compile(r"0(?:[5-9]0|3)-?0000-?[0-9]{4}")
+_POSTCODE = re.compile(r"(?:〒\s*|(?<![0-9-]))[0-9]{3}[-‐‑‒–—−ー][0-9]{4}(?![0-9-])")
+_ORDINARY = (_DATE, _TIME, _PHONE, _POSTCODE)
+
+_RESIDENCE_CARD = re.compile(r"(?<![A-Z0-9])[A-Z]{2}[0-9]{8}[A-Z]{2}(?![A-Z0-9])")
+_PASSPORT = re.compile(r"(?<![A-Z0-9])[A-Z]{2}[0-9]{7}(?![A-Z0-9])")
+_SPACED = re.compile(r"(?<=[A-Z0-9])[\s\-‐‑‒–—−ー・.]+(?=[A-Z0-9])")
+_MACHINE_READABLE = re.compile(r"[A-Z0-9<]{0,44}<<[A-Z0-9<]{0,44}")
+
+_PASSCODE_WORD = re.compile(
+    r"暗証|暗唱番号|パスワード|パスコード|ピンコード|ピン番号|セキュリティコード|password|passcode|passwd"
+    r"|(?<![a-z])pin(?:[ -]?code)?(?![a-z])",
+    re.IGNORECASE,
+)
+_NEAR = 24  # characters on either side of a passcode word
+_CODE = re.compile(r"[0-9](?:[\W_ー]{0,3}[0-9]){3,}|(?=[A-Za-z]*[0-9])[A-Za-z0-9]{6,16}(?![A-Za-z0-9])")
+
+
+def forbidden(text: str) -> LooksLike | None:
+    """What number or passcode the text seems to hold; None when it may be kept.
+
+    Linear in the length of the text. Letters that are no digits do not hide digits: NFKC, other scripts' digits, circled
+    and kanji digits, zero-width characters, HTML and URL escapes are seen through.
+    """
+    if not any(map(str.isnumeric, text)) and "<<" not in text:
+        return None
+    for seen in _as_seen(text):
+        found = _forbidden_in(seen)
+        if found is not None:
+            return found
+    return None
+
+
+def _as_seen(text: str) -> Iterator[str]:
+    """The text with plain digits, as it is and as its escapes read."""
+    if "&" in text or "%" in text or "\\" in text:
+        yield _plain(_SLASHED.sub(lambda escape: chr(int(escape[1], 16)), unquote(unescape(text))))
+    yield _plain(text)
+
+
+_SLASHED = re.compile(r"\\[ux]\{?([0-9a-fA-F]{2,4})\}?")
+
+
+def _plain(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", "".join(map(_digit_or_itself, text)))
+    return "".join(map(_seen, folded))
+
+
+@lru_cache(maxsize=8192)
+def _digit_or_itself(character: str) -> str:
+    digit = unicodedata.digit(character, None)
+    return character if digit is None or character.isascii() else str(digit)
+
+
+@lru_cache(maxsize=8192)
+def _seen(character: str) -> str:
+    # Format characters, enclosing and combining marks, variation selectors and tags are not seen by a reader.
+    return "" if unicodedata.category(character) in ("Cf", "Me", "Mn", "Cc", "Cn", "Co") and character not in "\n\r\t" else character
+
+
+def _forbidden_in(text: str) -> LooksLike | None:
+    if _holds_passcode(text):
+        return LooksLike.PASSCODE
+    return (
+        _long_number(text)
+        or _lettered_number(text)
+        or _long_number(text.translate(_KANJI))
+        or _interrupted_number(text)
+        or _suspicious_digits(text)
+    )
+
+
+def _digits(text: str) -> str:
+    return "".join(character for character in text if "0" <= character <= "9")
+
+
+def _long_number(text: str) -> LooksLike | None:
+    """A run of twelve digits or more, whatever stands between them, unless it is dates and phones side by side."""
+    for stretch in _STRETCH.finditer(text):
+        digits = _digits(stretch[0])
+        if len(digits) >= LONG and not _is_all_ordinary(stretch[0]):
+            return _name_of(digits)
+    return None
+
+
+def _is_all_ordinary(stretch: str) -> bool:
+    """Whether a date, time, phone or postcode accounts for every digit. One item cannot shield another's leftovers."""
+    place = 0
+    while place < len(stretch):
+        if not "0" <= stretch[place] <= "9" and stretch[place] not in "+〒":
+            place += 1
+            continue
+        item = next((found for pattern in _ORDINARY if (found := pattern.match(stretch, place)) and _is_real(found)), None)
+        if item is None:
+            return False
+        place = item.end()
+    return True
+
+
+def _is_real(item: re.Match[str]) -> bool:
+    return item.re is not _PHONE or _is_phone(item[0])
+
+
+@lru_cache(maxsize=1024)
+def _is_phone(text: str) -> bool:
+    try:
+        number = phonenumbers.parse(text, "JP")
+    except phonenumbers.NumberParseException:
+        return False
+    national = "0" + str(number.national_number)
+    return phonenumbers.is_valid_number(number) or bool(_PRACTICE_PHONE.fullmatch(national))
+
+
+def _lettered_number(text: str) -> LooksLike | None:
+    """Twelve digits of which a few are written as the letters that look like them."""
+    for stretch in _LETTERED.finditer(text):
+        digits = _digits(stretch[0].translate(_LETTERS_AS_DIGITS))
+        if len(digits) >= LONG and len(_digits(stretch[0])) * 2 > len(digits) and not _is_all_ordinary(stretch[0]):
+            return _name_of(digits)
+    return None
+
+
+def _interrupted_number(text: str) -> LooksLike | None:
+    """Twelve digits or more with no more than one letter between any two, once dates and times are taken out."""
+    for pattern in (_WRITTEN_DATE, _WRITTEN_TIME, *_ORDINARY):
+        text = pattern.sub(lambda item: "　　" if _is_real(item) else item[0], text)
+    for stretch in _INTERRUPTED.finditer(text):
+        digits = _digits(stretch[0])
+        if len(digits) >= LONG:
+            return _name_of(digits)
+    return None
+
+
+def _suspicious_digits(text: str) -> LooksLike | None:
+    """Six to eleven digits that no date, phone or postcode explains, and the numbers that begin with letters."""
+    for pattern in (_WRITTEN_DATE, *_ORDINARY):
+        text = pattern.sub(lambda item: "\n" if _is_real(item) else item[0], text)
+    capitals = _SPACED.sub("", text.upper())
+    for machine in _MACHINE_READABLE.finditer(capitals):
+        if len(machine[0]) >= LONG:
+            return LooksLike.MACHINE_READABLE_ZONE
+    if _RESIDENCE_CARD.search(capitals):
+        return LooksLike.RESIDENCE_CARD_NUMBER
+    if _PASSPORT.search(capitals):
+        return LooksLike.PASSPORT_NUMBER
+    for stretch in re.finditer(r"[0-9](?:[ \t　\-‐‑‒–—−ー・.,_/]{0,3}[0-9])*", text):
+        digits = _digits(stretch[0])
+        if len(digits) >= SUSPICIOUS:
+            return LooksLike.INSURANCE_NUMBER if len(digits) == 8 else LooksLike.LONG_DIGITS
+    return None
+
+
+def _holds_passcode(text: str) -> bool:
+    for word in _PASSCODE_WORD.finditer(text):
+        around = text[max(0, word.start() - _NEAR) : word.start()] + "\n" + text[word.end() : word.end() + _NEAR]
+        for pattern in (_WRITTEN_DATE, _DATE, _TIME):
+            around = pattern.sub("\n", around)
+        if _CODE.search(around):
+            return True
+    return False
+
+
+def _name_of(digits: str) -> LooksLike:
+    """The words for a refusal; what is refused does not depend on it."""
+    if len(digits) == 12 and _has_my_number_check(digits):
+        return LooksLike.MY_NUMBER
+    if len(digits) == 12 and _has_licence_check(digits):
+        return LooksLike.LICENCE_NUMBER
+    if len(digits) == 13 and _has_corporate_check(digits):
+        return LooksLike.CORPORATE_NUMBER
+    return LooksLike.APPLICATION_ID if len(digits) == 23 else LooksLike.LONG_NUMBER
+
+
+def _has_my_number_check(digits: str) -> bool:
+    """Source: the check digit of 行政手続における特定の個人を識別するための番号, as python-stdnum's jp.in_ computes it."""
+    weights = (2, 3, 4, 5, 6, 7, 2, 3, 4, 5, 6)
+    rest = sum(int(digit) * weight for digit, weight in zip(reversed(digits[:11]), weights, strict=True)) % 11
+    return int(digits[11]) == (0 if rest <= 1 else 11 - rest)
+
+
+def _has_licence_check(digits: str) -> bool:
+    """Unofficial: the eleventh digit of a driving licence from the first ten."""
+    weights = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
+    rest = sum(int(digit) * weight for digit, weight in zip(digits[:10], weights, strict=True)) % 11
+    return int(digits[10]) == (11 - rest) % 10
+
+
+def _has_corporate_check(digits: str) -> bool:
+    """Source: the check digit of 法人番号, as python-stdnum's jp.cn computes it."""
+    total = sum(int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits[1:])))
+    return int(digits[0]) == 9 - total % 9

@@ -1,0 +1,43 @@
+"""The door for text that people typed: what comes out may be kept."""
+
+import unicodedata
+from typing import NewType
+
+from reminder.errors import ForbiddenNumberError, RefusedInputError
+from reminder.guard.numbers import forbidden
+
+CleanText = NewType("CleanText", str)
+
+# What nobody sees at the ends of a pasted word: zero-width spaces and joiners, byte order marks, white space.
+_UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad \u3000\t\r\n"
+
+
+def clean(text: str, *, field: str) -> CleanText:
+    """The text without what cannot be seen at its ends. Raises ForbiddenNumberError, which holds nothing of the text."""
+    looks_like = forbidden(text)
+    if looks_like is not None:
+        raise ForbiddenNumberError(field=field, looks_like=looks_like)
+    return CleanText(unicodedata.normalize("NFC", text).strip(_UNSEEN))
+
+
+def is_clean(text: str) -> bool:
+    return forbidden(text) is None
+
+
+def clean_label(text: str, *, field: str, longest: int = 20, most_digits: int = 3) -> CleanText:
+    """A short name such as 母, 花子さん or 203: one line, few digits. Raises RefusedInputError."""
+    label = clean(text, field=field)
+    if not label:
+        raise RefusedInputError("label_empty", field=field)
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs", "Co", "Cn") for character in label):
+        raise RefusedInputError("label_control_character", field=field)
+    if len(label) > longest:
+        raise RefusedInputError("label_too_long", field=field, longest=longest)
+    if _digit_count(label) > most_digits:
+        raise RefusedInputError("label_too_many_digits", field=field, most_digits=most_digits)
+    return label
+
+
+def _digit_count(label: str) -> int:
+    """Kanji are counted as the words they mostly are: 三四郎 has no digits."""
+    return sum(unicodedata.digit(character, None) is not None for character in unicodedata.normalize("NFKC", label))

@@ -1,0 +1,63 @@
+"""The logs: whatever anyone logs, no number, passcode or phone is written."""
+
+import io
+import logging
+
+import pytest
+
+from reminder.guard.logs import BLANK, Scrubbing, install, scrubbed
+
+NUMBER = "1234 5678 9018"  # invented
+
+
+def logged(*arguments: object, raising: Exception | None = None) -> str:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(Scrubbing())
+    logger = logging.Logger("somebody's library")
+    logger.addHandler(handler)
+    if raising is None:
+        logger.warning(*arguments)
+    else:
+        try:
+            raise raising
+        except Exception:
+            logger.exception(*arguments)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "arguments", [(f"row {NUMBER}",), ("row %s", NUMBER), ("row %s %s", "1234 5678", "9018"), ("%(row)s", {"row": NUMBER})]
+)
+def test_a_number_in_a_message_or_its_arguments_is_blanked(arguments: tuple[object, ...]) -> None:
+    line = logged(*arguments)
+
+    assert "5678" not in line
+    assert BLANK in line
+
+
+def test_a_number_in_an_exception_and_its_stack_is_blanked() -> None:
+    line = logged("failed", raising=ValueError(f"cannot read {NUMBER}"))
+
+    assert "5678" not in line
+    assert "ValueError" in line
+
+
+def test_a_phone_in_a_line_is_blanked() -> None:
+    assert "9000000001" not in scrubbed("sending to +819000000001")
+
+
+def test_an_ordinary_line_is_written_as_it_is() -> None:
+    assert scrubbed("message 17: the provider answers 21614") == "message 17: the provider answers 21614"
+
+
+def test_installing_twice_writes_each_line_once() -> None:
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    try:
+        install(logging.INFO)
+        install(logging.INFO)
+        assert len([handler for handler in root.handlers if isinstance(handler.formatter, Scrubbing)]) == 1
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
