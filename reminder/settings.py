@@ -1,4 +1,4 @@
-"""What the operator has set: the environment (REMINDER_…) over config/reminder.toml, read once into one frozen Settings.
+"""What the operator has set: the environment (REMINDER_…) over config/reminder.toml, once, into one frozen Settings.
 
 Unknown or wrong values refuse to start and name the setting and the fix, never the value.
 """
@@ -12,7 +12,13 @@ from typing import Annotated, cast
 from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from reminder.errors import SettingsError
 
@@ -26,7 +32,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     config: Path | None = Field(None, description="folder that replaces the shipped config/")
-    database_url: str | None = Field(None, description="postgresql://… or sqlite:///…; default: a SQLite file in DATA_DIR")
+    database_url: str | None = Field(
+        None, description="postgresql://… or sqlite:///…; default: a SQLite file in DATA_DIR"
+    )
     data_dir: Path = Field(Path("data"), description="where the SQLite file and the keys are kept")
     secret_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="keys that encrypt addresses and texts, newest first; made at the first run on SQLite"
@@ -51,7 +59,9 @@ class Settings(BaseSettings):
     tick_seconds: float = Field(5, gt=0, le=3600, description="how often the worker looks for what is due")
     sms_replies: bool = Field(default=False, description="texts may be answered; not built yet, leave it off")
     calls: bool = Field(default=False, description="telephone calls; not built yet, leave it off")
-    links_in_carer_mail: bool = Field(default=False, description="links in e-mails to carers; not built yet, leave it off")
+    links_in_carer_mail: bool = Field(
+        default=False, description="links in e-mails to carers; not built yet, leave it off"
+    )
     card_grace: bool = Field(
         default=False, description="the health-insurance grace also covers an expired card itself (confirm it first)"
     )
@@ -134,7 +144,9 @@ def _refuse_half_settings(settings: Settings) -> None:
         if not settings.twilio_auth_token:
             raise SettingsError(PREFIX + "TWILIO_AUTH_TOKEN", "set it too: TWILIO_ACCOUNT_SID is set")
         if not (settings.twilio_from or settings.twilio_messaging_service_sid):
-            raise SettingsError(PREFIX + "TWILIO_FROM", "set it, or TWILIO_MESSAGING_SERVICE_SID: texts need one sender")
+            raise SettingsError(
+                PREFIX + "TWILIO_FROM", "set it, or TWILIO_MESSAGING_SERVICE_SID: texts need one sender"
+            )
     elif settings.twilio_auth_token:
         raise SettingsError(PREFIX + "TWILIO_ACCOUNT_SID", "set it too: TWILIO_AUTH_TOKEN is set")
     if settings.smtp_url and not settings.mail_from:
@@ -143,7 +155,8 @@ def _refuse_half_settings(settings: Settings) -> None:
         raise SettingsError(PREFIX + "AS_IF", "unset it: real people would be told of another day")
     if not settings.on_sqlite and not settings.secret_keys:
         raise SettingsError(
-            PREFIX + "SECRET_KEYS", "set it: with PostgreSQL every process needs the same keys (`reminder keys new` makes one)"
+            PREFIX + "SECRET_KEYS",
+            "set it: with PostgreSQL every process needs the same keys (`reminder keys new` makes one)",
         )
 
 

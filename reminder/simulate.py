@@ -118,18 +118,24 @@ def settle_village(app: App) -> Village:
     today = japan_date(now)
     names: dict[str, str] = {}
 
-    def person(group: int, label: str, mode: Mode, phone: str | None, **more: str) -> int:
-        id = register.add_person(database, now, group_id=group, label=label, mode=mode, **more)  # type: ignore[arg-type]
+    def person(
+        group: int, label: str, mode: Mode, phone: str | None, *, mark: str | None = None, reference: str | None = None
+    ) -> int:
+        person_id = register.add_person(
+            database, now, group_id=group, label=label, mode=mode, mark=mark, reference=reference
+        )
         if phone:
             register.add_contact(
-                database, keys, now, person_id=id, channel=ChannelName.SMS, address=phone,
+                database, keys, now, person_id=person_id, channel=ChannelName.SMS, address=phone,
                 consent_how=ConsentHow.SPOKEN, consent_by="家族",
             )  # fmt: skip
             names["+81" + phone.replace("-", "")[1:]] = label
-        return id
+        return person_id
 
     def card(person_id: int, kind: str, ends: date) -> None:
-        register.add_card(database, rules, now, person_id=person_id, kind=kind, expires=ends.isoformat(), confirmed=True)
+        register.add_card(
+            database, rules, now, person_id=person_id, kind=kind, expires=ends.isoformat(), confirmed=True
+        )
 
     def member(group: int, email: str, name: str, language: Language = Language.JAPANESE) -> None:
         register.add_member(database, keys, now, group_id=group, email=email, role=Role.OWNER, language=language)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from reminder.clock import Clock, SystemClock
-from reminder.domain import ladder, wording
+from reminder.domain import ladder, letters, words
 from reminder.domain.cards import read_kinds
 from reminder.domain.messages import Channel
 from reminder.domain.people import ChannelName, Language
@@ -53,14 +53,16 @@ def read_rulebook(settings: Settings) -> Rulebook:
     folder = config_dir()
     ladders = ladder.read_ladders(read_table(folder / "ladders.toml"))
     for rung in ladders.rungs:
-        if rung not in wording.RUNGS:
-            raise SettingsError(f"config/ladders.toml: rungs.{rung}", f"there are words only for {', '.join(wording.RUNGS)}")
+        if rung not in words.RUNGS:
+            raise SettingsError(
+                f"config/ladders.toml: rungs.{rung}", f"there are words only for {', '.join(words.RUNGS)}"
+            )
     kinds = read_kinds(read_table(folder / "cards.toml"))
     tables = {language: read_table(folder / "wording" / f"{language}.toml") for language in Language}
     return Rulebook(
         kinds=kinds,
         ladders=ladders,
-        wording=wording.read_wording(tables, kinds),
+        wording=words.read_wording(tables, kinds),
         card_grace=settings.card_grace,
     )
 
@@ -91,12 +93,12 @@ def build_app(
         database=database,
         keys=keys,
         clock=clock or SystemClock(),
-        channels=channels or _channels(settings, rules, write),
+        channels=channels or _channels(settings, write),
         runner=asyncio.Runner(),
     )
 
 
-def _channels(settings: Settings, rules: Rulebook, write: Callable[[str], None]) -> Mapping[ChannelName, Channel]:
+def _channels(settings: Settings, write: Callable[[str], None]) -> Mapping[ChannelName, Channel]:
     """Providers are imported only when they are asked for: the first run needs no account and starts at once."""
     from reminder.channels.console import ConsoleChannel
 
@@ -118,5 +120,5 @@ def _channels(settings: Settings, rules: Rulebook, write: Callable[[str], None])
     if settings.smtp_url is not None and settings.mail_from is not None:
         from reminder.channels.email_smtp import SmtpEmail
 
-        channels[ChannelName.EMAIL] = SmtpEmail(settings.smtp_url, settings.mail_from, render_html=wording.render_html)
+        channels[ChannelName.EMAIL] = SmtpEmail(settings.smtp_url, settings.mail_from, render_html=letters.render_html)
     return channels

@@ -20,12 +20,25 @@ class Program:
 
     def __init__(self, folder: Path, **environment: str) -> None:
         bare = {name: value for name, value in os.environ.items() if not name.startswith("REMINDER_")}
-        self.environment = {**bare, "REMINDER_DATA_DIR": str(folder / "data"), "LANG": "ja_JP.UTF-8", "LC_ALL": "", **environment}
+        self.environment = {
+            **bare,
+            "REMINDER_DATA_DIR": str(folder / "data"),
+            "LANG": "ja_JP.UTF-8",
+            "LC_ALL": "",
+            **environment,
+        }
         self.folder = folder
 
     def run(self, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*PROGRAM, *arguments], input=given, capture_output=True, text=True, env=self.environment, cwd=self.folder, timeout=PATIENCE
+            [*PROGRAM, *arguments],
+            check=False,
+            input=given,
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            cwd=self.folder,
+            timeout=PATIENCE,
         )
 
     def answer(self, *arguments: str) -> object:
@@ -36,7 +49,9 @@ class Program:
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         with (self.folder / "server.log").open("ab") as log:
-            return subprocess.Popen([*PROGRAM, *arguments], stdout=log, stderr=log, env=self.environment, cwd=self.folder)
+            return subprocess.Popen(
+                [*PROGRAM, *arguments], stdout=log, stderr=log, env=self.environment, cwd=self.folder
+            )
 
     @contextmanager
     def serving(self, port: int, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:

@@ -45,34 +45,58 @@ class Village:
     def member(self, name: str, email: str, role: Role = Role.OWNER) -> int:
         self._addresses[name] = email
         return register.add_member(
-            self.app.database, self.app.keys, self.now, group_id=self._in_group(), email=email, role=role, language=Language.JAPANESE
+            self.app.database,
+            self.app.keys,
+            self.now,
+            group_id=self._in_group(),
+            email=email,
+            role=role,
+            language=Language.JAPANESE,
         )
 
-    def person(self, label: str, *, phone: str | None = None, mode: Mode | None = None, consent: bool = True, **more: object) -> int:
-        id = register.add_person(self.app.database, self.now, group_id=self._in_group(), label=label, mode=mode, **more)
-        self._people[label] = id
+    def person(
+        self, label: str, *, phone: str | None = None, mode: Mode | None = None, consent: bool = True, **more: object
+    ) -> int:
+        person_id = register.add_person(
+            self.app.database, self.now, group_id=self._in_group(), label=label, mode=mode, **more
+        )
+        self._people[label] = person_id
         if phone is not None:
             self.contact(label, ChannelName.SMS, phone, consent=consent)
-        return id
+        return person_id
 
     def contact(
         self, label: str, channel: ChannelName, address: str, *, consent: bool = True, family: str | None = None
     ) -> int:
         self._addresses[family or label] = "+81" + address.replace("-", "")[1:] if "@" not in address else address
         return register.add_contact(
-            self.app.database, self.app.keys, self.now, person_id=self._people[label], channel=channel, address=address,
-            is_family=family is not None, consent_how=ConsentHow.SPOKEN if consent else None, consent_by="長女" if consent else None,
+            self.app.database,
+            self.app.keys,
+            self.now,
+            person_id=self._people[label],
+            channel=channel,
+            address=address,
+            is_family=family is not None,
+            consent_how=ConsentHow.SPOKEN if consent else None,
+            consent_by="長女" if consent else None,
         )
 
     def card(self, label: str, expires_on: date, kind: str = USER_CERTIFICATE, **more: object) -> int:
         added = register.add_card(
-            self.app.database, self.app.rules, self.now, person_id=self._people[label], kind=kind,
-            expires=expires_on.isoformat(), **more,
+            self.app.database,
+            self.app.rules,
+            self.now,
+            person_id=self._people[label],
+            kind=kind,
+            expires=expires_on.isoformat(),
+            **more,
         )
         return added.id
 
     def renew(self, card_id: int, expires_on: date) -> None:
-        register.renew_card(self.app.database, self.app.rules, self.now, card_id=card_id, expires=expires_on.isoformat())
+        register.renew_card(
+            self.app.database, self.app.rules, self.now, card_id=card_id, expires=expires_on.isoformat()
+        )
 
     def run_until(self, text: str) -> None:
         for _ in self.world.run_until(japan(text)):
@@ -84,7 +108,11 @@ class Village:
 
     def texts_to(self, name: str) -> list[str]:
         """When each arrived: '12-01 09:00'."""
-        return [f"{sent.at.astimezone(JAPAN):%m-%d %H:%M}" for sent in self.world.all_sent() if sent.outgoing.address == self._addresses[name]]
+        return [
+            f"{sent.at.astimezone(JAPAN):%m-%d %H:%M}"
+            for sent in self.world.all_sent()
+            if sent.outgoing.address == self._addresses[name]
+        ]
 
     def words_to(self, name: str) -> list[str]:
         return [sent.outgoing.text for sent in self.world.all_sent() if sent.outgoing.address == self._addresses[name]]

@@ -35,7 +35,7 @@ class TwilioSignature:
 
     def __init__(self, tokens: Sequence[str], public_url: str) -> None:
         # An empty token would let anybody sign.
-        self._validators = [RequestValidator(token) for token in tokens if token]  # type: ignore[no-untyped-call]
+        self._validators = [RequestValidator(token) for token in tokens if token]
         self._public_url = public_url.rstrip("/")
 
     def is_valid(self, path: str, query: str, form: Form, signature: str | None, settings: str | None = None) -> bool:
@@ -49,12 +49,12 @@ class TwilioSignature:
             return False
         url = f"{self._public_url}{path}" + (f"?{query}" if query else "")
         try:
-            algorithm = get_signature_algorithm(settings).upper()  # type: ignore[no-untyped-call]
+            algorithm = get_signature_algorithm(settings).upper()
             if algorithm not in (HMAC_SHA1, HMAC_SHA256):
                 return False
             fields = _fields(form)
             for validator in self._validators:
-                if validator.validate(url, fields, signature, algorithm):  # type: ignore[no-untyped-call]
+                if validator.validate(url, fields, signature, algorithm):
                     return True
         except (TypeError, ValueError, LookupError, AttributeError):
             # The SDK raises on input that no honest sender makes; an uncaught one would be a 500 for anybody to cause.

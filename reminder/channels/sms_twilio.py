@@ -90,7 +90,7 @@ class TwilioSms:
         timeout: float = 10,
     ) -> None:
         self._transport = _Transport(base_url, timeout)
-        self._messages = Client(account_sid, auth_token, http_client=self._transport).messages  # type: ignore[no-untyped-call]
+        self._messages = Client(account_sid, auth_token, http_client=self._transport).messages
         self._sender = {"messaging_service_sid": messaging_service_sid} if messaging_service_sid else {"from_": sender}
         self._public_url = public_url.rstrip("/") if public_url else None
 
@@ -203,7 +203,7 @@ class _Transport(AsyncTwilioHttpClient):
         # The total only starts to bind after connecting has its own limit, so a total timeout means: it has left.
         self._limits = aiohttp.ClientTimeout(total=2.5 * timeout, connect=timeout, sock_read=timeout)
 
-    async def request(  # type: ignore[override]  # noqa: PLR0917  # the SDK's signature
+    async def request(  # type: ignore[override]  # the SDK's signature
         self,
         method: str,
         url: str,

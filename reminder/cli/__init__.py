@@ -5,6 +5,7 @@ import os
 import sys
 
 from typer import Exit, Typer
+from typer.exceptions import TyperException
 from typer.main import get_command
 
 from reminder.cli import data, look, run
@@ -12,7 +13,7 @@ from reminder.errors import KigenError, RefusedInputError, SettingsError
 
 app = Typer(
     name="reminder",
-    help="期限だより: reminds people before a My Number Card or its certificate stops working. Dates only, never numbers.",
+    help="期限だより: a reminder before a My Number Card or its certificate stops working. Dates only, never numbers.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -33,6 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
         return result if isinstance(result, int) else 0
     except KigenError as refused:
         return _say(refused, as_json="--json" in arguments)
+    except TyperException as unusable:
+        from reminder.cli.say import usage_refusal
+
+        return _say(usage_refusal(unusable), as_json="--json" in arguments)
     except Exit as left:
         return left.exit_code
     except KeyboardInterrupt:
@@ -41,8 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as wrong:
-        return _say_usage(wrong)
 
 
 def _say(refused: KigenError, *, as_json: bool) -> int:
@@ -52,14 +55,3 @@ def _say(refused: KigenError, *, as_json: bool) -> int:
         print(json.dumps(as_problem(refused), ensure_ascii=False))
     print(sentence(refused), file=sys.stderr)
     return REFUSED if isinstance(refused, RefusedInputError | SettingsError) else FAILED
-
-
-def _say_usage(wrong: Exception) -> int:
-    """A wrong option or argument; what was typed may hold a number and is not repeated."""
-    from reminder.cli.say import usage_sentence
-
-    said = usage_sentence(wrong)
-    if said is None:
-        raise wrong
-    print(said, file=sys.stderr)
-    return REFUSED

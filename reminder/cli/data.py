@@ -1,12 +1,15 @@
 """Commands that keep and list: groups, members, persons, contacts and cards."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reminder.cli.say import AsJson, answer, rows
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+
+if TYPE_CHECKING:
+    from reminder.enrolment.register import CardAdded
 
 Id = Annotated[int, typer.Argument()]
 Yes = Annotated[bool, typer.Option("--yes", help="Take a date that is past or more than 11 years ahead.")]
@@ -14,13 +17,14 @@ Computed = Annotated[bool, typer.Option("--computed", help="The date was worked 
 
 
 def add_to(app: typer.Typer) -> None:
-    for name, help_text, commands in (
+    nouns: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
         ("group", "Households and care homes.", {"add": add_group}),
         ("member", "Logins of a group: family carers, staff.", {"add": add_member}),
         ("person", "Whose cards they are.", {"add": add_person}),
         ("contact", "Phones and addresses.", {"add": add_contact, "stop": stop_contact}),
         ("card", "Dates at which cards end.", {"add": add_card, "renewed": renew_card, "retire": retire_card}),
-    ):
+    )
+    for name, help_text, commands in nouns:
         sub = typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None)
         for command_name, command in commands.items():
             sub.command(command_name)(command)
@@ -99,12 +103,16 @@ def add_contact(
     person: Annotated[int | None, typer.Option(help="Whose it is, or")] = None,
     member: Annotated[int | None, typer.Option(help="which member's it is.")] = None,
     family: Annotated[bool, typer.Option("--family", help="It belongs to a relative of the person.")] = False,
-    consent: Annotated[ConsentHow | None, typer.Option(help="How its owner agreed; without it nothing is sent.")] = None,
+    consent: Annotated[
+        ConsentHow | None, typer.Option(help="How its owner agreed; without it nothing is sent.")
+    ] = None,
     consent_by: Annotated[str | None, typer.Option(help="Who asked them, in a word or two: 長女, 事務.")] = None,
     as_json: bool = AsJson,
 ) -> None:
-    """A phone or address. Example: reminder contact add --person 1 --channel sms --address 090-0000-0001 --consent spoken
-    --consent-by 長女"""
+    """A phone or address.
+
+    Example: reminder contact add --person 1 --channel sms --address 090-0000-0001 --consent spoken --consent-by 長女
+    """
     from reminder.cli.opened import opened
     from reminder.enrolment import register
 
@@ -142,7 +150,10 @@ def add_card(
     computed: Computed = False,
     as_json: bool = AsJson,
 ) -> None:
-    """When a card or certificate ends. Example: reminder card add --person 1 --kind mynumber_card --expires 2031-11-14"""
+    """When a card or certificate ends.
+
+    Example: reminder card add --person 1 --kind mynumber_card --expires 2031-11-14
+    """
     from reminder.cli.opened import opened
     from reminder.enrolment import register
 
@@ -179,7 +190,7 @@ def renew_card(card: Id, expires: Annotated[str, typer.Option()], yes: Yes = Fal
     _answer_card(renewed, as_json=as_json)
 
 
-def _answer_card(card, *, as_json: bool) -> None:  # type: ignore[no-untyped-def]
+def _answer_card(card: "CardAdded", *, as_json: bool) -> None:
     from reminder.domain.dates import in_both_calendars
 
     answer(
@@ -206,30 +217,11 @@ def list_rows(
     as_json: bool = AsJson,
 ) -> None:
     """What is kept. Example: reminder list messages --state undelivered --json"""
+    from reminder.cli.lists import LISTS
     from reminder.cli.opened import opened
     from reminder.errors import UnknownChoiceError
-    from reminder.storage import cards, contacts, groups, outbox, people, reminders
-    from reminder.wiring import App
 
-    def plain(views: Iterable[object]) -> Iterable[Mapping[str, object]]:
-        return [vars(view) for view in views]
-
-    def of_state(views: Iterable[Mapping[str, object]]) -> Iterable[Mapping[str, object]]:
-        return [view for view in views if state is None or view["state"] == state]
-
-    def card_rows(app: App, tx: object) -> Iterable[Mapping[str, object]]:
-        for card in cards.of_group(tx, group):  # type: ignore[arg-type]
-            yield {**vars(card), "state": "retired" if card.retired_at else "current"}
-
-    lists: Mapping[str, Callable[[App, object], Iterable[Mapping[str, object]]]] = {
-        "groups": lambda _, tx: plain(groups.everyone(tx)),  # type: ignore[arg-type]
-        "people": lambda _, tx: plain(people.of_group(tx, group)),  # type: ignore[arg-type]
-        "contacts": lambda app, tx: of_state(plain(contacts.of_group(tx, app.keys, group))),  # type: ignore[arg-type]
-        "cards": lambda app, tx: of_state(card_rows(app, tx)),
-        "reminders": lambda _, tx: plain(reminders.of_group(tx, group, state)),  # type: ignore[arg-type]
-        "messages": lambda app, tx: plain(outbox.of_group(tx, app.keys, group_id=group, state=state)),  # type: ignore[arg-type]
-    }
-    if what not in lists:
-        raise UnknownChoiceError(field="list", choices=list(lists))
+    if what not in LISTS:
+        raise UnknownChoiceError(field="list", choices=list(LISTS))
     with opened() as app, app.database.reading() as tx:
-        rows(lists[what](app, tx), as_json=as_json)
+        rows(LISTS[what](app, tx, group, state), as_json=as_json)

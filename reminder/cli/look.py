@@ -51,7 +51,9 @@ def expiry(
     received: Annotated[str | None, typer.Option(help="The day the application was received.")] = None,
     residence_until: Annotated[str | None, typer.Option(help="The end of a foreign resident's stay.")] = None,
     card_expires: Annotated[str | None, typer.Option(help="For a certificate: the end printed on its card.")] = None,
-    replaces: Annotated[str | None, typer.Option(help="For a renewed certificate: the end of the one before it.")] = None,
+    replaces: Annotated[
+        str | None, typer.Option(help="For a renewed certificate: the end of the one before it.")
+    ] = None,
     today: Day = None,
     as_json: bool = AsJson,
 ) -> None:
@@ -134,7 +136,7 @@ def preview(
 
 
 def check_text(as_json: bool = AsJson) -> None:
-    """Whether each line of standard input may be kept; the line is never printed. Example: reminder check-text --json"""
+    """Whether each line of standard input may be kept; no line is printed. Example: reminder check-text --json"""
     from reminder.guard.numbers import forbidden
 
     for line in sys.stdin:
@@ -154,5 +156,3 @@ def _day(text: str, field: str) -> date:
 
 def _maybe(text: str | None, field: str) -> date | None:
     return None if text is None else _day(text, field)
-
-

@@ -70,7 +70,9 @@ def worker() -> None:
 
 
 def tick(
-    at: Annotated[str | None, typer.Option(help="An instant with its zone: 2026-12-01T09:00+09:00. Default: now.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="An instant with its zone: 2026-12-01T09:00+09:00. Default: now.")
+    ] = None,
     as_json: bool = AsJson,
 ) -> None:
     """One pass over all that is due, with the configured channels, then exit.
@@ -91,8 +93,8 @@ def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        instant = None  # type: ignore[assignment]
-    if instant is None or instant.tzinfo is None:
+        raise RefusedInputError("instant_unreadable", field="at") from None
+    if instant.tzinfo is None:
         raise RefusedInputError("instant_unreadable", field="at")
     return instant
 

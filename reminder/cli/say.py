@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 import typer
+from typer.exceptions import TyperException
 
 from reminder.clock import JAPAN
 from reminder.domain.people import Language
@@ -43,13 +44,13 @@ def _plain(value: object) -> object:
 
 
 def sentence(refused: KigenError) -> str:
-    from reminder.domain import wording
+    from reminder.domain.sentences import explain_from
     from reminder.settings import config_dir, read_table
 
     try:
         spoken = language()
         folder = config_dir() / "wording"
-        return wording.explain_from(read_table(folder / f"{spoken}.toml"), refused)
+        return explain_from(read_table(folder / f"{spoken}.toml"), refused)
     except KigenError:
         # The words themselves cannot be read: the code and its details must do.
         return str(refused)
@@ -64,26 +65,17 @@ def as_problem(refused: KigenError) -> dict[str, object]:
     return problem
 
 
-def usage_sentence(wrong: Exception) -> str | None:
-    """For what the command line itself refuses (an unknown option, a missing argument); None for anything else.
+_USAGE = {
+    "NoSuchOption": "usage_option",
+    "MissingParameter": "usage_missing",
+    "BadParameter": "usage_value",
+}
 
-    What was typed is not repeated: it may hold a number.
-    """
-    name = type(wrong).__name__
-    said = {
-        "NoSuchOption": "there is no such option",
-        "MissingParameter": "something is missing",
-        "BadParameter": "a value is not of the kind this option takes",
-        "BadArgumentUsage": "an argument is not as this command takes it",
-        "BadOptionUsage": "an option is not as this command takes it",
-        "UsageError": "the command is not known, or its words are off",
-        "NoSuchCommand": "there is no such command",
-        "NoArgsIsHelpError": "a command is needed",
-    }.get(name)
-    if said is None:
-        return None
+
+def usage_refusal(wrong: TyperException) -> RefusedInputError:
+    """What the command line itself refuses. What was typed is not repeated: it may hold a number."""
     parameter = getattr(getattr(wrong, "param", None), "name", None)
-    where = f" ({parameter})" if parameter else ""
     context = getattr(wrong, "ctx", None)
     command = context.command_path if context is not None else "reminder"
-    return f"{command}: {said}{where}. `{command} --help` shows an example. [usage]"
+    code = _USAGE.get(type(wrong).__name__, "usage")
+    return RefusedInputError(code, option="--" + parameter.replace("_", "-") if parameter else "", command=command)

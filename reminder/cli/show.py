@@ -113,5 +113,3 @@ def _when(instant: datetime) -> str:
 
 def _indented(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines()) + "\n"
-
-

@@ -32,7 +32,8 @@ def draw(rules: Rulebook, kind: str, expires_on: date, mode: Mode, planned: Sequ
     height = AXIS + ROW * len(audiences) + 60
     name = rules.kind(kind).names["ja"]
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        'role="img">',
         f"<title>{escape(name)}のお知らせの段取り</title><style>{_STYLE}</style>",
         f'<rect width="{WIDTH}" height="{height}" fill="#fbf8f1"/>',
         _text(LEFT, 36, f"{name}　期限 {dates.in_both_calendars(expires_on)}", "big"),

@@ -23,11 +23,13 @@ def apply_waiting(database: Database, now: datetime) -> int:
         if not waiting:
             return 0
         rows = outbox.named(
-            tx, {receipt.provider_id for receipt in waiting}, {r.message_id for r in waiting if r.message_id is not None}
+            tx,
+            {receipt.provider_id for receipt in waiting},
+            {r.message_id for r in waiting if r.message_id is not None},
         )
-        by_provider_id = {provider_id: (id, contact_id) for id, provider_id, contact_id, _ in rows if provider_id}
+        by_provider_id = {row[1]: (row[0], row[2]) for row in rows if row[1]}
         # A message whose answer was lost is named by our own id in the callback's address.
-        unnamed = {id: (id, contact_id) for id, provider_id, contact_id, _ in rows if provider_id is None}
+        unnamed = {row[0]: (row[0], row[2]) for row in rows if row[1] is None}
         for receipt in waiting:
             found = by_provider_id.get(receipt.provider_id) or unnamed.get(receipt.message_id or 0)
             if found is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 from reminder.clock import Clock
 from reminder.delivery.send import record
@@ -25,7 +25,7 @@ def settle_unknown(
     keys: KeyRing,
     clock: Clock,
     channels: Mapping[ChannelName, Channel],
-    run: Callable[[Awaitable[list[Verdict]]], list[Verdict]],
+    run: Callable[[Coroutine[None, None, list[Verdict]]], list[Verdict]],
 ) -> int:
     """How many messages were asked about."""
     now = clock.now()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -56,7 +56,7 @@ class Sender:
         # A lease must outlast its batch, so a slow sender takes small ones.
         self._batch = BATCH if per_second is None else max(1, min(BATCH, int(per_second * LEASE.total_seconds() / 4)))
 
-    def send_due(self, run: Callable[[Awaitable[int]], int]) -> int:
+    def send_due(self, run: Callable[[Coroutine[None, None, int]], int]) -> int:
         """How many messages were handed over or tried. `run` drives the sending loop."""
         first = self._claim()
         return run(self._send_all(first)) if first else 0
@@ -117,7 +117,9 @@ class Sender:
             outcome = failed
         except Exception:
             # A channel that breaks its word: nobody knows what it did, so it is asked before anything is sent again.
-            log.exception("message %s: the %s channel failed in an unforeseen way", outgoing.message_id, in_hand.channel)
+            log.exception(
+                "message %s: the %s channel failed in an unforeseen way", outgoing.message_id, in_hand.channel
+            )
             outcome = UnknownOutcomeError("unforeseen")
         return after_sending(outcome, in_hand.attempts, in_hand.stale_after, self._clock.now())
 
@@ -139,7 +141,7 @@ class Sender:
 
 
 def record(tx: Tx, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageState, clock: Clock) -> None:
-    """Keeps the outcomes, and what follows from them: contacts that are gone, channels that pause, days that are over."""
+    """Keeps the outcomes, and what follows: contacts that are gone, channels that pause, days that are over."""
     now = clock.now()
     outbox.record(tx, verdicts, leaving, now)
     for state in (ContactState.UNREACHABLE, ContactState.OPTED_OUT):

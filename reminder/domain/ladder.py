@@ -80,7 +80,11 @@ def plan(ladder: Ladder, dates: CardDates, mode: Mode) -> Plan:
     """
     person = _shrinking_gaps(_latest_of_each_day(_moved_days(ladder.person, dates, mode), dates), dates, mode)
     told: dict[RungRule, tuple[date, set[Audience]]] = {}
-    for audience, rules in ((Audience.PERSON, ladder.person), (Audience.CARER, ladder.carer), (Audience.STAFF, ladder.staff)):
+    for audience, rules in (
+        (Audience.PERSON, ladder.person),
+        (Audience.CARER, ladder.carer),
+        (Audience.STAFF, ladder.staff),
+    ):
         days = person
         if audience is not Audience.PERSON:
             own = _moved_days(rules, dates, mode)
@@ -110,7 +114,7 @@ def next_day(plan: Plan, after: date) -> date | None:
 
 def first_look(plan: Plan, expires_on: date, today: date) -> date | None:
     """When planning must look at a new or changed card: today if a rung is overdue, else the next rung's day."""
-    return today if rung_due(plan, Audience, expires_on, today) else next_day(plan, today)
+    return today if rung_due(plan, frozenset(Audience), expires_on, today) else next_day(plan, today)
 
 
 class Ladders:
@@ -126,7 +130,7 @@ class Ladders:
         return self._rules.keys()
 
     def of(self, mode: Mode, kind: CardKind) -> Ladder:
-        """Where a new card takes weeks, the one who acts is told more often. What elders are not told, carers still are."""
+        """Where a new card takes weeks, the one who acts is told more often; what elders are not told, carers are."""
         if (mode, kind.key) not in self._made:
             self._made[mode, kind.key] = self._make(mode, kind)
         return self._made[mode, kind.key]
@@ -154,7 +158,9 @@ def read_ladders(table: Mapping[str, object]) -> Ladders:
         for names in _lists_of(preset, f"presets.{mode}"):
             for name in names:
                 if name not in rules:
-                    raise SettingsError(f"config/ladders.toml: presets.{mode}: {name}", "add it to [rungs] or remove it")
+                    raise SettingsError(
+                        f"config/ladders.toml: presets.{mode}: {name}", "add it to [rungs] or remove it"
+                    )
         presets[mode] = preset
     return Ladders(rules, presets)
 
@@ -223,12 +229,12 @@ def _latest_of_each_day(days: Mapping[RungRule, date], dates: CardDates) -> dict
 
 
 def _is_useful(day: date, dates: CardDates, last_before_end: date) -> bool:
-    """Before the renewal opens the counter turns people away; once it has closed for good, only the end is worth a text."""
+    """Before the renewal opens the counter turns people away; once it has closed for good, only the end counts."""
     return day >= dates.opens_on and not dates.last_counter_day < day < last_before_end
 
 
 def _shrinking_gaps(days: Mapping[RungRule, date], dates: CardDates, mode: Mode) -> dict[RungRule, date]:
-    """Pulls rungs forward, the far ones first, until no gap grows towards the end; a rung that cannot fit is left out."""
+    """Pulls rungs forward, the far ones first, until no gap grows towards the end; what cannot fit is left out."""
     before = [(rule, day) for rule, day in days.items() if day <= dates.expires_on]
     after = {rule: day for rule, day in days.items() if day > dates.expires_on}
     while len(before) > 2 and not _shrinking([day for _, day in before]):
@@ -246,7 +252,7 @@ def _shrinking(days: Sequence[date]) -> bool:
 
 
 def _fit(rungs: Sequence[tuple[RungRule, date]], mode: Mode) -> list[tuple[RungRule, date]] | None:
-    """Backtracks from the end, keeping each rung as late as it can be. The first rung stays: earlier is refused there."""
+    """Backtracks from the end, each rung as late as it can be. The first stays: before it people are turned away."""
     first = rungs[0][1]
     last = rungs[-1][1]
 

@@ -116,8 +116,8 @@ GAVE_UP = "gave_up"
 class Verdict:
     """What becomes of a message after an attempt or a question.
 
-    `wait_until` is when it may be sent again (queued) or asked about (unknown). `pause_channel_until`: nobody's text can
-    go by this channel before then. `contact` is the new state of an address that will not take texts any more.
+    `wait_until` is when it may be sent again (queued) or asked about (unknown). `pause_channel_until`: nobody's text
+    can go by this channel before then. `contact` is the new state of an address that will not take texts any more.
     """
 
     state: MessageState
@@ -157,7 +157,8 @@ def _again(reason: str, at: datetime, stale_after: datetime, pause: datetime | N
 
 
 def pause_after(attempts: int) -> timedelta:
-    return min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE)
+    doublings = min(max(attempts - 1, 0), 10)
+    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
 
 def after_asking(answer: Accepted | Answer | ChannelError, asked: int, now: datetime) -> Verdict:
@@ -178,4 +179,10 @@ def after_asking(answer: Accepted | Answer | ChannelError, asked: int, now: date
 
 
 # Twilio's words for what became of a text; the others are steps on the way.
-ENDS = {"delivered": S.DELIVERED, "read": S.DELIVERED, "undelivered": S.UNDELIVERED, "failed": S.UNDELIVERED, "canceled": S.UNDELIVERED}  # fmt: skip
+ENDS: Mapping[str, MessageState] = {
+    "delivered": S.DELIVERED,
+    "read": S.DELIVERED,
+    "undelivered": S.UNDELIVERED,
+    "failed": S.UNDELIVERED,
+    "canceled": S.UNDELIVERED,
+}

@@ -8,7 +8,7 @@ from reminder.domain import ladder
 from reminder.domain.cards import CardKind
 from reminder.domain.ladder import CardDates, Ladders, Plan
 from reminder.domain.people import Mode
-from reminder.domain.wording import Wording
+from reminder.domain.words import Wording
 from reminder.errors import UnknownChoiceError
 
 

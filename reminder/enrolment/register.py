@@ -1,4 +1,4 @@
-"""Registering: groups, members, persons, contacts and the dates of cards. Checked first, then kept in one transaction."""
+"""Registering groups, members, persons, contacts and dates of cards: checked first, then kept in one transaction."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -130,7 +130,9 @@ def add_contact(
     clean_by = None if consent_by is None else clean_label(consent_by, field="consent_by", longest=40)
     with database.writing() as tx:
         group_id = _owner_group(tx, person_id, member_id)
-        if contacts.is_known(tx, keys, person_id=person_id, member_id=member_id, channel=channel, address=clean_address):
+        if contacts.is_known(
+            tx, keys, person_id=person_id, member_id=member_id, channel=channel, address=clean_address
+        ):
             raise ConflictError("contact_known", field="address")
         contact_id = contacts.add(
             tx,

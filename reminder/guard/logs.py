@@ -1,4 +1,4 @@
-"""The door to the logs: a line that holds a card number, a passcode or a phone number is blanked before it is written."""
+"""The door to the logs: what looks like a card number, a passcode or a phone number is blanked before it is written."""
 
 import logging
 import re

@@ -1,8 +1,8 @@
 """Recognises what must never be kept: card numbers and passcodes, in whatever digits and disguise they come.
 
-Dates, hyphenated phone numbers and postcodes are recognised first and let through; every other run of six or more digits
-is refused, and every run of twelve or more whatever its check digit: of random twelve-digit numbers one in ten passes the
-My Number's own check, so a check digit only chooses the words. Where it is unclear, it is refused.
+Dates, hyphenated phone numbers and postcodes are recognised first and let through; every other run of six or more
+digits is refused, and every run of twelve or more whatever its check digit: of random twelve-digit numbers one in ten
+passes the My Number's own check, so a check digit only chooses the words. Where it is unclear, it is refused.
 """
 
 import re
@@ -38,7 +38,9 @@ LONG, SUSPICIOUS = 12, 6
 _KANJI = str.maketrans(
     {
         kanji: str(digit)
-        for digit, kanjis in enumerate(("〇零", "一壱壹", "二弐貳", "三参參", "四肆", "五伍", "六陸", "七漆", "八捌", "九玖"))
+        for digit, kanjis in enumerate(
+            ("〇零", "一壱壹", "二弐貳", "三参參", "四肆", "五伍", "六陸", "七漆", "八捌", "九玖")
+        )
         for kanji in kanjis
     }
 )
@@ -64,7 +66,9 @@ _WRITTEN_DATE = re.compile(
 )
 _TIME = re.compile(r"(?<![0-9])(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?(?![0-9])")
 _WRITTEN_TIME = re.compile(r"[0-9]{1,2}時(?:[0-9]{1,2}分(?:[0-9]{1,2}秒)?|半)?")
-_PHONE = re.compile(r"(?<![0-9])(?:\+81[- ]?(?:\(0\))?|0)[0-9]{1,4}[-‐‑‒–—−ー)][0-9]{1,4}[-‐‑‒–—−ー][0-9]{3,4}(?![0-9])")
+_PHONE = re.compile(
+    r"(?<![0-9])(?:\+81[- ]?(?:\(0\))?|0)[0-9]{1,4}[-‐‑‒–—−ー)][0-9]{1,4}[-‐‑‒–—−ー][0-9]{3,4}(?![0-9])"
+)
 # Numbers of the shape of a phone that belong to nobody, for practice and for examples.
 _PRACTICE_PHONE = re.compile(r"0(?:[5-9]0|3)-?0000-?[0-9]{4}")
 _POSTCODE = re.compile(r"(?:〒\s*|(?<![0-9-]))[0-9]{3}[-‐‑‒–—−ー][0-9]{4}(?![0-9-])")
@@ -87,8 +91,8 @@ _CODE = re.compile(r"[0-9](?:[\W_ー]{0,3}[0-9]){3,}|(?=[A-Za-z]*[0-9])[A-Za-z0-
 def forbidden(text: str) -> LooksLike | None:
     """What number or passcode the text seems to hold; None when it may be kept.
 
-    Linear in the length of the text. Letters that are no digits do not hide digits: NFKC, other scripts' digits, circled
-    and kanji digits, zero-width characters, HTML and URL escapes are seen through.
+    Linear in the length of the text. Nothing hides a digit: NFKC, other scripts' digits, circled and kanji digits,
+    zero-width characters, HTML and URL escapes are seen through.
     """
     if not any(map(str.isnumeric, text)) and "<<" not in text:
         return None
@@ -123,7 +127,11 @@ def _digit_or_itself(character: str) -> str:
 @lru_cache(maxsize=8192)
 def _seen(character: str) -> str:
     # Format characters, enclosing and combining marks, variation selectors and tags are not seen by a reader.
-    return "" if unicodedata.category(character) in ("Cf", "Me", "Mn", "Cc", "Cn", "Co") and character not in "\n\r\t" else character
+    return (
+        ""
+        if unicodedata.category(character) in ("Cf", "Me", "Mn", "Cc", "Cn", "Co") and character not in "\n\r\t"
+        else character
+    )
 
 
 def _forbidden_in(text: str) -> LooksLike | None:
@@ -158,7 +166,9 @@ def _is_all_ordinary(stretch: str) -> bool:
         if not "0" <= stretch[place] <= "9" and stretch[place] not in "+〒":
             place += 1
             continue
-        item = next((found for pattern in _ORDINARY if (found := pattern.match(stretch, place)) and _is_real(found)), None)
+        item = next(
+            (found for pattern in _ORDINARY if (found := pattern.match(stretch, place)) and _is_real(found)), None
+        )
         if item is None:
             return False
         place = item.end()
@@ -240,7 +250,7 @@ def _name_of(digits: str) -> LooksLike:
 
 
 def _has_my_number_check(digits: str) -> bool:
-    """Source: the check digit of 行政手続における特定の個人を識別するための番号, as python-stdnum's jp.in_ computes it."""
+    """Source: 行政手続における特定の個人を識別するための番号の検査用数字 (2014 省令 85), 第五条."""
     weights = (2, 3, 4, 5, 6, 7, 2, 3, 4, 5, 6)
     rest = sum(int(digit) * weight for digit, weight in zip(reversed(digits[:11]), weights, strict=True)) % 11
     return int(digits[11]) == (0 if rest <= 1 else 11 - rest)

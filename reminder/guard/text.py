@@ -13,7 +13,7 @@ _UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad \u3000\t\r\n"
 
 
 def clean(text: str, *, field: str) -> CleanText:
-    """The text without what cannot be seen at its ends. Raises ForbiddenNumberError, which holds nothing of the text."""
+    """The text without what is unseen at its ends. Raises ForbiddenNumberError, which holds nothing of the text."""
     looks_like = forbidden(text)
     if looks_like is not None:
         raise ForbiddenNumberError(field=field, looks_like=looks_like)

@@ -108,7 +108,7 @@ class _Planning:
         return len(self.drafts)
 
     def _circles(self, group_ids: Sequence[int], people: Mapping[int, PersonView]) -> dict[int, Circle]:
-        kinds = {id: group.kind for id, group in groups.by_id(self.tx, group_ids).items()}
+        kinds = {group_id: group.kind for group_id, group in groups.by_id(self.tx, group_ids).items()}
         own: dict[int, list[Recipient]] = {}
         for person_id, recipient in contacts.of_people(self.tx, list(people)):
             own.setdefault(person_id, []).append(recipient)
@@ -116,8 +116,8 @@ class _Planning:
         for group_id, recipient in contacts.of_members(self.tx, group_ids):
             members.setdefault(group_id, []).append(recipient)
         return {
-            id: circle(kinds[person.group_id], own.get(id, ()), members.get(person.group_id, ()))
-            for id, person in people.items()
+            person_id: circle(kinds[person.group_id], own.get(person_id, ()), members.get(person.group_id, ()))
+            for person_id, person in people.items()
         }
 
     def _plan_of(self, card: DueCard) -> tuple[CardDates, Plan]:

@@ -45,7 +45,7 @@ def preview(
     mode: Mode,
     language: Language,
     today: date | None = None,
-    sample: Sample = Sample(),  # noqa: B008  # frozen
+    sample: Sample = Sample(),  # frozen
 ) -> list[Preview]:
     """In order of `send_at`. With `today`, what is past is left out, but for the most urgent that was missed."""
     dates, plan = rules.plan(kind, expires_on, mode, insurance=True)

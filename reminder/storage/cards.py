@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.storage import people
 from reminder.storage.people import PersonView
-from reminder.storage.tables import Card, Group, MessageReminder, Person, Reminder
+from reminder.storage.tables import CARDS, Card, Group, MessageReminder, Person, Reminder
 
 _CURRENT = Card.retired_at.is_(None)
 
@@ -95,7 +95,9 @@ def of_group(tx: Session, group_id: int | None) -> list[CardView]:
     return [CardView(*row) for row in tx.execute(query)]
 
 
-def renew(tx: Session, card_id: int, *, expires_on: date, is_computed: bool, next_on: date | None, now: datetime) -> None:
+def renew(
+    tx: Session, card_id: int, *, expires_on: date, is_computed: bool, next_on: date | None, now: datetime
+) -> None:
     tx.execute(
         update(Card)
         .where(Card.id == card_id)
@@ -146,9 +148,7 @@ def set_next(tx: Session, next_on: Mapping[int, date | None]) -> None:
     """By card id."""
     if next_on:
         tx.connection().execute(
-            update(Card.__table__)  # type: ignore[arg-type]
-            .where(Card.__table__.c.id == bindparam("card"))
-            .values(next_reminder_on=bindparam("on")),
+            update(CARDS).where(CARDS.c.id == bindparam("card")).values(next_reminder_on=bindparam("on")),
             [{"card": card_id, "on": on} for card_id, on in next_on.items()],
         )
 
@@ -170,11 +170,13 @@ def look_again_at_told(tx: Session, message_ids: Collection[int], on: date) -> N
         select(Reminder.card_id)
         .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
         .where(
-            MessageReminder.message_id.in_(message_ids), Reminder.card_id == Card.id, Reminder.expires_on == Card.expires_on
+            MessageReminder.message_id.in_(message_ids),
+            Reminder.card_id == Card.id,
+            Reminder.expires_on == Card.expires_on,
         )
     )
     tx.execute(update(Card).where(told.exists(), _CURRENT, _later_than(on)).values(next_reminder_on=on))
 
 
-def _later_than(on: date):  # type: ignore[no-untyped-def]
-    return or_(Card.next_reminder_on.is_(None), and_(Card.next_reminder_on > on))
+def _later_than(on: date) -> ColumnElement[bool]:
+    return or_(Card.next_reminder_on.is_(None), Card.next_reminder_on > on)

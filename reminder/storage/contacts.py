@@ -114,14 +114,14 @@ def of_people(tx: Session, person_ids: Sequence[int]) -> list[tuple[int, Recipie
         (
             person_id,
             Recipient(
-                contact_id=id,
-                owner=("family", id) if is_family else ("person", person_id),
+                contact_id=contact_id,
+                owner=("family", contact_id) if is_family else ("person", person_id),
                 channel=ChannelName(channel),
                 state=ContactState(state),
                 language=Language.JAPANESE if is_family else Language(language),
             ),
         )
-        for id, person_id, is_family, channel, state, language in rows
+        for contact_id, person_id, is_family, channel, state, language in rows
         if person_id is not None
     ]
 
@@ -129,7 +129,9 @@ def of_people(tx: Session, person_ids: Sequence[int]) -> list[tuple[int, Recipie
 def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipient]]:
     """(group id, recipient) of the members of these groups."""
     rows = tx.execute(
-        select(Contact.id, Contact.member_id, Contact.channel, Contact.state, Member.group_id, Member.language, Member.role)
+        select(
+            Contact.id, Contact.member_id, Contact.channel, Contact.state, Member.group_id, Member.language, Member.role
+        )
         .join(Member, Member.id == Contact.member_id)
         .where(Member.group_id.in_(group_ids))
         .order_by(Contact.id)
@@ -138,7 +140,7 @@ def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipie
         (
             group_id,
             Recipient(
-                contact_id=id,
+                contact_id=contact_id,
                 owner=("member", member_id or 0),
                 channel=ChannelName(channel),
                 state=ContactState(state),
@@ -146,7 +148,7 @@ def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipie
                 role=Role(role),
             ),
         )
-        for id, member_id, channel, state, group_id, language, role in rows
+        for contact_id, member_id, channel, state, group_id, language, role in rows
     ]
 
 
@@ -166,4 +168,6 @@ def set_state(tx: Session, contact_ids: Iterable[int], state: ContactState) -> N
     """Only a contact that is being told can stop being told: one that opted out stays so."""
     ids = list(contact_ids)
     if ids:
-        tx.execute(update(Contact).where(Contact.id.in_(ids), Contact.state == ContactState.CONFIRMED).values(state=state))
+        tx.execute(
+            update(Contact).where(Contact.id.in_(ids), Contact.state == ContactState.CONFIRMED).values(state=state)
+        )

@@ -27,7 +27,8 @@ def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
 
 def add_member(tx: Session, *, group_id: int, role: Role, language: Language, now: datetime) -> int:
     added = tx.execute(
-        insert(Member).returning(Member.id), [{"group_id": group_id, "role": role, "language": language, "created_at": now}]
+        insert(Member).returning(Member.id),
+        [{"group_id": group_id, "role": role, "language": language, "created_at": now}],
     )
     return added.scalar_one()
 
@@ -38,12 +39,12 @@ def find(tx: Session, group_id: int) -> GroupView | None:
 
 def by_id(tx: Session, group_ids: Sequence[int]) -> Mapping[int, GroupView]:
     rows = tx.execute(select(Group.id, Group.name, Group.kind).where(Group.id.in_(group_ids)))
-    return {id: GroupView(id, name, GroupKind(kind)) for id, name, kind in rows}
+    return {group_id: GroupView(group_id, name, GroupKind(kind)) for group_id, name, kind in rows}
 
 
 def everyone(tx: Session) -> list[GroupView]:
     rows = tx.execute(select(Group.id, Group.name, Group.kind).order_by(Group.id))
-    return [GroupView(id, name, GroupKind(kind)) for id, name, kind in rows]
+    return [GroupView(group_id, name, GroupKind(kind)) for group_id, name, kind in rows]
 
 
 def group_of_member(tx: Session, member_id: int) -> int | None:

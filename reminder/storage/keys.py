@@ -49,7 +49,9 @@ class KeyRing:
         """Raises SettingsError when its key is not on the ring, or it was changed or belongs to another purpose."""
         key = self._by_id.get(sealed[:_ID_BYTES])
         if key is None:
-            raise SettingsError("REMINDER_SECRET_KEYS", "the key that sealed this database is missing; add it at the end")
+            raise SettingsError(
+                "REMINDER_SECRET_KEYS", "the key that sealed this database is missing; add it at the end"
+            )
         nonce, sealed_text = sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES], sealed[_ID_BYTES + _NONCE_BYTES :]
         try:
             return key.seal.decrypt(nonce, sealed_text, purpose.encode()).decode()
@@ -63,7 +65,6 @@ class KeyRing:
     def blind_indexes(self, address: str) -> list[bytes]:
         """What rows sealed under any key of the ring may have kept."""
         return [hmac.digest(key.index, address.encode(), "sha256") for key in self._keys]
-
 
     def sign(self, text: str, purpose: str) -> str:
         """A short URL-safe mark that only this ring can make; the same for the same text."""
@@ -90,7 +91,9 @@ def read_keys(written: Sequence[str]) -> KeyRing:
     except ValueError:
         secrets = []
     if not secrets or any(len(secret) != KEY_BYTES for secret in secrets):
-        raise SettingsError("REMINDER_SECRET_KEYS", "each key is 32 bytes in URL-safe base64; `reminder keys new` makes one")
+        raise SettingsError(
+            "REMINDER_SECRET_KEYS", "each key is 32 bytes in URL-safe base64; `reminder keys new` makes one"
+        )
     return KeyRing(secrets)
 
 

@@ -1,4 +1,4 @@
-"""The outbox: messages waiting, in hand and done. Every move names the state it leaves; one changed row is the proof."""
+"""The outbox: messages waiting, in hand and done. A move names the state it leaves; one changed row is the proof."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from reminder.domain.messages import CancelReason, MessageState, Outgoing, Verdi
 from reminder.domain.people import Audience, ChannelName, ContactState
 from reminder.storage import contacts
 from reminder.storage.keys import KeyRing
-from reminder.storage.tables import Card, Contact, Message, MessageReminder, Pause, Person, Reminder
+from reminder.storage.tables import MESSAGES, Card, Contact, Message, MessageReminder, Pause, Person, Reminder
 
 BODY = "messages.body"
 _NEVER_HANDED_OVER = (MessageState.CANCELLED, MessageState.STALE)
@@ -191,7 +191,9 @@ def claim(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit:
     return Claim([_opened(keys, row, attempts=row.attempts + 1, handed_at=now) for row in taken], stale)
 
 
-def _end_queued(tx: Session, ids: Sequence[int], state: MessageState, reason: CancelReason | None, now: datetime) -> None:
+def _end_queued(
+    tx: Session, ids: Sequence[int], state: MessageState, reason: CancelReason | None, now: datetime
+) -> None:
     if ids:
         values = {"state": state, "ended_at": now} | ({"reason": reason} if reason else {})
         tx.execute(_move(Message.id.in_(ids), MessageState.QUEUED).values(values))
@@ -224,7 +226,12 @@ def claim_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta
 
 
 def _opened(
-    keys: KeyRing, row: Row[Any], *, attempts: int | None = None, asked: int | None = None, handed_at: datetime | None = None
+    keys: KeyRing,
+    row: Row[*tuple[Any, ...]],
+    *,
+    attempts: int | None = None,
+    asked: int | None = None,
+    handed_at: datetime | None = None,
 ) -> InHand:
     """As the row stands after the claim."""
     subject, text = _open(keys, row.body_sealed)
@@ -246,28 +253,27 @@ def _opened(
     )
 
 
-_MESSAGES = Message.__table__
 _RECORD = (
-    update(_MESSAGES)  # type: ignore[arg-type]
+    update(MESSAGES)
     .where(
-        _MESSAGES.c.id == bindparam("message"),
-        _MESSAGES.c.state == bindparam("leaving"),
-        _MESSAGES.c.attempts == bindparam("in_attempt"),
+        MESSAGES.c.id == bindparam("message"),
+        MESSAGES.c.state == bindparam("leaving"),
+        MESSAGES.c.attempts == bindparam("in_attempt"),
     )
     .values(
         state=bindparam("to"),
         reason=bindparam("why"),
-        provider_id=func.coalesce(bindparam("known_as"), _MESSAGES.c.provider_id),
-        send_after=func.coalesce(bindparam("again_at"), _MESSAGES.c.send_after),
+        provider_id=func.coalesce(bindparam("known_as"), MESSAGES.c.provider_id),
+        send_after=func.coalesce(bindparam("again_at"), MESSAGES.c.send_after),
         lease_until=bindparam("ask_at"),
-        possibly_double=or_(_MESSAGES.c.possibly_double, bindparam("double")),
+        possibly_double=or_(MESSAGES.c.possibly_double, bindparam("double")),
         ended_at=bindparam("ended"),
     )
 )
 
 
 def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageState, now: datetime) -> None:
-    """What became of messages this worker had in hand. One that a receipt or another worker has moved on stays there."""
+    """What became of messages this worker had in hand. What a receipt or another worker moved on stays there."""
     if not verdicts:
         return
     tx.connection().execute(
@@ -325,7 +331,9 @@ def next_moment(tx: Session) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def end(tx: Session, message_id: int, state: MessageState, *, provider_id: str, reason: str | None, now: datetime) -> bool:
+def end(
+    tx: Session, message_id: int, state: MessageState, *, provider_id: str, reason: str | None, now: datetime
+) -> bool:
     """What a receipt says became of it. False where it had come to an end already."""
     open_states = (MessageState.SENDING, MessageState.UNKNOWN, MessageState.ACCEPTED)
     ended = tx.execute(
@@ -347,14 +355,16 @@ def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:
     )
 
 
-def named(tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]) -> list[tuple[int, str | None, int, str]]:
+def named(
+    tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]
+) -> list[tuple[int, str | None, int, str]]:
     """(message id, provider id, contact id, state) of the messages that receipts speak of."""
     rows = tx.execute(
         select(Message.id, Message.provider_id, Message.contact_id, Message.state).where(
             or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids)))
         )
     )
-    return [(id, provider_id, contact_id, state) for id, provider_id, contact_id, state in rows]
+    return list(rows.tuples())
 
 
 @dataclass(frozen=True)
@@ -368,19 +378,19 @@ class Failure:
 
 def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
     rows = tx.execute(
-        select(Message.id, Message.group_id, Contact.person_id)
+        select(Message.id, Message.group_id, Person.id)
         .join(Contact, Contact.id == Message.contact_id)
+        .join(Person, Person.id == Contact.person_id)
         .where(
             Message.followed_up_at.is_(None),
             Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
             Message.audience == Audience.PERSON,
-            Contact.person_id.is_not(None),
         )
         .order_by(Message.id)
         .limit(limit)
         .with_for_update(of=Message, skip_locked=True)
     )
-    return [Failure(id, group_id, person_id) for id, group_id, person_id in rows]
+    return [Failure(*row) for row in rows.tuples()]
 
 
 def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
@@ -390,7 +400,7 @@ def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
 def counts(tx: Session) -> Mapping[str, int]:
     """How many messages are in each state."""
     rows = tx.execute(select(Message.state, func.count()).group_by(Message.state).order_by(Message.state))
-    return {key: count for key, count in rows}
+    return dict(rows.tuples())
 
 
 def of_group(

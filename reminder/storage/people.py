@@ -37,8 +37,8 @@ COLUMNS = (
 
 
 def view(row: tuple[int, int, str, str | None, str | None, str, str, str, bool]) -> PersonView:
-    id, group_id, label, reference, mark, office, mode, language, insurance = row
-    return PersonView(id, group_id, label, reference, mark, office, Mode(mode), Language(language), insurance)
+    person_id, group_id, label, reference, mark, office, mode, language, insurance = row
+    return PersonView(person_id, group_id, label, reference, mark, office, Mode(mode), Language(language), insurance)
 
 
 def add(

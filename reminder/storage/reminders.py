@@ -39,7 +39,7 @@ def ids_of(tx: Session, rungs: Mapping[Rung, date], now: datetime) -> dict[Rung,
     rows = tx.execute(
         select(Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.rung).where(Reminder.card_id.in_(cards))
     )
-    known = {Rung(card_id, expires_on, rung): id for id, card_id, expires_on, rung in rows}
+    known = {Rung(card_id, expires_on, rung): reminder_id for reminder_id, card_id, expires_on, rung in rows}
     new = [rung for rung in rungs if rung not in known]
     if new:
         tx.execute(
@@ -72,8 +72,8 @@ def ids_of(tx: Session, rungs: Mapping[Rung, date], now: datetime) -> dict[Rung,
 def told(tx: Session, card_ids: Collection[int]) -> set[tuple[Rung, int]]:
     """(rung, contact id) of what has been told, or is on its way, for these cards' present end dates.
 
-    A text that never left, or that the provider gave up on, told nobody; one that came back told nobody either, until it
-    has come back too often.
+    A text that never left, or that the provider gave up on, told nobody; one that came back told nobody either, until
+    it has come back too often.
     """
     came_back = Message.state == MessageState.UNDELIVERED
     rows = tx.execute(
@@ -136,4 +136,4 @@ def people_told_by(tx: Session, message_ids: Sequence[int]) -> Mapping[int, int]
         .where(MessageReminder.message_id.in_(message_ids))
         .group_by(MessageReminder.message_id)
     )
-    return {key: count for key, count in rows}
+    return dict(rows.tuples())

@@ -51,7 +51,7 @@ def _move(database: Database, command: Callable[[Config, str], None], version: s
 
 
 def require_newest(database: Database) -> None:
-    """Raises DatabaseNotReadyError: an old program must not write into a newer database, nor a new one into an older."""
+    """Raises DatabaseNotReadyError: an old program must not write into a newer database, nor the other way."""
     at = present(database)
     if at == newest():
         return
@@ -62,4 +62,6 @@ def require_newest(database: Database) -> None:
 def differences(database: Database) -> list[object]:
     """What the tables in the code have and the database has not, or the other way round."""
     with reachable(), database.engine.connect() as connection:
-        return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata))
+        return list(
+            compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata)
+        )

@@ -64,7 +64,9 @@ def _engine(url: str, durable: bool) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise SettingsError("REMINDER_DATABASE_URL", "write sqlite:///path or postgresql://user:password@host/name") from None
+        raise SettingsError(
+            "REMINDER_DATABASE_URL", "write sqlite:///path or postgresql://user:password@host/name"
+        ) from None
     if parsed.drivername not in ("sqlite", "postgresql", "postgresql+psycopg"):
         raise SettingsError("REMINDER_DATABASE_URL", "only sqlite:/// and postgresql:// are known")
     if parsed.drivername == "sqlite":

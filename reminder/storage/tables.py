@@ -4,7 +4,7 @@ An `Instant` is aware UTC; a `date` is a date in Japan. What is sealed is encryp
 """
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Table,
     UniqueConstraint,
     text,
 )
@@ -102,17 +103,17 @@ class Contact(Base):
     created_at: Mapped[datetime]
 
 
+_IN_USE = text("retired_at IS NULL")
+
+
 class Card(Base):
     """A thing with an end date. `next_reminder_on` is the schedule: a tick costs what is due, not what is enrolled."""
 
     __tablename__ = "cards"
     __table_args__ = (
-        Index("ix_cards_due", "next_reminder_on", sqlite_where=text("retired_at IS NULL"), postgresql_where=text("retired_at IS NULL")),
-        Index(
-            "uq_cards_current", "person_id", "kind", unique=True,
-            sqlite_where=text("retired_at IS NULL"), postgresql_where=text("retired_at IS NULL"),
-        ),
-    )  # fmt: skip
+        Index("ix_cards_due", "next_reminder_on", sqlite_where=_IN_USE, postgresql_where=_IN_USE),
+        Index("uq_cards_current", "person_id", "kind", unique=True, sqlite_where=_IN_USE, postgresql_where=_IN_USE),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(String(40))
@@ -150,7 +151,9 @@ class Message(Base):
 
     __tablename__ = "messages"
     __table_args__ = (
-        Index("uq_messages_key", "key", unique=True, sqlite_where=_NEVER_HANDED_OVER, postgresql_where=_NEVER_HANDED_OVER),
+        Index(
+            "uq_messages_key", "key", unique=True, sqlite_where=_NEVER_HANDED_OVER, postgresql_where=_NEVER_HANDED_OVER
+        ),
         Index("ix_messages_waiting", "send_after", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
         Index("ix_messages_in_hand", "lease_until", sqlite_where=_IN_HAND, postgresql_where=_IN_HAND),
         Index("ix_messages_failed", "id", sqlite_where=_FAILED, postgresql_where=_FAILED),
@@ -183,7 +186,9 @@ class MessageReminder(Base):
 
     __tablename__ = "message_reminders"
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
-    reminder_id: Mapped[int] = mapped_column(ForeignKey("reminders.id", ondelete="CASCADE"), primary_key=True, index=True)
+    reminder_id: Mapped[int] = mapped_column(
+        ForeignKey("reminders.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
 
 
 class Receipt(Base):
@@ -192,7 +197,12 @@ class Receipt(Base):
     __tablename__ = "receipts"
     __table_args__ = (
         UniqueConstraint("provider_id", "status"),
-        Index("ix_receipts_waiting", "id", sqlite_where=text("applied_at IS NULL"), postgresql_where=text("applied_at IS NULL")),
+        Index(
+            "ix_receipts_waiting",
+            "id",
+            sqlite_where=text("applied_at IS NULL"),
+            postgresql_where=text("applied_at IS NULL"),
+        ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     provider_id: Mapped[str] = mapped_column(String(80))
@@ -296,3 +306,7 @@ class Upload(Base):
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     report: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+
+
+# For statements that run once for each of many rows, past the unit of work.
+CARDS, MESSAGES = cast(Table, Card.__table__), cast(Table, Message.__table__)

@@ -4,11 +4,18 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reminder.domain import wording
 from reminder.domain.people import Language
-from reminder.errors import ConflictError, DatabaseNotReadyError, ForbiddenNumberError, KigenError, NotFoundError, RefusedInputError
+from reminder.domain.sentences import explain
+from reminder.errors import (
+    ConflictError,
+    DatabaseNotReadyError,
+    ForbiddenNumberError,
+    KigenError,
+    NotFoundError,
+    RefusedInputError,
+)
 from reminder.guard.numbers import forbidden
 from reminder.web import pages, webhooks
 from reminder.wiring import App
@@ -16,11 +23,13 @@ from reminder.wiring import App
 PROBLEM = "application/problem+json"
 LONGEST_BODY = 64 * 1024
 # Everything is ours: no script, no frame, nothing from elsewhere.
-POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
 
 
 def create_web(app: App, *, local_pages: bool) -> FastAPI:
-    """`local_pages`: also the page with what is enrolled, due and sent. It has no sign-in, so only this machine sees it."""
+    """`local_pages`: also what is enrolled, due and sent. That has no sign-in, so only this machine sees it."""
     web = FastAPI(title="期限だより", openapi_url=None, docs_url=None, redoc_url=None)
     web.state.app = app
     web.include_router(webhooks.router)
@@ -50,7 +59,7 @@ class Door:
             await refused(scope, receive, send)
             return
 
-        async def with_headers(message):  # type: ignore[no-untyped-def]
+        async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] += [
                     (b"content-security-policy", POLICY.encode()),
@@ -76,7 +85,7 @@ def _bounded(receive: Receive) -> Receive:
     """A body sent in pieces has no length in front; past the bound it is cut off as if the sender had gone."""
     seen = 0
 
-    async def bounded():  # type: ignore[no-untyped-def]
+    async def bounded() -> Message:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
@@ -95,8 +104,14 @@ def problem(request: Request, refused: KigenError, *, status: int | None = None)
     app: App = request.app.state.app if "app" in request.scope else request.scope["state"]["app"]
     if status is None:
         status = next((code for kind, code in _STATUS.items() if isinstance(refused, kind)), 500)
-    sentence = wording.explain(app.rules.wording, refused, language_of(request))
-    body: dict[str, object] = {"type": "about:blank", "title": refused.code, "status": status, "code": refused.code, "detail": sentence}
+    sentence = explain(app.rules.wording, refused, language_of(request))
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": refused.code,
+        "status": status,
+        "code": refused.code,
+        "detail": sentence,
+    }
     if isinstance(refused, RefusedInputError) and refused.field:
         body["field"] = refused.field
     return JSONResponse(body, status, media_type=PROBLEM)

@@ -117,14 +117,14 @@ def sent_and_waiting(request: Request, app: OpenApp, state: str | None = None) -
     """The latest messages: what was sent, what waits, and what became of it."""
     with app.database.reading() as tx:
         messages = outbox.of_group(tx, app.keys, state=state, limit=LATEST)
-        by_contact = {contact.id: contact for contact in contacts.of_group(tx, app.keys, None)}
+        known = contacts.of_group(tx, app.keys, None)
         counts = outbox.counts(tx)
     return templates.TemplateResponse(
         request,
         "outbox.html",
         {
             "messages": messages,
-            "addresses": {id: addresses.shown(contact.address) for id, contact in by_contact.items()},
+            "addresses": {contact.id: addresses.shown(contact.address) for contact in known},
             "counts": counts,
             "latest": LATEST,
         },

@@ -28,4 +28,6 @@ def run(app: App, *, host: str, port: int, beside: AbstractContextManager[object
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
     # Its access log would write addresses of requests before our door has looked at them.
-    uvicorn.run(web, host=host, port=port, access_log=False, log_config=None, log_level=logging.INFO, server_header=False)
+    uvicorn.run(
+        web, host=host, port=port, access_log=False, log_config=None, log_level=logging.INFO, server_header=False
+    )

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import date, datetime, time as wall, timedelta
+from datetime import date, timedelta
+from datetime import time as wall
 
+from reminder.clock import SystemClock
 from reminder.domain import hours
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Mode
 from reminder.enrolment import register
@@ -35,7 +37,9 @@ def main() -> None:
 
 def five_years(people: int, years: int) -> None:
     account = run_years(people, years)
-    print(f"{years} years, {account.people} people, {account.cards} cards, 1 attempt in 5 refused, SQLite file, real ticks:")
+    print(
+        f"{years} years, {account.people} people, {account.cards} cards, 1 attempt in 5 refused, SQLite file, real ticks:"
+    )
     print(f"  {account.simulated_in:.1f} s simulated in {account.ticks} ticks, {account.enrolled_in:.1f} s to enrol")
     print(f"  {account.sent} messages, {account.attempts_refused} attempts refused")
     print(f"  wrong: {dict(account.wrong) or 'nothing missing, nothing twice, nothing at a wrong day or hour'}")
@@ -46,7 +50,9 @@ def five_years(people: int, years: int) -> None:
 def start_up() -> None:
     command = [sys.executable, "-m", "reminder", "--help"]
     bare = [sys.executable, "-c", "pass"]
-    print(f"reminder --help: {median(lambda: run(command)) * 1000:.0f} ms; Python alone: {median(lambda: run(bare)) * 1000:.0f} ms")
+    print(
+        f"reminder --help: {median(lambda: run(command)) * 1000:.0f} ms; Python alone: {median(lambda: run(bare)) * 1000:.0f} ms"
+    )
 
 
 def run(command: list[str]) -> None:
@@ -79,7 +85,9 @@ def idle_and_busy_ticks() -> None:
                     consent_how=ConsentHow.SPOKEN, consent_by="家族",
                 )  # fmt: skip
                 end = END if place < due else END + timedelta(days=700)
-                register.add_card(app.database, app.rules, now, person_id=person, kind=USER_CERTIFICATE, expires=end.isoformat())
+                register.add_card(
+                    app.database, app.rules, now, person_id=person, kind=USER_CERTIFICATE, expires=end.isoformat()
+                )
             tick(app, now)  # what is overdue goes first
             town.clock.move_to(MORNING)
             began = time.perf_counter()
@@ -101,5 +109,5 @@ def median(what: Callable[[], object], times: int = 7) -> float:
 
 
 if __name__ == "__main__":
-    print(f"{datetime.now():%Y-%m-%d}, Python {sys.version.split()[0]}")
+    print(f"{SystemClock().now():%Y-%m-%d}, Python {sys.version.split()[0]}")
     main()

@@ -9,9 +9,11 @@ SMS, EMAIL, VOICE = ChannelName.SMS, ChannelName.EMAIL, ChannelName.VOICE
 P, C, S = Audience.PERSON, Audience.CARER, Audience.STAFF
 
 
-def contact(id: int, whose: str, channel: ChannelName, state: str = "confirmed", role: Role | None = None) -> Recipient:
+def contact(
+    contact_id: int, whose: str, channel: ChannelName, state: str = "confirmed", role: Role | None = None
+) -> Recipient:
     kind, _, number = whose.partition(" ")
-    return Recipient(id, (kind, int(number)), channel, ContactState(state), Language.JAPANESE, role)
+    return Recipient(contact_id, (kind, int(number)), channel, ContactState(state), Language.JAPANESE, role)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,9 @@ def test_the_text_after_the_grace_never_comes_while_the_grace_lasts() -> None:
         (CARD, True, True, True, "until the operator says so"),
     ],
 )
-def test_grace_texts_go_only_where_a_grace_is_sure(kind: str, insurance: bool, card_grace: bool, has_grace: bool, why: str) -> None:
+def test_grace_texts_go_only_where_a_grace_is_sure(
+    kind: str, insurance: bool, card_grace: bool, has_grace: bool, why: str
+) -> None:
     rungs = told(plan(kind, date(2027, 3, 31), insurance=insurance, card_grace=card_grace), PERSON)
 
     assert ("g30" in rungs, "g7" in rungs, "post" in rungs) == (has_grace,) * 3, why
@@ -200,7 +202,9 @@ def test_a_new_card_is_looked_at_today_when_a_rung_is_overdue_and_else_on_its_ne
         ({**TABLE, "presets": {**TABLE["presets"], "home": {"person": [], "carer": []}}}, "presets.home.staff", "an audience left out"),
     ],
 )  # fmt: skip
-def test_a_wrong_ladder_file_refuses_to_start_and_names_the_entry(table: dict[str, object], named: str, why: str) -> None:
+def test_a_wrong_ladder_file_refuses_to_start_and_names_the_entry(
+    table: dict[str, object], named: str, why: str
+) -> None:
     with pytest.raises(SettingsError) as refused:
         ladder.read_ladders(table)
 

@@ -27,7 +27,8 @@ def logged(*arguments: object, raising: Exception | None = None) -> str:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(f"row {NUMBER}",), ("row %s", NUMBER), ("row %s %s", "1234 5678", "9018"), ("%(row)s", {"row": NUMBER})]
+    "arguments",
+    [(f"row {NUMBER}",), ("row %s", NUMBER), ("row %s %s", "1234 5678", "9018"), ("%(row)s", {"row": NUMBER})],
 )
 def test_a_number_in_a_message_or_its_arguments_is_blanked(arguments: tuple[object, ...]) -> None:
     line = logged(*arguments)

@@ -157,7 +157,9 @@ LET_THROUGH = [
 
 
 @pytest.mark.parametrize(("text", "looks_like", "why"), REFUSED)
-def test_numbers_and_passcodes_are_recognised_in_every_disguise(text: str, looks_like: LooksLike | None, why: str) -> None:
+def test_numbers_and_passcodes_are_recognised_in_every_disguise(
+    text: str, looks_like: LooksLike | None, why: str
+) -> None:
     assert forbidden(text) == looks_like, why
 
 
@@ -169,7 +171,9 @@ def test_what_people_ordinarily_write_is_let_through(text: str, why: str) -> Non
 ALPHABETS = (
     "0123456789", "０１２３４５６７８９", "⓪①②③④⑤⑥⑦⑧⑨", "〇一二三四五六七八九", "٠١٢٣٤٥٦٧٨٩", "०१२३४५६७८९", "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗", "⁰¹²³⁴⁵⁶⁷⁸⁹",
 )  # fmt: skip
-BETWEEN = st.sampled_from(["", "", "", " ", "　", "-", "－", "ー", "・", ".", "/", "の", "\u200b", "\u2060", "\n", "_", "—", "😀"])
+BETWEEN = st.sampled_from(
+    ["", "", "", " ", "　", "-", "－", "ー", "・", ".", "/", "の", "\u200b", "\u2060", "\n", "_", "—", "😀"]
+)
 WORDS = st.sampled_from(["", "母の番号は ", "です", "number: ", "（", "）", "備考：", "https://example.jp/?n="])
 
 
@@ -202,7 +206,24 @@ def test_no_text_breaks_the_guard(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["1 ", "1a", "a1-", "AB1", "<", "暗証1", "090-0000-0001 ", "2026-03-31 ", "1年", "0O", "年(", "%31", "&#49", "9-", "一"]
+    "piece",
+    [
+        "1 ",
+        "1a",
+        "a1-",
+        "AB1",
+        "<",
+        "暗証1",
+        "090-0000-0001 ",
+        "2026-03-31 ",
+        "1年",
+        "0O",
+        "年(",
+        "%31",
+        "&#49",
+        "9-",
+        "一",
+    ],
 )
 def test_a_long_text_costs_in_proportion_to_its_length(piece: str) -> None:
     """Four times the text must not cost sixteen times; the margin is wide, and a quadratic guard is far beyond it."""

@@ -54,9 +54,31 @@ def enrol(program: Program, *, carer: bool = False) -> None:
     program.answer("group", "add", "--name", "田中家", "--kind", "household")
     if carer:
         program.answer("member", "add", "--group", "1", "--email", "musume@example.jp", "--role", "owner")
-    program.answer("person", "add", "--group", "1", "--label", "母", "--mark", "つばめ", "--mode", "elderly" if carer else "standard")
     program.answer(
-        "contact", "add", "--person", "1", "--channel", "sms", "--address", "090-0000-0001", "--consent", "spoken", "--consent-by", "長女"
+        "person",
+        "add",
+        "--group",
+        "1",
+        "--label",
+        "母",
+        "--mark",
+        "つばめ",
+        "--mode",
+        "elderly" if carer else "standard",
+    )
+    program.answer(
+        "contact",
+        "add",
+        "--person",
+        "1",
+        "--channel",
+        "sms",
+        "--address",
+        "090-0000-0001",
+        "--consent",
+        "spoken",
+        "--consent-by",
+        "長女",
     )
     program.answer("card", "add", "--person", "1", "--kind", "mynumber_user_certificate", "--expires", "令和9年3月31日")
 
@@ -86,7 +108,9 @@ def test_from_a_typed_date_to_a_text_that_a_signed_receipt_says_was_delivered(
     assert mail.mails[0].parsed["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
-def test_the_link_in_a_mail_asks_on_get_and_stops_on_post(program: Program, twilio: FakeTwilio, mail: FakeSmtp, port: int) -> None:
+def test_the_link_in_a_mail_asks_on_get_and_stops_on_post(
+    program: Program, twilio: FakeTwilio, mail: FakeSmtp, port: int
+) -> None:
     enrol(program, carer=True)
     twilio.allow_all()
     program.environment["REMINDER_AS_IF"] = "2027-03-17T10:00+09:00"
@@ -137,7 +161,9 @@ def test_killed_after_the_provider_took_it_the_next_pass_asks_and_sends_nothing_
     twilio.verify()
 
 
-def test_killed_before_the_provider_took_it_the_text_goes_out_once_and_is_marked(program: Program, twilio: FakeTwilio) -> None:
+def test_killed_before_the_provider_took_it_the_text_goes_out_once_and_is_marked(
+    program: Program, twilio: FakeTwilio
+) -> None:
     enrol(program)
     twilio.phone(MOTHER).expect(lambda text: "3月31日" in text)
     twilio.script(fake.HANG)
@@ -156,7 +182,9 @@ def test_killed_before_the_provider_took_it_the_text_goes_out_once_and_is_marked
     twilio.verify()
 
 
-def test_the_first_receipt_settles_a_text_whose_answer_was_lost(program: Program, twilio: FakeTwilio, port: int) -> None:
+def test_the_first_receipt_settles_a_text_whose_answer_was_lost(
+    program: Program, twilio: FakeTwilio, port: int
+) -> None:
     enrol(program)
     twilio.phone(MOTHER).expect(lambda text: "3月31日" in text)
     twilio.script(fake.ACCEPT_THEN_RESET)
@@ -172,7 +200,9 @@ def test_the_first_receipt_settles_a_text_whose_answer_was_lost(program: Program
     twilio.verify()
 
 
-def test_repeated_and_late_receipts_change_nothing_and_each_is_kept_once(program: Program, twilio: FakeTwilio, port: int) -> None:
+def test_repeated_and_late_receipts_change_nothing_and_each_is_kept_once(
+    program: Program, twilio: FakeTwilio, port: int
+) -> None:
     enrol(program)
     twilio.allow_all()
     program.answer("tick", "--at", NINE)
@@ -180,7 +210,9 @@ def test_repeated_and_late_receipts_change_nothing_and_each_is_kept_once(program
 
     with program.serving(port, "serve"):
         sid = twilio.texts[0].sid
-        assert [twilio.deliver(sid, status=status) for status in ("delivered", "delivered", "sent", "undelivered")] == [204] * 4
+        assert [twilio.deliver(sid, status=status) for status in ("delivered", "delivered", "sent", "undelivered")] == [
+            204
+        ] * 4
         until(lambda: messages(program)[0]["state"] != "accepted", "a receipt is applied")
         twilio.deliver(sid, status="sending")
         until(lambda: '"ready": true' in program.run("health", "--json").stdout, "another pass ends well")

@@ -237,7 +237,9 @@ def test_a_person_with_an_address_and_no_mobile_is_told_by_mail(village: Village
     assert village.texts_to("父") == ["01-04 09:00", "01-30 09:00"]
 
 
-def test_a_phone_that_refuses_texts_for_good_is_replaced_by_mail_the_same_day_and_the_family_learns_of_it(village: Village) -> None:
+def test_a_phone_that_refuses_texts_for_good_is_replaced_by_mail_the_same_day_and_the_family_learns_of_it(
+    village: Village,
+) -> None:
     village.member("娘", "musume@example.jp")
     village.person("父", phone="090-0000-0002")
     village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
@@ -279,12 +281,12 @@ def test_staff_hear_of_many_residents_in_one_mail_a_day(village: Village) -> Non
 
 
 def test_a_stopped_contact_hears_nothing_more_and_cannot_be_reached_by_a_queued_text(village: Village) -> None:
-    person = village.person("父")
+    village.person("父")
     contact = village.contact("父", ChannelName.SMS, "090-0000-0002")
     village.card("父", END)
     village.run_until("2027-01-30 08:00")
     told = len(village.texts_to("父"))
-    assert person and village.states()[-1] == "queued"
+    assert village.states()[-1] == "queued"
 
     consent.stop(village.app.database, village.now, contact_id=contact)
     village.run_until("2027-12-31 00:00")

@@ -70,11 +70,19 @@ def _enrol(town: World, people: int, chance: random.Random, until: date) -> list
         if place % 4 == 0:
             group = register.add_group(app.database, now, name=f"第{place // 4}組"[:6], kind=GroupKind.HOUSEHOLD)
             register.add_member(
-                app.database, app.keys, now, group_id=group, email=f"kazoku{place}@example.jp", role=Role.OWNER, language=Language.JAPANESE
+                app.database,
+                app.keys,
+                now,
+                group_id=group,
+                email=f"kazoku{place}@example.jp",
+                role=Role.OWNER,
+                language=Language.JAPANESE,
             )
         mode = chance.choice([Mode.STANDARD, Mode.ELDERLY])
         language = chance.choice(list(Language))
-        person = register.add_person(app.database, now, group_id=group, label=chance.choice(["母", "父", "祖母"]), mode=mode, language=language)
+        person = register.add_person(
+            app.database, now, group_id=group, label=chance.choice(["母", "父", "祖母"]), mode=mode, language=language
+        )
         phone = f"090-0000-{place:04d}" if place < 10_000 else f"080-0000-{place - 10_000:04d}"
         register.add_contact(
             app.database, app.keys, now, person_id=person, channel=ChannelName.SMS, address=phone,
@@ -90,7 +98,9 @@ def _enrol(town: World, people: int, chance: random.Random, until: date) -> list
         ):
             register.add_card(app.database, app.rules, now, person_id=person, kind=kind, expires=end.isoformat())
             _, plan = app.rules.plan(kind, end, mode, insurance=True)
-            townsman.expected |= {rung.on for rung in plan if Audience.PERSON in rung.audiences and START <= rung.on < until}
+            townsman.expected |= {
+                rung.on for rung in plan if Audience.PERSON in rung.audiences and START <= rung.on < until
+            }
         townsmen.append(townsman)
     return townsmen
 
@@ -108,7 +118,9 @@ def _settle(town: World, townsmen: list[Townsman], account: Account) -> None:
         account.wrong["twice"] += sum(count - 1 for count in days.values())
         opens = 9 if townsman.mode is Mode.STANDARD else 10
         account.wrong["outside hours"] += sum(not opens <= at.hour < 18 for at in instants)
-        account.wrong["on a closed day"] += sum(not hours.is_sending_day(japan_date(at), townsman.mode) for at in instants)
+        account.wrong["on a closed day"] += sum(
+            not hours.is_sending_day(japan_date(at), townsman.mode) for at in instants
+        )
     for instants in by_address.values():  # carers' mail
         days = Counter(japan_date(at) for at in instants)
         account.wrong["carer twice"] += sum(count - 1 for count in days.values())

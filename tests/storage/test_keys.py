@@ -65,7 +65,12 @@ def test_a_sign_holds_for_its_text_and_purpose_only_and_has_no_digits() -> None:
 
 @pytest.mark.parametrize(
     ("keys", "why"),
-    [([], "none at all"), (["kurz"], "too short"), ([NEW, "x" * 44], "the second is not 32 bytes of base64"), (["あ" * 43], "not ASCII")],
+    [
+        ([], "none at all"),
+        (["kurz"], "too short"),
+        ([NEW, "x" * 44], "the second is not 32 bytes of base64"),
+        (["あ" * 43], "not ASCII"),
+    ],
 )
 def test_a_key_that_is_none_refuses_to_start(keys: list[str], why: str) -> None:
     with pytest.raises(SettingsError) as refused:

@@ -98,7 +98,9 @@ def test_a_text_about_a_card_that_was_renewed_behind_our_back_is_not_sent(villag
     card = village.card("父", END)
     village.run_until("2027-03-17 08:00")
     with village.app.database.engine.execution_options(kigen_writes=True).begin() as connection:
-        connection.exec_driver_sql(f"UPDATE cards SET expires_on = '2032-03-31', next_reminder_on = NULL WHERE id = {card}")
+        connection.exec_driver_sql(
+            f"UPDATE cards SET expires_on = '2032-03-31', next_reminder_on = NULL WHERE id = {card}"
+        )
 
     village.run_until("2027-03-18 00:00")
 
