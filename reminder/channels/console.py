@@ -1,6 +1,6 @@
 """Prints messages instead of sending them: the first run needs no account anywhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from reminder.domain.messages import Accepted, Answer, Outgoing
 
@@ -15,9 +15,9 @@ class ConsoleChannel:
         self._write(f"{self._name} → {outgoing.address}{subject}: {outgoing.text}")
         return Accepted(f"console-{outgoing.message_id}")
 
-    async def ask(self, outgoing: Outgoing) -> Accepted | Answer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
         """A screen cannot be asked, and a line printed twice harms nobody."""
-        del outgoing
+        del outgoing, others
         return Answer.SAFE_TO_REPEAT
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import re
 import ssl
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -100,9 +100,9 @@ class SmtpEmail:
                 self._keep(connection)
         return Accepted(self._message_id(outgoing))
 
-    async def ask(self, outgoing: Outgoing) -> Accepted | Answer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
         """SMTP cannot be asked. Mailboxes recognise the copy by its Message-ID."""
-        del outgoing
+        del outgoing, others
         return Answer.SAFE_TO_REPEAT
 
     async def close(self) -> None:

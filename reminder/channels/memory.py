@@ -1,7 +1,7 @@
 """Keeps messages in memory, with failures on order: for simulations and tests."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from reminder.domain.messages import Accepted, Answer, Outgoing
 from reminder.errors import ChannelError, UnknownOutcomeError
@@ -39,9 +39,9 @@ class MemoryChannel:
     def _ruled(self, outgoing: Outgoing) -> ChannelError | None:
         return self._rule(outgoing) if self._rule else None
 
-    async def ask(self, outgoing: Outgoing) -> Accepted | Answer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
         for place, sent in enumerate(self.sent, start=1):
-            if sent.message_id == outgoing.message_id:
+            if sent.message_id == outgoing.message_id and f"memory-{place}" not in others:
                 return Accepted(f"memory-{place}")
         return Answer.NOT_SEEN
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -116,19 +116,20 @@ class TwilioSms:
         # Our own id in it: the first receipt then tells which message it was, even if the answer to `send` was lost.
         return f"{self._public_url}/webhooks/twilio/status?m={message_id}" if self._public_url else values.unset
 
-    async def ask(self, outgoing: Outgoing) -> Accepted | Answer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
         """Looks for the text among those to this number. Raises TemporaryChannelError if Twilio cannot be asked.
 
         Only the number is given to Twilio: whether its date filter also lists what is not sent yet is undocumented.
         """
         _answered.set(None)
+        earliest = outgoing.handed_at.astimezone(UTC) - CLOCK_SLACK
         try:
-            return await self._find(outgoing.address, outgoing.text, outgoing.handed_at.astimezone(UTC) - CLOCK_SLACK)
+            return await self._find(outgoing.address, outgoing.text, earliest, others)
         except _FAILURES as failure:
             retry_after = answered.retry_after if (answered := _answered.get()) else None
             raise TemporaryChannelError(_meaning(failure).reason, retry_after) from None
 
-    async def _find(self, address: str, text: str, earliest: datetime) -> Accepted | Answer:
+    async def _find(self, address: str, text: str, earliest: datetime, others: Collection[str]) -> Accepted | Answer:
         page: Page | None = await self._messages.page_async(to=address, page_size=PAGE_SIZE)
         reached_older = False
         for _ in range(PAGES):
@@ -137,7 +138,7 @@ class TwilioSms:
             for row in page:
                 if _is_older(row, earliest):
                     reached_older = True
-                elif row.body == text and row.sid:
+                elif row.body == text and row.sid and row.sid not in others:
                     return Accepted(row.sid)
             page = await page.next_page_async()
         if page is not None and not reached_older:

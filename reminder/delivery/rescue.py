@@ -1,8 +1,7 @@
 """Messages whose fate is unknown: the provider is asked before anything is sent again."""
 
-import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
 from reminder.clock import Clock
 from reminder.delivery.send import record
@@ -34,22 +33,32 @@ def settle_unknown(
         if lost:
             log.warning("%s messages were in hand when their worker stopped; asking the provider", len(lost))
         unknown = outbox.claim_unknown(tx, keys, now=now, lease=LEASE, limit=AT_ONCE)
+        others = outbox.provider_ids_at_same_addresses(tx, [in_hand.contact_id for in_hand in unknown])
     if not unknown:
         return 0
-    verdicts = run(_ask_all(unknown, channels, clock))
+    verdicts = run(_ask_all(unknown, others, channels, clock))
     with database.writing() as tx:
         record(tx, list(zip(unknown, verdicts, strict=True)), MessageState.UNKNOWN, clock)
     return len(unknown)
 
 
-async def _ask_all(unknown: Sequence[InHand], channels: Mapping[ChannelName, Channel], clock: Clock) -> list[Verdict]:
-    return await asyncio.gather(*(_ask(in_hand, channels[in_hand.channel], clock) for in_hand in unknown))
+async def _ask_all(
+    unknown: Sequence[InHand], others: Collection[str], channels: Mapping[ChannelName, Channel], clock: Clock
+) -> list[Verdict]:
+    """One after another: two texts of the same words to one phone must not both be found in one entry of its list."""
+    taken, verdicts = set(others), []
+    for in_hand in unknown:
+        verdict = await _ask(in_hand, taken, channels[in_hand.channel], clock)
+        if verdict.provider_id is not None:
+            taken.add(verdict.provider_id)
+        verdicts.append(verdict)
+    return verdicts
 
 
-async def _ask(in_hand: InHand, channel: Channel, clock: Clock) -> Verdict:
+async def _ask(in_hand: InHand, taken: Collection[str], channel: Channel, clock: Clock) -> Verdict:
     answer: Accepted | Answer | ChannelError
     try:
-        answer = await channel.ask(in_hand.outgoing)
+        answer = await channel.ask(in_hand.outgoing, taken)
     except ChannelError as failed:
         answer = failed
     except Exception:

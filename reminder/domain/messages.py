@@ -1,6 +1,6 @@
 """A message: one text to one contact by one channel, its states and the moves between them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -52,8 +52,9 @@ class Channel(Protocol):
 
     async def send(self, outgoing: Outgoing) -> Accepted: ...
 
-    async def ask(self, outgoing: Outgoing) -> Accepted | Answer:
-        """What became of a message handed over at `outgoing.handed_at` whose answer was lost."""
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
+        """What became of a message handed over at `outgoing.handed_at` whose answer was lost. `others` are the
+        provider's ids of other messages: two people may share a phone, and their texts the words."""
 
     async def close(self) -> None: ...
 

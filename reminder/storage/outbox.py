@@ -225,6 +225,18 @@ def claim_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta
     return [_opened(keys, row, asked=row.asked + 1) for row in askable]
 
 
+def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int]) -> list[str]:
+    """What the provider calls the messages to these phones and addresses, whoever's they are."""
+    if not contact_ids:
+        return []
+    addresses = select(Contact.address_index).where(Contact.id.in_(contact_ids))
+    sharing = select(Contact.id).where(Contact.address_index.in_(addresses))
+    known = tx.execute(
+        select(Message.provider_id).where(Message.contact_id.in_(sharing), Message.provider_id.is_not(None))
+    )
+    return [provider_id for provider_id in known.scalars() if provider_id is not None]
+
+
 def _opened(
     keys: KeyRing,
     row: Row[*tuple[Any, ...]],
@@ -400,7 +412,7 @@ def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
 def counts(tx: Session) -> Mapping[str, int]:
     """How many messages are in each state."""
     rows = tx.execute(select(Message.state, func.count()).group_by(Message.state).order_by(Message.state))
-    return dict(rows.tuples())
+    return dict(rows.tuples().all())
 
 
 def of_group(

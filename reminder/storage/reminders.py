@@ -136,4 +136,4 @@ def people_told_by(tx: Session, message_ids: Sequence[int]) -> Mapping[int, int]
         .where(MessageReminder.message_id.in_(message_ids))
         .group_by(MessageReminder.message_id)
     )
-    return dict(rows.tuples())
+    return dict(rows.tuples().all())

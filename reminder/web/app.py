@@ -4,6 +4,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reminder.domain.people import Language
@@ -16,7 +17,7 @@ from reminder.errors import (
     NotFoundError,
     RefusedInputError,
 )
-from reminder.guard.numbers import forbidden
+from reminder.guard.numbers import LooksLike, forbidden
 from reminder.web import pages, webhooks
 from reminder.wiring import App
 
@@ -39,8 +40,14 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.add_exception_handler(KigenError, _refuse)
     web.add_exception_handler(HTTPException, _not_there)
     web.add_exception_handler(RequestValidationError, _malformed)
+    web.add_exception_handler(ClientDisconnect, _cut_off)
+    web.add_exception_handler(Exception, _broke)
     web.add_middleware(Door)
     return web
+
+
+# Our own ids stand in addresses; they are far from twelve digits long.
+_MAY_BE_AN_ID = (LooksLike.LONG_DIGITS, LooksLike.INSURANCE_NUMBER)
 
 
 class Door:
@@ -72,9 +79,10 @@ class Door:
         await self._inner(scope, _bounded(receive), with_headers)
 
     def _refused(self, request: Request) -> Response | None:
-        address = request.url.path + " " + request.url.query
-        if looks_like := forbidden(address):
-            return problem(request, ForbiddenNumberError(field="url", looks_like=looks_like))
+        for part in (request.url.path, request.url.query):
+            looks_like = forbidden(part)
+            if looks_like is not None and looks_like not in _MAY_BE_AN_ID:
+                return problem(request, ForbiddenNumberError(field="url", looks_like=looks_like))
         length = request.headers.get("content-length", "0")
         if not length.isdigit() or int(length) > LONGEST_BODY:
             return problem(request, RefusedInputError("body_too_long", field="body"), status=413)
@@ -101,7 +109,7 @@ def language_of(request: Request) -> Language:
 
 def problem(request: Request, refused: KigenError, *, status: int | None = None) -> JSONResponse:
     """RFC 9457 problem details; `detail` says what to do and never repeats what was sent."""
-    app: App = request.app.state.app if "app" in request.scope else request.scope["state"]["app"]
+    app: App = request.app.state.app
     if status is None:
         status = next((code for kind, code in _STATUS.items() if isinstance(refused, kind)), 500)
     sentence = explain(app.rules.wording, refused, language_of(request))
@@ -134,6 +142,15 @@ async def _not_there(request: Request, raised: Exception) -> Response:
     assert isinstance(raised, HTTPException)
     code = {404: "page_not_found", 405: "method_not_allowed", 403: "not_allowed"}.get(raised.status_code, "refused")
     return problem(request, RefusedInputError(code), status=raised.status_code)
+
+
+async def _cut_off(request: Request, _raised: Exception) -> Response:
+    return problem(request, RefusedInputError("body_too_long", field="body"), status=413)
+
+
+async def _broke(request: Request, _raised: Exception) -> Response:
+    """What happened is in the log, which the server writes."""
+    return problem(request, KigenError("failure"))
 
 
 async def _malformed(request: Request, _raised: Exception) -> Response:

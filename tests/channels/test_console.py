@@ -31,4 +31,6 @@ def test_an_e_mail_shows_its_subject_too() -> None:
 def test_after_a_crash_a_line_may_be_shown_again() -> None:
     channel = ConsoleChannel("sms", print)
 
-    assert asyncio.run(channel.ask(Outgoing(5, "+81900000001", "期限だより", None, AT, AT))) is Answer.SAFE_TO_REPEAT
+    assert (
+        asyncio.run(channel.ask(Outgoing(5, "+81900000001", "期限だより", None, AT, AT), ())) is Answer.SAFE_TO_REPEAT
+    )

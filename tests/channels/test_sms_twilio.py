@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TypeVar
@@ -68,8 +68,8 @@ def send(twilio: FakeTwilio, message: Outgoing = TEXT, **how: object) -> Accepte
     return using(channel_to(twilio.url, **how), lambda channel: channel.send(message))  # type: ignore[arg-type]
 
 
-def ask(twilio: FakeTwilio, message: Outgoing = TEXT, **how: object) -> Accepted | Answer:
-    return using(channel_to(twilio.url, **how), lambda channel: channel.ask(message))  # type: ignore[arg-type]
+def ask(twilio: FakeTwilio, message: Outgoing = TEXT, others: Collection[str] = (), **how: object) -> Accepted | Answer:
+    return using(channel_to(twilio.url, **how), lambda channel: channel.ask(message, others))  # type: ignore[arg-type]
 
 
 def test_an_accepted_text_is_named_by_its_sid(twilio: FakeTwilio) -> None:
@@ -395,6 +395,17 @@ def test_asking_finds_a_text_whose_answer_was_lost(twilio: FakeTwilio) -> None:
         send(twilio)
 
     assert ask(twilio) == Accepted(twilio.texts[0].sid)
+
+
+def test_two_people_on_one_phone_do_not_answer_for_each_other(twilio: FakeTwilio) -> None:
+    twilio.phone(MOTHER).expect(TEXT.text)
+    twilio.phone(MOTHER).expect(TEXT.text)
+    first = send(twilio)
+
+    assert ask(twilio, others=[first.provider_id]) is Answer.NOT_SEEN
+
+    second = send(twilio)
+    assert ask(twilio, others=[first.provider_id]) == second
 
 
 def test_asking_does_not_see_what_the_list_does_not_show_yet(twilio: FakeTwilio) -> None:

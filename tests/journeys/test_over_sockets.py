@@ -51,36 +51,21 @@ def program(tmp_path: Path, twilio: FakeTwilio, mail: FakeSmtp, port: int) -> Pr
 
 
 def enrol(program: Program, *, carer: bool = False) -> None:
+    """A mother whose certificate ends on the last of March 2027; with a carer, she is looked after."""
     program.answer("group", "add", "--name", "田中家", "--kind", "household")
     if carer:
         program.answer("member", "add", "--group", "1", "--email", "musume@example.jp", "--role", "owner")
-    program.answer(
-        "person",
-        "add",
-        "--group",
-        "1",
-        "--label",
-        "母",
-        "--mark",
-        "つばめ",
-        "--mode",
-        "elderly" if carer else "standard",
-    )
-    program.answer(
-        "contact",
-        "add",
-        "--person",
-        "1",
-        "--channel",
-        "sms",
-        "--address",
-        "090-0000-0001",
-        "--consent",
-        "spoken",
-        "--consent-by",
-        "長女",
-    )
-    program.answer("card", "add", "--person", "1", "--kind", "mynumber_user_certificate", "--expires", "令和9年3月31日")
+    enrol_person(program, "母", mode="elderly" if carer else "standard")
+
+
+def enrol_person(program: Program, label: str, *, mode: str = "standard") -> None:
+    named = ["--label", label, "--mark", "つばめ", "--mode", mode]
+    added = program.answer("person", "add", "--group", "1", *named)
+    assert isinstance(added, dict)
+    whose = ["--person", str(added["id"])]
+    phone = ["--channel", "sms", "--address", "090-0000-0001", "--consent", "spoken", "--consent-by", "長女"]
+    program.answer("contact", "add", *whose, *phone)
+    program.answer("card", "add", *whose, "--kind", "mynumber_user_certificate", "--expires", "令和9年3月31日")
 
 
 def messages(program: Program) -> list[dict[str, object]]:
@@ -180,6 +165,22 @@ def test_killed_before_the_provider_took_it_the_text_goes_out_once_and_is_marked
     assert messages(program)[0]["possibly_double"]
     assert twilio.bodies_to(MOTHER) == [messages(program)[0]["text"]]
     twilio.verify()
+
+
+def test_two_people_share_a_phone_and_only_one_text_left_before_the_kill(program: Program, twilio: FakeTwilio) -> None:
+    enrol(program)
+    enrol_person(program, "父")
+    twilio.allow_all()
+    twilio.script(fake.ACCEPT_THEN_RESET, fake.RESET)
+    program.answer("tick", "--at", NINE)
+    assert [message["state"] for message in messages(program)] == ["unknown", "unknown"]
+
+    program.answer("tick", "--at", "2027-03-17T09:02+09:00")
+    program.answer("tick", "--at", "2027-03-17T09:04+09:00")
+
+    assert [message["state"] for message in messages(program)] == ["accepted", "accepted"]
+    assert len({message["provider_id"] for message in messages(program)}) == 2
+    assert len(twilio.bodies_to(MOTHER)) == 2, "the second was found missing, and not in the first one's place"
 
 
 def test_the_first_receipt_settles_a_text_whose_answer_was_lost(

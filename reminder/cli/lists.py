@@ -1,0 +1,46 @@
+"""What `reminder list` can list, and the rows of each."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from reminder.storage import cards, contacts, groups, outbox, people, reminders
+from reminder.storage.session import Tx
+from reminder.wiring import App
+
+Row = Mapping[str, object]
+
+
+def _groups(_app: App, tx: Tx, _group: int | None, _state: str | None) -> Iterable[Row]:
+    return map(vars, groups.everyone(tx))
+
+
+def _people(_app: App, tx: Tx, group: int | None, _state: str | None) -> Iterable[Row]:
+    return map(vars, people.of_group(tx, group))
+
+
+def _contacts(app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
+    return (vars(contact) for contact in contacts.of_group(tx, app.keys, group) if state in (None, contact.state))
+
+
+def _cards(_app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
+    for card in cards.of_group(tx, group):
+        own_state = "retired" if card.retired_at else "current"
+        if state in (None, own_state):
+            yield {**vars(card), "state": own_state}
+
+
+def _reminders(_app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
+    return map(vars, reminders.of_group(tx, group, state))
+
+
+def _messages(app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
+    return map(vars, outbox.of_group(tx, app.keys, group_id=group, state=state))
+
+
+LISTS: Mapping[str, Callable[[App, Tx, int | None, str | None], Iterable[Row]]] = {
+    "groups": _groups,
+    "people": _people,
+    "contacts": _contacts,
+    "cards": _cards,
+    "reminders": _reminders,
+    "messages": _messages,
+}

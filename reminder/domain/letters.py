@@ -1,0 +1,27 @@
+"""How an e-mail looks: its plain text as a page for any mail program."""
+
+from html import escape
+
+
+def render_html(text: str, _stop_url: str | None = None) -> str:
+    """The same words as a page for any mail program: one column, no picture, no link, nothing fetched.
+
+    Lines that begin with ■ are headings. The way to stop is in the mail's headers, where it asks before it acts.
+    """
+    language = "ja" if any("\u3040" <= char <= "\u9fff" for char in text) else "en"
+    blocks = "\n".join(_html_block(block) for block in text.strip().split("\n\n") if block.strip())
+    return (
+        f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8"><title>期限だより</title></head>\n'
+        '<body style="margin:0;background:#fff;color:#1a1a1a">\n'
+        '<div style="max-width:600px;margin:0 auto;padding:16px;font-size:18px;line-height:1.75">\n'
+        f"{blocks}\n</div></body></html>\n"
+    )
+
+
+def _html_block(block: str) -> str:
+    first, *rest = block.strip("\n").split("\n")
+    heading = ""
+    if first.startswith("■ "):
+        heading = f'<h2 style="font-size:20px;margin:24px 0 4px">{escape(first[2:])}</h2>\n'
+        first, rest = (rest[0], rest[1:]) if rest else ("", [])
+    return f'{heading}<p style="margin:0 0 12px">{"<br>".join(escape(line) for line in (first, *rest))}</p>'
