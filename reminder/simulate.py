@@ -16,7 +16,7 @@ from reminder.domain.messages import Outgoing
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.enrolment import register
 from reminder.settings import Settings, read_settings
-from reminder.storage import cards, outbox
+from reminder.storage import cards, health, outbox
 from reminder.storage.keys import new_key
 from reminder.wiring import App, build_app
 from reminder.worker import TickReport, tick
@@ -50,13 +50,15 @@ class World:
         self.clock.move_to(max(until, self.clock.now()))
 
     def _next_moment(self) -> datetime | None:
+        now = self.clock.now()
         with self.app.database.reading() as tx:
             message, day = outbox.next_moment(tx), cards.next_due_on(tx)
+            waiting = health.work_waiting(tx, now, japan_date(now))
         planned = None if day is None else hours.instant(day, time(0))
-        first = min((moment for moment in (message, planned) if moment is not None), default=None)
+        heard = now if waiting.receipts or waiting.failures else None
+        first = min((moment for moment in (message, planned, heard) if moment is not None), default=None)
         if first is None:
             return None
-        now = self.clock.now()
         if first > now:
             return first
         return now if self._last_tick != now else now + AT_LEAST

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 from reminder.clock import Clock, SystemClock
@@ -43,9 +43,6 @@ class App:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def with_clock(self, clock: Clock) -> "App":
-        return replace(self, clock=clock)
 
 
 def read_rulebook(settings: Settings) -> Rulebook:

@@ -32,7 +32,7 @@ class Village:
         self.app, self.clock, self.sms, self.email = world.app, world.clock, world.sms, world.email
         self._group: int | None = None
         self._people: dict[str, int] = {}
-        self._addresses: dict[str, str] = {}
+        self._addresses: dict[str, set[str]] = {}
 
     @property
     def now(self) -> datetime:
@@ -43,7 +43,7 @@ class Village:
         return self._group
 
     def member(self, name: str, email: str, role: Role = Role.OWNER) -> int:
-        self._addresses[name] = email
+        self._addresses[name] = {email}
         return register.add_member(
             self.app.database,
             self.app.keys,
@@ -68,7 +68,8 @@ class Village:
     def contact(
         self, label: str, channel: ChannelName, address: str, *, consent: bool = True, family: str | None = None
     ) -> int:
-        self._addresses[family or label] = "+81" + address.replace("-", "")[1:] if "@" not in address else address
+        arrives_at = address if "@" in address else "+81" + address.replace("-", "")[1:]
+        self._addresses.setdefault(family or label, set()).add(arrives_at)
         return register.add_contact(
             self.app.database,
             self.app.keys,
@@ -111,11 +112,15 @@ class Village:
         return [
             f"{sent.at.astimezone(JAPAN):%m-%d %H:%M}"
             for sent in self.world.all_sent()
-            if sent.outgoing.address == self._addresses[name]
+            if sent.outgoing.address in self._addresses.get(name, ())
         ]
 
     def words_to(self, name: str) -> list[str]:
-        return [sent.outgoing.text for sent in self.world.all_sent() if sent.outgoing.address == self._addresses[name]]
+        return [
+            sent.outgoing.text
+            for sent in self.world.all_sent()
+            if sent.outgoing.address in self._addresses.get(name, ())
+        ]
 
     def messages(self, **which: object) -> list[MessageView]:
         with self.app.database.reading() as tx:

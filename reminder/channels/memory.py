@@ -34,16 +34,19 @@ class MemoryChannel:
         self.sent.append(outgoing)
         if ordered:
             raise UnknownOutcomeError("timeout")
-        return Accepted(f"memory-{len(self.sent)}")
+        return Accepted(_name(outgoing))
 
     def _ruled(self, outgoing: Outgoing) -> ChannelError | None:
         return self._rule(outgoing) if self._rule else None
 
     async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
-        for place, sent in enumerate(self.sent, start=1):
-            if sent.message_id == outgoing.message_id and f"memory-{place}" not in others:
-                return Accepted(f"memory-{place}")
-        return Answer.NOT_SEEN
+        del others  # a name belongs to one message
+        seen = any(sent.message_id == outgoing.message_id for sent in self.sent)
+        return Accepted(_name(outgoing)) if seen else Answer.NOT_SEEN
 
     async def close(self) -> None:
         """Nothing was opened, and `sent` stays readable."""
+
+
+def _name(outgoing: Outgoing) -> str:
+    return f"memory-{outgoing.message_id}"

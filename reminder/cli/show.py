@@ -7,42 +7,44 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
+from reminder.cli.say import language
 from reminder.clock import JAPAN, japan_date
-from reminder.domain import dates, hours, segments
+from reminder.domain import hours, segments
 from reminder.domain.people import ChannelName
+from reminder.domain.words import Words
 from reminder.planning.preview import Preview
-from reminder.settings import read_settings
-from reminder.simulate import Sent, Village, World, settle_village, start_of, world
+from reminder.settings import config_dir, read_settings, read_table
+from reminder.simulate import Sent, World, settle_village, start_of, world
 
 # Long enough for a certificate's whole ladder, its grace, and a card that is renewed at the counter.
 DEMO_YEARS = 2.6
+# A fixed day, so that everyone sees the same demo.
+DEMO_START = date(2026, 12, 1)
 
 
 def show_plan(planned: Iterable[Preview]) -> None:
+    shown = _Shown()
     for row in planned:
-        size = f"{row.segments}通" if row.segments else "メール"
-        print(f"{_when(row.send_at)}  {row.rung:9} {row.audience:7} {row.channel:6} {size}")
-        print(_indented(f"件名: {row.subject}\n{row.text}" if row.subject else row.text))
+        size = shown.sms(row.segments) if row.segments else shown.words["email"]
+        print(f"{shown.moment(row.send_at)}  {row.rung:9} {row.audience:7} {size}")
+        print(shown.text(row.subject, row.text))
 
 
 def show_demo(*, and_serve: bool) -> None:
     logging.disable(logging.INFO)  # the texts themselves are the show
-    # A fixed day, so that everyone sees the same demo.
-    start = start_of(date(2026, 12, 1))
-    until = start + timedelta(days=365 * DEMO_YEARS)
-    with world(start) as village:
-        names = settle_village(village.app)
-        print(f"田中家（母・父・娘）と さくら苑（入居者3名）の {start:%Y年%-m月} から {until:%Y年%-m月} まで。")
-        print("ひとつも本物ではありません。何も送信していません。\n")
-        _run_and_print(village, until, names)
-        _summary(village.all_sent())
+    shown = _Shown()
+    until = DEMO_START + timedelta(days=365 * DEMO_YEARS)
+    with world(start_of(DEMO_START)) as there:
+        shown.names = settle_village(there.app).names
+        print(shown.words["demo"].format(start=shown.day(DEMO_START), until=shown.day(until)))
+        _run_and_print(there, hours.instant(until, time(23, 59)), shown)
         if and_serve:
-            from reminder.web.server import run
-
-            print("\nhttp://127.0.0.1:8000/ と http://127.0.0.1:8000/outbox をご覧ください（Ctrl-C で終わり）")
             from contextlib import nullcontext
 
-            run(village.app, host="127.0.0.1", port=8000, beside=nullcontext())
+            from reminder.web.server import run
+
+            print("\n" + shown.words["pages"].format(url="http://127.0.0.1:8000"))
+            run(there.app, host="127.0.0.1", port=8000, beside=nullcontext())
 
 
 def show_simulation(first: date, last: date, *, of_current: bool, as_json: bool) -> None:
@@ -57,59 +59,72 @@ def show_simulation(first: date, last: date, *, of_current: bool, as_json: bool)
     if of_current and not current.exists():
         raise RefusedInputError("nothing_enrolled", field="of_current")
     until = hours.instant(last, time(23, 59))
+    shown = _Shown()
     with world(start_of(first), settings=settings, copy_of=current if of_current else None) as there:
-        names = Village({}) if of_current else settle_village(there.app)
-        if as_json:
-            for _ in there.run_until(until):
-                pass
-            print(json.dumps([_as_row(sent, names) for sent in there.all_sent()], ensure_ascii=False))
-        else:
-            _run_and_print(there, until, names)
-            _summary(there.all_sent())
+        shown.names = {} if of_current else settle_village(there.app).names
+        if not as_json:
+            _run_and_print(there, until, shown)
+            return
+        for _ in there.run_until(until):
+            pass
+        print(json.dumps([_as_row(sent, shown.names) for sent in there.all_sent()], ensure_ascii=False))
 
 
-def _run_and_print(there: World, until: datetime, names: Village) -> None:
-    shown = 0
+def _run_and_print(there: World, until: datetime, shown: "_Shown") -> None:
+    printed = 0
     for _ in there.run_until(until):
         sent = there.all_sent()
-        for one in sent[shown:]:
-            _show(one, names)
-        shown = len(sent)
+        for one in sent[printed:]:
+            print(shown.sent(one))
+        printed = len(sent)
+    print(shown.total(there.all_sent()))
 
 
-def _show(sent: Sent, names: Village) -> None:
-    who = names.names.get(sent.outgoing.address, "")
-    to = f"{who}（{sent.outgoing.address}）" if who else sent.outgoing.address
-    if sent.channel is ChannelName.SMS:
-        print(f"{_when(sent.at)}  SMS {segments.count(sent.outgoing.text)}通 → {to}")
-        print(_indented(sent.outgoing.text))
-    else:
-        print(f"{_when(sent.at)}  メール → {to}")
-        print(_indented(f"件名: {sent.outgoing.subject}\n{sent.outgoing.text}"))
+class _Shown:
+    """How texts look on a screen, in its reader's language. `names`: who answers to which address."""
+
+    def __init__(self) -> None:
+        table = read_table(config_dir() / "wording" / f"{language()}.toml")
+        self._words = Words(table, {})
+        self.words = self._words.section("shown")
+        self.names: Mapping[str, str] = {}
+
+    def sent(self, sent: Sent) -> str:
+        is_sms = sent.channel is ChannelName.SMS
+        how = self.sms(segments.count(sent.outgoing.text)) if is_sms else self.words["email"]
+        address = sent.outgoing.address
+        to = f"{self.names[address]} <{address}>" if address in self.names else address
+        return f"{self.moment(sent.at)}  {how} → {to}\n{self.text(sent.outgoing.subject, sent.outgoing.text)}"
+
+    def text(self, subject: str | None, text: str) -> str:
+        lines = text.splitlines() if subject is None else [self.words["subject"].format(subject), *text.splitlines()]
+        return "".join(f"    {line}".rstrip() + "\n" for line in lines)
+
+    def sms(self, count: int) -> str:
+        return self.words["sms"].format(n=count)
+
+    def moment(self, instant: datetime) -> str:
+        return f"{self.day(japan_date(instant))} {instant.astimezone(JAPAN):%H:%M}"
+
+    def day(self, day: date) -> str:
+        return self._words.date(day, "full_date")
+
+    def total(self, sent: Iterable[Sent]) -> str:
+        by_channel = Counter(one.channel for one in sent)
+        texts = sum(segments.count(one.outgoing.text) for one in sent if one.channel is ChannelName.SMS)
+        return self.words["total"].format(
+            sms=by_channel[ChannelName.SMS], segments=texts, emails=by_channel[ChannelName.EMAIL]
+        )
 
 
-def _summary(sent: Iterable[Sent]) -> None:
-    by_channel = Counter(one.channel for one in sent)
-    texts = sum(segments.count(one.outgoing.text) for one in sent if one.channel is ChannelName.SMS)
-    print(f"合計  SMS {by_channel[ChannelName.SMS]}件（{texts}通）、メール {by_channel[ChannelName.EMAIL]}件")
-
-
-def _as_row(sent: Sent, names: Village) -> Mapping[str, object]:
+def _as_row(sent: Sent, names: Mapping[str, str]) -> Mapping[str, object]:
     is_sms = sent.channel is ChannelName.SMS
     return {
         "at": sent.at.astimezone(JAPAN).isoformat(timespec="seconds"),
         "channel": sent.channel,
         "to": sent.outgoing.address,
-        "name": names.names.get(sent.outgoing.address),
+        "name": names.get(sent.outgoing.address),
         "subject": sent.outgoing.subject,
         "text": sent.outgoing.text,
         "segments": segments.count(sent.outgoing.text) if is_sms else 0,
     }
-
-
-def _when(instant: datetime) -> str:
-    return f"{japan_date(instant).year}年{dates.with_weekday(japan_date(instant))} {instant.astimezone(JAPAN):%H:%M}"
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines()) + "\n"

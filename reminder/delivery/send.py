@@ -80,6 +80,8 @@ class Sender:
         now = self._clock.now()
         with self._database.writing() as tx:
             claim = outbox.claim(tx, self._keys, now=now, lease=LEASE, limit=self._batch)
+            # Whoever else may be told in their place is told today.
+            cards.look_again_at_told(tx, claim.refused, japan_date(now))
             tell_tomorrow(tx, claim.stale, self._clock)
             return claim.in_hand
 

@@ -89,7 +89,6 @@ class CancelReason(StrEnum):
     RENEWED = "renewed"
     RETIRED = "retired"
     OPTED_OUT = "opted_out"
-    CHANGED = "changed"
 
 
 class ReminderState(StrEnum):

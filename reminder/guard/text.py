@@ -20,10 +20,6 @@ def clean(text: str, *, field: str) -> CleanText:
     return CleanText(unicodedata.normalize("NFC", text).strip(_UNSEEN))
 
 
-def is_clean(text: str) -> bool:
-    return forbidden(text) is None
-
-
 def clean_label(text: str, *, field: str, longest: int = 20, most_digits: int = 3) -> CleanText:
     """A short name such as 母, 花子さん or 203: one line, few digits. Raises RefusedInputError."""
     label = clean(text, field=field)

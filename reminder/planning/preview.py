@@ -49,7 +49,8 @@ def preview(
 ) -> list[Preview]:
     """In order of `send_at`. With `today`, what is past is left out, but for the most urgent that was missed."""
     dates, plan = rules.plan(kind, expires_on, mode, insurance=True)
-    previews = []
+    previews: list[Preview] = []
+    sent_to_person: dict[date, str] = {}  # what a carer's copy quotes
     for audience in Audience:
         for rung, on in _days(plan, audience, expires_on, mode, today):
             told = Told(
@@ -69,7 +70,10 @@ def preview(
                 office=sample.office,
                 from_=sample.from_,
             )
-            composed = wording.compose(rules.wording, [told], reader)
+            copied = sent_to_person.get(on) if audience is Audience.CARER else None
+            composed = wording.compose(rules.wording, [told], reader, copied_text=copied)
+            if audience is Audience.PERSON:
+                sent_to_person[on] = composed.text
             send_at = hours.reminder_window(on, mode, audience, reader.channel)[0]
             previews.append(
                 Preview(

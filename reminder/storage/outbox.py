@@ -21,7 +21,7 @@ _NEVER_HANDED_OVER = (MessageState.CANCELLED, MessageState.STALE)
 
 @dataclass(frozen=True)
 class Draft:
-    """A message as it is planned. `reminder_ids` are what it tells."""
+    """A message as it is planned."""
 
     key: str
     group_id: int
@@ -33,7 +33,6 @@ class Draft:
     segments: int
     send_after: datetime
     stale_after: datetime
-    reminder_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,10 +116,11 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
 
 @dataclass(frozen=True)
 class Claim:
-    """`stale` are the ids of texts that could not be told on their day."""
+    """What was taken, and the ids of what cannot be told: any more today (`stale`), or to this contact (`refused`)."""
 
     in_hand: list[InHand]
     stale: list[int]
+    refused: list[int]
 
 
 _REMINDS = exists().where(MessageReminder.message_id == Message.id)
@@ -188,7 +188,7 @@ def claim(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit:
                 state=MessageState.SENDING, lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
             )
         )
-    return Claim([_opened(keys, row, attempts=row.attempts + 1, handed_at=now) for row in taken], stale)
+    return Claim([_opened(keys, row, attempts=row.attempts + 1, handed_at=now) for row in taken], stale, refused)
 
 
 def _end_queued(
@@ -376,7 +376,7 @@ def named(
             or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids)))
         )
     )
-    return list(rows.tuples())
+    return list(rows)
 
 
 @dataclass(frozen=True)
@@ -402,7 +402,7 @@ def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
         .limit(limit)
         .with_for_update(of=Message, skip_locked=True)
     )
-    return [Failure(*row) for row in rows.tuples()]
+    return [Failure(*row) for row in rows]
 
 
 def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
@@ -412,7 +412,7 @@ def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
 def counts(tx: Session) -> Mapping[str, int]:
     """How many messages are in each state."""
     rows = tx.execute(select(Message.state, func.count()).group_by(Message.state).order_by(Message.state))
-    return dict(rows.tuples().all())
+    return dict(list(rows))
 
 
 def of_group(

@@ -1,6 +1,6 @@
 """Reminders: which rung of which card has come, and whom it has been told to."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import GAVE_UP, MessageState, ReminderState
-from reminder.storage.tables import Card, Contact, Message, MessageReminder, Person, Reminder
+from reminder.storage.tables import Card, Message, MessageReminder, Person, Reminder
 
 # A text that came back is tried again on another day, but not for ever.
 MOST_TEXTS_A_RUNG = 3
@@ -123,17 +123,3 @@ def link(tx: Session, pairs: Iterable[tuple[int, int]]) -> None:
     rows = [{"message_id": message_id, "reminder_id": reminder_id} for message_id, reminder_id in pairs]
     if rows:
         tx.execute(insert(MessageReminder), rows)
-
-
-def people_told_by(tx: Session, message_ids: Sequence[int]) -> Mapping[int, int]:
-    """message id -> the person whose card it spoke of (of several, the first)."""
-    rows = tx.execute(
-        select(MessageReminder.message_id, func.min(Card.person_id))
-        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
-        .join(Card, Card.id == Reminder.card_id)
-        .join(Message, Message.id == MessageReminder.message_id)
-        .join(Contact, Contact.id == Message.contact_id)
-        .where(MessageReminder.message_id.in_(message_ids))
-        .group_by(MessageReminder.message_id)
-    )
-    return dict(rows.tuples().all())

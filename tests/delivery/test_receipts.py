@@ -1,0 +1,128 @@
+"""Receipts: what a provider says became of a text, and what follows from it."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from reminder.clock import JAPAN
+from reminder.domain.people import ChannelName
+from reminder.storage import contacts, receipts
+from reminder.storage.outbox import MessageView
+from tests.village import Village
+
+END = date(2027, 3, 31)
+
+
+@pytest.fixture
+def told(village: Village) -> Village:
+    """A father with a phone and a mail address, and his daughter; the phone has taken the text of 17 March at 09:00."""
+    village.member("娘", "musume@example.jp")
+    village.person("父", phone="090-0000-0002")
+    village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
+    village.card("父", END)
+    village.sleep_until("2027-03-17 08:00")
+    village.run_until("2027-03-17 09:00")
+    assert last_text(village).state == "accepted"
+    return village
+
+
+def last_text(village: Village) -> MessageView:
+    return [message for message in village.messages() if message.channel == ChannelName.SMS][-1]
+
+
+def hear(village: Village, status: str, error_code: str | None = None, *, provider_id: str | None = None) -> None:
+    """Of the latest text to the phone, if not of another."""
+    provider_id = provider_id or last_text(village).provider_id or ""
+    with village.app.database.writing() as tx:
+        receipts.keep(
+            tx, provider_id=provider_id, status=status, error_code=error_code, message_id=None, now=village.now
+        )
+    village.run_until(f"{village.now.astimezone(JAPAN) + timedelta(minutes=1):%Y-%m-%d %H:%M}")
+
+
+def phone_state(village: Village) -> str:
+    with village.app.database.reading() as tx:
+        return next(
+            contact.state
+            for contact in contacts.of_group(tx, village.app.keys, None)
+            if contact.channel is ChannelName.SMS
+        )
+
+
+@pytest.mark.parametrize(
+    ("heard", "state", "why"),
+    [
+        (["queued", "sent"], "accepted", "steps on the way"),
+        (["sent", "delivered"], "delivered", "as it should be"),
+        (["delivered", "sent", "queued"], "delivered", "steps that come late change nothing"),
+        (["delivered", "undelivered"], "delivered", "an end is an end"),
+        (["undelivered", "delivered"], "undelivered", "an end is an end"),
+        (["delivered", "delivered"], "delivered", "said twice"),
+        (["read"], "delivered", "whoever read it has it"),
+        (["something-new"], "accepted", "a word nobody knows yet"),
+    ],
+)
+def test_an_end_wins_over_steps_and_over_a_later_end(told: Village, heard: list[str], state: str, why: str) -> None:
+    for status in heard:
+        hear(told, status)
+
+    assert last_text(told).state == state, why
+
+
+def test_a_receipt_for_a_text_that_is_not_ours_is_kept_and_changes_nothing(told: Village) -> None:
+    before = told.states()
+
+    hear(told, "undelivered", "30006", provider_id="somebody-elses")
+
+    assert told.states() == before
+    assert phone_state(told) == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("error_code", "state", "why"),
+    [
+        ("30005", "unreachable", "the number does not exist any more"),
+        ("30006", "unreachable", "a landline, or a phone that takes no texts"),
+        ("21610", "opted_out", "its owner told the provider to stop"),
+        ("30003", "confirmed", "switched off today"),
+        ("30008", "confirmed", "nobody knows why"),
+        ("30007", "confirmed", "filtered: our sender is at fault, not the phone"),
+        (None, "confirmed", "no reason given"),
+    ],
+)
+def test_only_a_number_that_is_gone_or_said_no_is_given_up(
+    told: Village, error_code: str | None, state: str, why: str
+) -> None:
+    hear(told, "undelivered", error_code)
+
+    assert phone_state(told) == state, why
+
+
+def test_when_the_phone_is_gone_the_person_is_told_by_mail_the_same_day_and_the_family_that_it_is(
+    told: Village,
+) -> None:
+    hear(told, "undelivered", "30005")
+    told.run_until("2027-03-17 23:00")
+
+    assert told.texts_to("父") == ["03-17 09:00", "03-17 09:01"]
+    assert len(told.sms.sent) == 1
+    assert any("届きませんでした" in words for words in told.words_to("娘"))
+
+
+def test_a_phone_that_was_off_is_tried_again_tomorrow_and_not_for_ever(told: Village) -> None:
+    hear(told, "undelivered", "30003")
+    told.run_until("2027-03-18 23:00")
+    hear(told, "undelivered", "30003")
+    told.run_until("2027-03-19 23:00")
+    hear(told, "undelivered", "30003")
+    told.run_until("2027-03-23 23:00")
+
+    assert told.texts_to("父") == ["03-17 09:00", "03-18 09:00", "03-19 09:00"]
+    assert phone_state(told) == "confirmed", "the next rung is tried again"
+
+
+def test_the_family_hears_once_a_day_of_texts_that_came_back(told: Village) -> None:
+    hear(told, "undelivered", "30003")
+    told.run_until("2027-03-17 23:00")
+
+    assert sum("届きませんでした" in words for words in told.words_to("娘")) == 1

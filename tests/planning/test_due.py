@@ -1,0 +1,60 @@
+"""Planning: each group is planned by one worker, and one that cannot be planned keeps nobody waiting."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+from sqlalchemy import text
+
+from reminder.domain.people import GroupKind
+from reminder.planning.due import plan_due
+from tests.village import Village
+
+END = date(2027, 3, 31)
+
+
+def families(village: Village, count: int) -> None:
+    for place in range(count):
+        village.group(GroupKind.HOUSEHOLD, f"家{place}")
+        village.person(f"父{place}", phone=f"090-0000-{place:04}")
+        village.card(f"父{place}", END)
+
+
+def plan(village: Village) -> int:
+    return plan_due(village.app.database, village.app.keys, village.app.rules, village.now)
+
+
+def test_workers_that_plan_at_once_make_each_text_once(village: Village) -> None:
+    families(village, 30)
+    village.sleep_until("2027-03-17 01:00")
+    together = threading.Barrier(4)
+
+    def one_worker(_: int) -> int:
+        together.wait()
+        return plan(village)
+
+    with ThreadPoolExecutor(4) as workers:
+        made = list(workers.map(one_worker, range(4)))
+    made.append(plan(village))
+
+    assert sum(made) == len(village.messages()) == 30
+    assert len({message.key for message in village.messages()}) == 30
+
+
+def test_a_group_whose_rows_make_no_sense_keeps_nobody_else_waiting(village: Village, caplog) -> None:
+    families(village, 3)
+    with village.app.database.writing() as tx:
+        tx.execute(text("UPDATE cards SET kind = 'a kind of another year' WHERE id = 2"))
+    village.sleep_until("2027-03-17 01:00")
+
+    assert plan(village) == 2
+
+    assert "group 2 could not be planned" in caplog.text
+    assert plan(village) == 0, "what was planned is not planned again"
+
+
+def test_a_second_pass_on_the_same_day_has_nothing_to_add(village: Village) -> None:
+    families(village, 2)
+    village.sleep_until("2027-03-17 01:00")
+
+    assert [plan(village), plan(village)] == [2, 0]

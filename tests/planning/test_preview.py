@@ -1,0 +1,42 @@
+"""The preview: what it shows is what is sent."""
+
+from datetime import date
+
+import pytest
+
+from reminder.clock import JAPAN
+from reminder.domain.people import Audience, GroupKind, Language, Mode
+from reminder.planning.preview import Sample, preview
+from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Village
+
+END = date(2027, 6, 30)
+
+
+@pytest.mark.parametrize("kind", [CARD, USER_CERTIFICATE, SIGNATURE_CERTIFICATE])
+@pytest.mark.parametrize("mode", [Mode.STANDARD, Mode.ELDERLY])
+def test_a_preview_shows_every_text_a_family_will_get_with_its_minute(village: Village, kind: str, mode: Mode) -> None:
+    village.group(GroupKind.HOUSEHOLD, "田中")
+    village.member("娘", "musume@example.jp")
+    village.person("花子さん", phone="090-0000-0001", mode=mode, mark="つばめ")
+    village.card("花子さん", END, kind)
+
+    village.run_until("2028-01-31 00:00")
+
+    shown = preview(village.app.rules, kind, END, mode=mode, language=Language.JAPANESE, sample=Sample())
+    assert {
+        name: [(f"{row.send_at.astimezone(JAPAN):%m-%d %H:%M}", row.text) for row in shown if row.audience is audience]
+        for name, audience in (("花子さん", Audience.PERSON), ("娘", Audience.CARER))
+    } == {name: list(zip(village.texts_to(name), village.words_to(name), strict=True)) for name in ("花子さん", "娘")}
+
+
+def test_with_a_day_in_the_middle_only_the_most_urgent_of_what_was_missed_is_shown(village: Village) -> None:
+    whole = preview(village.app.rules, USER_CERTIFICATE, END, mode=Mode.STANDARD, language=Language.JAPANESE)
+    person = [row for row in whole if row.audience is Audience.PERSON]
+    between = person[3].on.replace(day=person[3].on.day + 1)
+
+    shown = preview(
+        village.app.rules, USER_CERTIFICATE, END, mode=Mode.STANDARD, language=Language.JAPANESE, today=between
+    )
+
+    rungs = [row.rung for row in shown if row.audience is Audience.PERSON]
+    assert rungs == [row.rung for row in person[3:]]
