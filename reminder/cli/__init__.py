@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from io import TextIOWrapper
 
 from typer import Exit, Typer
 from typer.exceptions import TyperException
@@ -29,14 +30,24 @@ REFUSED, FAILED = 2, 1
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; its exit code: 0 fine, 2 refused input, 1 failure."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal that knows no Japanese shows escapes, which JSON reads back, rather than half an answer.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    command = get_command(app)
     try:
-        result = get_command(app).main(arguments, prog_name="reminder", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        # Not command.main(): it calls it a failure when the reader has seen enough.
+        with command.make_context("reminder", list(arguments)) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+        return 0
     except KigenError as refused:
         return _say(refused, as_json="--json" in arguments)
     except TyperException as unusable:
-        from reminder.cli.say import usage_refusal
+        from reminder.cli.say import help_instead, usage_refusal
 
+        if (help_text := help_instead(unusable)) is not None:
+            print(help_text, file=sys.stderr)
+            return REFUSED
         return _say(usage_refusal(unusable), as_json="--json" in arguments)
     except Exit as left:
         return left.exit_code

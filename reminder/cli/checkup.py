@@ -1,15 +1,21 @@
 """What `reminder doctor` finds: every setting and where it came from, and what keeps the service from working."""
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from reminder.channels.email_smtp import SmtpEmail
+from reminder.cli.opened import require_folders
 from reminder.cli.say import sentence
+from reminder.domain import letters
 from reminder.errors import KigenError
 from reminder.settings import PREFIX, SECRET, Settings, config_dir, read_settings, read_table
 from reminder.storage import schema
+from reminder.storage.keys import keys_kept_in, read_keys
 from reminder.storage.session import Database
 from reminder.wiring import read_rulebook
 
+NOT_USED = ("line_token", "heartbeat_url")
 SWITCHES = ("sms_replies", "calls", "links_in_carer_mail", "card_grace")
 
 
@@ -26,32 +32,69 @@ def check_up() -> CheckUp:
     try:
         settings = read_settings()
     except KigenError as wrong:
-        return CheckUp({}, [], [sentence(wrong)])
+        return CheckUp(_listed(None), [], [sentence(wrong)])
     troubles = []
-    try:
-        read_rulebook(settings)
-    except KigenError as wrong:
-        troubles.append(sentence(wrong))
-    try:
-        database = Database(settings.database)
-        if not (settings.on_sqlite and schema.present(database) is None):
-            schema.require_newest(database)
-        database.close()
-    except KigenError as wrong:
-        troubles.append(sentence(wrong))
+    for part in (_rules, _folders, _keys, _mail, _database):
+        try:
+            part(settings)
+        except KigenError as wrong:
+            troubles.append(sentence(wrong))
     return CheckUp(_listed(settings), _notes(settings), troubles)
 
 
-def _listed(settings: Settings) -> dict[str, list[str]]:
-    in_file = read_table(config_dir() / "reminder.toml")
+def _rules(settings: Settings) -> None:
+    read_rulebook(settings)
+
+
+def _folders(settings: Settings) -> None:
+    require_folders(settings)
+
+
+def _keys(settings: Settings) -> None:
+    if settings.secret_keys:
+        read_keys(settings.secret_keys)
+    elif (settings.data_dir / "keys").exists():
+        keys_kept_in(settings.data_dir)
+
+
+def _mail(settings: Settings) -> None:
+    if settings.smtp_url is not None and settings.mail_from is not None:
+        SmtpEmail(settings.smtp_url, settings.mail_from, render_html=letters.render_html)
+
+
+def _database(settings: Settings) -> None:
+    """An empty one is no trouble: the first run fills it."""
+    try:
+        database = Database(settings.database)
+    except OSError:
+        return  # its folder has been complained of
+    if not (settings.on_sqlite and schema.present(database) is None):
+        schema.require_newest(database)
+    database.close()
+
+
+def _listed(settings: Settings | None) -> dict[str, list[str]]:
+    """Without settings (one of them is wrong) their names and uses all the same: this is where they are looked up."""
+    in_file = _in_file()
     listed = {}
     for name, field in Settings.model_fields.items():
-        value = getattr(settings, name)
-        shown = "(not set)" if value in (None, ()) else "(set)" if name in SECRET else str(value)
         in_environment = PREFIX + name.upper() in os.environ
         source = "environment" if in_environment else "config/reminder.toml" if name in in_file else "default"
+        if settings is None:
+            shown = "(not set)" if source == "default" else "(set)"
+        else:
+            value = getattr(settings, name)
+            shown = "(not set)" if value in (None, ()) else "(set)" if name in SECRET else str(value)
         listed[PREFIX + name.upper()] = [shown, source, field.description or ""]
     return listed
+
+
+def _in_file() -> Collection[str]:
+    try:
+        file = config_dir() / "reminder.toml"
+        return read_table(file) if file.exists() else ()
+    except KigenError:
+        return ()
 
 
 def _notes(settings: Settings) -> list[str]:
@@ -66,6 +109,7 @@ def _notes(settings: Settings) -> list[str]:
         notes.append(f"The keys are kept in {settings.data_dir / 'keys'}: without that file nothing can be read again.")
     if settings.as_if is not None:
         notes.append("AS_IF is set: this is a rehearsal of another day, and nothing leaves this machine.")
+    notes += [f"{PREFIX}{name.upper()} is set, and not used yet." for name in NOT_USED if getattr(settings, name)]
     notes += [f"{PREFIX}{name.upper()} is on." for name in SWITCHES if getattr(settings, name)]
     return notes
 

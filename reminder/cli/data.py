@@ -7,11 +7,21 @@ import typer
 
 from reminder.cli.say import AsJson, answer, rows
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.errors import NotFoundError, UnknownChoiceError
 
 if TYPE_CHECKING:
     from reminder.enrolment.register import CardAdded
 
-Id = Annotated[int, typer.Argument()]
+
+
+def _kept(parameter: typer.CallbackParam, number: int | None) -> int | None:
+    """A number larger than any database keeps is nobody's."""
+    if number is not None and abs(number) >= 2**63:
+        raise NotFoundError(field=parameter.name)
+    return number
+
+
+Id = Annotated[int, typer.Argument(callback=_kept)]
 Yes = Annotated[bool, typer.Option("--yes", help="Take a date that is past or more than 11 years ahead.")]
 Computed = Annotated[bool, typer.Option("--computed", help="The date was worked out, not read from the card.")]
 
@@ -24,8 +34,8 @@ def add_to(app: typer.Typer) -> None:
         ("contact", "Phones and addresses.", {"add": add_contact, "stop": stop_contact}),
         ("card", "Dates at which cards end.", {"add": add_card, "renewed": renew_card, "retire": retire_card}),
     )
-    for name, help_text, commands in nouns:
-        sub = typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None)
+    for name, about, commands in nouns:
+        sub = typer.Typer(help=f"{about} Example: reminder {name} add --help", no_args_is_help=True, rich_markup_mode=None)
         for command_name, command in commands.items():
             sub.command(command_name)(command)
         app.add_typer(sub, name=name)
@@ -47,7 +57,7 @@ def add_group(
 
 
 def add_member(
-    group: Annotated[int, typer.Option()],
+    group: Annotated[int, typer.Option(callback=_kept)],
     email: Annotated[str, typer.Option(help="The address they sign in with and are written to.")],
     role: Annotated[Role, typer.Option()] = Role.OWNER,
     lang: Annotated[Language, typer.Option()] = Language.JAPANESE,
@@ -65,7 +75,7 @@ def add_member(
 
 
 def add_person(
-    group: Annotated[int, typer.Option()],
+    group: Annotated[int, typer.Option(callback=_kept)],
     label: Annotated[str, typer.Option(help="What the family calls them, at most 20 characters: 母, 花子さん.")],
     mode: Annotated[Mode | None, typer.Option(help="Default: home in a care home, else standard.")] = None,
     lang: Annotated[Language, typer.Option()] = Language.JAPANESE,
@@ -100,8 +110,8 @@ def add_person(
 def add_contact(
     channel: Annotated[ChannelName, typer.Option()],
     address: Annotated[str, typer.Option(help="A phone number or an e-mail address.")],
-    person: Annotated[int | None, typer.Option(help="Whose it is, or")] = None,
-    member: Annotated[int | None, typer.Option(help="which member's it is.")] = None,
+    person: Annotated[int | None, typer.Option(help="Whose it is, or", callback=_kept)] = None,
+    member: Annotated[int | None, typer.Option(help="which member's it is.", callback=_kept)] = None,
     family: Annotated[bool, typer.Option("--family", help="It belongs to a relative of the person.")] = False,
     consent: Annotated[
         ConsentHow | None, typer.Option(help="How its owner agreed; without it nothing is sent.")
@@ -143,7 +153,7 @@ def stop_contact(contact: Id, as_json: bool = AsJson) -> None:
 
 
 def add_card(
-    person: Annotated[int, typer.Option()],
+    person: Annotated[int, typer.Option(callback=_kept)],
     kind: Annotated[str, typer.Option(help="One of `reminder kinds`.")],
     expires: Annotated[str, typer.Option(help="The last valid day, as typed: 令和9年2月20日, 2027-02-20.")],
     yes: Yes = False,
@@ -212,16 +222,17 @@ def retire_card(card: Id, as_json: bool = AsJson) -> None:
 
 def list_rows(
     what: Annotated[str, typer.Argument(metavar="people|contacts|cards|reminders|messages|groups")],
-    group: Annotated[int | None, typer.Option()] = None,
-    state: Annotated[str | None, typer.Option()] = None,
+    group: Annotated[int | None, typer.Option(callback=_kept)] = None,
+    state: Annotated[str | None, typer.Option(help="Of contacts, cards, reminders or messages.")] = None,
     as_json: bool = AsJson,
 ) -> None:
     """What is kept. Example: reminder list messages --state undelivered --json"""
-    from reminder.cli.lists import LISTS
+    from reminder.cli.lists import LISTS, STATES
     from reminder.cli.opened import opened
-    from reminder.errors import UnknownChoiceError
 
     if what not in LISTS:
         raise UnknownChoiceError(field="list", choices=list(LISTS))
+    if state is not None and what in STATES and state not in STATES[what]:
+        raise UnknownChoiceError(field="state", choices=STATES[what])
     with opened() as app, app.database.reading() as tx:
         rows(LISTS[what](app, tx, group, state), as_json=as_json)

@@ -1,7 +1,9 @@
 """What `reminder list` can list, and the rows of each."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from reminder.domain.messages import MessageState, ReminderState
+from reminder.domain.people import ContactState
 from reminder.storage import cards, contacts, groups, outbox, people, reminders
 from reminder.storage.session import Tx
 from reminder.wiring import App
@@ -43,4 +45,11 @@ LISTS: Mapping[str, Callable[[App, Tx, int | None, str | None], Iterable[Row]]] 
     "cards": _cards,
     "reminders": _reminders,
     "messages": _messages,
+}
+
+STATES: Mapping[str, Sequence[str]] = {
+    "contacts": list(ContactState),
+    "cards": ["current", "retired"],
+    "reminders": list(ReminderState),
+    "messages": list(MessageState),
 }

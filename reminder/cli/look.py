@@ -9,6 +9,7 @@ import typer
 
 from reminder.cli.say import AsJson, answer, rows
 from reminder.domain.people import Language, Mode
+from reminder.errors import RefusedInputError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -73,18 +74,19 @@ def expiry(
         replaces=_maybe(replaces, "replaces"),
         today=_maybe(today, "today"),
     )
-    found: dict[str, object] = {
+    found = {
         "card_expires_on": worked_out.card_expires_on,
         "certificate_expires_on": worked_out.certificate_expires_on,
         "opens_on": worked_out.opens_on,
         "grace_ends_on": worked_out.grace_ends_on,
         "last_counter_day": worked_out.last_counter_day,
     }
-    if worked_out.if_renewed_early:
-        found["if_renewed_early"] = worked_out.if_renewed_early
-    if worked_out.may_already_be_renewed:
-        found["may_already_be_renewed"] = True
-    answer(found, as_json=as_json, plain="\n".join(f"{name}: {value}" for name, value in found.items()))
+    hints = {
+        "if_renewed_early": worked_out.if_renewed_early,
+        "may_already_be_renewed": worked_out.may_already_be_renewed,
+    }
+    lines = [*found.items(), *((name, hint) for name, hint in hints.items() if hint)]
+    answer(found, as_json=as_json, plain="\n".join(f"{name}: {value}" for name, value in lines))
 
 
 def preview(
@@ -111,7 +113,10 @@ def preview(
     if svg is not None:
         from reminder.cli.timeline import draw
 
-        svg.write_text(draw(rules, kind, expires_on, mode, planned), encoding="utf-8")
+        try:
+            svg.write_text(draw(rules, kind, expires_on, mode, lang, planned), encoding="utf-8")
+        except OSError:
+            raise RefusedInputError("usage_value", option="--svg", command="reminder preview") from None
     if not as_json:
         from reminder.cli.show import show_plan
 
@@ -139,13 +144,21 @@ def check_text(as_json: bool = AsJson) -> None:
     """Whether each line of standard input may be kept; no line is printed. Example: reminder check-text --json"""
     from reminder.guard.numbers import forbidden
 
-    for line in sys.stdin:
-        looks_like = forbidden(line.rstrip("\n"))
+    for line in sys.stdin.buffer:
+        looks_like = forbidden(_read(line.rstrip(b"\r\n")))
         answer(
             {"ok": looks_like is None, "looks_like": looks_like},
             as_json=as_json,
             plain="ok" if looks_like is None else f"refused: {looks_like}",
         )
+
+
+def _read(line: bytes) -> str:
+    """Spreadsheets in Japan still save in Shift_JIS; what is neither leaves gaps, which hide no number."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("cp932", errors="replace")
 
 
 def _day(text: str, field: str) -> date:

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from os import W_OK, access
+from pathlib import Path
 
 from reminder.clock import Clock, RehearsalClock, SteppedClock, SystemClock
-from reminder.settings import read_settings
+from reminder.errors import SettingsError
+from reminder.settings import PREFIX, Settings, read_settings
 from reminder.wiring import App, build_app
 
 
@@ -13,6 +16,7 @@ from reminder.wiring import App, build_app
 def opened(at: datetime | None = None) -> Iterator[App]:
     """`at`: the instant at which this command lives, instead of now."""
     settings = read_settings()
+    require_folders(settings)
     clock: Clock = SystemClock()
     if at is not None:
         clock = SteppedClock(at)
@@ -20,3 +24,22 @@ def opened(at: datetime | None = None) -> Iterator[App]:
         clock = RehearsalClock(settings.as_if)
     with build_app(settings, clock=clock) as app:
         yield app
+
+
+def require_folders(settings: Settings) -> None:
+    """Raises SettingsError where nothing could be kept; the machine itself would only say that something exists."""
+    if not settings.secret_keys:
+        _require(settings.data_dir, "DATA_DIR")
+    if settings.on_sqlite:
+        file = Path(settings.database.removeprefix("sqlite:///"))
+        _require(file.parent, "DATABASE_URL" if settings.database_url else "DATA_DIR")
+
+
+def _require(folder: Path, setting: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        may_write = access(folder, W_OK)
+    except OSError:
+        may_write = False
+    if not may_write:
+        raise SettingsError(PREFIX + setting, "it must lie in a folder that this program may write to")

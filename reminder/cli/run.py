@@ -1,7 +1,7 @@
 """Commands that run the service, look after it, or show it at work."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -9,7 +9,7 @@ import typer
 from reminder.cli.say import AsJson, answer
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
-Port = Annotated[int, typer.Option(help="The port to listen on.", envvar="PORT")]
+Port = Annotated[int, typer.Option(help="The port to listen on.", envvar="PORT", min=0, max=65535)]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -22,7 +22,8 @@ def add_to(app: typer.Typer) -> None:
     app.command()(doctor)
     app.command()(health)
     app.command()(simulate)
-    keys = typer.Typer(help="The keys that encrypt addresses and texts.", no_args_is_help=True, rich_markup_mode=None)
+    about_keys = "The keys that encrypt addresses and texts. Example: reminder keys new"
+    keys = typer.Typer(help=about_keys, no_args_is_help=True, rich_markup_mode=None)
     keys.command("new")(new_key)
     keys.callback()(lambda: None)  # keeps `keys new` two words while it is the only one
     app.add_typer(keys, name="keys")
@@ -92,20 +93,23 @@ def _instant(text: str) -> datetime:
 
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        if instant.tzinfo is None:
+            raise RefusedInputError("instant_unreadable", field="at")
+        return instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise RefusedInputError("instant_unreadable", field="at") from None
-    if instant.tzinfo is None:
-        raise RefusedInputError("instant_unreadable", field="at")
-    return instant
 
 
 def migrate(as_json: bool = AsJson) -> None:
     """Brings the database to this program's version. Example: reminder migrate"""
+    from reminder.cli.opened import require_folders
     from reminder.settings import read_settings
     from reminder.storage import schema
     from reminder.storage.session import Database
 
-    database = Database(read_settings().database)
+    settings = read_settings()
+    require_folders(settings)
+    database = Database(settings.database)
     schema.migrate(database)
     version = schema.present(database)
     database.close()
@@ -155,8 +159,9 @@ def simulate(
     )
 
 
-def new_key() -> None:
+def new_key(as_json: bool = AsJson) -> None:
     """A new key for REMINDER_SECRET_KEYS; put it in front of the old ones. Example: reminder keys new"""
     from reminder.storage.keys import new_key as make
 
-    print(make())
+    key = make()
+    answer({"key": key}, as_json=as_json, plain=key)

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from pathlib import Path
 
 import typer
 from typer.exceptions import TyperException
@@ -45,15 +46,14 @@ def _plain(value: object) -> object:
 
 def sentence(refused: KigenError) -> str:
     from reminder.domain.sentences import explain_from
-    from reminder.settings import config_dir, read_table
+    from reminder.settings import config_dir, read_table, shipped
 
+    words = Path("wording") / f"{language()}.toml"
     try:
-        spoken = language()
-        folder = config_dir() / "wording"
-        return explain_from(read_table(folder / f"{spoken}.toml"), refused)
-    except KigenError:
-        # The words themselves cannot be read: the code and its details must do.
-        return str(refused)
+        return explain_from(read_table(config_dir() / words), refused)
+    except (KigenError, KeyError):
+        # The operator's own words cannot be read, which may be the very thing to be said.
+        return explain_from(read_table(shipped("config") / words), refused)
 
 
 def as_problem(refused: KigenError) -> dict[str, object]:
@@ -72,10 +72,21 @@ _USAGE = {
 }
 
 
+def help_instead(wrong: TyperException) -> str | None:
+    """For who typed only the beginning: `reminder`, `reminder card`."""
+    return wrong.message if type(wrong).__name__ == "NoArgsIsHelpError" else None
+
+
 def usage_refusal(wrong: TyperException) -> RefusedInputError:
     """What the command line itself refuses. What was typed is not repeated: it may hold a number."""
-    parameter = getattr(getattr(wrong, "param", None), "name", None)
     context = getattr(wrong, "ctx", None)
     command = context.command_path if context is not None else "reminder"
     code = _USAGE.get(type(wrong).__name__, "usage")
-    return RefusedInputError(code, option="--" + parameter.replace("_", "-") if parameter else "", command=command)
+    return RefusedInputError(code, option=_as_typed(getattr(wrong, "param", None)), command=command)
+
+
+def _as_typed(parameter: object) -> str:
+    """--from for an option, KIND for a word without one."""
+    if getattr(parameter, "param_type_name", "") == "argument":
+        return str(getattr(parameter, "metavar", None) or getattr(parameter, "name", "")).upper()
+    return next(iter(getattr(parameter, "opts", ())), "")

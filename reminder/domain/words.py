@@ -31,7 +31,7 @@ _SECTIONS = (
     "service", "operator", "sender", "sender_with_mark", "date", "full_date", "weekdays", "list_separator", "and_more",
     "call_suffix", "called", "carers_word", "thing", "several.standard", "several.elderly", "several.carer",
     "several.item", "undelivered.carer", "undelivered.subject", "email.subject", "email.line", "email.part",
-    "email.text", "shown", "fields", "looks_like", "errors",
+    "email.text", "timeline", "shown", "fields", "looks_like", "errors",
 )  # fmt: skip
 
 
