@@ -11,9 +11,9 @@ from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language,
 from reminder.enrolment import register
 from reminder.settings import read_settings
 from reminder.simulate import World
-from reminder.storage import outbox
+from reminder.storage import messages
 from reminder.storage.keys import new_key
-from reminder.storage.outbox import MessageView
+from reminder.storage.messages import MessageView
 from reminder.wiring import build_app
 
 USER_CERTIFICATE = "mynumber_user_certificate"
@@ -124,7 +124,7 @@ class Village:
 
     def messages(self, **which: object) -> list[MessageView]:
         with self.app.database.reading() as tx:
-            return outbox.of_group(tx, self.app.keys, **which)
+            return messages.of_group(tx, self.app.keys, **which)
 
     def states(self) -> list[str]:
         return [message.state for message in self.messages()]

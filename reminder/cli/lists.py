@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reminder.domain.messages import MessageState, ReminderState
 from reminder.domain.people import ContactState
-from reminder.storage import cards, contacts, groups, outbox, people, reminders
+from reminder.storage import cards, contacts, groups, messages, people, reminders
 from reminder.storage.session import Tx
 from reminder.wiring import App
 
@@ -35,7 +35,7 @@ def _reminders(_app: App, tx: Tx, group: int | None, state: str | None) -> Itera
 
 
 def _messages(app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
-    return map(vars, outbox.of_group(tx, app.keys, group_id=group, state=state))
+    return map(vars, messages.of_group(tx, app.keys, group_id=group, state=state))
 
 
 LISTS: Mapping[str, Callable[[App, Tx, int | None, str | None], Iterable[Row]]] = {

@@ -7,7 +7,7 @@ from reminder.clock import japan_date
 from reminder.domain.messages import ENDS, MessageState
 from reminder.domain.people import ContactState
 from reminder.domain.provider_codes import Fault, fault_of_twilio
-from reminder.storage import cards, contacts, outbox, receipts
+from reminder.storage import cards, contacts, messages, outbox, receipts
 from reminder.storage.receipts import Waiting
 from reminder.storage.session import Database, Tx
 
@@ -22,7 +22,7 @@ def apply_waiting(database: Database, now: datetime) -> int:
         waiting = receipts.waiting(tx, AT_ONCE)
         if not waiting:
             return 0
-        rows = outbox.named(
+        rows = messages.named(
             tx,
             {receipt.provider_id for receipt in waiting},
             {r.message_id for r in waiting if r.message_id is not None},

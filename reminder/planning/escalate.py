@@ -8,9 +8,10 @@ from reminder.domain.audience import circle
 from reminder.domain.people import Audience, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import Reader
-from reminder.storage import contacts, groups, outbox, people
+from reminder.storage import contacts, groups, messages, outbox, people
 from reminder.storage.keys import KeyRing
-from reminder.storage.outbox import Draft, Failure
+from reminder.storage.messages import Failure
+from reminder.storage.outbox import Draft
 from reminder.storage.session import Database, Tx
 
 FAILURES_AT_ONCE = 200
@@ -19,13 +20,13 @@ FAILURES_AT_ONCE = 200
 def tell_of_failures(database: Database, keys: KeyRing, rules: Rulebook, now: datetime) -> int:
     """Tells carers, or a home's staff, whose person's text failed or came back; how many messages that made."""
     with database.writing() as tx:
-        failures = outbox.failures_nobody_knows_of(tx, FAILURES_AT_ONCE)
+        failures = messages.failures_nobody_knows_of(tx, FAILURES_AT_ONCE)
         if not failures:
             return 0
         drafts = [draft for failure in failures for draft in _notices(tx, rules, failure, now)]
         taken = outbox.taken(tx, [draft.key for draft in drafts])
         made = outbox.add(tx, keys, [draft for draft in drafts if draft.key not in taken], now)
-        outbox.follow_up(tx, [failure.message_id for failure in failures], now)
+        messages.follow_up(tx, [failure.message_id for failure in failures], now)
         return len(made)
 
 

@@ -1,7 +1,6 @@
 """The outbox: messages waiting, in hand and done. A move names the state it leaves; one changed row is the proof."""
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,9 +12,9 @@ from reminder.domain.messages import CancelReason, MessageState, Outgoing, Verdi
 from reminder.domain.people import Audience, ChannelName, ContactState
 from reminder.storage import contacts
 from reminder.storage.keys import KeyRing
-from reminder.storage.tables import MESSAGES, Card, Contact, Message, MessageReminder, Pause, Person, Reminder
+from reminder.storage.messages import open_body, seal_body
+from reminder.storage.tables import MESSAGES, Card, Contact, Message, MessageReminder, Pause, Reminder
 
-BODY = "messages.body"
 _NEVER_HANDED_OVER = (MessageState.CANCELLED, MessageState.STALE)
 
 
@@ -47,36 +46,6 @@ class InHand:
     stale_after: datetime
 
 
-@dataclass(frozen=True)
-class MessageView:
-    id: int
-    key: str
-    group_id: int
-    contact_id: int
-    audience: str
-    channel: str
-    state: str
-    reason: str | None
-    send_after: datetime
-    handed_at: datetime | None
-    attempts: int
-    possibly_double: bool
-    provider_id: str | None
-    segments: int
-    subject: str | None
-    text: str | None
-    label: str | None  # whose card it speaks of
-
-
-def _seal(keys: KeyRing, subject: str | None, text: str) -> bytes:
-    return keys.seal(json.dumps([subject, text], ensure_ascii=False), BODY)
-
-
-def _open(keys: KeyRing, sealed: bytes) -> tuple[str | None, str]:
-    subject, text = json.loads(keys.open(sealed, BODY))
-    return subject, text
-
-
 def taken(tx: Session, keys: Collection[str]) -> set[str]:
     """Which of these message keys are in use."""
     if not keys:
@@ -98,7 +67,7 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
                 "contact_id": draft.contact_id,
                 "audience": draft.audience,
                 "channel": draft.channel,
-                "body_sealed": _seal(keys, draft.subject, draft.text),
+                "body_sealed": seal_body(keys, draft.subject, draft.text),
                 "segments": draft.segments,
                 "state": MessageState.QUEUED,
                 "send_after": draft.send_after,
@@ -246,7 +215,7 @@ def _opened(
     handed_at: datetime | None = None,
 ) -> InHand:
     """As the row stands after the claim."""
-    subject, text = _open(keys, row.body_sealed)
+    subject, text = open_body(keys, row.body_sealed)
     outgoing = Outgoing(
         message_id=row.id,
         address=keys.open(row.address_sealed, contacts.ADDRESS),
@@ -365,96 +334,3 @@ def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:
             state=MessageState.ACCEPTED, provider_id=provider_id, reason=None, lease_until=None
         )
     )
-
-
-def named(
-    tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]
-) -> list[tuple[int, str | None, int, str]]:
-    """(message id, provider id, contact id, state) of the messages that receipts speak of."""
-    rows = tx.execute(
-        select(Message.id, Message.provider_id, Message.contact_id, Message.state).where(
-            or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids)))
-        )
-    )
-    return list(rows)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A text to a person that nobody received."""
-
-    message_id: int
-    group_id: int
-    person_id: int
-
-
-def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
-    rows = tx.execute(
-        select(Message.id, Message.group_id, Person.id)
-        .join(Contact, Contact.id == Message.contact_id)
-        .join(Person, Person.id == Contact.person_id)
-        .where(
-            Message.followed_up_at.is_(None),
-            Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
-            Message.audience == Audience.PERSON,
-        )
-        .order_by(Message.id)
-        .limit(limit)
-        .with_for_update(of=Message, skip_locked=True)
-    )
-    return [Failure(*row) for row in rows]
-
-
-def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
-    tx.execute(update(Message).where(Message.id.in_(message_ids)).values(followed_up_at=now))
-
-
-def counts(tx: Session) -> Mapping[str, int]:
-    """How many messages are in each state."""
-    rows = tx.execute(select(Message.state, func.count()).group_by(Message.state).order_by(Message.state))
-    return dict(list(rows))
-
-
-def of_group(
-    tx: Session, keys: KeyRing, *, group_id: int | None = None, state: str | None = None, limit: int | None = None
-) -> list[MessageView]:
-    """Newest first where limited, else oldest first."""
-    label = (
-        select(Person.label)
-        .join(Card, Card.person_id == Person.id)
-        .join(Reminder, Reminder.card_id == Card.id)
-        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
-        .where(MessageReminder.message_id == Message.id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    query = select(Message, label.label("label")).order_by(Message.id.desc() if limit else Message.id).limit(limit)
-    if group_id is not None:
-        query = query.where(Message.group_id == group_id)
-    if state is not None:
-        query = query.where(Message.state == state)
-    views = []
-    for row, whose in tx.execute(query):
-        subject, text = (None, None) if row.body_sealed is None else _open(keys, row.body_sealed)
-        views.append(
-            MessageView(
-                id=row.id,
-                key=row.key,
-                group_id=row.group_id,
-                contact_id=row.contact_id,
-                audience=row.audience,
-                channel=row.channel,
-                state=row.state,
-                reason=row.reason,
-                send_after=row.send_after,
-                handed_at=row.handed_at,
-                attempts=row.attempts,
-                possibly_double=row.possibly_double,
-                provider_id=row.provider_id,
-                segments=row.segments,
-                subject=subject,
-                text=text,
-                label=whose,
-            )
-        )
-    return views

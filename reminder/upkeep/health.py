@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
 from reminder.errors import DatabaseNotReadyError
-from reminder.storage import health, outbox, schema
+from reminder.storage import health, messages, schema
 from reminder.storage.session import Database
 
 # Several missed bells in a row: a restart or a slow pass is shorter.
@@ -34,7 +34,7 @@ def look(database: Database, now: datetime) -> Health:
             last_pass = health.last_beat(tx, health.TICK)
             pauses = {pause.channel: pause.reason for pause in health.pauses(tx, now)}
             overdue = health.overdue_cards(tx, japan_date(now) - timedelta(days=1))
-            messages = outbox.counts(tx)
+            counts = messages.counts(tx)
     except DatabaseNotReadyError as not_ready:
         return Health((not_ready.code,), None, {}, {})
     troubles = []
@@ -43,4 +43,4 @@ def look(database: Database, now: datetime) -> Health:
     if overdue:
         troubles.append("cards_overdue")
     troubles += [f"channel_paused_{channel}" for channel in sorted(pauses)]
-    return Health(tuple(troubles), last_pass, messages, pauses)
+    return Health(tuple(troubles), last_pass, counts, pauses)

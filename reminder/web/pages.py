@@ -1,5 +1,6 @@
 """Pages: stopping e-mails by one click, health answers, and a small page of what is enrolled, due and sent."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,10 @@ from fastapi.templating import Jinja2Templates
 
 from reminder.clock import JAPAN, japan_date
 from reminder.domain import addresses, dates
+from reminder.domain.messages import MessageState
 from reminder.enrolment import consent
 from reminder.errors import NotFoundError
-from reminder.storage import cards, contacts, groups, outbox, people
+from reminder.storage import cards, contacts, groups, messages, people
 from reminder.upkeep.health import look
 from reminder.web.webhooks import app_of
 from reminder.wiring import App
@@ -49,7 +51,7 @@ def is_ready(app: OpenApp) -> JSONResponse:
 def static(name: str) -> Response:
     file = HERE / "static" / name
     if name not in {found.name for found in (HERE / "static").iterdir()}:
-        raise NotFoundError(field="page")
+        raise NotFoundError("page_not_found")
     return FileResponse(file)
 
 
@@ -68,13 +70,17 @@ def stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResp
     return templates.TemplateResponse(request, "stop.html", {"stopped": True})
 
 
+_OUR_OWN_NAME = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?")
+
+
 def only_this_machine(request: Request) -> None:
     """Whoever reaches this through a proxy or under another name is told that there is no such page."""
-    host = request.headers.get("host", "").rsplit(":", 1)[0]
     from_here = request.client is not None and request.client.host in ("127.0.0.1", "::1")
-    forwarded = any(name in request.headers for name in ("x-forwarded-for", "forwarded", "x-real-ip"))
-    if not from_here or forwarded or host not in ("127.0.0.1", "localhost", "[::1]"):
-        raise NotFoundError(field="page")
+    forwarded = any(
+        name.startswith("x-forwarded-") or name in ("forwarded", "x-real-ip", "via") for name in request.headers
+    )
+    if not from_here or forwarded or not _OUR_OWN_NAME.fullmatch(request.headers.get("host", "")):
+        raise NotFoundError("page_not_found")
 
 
 @local.get("/", dependencies=[Depends(only_this_machine)])
@@ -113,17 +119,17 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
 
 
 @local.get("/outbox", dependencies=[Depends(only_this_machine)])
-def sent_and_waiting(request: Request, app: OpenApp, state: str | None = None) -> HTMLResponse:
+def sent_and_waiting(request: Request, app: OpenApp, state: MessageState | None = None) -> HTMLResponse:
     """The latest messages: what was sent, what waits, and what became of it."""
     with app.database.reading() as tx:
-        messages = outbox.of_group(tx, app.keys, state=state, limit=LATEST)
+        latest = messages.of_group(tx, app.keys, state=state, limit=LATEST)
         known = contacts.of_group(tx, app.keys, None)
-        counts = outbox.counts(tx)
+        counts = messages.counts(tx)
     return templates.TemplateResponse(
         request,
         "outbox.html",
         {
-            "messages": messages,
+            "messages": latest,
             "addresses": {contact.id: addresses.shown(contact.address) for contact in known},
             "counts": counts,
             "latest": LATEST,

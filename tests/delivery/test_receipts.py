@@ -7,7 +7,7 @@ import pytest
 from reminder.clock import JAPAN
 from reminder.domain.people import ChannelName
 from reminder.storage import contacts, receipts
-from reminder.storage.outbox import MessageView
+from reminder.storage.messages import MessageView
 from tests.village import Village
 
 END = date(2027, 3, 31)

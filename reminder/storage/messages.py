@@ -1,0 +1,139 @@
+"""Messages: what was sent to whom, what became of it, and which of it nobody knows of yet."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.messages import MessageState
+from reminder.domain.people import Audience
+from reminder.storage.keys import KeyRing
+from reminder.storage.tables import Card, Contact, Message, MessageReminder, Person, Reminder
+
+_BODY = "messages.body"
+
+
+@dataclass(frozen=True)
+class MessageView:
+    id: int
+    key: str
+    group_id: int
+    contact_id: int
+    audience: str
+    channel: str
+    state: str
+    reason: str | None
+    send_after: datetime
+    handed_at: datetime | None
+    attempts: int
+    possibly_double: bool
+    provider_id: str | None
+    segments: int
+    subject: str | None
+    text: str | None
+    label: str | None  # whose card it speaks of
+
+
+def seal_body(keys: KeyRing, subject: str | None, text: str) -> bytes:
+    return keys.seal(json.dumps([subject, text], ensure_ascii=False), _BODY)
+
+
+def open_body(keys: KeyRing, sealed: bytes) -> tuple[str | None, str]:
+    subject, text = json.loads(keys.open(sealed, _BODY))
+    return subject, text
+
+
+def of_group(
+    tx: Session, keys: KeyRing, *, group_id: int | None = None, state: str | None = None, limit: int | None = None
+) -> list[MessageView]:
+    """Newest first where limited, else oldest first."""
+    label = (
+        select(Person.label)
+        .join(Card, Card.person_id == Person.id)
+        .join(Reminder, Reminder.card_id == Card.id)
+        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+        .where(MessageReminder.message_id == Message.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(Message, label.label("label")).order_by(Message.id.desc() if limit else Message.id).limit(limit)
+    if group_id is not None:
+        query = query.where(Message.group_id == group_id)
+    if state is not None:
+        query = query.where(Message.state == state)
+    views = []
+    for row, whose in tx.execute(query):
+        subject, text = (None, None) if row.body_sealed is None else open_body(keys, row.body_sealed)
+        views.append(
+            MessageView(
+                id=row.id,
+                key=row.key,
+                group_id=row.group_id,
+                contact_id=row.contact_id,
+                audience=row.audience,
+                channel=row.channel,
+                state=row.state,
+                reason=row.reason,
+                send_after=row.send_after,
+                handed_at=row.handed_at,
+                attempts=row.attempts,
+                possibly_double=row.possibly_double,
+                provider_id=row.provider_id,
+                segments=row.segments,
+                subject=subject,
+                text=text,
+                label=whose,
+            )
+        )
+    return views
+
+
+def counts(tx: Session) -> Mapping[str, int]:
+    """How many messages are in each state."""
+    rows = tx.execute(select(Message.state, func.count()).group_by(Message.state).order_by(Message.state))
+    return dict(list(rows))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A text to a person that nobody received."""
+
+    message_id: int
+    group_id: int
+    person_id: int
+
+
+def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
+    rows = tx.execute(
+        select(Message.id, Message.group_id, Person.id)
+        .join(Contact, Contact.id == Message.contact_id)
+        .join(Person, Person.id == Contact.person_id)
+        .where(
+            Message.followed_up_at.is_(None),
+            Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
+            Message.audience == Audience.PERSON,
+        )
+        .order_by(Message.id)
+        .limit(limit)
+        .with_for_update(of=Message, skip_locked=True)
+    )
+    return [Failure(*row) for row in rows]
+
+
+def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
+    tx.execute(update(Message).where(Message.id.in_(message_ids)).values(followed_up_at=now))
+
+
+def named(
+    tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]
+) -> list[tuple[int, str | None, int, str]]:
+    """(message id, provider id, contact id, state) of the messages that receipts speak of."""
+    rows = tx.execute(
+        select(Message.id, Message.provider_id, Message.contact_id, Message.state).where(
+            or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids)))
+        )
+    )
+    return list(rows)
