@@ -1,11 +1,11 @@
 """Cards, and the schedule that hangs on them: `next_reminder_on`."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from reminder.storage import people
 from reminder.storage.people import PersonView
@@ -109,9 +109,10 @@ def retire(tx: Session, card_id: int, now: datetime) -> None:
     tx.execute(update(Card).where(Card.id == card_id, _CURRENT).values(retired_at=now, next_reminder_on=None))
 
 
-def carry(tx: Session, card_id: int, carried: Iterable[int]) -> None:
+def carry(tx: Session, card_id: int, carried: Collection[int]) -> None:
     """`carried` live in this card and end with it."""
-    tx.execute(update(Card).where(Card.id.in_(list(carried))).values(carried_by=card_id))
+    if carried:
+        tx.execute(update(Card).where(Card.id.in_(carried)).values(carried_by=card_id))
 
 
 def groups_due(tx: Session, today: date, *, limit: int, but_not: Collection[int] = ()) -> list[int]:
@@ -166,16 +167,14 @@ def look_again_at_told(tx: Session, message_ids: Collection[int], on: date) -> N
     """What these messages were to tell is still to be told, where the card has not changed since."""
     if not message_ids:
         return
+    as_told = aliased(Card)
     told = (
         select(Reminder.card_id)
         .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
-        .where(
-            MessageReminder.message_id.in_(message_ids),
-            Reminder.card_id == Card.id,
-            Reminder.expires_on == Card.expires_on,
-        )
+        .join(as_told, and_(as_told.id == Reminder.card_id, as_told.expires_on == Reminder.expires_on))
+        .where(MessageReminder.message_id.in_(message_ids))
     )
-    tx.execute(update(Card).where(told.exists(), _CURRENT, _later_than(on)).values(next_reminder_on=on))
+    tx.execute(update(Card).where(Card.id.in_(told), _CURRENT, _later_than(on)).values(next_reminder_on=on))
 
 
 def _later_than(on: date) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from reminder.storage.tables import Beat, Card, Message, Pause, Receipt
+from reminder.storage.tables import IS_IN_HAND, IS_QUEUED, IS_UNHEARD_FAILURE, Beat, Card, Message, Pause, Receipt
 
 TICK = "tick"
 
@@ -34,12 +34,10 @@ class Work:
 
 _WORK = select(
     exists().where(Receipt.applied_at.is_(None)),
-    exists().where(Message.state.in_(("sending", "unknown")), Message.lease_until <= bindparam("now")),
+    exists().where(IS_IN_HAND, Message.lease_until <= bindparam("now")),
     exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= bindparam("today")),
-    exists().where(
-        Message.followed_up_at.is_(None), Message.audience == "person", Message.state.in_(("undelivered", "failed"))
-    ),
-    exists().where(Message.state == "queued", Message.send_after <= bindparam("now")),
+    exists(select(Message.id).where(IS_UNHEARD_FAILURE)),
+    exists().where(IS_QUEUED, Message.send_after <= bindparam("now")),
 )
 
 

@@ -8,10 +8,8 @@ from datetime import datetime
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.messages import MessageState
-from reminder.domain.people import Audience
 from reminder.storage.keys import KeyRing
-from reminder.storage.tables import Card, Contact, Message, MessageReminder, Person, Reminder
+from reminder.storage.tables import IS_UNHEARD_FAILURE, Card, Contact, Message, MessageReminder, Person, Reminder
 
 _BODY = "messages.body"
 
@@ -112,9 +110,7 @@ def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
         .join(Contact, Contact.id == Message.contact_id)
         .join(Person, Person.id == Contact.person_id)
         .where(
-            Message.followed_up_at.is_(None),
-            Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
-            Message.audience == Audience.PERSON,
+            IS_UNHEARD_FAILURE,
         )
         .order_by(Message.id)
         .limit(limit)

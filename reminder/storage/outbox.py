@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Update, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import CancelReason, MessageState, Outgoing, Verdict
@@ -13,9 +13,18 @@ from reminder.domain.people import Audience, ChannelName, ContactState
 from reminder.storage import contacts
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import open_body, seal_body
-from reminder.storage.tables import MESSAGES, Card, Contact, Message, MessageReminder, Pause, Reminder
-
-_NEVER_HANDED_OVER = (MessageState.CANCELLED, MessageState.STALE)
+from reminder.storage.tables import (
+    IS_IN_HAND,
+    IS_LIVE,
+    IS_QUEUED,
+    MESSAGES,
+    Card,
+    Contact,
+    Message,
+    MessageReminder,
+    Pause,
+    Reminder,
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ def taken(tx: Session, keys: Collection[str]) -> set[str]:
     """Which of these message keys are in use."""
     if not keys:
         return set()
-    query = select(Message.key).where(Message.key.in_(keys), Message.state.not_in(_NEVER_HANDED_OVER))
+    query = select(Message.key).where(Message.key.in_(keys), IS_LIVE)
     return set(tx.scalars(query))
 
 
@@ -117,7 +126,7 @@ _DUE = (
         or_(~_REMINDS, _STILL_TRUE).label("is_true"),
     )
     .where(
-        Message.state == MessageState.QUEUED,
+        IS_QUEUED,
         Message.send_after <= bindparam("now"),
         or_(
             Message.stale_after <= bindparam("now"),
@@ -129,7 +138,7 @@ _DUE = (
     .with_for_update(of=Message, skip_locked=True)
 )
 _ASKABLE = (
-    _IN_HAND.where(Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
+    _IN_HAND.where(IS_IN_HAND, Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
     .order_by(Message.lease_until)
     .limit(bindparam("limit"))
     .with_for_update(of=Message, skip_locked=True)
@@ -175,7 +184,7 @@ def _move(which: ColumnElement[bool], leaving: MessageState) -> Update:
 def take_expired_leases(tx: Session, now: datetime) -> list[int]:
     """Whoever was sending these is gone: nobody knows whether they went out."""
     lost = tx.execute(
-        _move(Message.lease_until <= now, MessageState.SENDING)
+        _move(and_(IS_IN_HAND, Message.lease_until <= now), MessageState.SENDING)
         .values(state=MessageState.UNKNOWN, reason="lease_ran_out", asked=0)
         .returning(Message.id)
     )
@@ -300,10 +309,8 @@ def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: 
     return list(cancelled.scalars())
 
 
-_NEXT_TO_SEND = select(func.min(Message.send_after)).where(Message.state == MessageState.QUEUED)
-_NEXT_TO_ASK = select(func.min(Message.lease_until)).where(
-    Message.state.in_((MessageState.SENDING, MessageState.UNKNOWN))
-)
+_NEXT_TO_SEND = select(func.min(Message.send_after)).where(IS_QUEUED)
+_NEXT_TO_ASK = select(func.min(Message.lease_until)).where(IS_IN_HAND)
 
 
 def next_moment(tx: Session) -> datetime | None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import GAVE_UP, MessageState, ReminderState
@@ -37,20 +37,24 @@ def ids_of(tx: Session, rungs: Mapping[Rung, date], now: datetime) -> dict[Rung,
         return {}
     cards = {rung.card_id for rung in rungs}
     rows = tx.execute(
-        select(Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.rung).where(Reminder.card_id.in_(cards))
-    )
-    known = {Rung(card_id, expires_on, rung): reminder_id for reminder_id, card_id, expires_on, rung in rows}
+        select(
+            Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.rung, Reminder.due_on, Reminder.state
+        ).where(Reminder.card_id.in_(cards))
+    ).all()
+    known = {Rung(row.card_id, row.expires_on, row.rung): row.id for row in rows}
     new = [rung for rung in rungs if rung not in known]
     if new:
-        tx.execute(
-            update(Reminder)
-            .where(
-                tuple_(Reminder.card_id, Reminder.expires_on).in_({(rung.card_id, rung.expires_on) for rung in new}),
-                Reminder.state == ReminderState.OPEN,
-                Reminder.due_on < max(rungs[rung] for rung in new),
-            )
-            .values(state=ReminderState.SUPERSEDED)
-        )
+        latest: dict[tuple[int, date], date] = {}
+        for rung in new:
+            ladder = (rung.card_id, rung.expires_on)
+            latest[ladder] = max(rungs[rung], latest.get(ladder, date.min))
+        superseded = [
+            row.id
+            for row in rows
+            if row.state == ReminderState.OPEN and row.due_on < latest.get((row.card_id, row.expires_on), date.min)
+        ]
+        if superseded:
+            tx.execute(update(Reminder).where(Reminder.id.in_(superseded)).values(state=ReminderState.SUPERSEDED))
         made = tx.execute(
             insert(Reminder).returning(Reminder.id, sort_by_parameter_order=True),
             [

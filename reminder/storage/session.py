@@ -73,7 +73,9 @@ def _engine(url: str, durable: bool) -> Engine:
         if not parsed.database or parsed.database == ":memory:":
             raise SettingsError("REMINDER_DATABASE_URL", "name a file: a database in memory would forget every date")
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+        engine = create_engine(
+            parsed, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_use_lifo=True
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         if not durable:
             event.listen(engine, "connect", _trust_the_power)

@@ -3,6 +3,7 @@
 An `Instant` is aware UTC; a `date` is a date in Japan. What is sealed is encrypted with the key ring (keys.py).
 """
 
+import re
 from datetime import date, datetime
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    TextClause,
     UniqueConstraint,
     text,
 )
@@ -42,6 +44,12 @@ class Base(DeclarativeBase):
         bytes: LargeBinary,
         dict[str, Any]: JSON,
     }
+
+
+def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
+    """In an index's own definition columns stand without their table."""
+    bare = text(re.sub(r"\b(cards|messages|receipts)\.", "", where.text))
+    return Index(name, *columns, unique=unique, sqlite_where=bare, postgresql_where=bare)
 
 
 class Group(Base):
@@ -103,7 +111,7 @@ class Contact(Base):
     created_at: Mapped[datetime]
 
 
-_IN_USE = text("retired_at IS NULL")
+_IN_USE = text("cards.retired_at IS NULL")
 
 
 class Card(Base):
@@ -111,8 +119,8 @@ class Card(Base):
 
     __tablename__ = "cards"
     __table_args__ = (
-        Index("ix_cards_due", "next_reminder_on", sqlite_where=_IN_USE, postgresql_where=_IN_USE),
-        Index("uq_cards_current", "person_id", "kind", unique=True, sqlite_where=_IN_USE, postgresql_where=_IN_USE),
+        _partial_index("ix_cards_due", "next_reminder_on", where=_IN_USE),
+        _partial_index("uq_cards_current", "person_id", "kind", where=_IN_USE, unique=True),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
@@ -140,10 +148,14 @@ class Reminder(Base):
     created_at: Mapped[datetime]
 
 
-_WAITING = text("state = 'queued'")
-_IN_HAND = text("state IN ('sending', 'unknown')")
-_NEVER_HANDED_OVER = text("state NOT IN ('cancelled', 'stale')")
-_FAILED = text("followed_up_at IS NULL AND audience = 'person' AND state IN ('undelivered', 'failed')")
+# What the partial indexes hold. Queries use these very words: of a bound value neither database can know beforehand
+# that the index will do, and would read every message there ever was.
+IS_QUEUED = text("messages.state = 'queued'")
+IS_IN_HAND = text("messages.state IN ('sending', 'unknown')")
+IS_LIVE = text("messages.state NOT IN ('cancelled', 'stale')")
+IS_UNHEARD_FAILURE = text(
+    "messages.followed_up_at IS NULL AND messages.audience = 'person' AND messages.state IN ('undelivered', 'failed')"
+)
 
 
 class Message(Base):
@@ -151,12 +163,10 @@ class Message(Base):
 
     __tablename__ = "messages"
     __table_args__ = (
-        Index(
-            "uq_messages_key", "key", unique=True, sqlite_where=_NEVER_HANDED_OVER, postgresql_where=_NEVER_HANDED_OVER
-        ),
-        Index("ix_messages_waiting", "send_after", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
-        Index("ix_messages_in_hand", "lease_until", sqlite_where=_IN_HAND, postgresql_where=_IN_HAND),
-        Index("ix_messages_failed", "id", sqlite_where=_FAILED, postgresql_where=_FAILED),
+        _partial_index("uq_messages_key", "key", where=IS_LIVE, unique=True),
+        _partial_index("ix_messages_waiting", "send_after", "id", where=IS_QUEUED),
+        _partial_index("ix_messages_in_hand", "lease_until", where=IS_IN_HAND),
+        _partial_index("ix_messages_failed", "id", where=IS_UNHEARD_FAILURE),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(80))

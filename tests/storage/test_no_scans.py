@@ -1,0 +1,93 @@
+"""Every statement of a busy week finds its rows by an index: a pass costs what is due, whatever was ever sent."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, text
+
+from reminder.domain.people import ChannelName
+from reminder.enrolment import consent
+from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError
+from reminder.storage import receipts
+from tests.village import SIGNATURE_CERTIFICATE, Village
+
+END = date(2027, 3, 31)
+LARGE = "messages|message_reminders|reminders|cards|people|contacts|receipts|journal"
+# Indexes that hold only what waits, so that reading all of one is reading what is due.
+WHAT_WAITS = r"USING (COVERING )?INDEX (ix_cards_due|ix_messages_\w+|ix_receipts_waiting)"
+
+
+@contextmanager
+def overheard(engine: Engine) -> Iterator[dict[str, Any]]:
+    """Statement -> the values of one time it ran."""
+    heard: dict[str, Any] = {}
+
+    def hear(_connection: object, _cursor: object, statement: str, values: Any, _context: object, many: bool) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            heard[statement] = values[0] if many else values
+
+    event.listen(engine, "before_cursor_execute", hear)
+    yield heard
+    event.remove(engine, "before_cursor_execute", hear)
+
+
+def a_busy_week(village: Village) -> None:
+    village.member("娘", "musume@example.jp")
+    for place, label in enumerate(("父", "母", "祖母", "祖父")):
+        village.person(label, phone=f"090-0000-000{place}")
+        village.contact(label, ChannelName.EMAIL, f"hito{place}@example.jp")
+        village.card(label, END)
+        village.card(label, END, SIGNATURE_CERTIFICATE)
+    village.sms.fail_next(TemporaryChannelError("503"))
+    village.sms.lose_answer_next()
+    village.sms.fail_next(PermanentChannelError("21211"))
+    village.sms.fail_next(SetupChannelError("20003"))
+    village.run_until("2027-01-08 00:00")
+    with village.app.database.writing() as tx:
+        arrived = f"memory-{village.sms.sent[0].message_id}"
+        receipts.keep(
+            tx, provider_id=arrived, status="undelivered", error_code="30003", message_id=None, now=village.now
+        )
+    village.renew(1, date(2032, 3, 31))
+    consent.stop(village.app.database, village.now, contact_id=2)
+    village.run_until("2027-01-31 00:00")
+
+
+def test_no_statement_of_a_busy_week_reads_a_whole_table(village: Village) -> None:
+    engine = village.app.database.engine
+    with overheard(engine) as heard:
+        a_busy_week(village)
+
+    with engine.connect() as connection:
+        if village.app.database.is_sqlite:
+            found = [whole_table_on_sqlite(connection, statement, values) for statement, values in heard.items()]
+        else:
+            connection.execute(text("SET enable_seqscan = off"))
+            found = [whole_table_on_postgresql(connection, statement, values) for statement, values in heard.items()]
+
+    assert len(heard) > 40, "the week was not busy enough to prove anything"
+    assert [one for one in found if one] == []
+
+
+def whole_table_on_sqlite(connection: Any, statement: str, values: Any) -> str | None:
+    rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+    bad = [row[3] for row in rows if re.match(rf"SCAN ({LARGE})\b", row[3]) and not re.search(WHAT_WAITS, row[3])]
+    return f"{bad}: {statement}" if bad else None
+
+
+def whole_table_on_postgresql(connection: Any, statement: str, values: Any) -> str | None:
+    plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", values))
+    return f"{plan}: {statement}" if re.search(rf"Seq Scan on ({LARGE})\b", plan) else None
+
+
+@pytest.mark.parametrize("statement", ["SELECT * FROM messages WHERE reason = 'x'"])
+def test_the_look_at_the_plans_would_see_a_whole_table_being_read(village: Village, statement: str) -> None:
+    with village.app.database.engine.connect() as connection:
+        if village.app.database.is_sqlite:
+            assert whole_table_on_sqlite(connection, statement, ())
+        else:
+            assert whole_table_on_postgresql(connection, statement, ())
