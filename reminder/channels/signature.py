@@ -9,7 +9,7 @@ from twilio.request_validator import HMAC_SHA1, HMAC_SHA256, RequestValidator, g
 Form = Mapping[str, str] | Sequence[tuple[str, str]]
 
 _SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
-_STATUS = re.compile(r"[a-z][a-z_]{0,29}")
+_STATUS = re.compile(r"[a-z][a-z_]{0,19}")
 _ERROR_CODE = re.compile(r"[1-9][0-9]{3,5}")
 
 

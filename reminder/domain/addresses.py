@@ -13,7 +13,8 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from phonenumbers import PhoneNumberType
 
-from reminder.errors import AddressError
+from reminder.errors import AddressError, ForbiddenNumberError
+from reminder.guard.numbers import NUMBERS, forbidden
 
 FIELD = "address"
 JAPAN_CODE = 81
@@ -98,8 +99,13 @@ _OLD_CARRIER = re.compile(
 
 
 def read_email(text: str, *, field: str = FIELD) -> str:
-    """The address as given, its domain in small letters. Raises AddressError; nothing is asked of the network."""
+    """The address as given, its domain in small letters. Raises AddressError, or ForbiddenNumberError for twelve digits
+    before the @; nothing is asked of the network."""
     plain = _visible(text)
+    looks_like = forbidden(plain.rpartition("@")[0])
+    # Shorter runs are part of many people's addresses.
+    if looks_like in NUMBERS:
+        raise ForbiddenNumberError(field=field, looks_like=looks_like)
     old = _OLD_CARRIER.fullmatch(plain)
     if old:
         return f"{old['local']}@{old['domain'].lower()}"

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from reminder.errors import DateError
-from reminder.guard.text import clean
+from reminder.errors import DateError, ForbiddenNumberError
+from reminder.guard.numbers import LooksLike, forbidden
 
 WEEKDAYS = "月火水木金土日"
 WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -89,7 +89,14 @@ def read_typed(text: str, *, field: str) -> date:
     try:
         return read_date(text)
     except DateError as unread:
-        clean(text, field=field)
+        looks_like = forbidden(text)
+        # Eight digits that nearly are a date are asked about as a date.
+        is_nearly_a_date = unread.code != "date_unreadable" and looks_like in (
+            LooksLike.LONG_DIGITS,
+            LooksLike.INSURANCE_NUMBER,
+        )
+        if looks_like is not None and not is_nearly_a_date:
+            raise ForbiddenNumberError(field=field, looks_like=looks_like) from None
         raise DateError(unread.code, field=field, choices=unread.choices) from None
 
 

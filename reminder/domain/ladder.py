@@ -60,14 +60,21 @@ class Rung:
 Plan = tuple[Rung, ...]
 
 
-def dates_of(kind: CardKind, expires_on: date, *, insurance: bool, card_grace: bool) -> CardDates:
-    """`insurance`: the person uses the card at hospitals. `card_grace`: the operator has confirmed that the grace also
-    covers an expired card itself (no source settles it)."""
-    has_grace = kind.health_grace and insurance and (card_grace or not kind.grace_unconfirmed)
+def dates_of(
+    kind: CardKind, expires_on: date, *, insurance: bool, card_grace: bool, carrier_ends_on: date | None = None
+) -> CardDates:
+    """`insurance`: the person uses the card at hospitals. `carrier_ends_on`: the end of the card this lives in.
+
+    `card_grace`: the operator has confirmed that the grace also covers an expired card itself. No source settles it, so
+    without that nothing is promised that would outlast the card.
+    """
+    grace_ends_on = validity.grace_ends_on(expires_on)
+    outlasts_card = kind.grace_unconfirmed or (carrier_ends_on is not None and carrier_ends_on < grace_ends_on)
+    has_grace = kind.health_grace and insurance and (card_grace or not outlasts_card)
     return CardDates(
         opens_on=validity.opens_on(expires_on, kind.opens_months_before),
         expires_on=expires_on,
-        grace_ends_on=validity.grace_ends_on(expires_on) if has_grace else None,
+        grace_ends_on=grace_ends_on if has_grace else None,
         last_counter_day=hours.last_counter_day(expires_on),
     )
 

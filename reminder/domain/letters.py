@@ -8,7 +8,7 @@ def render_html(text: str, _stop_url: str | None = None) -> str:
 
     Lines that begin with ■ are headings. The way to stop is in the mail's headers, where it asks before it acts.
     """
-    language = "ja" if any("\u3040" <= char <= "\u9fff" for char in text) else "en"
+    language = _language(text)
     blocks = "\n".join(_html_block(block) for block in text.strip().split("\n\n") if block.strip())
     return (
         f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8"><title>期限だより</title></head>\n'
@@ -16,6 +16,13 @@ def render_html(text: str, _stop_url: str | None = None) -> str:
         '<div style="max-width:600px;margin:0 auto;padding:16px;font-size:18px;line-height:1.75">\n'
         f"{blocks}\n</div></body></html>\n"
     )
+
+
+def _language(text: str) -> str:
+    """What a screen reader is to speak. An English mail holds Japanese names, and quotes texts."""
+    japanese = sum("\u3040" <= char <= "\u9fff" for char in text)
+    latin = sum(char.isascii() and char.isalpha() for char in text)
+    return "ja" if japanese > latin else "en"
 
 
 def _html_block(block: str) -> str:

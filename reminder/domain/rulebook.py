@@ -25,8 +25,12 @@ class Rulebook:
             raise UnknownChoiceError(field="kind", choices=list(self.kinds))
         return self.kinds[key]
 
-    def plan(self, kind: str, expires_on: date, mode: Mode, *, insurance: bool) -> tuple[CardDates, Plan]:
-        """The dates that matter and every rung with its day."""
+    def plan(
+        self, kind: str, expires_on: date, mode: Mode, *, insurance: bool, carrier_ends_on: date | None = None
+    ) -> tuple[CardDates, Plan]:
+        """The dates that matter and every rung with its day. `carrier_ends_on`: the end of the card this lives in."""
         card_kind = self.kind(kind)
-        dates = ladder.dates_of(card_kind, expires_on, insurance=insurance, card_grace=self.card_grace)
+        dates = ladder.dates_of(
+            card_kind, expires_on, insurance=insurance, card_grace=self.card_grace, carrier_ends_on=carrier_ends_on
+        )
         return dates, ladder.plan(self.ladders.of(mode, card_kind), dates, mode)

@@ -91,7 +91,7 @@ def compose_undelivered(wording: Wording, reader: Reader) -> Composed:
     said = words.section("undelivered")["carer"].format_map(values)
     if reader.channel is not ChannelName.EMAIL:
         return Composed(None, _signed(words, reader, said))
-    advice = words.section("email.text")["undelivered"].strip("\n")
+    advice = words.section("email.text")["undelivered"].strip("\n").format_map(values)
     subject = words.section("undelivered")["subject"].format_map(values)
     return Composed(subject, f"{said}\n\n{advice}\n", _closing(words, reader))
 
@@ -110,8 +110,9 @@ def _sms(words: Words, wording: Wording, told: Sequence[Told], reader: Reader) -
     family = _family_of(wording, told)
     if family is None:
         return _several(words, wording, told, reader)
-    template = words.texts[reader.voice, family, _rung_key(told[0], family)]
-    return _shortest(words, reader, template, _values(words, told[0], reader, family))
+    first = _first(wording, told)
+    template = words.texts[reader.voice, family, _rung_key(first, family)]
+    return _shortest(words, reader, template, _values(words, first, reader, family))
 
 
 def _shortest(words: Words, reader: Reader, template: str, values: Mapping[str, str]) -> str:
@@ -171,6 +172,12 @@ def _family_of(wording: Wording, told: Sequence[Told]) -> str | None:
     return "card" if "card" in families else "certificates"
 
 
+def _first(wording: Wording, told: Sequence[Told]) -> Told:
+    """The soonest; of one day the card, which ends what lives in it, or the certificate that hospitals read."""
+    order = ("card", "user_certificate", "certificates", "signature_certificate")
+    return min(told, key=lambda one: (one.expires_on, order.index(wording.families[one.kind])))
+
+
 def _rung_key(told: Told, family: str) -> str:
     if told.computed and told.rung in AFTER_END:
         return COMPUTED
@@ -204,7 +211,7 @@ def _email(
 ) -> Composed:
     subjects = words.section("email.subject")
     family = _family_of(wording, told)
-    first = min(told, key=lambda one: one.expires_on)
+    first = _first(wording, told)
     values = _values(words, first, reader, family or wording.families[first.kind])
     if family is None:
         subject = subjects["several"]

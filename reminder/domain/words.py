@@ -28,11 +28,38 @@ _STAND_IN = {"d75": ("d60",), "d45": ("d30",)}
 PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing"})
 
 _SECTIONS = (
-    "service", "operator", "sender", "sender_with_mark", "date", "full_date", "weekdays", "list_separator", "and_more",
-    "call_suffix", "called", "carers_word", "thing", "several.standard", "several.elderly", "several.carer",
-    "several.item", "undelivered.carer", "undelivered.subject", "email.subject", "email.line", "email.part",
-    "email.text", "timeline", "shown", "fields", "looks_like", "errors",
+    "called", "carers_word", "thing", "email.line", "email.part", "timeline", "shown", "fields", "looks_like", "errors",
 )  # fmt: skip
+
+_PERSON = frozenset({"call", "who", "office", "from_"})
+_CARD = PLACEHOLDERS | _PERSON | {"full_date"}
+_DAY = frozenset({"year", "month", "day", "weekday"})
+_NONE: frozenset[str] = frozenset()
+
+# What else a language must say, and the placeholders that are filled there: a strange one would break the plan of a
+# whole group on the day it is to be told.
+_SAID = {
+    **dict.fromkeys(("service", "operator", "weekdays", "list_separator", "call_suffix"), _NONE),
+    "sender": frozenset({"service"}),
+    "sender_with_mark": frozenset({"service", "mark"}),
+    **dict.fromkeys(("date", "full_date"), _DAY),
+    "and_more": frozenset({"n"}),
+    **{f"thing.{family}": _NONE for family in FAMILIES},
+    **{f"several.{voice}": _PERSON | {"items"} for voice in VOICES},
+    "several.item": frozenset({"thing", "date"}),
+    **dict.fromkeys(
+        ("undelivered.carer", "undelivered.subject", "email.text.undelivered", "email.text.about"), _PERSON
+    ),
+    **{f"email.subject.{stage}": _CARD for stage in ("opens", "before", "near", "after", "grace", "post", "computed")},
+    "email.subject.several": _NONE,
+    "email.subject.people": frozenset({"n"}),
+    **{f"email.part.{part}": _NONE for part in ("to_do", "proxy", "sent", "done", "about")},
+    **{f"email.text.to_do_{which}": _CARD for which in ("certificates", "card", "after", "computed")},
+    **dict.fromkeys(("email.text.proxy", "email.text.done"), _CARD),
+    "email.text.signature": frozenset({"service", "operator"}),
+    "errors.failure": _NONE,
+    "errors.choices": frozenset({"choices"}),
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +99,8 @@ def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping
     languages = {}
     for language, table in tables.items():
         stands_in = table.get("like")
+        if stands_in is not None and stands_in not in tables:
+            raise SettingsError(f"config/wording/{language}.toml: like", "name a language that has a file here")
         whole = _merged(tables[Language(str(stands_in))], table) if stands_in else table
         languages[language] = _read_language(language, whole)
     return Wording(languages, {key: _family(key) for key in kinds})
@@ -97,27 +126,48 @@ def _read_language(language: Language, table: Mapping[str, object]) -> Words:
     texts: dict[tuple[str, str, str], str] = {}
     for voice in VOICES:
         for family in FAMILIES:
-            for rung in (*RUNGS, WITHOUT_INSURANCE, COMPUTED):
+            # What stands in for others comes first, so that the text that is really missing is the one named.
+            for rung in (*sorted(RUNGS, key=_STAND_IN.__contains__), WITHOUT_INSURANCE, COMPUTED):
                 if family == "card" and rung == WITHOUT_INSURANCE:
                     continue
-                text = _find(table, voice, family, rung)
                 name = f"{where}: texts.{voice}.{family}.{rung}"
-                if text is None:
-                    raise SettingsError(name, "add this text")
-                strange = {field for _, field, _, _ in Formatter().parse(text) if field} - PLACEHOLDERS
-                if strange:
-                    raise SettingsError(name, f"there is no placeholder {', '.join(sorted(strange))}")
-                texts[voice, family, rung] = text
+                texts[voice, family, rung] = _checked(name, _find(table, voice, family, rung), PLACEHOLDERS)
     for section in _SECTIONS:
-        found: object = table
-        for part in section.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else None
-        if found is None:
-            raise SettingsError(f"{where}: {section}", "add it")
+        if not isinstance(_at(table, section), Mapping):
+            raise SettingsError(f"{where}: {section}", "add this section")
+    for name, placeholders in _SAID.items():
+        _checked(f"{where}: {name}", _at(table, name), placeholders)
+    for name, line in cast(Mapping[str, object], _at(table, "email.line")).items():
+        _checked(f"{where}: email.line.{name}", line, _CARD)
     return Words(table, texts)
 
 
-def _find(table: Mapping[str, object], voice: str, family: str, rung: str) -> str | None:
+def _at(table: Mapping[str, object], name: str) -> object:
+    found: object = table
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _checked(name: str, text: object, placeholders: frozenset[str]) -> str:
+    if not isinstance(text, str):
+        raise SettingsError(name, "add this text")
+    try:
+        # Of {date!r:>9} nothing but {date} can be filled.
+        found = {
+            "".join((field, spec or "", conversion or ""))
+            for _, field, spec, conversion in Formatter().parse(text)
+            if field is not None
+        }
+    except ValueError:
+        raise SettingsError(name, "close every brace; placeholders look like {date}") from None
+    strange = sorted(found - placeholders)
+    if strange:
+        raise SettingsError(name, f"there is no placeholder {', '.join(f'{{{field}}}' for field in strange)} here")
+    return text
+
+
+def _find(table: Mapping[str, object], voice: str, family: str, rung: str) -> object:
     texts = cast(Mapping[str, Mapping[str, Mapping[str, str]]], table.get("texts", {}))
     families = (family,) if family == "card" else (family, "certificates")
     voices = (voice,) if voice == "carer" else (voice, "standard")

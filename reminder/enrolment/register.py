@@ -203,7 +203,7 @@ def add_card(
         if kind in others:
             raise ConflictError("card_known", field="kind", card=others[kind].id)
         carrier = others.get(card_kind.carried_by or "")
-        next_on = _first_look(rules, person, kind, expires_on, now)
+        next_on = _first_look(rules, person, kind, expires_on, carrier, now)
         card_id = cards.add(
             tx,
             person_id=person_id,
@@ -215,6 +215,7 @@ def add_card(
             now=now,
         )
         cards.carry(tx, card_id, [other.id for other in others.values() if rules.kind(other.kind).carried_by == kind])
+        cards.look_again_at_carried(tx, card_id, japan_date(now))
         journal.write(tx, "card_added", now, group_id=person.group_id, person_id=person_id, card_id=card_id)
         return CardAdded(card_id, expires_on, next_on)
 
@@ -235,9 +236,11 @@ def renew_card(
         card, person = _current_card(tx, card_id)
         if card.expires_on == expires_on:
             raise ConflictError("same_date", field="expires")
-        next_on = _first_look(rules, person, card.kind, expires_on, now)
+        carrier = cards.find(tx, card.carried_by) if card.carried_by else None
+        next_on = _first_look(rules, person, card.kind, expires_on, carrier, now)
         _silence(tx, card_id, CancelReason.RENEWED, now)
         cards.renew(tx, card_id, expires_on=expires_on, is_computed=is_computed, next_on=next_on, now=now)
+        cards.look_again_at_carried(tx, card_id, japan_date(now))
         journal.write(tx, "card_renewed", now, group_id=person.group_id, person_id=person.id, card_id=card_id)
         return CardAdded(card_id, expires_on, next_on)
 
@@ -248,6 +251,7 @@ def retire_card(database: Database, now: datetime, *, card_id: int) -> None:
         _, person = _current_card(tx, card_id)
         _silence(tx, card_id, CancelReason.RETIRED, now)
         cards.retire(tx, card_id, now)
+        cards.look_again_at_carried(tx, card_id, japan_date(now))
         journal.write(tx, "card_retired", now, group_id=person.group_id, person_id=person.id, card_id=card_id)
 
 
@@ -279,6 +283,9 @@ def _silence(tx: Tx, card_id: int, reason: CancelReason, now: datetime) -> None:
     cards.look_again_at_told(tx, cancelled, japan_date(now))
 
 
-def _first_look(rules: Rulebook, person: PersonView, kind: str, expires_on: date, now: datetime) -> date | None:
-    _, plan = rules.plan(kind, expires_on, person.mode, insurance=person.insurance)
+def _first_look(
+    rules: Rulebook, person: PersonView, kind: str, expires_on: date, carrier: CardView | None, now: datetime
+) -> date | None:
+    carrier_ends_on = None if carrier is None or carrier.retired_at else carrier.expires_on
+    _, plan = rules.plan(kind, expires_on, person.mode, insurance=person.insurance, carrier_ends_on=carrier_ends_on)
     return first_look(plan, expires_on, japan_date(now))

@@ -8,17 +8,32 @@ import traceback
 from reminder.guard.numbers import forbidden
 
 BLANK = "▇▇▇"
-_DIGITS = re.compile(r"\+?\d[\d\W_]{4,}\d")
-_PHONE = re.compile(r"\+81\d{8,10}")
+_PHONE = re.compile(r"\+81\d{8,10}|(?<!\d)0\d{1,4}-\d{1,4}-\d{3,4}(?!\d)")
+# In a line whose digits of every script read "0": from a first to a last digit, at most one letter between any two.
+_NUMBER = re.compile(r"0(?:[\W_]*(?:[^\W0_][\W_]*)?0)+")
 
 
 def scrubbed(text: str) -> str:
-    """The line with its numbers blanked; all of it where that is not enough."""
+    """The text with its numbers blanked; a whole line where that is not enough."""
     text = _PHONE.sub(BLANK, text)
     if forbidden(text) is None:
         return text
-    text = _DIGITS.sub(lambda run: BLANK if forbidden(run[0]) else run[0], text)
-    return text if forbidden(text) is None else BLANK
+    lines = _without_numbers(text).splitlines()
+    lines = [line if forbidden(line) is None else BLANK for line in lines]
+    if forbidden("\n".join(lines)) is not None:
+        # Spread over several lines, as a list of digits or a passcode under its name.
+        lines = [BLANK if any(map(str.isnumeric, line)) else line for line in lines]
+    return "\n".join(lines)
+
+
+def _without_numbers(text: str) -> str:
+    as_zeros = "".join("0" if character.isnumeric() else character for character in text)
+    kept, end = [], 0
+    for number in _NUMBER.finditer(as_zeros):
+        if forbidden(text[number.start() : number.end()]) is not None:
+            kept += [text[end : number.start()], BLANK]
+            end = number.end()
+    return "".join([*kept, text[end:]])
 
 
 class Scrubbing(logging.Formatter):
@@ -26,11 +41,18 @@ class Scrubbing(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z")
-        said = record.getMessage()
+        said = _said(record)
         if record.exc_info:
             said += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
-        lines = "\n".join(scrubbed(line) for line in said.splitlines())
-        return f"{stamp} {record.levelname} {record.name}: {lines}"
+        return f"{stamp} {record.levelname} {record.name}: {scrubbed(said)}"
+
+
+def _said(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as wrong:  # noqa: BLE001
+        # Left alone, logging prints the arguments beside its complaint, past every formatter.
+        return f"this cannot be said ({type(wrong).__name__}): {record.pathname}, line {record.lineno}"
 
 
 def install(level: int) -> None:

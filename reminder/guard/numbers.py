@@ -33,6 +33,16 @@ class LooksLike(StrEnum):
 
 
 LONG, SUSPICIOUS = 12, 6
+# Twelve digits or more, whatever they are called.
+NUMBERS = frozenset(
+    {
+        LooksLike.MY_NUMBER,
+        LooksLike.CORPORATE_NUMBER,
+        LooksLike.LICENCE_NUMBER,
+        LooksLike.APPLICATION_ID,
+        LooksLike.LONG_NUMBER,
+    }
+)
 
 # Numbers are also written out by place: 一二三四…. Tens and hundreds (三十一) are how dates and counts are written.
 _KANJI = str.maketrans(
@@ -106,11 +116,18 @@ def forbidden(text: str) -> LooksLike | None:
 def _as_seen(text: str) -> Iterator[str]:
     """The text with plain digits, as it is and as its escapes read."""
     if "&" in text or "%" in text or "\\" in text:
-        yield _plain(_SLASHED.sub(lambda escape: chr(int(escape[1], 16)), unquote(unescape(text))))
+        yield _plain(_SLASHED.sub(_unslashed, unquote(unescape(text))))
     yield _plain(text)
 
 
-_SLASHED = re.compile(r"\\[ux]\{?([0-9a-fA-F]{2,4})\}?")
+_SLASHED = re.compile(r"(?:\\x[0-9a-fA-F]{2})+|\\u\{([0-9a-fA-F]{1,6})\}|\\u([0-9a-fA-F]{4})")
+
+
+def _unslashed(escape: re.Match[str]) -> str:
+    """\\u0031, \\u{31}, and the bytes of UTF-8 as \\xef\\xbc\\x91."""
+    if code := escape[1] or escape[2]:
+        return chr(min(int(code, 16), 0x10FFFF))
+    return bytes.fromhex(escape[0].replace("\\x", "")).decode("utf-8", "replace")
 
 
 def _plain(text: str) -> str:

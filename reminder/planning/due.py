@@ -121,7 +121,14 @@ class _Planning:
         }
 
     def _plan_of(self, card: DueCard) -> tuple[CardDates, Plan]:
-        return self.rules.plan(card.kind, card.expires_on, card.person.mode, insurance=card.person.insurance)
+        person = card.person
+        return self.rules.plan(
+            card.kind,
+            card.expires_on,
+            person.mode,
+            insurance=person.insurance,
+            carrier_ends_on=card.carrier_ends_on,
+        )
 
     def _tellings(
         self, card: DueCard, dates: CardDates, plan: Plan, circle: Circle

@@ -35,6 +35,7 @@ class DueCard:
     kind: str
     expires_on: date
     is_computed: bool
+    carrier_ends_on: date | None  # the end of the card this one lives in
     person: PersonView
 
 
@@ -132,13 +133,15 @@ def groups_due(tx: Session, today: date, *, limit: int, but_not: Collection[int]
 
 
 def due(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
+    carrier = aliased(Card)
     rows = tx.execute(
-        select(Card.id, Card.kind, Card.expires_on, Card.is_computed, *people.COLUMNS)
+        select(Card.id, Card.kind, Card.expires_on, Card.is_computed, carrier.expires_on, *people.COLUMNS)
         .join(Person, Person.id == Card.person_id)
+        .outerjoin(carrier, and_(carrier.id == Card.carried_by, carrier.retired_at.is_(None)))
         .where(_CURRENT, Card.next_reminder_on <= today, Person.group_id.in_(group_ids))
         .order_by(Card.id)
     )
-    return [DueCard(row[0], row[1], row[2], row[3], people.view(row[4:])) for row in rows]
+    return [DueCard(*row[:5], people.view(row[5:])) for row in rows]
 
 
 def next_due_on(tx: Session) -> date | None:
@@ -152,6 +155,11 @@ def set_next(tx: Session, next_on: Mapping[int, date | None]) -> None:
             update(CARDS).where(CARDS.c.id == bindparam("card")).values(next_reminder_on=bindparam("on")),
             [{"card": card_id, "on": on} for card_id, on in next_on.items()],
         )
+
+
+def look_again_at_carried(tx: Session, card_id: int, on: date) -> None:
+    """What lives in this card may be told otherwise now that it has changed."""
+    tx.execute(update(Card).where(Card.carried_by == card_id, _CURRENT, _later_than(on)).values(next_reminder_on=on))
 
 
 def look_again_at_person(tx: Session, person_id: int, on: date) -> None:

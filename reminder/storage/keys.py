@@ -71,7 +71,7 @@ class KeyRing:
         return _mark(self._keys[0].sign, text, purpose)
 
     def is_signed(self, text: str, purpose: str, mark: str) -> bool:
-        return any(hmac.compare_digest(_mark(key.sign, text, purpose), mark) for key in self._keys)
+        return any(hmac.compare_digest(_mark(key.sign, text, purpose).encode(), mark.encode()) for key in self._keys)
 
 
 def _mark(key: bytes, text: str, purpose: str) -> str:

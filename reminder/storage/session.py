@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -54,10 +54,14 @@ class Database:
 def reachable() -> Iterator[None]:
     try:
         yield
-    except OperationalError as unreachable:
-        if "no such table" in str(unreachable.orig):
+    except DatabaseError as failed:
+        # A missing table and a file that is no database have a class of their own on each driver.
+        name, said = type(failed.orig).__name__, str(failed.orig)
+        if name == "UndefinedTable" or "no such table" in said:
             raise DatabaseNotReadyError("database_behind") from None
-        raise DatabaseNotReadyError("database_unreachable", reason=type(unreachable.orig).__name__) from None
+        if isinstance(failed, OperationalError) or "not a database" in said or "malformed" in said:
+            raise DatabaseNotReadyError("database_unreachable", reason=name) from None
+        raise
 
 
 def _engine(url: str, durable: bool) -> Engine:

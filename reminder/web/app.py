@@ -1,8 +1,13 @@
 """The web application: webhooks and health answers for anyone, a small page for the machine it runs on."""
 
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote_to_bytes
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,15 +28,28 @@ from reminder.wiring import App
 
 PROBLEM = "application/problem+json"
 LONGEST_BODY = 64 * 1024
-# Everything is ours: no script, no frame, nothing from elsewhere.
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
+_LENGTH = re.compile("[0-9]{1,9}")
+# Everything is ours: no script, no frame, nothing from elsewhere. Every answer says so, also a refusal.
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
 
 
 def create_web(app: App, *, local_pages: bool) -> FastAPI:
     """`local_pages`: also what is enrolled, due and sent. That has no sign-in, so only this machine sees it."""
-    web = FastAPI(title="期限だより", openapi_url=None, docs_url=None, redoc_url=None)
+    web = FastAPI(
+        title="期限だより",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        # A redirect would repeat the address, and traces would keep it before our door has looked at it.
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
     web.state.app = app
     web.include_router(webhooks.router)
     web.include_router(pages.public)
@@ -60,31 +78,25 @@ class Door:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        request = Request(scope)
-        refused = self._refused(request)
-        if refused is not None:
-            await refused(scope, receive, send)
-            return
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] += [
-                    (b"content-security-policy", POLICY.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"referrer-policy", b"no-referrer"),
-                    (b"cache-control", b"no-store"),
-                ]
+                MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        await self._inner(scope, _bounded(receive), with_headers)
+        refused = self._refused(Request(scope))
+        if refused is not None:
+            await refused(scope, receive, with_headers)
+        else:
+            await self._inner(scope, _bounded(receive), with_headers)
 
     def _refused(self, request: Request) -> Response | None:
-        for part in (request.url.path, request.url.query):
+        for part in (request.scope["path"], unquote_to_bytes(request.scope["query_string"]).decode("utf-8", "replace")):
             looks_like = forbidden(part)
             if looks_like is not None and looks_like not in _MAY_BE_AN_ID:
                 return problem(request, ForbiddenNumberError(field="url", looks_like=looks_like))
         length = request.headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > LONGEST_BODY:
+        if not _LENGTH.fullmatch(length) or int(length) > LONGEST_BODY:
             return problem(request, RefusedInputError("body_too_long", field="body"), status=413)
         return None
 
@@ -103,11 +115,14 @@ def _bounded(receive: Receive) -> Receive:
 
 
 def language_of(request: Request) -> Language:
-    wanted = request.headers.get("accept-language", "ja").lower()
-    return Language.ENGLISH if wanted.startswith("en") else Language.JAPANESE
+    """Of our two the one that is named first: browsers name what they like best first."""
+    named = re.search(r"\b(ja|en)\b", request.headers.get("accept-language", "").lower())
+    return Language.ENGLISH if named is not None and named[1] == "en" else Language.JAPANESE
 
 
-def problem(request: Request, refused: KigenError, *, status: int | None = None) -> JSONResponse:
+def problem(
+    request: Request, refused: KigenError, *, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """RFC 9457 problem details; `detail` says what to do and never repeats what was sent."""
     app: App = request.app.state.app
     if status is None:
@@ -122,7 +137,7 @@ def problem(request: Request, refused: KigenError, *, status: int | None = None)
     }
     if isinstance(refused, RefusedInputError) and refused.field:
         body["field"] = refused.field
-    return JSONResponse(body, status, media_type=PROBLEM)
+    return JSONResponse(body, status, headers, media_type=PROBLEM)
 
 
 _STATUS: dict[type[KigenError], int] = {
@@ -141,7 +156,7 @@ async def _refuse(request: Request, refused: Exception) -> Response:
 async def _not_there(request: Request, raised: Exception) -> Response:
     assert isinstance(raised, HTTPException)
     code = {404: "page_not_found", 405: "method_not_allowed", 403: "not_allowed"}.get(raised.status_code, "refused")
-    return problem(request, RefusedInputError(code), status=raised.status_code)
+    return problem(request, RefusedInputError(code), status=raised.status_code, headers=raised.headers)
 
 
 async def _cut_off(request: Request, _raised: Exception) -> Response:
@@ -149,8 +164,8 @@ async def _cut_off(request: Request, _raised: Exception) -> Response:
 
 
 async def _broke(request: Request, _raised: Exception) -> Response:
-    """What happened is in the log, which the server writes."""
-    return problem(request, KigenError("failure"))
+    """What happened is in the log, which the server writes. This answer is made outside the door."""
+    return problem(request, KigenError("failure"), headers=HEADERS)
 
 
 async def _malformed(request: Request, _raised: Exception) -> Response:

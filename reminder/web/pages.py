@@ -92,6 +92,7 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
         by_person = {person.id: person for person in people.of_group(tx, None)}
         current = [card for card in cards.of_group(tx, None) if card.retired_at is None]
         known = contacts.of_group(tx, app.keys, None)
+    ends = {card.id: card.expires_on for card in current}
     rows = [
         {
             "group": of_group[by_person[card.person_id].group_id].name,
@@ -103,6 +104,7 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
                 card.expires_on,
                 by_person[card.person_id].mode,
                 insurance=by_person[card.person_id].insurance,
+                carrier_ends_on=ends.get(card.carried_by or 0),
             )[0],
             "told": [
                 f"{contact.channel} {addresses.shown(contact.address)}（{contact.state}）"

@@ -17,7 +17,7 @@ from reminder.domain.addresses import (
     read_voice_number,
     shown,
 )
-from reminder.errors import AddressError
+from reminder.errors import AddressError, ForbiddenNumberError
 
 CASES = Path(__file__).parents[1] / "data" / "phone_numbers_jp.csv"
 
@@ -155,6 +155,19 @@ def test_an_email_address_is_refused(text, why):
     assert "example" not in str(refused)
 
 
+@pytest.mark.parametrize("digits", ["1" * 12, "１" * 12, ".".join(["1" * 4] * 3)])
+def test_twelve_digits_before_the_at_are_a_number_and_not_a_name(digits):
+    with pytest.raises(ForbiddenNumberError) as refused:
+        read_email(f"{digits}@example.jp")
+
+    assert digits not in str(refused.value)
+
+
+def test_a_phone_number_or_a_year_before_the_at_is_a_name():
+    assert read_email("09000000001@docomo.ne.jp") == "09000000001@docomo.ne.jp"
+    assert read_email("taro19450301@example.jp") == "taro19450301@example.jp"
+
+
 def test_a_refusal_names_the_field_it_was_given():
     with pytest.raises(AddressError) as refused:
         read_sms_number("03-0000-0001", field="携帯電話")
@@ -167,7 +180,7 @@ def test_no_text_of_any_kind_does_worse_than_be_refused(text):
     for read in (read_sms_number, read_voice_number, read_email):
         try:
             address = read(text)
-        except AddressError:
+        except (AddressError, ForbiddenNumberError):
             continue
         assert address.isascii()
         assert address.isprintable()

@@ -59,6 +59,7 @@ REFUSED = [
     ("&#49;&#50;&#51;&#52; 5678 9018", L.MY_NUMBER, "HTML's way"),
     ("%31%32%33%34%35%36789018", L.MY_NUMBER, "an address's way"),
     ("\\u0031\\u0032\\u0033\\u0034\\u0035\\u0036789018", L.MY_NUMBER, "a program's way"),
+    (repr("１２３４５６７８９０１８".encode()), L.MY_NUMBER, "full-width bytes, a program's way"),
     ("https://example.jp/?n=123456789018", L.MY_NUMBER, "in an address"),
     ("123456789018@example.jp", L.MY_NUMBER, "as a mail name"),
     ("123456789018.xlsx", L.MY_NUMBER, "as a file name"),

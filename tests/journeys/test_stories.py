@@ -355,3 +355,28 @@ def test_nobody_gets_two_texts_on_one_day_whatever_ends(village: Village, kind: 
 
     days = [text.split()[0] for text in village.texts_to("母")]
     assert len(days) == len(set(days))
+
+
+@pytest.mark.parametrize(("card_ends", "grace"), [(END, False), (date(2027, 5, 1), False), (date(2032, 3, 31), True)])
+def test_no_grace_is_promised_that_would_outlast_the_card_itself(
+    village: Village, card_ends: date, grace: bool
+) -> None:
+    village.person("父", phone="090-0000-0002")
+    village.card("父", END)
+    village.card("父", card_ends, CARD)
+
+    village.run_until("2027-08-01 00:00")
+
+    assert any("6月30日" in words for words in village.words_to("父")) is grace
+
+
+def test_a_renewed_card_gives_its_certificate_the_grace_it_could_not_promise_before(village: Village) -> None:
+    village.person("父", phone="090-0000-0002")
+    village.card("父", END)
+    card = village.card("父", END, CARD)
+    village.run_until("2027-04-20 00:00")
+
+    village.renew(card, date(2037, 3, 31))
+    village.run_until("2027-08-01 00:00")
+
+    assert any("6月30日" in words for words in village.words_to("父"))

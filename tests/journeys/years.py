@@ -91,13 +91,15 @@ def _enrol(town: World, people: int, chance: random.Random, until: date) -> list
         townsman = Townsman("+81" + phone.replace("-", "")[1:], mode)
         ends = START + timedelta(days=chance.randrange(120, 3650))
         both = chance.random() < 0.8  # most people's two certificates end on one day
+        card_ends = START + timedelta(days=chance.randrange(120, 3650))
         for kind, end in (
             (USER_CERTIFICATE, ends),
             (SIGNATURE_CERTIFICATE, ends if both else START + timedelta(days=chance.randrange(120, 3650))),
-            (CARD, START + timedelta(days=chance.randrange(120, 3650))),
+            (CARD, card_ends),
         ):
             register.add_card(app.database, app.rules, now, person_id=person, kind=kind, expires=end.isoformat())
-            _, plan = app.rules.plan(kind, end, mode, insurance=True)
+            carrier_ends_on = card_ends if kind == USER_CERTIFICATE else None
+            _, plan = app.rules.plan(kind, end, mode, insurance=True, carrier_ends_on=carrier_ends_on)
             townsman.expected |= {
                 rung.on for rung in plan if Audience.PERSON in rung.audiences and START <= rung.on < until
             }

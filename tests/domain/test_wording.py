@@ -1,0 +1,488 @@
+"""Every message in every combination: what it must hold, and what none may."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from itertools import permutations, product
+from pathlib import Path
+
+import pytest
+
+from reminder.domain import segments
+from reminder.domain.cards import read_kinds
+from reminder.domain.people import Audience, ChannelName, Language, Mode
+from reminder.domain.wording import (
+    AFTER_END,
+    MOST_SEGMENTS,
+    Composed,
+    Reader,
+    Told,
+    address_of,
+    carers_word,
+    compose,
+    compose_undelivered,
+    together,
+)
+from reminder.domain.words import RUNGS, lint, read_wording
+from reminder.guard.numbers import forbidden
+from reminder.settings import read_table
+
+CONFIG = Path(__file__).parents[2] / "config"
+KINDS = read_kinds(read_table(CONFIG / "cards.toml"))
+WORDING = read_wording({language: read_table(CONFIG / "wording" / f"{language}.toml") for language in Language}, KINDS)
+LINT = read_table(CONFIG / "wording" / "lint.toml")
+
+USER, SIGNATURE, CARD = "mynumber_user_certificate", "mynumber_signature_certificate", "mynumber_card"
+PERSON, CARER, STAFF = Audience.PERSON, Audience.CARER, Audience.STAFF
+SMS, EMAIL = ChannelName.SMS, ChannelName.EMAIL
+JA, EASY, EN = Language.JAPANESE, Language.EASY_JAPANESE, Language.ENGLISH
+
+# Dates that cannot be written longer, and names as long as they usually are.
+END, LAST_OPEN, GRACE = date(2026, 12, 23), date(2026, 12, 22), date(2027, 10, 31)
+LABEL, MARK, OFFICE = "長谷川花子", "つばめや", "市役所"
+
+KINDS_TOGETHER = ((USER,), (SIGNATURE,), (CARD,), (USER, SIGNATURE), (CARD, USER), (CARD, USER, SIGNATURE))
+
+
+def telling(
+    kind: str = USER, rung: str = "d7", end: date = END, *, computed: bool = False, insurance: bool = True,
+    card_grace: bool = False,
+) -> Told:  # fmt: skip
+    has_grace = insurance and (kind == USER or (kind == CARD and card_grace))
+    return Told(kind, rung, end, LAST_OPEN, GRACE if has_grace else None, computed, insurance)
+
+
+def reader(
+    audience: Audience = PERSON, channel: ChannelName = SMS, language: Language = JA, mode: Mode = Mode.ELDERLY,
+    *, label: str = LABEL, mark: str | None = MARK, office: str = OFFICE,
+) -> Reader:  # fmt: skip
+    return Reader(audience, channel, language, mode, label, mark, office, "田中家")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One cell of the matrix: what is told, to whom, and the words that came of it."""
+
+    told: tuple[Told, ...]
+    reader: Reader
+    composed: Composed
+
+    @property
+    def is_of_several(self) -> bool:
+        return len({(one.expires_on, one.computed) for one in self.told}) > 1
+
+    @property
+    def whole(self) -> str:
+        return f"{self.composed.subject or ''}\n{self.composed.text}"
+
+
+def told_together(rung: str) -> Iterator[tuple[Told, ...]]:
+    """Every set of cards, read and computed, of one date and of several, with every promise of a grace."""
+    promises: tuple[dict[str, bool], ...] = ({}, {"card_grace": True}, {"insurance": False})
+    for kinds, computed, promise in product(KINDS_TOGETHER, (False, True), promises):
+        of_one_date = [telling(kind, rung, computed=computed, **promise) for kind in kinds]
+        # No rung of a grace is climbed where none is promised.
+        told = tuple(one for one in of_one_date if one.grace_ends_on or rung not in ("g30", "g7", "post"))
+        if told:
+            yield told
+        if len(told) > 1:
+            yield tuple(replace(one, expires_on=END.replace(day=21 + place)) for place, one in enumerate(told))
+            yield (replace(told[0], computed=not computed), *told[1:])
+
+
+def composed_for(readers: Sequence[Reader]) -> Sequence[Case]:
+    return [
+        Case(told, to, compose(WORDING, told, to))
+        for rung in RUNGS
+        for told in dict.fromkeys(told_together(rung))
+        for to in readers
+    ]
+
+
+@cache
+def texts() -> Sequence[Case]:
+    return composed_for([reader(who, SMS, language, mode) for who, language, mode in product(Audience, Language, Mode)])
+
+
+@cache
+def mails() -> Sequence[Case]:
+    return composed_for(
+        [reader(who, EMAIL, language, mode) for who, language, mode in product(Audience, Language, Mode)]
+    )
+
+
+def holding(pattern: str, cases: Iterable[Case]) -> set[str]:
+    """The messages in which the pattern is found, each once."""
+    found = re.compile(pattern, re.IGNORECASE)
+    return {whole for whole in {case.whole for case in cases} if found.search(whole)}
+
+
+def test_the_matrix_holds_every_rung_of_every_kind_for_every_reader() -> None:
+    seen = {
+        (one.kind, one.rung, case.reader.audience, case.reader.language, case.reader.mode)
+        for case in texts()
+        for one in case.told
+    }
+
+    no_grace = product([SIGNATURE], ["g30", "g7", "post"], Audience, Language, Mode)
+    assert seen == set(product(KINDS, RUNGS, Audience, Language, Mode)) - set(no_grace)
+
+
+def test_no_message_has_a_gap_or_a_placeholder_in_it() -> None:
+    unfilled = r"[{}]|(?-i:None)|until [.,)]|（）|\(\)|のは、?まで|: *\.|[、，]{2}"
+
+    assert holding(unfilled, texts()) == set()
+    assert holding(unfilled, mails()) == set()
+
+
+def test_a_text_to_a_person_about_one_date_is_one_message_even_with_the_longest_names() -> None:
+    own = [case for case in texts() if case.reader.audience is PERSON and not case.is_of_several]
+
+    assert {case.composed.text for case in own if case.composed.segments != 1} == set()
+
+
+def test_a_text_to_a_carer_is_one_message_where_the_name_is_written_as_the_text_is() -> None:
+    japanese = [case for case in texts() if case.reader.language is not EN and case.reader.audience is not PERSON]
+    english = composed_for([reader(CARER, language=EN, label="Hanako", mark="Kiku")])
+
+    of_one_date = [case for case in (*japanese, *english) if not case.is_of_several]
+    assert {case.composed.text for case in of_one_date if case.composed.segments != 1} == set()
+
+
+def test_no_text_is_ever_more_than_two_messages() -> None:
+    names = {"label": "長谷川" * 6 + "花子", "mark": "つばめ" * 3 + "や", "office": "西東京市" * 2 + "役所"}
+    longest_allowed = composed_for(
+        [reader(PERSON, language=language, mode=mode, **names) for language in Language for mode in list(Mode)[:2]]
+        + [reader(CARER, language=language, **names) for language in (JA, EASY)]
+    )
+
+    assert {case.composed.text for case in texts() if case.composed.segments > MOST_SEGMENTS} == set()
+    assert {case.composed.text for case in longest_allowed if case.composed.segments > MOST_SEGMENTS} == set()
+
+
+def test_no_text_message_holds_what_fraud_would_say() -> None:
+    assert {text: lint(text, LINT) for text in {case.composed.text for case in texts()} if lint(text, LINT)} == {}  # type: ignore[arg-type]
+
+
+def test_no_text_message_holds_anything_to_follow_or_to_call() -> None:
+    assert (
+        holding(r"://|www|@|\.[a-z]{2,}|[0-9０-９][-‐−ー(][0-9０-９]|電話番号|フリーダイヤル|call us|call the", texts())
+        == set()
+    )
+
+
+def test_no_text_message_becomes_wrong_when_it_is_read_a_day_later() -> None:
+    relative = (
+        r"今日|本日|明日|明後日|昨日|きょう|あした|あす|あさって|きのう|今週|来週|今月|来月|今夜|[0-9]日前|[0-9]日後|あと[ 　]?[0-9]"
+        r"|today|tomorrow|yesterday|tonight|this (week|month)|next (week|month)|[0-9] days?\b|days? left|weeks? left"
+    )
+
+    assert holding(relative, texts()) == set()
+
+
+def test_no_message_claims_that_a_date_which_was_only_worked_out_has_passed() -> None:
+    after_the_end = [
+        case
+        for case in (*texts(), *mails())
+        if any(one.computed for one in case.told) and case.told[0].rung in AFTER_END
+    ]
+
+    claims = r"過ぎました|すぎました|過ぎた|すぎた|切れ|終わりました|使えなく|has passed|(has|have) expired|expired|no longer"
+    assert after_the_end
+    assert holding(claims, after_the_end) == set()
+
+
+def test_a_date_that_was_read_from_the_card_is_said_to_have_passed() -> None:
+    # The other side of the rule above: its pattern does find a claim.
+    texts_of_a7 = [case for case in texts() if case.told == (telling(CARD, "a7"),)]
+
+    assert len(holding("過ぎました|すぎました|has passed|has expired", texts_of_a7)) >= len(Language)
+
+
+def test_no_message_holds_a_number_and_our_own_guard_lets_every_one_through() -> None:
+    assert holding(r"[0-9０-９]{6}", (*texts(), *mails())) == set()
+    assert {
+        whole: forbidden(whole) for whole in {case.whole for case in (*texts(), *mails())} if forbidden(whole)
+    } == {}
+
+
+@pytest.mark.parametrize(
+    ("mark", "why"),
+    [(MARK, "of usual length"), ("つばめつばめつばめや", "as long as allowed: rather a second message")],
+)
+def test_every_japanese_text_to_an_elderly_person_carries_the_familys_mark(mark: str, why: str) -> None:
+    cases = composed_for([reader(language=language, mark=mark, office="西東京市保谷庁舎") for language in (JA, EASY)])
+
+    assert {
+        case.composed.text for case in cases if not case.composed.text.startswith(f"【期限だより・{mark}】")
+    } == set(), why
+
+
+def test_an_english_text_to_a_person_stays_in_the_latin_alphabet_whatever_the_mark() -> None:
+    own = [case.composed.text for case in texts() if case.reader.language is EN and case.reader.audience is PERSON]
+    with_latin_mark = compose(WORDING, [telling()], reader(language=EN, mark="Kiku"))
+
+    assert {segments.encoding(text) for text in own} == {segments.Encoding.GSM_7}
+    assert with_latin_mark.text.startswith("Kigen Dayori (Kiku): ")
+
+
+@pytest.mark.parametrize("channel", [SMS, EMAIL])
+def test_the_order_in_which_cards_were_registered_changes_nothing(channel: ChannelName) -> None:
+    for rung, audience, kinds in product(RUNGS, Audience, KINDS_TOGETHER):
+        to = reader(audience, channel)
+        told = [telling(kind, rung) for kind in kinds]
+
+        assert len({compose(WORDING, order, to) for order in permutations(told)}) == 1, (rung, kinds)
+
+
+@pytest.mark.parametrize("channel", [SMS, EMAIL])
+@pytest.mark.parametrize(
+    ("told", "is_promised", "why"),
+    [
+        ([telling(SIGNATURE, "a7"), telling(USER, "a7")], True, "hospitals read the one of the two that has a grace"),
+        ([telling(USER, "a7", insurance=False)], False, "who does not use the card so is promised nothing"),
+        ([telling(SIGNATURE, "a7")], False, "no grace exists for it"),
+        ([telling(USER, "a7"), telling(CARD, "a7")], False, "no source says that it outlives the card"),
+        ([telling(USER, "a7", computed=True)], False, "nor that a date that was worked out has passed"),
+    ],
+)
+def test_a_day_until_which_hospitals_take_the_card_is_named_only_where_it_is_sure(
+    channel: ChannelName, told: list[Told], is_promised: bool, why: str
+) -> None:
+    for audience, mode in product(Audience, Mode):
+        composed = compose(WORDING, told, reader(audience, channel, JA, mode))
+
+        assert ("10月31日" in composed.text) is is_promised, why
+
+
+def test_who_does_not_use_the_card_at_hospitals_is_told_nothing_of_them_after_the_end() -> None:
+    without = [
+        case
+        for case in texts()
+        if {one.rung for one in case.told} == {"a7"} and not any(one.grace_ends_on for one in case.told)
+    ]
+
+    assert without
+    assert holding("病院|保険|受診|insurance|doctor", without) == set()
+
+
+def test_several_dates_are_told_soonest_first_and_what_has_no_room_is_counted() -> None:
+    ends = [END, date(2026, 12, 21), date(2026, 12, 22)]
+    told = [telling(kind, end=end) for kind, end in zip((CARD, USER, SIGNATURE), ends, strict=True)]
+    listed = ["電子証明書 12月21日（月）", "署名用電子証明書 12月22日（火）", "マイナンバーカード 12月23日（水）"]
+
+    usual = compose(WORDING, told, reader())
+    crowded = compose(
+        WORDING, told, reader(label="長谷川" * 6 + "花子", mark="つばめ" * 3 + "や", mode=Mode.STANDARD, audience=CARER)
+    )
+
+    assert "、".join(listed) in usual.text
+    assert listed[0] in crowded.text
+    assert crowded.segments <= MOST_SEGMENTS
+
+
+def test_two_certificates_of_one_day_are_one_thing_in_a_list() -> None:
+    told = [telling(USER), telling(SIGNATURE), telling(CARD, end=date(2026, 12, 30))]
+
+    text = compose(WORDING, told, reader()).text
+
+    assert "電子証明書 12月23日（水）、マイナンバーカード 12月30日（水）" in text
+    assert "署名用" not in text
+
+
+PARTS = WORDING.languages[JA].section("email.part")
+BEFORE, AFTER = ["to_do", "proxy", "done", "about"], ["to_do", "done", "about"]
+
+
+def test_every_heading_of_a_mail_stands_alone_above_its_text_and_the_subject_is_one_line() -> None:
+    for case in mails():
+        headings = {f"■ {part}" for part in WORDING.languages[case.reader.language].section("email.part").values()}
+        lines = case.composed.text.split("\n")
+        for line, below in zip(lines, [*lines[1:], ""], strict=True):
+            assert "■" not in line or (line in headings and below.strip() and "■" not in below), case
+        assert case.composed.subject
+        assert case.composed.subject.splitlines() == [case.composed.subject]
+        assert case.composed.text.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("rung", "copied", "brief", "parts", "why"),
+    [
+        ("d30", None, False, BEFORE, "a proxy needs time to prepare"),
+        ("a7", None, False, AFTER, "the form in the envelope no longer saves a visit"),
+        ("post", None, False, AFTER, "the same"),
+        ("d30", "本人への文", False, ["sent", *BEFORE], "what the person read comes before what to do"),
+        (
+            "d30",
+            "本人への文",
+            True,
+            ["sent", "about"],
+            "among several persons the advice would be said again and again",
+        ),
+        ("d30", None, True, ["about"], "the same"),
+    ],
+)
+def test_a_mail_has_the_parts_that_help_at_its_rung(
+    rung: str, copied: str | None, brief: bool, parts: list[str], why: str
+) -> None:
+    mail = compose(WORDING, [telling(rung=rung)], reader(CARER, EMAIL), copied_text=copied, brief=brief)
+
+    assert re.findall("^■ (.*)$", mail.text, re.MULTILINE) == [PARTS[part] for part in parts], why
+
+
+@pytest.mark.parametrize(
+    ("told", "family", "why"),
+    [
+        ([telling(USER)], "to_do_certificates", "a certificate is renewed at the counter"),
+        ([telling(CARD)], "to_do_card", "a card is applied for weeks before"),
+        ([telling(USER), telling(CARD)], "to_do_card", "who gets a new card gets new certificates with it"),
+        ([telling(USER, "g7")], "to_do_after", "what to do now"),
+        ([telling(CARD, "a7", computed=True)], "to_do_computed", "look at the card first"),
+    ],
+)
+def test_a_mail_gives_the_advice_for_what_ends(told: list[Told], family: str, why: str) -> None:
+    advice = WORDING.languages[JA].section("email.text")[family].strip()
+
+    assert advice in compose(WORDING, told, reader(CARER, EMAIL)).text, why
+
+
+def test_a_mail_names_the_last_day_a_counter_is_open_until_the_end_has_come() -> None:
+    named = {rung: "12月22日" in compose(WORDING, [telling(rung=rung)], reader(CARER, EMAIL)).text for rung in RUNGS}
+
+    assert {rung for rung, is_named in named.items() if not is_named} == AFTER_END
+
+
+@pytest.mark.parametrize(
+    "copied", ["【期限だより】{date}、{0}まで{", "100% }{ {{x}} %s", "一行目\n二行目", "  空けた  "]
+)
+def test_what_the_person_was_sent_is_quoted_to_the_carer_as_it_is(copied: str) -> None:
+    mail = compose(WORDING, [telling()], reader(CARER, EMAIL), copied_text=copied)
+
+    assert f"\n\n■ {PARTS['sent']}\n{copied}\n\n" in mail.text
+
+
+@pytest.mark.parametrize("name", ["{date}", "}{", "{0}"])
+def test_a_name_with_braces_is_a_name(name: str) -> None:
+    to = reader(CARER, label=name, mark=name, office=name)
+
+    assert f"{name}さんの" in compose(WORDING, [telling()], to).text
+    assert f"{name}さん" in compose(WORDING, [telling()], replace(to, channel=EMAIL, from_=name)).text
+    assert f"{name}さん" in compose_undelivered(WORDING, replace(to, channel=EMAIL)).text
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_several_persons_share_one_mail_that_says_once_who_we_are(language: Language) -> None:
+    labels = ["母", "203 佐藤", "花子さん"]
+    each = [compose(WORDING, [telling()], reader(STAFF, EMAIL, language, label=label), brief=True) for label in labels]
+
+    mail = together(WORDING, each, language)
+
+    assert mail.subject is not None
+    assert "3" in mail.subject
+    places = [mail.text.index(one.body.strip()) for one in each]
+    assert places == sorted(places)
+    assert mail.text.endswith(each[0].closing)
+    assert mail.text.count(each[0].closing.strip()) == 1
+
+
+def test_one_person_alone_has_the_mail_unchanged() -> None:
+    mail = compose(WORDING, [telling()], reader(CARER, EMAIL))
+
+    assert together(WORDING, [mail], JA) == mail
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_a_text_that_reached_nobody_is_told_with_what_to_check(language: Language) -> None:
+    words = WORDING.languages[language]
+
+    text = compose_undelivered(WORDING, reader(CARER, SMS, language))
+    mail = compose_undelivered(WORDING, reader(CARER, EMAIL, language))
+
+    assert text.subject is None
+    assert text.segments <= (1 if language is not EN else 2)
+    assert lint(text.text, LINT) == []  # type: ignore[arg-type]
+    assert mail.subject is not None
+    assert LABEL in text.text
+    assert LABEL in mail.subject
+    assert LABEL in mail.body
+    assert words.section("email.text")["undelivered"].strip() in mail.body
+    assert words.section("email.part")["about"] in mail.closing
+    for whole in (text.text, mail.subject + mail.text):
+        assert not re.search("[{}]", whole)
+        assert forbidden(whole) is None
+
+
+def test_the_advice_about_a_text_that_reached_nobody_may_name_the_person() -> None:
+    table = read_table(CONFIG / "wording" / "ja.toml")
+    email = table["email"]
+    assert isinstance(email, dict)
+    advice = {**email, "text": {**email["text"], "undelivered": "{who}へ、{office}のことも。"}}
+    wording = read_wording({JA: {**table, "email": advice}}, KINDS)
+
+    assert "長谷川花子さんへ、市役所のことも。" in compose_undelivered(wording, reader(CARER, EMAIL)).body
+
+
+def test_only_a_text_message_is_counted_in_segments() -> None:
+    assert compose(WORDING, [telling()], reader(CARER, EMAIL)).segments == 0
+    assert [Composed(None, "期" * length).segments for length in (70, 71)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("audience", "mode", "voice", "why"),
+    [
+        (PERSON, Mode.STANDARD, "standard", "speaks of certificates by their names"),
+        (PERSON, Mode.ELDERLY, "elderly", "one action, with the family"),
+        (PERSON, Mode.HOME, "elderly", "a home's residents are elders"),
+        (CARER, Mode.STANDARD, "carer", "speaks of another"),
+        (CARER, Mode.ELDERLY, "carer", "whatever the person's mode"),
+        (STAFF, Mode.HOME, "carer", "staff are spoken to as carers are"),
+    ],
+)
+def test_who_reads_decides_the_voice(audience: Audience, mode: Mode, voice: str, why: str) -> None:
+    assert reader(audience, mode=mode).voice == voice, why
+
+
+@pytest.mark.parametrize(
+    ("label", "language", "called", "spoken_of", "why"),
+    [
+        ("母", JA, "お母さん", "お母さま", "a relation"),
+        ("祖父", EASY, "おじいさん", "おじいさま", "the same in plain Japanese"),
+        ("佐藤", JA, "佐藤さん", "佐藤さん", "a name"),
+        ("花子さん", JA, "花子さん", "花子さん", "a name with its form of address"),
+        ("佐藤様", JA, "佐藤様", "佐藤様", "another form"),
+        ("203 佐藤", JA, "佐藤さん", "203 佐藤", "nobody is addressed by a room; staff know people by it"),
+        ("203 母", JA, "お母さん", "203 母", "the same"),
+        ("佐藤 花子", JA, "佐藤 花子さん", "佐藤 花子さん", "two names"),
+        ("203", JA, "203さん", "203さん", "no name at all"),
+        ("Hanako", EN, "Hanako", "Hanako", "English adds nothing"),
+        ("母", EN, "母", "母", "and translates no names"),
+    ],
+)
+def test_a_person_is_addressed_as_the_family_says_and_spoken_of_politely(
+    label: str, language: Language, called: str, spoken_of: str, why: str
+) -> None:
+    words = WORDING.languages[language]
+
+    assert (address_of(label, words), carers_word(label, words)) == (called, spoken_of), why
+
+
+def test_a_name_too_long_for_one_message_is_left_out_of_the_address_and_the_mark_stays() -> None:
+    short = compose(WORDING, [telling(rung="d30")], reader(label="母"))
+    long = compose(WORDING, [telling(rung="d30")], reader(label="長谷川花子"))
+
+    assert short.text.startswith(f"【期限だより・{MARK}】お母さん、")
+    assert long.text == short.text.replace("お母さん、", "")
+    assert long.segments == 1
+
+
+def test_where_a_mark_is_an_ornament_it_is_left_out_rather_than_sent_as_a_second_message() -> None:
+    told = [telling(rung="opens")]
+
+    fits = compose(WORDING, told, reader(mode=Mode.STANDARD, mark="菊"))
+    does_not = compose(WORDING, told, reader(mode=Mode.STANDARD, mark="つばめつばめつばめや"))
+
+    assert fits.text.startswith("【期限だより・菊】")
+    assert does_not.text == fits.text.replace("・菊", "")
+    assert does_not.segments == 1
