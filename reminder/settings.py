@@ -23,13 +23,15 @@ from pydantic_settings import (
 from reminder.errors import SettingsError
 
 PREFIX = "REMINDER_"
-SECRET = frozenset({"database_url", "secret_keys", "twilio_auth_token", "smtp_url", "line_token"})
+SECRET = frozenset({"database_url", "secret_keys", "twilio_auth_token", "smtp_url", "line_token", "heartbeat_url"})
 
 
 class Settings(BaseSettings):
     """Every setting has a default, so the first run needs none."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     config: Path | None = Field(None, description="folder that replaces the shipped config/")
     database_url: str | None = Field(
@@ -133,7 +135,7 @@ def read_settings(**given: object) -> Settings:
         first = wrong.errors(include_input=False, include_url=False, include_context=False)[0]
         name = PREFIX + str(first["loc"][0]).upper()
         raise SettingsError(name, str(first["msg"]).removeprefix("Value error, ")) from None
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise SettingsError(str(config_dir() / "reminder.toml"), "it is not readable as TOML") from None
     _refuse_half_settings(settings)
     return settings
@@ -182,7 +184,7 @@ def read_table(path: Path) -> Mapping[str, object]:
     """One TOML file of config/, parsed. Raises SettingsError."""
     try:
         return cast(Mapping[str, object], tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise SettingsError(str(path), "this file is missing; copy it from the shipped config/") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise SettingsError(str(path), f"it is not readable as TOML ({type(wrong).__name__})") from None

@@ -81,8 +81,8 @@ def world(start: datetime, *, settings: Settings | None = None, copy_of: Path | 
         given = settings.model_dump() if settings is not None else {}
         if copy_of is not None:
             _copy(copy_of, folder / "kigen.db")
-            if (copy_of.parent / "keys").exists():
-                shutil.copy(copy_of.parent / "keys", folder / "keys")
+            if settings is not None and (settings.data_dir / "keys").exists():
+                shutil.copy(settings.data_dir / "keys", folder / "keys")
         else:
             given["secret_keys"] = (new_key(),)
         thrown_away = {"data_dir": folder, "database_url": None, "twilio_account_sid": None, "twilio_auth_token": ()}

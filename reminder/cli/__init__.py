@@ -33,12 +33,24 @@ def main(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         # A terminal that knows no Japanese shows escapes, which JSON reads back, rather than half an answer.
         sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(arguments: list[str]) -> int:
     command = get_command(app)
     try:
         # Not command.main(): it calls it a failure when the reader has seen enough.
         with command.make_context("reminder", list(arguments)) as context:
             command.invoke(context)
-        sys.stdout.flush()
         return 0
     except KigenError as refused:
         return _say(refused, as_json="--json" in arguments)
@@ -51,12 +63,6 @@ def main(arguments: list[str] | None = None) -> int:
         return _say(usage_refusal(unusable), as_json="--json" in arguments)
     except Exit as left:
         return left.exit_code
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _say(refused: KigenError, *, as_json: bool) -> int:

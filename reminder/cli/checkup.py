@@ -34,20 +34,12 @@ def check_up() -> CheckUp:
     except KigenError as wrong:
         return CheckUp(_listed(None), [], [sentence(wrong)])
     troubles = []
-    for part in (_rules, _folders, _keys, _mail, _database):
+    for part in (read_rulebook, require_folders, _keys, _mail, _database):
         try:
             part(settings)
         except KigenError as wrong:
             troubles.append(sentence(wrong))
     return CheckUp(_listed(settings), _notes(settings), troubles)
-
-
-def _rules(settings: Settings) -> None:
-    read_rulebook(settings)
-
-
-def _folders(settings: Settings) -> None:
-    require_folders(settings)
 
 
 def _keys(settings: Settings) -> None:
@@ -91,10 +83,9 @@ def _listed(settings: Settings | None) -> dict[str, list[str]]:
 
 def _in_file() -> Collection[str]:
     try:
-        file = config_dir() / "reminder.toml"
-        return read_table(file) if file.exists() else ()
+        return read_table(config_dir() / "reminder.toml")
     except KigenError:
-        return ()
+        return ()  # it need not be there, and what is wrong with it has been said
 
 
 def _notes(settings: Settings) -> list[str]:

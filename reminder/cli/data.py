@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from reminder.enrolment.register import CardAdded
 
 
-
 def _kept(parameter: typer.CallbackParam, number: int | None) -> int | None:
     """A number larger than any database keeps is nobody's."""
     if number is not None and abs(number) >= 2**63:
@@ -34,8 +33,9 @@ def add_to(app: typer.Typer) -> None:
         ("contact", "Phones and addresses.", {"add": add_contact, "stop": stop_contact}),
         ("card", "Dates at which cards end.", {"add": add_card, "renewed": renew_card, "retire": retire_card}),
     )
-    for name, about, commands in nouns:
-        sub = typer.Typer(help=f"{about} Example: reminder {name} add --help", no_args_is_help=True, rich_markup_mode=None)
+    for name, use, commands in nouns:
+        about = f"{use} Example: reminder {name} add --help"
+        sub = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
         for command_name, command in commands.items():
             sub.command(command_name)(command)
         app.add_typer(sub, name=name)
@@ -229,10 +229,13 @@ def list_rows(
     """What is kept. Example: reminder list messages --state undelivered --json"""
     from reminder.cli.lists import LISTS, STATES
     from reminder.cli.opened import opened
+    from reminder.storage import groups
 
     if what not in LISTS:
         raise UnknownChoiceError(field="list", choices=list(LISTS))
     if state is not None and what in STATES and state not in STATES[what]:
         raise UnknownChoiceError(field="state", choices=STATES[what])
     with opened() as app, app.database.reading() as tx:
+        if group is not None and groups.find(tx, group) is None:
+            raise NotFoundError(field="group")
         rows(LISTS[what](app, tx, group, state), as_json=as_json)

@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from reminder.clock import JAPAN
 from reminder.domain.people import Language
-from reminder.errors import DateError, KigenError, RefusedInputError
+from reminder.errors import KigenError, RefusedInputError
 
 AsJson = typer.Option(False, "--json", help="Answer as JSON.")
 
@@ -33,9 +33,16 @@ def rows(found: Iterable[Mapping[str, object]], *, as_json: bool) -> None:
         print(json.dumps(listed, ensure_ascii=False, default=_plain))
         return
     for row in listed:
-        print("  ".join(f"{name}={_plain(value)}" for name, value in row.items() if value not in (None, "")))
+        print(
+            "  ".join(f"{name}={_first_line(_plain(value))}" for name, value in row.items() if value not in (None, ""))
+        )
     if not listed:
         print("なし / none")
+
+
+def _first_line(value: object) -> str:
+    first, *rest = str(value).splitlines() or [""]
+    return f"{first} …" if rest else first
 
 
 def _plain(value: object) -> object:
@@ -58,10 +65,10 @@ def sentence(refused: KigenError) -> str:
 
 def as_problem(refused: KigenError) -> dict[str, object]:
     problem: dict[str, object] = {"error": refused.code, "message": sentence(refused)}
-    if isinstance(refused, RefusedInputError) and refused.field:
-        problem["field"] = refused.field
-    if isinstance(refused, DateError):
-        problem["choices"] = [choice.isoformat() for choice in refused.choices]
+    if isinstance(refused, RefusedInputError):
+        if refused.field:
+            problem["field"] = refused.field
+        problem["choices"] = [str(choice) for choice in getattr(refused, "choices", ())]
     return problem
 
 
@@ -88,5 +95,5 @@ def usage_refusal(wrong: TyperException) -> RefusedInputError:
 def _as_typed(parameter: object) -> str:
     """--from for an option, KIND for a word without one."""
     if getattr(parameter, "param_type_name", "") == "argument":
-        return str(getattr(parameter, "metavar", None) or getattr(parameter, "name", "")).upper()
+        return str(getattr(parameter, "metavar", None) or getattr(parameter, "name", "").upper())
     return next(iter(getattr(parameter, "opts", ())), "")

@@ -28,7 +28,8 @@ _STAND_IN = {"d75": ("d60",), "d45": ("d30",)}
 PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing"})
 
 _SECTIONS = (
-    "called", "carers_word", "thing", "email.line", "email.part", "timeline", "shown", "fields", "looks_like", "errors",
+    "called", "carers_word", "thing", "email.line", "email.part", "state", "channel", "trouble", "timeline", "shown",
+    "fields", "looks_like", "errors",
 )  # fmt: skip
 
 _PERSON = frozenset({"call", "who", "office", "from_"})

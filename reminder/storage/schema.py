@@ -31,8 +31,13 @@ def present(database: Database) -> str | None:
 
 
 def migrate(database: Database) -> None:
-    """Brings the database to the newest version; one process at a time."""
-    _move(database, command.upgrade, "head")
+    """Brings the database to the newest version; one process at a time. Raises DatabaseNotReadyError for one that a
+    newer program has made."""
+    at = present(database)
+    if at is not None and at not in _known():
+        raise DatabaseNotReadyError("database_ahead")
+    if at != newest():
+        _move(database, command.upgrade, "head")
 
 
 def take_back(database: Database) -> None:
@@ -55,8 +60,11 @@ def require_newest(database: Database) -> None:
     at = present(database)
     if at == newest():
         return
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    raise DatabaseNotReadyError("database_behind" if at is None or at in known else "database_ahead")
+    raise DatabaseNotReadyError("database_behind" if at is None or at in _known() else "database_ahead")
+
+
+def _known() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def differences(database: Database) -> list[object]:

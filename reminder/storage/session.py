@@ -67,9 +67,10 @@ def reachable() -> Iterator[None]:
 def _engine(url: str, durable: bool) -> Engine:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise SettingsError(
-            "REMINDER_DATABASE_URL", "write sqlite:///path or postgresql://user:password@host/name"
+            "REMINDER_DATABASE_URL",
+            "write sqlite:///path or postgresql://user:password@host/name; in the password write @ : / as %40 %3A %2F",
         ) from None
     if parsed.drivername not in ("sqlite", "postgresql", "postgresql+psycopg"):
         raise SettingsError("REMINDER_DATABASE_URL", "only sqlite:/// and postgresql:// are known")

@@ -1,6 +1,7 @@
 """Pages: stopping e-mails by one click, health answers, and a small page of what is enrolled, due and sent."""
 
 import re
+from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,17 +12,23 @@ from fastapi.templating import Jinja2Templates
 from reminder.clock import JAPAN, japan_date
 from reminder.domain import addresses, dates
 from reminder.domain.messages import MessageState
+from reminder.domain.people import Language
 from reminder.enrolment import consent
 from reminder.errors import NotFoundError
 from reminder.storage import cards, contacts, groups, messages, people
+from reminder.storage.contacts import ContactView
 from reminder.upkeep.health import look
 from reminder.web.webhooks import app_of
 from reminder.wiring import App
 
 HERE = Path(__file__).parent
 templates = Jinja2Templates(HERE / "templates")
-templates.env.globals.update(in_both_calendars=dates.in_both_calendars, with_weekday=dates.with_weekday)
-templates.env.filters["japan"] = lambda instant: f"{instant.astimezone(JAPAN):%Y-%m-%d %H:%M}"
+templates.env.globals.update(
+    in_both_calendars=dates.in_both_calendars, with_weekday=dates.with_weekday, masked=addresses.shown
+)
+templates.env.filters["japan"] = lambda instant: (
+    f"{dates.year_month_day(japan_date(instant))} {instant.astimezone(JAPAN):%H:%M}"
+)
 
 public = APIRouter()
 local = APIRouter()
@@ -93,30 +100,36 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
         current = [card for card in cards.of_group(tx, None) if card.retired_at is None]
         known = contacts.of_group(tx, app.keys, None)
     ends = {card.id: card.expires_on for card in current}
-    rows = [
-        {
-            "group": of_group[by_person[card.person_id].group_id].name,
-            "person": by_person[card.person_id],
-            "kind": app.rules.kind(card.kind).names["ja"],
-            "card": card,
-            "dates": app.rules.plan(
-                card.kind,
-                card.expires_on,
-                by_person[card.person_id].mode,
-                insurance=by_person[card.person_id].insurance,
-                carrier_ends_on=ends.get(card.carried_by or 0),
-            )[0],
-            "told": [
-                f"{contact.channel} {addresses.shown(contact.address)}（{contact.state}）"
-                for contact in known
-                if contact.person_id == card.person_id
-            ],
-        }
-        for card in sorted(current, key=lambda card: (card.next_reminder_on or card.expires_on, card.id))
-    ]
-    found = look(app.database, now)
-    return templates.TemplateResponse(
-        request, "overview.html", {"rows": rows, "today": japan_date(now), "now": now, "health": found}
+    of_person: dict[int, list[ContactView]] = defaultdict(list)
+    for contact in known:
+        if contact.person_id is not None:
+            of_person[contact.person_id].append(contact)
+    soonest = sorted(current, key=lambda card: (card.next_reminder_on or card.expires_on, card.id))[:LATEST]
+    rows = []
+    for card in soonest:
+        person = by_person[card.person_id]
+        carrier_ends_on = ends.get(card.carried_by or 0)
+        card_dates, _ = app.rules.plan(
+            card.kind, card.expires_on, person.mode, insurance=person.insurance, carrier_ends_on=carrier_ends_on
+        )
+        rows.append(
+            {
+                "group": of_group[person.group_id].name,
+                "person": person,
+                "kind": app.rules.kind(card.kind).names["ja"],
+                "card": card,
+                "dates": card_dates,
+                "contacts": of_person[person.id],
+            }
+        )
+    return _page(
+        request,
+        app,
+        "overview.html",
+        rows=rows,
+        more=len(current) - len(rows),
+        today=japan_date(now),
+        health=look(app.database, now),
     )
 
 
@@ -127,13 +140,18 @@ def sent_and_waiting(request: Request, app: OpenApp, state: MessageState | None 
         latest = messages.of_group(tx, app.keys, state=state, limit=LATEST)
         known = contacts.of_group(tx, app.keys, None)
         counts = messages.counts(tx)
-    return templates.TemplateResponse(
+    return _page(
         request,
+        app,
         "outbox.html",
-        {
-            "messages": latest,
-            "addresses": {contact.id: addresses.shown(contact.address) for contact in known},
-            "counts": counts,
-            "latest": LATEST,
-        },
+        messages=latest,
+        contacts={contact.id: contact for contact in known},
+        counts=counts,
+        is_cut=len(latest) == LATEST,
     )
+
+
+def _page(request: Request, app: App, name: str, **shown: object) -> HTMLResponse:
+    words = app.rules.wording.languages[Language.JAPANESE]
+    said = {section: words.section(section) for section in ("state", "channel", "trouble")}
+    return templates.TemplateResponse(request, name, {**said, **shown})

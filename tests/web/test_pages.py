@@ -216,11 +216,11 @@ def test_the_page_shows_dates_and_who_is_told_and_no_whole_number_or_address(vil
 
     page = visitor(village).get("/").text
 
-    for shown in ("母", "田中家", "203", "2027年3月31日", "令和9年3月31日", "2027-01-04", "2026-12-01 08:00"):
+    for shown in ("母", "田中家", "203", "2027年3月31日", "令和9年3月31日", "2027年1月4日", "2026年12月1日 08:00"):
         assert shown in page
     assert "090-****-0001" in page
     assert "m***@example.jp" in page
-    for hidden in ("0000-0001", "9000000001", "musume", "要確認"):
+    for hidden in ("0000-0001", "9000000001", "musume", "<strong>5分"):
         assert hidden not in page
 
 
@@ -228,7 +228,7 @@ def test_what_keeps_it_from_working_stands_on_the_page(small_village: Village) -
     run_a_pass(small_village)
     small_village.clock.move_to(small_village.now + timedelta(hours=1))
 
-    assert "要確認: worker_silent" in visitor(small_village).get("/").text
+    assert "期限の確認がありません" in visitor(small_village).get("/").text
 
 
 def test_a_card_that_was_retired_is_not_on_the_page(small_village: Village) -> None:
@@ -252,8 +252,8 @@ def test_the_outbox_shows_each_text_with_what_became_of_it(village: Village) -> 
         assert words.splitlines()[0] in page
     assert "090-****-0001" in page
     assert "9000000001" not in page
-    assert "2027-01-30 09:00" in page
-    assert '<a href="/outbox?state=accepted">accepted</a> 2' in page
+    assert "2027年1月30日 09:00" in page
+    assert '<a href="/outbox?state=accepted">送信済み</a> 2' in page
 
 
 def test_the_outbox_can_be_asked_for_one_state_and_knows_no_others(village: Village) -> None:

@@ -1,0 +1,355 @@
+"""The commands that keep and run: their fixed names, their JSON, and a family from the first row to the last text."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from reminder.cli import app, main
+from tests.cli.terminal import FATHER, MOTHER, Terminal, settle
+from tests.program import PATIENCE, PROGRAM, Program
+
+FIXED = [
+    "demo",
+    "serve",
+    "web",
+    "worker",
+    "tick",
+    "migrate",
+    "doctor",
+    "health",
+    "kinds",
+    "read-date",
+    "expiry",
+    "preview",
+    "check-text",
+    "group",
+    "person",
+    "contact",
+    "card",
+    "member",
+    "list",
+    "simulate",
+    "keys",
+]
+FIXED_BELOW = {
+    "group": {"add"},
+    "member": {"add"},
+    "person": {"add"},
+    "contact": {"add"},
+    "card": {"add", "renewed", "retire"},
+}
+# They show or run until they are stopped; the others answer.
+NO_ANSWER = [["demo"], ["serve"], ["web"], ["worker"]]
+
+
+def commands(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[list[str], bool]]:
+    """Every command with whether it does something itself, and is not only a group of others."""
+    if path:
+        yield [*path], not isinstance(command, TyperGroup)
+    if isinstance(command, TyperGroup):
+        for name, below in command.commands.items():
+            yield from commands(below, (*path, name))
+
+
+ALL = list(commands(get_command(app)))
+LEAVES = [path for path, is_leaf in ALL if is_leaf]
+
+
+def joined(path: list[str]) -> str:
+    return " ".join(path)
+
+
+def example_of(reminder: Terminal, path: list[str]) -> list[str]:
+    """The words that the help's example says to type."""
+    shown = reminder.run(*path, "--help").out
+    found = re.search(r"Example:\s+(reminder .*?)(?:\n\s*\n|\Z)", shown, re.DOTALL)
+    assert found is not None, shown
+    return shlex.split(found[1])
+
+
+def test_every_fixed_command_is_there() -> None:
+    names = {path[0] for path, _ in ALL}
+    below = {name: {path[1] for path in LEAVES if path[0] == name} for name in FIXED_BELOW}
+
+    assert names >= set(FIXED)
+    assert all(below[name] >= fixed for name, fixed in FIXED_BELOW.items())
+
+
+@pytest.mark.parametrize("path", [path for path, _ in ALL], ids=joined)
+def test_the_help_of_every_command_says_what_it_does_and_shows_an_example_of_itself(
+    reminder: Terminal, path: list[str]
+) -> None:
+    done = reminder.run(*path, "--help")
+
+    assert done.code == 0
+    assert len(done.out.split("Example:")[0].split("\n\n", 1)[1].strip()) > 10, "a sentence under the usage"
+    assert example_of(reminder, path)[: len(path) + 1] == ["reminder", *path]
+    assert not reminder.data.exists(), "asking for help keeps nothing"
+
+
+@pytest.mark.parametrize("path", [path for path in LEAVES if path not in (*NO_ANSWER, ["check-text"])], ids=joined)
+def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: list[str]) -> None:
+    settle(reminder)
+    reminder.answer("person", "add", "--group", "1", "--label", "父")
+    for kind in ("mynumber_user_certificate", "mynumber_signature_certificate", "mynumber_card"):
+        reminder.answer("card", "add", "--person", "2", "--kind", kind, "--expires", "2031-05-05")
+    reminder.answer("contact", "stop", "2")
+    phone = ["--channel", "sms", "--address", "090-0000-0002", "--consent", "spoken", "--consent-by", "長女"]
+    reminder.answer("contact", "add", "--person", "2", *phone)
+    reminder.answer("tick")
+    if path == ["contact", "add"]:
+        reminder.answer("person", "add", "--group", "1", "--label", "祖母")
+    given = {"contact add": ("--person 1", "--person 3"), "member add": ("musume@", "mago@")}.get(joined(path))
+
+    example = shlex.join(example_of(reminder, path)[1:])
+    done = reminder.run(*shlex.split(example.replace(*given) if given else example))
+
+    assert done.code == 0, done.err
+    assert done.out
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=joined)
+def test_every_command_that_answers_can_answer_in_json(reminder: Terminal, path: list[str]) -> None:
+    assert ("--json" in reminder.run(*path, "--help").out) is (path not in NO_ANSWER)
+
+
+@pytest.mark.parametrize("path", [[], ["card"], ["keys"]], ids=joined)
+def test_the_beginning_of_a_command_gets_the_list_of_what_may_follow(reminder: Terminal, path: list[str]) -> None:
+    done = reminder.run(*path)
+
+    assert done.code == 2
+    assert done.err.startswith(f"Usage: {joined(['reminder', *path])}")
+    assert "Commands:" in done.err
+
+
+def test_asking_for_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    heavy = ("sqlalchemy", "alembic", "twilio", "aiohttp", "fastapi", "uvicorn", "apscheduler", "phonenumbers")
+    look = f"import sys; from reminder.cli import main; main(['--help']); sys.exit(str([*({set(heavy)} & set(sys.modules))]))"
+
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert "read-date" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def test_a_family_is_enrolled_renewed_and_retired(reminder: Terminal) -> None:
+    person = ["--label", "母", "--mode", "elderly", "--lang", "ja", "--mark", "つばめ", "--ref", "203"]
+    phone = ["--channel", "sms", "--address", "０９０−００００−０００１", "--consent", "spoken", "--consent-by", "長女"]
+    kind = ["--kind", "mynumber_user_certificate"]
+
+    assert reminder.answer("group", "add", "--name", "田中家", "--kind", "household") == {"id": 1}
+    assert reminder.answer("member", "add", "--group", "1", "--email", "musume@example.jp", "--role", "owner") == {
+        "id": 1
+    }
+    assert reminder.answer("person", "add", "--group", "1", *person) == {"id": 1}
+    assert reminder.answer("contact", "add", "--person", "1", *phone) == {"id": 2}
+    assert reminder.answer("contact", "add", "--member", "1", "--channel", "sms", "--address", "090-0000-0002") == {
+        "id": 3
+    }
+    added = reminder.answer("card", "add", "--person", "1", *kind, "--expires", "令和9年3月31日")
+    assert added == {"id": 1, "expires_on": "2027-03-31", "next_reminder_on": "2027-01-04"}
+
+    [listed] = reminder.answer("list", "people")
+    assert (listed["label"], listed["mode"], listed["mark"], listed["reference"]) == ("母", "elderly", "つばめ", "203")
+    assert [(contact["address"], contact["state"]) for contact in reminder.answer("list", "contacts")] == [
+        ("musume@example.jp", "confirmed"),
+        (MOTHER, "confirmed"),
+        (FATHER, "confirmed"),
+    ]
+    [card] = reminder.answer("list", "cards")
+    assert (card["expires_on"], card["state"], card["renewed_at"]) == ("2027-03-31", "current", None)
+
+    renewed = reminder.answer("card", "renewed", "1", "--expires", "2032/3/31")
+    assert renewed == {"id": 1, "expires_on": "2032-03-31", "next_reminder_on": "2032-01-05"}
+    assert reminder.answer("card", "retire", "1") == {"id": 1, "state": "retired"}
+    [card] = reminder.answer("list", "cards")
+    assert (card["expires_on"], card["state"], card["next_reminder_on"]) == ("2032-03-31", "retired", None)
+
+    assert reminder.answer("contact", "stop", "2") == {"id": 2, "state": "opted_out"}
+    assert [contact["id"] for contact in reminder.answer("list", "contacts", "--state", "opted_out")] == [2]
+
+
+def test_a_pass_tells_what_is_due_and_the_lists_say_so(family: Terminal) -> None:
+    done = family.run("tick", "--at", "2027-01-29T10:00+09:00", "--json")
+
+    report = json.loads(done.out.splitlines()[-1])
+    assert (report["planned"], report["sent"]) == (2, 2)
+    [reminded] = family.answer("list", "reminders")
+    assert (reminded["rung"], reminded["due_on"], reminded["state"]) == ("d60", "2027-01-29", "open")
+    messages = family.answer("list", "messages")
+    assert {message["channel"] for message in messages} == {"sms", "email"}
+    text = next(message for message in messages if message["channel"] == "sms")
+    assert text["text"].startswith("【期限だより・つばめ】")
+    assert text["text"] in done.out, "without a provider the text is shown"
+    assert text["send_after"] == "2027-01-29T10:00:00+09:00", "instants are shown as they are in Japan"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids", "why"),
+    [
+        (["cards", "--group", "1"], [1], "of this family"),
+        (["cards", "--group", "2"], [], "the other family has none"),
+        (["cards", "--state", "current"], [1], "still told of"),
+        (["cards", "--state", "retired"], [], "none is"),
+        (["people", "--group", "2"], [2], "its own"),
+        (["contacts", "--state", "confirmed"], [1, 2], "a member's address and a phone with consent"),
+        (["contacts", "--state", "confirmed", "--group", "2"], [], "both at once"),
+        (["messages", "--state", "accepted"], [], "nothing was sent yet"),
+        (["groups"], [1, 2], "both"),
+    ],
+)
+def test_a_list_shows_only_what_was_asked_for(family: Terminal, arguments: list[str], ids: list[int], why: str) -> None:
+    family.answer("group", "add", "--name", "さくら苑", "--kind", "home")
+    family.answer("person", "add", "--group", "2", "--label", "タケさん")
+
+    assert [row["id"] for row in family.answer("list", *arguments)] == ids, why
+
+
+def test_without_json_a_list_is_one_line_a_row_and_says_so_when_it_is_empty(family: Terminal) -> None:
+    assert "label=母" in family.run("list", "people").out
+    assert len(family.run("list", "contacts").out.splitlines()) == 2
+    assert family.run("list", "messages").out == "なし / none\n"
+
+
+def test_a_resident_of_a_home_is_spoken_to_as_a_resident_unless_said_otherwise(reminder: Terminal) -> None:
+    reminder.answer("group", "add", "--name", "さくら苑", "--kind", "home")
+    reminder.answer("person", "add", "--group", "1", "--label", "タケさん")
+    reminder.answer("person", "add", "--group", "1", "--label", "ハナさん", "--mode", "standard")
+
+    assert [person["mode"] for person in reminder.answer("list", "people")] == ["home", "standard"]
+
+
+def test_migrating_is_harmless_a_second_time_and_says_the_version(reminder: Terminal) -> None:
+    first = reminder.answer("migrate")
+
+    assert list(first) == ["version"]
+    assert reminder.answer("migrate") == first
+
+
+def test_a_database_of_a_newer_program_is_left_alone_and_the_exit_code_is_a_failures(family: Terminal) -> None:
+    with closing(sqlite3.connect(family.data / "kigen.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+
+    done = family.run("list", "people", "--json")
+
+    assert done.code == 1
+    assert done.answer["error"] == "database_ahead"
+
+
+def test_new_keys_differ_and_can_be_used(reminder: Terminal) -> None:
+    keys = [reminder.answer("keys", "new")["key"], reminder.run("keys", "new").out.strip()]
+
+    assert keys[0] != keys[1]
+    reminder.set(REMINDER_SECRET_KEYS=",".join(keys))
+    assert reminder.run("list", "contacts").code == 0
+
+
+def test_a_contact_sealed_with_an_older_key_is_still_listed_and_without_that_key_the_setting_is_named(
+    reminder: Terminal,
+) -> None:
+    old, new = (reminder.answer("keys", "new")["key"] for _ in range(2))
+    reminder.set(REMINDER_SECRET_KEYS=old)
+    settle(reminder)
+
+    reminder.set(REMINDER_SECRET_KEYS=f"{new},{old}")
+    assert MOTHER in reminder.run("list", "contacts").out
+    reminder.set(REMINDER_SECRET_KEYS=new)
+    lost = reminder.run("list", "contacts")
+    assert lost.code == 2
+    assert "REMINDER_SECRET_KEYS" in lost.err
+
+
+def test_addresses_are_not_readable_in_any_file(family: Terminal) -> None:
+    family.run("tick", "--at", "2027-01-29T10:00+09:00")
+
+    kept = family.bytes_kept()
+
+    assert b"musume" not in kept
+    assert b"9000000001" not in kept
+    assert "マイナンバーカード".encode() not in kept, "nor are texts"
+
+
+def test_an_argument_that_is_not_text_at_all_is_refused_like_any_other(family: Terminal) -> None:
+    broken = "母\udcff"  # how a byte arrives that is no UTF-8
+
+    assert family.refusal("person", "add", "--group", "1", "--label", broken)["error"] == "label_control_character"
+    assert family.refusal("read-date", broken)["error"] == "date_unreadable"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["kept back", "printed at once"])
+@pytest.mark.parametrize("line", ["kinds", "preview mynumber_card 2031-11-14", "doctor", "read-date x --json"])
+def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path, line: str, unbuffered: str) -> None:
+    program = Program(tmp_path, PYTHONUNBUFFERED=unbuffered)
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    with os.fdopen(writing, "wb") as gone:
+        done = subprocess.run(
+            [*PROGRAM, *shlex.split(line)],
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=program.environment,
+            cwd=tmp_path,
+            timeout=PATIENCE,
+        )
+
+    assert done.returncode == 0
+    assert "Error" not in done.stderr
+
+
+def test_a_command_that_is_interrupted_ends_without_a_word(tmp_path: Path) -> None:
+    program = Program(tmp_path, PYTHONUNBUFFERED="1")
+    # Whoever runs tests in the background hands down that interrupts are ignored.
+    listens = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", f"{listens}; from reminder.cli import main; sys.exit(main())", "check-text"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=program.environment,
+        cwd=tmp_path,
+    )
+    assert waiting.stdin is not None
+    assert waiting.stdout is not None
+    waiting.stdin.write(b"203\n")
+    waiting.stdin.flush()
+    assert waiting.stdout.readline() == b"ok\n"
+
+    waiting.send_signal(signal.SIGINT)
+
+    assert waiting.communicate(timeout=PATIENCE) == (b"", b"")
+    assert waiting.returncode == 130
+
+
+def test_a_terminal_that_knows_no_japanese_gets_an_answer_that_json_reads(tmp_path: Path) -> None:
+    program = Program(tmp_path, PYTHONIOENCODING="ascii")
+
+    listed = program.answer("kinds")
+
+    assert isinstance(listed, list)
+    assert listed[0]["ja"] == "マイナンバーカード"
+    assert program.run("preview", "mynumber_card", "2031-11-14").returncode == 0
+
+
+def test_main_takes_what_was_typed_when_it_is_given_nothing(
+    reminder: Terminal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["reminder", "read-date", "R8.3.31", "--json"])
+
+    assert main() == 0
+    assert json.loads(capsys.readouterr().out) == {"date": "2026-03-31"}

@@ -1,0 +1,307 @@
+"""Settings that are wrong refuse to start; `doctor` lists them all, and `health` says whether the service works."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reminder.settings import PREFIX, SECRET, Settings, shipped
+from tests.cli.terminal import Terminal
+
+VALUE = "himitsu"  # stands for a secret in every wrong setting below
+ALL = {PREFIX + name.upper() for name in Settings.model_fields}
+MAIL = {"REMINDER_MAIL_FROM": "期限だより <otayori@example.jp>"}
+
+WRONG = [
+    ({"REMINDER_PASSWORD": VALUE}, "REMINDER_PASSWORD", "doctor", "there is no such setting"),
+    ({"REMINDER_TWILIO_ACCOUNT_SID": VALUE}, "REMINDER_TWILIO_AUTH_TOKEN", "set it too", "half an account"),
+    ({"REMINDER_TWILIO_AUTH_TOKEN": VALUE}, "REMINDER_TWILIO_ACCOUNT_SID", "set it too", "the other half"),
+    (
+        {"REMINDER_TWILIO_ACCOUNT_SID": VALUE, "REMINDER_TWILIO_AUTH_TOKEN": VALUE},
+        "REMINDER_TWILIO_FROM",
+        "TWILIO_MESSAGING_SERVICE_SID",
+        "nobody would be the sender",
+    ),
+    ({"REMINDER_SMTP_URL": f"smtp://{VALUE}"}, "REMINDER_MAIL_FROM", "set it too", "nobody would be the sender"),
+    ({"REMINDER_SMTP_URL": VALUE, **MAIL}, "REMINDER_SMTP_URL", "smtp://", "no address"),
+    ({"REMINDER_SMTP_URL": f"http://{VALUE}@127.0.0.1", **MAIL}, "REMINDER_SMTP_URL", "smtp://", "no mail server"),
+    ({"REMINDER_SMTP_URL": f"smtp://me:{VALUE}@127.0.0.1:x", **MAIL}, "REMINDER_SMTP_URL", "smtp://user", "no port"),
+    (
+        {"REMINDER_SMTP_URL": "smtp://127.0.0.1", "REMINDER_MAIL_FROM": "otayori"},
+        "REMINDER_MAIL_FROM",
+        "write an address",
+        "no sender",
+    ),
+    ({"REMINDER_SECRET_KEYS": VALUE}, "REMINDER_SECRET_KEYS", "`reminder keys new`", "no key"),
+    ({"REMINDER_SECRET_KEYS": f"{VALUE},{VALUE}="}, "REMINDER_SECRET_KEYS", "`reminder keys new`", "nor are two of these"),
+    ({"REMINDER_DATABASE_URL": f"sqlite://{VALUE}"}, "REMINDER_DATABASE_URL", "name a file", "two strokes are too few"),
+    ({"REMINDER_DATABASE_URL": "sqlite:///:memory:"}, "REMINDER_DATABASE_URL", "name a file", "it would forget every date"),
+    (
+        {"REMINDER_DATABASE_URL": f"postgresql://me:{VALUE}@127.0.0.1/kigen"},
+        "REMINDER_SECRET_KEYS",
+        "`reminder keys new`",
+        "several processes need the same keys",
+    ),
+    (
+        {"REMINDER_DATABASE_URL": f"mysql://me:{VALUE}@127.0.0.1/kigen", "REMINDER_SECRET_KEYS": "{key}"},
+        "REMINDER_DATABASE_URL",
+        "postgresql://",
+        "another database",
+    ),
+    (
+        {"REMINDER_DATABASE_URL": f"postgresql://me:a@b:{VALUE}@127.0.0.1/kigen", "REMINDER_SECRET_KEYS": "{key}"},
+        "REMINDER_DATABASE_URL",
+        "postgresql://",
+        "a password whose marks are not escaped",
+    ),
+    (
+        {"REMINDER_AS_IF": "2026-12-01T08:00+09:00", "REMINDER_SMTP_URL": f"smtp://me:{VALUE}@mail.example.jp", **MAIL},
+        "REMINDER_AS_IF",
+        "unset it",
+        "real people would be told of another day",
+    ),
+    (
+        {
+            "REMINDER_AS_IF": "2026-12-01T08:00+09:00",
+            "REMINDER_TWILIO_ACCOUNT_SID": "AC",
+            "REMINDER_TWILIO_AUTH_TOKEN": VALUE,
+            "REMINDER_TWILIO_FROM": "KIGEN",
+        },
+        "REMINDER_AS_IF",
+        "unset it",
+        "by text too",
+    ),
+    ({"REMINDER_AS_IF": "2026-12-01T08:00"}, "REMINDER_AS_IF", "timezone", "in which zone?"),
+    ({"REMINDER_PUBLIC_URL": VALUE}, "REMINDER_PUBLIC_URL", "https://", "no address"),
+    ({"REMINDER_SMS_PER_SECOND": VALUE}, "REMINDER_SMS_PER_SECOND", "number", "no number"),
+    ({"REMINDER_TICK_SECONDS": "0"}, "REMINDER_TICK_SECONDS", "greater than 0", "a bell that never stops"),
+    ({"REMINDER_CALLS": "yes"}, "REMINDER_CALLS", "leave it off", "a promise that would be broken in silence"),
+    ({"REMINDER_CONFIG": f"/nowhere/{VALUE}"}, "REMINDER_CONFIG", "folder", "no folder"),
+    ({"REMINDER_DATA_DIR": "{file}"}, "REMINDER_DATA_DIR", "folder", "a file where a folder is needed"),
+    ({"REMINDER_DATABASE_URL": "sqlite:///{file}/kigen.db"}, "REMINDER_DATABASE_URL", "folder", "the same"),
+]  # fmt: skip
+
+
+def set_wrongly(reminder: Terminal, folder: Path, settings: dict[str, str]) -> None:
+    """With a key that is one and a file that is no folder where they are asked for."""
+    key = reminder.answer("keys", "new")["key"]
+    file = folder / "file"
+    file.touch()
+    if "REMINDER_AS_IF" not in settings:
+        reminder.set(REMINDER_AS_IF=None)
+    reminder.set(**{name: value.replace("{key}", key).replace("{file}", str(file)) for name, value in settings.items()})
+
+
+@pytest.mark.parametrize(("settings", "named", "fix", "why"), WRONG, ids=[row[3] for row in WRONG])
+def test_a_wrong_setting_refuses_to_start_by_name_with_the_fix_and_without_its_value(
+    reminder: Terminal, tmp_path: Path, settings: dict[str, str], named: str, fix: str, why: str
+) -> None:
+    set_wrongly(reminder, tmp_path, settings)
+
+    started = reminder.run("tick", "--json")
+    examined = reminder.run("doctor", "--json")
+
+    assert started.code == 2, why
+    assert started.answer["error"] == "setting_wrong"
+    assert f"設定 {named} を直してください: " in started.err
+    assert fix in started.err
+    assert VALUE not in started.out + started.err
+    assert examined.code == 1
+    assert started.answer["message"] in examined.answer["troubles"]
+    assert VALUE not in examined.out + examined.err
+    assert set(examined.answer["settings"]) == ALL, "this is where the right names are looked up"
+
+
+def break_toml(file: Path) -> None:
+    file.write_text(f"password = = '{VALUE}'", encoding="utf-8")
+
+
+def save_as_shift_jis(file: Path) -> None:
+    file.write_bytes(f"mail_from = '期限だより {VALUE}'".encode("cp932"))
+
+
+def write_an_unknown_setting(file: Path) -> None:
+    file.write_text(f"password = '{VALUE}'", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "named", "why"),
+    [
+        ("reminder.toml", break_toml, "reminder.toml", "no TOML"),
+        ("reminder.toml", save_as_shift_jis, "reminder.toml", "saved by an old editor"),
+        ("reminder.toml", write_an_unknown_setting, "REMINDER_PASSWORD", "no such setting"),
+        ("cards.toml", break_toml, "cards.toml", "no TOML"),
+        ("cards.toml", Path.unlink, "cards.toml", "gone"),
+        ("ladders.toml", break_toml, "ladders.toml", "no TOML"),
+        ("ladders.toml", save_as_shift_jis, "ladders.toml", "saved by an old editor"),
+        ("ladders.toml", Path.unlink, "ladders.toml", "gone"),
+        ("wording/ja.toml", break_toml, "ja.toml", "the very words this is to be said with"),
+        ("wording/ja.toml", Path.unlink, "ja.toml", "gone"),
+        ("wording/ja.toml", Path.touch, None, "touched only"),
+        ("wording/en.toml", break_toml, "en.toml", "a language that is not spoken now"),
+        ("reminder.toml", Path.unlink, None, "everything in it has a default"),
+    ],
+)
+def test_a_damaged_config_folder_refuses_to_start_and_names_the_file(
+    reminder: Terminal, tmp_path: Path, name: str, damage: Callable[[Path], object], named: str | None, why: str
+) -> None:
+    config = shutil.copytree(shipped("config"), tmp_path / "config")
+    damage(config / name)
+    reminder.set(REMINDER_CONFIG=str(config))
+
+    started = reminder.run("tick")
+    examined = reminder.run("doctor", "--json")
+
+    assert started.code == (0 if named is None else 2), why
+    assert examined.code == (0 if named is None else 1)
+    assert VALUE not in started.out + started.err + examined.out + examined.err
+    if named is not None:
+        assert f"{named} " in started.err
+        assert "を直してください" in started.err
+        assert examined.answer["troubles"] == [started.err.strip()]
+
+
+def test_a_config_folder_of_ones_own_is_used(reminder: Terminal, tmp_path: Path) -> None:
+    config = shutil.copytree(shipped("config"), tmp_path / "config")
+    words = (config / "wording/ja.toml").read_text(encoding="utf-8")
+    (config / "wording/ja.toml").write_text(words.replace('"期限だより"', '"きげん通信"', 1), encoding="utf-8")
+    reminder.set(REMINDER_CONFIG=str(config))
+
+    assert "【きげん通信・つばめ】" in reminder.run("preview", "mynumber_card", "2031-11-14").out
+
+
+def test_doctor_lists_every_setting_with_its_value_its_source_and_its_use(reminder: Terminal, tmp_path: Path) -> None:
+    config = shutil.copytree(shipped("config"), tmp_path / "config")
+    (config / "reminder.toml").write_text("tick_seconds = 7\nsms_per_second = 3\n", encoding="utf-8")
+    reminder.set(REMINDER_CONFIG=str(config), REMINDER_SMS_PER_SECOND="2")
+
+    found = reminder.answer("doctor")
+
+    assert list(found) == ["settings", "notes", "troubles"]
+    assert set(found["settings"]) == ALL
+    assert found["settings"]["REMINDER_TICK_SECONDS"][:2] == ["7.0", "config/reminder.toml"]
+    assert found["settings"]["REMINDER_SMS_PER_SECOND"][:2] == ["2.0", "environment"], "the environment wins"
+    assert found["settings"]["REMINDER_CARD_GRACE"][:2] == ["False", "default"]
+    assert found["settings"]["REMINDER_PUBLIC_URL"][:2] == ["(not set)", "default"]
+    assert all(len(use) > 10 for _, _, use in found["settings"].values())
+    assert found["troubles"] == []
+
+
+def test_doctor_says_of_a_secret_only_that_it_is_set(reminder: Terminal) -> None:
+    key = reminder.answer("keys", "new")["key"]
+    reminder.set(
+        REMINDER_AS_IF=None,
+        REMINDER_SECRET_KEYS=key,
+        REMINDER_DATABASE_URL=f"sqlite:///{reminder.data}/{VALUE}.db",
+        REMINDER_TWILIO_ACCOUNT_SID="AC",
+        REMINDER_TWILIO_AUTH_TOKEN=f"{VALUE},{VALUE}2",
+        REMINDER_TWILIO_FROM="KIGEN",
+        REMINDER_SMTP_URL=f"smtp://me:{VALUE}@127.0.0.1:2525",
+        REMINDER_LINE_TOKEN=VALUE,
+        REMINDER_HEARTBEAT_URL=f"https://example.jp/{VALUE}",
+        **MAIL,
+    )
+
+    as_json, plain = reminder.run("doctor", "--json"), reminder.run("doctor")
+
+    assert (as_json.code, plain.code) == (0, 0), as_json.answer["troubles"]
+    shown = {name.removeprefix(PREFIX).lower(): value for name, (value, _, _) in as_json.answer["settings"].items()}
+    assert {shown[name] for name in SECRET} == {"(set)"}
+    for done in (as_json, plain):
+        assert VALUE not in done.out + done.err
+        assert key not in done.out + done.err
+    assert plain.out.splitlines()[-1] == "Nothing is wrong."
+
+
+@pytest.mark.parametrize(
+    ("settings", "note"),
+    [
+        ({}, "SMS go to the console"),
+        ({}, "E-mails go to the console"),
+        ({}, "The keys are kept in"),
+        ({}, "AS_IF is set"),
+        ({"REMINDER_CARD_GRACE": "true"}, "REMINDER_CARD_GRACE is on."),
+        (
+            {
+                "REMINDER_TWILIO_ACCOUNT_SID": "AC",
+                "REMINDER_TWILIO_AUTH_TOKEN": VALUE,
+                "REMINDER_TWILIO_FROM": "KIGEN",
+                "REMINDER_TWILIO_BASE_URL": "http://127.0.0.1:1",
+            },
+            "PUBLIC_URL is not set",
+        ),
+    ],
+)
+def test_doctor_notes_what_is_right_and_may_surprise(reminder: Terminal, settings: dict[str, str], note: str) -> None:
+    reminder.set(**settings)
+
+    done = reminder.run("doctor")
+
+    assert done.code == 0
+    assert any(line.startswith(f"note: {note}") for line in done.out.splitlines())
+
+
+def test_doctor_has_nothing_to_note_that_is_not_so(reminder: Terminal) -> None:
+    reminder.set(REMINDER_AS_IF=None, REMINDER_SECRET_KEYS=reminder.answer("keys", "new")["key"])
+
+    notes = " ".join(reminder.answer("doctor")["notes"])
+
+    assert "AS_IF" not in notes
+    assert "keys are kept" not in notes
+    assert "is on" not in notes
+
+
+def test_without_json_every_trouble_stands_on_a_line_that_says_wrong(reminder: Terminal) -> None:
+    reminder.set(REMINDER_AS_IF=None, REMINDER_SECRET_KEYS=VALUE, REMINDER_SMTP_URL=VALUE, **MAIL)
+
+    done = reminder.run("doctor")
+
+    wrong = [line for line in done.out.splitlines() if line.startswith("WRONG: ")]
+    assert done.code == 1
+    assert len(wrong) == 2, "all of them, and not only the first"
+    assert "Nothing is wrong." not in done.out
+
+
+def test_the_service_is_healthy_only_after_its_first_pass(reminder: Terminal) -> None:
+    before = reminder.run("health", "--json")
+    ticked = reminder.run("tick")
+    after = reminder.run("health", "--json")
+
+    assert before.code == 1
+    assert (before.answer["ready"], before.answer["troubles"]) == (False, ["worker_silent"])
+    assert ticked.code == 0
+    assert after.code == 0
+    assert (after.answer["ready"], after.answer["troubles"]) == (True, [])
+    assert after.answer["last_pass"].startswith("2026-12-01T08:00:")
+    assert list(after.answer) == ["ready", "troubles", "last_pass", "messages", "pauses"]
+
+
+@pytest.mark.parametrize(
+    ("now", "code", "why"),
+    [
+        ("2026-12-01T08:04+09:00", 0, "a restart is shorter"),
+        ("2026-12-01T08:06+09:00", 1, "several bells were missed"),
+    ],
+)
+def test_a_worker_that_fell_silent_is_noticed_after_minutes(reminder: Terminal, now: str, code: int, why: str) -> None:
+    reminder.run("tick", "--at", "2026-12-01T08:00+09:00")
+    reminder.set(REMINDER_AS_IF=now)
+
+    assert reminder.run("health").code == code, why
+
+
+def test_cards_nobody_looked_at_are_a_trouble_of_their_own(family: Terminal) -> None:
+    family.set(REMINDER_AS_IF="2027-02-10T08:00+09:00")
+
+    assert family.run("health", "--json").answer["troubles"] == ["worker_silent", "cards_overdue"]
+
+
+def test_health_counts_the_messages_by_state(family: Terminal) -> None:
+    family.run("tick", "--at", "2027-01-29T10:00+09:00")
+    family.set(REMINDER_AS_IF="2027-01-29T10:01+09:00")
+
+    health = family.run("health", "--json")
+
+    assert health.code == 0
+    assert sum(health.answer["messages"].values()) == len(family.answer("list", "messages")) > 0

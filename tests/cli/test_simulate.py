@@ -1,0 +1,174 @@
+"""`demo` and `simulate`: years in seconds that leave nothing behind and change nothing that is real."""
+
+import re
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli.terminal import FATHER, MOTHER, Terminal, settle
+from tests.program import Program
+
+KEYS = ["at", "channel", "to", "name", "subject", "text", "segments"]
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where throw-away files go."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_the_demo_shows_a_family_and_a_home_needs_no_settings_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    program = Program(tmp_path, TMPDIR=str(temporary))
+    del program.environment["REMINDER_DATA_DIR"]
+
+    done = program.run("demo")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(rf"10:00  SMS 1通 → 母 <{re.escape(MOTHER)}>\n    【期限だより・つばめ】お母さん、", done.stdout)
+    assert f"09:00  SMS 1通 → 父 <{FATHER}>\n" in done.stdout
+    assert "メール → 娘 <musume@example.jp>\n    件名: " in done.stdout
+    assert "メール → さくら苑 事務 <jimu@example.jp>\n" in done.stdout
+    assert "メール → タケさんの息子 <musuko@example.jp>\n" in done.stdout
+    assert [path for path in tmp_path.rglob("*") if path != temporary] == []
+
+
+def test_the_total_of_the_demo_is_what_was_shown_and_it_is_the_same_every_time(
+    reminder: Terminal, temporary: Path
+) -> None:
+    first, second = reminder.run("demo").out, reminder.run("demo").out
+
+    sms, emails = len(re.findall(r"  SMS \d通 → ", first)), len(re.findall("  メール → ", first))
+    total = first.splitlines()[-1]
+    assert f"SMS {sms}件（{sms}通）" in total
+    assert f"メール {emails}件" in total
+    assert min(sms, emails) > 20
+    assert first == second
+    assert not reminder.data.exists()
+
+
+def test_the_demo_speaks_english_where_the_terminal_does(reminder: Terminal, temporary: Path) -> None:
+    reminder.set(LANG="en_US.UTF-8")
+
+    shown = reminder.run("demo").out
+
+    assert shown.startswith("The family Tanaka")
+    assert "SMS, 1 segment(s)" in shown
+
+
+def test_the_demo_ignores_a_real_database_and_a_real_provider(family: Terminal, temporary: Path) -> None:
+    family.set(
+        REMINDER_AS_IF=None,
+        REMINDER_TWILIO_ACCOUNT_SID="AC",
+        REMINDER_TWILIO_AUTH_TOKEN="token",
+        REMINDER_TWILIO_FROM="KIGEN",
+        REMINDER_TWILIO_BASE_URL="http://127.0.0.1:1",
+    )
+    before = family.rows()
+
+    done = family.run("demo")
+
+    assert done.code == 0
+    assert "母" in done.out
+    assert family.rows() == before
+
+
+def test_a_simulation_of_the_village_is_listed_in_order_under_fixed_names(reminder: Terminal, temporary: Path) -> None:
+    sent = reminder.answer("simulate", "--from", "2026-12-01", "--until", "令和9年4月30日")
+
+    assert all(list(row) == KEYS for row in sent)
+    assert [row["at"] for row in sent] == sorted(row["at"] for row in sent)
+    assert "2026-12-01" <= sent[0]["at"] < sent[-1]["at"] < "2027-05-01"
+    assert {row["name"] for row in sent} >= {"母", "娘", "さくら苑 事務"}
+    assert {row["segments"] for row in sent if row["channel"] == "email"} == {0}
+    assert list(temporary.iterdir()) == []
+    assert not reminder.data.exists()
+
+
+def test_without_json_a_simulation_is_shown_as_it_would_arrive(reminder: Terminal, temporary: Path) -> None:
+    shown = reminder.run("simulate", "--from", "2026-12-01", "--until", "2027-02-01").out
+
+    assert f"→ 母 <{MOTHER}>" in shown
+    assert shown.splitlines()[-1].startswith("合計")
+
+
+def test_a_simulation_may_last_one_day(reminder: Terminal, temporary: Path) -> None:
+    assert reminder.answer("simulate", "--from", "2026-12-01", "--until", "2026-12-01") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "field", "why"),
+    [
+        (["--from", "2027-12-01", "--until", "2026-12-01"], "dates_contradict", "until", "time does not run back"),
+        (["--from", "2026-12-01", "--until", "2027-12-01", "--of-current"], "nothing_enrolled", "of_current", "of whom?"),
+        (["--from", "27/3/31", "--until", "2027-12-01"], "date_ambiguous", "from", "which end is the year?"),
+        (["--from", "2026-12-01", "--until", "2027-02-29"], "date_impossible", "until", "no such day"),
+    ],
+)  # fmt: skip
+def test_a_simulation_that_cannot_be_is_refused_and_leaves_nothing(
+    reminder: Terminal, temporary: Path, arguments: list[str], code: str, field: str, why: str
+) -> None:
+    refused = reminder.refusal("simulate", *arguments)
+
+    assert (refused["error"], refused["field"]) == (code, field), why
+    assert list(temporary.iterdir()) == []
+    assert not reminder.data.exists()
+
+
+def test_a_simulation_of_the_present_data_needs_a_file_to_copy(reminder: Terminal) -> None:
+    key = reminder.answer("keys", "new")["key"]
+    reminder.set(REMINDER_DATABASE_URL="postgresql://me@127.0.0.1:1/kigen", REMINDER_SECRET_KEYS=key)
+
+    refused = reminder.refusal("simulate", "--from", "2026-12-01", "--until", "2027-12-01", "--of-current")
+
+    assert refused["error"] == "simulate_needs_sqlite"
+
+
+def test_a_simulation_of_the_present_data_shows_its_texts_and_changes_no_byte_of_it(
+    family: Terminal, temporary: Path
+) -> None:
+    file = family.data / "kigen.db"
+    rows, content = family.rows(), file.read_bytes()
+
+    sent = family.answer("simulate", "--from", "2026-12-01", "--until", "2027-12-01", "--of-current")
+
+    assert {row["to"] for row in sent} == {MOTHER, "musume@example.jp"}
+    assert any("お母さん" in row["text"] for row in sent)
+    assert sent[0]["at"].startswith("2027-01-04T10:00")
+    assert file.read_bytes() == content
+    assert family.rows() == rows
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_simulation_while_others_write_sees_what_they_have_written(family: Terminal, temporary: Path) -> None:
+    with closing(sqlite3.connect(family.data / "kigen.db")) as worker:
+        worker.execute("UPDATE people SET label = '父'")
+        worker.commit()  # in the write-ahead log, and not yet in the file itself
+
+        sent = family.answer("simulate", "--from", "2026-12-01", "--until", "2027-02-01", "--of-current")
+
+    assert any("お父さん" in row["text"] for row in sent)
+
+
+@pytest.mark.parametrize("keys", ["kept in the data folder", "given by the environment"])
+def test_a_simulation_reads_a_database_that_lies_elsewhere(
+    reminder: Terminal, tmp_path: Path, temporary: Path, keys: str
+) -> None:
+    file = tmp_path / "elsewhere" / "family.db"
+    reminder.set(REMINDER_DATABASE_URL=f"sqlite:///{file}")
+    if keys == "given by the environment":
+        reminder.set(REMINDER_SECRET_KEYS=reminder.answer("keys", "new")["key"])
+    settle(reminder)
+    content = file.read_bytes()
+
+    sent = reminder.answer("simulate", "--from", "2026-12-01", "--until", "2027-02-01", "--of-current")
+
+    assert MOTHER in {row["to"] for row in sent}
+    assert file.read_bytes() == content
