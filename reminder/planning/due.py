@@ -11,7 +11,8 @@ from reminder.domain.audience import Circle, Recipient, circle
 from reminder.domain.ladder import CardDates, Plan, Rung, next_day, rung_due
 from reminder.domain.people import Audience, ChannelName
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import Composed, Reader, Told
+from reminder.domain.wording import Composed, Told
+from reminder.planning.readers import reader
 from reminder.storage import cards, contacts, groups, outbox, reminders
 from reminder.storage.cards import DueCard
 from reminder.storage.groups import GroupView
@@ -179,25 +180,13 @@ class _Planning:
             wording.compose(
                 self.rules.wording,
                 [telling.told for telling in theirs],
-                self._reader(recipient, person, theirs[0].audience, group),
+                reader(recipient, person, theirs[0].audience, group),
                 brief=len(by_person) > 1,
                 copied_text=sent_to_person.get(person.id) if theirs[0].audience is Audience.CARER else None,
             )
             for person, theirs in by_person.items()
         ]
         return wording.together(self.rules.wording, texts, recipient.language)
-
-    def _reader(self, recipient: Recipient, person: PersonView, audience: Audience, group: GroupView) -> Reader:
-        return Reader(
-            audience=audience,
-            channel=recipient.channel,
-            language=recipient.language,
-            mode=person.mode,
-            label=person.label,
-            mark=person.mark,
-            office=person.office,
-            from_=group.name,
-        )
 
     def _message(
         self, recipient: Recipient, tellings: Sequence[_Telling], group: GroupView, composed: Composed

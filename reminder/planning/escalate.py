@@ -7,7 +7,7 @@ from reminder.domain import hours, wording
 from reminder.domain.audience import circle
 from reminder.domain.people import Audience, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import Reader
+from reminder.planning.readers import reader
 from reminder.storage import contacts, groups, messages, outbox, people
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import Failure
@@ -42,17 +42,7 @@ def _notices(tx: Tx, rules: Rulebook, failure: Failure, now: datetime) -> list[D
     for recipient in around.carers or around.staff:
         soon = hours.next_allowed(now, Mode.STANDARD, audience, recipient.channel)
         day = japan_date(soon)
-        reader = Reader(
-            audience=audience,
-            channel=recipient.channel,
-            language=recipient.language,
-            mode=person.mode,
-            label=person.label,
-            mark=person.mark,
-            office=person.office,
-            from_=group.name,
-        )
-        composed = wording.compose_undelivered(rules.wording, reader)
+        composed = wording.compose_undelivered(rules.wording, reader(recipient, person, audience, group))
         notices.append(
             Draft(
                 # One a day about one person, however many texts came back.
