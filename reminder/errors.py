@@ -136,12 +136,13 @@ class TemporaryChannelError(ChannelError):
 
 
 class PermanentChannelError(ChannelError):
-    """`opted_out`: the owner of the address told the provider to stop."""
+    """`opted_out`: the owner of the address told the provider to stop. `address_is_gone`: not this message but the
+    address is at fault."""
 
     code = "channel_permanent"
 
-    def __init__(self, reason: str, *, opted_out: bool = False) -> None:
-        self.opted_out = opted_out
+    def __init__(self, reason: str, *, opted_out: bool = False, address_is_gone: bool = True) -> None:
+        self.opted_out, self.address_is_gone = opted_out, address_is_gone
         super().__init__(reason)
 
 

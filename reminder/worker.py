@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from types import FrameType
@@ -32,16 +33,35 @@ class TickReport:
 
 
 def tick(app: App, now: datetime) -> TickReport:
-    """One pass at one instant. Cheap when nothing is due; what it leaves undone the next one does."""
+    """One pass at one instant. Cheap when nothing is due; what it leaves undone the next one does.
+
+    A step that fails keeps none of the others from their work; at the end its error is raised, and the pass leaves no
+    sign of life, so that /readyz shows what the log says.
+    """
     with app.database.reading() as tx:
         work = health.work_waiting(tx, now, japan_date(now))
-    applied = receipts.apply_waiting(app.database, now) if work.receipts else 0
-    asked = (
-        rescue.settle_unknown(app.database, app.keys, app.clock, app.channels, app.runner.run) if work.unknown else 0
+    failed: list[Exception] = []
+
+    def step(is_due: object, work_off: Callable[[], int]) -> int:
+        if not is_due:
+            return 0
+        try:
+            return work_off()
+        except Exception as error:
+            log.exception("a step of this pass failed; the others go on")
+            failed.append(error)
+            return 0
+
+    applied = step(work.receipts, lambda: receipts.apply_waiting(app.database, now))
+    asked = step(
+        work.unknown,
+        lambda: rescue.settle_unknown(app.database, app.keys, app.clock, app.channels, app.runner.run),
     )
-    planned = plan_due(app.database, app.keys, app.rules, now) if work.cards or applied or asked else 0
-    told = tell_of_failures(app.database, app.keys, app.rules, now) if work.failures or applied else 0
-    sent = sender(app).send_due(app.runner.run) if work.messages or asked or planned or told else 0
+    planned = step(work.cards or applied or asked, lambda: plan_due(app.database, app.keys, app.rules, now))
+    told = step(work.failures or applied, lambda: tell_of_failures(app.database, app.keys, app.rules, now))
+    sent = step(work.messages or asked or planned or told, lambda: sender(app).send_due(app.runner.run))
+    if failed:
+        raise failed[0]
     with app.database.writing() as tx:
         health.beat(tx, health.TICK, now)
     return TickReport(applied, asked, planned, told, sent)

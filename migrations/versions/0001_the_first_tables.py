@@ -272,7 +272,7 @@ def upgrade() -> None:
         sa.Column("stale_after", sa.DateTime(timezone=True), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("asked", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("not_seen", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("possibly_double", sa.Boolean(), nullable=False),
         sa.Column("provider_id", sa.String(length=80), nullable=True),
         sa.Column("handed_at", sa.DateTime(timezone=True), nullable=True),

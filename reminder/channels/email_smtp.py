@@ -326,4 +326,8 @@ def _meaning(refused: aiosmtplib.SMTPResponseException, step: _Step) -> ChannelE
         return UnknownOutcomeError("unreadable") if step is _Step.CONTENT else TemporaryChannelError("unreadable")
     # "Relay access denied" is said of the recipient; taken at its word, one wrong setting would write off everybody.
     is_ours = refused.code in (503, 530, 534, 535, 538) or reason.startswith("5.7.")
-    return SetupChannelError(reason) if is_ours or step is _Step.GREETING else PermanentChannelError(reason)
+    return (
+        SetupChannelError(reason)
+        if is_ours or step is _Step.GREETING
+        else PermanentChannelError(reason, address_is_gone=step is not _Step.CONTENT)
+    )

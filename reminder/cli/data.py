@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
         ("group", "Households and care homes.", {"add": add_group}),
         ("member", "Logins of a group: family carers, staff.", {"add": add_member}),
         ("person", "Whose cards they are.", {"add": add_person}),
-        ("contact", "Phones and addresses.", {"add": add_contact, "stop": stop_contact}),
+        ("contact", "Phones and addresses.", {"add": add_contact, "confirm": confirm_contact, "stop": stop_contact}),
         ("card", "Dates at which cards end.", {"add": add_card, "renewed": renew_card, "retire": retire_card}),
     )
     for name, use, commands in nouns:
@@ -140,6 +140,24 @@ def add_contact(
             consent_by=consent_by,
         )
     answer({"id": contact_id}, as_json=as_json, plain=f"contact {contact_id}")
+
+
+def confirm_contact(
+    contact: Id,
+    consent: Annotated[ConsentHow, typer.Option(help="How its owner agreed.")],
+    consent_by: Annotated[str, typer.Option(help="Who asked them, in a word or two: 長女, 事務.")],
+    as_json: bool = AsJson,
+) -> None:
+    """Its owner has agreed, or can be reached again.
+
+    Example: reminder contact confirm 3 --consent spoken --consent-by 長女
+    """
+    from reminder.cli.opened import opened
+    from reminder.enrolment import consent as consents
+
+    with opened() as app:
+        consents.confirm(app.database, app.clock.now(), contact_id=contact, how=consent, by=consent_by)
+    answer({"id": contact, "state": "confirmed"}, as_json=as_json, plain=f"contact {contact} is told again")
 
 
 def stop_contact(contact: Id, as_json: bool = AsJson) -> None:

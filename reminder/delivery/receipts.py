@@ -1,13 +1,13 @@
 """Receipts: the provider's word on what became of a message. An end wins; late and repeated ones change nothing."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from reminder.clock import japan_date
+from reminder.delivery import again
 from reminder.domain.messages import ENDS, MessageState
 from reminder.domain.people import ContactState
 from reminder.domain.provider_codes import Fault, fault_of_twilio
-from reminder.storage import cards, contacts, messages, outbox, receipts
+from reminder.storage import contacts, messages, outbox, receipts
 from reminder.storage.receipts import Waiting
 from reminder.storage.session import Database, Tx
 
@@ -50,13 +50,11 @@ def _apply(tx: Tx, receipt: Waiting, message_id: int, contact_id: int, now: date
     match fault_of_twilio(code, None):
         case Fault.NUMBER:
             contacts.set_state(tx, [contact_id], ContactState.UNREACHABLE)
-            again = japan_date(now)
+            again.today(tx, [message_id], now)
         case Fault.OPTED_OUT:
             contacts.set_state(tx, [contact_id], ContactState.OPTED_OUT)
-            again = japan_date(now)
-        case Fault.OPERATOR | Fault.ACCOUNT:
-            log.error("message %s came back with %s: the sender or the account is at fault", message_id, code)
-            again = japan_date(now) + timedelta(days=1)
-        case _:
-            again = japan_date(now) + timedelta(days=1)
-    cards.look_again_at_told(tx, [message_id], again)
+            again.today(tx, [message_id], now)
+        case fault:
+            if fault in (Fault.OPERATOR, Fault.ACCOUNT):
+                log.error("message %s came back with %s: the sender or the account is at fault", message_id, code)
+            again.on_the_next_day(tx, [message_id], now)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
 from reminder.clock import Clock
 from reminder.delivery.send import record
-from reminder.domain.messages import LEASE, Accepted, Answer, Channel, MessageState, Verdict, after_asking
+from reminder.domain.messages import LEASE, Accepted, Answer, Asked, Channel, MessageState, Verdict, after_asking
 from reminder.domain.people import ChannelName
 from reminder.errors import ChannelError, TemporaryChannelError
 from reminder.storage import outbox
@@ -46,22 +46,24 @@ async def _ask_all(
     unknown: Sequence[InHand], others: Collection[str], channels: Mapping[ChannelName, Channel], clock: Clock
 ) -> list[Verdict]:
     """One after another: two texts of the same words to one phone must not both be found in one entry of its list."""
-    taken, verdicts = set(others), []
+    taken, silent, verdicts = set(others), dict[ChannelName, ChannelError](), []
     for in_hand in unknown:
-        verdict = await _ask(in_hand, taken, channels[in_hand.channel], clock)
-        if verdict.provider_id is not None:
-            taken.add(verdict.provider_id)
-        verdicts.append(verdict)
+        # A provider that does not answer one question is not asked the other forty-nine, for half an hour.
+        answer = silent.get(in_hand.channel) or await _ask(in_hand, taken, channels[in_hand.channel])
+        if isinstance(answer, ChannelError):
+            silent[in_hand.channel] = answer
+        if isinstance(answer, Accepted):
+            taken.add(answer.provider_id)
+        asked = Asked(in_hand.attempts, in_hand.not_seen, in_hand.possibly_double, in_hand.stale_after)
+        verdicts.append(after_asking(answer, asked, clock.now()))
     return verdicts
 
 
-async def _ask(in_hand: InHand, taken: Collection[str], channel: Channel, clock: Clock) -> Verdict:
-    answer: Accepted | Answer | ChannelError
+async def _ask(in_hand: InHand, taken: Collection[str], channel: Channel) -> Accepted | Answer | ChannelError:
     try:
-        answer = await channel.ask(in_hand.outgoing, taken)
+        return await channel.ask(in_hand.outgoing, taken)
     except ChannelError as failed:
-        answer = failed
+        return failed
     except Exception:
         log.exception("message %s: the %s channel cannot be asked", in_hand.outgoing.message_id, in_hand.channel)
-        answer = TemporaryChannelError("unforeseen")
-    return after_asking(answer, in_hand.asked, clock.now())
+        return TemporaryChannelError("unforeseen")

@@ -6,7 +6,9 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from reminder.clock import Clock, japan_date, pause
+from reminder.clock import Clock, pause
+from reminder.delivery import again
+from reminder.domain import hours
 from reminder.domain.messages import (
     LEASE,
     Accepted,
@@ -15,9 +17,9 @@ from reminder.domain.messages import (
     Verdict,
     after_sending,
 )
-from reminder.domain.people import ChannelName, ContactState
-from reminder.errors import ChannelError, UnknownOutcomeError
-from reminder.storage import cards, contacts, health, outbox
+from reminder.domain.people import ChannelName, ContactState, Mode
+from reminder.errors import ChannelError, DatabaseNotReadyError, UnknownOutcomeError
+from reminder.storage import contacts, health, outbox
 from reminder.storage.keys import KeyRing
 from reminder.storage.outbox import InHand
 from reminder.storage.session import Database, Tx
@@ -25,10 +27,15 @@ from reminder.storage.session import Database, Tx
 log = logging.getLogger(__name__)
 
 BATCH = 500
-# How many messages are with a provider at once. More gains nothing at its pace and costs sockets.
+# How many messages each channel has in flight at once. More gains nothing at its pace and costs sockets; and slow mail
+# must not hold up texts.
 IN_FLIGHT = 64
-# How many batches one pass sends before the other steps get their turn.
-BATCHES_A_PASS = 20
+# How long one pass sends before receipts, planning and the sign of life get their turn, or a stop is heard.
+SECONDS_A_PASS = 30.0
+# A claim that has less left than this is given back: what it would send might be taken for lost meanwhile.
+LEAST_LEASE = timedelta(minutes=1)
+# How often, and how far apart in seconds, an outcome is tried to be kept when the database is away for a moment.
+RECORD_TRIES, BETWEEN_TRIES = 5, 1.0
 
 StopUrl = Callable[[int], str | None]
 
@@ -53,8 +60,8 @@ class Sender:
         self._channels = channels
         self._per_second = per_second
         self._stop_url = stop_url
-        # A lease must outlast its batch, so a slow sender takes small ones.
-        self._batch = BATCH if per_second is None else max(1, min(BATCH, int(per_second * LEASE.total_seconds() / 4)))
+        # A slow sender takes no more than it can send in one pass.
+        self._batch = BATCH if per_second is None else max(1, min(BATCH, int(per_second * SECONDS_A_PASS)))
 
     def send_due(self, run: Callable[[Coroutine[None, None, int]], int]) -> int:
         """How many messages were handed over or tried. `run` drives the sending loop."""
@@ -63,32 +70,30 @@ class Sender:
 
     async def _send_all(self, batch: list[InHand]) -> int:
         tried = 0
-        for _ in range(BATCHES_A_PASS):
+        loop = asyncio.get_running_loop()
+        end = loop.time() + SECONDS_A_PASS
+        while batch:
             # The next batch is claimed while this one is being sent: neither waits for the other.
-            is_last = len(batch) < self._batch
-            following = None if is_last else asyncio.create_task(asyncio.to_thread(self._claim))
+            goes_on = len(batch) == self._batch and loop.time() < end
+            following = asyncio.create_task(asyncio.to_thread(self._claim)) if goes_on else None
             await self._send_batch(batch)
             tried += len(batch)
             batch = await following if following else []
-            if not batch:
-                break
-        else:
-            await self._send_batch(batch)
         return tried
 
     def _claim(self) -> list[InHand]:
         now = self._clock.now()
         with self._database.writing() as tx:
             claim = outbox.claim(tx, self._keys, now=now, lease=LEASE, limit=self._batch)
-            # Whoever else may be told in their place is told today.
-            cards.look_again_at_told(tx, claim.refused, japan_date(now))
-            tell_tomorrow(tx, claim.stale, self._clock)
+            if claim.unreadable:
+                log.error("messages %s were sealed with a key that is gone; they cannot be sent", claim.unreadable)
+            again.today(tx, claim.refused, now)
+            again.on_the_next_day(tx, claim.stale, now)
             return claim.in_hand
 
     async def _send_batch(self, batch: Sequence[InHand]) -> None:
         answers: asyncio.Queue[tuple[InHand, Verdict] | None] = asyncio.Queue()
-        recording = asyncio.create_task(self._record_as_they_arrive(answers))
-        flight = asyncio.Semaphore(IN_FLIGHT)
+        flight = {channel: asyncio.Semaphore(IN_FLIGHT) for channel in self._channels}
         start = asyncio.get_running_loop().time()
         texts = 0
 
@@ -96,20 +101,25 @@ class Sender:
             wait = at - asyncio.get_running_loop().time()
             if wait > 0:
                 await pause(wait)
-            async with flight:
+            async with flight[in_hand.channel]:
                 answers.put_nowait((in_hand, await self._try(in_hand)))
 
-        async with asyncio.TaskGroup() as sending:
-            for in_hand in batch:
-                at = start
-                if self._per_second is not None and in_hand.channel is ChannelName.SMS:
-                    at, texts = start + texts / self._per_second, texts + 1
-                sending.create_task(send(in_hand, at))
-        answers.put_nowait(None)
-        await recording
+        # When outcomes cannot be kept, nothing more is handed over: both groups end together.
+        async with asyncio.TaskGroup() as batch_work:
+            batch_work.create_task(self._record_as_they_arrive(answers))
+            async with asyncio.TaskGroup() as sending:
+                for in_hand in batch:
+                    at = start
+                    if self._per_second is not None and in_hand.channel is ChannelName.SMS:
+                        at, texts = start + texts / self._per_second, texts + 1
+                    sending.create_task(send(in_hand, at))
+            answers.put_nowait(None)
 
     async def _try(self, in_hand: InHand) -> Verdict:
-        outgoing = in_hand.outgoing
+        outgoing, now = in_hand.outgoing, self._clock.now()
+        allowed = hours.next_allowed(now, Mode.STANDARD, in_hand.audience, in_hand.channel)
+        if allowed > now or now > in_hand.lease_until - LEAST_LEASE:
+            return Verdict(MessageState.QUEUED, "waits", wait_until=allowed)
         if in_hand.channel is ChannelName.EMAIL:
             outgoing = replace(outgoing, stop_url=self._stop_url(in_hand.contact_id))
         outcome: Accepted | ChannelError
@@ -123,7 +133,11 @@ class Sender:
                 "message %s: the %s channel failed in an unforeseen way", outgoing.message_id, in_hand.channel
             )
             outcome = UnknownOutcomeError("unforeseen")
-        return after_sending(outcome, in_hand.attempts, in_hand.stale_after, self._clock.now())
+        verdict = after_sending(outcome, in_hand.attempts, in_hand.stale_after, self._clock.now())
+        if verdict.state is MessageState.QUEUED and verdict.wait_until is not None:
+            awake = hours.next_allowed(verdict.wait_until, Mode.STANDARD, in_hand.audience, in_hand.channel)
+            return replace(verdict, wait_until=awake)
+        return verdict
 
     async def _record_as_they_arrive(self, answers: "asyncio.Queue[tuple[InHand, Verdict] | None]") -> None:
         """Outcomes are recorded in the groups in which they arrive, so that a crash leaves few messages in hand."""
@@ -135,7 +149,19 @@ class Sender:
             more = group[-1] is not None
             verdicts = [answer for answer in group if answer is not None]
             if verdicts:
+                await self._record_patiently(verdicts)
+
+    async def _record_patiently(self, verdicts: Sequence[tuple[InHand, Verdict]]) -> None:
+        """A database that is away for a moment must not turn a whole batch into messages of unknown fate."""
+        for tries_left in reversed(range(RECORD_TRIES)):
+            try:
                 await asyncio.to_thread(self._record, verdicts)
+            except DatabaseNotReadyError:
+                if not tries_left:
+                    raise
+                await pause(BETWEEN_TRIES)
+            else:
+                return
 
     def _record(self, verdicts: Sequence[tuple[InHand, Verdict]]) -> None:
         with self._database.writing() as tx:
@@ -153,13 +179,7 @@ def record(tx: Tx, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageS
             log.error("channel %s pauses: the provider answers %s; see the docs", in_hand.channel, verdict.reason)
             health.pause(tx, in_hand.channel, verdict.reason or "", now=now, until=verdict.pause_channel_until)
     # What an unreachable phone was to be told may reach the person another way, still today.
-    gone = [in_hand.outgoing.message_id for in_hand, verdict in verdicts if verdict.contact is not None]
-    cards.look_again_at_told(tx, gone, japan_date(now))
+    again.today(tx, [in_hand.outgoing.message_id for in_hand, verdict in verdicts if verdict.contact is not None], now)
     not_told = (MessageState.STALE, MessageState.FAILED)
     ended = [in_hand.outgoing.message_id for in_hand, v in verdicts if v.state in not_told and v.contact is None]
-    tell_tomorrow(tx, ended, clock)
-
-
-def tell_tomorrow(tx: Tx, message_ids: Sequence[int], clock: Clock) -> None:
-    """What was not told today is looked at again tomorrow, and told if it is still the most urgent."""
-    cards.look_again_at_told(tx, message_ids, japan_date(clock.now()) + timedelta(days=1))
+    again.on_the_next_day(tx, ended, now)

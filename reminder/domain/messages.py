@@ -73,9 +73,10 @@ class MessageState(StrEnum):
 
 S = MessageState
 MOVES: Mapping[MessageState, frozenset[MessageState]] = {
-    S.QUEUED: frozenset({S.SENDING, S.STALE, S.CANCELLED}),
+    # A message that waits for another try may yet turn out to have arrived, and one that cannot be read never will.
+    S.QUEUED: frozenset({S.SENDING, S.STALE, S.CANCELLED, S.FAILED, S.ACCEPTED, S.DELIVERED, S.UNDELIVERED}),
     S.SENDING: frozenset({S.ACCEPTED, S.QUEUED, S.UNKNOWN, S.FAILED, S.STALE, S.DELIVERED, S.UNDELIVERED}),
-    S.UNKNOWN: frozenset({S.ACCEPTED, S.QUEUED, S.STALE, S.DELIVERED, S.UNDELIVERED}),
+    S.UNKNOWN: frozenset({S.ACCEPTED, S.QUEUED, S.FAILED, S.DELIVERED, S.UNDELIVERED}),
     S.ACCEPTED: frozenset({S.DELIVERED, S.UNDELIVERED}),
     S.DELIVERED: frozenset(),
     S.UNDELIVERED: frozenset(),
@@ -108,8 +109,12 @@ CHANNEL_PAUSE = timedelta(minutes=15)
 LEASE = timedelta(minutes=10)
 # How long a provider may take to list what it has accepted.
 BEFORE_ASKING = timedelta(seconds=60)
-LONGEST_BEFORE_ASKING = timedelta(hours=1)
-GAVE_UP = "gave_up"
+BEFORE_ASKING_AGAIN = timedelta(minutes=5)  # when it could not be asked
+# An e-mail whose answers keep getting lost is repeated as the same e-mail, but not for ever.
+MOST_REPEATS = 5
+GAVE_UP = "gave_up"  # certainly not sent
+NOT_SEEN = "not_seen"  # very likely not sent, and nobody can know
+UNREADABLE = "unreadable"  # sealed with a key that is gone
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ class Verdict:
 
     `wait_until` is when it may be sent again (queued) or asked about (unknown). `pause_channel_until`: nobody's text
     can go by this channel before then. `contact` is the new state of an address that will not take texts any more.
+    `not_seen` counts the provider's answers that it has no such message.
     """
 
     state: MessageState
@@ -127,6 +133,7 @@ class Verdict:
     pause_channel_until: datetime | None = None
     contact: ContactState | None = None
     possibly_double: bool = False
+    not_seen: int = 0
 
 
 def after_sending(outcome: Accepted | ChannelError, attempts: int, stale_after: datetime, now: datetime) -> Verdict:
@@ -137,7 +144,8 @@ def after_sending(outcome: Accepted | ChannelError, attempts: int, stale_after: 
         case UnknownOutcomeError():
             return Verdict(S.UNKNOWN, outcome.reason, wait_until=now + BEFORE_ASKING)
         case PermanentChannelError():
-            contact = ContactState.OPTED_OUT if outcome.opted_out else ContactState.UNREACHABLE
+            gone = ContactState.UNREACHABLE if outcome.address_is_gone else None
+            contact = ContactState.OPTED_OUT if outcome.opted_out else gone
             return Verdict(S.FAILED, outcome.reason, contact=contact)
         case SetupChannelError():
             return _again(outcome.reason, now + CHANNEL_PAUSE, stale_after, pause=now + CHANNEL_PAUSE)
@@ -161,21 +169,35 @@ def pause_after(attempts: int) -> timedelta:
     return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
 
-def after_asking(answer: Accepted | Answer | ChannelError, asked: int, now: datetime) -> Verdict:
-    """`asked` counts this question. Only after two answers of "not seen", a while apart, is a text sent again, and then
-    it is marked: the provider's list may lag, and nobody can rule out that it went out twice."""
+@dataclass(frozen=True)
+class Asked:
+    """What is known of a message when its provider is asked about it."""
+
+    attempts: int
+    not_seen: int  # how often the provider has already answered that it has no such message
+    possibly_double: bool
+    stale_after: datetime
+
+
+def after_asking(answer: Accepted | Answer | ChannelError, asked: Asked, now: datetime) -> Verdict:
+    """Only after two answers of "not seen", a while apart, is a text sent again, once, and marked: the list may lag,
+    and nobody can rule out that it went out twice. What was repeated already, or has missed its day, is not repeated.
+    """
     match answer:
         case Accepted(provider_id=provider_id):
             return Verdict(S.ACCEPTED, provider_id=provider_id)
+        case Answer.SAFE_TO_REPEAT if asked.attempts >= MOST_REPEATS or now >= asked.stale_after:
+            return Verdict(S.FAILED, NOT_SEEN)
         case Answer.SAFE_TO_REPEAT:
             return Verdict(S.QUEUED, "repeated", wait_until=now, possibly_double=True)
-        case Answer.NOT_SEEN if asked >= 2:
-            return Verdict(S.QUEUED, "not_seen", wait_until=now, possibly_double=True)
+        case Answer.NOT_SEEN if asked.not_seen == 0:
+            return Verdict(S.UNKNOWN, NOT_SEEN, wait_until=now + BEFORE_ASKING, not_seen=1)
+        case Answer.NOT_SEEN if asked.possibly_double or now >= asked.stale_after:
+            return Verdict(S.FAILED, NOT_SEEN)
         case Answer.NOT_SEEN:
-            return Verdict(S.UNKNOWN, "not_seen", wait_until=now + BEFORE_ASKING)
+            return Verdict(S.QUEUED, NOT_SEEN, wait_until=now, possibly_double=True)
         case _:
-            wait = min(BEFORE_ASKING * 2 ** min(asked, 10), LONGEST_BEFORE_ASKING)
-            return Verdict(S.UNKNOWN, "cannot_ask", wait_until=now + wait)
+            return Verdict(S.UNKNOWN, "cannot_ask", wait_until=now + BEFORE_ASKING_AGAIN, not_seen=asked.not_seen)
 
 
 # Twilio's words for what became of a text; the others are steps on the way.

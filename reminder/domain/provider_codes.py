@@ -28,11 +28,12 @@ _TWILIO: Mapping[Fault, frozenset[int]] = {
     Fault.OPTED_OUT: frozenset({21610}),
     Fault.OPERATOR: frozenset(
         {
-            *(21212, 21603, 21606, 21612, 21703, 21704, 21705),  # the sender cannot be used (for this country)
+            *(21212, 21603, 21606, 21703, 21704, 21705),  # the sender cannot be used (for this country)
             *(21602, 21604, 21609, 21617, 21620, 90007),  # a part of the request is missing, too long or wrong
             *(21408, 21608, 30018, 30024),  # not allowed: country, trial account, sender not registered
             *(30004, 30007),  # blocked or filtered on the way
             *range(35111, 35119),  # scheduling, which we never ask for
+            20404,  # no such account or address
         }
     ),
     Fault.ACCOUNT: frozenset(
@@ -48,6 +49,7 @@ _TWILIO: Mapping[Fault, frozenset[int]] = {
             *(20429, 20500, 20503, 30410),  # the provider is busy or ill
             *(14107, 21611, 30001, 30017, 30036),  # queues: full, congested, waited too long
             *(30003, 30008),  # the phone is off; unknown reason
+            21612,  # not this number from this sender, which says nothing about the others
         }
     ),
 }
@@ -62,6 +64,11 @@ def fault_of_twilio(code: int | None, http_status: int | None = None) -> Fault:
     if code in _FAULT_OF:
         return _FAULT_OF[code]
     status = http_status if http_status is not None else code
-    if status is None or status in (408, 429) or not 300 <= status < 500:
+    if status in (401, 403):
+        return Fault.ACCOUNT
+    has_own_code = code is not None and code >= 600
+    if has_own_code or status is None or status in (408, 429) or not 300 <= status < 500:
+        # A code that nobody knows yet may be about this one text: it must not hold up everybody else's.
         return Fault.RETRY
-    return Fault.ACCOUNT if status in (401, 403) else Fault.OPERATOR
+    # Whoever answers so is not Twilio, or does not know the account.
+    return Fault.OPERATOR

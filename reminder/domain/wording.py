@@ -1,5 +1,6 @@
 """The words of every message: from what is told to whom, to the text of config/wording/ that says it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -84,14 +85,17 @@ def compose(
     return Composed(None, _sms(words, wording, told, reader))
 
 
-def compose_undelivered(wording: Wording, reader: Reader) -> Composed:
-    """To a carer: a text to the person reached nobody."""
+def compose_undelivered(wording: Wording, reader: Reader, *, by: ChannelName = ChannelName.SMS) -> Composed:
+    """To a carer: a message to the person, sent `by` this channel, reached nobody."""
     words = wording.languages[reader.language]
     values = _person_values(words, reader)
-    said = words.section("undelivered")["carer"].format_map(values)
+    by_mail = by is ChannelName.EMAIL
+    said = words.section("undelivered")["carer_of_mail" if by_mail else "carer"].format_map(values)
     if reader.channel is not ChannelName.EMAIL:
         return Composed(None, _signed(words, reader, said))
-    advice = words.section("email.text")["undelivered"].strip("\n").format_map(values)
+    advice = (
+        words.section("email.text")["undelivered_mail" if by_mail else "undelivered"].strip("\n").format_map(values)
+    )
     subject = words.section("undelivered")["subject"].format_map(values)
     return Composed(subject, f"{said}\n\n{advice}\n", _closing(words, reader))
 
@@ -264,7 +268,7 @@ def address_of(label: str, words: Words) -> str:
     called, suffix = words.section("called"), words.word("call_suffix")
     if name in called:
         return called[name]
-    return name if name.endswith(("さん", "様", "さま", "ちゃん", "くん")) else name + suffix
+    return name if name.endswith(("さん", "様", "さま", "ちゃん", "くん", "先生")) else name + suffix
 
 
 def carers_word(label: str, words: Words) -> str:
@@ -272,7 +276,12 @@ def carers_word(label: str, words: Words) -> str:
     return words.section("carers_word").get(label, label if label != _name_in(label) else address_of(label, words))
 
 
+_BRACKETS_AND_ROOMS = re.compile(r"[(（\[［][^)）\]］]*[)）\]］]|[0-9０-９]+ *号室?")
+
+
 @lru_cache(maxsize=4096)
 def _name_in(label: str) -> str:
-    named = [part for part in label.split() if not any(map(str.isdigit, part))]
+    """Without what stands in brackets, and without rooms: 佐藤（203） and 佐藤203号室 are both 佐藤."""
+    bare = _BRACKETS_AND_ROOMS.sub(" ", label)
+    named = [part for part in bare.split() if not any(map(str.isdigit, part))]
     return " ".join(named) or label

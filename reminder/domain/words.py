@@ -49,7 +49,15 @@ _SAID = {
     **{f"several.{voice}": _PERSON | {"items"} for voice in VOICES},
     "several.item": frozenset({"thing", "date"}),
     **dict.fromkeys(
-        ("undelivered.carer", "undelivered.subject", "email.text.undelivered", "email.text.about"), _PERSON
+        (
+            "undelivered.carer",
+            "undelivered.carer_of_mail",
+            "undelivered.subject",
+            "email.text.undelivered",
+            "email.text.undelivered_mail",
+            "email.text.about",
+        ),
+        _PERSON,
     ),
     **{f"email.subject.{stage}": _CARD for stage in ("opens", "before", "near", "after", "grace", "post", "computed")},
     "email.subject.several": _NONE,

@@ -4,9 +4,10 @@ from datetime import datetime
 
 from reminder.clock import japan_date
 from reminder.domain.messages import CancelReason
-from reminder.domain.people import ContactState
-from reminder.errors import NotFoundError
-from reminder.storage import cards, contacts, journal, outbox
+from reminder.domain.people import ConsentHow, ContactState
+from reminder.errors import ConflictError, NotFoundError
+from reminder.guard.text import clean_label
+from reminder.storage import cards, contacts, groups, journal, outbox
 from reminder.storage.keys import KeyRing
 from reminder.storage.session import Database
 
@@ -26,12 +27,27 @@ def require_stop_mark(keys: KeyRing, contact_id: int, mark: str) -> None:
         raise NotFoundError(field="contact")
 
 
+def confirm(database: Database, now: datetime, *, contact_id: int, how: ConsentHow, by: str) -> None:
+    """Its owner has agreed, or is reached there again. Who said no must be asked anew: that contact stays as it is."""
+    clean_by = clean_label(by, field="consent_by", longest=40, most_digits=16)
+    with database.writing() as tx:
+        group_id = contacts.group_of(tx, contact_id)
+        if group_id is None:
+            raise NotFoundError(field="contact")
+        groups.lock(tx, group_id)
+        if not contacts.confirm(tx, contact_id, how=how, by=clean_by, now=now):
+            raise ConflictError("contact_said_no", field="contact")
+        cards.look_again_at_group(tx, group_id, japan_date(now))
+        journal.write(tx, "contact_confirmed", now, group_id=group_id, contact_id=contact_id)
+
+
 def stop(database: Database, now: datetime, *, contact_id: int) -> None:
     """Stops this contact; a second time changes nothing. Others who should hear are looked for at once."""
     with database.writing() as tx:
         group_id = contacts.group_of(tx, contact_id)
         if group_id is None:
             raise NotFoundError(field="contact")
+        groups.lock(tx, group_id)
         contacts.set_state(tx, [contact_id], ContactState.OPTED_OUT)
         outbox.cancel_for_contact(tx, contact_id, CancelReason.OPTED_OUT, now)
         cards.look_again_at_group(tx, group_id, japan_date(now))

@@ -34,7 +34,7 @@ class CardAdded:
 
 
 def add_group(database: Database, now: datetime, *, name: str, kind: GroupKind) -> int:
-    clean_name = clean_label(name, field="name", longest=60)
+    clean_name = clean_label(name, field="name", longest=60, most_digits=8)
     with database.writing() as tx:
         group_id = groups.add(tx, name=clean_name, kind=kind, now=now)
         journal.write(tx, "group_added", now, group_id=group_id)
@@ -49,6 +49,7 @@ def add_member(
     with database.writing() as tx:
         if groups.find(tx, group_id) is None:
             raise NotFoundError(field="group")
+        groups.lock(tx, group_id)
         if contacts.group_has_member(tx, keys, group_id=group_id, address=address):
             raise ConflictError("member_known", field="email")
         member_id = groups.add_member(tx, group_id=group_id, role=role, language=language, now=now)
@@ -87,7 +88,7 @@ def add_person(
     clean_person_label = clean_label(label, field="label")
     clean_mark = None if mark is None else clean_label(mark, field="mark", longest=10, most_digits=0)
     clean_reference = None if reference is None else clean_label(reference, field="ref", most_digits=5)
-    clean_office = clean_label(office or DEFAULT_OFFICE, field="office", longest=10, most_digits=0)
+    clean_office = clean_label(office or DEFAULT_OFFICE, field="office", longest=10, most_digits=2)
     with database.writing() as tx:
         group = groups.find(tx, group_id)
         if group is None:
@@ -127,9 +128,10 @@ def add_contact(
     if consent_how is not None and not consent_by:
         raise RefusedInputError("consent_by_needed", field="consent_by")
     clean_address = _read_address(channel, address)
-    clean_by = None if consent_by is None else clean_label(consent_by, field="consent_by", longest=40)
+    clean_by = None if consent_by is None else clean_label(consent_by, field="consent_by", longest=40, most_digits=16)
     with database.writing() as tx:
         group_id = _owner_group(tx, person_id, member_id)
+        groups.lock(tx, group_id)
         if contacts.is_known(
             tx, keys, person_id=person_id, member_id=member_id, channel=channel, address=clean_address
         ):
@@ -199,6 +201,7 @@ def add_card(
         person = people.find(tx, person_id)
         if person is None:
             raise NotFoundError(field="person")
+        groups.lock(tx, person.group_id)
         others = cards.current_of_person(tx, person_id)
         if kind in others:
             raise ConflictError("card_known", field="kind", card=others[kind].id)
@@ -271,6 +274,8 @@ def _current_card(tx: Tx, card_id: int) -> tuple[CardView, PersonView]:
     person = people.find(tx, card.person_id) if card else None
     if card is None or person is None:
         raise NotFoundError(field="card")
+    groups.lock(tx, person.group_id)
+    card = cards.find(tx, card_id) or card
     if card.retired_at is not None:
         raise ConflictError("card_retired", field="card")
     return card, person

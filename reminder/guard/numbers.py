@@ -61,7 +61,7 @@ _LETTERS_AS_DIGITS = str.maketrans("OoIl|", "00111")
 _GAP = r"(?:[\W_]|[ーのと])"
 _STRETCH = re.compile(rf"\+?[0-9](?:{_GAP}*[0-9])*")
 _INTERRUPTED = re.compile(r"[0-9](?:[^0-9]?[0-9])*")
-_LETTERED = re.compile(rf"(?<![^\W0-9_OoIl])\+?[0-9OoIl|](?:{_GAP}*[0-9OoIl|])*(?![^\W0-9_OoIl])")
+_LETTERED = re.compile(rf"(?<![^\W0-9_OoIl])\+?[0-9OoIl|](?:{_GAP}*[0-9OoIl|])*+(?![^\W0-9_OoIl])")
 
 _DATE = re.compile(
     r"""(?<![0-9])(?:

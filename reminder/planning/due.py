@@ -1,14 +1,16 @@
 """Cards whose day has come: from what is due today to the messages that tell it."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import chain
 
 from reminder.clock import japan_date
 from reminder.domain import hours, wording
 from reminder.domain.audience import Circle, Recipient, circle
 from reminder.domain.ladder import CardDates, Plan, Rung, next_day, rung_due
+from reminder.domain.messages import MessageState
 from reminder.domain.people import Audience, ChannelName
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import Composed, Told
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 
 # Groups planned in one transaction: enough to spare commits, few enough that no other writer waits long.
 GROUPS_AT_ONCE = 100
+_DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
 
 
 def plan_due(database: Database, keys: KeyRing, rules: Rulebook, now: datetime) -> int:
@@ -89,24 +92,48 @@ class _Planning:
     now: datetime
     today: date
     rungs_due: dict[reminders.Rung, date] = field(default_factory=dict)
+    may_have_arrived: set[tuple[reminders.Rung, int]] = field(default_factory=set)
     not_today: set[int] = field(default_factory=set)  # cards with something left to tell on another day
     drafts: list[tuple[Draft, list[reminders.Rung]]] = field(default_factory=list)
+    contacts_of: dict[tuple[str, int], list[Recipient]] = field(default_factory=dict)  # by owner, whatever their state
 
     def plan(self, group_ids: Sequence[int]) -> int:
-        due = cards.due(self.tx, group_ids, self.today)
+        due = self._plannable(cards.due(self.tx, group_ids, self.today))
         circles = self._circles(group_ids, {card.person.id: card.person for card in due})
-        already_told = reminders.told(self.tx, [card.id for card in due])
         plans = {card.id: self._plan_of(card) for card in due}
+        is_told = self._already_told([card.id for card in due])
         to_tell: dict[Recipient, list[_Telling]] = {}
         for card in due:
             for recipient, telling in self._tellings(card, *plans[card.id], circles[card.person.id]):
-                if (telling.key, recipient.contact_id) not in already_told:
+                if not is_told(telling.key, recipient):
                     to_tell.setdefault(recipient, []).append(telling)
 
         self._draft(to_tell, groups.by_id(self.tx, group_ids))
         self._keep()
         cards.set_next(self.tx, {card.id: self._next_look(card, plans[card.id][1]) for card in due})
         return len(self.drafts)
+
+    def _plannable(self, due: Sequence[DueCard]) -> list[DueCard]:
+        """Without those of a kind that config/ no longer has: they must not silence the others of their home."""
+        unknown = [card for card in due if card.kind not in self.rules.kinds]
+        for card in unknown:
+            log.error("card %s is of a kind that config/cards.toml does not have; looked at again tomorrow", card.id)
+        tomorrow = self.today + timedelta(days=1)
+        cards.set_next(self.tx, {card.id: tomorrow for card in unknown})
+        return [card for card in due if card.kind in self.rules.kinds]
+
+    def _already_told(self, card_ids: Sequence[int]) -> Callable[[reminders.Rung, Recipient], bool]:
+        """Nobody is told one rung twice, by whichever contact; only what failed or came back is told another way."""
+        tellings = reminders.tellings(self.tx, card_ids)
+        self.may_have_arrived = {(one.rung, one.contact_id) for one in tellings if one.may_have_arrived}
+        closed = {(one.rung, one.contact_id) for one in tellings if one.is_closed}
+        reached = {(one.rung, one.contact_id) for one in tellings if one.reached}
+
+        def is_told(rung: reminders.Rung, recipient: Recipient) -> bool:
+            same_human = self.contacts_of[recipient.owner]
+            return (rung, recipient.contact_id) in closed or any((rung, c.contact_id) in reached for c in same_human)
+
+        return is_told
 
     def _circles(self, group_ids: Sequence[int], people: Mapping[int, PersonView]) -> dict[int, Circle]:
         kinds = {group_id: group.kind for group_id, group in groups.by_id(self.tx, group_ids).items()}
@@ -116,6 +143,8 @@ class _Planning:
         members: dict[int, list[Recipient]] = {}
         for group_id, recipient in contacts.of_members(self.tx, group_ids):
             members.setdefault(group_id, []).append(recipient)
+        for recipient in (*chain(*own.values()), *chain(*members.values())):
+            self.contacts_of.setdefault(recipient.owner, []).append(recipient)
         return {
             person_id: circle(kinds[person.group_id], own.get(person_id, ()), members.get(person.group_id, ()))
             for person_id, person in people.items()
@@ -143,12 +172,13 @@ class _Planning:
                 yield recipient, _Telling(card, dates, rung, audience)
 
     def _draft(self, to_tell: Mapping[Recipient, list[_Telling]], group_of: Mapping[int, GroupView]) -> None:
-        taken = outbox.taken(self.tx, {self._key(recipient) for recipient in to_tell})
+        same_humans = {contact for recipient in to_tell for contact in self.contacts_of[recipient.owner]}
+        taken = outbox.taken(self.tx, {self._key(contact) for contact in same_humans})
         sent_to_person: dict[int, str] = {}  # what a carer's copy quotes
         by_audience = sorted(to_tell.items(), key=lambda row: list(Audience).index(row[1][0].audience))
         for recipient, tellings in by_audience:
             for_today = [telling for telling in tellings if self._is_allowed(telling, recipient.channel)]
-            if self._key(recipient) in taken:
+            if self._is_day_taken(recipient, taken):
                 for_today = []
             if recipient.channel is not ChannelName.EMAIL:
                 # One short text speaks of one person; the next is told on the next day.
@@ -161,6 +191,11 @@ class _Planning:
             if for_today[0].audience is Audience.PERSON:
                 sent_to_person[for_today[0].card.person.id] = composed.text
             self.drafts.append((self._message(recipient, for_today, group, composed), [t.key for t in for_today]))
+
+    def _is_day_taken(self, recipient: Recipient, taken: Mapping[str, MessageState]) -> bool:
+        """By a message to this contact, or by one to another contact of the same human that did not fail."""
+        others = (taken.get(self._key(contact)) for contact in self.contacts_of[recipient.owner])
+        return self._key(recipient) in taken or any(state not in (None, *_DID_NOT_REACH) for state in others)
 
     def _is_allowed(self, telling: _Telling, channel: ChannelName) -> bool:
         mode = telling.card.person.mode
@@ -205,6 +240,7 @@ class _Planning:
             segments=composed.segments,
             send_after=max(self.now, *(opens for opens, _ in windows)),
             stale_after=min(closes for _, closes in windows),
+            possibly_double=any((t.key, recipient.contact_id) in self.may_have_arrived for t in tellings),
         )
 
     def _keep(self) -> None:

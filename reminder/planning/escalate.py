@@ -1,6 +1,6 @@
 """Texts that reached nobody: a named human is told, each once."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
 from reminder.domain import hours, wording
@@ -15,6 +15,7 @@ from reminder.storage.outbox import Draft
 from reminder.storage.session import Database, Tx
 
 FAILURES_AT_ONCE = 200
+TRUE_FOR = timedelta(days=7)
 
 
 def tell_of_failures(database: Database, keys: KeyRing, rules: Rulebook, now: datetime) -> int:
@@ -23,9 +24,10 @@ def tell_of_failures(database: Database, keys: KeyRing, rules: Rulebook, now: da
         failures = messages.failures_nobody_knows_of(tx, FAILURES_AT_ONCE)
         if not failures:
             return 0
-        drafts = [draft for failure in failures for draft in _notices(tx, rules, failure, now)]
-        taken = outbox.taken(tx, [draft.key for draft in drafts])
-        made = outbox.add(tx, keys, [draft for draft in drafts if draft.key not in taken], now)
+        # Two failures of one person on one day are one notice.
+        drafts = {draft.key: draft for failure in failures for draft in _notices(tx, rules, failure, now)}
+        taken = outbox.taken(tx, drafts.keys())
+        made = outbox.add(tx, keys, [draft for key, draft in drafts.items() if key not in taken], now)
         messages.follow_up(tx, [failure.message_id for failure in failures], now)
         return len(made)
 
@@ -42,7 +44,9 @@ def _notices(tx: Tx, rules: Rulebook, failure: Failure, now: datetime) -> list[D
     for recipient in around.carers or around.staff:
         soon = hours.next_allowed(now, Mode.STANDARD, audience, recipient.channel)
         day = japan_date(soon)
-        composed = wording.compose_undelivered(rules.wording, reader(recipient, person, audience, group))
+        composed = wording.compose_undelivered(
+            rules.wording, reader(recipient, person, audience, group), by=failure.channel
+        )
         notices.append(
             Draft(
                 # One a day about one person, however many texts came back.
@@ -55,7 +59,8 @@ def _notices(tx: Tx, rules: Rulebook, failure: Failure, now: datetime) -> list[D
                 text=composed.text,
                 segments=composed.segments,
                 send_after=soon,
-                stale_after=hours.sending_window(day, Mode.STANDARD, audience, recipient.channel)[1],
+                # It stays true: a mail server that is away for days must not swallow it.
+                stale_after=soon + TRUE_FOR,
             )
         )
     return notices

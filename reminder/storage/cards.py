@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from reminder.storage import people
@@ -133,6 +133,7 @@ def groups_due(tx: Session, today: date, *, limit: int, but_not: Collection[int]
 
 
 def due(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
+    """Held until the transaction ends, so that whoever wants them looked at again waits and then has the last word."""
     carrier = aliased(Card)
     rows = tx.execute(
         select(Card.id, Card.kind, Card.expires_on, Card.is_computed, carrier.expires_on, *people.COLUMNS)
@@ -140,6 +141,7 @@ def due(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
         .outerjoin(carrier, and_(carrier.id == Card.carried_by, carrier.retired_at.is_(None)))
         .where(_CURRENT, Card.next_reminder_on <= today, Person.group_id.in_(group_ids))
         .order_by(Card.id)
+        .with_for_update(of=Card)
     )
     return [DueCard(*row[:5], people.view(row[5:])) for row in rows]
 
@@ -159,16 +161,16 @@ def set_next(tx: Session, next_on: Mapping[int, date | None]) -> None:
 
 def look_again_at_carried(tx: Session, card_id: int, on: date) -> None:
     """What lives in this card may be told otherwise now that it has changed."""
-    tx.execute(update(Card).where(Card.carried_by == card_id, _CURRENT, _later_than(on)).values(next_reminder_on=on))
+    tx.execute(update(Card).where(Card.carried_by == card_id, _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
 
 def look_again_at_person(tx: Session, person_id: int, on: date) -> None:
-    tx.execute(update(Card).where(Card.person_id == person_id, _CURRENT, _later_than(on)).values(next_reminder_on=on))
+    tx.execute(update(Card).where(Card.person_id == person_id, _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
 
 def look_again_at_group(tx: Session, group_id: int, on: date) -> None:
     of_group = select(Person.id).where(Person.group_id == group_id)
-    tx.execute(update(Card).where(Card.person_id.in_(of_group), _CURRENT, _later_than(on)).values(next_reminder_on=on))
+    tx.execute(update(Card).where(Card.person_id.in_(of_group), _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
 
 def look_again_at_told(tx: Session, message_ids: Collection[int], on: date) -> None:
@@ -182,8 +184,9 @@ def look_again_at_told(tx: Session, message_ids: Collection[int], on: date) -> N
         .join(as_told, and_(as_told.id == Reminder.card_id, as_told.expires_on == Reminder.expires_on))
         .where(MessageReminder.message_id.in_(message_ids))
     )
-    tx.execute(update(Card).where(Card.id.in_(told), _CURRENT, _later_than(on)).values(next_reminder_on=on))
+    tx.execute(update(Card).where(Card.id.in_(told), _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
 
-def _later_than(on: date) -> ColumnElement[bool]:
-    return or_(Card.next_reminder_on.is_(None), Card.next_reminder_on > on)
+def _no_later_than(on: date) -> ColumnElement[date]:
+    """Worked out on the row as it stands once it can be changed: planning may be setting a later day at this moment."""
+    return case((or_(Card.next_reminder_on.is_(None), Card.next_reminder_on > on), on), else_=Card.next_reminder_on)

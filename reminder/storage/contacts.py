@@ -165,9 +165,21 @@ def group_of(tx: Session, contact_id: int) -> int | None:
 
 
 def set_state(tx: Session, contact_ids: Iterable[int], state: ContactState) -> None:
-    """Only a contact that is being told can stop being told: one that opted out stays so."""
+    """Whoever says no is not told any more, whatever was before; otherwise only one that is being told can change."""
     ids = list(contact_ids)
     if ids:
-        tx.execute(
-            update(Contact).where(Contact.id.in_(ids), Contact.state == ContactState.CONFIRMED).values(state=state)
-        )
+        change = update(Contact).where(Contact.id.in_(ids)).values(state=state)
+        if state is not ContactState.OPTED_OUT:
+            change = change.where(Contact.state == ContactState.CONFIRMED)
+        tx.execute(change)
+
+
+def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str, now: datetime) -> bool:
+    """False for one whose owner said no."""
+    confirmed = tx.execute(
+        update(Contact)
+        .where(Contact.id == contact_id, Contact.state != ContactState.OPTED_OUT)
+        .values(state=ContactState.CONFIRMED, consent_how=how, consent_by=by, consent_at=now)
+        .returning(Contact.id)
+    )
+    return confirmed.first() is not None

@@ -49,3 +49,9 @@ def everyone(tx: Session) -> list[GroupView]:
 
 def group_of_member(tx: Session, member_id: int) -> int | None:
     return tx.execute(select(Member.group_id).where(Member.id == member_id)).scalar_one_or_none()
+
+
+def lock(tx: Session, group_id: int) -> None:
+    """Until the transaction ends nobody plans this group: its plan rests on what is about to change. On SQLite the
+    transaction holds the whole file."""
+    tx.execute(select(Group.id).where(Group.id == group_id).with_for_update()).all()

@@ -8,6 +8,8 @@ from datetime import datetime
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
+from reminder.domain.people import ChannelName
+from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
 from reminder.storage.tables import IS_UNHEARD_FAILURE, Card, Contact, Message, MessageReminder, Person, Reminder
 
@@ -44,6 +46,14 @@ def open_body(keys: KeyRing, sealed: bytes) -> tuple[str | None, str]:
     return subject, text
 
 
+def _readable(keys: KeyRing, sealed: bytes | None) -> tuple[str | None, str | None]:
+    """A list shows the other rows when one was sealed with a key that is gone."""
+    try:
+        return (None, None) if sealed is None else open_body(keys, sealed)
+    except SettingsError:
+        return None, None
+
+
 def of_group(
     tx: Session, keys: KeyRing, *, group_id: int | None = None, state: str | None = None, limit: int | None = None
 ) -> list[MessageView]:
@@ -64,7 +74,7 @@ def of_group(
         query = query.where(Message.state == state)
     views = []
     for row, whose in tx.execute(query):
-        subject, text = (None, None) if row.body_sealed is None else open_body(keys, row.body_sealed)
+        subject, text = _readable(keys, row.body_sealed)
         views.append(
             MessageView(
                 id=row.id,
@@ -96,17 +106,31 @@ def counts(tx: Session) -> Mapping[str, int]:
 
 
 @dataclass(frozen=True)
+class MessageDay:
+    """Until when (aware UTC) a message could be told."""
+
+    message_id: int
+    stale_after: datetime
+
+
+def days_of(tx: Session, message_ids: Collection[int]) -> list[MessageDay]:
+    rows = tx.execute(select(Message.id, Message.stale_after).where(Message.id.in_(message_ids)))
+    return [MessageDay(*row) for row in rows]
+
+
+@dataclass(frozen=True)
 class Failure:
     """A text to a person that nobody received."""
 
     message_id: int
     group_id: int
     person_id: int
+    channel: ChannelName
 
 
 def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
     rows = tx.execute(
-        select(Message.id, Message.group_id, Person.id)
+        select(Message.id, Message.group_id, Person.id, Message.channel)
         .join(Contact, Contact.id == Message.contact_id)
         .join(Person, Person.id == Contact.person_id)
         .where(
@@ -116,7 +140,7 @@ def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
         .limit(limit)
         .with_for_update(of=Message, skip_locked=True)
     )
-    return [Failure(*row) for row in rows]
+    return [Failure(*row[:3], ChannelName(row[3])) for row in rows]
 
 
 def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:

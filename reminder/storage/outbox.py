@@ -1,6 +1,6 @@
 """The outbox: messages waiting, in hand and done. A move names the state it leaves; one changed row is the proof."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Update, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.messages import CancelReason, MessageState, Outgoing, Verdict
+from reminder.domain.messages import UNREADABLE, CancelReason, MessageState, Outgoing, Verdict
 from reminder.domain.people import Audience, ChannelName, ContactState
+from reminder.errors import SettingsError
 from reminder.storage import contacts
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import open_body, seal_body
@@ -41,6 +42,7 @@ class Draft:
     segments: int
     send_after: datetime
     stale_after: datetime
+    possibly_double: bool = False  # it repeats one that may have arrived
 
 
 @dataclass(frozen=True)
@@ -50,17 +52,20 @@ class InHand:
     outgoing: Outgoing
     channel: ChannelName
     contact_id: int
+    audience: Audience
     attempts: int
-    asked: int
+    not_seen: int
+    possibly_double: bool
     stale_after: datetime
+    lease_until: datetime  # whoever holds it longer must not hand it over any more
 
 
-def taken(tx: Session, keys: Collection[str]) -> set[str]:
-    """Which of these message keys are in use."""
+def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
+    """Which of these message keys are in use, and by a message in what state."""
     if not keys:
-        return set()
-    query = select(Message.key).where(Message.key.in_(keys), IS_LIVE)
-    return set(tx.scalars(query))
+        return {}
+    query = select(Message.key, Message.state).where(Message.key.in_(keys), IS_LIVE)
+    return {key: MessageState(state) for key, state in tx.execute(query)}
 
 
 def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> list[int]:
@@ -82,8 +87,8 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
                 "send_after": draft.send_after,
                 "stale_after": draft.stale_after,
                 "attempts": 0,
-                "asked": 0,
-                "possibly_double": False,
+                "not_seen": 0,
+                "possibly_double": draft.possibly_double,
                 "created_at": now,
             }
             for draft in drafts
@@ -94,11 +99,13 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
 
 @dataclass(frozen=True)
 class Claim:
-    """What was taken, and the ids of what cannot be told: any more today (`stale`), or to this contact (`refused`)."""
+    """What was taken, and the ids of what cannot be told: any more today (`stale`), or to this contact (`refused`),
+    or at all (`unreadable`: sealed with a key that is gone)."""
 
     in_hand: list[InHand]
     stale: list[int]
     refused: list[int]
+    unreadable: list[int]
 
 
 _REMINDS = exists().where(MessageReminder.message_id == Message.id)
@@ -112,8 +119,10 @@ _IN_HAND = select(
     Message.id,
     Message.channel,
     Message.contact_id,
+    Message.audience,
     Message.attempts,
-    Message.asked,
+    Message.not_seen,
+    Message.possibly_double,
     Message.body_sealed,
     Message.created_at,
     Message.handed_at,
@@ -157,21 +166,22 @@ def claim(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit:
     refused = [row.id for row in fresh if not row.may_be_told]
     untrue = [row.id for row in fresh if row.may_be_told and not row.is_true]
     taken = [row for row in fresh if row.may_be_told and row.is_true]
+    in_hand, unreadable = _opened(keys, taken, now, now + lease)
+    taken_ids = [message.outgoing.message_id for message in in_hand]
     _end_queued(tx, stale, MessageState.STALE, None, now)
+    _end_queued(tx, unreadable, MessageState.FAILED, UNREADABLE, now)
     _end_queued(tx, refused, MessageState.CANCELLED, CancelReason.OPTED_OUT, now)
     _end_queued(tx, untrue, MessageState.CANCELLED, CancelReason.RENEWED, now)
-    if taken:
+    if taken_ids:
         tx.execute(
-            _move(Message.id.in_([row.id for row in taken]), MessageState.QUEUED).values(
+            _move(Message.id.in_(taken_ids), MessageState.QUEUED).values(
                 state=MessageState.SENDING, lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
             )
         )
-    return Claim([_opened(keys, row, attempts=row.attempts + 1, handed_at=now) for row in taken], stale, refused)
+    return Claim(in_hand, stale, refused, unreadable)
 
 
-def _end_queued(
-    tx: Session, ids: Sequence[int], state: MessageState, reason: CancelReason | None, now: datetime
-) -> None:
+def _end_queued(tx: Session, ids: Sequence[int], state: MessageState, reason: str | None, now: datetime) -> None:
     if ids:
         values = {"state": state, "ended_at": now} | ({"reason": reason} if reason else {})
         tx.execute(_move(Message.id.in_(ids), MessageState.QUEUED).values(values))
@@ -185,22 +195,23 @@ def take_expired_leases(tx: Session, now: datetime) -> list[int]:
     """Whoever was sending these is gone: nobody knows whether they went out."""
     lost = tx.execute(
         _move(and_(IS_IN_HAND, Message.lease_until <= now), MessageState.SENDING)
-        .values(state=MessageState.UNKNOWN, reason="lease_ran_out", asked=0)
+        .values(state=MessageState.UNKNOWN, reason="lease_ran_out", not_seen=0)
         .returning(Message.id)
     )
     return list(lost.scalars())
 
 
 def claim_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> list[InHand]:
-    """Messages of unknown fate whose time to be asked about has come."""
+    """Messages of unknown fate whose time to be asked about has come. What cannot be read cannot be asked about."""
     askable = tx.execute(_ASKABLE, {"now": now, "limit": limit}).all()
-    if askable:
-        tx.execute(
-            _move(Message.id.in_([row.id for row in askable]), MessageState.UNKNOWN).values(
-                lease_until=now + lease, asked=Message.asked + 1
-            )
-        )
-    return [_opened(keys, row, asked=row.asked + 1) for row in askable]
+    in_hand, unreadable = _opened(keys, askable, None, now + lease)
+    for ids, values in (
+        ([message.outgoing.message_id for message in in_hand], {"lease_until": now + lease}),
+        (unreadable, {"state": MessageState.FAILED, "reason": UNREADABLE, "lease_until": None, "ended_at": now}),
+    ):
+        if ids:
+            tx.execute(_move(Message.id.in_(ids), MessageState.UNKNOWN).values(values))
+    return in_hand
 
 
 def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int]) -> list[str]:
@@ -216,31 +227,39 @@ def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int]) ->
 
 
 def _opened(
-    keys: KeyRing,
-    row: Row[*tuple[Any, ...]],
-    *,
-    attempts: int | None = None,
-    asked: int | None = None,
-    handed_at: datetime | None = None,
-) -> InHand:
-    """As the row stands after the claim."""
-    subject, text = open_body(keys, row.body_sealed)
-    outgoing = Outgoing(
-        message_id=row.id,
-        address=keys.open(row.address_sealed, contacts.ADDRESS),
-        text=text,
-        subject=subject,
-        created_at=row.created_at,
-        handed_at=handed_at or row.handed_at,
-    )
-    return InHand(
-        outgoing=outgoing,
-        channel=ChannelName(row.channel),
-        contact_id=row.contact_id,
-        attempts=row.attempts if attempts is None else attempts,
-        asked=row.asked if asked is None else asked,
-        stale_after=row.stale_after,
-    )
+    keys: KeyRing, rows: Sequence[Row[*tuple[Any, ...]]], claimed_at: datetime | None, lease_until: datetime
+) -> tuple[list[InHand], list[int]]:
+    """As the rows stand after the claim, for sending (`claimed_at`) or for asking; and the ids of those whose key is
+    gone, for one of them must not keep all others waiting."""
+    in_hand, unreadable = [], []
+    for row in rows:
+        try:
+            subject, text = open_body(keys, row.body_sealed)
+            address = keys.open(row.address_sealed, contacts.ADDRESS)
+        except SettingsError:
+            unreadable.append(row.id)
+            continue
+        in_hand.append(
+            InHand(
+                outgoing=Outgoing(
+                    message_id=row.id,
+                    address=address,
+                    text=text,
+                    subject=subject,
+                    created_at=row.created_at,
+                    handed_at=claimed_at or row.handed_at,
+                ),
+                channel=ChannelName(row.channel),
+                contact_id=row.contact_id,
+                audience=Audience(row.audience),
+                attempts=row.attempts + (1 if claimed_at else 0),
+                not_seen=row.not_seen,
+                possibly_double=row.possibly_double,
+                stale_after=row.stale_after,
+                lease_until=lease_until,
+            )
+        )
+    return in_hand, unreadable
 
 
 _RECORD = (
@@ -254,6 +273,7 @@ _RECORD = (
         state=bindparam("to"),
         reason=bindparam("why"),
         provider_id=func.coalesce(bindparam("known_as"), MESSAGES.c.provider_id),
+        not_seen=bindparam("seen_not"),
         send_after=func.coalesce(bindparam("again_at"), MESSAGES.c.send_after),
         lease_until=bindparam("ask_at"),
         possibly_double=or_(MESSAGES.c.possibly_double, bindparam("double")),
@@ -279,6 +299,7 @@ def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: Mes
                 "again_at": verdict.wait_until if verdict.state is MessageState.QUEUED else None,
                 "ask_at": verdict.wait_until if verdict.state is MessageState.UNKNOWN else None,
                 "double": verdict.possibly_double,
+                "seen_not": verdict.not_seen,
                 "ended": now if verdict.state in (MessageState.FAILED, MessageState.STALE) else None,
             }
             for in_hand, verdict in verdicts
@@ -319,14 +340,19 @@ def next_moment(tx: Session) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
+# Handed over at least once, and no answer kept: it waits for one, or for another try.
+_MAY_HAVE_ARRIVED = and_(
+    Message.state.in_((MessageState.SENDING, MessageState.UNKNOWN, MessageState.QUEUED)), Message.handed_at.is_not(None)
+)
+
+
 def end(
     tx: Session, message_id: int, state: MessageState, *, provider_id: str, reason: str | None, now: datetime
 ) -> bool:
     """What a receipt says became of it. False where it had come to an end already."""
-    open_states = (MessageState.SENDING, MessageState.UNKNOWN, MessageState.ACCEPTED)
     ended = tx.execute(
         update(Message)
-        .where(Message.id == message_id, Message.state.in_(open_states))
+        .where(Message.id == message_id, or_(Message.state == MessageState.ACCEPTED, _MAY_HAVE_ARRIVED))
         .values(state=state, provider_id=provider_id, reason=reason, lease_until=None, ended_at=now)
         .execution_options(synchronize_session=False)
         .returning(Message.id)
@@ -335,9 +361,10 @@ def end(
 
 
 def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:
-    """A first callback names a message whose answer was lost: the provider has it after all."""
+    """A first callback names a message whose answer was lost, or is still on its way: the provider has it."""
     tx.execute(
-        _move(Message.id == message_id, MessageState.UNKNOWN).values(
-            state=MessageState.ACCEPTED, provider_id=provider_id, reason=None, lease_until=None
-        )
+        update(Message)
+        .where(Message.id == message_id, _MAY_HAVE_ARRIVED)
+        .values(state=MessageState.ACCEPTED, provider_id=provider_id, reason=None, lease_until=None)
+        .execution_options(synchronize_session=False)
     )

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.messages import GAVE_UP, MessageState, ReminderState
+from reminder.domain.messages import GAVE_UP, NOT_SEEN, UNREADABLE, MessageState, ReminderState
 from reminder.storage.tables import Card, Message, MessageReminder, Person, Reminder
 
 # A text that came back is tried again on another day, but not for ever.
@@ -73,30 +73,61 @@ def ids_of(tx: Session, rungs: Mapping[Rung, date], now: datetime) -> dict[Rung,
     return {rung: known[rung] for rung in rungs}
 
 
-def told(tx: Session, card_ids: Collection[int]) -> set[tuple[Rung, int]]:
-    """(rung, contact id) of what has been told, or is on its way, for these cards' present end dates.
+@dataclass(frozen=True)
+class TellingView:
+    """What became of telling one rung to one contact."""
 
-    A text that never left, or that the provider gave up on, told nobody; one that came back told nobody either, until
-    it has come back too often.
-    """
-    came_back = Message.state == MessageState.UNDELIVERED
+    rung: Rung
+    contact_id: int
+    reached: bool  # told, or on its way: nobody of this human is told it again
+    is_closed: bool  # not by this contact again, whatever became of it
+    may_have_arrived: bool  # not known to be told, and not known not to be
+
+
+def tellings(tx: Session, card_ids: Collection[int]) -> list[TellingView]:
+    """Of these cards' present end dates. What never left, or was given up by us, told nobody; what came back told
+    nobody either, and is closed when it has come back too often."""
     rows = tx.execute(
-        select(Reminder.card_id, Reminder.expires_on, Reminder.rung, Message.contact_id, came_back, func.count())
+        select(
+            Reminder.card_id,
+            Reminder.expires_on,
+            Reminder.rung,
+            Message.contact_id,
+            Message.state,
+            Message.reason,
+            Message.possibly_double,
+            func.count(),
+        )
         .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
         .join(Message, Message.id == MessageReminder.message_id)
         .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
-        .where(
-            Reminder.card_id.in_(card_ids),
-            Message.state.not_in((MessageState.STALE, MessageState.CANCELLED)),
-            or_(Message.state != MessageState.FAILED, Message.reason.is_(None), Message.reason != GAVE_UP),
+        .where(Reminder.card_id.in_(card_ids), Message.state != MessageState.CANCELLED)
+        .group_by(
+            Reminder.card_id,
+            Reminder.expires_on,
+            Reminder.rung,
+            Message.contact_id,
+            Message.state,
+            Message.reason,
+            Message.possibly_double,
         )
-        .group_by(Reminder.card_id, Reminder.expires_on, Reminder.rung, Message.contact_id, came_back)
     )
-    return {
-        (Rung(card_id, expires_on, rung), contact_id)
-        for card_id, expires_on, rung, contact_id, back, times in rows
-        if not back or times >= MOST_TEXTS_A_RUNG
-    }
+    return [_telling(Rung(*row[:3]), *row[3:]) for row in rows]
+
+
+def _telling(
+    rung: Rung, contact_id: int, state: str, reason: str | None, possibly_double: bool, times: int
+) -> TellingView:
+    came_back = state == MessageState.UNDELIVERED
+    failed = state == MessageState.FAILED
+    untold = state == MessageState.STALE or (failed and reason in (GAVE_UP, NOT_SEEN, UNREADABLE))
+    return TellingView(
+        rung,
+        contact_id,
+        reached=not (came_back or failed or untold),
+        is_closed=times >= MOST_TEXTS_A_RUNG if came_back else not untold,
+        may_have_arrived=untold and (possibly_double or reason == NOT_SEEN),
+    )
 
 
 def settle(tx: Session, card_id: int) -> None:

@@ -182,7 +182,7 @@ class Message(Base):
     stale_after: Mapped[datetime]
     lease_until: Mapped[datetime | None]
     attempts: Mapped[int]
-    asked: Mapped[int]  # how often the provider has been asked about an unknown fate
+    not_seen: Mapped[int]  # how often the provider has said that it has no such message
     possibly_double: Mapped[bool]
     provider_id: Mapped[str | None] = mapped_column(String(80), index=True)
     handed_at: Mapped[datetime | None]

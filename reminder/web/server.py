@@ -4,6 +4,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,7 +17,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def run(app: App, *, host: str, port: int, beside: AbstractContextManager[object] | None = None) -> None:
     """Until SIGTERM or SIGINT; what runs then is finished. `beside` lives as long as the server does."""
-    web = create_web(app, local_pages=beside is not None and host in LOOPBACK)
+    # Under a public address a proxy stands in front, and whoever comes through it may look like this machine.
+    public = urlsplit(app.settings.public_url or "").hostname
+    is_private = host in LOOPBACK and public in (None, *LOOPBACK)
+    web = create_web(app, local_pages=beside is not None and is_private)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -112,7 +112,11 @@ def test_a_messaging_service_is_the_sender_where_one_is_set(twilio: FakeTwilio) 
         (fake.refuse(400, 21610), PermanentChannelError, "21610"),
         (fake.refuse(400, 21606), SetupChannelError, "21606"),
         (fake.refuse(400, 21408), SetupChannelError, "21408"),
-        (fake.refuse(400, 29999), SetupChannelError, "29999"),  # a code made tomorrow: somebody must look
+        (
+            fake.refuse(400, 29999),
+            TemporaryChannelError,
+            "29999",
+        ),  # a code made tomorrow: perhaps about this text alone
         (fake.refuse(401, 20003), SetupChannelError, "20003"),
         (fake.refuse(403), SetupChannelError, "403"),
         (fake.refuse(404, 20404), SetupChannelError, "20404"),

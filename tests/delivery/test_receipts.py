@@ -3,9 +3,12 @@
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from reminder.clock import JAPAN
-from reminder.domain.people import ChannelName
+from reminder.domain.people import ChannelName, ConsentHow
+from reminder.enrolment import consent
+from reminder.errors import ConflictError, UnknownOutcomeError
 from reminder.storage import contacts, receipts
 from reminder.storage.messages import MessageView
 from tests.village import Village
@@ -126,3 +129,71 @@ def test_the_family_hears_once_a_day_of_texts_that_came_back(told: Village) -> N
     told.run_until("2027-03-17 23:00")
 
     assert sum("届きませんでした" in words for words in told.words_to("娘")) == 1
+
+
+def test_receipts_that_pile_up_about_one_person_are_one_notice_and_stop_nobody_elses_text(told: Village) -> None:
+    told.run_until("2027-03-24 09:00")
+    first, second = (message for message in told.messages() if message.channel == ChannelName.SMS)
+    with told.app.database.writing() as tx:
+        for one in (first, second):
+            receipts.keep(
+                tx,
+                provider_id=one.provider_id or "",
+                status="undelivered",
+                error_code="30003",
+                message_id=None,
+                now=told.now,
+            )
+    told.person("母", phone="090-0000-0001")
+    told.card("母", END)
+
+    told.run_until("2027-03-24 23:00")
+
+    assert sum("届きませんでした" in words for words in told.words_to("娘")) == 1
+    assert told.texts_to("母") == ["03-24 09:01"]
+
+
+def test_a_receipt_for_a_text_that_waits_to_be_repeated_is_believed(village: Village) -> None:
+    village.person("父", phone="090-0000-0002")
+    village.card("父", END)
+    village.sleep_until("2027-03-17 08:00")
+    village.sms.fail_when(lambda _: UnknownOutcomeError("timeout"))
+    village.run_until("2027-03-17 09:01")
+    with village.app.database.writing() as tx:
+        tx.execute(text("UPDATE messages SET state = 'queued', send_after = stale_after"))
+        receipts.keep(
+            tx,
+            provider_id="SM1",
+            status="delivered",
+            error_code=None,
+            message_id=village.messages()[0].id,
+            now=village.now,
+        )
+
+    village.run_until("2027-03-17 23:00")
+
+    assert village.states() == ["delivered"]
+
+
+def test_whoever_says_no_where_texts_no_longer_arrive_has_said_no(told: Village) -> None:
+    hear(told, "undelivered", "30005")
+    with told.app.database.reading() as tx:
+        phone = next(c.id for c in contacts.of_group(tx, told.app.keys, None) if c.channel is ChannelName.SMS)
+
+    consent.stop(told.app.database, told.now, contact_id=phone)
+
+    assert phone_state(told) == "opted_out"
+    with pytest.raises(ConflictError):
+        consent.confirm(told.app.database, told.now, contact_id=phone, how=ConsentHow.SPOKEN, by="長女")
+
+
+def test_a_phone_that_works_again_is_confirmed_by_a_human_and_told_at_once(told: Village) -> None:
+    hear(told, "undelivered", "30005")
+    with told.app.database.reading() as tx:
+        phone = next(c.id for c in contacts.of_group(tx, told.app.keys, None) if c.channel is ChannelName.SMS)
+    told.run_until("2027-03-20 08:00")
+
+    consent.confirm(told.app.database, told.now, contact_id=phone, how=ConsentHow.SPOKEN, by="長女 3月20日")
+    told.run_until("2027-03-24 23:00")
+
+    assert told.sms.sent[-1].handed_at.astimezone(JAPAN).date() == date(2027, 3, 24)

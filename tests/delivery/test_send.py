@@ -4,13 +4,17 @@ import asyncio
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import update
 
+from reminder.clock import JAPAN
 from reminder.delivery.send import Sender
-from reminder.domain.messages import Accepted, Outgoing
-from reminder.domain.people import ChannelName, ContactState
-from reminder.errors import SetupChannelError, TemporaryChannelError
-from reminder.storage import contacts, health
+from reminder.domain.messages import LEASE, Accepted, MessageState, Outgoing
+from reminder.domain.people import ChannelName, ContactState, Mode
+from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError, UnknownOutcomeError
+from reminder.storage import contacts, health, outbox
+from reminder.storage.tables import Message
 from reminder.upkeep.health import look
+from reminder.worker import sender
 from tests.village import Village, japan
 
 END = date(2027, 3, 31)
@@ -140,3 +144,101 @@ def test_a_lease_that_ran_out_is_asked_about_before_anything_else_is_done_with_i
     assert planned.states() == ["accepted"], "its day is over, but it had been sent"
     assert planned.texts_to("父") == ["03-17 09:00"]
     assert planned.clock.now() - japan("2027-03-17 09:00") > timedelta(hours=10)
+
+
+def test_a_text_whose_answers_keep_getting_lost_is_repeated_once_and_not_all_day(planned: Village) -> None:
+    handed_over = []
+
+    def lose(outgoing: Outgoing) -> UnknownOutcomeError:
+        handed_over.append(outgoing)
+        return UnknownOutcomeError("timeout")
+
+    planned.sms.fail_when(lose)
+
+    planned.run_until("2027-03-17 23:00")
+
+    assert len(handed_over) == 2
+    assert [(message.state, message.possibly_double) for message in planned.messages()] == [("failed", True)]
+
+
+def test_what_may_have_arrived_and_is_told_again_the_next_day_is_marked(planned: Village) -> None:
+    planned.sleep_until("2027-03-17 17:59")
+    planned.sms.fail_next(UnknownOutcomeError("timeout"))
+
+    planned.run_until("2027-03-18 23:00")
+
+    assert planned.texts_to("父") == ["03-18 09:00"]
+    assert [(message.state, message.possibly_double) for message in planned.messages()] == [
+        ("failed", False),
+        ("accepted", True),
+    ]
+
+
+def test_a_row_whose_key_is_gone_keeps_no_other_text_from_leaving(planned: Village) -> None:
+    planned.person("母", phone="090-0000-0001")
+    planned.card("母", END)
+    planned.run_until("2027-03-17 08:30")
+    with planned.app.database.writing() as tx:
+        tx.execute(update(Message).where(Message.id == 1).values(body_sealed=b"sealed by nobody we know"))
+
+    planned.run_until("2027-03-17 09:05")
+
+    assert planned.texts_to("母") == ["03-17 09:00"]
+    first = planned.messages()[0]
+    assert (first.state, first.reason) == ("failed", "unreadable")
+
+
+def test_after_an_outage_over_the_night_yesterdays_text_is_told_today(village: Village) -> None:
+    village.person("母", phone="090-0000-0001", mode=Mode.ELDERLY)
+    village.card("母", END)
+    village.run_until("2027-03-30 00:30")
+    assert village.states()[-1] == "queued"
+
+    village.sleep_until("2027-03-31 08:00")
+    village.run_until("2027-03-31 23:00")
+
+    assert village.texts_to("母")[-1] == "03-31 10:00"
+
+
+def test_a_worker_that_comes_up_at_night_wakes_nobody_with_a_notice_of_yesterday(planned: Village) -> None:
+    planned.member("娘", "musume@example.jp")
+    planned.contact("父", ChannelName.SMS, "090-0000-0003", family="息子")
+    planned.sms.fail_when(
+        lambda outgoing: PermanentChannelError("21211") if outgoing.address == "+819000000002" else None
+    )
+    planned.run_until("2027-03-17 17:50")
+    planned.sms.fail_when(lambda _: TemporaryChannelError("503"))
+    planned.email.fail_when(lambda _: TemporaryChannelError("503"))
+    planned.sleep_until("2027-03-18 02:00")
+    planned.sms.fail_when(None)
+    planned.email.fail_when(None)
+
+    planned.run_until("2027-03-18 12:00")
+
+    assert all(7 <= sent.at.astimezone(JAPAN).hour < 21 for sent in planned.world.all_sent())
+
+
+def test_a_phone_added_after_the_mail_was_told_waits_for_the_next_rung(village: Village) -> None:
+    village.person("父")
+    village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
+    village.card("父", END)
+    village.sleep_until("2027-03-17 08:00")
+    village.run_until("2027-03-17 12:00")
+    village.contact("父", ChannelName.SMS, "090-0000-0002")
+
+    village.run_until("2027-03-25 00:00")
+
+    assert village.texts_to("父") == ["03-17 09:00", "03-24 09:00"]
+    assert len(village.sms.sent) == 1
+
+
+def test_a_claim_that_is_about_to_run_out_hands_nothing_over(planned: Village) -> None:
+    planned.sleep_until("2027-03-17 09:00")
+    with planned.app.database.writing() as tx:
+        (in_hand,) = outbox.claim(tx, planned.app.keys, now=planned.now, lease=LEASE, limit=10).in_hand
+    planned.clock.move_to(planned.now + LEASE)
+
+    verdict = planned.app.runner.run(sender(planned.app)._try(in_hand))
+
+    assert verdict.state is MessageState.QUEUED
+    assert planned.sms.sent == []

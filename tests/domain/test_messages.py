@@ -1,5 +1,6 @@
 """What becomes of a message: every outcome of a send and of a question has one verdict."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from reminder.domain.messages import (
     MOVES,
     Accepted,
     Answer,
+    Asked,
     MessageState,
     after_asking,
     after_sending,
@@ -90,27 +92,46 @@ def test_a_whole_day_of_trying_fits_into_the_attempts_allowed() -> None:
     assert after_sending(TemporaryChannelError("503"), MOST_ATTEMPTS, EVENING, NOW).reason == GAVE_UP
 
 
+FRESH = Asked(attempts=1, not_seen=0, possibly_double=False, stale_after=EVENING)
+ONCE_NOT_SEEN = replace(FRESH, not_seen=1)
+
+
 @pytest.mark.parametrize(
     ("answer", "asked", "state", "double", "why"),
     [
-        (Accepted("SM1"), 1, S.ACCEPTED, False, "it had arrived after all"),
-        (Answer.NOT_SEEN, 1, S.UNKNOWN, False, "lists lag: one 'no' is not enough"),
-        (Answer.NOT_SEEN, 2, S.QUEUED, True, "sent again, and marked"),
-        (Answer.SAFE_TO_REPEAT, 1, S.QUEUED, True, "a mailbox recognises the copy, a person may not"),
-        (TemporaryChannelError("503"), 1, S.UNKNOWN, False, "who cannot be asked is asked later"),
-        (TemporaryChannelError("503"), 9, S.UNKNOWN, False, "and later again: never sent unasked"),
+        (Accepted("SM1"), FRESH, S.ACCEPTED, False, "it had arrived after all"),
+        (Answer.NOT_SEEN, FRESH, S.UNKNOWN, False, "lists lag: one 'no' is not enough"),
+        (Answer.NOT_SEEN, ONCE_NOT_SEEN, S.QUEUED, True, "sent again, and marked"),
+        (
+            Answer.NOT_SEEN,
+            replace(ONCE_NOT_SEEN, possibly_double=True),
+            S.FAILED,
+            False,
+            "once, and never a third time",
+        ),
+        (Answer.NOT_SEEN, replace(ONCE_NOT_SEEN, stale_after=NOW), S.FAILED, False, "not after its day"),
+        (Answer.SAFE_TO_REPEAT, FRESH, S.QUEUED, True, "a mailbox recognises the copy, a person may not"),
+        (Answer.SAFE_TO_REPEAT, replace(FRESH, attempts=5), S.FAILED, False, "but not for ever"),
+        (Answer.SAFE_TO_REPEAT, replace(FRESH, stale_after=NOW), S.FAILED, False, "nor after its day"),
+        (TemporaryChannelError("503"), FRESH, S.UNKNOWN, False, "who cannot be asked is asked later"),
+        (TemporaryChannelError("503"), ONCE_NOT_SEEN, S.UNKNOWN, False, "and no answer is not a second 'not seen'"),
     ],
 )
 def test_every_answer_about_an_unknown_fate_has_its_verdict(
-    answer: Accepted | Answer | ChannelError, asked: int, state: MessageState, double: bool, why: str
+    answer: Accepted | Answer | ChannelError, asked: Asked, state: MessageState, double: bool, why: str
 ) -> None:
     verdict = after_asking(answer, asked, NOW)
 
-    assert (verdict.state, verdict.possibly_double) == (state, double), why
-    assert verdict.state in MOVES[S.UNKNOWN] | {S.UNKNOWN}
-    if state is S.UNKNOWN:
-        assert verdict.wait_until is not None
-        assert verdict.wait_until - NOW >= BEFORE_ASKING
+    assert verdict.state is state, why
+    assert verdict.possibly_double is double, why
+    assert verdict.state is S.UNKNOWN or verdict.state in MOVES[S.UNKNOWN]
+
+
+def test_only_answers_count_towards_sending_again() -> None:
+    unanswered = after_asking(TemporaryChannelError("503"), FRESH, NOW)
+    answered = after_asking(Answer.NOT_SEEN, FRESH, NOW)
+
+    assert (unanswered.not_seen, answered.not_seen) == (0, 1)
 
 
 def test_every_end_is_an_end() -> None:

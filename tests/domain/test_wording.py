@@ -486,3 +486,21 @@ def test_where_a_mark_is_an_ornament_it_is_left_out_rather_than_sent_as_a_second
     assert fits.text.startswith("【期限だより・菊】")
     assert does_not.text == fits.text.replace("・菊", "")
     assert does_not.segments == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "called"),
+    [
+        ("母", "お母さん"),
+        ("花子さん", "花子さん"),
+        ("203 佐藤", "佐藤さん"),
+        ("佐藤203号室", "佐藤さん"),
+        ("佐藤（203）", "佐藤さん"),
+        ("母（昭和16年生）", "お母さん"),
+        ("母（入院中）", "お母さん"),
+        ("田中先生", "田中先生"),
+        ("１階 佐藤", "佐藤さん"),
+    ],
+)
+def test_a_person_is_addressed_by_name_without_rooms_and_remarks(label: str, called: str) -> None:
+    assert address_of(label, WORDING.languages[Language.JAPANESE]) == called

@@ -62,3 +62,16 @@ def test_installing_twice_writes_each_line_once() -> None:
     finally:
         root.handlers[:] = before
         root.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["hanako@example.jp", "smtp://otayori:himitsu@mail.example.jp:587", "postgresql://kigen:himitsu@10.0.0.1/kigen"],
+)
+def test_addresses_and_the_passwords_in_them_are_blanked(secret: str) -> None:
+    line = scrubbed(f"could not reach {secret} today")
+
+    assert "himitsu" not in line
+    assert "hanako" not in line
+    assert line.startswith("could not reach")
+    assert line.endswith("today")
