@@ -15,6 +15,7 @@ from reminder.domain import hours
 from reminder.domain.messages import Outgoing
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.enrolment import register
+from reminder.enrolment.cards import TypedDates, add_card
 from reminder.settings import Settings, read_settings
 from reminder.storage import cards, health, outbox
 from reminder.storage.keys import new_key
@@ -135,8 +136,8 @@ def settle_village(app: App) -> Village:
         return person_id
 
     def card(person_id: int, kind: str, ends: date) -> None:
-        register.add_card(
-            database, rules, now, person_id=person_id, kind=kind, expires=ends.isoformat(), confirmed=True
+        add_card(
+            database, rules, now, person_id=person_id, kind=kind, typed=TypedDates(ends.isoformat()), confirmed=True
         )
 
     def member(group: int, email: str, name: str, language: Language = Language.JAPANESE) -> None:

@@ -11,8 +11,7 @@ from reminder.domain import ladder, letters, words
 from reminder.domain.cards import read_kinds
 from reminder.domain.messages import Channel
 from reminder.domain.people import ChannelName, Language
-from reminder.domain.rulebook import Rulebook
-from reminder.errors import SettingsError
+from reminder.domain.rulebook import Rulebook, refuse_gaps
 from reminder.guard import logs
 from reminder.settings import Settings, config_dir, read_table
 from reminder.storage import schema
@@ -49,13 +48,10 @@ def read_rulebook(settings: Settings) -> Rulebook:
     """The rules of config/, read once and checked. Raises SettingsError naming the file and the entry."""
     folder = config_dir()
     ladders = ladder.read_ladders(read_table(folder / "ladders.toml"))
-    for rung in ladders.rungs:
-        if rung not in words.RUNGS:
-            raise SettingsError(
-                f"config/ladders.toml: rungs.{rung}", f"there are words only for {', '.join(words.RUNGS)}"
-            )
     kinds = read_kinds(read_table(folder / "cards.toml"))
-    tables = {language: read_table(folder / "wording" / f"{language}.toml") for language in Language}
+    refuse_gaps(kinds, ladders)
+    files = sorted(path for path in (folder / "wording").glob("*.toml") if path.name != "lint.toml")
+    tables = {Language(path.stem): read_table(path) for path in files}
     return Rulebook(
         kinds=kinds,
         ladders=ladders,

@@ -8,8 +8,9 @@ import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from reminder.cli import app
-from reminder.settings import PREFIX, Settings
+from reminder.cli import app, catalogue
+from reminder.settings import PREFIX, Settings, read_settings
+from reminder.wiring import read_rulebook
 
 TOP = Path(__file__).parents[1]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))])
@@ -36,3 +37,18 @@ def test_every_setting_is_named_in_the_readme_or_the_docs(setting: str) -> None:
     named = re.search(rf"(?<![A-Z_])(?:{PREFIX})?{setting}(?![A-Z_])", TEXT)
 
     assert named, f"write of `{PREFIX}{setting}` in README.md or docs/*.md"
+
+
+def test_the_page_of_the_kinds_is_that_of_the_catalogue() -> None:
+    rules = read_rulebook(read_settings())
+
+    written = (TOP / "docs" / "kinds.md").read_text(encoding="utf-8")
+    assert written == catalogue.page(rules), "write it again: reminder kinds --markdown > docs/kinds.md"
+
+
+def test_a_rule_that_nobody_has_read_again_for_a_year_is_named() -> None:
+    rules = read_rulebook(read_settings())
+    checked = min(kind.checked_on for kind in rules.kinds.values())
+
+    assert list(catalogue.stale(rules, checked.replace(year=checked.year + 1))) == []
+    assert list(catalogue.stale(rules, checked.replace(year=checked.year + 2)))

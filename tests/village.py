@@ -8,7 +8,8 @@ from pathlib import Path
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import JAPAN, SteppedClock
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.enrolment import register
+from reminder.enrolment import cards, register
+from reminder.enrolment.cards import TypedDates
 from reminder.settings import read_settings
 from reminder.simulate import World
 from reminder.storage import messages
@@ -82,22 +83,34 @@ class Village:
             consent_by="長女" if consent else None,
         )
 
-    def card(self, label: str, expires_on: date, kind: str = USER_CERTIFICATE, **more: object) -> int:
-        added = register.add_card(
+    def card(
+        self,
+        label: str,
+        /,
+        expires_on: date,
+        kind: str = USER_CERTIFICATE,
+        *,
+        is_computed: bool = False,
+        **more: object,
+    ) -> int:
+        added = cards.add_card(
             self.app.database,
             self.app.rules,
             self.now,
             person_id=self._people[label],
             kind=kind,
-            expires=expires_on.isoformat(),
+            typed=TypedDates(expires_on.isoformat(), is_computed=is_computed),
             **more,
         )
         return added.id
 
     def renew(self, card_id: int, expires_on: date) -> None:
-        register.renew_card(
-            self.app.database, self.app.rules, self.now, card_id=card_id, expires=expires_on.isoformat()
+        cards.renew_card(
+            self.app.database, self.app.rules, self.now, card_id=card_id, typed=TypedDates(expires_on.isoformat())
         )
+
+    def retire(self, card_id: int) -> None:
+        cards.retire_card(self.app.database, self.app.rules, self.now, card_id=card_id)
 
     def run_until(self, text: str) -> None:
         for _ in self.world.run_until(japan(text)):

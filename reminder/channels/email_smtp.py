@@ -72,15 +72,13 @@ class Server:
 
 
 class SmtpEmail:
-    """`mail_from`: the one sender, with or without a name. `render_html(text, stop_url)` makes the HTML twin, the same
+    """`mail_from`: the one sender, with or without a name. `render_html(text)` makes the HTML twin, the same
     page for the same text. `timeout`: seconds for each step of the conversation.
 
     Opens its connections when needed and may be used again after close(), each time within one event loop.
     """
 
-    def __init__(
-        self, smtp_url: str, mail_from: str, render_html: Callable[[str, str | None], str], timeout: float = 20
-    ) -> None:
+    def __init__(self, smtp_url: str, mail_from: str, render_html: Callable[[str], str], timeout: float = 20) -> None:
         self._server = read_smtp_url(smtp_url)
         self._sender, self._sender_header = _read_sender(mail_from)
         self._domain = self._sender.rpartition("@")[2]
@@ -189,7 +187,7 @@ class SmtpEmail:
             "Content-Type": f'multipart/alternative; boundary="{boundary}"',
         }
         lines = [f"{name}: {value}" for name, value in header.items()]
-        html = self._render_html(outgoing.text, outgoing.stop_url)
+        html = self._render_html(outgoing.text)
         for kind, content in (("plain", outgoing.text), ("html", html)):
             lines += [
                 "",

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reminder.cli.say import AsJson, answer, rows
+from reminder.cli.say import AsJson, answer, language, rows
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.errors import NotFoundError, UnknownChoiceError
 
 if TYPE_CHECKING:
-    from reminder.enrolment.register import CardAdded
+    from reminder.domain.rulebook import Rulebook
+    from reminder.enrolment.cards import CardAdded
 
 
 def _kept(parameter: typer.CallbackParam, number: int | None) -> int | None:
@@ -21,8 +22,10 @@ def _kept(parameter: typer.CallbackParam, number: int | None) -> int | None:
 
 
 Id = Annotated[int, typer.Argument(callback=_kept)]
-Yes = Annotated[bool, typer.Option("--yes", help="Take a date that is past or more than 11 years ahead.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Take a date that is past, far ahead or unlikely.")]
 Computed = Annotated[bool, typer.Option("--computed", help="The date was worked out, not read from the card.")]
+Issued = Annotated[str | None, typer.Option(help="The day it was issued, to work out its end or to check it.")]
+Born = Annotated[str | None, typer.Option(help="The holder's birth date: used for that, and kept nowhere.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -60,7 +63,9 @@ def add_member(
     group: Annotated[int, typer.Option(callback=_kept)],
     email: Annotated[str, typer.Option(help="The address they sign in with and are written to.")],
     role: Annotated[Role, typer.Option()] = Role.OWNER,
-    lang: Annotated[Language, typer.Option()] = Language.JAPANESE,
+    lang: Annotated[
+        str, typer.Option(help="ja, ja-easy, en, or a file of yours in config/wording.")
+    ] = Language.JAPANESE,
     as_json: bool = AsJson,
 ) -> None:
     """A family carer or a member of staff. Example: reminder member add --group 1 --email musume@example.jp"""
@@ -69,7 +74,13 @@ def add_member(
 
     with opened() as app:
         member_id = register.add_member(
-            app.database, app.keys, app.clock.now(), group_id=group, email=email, role=role, language=lang
+            app.database,
+            app.keys,
+            app.clock.now(),
+            group_id=group,
+            email=email,
+            role=role,
+            language=app.rules.language(lang),
         )
     answer({"id": member_id}, as_json=as_json, plain=f"member {member_id}")
 
@@ -78,7 +89,9 @@ def add_person(
     group: Annotated[int, typer.Option(callback=_kept)],
     label: Annotated[str, typer.Option(help="What the family calls them, at most 20 characters: 母, 花子さん.")],
     mode: Annotated[Mode | None, typer.Option(help="Default: home in a care home, else standard.")] = None,
-    lang: Annotated[Language, typer.Option()] = Language.JAPANESE,
+    lang: Annotated[
+        str, typer.Option(help="ja, ja-easy, en, or a file of yours in config/wording.")
+    ] = Language.JAPANESE,
     mark: Annotated[str | None, typer.Option(help="The family's mark word, shown in every text.")] = None,
     ref: Annotated[str | None, typer.Option(help="Your own reference, such as a room.")] = None,
     office: Annotated[str | None, typer.Option(help="市役所, 区役所, 町役場 or 村役場.")] = None,
@@ -98,7 +111,7 @@ def add_person(
             group_id=group,
             label=label,
             mode=mode,
-            language=lang,
+            language=app.rules.language(lang),
             mark=mark,
             reference=ref,
             office=office,
@@ -173,68 +186,94 @@ def stop_contact(contact: Id, as_json: bool = AsJson) -> None:
 def add_card(
     person: Annotated[int, typer.Option(callback=_kept)],
     kind: Annotated[str, typer.Option(help="One of `reminder kinds`.")],
-    expires: Annotated[str, typer.Option(help="The last valid day, as typed: 令和9年2月20日, 2027-02-20.")],
+    expires: Annotated[
+        str | None, typer.Option(help="The last valid day, as typed: 令和9年2月20日, 2027-02-20.")
+    ] = None,
+    issued: Issued = None,
+    born: Born = None,
+    label: Annotated[str | None, typer.Option(help="For the kind `other`: what you call it.")] = None,
     yes: Yes = False,
     computed: Computed = False,
     as_json: bool = AsJson,
 ) -> None:
-    """When a card or certificate ends.
+    """When a card or certificate ends; where no date stands on it, the end is worked out from --issued and --born.
 
     Example: reminder card add --person 1 --kind mynumber_card --expires 2031-11-14
     """
     from reminder.cli.opened import opened
-    from reminder.enrolment import register
+    from reminder.enrolment.cards import TypedDates
+    from reminder.enrolment.cards import add_card as add
 
     with opened() as app:
-        added = register.add_card(
+        added = add(
             app.database,
             app.rules,
             app.clock.now(),
             person_id=person,
             kind=kind,
-            expires=expires,
-            is_computed=computed,
+            typed=TypedDates(expires, issued, born, is_computed=computed),
+            label=label,
             confirmed=yes,
         )
-    _answer_card(added, as_json=as_json)
+        _answer_card(app.rules, added, as_json=as_json, person_id=person)
 
 
-def renew_card(card: Id, expires: Annotated[str, typer.Option()], yes: Yes = False, computed: Computed = False,
-               as_json: bool = AsJson) -> None:  # fmt: skip
+def renew_card(card: Id, expires: Annotated[str | None, typer.Option()] = None, issued: Issued = None,
+               born: Born = None, yes: Yes = False, computed: Computed = False, as_json: bool = AsJson,
+) -> None:  # fmt: skip
     """The card has a new date. Example: reminder card renewed 4 --expires 2032-02-20"""
     from reminder.cli.opened import opened
-    from reminder.enrolment import register
+    from reminder.enrolment.cards import TypedDates
+    from reminder.enrolment.cards import renew_card as renew
 
     with opened() as app:
-        renewed = register.renew_card(
+        renewed = renew(
             app.database,
             app.rules,
             app.clock.now(),
             card_id=card,
-            expires=expires,
-            is_computed=computed,
+            typed=TypedDates(expires, issued, born, is_computed=computed),
             confirmed=yes,
         )
-    _answer_card(renewed, as_json=as_json)
+        _answer_card(app.rules, renewed, as_json=as_json)
 
 
-def _answer_card(card: "CardAdded", *, as_json: bool) -> None:
+def _answer_card(rules: "Rulebook", card: "CardAdded", *, as_json: bool, person_id: int | None = None) -> None:
+    """With what belongs to it: cards to register too, and those whose new dates are asked for."""
     from reminder.domain.dates import in_both_calendars
 
+    words = rules.wording.of(language())
+    shown = words.section("shown")
+    worked_out = shown["worked_out"] if card.is_computed else ""
+    lines = [f"card {card.id}: {in_both_calendars(card.expires_on)}{worked_out}; next reminder {card.next_reminder_on}"]
+    for offer in card.offers:
+        day = "…" if offer.expires_on is None else offer.expires_on.isoformat()
+        command = f"reminder card add --person {person_id} --kind {offer.kind} --expires {day}"
+        lines.append(shown["offer"].format(name=words.kinds[offer.kind]["name"], command=command))
+    asks = [{"card": one.id, "kind": one.kind, "expires_on": one.expires_on,
+             "why": words.kinds[one.kind].get("carrier_renewed", "")} for one in card.asks]  # fmt: skip
+    lines += [f"{one['why']} reminder card renewed {one['card']} --expires …" for one in asks]
     answer(
-        {"id": card.id, "expires_on": card.expires_on, "next_reminder_on": card.next_reminder_on},
+        {
+            "id": card.id,
+            "expires_on": card.expires_on,
+            "computed": card.is_computed,
+            "next_reminder_on": card.next_reminder_on,
+            "offers": [{"kind": offer.kind, "expires_on": offer.expires_on} for offer in card.offers],
+            "asks": asks,
+        },
         as_json=as_json,
-        plain=f"card {card.id}: {in_both_calendars(card.expires_on)}; next reminder {card.next_reminder_on}",
+        plain="\n".join(lines),
     )
 
 
 def retire_card(card: Id, as_json: bool = AsJson) -> None:
     """Nothing more is told of this card. Example: reminder card retire 4"""
     from reminder.cli.opened import opened
-    from reminder.enrolment import register
+    from reminder.enrolment.cards import retire_card as retire
 
     with opened() as app:
-        register.retire_card(app.database, app.clock.now(), card_id=card)
+        retire(app.database, app.rules, app.clock.now(), card_id=card)
     answer({"id": card, "state": "retired"}, as_json=as_json, plain=f"card {card} is told of no more")
 
 

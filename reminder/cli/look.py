@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reminder.cli.say import AsJson, answer, rows
+from reminder.cli.say import AsJson, answer, language, rows
 from reminder.domain.people import Language, Mode
 from reminder.errors import RefusedInputError
 
@@ -20,18 +20,27 @@ def add_to(app: typer.Typer) -> None:
     app.command("check-text")(check_text)
 
 
-def kinds(as_json: bool = AsJson) -> None:
+def kinds(
+    as_json: bool = AsJson,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a page, with everything and its sources.")] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="Only those last checked more than a year ago.")] = False,
+) -> None:
     """The kinds of cards that can be registered. Example: reminder kinds --json"""
-    from reminder.domain.cards import read_kinds
-    from reminder.settings import config_dir, read_table
+    from reminder.cli import catalogue
+    from reminder.clock import SystemClock, japan_date
+    from reminder.settings import read_settings
+    from reminder.wiring import read_rulebook
 
-    rows(
-        (
-            {"kind": kind.key, "ja": kind.names["ja"], "ja-easy": kind.names["ja-easy"], "en": kind.names["en"]}
-            for kind in read_kinds(read_table(config_dir() / "cards.toml")).values()
-        ),
-        as_json=as_json,
-    )
+    rules = read_rulebook(read_settings())
+    if stale:
+        shown = catalogue.stale(rules, japan_date(SystemClock().now()))
+        rows(({"kind": kind.key, "checked_on": kind.checked_on} for kind in shown), as_json=as_json)
+    elif markdown:
+        print(catalogue.page(rules), end="")
+    elif as_json:
+        rows((catalogue.row(rules, kind) for kind in rules.kinds.values()), as_json=True)
+    else:
+        print(catalogue.table(rules, language()))
 
 
 def read_date(text: str, as_json: bool = AsJson) -> None:
@@ -47,45 +56,52 @@ Day = Annotated[str | None, typer.Option(help="A date, as 令和8年3月31日 or
 
 def expiry(
     kind: str,
-    issued: Annotated[str, typer.Option(help="The day it was issued (not handed over).")],
+    issued: Annotated[str | None, typer.Option(help="The day it was issued (not handed over).")] = None,
+    expires: Annotated[str | None, typer.Option(help="The end, where it stands on the card: it wins.")] = None,
     born: Day = None,
     received: Annotated[str | None, typer.Option(help="The day the application was received.")] = None,
     residence_until: Annotated[str | None, typer.Option(help="The end of a foreign resident's stay.")] = None,
+    special_period: Annotated[
+        bool, typer.Option("--special-period", help="Its renewal was applied for in time and is not decided yet.")
+    ] = False,
     card_expires: Annotated[str | None, typer.Option(help="For a certificate: the end printed on its card.")] = None,
+    user_certificate_expires: Annotated[
+        str | None, typer.Option(help="For a signature certificate: the end of the other one.")
+    ] = None,
     replaces: Annotated[
         str | None, typer.Option(help="For a renewed certificate: the end of the one before it.")
     ] = None,
+    years: Annotated[int | None, typer.Option(help="Of a licence (3) or passport (5) of the shorter term.")] = None,
     today: Day = None,
     as_json: bool = AsJson,
 ) -> None:
-    """End dates worked out from the rules; nothing is stored.
+    """End dates worked out from the rules, or what follows from one that was read; nothing is stored.
 
     Example: reminder expiry mynumber_card --issued 2021-11-20 --born 1985-11-14
     """
-    from reminder.domain import validity
+    from dataclasses import asdict
 
-    worked_out = validity.work_out(
-        kind,
-        issued=_day(issued, "issued"),
+    from reminder.domain.expiry import Known, work_out
+    from reminder.settings import read_settings
+    from reminder.wiring import read_rulebook
+
+    known = Known(
+        issued=_maybe(issued, "issued"),
         born=_maybe(born, "born"),
         received=_maybe(received, "received"),
         residence_until=_maybe(residence_until, "residence_until"),
+        special_period=special_period,
+        expires_on=_maybe(expires, "expires"),
         card_expires_on=_maybe(card_expires, "card_expires"),
+        user_certificate_expires_on=_maybe(user_certificate_expires, "user_certificate_expires"),
         replaces=_maybe(replaces, "replaces"),
+        years=years,
         today=_maybe(today, "today"),
     )
-    found = {
-        "card_expires_on": worked_out.card_expires_on,
-        "certificate_expires_on": worked_out.certificate_expires_on,
-        "opens_on": worked_out.opens_on,
-        "grace_ends_on": worked_out.grace_ends_on,
-        "last_counter_day": worked_out.last_counter_day,
-    }
-    hints = {
-        "if_renewed_early": worked_out.if_renewed_early,
-        "may_already_be_renewed": worked_out.may_already_be_renewed,
-    }
-    lines = [*found.items(), *((name, hint) for name, hint in hints.items() if hint)]
+    worked_out = asdict(work_out(read_rulebook(read_settings()).kinds, kind, known))
+    hints = ("grace_unconfirmed", "if_renewed_early", "may_already_be_renewed", "worked_out")
+    found = {name: value for name, value in worked_out.items() if name not in hints}
+    lines = [*found.items(), *((name, worked_out[name]) for name in hints if worked_out[name])]
     answer(found, as_json=as_json, plain="\n".join(f"{name}: {value}" for name, value in lines))
 
 
@@ -93,8 +109,11 @@ def preview(
     kind: str,
     expires: Annotated[str, typer.Argument(metavar="EXPIRY", help="The end date, as it is typed.")],
     mode: Annotated[Mode, typer.Option(help="How the person is spoken to.")] = Mode.STANDARD,
-    lang: Annotated[Language, typer.Option(help="The language of the texts.")] = Language.JAPANESE,
+    lang: Annotated[str, typer.Option(help="The language of the texts: ja, ja-easy, en.")] = Language.JAPANESE,
     today: Annotated[str | None, typer.Option(help="Leave out what is past on this day.")] = None,
+    computed: Annotated[bool, typer.Option("--computed", help="The date was worked out, not read.")] = False,
+    label: Annotated[str | None, typer.Option(help="For the kind `other`: what its owner calls it.")] = None,
+    bound: Annotated[bool, typer.Option("--bound", help="It ends with the residence period.")] = False,
     svg: Annotated[Path | None, typer.Option(help="Also draw the plan as a timeline into this file.")] = None,
     as_json: bool = AsJson,
 ) -> None:
@@ -102,19 +121,26 @@ def preview(
 
     Example: reminder preview mynumber_user_certificate 2027-02-20 --mode elderly
     """
+    from reminder.planning.preview import PreviewedCard
     from reminder.planning.preview import preview as plan_texts
     from reminder.settings import read_settings
     from reminder.wiring import read_rulebook
 
     rules = read_rulebook(read_settings())
     rules.kind(kind)
-    expires_on = _day(expires, "expires")
-    planned = plan_texts(rules, kind, expires_on, mode=mode, language=lang, today=_maybe(today, "today"))
+    expires_on, language_of_texts = _day(expires, "expires"), rules.language(lang)
+    planned = plan_texts(
+        rules,
+        PreviewedCard(kind, expires_on, computed=computed, label=label, bound=bound),
+        mode=mode,
+        language=language_of_texts,
+        today=_maybe(today, "today"),
+    )
     if svg is not None:
         from reminder.cli.timeline import draw
 
         try:
-            svg.write_text(draw(rules, kind, expires_on, mode, lang, planned), encoding="utf-8")
+            svg.write_text(draw(rules, kind, expires_on, mode, language_of_texts, planned), encoding="utf-8")
         except OSError:
             raise RefusedInputError("usage_value", option="--svg", command="reminder preview") from None
     if not as_json:

@@ -85,7 +85,7 @@ class _Shown:
 
     def __init__(self) -> None:
         table = read_table(config_dir() / "wording" / f"{language()}.toml")
-        self._words = Words(table, {})
+        self._words = Words(table, {}, {})
         self.words = self._words.section("shown")
         self.names: Mapping[str, str] = {}
 

@@ -22,11 +22,12 @@ def draw(
     rules: Rulebook, kind: str, expires_on: date, mode: Mode, language: Language, planned: Sequence[Preview]
 ) -> str:
     """An SVG document that stands alone."""
-    all_words = rules.wording.languages[language]
+    all_words = rules.wording.of(language)
     words = all_words.section("timeline")
     anchors, _ = rules.plan(kind, expires_on, mode, insurance=True)
     end = anchors.grace_ends_on or expires_on
-    first = min([anchors.opens_on, *(row.on for row in planned)])
+    opens = anchors.opens_on
+    first = min(day for day in (opens, expires_on, *(row.on for row in planned)) if day is not None)
     last = max([end, *(row.on for row in planned)])
 
     def x(day: date) -> float:
@@ -34,18 +35,19 @@ def draw(
 
     audiences = [audience for audience in Audience if any(row.audience is audience for row in planned)]
     height = AXIS + ROW * len(audiences) + 50
-    name = rules.kind(kind).names[language]
+    name = all_words.kinds[kind]["name"]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         'role="img">',
         f"<title>{escape(words['title'].format(kind=name))}</title><style>{_STYLE}</style>",
         f'<rect width="{WIDTH}" height="{height}" fill="#fbf8f1"/>',
         _text(LEFT, 36, words["title"].format(kind=name), "big"),
-        _bar(x(anchors.opens_on), x(expires_on), "#cfe3d8"),
+        _bar(x(opens or first), x(expires_on), "#cfe3d8"),
         _bar(x(expires_on), x(end), "#f3dfb6"),
-        _anchor(x(anchors.opens_on), f"{words['opens']} {all_words.date(anchors.opens_on)}", raised=False),
         _anchor(x(expires_on), f"{words['expires']} {all_words.date(expires_on, 'full_date')}", raised=True),
     ]
+    if opens:
+        parts.append(_anchor(x(opens), f"{words['opens']} {all_words.date(opens)}", raised=False))
     if anchors.grace_ends_on:
         parts.append(_anchor(x(end), f"{words['grace']} {all_words.date(end)}", raised=False))
     for place, audience in enumerate(audiences):

@@ -1,82 +1,269 @@
-"""The kinds of cards and certificates: what config/cards.toml says of each. A card's number has no place here."""
+"""The kinds of cards and certificates: what config/cards.toml says of each. A card's number has no place here.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+What they are called, and every word about them, is in config/wording/.
+"""
+
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from enum import StrEnum
+from typing import Annotated, Literal, Self
 
-from reminder.domain.people import Language
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
 from reminder.errors import SettingsError
 
-CONFIDENCES = ("verified", "inferred", "unconfirmed")
+FILE = "config/cards.toml"
+
+CARD = "mynumber_card"
+USER_CERTIFICATE = "mynumber_user_certificate"
+SIGNATURE_CERTIFICATE = "mynumber_signature_certificate"
+MY_NUMBER = (CARD, USER_CERTIFICATE, SIGNATURE_CERTIFICATE)
+# Anything else that ends, under a label of its owner's.
+OTHER = "other"
 
 
-@dataclass(frozen=True)
-class CardKind:
-    """`source` and `checked_on`: where the rule was read, and when. Texts of an unconfirmed rule point at the card."""
+class _Row(BaseModel):
+    """A table of the file, taken as it is written: no field more, no number for a word."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Confidence(StrEnum):
+    VERIFIED = "verified"
+    INFERRED = "inferred"
+    UNCONFIRMED = "unconfirmed"
+
+
+class Grace(StrEnum):
+    """Whether the health-insurance use outlives the end date; UNCONFIRMED counts only with the setting CARD_GRACE."""
+
+    NONE = "none"
+    HEALTH_INSURANCE = "health_insurance"
+    UNCONFIRMED = "health_insurance_unconfirmed"
+
+
+Months = Annotated[int, Field(ge=1, le=120)]
+Years = Annotated[int, Field(ge=1, le=20)]
+
+
+class DayOfYear(_Row):
+    month: int
+    day: int
+
+    @model_validator(mode="after")
+    def _is_there_every_year(self) -> Self:
+        self.of(2023)
+        return self
+
+    def of(self, year: int) -> date:
+        return date(year, self.month, self.day)
+
+
+# When renewal opens, seen from the end date.
+
+
+class OpensMonthsBefore(_Row):
+    """The day after the end minus these months; `to_the_day`: that day itself."""
+
+    months: Months
+    to_the_day: bool = False
+
+
+class OpensDaysBefore(_Row):
+    days: Annotated[int, Field(ge=1, le=730)]
+
+
+class OpensAroundBirthday(_Row):
+    """A month before the birthday; the end is a month after it."""
+
+    birthday: Literal[True]
+
+
+class NoOpeningDay(_Row):
+    """It comes by itself, or no such day is known."""
+
+
+Opening = OpensMonthsBefore | OpensDaysBefore | DayOfYear | OpensAroundBirthday | NoOpeningDay
+
+
+# How an end date follows from an issue date.
+
+
+class CardBirthdays(_Row):
+    """The nth birthday after issue, sooner for one who was younger than `adult_at` when the application came in."""
+
+    birthdays: Years
+    of_minors: Years
+    adult_at: Years
+
+
+class CertificateBirthdays(_Row):
+    """The nth birthday after issue, a later one where it replaced one in that one's last three months."""
+
+    birthdays: Years
+    renewed_early: Years
+
+
+class LastsYears(_Row):
+    """To the same day of that year."""
+
+    years: Years
+
+
+class LastsMonths(_Row):
+    """To the day before that many months are over, or to the end of that day's month, or of the month before it."""
+
+    months: Months
+    to: Literal["day", "month_end", "month_end_before"] = "day"
+
+
+class LastsUntil(_Row):
+    """To the next such day after issue."""
+
+    until: DayOfYear
+
+
+class LicenceBirthdays(_Row):
+    """A month after the third to fifth birthday, by age."""
+
+    licence: Literal[True]
+
+
+class OnlyTheCardSays(_Row):
+    pass
+
+
+Lasting = (
+    CardBirthdays | CertificateBirthdays | LastsYears | LastsMonths | LastsUntil | LicenceBirthdays | OnlyTheCardSays
+)
+
+
+class LinkedEnd(StrEnum):
+    """The date offered for a linked card: that of this one, that of the card's certificates, or none."""
+
+    SAME = "same"
+    CERTIFICATE = "certificate"
+    UNKNOWN = "unknown"
+
+
+class Offer(_Row):
+    """Who has this kind often has that one too."""
+
+    kind: str
+    ends: Annotated[LinkedEnd, Field(strict=False)]
+    from_age: int = 0  # only to those who are at least, and at most, this old at the end
+    to_age: int = 200
+
+
+class CardKind(_Row):
+    """`source` and `checked_on`: where the rule was read, and when. `versions`: the rules of other times."""
 
     key: str
-    names: Mapping[str, str]  # language -> name
-    date_stands: Mapping[str, str]  # language -> where its holder finds the date
-    opens_months_before: int  # renewal opens the day after (end minus these months)
-    health_grace: bool  # whether the health-insurance use outlives the end date
-    grace_unconfirmed: bool  # that grace counts only where the setting CARD_GRACE is on
-    replacement_days: int  # how long a new one takes; 0 = given the same day
-    carried_by: str | None  # the kind of card this one lives in and ends with
+    texts: str  # the family of texts that speaks of it
+    ladder: str  # which rungs of config/ladders.toml
+    opens: Opening
+    lasts: Lasting
+    moves_past_holidays: bool  # an end on a closed day is by law the next open one
+    replacement_days: Annotated[int, Field(ge=0, le=365)]  # how long a new one takes; 0 = given the same day
+    proxy_may_go: bool
+    grace: Annotated[Grace, Field(strict=False)]
+    carried_by: str  # the kind of card this one lives in and ends with; "" = it stands alone
+    bound_by: str  # the kind whose end, where it is the same day, decides this one's too; "" = none
+    offers: Annotated[tuple[Offer, ...], Field(strict=False)]
     told_to_elders: bool  # whether an elderly person is told of it, or only the carer
-    source: str  # addresses, separated by a space
+    source: Annotated[tuple[Annotated[str, Field(pattern="^https?://")], ...], Field(strict=False)]
     checked_on: date
-    confidence: str
+    confidence: Annotated[Confidence, Field(strict=False)]
+    versions: tuple["Version", ...] = ()
+
+    def on(self, day: date) -> "CardKind":
+        """The kind by the rules in force on that day."""
+        return next((one.kind for one in self.versions if one.first <= day <= one.last), self)
 
     @property
-    def is_slow(self) -> bool:
-        return self.replacement_days > 0
+    def comes_by_itself(self) -> bool:
+        return self.texts == "arrival"
+
+
+class Version(_Row):
+    """A kind as it is from `first` to `last`, both included."""
+
+    first: date
+    last: date
+    kind: CardKind
+
+
+# What each field may be, in the words of the file, for whoever got it wrong.
+_FIX: Mapping[str, str] = {
+    "opens": "one of { months = 3 }, { months = 2, to_the_day = true }, { days = 60 }, { month = 6, day = 1 }, "
+    "{ birthday = true } or {}",
+    "lasts": "one of { birthdays = 10, of_minors = 5, adult_at = 18 }, { birthdays = 5, renewed_early = 6 }, "
+    "{ years = 7 }, { months = 24 } with to = month_end or month_end_before, { until = { month = 7, day = 31 } }, "
+    "{ licence = true } or {}",
+    **dict.fromkeys(("moves_past_holidays", "proxy_may_go", "told_to_elders"), "true or false"),
+    **dict.fromkeys(("carried_by", "bound_by"), 'the key of a kind in this file, "" for none'),
+    "texts": "a family of texts in config/wording",
+    "ladder": "a ladder of config/ladders.toml",
+    "replacement_days": "a whole number from 0 to 365",
+    "grace": f"one of {', '.join(Grace)}",
+    "offers": f'a list of {{ kind = "…", ends = "…" }}, where it ends as one of {", ".join(LinkedEnd)}',
+    "source": "a list of web addresses",
+    "checked_on": "a date like 2026-11-23",
+    "confidence": f"one of {', '.join(Confidence)}",
+    "versions": "tables with a first day, from = 2026-08-01, or a last one, until = …, and the fields that differ",
+}
 
 
 def read_kinds(table: Mapping[str, object]) -> dict[str, CardKind]:
     """From the parsed config/cards.toml, in its order. Raises SettingsError naming the kind and the field."""
-    if not table:
-        raise SettingsError("config/cards.toml", "add at least one kind")
-    return {key: _read_kind(key, row) for key, row in table.items()}
+    kinds = {key: _read_kind(key, row) for key, row in table.items()}
+    for key in (*MY_NUMBER, OTHER):
+        if key not in kinds:
+            raise SettingsError(f"{FILE}: {key}", "keep this kind: the program counts on it")
+    for key, kind in kinds.items():
+        named = {"carried_by": [kind.carried_by], "bound_by": [kind.bound_by]}
+        named["offers"] = [offer.kind for offer in kind.offers]
+        for column, others in named.items():
+            if not {*others} <= {"", *kinds}:
+                raise SettingsError(f"{FILE}: {key}.{column}", "name a kind that is in this file")
+    return kinds
 
 
 def _read_kind(key: str, row: object) -> CardKind:
     if not isinstance(row, Mapping):
-        raise SettingsError(f"config/cards.toml: {key}", "make it a table like the others")
-    for name in row:
-        if name not in _RIGHT:
-            raise SettingsError(f"config/cards.toml: {key}.{name}", f"remove it; there are only {', '.join(_RIGHT)}")
-    for name, (is_right, fix) in _RIGHT.items():
-        if name not in row:
-            raise SettingsError(f"config/cards.toml: {key}.{name}", f"add it: {fix}")
-        if not is_right(row[name]):
-            raise SettingsError(f"config/cards.toml: {key}.{name}", f"make it {fix}")
-    return CardKind(key=key, **{**row, "carried_by": row["carried_by"] or None, "source": " ".join(row["source"])})
+        raise SettingsError(f"{FILE}: {key}", "make it a table like the others")
+    versions = row.get("versions", [])
+    kind = _checked(key, {name: value for name, value in row.items() if name != "versions"})
+    if not isinstance(versions, list) or not all(isinstance(one, Mapping) for one in versions):
+        raise SettingsError(f"{FILE}: {key}.versions", f"make it {_FIX['versions']}")
+    return kind.model_copy(update={"versions": tuple(_read_version(key, row, one) for one in versions)})
 
 
-def _is_in_every_language(value: object) -> bool:
-    return (
-        isinstance(value, Mapping)
-        and set(value) == set(Language)
-        and all(isinstance(text, str) and text for text in value.values())
-    )
+def _read_version(key: str, row: Mapping[str, object], version: Mapping[str, object]) -> Version:
+    days = {name: version[name] for name in ("from", "until") if name in version}
+    changed = {name: value for name, value in {**row, **version}.items() if name not in ("versions", *days)}
+    kind = _checked(key, changed)
+    try:
+        if not days:
+            raise ValueError
+        return Version.model_validate(
+            {"first": days.get("from", date.min), "last": days.get("until", date.max), "kind": kind}
+        )
+    except ValueError:
+        raise SettingsError(f"{FILE}: {key}.versions", f"make it {_FIX['versions']}") from None
 
 
-def _is_list_of_addresses(value: object) -> bool:
-    return isinstance(value, list) and value != [] and all(str(url).startswith("https://") for url in value)
-
-
-# `type(...) is` because True is an int and a moment is a date.
-_RIGHT: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "names": (_is_in_every_language, f"a table of texts, one for each of {', '.join(Language)}"),
-    "date_stands": (_is_in_every_language, f"a table of texts, one for each of {', '.join(Language)}"),
-    "opens_months_before": (lambda value: type(value) is int and 0 <= value <= 24, "a whole number from 0 to 24"),
-    "health_grace": (lambda value: type(value) is bool, "true or false"),
-    "grace_unconfirmed": (lambda value: type(value) is bool, "true or false"),
-    "replacement_days": (lambda value: type(value) is int and 0 <= value <= 365, "a whole number from 0 to 365"),
-    "carried_by": (lambda value: isinstance(value, str), 'the key of the kind it lives in, "" for none'),
-    "told_to_elders": (lambda value: type(value) is bool, "true or false"),
-    "source": (_is_list_of_addresses, "a list of https addresses"),
-    "checked_on": (lambda value: type(value) is date, "a date like 2026-11-23"),
-    "confidence": (lambda value: value in CONFIDENCES, f"one of {', '.join(CONFIDENCES)}"),
-}
+def _checked(key: str, row: Mapping[str, object]) -> CardKind:
+    try:
+        return CardKind.model_validate({**row, "key": key})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0])
+        match first["type"]:
+            case "missing" if len(first["loc"]) == 1:
+                fix = f"add it: {_FIX[field]}"
+            case "extra_forbidden" if len(first["loc"]) == 1:
+                fix = f"remove it; there are only {', '.join(_FIX)}"
+            case _:
+                fix = f"make it {_FIX[field]}"
+        raise SettingsError(f"{FILE}: {key}.{field}", fix) from None

@@ -49,6 +49,10 @@ def last_counter_day(expires_on: date) -> date:
     return _nearest(is_counter_open, expires_on, -ONE_DAY)
 
 
+def counter_day_on_or_after(day: date) -> date:
+    return _nearest(is_counter_open, day, ONE_DAY)
+
+
 def is_sending_day(day: date, mode: Mode) -> bool:
     """Elders are told on days on which they can act: when counters are open. Nobody is told on a Sunday or holiday."""
     if mode is Mode.STANDARD:

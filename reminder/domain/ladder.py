@@ -1,14 +1,14 @@
 """The ladder: on which days around an end date somebody is told, at intervals that shorten as the day nears."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import cast
 
 from reminder.domain import hours, validity
-from reminder.domain.cards import CardKind
+from reminder.domain.cards import CardKind, Grace
 from reminder.domain.people import Audience, Mode
 from reminder.errors import SettingsError
 
@@ -20,10 +20,12 @@ FURTHEST_PULL = 21
 
 @dataclass(frozen=True)
 class CardDates:
-    """The four dates a plan hangs on. `grace_ends_on` is None where no grace is promised."""
+    """The dates a plan hangs on. `opens_on` is None where no such day is known, `grace_ends_on` where no grace is
+    promised. `over_after`: the last day it holds by law, where that moves past holidays."""
 
-    opens_on: date
+    opens_on: date | None
     expires_on: date
+    over_after: date
     grace_ends_on: date | None
     last_counter_day: date
 
@@ -61,19 +63,27 @@ Plan = tuple[Rung, ...]
 
 
 def dates_of(
-    kind: CardKind, expires_on: date, *, insurance: bool, card_grace: bool, carrier_ends_on: date | None = None
+    kind: CardKind,
+    expires_on: date,
+    *,
+    insurance: bool,
+    card_grace: bool,
+    carrier_ends_on: date | None = None,
+    is_bound: bool = False,
 ) -> CardDates:
     """`insurance`: the person uses the card at hospitals. `carrier_ends_on`: the end of the card this lives in.
 
     `card_grace`: the operator has confirmed that the grace also covers an expired card itself. No source settles it, so
-    without that nothing is promised that would outlast the card.
+    without that nothing is promised that would outlast the card. `is_bound`: it ends with a residence period, which
+    must be renewed first, and has neither window nor grace.
     """
     grace_ends_on = validity.grace_ends_on(expires_on)
-    outlasts_card = kind.grace_unconfirmed or (carrier_ends_on is not None and carrier_ends_on < grace_ends_on)
-    has_grace = kind.health_grace and insurance and (card_grace or not outlasts_card)
+    outlasts_card = kind.grace is Grace.UNCONFIRMED or (carrier_ends_on is not None and carrier_ends_on < grace_ends_on)
+    has_grace = kind.grace is not Grace.NONE and insurance and not is_bound and (card_grace or not outlasts_card)
     return CardDates(
-        opens_on=validity.opens_on(expires_on, kind.opens_months_before),
+        opens_on=None if is_bound else validity.opens_on(expires_on, kind.opens),
         expires_on=expires_on,
+        over_after=validity.moved_past_holidays(expires_on) if kind.moves_past_holidays else expires_on,
         grace_ends_on=grace_ends_on if has_grace else None,
         last_counter_day=hours.last_counter_day(expires_on),
     )
@@ -125,51 +135,56 @@ def first_look(plan: Plan, expires_on: date, today: date) -> date | None:
 
 
 class Ladders:
-    """The presets of config/ladders.toml, one for each mode."""
+    """The presets of config/ladders.toml: for each mode, one ladder by each name."""
 
-    def __init__(self, rules: Mapping[str, RungRule], presets: Mapping[Mode, Mapping[str, object]]) -> None:
+    def __init__(self, rules: Mapping[str, RungRule], presets: Mapping[Mode, Mapping[str, Ladder]]) -> None:
         self._rules = rules
         self._presets = presets
-        self._made: dict[tuple[Mode, str], Ladder] = {}
 
     @property
     def rungs(self) -> Collection[str]:
         return self._rules.keys()
 
-    def of(self, mode: Mode, kind: CardKind) -> Ladder:
-        """Where a new card takes weeks, the one who acts is told more often; what elders are not told, carers are."""
-        if (mode, kind.key) not in self._made:
-            self._made[mode, kind.key] = self._make(mode, kind)
-        return self._made[mode, kind.key]
+    @property
+    def names(self) -> Collection[str]:
+        return self._presets[Mode.STANDARD].keys()
 
-    def _make(self, mode: Mode, kind: CardKind) -> Ladder:
-        preset = self._presets[mode]
-        slow = cast(Mapping[str, Sequence[str]], preset.get("slow", {})) if kind.is_slow else {}
-        told: dict[str, tuple[RungRule, ...]] = {}
-        for audience in Audience:
-            names = {*cast(Sequence[str], preset[audience]), *slow.get(audience, ())}
-            told[audience] = tuple(rule for name, rule in self._rules.items() if name in names)
-        silent = mode is not Mode.STANDARD and not kind.told_to_elders
-        return Ladder(() if silent else told["person"], told["carer"], told["staff"])
+    def of(self, mode: Mode, kind: CardKind) -> Ladder:
+        """What elders are not told, only their carers are."""
+        ladder = self._presets[mode][kind.ladder]
+        is_silent = mode is not Mode.STANDARD and not kind.told_to_elders
+        return Ladder((), ladder.carer, ladder.staff) if is_silent else ladder
 
 
 def read_ladders(table: Mapping[str, object]) -> Ladders:
     """From the parsed config/ladders.toml. Raises SettingsError naming the entry."""
     rows = _section(table, "rungs").items()
     rules = {name: _read_rule(name, row, rank) for rank, (name, row) in enumerate(rows)}
-    presets: dict[Mode, Mapping[str, object]] = {}
+    presets: dict[Mode, dict[str, Ladder]] = {}
     for mode in Mode:
-        preset = cast(Mapping[str, object], _section(table, "presets").get(mode))
-        if not isinstance(preset, Mapping):
-            raise SettingsError(f"config/ladders.toml: presets.{mode}", "add this preset")
-        for names in _lists_of(preset, f"presets.{mode}"):
-            for name in names:
-                if name not in rules:
-                    raise SettingsError(
-                        f"config/ladders.toml: presets.{mode}: {name}", "add it to [rungs] or remove it"
-                    )
-        presets[mode] = preset
+        ladders = _section(table, "presets").get(mode)
+        if not isinstance(ladders, Mapping) or ladders.keys() != _names_in(table):
+            names = ", ".join(sorted(_names_in(table)))
+            raise SettingsError(f"config/ladders.toml: presets.{mode}", f"every mode has the same ladders: {names}")
+        presets[mode] = {name: _read_ladder(rules, ladders[name], f"presets.{mode}.{name}") for name in ladders}
     return Ladders(rules, presets)
+
+
+def _names_in(table: Mapping[str, object]) -> set[str]:
+    return {name for ladders in _section(table, "presets").values() if isinstance(ladders, Mapping) for name in ladders}
+
+
+def _read_ladder(rules: Mapping[str, RungRule], row: object, where: str) -> Ladder:
+    told = {}
+    for audience in Audience:
+        names = row.get(audience) if isinstance(row, Mapping) else None
+        if not isinstance(names, list):
+            raise SettingsError(f"config/ladders.toml: {where}.{audience}", "make it a list of rungs, [] for none")
+        for name in names:
+            if name not in rules:
+                raise SettingsError(f"config/ladders.toml: {where}: {name}", "add it to [rungs] or remove it")
+        told[audience] = tuple(rule for name, rule in rules.items() if name in names)
+    return Ladder(told[Audience.PERSON], told[Audience.CARER], told[Audience.STAFF])
 
 
 def _section(table: Mapping[str, object], name: str) -> Mapping[str, object]:
@@ -177,18 +192,6 @@ def _section(table: Mapping[str, object], name: str) -> Mapping[str, object]:
     if not isinstance(section, Mapping):
         raise SettingsError(f"config/ladders.toml: [{name}]", "add this section")
     return section
-
-
-def _lists_of(preset: Mapping[str, object], where: str) -> Iterator[Iterable[str]]:
-    for audience in Audience:
-        names = preset.get(audience)
-        if not isinstance(names, list):
-            raise SettingsError(f"config/ladders.toml: {where}.{audience}", "make it a list of rungs, [] for none")
-        yield names
-    slow = preset.get("slow", {})
-    if not isinstance(slow, Mapping) or not set(slow) <= set(Audience):
-        raise SettingsError(f"config/ladders.toml: {where}.slow", "make it a table of person, carer or staff")
-    yield from slow.values()
 
 
 def _read_rule(name: str, row: object, rank: int) -> RungRule:
@@ -213,7 +216,7 @@ def _moved(rule: RungRule, dates: CardDates, mode: Mode) -> date | None:
         return None
     anchor = {
         "opens": dates.opens_on,
-        "expires": dates.expires_on,
+        "expires": dates.expires_on if rule.days <= 0 else dates.over_after,
         "counter": dates.last_counter_day,
         "grace": dates.grace_ends_on,
     }[rule.anchor]
@@ -224,7 +227,7 @@ def _moved(rule: RungRule, dates: CardDates, mode: Mode) -> date | None:
         return hours.sending_day_on_or_after(day, mode)
     earlier = hours.sending_day_on_or_before(day, mode)
     # What speaks of the end as past must not arrive before it.
-    return hours.sending_day_on_or_after(day, mode) if earlier <= dates.expires_on < day else earlier
+    return hours.sending_day_on_or_after(day, mode) if earlier <= dates.over_after < day else earlier
 
 
 def _latest_of_each_day(days: Mapping[RungRule, date], dates: CardDates) -> dict[RungRule, date]:
@@ -237,7 +240,7 @@ def _latest_of_each_day(days: Mapping[RungRule, date], dates: CardDates) -> dict
 
 def _is_useful(day: date, dates: CardDates, last_before_end: date) -> bool:
     """Before the renewal opens the counter turns people away; once it has closed for good, only the end counts."""
-    return day >= dates.opens_on and not dates.last_counter_day < day < last_before_end
+    return (dates.opens_on is None or day >= dates.opens_on) and not dates.last_counter_day < day < last_before_end
 
 
 def _shrinking_gaps(days: Mapping[RungRule, date], dates: CardDates, mode: Mode) -> dict[RungRule, date]:
@@ -262,7 +265,13 @@ def _fit(rungs: Sequence[tuple[RungRule, date]], mode: Mode) -> list[tuple[RungR
     """Backtracks from the end, each rung as late as it can be. The first stays: before it people are turned away."""
     first = rungs[0][1]
     last = rungs[-1][1]
+    gaps = len(rungs) - 1
+    # Later gaps are no longer than those before them are on average: where even that does not reach the end, none fits.
+    if any((last - wanted) * at > (gaps - at) * (wanted - first) for at, (_, wanted) in enumerate(rungs[:-1]) if at):
+        return None
 
+    # What was tried once is known: without that a long ladder takes seconds.
+    @cache
     def place(index: int, later: date, gap: timedelta) -> list[date] | None:
         """Days for rungs[1..index], given the day and the gap of the rung after them."""
         if index == 0:

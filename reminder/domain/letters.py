@@ -2,11 +2,14 @@
 
 from html import escape
 
+from reminder.domain.readings import as_ruby
 
-def render_html(text: str, _stop_url: str | None = None) -> str:
+
+def render_html(text: str) -> str:
     """The same words as a page for any mail program: one column, no picture, no link, nothing fetched.
 
-    Lines that begin with ■ are headings. The way to stop is in the mail's headers, where it asks before it acts.
+    Lines that begin with ■ are headings; readings in brackets become furigana. The way to stop is in the mail's
+    headers, where it asks before it acts.
     """
     language = _language(text)
     blocks = "\n".join(_html_block(block) for block in text.strip().split("\n\n") if block.strip())
@@ -29,6 +32,6 @@ def _html_block(block: str) -> str:
     first, *rest = block.strip("\n").split("\n")
     heading = ""
     if first.startswith("■ "):
-        heading = f'<h2 style="font-size:20px;margin:24px 0 4px">{escape(first[2:])}</h2>\n'
+        heading = f'<h2 style="font-size:20px;margin:24px 0 4px">{as_ruby(escape(first[2:]))}</h2>\n'
         first, rest = (rest[0], rest[1:]) if rest else ("", [])
-    return f'{heading}<p style="margin:0 0 12px">{"<br>".join(escape(line) for line in (first, *rest))}</p>'
+    return f'{heading}<p style="margin:0 0 12px">{"<br>".join(as_ruby(escape(line)) for line in (first, *rest))}</p>'

@@ -1,6 +1,7 @@
 """Whose card it is, how they are spoken to, and in which language."""
 
 from enum import StrEnum
+from typing import ClassVar
 
 
 class Mode(StrEnum):
@@ -11,10 +12,17 @@ class Mode(StrEnum):
     HOME = "home"
 
 
-class Language(StrEnum):
-    JAPANESE = "ja"
-    EASY_JAPANESE = "ja-easy"
-    ENGLISH = "en"
+class Language(str):
+    """The name of a file in config/wording/: three are shipped, and any other is added as one file."""
+
+    __slots__ = ()
+
+    JAPANESE: ClassVar["Language"]
+    EASY_JAPANESE: ClassVar["Language"]
+    ENGLISH: ClassVar["Language"]
+
+
+Language.JAPANESE, Language.EASY_JAPANESE, Language.ENGLISH = map(Language, ("ja", "ja-easy", "en"))
 
 
 class Audience(StrEnum):

@@ -1,15 +1,16 @@
 """The rulebook: everything the rules are told from config/, read and checked once."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from reminder.domain import ladder
-from reminder.domain.cards import CardKind
+from reminder.domain import ladder, words
+from reminder.domain.cards import CardKind, Grace
 from reminder.domain.ladder import CardDates, Ladders, Plan
-from reminder.domain.people import Mode
+from reminder.domain.people import Language, Mode
+from reminder.domain.validity import ONE_DAY
 from reminder.domain.words import Wording
-from reminder.errors import UnknownChoiceError
+from reminder.errors import SettingsError, UnknownChoiceError
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,55 @@ class Rulebook:
             raise UnknownChoiceError(field="kind", choices=list(self.kinds))
         return self.kinds[key]
 
+    def language(self, name: str) -> Language:
+        """Raises UnknownChoiceError."""
+        if name not in self.wording.languages:
+            raise UnknownChoiceError(field="language", choices=list(self.wording.languages))
+        return Language(name)
+
     def plan(
-        self, kind: str, expires_on: date, mode: Mode, *, insurance: bool, carrier_ends_on: date | None = None
+        self,
+        kind: str,
+        expires_on: date,
+        mode: Mode,
+        *,
+        insurance: bool,
+        carrier_ends_on: date | None = None,
+        is_bound: bool = False,
     ) -> tuple[CardDates, Plan]:
-        """The dates that matter and every rung with its day. `carrier_ends_on`: the end of the card this lives in."""
-        card_kind = self.kind(kind)
+        """The dates that matter and every rung with its day. `carrier_ends_on`: the end of the card this lives in;
+        `is_bound`: it ends with a residence period. What counts are the rules of the day after the end, when a new one
+        must be there."""
+        card_kind = self.kind(kind).on(expires_on + ONE_DAY)
         dates = ladder.dates_of(
-            card_kind, expires_on, insurance=insurance, card_grace=self.card_grace, carrier_ends_on=carrier_ends_on
+            card_kind,
+            expires_on,
+            insurance=insurance,
+            card_grace=self.card_grace,
+            carrier_ends_on=carrier_ends_on,
+            is_bound=is_bound,
         )
         return dates, ladder.plan(self.ladders.of(mode, card_kind), dates, mode)
+
+    def is_bound(self, kind: str, ending_that_day: Collection[str]) -> bool:
+        """Whether the end of a card is that of another one, given the kinds that end on the same day."""
+        return self.kind(kind).bound_by in ending_that_day
+
+
+def refuse_gaps(kinds: Mapping[str, CardKind], ladders: Ladders) -> None:
+    """Raises SettingsError where one file of config/ asks for what another does not have."""
+    for rung in ladders.rungs:
+        if rung not in words.RUNGS:
+            fix = f"there are words only for {', '.join(words.RUNGS)}"
+            raise SettingsError(f"config/ladders.toml: rungs.{rung}", fix)
+    for key, row in kinds.items():
+        for kind in (row, *(version.kind for version in row.versions)):
+            if kind.texts not in words.FAMILIES:
+                fix = f"name one of {', '.join(words.FAMILIES)}"
+                raise SettingsError(f"config/cards.toml: {key}.texts", fix)
+            if kind.ladder not in ladders.names:
+                fix = f"name one of {', '.join(ladders.names)}"
+                raise SettingsError(f"config/cards.toml: {key}.ladder", fix)
+            if kind.grace is not Grace.NONE and kind.texts not in words.WITH_GRACE:
+                fix = f"only {', '.join(words.WITH_GRACE)} have words for a grace"
+                raise SettingsError(f"config/cards.toml: {key}.grace", fix)

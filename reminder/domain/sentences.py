@@ -10,7 +10,7 @@ from reminder.errors import DateError, KigenError
 
 def explain(wording: Wording, error: KigenError, language: Language) -> str:
     """A sentence that says what to do next. It holds nothing that was refused."""
-    return explain_from(wording.languages[language].table, error)
+    return explain_from(wording.of(language).table, error)
 
 
 def explain_from(table: Mapping[str, object], error: KigenError) -> str:

@@ -1,47 +1,37 @@
 """When a card and its certificates end, when renewal opens and when the grace is over: the law's arithmetic.
 
-The printed date always wins over a computed one. Where no source settles a point, the earlier date is taken.
+Where no source settles a point, the earlier end and the later opening is taken: neither does harm. How many birthdays,
+months or days each kind has, and since when, is in config/cards.toml.
 """
 
 import calendar
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import assert_never
 
 from reminder.domain import hours
+from reminder.domain.cards import (
+    CardBirthdays,
+    CertificateBirthdays,
+    DayOfYear,
+    LastsMonths,
+    LastsUntil,
+    LastsYears,
+    NoOpeningDay,
+    Opening,
+    OpensAroundBirthday,
+    OpensDaysBefore,
+    OpensMonthsBefore,
+)
 from reminder.domain.dates import month_end
-from reminder.errors import RefusedInputError, UnknownChoiceError
 
-CARD = "mynumber_card"
-USER_CERTIFICATE = "mynumber_user_certificate"
-SIGNATURE_CERTIFICATE = "mynumber_signature_certificate"
-COMPUTED_KINDS = (CARD, USER_CERTIFICATE, SIGNATURE_CERTIFICATE)
+# A certificate is renewed in its last three months; one renewed in them loses no time.
+WINDOW = OpensMonthsBefore(months=3)
 
-# Cards have been issued since January 2016: an earlier issue date is a slip.
-FIRST_ISSUED = date(2016, 1, 1)
+# A residence card that is being renewed can outlive its date by two months, and the My Number Card with it.
+SPECIAL_PERIOD_MONTHS = 2
 
-# Adulthood was lowered from 20 to 18; applications received from this day on count as the new age.
-ADULT_AT_18_SINCE = date(2022, 4, 1)
-
-CERTIFICATE_YEARS = 5
-RENEWED_EARLY_YEARS = 6
-WINDOW_MONTHS = 3
-
-
-@dataclass(frozen=True)
-class Expiry:
-    """What follows from an issue date; None = not applicable. For a card the last three are its certificates' dates."""
-
-    card_expires_on: date | None
-    certificate_expires_on: date
-    opens_on: date | None
-    grace_ends_on: date | None
-    last_counter_day: date
-    # The grace is promised for certificates; whether it covers a card that ends the same day is not confirmed.
-    grace_unconfirmed: bool = False
-    # The first certificate has ended but the card has not: its holder may have renewed it long ago.
-    may_already_be_renewed: bool = False
-    # Set where the certificate would last until then if it replaced one in that one's last three months.
-    if_renewed_early: date | None = None
+ONE_DAY = timedelta(days=1)
 
 
 def plus_months(day: date, months: int) -> date:
@@ -51,14 +41,35 @@ def plus_months(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def opens_on(expires_on: date, months: int = WINDOW_MONTHS) -> date:
-    """The first day the renewal is accepted.
+def opens_on(expires_on: date, opening: Opening = WINDOW, born: date | None = None) -> date | None:
+    """The first day the renewal is accepted; None where there is no such day."""
+    match opening:
+        case OpensMonthsBefore(months=months, to_the_day=True):
+            return plus_months(expires_on, -months)
+        case OpensMonthsBefore(months=months):
+            # Ibaraki City's example: 2023-11-20 opens 2023-08-21. At month ends the published rule and the strict one
+            # (less than three months left) differ by up to three days; who comes too early is turned away.
+            return max(plus_months(expires_on, -months) + ONE_DAY, plus_months(expires_on + ONE_DAY, -months))
+        case OpensDaysBefore(days=days):
+            return expires_on - timedelta(days=days)
+        case DayOfYear():
+            this_year = opening.of(expires_on.year)
+            return this_year if this_year < expires_on else opening.of(expires_on.year - 1)
+        case OpensAroundBirthday():
+            return plus_months(_birthday_a_month_before(expires_on, born), -1)
+        case NoOpeningDay():
+            return None
+        case _:
+            assert_never(opening)
 
-    Ibaraki City's example: 2023-11-20 opens 2023-08-21. At month ends the published rule and the strict one (less than
-    three months left) differ by up to three days; the later day is taken, since who comes too early is turned away.
-    """
-    one_day = timedelta(days=1)
-    return max(plus_months(expires_on, -months) + one_day, plus_months(expires_on + one_day, -months))
+
+def _birthday_a_month_before(ends_on: date, born: date | None) -> date:
+    """Of a month's last day, unless the birth date is known, the latest birthday that it can come from."""
+    a_month_before = plus_months(ends_on, -1)
+    if born is not None:
+        return birthday(born, a_month_before.year)
+    is_last = (ends_on + ONE_DAY).day == 1
+    return month_end(a_month_before.year, a_month_before.month) if is_last else a_month_before
 
 
 def grace_ends_on(expires_on: date) -> date:
@@ -83,42 +94,37 @@ def nth_birthday_after(issued: date, born: date, n: int) -> date:
     return birthday(born, first + n - 1)
 
 
-def is_adult(born: date, received: date) -> bool:
-    """Source: Miyakonojo and Uki City: 18, or 20 for applications received before 2022-04-01."""
-    age = received.year - born.year - (birthday(born, received.year) > received)
-    return age >= (18 if received >= ADULT_AT_18_SINCE else 20)
+def age(born: date, day: date) -> int:
+    return day.year - born.year - (birthday(born, day.year) > day)
 
 
-def card_expires_on(
-    issued: date, born: date, received: date | None = None, residence_until: date | None = None
-) -> date:
-    """The 10th birthday after issue, the 5th for a minor, never later than the residence period.
+def card_ends_on(lasts: CardBirthdays, issued: date, born: date, received: date | None = None) -> date:
+    """The 10th birthday after issue, the 5th for a minor.
 
     Whether someone was a minor is tested on the day the application was received; birthdays are counted from the day
-    the card was made. Source: Miyakonojo City; Miyake Town for the residence period.
+    the card was made. Source: Miyakonojo and Uki City.
     """
-    years = 10 if is_adult(born, received or issued) else 5
-    return min(nth_birthday_after(issued, born, years), residence_until or date.max)
+    is_adult = age(born, received or issued) >= lasts.adult_at
+    return nth_birthday_after(issued, born, lasts.birthdays if is_adult else lasts.of_minors)
 
 
-def certificate_expires_on(
+def certificate_ends_on(
+    lasts: CertificateBirthdays,
     issued: date,
     born: date,
     *,
-    card_expires_on: date | None = None,
     replaces: date | None = None,
-    user_certificate_expires_on: date | None = None,
-    residence_until: date | None = None,
+    caps: Sequence[date | None] = (),
 ) -> date:
-    """The 5th birthday after issue, never later than the card, the residence period or (to sign) the user certificate.
+    """The 5th birthday after issue, never later than any of `caps`: the card, the residence period and, to sign, the
+    user certificate.
 
     `replaces` is the end date of the certificate it replaced: renewed inside that one's last three months it lasts to
     the 6th birthday, so that no time is lost. Source: Higashimurayama City; Oguchi Town.
     """
     # On its very last day the 5th birthday loses no time either, and is the safer reading.
-    early = replaces is not None and opens_on(replaces) <= issued < replaces
-    by_birthday = nth_birthday_after(issued, born, RENEWED_EARLY_YEARS if early else CERTIFICATE_YEARS)
-    caps = (card_expires_on, user_certificate_expires_on, residence_until)
+    is_early = replaces is not None and (opens_on(replaces) or date.max) <= issued < replaces
+    by_birthday = nth_birthday_after(issued, born, lasts.renewed_early if is_early else lasts.birthdays)
     return min([by_birthday, *(cap for cap in caps if cap is not None)])
 
 
@@ -127,99 +133,40 @@ def special_period_ends_on(residence_until: date) -> date:
 
     Source: Tokai City; Hokkaido University.
     """
-    return plus_months(residence_until, 2)
+    return plus_months(residence_until, SPECIAL_PERIOD_MONTHS)
 
 
-def work_out(
-    kind: str,
-    *,
-    issued: date,
-    born: date | None = None,
-    received: date | None = None,
-    residence_until: date | None = None,
-    card_expires_on: date | None = None,
-    user_certificate_expires_on: date | None = None,
-    replaces: date | None = None,
-    today: date | None = None,
-) -> Expiry:
-    """The end dates that follow from an issue date. The birth date is used here and kept nowhere.
+def licence_ends_on(issued: date, born: date, years: int | None = None) -> date:
+    """A month after the birthday that many years on, before any move past holidays.
 
-    For a certificate `issued` is its own day of issue or renewal, and `card_expires_on` what is printed on the card.
-    Raises RefusedInputError, codes birth_date_needed and dates_contradict, and UnknownChoiceError.
+    `years`: 3 where the holder has not the long term of 5. At 70 it is 4 and from 71 on 3 at most. A renewal in the
+    month before the birthday counts from that birthday. Source: Road Traffic Act, art. 92-2 note 5 and art. 101.
     """
-    if kind not in COMPUTED_KINDS:
-        raise UnknownChoiceError(field="kind", choices=COMPUTED_KINDS)
-    if born is None:
-        raise RefusedInputError("birth_date_needed", field="born")
-    _refuse_contradictions(
-        issued=issued,
-        born=born,
-        received=received,
-        residence_until=residence_until,
-        card_expires_on=card_expires_on,
-        today=today,
-    )
-
-    replaced = replaces
-    if kind == CARD:
-        card_end: date | None = _card_end(issued, born, received, residence_until)
-    else:
-        card_end = card_expires_on
-        if replaced is None and card_end is not None:
-            replaced = _first_certificate_end(card_end, born)
-    caps = {
-        "card_expires_on": card_end,
-        "user_certificate_expires_on": user_certificate_expires_on if kind == SIGNATURE_CERTIFICATE else None,
-        "residence_until": residence_until,
-    }
-    end = certificate_expires_on(issued, born, replaces=replaced, **caps)
-    ends_with_residence = end == residence_until
-    has_grace = kind != SIGNATURE_CERTIFICATE and not ends_with_residence
-    return Expiry(
-        card_expires_on=card_end,
-        certificate_expires_on=end,
-        # Nothing can be renewed before the residence period has been: there is no window of three months.
-        opens_on=None if ends_with_residence else opens_on(end),
-        grace_ends_on=grace_ends_on(end) if has_grace else None,
-        last_counter_day=hours.last_counter_day(end),
-        grace_unconfirmed=has_grace and end == card_end,
-        may_already_be_renewed=today is not None and card_end is not None and end < today <= card_end,
-        if_renewed_early=_if_renewed_early(issued, born, end, caps) if kind != CARD and replaced is None else None,
-    )
+    upcoming = nth_birthday_after(issued - ONE_DAY, born, 1)
+    counted_from = upcoming if issued >= plus_months(upcoming, -1) else birthday(born, upcoming.year - 1)
+    at_age = age(born, counted_from)
+    longest = 5 if at_age < 70 else 4 if at_age == 70 else 3
+    return plus_months(birthday(born, counted_from.year + min(years or longest, longest)), 1)
 
 
-# Inside work_out a parameter bears the rule's name.
-_card_end = card_expires_on
+def moved_past_holidays(ends_on: date) -> date:
+    """A licence that ends on a day its office is closed holds to the next open one. Source: Road Traffic Act, 92-2."""
+    return hours.counter_day_on_or_after(ends_on)
 
 
-def _first_certificate_end(card_end: date, born: date) -> date | None:
-    """A grown-up's card outlives its first certificate by five years. Source: jnotary.com."""
-    first = birthday(born, card_end.year - CERTIFICATE_YEARS)
-    return first if card_end == birthday(born, card_end.year) else None
-
-
-def _if_renewed_early(issued: date, born: date, end: date, caps: dict[str, date | None]) -> date | None:
-    next_birthday = nth_birthday_after(issued, born, 1)
-    later = certificate_expires_on(issued, born, replaces=next_birthday, **caps)
-    return later if later > end else None
-
-
-def _refuse_contradictions(
-    *,
-    issued: date,
-    born: date,
-    received: date | None,
-    residence_until: date | None,
-    card_expires_on: date | None,
-    today: date | None,
-) -> None:
-    impossible = {
-        "issued": issued < FIRST_ISSUED or (today is not None and issued > today),
-        "born": born > (received or issued),
-        "received": received is not None and received > issued,
-        "residence_until": residence_until is not None and residence_until < issued,
-        "card_expires_on": card_expires_on is not None and card_expires_on < issued,
-    }
-    for field, contradicts in impossible.items():
-        if contradicts:
-            raise RefusedInputError("dates_contradict", field=field)
+def ends_after(lasts: LastsYears | LastsMonths | LastsUntil, issued: date, years: int | None = None) -> date:
+    """The end of what lasts a fixed time from its issue, or to a fixed day of the year. `years`: of a shorter term."""
+    match lasts:
+        case LastsYears(years=longest):
+            return plus_months(issued, 12 * min(years or longest, longest))
+        case LastsMonths(months=months, to=to):
+            last = plus_months(issued, months) - ONE_DAY
+            end_of_month = month_end(last.year, last.month)
+            if to == "day" or last == end_of_month:
+                return last
+            return end_of_month if to == "month_end" else last.replace(day=1) - ONE_DAY
+        case LastsUntil(until=until):
+            this_year = until.of(issued.year)
+            return this_year if this_year > issued else until.of(issued.year + 1)
+        case _:
+            assert_never(lasts)

@@ -2,22 +2,41 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
 from reminder.domain import segments
 from reminder.domain.people import Audience, ChannelName, Language, Mode
-from reminder.domain.words import COMPUTED, FAMILIES, WITHOUT_INSURANCE, Wording, Words
+from reminder.domain.words import (
+    ARRIVAL,
+    BOUND,
+    CARD,
+    CERTIFICATES,
+    COMPUTED,
+    KIND_WORDS,
+    PROCEDURE,
+    RUNGS_OF_GRACE,
+    SIGNATURE_CERTIFICATE,
+    USER_CERTIFICATE,
+    WITHOUT_INSURANCE,
+    Wording,
+    Words,
+)
 
-AFTER_END = frozenset({"a7", "g30", "g7", "post"})
+AFTER_END = frozenset({"a7", *RUNGS_OF_GRACE})
 
-# Which part of an e-mail's subject and to-do list a rung takes.
+# Which part of an e-mail's subject a rung takes; before all of these it is "before".
 _STAGES = {
-    "opens": "opens", "d75": "before", "d60": "before", "d45": "before", "d30": "before", "d14": "before",
-    "d7": "near", "d3": "near", "d1": "near", "d0": "near", "lastopen": "near",
-    "a7": "after", "g30": "grace", "g7": "grace", "post": "post",
-}  # fmt: skip
+    "opens": "opens",
+    **dict.fromkeys(("d7", "d3", "d1", "d0", "lastopen"), "near"),
+    "a7": "after",
+    **dict.fromkeys(("g30", "g7"), "grace"),
+    "post": "post",
+}
+
+_CERTIFICATES = frozenset({CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE})
+_MY_NUMBER = frozenset({*_CERTIFICATES, CARD})
 
 # A text to a person is one message where it can be, and never more than two.
 MOST_SEGMENTS = 2
@@ -26,7 +45,7 @@ MOST_SEGMENTS = 2
 @dataclass(frozen=True)
 class Told:
     """One reminder that a text tells. `computed`: the date was worked out, not read from the card. `grace_ends_on` is
-    None where none is promised."""
+    None where none is promised. `label`: what its owner calls it. `bound`: it ends with a residence period."""
 
     kind: str
     rung: str
@@ -35,6 +54,8 @@ class Told:
     grace_ends_on: date | None
     computed: bool = False
     insurance: bool = True
+    label: str | None = None
+    bound: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +100,7 @@ def compose(
 ) -> Composed:
     """One message that tells all of `told`. `copied_text` is quoted to a carer; `brief` leaves out the advice, for an
     e-mail that speaks of several persons."""
-    words = wording.languages[reader.language]
+    words = wording.of(reader.language)
     if reader.channel is ChannelName.EMAIL:
         return _email(words, wording, told, reader, copied_text, brief)
     return Composed(None, _sms(words, wording, told, reader))
@@ -87,7 +108,9 @@ def compose(
 
 def compose_undelivered(wording: Wording, reader: Reader, *, by: ChannelName = ChannelName.SMS) -> Composed:
     """To a carer: a message to the person, sent `by` this channel, reached nobody."""
-    words = wording.languages[reader.language]
+    words = wording.of(reader.language)
+    if reader.channel is ChannelName.EMAIL:
+        words = words.in_mail
     values = _person_values(words, reader)
     by_mail = by is ChannelName.EMAIL
     said = words.section("undelivered")["carer_of_mail" if by_mail else "carer"].format_map(values)
@@ -104,19 +127,43 @@ def together(wording: Wording, composed: Sequence[Composed], language: Language)
     """Several messages to one human as one; a single one as it is."""
     if len(composed) == 1:
         return composed[0]
-    words = wording.languages[language]
+    words = wording.of(language)
     body = "\n――――――――――\n\n".join(one.body for one in composed)
     subject = words.section("email.subject")["people"].format(n=len(composed))
     return Composed(subject, body, composed[0].closing)
 
 
 def _sms(words: Words, wording: Wording, told: Sequence[Told], reader: Reader) -> str:
+    # A Japanese label would halve the length of a Latin text: there the kind's own name stands for it.
+    told = [replace(one, label=None) if one.label and not _is_in_its_script(words, one) else one for one in told]
     family = _family_of(wording, told)
     if family is None:
         return _several(words, wording, told, reader)
     first = _first(wording, told)
     template = words.texts[reader.voice, family, _rung_key(first, family)]
-    return _shortest(words, reader, template, _values(words, first, reader, family))
+    text = _shortest(words, reader, template, _values(words, first, reader, family))
+    return _assuring(words, _without_the_last(text))
+
+
+_SENTENCE = re.compile(r"(?<=。)|(?<=\.) ")
+
+
+def _without_the_last(text: str) -> str:
+    """A text that a long name in another script has made too long says less: its last sentence goes."""
+    sentences = _SENTENCE.split(text)
+    while segments.count(text) > MOST_SEGMENTS and len(sentences) > 1:
+        text = text.removesuffix(sentences.pop()).rstrip()
+    return text
+
+
+def _is_in_its_script(words: Words, told: Told) -> bool:
+    return not words.kinds[told.kind]["thing"].isascii() or (told.label or "").isascii()
+
+
+def _assuring(words: Words, text: str) -> str:
+    """With the promise that nobody is asked for a number, where there is room for it."""
+    assuring = text + words.word("no_numbers")
+    return assuring if segments.count(assuring) == 1 else text
 
 
 def _shortest(words: Words, reader: Reader, template: str, values: Mapping[str, str]) -> str:
@@ -133,7 +180,7 @@ def _shortest(words: Words, reader: Reader, template: str, values: Mapping[str, 
 
 def _signed(words: Words, reader: Reader, said: str, *, marked: bool = True) -> str:
     # A mark in another script would double the length of a Latin text.
-    shows_mark = marked and reader.mark and (reader.language is not Language.ENGLISH or reader.mark.isascii())
+    shows_mark = marked and reader.mark and (reader.language != Language.ENGLISH or reader.mark.isascii())
     form = "sender_with_mark" if shows_mark else "sender"
     return words.word(form).format(service=words.word("service"), mark=reader.mark) + said
 
@@ -149,43 +196,50 @@ def _several(words: Words, wording: Wording, told: Sequence[Told], reader: Reade
         text = _shortest(words, reader, template, {**values, "items": listed})
         if segments.count(text) <= MOST_SEGMENTS:
             break
-    return text
+    return _assuring(words, text)
 
 
 def _items(words: Words, wording: Wording, told: Sequence[Told]) -> list[str]:
     """What ends when, soonest first; two certificates of one date are one item."""
-    by_date: dict[date, set[str]] = {}
-    for one in told:
-        by_date.setdefault(one.expires_on, set()).add(wording.families[one.kind])
-    item, thing = words.section("several")["item"], words.section("thing")
+    by_date: dict[tuple[date, bool], list[Told]] = {}
+    for one in sorted(told, key=lambda one: (one.expires_on, list(wording.families).index(one.kind))):
+        by_date.setdefault((one.expires_on, one.computed), []).append(one)
+    item = words.section("several")["item"]
     listed = []
-    for day, ending in sorted(by_date.items()):
-        both = {"user_certificate", "signature_certificate"} <= ending
-        families = {"certificates"} | ending - {"user_certificate", "signature_certificate"} if both else ending
-        listed += [item.format(thing=thing[family], date=words.date(day)) for family in FAMILIES if family in families]
+    for ending in by_date.values():
+        families = {wording.families[one.kind] for one in ending}
+        for one in ending:
+            family = wording.families[one.kind]
+            both = family in _CERTIFICATES and {USER_CERTIFICATE, SIGNATURE_CERTIFICATE} <= families
+            if not both or family == USER_CERTIFICATE:
+                thing = _thing(words, one, CERTIFICATES if both else family)
+                listed.append(item.format(thing=thing, date=_date(words, one)))
     return listed
 
 
 def _family_of(wording: Wording, told: Sequence[Told]) -> str | None:
     """Whose text speaks for all of it; None where they end, or stand, differently."""
-    if len({(one.rung, one.expires_on, one.computed) for one in told}) > 1:
+    if len({(one.rung, one.expires_on, one.computed, one.bound) for one in told}) > 1:
         return None
     families = {wording.families[one.kind] for one in told}
+    if len(told) > 1 and not families <= _MY_NUMBER:
+        return None
+    if told[0].bound and families <= _MY_NUMBER:
+        return BOUND
     if len(families) == 1:
         return families.pop()
-    return "card" if "card" in families else "certificates"
+    return CARD if CARD in families else CERTIFICATES
 
 
 def _first(wording: Wording, told: Sequence[Told]) -> Told:
-    """The soonest; of one day the card, which ends what lives in it, or the certificate that hospitals read."""
-    order = ("card", "user_certificate", "certificates", "signature_certificate")
-    return min(told, key=lambda one: (one.expires_on, order.index(wording.families[one.kind])))
+    """The soonest; of one day the first of the catalogue, which has the card before what lives in it."""
+    return min(told, key=lambda one: (one.expires_on, list(wording.families).index(one.kind)))
 
 
 def _rung_key(told: Told, family: str) -> str:
     if told.computed and told.rung in AFTER_END:
         return COMPUTED
-    if told.rung == "a7" and told.grace_ends_on is None and family in ("certificates", "user_certificate"):
+    if told.rung == "a7" and told.grace_ends_on is None and family in (CERTIFICATES, USER_CERTIFICATE):
         return WITHOUT_INSURANCE
     return told.rung
 
@@ -199,65 +253,95 @@ def _person_values(words: Words, reader: Reader) -> dict[str, str]:
     }
 
 
+def _thing(words: Words, told: Told, family: str) -> str:
+    if family == CERTIFICATES:
+        return words.word("both_certificates")
+    return told.label or words.kinds[told.kind]["thing"]
+
+
+def _date(words: Words, told: Told, form: str = "date") -> str:
+    """A date that was worked out is said to be one."""
+    day = words.date(told.expires_on, form)
+    return words.word("about_date").format(date=day) if told.computed else day
+
+
 def _values(words: Words, told: Told, reader: Reader, family: str) -> dict[str, str]:
-    return {
+    values = {
         **_person_values(words, reader),
-        "thing": words.section("thing")[family],
-        "date": words.date(told.expires_on),
-        "full_date": words.date(told.expires_on, "full_date"),
+        "thing": _thing(words, told, family),
+        "date": _date(words, told),
+        "full_date": _date(words, told, "full_date"),
         "lastopen": words.date(told.last_counter_day),
         "grace": "" if told.grace_ends_on is None else words.date(told.grace_ends_on),
     }
+    said = words.kinds[told.kind]
+    return values | {name: said[name].format_map(values) for name in KIND_WORDS if name not in values}
 
 
 def _email(
     words: Words, wording: Wording, told: Sequence[Told], reader: Reader, copied_text: str | None, brief: bool
 ) -> Composed:
-    subjects = words.section("email.subject")
     family = _family_of(wording, told)
     first = _first(wording, told)
-    values = _values(words, first, reader, family or wording.families[first.kind])
+    family_of_first = family or wording.families[first.kind]
+    mail = words.in_mail
+    values = _values(mail, first, reader, family_of_first)
     if family is None:
-        subject = subjects["several"]
-        listed = words.word("list_separator").join(_items(words, wording, told))
-        said = words.section("several")[reader.voice].format_map({**values, "items": listed})
+        subject = words.section("email.subject")["several"]
+        listed = mail.word("list_separator").join(_items(mail, wording, told))
+        said = mail.section("several")[reader.voice].format_map({**values, "items": listed})
         lines: list[str] = []
     else:
-        key = _rung_key(first, family)
-        subject = subjects["computed" if key == COMPUTED else _STAGES[first.rung]].format_map(values)
-        said = words.texts[reader.voice, family, key].format_map(values)
-        lines = [line.format_map(values) for name, line in words.section("email.line").items() if _applies(name, first)]
+        subject = _subject(words, first, family).format_map(_values(words, first, reader, family))
+        said = mail.texts[reader.voice, family, _rung_key(first, family)].format_map(values)
+        shown = mail.section("email.line").items()
+        lines = [line.format_map(values) for name, line in shown if _applies(name, first, family)]
     blocks = ["\n".join([said, "", *lines]).rstrip()]
     if copied_text is not None:
-        blocks.append(f"■ {words.section('email.part')['sent']}\n{copied_text}")
+        blocks.append(f"■ {mail.section('email.part')['sent']}\n{copied_text}")
     if not brief:
-        advice = _advice(first, family or wording.families[first.kind])
-        blocks.append(_part(words, "to_do", values, advice))
-        if first.rung not in AFTER_END:
-            blocks.append(_part(words, "proxy", values))
-        blocks.append(_part(words, "done", values))
-    return Composed(subject, "\n\n".join(blocks) + "\n", _closing(words, reader))
+        computed = any(one.computed for one in told)
+        blocks += [_part(mail, heading, values, text) for heading, text in _advice(first, family_of_first, computed)]
+    return Composed(subject, "\n\n".join(blocks) + "\n", _closing(mail, reader))
 
 
-def _part(words: Words, heading: str, values: Mapping[str, str], text: str | None = None) -> str:
-    said = words.section("email.text")[text or heading].strip("\n").format_map(values)
+def _subject(words: Words, told: Told, family: str) -> str:
+    stage = COMPUTED if _rung_key(told, family) == COMPUTED else _STAGES.get(told.rung, "before")
+    return words.section("email.subject")["arrival" if family == ARRIVAL and stage in ("before", "near") else stage]
+
+
+def _part(words: Words, heading: str, values: Mapping[str, str], text: str) -> str:
+    said = words.section("email.text")[text].strip("\n").format_map(values)
     return f"■ {words.section('email.part')[heading]}\n{said}"
 
 
-def _applies(line: str, told: Told) -> bool:
-    if line == "grace":
-        return told.grace_ends_on is not None and not told.computed
-    return line != "lastopen" or told.rung not in AFTER_END
+def _applies(line: str, told: Told, family: str) -> bool:
+    match line:
+        case "grace":
+            return told.grace_ends_on is not None and not told.computed
+        case "lastopen":
+            return told.rung not in AFTER_END and family != ARRIVAL
+        case "computed":
+            return told.computed
+        case _:
+            return True
 
 
-def _advice(told: Told, family: str) -> str:
+def _advice(told: Told, family: str, computed: bool) -> list[tuple[str, str]]:
+    """The headings of an e-mail's advice, each with the text below it. `computed`: a date in it was worked out."""
+    advises = CERTIFICATES if family in _CERTIFICATES else family
     if told.rung in AFTER_END:
-        return "to_do_computed" if told.computed else "to_do_after"
-    return "to_do_card" if family == "card" else "to_do_certificates"
+        return [("to_do", "to_do_computed" if computed else f"after_{advises}"), ("done", "done")]
+    parts = [("to_do", f"to_do_{advises}")]
+    if family in _MY_NUMBER:
+        parts.append(("proxy", "proxy"))
+    elif family == PROCEDURE:
+        parts += [("proxy", "proxy_of_kind"), ("stops", "stops")]
+    return [*parts, ("done", "done")]
 
 
 def _closing(words: Words, reader: Reader) -> str:
-    about = _part(words, "about", _person_values(words, reader))
+    about = _part(words, "about", _person_values(words, reader), "about")
     signature = words.section("email.text")["signature"]
     return f"\n{about}\n\n{signature.format(service=words.word('service'), operator=words.word('operator'))}\n"
 

@@ -4,36 +4,71 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import product
 from string import Formatter
 from typing import cast
 
+from reminder.domain import readings
 from reminder.domain.cards import CardKind
 from reminder.domain.people import Language
 from reminder.errors import SettingsError
 
-FAMILIES = ("certificates", "user_certificate", "signature_certificate", "card")
+# Families of texts. The first four speak of a My Number Card and what lives in it, `bound` of one that ends with a
+# residence period; `procedure` of what is to be done about any other card, `arrival` of what comes by itself.
+CERTIFICATES, CARD = "certificates", "card"
+USER_CERTIFICATE, SIGNATURE_CERTIFICATE = "user_certificate", "signature_certificate"
+BOUND, PROCEDURE, ARRIVAL = "bound", "procedure", "arrival"
+FAMILIES = (CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE, CARD, BOUND, PROCEDURE, ARRIVAL)
+# Those that speak of health insurance, and so of a grace.
+WITH_GRACE = (CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE, CARD)
+
+# Families that share what an e-mail advises.
+MAIL_ADVICE = (CERTIFICATES, CARD, BOUND, PROCEDURE, ARRIVAL)
 
 VOICES = ("standard", "elderly", "carer")
 
+RUNGS_OF_GRACE = ("g30", "g7", "post")
 RUNGS = (
-    "opens", "d75", "d60", "d45", "d30", "d14", "d7", "d3", "d1", "d0", "lastopen", "a7", "g30", "g7", "post",
+    "opens", "d180", "d120", "d90", "d75", "d60", "d45", "d30", "d14", "d7", "d3", "d1", "d0", "lastopen", "a7",
+    *RUNGS_OF_GRACE,
 )  # fmt: skip
 
 WITHOUT_INSURANCE, COMPUTED = "a7_without_insurance", "computed"
 
-# Rungs for the one who acts on a slow card; where something else is told then, it is what is told next.
-_STAND_IN = {"d75": ("d60",), "d45": ("d30",)}
+# What is told at a rung that a family has no words for: the same as at the next one that has.
+_STAND_IN = {
+    "opens": ("d60", "d30"),
+    **dict.fromkeys(("d180", "d120", "d90", "d75", "d60"), ("d60", "d30")),
+    "d45": ("d30",),
+    "d14": ("d30",),
+    "d3": ("d7",),
+    "lastopen": ("d7",),
+    "d1": ("d0",),
+}
 
-PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing"})
+PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing", "both"})
+
+# What a language says of each kind, and the placeholders that are filled there.
+_OFFICE = frozenset({"office"})
+KIND_WORDS = {
+    **dict.fromkeys(
+        ("name", "thing", "asked", "stands", "validity", "place", "bring", "proxy", "stops"), frozenset[str]()
+    ),
+    **dict.fromkeys(("to_do", "ahead", "late", "after", "elder_to_do", "elder_after"), _OFFICE),
+}
 
 _SECTIONS = (
-    "called", "carers_word", "thing", "email.line", "email.part", "state", "channel", "trouble", "timeline", "shown",
+    "called", "carers_word", "email.line", "email.part", "state", "channel", "trouble", "timeline", "shown",
     "fields", "looks_like", "errors",
 )  # fmt: skip
 
+# What an e-mail says besides the texts.
+_READ_IN_MAIL = ("email", "called", "carers_word", "several", "undelivered", "both_certificates")
+
 _PERSON = frozenset({"call", "who", "office", "from_"})
-_CARD = PLACEHOLDERS | _PERSON | {"full_date"}
+_OF_KIND = frozenset(KIND_WORDS) - {"thing"}
+_CARD = PLACEHOLDERS | _PERSON | _OF_KIND | {"full_date"}
 _DAY = frozenset({"year", "month", "day", "weekday"})
 _NONE: frozenset[str] = frozenset()
 
@@ -45,7 +80,9 @@ _SAID = {
     "sender_with_mark": frozenset({"service", "mark"}),
     **dict.fromkeys(("date", "full_date"), _DAY),
     "and_more": frozenset({"n"}),
-    **{f"thing.{family}": _NONE for family in FAMILIES},
+    "both_certificates": _NONE,
+    "about_date": frozenset({"date"}),
+    "no_numbers": _NONE,
     **{f"several.{voice}": _PERSON | {"items"} for voice in VOICES},
     "several.item": frozenset({"thing", "date"}),
     **dict.fromkeys(
@@ -62,9 +99,11 @@ _SAID = {
     **{f"email.subject.{stage}": _CARD for stage in ("opens", "before", "near", "after", "grace", "post", "computed")},
     "email.subject.several": _NONE,
     "email.subject.people": frozenset({"n"}),
-    **{f"email.part.{part}": _NONE for part in ("to_do", "proxy", "sent", "done", "about")},
-    **{f"email.text.to_do_{which}": _CARD for which in ("certificates", "card", "after", "computed")},
-    **dict.fromkeys(("email.text.proxy", "email.text.done"), _CARD),
+    "email.subject.arrival": _CARD,
+    **{f"email.part.{part}": _NONE for part in ("to_do", "proxy", "stops", "sent", "done", "about")},
+    **{f"email.text.to_do_{which}": _CARD for which in (*MAIL_ADVICE, COMPUTED)},
+    **{f"email.text.after_{which}": _CARD for which in MAIL_ADVICE},
+    **dict.fromkeys(("email.text.proxy", "email.text.proxy_of_kind", "email.text.stops", "email.text.done"), _CARD),
     "email.text.signature": frozenset({"service", "operator"}),
     "errors.failure": _NONE,
     "errors.choices": frozenset({"choices"}),
@@ -73,10 +112,11 @@ _SAID = {
 
 @dataclass(frozen=True)
 class Words:
-    """One language: its table, and every text found through its stand-ins."""
+    """One language: its table, every text found through its stand-ins, and what it says of each kind."""
 
     table: Mapping[str, object]
     texts: Mapping[tuple[str, str, str], str]  # (voice, family, rung)
+    kinds: Mapping[str, Mapping[str, str]]  # kind -> KIND_WORDS
 
     def section(self, name: str) -> Mapping[str, str]:
         found: object = self.table
@@ -96,23 +136,40 @@ class Words:
             weekday=weekdays.split()[day.weekday()] if " " in weekdays else weekdays[day.weekday()],
         )
 
+    @cached_property
+    def in_mail(self) -> "Words":
+        """The same words with the reading behind each word that is hard to read, where the language has readings."""
+        annotate = readings.annotator(cast(Sequence[str], self.table.get("readings", ())))
+        return Words(
+            table={**self.table, **{name: readings.everywhere(self.table[name], annotate) for name in _READ_IN_MAIL}},
+            texts={key: annotate(text) for key, text in self.texts.items()},
+            kinds={kind: {name: annotate(text) for name, text in said.items()} for kind, said in self.kinds.items()},
+        )
+
 
 @dataclass(frozen=True)
 class Wording:
     languages: Mapping[Language, Words]
-    families: Mapping[str, str]  # card kind -> family
+    families: Mapping[str, str]  # card kind -> family, in the order of the catalogue
+
+    def of(self, language: Language) -> Words:
+        """Japanese stands in for a language whose file is gone: its readers are still told."""
+        return self.languages.get(language) or self.languages[Language.JAPANESE]
 
 
 def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind]) -> Wording:
     """From the parsed config/wording/*.toml. Raises SettingsError, which names the file and the text at fault."""
+    if Language.JAPANESE not in tables:
+        raise SettingsError("config/wording/ja.toml", "keep this file: it stands in for what others lack")
     languages = {}
-    for language, table in tables.items():
+    # Those that others lean on come first, so that the file that is really at fault is the one named.
+    for language, table in sorted(tables.items(), key=lambda row: "like" in row[1]):
         stands_in = table.get("like")
         if stands_in is not None and stands_in not in tables:
             raise SettingsError(f"config/wording/{language}.toml: like", "name a language that has a file here")
         whole = _merged(tables[Language(str(stands_in))], table) if stands_in else table
-        languages[language] = _read_language(language, whole)
-    return Wording(languages, {key: _family(key) for key in kinds})
+        languages[language] = _read_language(language, whole, kinds)
+    return Wording(languages, {key: kind.texts for key, kind in kinds.items()})
 
 
 def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping[str, object]:
@@ -125,22 +182,14 @@ def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping
     return both
 
 
-def _family(kind: str) -> str:
-    name = kind.removeprefix("mynumber_")
-    return name if name in FAMILIES else "card"
-
-
-def _read_language(language: Language, table: Mapping[str, object]) -> Words:
+def _read_language(language: Language, table: Mapping[str, object], kinds: Mapping[str, CardKind]) -> Words:
     where = f"config/wording/{language}.toml"
     texts: dict[tuple[str, str, str], str] = {}
-    for voice in VOICES:
-        for family in FAMILIES:
-            # What stands in for others comes first, so that the text that is really missing is the one named.
-            for rung in (*sorted(RUNGS, key=_STAND_IN.__contains__), WITHOUT_INSURANCE, COMPUTED):
-                if family == "card" and rung == WITHOUT_INSURANCE:
-                    continue
-                name = f"{where}: texts.{voice}.{family}.{rung}"
-                texts[voice, family, rung] = _checked(name, _find(table, voice, family, rung), PLACEHOLDERS)
+    for voice, family in product(VOICES, FAMILIES):
+        # What stands in for others comes first, so that the text that is really missing is the one named.
+        for rung in sorted(rungs_of(family), key=_STAND_IN.__contains__):
+            name = f"{where}: texts.{voice}.{family}.{rung}"
+            texts[voice, family, rung] = _checked(name, _find(table, voice, family, rung), PLACEHOLDERS | _OF_KIND)
     for section in _SECTIONS:
         if not isinstance(_at(table, section), Mapping):
             raise SettingsError(f"{where}: {section}", "add this section")
@@ -148,7 +197,22 @@ def _read_language(language: Language, table: Mapping[str, object]) -> Words:
         _checked(f"{where}: {name}", _at(table, name), placeholders)
     for name, line in cast(Mapping[str, object], _at(table, "email.line")).items():
         _checked(f"{where}: email.line.{name}", line, _CARD)
-    return Words(table, texts)
+    said = {}
+    for key, kind in kinds.items():
+        needed = {**KIND_WORDS, **({"carrier_renewed": _NONE} if kind.carried_by else {})}
+        said[key] = {
+            name: _checked(f"{where}: kinds.{key}.{name}", _at(table, f"kinds.{key}.{name}"), placeholders)
+            for name, placeholders in needed.items()
+        }
+    return Words(table, texts, said)
+
+
+def rungs_of(family: str) -> Sequence[str]:
+    """Every key under which a family has a text."""
+    before_grace = tuple(rung for rung in RUNGS if rung not in RUNGS_OF_GRACE)
+    if family not in WITH_GRACE:
+        return (*before_grace, COMPUTED)
+    return (*RUNGS, *(() if family == CARD else (WITHOUT_INSURANCE,)), COMPUTED)
 
 
 def _at(table: Mapping[str, object], name: str) -> object:
@@ -178,14 +242,13 @@ def _checked(name: str, text: object, placeholders: frozenset[str]) -> str:
 
 def _find(table: Mapping[str, object], voice: str, family: str, rung: str) -> object:
     texts = cast(Mapping[str, Mapping[str, Mapping[str, str]]], table.get("texts", {}))
-    families = (family,) if family == "card" else (family, "certificates")
+    families = (family, CERTIFICATES) if family in (USER_CERTIFICATE, SIGNATURE_CERTIFICATE) else (family,)
     voices = (voice,) if voice == "carer" else (voice, "standard")
-    for one_rung in (rung, *_STAND_IN.get(rung, ())):
-        for one_voice in voices:
-            for one_family in families:
-                text = texts.get(one_voice, {}).get(one_family, {}).get(one_rung)
-                if text is not None:
-                    return text
+    # A voice that has words of its own for the next rung says those rather than another voice's for this one.
+    for one_voice, one_rung, one_family in product(voices, (rung, *_STAND_IN.get(rung, ())), families):
+        text = texts.get(one_voice, {}).get(one_family, {}).get(one_rung)
+        if text is not None:
+            return text
     return None
 
 

@@ -1,36 +1,17 @@
-"""Registering groups, members, persons, contacts and dates of cards: checked first, then kept in one transaction."""
+"""Registering groups, members, persons and contacts: checked first, then kept in one transaction."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
-
-from dateutil.relativedelta import relativedelta
+from datetime import datetime
 
 from reminder.clock import japan_date
-from reminder.domain import addresses, dates
-from reminder.domain.ladder import first_look
-from reminder.domain.messages import CancelReason
+from reminder.domain import addresses
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.domain.rulebook import Rulebook
-from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
+from reminder.errors import ConflictError, NotFoundError, RefusedInputError
 from reminder.guard.text import clean_label
-from reminder.storage import cards, contacts, groups, journal, outbox, people, reminders
-from reminder.storage.cards import CardView
+from reminder.storage import cards, contacts, groups, journal, people
 from reminder.storage.keys import KeyRing
-from reminder.storage.people import PersonView
 from reminder.storage.session import Database, Tx
 
-# No card of today is issued for longer than ten years; one more for a renewal made early.
-FURTHEST_AHEAD = relativedelta(years=11)
 DEFAULT_OFFICE = "市役所"
-
-
-@dataclass(frozen=True)
-class CardAdded:
-    """`next_reminder_on` is None when nothing is left to be told of this date."""
-
-    id: int
-    expires_on: date
-    next_reminder_on: date | None
 
 
 def add_group(database: Database, now: datetime, *, name: str, kind: GroupKind) -> int:
@@ -181,116 +162,3 @@ def _owner_group(tx: Tx, person_id: int | None, member_id: int | None) -> int:
     if group_id is None:
         raise NotFoundError(field="member")
     return group_id
-
-
-def add_card(
-    database: Database,
-    rules: Rulebook,
-    now: datetime,
-    *,
-    person_id: int,
-    kind: str,
-    expires: str,
-    is_computed: bool = False,
-    confirmed: bool = False,
-) -> CardAdded:
-    """`expires` as people type it. Raises NeedsConfirmationError for a date that is past or far, unless `confirmed`."""
-    card_kind = rules.kind(kind)
-    expires_on = read_end_date(expires, now, confirmed=confirmed)
-    with database.writing() as tx:
-        person = people.find(tx, person_id)
-        if person is None:
-            raise NotFoundError(field="person")
-        groups.lock(tx, person.group_id)
-        others = cards.current_of_person(tx, person_id)
-        if kind in others:
-            raise ConflictError("card_known", field="kind", card=others[kind].id)
-        carrier = others.get(card_kind.carried_by or "")
-        next_on = _first_look(rules, person, kind, expires_on, carrier, now)
-        card_id = cards.add(
-            tx,
-            person_id=person_id,
-            kind=kind,
-            expires_on=expires_on,
-            is_computed=is_computed,
-            carried_by=carrier.id if carrier else None,
-            next_reminder_on=next_on,
-            now=now,
-        )
-        cards.carry(tx, card_id, [other.id for other in others.values() if rules.kind(other.kind).carried_by == kind])
-        cards.look_again_at_carried(tx, card_id, japan_date(now))
-        journal.write(tx, "card_added", now, group_id=person.group_id, person_id=person_id, card_id=card_id)
-        return CardAdded(card_id, expires_on, next_on)
-
-
-def renew_card(
-    database: Database,
-    rules: Rulebook,
-    now: datetime,
-    *,
-    card_id: int,
-    expires: str,
-    is_computed: bool = False,
-    confirmed: bool = False,
-) -> CardAdded:
-    """The same card with its new date: a fresh ladder, and silence about the old one."""
-    expires_on = read_end_date(expires, now, confirmed=confirmed)
-    with database.writing() as tx:
-        card, person = _current_card(tx, card_id)
-        if card.expires_on == expires_on:
-            raise ConflictError("same_date", field="expires")
-        carrier = cards.find(tx, card.carried_by) if card.carried_by else None
-        next_on = _first_look(rules, person, card.kind, expires_on, carrier, now)
-        _silence(tx, card_id, CancelReason.RENEWED, now)
-        cards.renew(tx, card_id, expires_on=expires_on, is_computed=is_computed, next_on=next_on, now=now)
-        cards.look_again_at_carried(tx, card_id, japan_date(now))
-        journal.write(tx, "card_renewed", now, group_id=person.group_id, person_id=person.id, card_id=card_id)
-        return CardAdded(card_id, expires_on, next_on)
-
-
-def retire_card(database: Database, now: datetime, *, card_id: int) -> None:
-    """Nothing more is told of this card; its history stays."""
-    with database.writing() as tx:
-        _, person = _current_card(tx, card_id)
-        _silence(tx, card_id, CancelReason.RETIRED, now)
-        cards.retire(tx, card_id, now)
-        cards.look_again_at_carried(tx, card_id, japan_date(now))
-        journal.write(tx, "card_retired", now, group_id=person.group_id, person_id=person.id, card_id=card_id)
-
-
-def read_end_date(text: str, now: datetime, *, confirmed: bool) -> date:
-    """What a typed end date means. Raises NeedsConfirmationError for one that is past or far, unless `confirmed`."""
-    day = dates.read_typed(text, field="expires")
-    today = japan_date(now)
-    if not confirmed and day < today:
-        raise NeedsConfirmationError("date_past", field="expires", date=day.isoformat())
-    if not confirmed and day > today + FURTHEST_AHEAD:
-        raise NeedsConfirmationError("date_far", field="expires", date=day.isoformat())
-    return day
-
-
-def _current_card(tx: Tx, card_id: int) -> tuple[CardView, PersonView]:
-    card = cards.find(tx, card_id)
-    person = people.find(tx, card.person_id) if card else None
-    if card is None or person is None:
-        raise NotFoundError(field="card")
-    groups.lock(tx, person.group_id)
-    card = cards.find(tx, card_id) or card
-    if card.retired_at is not None:
-        raise ConflictError("card_retired", field="card")
-    return card, person
-
-
-def _silence(tx: Tx, card_id: int, reason: CancelReason, now: datetime) -> None:
-    reminders.settle(tx, card_id)
-    cancelled = outbox.cancel_for_card(tx, card_id, reason, now)
-    # A cancelled text may have spoken of other cards too: those are planned again.
-    cards.look_again_at_told(tx, cancelled, japan_date(now))
-
-
-def _first_look(
-    rules: Rulebook, person: PersonView, kind: str, expires_on: date, carrier: CardView | None, now: datetime
-) -> date | None:
-    carrier_ends_on = None if carrier is None or carrier.retired_at else carrier.expires_on
-    _, plan = rules.plan(kind, expires_on, person.mode, insurance=person.insurance, carrier_ends_on=carrier_ends_on)
-    return first_look(plan, expires_on, japan_date(now))

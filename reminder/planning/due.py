@@ -63,6 +63,7 @@ class _Telling:
     dates: CardDates
     rung: Rung
     audience: Audience
+    is_bound: bool
 
     @property
     def key(self) -> reminders.Rung:
@@ -79,6 +80,8 @@ class _Telling:
             grace_ends_on=self.dates.grace_ends_on,
             computed=self.card.is_computed,
             insurance=person.insurance,
+            label=self.card.label or None,
+            bound=self.is_bound,
         )
 
 
@@ -95,11 +98,13 @@ class _Planning:
     may_have_arrived: set[tuple[reminders.Rung, int]] = field(default_factory=set)
     not_today: set[int] = field(default_factory=set)  # cards with something left to tell on another day
     drafts: list[tuple[Draft, list[reminders.Rung]]] = field(default_factory=list)
+    bound: set[int] = field(default_factory=set)  # cards that end with a residence period
     contacts_of: dict[tuple[str, int], list[Recipient]] = field(default_factory=dict)  # by owner, whatever their state
 
     def plan(self, group_ids: Sequence[int]) -> int:
         due = self._plannable(cards.due(self.tx, group_ids, self.today))
         circles = self._circles(group_ids, {card.person.id: card.person for card in due})
+        self.bound = self._bound(due)
         plans = {card.id: self._plan_of(card) for card in due}
         is_told = self._already_told([card.id for card in due])
         to_tell: dict[Recipient, list[_Telling]] = {}
@@ -150,6 +155,10 @@ class _Planning:
             for person_id, person in people.items()
         }
 
+    def _bound(self, due: Sequence[DueCard]) -> set[int]:
+        ending = cards.kinds_by_end(self.tx, {card.person.id for card in due})
+        return {card.id for card in due if self.rules.is_bound(card.kind, ending[card.person.id, card.expires_on])}
+
     def _plan_of(self, card: DueCard) -> tuple[CardDates, Plan]:
         person = card.person
         return self.rules.plan(
@@ -158,6 +167,7 @@ class _Planning:
             person.mode,
             insurance=person.insurance,
             carrier_ends_on=card.carrier_ends_on,
+            is_bound=card.id in self.bound,
         )
 
     def _tellings(
@@ -169,7 +179,7 @@ class _Planning:
                 continue
             self.rungs_due[reminders.Rung(card.id, card.expires_on, rung.name)] = rung.on
             for recipient in recipients:
-                yield recipient, _Telling(card, dates, rung, audience)
+                yield recipient, _Telling(card, dates, rung, audience, card.id in self.bound)
 
     def _draft(self, to_tell: Mapping[Recipient, list[_Telling]], group_of: Mapping[int, GroupView]) -> None:
         same_humans = {contact for recipient in to_tell for contact in self.contacts_of[recipient.owner]}

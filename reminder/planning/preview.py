@@ -37,10 +37,20 @@ class Sample:
     from_: str = "田中"
 
 
+@dataclass(frozen=True)
+class PreviewedCard:
+    """`computed`: the date was worked out. `label`: what its owner calls it. `bound`: it ends with a residence."""
+
+    kind: str
+    expires_on: date
+    computed: bool = False
+    label: str | None = None
+    bound: bool = False
+
+
 def preview(
     rules: Rulebook,
-    kind: str,
-    expires_on: date,
+    card: PreviewedCard,
     *,
     mode: Mode,
     language: Language,
@@ -48,17 +58,20 @@ def preview(
     sample: Sample = Sample(),  # frozen
 ) -> list[Preview]:
     """In order of `send_at`. With `today`, what is past is left out, but for the most urgent that was missed."""
-    dates, plan = rules.plan(kind, expires_on, mode, insurance=True)
+    dates, plan = rules.plan(card.kind, card.expires_on, mode, insurance=True, is_bound=card.bound)
     previews: list[Preview] = []
     sent_to_person: dict[date, str] = {}  # what a carer's copy quotes
     for audience in Audience:
-        for rung, on in _days(plan, audience, expires_on, mode, today):
+        for rung, on in _days(plan, audience, card.expires_on, mode, today):
             told = Told(
-                kind=kind,
+                kind=card.kind,
                 rung=rung.name,
-                expires_on=expires_on,
+                expires_on=card.expires_on,
                 last_counter_day=dates.last_counter_day,
                 grace_ends_on=dates.grace_ends_on,
+                computed=card.computed,
+                label=card.label,
+                bound=card.bound,
             )
             reader = Reader(
                 audience=audience,

@@ -19,6 +19,7 @@ class CardView:
     id: int
     person_id: int
     kind: str
+    label: str
     expires_on: date
     is_computed: bool
     carried_by: int | None
@@ -33,6 +34,7 @@ class DueCard:
 
     id: int
     kind: str
+    label: str
     expires_on: date
     is_computed: bool
     carrier_ends_on: date | None  # the end of the card this one lives in
@@ -43,6 +45,7 @@ _COLUMNS = (
     Card.id,
     Card.person_id,
     Card.kind,
+    Card.label,
     Card.expires_on,
     Card.is_computed,
     Card.carried_by,
@@ -57,6 +60,7 @@ def add(
     *,
     person_id: int,
     kind: str,
+    label: str,
     expires_on: date,
     is_computed: bool,
     carried_by: int | None,
@@ -66,6 +70,7 @@ def add(
     card = Card(
         person_id=person_id,
         kind=kind,
+        label=label,
         expires_on=expires_on,
         is_computed=is_computed,
         carried_by=carried_by,
@@ -79,13 +84,23 @@ def add(
 
 def find(tx: Session, card_id: int) -> CardView | None:
     row = tx.execute(select(*_COLUMNS).where(Card.id == card_id)).one_or_none()
-    return None if row is None else CardView(*row)
+    return None if row is None else CardView(**row._mapping)
 
 
-def current_of_person(tx: Session, person_id: int) -> Mapping[str, CardView]:
-    """By kind."""
-    rows = tx.execute(select(*_COLUMNS).where(Card.person_id == person_id, _CURRENT))
-    return {row.kind: CardView(*row) for row in rows}
+def current_of_person(tx: Session, person_id: int) -> list[CardView]:
+    rows = tx.execute(select(*_COLUMNS).where(Card.person_id == person_id, _CURRENT).order_by(Card.id))
+    return [CardView(**row._mapping) for row in rows]
+
+
+def kinds_by_end(tx: Session, person_ids: Collection[int]) -> dict[tuple[int, date], set[str]]:
+    """Which kinds end on one day, by person and day."""
+    found: dict[tuple[int, date], set[str]] = {}
+    rows = tx.execute(
+        select(Card.person_id, Card.expires_on, Card.kind).where(Card.person_id.in_(person_ids), _CURRENT)
+    )
+    for person_id, expires_on, kind in rows:
+        found.setdefault((person_id, expires_on), set()).add(kind)
+    return found
 
 
 def of_group(tx: Session, group_id: int | None) -> list[CardView]:
@@ -93,7 +108,7 @@ def of_group(tx: Session, group_id: int | None) -> list[CardView]:
     query = select(*_COLUMNS).order_by(Card.id)
     if group_id is not None:
         query = query.join(Person, Person.id == Card.person_id).where(Person.group_id == group_id)
-    return [CardView(*row) for row in tx.execute(query)]
+    return [CardView(**row._mapping) for row in tx.execute(query)]
 
 
 def renew(
@@ -136,14 +151,14 @@ def due(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
     """Held until the transaction ends, so that whoever wants them looked at again waits and then has the last word."""
     carrier = aliased(Card)
     rows = tx.execute(
-        select(Card.id, Card.kind, Card.expires_on, Card.is_computed, carrier.expires_on, *people.COLUMNS)
+        select(Card.id, Card.kind, Card.label, Card.expires_on, Card.is_computed, carrier.expires_on, *people.COLUMNS)
         .join(Person, Person.id == Card.person_id)
         .outerjoin(carrier, and_(carrier.id == Card.carried_by, carrier.retired_at.is_(None)))
         .where(_CURRENT, Card.next_reminder_on <= today, Person.group_id.in_(group_ids))
         .order_by(Card.id)
         .with_for_update(of=Card)
     )
-    return [DueCard(*row[:5], people.view(row[5:])) for row in rows]
+    return [DueCard(*row[:6], people.view(row[6:])) for row in rows]
 
 
 def next_due_on(tx: Session) -> date | None:

@@ -37,15 +37,11 @@ def migrate(database: Database) -> None:
     if at is not None and at not in _known():
         raise DatabaseNotReadyError("database_ahead")
     if at != newest():
-        _move(database, command.upgrade, "head")
+        move(database, command.upgrade, "head")
 
 
-def take_back(database: Database) -> None:
-    """Takes every table away, with all that is in them."""
-    _move(database, command.downgrade, "base")
-
-
-def _move(database: Database, command: Callable[[Config, str], None], version: str) -> None:
+def move(database: Database, command: Callable[[Config, str], None], version: str) -> None:
+    """`command`: Alembic's upgrade or downgrade. All of it or nothing is done."""
     config = _config()
     with reachable(), database.engine.execution_options(kigen_writes=True).begin() as connection:
         if not database.is_sqlite:

@@ -120,11 +120,13 @@ class Card(Base):
     __tablename__ = "cards"
     __table_args__ = (
         _partial_index("ix_cards_due", "next_reminder_on", where=_IN_USE),
-        _partial_index("uq_cards_current", "person_id", "kind", where=_IN_USE, unique=True),
+        _partial_index("uq_cards_current", "person_id", "kind", "label", where=_IN_USE, unique=True),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(String(40))
+    # What its owner calls it, where the kind alone does not tell; "" otherwise.
+    label: Mapped[str] = mapped_column(GuardedText(20, field="card_label"), server_default="")
     expires_on: Mapped[date]
     is_computed: Mapped[bool]  # the date was worked out from rules, not read from the card
     carried_by: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="SET NULL"), index=True)

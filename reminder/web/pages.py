@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -93,6 +94,7 @@ def only_this_machine(request: Request) -> None:
 @local.get("/", dependencies=[Depends(only_this_machine)])
 def overview(request: Request, app: OpenApp) -> HTMLResponse:
     """What is enrolled and what is due next."""
+    words = app.rules.wording.of(Language.JAPANESE)
     now = app.clock.now()
     with app.database.reading() as tx:
         of_group = {group.id: group for group in groups.everyone(tx)}
@@ -100,6 +102,9 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
         current = [card for card in cards.of_group(tx, None) if card.retired_at is None]
         known = contacts.of_group(tx, app.keys, None)
     ends = {card.id: card.expires_on for card in current}
+    same_end: dict[tuple[int, date], set[str]] = defaultdict(set)
+    for card in current:
+        same_end[card.person_id, card.expires_on].add(card.kind)
     of_person: dict[int, list[ContactView]] = defaultdict(list)
     for contact in known:
         if contact.person_id is not None:
@@ -108,15 +113,19 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
     rows = []
     for card in soonest:
         person = by_person[card.person_id]
-        carrier_ends_on = ends.get(card.carried_by or 0)
         card_dates, _ = app.rules.plan(
-            card.kind, card.expires_on, person.mode, insurance=person.insurance, carrier_ends_on=carrier_ends_on
+            card.kind,
+            card.expires_on,
+            person.mode,
+            insurance=person.insurance,
+            carrier_ends_on=ends.get(card.carried_by or 0),
+            is_bound=app.rules.is_bound(card.kind, same_end[card.person_id, card.expires_on]),
         )
         rows.append(
             {
                 "group": of_group[person.group_id].name,
                 "person": person,
-                "kind": app.rules.kind(card.kind).names["ja"],
+                "kind": card.label or words.kinds[card.kind]["name"],
                 "card": card,
                 "dates": card_dates,
                 "contacts": of_person[person.id],
@@ -152,6 +161,6 @@ def sent_and_waiting(request: Request, app: OpenApp, state: MessageState | None 
 
 
 def _page(request: Request, app: App, name: str, **shown: object) -> HTMLResponse:
-    words = app.rules.wording.languages[Language.JAPANESE]
+    words = app.rules.wording.of(Language.JAPANESE)
     said = {section: words.section(section) for section in ("state", "channel", "trouble")}
     return templates.TemplateResponse(request, name, {**said, **shown})

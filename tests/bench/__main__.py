@@ -15,6 +15,7 @@ from reminder.clock import SystemClock
 from reminder.domain import hours
 from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Mode
 from reminder.enrolment import register
+from reminder.enrolment.cards import TypedDates, add_card
 from reminder.settings import read_settings
 from reminder.simulate import World, world
 from reminder.storage import outbox
@@ -105,9 +106,8 @@ def enrol(town: World, people: int, *, due: int) -> None:
             consent_how=ConsentHow.SPOKEN, consent_by="家族",
         )  # fmt: skip
         end = END if place < due else END + timedelta(days=700)
-        register.add_card(
-            app.database, app.rules, now, person_id=person, kind=USER_CERTIFICATE, expires=end.isoformat()
-        )
+        typed = TypedDates(end.isoformat())
+        add_card(app.database, app.rules, now, person_id=person, kind=USER_CERTIFICATE, typed=typed)
 
 
 def remember(town: World, messages: int) -> None:

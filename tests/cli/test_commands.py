@@ -159,7 +159,18 @@ def test_a_family_is_enrolled_renewed_and_retired(reminder: Terminal) -> None:
         "id": 3
     }
     added = reminder.answer("card", "add", "--person", "1", *kind, "--expires", "令和9年3月31日")
-    assert added == {"id": 1, "expires_on": "2027-03-31", "next_reminder_on": "2027-01-04"}
+    assert added == {
+        "id": 1,
+        "expires_on": "2027-03-31",
+        "computed": False,
+        "next_reminder_on": "2027-01-04",
+        "offers": [
+            {"kind": "mynumber_signature_certificate", "expires_on": "2027-03-31"},
+            {"kind": "smartphone_certificate", "expires_on": "2027-03-31"},
+            {"kind": "mynumber_card", "expires_on": None},
+        ],
+        "asks": [],
+    }
 
     [listed] = reminder.answer("list", "people")
     assert (listed["label"], listed["mode"], listed["mark"], listed["reference"]) == ("母", "elderly", "つばめ", "203")
@@ -172,7 +183,8 @@ def test_a_family_is_enrolled_renewed_and_retired(reminder: Terminal) -> None:
     assert (card["expires_on"], card["state"], card["renewed_at"]) == ("2027-03-31", "current", None)
 
     renewed = reminder.answer("card", "renewed", "1", "--expires", "2032/3/31")
-    assert renewed == {"id": 1, "expires_on": "2032-03-31", "next_reminder_on": "2032-01-05"}
+    assert (renewed["expires_on"], renewed["next_reminder_on"]) == ("2032-03-31", "2032-01-05")
+    assert (renewed["computed"], renewed["offers"], renewed["asks"]) == (False, [], [])
     assert reminder.answer("card", "retire", "1") == {"id": 1, "state": "retired"}
     [card] = reminder.answer("list", "cards")
     assert (card["expires_on"], card["state"], card["next_reminder_on"]) == ("2032-03-31", "retired", None)

@@ -169,7 +169,10 @@ def test_the_plain_answer_adds_what_else_may_be_true(reminder: Terminal, argumen
         ([CARD, "--issued", "2015-12-31", "--born", "1985-11-14"], "dates_contradict", "issued", "before there were any"),
         ([CARD, "--issued", "2021年11月", "--born", "1985-11-14"], "date_incomplete", "issued", "which day?"),
         ([CARD, "--issued", "2021-11-20", "--born", "昭和60年"], "date_incomplete", "born", "which day?"),
-        (["passport", "--issued", "2021-11-20", "--born", "1985-11-14"], "unknown_choice", "kind", "its end is printed"),
+        (["library_card", "--issued", "2021-11-20"], "unknown_choice", "kind", "no such kind"),
+        (["care_certification", "--issued", "2021-11-20"], "only_the_card_says", "expires", "its end is printed"),
+        (["passport"], "issue_date_needed", "issued", "nothing to go by"),
+        ([CARD, "--expires", "2031-11-20", "--born", "2005-11-20"], "age_impossible", "expires", "no card ends at 26"),
     ],
 )  # fmt: skip
 def test_end_dates_that_cannot_be_worked_out_are_refused_by_place(
@@ -283,7 +286,7 @@ def test_a_picture_that_cannot_be_written_is_refused_and_nothing_is_shown(remind
         ([USER, "2027-02-29"], "date_impossible", "no such day"),
         ([USER, "2027-03-31", "--today", "らいねん"], "date_unreadable", "no day"),
         ([USER, "2027-03-31", "--mode", "young"], "usage_value", "no such mode"),
-        ([USER, "2027-03-31", "--lang", "fr"], "usage_value", "no such language"),
+        ([USER, "2027-03-31", "--lang", "fr"], "unknown_choice", "no such language; the sentence lists them"),
         ([USER], "usage_missing", "no date"),
         ([USER, "2027-03-31", "2027-04-01"], "usage", "one date at a time"),
     ],

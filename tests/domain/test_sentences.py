@@ -12,10 +12,8 @@ import pytest
 
 from reminder import errors
 from reminder.domain import addresses, dates
-from reminder.domain.cards import read_kinds
 from reminder.domain.people import Language
 from reminder.domain.sentences import explain, explain_from
-from reminder.domain.words import read_wording
 from reminder.errors import (
     DateError,
     ForbiddenNumberError,
@@ -29,11 +27,9 @@ from reminder.errors import (
 )
 from reminder.guard.numbers import LooksLike
 from reminder.guard.text import clean_label
-from reminder.settings import read_table
+from tests.rules import LANGUAGES, TABLES, WORDING
 
 ROOT = Path(__file__).parents[2]
-TABLES = {language: read_table(ROOT / "config" / "wording" / f"{language}.toml") for language in Language}
-WORDING = read_wording(TABLES, read_kinds(read_table(ROOT / "config" / "cards.toml")))
 JA, EASY, EN = Language.JAPANESE, Language.EASY_JAPANESE, Language.ENGLISH
 SPOKEN_ALONE = (JA, EN)  # the command line reads one of these files and no other
 
@@ -168,7 +164,7 @@ def test_the_source_is_read_far_enough_to_see_codes_and_fields_in_every_disguise
 def test_every_code_has_a_sentence_that_ends(code: str, language: Language) -> None:
     sentence = section(language, "errors").get(code, "")
 
-    assert sentence.endswith(("。" if language is JA else ".", "}")), f"add errors.{code} to {language}.toml"
+    assert sentence.endswith(("。" if language == JA else ".", "}")), f"add errors.{code} to {language}.toml"
     assert "\n" not in sentence
 
 
@@ -193,7 +189,7 @@ def test_a_sentence_asks_for_nothing_that_its_error_does_not_bring(language: Lan
     assert missing == set()
 
 
-@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_nothing_is_said_but_what_we_know_ourselves(language: Language) -> None:
     ours = {
         "field",
@@ -237,7 +233,7 @@ def test_a_sentence_names_the_place_and_never_what_was_refused(refuse: Callable[
     with pytest.raises(RefusedInputError) as refused:
         refuse()
 
-    for language in Language:
+    for language in LANGUAGES:
         sentence = explain(WORDING, refused.value, language)
         assert not re.search("1234|9876|花子|いつか|hanako9876", sentence)
     assert said in explain(WORDING, refused.value, JA)
@@ -318,7 +314,7 @@ def test_a_place_without_a_word_is_named_as_its_owner_names_it() -> None:
 
 
 def test_what_an_error_does_not_bring_leaves_no_brace_behind() -> None:
-    for language, code in ((language, code) for language in Language for code in CODES):
+    for language, code in ((language, code) for language in LANGUAGES for code in CODES):
         assert not re.search("[{}]", explain(WORDING, KigenError(code), language)), code
 
 

@@ -1,108 +1,30 @@
-"""The law's arithmetic: the worked cases of tests/data/expiry_cases.csv and the traps around them."""
+"""The law's arithmetic and the traps around it."""
 
-import csv
-from dataclasses import asdict
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reminder.domain import validity
-from reminder.domain.validity import work_out
-from reminder.errors import RefusedInputError, UnknownChoiceError
+from reminder.domain.cards import (
+    CardBirthdays,
+    CertificateBirthdays,
+    DayOfYear,
+    LastsMonths,
+    LastsUntil,
+    LastsYears,
+    NoOpeningDay,
+    OpensAroundBirthday,
+    OpensDaysBefore,
+    OpensMonthsBefore,
+)
 
-CASES = Path(__file__).parents[1] / "data" / "expiry_cases.csv"
-CARD, USER, SIGNATURE = validity.COMPUTED_KINDS
-
-# The one case whose application was received earlier than its card was made says so only in its text.
-RECEIVED = {"mynumber_applied_under_age": date(2025, 6, 25)}
-
-
-def cases(*kinds: str) -> list:
-    with CASES.open(encoding="utf-8", newline="") as file:
-        return [pytest.param(row, id=row["why"]) for row in csv.DictReader(file) if row["kind"].startswith(kinds)]
-
-
-def day(cell: str) -> date | None:
-    return date.fromisoformat(cell) if cell else None
+LASTS = CertificateBirthdays(birthdays=5, renewed_early=6)
 
 
-@pytest.mark.parametrize("row", [case for case in cases("mynumber") if case.values[0]["issued_on"]])
-def test_a_card_and_its_certificates_end(row):
-    found = work_out(
-        CARD,
-        issued=day(row["issued_on"]),
-        born=day(row["born_on"]),
-        received=RECEIVED.get(row["kind"]),
-        residence_until=day(row["residence_expiry"]),
-    )
-
-    assert found.card_expires_on == day(row["expected_card_expiry"])
-    assert found.certificate_expires_on == day(row["expected_certificate_expiry"])
-    assert found.opens_on == day(row["renewal_opens_on"])
-    if row["health_grace_ends_on"]:
-        assert found.grace_ends_on == day(row["health_grace_ends_on"])
-    else:
-        # The table leaves it empty where the certificate ends with its card.
-        assert found.grace_unconfirmed
-
-
-@pytest.mark.parametrize("row", cases("mynumber_foreign_special_period"))
-def test_the_special_period_adds_two_months(row):
-    assert validity.special_period_ends_on(day(row["residence_expiry"])) == day(row["expected_card_expiry"])
-
-
-@pytest.mark.parametrize("row", cases("certificate_renewal"))
-def test_a_certificate_renewed_in_its_last_three_months_loses_no_time(row):
-    card_end = day(row["expected_card_expiry"])
-
-    found = work_out(USER, issued=day(row["issued_on"]), born=day(row["born_on"]), card_expires_on=card_end)
-
-    assert found.certificate_expires_on == day(row["expected_certificate_expiry"])
-    assert found.opens_on == day(row["renewal_opens_on"])
-    assert found.grace_ends_on == day(row["health_grace_ends_on"])
-
-
-@pytest.mark.parametrize("row", cases("certificate_renewal"))
-def test_the_old_certificate_s_date_gives_the_same_without_the_card_s(row):
-    old_end = day(row["expected_card_expiry"]).replace(year=day(row["expected_card_expiry"]).year - 5)
-
-    found = work_out(USER, issued=day(row["issued_on"]), born=day(row["born_on"]), replaces=old_end)
-
-    assert found.certificate_expires_on == day(row["expected_certificate_expiry"])
-
-
-@pytest.mark.parametrize("row", cases("signature_certificate"))
-def test_a_signature_certificate_ends_with_the_user_certificate_and_has_no_grace(row):
-    card_end = day(row["expected_card_expiry"])
-
-    found = work_out(
-        SIGNATURE,
-        issued=day(row["issued_on"]),
-        born=day(row["born_on"]),
-        card_expires_on=card_end,
-        user_certificate_expires_on=card_end.replace(year=card_end.year - 5),
-    )
-
-    assert found.certificate_expires_on == day(row["expected_certificate_expiry"])
-    assert found.opens_on == day(row["renewal_opens_on"])
-    assert found.grace_ends_on is None
-
-
-@pytest.mark.parametrize("row", cases("certificate_known"))
-def test_a_known_end_date_gives_the_window_and_the_grace(row):
-    end = day(row["expected_certificate_expiry"])
-
-    assert validity.opens_on(end) == day(row["renewal_opens_on"])
-    assert validity.grace_ends_on(end) == day(row["health_grace_ends_on"])
-
-
-def test_every_row_of_the_table_is_worked_by_a_test_here():
-    worked = cases("mynumber", "certificate_renewal", "signature_certificate", "certificate_known")
-
-    assert len(worked) == len(cases(""))
+def day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 @pytest.mark.parametrize(
@@ -137,7 +59,7 @@ def test_renewal_opens_the_day_after_three_months_before(end, opens, why):
 
 @given(st.dates(date(2016, 1, 1), date(2100, 1, 1)), st.integers(1, 12))
 def test_renewal_opens_when_strictly_less_is_left_and_never_sooner(end, months):
-    opens = validity.opens_on(end, months)
+    opens = validity.opens_on(end, OpensMonthsBefore(months=months))
 
     assert validity.plus_months(end, -months) < opens <= end
     assert opens - timedelta(days=5) < validity.plus_months(end, -months) + timedelta(days=1)
@@ -164,7 +86,9 @@ def test_the_nth_birthday_is_a_birthday_and_counts_from_the_next_day(issued, bor
 def test_who_was_a_minor_when_the_application_came_gets_five_years(issued, received, years, why):
     born = date(2008, 7, 1) if issued > "2023" else date(2003, 1, 1)
 
-    end = validity.card_expires_on(day(issued), born, day(received or ""))
+    adult_at = 20 if (received or issued) < "2022-04-01" else 18
+    lasts = CardBirthdays(birthdays=10, of_minors=5, adult_at=adult_at)
+    end = validity.card_ends_on(lasts, day(issued), born, day(received))
 
     assert end == validity.nth_birthday_after(day(issued), born, years)
 
@@ -182,119 +106,91 @@ def test_who_was_a_minor_when_the_application_came_gets_five_years(issued, recei
 def test_the_edges_of_early_renewal(issued, end, why):
     born, old_end = date(1985, 11, 14), date(2026, 11, 14)
 
-    found = validity.certificate_expires_on(day(issued), born, replaces=old_end)
+    found = validity.certificate_ends_on(LASTS, day(issued), born, replaces=old_end)
 
     assert found == day(end)
 
 
-def test_a_certificate_never_outlives_its_card():
-    found = work_out(USER, issued=date(2029, 1, 10), born=date(1985, 11, 14), card_expires_on=date(2031, 11, 14))
-
-    assert found.certificate_expires_on == date(2031, 11, 14)
-
-
-def test_a_certificate_issued_shortly_before_a_birthday_may_last_a_year_longer_and_the_earlier_date_is_given():
-    found = work_out(USER, issued=date(2026, 9, 1), born=date(1985, 11, 14))
-
-    assert found.certificate_expires_on == date(2030, 11, 14)
-    assert found.if_renewed_early == date(2031, 11, 14)
-
-
-def test_a_certificate_issued_long_before_a_birthday_has_one_date_only():
-    assert work_out(USER, issued=date(2026, 3, 1), born=date(1985, 11, 14)).if_renewed_early is None
-
-
-def test_what_ends_with_the_residence_period_has_no_window_and_no_grace():
-    found = work_out(CARD, issued=date(2026, 4, 1), born=date(1990, 3, 3), residence_until=date(2027, 6, 30))
-
-    assert found.card_expires_on == found.certificate_expires_on == date(2027, 6, 30)
-    assert found.opens_on is None
-    assert found.grace_ends_on is None
-    assert found.last_counter_day == date(2027, 6, 30)
+@pytest.mark.parametrize(
+    ("opening", "end", "opens", "why"),
+    [
+        (OpensMonthsBefore(months=2, to_the_day=True), "2026-12-10", "2026-10-10", "a permanent resident's card"),
+        (OpensMonthsBefore(months=6, to_the_day=True), "2027-08-31", "2027-02-28", "clipped to the shorter month"),
+        (OpensDaysBefore(days=60), "2028-02-29", "2027-12-31", "sixty days are not two months"),
+        (DayOfYear(month=6, day=1), "2027-07-31", "2027-06-01", "that year's June"),
+        (DayOfYear(month=6, day=1), "2027-06-01", "2026-06-01", "it has to lie before the end"),
+        (OpensAroundBirthday(birthday=True), "2027-07-17", "2027-05-17", "a month before a birthday on 17 June"),
+        (OpensAroundBirthday(birthday=True), "2027-09-30", "2027-07-31", "the birthday may be the 31st: the later day"),
+        (OpensAroundBirthday(birthday=True), "2028-03-29", "2028-01-29", "a leap-day birthday in a leap year"),
+        (OpensAroundBirthday(birthday=True), "2029-03-28", "2029-01-28", "and in a common one"),
+        (NoOpeningDay(), "2027-07-31", None, "it comes by itself"),
+    ],
+)
+def test_each_opening_rule_gives_its_day(opening, end, opens, why):
+    assert validity.opens_on(day(end), opening) == day(opens)
 
 
-def test_the_last_counter_day_is_the_friday_before_a_holiday():
-    found = work_out(CARD, issued=date(2022, 1, 5), born=date(1960, 11, 23))
+def test_a_known_birth_date_says_which_birthday_a_month_s_last_day_comes_from():
+    opening, end = OpensAroundBirthday(birthday=True), date(2027, 9, 30)
 
-    assert found.certificate_expires_on == date(2026, 11, 23)
-    assert found.last_counter_day == date(2026, 11, 20)
+    assert validity.opens_on(end, opening, date(1955, 8, 30)) == date(2027, 7, 30)
+    assert validity.opens_on(end, opening, date(1955, 8, 31)) == date(2027, 7, 31)
 
 
 @pytest.mark.parametrize(
-    ("today", "flag", "why"),
+    ("issued", "born", "years", "end", "why"),
     [
-        ("2026-11-14", False, "its last day"),
-        ("2026-11-15", True, "its holder may have renewed it"),
-        ("2031-11-14", True, "the card still lives"),
-        ("2031-11-15", False, "the card has ended too"),
+        (
+            "2022-06-01",
+            "1980-06-17",
+            None,
+            "2027-07-17",
+            "renewed in the month before the birthday: five years from it",
+        ),
+        ("2022-07-10", "1980-06-17", None, "2027-07-17", "renewed in the month after it"),
+        ("2024-08-01", "1980-06-17", 3, "2027-07-17", "a first licence: the third birthday after the last"),
+        ("2024-06-01", "1954-06-17", None, "2028-07-17", "70 on that birthday: four years"),
+        ("2024-06-01", "1953-06-17", None, "2027-07-17", "71: three"),
+        ("2024-06-01", "1953-06-17", 5, "2027-07-17", "71: never five"),
+        ("2025-02-10", "1952-02-29", None, "2028-03-29", "a leap-day birthday, ending in a leap year"),
+        ("2026-02-10", "1952-02-29", None, "2029-03-28", "and in a common one"),
     ],
 )
-def test_a_first_certificate_that_is_past_may_already_be_renewed(today, flag, why):
-    found = work_out(CARD, issued=date(2021, 11, 20), born=date(1985, 11, 14), today=day(today))
-
-    assert found.may_already_be_renewed is flag
-
-
-def test_the_grace_of_a_certificate_that_ends_with_its_card_is_marked_unconfirmed():
-    child = work_out(CARD, issued=date(2024, 6, 10), born=date(2018, 6, 1))
-    adult = work_out(CARD, issued=date(2024, 6, 10), born=date(1960, 6, 1))
-
-    assert child.grace_unconfirmed
-    assert not adult.grace_unconfirmed
-
-
-def test_without_a_birth_date_it_is_asked_for():
-    with pytest.raises(RefusedInputError) as refused:
-        work_out(CARD, issued=date(2024, 6, 10))
-
-    assert (refused.value.code, refused.value.field) == ("birth_date_needed", "born")
+def test_a_licence_ends_a_month_after_a_birthday(issued, born, years, end, why):
+    assert validity.licence_ends_on(day(issued), day(born), years) == day(end)
 
 
 @pytest.mark.parametrize(
-    ("given_dates", "field", "why"),
+    ("end", "moved", "why"),
     [
-        ({"born": date(2024, 6, 11)}, "born", "born after the card was made"),
-        ({"received": date(2024, 6, 11)}, "received", "applied for after it was made"),
-        ({"born": date(2024, 6, 5), "received": date(2024, 6, 1)}, "born", "born after the application"),
-        ({"today": date(2024, 6, 9)}, "issued", "made tomorrow"),
-        ({"issued": date(2015, 12, 31)}, "issued", "there were no cards yet"),
-        ({"residence_until": date(2024, 6, 9)}, "residence_until", "no card is made for who may not stay"),
-        ({"card_expires_on": date(2024, 6, 9)}, "card_expires_on", "issued on a card that had ended"),
+        ("2027-07-17", "2027-07-20", "a Saturday, a Sunday and Marine Day"),
+        ("2027-05-01", "2027-05-06", "Golden Week"),
+        ("2026-12-29", "2027-01-04", "the turn of the year"),
+        ("2028-05-01", "2028-05-01", "a Monday"),
     ],
 )
-def test_dates_that_contradict_each_other_are_refused(given_dates, field, why):
-    with pytest.raises(RefusedInputError) as refused:
-        work_out(USER, **{"issued": date(2024, 6, 10), "born": date(1960, 1, 1), **given_dates})
-
-    assert (refused.value.code, refused.value.field) == ("dates_contradict", field)
+def test_a_licence_s_end_moves_past_closed_days(end, moved, why):
+    assert validity.moved_past_holidays(day(end)) == day(moved)
 
 
-def test_a_kind_whose_rule_is_not_known_is_refused_with_those_that_are():
-    with pytest.raises(UnknownChoiceError) as refused:
-        work_out("passport", issued=date(2024, 6, 10), born=date(1960, 1, 1))
-
-    assert refused.value.choices == validity.COMPUTED_KINDS
-
-
-@given(
-    issued=st.dates(date(2016, 1, 1), date(2060, 1, 1)),
-    born=st.dates(date(1920, 1, 1), date(2015, 12, 31)),
-    residence=st.none() | st.integers(0, 4000),
+@pytest.mark.parametrize(
+    ("lasts", "issued", "end", "why"),
+    [
+        (LastsYears(years=7), "2019-12-10", "2026-12-10", "to the same day"),
+        (LastsYears(years=10), "2024-02-29", "2034-02-28", "a day that is not there that year"),
+        (LastsMonths(months=12), "2026-11-15", "2027-11-14", "to the day before"),
+        (LastsMonths(months=24, to="month_end"), "2025-06-10", "2027-06-30", "to that month's end"),
+        (LastsMonths(months=24, to="month_end"), "2025-06-01", "2027-05-31", "which the first of a month is not in"),
+        (LastsMonths(months=12, to="month_end_before"), "2026-11-15", "2027-10-31", "to the last whole month's end"),
+        (LastsMonths(months=12, to="month_end_before"), "2026-11-01", "2027-10-31", "a year of whole months"),
+        (LastsUntil(until=DayOfYear(month=7, day=31)), "2026-08-01", "2027-07-31", "nearly a year"),
+        (LastsUntil(until=DayOfYear(month=7, day=31)), "2027-03-01", "2027-07-31", "the rest of a year"),
+        (LastsUntil(until=DayOfYear(month=7, day=31)), "2027-07-31", "2028-07-31", "issued on that very day"),
+    ],
 )
-def test_no_certificate_outlives_its_card_nor_a_residence_period(issued, born, residence):
-    until = issued + timedelta(days=residence) if residence is not None else None
-
-    found = work_out(CARD, issued=issued, born=born, residence_until=until)
-
-    assert found.last_counter_day <= found.certificate_expires_on <= found.card_expires_on
-    assert until is None or found.card_expires_on <= until
-    assert found.opens_on is None or found.opens_on < found.certificate_expires_on
-    assert found.grace_ends_on is None or found.grace_ends_on > found.certificate_expires_on
+def test_what_lasts_a_fixed_time_ends_on_its_day(lasts, issued, end, why):
+    assert validity.ends_after(lasts, day(issued)) == day(end)
 
 
-def test_the_birth_date_is_not_in_what_comes_back():
-    born = date(1977, 1, 2)
-
-    found = work_out(CARD, issued=date(2024, 6, 10), born=born)
-
-    assert born not in asdict(found).values()
+def test_a_passport_of_the_shorter_term_ends_sooner():
+    assert validity.ends_after(LastsYears(years=10), date(2017, 5, 5), 5) == date(2022, 5, 5)

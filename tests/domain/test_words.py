@@ -3,20 +3,16 @@
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reminder.domain.cards import read_kinds
 from reminder.domain.people import Language
 from reminder.domain.words import Wording, lint, read_wording
 from reminder.errors import SettingsError
 from reminder.settings import read_table
+from tests.rules import CONFIG, KINDS, TABLES
 
-CONFIG = Path(__file__).parents[2] / "config"
-KINDS = read_kinds(read_table(CONFIG / "cards.toml"))
-TABLES = {language: read_table(CONFIG / "wording" / f"{language}.toml") for language in Language}
 LINT = read_table(CONFIG / "wording" / "lint.toml")
 JA, EASY, EN = Language.JAPANESE, Language.EASY_JAPANESE, Language.ENGLISH
 
@@ -51,16 +47,16 @@ def refusal(tables: Mapping[Language, Mapping[str, object]]) -> SettingsError:
             "a certificate's text is untrue of a card",
         ),
         (EN, "texts.carer.card.g7", "texts.carer.card.g7", "a person's text does not speak to a carer"),
-        (EN, "texts.carer", "texts.carer.certificates.opens", "a whole voice"),
+        (EN, "texts.carer", "texts.carer.certificates.d30", "a whole voice"),
         (EASY, "texts.standard.card.d0", "texts.standard.card.d0", "a language has all texts of its own"),
-        (JA, "texts", "texts.standard.certificates.opens", "all of them"),
+        (JA, "texts", "texts.standard.certificates.d30", "all of them"),
         (JA, "sender", "sender", "who speaks"),
-        (EN, "thing", "thing", "what ends"),
-        (EN, "thing.card", "thing.card", "one of what ends"),
+        (EN, "kinds.passport", "kinds.passport.name", "a whole kind"),
+        (JA, "kinds.other.stops", "kinds.other.stops", "one word of a kind"),
         (JA, "several.elderly", "several.elderly", "several cards in one text"),
         (JA, "email.line", "email.line", "a section inside a section"),
         (EN, "email.subject.near", "email.subject.near", "one subject"),
-        (EN, "email.text.to_do_after", "email.text.to_do_after", "one piece of advice"),
+        (EN, "email.text.after_card", "email.text.after_card", "one piece of advice"),
         (JA, "errors", "errors", "what a refusal says"),
         (JA, "errors.failure", "errors.failure", "what any error falls back on"),
     ],
@@ -77,7 +73,7 @@ def test_what_is_missing_refuses_to_start_and_names_the_file_and_the_entry(
 @pytest.mark.parametrize(
     ("language", "name", "text", "said", "why"),
     [
-        (JA, "texts.standard.card.d7", "{name}さん、{date}までです。", "{name}", "we know no names"),
+        (JA, "texts.standard.card.d7", "{surname}さん、{date}までです。", "{surname}", "we know no names"),
         (EN, "texts.elderly.card.d7", "Until {Date}.", "{Date}", "capitals count"),
         (EASY, "texts.standard.certificates.d7", "{}までです。", "{}", "a place without a name"),
         (JA, "texts.carer.card.d7", "{date.year}年までです。", "{date.year}", "a date is text by then"),
@@ -88,7 +84,8 @@ def test_what_is_missing_refuses_to_start_and_names_the_file_and_the_entry(
         (EN, "several.carer", "Until {date}: {items}", "{date}", "several cards have no one date"),
         (EN, "email.subject.people", "{who} and {n}", "{who}", "several persons have no one name"),
         (JA, "email.text.about", "{date}", "{date}", "nor one date"),
-        (JA, "email.line.where", "{place}", "{place}", "a line that somebody added"),
+        (JA, "email.line.where", "{where}", "{where}", "a line that somebody added"),
+        (JA, "kinds.passport.to_do", "{date}までに。", "{date}", "a kind's words hold no date"),
         (JA, "sender", "{svc}", "{svc}", "another catalogue's placeholder"),
     ],
 )
@@ -164,7 +161,7 @@ def test_a_language_that_is_like_another_takes_from_it_all_but_its_texts() -> No
 
     assert words[EASY].word("sender") == words[JA].word("sender")
     assert words[EASY].section("errors") == words[JA].section("errors")
-    assert words[EASY].section("thing") != words[JA].section("thing")
+    assert words[EASY].word("both_certificates") != words[JA].word("both_certificates")
 
 
 @pytest.mark.parametrize(
@@ -173,13 +170,32 @@ def test_a_language_that_is_like_another_takes_from_it_all_but_its_texts() -> No
         ("mynumber_user_certificate", "user_certificate"),
         ("mynumber_signature_certificate", "signature_certificate"),
         ("mynumber_card", "card"),
-        ("driving_licence", "card"),
+        ("driving_licence", "procedure"),
+        ("care_burden_ratio", "arrival"),
     ],
 )
-def test_every_kind_has_a_family_of_texts_and_a_new_one_is_spoken_of_as_a_card(kind: str, family: str) -> None:
-    kinds = {**KINDS, "driving_licence": KINDS["mynumber_card"]}
+def test_every_kind_has_a_family_of_texts(kind: str, family: str) -> None:
+    assert read_wording(TABLES, KINDS).families[kind] == family
 
-    assert read_wording(TABLES, kinds).families[kind] == family
+
+def test_another_language_is_added_as_one_file() -> None:
+    french = {**TABLES[EN], "service": "Kigen Dayori (fr)"}
+
+    wording = read_wording({**TABLES, Language("fr"): french}, KINDS)
+
+    assert wording.of(Language("fr")).word("service") == "Kigen Dayori (fr)"
+
+
+def test_who_reads_a_language_whose_file_is_gone_is_told_in_japanese() -> None:
+    wording = read_wording(TABLES, KINDS)
+
+    assert wording.of(Language("fr")) is wording.of(JA)
+
+
+def test_japanese_has_to_be_there() -> None:
+    refused = refusal({EN: TABLES[EN]})
+
+    assert refused.setting == "config/wording/ja.toml"
 
 
 @pytest.mark.parametrize(

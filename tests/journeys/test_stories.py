@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from reminder.domain.people import ChannelName, GroupKind, Mode, Role
-from reminder.enrolment import consent, register
+from reminder.enrolment import consent
 from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError
 from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Village
 
@@ -188,7 +188,7 @@ def test_a_retired_card_is_told_of_no_more(village: Village) -> None:
     village.run_until("2027-02-01 00:00")
     told = len(village.texts_to("母"))
 
-    register.retire_card(village.app.database, village.now, card_id=card)
+    village.retire(card)
     village.run_until("2028-01-01 00:00")
 
     assert len(village.texts_to("母")) == told

@@ -10,8 +10,10 @@ from reminder.clock import JAPAN, japan_date
 from reminder.domain import hours
 from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.enrolment import register
+from reminder.enrolment.cards import TypedDates, add_card
 from reminder.errors import TemporaryChannelError
 from reminder.simulate import World, start_of, world
+from tests.rules import LANGUAGES
 from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 
 START = date(2026, 12, 1)
@@ -79,7 +81,7 @@ def _enrol(town: World, people: int, chance: random.Random, until: date) -> list
                 language=Language.JAPANESE,
             )
         mode = chance.choice([Mode.STANDARD, Mode.ELDERLY])
-        language = chance.choice(list(Language))
+        language = chance.choice(LANGUAGES)
         person = register.add_person(
             app.database, now, group_id=group, label=chance.choice(["母", "父", "祖母"]), mode=mode, language=language
         )
@@ -97,7 +99,7 @@ def _enrol(town: World, people: int, chance: random.Random, until: date) -> list
             (SIGNATURE_CERTIFICATE, ends if both else START + timedelta(days=chance.randrange(120, 3650))),
             (CARD, card_ends),
         ):
-            register.add_card(app.database, app.rules, now, person_id=person, kind=kind, expires=end.isoformat())
+            add_card(app.database, app.rules, now, person_id=person, kind=kind, typed=TypedDates(end.isoformat()))
             carrier_ends_on = card_ends if kind == USER_CERTIFICATE else None
             _, plan = app.rules.plan(kind, end, mode, insurance=True, carrier_ends_on=carrier_ends_on)
             townsman.expected |= {

@@ -6,13 +6,16 @@ import pytest
 
 from reminder.clock import JAPAN
 from reminder.domain.people import Audience, GroupKind, Language, Mode
-from reminder.planning.preview import Sample, preview
+from reminder.planning.preview import PreviewedCard, Sample, preview
 from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Village
 
 END = date(2027, 6, 30)
 
 
-@pytest.mark.parametrize("kind", [CARD, USER_CERTIFICATE, SIGNATURE_CERTIFICATE])
+@pytest.mark.parametrize(
+    "kind",
+    [CARD, USER_CERTIFICATE, SIGNATURE_CERTIFICATE, "licence_senior_test", "care_certification", "care_burden_ratio"],
+)
 @pytest.mark.parametrize("mode", [Mode.STANDARD, Mode.ELDERLY])
 def test_a_preview_shows_every_text_a_family_will_get_with_its_minute(village: Village, kind: str, mode: Mode) -> None:
     village.group(GroupKind.HOUSEHOLD, "田中")
@@ -22,7 +25,7 @@ def test_a_preview_shows_every_text_a_family_will_get_with_its_minute(village: V
 
     village.run_until("2028-01-31 00:00")
 
-    shown = preview(village.app.rules, kind, END, mode=mode, language=Language.JAPANESE, sample=Sample())
+    shown = preview(village.app.rules, PreviewedCard(kind, END), mode=mode, language=Language.JAPANESE, sample=Sample())
     assert {
         name: [(f"{row.send_at.astimezone(JAPAN):%m-%d %H:%M}", row.text) for row in shown if row.audience is audience]
         for name, audience in (("花子さん", Audience.PERSON), ("娘", Audience.CARER))
@@ -30,13 +33,30 @@ def test_a_preview_shows_every_text_a_family_will_get_with_its_minute(village: V
 
 
 def test_with_a_day_in_the_middle_only_the_most_urgent_of_what_was_missed_is_shown(village: Village) -> None:
-    whole = preview(village.app.rules, USER_CERTIFICATE, END, mode=Mode.STANDARD, language=Language.JAPANESE)
+    whole = preview(
+        village.app.rules, PreviewedCard(USER_CERTIFICATE, END), mode=Mode.STANDARD, language=Language.JAPANESE
+    )
     person = [row for row in whole if row.audience is Audience.PERSON]
     between = person[3].on.replace(day=person[3].on.day + 1)
 
     shown = preview(
-        village.app.rules, USER_CERTIFICATE, END, mode=Mode.STANDARD, language=Language.JAPANESE, today=between
+        village.app.rules,
+        PreviewedCard(USER_CERTIFICATE, END),
+        mode=Mode.STANDARD,
+        language=Language.JAPANESE,
+        today=between,
     )
 
     rungs = [row.rung for row in shown if row.audience is Audience.PERSON]
     assert rungs == [row.rung for row in person[3:]]
+
+
+def test_a_preview_of_a_card_under_a_label_of_its_owner_s_is_what_is_sent(village: Village) -> None:
+    village.person("花子さん", phone="090-0000-0001", mark="つばめ")
+    village.card("花子さん", END, "other", label="老人パス", is_computed=True)
+
+    village.run_until("2028-01-31 00:00")
+
+    card = PreviewedCard("other", END, computed=True, label="老人パス")
+    shown = preview(village.app.rules, card, mode=Mode.STANDARD, language=Language.JAPANESE)
+    assert [row.text for row in shown if row.audience is Audience.PERSON] == village.words_to("花子さん")

@@ -1,9 +1,12 @@
 """One set of migrations makes the tables of the code, on both databases."""
 
+from datetime import date
+
 import pytest
+from alembic import command
 
 from reminder.errors import DatabaseNotReadyError, SettingsError
-from reminder.storage import schema
+from reminder.storage import cards, schema
 from reminder.storage.session import Database
 
 
@@ -28,7 +31,7 @@ def test_every_migration_can_be_taken_back(empty_database_url: str) -> None:
     database = Database(empty_database_url)
     schema.migrate(database)
 
-    schema.take_back(database)
+    schema.move(database, command.downgrade, "base")
     assert schema.present(database) is None
 
     schema.migrate(database)
@@ -82,4 +85,27 @@ def test_a_server_that_does_not_answer_is_said_to_be_out_of_reach_without_its_pa
 
     assert refused.value.code == "database_unreachable"
     assert "geheim" not in str(refused.value)
+    database.close()
+
+
+def test_cards_of_an_older_database_live_on_with_their_dates(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    schema.move(database, command.upgrade, "0001")
+    at = "2026-11-23 00:00:00+00:00"
+    with database.engine.execution_options(kigen_writes=True).begin() as connection:
+        connection.exec_driver_sql(f"INSERT INTO groups VALUES (1, '田中家', 'household', '{at}')")
+        connection.exec_driver_sql(
+            "INSERT INTO people (id, group_id, label, office, mode, language, insurance, created_at) "
+            f"VALUES (1, 1, '母', '市役所', 'elderly', 'ja', TRUE, '{at}')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO cards (id, person_id, kind, expires_on, is_computed, created_at) "
+            f"VALUES (1, 1, 'mynumber_card', '2031-11-14', FALSE, '{at}')"
+        )
+
+    schema.migrate(database)
+
+    with database.reading() as tx:
+        [card] = cards.current_of_person(tx, 1)
+    assert (card.kind, card.label, card.expires_on) == ("mynumber_card", "", date(2031, 11, 14))
     database.close()

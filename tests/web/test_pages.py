@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from reminder.domain.people import ChannelName, Role
-from reminder.enrolment import consent, register
+from reminder.enrolment import consent
 from reminder.storage import contacts, health
 from reminder.storage.keys import new_key, read_keys
 from reminder.web.app import create_web
@@ -234,7 +234,7 @@ def test_what_keeps_it_from_working_stands_on_the_page(small_village: Village) -
 def test_a_card_that_was_retired_is_not_on_the_page(small_village: Village) -> None:
     small_village.person("母", phone="090-0000-0001")
     card_id = small_village.card("母", END)
-    register.retire_card(small_village.app.database, small_village.now, card_id=card_id)
+    small_village.retire(card_id)
 
     assert "2027年3月31日" not in visitor(small_village).get("/").text
 

@@ -1,0 +1,34 @@
+"""Readings behind words that are hard to read: 期限（きげん）. In an e-mail's page they become furigana."""
+
+import re
+from collections.abc import Callable, Sequence
+
+_KANJI = "[\u3005\u4e00-\u9fff]+"
+_READING = re.compile("（[ぁ-ゖー]+）")
+# What is left as it is: placeholders, words that have their reading, and dates, which are read by rules of their own.
+_AS_IT_IS = rf"\{{[^}}]*\}}|{_KANJI}{_READING.pattern}|[0-9０-９○]+[年月日]|（[月火水木金土日]）"
+
+
+def annotator(words: Sequence[str]) -> Callable[[str], str]:
+    """`words`: each with its reading, as 行（い）って. The longest is found first; a reading that is there stays."""
+    with_reading = {_READING.sub("", word): word for word in words}
+    if not with_reading:
+        return str
+    longest_first = sorted(map(re.escape, with_reading), key=len, reverse=True)
+    found = re.compile("|".join([_AS_IT_IS, *longest_first]))
+    return lambda text: found.sub(lambda match: with_reading.get(match[0], match[0]), text)
+
+
+def everywhere(table: object, annotate: Callable[[str], str]) -> object:
+    """The same table with every text annotated."""
+    if isinstance(table, dict):
+        return {name: everywhere(value, annotate) for name, value in table.items()}
+    return annotate(table) if isinstance(table, str) else table
+
+
+_RUBY = re.compile(rf"({_KANJI})（([ぁ-ゖー]+)）")
+
+
+def as_ruby(html: str) -> str:
+    """Escaped text with furigana above the words whose reading stands behind them."""
+    return _RUBY.sub(r"<ruby>\1<rp>（</rp><rt>\2</rt><rp>）</rp></ruby>", html)

@@ -1,0 +1,251 @@
+"""Registering the dates of cards: checked first, then kept in one transaction. A birth date is used and dropped."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from dateutil.relativedelta import relativedelta
+
+from reminder.clock import japan_date
+from reminder.domain import dates, expiry, links
+from reminder.domain.cards import OTHER
+from reminder.domain.expiry import Known
+from reminder.domain.ladder import first_look
+from reminder.domain.links import Offered
+from reminder.domain.messages import CancelReason
+from reminder.domain.people import Mode
+from reminder.domain.rulebook import Rulebook
+from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
+from reminder.guard.text import clean_label
+from reminder.storage import cards, groups, journal, outbox, people, reminders
+from reminder.storage.cards import CardView
+from reminder.storage.people import PersonView
+from reminder.storage.session import Database, Tx
+
+# No card of today is issued for longer than ten years; one more for a renewal made early.
+FURTHEST_AHEAD = relativedelta(years=11)
+
+
+@dataclass(frozen=True)
+class TypedDates:
+    """The dates of a card as people type them. `issued` and `born` are used and dropped, never kept.
+
+    Without `expires` the end is worked out from them; with it they are only held against it.
+    """
+
+    expires: str | None = None
+    issued: str | None = None
+    born: str | None = None
+    is_computed: bool = False  # `expires` was worked out by whoever typed it
+
+
+@dataclass(frozen=True)
+class CardAdded:
+    """`next_reminder_on` is None when nothing is left to be told of this date. `offers`: what belongs to it and is not
+    registered yet. `asks`: the cards that lived in a renewed one, whose new dates are not known."""
+
+    id: int
+    expires_on: date
+    is_computed: bool
+    next_reminder_on: date | None
+    offers: Sequence[Offered] = ()
+    asks: Sequence[CardView] = ()
+
+
+def add_card(
+    database: Database,
+    rules: Rulebook,
+    now: datetime,
+    *,
+    person_id: int,
+    kind: str,
+    typed: TypedDates,
+    label: str | None = None,
+    confirmed: bool = False,
+) -> CardAdded:
+    """Raises NeedsConfirmationError for a date that is past, far or can hardly be right, unless `confirmed`; and what
+    expiry.work_out raises."""
+    card_kind = rules.kind(kind)
+    clean = _card_label(kind, label)
+    with database.writing() as tx:
+        person = people.find(tx, person_id)
+        if person is None:
+            raise NotFoundError(field="person")
+        groups.lock(tx, person.group_id)
+        others = cards.current_of_person(tx, person_id)
+        ends = {other.kind: other.expires_on for other in others}
+        known = next((other for other in others if (other.kind, other.label) == (kind, clean)), None)
+        if known is not None:
+            raise ConflictError("card_known", field="kind", card=known.id)
+        dated = _read_dates(rules, kind, typed, ends, now, confirmed=confirmed)
+        carrier = next((other for other in others if other.kind == card_kind.carried_by), None)
+        next_on = _first_look(rules, person, kind, dated.expires_on, carrier, others, now)
+        card_id = cards.add(
+            tx,
+            person_id=person_id,
+            kind=kind,
+            label=clean,
+            expires_on=dated.expires_on,
+            is_computed=dated.is_computed,
+            carried_by=carrier.id if carrier else None,
+            next_reminder_on=next_on,
+            now=now,
+        )
+        cards.carry(tx, card_id, [other.id for other in others if rules.kind(other.kind).carried_by == kind])
+        _look_again_at_linked(tx, rules, person_id, card_id, kind, now)
+        journal.write(tx, "card_added", now, group_id=person.group_id, person_id=person_id, card_id=card_id)
+    offered = links.offers(
+        rules.kinds,
+        kind,
+        dated.expires_on,
+        has={kind, *ends},
+        is_elderly=person.mode is not Mode.STANDARD,
+        today=japan_date(now),
+        born=dated.born,
+    )
+    return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, offers=offered)
+
+
+def renew_card(
+    database: Database,
+    rules: Rulebook,
+    now: datetime,
+    *,
+    card_id: int,
+    typed: TypedDates,
+    confirmed: bool = False,
+) -> CardAdded:
+    """The same card with its new date: a fresh ladder, and silence about the old one. Raises as add_card."""
+    with database.writing() as tx:
+        card, person = _current_card(tx, card_id)
+        others = [other for other in cards.current_of_person(tx, person.id) if other.id != card_id]
+        ends = {other.kind: other.expires_on for other in others}
+        dated = _read_dates(rules, card.kind, typed, ends, now, confirmed=confirmed)
+        if card.expires_on == dated.expires_on:
+            raise ConflictError("same_date", field="expires")
+        carrier = cards.find(tx, card.carried_by) if card.carried_by else None
+        next_on = _first_look(rules, person, card.kind, dated.expires_on, carrier, others, now)
+        _silence(tx, card_id, CancelReason.RENEWED, now)
+        cards.renew(tx, card_id, expires_on=dated.expires_on, is_computed=dated.is_computed, next_on=next_on, now=now)
+        _look_again_at_linked(tx, rules, person.id, card_id, card.kind, now)
+        journal.write(tx, "card_renewed", now, group_id=person.group_id, person_id=person.id, card_id=card_id)
+    asks = [other for other in others if other.carried_by == card_id]
+    return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, asks=asks)
+
+
+def retire_card(database: Database, rules: Rulebook, now: datetime, *, card_id: int) -> None:
+    """Nothing more is told of this card; its history stays."""
+    with database.writing() as tx:
+        card, person = _current_card(tx, card_id)
+        _silence(tx, card_id, CancelReason.RETIRED, now)
+        cards.retire(tx, card_id, now)
+        _look_again_at_linked(tx, rules, person.id, card_id, card.kind, now)
+        journal.write(tx, "card_retired", now, group_id=person.group_id, person_id=person.id, card_id=card_id)
+
+
+@dataclass(frozen=True)
+class _Dated:
+    expires_on: date
+    is_computed: bool
+    born: date | None
+
+
+def _read_dates(
+    rules: Rulebook,
+    kind: str,
+    typed: TypedDates,
+    ends: Mapping[str, date],
+    now: datetime,
+    *,
+    confirmed: bool,
+) -> _Dated:
+    """What typed dates mean, beside the ends of the person's other cards. The date on the card wins."""
+    today = japan_date(now)
+    born = _maybe(typed.born, "born")
+    known = Known(
+        issued=_maybe(typed.issued, "issued"),
+        born=born,
+        residence_until=ends.get(rules.kind(kind).bound_by),
+        card_expires_on=ends.get(rules.kind(kind).carried_by),
+        today=today,
+    )
+    if typed.expires is None:
+        end = expiry.work_out(rules.kinds, kind, known).ends_on(kind)
+        assert end is not None
+        is_computed = True
+    else:
+        end = dates.read_typed(typed.expires, field="expires")
+        is_computed = typed.is_computed
+    if not confirmed:
+        refuse_unusual(end, today)
+        expiry.look_twice(kind, replace(known, expires_on=end))
+    return _Dated(end, is_computed, born)
+
+
+def _maybe(text: str | None, field: str) -> date | None:
+    return None if text is None else dates.read_typed(text, field=field)
+
+
+def refuse_unusual(day: date, today: date) -> None:
+    """Raises NeedsConfirmationError for an end that is past or far."""
+    if day < today:
+        raise NeedsConfirmationError("date_past", field="expires", date=day.isoformat())
+    if day > today + FURTHEST_AHEAD:
+        raise NeedsConfirmationError("date_far", field="expires", date=day.isoformat())
+
+
+def _card_label(kind: str, label: str | None) -> str:
+    """Only what no kind names needs a label, and may be there several times under several."""
+    if kind != OTHER:
+        if label is not None:
+            raise RefusedInputError("card_label_unwanted", field="card_label")
+        return ""
+    if not label:
+        raise RefusedInputError("card_label_needed", field="card_label")
+    return clean_label(label, field="card_label", longest=16)
+
+
+def _look_again_at_linked(tx: Tx, rules: Rulebook, person_id: int, card_id: int, kind: str, now: datetime) -> None:
+    """What lives in this card, or ends with it, may be told otherwise now that it has changed."""
+    cards.look_again_at_carried(tx, card_id, japan_date(now))
+    if any(other.bound_by == kind for other in rules.kinds.values()):
+        cards.look_again_at_person(tx, person_id, japan_date(now))
+
+
+def _current_card(tx: Tx, card_id: int) -> tuple[CardView, PersonView]:
+    card = cards.find(tx, card_id)
+    person = people.find(tx, card.person_id) if card else None
+    if card is None or person is None:
+        raise NotFoundError(field="card")
+    groups.lock(tx, person.group_id)
+    card = cards.find(tx, card_id) or card
+    if card.retired_at is not None:
+        raise ConflictError("card_retired", field="card")
+    return card, person
+
+
+def _silence(tx: Tx, card_id: int, reason: CancelReason, now: datetime) -> None:
+    reminders.settle(tx, card_id)
+    cancelled = outbox.cancel_for_card(tx, card_id, reason, now)
+    # A cancelled text may have spoken of other cards too: those are planned again.
+    cards.look_again_at_told(tx, cancelled, japan_date(now))
+
+
+def _first_look(
+    rules: Rulebook,
+    person: PersonView,
+    kind: str,
+    expires_on: date,
+    carrier: CardView | None,
+    others: Sequence[CardView],
+    now: datetime,
+) -> date | None:
+    _, plan = rules.plan(
+        kind,
+        expires_on,
+        person.mode,
+        insurance=person.insurance,
+        carrier_ends_on=None if carrier is None or carrier.retired_at else carrier.expires_on,
+        is_bound=rules.is_bound(kind, {other.kind for other in others if other.expires_on == expires_on}),
+    )
+    return first_look(plan, expires_on, japan_date(now))

@@ -1,0 +1,18 @@
+"""The rules and words that are shipped, read once."""
+
+from pathlib import Path
+
+from reminder.domain.cards import read_kinds
+from reminder.domain.people import Language
+from reminder.domain.words import read_wording
+from reminder.settings import read_table
+
+CONFIG = Path(__file__).parents[1] / "config"
+TABLES = {
+    Language(path.stem): read_table(path)
+    for path in sorted((CONFIG / "wording").glob("*.toml"))
+    if path.name != "lint.toml"
+}
+LANGUAGES = tuple(TABLES)
+KINDS = read_kinds(read_table(CONFIG / "cards.toml"))
+WORDING = read_wording(TABLES, KINDS)
