@@ -105,7 +105,8 @@ def plan(ladder: Ladder, dates: CardDates, mode: Mode) -> Plan:
         days = person
         if audience is not Audience.PERSON:
             own = _moved_days(rules, dates, mode)
-            days = _latest_of_each_day({rule: person.get(rule, day) for rule, day in own.items()}, dates)
+            same_day = {rule: person.get(rule, day) for rule, day in own.items()}
+            days = _not_soon_after_opening(_latest_of_each_day(same_day, dates), person)
         for rule, on in days.items():
             told.setdefault(rule, (on, set()))[1].add(audience)
     in_order = sorted(told.items(), key=lambda row: (row[1][0], row[0].rank))
@@ -236,6 +237,15 @@ def _latest_of_each_day(days: Mapping[RungRule, date], dates: CardDates) -> dict
         by_day[days[rule]] = rule
     last = max((day for day in by_day if day <= dates.expires_on), default=dates.expires_on)
     return {rule: day for day, rule in sorted(by_day.items()) if _is_useful(day, dates, last)}
+
+
+def _not_soon_after_opening(days: Mapping[RungRule, date], person: Collection[RungRule]) -> dict[RungRule, date]:
+    """Without a carer's own call to act that would follow the opening within the week: it says little more."""
+    opening = next((day for rule, day in days.items() if rule.anchor == "opens"), None)
+    if opening is None:
+        return dict(days)
+    week = opening + timedelta(days=7)
+    return {rule: day for rule, day in days.items() if rule in person or not opening < day < week}
 
 
 def _is_useful(day: date, dates: CardDates, last_before_end: date) -> bool:

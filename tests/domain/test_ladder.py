@@ -80,6 +80,14 @@ def test_what_comes_by_itself_is_asked_for_only_when_it_should_have_come() -> No
     assert list(told(rungs, PERSON)) == ["d30", "d7", "d0", "a7"]
 
 
+def test_a_carer_is_not_called_twice_in_the_week_in_which_renewal_opens() -> None:
+    # A licence opens two months before its end, a day or two before the sixtieth day.
+    rungs = told(plan("driving_licence", date(2027, 7, 15), Mode.ELDERLY), CARER)
+
+    assert "opens" in rungs
+    assert "d60" not in rungs
+
+
 def test_a_course_that_is_booked_out_for_months_is_told_of_half_a_year_before() -> None:
     rungs = told(plan("licence_senior_test", date(2027, 9, 30)), PERSON)
 
