@@ -248,7 +248,7 @@ def _person_values(words: Words, reader: Reader) -> dict[str, str]:
     return {
         "call": address_of(reader.label, words),
         "who": carers_word(reader.label, words),
-        "office": reader.office,
+        "office": words.read(reader.office),
         "from_": reader.from_ or words.word("service"),
     }
 

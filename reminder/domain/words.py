@@ -1,7 +1,7 @@
 """The words of each language: read from config/wording/, found through their stand-ins, and checked before any use."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
@@ -117,6 +117,7 @@ class Words:
     table: Mapping[str, object]
     texts: Mapping[tuple[str, str, str], str]  # (voice, family, rung)
     kinds: Mapping[str, Mapping[str, str]]  # kind -> KIND_WORDS
+    read: Callable[[str], str] = str  # a word of the reader's own, with its reading where the language has one
 
     def section(self, name: str) -> Mapping[str, str]:
         found: object = self.table
@@ -144,6 +145,7 @@ class Words:
             table={**self.table, **{name: readings.everywhere(self.table[name], annotate) for name in _READ_IN_MAIL}},
             texts={key: annotate(text) for key, text in self.texts.items()},
             kinds={kind: {name: annotate(text) for name, text in said.items()} for kind, said in self.kinds.items()},
+            read=annotate,
         )
 
 

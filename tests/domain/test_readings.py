@@ -57,8 +57,16 @@ def test_a_name_is_never_given_a_reading_and_a_text_message_has_none() -> None:
         )
         return compose(WORDING, told, reader).text
 
-    assert "日野月人さんの" in composed(Audience.CARER, ChannelName.EMAIL)
+    mail = composed(Audience.CARER, ChannelName.EMAIL)
+    assert "日野月人さんの" in mail
     assert not re.search(rf"{KANJI}（[ぁ-ゖ]+）", composed(Audience.PERSON, ChannelName.SMS))
+
+
+def test_the_name_of_the_office_has_its_reading_too() -> None:
+    told = [Told("jiritsu_iryo", "d30", date(2027, 3, 31), date(2027, 3, 31), None)]
+    reader = Reader(Audience.CARER, ChannelName.EMAIL, Language.EASY_JAPANESE, Mode.ELDERLY, "母", office="町役場")
+
+    assert "町役場（まちやくば）で" in compose(WORDING, told, reader).text
 
 
 def test_every_kind_is_spoken_of_in_easy_japanese_by_words_of_its_own() -> None:
