@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from reminder.cli.say import AsJson, answer
+from reminder.cli.say import AsJson, answer, language
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(help="The port to listen on.", envvar="PORT", min=0, max=65535)]
@@ -43,22 +43,26 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Pages, webhooks and the worker in one process: all that SQLite needs. Example: reminder serve"""
     from reminder.cli.opened import opened
     from reminder.errors import SettingsError
-    from reminder.web.server import run
+    from reminder.web.server import has_local_pages, listen, run
     from reminder.worker import Bell
 
     with opened() as app:
         if not app.settings.on_sqlite:
             raise SettingsError("REMINDER_DATABASE_URL", "with PostgreSQL start `reminder web` and `reminder worker`")
-        run(app, host=host, port=port, beside=Bell(app))
+        with listen(host, port) as listening:
+            if has_local_pages(app, host):
+                shown = app.rules.wording.of(language()).section("shown")
+                print(shown["pages"].format(url=f"http://{host}:{listening.getsockname()[1]}"), flush=True)
+            run(app, listening, beside=Bell(app))
 
 
 def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Webhooks and health answers only; the worker is a process of its own. Example: reminder web --host 0.0.0.0"""
     from reminder.cli.opened import opened
-    from reminder.web.server import run
+    from reminder.web.server import listen, run
 
-    with opened() as app:
-        run(app, host=host, port=port)
+    with opened() as app, listen(host, port) as listening:
+        run(app, listening)
 
 
 def worker() -> None:

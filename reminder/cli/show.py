@@ -41,10 +41,11 @@ def show_demo(*, and_serve: bool) -> None:
         if and_serve:
             from contextlib import nullcontext
 
-            from reminder.web.server import run
+            from reminder.web.server import listen, run
 
-            print("\n" + shown.words["pages"].format(url="http://127.0.0.1:8000"))
-            run(there.app, host="127.0.0.1", port=8000, beside=nullcontext())
+            with listen("127.0.0.1", 8000) as listening:
+                print("\n" + shown.words["pages"].format(url="http://127.0.0.1:8000"))
+                run(there.app, listening, beside=nullcontext())
 
 
 def show_simulation(first: date, last: date, *, of_current: bool, as_json: bool) -> None:

@@ -66,5 +66,6 @@ def install(level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Scrubbing())
     root.addHandler(handler)
-    # Its running commentary on every first run is of no use to who runs it.
-    logging.getLogger("alembic").setLevel(max(level, logging.WARNING))
+    # Their running commentary is of no use to who runs the program.
+    for talkative in ("alembic", "apscheduler"):
+        logging.getLogger(talkative).setLevel(max(level, logging.WARNING))

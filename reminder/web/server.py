@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from urllib.parse import urlsplit
@@ -9,18 +10,31 @@ from urllib.parse import urlsplit
 import uvicorn
 from fastapi import FastAPI
 
+from reminder.errors import KigenError
 from reminder.web.app import create_web
 from reminder.wiring import App
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def run(app: App, *, host: str, port: int, beside: AbstractContextManager[object] | None = None) -> None:
-    """Until SIGTERM or SIGINT; what runs then is finished. `beside` lives as long as the server does."""
-    # Under a public address a proxy stands in front, and whoever comes through it may look like this machine.
+def listen(host: str, port: int) -> socket.socket:
+    """Takes the address before anything else starts. Raises KigenError, code cannot_listen."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError:
+        raise KigenError("cannot_listen") from None
+
+
+def has_local_pages(app: App, host: str) -> bool:
+    """Under a public address a proxy stands in front, and whoever comes through it may look like this machine."""
     public = urlsplit(app.settings.public_url or "").hostname
-    is_private = host in LOOPBACK and public in (None, *LOOPBACK)
-    web = create_web(app, local_pages=beside is not None and is_private)
+    return host in LOOPBACK and public in (None, *LOOPBACK)
+
+
+def run(app: App, listening: socket.socket, *, beside: AbstractContextManager[object] | None = None) -> None:
+    """Until SIGTERM or SIGINT; what runs then is finished. `beside` lives as long as the server does."""
+    host = listening.getsockname()[0]
+    web = create_web(app, local_pages=beside is not None and has_local_pages(app, host))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -32,6 +46,5 @@ def run(app: App, *, host: str, port: int, beside: AbstractContextManager[object
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
     # Its access log would write addresses of requests before our door has looked at them.
-    uvicorn.run(
-        web, host=host, port=port, access_log=False, log_config=None, log_level=logging.INFO, server_header=False
-    )
+    config = uvicorn.Config(web, access_log=False, log_config=None, log_level=logging.WARNING, server_header=False)
+    uvicorn.Server(config).run(sockets=[listening])

@@ -124,6 +124,18 @@ def test_a_forged_receipt_is_refused_and_changes_nothing(program: Program, twili
         assert messages(program)[0]["state"] == "accepted"
 
 
+def test_a_server_says_where_its_pages_are_and_a_second_one_what_is_wrong(program: Program, port: int) -> None:
+    with program.serving(port, "serve"):
+        second = program.run("serve", "--port", str(port))
+
+    assert f"http://127.0.0.1:{port}/ と" in (program.folder / "server.log").read_text()
+    assert second.returncode == 1
+    assert second.stderr.strip() == (
+        "そのアドレスとポートを使えません。"
+        "ほかのプログラムが使っていないか確かめるか、--port で別の番号を選んでください。"
+    )
+
+
 def test_killed_after_the_provider_took_it_the_next_pass_asks_and_sends_nothing_twice(
     program: Program, twilio: FakeTwilio
 ) -> None:
