@@ -12,6 +12,7 @@ from pathlib import Path
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock, japan_date
 from reminder.domain import hours
+from reminder.domain.cards import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 from reminder.domain.messages import Outgoing
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.enrolment import register
@@ -108,65 +109,80 @@ def _copy(source: Path, target: Path) -> None:
     there.close()
 
 
-@dataclass(frozen=True)
 class Village:
-    """Invented people of the demo: who answers to which invented address."""
+    """Invented people of the demo. `names`: who answers to which invented address."""
 
-    names: dict[str, str]
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._now = app.clock.now()
+        self._today = japan_date(self._now)
+        self.names: dict[str, str] = {}
+
+    def settle_family(self) -> None:
+        """Two parents and a daughter."""
+        family = self._group("田中家", GroupKind.HOUSEHOLD)
+        self._member(family, "musume@example.jp", "娘")
+        mother = self._person(family, "母", Mode.ELDERLY, "090-0000-0001", mark="つばめ")
+        father = self._person(family, "父", Mode.STANDARD, "090-0000-0002")
+        first_end = _years_on(self._today, 0, months=4)
+        for kind in (USER_CERTIFICATE, SIGNATURE_CERTIFICATE):
+            self._card(mother, kind, first_end)
+            self._card(father, kind, _years_on(self._today, 2))
+        self._card(mother, CARD, _years_on(first_end, 5))
+        self._card(father, CARD, _years_on(self._today, 2))
+        self._card(mother, "care_certification", _years_on(self._today, 1))
+        self._card(father, "driving_licence", _years_on(self._today, 1, months=6))
+
+    def settle_home(self) -> None:
+        """Three residents, the son of one of them, and the office."""
+        home = self._group("さくら苑", GroupKind.HOME)
+        self._member(home, "jimu@example.jp", "さくら苑 事務")
+        for room, label, months in (("201", "キヨさん", 5), ("202", "タケさん", 14), ("203", "ハナさん", 26)):
+            resident = self._person(home, label, Mode.HOME, None, reference=room)
+            self._card(resident, USER_CERTIFICATE, _years_on(self._today, 0, months=months))
+            if room == "202":
+                self._contact(resident, ChannelName.EMAIL, "musuko@example.jp", "タケさんの息子", is_family=True)
+
+    def _group(self, name: str, kind: GroupKind) -> int:
+        return register.add_group(self._app.database, self._now, name=name, kind=kind)
+
+    def _member(self, group: int, email: str, name: str) -> None:
+        register.add_member(
+            self._app.database, self._app.keys, self._now, group_id=group, email=email, role=Role.OWNER,
+            language=Language.JAPANESE,
+        )  # fmt: skip
+        self.names[email] = name
+
+    def _person(
+        self, group: int, label: str, mode: Mode, phone: str | None, *, mark: str | None = None,
+        reference: str | None = None,
+    ) -> int:  # fmt: skip
+        person = register.add_person(
+            self._app.database, self._now, group_id=group, label=label, mode=mode, mark=mark, reference=reference
+        )
+        if phone:
+            self._contact(person, ChannelName.SMS, phone, label)
+        return person
+
+    def _contact(self, person: int, channel: ChannelName, address: str, name: str, *, is_family: bool = False) -> None:
+        register.add_contact(
+            self._app.database, self._app.keys, self._now, person_id=person, channel=channel, address=address,
+            is_family=is_family, consent_how=ConsentHow.SPOKEN, consent_by="家族",
+        )  # fmt: skip
+        arrives_at = address if channel is ChannelName.EMAIL else "+81" + address.replace("-", "")[1:]
+        self.names[arrives_at] = name
+
+    def _card(self, person: int, kind: str, ends: date) -> None:
+        typed = TypedDates(ends.isoformat())
+        add_card(self._app.database, self._app.rules, self._now, person_id=person, kind=kind, typed=typed)
 
 
 def settle_village(app: App) -> Village:
-    """A family and a care home, all invented: two parents and a daughter; three residents, a son, and the office."""
-    now, database, keys, rules = app.clock.now(), app.database, app.keys, app.rules
-    today = japan_date(now)
-    names: dict[str, str] = {}
-
-    def person(
-        group: int, label: str, mode: Mode, phone: str | None, *, mark: str | None = None, reference: str | None = None
-    ) -> int:
-        person_id = register.add_person(
-            database, now, group_id=group, label=label, mode=mode, mark=mark, reference=reference
-        )
-        if phone:
-            register.add_contact(
-                database, keys, now, person_id=person_id, channel=ChannelName.SMS, address=phone,
-                consent_how=ConsentHow.SPOKEN, consent_by="家族",
-            )  # fmt: skip
-            names["+81" + phone.replace("-", "")[1:]] = label
-        return person_id
-
-    def card(person_id: int, kind: str, ends: date) -> None:
-        add_card(
-            database, rules, now, person_id=person_id, kind=kind, typed=TypedDates(ends.isoformat()), confirmed=True
-        )
-
-    def member(group: int, email: str, name: str, language: Language = Language.JAPANESE) -> None:
-        register.add_member(database, keys, now, group_id=group, email=email, role=Role.OWNER, language=language)
-        names[email] = name
-
-    family = register.add_group(database, now, name="田中家", kind=GroupKind.HOUSEHOLD)
-    member(family, "musume@example.jp", "娘")
-    mother = person(family, "母", Mode.ELDERLY, "090-0000-0001", mark="つばめ")
-    father = person(family, "父", Mode.STANDARD, "090-0000-0002")
-    first_end = _years_on(today, 0, months=4)
-    for kind in ("mynumber_user_certificate", "mynumber_signature_certificate"):
-        card(mother, kind, first_end)
-        card(father, kind, _years_on(today, 2))
-    card(mother, "mynumber_card", _years_on(first_end, 5))
-    card(father, "mynumber_card", _years_on(today, 2))
-
-    home = register.add_group(database, now, name="さくら苑", kind=GroupKind.HOME)
-    member(home, "jimu@example.jp", "さくら苑 事務")
-    for room, label, months in (("201", "キヨさん", 5), ("202", "タケさん", 14), ("203", "ハナさん", 26)):
-        resident = person(home, label, Mode.HOME, None, reference=room)
-        card(resident, "mynumber_user_certificate", _years_on(today, 0, months=months))
-        if room == "202":
-            register.add_contact(
-                database, keys, now, person_id=resident, channel=ChannelName.EMAIL, address="musuko@example.jp",
-                is_family=True, consent_how=ConsentHow.SPOKEN, consent_by="息子",
-            )  # fmt: skip
-            names["musuko@example.jp"] = "タケさんの息子"
-    return Village(names)
+    """A family and a care home, all invented."""
+    village = Village(app)
+    village.settle_family()
+    village.settle_home()
+    return village
 
 
 def _years_on(day: date, years: int, months: int = 0) -> date:

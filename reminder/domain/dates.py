@@ -11,8 +11,6 @@ from reminder.errors import DateError, ForbiddenNumberError
 from reminder.guard.numbers import LooksLike, forbidden
 
 WEEKDAYS = "月火水木金土日"
-WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The rulebook: everything the rules are told from config/, read and checked once."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -56,9 +56,18 @@ class Rulebook:
         )
         return dates, ladder.plan(self.ladders.of(mode, card_kind), dates, mode)
 
-    def is_bound(self, kind: str, ending_that_day: Collection[str]) -> bool:
-        """Whether the end of a card is that of another one, given the kinds that end on the same day."""
-        return self.kind(kind).bound_by in ending_that_day
+    def is_bound(self, kind: str, expires_on: date, ends: Mapping[str, date]) -> bool:
+        """Whether a residence period decides this end. `ends`: of the person's cards, by kind.
+
+        A stay is shorter than a My Number Card's ten years, so the card of who has one ends with it, also where the
+        stay has been renewed since: a new residence card does not extend it (Tokai City). A certificate is bound where
+        it ends with such a card; mostly its birthday comes first.
+        """
+        card_kind = self.kind(kind)
+        residence_ends_on = ends.get(card_kind.bound_by)
+        if residence_ends_on is None or residence_ends_on < expires_on:
+            return False
+        return not card_kind.carried_by or expires_on == ends.get(card_kind.carried_by, residence_ends_on)
 
 
 def refuse_gaps(kinds: Mapping[str, CardKind], ladders: Ladders) -> None:

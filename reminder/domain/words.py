@@ -201,7 +201,7 @@ def _read_language(language: Language, table: Mapping[str, object], kinds: Mappi
         _checked(f"{where}: email.line.{name}", line, _CARD)
     said = {}
     for key, kind in kinds.items():
-        needed = {**KIND_WORDS, **({"carrier_renewed": _NONE} if kind.carried_by else {})}
+        needed = {**KIND_WORDS, **({"carrier_renewed": _NONE} if kind.carried_by or kind.bound_by else {})}
         said[key] = {
             name: _checked(f"{where}: kinds.{key}.{name}", _at(table, f"kinds.{key}.{name}"), placeholders)
             for name, placeholders in needed.items()

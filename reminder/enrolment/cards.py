@@ -79,7 +79,7 @@ def add_card(
             raise ConflictError("card_known", field="kind", card=known.id)
         dated = _read_dates(rules, kind, typed, ends, now, confirmed=confirmed)
         carrier = next((other for other in others if other.kind == card_kind.carried_by), None)
-        next_on = _first_look(rules, person, kind, dated.expires_on, carrier, others, now)
+        next_on = _first_look(rules, person, kind, dated.expires_on, carrier, ends, now)
         card_id = cards.add(
             tx,
             person_id=person_id,
@@ -91,19 +91,12 @@ def add_card(
             next_reminder_on=next_on,
             now=now,
         )
-        cards.carry(tx, card_id, [other.id for other in others if rules.kind(other.kind).carried_by == kind])
+        cards.carry(tx, card_id, [other.id for other in others if _belongs_to(rules, other)[0] == kind])
         _look_again_at_linked(tx, rules, person_id, card_id, kind, now)
         journal.write(tx, "card_added", now, group_id=person.group_id, person_id=person_id, card_id=card_id)
-    offered = links.offers(
-        rules.kinds,
-        kind,
-        dated.expires_on,
-        has={kind, *ends},
-        is_elderly=person.mode is not Mode.STANDARD,
-        today=japan_date(now),
-        born=dated.born,
+    return CardAdded(
+        card_id, dated.expires_on, dated.is_computed, next_on, _offers(rules, person, kind, dated, ends, now)
     )
-    return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, offers=offered)
 
 
 def renew_card(
@@ -124,12 +117,12 @@ def renew_card(
         if card.expires_on == dated.expires_on:
             raise ConflictError("same_date", field="expires")
         carrier = cards.find(tx, card.carried_by) if card.carried_by else None
-        next_on = _first_look(rules, person, card.kind, dated.expires_on, carrier, others, now)
+        next_on = _first_look(rules, person, card.kind, dated.expires_on, carrier, ends, now)
         _silence(tx, card_id, CancelReason.RENEWED, now)
         cards.renew(tx, card_id, expires_on=dated.expires_on, is_computed=dated.is_computed, next_on=next_on, now=now)
         _look_again_at_linked(tx, rules, person.id, card_id, card.kind, now)
         journal.write(tx, "card_renewed", now, group_id=person.group_id, person_id=person.id, card_id=card_id)
-    asks = [other for other in others if other.carried_by == card_id]
+    asks = [other for other in others if other.carried_by == card_id or _belongs_to(rules, other)[1] == card.kind]
     return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, asks=asks)
 
 
@@ -194,6 +187,26 @@ def refuse_unusual(day: date, today: date) -> None:
         raise NeedsConfirmationError("date_far", field="expires", date=day.isoformat())
 
 
+def _offers(
+    rules: Rulebook, person: PersonView, kind: str, dated: _Dated, ends: Mapping[str, date], now: datetime
+) -> list[Offered]:
+    return links.offers(
+        rules.kinds,
+        kind,
+        dated.expires_on,
+        has={kind, *ends},
+        is_elderly=person.mode is not Mode.STANDARD,
+        today=japan_date(now),
+        born=dated.born,
+    )
+
+
+def _belongs_to(rules: Rulebook, card: CardView) -> tuple[str, str]:
+    """The kinds it lives in and is bound by; one of a kind that config/ no longer has stands alone."""
+    kind = rules.kinds.get(card.kind)
+    return ("", "") if kind is None else (kind.carried_by, kind.bound_by)
+
+
 def _card_label(kind: str, label: str | None) -> str:
     """Only what no kind names needs a label, and may be there several times under several."""
     if kind != OTHER:
@@ -237,7 +250,7 @@ def _first_look(
     kind: str,
     expires_on: date,
     carrier: CardView | None,
-    others: Sequence[CardView],
+    ends: Mapping[str, date],
     now: datetime,
 ) -> date | None:
     _, plan = rules.plan(
@@ -246,6 +259,6 @@ def _first_look(
         person.mode,
         insurance=person.insurance,
         carrier_ends_on=None if carrier is None or carrier.retired_at else carrier.expires_on,
-        is_bound=rules.is_bound(kind, {other.kind for other in others if other.expires_on == expires_on}),
+        is_bound=rules.is_bound(kind, expires_on, ends),
     )
     return first_look(plan, expires_on, japan_date(now))

@@ -156,8 +156,8 @@ class _Planning:
         }
 
     def _bound(self, due: Sequence[DueCard]) -> set[int]:
-        ending = cards.kinds_by_end(self.tx, {card.person.id for card in due})
-        return {card.id for card in due if self.rules.is_bound(card.kind, ending[card.person.id, card.expires_on])}
+        ends = cards.ends_of_people(self.tx, {card.person.id for card in due})
+        return {card.id for card in due if self.rules.is_bound(card.kind, card.expires_on, ends[card.person.id])}
 
     def _plan_of(self, card: DueCard) -> tuple[CardDates, Plan]:
         person = card.person

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from reminder.domain import hours, wording
-from reminder.domain.ladder import Rung, rung_due
+from reminder.domain.ladder import CardDates, Rung, rung_due
 from reminder.domain.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import Reader, Told
@@ -62,38 +62,42 @@ def preview(
     previews: list[Preview] = []
     sent_to_person: dict[date, str] = {}  # what a carer's copy quotes
     for audience in Audience:
+        reader = _reader(sample, audience, language, mode)
         for rung, on in _days(plan, audience, card.expires_on, mode, today):
-            told = Told(
-                kind=card.kind,
-                rung=rung.name,
-                expires_on=card.expires_on,
-                last_counter_day=dates.last_counter_day,
-                grace_ends_on=dates.grace_ends_on,
-                computed=card.computed,
-                label=card.label,
-                bound=card.bound,
-            )
-            reader = Reader(
-                audience=audience,
-                channel=CHANNELS[audience],
-                language=language,
-                mode=mode,
-                label=sample.label,
-                mark=sample.mark,
-                office=sample.office,
-                from_=sample.from_,
-            )
             copied = sent_to_person.get(on) if audience is Audience.CARER else None
-            composed = wording.compose(rules.wording, [told], reader, copied_text=copied)
+            composed = wording.compose(rules.wording, [_told(card, rung, dates)], reader, copied_text=copied)
             if audience is Audience.PERSON:
                 sent_to_person[on] = composed.text
             send_at = hours.reminder_window(on, mode, audience, reader.channel)[0]
-            previews.append(
-                Preview(
-                    rung.name, on, send_at, audience, reader.channel, composed.subject, composed.text, composed.segments
-                )
-            )
+            text, subject, segments = composed.text, composed.subject, composed.segments
+            previews.append(Preview(rung.name, on, send_at, audience, reader.channel, subject, text, segments))
     return sorted(previews, key=lambda row: (row.send_at, list(Audience).index(row.audience)))
+
+
+def _reader(sample: Sample, audience: Audience, language: Language, mode: Mode) -> Reader:
+    return Reader(
+        audience=audience,
+        channel=CHANNELS[audience],
+        language=language,
+        mode=mode,
+        label=sample.label,
+        mark=sample.mark,
+        office=sample.office,
+        from_=sample.from_,
+    )
+
+
+def _told(card: PreviewedCard, rung: Rung, dates: CardDates) -> Told:
+    return Told(
+        kind=card.kind,
+        rung=rung.name,
+        expires_on=card.expires_on,
+        last_counter_day=dates.last_counter_day,
+        grace_ends_on=dates.grace_ends_on,
+        computed=card.computed,
+        label=card.label,
+        bound=card.bound,
+    )
 
 
 def _days(

@@ -92,15 +92,15 @@ def current_of_person(tx: Session, person_id: int) -> list[CardView]:
     return [CardView(**row._mapping) for row in rows]
 
 
-def kinds_by_end(tx: Session, person_ids: Collection[int]) -> dict[tuple[int, date], set[str]]:
-    """Which kinds end on one day, by person and day."""
-    found: dict[tuple[int, date], set[str]] = {}
+def ends_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, date]]:
+    """When each person's cards end, by kind."""
+    ends: dict[int, dict[str, date]] = {person_id: {} for person_id in person_ids}
     rows = tx.execute(
-        select(Card.person_id, Card.expires_on, Card.kind).where(Card.person_id.in_(person_ids), _CURRENT)
+        select(Card.person_id, Card.kind, Card.expires_on).where(Card.person_id.in_(person_ids), _CURRENT)
     )
-    for person_id, expires_on, kind in rows:
-        found.setdefault((person_id, expires_on), set()).add(kind)
-    return found
+    for person_id, kind, expires_on in rows:
+        ends[person_id][kind] = expires_on
+    return ends
 
 
 def of_group(tx: Session, group_id: int | None) -> list[CardView]:

@@ -99,12 +99,13 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
     with app.database.reading() as tx:
         of_group = {group.id: group for group in groups.everyone(tx)}
         by_person = {person.id: person for person in people.of_group(tx, None)}
-        current = [card for card in cards.of_group(tx, None) if card.retired_at is None]
+        # One of a kind that config/ no longer has cannot be spoken of; the log says so every day.
+        current = [card for card in cards.of_group(tx, None) if not card.retired_at and card.kind in app.rules.kinds]
         known = contacts.of_group(tx, app.keys, None)
-    ends = {card.id: card.expires_on for card in current}
-    same_end: dict[tuple[int, date], set[str]] = defaultdict(set)
+    ends_by_id = {card.id: card.expires_on for card in current}
+    ends: dict[int, dict[str, date]] = defaultdict(dict)
     for card in current:
-        same_end[card.person_id, card.expires_on].add(card.kind)
+        ends[card.person_id][card.kind] = card.expires_on
     of_person: dict[int, list[ContactView]] = defaultdict(list)
     for contact in known:
         if contact.person_id is not None:
@@ -118,8 +119,8 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
             card.expires_on,
             person.mode,
             insurance=person.insurance,
-            carrier_ends_on=ends.get(card.carried_by or 0),
-            is_bound=app.rules.is_bound(card.kind, same_end[card.person_id, card.expires_on]),
+            carrier_ends_on=ends_by_id.get(card.carried_by or 0),
+            is_bound=app.rules.is_bound(card.kind, card.expires_on, ends[card.person_id]),
         )
         rows.append(
             {

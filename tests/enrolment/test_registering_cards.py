@@ -1,5 +1,6 @@
 """Registering the dates of cards: read, worked out or looked at twice; kept whole or not at all."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -255,11 +256,39 @@ def test_a_card_that_ends_with_the_residence_is_told_otherwise_once_that_is_know
 
     add_card(family, "2027-03-31", "residence_card")
     family.run_until("2027-02-02 12:00")
-    residence = family.words_to("母")[-1]
+    told_since = family.words_to("母")[-1]
     family.run_until("2027-03-24 12:00")
 
-    assert "新しいカードを申請" not in residence
+    assert "新しいカードを申請" not in told_since
     assert "在留カード" in family.words_to("母")[-1]
+
+
+def test_a_renewed_residence_card_asks_for_the_my_number_card_s_new_date_and_does_not_extend_it(
+    family: Village,
+) -> None:
+    card = add_card(family, "2027-03-31", CARD)
+    stay = add_card(family, "2027-03-31", "residence_card")
+
+    renewed = renew_card(
+        family.app.database, family.app.rules, family.now, card_id=stay.id, typed=TypedDates("2030-03-31")
+    )
+    family.run_until("2027-03-24 12:00")
+
+    assert [one.id for one in renewed.asks] == [card.id]
+    assert "マイナンバーカードは3月31日（水）までです。" in family.words_to("母")[-1]
+    assert "在留カードを持って市区町村の窓口へ。" in family.words_to("母")[-1]
+
+
+def test_a_kind_that_config_no_longer_has_does_not_keep_a_person_from_registering_others(family: Village) -> None:
+    add_card(family, "2027-03-31", "silver_pass")
+    fewer = {key: kind for key, kind in family.app.rules.kinds.items() if key != "silver_pass"}
+    rules = replace(family.app.rules, kinds=fewer)
+
+    added = register_card(
+        family.app.database, rules, family.now, person_id=1, kind=CARD, typed=TypedDates("2033-03-10")
+    )
+
+    assert added.next_reminder_on is not None
 
 
 def test_rare_kanji_stay_as_they_were_typed(village: Village) -> None:

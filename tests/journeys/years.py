@@ -8,15 +8,21 @@ from datetime import date, datetime, timedelta
 
 from reminder.clock import JAPAN, japan_date
 from reminder.domain import hours
+from reminder.domain.cards import MY_NUMBER, OTHER
+from reminder.domain.ladder import rung_due
 from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.errors import TemporaryChannelError
 from reminder.simulate import World, start_of, world
-from tests.rules import LANGUAGES
+from tests.rules import KINDS, LANGUAGES
 from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 
 START = date(2026, 12, 1)
+
+
+# A residence card that ends with the My Number Card changes what is told of it; stories tell of that.
+OTHER_KINDS = sorted(set(KINDS) - {*MY_NUMBER, "residence_card"})
 
 
 @dataclass
@@ -41,12 +47,12 @@ class Townsman:
 
 
 def run_years(people: int, years: int, *, refused: float = 0.2, seed: int = 1) -> Account:
-    """Three cards a person, every end date within ten years of the start."""
+    """A My Number Card, its certificates and two other kinds a person, each end within ten years of the start."""
     chance = random.Random(seed)
     with world(start_of(START)) as town:
         began = time.perf_counter()
         townsmen = _enrol(town, people, chance, START + timedelta(days=365 * years))
-        account = Account(people=people, cards=3 * people, enrolled_in=time.perf_counter() - began)
+        account = Account(people=people, cards=5 * people, enrolled_in=time.perf_counter() - began)
 
         def sometimes_refuse(_: object) -> TemporaryChannelError | None:
             if chance.random() >= refused:
@@ -94,17 +100,23 @@ def _enrol(town: World, people: int, chance: random.Random, until: date) -> list
         ends = START + timedelta(days=chance.randrange(120, 3650))
         both = chance.random() < 0.8  # most people's two certificates end on one day
         card_ends = START + timedelta(days=chance.randrange(120, 3650))
+        others = chance.sample(OTHER_KINDS, 2)
         for kind, end in (
             (USER_CERTIFICATE, ends),
             (SIGNATURE_CERTIFICATE, ends if both else START + timedelta(days=chance.randrange(120, 3650))),
             (CARD, card_ends),
+            *((other, START + timedelta(days=chance.randrange(120, 3650))) for other in others),
         ):
-            add_card(app.database, app.rules, now, person_id=person, kind=kind, typed=TypedDates(end.isoformat()))
+            label = "バスの券" if kind == OTHER else None
+            typed = TypedDates(end.isoformat())
+            add_card(app.database, app.rules, now, person_id=person, kind=kind, typed=typed, label=label)
             carrier_ends_on = card_ends if kind == USER_CERTIFICATE else None
             _, plan = app.rules.plan(kind, end, mode, insurance=True, carrier_ends_on=carrier_ends_on)
             townsman.expected |= {
                 rung.on for rung in plan if Audience.PERSON in rung.audiences and START <= rung.on < until
             }
+            if rung_due(plan, {Audience.PERSON}, end, START):  # what opened before it was enrolled is told at once
+                townsman.expected.add(START)
         townsmen.append(townsman)
     return townsmen
 

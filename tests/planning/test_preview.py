@@ -1,12 +1,16 @@
 """The preview: what it shows is what is sent."""
 
 from datetime import date
+from itertools import product
 
 import pytest
 
 from reminder.clock import JAPAN
-from reminder.domain.people import Audience, GroupKind, Language, Mode
+from reminder.domain.people import Audience, ChannelName, GroupKind, Language, Mode
 from reminder.planning.preview import PreviewedCard, Sample, preview
+from reminder.settings import read_settings
+from reminder.wiring import read_rulebook
+from tests.rules import KINDS, LANGUAGES
 from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Village
 
 END = date(2027, 6, 30)
@@ -60,3 +64,21 @@ def test_a_preview_of_a_card_under_a_label_of_its_owner_s_is_what_is_sent(villag
     card = PreviewedCard("other", END, computed=True, label="老人パス")
     shown = preview(village.app.rules, card, mode=Mode.STANDARD, language=Language.JAPANESE)
     assert [row.text for row in shown if row.audience is Audience.PERSON] == village.words_to("花子さん")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_preview_in_every_mode_and_language_within_the_hours(kind: str) -> None:
+    rules = read_rulebook(read_settings())
+    opens = {Mode.STANDARD: 9, Mode.ELDERLY: 10, Mode.HOME: 10}
+    label = "老人パス" if kind == "other" else None
+    for mode, language, end in product(Mode, LANGUAGES, (END, date(2028, 2, 29), date(2029, 1, 3))):
+        shown = preview(rules, PreviewedCard(kind, end, label=label), mode=mode, language=language)
+
+        assert {row.audience for row in shown} >= {Audience.CARER}
+        assert [row.send_at for row in shown] == sorted(row.send_at for row in shown)
+        for row in shown:
+            at = row.send_at.astimezone(JAPAN)
+            assert opens[mode] <= at.hour < 18
+            assert at.date() == row.on
+            assert row.text.strip()
+            assert (row.segments > 0) == (row.channel is ChannelName.SMS)

@@ -1,0 +1,72 @@
+"""The rulebook: what one file of config/ says must fit what the others say; and which ends a stay decides."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+import pytest
+
+from reminder.domain.ladder import read_ladders
+from reminder.domain.rulebook import Rulebook, refuse_gaps
+from reminder.errors import SettingsError, UnknownChoiceError
+from reminder.settings import read_table
+from tests.rules import CONFIG, KINDS, WORDING
+
+LADDERS = read_ladders(read_table(CONFIG / "ladders.toml"))
+RULES = Rulebook(kinds=KINDS, ladders=LADDERS, wording=WORDING, card_grace=False)
+CARD, USER = "mynumber_card", "mynumber_user_certificate"
+END = date(2027, 3, 31)
+LATER, SOONER = END + timedelta(days=900), END - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ends", "bound", "why"),
+    [
+        (CARD, {}, False, "nobody's stay is known"),
+        (CARD, {"residence_card": END}, True, "they end together"),
+        (CARD, {"residence_card": LATER}, True, "the stay was renewed, which does not extend the card"),
+        (CARD, {"residence_card": SOONER}, False, "no card outlives a stay: one of the two dates is another's"),
+        (CARD, {"residence_card_permanent": END}, False, "a permanent resident's card is a national's"),
+        (USER, {"residence_card": END, CARD: END}, True, "it ends with such a card"),
+        (USER, {"residence_card": LATER, CARD: LATER}, False, "its own birthday comes first"),
+        (USER, {"residence_card": END}, True, "the card is not registered"),
+        ("passport", {"residence_card": END}, False, "no stay decides it"),
+    ],
+)
+def test_a_stay_decides_the_end_of_who_has_one(kind: str, ends: Mapping[str, date], bound: bool, why: str) -> None:
+    assert RULES.is_bound(kind, END, ends) is bound, why
+
+
+@pytest.mark.parametrize(
+    ("changed", "named", "why"),
+    [
+        ({"texts": "novel"}, "passport.texts", "no family of texts"),
+        ({"ladder": "stairs"}, "passport.ladder", "no ladder"),
+        ({"grace": "health_insurance"}, "passport.grace", "nobody wrote words for it"),
+    ],
+)
+def test_a_kind_that_the_other_files_do_not_know_refuses_to_start(
+    changed: Mapping[str, str], named: str, why: str
+) -> None:
+    kind = type(KINDS["passport"]).model_validate({**KINDS["passport"].model_dump(), **changed})
+
+    with pytest.raises(SettingsError) as refused:
+        refuse_gaps({**KINDS, "passport": kind}, LADDERS)
+
+    assert refused.value.setting == f"config/cards.toml: {named}", why
+
+
+def test_a_rung_without_words_refuses_to_start() -> None:
+    table = read_table(CONFIG / "ladders.toml")
+    rungs = {**table["rungs"], "d8": {"anchor": "expires", "days": -8}}  # type: ignore[dict-item]
+
+    with pytest.raises(SettingsError) as refused:
+        refuse_gaps(KINDS, read_ladders({**table, "rungs": rungs}))
+
+    assert refused.value.setting == "config/ladders.toml: rungs.d8"
+
+
+def test_a_language_that_has_no_file_is_refused_with_those_that_have() -> None:
+    with pytest.raises(UnknownChoiceError) as refused:
+        RULES.language("fr")
+
+    assert set(refused.value.choices) == {"ja", "ja-easy", "en"}
