@@ -23,7 +23,7 @@ from reminder.domain.wording import (
     compose_undelivered,
     together,
 )
-from reminder.domain.words import RUNGS, RUNGS_OF_GRACE, WITH_GRACE, lint, read_wording
+from reminder.domain.words import RUNGS, RUNGS_OF_GRACE, VOICES, WITH_GRACE, lint, read_wording, rungs_of
 from reminder.guard.numbers import forbidden
 from reminder.settings import read_table
 from tests.rules import CONFIG, KINDS, LANGUAGES, WORDING
@@ -144,6 +144,17 @@ def test_the_matrix_holds_every_rung_of_every_kind_for_every_reader() -> None:
 
     no_grace = product(set(KINDS) - {CARD, USER}, RUNGS_OF_GRACE, Audience, LANGUAGES, Mode)
     assert seen == set(product(KINDS, RUNGS, Audience, LANGUAGES, Mode)) - set(no_grace)
+
+
+def test_no_kind_lacks_a_text_at_any_rung_in_any_voice_of_any_language() -> None:
+    missing = [
+        (language, kind, voice, rung)
+        for language, kind, voice in product(LANGUAGES, KINDS, VOICES)
+        for rung in rungs_of(KINDS[kind].texts)
+        if not WORDING.of(language).texts.get((voice, KINDS[kind].texts, rung))
+    ]
+
+    assert missing == []
 
 
 def test_no_message_has_a_gap_or_a_placeholder_in_it() -> None:
