@@ -71,7 +71,9 @@ def expiry(
     replaces: Annotated[
         str | None, typer.Option(help="For a renewed certificate: the end of the one before it.")
     ] = None,
-    years: Annotated[int | None, typer.Option(help="Of a licence (3) or passport (5) of the shorter term.")] = None,
+    years: Annotated[
+        int | None, typer.Option(min=1, max=10, help="Of a licence (3) or passport (5) of the shorter term.")
+    ] = None,
     today: Day = None,
     as_json: bool = AsJson,
 ) -> None:
@@ -121,6 +123,7 @@ def preview(
 
     Example: reminder preview mynumber_user_certificate 2027-02-20 --mode elderly
     """
+    from reminder.enrolment.cards import clean_card_label
     from reminder.planning.preview import PreviewedCard
     from reminder.planning.preview import preview as plan_texts
     from reminder.settings import read_settings
@@ -128,10 +131,11 @@ def preview(
 
     rules = read_rulebook(read_settings())
     rules.kind(kind)
+    clean = None if label is None else clean_card_label(kind, label)
     expires_on, language_of_texts = _day(expires, "expires"), rules.language(lang)
     planned = plan_texts(
         rules,
-        PreviewedCard(kind, expires_on, computed=computed, label=label, bound=bound),
+        PreviewedCard(kind, expires_on, computed=computed, label=clean, bound=bound),
         mode=mode,
         language=language_of_texts,
         today=_maybe(today, "today"),

@@ -66,7 +66,7 @@ def add_card(
     """Raises NeedsConfirmationError for a date that is past, far or can hardly be right, unless `confirmed`; and what
     expiry.work_out raises."""
     card_kind = rules.kind(kind)
-    clean = _card_label(kind, label)
+    clean = clean_card_label(kind, label)
     with database.writing() as tx:
         person = people.find(tx, person_id)
         if person is None:
@@ -207,8 +207,8 @@ def _belongs_to(rules: Rulebook, card: CardView) -> tuple[str, str]:
     return ("", "") if kind is None else (kind.carried_by, kind.bound_by)
 
 
-def _card_label(kind: str, label: str | None) -> str:
-    """Only what no kind names needs a label, and may be there several times under several."""
+def clean_card_label(kind: str, label: str | None) -> str:
+    """Only what no kind names needs a label, and may be there several times under several. Raises RefusedInputError."""
     if kind != OTHER:
         if label is not None:
             raise RefusedInputError("card_label_unwanted", field="card_label")

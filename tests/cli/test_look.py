@@ -172,6 +172,7 @@ def test_the_plain_answer_adds_what_else_may_be_true(reminder: Terminal, argumen
         (["library_card", "--issued", "2021-11-20"], "unknown_choice", "kind", "no such kind"),
         (["care_certification", "--issued", "2021-11-20"], "only_the_card_says", "expires", "its end is printed"),
         (["passport"], "issue_date_needed", "issued", "nothing to go by"),
+        (["passport", "--issued", "2021-11-20", "--years", "0"], "usage_value", None, "no passport lasts that long"),
         ([CARD, "--expires", "2031-11-20", "--born", "2005-11-20"], "age_impossible", "expires", "no card ends at 26"),
     ],
 )  # fmt: skip
@@ -180,7 +181,7 @@ def test_end_dates_that_cannot_be_worked_out_are_refused_by_place(
 ) -> None:
     refused = reminder.refusal("expiry", *arguments)
 
-    assert (refused["error"], refused["field"]) == (code, field), why
+    assert (refused["error"], refused.get("field")) == (code, field), why
 
 
 @pytest.mark.parametrize("language", ["ja", "ja-easy", "en"])
@@ -286,6 +287,8 @@ def test_a_picture_that_cannot_be_written_is_refused_and_nothing_is_shown(remind
         ([USER, "2027-02-29"], "date_impossible", "no such day"),
         ([USER, "2027-03-31", "--today", "らいねん"], "date_unreadable", "no day"),
         ([USER, "2027-03-31", "--mode", "young"], "usage_value", "no such mode"),
+        (["other", "2027-03-31", "--label", "1234" * 3], "forbidden_number", "a number as label"),
+        ([USER, "2027-03-31", "--label", "わたしの"], "card_label_unwanted", "its kind says what it is"),
         ([USER, "2027-03-31", "--lang", "fr"], "unknown_choice", "no such language; the sentence lists them"),
         ([USER], "usage_missing", "no date"),
         ([USER, "2027-03-31", "2027-04-01"], "usage", "one date at a time"),
