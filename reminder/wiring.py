@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from reminder.clock import Clock, SystemClock
-from reminder.domain import ladder, letters, words
+from reminder.domain import ladder, letters, replies, words
 from reminder.domain.cards import read_kinds
 from reminder.domain.messages import Channel
 from reminder.domain.people import ChannelName, Language
@@ -56,6 +56,7 @@ def read_rulebook(settings: Settings) -> Rulebook:
         kinds=kinds,
         ladders=ladders,
         wording=words.read_wording(tables, kinds),
+        replies=replies.read_rules(read_table(folder / "replies.toml")),
         card_grace=settings.card_grace,
     )
 

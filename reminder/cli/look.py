@@ -18,6 +18,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(expiry)
     app.command()(preview)
     app.command("check-text")(check_text)
+    app.command("read-reply")(read_reply)
 
 
 def kinds(
@@ -181,6 +182,20 @@ def check_text(as_json: bool = AsJson) -> None:
             as_json=as_json,
             plain="ok" if looks_like is None else f"refused: {looks_like}",
         )
+
+
+def read_reply(as_json: bool = AsJson) -> None:
+    """What each line of standard input would mean as an answer to a text; no line is printed.
+
+    Example: reminder read-reply --json
+    """
+    from reminder.domain.replies import read, read_rules
+    from reminder.settings import config_dir, read_table
+
+    rules = read_rules(read_table(config_dir() / "replies.toml"))
+    for line in sys.stdin.buffer:
+        intent = read(_read(line.rstrip(b"\r\n")), rules)
+        answer({"intent": intent}, as_json=as_json, plain=intent)
 
 
 def _read(line: bytes) -> str:

@@ -1,6 +1,6 @@
 """The rulebook: everything the rules are told from config/, read and checked once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -8,6 +8,7 @@ from reminder.domain import ladder, words
 from reminder.domain.cards import CardKind, Grace
 from reminder.domain.ladder import CardDates, Ladders, Plan
 from reminder.domain.people import Language, Mode
+from reminder.domain.replies import ReplyRule
 from reminder.domain.validity import ONE_DAY
 from reminder.domain.words import Wording
 from reminder.errors import SettingsError, UnknownChoiceError
@@ -18,6 +19,7 @@ class Rulebook:
     kinds: Mapping[str, CardKind]
     ladders: Ladders
     wording: Wording
+    replies: Sequence[ReplyRule]
     card_grace: bool
 
     def kind(self, key: str) -> CardKind:

@@ -27,6 +27,7 @@ def to_person(plan: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         ["expiry", CARD, "--issued", "2021-11-20", "--born", "1985-11-14"],
         ["preview", USER, "2027-03-31"],
         ["check-text"],
+        ["read-reply"],
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -355,3 +356,11 @@ def test_without_json_each_line_gets_a_word(reminder: Terminal) -> None:
 )
 def test_there_are_as_many_answers_as_lines(reminder: Terminal, given: bytes, count: int, why: str) -> None:
     assert len(reminder.run("check-text", "--json", given=given).out.splitlines()) == count, why
+
+
+def test_a_reply_is_read_line_by_line_and_never_printed(reminder: Terminal) -> None:
+    done = reminder.run("read-reply", "--json", given=f"まだ済んでない\n済みました\n{TWELVE}\n今日は雨です\n".encode())
+
+    assert [json.loads(line)["intent"] for line in done.out.splitlines()] == ["later", "done", "number", "unknown"]
+    assert TWELVE not in done.out + done.err
+    assert "雨" not in done.out + done.err

@@ -1,0 +1,128 @@
+"""What somebody means who answers a text: config/replies.toml holds the words, this the way they are read."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reminder.errors import SettingsError
+from reminder.guard.numbers import forbidden
+
+FILE = "config/replies.toml"
+
+
+class Intent(StrEnum):
+    """In the order in which they are tried; NUMBER before all, UNKNOWN where nothing fits."""
+
+    NUMBER = "number"  # a card's number or the like, which must not even be kept
+    STOP = "stop"
+    START = "start"
+    WRONG_PERSON = "wrong_person"
+    WHO = "who"
+    FAMILY = "family"
+    LATER = "later"
+    GOING = "going"  # "I will go"
+    DONE = "done"
+    THANKS = "thanks"  # thanks, greetings, "understood"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class ReplyRule:
+    """`whole`: plain replies that mean it. `holds`: found in one that does, `unless` the other is found too."""
+
+    intent: Intent
+    whole: frozenset[str]
+    holds: re.Pattern[str]
+    unless: re.Pattern[str]
+
+    def fits(self, plain: str) -> bool:
+        return self.holds.search(plain) is not None and self.unless.search(plain) is None
+
+
+_NEVER = re.compile(r"(?!)")
+_SPOKEN = tuple(intent for intent in Intent if intent not in (Intent.NUMBER, Intent.UNKNOWN))
+
+
+def read_rules(table: Mapping[str, object]) -> tuple[ReplyRule, ...]:
+    """From the parsed config/replies.toml. Raises SettingsError naming the entry."""
+    for name in table:
+        if name not in _SPOKEN:
+            raise SettingsError(f"{FILE}: [{name}]", f"remove it; there are only {', '.join(_SPOKEN)}")
+    return tuple(_read_rule(intent, table.get(intent)) for intent in _SPOKEN)
+
+
+def _read_rule(intent: Intent, row: object) -> ReplyRule:
+    if not isinstance(row, Mapping):
+        raise SettingsError(f"{FILE}: [{intent}]", "add this section")
+    lists = {name: row.get(name, []) for name in ("whole", "holds", "unless")}
+    for name, entries in lists.items():
+        if not isinstance(entries, list) or not all(isinstance(entry, str) and entry for entry in entries):
+            raise SettingsError(f"{FILE}: {intent}.{name}", "make it a list of texts")
+    return ReplyRule(
+        intent,
+        frozenset(map(plain, lists["whole"])),
+        _any_of(lists["holds"], f"{intent}.holds"),
+        _any_of(lists["unless"], f"{intent}.unless"),
+    )
+
+
+def _any_of(patterns: Sequence[str], name: str) -> re.Pattern[str]:
+    try:
+        return re.compile("|".join(patterns)) if patterns else _NEVER
+    except re.error as wrong:
+        raise SettingsError(f"{FILE}: {name}", f"mend this pattern: {wrong.msg}") from None
+
+
+def read(text: str, rules: Sequence[ReplyRule]) -> Intent:
+    """What is meant. Whole words first, then patterns; what says yes and no at once is UNKNOWN: a human reads it."""
+    if forbidden(text) is not None or _holds_long_digits(text):
+        return Intent.NUMBER
+    said = plain(text)
+    if not said:
+        # Only a picture or a full stop: friendly, and nothing more.
+        return Intent.THANKS if text.strip() else Intent.UNKNOWN
+    for whole in (said, _LAST_PARTICLE.sub("", said)):
+        for rule in rules:
+            if whole in rule.whole:
+                return rule.intent
+    fitting = [rule.intent for rule in rules if rule.fits(said)]
+    if Intent.GOING in fitting and Intent.LATER in fitting:
+        fitting.remove(Intent.LATER)  # "not yet, I will go on Monday"
+    if Intent.DONE in fitting and {Intent.LATER, Intent.GOING} & {*fitting}:
+        return Intent.UNKNOWN
+    return fitting[0] if fitting else Intent.UNKNOWN
+
+
+_LAST_PARTICLE = re.compile(r"(?<=.)(よ|ね|よね|わ|わよ|さ)$")
+
+# Four digits alone may be a passcode; times, days and years are none.
+_TIME = re.compile(r"\d{1,4}\s*(年|月|日|時|分|歳|才|人|番|階|円|:|/)")
+
+
+def _holds_long_digits(text: str) -> bool:
+    return re.search(r"\d{4}", _TIME.sub(" ", unicodedata.normalize("NFKC", text))) is not None
+
+
+# What mail programs and carriers write below a text.
+_SIGNATURE = re.compile(
+    r"\n\s*([-_=—])\1[\s\S]*$|(iphone|ipad|android|スマートフォン|スマホ)から送信[\s\S]*$|sent from my[\s\S]*$",
+    re.IGNORECASE,
+)
+_APOLOGY = re.compile(
+    r"^(すみません|すいません|済みません|ごめんなさい|ごめんね|ごめん|申し訳ありません)(が|けど)?(?=.)"
+)
+# A voiced mark typed as a character of its own.
+_MARKS = {ord("゛"): "\u3099", ord("゜"): "\u309a"}
+_HIRAGANA = {ord("ァ") + place: ord("ぁ") + place for place in range(0x56)}
+_SAME_DIGIT = re.compile(r"^(\d)\1+$")
+
+
+def plain(text: str) -> str:
+    """As replies are compared: half width, hiragana, small letters; no spaces, punctuation, pictures or signature."""
+    folded = unicodedata.normalize("NFKC", _SIGNATURE.sub("", text).translate(_MARKS)).lower().translate(_HIRAGANA)
+    letters = "".join(char for char in folded if char in "?'々ー〜" or unicodedata.category(char)[0] in "LN")
+    letters = re.sub(r"[〜]+|ー{2,}|(?<=[ぁ-ん])[っッ]+$", "", re.sub(r"\?+", "?", letters))
+    letters = _APOLOGY.sub("", letters)
+    return _SAME_DIGIT.sub(r"\1", letters)
