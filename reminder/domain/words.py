@@ -63,8 +63,12 @@ _SECTIONS = (
     "fields", "looks_like", "errors",
 )  # fmt: skip
 
-# What an e-mail says besides the texts.
-_READ_IN_MAIL = ("email", "called", "carers_word", "several", "undelivered", "both_certificates")
+# Sheets of paper, and what is filled in there.
+SHEETS = ("welcome", "letter", "consent", "counter")
+_ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today"})
+
+# What an e-mail or a sheet of paper says besides the texts.
+_READ_IN_MAIL = ("email", "sheets", "called", "carers_word", "several", "undelivered", "both_certificates")
 
 _PERSON = frozenset({"call", "who", "office", "from_"})
 _OF_KIND = frozenset(KIND_WORDS) - {"thing"}
@@ -105,6 +109,10 @@ _SAID = {
     **{f"email.text.after_{which}": _CARD for which in MAIL_ADVICE},
     **dict.fromkeys(("email.text.proxy", "email.text.proxy_of_kind", "email.text.stops", "email.text.done"), _CARD),
     "email.text.signature": frozenset({"service", "operator"}),
+    **{
+        f"sheets.{sheet}": _ON_PAPER | (_OF_KIND | {"thing", "full_date"} if sheet == "letter" else _NONE)
+        for sheet in SHEETS
+    },
     "errors.failure": _NONE,
     "errors.choices": frozenset({"choices"}),
 }

@@ -368,3 +368,31 @@ def test_main_takes_what_was_typed_when_it_is_given_nothing(
 
     assert main() == 0
     assert json.loads(capsys.readouterr().out) == {"date": "2026-03-31"}
+
+
+def test_a_sheet_is_printed_in_the_person_s_language_to_a_file_or_to_the_screen(
+    family: Terminal, tmp_path: Path
+) -> None:
+    file = tmp_path / "welcome.html"
+
+    shown = family.run("print", "welcome", "--person", "1")
+    kept = family.run("print", "welcome", "--person", "1", "--out", str(file))
+
+    assert (shown.code, kept.code, kept.out.strip()) == (0, 0, str(file))
+    assert file.read_text(encoding="utf-8") == shown.out == family.answer("print", "welcome", "--person", "1")["html"]
+    assert "しるしの言葉" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        (["novel", "--person", "1"], "unknown_choice", "no such sheet"),
+        (["welcome", "--person", "99"], "not_found", "nobody"),
+        (["letter", "--person", "1"], "letter_needs_card", "of which card?"),
+        (["welcome", "--person", "1", "--card", "1"], "letter_needs_card", "a welcome speaks of none"),
+        (["letter", "--person", "1", "--card", "99"], "not_found", "no such card"),
+        (["welcome", "--person", "1", "--out", "/nowhere/welcome.html"], "usage_value", "no such folder"),
+    ],
+)
+def test_a_sheet_that_cannot_be_made_is_refused(family: Terminal, arguments: list[str], code: str, why: str) -> None:
+    assert family.refusal("print", *arguments)["error"] == code, why

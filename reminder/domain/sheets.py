@@ -1,0 +1,105 @@
+"""Sheets of paper: A4, large type, black on white, one page each, printed by any browser.
+
+The words are blocks of text in config/wording/ under [sheets]. A line that begins with # is the title, with ! a date
+to be seen from afar, with ■ a heading; what follows a line of --- is small print in a frame.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from html import escape
+
+from reminder.domain.people import Language
+from reminder.domain.readings import as_ruby
+from reminder.domain.wording import address_of, carers_word
+from reminder.domain.words import Words
+
+_STYLE = """
+@page { size: A4; margin: 15mm 18mm }
+body { margin: 0 auto; max-width: 174mm; background: #fff; color: #000; font: 18pt/1.5 'BIZ UDPGothic',
+  'BIZ UDPゴシック', 'UD Digi Kyokasho NP-R', 'Noto Sans CJK JP', 'Hiragino Sans', sans-serif }
+h1 { font-size: 24pt; margin: 0 0 5mm; text-align: center }
+h2 { font-size: 20pt; margin: 4mm 0 1mm }
+p { margin: 0 }
+.gap { height: 2mm }
+.date { font-size: 32pt; font-weight: 700; text-align: center; margin: 5mm 0; line-height: 1.4 }
+.small { font-size: 14pt; line-height: 1.45; border: 1.5pt solid #000; padding: 3mm 4mm;
+  margin-top: 6mm; break-inside: avoid }
+.counter { font-size: 24pt }
+rt { font-size: 50% }
+"""
+
+
+@dataclass(frozen=True)
+class ToPrint:
+    """Whose sheet it is and, for the letter, of which card. `sender`: where its texts come from, as phones show it."""
+
+    label: str
+    office: str
+    from_: str
+    mark: str | None
+    sender: str
+    today: date
+    kind: str | None = None
+    card_label: str | None = None
+    expires_on: date | None = None
+    is_computed: bool = False
+
+
+def render_sheet(sheet: str, words: Words, language: Language, facts: ToPrint) -> str:
+    """A whole page that stands alone. `sheet`: one of words.SHEETS."""
+    # The readings of an e-mail serve on paper, too.
+    words = words.in_mail
+    text = words.section("sheets")[sheet].strip("\n").format_map(_values(words, facts))
+    plain_title = text.splitlines()[0].lstrip("# ")
+    kind = ' class="counter"' if sheet == "counter" else ""
+    body = "\n".join(_blocks(text.splitlines()))
+    return (
+        f'<!doctype html>\n<html lang="{"en" if language == Language.ENGLISH else "ja"}"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>{escape(plain_title)}</title>'
+        f"<style>{_STYLE}</style></head>\n<body{kind}>\n{body}\n</body></html>\n"
+    )
+
+
+def _values(words: Words, facts: ToPrint) -> Mapping[str, str]:
+    values = {
+        "service": words.word("service"),
+        "operator": words.word("operator"),
+        "call": address_of(facts.label, words),
+        "who": carers_word(facts.label, words),
+        "office": words.read(facts.office),
+        "from_": facts.from_,
+        "mark": facts.mark or "＿＿＿＿＿＿",
+        "sender": facts.sender,
+        "today": words.date(facts.today, "full_date"),
+    }
+    if facts.kind is None or facts.expires_on is None:
+        return values
+    said = words.kinds[facts.kind]
+    full_date = words.date(facts.expires_on, "full_date")
+    return {
+        **values,
+        **{name: text.format_map(values) for name, text in said.items()},
+        "thing": facts.card_label or said["thing"],
+        "full_date": words.word("about_date").format(date=full_date) if facts.is_computed else full_date,
+    }
+
+
+def _blocks(lines: Iterable[str]) -> Iterable[str]:
+    small: list[str] | None = None
+    for line in lines:
+        html = as_ruby(escape(line.lstrip("#!■ ") if line[:1] in "#!■" else line))
+        if line == "---":
+            small = []
+        elif small is not None:
+            small.append(html)
+        elif line.startswith("#"):
+            yield f"<h1>{html}</h1>"
+        elif line.startswith("!"):
+            yield f'<p class="date">{html}</p>'
+        elif line.startswith("■"):
+            yield f"<h2>{html}</h2>"
+        else:
+            yield f"<p>{html}</p>" if html else '<p class="gap"></p>'
+    if small:
+        yield f'<p class="small">{"<br>".join(small)}</p>'
