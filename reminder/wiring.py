@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from reminder.clock import Clock, SystemClock
 from reminder.domain import ladder, letters, replies, words
@@ -14,9 +14,11 @@ from reminder.domain.people import ChannelName, Language
 from reminder.domain.rulebook import Rulebook, refuse_gaps
 from reminder.guard import logs
 from reminder.settings import Settings, config_dir, read_table
-from reminder.storage import schema
-from reminder.storage.keys import KeyRing, keys_kept_in, read_keys
-from reminder.storage.session import Database
+
+# Commands that only look need the rules and no database, which takes longer to load than they take to answer.
+if TYPE_CHECKING:
+    from reminder.storage.keys import KeyRing
+    from reminder.storage.session import Database
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class App:
 
     settings: Settings
     rules: Rulebook
-    database: Database
-    keys: KeyRing
+    database: "Database"
+    keys: "KeyRing"
     clock: Clock
     channels: Mapping[ChannelName, Channel]
     runner: asyncio.Runner
@@ -74,6 +76,10 @@ def build_app(
     `channels` replaces those the settings ask for; `write` is where the console channel prints;
     a database that is not `durable` may be lost in a power cut, and is quicker.
     """
+    from reminder.storage import schema
+    from reminder.storage.keys import keys_kept_in, read_keys
+    from reminder.storage.session import Database
+
     logs.install(logging.INFO)
     rules = read_rulebook(settings)
     keys = read_keys(settings.secret_keys) if settings.secret_keys else keys_kept_in(settings.data_dir)
