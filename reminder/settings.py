@@ -59,10 +59,12 @@ class Settings(BaseSettings):
     )
     heartbeat_url: str | None = Field(None, description="not used yet")
     tick_seconds: float = Field(5, gt=0, le=3600, description="how often the worker looks for what is due")
-    sms_replies: bool = Field(default=False, description="texts may be answered; not built yet, leave it off")
+    sms_replies: bool = Field(
+        default=False, description="texts can be answered: your sender receives, and Twilio tells PUBLIC_URL of it"
+    )
     calls: bool = Field(default=False, description="telephone calls; not built yet, leave it off")
     links_in_carer_mail: bool = Field(
-        default=False, description="links in e-mails to carers; not built yet, leave it off"
+        default=False, description="links in e-mails to carers: one page with one button (needs PUBLIC_URL)"
     )
     card_grace: bool = Field(
         default=False, description="the health-insurance grace also covers an expired card itself (confirm it first)"
@@ -73,7 +75,7 @@ class Settings(BaseSettings):
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("sms_replies", "calls", "links_in_carer_mail")
+    @field_validator("calls")
     @classmethod
     def _still_off(cls, value: bool) -> bool:
         # A switch that is on and does nothing would be a promise broken in silence.
@@ -151,6 +153,9 @@ def _refuse_half_settings(settings: Settings) -> None:
             )
     elif settings.twilio_auth_token:
         raise SettingsError(PREFIX + "TWILIO_ACCOUNT_SID", "set it too: TWILIO_AUTH_TOKEN is set")
+    for name, is_on in (("SMS_REPLIES", settings.sms_replies), ("LINKS_IN_CARER_MAIL", settings.links_in_carer_mail)):
+        if is_on and not settings.public_url and (settings.has_twilio or settings.smtp_url):
+            raise SettingsError(PREFIX + "PUBLIC_URL", f"set it too: {name} is on")
     if settings.smtp_url and not settings.mail_from:
         raise SettingsError(PREFIX + "MAIL_FROM", "set it too: SMTP_URL is set")
     if settings.as_if is not None and not settings.is_rehearsal_safe:

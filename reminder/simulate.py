@@ -20,6 +20,7 @@ from reminder.enrolment.cards import TypedDates, add_card
 from reminder.settings import Settings, read_settings
 from reminder.storage import cards, health, outbox
 from reminder.storage.keys import new_key
+from reminder.upkeep.reach import first_moment_of_week
 from reminder.wiring import App, build_app
 from reminder.worker import TickReport, tick
 
@@ -45,22 +46,23 @@ class World:
 
     def run_until(self, until: datetime) -> Iterator[TickReport]:
         """One tick at each moment at which something is due. Stop reading and time stands still."""
-        while (moment := self._next_moment()) is not None and moment <= until:
+        while (moment := self._next_moment()) <= until:
             self.clock.move_to(moment)
             self._last_tick = moment
             yield tick(self.app, moment)
         self.clock.move_to(max(until, self.clock.now()))
 
-    def _next_moment(self) -> datetime | None:
+    def _next_moment(self) -> datetime:
         now = self.clock.now()
         with self.app.database.reading() as tx:
-            message, day = outbox.next_moment(tx), cards.next_due_on(tx)
-            waiting = health.work_waiting(tx, now, japan_date(now))
-        planned = None if day is None else hours.instant(day, time(0))
-        heard = now if waiting.receipts or waiting.failures else None
-        first = min((moment for moment in (message, planned, heard) if moment is not None), default=None)
-        if first is None:
-            return None
+            message, day, silent = outbox.next_moment(tx), cards.next_due_on(tx), cards.next_silence_on(tx)
+            waiting = health.work_waiting(tx, now, japan_date(now), first_moment_of_week(japan_date(now)))
+        # Once a week everybody's reach is looked at.
+        week = now if waiting.reach else first_moment_of_week(japan_date(now) + timedelta(days=7))
+        days = [hours.instant(one, time(0)) for one in (day, silent) if one is not None]
+        is_heard = waiting.receipts or waiting.failures or waiting.replies or waiting.notices
+        moments = [week, *days, *([message] if message else []), *([now] if is_heard else [])]
+        first = min(moments)
         if first > now:
             return first
         return now if self._last_tick != now else now + AT_LEAST

@@ -60,6 +60,7 @@ def read_rulebook(settings: Settings) -> Rulebook:
         wording=words.read_wording(tables, kinds),
         replies=replies.read_rules(read_table(folder / "replies.toml")),
         card_grace=settings.card_grace,
+        two_way=settings.sms_replies,
     )
 
 

@@ -10,12 +10,15 @@ from types import FrameType
 from typing import Self
 
 from reminder.clock import SystemClock, japan_date
+from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
-from reminder.enrolment.consent import stop_url
 from reminder.planning.due import plan_due
-from reminder.planning.escalate import tell_of_failures
+from reminder.planning.escalate import climb
+from reminder.planning.notices import tell_of_failures, tell_of_notices
 from reminder.storage import health
+from reminder.storage.links import Links
+from reminder.upkeep.reach import first_moment_of_week, keep_in_touch
 from reminder.wiring import App
 
 log = logging.getLogger(__name__)
@@ -25,11 +28,14 @@ log = logging.getLogger(__name__)
 class TickReport:
     """How much each step of one pass did."""
 
-    receipts: int
-    asked: int
-    planned: int
-    told_of_failures: int
-    sent: int
+    receipts: int = 0
+    asked: int = 0
+    answered: int = 0
+    planned: int = 0
+    escalated: int = 0
+    greeted: int = 0  # to see whether they can still be reached
+    told: int = 0  # notices to those around a person
+    sent: int = 0
 
 
 def tick(app: App, now: datetime) -> TickReport:
@@ -39,7 +45,7 @@ def tick(app: App, now: datetime) -> TickReport:
     sign of life, so that /readyz shows what the log says.
     """
     with app.database.reading() as tx:
-        work = health.work_waiting(tx, now, japan_date(now))
+        work = health.work_waiting(tx, now, japan_date(now), first_moment_of_week(japan_date(now)))
     failed: list[Exception] = []
 
     def step(is_due: object, work_off: Callable[[], int]) -> int:
@@ -57,14 +63,28 @@ def tick(app: App, now: datetime) -> TickReport:
         work.unknown,
         lambda: rescue.settle_unknown(app.database, app.keys, app.clock, app.channels, app.runner.run),
     )
-    planned = step(work.cards or applied or asked, lambda: plan_due(app.database, app.keys, app.rules, now))
-    told = step(work.failures or applied, lambda: tell_of_failures(app.database, app.keys, app.rules, now))
-    sent = step(work.messages or asked or planned or told, lambda: sender(app).send_due(app.runner.run))
+    if work.reach:
+        with app.database.writing() as tx:
+            health.beat(tx, health.REACH, now)
+    links, given = links_of(app), (app.database, app.keys, app.rules, now)
+    answered = step(work.replies, lambda: act_on_replies(*given))
+    planned = step(work.cards or applied or asked or answered, lambda: plan_due(*given, links))
+    escalated = step(work.silences, lambda: climb(*given, links))
+    can_prove = work.reach and app.settings.public_url is not None
+    greeted = step(can_prove, lambda: keep_in_touch(*given, links))
+    told = step(work.failures or applied, lambda: tell_of_failures(*given))
+    told += step(work.notices or applied or answered or work.reach, lambda: tell_of_notices(*given))
+    is_new = asked or answered or planned or escalated or greeted or told
+    sent = step(work.messages or is_new, lambda: sender(app).send_due(app.runner.run))
     if failed:
         raise failed[0]
     with app.database.writing() as tx:
         health.beat(tx, health.TICK, now)
-    return TickReport(applied, asked, planned, told, sent)
+    return TickReport(applied, asked, answered, planned, escalated, greeted, told, sent)
+
+
+def links_of(app: App) -> Links:
+    return Links(app.keys, app.settings.public_url, app.settings.links_in_carer_mail)
 
 
 def sender(app: App) -> Sender:
@@ -74,7 +94,7 @@ def sender(app: App) -> Sender:
         app.clock,
         app.channels,
         per_second=app.settings.sms_per_second if app.settings.has_twilio else None,
-        stop_url=lambda contact_id: stop_url(app.keys, app.settings.public_url, contact_id),
+        stop_url=links_of(app).stop,
     )
 
 
@@ -103,7 +123,7 @@ class Bell:
             # A database that restarts must not silence the bell; /readyz shows how long no pass has ended well.
             log.exception("this pass failed; the next one tries again")
             return
-        if report != TickReport(0, 0, 0, 0, 0):
+        if report != TickReport():
             log.info("pass: %s", report)
 
     def __enter__(self) -> Self:

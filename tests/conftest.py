@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,24 @@ def village(database_url: str, tmp_path: Path) -> Iterator[Village]:
     """A village on each database, at eight in the morning of the first of December 2026."""
     with open_village(database_url, tmp_path, "2026-12-01 08:00") as opened:
         yield opened
+
+
+@pytest.fixture
+def talking_village(database_url: str, tmp_path: Path) -> Iterator[Village]:
+    """The same where texts can be answered."""
+    with open_village(database_url, tmp_path, "2026-12-01 08:00", sms_replies=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def fresh_village_factory(
+    _migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], AbstractContextManager[Village]]:
+    """A new village at each call, where texts can be answered: for tests that try many histories."""
+
+    def fresh() -> AbstractContextManager[Village]:
+        folder = tmp_path_factory.mktemp("history")
+        url = f"sqlite:///{shutil.copy(_migrated_sqlite, folder / 'kigen.db')}"
+        return open_village(url, folder, "2026-12-01 08:00", durable=False, sms_replies=True)
+
+    return fresh

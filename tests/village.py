@@ -2,17 +2,29 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import JAPAN, SteppedClock
-from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.enrolment import cards, register
+from reminder.conversation import inbox
+from reminder.domain.people import (
+    ChannelName,
+    ConsentHow,
+    ContactState,
+    GroupKind,
+    Language,
+    Mode,
+    Role,
+    StoppedBy,
+)
+from reminder.enrolment import cards, consent, register
 from reminder.enrolment.cards import TypedDates
 from reminder.settings import read_settings
 from reminder.simulate import World
-from reminder.storage import messages
+from reminder.storage import cards as cards_kept
+from reminder.storage import contacts, messages
+from reminder.storage.cards import CardView
 from reminder.storage.keys import new_key
 from reminder.storage.messages import MessageView
 from reminder.wiring import build_app
@@ -32,6 +44,7 @@ class Village:
         self.world = world
         self.app, self.clock, self.sms, self.email = world.app, world.clock, world.sms, world.email
         self._group: int | None = None
+        self._heard = 0
         self._people: dict[str, int] = {}
         self._addresses: dict[str, set[str]] = {}
 
@@ -109,6 +122,32 @@ class Village:
             self.app.database, self.app.rules, self.now, card_id=card_id, typed=TypedDates(expires_on.isoformat())
         )
 
+    def stop(self, contact_id: int, by: StoppedBy = StoppedBy.FAMILY) -> None:
+        app = self.app
+        consent.stop(app.database, app.keys, app.rules, self.now, contact_id=contact_id, by=by)
+
+    def answers(self, name: str, text: str, *, at: str | None = None) -> bool:
+        """`name` texts us, at once or at an instant, and a minute passes."""
+        if at is not None:
+            self.run_until(at)
+        self._heard += 1
+        phone = next(address for address in self._addresses[name] if address.startswith("+"))
+        heard = inbox.Heard(f"SM{self._heard:032x}", phone, text)
+        kept = inbox.keep(self.app.database, self.app.keys, self.app.rules, self.now, heard)
+        self.run_until(f"{self.now.astimezone(JAPAN) + timedelta(minutes=1):%Y-%m-%d %H:%M}")
+        return kept
+
+    def contacts(self) -> dict[str, ContactState]:
+        """The state of each contact, by its address."""
+        with self.app.database.reading() as tx:
+            return {contact.address: contact.state for contact in contacts.of_group(tx, self.app.keys, None)}
+
+    def card_of(self, card_id: int) -> CardView:
+        with self.app.database.reading() as tx:
+            card = cards_kept.find(tx, card_id)
+        assert card is not None
+        return card
+
     def retire(self, card_id: int) -> None:
         cards.retire_card(self.app.database, self.app.rules, self.now, card_id=card_id)
 
@@ -147,9 +186,11 @@ class Village:
 
 
 @contextmanager
-def open_village(database_url: str, folder: Path, start: str) -> Iterator[Village]:
-    settings = read_settings(database_url=database_url, data_dir=folder, secret_keys=(new_key(),))
+def open_village(
+    database_url: str, folder: Path, start: str, *, durable: bool = True, **settings_given: object
+) -> Iterator[Village]:
+    settings = read_settings(database_url=database_url, data_dir=folder, secret_keys=(new_key(),), **settings_given)
     clock, sms, email = SteppedClock(japan(start)), MemoryChannel(), MemoryChannel()
     channels = {ChannelName.SMS: sms, ChannelName.EMAIL: email}
-    with build_app(settings, clock=clock, channels=channels) as app:
+    with build_app(settings, clock=clock, channels=channels, durable=durable) as app:
         yield Village(World(app, clock, sms, email))

@@ -1,4 +1,4 @@
-"""Whether a webhook really comes from Twilio, and what its delivery receipt says."""
+"""Whether a webhook really comes from Twilio, and what it says: of a message of ours, or of what somebody texted."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,6 +71,25 @@ def parse_status(form: Form) -> StatusReceipt | None:
         return None
     error_code = _first(fields, ("ErrorCode",))
     return StatusReceipt(provider_id, status, int(error_code) if _ERROR_CODE.fullmatch(error_code) else None)
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """A text to our own number. `sender` is as Twilio writes it, E.164."""
+
+    provider_id: str
+    sender: str
+    text: str
+
+
+def parse_inbound(form: Form) -> Inbound | None:
+    """None where it has no sender or no id. Call it only for a form whose signature is valid."""
+    fields = _fields(form)
+    provider_id = _first(fields, ("MessageSid", "SmsSid"))
+    sender = _first(fields, ("From",))
+    if not _SID.fullmatch(provider_id) or not sender:
+        return None
+    return Inbound(provider_id, sender, _first(fields, ("Body",)))
 
 
 def _fields(form: Form) -> _Fields:

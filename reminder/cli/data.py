@@ -33,8 +33,29 @@ def add_to(app: typer.Typer) -> None:
         ("group", "Households and care homes.", {"add": add_group}),
         ("member", "Logins of a group: family carers, staff.", {"add": add_member}),
         ("person", "Whose cards they are.", {"add": add_person}),
-        ("contact", "Phones and addresses.", {"add": add_contact, "confirm": confirm_contact, "stop": stop_contact}),
-        ("card", "Dates at which cards end.", {"add": add_card, "renewed": renew_card, "retire": retire_card}),
+        (
+            "contact",
+            "Phones and addresses.",
+            {
+                "add": add_contact,
+                "ask": ask_contact,
+                "confirm": confirm_contact,
+                "reached": reached_contact,
+                "stop": stop_contact,
+            },
+        ),
+        (
+            "card",
+            "Dates at which cards end.",
+            {
+                "add": add_card,
+                "renewed": renew_card,
+                "done": done_card,
+                "undone": undone_card,
+                "take": take_card,
+                "retire": retire_card,
+            },
+        ),
     )
     for name, use, commands in nouns:
         about = f"{use} Example: reminder {name} add --help"
@@ -173,13 +194,42 @@ def confirm_contact(
     answer({"id": contact, "state": "confirmed"}, as_json=as_json, plain=f"contact {contact} is told again")
 
 
+def ask_contact(
+    contact: Id,
+    told_by: Annotated[str, typer.Option(help="Who has told them of it, in a word or two: 長女, 事務.")],
+    as_json: bool = AsJson,
+) -> None:
+    """Asks its owner by a text whether they want to be told; needs texts that can be answered (SMS_REPLIES).
+
+    The family tells them first. Example: reminder contact ask 3 --told-by 長女
+    """
+    from reminder.cli.opened import opened
+    from reminder.enrolment import consent
+
+    with opened() as app:
+        sent_at = consent.ask(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact, told_by=told_by)
+    answer(
+        {"id": contact, "sent_at": sent_at}, as_json=as_json, plain=f"contact {contact} is asked at {sent_at:%F %R} UTC"
+    )
+
+
+def reached_contact(contact: Id, as_json: bool = AsJson) -> None:
+    """Somebody has made sure that it is still theirs. Example: reminder contact reached 3"""
+    from reminder.cli.opened import opened
+    from reminder.enrolment import consent
+
+    with opened() as app:
+        consent.reached(app.database, app.clock.now(), contact_id=contact)
+    answer({"id": contact, "state": "reached"}, as_json=as_json, plain=f"contact {contact} is still theirs")
+
+
 def stop_contact(contact: Id, as_json: bool = AsJson) -> None:
     """Its owner wants no more texts. Example: reminder contact stop 3"""
     from reminder.cli.opened import opened
     from reminder.enrolment import consent
 
     with opened() as app:
-        consent.stop(app.database, app.clock.now(), contact_id=contact)
+        consent.stop(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact)
     answer({"id": contact, "state": "opted_out"}, as_json=as_json, plain=f"contact {contact} is told nothing more")
 
 
@@ -265,6 +315,43 @@ def _answer_card(rules: "Rulebook", card: "CardAdded", *, as_json: bool, person_
         as_json=as_json,
         plain="\n".join(lines),
     )
+
+
+def done_card(card: Id, as_json: bool = AsJson) -> None:
+    """It is renewed, and the new date is not at hand: silence until it is asked for. Example: reminder card done 4"""
+    from reminder.cli.opened import opened
+    from reminder.enrolment.cards import say_done
+
+    with opened() as app:
+        say_done(app.database, app.clock.now(), card_id=card)
+    answer({"id": card, "state": "done"}, as_json=as_json, plain=f"card {card} is done; its new date is asked for")
+
+
+def undone_card(card: Id, as_json: bool = AsJson) -> None:
+    """It was not renewed after all: reminders go on. Example: reminder card undone 4"""
+    from reminder.cli.opened import opened
+    from reminder.enrolment.cards import say_not_done
+
+    with opened() as app:
+        say_not_done(app.database, app.clock.now(), card_id=card)
+    answer({"id": card, "state": "open"}, as_json=as_json, plain=f"card {card} is told of again")
+
+
+def take_card(
+    card: Id,
+    contact: Annotated[int, typer.Option(help="By which they are told: a relative's or a member's.", callback=_kept)],
+    as_json: bool = AsJson,
+) -> None:
+    """Somebody of the family or the home sees to it; the others are not asked any more.
+
+    Example: reminder card take 4 --contact 1
+    """
+    from reminder.cli.opened import opened
+    from reminder.enrolment.cards import take_card as take
+
+    with opened() as app:
+        take(app.database, app.clock.now(), card_id=card, contact_id=contact)
+    answer({"id": card, "taken_by": contact}, as_json=as_json, plain=f"card {card} is taken by contact {contact}")
 
 
 def retire_card(card: Id, as_json: bool = AsJson) -> None:

@@ -1,6 +1,6 @@
 """The App of a command: opened from the settings, closed at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from os import W_OK, access
@@ -13,8 +13,8 @@ from reminder.wiring import App, build_app
 
 
 @contextmanager
-def opened(at: datetime | None = None) -> Iterator[App]:
-    """`at`: the instant at which this command lives, instead of now."""
+def opened(at: datetime | None = None, *, write: Callable[[str], None] = print) -> Iterator[App]:
+    """`at`: the instant at which this command lives, instead of now. `write`: where the console channel prints."""
     settings = read_settings()
     require_folders(settings)
     clock: Clock = SystemClock()
@@ -22,7 +22,7 @@ def opened(at: datetime | None = None) -> Iterator[App]:
         clock = SteppedClock(at)
     elif settings.as_if is not None:
         clock = RehearsalClock(settings.as_if)
-    with build_app(settings, clock=clock) as app:
+    with build_app(settings, clock=clock, write=write) as app:
         yield app
 
 

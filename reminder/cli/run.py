@@ -1,7 +1,9 @@
 """Commands that run the service, look after it, or show it at work."""
 
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -87,7 +89,9 @@ def tick(
     from reminder.cli.opened import opened
     from reminder.worker import tick as one_pass
 
-    with opened(None if at is None else _instant(at)) as app:
+    # With --json only the answer goes to standard output; what the console channel shows goes beside it.
+    write = partial(print, file=sys.stderr) if as_json else print
+    with opened(None if at is None else _instant(at), write=write) as app:
         done = vars(one_pass(app, app.clock.now()))
     answer(done, as_json=as_json, plain="  ".join(f"{step}={count}" for step, count in done.items()))
 

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from reminder.delivery import again
 from reminder.domain.messages import ENDS, MessageState
-from reminder.domain.people import ContactState
+from reminder.domain.people import ContactState, StoppedBy
 from reminder.domain.provider_codes import Fault, fault_of_twilio
-from reminder.storage import contacts, messages, outbox, receipts
+from reminder.storage import contacts, messages, notices, outbox, receipts
 from reminder.storage.receipts import Waiting
 from reminder.storage.session import Database, Tx
 
@@ -44,6 +44,8 @@ def _apply(tx: Tx, receipt: Waiting, message_id: int, contact_id: int, now: date
         outbox.settle_by_receipt(tx, message_id, receipt.provider_id)
         return
     ended = outbox.end(tx, message_id, end, provider_id=receipt.provider_id, reason=receipt.error_code, now=now)
+    if ended and end is MessageState.DELIVERED:
+        contacts.reached(tx, [contact_id], now)
     if not ended or end is not MessageState.UNDELIVERED:
         return
     code = int(receipt.error_code) if receipt.error_code else None
@@ -52,7 +54,7 @@ def _apply(tx: Tx, receipt: Waiting, message_id: int, contact_id: int, now: date
             contacts.set_state(tx, [contact_id], ContactState.UNREACHABLE)
             again.today(tx, [message_id], now)
         case Fault.OPTED_OUT:
-            contacts.set_state(tx, [contact_id], ContactState.OPTED_OUT)
+            notices.tell_of_stop(tx, contacts.stop(tx, [contact_id], StoppedBy.PROVIDER), now)
             again.today(tx, [message_id], now)
         case fault:
             if fault in (Fault.OPERATOR, Fault.ACCOUNT):

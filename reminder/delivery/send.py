@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from reminder.clock import Clock, pause
 from reminder.delivery import again
@@ -17,9 +17,9 @@ from reminder.domain.messages import (
     Verdict,
     after_sending,
 )
-from reminder.domain.people import ChannelName, ContactState, Mode
+from reminder.domain.people import ChannelName, ContactState, Mode, StoppedBy
 from reminder.errors import ChannelError, DatabaseNotReadyError, UnknownOutcomeError
-from reminder.storage import contacts, health, outbox
+from reminder.storage import contacts, health, notices, outbox
 from reminder.storage.keys import KeyRing
 from reminder.storage.outbox import InHand
 from reminder.storage.session import Database, Tx
@@ -117,7 +117,7 @@ class Sender:
 
     async def _try(self, in_hand: InHand) -> Verdict:
         outgoing, now = in_hand.outgoing, self._clock.now()
-        allowed = hours.next_allowed(now, Mode.STANDARD, in_hand.audience, in_hand.channel)
+        allowed = self._allowed(now, in_hand)
         if allowed > now or now > in_hand.lease_until - LEAST_LEASE:
             return Verdict(MessageState.QUEUED, "waits", wait_until=allowed)
         if in_hand.channel is ChannelName.EMAIL:
@@ -135,9 +135,14 @@ class Sender:
             outcome = UnknownOutcomeError("unforeseen")
         verdict = after_sending(outcome, in_hand.attempts, in_hand.stale_after, self._clock.now())
         if verdict.state is MessageState.QUEUED and verdict.wait_until is not None:
-            awake = hours.next_allowed(verdict.wait_until, Mode.STANDARD, in_hand.audience, in_hand.channel)
-            return replace(verdict, wait_until=awake)
+            return replace(verdict, wait_until=self._allowed(verdict.wait_until, in_hand))
         return verdict
+
+    @staticmethod
+    def _allowed(now: datetime, in_hand: InHand) -> datetime:
+        if in_hand.is_answer:
+            return now
+        return hours.next_allowed(now, Mode.STANDARD, in_hand.audience, in_hand.channel)
 
     async def _record_as_they_arrive(self, answers: "asyncio.Queue[tuple[InHand, Verdict] | None]") -> None:
         """Outcomes are recorded in the groups in which they arrive, so that a crash leaves few messages in hand."""
@@ -172,8 +177,10 @@ def record(tx: Tx, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageS
     """Keeps the outcomes, and what follows: contacts that are gone, channels that pause, days that are over."""
     now = clock.now()
     outbox.record(tx, verdicts, leaving, now)
-    for state in (ContactState.UNREACHABLE, ContactState.OPTED_OUT):
-        contacts.set_state(tx, {in_hand.contact_id for in_hand, verdict in verdicts if verdict.contact is state}, state)
+    gone = {in_hand.contact_id for in_hand, verdict in verdicts if verdict.contact is ContactState.UNREACHABLE}
+    contacts.set_state(tx, gone, ContactState.UNREACHABLE)
+    opted_out = {in_hand.contact_id for in_hand, verdict in verdicts if verdict.contact is ContactState.OPTED_OUT}
+    notices.tell_of_stop(tx, contacts.stop(tx, opted_out, StoppedBy.PROVIDER), now)
     for in_hand, verdict in verdicts:
         if verdict.pause_channel_until is not None:
             log.error("channel %s pauses: the provider answers %s; see the docs", in_hand.channel, verdict.reason)

@@ -1,13 +1,13 @@
 """Who is told: from a person and a rung to contacts, their own first, then the carers', then the home's staff."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reminder.domain.people import Audience, ChannelName, ContactState, GroupKind, Language, Role
 
-# A person hears by the first of these they have; a carer by the first of the other row.
-OWN_CHANNELS = (ChannelName.SMS, ChannelName.EMAIL)
-CARER_CHANNELS = (ChannelName.EMAIL, ChannelName.SMS)
+# A person hears by the first of these they have; a carer by the first of the other row. Nobody calls a carer.
+OWN_CHANNELS = (ChannelName.SMS, ChannelName.LINE, ChannelName.EMAIL, ChannelName.VOICE)
+CARER_CHANNELS = (ChannelName.EMAIL, ChannelName.LINE, ChannelName.SMS)
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,21 @@ class Circle:
         return frozenset(heard)
 
 
-def circle(group: GroupKind, own_and_family: Sequence[Recipient], members: Sequence[Recipient]) -> Circle:
-    """Members of a household are carers; members of a home are its staff."""
+def circle(
+    group: GroupKind,
+    own_and_family: Sequence[Recipient],
+    members: Sequence[Recipient],
+    channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL),
+) -> Circle:
+    """Members of a household are carers; members of a home are its staff. `channels`: those that are in use."""
     own = [recipient for recipient in own_and_family if recipient.owner[0] == "person"]
     family = [recipient for recipient in own_and_family if recipient.owner[0] == "family"]
     is_home = group is GroupKind.HOME
+    out = [channel for channel in CARER_CHANNELS if channel in channels]
     return Circle(
-        own=_one_each(own, OWN_CHANNELS),
-        carers=_one_each(family if is_home else [*members, *family], CARER_CHANNELS),
-        staff=_one_each(members, CARER_CHANNELS) if is_home else (),
+        own=_one_each(own, [channel for channel in OWN_CHANNELS if channel in channels]),
+        carers=_one_each(family if is_home else [*members, *family], out),
+        staff=_one_each(members, out) if is_home else (),
     )
 
 

@@ -90,10 +90,12 @@ class CancelReason(StrEnum):
     RENEWED = "renewed"
     RETIRED = "retired"
     OPTED_OUT = "opted_out"
+    DONE = "done"
 
 
 class ReminderState(StrEnum):
     OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
     SUPERSEDED = "superseded"
     SETTLED = "settled"
 

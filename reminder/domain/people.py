@@ -54,7 +54,17 @@ class ConsentHow(StrEnum):
 
     SPOKEN = "spoken"
     WRITTEN = "written"
-    AGENT = "agent"
+    AGENT = "agent"  # by who may legally decide for them
+    REPLY = "reply"  # by their own answer to a text
+
+
+class StoppedBy(StrEnum):
+    """Who said that nothing more is wanted at a contact. What its owner said, nobody else takes back."""
+
+    REPLY = "reply"  # its owner's own word to a text
+    CLICK = "click"  # its owner's mail program
+    FAMILY = "family"  # the family or the home, told so by its owner
+    PROVIDER = "provider"  # told so by its owner
 
 
 class ContactState(StrEnum):

@@ -10,6 +10,7 @@ from reminder.errors import SettingsError
 from reminder.guard.numbers import forbidden
 
 FILE = "config/replies.toml"
+CONSENT = "consent"
 
 
 class Intent(StrEnum):
@@ -28,6 +29,11 @@ class Intent(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Consent(StrEnum):
+    YES = "yes"
+    NO = "no"
+
+
 @dataclass(frozen=True)
 class ReplyRule:
     """`whole`: plain replies that mean it. `holds`: found in one that does, `unless` the other is found too."""
@@ -41,16 +47,31 @@ class ReplyRule:
         return self.holds.search(plain) is not None and self.unless.search(plain) is None
 
 
+@dataclass(frozen=True)
+class ReplyRules:
+    """`consent`: the plain replies that say yes, or no, to who was asked whether they want to be told."""
+
+    spoken: tuple[ReplyRule, ...]
+    consent: Mapping[Consent, frozenset[str]]
+
+
 _NEVER = re.compile(r"(?!)")
 _SPOKEN = tuple(intent for intent in Intent if intent not in (Intent.NUMBER, Intent.UNKNOWN))
 
 
-def read_rules(table: Mapping[str, object]) -> tuple[ReplyRule, ...]:
+def read_rules(table: Mapping[str, object]) -> ReplyRules:
     """From the parsed config/replies.toml. Raises SettingsError naming the entry."""
     for name in table:
-        if name not in _SPOKEN:
-            raise SettingsError(f"{FILE}: [{name}]", f"remove it; there are only {', '.join(_SPOKEN)}")
-    return tuple(_read_rule(intent, table.get(intent)) for intent in _SPOKEN)
+        if name not in (*_SPOKEN, CONSENT):
+            raise SettingsError(f"{FILE}: [{name}]", f"remove it; there are only {', '.join((*_SPOKEN, CONSENT))}")
+    asked = table.get(CONSENT)
+    consent = {}
+    for said in Consent:
+        words = asked.get(said) if isinstance(asked, Mapping) else None
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise SettingsError(f"{FILE}: {CONSENT}.{said}", "make it a list of texts")
+        consent[said] = frozenset(map(plain, words))
+    return ReplyRules(tuple(_read_rule(intent, table.get(intent)) for intent in _SPOKEN), consent)
 
 
 def _read_rule(intent: Intent, row: object) -> ReplyRule:
@@ -75,7 +96,14 @@ def _any_of(patterns: Sequence[str], name: str) -> re.Pattern[str]:
         raise SettingsError(f"{FILE}: {name}", f"mend this pattern: {wrong.msg}") from None
 
 
-def read(text: str, rules: Sequence[ReplyRule]) -> Intent:
+def read_consent(text: str, rules: ReplyRules) -> Consent | None:
+    """None for what is neither a yes nor a no: silence and doubt are not consent."""
+    said = plain(text)
+    words = (said, _LAST_PARTICLE.sub("", said))
+    return next((one for one in Consent if not rules.consent[one].isdisjoint(words)), None)
+
+
+def read(text: str, rules: ReplyRules) -> Intent:
     """What is meant. Whole words first, then patterns; what says yes and no at once is UNKNOWN: a human reads it."""
     if forbidden(text) is not None or _holds_long_digits(text):
         return Intent.NUMBER
@@ -84,10 +112,10 @@ def read(text: str, rules: Sequence[ReplyRule]) -> Intent:
         # Only a picture or a full stop: friendly, and nothing more.
         return Intent.THANKS if text.strip() else Intent.UNKNOWN
     for whole in (said, _LAST_PARTICLE.sub("", said)):
-        for rule in rules:
+        for rule in rules.spoken:
             if whole in rule.whole:
                 return rule.intent
-    fitting = [rule.intent for rule in rules if rule.fits(said)]
+    fitting = [rule.intent for rule in rules.spoken if rule.fits(said)]
     if Intent.GOING in fitting and Intent.LATER in fitting:
         fitting.remove(Intent.LATER)  # "not yet, I will go on Monday"
     if Intent.DONE in fitting and {Intent.LATER, Intent.GOING} & {*fitting}:

@@ -1,14 +1,14 @@
 """The rulebook: everything the rules are told from config/, read and checked once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from reminder.domain import ladder, words
 from reminder.domain.cards import CardKind, Grace
 from reminder.domain.ladder import CardDates, Ladders, Plan
-from reminder.domain.people import Language, Mode
-from reminder.domain.replies import ReplyRule
+from reminder.domain.people import ChannelName, Language, Mode
+from reminder.domain.replies import ReplyRules
 from reminder.domain.validity import ONE_DAY
 from reminder.domain.words import Wording
 from reminder.errors import SettingsError, UnknownChoiceError
@@ -19,8 +19,10 @@ class Rulebook:
     kinds: Mapping[str, CardKind]
     ladders: Ladders
     wording: Wording
-    replies: Sequence[ReplyRule]
+    replies: ReplyRules
     card_grace: bool
+    two_way: bool = False  # texts can be answered
+    channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL)  # those that are in use
 
     def kind(self, key: str) -> CardKind:
         """Raises UnknownChoiceError."""

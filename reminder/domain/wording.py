@@ -7,8 +7,10 @@ from datetime import date
 from functools import lru_cache
 
 from reminder.domain import segments
+from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Language, Mode
 from reminder.domain.words import (
+    AGAIN,
     ARRIVAL,
     BOUND,
     CARD,
@@ -60,7 +62,8 @@ class Told:
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads. `label` is what the family calls the person it speaks of; `from_` the family's or home's name."""
+    """Who reads. `label` is what the family calls the person it speaks of; `from_` the family's or home's name;
+    `asks` the digit that answers "done" to this text, None where it cannot be answered."""
 
     audience: Audience
     channel: ChannelName
@@ -70,12 +73,33 @@ class Reader:
     mark: str | None = None
     office: str = "市役所"
     from_: str = ""
+    asks: int | None = None
 
     @property
     def voice(self) -> str:
         if self.audience is not Audience.PERSON:
             return "carer"
         return "standard" if self.mode is Mode.STANDARD else "elderly"
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of one earlier text to the person, and what was answered."""
+
+    on: date
+    channel: ChannelName
+    state: str  # a MessageState
+    reply: str | None = None  # an Intent
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What a carer is shown besides: the text of this day to the person, what became of the latest ones, and the
+    address of a page on which the carer takes it on."""
+
+    text: str | None = None
+    fates: Sequence[Fate] = ()
+    take_link: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,31 +120,61 @@ class Composed:
 
 
 def compose(
-    wording: Wording, told: Sequence[Told], reader: Reader, *, copied_text: str | None = None, brief: bool = False
+    wording: Wording, told: Sequence[Told], reader: Reader, *, copy: "Copy | None" = None, brief: bool = False
 ) -> Composed:
-    """One message that tells all of `told`. `copied_text` is quoted to a carer; `brief` leaves out the advice, for an
-    e-mail that speaks of several persons."""
+    """One message that tells all of `told`. `copy` is what a carer is shown besides; `brief` leaves out the advice,
+    for an e-mail that speaks of several persons."""
     words = wording.of(reader.language)
     if reader.channel is ChannelName.EMAIL:
-        return _email(words, wording, told, reader, copied_text, brief)
+        return _email(words, wording, told, reader, copy or Copy(), brief)
     return Composed(None, _sms(words, wording, told, reader))
 
 
-def compose_undelivered(wording: Wording, reader: Reader, *, by: ChannelName = ChannelName.SMS) -> Composed:
-    """To a carer: a message to the person, sent `by` this channel, reached nobody."""
+@dataclass(frozen=True)
+class About:
+    """What a notice speaks of, where it speaks of a card or a contact, and what the person answered."""
+
+    told: Told | None = None
+    channel: ChannelName | None = None
+    reply: str | None = None
+    link: str | None = None  # for a carer's e-mail: a page with one button
+
+
+def compose_notice(wording: Wording, reader: Reader, kind: NoticeKind, about: About) -> Composed:
+    """To a carer or a member of staff: what has become of a person's reminders."""
+    is_mail = reader.channel is ChannelName.EMAIL
+    plain = wording.of(reader.language)
+    words = plain.in_mail if is_mail else plain
+    said = words.section(f"notices.{kind}")
+    values = _notice_values(words, wording, reader, about)
+    if not is_mail:
+        return Composed(None, _signed(words, reader, said["said"].format_map(values)))
+    parts = words.section("email.part")
+    blocks = [said["said"].format_map(values)]
+    if about.reply:
+        blocks.append(f"■ {parts['reply']}\n「{about.reply}」")
+    blocks.append(f"■ {parts['to_do']}\n{said['to_do'].strip().format_map(values)}")
+    if about.link:
+        blocks.append(f"■ {parts['take' if about.told else 'reached']}\n{about.link}")
+    subject = plain.section(f"notices.{kind}")["subject"].format_map(_notice_values(plain, wording, reader, about))
+    return Composed(subject, "\n\n".join(blocks) + "\n", _closing(words, reader))
+
+
+def _notice_values(words: Words, wording: Wording, reader: Reader, about: About) -> dict[str, str]:
+    values = {**_person_values(words, reader), "thing": "", "date": "", "channel": ""}
+    if about.told is not None:
+        values["thing"] = _thing(words, about.told, wording.families[about.told.kind])
+        values["date"] = _date(words, about.told)
+    if about.channel is not None:
+        values["channel"] = words.section("channel")[about.channel]
+    return values
+
+
+def compose_answer(wording: Wording, reader: Reader, name: str, *, day: date | None = None) -> Composed:
+    """To somebody who has just answered, or is asked for consent; one message. `name`: one of notices.ANSWERS."""
     words = wording.of(reader.language)
-    if reader.channel is ChannelName.EMAIL:
-        words = words.in_mail
-    values = _person_values(words, reader)
-    by_mail = by is ChannelName.EMAIL
-    said = words.section("undelivered")["carer_of_mail" if by_mail else "carer"].format_map(values)
-    if reader.channel is not ChannelName.EMAIL:
-        return Composed(None, _signed(words, reader, said))
-    advice = (
-        words.section("email.text")["undelivered_mail" if by_mail else "undelivered"].strip("\n").format_map(values)
-    )
-    subject = words.section("undelivered")["subject"].format_map(values)
-    return Composed(subject, f"{said}\n\n{advice}\n", _closing(words, reader))
+    values = {**_person_values(words, reader), "date": "" if day is None else words.date(day)}
+    return Composed(None, _shortest(words, reader, words.section("answers")[name], values))
 
 
 def together(wording: Wording, composed: Sequence[Composed], language: Language) -> Composed:
@@ -140,9 +194,16 @@ def _sms(words: Words, wording: Wording, told: Sequence[Told], reader: Reader) -
     if family is None:
         return _several(words, wording, told, reader)
     first = _first(wording, told)
-    template = words.texts[reader.voice, family, _rung_key(first, family)]
+    template = _template(words, reader, first, family)
     text = _shortest(words, reader, template, _values(words, first, reader, family))
-    return _assuring(words, _without_the_last(text))
+    return _assuring(words, _without_the_last(text), reader)
+
+
+def _template(words: Words, reader: Reader, told: Told, family: str) -> str:
+    again = told.rung.rstrip("0123456789")
+    if again in AGAIN and reader.voice == "carer":
+        return words.section("again")[again]
+    return words.texts[reader.voice, family, _rung_key(told, family)]
 
 
 _SENTENCE = re.compile(r"(?<=。)|(?<=\.) ")
@@ -160,10 +221,17 @@ def _is_in_its_script(words: Words, told: Told) -> bool:
     return not words.kinds[told.kind]["thing"].isascii() or (told.label or "").isascii()
 
 
-def _assuring(words: Words, text: str) -> str:
-    """With the promise that nobody is asked for a number, where there is room for it."""
-    assuring = text + words.word("no_numbers")
-    return assuring if segments.count(assuring) == 1 else text
+def _assuring(words: Words, text: str, reader: Reader) -> str:
+    """With how it is answered, or whom to ask, and the promise that nobody is asked for a number: each where there is
+    room for it."""
+    after = [words.word("no_numbers")]
+    if reader.audience is Audience.PERSON and reader.asks is not None:
+        after.insert(0, words.word("reply_done").format(code=reader.asks))
+    elif reader.voice == "elderly":
+        after.insert(0, words.word("ask_staff" if reader.mode is Mode.HOME else "ask_family"))
+    for more in after:
+        text = text + more if segments.count(text + more) == 1 else text
+    return text
 
 
 def _shortest(words: Words, reader: Reader, template: str, values: Mapping[str, str]) -> str:
@@ -196,7 +264,7 @@ def _several(words: Words, wording: Wording, told: Sequence[Told], reader: Reade
         text = _shortest(words, reader, template, {**values, "items": listed})
         if segments.count(text) <= MOST_SEGMENTS:
             break
-    return _assuring(words, text)
+    return _assuring(words, text, reader)
 
 
 def _items(words: Words, wording: Wording, told: Sequence[Told]) -> list[str]:
@@ -278,9 +346,7 @@ def _values(words: Words, told: Told, reader: Reader, family: str) -> dict[str, 
     return values | {name: said[name].format_map(values) for name in KIND_WORDS if name not in values}
 
 
-def _email(
-    words: Words, wording: Wording, told: Sequence[Told], reader: Reader, copied_text: str | None, brief: bool
-) -> Composed:
+def _email(words: Words, wording: Wording, told: Sequence[Told], reader: Reader, copy: Copy, brief: bool) -> Composed:
     family = _family_of(wording, told)
     first = _first(wording, told)
     family_of_first = family or wording.families[first.kind]
@@ -293,16 +359,38 @@ def _email(
         lines: list[str] = []
     else:
         subject = _subject(words, first, family).format_map(_values(words, first, reader, family))
-        said = mail.texts[reader.voice, family, _rung_key(first, family)].format_map(values)
+        said = _template(mail, reader, first, family).format_map(values)
         shown = mail.section("email.line").items()
         lines = [line.format_map(values) for name, line in shown if _applies(name, first, family)]
     blocks = ["\n".join([said, "", *lines]).rstrip()]
-    if copied_text is not None:
-        blocks.append(f"■ {mail.section('email.part')['sent']}\n{copied_text}")
+    blocks += _shown_to_carer(mail, copy)
     if not brief:
         computed = any(one.computed for one in told)
         blocks += [_part(mail, heading, values, text) for heading, text in _advice(first, family_of_first, computed)]
     return Composed(subject, "\n\n".join(blocks) + "\n", _closing(mail, reader))
+
+
+def _shown_to_carer(words: Words, copy: Copy) -> list[str]:
+    parts = words.section("email.part")
+    blocks = []
+    if copy.text is not None:
+        blocks.append(f"■ {parts['sent']}\n{copy.text}")
+    if copy.fates:
+        lines = (_fate(words, fate) for fate in copy.fates)
+        blocks.append("\n".join([f"■ {parts['history']}", *lines]))
+    if copy.take_link is not None:
+        blocks.append(f"■ {parts['take']}\n{copy.take_link}")
+    return blocks
+
+
+def _fate(words: Words, fate: Fate) -> str:
+    form = "sent" if fate.reply is None else "answered"
+    return words.section("history")[form].format(
+        date=words.date(fate.on),
+        channel=words.section("channel")[fate.channel],
+        state=words.section("state")[fate.state],
+        reply="" if fate.reply is None else words.section("reply")[fate.reply],
+    )
 
 
 def _subject(words: Words, told: Told, family: str) -> str:

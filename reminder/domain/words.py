@@ -11,6 +11,7 @@ from typing import cast
 
 from reminder.domain import readings
 from reminder.domain.cards import CardKind
+from reminder.domain.notices import ANSWERS, NoticeKind
 from reminder.domain.people import Language
 from reminder.errors import SettingsError
 
@@ -25,6 +26,8 @@ WITH_GRACE = (CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE, CARD)
 
 # Families that share what an e-mail advises.
 MAIL_ADVICE = (CERTIFICATES, CARD, BOUND, PROCEDURE, ARRIVAL)
+
+MAIL_PARTS = ("to_do", "proxy", "stops", "sent", "history", "reply", "take", "reached", "done", "about")
 
 VOICES = ("standard", "elderly", "carer")
 
@@ -59,20 +62,27 @@ KIND_WORDS = {
 }
 
 _SECTIONS = (
-    "called", "carers_word", "email.line", "email.part", "state", "channel", "trouble", "timeline", "shown",
+    "called", "carers_word", "reply", "email.line", "email.part", "state", "channel", "trouble", "timeline", "shown",
     "fields", "looks_like", "errors",
 )  # fmt: skip
+
+# What a carer is told again while a card's new date is waited for.
+AGAIN = ("done", "taken")
 
 # Sheets of paper, and what is filled in there.
 SHEETS = ("welcome", "letter", "consent", "counter")
 _ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today"})
 
 # What an e-mail or a sheet of paper says besides the texts.
-_READ_IN_MAIL = ("email", "sheets", "called", "carers_word", "several", "undelivered", "both_certificates")
+_READ_IN_MAIL = (
+    "email", "sheets", "called", "carers_word", "several", "notices", "again", "history", "channel",
+    "both_certificates",
+)  # fmt: skip
 
 _PERSON = frozenset({"call", "who", "office", "from_"})
 _OF_KIND = frozenset(KIND_WORDS) - {"thing"}
 _CARD = PLACEHOLDERS | _PERSON | _OF_KIND | {"full_date"}
+_NOTICE = _PERSON | {"thing", "date", "channel"}
 _DAY = frozenset({"year", "month", "day", "weekday"})
 _NONE: frozenset[str] = frozenset()
 
@@ -87,24 +97,20 @@ _SAID = {
     "both_certificates": _NONE,
     "about_date": frozenset({"date"}),
     "no_numbers": _NONE,
+    "reply_done": frozenset({"code"}),
+    **dict.fromkeys(("ask_family", "ask_staff"), _NONE),
     **{f"several.{voice}": _PERSON | {"items"} for voice in VOICES},
     "several.item": frozenset({"thing", "date"}),
-    **dict.fromkeys(
-        (
-            "undelivered.carer",
-            "undelivered.carer_of_mail",
-            "undelivered.subject",
-            "email.text.undelivered",
-            "email.text.undelivered_mail",
-            "email.text.about",
-        ),
-        _PERSON,
-    ),
+    "email.text.about": _PERSON,
+    **{f"answers.{name}": _PERSON | {"date"} for name in ANSWERS},
+    **{f"notices.{kind}.{part}": _NOTICE for kind in NoticeKind for part in ("subject", "said", "to_do")},
+    **{f"again.{name}": _CARD for name in AGAIN},
+    **{f"history.{name}": frozenset({"date", "channel", "state", "reply"}) for name in ("sent", "answered")},
     **{f"email.subject.{stage}": _CARD for stage in ("opens", "before", "near", "after", "grace", "post", "computed")},
     "email.subject.several": _NONE,
     "email.subject.people": frozenset({"n"}),
     "email.subject.arrival": _CARD,
-    **{f"email.part.{part}": _NONE for part in ("to_do", "proxy", "stops", "sent", "done", "about")},
+    **{f"email.part.{part}": _NONE for part in MAIL_PARTS},
     **{f"email.text.to_do_{which}": _CARD for which in (*MAIL_ADVICE, COMPUTED)},
     **{f"email.text.after_{which}": _CARD for which in MAIL_ADVICE},
     **dict.fromkeys(("email.text.proxy", "email.text.proxy_of_kind", "email.text.stops", "email.text.done"), _CARD),

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from dateutil.relativedelta import relativedelta
 
 from reminder.clock import japan_date
-from reminder.domain import dates, expiry, links
+from reminder.domain import dates, expiry, followup, links
 from reminder.domain.cards import OTHER
 from reminder.domain.expiry import Known
 from reminder.domain.ladder import first_look
@@ -17,7 +17,7 @@ from reminder.domain.people import Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.guard.text import clean_label
-from reminder.storage import cards, groups, journal, outbox, people, reminders
+from reminder.storage import cards, contacts, groups, journal, outbox, people, reminders
 from reminder.storage.cards import CardView
 from reminder.storage.people import PersonView
 from reminder.storage.session import Database, Tx
@@ -134,6 +134,47 @@ def retire_card(database: Database, rules: Rulebook, now: datetime, *, card_id: 
         cards.retire(tx, card_id, now)
         _look_again_at_linked(tx, rules, person.id, card_id, card.kind, now)
         journal.write(tx, "card_retired", now, group_id=person.group_id, person_id=person.id, card_id=card_id)
+
+
+def say_done(database: Database, now: datetime, *, card_id: int) -> None:
+    """It is renewed, and its new date is not at hand: silence, and the date is asked for in a fortnight."""
+    with database.writing() as tx:
+        card, person = _current_card(tx, card_id)
+        _silence(tx, card_id, CancelReason.DONE, now)
+        cards.say_done(tx, [card_id], japan_date(now))
+        ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card.id}
+        journal.write(tx, "card_said_done", now, **ids)
+
+
+def say_not_done(database: Database, now: datetime, *, card_id: int) -> None:
+    """It was not renewed after all: the ladder goes on."""
+    with database.writing() as tx:
+        _, person = _current_card(tx, card_id)
+        cards.say_not_done(tx, card_id, japan_date(now))
+        journal.write(tx, "card_not_done", now, group_id=person.group_id, person_id=person.id, card_id=card_id)
+
+
+def take_card(database: Database, now: datetime, *, card_id: int, contact_id: int) -> None:
+    """The owner of this contact sees to it, and the others are not asked any more. A second time changes nothing.
+
+    Raises ConflictError where somebody else sees to it: of two in the same minute the first.
+    """
+    with database.writing() as tx:
+        card, person = _current_card(tx, card_id)
+        speaker = next(iter(contacts.speakers(tx, contact_id)), None)
+        is_theirs = speaker is not None and speaker.person_id == person.id and not speaker.is_family
+        if speaker is None or speaker.group_id != person.group_id or is_theirs:
+            raise NotFoundError(field="contact")
+        today = japan_date(now)
+        if not cards.take(tx, card_id, card.expires_on, contact_id, today):
+            if cards.taken_by(tx, card_id, card.expires_on) == contact_id:
+                return
+            raise ConflictError("card_taken", field="card")
+        cards.wait_for_answer(tx, {card_id: (card.asked, today + followup.patience(card.expires_on, today))})
+        cards.look_again_at_person(tx, person.id, today)
+        contacts.reached(tx, [contact_id], now)
+        ids = {"group_id": person.group_id, "card_id": card_id, "contact_id": contact_id}
+        journal.write(tx, "card_taken", now, **ids)
 
 
 @dataclass(frozen=True)

@@ -1,54 +1,146 @@
-"""Saying no: a contact stops being told, at once and without asking why."""
+"""Saying yes, and saying no: no at once and without asking why; yes only by their own word. Silence is not consent."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
+from reminder.domain import hours, wording
 from reminder.domain.messages import CancelReason
-from reminder.domain.people import ConsentHow, ContactState
-from reminder.errors import ConflictError, NotFoundError
+from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
+from reminder.domain.rulebook import Rulebook
+from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
-from reminder.storage import cards, contacts, groups, journal, outbox
+from reminder.storage import cards, contacts, groups, journal, notices, outbox, people
+from reminder.storage.contacts import Speaker
 from reminder.storage.keys import KeyRing
-from reminder.storage.session import Database
+from reminder.storage.outbox import Draft
+from reminder.storage.readers import reader
+from reminder.storage.session import Database, Tx
 
-STOP = "stop"
+# What may be recorded for somebody; REPLY is only ever their own text.
+RECORDED = (ConsentHow.SPOKEN, ConsentHow.WRITTEN, ConsentHow.AGENT)
+
+# Nobody is pressed: two texts that ask, a fortnight apart.
+MOST_ASKINGS = 2
+BETWEEN_ASKINGS = timedelta(days=14)
+ASKED_FOR = timedelta(days=7)
 
 
-def stop_url(keys: KeyRing, public_url: str | None, contact_id: int) -> str | None:
-    """The address behind an e-mail's one-click "stop"; the same for every mail to this contact."""
-    if public_url is None:
-        return None
-    return f"{public_url}/stop/{contact_id}/{keys.sign(str(contact_id), STOP)}"
-
-
-def require_stop_mark(keys: KeyRing, contact_id: int, mark: str) -> None:
-    """Raises NotFoundError for an address we did not make."""
-    if not keys.is_signed(str(contact_id), STOP, mark):
-        raise NotFoundError(field="contact")
+def ask(
+    database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, contact_id: int, told_by: str
+) -> datetime:
+    """Sends the text that asks for 1 or 2, after somebody the person knows (`told_by`) has told them of it; when it
+    will be sent. Raises ConflictError where texts cannot be answered, or it was asked too often or too lately."""
+    clean_by = clean_label(told_by, field="consent_by", longest=40, most_digits=16)
+    if not rules.two_way:
+        raise ConflictError("replies_off", field="contact")
+    with database.writing() as tx:
+        speaker = _speaker(tx, contact_id)
+        person = None if speaker.person_id is None else people.find(tx, speaker.person_id)
+        group = groups.find(tx, speaker.group_id)
+        if speaker.channel is not ChannelName.SMS or speaker.is_family or person is None or group is None:
+            raise RefusedInputError("only_own_texts", field="contact")
+        if speaker.state is not ContactState.UNCONFIRMED:
+            raise ConflictError("already_answered", field="contact")
+        times, last = contacts.times_asked(tx, contact_id)
+        if times >= MOST_ASKINGS or (last is not None and now - last < BETWEEN_ASKINGS):
+            raise ConflictError("asked_enough", field="contact")
+        recipient = next(r for _, r in contacts.of_people(tx, [person.id]) if r.contact_id == contact_id)
+        composed = wording.compose_answer(rules.wording, reader(recipient, person, Audience.PERSON, group), "consent")
+        soon = hours.next_allowed(now, person.mode, Audience.PERSON, ChannelName.SMS)
+        draft = Draft(
+            key=f"{outbox.CONSENT}{contact_id}:{times + 1}",
+            group_id=group.id,
+            contact_id=contact_id,
+            audience=Audience.PERSON,
+            channel=ChannelName.SMS,
+            subject=None,
+            text=composed.text,
+            segments=composed.segments,
+            send_after=soon,
+            stale_after=soon + ASKED_FOR,
+        )
+        outbox.add(tx, keys, [draft], now)
+        contacts.told_by(tx, contact_id, clean_by)
+        journal.write(tx, "consent_asked", now, group_id=group.id, contact_id=contact_id)
+    return soon
 
 
 def confirm(database: Database, now: datetime, *, contact_id: int, how: ConsentHow, by: str) -> None:
-    """Its owner has agreed, or is reached there again. Who said no must be asked anew: that contact stays as it is."""
+    """Its owner has agreed, or is reached there again.
+
+    Raises ConflictError where they have said no: what they said by their own text, only they take back; what they said
+    through the family, a form with their signature.
+    """
+    if how not in RECORDED:
+        raise UnknownChoiceError(field="consent", choices=RECORDED)
     clean_by = clean_label(by, field="consent_by", longest=40, most_digits=16)
     with database.writing() as tx:
-        group_id = contacts.group_of(tx, contact_id)
-        if group_id is None:
-            raise NotFoundError(field="contact")
-        groups.lock(tx, group_id)
+        speaker = _speaker(tx, contact_id)
+        groups.lock(tx, speaker.group_id)
         if not contacts.confirm(tx, contact_id, how=how, by=clean_by, now=now):
             raise ConflictError("contact_said_no", field="contact")
-        cards.look_again_at_group(tx, group_id, japan_date(now))
-        journal.write(tx, "contact_confirmed", now, group_id=group_id, contact_id=contact_id)
+        cards.look_again_at_group(tx, speaker.group_id, japan_date(now))
+        journal.write(tx, "contact_confirmed", now, group_id=speaker.group_id, contact_id=contact_id)
 
 
-def stop(database: Database, now: datetime, *, contact_id: int) -> None:
+def stop(
+    database: Database,
+    keys: KeyRing,
+    rules: Rulebook,
+    now: datetime,
+    *,
+    contact_id: int,
+    by: StoppedBy = StoppedBy.FAMILY,
+) -> None:
     """Stops this contact; a second time changes nothing. Others who should hear are looked for at once."""
     with database.writing() as tx:
-        group_id = contacts.group_of(tx, contact_id)
-        if group_id is None:
-            raise NotFoundError(field="contact")
-        groups.lock(tx, group_id)
-        contacts.set_state(tx, [contact_id], ContactState.OPTED_OUT)
+        speaker = _speaker(tx, contact_id)
+        groups.lock(tx, speaker.group_id)
+        stopped = contacts.stop(tx, [contact_id], by)
         outbox.cancel_for_contact(tx, contact_id, CancelReason.OPTED_OUT, now)
-        cards.look_again_at_group(tx, group_id, japan_date(now))
-        journal.write(tx, "contact_stopped", now, group_id=group_id, contact_id=contact_id)
+        cards.look_again_at_group(tx, speaker.group_id, japan_date(now))
+        if stopped:
+            notices.tell_of_stop(tx, stopped, now)
+            if speaker.state is ContactState.CONFIRMED:
+                _say_that_it_stopped(tx, keys, rules, speaker, now)
+        journal.write(tx, "contact_stopped", now, group_id=speaker.group_id, contact_id=contact_id)
+
+
+def reached(database: Database, now: datetime, *, contact_id: int) -> None:
+    """Somebody has made sure that it is still theirs."""
+    with database.writing() as tx:
+        speaker = _speaker(tx, contact_id)
+        contacts.reached(tx, [contact_id], now)
+        journal.write(tx, "contact_reached", now, group_id=speaker.group_id, contact_id=contact_id)
+
+
+def _say_that_it_stopped(tx: Tx, keys: KeyRing, rules: Rulebook, speaker: Speaker, now: datetime) -> None:
+    """Once, to the telephone of who was told until now. A mail program has shown its own page."""
+    person = None if speaker.person_id is None else people.find(tx, speaker.person_id)
+    group = groups.find(tx, speaker.group_id)
+    if speaker.channel is not ChannelName.SMS or speaker.is_family or person is None or group is None:
+        return
+    recipient = next(r for _, r in contacts.of_people(tx, [person.id]) if r.contact_id == speaker.contact_id)
+    name = "stopped" if rules.two_way else "stopped_one_way"
+    composed = wording.compose_answer(rules.wording, reader(recipient, person, Audience.PERSON, group), name)
+    soon = hours.next_allowed(now, person.mode, Audience.PERSON, ChannelName.SMS)
+    draft = Draft(
+        key=f"{outbox.ANSWER}stop:{speaker.contact_id}:{now:%Y%m%d%H%M%S}",
+        group_id=group.id,
+        contact_id=speaker.contact_id,
+        audience=Audience.PERSON,
+        channel=ChannelName.SMS,
+        subject=None,
+        text=composed.text,
+        segments=composed.segments,
+        send_after=soon,
+        stale_after=soon + ASKED_FOR,
+    )
+    outbox.add(tx, keys, [draft], now)
+
+
+def _speaker(tx: Tx, contact_id: int) -> Speaker:
+    speakers = contacts.speakers(tx, contact_id)
+    if not speakers:
+        raise NotFoundError(field="contact")
+    return speakers[0]

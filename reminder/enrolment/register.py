@@ -5,7 +5,8 @@ from datetime import datetime
 from reminder.clock import japan_date
 from reminder.domain import addresses
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.errors import ConflictError, NotFoundError, RefusedInputError
+from reminder.enrolment.consent import RECORDED
+from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, people
 from reminder.storage.keys import KeyRing
@@ -106,6 +107,8 @@ def add_contact(
     """Without consent a person's contact is kept and not told anything. A member's own contact needs none."""
     if (person_id is None) == (member_id is None):
         raise RefusedInputError("one_owner_needed", field="person")
+    if consent_how is ConsentHow.REPLY:
+        raise UnknownChoiceError(field="consent", choices=RECORDED)
     if consent_how is not None and not consent_by:
         raise RefusedInputError("consent_by_needed", field="consent_by")
     clean_address = _read_address(channel, address)

@@ -1,37 +1,52 @@
 """Cards whose day has come: from what is due today to the messages that tell it."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
 from itertools import chain
 
 from reminder.clock import japan_date
 from reminder.domain import hours, wording
 from reminder.domain.audience import Circle, Recipient, circle
+from reminder.domain.followup import (
+    MONTH,
+    MOST_EARLY_TEXTS_A_MONTH,
+    MOST_TEXTS_A_MONTH,
+    NEAR_THE_END,
+    NOBODY_LEFT,
+    followed,
+    listening,
+    patience,
+    says,
+)
 from reminder.domain.ladder import CardDates, Plan, Rung, next_day, rung_due
 from reminder.domain.messages import MessageState
-from reminder.domain.people import Audience, ChannelName
+from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import Composed, Told
-from reminder.planning.readers import reader
-from reminder.storage import cards, contacts, groups, outbox, reminders
+from reminder.domain.wording import Composed, Copy, Fate, Told
+from reminder.storage import cards, contacts, groups, messages, outbox, questions, reminders
 from reminder.storage.cards import DueCard
 from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing
+from reminder.storage.links import Links
 from reminder.storage.outbox import Draft
 from reminder.storage.people import PersonView
+from reminder.storage.readers import reader
 from reminder.storage.session import Database, Tx
 
 log = logging.getLogger(__name__)
 
 # Groups planned in one transaction: enough to spare commits, few enough that no other writer waits long.
 GROUPS_AT_ONCE = 100
+# What a person can answer to, and how many earlier texts a carer is shown.
+ANSWERABLE = (ChannelName.SMS, ChannelName.VOICE)
+SHOWN = 4
 _DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
 
 
-def plan_due(database: Database, keys: KeyRing, rules: Rulebook, now: datetime) -> int:
-    """Plans every card whose day has come; how many messages that made.
+def plan_due(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, links: Links | None = None) -> int:
+    """Plans every card whose day has come; how many messages that made. `links`: what e-mails to carers may hold.
 
     A group that cannot be planned is logged and left for the next pass, and never keeps the others waiting.
     """
@@ -45,7 +60,7 @@ def plan_due(database: Database, keys: KeyRing, rules: Rulebook, now: datetime) 
                 group_ids = cards.groups_due(tx, today, limit=at_once, but_not=broken)
                 if not group_ids:
                     return planned
-                planned += _Planning(tx, keys, rules, now, today).plan(group_ids)
+                planned += _Planning(tx, keys, rules, now, today, links or Links(keys, None)).plan(group_ids)
         except Exception:
             if len(group_ids) == 0:
                 raise
@@ -62,6 +77,7 @@ class _Telling:
     card: DueCard
     dates: CardDates
     rung: Rung
+    says: str  # the rung whose words it takes
     audience: Audience
     is_bound: bool
 
@@ -74,7 +90,7 @@ class _Telling:
         person = self.card.person
         return Told(
             kind=self.card.kind,
-            rung=self.rung.name,
+            rung=self.says,
             expires_on=self.card.expires_on,
             last_counter_day=self.dates.last_counter_day,
             grace_ends_on=self.dates.grace_ends_on,
@@ -94,12 +110,18 @@ class _Planning:
     rules: Rulebook
     now: datetime
     today: date
+    links: Links
     rungs_due: dict[reminders.Rung, date] = field(default_factory=dict)
     may_have_arrived: set[tuple[reminders.Rung, int]] = field(default_factory=set)
     not_today: set[int] = field(default_factory=set)  # cards with something left to tell on another day
     drafts: list[tuple[Draft, list[reminders.Rung]]] = field(default_factory=list)
     bound: set[int] = field(default_factory=set)  # cards that end with a residence period
     contacts_of: dict[tuple[str, int], list[Recipient]] = field(default_factory=dict)  # by owner, whatever their state
+    told_lately: Mapping[int, int] = field(default_factory=dict)  # by person, how much in the last month
+    greeted: Collection[int] = ()  # persons who were greeted today
+    earlier: Mapping[int, Sequence[messages.Earlier]] = field(default_factory=dict)  # by card, the latest texts
+    told: dict[int, DueCard] = field(default_factory=dict)  # cards of which somebody is told today
+    phones: Mapping[int, Sequence[int]] = field(default_factory=dict)  # by contact, all at the same telephone
 
     def plan(self, group_ids: Sequence[int]) -> int:
         due = self._plannable(cards.due(self.tx, group_ids, self.today))
@@ -113,8 +135,10 @@ class _Planning:
                 if not is_told(telling.key, recipient):
                     to_tell.setdefault(recipient, []).append(telling)
 
+        self._look_back(due, to_tell)
         self._draft(to_tell, groups.by_id(self.tx, group_ids))
         self._keep()
+        self._wait_for_answers()
         cards.set_next(self.tx, {card.id: self._next_look(card, plans[card.id][1]) for card in due})
         return len(self.drafts)
 
@@ -151,7 +175,12 @@ class _Planning:
         for recipient in (*chain(*own.values()), *chain(*members.values())):
             self.contacts_of.setdefault(recipient.owner, []).append(recipient)
         return {
-            person_id: circle(kinds[person.group_id], own.get(person_id, ()), members.get(person.group_id, ()))
+            person_id: circle(
+                kinds[person.group_id],
+                own.get(person_id, ()),
+                members.get(person.group_id, ()),
+                self.rules.channels,
+            )
             for person_id, person in people.items()
         }
 
@@ -161,7 +190,7 @@ class _Planning:
 
     def _plan_of(self, card: DueCard) -> tuple[CardDates, Plan]:
         person = card.person
-        return self.rules.plan(
+        dates, plan = self.rules.plan(
             card.kind,
             card.expires_on,
             person.mode,
@@ -169,17 +198,28 @@ class _Planning:
             carrier_ends_on=card.carrier_ends_on,
             is_bound=card.id in self.bound,
         )
+        return dates, followed(plan, card.course, card.expires_on, person.mode)
 
     def _tellings(
         self, card: DueCard, dates: CardDates, plan: Plan, circle: Circle
     ) -> Iterable[tuple[Recipient, _Telling]]:
-        for audience, recipients in circle.listeners().items():
+        for audience, recipients in listening(circle, card.course, card.person.mode).listeners().items():
             rung = rung_due(plan, circle.hears(audience), card.expires_on, self.today)
             if rung is None:
                 continue
             self.rungs_due[reminders.Rung(card.id, card.expires_on, rung.name)] = rung.on
             for recipient in recipients:
-                yield recipient, _Telling(card, dates, rung, audience, card.id in self.bound)
+                yield recipient, _Telling(card, dates, rung, says(rung, plan), audience, card.id in self.bound)
+
+    def _look_back(self, due: Sequence[DueCard], to_tell: Mapping[Recipient, Sequence[_Telling]]) -> None:
+        """What was told lately, and what became of it: for carers' copies, for who is told enough, and for digits."""
+        elders = {card.person.id for card in due if card.person.mode is not Mode.STANDARD}
+        self.told_lately = messages.told_lately(self.tx, elders, self.now - MONTH)
+        self.greeted = messages.greeted(self.tx, elders, hours.instant(self.today, time(0)))
+        copied = {t.card.id for told in to_tell.values() for t in told if t.audience is not Audience.PERSON}
+        self.earlier = messages.earlier(self.tx, copied, latest=SHOWN)
+        answering = [r.contact_id for r in to_tell if r.channel in ANSWERABLE] if self.rules.two_way else []
+        self.phones = questions.sharing(self.tx, answering)
 
     def _draft(self, to_tell: Mapping[Recipient, list[_Telling]], group_of: Mapping[int, GroupView]) -> None:
         same_humans = {contact for recipient in to_tell for contact in self.contacts_of[recipient.owner]}
@@ -188,7 +228,7 @@ class _Planning:
         by_audience = sorted(to_tell.items(), key=lambda row: list(Audience).index(row[1][0].audience))
         for recipient, tellings in by_audience:
             for_today = [telling for telling in tellings if self._is_allowed(telling, recipient.channel)]
-            if self._is_day_taken(recipient, taken):
+            if self._is_day_taken(recipient, taken) or self._is_told_enough(for_today):
                 for_today = []
             if recipient.channel is not ChannelName.EMAIL:
                 # One short text speaks of one person; the next is told on the next day.
@@ -197,10 +237,45 @@ class _Planning:
             if not for_today:
                 continue
             group = group_of[for_today[0].card.person.group_id]
-            composed = self._compose(recipient, for_today, group, sent_to_person)
+            asks = self._code(recipient, for_today)
+            composed = self._compose(recipient, for_today, group, sent_to_person, asks)
             if for_today[0].audience is Audience.PERSON:
                 sent_to_person[for_today[0].card.person.id] = composed.text
-            self.drafts.append((self._message(recipient, for_today, group, composed), [t.key for t in for_today]))
+            draft = replace(self._message(recipient, for_today, group, composed), asks=asks)
+            self.drafts.append((draft, [t.key for t in for_today]))
+            self.told.update({telling.card.id: telling.card for telling in for_today})
+
+    def _is_told_enough(self, tellings: Sequence[_Telling]) -> bool:
+        """An elder is told eight times a month at most; the last two are kept for the days before an end."""
+        own = [t for t in tellings if t.audience is Audience.PERSON and t.card.person.mode is not Mode.STANDARD]
+        if not own:
+            return False
+        if own[0].card.person.id in self.greeted:
+            return True
+        is_near = any(t.card.expires_on - self.today <= NEAR_THE_END for t in own)
+        most = MOST_TEXTS_A_MONTH if is_near else MOST_EARLY_TEXTS_A_MONTH
+        return self.told_lately.get(own[0].card.person.id, 0) >= most
+
+    def _code(self, recipient: Recipient, tellings: Sequence[_Telling]) -> int | None:
+        """The digit that answers "done" to this text: another one where another question is open on that telephone."""
+        if not self.rules.two_way or recipient.channel not in ANSWERABLE or tellings[0].audience is not Audience.PERSON:
+            return None
+        open_questions = questions.open_at(self.tx, self.phones[recipient.contact_id], self.now)
+        return questions.free_code(open_questions, {telling.card.id for telling in tellings})
+
+    def _wait_for_answers(self) -> None:
+        """From the first text on an elder's silence is counted."""
+        first_told = [
+            card
+            for card in self.told.values()
+            if card.person.mode is not Mode.STANDARD
+            and card.escalate_on is None
+            and card.course.done_on is None
+            and card.course.asked != NOBODY_LEFT
+            and self.today <= card.expires_on
+        ]
+        until = {c.id: (c.course.asked, self.today + patience(c.expires_on, self.today)) for c in first_told}
+        cards.wait_for_answer(self.tx, until)
 
     def _is_day_taken(self, recipient: Recipient, taken: Mapping[str, MessageState]) -> bool:
         """By a message to this contact, or by one to another contact of the same human that did not fail."""
@@ -216,7 +291,12 @@ class _Planning:
         return f"told:{recipient.contact_id}:{self.today.isoformat()}:{recipient.channel}:0"
 
     def _compose(
-        self, recipient: Recipient, tellings: Sequence[_Telling], group: GroupView, sent_to_person: Mapping[int, str]
+        self,
+        recipient: Recipient,
+        tellings: Sequence[_Telling],
+        group: GroupView,
+        sent_to_person: Mapping[int, str],
+        asks: int | None,
     ) -> Composed:
         by_person: dict[PersonView, list[_Telling]] = {}
         for telling in tellings:
@@ -225,13 +305,29 @@ class _Planning:
             wording.compose(
                 self.rules.wording,
                 [telling.told for telling in theirs],
-                reader(recipient, person, theirs[0].audience, group),
+                reader(recipient, person, theirs[0].audience, group, asks=asks),
                 brief=len(by_person) > 1,
-                copied_text=sent_to_person.get(person.id) if theirs[0].audience is Audience.CARER else None,
+                copy=self._copy(recipient, person, theirs, sent_to_person),
             )
             for person, theirs in by_person.items()
         ]
         return wording.together(self.rules.wording, texts, recipient.language)
+
+    def _copy(
+        self, recipient: Recipient, person: PersonView, tellings: Sequence[_Telling], sent_to_person: Mapping[int, str]
+    ) -> Copy | None:
+        """What somebody around the person is shown of what the person was sent."""
+        text = sent_to_person.get(person.id) if tellings[0].audience is Audience.CARER else None
+        if tellings[0].audience is Audience.PERSON or person.mode is Mode.STANDARD:
+            return Copy(text)
+        earlier = {one.message_id: one for t in tellings for one in self.earlier.get(t.card.id, ())}
+        latest = [earlier[message_id] for message_id in sorted(earlier)][-SHOWN:]
+        card = tellings[0].card
+        return Copy(
+            text,
+            fates=[Fate(japan_date(one.handed_at), one.channel, one.state, one.intent) for one in latest],
+            take_link=None if card.course.taken_by else self.links.take(card.id, recipient.contact_id),
+        )
 
     def _message(
         self, recipient: Recipient, tellings: Sequence[_Telling], group: GroupView, composed: Composed

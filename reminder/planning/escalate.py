@@ -1,66 +1,82 @@
-"""Texts that reached nobody: a named human is told, each once."""
+"""When nobody answers or acts: the next human is asked, and in the end it stands in red."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime
 
 from reminder.clock import japan_date
-from reminder.domain import hours, wording
-from reminder.domain.audience import circle
-from reminder.domain.people import Audience, Mode
+from reminder.domain import wording
+from reminder.domain.audience import Recipient
+from reminder.domain.followup import NOBODY_LEFT, patience, to_ask
+from reminder.domain.notices import NoticeKind
+from reminder.domain.people import ChannelName
 from reminder.domain.rulebook import Rulebook
-from reminder.planning.readers import reader
-from reminder.storage import contacts, groups, messages, outbox, people
+from reminder.domain.wording import About, Told
+from reminder.planning.around import Subject, Telling, keep, message, tell
+from reminder.storage import cards, groups
+from reminder.storage.cards import DueCard
+from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing
-from reminder.storage.messages import Failure
+from reminder.storage.links import Links
 from reminder.storage.outbox import Draft
+from reminder.storage.readers import circle_of
 from reminder.storage.session import Database, Tx
 
-FAILURES_AT_ONCE = 200
-TRUE_FOR = timedelta(days=7)
+GROUPS_AT_ONCE = 100
 
 
-def tell_of_failures(database: Database, keys: KeyRing, rules: Rulebook, now: datetime) -> int:
-    """Tells carers, or a home's staff, whose person's text failed or came back; how many messages that made."""
+def climb(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, links: Links) -> int:
+    """How many messages that made."""
     with database.writing() as tx:
-        failures = messages.failures_nobody_knows_of(tx, FAILURES_AT_ONCE)
-        if not failures:
-            return 0
-        # Two failures of one person on one day are one notice.
-        drafts = {draft.key: draft for failure in failures for draft in _notices(tx, rules, failure, now)}
-        taken = outbox.taken(tx, drafts.keys())
-        made = outbox.add(tx, keys, [draft for key, draft in drafts.items() if key not in taken], now)
-        messages.follow_up(tx, [failure.message_id for failure in failures], now)
-        return len(made)
+        return _Climb(tx, rules, now, links).run(keys)
 
 
-def _notices(tx: Tx, rules: Rulebook, failure: Failure, now: datetime) -> list[Draft]:
-    person, group = people.find(tx, failure.person_id), groups.find(tx, failure.group_id)
-    if person is None or group is None:
-        return []
-    own = [recipient for _, recipient in contacts.of_people(tx, [person.id])]
-    members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
-    around = circle(group.kind, own, members)
-    audience = Audience.CARER if around.carers else Audience.STAFF
-    notices = []
-    for recipient in around.carers or around.staff:
-        soon = hours.next_allowed(now, Mode.STANDARD, audience, recipient.channel)
-        day = japan_date(soon)
-        composed = wording.compose_undelivered(
-            rules.wording, reader(recipient, person, audience, group), by=failure.channel
-        )
-        notices.append(
-            Draft(
-                # One a day about one person, however many texts came back.
-                key=f"undelivered:{recipient.contact_id}:{person.id}:{day.isoformat()}",
-                group_id=group.id,
-                contact_id=recipient.contact_id,
-                audience=audience,
-                channel=recipient.channel,
-                subject=composed.subject,
-                text=composed.text,
-                segments=composed.segments,
-                send_after=soon,
-                # It stays true: a mail server that is away for days must not swallow it.
-                stale_after=soon + TRUE_FOR,
-            )
-        )
-    return notices
+class _Climb:
+    """One pass over the silences of some groups, inside one transaction."""
+
+    def __init__(self, tx: Tx, rules: Rulebook, now: datetime, links: Links) -> None:
+        self._tx, self._rules, self._links = tx, rules, links
+        self._now, self._today = now, japan_date(now)
+
+    def run(self, keys: KeyRing) -> int:
+        group_ids = cards.groups_silent(self._tx, self._today, limit=GROUPS_AT_ONCE)
+        around = groups.by_id(self._tx, group_ids)
+        waits: dict[int, tuple[int, date | None]] = {}
+        asked: dict[Recipient, list[tuple[DueCard, Telling]]] = {}
+        for card in cards.silent(self._tx, group_ids, self._today):
+            waits[card.id], telling = self._next(card, around[card.person.group_id])
+            if telling is not None:
+                asked.setdefault(telling.recipient, []).append((card, telling))
+        cards.wait_for_answer(self._tx, waits)
+        drafts = [draft for recipient, told in asked.items() for draft in self._drafts(recipient, told)]
+        return keep(self._tx, keys, drafts, self._now)
+
+    def _next(self, card: DueCard, group: GroupView) -> tuple[tuple[int, date | None], Telling | None]:
+        """How many more humans have been asked then, until when an answer is waited for, and what the next is told."""
+        course = card.course
+        if course.done_on is not None or self._today > card.expires_on or card.kind not in self._rules.kinds:
+            return (course.asked, None), None
+        until = self._today + patience(card.expires_on, self._today)
+        if course.taken_on is not None:
+            if self._today < course.taken_on + 2 * patience(card.expires_on, course.taken_on):
+                return (course.asked, until), None
+            # Reminded once, and not heard of since.
+            cards.give_back(self._tx, card.id)
+        subject = Subject(card.person, group, circle_of(self._tx, card.person, group, self._rules.channels))
+        humans, asked = to_ask(subject.circle), course.asked + 1
+        if asked >= len(humans):
+            return (NOBODY_LEFT, None), None
+        about = About(told=self._told(card), link=self._links.take(card.id, humans[asked].contact_id))
+        return (asked, until), tell(self._rules, subject, humans[asked], NoticeKind.SILENT, about)
+
+    def _told(self, card: DueCard) -> Told:
+        dates, _ = self._rules.plan(card.kind, card.expires_on, card.person.mode, insurance=card.person.insurance)
+        told = Told(card.kind, "d30", card.expires_on, dates.last_counter_day, None, card.is_computed)
+        return replace(told, label=card.label or None)
+
+    def _drafts(self, recipient: Recipient, told: list[tuple[DueCard, Telling]]) -> list[Draft]:
+        """A home that is asked about many residents at once is asked in one mail."""
+        if recipient.channel is not ChannelName.EMAIL:
+            return [message(one, f"silent:{{contact}}:{card.id}:{{day}}", self._now) for card, one in told]
+        first = told[0][1]
+        composed = wording.together(self._rules.wording, [one.composed for _, one in told], recipient.language)
+        return [message(first, "silent:{contact}:{day}", self._now, composed)]

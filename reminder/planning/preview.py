@@ -8,7 +8,7 @@ from reminder.domain import hours, wording
 from reminder.domain.ladder import CardDates, Rung, rung_due
 from reminder.domain.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import Reader, Told
+from reminder.domain.wording import Copy, Reader, Told
 
 CHANNELS = {Audience.PERSON: ChannelName.SMS, Audience.CARER: ChannelName.EMAIL, Audience.STAFF: ChannelName.EMAIL}
 
@@ -62,10 +62,10 @@ def preview(
     previews: list[Preview] = []
     sent_to_person: dict[date, str] = {}  # what a carer's copy quotes
     for audience in Audience:
-        reader = _reader(sample, audience, language, mode)
+        reader = _reader(rules, sample, audience, language, mode)
         for rung, on in _days(plan, audience, card.expires_on, mode, today):
             copied = sent_to_person.get(on) if audience is Audience.CARER else None
-            composed = wording.compose(rules.wording, [_told(card, rung, dates)], reader, copied_text=copied)
+            composed = wording.compose(rules.wording, [_told(card, rung, dates)], reader, copy=Copy(copied))
             if audience is Audience.PERSON:
                 sent_to_person[on] = composed.text
             send_at = hours.reminder_window(on, mode, audience, reader.channel)[0]
@@ -74,7 +74,7 @@ def preview(
     return sorted(previews, key=lambda row: (row.send_at, list(Audience).index(row.audience)))
 
 
-def _reader(sample: Sample, audience: Audience, language: Language, mode: Mode) -> Reader:
+def _reader(rules: Rulebook, sample: Sample, audience: Audience, language: Language, mode: Mode) -> Reader:
     return Reader(
         audience=audience,
         channel=CHANNELS[audience],
@@ -84,6 +84,7 @@ def _reader(sample: Sample, audience: Audience, language: Language, mode: Mode) 
         mark=sample.mark,
         office=sample.office,
         from_=sample.from_,
+        asks=1 if rules.two_way and audience is Audience.PERSON else None,
     )
 
 

@@ -1,15 +1,18 @@
 """Cards, and the schedule that hangs on them: `next_reminder_on`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from reminder.domain.followup import Course
 from reminder.storage import people
 from reminder.storage.people import PersonView
-from reminder.storage.tables import CARDS, Card, Group, MessageReminder, Person, Reminder
+from reminder.storage.statements import insert_or_ignore
+from reminder.storage.tables import CARDS, IS_SILENT, Card, Group, MessageReminder, Person, Reminder, Taking
 
 _CURRENT = Card.retired_at.is_(None)
 
@@ -26,6 +29,8 @@ class CardView:
     next_reminder_on: date | None
     renewed_at: datetime | None
     retired_at: datetime | None
+    done_on: date | None
+    asked: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class DueCard:
     expires_on: date
     is_computed: bool
     carrier_ends_on: date | None  # the end of the card this one lives in
+    course: Course
+    escalate_on: date | None
     person: PersonView
 
 
@@ -52,6 +59,8 @@ _COLUMNS = (
     Card.next_reminder_on,
     Card.renewed_at,
     Card.retired_at,
+    Card.done_on,
+    Card.asked,
 )
 
 
@@ -103,6 +112,10 @@ def ends_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[s
     return ends
 
 
+def ends_of(tx: Session, card_ids: Collection[int]) -> dict[int, date]:
+    return dict(list(tx.execute(select(Card.id, Card.expires_on).where(Card.id.in_(card_ids), _CURRENT))))
+
+
 def of_group(tx: Session, group_id: int | None) -> list[CardView]:
     """All cards, retired ones too, where `group_id` is None."""
     query = select(*_COLUMNS).order_by(Card.id)
@@ -117,7 +130,16 @@ def renew(
     tx.execute(
         update(Card)
         .where(Card.id == card_id)
-        .values(expires_on=expires_on, is_computed=is_computed, next_reminder_on=next_on, renewed_at=now)
+        .values(
+            expires_on=expires_on,
+            is_computed=is_computed,
+            next_reminder_on=next_on,
+            renewed_at=now,
+            done_on=None,
+            remind_on=None,
+            asked=0,
+            escalate_on=None,
+        )
     )
 
 
@@ -133,12 +155,27 @@ def carry(tx: Session, card_id: int, carried: Collection[int]) -> None:
 
 def groups_due(tx: Session, today: date, *, limit: int, but_not: Collection[int] = ()) -> list[int]:
     """The groups with a card to look at, longest waiting first, locked so that no other worker plans them too."""
+    return _groups(tx, Card.next_reminder_on, and_(_CURRENT, Card.next_reminder_on <= today), limit, but_not)
+
+
+def groups_silent(tx: Session, today: date, *, limit: int) -> list[int]:
+    """The groups with a card of which nobody has said anything for long enough; locked as those of `groups_due`."""
+    return _groups(tx, Card.escalate_on, and_(IS_SILENT, Card.escalate_on <= today), limit, ())
+
+
+def _groups(
+    tx: Session,
+    day: InstrumentedAttribute[date | None],
+    which: ColumnElement[bool],
+    limit: int,
+    but_not: Collection[int],
+) -> list[int]:
     waiting = (
         select(Person.group_id)
         .join(Card, Card.person_id == Person.id)
-        .where(_CURRENT, Card.next_reminder_on <= today, Person.group_id.not_in(but_not))
+        .where(which, Person.group_id.not_in(but_not))
         .group_by(Person.group_id)
-        .order_by(func.min(Card.next_reminder_on), Person.group_id)
+        .order_by(func.min(day), Person.group_id)
         .limit(limit)
     )
     ids = list(tx.scalars(waiting))
@@ -149,16 +186,48 @@ def groups_due(tx: Session, today: date, *, limit: int, but_not: Collection[int]
 
 def due(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
     """Held until the transaction ends, so that whoever wants them looked at again waits and then has the last word."""
+    return _with_persons(tx, and_(Card.next_reminder_on <= today, Person.group_id.in_(group_ids)))
+
+
+def silent(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
+    """Whose silence has lasted long enough; held as `due`."""
+    return _with_persons(tx, and_(IS_SILENT, Card.escalate_on <= today, Person.group_id.in_(group_ids)))
+
+
+def unanswered(tx: Session, asked: int) -> list[DueCard]:
+    """Of which everybody who could be asked has been, and nobody has done anything."""
+    return _with_persons(tx, and_(Card.asked == asked, Card.done_on.is_(None), Taking.id.is_(None)), hold=False)
+
+
+def _with_persons(tx: Session, which: ColumnElement[bool], *, hold: bool = True) -> list[DueCard]:
     carrier = aliased(Card)
-    rows = tx.execute(
-        select(Card.id, Card.kind, Card.label, Card.expires_on, Card.is_computed, carrier.expires_on, *people.COLUMNS)
+    query = (
+        select(
+            Card.id,
+            Card.kind,
+            Card.label,
+            Card.expires_on,
+            Card.is_computed,
+            carrier.expires_on,
+            Card.done_on,
+            Card.remind_on,
+            Card.asked,
+            Taking.taken_on,
+            Taking.contact_id,
+            Card.escalate_on,
+            *people.COLUMNS,
+        )
         .join(Person, Person.id == Card.person_id)
         .outerjoin(carrier, and_(carrier.id == Card.carried_by, carrier.retired_at.is_(None)))
-        .where(_CURRENT, Card.next_reminder_on <= today, Person.group_id.in_(group_ids))
+        .outerjoin(Taking, and_(Taking.card_id == Card.id, Taking.expires_on == Card.expires_on))
+        .where(_CURRENT, which)
         .order_by(Card.id)
-        .with_for_update(of=Card)
     )
-    return [DueCard(*row[:6], people.view(row[6:])) for row in rows]
+    rows: Iterable[Any] = tx.execute(query.with_for_update(of=Card) if hold else query)
+    return [
+        DueCard(row[0], row[1], row[2], row[3], row[4], row[5], Course(*row[6:11]), row[11], people.view(row[12:]))
+        for row in rows
+    ]
 
 
 def next_due_on(tx: Session) -> date | None:
@@ -172,6 +241,58 @@ def set_next(tx: Session, next_on: Mapping[int, date | None]) -> None:
             update(CARDS).where(CARDS.c.id == bindparam("card")).values(next_reminder_on=bindparam("on")),
             [{"card": card_id, "on": on} for card_id, on in next_on.items()],
         )
+
+
+def next_silence_on(tx: Session) -> date | None:
+    return tx.execute(select(func.min(Card.escalate_on)).where(IS_SILENT)).scalar()
+
+
+def say_done(tx: Session, card_ids: Collection[int], on: date) -> None:
+    """Nothing is told of them until their end; nobody is asked to see to them any more."""
+    tx.execute(
+        update(Card)
+        .where(Card.id.in_(card_ids), _CURRENT, Card.done_on.is_(None))
+        .values(done_on=on, remind_on=None, escalate_on=None, next_reminder_on=on)
+    )
+
+
+def say_not_done(tx: Session, card_id: int, on: date) -> None:
+    tx.execute(update(Card).where(Card.id == card_id, _CURRENT).values(done_on=None, next_reminder_on=on))
+
+
+def remind_again(tx: Session, card_ids: Collection[int], on: date) -> None:
+    tx.execute(
+        update(Card)
+        .where(Card.id.in_(card_ids), _CURRENT, Card.done_on.is_(None))
+        .values(remind_on=on, next_reminder_on=_no_later_than(on))
+    )
+
+
+def wait_for_answer(tx: Session, until: Mapping[int, tuple[int, date | None]]) -> None:
+    """By card id: how many humans more have been asked, and when the next one is."""
+    if until:
+        tx.connection().execute(
+            update(CARDS)
+            .where(CARDS.c.id == bindparam("card"))
+            .values(asked=bindparam("humans"), escalate_on=bindparam("on")),
+            [{"card": card_id, "humans": asked, "on": on} for card_id, (asked, on) in until.items()],
+        )
+
+
+def take(tx: Session, card_id: int, expires_on: date, contact_id: int, on: date) -> bool:
+    """False where somebody has taken it already: the table holds one for each end date."""
+    return insert_or_ignore(tx, Taking, card_id=card_id, expires_on=expires_on, contact_id=contact_id, taken_on=on)
+
+
+def taken_by(tx: Session, card_id: int, expires_on: date) -> int | None:
+    """The contact whose owner sees to it."""
+    query = select(Taking.contact_id).where(Taking.card_id == card_id, Taking.expires_on == expires_on)
+    return tx.execute(query).scalar_one_or_none()
+
+
+def give_back(tx: Session, card_id: int) -> None:
+    """Whoever took it on has not been heard of since."""
+    tx.execute(delete(Taking).where(Taking.card_id == card_id))
 
 
 def look_again_at_carried(tx: Session, card_id: int, on: date) -> None:

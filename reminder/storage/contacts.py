@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.audience import Recipient
-from reminder.domain.people import ChannelName, ConsentHow, ContactState, Language, Role
+from reminder.domain.people import ChannelName, ConsentHow, ContactState, Language, Role, StoppedBy
 from reminder.storage.keys import KeyRing
-from reminder.storage.tables import Contact, Member, Person
+from reminder.storage.tables import Contact, Member, Message, Person
 
 ADDRESS = "contacts.address"
 
@@ -152,6 +152,11 @@ def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipie
     ]
 
 
+def channel_of(tx: Session, contact_id: int) -> ChannelName | None:
+    channel = tx.execute(select(Contact.channel).where(Contact.id == contact_id)).scalar_one_or_none()
+    return None if channel is None else ChannelName(channel)
+
+
 def group_of(tx: Session, contact_id: int) -> int | None:
     query = (
         select(Person.group_id, Member.group_id)
@@ -165,21 +170,147 @@ def group_of(tx: Session, contact_id: int) -> int | None:
 
 
 def set_state(tx: Session, contact_ids: Iterable[int], state: ContactState) -> None:
-    """Whoever says no is not told any more, whatever was before; otherwise only one that is being told can change."""
+    """One whose owner said no stays as it is."""
     ids = list(contact_ids)
     if ids:
-        change = update(Contact).where(Contact.id.in_(ids)).values(state=state)
-        if state is not ContactState.OPTED_OUT:
-            change = change.where(Contact.state == ContactState.CONFIRMED)
-        tx.execute(change)
+        may_change = Contact.state != ContactState.OPTED_OUT
+        tx.execute(update(Contact).where(Contact.id.in_(ids), may_change).values(state=state))
 
 
-def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str, now: datetime) -> bool:
-    """False for one whose owner said no."""
+def stop(tx: Session, contact_ids: Iterable[int], by: StoppedBy) -> list[int]:
+    """Whoever says no is not told any more, whatever was before; the ids of those that this stopped."""
+    stopped = tx.execute(
+        update(Contact)
+        .where(Contact.id.in_(list(contact_ids)), Contact.state != ContactState.OPTED_OUT)
+        .values(state=ContactState.OPTED_OUT, stopped_by=by)
+        .returning(Contact.id)
+    )
+    return list(stopped.scalars())
+
+
+def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str | None, now: datetime) -> bool:
+    """False for one whose owner said no, where this is not their own word again. `by` None keeps who told them.
+
+    Their own word takes back everything. What they said through the family, or by a click, a form that they signed
+    takes back; what they said by a text or to the provider, only a text of theirs.
+    """
+    taken_back: dict[ConsentHow, ColumnElement[bool]] = {
+        ConsentHow.REPLY: Contact.id.is_not(None),
+        **dict.fromkeys(
+            (ConsentHow.WRITTEN, ConsentHow.AGENT), Contact.stopped_by.in_((StoppedBy.FAMILY, StoppedBy.CLICK))
+        ),
+    }
+    may = Contact.state != ContactState.OPTED_OUT
     confirmed = tx.execute(
         update(Contact)
-        .where(Contact.id == contact_id, Contact.state != ContactState.OPTED_OUT)
-        .values(state=ContactState.CONFIRMED, consent_how=how, consent_by=by, consent_at=now)
+        .where(Contact.id == contact_id, or_(may, taken_back[how]) if how in taken_back else may)
+        .values(
+            state=ContactState.CONFIRMED,
+            consent_how=how,
+            consent_by=Contact.consent_by if by is None else by,
+            consent_at=now,
+            stopped_by=None,
+        )
         .returning(Contact.id)
     )
     return confirmed.first() is not None
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A contact whose owner has just answered, with whose it is. `was_asked`: for their consent."""
+
+    contact_id: int
+    person_id: int | None
+    group_id: int
+    is_family: bool
+    channel: ChannelName
+    state: ContactState
+    was_asked: bool
+
+
+def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
+    """Every contact for texts or calls with this number: two people may share a telephone."""
+    query = select(Contact.id).where(
+        Contact.channel.in_((ChannelName.SMS, ChannelName.VOICE)),
+        Contact.address_index.in_(keys.blind_indexes(address)),
+    )
+    return list(tx.scalars(query.order_by(Contact.channel, Contact.id)))
+
+
+def speakers(tx: Session, contact_id: int) -> list[Speaker]:
+    """This contact, and others of the same channel and address, for they share one telephone; itself first."""
+    itself = select(Contact.address_index, Contact.channel).where(Contact.id == contact_id).subquery()
+    asked = exists().where(Message.contact_id == Contact.id, Message.key.startswith("consent:"))
+    rows = tx.execute(
+        select(
+            Contact.id,
+            Contact.person_id,
+            func.coalesce(Person.group_id, Member.group_id),
+            Contact.is_family,
+            Contact.channel,
+            Contact.state,
+            asked,
+        )
+        .outerjoin(Person, Person.id == Contact.person_id)
+        .outerjoin(Member, Member.id == Contact.member_id)
+        .where(Contact.address_index == itself.c.address_index, Contact.channel == itself.c.channel)
+        .order_by(Contact.id != contact_id, Contact.id)
+    )
+    return [Speaker(*row[:4], ChannelName(row[4]), ContactState(row[5]), row[6]) for row in rows]
+
+
+def told_by(tx: Session, contact_id: int, by: str) -> None:
+    """Who has told its owner that a text will ask for their consent."""
+    tx.execute(update(Contact).where(Contact.id == contact_id).values(consent_by=by))
+
+
+def times_asked(tx: Session, contact_id: int) -> tuple[int, datetime | None]:
+    """How often its owner was asked for consent by a text, and when last."""
+    row = tx.execute(
+        select(func.count(), func.max(Message.created_at)).where(
+            Message.contact_id == contact_id, Message.key.startswith("consent:")
+        )
+    ).one()
+    return row[0], row[1]
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """A contact that may be told, of which nothing has proved lately that it is still theirs. `since`: the last proof,
+    or when it was enrolled."""
+
+    contact_id: int
+    person_id: int | None
+    group_id: int
+    is_family: bool
+    channel: ChannelName
+    since: datetime
+
+
+def unproven(tx: Session, before: datetime, limit: int) -> list[Unproven]:
+    """Longest first."""
+    since = func.coalesce(Contact.reached_at, Contact.created_at)
+    rows = tx.execute(
+        select(
+            Contact.id,
+            Contact.person_id,
+            func.coalesce(Person.group_id, Member.group_id),
+            Contact.is_family,
+            Contact.channel,
+            since,
+        )
+        .outerjoin(Person, Person.id == Contact.person_id)
+        .outerjoin(Member, Member.id == Contact.member_id)
+        .where(Contact.state == ContactState.CONFIRMED, since < before)
+        .order_by(since, Contact.id)
+        .limit(limit)
+    )
+    return [Unproven(*row[:4], ChannelName(row[4]), row[5]) for row in rows]
+
+
+def reached(tx: Session, contact_ids: Iterable[int], now: datetime) -> None:
+    """There is proof that these addresses are still theirs."""
+    ids = list(contact_ids)
+    if ids:
+        tx.execute(update(Contact).where(Contact.id.in_(ids)).values(reached_at=now))

@@ -1,16 +1,27 @@
 """Signs of life: when the worker last passed, and which channels wait for the operator."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import bindparam, exists, func, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import Session
 
-from reminder.storage.tables import IS_IN_HAND, IS_QUEUED, IS_UNHEARD_FAILURE, Beat, Card, Message, Pause, Receipt
+from reminder.storage.statements import put
+from reminder.storage.tables import (
+    IS_IN_HAND,
+    IS_QUEUED,
+    IS_SILENT,
+    IS_UNHEARD_FAILURE,
+    Beat,
+    Card,
+    Message,
+    Notice,
+    Pause,
+    Receipt,
+    Reply,
+)
 
-TICK = "tick"
+TICK, REACH = "tick", "reach"
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,10 @@ class Work:
     cards: bool
     failures: bool
     messages: bool
+    replies: bool
+    notices: bool
+    silences: bool
+    reach: bool
 
 
 _WORK = select(
@@ -38,15 +53,20 @@ _WORK = select(
     exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= bindparam("today")),
     exists(select(Message.id).where(IS_UNHEARD_FAILURE)),
     exists().where(IS_QUEUED, Message.send_after <= bindparam("now")),
+    exists().where(Reply.handled_at.is_(None)),
+    exists().where(Notice.told_at.is_(None)),
+    exists().where(IS_SILENT, Card.escalate_on <= bindparam("today")),
+    ~exists().where(Beat.name == REACH, Beat.at >= bindparam("week")),
 )
 
 
-def work_waiting(tx: Session, now: datetime, today: date) -> Work:
-    return Work(*tx.execute(_WORK, {"now": now, "today": today}).one())
+def work_waiting(tx: Session, now: datetime, today: date, week: datetime) -> Work:
+    """`week`: the first instant of this week."""
+    return Work(*tx.execute(_WORK, {"now": now, "today": today, "week": week}).one())
 
 
 def beat(tx: Session, name: str, at: datetime) -> None:
-    _put(tx, Beat, {"name": name}, {"at": at})
+    put(tx, Beat, {"name": name}, {"at": at})
 
 
 def last_beat(tx: Session, name: str) -> datetime | None:
@@ -54,7 +74,7 @@ def last_beat(tx: Session, name: str) -> datetime | None:
 
 
 def pause(tx: Session, channel: str, reason: str, *, now: datetime, until: datetime) -> None:
-    _put(tx, Pause, {"channel": channel}, {"reason": reason, "since": now, "until": until})
+    put(tx, Pause, {"channel": channel}, {"reason": reason, "since": now, "until": until})
 
 
 def pauses(tx: Session, now: datetime) -> list[PauseView]:
@@ -66,8 +86,3 @@ def overdue_cards(tx: Session, before: date) -> int:
     """Cards that planning should have looked at by `before` and has not."""
     query = select(func.count()).select_from(Card).where(Card.retired_at.is_(None), Card.next_reminder_on < before)
     return tx.execute(query).scalar_one()
-
-
-def _put(tx: Session, table: type[DeclarativeBase], key: Mapping[str, object], values: Mapping[str, object]) -> None:
-    insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
-    tx.execute(insert(table).values(**key, **values).on_conflict_do_update(index_elements=list(key), set_=values))

@@ -5,13 +5,22 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.people import ChannelName
+from reminder.domain.people import Audience, ChannelName
 from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
-from reminder.storage.tables import IS_UNHEARD_FAILURE, Card, Contact, Message, MessageReminder, Person, Reminder
+from reminder.storage.tables import (
+    IS_UNHEARD_FAILURE,
+    Card,
+    Contact,
+    Message,
+    MessageReminder,
+    Person,
+    Reminder,
+    Reply,
+)
 
 _BODY = "messages.body"
 
@@ -126,11 +135,12 @@ class Failure:
     group_id: int
     person_id: int
     channel: ChannelName
+    is_answer: bool
 
 
 def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
     rows = tx.execute(
-        select(Message.id, Message.group_id, Person.id, Message.channel)
+        select(Message.id, Message.group_id, Person.id, Message.channel, Message.key.startswith("answer:"))
         .join(Contact, Contact.id == Message.contact_id)
         .join(Person, Person.id == Contact.person_id)
         .where(
@@ -140,7 +150,7 @@ def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
         .limit(limit)
         .with_for_update(of=Message, skip_locked=True)
     )
-    return [Failure(*row[:3], ChannelName(row[3])) for row in rows]
+    return [Failure(*row[:3], ChannelName(row[3]), row[4]) for row in rows]
 
 
 def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
@@ -157,3 +167,77 @@ def named(
         )
     )
     return list(rows)
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A text to a person about a card, with the first answer that came after it and before the next."""
+
+    message_id: int
+    handed_at: datetime
+    channel: ChannelName
+    state: str
+    intent: str | None
+
+
+def earlier(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int, list[Earlier]]:
+    """By card, the latest texts to its person about its present end date, oldest first."""
+    if not card_ids:
+        return {}
+    rows = tx.execute(
+        select(Card.id, Message.id, Message.contact_id, Message.handed_at, Message.channel, Message.state)
+        .join(Reminder, and_(Reminder.card_id == Card.id, Reminder.expires_on == Card.expires_on))
+        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+        .join(Message, Message.id == MessageReminder.message_id)
+        .where(Card.id.in_(card_ids), Message.audience == Audience.PERSON, Message.handed_at.is_not(None))
+        .order_by(Message.id)
+    ).all()
+    answered = tx.execute(
+        select(Reply.contact_id, Reply.received_at, Reply.intent)
+        .where(Reply.contact_id.in_({row.contact_id for row in rows}))
+        .order_by(Reply.id)
+    ).all()
+    found: dict[int, list[Earlier]] = {}
+    # From the latest back: an answer belongs to the text before it.
+    later: dict[tuple[int, int], datetime] = {}
+    for card_id, message_id, contact_id, handed_at, channel, state in reversed(rows):
+        assert handed_at is not None
+        until = later.get((card_id, contact_id))
+        intents = (
+            answer.intent
+            for answer in answered
+            if answer.contact_id == contact_id
+            and answer.received_at >= handed_at
+            and (until is None or answer.received_at < until)
+        )
+        later[card_id, contact_id] = handed_at
+        if len(found.setdefault(card_id, [])) < latest:
+            found[card_id].insert(0, Earlier(message_id, handed_at, ChannelName(channel), state, next(intents, None)))
+    return found
+
+
+def told_lately(tx: Session, person_ids: Collection[int], since: datetime) -> Mapping[int, int]:
+    """By person, how many messages they were sent unasked: by whichever way, whether they arrived or not."""
+    rows = tx.execute(
+        select(Contact.person_id, func.count())
+        .join(Message, Message.contact_id == Contact.id)
+        .where(
+            Contact.person_id.in_(person_ids),
+            Contact.is_family.is_(False),
+            Message.created_at >= since,
+            Message.state.not_in(("cancelled", "stale")),
+            Message.key.not_like("answer:%"),
+        )
+        .group_by(Contact.person_id)
+    )
+    return {person_id: count for person_id, count in rows if person_id is not None}
+
+
+def greeted(tx: Session, person_ids: Collection[int], since: datetime) -> set[int]:
+    """Those who were sent a greeting."""
+    query = (
+        select(Contact.person_id)
+        .join(Message, Message.contact_id == Contact.id)
+        .where(Contact.person_id.in_(person_ids), Message.created_at >= since, Message.key.startswith("reach:"))
+    )
+    return {person_id for person_id in tx.scalars(query) if person_id is not None}

@@ -27,6 +27,9 @@ from reminder.storage.tables import (
     Reminder,
 )
 
+# How the keys of messages begin that are not reminders.
+ANSWER, CONSENT = "answer:", "consent:"
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -43,12 +46,14 @@ class Draft:
     send_after: datetime
     stale_after: datetime
     possibly_double: bool = False  # it repeats one that may have arrived
+    asks: int | None = None  # the digit that answers "done" to it
 
 
 @dataclass(frozen=True)
 class InHand:
     """A message this worker has claimed; `attempts` fences it off from a later claim of the same message."""
 
+    key: str
     outgoing: Outgoing
     channel: ChannelName
     contact_id: int
@@ -58,6 +63,11 @@ class InHand:
     possibly_double: bool
     stale_after: datetime
     lease_until: datetime  # whoever holds it longer must not hand it over any more
+
+    @property
+    def is_answer(self) -> bool:
+        """To what somebody has just said: at any hour, and also to who has just said that nothing more is wanted."""
+        return self.key.startswith(ANSWER)
 
 
 def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
@@ -83,6 +93,7 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
                 "channel": draft.channel,
                 "body_sealed": seal_body(keys, draft.subject, draft.text),
                 "segments": draft.segments,
+                "asks": draft.asks,
                 "state": MessageState.QUEUED,
                 "send_after": draft.send_after,
                 "stale_after": draft.stale_after,
@@ -117,6 +128,7 @@ _STILL_TRUE = exists(
 )
 _IN_HAND = select(
     Message.id,
+    Message.key,
     Message.channel,
     Message.contact_id,
     Message.audience,
@@ -131,7 +143,11 @@ _IN_HAND = select(
 ).join(Contact, Contact.id == Message.contact_id)
 _DUE = (
     _IN_HAND.add_columns(
-        (Contact.state == ContactState.CONFIRMED).label("may_be_told"),
+        or_(
+            Contact.state == ContactState.CONFIRMED,
+            Message.key.startswith(ANSWER),
+            and_(Message.key.startswith(CONSENT), Contact.state == ContactState.UNCONFIRMED),
+        ).label("may_be_told"),
         or_(~_REMINDS, _STILL_TRUE).label("is_true"),
     )
     .where(
@@ -241,6 +257,7 @@ def _opened(
             continue
         in_hand.append(
             InHand(
+                key=row.key,
                 outgoing=Outgoing(
                     message_id=row.id,
                     address=address,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from reminder.storage.statements import insert_or_ignore
 from reminder.storage.tables import Receipt
 
 
@@ -24,11 +24,14 @@ def keep(
     tx: Session, *, provider_id: str, status: str, error_code: str | None, message_id: int | None, now: datetime
 ) -> None:
     """A repeated one changes nothing."""
-    insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
-    tx.execute(
-        insert(Receipt)
-        .values(provider_id=provider_id, status=status, error_code=error_code, message_id=message_id, received_at=now)
-        .on_conflict_do_nothing()
+    insert_or_ignore(
+        tx,
+        Receipt,
+        provider_id=provider_id,
+        status=status,
+        error_code=error_code,
+        message_id=message_id,
+        received_at=now,
     )
 
 

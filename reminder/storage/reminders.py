@@ -139,6 +139,15 @@ def settle(tx: Session, card_id: int) -> None:
     )
 
 
+def acknowledge(tx: Session, card_ids: Collection[int]) -> None:
+    """Their person has said that it is done."""
+    tx.execute(
+        update(Reminder)
+        .where(Reminder.card_id.in_(card_ids), Reminder.state == ReminderState.OPEN)
+        .values(state=ReminderState.ACKNOWLEDGED)
+    )
+
+
 def of_group(tx: Session, group_id: int | None, state: str | None) -> list[ReminderView]:
     query = (
         select(Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.rung, Reminder.due_on, Reminder.state)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     TextClause,
@@ -107,11 +108,14 @@ class Contact(Base):
     consent_how: Mapped[str | None] = mapped_column(String(10))
     consent_by: Mapped[str | None] = mapped_column(GuardedText(40, field="consent_by"))
     consent_at: Mapped[datetime | None]
+    stopped_by: Mapped[str | None] = mapped_column(String(10))  # who said that nothing more is wanted here
+    practised_at: Mapped[datetime | None]  # when the keys of a call were tried out: only then are they offered
     reached_at: Mapped[datetime | None]  # last proof that this address is still theirs
     created_at: Mapped[datetime]
 
 
 _IN_USE = text("cards.retired_at IS NULL")
+IS_SILENT = text("cards.retired_at IS NULL AND cards.escalate_on IS NOT NULL")
 
 
 class Card(Base):
@@ -121,6 +125,7 @@ class Card(Base):
     __table_args__ = (
         _partial_index("ix_cards_due", "next_reminder_on", where=_IN_USE),
         _partial_index("uq_cards_current", "person_id", "kind", "label", where=_IN_USE, unique=True),
+        _partial_index("ix_cards_silent", "escalate_on", where=IS_SILENT),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
@@ -131,9 +136,26 @@ class Card(Base):
     is_computed: Mapped[bool]  # the date was worked out from rules, not read from the card
     carried_by: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="SET NULL"), index=True)
     next_reminder_on: Mapped[date | None]
+    # The following are of the present end date; a new one clears them.
+    done_on: Mapped[date | None]  # somebody says that it is renewed; its new date is still asked for
+    remind_on: Mapped[date | None]  # the person asked to be reminded again then
+    asked: Mapped[int] = mapped_column(SmallInteger, server_default="0")  # how many more humans silence has brought in
+    escalate_on: Mapped[date | None]  # when the silence has lasted long enough for the next human
     renewed_at: Mapped[datetime | None]
     retired_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+
+class Taking(Base):
+    """Somebody does it: one human for each end date of a card, however many say so in the same minute."""
+
+    __tablename__ = "takings"
+    __table_args__ = (UniqueConstraint("card_id", "expires_on"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    card_id: Mapped[int] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"))
+    expires_on: Mapped[date]
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+    taken_on: Mapped[date]
 
 
 class Reminder(Base):
@@ -178,6 +200,7 @@ class Message(Base):
     channel: Mapped[str] = mapped_column(String(10))
     body_sealed: Mapped[bytes | None]
     segments: Mapped[int]
+    asks: Mapped[int | None] = mapped_column(SmallInteger)  # the digit that answers "done" to this very text
     state: Mapped[str] = mapped_column(String(12))
     reason: Mapped[str | None] = mapped_column(String(40))
     send_after: Mapped[datetime]
@@ -244,7 +267,17 @@ class Beat(Base):
 
 
 class Reply(Base):
+    """What somebody answered. What looked like a number was never kept: then `body_sealed` is None."""
+
     __tablename__ = "replies"
+    __table_args__ = (
+        Index(
+            "ix_replies_waiting",
+            "id",
+            sqlite_where=text("handled_at IS NULL"),
+            postgresql_where=text("handled_at IS NULL"),
+        ),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
     provider_id: Mapped[str] = mapped_column(String(80), unique=True)
@@ -252,6 +285,28 @@ class Reply(Base):
     body_sealed: Mapped[bytes | None]
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
+
+
+class Notice(Base):
+    """Something a human around a person must be told; planning makes the messages of it."""
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        Index(
+            "ix_notices_waiting",
+            "id",
+            sqlite_where=text("told_at IS NULL"),
+            postgresql_where=text("told_at IS NULL"),
+        ),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
+    card_id: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"))
+    reply_id: Mapped[int | None] = mapped_column(ForeignKey("replies.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime]
+    told_at: Mapped[datetime | None]
 
 
 class JournalEntry(Base):

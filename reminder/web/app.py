@@ -56,6 +56,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     if local_pages:
         web.include_router(pages.local)
     web.add_exception_handler(KigenError, _refuse)
+    web.add_exception_handler(webhooks.NotSignedError, webhooks.answer_not_signed)
     web.add_exception_handler(HTTPException, _not_there)
     web.add_exception_handler(RequestValidationError, _malformed)
     web.add_exception_handler(ClientDisconnect, _cut_off)

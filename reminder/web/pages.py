@@ -12,12 +12,15 @@ from fastapi.templating import Jinja2Templates
 
 from reminder.clock import JAPAN, japan_date
 from reminder.domain import addresses, dates
+from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.messages import MessageState
-from reminder.domain.people import Language
+from reminder.domain.people import Language, StoppedBy
+from reminder.enrolment import cards as cards_kept
 from reminder.enrolment import consent
-from reminder.errors import NotFoundError
+from reminder.errors import ConflictError, NotFoundError
 from reminder.storage import cards, contacts, groups, messages, people
 from reminder.storage.contacts import ContactView
+from reminder.storage.links import REACHED, STOP, TAKE, require_mark
 from reminder.upkeep.health import look
 from reminder.web.webhooks import app_of
 from reminder.wiring import App
@@ -66,16 +69,48 @@ def static(name: str) -> Response:
 @public.get("/stop/{contact_id}/{mark}")
 def ask_to_stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
     """Only asks: mail scanners follow every link, and must not be able to stop anybody's reminders."""
-    consent.require_stop_mark(app.keys, contact_id, mark)
+    require_mark(app.keys, STOP, str(contact_id), mark)
     return templates.TemplateResponse(request, "stop.html", {"stopped": False})
 
 
 @public.post("/stop/{contact_id}/{mark}")
 def stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
     """By the button or by a mail program's one click; neither needs a sign-in."""
-    consent.require_stop_mark(app.keys, contact_id, mark)
-    consent.stop(app.database, app.clock.now(), contact_id=contact_id)
+    require_mark(app.keys, STOP, str(contact_id), mark)
+    consent.stop(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact_id, by=StoppedBy.CLICK)
     return templates.TemplateResponse(request, "stop.html", {"stopped": True})
+
+
+@public.get("/take/{card_id}/{contact_id}/{mark}")
+def ask_to_take(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
+    require_mark(app.keys, TAKE, f"{card_id}/{contact_id}", mark)
+    return templates.TemplateResponse(request, "button.html", {"act": TAKE, "state": "asks"})
+
+
+@public.post("/take/{card_id}/{contact_id}/{mark}")
+def take(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
+    """A carer sees to a card; of two in the same minute the first."""
+    require_mark(app.keys, TAKE, f"{card_id}/{contact_id}", mark)
+    state = "done"
+    try:
+        cards_kept.take_card(app.database, app.clock.now(), card_id=card_id, contact_id=contact_id)
+    except ConflictError as refused:
+        state = refused.code
+    return templates.TemplateResponse(request, "button.html", {"act": TAKE, "state": state})
+
+
+@public.get("/reached/{contact_id}/{mark}")
+def ask_whether_reached(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    require_mark(app.keys, REACHED, str(contact_id), mark)
+    return templates.TemplateResponse(request, "button.html", {"act": REACHED, "state": "asks"})
+
+
+@public.post("/reached/{contact_id}/{mark}")
+def reached(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Once a year a carer proves that mail still arrives."""
+    require_mark(app.keys, REACHED, str(contact_id), mark)
+    consent.reached(app.database, app.clock.now(), contact_id=contact_id)
+    return templates.TemplateResponse(request, "button.html", {"act": REACHED, "state": "done"})
 
 
 _OUR_OWN_NAME = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?")
@@ -102,6 +137,7 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
         # One of a kind that config/ no longer has cannot be spoken of; the log says so every day.
         current = [card for card in cards.of_group(tx, None) if not card.retired_at and card.kind in app.rules.kinds]
         known = contacts.of_group(tx, app.keys, None)
+        unanswered = {card.id for card in cards.unanswered(tx, NOBODY_LEFT)}
     ends_by_id = {card.id: card.expires_on for card in current}
     ends: dict[int, dict[str, date]] = defaultdict(dict)
     for card in current:
@@ -110,7 +146,10 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
     for contact in known:
         if contact.person_id is not None:
             of_person[contact.person_id].append(contact)
-    soonest = sorted(current, key=lambda card: (card.next_reminder_on or card.expires_on, card.id))[:LATEST]
+    # What nobody has answered to stands first.
+    soonest = sorted(
+        current, key=lambda card: (card.id not in unanswered, card.next_reminder_on or card.expires_on, card.id)
+    )[:LATEST]
     rows = []
     for card in soonest:
         person = by_person[card.person_id]
@@ -130,6 +169,7 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
                 "card": card,
                 "dates": card_dates,
                 "contacts": of_person[person.id],
+                "is_unanswered": card.id in unanswered,
             }
         )
     return _page(

@@ -1,4 +1,4 @@
-"""What providers tell us. A signed receipt is kept at once and applied by the next pass: the answer must be quick."""
+"""What providers tell us. What is signed is kept at once and worked on by the next pass: the answer must be quick."""
 
 from typing import Annotated
 from urllib.parse import parse_qsl
@@ -7,11 +7,14 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
+from reminder.conversation import inbox
 from reminder.errors import RefusedInputError
 from reminder.storage import receipts
 from reminder.wiring import App
 
 router = APIRouter(prefix="/webhooks")
+
+Form = list[tuple[str, str]]
 
 
 def app_of(request: Request) -> App:
@@ -19,15 +22,17 @@ def app_of(request: Request) -> App:
     return app
 
 
-@router.post("/twilio/status")
-async def twilio_status(
+OpenApp = Annotated[App, Depends(app_of)]
+
+
+async def signed_form(
     request: Request,
-    app: Annotated[App, Depends(app_of)],
+    app: OpenApp,
     x_twilio_signature: Annotated[str | None, Header()] = None,
     x_twilio_webhooks_signature_settings: Annotated[str | None, Header()] = None,
-) -> Response:
-    """What became of a text. Anything not signed by the configured account is 403, and says nothing more."""
-    from reminder.channels.signature import TwilioSignature, parse_status
+) -> Form:
+    """Its fields, in order. Anything not signed by the configured account is 403, and says nothing more."""
+    from reminder.channels.signature import TwilioSignature
 
     form = parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
     signature = TwilioSignature(app.settings.twilio_auth_token, app.settings.public_url or "")
@@ -39,11 +44,29 @@ async def twilio_status(
         x_twilio_webhooks_signature_settings,
     )
     if not is_signed:
-        return Response(status_code=403)
+        raise NotSignedError
+    return form
+
+
+class NotSignedError(Exception):
+    """Somebody who is not our provider, or something that it did not say."""
+
+
+async def answer_not_signed(_request: Request, _raised: Exception) -> Response:
+    return Response(status_code=403)
+
+
+SignedForm = Annotated[Form, Depends(signed_form)]
+
+
+@router.post("/twilio/status")
+async def twilio_status(request: Request, app: OpenApp, form: SignedForm) -> Response:
+    """What became of a text or a call."""
+    from reminder.channels.signature import parse_status
+
     receipt = parse_status(form)
     if receipt is None:
         raise RefusedInputError("request_malformed")
-    named = request.query_params.get("m", "")
 
     def keep() -> None:
         with app.database.writing() as tx:
@@ -52,9 +75,32 @@ async def twilio_status(
                 provider_id=receipt.provider_id,
                 status=receipt.status,
                 error_code=None if receipt.error_code is None else str(receipt.error_code),
-                message_id=int(named) if named.isascii() and named.isdigit() and len(named) < 19 else None,
+                message_id=named_message(request),
                 now=app.clock.now(),
             )
 
     await run_in_threadpool(keep)
     return Response(status_code=204)
+
+
+def named_message(request: Request) -> int | None:
+    """Our own id of the message that a provider speaks of, from the address that we gave it."""
+    named = request.query_params.get("m", "")
+    return int(named) if named.isascii() and named.isdigit() and len(named) < 19 else None
+
+
+# Nothing is said over the telephone that the next pass may not say.
+_SILENCE = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+
+@router.post("/twilio/sms")
+async def twilio_sms(app: OpenApp, form: SignedForm) -> Response:
+    """What somebody texts us. A repeated one changes nothing, a stranger gets nothing."""
+    from reminder.channels.signature import parse_inbound
+
+    heard = parse_inbound(form)
+    if heard is None:
+        raise RefusedInputError("request_malformed")
+    said = inbox.Heard(heard.provider_id, heard.sender, heard.text)
+    await run_in_threadpool(inbox.keep, app.database, app.keys, app.rules, app.clock.now(), said)
+    return Response(_SILENCE, media_type="text/xml")

@@ -180,7 +180,7 @@ def test_whoever_says_no_where_texts_no_longer_arrive_has_said_no(told: Village)
     with told.app.database.reading() as tx:
         phone = next(c.id for c in contacts.of_group(tx, told.app.keys, None) if c.channel is ChannelName.SMS)
 
-    consent.stop(told.app.database, told.now, contact_id=phone)
+    told.stop(phone)
 
     assert phone_state(told) == "opted_out"
     with pytest.raises(ConflictError):

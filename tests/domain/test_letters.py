@@ -9,7 +9,7 @@ import pytest
 
 from reminder.domain.letters import render_html
 from reminder.domain.people import Audience, ChannelName, Language, Mode
-from reminder.domain.wording import Reader, Told, compose
+from reminder.domain.wording import Copy, Reader, Told, compose
 from tests.rules import LANGUAGES, WORDING
 
 TOLD = Told("mynumber_user_certificate", "d30", date(2026, 12, 23), date(2026, 12, 22), date(2027, 3, 31))
@@ -46,7 +46,7 @@ class Page(HTMLParser):
 def letter(language: Language) -> str:
     """A copy to a carer, with the Japanese text that the person was sent."""
     to = Reader(Audience.CARER, ChannelName.EMAIL, language, Mode.ELDERLY, "長谷川花子", "つばめ", "市役所", "田中家")
-    return compose(WORDING, [TOLD], to, copied_text=SENT).text
+    return compose(WORDING, [TOLD], to, copy=Copy(SENT)).text
 
 
 def lines_of(text: str) -> list[str]:

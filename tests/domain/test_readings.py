@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Language, Mode
 from reminder.domain.readings import annotator
 from reminder.domain.wording import Reader, Told, compose
@@ -23,7 +24,18 @@ def bare(text: str) -> list[str]:
 
 def test_every_word_of_an_e_mail_in_easy_japanese_has_its_reading() -> None:
     mail = EASY.in_mail
-    sections = ("email.line", "email.part", "email.text", "called", "carers_word", "several", "undelivered", "sheets")
+    sections = (
+        "email.line",
+        "email.part",
+        "email.text",
+        "called",
+        "carers_word",
+        "several",
+        *(f"notices.{kind}" for kind in NoticeKind),
+        "again",
+        "history",
+        "sheets",
+    )
     said = [text for name in sections for text in mail.section(name).values()]
     said += [text for words in mail.kinds.values() for text in words.values()]
     said += [mail.texts[voice, family, rung] for voice, family, rung in mail.texts if rung in rungs_of(family)]

@@ -10,17 +10,22 @@ from itertools import permutations, product
 import pytest
 
 from reminder.domain import segments
+from reminder.domain.notices import ANSWERS, NoticeKind
 from reminder.domain.people import Audience, ChannelName, Language, Mode
 from reminder.domain.wording import (
     AFTER_END,
     MOST_SEGMENTS,
+    About,
     Composed,
+    Copy,
+    Fate,
     Reader,
     Told,
     address_of,
     carers_word,
     compose,
-    compose_undelivered,
+    compose_answer,
+    compose_notice,
     together,
 )
 from reminder.domain.words import RUNGS, RUNGS_OF_GRACE, VOICES, WITH_GRACE, lint, read_wording, rungs_of
@@ -361,7 +366,7 @@ def test_every_heading_of_a_mail_stands_alone_above_its_text_and_the_subject_is_
 def test_a_mail_has_the_parts_that_help_at_its_rung(
     rung: str, copied: str | None, brief: bool, parts: list[str], why: str
 ) -> None:
-    mail = compose(WORDING, [telling(rung=rung)], reader(CARER, EMAIL), copied_text=copied, brief=brief)
+    mail = compose(WORDING, [telling(rung=rung)], reader(CARER, EMAIL), copy=Copy(copied), brief=brief)
 
     assert re.findall("^■ (.*)$", mail.text, re.MULTILINE) == [PARTS[part] for part in parts], why
 
@@ -394,7 +399,7 @@ def test_a_mail_names_the_last_day_a_counter_is_open_until_the_end_has_come() ->
     "copied", ["【期限だより】{date}、{0}まで{", "100% }{ {{x}} %s", "一行目\n二行目", "  空けた  "]
 )
 def test_what_the_person_was_sent_is_quoted_to_the_carer_as_it_is(copied: str) -> None:
-    mail = compose(WORDING, [telling()], reader(CARER, EMAIL), copied_text=copied)
+    mail = compose(WORDING, [telling()], reader(CARER, EMAIL), copy=Copy(copied))
 
     assert f"\n\n■ {PARTS['sent']}\n{copied}\n\n" in mail.text
 
@@ -405,7 +410,7 @@ def test_a_name_with_braces_is_a_name(name: str) -> None:
 
     assert f"{name}さんの" in compose(WORDING, [telling()], to).text
     assert f"{name}さん" in compose(WORDING, [telling()], replace(to, channel=EMAIL, from_=name)).text
-    assert f"{name}さん" in compose_undelivered(WORDING, replace(to, channel=EMAIL)).text
+    assert f"{name}さん" in compose_notice(WORDING, replace(to, channel=EMAIL), NoticeKind.UNDELIVERED, About()).text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -429,36 +434,90 @@ def test_one_person_alone_has_the_mail_unchanged() -> None:
     assert together(WORDING, [mail], JA) == mail
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_text_that_reached_nobody_is_told_with_what_to_check(language: Language) -> None:
-    words = WORDING.languages[language]
+SPOKEN_OF = About(telling(), SMS, reply="あした行くよ", link="https://kigen.example.jp/take/1/2/abc")
 
-    text = compose_undelivered(WORDING, reader(CARER, SMS, language))
-    mail = compose_undelivered(WORDING, reader(CARER, EMAIL, language))
+
+@pytest.mark.parametrize("kind", NoticeKind)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_carer_is_told_what_has_happened_and_what_to_do(kind: NoticeKind, language: Language) -> None:
+    words = WORDING.languages[language].in_mail
+
+    text = compose_notice(WORDING, reader(CARER, SMS, language), kind, SPOKEN_OF)
+    mail = compose_notice(WORDING, reader(CARER, EMAIL, language), kind, SPOKEN_OF)
 
     assert text.subject is None
-    assert text.segments <= (1 if language != EN else 2)
+    assert text.segments <= 2
     assert lint(text.text, LINT) == []  # type: ignore[arg-type]
     assert mail.subject is not None
-    assert LABEL in text.text
-    assert LABEL in mail.subject
-    assert LABEL in mail.body
-    words = words.in_mail
-    assert words.section("email.text")["undelivered"].strip() in mail.body
+    if kind is not NoticeKind.REACH:
+        assert LABEL in text.text + mail.subject
+        assert LABEL in mail.body
+    assert words.section(f"notices.{kind}")["to_do"].strip().split("{")[0] in mail.body
     assert words.section("email.part")["about"] in mail.closing
-    for whole in (text.text, mail.subject + mail.text):
+    assert "あした行くよ" in mail.body
+    assert str(SPOKEN_OF.link) in mail.body
+    assert str(SPOKEN_OF.link) not in text.text
+    for whole in (text.text, mail.subject + mail.text.replace(str(SPOKEN_OF.link), "")):
         assert not re.search("[{}]", whole)
         assert forbidden(whole) is None
 
 
-def test_the_advice_about_a_text_that_reached_nobody_may_name_the_person() -> None:
-    table = read_table(CONFIG / "wording" / "ja.toml")
-    email = table["email"]
-    assert isinstance(email, dict)
-    advice = {**email, "text": {**email["text"], "undelivered": "{who}へ、{office}のことも。"}}
-    wording = read_wording({JA: {**table, "email": advice}}, KINDS)
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_answer_is_one_text_that_breaks_no_rule(name: str, mode: Mode, language: Language) -> None:
+    answer = compose_answer(WORDING, reader(PERSON, SMS, language, mode), name, day=END)
 
-    assert "長谷川花子さんへ、市役所のことも。" in compose_undelivered(wording, reader(CARER, EMAIL)).body
+    assert answer.segments == 1, answer.text
+    assert lint(answer.text, LINT) == []  # type: ignore[arg-type]
+    assert not re.search("[{}]", answer.text)
+    assert forbidden(answer.text) is None
+    assert MARK in answer.text or language == EN
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_text_that_can_be_answered_says_how_where_there_is_room(language: Language) -> None:
+    words = WORDING.languages[language]
+    to = reader(PERSON, SMS, language, Mode.STANDARD, mark=None)
+    said = words.word("reply_done").format(code=3)
+    told = [telling(rung=rung, kind=kind) for rung, kind in product(("d60", "d30", "d7"), (USER, "passport", "other"))]
+
+    texts = [compose(WORDING, [one], replace(to, asks=3)) for one in told]
+
+    assert any(said in text.text for text in texts)
+    assert not any(said in compose(WORDING, [one], to).text for one in told)
+    assert all(text.segments == 1 for text in texts)
+
+
+def test_an_elder_whose_texts_cannot_be_answered_reads_whom_to_ask() -> None:
+    told = [telling(rung=rung, kind="passport") for rung in ("d60", "d30", "d7")]
+
+    assert any("ご家族へ" in compose(WORDING, [one], reader(label="母")).text for one in told)
+    assert any("職員へ" in compose(WORDING, [one], reader(label="母", mode=Mode.HOME)).text for one in told)
+
+
+def test_a_notice_may_name_the_person() -> None:
+    table = read_table(CONFIG / "wording" / "ja.toml")
+    notices = table["notices"]
+    assert isinstance(notices, dict)
+    named = {**notices, "undelivered": {**notices["undelivered"], "to_do": "{who}へ、{office}のことも。"}}
+    wording = read_wording({JA: {**table, "notices": named}}, KINDS)
+
+    told = compose_notice(wording, reader(CARER, EMAIL), NoticeKind.UNDELIVERED, About())
+
+    assert "長谷川花子さんへ、市役所のことも。" in told.body
+
+
+def test_a_carer_sees_what_became_of_the_latest_texts_and_what_was_answered() -> None:
+    fates = [Fate(date(2027, 1, 4), SMS, "delivered"), Fate(date(2027, 1, 29), SMS, "undelivered", "later")]
+
+    mail = compose(WORDING, [telling()], reader(CARER, EMAIL), copy=Copy("文", fates, "https://kigen.example.jp/x"))
+
+    assert (
+        "■ これまでのお知らせ\n1月4日（月）　SMS　届きました\n1月29日（金）　SMS　届きませんでした　返事「あとで」"
+        in mail.text
+    )
+    assert "https://kigen.example.jp/x" in mail.text
 
 
 def test_only_a_text_message_is_counted_in_segments() -> None:

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.enrolment import consent, register
+from reminder.enrolment import register
 from reminder.errors import (
     AddressError,
     ConflictError,
@@ -123,11 +123,11 @@ def test_a_resident_of_a_home_is_spoken_to_as_one_unless_said_otherwise(village:
 
 
 def test_stopping_twice_changes_nothing_and_a_stranger_cannot_be_stopped(family: Village) -> None:
-    consent.stop(family.app.database, family.now, contact_id=1)
-    consent.stop(family.app.database, family.now, contact_id=1)
+    family.stop(1)
+    family.stop(1)
 
     with pytest.raises(NotFoundError):
-        consent.stop(family.app.database, family.now, contact_id=99)
+        family.stop(99)
 
 
 def test_a_new_carer_is_told_what_is_due_and_the_others_are_not_told_again(family: Village) -> None:

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from reminder.domain.people import ChannelName
-from reminder.enrolment import consent
 from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError
 from reminder.storage import receipts
 from tests.village import SIGNATURE_CERTIFICATE, Village
@@ -53,7 +52,7 @@ def a_busy_week(village: Village) -> None:
             tx, provider_id=arrived, status="undelivered", error_code="30003", message_id=None, now=village.now
         )
     village.renew(1, date(2032, 3, 31))
-    consent.stop(village.app.database, village.now, contact_id=2)
+    village.stop(2)
     village.run_until("2027-01-31 00:00")
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from reminder.domain.people import Language
-from reminder.enrolment import consent
+from reminder.storage.links import Links
 from reminder.web.app import LONGEST_BODY
 from tests.village import Village, open_village
 from tests.web.asking import Answer, Visitor, visitor
@@ -101,7 +101,7 @@ def test_an_answer_about_our_own_failure_carries_the_same_and_says_nothing_of_it
         ("GET", "/nowhere", b"", 404, "page_not_found"),
         ("GET", "/static/app.py", b"", 404, "page_not_found"),
         ("GET", "/static/..%2Fapp.py", b"", 404, "page_not_found"),
-        ("GET", "/stop/1/wrong", b"", 404, "not_found"),
+        ("GET", "/stop/1/wrong", b"", 404, "page_not_found"),
         ("DELETE", "/healthz", b"", 405, "method_not_allowed"),
         ("POST", RECEIPTS, b"x" * (LONGEST_BODY + 1), 413, "body_too_long"),
         ("GET", "/stop/mother/x", b"", 422, "request_malformed"),
@@ -236,7 +236,7 @@ def test_no_stop_link_that_we_make_is_taken_for_a_number(village: Village) -> No
     browser = visitor(village)
     ids = [*range(1, 60), *(10**size - 1 for size in range(3, 12))]
 
-    links = [consent.stop_url(village.app.keys, "", contact_id) for contact_id in ids]
+    links = [Links(village.app.keys, "").stop(contact_id) for contact_id in ids]
 
     assert {browser.get(str(link)).status for link in links} == {200}
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from reminder.domain.people import ChannelName, Role
-from reminder.enrolment import consent
 from reminder.storage import contacts, health
 from reminder.storage.keys import new_key, read_keys
+from reminder.storage.links import Links
 from reminder.web.app import create_web
 from reminder.worker import tick
 from tests.village import Village, open_village
@@ -296,7 +296,7 @@ def state_of(village: Village, contact_id: int) -> str:
 
 
 def link_of(village: Village, contact_id: int) -> str:
-    return str(consent.stop_url(village.app.keys, "", contact_id))
+    return str(Links(village.app.keys, "").stop(contact_id))
 
 
 @pytest.fixture
@@ -374,7 +374,7 @@ WRONG: list[tuple[Callable[[Village, int], str], str]] = [
     (lambda village, son: f"/stop/{son}/x", "a guess"),
     (lambda village, son: f"/stop/{son}/あ", "no letter of ours"),
     (lambda village, son: f"/stop/{son}/", "no mark"),
-    (lambda village, son: str(consent.stop_url(read_keys([new_key()]), "", son)), "made with another key"),
+    (lambda village, son: str(Links(read_keys([new_key()]), "").stop(son)), "made with another key"),
     (lambda village, son: f"/stop/{son}/{village.app.keys.sign(str(son), 'sign-in')}", "made for another purpose"),
 ]
 

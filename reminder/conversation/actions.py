@@ -1,0 +1,274 @@
+"""What follows from an answer: one function for each thing that people mean. Whoever is told of it is told by a row."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from reminder.clock import japan_date
+from reminder.domain import followup, wording
+from reminder.domain.messages import CancelReason
+from reminder.domain.notices import NoticeKind
+from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
+from reminder.domain.replies import Consent, Intent, plain, read_consent
+from reminder.domain.rulebook import Rulebook
+from reminder.storage import cards, contacts, journal, notices, outbox, questions, reminders, replies
+from reminder.storage.contacts import Speaker
+from reminder.storage.groups import GroupView
+from reminder.storage.keys import KeyRing
+from reminder.storage.outbox import Draft
+from reminder.storage.people import PersonView
+from reminder.storage.questions import Question
+from reminder.storage.readers import reader
+from reminder.storage.replies import ReplyView
+from reminder.storage.session import Tx
+
+# A telephone that answers every answer by itself would talk to us for ever.
+MOST_ANSWERS = 3
+A_DAY = timedelta(days=1)
+# An answer that cannot be sent for so long answers nothing any more.
+ANSWERED_FOR = timedelta(hours=12)
+# "Thank you" for "thank you" is said once.
+THANKED_ONCE_IN = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Talk:
+    """One answer, and all that is known of who gave it. `speakers`: everyone whose telephone it is, `speaker` first."""
+
+    tx: Tx
+    keys: KeyRing
+    rules: Rulebook
+    now: datetime
+    reply: ReplyView
+    speaker: Speaker
+    speakers: tuple[Speaker, ...]
+    person: PersonView
+    group: GroupView
+
+    @property
+    def today(self) -> date:
+        return japan_date(self.now)
+
+    @property
+    def contact_ids(self) -> list[int]:
+        return [speaker.contact_id for speaker in self.speakers]
+
+    @property
+    def questions(self) -> list[Question]:
+        return questions.open_at(self.tx, self.contact_ids, self.now)
+
+    def tell(self, kind: NoticeKind, *, of: int | None = None, card_id: int | None = None) -> None:
+        """Somebody around a person is told; `of`: which person, where not the one who is spoken to."""
+        notices.add(
+            self.tx,
+            kind,
+            person_id=of or self.person.id,
+            contact_id=self.speaker.contact_id,
+            card_id=card_id,
+            reply_id=self.reply.id,
+            now=self.now,
+        )
+
+    def answer(self, name: str, day: date | None = None) -> None:
+        """By a text, at once; a call has said what is to be said."""
+        if self.speaker.channel is not ChannelName.SMS or not self.rules.two_way:
+            return
+        if replies.answers_since(self.tx, self.speaker.contact_id, self.now - A_DAY) >= MOST_ANSWERS:
+            return
+        recipient = next(
+            r for _, r in contacts.of_people(self.tx, [self.person.id]) if r.contact_id == self.speaker.contact_id
+        )
+        reads = reader(recipient, self.person, Audience.PERSON, self.group)
+        composed = wording.compose_answer(self.rules.wording, reads, name, day=day)
+        draft = Draft(
+            key=f"{outbox.ANSWER}{self.reply.id}",
+            group_id=self.group.id,
+            contact_id=self.speaker.contact_id,
+            audience=Audience.PERSON,
+            channel=ChannelName.SMS,
+            subject=None,
+            text=composed.text,
+            segments=composed.segments,
+            send_after=self.now,
+            stale_after=self.now + ANSWERED_FOR,
+        )
+        outbox.add(self.tx, self.keys, [draft], self.now)
+
+
+def act(talk: Talk) -> None:
+    intent = talk.reply.intent
+    if intent is not Intent.WRONG_PERSON:
+        contacts.reached(talk.tx, talk.contact_ids, talk.now)
+    if talk.speaker.state is ContactState.UNCONFIRMED and intent not in (Intent.NUMBER, Intent.WRONG_PERSON):
+        _answers_about_consent(talk)
+    elif talk.speaker.state is ContactState.OPTED_OUT and intent is not Intent.START:
+        # Nothing more is wanted here, and so nothing is said.
+        return
+    elif (question := _named(talk)) is not None:
+        _is_done(talk, [question])
+    else:
+        _ACTS[intent](talk)
+
+
+def _named(talk: Talk) -> Question | None:
+    """The question whose own digit was sent."""
+    digit = plain(talk.reply.text or "")
+    if len(digit) != 1 or not digit.isdigit() or talk.reply.intent not in (Intent.DONE, Intent.UNKNOWN):
+        return None
+    named = [question for question in talk.questions if question.code == int(digit)]
+    return named[0] if len(named) == 1 else None
+
+
+def _answers_about_consent(talk: Talk) -> None:
+    asked = [speaker for speaker in talk.speakers if speaker.was_asked and speaker.state is ContactState.UNCONFIRMED]
+    if not asked:
+        return
+    said = read_consent(talk.reply.text or "", talk.rules.replies)
+    if said is Consent.YES or talk.reply.intent is Intent.START:
+        for speaker in asked:
+            contacts.confirm(talk.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=talk.now)
+            cards.look_again_at_group(talk.tx, speaker.group_id, talk.today)
+            _write(talk, "contact_confirmed", speaker)
+        talk.answer("welcome")
+    elif said is Consent.NO or talk.reply.intent is Intent.STOP:
+        contacts.stop(talk.tx, [speaker.contact_id for speaker in asked], StoppedBy.REPLY)
+        for speaker in asked:
+            _write(talk, "contact_stopped", speaker)
+        talk.answer("declined")
+        talk.tell(NoticeKind.DECLINED)
+    elif talk.reply.intent is Intent.WHO:
+        talk.answer("who")
+    else:
+        talk.tell(NoticeKind.UNREAD)
+
+
+def _write(talk: Talk, act_name: str, speaker: Speaker) -> None:
+    journal.write(talk.tx, act_name, talk.now, group_id=speaker.group_id, contact_id=speaker.contact_id)
+
+
+def stop_all(tx: Tx, contact_ids: Sequence[int], now: datetime) -> list[int]:
+    """At once, by their own word; the ids of those that this stopped."""
+    stopped = contacts.stop(tx, contact_ids, StoppedBy.REPLY)
+    for contact_id in contact_ids:
+        outbox.cancel_for_contact(tx, contact_id, CancelReason.OPTED_OUT, now)
+        group_id = contacts.group_of(tx, contact_id)
+        if group_id is not None:
+            cards.look_again_at_group(tx, group_id, japan_date(now))
+            journal.write(tx, "contact_stopped", now, group_id=group_id, contact_id=contact_id)
+    notices.tell_of_stop(tx, stopped, now)
+    return stopped
+
+
+def start_all(tx: Tx, speakers: Sequence[Speaker], now: datetime) -> None:
+    for speaker in speakers:
+        contacts.confirm(tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=now)
+        cards.look_again_at_group(tx, speaker.group_id, japan_date(now))
+        journal.write(tx, "contact_confirmed", now, group_id=speaker.group_id, contact_id=speaker.contact_id)
+
+
+def _stop(talk: Talk) -> None:
+    if stop_all(talk.tx, talk.contact_ids, talk.now):
+        talk.answer("stopped")
+
+
+def _start(talk: Talk) -> None:
+    stopped = [speaker for speaker in talk.speakers if speaker.state is ContactState.OPTED_OUT]
+    start_all(talk.tx, stopped, talk.now)
+    talk.answer("started" if stopped else "thanks")
+
+
+def _number(talk: Talk) -> None:
+    talk.answer("number")
+    talk.tell(NoticeKind.NUMBER)
+
+
+def _wrong_person(talk: Talk) -> None:
+    """The number is somebody else's now: they hear no more, and the family looks for the right one."""
+    contacts.set_state(talk.tx, talk.contact_ids, ContactState.UNREACHABLE)
+    for speaker in talk.speakers:
+        outbox.cancel_for_contact(talk.tx, speaker.contact_id, CancelReason.OPTED_OUT, talk.now)
+        cards.look_again_at_group(talk.tx, speaker.group_id, talk.today)
+        talk.tell(NoticeKind.WRONG_PERSON, of=speaker.person_id)
+    talk.answer("wrong_person")
+
+
+def _who(talk: Talk) -> None:
+    talk.answer("who")
+
+
+def _family(talk: Talk) -> None:
+    talk.answer("family")
+    talk.tell(NoticeKind.FAMILY)
+
+
+def _later(talk: Talk) -> None:
+    _remind_again(talk, "later", followup.AFTER_LATER)
+
+
+def _going(talk: Talk) -> None:
+    _remind_again(talk, "going", followup.AFTER_GOING)
+
+
+def _remind_again(talk: Talk, name: str, after: timedelta) -> None:
+    open_questions = talk.questions
+    if not open_questions:
+        talk.answer("thanks")
+        return
+    ends = cards.ends_of(talk.tx, _cards_of(open_questions))
+    on = followup.remind_again_on(min(ends.values()), talk.today, talk.person.mode, after)
+    cards.remind_again(talk.tx, list(ends), on)
+    talk.answer(name, on)
+
+
+def _done(talk: Talk) -> None:
+    open_questions = talk.questions
+    if len(open_questions) == 1:
+        _is_done(talk, open_questions)
+    elif open_questions:
+        talk.answer("which")
+        talk.tell(NoticeKind.WHICH)
+    elif not replies.has_been_thanked(talk.tx, talk.speaker.contact_id, talk.now - THANKED_ONCE_IN):
+        talk.answer("thanks")
+
+
+def _is_done(talk: Talk, answered: Sequence[Question]) -> None:
+    """The ladder pauses, and the family is asked for the new date: the person is never asked to type one."""
+    card_ids = _cards_of(answered)
+    cards.say_done(talk.tx, card_ids, talk.today)
+    reminders.acknowledge(talk.tx, card_ids)
+    for card_id in card_ids:
+        cancelled = outbox.cancel_for_card(talk.tx, card_id, CancelReason.DONE, talk.now)
+        cards.look_again_at_told(talk.tx, cancelled, talk.today)
+        journal.write(talk.tx, "card_said_done", talk.now, group_id=talk.group.id, card_id=card_id)
+    talk.answer("done")
+    for person_id in {question.person_id for question in answered}:
+        talk.tell(NoticeKind.DONE, of=person_id)
+
+
+def _cards_of(open_questions: Collection[Question]) -> list[int]:
+    return sorted({card_id for question in open_questions for card_id in question.card_ids})
+
+
+def _thanks(talk: Talk) -> None:
+    if not replies.has_been_thanked(talk.tx, talk.speaker.contact_id, talk.now - THANKED_ONCE_IN):
+        talk.answer("thanks")
+
+
+def _unknown(talk: Talk) -> None:
+    talk.answer("unread")
+    talk.tell(NoticeKind.UNREAD)
+
+
+_ACTS: Mapping[Intent, Callable[[Talk], None]] = {
+    Intent.NUMBER: _number,
+    Intent.STOP: _stop,
+    Intent.START: _start,
+    Intent.WRONG_PERSON: _wrong_person,
+    Intent.WHO: _who,
+    Intent.FAMILY: _family,
+    Intent.LATER: _later,
+    Intent.GOING: _going,
+    Intent.DONE: _done,
+    Intent.THANKS: _thanks,
+    Intent.UNKNOWN: _unknown,
+}

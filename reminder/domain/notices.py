@@ -1,0 +1,36 @@
+"""What a human around a person is told besides reminders: what did not arrive, was answered, or was stopped."""
+
+from enum import StrEnum
+
+
+class NoticeKind(StrEnum):
+    """Each has its words in config/wording/ under [notices]."""
+
+    UNDELIVERED = "undelivered"
+    UNDELIVERED_MAIL = "undelivered_mail"
+    UNDELIVERED_CALL = "undelivered_call"
+    DONE = "done"  # answered "done": the new date is asked for
+    WHICH = "which"  # answered "done", and nobody knows of what
+    FAMILY = "family"  # asked for the family
+    UNREAD = "unread"  # answered something that only a human understands
+    NUMBER = "number"  # sent something like a number, which was not kept
+    STOPPED = "stopped"
+    DECLINED = "declined"
+    WRONG_PERSON = "wrong_person"
+    SILENT = "silent"  # nobody has answered or acted
+    UNPROVEN = "unproven"  # nothing has proved for long that a contact is still theirs
+    LANDLINE = "landline"  # a number that only a human can check
+    REACH = "reach"  # to a carer, once a year: does mail still arrive?
+
+
+# What follows from a text that reached nobody, by the channel it went by.
+UNDELIVERED_BY = {
+    "email": NoticeKind.UNDELIVERED_MAIL,
+    "voice": NoticeKind.UNDELIVERED_CALL,
+}
+
+# What somebody is told who has answered, in [answers] of config/wording/.
+ANSWERS = (
+    "consent", "welcome", "declined", "done", "which", "later", "going", "family", "who", "thanks", "number", "unread",
+    "stopped", "stopped_one_way", "started", "wrong_person", "summer", "new_year",
+)  # fmt: skip

@@ -1,0 +1,95 @@
+"""What people answer: kept at once, handled by the next pass. What looked like a number was never kept."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.replies import Intent
+from reminder.storage.keys import KeyRing
+from reminder.storage.statements import insert_or_ignore
+from reminder.storage.tables import Contact, Message, Reply
+
+BODY = "replies.body"
+
+
+@dataclass(frozen=True)
+class ReplyView:
+    """`text` is None where it was not kept."""
+
+    id: int
+    contact_id: int
+    intent: Intent
+    text: str | None
+    received_at: datetime
+
+
+def keep(
+    tx: Session,
+    keys: KeyRing,
+    *,
+    contact_id: int,
+    provider_id: str,
+    intent: Intent,
+    text: str | None,
+    now: datetime,
+) -> None:
+    """A repeated one changes nothing."""
+    insert_or_ignore(
+        tx,
+        Reply,
+        contact_id=contact_id,
+        provider_id=provider_id,
+        intent=intent,
+        body_sealed=None if text is None else keys.seal(text, BODY),
+        received_at=now,
+    )
+
+
+def waiting(tx: Session, keys: KeyRing, limit: int) -> list[ReplyView]:
+    """Held until the transaction ends, so that no other worker answers them too."""
+    rows = tx.execute(
+        select(Reply.id, Reply.contact_id, Reply.intent, Reply.body_sealed, Reply.received_at)
+        .where(Reply.handled_at.is_(None))
+        .order_by(Reply.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [
+        ReplyView(row.id, row.contact_id, Intent(row.intent), text_of(keys, row.body_sealed), row.received_at)
+        for row in rows
+    ]
+
+
+def text_of(keys: KeyRing, sealed: bytes | None) -> str | None:
+    return None if sealed is None else keys.open(sealed, BODY)
+
+
+def text(tx: Session, keys: KeyRing, reply_id: int) -> str | None:
+    return text_of(keys, tx.execute(select(Reply.body_sealed).where(Reply.id == reply_id)).scalar_one_or_none())
+
+
+def mark_handled(tx: Session, reply_id: int, now: datetime) -> None:
+    tx.execute(update(Reply).where(Reply.id == reply_id).values(handled_at=now))
+
+
+def answers_since(tx: Session, contact_id: int, since: datetime) -> int:
+    """How many answers went, or are on their way, to this phone: whoever's contact it is."""
+    phone = select(Contact.address_index).where(Contact.id == contact_id)
+    sharing = select(Contact.id).where(Contact.address_index.in_(phone))
+    query = select(func.count()).where(
+        Message.contact_id.in_(sharing), Message.created_at >= since, Message.key.startswith("answer:")
+    )
+    return tx.execute(query).scalar_one()
+
+
+def has_been_thanked(tx: Session, contact_id: int, since: datetime) -> bool:
+    """Whether they have had their answer to what needs none."""
+    query = select(Reply.id).where(
+        Reply.contact_id == contact_id,
+        Reply.intent.in_((Intent.THANKS, Intent.DONE)),
+        Reply.handled_at.is_not(None),
+        Reply.received_at >= since,
+    )
+    return tx.execute(query.limit(1)).first() is not None

@@ -1,0 +1,131 @@
+"""Still reachable in five years: once a year every contact proves itself, and a human is told of the one that does not.
+
+Proof is a delivery receipt, an answer, or a button pressed. A card that was enrolled today is told of in years, to a
+telephone that may be somebody else's by then.
+"""
+
+from datetime import date, datetime, time, timedelta
+
+from dateutil.relativedelta import relativedelta
+
+from reminder.clock import japan_date
+from reminder.domain import hours, wording
+from reminder.domain.audience import Recipient
+from reminder.domain.notices import NoticeKind
+from reminder.domain.people import Audience, ChannelName, Mode
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.wording import About, Composed
+from reminder.storage import contacts, groups, messages, notices, outbox, people
+from reminder.storage.contacts import Unproven
+from reminder.storage.keys import KeyRing
+from reminder.storage.links import Links
+from reminder.storage.outbox import Draft
+from reminder.storage.readers import reader
+from reminder.storage.session import Database, Tx
+
+# The seasons in which people write to each other: midsummer, until autumn begins by the calendar, and the New Year.
+SEASONS = (((7, 20), (8, 6)), ((1, 4), (1, 20)))
+
+# Twice a year there is a season, so nobody who can be reached is without proof for the longer of these.
+ASKED_AFTER = relativedelta(months=7)
+FLAGGED_AFTER = relativedelta(months=14)
+
+# A greeting is not sent on top of reminders, which prove as much.
+QUIET_WEEK = timedelta(days=7)
+TRUE_FOR = timedelta(days=7)
+AT_ONCE = 500
+
+
+def monday_of(day: date) -> date:
+    """The bell for this rings once a week."""
+    return day - timedelta(days=day.weekday())
+
+
+def first_moment_of_week(day: date) -> datetime:
+    return hours.instant(monday_of(day), time(0))
+
+
+def keep_in_touch(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, links: Links) -> int:
+    """Greets whom nothing has reached for long, and flags who did not answer to that; how many messages that made."""
+    with database.writing() as tx:
+        today = japan_date(now)
+        flagged_since, asked_since = now - FLAGGED_AFTER, now - ASKED_AFTER
+        made = 0
+        for one in contacts.unproven(tx, asked_since, AT_ONCE):
+            if one.since < flagged_since and one.person_id is not None:
+                if not notices.exists_since(tx, NoticeKind.UNPROVEN, one.contact_id, flagged_since):
+                    kind, who = NoticeKind.UNPROVEN, one.person_id
+                    notices.add(tx, kind, person_id=who, contact_id=one.contact_id, now=now)
+            elif _is_season(today):
+                made += _ask(tx, keys, rules, one, now, links)
+        return made
+
+
+def _is_season(day: date) -> bool:
+    return any(first <= (day.month, day.day) <= last for first, last in SEASONS)
+
+
+def _ask(tx: Tx, keys: KeyRing, rules: Rulebook, one: Unproven, now: datetime, links: Links) -> int:
+    """In the way that this contact can answer: a text by its receipt, a carer by a button, a landline by the family."""
+    key = f"reach:{one.contact_id}:{japan_date(now).year}"
+    if outbox.taken(tx, [key]):
+        return 0
+    if one.channel is ChannelName.VOICE and one.person_id is not None and not one.is_family:
+        since = now - relativedelta(months=11)
+        if not notices.exists_since(tx, NoticeKind.LANDLINE, one.contact_id, since):
+            notices.add(tx, NoticeKind.LANDLINE, person_id=one.person_id, contact_id=one.contact_id, now=now)
+        return 0
+    draft = _greeting(tx, rules, one, key, now) if _is_own_phone(one) else _button(tx, rules, one, key, now, links)
+    return len(outbox.add(tx, keys, [draft], now)) if draft else 0
+
+
+def _is_own_phone(one: Unproven) -> bool:
+    return one.channel is ChannelName.SMS and one.person_id is not None and not one.is_family
+
+
+def _greeting(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime) -> Draft | None:
+    person = people.find(tx, one.person_id or 0)
+    group = groups.find(tx, one.group_id)
+    if person is None or group is None or messages.told_lately(tx, [person.id], now - QUIET_WEEK):
+        return None
+    recipient = next(r for _, r in contacts.of_people(tx, [person.id]) if r.contact_id == one.contact_id)
+    name = "summer" if japan_date(now).month > 6 else "new_year"
+    composed = wording.compose_answer(rules.wording, reader(recipient, person, Audience.PERSON, group), name)
+    soon = hours.next_allowed(now, person.mode, Audience.PERSON, ChannelName.SMS)
+    return _draft(one, key, Audience.PERSON, composed, soon)
+
+
+def _button(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime, links: Links) -> Draft | None:
+    link, group = links.reached(one.contact_id), groups.find(tx, one.group_id)
+    if one.channel is not ChannelName.EMAIL or link is None or group is None:
+        return None
+    recipient = _recipient(tx, one)
+    about = About(link=link)
+    reads = wording.Reader(
+        Audience.CARER, recipient.channel, recipient.language, Mode.STANDARD, group.name, from_=group.name
+    )
+    composed = wording.compose_notice(rules.wording, reads, NoticeKind.REACH, about)
+    soon = hours.next_allowed(now, Mode.STANDARD, Audience.CARER, ChannelName.EMAIL)
+    return _draft(one, key, Audience.CARER, composed, soon)
+
+
+def _recipient(tx: Tx, one: Unproven) -> Recipient:
+    around = (
+        contacts.of_members(tx, [one.group_id]) if one.person_id is None else contacts.of_people(tx, [one.person_id])
+    )
+    return next(recipient for _, recipient in around if recipient.contact_id == one.contact_id)
+
+
+def _draft(one: Unproven, key: str, audience: Audience, composed: Composed, soon: datetime) -> Draft:
+    return Draft(
+        key=key,
+        group_id=one.group_id,
+        contact_id=one.contact_id,
+        audience=audience,
+        channel=one.channel,
+        subject=composed.subject,
+        text=composed.text,
+        segments=composed.segments,
+        send_after=soon,
+        stale_after=soon + TRUE_FOR,
+    )
