@@ -52,8 +52,10 @@ class Settings(BaseSettings):
     sms_per_second: float = Field(10, gt=0, le=1000, description="what the sender may send")
     smtp_url: str | None = Field(None, description="smtp://user:password@host:port or smtps://…")
     mail_from: str | None = Field(None, description="the one sender of every e-mail; needed with SMTP_URL")
-    line_token: str | None = Field(None, description="not used yet")
-    line_base_url: str = Field("https://api.line.me", description="not used yet")
+    line_token: str | None = Field(
+        None, description="channel access token of your LINE account; its friends can be told"
+    )
+    line_base_url: str = Field("https://api.line.me", description="another address only for tests")
     as_if: AwareDatetime | None = Field(
         None, description="a rehearsal: live as if it were this instant now; never with a real provider"
     )
@@ -62,7 +64,14 @@ class Settings(BaseSettings):
     sms_replies: bool = Field(
         default=False, description="texts can be answered: your sender receives, and Twilio tells PUBLIC_URL of it"
     )
-    calls: bool = Field(default=False, description="telephone calls; not built yet, leave it off")
+    calls: bool = Field(default=False, description="telephone calls to those who agreed to them (contacts `voice`)")
+    twilio_voice_from: str | None = Field(None, description="the one domestic number of every call: +81…")
+    twilio_voice_base_url: str = Field(
+        "https://api.tokyo.us1.twilio.com",
+        description="calls within Japan go through Tokyo; another one only for tests",
+    )
+    call_voice: str = Field("Polly.Kazuha-Neural", description="who speaks in a Japanese call, by Twilio's name")
+    call_rate: str = Field("85%", description="how fast, from 50% to 100%", pattern=r"^([5-9][0-9]|100)%$")
     links_in_carer_mail: bool = Field(
         default=False, description="links in e-mails to carers: one page with one button (needs PUBLIC_URL)"
     )
@@ -75,15 +84,7 @@ class Settings(BaseSettings):
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("calls")
-    @classmethod
-    def _still_off(cls, value: bool) -> bool:
-        # A switch that is on and does nothing would be a promise broken in silence.
-        if value:
-            raise ValueError("leave it off: it is not built yet")
-        return value
-
-    @field_validator("public_url", "twilio_base_url")
+    @field_validator("public_url", "twilio_base_url", "twilio_voice_base_url", "line_base_url")
     @classmethod
     def _an_address(cls, value: str | None) -> str | None:
         if value is None:
@@ -113,7 +114,9 @@ class Settings(BaseSettings):
     def is_rehearsal_safe(self) -> bool:
         """No provider outside this machine would be told anything."""
         reached = [self.twilio_base_url] if self.has_twilio else []
+        reached += [self.twilio_voice_base_url] if self.has_twilio and self.calls else []
         reached += [self.smtp_url] if self.smtp_url else []
+        reached += [self.line_base_url] if self.line_token else []
         return all(urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1") for address in reached)
 
     @property
@@ -156,6 +159,11 @@ def _refuse_half_settings(settings: Settings) -> None:
     for name, is_on in (("SMS_REPLIES", settings.sms_replies), ("LINKS_IN_CARER_MAIL", settings.links_in_carer_mail)):
         if is_on and not settings.public_url and (settings.has_twilio or settings.smtp_url):
             raise SettingsError(PREFIX + "PUBLIC_URL", f"set it too: {name} is on")
+    if settings.calls and settings.has_twilio:
+        if not settings.public_url:
+            raise SettingsError(PREFIX + "PUBLIC_URL", "set it too: CALLS is on")
+        if not (settings.twilio_voice_from or "").startswith("+81"):
+            raise SettingsError(PREFIX + "TWILIO_VOICE_FROM", "set it to your domestic number, +81…: CALLS is on")
     if settings.smtp_url and not settings.mail_from:
         raise SettingsError(PREFIX + "MAIL_FROM", "set it too: SMTP_URL is set")
     if settings.as_if is not None and not settings.is_rehearsal_safe:

@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -40,8 +40,8 @@ class Sent:
 class World:
     """An App on a stepped clock whose providers only remember."""
 
-    def __init__(self, app: App, clock: SteppedClock, sms: MemoryChannel, email: MemoryChannel) -> None:
-        self.app, self.clock, self.sms, self.email = app, clock, sms, email
+    def __init__(self, app: App, clock: SteppedClock, channels: Mapping[ChannelName, MemoryChannel]) -> None:
+        self.app, self.clock, self.channels = app, clock, channels
         self._last_tick: datetime | None = None
 
     def run_until(self, until: datetime) -> Iterator[TickReport]:
@@ -69,8 +69,8 @@ class World:
 
     def all_sent(self) -> list[Sent]:
         """Everything that arrived, in order of time."""
-        both = ((ChannelName.SMS, self.sms), (ChannelName.EMAIL, self.email))
-        sent = [Sent(outgoing.handed_at, name, outgoing) for name, channel in both for outgoing in channel.sent]
+        channels = self.channels.items()
+        sent = [Sent(outgoing.handed_at, name, outgoing) for name, channel in channels for outgoing in channel.sent]
         return sorted(sent, key=lambda one: (one.at, one.outgoing.message_id))
 
 
@@ -90,15 +90,10 @@ def world(start: datetime, *, settings: Settings | None = None, copy_of: Path | 
         else:
             given["secret_keys"] = (new_key(),)
         thrown_away = {"data_dir": folder, "database_url": None, "twilio_account_sid": None, "twilio_auth_token": ()}
-        clock, sms, email = SteppedClock(start), MemoryChannel(), MemoryChannel()
-        app = build_app(
-            read_settings(**{**given, **thrown_away, "smtp_url": None}),
-            clock=clock,
-            channels={ChannelName.SMS: sms, ChannelName.EMAIL: email},
-            durable=False,
-        )
-        with app:
-            yield World(app, clock, sms, email)
+        clock, channels = SteppedClock(start), {name: MemoryChannel() for name in ChannelName}
+        given_up = read_settings(**{**given, **thrown_away, "smtp_url": None})
+        with build_app(given_up, clock=clock, channels=channels, durable=False) as app:
+            yield World(app, clock, channels)
     finally:
         shutil.rmtree(folder)
 

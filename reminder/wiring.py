@@ -61,7 +61,14 @@ def read_rulebook(settings: Settings) -> Rulebook:
         replies=replies.read_rules(read_table(folder / "replies.toml")),
         card_grace=settings.card_grace,
         two_way=settings.sms_replies,
+        channels=channels_in_use(settings),
     )
+
+
+def channels_in_use(settings: Settings) -> tuple[ChannelName, ...]:
+    calls = (ChannelName.VOICE,) if settings.calls else ()
+    line = (ChannelName.LINE,) if settings.line_token else ()
+    return (ChannelName.SMS, ChannelName.EMAIL, *calls, *line)
 
 
 def build_app(
@@ -103,10 +110,7 @@ def _channels(settings: Settings, write: Callable[[str], None]) -> Mapping[Chann
     """Providers are imported only when they are asked for: the first run needs no account and starts at once."""
     from reminder.channels.console import ConsoleChannel
 
-    channels: dict[ChannelName, Channel] = {
-        ChannelName.SMS: ConsoleChannel("sms", write),
-        ChannelName.EMAIL: ConsoleChannel("email", write),
-    }
+    channels: dict[ChannelName, Channel] = {name: ConsoleChannel(name, write) for name in channels_in_use(settings)}
     if settings.twilio_account_sid is not None:
         from reminder.channels.sms_twilio import TwilioSms
 
@@ -118,6 +122,20 @@ def _channels(settings: Settings, write: Callable[[str], None]) -> Mapping[Chann
             base_url=settings.twilio_base_url,
             public_url=settings.public_url,
         )
+    if settings.twilio_account_sid is not None and settings.calls and settings.public_url is not None:
+        from reminder.channels.voice_twilio import TwilioVoice
+
+        channels[ChannelName.VOICE] = TwilioVoice(
+            settings.twilio_account_sid,
+            settings.twilio_auth_token[0],
+            sender=settings.twilio_voice_from or "",
+            base_url=settings.twilio_voice_base_url,
+            public_url=settings.public_url,
+        )
+    if settings.line_token is not None:
+        from reminder.channels.line_messaging import LineMessaging
+
+        channels[ChannelName.LINE] = LineMessaging(settings.line_token, base_url=settings.line_base_url)
     if settings.smtp_url is not None and settings.mail_from is not None:
         from reminder.channels.email_smtp import SmtpEmail
 

@@ -19,6 +19,7 @@ from reminder.planning.notices import tell_of_failures, tell_of_notices
 from reminder.storage import health
 from reminder.storage.links import Links
 from reminder.upkeep.reach import first_moment_of_week, keep_in_touch
+from reminder.upkeep.sender import look_at_sender
 from reminder.wiring import App
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,9 @@ def tick(app: App, now: datetime) -> TickReport:
     answered = step(work.replies, lambda: act_on_replies(*given))
     planned = step(work.cards or applied or asked or answered, lambda: plan_due(*given, links))
     escalated = step(work.silences, lambda: climb(*given, links))
+    sender_now = app.settings.twilio_from or app.settings.twilio_messaging_service_sid
+    if work.reach and sender_now:
+        step(True, lambda: look_at_sender(app.database, now, sender_now))
     can_prove = work.reach and app.settings.public_url is not None
     greeted = step(can_prove, lambda: keep_in_touch(*given, links))
     told = step(work.failures or applied, lambda: tell_of_failures(*given))

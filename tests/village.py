@@ -42,7 +42,9 @@ def japan(text: str) -> datetime:
 class Village:
     def __init__(self, world: World) -> None:
         self.world = world
-        self.app, self.clock, self.sms, self.email = world.app, world.clock, world.sms, world.email
+        self.app, self.clock = world.app, world.clock
+        self.sms, self.email = world.channels[ChannelName.SMS], world.channels[ChannelName.EMAIL]
+        self.calls = world.channels[ChannelName.VOICE]
         self._group: int | None = None
         self._heard = 0
         self._people: dict[str, int] = {}
@@ -190,7 +192,6 @@ def open_village(
     database_url: str, folder: Path, start: str, *, durable: bool = True, **settings_given: object
 ) -> Iterator[Village]:
     settings = read_settings(database_url=database_url, data_dir=folder, secret_keys=(new_key(),), **settings_given)
-    clock, sms, email = SteppedClock(japan(start)), MemoryChannel(), MemoryChannel()
-    channels = {ChannelName.SMS: sms, ChannelName.EMAIL: email}
+    clock, channels = SteppedClock(japan(start)), {name: MemoryChannel() for name in ChannelName}
     with build_app(settings, clock=clock, channels=channels, durable=durable) as app:
-        yield Village(World(app, clock, sms, email))
+        yield Village(World(app, clock, channels))

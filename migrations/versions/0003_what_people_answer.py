@@ -60,10 +60,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_notices"),
     )
     op.create_index("ix_notices_person_id", "notices", ["person_id"])
+    op.create_table(
+        "remembered",
+        sa.Column("name", sa.String(20), nullable=False),
+        sa.Column("value", sa.String(80), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_remembered"),
+    )
     op.create_index("ix_notices_waiting", "notices", ["id"], sqlite_where=_UNTOLD, postgresql_where=_UNTOLD)
 
 
 def downgrade() -> None:
+    op.drop_table("remembered")
     op.drop_table("notices")
     op.drop_table("takings")
     op.drop_index("ix_replies_waiting", table_name="replies")

@@ -15,7 +15,8 @@ _ERROR_CODE = re.compile(r"[1-9][0-9]{3,5}")
 
 @dataclass(frozen=True)
 class StatusReceipt:
-    """`status` is Twilio's word (queued, sent, delivered …); `error_code` is for domain.provider_codes."""
+    """`status` is Twilio's word (queued, sent, delivered … of a call: completed, busy, no_answer …; machine where one
+    has answered); `error_code` is for domain.provider_codes."""
 
     provider_id: str
     status: str
@@ -65,12 +66,37 @@ class TwilioSignature:
 def parse_status(form: Form) -> StatusReceipt | None:
     """None where the form names no message or no status. Call it only for a form whose signature is valid."""
     fields = _fields(form)
-    provider_id = _first(fields, ("MessageSid", "SmsSid"))
-    status = _first(fields, ("MessageStatus", "SmsStatus"))
+    provider_id = _first(fields, ("MessageSid", "SmsSid", "CallSid"))
+    status = _first(fields, ("MessageStatus", "SmsStatus", "CallStatus")).replace("-", "_")
+    if status == "completed" and _is_machine(fields):
+        status = "machine"
     if not _SID.fullmatch(provider_id) or not _STATUS.fullmatch(status):
         return None
     error_code = _first(fields, ("ErrorCode",))
     return StatusReceipt(provider_id, status, int(error_code) if _ERROR_CODE.fullmatch(error_code) else None)
+
+
+def _is_machine(fields: _Fields) -> bool:
+    return _first(fields, ("AnsweredBy",)).startswith(("machine", "fax"))
+
+
+@dataclass(frozen=True)
+class OnCall:
+    """A turn of a call: who has answered, and the key that was pressed ("" for none)."""
+
+    provider_id: str
+    is_machine: bool
+    key: str
+
+
+def parse_call(form: Form) -> OnCall | None:
+    """None where it names no call. Call it only for a form whose signature is valid."""
+    fields = _fields(form)
+    provider_id = _first(fields, ("CallSid",))
+    if not _SID.fullmatch(provider_id):
+        return None
+    key = _first(fields, ("Digits",))
+    return OnCall(provider_id, _is_machine(fields), key if len(key) == 1 else "")
 
 
 @dataclass(frozen=True)

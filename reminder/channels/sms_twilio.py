@@ -1,74 +1,22 @@
 """SMS through Twilio: hand one over, and ask what became of it."""
 
-import asyncio
-from base64 import b64encode
-from collections.abc import Collection, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode, urlsplit
+from collections.abc import Collection
+from datetime import UTC, datetime
 
-import aiohttp
 from twilio.base import values
-from twilio.base.exceptions import TwilioException
 from twilio.base.page import Page
-from twilio.http.async_http_client import AsyncTwilioHttpClient
-from twilio.http.response import Response
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
-from yarl import URL
 
+from reminder.channels.twilio_transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
 from reminder.domain.messages import Accepted, Answer, Outgoing
-from reminder.domain.provider_codes import Fault, fault_of_twilio
-from reminder.errors import (
-    ChannelError,
-    PermanentChannelError,
-    SetupChannelError,
-    TemporaryChannelError,
-    UnknownOutcomeError,
-)
+from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
 # A text that waited longer than four hours would arrive in the evening; our own ladder decides what comes then.
 VALID_SECONDS = 4 * 60 * 60
 
-# At 100 ms an answer this is some 600 texts a second, far above what a sender may send.
-CONNECTIONS = 64
-
-# Between two passes of the worker the loop stands still and does not see that the other side has hung up; a text sent
-# into such a dead connection would be an unknown outcome. No server hangs up this soon.
-KEPT_OPEN_SECONDS = 2
-
-# Twilio's clock and ours may differ, and a text may be created a moment before our own record of the claim.
-CLOCK_SLACK = timedelta(seconds=120)
-
 PAGE_SIZE = 100
 PAGES = 3  # and one more is read to learn whether the list ends there
-
-LONGEST_RETRY_AFTER = 24 * 60 * 60.0
-
-# What can come out of an SDK call beside a good answer: its own errors, the network's, and unreadable JSON or fields.
-_FAILURES = (
-    TwilioException,
-    aiohttp.ClientError,
-    OSError,
-    TimeoutError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-)
-
-
-@dataclass(frozen=True)
-class _Answered:
-    """What the SDK's errors leave out of an answer: its headers, and for some the real status."""
-
-    status: int
-    retry_after: float | None
-
-
-# Each task sees its own value, so parallel sends cannot mix them up.
-_answered: ContextVar[_Answered | None] = ContextVar("answered", default=None)
 
 
 class TwilioSms:
@@ -89,14 +37,14 @@ class TwilioSms:
         public_url: str | None,
         timeout: float = 10,
     ) -> None:
-        self._transport = _Transport(base_url, timeout)
+        self._transport = Transport(base_url, timeout)
         self._messages = Client(account_sid, auth_token, http_client=self._transport).messages
         self._sender = {"messaging_service_sid": messaging_service_sid} if messaging_service_sid else {"from_": sender}
         self._public_url = public_url.rstrip("/") if public_url else None
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Tries once. A second try inside the claim could be a second text."""
-        _answered.set(None)
+        last_answer.set(None)
         try:
             created = await self._messages.create_async(
                 to=outgoing.address,
@@ -105,9 +53,9 @@ class TwilioSms:
                 validity_period=VALID_SECONDS,
                 **self._sender,
             )
-        except _FAILURES as failure:
+        except FAILURES as failure:
             # The original would carry the phone number, which Twilio repeats, into logs.
-            raise _meaning(failure) from None
+            raise meaning(failure) from None
         if not isinstance(created.sid, str) or not created.sid:
             raise UnknownOutcomeError("no_sid")
         return Accepted(created.sid)
@@ -121,13 +69,13 @@ class TwilioSms:
 
         Only the number is given to Twilio: whether its date filter also lists what is not sent yet is undocumented.
         """
-        _answered.set(None)
+        last_answer.set(None)
         earliest = outgoing.handed_at.astimezone(UTC) - CLOCK_SLACK
         try:
             return await self._find(outgoing.address, outgoing.text, earliest, others)
-        except _FAILURES as failure:
-            retry_after = answered.retry_after if (answered := _answered.get()) else None
-            raise TemporaryChannelError(_meaning(failure).reason, retry_after) from None
+        except FAILURES as failure:
+            retry_after = answered.retry_after if (answered := last_answer.get()) else None
+            raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
 
     async def _find(self, address: str, text: str, earliest: datetime, others: Collection[str]) -> Accepted | Answer:
         page: Page | None = await self._messages.page_async(to=address, page_size=PAGE_SIZE)
@@ -150,116 +98,6 @@ class TwilioSms:
         await self._transport.close()
 
 
-def failure_of(code: int | None, http_status: int | None, retry_after: float | None = None) -> ChannelError:
-    """The error for an answer of Twilio's that says no. A 5xx is not a no: the text may be on its way."""
-    reason = str(code if code is not None else http_status)
-    if http_status is not None and not 300 <= http_status < 500:
-        return UnknownOutcomeError(reason)
-    match fault_of_twilio(code, http_status):
-        case Fault.NUMBER:
-            return PermanentChannelError(reason)
-        case Fault.OPTED_OUT:
-            return PermanentChannelError(reason, opted_out=True)
-        case Fault.OPERATOR | Fault.ACCOUNT:
-            return SetupChannelError(reason)
-        case Fault.RETRY:
-            return TemporaryChannelError(reason, retry_after)
-
-
-def _meaning(failure: BaseException) -> ChannelError:
-    answered = _answered.get()
-    if answered is not None and isinstance(failure, TwilioException) and not 200 <= answered.status < 300:
-        return failure_of(_number(getattr(failure, "code", None)), answered.status, answered.retry_after)
-    if isinstance(failure, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        # Raised while connecting: the request has certainly not left.
-        return TemporaryChannelError("connect")
-    if isinstance(failure, TimeoutError):
-        return UnknownOutcomeError("timeout")
-    if isinstance(failure, aiohttp.ClientPayloadError):
-        return UnknownOutcomeError("truncated")
-    if isinstance(failure, aiohttp.ClientError | OSError):
-        return UnknownOutcomeError("reset")
-    return UnknownOutcomeError("unreadable")
-
-
-def _number(value: object) -> int | None:
-    """The code of an answer comes out of somebody's JSON: only a number may become our reason."""
-    return int(value) if isinstance(value, int | str) and str(value).isdecimal() and len(str(value)) <= 6 else None
-
-
 def _is_older(row: MessageInstance, earliest: datetime) -> bool:
     # A row without a date is one that was made just now.
     return row.date_created is not None and row.date_created < earliest
-
-
-class _Transport(AsyncTwilioHttpClient):
-    """The SDK's aiohttp transport with what it lacks: another address, a timeout that works, Retry-After.
-
-    The inherited request() ignores its timeout, logs phone numbers and keeps the last text in an attribute.
-    """
-
-    def __init__(self, base_url: str, timeout: float) -> None:
-        super().__init__(pool_connections=False)
-        self._base_url = base_url.rstrip("/")
-        # The total only starts to bind after connecting has its own limit, so a total timeout means: it has left.
-        self._limits = aiohttp.ClientTimeout(total=2.5 * timeout, connect=timeout, sock_read=timeout)
-
-    async def request(  # type: ignore[override]  # the SDK's signature
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, object] | None = None,
-        data: Mapping[str, object] | None = None,
-        headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109  # the SDK's signature; it always passes None
-        allow_redirects: bool = False,
-    ) -> Response:
-        del timeout, allow_redirects
-        sent_headers = dict(headers or {})
-        if auth is not None:
-            sent_headers["Authorization"] = "Basic " + b64encode(":".join(auth).encode()).decode()
-        async with self._opened().request(
-            method,
-            self._address(url, params),
-            data=urlencode(data, doseq=True).encode() if data else None,
-            headers=sent_headers,
-            allow_redirects=False,
-        ) as answer:
-            _answered.set(_Answered(answer.status, _seconds(answer.headers.get("Retry-After"))))
-            try:
-                body = (await answer.read()).decode("utf-8", "replace")
-            except (aiohttp.ClientError, TimeoutError):
-                if answer.status not in range(400, 500):
-                    raise
-                # Refused is refused, even if the reason got lost on the way.
-                body = ""
-            return Response(answer.status, body, answer.headers)
-
-    def _address(self, url: str, params: Mapping[str, object] | None) -> URL:
-        parts = urlsplit(url)
-        query = "&".join(part for part in (parts.query, urlencode(params, doseq=True) if params else "") if part)
-        return URL(f"{self._base_url}{parts.path}" + (f"?{query}" if query else ""), encoded=True)
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self.session is None:
-            self.session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEPT_OPEN_SECONDS),
-                timeout=self._limits,
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        return self.session
-
-    async def close(self) -> None:
-        session, self.session = self.session, None
-        if session is not None:
-            await session.close()
-            # Sockets are closed one turn of the loop later; without it they outlive a loop that ends now.
-            await asyncio.sleep(0)
-
-
-def _seconds(header: str | None) -> float | None:
-    """Only the form in seconds: nobody has seen Twilio send a date."""
-    if header is None or not header.strip().isdecimal() or len(header.strip()) > 9:
-        return None
-    return min(float(header), LONGEST_RETRY_AFTER)

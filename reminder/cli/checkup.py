@@ -15,7 +15,7 @@ from reminder.storage.keys import keys_kept_in, read_keys
 from reminder.storage.session import Database
 from reminder.wiring import read_rulebook
 
-NOT_USED = ("line_token", "heartbeat_url")
+NOT_USED = ("heartbeat_url",)
 SWITCHES = ("sms_replies", "calls", "links_in_carer_mail", "card_grace")
 
 

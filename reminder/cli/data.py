@@ -40,6 +40,7 @@ def add_to(app: typer.Typer) -> None:
                 "add": add_contact,
                 "ask": ask_contact,
                 "confirm": confirm_contact,
+                "practise": practise_contact,
                 "reached": reached_contact,
                 "stop": stop_contact,
             },
@@ -211,6 +212,20 @@ def ask_contact(
     answer(
         {"id": contact, "sent_at": sent_at}, as_json=as_json, plain=f"contact {contact} is asked at {sent_at:%F %R} UTC"
     )
+
+
+def practise_contact(contact: Id, as_json: bool = AsJson) -> None:
+    """A practice call, with somebody of the family beside them; only after it are keys offered in calls.
+
+    Example: reminder contact practise 3
+    """
+    from reminder.cli.opened import opened
+    from reminder.enrolment import consent
+
+    with opened() as app:
+        rings_at = consent.practise(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact)
+    plain = f"contact {contact} is called at {rings_at:%F %R} UTC"
+    answer({"id": contact, "rings_at": rings_at}, as_json=as_json, plain=plain)
 
 
 def reached_contact(contact: Id, as_json: bool = AsJson) -> None:

@@ -92,6 +92,17 @@ def read_voice_number(text: str, *, field: str = FIELD) -> str:
     return read_phone(text, field=field).e164
 
 
+_LINE_ID = re.compile(r"U[0-9a-f]{32}")
+
+
+def read_line_id(text: str, *, field: str = FIELD) -> str:
+    """The id that LINE gives a friend of the operator's account, as its webhook tells it. Raises AddressError."""
+    plain = _visible(text)
+    if not _LINE_ID.fullmatch(plain):
+        raise AddressError("line_unreadable", field=field)
+    return plain
+
+
 # foo..bar@docomo.ne.jp and foo.@ezweb.ne.jp were given out against the standard, and elderly people still have them.
 _OLD_CARRIER = re.compile(
     r"(?P<local>[a-z0-9][a-z0-9._-]{0,63})@(?P<domain>docomo\.ne\.jp|ezweb\.ne\.jp)", re.IGNORECASE

@@ -28,6 +28,8 @@ PERSON = SendingHours(time(9), time(18))
 # Elders read in the later morning, when the family and the office can be asked.
 ELDER = SendingHours(time(10), time(18))
 CARER_EMAIL = SendingHours(time(7), time(21))
+# Nobody is called to the telephone during a meal.
+CALLS = (SendingHours(time(10), time(11, 30)), SendingHours(time(13, 30), time(16)))
 
 
 # The simulation asks this millions of times; one look-up costs about a tenth of a millisecond.
@@ -70,6 +72,8 @@ def sending_day_on_or_after(day: date, mode: Mode) -> date:
 
 def sending_hours(mode: Mode, audience: Audience, channel: ChannelName = ChannelName.EMAIL) -> SendingHours:
     """A carer or member of staff reads e-mail early and late; what rings a telephone keeps a person's hours."""
+    if channel is ChannelName.VOICE:
+        return SendingHours(CALLS[0].opens, CALLS[-1].closes)
     if audience is Audience.PERSON:
         return PERSON if mode is Mode.STANDARD else ELDER
     return CARER_EMAIL if channel is ChannelName.EMAIL else PERSON
@@ -92,7 +96,14 @@ def reminder_window(day: date, mode: Mode, audience: Audience, channel: ChannelN
 def next_allowed(now: datetime, mode: Mode, audience: Audience, channel: ChannelName = ChannelName.EMAIL) -> datetime:
     """The first moment, from now on, at which we may write: aware UTC."""
     today = japan(now).date()
-    if is_sending_day(today, mode):
+    if channel is ChannelName.VOICE:
+        # Only on days on which a family can be asked at once, whoever is called.
+        mode = Mode.ELDERLY
+        if is_sending_day(today, mode):
+            for allowed in CALLS:
+                if now < instant(today, allowed.closes):
+                    return max(now.astimezone(UTC), instant(today, allowed.opens))
+    elif is_sending_day(today, mode):
         opens, closes = sending_window(today, mode, audience, channel)
         if now < closes:
             return max(now.astimezone(UTC), opens)

@@ -202,11 +202,16 @@ def after_asking(answer: Accepted | Answer | ChannelError, asked: Asked, now: da
             return Verdict(S.UNKNOWN, "cannot_ask", wait_until=now + BEFORE_ASKING_AGAIN, not_seen=asked.not_seen)
 
 
-# Twilio's words for what became of a text; the others are steps on the way.
+# Twilio's words for what became of a text or a call; the others are steps on the way.
 ENDS: Mapping[str, MessageState] = {
     "delivered": S.DELIVERED,
     "read": S.DELIVERED,
     "undelivered": S.UNDELIVERED,
     "failed": S.UNDELIVERED,
     "canceled": S.UNDELIVERED,
+    # Of a call: a human has answered, or nobody has.
+    "completed": S.DELIVERED,
+    "machine": S.UNDELIVERED,
+    "busy": S.UNDELIVERED,
+    "no_answer": S.UNDELIVERED,
 }

@@ -20,6 +20,7 @@ class NoticeKind(StrEnum):
     SILENT = "silent"  # nobody has answered or acted
     UNPROVEN = "unproven"  # nothing has proved for long that a contact is still theirs
     LANDLINE = "landline"  # a number that only a human can check
+    SENDER = "sender"  # our texts come from another number now
     REACH = "reach"  # to a carer, once a year: does mail still arrive?
 
 

@@ -177,6 +177,11 @@ def compose_answer(wording: Wording, reader: Reader, name: str, *, day: date | N
     return Composed(None, _shortest(words, reader, words.section("answers")[name], values))
 
 
+def is_of_my_number(wording: Wording, kind: str) -> bool:
+    """Whether it is a My Number Card, or lives in one."""
+    return wording.families[kind] in _MY_NUMBER
+
+
 def together(wording: Wording, composed: Sequence[Composed], language: Language) -> Composed:
     """Several messages to one human as one; a single one as it is."""
     if len(composed) == 1:

@@ -66,6 +66,10 @@ _SECTIONS = (
     "fields", "looks_like", "errors",
 )  # fmt: skip
 
+# What is said over the telephone.
+CALL_PARTS = ("opening", "marked", "warning", "ask", "voicemail", "practice")
+PRESSED = ("pressed_done", "pressed_later", "pressed_family")
+
 # What a carer is told again while a card's new date is waited for.
 AGAIN = ("done", "taken")
 
@@ -82,6 +86,7 @@ _READ_IN_MAIL = (
 _PERSON = frozenset({"call", "who", "office", "from_"})
 _OF_KIND = frozenset(KIND_WORDS) - {"thing"}
 _CARD = PLACEHOLDERS | _PERSON | _OF_KIND | {"full_date"}
+_CALL = frozenset({"service", "call", "from_", "mark"})
 _NOTICE = _PERSON | {"thing", "date", "channel"}
 _DAY = frozenset({"year", "month", "day", "weekday"})
 _NONE: frozenset[str] = frozenset()
@@ -119,6 +124,11 @@ _SAID = {
         f"sheets.{sheet}": _ON_PAPER | (_OF_KIND | {"thing", "full_date"} if sheet == "letter" else _NONE)
         for sheet in SHEETS
     },
+    **{f"call.{part}": _CALL for part in CALL_PARTS},
+    **{f"call.{part}": _NONE for part in ("keys", "closing", "again", "goodbye", "practised", "renewal", *PRESSED)},
+    "call.date": _CALL | {"thing", "date"},
+    **{f"call.{part}": _NONE for part in ("months", "days", "weekdays")},
+    "call.day": frozenset({"month", "day", "weekday"}),
     "errors.failure": _NONE,
     "errors.choices": frozenset({"choices"}),
 }

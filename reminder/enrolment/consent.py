@@ -1,18 +1,22 @@
 """Saying yes, and saying no: no at once and without asking why; yes only by their own word. Silence is not consent."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
-from reminder.domain import hours, wording
+from reminder.domain import calls, hours, wording
 from reminder.domain.messages import CancelReason
 from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.wording import Composed, Reader
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, notices, outbox, people
 from reminder.storage.contacts import Speaker
+from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing
 from reminder.storage.outbox import Draft
+from reminder.storage.people import PersonView
 from reminder.storage.readers import reader
 from reminder.storage.session import Database, Tx
 
@@ -23,6 +27,8 @@ RECORDED = (ConsentHow.SPOKEN, ConsentHow.WRITTEN, ConsentHow.AGENT)
 MOST_ASKINGS = 2
 BETWEEN_ASKINGS = timedelta(days=14)
 ASKED_FOR = timedelta(days=7)
+# Somebody of the family sits beside the telephone.
+PRACTISED_WITHIN = timedelta(minutes=30)
 
 
 def ask(
@@ -34,34 +40,36 @@ def ask(
     if not rules.two_way:
         raise ConflictError("replies_off", field="contact")
     with database.writing() as tx:
-        speaker = _speaker(tx, contact_id)
-        person = None if speaker.person_id is None else people.find(tx, speaker.person_id)
-        group = groups.find(tx, speaker.group_id)
-        if speaker.channel is not ChannelName.SMS or speaker.is_family or person is None or group is None:
+        owner = _owner(tx, contact_id)
+        if owner is None or owner.speaker.channel is not ChannelName.SMS:
             raise RefusedInputError("only_own_texts", field="contact")
-        if speaker.state is not ContactState.UNCONFIRMED:
+        if owner.speaker.state is not ContactState.UNCONFIRMED:
             raise ConflictError("already_answered", field="contact")
         times, last = contacts.times_asked(tx, contact_id)
         if times >= MOST_ASKINGS or (last is not None and now - last < BETWEEN_ASKINGS):
             raise ConflictError("asked_enough", field="contact")
-        recipient = next(r for _, r in contacts.of_people(tx, [person.id]) if r.contact_id == contact_id)
-        composed = wording.compose_answer(rules.wording, reader(recipient, person, Audience.PERSON, group), "consent")
-        soon = hours.next_allowed(now, person.mode, Audience.PERSON, ChannelName.SMS)
-        draft = Draft(
-            key=f"{outbox.CONSENT}{contact_id}:{times + 1}",
-            group_id=group.id,
-            contact_id=contact_id,
-            audience=Audience.PERSON,
-            channel=ChannelName.SMS,
-            subject=None,
-            text=composed.text,
-            segments=composed.segments,
-            send_after=soon,
-            stale_after=soon + ASKED_FOR,
-        )
-        outbox.add(tx, keys, [draft], now)
+        said = wording.compose_answer(rules.wording, owner.reader, "consent")
+        soon = _send(tx, keys, owner, f"{outbox.CONSENT}{contact_id}:{times + 1}", said, ASKED_FOR, now)
         contacts.told_by(tx, contact_id, clean_by)
-        journal.write(tx, "consent_asked", now, group_id=group.id, contact_id=contact_id)
+        journal.write(tx, "consent_asked", now, group_id=owner.group.id, contact_id=contact_id)
+    return soon
+
+
+def practise(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, contact_id: int) -> datetime:
+    """A call in which its owner tries out a key, beside somebody of the family; when it will ring. Only after it are
+    keys offered. Raises ConflictError where calls are off or not agreed to."""
+    if ChannelName.VOICE not in rules.channels:
+        raise ConflictError("calls_off", field="contact")
+    with database.writing() as tx:
+        owner = _owner(tx, contact_id)
+        if owner is None or owner.speaker.channel is not ChannelName.VOICE:
+            raise RefusedInputError("only_own_calls", field="contact")
+        if owner.speaker.state is not ContactState.CONFIRMED:
+            raise ConflictError("no_consent_yet", field="contact")
+        said = Composed(None, calls.compose_practice(rules.wording, owner.reader).text)
+        key = f"{outbox.PRACTICE}{contact_id}:{now:%Y%m%d%H%M%S}"
+        soon = _send(tx, keys, owner, key, said, PRACTISED_WITHIN, now)
+        journal.write(tx, "call_practised", now, group_id=owner.group.id, contact_id=contact_id)
     return soon
 
 
@@ -102,7 +110,7 @@ def stop(
         if stopped:
             notices.tell_of_stop(tx, stopped, now)
             if speaker.state is ContactState.CONFIRMED:
-                _say_that_it_stopped(tx, keys, rules, speaker, now)
+                _say_that_it_stopped(tx, keys, rules, contact_id, now)
         journal.write(tx, "contact_stopped", now, group_id=speaker.group_id, contact_id=contact_id)
 
 
@@ -114,29 +122,57 @@ def reached(database: Database, now: datetime, *, contact_id: int) -> None:
         journal.write(tx, "contact_reached", now, group_id=speaker.group_id, contact_id=contact_id)
 
 
-def _say_that_it_stopped(tx: Tx, keys: KeyRing, rules: Rulebook, speaker: Speaker, now: datetime) -> None:
+def _say_that_it_stopped(tx: Tx, keys: KeyRing, rules: Rulebook, contact_id: int, now: datetime) -> None:
     """Once, to the telephone of who was told until now. A mail program has shown its own page."""
-    person = None if speaker.person_id is None else people.find(tx, speaker.person_id)
-    group = groups.find(tx, speaker.group_id)
-    if speaker.channel is not ChannelName.SMS or speaker.is_family or person is None or group is None:
+    owner = _owner(tx, contact_id)
+    if owner is None or owner.speaker.channel is not ChannelName.SMS:
         return
-    recipient = next(r for _, r in contacts.of_people(tx, [person.id]) if r.contact_id == speaker.contact_id)
     name = "stopped" if rules.two_way else "stopped_one_way"
-    composed = wording.compose_answer(rules.wording, reader(recipient, person, Audience.PERSON, group), name)
-    soon = hours.next_allowed(now, person.mode, Audience.PERSON, ChannelName.SMS)
+    said = wording.compose_answer(rules.wording, owner.reader, name)
+    _send(tx, keys, owner, f"{outbox.ANSWER}stop:{contact_id}:{now:%Y%m%d%H%M%S}", said, ASKED_FOR, now)
+
+
+@dataclass(frozen=True)
+class _Owner:
+    """Who is spoken to by their own contact."""
+
+    speaker: Speaker
+    person: PersonView
+    group: GroupView
+    reader: Reader
+
+
+def _owner(tx: Tx, contact_id: int) -> _Owner | None:
+    """None for a relative's or a member's contact."""
+    speaker = _speaker(tx, contact_id)
+    person = None if speaker.person_id is None or speaker.is_family else people.find(tx, speaker.person_id)
+    group = groups.find(tx, speaker.group_id)
+    if person is None or group is None:
+        return None
+    recipient = next(one for _, one in contacts.of_people(tx, [person.id]) if one.contact_id == contact_id)
+    return _Owner(speaker, person, group, reader(recipient, person, Audience.PERSON, group))
+
+
+def _send(
+    tx: Tx, keys: KeyRing, owner: _Owner, key: str, said: Composed, true_for: timedelta, now: datetime
+) -> datetime:
+    """At the next hour at which they may be reached this way; when that is."""
+    channel = owner.speaker.channel
+    soon = hours.next_allowed(now, owner.person.mode, Audience.PERSON, channel)
     draft = Draft(
-        key=f"{outbox.ANSWER}stop:{speaker.contact_id}:{now:%Y%m%d%H%M%S}",
-        group_id=group.id,
-        contact_id=speaker.contact_id,
+        key=key,
+        group_id=owner.group.id,
+        contact_id=owner.speaker.contact_id,
         audience=Audience.PERSON,
-        channel=ChannelName.SMS,
+        channel=channel,
         subject=None,
-        text=composed.text,
-        segments=composed.segments,
+        text=said.text,
+        segments=said.segments if channel is ChannelName.SMS else 0,
         send_after=soon,
-        stale_after=soon + ASKED_FOR,
+        stale_after=soon + true_for,
     )
     outbox.add(tx, keys, [draft], now)
+    return soon
 
 
 def _speaker(tx: Tx, contact_id: int) -> Speaker:

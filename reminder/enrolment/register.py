@@ -152,7 +152,7 @@ def _read_address(channel: ChannelName, address: str) -> str:
         case ChannelName.EMAIL:
             return addresses.read_email(address)
         case ChannelName.LINE:
-            raise RefusedInputError("line_not_yet", field="channel")
+            return addresses.read_line_id(address)
 
 
 def _owner_group(tx: Tx, person_id: int | None, member_id: int | None) -> int:

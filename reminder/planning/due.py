@@ -9,6 +9,7 @@ from itertools import chain
 from reminder.clock import japan_date
 from reminder.domain import hours, wording
 from reminder.domain.audience import Circle, Recipient, circle
+from reminder.domain.calls import CALLED_AT, DONE, MOST_CALLS, compose_call
 from reminder.domain.followup import (
     MONTH,
     MOST_EARLY_TEXTS_A_MONTH,
@@ -42,6 +43,7 @@ GROUPS_AT_ONCE = 100
 # What a person can answer to, and how many earlier texts a carer is shown.
 ANSWERABLE = (ChannelName.SMS, ChannelName.VOICE)
 SHOWN = 4
+DONE_KEY = int(DONE)
 _DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
 
 
@@ -113,6 +115,8 @@ class _Planning:
     links: Links
     rungs_due: dict[reminders.Rung, date] = field(default_factory=dict)
     may_have_arrived: set[tuple[reminders.Rung, int]] = field(default_factory=set)
+    came_back: set[tuple[reminders.Rung, int]] = field(default_factory=set)
+    calls: dict[tuple[int, int], int] = field(default_factory=dict)  # by card and contact, how often it was told
     not_today: set[int] = field(default_factory=set)  # cards with something left to tell on another day
     drafts: list[tuple[Draft, list[reminders.Rung]]] = field(default_factory=list)
     bound: set[int] = field(default_factory=set)  # cards that end with a residence period
@@ -154,6 +158,10 @@ class _Planning:
     def _already_told(self, card_ids: Sequence[int]) -> Callable[[reminders.Rung, Recipient], bool]:
         """Nobody is told one rung twice, by whichever contact; only what failed or came back is told another way."""
         tellings = reminders.tellings(self.tx, card_ids)
+        self.came_back = {(one.rung, one.contact_id) for one in tellings if one.came_back}
+        for one in tellings:
+            call = (one.rung.card_id, one.contact_id)
+            self.calls[call] = self.calls.get(call, 0) + one.times
         self.may_have_arrived = {(one.rung, one.contact_id) for one in tellings if one.may_have_arrived}
         closed = {(one.rung, one.contact_id) for one in tellings if one.is_closed}
         reached = {(one.rung, one.contact_id) for one in tellings if one.reached}
@@ -208,8 +216,26 @@ class _Planning:
             if rung is None:
                 continue
             self.rungs_due[reminders.Rung(card.id, card.expires_on, rung.name)] = rung.on
+            telling = _Telling(card, dates, rung, says(rung, plan), audience, card.id in self.bound)
             for recipient in recipients:
-                yield recipient, _Telling(card, dates, rung, says(rung, plan), audience, card.id in self.bound)
+                way = self._way(recipient, telling)
+                if way.channel is not ChannelName.VOICE or self._may_be_called(way, telling):
+                    yield way, telling
+
+    def _way(self, recipient: Recipient, telling: _Telling) -> Recipient:
+        """A text that came back is followed by a call, where its owner agreed to calls."""
+        if recipient.channel is not ChannelName.SMS or (telling.key, recipient.contact_id) not in self.came_back:
+            return recipient
+        others = (one for one in self.contacts_of[recipient.owner] if one.channel is ChannelName.VOICE)
+        return next((one for one in others if one.may_be_told and one.channel in self.rules.channels), recipient)
+
+    def _may_be_called(self, recipient: Recipient, telling: _Telling) -> bool:
+        """A telephone rings three times at most for one end date; for who has no other way, at few rungs."""
+        card = telling.card
+        if self.calls.get((card.id, recipient.contact_id), 0) >= MOST_CALLS:
+            return False
+        instead = any((telling.key, one.contact_id) in self.came_back for one in self.contacts_of[recipient.owner])
+        return instead or telling.says in CALLED_AT
 
     def _look_back(self, due: Sequence[DueCard], to_tell: Mapping[Recipient, Sequence[_Telling]]) -> None:
         """What was told lately, and what became of it: for carers' copies, for who is told enough, and for digits."""
@@ -258,7 +284,11 @@ class _Planning:
 
     def _code(self, recipient: Recipient, tellings: Sequence[_Telling]) -> int | None:
         """The digit that answers "done" to this text: another one where another question is open on that telephone."""
-        if not self.rules.two_way or recipient.channel not in ANSWERABLE or tellings[0].audience is not Audience.PERSON:
+        if tellings[0].audience is not Audience.PERSON or recipient.channel not in ANSWERABLE:
+            return None
+        if recipient.channel is ChannelName.VOICE:
+            return DONE_KEY
+        if not self.rules.two_way:
             return None
         open_questions = questions.open_at(self.tx, self.phones[recipient.contact_id], self.now)
         return questions.free_code(open_questions, {telling.card.id for telling in tellings})
@@ -298,6 +328,10 @@ class _Planning:
         sent_to_person: Mapping[int, str],
         asks: int | None,
     ) -> Composed:
+        if recipient.channel is ChannelName.VOICE:
+            person, told = tellings[0].card.person, [telling.told for telling in tellings]
+            script = compose_call(self.rules.wording, told, reader(recipient, person, Audience.PERSON, group))
+            return Composed(None, script.text)
         by_person: dict[PersonView, list[_Telling]] = {}
         for telling in tellings:
             by_person.setdefault(telling.card.person, []).append(telling)
@@ -343,7 +377,7 @@ class _Planning:
             channel=recipient.channel,
             subject=composed.subject,
             text=composed.text,
-            segments=composed.segments,
+            segments=composed.segments if recipient.channel is ChannelName.SMS else 0,
             send_after=max(self.now, *(opens for opens, _ in windows)),
             stale_after=min(closes for _, closes in windows),
             possibly_double=any((t.key, recipient.contact_id) in self.may_have_arrived for t in tellings),

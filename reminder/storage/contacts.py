@@ -265,6 +265,14 @@ def told_by(tx: Session, contact_id: int, by: str) -> None:
     tx.execute(update(Contact).where(Contact.id == contact_id).values(consent_by=by))
 
 
+def people_with_texts(tx: Session) -> list[int]:
+    """Everybody who is told by texts."""
+    own = select(Contact.person_id).where(
+        Contact.channel == ChannelName.SMS, Contact.state == ContactState.CONFIRMED, Contact.is_family.is_(False)
+    )
+    return sorted({person_id for person_id in tx.scalars(own) if person_id is not None})
+
+
 def times_asked(tx: Session, contact_id: int) -> tuple[int, datetime | None]:
     """How often its owner was asked for consent by a text, and when last."""
     row = tx.execute(
@@ -273,6 +281,11 @@ def times_asked(tx: Session, contact_id: int) -> tuple[int, datetime | None]:
         )
     ).one()
     return row[0], row[1]
+
+
+def practised(tx: Session, contact_id: int, now: datetime) -> None:
+    """Its owner has pressed a key in a practice call."""
+    tx.execute(update(Contact).where(Contact.id == contact_id).values(practised_at=now, reached_at=now))
 
 
 @dataclass(frozen=True)

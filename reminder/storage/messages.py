@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.people import Audience, ChannelName
+from reminder.domain.people import Audience, ChannelName, Language
 from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
 from reminder.storage.tables import (
@@ -241,3 +241,35 @@ def greeted(tx: Session, person_ids: Collection[int], since: datetime) -> set[in
         .where(Contact.person_id.in_(person_ids), Message.created_at >= since, Message.key.startswith("reach:"))
     )
     return {person_id for person_id in tx.scalars(query) if person_id is not None}
+
+
+@dataclass(frozen=True)
+class Called:
+    """A message as a call needs it: what it says, to whom."""
+
+    key: str
+    contact_id: int
+    channel: ChannelName
+    text: str
+    practised_at: datetime | None
+    language: Language
+
+
+def called(tx: Session, keys: KeyRing, message_id: int) -> Called | None:
+    row = tx.execute(
+        select(
+            Message.key,
+            Message.contact_id,
+            Message.channel,
+            Message.body_sealed,
+            Contact.practised_at,
+            Person.language,
+        )
+        .join(Contact, Contact.id == Message.contact_id)
+        .join(Person, Person.id == Contact.person_id)
+        .where(Message.id == message_id)
+    ).one_or_none()
+    if row is None or row.body_sealed is None:
+        return None
+    text = open_body(keys, row.body_sealed)[1]
+    return Called(row.key, row.contact_id, ChannelName(row.channel), text, row.practised_at, Language(row.language))

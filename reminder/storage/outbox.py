@@ -28,7 +28,7 @@ from reminder.storage.tables import (
 )
 
 # How the keys of messages begin that are not reminders.
-ANSWER, CONSENT = "answer:", "consent:"
+ANSWER, CONSENT, PRACTICE = "answer:", "consent:", "practice:"
 
 
 @dataclass(frozen=True)

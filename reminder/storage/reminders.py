@@ -82,6 +82,8 @@ class TellingView:
     reached: bool  # told, or on its way: nobody of this human is told it again
     is_closed: bool  # not by this contact again, whatever became of it
     may_have_arrived: bool  # not known to be told, and not known not to be
+    came_back: bool  # it left, and the provider brought it back
+    times: int  # how many messages left for it
 
 
 def tellings(tx: Session, card_ids: Collection[int]) -> list[TellingView]:
@@ -127,6 +129,8 @@ def _telling(
         reached=not (came_back or failed or untold),
         is_closed=times >= MOST_TEXTS_A_RUNG if came_back else not untold,
         may_have_arrived=untold and (possibly_double or reason == NOT_SEEN),
+        came_back=came_back,
+        times=0 if untold else times,
     )
 
 

@@ -266,6 +266,14 @@ class Beat(Base):
     at: Mapped[datetime]
 
 
+class Remembered(Base):
+    """What the service remembers of itself, such as from which number its texts come."""
+
+    __tablename__ = "remembered"
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    value: Mapped[str] = mapped_column(String(80))
+
+
 class Reply(Base):
     """What somebody answered. What looked like a number was never kept: then `body_sealed` is None."""
 

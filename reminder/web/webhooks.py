@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
-from reminder.conversation import inbox
+from reminder.conversation import call, inbox
+from reminder.domain.people import Language
 from reminder.errors import RefusedInputError
 from reminder.storage import receipts
 from reminder.wiring import App
@@ -104,3 +105,26 @@ async def twilio_sms(app: OpenApp, form: SignedForm) -> Response:
     said = inbox.Heard(heard.provider_id, heard.sender, heard.text)
     await run_in_threadpool(inbox.keep, app.database, app.keys, app.rules, app.clock.now(), said)
     return Response(_SILENCE, media_type="text/xml")
+
+
+@router.post("/twilio/voice")
+async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: int = 0) -> Response:
+    """What a call says next: when somebody has answered, and when a key was pressed."""
+    from reminder.channels.signature import parse_call
+    from reminder.channels.voice_twilio import render_turn
+
+    on_call, message_id = parse_call(form), named_message(request)
+    if on_call is None or message_id is None or not 0 <= turn <= 2:
+        raise RefusedInputError("request_malformed")
+    asked = call.Asked(message_id, on_call.provider_id, on_call.is_machine, turn, on_call.key)
+    now = app.clock.now()
+    spoken, language = await run_in_threadpool(call.answer, app.database, app.keys, app.rules, now, asked)
+    is_english = language == Language.ENGLISH
+    twiml = render_turn(
+        spoken,
+        language="en-US" if is_english else "ja-JP",
+        voice="Polly.Joanna-Neural" if is_english else app.settings.call_voice,
+        rate=app.settings.call_rate,
+        action=f"{app.settings.public_url}/webhooks/twilio/voice?m={message_id}&turn={spoken.number}",
+    )
+    return Response(twiml, media_type="text/xml")

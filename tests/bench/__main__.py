@@ -46,7 +46,7 @@ def five_years(people: int, years: int) -> None:
         f"{years} years, {account.people} people, {account.cards} cards, 1 attempt in 5 refused, SQLite file, real ticks:"
     )
     print(f"  {account.simulated_in:.1f} s simulated in {account.ticks} ticks, {account.enrolled_in:.1f} s to enrol")
-    print(f"  {account.sent} messages, {account.attempts_refused} attempts refused")
+    print(f"  {account.sent} messages, {account.attempts_refused} attempts refused, {account.held_back} held back")
     print(f"  wrong: {dict(account.wrong) or 'nothing missing, nothing twice, nothing at a wrong day or hour'}")
     if account.wrong:
         sys.exit(1)

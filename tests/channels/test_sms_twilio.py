@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import pytest
 
-from reminder.channels.sms_twilio import PAGE_SIZE, PAGES, TwilioSms, failure_of
+from reminder.channels.sms_twilio import PAGE_SIZE, PAGES, TwilioSms
+from reminder.channels.twilio_transport import failure_of
 from reminder.domain.messages import Accepted, Answer, Outgoing
 from reminder.errors import (
     ChannelError,

@@ -112,6 +112,9 @@ def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: li
     phone = ["--channel", "sms", "--address", "090-0000-0002"]
     if path == ["contact", "ask"]:
         reminder.set(REMINDER_SMS_REPLIES="on")
+    elif path == ["contact", "practise"]:
+        reminder.set(REMINDER_CALLS="on")
+        phone = ["--channel", "voice", "--address", "03-3500-0001", "--consent", "spoken", "--consent-by", "長女"]
     else:
         phone += ["--consent", "spoken", "--consent-by", "長女"]
     reminder.answer("contact", "add", "--person", "2", *phone)

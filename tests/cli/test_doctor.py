@@ -11,6 +11,11 @@ from tests.cli.terminal import Terminal
 
 VALUE = "himitsu"  # stands for a secret in every wrong setting below
 ALL = {PREFIX + name.upper() for name in Settings.model_fields}
+TWILIO = {
+    "REMINDER_TWILIO_ACCOUNT_SID": "AC",
+    "REMINDER_TWILIO_AUTH_TOKEN": VALUE,
+    "REMINDER_TWILIO_FROM": "KIGEN",
+}
 MAIL = {"REMINDER_MAIL_FROM": "期限だより <otayori@example.jp>"}
 
 WRONG = [
@@ -62,12 +67,7 @@ WRONG = [
         "real people would be told of another day",
     ),
     (
-        {
-            "REMINDER_AS_IF": "2026-12-01T08:00+09:00",
-            "REMINDER_TWILIO_ACCOUNT_SID": "AC",
-            "REMINDER_TWILIO_AUTH_TOKEN": VALUE,
-            "REMINDER_TWILIO_FROM": "KIGEN",
-        },
+        {"REMINDER_AS_IF": "2026-12-01T08:00+09:00", **TWILIO},
         "REMINDER_AS_IF",
         "unset it",
         "by text too",
@@ -76,7 +76,15 @@ WRONG = [
     ({"REMINDER_PUBLIC_URL": VALUE}, "REMINDER_PUBLIC_URL", "https://", "no address"),
     ({"REMINDER_SMS_PER_SECOND": VALUE}, "REMINDER_SMS_PER_SECOND", "number", "no number"),
     ({"REMINDER_TICK_SECONDS": "0"}, "REMINDER_TICK_SECONDS", "greater than 0", "a bell that never stops"),
-    ({"REMINDER_CALLS": "yes"}, "REMINDER_CALLS", "leave it off", "a promise that would be broken in silence"),
+    (
+        {**TWILIO, "REMINDER_CALLS": "yes", "REMINDER_PUBLIC_URL": "https://kigen.example.jp"},
+        "REMINDER_TWILIO_VOICE_FROM",
+        "+81",
+        "nobody is called from a foreign number",
+    ),
+    ({**TWILIO, "REMINDER_CALLS": "yes"}, "REMINDER_PUBLIC_URL", "CALLS", "nobody could say what to say"),
+    ({**TWILIO, "REMINDER_SMS_REPLIES": "yes"}, "REMINDER_PUBLIC_URL", "SMS_REPLIES", "answers could not come in"),
+    ({"REMINDER_CALL_RATE": "10%"}, "REMINDER_CALL_RATE", "", "slower than anybody speaks"),
     ({"REMINDER_CONFIG": f"/nowhere/{VALUE}"}, "REMINDER_CONFIG", "folder", "no folder"),
     ({"REMINDER_DATA_DIR": "{file}"}, "REMINDER_DATA_DIR", "folder", "a file where a folder is needed"),
     ({"REMINDER_DATABASE_URL": "sqlite:///{file}/kigen.db"}, "REMINDER_DATABASE_URL", "folder", "the same"),

@@ -143,7 +143,7 @@ def test_no_disguise_helps_a_number_into_a_name(family: Terminal, typed: str, wh
         (f"{CONTACT} --channel sms --address 03-0000-0001 {CONSENT}", "phone_landline", "address", "it cannot be texted"),
         (f"{CONTACT} --channel sms --address 050-0000-0001 {CONSENT}", "phone_ip", "address", "nor can most of these"),
         (f"{CONTACT} --channel sms --address 119 {CONSENT}", "phone_emergency", "address", "of all numbers"),
-        (f"{CONTACT} --channel line --address haha {CONSENT}", "line_not_yet", "channel", "not built yet"),
+        (f"{CONTACT} --channel line --address haha {CONSENT}", "line_unreadable", "address", "no id of LINE's"),
         (f"{CARD} --kind mynumber_user_certificate --expires 2031-03-31", "card_known", "kind", "renewed, perhaps?"),
         (f"{CARD} --kind {SIGNATURE} --expires 2026-11-30", "date_past", "expires", "yesterday"),
         (f"{CARD} --kind {SIGNATURE} --expires 2037-12-02", "date_far", "expires", "in eleven years and a day"),

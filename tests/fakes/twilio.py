@@ -168,6 +168,7 @@ class FakeTwilio:
         self.posts = 0
         self.lists = 0
         self.texts: list[Text] = []
+        self.rings: list[Text] = []  # calls; their body is the address that says what is said
         self._phones: dict[str, Phone] = {}
         self._unexpected: list[Text] = []
         self._script: deque[Behaviour] = deque()
@@ -205,6 +206,8 @@ class FakeTwilio:
         app = web.Application()
         app.router.add_post("/2010-04-01/Accounts/{account}/Messages.json", self._create)
         app.router.add_get("/2010-04-01/Accounts/{account}/Messages.json", self._list)
+        app.router.add_post("/2010-04-01/Accounts/{account}/Calls.json", self._create_call)
+        app.router.add_get("/2010-04-01/Accounts/{account}/Calls.json", self._list_calls)
         app.router.add_route("*", "/{rest:.*}", self._nothing_here)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05, handler_cancellation=True)
         await self._runner.setup()
@@ -372,6 +375,40 @@ class FakeTwilio:
         if not self._signed_in(request):
             behaviour = refuse(401, 20003)
         return await self._answer(request, behaviour, self._page(request))
+
+    async def _create_call(self, request: web.Request) -> web.StreamResponse:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        with self._changed:
+            behaviour = self._next_behaviour(form["To"]) if self._signed_in(request) else refuse(401, 20003)
+            sid = "CA" + hashlib.sha256(f"{self.url}{len(self.rings)}".encode()).hexdigest()[:32]
+            call = Text(sid, form["To"], form["Url"], form, self.now().astimezone(UTC), "queued")
+            if behaviour.accepts:
+                self.rings.append(call)
+            self._changed.notify_all()
+        return await self._answer(request, behaviour, self._call_row(call))
+
+    async def _list_calls(self, request: web.Request) -> web.StreamResponse:
+        with self._changed:
+            behaviour = self._list_script.popleft() if self._list_script else Behaviour(accepts=False, status=200)
+            rows = [
+                self._call_row(call) for call in reversed(self.rings) if call.to == request.query.get("To", call.to)
+            ]
+        return await self._answer(
+            request, behaviour, {"calls": rows, "page": 0, "page_size": 50, "next_page_uri": None}
+        )
+
+    def _call_row(self, call: Text) -> dict[str, object]:
+        return {
+            "account_sid": self.account_sid,
+            "answered_by": None,
+            "api_version": "2010-04-01",
+            "date_created": format_datetime(call.created_at),
+            "direction": "outbound-api",
+            "from": call.form.get("From"),
+            "sid": call.sid,
+            "status": call.status,
+            "to": call.to,
+        }
 
     async def _nothing_here(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, refuse(404, 20404), None)

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from reminder.clock import JAPAN, japan_date
 from reminder.domain import hours
 from reminder.domain.cards import MY_NUMBER, OTHER
+from reminder.domain.followup import MONTH, MOST_EARLY_TEXTS_A_MONTH
 from reminder.domain.ladder import rung_due
 from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.enrolment import register
@@ -34,6 +35,7 @@ class Account:
     sent: int = 0
     attempts_refused: int = 0
     ticks: int = 0
+    held_back: int = 0  # told later, or not at all, since an elder had been told enough that month
     enrolled_in: float = 0.0  # seconds
     simulated_in: float = 0.0
     wrong: Counter[str] = field(default_factory=Counter)
@@ -60,8 +62,8 @@ def run_years(people: int, years: int, *, refused: float = 0.2, seed: int = 1) -
             account.attempts_refused += 1
             return TemporaryChannelError("503")
 
-        town.sms.fail_when(sometimes_refuse)
-        town.email.fail_when(sometimes_refuse)
+        for channel in town.channels.values():
+            channel.fail_when(sometimes_refuse)
         began = time.perf_counter()
         for _ in town.run_until(start_of(START) + timedelta(days=365 * years)):
             account.ticks += 1
@@ -121,16 +123,37 @@ def _enrol(town: World, people: int, chance: random.Random, until: date) -> list
     return townsmen
 
 
+def _told_enough_by(day: date, days: Counter[date], townsman: Townsman) -> bool:
+    """An elder who has been told six times in a month waits for what is not near its end."""
+    lately = sum(count for told, count in days.items() if day - MONTH <= told < day)
+    return townsman.mode is not Mode.STANDARD and lately >= MOST_EARLY_TEXTS_A_MONTH
+
+
+def _reminders(town: World) -> set[int]:
+    """The ids of messages that remind; not those that ask a carer what has become of it."""
+    with town.app.database.reading() as tx:
+        rows = tx.connection().exec_driver_sql("SELECT id FROM messages WHERE key LIKE 'told:%'").all()
+    return {row[0] for row in rows}
+
+
 def _settle(town: World, townsmen: list[Townsman], account: Account) -> None:
     by_address: dict[str, list[datetime]] = defaultdict(list)
+    reminders = _reminders(town)
     for sent in town.all_sent():
-        by_address[sent.outgoing.address].append(sent.at.astimezone(JAPAN))
         account.sent += 1
+        if sent.outgoing.message_id in reminders:
+            by_address[sent.outgoing.address].append(sent.at.astimezone(JAPAN))
     for townsman in townsmen:
         instants = by_address.pop(townsman.phone, [])
         days = Counter(japan_date(at) for at in instants)
-        account.wrong["missing"] += len(townsman.expected - set(days))
-        account.wrong["on a wrong day"] += len(set(days) - townsman.expected)
+        held_back = {day for day in townsman.expected - set(days) if _told_enough_by(day, days, townsman)}
+        later = {day for day in days if any(held < day <= held + MONTH for held in held_back)}
+        account.held_back += len(held_back)
+        account.wrong["missing"] += len(townsman.expected - set(days) - held_back)
+        account.wrong["on a wrong day"] += len(set(days) - townsman.expected - later)
+        account.wrong["more than eight a month"] += sum(
+            townsman.mode is not Mode.STANDARD and sum(day <= other < day + MONTH for other in days) > 8 for day in days
+        )
         account.wrong["twice"] += sum(count - 1 for count in days.values())
         opens = 9 if townsman.mode is Mode.STANDARD else 10
         account.wrong["outside hours"] += sum(not opens <= at.hour < 18 for at in instants)

@@ -9,6 +9,7 @@ import pytest
 from reminder.domain.people import ChannelName, Mode
 from reminder.enrolment import consent
 from reminder.storage import receipts
+from reminder.upkeep.sender import look_at_sender
 from tests.village import Village, open_village
 
 FAR = date(2031, 12, 1)  # nothing is told of it in the years of these stories
@@ -121,3 +122,16 @@ def test_where_receipts_cannot_come_nobody_is_asked_or_flagged(village: Village)
 
     assert village.texts_to("母") == []
     assert village.texts_to("娘") == []
+
+
+def test_another_sender_is_told_to_the_carers_and_never_to_the_person(database_url: str, tmp_path: Path) -> None:
+    with open_village(database_url, tmp_path, "2026-12-01 08:00") as village:
+        village.member("娘", "musume@example.jp")
+        village.person("母", phone="090-0000-0001", mode=Mode.ELDERLY)
+        for sender, told in (("KIGEN", 0), ("KIGEN", 0), ("TAYORI", 1), ("TAYORI", 0)):
+            assert look_at_sender(village.app.database, village.now, sender) == told
+
+        village.run_until("2026-12-02 12:00")
+
+        assert holding(village, "娘", "お知らせの番号が変わります") == 1
+        assert village.texts_to("母") == []

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
-from reminder.domain.people import ContactState
+from reminder.domain.people import ChannelName, ContactState
 from reminder.settings import read_settings
 from reminder.simulate import World
 from reminder.storage import contacts, receipts
@@ -85,7 +85,7 @@ def open_office(
     )
     clock = SteppedClock(japan("2027-03-16 08:00"))
     with build_app(settings, clock=clock) as app:
-        village = Village(World(app, clock, MemoryChannel(), MemoryChannel()))
+        village = Village(World(app, clock, {name: MemoryChannel() for name in ChannelName}))
         yield Office(village, twilio, visitor(village, local_pages=False))
 
 

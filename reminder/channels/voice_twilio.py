@@ -1,0 +1,110 @@
+"""Calls through Twilio: ask for one, ask what became of it, and say in Twilio's language what is to be said next."""
+
+from collections.abc import Collection
+from datetime import UTC
+
+from twilio.rest import Client
+from twilio.twiml.voice_response import Gather, Say, VoiceResponse
+
+from reminder.channels.twilio_transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
+from reminder.domain.calls import Turn
+from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.errors import TemporaryChannelError, UnknownOutcomeError
+
+# How long it rings: an elder walks to the telephone.
+RINGS_SECONDS = 40
+# How long a key is waited for, and the pause between two sentences.
+WAITS_SECONDS = 8
+BETWEEN_SENTENCES = "800ms"
+
+PAGE_SIZE = 50
+
+
+class TwilioVoice:
+    """`sender`: the one domestic number of every call. What is said is asked for by the webhook when somebody answers.
+
+    Opens its connections at the first call and may be used again after close(), each time within one event loop.
+    """
+
+    def __init__(
+        self,
+        account_sid: str,
+        auth_token: str,
+        *,
+        sender: str,
+        base_url: str,
+        public_url: str,
+        timeout: float = 10,
+    ) -> None:
+        self._transport = Transport(base_url, timeout)
+        self._calls = Client(account_sid, auth_token, http_client=self._transport).calls
+        self._sender = sender
+        self._public_url = public_url.rstrip("/")
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        """Tries once. A second try inside the claim could ring twice."""
+        last_answer.set(None)
+        webhooks = f"{self._public_url}/webhooks/twilio"
+        try:
+            created = await self._calls.create_async(
+                to=outgoing.address,
+                from_=self._sender,
+                url=f"{webhooks}/voice?m={outgoing.message_id}",
+                method="POST",
+                status_callback=f"{webhooks}/status?m={outgoing.message_id}",
+                status_callback_event=["completed"],
+                machine_detection="DetectMessageEnd",
+                timeout=RINGS_SECONDS,
+            )
+        except FAILURES as failure:
+            raise meaning(failure) from None
+        if not isinstance(created.sid, str) or not created.sid:
+            raise UnknownOutcomeError("no_sid")
+        return Accepted(created.sid)
+
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
+        """Looks for a call to this number that is no other message's: there is one a day at most."""
+        last_answer.set(None)
+        earliest = outgoing.handed_at.astimezone(UTC) - CLOCK_SLACK
+        try:
+            page = await self._calls.page_async(to=outgoing.address, page_size=PAGE_SIZE)
+            for row in page:
+                is_new = row.date_created is None or row.date_created >= earliest
+                if is_new and row.sid and row.sid not in others:
+                    return Accepted(row.sid)
+        except FAILURES as failure:
+            retry_after = answered.retry_after if (answered := last_answer.get()) else None
+            raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
+        return Answer.NOT_SEEN
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+def render_turn(turn: Turn, *, language: str, voice: str, rate: str, action: str) -> str:
+    """TwiML. `rate`: how fast it is spoken, such as 85%; `action`: the address that hears the key."""
+    response = VoiceResponse()
+    if not turn.waits_for_key:
+        response.append(_say(turn, language, voice, rate))
+        response.hangup()
+        return str(response)
+    gather = Gather(
+        input="dtmf",
+        num_digits=1,
+        timeout=WAITS_SECONDS,
+        action=action,
+        method="POST",
+        action_on_empty_result=True,
+        language=language,
+    )
+    gather.append(_say(turn, language, voice, rate))
+    response.append(gather)
+    return str(response)
+
+
+def _say(turn: Turn, language: str, voice: str, rate: str) -> Say:
+    say = Say(voice=voice, language=language)
+    for line in turn.lines:
+        say.prosody(line, rate=rate)
+        say.break_(time=BETWEEN_SENTENCES)
+    return say

@@ -1,0 +1,53 @@
+"""What a call says, turn by turn: the provider asks when somebody answers, and again when a key is pressed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from reminder.conversation import inbox
+from reminder.domain import calls
+from reminder.domain.calls import Turn
+from reminder.domain.people import ChannelName, Language
+from reminder.domain.rulebook import Rulebook
+from reminder.errors import NotFoundError
+from reminder.storage import contacts, messages
+from reminder.storage.keys import KeyRing
+from reminder.storage.outbox import PRACTICE
+from reminder.storage.session import Database
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the provider says of a call: `turn` 0 when it was answered, then the turn in which `key` was pressed."""
+
+    message_id: int
+    call_id: str
+    is_machine: bool
+    turn: int
+    key: str
+
+
+def answer(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, asked: Asked) -> tuple[Turn, Language]:
+    """What is said next, in which language. A key is kept, and acted on by the next pass.
+
+    Raises NotFoundError for what is no call of ours.
+    """
+    with database.reading() as tx:
+        called = messages.called(tx, keys, asked.message_id)
+    if called is None or called.channel is not ChannelName.VOICE:
+        raise NotFoundError("page_not_found")
+    words, is_practice = rules.wording.of(called.language), called.key.startswith(PRACTICE)
+    script = calls.read_script(called.text)
+    if asked.turn == 0 and is_practice:
+        turn = calls.practice_turn(script, is_machine=asked.is_machine)
+    elif asked.turn == 0:
+        practised = called.practised_at is not None
+        turn = calls.first_turn(words, script, is_machine=asked.is_machine, has_practised=practised)
+    else:
+        turn = calls.next_turn(words, asked.key, asked.turn, is_practice=is_practice)
+        if is_practice and asked.key == calls.DONE:
+            with database.writing() as tx:
+                contacts.practised(tx, called.contact_id, now)
+        elif not is_practice:
+            call = f"{asked.call_id}:{asked.turn}"
+            inbox.keep_key(database, keys, now, contact_id=called.contact_id, provider_id=call, key=asked.key)
+    return turn, called.language
