@@ -101,12 +101,12 @@ def build_app(
         database=database,
         keys=keys,
         clock=clock or SystemClock(),
-        channels=channels or _channels(settings, write),
+        channels=channels or make_channels(settings, write),
         runner=asyncio.Runner(),
     )
 
 
-def _channels(settings: Settings, write: Callable[[str], None]) -> Mapping[ChannelName, Channel]:
+def make_channels(settings: Settings, write: Callable[[str], None]) -> Mapping[ChannelName, Channel]:
     """Providers are imported only when they are asked for: the first run needs no account and starts at once."""
     from reminder.channels.console import ConsoleChannel
 
