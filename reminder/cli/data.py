@@ -174,7 +174,11 @@ def add_contact(
             consent_how=consent,
             consent_by=consent_by,
         )
-    answer({"id": contact_id}, as_json=as_json, plain=f"contact {contact_id}")
+    lines = [f"contact {contact_id}"]
+    if person is not None and not family and channel is ChannelName.SMS:
+        # From which number texts come, and how to check them, belongs beside the telephone before the first one.
+        lines.append(f"reminder print welcome --person {person} --out welcome.html")
+    answer({"id": contact_id}, as_json=as_json, plain="\n".join(lines))
 
 
 def confirm_contact(
@@ -380,9 +384,9 @@ def retire_card(card: Id, as_json: bool = AsJson) -> None:
 
 
 def list_rows(
-    what: Annotated[str, typer.Argument(metavar="people|contacts|cards|reminders|messages|groups")],
+    what: Annotated[str, typer.Argument(metavar="groups|people|contacts|cards|reminders|messages|replies")],
     group: Annotated[int | None, typer.Option(callback=_kept)] = None,
-    state: Annotated[str | None, typer.Option(help="Of contacts, cards, reminders or messages.")] = None,
+    state: Annotated[str | None, typer.Option(help="Of contacts, cards, reminders, messages or replies.")] = None,
     as_json: bool = AsJson,
 ) -> None:
     """What is kept. Example: reminder list messages --state undelivered --json"""

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.messages import MessageState, ReminderState
 from reminder.domain.people import ContactState
-from reminder.storage import cards, contacts, groups, messages, people, reminders
+from reminder.domain.replies import Intent
+from reminder.storage import cards, contacts, groups, messages, people, reminders, replies
 from reminder.storage.session import Tx
 from reminder.wiring import App
 
@@ -26,7 +28,10 @@ def _contacts(app: App, tx: Tx, group: int | None, state: str | None) -> Iterabl
 def _cards(_app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
     for card in cards.of_group(tx, group):
         own_state = "retired" if card.retired_at else "current"
-        if state in (None, own_state):
+        # What is said to be done, and what nobody has answered to, is current as well.
+        is_done, is_unanswered = card.done_on is not None, card.asked == NOBODY_LEFT and card.done_on is None
+        states = {own_state, *(["done"] if is_done else []), *(["unanswered"] if is_unanswered else [])}
+        if state is None or (state in states and own_state in (state, "current")):
             yield {**vars(card), "state": own_state}
 
 
@@ -38,6 +43,10 @@ def _messages(app: App, tx: Tx, group: int | None, state: str | None) -> Iterabl
     return map(vars, messages.of_group(tx, app.keys, group_id=group, state=state))
 
 
+def _replies(app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
+    return (vars(reply) for reply in replies.of_group(tx, app.keys, group) if state in (None, reply.intent))
+
+
 LISTS: Mapping[str, Callable[[App, Tx, int | None, str | None], Iterable[Row]]] = {
     "groups": _groups,
     "people": _people,
@@ -45,11 +54,13 @@ LISTS: Mapping[str, Callable[[App, Tx, int | None, str | None], Iterable[Row]]] 
     "cards": _cards,
     "reminders": _reminders,
     "messages": _messages,
+    "replies": _replies,
 }
 
 STATES: Mapping[str, Sequence[str]] = {
     "contacts": list(ContactState),
-    "cards": ["current", "retired"],
+    "cards": ["current", "retired", "done", "unanswered"],
     "reminders": list(ReminderState),
     "messages": list(MessageState),
+    "replies": list(Intent),
 }

@@ -66,9 +66,14 @@ def circle(
 
 
 def _one_each(recipients: Iterable[Recipient], order: Sequence[ChannelName]) -> tuple[Recipient, ...]:
+    everyone = list(recipients)
+    # Who has said that no more texts are wanted is not called instead.
+    said_no = {recipient.owner for recipient in everyone if recipient.state is ContactState.OPTED_OUT}
     chosen: dict[tuple[str, int], Recipient] = {}
-    for recipient in recipients:
+    for recipient in everyone:
         if not recipient.may_be_told or recipient.channel not in order:
+            continue
+        if recipient.channel is ChannelName.VOICE and recipient.owner in said_no:
             continue
         best = chosen.get(recipient.owner)
         if best is None or order.index(recipient.channel) < order.index(best.channel):

@@ -90,6 +90,7 @@ class Fate:
     channel: ChannelName
     state: str  # a MessageState
     reply: str | None = None  # an Intent
+    was_answerable: bool = False
 
 
 @dataclass(frozen=True)
@@ -389,7 +390,7 @@ def _shown_to_carer(words: Words, copy: Copy) -> list[str]:
 
 
 def _fate(words: Words, fate: Fate) -> str:
-    form = "sent" if fate.reply is None else "answered"
+    form = "answered" if fate.reply is not None else "silent" if fate.was_answerable else "sent"
     return words.section("history")[form].format(
         date=words.date(fate.on),
         channel=words.section("channel")[fate.channel],

@@ -110,7 +110,7 @@ _SAID = {
     **{f"answers.{name}": _PERSON | {"date"} for name in ANSWERS},
     **{f"notices.{kind}.{part}": _NOTICE for kind in NoticeKind for part in ("subject", "said", "to_do")},
     **{f"again.{name}": _CARD for name in AGAIN},
-    **{f"history.{name}": frozenset({"date", "channel", "state", "reply"}) for name in ("sent", "answered")},
+    **{f"history.{name}": frozenset({"date", "channel", "state", "reply"}) for name in ("sent", "silent", "answered")},
     **{f"email.subject.{stage}": _CARD for stage in ("opens", "before", "near", "after", "grace", "post", "computed")},
     "email.subject.several": _NONE,
     "email.subject.people": frozenset({"n"}),

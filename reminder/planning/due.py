@@ -23,7 +23,7 @@ from reminder.domain.followup import (
 )
 from reminder.domain.ladder import CardDates, Plan, Rung, next_day, rung_due
 from reminder.domain.messages import MessageState
-from reminder.domain.people import Audience, ChannelName, Mode
+from reminder.domain.people import Audience, ChannelName, ContactState, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import Composed, Copy, Fate, Told
 from reminder.storage import cards, contacts, groups, messages, outbox, questions, reminders
@@ -226,7 +226,10 @@ class _Planning:
         """A text that came back is followed by a call, where its owner agreed to calls."""
         if recipient.channel is not ChannelName.SMS or (telling.key, recipient.contact_id) not in self.came_back:
             return recipient
-        others = (one for one in self.contacts_of[recipient.owner] if one.channel is ChannelName.VOICE)
+        same_human = self.contacts_of[recipient.owner]
+        if any(one.state is ContactState.OPTED_OUT for one in same_human):
+            return recipient
+        others = (one for one in same_human if one.channel is ChannelName.VOICE)
         return next((one for one in others if one.may_be_told and one.channel in self.rules.channels), recipient)
 
     def _may_be_called(self, recipient: Recipient, telling: _Telling) -> bool:
@@ -359,7 +362,10 @@ class _Planning:
         card = tellings[0].card
         return Copy(
             text,
-            fates=[Fate(japan_date(one.handed_at), one.channel, one.state, one.intent) for one in latest],
+            fates=[
+                Fate(japan_date(one.handed_at), one.channel, one.state, one.intent, one.was_answerable)
+                for one in latest
+            ],
             take_link=None if card.course.taken_by else self.links.take(card.id, recipient.contact_id),
         )
 

@@ -178,6 +178,7 @@ class Earlier:
     channel: ChannelName
     state: str
     intent: str | None
+    was_answerable: bool
 
 
 def earlier(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int, list[Earlier]]:
@@ -185,7 +186,15 @@ def earlier(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int,
     if not card_ids:
         return {}
     rows = tx.execute(
-        select(Card.id, Message.id, Message.contact_id, Message.handed_at, Message.channel, Message.state)
+        select(
+            Card.id,
+            Message.id,
+            Message.contact_id,
+            Message.handed_at,
+            Message.channel,
+            Message.state,
+            Message.asks.is_not(None),
+        )
         .join(Reminder, and_(Reminder.card_id == Card.id, Reminder.expires_on == Card.expires_on))
         .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
         .join(Message, Message.id == MessageReminder.message_id)
@@ -200,7 +209,7 @@ def earlier(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int,
     found: dict[int, list[Earlier]] = {}
     # From the latest back: an answer belongs to the text before it.
     later: dict[tuple[int, int], datetime] = {}
-    for card_id, message_id, contact_id, handed_at, channel, state in reversed(rows):
+    for card_id, message_id, contact_id, handed_at, channel, state, answerable in reversed(rows):
         assert handed_at is not None
         until = later.get((card_id, contact_id))
         intents = (
@@ -212,7 +221,9 @@ def earlier(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int,
         )
         later[card_id, contact_id] = handed_at
         if len(found.setdefault(card_id, [])) < latest:
-            found[card_id].insert(0, Earlier(message_id, handed_at, ChannelName(channel), state, next(intents, None)))
+            found[card_id].insert(
+                0, Earlier(message_id, handed_at, ChannelName(channel), state, next(intents, None), answerable)
+            )
     return found
 
 

@@ -15,6 +15,7 @@ from reminder.domain import addresses, dates
 from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.messages import MessageState
 from reminder.domain.people import Language, StoppedBy
+from reminder.domain.wording import carers_word
 from reminder.enrolment import cards as cards_kept
 from reminder.enrolment import consent
 from reminder.errors import ConflictError, NotFoundError
@@ -84,7 +85,21 @@ def stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResp
 @public.get("/take/{card_id}/{contact_id}/{mark}")
 def ask_to_take(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
     require_mark(app.keys, TAKE, f"{card_id}/{contact_id}", mark)
-    return templates.TemplateResponse(request, "button.html", {"act": TAKE, "state": "asks"})
+    return templates.TemplateResponse(
+        request, "button.html", {"act": TAKE, "state": "asks", "what": _what(app, card_id)}
+    )
+
+
+def _what(app: App, card_id: int) -> str:
+    """Whose card it is and until when it holds, as the mail with the link has said."""
+    words = app.rules.wording.of(Language.JAPANESE)
+    with app.database.reading() as tx:
+        card = cards.find(tx, card_id)
+        person = people.find(tx, card.person_id) if card else None
+    if card is None or person is None or card.kind not in app.rules.kinds:
+        raise NotFoundError("page_not_found")
+    thing = card.label or words.kinds[card.kind]["thing"]
+    return f"{carers_word(person.label, words)}の{thing}（{dates.in_both_calendars(card.expires_on)}まで）"
 
 
 @public.post("/take/{card_id}/{contact_id}/{mark}")

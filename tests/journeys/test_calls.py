@@ -140,6 +140,17 @@ def test_a_text_that_came_back_is_followed_by_a_call_where_calls_were_agreed_to(
     assert rang(village) == ["02-01 10:00"]
 
 
+def test_who_wants_no_more_texts_is_not_called_instead(calling_village: Village) -> None:
+    village = calling_village
+    with_a_landline(village)
+    phone = village.contact("母", ChannelName.SMS, "090-0000-0001")
+    village.stop(phone)
+
+    village.run_until("2027-12-31 00:00")
+
+    assert rang(village) == []
+
+
 def test_a_call_asked_for_at_noon_rings_in_the_afternoon(calling_village: Village) -> None:
     village = calling_village
     contact = with_a_landline(village)

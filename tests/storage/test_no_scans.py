@@ -15,9 +15,9 @@ from reminder.storage import receipts
 from tests.village import SIGNATURE_CERTIFICATE, Village
 
 END = date(2027, 3, 31)
-LARGE = "messages|message_reminders|reminders|cards|people|contacts|receipts|journal"
+LARGE = "messages|message_reminders|reminders|cards|people|contacts|receipts|journal|replies|notices|takings"
 # Indexes that hold only what waits, so that reading all of one is reading what is due.
-WHAT_WAITS = r"USING (COVERING )?INDEX (ix_cards_due|ix_messages_\w+|ix_receipts_waiting)"
+WHAT_WAITS = r"USING (COVERING )?INDEX (ix_cards_due|ix_cards_silent|ix_messages_\w+|ix_receipts_waiting|ix_replies_waiting|ix_notices_waiting)"
 
 
 @contextmanager
@@ -51,6 +51,8 @@ def a_busy_week(village: Village) -> None:
         receipts.keep(
             tx, provider_id=arrived, status="undelivered", error_code="30003", message_id=None, now=village.now
         )
+    for words in ("あとで", "家族にきいて", "１", "だれ？", "ねこ"):
+        village.answers("母", words)
     village.renew(1, date(2032, 3, 31))
     village.stop(2)
     village.run_until("2027-01-31 00:00")

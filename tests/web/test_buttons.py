@@ -37,6 +37,8 @@ def test_looking_at_the_page_takes_nothing_and_the_button_does(village: Village,
     page = browser.get(link)
     assert (page.status, taken_by(village, card)) == (200, None)
     assert '<form method="post">' in page.text
+    assert "お母さまの" in page.text
+    assert "2027年3月31日" in page.text
 
     assert "引き受けました" in browser.post(link).text
     assert taken_by(village, card) == 2
