@@ -22,6 +22,9 @@ AFTER_LATER = timedelta(days=3)
 # In `asked`: the last human has been asked, and nobody has answered. It stands in red until somebody does.
 NOBODY_LEFT = 99
 
+# While more days are left, a silence of everybody is nothing to stand in red for: their reminders go on.
+RED_WITHIN = timedelta(days=14)
+
 # Days of silence before the next human is asked: (days left to the end, days of silence).
 _PATIENCE = ((60, 30), (30, 14), (14, 7), (7, 4), (2, 2), (0, 1))
 _PATIENCE_AFTER_THE_END = timedelta(days=7)

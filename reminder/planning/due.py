@@ -125,6 +125,7 @@ class _Planning:
     greeted: Collection[int] = ()  # persons who were greeted today
     earlier: Mapping[int, Sequence[messages.Earlier]] = field(default_factory=dict)  # by card, the latest texts
     told: dict[int, DueCard] = field(default_factory=dict)  # cards of which somebody is told today
+    asked_now: dict[int, list[questions.Question]] = field(default_factory=dict)  # by contact, in this pass
     phones: Mapping[int, Sequence[int]] = field(default_factory=dict)  # by contact, all at the same telephone
 
     def plan(self, group_ids: Sequence[int]) -> int:
@@ -293,8 +294,14 @@ class _Planning:
             return DONE_KEY
         if not self.rules.two_way:
             return None
-        open_questions = questions.open_at(self.tx, self.phones[recipient.contact_id], self.now)
-        return questions.free_code(open_questions, {telling.card.id for telling in tellings})
+        sharing = self.phones[recipient.contact_id]
+        open_questions = questions.open_at(self.tx, sharing, self.now)
+        open_questions += [one for contact_id in sharing for one in self.asked_now.get(contact_id, ())]
+        about = frozenset(telling.card.id for telling in tellings)
+        code = questions.free_code(open_questions, about)
+        person_id = tellings[0].card.person.id
+        self.asked_now.setdefault(recipient.contact_id, []).append(questions.Question(0, person_id, code, about))
+        return code
 
     def _wait_for_answers(self) -> None:
         """From the first text on an elder's silence is counted."""

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from reminder.clock import japan_date
 from reminder.domain import wording
 from reminder.domain.audience import Recipient
-from reminder.domain.followup import NOBODY_LEFT, patience, to_ask
+from reminder.domain.followup import NOBODY_LEFT, RED_WITHIN, patience, to_ask
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import ChannelName
 from reminder.domain.rulebook import Rulebook
@@ -63,6 +63,8 @@ class _Climb:
             cards.give_back(self._tx, card.id)
         subject = Subject(card.person, group, circle_of(self._tx, card.person, group, self._rules.channels))
         humans, asked = to_ask(subject.circle), course.asked + 1
+        if asked >= len(humans) and card.expires_on - self._today > RED_WITHIN:
+            return (course.asked, card.expires_on - RED_WITHIN), None
         if asked >= len(humans):
             return (NOBODY_LEFT, None), None
         about = About(told=self._told(card), link=self._links.take(card.id, humans[asked].contact_id))

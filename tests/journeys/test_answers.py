@@ -289,6 +289,19 @@ def test_parents_who_share_a_telephone_each_have_their_digit(talking_village: Vi
     assert done == [False, True]
 
 
+def test_parents_who_are_told_in_the_same_minute_on_one_telephone_have_two_digits(talking_village: Village) -> None:
+    village = talking_village
+    village.member("娘", "musume@example.jp")
+    for label in ("母", "父"):
+        village.person(label, phone=MOTHER, mode=Mode.ELDERLY)
+        village.card(label, END, "passport")
+
+    village.run_until("2027-03-24 11:00")
+
+    last = village.words_to("母")[-2:]
+    assert [next(digit for digit in "13" if f"済んだら{digit}と" in text) for text in last] == ["1", "3"]
+
+
 # --- consent
 
 

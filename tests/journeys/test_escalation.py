@@ -60,6 +60,17 @@ def test_one_who_never_answers_is_the_first_daughter_s_until_silence_brings_in_t
     assert red(village) == []
 
 
+def test_a_family_with_one_carer_stands_in_red_only_when_the_end_is_near(village: Village) -> None:
+    village.member("長女", "chojo@example.jp")
+    village.person("母", phone=MOTHER, mode=Mode.ELDERLY)
+    card = village.card("母", END)
+    village.run_until("2027-03-16 23:00")
+    assert red(village) == []
+
+    village.run_until("2027-03-17 12:00")
+    assert red(village) == [card]
+
+
 def test_when_everybody_was_asked_and_nobody_answered_it_stands_in_red(village: Village) -> None:
     card = a_family_with_two_daughters(village)
 
