@@ -39,6 +39,11 @@ def read_script(text: str) -> Script:
     return Script(tuple(human.splitlines()), tuple(machine.splitlines()))
 
 
+def what_a_human_hears(text: str) -> str:
+    """Of a call; a text as it is."""
+    return text.partition(_PARTS)[0]
+
+
 @dataclass(frozen=True)
 class Turn:
     """What is said now; then a key is waited for, or the call ends. `number`: which turn follows."""

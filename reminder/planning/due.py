@@ -1,19 +1,16 @@
 """Cards whose day has come: from what is due today to the messages that tell it."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import chain
 
 from reminder.clock import japan_date
 from reminder.domain import hours, wording
 from reminder.domain.audience import Circle, Recipient, circle
-from reminder.domain.calls import CALLED_AT, DONE, MOST_CALLS, compose_call
+from reminder.domain.calls import DONE, compose_call, what_a_human_hears
 from reminder.domain.followup import (
-    MONTH,
-    MOST_EARLY_TEXTS_A_MONTH,
-    MOST_TEXTS_A_MONTH,
     NEAR_THE_END,
     NOBODY_LEFT,
     followed,
@@ -23,10 +20,11 @@ from reminder.domain.followup import (
 )
 from reminder.domain.ladder import CardDates, Plan, Rung, next_day, rung_due
 from reminder.domain.messages import MessageState
-from reminder.domain.people import Audience, ChannelName, ContactState, Mode
+from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import Composed, Copy, Fate, Told
-from reminder.storage import cards, contacts, groups, messages, outbox, questions, reminders
+from reminder.domain.wording import Composed, Copy, Told
+from reminder.planning.past import Past
+from reminder.storage import cards, contacts, groups, outbox, questions, reminders
 from reminder.storage.cards import DueCard
 from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing
@@ -40,9 +38,8 @@ log = logging.getLogger(__name__)
 
 # Groups planned in one transaction: enough to spare commits, few enough that no other writer waits long.
 GROUPS_AT_ONCE = 100
-# What a person can answer to, and how many earlier texts a carer is shown.
+# What a person can answer to.
 ANSWERABLE = (ChannelName.SMS, ChannelName.VOICE)
-SHOWN = 4
 DONE_KEY = int(DONE)
 _DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
 
@@ -114,34 +111,27 @@ class _Planning:
     today: date
     links: Links
     rungs_due: dict[reminders.Rung, date] = field(default_factory=dict)
-    may_have_arrived: set[tuple[reminders.Rung, int]] = field(default_factory=set)
-    came_back: set[tuple[reminders.Rung, int]] = field(default_factory=set)
-    calls: dict[tuple[int, int], int] = field(default_factory=dict)  # by card and contact, how often it was told
     not_today: set[int] = field(default_factory=set)  # cards with something left to tell on another day
     drafts: list[tuple[Draft, list[reminders.Rung]]] = field(default_factory=list)
     bound: set[int] = field(default_factory=set)  # cards that end with a residence period
     contacts_of: dict[tuple[str, int], list[Recipient]] = field(default_factory=dict)  # by owner, whatever their state
-    told_lately: Mapping[int, int] = field(default_factory=dict)  # by person, how much in the last month
-    greeted: Collection[int] = ()  # persons who were greeted today
-    earlier: Mapping[int, Sequence[messages.Earlier]] = field(default_factory=dict)  # by card, the latest texts
     told: dict[int, DueCard] = field(default_factory=dict)  # cards of which somebody is told today
     asked_now: dict[int, list[questions.Question]] = field(default_factory=dict)  # by contact, in this pass
-    phones: Mapping[int, Sequence[int]] = field(default_factory=dict)  # by contact, all at the same telephone
 
     def plan(self, group_ids: Sequence[int]) -> int:
         due = self._plannable(cards.due(self.tx, group_ids, self.today))
         circles = self._circles(group_ids, {card.person.id: card.person for card in due})
         self.bound = self._bound(due)
         plans = {card.id: self._plan_of(card) for card in due}
-        is_told = self._already_told([card.id for card in due])
+        past = Past(self.tx, due, self.contacts_of, self.now)
         to_tell: dict[Recipient, list[_Telling]] = {}
         for card in due:
-            for recipient, telling in self._tellings(card, *plans[card.id], circles[card.person.id]):
-                if not is_told(telling.key, recipient):
+            for recipient, telling in self._tellings(past, card, *plans[card.id], circles[card.person.id]):
+                if not past.is_told(telling.key, recipient):
                     to_tell.setdefault(recipient, []).append(telling)
 
-        self._look_back(due, to_tell)
-        self._draft(to_tell, groups.by_id(self.tx, group_ids))
+        past.remember_fates({t.card.id for told in to_tell.values() for t in told if t.audience is not Audience.PERSON})
+        self._draft(past, to_tell, groups.by_id(self.tx, group_ids))
         self._keep()
         self._wait_for_answers()
         cards.set_next(self.tx, {card.id: self._next_look(card, plans[card.id][1]) for card in due})
@@ -155,23 +145,6 @@ class _Planning:
         tomorrow = self.today + timedelta(days=1)
         cards.set_next(self.tx, {card.id: tomorrow for card in unknown})
         return [card for card in due if card.kind in self.rules.kinds]
-
-    def _already_told(self, card_ids: Sequence[int]) -> Callable[[reminders.Rung, Recipient], bool]:
-        """Nobody is told one rung twice, by whichever contact; only what failed or came back is told another way."""
-        tellings = reminders.tellings(self.tx, card_ids)
-        self.came_back = {(one.rung, one.contact_id) for one in tellings if one.came_back}
-        for one in tellings:
-            call = (one.rung.card_id, one.contact_id)
-            self.calls[call] = self.calls.get(call, 0) + one.times
-        self.may_have_arrived = {(one.rung, one.contact_id) for one in tellings if one.may_have_arrived}
-        closed = {(one.rung, one.contact_id) for one in tellings if one.is_closed}
-        reached = {(one.rung, one.contact_id) for one in tellings if one.reached}
-
-        def is_told(rung: reminders.Rung, recipient: Recipient) -> bool:
-            same_human = self.contacts_of[recipient.owner]
-            return (rung, recipient.contact_id) in closed or any((rung, c.contact_id) in reached for c in same_human)
-
-        return is_told
 
     def _circles(self, group_ids: Sequence[int], people: Mapping[int, PersonView]) -> dict[int, Circle]:
         kinds = {group_id: group.kind for group_id, group in groups.by_id(self.tx, group_ids).items()}
@@ -210,7 +183,7 @@ class _Planning:
         return dates, followed(plan, card.course, card.expires_on, person.mode)
 
     def _tellings(
-        self, card: DueCard, dates: CardDates, plan: Plan, circle: Circle
+        self, past: Past, card: DueCard, dates: CardDates, plan: Plan, circle: Circle
     ) -> Iterable[tuple[Recipient, _Telling]]:
         for audience, recipients in listening(circle, card.course, card.person.mode).listeners().items():
             rung = rung_due(plan, circle.hears(audience), card.expires_on, self.today)
@@ -219,46 +192,20 @@ class _Planning:
             self.rungs_due[reminders.Rung(card.id, card.expires_on, rung.name)] = rung.on
             telling = _Telling(card, dates, rung, says(rung, plan), audience, card.id in self.bound)
             for recipient in recipients:
-                way = self._way(recipient, telling)
-                if way.channel is not ChannelName.VOICE or self._may_be_called(way, telling):
+                way = past.way(recipient, telling.key, self.rules.channels)
+                if way.channel is not ChannelName.VOICE or past.may_be_called(way, telling.key, telling.says):
                     yield way, telling
 
-    def _way(self, recipient: Recipient, telling: _Telling) -> Recipient:
-        """A text that came back is followed by a call, where its owner agreed to calls."""
-        if recipient.channel is not ChannelName.SMS or (telling.key, recipient.contact_id) not in self.came_back:
-            return recipient
-        same_human = self.contacts_of[recipient.owner]
-        if any(one.state is ContactState.OPTED_OUT for one in same_human):
-            return recipient
-        others = (one for one in same_human if one.channel is ChannelName.VOICE)
-        return next((one for one in others if one.may_be_told and one.channel in self.rules.channels), recipient)
-
-    def _may_be_called(self, recipient: Recipient, telling: _Telling) -> bool:
-        """A telephone rings three times at most for one end date; for who has no other way, at few rungs."""
-        card = telling.card
-        if self.calls.get((card.id, recipient.contact_id), 0) >= MOST_CALLS:
-            return False
-        instead = any((telling.key, one.contact_id) in self.came_back for one in self.contacts_of[recipient.owner])
-        return instead or telling.says in CALLED_AT
-
-    def _look_back(self, due: Sequence[DueCard], to_tell: Mapping[Recipient, Sequence[_Telling]]) -> None:
-        """What was told lately, and what became of it: for carers' copies, for who is told enough, and for digits."""
-        elders = {card.person.id for card in due if card.person.mode is not Mode.STANDARD}
-        self.told_lately = messages.told_lately(self.tx, elders, self.now - MONTH)
-        self.greeted = messages.greeted(self.tx, elders, hours.instant(self.today, time(0)))
-        copied = {t.card.id for told in to_tell.values() for t in told if t.audience is not Audience.PERSON}
-        self.earlier = messages.earlier(self.tx, copied, latest=SHOWN)
-        answering = [r.contact_id for r in to_tell if r.channel in ANSWERABLE] if self.rules.two_way else []
-        self.phones = questions.sharing(self.tx, answering)
-
-    def _draft(self, to_tell: Mapping[Recipient, list[_Telling]], group_of: Mapping[int, GroupView]) -> None:
+    def _draft(
+        self, past: Past, to_tell: Mapping[Recipient, list[_Telling]], group_of: Mapping[int, GroupView]
+    ) -> None:
         same_humans = {contact for recipient in to_tell for contact in self.contacts_of[recipient.owner]}
         taken = outbox.taken(self.tx, {self._key(contact) for contact in same_humans})
         sent_to_person: dict[int, str] = {}  # what a carer's copy quotes
         by_audience = sorted(to_tell.items(), key=lambda row: list(Audience).index(row[1][0].audience))
         for recipient, tellings in by_audience:
             for_today = [telling for telling in tellings if self._is_allowed(telling, recipient.channel)]
-            if self._is_day_taken(recipient, taken) or self._is_told_enough(for_today):
+            if self._is_day_taken(recipient, taken) or self._is_told_enough(past, for_today):
                 for_today = []
             if recipient.channel is not ChannelName.EMAIL:
                 # One short text speaks of one person; the next is told on the next day.
@@ -268,23 +215,19 @@ class _Planning:
                 continue
             group = group_of[for_today[0].card.person.group_id]
             asks = self._code(recipient, for_today)
-            composed = self._compose(recipient, for_today, group, sent_to_person, asks)
+            composed = self._compose(past, recipient, for_today, group, sent_to_person, asks)
             if for_today[0].audience is Audience.PERSON:
-                sent_to_person[for_today[0].card.person.id] = composed.text
+                sent_to_person[for_today[0].card.person.id] = what_a_human_hears(composed.text)
             draft = replace(self._message(recipient, for_today, group, composed), asks=asks)
+            if any(past.may_have_arrived(telling.key, recipient) for telling in for_today):
+                draft = replace(draft, possibly_double=True)
             self.drafts.append((draft, [t.key for t in for_today]))
             self.told.update({telling.card.id: telling.card for telling in for_today})
 
-    def _is_told_enough(self, tellings: Sequence[_Telling]) -> bool:
-        """An elder is told eight times a month at most; the last two are kept for the days before an end."""
-        own = [t for t in tellings if t.audience is Audience.PERSON and t.card.person.mode is not Mode.STANDARD]
-        if not own:
-            return False
-        if own[0].card.person.id in self.greeted:
-            return True
-        is_near = any(t.card.expires_on - self.today <= NEAR_THE_END for t in own)
-        most = MOST_TEXTS_A_MONTH if is_near else MOST_EARLY_TEXTS_A_MONTH
-        return self.told_lately.get(own[0].card.person.id, 0) >= most
+    def _is_told_enough(self, past: Past, tellings: Sequence[_Telling]) -> bool:
+        own = [t.card for t in tellings if t.audience is Audience.PERSON and t.card.person.mode is not Mode.STANDARD]
+        is_near = any(card.expires_on - self.today <= NEAR_THE_END for card in own)
+        return bool(own) and past.is_told_enough(own[0].person.id, is_near=is_near)
 
     def _code(self, recipient: Recipient, tellings: Sequence[_Telling]) -> int | None:
         """The digit that answers "done" to this text: another one where another question is open on that telephone."""
@@ -294,7 +237,7 @@ class _Planning:
             return DONE_KEY
         if not self.rules.two_way:
             return None
-        sharing = self.phones[recipient.contact_id]
+        sharing = questions.sharing(self.tx, [recipient.contact_id])[recipient.contact_id]
         open_questions = questions.open_at(self.tx, sharing, self.now)
         open_questions += [one for contact_id in sharing for one in self.asked_now.get(contact_id, ())]
         about = frozenset(telling.card.id for telling in tellings)
@@ -332,6 +275,7 @@ class _Planning:
 
     def _compose(
         self,
+        past: Past,
         recipient: Recipient,
         tellings: Sequence[_Telling],
         group: GroupView,
@@ -351,30 +295,20 @@ class _Planning:
                 [telling.told for telling in theirs],
                 reader(recipient, person, theirs[0].audience, group, asks=asks),
                 brief=len(by_person) > 1,
-                copy=self._copy(recipient, person, theirs, sent_to_person),
+                copy=self._copy(past, recipient, theirs, sent_to_person.get(person.id)),
             )
             for person, theirs in by_person.items()
         ]
         return wording.together(self.rules.wording, texts, recipient.language)
 
-    def _copy(
-        self, recipient: Recipient, person: PersonView, tellings: Sequence[_Telling], sent_to_person: Mapping[int, str]
-    ) -> Copy | None:
+    def _copy(self, past: Past, recipient: Recipient, tellings: Sequence[_Telling], sent_to_person: str | None) -> Copy:
         """What somebody around the person is shown of what the person was sent."""
-        text = sent_to_person.get(person.id) if tellings[0].audience is Audience.CARER else None
-        if tellings[0].audience is Audience.PERSON or person.mode is Mode.STANDARD:
-            return Copy(text)
-        earlier = {one.message_id: one for t in tellings for one in self.earlier.get(t.card.id, ())}
-        latest = [earlier[message_id] for message_id in sorted(earlier)][-SHOWN:]
         card = tellings[0].card
-        return Copy(
-            text,
-            fates=[
-                Fate(japan_date(one.handed_at), one.channel, one.state, one.intent, one.was_answerable)
-                for one in latest
-            ],
-            take_link=None if card.course.taken_by else self.links.take(card.id, recipient.contact_id),
-        )
+        text = sent_to_person if tellings[0].audience is Audience.CARER else None
+        if tellings[0].audience is Audience.PERSON or card.person.mode is Mode.STANDARD:
+            return Copy(text)
+        link = None if card.course.taken_by else self.links.take(card.id, recipient.contact_id)
+        return Copy(text, past.fates({telling.card.id for telling in tellings}), link)
 
     def _message(
         self, recipient: Recipient, tellings: Sequence[_Telling], group: GroupView, composed: Composed
@@ -393,7 +327,6 @@ class _Planning:
             segments=composed.segments if recipient.channel is ChannelName.SMS else 0,
             send_after=max(self.now, *(opens for opens, _ in windows)),
             stale_after=min(closes for _, closes in windows),
-            possibly_double=any((t.key, recipient.contact_id) in self.may_have_arrived for t in tellings),
         )
 
     def _keep(self) -> None:

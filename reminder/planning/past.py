@@ -1,0 +1,86 @@
+"""What was told before, and what became of it: of the cards and persons that one pass plans."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, time
+
+from reminder.clock import japan_date
+from reminder.domain import hours
+from reminder.domain.audience import Recipient
+from reminder.domain.calls import CALLED_AT, MOST_CALLS
+from reminder.domain.followup import MONTH, MOST_EARLY_TEXTS_A_MONTH, MOST_TEXTS_A_MONTH
+from reminder.domain.people import ChannelName, ContactState, Mode
+from reminder.domain.wording import Fate
+from reminder.storage import messages, reminders
+from reminder.storage.cards import DueCard
+from reminder.storage.reminders import Rung
+from reminder.storage.session import Tx
+
+# How many earlier texts a carer is shown.
+SHOWN = 4
+
+Humans = Mapping[tuple[str, int], Sequence[Recipient]]
+
+
+class Past:
+    """`humans`: every contact of each, by owner, whatever its state."""
+
+    def __init__(self, tx: Tx, due: Sequence[DueCard], humans: Humans, now: datetime) -> None:
+        self._tx, self._humans = tx, humans
+        tellings = reminders.tellings(tx, [card.id for card in due])
+        self._came_back = {(one.rung, one.contact_id) for one in tellings if one.came_back}
+        self._may_have_arrived = {(one.rung, one.contact_id) for one in tellings if one.may_have_arrived}
+        self._closed = {(one.rung, one.contact_id) for one in tellings if one.is_closed}
+        self._reached = {(one.rung, one.contact_id) for one in tellings if one.reached}
+        self._times: dict[tuple[int, int], int] = {}
+        for one in tellings:
+            told = (one.rung.card_id, one.contact_id)
+            self._times[told] = self._times.get(told, 0) + one.times
+        elders = {card.person.id for card in due if card.person.mode is not Mode.STANDARD}
+        self._lately = messages.told_lately(tx, elders, now - MONTH)
+        self._greeted = messages.greeted(tx, elders, hours.instant(japan_date(now), time(0)))
+        self._earlier: Mapping[int, Sequence[messages.Earlier]] = {}
+
+    def is_told(self, rung: Rung, recipient: Recipient) -> bool:
+        """Nobody is told one rung twice, by whichever contact; only what failed or came back is told another way."""
+        same_human = self._humans[recipient.owner]
+        return (rung, recipient.contact_id) in self._closed or any(
+            (rung, one.contact_id) in self._reached for one in same_human
+        )
+
+    def may_have_arrived(self, rung: Rung, recipient: Recipient) -> bool:
+        return (rung, recipient.contact_id) in self._may_have_arrived
+
+    def way(self, recipient: Recipient, rung: Rung, channels: Collection[ChannelName]) -> Recipient:
+        """A text that came back is followed by a call, where its owner agreed to calls and has said no to nothing."""
+        if recipient.channel is not ChannelName.SMS or (rung, recipient.contact_id) not in self._came_back:
+            return recipient
+        same_human = self._humans[recipient.owner]
+        if ChannelName.VOICE not in channels or any(one.state is ContactState.OPTED_OUT for one in same_human):
+            return recipient
+        others = (one for one in same_human if one.channel is ChannelName.VOICE and one.may_be_told)
+        return next(others, recipient)
+
+    def may_be_called(self, recipient: Recipient, rung: Rung, says: str) -> bool:
+        """A telephone rings three times at most for one end date; for who has no other way, at few rungs."""
+        if self._times.get((rung.card_id, recipient.contact_id), 0) >= MOST_CALLS:
+            return False
+        same_human = self._humans[recipient.owner]
+        return says in CALLED_AT or any((rung, one.contact_id) in self._came_back for one in same_human)
+
+    def is_told_enough(self, person_id: int, *, is_near: bool) -> bool:
+        """An elder is told eight times a month at most, the last two kept for the days before an end; and nothing
+        besides a greeting on its day. For others there is no such bound."""
+        most = MOST_TEXTS_A_MONTH if is_near else MOST_EARLY_TEXTS_A_MONTH
+        return person_id in self._greeted or self._lately.get(person_id, 0) >= most
+
+    def remember_fates(self, card_ids: Collection[int]) -> None:
+        """Those that carers are shown."""
+        self._earlier = messages.earlier(self._tx, card_ids, latest=SHOWN)
+
+    def fates(self, card_ids: Collection[int]) -> list[Fate]:
+        """Of the latest texts about these cards, oldest first."""
+        earlier = {one.message_id: one for card_id in card_ids for one in self._earlier.get(card_id, ())}
+        latest = [earlier[message_id] for message_id in sorted(earlier)][-SHOWN:]
+        return [
+            Fate(japan_date(one.handed_at), one.channel, one.state, one.intent, one.was_answerable) for one in latest
+        ]
