@@ -111,6 +111,11 @@ class Settings(BaseSettings):
         return self.twilio_account_sid is not None
 
     @property
+    def can_look_after_reach(self) -> bool:
+        """Receipts and buttons can come back, or there is a sender that may change."""
+        return self.public_url is not None or self.has_twilio
+
+    @property
     def is_rehearsal_safe(self) -> bool:
         """No provider outside this machine would be told anything."""
         reached = [self.twilio_base_url] if self.has_twilio else []

@@ -64,7 +64,8 @@ def tick(app: App, now: datetime) -> TickReport:
         work.unknown,
         lambda: rescue.settle_unknown(app.database, app.keys, app.clock, app.channels, app.runner.run),
     )
-    if work.reach:
+    is_week_s_look = work.reach and app.settings.can_look_after_reach
+    if is_week_s_look:
         with app.database.writing() as tx:
             health.beat(tx, health.REACH, now)
     links, given = links_of(app), (app.database, app.keys, app.rules, now)
@@ -72,12 +73,12 @@ def tick(app: App, now: datetime) -> TickReport:
     planned = step(work.cards or applied or asked or answered, lambda: plan_due(*given, links))
     escalated = step(work.silences, lambda: climb(*given, links))
     sender_now = app.settings.twilio_from or app.settings.twilio_messaging_service_sid
-    if work.reach and sender_now:
+    if is_week_s_look and sender_now:
         step(True, lambda: look_at_sender(app.database, now, sender_now))
-    can_prove = work.reach and app.settings.public_url is not None
+    can_prove = is_week_s_look and app.settings.public_url is not None
     greeted = step(can_prove, lambda: keep_in_touch(*given, links))
     told = step(work.failures or applied, lambda: tell_of_failures(*given))
-    told += step(work.notices or applied or answered or work.reach, lambda: tell_of_notices(*given))
+    told += step(work.notices or applied or answered or is_week_s_look, lambda: tell_of_notices(*given))
     is_new = asked or answered or planned or escalated or greeted or told
     sent = step(work.messages or is_new, lambda: sender(app).send_due(app.runner.run))
     if failed:
