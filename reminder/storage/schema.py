@@ -1,12 +1,14 @@
 """The schema's version: bringing a database up to date, and refusing to work on one that is not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
 from reminder.errors import DatabaseNotReadyError
 from reminder.settings import shipped
@@ -43,12 +45,31 @@ def migrate(database: Database) -> None:
 def move(database: Database, command: Callable[[Config, str], None], version: str) -> None:
     """`command`: Alembic's upgrade or downgrade. All of it or nothing is done."""
     config = _config()
-    with reachable(), database.engine.execution_options(kigen_writes=True).begin() as connection:
+    writing = database.engine.execution_options(kigen_writes=True)
+    with reachable(), writing.connect() as connection, _references_at_rest(connection), connection.begin():
         if not database.is_sqlite:
             # Two releases at once would both try; the second waits and then finds nothing to do.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20261123)")
         config.attributes["connection"] = connection
         command(config, version)
+        if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+            raise DatabaseNotReadyError("database_unreachable", reason="foreign_key_check")
+
+
+@contextmanager
+def _references_at_rest(connection: Connection) -> Iterator[None]:
+    """SQLite changes some tables by making them anew; dropping the old one would delete all that refers to its rows.
+    Only outside a transaction can that be switched off."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
 
 
 def require_newest(database: Database) -> None:

@@ -4,10 +4,12 @@ from datetime import date
 
 import pytest
 from alembic import command
+from sqlalchemy.exc import IntegrityError
 
 from reminder.errors import DatabaseNotReadyError, SettingsError
 from reminder.storage import cards, schema
 from reminder.storage.session import Database
+from tests.village import Village
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(database_url: str) -> None:
@@ -109,3 +111,28 @@ def test_cards_of_an_older_database_live_on_with_their_dates(empty_database_url:
         [card] = cards.current_of_person(tx, 1)
     assert (card.kind, card.label, card.expires_on) == ("mynumber_card", "", date(2031, 11, 14))
     database.close()
+
+
+def test_taking_a_migration_back_loses_no_row_but_what_it_brought(village: Village) -> None:
+    village.member("娘", "musume@example.jp")
+    village.person("母", phone="090-0000-0001")
+    village.card("母", date(2027, 3, 31))
+    village.run_until("2027-02-01 00:00")
+    database = village.app.database
+
+    def rows() -> dict[str, int]:
+        names = ("cards", "reminders", "messages", "message_reminders", "contacts", "journal")
+        with database.reading() as tx:
+            connection = tx.connection()
+            return {name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in names}
+
+    before = rows()
+    for version in ("0002", "0001"):
+        schema.move(database, command.downgrade, version)
+        assert rows() == before
+    schema.migrate(database)
+
+    assert rows() == before
+    assert schema.differences(database) == []
+    with pytest.raises(IntegrityError), database.writing() as tx:
+        tx.connection().exec_driver_sql("UPDATE cards SET person_id = 99")  # references count again
