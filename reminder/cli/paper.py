@@ -1,4 +1,4 @@
-"""The command that makes sheets of paper: a welcome, a letter for one card, a form for consent, one for the counter."""
+"""The command that makes sheets of paper: a welcome, a letter, a form for consent, one for the counter or the door."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def print_sheet(
-    sheet: Annotated[str, typer.Argument(metavar="welcome|letter|consent|counter")],
+    sheet: Annotated[str, typer.Argument(metavar="welcome|letter|consent|counter|fridge")],
     person: Annotated[int, typer.Option(help="Whose sheet it is.")],
     card: Annotated[int | None, typer.Option(help="For the letter: of which card.")] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write; else it goes to standard output.")] = None,
@@ -26,7 +26,7 @@ def print_sheet(
     """
     from reminder.cli.opened import opened
     from reminder.clock import japan_date
-    from reminder.domain.sheets import ToPrint, render_sheet
+    from reminder.domain.sheets import OnPaper, ToPrint, render_sheet
     from reminder.domain.words import SHEETS
     from reminder.storage import cards, groups, people
 
@@ -39,8 +39,8 @@ def print_sheet(
         if whose is None:
             raise NotFoundError(field="person")
         group = groups.find(tx, whose.group_id)
-        told = None if card is None else cards.find(tx, card)
-        if group is None or (card is not None and (told is None or told.person_id != person)):
+        told = [one for one in cards.current_of_person(tx, person) if card in (None, one.id)]
+        if group is None or (sheet in ("letter", "fridge") and not told):
             raise NotFoundError(field="card")
         words = app.rules.wording.of(whose.language)
         page = render_sheet(
@@ -54,10 +54,11 @@ def print_sheet(
                 mark=whose.mark,
                 sender=app.settings.twilio_from or "＿＿＿＿＿＿＿＿＿＿",
                 today=japan_date(app.clock.now()),
-                kind=told.kind if told else None,
-                card_label=told.label or None if told else None,
-                expires_on=told.expires_on if told else None,
-                is_computed=told.is_computed if told else False,
+                cards=tuple(
+                    OnPaper(one.kind, one.expires_on, one.label or None, one.is_computed)
+                    for one in sorted(told, key=lambda one: (one.expires_on, one.id))
+                    if one.kind in app.rules.kinds
+                ),
             ),
         )
     if out is None:

@@ -26,13 +26,26 @@ p { margin: 0 }
 .small { font-size: 14pt; line-height: 1.45; border: 1.5pt solid #000; padding: 3mm 4mm;
   margin-top: 6mm; break-inside: avoid }
 .counter { font-size: 24pt }
+.fridge { font-size: 20pt; line-height: 1.35 }
+.fridge h2 { font-size: 22pt; margin: 3mm 0 0; break-after: avoid }
 rt { font-size: 50% }
 """
 
 
 @dataclass(frozen=True)
+class OnPaper:
+    """One card: `label` is what its owner calls it."""
+
+    kind: str
+    expires_on: date
+    label: str | None = None
+    is_computed: bool = False
+
+
+@dataclass(frozen=True)
 class ToPrint:
-    """Whose sheet it is and, for the letter, of which card. `sender`: where its texts come from, as phones show it."""
+    """Whose sheet it is, and of which cards: one for the letter, all for the refrigerator's door. `sender`: where
+    texts come from, as phones show it."""
 
     label: str
     office: str
@@ -40,19 +53,21 @@ class ToPrint:
     mark: str | None
     sender: str
     today: date
-    kind: str | None = None
-    card_label: str | None = None
-    expires_on: date | None = None
-    is_computed: bool = False
+    cards: tuple[OnPaper, ...] = ()
 
 
 def render_sheet(sheet: str, words: Words, language: Language, facts: ToPrint) -> str:
     """A whole page that stands alone. `sheet`: one of words.SHEETS."""
     # The readings of an e-mail serve on paper, too.
     words = words.in_mail
-    text = words.section("sheets")[sheet].strip("\n").format_map(_values(words, facts))
+    said = words.section("sheets")
+    values = _values(words, facts)
+    each = [said["fridge_card"].strip("\n").format_map(values | _of_card(words, card, values)) for card in facts.cards]
+    if facts.cards:
+        values |= _of_card(words, facts.cards[0], values)
+    text = said[sheet].strip("\n").format_map(values | {"cards": "\n\n".join(each)})
     plain_title = text.splitlines()[0].lstrip("# ")
-    kind = ' class="counter"' if sheet == "counter" else ""
+    kind = f' class="{sheet}"' if sheet in ("counter", "fridge") else ""
     body = "\n".join(_blocks(text.splitlines()))
     return (
         f'<!doctype html>\n<html lang="{"en" if language == Language.ENGLISH else "ja"}"><head><meta charset="utf-8">'
@@ -61,8 +76,8 @@ def render_sheet(sheet: str, words: Words, language: Language, facts: ToPrint) -
     )
 
 
-def _values(words: Words, facts: ToPrint) -> Mapping[str, str]:
-    values = {
+def _values(words: Words, facts: ToPrint) -> dict[str, str]:
+    return {
         "service": words.word("service"),
         "operator": words.word("operator"),
         "call": address_of(facts.label, words),
@@ -73,15 +88,15 @@ def _values(words: Words, facts: ToPrint) -> Mapping[str, str]:
         "sender": facts.sender,
         "today": words.date(facts.today, "full_date"),
     }
-    if facts.kind is None or facts.expires_on is None:
-        return values
-    said = words.kinds[facts.kind]
-    full_date = words.date(facts.expires_on, "full_date")
+
+
+def _of_card(words: Words, card: OnPaper, values: Mapping[str, str]) -> dict[str, str]:
+    said = words.kinds[card.kind]
+    full_date = words.date(card.expires_on, "full_date")
     return {
-        **values,
         **{name: text.format_map(values) for name, text in said.items()},
-        "thing": facts.card_label or said["thing"],
-        "full_date": words.word("about_date").format(date=full_date) if facts.is_computed else full_date,
+        "thing": card.label or said["thing"],
+        "full_date": words.word("about_date").format(date=full_date) if card.is_computed else full_date,
     }
 
 

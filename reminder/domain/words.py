@@ -74,8 +74,8 @@ PRESSED = ("pressed_done", "pressed_later", "pressed_family")
 AGAIN = ("done", "taken")
 
 # Sheets of paper, and what is filled in there.
-SHEETS = ("welcome", "letter", "consent", "counter")
-_ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today"})
+SHEETS = ("welcome", "letter", "consent", "counter", "fridge")
+_ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards"})
 
 # What an e-mail or a sheet of paper says besides the texts.
 _READ_IN_MAIL = (
@@ -121,8 +121,9 @@ _SAID = {
     **dict.fromkeys(("email.text.proxy", "email.text.proxy_of_kind", "email.text.stops", "email.text.done"), _CARD),
     "email.text.signature": frozenset({"service", "operator"}),
     **{
-        f"sheets.{sheet}": _ON_PAPER | (_OF_KIND | {"thing", "full_date"} if sheet == "letter" else _NONE)
-        for sheet in SHEETS
+        f"sheets.{sheet}": _ON_PAPER
+        | (_OF_KIND | {"thing", "full_date"} if sheet in ("letter", "fridge_card") else _NONE)
+        for sheet in (*SHEETS, "fridge_card")
     },
     **{f"call.{part}": _CALL for part in CALL_PARTS},
     **{f"call.{part}": _NONE for part in ("keys", "closing", "again", "goodbye", "practised", "renewal", *PRESSED)},

@@ -9,13 +9,14 @@ from itertools import product
 import pytest
 
 from reminder.domain.people import Language
-from reminder.domain.sheets import ToPrint, render_sheet
+from reminder.domain.sheets import OnPaper, ToPrint, render_sheet
 from reminder.domain.words import SHEETS
 from reminder.guard.numbers import forbidden
 from tests.rules import KINDS, LANGUAGES, WORDING
 
 FACTS = ToPrint("母", "市役所", "田中家", "つばめ", "KIGEN", date(2026, 11, 23))
-LETTER = replace(FACTS, kind="care_certification", expires_on=date(2027, 3, 31))
+CARE = OnPaper("care_certification", date(2027, 3, 31))
+LETTER = replace(FACTS, cards=(CARE,))
 
 
 def page(sheet: str, language: Language = Language.JAPANESE, facts: ToPrint = LETTER) -> str:
@@ -41,7 +42,7 @@ def test_every_sheet_is_whole_in_every_language(sheet: str, language: Language) 
 def test_there_is_a_letter_for_every_kind(kind: str, language: Language) -> None:
     words = WORDING.of(language)
 
-    said = text_of(page("letter", language, replace(LETTER, kind=kind)))
+    said = text_of(page("letter", language, replace(FACTS, cards=(replace(CARE, kind=kind),))))
 
     assert words.date(date(2027, 3, 31), "full_date") in said
     assert words.kinds[kind]["elder_to_do"].format(office="市役所") in said
@@ -57,7 +58,9 @@ def test_a_welcome_says_from_where_under_which_mark_and_how_to_check_without_us(
 
 
 def test_a_letter_for_a_date_that_was_worked_out_says_so_and_uses_the_owner_s_label() -> None:
-    said = text_of(page("letter", facts=replace(LETTER, kind="other", card_label="老人パス", is_computed=True)))
+    said = text_of(
+        page("letter", facts=replace(FACTS, cards=(OnPaper("other", date(2027, 3, 31), "老人パス", is_computed=True),)))
+    )
 
     assert "老人パスのお知らせ" in said
     assert "2027年3月31日（水）ごろまで" in said
@@ -68,3 +71,16 @@ def test_whatever_somebody_is_called_is_shown_and_never_obeyed() -> None:
 
     assert "&lt;b&gt;花&lt;/b&gt;さん" in html
     assert "<script>" not in html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_sheet_for_the_refrigerator_has_every_card_with_its_date_and_what_to_bring(language: Language) -> None:
+    words = WORDING.of(language)
+    ends = {kind: date(2027, 3, day) for day, kind in enumerate(("passport", "mynumber_card", "driving_licence"), 1)}
+    facts = replace(FACTS, cards=tuple(OnPaper(kind, end) for kind, end in ends.items()))
+
+    said = text_of(page("fridge", language, facts))
+
+    for kind, end in ends.items():
+        assert words.date(end, "full_date") in said
+        assert words.kinds[kind]["bring"] in said
