@@ -99,7 +99,7 @@ def act(talk: Talk) -> None:
     intent = talk.reply.intent
     if intent is not Intent.WRONG_PERSON:
         contacts.reached(talk.tx, talk.contact_ids, talk.now)
-    if talk.speaker.state is ContactState.UNCONFIRMED and intent not in (Intent.NUMBER, Intent.WRONG_PERSON):
+    if _may_be_about_consent(talk) and intent not in (Intent.NUMBER, Intent.WRONG_PERSON):
         _answers_about_consent(talk)
     elif talk.speaker.state is ContactState.OPTED_OUT and intent is not Intent.START:
         # Nothing more is wanted here, and so nothing is said.
@@ -117,6 +117,14 @@ def _named(talk: Talk) -> Question | None:
         return None
     named = [question for question in talk.questions if question.code == int(digit)]
     return named[0] if len(named) == 1 else None
+
+
+def _may_be_about_consent(talk: Talk) -> bool:
+    """Nothing else was asked here: of nobody's consent, or another on this telephone has only consent to give."""
+    if talk.speaker.state is ContactState.UNCONFIRMED:
+        return True
+    is_asked = any(one.was_asked and one.state is ContactState.UNCONFIRMED for one in talk.speakers)
+    return is_asked and not talk.questions and read_consent(talk.reply.text or "", talk.rules.replies) is not None
 
 
 def _answers_about_consent(talk: Talk) -> None:

@@ -386,6 +386,22 @@ def test_a_doubt_about_consent_goes_to_the_family_and_is_no_yes(talking_village:
     assert len(told(village, "娘", "返事がありました")) == 1
 
 
+def test_on_a_telephone_that_two_share_the_answer_is_that_of_who_was_asked(talking_village: Village) -> None:
+    village = talking_village
+    village.member("娘", "musume@example.jp")
+    for label, consent_given in (("父", True), ("母", False)):
+        village.person(label, phone=MOTHER, mode=Mode.ELDERLY, consent=consent_given)
+        village.card(label, END)
+    ask(village, contact_id=3)
+    village.run_until("2026-12-01 12:00")
+
+    village.answers("母", "はい")
+    village.run_until("2027-01-05 00:00")
+
+    assert sum("受け取る時は1" in words for words in village.words_to("母")) == 1
+    assert sum("お母さん、マイナンバーカード" in words for words in village.words_to("母")) == 1
+
+
 def test_where_texts_cannot_be_answered_nobody_is_asked_by_one(village: Village) -> None:
     a_family(village, consent=False)
 
