@@ -1,7 +1,11 @@
 """LINE: one push for one message, with a retry key by which LINE knows a second copy as the first."""
 
+import asyncio
+import json
+import re
 import uuid
 from collections.abc import Collection
+from datetime import UTC
 
 import httpx
 
@@ -18,14 +22,17 @@ from reminder.errors import (
 CONNECTIONS = 8
 
 LONGEST_RETRY_AFTER = 24 * 60 * 60.0
+
+# Nothing else may stand in a header, nor become a name that reaches our logs.
+_VISIBLE = re.compile(r"[!-~]+")
 LONGEST_ID = 80
 
-# Under which our messages are named, so that one message has one retry key for ever.
+# Under which our messages are named.
 _OURS = uuid.UUID("b6c1a5f0-3b7f-4a53-9a55-6a0d5d0f8f11")
 
 
 class LineMessaging:
-    """`timeout`: seconds for each step of a request.
+    """`timeout`: seconds to connect, and again for each part of the answer.
 
     Opens its connections at the first call and may be used again after close(), each time within one event loop.
     """
@@ -37,31 +44,46 @@ class LineMessaging:
         self._client: httpx.AsyncClient | None = None
 
     async def send(self, outgoing: Outgoing) -> Accepted:
+        if not _VISIBLE.fullmatch(self._token):
+            # httpx would complain about it with the token in its words, also in its own debug log.
+            raise SetupChannelError("token")
         key = retry_key(outgoing)
-        message = {"to": outgoing.address, "messages": [{"type": "text", "text": outgoing.text}]}
-        try:
-            answer = await self._opened().post("/v2/bot/message/push", json=message, headers={"X-Line-Retry-Key": key})
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-            # It has certainly not left. The originals of these errors would carry the token and the text.
-            raise TemporaryChannelError("connect") from None
-        except httpx.TimeoutException:
-            raise UnknownOutcomeError("timeout") from None
-        except httpx.HTTPError:
-            raise UnknownOutcomeError("reset") from None
-        if answer.status_code == 409:
+        status, headers, said = await self._pushed(outgoing, key)
+        if status == 409:
             # The same key was accepted before: this message has arrived.
-            return Accepted(_sane(answer.headers.get("X-Line-Accepted-Request-Id")) or f"line-{key}")
-        if answer.status_code != 200:
-            raise _refusal(answer)
-        name = _message_id(answer) or _sane(answer.headers.get("X-Line-Request-Id"))
+            return Accepted(_sane(headers.get("X-Line-Accepted-Request-Id")) or f"line-{key}")
+        if status != 200:
+            raise _refusal(status, headers, said)
+        name = _message_id(said) or _sane(headers.get("X-Line-Request-Id"))
         if name is None:
             raise UnknownOutcomeError("no_id")
         return Accepted(name)
 
+    async def _pushed(self, outgoing: Outgoing, key: str) -> tuple[int, httpx.Headers, object]:
+        """The status, the headers and the JSON of the answer; None where a refusal has no JSON that can be read."""
+        message = {"to": outgoing.address, "messages": [{"type": "text", "text": outgoing.text}]}
+        try:
+            # Longer than waiting for a connection and making one: when it ends the request has left. Without it an
+            # answer that trickles would hold its connection for ever.
+            async with (
+                asyncio.timeout(2.5 * self._timeout),
+                self._opened().stream(
+                    "POST", "/v2/bot/message/push", json=message, headers={"X-Line-Retry-Key": key}
+                ) as answer,
+            ):
+                return answer.status_code, answer.headers, await _json(answer)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
+            # It has certainly not left. The originals of these errors would carry the token and the text.
+            raise TemporaryChannelError("connect") from None
+        except (httpx.TimeoutException, TimeoutError):
+            raise UnknownOutcomeError("timeout") from None
+        except httpx.HTTPError:
+            raise UnknownOutcomeError("reset") from None
+
     async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
-        """LINE cannot be asked. It knows a retry key for a day, and no message of ours is repeated on another one."""
+        """LINE cannot be asked; within 24 hours it knows a second copy by its retry key, and does not deliver it."""
         del outgoing, others
-        return Answer.SAFE_TO_REPEAT
+        return Answer.SAFE_TO_REPEAT_SOON
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
@@ -82,33 +104,59 @@ class LineMessaging:
 
 
 def retry_key(outgoing: Outgoing) -> str:
-    """The same at every attempt of one message, also after a restart."""
-    return str(uuid.uuid5(_OURS, f"{outgoing.message_id} {outgoing.created_at.isoformat()}"))
+    """The same at every attempt of one message, also after a restart: made of what never changes in it.
+
+    Not of its number alone, which comes again in a new or restored database: LINE would swallow another message.
+    """
+    created_at = outgoing.created_at.astimezone(UTC).isoformat()
+    return str(uuid.uuid5(_OURS, f"{outgoing.message_id} {created_at}"))
 
 
-def _refusal(answer: httpx.Response) -> ChannelError:
-    status = answer.status_code
+async def _json(answer: httpx.Response) -> object:
+    try:
+        return json.loads(await answer.aread())
+    except (ValueError, RecursionError):
+        if answer.status_code == 200:
+            raise UnknownOutcomeError("unreadable") from None
+    except (httpx.HTTPError, TimeoutError):
+        # Refused is refused, and accepted before is accepted, even if the words got lost on the way.
+        if answer.status_code == 200:
+            raise
+    return None
+
+
+def _refusal(status: int, headers: httpx.Headers, said: object) -> ChannelError:
     if status == 400:
-        # No friend of this account, or no such id.
-        return PermanentChannelError("400")
+        # No friend of this account, or no such id; where LINE names another part of the message, the message is wrong.
+        return PermanentChannelError("400", address_is_gone=_named(said) <= {"to"})
     if status == 429:
-        if "monthly limit" in answer.text.lower():
+        message = said.get("message") if isinstance(said, dict) else None
+        if isinstance(message, str) and "monthly limit" in message.lower():
             return SetupChannelError("monthly_limit")
-        return TemporaryChannelError("429", _seconds(answer.headers.get("Retry-After")))
-    if 400 <= status < 500:
+        return TemporaryChannelError("429", _seconds(headers.get("Retry-After")))
+    if 300 <= status < 500:
+        # LINE does not redirect: that is a wrong base address.
         return SetupChannelError(str(status))
     return UnknownOutcomeError(str(status))
 
 
-def _message_id(answer: httpx.Response) -> str | None:
-    try:
-        return _sane(answer.json()["sentMessages"][0]["id"])
-    except (ValueError, LookupError, TypeError):
-        return None
+def _named(said: object) -> set[str]:
+    """The parts of the request that LINE finds fault with."""
+    details = said.get("details") if isinstance(said, dict) else None
+    rows = details if isinstance(details, list) else []
+    return {str(row["property"]) for row in rows if isinstance(row, dict) and "property" in row}
+
+
+def _message_id(said: object) -> str | None:
+    match said:
+        case {"sentMessages": [{"id": name}, *_]}:
+            return _sane(name)
+        case _:
+            return None
 
 
 def _sane(name: object) -> str | None:
-    return name if isinstance(name, str) and name.isascii() and 0 < len(name) <= LONGEST_ID else None
+    return name if isinstance(name, str) and len(name) <= LONGEST_ID and _VISIBLE.fullmatch(name) else None
 
 
 def _seconds(header: str | None) -> float | None:

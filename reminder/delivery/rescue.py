@@ -54,7 +54,8 @@ async def _ask_all(
             silent[in_hand.channel] = answer
         if isinstance(answer, Accepted):
             taken.add(answer.provider_id)
-        asked = Asked(in_hand.attempts, in_hand.not_seen, in_hand.possibly_double, in_hand.stale_after)
+        handed_at = in_hand.outgoing.handed_at
+        asked = Asked(in_hand.attempts, in_hand.not_seen, in_hand.possibly_double, in_hand.stale_after, handed_at)
         verdicts.append(after_asking(answer, asked, clock.now()))
     return verdicts
 

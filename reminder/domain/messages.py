@@ -45,6 +45,7 @@ class Answer(StrEnum):
 
     NOT_SEEN = "not_seen"  # it lists none such: ask once more later, then send again
     SAFE_TO_REPEAT = "safe_to_repeat"  # it cannot be asked, but a second copy is recognised as the same
+    SAFE_TO_REPEAT_SOON = "safe_to_repeat_soon"  # the same, but it is forgotten after a day
 
 
 class Channel(Protocol):
@@ -114,6 +115,8 @@ BEFORE_ASKING = timedelta(seconds=60)
 BEFORE_ASKING_AGAIN = timedelta(minutes=5)  # when it could not be asked
 # An e-mail whose answers keep getting lost is repeated as the same e-mail, but not for ever.
 MOST_REPEATS = 5
+# LINE knows a retry key for 24 hours; a second copy after that would be a second message.
+REPEATED_SOON = timedelta(hours=20)
 GAVE_UP = "gave_up"  # certainly not sent
 NOT_SEEN = "not_seen"  # very likely not sent, and nobody can know
 UNREADABLE = "unreadable"  # sealed with a key that is gone
@@ -179,6 +182,7 @@ class Asked:
     not_seen: int  # how often the provider has already answered that it has no such message
     possibly_double: bool
     stale_after: datetime
+    handed_at: datetime  # when it was last handed over
 
 
 def after_asking(answer: Accepted | Answer | ChannelError, asked: Asked, now: datetime) -> Verdict:
@@ -188,9 +192,13 @@ def after_asking(answer: Accepted | Answer | ChannelError, asked: Asked, now: da
     match answer:
         case Accepted(provider_id=provider_id):
             return Verdict(S.ACCEPTED, provider_id=provider_id)
-        case Answer.SAFE_TO_REPEAT if asked.attempts >= MOST_REPEATS or now >= asked.stale_after:
+        case Answer.SAFE_TO_REPEAT_SOON if now - asked.handed_at > REPEATED_SOON:
             return Verdict(S.FAILED, NOT_SEEN)
-        case Answer.SAFE_TO_REPEAT:
+        case Answer.SAFE_TO_REPEAT | Answer.SAFE_TO_REPEAT_SOON if (
+            asked.attempts >= MOST_REPEATS or now >= asked.stale_after
+        ):
+            return Verdict(S.FAILED, NOT_SEEN)
+        case Answer.SAFE_TO_REPEAT | Answer.SAFE_TO_REPEAT_SOON:
             return Verdict(S.QUEUED, "repeated", wait_until=now, possibly_double=True)
         case Answer.NOT_SEEN if asked.not_seen == 0:
             return Verdict(S.UNKNOWN, NOT_SEEN, wait_until=now + BEFORE_ASKING, not_seen=1)

@@ -92,7 +92,7 @@ def test_a_whole_day_of_trying_fits_into_the_attempts_allowed() -> None:
     assert after_sending(TemporaryChannelError("503"), MOST_ATTEMPTS, EVENING, NOW).reason == GAVE_UP
 
 
-FRESH = Asked(attempts=1, not_seen=0, possibly_double=False, stale_after=EVENING)
+FRESH = Asked(attempts=1, not_seen=0, possibly_double=False, stale_after=EVENING, handed_at=NOW)
 ONCE_NOT_SEEN = replace(FRESH, not_seen=1)
 
 
@@ -113,6 +113,14 @@ ONCE_NOT_SEEN = replace(FRESH, not_seen=1)
         (Answer.SAFE_TO_REPEAT, FRESH, S.QUEUED, True, "a mailbox recognises the copy, a person may not"),
         (Answer.SAFE_TO_REPEAT, replace(FRESH, attempts=5), S.FAILED, False, "but not for ever"),
         (Answer.SAFE_TO_REPEAT, replace(FRESH, stale_after=NOW), S.FAILED, False, "nor after its day"),
+        (Answer.SAFE_TO_REPEAT_SOON, FRESH, S.QUEUED, True, "a copy of today is known"),
+        (
+            Answer.SAFE_TO_REPEAT_SOON,
+            replace(FRESH, handed_at=NOW - timedelta(hours=21)),
+            S.FAILED,
+            False,
+            "one of yesterday is forgotten",
+        ),
         (TemporaryChannelError("503"), FRESH, S.UNKNOWN, False, "who cannot be asked is asked later"),
         (TemporaryChannelError("503"), ONCE_NOT_SEEN, S.UNKNOWN, False, "and no answer is not a second 'not seen'"),
     ],

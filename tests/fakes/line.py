@@ -1,6 +1,8 @@
 """A LINE to test against: it remembers retry keys, and answers as it is told."""
 
 import asyncio
+import socket
+import struct
 from collections import deque
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,13 +23,16 @@ class Pushed:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How one push is answered. `accepts`: whether it arrives all the same; `then`: answer, reset or hang."""
+    """How one push is answered. `accepts`: whether it arrives all the same; `then`: answer, reset, hang, truncate
+    (half an answer) or trickle (a space now and then, without an end)."""
 
     accepts: bool
     status: int = 200
     body: str | None = None
     then: str = "answer"
     retry_after: str | None = None
+    request_id: str | None = None
+    encoding: str | None = None
 
 
 class FakeLine:
@@ -69,19 +74,22 @@ class FakeLine:
         self.tokens.add(request.headers["Authorization"])
         key = request.headers["X-Line-Retry-Key"]
         behaviour = self._script.popleft() if self._script else Behaviour(accepts=True)
-        if key in self._seen:
+        if key in self._seen and behaviour.then == "answer":
             return web.json_response(
                 {"message": "The retry key is already accepted"},
                 status=409,
                 headers={"X-Line-Accepted-Request-Id": self._seen[key]},
             )
-        if behaviour.accepts:
+        if behaviour.accepts and key not in self._seen:
             self.pushed.append(Pushed(said["to"], said["messages"][0]["text"], key))
             self._seen[key] = f"request-{len(self.pushed)}"
         if behaviour.then == "hang":
             await asyncio.Event().wait()
         if behaviour.then == "reset":
             assert request.transport is not None
+            raw = request.transport.get_extra_info("socket")
+            # Lingering for no time makes the kernel send a reset instead of an orderly end.
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             request.transport.abort()
             raise ConnectionResetError
         body = behaviour.body
@@ -91,5 +99,31 @@ class FakeLine:
                 if behaviour.status == 200
                 else "{}"
             )
-        headers = {"Retry-After": behaviour.retry_after} if behaviour.retry_after else {}
-        return web.Response(status=behaviour.status, text=body, content_type="application/json", headers=headers)
+        named = {
+            "Retry-After": behaviour.retry_after,
+            "X-Line-Request-Id": behaviour.request_id,
+            "Content-Encoding": behaviour.encoding,
+        }
+        headers = {"Content-Type": "application/json"} | {name: value for name, value in named.items() if value}
+        if behaviour.then in ("truncate", "trickle"):
+            return await self._half(request, behaviour, headers | self._accepted_before(key, behaviour), body.encode())
+        return web.Response(
+            status=behaviour.status, body=body.encode(), headers=headers | self._accepted_before(key, behaviour)
+        )
+
+    def _accepted_before(self, key: str, behaviour: Behaviour) -> dict[str, str]:
+        known = behaviour.status == 409 and key in self._seen
+        return {"X-Line-Accepted-Request-Id": self._seen[key]} if known else {}
+
+    async def _half(
+        self, request: web.Request, behaviour: Behaviour, headers: dict[str, str], body: bytes
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(status=behaviour.status, headers=headers | {"Content-Length": "100000"})
+        await response.prepare(request)
+        await response.write(body[: len(body) // 2])
+        while behaviour.then == "trickle":
+            await asyncio.sleep(0.05)
+            await response.write(b" ")
+        assert request.transport is not None
+        request.transport.close()
+        return response
