@@ -126,7 +126,7 @@ class Village:
 
     def stop(self, contact_id: int, by: StoppedBy = StoppedBy.FAMILY) -> None:
         app = self.app
-        consent.stop(app.database, app.keys, app.rules, self.now, contact_id=contact_id, by=by)
+        consent.stop(app.database, app.keys, app.rules, self.now, contact_id=contact_id, whose_word=by)
 
     def answers(self, name: str, text: str, *, at: str | None = None) -> bool:
         """`name` texts us, at once or at an instant, and a minute passes."""

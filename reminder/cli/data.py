@@ -195,7 +195,7 @@ def confirm_contact(
     from reminder.enrolment import consent as consents
 
     with opened() as app:
-        consents.confirm(app.database, app.clock.now(), contact_id=contact, how=consent, by=consent_by)
+        consents.confirm(app.database, app.clock.now(), contact_id=contact, how=consent, said_by=consent_by)
     answer({"id": contact, "state": "confirmed"}, as_json=as_json, plain=f"contact {contact} is told again")
 
 

@@ -120,7 +120,7 @@ class Sender:
         allowed = self._allowed(now, in_hand)
         if allowed > now or now > in_hand.lease_until - LEAST_LEASE:
             return Verdict(MessageState.QUEUED, "waits", wait_until=allowed)
-        if in_hand.channel is ChannelName.EMAIL:
+        if in_hand.channel is ChannelName.EMAIL and in_hand.contact_id is not None:
             outgoing = replace(outgoing, stop_url=self._stop_url(in_hand.contact_id))
         outcome: Accepted | ChannelError
         try:
@@ -177,9 +177,9 @@ def record(tx: Tx, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageS
     """Keeps the outcomes, and what follows: contacts that are gone, channels that pause, days that are over."""
     now = clock.now()
     outbox.record(tx, verdicts, leaving, now)
-    gone = {in_hand.contact_id for in_hand, verdict in verdicts if verdict.contact is ContactState.UNREACHABLE}
+    gone = _contacts(verdicts, ContactState.UNREACHABLE)
     contacts.set_state(tx, gone, ContactState.UNREACHABLE)
-    opted_out = {in_hand.contact_id for in_hand, verdict in verdicts if verdict.contact is ContactState.OPTED_OUT}
+    opted_out = _contacts(verdicts, ContactState.OPTED_OUT)
     notices.tell_of_stop(tx, contacts.stop(tx, opted_out, StoppedBy.PROVIDER), now)
     for in_hand, verdict in verdicts:
         if verdict.pause_channel_until is not None:
@@ -190,3 +190,9 @@ def record(tx: Tx, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageS
     not_told = (MessageState.STALE, MessageState.FAILED)
     ended = [in_hand.outgoing.message_id for in_hand, v in verdicts if v.state in not_told and v.contact is None]
     again.on_the_next_day(tx, ended, now)
+
+
+def _contacts(verdicts: Sequence[tuple[InHand, Verdict]], state: ContactState) -> set[int]:
+    """Those that an attempt has shown to be in this state."""
+    found = {in_hand.contact_id for in_hand, verdict in verdicts if verdict.contact is state}
+    return {contact_id for contact_id in found if contact_id is not None}

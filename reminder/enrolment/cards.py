@@ -62,6 +62,7 @@ def add_card(
     typed: TypedDates,
     label: str | None = None,
     confirmed: bool = False,
+    by: int | None = None,
 ) -> CardAdded:
     """Raises NeedsConfirmationError for a date that is past, far or can hardly be right, unless `confirmed`; and what
     expiry.work_out raises."""
@@ -93,7 +94,8 @@ def add_card(
         )
         cards.carry(tx, card_id, [other.id for other in others if _belongs_to(rules, other)[0] == kind])
         _look_again_at_linked(tx, rules, person_id, card_id, kind, now)
-        journal.write(tx, "card_added", now, group_id=person.group_id, person_id=person_id, card_id=card_id)
+        ids = {"group_id": person.group_id, "person_id": person_id, "card_id": card_id}
+        journal.write(tx, "card_added", now, **ids, member_id=by)
     return CardAdded(
         card_id, dated.expires_on, dated.is_computed, next_on, _offers(rules, person, kind, dated, ends, now)
     )
@@ -107,6 +109,7 @@ def renew_card(
     card_id: int,
     typed: TypedDates,
     confirmed: bool = False,
+    by: int | None = None,
 ) -> CardAdded:
     """The same card with its new date: a fresh ladder, and silence about the old one. Raises as add_card."""
     with database.writing() as tx:
@@ -121,40 +124,43 @@ def renew_card(
         _silence(tx, card_id, CancelReason.RENEWED, now)
         cards.renew(tx, card_id, expires_on=dated.expires_on, is_computed=dated.is_computed, next_on=next_on, now=now)
         _look_again_at_linked(tx, rules, person.id, card_id, card.kind, now)
-        journal.write(tx, "card_renewed", now, group_id=person.group_id, person_id=person.id, card_id=card_id)
+        ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
+        journal.write(tx, "card_renewed", now, **ids, member_id=by)
     asks = [other for other in others if other.carried_by == card_id or _belongs_to(rules, other)[1] == card.kind]
     return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, asks=asks)
 
 
-def retire_card(database: Database, rules: Rulebook, now: datetime, *, card_id: int) -> None:
+def retire_card(database: Database, rules: Rulebook, now: datetime, *, card_id: int, by: int | None = None) -> None:
     """Nothing more is told of this card; its history stays."""
     with database.writing() as tx:
         card, person = _current_card(tx, card_id)
         _silence(tx, card_id, CancelReason.RETIRED, now)
         cards.retire(tx, card_id, now)
         _look_again_at_linked(tx, rules, person.id, card_id, card.kind, now)
-        journal.write(tx, "card_retired", now, group_id=person.group_id, person_id=person.id, card_id=card_id)
+        ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
+        journal.write(tx, "card_retired", now, **ids, member_id=by)
 
 
-def say_done(database: Database, now: datetime, *, card_id: int) -> None:
+def say_done(database: Database, now: datetime, *, card_id: int, by: int | None = None) -> None:
     """It is renewed, and its new date is not at hand: silence, and the date is asked for in a fortnight."""
     with database.writing() as tx:
         card, person = _current_card(tx, card_id)
         _silence(tx, card_id, CancelReason.DONE, now)
         cards.say_done(tx, [card_id], japan_date(now))
         ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card.id}
-        journal.write(tx, "card_said_done", now, **ids)
+        journal.write(tx, "card_said_done", now, **ids, member_id=by)
 
 
-def say_not_done(database: Database, now: datetime, *, card_id: int) -> None:
+def say_not_done(database: Database, now: datetime, *, card_id: int, by: int | None = None) -> None:
     """It was not renewed after all: the ladder goes on."""
     with database.writing() as tx:
         _, person = _current_card(tx, card_id)
         cards.say_not_done(tx, card_id, japan_date(now))
-        journal.write(tx, "card_not_done", now, group_id=person.group_id, person_id=person.id, card_id=card_id)
+        ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
+        journal.write(tx, "card_not_done", now, **ids, member_id=by)
 
 
-def take_card(database: Database, now: datetime, *, card_id: int, contact_id: int) -> None:
+def take_card(database: Database, now: datetime, *, card_id: int, contact_id: int, by: int | None = None) -> None:
     """The owner of this contact sees to it, and the others are not asked any more. A second time changes nothing.
 
     Raises ConflictError where somebody else sees to it: of two in the same minute the first.
@@ -174,7 +180,7 @@ def take_card(database: Database, now: datetime, *, card_id: int, contact_id: in
         cards.look_again_at_person(tx, person.id, today)
         contacts.reached(tx, [contact_id], now)
         ids = {"group_id": person.group_id, "card_id": card_id, "contact_id": contact_id}
-        journal.write(tx, "card_taken", now, **ids)
+        journal.write(tx, "card_taken", now, **ids, member_id=by)
 
 
 @dataclass(frozen=True)

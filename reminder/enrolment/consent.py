@@ -32,7 +32,14 @@ PRACTISED_WITHIN = timedelta(minutes=30)
 
 
 def ask(
-    database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, contact_id: int, told_by: str
+    database: Database,
+    keys: KeyRing,
+    rules: Rulebook,
+    now: datetime,
+    *,
+    contact_id: int,
+    told_by: str,
+    by: int | None = None,
 ) -> datetime:
     """Sends the text that asks for 1 or 2, after somebody the person knows (`told_by`) has told them of it; when it
     will be sent. Raises ConflictError where texts cannot be answered, or it was asked too often or too lately."""
@@ -51,11 +58,13 @@ def ask(
         said = wording.compose_answer(rules.wording, owner.reader, "consent")
         soon = _send(tx, keys, owner, f"{outbox.CONSENT}{contact_id}:{times + 1}", said, ASKED_FOR, now)
         contacts.told_by(tx, contact_id, clean_by)
-        journal.write(tx, "consent_asked", now, group_id=owner.group.id, contact_id=contact_id)
+        journal.write(tx, "consent_asked", now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
 
 
-def practise(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, contact_id: int) -> datetime:
+def practise(
+    database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, contact_id: int, by: int | None = None
+) -> datetime:
     """A call in which its owner tries out a key, beside somebody of the family; when it will ring. Only after it are
     keys offered. Raises ConflictError where calls are off or not agreed to."""
     if ChannelName.VOICE not in rules.channels:
@@ -69,11 +78,13 @@ def practise(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, 
         said = Composed(None, calls.compose_practice(rules.wording, owner.reader).text)
         key = f"{outbox.PRACTICE}{contact_id}:{now:%Y%m%d%H%M%S}"
         soon = _send(tx, keys, owner, key, said, PRACTISED_WITHIN, now)
-        journal.write(tx, "call_practised", now, group_id=owner.group.id, contact_id=contact_id)
+        journal.write(tx, "call_practised", now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
 
 
-def confirm(database: Database, now: datetime, *, contact_id: int, how: ConsentHow, by: str) -> None:
+def confirm(
+    database: Database, now: datetime, *, contact_id: int, how: ConsentHow, said_by: str, by: int | None = None
+) -> None:
     """Its owner has agreed, or is reached there again.
 
     Raises ConflictError where they have said no: what they said by their own text, only they take back; what they said
@@ -81,14 +92,14 @@ def confirm(database: Database, now: datetime, *, contact_id: int, how: ConsentH
     """
     if how not in RECORDED:
         raise UnknownChoiceError(field="consent", choices=RECORDED)
-    clean_by = clean_label(by, field="consent_by", longest=40, most_digits=16)
+    clean_by = clean_label(said_by, field="consent_by", longest=40, most_digits=16)
     with database.writing() as tx:
         speaker = _speaker(tx, contact_id)
         groups.lock(tx, speaker.group_id)
         if not contacts.confirm(tx, contact_id, how=how, by=clean_by, now=now):
             raise ConflictError("contact_said_no", field="contact")
         cards.look_again_at_group(tx, speaker.group_id, japan_date(now))
-        journal.write(tx, "contact_confirmed", now, group_id=speaker.group_id, contact_id=contact_id)
+        journal.write(tx, "contact_confirmed", now, group_id=speaker.group_id, contact_id=contact_id, member_id=by)
 
 
 def stop(
@@ -98,28 +109,29 @@ def stop(
     now: datetime,
     *,
     contact_id: int,
-    by: StoppedBy = StoppedBy.FAMILY,
+    whose_word: StoppedBy = StoppedBy.FAMILY,
+    by: int | None = None,
 ) -> None:
     """Stops this contact; a second time changes nothing. Others who should hear are looked for at once."""
     with database.writing() as tx:
         speaker = _speaker(tx, contact_id)
         groups.lock(tx, speaker.group_id)
-        stopped = contacts.stop(tx, [contact_id], by)
+        stopped = contacts.stop(tx, [contact_id], whose_word)
         outbox.cancel_for_contact(tx, contact_id, CancelReason.OPTED_OUT, now)
         cards.look_again_at_group(tx, speaker.group_id, japan_date(now))
         if stopped:
             notices.tell_of_stop(tx, stopped, now)
             if speaker.state is ContactState.CONFIRMED:
                 _say_that_it_stopped(tx, keys, rules, contact_id, now)
-        journal.write(tx, "contact_stopped", now, group_id=speaker.group_id, contact_id=contact_id)
+        journal.write(tx, "contact_stopped", now, group_id=speaker.group_id, contact_id=contact_id, member_id=by)
 
 
-def reached(database: Database, now: datetime, *, contact_id: int) -> None:
+def reached(database: Database, now: datetime, *, contact_id: int, by: int | None = None) -> None:
     """Somebody has made sure that it is still theirs."""
     with database.writing() as tx:
         speaker = _speaker(tx, contact_id)
         contacts.reached(tx, [contact_id], now)
-        journal.write(tx, "contact_reached", now, group_id=speaker.group_id, contact_id=contact_id)
+        journal.write(tx, "contact_reached", now, group_id=speaker.group_id, contact_id=contact_id, member_id=by)
 
 
 def _say_that_it_stopped(tx: Tx, keys: KeyRing, rules: Rulebook, contact_id: int, now: datetime) -> None:

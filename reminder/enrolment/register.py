@@ -65,8 +65,10 @@ def add_person(
     reference: str | None = None,
     office: str | None = None,
     insurance: bool = True,
+    by: int | None = None,
 ) -> int:
-    """Without a mode, a home's resident is spoken to as HOME and anyone else as STANDARD."""
+    """Without a mode, a home's resident is spoken to as HOME and anyone else as STANDARD. `by`: the member who does
+    this, for the journal; None at the console."""
     clean_person_label = clean_label(label, field="label")
     clean_mark = None if mark is None else clean_label(mark, field="mark", longest=10, most_digits=0)
     clean_reference = None if reference is None else clean_label(reference, field="ref", most_digits=5)
@@ -87,7 +89,7 @@ def add_person(
             insurance=insurance,
             now=now,
         )
-        journal.write(tx, "person_added", now, group_id=group_id, person_id=person_id)
+        journal.write(tx, "person_added", now, group_id=group_id, person_id=person_id, member_id=by)
         return person_id
 
 
@@ -103,6 +105,7 @@ def add_contact(
     is_family: bool = False,
     consent_how: ConsentHow | None = None,
     consent_by: str | None = None,
+    by: int | None = None,
 ) -> int:
     """Without consent a person's contact is kept and not told anything. A member's own contact needs none."""
     if (person_id is None) == (member_id is None):
@@ -133,9 +136,8 @@ def add_contact(
             confirmed=consent_how is not None or member_id is not None,
             now=now,
         )
-        journal.write(
-            tx, "contact_added", now, group_id=group_id, person_id=person_id, member_id=member_id, contact_id=contact_id
-        )
+        ids = {"group_id": group_id, "person_id": person_id, "contact_id": contact_id}
+        journal.write(tx, "contact_added", now, **ids, member_id=by or member_id)
         if person_id is not None:
             cards.look_again_at_person(tx, person_id, japan_date(now))
         else:

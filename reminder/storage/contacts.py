@@ -24,6 +24,7 @@ class ContactView:
     channel: ChannelName
     address: str
     state: ContactState
+    reached_at: datetime | None
 
 
 def add(
@@ -88,18 +89,20 @@ def of_group(tx: Session, keys: KeyRing, group_id: int | None) -> list[ContactVi
     )
     if group_id is not None:
         query = query.where((Person.group_id == group_id) | (Member.group_id == group_id))
-    return [
-        ContactView(
-            id=row.id,
-            person_id=row.person_id,
-            member_id=row.member_id,
-            is_family=row.is_family,
-            channel=ChannelName(row.channel),
-            address=keys.open(row.address_sealed, ADDRESS),
-            state=ContactState(row.state),
-        )
-        for row in tx.scalars(query)
-    ]
+    return [view(keys, row) for row in tx.scalars(query)]
+
+
+def view(keys: KeyRing, row: Contact) -> ContactView:
+    return ContactView(
+        id=row.id,
+        person_id=row.person_id,
+        member_id=row.member_id,
+        is_family=row.is_family,
+        channel=ChannelName(row.channel),
+        address=keys.open(row.address_sealed, ADDRESS),
+        state=ContactState(row.state),
+        reached_at=row.reached_at,
+    )
 
 
 def of_people(tx: Session, person_ids: Sequence[int]) -> list[tuple[int, Recipient]]:

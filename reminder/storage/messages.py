@@ -27,10 +27,12 @@ _BODY = "messages.body"
 
 @dataclass(frozen=True)
 class MessageView:
+    """`contact_id` is None for what went to somebody who is nobody's contact: a code, an invitation."""
+
     id: int
     key: str
-    group_id: int
-    contact_id: int
+    group_id: int | None
+    contact_id: int | None
     audience: str
     channel: str
     state: str
@@ -140,7 +142,7 @@ class Failure:
 
 def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
     rows = tx.execute(
-        select(Message.id, Message.group_id, Person.id, Message.channel, Message.key.startswith("answer:"))
+        select(Message.id, Person.group_id, Person.id, Message.channel, Message.key.startswith("answer:"))
         .join(Contact, Contact.id == Message.contact_id)
         .join(Person, Person.id == Contact.person_id)
         .where(
@@ -166,7 +168,8 @@ def named(
             or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids)))
         )
     )
-    return list(rows)
+    # Nobody reports on what went to somebody who is no contact: those are e-mails.
+    return [(row[0], row[1], row[2], row[3]) for row in rows if row[2] is not None]
 
 
 @dataclass(frozen=True)
@@ -208,7 +211,7 @@ def earlier(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int,
     ).all()
     found: dict[int, list[Earlier]] = {}
     # From the latest back: an answer belongs to the text before it.
-    later: dict[tuple[int, int], datetime] = {}
+    later: dict[tuple[int, int | None], datetime] = {}
     for card_id, message_id, contact_id, handed_at, channel, state, answerable in reversed(rows):
         assert handed_at is not None
         until = later.get((card_id, contact_id))

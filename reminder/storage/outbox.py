@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Update, and_, bindparam, case, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import UNREADABLE, CancelReason, MessageState, Outgoing, Verdict
@@ -28,7 +28,7 @@ from reminder.storage.tables import (
 )
 
 # How the keys of messages begin that are not reminders.
-ANSWER, CONSENT, PRACTICE = "answer:", "consent:", "practice:"
+ANSWER, CONSENT, PRACTICE, CODE, INVITATION = "answer:", "consent:", "practice:", "code:", "invitation:"
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Draft:
     """A message as it is planned."""
 
     key: str
-    group_id: int
-    contact_id: int
+    group_id: int | None
+    contact_id: int | None
     audience: Audience
     channel: ChannelName
     subject: str | None
@@ -47,6 +47,7 @@ class Draft:
     stale_after: datetime
     possibly_double: bool = False  # it repeats one that may have arrived
     asks: int | None = None  # the digit that answers "done" to it
+    address: str | None = None  # of who is nobody's contact yet; then `contact_id` is None
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class InHand:
     key: str
     outgoing: Outgoing
     channel: ChannelName
-    contact_id: int
+    contact_id: int | None
     audience: Audience
     attempts: int
     not_seen: int
@@ -66,8 +67,9 @@ class InHand:
 
     @property
     def is_answer(self) -> bool:
-        """To what somebody has just said: at any hour, and also to who has just said that nothing more is wanted."""
-        return self.key.startswith(ANSWER)
+        """To what somebody has just said or done: at any hour, and also to who has just said that nothing more is
+        wanted."""
+        return self.key.startswith((ANSWER, CODE))
 
 
 def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
@@ -89,6 +91,7 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
                 "key": draft.key,
                 "group_id": draft.group_id,
                 "contact_id": draft.contact_id,
+                "address_sealed": None if draft.address is None else keys.seal(draft.address, contacts.ADDRESS),
                 "audience": draft.audience,
                 "channel": draft.channel,
                 "body_sealed": seal_body(keys, draft.subject, draft.text),
@@ -139,12 +142,13 @@ _IN_HAND = select(
     Message.created_at,
     Message.handed_at,
     Message.stale_after,
-    Contact.address_sealed,
-).join(Contact, Contact.id == Message.contact_id)
+    func.coalesce(Message.address_sealed, Contact.address_sealed).label("address_sealed"),
+).outerjoin(Contact, Contact.id == Message.contact_id)
 _DUE = (
     _IN_HAND.add_columns(
         or_(
             Contact.state == ContactState.CONFIRMED,
+            Message.contact_id.is_(None),
             Message.key.startswith(ANSWER),
             and_(Message.key.startswith(CONSENT), Contact.state == ContactState.UNCONFIRMED),
         ).label("may_be_told"),
@@ -230,7 +234,7 @@ def claim_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta
     return in_hand
 
 
-def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int]) -> list[str]:
+def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
     """What the provider calls the messages to these phones and addresses, whoever's they are."""
     if not contact_ids:
         return []
@@ -279,6 +283,7 @@ def _opened(
     return in_hand, unreadable
 
 
+_STILL_NEEDED = (MessageState.QUEUED, MessageState.UNKNOWN)
 _RECORD = (
     update(MESSAGES)
     .where(
@@ -295,6 +300,8 @@ _RECORD = (
         lease_until=bindparam("ask_at"),
         possibly_double=or_(MESSAGES.c.possibly_double, bindparam("double")),
         ended_at=bindparam("ended"),
+        # A code is forgotten as soon as it is handed over, or never will be.
+        body_sealed=case((bindparam("forget"), None), else_=MESSAGES.c.body_sealed),
     )
 )
 
@@ -317,6 +324,7 @@ def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: Mes
                 "ask_at": verdict.wait_until if verdict.state is MessageState.UNKNOWN else None,
                 "double": verdict.possibly_double,
                 "seen_not": verdict.not_seen,
+                "forget": in_hand.key.startswith(CODE) and verdict.state not in _STILL_NEEDED,
                 "ended": now if verdict.state in (MessageState.FAILED, MessageState.STALE) else None,
             }
             for in_hand, verdict in verdicts

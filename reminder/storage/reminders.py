@@ -114,7 +114,11 @@ def tellings(tx: Session, card_ids: Collection[int]) -> list[TellingView]:
             Message.possibly_double,
         )
     )
-    return [_telling(Rung(*row[:3]), *row[3:]) for row in rows]
+    return [
+        _telling(Rung(*row[:3]), row[3], *row[4:])
+        for row in rows
+        if row[3] is not None  # whoever is told of a card is a contact
+    ]
 
 
 def _telling(

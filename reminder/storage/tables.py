@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     TextClause,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -54,23 +55,42 @@ def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = F
 
 
 class Group(Base):
-    """A household or a care home: who shares persons."""
+    """A household or a care home: who shares persons. Its rhythm is how it wants to be told: see domain/rhythm.py."""
 
     __tablename__ = "groups"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(GuardedText(60, field="name"))
     kind: Mapped[str] = mapped_column(String(20))
+    preset: Mapped[str] = mapped_column(String(20), server_default="")  # "": each person by their mode
+    own_days: Mapped[str] = mapped_column(String(80), server_default="")  # days before the end: "60 30 7"
+    send_hour: Mapped[int | None] = mapped_column(SmallInteger)
+    on_holidays: Mapped[bool] = mapped_column(server_default=false())
+    created_at: Mapped[datetime]
+
+
+class Account(Base):
+    """Who signs in, by one e-mail address: a member in any number of groups."""
+
+    __tablename__ = "accounts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address_sealed: Mapped[bytes]
+    address_index: Mapped[bytes] = mapped_column(unique=True)
+    language: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime]
 
 
 class Member(Base):
-    """A login in a group; the address it signs in with is its e-mail contact."""
+    """Somebody in a group. `account_id` is empty until they have signed in with the address of their first contact."""
 
     __tablename__ = "members"
+    __table_args__ = (UniqueConstraint("group_id", "account_id"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="SET NULL"), index=True)
+    name: Mapped[str] = mapped_column(GuardedText(20, field="member_name"), server_default="")
     role: Mapped[str] = mapped_column(String(10))
     language: Mapped[str] = mapped_column(String(10))
+    copies: Mapped[str] = mapped_column(String(10), server_default="all")
     created_at: Mapped[datetime]
 
 
@@ -191,11 +211,13 @@ class Message(Base):
         _partial_index("ix_messages_waiting", "send_after", "id", where=IS_QUEUED),
         _partial_index("ix_messages_in_hand", "lease_until", where=IS_IN_HAND),
         _partial_index("ix_messages_failed", "id", where=IS_UNHEARD_FAILURE),
+        CheckConstraint("(contact_id IS NULL) <> (address_sealed IS NULL)", name="one_reader"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(80))
-    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
-    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+    address_sealed: Mapped[bytes | None]  # of a stranger: who asks for a code, or is invited
     audience: Mapped[str] = mapped_column(String(10))
     channel: Mapped[str] = mapped_column(String(10))
     body_sealed: Mapped[bytes | None]
@@ -333,22 +355,32 @@ class JournalEntry(Base):
 
 
 class SignIn(Base):
+    """A code that was asked for. It works in the one browser that asked."""
+
     __tablename__ = "sign_ins"
     id: Mapped[int] = mapped_column(primary_key=True)
+    address_sealed: Mapped[bytes]
     address_index: Mapped[bytes] = mapped_column(index=True)
+    network_index: Mapped[bytes] = mapped_column(index=True)
+    browser_hash: Mapped[bytes] = mapped_column(index=True)
     code_hash: Mapped[bytes]
     tries: Mapped[int]
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 
 
 class Session(Base):
+    """A browser in which somebody is signed in. `member_id`: as whom, where they are in a group."""
+
     __tablename__ = "sessions"
     id: Mapped[int] = mapped_column(primary_key=True)
-    member_id: Mapped[int] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="SET NULL"), index=True)
     token_hash: Mapped[bytes] = mapped_column(unique=True)
+    device: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 
@@ -356,19 +388,74 @@ class Session(Base):
 class Passkey(Base):
     __tablename__ = "passkeys"
     id: Mapped[int] = mapped_column(primary_key=True)
-    member_id: Mapped[int] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
     credential_id: Mapped[bytes] = mapped_column(unique=True)
     public_key: Mapped[bytes]
     sign_count: Mapped[int]
+    device: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Challenge(Base):
+    """What a passkey must sign, once. `account_id`: for whom, where they are signed in already."""
+
+    __tablename__ = "challenges"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    challenge: Mapped[bytes] = mapped_column(unique=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Invitation(Base):
+    __tablename__ = "invitations"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    address_sealed: Mapped[bytes]
+    address_index: Mapped[bytes] = mapped_column(index=True)
+    role: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]  # accepted, refused or taken back
 
 
 class ApiToken(Base):
+    """What a program of a group shows instead of a sign-in."""
+
     __tablename__ = "api_tokens"
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    made_by: Mapped[int] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(GuardedText(30, field="token_name"))
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     scopes: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class KeptAnswer(Base):
+    """What a program was answered, so that the same request, sent again, does nothing and is answered the same."""
+
+    __tablename__ = "kept_answers"
+    __table_args__ = (UniqueConstraint("token_id", "key_hash"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_id: Mapped[int] = mapped_column(ForeignKey("api_tokens.id", ondelete="CASCADE"))
+    key_hash: Mapped[bytes]
+    request_hash: Mapped[bytes]
+    status: Mapped[int | None]  # None while it is being answered
+    body_sealed: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Feed(Base):
+    """A calendar that a member's programs read by a secret address."""
+
+    __tablename__ = "feeds"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    is_private: Mapped[bool]  # entries say only that something ends
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 

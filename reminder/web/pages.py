@@ -78,7 +78,7 @@ def ask_to_stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> H
 def stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
     """By the button or by a mail program's one click; neither needs a sign-in."""
     require_mark(app.keys, STOP, str(contact_id), mark)
-    consent.stop(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact_id, by=StoppedBy.CLICK)
+    consent.stop(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact_id, whose_word=StoppedBy.CLICK)
     return templates.TemplateResponse(request, "stop.html", {"stopped": True})
 
 

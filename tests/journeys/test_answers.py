@@ -155,7 +155,7 @@ def test_a_mother_who_says_stop_hears_nothing_until_she_says_start(talking_villa
     assert len(village.texts_to("母")) == texts, "it is confirmed once"
     for how in (ConsentHow.SPOKEN, ConsentHow.WRITTEN):
         with pytest.raises(ConflictError):
-            consent.confirm(village.app.database, village.now, contact_id=2, how=how, by="長女")
+            consent.confirm(village.app.database, village.now, contact_id=2, how=how, said_by="長女")
 
     village.answers("母", "再開")
     village.run_until("2027-03-18 00:00")
@@ -169,8 +169,8 @@ def test_a_stop_through_the_family_is_taken_back_by_a_signed_form(village: Villa
     village.stop(2)
 
     with pytest.raises(ConflictError):
-        consent.confirm(village.app.database, village.now, contact_id=2, how=ConsentHow.SPOKEN, by="長女")
-    consent.confirm(village.app.database, village.now, contact_id=2, how=ConsentHow.WRITTEN, by="長女")
+        consent.confirm(village.app.database, village.now, contact_id=2, how=ConsentHow.SPOKEN, said_by="長女")
+    consent.confirm(village.app.database, village.now, contact_id=2, how=ConsentHow.WRITTEN, said_by="長女")
 
     assert village.contacts()["+819000000001"] is ContactState.CONFIRMED
 
@@ -183,7 +183,7 @@ def test_a_stop_by_the_provider_s_word_is_told_to_the_family_and_is_the_owner_s_
     village.stop(2, StoppedBy.PROVIDER)
 
     with pytest.raises(ConflictError):
-        consent.confirm(village.app.database, village.now, contact_id=2, how=ConsentHow.WRITTEN, by="長女")
+        consent.confirm(village.app.database, village.now, contact_id=2, how=ConsentHow.WRITTEN, said_by="長女")
     village.answers("母", "START")
 
     assert village.contacts()["+819000000001"] is ContactState.CONFIRMED

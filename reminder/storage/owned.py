@@ -1,0 +1,56 @@
+"""What belongs to the group of who acts. Everything else is not found: nothing is protected by being unguessable."""
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from reminder.domain.access import Actor
+from reminder.errors import NotFoundError
+from reminder.storage import cards, contacts, groups, people
+from reminder.storage.cards import CardView
+from reminder.storage.contacts import ContactView
+from reminder.storage.groups import GroupView
+from reminder.storage.keys import KeyRing
+from reminder.storage.people import PersonView
+from reminder.storage.tables import Contact, Member, Person
+
+
+def group(tx: Session, who: Actor) -> GroupView:
+    found = groups.find(tx, who.group_id)
+    if found is None:
+        raise NotFoundError(field="group")
+    return found
+
+
+def person(tx: Session, who: Actor, person_id: int) -> PersonView:
+    found = people.find(tx, person_id)
+    if found is None or found.group_id != who.group_id:
+        raise NotFoundError(field="person")
+    return found
+
+
+def card(tx: Session, who: Actor, card_id: int) -> tuple[CardView, PersonView]:
+    """With the person whose it is; retired ones too."""
+    found = cards.find(tx, card_id)
+    whose = None if found is None else people.find(tx, found.person_id)
+    if found is None or whose is None or whose.group_id != who.group_id:
+        raise NotFoundError(field="card")
+    return found, whose
+
+
+def contact(tx: Session, keys: KeyRing, who: Actor, contact_id: int) -> ContactView:
+    query = (
+        select(Contact)
+        .outerjoin(Person, Person.id == Contact.person_id)
+        .outerjoin(Member, Member.id == Contact.member_id)
+        .where(Contact.id == contact_id, or_(Person.group_id == who.group_id, Member.group_id == who.group_id))
+    )
+    row = tx.execute(query).scalar_one_or_none()
+    if row is None:
+        raise NotFoundError(field="contact")
+    return contacts.view(keys, row)
+
+
+def member(tx: Session, who: Actor, member_id: int) -> None:
+    """Raises NotFoundError for a member of another group."""
+    if groups.group_of_member(tx, member_id) != who.group_id:
+        raise NotFoundError(field="member")
