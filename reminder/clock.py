@@ -60,3 +60,8 @@ async def pause(seconds: float) -> None:
 def random_bytes(count: int) -> bytes:
     """Unguessable bytes for keys, nonces and tokens."""
     return os.urandom(count)
+
+
+def random_code() -> str:
+    """Six digits; of 64 bits the remainder is even enough."""
+    return f"{int.from_bytes(os.urandom(8)) % 1_000_000:06}"

@@ -178,6 +178,18 @@ def compose_answer(wording: Wording, reader: Reader, name: str, *, day: date | N
     return Composed(None, _shortest(words, reader, words.section("answers")[name], values))
 
 
+def compose_code(wording: Wording, language: Language, code: str) -> Composed:
+    """The e-mail with the code by which somebody signs in."""
+    said = wording.of(language).in_mail.section("sign_in")
+    return Composed(said["code_subject"], said["code"].strip().format(code=code))
+
+
+def compose_invitation(wording: Wording, language: Language, group: str) -> Composed:
+    """The e-mail to who is invited to a group."""
+    said = wording.of(language).in_mail.section("sign_in")
+    return Composed(said["invitation_subject"].format(group=group), said["invitation"].strip().format(group=group))
+
+
 def is_of_my_number(wording: Wording, kind: str) -> bool:
     """Whether it is a My Number Card, or lives in one."""
     return wording.families[kind] in _MY_NUMBER

@@ -79,7 +79,7 @@ _ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", 
 
 # What an e-mail or a sheet of paper says besides the texts.
 _READ_IN_MAIL = (
-    "email", "sheets", "called", "carers_word", "several", "notices", "again", "history", "channel",
+    "email", "sign_in", "sheets", "called", "carers_word", "several", "notices", "again", "history", "channel",
     "both_certificates",
 )  # fmt: skip
 
@@ -130,6 +130,9 @@ _SAID = {
     "call.date": _CALL | {"thing", "date"},
     **{f"call.{part}": _NONE for part in ("months", "days", "weekdays")},
     "call.day": frozenset({"month", "day", "weekday"}),
+    "sign_in.code_subject": _NONE,
+    "sign_in.code": frozenset({"code"}),
+    **{f"sign_in.{name}": frozenset({"group"}) for name in ("invitation_subject", "invitation")},
     "errors.failure": _NONE,
     "errors.choices": frozenset({"choices"}),
 }

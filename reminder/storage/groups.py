@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import GroupKind, Language, Role
@@ -55,3 +55,20 @@ def lock(tx: Session, group_id: int) -> None:
     """Until the transaction ends nobody plans this group: its plan rests on what is about to change. On SQLite the
     transaction holds the whole file."""
     tx.execute(select(Group.id).where(Group.id == group_id).with_for_update()).all()
+
+
+def rename(tx: Session, group_id: int, name: str) -> None:
+    tx.execute(update(Group).where(Group.id == group_id).values(name=name))
+
+
+def set_role(tx: Session, member_id: int, role: Role) -> None:
+    tx.execute(update(Member).where(Member.id == member_id).values(role=role))
+
+
+def name_member(tx: Session, member_id: int, name: str) -> None:
+    tx.execute(update(Member).where(Member.id == member_id).values(name=name))
+
+
+def remove_member(tx: Session, member_id: int) -> None:
+    """With their contacts, tokens and calendars."""
+    tx.execute(delete(Member).where(Member.id == member_id))

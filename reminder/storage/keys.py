@@ -75,9 +75,22 @@ class KeyRing:
 
 
 def _mark(key: bytes, text: str, purpose: str) -> str:
-    digest = hmac.digest(key, f"{purpose}\0{text}".encode(), "sha256")
-    # Letters only: a run of digits in an address would look like a number we refuse.
-    return digest[:16].hex().translate(_LETTERS)
+    return letters(hmac.digest(key, f"{purpose}\0{text}".encode(), "sha256")[:16])
+
+
+def letters(value: bytes) -> str:
+    """Letters only: a run of digits in an address would look like a number we refuse."""
+    return value.hex().translate(_LETTERS)
+
+
+def new_token() -> str:
+    """256 bits that nobody can guess, in letters."""
+    return letters(random_bytes(32))
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a token. It has 256 bits, so a quick hash will do."""
+    return hashlib.sha256(token.encode()).digest()
 
 
 def new_key() -> str:

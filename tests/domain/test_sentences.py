@@ -203,6 +203,7 @@ def test_nothing_is_said_but_what_we_know_ourselves(language: Language) -> None:
         "reason",
         "command",
         "option",
+        "left",
     }
     of_a_date_that_was_understood = {"date"}
 

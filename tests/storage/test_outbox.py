@@ -85,7 +85,7 @@ def test_a_worker_that_comes_back_after_its_lease_cannot_overwrite_the_next_ones
 def test_a_text_and_its_address_are_not_readable_in_the_database(waiting: Village) -> None:
     with waiting.app.database.engine.connect() as connection:
         rows = connection.exec_driver_sql(
-            "SELECT body_sealed, address_sealed, address_index FROM messages JOIN contacts ON contacts.id = contact_id"
+            "SELECT body_sealed, contacts.address_sealed, address_index FROM messages JOIN contacts ON contacts.id = contact_id"
         ).all()
 
     kept = b"".join(bytes(value) for row in rows for value in row)

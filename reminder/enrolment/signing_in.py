@@ -1,0 +1,209 @@
+"""Signing in: a six-digit code by e-mail, or a passkey; then a session, which can be seen and ended anywhere.
+
+A code works once, for ten minutes, in the browser that asked for it, and is the same effort for addresses we know and
+for those we do not.
+"""
+
+import hmac
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reminder.clock import random_bytes, random_code
+from reminder.domain import addresses, wording
+from reminder.domain.people import Audience, ChannelName, Language
+from reminder.domain.rulebook import Rulebook
+from reminder.errors import ConflictError, RefusedInputError
+from reminder.storage import accounts, journal, outbox, passkeys, sessions, sign_ins
+from reminder.storage.accounts import AccountView
+from reminder.storage.keys import KeyRing, new_token, token_hash
+from reminder.storage.outbox import Draft
+from reminder.storage.session import Database, Tx
+from reminder.storage.sessions import Device, SignedIn
+
+CODE_LASTS = timedelta(minutes=10)
+MOST_TRIES = 5
+# An address gets ten codes a day at most, so that whoever guesses has fifty tries in a million, and few e-mails annoy.
+MOST_AN_HOUR, MOST_A_DAY = 5, 10
+MOST_A_NETWORK = 30  # an hour; a care home's staff share one network
+BETWEEN_CODES = timedelta(seconds=60)
+
+SESSION_LASTS = timedelta(days=365)
+SEEN_WITHIN = timedelta(days=60)
+# Not at every page: a look at the home page should not write.
+SEEN_EVERY = timedelta(hours=1)
+CHALLENGE_LASTS = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A new session: `token` is what the browser keeps. `first_group` is None for an account in no group."""
+
+    token: str
+    account_id: int
+    is_member: bool
+
+
+def ask_for_code(
+    database: Database,
+    keys: KeyRing,
+    rules: Rulebook,
+    now: datetime,
+    *,
+    email: str,
+    network: str,
+    browser: str | None,
+    language: Language,
+    sign_up: bool,
+) -> str:
+    """Sends a code; what the browser must hold to use it. `network`: where the browser is, kept only as a keyed hash.
+    `browser`: what an earlier call gave it. Without `sign_up` only those who are awaited get one, and nobody is told.
+
+    Raises AddressError, and ConflictError (too_many_codes, code_just_sent): alike for known and unknown addresses.
+    """
+    address = addresses.read_email(email, field="email")
+    browser = browser or new_token()
+    code = random_code()
+    with database.writing() as tx:
+        _refuse_too_many(tx, keys, address, network, now)
+        sign_in = sign_ins.add(
+            tx,
+            keys,
+            address=address,
+            network=network,
+            browser_hash=token_hash(browser),
+            now=now,
+            expires_at=now + CODE_LASTS,
+        )
+        sign_ins.set_code(tx, sign_in, _code_hash(keys, sign_in, code))
+        if sign_up or accounts.is_awaited(tx, keys, address, now):
+            said = wording.compose_code(rules.wording, language, code)
+            draft = Draft(
+                key=f"{outbox.CODE}{sign_in}",
+                group_id=None,
+                contact_id=None,
+                address=address,
+                audience=Audience.CARER,
+                channel=ChannelName.EMAIL,
+                subject=said.subject,
+                text=said.text,
+                segments=0,
+                send_after=now,
+                stale_after=now + CODE_LASTS,
+            )
+            outbox.add(tx, keys, [draft], now)
+    return browser
+
+
+def _refuse_too_many(tx: Tx, keys: KeyRing, address: str, network: str, now: datetime) -> None:
+    if sign_ins.asked_by_address(tx, keys, address, now - BETWEEN_CODES):
+        raise ConflictError("code_just_sent", field="email")
+    hour, day = now - timedelta(hours=1), now - timedelta(days=1)
+    if (
+        sign_ins.asked_by_address(tx, keys, address, hour) >= MOST_AN_HOUR
+        or sign_ins.asked_by_address(tx, keys, address, day) >= MOST_A_DAY
+        or sign_ins.asked_by_network(tx, keys, network, hour) >= MOST_A_NETWORK
+    ):
+        raise ConflictError("too_many_codes", field="email")
+
+
+def enter_code(
+    database: Database, keys: KeyRing, now: datetime, *, browser: str, code: str, device: str, language: Language
+) -> Entered:
+    """Raises RefusedInputError: code_wrong (with the tries `left`), code_over where a new one must be asked for."""
+    typed = "".join(filter(str.isdecimal, unicodedata.normalize("NFKC", code)))
+    refused: RefusedInputError | None = None
+    with database.writing() as tx:
+        tried = sign_ins.try_code(tx, keys, token_hash(browser), MOST_TRIES, now)
+        if tried is None:
+            raise RefusedInputError("code_over", field="code")
+        if hmac.compare_digest(_code_hash(keys, tried.id, typed), tried.code_hash):
+            sign_ins.use(tx, tried.id, now)
+            sign_ins.forget_others(tx, keys, tried.address, now)
+            account = accounts.at_address(tx, keys, tried.address)
+            if account is None:
+                account = accounts.add(tx, keys, address=tried.address, language=language, now=now)
+            return _enter(tx, keys, account, device, now)
+        # The try is counted, so the refusal waits until it is kept.
+        left = MOST_TRIES - tried.tries
+        refused = RefusedInputError("code_wrong" if left else "code_over", field="code", left=left)
+    raise refused
+
+
+def _enter(tx: Tx, keys: KeyRing, account: AccountView, device: str, now: datetime) -> Entered:
+    accounts.link_members(tx, keys, account)
+    as_whom = accounts.memberships(tx, account.id)
+    token = new_token()
+    sessions.add(
+        tx,
+        account_id=account.id,
+        member_id=as_whom[0].member_id if as_whom else None,
+        token_hash=token_hash(token),
+        device=device,
+        now=now,
+        expires_at=now + SESSION_LASTS,
+    )
+    for one in as_whom:
+        journal.write(tx, "signed_in", now, group_id=one.group_id, member_id=one.member_id)
+    return Entered(token, account.id, bool(as_whom))
+
+
+def _code_hash(keys: KeyRing, sign_in: int, code: str) -> bytes:
+    """Keyed: a million codes are soon tried out on a copy of the database."""
+    return keys.sign(f"{sign_in} {code}", "code").encode()
+
+
+def session_of(database: Database, now: datetime, token: str) -> SignedIn | None:
+    """None where nobody is signed in with it."""
+    with database.reading() as tx:
+        found = sessions.find(tx, token_hash(token), now=now, seen_since=now - SEEN_WITHIN)
+    if found is not None and now - found.seen_at >= SEEN_EVERY:
+        with database.writing() as tx:
+            sessions.seen(tx, found.session_id, now)
+    return found
+
+
+def devices(database: Database, now: datetime, account_id: int) -> list[Device]:
+    with database.reading() as tx:
+        return sessions.devices(tx, account_id, now=now, seen_since=now - SEEN_WITHIN)
+
+
+def leave(database: Database, now: datetime, signed_in: SignedIn, session_id: int | None = None) -> None:
+    """Ends this session, or another one of the same account; of anybody else's nothing happens."""
+    with database.writing() as tx:
+        sessions.revoke(tx, signed_in.account_id, session_id or signed_in.session_id, now)
+
+
+def leave_everywhere_else(database: Database, now: datetime, signed_in: SignedIn) -> None:
+    with database.writing() as tx:
+        sessions.revoke_others(tx, signed_in.account_id, signed_in.session_id, now)
+
+
+def act_in(database: Database, signed_in: SignedIn, group_id: int) -> bool:
+    """From now on this session looks at another of its account's groups; False where it is in no such group."""
+    with database.writing() as tx:
+        for one in accounts.memberships(tx, signed_in.account_id):
+            if one.group_id == group_id:
+                sessions.act_as(tx, signed_in.session_id, one.member_id)
+                return True
+    return False
+
+
+def new_challenge(database: Database, now: datetime, account_id: int | None) -> bytes:
+    """For a passkey to sign, once."""
+    challenge = random_bytes(32)
+    with database.writing() as tx:
+        passkeys.challenge(tx, challenge, account_id, now + CHALLENGE_LASTS)
+    return challenge
+
+
+def enter_with_passkey(
+    database: Database, keys: KeyRing, now: datetime, *, passkey_id: int, account_id: int, sign_count: int, device: str
+) -> Entered:
+    """After its signature was found good."""
+    with database.writing() as tx:
+        account = accounts.find(tx, keys, account_id)
+        if account is None:
+            raise ConflictError("passkey_unknown")
+        passkeys.used(tx, passkey_id, sign_count, now)
+        return _enter(tx, keys, account, device, now)

@@ -1,0 +1,110 @@
+"""Codes that were asked for: counted for each address and network, tried a few times, used once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from reminder.storage.keys import KeyRing
+from reminder.storage.tables import SignIn
+
+ADDRESS = "sign_ins.address"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A code that may be tried once more; `tries` counts this one."""
+
+    id: int
+    address: str
+    code_hash: bytes
+    tries: int
+
+
+def add(
+    tx: Session,
+    keys: KeyRing,
+    *,
+    address: str,
+    network: str,
+    browser_hash: bytes,
+    now: datetime,
+    expires_at: datetime,
+) -> int:
+    """Still without its code, which is sealed to the row's id."""
+    asked = SignIn(
+        address_sealed=keys.seal(address, ADDRESS),
+        address_index=keys.blind_index(address),
+        network_index=keys.blind_index(network),
+        browser_hash=browser_hash,
+        code_hash=b"",
+        tries=0,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    tx.add(asked)
+    tx.flush()
+    return asked.id
+
+
+def set_code(tx: Session, sign_in_id: int, code_hash: bytes) -> None:
+    tx.execute(update(SignIn).where(SignIn.id == sign_in_id).values(code_hash=code_hash))
+
+
+def asked_by_address(tx: Session, keys: KeyRing, address: str, since: datetime) -> int:
+    return _asked(tx, SignIn.address_index.in_(keys.blind_indexes(address)), SignIn.created_at >= since)
+
+
+def asked_by_network(tx: Session, keys: KeyRing, network: str, since: datetime) -> int:
+    return _asked(tx, SignIn.network_index.in_(keys.blind_indexes(network)), SignIn.created_at >= since)
+
+
+def _asked(tx: Session, *which: ColumnElement[bool]) -> int:
+    return tx.execute(select(func.count()).select_from(SignIn).where(*which)).scalar_one()
+
+
+def waiting_at(tx: Session, browser_hash: bytes, now: datetime) -> bool:
+    """Whether a code asked for by this browser can still be typed."""
+    query = select(SignIn.id).where(
+        SignIn.browser_hash == browser_hash, SignIn.used_at.is_(None), SignIn.expires_at > now
+    )
+    return tx.execute(query).first() is not None
+
+
+def try_code(tx: Session, keys: KeyRing, browser_hash: bytes, most_tries: int, now: datetime) -> Tried | None:
+    """The latest code that this browser asked for, one try fewer left in it; None where there is nothing to try."""
+    latest = (
+        select(SignIn.id)
+        .where(SignIn.browser_hash == browser_hash)
+        .order_by(SignIn.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    tried = tx.execute(
+        update(SignIn)
+        .where(SignIn.id == latest, SignIn.used_at.is_(None), SignIn.expires_at > now, SignIn.tries < most_tries)
+        .values(tries=SignIn.tries + 1)
+        .returning(SignIn.id, SignIn.address_sealed, SignIn.code_hash, SignIn.tries)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if tried is None:
+        return None
+    return Tried(tried.id, keys.open(tried.address_sealed, ADDRESS), tried.code_hash, tried.tries)
+
+
+def use(tx: Session, sign_in_id: int, now: datetime) -> None:
+    tx.execute(update(SignIn).where(SignIn.id == sign_in_id).values(used_at=now))
+
+
+def forget_others(tx: Session, keys: KeyRing, address: str, now: datetime) -> Sequence[int]:
+    """Once somebody is in, older codes to their address are worth nothing."""
+    ended = tx.execute(
+        update(SignIn)
+        .where(SignIn.address_index.in_(keys.blind_indexes(address)), SignIn.used_at.is_(None))
+        .values(used_at=now)
+        .returning(SignIn.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list(ended.scalars())
