@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     links_in_carer_mail: bool = Field(
         default=False, description="links in e-mails to carers: one page with one button (needs PUBLIC_URL)"
     )
+    sign_up: bool = Field(
+        default=True, description="whoever signs in with a new address may make a household; else only who is invited"
+    )
+    operator: str | None = Field(None, description="who runs this service, as every page says", max_length=60)
     card_grace: bool = Field(
         default=False, description="the health-insurance grace also covers an expired card itself (confirm it first)"
     )

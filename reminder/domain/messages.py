@@ -92,6 +92,7 @@ class CancelReason(StrEnum):
     RETIRED = "retired"
     OPTED_OUT = "opted_out"
     DONE = "done"
+    CHANGED = "changed"  # who is told, or how, is otherwise now: it is planned anew
 
 
 class ReminderState(StrEnum):

@@ -32,3 +32,8 @@ _RUBY = re.compile(rf"({_KANJI})（([ぁ-ゖー]+)）")
 def as_ruby(html: str) -> str:
     """Escaped text with furigana above the words whose reading stands behind them."""
     return _RUBY.sub(r"<ruby>\1<rp>（</rp><rt>\2</rt><rp>）</rp></ruby>", html)
+
+
+def without(text: str) -> str:
+    """The same words without their readings."""
+    return _RUBY.sub(r"\1", text)

@@ -14,7 +14,7 @@ from reminder.domain.readings import as_ruby
 from reminder.domain.wording import address_of, carers_word
 from reminder.domain.words import Words
 
-_STYLE = """
+STYLE = """
 @page { size: A4; margin: 15mm 18mm }
 body { margin: 0 auto; max-width: 174mm; background: #fff; color: #000; font: 18pt/1.5 'BIZ UDPGothic',
   'BIZ UDPゴシック', 'UD Digi Kyokasho NP-R', 'Noto Sans CJK JP', 'Hiragino Sans', sans-serif }
@@ -56,8 +56,10 @@ class ToPrint:
     cards: tuple[OnPaper, ...] = ()
 
 
-def render_sheet(sheet: str, words: Words, language: Language, facts: ToPrint) -> str:
-    """A whole page that stands alone. `sheet`: one of words.SHEETS."""
+def render_sheet(
+    sheet: str, words: Words, language: Language, facts: ToPrint, *, stylesheet: str | None = None
+) -> str:
+    """A whole page. `sheet`: one of words.SHEETS. Its STYLE stands in it, or at the address `stylesheet`."""
     # The readings of an e-mail serve on paper, too.
     words = words.in_mail
     said = words.section("sheets")
@@ -69,10 +71,11 @@ def render_sheet(sheet: str, words: Words, language: Language, facts: ToPrint) -
     plain_title = text.splitlines()[0].lstrip("# ")
     kind = f' class="{sheet}"' if sheet in ("counter", "fridge") else ""
     body = "\n".join(_blocks(text.splitlines()))
+    look = f"<style>{STYLE}</style>" if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
     return (
         f'<!doctype html>\n<html lang="{"en" if language == Language.ENGLISH else "ja"}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(plain_title)}</title>'
-        f"<style>{_STYLE}</style></head>\n<body{kind}>\n{body}\n</body></html>\n"
+        f"{look}</head>\n<body{kind}>\n{body}\n</body></html>\n"
     )
 
 

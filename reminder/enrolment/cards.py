@@ -52,6 +52,15 @@ class CardAdded:
     asks: Sequence[CardView] = ()
 
 
+@dataclass(frozen=True)
+class NewCard:
+    """A card as somebody types it. `label` only for what no kind names."""
+
+    kind: str
+    typed: TypedDates
+    label: str | None = None
+
+
 def add_card(
     database: Database,
     rules: Rulebook,
@@ -66,39 +75,98 @@ def add_card(
 ) -> CardAdded:
     """Raises NeedsConfirmationError for a date that is past, far or can hardly be right, unless `confirmed`; and what
     expiry.work_out raises."""
-    card_kind = rules.kind(kind)
-    clean = clean_card_label(kind, label)
+    wanted = [NewCard(kind, typed, label)]
+    return add_cards(database, rules, now, person_id=person_id, wanted=wanted, confirmed=confirmed, by=by)[0]
+
+
+def add_cards(
+    database: Database,
+    rules: Rulebook,
+    now: datetime,
+    *,
+    person_id: int,
+    wanted: Sequence[NewCard],
+    confirmed: bool = False,
+    by: int | None = None,
+) -> list[CardAdded]:
+    """All of them or none. Raises as add_card."""
     with database.writing() as tx:
+        return [_add(tx, rules, now, person_id, card, confirmed=confirmed, by=by) for card in wanted]
+
+
+def _add(
+    tx: Tx, rules: Rulebook, now: datetime, person_id: int, wanted: NewCard, *, confirmed: bool, by: int | None
+) -> CardAdded:
+    kind = wanted.kind
+    card_kind = rules.kind(kind)
+    clean = clean_card_label(kind, wanted.label)
+    person = people.find(tx, person_id)
+    if person is None:
+        raise NotFoundError(field="person")
+    groups.lock(tx, person.group_id)
+    others = cards.current_of_person(tx, person_id)
+    ends = {other.kind: other.expires_on for other in others}
+    known = next((other for other in others if (other.kind, other.label) == (kind, clean)), None)
+    if known is not None:
+        raise ConflictError("card_known", field="kind", card=known.id)
+    dated = _read_dates(rules, kind, wanted.typed, ends, now, confirmed=confirmed)
+    carrier = next((other for other in others if other.kind == card_kind.carried_by), None)
+    next_on = _first_look(rules, person, kind, dated.expires_on, carrier, ends, now)
+    card_id = cards.add(
+        tx,
+        person_id=person_id,
+        kind=kind,
+        label=clean,
+        expires_on=dated.expires_on,
+        is_computed=dated.is_computed,
+        carried_by=carrier.id if carrier else None,
+        next_reminder_on=next_on,
+        now=now,
+    )
+    cards.carry(tx, card_id, [other.id for other in others if _belongs_to(rules, other)[0] == kind])
+    _look_again_at_linked(tx, rules, person_id, card_id, kind, now)
+    ids = {"group_id": person.group_id, "person_id": person_id, "card_id": card_id}
+    journal.write(tx, "card_added", now, **ids, member_id=by)
+    offers = _offers(rules, person, kind, dated, ends, now)
+    return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, offers)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A card as it would be registered: nothing is kept. `offers`: what could be registered with it."""
+
+    kind: str
+    label: str
+    expires_on: date
+    is_computed: bool
+    offers: Sequence[Offered]
+
+
+def draft(
+    database: Database,
+    rules: Rulebook,
+    now: datetime,
+    *,
+    person_id: int,
+    wanted: NewCard,
+    confirmed: bool = False,
+    but_for: int | None = None,
+) -> Draft:
+    """What add_card, or renew_card of the card `but_for`, would take. Raises as they do."""
+    rules.kind(wanted.kind)
+    label = wanted.label if but_for is not None else clean_card_label(wanted.kind, wanted.label)
+    with database.reading() as tx:
         person = people.find(tx, person_id)
         if person is None:
             raise NotFoundError(field="person")
-        groups.lock(tx, person.group_id)
-        others = cards.current_of_person(tx, person_id)
-        ends = {other.kind: other.expires_on for other in others}
-        known = next((other for other in others if (other.kind, other.label) == (kind, clean)), None)
-        if known is not None:
-            raise ConflictError("card_known", field="kind", card=known.id)
-        dated = _read_dates(rules, kind, typed, ends, now, confirmed=confirmed)
-        carrier = next((other for other in others if other.kind == card_kind.carried_by), None)
-        next_on = _first_look(rules, person, kind, dated.expires_on, carrier, ends, now)
-        card_id = cards.add(
-            tx,
-            person_id=person_id,
-            kind=kind,
-            label=clean,
-            expires_on=dated.expires_on,
-            is_computed=dated.is_computed,
-            carried_by=carrier.id if carrier else None,
-            next_reminder_on=next_on,
-            now=now,
-        )
-        cards.carry(tx, card_id, [other.id for other in others if _belongs_to(rules, other)[0] == kind])
-        _look_again_at_linked(tx, rules, person_id, card_id, kind, now)
-        ids = {"group_id": person.group_id, "person_id": person_id, "card_id": card_id}
-        journal.write(tx, "card_added", now, **ids, member_id=by)
-    return CardAdded(
-        card_id, dated.expires_on, dated.is_computed, next_on, _offers(rules, person, kind, dated, ends, now)
-    )
+        others = [other for other in cards.current_of_person(tx, person_id) if other.id != but_for]
+    ends = {other.kind: other.expires_on for other in others}
+    known = next((other for other in others if (other.kind, other.label) == (wanted.kind, label)), None)
+    if known is not None:
+        raise ConflictError("card_known", field="kind", card=known.id)
+    dated = _read_dates(rules, wanted.kind, wanted.typed, ends, now, confirmed=confirmed)
+    offers = _offers(rules, person, wanted.kind, dated, ends, now)
+    return Draft(wanted.kind, label or "", dated.expires_on, dated.is_computed, offers)
 
 
 def renew_card(

@@ -1,14 +1,16 @@
 """Registering groups, members, persons and contacts: checked first, then kept in one transaction."""
 
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reminder.clock import japan_date
 from reminder.domain import addresses
+from reminder.domain.messages import CancelReason
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.enrolment.consent import RECORDED
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
-from reminder.storage import cards, contacts, groups, journal, people
+from reminder.storage import cards, contacts, groups, journal, outbox, people
 from reminder.storage.keys import KeyRing
 from reminder.storage.session import Database, Tx
 
@@ -91,6 +93,54 @@ def add_person(
         )
         journal.write(tx, "person_added", now, group_id=group_id, person_id=person_id, member_id=by)
         return person_id
+
+
+@dataclass(frozen=True)
+class PersonChanges:
+    """What is to be said otherwise of a person; None leaves it as it is, "" takes an optional word away."""
+
+    label: str | None = None
+    mode: Mode | None = None
+    language: Language | None = None
+    mark: str | None = None
+    reference: str | None = None
+    office: str | None = None
+    insurance: bool | None = None
+
+
+def edit_person(
+    database: Database, now: datetime, *, person_id: int, changes: PersonChanges, by: int | None = None
+) -> None:
+    """What waits to be told of this person is planned anew, in the new words and by the new ladder."""
+    label = None if changes.label is None else clean_label(changes.label, field="label")
+    mark = clean_label(changes.mark, field="mark", longest=10, most_digits=0) if changes.mark else None
+    reference = clean_label(changes.reference, field="ref", most_digits=5) if changes.reference else None
+    office = (
+        None
+        if changes.office is None
+        else clean_label(changes.office or DEFAULT_OFFICE, field="office", longest=10, most_digits=2)
+    )
+    with database.writing() as tx:
+        group_id = _owner_group(tx, person_id, None)
+        groups.lock(tx, group_id)
+        person = people.find(tx, person_id)
+        assert person is not None
+        changed = replace(
+            person,
+            label=label or person.label,
+            mode=changes.mode or person.mode,
+            language=changes.language or person.language,
+            mark=person.mark if changes.mark is None else mark,
+            reference=person.reference if changes.reference is None else reference,
+            office=office or person.office,
+            insurance=person.insurance if changes.insurance is None else changes.insurance,
+        )
+        if changed == person:
+            return
+        people.change(tx, changed)
+        outbox.cancel_for_person(tx, person_id, CancelReason.CHANGED, now)
+        cards.look_again_at_person(tx, person_id, japan_date(now))
+        journal.write(tx, "person_changed", now, group_id=group_id, person_id=person_id, member_id=by)
 
 
 def add_contact(

@@ -290,6 +290,16 @@ def taken_by(tx: Session, card_id: int, expires_on: date) -> int | None:
     return tx.execute(query).scalar_one_or_none()
 
 
+def takers(tx: Session, card_ids: Collection[int]) -> dict[int, int]:
+    """By card, the contact whose owner sees to it before its present end."""
+    rows = tx.execute(
+        select(Card.id, Taking.contact_id)
+        .join(Taking, and_(Taking.card_id == Card.id, Taking.expires_on == Card.expires_on))
+        .where(Card.id.in_(card_ids))
+    )
+    return dict(list(rows))
+
+
 def give_back(tx: Session, card_id: int) -> None:
     """Whoever took it on has not been heard of since."""
     tx.execute(delete(Taking).where(Taking.card_id == card_id))

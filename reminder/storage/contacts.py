@@ -92,6 +92,12 @@ def of_group(tx: Session, keys: KeyRing, group_id: int | None) -> list[ContactVi
     return [view(keys, row) for row in tx.scalars(query)]
 
 
+def of_person(tx: Session, keys: KeyRing, person_id: int) -> list[ContactView]:
+    """Their own and their family's."""
+    query = select(Contact).where(Contact.person_id == person_id).order_by(Contact.id)
+    return [view(keys, row) for row in tx.scalars(query)]
+
+
 def view(keys: KeyRing, row: Contact) -> ContactView:
     return ContactView(
         id=row.id,
@@ -153,6 +159,10 @@ def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipie
         )
         for contact_id, member_id, channel, state, group_id, language, role in rows
     ]
+
+
+def first_of_member(tx: Session, member_id: int) -> int | None:
+    return tx.execute(select(func.min(Contact.id)).where(Contact.member_id == member_id)).scalar_one()
 
 
 def channel_of(tx: Session, contact_id: int) -> ChannelName | None:

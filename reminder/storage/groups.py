@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import GroupKind, Language, Role
-from reminder.storage.tables import Group, Member
+from reminder.storage.tables import Contact, Group, Member
 
 
 @dataclass(frozen=True)
@@ -72,3 +72,11 @@ def name_member(tx: Session, member_id: int, name: str) -> None:
 def remove_member(tx: Session, member_id: int) -> None:
     """With their contacts, tokens and calendars."""
     tx.execute(delete(Member).where(Member.id == member_id))
+
+
+def names_by_contact(tx: Session, group_id: int) -> dict[int, str]:
+    """Whose of the members a contact is, by the name they gave themselves."""
+    rows = tx.execute(
+        select(Contact.id, Member.name).join(Member, Member.id == Contact.member_id).where(Member.group_id == group_id)
+    )
+    return dict(list(rows))

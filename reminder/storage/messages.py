@@ -57,7 +57,7 @@ def open_body(keys: KeyRing, sealed: bytes) -> tuple[str | None, str]:
     return subject, text
 
 
-def _readable(keys: KeyRing, sealed: bytes | None) -> tuple[str | None, str | None]:
+def readable(keys: KeyRing, sealed: bytes | None) -> tuple[str | None, str | None]:
     """A list shows the other rows when one was sealed with a key that is gone."""
     try:
         return (None, None) if sealed is None else open_body(keys, sealed)
@@ -85,7 +85,7 @@ def of_group(
         query = query.where(Message.state == state)
     views = []
     for row, whose in tx.execute(query):
-        subject, text = _readable(keys, row.body_sealed)
+        subject, text = readable(keys, row.body_sealed)
         views.append(
             MessageView(
                 id=row.id,

@@ -342,6 +342,17 @@ def cancel_for_card(tx: Session, card_id: int, reason: CancelReason, now: dateti
     return _cancel(tx, Message.id.in_(about), reason, now)
 
 
+def cancel_for_person(tx: Session, person_id: int, reason: CancelReason, now: datetime) -> list[int]:
+    """What is queued about any card of this person."""
+    about = (
+        select(MessageReminder.message_id)
+        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+        .join(Card, Card.id == Reminder.card_id)
+        .where(Card.person_id == person_id)
+    )
+    return _cancel(tx, Message.id.in_(about), reason, now)
+
+
 def cancel_for_contact(tx: Session, contact_id: int, reason: CancelReason, now: datetime) -> list[int]:
     return _cancel(tx, Message.contact_id == contact_id, reason, now)
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import Language, Mode
-from reminder.storage.tables import Person
+from reminder.storage.tables import Card, Person
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,11 @@ def add(
     return person.id
 
 
+def change(tx: Session, person: PersonView) -> None:
+    said = {name: value for name, value in vars(person).items() if name not in ("id", "group_id")}
+    tx.execute(update(Person).where(Person.id == person.id).values(**said))
+
+
 def find(tx: Session, person_id: int) -> PersonView | None:
     row = tx.execute(select(*COLUMNS).where(Person.id == person_id)).one_or_none()
     return None if row is None else view(row)
@@ -81,3 +86,8 @@ def of_group(tx: Session, group_id: int | None) -> list[PersonView]:
     if group_id is not None:
         query = query.where(Person.group_id == group_id)
     return [view(row) for row in tx.execute(query)]
+
+
+def has_card(tx: Session, person_id: int) -> bool:
+    query = select(Card.id).where(Card.person_id == person_id, Card.retired_at.is_(None))
+    return tx.execute(query).first() is not None

@@ -1,0 +1,110 @@
+"""How things stand in a group: for each person the next act, what they were sent, and whether anybody can be reached."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reminder.clock import japan_date
+from reminder.domain.audience import Recipient, circle
+from reminder.domain.followup import NOBODY_LEFT
+from reminder.domain.ladder import CardDates
+from reminder.domain.next_step import NextStep, next_step, urgency
+from reminder.domain.people import ContactState
+from reminder.domain.rulebook import Rulebook
+from reminder.storage import cards, contacts, messages, people
+from reminder.storage.cards import CardView
+from reminder.storage.groups import GroupView
+from reminder.storage.messages import Earlier
+from reminder.storage.people import PersonView
+from reminder.storage.session import Tx
+
+
+@dataclass(frozen=True)
+class CardStanding:
+    """`latest`: the last text to the person about it, with what became of it. `taken_by`: the contact whose owner sees
+    to it. `is_silent`: everybody was asked, and nobody has answered."""
+
+    card: CardView
+    dates: CardDates
+    next: NextStep
+    latest: Earlier | None
+    taken_by: int | None
+    is_silent: bool
+
+
+@dataclass(frozen=True)
+class PersonStanding:
+    """Cards with the most pressing first. `is_out_of_reach`: nobody around this person can be told anything.
+    `unheard`: contacts that can not be told, as (contact id, state)."""
+
+    person: PersonView
+    cards: Sequence[CardStanding]
+    is_out_of_reach: bool
+    own: Sequence[Recipient]
+    unheard: Sequence[Recipient]
+
+    @property
+    def is_red(self) -> bool:
+        return self.is_out_of_reach or any(card.is_silent for card in self.cards)
+
+
+def standing(tx: Tx, rules: Rulebook, now: datetime, group: GroupView, only: int | None = None) -> list[PersonStanding]:
+    """Everybody in the group, or `only` one person; whoever needs something first."""
+    today = japan_date(now)
+    everyone = [one for one in people.of_group(tx, group.id) if only in (None, one.id)]
+    of_person: dict[int, list[CardView]] = {person.id: [] for person in everyone}
+    # One of a kind that config/ no longer has cannot be spoken of; the log says so every day.
+    for card in cards.of_group(tx, group.id):
+        if card.person_id in of_person and card.retired_at is None and card.kind in rules.kinds:
+            of_person[card.person_id].append(card)
+    current = [card for some in of_person.values() for card in some]
+    ends = {card.id: card.expires_on for card in current}
+    told = messages.earlier(tx, ends.keys(), 1)
+    takers = cards.takers(tx, ends.keys())
+    members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
+    around: dict[int, list[Recipient]] = {person.id: [] for person in everyone}
+    for person_id, recipient in contacts.of_people(tx, list(of_person)):
+        around[person_id].append(recipient)
+
+    rows = []
+    for person in everyone:
+        ends_by_kind = {card.kind: card.expires_on for card in of_person[person.id]}
+        standings = []
+        for card in of_person[person.id]:
+            dates, _ = rules.plan(
+                card.kind,
+                card.expires_on,
+                person.mode,
+                insurance=person.insurance,
+                carrier_ends_on=ends.get(card.carried_by or 0),
+                is_bound=rules.is_bound(card.kind, card.expires_on, ends_by_kind),
+            )
+            taken_by = takers.get(card.id)
+            standings.append(
+                CardStanding(
+                    card,
+                    dates,
+                    next_step(dates, card.done_on, today),
+                    next(iter(told.get(card.id, ())), None),
+                    taken_by,
+                    is_silent=card.asked == NOBODY_LEFT and card.done_on is None and taken_by is None,
+                )
+            )
+        standings.sort(key=lambda one: (not one.is_silent, urgency(one.next), one.card.id))
+        heard = circle(group.kind, around[person.id], members, rules.channels)
+        rows.append(
+            PersonStanding(
+                person,
+                standings,
+                is_out_of_reach=not (heard.own or heard.carers or heard.staff),
+                own=heard.own,
+                unheard=[one for one in around[person.id] if one.state is not ContactState.CONFIRMED],
+            )
+        )
+    return sorted(rows, key=_need)
+
+
+def _need(row: PersonStanding) -> tuple[object, ...]:
+    """Red first, then by what comes next, then by name."""
+    first = urgency(row.cards[0].next) if row.cards else (99, row.person.label)
+    return not row.is_red, first[0], str(first[1]), row.person.id

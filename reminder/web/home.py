@@ -1,0 +1,74 @@
+"""The home page: for each person one act and one date, worst first; what was sent, who does it, who is out of reach."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from reminder.enrolment import signing_in
+from reminder.errors import NotFoundError
+from reminder.planning.standing import standing
+from reminder.storage import accounts, contacts, groups, owned
+from reminder.upkeep.health import look
+from reminder.web.access import Filled, OpenApp, Sees, WhoIsSignedIn
+from reminder.web.view import go, minutes_since, page, typed
+
+router = APIRouter()
+
+
+@router.get("/")
+def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Response:
+    now = app.clock.now()
+    with app.database.reading() as tx:
+        group = owned.group(tx, who)
+        rows = standing(tx, app.rules, now, group)
+        names = groups.names_by_contact(tx, group.id)
+        other_groups = [one for one in accounts.memberships(tx, found.account_id) if one.group_id != group.id]
+    found_health = look(app.database, now)
+    return page(
+        request,
+        app,
+        "home.html",
+        group=group,
+        rows=rows,
+        names=names,
+        other_groups=other_groups,
+        minutes=minutes_since(now, found_health.last_pass),
+        troubles=found_health.troubles,
+        works=found_health.is_ready,
+    )
+
+
+@router.post("/groups")
+def look_at_another_group(app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
+    """One account may be in several: their own household, their parents-in-law's, the home where they work."""
+    wanted = typed(form, "group")
+    if not wanted.isdecimal() or not signing_in.act_in(app.database, found, int(wanted)):
+        raise NotFoundError(field="group")
+    return go("/")
+
+
+@router.get("/undelivered")
+def undelivered(request: Request, app: OpenApp, who: Sees) -> Response:
+    """Who cannot be told, and why: each with what can be done."""
+    now = app.clock.now()
+    with app.database.reading() as tx:
+        group = owned.group(tx, who)
+        rows = [row for row in standing(tx, app.rules, now, group) if row.unheard or row.is_red]
+        known = {one.id: one for one in contacts.of_group(tx, app.keys, group.id)}
+    minutes = minutes_since(now, look(app.database, now).last_pass)
+    return page(request, app, "undelivered.html", rows=rows, contacts=known, minutes=minutes)
+
+
+@router.get("/calendar")
+def calendar(request: Request, app: OpenApp, who: Sees) -> Response:
+    """Every date to come, month by month: the last day on which a counter is open."""
+    now = app.clock.now()
+    with app.database.reading() as tx:
+        rows = standing(tx, app.rules, now, owned.group(tx, who))
+    days = sorted(
+        ((one.dates.last_counter_day, row.person, one) for row in rows for one in row.cards),
+        key=lambda day: (day[0], day[1].id, day[2].card.id),
+    )
+    months: dict[tuple[int, int], list[object]] = {}
+    for day, person, one in days:
+        months.setdefault((day.year, day.month), []).append((day, person, one))
+    return page(request, app, "calendar.html", months=months)

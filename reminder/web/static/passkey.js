@@ -1,0 +1,34 @@
+// Passkeys: asks the server what to sign, the browser to sign it, and the server what it thinks of it.
+const place = document.getElementById("passkey");
+const told = document.getElementById("passkey-told");
+
+async function ask(path, body) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body ?? {}),
+  });
+  const said = await answer.json();
+  if (!answer.ok) throw new Error(said.detail);
+  return said;
+}
+
+async function use() {
+  told.textContent = "";
+  try {
+    const registers = place.dataset.act === "register";
+    const options = await ask(registers ? "/passkey/options" : "/sign-in/passkey/options");
+    const credential = registers
+      ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) })
+      : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
+    const then = await ask(registers ? "/passkey" : "/sign-in/passkey", credential.toJSON());
+    location.assign(place.dataset.then || then.then);
+  } catch (wrong) {
+    told.textContent = wrong.name === "Error" ? wrong.message : place.dataset.failed;
+  }
+}
+
+if (window.PublicKeyCredential && PublicKeyCredential.parseCreationOptionsFromJSON) {
+  place.hidden = false;
+  place.querySelector("button").addEventListener("click", use);
+}

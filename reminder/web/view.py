@@ -1,0 +1,178 @@
+"""How a page is shown: its words in the reader's language, what every page has, and what to do about a refusal."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.datastructures import FormData
+
+from reminder.clock import JAPAN, japan_date
+from reminder.domain import addresses, dates, readings
+from reminder.domain.access import Right
+from reminder.domain.people import Language
+from reminder.errors import KigenError, RefusedInputError
+from reminder.guard.numbers import forbidden
+from reminder.storage.sessions import SignedIn
+from reminder.web.access import form_mark
+from reminder.web.words import Pages, PageWords
+from reminder.wiring import App
+
+HERE = Path(__file__).parent
+templates = Jinja2Templates(
+    env=Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+)
+templates.env.globals.update(
+    in_both_calendars=dates.in_both_calendars,
+    with_weekday=dates.with_weekday,
+    masked=addresses.shown,
+    Right=Right,
+)
+templates.env.filters["japan"] = lambda instant: (
+    f"{dates.year_month_day(japan_date(instant))} {instant.astimezone(JAPAN):%H:%M}"
+)
+
+LANGUAGE_COOKIE, SIZE_COOKIE = "kigen_language", "kigen_size"
+SIZES = ("normal", "large", "larger")
+A_YEAR = 365 * 24 * 60 * 60
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a form: the field it is about, if one, and the sentence that says what to do."""
+
+    field: str | None
+    sentence: str
+
+
+def language_of(request: Request) -> Language:
+    """As whom is signed in wishes, then as was chosen in this browser, then what the browser likes best."""
+    pages: Pages = request.app.state.pages
+    signed_in: SignedIn | None = getattr(request.state, "signed_in", None)
+    for chosen in (signed_in.language if signed_in else None, request.cookies.get(LANGUAGE_COOKIE)):
+        if chosen in pages:
+            return Language(chosen)
+    named = re.search(r"\b(ja|en)\b", request.headers.get("accept-language", "").lower())
+    return Language.ENGLISH if named is not None and named[1] == "en" else Language.JAPANESE
+
+
+def words_of(request: Request) -> PageWords:
+    pages: Pages = request.app.state.pages
+    return pages.get(language_of(request)) or pages[Language.JAPANESE]
+
+
+def page(request: Request, app: App, name: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    """`problems` among the values are shown on top, and take the focus."""
+    words = words_of(request)
+    signed_in: SignedIn | None = getattr(request.state, "signed_in", None)
+    of_kinds = app.rules.wording.of(words.language)
+    size = request.cookies.get(SIZE_COOKIE, SIZES[0])
+    shown = {
+        "t": words,
+        "language": words.language,
+        "html_lang": "en" if words.language == Language.ENGLISH else "ja",
+        "languages": list(request.app.state.pages),
+        "size": size if size in SIZES else SIZES[0],
+        "sizes": SIZES,
+        "signed_in": signed_in,
+        "who": signed_in.who if signed_in else None,
+        "mark": form_mark(request, app),
+        "path": request.url.path,
+        "today": japan_date(app.clock.now()),
+        "now": app.clock.now(),
+        "operator": app.settings.operator or of_kinds.word("operator"),
+        "kind_name": lambda card: card.label or _kind(app, words, card.kind),
+        "kind_names": {kind: _kind(app, words, kind) for kind in app.rules.kinds},
+        "day": lambda day: of_kinds.date(day),
+        "full_day": lambda day: of_kinds.date(day, "full_date"),
+        "both": lambda day: both_calendars(words, of_kinds.date(day, "full_date"), day),
+        "problems": (),
+        **values,
+    }
+    return templates.TemplateResponse(request, name, shown, status_code=status)
+
+
+def both_calendars(words: PageWords, full_date: str, day: date) -> str:
+    """In Japanese with the other calendar beside it."""
+    return full_date if words.language == Language.ENGLISH else dates.in_both_calendars(day)
+
+
+def _kind(app: App, words: PageWords, kind: str) -> Markup:
+    said = app.rules.wording.of(words.language).in_mail.kinds.get(kind)
+    return Markup(readings.as_ruby(str(escape(said["name"] if said else kind))))  # noqa: S704  # escaped
+
+
+def problem_of(request: Request, app: App, refused: KigenError, *, field: str | None = None) -> Problem:
+    found = refused.field if isinstance(refused, RefusedInputError) else None
+    return Problem(field or found, words_of(request).explain(app.rules.wording, refused))
+
+
+def kept(form: FormData, refused: KigenError | None = None) -> Mapping[str, str]:
+    """What was typed, to be shown again; never what looks like a number that we refuse."""
+    del refused
+    typed = {name: value for name, value in form.items() if isinstance(value, str)}
+    return {name: "" if forbidden(value) else value for name, value in typed.items()}
+
+
+def typed(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def go(to: str) -> RedirectResponse:
+    """After an act: the browser asks anew, and does not act twice when it is reloaded."""
+    return RedirectResponse(to, 303)
+
+
+def local_path(wanted: str | None) -> str:
+    """Only a path of ours: nobody is led elsewhere by an address that begins here."""
+    if wanted and re.fullmatch(r"/[A-Za-z0-9_\-./]*", wanted) and not wanted.startswith("//"):
+        return wanted
+    return "/"
+
+
+def with_cookie(response: Response, name: str, value: str, *, secure: bool, lasts: int | None = A_YEAR) -> None:
+    response.set_cookie(name, value, max_age=lasts, httponly=True, secure=secure, samesite="lax", path="/")
+
+
+def device_of(request: Request) -> str:
+    """What its owner calls a browser, as near as it says itself: never the whole of what it says."""
+    said = request.headers.get("user-agent", "")
+    machine = next((name for mark, name in _MACHINES if mark in said), "")
+    browser = next((name for mark, name in _BROWSERS if mark in said), "")
+    return "・".join(part for part in (machine, browser) if part) or "?"
+
+
+_MACHINES: Sequence[tuple[str, str]] = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS", "Mac"),
+    ("CrOS", "Chromebook"),
+    ("Linux", "Linux"),
+)
+_BROWSERS: Sequence[tuple[str, str]] = (
+    ("Edg", "Edge"),
+    ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("CriOS", "Chrome"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+
+
+def minutes_since(now: datetime, then: datetime | None) -> int | None:
+    return None if then is None else max(0, int((now - then).total_seconds() // 60))

@@ -1,0 +1,79 @@
+"""The words of the pages: config/pages/*.toml, one file a language, with the same entries in each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from markupsafe import Markup, escape
+
+from reminder.domain import readings
+from reminder.domain.people import Language
+from reminder.domain.sentences import explain
+from reminder.domain.words import Wording
+from reminder.errors import KigenError, SettingsError
+from reminder.settings import config_dir, read_table
+
+FOLDER = "pages"
+
+
+@dataclass(frozen=True)
+class PageWords:
+    """One language's words. Entries are named section.name; what is put into them is escaped."""
+
+    language: Language
+    entries: Mapping[str, str]
+
+    def __call__(self, name: str, **values: object) -> Markup:
+        filled = escape(self.entries[name]).format(**values)
+        return Markup(readings.as_ruby(str(filled)))  # noqa: S704  # escaped above; the furigana are ours
+
+    def plain(self, name: str, **values: object) -> str:
+        """For titles and attributes, where no furigana can stand: without readings."""
+        return readings.without(self.entries[name].format(**values))
+
+    def has(self, name: str) -> bool:
+        return name in self.entries
+
+    def explain(self, wording: Wording, refused: KigenError) -> str:
+        """What to do next, on a page: a sentence of its own where the console's speaks of commands."""
+        own = self.entries.get(f"errors.{refused.code}")
+        if own is None:
+            return explain(wording, refused, self.language)
+        shown = {name: value for name, value in refused.details.items() if isinstance(value, str | int)}
+        return own.format_map(_Empty(shown))
+
+
+class _Empty(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+Pages = Mapping[Language, PageWords]
+
+
+def read_pages(wording: Wording) -> Pages:
+    """Raises SettingsError naming the file and the entry that one language has and another has not."""
+    folder = config_dir() / FOLDER
+    found: dict[Language, PageWords] = {}
+    for path in sorted(folder.glob("*.toml")):
+        language = Language(path.stem)
+        annotate = readings.annotator(cast(Sequence[str], wording.of(language).table.get("readings", ())))
+        entries = {name: annotate(text) for name, text in _flat(read_table(path))}
+        found[language] = PageWords(language, entries)
+    whole = found.get(Language.JAPANESE)
+    if whole is None:
+        raise SettingsError(f"config/{FOLDER}/ja.toml", "keep this file: the others are held against it")
+    for language, words in found.items():
+        for name in whole.entries.keys() ^ words.entries.keys():
+            raise SettingsError(f"config/{FOLDER}/{language}.toml: {name}", "every language has the same entries")
+    return found
+
+
+def _flat(table: Mapping[str, object], before: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{before}{name}.")
+        else:
+            rows.append((before + name, str(value)))
+    return rows
