@@ -24,7 +24,8 @@ def draw(rules: Rulebook, kind: str, language: Language) -> str:
     said = rules.wording.of(language)
     words = said.section("pictures")
     name, stands = said.kinds[kind]["name"], said.kinds[kind]["stands"]
-    tag = _tag_box(picture, words["here_by_hand" if picture.by_hand else "here"])
+    here = words["here_by_hand" if picture.by_hand else "here"]
+    tag = _tag_box(picture, here)
     height = max(top + tall for _, top, _, tall in (*picture.paper.sheets, tag)) + _MARGIN
     return "".join(
         [
@@ -34,7 +35,7 @@ def draw(rules: Rulebook, kind: str, language: Language) -> str:
             *_paper(picture, [_printed_box(picture), tag]),
             *(_not_here(box, words["not_here"]) for box in picture.paper.not_here),
             *_date(picture),
-            *_tag(picture, tag, words["here_by_hand" if picture.by_hand else "here"]),
+            *_tag(picture, tag, here),
             "</svg>",
         ]
     )

@@ -16,9 +16,9 @@ from reminder.domain.lettering import width_of, wrapped
 from reminder.domain.people import Audience
 from reminder.domain.words import Words
 
-# Of a page: as wide as a telephone, and never smaller letters than these. Of a document.
+# A page's drawing is as wide as a telephone; a document has more room.
 NARROW, WIDE = 360, 600
-LETTERS, SMALL, LARGE = 14, 13, 18
+LETTERS, SMALL, LARGE = 15, 13, 17
 LINE = 20  # from one line of letters to the next
 ROW = 28  # a day
 PER_DAY, LONGEST = 1, 60  # the space that time takes; beyond it the line is broken

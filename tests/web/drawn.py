@@ -41,6 +41,7 @@ class Letters:
     size: float
     fill: str
     behind: str
+    is_whole: bool  # no edge of what is behind runs through it
 
 
 class Drawn:
@@ -65,9 +66,9 @@ class Drawn:
                 rects.append((_box(element.attrib), element.attrib["fill"]))
             if name == f"{SVG}text":
                 box, size = self._letters_box(element)
-                behind = next((fill for rect, fill in reversed(rects) if rect.touches(box)), PAGE)
+                ground, behind = next((row for row in reversed(rects) if row[0].touches(box)), (self.frame, PAGE))
                 fill = element.attrib.get("fill", self.root.attrib["fill"])
-                found.append(Letters(element.text or "", box, size, fill, behind))
+                found.append(Letters(element.text or "", box, size, fill, behind, box.is_within(ground)))
         return found
 
     def _letters_box(self, element: ElementTree.Element) -> tuple[Box, float]:

@@ -53,6 +53,7 @@ def test_its_words_are_large_and_dark_enough_and_lie_free(kind: str, language: L
     assert min(letters.size for letters in drawn.letters()) * NARROWEST / drawn.frame.right >= 14
     assert min(contrast(letters.fill, letters.behind) for letters in drawn.letters()) >= 4.5
     assert drawn.overlapping() == []
+    assert [letters.words for letters in drawn.letters() if not letters.is_whole] == []
     assert all(box.is_within(drawn.frame) for box in (*drawn.shapes(), *(one.box for one in drawn.letters())))
 
 
