@@ -11,6 +11,7 @@ from reminder.domain import ladder, letters, replies, words
 from reminder.domain.cards import read_kinds
 from reminder.domain.messages import Channel
 from reminder.domain.people import ChannelName, Language
+from reminder.domain.pictures import read_pictures
 from reminder.domain.rulebook import Rulebook, refuse_gaps
 from reminder.guard import logs
 from reminder.settings import Settings, config_dir, read_table
@@ -59,6 +60,7 @@ def read_rulebook(settings: Settings) -> Rulebook:
         ladders=ladders,
         wording=words.read_wording(tables, kinds),
         replies=replies.read_rules(read_table(folder / "replies.toml")),
+        pictures=read_pictures(read_table(folder / "pictures.toml"), kinds),
         card_grace=settings.card_grace,
         two_way=settings.sms_replies,
         channels=channels_in_use(settings),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from reminder.domain.cards import read_kinds
 from reminder.domain.people import Language
+from reminder.domain.pictures import read_pictures
 from reminder.domain.words import read_wording
 from reminder.settings import read_table
 
@@ -16,3 +17,4 @@ TABLES = {
 LANGUAGES = tuple(TABLES)
 KINDS = read_kinds(read_table(CONFIG / "cards.toml"))
 WORDING = read_wording(TABLES, KINDS)
+PICTURES = read_pictures(read_table(CONFIG / "pictures.toml"), KINDS)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from reminder.cli import app, catalogue
 from reminder.settings import PREFIX, Settings, read_settings
@@ -44,6 +45,18 @@ def test_the_page_of_the_kinds_is_that_of_the_catalogue() -> None:
 
     written = (TOP / "docs" / "kinds.md").read_text(encoding="utf-8")
     assert written == catalogue.page(rules), "write it again: reminder kinds --markdown > docs/kinds.md"
+
+
+def test_the_picture_of_the_readme_is_what_the_command_beneath_it_draws(tmp_path: Path) -> None:
+    drawn_by = re.search(r"`(reminder preview [^`]+ --svg) docs/timeline\.svg`", TEXT)
+    assert drawn_by is not None
+    _, *arguments = drawn_by[1].split()
+
+    done = CliRunner().invoke(app, [*arguments, str(tmp_path / "timeline.svg")])
+
+    assert done.exit_code == 0
+    drawn = (tmp_path / "timeline.svg").read_text(encoding="utf-8")
+    assert drawn == (TOP / "docs" / "timeline.svg").read_text(encoding="utf-8"), "draw it again: see below it"
 
 
 def test_a_rule_that_nobody_has_read_again_for_a_year_is_named() -> None:

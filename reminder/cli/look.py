@@ -134,18 +134,14 @@ def preview(
     rules.kind(kind)
     clean = None if label is None else clean_card_label(kind, label)
     expires_on, language_of_texts = _day(expires, "expires"), rules.language(lang)
-    planned = plan_texts(
-        rules,
-        PreviewedCard(kind, expires_on, computed=computed, label=clean, bound=bound),
-        mode=mode,
-        language=language_of_texts,
-        today=_maybe(today, "today"),
-    )
+    card = PreviewedCard(kind, expires_on, computed=computed, label=clean, bound=bound)
+    day = _maybe(today, "today")
+    planned = plan_texts(rules, card, mode=mode, language=language_of_texts, today=day)
     if svg is not None:
         from reminder.cli.timeline import draw
 
         try:
-            svg.write_text(draw(rules, kind, expires_on, mode, language_of_texts, planned), encoding="utf-8")
+            svg.write_text(draw(rules, card, mode, language_of_texts, planned, day), encoding="utf-8")
         except OSError:
             raise RefusedInputError("usage_value", option="--svg", command="reminder preview") from None
     if not as_json:

@@ -8,6 +8,7 @@ from reminder.domain import ladder, words
 from reminder.domain.cards import CardKind, Grace
 from reminder.domain.ladder import CardDates, Ladders, Plan
 from reminder.domain.people import ChannelName, Language, Mode
+from reminder.domain.pictures import Picture
 from reminder.domain.replies import ReplyRules
 from reminder.domain.validity import ONE_DAY
 from reminder.domain.words import Wording
@@ -20,6 +21,7 @@ class Rulebook:
     ladders: Ladders
     wording: Wording
     replies: ReplyRules
+    pictures: Mapping[str, Picture]  # of every kind
     card_grace: bool
     two_way: bool = False  # texts can be answered
     channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL)  # those that are in use

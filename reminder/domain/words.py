@@ -12,7 +12,7 @@ from typing import cast
 from reminder.domain import readings
 from reminder.domain.cards import CardKind
 from reminder.domain.notices import ANSWERS, NoticeKind
-from reminder.domain.people import Language
+from reminder.domain.people import Audience, Language
 from reminder.errors import SettingsError
 
 # Families of texts. The first four speak of a My Number Card and what lives in it, `bound` of one that ends with a
@@ -62,7 +62,7 @@ KIND_WORDS = {
 }
 
 _SECTIONS = (
-    "called", "carers_word", "reply", "email.line", "email.part", "state", "channel", "trouble", "timeline", "shown",
+    "called", "carers_word", "reply", "email.line", "email.part", "state", "channel", "trouble", "shown",
     "fields", "looks_like", "errors",
 )  # fmt: skip
 
@@ -133,6 +133,13 @@ _SAID = {
     "sign_in.code_subject": _NONE,
     "sign_in.code": frozenset({"code"}),
     **{f"sign_in.{name}": frozenset({"group"}) for name in ("invitation_subject", "invitation")},
+    "pictures.title": frozenset({"kind", "stands"}),
+    **{f"pictures.{name}": _NONE for name in ("here", "here_by_hand", "not_here")},
+    "timeline.title": frozenset({"kind"}),
+    **{
+        f"timeline.{name}": _NONE
+        for name in ("opens", "counter", "expires", "grace", "today", "told", "coming", "footer", *Audience)
+    },
     "errors.failure": _NONE,
     "errors.choices": frozenset({"choices"}),
 }

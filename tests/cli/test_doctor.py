@@ -144,6 +144,8 @@ def write_an_unknown_setting(file: Path) -> None:
         ("ladders.toml", break_toml, "ladders.toml", "no TOML"),
         ("ladders.toml", save_as_shift_jis, "ladders.toml", "saved by an old editor"),
         ("ladders.toml", Path.unlink, "ladders.toml", "gone"),
+        ("pictures.toml", break_toml, "pictures.toml", "no TOML"),
+        ("pictures.toml", Path.unlink, "pictures.toml", "gone"),
         ("wording/ja.toml", break_toml, "ja.toml", "the very words this is to be said with"),
         ("wording/ja.toml", Path.unlink, "ja.toml", "gone"),
         ("wording/ja.toml", Path.touch, None, "touched only"),

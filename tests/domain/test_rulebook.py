@@ -12,7 +12,7 @@ from reminder.settings import read_table
 from tests.rules import CONFIG, KINDS, WORDING
 
 LADDERS = read_ladders(read_table(CONFIG / "ladders.toml"))
-RULES = Rulebook(kinds=KINDS, ladders=LADDERS, wording=WORDING, replies=(), card_grace=False)
+RULES = Rulebook(kinds=KINDS, ladders=LADDERS, wording=WORDING, replies=(), pictures={}, card_grace=False)
 CARD, USER = "mynumber_card", "mynumber_user_certificate"
 END = date(2027, 3, 31)
 LATER, SOONER = END + timedelta(days=900), END - timedelta(days=1)

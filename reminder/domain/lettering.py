@@ -1,0 +1,35 @@
+"""How wide words are when they are drawn, and where they break: a drawing made by the server cannot ask the screen."""
+
+import re
+from unicodedata import east_asian_width
+
+# In ems, and rather too wide than too narrow: every reader's screen has a font of its own.
+_NARROW, _SMALL, _LARGE = 0.36, 0.62, 0.75
+_THIN = frozenset(" .,:;'!|()[]ijlIft")
+# What may not begin a line.
+_CLINGING = frozenset("、。，．）」』】ー・：！？ゃゅょっァィゥェォャュョッ")
+_PIECES = re.compile(r"\s*[^\s\u1100-\uffff]+|\s*[\u1100-\uffff]")
+
+
+def width_of(text: str) -> float:
+    """In ems."""
+    return sum(map(_width, text))
+
+
+def _width(char: str) -> float:
+    if east_asian_width(char) in "WFA":
+        return 1
+    if char in _THIN:
+        return _NARROW
+    return _LARGE if char.isupper() or char in "mwMW@%" else _SMALL
+
+
+def wrapped(text: str, ems: float) -> list[str]:
+    """Lines no wider than that, but for a single word that is."""
+    lines = [""]
+    for piece in _PIECES.findall(text):
+        if lines[-1] and piece not in _CLINGING and width_of(lines[-1] + piece) > ems:
+            lines.append(piece.lstrip())
+        else:
+            lines[-1] += piece
+    return [line.strip() for line in lines]
