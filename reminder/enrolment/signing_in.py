@@ -168,10 +168,10 @@ def devices(database: Database, now: datetime, account_id: int) -> list[Device]:
         return sessions.devices(tx, account_id, now=now, seen_since=now - SEEN_WITHIN)
 
 
-def leave(database: Database, now: datetime, signed_in: SignedIn, session_id: int | None = None) -> None:
-    """Ends this session, or another one of the same account; of anybody else's nothing happens."""
+def leave(database: Database, now: datetime, signed_in: SignedIn, session_id: int | None = None) -> bool:
+    """Ends this session, or another one of the same account; False for anybody else's, to which nothing happens."""
     with database.writing() as tx:
-        sessions.revoke(tx, signed_in.account_id, session_id or signed_in.session_id, now)
+        return sessions.revoke(tx, signed_in.account_id, session_id or signed_in.session_id, now)
 
 
 def leave_everywhere_else(database: Database, now: datetime, signed_in: SignedIn) -> None:

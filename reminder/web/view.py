@@ -73,7 +73,7 @@ def words_of(request: Request) -> PageWords:
     return pages.get(language_of(request)) or pages[Language.JAPANESE]
 
 
-def page(request: Request, app: App, name: str, *, status: int = 200, **values: object) -> HTMLResponse:
+def page(request: Request, app: App, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
     """`problems` among the values are shown on top, and take the focus."""
     words = words_of(request)
     signed_in: SignedIn | None = getattr(request.state, "signed_in", None)
@@ -101,7 +101,7 @@ def page(request: Request, app: App, name: str, *, status: int = 200, **values: 
         "problems": (),
         **values,
     }
-    return templates.TemplateResponse(request, name, shown, status_code=status)
+    return templates.TemplateResponse(request, template, shown, status_code=status)
 
 
 def both_calendars(words: PageWords, full_date: str, day: date) -> str:

@@ -1,0 +1,353 @@
+"""Pages of settings: oneself, the group and its rhythm, who else is in it, devices, programs, the calendar, one's data."""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from reminder.domain.access import Actor
+from reminder.domain.people import Copies, Role
+from reminder.domain.rhythm import Rhythm, read_rhythm
+from reminder.enrolment import membership, rhythm, signing_in, tokens
+from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
+from reminder.storage import accounts, contacts, owned, passkeys
+from reminder.upkeep import erase, export, feeds
+from reminder.web.access import Changes, Filled, OpenApp, Owns, Sees, WhoIsSignedIn
+from reminder.web.view import go, kept, page, problem_of, typed, words_of
+from reminder.wiring import App
+
+router = APIRouter()
+INVITABLE = (Role.EDITOR, Role.VIEWER, Role.OWNER)
+
+
+@router.get("/settings")
+def settings(request: Request, app: OpenApp, who: Sees) -> Response:
+    with app.database.reading() as tx:
+        group = owned.group(tx, who)
+    return page(request, app, "settings.html", group=group)
+
+
+@router.get("/settings/me")
+def me(request: Request, app: OpenApp, who: Sees) -> Response:
+    return _me(request, app, who)
+
+
+def _me(request: Request, app: App, who: Actor, refused: RefusedInputError | None = None) -> HTMLResponse:
+    with app.database.reading() as tx:
+        mine = next(one for one in accounts.members(tx, app.keys, who.group_id) if one.id == who.member_id)
+        own = [one for one in contacts.of_group(tx, app.keys, who.group_id) if one.member_id == who.member_id]
+    return page(
+        request,
+        app,
+        "settings_me.html",
+        status=422 if refused else 200,
+        me=mine,
+        contacts=own,
+        problems=[problem_of(request, app, refused)] if refused else (),
+    )
+
+
+@router.post("/settings/me")
+def change_me(request: Request, app: OpenApp, who: Sees, form: Filled) -> Response:
+    """Everybody's own, whatever their role."""
+    now = app.clock.now()
+    try:
+        copies = typed(form, "copies")
+        if copies not in list(Copies):
+            raise UnknownChoiceError(field="copies", choices=list(Copies))
+        membership.rename_member(app.database, now, who=who, name=typed(form, "member_name"))
+        rhythm.set_copies(app.database, now, member_id=who.member_id, copies=Copies(copies), by=who.member_id)
+    except RefusedInputError as refused:
+        return _me(request, app, who, refused)
+    return go("/settings")
+
+
+@router.get("/settings/group")
+def group(request: Request, app: OpenApp, who: Sees) -> Response:
+    with app.database.reading() as tx:
+        found = owned.group(tx, who)
+    return _group(request, app, who, _as_typed(found.name, found.rhythm))
+
+
+def _as_typed(name: str, has: Rhythm) -> Mapping[str, str]:
+    return {
+        "group_name": name,
+        "preset": has.preset,
+        "own_days": " ".join(map(str, has.own_days)),
+        "send_hour": "" if has.send_hour is None else str(has.send_hour),
+        "on_holidays": "yes" if has.on_holidays else "",
+    }
+
+
+def _group(
+    request: Request, app: App, who: Actor, shown: Mapping[str, str], refused: RefusedInputError | None = None
+) -> HTMLResponse:
+    del who
+    return page(
+        request,
+        app,
+        "settings_group.html",
+        status=422 if refused else 200,
+        typed=shown,
+        presets=app.rules.ladders.choices,
+        problems=[problem_of(request, app, refused)] if refused else (),
+    )
+
+
+@router.post("/settings/group")
+def change_group(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
+    now = app.clock.now()
+    try:
+        wanted = read_rhythm(
+            preset=typed(form, "preset"),
+            own_days=typed(form, "own_days"),
+            send_hour=typed(form, "send_hour"),
+            on_holidays=typed(form, "on_holidays") == "yes",
+        )
+        membership.rename_group(app.database, now, who=who, name=typed(form, "group_name"))
+        rhythm.set_rhythm(app.database, app.rules, now, group_id=who.group_id, rhythm=wanted, by=who.member_id)
+    except RefusedInputError as refused:
+        return _group(request, app, who, kept(form), refused)
+    return go("/settings")
+
+
+# Who else is in the group.
+
+
+@router.get("/settings/members")
+def members(request: Request, app: OpenApp, who: Sees) -> Response:
+    return _members(request, app, who, {})
+
+
+def _members(
+    request: Request, app: App, who: Actor, shown: Mapping[str, str], refused: RefusedInputError | None = None
+) -> HTMLResponse:
+    with app.database.reading() as tx:
+        everyone = accounts.members(tx, app.keys, who.group_id)
+        invited = accounts.invitations_of(tx, app.keys, who.group_id, app.clock.now())
+    return page(
+        request,
+        app,
+        "settings_members.html",
+        status=422 if refused else 200,
+        members=everyone,
+        invited=invited,
+        roles=INVITABLE,
+        typed=shown,
+        problems=[problem_of(request, app, refused)] if refused else (),
+    )
+
+
+def _role(value: str) -> Role:
+    if value not in list(Role):
+        raise UnknownChoiceError(field="role", choices=list(Role))
+    return Role(value)
+
+
+@router.post("/settings/members")
+def invite(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
+    try:
+        membership.invite(
+            app.database,
+            app.keys,
+            app.rules,
+            app.clock.now(),
+            who=who,
+            email=typed(form, "email"),
+            role=_role(typed(form, "role")),
+        )
+    except RefusedInputError as refused:
+        return _members(request, app, who, kept(form), refused)
+    return go("/settings/members")
+
+
+@router.post("/settings/members/leave")
+def leave_group(request: Request, app: OpenApp, who: Sees, _form: Filled) -> Response:
+    try:
+        membership.remove(app.database, app.keys, app.clock.now(), who=who, member_id=who.member_id)
+    except RefusedInputError as refused:
+        return _members(request, app, who, {}, refused)
+    return go("/welcome")
+
+
+@router.post("/settings/members/{member_id}")
+def change_member(request: Request, app: OpenApp, who: Owns, member_id: int, form: Filled) -> Response:
+    """Another role, or out of the group."""
+    now = app.clock.now()
+    try:
+        if typed(form, "act") == "remove":
+            membership.remove(app.database, app.keys, now, who=who, member_id=member_id)
+        else:
+            role = _role(typed(form, "role"))
+            membership.set_role(app.database, app.keys, now, who=who, member_id=member_id, role=role)
+    except NotFoundError:
+        raise
+    except RefusedInputError as refused:
+        return _members(request, app, who, {}, refused)
+    return go("/settings/members")
+
+
+@router.post("/settings/invitations/{invitation_id}")
+def take_invitation_back(app: OpenApp, who: Owns, invitation_id: int, _form: Filled) -> Response:
+    membership.take_back(app.database, app.keys, app.clock.now(), who=who, invitation_id=invitation_id)
+    return go("/settings/members")
+
+
+# Where one is signed in, and by which passkeys.
+
+
+@router.get("/settings/devices")
+def devices(request: Request, app: OpenApp, found: WhoIsSignedIn) -> Response:
+    with app.database.reading() as tx:
+        keys = passkeys.of_account(tx, found.account_id)
+    return page(
+        request,
+        app,
+        "settings_devices.html",
+        devices=signing_in.devices(app.database, app.clock.now(), found.account_id),
+        passkeys=keys,
+        present=found.session_id,
+    )
+
+
+@router.post("/settings/devices")
+def leave_other_devices(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
+    signing_in.leave_everywhere_else(app.database, app.clock.now(), found)
+    return go("/settings/devices")
+
+
+@router.post("/settings/devices/{session_id}")
+def leave_device(app: OpenApp, found: WhoIsSignedIn, session_id: int, _form: Filled) -> Response:
+    """Of somebody else's nothing happens, and is not found."""
+    if not signing_in.leave(app.database, app.clock.now(), found, session_id):
+        raise NotFoundError("page_not_found")
+    return go("/settings/devices")
+
+
+@router.post("/settings/passkeys/{passkey_id}")
+def remove_passkey(app: OpenApp, found: WhoIsSignedIn, passkey_id: int, _form: Filled) -> Response:
+    with app.database.writing() as tx:
+        if not passkeys.remove(tx, found.account_id, passkey_id):
+            raise NotFoundError("page_not_found")
+    return go("/settings/devices")
+
+
+# Programs.
+
+
+@router.get("/settings/tokens")
+def show_tokens(request: Request, app: OpenApp, who: Owns) -> Response:
+    return _tokens(request, app, who)
+
+
+def _tokens(
+    request: Request, app: App, who: Actor, made: str | None = None, refused: RefusedInputError | None = None
+) -> HTMLResponse:
+    return page(
+        request,
+        app,
+        "settings_tokens.html",
+        status=422 if refused else 200,
+        tokens=tokens.tokens_of(app.database, who),
+        made=made,
+        problems=[problem_of(request, app, refused)] if refused else (),
+    )
+
+
+@router.post("/settings/tokens")
+def make_token(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
+    """It is shown once: in the answer, not behind a redirect that would have to keep it."""
+    try:
+        made = tokens.make_token(
+            app.database, app.clock.now(), who=who, name=typed(form, "token_name"), scopes=[typed(form, "scope")]
+        )
+    except RefusedInputError as refused:
+        return _tokens(request, app, who, refused=refused)
+    return _tokens(request, app, who, made)
+
+
+@router.post("/settings/tokens/{token_id}")
+def revoke_token(app: OpenApp, who: Owns, token_id: int, _form: Filled) -> Response:
+    tokens.revoke_token(app.database, app.clock.now(), who=who, token_id=token_id)
+    return go("/settings/tokens")
+
+
+# The calendar.
+
+
+@router.get("/settings/calendar")
+def calendar(request: Request, app: OpenApp, who: Sees) -> Response:
+    return _calendar(request, app, who)
+
+
+def _calendar(request: Request, app: App, who: Actor, made: str | None = None) -> HTMLResponse:
+    return page(
+        request,
+        app,
+        "settings_calendar.html",
+        feeds=feeds.feeds_of(app.database, who.member_id),
+        made=made,
+        address=app.settings.public_url or f"http://{request.headers.get('host', '')}",
+    )
+
+
+@router.post("/settings/calendar")
+def make_feed(request: Request, app: OpenApp, who: Sees, form: Filled) -> Response:
+    """Its address is shown once."""
+    made = feeds.make_feed(
+        app.database, app.clock.now(), member_id=who.member_id, is_private=typed(form, "private") == "yes"
+    )
+    return _calendar(request, app, who, made)
+
+
+@router.post("/settings/calendar/{feed_id}")
+def revoke_feed(app: OpenApp, who: Sees, feed_id: int, _form: Filled) -> Response:
+    feeds.revoke_feed(app.database, app.clock.now(), member_id=who.member_id, feed_id=feed_id)
+    return go("/settings/calendar")
+
+
+@router.get("/feeds/{token}")
+def read_feed(app: OpenApp, token: str) -> Response:
+    """For calendar programs, which cannot sign in: the address itself is the secret."""
+    found = feeds.read_feed(app.database, app.rules, app.clock.now(), token.removesuffix(".ics"))
+    return Response(found, media_type="text/calendar; charset=utf-8")
+
+
+# One's data.
+
+
+@router.get("/settings/data")
+def data(request: Request, app: OpenApp, who: Sees) -> Response:
+    with app.database.reading() as tx:
+        found = owned.group(tx, who)
+    return page(request, app, "settings_data.html", group=found)
+
+
+@router.get("/settings/data/export.json")
+def export_json(app: OpenApp, who: Owns) -> Response:
+    found = export.export_group(app.database, app.keys, app.rules, app.clock.now(), group_id=who.group_id)
+    return JSONResponse(found, headers={"content-disposition": 'attachment; filename="kigen-dayori.json"'})
+
+
+@router.get("/settings/data/export.html")
+def export_page(request: Request, app: OpenApp, who: Owns) -> Response:
+    found = export.export_group(app.database, app.keys, app.rules, app.clock.now(), group_id=who.group_id)
+    text = export.export_page(found, app.rules, words_of(request).language)
+    return Response(
+        text,
+        media_type="text/html; charset=utf-8",
+        headers={"content-disposition": 'attachment; filename="kigen-dayori.html"'},
+    )
+
+
+@router.get("/settings/data/erase")
+def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns) -> Response:
+    with app.database.reading() as tx:
+        found = owned.group(tx, who)
+    return page(request, app, "sure.html", what="erase_group", name=found.name, back="/settings/data")
+
+
+@router.post("/settings/data/erase")
+def erase_group(app: OpenApp, who: Owns, _form: Filled) -> Response:
+    erase.erase_group(app.database, app.clock.now(), group_id=who.group_id, by=who.member_id)
+    return go("/welcome")
