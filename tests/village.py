@@ -1,5 +1,6 @@
 """A village for stories: invented people on a real database, memory channels and a stepped clock."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -28,6 +29,7 @@ from reminder.storage.cards import CardView
 from reminder.storage.keys import new_key
 from reminder.storage.messages import MessageView
 from reminder.wiring import build_app
+from reminder.worker import tick
 
 USER_CERTIFICATE = "mynumber_user_certificate"
 SIGNATURE_CERTIFICATE = "mynumber_signature_certificate"
@@ -160,6 +162,18 @@ class Village:
     def sleep_until(self, text: str) -> None:
         """Nothing runs meanwhile: an outage."""
         self.clock.move_to(japan(text))
+
+    def pass_once(self) -> None:
+        """What is due at this very moment is worked off."""
+        tick(self.app, self.now)
+
+    def code_to(self, email: str) -> str:
+        """The code in the latest e-mail to this address that held one."""
+        channel = self.app.channels[ChannelName.EMAIL]
+        assert isinstance(channel, MemoryChannel)
+        texts = (sent.text for sent in reversed(channel.sent) if sent.address == email)
+        codes = (re.search(r"(?<![0-9])[0-9]{6}(?![0-9])", text) for text in texts)
+        return next(found[0] for found in codes if found is not None)
 
     def texts_to(self, name: str) -> list[str]:
         """When each arrived: '12-01 09:00'."""

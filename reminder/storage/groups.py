@@ -80,3 +80,7 @@ def names_by_contact(tx: Session, group_id: int) -> dict[int, str]:
         select(Contact.id, Member.name).join(Member, Member.id == Contact.member_id).where(Member.group_id == group_id)
     )
     return dict(list(rows))
+
+
+def member_names(tx: Session, group_id: int) -> dict[int, str]:
+    return dict(list(tx.execute(select(Member.id, Member.name).where(Member.group_id == group_id))))

@@ -93,14 +93,14 @@ Owns = Annotated[Actor, Depends(May(Right.OWN))]
 async def filled(request: Request, app: OpenApp) -> FormData:
     """What was typed into a form of ours.
 
-    Two locks against forms of others: the browser says from where it was sent, and it holds a mark of this session.
+    Two locks against forms of others: the browser says from where it was sent, and it holds a seal of this session.
     """
     if not is_from_here(request, app):
         raise ForeignFormError
     form = await request.form(max_files=0, max_fields=FORM_FIELDS)
     token = request.cookies.get(session_cookie(app))
-    mark = form.get("mark")
-    if token and not (isinstance(mark, str) and app.keys.is_signed(token, "form", mark)):
+    seal = form.get("seal")
+    if token and not (isinstance(seal, str) and app.keys.is_signed(token, "form", seal)):
         raise ForeignFormError
     return form
 
@@ -108,7 +108,7 @@ async def filled(request: Request, app: OpenApp) -> FormData:
 Filled = Annotated[FormData, Depends(filled)]
 
 
-def form_mark(request: Request, app: App) -> str:
+def form_seal(request: Request, app: App) -> str:
     """What a form must hold, so that only pages of this session can send it."""
     token = request.cookies.get(session_cookie(app))
     return app.keys.sign(token, "form") if token else ""

@@ -1,4 +1,4 @@
-"""The web application: webhooks and health answers for anyone, a small page for the machine it runs on."""
+"""The web application put together: its doors, what every answer carries, and how a refusal is told."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reminder.domain.people import Language
 from reminder.domain.sentences import explain
 from reminder.errors import (
     ConflictError,
@@ -23,16 +22,20 @@ from reminder.errors import (
     RefusedInputError,
 )
 from reminder.guard.numbers import LooksLike, forbidden
-from reminder.web import pages, webhooks
+from reminder.web import card_pages, home, pages, persons, settings_pages, signing, webhooks
+from reminder.web.access import SAFE_METHODS, ForeignFormError, NoGroupError, NotAllowedError, NotSignedInError, is_https
+from reminder.web.view import go, language_of, local_path, page, with_cookie, words_of
+from reminder.web.words import read_pages
 from reminder.wiring import App
 
 PROBLEM = "application/problem+json"
 LONGEST_BODY = 64 * 1024
+FOR_PROGRAMS = ("/api/", "/webhooks/")
 _LENGTH = re.compile("[0-9]{1,9}")
-# Everything is ours: no script, no frame, nothing from elsewhere. Every answer says so, also a refusal.
+# Everything is ours: nothing within a page, no frame, nothing from elsewhere. Every answer says so, also a refusal.
 HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
+    "content-security-policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
+    "img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
@@ -51,11 +54,16 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     web.state.app = app
+    web.state.pages = read_pages(app.rules.wording)
     web.include_router(webhooks.router)
     web.include_router(pages.public)
+    for module in (signing, home, persons, card_pages, settings_pages):
+        web.include_router(module.router)
     if local_pages:
         web.include_router(pages.local)
     web.add_exception_handler(KigenError, _refuse)
+    web.add_exception_handler(NotSignedInError, _lead_to_sign_in)
+    web.add_exception_handler(NoGroupError, _lead_to_welcome)
     web.add_exception_handler(webhooks.NotSignedError, webhooks.answer_not_signed)
     web.add_exception_handler(HTTPException, _not_there)
     web.add_exception_handler(RequestValidationError, _malformed)
@@ -82,7 +90,10 @@ class Door:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                sent = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    # Only what never changes may be kept: it says so itself.
+                    sent.setdefault(name, value)
             await send(message)
 
         refused = self._refused(Request(scope))
@@ -115,19 +126,13 @@ def _bounded(receive: Receive) -> Receive:
     return bounded
 
 
-def language_of(request: Request) -> Language:
-    """Of our two the one that is named first: browsers name what they like best first."""
-    named = re.search(r"\b(ja|en)\b", request.headers.get("accept-language", "").lower())
-    return Language.ENGLISH if named is not None and named[1] == "en" else Language.JAPANESE
-
-
 def problem(
     request: Request, refused: KigenError, *, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """RFC 9457 problem details; `detail` says what to do and never repeats what was sent."""
     app: App = request.app.state.app
     if status is None:
-        status = next((code for kind, code in _STATUS.items() if isinstance(refused, kind)), 500)
+        status = _status(refused)
     sentence = explain(app.rules.wording, refused, language_of(request))
     body: dict[str, object] = {
         "type": "about:blank",
@@ -142,6 +147,8 @@ def problem(
 
 
 _STATUS: dict[type[KigenError], int] = {
+    NotAllowedError: 403,
+    ForeignFormError: 403,
     NotFoundError: 404,
     ConflictError: 409,
     RefusedInputError: 422,
@@ -149,15 +156,50 @@ _STATUS: dict[type[KigenError], int] = {
 }
 
 
+def _told(
+    request: Request, refused: KigenError, *, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """To somebody before a browser as a page, to a program as problem details."""
+    is_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(FOR_PROGRAMS)
+    if not is_page:
+        return problem(request, refused, status=status, headers=headers)
+    app: App = request.app.state.app
+    sentence = words_of(request).explain(app.rules.wording, refused)
+    answer = page(
+        request, app, "refused.html", status=status or _status(refused), sentence=sentence, code=refused.code
+    )
+    answer.headers.update(headers or {})
+    return answer
+
+
+def _status(refused: KigenError) -> int:
+    return next((code for kind, code in _STATUS.items() if isinstance(refused, kind)), 500)
+
+
+async def _lead_to_sign_in(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, KigenError)
+    if "text/html" not in request.headers.get("accept", ""):
+        return problem(request, refused, status=401)
+    answer = go("/sign-in")
+    if request.method in SAFE_METHODS:
+        secure = is_https(request.app.state.app)
+        with_cookie(answer, signing.NEXT_COOKIE, local_path(request.url.path), secure=secure, lasts=60 * 60)
+    return answer
+
+
+async def _lead_to_welcome(_request: Request, _refused: Exception) -> Response:
+    return go("/welcome")
+
+
 async def _refuse(request: Request, refused: Exception) -> Response:
     assert isinstance(refused, KigenError)
-    return problem(request, refused)
+    return _told(request, refused)
 
 
 async def _not_there(request: Request, raised: Exception) -> Response:
     assert isinstance(raised, HTTPException)
     code = {404: "page_not_found", 405: "method_not_allowed", 403: "not_allowed"}.get(raised.status_code, "refused")
-    return problem(request, RefusedInputError(code), status=raised.status_code, headers=raised.headers)
+    return _told(request, RefusedInputError(code), status=raised.status_code, headers=raised.headers)
 
 
 async def _cut_off(request: Request, _raised: Exception) -> Response:
@@ -170,4 +212,4 @@ async def _broke(request: Request, _raised: Exception) -> Response:
 
 
 async def _malformed(request: Request, _raised: Exception) -> Response:
-    return problem(request, RefusedInputError("request_malformed"), status=422)
+    return _told(request, RefusedInputError("request_malformed"), status=422)

@@ -15,7 +15,7 @@ from reminder.domain.cards import OTHER
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import Draft, NewCard, TypedDates
 from reminder.errors import ConflictError, DateError, NeedsConfirmationError, NotFoundError, RefusedInputError
-from reminder.planning.outlook import Outlook, PlannedCard, outlook
+from reminder.planning.outlook import PlannedCard, outlook
 from reminder.storage import contacts, groups, owned
 from reminder.storage.cards import CardView
 from reminder.storage.people import PersonView
@@ -250,7 +250,9 @@ def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Respon
         card, person = owned.card(tx, who, card_id)
         if card.retired_at is not None or card.kind not in app.rules.kinds:
             raise NotFoundError("page_not_found")
-        plan = _outlook(app, tx, card, person)
+        plan = outlook(
+            tx, app.keys, app.rules, app.clock.now(), person=person, card=planned(card)
+        )
         known = {one.id: one for one in contacts.of_group(tx, app.keys, who.group_id)}
         names = groups.names_by_contact(tx, who.group_id)
     wanted = Wanted(card.kind, card.label, card.expires_on, card.is_computed)
@@ -259,8 +261,11 @@ def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Respon
     )
 
 
-def _outlook(app: App, tx: object, card: CardView, person: PersonView) -> Outlook:
-    raise NotImplementedError
+def planned(card: CardView) -> PlannedCard:
+    """As it is registered."""
+    return PlannedCard(
+        card.kind, card.expires_on, is_computed=card.is_computed, label=card.label or None, card_id=card.id
+    )
 
 
 @router.get("/cards/{card_id}/renewed")

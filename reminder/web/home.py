@@ -31,6 +31,7 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
         rows=rows,
         names=names,
         other_groups=other_groups,
+        last_pass=found_health.last_pass,
         minutes=minutes_since(now, found_health.last_pass),
         troubles=found_health.troubles,
         works=found_health.is_ready,
@@ -54,8 +55,16 @@ def undelivered(request: Request, app: OpenApp, who: Sees) -> Response:
         group = owned.group(tx, who)
         rows = [row for row in standing(tx, app.rules, now, group) if row.unheard or row.is_red]
         known = {one.id: one for one in contacts.of_group(tx, app.keys, group.id)}
-    minutes = minutes_since(now, look(app.database, now).last_pass)
-    return page(request, app, "undelivered.html", rows=rows, contacts=known, minutes=minutes)
+    last_pass = look(app.database, now).last_pass
+    return page(
+        request,
+        app,
+        "undelivered.html",
+        rows=rows,
+        contacts=known,
+        last_pass=last_pass,
+        minutes=minutes_since(now, last_pass),
+    )
 
 
 @router.get("/calendar")

@@ -1,17 +1,14 @@
-"""Pages: stopping e-mails by one click, health answers, and a small page of what is enrolled, due and sent."""
+"""Pages that need no sign-in: one button behind a link in an e-mail, health answers, and what the operator may see."""
 
 import re
 from collections import defaultdict
 from datetime import date
-from pathlib import Path
-from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
-from fastapi.templating import Jinja2Templates
 
-from reminder.clock import JAPAN, japan_date
-from reminder.domain import addresses, dates
+from reminder.clock import japan_date
+from reminder.domain import dates, sheets
 from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.messages import MessageState
 from reminder.domain.people import Language, StoppedBy
@@ -23,23 +20,15 @@ from reminder.storage import cards, contacts, groups, messages, people
 from reminder.storage.contacts import ContactView
 from reminder.storage.links import REACHED, STOP, TAKE, require_mark
 from reminder.upkeep.health import look
-from reminder.web.webhooks import app_of
+from reminder.web.access import OpenApp
+from reminder.web.view import HERE, page, words_of
 from reminder.wiring import App
-
-HERE = Path(__file__).parent
-templates = Jinja2Templates(HERE / "templates")
-templates.env.globals.update(
-    in_both_calendars=dates.in_both_calendars, with_weekday=dates.with_weekday, masked=addresses.shown
-)
-templates.env.filters["japan"] = lambda instant: (
-    f"{dates.year_month_day(japan_date(instant))} {instant.astimezone(JAPAN):%H:%M}"
-)
 
 public = APIRouter()
 local = APIRouter()
 
-OpenApp = Annotated[App, Depends(app_of)]
 LATEST = 200
+SHEET = "sheet.css"  # how paper looks: the very style of the sheets that stand alone
 
 
 @public.get("/healthz")
@@ -61,17 +50,19 @@ def is_ready(app: OpenApp) -> JSONResponse:
 
 @public.get("/static/{name}")
 def static(name: str) -> Response:
+    if name == SHEET:
+        return Response(sheets.STYLE, media_type="text/css", headers={"cache-control": "public, max-age=86400"})
     file = HERE / "static" / name
     if name not in {found.name for found in (HERE / "static").iterdir()}:
         raise NotFoundError("page_not_found")
-    return FileResponse(file)
+    return FileResponse(file, headers={"cache-control": "public, max-age=86400"})
 
 
 @public.get("/stop/{contact_id}/{mark}")
 def ask_to_stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
     """Only asks: mail scanners follow every link, and must not be able to stop anybody's reminders."""
     require_mark(app.keys, STOP, str(contact_id), mark)
-    return templates.TemplateResponse(request, "stop.html", {"stopped": False})
+    return page(request, app, "stop.html", stopped=False)
 
 
 @public.post("/stop/{contact_id}/{mark}")
@@ -79,27 +70,28 @@ def stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResp
     """By the button or by a mail program's one click; neither needs a sign-in."""
     require_mark(app.keys, STOP, str(contact_id), mark)
     consent.stop(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact_id, whose_word=StoppedBy.CLICK)
-    return templates.TemplateResponse(request, "stop.html", {"stopped": True})
+    return page(request, app, "stop.html", stopped=True)
 
 
 @public.get("/take/{card_id}/{contact_id}/{mark}")
 def ask_to_take(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
     require_mark(app.keys, TAKE, f"{card_id}/{contact_id}", mark)
-    return templates.TemplateResponse(
-        request, "button.html", {"act": TAKE, "state": "asks", "what": _what(app, card_id)}
-    )
+    return page(request, app, "button.html", act=TAKE, state="asks", what=_what(request, app, card_id))
 
 
-def _what(app: App, card_id: int) -> str:
+def _what(request: Request, app: App, card_id: int) -> str:
     """Whose card it is and until when it holds, as the mail with the link has said."""
-    words = app.rules.wording.of(Language.JAPANESE)
+    language = words_of(request).language
+    words = app.rules.wording.of(language)
     with app.database.reading() as tx:
         card = cards.find(tx, card_id)
         person = people.find(tx, card.person_id) if card else None
     if card is None or person is None or card.kind not in app.rules.kinds:
         raise NotFoundError("page_not_found")
     thing = card.label or words.kinds[card.kind]["thing"]
-    return f"{carers_word(person.label, words)}の{thing}（{dates.in_both_calendars(card.expires_on)}まで）"
+    until = words.date(card.expires_on, "full_date")
+    until = until if language == Language.ENGLISH else dates.in_both_calendars(card.expires_on)
+    return words_of(request).plain("take.what", who=carers_word(person.label, words), thing=thing, day=until)
 
 
 @public.post("/take/{card_id}/{contact_id}/{mark}")
@@ -111,13 +103,13 @@ def take(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: st
         cards_kept.take_card(app.database, app.clock.now(), card_id=card_id, contact_id=contact_id)
     except ConflictError as refused:
         state = refused.code
-    return templates.TemplateResponse(request, "button.html", {"act": TAKE, "state": state})
+    return page(request, app, "button.html", act=TAKE, state=state, what="")
 
 
 @public.get("/reached/{contact_id}/{mark}")
 def ask_whether_reached(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
     require_mark(app.keys, REACHED, str(contact_id), mark)
-    return templates.TemplateResponse(request, "button.html", {"act": REACHED, "state": "asks"})
+    return page(request, app, "button.html", act=REACHED, state="asks", what="")
 
 
 @public.post("/reached/{contact_id}/{mark}")
@@ -125,7 +117,7 @@ def reached(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLR
     """Once a year a carer proves that mail still arrives."""
     require_mark(app.keys, REACHED, str(contact_id), mark)
     consent.reached(app.database, app.clock.now(), contact_id=contact_id)
-    return templates.TemplateResponse(request, "button.html", {"act": REACHED, "state": "done"})
+    return page(request, app, "button.html", act=REACHED, state="done", what="")
 
 
 _OUR_OWN_NAME = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?")
@@ -141,9 +133,9 @@ def only_this_machine(request: Request) -> None:
         raise NotFoundError("page_not_found")
 
 
-@local.get("/", dependencies=[Depends(only_this_machine)])
+@local.get("/overview", dependencies=[Depends(only_this_machine)])
 def overview(request: Request, app: OpenApp) -> HTMLResponse:
-    """What is enrolled and what is due next."""
+    """What is enrolled and what is due next, in every group."""
     words = app.rules.wording.of(Language.JAPANESE)
     now = app.clock.now()
     with app.database.reading() as tx:
@@ -193,7 +185,6 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
         "overview.html",
         rows=rows,
         more=len(current) - len(rows),
-        today=japan_date(now),
         health=look(app.database, now),
     )
 
@@ -219,4 +210,4 @@ def sent_and_waiting(request: Request, app: OpenApp, state: MessageState | None 
 def _page(request: Request, app: App, name: str, **shown: object) -> HTMLResponse:
     words = app.rules.wording.of(Language.JAPANESE)
     said = {section: words.section(section) for section in ("state", "channel", "trouble")}
-    return templates.TemplateResponse(request, name, {**said, **shown})
+    return page(request, app, name, **said, **shown)

@@ -91,6 +91,7 @@ def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Re
         row = standing(tx, app.rules, app.clock.now(), group, person.id)[0]
         known = contacts.of_person(tx, app.keys, person.id)
         names = groups.names_by_contact(tx, group.id)
+        member_names = groups.member_names(tx, group.id)
         past = history.of_person(tx, app.keys, person.id, HISTORY)
     return page(
         request,
@@ -100,6 +101,7 @@ def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Re
         row=row,
         contacts=known,
         names=names,
+        member_names=member_names,
         history=past,
         timelines={one.card.id: _timeline(request, app, person, one.card.id) for one in row.cards},
     )

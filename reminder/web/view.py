@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from fastapi import Request
@@ -17,10 +17,12 @@ from reminder.clock import JAPAN, japan_date
 from reminder.domain import addresses, dates, readings
 from reminder.domain.access import Right
 from reminder.domain.people import Language
+from reminder.domain.wording import carers_word
+from reminder.domain.words import Words
 from reminder.errors import KigenError, RefusedInputError
 from reminder.guard.numbers import forbidden
 from reminder.storage.sessions import SignedIn
-from reminder.web.access import form_mark
+from reminder.web.access import form_seal
 from reminder.web.words import Pages, PageWords
 from reminder.wiring import App
 
@@ -40,12 +42,15 @@ templates.env.globals.update(
     masked=addresses.shown,
     Right=Right,
 )
+templates.env.filters["japan_day"] = japan_date
+templates.env.filters["japan_time"] = lambda instant: f"{instant.astimezone(JAPAN):%H:%M}"
 templates.env.filters["japan"] = lambda instant: (
     f"{dates.year_month_day(japan_date(instant))} {instant.astimezone(JAPAN):%H:%M}"
 )
 
 LANGUAGE_COOKIE, SIZE_COOKIE = "kigen_language", "kigen_size"
 SIZES = ("normal", "large", "larger")
+NEAR = timedelta(days=300)
 A_YEAR = 365 * 24 * 60 * 60
 
 
@@ -88,20 +93,26 @@ def page(request: Request, app: App, template: str, *, status: int = 200, **valu
         "sizes": SIZES,
         "signed_in": signed_in,
         "who": signed_in.who if signed_in else None,
-        "mark": form_mark(request, app),
+        "seal": form_seal(request, app),
         "path": request.url.path,
         "today": japan_date(app.clock.now()),
         "now": app.clock.now(),
         "operator": app.settings.operator or of_kinds.word("operator"),
         "kind_name": lambda card: card.label or _kind(app, words, card.kind),
         "kind_names": {kind: _kind(app, words, kind) for kind in app.rules.kinds},
-        "day": lambda day: of_kinds.date(day),
+        "called": lambda label: _furigana(carers_word(label, of_kinds.in_mail)),
+        "day": lambda day: _near_day(of_kinds, day, japan_date(app.clock.now())),
         "full_day": lambda day: of_kinds.date(day, "full_date"),
         "both": lambda day: both_calendars(words, of_kinds.date(day, "full_date"), day),
         "problems": (),
         **values,
     }
     return templates.TemplateResponse(request, template, shown, status_code=status)
+
+
+def _near_day(words: Words, day: date, today: date) -> str:
+    """Without its year where nobody would think of another one."""
+    return words.date(day, "date" if abs(day - today) < NEAR else "full_date")
 
 
 def both_calendars(words: PageWords, full_date: str, day: date) -> str:
@@ -111,7 +122,11 @@ def both_calendars(words: PageWords, full_date: str, day: date) -> str:
 
 def _kind(app: App, words: PageWords, kind: str) -> Markup:
     said = app.rules.wording.of(words.language).in_mail.kinds.get(kind)
-    return Markup(readings.as_ruby(str(escape(said["name"] if said else kind))))  # noqa: S704  # escaped
+    return _furigana(said["name"] if said else kind)
+
+
+def _furigana(text: str) -> Markup:
+    return Markup(readings.as_ruby(str(escape(text))))  # noqa: S704  # escaped; the furigana are ours
 
 
 def problem_of(request: Request, app: App, refused: KigenError, *, field: str | None = None) -> Problem:

@@ -23,13 +23,13 @@ class PageWords:
     language: Language
     entries: Mapping[str, str]
 
-    def __call__(self, name: str, **values: object) -> Markup:
-        filled = escape(self.entries[name]).format(**values)
+    def __call__(self, entry: str, /, **values: object) -> Markup:
+        filled = escape(self.entries[entry]).format(**values)
         return Markup(readings.as_ruby(str(filled)))  # noqa: S704  # escaped above; the furigana are ours
 
-    def plain(self, name: str, **values: object) -> str:
+    def plain(self, entry: str, /, **values: object) -> str:
         """For titles and attributes, where no furigana can stand: without readings."""
-        return readings.without(self.entries[name].format(**values))
+        return readings.without(self.entries[entry].format(**values))
 
     def has(self, name: str) -> bool:
         return name in self.entries

@@ -21,6 +21,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()  # as they were set
 
     @property
     def text(self) -> str:
@@ -103,7 +104,8 @@ class Visitor:
             logging.getLogger("uvicorn.error").exception("Exception in ASGI application\n")
         start = sent[0]
         headers = {name.decode().lower(): value.decode("latin-1") for name, value in start["headers"]}
-        return Answer(start["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
+        cookies = tuple(value.decode("latin-1") for name, value in start["headers"] if name.lower() == b"set-cookie")
+        return Answer(start["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]), cookies)
 
 
 def visitor(village: Village, *, local_pages: bool = True) -> Visitor:
