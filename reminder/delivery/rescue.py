@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
 from reminder.clock import Clock
+from reminder.delivery import again
 from reminder.delivery.send import record
 from reminder.domain.messages import LEASE, Accepted, Answer, Asked, Channel, MessageState, Verdict, after_asking
 from reminder.domain.people import ChannelName
@@ -26,20 +27,21 @@ def settle_unknown(
     channels: Mapping[ChannelName, Channel],
     run: Callable[[Coroutine[None, None, list[Verdict]]], list[Verdict]],
 ) -> int:
-    """How many messages were asked about."""
+    """How many messages were asked about, or could not be."""
     now = clock.now()
     with database.writing() as tx:
         lost = outbox.take_expired_leases(tx, now)
         if lost:
             log.warning("%s messages were in hand when their worker stopped; asking the provider", len(lost))
-        unknown = outbox.claim_unknown(tx, keys, now=now, lease=LEASE, limit=AT_ONCE)
+        unknown, forgotten = outbox.claim_unknown(tx, keys, now=now, lease=LEASE, limit=AT_ONCE)
+        again.on_the_next_day(tx, forgotten, now)
         others = outbox.provider_ids_at_same_addresses(tx, [in_hand.contact_id for in_hand in unknown])
     if not unknown:
-        return 0
+        return len(forgotten)
     verdicts = run(_ask_all(unknown, others, channels, clock))
     with database.writing() as tx:
         record(tx, list(zip(unknown, verdicts, strict=True)), MessageState.UNKNOWN, clock)
-    return len(unknown)
+    return len(unknown) + len(forgotten)
 
 
 async def _ask_all(

@@ -87,7 +87,7 @@ class Sender:
             claim = outbox.claim(tx, self._keys, now=now, lease=LEASE, limit=self._batch)
             if claim.unreadable:
                 log.error("messages %s were sealed with a key that is gone; they cannot be sent", claim.unreadable)
-            again.today(tx, claim.refused, now)
+            again.today(tx, claim.refused + claim.forgotten, now)
             again.on_the_next_day(tx, claim.stale, now)
             return claim.in_hand
 

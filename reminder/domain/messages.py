@@ -92,6 +92,7 @@ class CancelReason(StrEnum):
     RETIRED = "retired"
     OPTED_OUT = "opted_out"
     DONE = "done"
+    ERASED = "erased"  # what it spoke of is forgotten
     CHANGED = "changed"  # who is told, or how, is otherwise now: it is planned anew
 
 

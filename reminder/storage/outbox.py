@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Update, and_, bindparam, case, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.messages import UNREADABLE, CancelReason, MessageState, Outgoing, Verdict
+from reminder.domain.messages import NOT_SEEN, UNREADABLE, CancelReason, MessageState, Outgoing, Verdict
 from reminder.domain.people import Audience, ChannelName, ContactState
 from reminder.errors import SettingsError
 from reminder.storage import contacts
@@ -114,11 +114,13 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
 @dataclass(frozen=True)
 class Claim:
     """What was taken, and the ids of what cannot be told: any more today (`stale`), or to this contact (`refused`),
-    or at all (`unreadable`: sealed with a key that is gone)."""
+    or in these words (`forgotten`: they spoke of somebody who is erased), or at all (`unreadable`: sealed with a key
+    that is gone)."""
 
     in_hand: list[InHand]
     stale: list[int]
     refused: list[int]
+    forgotten: list[int]
     unreadable: list[int]
 
 
@@ -184,21 +186,24 @@ def claim(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit:
     stale = [row.id for row in due if row.stale_after <= now]
     fresh = [row for row in due if row.stale_after > now]
     refused = [row.id for row in fresh if not row.may_be_told]
-    untrue = [row.id for row in fresh if row.may_be_told and not row.is_true]
-    taken = [row for row in fresh if row.may_be_told and row.is_true]
+    forgotten = [row.id for row in fresh if row.may_be_told and row.body_sealed is None]
+    readable = [row for row in fresh if row.may_be_told and row.body_sealed is not None]
+    untrue = [row.id for row in readable if not row.is_true]
+    taken = [row for row in readable if row.is_true]
     in_hand, unreadable = _opened(keys, taken, now, now + lease)
     taken_ids = [message.outgoing.message_id for message in in_hand]
     _end_queued(tx, stale, MessageState.STALE, None, now)
     _end_queued(tx, unreadable, MessageState.FAILED, UNREADABLE, now)
     _end_queued(tx, refused, MessageState.CANCELLED, CancelReason.OPTED_OUT, now)
     _end_queued(tx, untrue, MessageState.CANCELLED, CancelReason.RENEWED, now)
+    _end_queued(tx, forgotten, MessageState.CANCELLED, CancelReason.ERASED, now)
     if taken_ids:
         tx.execute(
             _move(Message.id.in_(taken_ids), MessageState.QUEUED).values(
                 state=MessageState.SENDING, lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
             )
         )
-    return Claim(in_hand, stale, refused, unreadable)
+    return Claim(in_hand, stale, refused, forgotten, unreadable)
 
 
 def _end_queued(tx: Session, ids: Sequence[int], state: MessageState, reason: str | None, now: datetime) -> None:
@@ -221,17 +226,23 @@ def take_expired_leases(tx: Session, now: datetime) -> list[int]:
     return list(lost.scalars())
 
 
-def claim_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> list[InHand]:
-    """Messages of unknown fate whose time to be asked about has come. What cannot be read cannot be asked about."""
+def claim_unknown(
+    tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int
+) -> tuple[list[InHand], list[int]]:
+    """Messages of unknown fate whose time to be asked about has come, and the ids of those whose words were forgotten
+    meanwhile: they may have arrived. What cannot be read cannot be asked about."""
     askable = tx.execute(_ASKABLE, {"now": now, "limit": limit}).all()
-    in_hand, unreadable = _opened(keys, askable, None, now + lease)
+    forgotten = [row.id for row in askable if row.body_sealed is None]
+    in_hand, unreadable = _opened(keys, [row for row in askable if row.body_sealed is not None], None, now + lease)
+    failed = {"state": MessageState.FAILED, "lease_until": None, "ended_at": now}
     for ids, values in (
         ([message.outgoing.message_id for message in in_hand], {"lease_until": now + lease}),
-        (unreadable, {"state": MessageState.FAILED, "reason": UNREADABLE, "lease_until": None, "ended_at": now}),
+        (forgotten, failed | {"reason": NOT_SEEN}),
+        (unreadable, failed | {"reason": UNREADABLE}),
     ):
         if ids:
             tx.execute(_move(Message.id.in_(ids), MessageState.UNKNOWN).values(values))
-    return in_hand
+    return in_hand, forgotten
 
 
 def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
