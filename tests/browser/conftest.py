@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from tests import relied_on
 from tests.browser import chromium
 from tests.browser.site import Site, open_site
-from tests.browser.visit import SIZES, Visit, Watch, visiting
+from tests.browser.visit import SIZES, Visit, Watch, watched_visits
 
 
 # Not for the whole run: while Playwright is there no other test of this process could run an event loop.
@@ -40,17 +39,8 @@ def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Visit]]:
     At the end the test fails if any of them asked another host, met a broken script or a refused style, or loaded a
     page that was too heavy.
     """
-    visits: list[Visit] = []
-    with ExitStack() as leaving:
-
-        def begin(**how: object) -> Visit:
-            visits.append(leaving.enter_context(visiting(browser, site.url, **how)))
-            return visits[-1]
-
+    with watched_visits(browser, site.url) as begin:
         yield begin
-        troubles = [trouble for one in visits for trouble in one.watch.troubles()]
-    if troubles:
-        pytest.fail("\n".join(troubles), pytrace=False)
 
 
 @pytest.fixture

@@ -32,7 +32,10 @@ _STOPS = """() => {
     const kinds = "a[href], area[href], button, input:not([type=hidden]), select, textarea, summary, iframe, "
         + "audio[controls], video[controls], [contenteditable=''], [contenteditable=true], [tabindex]";
     const shown = one => one.checkVisibility({visibilityProperty: true}) && one.getClientRects().length > 0;
-    const reachable = one => !one.matches(":disabled, [tabindex^='-']") && !one.closest("[inert]") && shown(one);
+    // What is only pointed at by our own links or scripts, like a heading, need not be a stop; a button must be.
+    const own = kinds.replace(", [tabindex]", "");
+    const reachable = one => (one.matches(own) || one.tabIndex >= 0) && !one.matches(":disabled")
+        && !one.closest("[inert]") && shown(one);
     // Of some buttons of which one is to be chosen, the Tab key stops at one only.
     const chosen = one => {
         if (one.type !== "radio" || !one.name) return true;
@@ -60,7 +63,7 @@ _STOPS = """() => {
     document.body.setAttribute("tabindex", "-1");
     document.body.focus({preventScroll: true});
     had === null ? document.body.removeAttribute("tabindex") : document.body.setAttribute("tabindex", had);
-    return stops.map(name);
+    return {stops: stops.map(name), ownOrder: stops.filter(one => one.tabIndex > 0).map(name)};
 }"""
 
 _HERE = """() => {
@@ -85,18 +88,19 @@ def walk_by_keyboard(page: Page) -> list[str]:
     Fails unless every link, button and field that can be seen was reached, in the order in which it is written, with a
     ring that was not there before, not hidden behind anything, and with a way on.
     """
-    stops = page.evaluate(_STOPS)
+    found = page.evaluate(_STOPS)
+    stops = found["stops"]
+    assert not found["ownOrder"], f"{page.url}: not in the order of the page: {', '.join(found['ownOrder'])}"
     walked: list[int] = []
     names: list[str] = []
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
         here = page.evaluate(_HERE)
-        if here is None or (walked and here["stop"] == walked[0] and len(walked) >= len(stops) and len(walked) > 1):
+        if here is None:
             break
         if walked and here["stop"] == walked[-1]:
-            assert here["parts"] or len(stops) == 1, f"{page.url}: no way on from: {here['name']}"
-            if len(stops) == 1 and not here["parts"]:
-                break
+            # A field for a date has several parts, each a stop of its own.
+            assert here["parts"], f"{page.url}: no way on from: {here['name']}"
             continue
         assert here["ring"], f"{page.url}: no ring shows the focus at: {here['name']}"
         assert here["seen"], f"{page.url}: something hides: {here['name']}"
@@ -134,8 +138,12 @@ _OVERFLOWS = """() => {
         if (hidden) continue;
         const style = getComputedStyle(one);
         const says = [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim());
-        if (!scrolls && one.getClientRects().length && one.getBoundingClientRect().right > width + 1) {
-            found.push(`sticks out by ${Math.round(one.getBoundingClientRect().right - width)}: ${name(one)}`);
+        const text = document.createRange();
+        text.selectNodeContents(one);
+        const right = Math.max(one.getBoundingClientRect().right,
+            says && !/auto|scroll/.test(style.overflowX) ? text.getBoundingClientRect().right : 0);
+        if (!scrolls && one.getClientRects().length && right > width + 1) {
+            found.push(`sticks out by ${Math.round(right - width)}: ${name(one)}`);
         }
         const wide = one.scrollWidth > one.clientWidth + 1, high = one.scrollHeight > one.clientHeight + 1;
         const holds = says || one.querySelector("*") !== null;
@@ -159,8 +167,13 @@ _TEXT_SIZES = """() => {
 }"""
 
 _DOUBLE = """() => {
-    const root = document.documentElement;
+    const root = document.documentElement, had = root.style.fontSize, is_styled = root.hasAttribute("style");
     root.style.fontSize = `${parseFloat(getComputedStyle(root).fontSize) * 2}px`;
+    window.__halve = () => {
+        root.style.fontSize = had;
+        // Chromium leaves an empty one unless it has been asked for it before.
+        if (!is_styled && root.hasAttribute("style")) root.removeAttribute("style");
+    };
 }"""
 
 
@@ -175,7 +188,7 @@ def overflows(page: Page) -> list[str]:
     page.evaluate(_DOUBLE)
     after = page.evaluate(_TEXT_SIZES)
     letters = [f"with letters twice as large: {found}" for found in page.evaluate(_OVERFLOWS)]
-    page.evaluate("document.documentElement.style.removeProperty('font-size')")
+    page.evaluate("window.__halve()")
     small = [
         f"letters stay at {now} where they were {was}: {name}"
         for (name, was), (_, now) in zip(before, after, strict=True)

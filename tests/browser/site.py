@@ -100,11 +100,13 @@ def open_site(database_url: str, folder: Path, start: str, **settings_given: obj
         )
         clock, channels = SteppedClock(japan(start)), {name: MemoryChannel() for name in ChannelName}
         channels[ChannelName.EMAIL] = _RememberedMail(settings.smtp_url, settings.mail_from)
-        with replace(
-            build_app(settings, clock=clock, channels=channels, durable=False), runner=_RunnerInAThread()
-        ) as app:
-            with served(create_web(app, local_pages=has_local_pages(app, HOST)), listening):
-                yield Site(url, Village(World(app, clock, channels)), smtp)
+        with (
+            replace(
+                build_app(settings, clock=clock, channels=channels, durable=False), runner=_RunnerInAThread()
+            ) as app,
+            served(create_web(app, local_pages=has_local_pages(app, HOST)), listening),
+        ):
+            yield Site(url, Village(World(app, clock, channels)), smtp)
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """A visitor at a phone or a desk, and who watches over the visit: nothing may go elsewhere, break or grow heavy."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 # A page on a slow line in the mountains: 100 kB take three seconds at 300 kbit/s.
@@ -33,8 +34,9 @@ class Watch:
     broken: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.context.on("request", lambda request: self.requests.append(request))
-        self.context.on("console", lambda said: self.complaints.append(said))
+        # Playwright marks the functions it is given, which `append` does not allow.
+        self.context.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108
+        self.context.on("console", lambda said: self.complaints.append(said))  # noqa: PLW0108
         self.context.on("weberror", lambda wrong: self.broken.append(str(wrong.error)))
 
     def troubles(self) -> list[str]:
@@ -66,7 +68,9 @@ class Watch:
 
     def _errors(self) -> Iterator[str]:
         # A form sent back for correction is a page with the status 422, which the browser notes as an error.
+        # For an icon it asks of its own accord, at some time or other, where no page has named one.
         refusals = {request.url for request in self.requests if request.is_navigation_request()}
+        refusals.add(f"{self.home}/favicon.ico")
         for said in self.complaints:
             is_refusal = said.text.startswith("Failed to load resource") and said.location["url"] in refusals
             if said.type in ("error", "assert") and not is_refusal:
@@ -92,17 +96,39 @@ class Watch:
 
 
 def _weight(load: list[Request]) -> int:
-    return sum(request.sizes()["responseBodySize"] for request in load if _has_arrived(request))
+    return sum(map(_transferred, load))
 
 
-def _has_arrived(request: Request) -> bool:
-    return request.failure is None and request.existing_response is not None
+def _transferred(request: Request) -> int:
+    if request.failure is not None or request.existing_response is None:
+        return 0
+    if request.frame.page.is_closed():
+        # The browser has forgotten it; this is what the server said.
+        return int(request.existing_response.headers.get("content-length", 0))
+    # Of an answer that was thrown away unread the browser knows less than nothing.
+    return max(0, request.sizes()["responseBodySize"])
 
 
 @dataclass(frozen=True)
 class Visit:
     page: Page
     watch: Watch
+
+
+@contextmanager
+def watched_visits(browser: Browser, home: str) -> Iterator[Callable[..., Visit]]:
+    """Gives `visiting` for any number of visitors; at the end the test fails if one of them was in trouble."""
+    visits: list[Visit] = []
+
+    def begin(**how: object) -> Visit:
+        visits.append(leaving.enter_context(visiting(browser, home, **how)))
+        return visits[-1]
+
+    with ExitStack() as leaving:
+        yield begin
+        troubles = [trouble for visit in visits for trouble in visit.watch.troubles()]
+    if troubles:
+        pytest.fail("\n".join(troubles), pytrace=False)
 
 
 @contextmanager
