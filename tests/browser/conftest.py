@@ -13,7 +13,7 @@ from tests.browser.site import Site, open_site
 from tests.browser.visit import SIZES, Visit, Watch, watched_visits
 
 
-# Not for the whole run: while Playwright is there no other test of this process could run an event loop.
+# Not for the whole run: while Playwright is there, no other test of this process could run an event loop.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of this folder in this process."""
