@@ -18,6 +18,7 @@ from tests.browser.visit import HEAVIEST, Visit, visiting, watched_visits
 FRAME = """<!doctype html><html lang="ja"><head><title>見本</title><link rel="icon" href="/icon.svg">
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/style.css"></head>
 <body><main><h1>見本</h1>{}</main></body></html>"""
+RING = ":focus-visible { outline: 4px solid #000 }"
 HIGH = "<p>" + "行<br>" * 80 + "</p>"
 
 Show = Callable[..., Visit]
@@ -26,30 +27,39 @@ Show = Callable[..., Visit]
 class _Exhibition(FastAPI):
     """One page, as a test wants it, and what belongs to it."""
 
-    body, style, status = "", ":focus-visible { outline: 4px solid #000 }", 200
-    policy: Mapping[str, str] = HEADERS
-
     def __init__(self) -> None:
         super().__init__()
+        self.show("")
         self.get("/")(lambda: HTMLResponse(FRAME.format(self.body), self.status, self.policy))
         self.get("/moved")(lambda: RedirectResponse("/", 303))
         self.get("/language")(self._language)
         self.get("/style.css")(lambda: Response(self.style, media_type="text/css"))
         self.get("/icon.svg")(lambda: Response('<svg xmlns="http://www.w3.org/2000/svg"/>', media_type="image/svg+xml"))
 
+    def show(self, body: str, *, style: str = RING, status: int = 200, policy: Mapping[str, str] = HEADERS) -> None:
+        self.body, self.style, self.status, self.policy = body, style, status, policy
+
     async def _language(self, request: Request) -> Response:
         return HTMLResponse(FRAME.format(request.headers["accept-language"]), headers=self.policy)
 
 
-@pytest.fixture
-def exhibition() -> _Exhibition:
-    return _Exhibition()
-
-
-@pytest.fixture
-def home(exhibition: _Exhibition) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def open_house() -> Iterator[tuple[_Exhibition, str]]:
+    exhibition = _Exhibition()
     with listen(HOST, 0) as listening, served(exhibition, listening):
-        yield f"http://localhost:{listening.getsockname()[1]}"
+        yield exhibition, f"http://localhost:{listening.getsockname()[1]}"
+
+
+@pytest.fixture
+def exhibition(open_house: tuple[_Exhibition, str]) -> _Exhibition:
+    exhibition, _ = open_house
+    exhibition.show("")
+    return exhibition
+
+
+@pytest.fixture
+def home(open_house: tuple[_Exhibition, str], exhibition: _Exhibition) -> str:
+    return open_house[1]
 
 
 @pytest.fixture
@@ -58,8 +68,7 @@ def show(browser: Browser, exhibition: _Exhibition, home: str) -> Iterator[Show]
     with ExitStack() as leaving:
 
         def show(body: str, *, size: str = "phone", path: str = "/", **more: object) -> Visit:
-            for name, value in {"body": body, **more}.items():
-                setattr(exhibition, name, value)
+            exhibition.show(body, **more)
             visit = leaving.enter_context(visiting(browser, home, size=size))
             visit.page.goto(path)
             return visit
@@ -104,7 +113,7 @@ def test_a_page_too_heavy_for_a_slow_line_is_told_of_also_after_one_has_left_it(
     show: Show, exhibition: _Exhibition
 ) -> None:
     visit = show("", style=" " * HEAVIEST)
-    exhibition.style = ""
+    exhibition.show("", style="")
 
     visit.page.goto("/?light")
     (left,) = visit.watch.troubles()
@@ -134,7 +143,7 @@ def test_a_visitor_says_what_to_read_to_him_in(browser: Browser, home: str, aske
 
 
 def test_the_test_fails_when_its_visitor_was_in_trouble(browser: Browser, exhibition: _Exhibition, home: str) -> None:
-    exhibition.body = "<script>1</script>"
+    exhibition.show("<script>1</script>")
     with pytest.raises(pytest.fail.Exception, match="Content Security Policy"), watched_visits(browser, home) as visit:
         visit().page.goto("/")
 
@@ -236,8 +245,8 @@ def test_the_walk_stops_at_everything_once_in_order(show: Show, size: str) -> No
         ),
     ],
 )
-def test_the_walk_finds_what_stops_it(show: Show, exhibition: _Exhibition, body: str, style: str, said: str) -> None:
-    page = show(body, style=exhibition.style + style, policy={}).page
+def test_the_walk_finds_what_stops_it(show: Show, body: str, style: str, said: str) -> None:
+    page = show(body, style=RING + style, policy={}).page
 
     with pytest.raises(AssertionError, match=said):
         looks.walk_by_keyboard(page)
