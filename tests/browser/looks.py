@@ -166,6 +166,12 @@ _TEXT_SIZES = """() => {
     return sizes;
 }"""
 
+# Whoever has told the browser to write larger is not heard by a page that begins with a size of its own.
+_FIXED = """() => [...document.styleSheets].flatMap(sheet => [...sheet.cssRules])
+    .filter(rule => rule.selectorText && document.documentElement.matches(rule.selectorText)
+        && /[0-9](px|pt|mm|cm|in)/.test(rule.style.fontSize))
+    .map(rule => `${rule.selectorText} has letters of ${rule.style.fontSize}, whatever the reader has chosen: write %`)"""
+
 _DOUBLE = """() => {
     const root = document.documentElement, had = root.style.fontSize, is_styled = root.hasAttribute("style");
     root.style.fontSize = `${parseFloat(getComputedStyle(root).fontSize) * 2}px`;
@@ -194,4 +200,4 @@ def overflows(page: Page) -> list[str]:
         for (name, was), (_, now) in zip(before, after, strict=True)
         if now < was * 1.9
     ]
-    return [*zoomed, *letters, *small]
+    return [*zoomed, *letters, *small, *page.evaluate(_FIXED)]

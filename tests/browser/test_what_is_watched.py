@@ -272,6 +272,8 @@ LONG = "<p>" + "とても長い文です。" * 20 + "</p>"
         pytest.param(LONG, "p { white-space: nowrap } body { overflow-x: clip }", "sticks out by", id="too wide and cut off by the page"),
         pytest.param(LONG, "p { height: 2em; overflow: hidden }", "text is cut off: p", id="a box that does not grow"),
         pytest.param(f"<button>{'長い' * 8}</button>", "button { width: 6rem; height: 2rem }", "text does not fit: button", id="a button that does not grow"),
+        pytest.param("<p>大</p>", "html { font-size: 112.5% } p { font-size: 1.2rem }", None, id="letters that follow the reader's"),
+        pytest.param("<p>小</p>", "html { font-size: 18px }", "html has letters of 18px, whatever the reader", id="letters that do not"),
         pytest.param("<p>小</p>", "p { font-size: 18px }", "letters stay at 18", id="letters of a fixed size"),
     ],
 )  # fmt: skip
