@@ -23,10 +23,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """So that `-m "not postgres"` leaves out every test that would start one."""
+    """So that `-m "not postgres"` leaves out every test that would start one, and `-m "not browser"` the others."""
     for item in items:
-        if "postgres" in getattr(item, "fixturenames", ()):
-            item.add_marker("postgres")
+        for tool in ("postgres", "browser"):
+            if tool in getattr(item, "fixturenames", ()):
+                item.add_marker(tool)
 
 
 @pytest.fixture(scope="session")

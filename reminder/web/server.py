@@ -45,6 +45,11 @@ def run(app: App, listening: socket.socket, *, beside: AbstractContextManager[ob
     # The server raises the signal that stopped it once more when it is done; by then there is nothing left to stop.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
+    make_server(web).run(sockets=[listening])
+
+
+def make_server(web: FastAPI) -> uvicorn.Server:
     # Its access log would write addresses of requests before our door has looked at them.
-    config = uvicorn.Config(web, access_log=False, log_config=None, log_level=logging.WARNING, server_header=False)
-    uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(
+        uvicorn.Config(web, access_log=False, log_config=None, log_level=logging.WARNING, server_header=False)
+    )

@@ -1,0 +1,1 @@
+"""Tests in a real browser. They are a package so that the browser leaves with them."""

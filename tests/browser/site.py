@@ -1,0 +1,123 @@
+"""Our own web application, served to a real browser, with a mail server to send to and a worker that runs when told."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from reminder.channels.email_smtp import SmtpEmail
+from reminder.channels.memory import MemoryChannel
+from reminder.clock import SteppedClock
+from reminder.domain import letters
+from reminder.domain.messages import Accepted, Outgoing
+from reminder.domain.people import ChannelName
+from reminder.settings import read_settings
+from reminder.simulate import World
+from reminder.storage.keys import new_key
+from reminder.storage.links import Links
+from reminder.web.app import create_web
+from reminder.web.server import has_local_pages, listen, make_server
+from reminder.wiring import App, build_app
+from reminder.worker import TickReport, links_of, tick
+from tests.fakes.smtp import FakeSmtp, Mail
+from tests.village import Village, japan
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Site:
+    """`village` enrols people and moves the clock, which stands still otherwise; the mails are real, the texts are kept."""
+
+    url: str
+    village: Village
+    smtp: FakeSmtp
+
+    @property
+    def app(self) -> App:
+        return self.village.app
+
+    @property
+    def links(self) -> Links:
+        """Addresses of the pages that need no sign-in."""
+        return links_of(self.app)
+
+    def tick(self) -> TickReport:
+        """One pass of the worker, now. What it sends has arrived when it ends."""
+        return tick(self.app, self.app.clock.now())
+
+    def mails_to(self, address: str) -> list[Mail]:
+        """Oldest first."""
+        return [mail for mail in self.smtp.mails if address in mail.recipients]
+
+
+class _RunnerInAThread(asyncio.Runner):
+    """Playwright keeps an event loop running in the test's own thread, where no second one may run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = ThreadPoolExecutor(1)
+
+    def run(self, work, *, context=None):
+        return self._thread.submit(super().run, work, context=context).result()
+
+    def close(self) -> None:
+        self._thread.submit(super().close).result()
+        self._thread.shutdown()
+
+
+class _RememberedMail(SmtpEmail):
+    """Also keeps what arrived, as the village's other channels do."""
+
+    def __init__(self, smtp_url: str, mail_from: str) -> None:
+        super().__init__(smtp_url, mail_from, render_html=letters.render_html)
+        self.sent: list[Outgoing] = []
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        accepted = await super().send(outgoing)
+        self.sent.append(outgoing)
+        return accepted
+
+
+@contextmanager
+def open_site(database_url: str, folder: Path, start: str, **settings_given: object) -> Iterator[Site]:
+    """`start`: what a clock on a wall in Japan shows: '2026-12-01 08:00'."""
+    with FakeSmtp() as smtp, listen(HOST, 0) as listening:
+        # Under this name, not as 127.0.0.1, for a passkey belongs to a name.
+        url = f"http://localhost:{listening.getsockname()[1]}"
+        settings = read_settings(
+            database_url=database_url,
+            data_dir=folder,
+            secret_keys=(new_key(),),
+            smtp_url=smtp.url,
+            mail_from="期限だより <otayori@example.jp>",
+            **{"public_url": url, "links_in_carer_mail": True, **settings_given},
+        )
+        clock, channels = SteppedClock(japan(start)), {name: MemoryChannel() for name in ChannelName}
+        channels[ChannelName.EMAIL] = _RememberedMail(settings.smtp_url, settings.mail_from)
+        with (
+            replace(
+                build_app(settings, clock=clock, channels=channels, durable=False), runner=_RunnerInAThread()
+            ) as app,
+            served(create_web(app, local_pages=has_local_pages(app, HOST)), listening),
+        ):
+            yield Site(url, Village(World(app, clock, channels)), smtp)
+
+
+@contextmanager
+def served(web: FastAPI, listening) -> Iterator[None]:
+    """Who connects before it is ready waits at the socket."""
+    server = make_server(web)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive(), "the server does not stop"
