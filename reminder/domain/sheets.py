@@ -56,9 +56,7 @@ class ToPrint:
     cards: tuple[OnPaper, ...] = ()
 
 
-def render_sheet(
-    sheet: str, words: Words, language: Language, facts: ToPrint, *, stylesheet: str | None = None
-) -> str:
+def render_sheet(sheet: str, words: Words, language: Language, facts: ToPrint, *, stylesheet: str | None = None) -> str:
     """A whole page. `sheet`: one of words.SHEETS. Its STYLE stands in it, or at the address `stylesheet`."""
     # The readings of an e-mail serve on paper, too.
     words = words.in_mail

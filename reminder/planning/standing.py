@@ -1,4 +1,4 @@
-"""How things stand in a group: for each person the next act, what they were sent, and whether anybody can be reached."""
+"""How things stand in a group: for each person the next act, what they were sent, and whether somebody hears it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What happened around a person, newest first: what was sent and what became of it, what was answered, what was done."""
+"""What happened around a person, newest first: what was sent and its fate, what was answered, what was done."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,9 +91,6 @@ def _answered(tx: Session, keys: KeyRing, person_id: int, limit: int) -> list[Ev
 
 def _done(tx: Session, person_id: int, limit: int) -> list[Event]:
     rows = tx.scalars(
-        select(JournalEntry)
-        .where(JournalEntry.person_id == person_id)
-        .order_by(JournalEntry.id.desc())
-        .limit(limit)
+        select(JournalEntry).where(JournalEntry.person_id == person_id).order_by(JournalEntry.id.desc()).limit(limit)
     )
     return [Done(row.at, row.act, row.member_id, row.card_id) for row in rows]

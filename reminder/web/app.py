@@ -23,7 +23,14 @@ from reminder.errors import (
 )
 from reminder.guard.numbers import LooksLike, forbidden
 from reminder.web import card_pages, home, pages, persons, settings_pages, signing, webhooks
-from reminder.web.access import SAFE_METHODS, ForeignFormError, NoGroupError, NotAllowedError, NotSignedInError, is_https
+from reminder.web.access import (
+    SAFE_METHODS,
+    ForeignFormError,
+    NoGroupError,
+    NotAllowedError,
+    NotSignedInError,
+    is_https,
+)
 from reminder.web.view import go, language_of, local_path, page, with_cookie, words_of
 from reminder.web.words import read_pages
 from reminder.wiring import App
@@ -165,9 +172,7 @@ def _told(
         return problem(request, refused, status=status, headers=headers)
     app: App = request.app.state.app
     sentence = words_of(request).explain(app.rules.wording, refused)
-    answer = page(
-        request, app, "refused.html", status=status or _status(refused), sentence=sentence, code=refused.code
-    )
+    answer = page(request, app, "refused.html", status=status or _status(refused), sentence=sentence, code=refused.code)
     answer.headers.update(headers or {})
     return answer
 

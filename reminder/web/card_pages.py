@@ -13,7 +13,7 @@ from reminder.domain import dates
 from reminder.domain.access import Actor
 from reminder.domain.cards import OTHER
 from reminder.enrolment import cards as enrolment
-from reminder.enrolment.cards import Draft, NewCard, TypedDates
+from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.errors import ConflictError, DateError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.planning.outlook import PlannedCard, outlook
 from reminder.storage import contacts, groups, owned
@@ -34,9 +34,7 @@ _ERAS = ("西暦", "令和", "平成", "昭和")
 
 
 @router.get("/people/{person_id}/cards/new")
-def ask_for_card(
-    request: Request, app: OpenApp, who: Changes, person_id: int, kind: str | None = None
-) -> Response:
+def ask_for_card(request: Request, app: OpenApp, who: Changes, person_id: int, kind: str | None = None) -> Response:
     """First what it is; with `kind` until when it holds."""
     with app.database.reading() as tx:
         person = owned.person(tx, who, person_id)
@@ -96,7 +94,9 @@ def read_date(request: Request, app: OpenApp, _found: Anyone) -> HTMLResponse:
 
 def day_text(fields: Mapping[str, object], name: str) -> str:
     """The day typed in its parts, as one text for the reader of dates; "" where nothing was typed."""
-    era, year, month, day = (str(fields.get(f"{name}_{part}") or "").strip() for part in ("era", "year", "month", "day"))
+    era, year, month, day = (
+        str(fields.get(f"{name}_{part}") or "").strip() for part in ("era", "year", "month", "day")
+    )
     if not (month or day) and not year.isdecimal():
         return year
     return f"{era if era in _ERAS[1:] else ''}{year}年{month}月{day}日"
@@ -187,7 +187,12 @@ def show_plan(request: Request, app: OpenApp, who: Changes, person_id: int, form
 
 
 def _plan_page(
-    request: Request, app: App, who: Actor, person: PersonView, wanted: Sequence[Wanted], refused: RefusedInputError | None = None
+    request: Request,
+    app: App,
+    who: Actor,
+    person: PersonView,
+    wanted: Sequence[Wanted],
+    refused: RefusedInputError | None = None,
 ) -> HTMLResponse:
     now = app.clock.now()
     with app.database.reading() as tx:
@@ -250,9 +255,7 @@ def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Respon
         card, person = owned.card(tx, who, card_id)
         if card.retired_at is not None or card.kind not in app.rules.kinds:
             raise NotFoundError("page_not_found")
-        plan = outlook(
-            tx, app.keys, app.rules, app.clock.now(), person=person, card=planned(card)
-        )
+        plan = outlook(tx, app.keys, app.rules, app.clock.now(), person=person, card=planned(card))
         known = {one.id: one for one in contacts.of_group(tx, app.keys, who.group_id)}
         names = groups.names_by_contact(tx, who.group_id)
     wanted = Wanted(card.kind, card.label, card.expires_on, card.is_computed)

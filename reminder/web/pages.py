@@ -7,7 +7,6 @@ from datetime import date
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from reminder.clock import japan_date
 from reminder.domain import dates, sheets
 from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.messages import MessageState
@@ -209,5 +208,5 @@ def sent_and_waiting(request: Request, app: OpenApp, state: MessageState | None 
 
 def _page(request: Request, app: App, name: str, **shown: object) -> HTMLResponse:
     words = app.rules.wording.of(Language.JAPANESE)
-    said = {section: words.section(section) for section in ("state", "channel", "trouble")}
-    return page(request, app, name, **said, **shown)
+    shown |= {section: words.section(section) for section in ("state", "channel", "trouble")}
+    return page(request, app, name, **shown)  # type: ignore[arg-type]  # none of them is called status

@@ -266,9 +266,7 @@ def _contact(
 
 
 @router.post("/contacts/{contact_id}/{act}")
-def act_on_contact(
-    request: Request, app: OpenApp, who: Changes, contact_id: int, act: str, form: Filled
-) -> Response:
+def act_on_contact(request: Request, app: OpenApp, who: Changes, contact_id: int, act: str, form: Filled) -> Response:
     """`act`: confirm, stop, ask, practise, reached or erase."""
     with app.database.reading() as tx:
         contact = owned.contact(tx, app.keys, who, contact_id)

@@ -1,4 +1,4 @@
-"""Pages of settings: oneself, the group and its rhythm, who else is in it, devices, programs, the calendar, one's data."""
+"""Pages of settings: oneself, the group and its rhythm, its members, devices, programs, the calendar, one's data."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from reminder.enrolment import membership, rhythm, signing_in, tokens
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.storage import accounts, contacts, owned, passkeys
 from reminder.upkeep import erase, export, feeds
-from reminder.web.access import Changes, Filled, OpenApp, Owns, Sees, WhoIsSignedIn
+from reminder.web.access import Filled, OpenApp, Owns, Sees, WhoIsSignedIn
 from reminder.web.view import go, kept, page, problem_of, typed, words_of
 from reminder.wiring import App
 

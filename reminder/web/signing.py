@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from reminder.enrolment import membership, signing_in
 from reminder.enrolment.signing_in import Entered
-from reminder.errors import ConflictError, RefusedInputError
+from reminder.errors import ConflictError, NotFoundError, RefusedInputError
 from reminder.storage import accounts, passkeys
 from reminder.web import passkey
 from reminder.web.access import (
@@ -245,7 +245,7 @@ def _welcome(request: Request, app: App, found: WhoIsSignedIn, status: int = 200
 @router.post("/welcome")
 def found_household(request: Request, app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
     if not app.settings.sign_up:
-        raise RefusedInputError("page_not_found")
+        raise NotFoundError("page_not_found")
     try:
         membership.found_household(
             app.database,
@@ -272,7 +272,7 @@ def show_invitation(request: Request, app: OpenApp, found: WhoIsSignedIn, invita
             if one.id == invitation_id
         ]
     if not mine:
-        raise RefusedInputError("page_not_found")
+        raise NotFoundError("page_not_found")
     return page(request, app, "welcome.html", account=account, invited=mine, may_found=False, typed={})
 
 
