@@ -61,7 +61,7 @@ def test_a_code_may_be_typed_as_people_type_it(village: Village, typed: str) -> 
 
 
 def test_whoever_is_a_member_already_is_led_to_their_group(village: Village) -> None:
-    village.group("鈴木家")
+    village.group(name="鈴木家")
     village.member("長男", OTHER)
 
     browser = asked(village, OTHER)

@@ -1,0 +1,287 @@
+"""Who may do what: every route has a rule, and each rule holds for an owner, an editor, a viewer and a stranger."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from reminder.domain.access import RIGHTS, Right
+from reminder.domain.people import ChannelName, Role
+from reminder.web import access, pages, webhooks
+from reminder.web.app import create_web
+from tests.village import Village, open_village
+from tests.web.browsing import Browser
+
+# Each of these is open to everybody, and why.
+OPEN = {
+    "/healthz": "says that we are alive",
+    "/readyz": "says whether we can work",
+    "/static/{name}": "style, script, pictures",
+    "/stop/{contact_id}/{mark}": "the address is signed",
+    "/take/{card_id}/{contact_id}/{mark}": "the address is signed",
+    "/reached/{contact_id}/{mark}": "the address is signed",
+    "/feeds/{token}": "the address is secret",
+}
+# A passkey's answers come as JSON, which no form of another page can send.
+JSON = {"/passkey/options", "/passkey", "/sign-in/passkey/options", "/sign-in/passkey"}
+ACTS = {
+    "/contacts/{contact_id}/{act}": ("confirm", "stop", "ask", "practise", "reached", "erase"),
+    "/cards/{card_id}/{act}": ("done", "undone", "take", "retire"),
+}
+
+
+@dataclass(frozen=True)
+class Door:
+    """One method of one route, with the right it asks for; None where signing in is enough, or nothing."""
+
+    method: str
+    path: str
+    rule: str
+    right: Right | None
+    seals: bool
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def doors(web: FastAPI) -> list[Door]:
+    found = []
+    for route in routes(web.routes):
+        if route.path.startswith("/api/"):
+            continue
+        calls = list(dependencies(route.dependant))
+        rights = [call.right for call in calls if isinstance(call, access.May)]
+        rule = (
+            "right" if rights
+            else "signed in" if access.signed_in in calls
+            else "provider" if webhooks.signed_form in calls
+            else "this machine" if pages.only_this_machine in calls
+            else "anyone" if access.maybe_signed_in in calls
+            else ""
+        )  # fmt: skip
+        for method in sorted(route.methods):
+            right = rights[0] if rights else None
+            found.append(Door(method, route.path, rule, right, access.filled in calls))
+    return found
+
+
+def routes(some: object) -> Iterator[APIRoute]:
+    for one in some:
+        inner = getattr(one, "original_router", None)
+        if inner is not None:
+            yield from routes(inner.routes)
+        elif isinstance(one, APIRoute):
+            yield one
+
+
+def dependencies(dependant: Dependant) -> Iterator[object]:
+    for one in dependant.dependencies:
+        yield one.call
+        yield from dependencies(one)
+
+
+@dataclass
+class Town:
+    """A household with a member of each role, and a stranger who has a household of their own."""
+
+    village: Village
+    members: dict[Role, Browser]
+    stranger: Browser
+    ids: dict[str, int]
+
+
+@pytest.fixture
+def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
+    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00") as village:
+        owner = Browser(village)
+        owner.sign_in("owner@example.jp")
+        members = {Role.OWNER: owner}
+        for role in (Role.EDITOR, Role.VIEWER):
+            owner.get("/settings/members")
+            owner.submit("/settings/members", email=f"{role}@example.jp", role=role)
+            members[role] = browser = Browser(village)
+            browser.sign_in(f"{role}@example.jp")
+            browser.get("/welcome")
+            invitation = next(form.action for form in browser.forms if form.action.startswith("/invitations/"))
+            browser.submit(invitation, answer="yes")
+        village._group = 1
+        person = village.person("母", phone="090-0000-0001")
+        card = village.card("母", date(2027, 2, 20))
+        owner.get("/settings/members")
+        owner.submit("/settings/members", email="late@example.jp", role="viewer")
+        owner.get("/settings/calendar")
+        owner.submit("/settings/calendar")
+        owner.get("/settings/tokens")
+        owner.submit("/settings/tokens", token_name="介護ソフト", scope="read")
+        stranger = Browser(village)
+        stranger.sign_in("tanin@example.jp", household="他人家")
+        phone = next(one.id for one in village_contacts(village) if one.channel is ChannelName.SMS)
+        ids = {
+            "person_id": person,
+            "card_id": card,
+            "contact_id": phone,
+            "member_id": 2,
+            "invitation_id": 3,
+            "session_id": 1,
+            "passkey_id": 1,
+            "token_id": 1,
+            "feed_id": 1,
+        }
+        yield Town(village, members, stranger, ids)
+
+
+def village_contacts(village: Village) -> list[object]:
+    from reminder.storage import contacts
+
+    with village.app.database.reading() as tx:
+        return contacts.of_group(tx, village.app.keys, None)
+
+
+def addresses(door: Door, ids: dict[str, int]) -> list[str]:
+    """Every concrete address of a door that names something of the household."""
+    filled = [door.path]
+    if door.path in ACTS:
+        filled = [door.path.replace("{act}", act) for act in ACTS[door.path]]
+    filled = [re.sub(r"\{(\w+)\}", lambda name: str(ids.get(name[1], "fridge")), one) for one in filled]
+    return filled if any(f"{{{name}}}" in door.path for name in ids) else []
+
+
+def ask(browser: Browser, door: Door, address: str) -> int:
+    browser.get("/settings")
+    if door.method == "GET":
+        return browser._ask("GET", address, b"", {}).status
+    return browser._ask(
+        "POST",
+        address,
+        f"seal={browser.seal}".encode(),
+        {
+            "content-type": "application/x-www-form-urlencoded",
+            "origin": f"http://{browser.visitor.host}",
+            "sec-fetch-site": "same-origin",
+        },
+    ).status
+
+
+def everything(village: Village) -> str:
+    """All rows but those that say when somebody was here."""
+    with village.app.database.engine.connect() as connection:
+        tables = connection.exec_driver_sql(
+            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        ).scalars()
+        return "\n".join(
+            f"{table}: {connection.exec_driver_sql(f'SELECT * FROM {table}').all()}"
+            for table in tables
+            if table not in ("sessions", "sqlite_sequence")
+        )
+
+
+def test_every_route_names_who_may_come_in(town: Town) -> None:
+    without = {door.path for door in doors(create_web(town.village.app, local_pages=True)) if not door.rule}
+
+    assert without == set(OPEN)
+
+
+def test_every_form_is_taken_only_from_our_own_pages(town: Town) -> None:
+    loose = {
+        door.path
+        for door in doors(create_web(town.village.app, local_pages=True))
+        if door.method == "POST" and not door.seals and door.rule != "provider"
+    }
+
+    assert loose == JSON | {path for path in OPEN if "{mark}" in path}
+
+
+def test_nothing_acts_on_a_look(town: Town) -> None:
+    before = everything(town.village)
+
+    for door in doors(create_web(town.village.app, local_pages=False)):
+        if door.method == "GET" and door.rule in ("right", "signed in", "anyone"):
+            for address in addresses(door, town.ids) or [door.path]:
+                ask(town.members[Role.OWNER], door, address)
+
+    assert everything(town.village) == before
+
+
+def test_what_is_not_theirs_is_not_found_by_a_stranger(town: Town) -> None:
+    before = everything(town.village)
+    tried, answers = 0, {}
+
+    for door in doors(create_web(town.village.app, local_pages=False)):
+        if door.rule in ("right", "signed in"):
+            for address in addresses(door, town.ids):
+                tried += 1
+                answers[f"{door.method} {address}"] = ask(town.stranger, door, address)
+
+    assert {address: status for address, status in answers.items() if status != 404} == {}
+    assert tried > 40
+    assert everything(town.village) == before
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.EDITOR])
+def test_nobody_does_what_their_role_does_not_allow(town: Town, role: Role) -> None:
+    before = everything(town.village)
+    browser = town.members[role]
+    answers = {}
+
+    for door in doors(create_web(town.village.app, local_pages=False)):
+        if door.rule == "right" and door.right not in RIGHTS[role]:
+            for address in addresses(door, town.ids) or [door.path]:
+                answers[f"{door.method} {address}"] = ask(browser, door, address)
+
+    assert {address: status for address, status in answers.items() if status != 403} == {}
+    assert len(answers) > (10 if role is Role.EDITOR else 30)
+    assert everything(town.village) == before
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_everybody_sees_every_page_that_their_role_allows(town: Town, role: Role) -> None:
+    browser = town.members[role]
+    answers = {}
+
+    for door in doors(create_web(town.village.app, local_pages=False)):
+        if door.rule == "right" and door.method == "GET" and door.right in RIGHTS[role]:
+            for address in addresses(door, town.ids) or [door.path]:
+                answers[address] = ask(browser, door, address)
+
+    assert {address: status for address, status in answers.items() if status != 200} == {}
+
+
+def test_a_viewer_changes_nothing_but_what_is_their_own(town: Town) -> None:
+    """Their name, their copies, their devices, their calendar."""
+    allowed = {
+        door.path
+        for door in doors(create_web(town.village.app, local_pages=False))
+        if door.method == "POST" and (door.rule == "signed in" or door.right is Right.SEE)
+    }
+
+    assert allowed == {
+        "/sign-out",
+        "/passkey/options",
+        "/passkey",
+        "/welcome",
+        "/invitations/{invitation_id}",
+        "/groups",
+        "/settings/me",
+        "/settings/members/leave",
+        "/settings/devices",
+        "/settings/devices/{session_id}",
+        "/settings/passkeys/{passkey_id}",
+        "/settings/calendar",
+        "/settings/calendar/{feed_id}",
+    }
+
+
+@pytest.mark.parametrize("path", ["/", "/people/1", "/people/new", "/settings", "/cards/1"])
+def test_who_is_not_signed_in_is_led_to_the_sign_in_page(town: Town, path: str) -> None:
+    nobody = Browser(town.village)
+
+    nobody.get(path)
+
+    assert nobody.path == "/sign-in"
+    assert "母" not in nobody.page.text
