@@ -169,9 +169,8 @@ class Village:
 
     def code_to(self, email: str) -> str:
         """The code in the latest e-mail to this address that held one."""
-        channel = self.app.channels[ChannelName.EMAIL]
-        assert isinstance(channel, MemoryChannel)
-        texts = (sent.text for sent in reversed(channel.sent) if sent.address == email)
+        sent = self.app.channels[ChannelName.EMAIL].sent
+        texts = (one.text for one in reversed(sent) if one.address == email)
         codes = (re.search(r"(?<![0-9])[0-9]{6}(?![0-9])", text) for text in texts)
         return next(found[0] for found in codes if found is not None)
 

@@ -44,7 +44,8 @@ HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
     "img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # Not "no-referrer": browsers would then send our own forms with an origin of "null".
+    "referrer-policy": "same-origin",
     "cache-control": "no-store",
 }
 

@@ -19,6 +19,7 @@ def keep(page: Page, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     widths = {size["viewport"]["width"]: name for name, size in SIZES.items()}
     width = page.viewport_size["width"]
+    page.wait_for_load_state("domcontentloaded")
     language = page.evaluate("document.documentElement.lang") or "xx"
     file = folder / f"{re.sub(r'[^a-z0-9-]+', '-', name.lower())}-{widths.get(width, width)}-{language}.png"
     # Without `caret` a style would be put into the page, against its own policy.
@@ -157,6 +158,8 @@ _OVERFLOWS = """() => {
 _TEXT_SIZES = """() => {
     const sizes = [];
     for (const one of document.body.querySelectorAll("*")) {
+        // A drawing grows as a whole, with its letters, up to the width of the page.
+        if (one.closest("svg")) continue;
         const says = [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim());
         if ((says || one.matches("input, select, textarea")) && one.checkVisibility()) {
             sizes.push([`${one.localName} "${(one.innerText ?? "").trim().slice(0, 30)}"`,

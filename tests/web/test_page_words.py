@@ -1,0 +1,106 @@
+"""The words of the pages: the same in every language, all of them used, none of them missing."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from reminder.domain.messages import MessageState
+from reminder.domain.next_step import Act
+from reminder.domain.people import ChannelName, ContactState, Language, Role
+from reminder.domain.replies import Consent, Intent
+from reminder.errors import SettingsError
+from reminder.settings import read_settings, read_table
+from reminder.web.words import read_pages
+from reminder.wiring import read_rulebook
+from tests.domain.test_readings import bare
+
+WEB = Path(__file__).parents[2] / "reminder" / "web"
+PAGES = read_pages(read_rulebook(read_settings()).wording)
+JAPANESE = PAGES[Language.JAPANESE].entries
+SOURCES = "\n".join(
+    file.read_text(encoding="utf-8")
+    for file in [*WEB.glob("templates/*.html"), *WEB.glob("*.py"), *WEB.glob("**/*.py")]
+)
+# What templates put together of a word and a value.
+BUILT = {
+    "next": list(Act),
+    "reach": list(MessageState),
+    "answer": ["none", *Intent, *Consent],
+    "channel": list(ChannelName),
+    "contact_state": list(ContactState),
+    "unheard": [state for state in ContactState if state is not ContactState.CONFIRMED],
+    "role": list(Role),
+}
+
+
+def test_the_three_languages_are_there() -> None:
+    assert set(PAGES) == {Language.JAPANESE, Language.EASY_JAPANESE, Language.ENGLISH}
+
+
+@pytest.mark.parametrize("language", list(PAGES))
+def test_every_language_fills_in_the_same(language: Language) -> None:
+    def holes(entries: dict[str, str]) -> dict[str, set[str]]:
+        return {name: set(re.findall(r"\{(\w+)\}", text)) for name, text in entries.items()}
+
+    assert holes(PAGES[language].entries) == holes(JAPANESE)
+
+
+def test_every_word_that_a_page_asks_for_is_there() -> None:
+    named = set(re.findall(r"""\bt(?:\.plain|\.has)?\(\s*"([a-z_.]+[a-z_])"\s*[,)]""", SOURCES))
+    built = {f"{section}.{value}" for section, values in BUILT.items() for value in values}
+
+    assert len(named) > 200
+    assert named - set(JAPANESE) == set()
+    assert built - set(JAPANESE) == set()
+
+
+def test_no_word_stands_there_for_nothing() -> None:
+    def is_used(name: str) -> bool:
+        section, _, rest = name.partition(".")
+        starts = {name[: place + 1] for place, sign in enumerate(name) if sign in "._"}
+        return (
+            section in ("errors", "did")
+            or f'"{name}"' in SOURCES
+            or f"'{name}'" in SOURCES
+            or (section in BUILT and rest in BUILT[section])
+            or any(f'"{start}" ~' in SOURCES for start in starts)
+            or any(f'~ ".{rest}"' in SOURCES and f'"{section}"' in SOURCES for _ in [0])
+        )
+
+    assert {name for name in JAPANESE if not is_used(name)} == set()
+
+
+def test_every_word_in_easy_japanese_has_its_reading() -> None:
+    # What stands beside a field of a date is read by everybody who can read a date.
+    entries = {
+        name: text
+        for name, text in PAGES[Language.EASY_JAPANESE].entries.items()
+        if not name.startswith(("date.", "page.language"))
+    }
+
+    counted = re.compile(r"\{n\}[分通]|[0-9][時分通]")
+    assert {name: bare(counted.sub("", text)) for name, text in entries.items() if bare(counted.sub("", text))} == {}
+
+
+def test_what_is_filled_in_cannot_become_a_part_of_the_page() -> None:
+    said = PAGES[Language.JAPANESE]("plan.heading", name="<b>母</b>")
+
+    assert "&lt;b&gt;" in said
+
+
+def test_a_language_that_lacks_an_entry_refuses_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    from reminder.settings import config_dir
+
+    folder = Path(shutil.copytree(config_dir(), tmp_path / "config"))
+    file = folder / "pages" / "en.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace('skip = "', 'skap = "'), encoding="utf-8")
+    monkeypatch.setenv("REMINDER_CONFIG", str(folder))
+    read_table.cache_clear()
+
+    with pytest.raises(SettingsError) as refused:
+        read_pages(read_rulebook(read_settings()).wording)
+
+    assert refused.value.setting.startswith("config/pages/en.toml: page.sk")
