@@ -18,11 +18,11 @@ from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language,
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.settings import Settings, read_settings
-from reminder.storage import cards, health, outbox
+from reminder.storage import cards, outbox
 from reminder.storage.keys import new_key
 from reminder.upkeep.reach import first_moment_of_week
 from reminder.wiring import App, build_app
-from reminder.worker import TickReport, tick
+from reminder.worker import TickReport, tick, work_waiting
 
 # Something that cannot be done yet (a channel that pauses) is tried again after this, as a real bell would.
 AT_LEAST = timedelta(minutes=1)
@@ -56,7 +56,7 @@ class World:
         now = self.clock.now()
         with self.app.database.reading() as tx:
             message, day, silent = outbox.next_moment(tx), cards.next_due_on(tx), cards.next_silence_on(tx)
-            waiting = health.work_waiting(tx, now, japan_date(now), first_moment_of_week(japan_date(now)))
+            waiting = work_waiting(tx, now)
         if self.app.settings.can_look_after_reach:
             # Once a week everybody's reach is looked at.
             week = now if waiting.reach else first_moment_of_week(japan_date(now) + timedelta(days=7))

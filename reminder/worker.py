@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from types import FrameType
 from typing import Self
 
@@ -13,11 +13,15 @@ from reminder.clock import SystemClock, japan_date
 from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
+from reminder.domain import hours
 from reminder.planning.due import plan_due
 from reminder.planning.escalate import climb
 from reminder.planning.notices import tell_of_failures, tell_of_notices
 from reminder.storage import health
+from reminder.storage.health import Work
 from reminder.storage.links import Links
+from reminder.storage.session import Tx
+from reminder.upkeep.forget import forget_old
 from reminder.upkeep.reach import first_moment_of_week, keep_in_touch
 from reminder.upkeep.sender import look_at_sender
 from reminder.wiring import App
@@ -37,6 +41,7 @@ class TickReport:
     greeted: int = 0  # to see whether they can still be reached
     told: int = 0  # notices to those around a person
     sent: int = 0
+    forgotten: int = 0  # words and rows that have had their time
 
 
 def tick(app: App, now: datetime) -> TickReport:
@@ -46,7 +51,7 @@ def tick(app: App, now: datetime) -> TickReport:
     sign of life, so that /readyz shows what the log says.
     """
     with app.database.reading() as tx:
-        work = health.work_waiting(tx, now, japan_date(now), first_moment_of_week(japan_date(now)))
+        work = work_waiting(tx, now)
     failed: list[Exception] = []
 
     def step(is_due: object, work_off: Callable[[], int]) -> int:
@@ -81,11 +86,18 @@ def tick(app: App, now: datetime) -> TickReport:
     told += step(work.notices or applied or answered or is_week_s_look, lambda: tell_of_notices(*given))
     is_new = asked or answered or planned or escalated or greeted or told
     sent = step(work.messages or is_new, lambda: sender(app).send_due(app.runner.run))
+    forgotten = step(work.forget, lambda: forget_old(app.database, now))
     if failed:
         raise failed[0]
     with app.database.writing() as tx:
         health.beat(tx, health.TICK, now)
-    return TickReport(applied, asked, answered, planned, escalated, greeted, told, sent)
+    return TickReport(applied, asked, answered, planned, escalated, greeted, told, sent, forgotten)
+
+
+def work_waiting(tx: Tx, now: datetime) -> Work:
+    today = japan_date(now)
+    day, week = hours.instant(today, time(0)), first_moment_of_week(today)
+    return health.work_waiting(tx, now, today, day=day, week=week)
 
 
 def links_of(app: App) -> Links:

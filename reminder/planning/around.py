@@ -14,7 +14,7 @@ from reminder.domain.wording import About, Composed
 from reminder.storage import groups, outbox, people
 from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing
-from reminder.storage.outbox import Draft
+from reminder.storage.outbox import Draft, SpeaksOf
 from reminder.storage.people import PersonView
 from reminder.storage.readers import circle_of, reader
 from reminder.storage.session import Tx
@@ -62,8 +62,16 @@ def tell_all(rules: Rulebook, subject: Subject, kind: NoticeKind, about: About) 
         yield tell(rules, subject, recipient, kind, about)
 
 
-def message(telling: Telling, key: str, now: datetime, composed: Composed | None = None) -> Draft:
-    """`key` may name {contact}, {person} and the {day} on which it is sent."""
+def message(
+    telling: Telling,
+    key: str,
+    now: datetime,
+    composed: Composed | None = None,
+    *,
+    speaks_of: Sequence[SpeaksOf] = (),
+) -> Draft:
+    """`key` may name {contact}, {person} and the {day} on which it is sent. `speaks_of`: where not of this person
+    alone."""
     recipient, said = telling.recipient, composed or telling.composed
     soon = hours.next_allowed(now, Mode.STANDARD, telling.audience, recipient.channel)
     day = japan_date(soon).isoformat()
@@ -78,6 +86,7 @@ def message(telling: Telling, key: str, now: datetime, composed: Composed | None
         segments=said.segments,
         send_after=soon,
         stale_after=soon + TRUE_FOR,
+        speaks_of=tuple(speaks_of) or (SpeaksOf(telling.subject.person.id),),
     )
 
 

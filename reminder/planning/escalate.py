@@ -17,7 +17,7 @@ from reminder.storage.cards import DueCard
 from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing
 from reminder.storage.links import Links
-from reminder.storage.outbox import Draft
+from reminder.storage.outbox import Draft, SpeaksOf
 from reminder.storage.readers import circle_of
 from reminder.storage.session import Database, Tx
 
@@ -78,7 +78,15 @@ class _Climb:
     def _drafts(self, recipient: Recipient, told: list[tuple[DueCard, Telling]]) -> list[Draft]:
         """A home that is asked about many residents at once is asked in one mail."""
         if recipient.channel is not ChannelName.EMAIL:
-            return [message(one, f"silent:{{contact}}:{card.id}:{{day}}", self._now) for card, one in told]
+            return [
+                message(one, f"silent:{{contact}}:{card.id}:{{day}}", self._now, speaks_of=[_spoken_of(card)])
+                for card, one in told
+            ]
         first = told[0][1]
         composed = wording.together(self._rules.wording, [one.composed for _, one in told], recipient.language)
-        return [message(first, "silent:{contact}:{day}", self._now, composed)]
+        speaks_of = [_spoken_of(card) for card, _ in told]
+        return [message(first, "silent:{contact}:{day}", self._now, composed, speaks_of=speaks_of)]
+
+
+def _spoken_of(card: DueCard) -> SpeaksOf:
+    return SpeaksOf(card.person.id, card.id)

@@ -8,7 +8,7 @@ from reminder.domain.wording import About
 from reminder.planning.around import keep, message, subject_of, tell_all
 from reminder.storage import contacts, messages, notices, replies
 from reminder.storage.keys import KeyRing
-from reminder.storage.outbox import Draft
+from reminder.storage.outbox import Draft, SpeaksOf
 from reminder.storage.session import Database, Tx
 
 AT_ONCE = 200
@@ -52,9 +52,10 @@ def _drafts(tx: Tx, keys: KeyRing, rules: Rulebook, notice: notices.NoticeView, 
         reply=None if notice.reply_id is None else replies.text(tx, keys, notice.reply_id),
     )
     told = tell_all(rules, subject, notice.kind, about)
+    speaks_of = [SpeaksOf(notice.person_id, notice.card_id, notice.contact_id)]
     # Not by the very contact it speaks of.
     return [
-        message(one, f"notice:{notice.id}:{{contact}}", now)
+        message(one, f"notice:{notice.id}:{{contact}}", now, speaks_of=speaks_of)
         for one in told
         if one.recipient.contact_id != notice.contact_id
     ]

@@ -279,6 +279,15 @@ def wait_for_answer(tx: Session, until: Mapping[int, tuple[int, date | None]]) -
         )
 
 
+def ask_again(tx: Session, card_ids: Collection[int], on: date) -> None:
+    """Whoever was to be asked about these was not after all."""
+    tx.execute(
+        update(Card)
+        .where(Card.id.in_(card_ids), IS_SILENT, Card.asked > 0)
+        .values(asked=Card.asked - 1, escalate_on=on)
+    )
+
+
 def take(tx: Session, card_id: int, expires_on: date, contact_id: int, on: date) -> bool:
     """False where somebody has taken it already: the table holds one for each end date."""
     return insert_or_ignore(tx, Taking, card_id=card_id, expires_on=expires_on, contact_id=contact_id, taken_on=on)

@@ -3,40 +3,58 @@
 A message to somebody who stays keeps its row, so that nobody is told twice in a day; its words go.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from reminder.domain.messages import NOT_SEEN, CancelReason, MessageState
+from reminder.storage.outbox import CODE
 from reminder.storage.tables import (
+    HAS_OLD_WORDS,
+    HAS_WORDS,
+    IS_LIVE,
+    IS_QUEUED,
+    IS_TO_A_STRANGER,
     Account,
+    Base,
     Card,
+    Challenge,
     Contact,
     Group,
+    Invitation,
+    KeptAnswer,
     Member,
+    Mention,
     Message,
     MessageReminder,
     Person,
     Receipt,
     Reminder,
+    Reply,
     SignIn,
-    Taking,
 )
+from reminder.storage.tables import Session as SignedIn
 
 # How many numbers one statement names: SQLite takes 32766, PostgreSQL 65535.
 _AT_ONCE = 10_000
 
 
-def about_cards(tx: Session, card_ids: Collection[int]) -> set[int]:
-    """The messages that speak of these cards."""
+def about(
+    tx: Session, *, person_id: int | None = None, card_ids: Collection[int] = (), contact_ids: Collection[int] = ()
+) -> set[int]:
+    """The messages that speak of any of these."""
     told = (
         select(MessageReminder.message_id)
         .join(Reminder, Reminder.id == MessageReminder.reminder_id)
         .where(Reminder.card_id.in_(card_ids))
     )
-    return set(tx.scalars(told))
+    spoken = select(Mention.message_id).where(
+        or_(Mention.person_id == person_id, Mention.card_id.in_(card_ids), Mention.contact_id.in_(contact_ids))
+    )
+    return {*tx.scalars(told), *tx.scalars(spoken)}
 
 
 def to_contacts(tx: Session, contact_ids: Collection[int]) -> set[int]:
@@ -52,38 +70,54 @@ def contacts_of(tx: Session, person_id: int) -> list[int]:
     return list(tx.scalars(select(Contact.id).where(Contact.person_id == person_id)))
 
 
-def taken_by(tx: Session, contact_id: int) -> list[int]:
-    """The cards that its owner sees to, or saw to before an earlier end."""
-    return list(tx.scalars(select(Taking.card_id).where(Taking.contact_id == contact_id)))
+@dataclass(frozen=True)
+class Untold:
+    """Messages that do not go out any more, and messages of which nobody will know any more whether they did."""
+
+    cancelled: list[int]
+    uncertain: list[int]
 
 
-def forget_words(tx: Session, message_ids: Collection[int], now: datetime) -> list[int]:
-    """The words of these messages are gone, and those that wait do not go out. The ids of what was thereby not told:
-    what else they were to tell may be told anew.
-
-    One of unknown fate can no longer be repeated as it was, so it ends as one that may have arrived. One that is being
-    sent at this moment ends as its sender says.
-    """
-    ended = {MessageState.QUEUED: MessageState.CANCELLED, MessageState.UNKNOWN: MessageState.FAILED}
-    why = {MessageState.QUEUED: str(CancelReason.ERASED), MessageState.UNKNOWN: NOT_SEEN}
-    untold = []
-    for some in _portions(message_ids):
-        waiting = select(Message.id).where(Message.id.in_(some), Message.state.in_(ended)).with_for_update()
-        untold += list(tx.scalars(waiting))
-        is_waiting = Message.state.in_(ended)
+def forget_words(tx: Session, message_ids: Collection[int], now: datetime) -> Untold:
+    """One of unknown fate can no longer be repeated as it was, so it ends as one that may have arrived; one that is
+    being sent at this moment ends as its sender says."""
+    untold = Untold([], [])
+    for ids in _portions(message_ids):
+        cancelled = {"state": MessageState.CANCELLED, "reason": CancelReason.ERASED}
+        uncertain = {"state": MessageState.FAILED, "reason": NOT_SEEN, "lease_until": None}
+        untold.cancelled.extend(_end(tx, ids, MessageState.QUEUED, now, cancelled))
+        untold.uncertain.extend(_end(tx, ids, MessageState.UNKNOWN, now, uncertain))
         tx.execute(
             update(Message)
-            .where(Message.id.in_(some))
-            .values(
-                body_sealed=None,
-                reason=case(why, value=Message.state, else_=Message.reason),
-                ended_at=case((is_waiting, now), else_=Message.ended_at),
-                lease_until=case((is_waiting, None), else_=Message.lease_until),
-                state=case(ended, value=Message.state, else_=Message.state),
-            )
+            .where(Message.id.in_(ids))
+            .values(body_sealed=None)
             .execution_options(synchronize_session=False)
         )
     return untold
+
+
+def _end(
+    tx: Session, ids: Collection[int], leaving: MessageState, now: datetime, values: Mapping[str, object]
+) -> Sequence[int]:
+    ended = tx.execute(
+        update(Message)
+        .where(Message.id.in_(ids), Message.state == leaving)
+        .values(ended_at=now, **values)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    return ended.scalars().all()
+
+
+def cards_asked_about(tx: Session, message_ids: Collection[int]) -> list[int]:
+    """Of which these messages ask the next human."""
+    asked = select(Mention.card_id).join(Message, Message.id == Mention.message_id)
+    asked = asked.where(Mention.message_id.in_(message_ids), Message.key.startswith("silent:"))
+    return [card_id for card_id in tx.scalars(asked) if card_id is not None]
+
+
+def waiting(tx: Session, message_ids: Collection[int]) -> list[int]:
+    return list(tx.scalars(select(Message.id).where(Message.id.in_(message_ids), IS_QUEUED)))
 
 
 def delete_messages(tx: Session, message_ids: Collection[int]) -> None:
@@ -129,24 +163,84 @@ def _messages_of_group(group_id: int) -> Select[int]:
     return select(Message.id).where(or_(Message.group_id == group_id, Message.contact_id.in_(theirs)))
 
 
-def _forget_codes(tx: Session, which: ColumnElement[bool]) -> int:
+def _forget_codes(tx: Session, which: ColumnElement[bool]) -> None:
     """Codes that were asked for, with the e-mails that brought them."""
     asked = list(tx.scalars(select(SignIn.id).where(which)))
-    delete_messages(
-        tx,
-        set(
-            tx.scalars(
-                select(Message.id).where(
-                    and_(Message.key.in_([f"code:{sign_in}" for sign_in in asked]), Message.contact_id.is_(None))
-                )
-            )
-        ),
-    )
+    brought = select(Message.id).where(Message.key.in_([f"{CODE}{sign_in}" for sign_in in asked]), IS_LIVE)
+    delete_messages(tx, list(tx.scalars(brought)))
     _delete(tx, SignIn, SignIn.id.in_(asked))
-    return len(asked)
 
 
-def _delete(tx: Session, table: type[object], which: ColumnElement[bool]) -> None:
+# Nothing more becomes of these, and nobody needs their words.
+_IS_OVER = Message.state.not_in((MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN))
+
+
+def _was_over(before: datetime) -> ColumnElement[bool]:
+    since = func.coalesce(Message.ended_at, Message.handed_at, Message.created_at)
+    return since < before
+
+
+def old_words(tx: Session, before: datetime, limit: int) -> int:
+    """The words of messages that were over before then, and so were made before then: that the index can find."""
+    old = select(Message.id).where(HAS_OLD_WORDS, Message.created_at < before, _was_over(before))
+    return _forget_some(tx, Message, old.order_by(Message.created_at), limit)
+
+
+def old_answers(tx: Session, before: datetime, limit: int) -> int:
+    """The words of what people answered before then."""
+    old = select(Reply.id).where(HAS_WORDS, Reply.received_at < before, Reply.handled_at.is_not(None))
+    return _forget_some(tx, Reply, old.order_by(Reply.received_at), limit)
+
+
+def old_messages_to_strangers(tx: Session, before: datetime, limit: int) -> int:
+    """Codes and invitations, with the address they went to."""
+    old = select(Message.id).where(IS_TO_A_STRANGER, Message.created_at < before, _IS_OVER, _was_over(before))
+    ids = list(tx.scalars(old.order_by(Message.created_at).limit(limit).with_for_update(skip_locked=True)))
+    delete_messages(tx, ids)
+    return len(ids)
+
+
+def old_codes(tx: Session, before: datetime, limit: int) -> int:
+    return _delete_some(tx, SignIn, SignIn.id, SignIn.created_at < before, limit)
+
+
+def old_challenges(tx: Session, before: datetime, limit: int) -> int:
+    return _delete_some(tx, Challenge, Challenge.id, Challenge.expires_at < before, limit)
+
+
+def old_kept_answers(tx: Session, before: datetime, limit: int) -> int:
+    return _delete_some(tx, KeptAnswer, KeptAnswer.id, KeptAnswer.created_at < before, limit)
+
+
+def old_invitations(tx: Session, before: datetime, limit: int) -> int:
+    """That were answered or taken back, or ran out, before then."""
+    is_over = or_(Invitation.ended_at < before, Invitation.expires_at < before)
+    return _delete_some(tx, Invitation, Invitation.id, is_over, limit)
+
+
+def old_sessions(tx: Session, before: datetime, limit: int) -> int:
+    """That were ended, or ran out, before then."""
+    is_over = or_(SignedIn.revoked_at < before, SignedIn.expires_at < before)
+    return _delete_some(tx, SignedIn, SignedIn.id, is_over, limit)
+
+
+def _forget_some(tx: Session, table: type[Message] | type[Reply], old: Select[int], limit: int) -> int:
+    ids = list(tx.scalars(old.limit(limit).with_for_update(skip_locked=True)))
+    if ids:
+        forget = update(table).where(table.id.in_(ids)).values(body_sealed=None)
+        tx.execute(forget.execution_options(synchronize_session=False))
+    return len(ids)
+
+
+def _delete_some(
+    tx: Session, table: type[Base], its_id: InstrumentedAttribute[int], which: ColumnElement[bool], limit: int
+) -> int:
+    ids = list(tx.scalars(select(its_id).where(which).limit(limit).with_for_update(skip_locked=True)))
+    _delete(tx, table, its_id.in_(ids))
+    return len(ids)
+
+
+def _delete(tx: Session, table: type[Base], which: ColumnElement[bool]) -> None:
     tx.execute(delete(table).where(which).execution_options(synchronize_session=False))
 
 

@@ -21,7 +21,7 @@ from reminder.storage.tables import (
     Reply,
 )
 
-TICK, REACH = "tick", "reach"
+TICK, REACH, FORGET, ERASED = "tick", "reach", "forget", "erased"
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Work:
     notices: bool
     silences: bool
     reach: bool
+    forget: bool
 
 
 _WORK = select(
@@ -57,12 +58,14 @@ _WORK = select(
     exists().where(Notice.told_at.is_(None)),
     exists().where(IS_SILENT, Card.escalate_on <= bindparam("today")),
     ~exists().where(Beat.name == REACH, Beat.at >= bindparam("week")),
+    ~exists().where(Beat.name == FORGET, Beat.at >= bindparam("day")),
 )
 
 
-def work_waiting(tx: Session, now: datetime, today: date, week: datetime) -> Work:
-    """`week`: the first instant of this week."""
-    return Work(*tx.execute(_WORK, {"now": now, "today": today, "week": week}).one())
+def work_waiting(tx: Session, now: datetime, today: date, *, day: datetime, week: datetime) -> Work:
+    """`day`, `week`: the first instants of this day and of this week."""
+    row = tx.execute(_WORK, {"now": now, "today": today, "day": day, "week": week}).one()
+    return Work(*tuple(row))
 
 
 def beat(tx: Session, name: str, at: datetime) -> None:

@@ -21,6 +21,7 @@ from reminder.storage.tables import (
     MESSAGES,
     Card,
     Contact,
+    Mention,
     Message,
     MessageReminder,
     Pause,
@@ -29,6 +30,15 @@ from reminder.storage.tables import (
 
 # How the keys of messages begin that are not reminders.
 ANSWER, CONSENT, PRACTICE, CODE, INVITATION = "answer:", "consent:", "practice:", "code:", "invitation:"
+
+
+@dataclass(frozen=True)
+class SpeaksOf:
+    """Whom a message speaks of that tells none of their reminders: it is forgotten with any of these."""
+
+    person_id: int
+    card_id: int | None = None
+    contact_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class Draft:
     possibly_double: bool = False  # it repeats one that may have arrived
     asks: int | None = None  # the digit that answers "done" to it
     address: str | None = None  # of who is nobody's contact yet; then `contact_id` is None
+    speaks_of: tuple[SpeaksOf, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +119,15 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
             for draft in drafts
         ],
     )
-    return list(made.scalars())
+    ids = list(made.scalars())
+    mentions = [
+        {"message_id": message_id, "person_id": one.person_id, "card_id": one.card_id, "contact_id": one.contact_id}
+        for message_id, draft in zip(ids, drafts, strict=True)
+        for one in draft.speaks_of
+    ]
+    if mentions:
+        tx.execute(insert(Mention), mentions)
+    return ids
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -18,6 +18,7 @@ Tx = Session
 
 # Longer than any write of ours holds the file, so that `web` and `worker` may be two processes on it.
 SQLITE_BUSY_SECONDS = 30
+MOMENT_SECONDS = 1
 
 
 class Database:
@@ -45,6 +46,30 @@ class Database:
     def reading(self) -> Iterator[Session]:
         with reachable(), self._reading() as tx:
             yield tx
+
+    def empty_log(self) -> None:
+        """On SQLite what was erased still stands in the log of writes, until that is begun anew; here it is, unless
+        somebody is reading for longer than a moment."""
+        if self.is_sqlite:
+            with self._alone(MOMENT_SECONDS) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+    def rewrite(self) -> None:
+        """On SQLite a row that was moved between pages may have left a copy of itself, one in a thousand; a file that
+        is written anew has none. Other writers wait meanwhile."""
+        if self.is_sqlite:
+            with self._alone(SQLITE_BUSY_SECONDS) as connection:
+                connection.execute("VACUUM").close()
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+    @contextmanager
+    def _alone(self, seconds: float) -> Iterator[sqlite3.Connection]:
+        """Outside any transaction, which neither of the two may be in."""
+        with closing(sqlite3.connect(self.engine.url.database or "", timeout=seconds, isolation_level=None)) as own:
+            try:
+                yield own
+            except sqlite3.OperationalError as failed:
+                raise DatabaseNotReadyError("database_unreachable", reason=type(failed).__name__) from None
 
     def close(self) -> None:
         self.engine.dispose()
@@ -97,6 +122,9 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     # FULL: after a power cut a claim that was committed is still there, so nothing is sent twice.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    # What is erased is overwritten: some builds of SQLite only unlink it, and it could be read out of the file. No
+    # cost could be measured: a pass that sends 300 texts took 101 to 120 ms with it and without.
+    cursor.execute("PRAGMA secure_delete = ON")
     cursor.close()
 
 

@@ -50,7 +50,7 @@ class Base(DeclarativeBase):
 
 def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
     """In an index's own definition columns stand without their table."""
-    bare = text(re.sub(r"\b(cards|messages|receipts)\.", "", where.text))
+    bare = text(re.sub(r"\b(cards|messages|receipts|replies)\.", "", where.text))
     return Index(name, *columns, unique=unique, sqlite_where=bare, postgresql_where=bare)
 
 
@@ -197,6 +197,8 @@ class Reminder(Base):
 IS_QUEUED = text("messages.state = 'queued'")
 IS_IN_HAND = text("messages.state IN ('sending', 'unknown')")
 IS_LIVE = text("messages.state NOT IN ('cancelled', 'stale')")
+HAS_OLD_WORDS = text("messages.body_sealed IS NOT NULL AND messages.state NOT IN ('queued', 'sending', 'unknown')")
+IS_TO_A_STRANGER = text("messages.contact_id IS NULL")
 IS_UNHEARD_FAILURE = text(
     "messages.followed_up_at IS NULL AND messages.audience = 'person' AND messages.state IN ('undelivered', 'failed')"
 )
@@ -211,6 +213,8 @@ class Message(Base):
         _partial_index("ix_messages_waiting", "send_after", "id", where=IS_QUEUED),
         _partial_index("ix_messages_in_hand", "lease_until", where=IS_IN_HAND),
         _partial_index("ix_messages_failed", "id", where=IS_UNHEARD_FAILURE),
+        _partial_index("ix_messages_worded", "created_at", where=HAS_OLD_WORDS),
+        _partial_index("ix_messages_to_strangers", "created_at", where=IS_TO_A_STRANGER),
         CheckConstraint("(contact_id IS NULL) <> (address_sealed IS NULL)", name="one_reader"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -246,6 +250,18 @@ class MessageReminder(Base):
     reminder_id: Mapped[int] = mapped_column(
         ForeignKey("reminders.id", ondelete="CASCADE"), primary_key=True, index=True
     )
+
+
+class Mention(Base):
+    """Whom a message speaks of that tells none of their reminders: a notice, or who is asked next about a card.
+    `contact_id`: whose words it repeats, or of which contact it speaks."""
+
+    __tablename__ = "mentions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    card_id: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"), index=True)
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
 
 
 class Receipt(Base):
@@ -296,11 +312,15 @@ class Remembered(Base):
     value: Mapped[str] = mapped_column(String(80))
 
 
+HAS_WORDS = text("replies.body_sealed IS NOT NULL")
+
+
 class Reply(Base):
     """What somebody answered. What looked like a number was never kept: then `body_sealed` is None."""
 
     __tablename__ = "replies"
     __table_args__ = (
+        _partial_index("ix_replies_worded", "received_at", where=HAS_WORDS),
         Index(
             "ix_replies_waiting",
             "id",
@@ -332,9 +352,9 @@ class Notice(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
-    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
-    card_id: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"))
-    reply_id: Mapped[int | None] = mapped_column(ForeignKey("replies.id", ondelete="CASCADE"))
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+    card_id: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"), index=True)
+    reply_id: Mapped[int | None] = mapped_column(ForeignKey("replies.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
     told_at: Mapped[datetime | None]
 

@@ -1,0 +1,43 @@
+"""Forgetting what has had its time: the words of messages, codes, invitations and sessions that are over."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from reminder.storage import forgetting, health
+from reminder.storage.session import Database, Tx
+
+# A family may ask what its mother was told; after a quarter of a year nobody does.
+WORDS = timedelta(days=90)
+# Those who counted how often a code was asked for look back a day.
+CODES = timedelta(days=1)
+INVITATIONS = SESSIONS = timedelta(days=30)
+TO_STRANGERS = timedelta(days=7)
+
+# No transaction holds up other writers for long; what is left, the next pass forgets.
+AT_ONCE = 1000
+
+_KINDS: tuple[tuple[Callable[[Tx, datetime, int], int], timedelta], ...] = (
+    (forgetting.old_words, WORDS),
+    (forgetting.old_answers, WORDS),
+    (forgetting.old_messages_to_strangers, TO_STRANGERS),
+    (forgetting.old_codes, CODES),
+    (forgetting.old_challenges, CODES),
+    (forgetting.old_kept_answers, CODES),
+    (forgetting.old_invitations, INVITATIONS),
+    (forgetting.old_sessions, SESSIONS),
+)
+
+
+def forget_old(database: Database, now: datetime) -> int:
+    """How much was forgotten. The bell for this rings once a day, and on until nothing is left."""
+    counts = []
+    for forget, after in _KINDS:
+        with database.writing() as tx:
+            counts.append(forget(tx, now - after, AT_ONCE))
+    if max(counts) < AT_ONCE:
+        with database.writing() as tx:
+            before, erased = health.last_beat(tx, health.FORGET), health.last_beat(tx, health.ERASED)
+            health.beat(tx, health.FORGET, now)
+        if erased is not None and (before is None or erased >= before):
+            database.rewrite()
+    return sum(counts)
