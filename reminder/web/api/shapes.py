@@ -1,0 +1,71 @@
+"""What goes in and out of the API: the shapes that its operations share. Nothing here travels further than this door."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Path, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo
+
+from reminder.domain import dates
+from reminder.errors import ForbiddenNumberError
+from reminder.guard.numbers import forbidden
+
+# The door lets no more digits than these pass in an address: a card's number has twelve.
+GREATEST_ID = 99_999_999_999
+MOST_AT_ONCE, USUAL_AT_ONCE = 200, 50
+
+
+class In(BaseModel):
+    """Taken as it is written: no field more, no number for a word."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Out(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+def _guarded(value: object, info: ValidationInfo) -> object:
+    """A number is refused as what it is, before anything else is found wrong with it."""
+    looks_like = forbidden(value) if isinstance(value, str) else None
+    if looks_like is not None:
+        raise ForbiddenNumberError(field=info.field_name, looks_like=looks_like)
+    return value
+
+
+GUARDED = BeforeValidator(_guarded)
+Word = Annotated[str, GUARDED, Field(min_length=1, max_length=40)]
+# As people type it: the words for a wrong one are those of everywhere else.
+TypedDate = Annotated[str, Field(min_length=1, max_length=dates.LONGEST)]
+
+Id = Annotated[int, Path(ge=1, le=GREATEST_ID, description="As an earlier answer gave it.")]
+IdIn = Annotated[int, Field(ge=1, le=GREATEST_ID)]
+Instant = Annotated[datetime, PlainSerializer(lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}", return_type=str)]
+
+
+class Page(BaseModel):
+    """Which part of a list is asked for."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    after: Annotated[int, Field(ge=0, le=GREATEST_ID, description="The `next` of the answer before.")] = 0
+    limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE, description="How many at most.")] = USUAL_AT_ONCE
+
+
+Paged = Annotated[Page, Query()]
+Row = TypeVar("Row", bound=BaseModel)
+
+
+class Listed(Out, Generic[Row]):
+    """A part of a list, in the order of its ids. `next` goes into `after` for what follows; null at the end."""
+
+    items: list[Row]
+    next: int | None = Field(examples=[None])
+
+
+def listed(rows: list[Any], limit: int, shape: type[Row], ids: list[int]) -> Listed[Row]:
+    del shape
+    return Listed(items=rows, next=ids[-1] if len(ids) == limit else None)
+
+
+def both_calendars(day: date) -> str:
+    return dates.in_both_calendars(day)
