@@ -100,12 +100,7 @@ def of_person(tx: Session, keys: KeyRing, person_id: int) -> list[ContactView]:
 
 def some_of_person(tx: Session, keys: KeyRing, person_id: int, *, after: int, limit: int) -> list[ContactView]:
     """Their own and those of their family."""
-    query = (
-        select(Contact)
-        .where(Contact.person_id == person_id, Contact.id > after)
-        .order_by(Contact.id)
-        .limit(limit)
-    )
+    query = select(Contact).where(Contact.person_id == person_id, Contact.id > after).order_by(Contact.id).limit(limit)
     return [view(keys, row) for row in tx.scalars(query)]
 
 

@@ -171,7 +171,7 @@ def some_of_group(
             row.handed_at,
             row.ended_at,
             row.segments,
-            *_readable(keys, row.body_sealed),
+            *readable(keys, row.body_sealed),
             tuple(told.get(row.id, ())),
         )
         for row in rows

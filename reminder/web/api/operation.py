@@ -4,7 +4,7 @@ Only a token opens the API, never a browser's cookie. Every operation names the 
 cannot be made.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Annotated, Any, cast
@@ -77,9 +77,10 @@ class Operation(APIRoute):
     """The caller is let in before anything of the body is looked at, and every refusal is a problem."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **given: Any) -> None:
-        if "POST" in (given.get("methods") or ()):
+        if "POST" in given["methods"]:
             endpoint = _at_most_once(endpoint, given.get("status_code") or 200)
-        given["operation_id"] = given.get("operation_id") or endpoint.__name__
+        given["operation_id"] = endpoint.__name__
+        given["responses"] = {**_refusals(path, given["methods"]), **(given.get("responses") or {})}
         super().__init__(path, endpoint, **given)
 
     @property
@@ -109,6 +110,15 @@ class Operation(APIRoute):
         return handled
 
 
+def _refusals(path: str, methods: Collection[str]) -> dict[int | str, dict[str, Any]]:
+    """What any such operation may answer instead."""
+    statuses = [401, 403, 422, 500, 503]
+    statuses += [404] if "{" in path else []
+    statuses += [409] if "POST" in methods else []
+    statuses += [413] if not {"POST", "PATCH"}.isdisjoint(methods) else []
+    return problems.refusals(*sorted(statuses))
+
+
 async def _named(request: Request, caller: Caller) -> Caller:
     """With what the caller calls this request, so that it can be told when it comes again."""
     key = request.headers.get(KEY_HEADER)
@@ -125,8 +135,6 @@ def _at_most_once(endpoint: Callable[..., Any], status: int) -> Callable[..., An
     def answered(*, caller: Caller, **given: Any) -> Any:
         if caller.asked is None:
             return endpoint(caller=caller, **given)
-        return once.answer(
-            caller.app, caller.asked, caller.language, status, lambda: endpoint(caller=caller, **given)
-        )
+        return once.answer(caller.app, caller.asked, caller.language, status, lambda: endpoint(caller=caller, **given))
 
     return answered

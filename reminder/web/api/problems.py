@@ -153,3 +153,25 @@ _CODES = {
         ("string", "int", "bool", "model", "model_attributes", "string_unicode", "int_from_float"), "wrong_type"
     ),
 }
+
+
+# What each status says, for the document.
+_MEANINGS = {
+    401: "No token was shown, or one that opens nothing.",
+    403: "The token was made for less (`scope_too_small`), or its maker's role has become less (`role_too_small`).",
+    404: "There is none such in this group.",
+    409: "It is there already, or no longer in the state that this needs.",
+    413: "The body is too long.",
+    422: "What was sent cannot be taken: malformed (`errors` names the fields), a number that is never kept "
+    "(`forbidden_number`), or unusual and to be confirmed (`confirm` says how).",
+    500: "Something went wrong on our side.",
+    503: "The database cannot be reached now.",
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For the document: each as a problem."""
+    shape = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": _MEANINGS[status], "content": {MEDIA_TYPE: {"schema": shape}}} for status in statuses
+    }

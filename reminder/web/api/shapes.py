@@ -1,7 +1,8 @@
 """What goes in and out of the API: the shapes that its operations share. Nothing here travels further than this door."""
 
-from datetime import date, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Generic, Protocol, TypeVar
 
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo
@@ -59,13 +60,18 @@ class Listed(Out, Generic[Row]):
     """A part of a list, in the order of its ids. `next` goes into `after` for what follows; null at the end."""
 
     items: list[Row]
-    next: int | None = Field(examples=[None])
+    next: int | None
 
 
-def listed(rows: list[Any], limit: int, shape: type[Row], ids: list[int]) -> Listed[Row]:
-    del shape
-    return Listed(items=rows, next=ids[-1] if len(ids) == limit else None)
+class HasId(Protocol):
+    @property
+    def id(self) -> int: ...
 
 
-def both_calendars(day: date) -> str:
-    return dates.in_both_calendars(day)
+Found = TypeVar("Found", bound=HasId)
+
+
+def part(found: Sequence[Found], limit: int) -> tuple[Sequence[Found], int | None]:
+    """Of what was looked up, one more than asked for, the rows to show and the `next` behind them."""
+    rows = found[:limit]
+    return rows, rows[-1].id if len(found) > limit else None
