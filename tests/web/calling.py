@@ -32,9 +32,7 @@ class Program:
     def delete(self, path: str) -> Answer:
         return self.ask("DELETE", path)
 
-    def ask(
-        self, method: str, path: str, given: object = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    def ask(self, method: str, path: str, given: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         """`given` as JSON; bytes as they are."""
         body = given if isinstance(given, bytes) else b"" if given is None else json.dumps(given).encode()
         said = {"content-type": "application/json"} if body else {}

@@ -22,9 +22,9 @@ from reminder.wiring import App
 
 router = APIRouter(tags=["cards"], route_class=Operation)
 
-Kind = Annotated[str, GUARDED, Field(min_length=1, max_length=40, description="One of `GET /kinds`.")]
+Kind = Annotated[str, Field(min_length=1, max_length=40, description="One of `GET /kinds`."), GUARDED]
 CardLabel = Annotated[
-    str, GUARDED, Field(min_length=1, max_length=16, description="For the kind `other`: what its owner calls it.")
+    str, Field(min_length=1, max_length=16, description="For the kind `other`: what its owner calls it."), GUARDED
 ]
 
 

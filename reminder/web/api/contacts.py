@@ -23,7 +23,7 @@ How = Annotated[
     Literal["spoken", "written", "agent"],
     Field(description="How its owner agreed; `agent`: by who may legally decide for them."),
 ]
-By = Annotated[str, GUARDED, Field(min_length=1, max_length=40, description="Who asked them, in a word: 長女, 事務.")]
+By = Annotated[str, Field(min_length=1, max_length=40, description="Who asked them, in a word: 長女, 事務."), GUARDED]
 
 
 class ContactIn(In):

@@ -10,20 +10,22 @@ from reminder.web.api.operation import LONGEST_KEY
 from reminder.web.api.problems import Problem
 
 _ABOUT = """Dates at which cards end, for a program of one family or one care home. There is no field for a card's
-number, and what looks like one is refused wherever it stands and repeated nowhere.
+number; what looks like one is refused wherever it stands, and repeated nowhere.
 
-Show your token as `Authorization: Bearer kigen_…`. With `read` it sees, with `write` it also changes, with `erase` it may
-also do what only an owner may: erase, give the group a name, read the journal. It never may more than whoever made it.
+Show your token as `Authorization: Bearer kigen_…`. With `read` it sees, with `write` it also changes, with `erase` it
+may also do what only an owner may: erase, give the group a name, read the journal. It may never do more than whoever
+made it.
 
-Dates go in as people type them (`令和9年3月31日`, `2027-03-31`) and come out as ISO 8601; instants are in UTC. A refusal
-is a problem (RFC 9457) with a stable `code`. Say `Idempotency-Key` with a POST that you may have to send again."""
+Dates go in as people type them (`令和9年3月31日`, `2027-03-31`) and come out as ISO 8601; instants are in UTC.
+A refusal is a problem (RFC 9457) with a stable `code`. Say `Idempotency-Key` with a POST that you may have to repeat.
+"""
 
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "Your own name for this very request. Sent again with the same key within a day, it does nothing and "
-    "is answered the same; another request under the same key is refused (`idempotency_key_reused`).",
+    "description": "Your own name for this very request. Sent again with the same key within a day, it does nothing "
+    "and is answered the same; another request under the same key is refused (`idempotency_key_reused`).",
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
     "example": "b9f4-enrol-mother",
 }

@@ -20,7 +20,7 @@ class GroupChange(In):
     """What the group is called from now on."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "田中家"}]})
-    name: Annotated[str, GUARDED, Field(min_length=1, max_length=60)]
+    name: Annotated[str, Field(min_length=1, max_length=60), GUARDED]
 
 
 class MemberOut(Out):

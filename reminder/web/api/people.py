@@ -16,12 +16,12 @@ from reminder.web.api.shapes import GUARDED, Id, In, Listed, Out, Paged, part
 
 router = APIRouter(tags=["people"], route_class=Operation)
 
-Label = Annotated[str, GUARDED, Field(min_length=1, max_length=20, description="What the family calls them.")]
-Mark = Annotated[str, GUARDED, Field(min_length=1, max_length=10, description="The family's mark word.")]
-Reference = Annotated[str, GUARDED, Field(min_length=1, max_length=20, description="Your own, such as a room.")]
-Office = Annotated[str, GUARDED, Field(min_length=1, max_length=10, description="市役所, 区役所, 町役場 or 村役場.")]
+Label = Annotated[str, Field(min_length=1, max_length=20, description="What the family calls them."), GUARDED]
+Mark = Annotated[str, Field(min_length=1, max_length=10, description="The family's mark word."), GUARDED]
+Reference = Annotated[str, Field(min_length=1, max_length=20, description="Your own, such as a room."), GUARDED]
+Office = Annotated[str, Field(min_length=1, max_length=10, description="市役所, 区役所, 町役場 or 村役場."), GUARDED]
 HowSpoken = Annotated[Mode, Field(strict=False, description="How they are spoken to, and when.")]
-LanguageIn = Annotated[str, GUARDED, Field(min_length=1, max_length=10, description="ja, ja-easy, en …")]
+LanguageIn = Annotated[str, Field(min_length=1, max_length=10, description="ja, ja-easy, en …"), GUARDED]
 Insurance = Annotated[bool, Field(description="They use the card as a health-insurance card.")]
 
 
@@ -41,11 +41,11 @@ class PersonIn(In):
 
 
 class PersonChange(In):
-    """What is named is changed; null takes the mark word or the reference away."""
+    """What is named is changed. null takes the mark word or the reference away, and leaves anything else as it is."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"mark": "ひまわり", "reference": None}]})
-    label: Annotated[Label, Field()] = ""
-    mode: Annotated[HowSpoken | None, Field()] = None
+    label: Label | None = None
+    mode: HowSpoken | None = None
     language: LanguageIn | None = None
     mark: Mark | None = None
     reference: Reference | None = None

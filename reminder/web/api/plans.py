@@ -10,7 +10,7 @@ from reminder.clock import japan_date
 from reminder.domain.people import Audience, ChannelName
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import NewCard
-from reminder.errors import ConflictError, NotFoundError
+from reminder.errors import ConflictError
 from reminder.planning.preview import Preview, PreviewedCard, Sample, preview
 from reminder.storage import cards, owned
 from reminder.storage.people import PersonView

@@ -1,4 +1,4 @@
-"""What goes in and out of the API: the shapes that its operations share. Nothing here travels further than this door."""
+"""What goes in and out of the API: the shapes its operations share. Nothing here travels further than this door."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -35,12 +35,18 @@ def _guarded(value: object, info: ValidationInfo) -> object:
 
 
 GUARDED = BeforeValidator(_guarded)
-Word = Annotated[str, GUARDED, Field(min_length=1, max_length=40)]
 # As people type it: the words for a wrong one are those of everywhere else.
 TypedDate = Annotated[str, Field(min_length=1, max_length=dates.LONGEST)]
 
-Id = Annotated[int, Path(ge=1, le=GREATEST_ID, description="As an earlier answer gave it.")]
-IdIn = Annotated[int, Field(ge=1, le=GREATEST_ID)]
+Id = Annotated[int, Path(ge=1, le=GREATEST_ID, description="As an earlier answer gave it.", examples=[1])]
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: to some programs 4 is 4.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+IdIn = Annotated[int, Field(ge=1, le=GREATEST_ID), BeforeValidator(_whole)]
 Instant = Annotated[datetime, PlainSerializer(lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}", return_type=str)]
 
 
