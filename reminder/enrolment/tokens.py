@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from reminder.domain.access import ROLES, Actor, Scope, grantable
-from reminder.errors import NotFoundError, RefusedInputError
+from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
 from reminder.storage import journal, tokens
 from reminder.storage.keys import new_token, token_hash
@@ -17,13 +17,16 @@ PREFIX = "kigen_"
 USED_EVERY = timedelta(hours=1)
 
 
-def make_token(database: Database, now: datetime, *, who: Actor, name: str, scopes: Collection[Scope]) -> str:
+def make_token(database: Database, now: datetime, *, who: Actor, name: str, scopes: Collection[str]) -> str:
     """The token. It is shown this once; only its hash is kept.
 
-    `scopes`: the widest counts. Raises RefusedInputError for one wider than the role of who makes it.
+    `scopes`: the widest counts. Raises UnknownChoiceError, and RefusedInputError for one wider than the role of who
+    makes it.
     """
     clean = clean_label(name, field="token_name", longest=30, most_digits=8)
-    widest = max(scopes, key=list(Scope).index, default=Scope.READ)
+    if not scopes or not {*scopes} <= {*Scope}:
+        raise UnknownChoiceError(field="scope", choices=list(Scope))
+    widest = max(map(Scope, scopes), key=list(Scope).index)
     if widest not in grantable(who.role):
         raise RefusedInputError("scope_above_role", field="scope")
     token = PREFIX + new_token()
@@ -41,7 +44,7 @@ def make_token(database: Database, now: datetime, *, who: Actor, name: str, scop
     return token
 
 
-def list_tokens(database: Database, *, who: Actor) -> list[TokenView]:
+def tokens_of(database: Database, who: Actor) -> list[TokenView]:
     """Those of the group that still work."""
     with database.reading() as tx:
         return tokens.of_group(tx, who.group_id)

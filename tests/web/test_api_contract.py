@@ -1,7 +1,9 @@
 """The API keeps its word: what its document says of every operation holds for requests that somebody else thought of,
 well-formed and not."""
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,7 +26,7 @@ from tests.web.calling import token_of
 
 # The same requests in every run. What is well-formed may still be refused for what it says, but never as malformed.
 CONFIG = {
-    "generation": {"deterministic": True, "max-examples": 8},
+    "generation": {"deterministic": True, "max-examples": 5},
     "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "403", "404", "409", "422"]}},
 }
 HOLDER = FastAPI(openapi_url=None)
@@ -39,7 +41,9 @@ def documented(**config: object) -> BaseSchema:
 
 EVERYTHING = documented()
 # Whoever shows no token is turned away before anything is looked at: a few of each will do.
-A_FEW = documented(phases={"coverage": {"enabled": False}}, generation={"deterministic": True, "max-examples": 2, "mode": "positive"})
+A_FEW = documented(
+    phases={"coverage": {"enabled": False}}, generation={"deterministic": True, "max-examples": 2, "mode": "positive"}
+)
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,30 @@ class Served:
     token: str
 
 
-@pytest.fixture
-def served(sqlite_url: str, tmp_path: Path) -> Iterator[Served]:
+@contextmanager
+def serving(url: str, folder: Path) -> Iterator[Served]:
     """One group with somebody of everything, so that an example's id is found."""
-    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00", durable=False, sms_replies=True) as village:
+    with open_village(url, folder, "2026-12-01 08:00", durable=False, sms_replies=True) as village:
         village.member("娘", "musume@example.jp")
         village.person("母", phone="090-0000-0001")
         village.contact("母", ChannelName.EMAIL, "musuko@example.jp", family="息子")
         village.card("母", date(2027, 3, 31))
         village.stop(2)
         yield Served(create_web(village.app, local_pages=False), token_of(village, 1))
+
+
+@pytest.fixture
+def served(sqlite_url: str, tmp_path: Path) -> Iterator[Served]:
+    with serving(sqlite_url, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def closed(_migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same; nobody who comes without a token changes it."""
+    folder = tmp_path_factory.mktemp("closed")
+    with serving(f"sqlite:///{shutil.copy(_migrated_sqlite, folder / 'kigen.db')}", folder) as opened:
+        yield opened
 
 
 # One group for all requests to an operation: what one has erased is not there for the next.
@@ -79,10 +97,10 @@ def test_every_answer_is_one_that_the_document_names(case: schemathesis.Case, se
 
 @A_FEW.parametrize()
 @ONE_GROUP
-def test_nobody_comes_in_without_a_token(case: schemathesis.Case, served: Served) -> None:
+def test_nobody_comes_in_without_a_token(case: schemathesis.Case, closed: Served) -> None:
     case.headers.pop("Authorization", None)
 
-    response = case.call(app=served.web)
+    response = case.call(app=closed.web)
 
     assert response.status_code == 401
     assert response.headers["www-authenticate"][0].startswith("Bearer ")

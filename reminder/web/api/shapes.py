@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Generic, Protocol, TypeVar
 
 from fastapi import Path, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
 from reminder.domain import dates
 from reminder.errors import ForbiddenNumberError
@@ -47,7 +47,11 @@ def _whole(value: object) -> object:
 
 
 IdIn = Annotated[int, Field(ge=1, le=GREATEST_ID), BeforeValidator(_whole)]
-Instant = Annotated[datetime, PlainSerializer(lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}", return_type=str)]
+Instant = Annotated[
+    datetime,
+    PlainSerializer(lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}", return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 
 
 class Page(BaseModel):
