@@ -104,6 +104,10 @@ def of_group(tx: Session, group_id: int) -> list[TokenView]:
     return [TokenView(row[0], row[1], _scopes(row[2]), *row[3:]) for row in rows]
 
 
+def group_of(tx: Session, token_id: int) -> int | None:
+    return tx.execute(select(ApiToken.group_id).where(ApiToken.id == token_id)).scalar_one_or_none()
+
+
 def revoke(tx: Session, group_id: int, token_id: int, now: datetime) -> bool:
     """False where the group has no such token that still works."""
     revoked = tx.execute(
