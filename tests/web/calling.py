@@ -7,10 +7,48 @@ from dataclasses import dataclass
 from reminder.domain.access import Actor, Scope
 from reminder.domain.people import Language, Role
 from reminder.enrolment import tokens
+from reminder.storage import groups
+from reminder.web import api
+from reminder.web.api import document
 from tests.village import Village
 from tests.web.asking import Answer, Visitor, visitor
 
 API = "/api/v1"
+
+
+@dataclass(frozen=True)
+class Described:
+    """An operation as the document describes it. `example`: a body that it takes, where it takes one."""
+
+    id: str
+    method: str
+    path: str  # with {person_id}
+    example: Mapping[str, object] | None
+    texts: Collection[str]  # the names of the body's fields that take text
+
+    def at(self, **ids: int) -> str:
+        return self.path.format(**ids)
+
+
+def described() -> list[Described]:
+    """Every operation of the API."""
+    shown = document.made_of(api.router.routes)
+    schemas = shown["components"]["schemas"]
+    found = []
+    for path, methods in shown["paths"].items():
+        for method, one in methods.items():
+            content = one.get("requestBody", {}).get("content", {}).get("application/json", {})
+            body = schemas[content["schema"]["$ref"].rpartition("/")[2]] if content else {"properties": {}}
+            texts = [name for name, field in body["properties"].items() if _takes_text(field)]
+            example = body["examples"][0] if content else None
+            found.append(Described(one["operationId"], method.upper(), path.removeprefix(API), example, texts))
+    return found
+
+
+def _takes_text(field: Mapping[str, object]) -> bool:
+    choices = field.get("anyOf", [field])
+    assert isinstance(choices, list)
+    return any(one.get("type") == "string" or "$ref" in one for one in choices)
 
 
 @dataclass(frozen=True)
@@ -43,8 +81,6 @@ class Program:
 
 def actor(village: Village, member_id: int, role: Role = Role.OWNER) -> Actor:
     with village.app.database.reading() as tx:
-        from reminder.storage import groups
-
         group_id = groups.group_of_member(tx, member_id)
     assert group_id is not None
     return Actor(group_id, member_id, role, Language.JAPANESE)
