@@ -9,7 +9,7 @@ from typer import Exit, Typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from reminder.cli import data, look, paper, run
+from reminder.cli import data, look, paper, run, tokens
 from reminder.errors import KigenError, RefusedInputError, SettingsError
 
 app = Typer(
@@ -24,6 +24,7 @@ run.add_to(app)
 data.add_to(app)
 look.add_to(app)
 paper.add_to(app)
+tokens.add_to(app)
 
 REFUSED, FAILED = 2, 1
 

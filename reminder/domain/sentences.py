@@ -8,12 +8,13 @@ from reminder.domain.words import Wording
 from reminder.errors import DateError, KigenError
 
 
-def explain(wording: Wording, error: KigenError, language: Language) -> str:
-    """A sentence that says what to do next. It holds nothing that was refused."""
-    return explain_from(wording.of(language).table, error)
+def explain(wording: Wording, error: KigenError, language: Language, *, own: str = "") -> str:
+    """A sentence that says what to do next. It holds nothing that was refused. `own`: a section whose sentences come
+    before those of [errors], for readers who have no command line before them."""
+    return explain_from(wording.of(language).table, error, own=own)
 
 
-def explain_from(table: Mapping[str, object], error: KigenError) -> str:
+def explain_from(table: Mapping[str, object], error: KigenError, *, own: str = "") -> str:
     """As explain, from one parsed config/wording/*.toml that stands alone."""
     errors, fields, looks_like = (cast(Mapping[str, str], table[name]) for name in ("errors", "fields", "looks_like"))
     values: dict[str, object] = {"choices": "", **error.details}
@@ -22,7 +23,8 @@ def explain_from(table: Mapping[str, object], error: KigenError) -> str:
     if isinstance(error, DateError) and error.choices:
         shown = ", ".join(choice.isoformat() for choice in error.choices[:3])
         values["choices"] = errors["choices"].format(choices=shown)
-    template = errors.get(error.code) or errors["failure"]
+    first = cast(Mapping[str, str], table.get(own, {}))
+    template = first.get(error.code) or errors.get(error.code) or errors["failure"]
     return template.format_map(_Lenient(values)).strip()
 
 

@@ -1,4 +1,4 @@
-"""The door to the logs: card numbers, passcodes, phone numbers and addresses are blanked before it is written."""
+"""The door to the logs: card numbers, passcodes, phone numbers, addresses and tokens are blanked before it is written."""
 
 import logging
 import re
@@ -11,13 +11,15 @@ BLANK = "▇▇▇"
 _PHONE = re.compile(r"\+81\d{8,10}|(?<!\d)0\d{1,4}-\d{1,4}-\d{3,4}(?!\d)")
 # An e-mail address, or a user and password in front of a server's name.
 _ADDRESS = re.compile(r"[^\s<>\"'/]+@[^\s<>\"',;]+")
+# What opens our API, and whatever else stands behind these words in a request.
+_TOKEN = re.compile(r"kigen_\w+|(?<=Bearer )\S+|(?<=bearer )\S+")
 # In a line whose digits of every script read "0": from a first to a last digit, at most one letter between any two.
 _NUMBER = re.compile(r"0(?:[\W_]*(?:[^\W0_][\W_]*)?0)+")
 
 
 def scrubbed(text: str) -> str:
     """The text with its numbers blanked; a whole line where that is not enough."""
-    text = _ADDRESS.sub(BLANK, _PHONE.sub(BLANK, text))
+    text = _TOKEN.sub(BLANK, _ADDRESS.sub(BLANK, _PHONE.sub(BLANK, text)))
     if forbidden(text) is None:
         return text
     lines = _without_numbers(text).splitlines()

@@ -124,6 +124,12 @@ def of_group(tx: Session, group_id: int | None) -> list[CardView]:
     return [CardView(**row._mapping) for row in tx.execute(query)]
 
 
+def some_of_person(tx: Session, person_id: int, *, after: int, limit: int) -> list[CardView]:
+    """Retired ones too."""
+    query = select(*_COLUMNS).where(Card.person_id == person_id, Card.id > after).order_by(Card.id).limit(limit)
+    return [CardView(**row._mapping) for row in tx.execute(query)]
+
+
 def renew(
     tx: Session, card_id: int, *, expires_on: date, is_computed: bool, next_on: date | None, now: datetime
 ) -> None:

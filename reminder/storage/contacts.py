@@ -98,6 +98,17 @@ def of_person(tx: Session, keys: KeyRing, person_id: int) -> list[ContactView]:
     return [view(keys, row) for row in tx.scalars(query)]
 
 
+def some_of_person(tx: Session, keys: KeyRing, person_id: int, *, after: int, limit: int) -> list[ContactView]:
+    """Their own and those of their family."""
+    query = select(Contact).where(Contact.person_id == person_id, Contact.id > after).order_by(Contact.id).limit(limit)
+    return [view(keys, row) for row in tx.scalars(query)]
+
+
+def of_every_member(tx: Session, keys: KeyRing, group_id: int) -> list[ContactView]:
+    query = select(Contact).join(Member, Member.id == Contact.member_id).where(Member.group_id == group_id)
+    return [view(keys, row) for row in tx.scalars(query.order_by(Contact.id))]
+
+
 def view(keys: KeyRing, row: Contact) -> ContactView:
     return ContactView(
         id=row.id,

@@ -1,8 +1,9 @@
 """The journal: what was done and when, by ids only. It is added to and never changed."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from reminder.storage.tables import JournalEntry
@@ -11,3 +12,37 @@ from reminder.storage.tables import JournalEntry
 def write(tx: Session, act: str, now: datetime, **ids: int | None) -> None:
     """`ids`: group_id, member_id, person_id, contact_id, card_id, message_id."""
     tx.execute(insert(JournalEntry), [{"act": act, "at": now, **ids}])
+
+
+@dataclass(frozen=True)
+class EntryView:
+    """`member_id`: who did it; None for the program itself, or at the console."""
+
+    id: int
+    at: datetime
+    act: str
+    member_id: int | None
+    person_id: int | None
+    contact_id: int | None
+    card_id: int | None
+    message_id: int | None
+
+
+def some_of_group(tx: Session, group_id: int, *, after: int, limit: int) -> list[EntryView]:
+    """Oldest first."""
+    rows = tx.execute(
+        select(
+            JournalEntry.id,
+            JournalEntry.at,
+            JournalEntry.act,
+            JournalEntry.member_id,
+            JournalEntry.person_id,
+            JournalEntry.contact_id,
+            JournalEntry.card_id,
+            JournalEntry.message_id,
+        )
+        .where(JournalEntry.group_id == group_id, JournalEntry.id > after)
+        .order_by(JournalEntry.id)
+        .limit(limit)
+    )
+    return [EntryView(*row) for row in rows]

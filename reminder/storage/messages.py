@@ -110,6 +110,87 @@ def of_group(
     return views
 
 
+@dataclass(frozen=True)
+class Told:
+    """A message with the cards whose reminders it told."""
+
+    id: int
+    contact_id: int | None
+    audience: str
+    channel: str
+    state: str
+    reason: str | None
+    created_at: datetime
+    send_after: datetime
+    handed_at: datetime | None
+    ended_at: datetime | None
+    segments: int
+    subject: str | None
+    text: str | None
+    card_ids: tuple[int, ...]
+
+
+def some_of_group(
+    tx: Session,
+    keys: KeyRing,
+    group_id: int,
+    *,
+    state: str | None,
+    person_id: int | None,
+    since: datetime | None,
+    after: int,
+    limit: int,
+) -> list[Told]:
+    """Oldest first. `person_id`: to them or their family, or about their cards."""
+    query = select(Message).where(Message.group_id == group_id, Message.id > after).order_by(Message.id).limit(limit)
+    if state is not None:
+        query = query.where(Message.state == state)
+    if since is not None:
+        query = query.where(Message.created_at >= since)
+    if person_id is not None:
+        theirs = select(Contact.id).where(Contact.person_id == person_id)
+        about = (
+            select(MessageReminder.message_id)
+            .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+            .join(Card, Card.id == Reminder.card_id)
+            .where(Card.person_id == person_id)
+        )
+        query = query.where(or_(Message.contact_id.in_(theirs), Message.id.in_(about)))
+    rows = list(tx.scalars(query))
+    told = _cards_told(tx, [row.id for row in rows])
+    return [
+        Told(
+            row.id,
+            row.contact_id,
+            row.audience,
+            row.channel,
+            row.state,
+            row.reason,
+            row.created_at,
+            row.send_after,
+            row.handed_at,
+            row.ended_at,
+            row.segments,
+            *readable(keys, row.body_sealed),
+            tuple(told.get(row.id, ())),
+        )
+        for row in rows
+    ]
+
+
+def _cards_told(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    rows = tx.execute(
+        select(MessageReminder.message_id, Reminder.card_id)
+        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+        .where(MessageReminder.message_id.in_(message_ids))
+        .order_by(Reminder.card_id)
+    )
+    for message_id, card_id in rows:
+        found.setdefault(message_id, []).append(card_id)
+    return found
+
+
 def counts(tx: Session) -> Mapping[str, int]:
     """How many messages are in each state."""
     rows = tx.execute(select(Message.state, func.count()).group_by(Message.state).order_by(Message.state))

@@ -91,3 +91,8 @@ def of_group(tx: Session, group_id: int | None) -> list[PersonView]:
 def has_card(tx: Session, person_id: int) -> bool:
     query = select(Card.id).where(Card.person_id == person_id, Card.retired_at.is_(None))
     return tx.execute(query).first() is not None
+
+
+def some_of_group(tx: Session, group_id: int, *, after: int, limit: int) -> list[PersonView]:
+    query = select(*COLUMNS).where(Person.group_id == group_id, Person.id > after).order_by(Person.id).limit(limit)
+    return [view(row) for row in tx.execute(query)]

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -32,6 +33,7 @@ class Database:
         self.engine = _engine(url, durable)
         self._writing = sessionmaker(self.engine.execution_options(kigen_writes=True), expire_on_commit=False)
         self._reading = sessionmaker(self.engine, expire_on_commit=False)
+        self._one: ContextVar[Session | None] = ContextVar("one transaction", default=None)
 
     @property
     def is_sqlite(self) -> bool:
@@ -39,11 +41,19 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
+        outer = self._one.get()
+        if outer is not None:
+            yield outer
+            return
         with reachable(), self._writing.begin() as tx:
             yield tx
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
+        outer = self._one.get()
+        if outer is not None:
+            yield outer
+            return
         with reachable(), self._reading() as tx:
             yield tx
 
@@ -70,6 +80,16 @@ class Database:
                 yield own
             except sqlite3.OperationalError as failed:
                 raise DatabaseNotReadyError("database_unreachable", reason=type(failed).__name__) from None
+
+    @contextmanager
+    def as_one(self) -> Iterator[Session]:
+        """Whatever is written inside, by whichever steps, is kept together at the end or not at all."""
+        with self.writing() as tx:
+            before = self._one.set(tx)
+            try:
+                yield tx
+            finally:
+                self._one.reset(before)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -22,7 +22,7 @@ from reminder.errors import (
     RefusedInputError,
 )
 from reminder.guard.numbers import LooksLike, forbidden
-from reminder.web import card_pages, home, pages, persons, settings_pages, signing, webhooks
+from reminder.web import api, card_pages, home, pages, persons, settings_pages, signing, webhooks
 from reminder.web.access import (
     SAFE_METHODS,
     ForeignFormError,
@@ -67,6 +67,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.include_router(pages.public)
     for module in (signing, home, persons, card_pages, settings_pages):
         web.include_router(module.router)
+    web.include_router(api.router)
     if local_pages:
         web.include_router(pages.local)
     web.add_exception_handler(KigenError, _refuse)

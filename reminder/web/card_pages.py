@@ -15,7 +15,7 @@ from reminder.domain.cards import OTHER
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.errors import ConflictError, DateError, NeedsConfirmationError, NotFoundError, RefusedInputError
-from reminder.planning.outlook import PlannedCard, outlook
+from reminder.planning.outlook import OutlookCard, outlook
 from reminder.storage import contacts, groups, owned
 from reminder.storage.cards import CardView
 from reminder.storage.people import PersonView
@@ -203,7 +203,7 @@ def _plan_page(
                 app.rules,
                 now,
                 person=person,
-                card=PlannedCard(one.kind, one.expires_on, is_computed=one.is_computed, label=one.label or None),
+                card=OutlookCard(one.kind, one.expires_on, is_computed=one.is_computed, label=one.label or None),
             )
             for one in wanted
         ]
@@ -264,9 +264,9 @@ def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Respon
     )
 
 
-def planned(card: CardView) -> PlannedCard:
+def planned(card: CardView) -> OutlookCard:
     """As it is registered."""
-    return PlannedCard(
+    return OutlookCard(
         card.kind, card.expires_on, is_computed=card.is_computed, label=card.label or None, card_id=card.id
     )
 

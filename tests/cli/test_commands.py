@@ -119,6 +119,7 @@ def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: li
         phone += ["--consent", "spoken", "--consent-by", "長女"]
     reminder.answer("contact", "add", "--person", "2", *phone)
     reminder.answer("tick")
+    reminder.answer("token", "make", "--group", "1", "--name", "表計算")
     if path == ["contact", "add"]:
         reminder.answer("person", "add", "--group", "1", "--label", "祖母")
     given = {"contact add": ("--person 1", "--person 3"), "member add": ("musume@", "mago@")}.get(joined(path))

@@ -152,6 +152,7 @@ def enrolled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "person add --group 1 --label 母",
             "contact add --person 1 --channel sms --address 090-0000-0001 --consent spoken --consent-by 長女",
             "card add --person 1 --kind mynumber_user_certificate --expires 2027-03-31",
+            "member add --group 1 --email musume@example.jp",
         ):
             assert main(line.split()) == 0
     take_down_the_log()
@@ -211,6 +212,11 @@ COMMANDS: list[tuple[str, str | None]] = [
     ("card renewed 1 --expires ◯", "2032-03-31"),
     ("card renewed --expires 2032-03-31 ◯", "1"),
     ("card retire ◯", "1"),
+    ("token make --group 1 --scope write --name ◯", "表計算"),
+    ("token make --group 1 --name 表計算 --scope ◯", "erase"),
+    ("token make --name 表計算 --group ◯", "1"),
+    ("token list --group ◯", "1"),
+    ("token revoke ◯", None),
     ("list ◯", "people"),
     ("list messages --state ◯", "queued"),
     ("tick --at ◯", "2026-12-01T09:00+09:00"),

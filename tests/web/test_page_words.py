@@ -96,7 +96,7 @@ def test_a_language_that_lacks_an_entry_refuses_to_start(tmp_path: Path, monkeyp
 
     folder = Path(shutil.copytree(config_dir(), tmp_path / "config"))
     file = folder / "pages" / "en.toml"
-    file.write_text(file.read_text(encoding="utf-8").replace('skip = "', 'skap = "'), encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace('skip = "', 'skap = "', 1), encoding="utf-8")
     monkeypatch.setenv("REMINDER_CONFIG", str(folder))
     read_table.cache_clear()
 

@@ -1,0 +1,269 @@
+"""Cards by the API: dates at which they end. A card's number has no place here."""
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import ConfigDict, Field
+
+from reminder.domain.ladder import CardDates
+from reminder.enrolment import cards as enrolment
+from reminder.enrolment.cards import CardAdded, TypedDates
+from reminder.storage import cards, owned
+from reminder.storage.cards import CardView
+from reminder.storage.people import PersonView
+from reminder.storage.session import Tx
+from reminder.upkeep import erase
+from reminder.web.api.operation import Caller, Changes, Operation, Owns, Sees
+from reminder.web.api.shapes import GUARDED, Id, IdIn, In, Instant, Listed, Out, Paged, TypedDate, part
+from reminder.wiring import App
+
+router = APIRouter(tags=["cards"], route_class=Operation)
+
+Kind = Annotated[str, Field(min_length=1, max_length=40, description="One of `GET /kinds`."), GUARDED]
+CardLabel = Annotated[
+    str, Field(min_length=1, max_length=16, description="For the kind `other`: what its owner calls it."), GUARDED
+]
+
+
+class DatesIn(In):
+    """The dates of a card as people type them. `issued` and `born` are used and dropped: without `expires` the end is
+    worked out from them, with it they are only held against it."""
+
+    expires: Annotated[TypedDate | None, Field(description="The last valid day: 令和11年2月20日, 2029-02-20.")] = None
+    issued: Annotated[TypedDate | None, Field(description="The day of issue. Not kept.")] = None
+    born: Annotated[TypedDate | None, Field(description="The holder's birth date. Not kept.")] = None
+    computed: Annotated[bool, Field(description="`expires` was worked out, not read from the card.")] = False
+    confirmed: Annotated[bool, Field(description="Take a date that is past, far ahead or unlikely.")] = False
+
+    def typed(self) -> TypedDates:
+        return TypedDates(self.expires, self.issued, self.born, is_computed=self.computed)
+
+
+class CardIn(DatesIn):
+    """A new card. It has a kind and an end; never a number."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "mynumber_user_certificate", "expires": "令和9年3月31日"}]}
+    )
+    kind: Kind
+    label: CardLabel | None = None
+
+
+class RenewedIn(DatesIn):
+    """The new date of a card that was renewed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"expires": "令和14年3月31日"}]})
+
+
+class TakeIn(In):
+    """Who sees to it: by which contact they are told, a relative's or a member's."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"contact_id": 1}]})
+    contact_id: IdIn
+
+
+class CardState(StrEnum):
+    CURRENT = "current"
+    DONE = "done"
+    RETIRED = "retired"
+
+
+class CardOut(Out):
+    """A card and the days that matter. `state`: `done` is renewed, its new date not known yet. `taken_by`: the contact
+    whose owner sees to it."""
+
+    id: int
+    person_id: int
+    kind: str
+    label: str | None
+    expires_on: date
+    computed: bool
+    state: CardState
+    opens_on: date | None
+    last_counter_day: date | None
+    grace_ends_on: date | None
+    next_reminder_on: date | None
+    carried_by: int | None
+    taken_by: int | None
+    renewed_at: Instant | None
+
+
+class OfferOut(Out):
+    """A card that belongs to this one and is not registered yet, with its end where that is known."""
+
+    kind: str
+    expires_on: date | None
+
+
+class AskOut(Out):
+    """A card that lived in the renewed one: its new date is asked for."""
+
+    card_id: int
+    kind: str
+    expires_on: date
+
+
+class CardKeptOut(CardOut):
+    offers: list[OfferOut]
+    asks: list[AskOut]
+
+
+@router.get("/people/{person_id}/cards")
+def list_cards(caller: Sees, person_id: Id, page: Paged) -> Listed[CardOut]:
+    """A person's cards, also those of which nothing more is told."""
+    with caller.app.database.reading() as tx:
+        person = owned.person(tx, caller.who, person_id)
+        found = cards.some_of_person(tx, person_id, after=page.after, limit=page.limit + 1)
+        rows, after = part(found, page.limit)
+        return Listed(items=_shown(caller.app, tx, rows, person), next=after)
+
+
+@router.post("/people/{person_id}/cards", status_code=201)
+def add_card(caller: Changes, person_id: Id, given: CardIn) -> CardKeptOut:
+    """When a card or certificate ends. A date that is past, far ahead or unlikely is asked about first."""
+    app = caller.app
+    with app.database.reading() as tx:
+        owned.person(tx, caller.who, person_id)
+    added = enrolment.add_card(
+        app.database,
+        app.rules,
+        app.clock.now(),
+        person_id=person_id,
+        kind=given.kind,
+        typed=given.typed(),
+        label=given.label,
+        confirmed=given.confirmed,
+        by=caller.who.member_id,
+    )
+    return _kept(caller, added)
+
+
+@router.get("/cards/{card_id}")
+def get_card(caller: Sees, card_id: Id) -> CardOut:
+    """One card."""
+    return _look_up(caller, card_id)
+
+
+@router.delete("/cards/{card_id}", status_code=204)
+def erase_card(caller: Owns, card_id: Id) -> None:
+    """Forgets a card and what was told of it. It cannot be taken back; `retire` keeps its history."""
+    _look_up(caller, card_id)
+    erase.erase_card(caller.app.database, caller.app.clock.now(), card_id=card_id, by=caller.who.member_id)
+
+
+@router.post("/cards/{card_id}/renewed")
+def renew_card(caller: Changes, card_id: Id, given: RenewedIn) -> CardKeptOut:
+    """The card has a new date: a fresh plan, and silence about the old one."""
+    app = caller.app
+    _look_up(caller, card_id)
+    renewed = enrolment.renew_card(
+        app.database,
+        app.rules,
+        app.clock.now(),
+        card_id=card_id,
+        typed=given.typed(),
+        confirmed=given.confirmed,
+        by=caller.who.member_id,
+    )
+    return _kept(caller, renewed)
+
+
+@router.post("/cards/{card_id}/done")
+def say_done(caller: Changes, card_id: Id) -> CardOut:
+    """It is renewed and its new date is not at hand: silence, and the date is asked for every fortnight."""
+    _look_up(caller, card_id)
+    enrolment.say_done(caller.app.database, caller.app.clock.now(), card_id=card_id, by=caller.who.member_id)
+    return _look_up(caller, card_id)
+
+
+@router.post("/cards/{card_id}/undone")
+def say_not_done(caller: Changes, card_id: Id) -> CardOut:
+    """It was not renewed after all: reminders go on."""
+    _look_up(caller, card_id)
+    enrolment.say_not_done(caller.app.database, caller.app.clock.now(), card_id=card_id, by=caller.who.member_id)
+    return _look_up(caller, card_id)
+
+
+@router.post("/cards/{card_id}/take")
+def take_card(caller: Changes, card_id: Id, given: TakeIn) -> CardOut:
+    """Somebody of the family or the home sees to it: the others are not asked any more."""
+    app = caller.app
+    _look_up(caller, card_id)
+    with app.database.reading() as tx:
+        owned.contact(tx, app.keys, caller.who, given.contact_id)
+    enrolment.take_card(
+        app.database, app.clock.now(), card_id=card_id, contact_id=given.contact_id, by=caller.who.member_id
+    )
+    return _look_up(caller, card_id)
+
+
+@router.post("/cards/{card_id}/retire")
+def retire_card(caller: Changes, card_id: Id) -> CardOut:
+    """Nothing more is told of this card; its history stays."""
+    app = caller.app
+    _look_up(caller, card_id)
+    enrolment.retire_card(app.database, app.rules, app.clock.now(), card_id=card_id, by=caller.who.member_id)
+    return _look_up(caller, card_id)
+
+
+def _look_up(caller: Caller, card_id: int) -> CardOut:
+    with caller.app.database.reading() as tx:
+        card, person = owned.card(tx, caller.who, card_id)
+        return _shown(caller.app, tx, [card], person)[0]
+
+
+def _kept(caller: Caller, kept: CardAdded) -> CardKeptOut:
+    return CardKeptOut(
+        **_look_up(caller, kept.id).model_dump(),
+        offers=[OfferOut(kind=offer.kind, expires_on=offer.expires_on) for offer in kept.offers],
+        asks=[AskOut(card_id=one.id, kind=one.kind, expires_on=one.expires_on) for one in kept.asks],
+    )
+
+
+def _shown(app: App, tx: Tx, found: Sequence[CardView], person: PersonView) -> list[CardOut]:
+    ends = cards.ends_of_people(tx, [person.id])[person.id]
+    carriers = cards.ends_of(tx, {card.carried_by for card in found if card.carried_by is not None})
+    takers = cards.takers(tx, [card.id for card in found])
+    rows = []
+    for card in found:
+        days = _days(app, card, person, carriers.get(card.carried_by or 0), ends)
+        done = CardState.DONE if card.done_on is not None else CardState.CURRENT
+        rows.append(
+            CardOut(
+                id=card.id,
+                person_id=card.person_id,
+                kind=card.kind,
+                label=card.label or None,
+                expires_on=card.expires_on,
+                computed=card.is_computed,
+                state=CardState.RETIRED if card.retired_at is not None else done,
+                opens_on=days.opens_on if days else None,
+                last_counter_day=days.last_counter_day if days else None,
+                grace_ends_on=days.grace_ends_on if days else None,
+                next_reminder_on=card.next_reminder_on,
+                carried_by=card.carried_by,
+                taken_by=takers.get(card.id),
+                renewed_at=card.renewed_at,
+            )
+        )
+    return rows
+
+
+def _days(
+    app: App, card: CardView, person: PersonView, carrier_ends_on: date | None, ends: dict[str, date]
+) -> CardDates | None:
+    """None for a kind that config/ no longer has."""
+    if card.kind not in app.rules.kinds:
+        return None
+    days, _ = app.rules.plan(
+        card.kind,
+        card.expires_on,
+        person.mode,
+        insurance=person.insurance,
+        carrier_ends_on=carrier_ends_on,
+        is_bound=app.rules.is_bound(card.kind, card.expires_on, ends),
+    )
+    return days

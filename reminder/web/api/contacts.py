@@ -1,0 +1,190 @@
+"""Contacts by the API: phones and addresses, and whether their owners agreed to be told."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import ConfigDict, Field
+
+from reminder.domain.addresses import LONGEST_EMAIL
+from reminder.domain.addresses import shown as masked
+from reminder.domain.people import ChannelName, ConsentHow, ContactState
+from reminder.enrolment import consent, register
+from reminder.errors import NotFoundError
+from reminder.storage import contacts, owned
+from reminder.storage.contacts import ContactView
+from reminder.upkeep import erase
+from reminder.web.api.operation import Caller, Changes, Operation, Owns, Sees
+from reminder.web.api.shapes import GUARDED, Id, In, Instant, Listed, Out, Paged, part
+
+router = APIRouter(tags=["contacts"], route_class=Operation)
+
+# A reply is only ever their own text.
+How = Annotated[
+    Literal["spoken", "written", "agent"],
+    Field(description="How its owner agreed; `agent`: by who may legally decide for them."),
+]
+By = Annotated[str, Field(min_length=1, max_length=40, description="Who asked them, in a word: 長女, 事務."), GUARDED]
+
+
+class ContactIn(In):
+    """A new phone or address. Without consent nothing is sent there."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"channel": "sms", "address": "090-0000-0001", "consent": "spoken", "consent_by": "長女"}]
+        }
+    )
+    channel: Annotated[ChannelName, Field(strict=False)]
+    address: Annotated[str, Field(min_length=1, max_length=LONGEST_EMAIL, description="As people write it.")]
+    family: Annotated[bool, Field(description="It belongs to a relative of the person.")] = False
+    consent: How | None = None
+    consent_by: By | None = None
+
+
+class ConsentIn(In):
+    """Its owner has agreed, or can be reached there again."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"consent": "spoken", "consent_by": "長女"}]})
+    consent: How
+    consent_by: By
+
+
+class AskIn(In):
+    """Who has told its owner that a text will ask for 1 or 2."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"told_by": "長女"}]})
+    told_by: By
+
+
+class ContactOut(Out):
+    """A phone or address. In lists, and after every act, `address` is masked; only `GET /contacts/{id}` shows it."""
+
+    id: int
+    person_id: int | None
+    member_id: int | None
+    family: bool
+    channel: ChannelName
+    address: str
+    state: ContactState
+    reached_at: Instant | None
+
+
+class AskedOut(ContactOut):
+    """With when the text that asks will be sent."""
+
+    send_at: Instant
+
+
+@router.get("/people/{person_id}/contacts")
+def list_contacts(caller: Sees, person_id: Id, page: Paged) -> Listed[ContactOut]:
+    """A person's own contacts and their family's, with masked addresses."""
+    app = caller.app
+    with app.database.reading() as tx:
+        owned.person(tx, caller.who, person_id)
+        found = contacts.some_of_person(tx, app.keys, person_id, after=page.after, limit=page.limit + 1)
+    rows, after = part(found, page.limit)
+    return Listed(items=[shown(row) for row in rows], next=after)
+
+
+@router.post("/people/{person_id}/contacts", status_code=201)
+def add_contact(caller: Changes, person_id: Id, given: ContactIn) -> ContactOut:
+    """Adds a phone or address of a person or of their family."""
+    app = caller.app
+    with app.database.reading() as tx:
+        owned.person(tx, caller.who, person_id)
+    contact_id = register.add_contact(
+        app.database,
+        app.keys,
+        app.clock.now(),
+        channel=given.channel,
+        address=given.address,
+        person_id=person_id,
+        is_family=given.family,
+        consent_how=None if given.consent is None else ConsentHow(given.consent),
+        consent_by=given.consent_by,
+        by=caller.who.member_id,
+    )
+    return shown(_look_up(caller, contact_id))
+
+
+@router.get("/contacts/{contact_id}")
+def get_contact(caller: Sees, contact_id: Id) -> ContactOut:
+    """One contact with its whole address."""
+    contact = _look_up(caller, contact_id)
+    return shown(contact).model_copy(update={"address": contact.address})
+
+
+@router.delete("/contacts/{contact_id}", status_code=204)
+def erase_contact(caller: Owns, contact_id: Id) -> None:
+    """Forgets a contact of a person. It cannot be taken back. A member's leaves with the member."""
+    if _look_up(caller, contact_id).person_id is None:
+        raise NotFoundError(field="contact")
+    erase.erase_contact(caller.app.database, caller.app.clock.now(), contact_id=contact_id, by=caller.who.member_id)
+
+
+@router.post("/contacts/{contact_id}/confirm")
+def confirm_contact(caller: Changes, contact_id: Id, given: ConsentIn) -> ContactOut:
+    """Its owner has agreed, or is reached there again. Whoever said no by a text takes it back by a text."""
+    app = caller.app
+    _look_up(caller, contact_id)
+    consent.confirm(
+        app.database,
+        app.clock.now(),
+        contact_id=contact_id,
+        how=ConsentHow(given.consent),
+        said_by=given.consent_by,
+        by=caller.who.member_id,
+    )
+    return shown(_look_up(caller, contact_id))
+
+
+@router.post("/contacts/{contact_id}/stop")
+def stop_contact(caller: Changes, contact_id: Id) -> ContactOut:
+    """Its owner wants no more. A second time changes nothing."""
+    app = caller.app
+    _look_up(caller, contact_id)
+    consent.stop(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact_id, by=caller.who.member_id)
+    return shown(_look_up(caller, contact_id))
+
+
+@router.post("/contacts/{contact_id}/ask")
+def ask_contact(caller: Changes, contact_id: Id, given: AskIn) -> AskedOut:
+    """Asks its owner by a text whether they want to be told; needs texts that can be answered."""
+    app = caller.app
+    _look_up(caller, contact_id)
+    send_at = consent.ask(
+        app.database,
+        app.keys,
+        app.rules,
+        app.clock.now(),
+        contact_id=contact_id,
+        told_by=given.told_by,
+        by=caller.who.member_id,
+    )
+    return AskedOut(**shown(_look_up(caller, contact_id)).model_dump(), send_at=send_at)
+
+
+@router.post("/contacts/{contact_id}/reached")
+def reached_contact(caller: Changes, contact_id: Id) -> ContactOut:
+    """Somebody has made sure that it is still theirs."""
+    _look_up(caller, contact_id)
+    consent.reached(caller.app.database, caller.app.clock.now(), contact_id=contact_id, by=caller.who.member_id)
+    return shown(_look_up(caller, contact_id))
+
+
+def _look_up(caller: Caller, contact_id: int) -> ContactView:
+    with caller.app.database.reading() as tx:
+        return owned.contact(tx, caller.app.keys, caller.who, contact_id)
+
+
+def shown(contact: ContactView) -> ContactOut:
+    return ContactOut(
+        id=contact.id,
+        person_id=contact.person_id,
+        member_id=contact.member_id,
+        family=contact.is_family,
+        channel=contact.channel,
+        address=masked(contact.address),
+        state=contact.state,
+        reached_at=contact.reached_at,
+    )

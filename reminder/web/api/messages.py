@@ -1,0 +1,93 @@
+"""Messages by the API: what was sent to whom, what waits, and what became of it."""
+
+from datetime import date, time
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from reminder.domain import dates, hours
+from reminder.domain.messages import MessageState
+from reminder.domain.people import Audience, ChannelName
+from reminder.storage import messages, owned
+from reminder.storage.messages import Told
+from reminder.web.api.operation import Operation, Sees
+from reminder.web.api.problems import refusals
+from reminder.web.api.shapes import GREATEST_ID, Instant, Listed, Out, Page, TypedDate, part
+
+router = APIRouter(tags=["messages"], route_class=Operation)
+
+
+class Which(Page):
+    """Which messages are asked for."""
+
+    state: MessageState | None = None
+    person: Annotated[
+        int | None, Field(ge=1, le=GREATEST_ID, description="To them or their family, or about their cards.")
+    ] = None
+    since: Annotated[TypedDate | None, Field(description="Made on that day in Japan or later: 2026-12-01.")] = None
+
+
+class MessageOut(Out):
+    """One text to one contact. `text` is null once it was erased, ninety days after. `card_ids`: the cards it spoke
+    of, where it was a reminder."""
+
+    id: int
+    state: MessageState
+    reason: str | None
+    audience: Audience
+    channel: ChannelName
+    contact_id: int | None
+    card_ids: list[int]
+    created_at: Instant
+    send_after: Instant
+    handed_at: Instant | None
+    ended_at: Instant | None
+    segments: int
+    subject: str | None
+    text: str | None
+
+
+@router.get("/messages", responses=refusals(404))
+def list_messages(caller: Sees, which: Annotated[Which, Query()]) -> Listed[MessageOut]:
+    """What was sent, what waits, and what became of it; oldest first."""
+    app = caller.app
+    since = None if which.since is None else _midnight(dates.read_typed(which.since, field="since"))
+    with app.database.reading() as tx:
+        if which.person is not None:
+            owned.person(tx, caller.who, which.person)
+        found = messages.some_of_group(
+            tx,
+            app.keys,
+            caller.who.group_id,
+            state=which.state,
+            person_id=which.person,
+            since=since,
+            after=which.after,
+            limit=which.limit + 1,
+        )
+    rows, after = part(found, which.limit)
+    return Listed(items=[_shown(row) for row in rows], next=after)
+
+
+def _midnight(day: date) -> Instant:
+    return hours.instant(day, time(0))
+
+
+def _shown(row: Told) -> MessageOut:
+    return MessageOut(
+        id=row.id,
+        state=MessageState(row.state),
+        reason=row.reason,
+        audience=Audience(row.audience),
+        channel=ChannelName(row.channel),
+        contact_id=row.contact_id,
+        card_ids=list(row.card_ids),
+        created_at=row.created_at,
+        send_after=row.send_after,
+        handed_at=row.handed_at,
+        ended_at=row.ended_at,
+        segments=row.segments,
+        subject=row.subject,
+        text=row.text,
+    )

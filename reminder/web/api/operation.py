@@ -1,0 +1,140 @@
+"""An operation of the API: who may call it, and what becomes of a call before and after its own work.
+
+Only a token opens the API, never a browser's cookie. Every operation names the right it needs; one that names none
+cannot be made.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from reminder.domain.access import RIGHTS, ROLES, Actor, Right
+from reminder.domain.people import Language
+from reminder.enrolment import tokens
+from reminder.errors import KigenError, RefusedInputError
+from reminder.storage import kept_answers
+from reminder.storage.kept_answers import Asked
+from reminder.web.access import NotAllowedError
+from reminder.web.api import once, problems
+from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
+from reminder.wiring import App
+
+KEY_HEADER = "idempotency-key"
+LONGEST_KEY = 200
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A program that was let in, as whom it acts, and what it calls this very request, if it says so."""
+
+    app: App
+    who: Actor
+    token_id: int
+    language: Language  # of what is said to it
+    asked: Asked | None = None
+
+
+class May:
+    """A rule: a token that was made for this, by somebody whose role still has this right."""
+
+    def __init__(self, right: Right) -> None:
+        self.right = right
+
+    def __call__(self, request: Request) -> Caller:
+        """Once let in."""
+        return cast(Caller, request.state.caller)
+
+    def let_in(self, request: Request) -> Caller:
+        app: App = request.app.state.app
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise NoTokenError
+        shown = tokens.shown(app.database, app.clock.now(), token.strip())
+        if shown is None:
+            raise WrongTokenError
+        if not any(self.right in RIGHTS[ROLES[scope]] for scope in shown.scopes):
+            raise ScopeTooSmallError
+        if not shown.who.may(self.right):
+            raise NotAllowedError
+        return Caller(app, shown.who, shown.token_id, problems.language_of(request))
+
+
+# The rules.
+Sees = Annotated[Caller, Depends(May(Right.SEE))]
+Changes = Annotated[Caller, Depends(May(Right.CHANGE))]
+Owns = Annotated[Caller, Depends(May(Right.OWN))]
+
+
+class Operation(APIRoute):
+    """The caller is let in before anything of the body is looked at, and every refusal is a problem."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **given: Any) -> None:
+        if "POST" in given["methods"]:
+            endpoint = _at_most_once(endpoint, given.get("status_code") or 200)
+        given["operation_id"] = endpoint.__name__
+        given["responses"] = {**_refusals(path, given["methods"]), **(given.get("responses") or {})}
+        super().__init__(path, endpoint, **given)
+
+    @property
+    def rule(self) -> May:
+        rules = [below.call for below in self.dependant.dependencies if isinstance(below.call, May)]
+        if len(rules) != 1:
+            raise TypeError(f"{self.path}: name the one right that this operation needs")
+        return rules[0]
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        answer = super().get_route_handler()
+        rule = self.rule
+
+        async def handled(request: Request) -> Response:
+            try:
+                caller = await run_in_threadpool(rule.let_in, request)
+                request.state.caller = await _named(request, caller)
+                return await cast(Awaitable[Response], answer(request))
+            except KigenError as refused:
+                return problems.answer(request, refused)
+            except RequestValidationError as wrong:
+                return problems.malformed(request, wrong)
+            except HTTPException:
+                # What is no text at all, or nested too deeply to be read.
+                return problems.answer(request, RefusedInputError("request_malformed", field="body"))
+
+        return handled
+
+
+def _refusals(path: str, methods: Collection[str]) -> dict[int | str, dict[str, Any]]:
+    """What any such operation may answer instead."""
+    statuses = [401, 403, 422, 500, 503]
+    statuses += [404] if "{" in path else []
+    statuses += [409] if "POST" in methods else []
+    statuses += [413] if not {"POST", "PATCH"}.isdisjoint(methods) else []
+    return problems.refusals(*sorted(statuses))
+
+
+async def _named(request: Request, caller: Caller) -> Caller:
+    """With what the caller calls this request, so that it can be told when it comes again."""
+    key = request.headers.get(KEY_HEADER)
+    if request.method != "POST" or key is None:
+        return caller
+    if not 0 < len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
+        raise RefusedInputError("idempotency_key_unreadable", field="Idempotency-Key")
+    said = b"\n".join((request.method.encode(), request.scope["path"].encode(), await request.body()))
+    return replace(caller, asked=kept_answers.asked(caller.app.keys, caller.token_id, key, said))
+
+
+def _at_most_once(endpoint: Callable[..., Any], status: int) -> Callable[..., Any]:
+    @wraps(endpoint)
+    def answered(*, caller: Caller, **given: Any) -> Any:
+        if caller.asked is None:
+            return endpoint(caller=caller, **given)
+        return once.answer(caller.app, caller.asked, caller.language, status, lambda: endpoint(caller=caller, **given))
+
+    return answered

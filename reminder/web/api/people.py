@@ -1,0 +1,142 @@
+"""Persons by the API: whose cards they are."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import ConfigDict, Field
+
+from reminder.domain.people import Mode
+from reminder.enrolment import register
+from reminder.enrolment.register import PersonChanges
+from reminder.storage import owned, people
+from reminder.storage.people import PersonView
+from reminder.upkeep import erase
+from reminder.web.api.operation import Caller, Changes, Operation, Owns, Sees
+from reminder.web.api.shapes import GUARDED, Id, In, Listed, Out, Paged, part
+
+router = APIRouter(tags=["people"], route_class=Operation)
+
+Label = Annotated[str, Field(min_length=1, max_length=20, description="What the family calls them."), GUARDED]
+Mark = Annotated[str, Field(min_length=1, max_length=10, description="The family's mark word."), GUARDED]
+Reference = Annotated[str, Field(min_length=1, max_length=20, description="Your own, such as a room."), GUARDED]
+Office = Annotated[str, Field(min_length=1, max_length=10, description="市役所, 区役所, 町役場 or 村役場."), GUARDED]
+HowSpoken = Annotated[Mode, Field(strict=False, description="How they are spoken to, and when.")]
+LanguageIn = Annotated[str, Field(min_length=1, max_length=10, description="ja, ja-easy, en …"), GUARDED]
+Insurance = Annotated[bool, Field(description="They use the card as a health-insurance card.")]
+
+
+class PersonIn(In):
+    """A new person. Without `mode` a home's resident is spoken to as `home`, anyone else as `standard`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"label": "母", "mode": "elderly", "mark": "つばめ", "reference": "203"}]}
+    )
+    label: Label
+    mode: HowSpoken | None = None
+    language: LanguageIn = "ja"
+    mark: Mark | None = None
+    reference: Reference | None = None
+    office: Office | None = None
+    insurance: Insurance = True
+
+
+class PersonChange(In):
+    """What is named is changed. null takes the mark word or the reference away, and leaves anything else as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"mark": "ひまわり", "reference": None}]})
+    label: Label | None = None
+    mode: HowSpoken | None = None
+    language: LanguageIn | None = None
+    mark: Mark | None = None
+    reference: Reference | None = None
+    office: Office | None = None
+    insurance: Insurance | None = None
+
+
+class PersonOut(Out):
+    """Whose cards they are. There is no birth date and no full name."""
+
+    id: int
+    label: str
+    mode: Mode
+    language: str
+    mark: str | None
+    reference: str | None
+    office: str
+    insurance: bool
+
+
+@router.get("/people")
+def list_people(caller: Sees, page: Paged) -> Listed[PersonOut]:
+    """The persons of the group."""
+    with caller.app.database.reading() as tx:
+        found = people.some_of_group(tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
+    rows, after = part(found, page.limit)
+    return Listed(items=[shown(row) for row in rows], next=after)
+
+
+@router.post("/people", status_code=201)
+def add_person(caller: Changes, given: PersonIn) -> PersonOut:
+    """Adds somebody whose cards are to be told of."""
+    app = caller.app
+    person_id = register.add_person(
+        app.database,
+        app.clock.now(),
+        group_id=caller.who.group_id,
+        label=given.label,
+        mode=given.mode,
+        language=app.rules.language(given.language),
+        mark=given.mark,
+        reference=given.reference,
+        office=given.office,
+        insurance=given.insurance,
+        by=caller.who.member_id,
+    )
+    return look_up(caller, person_id)
+
+
+@router.get("/people/{person_id}")
+def get_person(caller: Sees, person_id: Id) -> PersonOut:
+    """One person."""
+    return look_up(caller, person_id)
+
+
+@router.patch("/people/{person_id}")
+def change_person(caller: Changes, person_id: Id, given: PersonChange) -> PersonOut:
+    """Changes what is said of a person; what waits to be told is planned anew, in the new words."""
+    app = caller.app
+    look_up(caller, person_id)
+    named = given.model_dump(exclude_unset=True)
+    if "language" in named:
+        named["language"] = app.rules.language(named["language"])
+    # To the step an empty word is one that is taken away.
+    named |= {name: named[name] or "" for name in ("mark", "reference") if name in named}
+    changes = PersonChanges(**named)
+    register.edit_person(app.database, app.clock.now(), person_id=person_id, changes=changes, by=caller.who.member_id)
+    return look_up(caller, person_id)
+
+
+@router.delete("/people/{person_id}", status_code=204)
+def erase_person(caller: Owns, person_id: Id) -> None:
+    """Forgets a person with all their contacts, cards and texts. It cannot be taken back."""
+    look_up(caller, person_id)
+    erase.erase_person(caller.app.database, caller.app.clock.now(), person_id=person_id, by=caller.who.member_id)
+
+
+def look_up(caller: Caller, person_id: int) -> PersonOut:
+    """Raises NotFoundError for a person of another group."""
+    with caller.app.database.reading() as tx:
+        return shown(owned.person(tx, caller.who, person_id))
+
+
+def shown(person: PersonView) -> PersonOut:
+    return PersonOut(
+        id=person.id,
+        label=person.label,
+        mode=person.mode,
+        language=person.language,
+        mark=person.mark,
+        reference=person.reference,
+        office=person.office,
+        insurance=person.insurance,
+    )

@@ -1,0 +1,177 @@
+"""How the API says no: RFC 9457 problem details with a stable code, the field, and what to do; never what was sent."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from reminder.domain.people import Language
+from reminder.domain.sentences import explain
+from reminder.errors import (
+    ConflictError,
+    DatabaseNotReadyError,
+    DateError,
+    KigenError,
+    NeedsConfirmationError,
+    NotFoundError,
+    RefusedInputError,
+    UnknownChoiceError,
+)
+from reminder.web.access import NotAllowedError
+from reminder.wiring import App
+
+MEDIA_TYPE = "application/problem+json"
+# The section of config/wording/ that speaks to who writes programs, not to who sits at a command line.
+WORDS = "errors_api"
+
+
+class NoTokenError(KigenError):
+    """Nothing that opens the API was shown."""
+
+    code = "token_needed"
+
+
+class WrongTokenError(KigenError):
+    """It was never made, was revoked, or its maker has left."""
+
+    code = "token_wrong"
+
+
+class ScopeTooSmallError(KigenError):
+    """The token was made for less."""
+
+    code = "scope_too_small"
+
+
+class InvalidField(BaseModel):
+    """One field that is not as the document says."""
+
+    field: str
+    code: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details. `code` is stable; `detail` is a sentence for people, in the language of
+    `Accept-Language` (`ja` or `en`). Nothing that was refused is repeated in it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
+    field: str | None = None
+    choices: list[str] | None = None
+    confirm: dict[str, bool] | None = None
+    errors: list[InvalidField] | None = None
+
+
+_STATUS: Mapping[type[KigenError], int] = {
+    NoTokenError: 401,
+    WrongTokenError: 401,
+    ScopeTooSmallError: 403,
+    NotAllowedError: 403,
+    NotFoundError: 404,
+    ConflictError: 409,
+    RefusedInputError: 422,
+    DatabaseNotReadyError: 503,
+}
+_CHALLENGES = {
+    NoTokenError: 'Bearer realm="kigen"',
+    WrongTokenError: 'Bearer realm="kigen", error="invalid_token"',
+    ScopeTooSmallError: 'Bearer realm="kigen", error="insufficient_scope"',
+}
+# What the steps call a field, and what it is called here.
+_FIELDS = {"ref": "reference", "card_label": "label", "group_name": "name", "contact": "contact_id", "card": "card_id",
+           "person": "person_id"}  # fmt: skip
+# Said again with this, it is taken.
+_YES = {"confirmed": True}
+
+
+def problem_of(app: App, refused: KigenError, language: Language, invalid: Sequence[InvalidField] = ()) -> Problem:
+    status = next((code for kind, code in _STATUS.items() if isinstance(refused, kind)), 500)
+    field = refused.field if isinstance(refused, RefusedInputError) else None
+    choices = refused.choices if isinstance(refused, DateError | UnknownChoiceError) else ()
+    return Problem(
+        title=refused.code,
+        status=status,
+        code=refused.code,
+        detail=explain(app.rules.wording, refused, language, own=WORDS),
+        field=None if field is None else _FIELDS.get(field, field),
+        choices=[str(choice) for choice in choices] or None,
+        confirm=_YES if isinstance(refused, NeedsConfirmationError) else None,
+        errors=list(invalid) or None,
+    )
+
+
+def answer(request: Request, refused: KigenError, invalid: Sequence[InvalidField] = ()) -> JSONResponse:
+    problem = problem_of(request.app.state.app, refused, language_of(request), invalid)
+    challenge = _CHALLENGES.get(type(refused))
+    headers = None if challenge is None else {"www-authenticate": challenge}
+    return JSONResponse(problem.model_dump(exclude_none=True), problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def language_of(request: Request) -> Language:
+    """Of our two the one that is named first: programs name what their users like best first."""
+    named = re.search(r"\b(ja|en)\b", request.headers.get("accept-language", "").lower())
+    return Language.ENGLISH if named is not None and named[1] == "en" else Language.JAPANESE
+
+
+def malformed(request: Request, wrong: RequestValidationError) -> JSONResponse:
+    """Names the fields of ours that are wrong. A field that we do not know is not named: its name is what was sent."""
+    found = dict.fromkeys((_field(row), _CODES.get(_family(row["type"]), "malformed")) for row in wrong.errors())
+    invalid = [InvalidField(field=field, code=code) for field, code in found]
+    return answer(request, RefusedInputError("request_malformed"), invalid)
+
+
+def _field(row: Mapping[str, Any]) -> str:
+    place, *inside = row["loc"]
+    if row["type"] in ("extra_forbidden", "json_invalid"):
+        inside = inside[:-1]
+    return ".".join(map(str, inside)) or str(place)
+
+
+def _family(type_: str) -> str:
+    return type_.removesuffix("_type").removesuffix("_parsing") if type_ not in _CODES else type_
+
+
+_CODES = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "json_invalid": "not_json",
+    "string_too_long": "too_long",
+    "string_too_short": "too_short",
+    "string_pattern_mismatch": "wrong_form",
+    "enum": "unknown_choice",
+    "greater_than_equal": "out_of_range",
+    "less_than_equal": "out_of_range",
+    "int_parsing_size": "out_of_range",
+    **dict.fromkeys(
+        ("string", "int", "bool", "model", "model_attributes", "string_unicode", "int_from_float"), "wrong_type"
+    ),
+}
+
+
+# What each status says, for the document.
+_MEANINGS = {
+    401: "No token was shown, or one that opens nothing.",
+    403: "The token was made for less (`scope_too_small`), or its maker's role has become less (`role_too_small`).",
+    404: "There is none such in this group.",
+    409: "It is there already, or no longer in the state that this needs.",
+    413: "The body is too long.",
+    422: "What was sent cannot be taken: malformed (`errors` names the fields), a number that is never kept "
+    "(`forbidden_number`), or unusual and to be confirmed (`confirm` says how).",
+    500: "Something went wrong on our side.",
+    503: "The database cannot be reached now.",
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For the document: each as a problem."""
+    shape = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": _MEANINGS[status], "content": {MEDIA_TYPE: {"schema": shape}}} for status in statuses
+    }

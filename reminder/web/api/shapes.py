@@ -1,0 +1,87 @@
+"""What goes in and out of the API: the shapes its operations share. Nothing here travels further than this door."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Generic, Protocol, TypeVar
+
+from fastapi import Path, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, WithJsonSchema
+
+from reminder.domain import dates
+from reminder.errors import ForbiddenNumberError
+from reminder.guard.numbers import forbidden
+
+# The door lets no more digits than these pass in an address: a card's number has twelve.
+GREATEST_ID = 99_999_999_999
+MOST_AT_ONCE, USUAL_AT_ONCE = 200, 50
+
+
+class In(BaseModel):
+    """Taken as it is written: no field more, no number for a word."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Out(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+def _guarded(value: object, info: ValidationInfo) -> object:
+    """A number is refused as what it is, before anything else is found wrong with it."""
+    looks_like = forbidden(value) if isinstance(value, str) else None
+    if looks_like is not None:
+        raise ForbiddenNumberError(field=info.field_name, looks_like=looks_like)
+    return value
+
+
+GUARDED = BeforeValidator(_guarded)
+# As people type it: the words for a wrong one are those of everywhere else.
+TypedDate = Annotated[str, Field(min_length=1, max_length=dates.LONGEST)]
+
+Id = Annotated[int, Path(ge=1, le=GREATEST_ID, description="As an earlier answer gave it.", examples=[1])]
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: to some programs 4 is 4.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+IdIn = Annotated[int, Field(ge=1, le=GREATEST_ID), BeforeValidator(_whole)]
+Instant = Annotated[
+    datetime,
+    PlainSerializer(lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}", return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class Page(BaseModel):
+    """Which part of a list is asked for."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    after: Annotated[int, Field(ge=0, le=GREATEST_ID, description="The `next` of the answer before.")] = 0
+    limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE, description="How many at most.")] = USUAL_AT_ONCE
+
+
+Paged = Annotated[Page, Query()]
+Row = TypeVar("Row", bound=BaseModel)
+
+
+class Listed(Out, Generic[Row]):
+    """A part of a list, in the order of its ids. `next` goes into `after` for what follows; null at the end."""
+
+    items: list[Row]
+    next: int | None
+
+
+class HasId(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+Found = TypeVar("Found", bound=HasId)
+
+
+def part(found: Sequence[Found], limit: int) -> tuple[Sequence[Found], int | None]:
+    """Of what was looked up, one more than asked for, the rows to show and the `next` behind them."""
+    rows = found[:limit]
+    return rows, rows[-1].id if len(found) > limit else None
