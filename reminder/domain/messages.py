@@ -92,6 +92,7 @@ class CancelReason(StrEnum):
     RETIRED = "retired"
     OPTED_OUT = "opted_out"
     DONE = "done"
+    SUPERSEDED = "superseded"  # the group wants to be told otherwise, and it is planned again
 
 
 class ReminderState(StrEnum):
