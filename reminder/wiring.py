@@ -12,7 +12,7 @@ from reminder.domain.cards import read_kinds
 from reminder.domain.messages import Channel
 from reminder.domain.people import ChannelName, Language
 from reminder.domain.pictures import read_pictures
-from reminder.domain.rulebook import Rulebook, refuse_gaps
+from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
 from reminder.guard import logs
 from reminder.settings import Settings, config_dir, read_table
 
@@ -55,10 +55,12 @@ def read_rulebook(settings: Settings) -> Rulebook:
     refuse_gaps(kinds, ladders)
     files = sorted(path for path in (folder / "wording").glob("*.toml") if path.name != "lint.toml")
     tables = {Language(path.stem): read_table(path) for path in files}
+    wording = words.read_wording(tables, kinds)
+    refuse_nameless(ladders, wording)
     return Rulebook(
         kinds=kinds,
         ladders=ladders,
-        wording=words.read_wording(tables, kinds),
+        wording=wording,
         replies=replies.read_rules(read_table(folder / "replies.toml")),
         pictures=read_pictures(read_table(folder / "pictures.toml"), kinds),
         card_grace=settings.card_grace,

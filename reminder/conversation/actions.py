@@ -223,7 +223,8 @@ def _remind_again(talk: Talk, name: str, after: timedelta) -> None:
         talk.answer("thanks")
         return
     ends = cards.ends_of(talk.tx, _cards_of(open_questions))
-    on = followup.remind_again_on(min(ends.values()), talk.today, talk.person.mode, after)
+    on_holidays = talk.group.rhythm.on_holidays
+    on = followup.remind_again_on(min(ends.values()), talk.today, talk.person.mode, after, on_holidays)
     cards.remind_again(talk.tx, list(ends), on)
     talk.answer(name, on)
 

@@ -18,6 +18,7 @@ from reminder.domain.messages import (
     after_sending,
 )
 from reminder.domain.people import ChannelName, ContactState, Mode, StoppedBy
+from reminder.domain.rhythm import Rhythm
 from reminder.errors import ChannelError, DatabaseNotReadyError, UnknownOutcomeError
 from reminder.storage import contacts, health, notices, outbox
 from reminder.storage.keys import KeyRing
@@ -142,7 +143,8 @@ class Sender:
     def _allowed(now: datetime, in_hand: InHand) -> datetime:
         if in_hand.is_answer:
             return now
-        return hours.next_allowed(now, Mode.STANDARD, in_hand.audience, in_hand.channel)
+        days = Rhythm(on_holidays=in_hand.on_holidays)
+        return hours.next_allowed(now, Mode.STANDARD, in_hand.audience, in_hand.channel, days)
 
     async def _record_as_they_arrive(self, answers: "asyncio.Queue[tuple[InHand, Verdict] | None]") -> None:
         """Outcomes are recorded in the groups in which they arrive, so that a crash leaves few messages in hand."""

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reminder.domain.people import Audience, ChannelName, ContactState, GroupKind, Language, Role
+from reminder.domain.rhythm import Copies
 
 # A person hears by the first of these they have; a carer by the first of the other row. Nobody calls a carer.
 OWN_CHANNELS = (ChannelName.SMS, ChannelName.LINE, ChannelName.EMAIL, ChannelName.VOICE)
@@ -20,6 +21,7 @@ class Recipient:
     state: ContactState
     language: Language
     role: Role | None = None  # of a member
+    copies: Copies = Copies.ALL  # which of the reminders about others a member wants
 
     @property
     def may_be_told(self) -> bool:
@@ -37,6 +39,10 @@ class Circle:
     def listeners(self) -> Mapping[Audience, tuple[Recipient, ...]]:
         return {Audience.PERSON: self.own, Audience.CARER: self.carers, Audience.STAFF: self.staff}
 
+    def has_nearer(self, audience: Audience) -> bool:
+        """Whether anybody who may be told stands nearer to the person."""
+        return bool(self.own) or (audience is Audience.STAFF and bool(self.carers))
+
     def hears(self, audience: Audience) -> frozenset[Audience]:
         """Whose rungs an audience is told. Where nobody stands in a place, the next one out stands in for it."""
         heard = {audience}
@@ -53,16 +59,21 @@ def circle(
     members: Sequence[Recipient],
     channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL),
 ) -> Circle:
-    """Members of a household are carers; members of a home are its staff. `channels`: those that are in use."""
+    """Members of a household are carers; members of a home are its staff. `channels`: those that are in use. Who wants
+    no copies comes last: the first carer of an elder is the one who hears."""
     own = [recipient for recipient in own_and_family if recipient.owner[0] == "person"]
     family = [recipient for recipient in own_and_family if recipient.owner[0] == "family"]
     is_home = group is GroupKind.HOME
     out = [channel for channel in CARER_CHANNELS if channel in channels]
     return Circle(
         own=_one_each(own, [channel for channel in OWN_CHANNELS if channel in channels]),
-        carers=_one_each(family if is_home else [*members, *family], out),
-        staff=_one_each(members, out) if is_home else (),
+        carers=_eager_first(_one_each(family if is_home else [*members, *family], out)),
+        staff=_eager_first(_one_each(members, out)) if is_home else (),
     )
+
+
+def _eager_first(recipients: Sequence[Recipient]) -> tuple[Recipient, ...]:
+    return tuple(sorted(recipients, key=lambda recipient: list(Copies).index(recipient.copies)))
 
 
 def _one_each(recipients: Iterable[Recipient], order: Sequence[ChannelName]) -> tuple[Recipient, ...]:

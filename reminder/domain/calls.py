@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from reminder.domain.rhythm import Rhythm
 from reminder.domain.wording import Reader, Told, address_of, is_of_my_number
 from reminder.domain.words import Wording, Words
 
@@ -17,6 +18,14 @@ MOST_CALLS = 3
 
 # Keys, as they are named on a telephone.
 DONE, LATER, FAMILY = "1", "2", "9"
+
+
+def is_called_at(rung: str, said: str, rhythm: Rhythm) -> bool:
+    """Whether somebody is called at this rung. Of a group's own days the last ones are those of calls."""
+    if rhythm.own_days and rung[0] == "d" and rung[1:].isdigit():
+        return int(rung[1:]) in rhythm.own_days[-MOST_CALLS:]
+    return said in CALLED_AT
+
 
 _PARTS = "\n---\n"
 

@@ -8,6 +8,8 @@ from reminder.domain import hours
 from reminder.domain.audience import Circle, Recipient
 from reminder.domain.ladder import Plan, Rung
 from reminder.domain.people import Audience, Mode, Role
+from reminder.domain.rhythm import NEAR_FROM, Copies
+from reminder.domain.words import spoken
 
 # What a rung is called that no ladder has. A number behind the name tells one from the next.
 ASKED_AGAIN, TAKEN, AGAIN = "done", "taken", "again"
@@ -34,6 +36,9 @@ MOST_TEXTS_A_MONTH, MOST_EARLY_TEXTS_A_MONTH = 8, 6
 MONTH = timedelta(days=31)
 NEAR_THE_END = timedelta(days=7)
 
+# The rungs from `NEAR_FROM` on.
+_NEAR = frozenset({"d30", "d14", "d7", "d3", "d1", "d0", "lastopen"})
+
 _OUT = frozenset({Audience.CARER, Audience.STAFF})
 
 
@@ -57,8 +62,8 @@ def patience(expires_on: date, today: date) -> timedelta:
     return timedelta(days=1) if left == 0 else _PATIENCE_AFTER_THE_END
 
 
-def followed(plan: Plan, course: Course, expires_on: date, mode: Mode) -> Plan:
-    """The plan as what was said changes it.
+def followed(plan: Plan, course: Course, expires_on: date, mode: Mode, on_holidays: bool = False) -> Plan:
+    """The plan as what was said changes it. `on_holidays`: the group wants to be told on Sundays and holidays too.
 
     What is done is not told of before its end; its new date is asked for every fortnight. After the end the ladder goes
     on, whose texts then ask whether it was renewed: an answer may have been a mistake.
@@ -67,14 +72,14 @@ def followed(plan: Plan, course: Course, expires_on: date, mode: Mode) -> Plan:
         asking, day = [], course.done_on + BETWEEN_ASKING
         while day <= expires_on:
             name = f"{ASKED_AGAIN}{(day - course.done_on).days}"
-            asking.append(Rung(name, hours.sending_day_on_or_after(day, mode), _OUT))
+            asking.append(Rung(name, hours.sending_day_on_or_after(day, mode, on_holidays), _OUT))
             day += BETWEEN_ASKING
         return (*asking, *(rung for rung in plan if rung.on > expires_on))
     extra = []
     if course.remind_on is not None:
         extra.append(Rung(f"{AGAIN}{course.remind_on:%Y%m%d}", course.remind_on, frozenset({Audience.PERSON})))
     if course.taken_on is not None:
-        day = hours.sending_day_on_or_after(course.taken_on + patience(expires_on, course.taken_on), mode)
+        day = hours.sending_day_on_or_after(course.taken_on + patience(expires_on, course.taken_on), mode, on_holidays)
         if day <= expires_on:
             extra.append(Rung(TAKEN, day, _OUT))
     # On one day the ladder's own rung comes last, and so is the one that is told.
@@ -82,19 +87,28 @@ def followed(plan: Plan, course: Course, expires_on: date, mode: Mode) -> Plan:
 
 
 def says(rung: Rung, plan: Plan) -> str:
-    """Under which name the words of a rung are found: who is reminded again reads what was said last."""
+    """Under which name the words of a rung are found: a group's own day takes those of the rung above it; who is
+    reminded again reads what was said last."""
     if not rung.name.startswith(AGAIN):
-        return rung.name
+        return spoken(rung.name)
     own = [one for one in plan if Audience.PERSON in one.audiences and not one.name.startswith(AGAIN)]
     before = [one for one in own if one.on <= rung.on]
-    return (before[-1] if before else own[0]).name if own else "d30"
+    return spoken((before[-1] if before else own[0]).name) if own else "d30"
 
 
-def remind_again_on(expires_on: date, today: date, mode: Mode, after: timedelta) -> date:
+def is_wanted(copies: Copies, rung: Rung, said: str, expires_on: date) -> bool:
+    """Whether who wants these copies is sent what is told at a rung; the asking for a new date always. `said`: the rung
+    whose words it takes: one that holidays have pulled forward is as near as its words say."""
+    if copies is Copies.ALL or rung.name.startswith((ASKED_AGAIN, TAKEN)):
+        return True
+    return copies is Copies.NEAR and (rung.on >= expires_on - NEAR_FROM or said in _NEAR)
+
+
+def remind_again_on(expires_on: date, today: date, mode: Mode, after: timedelta, on_holidays: bool = False) -> date:
     """Three days later, or a week; sooner near the end; on a day on which the person may be told."""
     left = max((expires_on - today).days, 0)
     days = max(min(after.days, left // 2), 1)
-    return hours.sending_day_on_or_after(today + timedelta(days=days), mode)
+    return hours.sending_day_on_or_after(today + timedelta(days=days), mode, on_holidays)
 
 
 def listening(circle: Circle, course: Course, mode: Mode) -> Circle:

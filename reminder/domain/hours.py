@@ -1,6 +1,5 @@
 """When counters are open and when we may write: days and hours in Japan."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
@@ -8,6 +7,7 @@ from functools import lru_cache
 import jpholiday
 
 from reminder.domain.people import Audience, ChannelName, Mode
+from reminder.domain.rhythm import USUAL, Rhythm
 
 # One zone without summer time since 1952: a fixed offset is exact.
 JAPAN = timezone(timedelta(hours=9), "Asia/Tokyo")
@@ -48,26 +48,36 @@ def is_counter_open(day: date) -> bool:
 
 def last_counter_day(expires_on: date) -> date:
     """The end date does not move for a weekend or holiday, so the last visit does."""
-    return _nearest(is_counter_open, expires_on, -ONE_DAY)
+    day = expires_on
+    while not is_counter_open(day):
+        day -= ONE_DAY
+    return day
 
 
 def counter_day_on_or_after(day: date) -> date:
-    return _nearest(is_counter_open, day, ONE_DAY)
+    while not is_counter_open(day):
+        day += ONE_DAY
+    return day
 
 
-def is_sending_day(day: date, mode: Mode) -> bool:
-    """Elders are told on days on which they can act: when counters are open. Nobody is told on a Sunday or holiday."""
+def is_sending_day(day: date, mode: Mode, on_holidays: bool = False) -> bool:
+    """Elders are told on days on which they can act: when counters are open. Nobody is told on a Sunday or holiday,
+    but in a group that wants to be (`on_holidays`)."""
     if mode is Mode.STANDARD:
-        return day.weekday() != SUNDAY and not is_holiday(day)
+        return on_holidays or (day.weekday() != SUNDAY and not is_holiday(day))
     return is_counter_open(day)
 
 
-def sending_day_on_or_before(day: date, mode: Mode) -> date:
-    return _nearest(lambda candidate: is_sending_day(candidate, mode), day, -ONE_DAY)
+def sending_day_on_or_before(day: date, mode: Mode, on_holidays: bool = False) -> date:
+    while not is_sending_day(day, mode, on_holidays):
+        day -= ONE_DAY
+    return day
 
 
-def sending_day_on_or_after(day: date, mode: Mode) -> date:
-    return _nearest(lambda candidate: is_sending_day(candidate, mode), day, ONE_DAY)
+def sending_day_on_or_after(day: date, mode: Mode, on_holidays: bool = False) -> date:
+    while not is_sending_day(day, mode, on_holidays):
+        day += ONE_DAY
+    return day
 
 
 def sending_hours(mode: Mode, audience: Audience, channel: ChannelName = ChannelName.EMAIL) -> SendingHours:
@@ -80,20 +90,28 @@ def sending_hours(mode: Mode, audience: Audience, channel: ChannelName = Channel
 
 
 def sending_window(
-    day: date, mode: Mode, audience: Audience, channel: ChannelName = ChannelName.EMAIL
+    day: date, mode: Mode, audience: Audience, channel: ChannelName = ChannelName.EMAIL, rhythm: Rhythm = USUAL
 ) -> tuple[datetime, datetime]:
     """The first instant of that day on which we may write, and the first on which we may no longer."""
     allowed = sending_hours(mode, audience, channel)
-    return instant(day, allowed.opens), instant(day, allowed.closes)
+    return instant(day, _not_before(rhythm, channel, allowed.opens)), instant(day, allowed.closes)
 
 
-def reminder_window(day: date, mode: Mode, audience: Audience, channel: ChannelName) -> tuple[datetime, datetime]:
+def reminder_window(
+    day: date, mode: Mode, audience: Audience, channel: ChannelName, rhythm: Rhythm = USUAL
+) -> tuple[datetime, datetime]:
     """As sending_window; but a carer's copy does not arrive before the text it is a copy of."""
-    opens, closes = sending_window(day, mode, audience, channel)
+    opens, closes = sending_window(day, mode, audience, channel, rhythm)
     return max(opens, instant(day, sending_hours(mode, Audience.PERSON).opens)), closes
 
 
-def next_allowed(now: datetime, mode: Mode, audience: Audience, channel: ChannelName = ChannelName.EMAIL) -> datetime:
+def next_allowed(
+    now: datetime,
+    mode: Mode,
+    audience: Audience,
+    channel: ChannelName = ChannelName.EMAIL,
+    rhythm: Rhythm = USUAL,
+) -> datetime:
     """The first moment, from now on, at which we may write: aware UTC."""
     today = japan(now).date()
     if channel is ChannelName.VOICE:
@@ -103,12 +121,19 @@ def next_allowed(now: datetime, mode: Mode, audience: Audience, channel: Channel
             for allowed in CALLS:
                 if now < instant(today, allowed.closes):
                     return max(now.astimezone(UTC), instant(today, allowed.opens))
-    elif is_sending_day(today, mode):
-        opens, closes = sending_window(today, mode, audience, channel)
+    elif is_sending_day(today, mode, rhythm.on_holidays):
+        opens, closes = sending_window(today, mode, audience, channel, rhythm)
         if now < closes:
             return max(now.astimezone(UTC), opens)
-    following = sending_day_on_or_after(today + ONE_DAY, mode)
-    return sending_window(following, mode, audience, channel)[0]
+    following = sending_day_on_or_after(today + ONE_DAY, mode, rhythm.on_holidays)
+    return sending_window(following, mode, audience, channel, rhythm)[0]
+
+
+def _not_before(rhythm: Rhythm, channel: ChannelName, opens: time) -> time:
+    """Calls keep their own hours: they end early in the afternoon."""
+    if rhythm.send_hour is None or channel is ChannelName.VOICE:
+        return opens
+    return max(opens, time(rhythm.send_hour))
 
 
 def instant(day: date, at: time) -> datetime:
@@ -119,9 +144,3 @@ def instant(day: date, at: time) -> datetime:
 def japan(instant: datetime) -> datetime:
     """The same instant as a clock on a wall in Japan shows it."""
     return instant.astimezone(JAPAN)
-
-
-def _nearest(is_right: Callable[[date], bool], day: date, step: timedelta) -> date:
-    while not is_right(day):
-        day += step
-    return day

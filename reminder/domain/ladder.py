@@ -1,7 +1,7 @@
 """The ladder: on which days around an end date somebody is told, at intervals that shorten as the day nears."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -10,12 +10,17 @@ from typing import cast
 from reminder.domain import hours, validity
 from reminder.domain.cards import CardKind, Grace
 from reminder.domain.people import Audience, Mode
+from reminder.domain.rhythm import FURTHEST_DAY, USUAL, Rhythm
 from reminder.errors import SettingsError
 
 ANCHORS = ("opens", "expires", "counter", "grace")
 
+# A group's choice is kept under this name.
+LONGEST_NAME = 20
+
 # How far a rung may be pulled forward so that gaps never grow; beyond it a rung is left out instead.
 FURTHEST_PULL = 21
+FURTHEST_PULL_OF_LAST = 3
 
 
 @dataclass(frozen=True)
@@ -32,22 +37,29 @@ class CardDates:
 
 @dataclass(frozen=True)
 class RungRule:
-    """`rank` is its place in config/ladders.toml: of two rungs landing on one day the later is told."""
+    """`rank` is its place in config/ladders.toml, and behind that of a group's own day: of two rungs landing on one day
+    the later is told."""
 
     name: str
     anchor: str
     days: int
     moves_after: bool
-    rank: int
+    rank: tuple[int, int]
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether it stands so many days before the end, and so gives way to a group's own days."""
+        return self.anchor == "expires" and self.days <= 0
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """Who is told at which rung, in the order of config/ladders.toml."""
+    """Who is told at which rung, in the order of config/ladders.toml. `on_own_days`: the group has chosen them."""
 
     person: tuple[RungRule, ...]
     carer: tuple[RungRule, ...]
     staff: tuple[RungRule, ...]
+    on_own_days: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,24 +102,27 @@ def dates_of(
 
 
 @lru_cache(maxsize=16_384)
-def plan(ladder: Ladder, dates: CardDates, mode: Mode) -> Plan:
+def plan(ladder: Ladder, dates: CardDates, mode: Mode, on_holidays: bool = False) -> Plan:
     """Every rung with its day, in order. Copies and carers' own rungs share the person's day where both have the rung.
+    `on_holidays`: the group wants to be told on Sundays and holidays too.
 
     Before the end no gap between two texts to the person is longer than the one before it.
     """
-    person = _shrinking_gaps(_latest_of_each_day(_moved_days(ladder.person, dates, mode), dates), dates, mode)
+    days = _Days(mode, on_holidays)
+    persons = _latest_of_each_day(_moved_days(ladder.person, dates, days), dates)
+    person = _shrinking_gaps(persons, dates, days, on_own_days=ladder.on_own_days)
     told: dict[RungRule, tuple[date, set[Audience]]] = {}
     for audience, rules in (
         (Audience.PERSON, ladder.person),
         (Audience.CARER, ladder.carer),
         (Audience.STAFF, ladder.staff),
     ):
-        days = person
+        told_on = person
         if audience is not Audience.PERSON:
-            own = _moved_days(rules, dates, mode)
+            own = _moved_days(rules, dates, days)
             same_day = {rule: person.get(rule, day) for rule, day in own.items()}
-            days = _not_soon_after_opening(_latest_of_each_day(same_day, dates), person)
-        for rule, on in days.items():
+            told_on = _not_soon_after_opening(_latest_of_each_day(same_day, dates), person)
+        for rule, on in told_on.items():
             told.setdefault(rule, (on, set()))[1].add(audience)
     in_order = sorted(told.items(), key=lambda row: (row[1][0], row[0].rank))
     return tuple(Rung(rule.name, on, frozenset(audiences)) for rule, (on, audiences) in in_order)
@@ -135,12 +150,31 @@ def first_look(plan: Plan, expires_on: date, today: date) -> date | None:
     return today if rung_due(plan, frozenset(Audience), expires_on, today) else next_day(plan, today)
 
 
-class Ladders:
-    """The presets of config/ladders.toml: for each mode, one ladder by each name."""
+@dataclass(frozen=True)
+class _Days:
+    """Which days are allowed."""
 
-    def __init__(self, rules: Mapping[str, RungRule], presets: Mapping[Mode, Mapping[str, Ladder]]) -> None:
+    mode: Mode
+    on_holidays: bool
+
+    def on_or_before(self, day: date) -> date:
+        return hours.sending_day_on_or_before(day, self.mode, self.on_holidays)
+
+    def on_or_after(self, day: date) -> date:
+        return hours.sending_day_on_or_after(day, self.mode, self.on_holidays)
+
+
+Presets = Mapping[Mode, Mapping[str, Ladder]]
+
+
+class Ladders:
+    """The presets of config/ladders.toml: for each mode, one ladder by each name; and those that a group may choose in
+    place of its persons' modes, for the modes that they are written for."""
+
+    def __init__(self, rules: Mapping[str, RungRule], presets: Presets, chosen: Mapping[str, Presets]) -> None:
         self._rules = rules
         self._presets = presets
+        self._chosen = chosen
 
     @property
     def rungs(self) -> Collection[str]:
@@ -150,11 +184,71 @@ class Ladders:
     def names(self) -> Collection[str]:
         return self._presets[Mode.STANDARD].keys()
 
-    def of(self, mode: Mode, kind: CardKind) -> Ladder:
-        """What elders are not told, only their carers are."""
-        ladder = self._presets[mode][kind.ladder]
+    @property
+    def presets(self) -> Collection[str]:
+        """Those that a group may choose."""
+        return self._chosen.keys()
+
+    def of(self, mode: Mode, kind: CardKind, rhythm: Rhythm = USUAL) -> Ladder:
+        """What elders are not told, only their carers are. A preset that is gone is each person's own again."""
+        presets = self._chosen.get(rhythm.preset, self._presets) if rhythm.preset else self._presets
+        ladder = presets.get(mode, self._presets[mode])[kind.ladder]
+        if rhythm.own_days:
+            ladder = _on_own_days(ladder, rhythm.own_days, tuple(self._rules.values()), kind.comes_by_itself)
         is_silent = mode is not Mode.STANDARD and not kind.told_to_elders
-        return Ladder((), ladder.carer, ladder.staff) if is_silent else ladder
+        return replace(ladder, person=()) if is_silent else ladder
+
+
+@lru_cache(maxsize=1024)
+def _on_own_days(
+    ladder: Ladder, own_days: tuple[int, ...], rules: tuple[RungRule, ...], comes_by_itself: bool
+) -> Ladder:
+    """The ladder on a group's own days before the end. The opening, the last open day and what follows the end stay.
+
+    What goes to carers on the person's days are copies, and move with them; their own calls to act stay where they are.
+    A home's staff are told on the days that the home has chosen.
+    """
+    own = [_own_rule(day, rules) for day in own_days]
+    persons = [rule for rule in ladder.person if rule.is_dated]
+    copied = [rule for rule in ladder.carer if rule in persons]
+    calls = [rule for rule in ladder.carer if rule.is_dated and rule not in persons]
+    if comes_by_itself:
+        # Before it can have come, nobody is asked whether it has.
+        own = _no_earlier(own, persons) or persons
+    is_copied_early = max(copied, default=None, key=_ahead) == max(persons, default=None, key=_ahead)
+    copies = own if is_copied_early else _no_earlier(own, copied) or own[-1:]
+    return Ladder(
+        _with_dated(ladder.person, own if persons else []),
+        _with_dated(ladder.carer, [*(copies if copied else []), *calls]),
+        _with_dated(ladder.staff, own if any(rule.is_dated for rule in ladder.staff) else []),
+        on_own_days=True,
+    )
+
+
+def _own_rule(day: int, rules: Sequence[RungRule]) -> RungRule:
+    """The rung of that day, or one of its own that stands behind the nearest above."""
+    dated = sorted((rule for rule in rules if rule.is_dated), key=_ahead)
+    same = next((rule for rule in dated if _ahead(rule) == day), None)
+    if same is not None:
+        return same
+    above = next((rule.rank[0] for rule in dated if _ahead(rule) > day), None)
+    place = dated[-1].rank[0] - 1 if above is None else above
+    return RungRule(f"d{day}", "expires", -day, False, (place, 1 + FURTHEST_DAY - day))
+
+
+def _ahead(rule: RungRule) -> int:
+    return -rule.days
+
+
+def _no_earlier(own: Sequence[RungRule], told: Collection[RungRule]) -> list[RungRule]:
+    """Those that are no farther from the end than what is told now."""
+    farthest = max(map(_ahead, told), default=-1)
+    return [rule for rule in own if _ahead(rule) <= farthest]
+
+
+def _with_dated(rules: Sequence[RungRule], dated: Collection[RungRule]) -> tuple[RungRule, ...]:
+    kept = {rule for rule in rules if not rule.is_dated}
+    return tuple(sorted({*kept, *dated}, key=lambda rule: rule.rank))
 
 
 def read_ladders(table: Mapping[str, object]) -> Ladders:
@@ -168,7 +262,31 @@ def read_ladders(table: Mapping[str, object]) -> Ladders:
             names = ", ".join(sorted(_names_in(table)))
             raise SettingsError(f"config/ladders.toml: presets.{mode}", f"every mode has the same ladders: {names}")
         presets[mode] = {name: _read_ladder(rules, ladders[name], f"presets.{mode}.{name}") for name in ladders}
-    return Ladders(rules, presets)
+    chosen = {name: _read_chosen(rules, row, name, presets) for name, row in _chosen_in(table).items()}
+    return Ladders(rules, presets, chosen)
+
+
+def _chosen_in(table: Mapping[str, object]) -> Mapping[str, object]:
+    chosen = table.get("chosen", {})
+    if not isinstance(chosen, Mapping):
+        raise SettingsError("config/ladders.toml: [chosen]", "write [chosen.NAME.MODE.LADDER]")
+    return chosen
+
+
+def _read_chosen(rules: Mapping[str, RungRule], row: object, name: str, presets: Presets) -> Presets:
+    """Modes and ladders that it leaves out stay as they are."""
+    if not isinstance(row, Mapping) or not row.keys() <= set(Mode) or len(name) > LONGEST_NAME:
+        fix = f"write [chosen.NAME.MODE.LADDER], a mode of {', '.join(Mode)}, a name of {LONGEST_NAME} letters at most"
+        raise SettingsError(f"config/ladders.toml: chosen.{name}", fix)
+    chosen = {}
+    for mode, ladders in row.items():
+        where = f"chosen.{name}.{mode}"
+        if not isinstance(ladders, Mapping) or not ladders.keys() <= presets[Mode(mode)].keys():
+            fix = f"name ladders of {', '.join(presets[Mode(mode)])}"
+            raise SettingsError(f"config/ladders.toml: {where}", fix)
+        own = {ladder: _read_ladder(rules, ladders[ladder], f"{where}.{ladder}") for ladder in ladders}
+        chosen[Mode(mode)] = {**presets[Mode(mode)], **own}
+    return chosen
 
 
 def _names_in(table: Mapping[str, object]) -> set[str]:
@@ -205,14 +323,14 @@ def _read_rule(name: str, row: object, rank: int) -> RungRule:
     ):
         fix = f'write {{ anchor = one of {", ".join(ANCHORS)}, days = a whole number }}, and moves = "after" if it must'
         raise SettingsError(f"config/ladders.toml: rungs.{name}", fix)
-    return RungRule(name, cast(str, row["anchor"]), cast(int, row["days"]), "moves" in row, rank)
+    return RungRule(name, cast(str, row["anchor"]), cast(int, row["days"]), "moves" in row, (rank, 0))
 
 
-def _moved_days(rules: Sequence[RungRule], dates: CardDates, mode: Mode) -> dict[RungRule, date]:
-    return {rule: day for rule in rules if (day := _moved(rule, dates, mode)) is not None}
+def _moved_days(rules: Sequence[RungRule], dates: CardDates, days: _Days) -> dict[RungRule, date]:
+    return {rule: day for rule in rules if (day := _moved(rule, dates, days)) is not None}
 
 
-def _moved(rule: RungRule, dates: CardDates, mode: Mode) -> date | None:
+def _moved(rule: RungRule, dates: CardDates, days: _Days) -> date | None:
     if rule.anchor == "counter" and dates.last_counter_day == dates.expires_on:
         return None
     anchor = {
@@ -225,10 +343,10 @@ def _moved(rule: RungRule, dates: CardDates, mode: Mode) -> date | None:
         return None
     day = anchor + timedelta(days=rule.days)
     if rule.moves_after:
-        return hours.sending_day_on_or_after(day, mode)
-    earlier = hours.sending_day_on_or_before(day, mode)
+        return days.on_or_after(day)
+    earlier = days.on_or_before(day)
     # What speaks of the end as past must not arrive before it.
-    return hours.sending_day_on_or_after(day, mode) if earlier <= dates.over_after < day else earlier
+    return days.on_or_after(day) if earlier <= dates.over_after < day else earlier
 
 
 def _latest_of_each_day(days: Mapping[RungRule, date], dates: CardDates) -> dict[RungRule, date]:
@@ -253,17 +371,32 @@ def _is_useful(day: date, dates: CardDates, last_before_end: date) -> bool:
     return (dates.opens_on is None or day >= dates.opens_on) and not dates.last_counter_day < day < last_before_end
 
 
-def _shrinking_gaps(days: Mapping[RungRule, date], dates: CardDates, mode: Mode) -> dict[RungRule, date]:
-    """Pulls rungs forward, the far ones first, until no gap grows towards the end; what cannot fit is left out."""
-    before = [(rule, day) for rule, day in days.items() if day <= dates.expires_on]
-    after = {rule: day for rule, day in days.items() if day > dates.expires_on}
+def _shrinking_gaps(
+    told_on: Mapping[RungRule, date], dates: CardDates, days: _Days, *, on_own_days: bool
+) -> dict[RungRule, date]:
+    """Pulls rungs forward, the far ones first, until no gap grows towards the end; what cannot fit is left out.
+
+    Of a group's own days the last may be pulled too, and the opening gives way to them: they are what was chosen.
+    """
+    before = [(rule, day) for rule, day in told_on.items() if day <= dates.expires_on]
+    after = {rule: day for rule, day in told_on.items() if day > dates.expires_on}
     while len(before) > 2 and not _shrinking([day for _, day in before]):
-        fitted = _fit(before, mode)
+        lasts = [before[-1][1], *(_earlier_lasts(before[-1], days) if on_own_days else ())]
+        fitted = next((fit for last in lasts if (fit := _fit(before, last, days)) is not None), None)
         if fitted is not None:
             before = fitted
         else:
-            del before[1]
+            del before[0 if on_own_days and before[0][0].anchor == "opens" else 1]
     return {**dict(before), **after}
+
+
+def _earlier_lasts(last: tuple[RungRule, date], days: _Days) -> list[date]:
+    """What speaks of a few days before the end may come a little earlier; what speaks of the very end may not."""
+    rule, wanted = last
+    if not rule.is_dated or -rule.days <= FURTHEST_PULL_OF_LAST:
+        return []
+    earliest = wanted - timedelta(days=FURTHEST_PULL_OF_LAST)
+    return [day for day in _days_back(wanted - timedelta(days=1), wanted, days) if day >= earliest]
 
 
 def _shrinking(days: Sequence[date]) -> bool:
@@ -271,10 +404,9 @@ def _shrinking(days: Sequence[date]) -> bool:
     return all(one >= next_one for one, next_one in pairwise(gaps))
 
 
-def _fit(rungs: Sequence[tuple[RungRule, date]], mode: Mode) -> list[tuple[RungRule, date]] | None:
+def _fit(rungs: Sequence[tuple[RungRule, date]], last: date, days: _Days) -> list[tuple[RungRule, date]] | None:
     """Backtracks from the end, each rung as late as it can be. The first stays: before it people are turned away."""
     first = rungs[0][1]
-    last = rungs[-1][1]
     gaps = len(rungs) - 1
     # Later gaps are no longer than those before them are on average: where even that does not reach the end, none fits.
     if any((last - wanted) * at > (gaps - at) * (wanted - first) for at, (_, wanted) in enumerate(rungs[:-1]) if at):
@@ -287,7 +419,7 @@ def _fit(rungs: Sequence[tuple[RungRule, date]], mode: Mode) -> list[tuple[RungR
         if index == 0:
             return [first] if later - first >= gap else None
         rule, wanted = rungs[index]
-        candidates = [wanted] if rule.anchor == "counter" else _days_back(min(wanted, later - gap), wanted, mode)
+        candidates = [wanted] if rule.anchor == "counter" else _days_back(min(wanted, later - gap), wanted, days)
         for day in candidates:
             own_gap = later - day
             if day <= first or own_gap < gap:
@@ -306,8 +438,8 @@ def _fit(rungs: Sequence[tuple[RungRule, date]], mode: Mode) -> list[tuple[RungR
     return [(rule, day) for (rule, _), day in zip(rungs, [*found, last], strict=True)]
 
 
-def _days_back(latest: date, wanted: date, mode: Mode) -> Iterator[date]:
-    day = hours.sending_day_on_or_before(latest, mode)
+def _days_back(latest: date, wanted: date, days: _Days) -> Iterator[date]:
+    day = days.on_or_before(latest)
     while wanted - day <= timedelta(days=FURTHEST_PULL):
         yield day
-        day = hours.sending_day_on_or_before(day - timedelta(days=1), mode)
+        day = days.on_or_before(day - timedelta(days=1))

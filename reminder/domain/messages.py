@@ -94,6 +94,7 @@ class CancelReason(StrEnum):
     DONE = "done"
     ERASED = "erased"  # what it spoke of is forgotten
     CHANGED = "changed"  # who is told, or how, is otherwise now: it is planned anew
+    SUPERSEDED = "superseded"  # the group wants to be told otherwise, and it is planned again
 
 
 class ReminderState(StrEnum):

@@ -10,6 +10,7 @@ from reminder.domain.ladder import CardDates, Ladders, Plan
 from reminder.domain.people import ChannelName, Language, Mode
 from reminder.domain.pictures import Picture
 from reminder.domain.replies import ReplyRules
+from reminder.domain.rhythm import USUAL, Rhythm
 from reminder.domain.validity import ONE_DAY
 from reminder.domain.words import Wording
 from reminder.errors import SettingsError, UnknownChoiceError
@@ -47,10 +48,11 @@ class Rulebook:
         insurance: bool,
         carrier_ends_on: date | None = None,
         is_bound: bool = False,
+        rhythm: Rhythm = USUAL,
     ) -> tuple[CardDates, Plan]:
         """The dates that matter and every rung with its day. `carrier_ends_on`: the end of the card this lives in;
-        `is_bound`: it ends with a residence period. What counts are the rules of the day after the end, when a new one
-        must be there."""
+        `is_bound`: it ends with a residence period; `rhythm`: how the person's group wants to be told. What counts are
+        the rules of the day after the end, when a new one must be there."""
         card_kind = self.kind(kind).on(expires_on + ONE_DAY)
         dates = ladder.dates_of(
             card_kind,
@@ -60,7 +62,7 @@ class Rulebook:
             carrier_ends_on=carrier_ends_on,
             is_bound=is_bound,
         )
-        return dates, ladder.plan(self.ladders.of(mode, card_kind), dates, mode)
+        return dates, ladder.plan(self.ladders.of(mode, card_kind, rhythm), dates, mode, rhythm.on_holidays)
 
     def is_bound(self, kind: str, expires_on: date, ends: Mapping[str, date]) -> bool:
         """Whether a residence period decides this end. `ends`: of the person's cards, by kind.
@@ -93,3 +95,11 @@ def refuse_gaps(kinds: Mapping[str, CardKind], ladders: Ladders) -> None:
             if kind.grace is not Grace.NONE and kind.texts not in words.WITH_GRACE:
                 fix = f"only {', '.join(words.WITH_GRACE)} have words for a grace"
                 raise SettingsError(f"config/cards.toml: {key}.grace", fix)
+
+
+def refuse_nameless(ladders: Ladders, wording: Wording) -> None:
+    """Raises SettingsError for a preset that a group may choose and that some language does not call anything."""
+    for language, words_of in wording.languages.items():
+        for preset in ladders.presets:
+            if preset not in words_of.section("presets"):
+                raise SettingsError(f"config/wording/{language}.toml: presets.{preset}", "give this preset its name")

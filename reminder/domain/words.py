@@ -37,6 +37,8 @@ RUNGS = (
     *RUNGS_OF_GRACE,
 )  # fmt: skip
 
+_DATED = {int(rung[1:]): rung for rung in RUNGS if rung[0] == "d"}
+
 WITHOUT_INSURANCE, COMPUTED = "a7_without_insurance", "computed"
 
 # What is told at a rung that a family has no words for: the same as at the next one that has.
@@ -62,8 +64,8 @@ KIND_WORDS = {
 }
 
 _SECTIONS = (
-    "called", "carers_word", "reply", "email.line", "email.part", "state", "channel", "trouble", "shown",
-    "fields", "looks_like", "errors",
+    "called", "presets", "carers_word", "reply", "email.line", "email.part", "state", "channel", "trouble",
+    "shown", "fields", "looks_like", "errors",
 )  # fmt: skip
 
 # What is said over the telephone.
@@ -250,6 +252,15 @@ def rungs_of(family: str) -> Sequence[str]:
     if family not in WITH_GRACE:
         return (*before_grace, COMPUTED)
     return (*RUNGS, *(() if family == CARD else (WITHOUT_INSURANCE,)), COMPUTED)
+
+
+@lru_cache(maxsize=512)
+def spoken(rung: str) -> str:
+    """The rung of RUNGS whose words a group's own day takes, d45 or d20: the nearest above. Any other name as it is."""
+    if rung in RUNGS or rung[0] != "d" or not rung[1:].isdigit():
+        return rung
+    days = int(rung[1:])
+    return _DATED[min((at for at in _DATED if at >= days), default=max(_DATED))]
 
 
 def _at(table: Mapping[str, object], name: str) -> object:

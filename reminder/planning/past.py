@@ -1,12 +1,12 @@
 """What was told before, and what became of it: of the cards and persons that one pass plans."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, time
 
 from reminder.clock import japan_date
 from reminder.domain import hours
 from reminder.domain.audience import Recipient
-from reminder.domain.calls import CALLED_AT, MOST_CALLS
+from reminder.domain.calls import MOST_CALLS
 from reminder.domain.followup import MONTH, MOST_EARLY_TEXTS_A_MONTH, MOST_TEXTS_A_MONTH
 from reminder.domain.people import ChannelName, ContactState, Mode
 from reminder.domain.wording import Fate
@@ -36,8 +36,9 @@ class Past:
             told = (one.rung.card_id, one.contact_id)
             self._times[told] = self._times.get(told, 0) + one.times
         elders = {card.person.id for card in due if card.person.mode is not Mode.STANDARD}
-        self._lately = messages.told_lately(tx, elders, now - MONTH)
-        self._greeted = messages.greeted(tx, elders, hours.instant(japan_date(now), time(0)))
+        self._lately = {person_id: list(at) for person_id, at in messages.told_lately(tx, elders, now - MONTH).items()}
+        self._today = japan_date(now)
+        self._greeted = messages.greeted(tx, elders, hours.instant(self._today, time(0)))
         self._earlier: Mapping[int, Sequence[messages.Earlier]] = {}
 
     def is_told(self, rung: Rung, recipient: Recipient) -> bool:
@@ -60,18 +61,29 @@ class Past:
         others = (one for one in same_human if one.channel is ChannelName.VOICE and one.may_be_told)
         return next(others, recipient)
 
-    def may_be_called(self, recipient: Recipient, rung: Rung, says: str) -> bool:
-        """A telephone rings three times at most for one end date; for who has no other way, at few rungs."""
+    def may_be_called(self, recipient: Recipient, rung: Rung, *, rings: bool) -> bool:
+        """A telephone rings three times at most for one end date; for who has no other way, at few rungs (`rings`)."""
         if self._times.get((rung.card_id, recipient.contact_id), 0) >= MOST_CALLS:
             return False
         same_human = self._humans[recipient.owner]
-        return says in CALLED_AT or any((rung, one.contact_id) in self._came_back for one in same_human)
+        return rings or any((rung, one.contact_id) in self._came_back for one in same_human)
 
-    def is_told_enough(self, person_id: int, *, is_near: bool) -> bool:
+    def is_told_enough(self, person_id: int, now: datetime, *, is_near: bool) -> bool:
         """An elder is told eight times a month at most, the last two kept for the days before an end; and nothing
         besides a greeting on its day. For others there is no such bound."""
         most = MOST_TEXTS_A_MONTH if is_near else MOST_EARLY_TEXTS_A_MONTH
-        return person_id in self._greeted or self._lately.get(person_id, 0) >= most
+        is_greeted = person_id in self._greeted and japan_date(now) == self._today
+        lately = sum(at >= now - MONTH for at in self._lately.get(person_id, ()))
+        return is_greeted or lately >= most
+
+    def imagine(self, contact_id: int, rungs: Iterable[Rung], *, whose: int | None, now: datetime) -> None:
+        """As if this had been told and had arrived. `whose`: the person, where it is their own contact."""
+        for rung in rungs:
+            self._reached.add((rung, contact_id))
+            told = (rung.card_id, contact_id)
+            self._times[told] = self._times.get(told, 0) + 1
+        if whose is not None:
+            self._lately.setdefault(whose, []).append(now)
 
     def remember_fates(self, card_ids: Collection[int]) -> None:
         """Those that carers are shown."""

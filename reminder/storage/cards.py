@@ -200,6 +200,16 @@ def silent(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
     return _with_persons(tx, and_(IS_SILENT, Card.escalate_on <= today, Person.group_id.in_(group_ids)))
 
 
+def as_due(tx: Session, card_id: int) -> DueCard | None:
+    """As planning would look at it, to be looked at only."""
+    return next(iter(_with_persons(tx, Card.id == card_id, hold=False)), None)
+
+
+def of_group_as_due(tx: Session, group_id: int) -> list[DueCard]:
+    """All that are current, held as `due`."""
+    return _with_persons(tx, Person.group_id == group_id)
+
+
 def unanswered(tx: Session, asked: int) -> list[DueCard]:
     """Of which everybody who could be asked has been, and nobody has done anything."""
     return _with_persons(tx, and_(Card.asked == asked, Card.done_on.is_(None), Taking.id.is_(None)), hold=False)

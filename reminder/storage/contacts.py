@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.audience import Recipient
 from reminder.domain.people import ChannelName, ConsentHow, ContactState, Language, Role, StoppedBy
+from reminder.domain.rhythm import Copies
 from reminder.storage.keys import KeyRing
 from reminder.storage.tables import Contact, Member, Message, Person
 
@@ -150,7 +151,14 @@ def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipie
     """(group id, recipient) of the members of these groups."""
     rows = tx.execute(
         select(
-            Contact.id, Contact.member_id, Contact.channel, Contact.state, Member.group_id, Member.language, Member.role
+            Contact.id,
+            Contact.member_id,
+            Contact.channel,
+            Contact.state,
+            Member.group_id,
+            Member.language,
+            Member.role,
+            Member.copies,
         )
         .join(Member, Member.id == Contact.member_id)
         .where(Member.group_id.in_(group_ids))
@@ -166,9 +174,10 @@ def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipie
                 state=ContactState(state),
                 language=Language(language),
                 role=Role(role),
+                copies=Copies(copies),
             ),
         )
-        for contact_id, member_id, channel, state, group_id, language, role in rows
+        for contact_id, member_id, channel, state, group_id, language, role, copies in rows
     ]
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import GroupKind, Language, Role
+from reminder.domain.rhythm import USUAL, Copies, Rhythm
 from reminder.storage.tables import Contact, Group, Member
 
 
@@ -16,6 +17,17 @@ class GroupView:
     id: int
     name: str
     kind: GroupKind
+    rhythm: Rhythm = USUAL
+
+
+_COLUMNS = (Group.id, Group.name, Group.kind, Group.preset, Group.own_days, Group.send_hour, Group.on_holidays)
+
+
+def _view(
+    group_id: int, name: str, kind: str, preset: str, own_days: str, send_hour: int | None, on_holidays: bool
+) -> GroupView:
+    rhythm = Rhythm(preset, tuple(map(int, own_days.split())), send_hour, on_holidays)
+    return GroupView(group_id, name, GroupKind(kind), rhythm)
 
 
 def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
@@ -38,13 +50,12 @@ def find(tx: Session, group_id: int) -> GroupView | None:
 
 
 def by_id(tx: Session, group_ids: Sequence[int]) -> Mapping[int, GroupView]:
-    rows = tx.execute(select(Group.id, Group.name, Group.kind).where(Group.id.in_(group_ids)))
-    return {group_id: GroupView(group_id, name, GroupKind(kind)) for group_id, name, kind in rows}
+    rows = tx.execute(select(*_COLUMNS).where(Group.id.in_(group_ids)))
+    return {row.id: _view(*row) for row in rows}
 
 
 def everyone(tx: Session) -> list[GroupView]:
-    rows = tx.execute(select(Group.id, Group.name, Group.kind).order_by(Group.id))
-    return [GroupView(group_id, name, GroupKind(kind)) for group_id, name, kind in rows]
+    return [_view(*row) for row in tx.execute(select(*_COLUMNS).order_by(Group.id))]
 
 
 def group_of_member(tx: Session, member_id: int) -> int | None:
@@ -59,6 +70,23 @@ def lock(tx: Session, group_id: int) -> None:
 
 def rename(tx: Session, group_id: int, name: str) -> None:
     tx.execute(update(Group).where(Group.id == group_id).values(name=name))
+
+
+def set_rhythm(tx: Session, group_id: int, rhythm: Rhythm) -> None:
+    tx.execute(
+        update(Group)
+        .where(Group.id == group_id)
+        .values(
+            preset=rhythm.preset,
+            own_days=" ".join(map(str, rhythm.own_days)),
+            send_hour=rhythm.send_hour,
+            on_holidays=rhythm.on_holidays,
+        )
+    )
+
+
+def set_copies(tx: Session, member_id: int, copies: Copies) -> None:
+    tx.execute(update(Member).where(Member.id == member_id).values(copies=copies))
 
 
 def set_role(tx: Session, member_id: int, role: Role) -> None:

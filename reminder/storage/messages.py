@@ -12,6 +12,7 @@ from reminder.domain.people import Audience, ChannelName, Language
 from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
 from reminder.storage.tables import (
+    IS_QUEUED,
     IS_UNHEARD_FAILURE,
     Card,
     Contact,
@@ -191,6 +192,49 @@ def _cards_told(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[
     return found
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A message that is made and not sent yet, with the rung of the card that it tells."""
+
+    rung: str
+    contact_id: int
+    audience: Audience
+    channel: ChannelName
+    send_after: datetime
+    subject: str | None
+    text: str
+    segments: int
+
+
+def waiting_about(tx: Session, keys: KeyRing, card_id: int) -> list[Waiting]:
+    """About this card's present end date."""
+    rows = tx.execute(
+        select(Reminder.rung, Message)
+        .join(MessageReminder, MessageReminder.message_id == Message.id)
+        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+        .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+        .where(Card.id == card_id, IS_QUEUED)
+        .order_by(Message.id)
+    )
+    found = []
+    for rung, row in rows:
+        subject, text = readable(keys, row.body_sealed)
+        if row.contact_id is not None and text is not None:
+            found.append(
+                Waiting(
+                    rung,
+                    row.contact_id,
+                    Audience(row.audience),
+                    ChannelName(row.channel),
+                    row.send_after,
+                    subject,
+                    text,
+                    row.segments,
+                )
+            )
+    return found
+
+
 def counts(tx: Session) -> Mapping[str, int]:
     """How many messages are in each state."""
     rows = tx.execute(select(Message.state, func.count()).group_by(Message.state).order_by(Message.state))
@@ -311,10 +355,10 @@ def earlier(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int,
     return found
 
 
-def told_lately(tx: Session, person_ids: Collection[int], since: datetime) -> Mapping[int, int]:
-    """By person, how many messages they were sent unasked: by whichever way, whether they arrived or not."""
+def told_lately(tx: Session, person_ids: Collection[int], since: datetime) -> Mapping[int, list[datetime]]:
+    """By person, when messages were made that were sent them unasked: by whichever way, whether they arrived or not."""
     rows = tx.execute(
-        select(Contact.person_id, func.count())
+        select(Contact.person_id, Message.created_at)
         .join(Message, Message.contact_id == Contact.id)
         .where(
             Contact.person_id.in_(person_ids),
@@ -323,9 +367,12 @@ def told_lately(tx: Session, person_ids: Collection[int], since: datetime) -> Ma
             Message.state.not_in(("cancelled", "stale")),
             Message.key.not_like("answer:%"),
         )
-        .group_by(Contact.person_id)
     )
-    return {person_id: count for person_id, count in rows if person_id is not None}
+    told: dict[int, list[datetime]] = {}
+    for person_id, at in rows:
+        if person_id is not None:
+            told.setdefault(person_id, []).append(at)
+    return told
 
 
 def greeted(tx: Session, person_ids: Collection[int], since: datetime) -> set[int]:

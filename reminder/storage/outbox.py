@@ -5,11 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, and_, bindparam, case, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Update,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import NOT_SEEN, UNREADABLE, CancelReason, MessageState, Outgoing, Verdict
-from reminder.domain.people import Audience, ChannelName, ContactState
+from reminder.domain.people import Audience, ChannelName, ContactState, Mode
 from reminder.errors import SettingsError
 from reminder.storage import contacts
 from reminder.storage.keys import KeyRing
@@ -21,10 +35,12 @@ from reminder.storage.tables import (
     MESSAGES,
     Card,
     Contact,
+    Group,
     Mention,
     Message,
     MessageReminder,
     Pause,
+    Person,
     Reminder,
 )
 
@@ -75,6 +91,7 @@ class InHand:
     possibly_double: bool
     stale_after: datetime
     lease_until: datetime  # whoever holds it longer must not hand it over any more
+    on_holidays: bool = False  # may be sent on a Sunday or holiday
 
     @property
     def is_answer(self) -> bool:
@@ -150,21 +167,32 @@ _STILL_TRUE = exists(
     .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
     .where(MessageReminder.message_id == Message.id, Card.expires_on == Reminder.expires_on, Card.retired_at.is_(None))
 )
-_IN_HAND = select(
-    Message.id,
-    Message.key,
-    Message.channel,
-    Message.contact_id,
-    Message.audience,
-    Message.attempts,
-    Message.not_seen,
-    Message.possibly_double,
-    Message.body_sealed,
-    Message.created_at,
-    Message.handed_at,
-    Message.stale_after,
-    func.coalesce(Message.address_sealed, Contact.address_sealed).label("address_sealed"),
-).outerjoin(Contact, Contact.id == Message.contact_id)
+_IN_HAND = (
+    select(
+        Message.id,
+        Message.key,
+        Message.channel,
+        Message.contact_id,
+        Message.audience,
+        Message.attempts,
+        Message.not_seen,
+        Message.possibly_double,
+        Message.body_sealed,
+        Message.created_at,
+        Message.handed_at,
+        Message.stale_after,
+        func.coalesce(Message.address_sealed, Contact.address_sealed).label("address_sealed"),
+        # A group may want it so; but elders themselves are written to only when counters are open.
+        and_(
+            func.coalesce(Group.on_holidays, false()),
+            or_(Message.audience != Audience.PERSON, func.coalesce(Person.mode, Mode.STANDARD) == Mode.STANDARD),
+        ).label("on_holidays"),
+    )
+    .select_from(Message)
+    .outerjoin(Contact, Contact.id == Message.contact_id)
+    .outerjoin(Person, Person.id == Contact.person_id)
+    .outerjoin(Group, Group.id == Message.group_id)
+)
 _DUE = (
     _IN_HAND.add_columns(
         or_(
@@ -308,6 +336,7 @@ def _opened(
                 possibly_double=row.possibly_double,
                 stale_after=row.stale_after,
                 lease_until=lease_until,
+                on_holidays=row.on_holidays,
             )
         )
     return in_hand, unreadable

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from reminder.domain.access import Actor
-from reminder.domain.people import Copies, Role
-from reminder.domain.rhythm import Rhythm, read_rhythm
+from reminder.domain.people import Role
+from reminder.domain.rhythm import Copies, Rhythm, read_days, read_hour
 from reminder.enrolment import membership, rhythm, signing_in, tokens
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.storage import accounts, contacts, owned, passkeys
@@ -89,7 +89,7 @@ def _group(
         "settings_group.html",
         status=422 if refused else 200,
         typed=shown,
-        presets=app.rules.ladders.choices,
+        presets=app.rules.ladders.presets,
         problems=[problem_of(request, app, refused)] if refused else (),
     )
 
@@ -98,12 +98,12 @@ def _group(
 def change_group(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
     now = app.clock.now()
     try:
-        wanted = read_rhythm(
+        wanted = Rhythm(
             preset=typed(form, "preset"),
-            own_days=typed(form, "own_days"),
-            send_hour=typed(form, "send_hour"),
+            own_days=read_days(typed(form, "own_days")),
+            send_hour=read_hour(typed(form, "send_hour")),
             on_holidays=typed(form, "on_holidays") == "yes",
-        )
+        ).checked(app.rules.ladders.presets)
         membership.rename_group(app.database, now, who=who, name=typed(form, "group_name"))
         rhythm.set_rhythm(app.database, app.rules, now, group_id=who.group_id, rhythm=wanted, by=who.member_id)
     except RefusedInputError as refused:

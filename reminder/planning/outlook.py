@@ -1,0 +1,184 @@
+"""The outlook: every text about one card to everybody who will be told, with its day and words, before it is sent.
+
+It takes the very steps of planning (telling.py) from day to day, on what is known now: nobody answers, everything
+arrives. Where another card is told on the same day, one message speaks of both.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import cache
+
+from reminder.clock import japan_date
+from reminder.domain import hours
+from reminder.domain.audience import circle
+from reminder.domain.followup import Course
+from reminder.domain.ladder import CardDates, first_look
+from reminder.domain.people import Audience, ChannelName, ContactState, Mode
+from reminder.domain.rhythm import Rhythm
+from reminder.domain.rulebook import Rulebook
+from reminder.errors import NotFoundError
+from reminder.planning.past import Humans, Past
+from reminder.planning.telling import Day, Known, Looked, by_owner, look_at
+from reminder.storage import cards, contacts, groups, messages, outbox, questions
+from reminder.storage.cards import CardView, DueCard
+from reminder.storage.groups import GroupView
+from reminder.storage.keys import KeyRing
+from reminder.storage.links import Links
+from reminder.storage.messages import Waiting
+from reminder.storage.outbox import Draft
+from reminder.storage.people import PersonView
+from reminder.storage.session import Tx
+
+# The id of a card that is not kept yet: no row has it.
+NOT_KEPT = 0
+
+
+@dataclass(frozen=True)
+class OutlookCard:
+    """`card_id`: of one that is kept; with another `expires_on` than it has, as it would be told with that date."""
+
+    kind: str
+    expires_on: date
+    is_computed: bool = False
+    label: str | None = None
+    card_id: int | None = None
+
+
+@dataclass(frozen=True)
+class PlannedText:
+    """`on` is a date in Japan, `send_at` aware UTC; `segments` is 0 for what is no SMS."""
+
+    rung: str
+    on: date
+    send_at: datetime
+    audience: Audience
+    channel: ChannelName
+    contact_id: int
+    subject: str | None
+    text: str
+    segments: int
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """`texts` in order of `send_at`. `waiting`: contacts that nothing is sent to, and why."""
+
+    dates: CardDates
+    texts: tuple[PlannedText, ...]
+    waiting: tuple[tuple[int, ContactState], ...]
+
+    @property
+    def segments(self) -> int:
+        return sum(text.segments for text in self.texts)
+
+
+def outlook(
+    tx: Tx,
+    keys: KeyRing,
+    rules: Rulebook,
+    now: datetime,
+    *,
+    person: PersonView,
+    card: OutlookCard,
+    links: Links | None = None,
+) -> Outlook:
+    """Nothing is changed. Raises UnknownChoiceError for a kind that there is not, NotFoundError for a card."""
+    group = groups.find(tx, person.group_id)
+    if group is None:
+        raise NotFoundError(field="group")
+    links, today = links or Links(keys, None), japan_date(now)
+    own = [recipient for _, recipient in contacts.of_people(tx, [person.id])]
+    members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
+    others = cards.current_of_person(tx, person.id)
+    ends = {other.kind: other.expires_on for other in others} | {card.kind: card.expires_on}
+    kept = _kept(tx, person, card)
+    is_kept = kept is not None and kept.expires_on == card.expires_on
+    due = kept if kept is not None and is_kept else _with_new_date(rules, person, card, others, kept)
+    looked = look_at(rules, due, ends, circle(group.kind, own, members, rules.channels), group)
+    if kept is not None and is_kept:
+        next_on = next(other.next_reminder_on for other in others if other.id == kept.id)
+        waiting = [_planned(row, row.rung, group, now) for row in messages.waiting_about(tx, keys, kept.id)]
+    else:
+        next_on, waiting = first_look(looked.plan, card.expires_on, today), []
+    humans = by_owner((*own, *members))
+    texts = [*waiting, *_days_to_come(tx, rules, links, looked, humans, next_on, now)]
+    return Outlook(
+        looked.dates,
+        tuple(sorted(texts, key=lambda text: (text.send_at, list(Audience).index(text.audience), text.contact_id))),
+        tuple((one.contact_id, one.state) for one in (*own, *members) if one.state is not ContactState.CONFIRMED),
+    )
+
+
+def _kept(tx: Tx, person: PersonView, card: OutlookCard) -> DueCard | None:
+    if card.card_id is None:
+        return None
+    kept = cards.as_due(tx, card.card_id)
+    if kept is None or kept.person.id != person.id:
+        raise NotFoundError(field="card")
+    return kept
+
+
+def _with_new_date(
+    rules: Rulebook, person: PersonView, card: OutlookCard, others: Sequence[CardView], kept: DueCard | None
+) -> DueCard:
+    """As it stands once it is registered, or renewed: nothing has been said of that date yet."""
+    carried_by = rules.kind(card.kind).carried_by
+    return DueCard(
+        id=NOT_KEPT if kept is None else kept.id,
+        kind=card.kind,
+        label=card.label or "",
+        expires_on=card.expires_on,
+        is_computed=card.is_computed,
+        carrier_ends_on=next((other.expires_on for other in others if other.kind == carried_by), None)
+        if kept is None
+        else kept.carrier_ends_on,
+        course=Course(),
+        escalate_on=None,
+        person=person,
+    )
+
+
+def _days_to_come(
+    tx: Tx, rules: Rulebook, links: Links, looked: Looked, humans: Humans, next_on: date | None, now: datetime
+) -> Iterator[PlannedText]:
+    """What each look of planning will make, from one to the next."""
+    today = japan_date(now)
+    past = Past(tx, [looked.card], humans, now)
+    known = Known(
+        past=past,
+        humans=humans,
+        # What takes a day to come is not planned yet.
+        taken=lambda keys: outbox.taken(tx, keys) if on == today else {},
+        sharing=cache(lambda contact_id: questions.sharing(tx, [contact_id])[contact_id]),
+        open_questions=lambda contact_ids, at: questions.open_at(tx, contact_ids, at),
+    )
+    while next_on is not None:
+        on = max(next_on, today)
+        at = max(now, hours.instant(on, time(0)))
+        day = Day(rules, at, links, known)
+        day.draft(day.to_tell([looked]), {looked.group.id: looked.group})
+        for draft, told in day.drafts:
+            assert draft.contact_id is not None
+            whose = told[0].card.person.id if draft.audience is Audience.PERSON else None
+            past.imagine(draft.contact_id, [telling.key for telling in told], whose=whose, now=at)
+            yield _planned(draft, told[0].rung.name, looked.group, at)
+        next_on = day.next_look(looked)
+
+
+def _planned(made: Draft | Waiting, rung: str, group: GroupView, now: datetime) -> PlannedText:
+    """At the moment at which delivery may send it: calls pause at noon."""
+    assert made.contact_id is not None
+    days = Rhythm(on_holidays=group.rhythm.on_holidays)
+    send_at = hours.next_allowed(max(now, made.send_after), Mode.STANDARD, made.audience, made.channel, days)
+    return PlannedText(
+        rung=rung,
+        on=japan_date(send_at),
+        send_at=send_at,
+        audience=made.audience,
+        channel=made.channel,
+        contact_id=made.contact_id,
+        subject=made.subject,
+        text=made.text,
+        segments=made.segments,
+    )

@@ -1,0 +1,277 @@
+"""Who is told what on one day: from cards that are looked at to messages. Nothing is kept here, so that what is shown
+beforehand (outlook.py) and what is sent (due.py) are made by the same lines."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from reminder.clock import japan_date
+from reminder.domain import hours, wording
+from reminder.domain.audience import Circle, Recipient
+from reminder.domain.calls import DONE, compose_call, is_called_at, what_a_human_hears
+from reminder.domain.followup import NEAR_THE_END, is_wanted, listening, says
+from reminder.domain.ladder import CardDates, Plan, Rung, next_day, rung_due
+from reminder.domain.messages import MessageState
+from reminder.domain.people import Audience, ChannelName, Mode
+from reminder.domain.rhythm import Rhythm
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.wording import Composed, Copy, Told
+from reminder.planning.past import Past
+from reminder.storage import questions, reminders
+from reminder.storage.cards import DueCard
+from reminder.storage.groups import GroupView
+from reminder.storage.links import Links
+from reminder.storage.outbox import Draft
+from reminder.storage.people import PersonView
+from reminder.storage.plans import plan_of
+from reminder.storage.questions import Question
+from reminder.storage.readers import reader
+
+# What a person can answer to.
+ANSWERABLE = (ChannelName.SMS, ChannelName.VOICE)
+DONE_KEY = int(DONE)
+_DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """One rung of one card that one contact is to be told."""
+
+    card: DueCard
+    dates: CardDates
+    rung: Rung
+    says: str  # the rung whose words it takes
+    audience: Audience
+    is_bound: bool
+
+    @property
+    def key(self) -> reminders.Rung:
+        return reminders.Rung(self.card.id, self.card.expires_on, self.rung.name)
+
+    @property
+    def told(self) -> Told:
+        person = self.card.person
+        return Told(
+            kind=self.card.kind,
+            rung=self.says,
+            expires_on=self.card.expires_on,
+            last_counter_day=self.dates.last_counter_day,
+            grace_ends_on=self.dates.grace_ends_on,
+            computed=self.card.is_computed,
+            insurance=person.insurance,
+            label=self.card.label or None,
+            bound=self.is_bound,
+        )
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A card that is looked at, with its plan and who is around its person."""
+
+    card: DueCard
+    dates: CardDates
+    plan: Plan
+    is_bound: bool
+    circle: Circle
+    group: GroupView
+
+
+def look_at(rules: Rulebook, card: DueCard, ends: Mapping[str, date], circle: Circle, group: GroupView) -> Looked:
+    """`ends`: of all of the person's cards, by kind."""
+    dates, plan = plan_of(rules, card, ends, group.rhythm)
+    is_bound = rules.is_bound(card.kind, card.expires_on, ends)
+    return Looked(card, dates, plan, is_bound, circle, group)
+
+
+def by_owner(recipients: Iterable[Recipient]) -> dict[tuple[str, int], list[Recipient]]:
+    found: dict[tuple[str, int], list[Recipient]] = {}
+    for recipient in recipients:
+        found.setdefault(recipient.owner, []).append(recipient)
+    return found
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is asked of the database while messages are made. `humans`: every contact of each, by owner, whatever its
+    state; `taken`: which of these message keys are in use; `sharing`: all contacts at the telephone of this one."""
+
+    past: Past
+    humans: Mapping[tuple[str, int], Sequence[Recipient]]
+    taken: Callable[[Collection[str]], Mapping[str, MessageState]]
+    sharing: Callable[[int], Collection[int]]
+    open_questions: Callable[[Collection[int], datetime], list[Question]]
+
+
+@dataclass
+class Day:
+    """One look at some cards at one instant. `drafts`: the messages it makes, each with what it tells."""
+
+    rules: Rulebook
+    now: datetime
+    links: Links
+    known: Known
+    rungs_due: dict[reminders.Rung, date] = field(default_factory=dict)
+    not_today: set[int] = field(default_factory=set)  # cards with something left to tell on another day
+    drafts: list[tuple[Draft, list[Telling]]] = field(default_factory=list)
+    asked_now: dict[int, list[Question]] = field(default_factory=dict)  # by contact
+
+    @property
+    def today(self) -> date:
+        return japan_date(self.now)
+
+    def to_tell(self, looked: Iterable[Looked]) -> dict[Recipient, list[Telling]]:
+        """Everything that somebody has not been told yet."""
+        to_tell: dict[Recipient, list[Telling]] = {}
+        for one in looked:
+            for recipient, telling in self._tellings(one):
+                if not self.known.past.is_told(telling.key, recipient):
+                    to_tell.setdefault(recipient, []).append(telling)
+        return to_tell
+
+    def draft(self, to_tell: Mapping[Recipient, list[Telling]], group_of: Mapping[int, GroupView]) -> None:
+        """One message for each who may be told today. `group_of`: by group id."""
+        taken = self._taken(to_tell)
+        sent_to_person: dict[int, str] = {}  # what a carer's copy quotes
+        by_audience = sorted(to_tell.items(), key=lambda row: list(Audience).index(row[1][0].audience))
+        for recipient, tellings in by_audience:
+            group = group_of[tellings[0].card.person.group_id]
+            for_today = [one for one in tellings if self._is_allowed(one, recipient.channel, group.rhythm)]
+            if self._is_day_taken(recipient, taken) or self._is_told_enough(for_today):
+                for_today = []
+            if recipient.channel is not ChannelName.EMAIL:
+                # One short text speaks of one person; the next is told on the next day.
+                for_today = [telling for telling in for_today if telling.card.person == for_today[0].card.person]
+            self.not_today.update(telling.card.id for telling in tellings if telling not in for_today)
+            if not for_today:
+                continue
+            asks = self._code(recipient, for_today)
+            composed = self._compose(recipient, for_today, group, sent_to_person, asks)
+            if for_today[0].audience is Audience.PERSON:
+                sent_to_person[for_today[0].card.person.id] = what_a_human_hears(composed.text)
+            draft = replace(self._message(recipient, for_today, group, composed), asks=asks)
+            if any(self.known.past.may_have_arrived(telling.key, recipient) for telling in for_today):
+                draft = replace(draft, possibly_double=True)
+            self.drafts.append((draft, for_today))
+
+    def next_look(self, looked: Looked) -> date | None:
+        """When this card is to be looked at again."""
+        upcoming = next_day(looked.plan, self.today)
+        if looked.card.id not in self.not_today:
+            return upcoming
+        mode, on_holidays = looked.card.person.mode, looked.group.rhythm.on_holidays
+        again = hours.sending_day_on_or_after(self.today + timedelta(days=1), mode, on_holidays)
+        return again if upcoming is None else min(again, upcoming)
+
+    def _tellings(self, looked: Looked) -> Iterable[tuple[Recipient, Telling]]:
+        card, past = looked.card, self.known.past
+        circle = listening(looked.circle, card.course, card.person.mode)
+        for audience, recipients in circle.listeners().items():
+            rung = rung_due(looked.plan, circle.hears(audience), card.expires_on, self.today)
+            if rung is None:
+                continue
+            self.rungs_due[reminders.Rung(card.id, card.expires_on, rung.name)] = rung.on
+            said = says(rung, looked.plan)
+            telling = Telling(card, looked.dates, rung, said, audience, looked.is_bound)
+            wanting = [one for one in recipients if is_wanted(one.copies, rung, said, card.expires_on)]
+            # Somebody must hear: where nobody stands nearer to the person, these are no copies.
+            for recipient in wanting if wanting or circle.has_nearer(audience) else recipients:
+                way = past.way(recipient, telling.key, self.rules.channels)
+                is_call = way.channel is ChannelName.VOICE
+                rings = is_called_at(rung.name, said, looked.group.rhythm)
+                if not is_call or past.may_be_called(way, telling.key, rings=rings):
+                    yield way, telling
+
+    def _taken(self, to_tell: Mapping[Recipient, list[Telling]]) -> Mapping[str, MessageState]:
+        same_humans = {contact for recipient in to_tell for contact in self.known.humans[recipient.owner]}
+        return self.known.taken({self._key(contact) for contact in same_humans})
+
+    def _is_told_enough(self, tellings: Sequence[Telling]) -> bool:
+        own = [t.card for t in tellings if t.audience is Audience.PERSON and t.card.person.mode is not Mode.STANDARD]
+        is_near = any(card.expires_on - self.today <= NEAR_THE_END for card in own)
+        return bool(own) and self.known.past.is_told_enough(own[0].person.id, self.now, is_near=is_near)
+
+    def _code(self, recipient: Recipient, tellings: Sequence[Telling]) -> int | None:
+        """The digit that answers "done" to this text: another one where another question is open on that telephone."""
+        if tellings[0].audience is not Audience.PERSON or recipient.channel not in ANSWERABLE:
+            return None
+        if recipient.channel is ChannelName.VOICE:
+            return DONE_KEY
+        if not self.rules.two_way:
+            return None
+        about = frozenset(telling.card.id for telling in tellings)
+        sharing = self.known.sharing(recipient.contact_id)
+        open_questions = self.known.open_questions(sharing, self.now)
+        open_questions += [one for contact_id in sharing for one in self.asked_now.get(contact_id, ())]
+        code = questions.free_code(open_questions, about)
+        question = Question(0, tellings[0].card.person.id, code, about)
+        self.asked_now.setdefault(recipient.contact_id, []).append(question)
+        return code
+
+    def _is_day_taken(self, recipient: Recipient, taken: Mapping[str, MessageState]) -> bool:
+        """By a message to this contact, or by one to another contact of the same human that did not fail."""
+        others = (taken.get(self._key(contact)) for contact in self.known.humans[recipient.owner])
+        return self._key(recipient) in taken or any(state not in (None, *_DID_NOT_REACH) for state in others)
+
+    def _is_allowed(self, telling: Telling, channel: ChannelName, rhythm: Rhythm) -> bool:
+        mode = telling.card.person.mode
+        closes = hours.reminder_window(self.today, mode, telling.audience, channel, rhythm)[1]
+        return hours.is_sending_day(self.today, mode, rhythm.on_holidays) and self.now < closes
+
+    def _key(self, recipient: Recipient) -> str:
+        return f"told:{recipient.contact_id}:{self.today.isoformat()}:{recipient.channel}:0"
+
+    def _compose(
+        self,
+        recipient: Recipient,
+        tellings: Sequence[Telling],
+        group: GroupView,
+        sent_to_person: Mapping[int, str],
+        asks: int | None,
+    ) -> Composed:
+        if recipient.channel is ChannelName.VOICE:
+            person, told = tellings[0].card.person, [telling.told for telling in tellings]
+            script = compose_call(self.rules.wording, told, reader(recipient, person, Audience.PERSON, group))
+            return Composed(None, script.text)
+        by_person: dict[PersonView, list[Telling]] = {}
+        for telling in tellings:
+            by_person.setdefault(telling.card.person, []).append(telling)
+        texts = [
+            wording.compose(
+                self.rules.wording,
+                [telling.told for telling in theirs],
+                reader(recipient, person, theirs[0].audience, group, asks=asks),
+                brief=len(by_person) > 1,
+                copy=self._copy(recipient, theirs, sent_to_person.get(person.id)),
+            )
+            for person, theirs in by_person.items()
+        ]
+        return wording.together(self.rules.wording, texts, recipient.language)
+
+    def _copy(self, recipient: Recipient, tellings: Sequence[Telling], sent_to_person: str | None) -> Copy:
+        """What somebody around the person is shown of what the person was sent."""
+        card = tellings[0].card
+        text = sent_to_person if tellings[0].audience is Audience.CARER else None
+        if tellings[0].audience is Audience.PERSON or card.person.mode is Mode.STANDARD:
+            return Copy(text)
+        link = None if card.course.taken_by else self.links.take(card.id, recipient.contact_id)
+        return Copy(text, self.known.past.fates({telling.card.id for telling in tellings}), link)
+
+    def _message(
+        self, recipient: Recipient, tellings: Sequence[Telling], group: GroupView, composed: Composed
+    ) -> Draft:
+        windows = [
+            hours.reminder_window(self.today, t.card.person.mode, t.audience, recipient.channel, group.rhythm)
+            for t in tellings
+        ]
+        return Draft(
+            key=self._key(recipient),
+            group_id=group.id,
+            contact_id=recipient.contact_id,
+            audience=tellings[0].audience,
+            channel=recipient.channel,
+            subject=composed.subject,
+            text=composed.text,
+            segments=composed.segments if recipient.channel is ChannelName.SMS else 0,
+            send_after=max(self.now, *(opens for opens, _ in windows)),
+            stale_after=min(closes for _, closes in windows),
+        )

@@ -1,0 +1,25 @@
+"""The plan of a card that is kept: its dates and every rung, as its person, its group and what was said make them."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from reminder.domain.followup import followed
+from reminder.domain.ladder import CardDates, Plan
+from reminder.domain.rhythm import Rhythm
+from reminder.domain.rulebook import Rulebook
+from reminder.storage.cards import DueCard
+
+
+def plan_of(rules: Rulebook, card: DueCard, ends: Mapping[str, date], rhythm: Rhythm) -> tuple[CardDates, Plan]:
+    """`ends`: of all of the person's cards, by kind."""
+    person = card.person
+    dates, plan = rules.plan(
+        card.kind,
+        card.expires_on,
+        person.mode,
+        insurance=person.insurance,
+        carrier_ends_on=card.carrier_ends_on,
+        is_bound=rules.is_bound(card.kind, card.expires_on, ends),
+        rhythm=rhythm,
+    )
+    return dates, followed(plan, card.course, card.expires_on, person.mode, rhythm.on_holidays)
