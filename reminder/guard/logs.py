@@ -1,4 +1,4 @@
-"""The door to the logs: card numbers, passcodes, phone numbers, addresses and tokens are blanked before it is written."""
+"""The door to the logs: numbers, passcodes, phone numbers, addresses and tokens are blanked before it is written."""
 
 import logging
 import re

@@ -192,6 +192,20 @@ def _cards_told(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[
     return found
 
 
+def told_days(tx: Session, card_id: int) -> list[tuple[datetime, Audience]]:
+    """When messages about this card's present end date were handed over, and to whom."""
+    rows = tx.execute(
+        select(Message.handed_at, Message.audience)
+        .join(MessageReminder, MessageReminder.message_id == Message.id)
+        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+        .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+        .where(Card.id == card_id, Message.handed_at.is_not(None))
+        .distinct()
+        .order_by(Message.handed_at)
+    )
+    return [(handed_at, Audience(audience)) for handed_at, audience in rows if handed_at is not None]
+
+
 @dataclass(frozen=True)
 class Waiting:
     """A message that is made and not sent yet, with the rung of the card that it tells."""

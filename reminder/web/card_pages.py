@@ -22,6 +22,7 @@ from reminder.storage.people import PersonView
 from reminder.upkeep import erase
 from reminder.web import pictures
 from reminder.web.access import Anyone, Changes, Filled, OpenApp, Owns, Sees
+from reminder.web.persons import planned
 from reminder.web.view import both_calendars, go, kept, page, problem_of, typed, words_of
 from reminder.wiring import App
 
@@ -261,13 +262,6 @@ def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Respon
     wanted = Wanted(card.kind, card.label, card.expires_on, card.is_computed)
     return page(
         request, app, "plan.html", person=person, plans=[(wanted, plan)], contacts=known, names=names, card=card
-    )
-
-
-def planned(card: CardView) -> OutlookCard:
-    """As it is registered."""
-    return OutlookCard(
-        card.kind, card.expires_on, is_computed=card.is_computed, label=card.label or None, card_id=card.id
     )
 
 

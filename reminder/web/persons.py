@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
+from markupsafe import Markup
 
 from reminder.clock import japan_date
 from reminder.domain import sheets
@@ -14,10 +15,14 @@ from reminder.domain.words import SHEETS
 from reminder.enrolment import consent, register
 from reminder.enrolment.register import PersonChanges
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
+from reminder.planning.outlook import OutlookCard, outlook
 from reminder.planning.standing import standing
-from reminder.storage import contacts, groups, history, owned, people
+from reminder.storage import contacts, groups, history, messages, owned, people
+from reminder.storage.cards import CardView
 from reminder.storage.people import PersonView
+from reminder.storage.session import Tx
 from reminder.upkeep import erase
+from reminder.web import timeline
 from reminder.web.access import Changes, Filled, OpenApp, Owns, Sees
 from reminder.web.view import go, kept, page, problem_of, typed, words_of
 from reminder.wiring import App
@@ -93,6 +98,7 @@ def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Re
         names = groups.names_by_contact(tx, group.id)
         member_names = groups.member_names(tx, group.id)
         past = history.of_person(tx, app.keys, person.id, HISTORY)
+        drawings = {one.card.id: _timeline(request, app, tx, person, one.card) for one in row.cards}
     return page(
         request,
         app,
@@ -103,13 +109,33 @@ def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Re
         names=names,
         member_names=member_names,
         history=past,
-        timelines={one.card.id: _timeline(request, app, person, one.card.id) for one in row.cards},
+        timelines=drawings,
     )
 
 
-def _timeline(request: Request, app: App, person: PersonView, card_id: int) -> str:
-    del request, app, person, card_id
-    return ""
+def _timeline(request: Request, app: App, tx: Tx, person: PersonView, card: CardView) -> Markup:
+    now = app.clock.now()
+    words = app.rules.wording.of(words_of(request).language)
+    plan = outlook(tx, app.keys, app.rules, now, person=person, card=planned(card))
+    told = [
+        timeline.Text(japan_date(at), audience, timeline.Telling.TOLD, "")
+        for at, audience in messages.told_days(tx, card.id)
+    ]
+    coming = [
+        timeline.Text(text.on, text.audience, timeline.Telling.COMING, text.subject or text.text.splitlines()[0])
+        for text in plan.texts
+    ]
+    drawn = timeline.draw(
+        timeline.Timeline(
+            card.label or words.kinds[card.kind]["name"],
+            plan.dates,
+            (*told, *coming),
+            japan_date(now),
+            at_counter=not app.rules.kind(card.kind).comes_by_itself,
+        ),
+        words,
+    )
+    return Markup(drawn)  # noqa: S704  # its words are escaped
 
 
 @router.get("/people/{person_id}/edit")
@@ -337,4 +363,11 @@ def print_sheet(
             ),
             stylesheet="/static/sheet.css",
         )
+    )
+
+
+def planned(card: CardView) -> OutlookCard:
+    """A card as it is registered."""
+    return OutlookCard(
+        card.kind, card.expires_on, is_computed=card.is_computed, label=card.label or None, card_id=card.id
     )
