@@ -12,7 +12,7 @@ from typing import cast
 from reminder.domain import readings
 from reminder.domain.cards import CardKind
 from reminder.domain.notices import ANSWERS, NoticeKind
-from reminder.domain.people import Audience, Language
+from reminder.domain.people import Audience, ConsentHow, Language, Mode, Role
 from reminder.errors import SettingsError
 
 # Families of texts. The first four speak of a My Number Card and what lives in it, `bound` of one that ends with a
@@ -65,7 +65,7 @@ KIND_WORDS = {
 
 _SECTIONS = (
     "called", "presets", "carers_word", "reply", "email.line", "email.part", "state", "channel", "trouble",
-    "shown", "fields", "looks_like", "errors",
+    "shown", "fields", "looks_like", "errors", "acts",
 )  # fmt: skip
 
 # What is said over the telephone.
@@ -79,10 +79,20 @@ AGAIN = ("done", "taken")
 SHEETS = ("welcome", "letter", "consent", "counter", "fridge")
 _ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards"})
 
-# What an e-mail or a sheet of paper says besides the texts.
+# What the page says on which somebody reads everything that is kept about them.
+EXPORTED = (
+    "contacts", "cards", "messages", "messages_to_members", "replies", "acts", "members", "invitations", "tokens",
+    "feeds", "uploads", "none", "kind", "end", "told", "state", "channel", "address", "whose", "own", "family",
+    "consent", "at", "to", "text", "said", "act", "by", "name", "role", "language", "reference", "mark", "office",
+    "mode", "insurance", "yes", "no", "current", "retired", "forgotten", "of_others", "not_kept", "at_console",
+    *(f"role_{role}" for role in Role), *(f"mode_{mode}" for mode in Mode),
+    *(f"consent_{how}" for how in ConsentHow),
+)  # fmt: skip
+
+# What an e-mail, a page to take along or a sheet of paper says besides the texts.
 _READ_IN_MAIL = (
     "email", "sign_in", "sheets", "called", "carers_word", "several", "notices", "again", "history", "channel",
-    "both_certificates",
+    "both_certificates", "export", "acts",
 )  # fmt: skip
 
 _PERSON = frozenset({"call", "who", "office", "from_"})
@@ -142,6 +152,15 @@ _SAID = {
         f"timeline.{name}": _NONE
         for name in ("opens", "counter", "expires", "grace", "today", "told", "coming", "footer", *Audience)
     },
+    "calendar.name": frozenset({"service", "group"}),
+    **dict.fromkeys(("calendar.title", "calendar.opens_title"), frozenset({"label", "thing"})),
+    "calendar.last": frozenset({"last"}),
+    "calendar.end": frozenset({"end"}),
+    **dict.fromkeys(("calendar.opens", "calendar.private"), _NONE),
+    "export.title": frozenset({"service"}),
+    "export.about_group": frozenset({"group", "at"}),
+    "export.about_person": frozenset({"label", "at"}),
+    **{f"export.{name}": _NONE for name in EXPORTED},
     "errors.failure": _NONE,
     "errors.choices": frozenset({"choices"}),
 }

@@ -1,0 +1,270 @@
+"""Taking along: everything that is held of a group, or of one person, as data for programs and as a page to read."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from html import escape
+from typing import Any
+
+from reminder.clock import JAPAN
+from reminder.domain.people import Language
+from reminder.domain.readings import as_ruby
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.words import Words
+from reminder.errors import NotFoundError
+from reminder.storage import export
+from reminder.storage.export import Row, Which
+from reminder.storage.keys import KeyRing
+from reminder.storage.session import Database
+
+FORMAT = "kigen-dayori export 1"
+
+_STYLE = """
+@page { size: A4; margin: 15mm }
+body { margin: 0 auto; max-width: 180mm; padding: 4mm; background: #fff; color: #000; font: 12pt/1.6 'BIZ UDPGothic',
+  'BIZ UDPゴシック', 'Noto Sans CJK JP', 'Hiragino Sans', sans-serif }
+h1 { font-size: 20pt }
+h2 { font-size: 16pt; margin: 8mm 0 2mm; border-bottom: 1.5pt solid #000; break-after: avoid }
+h3 { font-size: 13pt; margin: 5mm 0 1mm; break-after: avoid }
+table { width: 100%; border-collapse: collapse }
+th, td { border: 0.75pt solid #767676; padding: 1mm 2mm; text-align: left; vertical-align: top;
+  overflow-wrap: anywhere }
+tr { break-inside: avoid }
+.text { white-space: pre-wrap }
+rt { font-size: 50% }
+"""
+
+
+def export_group(
+    database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, group_id: int, person_id: int | None = None
+) -> Mapping[str, Any]:
+    """Plain values that JSON can hold, addresses and texts opened; instants as a clock in Japan shows them. Raises
+    NotFoundError for no such group, or no such person in it."""
+    with database.reading() as tx:
+        group = export.group(tx, group_id)
+        if group is None:
+            raise NotFoundError(field="group")
+        which = Which(group_id, person_id)
+        people = export.people(tx, which)
+        if person_id is not None and not people:
+            raise NotFoundError(field="person")
+        contacts, cards = export.contacts_of(tx, keys, which), export.cards(tx, which)
+        reminders, takings = export.reminders(tx, which), export.takings(tx, which)
+        replies, notices = export.replies(tx, keys, which), export.notices(tx, which)
+        taken = {
+            "format": FORMAT,
+            "exported_at": now.astimezone(JAPAN).isoformat(timespec="seconds"),
+            "group": group if person_id is None else {name: group[name] for name in ("id", "name", "kind")},
+            "people": [
+                {
+                    **person,
+                    "contacts": _of(contacts, person_id=person["id"]),
+                    "cards": [
+                        {
+                            **card,
+                            "kind_name": _kind_name(rules.wording.of(Language.JAPANESE), card),
+                            "reminders": _of(reminders, card_id=card["id"]),
+                            "takings": _of(takings, card_id=card["id"]),
+                        }
+                        for card in _of(cards, person_id=person["id"])
+                    ],
+                    "notices": _of(notices, person_id=person["id"]),
+                }
+                for person in people
+            ],
+            "messages": export.messages(tx, keys, which),
+            "replies": replies,
+            "journal": export.journal(tx, which, _ids(cards), _ids(contacts)),
+        }
+        if person_id is None:
+            members = export.members(tx, keys, group_id)
+            taken |= {
+                "members": [{**one, "contacts": _of(contacts, member_id=one["id"])} for one in members],
+                "invitations": export.invitations(tx, keys, group_id),
+                "tokens": export.tokens(tx, group_id),
+                "feeds": export.feeds(tx, group_id),
+                "uploads": export.uploads(tx, group_id),
+            }
+        return taken
+
+
+def _of(rows: Iterable[Row], **owner: int) -> list[Row]:
+    ((name, whose),) = owner.items()
+    return [row for row in rows if row[name] == whose]
+
+
+def _ids(rows: Iterable[Row]) -> list[int]:
+    return [row["id"] for row in rows]
+
+
+def _kind_name(words: Words, card: Row) -> str:
+    """The kind's own key where config/ no longer has it."""
+    return card["label"] or words.kinds.get(card["kind"], {}).get("name", card["kind"])
+
+
+def export_page(exported: Mapping[str, Any], rules: Rulebook, language: Language) -> str:
+    """The same to read and to print: A4, one file, without script."""
+    return _Page(exported, rules.wording.of(language).in_mail, language).whole()
+
+
+_HEADS = {"card_state": "state", "member_address": "address"}
+# When it was, by the first of these that is known.
+_INSTANTS = ("handed_at", "received_at", "at", "created_at")
+
+
+def _first_address(member: Row) -> str:
+    return next((contact["address"] or "" for contact in member["contacts"]), "")
+
+
+class _Page:
+    def __init__(self, exported: Mapping[str, Any], words: Words, language: Language) -> None:
+        self._all, self._words, self._language = exported, words, language
+        self._said = words.section("export")
+        owners = [*exported["people"], *exported.get("members", ())]
+        self._contacts: dict[int, Row] = {contact["id"]: contact for one in owners for contact in one["contacts"]}
+        self._members: dict[int, str] = {
+            one["id"]: one["name"] or one["signs_in_with"] or "" for one in exported.get("members", ())
+        }
+
+    def whole(self) -> str:
+        said, whose = self._said, self._all["people"]
+        at = self._at(self._all["exported_at"])
+        title = said["title"].format(service=self._words.word("service"))
+        about = (
+            said["about_group"].format(group=self._all["group"]["name"], at=at)
+            if "members" in self._all
+            else said["about_person"].format(label=whose[0]["label"], at=at)
+        )
+        body = "\n".join([f"<p>{_html(about)}</p>", *(self._person(one) for one in whose), *self._group()])
+        return (
+            f'<!doctype html>\n<html lang="{"en" if self._language == Language.ENGLISH else "ja"}"><head>'
+            '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
+            f"<body>\n<h1>{_html(title)}</h1>\n{body}\n</body></html>\n"
+        )
+
+    def _person(self, person: Row) -> str:
+        card_ids, contact_ids = _ids(person["cards"]), _ids(person["contacts"])
+        about = [
+            message
+            for message in self._all["messages"]
+            if message["contact_id"] in contact_ids
+            or set(message["tells_of_cards"]) & set(card_ids)
+            or person["id"] in message["speaks_of_people"]
+            or ("members" not in self._all and message["speaks_of_others"])
+        ]
+        replies = [reply for reply in self._all["replies"] if reply["contact_id"] in contact_ids]
+        acts = [
+            act
+            for act in self._all["journal"]
+            if act["person_id"] == person["id"] or act["card_id"] in card_ids or act["contact_id"] in contact_ids
+        ]
+        return "\n".join(
+            [
+                f"<h2>{_html(person['label'])}</h2>",
+                self._settings(person, ("reference", "mark", "office", "mode", "language", "insurance")),
+                self._table("contacts", ("whose", "channel", "address", "state", "consent"), person["contacts"]),
+                self._table("cards", ("kind", "end", "card_state", "told"), person["cards"]),
+                self._table("messages", ("at", "channel", "to", "text", "state"), about),
+                self._table("replies", ("at", "channel", "said"), replies),
+                self._table("acts", ("at", "act", "by"), acts),
+            ]
+        )
+
+    def _group(self) -> Iterable[str]:
+        if "members" not in self._all:
+            return
+        group = self._all["group"]
+        about_nobody = [
+            one for one in self._all["messages"] if not one["speaks_of_people"] and self._is_a_member_s(one)
+        ]
+        about_no_person = [act for act in self._all["journal"] if act["person_id"] is None and act["card_id"] is None]
+        yield f"<h2>{_html(group['name'])}</h2>"
+        yield self._table("members", ("name", "role", "member_address", "language"), self._all["members"])
+        yield self._table("messages_to_members", ("at", "channel", "to", "text", "state"), about_nobody)
+        yield self._table("invitations", ("at", "address", "role"), self._all["invitations"])
+        yield self._table("tokens", ("at", "name"), self._all["tokens"])
+        yield self._table("feeds", ("at", "by"), self._all["feeds"])
+        yield self._table("uploads", ("at",), self._all["uploads"])
+        yield self._table("acts", ("at", "act", "by"), about_no_person)
+
+    def _is_a_member_s(self, message: Row) -> bool:
+        return self._contacts.get(message["contact_id"], {}).get("person_id") is None
+
+    def _settings(self, row: Row, names: Sequence[str]) -> str:
+        cells = "".join(
+            f"<tr><th>{_html(self._said[name])}</th><td>{_html(self._setting(name, row[name]))}</td></tr>"
+            for name in names
+            if row[name] not in (None, "")
+        )
+        return f"<table>{cells}</table>"
+
+    def _setting(self, name: str, value: object) -> str:
+        if isinstance(value, bool):
+            return self._said["yes" if value else "no"]
+        return self._said.get(f"{name}_{value}", str(value))
+
+    def _table(self, name: str, columns: Sequence[str], rows: Sequence[Row]) -> str:
+        title = f"<h3>{_html(self._said[name])}</h3>"
+        if not rows:
+            return f"{title}<p>{_html(self._said['none'])}</p>"
+        head = "".join(f"<th>{_html(self._said[_HEADS.get(column, column)])}</th>" for column in columns)
+        cells = self._cells()
+        body = "".join(
+            "<tr>" + "".join(f'<td class="text">{_html(cells[column](row))}</td>' for column in columns) + "</tr>"
+            for row in rows
+        )
+        return f"{title}<table><tr>{head}</tr>{body}</table>"
+
+    def _cells(self) -> Mapping[str, Callable[[Row], str]]:
+        """What stands in each column."""
+        said, words, contacts = self._said, self._words, self._contacts
+        states, channels, acts = words.section("state"), words.section("channel"), words.section("acts")
+
+        def channel(row: Row) -> str:
+            name = row.get("channel") or contacts.get(row["contact_id"], {}).get("channel", "")
+            return channels.get(name, name)
+
+        def end(row: Row) -> str:
+            day = words.date(date.fromisoformat(row["expires_on"]), "full_date")
+            return words.word("about_date").format(date=day) if row["is_computed"] else day
+
+        def consent(row: Row) -> str:
+            how = row["consent_how"]
+            return "" if how is None else f"{said[f'consent_{how}']} {row['consent_by'] or ''}".strip()
+
+        return {
+            "at": lambda row: self._at(next(row[name] for name in _INSTANTS if row.get(name))),
+            "kind": lambda row: _kind_name(words, row),
+            "end": end,
+            "told": lambda row: "\n".join(sorted({reminder["due_on"] for reminder in row["reminders"]})),
+            "state": lambda row: states.get(row["state"], row["state"]),
+            "card_state": lambda row: said["current" if row["retired_at"] is None else "retired"],
+            "channel": channel,
+            "whose": lambda row: said["family" if row["is_family"] else "own"],
+            "consent": consent,
+            "to": lambda row: row["address"] or contacts.get(row["contact_id"], {}).get("address") or "",
+            "address": lambda row: row["address"] or "",
+            "member_address": lambda row: row["signs_in_with"] or _first_address(row),
+            "text": self._words_of,
+            "said": lambda row: said["not_kept"] if row["text"] is None else row["text"],
+            "act": lambda row: acts.get(row["act"], row["act"]),
+            "by": lambda row: self._members.get(row["member_id"], "") or said["at_console"],
+            "role": lambda row: said[f"role_{row['role']}"],
+            "name": lambda row: row["name"],
+            "language": lambda row: row["language"],
+        }
+
+    def _words_of(self, message: Row) -> str:
+        if message["speaks_of_others"]:
+            return self._said["of_others"]
+        if message["text"] is None:
+            return self._said["forgotten"]
+        return "\n".join(part for part in (message["subject"], message["text"]) if part)
+
+    def _at(self, instant: str) -> str:
+        at = datetime.fromisoformat(instant)
+        return f"{self._words.date(at.date(), 'full_date')} {at:%H:%M}"
+
+
+def _html(text: str) -> str:
+    return as_ruby(escape(text))
