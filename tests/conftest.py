@@ -118,12 +118,12 @@ def talking_village(database_url: str, tmp_path: Path) -> Iterator[Village]:
 @pytest.fixture
 def fresh_village_factory(
     _migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[], AbstractContextManager[Village]]:
+) -> Callable[..., AbstractContextManager[Village]]:
     """A new village at each call, where texts can be answered: for tests that try many histories."""
 
-    def fresh() -> AbstractContextManager[Village]:
+    def fresh(**settings_given: object) -> AbstractContextManager[Village]:
         folder = tmp_path_factory.mktemp("history")
         url = f"sqlite:///{shutil.copy(_migrated_sqlite, folder / 'kigen.db')}"
-        return open_village(url, folder, "2026-12-01 08:00", durable=False, sms_replies=True)
+        return open_village(url, folder, "2026-12-01 08:00", durable=False, sms_replies=True, **settings_given)
 
     return fresh

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reminder.cli.rhythm import OnHolidays, OwnDays, Preset, SendHour, rhythm_row, typed_rhythm
 from reminder.cli.say import AsJson, answer, language, rows
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.rhythm import Copies
 from reminder.errors import NotFoundError, UnknownChoiceError
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ Born = Annotated[str | None, typer.Option(help="The holder's birth date: used fo
 
 def add_to(app: typer.Typer) -> None:
     nouns: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
-        ("group", "Households and care homes.", {"add": add_group}),
-        ("member", "Logins of a group: family carers, staff.", {"add": add_member}),
+        ("group", "Households and care homes.", {"add": add_group, "set": set_group}),
+        ("member", "Logins of a group: family carers, staff.", {"add": add_member, "set": set_member}),
         ("person", "Whose cards they are.", {"add": add_person}),
         (
             "contact",
@@ -82,6 +84,35 @@ def add_group(
     answer({"id": group_id}, as_json=as_json, plain=f"group {group_id}")
 
 
+def set_group(
+    group: Id,
+    days: OwnDays = None,
+    hour: SendHour = None,
+    holidays: OnHolidays = None,
+    preset: Preset = None,
+    as_json: bool = AsJson,
+) -> None:
+    """How this group wants to be told; what is not given stays as it is, an empty --days "" is taken back.
+
+    Example: reminder group set 1 --days "60 30 7" --hour 10 --no-holidays
+    """
+    from reminder.cli.opened import opened
+    from reminder.enrolment import rhythm as rhythms
+    from reminder.storage import groups
+
+    with opened() as app:
+        with app.database.reading() as tx:
+            found = groups.find(tx, group)
+        if found is None:
+            raise NotFoundError(field="group")
+        rhythm = typed_rhythm(found.rhythm, days, hour, holidays, preset)
+        rhythms.set_rhythm(app.database, app.rules, app.clock.now(), group_id=group, rhythm=rhythm)
+        named = app.rules.wording.of(language()).section("presets")[rhythm.preset or "usual"]
+    row = rhythm_row(rhythm)
+    chosen = " ".join(f"{name}={value}" for name, value in row.items() if value)
+    answer({"id": group, **row}, as_json=as_json, plain=f"group {group}: {named} {chosen}".rstrip())
+
+
 def add_member(
     group: Annotated[int, typer.Option(callback=_kept)],
     email: Annotated[str, typer.Option(help="The address they sign in with and are written to.")],
@@ -106,6 +137,22 @@ def add_member(
             language=app.rules.language(lang),
         )
     answer({"id": member_id}, as_json=as_json, plain=f"member {member_id}")
+
+
+def set_member(
+    member: Id,
+    copies: Annotated[
+        Copies, typer.Option(help="near: only from 30 days before an end. none: only what needs a hand.")
+    ],
+    as_json: bool = AsJson,
+) -> None:
+    """Which reminders about the persons of their group a member gets. Example: reminder member set 2 --copies near"""
+    from reminder.cli.opened import opened
+    from reminder.enrolment import rhythm as rhythms
+
+    with opened() as app:
+        rhythms.set_copies(app.database, app.clock.now(), member_id=member, copies=copies)
+    answer({"id": member, "copies": copies}, as_json=as_json, plain=f"member {member} gets copies: {copies}")
 
 
 def add_person(

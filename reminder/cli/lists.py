@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from reminder.cli.rhythm import rhythm_row
 from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.messages import MessageState, ReminderState
 from reminder.domain.people import ContactState
@@ -14,7 +15,10 @@ Row = Mapping[str, object]
 
 
 def _groups(_app: App, tx: Tx, _group: int | None, _state: str | None) -> Iterable[Row]:
-    return map(vars, groups.everyone(tx))
+    return (
+        {"id": group.id, "name": group.name, "kind": group.kind, **rhythm_row(group.rhythm)}
+        for group in groups.everyone(tx)
+    )
 
 
 def _people(_app: App, tx: Tx, group: int | None, _state: str | None) -> Iterable[Row]:

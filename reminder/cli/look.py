@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from reminder.cli.rhythm import OnHolidays, OwnDays, Preset, SendHour, typed_rhythm
 from reminder.cli.say import AsJson, answer, language, rows
 from reminder.domain.people import Language, Mode
+from reminder.domain.rhythm import USUAL
 from reminder.errors import RefusedInputError
 
 
@@ -117,6 +119,10 @@ def preview(
     computed: Annotated[bool, typer.Option("--computed", help="The date was worked out, not read.")] = False,
     label: Annotated[str | None, typer.Option(help="For the kind `other`: what its owner calls it.")] = None,
     bound: Annotated[bool, typer.Option("--bound", help="It ends with the residence period.")] = False,
+    days: OwnDays = None,
+    hour: SendHour = None,
+    holidays: OnHolidays = None,
+    preset: Preset = None,
     svg: Annotated[Path | None, typer.Option(help="Also draw the plan as a timeline into this file.")] = None,
     as_json: bool = AsJson,
 ) -> None:
@@ -132,11 +138,12 @@ def preview(
 
     rules = read_rulebook(read_settings())
     rules.kind(kind)
+    rhythm = typed_rhythm(USUAL, days, hour, holidays, preset).checked(rules.ladders.presets)
     clean = None if label is None else clean_card_label(kind, label)
     expires_on, language_of_texts = _day(expires, "expires"), rules.language(lang)
     card = PreviewedCard(kind, expires_on, computed=computed, label=clean, bound=bound)
     day = _maybe(today, "today")
-    planned = plan_texts(rules, card, mode=mode, language=language_of_texts, today=day)
+    planned = plan_texts(rules, card, mode=mode, language=language_of_texts, today=day, rhythm=rhythm)
     if svg is not None:
         from reminder.cli.timeline import draw
 

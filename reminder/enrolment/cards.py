@@ -14,6 +14,7 @@ from reminder.domain.ladder import first_look
 from reminder.domain.links import Offered
 from reminder.domain.messages import CancelReason
 from reminder.domain.people import Mode
+from reminder.domain.rhythm import USUAL
 from reminder.domain.rulebook import Rulebook
 from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.guard.text import clean_label
@@ -111,7 +112,7 @@ def _add(
         raise ConflictError("card_known", field="kind", card=known.id)
     dated = _read_dates(rules, kind, wanted.typed, ends, now, confirmed=confirmed)
     carrier = next((other for other in others if other.kind == card_kind.carried_by), None)
-    next_on = _first_look(rules, person, kind, dated.expires_on, carrier, ends, now)
+    next_on = _first_look(tx, rules, person, kind, dated.expires_on, carrier, ends, now)
     card_id = cards.add(
         tx,
         person_id=person_id,
@@ -188,7 +189,7 @@ def renew_card(
         if card.expires_on == dated.expires_on:
             raise ConflictError("same_date", field="expires")
         carrier = cards.find(tx, card.carried_by) if card.carried_by else None
-        next_on = _first_look(rules, person, card.kind, dated.expires_on, carrier, ends, now)
+        next_on = _first_look(tx, rules, person, card.kind, dated.expires_on, carrier, ends, now)
         _silence(tx, card_id, CancelReason.RENEWED, now)
         cards.renew(tx, card_id, expires_on=dated.expires_on, is_computed=dated.is_computed, next_on=next_on, now=now)
         _look_again_at_linked(tx, rules, person.id, card_id, card.kind, now)
@@ -360,6 +361,7 @@ def _silence(tx: Tx, card_id: int, reason: CancelReason, now: datetime) -> None:
 
 
 def _first_look(
+    tx: Tx,
     rules: Rulebook,
     person: PersonView,
     kind: str,
@@ -368,6 +370,7 @@ def _first_look(
     ends: Mapping[str, date],
     now: datetime,
 ) -> date | None:
+    group = groups.find(tx, person.group_id)
     _, plan = rules.plan(
         kind,
         expires_on,
@@ -375,5 +378,6 @@ def _first_look(
         insurance=person.insurance,
         carrier_ends_on=None if carrier is None or carrier.retired_at else carrier.expires_on,
         is_bound=rules.is_bound(kind, expires_on, ends),
+        rhythm=USUAL if group is None else group.rhythm,
     )
     return first_look(plan, expires_on, japan_date(now))

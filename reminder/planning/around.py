@@ -1,7 +1,7 @@
 """Messages to those around a person, besides reminders: at the next hour at which they may be written to."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
@@ -9,6 +9,7 @@ from reminder.domain import hours, wording
 from reminder.domain.audience import Circle, Recipient
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, Mode
+from reminder.domain.rhythm import Copies
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import About, Composed
 from reminder.storage import groups, outbox, people
@@ -57,8 +58,9 @@ def tell(rules: Rulebook, subject: Subject, recipient: Recipient, kind: NoticeKi
 
 
 def tell_all(rules: Rulebook, subject: Subject, kind: NoticeKind, about: About) -> Iterator[Telling]:
-    """Every carer, or where there is none the home's staff."""
-    for recipient in subject.circle.carers or subject.circle.staff:
+    """Every carer, or where there is none the home's staff; where anybody of them wants copies, only who does."""
+    around = subject.circle.carers or subject.circle.staff
+    for recipient in [one for one in around if one.copies is not Copies.NONE] or around:
         yield tell(rules, subject, recipient, kind, about)
 
 
@@ -69,11 +71,16 @@ def message(
     composed: Composed | None = None,
     *,
     speaks_of: Sequence[SpeaksOf] = (),
+    waits_for_hour: bool = False,
 ) -> Draft:
     """`key` may name {contact}, {person} and the {day} on which it is sent. `speaks_of`: where not of this person
-    alone."""
+    alone. What has just happened does not wait for the hour from which the group wants to be told; what was planned
+    (`waits_for_hour`) does."""
     recipient, said = telling.recipient, composed or telling.composed
-    soon = hours.next_allowed(now, Mode.STANDARD, telling.audience, recipient.channel)
+    rhythm = telling.subject.group.rhythm.about(telling.subject.person.mode)
+    if not waits_for_hour:
+        rhythm = replace(rhythm, send_hour=None)
+    soon = hours.next_allowed(now, Mode.STANDARD, telling.audience, recipient.channel, rhythm)
     day = japan_date(soon).isoformat()
     return Draft(
         key=key.format(contact=recipient.contact_id, person=telling.subject.person.id, day=day),

@@ -9,6 +9,7 @@ from reminder.domain.audience import Recipient
 from reminder.domain.followup import NOBODY_LEFT, RED_WITHIN, patience, to_ask
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import ChannelName
+from reminder.domain.rhythm import Copies
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import About, Told
 from reminder.planning.around import Subject, Telling, keep, message, tell
@@ -63,12 +64,14 @@ class _Climb:
             cards.give_back(self._tx, card.id)
         subject = Subject(card.person, group, circle_of(self._tx, card.person, group, self._rules.channels))
         humans, asked = to_ask(subject.circle), course.asked + 1
-        if asked >= len(humans) and card.expires_on - self._today > RED_WITHIN:
+        # The first has heard from the beginning, unless they want no copies: then they are the first to be asked.
+        following = asked if not humans or humans[0].copies is not Copies.NONE else course.asked
+        if following >= len(humans) and card.expires_on - self._today > RED_WITHIN:
             return (course.asked, card.expires_on - RED_WITHIN), None
-        if asked >= len(humans):
+        if following >= len(humans):
             return (NOBODY_LEFT, None), None
-        about = About(told=self._told(card), link=self._links.take(card.id, humans[asked].contact_id))
-        return (asked, until), tell(self._rules, subject, humans[asked], NoticeKind.SILENT, about)
+        about = About(told=self._told(card), link=self._links.take(card.id, humans[following].contact_id))
+        return (asked, until), tell(self._rules, subject, humans[following], NoticeKind.SILENT, about)
 
     def _told(self, card: DueCard) -> Told:
         dates, _ = self._rules.plan(card.kind, card.expires_on, card.person.mode, insurance=card.person.insurance)
@@ -78,14 +81,16 @@ class _Climb:
     def _drafts(self, recipient: Recipient, told: list[tuple[DueCard, Telling]]) -> list[Draft]:
         """A home that is asked about many residents at once is asked in one mail."""
         if recipient.channel is not ChannelName.EMAIL:
+            key = "silent:{{contact}}:{}:{{day}}"
             return [
-                message(one, f"silent:{{contact}}:{card.id}:{{day}}", self._now, speaks_of=[_spoken_of(card)])
+                message(one, key.format(card.id), self._now, speaks_of=[_spoken_of(card)], waits_for_hour=True)
                 for card, one in told
             ]
         first = told[0][1]
         composed = wording.together(self._rules.wording, [one.composed for _, one in told], recipient.language)
         speaks_of = [_spoken_of(card) for card, _ in told]
-        return [message(first, "silent:{contact}:{day}", self._now, composed, speaks_of=speaks_of)]
+        key = "silent:{contact}:{day}"
+        return [message(first, key, self._now, composed, speaks_of=speaks_of, waits_for_hour=True)]
 
 
 def _spoken_of(card: DueCard) -> SpeaksOf:

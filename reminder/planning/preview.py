@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from reminder.domain import hours, wording
-from reminder.domain.ladder import CardDates, Rung, rung_due
+from reminder.domain.followup import says
+from reminder.domain.ladder import CardDates, Plan, Rung, rung_due
 from reminder.domain.people import Audience, ChannelName, Language, Mode
+from reminder.domain.rhythm import USUAL, Rhythm
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import Copy, Reader, Told
 
@@ -56,19 +58,20 @@ def preview(
     language: Language,
     today: date | None = None,
     sample: Sample = Sample(),  # frozen
+    rhythm: Rhythm = USUAL,
 ) -> list[Preview]:
     """In order of `send_at`. With `today`, what is past is left out, but for the most urgent that was missed."""
-    dates, plan = rules.plan(card.kind, card.expires_on, mode, insurance=True, is_bound=card.bound)
+    dates, plan = rules.plan(card.kind, card.expires_on, mode, insurance=True, is_bound=card.bound, rhythm=rhythm)
     previews: list[Preview] = []
     sent_to_person: dict[date, str] = {}  # what a carer's copy quotes
     for audience in Audience:
         reader = _reader(rules, sample, audience, language, mode)
-        for rung, on in _days(plan, audience, card.expires_on, mode, today):
+        for rung, on in _days(plan, audience, card.expires_on, mode, today, rhythm):
             copied = sent_to_person.get(on) if audience is Audience.CARER else None
-            composed = wording.compose(rules.wording, [_told(card, rung, dates)], reader, copy=Copy(copied))
+            composed = wording.compose(rules.wording, [_told(card, says(rung, plan), dates)], reader, copy=Copy(copied))
             if audience is Audience.PERSON:
                 sent_to_person[on] = composed.text
-            send_at = hours.reminder_window(on, mode, audience, reader.channel)[0]
+            send_at = hours.reminder_window(on, mode, audience, reader.channel, rhythm)[0]
             text, subject, segments = composed.text, composed.subject, composed.segments
             previews.append(Preview(rung.name, on, send_at, audience, reader.channel, subject, text, segments))
     return sorted(previews, key=lambda row: (row.send_at, list(Audience).index(row.audience)))
@@ -88,10 +91,10 @@ def _reader(rules: Rulebook, sample: Sample, audience: Audience, language: Langu
     )
 
 
-def _told(card: PreviewedCard, rung: Rung, dates: CardDates) -> Told:
+def _told(card: PreviewedCard, says: str, dates: CardDates) -> Told:
     return Told(
         kind=card.kind,
-        rung=rung.name,
+        rung=says,
         expires_on=card.expires_on,
         last_counter_day=dates.last_counter_day,
         grace_ends_on=dates.grace_ends_on,
@@ -102,7 +105,7 @@ def _told(card: PreviewedCard, rung: Rung, dates: CardDates) -> Told:
 
 
 def _days(
-    plan: tuple[Rung, ...], audience: Audience, expires_on: date, mode: Mode, today: date | None
+    plan: Plan, audience: Audience, expires_on: date, mode: Mode, today: date | None, rhythm: Rhythm
 ) -> Iterator[tuple[Rung, date]]:
     own = [rung for rung in plan if audience in rung.audiences]
     if today is None:
@@ -111,7 +114,7 @@ def _days(
     missed = rung_due(plan, {audience}, expires_on, today)
     upcoming = [rung for rung in own if rung.on >= today]
     if missed is not None and missed.on < today:
-        on = hours.sending_day_on_or_after(today, mode)
+        on = hours.sending_day_on_or_after(today, mode, rhythm.on_holidays)
         # Told late, it makes room for the next rung where both would fall on one day.
         if (not upcoming or upcoming[0].on > on) and rung_due(plan, {audience}, expires_on, on) == missed:
             yield missed, on

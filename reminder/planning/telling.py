@@ -214,6 +214,9 @@ class Day:
 
     def _is_allowed(self, telling: Telling, channel: ChannelName, rhythm: Rhythm) -> bool:
         mode = telling.card.person.mode
+        if channel is ChannelName.VOICE:
+            # Nobody is called on a day on which the family cannot be asked at once.
+            mode = Mode.ELDERLY
         closes = hours.reminder_window(self.today, mode, telling.audience, channel, rhythm)[1]
         return hours.is_sending_day(self.today, mode, rhythm.on_holidays) and self.now < closes
 

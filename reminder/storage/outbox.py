@@ -416,6 +416,17 @@ def cancel_for_contact(tx: Session, contact_id: int, reason: CancelReason, now: 
     return _cancel(tx, Message.contact_id == contact_id, reason, now)
 
 
+def cancel_reminders_of_group(tx: Session, group_id: int, reason: CancelReason, now: datetime) -> list[int]:
+    """Those that nobody has tried to send yet: what was tried goes on, for it may have arrived."""
+    return _cancel(tx, and_(Message.group_id == group_id, Message.attempts == 0, _REMINDS), reason, now)
+
+
+def cancel_reminders_of_member(tx: Session, member_id: int, reason: CancelReason, now: datetime) -> list[int]:
+    """As cancel_reminders_of_group."""
+    theirs = Message.contact_id.in_(select(Contact.id).where(Contact.member_id == member_id))
+    return _cancel(tx, and_(theirs, Message.attempts == 0, _REMINDS), reason, now)
+
+
 def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: datetime) -> list[int]:
     cancelled = tx.execute(
         _move(where, MessageState.QUEUED)

@@ -91,7 +91,7 @@ def _greeting(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime) -
     recipient = next(r for _, r in contacts.of_people(tx, [person.id]) if r.contact_id == one.contact_id)
     name = "summer" if japan_date(now).month > 6 else "new_year"
     composed = wording.compose_answer(rules.wording, reader(recipient, person, Audience.PERSON, group), name)
-    soon = hours.next_allowed(now, person.mode, Audience.PERSON, ChannelName.SMS)
+    soon = hours.next_allowed(now, person.mode, Audience.PERSON, ChannelName.SMS, group.rhythm)
     return _draft(one, key, Audience.PERSON, composed, soon)
 
 
@@ -105,7 +105,7 @@ def _button(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime, lin
         Audience.CARER, recipient.channel, recipient.language, Mode.STANDARD, group.name, from_=group.name
     )
     composed = wording.compose_notice(rules.wording, reads, NoticeKind.REACH, about)
-    soon = hours.next_allowed(now, Mode.STANDARD, Audience.CARER, ChannelName.EMAIL)
+    soon = hours.next_allowed(now, Mode.STANDARD, Audience.CARER, ChannelName.EMAIL, group.rhythm)
     return _draft(one, key, Audience.CARER, composed, soon)
 
 

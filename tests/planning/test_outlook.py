@@ -16,7 +16,7 @@ from tests.rules import KINDS, LANGUAGES
 from tests.village import Village
 
 END = date(2027, 3, 31)
-Villages = Callable[[], AbstractContextManager[Village]]
+Villages = Callable[..., AbstractContextManager[Village]]
 
 RHYTHMS = [
     Rhythm(),
@@ -105,7 +105,7 @@ def settle(village: Village, house: dict[str, object]) -> OutlookCard:
 def test_what_the_outlook_shows_is_what_everybody_is_sent(
     fresh_village_factory: Villages, house: dict[str, object]
 ) -> None:
-    with fresh_village_factory() as village:
+    with fresh_village_factory(calls=True) as village:
         card = settle(village, house)
         # Of an elder, what became of earlier texts stands in the copies, and silence brings others in.
         audiences = {*Audience} if house["mode"] is Mode.STANDARD else {Audience.PERSON}

@@ -1,0 +1,42 @@
+"""How a group wants to be told, as it is typed on the command line and shown there."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from reminder.domain.rhythm import Rhythm, read_days, read_hour
+
+OwnDays = Annotated[
+    str | None, typer.Option("--days", help='Days before the end, in place of the usual ones: "60 30 7".')
+]
+SendHour = Annotated[str | None, typer.Option("--hour", help="Nobody is told earlier: 9 to 17 (elders from 10).")]
+OnHolidays = Annotated[
+    bool | None, typer.Option("--holidays/--no-holidays", help="Also on Sundays and holidays; elders never.")
+]
+Preset = Annotated[
+    str | None, typer.Option("--preset", help="few or often, or a preset of yours in config/ladders.toml.")
+]
+
+
+def typed_rhythm(
+    before: Rhythm, days: str | None, hour: str | None, holidays: bool | None, preset: str | None
+) -> Rhythm:
+    """What is None stays as it was. Raises RefusedInputError."""
+    if days is not None:
+        before = replace(before, own_days=read_days(days))
+    if hour is not None:
+        before = replace(before, send_hour=read_hour(hour))
+    if holidays is not None:
+        before = replace(before, on_holidays=holidays)
+    return before if preset is None else replace(before, preset=preset)
+
+
+def rhythm_row(rhythm: Rhythm) -> Mapping[str, object]:
+    return {
+        "preset": rhythm.preset,
+        "days": " ".join(map(str, rhythm.own_days)),
+        "hour": rhythm.send_hour,
+        "holidays": rhythm.on_holidays,
+    }
