@@ -108,8 +108,3 @@ def give_up(tx: Session, one: Asked, began: datetime) -> None:
             KeptAnswer.created_at == began,
         )
     )
-
-
-def forget(tx: Session, before: datetime) -> int:
-    """How many answers were kept long enough."""
-    return len(list(tx.scalars(delete(KeptAnswer).where(KeptAnswer.created_at < before).returning(KeptAnswer.id))))

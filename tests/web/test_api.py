@@ -265,6 +265,16 @@ def test_messages_are_found_by_state_person_and_day(village: Village, sheet: Pro
     assert all(re.fullmatch(r"2027-01-\d\dT\d\d:\d\d:\d\dZ", one["handed_at"]) for one in everything)
 
 
+def test_a_message_to_the_family_about_somebody_is_found_under_them(village: Village, sheet: Program) -> None:
+    """Their mother wants no more texts: the daughter is told, in no reminder of any card."""
+    village.stop(2)
+    village.run_until("2026-12-02 00:00")
+
+    told = [one for one in sheet.get("/messages?person=1").json["items"] if one["contact_id"] == 1]
+
+    assert [(one["audience"], one["card_ids"]) for one in told] == [("carer", [])]
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [("state=lost", "request_malformed"), ("since=yesterday", "date_unreadable"), ("person=9", "not_found")],

@@ -256,12 +256,3 @@ def test_who_was_slow_and_was_taken_over_from_keeps_nothing(village: Village, sh
         kept = kept_answers.keep(tx, village.app.keys, said, began, status=201, body="{}")
 
     assert not kept
-
-
-def test_answers_older_than_a_day_can_be_forgotten(village: Village, sheet: Program) -> None:
-    sheet.post("/people", MOTHER, KEY)
-    made = village.now
-
-    with village.app.database.writing() as tx:
-        assert kept_answers.forget(tx, made) == 0
-        assert kept_answers.forget(tx, made + timedelta(seconds=1)) == 1
