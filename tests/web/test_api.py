@@ -9,6 +9,7 @@ import pytest
 from reminder.domain.people import ChannelName, Language
 from reminder.web import api
 from reminder.web.api import document
+from reminder.web.app import LONGEST_BODY
 from tests.rules import WORDING
 from tests.village import Village
 from tests.web.asking import visitor
@@ -335,6 +336,20 @@ def test_what_cannot_even_be_read_is_refused(sheet: Program, body: bytes) -> Non
     answer = sheet.post("/people", body)
 
     assert (answer.status, answer.headers["content-type"]) == (422, "application/problem+json")
+
+
+@pytest.mark.parametrize("in_pieces", [False, True], ids=["at once", "in pieces"])
+@pytest.mark.parametrize("key", [{}, {"idempotency-key": "row-17"}], ids=["without a key", "with a key"])
+def test_a_body_that_is_too_long_is_refused_however_it_comes(
+    sheet: Program, in_pieces: bool, key: dict[str, str]
+) -> None:
+    body = b'{"label": "' + b"x" * LONGEST_BODY + b'"}'
+    pieces = [body[start : start + 1000] for start in range(0, len(body), 1000)]
+    headers = {"content-type": "application/json", "authorization": f"Bearer {sheet.token}", **key}
+
+    answer = sheet.browser.post(f"{API}/people", pieces if in_pieces else body, headers)
+
+    assert (answer.status, answer.json["code"]) == (413, "body_too_long")
 
 
 def test_json_under_another_name_is_not_taken(sheet: Program) -> None:
