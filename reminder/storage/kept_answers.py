@@ -5,7 +5,7 @@ Keys and requests are kept as keyed hashes: what a program sends may be a number
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from reminder.storage.keys import KeyRing
 from reminder.storage.statements import insert_or_ignore
 from reminder.storage.tables import KeptAnswer
 
+KEPT_FOR = timedelta(hours=24)
 _BODY = "kept_answers.body"
 
 
@@ -107,8 +108,3 @@ def give_up(tx: Session, one: Asked, began: datetime) -> None:
             KeptAnswer.created_at == began,
         )
     )
-
-
-def forget(tx: Session, before: datetime) -> int:
-    """How many answers were kept long enough."""
-    return len(list(tx.scalars(delete(KeptAnswer).where(KeptAnswer.created_at < before).returning(KeptAnswer.id))))

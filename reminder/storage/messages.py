@@ -16,6 +16,7 @@ from reminder.storage.tables import (
     IS_UNHEARD_FAILURE,
     Card,
     Contact,
+    Mention,
     Message,
     MessageReminder,
     Person,
@@ -142,7 +143,7 @@ def some_of_group(
     after: int,
     limit: int,
 ) -> list[Told]:
-    """Oldest first. `person_id`: to them or their family, or about their cards."""
+    """Oldest first. `person_id`: to them or their family, or about them."""
     query = select(Message).where(Message.group_id == group_id, Message.id > after).order_by(Message.id).limit(limit)
     if state is not None:
         query = query.where(Message.state == state)
@@ -156,7 +157,8 @@ def some_of_group(
             .join(Card, Card.id == Reminder.card_id)
             .where(Card.person_id == person_id)
         )
-        query = query.where(or_(Message.contact_id.in_(theirs), Message.id.in_(about)))
+        mentioned = select(Mention.message_id).where(Mention.person_id == person_id)
+        query = query.where(or_(Message.contact_id.in_(theirs), Message.id.in_(about), Message.id.in_(mentioned)))
     rows = list(tx.scalars(query))
     told = _cards_told(tx, [row.id for row in rows])
     return [

@@ -22,7 +22,9 @@ from sqlalchemy import select, update
 from reminder.channels.memory import MemoryChannel
 from reminder.cli import main
 from reminder.clock import SteppedClock
-from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode
+from reminder.domain.access import Actor
+from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.enrolment import tokens
 from reminder.guard import logs
 from reminder.guard.logs import Scrubbing
 from reminder.settings import read_settings
@@ -34,6 +36,7 @@ from reminder.wiring import App, build_app
 from tests.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, SENDER, sign
 from tests.village import japan
 from tests.web.asking import Answer, Visitor
+from tests.web.calling import Program, described
 
 MORNING = "2026-12-01T08:00+09:00"
 PUBLIC = "https://kigen.example.jp"
@@ -404,6 +407,51 @@ def test_a_number_sent_while_the_database_fails_is_in_no_answer_and_no_log(outsi
     assert answer.status == 500
     assert "IntegrityError" in said
     assert not holds_the_number(answer.everything + said)
+    assert found_in(outside.data) == []
+
+
+# ── the API ──
+
+
+def program_of(outside: Outside) -> Program:
+    """Of the family's daughter, and it may do everything."""
+    who = Actor(1, 1, Role.OWNER, Language.JAPANESE)
+    database, now = outside.app.database, outside.app.clock.now()
+    return Program(outside.browser, tokens.make_token(database, now, who=who, name="表計算", scopes=["erase"]))
+
+
+OF_THE_FAMILY = {"person_id": 1, "contact_id": 1, "card_id": 1}
+TAKING_TEXT = [(one, field) for one in described() for field in one.texts]
+
+
+@DISGUISED
+@pytest.mark.parametrize("words", ["◯", "母 ◯ 様"], ids=["alone", "among words"])
+def test_a_number_in_any_text_that_the_api_takes_is_refused_and_then_nowhere(
+    outside: Outside, words: str, disguise: str
+) -> None:
+    program, text = program_of(outside), words.replace("◯", disguise)
+
+    for one, field in TAKING_TEXT:
+        for given in ({**(one.example or {}), field: text}, {**(one.example or {}), text: "1"}):
+            answer = program.ask(one.method, one.at(**OF_THE_FAMILY), given, {"idempotency-key": "row 17"})
+
+            assert answer.status == 422, f"{one.id}: {field}"
+            assert not holds_the_number(answer.everything), f"{one.id}: {field}"
+
+    assert len(TAKING_TEXT) > 25
+    assert not holds_the_number(outside.logged())
+    assert found_in(outside.data) == []
+
+
+@DISGUISED
+@pytest.mark.parametrize("name", ["authorization", "idempotency-key", "accept-language", "x-request-id", "cookie"])
+def test_a_number_in_a_header_to_the_api_is_kept_and_logged_nowhere(outside: Outside, name: str, disguise: str) -> None:
+    sent = disguise.encode().decode("latin-1")
+
+    answer = program_of(outside).post("/people", {"label": "父"}, {name: f"Bearer {sent}"})
+
+    assert answer.status in (201, 401, 422)
+    assert not holds_the_number(answer.everything + outside.logged())
     assert found_in(outside.data) == []
 
 

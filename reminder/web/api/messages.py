@@ -23,7 +23,7 @@ class Which(Page):
 
     state: MessageState | None = None
     person: Annotated[
-        int | None, Field(ge=1, le=GREATEST_ID, description="To them or their family, or about their cards.")
+        int | None, Field(ge=1, le=GREATEST_ID, description="To them or their family, or about them.")
     ] = None
     since: Annotated[TypedDate | None, Field(description="Made on that day in Japan or later: 2026-12-01.")] = None
 

@@ -13,11 +13,10 @@ from pydantic import BaseModel
 from reminder.domain.people import Language
 from reminder.errors import ConflictError, KigenError, RefusedInputError
 from reminder.storage import kept_answers
-from reminder.storage.kept_answers import Asked, Kept
+from reminder.storage.kept_answers import KEPT_FOR, Asked, Kept
 from reminder.web.api import problems
 from reminder.wiring import App
 
-KEPT_FOR = timedelta(hours=24)
 # Longer than any answer takes: who began to answer it does so no more.
 GIVEN_UP_AFTER = timedelta(minutes=1)
 

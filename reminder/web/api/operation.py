@@ -121,12 +121,14 @@ def _refusals(path: str, methods: Collection[str]) -> dict[int | str, dict[str, 
 
 async def _named(request: Request, caller: Caller) -> Caller:
     """With what the caller calls this request, so that it can be told when it comes again."""
+    # Read here, so that one that is too long is cut off as everywhere.
+    body = await request.body()
     key = request.headers.get(KEY_HEADER)
     if request.method != "POST" or key is None:
         return caller
     if not 0 < len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
         raise RefusedInputError("idempotency_key_unreadable", field="Idempotency-Key")
-    said = b"\n".join((request.method.encode(), request.scope["path"].encode(), await request.body()))
+    said = b"\n".join((request.method.encode(), request.scope["path"].encode(), body))
     return replace(caller, asked=kept_answers.asked(caller.app.keys, caller.token_id, key, said))
 
 

@@ -6,13 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from reminder.clock import japan_date
-from reminder.domain.people import Audience, ChannelName
+from reminder.domain.people import Audience, ChannelName, ContactState
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import NewCard
 from reminder.errors import ConflictError
-from reminder.planning.preview import Preview, PreviewedCard, Sample, preview
-from reminder.storage import cards, owned
+from reminder.planning.outlook import OutlookCard, PlannedText, outlook
+from reminder.storage import owned
 from reminder.storage.people import PersonView
 from reminder.web.api.cards import CardIn
 from reminder.web.api.operation import Caller, Operation, Sees
@@ -34,28 +33,39 @@ class PlanIn(CardIn):
 
 
 class PlannedOut(Out):
-    """One text to come. `contact_id` is null where nobody can be told yet."""
+    """One text to come."""
 
     rung: str
     on: date
     send_at: Instant
     audience: Audience
     channel: ChannelName
-    contact_id: int | None
+    contact_id: int
     subject: str | None
     text: str
     segments: Annotated[int, Field(description="How many SMS it is billed as; 0 for an e-mail.")]
 
 
+class WaitingOut(Out):
+    """A contact that nothing is sent to, and why."""
+
+    contact_id: int
+    state: ContactState
+
+
 class PlanOut(Out):
-    """What would be told of a card, in order of `send_at`, if nothing changed."""
+    """What will be told of a card, in order of `send_at`, if nobody answers and nothing changes."""
 
     person_id: int
     kind: str
     label: str | None
     expires_on: date
     computed: bool
+    opens_on: date | None
+    last_counter_day: date
+    grace_ends_on: date | None
     items: list[PlannedOut]
+    waiting: list[WaitingOut]
 
 
 @router.get("/cards/{card_id}/plan", responses=refusals(409))
@@ -65,7 +75,10 @@ def get_plan(caller: Sees, card_id: Id) -> PlanOut:
         card, person = owned.card(tx, caller.who, card_id)
     if card.retired_at is not None or card.kind not in caller.app.rules.kinds:
         raise ConflictError("card_retired", field="card")
-    return _plan(caller, person, card.kind, card.label, card.expires_on, is_computed=card.is_computed)
+    kept = OutlookCard(
+        card.kind, card.expires_on, is_computed=card.is_computed, label=card.label or None, card_id=card.id
+    )
+    return _plan(caller, person, kept)
 
 
 @router.post("/plans", responses=refusals(404))
@@ -78,40 +91,36 @@ def plan_card(caller: Sees, given: PlanIn) -> PlanOut:
     draft = enrolment.draft(
         app.database, app.rules, app.clock.now(), person_id=person.id, wanted=wanted, confirmed=given.confirmed
     )
-    return _plan(caller, person, draft.kind, draft.label, draft.expires_on, is_computed=draft.is_computed)
+    card = OutlookCard(draft.kind, draft.expires_on, is_computed=draft.is_computed, label=draft.label or None)
+    return _plan(caller, person, card)
 
 
-def _plan(caller: Caller, person: PersonView, kind: str, label: str, expires_on: date, *, is_computed: bool) -> PlanOut:
+def _plan(caller: Caller, person: PersonView, card: OutlookCard) -> PlanOut:
     app = caller.app
     with app.database.reading() as tx:
-        ends = cards.ends_of_people(tx, [person.id])[person.id]
-    is_bound = app.rules.is_bound(kind, expires_on, ends)
-    told = preview(
-        app.rules,
-        PreviewedCard(kind, expires_on, computed=is_computed, label=label or None, bound=is_bound),
-        mode=person.mode,
-        language=person.language,
-        today=japan_date(app.clock.now()),
-        sample=Sample(label=person.label, mark=person.mark or "", office=person.office),
-    )
+        found = outlook(tx, app.keys, app.rules, app.clock.now(), person=person, card=card)
     return PlanOut(
         person_id=person.id,
-        kind=kind,
-        label=label or None,
-        expires_on=expires_on,
-        computed=is_computed,
-        items=[_shown(row) for row in told],
+        kind=card.kind,
+        label=card.label,
+        expires_on=card.expires_on,
+        computed=card.is_computed,
+        opens_on=found.dates.opens_on,
+        last_counter_day=found.dates.last_counter_day,
+        grace_ends_on=found.dates.grace_ends_on,
+        items=[_shown(row) for row in found.texts],
+        waiting=[WaitingOut(contact_id=contact_id, state=state) for contact_id, state in found.waiting],
     )
 
 
-def _shown(row: Preview) -> PlannedOut:
+def _shown(row: PlannedText) -> PlannedOut:
     return PlannedOut(
         rung=row.rung,
         on=row.on,
         send_at=row.send_at,
         audience=row.audience,
         channel=row.channel,
-        contact_id=None,
+        contact_id=row.contact_id,
         subject=row.subject,
         text=row.text,
         segments=row.segments,
