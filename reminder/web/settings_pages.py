@@ -174,6 +174,8 @@ def leave_group(request: Request, app: OpenApp, who: Sees, _form: Filled) -> Res
 def change_member(request: Request, app: OpenApp, who: Owns, member_id: int, form: Filled) -> Response:
     """Another role, or out of the group."""
     now = app.clock.now()
+    with app.database.reading() as tx:
+        owned.member(tx, who, member_id)
     try:
         if typed(form, "act") == "remove":
             membership.remove(app.database, app.keys, now, who=who, member_id=member_id)

@@ -90,7 +90,7 @@ def test_what_nobody_answered_stands_first_and_in_red(village: Village, card: in
     village.card("父", date(2027, 3, 25), "passport")
     village.run_until("2027-03-20 12:00")
 
-    page = visitor(village, local_pages=True).get("/").text
+    page = visitor(village, local_pages=True).get("/overview").text
 
     assert "だれからも連絡がありません" in page
     assert page.index("だれからも連絡がありません") < page.index("父")

@@ -141,7 +141,7 @@ def test_a_database_out_of_reach_is_a_trouble_while_it_is_away(small_village: Vi
     kept.mkdir()
     browser = visitor(small_village)
 
-    away = [browser.get(target) for target in ("/healthz", "/readyz", "/")]
+    away = [browser.get(target) for target in ("/healthz", "/readyz", "/overview")]
     kept.rmdir()
     (tmp_path / "away.db").rename(kept)
 
@@ -184,7 +184,7 @@ def test_the_pages_without_sign_in_are_there_only_for_the_machine_itself(
     web = create_web(small_village.app, local_pages=True)
     browser = Visitor(web, machine=machine, host=host, headers=headers)
 
-    answers = [browser.get("/"), browser.get("/outbox")]
+    answers = [browser.get("/overview"), browser.get("/outbox")]
 
     assert [answer.status for answer in answers] == [200 if is_shown else 404] * 2, why
     if not is_shown:
@@ -193,7 +193,7 @@ def test_the_pages_without_sign_in_are_there_only_for_the_machine_itself(
         )
 
 
-@pytest.mark.parametrize("target", ["/", "/outbox"])
+@pytest.mark.parametrize("target", ["/overview", "/outbox"])
 def test_a_service_for_others_has_no_pages_without_sign_in(small_village: Village, target: str) -> None:
     answer = visitor(small_village, local_pages=False).get(target)
 
@@ -201,7 +201,7 @@ def test_a_service_for_others_has_no_pages_without_sign_in(small_village: Villag
 
 
 def test_the_first_page_of_an_empty_house_says_how_to_begin(small_village: Village) -> None:
-    page = visitor(small_village).get("/")
+    page = visitor(small_village).get("/overview")
 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "reminder group add" in page.text
@@ -214,7 +214,7 @@ def test_the_page_shows_dates_and_who_is_told_and_no_whole_number_or_address(vil
     village.card("母", END)
     run_a_pass(village)
 
-    page = visitor(village).get("/").text
+    page = visitor(village).get("/overview").text
 
     for shown in ("母", "田中家", "203", "2027年3月31日", "令和9年3月31日", "2027年1月4日", "2026年12月1日 08:00"):
         assert shown in page
@@ -228,7 +228,7 @@ def test_what_keeps_it_from_working_stands_on_the_page(small_village: Village) -
     run_a_pass(small_village)
     small_village.clock.move_to(small_village.now + timedelta(hours=1))
 
-    assert "期限の確認がありません" in visitor(small_village).get("/").text
+    assert "期限の確認がありません" in visitor(small_village).get("/overview").text
 
 
 def test_a_card_that_was_retired_is_not_on_the_page(small_village: Village) -> None:
@@ -236,7 +236,7 @@ def test_a_card_that_was_retired_is_not_on_the_page(small_village: Village) -> N
     card_id = small_village.card("母", END)
     small_village.retire(card_id)
 
-    assert "2027年3月31日" not in visitor(small_village).get("/").text
+    assert "2027年3月31日" not in visitor(small_village).get("/overview").text
 
 
 def test_the_outbox_shows_each_text_with_what_became_of_it(village: Village) -> None:
@@ -276,7 +276,7 @@ def test_words_that_people_typed_never_become_part_of_the_page(village: Village)
     village.run_until("2027-03-31 23:00")
     browser = visitor(village)
 
-    enrolled, sent = browser.get("/").text, browser.get("/outbox").text
+    enrolled, sent = browser.get("/overview").text, browser.get("/outbox").text
 
     for typed in ("<b>", "<i>", "<u>", "<s>", "&家"):
         assert typed not in enrolled
