@@ -7,8 +7,7 @@ import typer
 
 from reminder.cli.rhythm import OnHolidays, OwnDays, Preset, SendHour, rhythm_row, typed_rhythm
 from reminder.cli.say import AsJson, answer, language, rows
-from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.domain.rhythm import Copies
+from reminder.domain.people import ChannelName, ConsentHow, Copies, GroupKind, Language, Mode, Role
 from reminder.errors import NotFoundError, UnknownChoiceError
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ def set_member(
     ],
     as_json: bool = AsJson,
 ) -> None:
-    """Which reminders about the persons of their group a member gets. Example: reminder member set 2 --copies near"""
+    """Which reminders about the persons of their group a member gets. Example: reminder member set 1 --copies near"""
     from reminder.cli.opened import opened
     from reminder.enrolment import rhythm as rhythms
 

@@ -10,7 +10,6 @@ import typer
 from reminder.cli.rhythm import OnHolidays, OwnDays, Preset, SendHour, typed_rhythm
 from reminder.cli.say import AsJson, answer, language, rows
 from reminder.domain.people import Language, Mode
-from reminder.domain.rhythm import USUAL
 from reminder.errors import RefusedInputError
 
 
@@ -130,6 +129,7 @@ def preview(
 
     Example: reminder preview mynumber_user_certificate 2027-02-20 --mode elderly
     """
+    from reminder.domain.rhythm import USUAL
     from reminder.enrolment.cards import clean_card_label
     from reminder.planning.preview import PreviewedCard
     from reminder.planning.preview import preview as plan_texts

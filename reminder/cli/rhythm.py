@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reminder.domain.rhythm import Rhythm, read_days, read_hour
+if TYPE_CHECKING:
+    from reminder.domain.rhythm import Rhythm
 
 OwnDays = Annotated[
     str | None, typer.Option("--days", help='Days before the end, in place of the usual ones: "60 30 7".')
@@ -21,9 +22,11 @@ Preset = Annotated[
 
 
 def typed_rhythm(
-    before: Rhythm, days: str | None, hour: str | None, holidays: bool | None, preset: str | None
-) -> Rhythm:
+    before: "Rhythm", days: str | None, hour: str | None, holidays: bool | None, preset: str | None
+) -> "Rhythm":
     """What is None stays as it was. Raises RefusedInputError."""
+    from reminder.domain.rhythm import read_days, read_hour
+
     if days is not None:
         before = replace(before, own_days=read_days(days))
     if hour is not None:
@@ -33,7 +36,7 @@ def typed_rhythm(
     return before if preset is None else replace(before, preset=preset)
 
 
-def rhythm_row(rhythm: Rhythm) -> Mapping[str, object]:
+def rhythm_row(rhythm: "Rhythm") -> Mapping[str, object]:
     return {
         "preset": rhythm.preset,
         "days": " ".join(map(str, rhythm.own_days)),

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reminder.domain.people import Audience, ChannelName, ContactState, GroupKind, Language, Role
-from reminder.domain.rhythm import Copies
+from reminder.domain.people import Audience, ChannelName, ContactState, Copies, GroupKind, Language, Role
 
 # A person hears by the first of these they have; a carer by the first of the other row. Nobody calls a carer.
 OWN_CHANNELS = (ChannelName.SMS, ChannelName.LINE, ChannelName.EMAIL, ChannelName.VOICE)

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from reminder.domain import hours
 from reminder.domain.audience import Circle, Recipient
 from reminder.domain.ladder import Plan, Rung
-from reminder.domain.people import Audience, Mode, Role
-from reminder.domain.rhythm import NEAR_FROM, Copies
+from reminder.domain.people import Audience, Copies, Mode, Role
+from reminder.domain.rhythm import NEAR_FROM
 from reminder.domain.words import spoken
 
 # What a rung is called that no ladder has. A number behind the name tells one from the next.

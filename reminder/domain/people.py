@@ -49,6 +49,15 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
+class Copies(StrEnum):
+    """Which of the reminders about the persons of their group a member is sent. What somebody must act on reaches at
+    least one human, whatever they chose."""
+
+    ALL = "all"
+    NEAR = "near"  # from rhythm.NEAR_FROM before the end on
+    NONE = "none"
+
+
 class ConsentHow(StrEnum):
     """How the owner of an address said yes. Silence is not consent."""
 

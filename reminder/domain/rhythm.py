@@ -5,7 +5,6 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from enum import StrEnum
 from itertools import pairwise
 from typing import Self
 
@@ -23,15 +22,6 @@ _SLACK = 3
 _BETWEEN = re.compile(r"[\s,、・/;]+")
 _DAY = re.compile(r"(0|[1-9][0-9]{0,2})(?:日前|日)?")
 _HOUR = re.compile(r"([0-9]{1,2})(?:時|:00)?")
-
-
-class Copies(StrEnum):
-    """Which of the reminders about the persons of their group a member is sent. What somebody must act on reaches at
-    least one human, whatever they chose."""
-
-    ALL = "all"
-    NEAR = "near"  # from `NEAR_FROM` before the end on
-    NONE = "none"
 
 
 NEAR_FROM = timedelta(days=30)

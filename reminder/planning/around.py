@@ -8,8 +8,7 @@ from reminder.clock import japan_date
 from reminder.domain import hours, wording
 from reminder.domain.audience import Circle, Recipient
 from reminder.domain.notices import NoticeKind
-from reminder.domain.people import Audience, Mode
-from reminder.domain.rhythm import Copies
+from reminder.domain.people import Audience, Copies, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import About, Composed
 from reminder.storage import groups, outbox, people

@@ -8,8 +8,7 @@ from reminder.domain import wording
 from reminder.domain.audience import Recipient
 from reminder.domain.followup import NOBODY_LEFT, RED_WITHIN, patience, to_ask
 from reminder.domain.notices import NoticeKind
-from reminder.domain.people import ChannelName
-from reminder.domain.rhythm import Copies
+from reminder.domain.people import ChannelName, Copies
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import About, Told
 from reminder.planning.around import Subject, Telling, keep, message, tell

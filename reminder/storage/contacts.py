@@ -8,8 +8,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.audience import Recipient
-from reminder.domain.people import ChannelName, ConsentHow, ContactState, Language, Role, StoppedBy
-from reminder.domain.rhythm import Copies
+from reminder.domain.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
 from reminder.storage.keys import KeyRing
 from reminder.storage.tables import Contact, Member, Message, Person
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.people import GroupKind, Language, Role
-from reminder.domain.rhythm import USUAL, Copies, Rhythm
+from reminder.domain.people import Copies, GroupKind, Language, Role
+from reminder.domain.rhythm import USUAL, Rhythm
 from reminder.storage.tables import Contact, Group, Member
 
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from reminder.domain.access import Actor
-from reminder.domain.people import Role
-from reminder.domain.rhythm import Copies, Rhythm, read_days, read_hour
+from reminder.domain.people import Copies, Role
+from reminder.domain.rhythm import Rhythm, read_days, read_hour
 from reminder.enrolment import membership, rhythm, signing_in, tokens
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.storage import accounts, contacts, owned, passkeys
