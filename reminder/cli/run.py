@@ -54,7 +54,8 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
         with listen(host, port) as listening:
             if has_local_pages(app, host):
                 shown = app.rules.wording.of(language()).section("shown")
-                print(shown["pages"].format(url=f"http://{host}:{listening.getsockname()[1]}"), flush=True)
+                # By its name: a passkey belongs to a name, not to a number.
+                print(shown["pages"].format(url=f"http://localhost:{listening.getsockname()[1]}"), flush=True)
             run(app, listening, beside=Bell(app))
 
 

@@ -4,6 +4,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from reminder.domain.words import Words
 from reminder.planning.preview import Preview
 from reminder.settings import config_dir, read_settings, read_table
 from reminder.simulate import Sent, World, settle_village, start_of, world
+from reminder.wiring import App
 
 # Long enough for a certificate's whole ladder, its grace, and a card that is renewed at the counter.
 DEMO_YEARS = 2.6
@@ -39,13 +41,20 @@ def show_demo(*, and_serve: bool) -> None:
         print(shown.words["demo"].format(start=shown.day(DEMO_START), until=shown.day(until)))
         _run_and_print(there, hours.instant(until, time(23, 59)), shown)
         if and_serve:
-            from contextlib import nullcontext
+            _serve(there.app, shown)
 
-            from reminder.web.server import listen, run
 
-            with listen("127.0.0.1", 8000) as listening:
-                print("\n" + shown.words["pages"].format(url="http://127.0.0.1:8000"))
-                run(there.app, listening, beside=nullcontext())
+def _serve(app: App, shown: "_Shown") -> None:
+    """The pages of what was shown. Time stands still; codes for signing in are printed like everything that is sent."""
+    from reminder.channels.console import ConsoleChannel
+    from reminder.web.server import listen, run
+    from reminder.worker import Bell
+
+    printing = {name: ConsoleChannel(name, print) for name in app.channels}
+    served = replace(app, channels=printing)
+    with listen("127.0.0.1", 8000) as listening:
+        print("\n" + shown.words["pages_of_demo"].format(url="http://localhost:8000"), flush=True)
+        run(served, listening, beside=Bell(served))
 
 
 def show_simulation(first: date, last: date, *, of_current: bool, as_json: bool) -> None:
