@@ -24,6 +24,7 @@ def _kept(parameter: typer.CallbackParam, number: int | None) -> int | None:
 
 Id = Annotated[int, typer.Argument(callback=_kept)]
 Group = Annotated[int, typer.Option(callback=_kept)]
+OneOf = Annotated[int | None, typer.Option(callback=_kept)]
 Yes = Annotated[bool, typer.Option("--yes", help="Take a date that is past, far ahead or unlikely.")]
 Computed = Annotated[bool, typer.Option("--computed", help="The date was worked out, not read from the card.")]
 Issued = Annotated[str | None, typer.Option(help="The day it was issued, to work out its end or to check it.")]

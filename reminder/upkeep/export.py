@@ -27,9 +27,10 @@ h2 { font-size: 16pt; margin: 8mm 0 2mm; border-bottom: 1.5pt solid #000; break-
 h3 { font-size: 13pt; margin: 5mm 0 1mm; break-after: avoid }
 table { width: 100%; border-collapse: collapse }
 th, td { border: 0.75pt solid #767676; padding: 1mm 2mm; text-align: left; vertical-align: top;
-  overflow-wrap: anywhere }
+  overflow-wrap: break-word }
 tr { break-inside: avoid }
-.text { white-space: pre-wrap }
+td { white-space: pre-wrap }
+.short { white-space: pre; word-break: keep-all }
 rt { font-size: 50% }
 """
 
@@ -107,8 +108,13 @@ def export_page(exported: Mapping[str, Any], rules: Rulebook, language: Language
 
 
 _HEADS = {"card_state": "state", "member_address": "address"}
+_SHORT = ("channel", "state", "card_state", "told", "whose", "role", "language", "by")
 # When it was, by the first of these that is known.
 _INSTANTS = ("handed_at", "received_at", "at", "created_at")
+
+
+def _look(column: str) -> str:
+    return ' class="short"' if column in _SHORT else ""
 
 
 def _first_address(member: Row) -> str:
@@ -207,10 +213,10 @@ class _Page:
         title = f"<h3>{_html(self._said[name])}</h3>"
         if not rows:
             return f"{title}<p>{_html(self._said['none'])}</p>"
-        head = "".join(f"<th>{_html(self._said[_HEADS.get(column, column)])}</th>" for column in columns)
+        head = "".join(f"<th{_look(column)}>{_html(self._said[_HEADS.get(column, column)])}</th>" for column in columns)
         cells = self._cells()
         body = "".join(
-            "<tr>" + "".join(f'<td class="text">{_html(cells[column](row))}</td>' for column in columns) + "</tr>"
+            "<tr>" + "".join(f"<td{_look(column)}>{_html(cells[column](row))}</td>" for column in columns) + "</tr>"
             for row in rows
         )
         return f"{title}<table><tr>{head}</tr>{body}</table>"
@@ -251,7 +257,7 @@ class _Page:
             "by": lambda row: self._members.get(row["member_id"], "") or said["at_console"],
             "role": lambda row: said[f"role_{row['role']}"],
             "name": lambda row: row["name"],
-            "language": lambda row: row["language"],
+            "language": lambda row: self._setting("language", row["language"]),
         }
 
     def _words_of(self, message: Row) -> str:

@@ -43,9 +43,16 @@ def set_rhythm(village: Village, rhythm: Rhythm) -> None:
 
 
 def sent(village: Village, audiences: set[str]) -> list[tuple[int | None, str, str | None, str | None, int]]:
-    """To whom, at which minute, in which words."""
+    """To whom, at which minute, in which words: as they arrived, for the database forgets words after 90 days."""
+    arrived = {one.outgoing.message_id: one.outgoing for one in village.world.all_sent()}
     return sorted(
-        (one.contact_id, f"{one.handed_at.astimezone(JAPAN):%Y-%m-%d %H:%M}", one.subject, one.text, one.segments)
+        (
+            one.contact_id,
+            f"{one.handed_at.astimezone(JAPAN):%Y-%m-%d %H:%M}",
+            arrived[one.id].subject,
+            arrived[one.id].text,
+            one.segments,
+        )
         for one in village.messages()
         if one.key.startswith("told:") and one.handed_at and one.audience in audiences
     )
