@@ -10,15 +10,14 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from reminder.web.api import cards, contacts, document, group, messages, people, plans, reference
+from reminder.web.api.operation import PREFIX
 
-PREFIX = "/api/v1"
-
-router = APIRouter(prefix=PREFIX)
+router = APIRouter()
 for _part in (people, contacts, cards, plans, messages, reference, group):
     router.include_router(_part.router)
 
 
-@router.get("/openapi.json", include_in_schema=False)
+@router.get(f"{PREFIX}/openapi.json", include_in_schema=False)
 def openapi() -> JSONResponse:
     """What this API can do, for programs and those who write them: OpenAPI 3.1. It needs no token."""
     return JSONResponse(document.made_of(router.routes))

@@ -16,11 +16,11 @@ from reminder.storage.cards import CardView
 from reminder.storage.people import PersonView
 from reminder.storage.session import Tx
 from reminder.upkeep import erase
-from reminder.web.api.operation import Caller, Changes, Operation, Owns, Sees
+from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Id, IdIn, In, Instant, Listed, Out, Paged, TypedDate, part
 from reminder.wiring import App
 
-router = APIRouter(tags=["cards"], route_class=Operation)
+router = APIRouter(prefix=PREFIX, tags=["cards"], route_class=Operation)
 
 Kind = Annotated[str, Field(min_length=1, max_length=40, description="One of `GET /kinds`."), GUARDED]
 CardLabel = Annotated[

@@ -13,10 +13,10 @@ from reminder.errors import NotFoundError
 from reminder.storage import contacts, owned
 from reminder.storage.contacts import ContactView
 from reminder.upkeep import erase
-from reminder.web.api.operation import Caller, Changes, Operation, Owns, Sees
+from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Id, In, Instant, Listed, Out, Paged, part
 
-router = APIRouter(tags=["contacts"], route_class=Operation)
+router = APIRouter(prefix=PREFIX, tags=["contacts"], route_class=Operation)
 
 # A reply is only ever their own text.
 How = Annotated[

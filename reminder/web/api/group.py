@@ -10,10 +10,10 @@ from reminder.enrolment import membership
 from reminder.storage import accounts, contacts, journal, owned
 from reminder.web.api.contacts import ContactOut
 from reminder.web.api.contacts import shown as contact_shown
-from reminder.web.api.operation import Caller, Operation, Owns, Sees
+from reminder.web.api.operation import PREFIX, Caller, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, In, Instant, Listed, Out, Paged, part
 
-router = APIRouter(tags=["group"], route_class=Operation)
+router = APIRouter(prefix=PREFIX, tags=["group"], route_class=Operation)
 
 
 class GroupChange(In):

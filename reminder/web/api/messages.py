@@ -11,11 +11,11 @@ from reminder.domain.messages import MessageState
 from reminder.domain.people import Audience, ChannelName
 from reminder.storage import messages, owned
 from reminder.storage.messages import Told
-from reminder.web.api.operation import Operation, Sees
+from reminder.web.api.operation import PREFIX, Operation, Sees
 from reminder.web.api.problems import refusals
 from reminder.web.api.shapes import GREATEST_ID, Instant, Listed, Out, Page, TypedDate, part
 
-router = APIRouter(tags=["messages"], route_class=Operation)
+router = APIRouter(prefix=PREFIX, tags=["messages"], route_class=Operation)
 
 
 class Which(Page):

@@ -27,6 +27,7 @@ from reminder.web.api import once, problems
 from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
 from reminder.wiring import App
 
+PREFIX = "/api/v1"
 KEY_HEADER = "idempotency-key"
 LONGEST_KEY = 200
 

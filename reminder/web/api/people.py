@@ -11,10 +11,10 @@ from reminder.enrolment.register import PersonChanges
 from reminder.storage import owned, people
 from reminder.storage.people import PersonView
 from reminder.upkeep import erase
-from reminder.web.api.operation import Caller, Changes, Operation, Owns, Sees
+from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Id, In, Listed, Out, Paged, part
 
-router = APIRouter(tags=["people"], route_class=Operation)
+router = APIRouter(prefix=PREFIX, tags=["people"], route_class=Operation)
 
 Label = Annotated[str, Field(min_length=1, max_length=20, description="What the family calls them."), GUARDED]
 Mark = Annotated[str, Field(min_length=1, max_length=10, description="The family's mark word."), GUARDED]

@@ -14,11 +14,11 @@ from reminder.planning.outlook import OutlookCard, PlannedText, outlook
 from reminder.storage import owned
 from reminder.storage.people import PersonView
 from reminder.web.api.cards import CardIn
-from reminder.web.api.operation import Caller, Operation, Sees
+from reminder.web.api.operation import PREFIX, Caller, Operation, Sees
 from reminder.web.api.problems import refusals
 from reminder.web.api.shapes import Id, IdIn, Instant, Out
 
-router = APIRouter(tags=["plans"], route_class=Operation)
+router = APIRouter(prefix=PREFIX, tags=["plans"], route_class=Operation)
 
 
 class PlanIn(CardIn):

@@ -9,10 +9,10 @@ from pydantic import ConfigDict, Field
 from reminder.domain import dates
 from reminder.domain.cards import CardKind
 from reminder.domain.rulebook import Rulebook
-from reminder.web.api.operation import Operation, Sees
+from reminder.web.api.operation import PREFIX, Operation, Sees
 from reminder.web.api.shapes import In, Out, TypedDate
 
-router = APIRouter(tags=["reference"], route_class=Operation)
+router = APIRouter(prefix=PREFIX, tags=["reference"], route_class=Operation)
 
 ByLanguage = dict[str, str]
 
