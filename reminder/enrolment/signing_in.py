@@ -123,14 +123,15 @@ def enter_code(
             account = accounts.at_address(tx, keys, tried.address)
             if account is None:
                 account = accounts.add(tx, keys, address=tried.address, language=language, now=now)
-            return _enter(tx, keys, account, device, now)
+            return enter(tx, keys, account, device, now)
         # The try is counted, so the refusal waits until it is kept.
         left = MOST_TRIES - tried.tries
         refused = RefusedInputError("code_wrong" if left else "code_over", field="code", left=left)
     raise refused
 
 
-def _enter(tx: Tx, keys: KeyRing, account: AccountView, device: str, now: datetime) -> Entered:
+def enter(tx: Tx, keys: KeyRing, account: AccountView, device: str, now: datetime) -> Entered:
+    """A session for who has shown that the account is theirs."""
     accounts.link_members(tx, keys, account)
     as_whom = accounts.memberships(tx, account.id)
     token = new_token()
@@ -206,4 +207,4 @@ def enter_with_passkey(
         if account is None:
             raise ConflictError("passkey_unknown")
         passkeys.used(tx, passkey_id, sign_count, now)
-        return _enter(tx, keys, account, device, now)
+        return enter(tx, keys, account, device, now)

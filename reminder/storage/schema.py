@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -22,6 +23,7 @@ def _config() -> Config:
     return config
 
 
+@cache  # the files travel with the program
 def newest() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 

@@ -22,6 +22,7 @@ from reminder.storage import outbox
 from reminder.storage.outbox import Draft
 from reminder.wiring import read_rulebook
 from reminder.worker import tick
+from tests.bench import home
 from tests.journeys.years import run_years
 from tests.village import USER_CERTIFICATE
 
@@ -38,6 +39,7 @@ def main() -> None:
     start_up()
     plans()
     idle_and_busy_ticks()
+    home.measure()
 
 
 def five_years(people: int, years: int) -> None:
