@@ -65,7 +65,11 @@ def _is_meant(app: "App", what: str, its_id: int, *, as_json: bool) -> bool:
         return False
     words = app.rules.wording.of(language())
     shown = words.section("fields")[what]
-    return typer.confirm(words.section("shown")["erase"].format(what=shown, id=its_id))
+    try:
+        return typer.confirm(words.section("shown")["erase"].format(what=shown, id=its_id))
+    except typer.Abort:
+        # The answer was the end of the input.
+        return False
 
 
 def export(

@@ -15,7 +15,7 @@ from reminder.storage import receipts
 from tests.village import SIGNATURE_CERTIFICATE, Village
 
 END = date(2027, 3, 31)
-LARGE = "messages|message_reminders|reminders|cards|people|contacts|receipts|journal|replies|notices|takings"
+LARGE = "messages|message_reminders|reminders|cards|people|contacts|receipts|journal|replies|notices|takings|mentions"
 # Indexes that hold only what waits, so that reading all of one is reading what is due.
 WHAT_WAITS = r"USING (COVERING )?INDEX (ix_cards_due|ix_cards_silent|ix_messages_\w+|ix_receipts_waiting|ix_replies_waiting|ix_notices_waiting)"
 

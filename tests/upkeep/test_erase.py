@@ -17,7 +17,7 @@ from reminder.domain.messages import Accepted, Outgoing
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.enrolment import consent, membership, signing_in
 from reminder.enrolment.cards import take_card
-from reminder.errors import NotFoundError, TemporaryChannelError, UnknownOutcomeError
+from reminder.errors import NotFoundError, PermanentChannelError, TemporaryChannelError, UnknownOutcomeError
 from reminder.storage import accounts, health, receipts
 from reminder.storage.messages import MessageView
 from reminder.upkeep.erase import erase_card, erase_contact, erase_group, erase_person
@@ -160,6 +160,17 @@ def test_words_about_somebody_that_no_reminder_tells_go_with_them(family: Villag
     erase(family, person=1)
 
     assert {mail.text for mail in mails(family) if mail.id in quoted} == {None}
+
+
+def test_word_that_a_text_came_back_goes_with_whom_it_was_to_reach(family: Village) -> None:
+    family.sms.fail_when(lambda outgoing: PermanentChannelError("21211") if outgoing.address.endswith("1") else None)
+    family.run_until("2027-01-05 12:00")
+    told = [mail.id for mail in mails(family) if mail.key.startswith("undelivered:")]
+    assert told
+
+    erase(family, person=1)
+
+    assert {mail.text for mail in mails(family) if mail.id in told} == {None}
 
 
 def test_who_is_to_be_asked_about_two_persons_is_asked_about_the_one_who_stays(talking_village: Village) -> None:
