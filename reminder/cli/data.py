@@ -146,7 +146,7 @@ def set_member(
     ],
     as_json: bool = AsJson,
 ) -> None:
-    """Which reminders about the persons of their group a member gets. Example: reminder member set 2 --copies near"""
+    """Which reminders about the persons of their group a member gets. Example: reminder member set 1 --copies near"""
     from reminder.cli.opened import opened
     from reminder.enrolment import rhythm as rhythms
 
