@@ -29,7 +29,15 @@ from reminder.wiring import App
 router = APIRouter()
 
 # Those that nearly every family has; the others stand behind one more press.
-FIRST_KINDS = 7
+FIRST_KINDS = (
+    "mynumber_user_certificate",
+    "mynumber_signature_certificate",
+    "mynumber_card",
+    "shikaku_kakuninsho_75plus",
+    "care_certification",
+    "driving_licence",
+    "residence_card",
+)
 # What is typed of one day, and how it is put together; the year's field also takes a whole date that was pasted.
 _ERAS = ("西暦", "令和", "平成", "昭和")
 
@@ -47,8 +55,9 @@ def ask_for_card(request: Request, app: OpenApp, who: Changes, person_id: int, k
 
 
 def _kinds_page(request: Request, app: App, person: PersonView) -> HTMLResponse:
-    names = list(app.rules.kinds)
-    return page(request, app, "card_kinds.html", person=person, first=names[:FIRST_KINDS], others=names[FIRST_KINDS:])
+    first = [kind for kind in FIRST_KINDS if kind in app.rules.kinds]
+    others = [kind for kind in app.rules.kinds if kind not in first]
+    return page(request, app, "card_kinds.html", person=person, first=first, others=others)
 
 
 def _date_page(
