@@ -33,7 +33,7 @@ def erase(
     """A person, a group, a contact or a card is gone, with all that was sent and answered. To end the reminders of a
     card and keep its history: reminder card retire.
 
-    Example: reminder erase --person 3 --yes
+    Example: reminder erase --person 2 --yes
     """
     from reminder.cli.opened import opened
     from reminder.upkeep import erase as upkeep
@@ -83,7 +83,7 @@ def export(
 ) -> None:
     """Everything that is held of a group, or of one person in it: addresses, texts, answers, what was done.
 
-    Example: reminder export --group 1 --person 3 --html --out mother.html
+    Example: reminder export --group 1 --person 2 --html --out mother.html
     """
     from reminder.cli.opened import opened
     from reminder.upkeep import export as upkeep
