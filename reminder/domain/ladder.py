@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache, lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import cast
 
 from reminder.domain import hours, validity
@@ -20,7 +20,8 @@ LONGEST_NAME = 20
 
 # How far a rung may be pulled forward so that gaps never grow; beyond it a rung is left out instead.
 FURTHEST_PULL = 21
-FURTHEST_PULL_OF_LAST = 3
+# And the first and the last of a group's own days.
+FURTHEST_PULL_OF_FIRST, FURTHEST_PULL_OF_LAST = timedelta(days=7), timedelta(days=3)
 
 
 @dataclass(frozen=True)
@@ -376,13 +377,14 @@ def _shrinking_gaps(
 ) -> dict[RungRule, date]:
     """Pulls rungs forward, the far ones first, until no gap grows towards the end; what cannot fit is left out.
 
-    Of a group's own days the last may be pulled too, and the opening gives way to them: they are what was chosen.
+    Of a group's own days the first and the last may be pulled too, and the opening gives way to them: they are what was
+    chosen.
     """
     before = [(rule, day) for rule, day in told_on.items() if day <= dates.expires_on]
     after = {rule: day for rule, day in told_on.items() if day > dates.expires_on}
     while len(before) > 2 and not _shrinking([day for _, day in before]):
-        lasts = [before[-1][1], *(_earlier_lasts(before[-1], days) if on_own_days else ())]
-        fitted = next((fit for last in lasts if (fit := _fit(before, last, days)) is not None), None)
+        ends = _ends_of_own_days(before, dates, days) if on_own_days else [(before[0][1], before[-1][1])]
+        fitted = next((fit for first, last in ends if (fit := _fit(before, first, last, days)) is not None), None)
         if fitted is not None:
             before = fitted
         else:
@@ -390,13 +392,20 @@ def _shrinking_gaps(
     return {**dict(before), **after}
 
 
-def _earlier_lasts(last: tuple[RungRule, date], days: _Days) -> list[date]:
-    """What speaks of a few days before the end may come a little earlier; what speaks of the very end may not."""
-    rule, wanted = last
-    if not rule.is_dated or -rule.days <= FURTHEST_PULL_OF_LAST:
-        return []
-    earliest = wanted - timedelta(days=FURTHEST_PULL_OF_LAST)
-    return [day for day in _days_back(wanted - timedelta(days=1), wanted, days) if day >= earliest]
+def _ends_of_own_days(
+    rungs: Sequence[tuple[RungRule, date]], dates: CardDates, days: _Days
+) -> Iterator[tuple[date, date]]:
+    """The days on which the first and the last may be told: as chosen, or a little earlier. What speaks of the very end
+    does not move, nor does the opening."""
+    (opening, first), (closing, last) = rungs[0], rungs[-1]
+    firsts, lasts = [first], [last]
+    if opening.is_dated:
+        earliest = max(dates.opens_on or date.min, first - FURTHEST_PULL_OF_FIRST)
+        firsts += [day for day in _days_back(first - timedelta(days=1), first, days) if day >= earliest]
+    if closing.is_dated and timedelta(days=-closing.days) > FURTHEST_PULL_OF_LAST:
+        earliest = last - FURTHEST_PULL_OF_LAST
+        lasts += [day for day in _days_back(last - timedelta(days=1), last, days) if day >= earliest]
+    return ((first, last) for last, first in product(lasts, firsts))
 
 
 def _shrinking(days: Sequence[date]) -> bool:
@@ -404,9 +413,10 @@ def _shrinking(days: Sequence[date]) -> bool:
     return all(one >= next_one for one, next_one in pairwise(gaps))
 
 
-def _fit(rungs: Sequence[tuple[RungRule, date]], last: date, days: _Days) -> list[tuple[RungRule, date]] | None:
+def _fit(
+    rungs: Sequence[tuple[RungRule, date]], first: date, last: date, days: _Days
+) -> list[tuple[RungRule, date]] | None:
     """Backtracks from the end, each rung as late as it can be. The first stays: before it people are turned away."""
-    first = rungs[0][1]
     gaps = len(rungs) - 1
     # Later gaps are no longer than those before them are on average: where even that does not reach the end, none fits.
     if any((last - wanted) * at > (gaps - at) * (wanted - first) for at, (_, wanted) in enumerate(rungs[:-1]) if at):

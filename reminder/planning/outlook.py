@@ -145,13 +145,15 @@ def _days_to_come(
     """What each look of planning will make, from one to the next."""
     today = japan_date(now)
     past = Past(tx, [looked.card], humans, now)
+    are_open = cache(lambda *contact_ids: questions.open_at(tx, contact_ids, now))
     known = Known(
         past=past,
         humans=humans,
         # What takes a day to come is not planned yet.
         taken=lambda keys: outbox.taken(tx, keys) if on == today else {},
         sharing=cache(lambda contact_id: questions.sharing(tx, [contact_id])[contact_id]),
-        open_questions=lambda contact_ids, at: questions.open_at(tx, contact_ids, at),
+        # What is not asked now will not be: the questions to come are those about this very card.
+        open_questions=lambda contact_ids, at: questions.open_at(tx, contact_ids, at) if are_open(*contact_ids) else [],
     )
     while next_on is not None:
         on = max(next_on, today)

@@ -373,6 +373,8 @@ def earlier(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int,
 
 def told_lately(tx: Session, person_ids: Collection[int], since: datetime) -> Mapping[int, list[datetime]]:
     """By person, when messages were made that were sent them unasked: by whichever way, whether they arrived or not."""
+    if not person_ids:
+        return {}
     rows = tx.execute(
         select(Contact.person_id, Message.created_at)
         .join(Message, Message.contact_id == Contact.id)
@@ -393,6 +395,8 @@ def told_lately(tx: Session, person_ids: Collection[int], since: datetime) -> Ma
 
 def greeted(tx: Session, person_ids: Collection[int], since: datetime) -> set[int]:
     """Those who were sent a greeting."""
+    if not person_ids:
+        return set()
     query = (
         select(Contact.person_id)
         .join(Message, Message.contact_id == Contact.id)

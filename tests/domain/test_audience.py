@@ -1,9 +1,12 @@
 """Who is told: each human once, by the channel that suits, and never nobody where somebody could be."""
 
+from dataclasses import replace
+
 import pytest
 
 from reminder.domain.audience import Recipient, circle
 from reminder.domain.people import Audience, ChannelName, ContactState, GroupKind, Language, Role
+from reminder.domain.rhythm import Copies
 
 SMS, EMAIL, VOICE = ChannelName.SMS, ChannelName.EMAIL, ChannelName.VOICE
 P, C, S = Audience.PERSON, Audience.CARER, Audience.STAFF
@@ -46,6 +49,16 @@ def test_members_of_a_home_are_staff_and_family_contacts_are_the_carers() -> Non
 
     assert [recipient.contact_id for recipient in around.carers] == [5]
     assert [recipient.contact_id for recipient in around.staff] == [4]
+
+
+def test_who_wants_no_copies_comes_after_who_does() -> None:
+    wanting = {3: Copies.NONE, 4: Copies.NEAR, 5: Copies.ALL, 6: Copies.ALL}
+    members = [
+        replace(contact(number, f"member {number}", EMAIL, role=Role.EDITOR), copies=copies)
+        for number, copies in wanting.items()
+    ]
+
+    assert [one.contact_id for one in circle(GroupKind.HOUSEHOLD, [], members).carers] == [5, 6, 4, 3]
 
 
 def test_a_viewer_is_told_nothing() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reminder.domain import hours
 from reminder.domain.people import Audience, ChannelName, Mode
+from reminder.domain.rhythm import Rhythm
 
 DAYS = st.dates(date(2020, 1, 1), date(2050, 12, 31))
 MODES = st.sampled_from(Mode)
@@ -196,6 +197,52 @@ def test_the_next_allowed_moment_is_allowed_not_past_and_stays_put(now, mode, au
     assert hours.is_sending_day(at.date(), mode)
     assert allowed.opens <= at.time() < allowed.closes
     assert hours.next_allowed(found, mode, audience) == found
+
+
+TODAY = date(2026, 11, 20)  # a Friday
+
+
+@pytest.mark.parametrize(
+    ("mode", "audience", "channel", "hour", "opens", "why"),
+    [
+        (Mode.STANDARD, Audience.PERSON, ChannelName.SMS, 11, 11, "from that hour on"),
+        (Mode.STANDARD, Audience.PERSON, ChannelName.SMS, 9, 9, "as early as anybody is told"),
+        (Mode.ELDERLY, Audience.PERSON, ChannelName.SMS, 9, 10, "elders not before ten"),
+        (Mode.ELDERLY, Audience.PERSON, ChannelName.SMS, 17, 17, "elders as well"),
+        (Mode.STANDARD, Audience.CARER, ChannelName.EMAIL, 11, 11, "carers with them"),
+        (Mode.ELDERLY, Audience.CARER, ChannelName.EMAIL, 9, 10, "a copy not before its text"),
+        (Mode.HOME, Audience.STAFF, ChannelName.EMAIL, 14, 14, "a home's staff"),
+        (Mode.STANDARD, Audience.PERSON, ChannelName.VOICE, 17, 10, "calls end in the afternoon and keep their hours"),
+    ],
+)
+def test_from_a_group_s_own_hour_on_everybody_is_told(mode, audience, channel, hour, opens, why):
+    window = hours.reminder_window(TODAY, mode, audience, channel, Rhythm(send_hour=hour))
+
+    closes = hours.reminder_window(TODAY, mode, audience, channel)[1]
+    assert window == (hours.instant(TODAY, time(opens)), closes), why
+
+
+@pytest.mark.parametrize("day", ["2026-11-22", "2026-11-23", "2027-01-01"])
+def test_who_wants_to_be_told_on_holidays_is_and_elders_are_not(day):
+    allowed = {mode: hours.is_sending_day(date.fromisoformat(day), mode, True) for mode in Mode}
+
+    assert allowed == {Mode.STANDARD: True, Mode.ELDERLY: False, Mode.HOME: False}
+
+
+@pytest.mark.parametrize(
+    ("now", "mode", "channel", "allowed", "why"),
+    [
+        ("2026-11-22 08:00", Mode.STANDARD, ChannelName.SMS, "2026-11-22 13:00", "a Sunday, from their hour on"),
+        ("2026-11-22 14:00", Mode.STANDARD, ChannelName.SMS, "2026-11-22 14:00", "now"),
+        ("2026-11-22 19:00", Mode.STANDARD, ChannelName.SMS, "2026-11-23 13:00", "the holiday after it"),
+        ("2026-11-22 08:00", Mode.ELDERLY, ChannelName.SMS, "2026-11-24 13:00", "elders when counters are open"),
+        ("2026-11-22 08:00", Mode.STANDARD, ChannelName.VOICE, "2026-11-24 10:00", "nobody is called on holidays"),
+    ],
+)
+def test_the_next_allowed_moment_of_a_group_with_its_own_rhythm(now, mode, channel, allowed, why):
+    rhythm = Rhythm(send_hour=13, on_holidays=True)
+
+    assert hours.next_allowed(in_japan(now), mode, Audience.PERSON, channel, rhythm) == in_japan(allowed), why
 
 
 def in_japan(text: str) -> datetime:

@@ -1,17 +1,21 @@
 """The ladder: which days a person, a carer and a home are told on."""
 
 import tomllib
+from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from reminder.domain import hours, ladder
 from reminder.domain.cards import read_kinds
 from reminder.domain.ladder import CardDates, Plan, first_look, next_day, rung_due
 from reminder.domain.people import Audience, Mode
-from reminder.errors import SettingsError
+from reminder.domain.rhythm import USUAL, Rhythm, read_days
+from reminder.errors import RefusedInputError, SettingsError
 
 CONFIG = Path(__file__).parents[2] / "config"
 KINDS = read_kinds(tomllib.loads((CONFIG / "cards.toml").read_text(encoding="utf-8")))
@@ -26,8 +30,9 @@ def dates_of(kind: str, end: date, *, card_grace: bool = False, insurance: bool 
     return ladder.dates_of(KINDS[kind], end, insurance=insurance, card_grace=card_grace)
 
 
-def plan(kind: str, end: date, mode: Mode = Mode.STANDARD, **more: bool) -> Plan:
-    return ladder.plan(LADDERS.of(mode, KINDS[kind]), dates_of(kind, end, **more), mode)
+def plan(kind: str, end: date, mode: Mode = Mode.STANDARD, rhythm: Rhythm = USUAL, **more: bool) -> Plan:
+    of_mode = LADDERS.of(mode, KINDS[kind], rhythm)
+    return ladder.plan(of_mode, dates_of(kind, end, **more), mode, rhythm.on_holidays)
 
 
 def with_home(name: str, row: dict[str, list[str]]) -> dict[str, object]:
@@ -50,21 +55,77 @@ ALIKE = {(kind.ladder, kind.opens, kind.grace, kind.moves_past_holidays): key fo
 @pytest.mark.parametrize("kind", sorted(ALIKE.values()))
 def test_for_every_end_date_gaps_never_grow_and_no_text_falls_on_a_closed_day(kind: str, mode: Mode) -> None:
     # All weekdays, every holiday, leap days and turns of the year are among them.
-    for end in ENDS:
+    hold_for(ENDS, kind, mode, USUAL)
+
+
+@pytest.mark.parametrize("on_holidays", [False, True])
+@pytest.mark.parametrize(
+    ("preset", "mode"), [("few", Mode.STANDARD), ("few", Mode.ELDERLY), ("few", Mode.HOME), ("often", Mode.STANDARD)]
+)
+@pytest.mark.parametrize("kind", sorted(ALIKE.values()))
+def test_the_same_holds_for_what_a_group_may_choose(kind: str, mode: Mode, preset: str, on_holidays: bool) -> None:
+    hold_for(ENDS[::11], kind, mode, Rhythm(preset=preset, on_holidays=on_holidays))
+
+
+def hold_for(ends: Sequence[date], kind: str, mode: Mode, rhythm: Rhythm) -> None:
+    for end in ends:
         dates = dates_of(kind, end)
         assert dates.opens_on is None or dates.opens_on < end, end
         assert dates.grace_ends_on is None or dates.grace_ends_on >= end, end
         assert hours.is_counter_open(dates.last_counter_day), end
         assert dates.last_counter_day <= end <= dates.over_after, end
-        rungs = plan(kind, end, mode)
+        rungs = plan(kind, end, mode, rhythm)
         days = list(told(rungs, PERSON).values())
         before = [day for day in days if day <= end]
         gaps = [later - earlier for earlier, later in pairwise(before)]
         assert all(earlier >= later for earlier, later in pairwise(gaps)), end
         assert all(earlier < later for earlier, later in pairwise(days)), end
-        assert all(hours.is_sending_day(rung.on, mode) for rung in rungs), end
+        assert all(hours.is_sending_day(rung.on, mode, rhythm.on_holidays) for rung in rungs), end
         assert dates.opens_on is None or rungs[0].on >= dates.opens_on, end
         assert all(rung.on > dates.over_after for rung in rungs if rung.name == "a7"), end
+
+
+@st.composite
+def own_days(draw: st.DrawFn) -> tuple[int, ...]:
+    """Any that a group may choose."""
+    days = draw(st.lists(st.integers(0, 120), min_size=1, max_size=8, unique=True))
+    try:
+        return read_days(" ".join(map(str, days)))
+    except RefusedInputError:
+        assume(False)
+        raise
+
+
+@given(
+    chosen=own_days(),
+    end=st.sampled_from(ENDS),
+    kind=st.sampled_from(sorted(ALIKE.values())),
+    mode=st.sampled_from(Mode),
+    preset=st.sampled_from(["", "few", "often"]),
+    on_holidays=st.booleans(),
+)
+@settings(max_examples=300, deadline=None)
+def test_on_a_group_s_own_days_gaps_never_grow_and_nothing_else_is_told_but_what_hangs_on_other_days(
+    chosen: tuple[int, ...], end: date, kind: str, mode: Mode, preset: str, on_holidays: bool
+) -> None:
+    rhythm = Rhythm(preset, chosen, on_holidays=on_holidays)
+    usual, own = (told(plan(kind, end, mode, one), PERSON) for one in (Rhythm(preset), rhythm))
+
+    hold_for([end], kind, mode, rhythm)
+    if KINDS[kind].told_to_elders or mode is Mode.STANDARD:
+        dated = {name for name in own if name[0] == "d" and name[1:].isdigit()}
+        if not KINDS[kind].comes_by_itself:
+            assert dated <= {f"d{day}" for day in chosen}
+        after = {name: day for name, day in usual.items() if day > end}
+        assert after.keys() == {name for name, day in own.items() if day > end}
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("chosen", [(60, 30, 7), (45, 20, 8), (14,), (60,)])
+def test_no_holiday_costs_a_group_one_of_the_days_that_it_has_chosen(chosen: tuple[int, ...], mode: Mode) -> None:
+    for end in ENDS[::11]:
+        days = told(plan(USER, end, mode, Rhythm(own_days=chosen)), PERSON)
+        assert {f"d{day}" for day in chosen} <= days.keys(), end
 
 
 def test_a_licence_that_holds_until_the_next_open_day_is_not_called_past_before_it() -> None:
@@ -208,6 +269,84 @@ def test_a_copy_goes_on_the_day_of_the_text_it_copies() -> None:
         assert all(carer[name] == day for name, day in person.items() if name in carer)
 
 
+END = date(2027, 4, 30)  # opens on 31 January, a Sunday
+
+
+@pytest.mark.parametrize(
+    ("mode", "audience", "rungs", "why"),
+    [
+        (Mode.STANDARD, PERSON, "opens d60 d20 d7 a7 g30 g7 post", "their own days in place of the others"),
+        (Mode.STANDARD, CARER, "d20 d7", "copies as near as before"),
+        (Mode.ELDERLY, PERSON, "opens d60 d20 d7 a7 g30 g7 post", "elders too"),
+        (Mode.ELDERLY, CARER, "opens d75 d60 d45 d20 d7 d3 d0 a7 g30 g7 post", "a copy of each and their own calls to act"),
+        (Mode.HOME, CARER, "opens d20 d7", "the family contact hears what is near"),
+        (Mode.HOME, STAFF, "d60 d20 d7", "the home has chosen these days"),
+    ],
+)  # fmt: skip
+def test_a_group_s_own_days_take_the_place_of_the_preset_s(
+    mode: Mode, audience: Audience, rungs: str, why: str
+) -> None:
+    assert list(told(plan(USER, END, mode, Rhythm(own_days=(60, 20, 7))), audience)) == rungs.split(), why
+
+
+def test_an_own_day_is_told_on_that_day() -> None:
+    rungs = told(plan(USER, END, rhythm=Rhythm(own_days=(45, 20, 9))), PERSON)
+
+    assert [(END - rungs[name]).days for name in ("d45", "d20", "d9")] == [45, 20, 9]
+
+
+def test_where_the_opening_is_too_near_for_gaps_that_shrink_it_gives_way_to_what_was_chosen() -> None:
+    rungs = told(plan(USER, END, rhythm=Rhythm(own_days=(80, 40, 10))), PERSON)
+
+    assert [name for name, day in rungs.items() if day <= END] == ["d80", "d40", "d10"]
+
+
+def test_the_last_own_day_may_come_a_little_earlier_so_that_none_is_lost() -> None:
+    # The opening moves to 4 January, 86 days before the end: 26 days, and so three gaps of 26.
+    rungs = told(plan(USER, date(2027, 3, 31), rhythm=Rhythm(own_days=(60, 30, 7))), PERSON)
+
+    assert [(date(2027, 3, 31) - rungs[name]).days for name in ("opens", "d60", "d30", "d7")] == [86, 60, 34, 8]
+
+
+def test_nobody_is_asked_on_an_own_day_whether_something_has_come_that_cannot_have() -> None:
+    asked = told(plan("shikaku_kakuninsho_75plus", date(2027, 7, 31), rhythm=Rhythm(own_days=(90, 60, 20))), PERSON)
+    never = told(plan("shikaku_kakuninsho_75plus", date(2027, 7, 31), rhythm=Rhythm(own_days=(90, 60))), PERSON)
+
+    assert list(asked) == ["d20", "a7"]
+    assert list(never) == ["d30", "d7", "d0", "a7"], "as usual"
+
+
+def test_what_elders_are_not_told_stays_with_their_carer_on_own_days_too() -> None:
+    rungs = plan(SIGNATURE, END, Mode.ELDERLY, Rhythm(own_days=(60, 20, 7)))
+
+    assert told(rungs, PERSON) == {}
+    assert {"d60", "d20", "d7"} <= set(told(rungs, CARER))
+
+
+def test_a_preset_holds_only_for_the_modes_it_is_written_for() -> None:
+    assert plan(USER, END, Mode.ELDERLY, Rhythm(preset="often")) == plan(USER, END, Mode.ELDERLY)
+    assert plan(USER, END, Mode.STANDARD, Rhythm(preset="often")) != plan(USER, END, Mode.STANDARD)
+
+
+def test_a_preset_that_is_gone_is_each_person_s_own_again() -> None:
+    assert plan(USER, END, Mode.STANDARD, Rhythm(preset="of another year")) == plan(USER, END)
+
+
+def test_in_few_texts_an_elder_s_carer_still_hears_of_the_route_that_takes_two_visits() -> None:
+    rungs = plan(USER, END, Mode.ELDERLY, Rhythm(preset="few"))
+
+    assert "d45" in told(rungs, CARER)
+    assert len(told(rungs, PERSON)) < len(told(plan(USER, END, Mode.ELDERLY), PERSON))
+
+
+def test_on_holidays_a_text_keeps_its_day() -> None:
+    # Three days before Wednesday 14 April 2027 is a Sunday.
+    end = date(2027, 4, 14)
+
+    assert told(plan(USER, end, rhythm=Rhythm(on_holidays=True)), PERSON)["d3"] == date(2027, 4, 11)
+    assert plan(USER, end, Mode.ELDERLY, Rhythm(on_holidays=True)) == plan(USER, end, Mode.ELDERLY)
+
+
 @pytest.mark.parametrize(
     ("today", "rung", "why"),
     [
@@ -250,6 +389,10 @@ def test_a_new_card_is_looked_at_today_when_a_rung_is_overdue_and_else_on_its_ne
         (with_home("renewal", {"person": ["d8"], "carer": [], "staff": []}), "presets.home.renewal: d8", "a rung that is none"),
         (with_home("renewal", {"person": [], "carer": []}), "presets.home.renewal.staff", "an audience left out"),
         (with_home("weekly", {"person": [], "carer": [], "staff": []}), "presets.standard", "a ladder that other modes have not"),
+        ({**TABLE, "chosen": {"few": {"grandmother": {}}}}, "chosen.few", "a mode that is none"),
+        ({**TABLE, "chosen": {"fewer than one would think": {}}}, "chosen.fewer", "a name too long to be kept"),
+        ({**TABLE, "chosen": {"few": {"home": {"weekly": {}}}}}, "chosen.few.home", "a ladder that is none"),
+        ({**TABLE, "chosen": {"few": {"home": {"slow": {"person": []}}}}}, "chosen.few.home.slow.carer", "an audience left out"),
     ],
 )  # fmt: skip
 def test_a_wrong_ladder_file_refuses_to_start_and_names_the_entry(

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 import pytest
 
 from reminder.domain.ladder import read_ladders
-from reminder.domain.rulebook import Rulebook, refuse_gaps
+from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
 from reminder.errors import SettingsError, UnknownChoiceError
 from reminder.settings import read_table
-from tests.rules import CONFIG, KINDS, WORDING
+from tests.rules import CONFIG, KINDS, LANGUAGES, WORDING
 
 LADDERS = read_ladders(read_table(CONFIG / "ladders.toml"))
 RULES = Rulebook(kinds=KINDS, ladders=LADDERS, wording=WORDING, replies=(), pictures={}, card_grace=False)
@@ -63,6 +63,23 @@ def test_a_rung_without_words_refuses_to_start() -> None:
         refuse_gaps(KINDS, read_ladders({**table, "rungs": rungs}))
 
     assert refused.value.setting == "config/ladders.toml: rungs.d8"
+
+
+def test_every_preset_that_a_group_may_choose_has_a_name_in_every_language() -> None:
+    refuse_nameless(LADDERS, WORDING)
+
+    assert set(LADDERS.presets) == {"few", "often"}
+    assert all("usual" in WORDING.languages[language].section("presets") for language in LANGUAGES)
+
+
+def test_a_preset_without_a_name_refuses_to_start() -> None:
+    table = read_table(CONFIG / "ladders.toml")
+    own = read_ladders({**table, "chosen": {"weekly": {}}})
+
+    with pytest.raises(SettingsError) as refused:
+        refuse_nameless(own, WORDING)
+
+    assert refused.value.setting.endswith(".toml: presets.weekly")
 
 
 def test_a_language_that_has_no_file_is_refused_with_those_that_have() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reminder.domain.people import Language
-from reminder.domain.words import Wording, lint, read_wording
+from reminder.domain.words import Wording, lint, read_wording, spoken
 from reminder.errors import SettingsError
 from reminder.settings import read_table
 from tests.rules import CONFIG, KINDS, TABLES
@@ -147,6 +147,23 @@ def test_a_text_that_is_not_written_has_its_stand_in(asked: str, stands_in: str,
     voice, family, rung = asked.split(".")
 
     assert marked(JA).languages[JA].texts[voice, family, rung] == stands_in, why
+
+
+@pytest.mark.parametrize(
+    ("rung", "words", "why"),
+    [
+        ("d30", "d30", "has words"),
+        ("d45", "d45", "has words"),
+        ("d20", "d30", "the nearest above"),
+        ("d2", "d3", "the nearest above"),
+        ("d0", "d0", "the end itself"),
+        ("d300", "d180", "nothing stands above"),
+        ("opens", "opens", "no day of a group's own"),
+        ("done14", "done14", "no day of a group's own"),
+    ],
+)
+def test_a_group_s_own_day_takes_the_words_of_the_rung_above_it(rung: str, words: str, why: str) -> None:
+    assert spoken(rung) == words, why
 
 
 def test_a_language_without_a_voice_speaks_in_the_standard_one_and_never_in_another_language() -> None:
