@@ -10,7 +10,6 @@ from typing import Self
 
 from reminder.domain.people import Mode
 from reminder.errors import ForbiddenNumberError, RefusedInputError, UnknownChoiceError
-from reminder.guard.numbers import forbidden
 
 MOST_DAYS, FURTHEST_DAY = 8, 365
 # Nobody is told before the one; after the other too little time would be left for a second try.
@@ -85,6 +84,9 @@ def read_hour(text: str) -> int | None:
 
 
 def _unreadable(text: str, field: str, code: str = "", **details: object) -> RefusedInputError:
+    # It loads a library of telephone numbers, which the command line's help must not wait for.
+    from reminder.guard.numbers import forbidden
+
     looks_like = forbidden(text)
     if looks_like is not None:
         return ForbiddenNumberError(field=field, looks_like=looks_like)

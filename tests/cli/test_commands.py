@@ -155,6 +155,62 @@ def test_asking_for_help_loads_nothing_heavy(tmp_path: Path) -> None:
     assert done.stderr.strip() == "[]"
 
 
+def test_a_group_says_how_it_wants_to_be_told_and_takes_it_back(reminder: Terminal) -> None:
+    settle(reminder)
+
+    chosen = reminder.answer(
+        "group", "set", "1", "--days", "６０日前、３０ 7", "--hour", "11時", "--holidays", "--preset", "few"
+    )
+    assert chosen == {"id": 1, "preset": "few", "days": "60 30 7", "hour": 11, "holidays": True}
+    assert reminder.answer("group", "set", "1", "--no-holidays") == {**chosen, "holidays": False}
+    assert reminder.answer("list", "groups") == [
+        {
+            "id": 1,
+            "name": "田中家",
+            "kind": "household",
+            "preset": "few",
+            "days": "60 30 7",
+            "hour": 11,
+            "holidays": False,
+        }
+    ]
+    back = reminder.answer("group", "set", "1", "--days", "", "--hour", "", "--preset", "")
+    assert back == {"id": 1, "preset": "", "days": "", "hour": None, "holidays": False}
+    assert "いつもどおり" in reminder.run("group", "set", "1", "--preset", "").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "why"),
+    [
+        (["group", "set", "1", "--days", "60 50"], "own_days_gaps_grow", "gaps that grow"),
+        (["group", "set", "1", "--days", "soon"], "own_days_unreadable", "no number"),
+        (["group", "set", "1", "--days", " ".join(["1234"] * 3)], "forbidden_number", "a card's number"),
+        (["group", "set", "1", "--hour", "8"], "hour_out_of_range", "too early"),
+        (["group", "set", "1", "--preset", "daily"], "unknown_choice", "no such preset"),
+        (["group", "set", "9", "--hour", "10"], "not_found", "no such group"),
+        (["member", "set", "9", "--copies", "near"], "not_found", "no such member"),
+        (["preview", "passport", "2031-05-05", "--days", "60 50"], "own_days_gaps_grow", "gaps that grow"),
+        (["preview", "passport", "2031-05-05", "--preset", "daily"], "unknown_choice", "no such preset"),
+    ],
+)
+def test_a_rhythm_that_cannot_be_kept_is_refused(
+    reminder: Terminal, arguments: list[str], error: str, why: str
+) -> None:
+    settle(reminder)
+
+    refused = reminder.refusal(*arguments)
+
+    assert refused["error"] == error, why
+    assert "1234" not in json.dumps(refused)
+    assert reminder.answer("list", "groups")[0]["days"] == ""
+
+
+def test_a_member_chooses_their_copies(reminder: Terminal) -> None:
+    settle(reminder)
+
+    assert reminder.answer("member", "set", "1", "--copies", "none") == {"id": 1, "copies": "none"}
+
+
 def test_a_family_is_enrolled_renewed_and_retired(reminder: Terminal) -> None:
     person = ["--label", "母", "--mode", "elderly", "--lang", "ja", "--mark", "つばめ", "--ref", "203"]
     phone = ["--channel", "sms", "--address", "０９０−００００−０００１", "--consent", "spoken", "--consent-by", "長女"]

@@ -235,6 +235,20 @@ def test_elders_are_told_at_ten_and_others_from_nine(reminder: Terminal) -> None
     assert hours == {"standard": {"09:00"}, "elderly": {"10:00"}}
 
 
+def test_a_plan_can_be_seen_in_a_group_s_own_rhythm(reminder: Terminal) -> None:
+    rhythm = ["--days", "３１ 12", "--hour", "13", "--holidays"]
+
+    plan = to_person(reminder.answer("preview", USER, "2027-06-30", *rhythm))
+    few = to_person(reminder.answer("preview", USER, "2027-06-30", "--preset", "few", "--today", "2027-05-30"))
+
+    assert [f"{row['rung']} {row['send_at'][:16]}" for row in plan[:3]] == [
+        "opens 2027-04-01T13:00",
+        "d31 2027-05-30T13:00",
+        "d12 2027-06-18T13:00",
+    ]
+    assert [row["rung"] for row in few][:3] == ["d30", "d7", "d1"]
+
+
 @pytest.mark.parametrize(
     ("today", "first", "why"),
     [

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from reminder.domain.people import ChannelName, GroupKind, Mode, Role
-from reminder.domain.rhythm import USUAL, Copies, Rhythm
+from reminder.domain.people import ChannelName, Copies, GroupKind, Mode, Role
+from reminder.domain.rhythm import USUAL, Rhythm
 from reminder.enrolment import rhythm as rhythms
 from reminder.errors import NotFoundError, PermanentChannelError, RefusedInputError, TemporaryChannelError
 from reminder.storage import groups
