@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reminder.domain.audience import Recipient, circle
-from reminder.domain.people import Audience, ChannelName, ContactState, GroupKind, Language, Role
-from reminder.domain.rhythm import Copies
+from reminder.domain.people import Audience, ChannelName, ContactState, Copies, GroupKind, Language, Role
 
 SMS, EMAIL, VOICE = ChannelName.SMS, ChannelName.EMAIL, ChannelName.VOICE
 P, C, S = Audience.PERSON, Audience.CARER, Audience.STAFF
