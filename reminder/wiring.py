@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from reminder.clock import Clock, SystemClock
@@ -49,7 +51,17 @@ class App:
 
 def read_rulebook(settings: Settings) -> Rulebook:
     """The rules of config/, read once and checked. Raises SettingsError naming the file and the entry."""
-    folder = config_dir()
+    return replace(
+        _rules_in(config_dir()),
+        card_grace=settings.card_grace,
+        two_way=settings.sms_replies,
+        channels=channels_in_use(settings),
+    )
+
+
+@cache
+def _rules_in(folder: Path) -> Rulebook:
+    """What the files say, whatever the settings."""
     ladders = ladder.read_ladders(read_table(folder / "ladders.toml"))
     kinds = read_kinds(read_table(folder / "cards.toml"))
     refuse_gaps(kinds, ladders)
@@ -63,9 +75,7 @@ def read_rulebook(settings: Settings) -> Rulebook:
         wording=wording,
         replies=replies.read_rules(read_table(folder / "replies.toml")),
         pictures=read_pictures(read_table(folder / "pictures.toml"), kinds),
-        card_grace=settings.card_grace,
-        two_way=settings.sms_replies,
-        channels=channels_in_use(settings),
+        card_grace=False,
     )
 
 

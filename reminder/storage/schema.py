@@ -38,10 +38,11 @@ def migrate(database: Database) -> None:
     """Brings the database to the newest version; one process at a time. Raises DatabaseNotReadyError for one that a
     newer program has made."""
     at = present(database)
+    if at == newest():
+        return
     if at is not None and at not in _known():
         raise DatabaseNotReadyError("database_ahead")
-    if at != newest():
-        move(database, command.upgrade, "head")
+    move(database, command.upgrade, "head")
 
 
 def move(database: Database, command: Callable[[Config, str], None], version: str) -> None:

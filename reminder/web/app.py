@@ -62,7 +62,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     web.state.app = app
-    web.state.pages = read_pages(app.rules.wording)
+    web.state.pages = read_pages()
     web.include_router(webhooks.router)
     web.include_router(pages.public)
     for module in (signing, home, persons, card_pages, settings_pages):

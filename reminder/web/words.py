@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import cast
 
 from markupsafe import Markup, escape
@@ -51,13 +53,18 @@ class _Empty(dict[str, object]):
 Pages = Mapping[Language, PageWords]
 
 
-def read_pages(wording: Wording) -> Pages:
+def read_pages() -> Pages:
     """Raises SettingsError naming the file and the entry that one language has and another has not."""
-    folder = config_dir() / FOLDER
+    return _read(config_dir())
+
+
+@cache
+def _read(folder: Path) -> Pages:
     found: dict[Language, PageWords] = {}
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted((folder / FOLDER).glob("*.toml")):
         language = Language(path.stem)
-        annotate = readings.annotator(cast(Sequence[str], wording.of(language).table.get("readings", ())))
+        written = read_table(folder / "wording" / path.name).get("readings", ())
+        annotate = readings.annotator(cast(Sequence[str], written))
         entries = {name: annotate(text) for name, text in _flat(read_table(path))}
         found[language] = PageWords(language, entries)
     whole = found.get(Language.JAPANESE)

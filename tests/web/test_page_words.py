@@ -1,6 +1,7 @@
 """The words of the pages: the same in every language, all of them used, none of them missing."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,12 @@ from reminder.domain.next_step import Act
 from reminder.domain.people import ChannelName, ContactState, Language, Role
 from reminder.domain.replies import Consent, Intent
 from reminder.errors import SettingsError
-from reminder.settings import read_settings, read_table
+from reminder.settings import config_dir
 from reminder.web.words import read_pages
-from reminder.wiring import read_rulebook
 from tests.domain.test_readings import bare
 
 WEB = Path(__file__).parents[2] / "reminder" / "web"
-PAGES = read_pages(read_rulebook(read_settings()).wording)
+PAGES = read_pages()
 JAPANESE = PAGES[Language.JAPANESE].entries
 SOURCES = "\n".join(
     file.read_text(encoding="utf-8")
@@ -90,17 +90,12 @@ def test_what_is_filled_in_cannot_become_a_part_of_the_page() -> None:
 
 
 def test_a_language_that_lacks_an_entry_refuses_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import shutil
-
-    from reminder.settings import config_dir
-
     folder = Path(shutil.copytree(config_dir(), tmp_path / "config"))
     file = folder / "pages" / "en.toml"
     file.write_text(file.read_text(encoding="utf-8").replace('skip = "', 'skap = "', 1), encoding="utf-8")
     monkeypatch.setenv("REMINDER_CONFIG", str(folder))
-    read_table.cache_clear()
 
     with pytest.raises(SettingsError) as refused:
-        read_pages(read_rulebook(read_settings()).wording)
+        read_pages()
 
     assert refused.value.setting.startswith("config/pages/en.toml: page.sk")
