@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, text
 
-from reminder.domain.people import ChannelName
+from reminder.domain.people import ChannelName, Copies
+from reminder.domain.rhythm import Rhythm
+from reminder.enrolment import rhythm as rhythms
 from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError
 from reminder.storage import receipts
 from tests.village import SIGNATURE_CERTIFICATE, Village
@@ -54,6 +56,9 @@ def a_busy_week(village: Village) -> None:
     for words in ("あとで", "家族にきいて", "１", "だれ？", "ねこ"):
         village.answers("母", words)
     village.renew(1, date(2032, 3, 31))
+    rhythm = Rhythm(own_days=(60, 30, 7), send_hour=10)
+    rhythms.set_rhythm(village.app.database, village.app.rules, village.now, group_id=1, rhythm=rhythm)
+    rhythms.set_copies(village.app.database, village.now, member_id=1, copies=Copies.NEAR)
     village.stop(2)
     village.run_until("2027-01-31 00:00")
 
