@@ -128,7 +128,7 @@ def test_a_server_says_where_its_pages_are_and_a_second_one_what_is_wrong(progra
     with program.serving(port, "serve"):
         second = program.run("serve", "--port", str(port))
 
-    assert f"http://127.0.0.1:{port}/ と" in (program.folder / "server.log").read_text()
+    assert f"http://localhost:{port}/ を開いて" in (program.folder / "server.log").read_text()
     assert second.returncode == 1
     assert second.stderr.strip() == (
         "そのアドレスとポートを使えません。"
