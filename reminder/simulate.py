@@ -140,7 +140,7 @@ class Village:
         home = self._group("さくら苑", GroupKind.HOME)
         self._member(home, "jimu@example.jp", "さくら苑 事務")
         for room, label, months in (("201", "キヨさん", 5), ("202", "タケさん", 14), ("203", "ハナさん", 26)):
-            resident = self._person(home, label, Mode.HOME, None, reference=room)
+            resident = self._person(home, label, Mode.HOME, None, room=room)
             self._card(resident, USER_CERTIFICATE, _years_on(self._today, 0, months=months))
             if room == "202":
                 self._contact(resident, ChannelName.EMAIL, "musuko@example.jp", "タケさんの息子", is_family=True)
@@ -157,10 +157,10 @@ class Village:
 
     def _person(
         self, group: int, label: str, mode: Mode, phone: str | None, *, mark: str | None = None,
-        reference: str | None = None,
+        room: str | None = None,
     ) -> int:  # fmt: skip
         person = register.add_person(
-            self._app.database, self._now, group_id=group, label=label, mode=mode, mark=mark, reference=reference
+            self._app.database, self._now, group_id=group, label=label, mode=mode, mark=mark, room=room
         )
         if phone:
             self._contact(person, ChannelName.SMS, phone, label)

@@ -163,7 +163,9 @@ def add_person(
         str, typer.Option(help="ja, ja-easy, en, or a file of yours in config/wording.")
     ] = Language.JAPANESE,
     mark: Annotated[str | None, typer.Option(help="The family's mark word, shown in every text.")] = None,
-    ref: Annotated[str | None, typer.Option(help="Your own reference, such as a room.")] = None,
+    ref: Annotated[str | None, typer.Option(help="Your own number for them.")] = None,
+    room: Annotated[str | None, typer.Option(help="Where they live in a home.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Its floor or unit.")] = None,
     office: Annotated[str | None, typer.Option(help="市役所, 区役所, 町役場 or 村役場.")] = None,
     insurance: Annotated[
         bool, typer.Option("--insurance/--no-insurance", help="Uses the card as a health-insurance card.")
@@ -184,6 +186,8 @@ def add_person(
             language=app.rules.language(lang),
             mark=mark,
             reference=ref,
+            room=room,
+            unit=unit,
             office=office,
             insurance=insurance,
         )

@@ -65,6 +65,8 @@ def add_person(
     language: Language = Language.JAPANESE,
     mark: str | None = None,
     reference: str | None = None,
+    room: str | None = None,
+    unit: str | None = None,
     office: str | None = None,
     insurance: bool = True,
     by: int | None = None,
@@ -74,6 +76,8 @@ def add_person(
     clean_person_label = clean_label(label, field="label")
     clean_mark = None if mark is None else clean_label(mark, field="mark", longest=10, most_digits=0)
     clean_reference = None if reference is None else clean_label(reference, field="ref", most_digits=5)
+    clean_room = None if room is None else clean_label(room, field="room", most_digits=5)
+    clean_unit = None if unit is None else clean_label(unit, field="unit")
     clean_office = clean_label(office or DEFAULT_OFFICE, field="office", longest=10, most_digits=2)
     with database.writing() as tx:
         group = groups.find(tx, group_id)
@@ -86,6 +90,8 @@ def add_person(
             mode=mode or (Mode.HOME if group.kind is GroupKind.HOME else Mode.STANDARD),
             language=language,
             reference=clean_reference,
+            room=clean_room,
+            unit=clean_unit,
             mark=clean_mark,
             office=clean_office,
             insurance=insurance,
@@ -104,6 +110,8 @@ class PersonChanges:
     language: Language | None = None
     mark: str | None = None
     reference: str | None = None
+    room: str | None = None
+    unit: str | None = None
     office: str | None = None
     insurance: bool | None = None
 
@@ -115,6 +123,8 @@ def edit_person(
     label = None if changes.label is None else clean_label(changes.label, field="label")
     mark = clean_label(changes.mark, field="mark", longest=10, most_digits=0) if changes.mark else None
     reference = clean_label(changes.reference, field="ref", most_digits=5) if changes.reference else None
+    room = clean_label(changes.room, field="room", most_digits=5) if changes.room else None
+    unit = clean_label(changes.unit, field="unit") if changes.unit else None
     office = (
         None
         if changes.office is None
@@ -132,6 +142,8 @@ def edit_person(
             language=changes.language or person.language,
             mark=person.mark if changes.mark is None else mark,
             reference=person.reference if changes.reference is None else reference,
+            room=person.room if changes.room is None else room,
+            unit=person.unit if changes.unit is None else unit,
             office=office or person.office,
             insurance=person.insurance if changes.insurance is None else changes.insurance,
         )

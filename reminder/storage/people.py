@@ -16,11 +16,18 @@ class PersonView:
     group_id: int
     label: str
     reference: str | None
+    room: str | None
+    unit: str | None
     mark: str | None
     office: str
     mode: Mode
     language: Language
     insurance: bool
+
+    @property
+    def place(self) -> str:
+        """Where they are found: floor or unit and room; else the group's own reference."""
+        return " ".join(said for said in (self.unit, self.room) if said) or self.reference or ""
 
 
 COLUMNS = (
@@ -28,6 +35,8 @@ COLUMNS = (
     Person.group_id,
     Person.label,
     Person.reference,
+    Person.room,
+    Person.unit,
     Person.mark,
     Person.office,
     Person.mode,
@@ -36,9 +45,10 @@ COLUMNS = (
 )
 
 
-def view(row: tuple[int, int, str, str | None, str | None, str, str, str, bool]) -> PersonView:
-    person_id, group_id, label, reference, mark, office, mode, language, insurance = row
-    return PersonView(person_id, group_id, label, reference, mark, office, Mode(mode), Language(language), insurance)
+def view(
+    row: tuple[int, int, str, str | None, str | None, str | None, str | None, str, str, str, bool],
+) -> PersonView:
+    return PersonView(*row[:8], Mode(row[8]), Language(row[9]), row[10])
 
 
 def add(
@@ -49,6 +59,8 @@ def add(
     mode: Mode,
     language: Language,
     reference: str | None,
+    room: str | None = None,
+    unit: str | None = None,
     mark: str | None,
     office: str,
     insurance: bool,
@@ -60,6 +72,8 @@ def add(
         mode=mode,
         language=language,
         reference=reference,
+        room=room,
+        unit=unit,
         mark=mark,
         office=office,
         insurance=insurance,

@@ -45,6 +45,7 @@ class Base(DeclarativeBase):
         datetime: Instant,
         bytes: LargeBinary,
         dict[str, Any]: JSON,
+        list[Any]: JSON,
     }
 
 
@@ -65,6 +66,8 @@ class Group(Base):
     own_days: Mapped[str] = mapped_column(String(80), server_default="")  # days before the end: "60 30 7"
     send_hour: Mapped[int | None] = mapped_column(SmallInteger)
     on_holidays: Mapped[bool] = mapped_column(server_default=false())
+    organisation: Mapped[str] = mapped_column(GuardedText(60, field="organisation"), server_default="")
+    headings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # what this home's own headings mean
     created_at: Mapped[datetime]
 
 
@@ -96,10 +99,13 @@ class Member(Base):
 
 class Person(Base):
     __tablename__ = "people"
+    __table_args__ = (Index("ix_people_group_id_reference", "group_id", "reference"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     label: Mapped[str] = mapped_column(GuardedText(20, field="label"))
     reference: Mapped[str | None] = mapped_column(GuardedText(20, field="ref"))
+    room: Mapped[str | None] = mapped_column(GuardedText(20, field="room"))
+    unit: Mapped[str | None] = mapped_column(GuardedText(20, field="unit"))  # a floor or a unit of the home
     mark: Mapped[str | None] = mapped_column(GuardedText(10, field="mark"))
     office: Mapped[str] = mapped_column(GuardedText(10, field="office"))
     mode: Mapped[str] = mapped_column(String(10))
@@ -481,13 +487,37 @@ class Feed(Base):
 
 
 class Upload(Base):
-    """A sheet that was read: its report, without refused values."""
+    """A home's sheet on its way: its rows wait here, sealed, until they are saved or given up, and go then."""
 
     __tablename__ = "uploads"
+    __table_args__ = (_partial_index("ix_uploads_working", "id", where=text("state IN ('checking', 'saving')")),)
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
-    report: Mapped[dict[str, Any]]
+    member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="SET NULL"), index=True)
+    state: Mapped[str] = mapped_column(String(10))
+    columns: Mapped[list[Any]]
+    mapping: Mapped[dict[str, Any]]
+    counts: Mapped[dict[str, Any]]
+    rows: Mapped[int] = mapped_column(Integer)
+    reached: Mapped[int] = mapped_column(Integer)  # the number of the last row that was checked, or saved
+    says_yes: Mapped[bool] = mapped_column(server_default=false())  # to every row that asks
     created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+
+class UploadRow(Base):
+    """One row of a sheet: its cells without what was refused, and what was found out about them."""
+
+    __tablename__ = "upload_rows"
+    upload_id: Mapped[int] = mapped_column(ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    cells_sealed: Mapped[bytes | None]
+    facts: Mapped[dict[str, Any]]  # what reading saw: a number, a formula, a hidden row
+    verdict: Mapped[str] = mapped_column(String(10), server_default="")
+    findings: Mapped[list[Any]]  # (code, place of the cell)
+    effect: Mapped[str] = mapped_column(String(10), server_default="")
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"), index=True)
+    is_agreed: Mapped[bool] = mapped_column(server_default=false())
 
 
 # For statements that run once for each of many rows, past the unit of work.

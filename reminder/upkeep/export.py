@@ -121,6 +121,9 @@ def _first_address(member: Row) -> str:
     return next((contact["address"] or "" for contact in member["contacts"]), "")
 
 
+_SAID_OF_A_PERSON = ("reference", "room", "unit", "mark", "office", "mode", "language", "insurance")
+
+
 class _Page:
     def __init__(self, exported: Mapping[str, Any], words: Words, language: Language) -> None:
         self._all, self._words, self._language = exported, words, language
@@ -167,7 +170,7 @@ class _Page:
         return "\n".join(
             [
                 f"<h2>{_html(person['label'])}</h2>",
-                self._settings(person, ("reference", "mark", "office", "mode", "language", "insurance")),
+                self._settings(person, _SAID_OF_A_PERSON),
                 self._table("contacts", ("whose", "channel", "address", "state", "consent"), person["contacts"]),
                 self._table("cards", ("kind", "end", "card_state", "told"), person["cards"]),
                 self._table("messages", ("at", "channel", "to", "text", "state"), about),

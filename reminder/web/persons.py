@@ -51,6 +51,8 @@ def add_person(request: Request, app: OpenApp, who: Changes, form: Filled) -> Re
             language=app.rules.language(typed(form, "language")),
             mark=typed(form, "mark") or None,
             reference=typed(form, "ref") or None,
+            room=typed(form, "room") or None,
+            unit=typed(form, "unit") or None,
             office=typed(form, "office") or None,
             insurance=typed(form, "insurance") == "yes",
             by=who.member_id,
@@ -149,6 +151,8 @@ def ask_for_changes(request: Request, app: OpenApp, who: Changes, person_id: int
         "language": person.language,
         "mark": person.mark or "",
         "ref": person.reference or "",
+        "room": person.room or "",
+        "unit": person.unit or "",
         "office": person.office,
         "insurance": "yes" if person.insurance else "",
     }
@@ -166,6 +170,8 @@ def edit_person(request: Request, app: OpenApp, who: Changes, person_id: int, fo
             language=app.rules.language(typed(form, "language")),
             mark=typed(form, "mark"),
             reference=typed(form, "ref"),
+            room=typed(form, "room"),
+            unit=typed(form, "unit"),
             office=typed(form, "office"),
             insurance=typed(form, "insurance") == "yes",
         )

@@ -18,7 +18,9 @@ router = APIRouter(prefix=PREFIX, tags=["people"], route_class=Operation)
 
 Label = Annotated[str, Field(min_length=1, max_length=20, description="What the family calls them."), GUARDED]
 Mark = Annotated[str, Field(min_length=1, max_length=10, description="The family's mark word."), GUARDED]
-Reference = Annotated[str, Field(min_length=1, max_length=20, description="Your own, such as a room."), GUARDED]
+Reference = Annotated[str, Field(min_length=1, max_length=20, description="Your own number for them."), GUARDED]
+Room = Annotated[str, Field(min_length=1, max_length=20, description="Where they live in a home."), GUARDED]
+Unit = Annotated[str, Field(min_length=1, max_length=20, description="Its floor or unit."), GUARDED]
 Office = Annotated[str, Field(min_length=1, max_length=10, description="市役所, 区役所, 町役場 or 村役場."), GUARDED]
 HowSpoken = Annotated[Mode, Field(strict=False, description="How they are spoken to, and when.")]
 LanguageIn = Annotated[str, Field(min_length=1, max_length=10, description="ja, ja-easy, en …"), GUARDED]
@@ -36,12 +38,15 @@ class PersonIn(In):
     language: LanguageIn = "ja"
     mark: Mark | None = None
     reference: Reference | None = None
+    room: Room | None = None
+    unit: Unit | None = None
     office: Office | None = None
     insurance: Insurance = True
 
 
 class PersonChange(In):
-    """What is named is changed. null takes the mark word or the reference away, and leaves anything else as it is."""
+    """What is named is changed. null takes the mark word, the reference, the room or the unit away, and
+    leaves anything else as it is."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"mark": "ひまわり", "reference": None}]})
     label: Label | None = None
@@ -49,6 +54,8 @@ class PersonChange(In):
     language: LanguageIn | None = None
     mark: Mark | None = None
     reference: Reference | None = None
+    room: Room | None = None
+    unit: Unit | None = None
     office: Office | None = None
     insurance: Insurance | None = None
 
@@ -62,6 +69,8 @@ class PersonOut(Out):
     language: str
     mark: str | None
     reference: str | None
+    room: str | None
+    unit: str | None
     office: str
     insurance: bool
 
@@ -88,6 +97,8 @@ def add_person(caller: Changes, given: PersonIn) -> PersonOut:
         language=app.rules.language(given.language),
         mark=given.mark,
         reference=given.reference,
+        room=given.room,
+        unit=given.unit,
         office=given.office,
         insurance=given.insurance,
         by=caller.who.member_id,
@@ -110,7 +121,7 @@ def change_person(caller: Changes, person_id: Id, given: PersonChange) -> Person
     if "language" in named:
         named["language"] = app.rules.language(named["language"])
     # To the step an empty word is one that is taken away.
-    named |= {name: named[name] or "" for name in ("mark", "reference") if name in named}
+    named |= {name: named[name] or "" for name in ("mark", "reference", "room", "unit") if name in named}
     changes = PersonChanges(**named)
     register.edit_person(app.database, app.clock.now(), person_id=person_id, changes=changes, by=caller.who.member_id)
     return look_up(caller, person_id)
@@ -137,6 +148,8 @@ def shown(person: PersonView) -> PersonOut:
         language=person.language,
         mark=person.mark,
         reference=person.reference,
+        room=person.room,
+        unit=person.unit,
         office=person.office,
         insurance=person.insurance,
     )
