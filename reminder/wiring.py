@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from reminder.clock import Clock, SystemClock
 from reminder.domain import ladder, letters, replies, words
 from reminder.domain.cards import read_kinds
+from reminder.domain.headings import read_headings
 from reminder.domain.messages import Channel
 from reminder.domain.people import ChannelName, Language
 from reminder.domain.pictures import read_pictures
@@ -75,6 +76,7 @@ def _rules_in(folder: Path) -> Rulebook:
         wording=wording,
         replies=replies.read_rules(read_table(folder / "replies.toml")),
         pictures=read_pictures(read_table(folder / "pictures.toml"), kinds),
+        headings=read_headings(read_table(folder / "headings.toml")),
         card_grace=False,
     )
 

@@ -10,11 +10,15 @@ depends_on = None
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
+# By what a resident of a sheet is found again.
+_KNOWN_BY = ("reference", "label", "room")
+
 
 def upgrade() -> None:
     for name, width in (("room", 20), ("unit", 20)):
         op.add_column("people", sa.Column(name, sa.String(width)))
-    op.create_index("ix_people_group_id_reference", "people", ["group_id", "reference"])
+    for column in _KNOWN_BY:
+        op.create_index(f"ix_people_group_id_{column}", "people", ["group_id", column])
     op.add_column("groups", sa.Column("organisation", sa.String(60), server_default="", nullable=False))
     op.add_column("groups", sa.Column("headings", sa.JSON(), server_default="{}", nullable=False))
     # Nothing was ever written into the table as it stood.
@@ -30,6 +34,7 @@ def upgrade() -> None:
         sa.Column("counts", sa.JSON(), nullable=False),
         sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("reached", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
         sa.Column("says_yes", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
@@ -48,6 +53,7 @@ def upgrade() -> None:
         sa.Column("upload_id", _NUMBER, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("cells_sealed", sa.LargeBinary()),
+        sa.Column("likeness", sa.LargeBinary()),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("verdict", sa.String(10), server_default="", nullable=False),
         sa.Column("findings", sa.JSON(), nullable=False),
@@ -62,6 +68,7 @@ def upgrade() -> None:
             ["person_id"], ["people.id"], name="fk_upload_rows_person_id_people", ondelete="SET NULL"
         ),
     )
+    op.create_index("ix_upload_rows_upload_id_likeness", "upload_rows", ["upload_id", "likeness"])
     op.create_index("ix_upload_rows_person_id", "upload_rows", ["person_id"])
 
 
@@ -80,6 +87,7 @@ def downgrade() -> None:
     op.create_index("ix_uploads_group_id", "uploads", ["group_id"])
     op.drop_column("groups", "headings")
     op.drop_column("groups", "organisation")
-    op.drop_index("ix_people_group_id_reference", table_name="people")
+    for column in _KNOWN_BY:
+        op.drop_index(f"ix_people_group_id_{column}", table_name="people")
     op.drop_column("people", "unit")
     op.drop_column("people", "room")

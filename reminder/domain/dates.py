@@ -82,6 +82,18 @@ def read_date(text: str) -> date:
     return days[0]
 
 
+_NAMES_ERA = re.compile(r"(?P<era>[令平昭大]|[RHST])(?:和|成|正)?[.・-]?[0-9元]", re.IGNORECASE)
+
+
+def outlives_its_era(text: str, day: date) -> bool:
+    """Whether a date was counted on past its era's end, as 平成39年: so old cards count, and so do slips of the pen."""
+    named = _NAMES_ERA.match(_plain(text))
+    if named is None:
+        return False
+    place = next(i for i, era in enumerate(ERAS) if named["era"].upper() in (era.letter, era.name[0]))
+    return place > 0 and day >= ERAS[place - 1].starts
+
+
 def read_typed(text: str, *, field: str) -> date:
     """As read_date, at a door: names the field, and refuses a card's number typed in a date's place as one."""
     try:

@@ -6,6 +6,7 @@ from datetime import date
 
 from reminder.domain import ladder, words
 from reminder.domain.cards import CardKind, Grace
+from reminder.domain.headings import Headings
 from reminder.domain.ladder import CardDates, Ladders, Plan
 from reminder.domain.people import ChannelName, Language, Mode
 from reminder.domain.pictures import Picture
@@ -23,6 +24,7 @@ class Rulebook:
     wording: Wording
     replies: ReplyRules
     pictures: Mapping[str, Picture]  # of every kind
+    headings: Headings  # of the sheets that homes keep
     card_grace: bool
     two_way: bool = False  # texts can be answered
     channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL)  # those that are in use

@@ -54,6 +54,12 @@ _KANJI = str.maketrans(
         for kanji in kanjis
     }
 )
+# 健一 090-…, 三郎 090-…: one such kanji, beside a letter of its name and no other digit.
+_ANY_KANJI = "".join(map(chr, _KANJI))
+_NAME_KANJI = re.compile(
+    rf"(?<=[^\W0-9_ーのと])(?<![{_ANY_KANJI}])[{_ANY_KANJI}](?![{_ANY_KANJI}0-9])"
+    rf"|(?<![{_ANY_KANJI}0-9])[{_ANY_KANJI}](?=[^\W0-9_ーのと])(?![{_ANY_KANJI}])"
+)
 _LETTERS_AS_DIGITS = str.maketrans("OoIl|", "00111")
 
 # What may stand between two digits of one number: anything that is no letter and no digit, and the little words and
@@ -113,6 +119,20 @@ def forbidden(text: str) -> LooksLike | None:
     return None
 
 
+def long_number(text: str) -> LooksLike | None:
+    """As forbidden(), but only for the numbers of twelve digits or more: for a cell that holds a date, a telephone or
+    what is forgotten at once."""
+    if text.isascii() and not _ESCAPING.search(text) and len(_DIGIT_LIKE.findall(text)) < LONG:
+        return None
+    found = forbidden(text)
+    return found if found in NUMBERS else None
+
+
+# Escapes, and what may stand for a digit.
+_ESCAPING = re.compile(r"[&%\\]")
+_DIGIT_LIKE = re.compile(r"[0-9OoIl|]")
+
+
 def _as_seen(text: str) -> Iterator[str]:
     """The text with plain digits, as it is and as its escapes read."""
     if "&" in text or "%" in text or "\\" in text:
@@ -157,7 +177,7 @@ def _forbidden_in(text: str) -> LooksLike | None:
     return (
         _long_number(text)
         or _lettered_number(text)
-        or _long_number(text.translate(_KANJI))
+        or _long_number(text.translate(_KANJI), _NAME_KANJI.sub("　", text).translate(_KANJI))
         or _interrupted_number(text)
         or _suspicious_digits(text)
     )
@@ -167,11 +187,13 @@ def _digits(text: str) -> str:
     return "".join(character for character in text if "0" <= character <= "9")
 
 
-def _long_number(text: str) -> LooksLike | None:
-    """A run of twelve digits or more, whatever stands between them, unless it is dates and phones side by side."""
+def _long_number(text: str, without_names: str | None = None) -> LooksLike | None:
+    """A run of twelve digits or more, whatever stands between them, unless it is dates and phones side by side.
+    `without_names`: the same text, as long, in which what is the end or the beginning of a name is no digit."""
     for stretch in _STRETCH.finditer(text):
         digits = _digits(stretch[0])
-        if len(digits) >= LONG and not _is_all_ordinary(stretch[0]):
+        seen = stretch[0] if without_names is None else without_names[slice(*stretch.span())]
+        if len(digits) >= LONG and not _is_all_ordinary(stretch[0]) and not _is_all_ordinary(seen):
             return _name_of(digits)
     return None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from reminder.domain.followup import Course
@@ -91,6 +91,14 @@ def add(
     return card.id
 
 
+def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Their ids, in the order of the rows."""
+    if not rows:
+        return []
+    added = tx.connection().execute(insert(CARDS).returning(CARDS.c.id, sort_by_parameter_order=True), list(rows))
+    return list(added.scalars())
+
+
 def find(tx: Session, card_id: int) -> CardView | None:
     row = tx.execute(select(*_COLUMNS).where(Card.id == card_id)).one_or_none()
     return None if row is None else CardView(**row._mapping)
@@ -99,6 +107,14 @@ def find(tx: Session, card_id: int) -> CardView | None:
 def current_of_person(tx: Session, person_id: int) -> list[CardView]:
     rows = tx.execute(select(*_COLUMNS).where(Card.person_id == person_id, _CURRENT).order_by(Card.id))
     return [CardView(**row._mapping) for row in rows]
+
+
+def current_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, CardView]]:
+    """By person and kind; of several that no kind names, one."""
+    found: dict[int, dict[str, CardView]] = {}
+    for row in tx.execute(select(*_COLUMNS).where(Card.person_id.in_(person_ids), _CURRENT)):
+        found.setdefault(row.person_id, {})[row.kind] = CardView(**row._mapping)
+    return found
 
 
 def ends_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, date]]:

@@ -1,16 +1,16 @@
 """Contacts: sealed addresses, whose they are, and whether they may be told."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.audience import Recipient
 from reminder.domain.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
 from reminder.storage.keys import KeyRing
-from reminder.storage.tables import Contact, Member, Message, Person
+from reminder.storage.tables import CONTACTS, Contact, Member, Message, Person
 
 ADDRESS = "contacts.address"
 
@@ -57,6 +57,45 @@ def add(
     tx.add(contact)
     tx.flush()
     return contact.id
+
+
+def add_all(
+    tx: Session,
+    keys: KeyRing,
+    rows: Sequence[tuple[int, bool, ChannelName, str, ConsentHow | None, str | None]],
+    now: datetime,
+) -> list[tuple[int, int]]:
+    """(person id, contact id) of each, in the order of the rows: (person, is family, channel, address, how they agreed,
+    who heard it)."""
+    if not rows:
+        return []
+    values = [
+        {
+            "person_id": person_id,
+            "member_id": None,
+            "is_family": is_family,
+            "channel": channel,
+            "address_sealed": keys.seal(address, ADDRESS),
+            "address_index": keys.blind_index(address),
+            "state": ContactState.UNCONFIRMED if how is None else ContactState.CONFIRMED,
+            "consent_how": how,
+            "consent_by": by,
+            "consent_at": None if how is None else now,
+            "created_at": now,
+        }
+        for person_id, is_family, channel, address, how, by in rows
+    ]
+    added = tx.connection().execute(insert(CONTACTS).returning(CONTACTS.c.id, sort_by_parameter_order=True), values)
+    return list(zip((row[0] for row in rows), added.scalars(), strict=True))
+
+
+def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[str, bytes]]]:
+    """(channel, blind index) of the contacts around each person."""
+    found: dict[int, set[tuple[str, bytes]]] = {}
+    query = select(Contact.person_id, Contact.channel, Contact.address_index).where(Contact.person_id.in_(person_ids))
+    for person_id, channel, index in tx.execute(query):
+        found.setdefault(person_id or 0, set()).add((channel, index))
+    return found
 
 
 def is_known(

@@ -72,6 +72,16 @@ def rename(tx: Session, group_id: int, name: str) -> None:
     tx.execute(update(Group).where(Group.id == group_id).values(name=name))
 
 
+def headings(tx: Session, group_id: int) -> dict[str, str]:
+    """What this group's own headings mean, as its last sheet was read."""
+    return dict(tx.execute(select(Group.headings).where(Group.id == group_id)).scalar_one())
+
+
+def remember_headings(tx: Session, group_id: int, said: Mapping[str, str]) -> None:
+    kept = {**headings(tx, group_id), **said}
+    tx.execute(update(Group).where(Group.id == group_id).values(headings=kept))
+
+
 def set_rhythm(tx: Session, group_id: int, rhythm: Rhythm) -> None:
     tx.execute(
         update(Group)

@@ -1,17 +1,25 @@
 """The journal: what was done and when, by ids only. It is added to and never changed."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from reminder.storage.tables import JournalEntry
+from reminder.storage.tables import JOURNAL, JournalEntry
 
 
 def write(tx: Session, act: str, now: datetime, **ids: int | None) -> None:
     """`ids`: group_id, member_id, person_id, contact_id, card_id, message_id."""
     tx.execute(insert(JournalEntry), [{"act": act, "at": now, **ids}])
+
+
+def write_all(tx: Session, now: datetime, rows: Sequence[Mapping[str, object]]) -> None:
+    """Many at once; each with the same ids."""
+    nothing = dict.fromkeys(("group_id", "member_id", "person_id", "contact_id", "card_id", "message_id"))
+    if rows:
+        tx.connection().execute(insert(JOURNAL), [{**nothing, "at": now, **row} for row in rows])
 
 
 @dataclass(frozen=True)

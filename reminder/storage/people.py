@@ -1,13 +1,15 @@
 """Persons: whose cards they are."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import Language, Mode
-from reminder.storage.tables import Card, Person
+from reminder.storage.tables import PEOPLE, Card, Person
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,26 @@ def add(
     tx.add(person)
     tx.flush()
     return person.id
+
+
+def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Their ids, in the order of the rows."""
+    if not rows:
+        return []
+    added = tx.connection().execute(insert(PEOPLE).returning(PEOPLE.c.id, sort_by_parameter_order=True), list(rows))
+    return list(added.scalars())
+
+
+def like(
+    tx: Session, group_id: int, *, references: Collection[str], labels: Collection[str], rooms: Collection[str]
+) -> list[PersonView]:
+    """Those of the group who share a reference, a label or a room with somebody."""
+    found: dict[int, PersonView] = {}
+    for column, values in ((Person.reference, references), (Person.label, labels), (Person.room, rooms)):
+        if values:
+            query = select(*COLUMNS).where(Person.group_id == group_id, column.in_(list(values)))
+            found |= {row.id: view(row) for row in tx.execute(query)}
+    return [found[person_id] for person_id in sorted(found)]
 
 
 def change(tx: Session, person: PersonView) -> None:

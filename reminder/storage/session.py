@@ -84,12 +84,17 @@ class Database:
     @contextmanager
     def as_one(self) -> Iterator[Session]:
         """Whatever is written inside, by whichever steps, is kept together at the end or not at all."""
-        with self.writing() as tx:
-            before = self._one.set(tx)
-            try:
-                yield tx
-            finally:
-                self._one.reset(before)
+        with self.writing() as tx, self.joining(tx):
+            yield tx
+
+    @contextmanager
+    def joining(self, tx: Session) -> Iterator[None]:
+        """Steps that would begin a transaction of their own write into this one."""
+        before = self._one.set(tx)
+        try:
+            yield
+        finally:
+            self._one.reset(before)
 
     def close(self) -> None:
         self.engine.dispose()

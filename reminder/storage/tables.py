@@ -99,7 +99,11 @@ class Member(Base):
 
 class Person(Base):
     __tablename__ = "people"
-    __table_args__ = (Index("ix_people_group_id_reference", "group_id", "reference"),)
+    __table_args__ = (
+        Index("ix_people_group_id_reference", "group_id", "reference"),
+        Index("ix_people_group_id_label", "group_id", "label"),
+        Index("ix_people_group_id_room", "group_id", "room"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     label: Mapped[str] = mapped_column(GuardedText(20, field="label"))
@@ -500,6 +504,7 @@ class Upload(Base):
     counts: Mapped[dict[str, Any]]
     rows: Mapped[int] = mapped_column(Integer)
     reached: Mapped[int] = mapped_column(Integer)  # the number of the last row that was checked, or saved
+    done: Mapped[int] = mapped_column(Integer)  # how many rows that are
     says_yes: Mapped[bool] = mapped_column(server_default=false())  # to every row that asks
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
@@ -509,10 +514,12 @@ class UploadRow(Base):
     """One row of a sheet: its cells without what was refused, and what was found out about them."""
 
     __tablename__ = "upload_rows"
+    __table_args__ = (Index("ix_upload_rows_upload_id_likeness", "upload_id", "likeness"),)
     upload_id: Mapped[int] = mapped_column(ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     cells_sealed: Mapped[bytes | None]
-    facts: Mapped[dict[str, Any]]  # what reading saw: a number, a formula, a hidden row
+    likeness: Mapped[bytes | None]  # a keyed index of who it is, to find a second row of the same
+    facts: Mapped[list[Any]]  # what reading saw: a number, a formula, a hidden row
     verdict: Mapped[str] = mapped_column(String(10), server_default="")
     findings: Mapped[list[Any]]  # (code, place of the cell)
     effect: Mapped[str] = mapped_column(String(10), server_default="")
@@ -522,3 +529,5 @@ class UploadRow(Base):
 
 # For statements that run once for each of many rows, past the unit of work.
 CARDS, MESSAGES = cast(Table, Card.__table__), cast(Table, Message.__table__)
+PEOPLE, CONTACTS, JOURNAL = (cast(Table, table.__table__) for table in (Person, Contact, JournalEntry))
+UPLOAD_ROWS = cast(Table, UploadRow.__table__)

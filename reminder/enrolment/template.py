@@ -1,0 +1,28 @@
+"""The sheet that a home can begin with."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from reminder.domain.people import Language
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.table_file import TableSheet, xlsx
+
+# The dates most homes keep; any other kind is one more column, called as it is.
+_COLUMNS = (
+    "room", "unit", "reference", "name", "label", "mobile", "family_mobile", "family_email", "tell", "user_certificate",
+    "card", "eligibility", "care", "mode", "consent_date", "consent_how",
+)  # fmt: skip
+
+
+def template(rules: Rulebook, language: Language) -> bytes:
+    """An XLSX with a note, headings, an example row that nobody is, and what may be chosen."""
+    words = cast(Mapping[str, str], rules.wording.of(language).table["template"])
+    headings = [words[column] for column in _COLUMNS]
+    example = [words[f"{column}_example"] for column in _COLUMNS]
+    choices = {
+        place: words[f"{column}_choices"].split("|")
+        for place, column in enumerate(_COLUMNS)
+        if f"{column}_choices" in words
+    }
+    notes = [words["note"], words["no_numbers"]]
+    return xlsx([TableSheet(words["sheet"], headings, [example], notes, choices)])

@@ -1,0 +1,290 @@
+"""Sheets on their way in: what their columns mean, how far they have come, and their rows, sealed until saved."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from reminder.storage.keys import KeyRing
+from reminder.storage.tables import UPLOAD_ROWS, Upload, UploadRow
+
+CELLS = "upload_rows.cells"
+
+
+class UploadState(StrEnum):
+    READ = "read"  # waits for somebody to say what its columns mean
+    CHECKING = "checking"
+    CHECKED = "checked"  # waits for somebody to say that it is to be saved
+    SAVING = "saving"
+    SAVED = "saved"
+    CANCELLED = "cancelled"
+
+
+WORKING = (UploadState.CHECKING, UploadState.SAVING)
+OPEN = (UploadState.READ, UploadState.CHECKED, *WORKING)
+
+
+class Effect(StrEnum):
+    """What saving a row does."""
+
+    NONE = ""
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True)
+class UploadView:
+    """`mapping`: by place of a column, the field it holds. `reached`: the number of the last row that was worked off.
+    `counts`: rows by verdict and by effect."""
+
+    id: int
+    group_id: int
+    member_id: int | None
+    state: UploadState
+    columns: Sequence[Mapping[str, Any]]
+    mapping: Mapping[int, str]
+    counts: Mapping[str, int]
+    rows: int
+    reached: int
+    done: int
+    says_yes: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class StoredRow:
+    """`cells`: by place, without what was refused; empty once the row is saved. `facts`, `findings`: (code, level,
+    place, details)."""
+
+    number: int
+    cells: Mapping[int, str]
+    facts: Sequence[Sequence[Any]]
+    verdict: str
+    findings: Sequence[Sequence[Any]]
+    effect: Effect
+    person_id: int | None
+    is_agreed: bool
+
+
+_COLUMNS = (
+    Upload.id,
+    Upload.group_id,
+    Upload.member_id,
+    Upload.state,
+    Upload.columns,
+    Upload.mapping,
+    Upload.counts,
+    Upload.rows,
+    Upload.reached,
+    Upload.done,
+    Upload.says_yes,
+    Upload.created_at,
+)
+
+
+def _view(row: Any) -> UploadView:
+    values = dict(row._mapping)
+    values["state"] = UploadState(values["state"])
+    values["mapping"] = {int(place): field for place, field in values["mapping"].items()}
+    return UploadView(**values)
+
+
+def add(
+    tx: Session, *, group_id: int, member_id: int | None, columns: Sequence[Mapping[str, Any]], now: datetime
+) -> int:
+    upload = Upload(
+        group_id=group_id,
+        member_id=member_id,
+        state=UploadState.READ,
+        columns=list(columns),
+        mapping={},
+        counts={},
+        rows=0,
+        reached=0,
+        done=0,
+        created_at=now,
+        changed_at=now,
+    )
+    tx.add(upload)
+    tx.flush()
+    return upload.id
+
+
+def add_rows(
+    tx: Session, keys: KeyRing, upload_id: int, rows: Iterable[tuple[int, Mapping[int, str], list[Any]]]
+) -> int:
+    """(number, cells by place, facts) of each; how many they were."""
+    values = [
+        {
+            "upload_id": upload_id,
+            "number": number,
+            "cells_sealed": keys.seal(json.dumps(cells, ensure_ascii=False), CELLS),
+            "facts": facts,
+            "findings": [],
+        }
+        for number, cells, facts in rows
+    ]
+    if values:
+        tx.execute(insert(UPLOAD_ROWS), values)
+    return len(values)
+
+
+def find(tx: Session, upload_id: int) -> UploadView | None:
+    row = tx.execute(select(*_COLUMNS).where(Upload.id == upload_id)).one_or_none()
+    return None if row is None else _view(row)
+
+
+def of_group(tx: Session, group_id: int, *, after: int = 0, limit: int = 20) -> list[UploadView]:
+    """Newest first; `after`: only older ones than this."""
+    query = select(*_COLUMNS).where(Upload.group_id == group_id).order_by(Upload.id.desc()).limit(limit)
+    if after:
+        query = query.where(Upload.id < after)
+    return [_view(row) for row in tx.execute(query)]
+
+
+def next_working(tx: Session, *, but: Collection[int] = ()) -> UploadView | None:
+    """Locked until the transaction ends; one that another worker has in hand is passed over."""
+    query = (
+        select(*_COLUMNS)
+        .where(Upload.state.in_(WORKING), Upload.id.not_in(list(but)))
+        .order_by(Upload.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = tx.execute(query).one_or_none()
+    return None if row is None else _view(row)
+
+
+def lock(tx: Session, upload_id: int) -> UploadView | None:
+    row = tx.execute(select(*_COLUMNS).where(Upload.id == upload_id).with_for_update()).one_or_none()
+    return None if row is None else _view(row)
+
+
+def change(tx: Session, upload_id: int, now: datetime, **values: Any) -> None:
+    if "mapping" in values:
+        values["mapping"] = {str(place): field for place, field in values["mapping"].items()}
+    tx.execute(update(Upload).where(Upload.id == upload_id).values(**values, changed_at=now))
+
+
+def rows_after(tx: Session, keys: KeyRing, upload_id: int, number: int, limit: int) -> list[StoredRow]:
+    query = (
+        select(UploadRow)
+        .where(UploadRow.upload_id == upload_id, UploadRow.number > number)
+        .order_by(UploadRow.number)
+        .limit(limit)
+    )
+    return [_stored(keys, row) for row in tx.scalars(query)]
+
+
+def rows_of_verdict(
+    tx: Session, upload_id: int, verdicts: Collection[str], *, after: int = 0, limit: int = 200
+) -> list[StoredRow]:
+    """Without their cells."""
+    query = (
+        select(UploadRow)
+        .where(UploadRow.upload_id == upload_id, UploadRow.verdict.in_(list(verdicts)), UploadRow.number > after)
+        .order_by(UploadRow.number)
+        .limit(limit)
+    )
+    return [_stored(None, row) for row in tx.scalars(query)]
+
+
+def _stored(keys: KeyRing | None, row: UploadRow) -> StoredRow:
+    cells = {}
+    if keys is not None and row.cells_sealed is not None:
+        cells = {int(place): text for place, text in json.loads(keys.open(row.cells_sealed, CELLS)).items()}
+    return StoredRow(
+        row.number,
+        cells,
+        row.facts,
+        row.verdict,
+        row.findings,
+        Effect(row.effect),
+        row.person_id,
+        row.is_agreed,
+    )
+
+
+def first_alike(tx: Session, upload_id: int, likenesses: Collection[bytes]) -> dict[bytes, int]:
+    """The first row of each likeness among those that were checked and not refused."""
+    rows = tx.execute(
+        select(UploadRow.likeness, func.min(UploadRow.number))
+        .where(UploadRow.upload_id == upload_id, UploadRow.likeness.in_(list(likenesses)))
+        .group_by(UploadRow.likeness)
+    )
+    return {likeness: number for likeness, number in rows if likeness is not None}
+
+
+_CHECKED = (
+    update(UPLOAD_ROWS)
+    .where(UPLOAD_ROWS.c.upload_id == bindparam("of_upload"), UPLOAD_ROWS.c.number == bindparam("at_number"))
+    .values(
+        verdict=bindparam("verdict"),
+        findings=bindparam("findings"),
+        effect=bindparam("effect"),
+        person_id=bindparam("person_id"),
+        likeness=bindparam("likeness"),
+    )
+)
+
+
+def set_checked(tx: Session, upload_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Each: number, verdict, findings, effect, person_id, likeness."""
+    if rows:
+        values = [{"of_upload": upload_id, "at_number": row["number"], **row} for row in rows]
+        for row in values:
+            del row["number"]
+        tx.connection().execute(_CHECKED, values)
+
+
+_SAVED = (
+    update(UPLOAD_ROWS)
+    .where(UPLOAD_ROWS.c.upload_id == bindparam("of_upload"), UPLOAD_ROWS.c.number == bindparam("at_number"))
+    .values(verdict="saved", person_id=bindparam("person_id"), cells_sealed=None, likeness=None)
+)
+
+
+def set_saved(tx: Session, upload_id: int, people: Mapping[int, int | None]) -> None:
+    """By row number, whom it became; its cells are forgotten at once."""
+    if people:
+        values = [{"of_upload": upload_id, "at_number": number, "person_id": one} for number, one in people.items()]
+        tx.connection().execute(_SAVED, values)
+
+
+def agree(tx: Session, upload_id: int, numbers: Collection[int]) -> None:
+    tx.execute(
+        update(UploadRow)
+        .where(UploadRow.upload_id == upload_id, UploadRow.number.in_(list(numbers)))
+        .values(is_agreed=True)
+    )
+
+
+def forget_rows(tx: Session, upload_id: int) -> None:
+    tx.execute(delete(UploadRow).where(UploadRow.upload_id == upload_id))
+
+
+def forget_all(tx: Session, upload_id: int) -> None:
+    forget_rows(tx, upload_id)
+    tx.execute(delete(Upload).where(Upload.id == upload_id))
+
+
+def matched(tx: Session, upload_id: int) -> set[int]:
+    """The persons that the rows of a sheet were found to be."""
+    query = select(UploadRow.person_id).where(UploadRow.upload_id == upload_id, UploadRow.person_id.is_not(None))
+    return {person_id for person_id in tx.scalars(query) if person_id is not None}
+
+
+def forget_older(tx: Session, before: datetime, limit: int) -> int:
+    """Sheets that nobody has touched since: with all their rows."""
+    old = select(Upload.id).where(Upload.changed_at < before).limit(limit)
+    ids = list(tx.scalars(old))
+    if ids:
+        tx.execute(delete(UploadRow).where(UploadRow.upload_id.in_(ids)))
+        tx.execute(delete(Upload).where(Upload.id.in_(ids)))
+    return len(ids)
