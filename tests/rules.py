@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from reminder.domain.cards import read_kinds
+from reminder.domain.headings import read_headings
 from reminder.domain.people import Language
 from reminder.domain.pictures import read_pictures
 from reminder.domain.words import read_wording
@@ -17,4 +18,5 @@ TABLES = {
 LANGUAGES = tuple(TABLES)
 KINDS = read_kinds(read_table(CONFIG / "cards.toml"))
 WORDING = read_wording(TABLES, KINDS)
+HEADINGS = read_headings(read_table(CONFIG / "headings.toml"))
 PICTURES = read_pictures(read_table(CONFIG / "pictures.toml"), KINDS)

@@ -179,13 +179,13 @@ class _Row:
         if cell is None:
             return None
         try:
-            if channel is ChannelName.VOICE:
-                number = addresses.read_voice_number(cell.text, field=field)
-            elif field == "family_mobile" and addresses.read_phone(cell.text).kind is addresses.PhoneKind.LANDLINE:
+            phone = addresses.read_phone(cell.text, field=field)
+            if field == "family_mobile" and phone.kind is addresses.PhoneKind.LANDLINE:
                 self._say("family_landline", Level.NOTE, cell)
                 return None
-            else:
-                number = addresses.read_sms_number(cell.text, field=field)
+            can_take = channel is ChannelName.VOICE or phone.kind is addresses.PhoneKind.MOBILE
+            # The refusal says why.
+            number = phone.e164 if can_take else addresses.read_sms_number(cell.text, field=field)
         except RefusedInputError as refused:
             self._refuse(refused, cell)
             return None
@@ -234,23 +234,17 @@ class _Row:
         return {kind: end for kind, end in ends.items() if end is not None}
 
     def _end(self, cell: Cell) -> date | None:
-        said = _folded(cell.text)
-        if said in _DITTO:
-            self._say("date_ditto", Level.REFUSES, cell)
-            return None
-        if any(word in said for word in _IN_RENEWAL) and not any(map(str.isdecimal, said)):
-            self._say("date_in_renewal", Level.WARNS, cell)
-            return None
-        if any(word in said for word in _NOT_KNOWN) and not any(map(str.isdecimal, said)):
-            self._say("date_not_known", Level.WARNS, cell)
+        instead = _instead_of_a_day(cell.text)
+        if instead is not None:
+            self._say(*instead, cell)
             return None
         end = self._day(cell)
         if end is None:
             return None
-        if end > self._today + FURTHEST_AHEAD:
+        if end > _furthest(self._today):
             self._say("date_far", Level.REFUSES, cell, date=end.isoformat())
             return None
-        if dates.outlives_its_era(cell.text, end):
+        if _outlives(cell.text, end):
             self._say("date_era_over", Level.ASKS, cell, date=end.isoformat())
         if end < self._today:
             self._say("date_past", Level.ASKS, cell, date=end.isoformat())
@@ -306,3 +300,27 @@ def _folded(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _read_day(text: str) -> date:
     return dates.read_date(text)
+
+
+@lru_cache(maxsize=4096)
+def _outlives(text: str, end: date) -> bool:
+    return dates.outlives_its_era(text, end)
+
+
+@lru_cache(maxsize=4096)
+def _instead_of_a_day(text: str) -> tuple[str, Level] | None:
+    """What is written where a date should stand."""
+    said = _folded(text)
+    if said in _DITTO:
+        return "date_ditto", Level.REFUSES
+    if any(map(str.isdecimal, said)):
+        return None
+    if any(word in said for word in _IN_RENEWAL):
+        return "date_in_renewal", Level.WARNS
+    return ("date_not_known", Level.WARNS) if any(word in said for word in _NOT_KNOWN) else None
+
+
+@lru_cache(maxsize=8)
+def _furthest(today: date) -> date:
+    furthest: date = today + FURTHEST_AHEAD
+    return furthest

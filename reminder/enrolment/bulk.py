@@ -482,7 +482,7 @@ def _add_all(
         ],
     )
     of_person = [(person_id, resident, mode) for person_id, (_, resident), mode in zip(ids, new, modes, strict=True)]
-    contact_ids = contacts.add_all(
+    contacts.add_all(
         tx,
         keys,
         [
@@ -519,18 +519,10 @@ def _add_all(
     by_place = {(card["person_id"], card["kind"]): card_id for card, card_id in zip(carriers, card_ids, strict=True)}
     for card in carried:
         card["carried_by"] = by_place.get((card["person_id"], rules.kind(str(card["kind"])).carried_by))
-    card_ids += cards.add_all(tx, carried)
+    cards.add_all(tx, carried)
     ours = {"group_id": group.id, "member_id": upload.member_id}
-    journal.write_all(
-        tx,
-        now,
-        [{"act": "person_added", "person_id": person_id, **ours} for person_id in ids]
-        + [{"act": "contact_added", "person_id": owner, "contact_id": one, **ours} for owner, one in contact_ids]
-        + [
-            {"act": "card_added", "person_id": card["person_id"], "card_id": card_id, **ours}
-            for card, card_id in zip([*carriers, *carried], card_ids, strict=True)
-        ],
-    )
+    # With whatever stood in the same row: the sheet is one act.
+    journal.write_all(tx, now, [{"act": "person_added", "person_id": person_id, **ours} for person_id in ids])
     return {row.number: person_id for (row, _), person_id in zip(new, ids, strict=True)}
 
 

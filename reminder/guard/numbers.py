@@ -33,6 +33,9 @@ class LooksLike(StrEnum):
 
 
 LONG, SUSPICIOUS = 12, 6
+# A passcode has four digits, and what is shorter than this has no room for its name beside it: rooms and floors.
+FEWEST = 4
+_TOO_SHORT = re.compile("[0-9A-Za-zぁ-んァ-ヶ一-龠階号室-]{1,6}")
 # Twelve digits or more, whatever they are called.
 NUMBERS = frozenset(
     {
@@ -111,6 +114,8 @@ def forbidden(text: str) -> LooksLike | None:
     zero-width characters, HTML and URL escapes are seen through.
     """
     if not any(map(str.isnumeric, text)) and "<<" not in text:
+        return None
+    if _TOO_SHORT.fullmatch(text) and sum(map(str.isnumeric, text)) < FEWEST:
         return None
     for seen in _as_seen(text):
         found = _forbidden_in(seen)

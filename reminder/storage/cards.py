@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from reminder.domain.followup import Course
 from reminder.storage import people
 from reminder.storage.people import PersonView
-from reminder.storage.statements import insert_or_ignore
+from reminder.storage.statements import add_many, insert_or_ignore
 from reminder.storage.tables import CARDS, IS_SILENT, Card, Group, MessageReminder, Person, Reminder, Taking
 
 _CURRENT = Card.retired_at.is_(None)
@@ -93,10 +93,7 @@ def add(
 
 def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Their ids, in the order of the rows."""
-    if not rows:
-        return []
-    added = tx.connection().execute(insert(CARDS).returning(CARDS.c.id, sort_by_parameter_order=True), list(rows))
-    return list(added.scalars())
+    return add_many(tx, CARDS, rows)
 
 
 def find(tx: Session, card_id: int) -> CardView | None:

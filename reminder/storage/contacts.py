@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.audience import Recipient
 from reminder.domain.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
 from reminder.storage.keys import KeyRing
+from reminder.storage.statements import add_many
 from reminder.storage.tables import CONTACTS, Contact, Member, Message, Person
 
 ADDRESS = "contacts.address"
@@ -67,8 +68,6 @@ def add_all(
 ) -> list[tuple[int, int]]:
     """(person id, contact id) of each, in the order of the rows: (person, is family, channel, address, how they agreed,
     who heard it)."""
-    if not rows:
-        return []
     values = [
         {
             "person_id": person_id,
@@ -85,8 +84,7 @@ def add_all(
         }
         for person_id, is_family, channel, address, how, by in rows
     ]
-    added = tx.connection().execute(insert(CONTACTS).returning(CONTACTS.c.id, sort_by_parameter_order=True), values)
-    return list(zip((row[0] for row in rows), added.scalars(), strict=True))
+    return list(zip((row[0] for row in rows), add_many(tx, CONTACTS, values), strict=True))
 
 
 def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[str, bytes]]]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import Language, Mode
+from reminder.storage.statements import add_many
 from reminder.storage.tables import PEOPLE, Card, Person
 
 
@@ -88,10 +89,7 @@ def add(
 
 def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Their ids, in the order of the rows."""
-    if not rows:
-        return []
-    added = tx.connection().execute(insert(PEOPLE).returning(PEOPLE.c.id, sort_by_parameter_order=True), list(rows))
-    return list(added.scalars())
+    return add_many(tx, PEOPLE, rows)
 
 
 def like(

@@ -9,10 +9,12 @@ from reminder.domain.ladder import read_ladders
 from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
 from reminder.errors import SettingsError, UnknownChoiceError
 from reminder.settings import read_table
-from tests.rules import CONFIG, KINDS, LANGUAGES, WORDING
+from tests.rules import CONFIG, HEADINGS, KINDS, LANGUAGES, WORDING
 
 LADDERS = read_ladders(read_table(CONFIG / "ladders.toml"))
-RULES = Rulebook(kinds=KINDS, ladders=LADDERS, wording=WORDING, replies=(), pictures={}, card_grace=False)
+RULES = Rulebook(
+    kinds=KINDS, ladders=LADDERS, wording=WORDING, replies=(), pictures={}, headings=HEADINGS, card_grace=False
+)
 CARD, USER = "mynumber_card", "mynumber_user_certificate"
 END = date(2027, 3, 31)
 LATER, SOONER = END + timedelta(days=900), END - timedelta(days=1)

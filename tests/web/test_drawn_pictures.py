@@ -11,7 +11,7 @@ from reminder.errors import UnknownChoiceError
 from reminder.guard.numbers import forbidden
 from reminder.settings import read_table
 from reminder.web.pictures import draw
-from tests.rules import CONFIG, KINDS, LANGUAGES, PICTURES, WORDING
+from tests.rules import CONFIG, HEADINGS, KINDS, LANGUAGES, PICTURES, WORDING
 from tests.web.drawn import ELEMENTS, Drawn, contrast
 
 RULES = Rulebook(
@@ -20,6 +20,7 @@ RULES = Rulebook(
     wording=WORDING,
     replies=(),
     pictures=PICTURES,
+    headings=HEADINGS,
     card_grace=False,
 )
 EVERY = [*product(KINDS, LANGUAGES)]
