@@ -14,6 +14,7 @@ from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
 from reminder.domain import hours
+from reminder.enrolment import bulk
 from reminder.planning.due import plan_due
 from reminder.planning.escalate import climb
 from reminder.planning.notices import tell_of_failures, tell_of_notices
@@ -115,6 +116,14 @@ def sender(app: App) -> Sender:
     )
 
 
+def work_on_sheets(app: App, goes_on: Callable[[], bool] = lambda: True) -> int:
+    """Checks and saves what homes have sent in, a batch of rows at a time; how many batches."""
+    batches = 0
+    while goes_on() and bulk.go_on(app.database, app.keys, app.rules, app.clock.now()):
+        batches += 1
+    return batches
+
+
 class Bell:
     """Rings `tick` every few seconds in a thread of its own until it is stopped; what runs then is finished."""
 
@@ -124,7 +133,7 @@ class Bell:
 
         self._app = app
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(1)},
+            executors={"default": ThreadPoolExecutor(2)},
             # Jobs live in the database, not here: a missed ring is made up for by the next one, and none is ever lost.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
@@ -132,6 +141,9 @@ class Bell:
         # The bell itself keeps the machine's time, even in a rehearsal of another day.
         at_once = SystemClock().now()
         self._scheduler.add_job(self._ring, "interval", seconds=app.settings.tick_seconds, next_run_time=at_once)
+        # Beside the passes, not in them: a long sheet keeps no text waiting.
+        self._scheduler.add_job(self._enrol, "interval", seconds=1, next_run_time=at_once)
+        self._stopping = threading.Event()
 
     def _ring(self) -> None:
         try:
@@ -143,12 +155,19 @@ class Bell:
         if report != TickReport():
             log.info("pass: %s", report)
 
+    def _enrol(self) -> None:
+        try:
+            work_on_sheets(self._app, lambda: not self._stopping.is_set())
+        except Exception:
+            log.exception("a sheet could not be worked on; the next ring goes on with it")
+
     def __enter__(self) -> Self:
         self._scheduler.start()
         log.info("worker started: a pass every %s s", self._app.settings.tick_seconds)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stopping.set()
         self._scheduler.shutdown(wait=True)
         log.info("worker stopped; nothing is in hand")
 

@@ -5,13 +5,14 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.access import Actor
 from reminder.errors import NotFoundError
-from reminder.storage import cards, contacts, groups, people
+from reminder.storage import cards, contacts, groups, people, uploads
 from reminder.storage.cards import CardView
 from reminder.storage.contacts import ContactView
 from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing
 from reminder.storage.people import PersonView
 from reminder.storage.tables import Contact, Member, Person
+from reminder.storage.uploads import UploadView
 
 
 def group(tx: Session, who: Actor) -> GroupView:
@@ -48,6 +49,13 @@ def contact(tx: Session, keys: KeyRing, who: Actor, contact_id: int) -> ContactV
     if row is None:
         raise NotFoundError(field="contact")
     return contacts.view(keys, row)
+
+
+def upload(tx: Session, who: Actor, upload_id: int) -> UploadView:
+    found = uploads.find(tx, upload_id)
+    if found is None or found.group_id != who.group_id:
+        raise NotFoundError(field="upload")
+    return found
 
 
 def member(tx: Session, who: Actor, member_id: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from reminder.storage import forgetting, health
+from reminder.storage import forgetting, health, uploads
 from reminder.storage.session import Database, Tx
 
 # A family may ask what its mother was told; after a quarter of a year nobody does.
@@ -11,7 +11,7 @@ WORDS = timedelta(days=90)
 # Those who counted how often a code was asked for look back a day.
 CODES = timedelta(days=1)
 INVITATIONS = SESSIONS = timedelta(days=30)
-TO_STRANGERS = timedelta(days=7)
+TO_STRANGERS = SHEETS = timedelta(days=7)
 
 # No transaction holds up other writers for long; what is left, the next pass forgets.
 AT_ONCE = 1000
@@ -20,6 +20,7 @@ _KINDS: tuple[tuple[Callable[[Tx, datetime, int], int], timedelta], ...] = (
     (forgetting.old_words, WORDS),
     (forgetting.old_answers, WORDS),
     (forgetting.old_messages_to_strangers, TO_STRANGERS),
+    (uploads.forget_older, SHEETS),
     (forgetting.old_codes, CODES),
     (forgetting.old_challenges, CODES),
     (forgetting.old_kept_answers, CODES),

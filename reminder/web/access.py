@@ -3,14 +3,17 @@
 What belongs to another group is not found; what one's role does not allow is refused.
 """
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartParser
 
 from reminder.domain.access import Actor, Right
 from reminder.enrolment import signing_in
+from reminder.enrolment.spreadsheet import LARGEST
 from reminder.errors import KigenError, RefusedInputError
 from reminder.storage.sessions import SignedIn
 from reminder.web.webhooks import app_of
@@ -95,9 +98,22 @@ async def filled(request: Request, app: OpenApp) -> FormData:
 
     Two locks against forms of others: the browser says from where it was sent, and it holds a seal of this session.
     """
+    return await _sealed(request, app, files=0)
+
+
+async def filled_with_file(request: Request, app: OpenApp) -> AsyncIterator[FormData]:
+    """As filled, with a file in it, which is gone after the answer."""
+    form = await _sealed(request, app, files=1)
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+async def _sealed(request: Request, app: App, *, files: int) -> FormData:
     if not is_from_here(request, app):
         raise ForeignFormError
-    form = await request.form(max_files=0, max_fields=FORM_FIELDS)
+    form = await request.form(max_files=files, max_fields=FORM_FIELDS)
     token = request.cookies.get(session_cookie(app))
     seal = form.get("seal")
     if token and not (isinstance(seal, str) and app.keys.is_signed(token, "form", seal)):
@@ -106,6 +122,10 @@ async def filled(request: Request, app: OpenApp) -> FormData:
 
 
 Filled = Annotated[FormData, Depends(filled)]
+FilledWithFile = Annotated[FormData, Depends(filled_with_file)]
+
+# A sheet may hold numbers until it has been read: it stays in memory, and is never spooled to the disk.
+MultiPartParser.spool_max_size = LARGEST + 1
 
 
 def form_seal(request: Request, app: App) -> str:

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reminder.domain.sentences import explain
+from reminder.enrolment.spreadsheet import LARGEST
 from reminder.errors import (
     ConflictError,
     DatabaseNotReadyError,
@@ -22,7 +23,7 @@ from reminder.errors import (
     RefusedInputError,
 )
 from reminder.guard.numbers import LooksLike, forbidden
-from reminder.web import api, card_pages, home, pages, persons, settings_pages, signing, webhooks
+from reminder.web import api, card_pages, home, pages, persons, settings_pages, signing, upload_pages, webhooks
 from reminder.web.access import (
     SAFE_METHODS,
     ForeignFormError,
@@ -65,7 +66,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.state.pages = read_pages()
     web.include_router(webhooks.router)
     web.include_router(pages.public)
-    for module in (signing, home, persons, card_pages, settings_pages):
+    for module in (signing, home, persons, card_pages, settings_pages, upload_pages):
         web.include_router(module.router)
     web.include_router(api.router)
     if local_pages:
@@ -109,7 +110,7 @@ class Door:
         if refused is not None:
             await refused(scope, receive, with_headers)
         else:
-            await self._inner(scope, _bounded(receive), with_headers)
+            await self._inner(scope, _bounded(receive, _longest_body(scope)), with_headers)
 
     def _refused(self, request: Request) -> Response | None:
         for part in (request.scope["path"], unquote_to_bytes(request.scope["query_string"]).decode("utf-8", "replace")):
@@ -117,12 +118,18 @@ class Door:
             if looks_like is not None and looks_like not in _MAY_BE_AN_ID:
                 return problem(request, ForbiddenNumberError(field="url", looks_like=looks_like))
         length = request.headers.get("content-length", "0")
-        if not _LENGTH.fullmatch(length) or int(length) > LONGEST_BODY:
+        if not _LENGTH.fullmatch(length) or int(length) > _longest_body(request.scope):
             return problem(request, RefusedInputError("body_too_long", field="body"), status=413)
         return None
 
 
-def _bounded(receive: Receive) -> Receive:
+def _longest_body(scope: Scope) -> int:
+    """Only where a home sends its sheet there is room for one."""
+    is_sheet = scope["method"] == "POST" and scope["path"] in upload_pages.TAKES_SHEETS
+    return LARGEST + LONGEST_BODY if is_sheet else LONGEST_BODY
+
+
+def _bounded(receive: Receive, longest: int) -> Receive:
     """A body sent in pieces has no length in front; past the bound it is cut off as if the sender had gone."""
     seen = 0
 
@@ -130,7 +137,7 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        return message if seen <= LONGEST_BODY else {"type": "http.disconnect"}
+        return message if seen <= longest else {"type": "http.disconnect"}
 
     return bounded
 

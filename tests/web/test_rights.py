@@ -65,7 +65,8 @@ def doors(web: FastAPI) -> list[Door]:
         )  # fmt: skip
         for method in sorted(route.methods):
             right = rights[0] if rights else None
-            found.append(Door(method, route.path, rule, right, access.filled in calls))
+            seals = access.filled in calls or access.filled_with_file in calls
+            found.append(Door(method, route.path, rule, right, seals))
     return found
 
 
@@ -118,6 +119,8 @@ def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
         owner.submit("/settings/calendar")
         owner.get("/settings/tokens")
         owner.submit("/settings/tokens", token_name="介護ソフト", scope="read")
+        owner.get("/uploads")
+        owner.send_file("/uploads", "residents.csv", "居室,氏名,電子証明書期限\n201,ハナ,2027-11-16\n".encode())
         stranger = Browser(village)
         stranger.sign_in("tanin@example.jp", household="他人家")
         phone = next(one.id for one in village_contacts(village) if one.channel is ChannelName.SMS)
@@ -131,6 +134,7 @@ def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
             "passkey_id": 1,
             "token_id": 1,
             "feed_id": 1,
+            "upload_id": 1,
         }
         yield Town(village, members, stranger, ids)
 

@@ -1,0 +1,125 @@
+"""A home's sheet in a browser: sent in, its columns named, checked, saved, and what was not taken comes back."""
+
+import io
+import re
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from reminder.domain.people import GroupKind
+from reminder.enrolment.spreadsheet import LARGEST
+from reminder.storage import people
+from reminder.worker import work_on_sheets
+from tests.homes import SHEETS
+from tests.village import Village
+from tests.web.browsing import Browser
+
+SHEET = (
+    "居室,氏名,電子証明書期限,なにか\n201,ハナ,2027-11-16,x\n202,キヨ,2027-02-30,x\n203,トミ,2020-01-05,x\n".encode()
+)
+
+
+@pytest.fixture
+def office(village: Village) -> Browser:
+    village.group(GroupKind.HOME, "見本の里")
+    village.member("事務", "office@example.jp")
+    browser = Browser(village)
+    browser.sign_in("office@example.jp")
+    browser.get("/uploads")
+    return browser
+
+
+def labels(village: Village) -> list[str]:
+    with village.app.database.reading() as tx:
+        return sorted(person.label for person in people.of_group(tx, 1))
+
+
+def test_from_a_sheet_to_residents_and_the_rest_comes_back(village: Village, office: Browser) -> None:
+    office.send_file("/uploads", "residents.csv", SHEET)
+    assert "なにか" in office.page.text
+    office.submit("/uploads/1/columns")
+    assert "確かめています" in office.page.text
+    work_on_sheets(village.app)
+    office.get("/uploads/1")
+    assert "ない日です" in office.page.text
+    assert "もう過ぎています" in office.page.text
+    office.submit("/uploads/1/save")
+    work_on_sheets(village.app)
+    office.get("/uploads/1")
+
+    returned = office.get("/uploads/1/not-taken.xlsx").body
+
+    assert labels(village) == ["ハナ"]
+    rows = list(openpyxl.load_workbook(io.BytesIO(returned)).active.values)
+    assert [row[2] for row in rows] == ["氏名", "キヨ", "トミ"]
+    office.get("/uploads")
+    office.send_file("/uploads", "again.xlsx", returned)
+    assert office.path == "/uploads/2"
+
+
+def test_a_row_that_asks_is_saved_once_somebody_has_ticked_it(village: Village, office: Browser) -> None:
+    office.send_file("/uploads", "residents.csv", SHEET)
+    office.submit("/uploads/1/columns")
+    work_on_sheets(village.app)
+    office.get("/uploads/1")
+
+    office.submit("/uploads/1/save", yes="4")
+    work_on_sheets(village.app)
+
+    assert labels(village) == ["トミ", "ハナ"]
+
+
+def test_columns_of_numbers_are_named_and_their_digits_are_nowhere(
+    village: Village, office: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever spooled the file to the disk would fail here.
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "there is no such folder"))
+    large = SHEETS.joinpath("residents_cp932.csv").read_bytes() + b"\r\n" * 1_500_000
+    seen = office.send_file("/uploads", "residents.csv", large).text
+    assert "個人番号" in seen
+    assert "被保険者番号" in seen
+    office.submit("/uploads/1/columns")
+    work_on_sheets(village.app)
+    seen += office.get("/uploads/1").text
+    office.submit("/uploads/1/save")
+    work_on_sheets(village.app)
+    seen += office.get("/uploads/1").text
+
+    assert not re.search("99990000|1234567890|1234 5678|暗証1234", seen)
+    assert labels(village)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "行がありません"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "ファイルを読めません"),
+        (b"PK\x03\x04\xde\xad\xbe\xef", "ファイルを読めません"),
+        (b"090-1234-5678,a,b\n", "見出しの行が見つかりません"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_what_to_do(
+    village: Village, office: Browser, content: bytes, said: str
+) -> None:
+    answer = office.send_file("/uploads", "x.csv", content)
+
+    assert answer.status == 422
+    assert said in re.sub(r"<rt>.*?</rt>|<[^>]+>", "", answer.text)
+    assert labels(village) == []
+
+
+def test_more_than_a_sheet_may_hold_is_cut_off_at_the_door(office: Browser) -> None:
+    assert office.send_file("/uploads", "x.csv", b"x" * (LARGEST + 70_000)).status == 413
+
+
+def test_a_sheet_given_up_is_gone(village: Village, office: Browser) -> None:
+    office.send_file("/uploads", "residents.csv", SHEET)
+
+    office.submit("/uploads/1/cancel")
+
+    assert "取りやめました" in office.page.text
+    office.get("/uploads/1")
+    assert "ハナ" not in office.page.text
+    with village.app.database.reading() as tx:
+        assert tx.connection().exec_driver_sql("SELECT count(*) FROM upload_rows").scalar_one() == 0
