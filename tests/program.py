@@ -1,5 +1,6 @@
 """The real program as child processes: commands that answer, and servers that run until they are stopped or killed."""
 
+import io
 import json
 import os
 import signal
@@ -7,9 +8,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from http.client import HTTPConnection
 from pathlib import Path
+from unittest.mock import patch
+
+from reminder.cli import main
 
 PROGRAM = [sys.executable, "-m", "reminder"]
 PATIENCE = 60
@@ -42,10 +46,13 @@ class Program:
         )
 
     def answer(self, *arguments: str) -> object:
-        """What a command that must succeed answers with --json."""
-        done = self.run(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        """What a command that must succeed answers with --json. It runs in this process, on what the others keep: to
+        start one for each question would take longer than all that is asked."""
+        written = io.StringIO()
+        with patch.dict(os.environ, self.environment, clear=True), redirect_stdout(written):
+            code = main([*arguments, "--json"])
+        assert code == 0, written.getvalue()
+        return json.loads(written.getvalue())
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         with (self.folder / "server.log").open("ab") as log:

@@ -133,6 +133,7 @@ def _bar(as_json: bool, what: str) -> "Callable[[UploadView], None]":
 
 def template(
     out: Annotated[Path, typer.Option(help="Where to put it: .xlsx")] = Path("residents.xlsx"),
+    as_json: bool = AsJson,
 ) -> None:
     """A sheet to begin with: headings, an example row, and what may be chosen.
 
@@ -143,4 +144,4 @@ def template(
     from reminder.wiring import read_rulebook
 
     out.write_bytes(made(read_rulebook(read_settings()), language()))
-    print(out)
+    answer({"file": str(out)}, as_json=as_json, plain=str(out))

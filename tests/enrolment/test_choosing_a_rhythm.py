@@ -154,6 +154,7 @@ def test_what_is_being_tried_goes_on(village: Village) -> None:
     village.group()
     village.person("父", phone="090-0000-0002")
     village.card("父", END)
+    village.run_until("2027-05-30 23:00")
     village.sms.fail_when(lambda _: TemporaryChannelError("503"))
     village.run_until("2027-05-31 09:00")
     village.sms.fail_when(lambda _: None)
