@@ -183,21 +183,20 @@ def rows_after(tx: Session, keys: KeyRing, upload_id: int, number: int, limit: i
 
 
 def rows_of_verdict(
-    tx: Session, upload_id: int, verdicts: Collection[str], *, after: int = 0, limit: int = 200
+    tx: Session, keys: KeyRing, upload_id: int, verdicts: Collection[str], *, after: int = 0, limit: int = 200
 ) -> list[StoredRow]:
-    """Without their cells."""
     query = (
         select(UploadRow)
         .where(UploadRow.upload_id == upload_id, UploadRow.verdict.in_(list(verdicts)), UploadRow.number > after)
         .order_by(UploadRow.number)
         .limit(limit)
     )
-    return [_stored(None, row) for row in tx.scalars(query)]
+    return [_stored(keys, row) for row in tx.scalars(query)]
 
 
-def _stored(keys: KeyRing | None, row: UploadRow) -> StoredRow:
+def _stored(keys: KeyRing, row: UploadRow) -> StoredRow:
     cells = {}
-    if keys is not None and row.cells_sealed is not None:
+    if row.cells_sealed is not None:
         cells = {int(place): text for place, text in json.loads(keys.open(row.cells_sealed, CELLS)).items()}
     return StoredRow(
         row.number,

@@ -12,7 +12,7 @@ from reminder.enrolment.spreadsheet import LARGEST, read_sheet
 from reminder.enrolment.template import template
 from reminder.errors import RefusedInputError
 from reminder.storage import owned, uploads
-from reminder.storage.uploads import UploadState, UploadView
+from reminder.storage.uploads import StoredRow, UploadState, UploadView
 from reminder.web.access import Changes, Filled, FilledWithFile, OpenApp, Sees
 from reminder.web.view import go, language_of, page, problem_of, typed
 from reminder.wiring import App
@@ -94,7 +94,7 @@ def _show(request: Request, app: App, upload: UploadView, refused: RefusedInputE
     language = _written(request)
     with app.database.reading() as tx:
         kinds = ("refused", "warned")
-        shown = uploads.rows_of_verdict(tx, upload.id, kinds, limit=MOST_SHOWN)
+        shown = uploads.rows_of_verdict(tx, app.keys, upload.id, kinds, limit=MOST_SHOWN)
         gone = bulk.gone(tx, upload) if upload.state == UploadState.CHECKED else []
     rows = [bulk.report_of(app.rules, upload, row, language) for row in shown]
     return page(
@@ -105,11 +105,18 @@ def _show(request: Request, app: App, upload: UploadView, refused: RefusedInputE
         upload=upload,
         problems=problems,
         rows=rows,
+        whose={row.number: _whose(upload, row) for row in shown},
         gone=gone,
         is_working=upload.state in uploads.WORKING,
         refused=[one["heading"] or one["letter"] for one in upload.columns if one["fate"] == Fate.REFUSED],
         left=any(upload.counts.get(name) for name in ("refused", "asks")),
     )
+
+
+def _whose(upload: UploadView, row: StoredRow) -> str:
+    """So that somebody finds the row in their sheet: the room and the name."""
+    said = {field: row.cells.get(place, "") for place, field in upload.mapping.items()}
+    return " ".join(filter(None, (said.get("room"), said.get("label") or said.get("name"))))
 
 
 def _examples(app: App, upload: UploadView) -> dict[int, str]:

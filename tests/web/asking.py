@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
-from starlette.types import ASGIApp, Message
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reminder.web.app import create_web
+from reminder.web.words import read_pages
 from tests.village import Village
 
 
@@ -109,4 +111,19 @@ class Visitor:
 
 
 def visitor(village: Village, *, local_pages: bool = True) -> Visitor:
-    return Visitor(create_web(village.app, local_pages=local_pages))
+    return Visitor(web_of(village, local_pages=local_pages))
+
+
+_BUILT: dict[bool, FastAPI] = {}
+
+
+def web_of(village: Village, *, local_pages: bool) -> ASGIApp:
+    """The web application of a village: built once in a process and lent to whoever is asked, for its first answer takes
+    as long as ten others."""
+    web = _BUILT.get(local_pages) or _BUILT.setdefault(local_pages, create_web(village.app, local_pages=local_pages))
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        web.state.app, web.state.pages = village.app, read_pages()
+        await web(scope, receive, send)
+
+    return answer

@@ -6,9 +6,8 @@ from html.parser import HTMLParser
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
-from reminder.web.app import create_web
 from tests.village import Village
-from tests.web.asking import Answer, Visitor
+from tests.web.asking import Answer, Visitor, web_of
 
 Fields = list[tuple[str, str]]
 Typed = str | list[str] | None
@@ -64,7 +63,7 @@ class Browser:
     """`headers`: what it says of itself at every request. `page` is what it shows."""
 
     def __init__(self, village: Village, **headers: str) -> None:
-        self.visitor = Visitor(create_web(village.app, local_pages=False))
+        self.visitor = Visitor(web_of(village, local_pages=False))
         self.village = village
         self.headers = {"accept": "text/html", **headers}
         self.cookies: dict[str, str] = {}
