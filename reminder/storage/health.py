@@ -21,7 +21,7 @@ from reminder.storage.tables import (
     Reply,
 )
 
-TICK, REACH, FORGET, ERASED = "tick", "reach", "forget", "erased"
+TICK, REACH, FORGET, ERASED, REWRITTEN = "tick", "reach", "forget", "erased", "rewritten"
 
 
 @dataclass(frozen=True)

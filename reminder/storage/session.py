@@ -64,13 +64,17 @@ class Database:
             with self._alone(MOMENT_SECONDS) as connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
-    def rewrite(self) -> None:
+    def rewrite(self) -> bool:
         """On SQLite a row that was moved between pages may have left a copy of itself, one in a thousand; a file that
-        is written anew has none. Other writers wait meanwhile."""
-        if self.is_sqlite:
-            with self._alone(SQLITE_BUSY_SECONDS) as connection:
-                connection.execute("VACUUM").close()
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        is written anew has none. Other writers wait meanwhile. False where somebody was reading the old one for too
+        long: then it stands there still."""
+        if not self.is_sqlite:
+            return True
+        with self._alone(SQLITE_BUSY_SECONDS) as connection:
+            connection.execute("VACUUM").close()
+            # (was it kept from emptying the log?, pages in the log, pages that were moved into the file)
+            kept_from_it, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not kept_from_it
 
     @contextmanager
     def _alone(self, seconds: float) -> Iterator[sqlite3.Connection]:

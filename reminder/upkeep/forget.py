@@ -37,8 +37,17 @@ def forget_old(database: Database, now: datetime) -> int:
             counts.append(forget(tx, now - after, AT_ONCE))
     if max(counts) < AT_ONCE:
         with database.writing() as tx:
-            before, erased = health.last_beat(tx, health.FORGET), health.last_beat(tx, health.ERASED)
             health.beat(tx, health.FORGET, now)
-        if erased is not None and (before is None or erased >= before):
-            database.rewrite()
+        _rewrite_what_was_erased(database, now)
     return sum(counts)
+
+
+def _rewrite_what_was_erased(database: Database, now: datetime) -> None:
+    """A pass that is stopped meanwhile, or kept from it by somebody who reads, leaves it to the next day's."""
+    with database.reading() as tx:
+        erased, rewritten = health.last_beat(tx, health.ERASED), health.last_beat(tx, health.REWRITTEN)
+    if erased is None or (rewritten is not None and erased < rewritten):
+        return
+    if database.rewrite():
+        with database.writing() as tx:
+            health.beat(tx, health.REWRITTEN, now)

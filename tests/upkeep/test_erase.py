@@ -18,10 +18,11 @@ from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language,
 from reminder.enrolment import consent, membership, signing_in
 from reminder.enrolment.cards import take_card
 from reminder.errors import NotFoundError, PermanentChannelError, TemporaryChannelError, UnknownOutcomeError
-from reminder.storage import accounts, health, receipts
+from reminder.storage import accounts, health, receipts, session
 from reminder.storage.messages import MessageView
 from reminder.upkeep.erase import erase_card, erase_contact, erase_group, erase_person
 from reminder.upkeep.feeds import make_feed
+from reminder.upkeep.forget import forget_old
 from reminder.worker import tick
 from tests.village import CARD, SIGNATURE_CERTIFICATE, Village, open_village
 
@@ -472,6 +473,31 @@ def test_after_a_day_no_page_holds_a_copy_that_was_moved(crowd: Village) -> None
     tick(crowd.app, crowd.now)
 
     assert "おたえさん".encode() not in held(crowd)
+
+
+def test_who_is_kept_from_it_writes_the_file_anew_on_the_next_day(
+    crowd: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "SQLITE_BUSY_SECONDS", 0.1)
+    crowd.person("おたえさん")
+    erase(crowd, person=61)
+    crowd.app.database.close()
+    with closing(sqlite3.connect(file_of(crowd), isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM people").fetchone()
+        forget_old(crowd.app.database, crowd.now)
+        kept_from_it = rewritten_at(crowd)
+
+    crowd.clock.move_to(crowd.now + timedelta(days=1))
+    forget_old(crowd.app.database, crowd.now)
+
+    assert kept_from_it is None
+    assert rewritten_at(crowd) == crowd.now
+
+
+def rewritten_at(village: Village) -> object:
+    with village.app.database.reading() as tx:
+        return health.last_beat(tx, health.REWRITTEN)
 
 
 def test_a_file_in_which_nothing_was_erased_is_not_written_anew(crowd: Village) -> None:
