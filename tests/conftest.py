@@ -1,7 +1,9 @@
 """What tests ask for by name: databases of their own."""
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,6 +13,23 @@ import pytest
 from tests import databases
 from tests.village import Village, open_village
 
+MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3  # a folder in it of our own
+
+
+def _write_to_memory() -> None:
+    """Where the machine keeps a folder in memory, no test waits for a disk: nothing that tests write is to outlive a
+    power cut. TMPDIR names another place."""
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < ROOM:
+        return
+    folder = tempfile.mkdtemp(prefix="kigen-tests-", dir=MEMORY)
+    # A server of a user of its own must get through.
+    Path(folder).chmod(0o711)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # Workers and the programs that tests start inherit it.
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+
+
+_write_to_memory()
 _run = pytest.StashKey()
 
 
