@@ -42,7 +42,11 @@ class Headings:
     refused_patterns: Sequence[re.Pattern[str]]
     forgotten: Mapping[str, str]  # part of a heading -> field
     forgotten_only: frozenset[str]
+    own: Sequence[str]
+    family: Sequence[str]
+    plain: frozenset[str]
     fields: Mapping[str, str]
+    ends: Mapping[str, str]  # a heading of the end of a card without its last word -> field
 
     @property
     def names(self) -> Sequence[str]:
@@ -55,23 +59,49 @@ class Headings:
             return UNKNOWN
         if forbidden(heading) is not None or self._is_refused(heading):
             return REFUSED
-        parts = heading.split("/")
-        candidates = [heading.replace("/", ""), parts[-1]] if len(parts) > 1 else [heading]
-        folded = [fold(one) for one in candidates]
-        for one in folded:
-            if one in self.fields:
-                return Meaning(Fate.MAPPED, self.fields[one])
-        if folded[-1] in self.forgotten_only:
+        upper, _, lower = heading.rpartition("/")
+        above, below = fold(upper), fold(lower)
+        field = self._field(above + below)
+        # 期限 below 在留カード is not the certificate's, and 電話 below かかりつけ医 is the doctor's.
+        if field is None and above and (below not in self.plain or self._is_their_own(above)):
+            field = self._field(below)
+        if field is not None:
+            return Meaning(Fate.MAPPED, field)
+        if below in self.forgotten_only:
             return Meaning(Fate.FORGOTTEN)
-        field = next((field for part, field in self.forgotten.items() if part in folded[-1]), None)
+        if above and above + below in self.forgotten:
+            return Meaning(Fate.FORGOTTEN, self.forgotten[above + below])
+        if below in self.plain:
+            return UNKNOWN
+        field = next((field for part, field in self.forgotten.items() if part in below), None)
         return UNKNOWN if field is None else Meaning(Fate.FORGOTTEN, field)
 
     def _is_refused(self, heading: str) -> bool:
+        """By its words: a column that holds numbers."""
         folded = fold(heading)
         seen = unicodedata.normalize("NFKC", heading).lower()
+        looks = (seen, re.sub(r"\s", "", seen))
         return any(word in folded for word in self.refused) or any(
-            pattern.search(seen) for pattern in self.refused_patterns
+            pattern.search(look) for pattern in self.refused_patterns for look in looks
         )
+
+    def _field(self, folded: str) -> str | None:
+        if folded in self.fields:
+            return self.fields[folded]
+        for word in self.family:
+            if folded.startswith(word):
+                return self.fields.get(self.family[0] + folded.removeprefix(word))
+        stem = _END.sub("", folded)
+        return self.ends.get(stem) if stem != folded else None
+
+    def _is_their_own(self, above: str) -> bool:
+        return any(word in above for word in self.own) and not any(word in above for word in self.family)
+
+
+# As fold() leaves them: 資格確認書の有効期限, 資格確認書期限日 and 資格確認書 満了年月日 say the same.
+_END = re.compile(
+    r"の?(?:有効)?(?:期限|期間満了|期間終了|満了|expirydate|expiry|expires|expirationdate)(?:年月日|日)?$"
+)
 
 
 _BETWEEN = re.compile(r"[\s\-_・/（）()「」『』【】:：.,、。*※]")
@@ -93,14 +123,24 @@ def read_headings(table: Mapping[str, object]) -> Headings:
         forgotten = {fold(word): BORN for word in _words(table["born"])}
         forgotten |= {fold(word): NOTES for word in _words(table["notes"])}
         forgotten |= {fold(word): "" for word in _words(table["forgotten"])}
+        first, *others = map(fold, _words(table["family"]))
         return Headings(
             [fold(word) for word in _words(table["refused"])],
             [re.compile(unicodedata.normalize("NFKC", one)) for one in _words(table["refused_patterns"])],
             forgotten,
             frozenset(map(fold, _words(table["forgotten_only"]))),
+            [fold(word) for word in _words(table["own"])],
+            # 緊急連絡先1 begins with 緊急連絡先.
+            [first, *sorted(others, key=len, reverse=True)],
+            frozenset(map(fold, _words(table["plain"]))),
             known,
+            {
+                _END.sub("", heading): field
+                for heading, field in known.items()
+                if field.startswith(CARD) and _END.sub("", heading)
+            },
         )
-    except (KeyError, TypeError, re.error) as wrong:
+    except (KeyError, TypeError, ValueError, re.error) as wrong:
         raise SettingsError("config/headings.toml", f"{wrong} is missing or no list of words") from None
 
 

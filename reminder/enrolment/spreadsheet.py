@@ -1,26 +1,30 @@
 """A home's sheet from bytes to rows: CSV in four encodings, and XLSX.
 
-What a column of numbers holds is never looked at; a number anywhere else is found here, and its cell goes no further.
-The file is held once, in memory, and never written anywhere.
+What a column of numbers holds is never looked at, nor what is forgotten unread (利用者番号 has ten digits, and may). A
+number in a note or in any other cell is found here, and its cell goes no further. The file is held once, in memory, and
+never written anywhere.
 """
 
 import codecs
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 
 from reminder.domain import dates
 from reminder.domain.headings import BORN, CARD, NOTES, Fate, Headings, Meaning
 from reminder.enrolment import workbook
 from reminder.errors import DateError, RefusedInputError
-from reminder.guard.numbers import LooksLike, forbidden, long_number
+from reminder.guard.numbers import LooksLike, forbidden, forbidden_in_a_date_or_phone, long_number
 
 LARGEST = 20 * 1024 * 1024
 MOST_ROWS = 100_000
-MOST_COLUMNS = 1_000  # that have a heading
+MOST_COLUMNS = 1_000  # that hold anything
+LONGEST_HEADING = 200
 # Titles, notes and empty rows stand above the headings.
 LOOKED_THROUGH = 30
 _PIECE = 1 << 16
@@ -74,24 +78,48 @@ def read_sheet(content: bytes, headings: Headings, *, sheet: str | None = None) 
     if workbook.is_workbook(content):
         book = workbook.open_sheet(content, sheet)
         return _sheet(book, headings)
-    return _sheet(_open_csv(content), headings)
+    return _sheet(_open_csv(content, headings), headings)
 
 
 # ---- CSV
 
 
-def _open_csv(content: bytes) -> workbook.Table:
+def _open_csv(content: bytes, headings: Headings) -> workbook.Table:
     encoding = _encoding_of(content)
-    delimiter = _delimiter_of(content, encoding)
+    if _is_page(content):
+        raise RefusedInputError("sheet_old_excel", field="file")
+    delimiter = _delimiter_of(content, encoding, headings)
 
     def records() -> Iterator[Sequence[object]]:
-        lines = io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
-        try:
-            yield from csv.reader(lines, delimiter=delimiter)
-        except csv.Error:
-            raise RefusedInputError("sheet_unreadable", field="file") from None
+        return _records(content, encoding, delimiter)
 
     return workbook.Table("", (), records, merged=(), hidden_columns=frozenset(), flags={})
+
+
+def _records(content: bytes, encoding: str, delimiter: str) -> Iterator[Sequence[str]]:
+    """Raises RefusedInputError at the end where a quotation mark was left open: it has swallowed all rows behind it."""
+
+    def lines() -> Iterator[str]:
+        yield from io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
+        # Becomes a record of its own, or a part of one that is still open.
+        yield "\n"
+
+    number, before = 0, None
+    try:
+        for record in csv.reader(lines(), delimiter=delimiter):
+            if before is not None:
+                yield before
+            number, before = number + 1, record
+    except csv.Error:
+        raise RefusedInputError("sheet_unreadable", field="file") from None
+    if before:
+        raise RefusedInputError("sheet_quote_open", field="file", row=number)
+
+
+def _is_page(content: bytes) -> bool:
+    """Many programs write a web page or XML and call it .xls."""
+    start = content[:1024].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    return start.startswith((b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta"))
 
 
 def _encoding_of(content: bytes) -> str:
@@ -122,12 +150,17 @@ def _decodes(content: bytes, encoding: str) -> bool:
     return True
 
 
-def _delimiter_of(content: bytes, encoding: str) -> str:
-    for line in io.TextIOWrapper(io.BytesIO(content), encoding, newline=""):
-        if line.strip():
-            outside = "".join(line.split('"')[::2])
-            return max(",\t;", key=outside.count)
-    return ","
+def _delimiter_of(content: bytes, encoding: str, headings: Headings) -> str:
+    """The one between the most headings we know: a title above them, or what stands in the rows, has no say."""
+
+    def known(delimiter: str) -> int:
+        try:
+            top = list(islice(_records(content, encoding, delimiter), LOOKED_THROUGH))
+        except RefusedInputError:
+            return 0
+        return max((_weight(map(_heading, record[:MOST_COLUMNS]), headings) for record in top), default=0)
+
+    return max(",\t;", key=known)
 
 
 # ---- both
@@ -136,29 +169,37 @@ def _delimiter_of(content: bytes, encoding: str) -> str:
 def _sheet(table: workbook.Table, headings: Headings) -> Sheet:
     top = []
     for record in table.records():
-        top.append([_text(cell) for cell in record])
+        top.append(_without_end([_text(cell) for cell in record]))
         if len(top) > LOOKED_THROUGH:
             break
-    if not any(any(cell.strip() for cell in record) for record in top):
+    if not any(top):
         raise RefusedInputError("sheet_empty", field="file")
+    if max(sum(map(bool, record)) for record in top) > MOST_COLUMNS:
+        raise RefusedInputError("sheet_too_many_columns", field="file", most=MOST_COLUMNS)
     first, last = _headings_in(top, table.merged, headings)
     columns = _columns(top, first, last, table, headings)
-    if sum(bool(column.heading) for column in columns) > MOST_COLUMNS:
-        raise RefusedInputError("sheet_too_many_columns", field="file", most=MOST_COLUMNS)
     fields = [column.meaning.field for column in columns if column.meaning.fate is Fate.MAPPED]
     twice = next(
         (column for column in columns if column.meaning.field and fields.count(column.meaning.field) > 1), None
     )
     if twice is not None:
         raise RefusedInputError("sheet_heading_twice", field="file", heading=twice.heading)
-    rows = 0
-    for number, record in enumerate(table.records(), 1):
-        rows += number > last and any(map(_holds, record))
-        if rows > MOST_ROWS:
-            raise RefusedInputError("sheet_too_many_rows", field="file", most=MOST_ROWS)
+    held = (number for number, record in enumerate(table.records(), 1) if number > last and any(map(_holds, record)))
+    # A workbook that is short enough need not be gone through twice.
+    is_short = table.length is not None and table.length - last <= MOST_ROWS
+    rows = sum(1 for _ in (islice(held, 1) if is_short else held))
+    if rows > MOST_ROWS:
+        raise RefusedInputError("sheet_too_many_rows", field="file", most=MOST_ROWS, rows=rows)
     if not rows:
         raise RefusedInputError("sheet_empty", field="file")
     return Sheet(table.name, table.names, columns, last, _rows(table, columns, last))
+
+
+def _without_end(cells: list[str]) -> list[str]:
+    """Without the empty cells behind the last one that holds anything: some programs fill a row to its end."""
+    while cells and not cells[-1].strip():
+        cells.pop()
+    return cells
 
 
 def _headings_in(top: Sequence[Sequence[str]], merged: workbook.Merged, headings: Headings) -> tuple[int, int]:
@@ -169,7 +210,7 @@ def _headings_in(top: Sequence[Sequence[str]], merged: workbook.Merged, headings
     # Of two that say as much, one row: what stands above it is a note.
     for first, last in [*((one, one) for one in numbers), *doubles]:
         texts = _flattened(top, first, last, merged)
-        score = sum(headings.meaning(text).fate is not Fate.UNKNOWN for text in texts)
+        score = _weight(texts, headings)
         if score > best:
             best, found = score, (first, last)
     if not best:
@@ -177,10 +218,20 @@ def _headings_in(top: Sequence[Sequence[str]], merged: workbook.Merged, headings
     return found
 
 
+def _weight(texts: Iterable[str], headings: Headings) -> int:
+    """How much a row looks like headings. What is forgotten may be a word in any sentence; a cell that holds a number
+    is no heading at all."""
+    short = (text for text in texts if 0 < len(text) <= LONGEST_HEADING)
+    return sum(_WEIGHTS[headings.meaning(text).fate] for text in short if forbidden(text) is None)
+
+
+_WEIGHTS = {Fate.MAPPED: 2, Fate.REFUSED: 2, Fate.FORGOTTEN: 1, Fate.UNKNOWN: 0}
+
+
 def _may_be_double(top: Sequence[Sequence[str]], number: int, merged: workbook.Merged) -> bool:
-    """Merged cells say so; a CSV made of one has gaps above where there are words below, and has no other."""
-    if merged:
-        return any(range_.first_row == number and range_.is_heading for range_ in merged)
+    """Merged cells say so; a CSV made of one, or a sheet whose maker merged nothing, has gaps above words."""
+    if any(range_.first_row == number and range_.is_heading for range_ in merged):
+        return True
     upper, lower = top[number - 1], top[number]
     return any(
         not above.strip() and below.strip() and upper[: place + 1] != [""] * (place + 1)
@@ -197,12 +248,11 @@ def _flattened(top: Sequence[Sequence[str]], first: int, last: int, merged: work
     width = max(len(upper), len(lower))
     upper += [""] * (width - len(upper))
     lower += [""] * (width - len(lower))
-    if merged:
-        for range_ in merged:
-            if range_.first_row == first:
-                for place in range(range_.first_column, min(range_.last_column + 1, width)):
-                    upper[place] = upper[range_.first_column]
-    else:
+    spread = [range_ for range_ in merged if range_.first_row == first]
+    for range_ in spread:
+        for place in range(range_.first_column, min(range_.last_column + 1, width)):
+            upper[place] = upper[range_.first_column]
+    if not spread:
         for place in range(1, width):
             if not upper[place].strip() and lower[place].strip():
                 upper[place] = upper[place - 1]
@@ -231,70 +281,120 @@ def _columns(
 
 _TOTALS = frozenset({"計", "合計", "小計", "総計", "total", "sum"})
 _LEFT = ("退所", "退去", "逝去", "死亡", "転出", "永眠", "moved out", "deceased")
+_DATED = (BORN, "consent_date")
+_TELEPHONES = ("mobile", "phone", "family_mobile")
+_ENDS_ON_BIRTHDAYS = frozenset({CARD + "mynumber_user_certificate", CARD + "mynumber_signature_certificate"})
+# A couple's room is often one cell over two rows.
+_SHARED = ("room", "unit")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How the cells of a column are read. `number_in`: what is looked for in them."""
+
+    place: int
+    field: str
+    is_kept: bool
+    is_date: bool
+    ends_on_birthday: bool
+    number_in: Callable[[str], LooksLike | None]
+
+
+def _reading(column: Column) -> _Reading | None:
+    """None for a column that nobody looks at."""
+    meaning = column.meaning
+    if meaning.fate is Fate.REFUSED or (meaning.fate is Fate.FORGOTTEN and meaning.field not in (BORN, NOTES)):
+        return None
+    is_date = meaning.field.startswith(CARD) or meaning.field in _DATED
+    number_in = forbidden
+    if is_date or meaning.field in _TELEPHONES:
+        number_in = forbidden_in_a_date_or_phone
+    elif meaning.field == "family_email":
+        number_in = long_number
+    is_kept = meaning.fate is not Fate.FORGOTTEN
+    return _Reading(column.place, meaning.field, is_kept, is_date, meaning.field in _ENDS_ON_BIRTHDAYS, number_in)
 
 
 def _rows(table: workbook.Table, columns: Sequence[Column], headings_end: int) -> Iterator[Row]:
-    read = [column for column in columns if column.meaning.fate is not Fate.REFUSED]
+    read = [reading for column in columns if (reading := _reading(column)) is not None]
     no_flags = workbook.Flags(frozenset(), is_hidden=False)
+    shared = {
+        (range_.first_row, range_.first_column): range_.last_row
+        for range_ in table.merged
+        if range_.first_row > headings_end and range_.first_column == range_.last_column
+    }
+    rooms = [reading.place for reading in read if reading.field in _SHARED] if shared else []
+    above: dict[int, tuple[int, object]] = {}
+    # Forgotten with the sheet: it holds birthdays.
+    day = lru_cache(maxsize=4096)(_day)
     for number, record in enumerate(table.records(), 1):
         if number <= headings_end or not any(map(_holds, record)):
             continue
-        flags = table.flags.get(number, no_flags)
-        yield _row(number, record, read, flags, table.epoch)
+        cells = record
+        for place in rooms:
+            if (number, place) in shared:
+                above[place] = shared[number, place], cells[place]
+            elif place in above and number <= above[place][0] and place < len(cells) and not _holds(cells[place]):
+                cells = [*cells[:place], above[place][1], *cells[place + 1 :]]
+        yield _row(number, cells, read, table.flags.get(number, no_flags), table.epoch, day)
 
 
-def _row(number: int, record: Sequence[object], read: Sequence[Column], flags: workbook.Flags, epoch: date) -> Row:
+def _row(
+    number: int,
+    record: Sequence[object],
+    read: Sequence[_Reading],
+    flags: workbook.Flags,
+    epoch: date,
+    day: Callable[[str], date | None],
+) -> Row:
     cells: dict[int, str] = {}
-    refused, formulas, born, has_left = None, set(), None, False
-    for column in read:
-        if column.place >= len(record):
+    refused, formulas, born, has_left, ends = None, set(), None, False, []
+    for reading in read:
+        place = reading.place
+        if place >= len(record):
             break
-        value, meaning = record[column.place], column.meaning
+        value = record[place]
         if value is None or value == "":
             continue
-        if column.place in flags.formulas:
-            if meaning.fate is not Fate.FORGOTTEN:
-                formulas.add(column.place)
+        if place in flags.formulas:
+            if reading.is_kept:
+                formulas.add(place)
             continue
-        is_date = meaning.field.startswith(CARD) or meaning.field in _DATED
-        text = (_date_text(value, epoch) if is_date else _text(value)).strip()
+        text = (_date_text(value, epoch) if reading.is_date else _text(value)).strip()
         if not text:
             continue
-        looks_like = _number_in(text, meaning)
+        looks_like = reading.number_in(text)
         if looks_like is not None:
-            refused = refused or (column.place, looks_like)
-        elif meaning.fate is not Fate.FORGOTTEN:
-            cells[column.place] = text
-        elif meaning.field == BORN:
-            born = _day(text)
-        elif meaning.field == NOTES:
-            has_left = has_left or any(word in text.lower() for word in _LEFT)
+            refused = refused or (place, looks_like)
+        elif reading.is_kept:
+            cells[place] = text
+            if reading.ends_on_birthday:
+                ends.append(place)
+        elif reading.field == BORN:
+            born = day(text)
+        elif any(word in text.lower() for word in _LEFT):
+            has_left = True
     # A sheet has a column for every kind it dates: only certificates end on birthdays.
-    certificates = [column.place for column in read if column.meaning.field in _ENDS_ON_BIRTHDAYS]
-    ends = {place: _day(cells[place]) for place in certificates if place in cells} if born else {}
-    differs = {place for place, end in ends.items() if end and born and (end.month, end.day) != (born.month, born.day)}
-    is_total = len(cells) <= 3 and any(text.strip().lower() in _TOTALS for text in cells.values())
-    return Row(number, cells, refused, frozenset(formulas), flags.is_hidden, has_left, frozenset(differs), is_total)
+    not_birthday = frozenset(place for place in ends if born and _is_on_another_day(day(cells[place]), born))
+    is_total = _is_total(cells, read, day)
+    return Row(number, cells, refused, frozenset(formulas), flags.is_hidden, has_left, not_birthday, is_total)
 
 
-_DATED = (BORN, "consent_date")
-_TELEPHONES = ("mobile", "phone", "family_mobile", "family_email")
-_ENDS_ON_BIRTHDAYS = frozenset({CARD + "mynumber_user_certificate", CARD + "mynumber_signature_certificate"})
+def _is_on_another_day(end: date | None, born: date) -> bool:
+    return end is not None and (end.month, end.day) != (born.month, born.day)
 
 
-def _number_in(text: str, meaning: Meaning) -> LooksLike | None:
-    """Six digits are a date or a telephone where one belongs; anywhere else, or longer, they are a number."""
-    is_known = meaning.field.startswith(CARD) or meaning.field in (*_DATED, *_TELEPHONES)
-    if is_known or (meaning.fate is Fate.FORGOTTEN and meaning.field != NOTES):
-        return long_number(text)
-    return forbidden(text)
+def _is_total(cells: Mapping[int, str], read: Sequence[_Reading], day: Callable[[str], date | None]) -> bool:
+    """Few cells, one of them 合計, and no day: somebody may be called 計."""
+    if len(cells) > 3 or not any(text.lower() in _TOTALS for text in cells.values()):
+        return False
+    return not any(reading.is_date and day(cells.get(reading.place, "")) for reading in read)
 
 
 def _holds(cell: object) -> bool:
     return cell is not None and cell != "" and (not isinstance(cell, str) or bool(cell.strip()))
 
 
-@lru_cache(maxsize=4096)
 def _day(text: str) -> date | None:
     try:
         return dates.read_date(text)
@@ -323,7 +423,9 @@ _SERIALS = range(20_000, 80_001)
 
 
 def _date_text(value: object, epoch: date) -> str:
-    if isinstance(value, float | int) and not isinstance(value, bool) and int(value) in _SERIALS:
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, float | int) and math.isfinite(value) and int(value) in _SERIALS:
         return (epoch + timedelta(days=int(value))).isoformat()
     text = _text(value)
     if len(text) == 5 and text.isascii() and text.isdecimal() and int(text) in _SERIALS:

@@ -3,22 +3,22 @@
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from xml.parsers import expat
 
 import python_calamine
 
+from reminder.enrolment import unpacking
 from reminder.errors import RefusedInputError
+from reminder.guard.numbers import forbidden
 
-# A hundred thousand rows of twenty columns unpack to a half of this.
-LARGEST_UNPACKED = 250 * 1024 * 1024
-MOST_PARTS = 2_000
-_PIECE = 1 << 18
-_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_RELATED = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+# Values are laid out as one block from the first cell to the last: one word in the last corner of a sheet would be the
+# size of the whole sheet, half a terabyte. 100,000 rows of 200 columns.
+LARGEST_BLOCK = 20_000_000
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _EPOCH, _EPOCH_1904 = date(1899, 12, 30), date(1904, 1, 1)
 
 
@@ -62,6 +62,7 @@ class Table:
     hidden_columns: frozenset[int]
     flags: Mapping[int, Flags]
     epoch: date = _EPOCH
+    length: int | None = None  # rows at most, where it is known without going through them
 
 
 def is_workbook(content: bytes) -> bool:
@@ -69,42 +70,36 @@ def is_workbook(content: bytes) -> bool:
     if content.startswith(_OLE):
         protected = "EncryptedPackage".encode("utf-16-le") in content
         raise RefusedInputError("sheet_protected" if protected else "sheet_old_excel", field="file")
-    return content.startswith(_ZIP)
+    return content.startswith(unpacking.ZIP)
 
 
 def open_sheet(content: bytes, wanted: str | None) -> Table:
     """The first sheet that is not hidden, or the one that is named. Raises RefusedInputError."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            _refuse_bombs(content, packed)
-            paths, epoch = _sheets_in(packed)
-            book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
-            names = [
-                one.name
-                for one in book.sheets_metadata
-                if one.visible is python_calamine.SheetVisibleEnum.Visible and one.name in paths
-            ]
-            if wanted is not None and wanted not in names:
-                raise RefusedInputError("sheet_name_unknown", field="sheet_name", names="、".join(names))
-            if not names:
-                raise RefusedInputError("sheet_empty", field="file")
-            name = wanted or names[0]
-            opened = book.get_sheet_by_name(name)
-            flags, hidden = _flags(packed, paths[name])
-    except RefusedInputError:
-        raise
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        expat.ExpatError,
-        KeyError,
-        ValueError,
-        OSError,
-        NotImplementedError,
-        python_calamine.CalamineError,
-    ) as broken:
-        raise RefusedInputError("sheet_unreadable", field="file") from broken
-    start = opened.start or (0, 0)
+    with _unreadable_unless_well(), zipfile.ZipFile(io.BytesIO(content)) as packed:
+        unpacking.refuse_bombs(content, packed)
+        parts, epoch = _sheets_in(packed)
+        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        names = [
+            one.name
+            for one in book.sheets_metadata
+            if one.visible is python_calamine.SheetVisibleEnum.Visible and one.name in parts
+        ]
+        # The name of a sheet is a place for a number, too.
+        shown = ["" if forbidden(name) is not None else name for name in names]
+        if wanted is not None and wanted not in names:
+            raise RefusedInputError("sheet_name_unknown", field="sheet_name", names="、".join(filter(None, shown)))
+        if not names:
+            raise RefusedInputError("sheet_empty", field="file")
+        place = names.index(wanted) if wanted else 0
+        sheet = packed.read(parts[names[place]])
+        unpacking.refuse_repeated_texts(packed, sheet)
+        flags, hidden = _told(sheet)
+        del sheet
+        opened = book.get_sheet_by_name(names[place])
+        start = opened.start or (0, 0)
+        merged = [
+            MergedRange(first[0] + 1, last[0] + 1, first[1], last[1]) for first, last in opened.merged_cell_ranges or ()
+        ]
 
     def records() -> Iterator[Sequence[object]]:
         # Values begin at the first cell that holds anything.
@@ -114,51 +109,21 @@ def open_sheet(content: bytes, wanted: str | None) -> Table:
         for record in opened.iter_rows():
             yield [*before, *record] if before else record
 
-    merged = [
-        MergedRange(first[0] + 1, last[0] + 1, first[1], last[1]) for first, last in opened.merged_cell_ranges or ()
-    ]
-    return Table(name, names, records, merged, hidden, flags, epoch)
+    return Table(shown[place], shown, records, merged, hidden, flags, epoch, start[0] + opened.height)
 
 
-def _refuse_bombs(content: bytes, packed: zipfile.ZipFile) -> None:
-    """What each part unpacks to is measured, not believed."""
-    parts = packed.infolist()
-    if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > LARGEST_UNPACKED:
-        raise RefusedInputError("sheet_bomb", field="file")
-    if any(part.filename == "mimetype" for part in parts):
-        raise RefusedInputError("sheet_old_excel", field="file")
-    total = 0
-    for part in parts:
-        if part.flag_bits & 1:
-            raise RefusedInputError("sheet_protected", field="file")
-        for piece in _unpacked(content, part):
-            total += len(piece)
-            if total > LARGEST_UNPACKED:
-                raise RefusedInputError("sheet_bomb", field="file")
-            # A declared entity can be made to grow without end; no spreadsheet program writes one.
-            if b"<!ENTITY" in piece or b"<!DOCTYPE" in piece:
-                raise RefusedInputError("sheet_bomb", field="file")
-
-
-def _unpacked(content: bytes, part: zipfile.ZipInfo) -> Iterator[bytes]:
-    at = part.header_offset
-    if content[at : at + 4] != _ZIP:
-        raise zipfile.BadZipFile
-    begin = at + 30 + int.from_bytes(content[at + 26 : at + 28], "little")
-    begin += int.from_bytes(content[at + 28 : at + 30], "little")
-    packed = memoryview(content)[begin : begin + part.compress_size]
-    if part.compress_type == zipfile.ZIP_STORED:
-        yield bytes(packed)
-        return
-    if part.compress_type != zipfile.ZIP_DEFLATED:
-        raise zipfile.BadZipFile
-    inflate, waiting = zlib.decompressobj(-zlib.MAX_WBITS), bytes(packed)
-    while waiting and not inflate.eof:
-        piece = inflate.decompress(waiting, _PIECE)
-        waiting = inflate.unconsumed_tail
-        if not piece and not waiting:
-            break
-        yield piece
+@contextmanager
+def _unreadable_unless_well() -> Iterator[None]:
+    """Whatever a broken file makes its readers raise, and nothing of what it holds."""
+    try:
+        yield
+    except RefusedInputError:
+        raise
+    except BaseException as broken:
+        # What goes wrong in Rust's own way is no Exception.
+        if isinstance(broken, Exception) or type(broken).__name__ == "PanicException":
+            raise RefusedInputError("sheet_unreadable", field="file") from None
+        raise
 
 
 def _sheets_in(packed: zipfile.ZipFile) -> tuple[dict[str, str], date]:
@@ -176,8 +141,8 @@ def _sheets_in(packed: zipfile.ZipFile) -> tuple[dict[str, str], date]:
         nonlocal is_1904
         plain = tag.rpartition(":")[2]
         if plain == "sheet":
-            related = next(value for name, value in attributes.items() if name.endswith(":id") or name == "id")
-            names.append((attributes["name"], related))
+            related = [value for name, value in attributes.items() if name.endswith(":id") or name == "id"]
+            names.append((attributes["name"], related[0]))
         elif plain == "workbookPr":
             is_1904 = attributes.get("date1904", "0") in ("1", "true")
 
@@ -189,57 +154,100 @@ def _sheets_in(packed: zipfile.ZipFile) -> tuple[dict[str, str], date]:
 
 
 def _parse(content: bytes, start: Callable[[str, Mapping[str, str]], None]) -> None:
+    _parser(start).Parse(content, True)
+
+
+def _parser(start: Callable[[str, Mapping[str, str]], None]) -> expat.XMLParserType:
+    def refuse(*_: object) -> None:
+        raise RefusedInputError("sheet_bomb", field="file")
+
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
-    parser.Parse(content, True)
+    parser.StartDoctypeDeclHandler = refuse
+    return parser
 
 
-# Only a sheet that has any of these is gone through element by element.
-_TELLING = re.compile(rb"<(?:\w+:)?f[\s>/]|hidden=[\"'](?:1|true)")
+# A cell as every program writes it, within the first 104 columns and 109,999 rows.
+_UNUSUAL = re.compile(
+    rb"<c(?=[\s/>])(?! r=\"[A-C]?[A-Z](?:[1-9][0-9]{0,4}|10[0-9]{4})\")|:c[\s/>]|<row(?! r=\"[0-9]+\")|:row[\s/>]"
+)
+_ROW = re.compile(rb"<row r=\"([0-9]+)\"[^<>]*\shidden=[\"'](?:1|true)")
+_FORMULA = re.compile(rb"<c r=\"([A-Z]+)([0-9]+)\"[^<>]*><f[\s/>]")
+_ANY_FORMULA = re.compile(rb"<f[\s/>]|:f[\s/>]")
 
 
-def _flags(packed: zipfile.ZipFile, part: str) -> tuple[dict[int, Flags], frozenset[int]]:
-    if not _tells(packed, part):
-        return {}, frozenset()
+def _told(sheet: bytes) -> tuple[dict[int, Flags], frozenset[int]]:
+    """By row, its formulas and whether it is hidden; and the hidden columns. Raises RefusedInputError for a sheet with
+    a cell so far from the others that there is no room for what lies between."""
+    formulas: dict[int, set[int]] = {}
+    # Words before the rows, of which there are few.
+    above = sheet[: max(sheet.find(b"<sheetData"), 0)]
+    is_usual = bool(above) and not _UNUSUAL.search(sheet)
+    found: list[tuple[bytes, bytes]] = []
+    if is_usual and (b"<f" in sheet or b":f" in sheet):
+        found = _FORMULA.findall(sheet)
+        is_usual = len(found) == len(_ANY_FORMULA.findall(sheet))
+    if not is_usual:
+        return _told_by_each(sheet)
+    for letters, number in found:
+        formulas.setdefault(int(number), set()).add(_place(letters.decode()))
+    hidden_rows = {int(number) for number in _ROW.findall(sheet)} if b"hidden=" in sheet else set()
+    hidden_columns: set[int] = set()
+
+    def start(tag: str, attributes: Mapping[str, str]) -> None:
+        if tag.rpartition(":")[2] == "col":
+            hidden_columns.update(_hidden_columns(attributes))
+
+    _parser(start).Parse(above, False)
+    return _flags(formulas, hidden_rows), frozenset(hidden_columns)
+
+
+def _told_by_each(sheet: bytes) -> tuple[dict[int, Flags], frozenset[int]]:
+    """The same, element by element: some seconds for a large sheet, so only for one that is written in a way of its
+    own, or that reaches far."""
     formulas: dict[int, set[int]] = {}
     hidden_rows: set[int] = set()
     hidden_columns: set[int] = set()
+    rows: list[int] = []
+    columns: list[int] = []
     row = column = 0
 
     def start(tag: str, attributes: Mapping[str, str]) -> None:
-        nonlocal row, column
+        nonlocal row, column, rows, columns
         plain = tag.rpartition(":")[2]
         if plain == "c":
-            said = attributes.get("r")
+            said = attributes.get("r", "")
             column = _place(said) if said else column + 1
-        elif plain == "f":
-            formulas.setdefault(row, set()).add(column)
+            # Where the two disagree, readers go by the cell.
+            row = int(said.lstrip(_LETTERS)) if said else row
+        elif plain in ("v", "is", "f"):
+            rows, columns = [min([*rows, row]), max([*rows, row])], [min([*columns, column]), max([*columns, column])]
+            if plain == "f":
+                formulas.setdefault(row, set()).add(column)
         elif plain == "row":
             row, column = int(attributes.get("r", row + 1)), -1
-            if attributes.get("hidden") in ("1", "true"):
+            if attributes.get("hidden") in _TRUE:
                 hidden_rows.add(row)
-        elif plain == "col" and attributes.get("hidden") in ("1", "true"):
-            hidden_columns.update(range(int(attributes["min"]) - 1, min(int(attributes["max"]), 16_384)))
+        elif plain == "col":
+            hidden_columns.update(_hidden_columns(attributes))
 
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = start
-    with packed.open(part) as opened:
-        while piece := opened.read(_PIECE):
-            parser.Parse(piece)
-        parser.Parse(b"", True)
+    _parser(start).Parse(sheet, True)
+    if rows and (rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1) > LARGEST_BLOCK:
+        raise RefusedInputError("sheet_bomb", field="file")
+    return _flags(formulas, hidden_rows), frozenset(hidden_columns)
+
+
+_TRUE = ("1", "true")
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def _hidden_columns(col: Mapping[str, str]) -> range:
+    return range(int(col["min"]) - 1, min(int(col["max"]), 16_384)) if col.get("hidden") in _TRUE else range(0)
+
+
+def _flags(formulas: Mapping[int, set[int]], hidden_rows: set[int]) -> dict[int, Flags]:
     told = formulas.keys() | hidden_rows
-    flags = {number: Flags(frozenset(formulas.get(number, ())), number in hidden_rows) for number in told}
-    return flags, frozenset(hidden_columns)
-
-
-def _tells(packed: zipfile.ZipFile, part: str) -> bool:
-    with packed.open(part) as opened:
-        before = b""
-        while piece := opened.read(_PIECE):
-            if _TELLING.search(before + piece):
-                return True
-            before = piece[-32:]
-    return False
+    return {number: Flags(frozenset(formulas.get(number, ())), number in hidden_rows) for number in told}
 
 
 def _place(reference: str) -> int:

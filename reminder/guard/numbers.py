@@ -36,17 +36,6 @@ LONG, SUSPICIOUS = 12, 6
 # A passcode has four digits, and what is shorter than this has no room for its name beside it: rooms and floors.
 FEWEST = 4
 _TOO_SHORT = re.compile("[0-9A-Za-zぁ-んァ-ヶ一-龠階号室-]{1,6}")
-# Twelve digits or more, whatever they are called.
-NUMBERS = frozenset(
-    {
-        LooksLike.MY_NUMBER,
-        LooksLike.CORPORATE_NUMBER,
-        LooksLike.LICENCE_NUMBER,
-        LooksLike.APPLICATION_ID,
-        LooksLike.LONG_NUMBER,
-    }
-)
-
 # Numbers are also written out by place: 一二三四…. Tens and hundreds (三十一) are how dates and counts are written.
 _KANJI = str.maketrans(
     {
@@ -113,10 +102,19 @@ def forbidden(text: str) -> LooksLike | None:
     Linear in the length of the text. Nothing hides a digit: NFKC, other scripts' digits, circled and kanji digits,
     zero-width characters, HTML and URL escapes are seen through.
     """
+    if _WORDS.fullmatch(text) and len(_DIGIT.findall(text)) < SUSPICIOUS and not _MAY_BE_PASSCODE.search(text):
+        return None
+    if _DATE.fullmatch(text):
+        return None
     if not any(map(str.isnumeric, text)) and "<<" not in text:
         return None
     if _TOO_SHORT.fullmatch(text) and sum(map(str.isnumeric, text)) < FEWEST:
         return None
+    return forbidden_at_length(text)
+
+
+def forbidden_at_length(text: str) -> LooksLike | None:
+    """As forbidden(), without its short ways; they are proved by it."""
     for seen in _as_seen(text):
         found = _forbidden_in(seen)
         if found is not None:
@@ -124,15 +122,28 @@ def forbidden(text: str) -> LooksLike | None:
     return None
 
 
-def long_number(text: str) -> LooksLike | None:
-    """As forbidden(), but only for the numbers of twelve digits or more: for a cell that holds a date, a telephone or
-    what is forgotten at once."""
-    if text.isascii() and not _ESCAPING.search(text) and len(_DIGIT_LIKE.findall(text)) < LONG:
+def forbidden_in_a_date_or_phone(text: str) -> LooksLike | None:
+    """As forbidden(), but up to eleven digits are a date or a telephone there, if perhaps a mistyped one."""
+    if _DATE_OR_PHONE.fullmatch(text) and len(_DIGIT.findall(text)) < LONG:
         return None
     found = forbidden(text)
-    return found if found in NUMBERS else None
+    return None if found in (LooksLike.LONG_DIGITS, LooksLike.INSURANCE_NUMBER) else found
 
 
+def long_number(text: str) -> LooksLike | None:
+    """Only the numbers of twelve digits or more, also where a passcode's word stands beside them: for what may well
+    hold fewer, as the name in an e-mail address."""
+    if text.isascii() and not _ESCAPING.search(text) and len(_DIGIT_LIKE.findall(text)) < LONG:
+        return None
+    return next((found for seen in _as_seen(text) if (found := _long_number_in(seen)) is not None), None)
+
+
+# The characters of most cells. None of them is seen as a digit that is not one of _DIGIT, as an escape or as nothing.
+_WORDS = re.compile(r"[ -$'-;=?@\[\]_A-Za-z　、。々ぁ-ゖァ-ヺー・一-龥０-９（）～〇]*+")
+_DIGIT = re.compile(f"[0-9０-９{_ANY_KANJI}]")
+# The first letters of what _PASSCODE_WORD finds.
+_MAY_BE_PASSCODE = re.compile("暗|[パピセ]|[Pp][AaIi]")
+_DATE_OR_PHONE = re.compile(r"[RHSTrhst+]?[0-9 ()./:年月日令和平成昭元-]*+")
 # Escapes, and what may stand for a digit.
 _ESCAPING = re.compile(r"[&%\\]")
 _DIGIT_LIKE = re.compile(r"[0-9OoIl|]")
@@ -179,12 +190,15 @@ def _seen(character: str) -> str:
 def _forbidden_in(text: str) -> LooksLike | None:
     if _holds_passcode(text):
         return LooksLike.PASSCODE
+    return _long_number_in(text) or _suspicious_digits(text)
+
+
+def _long_number_in(text: str) -> LooksLike | None:
     return (
         _long_number(text)
         or _lettered_number(text)
         or _long_number(text.translate(_KANJI), _NAME_KANJI.sub("　", text).translate(_KANJI))
         or _interrupted_number(text)
-        or _suspicious_digits(text)
     )
 
 

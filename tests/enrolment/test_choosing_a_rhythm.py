@@ -171,8 +171,8 @@ def test_turned_back_and_forth_it_sends_nothing_twice(village: Village) -> None:
     village.member("娘", "musume@example.jp")
     village.person("母", phone="090-0000-0001", mode=Mode.ELDERLY)
     village.card("母", END)
-    for day in range(120):
-        now = date(2027, 3, 1) + timedelta(days=day)
+    for day in range(48):
+        now = date(2027, 5, 14) + timedelta(days=day)
         village.run_until(f"{now} 10:30")
         choose(village, [USUAL, Rhythm("few"), Rhythm(own_days=(60, 30, 7)), Rhythm(send_hour=11)][day % 4])
         village.run_until(f"{now} 23:00")

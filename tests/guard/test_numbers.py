@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reminder.guard.numbers import LooksLike, forbidden
+from reminder.guard.numbers import LooksLike, forbidden, forbidden_at_length
 
 L = LooksLike
 
@@ -198,6 +198,18 @@ def test_dates_of_living_people_and_their_cards_are_let_through(day, form: str) 
     day = day.replace(year=1900 + day.year % 200)
 
     assert forbidden(day.strftime(form)) is None
+
+
+CELLS = st.text(
+    alphabet="0123456789０９②一二〇十百万 　-－/.,、・:年月日令平昭RHSr暗証番号パスワードPINpin花子室階A&%\\<#;ーのと",
+    max_size=24,
+)
+
+
+@given(st.one_of(CELLS, st.text(max_size=24), st.sampled_from([text for text, *_ in REFUSED])))
+@settings(max_examples=1500, deadline=None)
+def test_the_short_ways_through_the_guard_come_to_the_same_as_the_long_one(text: str) -> None:
+    assert forbidden(text) == forbidden_at_length(text)
 
 
 @given(st.text(max_size=300))

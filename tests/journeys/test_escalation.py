@@ -204,7 +204,7 @@ WORDS = (
 )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32))
 def test_no_elder_gets_more_than_one_text_a_day_and_eight_a_month(fresh_village_factory: "object", seed: int) -> None:
     """Besides answers to what she texted herself, of which there are no more than three a day."""

@@ -1,0 +1,85 @@
+"""What is looked at before anything of an XLSX file is unpacked for good: that it does not grow without measure."""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+from reminder.errors import RefusedInputError
+
+# A hundred thousand rows of twenty columns unpack to a half of this.
+LARGEST_UNPACKED = 250 * 1024 * 1024
+MOST_PARTS = 2_000
+# A text that a thousand cells share stands once in the file and a thousand times in memory.
+LONGEST_TEXTS = 500 * 1024 * 1024
+ZIP = b"PK\x03\x04"
+_PIECE = 1 << 18
+_DOCTYPE = b"<!DOCTYPE"
+
+
+def refuse_bombs(content: bytes, packed: zipfile.ZipFile) -> None:
+    """What each part unpacks to is measured, not believed."""
+    parts = packed.infolist()
+    names = {part.filename for part in parts}
+    if len(names) < len(parts):
+        # Two parts of one name: one reader would take the first and another the last.
+        raise zipfile.BadZipFile
+    if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > LARGEST_UNPACKED:
+        raise RefusedInputError("sheet_bomb", field="file")
+    if names & {"mimetype", "xl/workbook.bin"}:
+        raise RefusedInputError("sheet_old_excel", field="file")
+    total = 0
+    for part in parts:
+        if part.flag_bits & 1:
+            raise RefusedInputError("sheet_protected", field="file")
+        before = b""
+        for piece in _unpacked(content, part):
+            total += len(piece)
+            # A declared entity can be made to grow without end; no spreadsheet program writes one.
+            if total > LARGEST_UNPACKED or _DOCTYPE in before + piece[:16] or _DOCTYPE in piece:
+                raise RefusedInputError("sheet_bomb", field="file")
+            before = piece[-16:]
+
+
+def _unpacked(content: bytes, part: zipfile.ZipInfo) -> Iterator[bytes]:
+    at = part.header_offset
+    if content[at : at + 4] != ZIP:
+        raise zipfile.BadZipFile
+    begin = at + 30 + int.from_bytes(content[at + 26 : at + 28], "little")
+    begin += int.from_bytes(content[at + 28 : at + 30], "little")
+    packed = memoryview(content)[begin : begin + part.compress_size]
+    if part.compress_type == zipfile.ZIP_STORED:
+        yield bytes(packed)
+        return
+    if part.compress_type != zipfile.ZIP_DEFLATED:
+        raise zipfile.BadZipFile
+    inflate, waiting = zlib.decompressobj(-zlib.MAX_WBITS), bytes(packed)
+    while waiting and not inflate.eof:
+        piece = inflate.decompress(waiting, _PIECE)
+        waiting = inflate.unconsumed_tail
+        if not piece and not waiting:
+            break
+        yield piece
+
+
+_PLACE_OF_TEXT = re.compile(rb"v>([0-9]{1,7})</")
+_DECIMAL = re.compile(rb"v>-?(?:[0-9]{8,}|[0-9]+\.[0-9]+)(?:E[+-]?[0-9]+)?</")
+
+
+def refuse_repeated_texts(packed: zipfile.ZipFile, sheet: bytes) -> None:
+    """What the cells of a sheet would hold together, each with a copy of its text."""
+    part = next((name for name in packed.namelist() if name.lower() == "xl/sharedstrings.xml"), None)
+    if part is None:
+        return
+    texts = packed.read(part)
+    is_plain = b"<!--" not in texts and b"<![CDATA[" not in texts
+    lengths = [len(text) for text in texts.split(b"</si>")] if is_plain else [len(texts)]
+    longest, cells = max(lengths), sheet.count(b"<v") + sheet.count(b":v")
+    if cells * longest <= LONGEST_TEXTS:
+        return
+    used = [int(place) for place in _PLACE_OF_TEXT.findall(sheet)]
+    total = sum(lengths[place] for place in used if place < len(lengths))
+    # What is no day and no decimal may be a place, written so that only a reader of XML understands it.
+    others = max(cells - len(used) - len(_DECIMAL.findall(sheet)), 0)
+    if total + others * longest > LONGEST_TEXTS:
+        raise RefusedInputError("sheet_bomb", field="file")
