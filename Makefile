@@ -18,11 +18,10 @@ help:
 demo: $(INSTALLED)
 	$(IN_VENV)/reminder demo
 
-# `logical`: with hyper-threading `auto` would leave half of a small machine idle. Every program that a test starts would
-# compile all of ours anew where the environment forbids to keep what was compiled.
+# Every program that a test starts would compile all of ours anew where the environment forbids to keep what was compiled.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(INSTALLED)
-	$(IN_VENV)/python -m pytest -n logical --dist worksteal $(TESTS)
+	$(IN_VENV)/python -m pytest -n auto --dist worksteal $(TESTS)
 
 check: $(INSTALLED)
 	$(IN_VENV)/ruff check .

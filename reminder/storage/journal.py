@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from reminder.storage.statements import insert_many
 from reminder.storage.tables import JOURNAL, JournalEntry
 
 
@@ -18,8 +19,7 @@ def write(tx: Session, act: str, now: datetime, **ids: int | None) -> None:
 def write_all(tx: Session, now: datetime, rows: Sequence[Mapping[str, object]]) -> None:
     """Many at once; each with the same ids."""
     nothing = dict.fromkeys(("group_id", "member_id", "person_id", "contact_id", "card_id", "message_id"))
-    if rows:
-        tx.connection().execute(insert(JOURNAL), [{**nothing, "at": now, **row} for row in rows])
+    insert_many(tx, JOURNAL, [{**nothing, "at": now, **row} for row in rows])
 
 
 @dataclass(frozen=True)

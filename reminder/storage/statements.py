@@ -1,8 +1,9 @@
 """Statements that SQLAlchemy spells differently for each database."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Column, Dialect, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -23,7 +24,7 @@ def put(tx: Session, table: type[DeclarativeBase], key: Mapping[str, object], va
 
 
 def add_many(tx: Session, table: Table, rows: Sequence[Mapping[str, object]]) -> list[int]:
-    """Many rows in one statement; their ids, in the order of the rows. On SQLite the transaction must be one that
+    """Many rows with the same columns; their ids, in the order of the rows. On SQLite the transaction must be one that
     writes: nobody else takes an id meanwhile."""
     if not rows:
         return []
@@ -33,8 +34,69 @@ def add_many(tx: Session, table: Table, rows: Sequence[Mapping[str, object]]) ->
     else:
         last = tx.execute(select(func.max(table.c.id))).scalar_one() or 0
         ids = list(range(last + 1, last + 1 + len(rows)))
-    tx.connection().execute(insert(table), [{"id": one, **row} for one, row in zip(ids, rows, strict=True)])
+    insert_many(tx, table, [{"id": one, **row} for one, row in zip(ids, rows, strict=True)])
     return ids
+
+
+def insert_many(tx: Session, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Rows with the same columns, and values for what has no default of the database's own.
+
+    Past what SQLAlchemy does for each row, which costs more than the row: column by column, as one array each on
+    PostgreSQL. A column's type is asked all the same, so the guard sees what it sees elsewhere.
+    """
+    if not rows:
+        return
+    names = list(rows[0])
+    into = f"INSERT INTO {table.name} ({', '.join(names)})"
+    if tx.get_bind().dialect.name == "postgresql":
+        _execute(tx, f"{into} SELECT * FROM {_arrays(tx, table, names)}", table, names, rows)  # noqa: S608
+    else:
+        _execute(tx, f"{into} VALUES ({', '.join('?' * len(names))})", table, names, rows)
+
+
+def update_many(tx: Session, table: Table, keys: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """The row that has the values of `keys` gets all others. As insert_many."""
+    if not rows:
+        return
+    others = [name for name in rows[0] if name not in keys]
+    names = [*others, *keys]
+    if tx.get_bind().dialect.name == "postgresql":
+        change = ", ".join(f"{name} = new.{name}" for name in others)
+        where = " AND ".join(f"{table.name}.{name} = new.{name}" for name in keys)
+        given = f"{_arrays(tx, table, names)} AS new ({', '.join(names)})"
+        _execute(tx, f"UPDATE {table.name} SET {change} FROM {given} WHERE {where}", table, names, rows)  # noqa: S608
+    else:
+        change, where = ", ".join(f"{name} = ?" for name in others), " AND ".join(f"{name} = ?" for name in keys)
+        _execute(tx, f"UPDATE {table.name} SET {change} WHERE {where}", table, names, rows)  # noqa: S608
+
+
+def _execute(tx: Session, sql: str, table: Table, names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """`sql` is made of names of our own tables and columns alone."""
+    connection = tx.connection()
+    columns = [_bound(connection.dialect, table.c[name], [row[name] for row in rows]) for name in names]
+    is_postgresql = connection.dialect.name == "postgresql"
+    connection.exec_driver_sql(sql, tuple(columns) if is_postgresql else list(zip(*columns, strict=True)))
+
+
+def _arrays(tx: Session, table: Table, names: Sequence[str]) -> str:
+    dialect = tx.get_bind().dialect
+    return f"unnest({', '.join(f'%s::{table.c[name].type.compile(dialect)}[]' for name in names)})"
+
+
+def _bound(dialect: Dialect, column: Column[Any], values: Sequence[object]) -> list[object]:
+    """As the driver takes them."""
+    process = column.type.dialect_impl(dialect).bind_processor(dialect)
+    bound: list[object] = []
+    before, after = object(), None
+    for value in values:
+        # Most of many rows say the same in most columns.
+        if value is not before:
+            before, after = value, value if process is None else process(value)
+            if isinstance(after, str):
+                # A driver may take a name of an enumeration for something else.
+                after = str(after)
+        bound.append(after)
+    return bound
 
 
 def _insert(tx: Session):  # type: ignore[no-untyped-def]  # two classes of the same shape

@@ -7,10 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from reminder.storage.keys import KeyRing
+from reminder.storage.statements import insert_many, update_many
 from reminder.storage.tables import UPLOAD_ROWS, Upload, UploadRow
 
 CELLS = "upload_rows.cells"
@@ -120,18 +121,18 @@ def add_rows(
     tx: Session, keys: KeyRing, upload_id: int, rows: Iterable[tuple[int, Mapping[int, str], list[Any]]]
 ) -> int:
     """(number, cells by place, facts) of each; how many they were."""
+    nothing: list[Any] = []
     values = [
         {
             "upload_id": upload_id,
             "number": number,
             "cells_sealed": keys.seal(json.dumps(cells, ensure_ascii=False), CELLS),
             "facts": facts,
-            "findings": [],
+            "findings": nothing,
         }
         for number, cells, facts in rows
     ]
-    if values:
-        tx.execute(insert(UPLOAD_ROWS), values)
+    insert_many(tx, UPLOAD_ROWS, values)
     return len(values)
 
 
@@ -172,42 +173,55 @@ def change(tx: Session, upload_id: int, now: datetime, **values: Any) -> None:
     tx.execute(update(Upload).where(Upload.id == upload_id).values(**values, changed_at=now))
 
 
+_ROW = (
+    UploadRow.number,
+    UploadRow.cells_sealed,
+    UploadRow.facts,
+    UploadRow.verdict,
+    UploadRow.findings,
+    UploadRow.effect,
+    UploadRow.person_id,
+    UploadRow.is_agreed,
+)
+
+
 def rows_after(tx: Session, keys: KeyRing, upload_id: int, number: int, limit: int) -> list[StoredRow]:
     query = (
-        select(UploadRow)
+        select(*_ROW)
         .where(UploadRow.upload_id == upload_id, UploadRow.number > number)
         .order_by(UploadRow.number)
         .limit(limit)
     )
-    return [_stored(keys, row) for row in tx.scalars(query)]
+    return [_stored(keys, *row) for row in tx.execute(query)]
 
 
 def rows_of_verdict(
     tx: Session, keys: KeyRing, upload_id: int, verdicts: Collection[str], *, after: int = 0, limit: int = 200
 ) -> list[StoredRow]:
     query = (
-        select(UploadRow)
+        select(*_ROW)
         .where(UploadRow.upload_id == upload_id, UploadRow.verdict.in_(list(verdicts)), UploadRow.number > after)
         .order_by(UploadRow.number)
         .limit(limit)
     )
-    return [_stored(keys, row) for row in tx.scalars(query)]
+    return [_stored(keys, *row) for row in tx.execute(query)]
 
 
-def _stored(keys: KeyRing, row: UploadRow) -> StoredRow:
+def _stored(
+    keys: KeyRing,
+    number: int,
+    cells_sealed: bytes | None,
+    facts: Sequence[Sequence[Any]],
+    verdict: str,
+    findings: Sequence[Sequence[Any]],
+    effect: str,
+    person_id: int | None,
+    is_agreed: bool,
+) -> StoredRow:
     cells = {}
-    if row.cells_sealed is not None:
-        cells = {int(place): text for place, text in json.loads(keys.open(row.cells_sealed, CELLS)).items()}
-    return StoredRow(
-        row.number,
-        cells,
-        row.facts,
-        row.verdict,
-        row.findings,
-        Effect(row.effect),
-        row.person_id,
-        row.is_agreed,
-    )
+    if cells_sealed is not None:
+        cells = {int(place): text for place, text in json.loads(keys.open(cells_sealed, CELLS)).items()}
+    return StoredRow(number, cells, facts, verdict, findings, Effect(effect), person_id, is_agreed)
 
 
 def first_alike(tx: Session, upload_id: int, likenesses: Collection[bytes]) -> dict[bytes, int]:
@@ -220,40 +234,20 @@ def first_alike(tx: Session, upload_id: int, likenesses: Collection[bytes]) -> d
     return {likeness: number for likeness, number in rows if likeness is not None}
 
 
-_CHECKED = (
-    update(UPLOAD_ROWS)
-    .where(UPLOAD_ROWS.c.upload_id == bindparam("of_upload"), UPLOAD_ROWS.c.number == bindparam("at_number"))
-    .values(
-        verdict=bindparam("verdict"),
-        findings=bindparam("findings"),
-        effect=bindparam("effect"),
-        person_id=bindparam("person_id"),
-        likeness=bindparam("likeness"),
-    )
-)
+_KEYS = ("upload_id", "number")
 
 
 def set_checked(tx: Session, upload_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
     """Each: number, verdict, findings, effect, person_id, likeness."""
-    if rows:
-        values = [{"of_upload": upload_id, "at_number": row["number"], **row} for row in rows]
-        for row in values:
-            del row["number"]
-        tx.connection().execute(_CHECKED, values)
-
-
-_SAVED = (
-    update(UPLOAD_ROWS)
-    .where(UPLOAD_ROWS.c.upload_id == bindparam("of_upload"), UPLOAD_ROWS.c.number == bindparam("at_number"))
-    .values(verdict="saved", person_id=bindparam("person_id"), cells_sealed=None, likeness=None)
-)
+    update_many(tx, UPLOAD_ROWS, _KEYS, [{"upload_id": upload_id, **row} for row in rows])
 
 
 def set_saved(tx: Session, upload_id: int, people: Mapping[int, int | None]) -> None:
     """By row number, whom it became; its cells are forgotten at once."""
-    if people:
-        values = [{"of_upload": upload_id, "at_number": number, "person_id": one} for number, one in people.items()]
-        tx.connection().execute(_SAVED, values)
+    done = {"upload_id": upload_id, "verdict": "saved", "cells_sealed": None, "likeness": None}
+    update_many(
+        tx, UPLOAD_ROWS, _KEYS, [{**done, "number": number, "person_id": person} for number, person in people.items()]
+    )
 
 
 def agree(tx: Session, upload_id: int, numbers: Collection[int]) -> None:

@@ -22,7 +22,7 @@ from reminder.storage import outbox
 from reminder.storage.outbox import Draft
 from reminder.wiring import read_rulebook
 from reminder.worker import tick
-from tests.bench import home
+from tests.bench import home, sheets
 from tests.journeys.years import run_years
 from tests.village import USER_CERTIFICATE
 
@@ -40,6 +40,7 @@ def main() -> None:
     plans()
     idle_and_busy_ticks()
     home.measure()
+    sheets.measure()
 
 
 def five_years(people: int, years: int) -> None:

@@ -1,0 +1,130 @@
+"""A home's sheet checked and saved, beside the least that must be done with the same rows: read them as CSV, encrypt
+each telephone, insert a person, a contact and a card."""
+
+import csv
+import io
+import os
+import resource
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from reminder.clock import SystemClock
+from reminder.domain.people import GroupKind
+from reminder.enrolment import bulk, register
+from reminder.enrolment.spreadsheet import read_sheet
+from reminder.settings import read_settings
+from reminder.storage import uploads
+from reminder.storage.keys import new_key
+from reminder.wiring import App, build_app
+from tests import databases
+from tests.conftest import migrate
+
+HEADINGS = ("居室", "氏名", "携帯電話", "電子証明書 有効期限")
+EACH = 10_000  # residents of one home who share a label
+
+
+def measure(most: int = 100_000) -> None:
+    lock = databases.begin_run()
+    try:
+        for rows in (10_000, most):
+            content = sheet(rows)
+            floor = least(content)
+            print(
+                f"sheet of {rows:,} rows, {len(content) / 1e6:.1f} MB, the least (csv, AES-GCM, bare insert): {floor:.2f} s"
+            )
+            for name, database in (("SQLite", on_sqlite), ("PostgreSQL", on_postgresql)):
+                with database() as app:
+                    enrol(app, name, content, floor)
+    finally:
+        databases.end_run(lock)
+    print(f"  most memory of the whole run: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+def sheet(rows: int) -> bytes:
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(HEADINGS)
+    for number in range(rows):
+        label = f"{chr(0x4E00 + number // EACH)}さん"
+        end = date(2028 + number % 5, number % 12 + 1, number % 28 + 1)
+        writer.writerow([number % EACH, label, f"090-0000-{number % EACH:04}", end.isoformat()])
+    return written.getvalue().encode()
+
+
+def least(content: bytes) -> float:
+    seal = AESGCM(AESGCM.generate_key(256))
+    with tempfile.TemporaryDirectory() as folder:
+        database = sqlite3.connect(Path(folder) / "floor.db")
+        database.executescript(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, label TEXT, room TEXT);"
+            "CREATE TABLE contacts (id INTEGER PRIMARY KEY, person_id INTEGER, sealed BLOB);"
+            "CREATE TABLE cards (id INTEGER PRIMARY KEY, person_id INTEGER, ends TEXT);"
+        )
+        began = time.perf_counter()
+        rows = list(csv.reader(io.StringIO(content.decode())))[1:]
+        nonces = [os.urandom(12) for _ in rows]
+        sealed = [nonce + seal.encrypt(nonce, row[2].encode(), b"") for nonce, row in zip(nonces, rows, strict=True)]
+        ends = [date.fromisoformat(row[3]).isoformat() for row in rows]
+        database.executemany("INSERT INTO people VALUES (?, ?, ?)", ((n, row[1], row[0]) for n, row in enumerate(rows)))
+        database.executemany("INSERT INTO contacts VALUES (?, ?, ?)", ((n, n, one) for n, one in enumerate(sealed)))
+        database.executemany("INSERT INTO cards VALUES (?, ?, ?)", ((n, n, end) for n, end in enumerate(ends)))
+        database.commit()
+        took = time.perf_counter() - began
+        database.close()
+    return took
+
+
+def enrol(app: App, name: str, content: bytes, floor: float) -> None:
+    now, moved = app.clock.now(), [time.perf_counter()]
+    group_id = register.add_group(app.database, now, name="見本の里", kind=GroupKind.HOME)
+
+    def tell(_: object) -> None:
+        moved.append(time.perf_counter())
+
+    began = time.perf_counter()
+    upload_id = bulk.begin(
+        app.database, app.keys, now, group_id=group_id, sheet=read_sheet(content, app.rules.headings), by=None
+    )
+    read = time.perf_counter()
+    with app.database.reading() as tx:
+        upload = uploads.find(tx, upload_id)
+    assert upload is not None
+    bulk.set_mapping(app.database, now, upload_id=upload_id, mapping=upload.mapping)
+    bulk.finish(app.database, app.keys, app.rules, now, upload_id=upload_id, moved=tell)
+    checked = time.perf_counter()
+    bulk.save(app.database, now, upload_id=upload_id, all_agreed=False)
+    upload = bulk.finish(app.database, app.keys, app.rules, now, upload_id=upload_id, moved=tell)
+    saved = time.perf_counter()
+    assert upload.counts["saved"] == upload.rows, upload.counts
+    stillest = max(later - earlier for earlier, later in pairwise(moved))
+    print(
+        f"  {name}: read {read - began:.2f} s, checked {checked - read:.2f} s, saved {saved - checked:.2f} s: "
+        f"{saved - began:.2f} s, {(saved - began) / floor:.0f} times the least; progress moved at least every {stillest:.2f} s"
+    )
+
+
+@contextmanager
+def on_sqlite() -> Iterator[App]:
+    with tempfile.TemporaryDirectory() as folder, build_app(read_settings(data_dir=Path(folder)), SystemClock()) as app:
+        yield app
+
+
+@contextmanager
+def on_postgresql() -> Iterator[App]:
+    server = databases.running_server()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server.database(server.template("migrated", migrate)) as url,
+        build_app(
+            read_settings(data_dir=Path(folder), database_url=url, secret_keys=(new_key(),)), SystemClock()
+        ) as app,
+    ):
+        yield app
