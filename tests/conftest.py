@@ -33,6 +33,7 @@ _write_to_memory()
 _run = pytest.StashKey()
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: many tests wait for a program, a browser or a database."""
     return (os.cpu_count() or 1) + 1

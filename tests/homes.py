@@ -23,7 +23,7 @@ def checked(
     with app.database.reading() as tx:
         begun = uploads.find(tx, upload_id)
     assert begun is not None
-    bulk.set_mapping(app.database, village.now, upload_id=upload_id, mapping=mapping or begun.mapping)
+    bulk.set_mapping(app.database, app.rules, village.now, upload_id=upload_id, mapping=mapping or begun.mapping)
     return bulk.finish(app.database, app.keys, app.rules, village.now, upload_id=upload_id)
 
 

@@ -83,17 +83,18 @@ def tick(
     ] = None,
     as_json: bool = AsJson,
 ) -> None:
-    """One pass over all that is due, with the configured channels, then exit.
+    """One pass over all that is due, with the configured channels, and over sheets that were sent in; then exit.
 
     Example: reminder tick --at 2026-12-01T09:00+09:00
     """
     from reminder.cli.opened import opened
     from reminder.worker import tick as one_pass
+    from reminder.worker import work_on_sheets
 
     # With --json only the answer goes to standard output; what the console channel shows goes beside it.
     write = partial(print, file=sys.stderr) if as_json else print
     with opened(None if at is None else _instant(at), write=write) as app:
-        done = vars(one_pass(app, app.clock.now()))
+        done = {**vars(one_pass(app, app.clock.now())), "sheets": work_on_sheets(app)}
     answer(done, as_json=as_json, plain="  ".join(f"{step}={count}" for step, count in done.items()))
 
 

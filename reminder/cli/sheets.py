@@ -60,7 +60,7 @@ def enrol(
                 begun = uploads.find(tx, upload_id)
             assert begun is not None
             mapping = {**begun.mapping, **_said(column or [], begun)}
-            bulk.set_mapping(app.database, now, upload_id=upload_id, mapping=mapping)
+            bulk.set_mapping(app.database, app.rules, now, upload_id=upload_id, mapping=mapping)
             given = (app.database, app.keys, app.rules, now)
             upload = bulk.finish(*given, upload_id=upload_id, moved=_bar(as_json, "checked"))
             rows = bulk.reports(app.database, app.keys, app.rules, upload, language())

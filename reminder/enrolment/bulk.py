@@ -112,19 +112,29 @@ def _guess(sheet: Sheet, remembered: Mapping[str, str]) -> dict[int, str]:
     return mapping
 
 
-def set_mapping(database: Database, now: datetime, *, upload_id: int, mapping: Mapping[int, str]) -> None:
+def fields(rules: Rulebook) -> Sequence[str]:
+    """All that a column can be said to hold."""
+    cards = [CARD + kind for kind in rules.kinds if kind != "other"]
+    return list(dict.fromkeys([*rules.headings.names, *cards]))
+
+
+def set_mapping(
+    database: Database, rules: Rulebook, now: datetime, *, upload_id: int, mapping: Mapping[int, str]
+) -> None:
     """What the columns hold, as somebody has said, remembered for this group's next sheet; checking begins.
 
     Raises RefusedInputError where no column names the residents, none holds a date, or two hold the same.
     """
     chosen = {place: field for place, field in mapping.items() if field}
-    fields = Counter(chosen.values())
-    twice = next((field for field, times in fields.items() if times > 1), None)
+    said = Counter(chosen.values())
+    if not said.keys() <= set(fields(rules)):
+        raise RefusedInputError("column_unknown", field="mapping")
+    twice = next((field for field, times in said.items() if times > 1), None)
     if twice is not None:
         raise RefusedInputError("column_twice", field="mapping", column=twice)
-    if not fields.keys() & {"name", "label"}:
+    if not said.keys() & {"name", "label"}:
         raise RefusedInputError("column_name_needed", field="mapping")
-    if not any(field.startswith(CARD) for field in fields):
+    if not any(field.startswith(CARD) for field in said):
         raise RefusedInputError("column_date_needed", field="mapping")
     with database.writing() as tx:
         upload = _locked(tx, upload_id)

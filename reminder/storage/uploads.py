@@ -149,6 +149,12 @@ def of_group(tx: Session, group_id: int, *, after: int = 0, limit: int = 20) -> 
     return [_view(row) for row in tx.execute(query)]
 
 
+def some_of_group(tx: Session, group_id: int, *, after: int, limit: int) -> list[UploadView]:
+    """Oldest first."""
+    query = select(*_COLUMNS).where(Upload.group_id == group_id, Upload.id > after).order_by(Upload.id).limit(limit)
+    return [_view(row) for row in tx.execute(query)]
+
+
 def next_working(tx: Session, *, but: Collection[int] = ()) -> UploadView | None:
     """Locked until the transaction ends; one that another worker has in hand is passed over."""
     query = (

@@ -32,6 +32,7 @@ from reminder.web.access import (
     NotSignedInError,
     is_https,
 )
+from reminder.web.api import uploads
 from reminder.web.view import go, language_of, local_path, page, with_cookie, words_of
 from reminder.web.words import read_pages
 from reminder.wiring import App
@@ -125,7 +126,7 @@ class Door:
 
 def _longest_body(scope: Scope) -> int:
     """Only where a home sends its sheet there is room for one."""
-    is_sheet = scope["method"] == "POST" and scope["path"] in upload_pages.TAKES_SHEETS
+    is_sheet = scope["method"] == "POST" and scope["path"] in upload_pages.TAKES_SHEETS + uploads.TAKES_SHEETS
     return LARGEST + LONGEST_BODY if is_sheet else LONGEST_BODY
 
 

@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 
 from reminder.domain.access import Actor
-from reminder.domain.headings import CARD, Fate
+from reminder.domain.headings import Fate
 from reminder.domain.people import Language
+from reminder.domain.table_file import XLSX
 from reminder.enrolment import bulk
 from reminder.enrolment.spreadsheet import LARGEST, read_sheet
 from reminder.enrolment.template import template
@@ -20,7 +21,6 @@ from reminder.wiring import App
 router = APIRouter()
 
 TAKES_SHEETS = ("/uploads",)
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_SHOWN = 200
 
 
@@ -79,7 +79,6 @@ def _show(request: Request, app: App, upload: UploadView, refused: RefusedInputE
     problems = () if refused is None else (problem_of(request, app, refused),)
     status = 200 if refused is None else 422
     if upload.state == UploadState.READ:
-        fields = [*app.rules.headings.names, *(CARD + kind for kind in app.rules.kinds if kind != "other")]
         return page(
             request,
             app,
@@ -87,7 +86,7 @@ def _show(request: Request, app: App, upload: UploadView, refused: RefusedInputE
             status=status,
             upload=upload,
             problems=problems,
-            fields=list(dict.fromkeys(fields)),
+            fields=bulk.fields(app.rules),
             examples=_examples(app, upload),
             refused=[one for one in upload.columns if one["fate"] == Fate.REFUSED],
         )
@@ -135,17 +134,11 @@ def name_columns(request: Request, app: OpenApp, who: Changes, upload_id: int, f
     with app.database.reading() as tx:
         upload = owned.upload(tx, who, upload_id)
     try:
-        mapping = {int(column["place"]): _known(app, form, int(column["place"])) for column in upload.columns}
-        bulk.set_mapping(app.database, app.clock.now(), upload_id=upload_id, mapping=mapping)
+        mapping = {int(column["place"]): typed(form, f"column{column['place']}") for column in upload.columns}
+        bulk.set_mapping(app.database, app.rules, app.clock.now(), upload_id=upload_id, mapping=mapping)
     except RefusedInputError as refused:
         return _show(request, app, upload, refused)
     return go(f"/uploads/{upload_id}")
-
-
-def _known(app: App, form: FormData, place: int) -> str:
-    field = typed(form, f"column{place}")
-    is_known = field in app.rules.headings.names or field.removeprefix(CARD) in app.rules.kinds
-    return field if is_known else ""
 
 
 @router.post("/uploads/{upload_id}/save")

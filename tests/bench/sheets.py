@@ -97,7 +97,7 @@ def enrol(app: App, name: str, content: bytes, floor: float) -> None:
     with app.database.reading() as tx:
         upload = uploads.find(tx, upload_id)
     assert upload is not None
-    bulk.set_mapping(app.database, now, upload_id=upload_id, mapping=upload.mapping)
+    bulk.set_mapping(app.database, app.rules, now, upload_id=upload_id, mapping=upload.mapping)
     bulk.finish(app.database, app.keys, app.rules, now, upload_id=upload_id, moved=tell)
     checked = time.perf_counter()
     bulk.save(app.database, now, upload_id=upload_id, all_agreed=False)

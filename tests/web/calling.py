@@ -14,17 +14,19 @@ from tests.village import Village
 from tests.web.asking import Answer, Visitor, visitor
 
 API = "/api/v1"
+SHEET = "居室,氏名,電子証明書期限\n203,ハナ,2027-11-16\n".encode()
 
 
 @dataclass(frozen=True)
 class Described:
-    """An operation as the document describes it. `example`: a body that it takes, where it takes one."""
+    """An operation as the document describes it. `example`: a body of `media` that it takes, where it takes one."""
 
     id: str
     method: str
     path: str  # with {person_id}
-    example: Mapping[str, object] | None
+    example: Mapping[str, object] | bytes | None
     texts: Collection[str]  # the names of the body's fields that take text
+    media: str = "application/json"
 
     def at(self, **ids: int) -> str:
         return self.path.format(**ids)
@@ -37,11 +39,15 @@ def described() -> list[Described]:
     found = []
     for path, methods in shown["paths"].items():
         for method, one in methods.items():
-            content = one.get("requestBody", {}).get("content", {}).get("application/json", {})
+            takes = one.get("requestBody", {}).get("content", {})
+            content = takes.get("application/json", {})
             body = schemas[content["schema"]["$ref"].rpartition("/")[2]] if content else {"properties": {}}
             texts = [name for name, field in body["properties"].items() if _takes_text(field)]
             example = body["examples"][0] if content else None
-            found.append(Described(one["operationId"], method.upper(), path.removeprefix(API), example, texts))
+            media = "application/octet-stream" if "application/octet-stream" in takes else "application/json"
+            if media != "application/json":
+                example = SHEET
+            found.append(Described(one["operationId"], method.upper(), path.removeprefix(API), example, texts, media))
     return found
 
 

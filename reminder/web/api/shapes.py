@@ -41,12 +41,12 @@ TypedDate = Annotated[str, Field(min_length=1, max_length=dates.LONGEST)]
 Id = Annotated[int, Path(ge=1, le=GREATEST_ID, description="As an earlier answer gave it.", examples=[1])]
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """JSON knows one kind of number: to some programs 4 is 4.0."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-IdIn = Annotated[int, Field(ge=1, le=GREATEST_ID), BeforeValidator(_whole)]
+IdIn = Annotated[int, Field(ge=1, le=GREATEST_ID), BeforeValidator(whole)]
 Instant = Annotated[
     datetime,
     PlainSerializer(lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}", return_type=str),
