@@ -36,21 +36,27 @@ class EntryView:
     message_id: int | None
 
 
+_COLUMNS = (
+    JournalEntry.id,
+    JournalEntry.at,
+    JournalEntry.act,
+    JournalEntry.member_id,
+    JournalEntry.person_id,
+    JournalEntry.contact_id,
+    JournalEntry.card_id,
+    JournalEntry.message_id,
+)
+
+
 def some_of_group(tx: Session, group_id: int, *, after: int, limit: int) -> list[EntryView]:
     """Oldest first."""
-    rows = tx.execute(
-        select(
-            JournalEntry.id,
-            JournalEntry.at,
-            JournalEntry.act,
-            JournalEntry.member_id,
-            JournalEntry.person_id,
-            JournalEntry.contact_id,
-            JournalEntry.card_id,
-            JournalEntry.message_id,
-        )
-        .where(JournalEntry.group_id == group_id, JournalEntry.id > after)
-        .order_by(JournalEntry.id)
-        .limit(limit)
-    )
-    return [EntryView(*row) for row in rows]
+    query = select(*_COLUMNS).where(JournalEntry.group_id == group_id, JournalEntry.id > after)
+    return [EntryView(*row) for row in tx.execute(query.order_by(JournalEntry.id).limit(limit))]
+
+
+def latest_of_group(tx: Session, group_id: int, *, before: int, limit: int) -> list[EntryView]:
+    """Newest first. `before`: only older ones than this; 0 for the newest."""
+    query = select(*_COLUMNS).where(JournalEntry.group_id == group_id)
+    if before:
+        query = query.where(JournalEntry.id < before)
+    return [EntryView(*row) for row in tx.execute(query.order_by(JournalEntry.id.desc()).limit(limit))]

@@ -194,6 +194,7 @@ def test_a_sheet_for_the_refrigerator_prints_on_one_page_in_large_letters(family
 EVERY_PAGE = [
     "/",
     "/calendar",
+    "/months",
     "/undelivered",
     "/people/new",
     "/people/1",
@@ -214,6 +215,7 @@ EVERY_PAGE = [
     "/settings/tokens",
     "/settings/calendar",
     "/settings/data",
+    "/settings/journal",
     "/settings/data/erase",
     "/passkey",
     "/welcome",

@@ -1,0 +1,88 @@
+"""A home's months: what opens and what is due on which day, what has ended, and who has not answered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from reminder.domain.next_step import Act
+from reminder.domain.people import Mode
+from reminder.domain.rulebook import Rulebook
+from reminder.planning.standing import CardStanding, PersonStanding
+from reminder.storage.people import PersonView
+
+# Of a card that somebody else may fetch: the office's own form must have come by then, sealed, or the two visits of the
+# proxy no longer fit in. The carers of elders are told on this day, too.
+FORM_RUNG, FORM_BEFORE = "d75", timedelta(days=75)
+
+
+class What(StrEnum):
+    """What a card wants in a month, the most pressing first."""
+
+    UNANSWERED = "unanswered"  # everybody was asked, and nobody has answered
+    ENDED = "ended"
+    COUNTER = "counter"  # the last day on which a counter is open
+    FORM = "form"  # the sealed form must have come
+    OPENS = "opens"
+
+
+@dataclass(frozen=True)
+class Due:
+    """`day` is a date in Japan."""
+
+    what: What
+    day: date
+    person: PersonView
+    one: CardStanding
+
+
+def due(rules: Rulebook, rows: Sequence[PersonStanding], first: date, last: date, today: date) -> list[Due]:
+    """What stands in these days, both included. What has ended, or is unanswered, stands where today is."""
+    found = []
+    for row in rows:
+        for one in row.cards:
+            found += [
+                Due(what, day, row.person, one)
+                for what, day in _of_card(rules, one, today)
+                if first <= (today if what in (What.ENDED, What.UNANSWERED) else day) <= last
+            ]
+    return sorted(found, key=lambda each: (list(What).index(each.what), each.day, each.person.id, each.one.card.id))
+
+
+def _of_card(rules: Rulebook, one: CardStanding, today: date) -> list[tuple[What, date]]:
+    if one.card.done_on is not None:
+        return []
+    dates = one.dates
+    if one.next.act in (Act.OVER, Act.GRACE):
+        return [(What.ENDED, dates.expires_on)]
+    found = [(What.COUNTER, dates.last_counter_day)]
+    if one.is_silent:
+        found.append((What.UNANSWERED, dates.last_counter_day))
+    if dates.opens_on is not None and today <= dates.opens_on:
+        found.append((What.OPENS, dates.opens_on))
+    if needs_form(rules, one.card.kind):
+        found.append((What.FORM, dates.expires_on - FORM_BEFORE))
+    return found
+
+
+def needs_form(rules: Rulebook, kind: str) -> bool:
+    """Whether the carers of elders ask about it, too."""
+    carers = rules.ladders.of(Mode.ELDERLY, rules.kind(kind)).carer
+    return any(rule.name == FORM_RUNG for rule in carers)
+
+
+def months_from(day: date, count: int) -> list[date]:
+    """The first days of as many months."""
+    return [date(day.year + (day.month - 1 + n) // 12, (day.month - 1 + n) % 12 + 1, 1) for n in range(count)]
+
+
+def year(rows: Sequence[PersonStanding], today: date) -> Mapping[str, Sequence[int]]:
+    """By kind, how many last open days fall into each of twelve months, this one first; without kinds with none."""
+    firsts = months_from(today, 12)
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        for one in row.cards:
+            month = one.dates.last_counter_day.replace(day=1)
+            if month in firsts and one.card.done_on is None:
+                found.setdefault(one.card.kind, [0] * 12)[firsts.index(month)] += 1
+    return found

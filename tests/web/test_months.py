@@ -1,0 +1,139 @@
+"""A home's month by month: what is due stands in its month, many are recorded at once, and what was done is written."""
+
+from datetime import date
+
+import pytest
+
+from reminder.domain.people import GroupKind, Mode
+from reminder.storage import cards
+from tests.village import Village
+from tests.web.browsing import Browser
+
+USER, CARD, CARE = "mynumber_user_certificate", "mynumber_card", "care_certification"
+
+
+@pytest.fixture
+def office(village: Village) -> Browser:
+    """1 December 2026: two residents of two units, and whoever does the office's work."""
+    village.group(GroupKind.HOME, "見本の里")
+    village.member("事務", "office@example.jp")
+    for label, room, unit in (("ハナさん", "201", "2階"), ("トミさん", "305", "3階")):
+        village.person(label, mode=Mode.HOME, room=room, unit=unit)
+    village.card("ハナさん", date(2026, 12, 12), USER)
+    village.card("トミさん", date(2027, 2, 28), USER)
+    village.card("トミさん", date(2026, 11, 1), CARE, confirmed=True)
+    browser = Browser(village)
+    browser.sign_in("office@example.jp")
+    return browser
+
+
+def sections(page: str) -> list[str]:
+    """What stands under each heading of a month, without its marks."""
+    import re
+
+    text = re.sub(r"<(script|style|svg).*?</\1>", "", page, flags=re.S)
+    return [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", part)) for part in re.split(r"<h[23]>", text)[1:]]
+
+
+def ends(village: Village) -> dict[tuple[int, str], tuple[str, bool]]:
+    with village.app.database.reading() as tx:
+        return {
+            (card.person_id, card.kind): (card.expires_on.isoformat(), card.done_on is not None)
+            for card in cards.of_group(tx, 1)
+            if card.retired_at is None
+        }
+
+
+def test_each_stands_in_its_month_with_its_room_and_what_is_due(office: Browser) -> None:
+    page = office.get("/months").text
+
+    found = sections(page)
+    assert any("期限が過ぎた" in part and "305" in part and "トミさん" in part for part in found)
+    # 12 December is a Saturday.
+    assert any(
+        "窓口の最後の日" in part and "12月11日" in part and "201" in part and "ハナさん" in part for part in found
+    )
+    # 75 days before 28 February.
+    assert any("封筒" in part and "12月15日" in part and "トミさん" in part for part in found)
+
+
+@pytest.mark.parametrize(
+    ("asked", "here", "not_here"),
+    [
+        ("unit=2階", "ハナさん", "トミさん"),
+        ("kind=care_certification", "トミさん", "ハナさん"),
+        ("what=counter", "ハナさん", "トミさん"),
+        ("month=2027-02", "トミさん", "ハナさん"),
+    ],
+)
+def test_only_what_is_asked_for_is_shown(office: Browser, asked: str, here: str, not_here: str) -> None:
+    page = office.get(f"/months?{asked}").text
+
+    assert here in page
+    assert not_here not in page
+
+
+def test_a_month_that_does_not_exist_is_this_one(office: Browser) -> None:
+    assert "ハナさん" in office.get("/months?month=2026-99").text
+
+
+def test_the_year_shows_how_many_fall_into_each_month_also_as_a_table(office: Browser) -> None:
+    page = office.get("/months").text
+
+    assert page.count('class="heat1"') == 2
+    assert page.count("<td>1</td>") == 2
+
+
+def test_after_the_city_s_visit_many_are_recorded_at_once(office: Browser, village: Village) -> None:
+    office.get("/months")
+
+    office.submit("/months/act", card=["1", "2"], act="done")
+
+    assert [done for _, done in ends(village).values()] == [True, True, False]
+
+
+def test_new_dates_go_in_as_a_grid_and_a_wrong_one_comes_back_alone(office: Browser, village: Village) -> None:
+    office.get("/months")
+    office.submit("/months/act", card=["1", "2", "3"], act="renewed")
+
+    page = office.submit("/months/renewed", end1="R13.12.12", end2="2032-02-30", end3="")
+
+    assert page.status == 422
+    assert "ない日" in page.text
+    assert 'name="end2"' in page.text
+    assert 'name="end1"' not in page.text
+    assert ends(village)[1, USER] == ("2031-12-12", False)
+    assert ends(village)[2, USER] == ("2027-02-28", False)
+
+
+def test_a_number_in_the_grid_is_refused_and_not_shown_again(office: Browser, village: Village) -> None:
+    office.get("/months")
+    office.submit("/months/act", card=["1"], act="renewed")
+
+    page = office.submit("/months/renewed", end1="1234 5678 9018")
+
+    assert page.status == 422
+    assert "5678" not in page.text
+    assert ends(village)[1, USER] == ("2026-12-12", False)
+
+
+def test_a_card_of_another_group_is_not_found_and_nothing_is_recorded(office: Browser, village: Village) -> None:
+    village.group(name="他人家")
+    village.person("父")
+    village.card("父", date(2027, 3, 31))
+    office.get("/months")
+
+    page = office.submit("/months/act", card=["1", "4"], act="done")
+
+    assert page.status == 404
+    assert ends(village)[1, USER] == ("2026-12-12", False)
+
+
+def test_what_was_done_is_written_newest_first_with_who_did_it(office: Browser) -> None:
+    office.get("/months")
+    office.submit("/months/act", card=["1"], act="done")
+
+    found = office.get("/settings/journal").text
+
+    assert found.index("「済んだ」と記録しました") < found.index("登録しました")
+    assert "ハナさん" in found
