@@ -145,6 +145,7 @@ def build_app(
     if database.is_sqlite:
         schema.migrate(database)
     schema.require_newest(database)
+    database.write_only_at(schema.newest())
     return App(
         settings=settings,
         rules=rules,
