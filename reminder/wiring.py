@@ -37,6 +37,11 @@ class App:
     channels: Mapping[ChannelName, Channel]
     runner: asyncio.Runner
 
+    @property
+    def keeps_time(self) -> bool:
+        """Whether it lives now, and not on the day of a rehearsal or a simulation."""
+        return isinstance(self.clock, SystemClock)
+
     def close(self) -> None:
         for channel in set(self.channels.values()):
             self.runner.run(channel.close())

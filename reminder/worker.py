@@ -9,6 +9,7 @@ from datetime import datetime, time
 from types import FrameType
 from typing import Self
 
+from reminder.channels.heartbeat import Heartbeat
 from reminder.clock import SystemClock, japan_date
 from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import receipts, rescue
@@ -25,6 +26,7 @@ from reminder.storage.session import Tx
 from reminder.upkeep.forget import forget_old
 from reminder.upkeep.reach import first_moment_of_week, keep_in_touch
 from reminder.upkeep.sender import look_at_sender
+from reminder.upkeep.watch import keep_watch
 from reminder.wiring import App
 
 log = logging.getLogger(__name__)
@@ -124,6 +126,13 @@ def work_on_sheets(app: App, goes_on: Callable[[], bool] = lambda: True) -> int:
     return batches
 
 
+def watch(app: App) -> tuple[str, ...]:
+    """The auditor's round; the codes of what it has found, none where it was another worker's turn."""
+    heartbeat = Heartbeat(app.settings.heartbeat_url, app.settings.heartbeat_fail_url)
+    found = keep_watch(app.database, app.rules, app.clock.now(), heartbeat, keeps_time=app.keeps_time)
+    return found.troubles if found else ()
+
+
 class Bell:
     """Rings `tick` every few seconds in a thread of its own until it is stopped; what runs then is finished."""
 
@@ -133,7 +142,7 @@ class Bell:
 
         self._app = app
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(2)},
+            executors={"default": ThreadPoolExecutor(3)},
             # Jobs live in the database, not here: a missed ring is made up for by the next one, and none is ever lost.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
@@ -143,6 +152,8 @@ class Bell:
         self._scheduler.add_job(self._ring, "interval", seconds=app.settings.tick_seconds, next_run_time=at_once)
         # Beside the passes, not in them: a long sheet keeps no text waiting.
         self._scheduler.add_job(self._enrol, "interval", seconds=1, next_run_time=at_once)
+        # Not at once: before the first pass every audit after an outage would find a silent worker.
+        self._scheduler.add_job(self._watch, "interval", seconds=60)
         self._stopping = threading.Event()
 
     def _ring(self) -> None:
@@ -160,6 +171,15 @@ class Bell:
             work_on_sheets(self._app, lambda: not self._stopping.is_set())
         except Exception:
             log.exception("a sheet could not be worked on; the next ring goes on with it")
+
+    def _watch(self) -> None:
+        try:
+            troubles = watch(self._app)
+        except Exception:
+            log.exception("this audit failed, and no heartbeat was sent; the next one tries again")
+            return
+        if troubles:
+            log.error("the audit has found: %s; `reminder health` says what to do", ", ".join(troubles))
 
     def __enter__(self) -> Self:
         self._scheduler.start()
