@@ -100,21 +100,25 @@ class LateMessages:
     since: datetime
 
 
+_SOME_LATE = (
+    select(Message.channel, Message.audience, Message.send_after)
+    .where(
+        IS_QUEUED,
+        Message.send_after < bindparam("before"),
+        Message.channel.not_in(bindparam("but_not", expanding=True)),
+    )
+    .order_by(Message.send_after)
+    .limit(AT_MOST)
+    .subquery()
+)
+_LATE = select(_SOME_LATE.c.channel, _SOME_LATE.c.audience, func.count(), func.min(_SOME_LATE.c.send_after)).group_by(
+    _SOME_LATE.c.channel, _SOME_LATE.c.audience
+)
+
+
 def late_messages(tx: Session, before: datetime, but_not: Collection[str]) -> list[LateMessages]:
     """`but_not`: channels that are known to wait."""
-    some = (
-        select(Message.channel, Message.audience, Message.send_after)
-        .where(IS_QUEUED, Message.send_after < before, Message.channel.not_in(but_not))
-        .order_by(Message.send_after)
-        .limit(AT_MOST)
-        .subquery()
-    )
-    rows = tx.execute(
-        select(some.c.channel, some.c.audience, func.count(), func.min(some.c.send_after)).group_by(
-            some.c.channel, some.c.audience
-        )
-    )
-    return [LateMessages(*row) for row in rows]
+    return [LateMessages(*row) for row in tx.execute(_LATE, {"before": before, "but_not": list(but_not)})]
 
 
 _DAYS_PASSED = (
@@ -131,16 +135,18 @@ _SILENCES_PASSED = (
 )
 
 
+_PASSED_OVER = select(func.count(), func.min(_DAYS_PASSED.c.since))
+_SILENT_FOR_TOO_LONG = select(func.count(), func.min(_SILENCES_PASSED.c.since))
+
+
 def cards_passed_over(tx: Session, before: date) -> FoundCards:
     """Cards in use that were to be looked at on a day before this one."""
-    row = tx.execute(select(func.count(), func.min(_DAYS_PASSED.c.since)), {"before": before}).one()
-    return FoundCards(*row)
+    return FoundCards(*tx.execute(_PASSED_OVER, {"before": before}).one())
 
 
 def silences_passed_over(tx: Session, before: date) -> FoundCards:
     """Cards of which nothing was heard, and the next human was to be asked on a day before this one."""
-    row = tx.execute(select(func.count(), func.min(_SILENCES_PASSED.c.since)), {"before": before}).one()
-    return FoundCards(*row)
+    return FoundCards(*tx.execute(_SILENT_FOR_TOO_LONG, {"before": before}).one())
 
 
 def cards_due(tx: Session, today: date, limit: int) -> list[int]:
@@ -161,45 +167,51 @@ def still_due(tx: Session, card_ids: Sequence[int], today: date) -> FoundCards:
     return FoundCards(*row)
 
 
+_SOME_WITHOUT = (
+    select(Card.id, Card.person_id)
+    .where(IS_UNPLANNED, Card.kind.in_(bindparam("kinds", expanding=True)), Card.expires_on >= bindparam("ends_from"))
+    .limit(AT_MOST)
+    .subquery()
+)
+_WITHOUT = select(_SOME_WITHOUT.c.id)
+_WITHOUT_OF_THE_INSURED = _WITHOUT.join(Person, Person.id == _SOME_WITHOUT.c.person_id).where(Person.insurance)
+
+
 def without_next_day(tx: Session, kinds: Collection[str], ends_from: date, *, insured: bool) -> list[int]:
     """Cards in use of these kinds, ending then or later, that nobody is going to look at. `insured`: only where their
     person uses them at hospitals."""
-    some = (
-        select(Card.id, Card.person_id)
-        .where(IS_UNPLANNED, Card.kind.in_(kinds), Card.expires_on >= ends_from)
-        .limit(AT_MOST)
-        .subquery()
-    )
-    query = select(some.c.id)
-    if insured:
-        query = query.join(Person, Person.id == some.c.person_id).where(Person.insurance)
-    return list(tx.scalars(query))
+    query = _WITHOUT_OF_THE_INSURED if insured else _WITHOUT
+    return list(tx.scalars(query, {"kinds": list(kinds), "ends_from": ends_from}))
+
+
+_SOON = (
+    select(Card.person_id)
+    .where(_IN_USE, Card.next_reminder_on <= bindparam("until"))
+    .order_by(Card.next_reminder_on)
+    .limit(AT_MOST)
+    .subquery()
+)
+_MAY_BE_TOLD = and_(
+    Contact.state == literal_column(f"'{ContactState.CONFIRMED}'"),
+    Contact.channel.in_(bindparam("channels", expanding=True)),
+)
+_BY_A_MEMBER = (
+    select(Contact.id)
+    .join(Member, Member.id == Contact.member_id)
+    .where(Member.group_id == Person.group_id, Member.role != literal_column(f"'{Role.VIEWER}'"), _MAY_BE_TOLD)
+    .exists()
+)
+_OUT_OF_REACH = (
+    select(func.count(func.distinct(Person.id)))
+    .join(_SOON, _SOON.c.person_id == Person.id)
+    .where(~exists().where(Contact.person_id == Person.id, _MAY_BE_TOLD), ~_BY_A_MEMBER)
+)
 
 
 def people_out_of_reach(tx: Session, until: date, channels: Collection[str]) -> int:
     """Of the AT_MOST cards to be told next, until a day: how many people have nobody around them who can be told.
     `channels`: those in use."""
-    soon = (
-        select(Card.person_id)
-        .where(_IN_USE, Card.next_reminder_on <= until)
-        .order_by(Card.next_reminder_on)
-        .limit(AT_MOST)
-        .subquery()
-    )
-    may_be_told = and_(Contact.state == ContactState.CONFIRMED, Contact.channel.in_(channels))
-    by_themselves = exists().where(Contact.person_id == Person.id, may_be_told)
-    by_a_member = (
-        select(Contact.id)
-        .join(Member, Member.id == Contact.member_id)
-        .where(Member.group_id == Person.group_id, Member.role != Role.VIEWER, may_be_told)
-        .exists()
-    )
-    query = (
-        select(func.count(func.distinct(Person.id)))
-        .join(soon, soon.c.person_id == Person.id)
-        .where(~by_themselves, ~by_a_member)
-    )
-    return tx.execute(query).scalar_one()
+    return tx.execute(_OUT_OF_REACH, {"until": until, "channels": list(channels)}).scalar_one()
 
 
 # The one place where the database is asked for the time, and only to hold it against ours.

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import Audience, ChannelName, Language
@@ -269,20 +269,24 @@ class NotOver:
     due_since: datetime | None
 
 
-def not_over(tx: Session, now: datetime) -> list[NotOver]:
-    """By the indexes that hold only these: what was ever sent costs nothing."""
-    is_due = and_(IS_QUEUED, Message.send_after <= now)
-    columns = (
+_IS_DUE = and_(IS_QUEUED, Message.send_after <= bindparam("now"))
+_NOT_OVER = [
+    select(
         Message.channel,
         Message.state,
         func.count(),
-        func.count(case((is_due, 1))),
-        func.min(case((is_due, Message.send_after))),
+        func.count(case((_IS_DUE, 1))),
+        func.min(case((_IS_DUE, Message.send_after))),
     )
-    found = []
-    for which in (IS_QUEUED, IS_IN_HAND):
-        rows = tx.execute(select(*columns).where(which).group_by(Message.channel, Message.state))
-        found += [NotOver(*row) for row in rows]
+    .where(which)
+    .group_by(Message.channel, Message.state)
+    for which in (IS_QUEUED, IS_IN_HAND)
+]
+
+
+def not_over(tx: Session, now: datetime) -> list[NotOver]:
+    """By the indexes that hold only these: what was ever sent costs nothing."""
+    found = [NotOver(*row) for query in _NOT_OVER for row in tx.execute(query, {"now": now})]
     return sorted(found, key=lambda one: (one.channel, one.state))
 
 
