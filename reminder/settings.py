@@ -23,7 +23,19 @@ from pydantic_settings import (
 from reminder.errors import SettingsError
 
 PREFIX = "REMINDER_"
-SECRET = frozenset({"database_url", "secret_keys", "twilio_auth_token", "smtp_url", "line_token", "heartbeat_url"})
+SECRET = frozenset(
+    {
+        "database_url",
+        "secret_keys",
+        "twilio_auth_token",
+        "smtp_url",
+        "line_token",
+        "heartbeat_url",
+        "heartbeat_fail_url",
+        "metrics_token",
+    }
+)
+ON_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
 class Settings(BaseSettings):
@@ -59,7 +71,13 @@ class Settings(BaseSettings):
     as_if: AwareDatetime | None = Field(
         None, description="a rehearsal: live as if it were this instant now; never with a real provider"
     )
-    heartbeat_url: str | None = Field(None, description="not used yet")
+    heartbeat_url: str | None = Field(
+        None, description="address asked for once a minute while an audit finds nothing wrong; its silence is the alarm"
+    )
+    heartbeat_fail_url: str | None = Field(None, description="address asked for instead while something is wrong")
+    metrics_token: str | None = Field(
+        None, min_length=16, description="what a program must show to read /metrics from elsewhere"
+    )
     tick_seconds: float = Field(5, gt=0, le=3600, description="how often the worker looks for what is due")
     sms_replies: bool = Field(
         default=False, description="texts can be answered: your sender receives, and Twilio tells PUBLIC_URL of it"
@@ -97,6 +115,12 @@ class Settings(BaseSettings):
             raise ValueError("write it with https:// in front")
         return value.rstrip("/")
 
+    @field_validator("heartbeat_url", "heartbeat_fail_url")
+    @classmethod
+    def _an_address_as_it_is(cls, value: str | None) -> str | None:
+        cls._an_address(value)
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -126,7 +150,14 @@ class Settings(BaseSettings):
         reached += [self.twilio_voice_base_url] if self.has_twilio and self.calls else []
         reached += [self.smtp_url] if self.smtp_url else []
         reached += [self.line_base_url] if self.line_token else []
-        return all(urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1") for address in reached)
+        # Whoever watches the real service would be told that it lives.
+        reached += [address for address in (self.heartbeat_url, self.heartbeat_fail_url) if address]
+        return all(urlsplit(address).hostname in ON_THIS_MACHINE for address in reached)
+
+    @property
+    def is_public(self) -> bool:
+        """A proxy may stand in front, and whoever comes through it may look like this machine."""
+        return urlsplit(self.public_url or "").hostname not in (None, *ON_THIS_MACHINE)
 
     @property
     def database(self) -> str:

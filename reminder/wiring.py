@@ -72,6 +72,11 @@ class App:
     channels: Mapping[ChannelName, Channel]
     loop: Loop
 
+    @property
+    def keeps_time(self) -> bool:
+        """Whether it lives now, and not on the day of a rehearsal or a simulation."""
+        return isinstance(self.clock, SystemClock)
+
     def close(self) -> None:
         for channel in set(self.channels.values()):
             self.loop.run(channel.close())

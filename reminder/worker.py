@@ -4,13 +4,13 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from types import FrameType
 from typing import Self
 
+from reminder.channels.heartbeat import Heartbeat
 from reminder.clock import SystemClock, japan_date
 from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import receipts, rescue
@@ -22,18 +22,23 @@ from reminder.planning.due import plan_due
 from reminder.planning.escalate import climb
 from reminder.planning.notices import tell_of_failures, tell_of_notices
 from reminder.storage import health
+from reminder.storage.audit import database_clock
 from reminder.storage.health import Work
 from reminder.storage.links import Links
 from reminder.storage.session import Tx
 from reminder.upkeep.forget import forget_old
 from reminder.upkeep.reach import first_moment_of_week, keep_in_touch
 from reminder.upkeep.sender import look_at_sender
+from reminder.upkeep.watch import keep_watch
 from reminder.wiring import App
 
 log = logging.getLogger(__name__)
 
 # How often somebody looks whether a message is due: a look costs a tenth of a millisecond.
 SEND_SECONDS = 1.0
+WATCH_SECONDS = 60.0
+# Less than what is left of a lease between two renewals.
+MOST_APART = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,13 @@ def work_on_sheets(app: App, goes_on: Callable[[], bool] = lambda: True) -> int:
     return batches
 
 
+def watch(app: App) -> tuple[str, ...]:
+    """The auditor's round; the codes of what it has found, none where it was another worker's turn."""
+    heartbeat = Heartbeat(app.settings.heartbeat_url, app.settings.heartbeat_fail_url)
+    found = keep_watch(app.database, app.rules, app.clock.now(), heartbeat, keeps_time=app.keeps_time)
+    return found.troubles if found else ()
+
+
 class Bell:
     """Rings every few seconds in threads of its own until it is stopped; what runs then is finished, and what has not
     left yet is given back. `outgrown`: the database is of a newer program, so this one has stopped by itself."""
@@ -174,7 +186,7 @@ class Bell:
 
         self._app = app
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(3)},
+            executors={"default": ThreadPoolExecutor(4)},
             # Jobs live in the database, not here: a missed ring is made up for by the next one, and none is ever lost.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
@@ -187,42 +199,71 @@ class Bell:
         at_once = SystemClock().now()
         for ring, seconds in ((self._prepare, app.settings.tick_seconds), (self._send, SEND_SECONDS), (self._enrol, 1)):
             self._scheduler.add_job(ring, "interval", seconds=seconds, next_run_time=at_once)
+        # Not at once: before the first pass every audit after an outage would find a silent worker.
+        self._scheduler.add_job(self._watch, "interval", seconds=WATCH_SECONDS)
 
     def _goes_on(self) -> bool:
         return not self._stopping.is_set()
 
     def _prepare(self) -> None:
-        with self._outliving("this pass failed; the next one tries again"):
+        def pass_once() -> None:
+            if self._is_out_of_time():
+                return
             report = prepare(self._app, self._app.clock.now())
             if report != TickReport():
                 log.info("pass: %s", report)
 
+        self._try(pass_once, "this pass failed; the next one tries again")
+
     def _send(self) -> None:
         """Beside the passes: a slow provider keeps no answer and no plan waiting."""
-        with self._outliving("sending failed; the next ring goes on"):
+
+        def send_once() -> None:
+            if self._is_out_of_time():
+                return
             sent = send(self._app, self._app.clock.now(), self._goes_on)
             if sent:
                 log.info("sent: %s", sent)
 
+        self._try(send_once, "sending failed; the next ring goes on")
+
     def _enrol(self) -> None:
         """Beside both: a long sheet keeps no text waiting."""
-        with self._outliving("a sheet could not be worked on; the next ring goes on with it"):
-            work_on_sheets(self._app, self._goes_on)
+        self._try(
+            lambda: work_on_sheets(self._app, self._goes_on),
+            "a sheet could not be worked on; the next ring goes on with it",
+        )
 
-    @contextmanager
-    def _outliving(self, said: str) -> Iterator[None]:
+    def _watch(self) -> None:
+        def watch_once() -> None:
+            troubles = watch(self._app)
+            if troubles:
+                log.error("the audit has found: %s; `reminder health` says what to do", ", ".join(troubles))
+
+        self._try(watch_once, "this audit failed, and no heartbeat was sent; the next one tries again")
+
+    def _is_out_of_time(self) -> bool:
+        """A machine whose clock has gone astray would write at night, and take for lost what another has in hand."""
+        with self._app.database.reading() as tx:
+            apart = abs(database_clock(tx) - self._app.clock.now())
+        is_out = self._app.keeps_time and apart > MOST_APART
+        if is_out:
+            log.error("this machine's clock and the database's are %s apart: nothing is done here", apart)
+        return is_out
+
+    def _try(self, work: Callable[[], object], otherwise: str) -> None:
         """A database that restarts must not silence the bell; /readyz shows how long no pass has ended well."""
         if self._stopping.is_set():
             return
         try:
-            yield
+            work()
         except DatabaseNotReadyError as not_ready:
             if not_ready.code == "database_ahead":
                 self._stop_by_itself()
             else:
-                log.warning("%s (%s)", said, not_ready)
+                log.warning("%s (%s)", otherwise, not_ready)
         except Exception:
-            log.exception(said)
+            log.exception(otherwise)
 
     def _stop_by_itself(self) -> None:
         """Somebody has brought the database up to a newer program, beside which this one must not write."""

@@ -1,7 +1,6 @@
 """Commands that run the service, look after it, or show it at work."""
 
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -160,14 +159,15 @@ def resume(channel: Annotated[str, typer.Argument(help="sms, email, voice or lin
 
 
 def health(as_json: bool = AsJson) -> None:
-    """Is it working: the database, the last pass, channels that wait. Example: reminder health --json"""
+    """Is it working: what is late, stuck or waiting, since when, and what to do. Example: reminder health --json"""
+    from reminder.cli.checkup import health_as_json, health_shown
     from reminder.cli.opened import opened
     from reminder.upkeep.health import look
 
     with opened() as app:
-        found = look(app.database, app.clock.now())
-    state: Mapping[str, object] = {"ready": found.is_ready, **vars(found), "troubles": list(found.troubles)}
-    answer(state, as_json=as_json, plain="\n".join(f"{name}: {value}" for name, value in state.items()))
+        found = look(app.database, app.rules, app.clock.now(), keeps_time=app.keeps_time)
+        sentences = app.rules.wording.of(language()).section("trouble")
+    answer(health_as_json(found, sentences), as_json=as_json, plain=health_shown(found, sentences))
     if not found.is_ready:
         raise typer.Exit(1)
 

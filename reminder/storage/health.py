@@ -1,13 +1,14 @@
-"""Signs of life: when the worker last passed, and which channels wait for the operator."""
+"""Signs of life: when the worker last passed, whose turn it is to look, and which channels wait for the operator."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import bindparam, exists, func, or_, select
+from sqlalchemy import bindparam, case, exists, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import ChannelName
-from reminder.storage.statements import put
+from reminder.storage.columns import Instant
+from reminder.storage.statements import insert_or_ignore, put
 from reminder.storage.tables import (
     IS_IN_HAND,
     IS_QUEUED,
@@ -23,6 +24,10 @@ from reminder.storage.tables import (
 )
 
 TICK, REACH, FORGET, ERASED, REWRITTEN = "tick", "reach", "forget", "erased", "rewritten"
+AUDIT, TALLIED = "audit", "tallied"
+
+# A pause that follows another within this is the same trouble: the channel was tried once, and in vain.
+SAME_TROUBLE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -90,8 +95,23 @@ def last_beat(tx: Session, name: str) -> datetime | None:
     return tx.execute(select(Beat.at).where(Beat.name == name)).scalar_one_or_none()
 
 
+def take_turn(tx: Session, name: str, now: datetime, every: timedelta) -> bool:
+    """True for one of all workers, once in this while."""
+    taken = tx.execute(
+        update(Beat)
+        .where(Beat.name == name, Beat.at <= now - every)
+        .values(at=now)
+        .execution_options(synchronize_session=False)
+        .returning(Beat.name)
+    )
+    return taken.first() is not None or insert_or_ignore(tx, Beat, name=name, at=now)
+
+
 def pause(tx: Session, channel: str, reason: str, *, now: datetime, until: datetime) -> None:
-    put(tx, Pause, {"channel": channel}, {"reason": reason, "since": now, "until": until})
+    """A channel that was tried in vain goes on waiting since when it first did."""
+    goes_on = case((Pause.until > now - SAME_TROUBLE, Pause.since), else_=literal(now, Instant()))
+    values = {"reason": reason, "since": now, "until": until}
+    put(tx, Pause, {"channel": channel}, values, changed={**values, "since": goes_on})
 
 
 def pause_of(tx: Session, channel: str, now: datetime) -> str | None:
@@ -100,11 +120,7 @@ def pause_of(tx: Session, channel: str, now: datetime) -> str | None:
 
 
 def pauses(tx: Session, now: datetime) -> list[PauseView]:
-    rows = tx.execute(select(Pause.channel, Pause.reason, Pause.since, Pause.until).where(Pause.until > now))
+    rows = tx.execute(
+        select(Pause.channel, Pause.reason, Pause.since, Pause.until).where(Pause.until > now).order_by(Pause.channel)
+    )
     return [PauseView(*row) for row in rows]
-
-
-def overdue_cards(tx: Session, before: date) -> int:
-    """Cards that planning should have looked at by `before` and has not."""
-    query = select(func.count()).select_from(Card).where(Card.retired_at.is_(None), Card.next_reminder_on < before)
-    return tx.execute(query).scalar_one()

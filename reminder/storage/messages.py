@@ -5,13 +5,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
 from reminder.storage.tables import (
+    IS_IN_HAND,
     IS_QUEUED,
     IS_UNHEARD_FAILURE,
     Card,
@@ -255,6 +256,38 @@ def counts(tx: Session) -> Mapping[str, int]:
     """How many messages are in each state."""
     rows = tx.execute(select(Message.state, func.count()).group_by(Message.state).order_by(Message.state))
     return dict(list(rows))
+
+
+@dataclass(frozen=True)
+class NotOver:
+    """Messages of one channel and state that wait or are in hand; of those waiting, how many are due, since when."""
+
+    channel: str
+    state: str
+    count: int
+    due: int
+    due_since: datetime | None
+
+
+_IS_DUE = and_(IS_QUEUED, Message.send_after <= bindparam("now"))
+_NOT_OVER = [
+    select(
+        Message.channel,
+        Message.state,
+        func.count(),
+        func.count(case((_IS_DUE, 1))),
+        func.min(case((_IS_DUE, Message.send_after))),
+    )
+    .where(which)
+    .group_by(Message.channel, Message.state)
+    for which in (IS_QUEUED, IS_IN_HAND)
+]
+
+
+def not_over(tx: Session, now: datetime) -> list[NotOver]:
+    """By the indexes that hold only these: what was ever sent costs nothing."""
+    found = [NotOver(*row) for query in _NOT_OVER for row in tx.execute(query, {"now": now})]
+    return sorted(found, key=lambda one: (one.channel, one.state))
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,7 @@ class Contact(Base):
 
 _IN_USE = text("cards.retired_at IS NULL")
 IS_SILENT = text("cards.retired_at IS NULL AND cards.escalate_on IS NOT NULL")
+IS_UNPLANNED = text("cards.retired_at IS NULL AND cards.next_reminder_on IS NULL")
 
 
 class Card(Base):
@@ -156,6 +157,7 @@ class Card(Base):
         _partial_index("ix_cards_due", "next_reminder_on", where=_IN_USE),
         _partial_index("uq_cards_current", "person_id", "kind", "label", where=_IN_USE, unique=True),
         _partial_index("ix_cards_silent", "escalate_on", where=IS_SILENT),
+        _partial_index("ix_cards_unplanned", "kind", "expires_on", where=IS_UNPLANNED),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
@@ -209,6 +211,7 @@ IS_IN_HAND = text("messages.state IN ('sending', 'unknown')")
 IS_LIVE = text("messages.state NOT IN ('cancelled', 'stale')")
 HAS_OLD_WORDS = text("messages.body_sealed IS NOT NULL AND messages.state NOT IN ('queued', 'sending', 'unknown')")
 IS_TO_A_STRANGER = text("messages.contact_id IS NULL")
+WAS_HANDED = text("messages.handed_at IS NOT NULL")
 IS_UNHEARD_FAILURE = text(
     "messages.followed_up_at IS NULL AND messages.audience = 'person' AND messages.state IN ('undelivered', 'failed')"
 )
@@ -226,6 +229,7 @@ class Message(Base):
         _partial_index("ix_messages_worded", "created_at", where=HAS_OLD_WORDS),
         _partial_index("ix_messages_to_strangers", "created_at", where=IS_TO_A_STRANGER),
         Index("ix_messages_contact_id_handed_at", "contact_id", "handed_at"),
+        _partial_index("ix_messages_handed", "handed_at", where=WAS_HANDED),
         CheckConstraint("(contact_id IS NULL) <> (address_sealed IS NULL)", name="one_reader"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -337,6 +341,14 @@ class Beat(Base):
     __tablename__ = "beats"
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
     at: Mapped[datetime]
+
+
+class Tally(Base):
+    """How often something has happened since the service began to count: for those who measure it."""
+
+    __tablename__ = "tallies"
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    value: Mapped[int]
 
 
 class Remembered(Base):

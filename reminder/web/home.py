@@ -22,7 +22,7 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
         rows = standing(tx, app.rules, now, group)
         names = groups.names_by_contact(tx, group.id)
         other_groups = [one for one in accounts.memberships(tx, found.account_id) if one.group_id != group.id]
-    found_health = look(app.database, now)
+    found_health = look(app.database, app.rules, now, keeps_time=app.keeps_time)
     return page(
         request,
         app,
@@ -31,10 +31,8 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
         rows=rows,
         names=names,
         other_groups=other_groups,
-        last_pass=found_health.last_pass,
         minutes=minutes_since(now, found_health.last_pass),
-        troubles=found_health.troubles,
-        works=found_health.is_ready,
+        health=found_health,
     )
 
 
@@ -55,15 +53,15 @@ def undelivered(request: Request, app: OpenApp, who: Sees) -> Response:
         group = owned.group(tx, who)
         rows = [row for row in standing(tx, app.rules, now, group) if row.unheard or row.is_red]
         known = {one.id: one for one in contacts.of_group(tx, app.keys, group.id)}
-    last_pass = look(app.database, now).last_pass
+    found_health = look(app.database, app.rules, now, keeps_time=app.keeps_time)
     return page(
         request,
         app,
         "undelivered.html",
         rows=rows,
         contacts=known,
-        last_pass=last_pass,
-        minutes=minutes_since(now, last_pass),
+        minutes=minutes_since(now, found_health.last_pass),
+        health=found_health,
     )
 
 

@@ -141,7 +141,10 @@ def fill_ours(url: str, key: str, total: int) -> None:
                     insert(Contact).returning(Contact.id, sort_by_parameter_order=True),
                     [contact(keys, person, place, now) for place in places],
                 )
-                drafts = [draft(group, contact_id, place, now) for contact_id, place in zip(made.scalars(), places, strict=True)]
+                drafts = [
+                    draft(group, contact_id, place, now)
+                    for contact_id, place in zip(made.scalars(), places, strict=True)
+                ]
                 outbox.add(tx, keys, drafts, now)
     analyse(url)
 

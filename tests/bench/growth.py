@@ -4,9 +4,7 @@
 import argparse
 import os
 import statistics
-import subprocess
 import tempfile
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import text
+from tests.chaos import servers
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
@@ -28,7 +27,6 @@ from reminder.worker import tick
 from tests.bench import contenders, engines
 from tests.bench.engines import Place, analyse, draft, fill_ours, start
 from tests.bench.sink import Sink, sink
-from tests.chaos import servers
 from tests.conftest import migrate
 from tests.village import USER_CERTIFICATE, japan
 

@@ -22,6 +22,7 @@ from tests.web.browsing import Browser
 OPEN = {
     "/healthz": "says that we are alive",
     "/readyz": "says whether we can work",
+    "/metrics": "answers only the operator: who holds its token, or sits at this machine",
     "/static/{name}": "style, script, pictures",
     "/stop/{contact_id}/{mark}": "the address is signed",
     "/take/{card_id}/{contact_id}/{mark}": "the address is signed",
