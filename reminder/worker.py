@@ -14,7 +14,9 @@ from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
 from reminder.domain import hours
+from reminder.domain.digest import has_rung
 from reminder.enrolment import bulk
+from reminder.planning.digest import make_digests
 from reminder.planning.due import plan_due
 from reminder.planning.escalate import climb
 from reminder.planning.notices import tell_of_failures, tell_of_notices
@@ -43,6 +45,7 @@ class TickReport:
     told: int = 0  # notices to those around a person
     sent: int = 0
     forgotten: int = 0  # words and rows that have had their time
+    digests: int = 0  # to the staff of homes, once a week
 
 
 def tick(app: App, now: datetime) -> TickReport:
@@ -85,14 +88,15 @@ def tick(app: App, now: datetime) -> TickReport:
     greeted = step(can_prove, lambda: keep_in_touch(*given, links))
     told = step(work.failures or applied, lambda: tell_of_failures(*given))
     told += step(work.notices or applied or answered or is_week_s_look, lambda: tell_of_notices(*given))
-    is_new = asked or answered or planned or escalated or greeted or told
+    digests = step(work.digest and has_rung(now), lambda: make_digests(*given, links))
+    is_new = asked or answered or planned or escalated or greeted or told or digests
     sent = step(work.messages or is_new, lambda: sender(app).send_due(app.runner.run))
     forgotten = step(work.forget, lambda: forget_old(app.database, now))
     if failed:
         raise failed[0]
     with app.database.writing() as tx:
         health.beat(tx, health.TICK, now)
-    return TickReport(applied, asked, answered, planned, escalated, greeted, told, sent, forgotten)
+    return TickReport(applied, asked, answered, planned, escalated, greeted, told, sent, forgotten, digests)
 
 
 def work_waiting(tx: Tx, now: datetime) -> Work:

@@ -20,7 +20,7 @@ from reminder.domain.messages import (
 from reminder.domain.people import ChannelName, ContactState, Mode, StoppedBy
 from reminder.domain.rhythm import Rhythm
 from reminder.errors import ChannelError, DatabaseNotReadyError, UnknownOutcomeError
-from reminder.storage import contacts, health, notices, outbox
+from reminder.storage import contacts, digests, health, notices, outbox
 from reminder.storage.keys import KeyRing
 from reminder.storage.outbox import InHand
 from reminder.storage.session import Database, Tx
@@ -89,6 +89,7 @@ class Sender:
             if claim.unreadable:
                 log.error("messages %s were sealed with a key that is gone; they cannot be sent", claim.unreadable)
             again.today(tx, claim.refused + claim.forgotten, now)
+            digests.make_again(tx, claim.forgotten)
             again.on_the_next_day(tx, claim.stale, now)
             return claim.in_hand
 

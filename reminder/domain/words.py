@@ -93,8 +93,14 @@ EXPORTED = (
 # What an e-mail, a page to take along or a sheet of paper says besides the texts.
 _READ_IN_MAIL = (
     "email", "sign_in", "sheets", "called", "carers_word", "several", "notices", "again", "history", "channel",
-    "both_certificates", "export", "acts",
+    "both_certificates", "export", "acts", "digest",
 )  # fmt: skip
+
+# The weekly e-mail to a home's staff: its headings, those with a line below, and the states of contacts and texts that
+# reach nobody.
+DIGEST_PARTS = ("unanswered", "ended", "counter", "form", "opens", "unreached")
+DIGEST_NOTES = ("unanswered", "ended")
+DIGEST_STATES = ("unconfirmed", "unreachable", "undelivered", "failed")
 
 _PERSON = frozenset({"call", "who", "office", "from_"})
 _OF_KIND = frozenset(KIND_WORDS) - {"thing"}
@@ -162,6 +168,16 @@ _SAID = {
     "export.about_group": frozenset({"group", "at"}),
     "export.about_person": frozenset({"label", "at"}),
     **{f"export.{name}": _NONE for name in EXPORTED},
+    **dict.fromkeys(("digest.subject", "digest.subject_nothing"), frozenset({"group", "n", "date"})),
+    **dict.fromkeys(("digest.said", "digest.nothing"), frozenset({"group", "n"})),
+    **{f"digest.{name}": _NONE for name in (*DIGEST_PARTS, "page", "no_link", "nobody")},
+    "digest.heading": frozenset({"title", "n"}),
+    "digest.row": frozenset({"day", "place", "things"}),
+    "digest.unreached_row": frozenset({"place", "reasons"}),
+    "digest.reason": frozenset({"channel", "state"}),
+    "digest.more": frozenset({"n"}),
+    **{f"digest.about.{name}": _NONE for name in DIGEST_NOTES},
+    **{f"digest.states.{state}": _NONE for state in DIGEST_STATES},
     "errors.failure": _NONE,
     "errors.choices": frozenset({"choices"}),
 }

@@ -22,6 +22,7 @@ from reminder.storage.tables import (
 )
 
 TICK, REACH, FORGET, ERASED, REWRITTEN = "tick", "reach", "forget", "erased", "rewritten"
+DIGEST = "digest"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Work:
     silences: bool
     reach: bool
     forget: bool
+    digest: bool  # this week's has not been made, whether or not its hour has come
 
 
 _WORK = select(
@@ -59,6 +61,7 @@ _WORK = select(
     exists().where(IS_SILENT, Card.escalate_on <= bindparam("today")),
     ~exists().where(Beat.name == REACH, Beat.at >= bindparam("week")),
     ~exists().where(Beat.name == FORGET, Beat.at >= bindparam("day")),
+    ~exists().where(Beat.name == DIGEST, Beat.at >= bindparam("week")),
 )
 
 
