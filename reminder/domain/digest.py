@@ -133,9 +133,9 @@ def _row(wording: Wording, words: Words, item: Item, today: date) -> str:
         reasons = words.word("list_separator").join(_reason(words, *one) for one in item.reasons)
         return said["unreached_row"].format(place=item.place, reasons=reasons)
     day = words.date(item.day, "date" if abs(item.day - today) < NEAR else "full_date")
-    things = words.word("list_separator").join(_things(wording, words, item.cards))
+    named = words.word("list_separator").join(things(wording, words, item.cards))
     day = words.word("about_date").format(date=day) if item.is_about else day
-    return said["row"].format(day=day, place=item.place, things=things)
+    return said["row"].format(day=day, place=item.place, things=named)
 
 
 def _reason(words: Words, channel: str, state: str) -> str:
@@ -146,11 +146,11 @@ def _reason(words: Words, channel: str, state: str) -> str:
     )
 
 
-def _things(wording: Wording, words: Words, cards: Sequence[tuple[str, str]]) -> list[str]:
-    """Both certificates of one day are one thing."""
+def things(wording: Wording, words: Words, cards: Sequence[tuple[str, str]]) -> list[str]:
+    """What these cards are called, as (kind, label); both certificates of one day are one thing."""
     families = {wording.families[kind] for kind, _ in cards}
     if {USER_CERTIFICATE, SIGNATURE_CERTIFICATE} <= families:
         both = [words.word("both_certificates")]
         rest = [card for card in cards if wording.families[card[0]] not in (USER_CERTIFICATE, SIGNATURE_CERTIFICATE)]
-        return [*both, *_things(wording, words, rest)]
+        return [*both, *things(wording, words, rest)]
     return [label or words.kinds[kind]["thing"] for kind, label in cards]
