@@ -148,9 +148,12 @@ def _reason(words: Words, channel: str, state: str) -> str:
 
 def things(wording: Wording, words: Words, cards: Sequence[tuple[str, str]]) -> list[str]:
     """What these cards are called, as (kind, label); both certificates of one day are one thing."""
-    families = {wording.families[kind] for kind, _ in cards}
-    if {USER_CERTIFICATE, SIGNATURE_CERTIFICATE} <= families:
-        both = [words.word("both_certificates")]
-        rest = [card for card in cards if wording.families[card[0]] not in (USER_CERTIFICATE, SIGNATURE_CERTIFICATE)]
-        return [*both, *things(wording, words, rest)]
-    return [label or words.kinds[kind]["thing"] for kind, label in cards]
+    certificates = {USER_CERTIFICATE, SIGNATURE_CERTIFICATE}
+    has_both = certificates <= {wording.families[kind] for kind, _ in cards}
+    named = (
+        words.word("both_certificates")
+        if has_both and wording.families[kind] in certificates
+        else label or words.kinds[kind]["thing"]
+        for kind, label in cards
+    )
+    return list(dict.fromkeys(named))

@@ -1,6 +1,6 @@
 """The monthly plan for the visit of the city's staff: who of a home renews what then, by unit and room."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -83,7 +83,6 @@ def sheet(rules: Rulebook, words: Words, group: str, month: date, found: Sequenc
     said = words.section("visits")
     # By then the month is over, and the next one is planned.
     shred = months_from(month, 3)[2] - timedelta(days=1)
-    kinds = [one.card.kind for visit in found for one in visit.cards]
     return Sheet(
         said["title"].format(group=group, month=words.date(month, "year_and_month")),
         [
@@ -92,8 +91,18 @@ def sheet(rules: Rulebook, words: Words, group: str, month: date, found: Sequenc
         ],
         {column: said[column] for column in VISIT_COLUMNS},
         [_row(rules, words, visit, today) for visit in found],
-        {words.kinds[kind]["name"]: words.kinds[kind]["bring"] for kind in rules.kinds if kind in kinds},
+        _bring(rules, words, {one.card.kind for visit in found for one in visit.cards}),
     )
+
+
+def _bring(rules: Rulebook, words: Words, kinds: Collection[str]) -> Mapping[str, str]:
+    """By what the kinds are called for which it is the same."""
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for kind in rules.kinds:
+        if kind in kinds:
+            alike.setdefault(words.kinds[kind]["bring"], []).append((kind, ""))
+    separator = words.word("list_separator")
+    return {separator.join(things(rules.wording, words, some)): brought for brought, some in alike.items()}
 
 
 def _row(rules: Rulebook, words: Words, visit: Visit, today: date) -> Mapping[str, Cell]:
