@@ -16,8 +16,10 @@ from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
 from reminder.domain import hours
+from reminder.domain.digest import has_rung
 from reminder.enrolment import bulk
 from reminder.errors import DatabaseNotReadyError
+from reminder.planning.digest import make_digests
 from reminder.planning.due import plan_due
 from reminder.planning.escalate import climb
 from reminder.planning.notices import tell_of_failures, tell_of_notices
@@ -54,6 +56,7 @@ class TickReport:
     told: int = 0  # notices to those around a person
     sent: int = 0
     forgotten: int = 0  # words and rows that have had their time
+    digests: int = 0  # to the staff of homes, once a week
 
 
 def tick(app: App, now: datetime) -> TickReport:
@@ -134,9 +137,11 @@ def _prepare(app: App, now: datetime) -> tuple[TickReport, bool, list[Exception]
     greeted = step(can_prove, lambda: keep_in_touch(*given, links))
     told = step(work.failures or applied, lambda: tell_of_failures(*given))
     told += step(work.notices or applied or answered or is_week_s_look, lambda: tell_of_notices(*given))
+    digests = step(work.digest and has_rung(now), lambda: make_digests(*given, links))
     forgotten = step(work.forget, lambda: forget_old(app.database, now))
-    is_new = bool(asked or answered or planned or escalated or greeted or told)
-    return TickReport(applied, asked, answered, planned, escalated, greeted, told, 0, forgotten), is_new, failed
+    is_new = bool(asked or answered or planned or escalated or greeted or told or digests)
+    done = TickReport(applied, asked, answered, planned, escalated, greeted, told, 0, forgotten, digests)
+    return done, is_new, failed
 
 
 def work_waiting(tx: Tx, now: datetime) -> Work:

@@ -12,7 +12,7 @@ from reminder.domain import hours
 from reminder.domain.messages import LEASE, Urgency
 from reminder.domain.pace import A_DAY, MOST_ALIKE, Stop, bound_of_day, may_still_leave, most_a_day
 from reminder.domain.people import Audience, ChannelName, Mode
-from reminder.storage import claims, health, pace
+from reminder.storage import claims, digests, health, pace
 from reminder.storage.claims import DueRow, InHand
 from reminder.storage.keys import KeyRing
 from reminder.storage.session import Database, Tx
@@ -53,6 +53,7 @@ class Claimer:
             least = _least(tx, channel, now) if can_send else None
             picked = claims.pick(tx, channel, now=now, limit=room, least=least)
             again.today(tx, picked.refused + picked.forgotten, now)
+            digests.make_again(tx, picked.forgotten)
             again.on_the_next_day(tx, picked.stale, now)
             rows = _within_a_day(tx, channel, _within_reason(tx, channel, picked.ready, now), now)
             claims.take(tx, [row.id for row in rows], now=now, lease=LEASE)

@@ -93,8 +93,21 @@ EXPORTED = (
 # What an e-mail, a page to take along or a sheet of paper says besides the texts.
 _READ_IN_MAIL = (
     "email", "sign_in", "sheets", "called", "carers_word", "several", "notices", "again", "history", "channel",
-    "both_certificates", "export", "acts",
+    "both_certificates", "export", "acts", "digest", "visits",
 )  # fmt: skip
+
+# The weekly e-mail to a home's staff: its headings, those with a line below, and the states of contacts and texts that
+# reach nobody.
+DIGEST_PARTS = ("unanswered", "ended", "counter", "form", "opens", "unreached")
+DIGEST_NOTES = ("unanswered", "ended")
+DIGEST_STATES = ("unconfirmed", "unreachable", "undelivered", "failed")
+
+# The sheet for the visit of the city's staff: its columns, and what stands above and in them.
+VISIT_COLUMNS = (
+    "unit", "room", "label", "thing", "expires", "may", "counter", "bring", "envelope", "form", "consent", "proxy",
+    "received", "done",
+)  # fmt: skip
+VISIT_WORDS = ("about", "no_numbers", "form_about", "now", "over", "box", "none", "who_goes")
 
 _PERSON = frozenset({"call", "who", "office", "from_"})
 _OF_KIND = frozenset(KIND_WORDS) - {"thing"}
@@ -110,7 +123,7 @@ _SAID = {
     **dict.fromkeys(("service", "operator", "weekdays", "list_separator", "call_suffix"), _NONE),
     "sender": frozenset({"service"}),
     "sender_with_mark": frozenset({"service", "mark"}),
-    **dict.fromkeys(("date", "full_date"), _DAY),
+    **dict.fromkeys(("date", "full_date", "year_and_month"), _DAY),
     "and_more": frozenset({"n"}),
     "both_certificates": _NONE,
     "about_date": frozenset({"date"}),
@@ -162,6 +175,20 @@ _SAID = {
     "export.about_group": frozenset({"group", "at"}),
     "export.about_person": frozenset({"label", "at"}),
     **{f"export.{name}": _NONE for name in EXPORTED},
+    **dict.fromkeys(("digest.subject", "digest.subject_nothing"), frozenset({"group", "n", "date"})),
+    **dict.fromkeys(("digest.said", "digest.nothing"), frozenset({"group", "n"})),
+    **{f"digest.{name}": _NONE for name in (*DIGEST_PARTS, "page", "no_link", "nobody")},
+    "digest.heading": frozenset({"title", "n"}),
+    "digest.row": frozenset({"day", "place", "things"}),
+    "digest.unreached_row": frozenset({"place", "reasons"}),
+    "digest.reason": frozenset({"channel", "state"}),
+    "digest.more": frozenset({"n"}),
+    **{f"digest.about.{name}": _NONE for name in DIGEST_NOTES},
+    **{f"digest.states.{state}": _NONE for state in DIGEST_STATES},
+    "visits.title": frozenset({"group", "month"}),
+    "visits.shred": frozenset({"day"}),
+    **{f"visits.{name}": _NONE for name in (*VISIT_COLUMNS, *VISIT_WORDS)},
+    "visits.from_day": frozenset({"day"}),
     "errors.failure": _NONE,
     "errors.choices": frozenset({"choices"}),
 }

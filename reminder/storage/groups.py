@@ -58,6 +58,18 @@ def everyone(tx: Session) -> list[GroupView]:
     return [_view(*row) for row in tx.execute(select(*_COLUMNS).order_by(Group.id))]
 
 
+def homes_after(tx: Session, group_id: int, *, founded_before: datetime, limit: int) -> list[GroupView]:
+    """Care homes in the order of their ids; nobody plans or erases in them until the transaction ends."""
+    rows = tx.execute(
+        select(*_COLUMNS)
+        .where(Group.id > group_id, Group.kind == GroupKind.HOME, Group.created_at < founded_before)
+        .order_by(Group.id)
+        .limit(limit)
+        .with_for_update()
+    )
+    return [_view(*row) for row in rows]
+
+
 def group_of_member(tx: Session, member_id: int) -> int | None:
     return tx.execute(select(Member.group_id).where(Member.id == member_id)).scalar_one_or_none()
 

@@ -24,7 +24,7 @@ from reminder.storage.tables import (
 )
 
 TICK, REACH, FORGET, ERASED, REWRITTEN = "tick", "reach", "forget", "erased", "rewritten"
-AUDIT, TALLIED = "audit", "tallied"
+AUDIT, TALLIED, DIGEST = "audit", "tallied", "digest"
 
 # A pause that follows another within this is the same trouble: the channel was tried once, and in vain.
 SAME_TROUBLE = timedelta(minutes=10)
@@ -51,6 +51,7 @@ class Work:
     silences: bool
     reach: bool
     forget: bool
+    digest: bool  # this week's has not been made, whether or not its hour has come
 
 
 _WORK = select(
@@ -63,6 +64,7 @@ _WORK = select(
     exists().where(IS_SILENT, Card.escalate_on <= bindparam("today")),
     ~exists().where(Beat.name == REACH, Beat.at >= bindparam("week")),
     ~exists().where(Beat.name == FORGET, Beat.at >= bindparam("day")),
+    ~exists().where(Beat.name == DIGEST, Beat.at >= bindparam("week")),
 )
 
 

@@ -31,6 +31,10 @@ class Links:
         """For a carer who proves once a year that mail still arrives."""
         return self._page(REACHED, str(contact_id)) if self.in_carer_mail else None
 
+    def months(self) -> str | None:
+        """For a home's staff: this month and the next. It acts for nobody; who opens it signs in."""
+        return f"{self.public_url}/months" if self.in_carer_mail and self.public_url is not None else None
+
     def _page(self, act: str, about: str) -> str | None:
         return None if self.public_url is None else f"{self.public_url}/{act}/{about}/{self.keys.sign(about, act)}"
 

@@ -42,7 +42,7 @@ def show_months(
     units = sorted({row.person.unit for row in rows if row.person.unit})
     kinds = sorted({one.card.kind for row in rows for one in row.cards})
     rows = [row for row in rows if unit in ("", row.person.unit)]
-    firsts = months_from(_first_of(month) or today, 3)
+    firsts = months_from(first_of(month) or today, 3)
     words = words_of(request)
     said = app.rules.wording.of(words.language).kinds
     names = {one: said[one]["name"] for one in kinds}
@@ -55,7 +55,7 @@ def show_months(
         months=list(zip(firsts, shown, strict=False)),
         all_months=months_from(today, 12),
         units=units,
-        named_months=[(f"{one:%Y-%m}", _month_name(words, one)) for one in offered],
+        named_months=[(f"{one:%Y-%m}", month_name(words, one)) for one in offered],
         named_units=[(one, one) for one in units],
         named_kinds=[(one, names[one]) for one in kinds],
         named_whats=[(one.value, words.plain(f"months.{one}")) for one in What],
@@ -66,11 +66,11 @@ def show_months(
     )
 
 
-def _month_name(words: PageWords, month: date) -> str:
+def month_name(words: PageWords, month: date) -> str:
     return words.plain("calendar.month", year=month.year, month=month.month)
 
 
-def _first_of(month: str) -> date | None:
+def first_of(month: str) -> date | None:
     try:
         return date.fromisoformat(f"{month}-01")
     except ValueError:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from reminder.channels.heartbeat import Heartbeat
-from reminder.domain.people import ChannelName, Copies
+from reminder.domain.people import ChannelName, Copies, GroupKind
 from reminder.domain.rhythm import Rhythm
 from reminder.enrolment import rhythm as rhythms
 from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError
@@ -63,7 +63,11 @@ def a_busy_week(village: Village) -> None:
     rhythms.set_rhythm(village.app.database, village.app.rules, village.now, group_id=1, rhythm=rhythm)
     rhythms.set_copies(village.app.database, village.now, member_id=1, copies=Copies.NEAR)
     village.stop(2)
-    village.run_until("2027-01-31 00:00")
+    village.group(GroupKind.HOME, "見本の里")
+    village.member("事務", "office@example.jp")
+    village.person("ハナさん", room="201")
+    village.card("ハナさん", END)
+    village.run_until("2027-02-02 00:00")
 
 
 def test_no_statement_of_a_busy_week_reads_a_whole_table(village: Village) -> None:
