@@ -72,19 +72,37 @@ def begin(database: Database, keys: KeyRing, now: datetime, *, group_id: int, sh
         if group is None:
             raise NotFoundError(field="group")
         upload_id = uploads.add(tx, group_id=group_id, member_id=by, columns=shown, now=now)
-        ignored = rows = 0
-        while some := list(islice(sheet.rows, BATCH)):
-            kept = [row for row in some if not row.is_total]
-            ignored += len(some) - len(kept)
-            rows += uploads.add_rows(tx, keys, upload_id, ((row.number, row.cells, _facts(row)) for row in kept))
+    try:
+        rows, ignored = _keep_rows(database, keys, now, upload_id, sheet.rows)
         if not rows:
             raise RefusedInputError("sheet_empty")
-        if rows > BATCH:
-            uploads.count_rows(tx)
-        mapping = _guess(sheet, groups.headings(tx, group_id))
-        uploads.change(tx, upload_id, now, rows=rows, mapping=mapping, counts={Verdict.IGNORED: ignored})
-        journal.write(tx, "sheet_read", now, group_id=group_id, member_id=by)
-        return upload_id
+        with database.writing() as tx:
+            mapping = _guess(sheet, groups.headings(tx, group_id))
+            counts = {Verdict.IGNORED: ignored}
+            uploads.change(tx, upload_id, now, state=UploadState.READ, mapping=mapping, counts=counts)
+            if rows > BATCH:
+                uploads.count_rows(tx)
+            journal.write(tx, "sheet_read", now, group_id=group_id, member_id=by)
+    except BaseException:
+        forget(database, upload_id)
+        raise
+    return upload_id
+
+
+def _keep_rows(
+    database: Database, keys: KeyRing, now: datetime, upload_id: int, found: Iterator[Row]
+) -> tuple[int, int]:
+    """How many were kept, and how many are none: sums. Batch by batch: on SQLite nobody else writes meanwhile."""
+    rows = ignored = 0
+    while some := list(islice(found, BATCH)):
+        kept = [row for row in some if not row.is_total]
+        ignored += len(some) - len(kept)
+        with database.writing() as tx:
+            if _locked(tx, upload_id).state is not UploadState.READING:
+                raise ConflictError("upload_state", field="upload")
+            rows += uploads.add_rows(tx, keys, upload_id, ((row.number, row.cells, _facts(row)) for row in kept))
+            uploads.change(tx, upload_id, now, rows=rows)
+    return rows, ignored
 
 
 def _facts(row: Row) -> list[Any]:
@@ -633,7 +651,7 @@ def not_saved(
         while some := uploads.rows_after(tx, keys, upload.id, after, BATCH):
             for row in some:
                 report = report_of(rules, upload, row, language)
-                if row.verdict == Verdict.REFUSED or report.asks:
+                if row.verdict == Verdict.REFUSED or (report.asks and row.verdict != Verdict.SAVED):
                     cells = (row.cells.get(int(column["place"]), "") for column in columns)
                     yield [" ".join(report.sentences), *cells]
             after = some[-1].number

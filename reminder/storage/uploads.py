@@ -18,6 +18,7 @@ CELLS = "upload_rows.cells"
 
 
 class UploadState(StrEnum):
+    READING = "reading"  # its rows come in; one that stays so was broken off
     READ = "read"  # waits for somebody to say what its columns mean
     CHECKING = "checking"
     CHECKED = "checked"  # waits for somebody to say that it is to be saved
@@ -27,7 +28,6 @@ class UploadState(StrEnum):
 
 
 WORKING = (UploadState.CHECKING, UploadState.SAVING)
-OPEN = (UploadState.READ, UploadState.CHECKED, *WORKING)
 
 
 class Effect(StrEnum):
@@ -102,7 +102,7 @@ def add(
     upload = Upload(
         group_id=group_id,
         member_id=member_id,
-        state=UploadState.READ,
+        state=UploadState.READING,
         columns=list(columns),
         mapping={},
         counts={},

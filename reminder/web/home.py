@@ -9,7 +9,7 @@ from reminder.planning.standing import standing
 from reminder.storage import accounts, contacts, groups, owned
 from reminder.upkeep.health import look
 from reminder.web.access import Filled, OpenApp, Sees, WhoIsSignedIn
-from reminder.web.view import go, minutes_since, page, typed
+from reminder.web.view import go, local_path, minutes_since, page, typed
 
 router = APIRouter()
 
@@ -22,6 +22,7 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
         rows = standing(tx, app.rules, now, group)
         names = groups.names_by_contact(tx, group.id)
         other_groups = [one for one in accounts.memberships(tx, found.account_id) if one.group_id != group.id]
+        has_sisters = len(owned.homes(tx, who, found.account_id)) > 1
     found_health = look(app.database, now)
     return page(
         request,
@@ -31,6 +32,7 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
         rows=rows,
         names=names,
         other_groups=other_groups,
+        has_sisters=has_sisters,
         last_pass=found_health.last_pass,
         minutes=minutes_since(now, found_health.last_pass),
         troubles=found_health.troubles,
@@ -42,9 +44,9 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
 def look_at_another_group(app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
     """One account may be in several: their own household, their parents-in-law's, the home where they work."""
     wanted = typed(form, "group")
-    if not wanted.isdecimal() or not signing_in.act_in(app.database, found, int(wanted)):
+    if not wanted.isdecimal() or len(wanted) > 11 or not signing_in.act_in(app.database, found, int(wanted)):
         raise NotFoundError(field="group")
-    return go("/")
+    return go(local_path(typed(form, "to")))
 
 
 @router.get("/undelivered")
