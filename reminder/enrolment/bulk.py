@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from reminder.clock import japan_date
-from reminder.domain import residents, table_file
+from reminder.domain import addresses, residents, table_file
 from reminder.domain.headings import CARD, Fate
 from reminder.domain.ladder import first_look
 from reminder.domain.people import GroupKind, Language, Mode
@@ -372,7 +372,7 @@ def _compare(keys: KeyRing, known: _Known, resident: Resident, findings: list[Fi
         person = _maybe_the_same(known, resident, findings)
     if person is None:
         return Effect.NEW, None
-    is_changed = any(_differences(keys, known, person, resident))
+    is_changed = any(_changes_of_one(keys, known, person, resident))
     return (Effect.CHANGED if is_changed else Effect.UNCHANGED), person.id
 
 
@@ -391,18 +391,44 @@ def _maybe_the_same(known: _Known, resident: Resident, findings: list[Finding]) 
     return None
 
 
-def _differences(keys: KeyRing, known: _Known, person: PersonView, resident: Resident) -> Iterable[str]:
-    if _changes(person, resident) != PersonChanges():
-        yield "person"
+@dataclass(frozen=True)
+class Change:
+    """What saving a row changes of somebody. `field`: as a column holds it, or the channel of a contact that is added.
+    `was` is None where nothing was there."""
+
+    field: str
+    was: str | date | None
+    becomes: str | date
+
+
+def changes_of(
+    tx: Tx, keys: KeyRing, upload: UploadView, rows: Sequence[StoredRow], today: date
+) -> Mapping[int, Sequence[Change]]:
+    """By row number, for those that change somebody."""
+    read = [(row, _read(upload, row, today)[0]) for row in rows if row.effect is Effect.CHANGED]
+    found = [(row, resident) for row, resident in read if resident is not None]
+    known = _known(tx, upload.group_id, [resident for _, resident in found])
+    who = {row.number: people.find(tx, row.person_id or 0) for row, _ in found}
+    return {
+        row.number: list(_changes_of_one(keys, known, person, resident))
+        for row, resident in found
+        if (person := who[row.number]) is not None
+    }
+
+
+def _changes_of_one(keys: KeyRing, known: _Known, person: PersonView, resident: Resident) -> Iterable[Change]:
+    for field, becomes in vars(_changes(person, resident)).items():
+        if becomes is not None:
+            yield Change(field, getattr(person, field), becomes)
     theirs = known.cards.get(person.id, {})
     for kind, end in resident.cards.items():
-        card = theirs.get(kind)
-        if card is None or card.expires_on != end:
-            yield kind
+        was = theirs[kind].expires_on if kind in theirs else None
+        if was != end:
+            yield Change(CARD + kind, was, end)
     have = known.addresses.get(person.id, ())
     for contact in resident.contacts:
         if not any((contact.channel, index) in have for index in keys.blind_indexes(contact.address)):
-            yield contact.channel
+            yield Change(contact.channel, None, addresses.shown(contact.address))
 
 
 def _changes(person: PersonView, resident: Resident) -> PersonChanges:

@@ -208,15 +208,23 @@ def rows_after(tx: Session, keys: KeyRing, upload_id: int, number: int, limit: i
     return [_stored(keys, *row) for row in tx.execute(query)]
 
 
-def rows_of_verdict(
-    tx: Session, keys: KeyRing, upload_id: int, verdicts: Collection[str], *, after: int = 0, limit: int = 200
+def some_rows(
+    tx: Session,
+    keys: KeyRing,
+    upload_id: int,
+    *,
+    verdicts: Collection[str] = (),
+    effects: Collection[Effect] = (),
+    after: int = 0,
+    limit: int = 200,
 ) -> list[StoredRow]:
-    query = (
-        select(*_ROW)
-        .where(UploadRow.upload_id == upload_id, UploadRow.verdict.in_(list(verdicts)), UploadRow.number > after)
-        .order_by(UploadRow.number)
-        .limit(limit)
-    )
+    """Those of one of these verdicts, or effects; of all where none is named."""
+    query = select(*_ROW).where(UploadRow.upload_id == upload_id, UploadRow.number > after)
+    if verdicts:
+        query = query.where(UploadRow.verdict.in_(list(verdicts)))
+    if effects:
+        query = query.where(UploadRow.effect.in_(list(effects)))
+    query = query.order_by(UploadRow.number).limit(limit)
     return [_stored(keys, *row) for row in tx.execute(query)]
 
 
