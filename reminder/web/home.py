@@ -1,12 +1,18 @@
 """The home page: for each person one act and one date, worst first; what was sent, who does it, who is out of reach."""
 
+from dataclasses import dataclass
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from reminder.domain.people import ContactState
+from reminder.domain.provider_codes import why
 from reminder.enrolment import signing_in
 from reminder.errors import NotFoundError
 from reminder.planning.standing import standing
-from reminder.storage import accounts, contacts, groups, owned
+from reminder.storage import accounts, contacts, groups, messages, owned
+from reminder.storage.contacts import ContactView
+from reminder.storage.messages import NotArrived
 from reminder.upkeep.health import look
 from reminder.web.access import Filled, OpenApp, Sees, WhoIsSignedIn
 from reminder.web.view import go, local_path, minutes_since, page, typed
@@ -49,21 +55,58 @@ def look_at_another_group(app: OpenApp, found: WhoIsSignedIn, form: Filled) -> R
     return go(local_path(typed(form, "to")))
 
 
+@dataclass(frozen=True)
+class Missed:
+    """A contact that hears nothing. `why`: a provider's answer in plain words, else the state it is in."""
+
+    contact: ContactView
+    why: str
+    failure: NotArrived | None
+
+
+def _missed(contact: ContactView, failure: NotArrived | None) -> Missed:
+    # Somebody's own no counts more than what a provider says.
+    is_theirs = contact.state in (ContactState.OPTED_OUT, ContactState.UNCONFIRMED)
+    if failure is None or is_theirs:
+        return Missed(contact, contact.state, failure)
+    return Missed(contact, why(contact.channel, failure.reason), failure)
+
+
 @router.get("/undelivered")
-def undelivered(request: Request, app: OpenApp, who: Sees) -> Response:
+def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reason: str = "") -> Response:
     """Who cannot be told, and why: each with what can be done."""
     now = app.clock.now()
     with app.database.reading() as tx:
         group = owned.group(tx, who)
-        rows = [row for row in standing(tx, app.rules, now, group) if row.unheard or row.is_red]
-        known = {one.id: one for one in contacts.of_group(tx, app.keys, group.id)}
+        everyone = standing(tx, app.rules, now, group)
+        known = contacts.of_group(tx, app.keys, group.id)
+        failed = messages.not_arrived(tx, group.id)
+    unheard = {row.person.id: {one.contact_id for one in row.unheard} for row in everyone}
+    missed = {
+        row.person.id: [
+            _missed(one, failed.get(one.id))
+            for one in known
+            if one.person_id == row.person.id and (one.id in unheard[row.person.id] or one.id in failed)
+        ]
+        for row in everyone
+    }
+    wanted = [
+        row
+        for row in everyone
+        if (missed[row.person.id] or row.is_red)
+        and unit in ("", row.person.unit)
+        and (not reason or any(one.why == reason for one in missed[row.person.id]))
+    ]
     last_pass = look(app.database, now).last_pass
     return page(
         request,
         app,
         "undelivered.html",
-        rows=rows,
-        contacts=known,
+        rows=wanted,
+        missed=missed,
+        units=sorted({row.person.unit for row in everyone if row.person.unit}),
+        reasons=sorted({one.why for some in missed.values() for one in some}),
+        chosen={"unit": unit, "reason": reason},
         last_pass=last_pass,
         minutes=minutes_since(now, last_pass),
     )

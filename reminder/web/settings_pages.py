@@ -131,6 +131,7 @@ def _members(
     request: Request, app: App, who: Actor, shown: Mapping[str, str], refused: RefusedInputError | None = None
 ) -> HTMLResponse:
     with app.database.reading() as tx:
+        is_home = owned.group(tx, who).kind is GroupKind.HOME
         everyone = accounts.members(tx, app.keys, who.group_id)
         invited = accounts.invitations_of(tx, app.keys, who.group_id, app.clock.now())
     return page(
@@ -138,6 +139,7 @@ def _members(
         app,
         "settings_members.html",
         status=422 if refused else 200,
+        is_home=is_home,
         members=everyone,
         invited=invited,
         roles=INVITABLE,

@@ -142,3 +142,13 @@ def test_a_program_sees_the_numbers_of_its_own_home_and_says_whose_it_is(chain: 
 
     assert (changed.json["organisation"], changed.json["name"]) == ("法人A", "南の里")
     assert found.json == {"residents": 1, "opens": 0, "nears": 1, "ended": 0, "unanswered": 0, "unreached": 0}
+
+
+def test_the_roles_of_a_home_are_called_as_its_staff_is(chain: Village) -> None:
+    office = at(chain, "office@example.jp")
+
+    page = re.sub(r"<[^>]+>", "", office.get("/settings/members").text)
+
+    assert "職員を招く" in page
+    assert "管理者" in page
+    assert "いっしょに見守る人" not in page
