@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from reminder.domain.people import ChannelName
+
 
 class Fault(StrEnum):
     NUMBER = "number"  # this number will never take a text: tell the carer, use another way
@@ -72,3 +74,36 @@ def fault_of_twilio(code: int | None, http_status: int | None = None) -> Fault:
         return Fault.RETRY
     # Whoever answers so is not Twilio, or does not know the account.
     return Fault.OPERATOR
+
+
+class Why(StrEnum):
+    """Why something did not arrive, as whoever looks after a person needs to know it."""
+
+    NUMBER = "number"
+    REFUSED = "refused"
+    AWAY = "away"
+    OURS = "ours"
+    LATER = "later"
+
+
+_PHONE_IS_OFF = 30003
+_BY_FAULT = {
+    Fault.NUMBER: Why.NUMBER,
+    Fault.OPTED_OUT: Why.REFUSED,
+    Fault.OPERATOR: Why.OURS,
+    Fault.ACCOUNT: Why.OURS,
+    Fault.RETRY: Why.LATER,
+}
+
+
+def why(channel: ChannelName, reason: str | None) -> Why:
+    """`reason`: what a message that failed keeps. Our own fault is called ours."""
+    if reason == "address":
+        return Why.NUMBER
+    if reason is None or not (reason.isascii() and reason.isdecimal()):
+        return Why.LATER
+    code = int(reason)
+    if channel in (ChannelName.SMS, ChannelName.VOICE):
+        return Why.AWAY if code == _PHONE_IS_OFF else _BY_FAULT[fault_of_twilio(code)]
+    # SMTP: there is no such address.
+    return Why.NUMBER if code in (550, 551, 553) else Why.LATER

@@ -153,6 +153,20 @@ def rename_group(database: Database, now: datetime, *, who: Actor, name: str) ->
         journal.write(tx, "group_changed", now, group_id=who.group_id, member_id=who.member_id)
 
 
+def set_organisation(
+    database: Database, now: datetime, *, group_id: int, organisation: str, by: int | None = None
+) -> None:
+    """Whose home it is; "" where it stands alone. Nobody sees another home by it of which they are no member."""
+    clean = clean_label(organisation, field="organisation", longest=60, most_digits=8) if organisation.strip() else ""
+    with database.writing() as tx:
+        group = groups.find(tx, group_id)
+        if group is None:
+            raise NotFoundError(field="group")
+        if group.organisation != clean:
+            groups.set_organisation(tx, group_id, clean)
+            journal.write(tx, "group_changed", now, group_id=group_id, member_id=by)
+
+
 def _account(tx: Tx, keys: KeyRing, signed_in: SignedIn) -> AccountView:
     account = accounts.find(tx, keys, signed_in.account_id)
     if account is None:

@@ -12,7 +12,7 @@ from reminder.clock import japan_date
 from reminder.domain import hours
 from reminder.domain.audience import Recipient, circle
 from reminder.domain.digest import MOST_ROWS, Digest, Item, Part, Week, compose_digest
-from reminder.domain.messages import MessageState
+from reminder.domain.messages import MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, ContactState, Copies, Language, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import Composed
@@ -104,6 +104,7 @@ def _drafts(
             send_after=soon,
             stale_after=week.following.begins,
             speaks_of=found.speaks_of,
+            urgency=Urgency.ROUTINE,
         )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from reminder.domain.messages import MessageState
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
@@ -468,3 +469,39 @@ def called(tx: Session, keys: KeyRing, message_id: int) -> Called | None:
         return None
     text = open_body(keys, row.body_sealed)[1]
     return Called(row.key, row.contact_id, ChannelName(row.channel), text, row.practised_at, Language(row.language))
+
+
+@dataclass(frozen=True)
+class NotArrived:
+    """What has not reached a contact since something last did: how often, since when, and why the last time."""
+
+    times: int
+    since: datetime
+    reason: str | None
+
+
+def not_arrived(tx: Session, group_id: int) -> dict[int, NotArrived]:
+    """By contact, of those to whom the latest message did not come."""
+    arrived = (
+        select(Message.contact_id, func.max(Message.id).label("last"))
+        .where(Message.group_id == group_id, Message.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED)))
+        .group_by(Message.contact_id)
+        .subquery()
+    )
+    rows = tx.execute(
+        select(Message.contact_id, Message.ended_at, Message.created_at, Message.reason)
+        .outerjoin(arrived, arrived.c.contact_id == Message.contact_id)
+        .where(
+            Message.group_id == group_id,
+            Message.contact_id.is_not(None),
+            Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
+            Message.id > func.coalesce(arrived.c.last, 0),
+        )
+        .order_by(Message.id)
+    )
+    found: dict[int, NotArrived] = {}
+    for contact_id, ended_at, created_at, reason in rows:
+        before = found.get(contact_id or 0)
+        since = before.since if before else ended_at or created_at
+        found[contact_id or 0] = NotArrived((before.times if before else 0) + 1, since, reason)
+    return found

@@ -1,5 +1,6 @@
 """Opening the database: one engine, transactions that write and transactions that only look."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -154,14 +155,23 @@ def _engine(url: str, durable: bool) -> Engine:
             raise SettingsError("REMINDER_DATABASE_URL", "name a file: a database in memory would forget every date")
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(
-            parsed, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_use_lifo=True
+            parsed,
+            hide_parameters=True,
+            connect_args={"timeout": SQLITE_BUSY_SECONDS},
+            pool_use_lifo=True,
+            json_deserializer=_from_json,
         )
         event.listen(engine, "connect", _prepare_sqlite)
         if not durable:
             event.listen(engine, "connect", _trust_the_power)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10)
+    return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10, json_deserializer=_from_json)
+
+
+def _from_json(text: str) -> object:
+    """Of most rows of a sheet there is nothing to say, and they are many."""
+    return [] if text == "[]" else json.loads(text)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

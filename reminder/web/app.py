@@ -27,6 +27,7 @@ from reminder.web import (
     api,
     card_pages,
     home,
+    homes,
     months,
     pages,
     persons,
@@ -79,7 +80,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.state.pages = read_pages()
     web.include_router(webhooks.router)
     web.include_router(pages.public)
-    for module in (signing, home, months, visits, persons, card_pages, settings_pages, upload_pages):
+    for module in (signing, home, homes, months, visits, persons, card_pages, settings_pages, upload_pages):
         web.include_router(module.router)
     web.include_router(api.router)
     if local_pages:

@@ -36,6 +36,21 @@ def show_months(
     request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "", kind: str = "", what: str = ""
 ) -> Response:
     """This month and the next, or those from `month` (2027-02) on."""
+    return _months(request, app, who, month=month, unit=unit, kind=kind, what=what)
+
+
+def _months(
+    request: Request,
+    app: App,
+    who: Actor,
+    *,
+    month: str = "",
+    unit: str = "",
+    kind: str = "",
+    what: str = "",
+    refused: RefusedInputError | None = None,
+    ticked: Sequence[int] = (),
+) -> Response:
     today = japan_date(app.clock.now())
     with app.database.reading() as tx:
         rows = standing(tx, app.rules, app.clock.now(), owned.group(tx, who))
@@ -52,6 +67,9 @@ def show_months(
         request,
         app,
         "months.html",
+        status=422 if refused else 200,
+        problems=[problem_of(request, app, refused)] if refused else (),
+        ticked=ticked,
         months=list(zip(firsts, shown, strict=False)),
         all_months=months_from(today, 12),
         units=units,
@@ -90,9 +108,12 @@ def _month(
 @router.post("/months/act")
 def act_on_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
     """`act` done: city staff came, or somebody went, and new dates are asked for later; else they are asked for now."""
-    chosen = _chosen(app, who, form)
-    if not chosen:
-        return go("/months")
+    ids = _ids(form)
+    if not ids or len(ids) > MOST_AT_ONCE:
+        # Nothing is recorded of a part that nobody has chosen.
+        code = "too_many_at_once" if ids else "nothing_chosen"
+        return _months(request, app, who, refused=RefusedInputError(code, most=MOST_AT_ONCE, n=len(ids)), ticked=ids)
+    chosen = _chosen(app, who, ids)
     if typed(form, "act") == "done":
         for card, _ in chosen:
             enrolment.say_done(app.database, app.clock.now(), card_id=card.id, by=who.member_id)
@@ -107,7 +128,7 @@ def renew_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Re
     also: list[PersonView] = []
     days: dict[int, str] = {}
     refused: dict[int, RefusedInputError] = {}
-    for card, person in _chosen(app, who, form):
+    for card, person in _chosen(app, who, _ids(form)):
         day = typed(form, f"end{card.id}")
         if not day:
             continue
@@ -155,13 +176,18 @@ def _grid(
     )
 
 
-def _chosen(app: App, who: Actor, form: FormData) -> list[tuple[CardView, PersonView]]:
-    """Raises NotFoundError where one is another group's."""
+def _ids(form: FormData) -> list[int]:
+    """Each once: a card may stand in several lists of a page."""
     ids = dict.fromkeys(one for one in form.getlist("card") if isinstance(one, str))
     if not all(one.isdecimal() and len(one) < 12 for one in ids):
         raise NotFoundError(field="card")
+    return [int(one) for one in ids]
+
+
+def _chosen(app: App, who: Actor, ids: Sequence[int]) -> list[tuple[CardView, PersonView]]:
+    """Raises NotFoundError where one is another group's."""
     with app.database.reading() as tx:
-        return [owned.card(tx, who, int(one)) for one in list(ids)[:MOST_AT_ONCE]]
+        return [owned.card(tx, who, one) for one in ids[:MOST_AT_ONCE]]
 
 
 @router.get("/settings/journal")
