@@ -7,7 +7,7 @@ from datetime import date
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from reminder.domain import dates, sheets
+from reminder.domain import dates, resident_letters, sheets
 from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.messages import MessageState
 from reminder.domain.people import Language, StoppedBy
@@ -27,7 +27,8 @@ public = APIRouter()
 local = APIRouter()
 
 LATEST = 200
-SHEET = "sheet.css"  # how paper looks: the very style of the sheets that stand alone
+# How paper looks: the very style of the sheets that stand alone.
+PAPER = {"sheet.css": sheets.STYLE, "letters.css": resident_letters.STYLE}
 
 
 @public.get("/healthz")
@@ -49,8 +50,8 @@ def is_ready(app: OpenApp) -> JSONResponse:
 
 @public.get("/static/{name}")
 def static(name: str) -> Response:
-    if name == SHEET:
-        return Response(sheets.STYLE, media_type="text/css", headers={"cache-control": "public, max-age=86400"})
+    if name in PAPER:
+        return Response(PAPER[name], media_type="text/css", headers={"cache-control": "public, max-age=86400"})
     file = HERE / "static" / name
     if name not in {found.name for found in (HERE / "static").iterdir()}:
         raise NotFoundError("page_not_found")
