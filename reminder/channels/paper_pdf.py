@@ -77,7 +77,7 @@ def print_letters(
             good.append((letter, section))
     if not good or (unprintable and not leave_out):
         return Printed(None, tuple(unprintable))
-    pdf, lost = _written([section for _, section in good], title)
+    pdf, lost = written([section for _, section in good], title)
     if lost:
         # The fonts have changed under us: what WeasyPrint says it could not draw is the last word.
         still = [Unprintable(one, tuple(sign for sign in lost if sign in section)) for one, section in good]
@@ -96,7 +96,8 @@ def missing(html: str) -> list[str]:
     ]
 
 
-def _written(sections: Sequence[str], title: str) -> tuple[bytes, list[str]]:
+def written(sections: Sequence[str], title: str) -> tuple[bytes, list[str]]:
+    """The PDF, and the characters that WeasyPrint drew as empty boxes."""
     from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 
@@ -143,6 +144,12 @@ class _Font:
     family: str
     file: str
     number: int
+
+
+def look_again() -> None:
+    """Forgets what was found: fonts have come or gone."""
+    _fonts.cache_clear()
+    _font_for.cache_clear()
 
 
 @lru_cache(maxsize=8192)

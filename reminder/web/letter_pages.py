@@ -10,7 +10,7 @@ from reminder.channels import paper_pdf
 from reminder.clock import japan_date
 from reminder.domain.access import Actor
 from reminder.domain.resident_letters import ResidentLetter, render_letter, render_letters
-from reminder.errors import RefusedInputError
+from reminder.errors import NotFoundError, RefusedInputError
 from reminder.planning.letters import Choice, letters_from, letters_of, read_month
 from reminder.planning.months import months_from
 from reminder.planning.standing import standing
@@ -50,6 +50,8 @@ def print_letters(
     choice = Choice(_month(month), unit, kind, frozenset(person))
     try:
         letters = _letters(app, who, choice)
+    except NotFoundError:
+        raise
     except RefusedInputError as refused:
         return _choices(request, app, who, choice, refused)
     sections = [render_letter(app.rules.wording, letter, furigana=furigana == "yes") for letter in letters]
@@ -84,6 +86,8 @@ def print_letters_as_pdf(
         )
         if printed.pdf is None:
             raise RefusedInputError("letters_unprintable", people=", ".join(map(str, printed.unprintable)))
+    except NotFoundError:
+        raise
     except RefusedInputError as refused:
         return _choices(request, app, who, choice, refused)
     name = f"letters-{japan_date(app.clock.now())}.pdf"
