@@ -79,6 +79,11 @@ AGAIN = ("done", "taken")
 SHEETS = ("welcome", "letter", "consent", "counter", "fridge")
 _ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards"})
 
+# A letter to a resident, and the slip under it.
+LETTER_PARTS = ("title", "bring", "others", "renewed", "arrived", "not_yet", "leave_it", "signed")
+FILLED_LETTER_PARTS = ("look", "bound", "computed", "ask", "about", "slip", "how", "post")
+_IN_LETTER = frozenset({"service", "operator", "call", "office", "from_", "today"})
+
 # What the page says on which somebody reads everything that is kept about them.
 EXPORTED = (
     "contacts", "cards", "messages", "messages_to_members", "replies", "acts", "members", "invitations", "tokens",
@@ -92,8 +97,8 @@ EXPORTED = (
 
 # What an e-mail, a page to take along or a sheet of paper says besides the texts.
 _READ_IN_MAIL = (
-    "email", "sign_in", "sheets", "called", "carers_word", "several", "notices", "again", "history", "channel",
-    "both_certificates", "export", "acts", "digest", "visits",
+    "email", "sign_in", "sheets", "letter", "called", "carers_word", "several", "notices", "again", "history",
+    "channel", "both_certificates", "export", "acts", "digest", "visits",
 )  # fmt: skip
 
 # The weekly e-mail to a home's staff: its headings, those with a line below, and the states of contacts and texts that
@@ -151,6 +156,12 @@ _SAID = {
         | (_OF_KIND | {"thing", "full_date"} if sheet in ("letter", "fridge_card") else _NONE)
         for sheet in (*SHEETS, "fridge_card")
     },
+    **{f"letter.{part}": _NONE for part in LETTER_PARTS},
+    **{f"letter.{part}": frozenset({"full_date"}) for part in ("until", "was")},
+    **{f"letter.{part}": _IN_LETTER for part in FILLED_LETTER_PARTS},
+    **{f"letter.{part}": _IN_LETTER | {part} for part in ("opens", "lastopen", "grace")},
+    "letter.mark": frozenset({"mark"}),
+    "letter.whose": frozenset({"whose"}),
     **{f"call.{part}": _CALL for part in CALL_PARTS},
     **{f"call.{part}": _NONE for part in ("keys", "closing", "again", "goodbye", "practised", "renewal", *PRESSED)},
     "call.date": _CALL | {"thing", "date"},
@@ -224,7 +235,21 @@ class Words:
     @cached_property
     def in_mail(self) -> "Words":
         """The same words with the reading behind each word that is hard to read, where the language has readings."""
-        annotate = readings.annotator(cast(Sequence[str], self.table.get("readings", ())))
+        return self._annotated(cast(Sequence[str], self.table.get("readings", ())))
+
+    @cached_property
+    def with_furigana(self) -> "Words":
+        """As in_mail, also where a language has readings only for who asks for them: those of its letters."""
+        if self.has_readings:
+            return self.in_mail
+        return self._annotated(cast(Sequence[str], self.table.get("furigana", ())))
+
+    @property
+    def has_readings(self) -> bool:
+        return bool(self.table.get("readings"))
+
+    def _annotated(self, words: Sequence[str]) -> "Words":
+        annotate = readings.annotator(words)
         return Words(
             table={**self.table, **{name: readings.everywhere(self.table[name], annotate) for name in _READ_IN_MAIL}},
             texts={key: annotate(text) for key, text in self.texts.items()},

@@ -28,6 +28,7 @@ from reminder.web import (
     card_pages,
     home,
     homes,
+    letter_pages,
     months,
     pages,
     persons,
@@ -80,7 +81,8 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.state.pages = read_pages()
     web.include_router(webhooks.router)
     web.include_router(pages.public)
-    for module in (signing, home, homes, months, visits, persons, card_pages, settings_pages, upload_pages):
+    at_home = (home, homes, months, visits, letter_pages, upload_pages)
+    for module in (signing, *at_home, persons, card_pages, settings_pages):
         web.include_router(module.router)
     web.include_router(api.router)
     if local_pages:

@@ -8,7 +8,7 @@ from hmac import compare_digest
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from reminder.domain import dates, sheets
+from reminder.domain import dates, resident_letters, sheets
 from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.messages import MessageState
 from reminder.domain.people import Language, StoppedBy
@@ -29,7 +29,8 @@ public = APIRouter()
 local = APIRouter()
 
 LATEST = 200
-SHEET = "sheet.css"  # how paper looks: the very style of the sheets that stand alone
+# How paper looks: the very style of the sheets that stand alone.
+PAPER = {"sheet.css": sheets.STYLE, "letters.css": resident_letters.STYLE}
 
 
 @public.get("/healthz")
@@ -64,8 +65,8 @@ def metrics(request: Request, app: OpenApp) -> Response:
 
 @public.get("/static/{name}")
 def static(name: str) -> Response:
-    if name == SHEET:
-        return Response(sheets.STYLE, media_type="text/css", headers={"cache-control": "public, max-age=86400"})
+    if name in PAPER:
+        return Response(PAPER[name], media_type="text/css", headers={"cache-control": "public, max-age=86400"})
     file = HERE / "static" / name
     if name not in {found.name for found in (HERE / "static").iterdir()}:
         raise NotFoundError("page_not_found")
