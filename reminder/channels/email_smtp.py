@@ -76,17 +76,26 @@ class Server:
 
 class SmtpEmail:
     """`mail_from`: the one sender, with or without a name. `render_html(text)` makes the HTML twin, the same
-    page for the same text. `timeout`: seconds for each step of the conversation.
+    page for the same text. `timeout`: seconds for each step of the conversation. `return_path`: by message id, where
+    its bounces go; else to the sender.
 
     Opens its connections when needed and may be used again after close(), each time within one event loop.
     """
 
-    def __init__(self, smtp_url: str, mail_from: str, render_html: Callable[[str], str], timeout: float = 20) -> None:
+    def __init__(
+        self,
+        smtp_url: str,
+        mail_from: str,
+        render_html: Callable[[str], str],
+        timeout: float = 20,
+        return_path: Callable[[int], str] | None = None,
+    ) -> None:
         self._server = read_smtp_url(smtp_url)
         self._sender, self._sender_header = _read_sender(mail_from)
         self._domain = self._sender.rpartition("@")[2]
         self._render_html = render_html
         self._timeout = timeout
+        self._return_path = return_path or (lambda _: self._sender)
         self._policy = _Policy()
         self._idle: list[aiosmtplib.SMTP] = []
         self._places = asyncio.Semaphore(CONNECTIONS)
@@ -97,7 +106,7 @@ class SmtpEmail:
         async with self._places:
             connection = await self._connected()
             try:
-                await _hand_over(connection, self._sender, recipient, mail)
+                await _hand_over(connection, self._return_path(outgoing.message_id), recipient, mail)
             except _AgainstPolicyError as refused:
                 raise self._policy.meaning(recipient, refused.reason) from None
             finally:

@@ -127,7 +127,8 @@ async def _json(answer: httpx.Response) -> object:
 
 def _refusal(status: int, headers: httpx.Headers, said: object) -> ChannelError:
     if status == 400:
-        # No friend of this account any more ("Failed to send messages"), or no such id; where LINE names another part of the message, the message is wrong.
+        # No friend of this account ("Failed to send messages"), or no such id; where LINE names another part of the
+        # message, the message is wrong.
         return PermanentChannelError("400", address_is_gone=_named(said) <= {"to"})
     if status == 429:
         message = said.get("message") if isinstance(said, dict) else None

@@ -1,4 +1,4 @@
-"""What a provider's error code means for us: whose fault it is, and so what happens next. One table for each provider."""
+"""What a provider's error code means for us: whose fault it is, and so what happens next. A table a provider."""
 
 from collections.abc import Mapping
 from enum import StrEnum
