@@ -1,19 +1,35 @@
 """A way that fails: the same person another way, still that day if there is time; each way once; then the family."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from reminder.clock import JAPAN
+from reminder.channels.memory import MemoryChannel
+from reminder.clock import JAPAN, SteppedClock
 from reminder.domain.messages import Outgoing
-from reminder.domain.people import ChannelName, GroupKind, Role
+from reminder.domain.people import ChannelName, GroupKind, Mode, Role
 from reminder.errors import ChannelError, PermanentChannelError, TemporaryChannelError, UnknownOutcomeError
+from reminder.settings import read_settings
+from reminder.simulate import World
 from reminder.storage import receipts
-from tests.village import Village, open_village
+from reminder.storage.keys import new_key
+from reminder.storage.links import Links
+from reminder.wiring import build_app
+from reminder.worker import tick
+from tests.fakes import twilio as fake
+from tests.fakes.line import TOKEN as LINE_TOKEN
+from tests.fakes.line import Behaviour, FakeLine
+from tests.fakes.smtp import FakeSmtp
+from tests.fakes.twilio import Callback, FakeTwilio
+from tests.returned import report
+from tests.village import Village, japan, open_village
+from tests.web.asking import visitor
 
 END = date(2027, 3, 31)
+PUBLIC = "https://kigen.example.jp"
 FATHER, HIS_LINE = "090-0000-0002", "U" + "5e" * 16
 
 
@@ -190,3 +206,79 @@ def test_trouble_of_a_minute_is_no_reason_to_use_another_way(reached_by_all: Vil
     reached_by_all.run_until("2027-03-17 23:00")
 
     assert ways(reached_by_all) == ["sms 03-17 09:01 0"]
+
+
+# ── the same over sockets: Twilio, LINE and a mail server at the other end ──
+
+
+def test_a_text_then_line_then_mail_then_the_daughter_each_once_and_with_what_became_of_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    clock = SteppedClock(japan("2027-03-16 08:00"))
+    with FakeTwilio(now=lambda: clock.now().astimezone(UTC)) as twilio, FakeLine() as line, FakeSmtp() as smtp:
+        settings = read_settings(
+            database_url=database_url,
+            data_dir=tmp_path,
+            secret_keys=(new_key(),),
+            public_url=PUBLIC,
+            twilio_account_sid=fake.ACCOUNT_SID,
+            twilio_auth_token=(fake.AUTH_TOKEN,),
+            twilio_from=fake.SENDER,
+            twilio_base_url=twilio.url,
+            line_token=LINE_TOKEN,
+            line_base_url=line.url,
+            smtp_url=smtp.url,
+            mail_from="otayori@example.jp",
+            bounce_address="bounces@example.jp",
+        )
+        with build_app(settings, clock=clock) as app:
+            village = Village(World(app, clock, {name: MemoryChannel() for name in ChannelName}))
+            browser = visitor(village, local_pages=False)
+            village.member("娘", "musume@example.jp")
+            village.person("父", phone=FATHER, mode=Mode.ELDERLY)
+            village.contact("父", ChannelName.LINE, HIS_LINE)
+            village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
+            village.card("父", END)
+            twilio.phone("+819000000002").expect(lambda text: "3月31日" in text, times=2)  # d14, d7
+            line.script(Behaviour(accepts=False, status=400, body='{"message": "Failed to send messages"}'))
+
+            village.sleep_until("2027-03-17 10:00")
+            passes(village, 1)
+            callback = twilio.callback(twilio.texts[0].sid, "undelivered", 30003)
+            assert browser.post(target_of(callback), callback.body, callback.headers).status == 204
+            passes(village, 3)
+            (path,) = [mail.sender for mail in smtp.mails if mail.recipients == ("chichi@example.jp",)]
+            address = Links(app.keys, PUBLIC).bounces()
+            assert address is not None
+            assert browser.post(address.removeprefix(PUBLIC), report(to=path)).status == 204
+            passes(village, 3)
+
+            assert ways(village) == [
+                "sms 03-17 10:00 0", "line 03-17 10:01 1", "email 03-17 10:02 2"
+            ]  # fmt: skip
+            assert [one.state for one in village.messages() if one.audience == "person"] == [
+                "undelivered", "failed", "undelivered"
+            ]  # fmt: skip
+            assert village.contacts()["chichi@example.jp"] == "unreachable"
+            to_her = [mail.body() for mail in smtp.mails if mail.recipients == ("musume@example.jp",)]
+            (told,) = [words for words in to_her if "届きませんでした。" in words]
+            assert "かわりに、LINEでお知らせします。" in told or "かわりに、メールでお知らせします。" in told
+
+            village.sleep_until("2027-03-24 10:00")
+            passes(village, 2)
+            copy = [mail.body() for mail in smtp.mails if mail.recipients == ("musume@example.jp",)][-1]
+            assert "3月17日（水）　SMS　届きませんでした" in copy
+            assert "3月17日（水）　LINE　送れませんでした" in copy
+            assert "3月17日（水）　メール　届きませんでした" in copy
+
+
+def passes(village: Village, minutes: int) -> None:
+    """So many passes, a minute apart."""
+    for _ in range(minutes):
+        tick(village.app, village.now)
+        village.clock.move_to(village.now + timedelta(minutes=1))
+
+
+def target_of(callback: Callback) -> str:
+    parts = urlsplit(callback.url)
+    return f"{parts.path}?{parts.query}"
