@@ -208,6 +208,26 @@ def test_trouble_of_a_minute_is_no_reason_to_use_another_way(reached_by_all: Vil
     assert ways(reached_by_all) == ["sms 03-17 09:01 0"]
 
 
+def test_the_bound_of_an_elders_texts_does_not_stand_between_a_text_that_came_back_and_the_other_way(
+    village: Village,
+) -> None:
+    village.person("父", phone=FATHER, mode=Mode.ELDERLY)
+    village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
+    for later in range(10):
+        village.card("父", END + timedelta(days=3 * later), "other", label=f"券{later}")
+    day = date(2027, 1, 1)
+    while len(village.sms.sent) < 6:
+        day += timedelta(days=1)
+        village.run_until(f"{day} 12:00")
+    first = village.sms.sent[0].handed_at.astimezone(JAPAN).date()
+    assert day - first < timedelta(days=31), "today's was the last text of this month"
+
+    came_back(village, ChannelName.SMS, "30003")
+    village.run_until(f"{day} 23:00")
+
+    assert [one.handed_at.astimezone(JAPAN).date() for one in village.email.sent] == [day]
+
+
 # ── the same over sockets: Twilio, LINE and a mail server at the other end ──
 
 
