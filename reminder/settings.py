@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     sms_per_second: float = Field(10, gt=0, le=1000, description="what the sender may send")
     smtp_url: str | None = Field(None, description="smtp://user:password@host:port or smtps://…")
     mail_from: str | None = Field(None, description="the one sender of every e-mail; needed with SMTP_URL")
+    bounce_address: str | None = Field(
+        None,
+        description="where mail that comes back is sent to, with a part of its own for each: bounces@example.jp",
+        # With the rest of a return path no more than the 64 characters that a mail server takes.
+        pattern=r"^[A-Za-z0-9._-]{1,16}@[A-Za-z0-9]([A-Za-z0-9.-]{0,120}[A-Za-z0-9])?$",
+    )
     line_token: str | None = Field(
         None, description="channel access token of your LINE account; its friends can be told"
     )

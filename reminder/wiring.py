@@ -159,13 +159,16 @@ def build_app(
         database=database,
         keys=keys,
         clock=clock or SystemClock(),
-        channels=channels or make_channels(settings, write),
+        channels=channels or make_channels(settings, write, keys),
         loop=Loop(),
     )
 
 
-def make_channels(settings: Settings, write: Callable[[str], None]) -> Mapping[ChannelName, Channel]:
-    """Providers are imported only when they are asked for: the first run needs no account and starts at once."""
+def make_channels(
+    settings: Settings, write: Callable[[str], None], keys: "KeyRing | None" = None
+) -> Mapping[ChannelName, Channel]:
+    """Providers are imported only when they are asked for: the first run needs no account and starts at once. `keys`
+    sign the return path of each mail."""
     from reminder.channels.console import ConsoleChannel
 
     channels: dict[ChannelName, Channel] = {name: ConsoleChannel(name, write) for name in channels_in_use(settings)}
@@ -197,5 +200,12 @@ def make_channels(settings: Settings, write: Callable[[str], None]) -> Mapping[C
     if settings.smtp_url is not None and settings.mail_from is not None:
         from reminder.channels.email_smtp import SmtpEmail
 
-        channels[ChannelName.EMAIL] = SmtpEmail(settings.smtp_url, settings.mail_from, render_html=letters.render_html)
+        return_path = None
+        if keys is not None and settings.bounce_address is not None:
+            from reminder.storage.links import return_path_of
+
+            return_path = return_path_of(keys, settings.bounce_address)
+        channels[ChannelName.EMAIL] = SmtpEmail(
+            settings.smtp_url, settings.mail_from, render_html=letters.render_html, return_path=return_path
+        )
     return channels

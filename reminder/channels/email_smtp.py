@@ -22,6 +22,7 @@ import aiosmtplib
 
 from reminder.clock import JAPAN
 from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.provider_codes import Fault, fault_of_refusal
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -33,6 +34,8 @@ from reminder.errors import (
 
 # Small providers allow few connections from one address.
 CONNECTIONS = 4
+# So many readers forbidden by policy with nothing taken in between: that is about us.
+FORBIDDEN_IN_A_ROW = 3
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _SETTING = "REMINDER_SMTP_URL"
@@ -73,17 +76,27 @@ class Server:
 
 class SmtpEmail:
     """`mail_from`: the one sender, with or without a name. `render_html(text)` makes the HTML twin, the same
-    page for the same text. `timeout`: seconds for each step of the conversation.
+    page for the same text. `timeout`: seconds for each step of the conversation. `return_path`: by message id, where
+    its bounces go; else to the sender.
 
     Opens its connections when needed and may be used again after close(), each time within one event loop.
     """
 
-    def __init__(self, smtp_url: str, mail_from: str, render_html: Callable[[str], str], timeout: float = 20) -> None:
+    def __init__(
+        self,
+        smtp_url: str,
+        mail_from: str,
+        render_html: Callable[[str], str],
+        timeout: float = 20,
+        return_path: Callable[[int], str] | None = None,
+    ) -> None:
         self._server = read_smtp_url(smtp_url)
         self._sender, self._sender_header = _read_sender(mail_from)
         self._domain = self._sender.rpartition("@")[2]
         self._render_html = render_html
         self._timeout = timeout
+        self._return_path = return_path or (lambda _: self._sender)
+        self._policy = _Policy()
         self._idle: list[aiosmtplib.SMTP] = []
         self._places = asyncio.Semaphore(CONNECTIONS)
 
@@ -93,9 +106,12 @@ class SmtpEmail:
         async with self._places:
             connection = await self._connected()
             try:
-                await _hand_over(connection, self._sender, recipient, mail)
+                await _hand_over(connection, self._return_path(outgoing.message_id), recipient, mail)
+            except _AgainstPolicyError as refused:
+                raise self._policy.meaning(recipient, refused.reason) from None
             finally:
                 self._keep(connection)
+        self._policy.taken(recipient)
         return Accepted(self._message_id(outgoing))
 
     async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
@@ -317,15 +333,45 @@ def _meaning(refused: aiosmtplib.SMTPResponseException, step: _Step) -> ChannelE
     """A server's no. Its enhanced code (RFC 3463) says more than the three digits."""
     enhanced = _ENHANCED.match(refused.message)
     reason = ".".join(enhanced.groups()) if enhanced else str(refused.code)
-    if 400 <= refused.code < 500 or reason == "5.2.2":
-        # 5.2.2 is a full mailbox; people empty them.
+    if 400 <= refused.code < 500:
         return TemporaryChannelError(reason)
     if not 500 <= refused.code < 600:
         return UnknownOutcomeError("unreadable") if step is _Step.CONTENT else TemporaryChannelError("unreadable")
+    if step is _Step.GREETING:
+        return SetupChannelError(reason)
+    fault = fault_of_refusal(refused.code, reason if enhanced else None, of_recipient=step is _Step.RECIPIENT)
     # "Relay access denied" is said of the recipient; taken at its word, one wrong setting would write off everybody.
-    is_ours = refused.code in (503, 530, 534, 535, 538) or reason.startswith("5.7.")
-    return (
-        SetupChannelError(reason)
-        if is_ours or step is _Step.GREETING
-        else PermanentChannelError(reason, address_is_gone=step is not _Step.CONTENT)
-    )
+    if fault is not Fault.OPERATOR and (reason.startswith("5.7.") or "relay" in refused.message.lower()):
+        return _AgainstPolicyError(reason)
+    match fault:
+        case Fault.OPERATOR:
+            return SetupChannelError(reason)
+        case Fault.RETRY:
+            return TemporaryChannelError(reason)
+        case _:
+            return PermanentChannelError(reason, address_is_gone=fault is Fault.NUMBER)
+
+
+class _AgainstPolicyError(ChannelError):
+    """A server's policy forbids this mail: because of its reader, or because of who we are."""
+
+
+class _Policy:
+    """Whom a server's policy forbids us to write to. What it says of one reader must not stop everybody's mail, and
+    what it says of us must not end everybody's, one by one: so the first no is tried again, and what the server has
+    meanwhile taken of others decides."""
+
+    def __init__(self) -> None:
+        self._refused: set[str] = set()  # since it last took a mail
+        self._apart: set[str] = set()  # refused before, while others' mail was taken
+
+    def meaning(self, recipient: str, reason: str) -> ChannelError:
+        if recipient in self._apart:
+            return PermanentChannelError(reason, address_is_gone=False)
+        is_first = recipient not in self._refused and len(self._refused) < FORBIDDEN_IN_A_ROW - 1
+        self._refused.add(recipient)
+        return TemporaryChannelError(reason) if is_first else SetupChannelError(reason)
+
+    def taken(self, recipient: str) -> None:
+        self._apart = (self._apart | self._refused) - {recipient}
+        self._refused.clear()

@@ -117,18 +117,18 @@ def record(tx: Tx, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageS
     now = clock.now()
     claims.record(tx, verdicts, leaving, now)
     gone = _contacts(verdicts, ContactState.UNREACHABLE)
-    contacts.set_state(tx, gone, ContactState.UNREACHABLE)
+    notices.tell_of_loss(tx, contacts.give_up(tx, gone), now)
     opted_out = _contacts(verdicts, ContactState.OPTED_OUT)
     notices.tell_of_stop(tx, contacts.stop(tx, opted_out, StoppedBy.PROVIDER), now)
     for in_hand, verdict in verdicts:
         if verdict.pause_channel_until is not None:
             log.error("channel %s pauses: the provider answers %s; see the docs", in_hand.channel, verdict.reason)
             health.pause(tx, in_hand.channel, verdict.reason or "", now=now, until=verdict.pause_channel_until)
-    # What an unreachable phone was to be told may reach the person another way, still today.
-    again.today(tx, [in_hand.outgoing.message_id for in_hand, verdict in verdicts if verdict.contact is not None], now)
-    not_told = (MessageState.STALE, MessageState.FAILED)
-    ended = [in_hand.outgoing.message_id for in_hand, v in verdicts if v.state in not_told and v.contact is None]
-    again.on_the_next_day(tx, ended, now)
+    # What failed may reach the person another way, still today.
+    failed = [in_hand.outgoing.message_id for in_hand, v in verdicts if v.state is MessageState.FAILED]
+    again.today(tx, failed, now)
+    stale = [in_hand.outgoing.message_id for in_hand, v in verdicts if v.state is MessageState.STALE]
+    again.on_the_next_day(tx, stale, now)
 
 
 def _contacts(verdicts: Sequence[tuple[InHand, Verdict]], state: ContactState) -> set[int]:

@@ -231,7 +231,10 @@ def after_asking(answer: Accepted | Answer | ChannelError, asked: Asked, now: da
             return Verdict(S.UNKNOWN, "cannot_ask", wait_until=now + BEFORE_ASKING_AGAIN, not_seen=asked.not_seen)
 
 
-# Twilio's words for what became of a text or a call; the others are steps on the way.
+# What a mail server says later: it will not be delivered, or not yet.
+BOUNCED, DELAYED = "bounced", "delayed"
+
+# Twilio's words for what became of a text or a call, and ours of a mail; the others are steps on the way.
 ENDS: Mapping[str, MessageState] = {
     "delivered": S.DELIVERED,
     "read": S.DELIVERED,
@@ -243,4 +246,5 @@ ENDS: Mapping[str, MessageState] = {
     "machine": S.UNDELIVERED,
     "busy": S.UNDELIVERED,
     "no_answer": S.UNDELIVERED,
+    BOUNCED: S.UNDELIVERED,
 }

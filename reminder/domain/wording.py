@@ -139,6 +139,7 @@ class About:
     channel: ChannelName | None = None
     reply: str | None = None
     link: str | None = None  # for a carer's e-mail: a page with one button
+    instead: ChannelName | None = None  # by which the person is told what did not arrive
 
 
 def compose_notice(wording: Wording, reader: Reader, kind: NoticeKind, about: About) -> Composed:
@@ -152,6 +153,8 @@ def compose_notice(wording: Wording, reader: Reader, kind: NoticeKind, about: Ab
         return Composed(None, _signed(words, reader, said["said"].format_map(values)))
     parts = words.section("email.part")
     blocks = [said["said"].format_map(values)]
+    if about.instead is not None:
+        blocks.append(words.section("history")["instead"].format(channel=words.section("channel")[about.instead]))
     if about.reply:
         blocks.append(f"■ {parts['reply']}\n「{about.reply}」")
     blocks.append(f"■ {parts['to_do']}\n{said['to_do'].strip().format_map(values)}")

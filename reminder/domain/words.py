@@ -142,6 +142,7 @@ _SAID = {
     **{f"notices.{kind}.{part}": _NOTICE for kind in NoticeKind for part in ("subject", "said", "to_do")},
     **{f"again.{name}": _CARD for name in AGAIN},
     **{f"history.{name}": frozenset({"date", "channel", "state", "reply"}) for name in ("sent", "silent", "answered")},
+    "history.instead": frozenset({"channel"}),
     **{f"email.subject.{stage}": _CARD for stage in ("opens", "before", "near", "after", "grace", "post", "computed")},
     "email.subject.several": _NONE,
     "email.subject.people": frozenset({"n"}),

@@ -246,6 +246,20 @@ def set_state(tx: Session, contact_ids: Iterable[int], state: ContactState) -> N
         tx.execute(update(Contact).where(Contact.id.in_(ids), may_change).values(state=state))
 
 
+def give_up(tx: Session, contact_ids: Iterable[int]) -> list[int]:
+    """Nothing arrives there any more; the ids of those of which that is news. One whose owner said no stays so."""
+    ids = list(contact_ids)
+    if not ids:
+        return []
+    gone = tx.execute(
+        update(Contact)
+        .where(Contact.id.in_(ids), Contact.state.not_in((ContactState.OPTED_OUT, ContactState.UNREACHABLE)))
+        .values(state=ContactState.UNREACHABLE)
+        .returning(Contact.id)
+    )
+    return list(gone.scalars())
+
+
 def stop(tx: Session, contact_ids: Iterable[int], by: StoppedBy) -> list[int]:
     """Whoever says no is not told any more, whatever was before; the ids of those that this stopped."""
     stopped = tx.execute(

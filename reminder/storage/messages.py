@@ -3,11 +3,12 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import and_, bindparam, case, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from reminder.clock import japan_date
 from reminder.domain.messages import MessageState
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.errors import SettingsError
@@ -330,21 +331,63 @@ def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
     return [Failure(*row[:3], ChannelName(row[3]), row[4]) for row in rows]
 
 
+def told_instead(tx: Session, message_ids: Collection[int]) -> Mapping[int, ChannelName]:
+    """By message that did not arrive: by which way the person is told the same instead."""
+    if not message_ids:
+        return {}
+    failed, other = aliased(MessageReminder), aliased(MessageReminder)
+    rows = tx.execute(
+        select(failed.message_id, Message.channel)
+        .join(other, and_(other.reminder_id == failed.reminder_id, other.message_id > failed.message_id))
+        .join(Message, Message.id == other.message_id)
+        .where(
+            failed.message_id.in_(message_ids),
+            Message.audience == Audience.PERSON,
+            Message.state.not_in(("cancelled", "stale", "failed", "undelivered")),
+        )
+        .order_by(Message.id)
+    )
+    return {message_id: ChannelName(channel) for message_id, channel in rows}
+
+
 def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
     tx.execute(update(Message).where(Message.id.in_(message_ids)).values(followed_up_at=now))
 
 
-def named(
-    tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]
-) -> list[tuple[int, str | None, int, str]]:
-    """(message id, provider id, contact id, state) of the messages that receipts speak of."""
+@dataclass(frozen=True)
+class Named:
+    """A message that a receipt speaks of."""
+
+    id: int
+    provider_id: str | None
+    contact_id: int
+    channel: ChannelName
+
+
+def named(tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]) -> list[Named]:
     rows = tx.execute(
-        select(Message.id, Message.provider_id, Message.contact_id, Message.state).where(
+        select(Message.id, Message.provider_id, Message.contact_id, Message.channel).where(
             or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids)))
         )
     )
     # Nobody reports on what went to somebody who is no contact: those are e-mails.
-    return [(row[0], row[1], row[2], row[3]) for row in rows if row[2] is not None]
+    return [Named(row[0], row[1], row[2], ChannelName(row[3])) for row in rows if row[2] is not None]
+
+
+@dataclass(frozen=True)
+class Mail:
+    """An e-mail that was handed over at least once."""
+
+    provider_id: str | None
+
+
+def mail(tx: Session, message_id: int) -> Mail | None:
+    row = tx.execute(
+        select(Message.provider_id).where(
+            Message.id == message_id, Message.channel == ChannelName.EMAIL, Message.handed_at.is_not(None)
+        )
+    ).one_or_none()
+    return None if row is None else Mail(row.provider_id)
 
 
 @dataclass(frozen=True)
@@ -405,8 +448,11 @@ def earlier(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int,
     return found
 
 
-def told_lately(tx: Session, person_ids: Collection[int], since: datetime) -> Mapping[int, list[datetime]]:
-    """By person, when messages were made that were sent them unasked: by whichever way, whether they arrived or not."""
+def told_lately(
+    tx: Session, person_ids: Collection[int], since: datetime, *, today: datetime | None = None
+) -> Mapping[int, list[datetime]]:
+    """By person, when messages were made that were sent them unasked, one for each day: by whichever way, whether they
+    arrived or not. What failed since `today` began is not counted yet: it is to be told another way."""
     if not person_ids:
         return {}
     rows = tx.execute(
@@ -418,13 +464,15 @@ def told_lately(tx: Session, person_ids: Collection[int], since: datetime) -> Ma
             Message.created_at >= since,
             Message.state.not_in(("cancelled", "stale")),
             Message.key.not_like("answer:%"),
+            Message.state.not_in(("failed", "undelivered")) | (Message.created_at < (today or since)),
         )
+        .order_by(Message.id)
     )
-    told: dict[int, list[datetime]] = {}
+    told: dict[int, dict[date, datetime]] = {}
     for person_id, at in rows:
         if person_id is not None:
-            told.setdefault(person_id, []).append(at)
-    return told
+            told.setdefault(person_id, {}).setdefault(japan_date(at), at)
+    return {person_id: list(by_day.values()) for person_id, by_day in told.items()}
 
 
 def greeted(tx: Session, person_ids: Collection[int], since: datetime) -> set[int]:

@@ -59,7 +59,7 @@ def doors(web: FastAPI) -> list[Door]:
         rule = (
             "right" if rights
             else "signed in" if access.signed_in in calls
-            else "provider" if webhooks.signed_form in calls
+            else "provider" if webhooks.signed_form in calls or webhooks.secret_address in calls
             else "this machine" if pages.only_this_machine in calls
             else "anyone" if access.maybe_signed_in in calls
             else ""
