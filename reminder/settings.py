@@ -23,7 +23,9 @@ from pydantic_settings import (
 from reminder.errors import SettingsError
 
 PREFIX = "REMINDER_"
-SECRET = frozenset({"database_url", "secret_keys", "twilio_auth_token", "smtp_url", "line_token", "heartbeat_url"})
+SECRET = frozenset(
+    {"database_url", "secret_keys", "twilio_auth_token", "smtp_url", "line_token", "heartbeat_url", "backup_key"}
+)
 
 
 class Settings(BaseSettings):
@@ -41,6 +43,7 @@ class Settings(BaseSettings):
     secret_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="keys that encrypt addresses and texts, newest first; made at the first run on SQLite"
     )
+    backup_key: str | None = Field(None, description="seals and opens back-ups; `reminder backup key` makes one")
     public_url: str | None = Field(None, description="https address under which providers reach the webhooks")
     twilio_account_sid: str | None = Field(None, description="from Twilio's console")
     twilio_auth_token: Annotated[tuple[str, ...], NoDecode] = Field(

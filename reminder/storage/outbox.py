@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from reminder.domain.messages import NOT_SEEN, UNREADABLE, CancelReason, MessageState, Outgoing, Verdict
 from reminder.domain.people import Audience, ChannelName, ContactState, Mode
 from reminder.errors import SettingsError
-from reminder.storage import contacts
+from reminder.storage import contacts, restored
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import open_body, seal_body
 from reminder.storage.tables import (
@@ -46,6 +46,7 @@ from reminder.storage.tables import (
 
 # How the keys of messages begin that are not reminders.
 ANSWER, CONSENT, PRACTICE, CODE, INVITATION = "answer:", "consent:", "practice:", "code:", "invitation:"
+_ASKED_FOR = (ANSWER, CONSENT, PRACTICE, CODE, INVITATION)
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,9 @@ def claim(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit:
     forgotten = [row.id for row in fresh if row.may_be_told and row.body_sealed is None]
     readable = [row for row in fresh if row.may_be_told and row.body_sealed is not None]
     untrue = [row.id for row in readable if not row.is_true]
-    taken = [row for row in readable if row.is_true]
+    true = [row for row in readable if row.is_true]
+    doubtful = restored.in_doubt(tx, [row.id for row in true], _ASKED_FOR, now)
+    taken = [row for row in true if row.id not in doubtful]
     in_hand, unreadable = _opened(keys, taken, now, now + lease)
     taken_ids = [message.outgoing.message_id for message in in_hand]
     _end_queued(tx, stale, MessageState.STALE, None, now)
