@@ -9,7 +9,7 @@ from typer import Exit, Typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from reminder.cli import backup, data, forget, look, paper, run, sheets, tokens
+from reminder.cli import backup, data, forget, keys, look, paper, run, sheets, tokens
 from reminder.errors import KigenError, RefusedInputError, SettingsError
 
 app = Typer(
@@ -28,6 +28,7 @@ tokens.add_to(app)
 forget.add_to(app)
 sheets.add_to(app)
 backup.add_to(app)
+keys.add_to(app)
 
 REFUSED, FAILED = 2, 1
 

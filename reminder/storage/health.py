@@ -24,6 +24,10 @@ from reminder.storage.tables import (
 TICK, REACH, FORGET, ERASED, REWRITTEN = "tick", "reach", "forget", "erased", "rewritten"
 
 
+# A worker says with each pass which key it seals with.
+_SEALS_WITH = "key "
+
+
 @dataclass(frozen=True)
 class PauseView:
     channel: str
@@ -70,6 +74,19 @@ def work_waiting(tx: Session, now: datetime, today: date, *, day: datetime, week
 
 def beat(tx: Session, name: str, at: datetime) -> None:
     put(tx, Beat, {"name": name}, {"at": at})
+
+
+def passed(tx: Session, key: str, at: datetime) -> None:
+    """A pass has ended well, by a worker whose newest key has this name."""
+    beat(tx, TICK, at)
+    beat(tx, f"{_SEALS_WITH}{key}", at)
+
+
+def is_at_work_with_another_key(tx: Session, key: str, since: datetime) -> bool:
+    others = select(Beat.name).where(
+        Beat.name.startswith(_SEALS_WITH), Beat.name != f"{_SEALS_WITH}{key}", Beat.at > since
+    )
+    return tx.execute(others.limit(1)).first() is not None
 
 
 def last_beat(tx: Session, name: str) -> datetime | None:
