@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import bindparam, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from reminder.storage.statements import put
@@ -22,6 +22,8 @@ from reminder.storage.tables import (
 )
 
 TICK, REACH, FORGET, ERASED, REWRITTEN = "tick", "reach", "forget", "erased", "rewritten"
+# The first pass over a database that was made or restored.
+FIRST = "first"
 
 
 # A worker says with each pass which key it seals with.
@@ -78,8 +80,14 @@ def beat(tx: Session, name: str, at: datetime) -> None:
 
 def passed(tx: Session, key: str, at: datetime) -> None:
     """A pass has ended well, by a worker whose newest key has this name."""
+    if last_beat(tx, TICK) is None:
+        beat(tx, FIRST, at)
     beat(tx, TICK, at)
     beat(tx, f"{_SEALS_WITH}{key}", at)
+
+
+def forget_passes(tx: Session) -> None:
+    tx.execute(delete(Beat).where(or_(Beat.name.in_((TICK, FIRST)), Beat.name.startswith(_SEALS_WITH))))
 
 
 def is_at_work_with_another_key(tx: Session, key: str, since: datetime) -> bool:

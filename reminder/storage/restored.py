@@ -4,24 +4,27 @@ What happened between the back-up and the restore is known to the providers alon
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import RESTORED, MessageState
+from reminder.storage import health
 from reminder.storage.statements import put
 from reminder.storage.tables import Challenge, Message, Remembered, SignIn
 from reminder.storage.tables import Session as SignedIn
 
 _NAME = "restored"
-# What is planned so soon after the first look may make up for what was told before the restore.
+# What is planned so soon after the first pass may make up for what was told before the restore.
 _MAKES_UP = timedelta(hours=1)
 
 
 def begin(tx: Session, *, taken_at: datetime, now: datetime) -> None:
     """The rows of a back-up are there. Whoever was signed in then signs in again: an end since then is not known."""
-    put(tx, Remembered, {"name": _NAME}, {"value": _written(taken_at, now)})
+    value = " ".join(at.astimezone(UTC).isoformat(timespec="seconds") for at in (taken_at, now))
+    put(tx, Remembered, {"name": _NAME}, {"value": value})
+    health.forget_passes(tx)
     for table in (SignedIn, SignIn, Challenge):
         tx.execute(delete(table))
 
@@ -32,13 +35,12 @@ def in_doubt(tx: Session, message_ids: Collection[int], made_just_now: Collectio
     value = tx.execute(select(Remembered.value).where(Remembered.name == _NAME)).scalar_one_or_none()
     if value is None or not message_ids:
         return set()
-    taken_at, restored_at, *until = map(datetime.fromisoformat, value.split())
-    if not until:
-        until = [now + _MAKES_UP]
-        put(tx, Remembered, {"name": _NAME}, {"value": _written(taken_at, restored_at, *until)})
+    taken_at, restored_at = map(datetime.fromisoformat, value.split())
+    first = health.last_beat(tx, health.FIRST)
+    until = (first or now) + _MAKES_UP
     was_due = and_(Message.created_at <= taken_at, Message.send_after <= restored_at)
     asked_for = or_(*(Message.key.startswith(beginning) for beginning in made_just_now))
-    makes_up = and_(Message.created_at > taken_at, Message.created_at <= until[0], ~asked_for)
+    makes_up = and_(Message.created_at > taken_at, Message.created_at <= until, ~asked_for)
     not_looked_at = or_(Message.handed_at.is_(None), Message.handed_at < taken_at)
     doubtful = tx.execute(
         update(Message)
@@ -54,7 +56,3 @@ def in_doubt(tx: Session, message_ids: Collection[int], made_just_now: Collectio
         .execution_options(synchronize_session=False)
     )
     return set(doubtful.scalars())
-
-
-def _written(*instants: datetime) -> str:
-    return " ".join(instant.isoformat(timespec="seconds") for instant in instants)

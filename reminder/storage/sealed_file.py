@@ -5,7 +5,6 @@ nonce is its number and whether it is the last one (the construction is STREAM, 
 """
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -35,7 +34,7 @@ def read_key(typed: str) -> bytes:
     plain = "".join(typed.split()).replace("-", "").upper()
     try:
         key = base64.b32decode(plain[:_KEY_LETTERS] + _PADDING)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if len(key) != _KEY_BYTES or _grouped(key).replace("-", "") != plain:
         raise RefusedInputError("backup_key_unreadable")
