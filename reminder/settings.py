@@ -33,6 +33,7 @@ SECRET = frozenset(
         "heartbeat_url",
         "heartbeat_fail_url",
         "metrics_token",
+        "backup_key",
     }
 )
 ON_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     secret_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="keys that encrypt addresses and texts, newest first; made at the first run on SQLite"
     )
+    backup_key: str | None = Field(None, description="seals and opens back-ups; `reminder backup key` makes one")
     public_url: str | None = Field(None, description="https address under which providers reach the webhooks")
     twilio_account_sid: str | None = Field(None, description="from Twilio's console")
     twilio_auth_token: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -9,7 +9,7 @@ from typer import Exit, Typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from reminder.cli import data, forget, home, look, mail, paper, run, sheets, tokens
+from reminder.cli import backup, data, forget, home, keys, look, mail, paper, run, sheets, tokens
 from reminder.errors import KigenError, RefusedInputError, SettingsError
 
 app = Typer(
@@ -29,6 +29,8 @@ forget.add_to(app)
 sheets.add_to(app)
 home.add_to(app)
 mail.add_to(app)
+backup.add_to(app)
+keys.add_to(app)
 
 REFUSED, FAILED = 2, 1
 

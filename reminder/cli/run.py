@@ -24,11 +24,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(health)
     app.command()(resume)
     app.command()(simulate)
-    about_keys = "The keys that encrypt addresses and texts. Example: reminder keys new"
-    keys = typer.Typer(help=about_keys, no_args_is_help=True, rich_markup_mode=None)
-    keys.command("new")(new_key)
-    keys.callback()(lambda: None)  # keeps `keys new` two words while it is the only one
-    app.add_typer(keys, name="keys")
 
 
 def demo(serve: Annotated[bool, typer.Option("--serve", help="Afterwards show the pages of it.")] = False) -> None:
@@ -190,11 +185,3 @@ def simulate(
     show_simulation(
         read_typed(first, field="from"), read_typed(last, field="until"), of_current=of_current, as_json=as_json
     )
-
-
-def new_key(as_json: bool = AsJson) -> None:
-    """A new key for REMINDER_SECRET_KEYS; put it in front of the old ones. Example: reminder keys new"""
-    from reminder.storage.keys import new_key as make
-
-    key = make()
-    answer({"key": key}, as_json=as_json, plain=key)

@@ -76,7 +76,8 @@ class MessageState(StrEnum):
 S = MessageState
 MOVES: Mapping[MessageState, frozenset[MessageState]] = {
     # A message that waits for another try may yet turn out to have arrived, and one that cannot be read never will.
-    S.QUEUED: frozenset({S.SENDING, S.STALE, S.CANCELLED, S.FAILED, S.ACCEPTED, S.DELIVERED, S.UNDELIVERED}),
+    # Of one in a database that was restored nobody knows whether it went out since the back-up.
+    S.QUEUED: frozenset({S.SENDING, S.UNKNOWN, S.STALE, S.CANCELLED, S.FAILED, S.ACCEPTED, S.DELIVERED, S.UNDELIVERED}),
     S.SENDING: frozenset({S.ACCEPTED, S.QUEUED, S.UNKNOWN, S.FAILED, S.STALE, S.DELIVERED, S.UNDELIVERED}),
     S.UNKNOWN: frozenset({S.ACCEPTED, S.QUEUED, S.FAILED, S.DELIVERED, S.UNDELIVERED}),
     S.ACCEPTED: frozenset({S.DELIVERED, S.UNDELIVERED}),
@@ -137,6 +138,7 @@ REPEATED_SOON = timedelta(hours=20)
 GAVE_UP = "gave_up"  # certainly not sent
 NOT_SEEN = "not_seen"  # very likely not sent, and nobody can know
 UNREADABLE = "unreadable"  # sealed with a key that is gone
+RESTORED = "restored"  # it may have gone out between the back-up and now
 
 
 @dataclass(frozen=True)

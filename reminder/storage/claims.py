@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from reminder.domain.messages import NOT_SEEN, UNREADABLE, CancelReason, MessageState, Outgoing, Urgency, Verdict
 from reminder.domain.people import Audience, ChannelName, ContactState, Mode
 from reminder.errors import SettingsError
-from reminder.storage import contacts
+from reminder.storage import contacts, restored
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import open_body
-from reminder.storage.outbox import ANSWER, CODE, CONSENT, moving
+from reminder.storage.outbox import ANSWER, ASKED_FOR, CODE, CONSENT, moving
 from reminder.storage.tables import (
     IS_IN_HAND,
     IS_QUEUED,
@@ -177,11 +177,13 @@ def pick(
     forgotten = [row.id for row in fresh if row.may_be_told and row.body_sealed is None]
     readable = [row for row in fresh if row.may_be_told and row.body_sealed is not None]
     untrue = [row.id for row in readable if not row.is_true]
+    true = [row for row in readable if row.is_true]
+    doubtful = restored.in_doubt(tx, [row.id for row in true], ASKED_FOR, now)
     _end_queued(tx, stale, MessageState.STALE, None, now)
     _end_queued(tx, refused, MessageState.CANCELLED, CancelReason.OPTED_OUT, now)
     _end_queued(tx, untrue, MessageState.CANCELLED, CancelReason.RENEWED, now)
     _end_queued(tx, forgotten, MessageState.CANCELLED, CancelReason.ERASED, now)
-    return Picked([row for row in readable if row.is_true], stale, refused, forgotten)
+    return Picked([row for row in true if row.id not in doubtful], stale, refused, forgotten)
 
 
 def take(tx: Session, ids: Sequence[int], *, now: datetime, lease: timedelta) -> None:
@@ -368,6 +370,7 @@ _RECORD = (
         ended_at=bindparam("ended"),
         # A code is forgotten as soon as it is handed over, or never will be.
         body_sealed=case((bindparam("forget"), None), else_=MESSAGES.c.body_sealed),
+        likeness=case((bindparam("forget"), None), else_=MESSAGES.c.likeness),
     )
 )
 

@@ -70,6 +70,10 @@ def contacts_of(tx: Session, person_id: int) -> list[int]:
     return list(tx.scalars(select(Contact.id).where(Contact.person_id == person_id)))
 
 
+# The index of the words goes with them: whoever holds the key could otherwise guess at them.
+NO_WORDS = {"body_sealed": None, "likeness": None}
+
+
 @dataclass(frozen=True)
 class Untold:
     """Messages that do not go out any more, and messages of which nobody will know any more whether they did."""
@@ -88,10 +92,7 @@ def forget_words(tx: Session, message_ids: Collection[int], now: datetime) -> Un
         untold.cancelled.extend(_end(tx, ids, MessageState.QUEUED, now, cancelled))
         untold.uncertain.extend(_end(tx, ids, MessageState.UNKNOWN, now, uncertain))
         tx.execute(
-            update(Message)
-            .where(Message.id.in_(ids))
-            .values(body_sealed=None)
-            .execution_options(synchronize_session=False)
+            update(Message).where(Message.id.in_(ids)).values(NO_WORDS).execution_options(synchronize_session=False)
         )
     return untold
 
@@ -227,7 +228,7 @@ def old_sessions(tx: Session, before: datetime, limit: int) -> int:
 def _forget_some(tx: Session, table: type[Message] | type[Reply], old: Select[int], limit: int) -> int:
     ids = list(tx.scalars(old.limit(limit).with_for_update(skip_locked=True)))
     if ids:
-        forget = update(table).where(table.id.in_(ids)).values(body_sealed=None)
+        forget = update(table).where(table.id.in_(ids)).values(NO_WORDS if table is Message else {"body_sealed": None})
         tx.execute(forget.execution_options(synchronize_session=False))
     return len(ids)
 

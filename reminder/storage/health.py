@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import bindparam, case, exists, literal, or_, select, update
+from sqlalchemy import bindparam, case, delete, exists, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import ChannelName
@@ -28,6 +28,11 @@ AUDIT, TALLIED, DIGEST = "audit", "tallied", "digest"
 
 # A pause that follows another within this is the same trouble: the channel was tried once, and in vain.
 SAME_TROUBLE = timedelta(minutes=10)
+# The first pass over a database that was made or restored.
+FIRST = "first"
+
+# A worker says with each pass which key it seals with.
+_SEALS_WITH = "key "
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,25 @@ def work_waiting(tx: Session, now: datetime, today: date, *, day: datetime, week
 
 def beat(tx: Session, name: str, at: datetime) -> None:
     put(tx, Beat, {"name": name}, {"at": at})
+
+
+def passed(tx: Session, key: str, at: datetime) -> None:
+    """A pass has ended well, by a worker whose newest key has this name."""
+    if last_beat(tx, TICK) is None:
+        beat(tx, FIRST, at)
+    beat(tx, TICK, at)
+    beat(tx, f"{_SEALS_WITH}{key}", at)
+
+
+def forget_passes(tx: Session) -> None:
+    tx.execute(delete(Beat).where(or_(Beat.name.in_((TICK, FIRST)), Beat.name.startswith(_SEALS_WITH))))
+
+
+def is_at_work_with_another_key(tx: Session, key: str, since: datetime) -> bool:
+    others = select(Beat.name).where(
+        Beat.name.startswith(_SEALS_WITH), Beat.name != f"{_SEALS_WITH}{key}", Beat.at > since
+    )
+    return tx.execute(others.limit(1)).first() is not None
 
 
 def last_beat(tx: Session, name: str) -> datetime | None:

@@ -27,7 +27,7 @@ from reminder.storage.tables import (
     Reply,
 )
 
-_BODY = "messages.body"
+BODY = "messages.body"
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class MessageView:
 
 
 def seal_body(keys: KeyRing, subject: str | None, text: str) -> bytes:
-    return keys.seal(json.dumps([subject, text], ensure_ascii=False), _BODY)
+    return keys.seal(json.dumps([subject, text], ensure_ascii=False), BODY)
 
 
 def open_body(keys: KeyRing, sealed: bytes) -> tuple[str | None, str]:
-    subject, text = json.loads(keys.open(sealed, _BODY))
+    subject, text = json.loads(keys.open(sealed, BODY))
     return subject, text
 
 

@@ -27,6 +27,7 @@ from reminder.storage.tables import (
 
 # How the keys of messages begin that are not reminders.
 ANSWER, CONSENT, PRACTICE, CODE, INVITATION = "answer:", "consent:", "practice:", "code:", "invitation:"
+ASKED_FOR = (ANSWER, CONSENT, PRACTICE, CODE, INVITATION)
 
 # Enough to tell the words that one address is sent from each other.
 LIKENESS_BYTES = 16
