@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from reminder.clock import Clock, SystemClock
 from reminder.domain import ladder, letters, replies, words
@@ -25,6 +26,39 @@ if TYPE_CHECKING:
     from reminder.storage.session import Database
 
 
+T = TypeVar("T")
+
+
+class Loop:
+    """The one event loop in which providers are called, in a thread of its own: whoever needs an answer waits for it in
+    theirs. It begins with the first call."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._beginning = threading.Lock()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._begun()).result()
+
+    def _begun(self) -> asyncio.AbstractEventLoop:
+        with self._beginning:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="providers", daemon=True)
+                self._thread.start()
+            return self._loop
+
+    def close(self) -> None:
+        if self._loop is None or self._thread is None:
+            return
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+
 @dataclass(frozen=True)
 class App:
     """Everything a step may need, built once. Close it when done."""
@@ -35,12 +69,12 @@ class App:
     keys: "KeyRing"
     clock: Clock
     channels: Mapping[ChannelName, Channel]
-    runner: asyncio.Runner
+    loop: Loop
 
     def close(self) -> None:
         for channel in set(self.channels.values()):
-            self.runner.run(channel.close())
-        self.runner.close()
+            self.loop.run(channel.close())
+        self.loop.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -118,7 +152,7 @@ def build_app(
         keys=keys,
         clock=clock or SystemClock(),
         channels=channels or make_channels(settings, write),
-        runner=asyncio.Runner(),
+        loop=Loop(),
     )
 
 

@@ -1,10 +1,12 @@
 """The worker: one pass over all that is due, and the bell that rings for it."""
 
 import logging
+import os
 import signal
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, time
 from types import FrameType
 from typing import Self
@@ -15,6 +17,7 @@ from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
 from reminder.domain import hours
 from reminder.enrolment import bulk
+from reminder.errors import DatabaseNotReadyError
 from reminder.planning.due import plan_due
 from reminder.planning.escalate import climb
 from reminder.planning.notices import tell_of_failures, tell_of_notices
@@ -28,6 +31,9 @@ from reminder.upkeep.sender import look_at_sender
 from reminder.wiring import App
 
 log = logging.getLogger(__name__)
+
+# How often somebody looks whether a message is due: a look costs a tenth of a millisecond.
+SEND_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,44 @@ def tick(app: App, now: datetime) -> TickReport:
     A step that fails keeps none of the others from their work; at the end its error is raised, and the pass leaves no
     sign of life, so that /readyz shows what the log says.
     """
+    report, is_new, failed = _prepare(app, now)
+    with app.database.reading() as tx:
+        is_due = health.messages_due(tx, now)
+    if is_due or is_new:
+        try:
+            report = replace(report, sent=sender(app).send_due(app.loop.run))
+        except Exception as error:
+            log.exception("sending failed")
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    _show_life(app, now)
+    return report
+
+
+def prepare(app: App, now: datetime) -> TickReport:
+    """A pass without its sending, which goes on beside it: a slow provider keeps nobody's answer waiting."""
+    report, _, failed = _prepare(app, now)
+    if failed:
+        raise failed[0]
+    _show_life(app, now)
+    return report
+
+
+def send(app: App, now: datetime, goes_on: Callable[[], bool]) -> int:
+    """What is due; how many were handed over or tried."""
+    with app.database.reading() as tx:
+        is_due = health.messages_due(tx, now)
+    return sender(app, goes_on).send_due(app.loop.run) if is_due else 0
+
+
+def _show_life(app: App, now: datetime) -> None:
+    with app.database.writing() as tx:
+        health.beat(tx, health.TICK, now)
+
+
+def _prepare(app: App, now: datetime) -> tuple[TickReport, bool, list[Exception]]:
+    """Everything but sending; whether that made anything to send; and what failed."""
     with app.database.reading() as tx:
         work = work_waiting(tx, now)
     failed: list[Exception] = []
@@ -68,7 +112,7 @@ def tick(app: App, now: datetime) -> TickReport:
     applied = step(work.receipts, lambda: receipts.apply_waiting(app.database, now))
     asked = step(
         work.unknown,
-        lambda: rescue.settle_unknown(app.database, app.keys, app.clock, app.channels, app.runner.run),
+        lambda: rescue.settle_unknown(app.database, app.keys, app.clock, app.channels, app.loop.run),
     )
     is_week_s_look = work.reach and app.settings.can_look_after_reach
     if is_week_s_look:
@@ -85,14 +129,9 @@ def tick(app: App, now: datetime) -> TickReport:
     greeted = step(can_prove, lambda: keep_in_touch(*given, links))
     told = step(work.failures or applied, lambda: tell_of_failures(*given))
     told += step(work.notices or applied or answered or is_week_s_look, lambda: tell_of_notices(*given))
-    is_new = asked or answered or planned or escalated or greeted or told
-    sent = step(work.messages or is_new, lambda: sender(app).send_due(app.runner.run))
     forgotten = step(work.forget, lambda: forget_old(app.database, now))
-    if failed:
-        raise failed[0]
-    with app.database.writing() as tx:
-        health.beat(tx, health.TICK, now)
-    return TickReport(applied, asked, answered, planned, escalated, greeted, told, sent, forgotten)
+    is_new = bool(asked or answered or planned or escalated or greeted or told)
+    return TickReport(applied, asked, answered, planned, escalated, greeted, told, 0, forgotten), is_new, failed
 
 
 def work_waiting(tx: Tx, now: datetime) -> Work:
@@ -105,7 +144,7 @@ def links_of(app: App) -> Links:
     return Links(app.keys, app.settings.public_url, app.settings.links_in_carer_mail)
 
 
-def sender(app: App) -> Sender:
+def sender(app: App, goes_on: Callable[[], bool] = lambda: True) -> Sender:
     return Sender(
         app.database,
         app.keys,
@@ -113,6 +152,7 @@ def sender(app: App) -> Sender:
         app.channels,
         per_second=app.settings.sms_per_second if app.settings.has_twilio else None,
         stop_url=links_of(app).stop,
+        goes_on=goes_on,
     )
 
 
@@ -125,7 +165,8 @@ def work_on_sheets(app: App, goes_on: Callable[[], bool] = lambda: True) -> int:
 
 
 class Bell:
-    """Rings `tick` every few seconds in a thread of its own until it is stopped; what runs then is finished."""
+    """Rings every few seconds in threads of its own until it is stopped; what runs then is finished, and what has not
+    left yet is given back. `outgrown`: the database is of a newer program, so this one has stopped by itself."""
 
     def __init__(self, app: App) -> None:
         from apscheduler.executors.pool import ThreadPoolExecutor
@@ -133,33 +174,63 @@ class Bell:
 
         self._app = app
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(2)},
+            executors={"default": ThreadPoolExecutor(3)},
             # Jobs live in the database, not here: a missed ring is made up for by the next one, and none is ever lost.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
+        # It would warn at every ring that finds the one before still at work, which is how it is meant to be.
+        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+        self._stopping = threading.Event()
+        self.outgrown = False
         # The bell itself keeps the machine's time, even in a rehearsal of another day.
         at_once = SystemClock().now()
-        self._scheduler.add_job(self._ring, "interval", seconds=app.settings.tick_seconds, next_run_time=at_once)
-        # Beside the passes, not in them: a long sheet keeps no text waiting.
-        self._scheduler.add_job(self._enrol, "interval", seconds=1, next_run_time=at_once)
-        self._stopping = threading.Event()
+        for ring, seconds in ((self._prepare, app.settings.tick_seconds), (self._send, SEND_SECONDS), (self._enrol, 1)):
+            self._scheduler.add_job(ring, "interval", seconds=seconds, next_run_time=at_once)
 
-    def _ring(self) -> None:
-        try:
-            report = tick(self._app, self._app.clock.now())
-        except Exception:
-            # A database that restarts must not silence the bell; /readyz shows how long no pass has ended well.
-            log.exception("this pass failed; the next one tries again")
-            return
-        if report != TickReport():
-            log.info("pass: %s", report)
+    def _goes_on(self) -> bool:
+        return not self._stopping.is_set()
+
+    def _prepare(self) -> None:
+        with self._outliving("this pass failed; the next one tries again"):
+            report = prepare(self._app, self._app.clock.now())
+            if report != TickReport():
+                log.info("pass: %s", report)
+
+    def _send(self) -> None:
+        """Beside the passes: a slow provider keeps no answer and no plan waiting."""
+        with self._outliving("sending failed; the next ring goes on"):
+            sent = send(self._app, self._app.clock.now(), self._goes_on)
+            if sent:
+                log.info("sent: %s", sent)
 
     def _enrol(self) -> None:
+        """Beside both: a long sheet keeps no text waiting."""
+        with self._outliving("a sheet could not be worked on; the next ring goes on with it"):
+            work_on_sheets(self._app, self._goes_on)
+
+    @contextmanager
+    def _outliving(self, said: str) -> Iterator[None]:
+        """A database that restarts must not silence the bell; /readyz shows how long no pass has ended well."""
+        if self._stopping.is_set():
+            return
         try:
-            work_on_sheets(self._app, lambda: not self._stopping.is_set())
+            yield
+        except DatabaseNotReadyError as not_ready:
+            if not_ready.code == "database_ahead":
+                self._stop_by_itself()
+            else:
+                log.warning("%s (%s)", said, not_ready)
         except Exception:
-            log.exception("a sheet could not be worked on; the next ring goes on with it")
+            log.exception(said)
+
+    def _stop_by_itself(self) -> None:
+        """Somebody has brought the database up to a newer program, beside which this one must not write."""
+        if not self._stopping.is_set():
+            log.error("the database is of a newer version: this program stops; start the new one")
+            self.outgrown = True
+            self._stopping.set()
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def __enter__(self) -> Self:
         self._scheduler.start()
@@ -173,7 +244,7 @@ class Bell:
 
 
 def run_until_stopped(app: App) -> None:
-    """Until SIGTERM or SIGINT."""
+    """Until SIGTERM or SIGINT. Raises DatabaseNotReadyError, code database_ahead, where it stopped by itself."""
     stopped = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -181,5 +252,7 @@ def run_until_stopped(app: App) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    with Bell(app):
+    with Bell(app) as bell:
         stopped.wait()
+    if bell.outgrown:
+        raise DatabaseNotReadyError("database_ahead")

@@ -9,9 +9,9 @@ from reminder.delivery.send import record
 from reminder.domain.messages import LEASE, Accepted, Answer, Asked, Channel, MessageState, Verdict, after_asking
 from reminder.domain.people import ChannelName
 from reminder.errors import ChannelError, TemporaryChannelError
-from reminder.storage import outbox
+from reminder.storage import claims
+from reminder.storage.claims import InHand
 from reminder.storage.keys import KeyRing
-from reminder.storage.outbox import InHand
 from reminder.storage.session import Database
 
 log = logging.getLogger(__name__)
@@ -30,12 +30,12 @@ def settle_unknown(
     """How many messages were asked about, or could not be."""
     now = clock.now()
     with database.writing() as tx:
-        lost = outbox.take_expired_leases(tx, now)
+        lost = claims.take_expired_leases(tx, now)
         if lost:
             log.warning("%s messages were in hand when their worker stopped; asking the provider", len(lost))
-        unknown, forgotten = outbox.claim_unknown(tx, keys, now=now, lease=LEASE, limit=AT_ONCE)
+        unknown, forgotten = claims.claim_unknown(tx, keys, now=now, lease=LEASE, limit=AT_ONCE)
         again.on_the_next_day(tx, forgotten, now)
-        others = outbox.provider_ids_at_same_addresses(tx, [in_hand.contact_id for in_hand in unknown])
+        others = claims.provider_ids_at_same_addresses(tx, [in_hand.contact_id for in_hand in unknown])
     if not unknown:
         return len(forgotten)
     verdicts = run(_ask_all(unknown, others, channels, clock))

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from reminder.domain.people import ChannelName
 from reminder.storage.statements import put
 from reminder.storage.tables import (
     IS_IN_HAND,
@@ -40,7 +41,6 @@ class Work:
     unknown: bool
     cards: bool
     failures: bool
-    messages: bool
     replies: bool
     notices: bool
     silences: bool
@@ -53,13 +53,27 @@ _WORK = select(
     exists().where(IS_IN_HAND, Message.lease_until <= bindparam("now")),
     exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= bindparam("today")),
     exists(select(Message.id).where(IS_UNHEARD_FAILURE)),
-    exists().where(IS_QUEUED, Message.send_after <= bindparam("now")),
     exists().where(Reply.handled_at.is_(None)),
     exists().where(Notice.told_at.is_(None)),
     exists().where(IS_SILENT, Card.escalate_on <= bindparam("today")),
     ~exists().where(Beat.name == REACH, Beat.at >= bindparam("week")),
     ~exists().where(Beat.name == FORGET, Beat.at >= bindparam("day")),
 )
+
+
+# One look at each channel: the index begins with it.
+_MESSAGES_DUE = select(
+    or_(
+        *(
+            exists().where(IS_QUEUED, Message.channel == name, Message.send_after <= bindparam("now"))
+            for name in ChannelName
+        )
+    )
+)
+
+
+def messages_due(tx: Session, now: datetime) -> bool:
+    return bool(tx.execute(_MESSAGES_DUE, {"now": now}).scalar_one())
 
 
 def work_waiting(tx: Session, now: datetime, today: date, *, day: datetime, week: datetime) -> Work:
@@ -78,6 +92,11 @@ def last_beat(tx: Session, name: str) -> datetime | None:
 
 def pause(tx: Session, channel: str, reason: str, *, now: datetime, until: datetime) -> None:
     put(tx, Pause, {"channel": channel}, {"reason": reason, "since": now, "until": until})
+
+
+def pause_of(tx: Session, channel: str, now: datetime) -> str | None:
+    """Why it waits."""
+    return tx.execute(select(Pause.reason).where(Pause.channel == channel, Pause.until > now)).scalar_one_or_none()
 
 
 def pauses(tx: Session, now: datetime) -> list[PauseView]:

@@ -23,6 +23,12 @@ def put(tx: Session, table: type[DeclarativeBase], key: Mapping[str, object], va
     )
 
 
+def add_to(tx: Session, table: type[DeclarativeBase], key: Mapping[str, object], counts: Mapping[str, int]) -> None:
+    """The row with this key counts so much more."""
+    more = {name: getattr(table, name) + count for name, count in counts.items()}
+    tx.execute(_insert(tx)(table).values(**key, **counts).on_conflict_do_update(index_elements=list(key), set_=more))
+
+
 def add_many(tx: Session, table: Table, rows: Sequence[Mapping[str, object]]) -> list[int]:
     """Many rows with the same columns; their ids, in the order of the rows. On SQLite the transaction must be one that
     writes: nobody else takes an id meanwhile."""

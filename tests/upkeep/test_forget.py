@@ -7,9 +7,9 @@ from sqlalchemy import text
 
 from reminder.domain.access import Actor
 from reminder.domain.messages import LEASE
-from reminder.domain.people import Language, Mode, Role
+from reminder.domain.people import ChannelName, Language, Mode, Role
 from reminder.enrolment import membership, signing_in
-from reminder.storage import health, outbox, sessions
+from reminder.storage import claims, health, sessions
 from reminder.upkeep import forget
 from reminder.upkeep.forget import forget_old
 from reminder.worker import TickReport, tick
@@ -243,9 +243,10 @@ def test_whoever_is_sending_a_message_is_not_disturbed(told: Village) -> None:
     told.sleep_until("2027-03-24 09:00")
     with told.app.database.writing() as tx:
         tx.execute(text("UPDATE messages SET state = 'queued', stale_after = '2029-01-01' WHERE id = 1"))
-        claimed = outbox.claim(tx, told.app.keys, now=told.now, lease=LEASE, limit=1).in_hand
+        rows = claims.pick(tx, ChannelName.SMS, now=told.now, limit=1).ready
+        claims.take(tx, [row.id for row in rows], now=told.now, lease=LEASE)
 
     forget_old(told.app.database, told.now + timedelta(days=120))
 
-    assert [one.outgoing.message_id for one in claimed] == [1]
+    assert [row.id for row in rows] == [1]
     assert count(told, "messages", "id = 1 AND body_sealed IS NOT NULL") == 1
