@@ -28,6 +28,8 @@ Given = Mapping[str, object]  # settings by name
 def work(given: Given, clock: FastClock, log: Path) -> None:
     """As `reminder worker`, which differs only in its clock."""
     _live_as_one_of_many(log)
+    # Whatever loop is begun here lives as fast as the clock.
+    asyncio.new_event_loop = lambda: FastLoop(clock.factor)
     with _opened(given, clock) as app:
         run_until_stopped(app)
 
@@ -40,8 +42,7 @@ def serve(given: Given, clock: FastClock, log: Path, port: int) -> None:
 
 
 def _opened(given: Given, clock: FastClock) -> App:
-    app = build_app(read_settings(**given), clock=clock, write=lambda _: None)
-    return replace(app, runner=asyncio.Runner(loop_factory=lambda: FastLoop(clock.factor)))
+    return build_app(read_settings(**given), clock=clock, write=lambda _: None)
 
 
 def _live_as_one_of_many(log: Path) -> None:

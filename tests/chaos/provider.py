@@ -109,11 +109,8 @@ class HostileTwilio(FakeTwilio):
 
     def _take(self, form: Mapping[str, str]) -> Text:
         text = super()._take(form)
-        roll = self._chance.uniform(0, 100)
-        for share, words, error in FATES:
-            roll -= share
-            if roll < 0:
-                break
+        shares = [share for share, _, _ in FATES]
+        _, words, error = self._chance.choices(FATES, shares)[0]
         lag = self._chance.uniform(0, LIST_LAG) if self._chance.random() < 0.5 else 0.0
         fate = Fate(text, int((text.status_callback or "m=0").rsplit("m=", 1)[1]), words[-1], lag)
         if self._chance.random() < 0.1:

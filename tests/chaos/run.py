@@ -8,22 +8,21 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from datetime import time as wall
 from pathlib import Path
 
 from sqlalchemy import text
 
-from reminder.clock import JAPAN, SteppedClock, japan_date
+from reminder.clock import JAPAN, SteppedClock
 from reminder.domain import hours
 from reminder.errors import DatabaseNotReadyError
 from reminder.settings import read_settings
-from reminder.storage import health, outbox, schema
+from reminder.storage import outbox, schema
 from reminder.storage.keys import new_key
 from reminder.storage.session import Database
-from reminder.storage.tables import IS_IN_HAND
-from reminder.upkeep.reach import first_moment_of_week
 from reminder.wiring import build_app
+from reminder.worker import work_waiting
 from tests.chaos import people, processes, servers
 from tests.chaos.account import Account, account
 from tests.chaos.clocks import FastClock
@@ -199,31 +198,29 @@ class _Watch:
         """Whether nothing is left to be done before the last moment; if something is, and nothing before it, the clock
         is moved there."""
         now = self._clock.now()
-        today = japan_date(now)
         try:
             with self._database.reading() as tx:
-                day, week = hours.instant(today, wall(0)), first_moment_of_week(today)
-                work = health.work_waiting(tx, now, today, day=day, week=week)
-                sending = tx.execute(
-                    text(f"SELECT count(*) FROM messages WHERE {IS_IN_HAND} AND state = 'sending'")
-                ).scalar_one()
-                moment = outbox.next_moment(tx)
-                card = tx.execute(text("SELECT min(next_reminder_on) FROM cards")).scalar_one()
+                work = work_waiting(tx, now)
+                sending = tx.execute(_SENDING).scalar_one()
+                moments = [outbox.next_moment(tx), _morning(tx.execute(_NEXT_CARD).scalar_one())]
         except DatabaseNotReadyError:
             return False
-        if sending or any(
-            getattr(work, step) for step in ("receipts", "unknown", "cards", "failures", "messages", "notices")
-        ):
+        following = min((moment for moment in moments if moment is not None), default=people.LAST_MOMENT)
+        if sending or following <= now or work.receipts or work.failures or work.notices:
             return False
-        moments = [] if moment is None else [moment]
-        if card is not None:
-            day_of_card = datetime.fromisoformat(str(card)).date()
-            moments.append(hours.instant(day_of_card, wall(9)))
-        following = min(moments, default=people.LAST_MOMENT)
         if following >= people.LAST_MOMENT:
             return True
         self._clock.move_to(following - timedelta(seconds=1))
         return False
+
+
+_SENDING = text("SELECT count(*) FROM messages WHERE state = 'sending'")
+_NEXT_CARD = text("SELECT min(next_reminder_on) FROM cards")
+
+
+def _morning(day: object) -> datetime | None:
+    """SQLite answers such a question with a text."""
+    return None if day is None else hours.instant(date.fromisoformat(str(day)), wall(9))
 
 
 def errors_in(log: Path) -> Counter[str]:
