@@ -45,7 +45,7 @@ FATES: tuple[tuple[float, tuple[str, ...], int | None], ...] = (
 # One number in a hundred is a landline: it is refused each time, whenever it is tried.
 NO_SMS = 1
 # Callbacks come within so many seconds of the run, in any order, some before the answer; half the lists lag so far.
-LATEST_CALLBACK, LIST_LAG = 120.0, 50.0
+LATEST_CALLBACK, LIST_LAG = 60.0, 50.0
 CALLBACKS_AT_ONCE, TRIES = 8, 200
 
 
