@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     as_if: AwareDatetime | None = Field(
         None, description="a rehearsal: live as if it were this instant now; never with a real provider"
     )
+    keep_messages_days: int | None = Field(
+        None, ge=400, description="messages that were over so many days ago are deleted; default: kept for ever"
+    )
     heartbeat_url: str | None = Field(None, description="not used yet")
     tick_seconds: float = Field(5, gt=0, le=3600, description="how often the worker looks for what is due")
     sms_replies: bool = Field(
