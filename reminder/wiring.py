@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -91,6 +92,7 @@ def read_rulebook(settings: Settings) -> Rulebook:
         card_grace=settings.card_grace,
         two_way=settings.sms_replies,
         channels=channels_in_use(settings),
+        between_texts=timedelta(seconds=1 / settings.sms_per_second) if settings.has_twilio else None,
     )
 
 
@@ -145,6 +147,7 @@ def build_app(
     if database.is_sqlite:
         schema.migrate(database)
     schema.require_newest(database)
+    database.write_only_at(schema.newest())
     return App(
         settings=settings,
         rules=rules,

@@ -23,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command()(doctor)
     app.command()(health)
+    app.command()(resume)
     app.command()(simulate)
     about_keys = "The keys that encrypt addresses and texts. Example: reminder keys new"
     keys = typer.Typer(help=about_keys, no_args_is_help=True, rich_markup_mode=None)
@@ -134,6 +135,28 @@ def doctor(as_json: bool = AsJson) -> None:
     answer(vars(found), as_json=as_json, plain=shown(found))
     if found.troubles:
         raise typer.Exit(1)
+
+
+def resume(channel: Annotated[str, typer.Argument(help="sms, email, voice or line.")], as_json: bool = AsJson) -> None:
+    """Lets today's messages go on that were kept back because they are ten times those of a usual day.
+
+    Look at what waits first: reminder list messages --state queued. Example: reminder resume sms
+    """
+    from reminder.cli.opened import opened
+    from reminder.clock import japan_date
+    from reminder.domain.people import ChannelName
+    from reminder.errors import UnknownChoiceError
+    from reminder.storage import pace
+
+    if channel not in list(ChannelName):
+        raise UnknownChoiceError(field="channel", choices=list(ChannelName))
+    with opened() as app, app.database.writing() as tx:
+        waited = pace.lift(tx, ChannelName(channel), japan_date(app.clock.now()))
+    answer(
+        {"channel": channel, "waited": waited},
+        as_json=as_json,
+        plain="it goes on" if waited else "nothing was kept back; today's bound is lifted all the same",
+    )
 
 
 def health(as_json: bool = AsJson) -> None:

@@ -4,7 +4,7 @@ These bounds hold whatever a mistake elsewhere asks for. What passes one is kept
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reminder.domain.people import ChannelName
@@ -15,6 +15,9 @@ MOST_TEXTS_A_DAY = 10
 # One message service repeated a text 2,016 times: nobody had told it when to stop.
 MOST_ALIKE = 5
 A_DAY = timedelta(days=1)
+
+# What a morning's wave is spread over ends this long before the day does: something may have to be tried again.
+BEFORE_CLOSING = timedelta(hours=1)
 
 # A day on which ten times as much leaves as on a usual one is a mistake, or somebody who should say so.
 USUAL_DAYS = 28
@@ -47,3 +50,10 @@ def bound_of_day(handed_before: Sequence[int]) -> int | None:
 def may_still_leave(bound: int | None, handed: int, wanted: int) -> int:
     """Of `wanted` more, after `handed` of today."""
     return wanted if bound is None else max(0, min(wanted, bound - handed))
+
+
+def spread(opens: datetime, closes: datetime, turn: int, between: timedelta | None) -> datetime:
+    """When a group's text of this turn falls due: no sooner than its sender can have sent those before it."""
+    if between is None:
+        return opens
+    return min(opens + turn * between, max(opens, closes - BEFORE_CLOSING))

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from reminder.clock import japan_date
 from reminder.domain import addresses, wording
 from reminder.domain.access import Actor
+from reminder.domain.messages import Urgency
 from reminder.domain.people import Audience, ChannelName, GroupKind, Role
 from reminder.domain.rulebook import Rulebook
 from reminder.errors import ConflictError, NotFoundError
@@ -75,6 +76,7 @@ def invite(
             segments=0,
             send_after=now,
             stale_after=now + INVITED_FOR,
+            urgency=Urgency.ANSWER,
         )
         outbox.add(tx, keys, [draft], now)
         journal.write(tx, "member_invited", now, group_id=group.id, member_id=who.member_id)

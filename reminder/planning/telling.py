@@ -11,7 +11,7 @@ from reminder.domain.audience import Circle, Recipient
 from reminder.domain.calls import DONE, compose_call, is_called_at, what_a_human_hears
 from reminder.domain.followup import NEAR_THE_END, is_wanted, listening, says
 from reminder.domain.ladder import CardDates, Plan, Rung, next_day, rung_due
-from reminder.domain.messages import MessageState
+from reminder.domain.messages import MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rhythm import Rhythm
 from reminder.domain.rulebook import Rulebook
@@ -30,6 +30,8 @@ from reminder.storage.readers import reader
 # What a person can answer to.
 ANSWERABLE = (ChannelName.SMS, ChannelName.VOICE)
 DONE_KEY = int(DONE)
+# Within a week of the end, or of the last day on which a counter is open, another day may be too late.
+PRESSING = timedelta(days=7)
 _DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
 
 
@@ -277,4 +279,9 @@ class Day:
             segments=composed.segments if recipient.channel is ChannelName.SMS else 0,
             send_after=max(self.now, *(opens for opens, _ in windows)),
             stale_after=min(closes for _, closes in windows),
+            urgency=self._urgency(tellings),
         )
+
+    def _urgency(self, tellings: Sequence[Telling]) -> Urgency:
+        left = min(min(t.card.expires_on, t.dates.last_counter_day) - self.today for t in tellings)
+        return Urgency.PRESSING if timedelta(0) <= left <= PRESSING else Urgency.USUAL

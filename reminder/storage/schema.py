@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from reminder.errors import DatabaseNotReadyError
 from reminder.settings import shipped
-from reminder.storage.session import Database, reachable
+from reminder.storage.session import SCHEMA_LOCK, Database, reachable
 from reminder.storage.tables import Base
 
 
@@ -51,8 +51,9 @@ def move(database: Database, command: Callable[[Config, str], None], version: st
     writing = database.engine.execution_options(kigen_writes=True)
     with reachable(), writing.connect() as connection, _references_at_rest(connection), connection.begin():
         if not database.is_sqlite:
-            # Two releases at once would both try; the second waits and then finds nothing to do.
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20261123)")
+            # Two releases at once would both try; the second waits and then finds nothing to do. Whoever is writing
+            # ends first, and whoever begins to write waits, and then finds out.
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
         config.attributes["connection"] = connection
         command(config, version)
         if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
@@ -33,6 +33,11 @@ POSTGRESQL_WAITS: Mapping[str, int] = {
     "tcp_user_timeout": 30_000,  # milliseconds
 }
 _SEVERAL_HOSTS = re.compile(r"(postgresql(?:\+psycopg)?://(?:[^@/?]*@)?)([^/?@]*,[^/?@]*)(/[^?]*)?(?:\?(.*))?")
+# On PostgreSQL whoever writes shares this lock, and whoever changes the tables has it alone: an old program that writes
+# while they change waits, and then finds that they are no longer its own. (On SQLite the file has one writer.)
+SCHEMA_LOCK = 20261123
+_SHARE_LOCK = text(f"SELECT pg_advisory_xact_lock_shared({SCHEMA_LOCK})")
+_VERSION = text("SELECT version_num FROM alembic_version")
 
 
 class Database:
@@ -47,6 +52,7 @@ class Database:
         self._writing = sessionmaker(self.engine.execution_options(kigen_writes=True), expire_on_commit=False)
         self._reading = sessionmaker(self.engine, expire_on_commit=False)
         self._one: ContextVar[Session | None] = ContextVar("one transaction", default=None)
+        self._version: str | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -59,7 +65,21 @@ class Database:
             yield outer
             return
         with reachable(), self._writing.begin() as tx:
+            self._refuse_other_tables(tx)
             yield tx
+
+    def write_only_at(self, version: str) -> None:
+        """From now on a transaction that writes begins with a look at the version of the tables, and raises
+        DatabaseNotReadyError, code database_ahead, where somebody has changed them."""
+        self._version = version
+
+    def _refuse_other_tables(self, tx: Session) -> None:
+        if self._version is None:
+            return
+        if not self.is_sqlite:
+            tx.execute(_SHARE_LOCK)
+        if tx.execute(_VERSION).scalar() != self._version:
+            raise DatabaseNotReadyError("database_ahead")
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

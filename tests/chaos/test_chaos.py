@@ -48,7 +48,7 @@ def test_workers_go_on_with_the_standby_when_the_primary_is_killed_in_mid_run() 
 
 
 def test_one_worker_on_sqlite_that_is_killed_again_and_again_loses_and_doubles_nothing() -> None:
-    plan = Plan(150, 1, FACTOR, SEED, on_sqlite=True, kill_for=4)
+    plan = Plan(152, 1, FACTOR, SEED, on_sqlite=True, kill_for=4)
 
     outcome = run(plan)
 
