@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     as_if: AwareDatetime | None = Field(
         None, description="a rehearsal: live as if it were this instant now; never with a real provider"
     )
+    keep_messages_days: int | None = Field(
+        None, ge=400, description="messages that were over so many days ago are deleted; default: kept for ever"
+    )
     heartbeat_url: str | None = Field(
         None, description="address asked for once a minute while an audit finds nothing wrong; its silence is the alarm"
     )

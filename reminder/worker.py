@@ -138,7 +138,7 @@ def _prepare(app: App, now: datetime) -> tuple[TickReport, bool, list[Exception]
     told = step(work.failures or applied, lambda: tell_of_failures(*given))
     told += step(work.notices or applied or answered or is_week_s_look, lambda: tell_of_notices(*given))
     digests = step(work.digest and has_rung(now), lambda: make_digests(*given, links))
-    forgotten = step(work.forget, lambda: forget_old(app.database, now))
+    forgotten = step(work.forget, lambda: forget_old(app.database, now, app.settings.keep_messages_days))
     is_new = bool(asked or answered or planned or escalated or greeted or told or digests)
     done = TickReport(applied, asked, answered, planned, escalated, greeted, told, 0, forgotten, digests)
     return done, is_new, failed

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 # Asking is rare and must not crowd out sending.
 AT_ONCE = 50
+# A provider that leaves so many questions in a row unanswered is not asked the others, for half an hour. After one
+# alone they would all wait for minutes, and of many questions one always fails.
+PATIENCE = 3
 
 
 def settle_unknown(
@@ -48,12 +51,15 @@ async def _ask_all(
     unknown: Sequence[InHand], others: Collection[str], channels: Mapping[ChannelName, Channel], clock: Clock
 ) -> list[Verdict]:
     """One after another: two texts of the same words to one phone must not both be found in one entry of its list."""
-    taken, silent, verdicts = set(others), dict[ChannelName, ChannelError](), []
+    taken, unanswered, verdicts = set(others), dict[ChannelName, list[ChannelError]](), []
     for in_hand in unknown:
-        # A provider that does not answer one question is not asked the other forty-nine, for half an hour.
-        answer = silent.get(in_hand.channel) or await _ask(in_hand, taken, channels[in_hand.channel])
+        silence = unanswered.setdefault(in_hand.channel, [])
+        is_silent = len(silence) >= PATIENCE
+        answer = silence[-1] if is_silent else await _ask(in_hand, taken, channels[in_hand.channel])
         if isinstance(answer, ChannelError):
-            silent[in_hand.channel] = answer
+            silence.append(answer)
+        else:
+            silence.clear()
         if isinstance(answer, Accepted):
             taken.add(answer.provider_id)
         handed_at = in_hand.outgoing.handed_at

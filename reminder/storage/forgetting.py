@@ -193,6 +193,16 @@ def old_answers(tx: Session, before: datetime, limit: int) -> int:
     return _forget_some(tx, Reply, old.order_by(Reply.received_at), limit)
 
 
+def old_messages(tx: Session, before: datetime, limit: int) -> int:
+    """Messages that were over before then, with their receipts. Ids grow with time, so only the oldest are looked at:
+    one that is not over yet keeps its place, and a table of a thousand million is not read for it."""
+    oldest = select(Message.id).order_by(Message.id).limit(limit).subquery()
+    old = select(Message.id).where(Message.id.in_(select(oldest.c.id)), Message.created_at < before, _IS_OVER)
+    ids = list(tx.scalars(old.where(_was_over(before)).with_for_update(skip_locked=True)))
+    delete_messages(tx, ids)
+    return len(ids)
+
+
 def old_messages_to_strangers(tx: Session, before: datetime, limit: int) -> int:
     """Codes and invitations, with the address they went to."""
     old = select(Message.id).where(IS_TO_A_STRANGER, Message.created_at < before, _IS_OVER, _was_over(before))

@@ -365,10 +365,13 @@ class Named:
 
 
 def named(tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]) -> list[Named]:
+    """Locked in the order of their ids: two workers that each applied some of the same messages' receipts would wait
+    for each other for ever."""
     rows = tx.execute(
-        select(Message.id, Message.provider_id, Message.contact_id, Message.channel).where(
-            or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids)))
-        )
+        select(Message.id, Message.provider_id, Message.contact_id, Message.channel)
+        .where(or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids))))
+        .order_by(Message.id)
+        .with_for_update()
     )
     # Nobody reports on what went to somebody who is no contact: those are e-mails.
     return [Named(row[0], row[1], row[2], ChannelName(row[3])) for row in rows if row[2] is not None]

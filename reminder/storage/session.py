@@ -1,11 +1,13 @@
 """Opening the database: one engine, transactions that write and transactions that only look."""
 
 import json
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
@@ -22,6 +24,16 @@ Tx = Session
 SQLITE_BUSY_SECONDS = 30
 MOMENT_SECONDS = 1
 
+# A server that lost its power never says so. Without these a connection to it would wait for a quarter of an hour, and
+# a new one two minutes before it tries the standby. What stands in the URL wins.
+POSTGRESQL_WAITS: Mapping[str, int] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}
+_SEVERAL_HOSTS = re.compile(r"(postgresql(?:\+psycopg)?://(?:[^@/?]*@)?)([^/?@]*,[^/?@]*)(/[^?]*)?(?:\?(.*))?")
 # On PostgreSQL whoever writes shares this lock, and whoever changes the tables has it alone: an old program that writes
 # while they change waits, and then finds that they are no longer its own. (On SQLite the file has one writer.)
 SCHEMA_LOCK = 20261123
@@ -142,7 +154,7 @@ def reachable() -> Iterator[None]:
 
 def _engine(url: str, durable: bool) -> Engine:
     try:
-        parsed = make_url(url)
+        parsed = make_url(_each_host_apart(url))
     except (ArgumentError, ValueError):
         raise SettingsError(
             "REMINDER_DATABASE_URL",
@@ -166,12 +178,26 @@ def _engine(url: str, durable: bool) -> Engine:
             event.listen(engine, "connect", _trust_the_power)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10, json_deserializer=_from_json)
+    waits = {name: value for name, value in POSTGRESQL_WAITS.items() if name not in parsed.query}
+    # Asked before each use: after a restart or a failover no step fails with a connection that died meanwhile.
+    return create_engine(
+        parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10, connect_args=waits, json_deserializer=_from_json
+    )
 
 
 def _from_json(text: str) -> object:
     """Of most rows of a sheet there is nothing to say, and they are many."""
     return [] if text == "[]" else json.loads(text)
+
+
+def _each_host_apart(url: str) -> str:
+    """A URL as PostgreSQL's own programs take it, `…@one:5432,two:5432/name`, in the form that SQLAlchemy takes."""
+    found = _SEVERAL_HOSTS.fullmatch(url)
+    if found is None:
+        return url
+    before, hosts, name, query = found.groups()
+    said = [*(f"host={quote(host, safe=':[]')}" for host in hosts.split(",")), *([query] if query else [])]
+    return f"{before}{name or '/'}?{'&'.join(said)}"
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

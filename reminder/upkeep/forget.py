@@ -29,10 +29,11 @@ _KINDS: tuple[tuple[Callable[[Tx, datetime, int], int], timedelta], ...] = (
 )
 
 
-def forget_old(database: Database, now: datetime) -> int:
+def forget_old(database: Database, now: datetime, keep_messages_days: int | None = None) -> int:
     """How much was forgotten. The bell for this rings once a day, and on until nothing is left."""
     counts = []
-    for forget, after in _KINDS:
+    kept = [] if keep_messages_days is None else [(forgetting.old_messages, timedelta(days=keep_messages_days))]
+    for forget, after in (*_KINDS, *kept):
         with database.writing() as tx:
             counts.append(forget(tx, now - after, AT_ONCE))
     if max(counts) < AT_ONCE:
