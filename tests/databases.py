@@ -57,7 +57,8 @@ class Server:
     def database(self, template: str = "template0") -> Iterator[str]:
         """The URL of a database of one's own, a copy of `template`; dropped at the end, whoever is still connected."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        self._command(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # By its files: to write it through the server's log, which is what it does by itself, takes twice as long here.
+        self._command(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         try:
             yield f"{self.address}/{name}"
         finally:

@@ -3,14 +3,27 @@
 A message to somebody who stays keeps its row, so that nobody is told twice in a day; its words go.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from reminder.domain.messages import NOT_SEEN, CancelReason, MessageState
+from reminder.storage.columns import Instant
 from reminder.storage.outbox import CODE
 from reminder.storage.tables import (
     HAS_OLD_WORDS,
@@ -35,8 +48,10 @@ from reminder.storage.tables import (
     Reminder,
     Reply,
     SignIn,
+    Upload,
 )
 from reminder.storage.tables import Session as SignedIn
+from reminder.storage.uploads import delete_uploads
 
 # How many numbers one statement names: SQLite takes 32766, PostgreSQL 65535.
 _AT_ONCE = 10_000
@@ -176,21 +191,107 @@ def _forget_codes(tx: Session, which: ColumnElement[bool]) -> None:
 _IS_OVER = Message.state.not_in((MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN))
 
 
-def _was_over(before: datetime) -> ColumnElement[bool]:
+def _was_over(before: ColumnElement[datetime]) -> ColumnElement[bool]:
     since = func.coalesce(Message.ended_at, Message.handed_at, Message.created_at)
     return since < before
 
 
-def old_words(tx: Session, before: datetime, limit: int) -> int:
-    """The words of messages that were over before then, and so were made before then: that the index can find."""
-    old = select(Message.id).where(HAS_OLD_WORDS, Message.created_at < before, _was_over(before))
-    return _forget_some(tx, Message, old.order_by(Message.created_at), limit)
+@dataclass(frozen=True)
+class Old:
+    """What has had its time, as a question for its ids with one open place: the instant before which it is old. And how
+    it is forgotten."""
+
+    ids: Select[int]
+    forget: Callable[[Session, Collection[int]], None]
 
 
-def old_answers(tx: Session, before: datetime, limit: int) -> int:
-    """The words of what people answered before then."""
-    old = select(Reply.id).where(HAS_WORDS, Reply.received_at < before, Reply.handled_at.is_not(None))
-    return _forget_some(tx, Reply, old.order_by(Reply.received_at), limit)
+def _without_words(table: type[Message] | type[Reply]) -> Callable[[Session, Collection[int]], None]:
+    def forget(tx: Session, ids: Collection[int]) -> None:
+        values = NO_WORDS if table is Message else {"body_sealed": None}
+        wordless = update(table).where(table.id.in_(ids)).values(values)
+        tx.execute(wordless.execution_options(synchronize_session=False))
+
+    return forget
+
+
+def _deleted(table: type[Base], its_id: InstrumentedAttribute[int]) -> Callable[[Session, Collection[int]], None]:
+    return lambda tx, ids: _delete(tx, table, its_id.in_(ids))
+
+
+def _before(kind: str) -> BindParameter[datetime]:
+    return bindparam(kind)
+
+
+# What was over before then was made before then: that the index can find.
+OLD: Mapping[str, Old] = {
+    # Of messages that were over.
+    "words": Old(
+        select(Message.id)
+        .where(HAS_OLD_WORDS, Message.created_at < _before("words"), _was_over(_before("words")))
+        .order_by(Message.created_at),
+        _without_words(Message),
+    ),
+    # The words of what people answered.
+    "answers": Old(
+        select(Reply.id)
+        .where(HAS_WORDS, Reply.received_at < _before("answers"), Reply.handled_at.is_not(None))
+        .order_by(Reply.received_at),
+        _without_words(Reply),
+    ),
+    # Codes and invitations, with the address they went to.
+    "to_strangers": Old(
+        select(Message.id)
+        .where(
+            IS_TO_A_STRANGER,
+            Message.created_at < _before("to_strangers"),
+            _IS_OVER,
+            _was_over(_before("to_strangers")),
+        )
+        .order_by(Message.created_at),
+        delete_messages,
+    ),
+    # Sheets that nobody has touched since: with all their rows.
+    "sheets": Old(select(Upload.id).where(Upload.changed_at < _before("sheets")), delete_uploads),
+    "codes": Old(select(SignIn.id).where(SignIn.created_at < _before("codes")), _deleted(SignIn, SignIn.id)),
+    "challenges": Old(
+        select(Challenge.id).where(Challenge.expires_at < _before("challenges")), _deleted(Challenge, Challenge.id)
+    ),
+    "kept_answers": Old(
+        select(KeptAnswer.id).where(KeptAnswer.created_at < _before("kept_answers")),
+        _deleted(KeptAnswer, KeptAnswer.id),
+    ),
+    # That were answered or taken back, or ran out.
+    "invitations": Old(
+        select(Invitation.id).where(
+            or_(Invitation.ended_at < _before("invitations"), Invitation.expires_at < _before("invitations"))
+        ),
+        _deleted(Invitation, Invitation.id),
+    ),
+    # That were ended, or ran out.
+    "sessions": Old(
+        select(SignedIn.id).where(
+            or_(SignedIn.revoked_at < _before("sessions"), SignedIn.expires_at < _before("sessions"))
+        ),
+        _deleted(SignedIn, SignedIn.id),
+    ),
+}
+# On most days there is nothing, and one look says so.
+_ANY_OLD = select(*(exists(old.ids.order_by(None)) for old in OLD.values()))
+
+
+def kinds_of_old(tx: Session, before: Mapping[str, datetime]) -> list[str]:
+    """Of which kinds anything is older than `before` says for its kind."""
+    row = tx.execute(_ANY_OLD, dict(before)).one()
+    return [kind for kind, is_any in zip(OLD, row, strict=True) if is_any]
+
+
+def forget_old(tx: Session, kind: str, before: datetime, limit: int) -> int:
+    """How many, `limit` at most."""
+    old = OLD[kind]
+    ids = list(tx.scalars(old.ids.limit(limit).with_for_update(skip_locked=True), {kind: before}))
+    if ids:
+        old.forget(tx, ids)
+    return len(ids)
 
 
 def old_messages(tx: Session, before: datetime, limit: int) -> int:
@@ -198,56 +299,8 @@ def old_messages(tx: Session, before: datetime, limit: int) -> int:
     one that is not over yet keeps its place, and a table of a thousand million is not read for it."""
     oldest = select(Message.id).order_by(Message.id).limit(limit).subquery()
     old = select(Message.id).where(Message.id.in_(select(oldest.c.id)), Message.created_at < before, _IS_OVER)
-    ids = list(tx.scalars(old.where(_was_over(before)).with_for_update(skip_locked=True)))
+    ids = list(tx.scalars(old.where(_was_over(literal(before, Instant()))).with_for_update(skip_locked=True)))
     delete_messages(tx, ids)
-    return len(ids)
-
-
-def old_messages_to_strangers(tx: Session, before: datetime, limit: int) -> int:
-    """Codes and invitations, with the address they went to."""
-    old = select(Message.id).where(IS_TO_A_STRANGER, Message.created_at < before, _IS_OVER, _was_over(before))
-    ids = list(tx.scalars(old.order_by(Message.created_at).limit(limit).with_for_update(skip_locked=True)))
-    delete_messages(tx, ids)
-    return len(ids)
-
-
-def old_codes(tx: Session, before: datetime, limit: int) -> int:
-    return _delete_some(tx, SignIn, SignIn.id, SignIn.created_at < before, limit)
-
-
-def old_challenges(tx: Session, before: datetime, limit: int) -> int:
-    return _delete_some(tx, Challenge, Challenge.id, Challenge.expires_at < before, limit)
-
-
-def old_kept_answers(tx: Session, before: datetime, limit: int) -> int:
-    return _delete_some(tx, KeptAnswer, KeptAnswer.id, KeptAnswer.created_at < before, limit)
-
-
-def old_invitations(tx: Session, before: datetime, limit: int) -> int:
-    """That were answered or taken back, or ran out, before then."""
-    is_over = or_(Invitation.ended_at < before, Invitation.expires_at < before)
-    return _delete_some(tx, Invitation, Invitation.id, is_over, limit)
-
-
-def old_sessions(tx: Session, before: datetime, limit: int) -> int:
-    """That were ended, or ran out, before then."""
-    is_over = or_(SignedIn.revoked_at < before, SignedIn.expires_at < before)
-    return _delete_some(tx, SignedIn, SignedIn.id, is_over, limit)
-
-
-def _forget_some(tx: Session, table: type[Message] | type[Reply], old: Select[int], limit: int) -> int:
-    ids = list(tx.scalars(old.limit(limit).with_for_update(skip_locked=True)))
-    if ids:
-        forget = update(table).where(table.id.in_(ids)).values(NO_WORDS if table is Message else {"body_sealed": None})
-        tx.execute(forget.execution_options(synchronize_session=False))
-    return len(ids)
-
-
-def _delete_some(
-    tx: Session, table: type[Base], its_id: InstrumentedAttribute[int], which: ColumnElement[bool], limit: int
-) -> int:
-    ids = list(tx.scalars(select(its_id).where(which).limit(limit).with_for_update(skip_locked=True)))
-    _delete(tx, table, its_id.in_(ids))
     return len(ids)
 
 

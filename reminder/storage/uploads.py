@@ -294,11 +294,7 @@ def matched(tx: Session, upload_id: int) -> set[int]:
     return {person_id for person_id in tx.scalars(query) if person_id is not None}
 
 
-def forget_older(tx: Session, before: datetime, limit: int) -> int:
-    """Sheets that nobody has touched since: with all their rows."""
-    old = select(Upload.id).where(Upload.changed_at < before).limit(limit)
-    ids = list(tx.scalars(old))
-    if ids:
-        tx.execute(delete(UploadRow).where(UploadRow.upload_id.in_(ids)))
-        tx.execute(delete(Upload).where(Upload.id.in_(ids)))
-    return len(ids)
+def delete_uploads(tx: Session, upload_ids: Collection[int]) -> None:
+    """With all their rows."""
+    tx.execute(delete(UploadRow).where(UploadRow.upload_id.in_(upload_ids)))
+    tx.execute(delete(Upload).where(Upload.id.in_(upload_ids)))

@@ -1,10 +1,9 @@
 """Forgetting what has had its time: the words of messages, codes, invitations and sessions that are over."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from reminder.storage import forgetting, health, uploads
-from reminder.storage.session import Database, Tx
+from reminder.storage import forgetting, health
+from reminder.storage.session import Database
 
 # A family may ask what its mother was told; after a quarter of a year nobody does.
 WORDS = timedelta(days=90)
@@ -16,27 +15,33 @@ TO_STRANGERS = SHEETS = timedelta(days=7)
 # No transaction holds up other writers for long; what is left, the next pass forgets.
 AT_ONCE = 1000
 
-_KINDS: tuple[tuple[Callable[[Tx, datetime, int], int], timedelta], ...] = (
-    (forgetting.old_words, WORDS),
-    (forgetting.old_answers, WORDS),
-    (forgetting.old_messages_to_strangers, TO_STRANGERS),
-    (uploads.forget_older, SHEETS),
-    (forgetting.old_codes, CODES),
-    (forgetting.old_challenges, CODES),
-    (forgetting.old_kept_answers, CODES),
-    (forgetting.old_invitations, INVITATIONS),
-    (forgetting.old_sessions, SESSIONS),
-)
+# By the names of forgetting.OLD.
+_AFTER = {
+    "words": WORDS,
+    "answers": WORDS,
+    "to_strangers": TO_STRANGERS,
+    "sheets": SHEETS,
+    "codes": CODES,
+    "challenges": CODES,
+    "kept_answers": CODES,
+    "invitations": INVITATIONS,
+    "sessions": SESSIONS,
+}
 
 
 def forget_old(database: Database, now: datetime, keep_messages_days: int | None = None) -> int:
     """How much was forgotten. The bell for this rings once a day, and on until nothing is left."""
+    before = {kind: now - after for kind, after in _AFTER.items()}
+    with database.reading() as tx:
+        kinds = forgetting.kinds_of_old(tx, before)
     counts = []
-    kept = [] if keep_messages_days is None else [(forgetting.old_messages, timedelta(days=keep_messages_days))]
-    for forget, after in (*_KINDS, *kept):
+    for kind in kinds:
         with database.writing() as tx:
-            counts.append(forget(tx, now - after, AT_ONCE))
-    if max(counts) < AT_ONCE:
+            counts.append(forgetting.forget_old(tx, kind, before[kind], AT_ONCE))
+    if keep_messages_days is not None:
+        with database.writing() as tx:
+            counts.append(forgetting.old_messages(tx, now - timedelta(days=keep_messages_days), AT_ONCE))
+    if max(counts, default=0) < AT_ONCE:
         with database.writing() as tx:
             health.beat(tx, health.FORGET, now)
         _rewrite_what_was_erased(database, now)

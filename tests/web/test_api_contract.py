@@ -20,8 +20,8 @@ from starlette.types import ASGIApp
 
 from reminder.domain.people import ChannelName
 from reminder.web import api
-from reminder.web.app import create_web
 from tests.village import open_village
+from tests.web.asking import web_of
 from tests.web.calling import token_of
 
 # The same requests in every run. What is well-formed may still be refused for what it says, but never as malformed.
@@ -61,7 +61,7 @@ def serving(url: str, folder: Path) -> Iterator[Served]:
         village.contact("母", ChannelName.EMAIL, "musuko@example.jp", family="息子")
         village.card("母", date(2027, 3, 31))
         village.stop(2)
-        yield Served(create_web(village.app, local_pages=False), token_of(village, 1))
+        yield Served(web_of(village, local_pages=False), token_of(village, 1))
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ WITH_AN_ID = [one for one in OPERATIONS if "{" in one.path]
 LOOKS = ("plan_card", "read_date")
 WRITES = [one for one in OPERATIONS if one.method != "GET" and one.id not in LOOKS]
 OWNERS_ONLY = {"erase_person", "erase_contact", "erase_card", "rename_group", "list_journal"}
-NAMED = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
 
 
 @dataclass(frozen=True)
@@ -69,17 +68,15 @@ def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
 MOTHERS = {"person_id": 1, "contact_id": 4, "card_id": 1, "upload_id": 1}
 
 
-@pytest.mark.parametrize("operation", WITH_AN_ID, ids=lambda one: one.id)
 @pytest.mark.parametrize("contact", [1, 4], ids=["of a member", "of a person"])
-def test_what_is_another_groups_is_not_found_and_nothing_happens_to_it(
-    town: Town, operation: Described, contact: int
-) -> None:
+def test_what_is_another_groups_is_not_found_and_nothing_happens_to_it(town: Town, contact: int) -> None:
     before = town.rows()
 
-    found = town.call(operation, town.strangers, {**MOTHERS, "contact_id": contact})
+    for operation in WITH_AN_ID:
+        found = town.call(operation, town.strangers, {**MOTHERS, "contact_id": contact})
 
-    assert found == (404, "not_found")
-    assert town.rows() == before
+        assert found == (404, "not_found"), operation.id
+        assert town.rows() == before, operation.id
 
 
 @pytest.mark.parametrize(
@@ -113,28 +110,29 @@ def test_a_list_holds_nothing_of_another_group(town: Town) -> None:
     assert {one["member_id"] for one in town.strangers.get("/journal").json["items"]} == {None, 3}
 
 
-@pytest.mark.parametrize("operation", WRITES, ids=lambda one: one.id)
-def test_a_token_that_reads_changes_nothing(town: Town, operation: Described) -> None:
+def test_a_token_that_reads_changes_nothing(town: Town) -> None:
     reads = program(town.village, token_of(town.village, 1, [Scope.READ]))
     before = town.rows()
 
-    assert town.call(operation, reads, MOTHERS) == (403, "scope_too_small")
-    assert town.rows() == before
+    for operation in WRITES:
+        assert town.call(operation, reads, MOTHERS) == (403, "scope_too_small"), operation.id
+        assert town.rows() == before, operation.id
 
 
-@NAMED
-def test_a_token_that_writes_does_everything_but_what_only_an_owner_may(town: Town, operation: Described) -> None:
+def test_a_token_that_writes_does_everything_but_what_only_an_owner_may(town: Town) -> None:
     writes = program(town.village, token_of(town.village, 2, [Scope.WRITE], Role.EDITOR))
 
-    status, code = town.call(operation, writes, MOTHERS)
+    for operation in OPERATIONS:
+        # What one has changed may leave the next nothing to do; that it may not do it, is said before that is seen.
+        answered = town.call(operation, writes, MOTHERS)
 
-    if operation.id in OWNERS_ONLY:
-        assert (status, code) == (403, "scope_too_small")
-    else:
-        assert status != 403
+        if operation.id in OWNERS_ONLY:
+            assert answered == (403, "scope_too_small"), operation.id
+        else:
+            assert answered[0] != 403, operation.id
 
 
-@NAMED
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
 def test_the_example_of_every_operation_is_taken_from_an_owner(town: Town, operation: Described) -> None:
     status, code = town.call(operation, town.owners, MOTHERS)
 
@@ -144,8 +142,7 @@ def test_the_example_of_every_operation_is_taken_from_an_owner(town: Town, opera
     assert (status, code) == taken.get(operation.id, (status if 200 <= status < 300 else 0, ""))
 
 
-@pytest.mark.parametrize("operation", WRITES, ids=lambda one: one.id)
-def test_a_token_of_somebody_who_became_a_viewer_only_reads(town: Town, operation: Described) -> None:
+def test_a_token_of_somebody_who_became_a_viewer_only_reads(town: Town) -> None:
     app = town.village.app
     membership.set_role(
         app.database, app.keys, town.village.now, who=actor(town.village, 1), member_id=2, role=Role.OWNER
@@ -157,8 +154,9 @@ def test_a_token_of_somebody_who_became_a_viewer_only_reads(town: Town, operatio
     before = town.rows()
 
     assert theirs.get("/people").status == 200
-    assert town.call(operation, theirs, MOTHERS) == (403, "role_too_small")
-    assert town.rows() == before
+    for operation in WRITES:
+        assert town.call(operation, theirs, MOTHERS) == (403, "role_too_small"), operation.id
+        assert town.rows() == before, operation.id
 
 
 def test_a_token_ends_with_its_maker(town: Town) -> None:
@@ -171,13 +169,13 @@ def test_a_token_ends_with_its_maker(town: Town) -> None:
     assert theirs.get("/people").status == 401
 
 
-@NAMED
-def test_without_a_token_nothing_is_answered_and_the_way_to_show_one_is(town: Town, operation: Described) -> None:
-    answer = program(town.village, None).ask(operation.method, operation.at(**MOTHERS), b'{"not": json')
+def test_without_a_token_nothing_is_answered_and_the_way_to_show_one_is(town: Town) -> None:
+    for operation in OPERATIONS:
+        answer = program(town.village, None).ask(operation.method, operation.at(**MOTHERS), b'{"not": json')
 
-    assert (answer.status, answer.json["code"]) == (401, "token_needed")
-    assert answer.headers["www-authenticate"] == 'Bearer realm="kigen"'
-    assert answer.headers["content-type"] == "application/problem+json"
+        assert (answer.status, answer.json["code"]) == (401, "token_needed"), operation.id
+        assert answer.headers["www-authenticate"] == 'Bearer realm="kigen"'
+        assert answer.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize(
