@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr, parseaddr
-from enum import Enum
 from functools import cached_property
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from reminder.channels.smtp_refusals import AgainstPolicyError, Policy, Step, meaning
 from reminder.clock import JAPAN
 from reminder.domain.messages import Accepted, Answer, Outgoing
-from reminder.domain.provider_codes import Fault, fault_of_refusal
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -34,9 +33,6 @@ from reminder.errors import (
 
 # Small providers allow few connections from one address.
 CONNECTIONS = 4
-# So many readers forbidden by policy with nothing taken in between: that is about us.
-FORBIDDEN_IN_A_ROW = 3
-
 _PORTS = {"smtp": 587, "smtps": 465}
 _SETTING = "REMINDER_SMTP_URL"
 
@@ -48,15 +44,6 @@ _DOT_ATOM = re.compile(rf"{_LOCAL}+(?:\.{_LOCAL}+)*")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _HOST = re.compile("[A-Za-z0-9._:-]+")
 _URL = re.compile("https?://[!#-;=?-~]+")
-_ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
-
-
-class _Step(Enum):
-    """What was being done when the server said no: it decides whose fault a no is."""
-
-    GREETING = "greeting"
-    RECIPIENT = "recipient"
-    CONTENT = "content"
 
 
 @dataclass(frozen=True)
@@ -96,7 +83,7 @@ class SmtpEmail:
         self._render_html = render_html
         self._timeout = timeout
         self._return_path = return_path or (lambda _: self._sender)
-        self._policy = _Policy()
+        self._policy = Policy()
         self._idle: list[aiosmtplib.SMTP] = []
         self._places = asyncio.Semaphore(CONNECTIONS)
 
@@ -107,7 +94,7 @@ class SmtpEmail:
             connection = await self._connected()
             try:
                 await _hand_over(connection, self._return_path(outgoing.message_id), recipient, mail)
-            except _AgainstPolicyError as refused:
+            except AgainstPolicyError as refused:
                 raise self._policy.meaning(recipient, refused.reason) from None
             finally:
                 self._keep(connection)
@@ -290,18 +277,18 @@ def _in_base64(content: str) -> list[str]:
 
 
 async def _hand_over(connection: aiosmtplib.SMTP, sender: str, recipient: str, mail: bytes) -> None:
-    step = _Step.GREETING
+    step = Step.GREETING
     try:
         await connection.mail(sender)
-        step = _Step.RECIPIENT
+        step = Step.RECIPIENT
         await connection.rcpt(recipient)
-        step = _Step.CONTENT
+        step = Step.CONTENT
         await connection.data(mail)
     except aiosmtplib.SMTPResponseException as refused:
-        raise _meaning(refused, step) from None
+        raise meaning(refused, step) from None
     except (aiosmtplib.SMTPException, OSError, ValueError) as lost:
         _drop(connection)
-        if step is not _Step.CONTENT:
+        if step is not Step.CONTENT:
             raise TemporaryChannelError("lost") from None
         raise UnknownOutcomeError("timeout" if isinstance(lost, TimeoutError) else "lost") from None
     except BaseException:
@@ -320,58 +307,10 @@ def _drop(connection: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None =
 
 def _why_not_open(failure: Exception) -> ChannelError:
     if isinstance(failure, aiosmtplib.SMTPResponseException):
-        return _meaning(failure, _Step.GREETING)
+        return meaning(failure, Step.GREETING)
     if isinstance(failure, ssl.SSLCertVerificationError) or isinstance(failure.__cause__, ssl.SSLCertVerificationError):
         return SetupChannelError("certificate")
     if isinstance(failure, OSError):
         return TemporaryChannelError("connect")
     # No way to sign in that both sides know.
     return SetupChannelError("auth")
-
-
-def _meaning(refused: aiosmtplib.SMTPResponseException, step: _Step) -> ChannelError:
-    """A server's no. Its enhanced code (RFC 3463) says more than the three digits."""
-    enhanced = _ENHANCED.match(refused.message)
-    reason = ".".join(enhanced.groups()) if enhanced else str(refused.code)
-    if 400 <= refused.code < 500:
-        return TemporaryChannelError(reason)
-    if not 500 <= refused.code < 600:
-        return UnknownOutcomeError("unreadable") if step is _Step.CONTENT else TemporaryChannelError("unreadable")
-    if step is _Step.GREETING:
-        return SetupChannelError(reason)
-    fault = fault_of_refusal(refused.code, reason if enhanced else None, of_recipient=step is _Step.RECIPIENT)
-    # "Relay access denied" is said of the recipient; taken at its word, one wrong setting would write off everybody.
-    if fault is not Fault.OPERATOR and (reason.startswith("5.7.") or "relay" in refused.message.lower()):
-        return _AgainstPolicyError(reason)
-    match fault:
-        case Fault.OPERATOR:
-            return SetupChannelError(reason)
-        case Fault.RETRY:
-            return TemporaryChannelError(reason)
-        case _:
-            return PermanentChannelError(reason, address_is_gone=fault is Fault.NUMBER)
-
-
-class _AgainstPolicyError(ChannelError):
-    """A server's policy forbids this mail: because of its reader, or because of who we are."""
-
-
-class _Policy:
-    """Whom a server's policy forbids us to write to. What it says of one reader must not stop everybody's mail, and
-    what it says of us must not end everybody's, one by one: so the first no is tried again, and what the server has
-    meanwhile taken of others decides."""
-
-    def __init__(self) -> None:
-        self._refused: set[str] = set()  # since it last took a mail
-        self._apart: set[str] = set()  # refused before, while others' mail was taken
-
-    def meaning(self, recipient: str, reason: str) -> ChannelError:
-        if recipient in self._apart:
-            return PermanentChannelError(reason, address_is_gone=False)
-        is_first = recipient not in self._refused and len(self._refused) < FORBIDDEN_IN_A_ROW - 1
-        self._refused.add(recipient)
-        return TemporaryChannelError(reason) if is_first else SetupChannelError(reason)
-
-    def taken(self, recipient: str) -> None:
-        self._apart = (self._apart | self._refused) - {recipient}
-        self._refused.clear()

@@ -155,7 +155,7 @@ class Day:
             if for_today[0].audience is Audience.PERSON:
                 sent_to_person[for_today[0].card.person.id] = what_a_human_hears(composed.text)
             key = self._key(recipient, self._failovers(recipient, taken))
-            draft = replace(self._message(recipient, for_today, group, composed), key=key, asks=asks)
+            draft = replace(self._message(key, recipient, for_today, group, composed), asks=asks)
             if any(self.known.past.may_have_arrived(telling.key, recipient) for telling in for_today):
                 draft = replace(draft, possibly_double=True)
             self.drafts.append((draft, for_today))
@@ -283,14 +283,14 @@ class Day:
         return Copy(text, self.known.past.fates({telling.card.id for telling in tellings}), link)
 
     def _message(
-        self, recipient: Recipient, tellings: Sequence[Telling], group: GroupView, composed: Composed
+        self, key: str, recipient: Recipient, tellings: Sequence[Telling], group: GroupView, composed: Composed
     ) -> Draft:
         windows = [
             hours.reminder_window(self.today, t.card.person.mode, t.audience, recipient.channel, group.rhythm)
             for t in tellings
         ]
         return Draft(
-            key=self._key(recipient, 0),
+            key=key,
             group_id=group.id,
             contact_id=recipient.contact_id,
             audience=tellings[0].audience,
