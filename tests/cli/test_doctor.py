@@ -210,6 +210,7 @@ def test_doctor_says_of_a_secret_only_that_it_is_set(reminder: Terminal) -> None
         REMINDER_SMTP_URL=f"smtp://me:{VALUE}@127.0.0.1:2525",
         REMINDER_LINE_TOKEN=VALUE,
         REMINDER_HEARTBEAT_URL=f"https://example.jp/{VALUE}",
+        REMINDER_BACKUP_KEY=VALUE,
         **MAIL,
     )
 
