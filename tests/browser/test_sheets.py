@@ -53,7 +53,7 @@ def test_a_sheet_is_sent_in_mended_and_sent_again(site: Site, page: Page, tmp_pa
 
     before = len(everybody(site))
     upload(site, page, SHEETS / "residents.xlsx")
-    expect(page.get_by_text("変わらない方")).to_be_visible()
+    expect(page.get_by_role("term").filter(has_text="変わらない方")).to_be_visible()
     assert len(everybody(site)) == before
 
 

@@ -213,7 +213,7 @@ def test_nothing_is_said_but_what_we_know_ourselves(language: Language) -> None:
         "row",
         "rows",
     }
-    # A date that was understood; a heading and the names of sheets, where the guard has nothing against them.
+    # A date that was understood, how many boxes were ticked; a heading and the names of sheets, where the guard has nothing against them.
     told = {
         "date_past": {"date"},
         "date_far": {"date"},
@@ -221,6 +221,7 @@ def test_nothing_is_said_but_what_we_know_ourselves(language: Language) -> None:
         "sheet_name_unknown": {"names"},
         # Somebody whose name is kept already, and which of its characters cannot be printed.
         "letters_unprintable": {"people"},
+        "too_many_at_once": {"n", "most"},
     }
 
     asked = {code: placeholders(sentence) for code, sentence in WORDING.languages[language].section("errors").items()}

@@ -1,6 +1,8 @@
 """A home's month by month: what is due stands in its month, many are recorded at once, and what was done is written."""
 
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -178,3 +180,13 @@ def test_what_was_done_is_written_newest_first_with_who_did_it(office: Browser) 
 
     assert found.index("「済んだ」と記録しました") < found.index("登録しました")
     assert "ハナさん" in found
+
+
+def test_every_act_that_is_written_has_its_words(village: Village) -> None:
+    """Also one in a call over several lines."""
+    sources = "\n".join(file.read_text(encoding="utf-8") for file in Path("reminder").rglob("*.py"))
+    written = set(re.findall(r'journal\.write\(\s*tx,\s*"([a-z_]+)"', sources))
+
+    for language in village.app.rules.wording.languages:
+        assert written - set(village.app.rules.wording.of(language).section("acts")) == set(), language
+    assert len(written) > 20
