@@ -7,12 +7,13 @@ INSTALLED := $(VENV)/installed
 # What pytest is asked beside the whole suite: make test TESTS="tests/domain -x"
 TESTS ?=
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench chaos clean
 help:
 	@echo "make demo    see it work: a family and a care home of invented people, years in seconds"
 	@echo "make test    every test, on SQLite and on a PostgreSQL that the tests start themselves"
 	@echo "make check   style, types and which part may use which"
 	@echo "make bench   how fast it is on this machine"
+	@echo "make chaos   everything goes wrong at once for half an hour, and every text is accounted for"
 	@echo "make clean   forget what was installed and cached"
 
 demo: $(INSTALLED)
@@ -31,6 +32,9 @@ check: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(IN_VENV)/python -m tests.bench
+
+chaos: $(INSTALLED)
+	$(IN_VENV)/python -m tests.chaos
 
 # The build tool comes out of the lock too: left to itself pip would fetch the newest one, whatever it is that day.
 $(INSTALLED): requirements.lock pyproject.toml

@@ -23,7 +23,20 @@ from pydantic_settings import (
 from reminder.errors import SettingsError
 
 PREFIX = "REMINDER_"
-SECRET = frozenset({"database_url", "secret_keys", "twilio_auth_token", "smtp_url", "line_token", "heartbeat_url"})
+SECRET = frozenset(
+    {
+        "database_url",
+        "secret_keys",
+        "twilio_auth_token",
+        "smtp_url",
+        "line_token",
+        "heartbeat_url",
+        "heartbeat_fail_url",
+        "metrics_token",
+        "backup_key",
+    }
+)
+ON_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
 class Settings(BaseSettings):
@@ -41,6 +54,7 @@ class Settings(BaseSettings):
     secret_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="keys that encrypt addresses and texts, newest first; made at the first run on SQLite"
     )
+    backup_key: str | None = Field(None, description="seals and opens back-ups; `reminder backup key` makes one")
     public_url: str | None = Field(None, description="https address under which providers reach the webhooks")
     twilio_account_sid: str | None = Field(None, description="from Twilio's console")
     twilio_auth_token: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -52,6 +66,12 @@ class Settings(BaseSettings):
     sms_per_second: float = Field(10, gt=0, le=1000, description="what the sender may send")
     smtp_url: str | None = Field(None, description="smtp://user:password@host:port or smtps://…")
     mail_from: str | None = Field(None, description="the one sender of every e-mail; needed with SMTP_URL")
+    bounce_address: str | None = Field(
+        None,
+        description="where mail that comes back is sent to, with a part of its own for each: bounces@example.jp",
+        # With the rest of a return path no more than the 64 characters that a mail server takes.
+        pattern=r"^[A-Za-z0-9._-]{1,16}@[A-Za-z0-9]([A-Za-z0-9.-]{0,120}[A-Za-z0-9])?$",
+    )
     line_token: str | None = Field(
         None, description="channel access token of your LINE account; its friends can be told"
     )
@@ -59,7 +79,16 @@ class Settings(BaseSettings):
     as_if: AwareDatetime | None = Field(
         None, description="a rehearsal: live as if it were this instant now; never with a real provider"
     )
-    heartbeat_url: str | None = Field(None, description="not used yet")
+    keep_messages_days: int | None = Field(
+        None, ge=400, description="messages that were over so many days ago are deleted; default: kept for ever"
+    )
+    heartbeat_url: str | None = Field(
+        None, description="address asked for once a minute while an audit finds nothing wrong; its silence is the alarm"
+    )
+    heartbeat_fail_url: str | None = Field(None, description="address asked for instead while something is wrong")
+    metrics_token: str | None = Field(
+        None, min_length=16, description="what a program must show to read /metrics from elsewhere"
+    )
     tick_seconds: float = Field(5, gt=0, le=3600, description="how often the worker looks for what is due")
     sms_replies: bool = Field(
         default=False, description="texts can be answered: your sender receives, and Twilio tells PUBLIC_URL of it"
@@ -97,6 +126,12 @@ class Settings(BaseSettings):
             raise ValueError("write it with https:// in front")
         return value.rstrip("/")
 
+    @field_validator("heartbeat_url", "heartbeat_fail_url")
+    @classmethod
+    def _an_address_as_it_is(cls, value: str | None) -> str | None:
+        cls._an_address(value)
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -126,7 +161,14 @@ class Settings(BaseSettings):
         reached += [self.twilio_voice_base_url] if self.has_twilio and self.calls else []
         reached += [self.smtp_url] if self.smtp_url else []
         reached += [self.line_base_url] if self.line_token else []
-        return all(urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1") for address in reached)
+        # Whoever watches the real service would be told that it lives.
+        reached += [address for address in (self.heartbeat_url, self.heartbeat_fail_url) if address]
+        return all(urlsplit(address).hostname in ON_THIS_MACHINE for address in reached)
+
+    @property
+    def is_public(self) -> bool:
+        """A proxy may stand in front, and whoever comes through it may look like this machine."""
+        return urlsplit(self.public_url or "").hostname not in (None, *ON_THIS_MACHINE)
 
     @property
     def database(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock, japan_date
-from reminder.domain import hours
+from reminder.domain import digest, hours
 from reminder.domain.cards import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 from reminder.domain.messages import Outgoing
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
@@ -46,13 +46,13 @@ class World:
 
     def run_until(self, until: datetime) -> Iterator[TickReport]:
         """One tick at each moment at which something is due. Stop reading and time stands still."""
-        while (moment := self._next_moment()) is not None and moment <= until:
+        while (moment := self._next_moment()) <= until:
             self.clock.move_to(moment)
             self._last_tick = moment
             yield tick(self.app, moment)
         self.clock.move_to(max(until, self.clock.now()))
 
-    def _next_moment(self) -> datetime | None:
+    def _next_moment(self) -> datetime:
         now = self.clock.now()
         with self.app.database.reading() as tx:
             message, day, silent = outbox.next_moment(tx), cards.next_due_on(tx), cards.next_silence_on(tx)
@@ -63,11 +63,16 @@ class World:
         else:
             week = None
         days = [hours.instant(one, time(0)) for one in (day, silent) if one is not None]
+        bell = max(now, digest.next_bell(now, is_made=not waiting.digest))
         is_heard = waiting.receipts or waiting.failures or waiting.replies or waiting.notices
-        moments = [*days, *([message] if message else []), *([now] if is_heard else []), *([week] if week else [])]
-        first = min(moments, default=None)
-        if first is None:
-            return None
+        moments = [
+            *days,
+            *([message] if message else []),
+            *([now] if is_heard else []),
+            *([week] if week else []),
+            bell,
+        ]
+        first = min(moments)
         if first > now:
             return first
         return now if self._last_tick != now else now + AT_LEAST

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from reminder.clock import Clock, SystemClock
 from reminder.domain import ladder, letters, replies, words
@@ -25,6 +27,39 @@ if TYPE_CHECKING:
     from reminder.storage.session import Database
 
 
+T = TypeVar("T")
+
+
+class Loop:
+    """The one event loop in which providers are called, in a thread of its own: whoever needs an answer waits for it in
+    theirs. It begins with the first call."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._beginning = threading.Lock()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._begun()).result()
+
+    def _begun(self) -> asyncio.AbstractEventLoop:
+        with self._beginning:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="providers", daemon=True)
+                self._thread.start()
+            return self._loop
+
+    def close(self) -> None:
+        if self._loop is None or self._thread is None:
+            return
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+
 @dataclass(frozen=True)
 class App:
     """Everything a step may need, built once. Close it when done."""
@@ -35,12 +70,17 @@ class App:
     keys: "KeyRing"
     clock: Clock
     channels: Mapping[ChannelName, Channel]
-    runner: asyncio.Runner
+    loop: Loop
+
+    @property
+    def keeps_time(self) -> bool:
+        """Whether it lives now, and not on the day of a rehearsal or a simulation."""
+        return isinstance(self.clock, SystemClock)
 
     def close(self) -> None:
         for channel in set(self.channels.values()):
-            self.runner.run(channel.close())
-        self.runner.close()
+            self.loop.run(channel.close())
+        self.loop.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -57,6 +97,7 @@ def read_rulebook(settings: Settings) -> Rulebook:
         card_grace=settings.card_grace,
         two_way=settings.sms_replies,
         channels=channels_in_use(settings),
+        between_texts=timedelta(seconds=1 / settings.sms_per_second) if settings.has_twilio else None,
     )
 
 
@@ -111,19 +152,23 @@ def build_app(
     if database.is_sqlite:
         schema.migrate(database)
     schema.require_newest(database)
+    database.write_only_at(schema.newest())
     return App(
         settings=settings,
         rules=rules,
         database=database,
         keys=keys,
         clock=clock or SystemClock(),
-        channels=channels or make_channels(settings, write),
-        runner=asyncio.Runner(),
+        channels=channels or make_channels(settings, write, keys),
+        loop=Loop(),
     )
 
 
-def make_channels(settings: Settings, write: Callable[[str], None]) -> Mapping[ChannelName, Channel]:
-    """Providers are imported only when they are asked for: the first run needs no account and starts at once."""
+def make_channels(
+    settings: Settings, write: Callable[[str], None], keys: "KeyRing | None" = None
+) -> Mapping[ChannelName, Channel]:
+    """Providers are imported only when they are asked for: the first run needs no account and starts at once. `keys`
+    sign the return path of each mail."""
     from reminder.channels.console import ConsoleChannel
 
     channels: dict[ChannelName, Channel] = {name: ConsoleChannel(name, write) for name in channels_in_use(settings)}
@@ -155,5 +200,12 @@ def make_channels(settings: Settings, write: Callable[[str], None]) -> Mapping[C
     if settings.smtp_url is not None and settings.mail_from is not None:
         from reminder.channels.email_smtp import SmtpEmail
 
-        channels[ChannelName.EMAIL] = SmtpEmail(settings.smtp_url, settings.mail_from, render_html=letters.render_html)
+        return_path = None
+        if keys is not None and settings.bounce_address is not None:
+            from reminder.storage.links import return_path_of
+
+            return_path = return_path_of(keys, settings.bounce_address)
+        channels[ChannelName.EMAIL] = SmtpEmail(
+            settings.smtp_url, settings.mail_from, render_html=letters.render_html, return_path=return_path
+        )
     return channels

@@ -1,33 +1,46 @@
 """The worker: one pass over all that is due, and the bell that rings for it."""
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, time
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 from types import FrameType
 from typing import Self
 
+from reminder.channels.heartbeat import Heartbeat
 from reminder.clock import SystemClock, japan_date
 from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
 from reminder.domain import hours
+from reminder.domain.digest import has_rung
 from reminder.enrolment import bulk
+from reminder.errors import DatabaseNotReadyError
+from reminder.planning.digest import make_digests
 from reminder.planning.due import plan_due
 from reminder.planning.escalate import climb
 from reminder.planning.notices import tell_of_failures, tell_of_notices
 from reminder.storage import health
+from reminder.storage.audit import database_clock
 from reminder.storage.health import Work
 from reminder.storage.links import Links
 from reminder.storage.session import Tx
 from reminder.upkeep.forget import forget_old
 from reminder.upkeep.reach import first_moment_of_week, keep_in_touch
 from reminder.upkeep.sender import look_at_sender
+from reminder.upkeep.watch import keep_watch
 from reminder.wiring import App
 
 log = logging.getLogger(__name__)
+
+# How often somebody looks whether a message is due: a look costs a tenth of a millisecond.
+SEND_SECONDS = 1.0
+WATCH_SECONDS = 60.0
+# Less than what is left of a lease between two renewals.
+MOST_APART = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,7 @@ class TickReport:
     told: int = 0  # notices to those around a person
     sent: int = 0
     forgotten: int = 0  # words and rows that have had their time
+    digests: int = 0  # to the staff of homes, once a week
 
 
 def tick(app: App, now: datetime) -> TickReport:
@@ -51,6 +65,44 @@ def tick(app: App, now: datetime) -> TickReport:
     A step that fails keeps none of the others from their work; at the end its error is raised, and the pass leaves no
     sign of life, so that /readyz shows what the log says.
     """
+    report, is_new, failed = _prepare(app, now)
+    with app.database.reading() as tx:
+        is_due = health.messages_due(tx, now)
+    if is_due or is_new:
+        try:
+            report = replace(report, sent=sender(app).send_due(app.loop.run))
+        except Exception as error:
+            log.exception("sending failed")
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    _show_life(app, now)
+    return report
+
+
+def prepare(app: App, now: datetime) -> TickReport:
+    """A pass without its sending, which goes on beside it: a slow provider keeps nobody's answer waiting."""
+    report, _, failed = _prepare(app, now)
+    if failed:
+        raise failed[0]
+    _show_life(app, now)
+    return report
+
+
+def send(app: App, now: datetime, goes_on: Callable[[], bool]) -> int:
+    """What is due; how many were handed over or tried."""
+    with app.database.reading() as tx:
+        is_due = health.messages_due(tx, now)
+    return sender(app, goes_on).send_due(app.loop.run) if is_due else 0
+
+
+def _show_life(app: App, now: datetime) -> None:
+    with app.database.writing() as tx:
+        health.passed(tx, app.keys.ids[0], now)
+
+
+def _prepare(app: App, now: datetime) -> tuple[TickReport, bool, list[Exception]]:
+    """Everything but sending; whether that made anything to send; and what failed."""
     with app.database.reading() as tx:
         work = work_waiting(tx, now)
     failed: list[Exception] = []
@@ -68,7 +120,7 @@ def tick(app: App, now: datetime) -> TickReport:
     applied = step(work.receipts, lambda: receipts.apply_waiting(app.database, now))
     asked = step(
         work.unknown,
-        lambda: rescue.settle_unknown(app.database, app.keys, app.clock, app.channels, app.runner.run),
+        lambda: rescue.settle_unknown(app.database, app.keys, app.clock, app.channels, app.loop.run),
     )
     is_week_s_look = work.reach and app.settings.can_look_after_reach
     if is_week_s_look:
@@ -85,14 +137,11 @@ def tick(app: App, now: datetime) -> TickReport:
     greeted = step(can_prove, lambda: keep_in_touch(*given, links))
     told = step(work.failures or applied, lambda: tell_of_failures(*given))
     told += step(work.notices or applied or answered or is_week_s_look, lambda: tell_of_notices(*given))
-    is_new = asked or answered or planned or escalated or greeted or told
-    sent = step(work.messages or is_new, lambda: sender(app).send_due(app.runner.run))
-    forgotten = step(work.forget, lambda: forget_old(app.database, now))
-    if failed:
-        raise failed[0]
-    with app.database.writing() as tx:
-        health.beat(tx, health.TICK, now)
-    return TickReport(applied, asked, answered, planned, escalated, greeted, told, sent, forgotten)
+    digests = step(work.digest and has_rung(now), lambda: make_digests(*given, links))
+    forgotten = step(work.forget, lambda: forget_old(app.database, now, app.settings.keep_messages_days))
+    is_new = bool(asked or answered or planned or escalated or greeted or told or digests)
+    done = TickReport(applied, asked, answered, planned, escalated, greeted, told, 0, forgotten, digests)
+    return done, is_new, failed
 
 
 def work_waiting(tx: Tx, now: datetime) -> Work:
@@ -105,7 +154,7 @@ def links_of(app: App) -> Links:
     return Links(app.keys, app.settings.public_url, app.settings.links_in_carer_mail)
 
 
-def sender(app: App) -> Sender:
+def sender(app: App, goes_on: Callable[[], bool] = lambda: True) -> Sender:
     return Sender(
         app.database,
         app.keys,
@@ -113,6 +162,7 @@ def sender(app: App) -> Sender:
         app.channels,
         per_second=app.settings.sms_per_second if app.settings.has_twilio else None,
         stop_url=links_of(app).stop,
+        goes_on=goes_on,
     )
 
 
@@ -124,8 +174,16 @@ def work_on_sheets(app: App, goes_on: Callable[[], bool] = lambda: True) -> int:
     return batches
 
 
+def watch(app: App) -> tuple[str, ...]:
+    """The auditor's round; the codes of what it has found, none where it was another worker's turn."""
+    heartbeat = Heartbeat(app.settings.heartbeat_url, app.settings.heartbeat_fail_url)
+    found = keep_watch(app.database, app.rules, app.clock.now(), heartbeat, keeps_time=app.keeps_time)
+    return found.troubles if found else ()
+
+
 class Bell:
-    """Rings `tick` every few seconds in a thread of its own until it is stopped; what runs then is finished."""
+    """Rings every few seconds in threads of its own until it is stopped; what runs then is finished, and what has not
+    left yet is given back. `outgrown`: the database is of a newer program, so this one has stopped by itself."""
 
     def __init__(self, app: App) -> None:
         from apscheduler.executors.pool import ThreadPoolExecutor
@@ -133,33 +191,92 @@ class Bell:
 
         self._app = app
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(2)},
+            executors={"default": ThreadPoolExecutor(4)},
             # Jobs live in the database, not here: a missed ring is made up for by the next one, and none is ever lost.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
+        # It would warn at every ring that finds the one before still at work, which is how it is meant to be.
+        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+        self._stopping = threading.Event()
+        self.outgrown = False
         # The bell itself keeps the machine's time, even in a rehearsal of another day.
         at_once = SystemClock().now()
-        self._scheduler.add_job(self._ring, "interval", seconds=app.settings.tick_seconds, next_run_time=at_once)
-        # Beside the passes, not in them: a long sheet keeps no text waiting.
-        self._scheduler.add_job(self._enrol, "interval", seconds=1, next_run_time=at_once)
-        self._stopping = threading.Event()
+        for ring, seconds in ((self._prepare, app.settings.tick_seconds), (self._send, SEND_SECONDS), (self._enrol, 1)):
+            self._scheduler.add_job(ring, "interval", seconds=seconds, next_run_time=at_once)
+        # Not at once: before the first pass every audit after an outage would find a silent worker.
+        self._scheduler.add_job(self._watch, "interval", seconds=WATCH_SECONDS)
 
-    def _ring(self) -> None:
-        try:
-            report = tick(self._app, self._app.clock.now())
-        except Exception:
-            # A database that restarts must not silence the bell; /readyz shows how long no pass has ended well.
-            log.exception("this pass failed; the next one tries again")
-            return
-        if report != TickReport():
-            log.info("pass: %s", report)
+    def _goes_on(self) -> bool:
+        return not self._stopping.is_set()
+
+    def _prepare(self) -> None:
+        def pass_once() -> None:
+            if self._is_out_of_time():
+                return
+            report = prepare(self._app, self._app.clock.now())
+            if report != TickReport():
+                log.info("pass: %s", report)
+
+        self._try(pass_once, "this pass failed; the next one tries again")
+
+    def _send(self) -> None:
+        """Beside the passes: a slow provider keeps no answer and no plan waiting."""
+
+        def send_once() -> None:
+            if self._is_out_of_time():
+                return
+            sent = send(self._app, self._app.clock.now(), self._goes_on)
+            if sent:
+                log.info("sent: %s", sent)
+
+        self._try(send_once, "sending failed; the next ring goes on")
 
     def _enrol(self) -> None:
+        """Beside both: a long sheet keeps no text waiting."""
+        self._try(
+            lambda: work_on_sheets(self._app, self._goes_on),
+            "a sheet could not be worked on; the next ring goes on with it",
+        )
+
+    def _watch(self) -> None:
+        def watch_once() -> None:
+            troubles = watch(self._app)
+            if troubles:
+                log.error("the audit has found: %s; `reminder health` says what to do", ", ".join(troubles))
+
+        self._try(watch_once, "this audit failed, and no heartbeat was sent; the next one tries again")
+
+    def _is_out_of_time(self) -> bool:
+        """A machine whose clock has gone astray would write at night, and take for lost what another has in hand."""
+        with self._app.database.reading() as tx:
+            apart = abs(database_clock(tx) - self._app.clock.now())
+        is_out = self._app.keeps_time and apart > MOST_APART
+        if is_out:
+            log.error("this machine's clock and the database's are %s apart: nothing is done here", apart)
+        return is_out
+
+    def _try(self, work: Callable[[], object], otherwise: str) -> None:
+        """A database that restarts must not silence the bell; /readyz shows how long no pass has ended well."""
+        if self._stopping.is_set():
+            return
         try:
-            work_on_sheets(self._app, lambda: not self._stopping.is_set())
+            work()
+        except DatabaseNotReadyError as not_ready:
+            if not_ready.code == "database_ahead":
+                self._stop_by_itself()
+            else:
+                log.warning("%s (%s)", otherwise, not_ready)
         except Exception:
-            log.exception("a sheet could not be worked on; the next ring goes on with it")
+            log.exception(otherwise)
+
+    def _stop_by_itself(self) -> None:
+        """Somebody has brought the database up to a newer program, beside which this one must not write."""
+        if not self._stopping.is_set():
+            log.error("the database is of a newer version: this program stops; start the new one")
+            self.outgrown = True
+            self._stopping.set()
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def __enter__(self) -> Self:
         self._scheduler.start()
@@ -173,7 +290,7 @@ class Bell:
 
 
 def run_until_stopped(app: App) -> None:
-    """Until SIGTERM or SIGINT."""
+    """Until SIGTERM or SIGINT. Raises DatabaseNotReadyError, code database_ahead, where it stopped by itself."""
     stopped = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -181,5 +298,7 @@ def run_until_stopped(app: App) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    with Bell(app):
+    with Bell(app) as bell:
         stopped.wait()
+    if bell.outgrown:
+        raise DatabaseNotReadyError("database_ahead")

@@ -173,6 +173,13 @@ def _roomiest(folder: Path) -> Path:
     return folder
 
 
+def programs(folder: Path) -> tuple[Path, dict[str, int]]:
+    """For a server of a test's own: where PostgreSQL's programs are, and as whom to run them (for subprocess).
+    Raises PostgresMissingError."""
+    identity = _identity()
+    return _usable_binaries(folder, identity), identity
+
+
 def _start(folder: Path, place: Path) -> tuple[subprocess.Popen[bytes], str]:
     identity = _identity()
     if identity:

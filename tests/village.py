@@ -60,7 +60,7 @@ class Village:
         self._group = register.add_group(self.app.database, self.now, name=name, kind=kind)
         return self._group
 
-    def member(self, name: str, email: str, role: Role = Role.OWNER) -> int:
+    def member(self, name: str, email: str, role: Role = Role.OWNER, language: Language = Language.JAPANESE) -> int:
         self._addresses[name] = {email}
         return register.add_member(
             self.app.database,
@@ -69,7 +69,7 @@ class Village:
             group_id=self._in_group(),
             email=email,
             role=role,
-            language=Language.JAPANESE,
+            language=language,
         )
 
     def person(

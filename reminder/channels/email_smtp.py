@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr, parseaddr
-from enum import Enum
 from functools import cached_property
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from reminder.channels.smtp_refusals import AgainstPolicyError, Policy, Step, meaning
 from reminder.clock import JAPAN
 from reminder.domain.messages import Accepted, Answer, Outgoing
 from reminder.errors import (
@@ -33,7 +33,6 @@ from reminder.errors import (
 
 # Small providers allow few connections from one address.
 CONNECTIONS = 4
-
 _PORTS = {"smtp": 587, "smtps": 465}
 _SETTING = "REMINDER_SMTP_URL"
 
@@ -45,15 +44,6 @@ _DOT_ATOM = re.compile(rf"{_LOCAL}+(?:\.{_LOCAL}+)*")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _HOST = re.compile("[A-Za-z0-9._:-]+")
 _URL = re.compile("https?://[!#-;=?-~]+")
-_ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
-
-
-class _Step(Enum):
-    """What was being done when the server said no: it decides whose fault a no is."""
-
-    GREETING = "greeting"
-    RECIPIENT = "recipient"
-    CONTENT = "content"
 
 
 @dataclass(frozen=True)
@@ -73,17 +63,27 @@ class Server:
 
 class SmtpEmail:
     """`mail_from`: the one sender, with or without a name. `render_html(text)` makes the HTML twin, the same
-    page for the same text. `timeout`: seconds for each step of the conversation.
+    page for the same text. `timeout`: seconds for each step of the conversation. `return_path`: by message id, where
+    its bounces go; else to the sender.
 
     Opens its connections when needed and may be used again after close(), each time within one event loop.
     """
 
-    def __init__(self, smtp_url: str, mail_from: str, render_html: Callable[[str], str], timeout: float = 20) -> None:
+    def __init__(
+        self,
+        smtp_url: str,
+        mail_from: str,
+        render_html: Callable[[str], str],
+        timeout: float = 20,
+        return_path: Callable[[int], str] | None = None,
+    ) -> None:
         self._server = read_smtp_url(smtp_url)
         self._sender, self._sender_header = _read_sender(mail_from)
         self._domain = self._sender.rpartition("@")[2]
         self._render_html = render_html
         self._timeout = timeout
+        self._return_path = return_path or (lambda _: self._sender)
+        self._policy = Policy()
         self._idle: list[aiosmtplib.SMTP] = []
         self._places = asyncio.Semaphore(CONNECTIONS)
 
@@ -93,9 +93,12 @@ class SmtpEmail:
         async with self._places:
             connection = await self._connected()
             try:
-                await _hand_over(connection, self._sender, recipient, mail)
+                await _hand_over(connection, self._return_path(outgoing.message_id), recipient, mail)
+            except AgainstPolicyError as refused:
+                raise self._policy.meaning(recipient, refused.reason) from None
             finally:
                 self._keep(connection)
+        self._policy.taken(recipient)
         return Accepted(self._message_id(outgoing))
 
     async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
@@ -274,18 +277,18 @@ def _in_base64(content: str) -> list[str]:
 
 
 async def _hand_over(connection: aiosmtplib.SMTP, sender: str, recipient: str, mail: bytes) -> None:
-    step = _Step.GREETING
+    step = Step.GREETING
     try:
         await connection.mail(sender)
-        step = _Step.RECIPIENT
+        step = Step.RECIPIENT
         await connection.rcpt(recipient)
-        step = _Step.CONTENT
+        step = Step.CONTENT
         await connection.data(mail)
     except aiosmtplib.SMTPResponseException as refused:
-        raise _meaning(refused, step) from None
+        raise meaning(refused, step) from None
     except (aiosmtplib.SMTPException, OSError, ValueError) as lost:
         _drop(connection)
-        if step is not _Step.CONTENT:
+        if step is not Step.CONTENT:
             raise TemporaryChannelError("lost") from None
         raise UnknownOutcomeError("timeout" if isinstance(lost, TimeoutError) else "lost") from None
     except BaseException:
@@ -304,28 +307,10 @@ def _drop(connection: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None =
 
 def _why_not_open(failure: Exception) -> ChannelError:
     if isinstance(failure, aiosmtplib.SMTPResponseException):
-        return _meaning(failure, _Step.GREETING)
+        return meaning(failure, Step.GREETING)
     if isinstance(failure, ssl.SSLCertVerificationError) or isinstance(failure.__cause__, ssl.SSLCertVerificationError):
         return SetupChannelError("certificate")
     if isinstance(failure, OSError):
         return TemporaryChannelError("connect")
     # No way to sign in that both sides know.
     return SetupChannelError("auth")
-
-
-def _meaning(refused: aiosmtplib.SMTPResponseException, step: _Step) -> ChannelError:
-    """A server's no. Its enhanced code (RFC 3463) says more than the three digits."""
-    enhanced = _ENHANCED.match(refused.message)
-    reason = ".".join(enhanced.groups()) if enhanced else str(refused.code)
-    if 400 <= refused.code < 500 or reason == "5.2.2":
-        # 5.2.2 is a full mailbox; people empty them.
-        return TemporaryChannelError(reason)
-    if not 500 <= refused.code < 600:
-        return UnknownOutcomeError("unreadable") if step is _Step.CONTENT else TemporaryChannelError("unreadable")
-    # "Relay access denied" is said of the recipient; taken at its word, one wrong setting would write off everybody.
-    is_ours = refused.code in (503, 530, 534, 535, 538) or reason.startswith("5.7.")
-    return (
-        SetupChannelError(reason)
-        if is_ours or step is _Step.GREETING
-        else PermanentChannelError(reason, address_is_gone=step is not _Step.CONTENT)
-    )

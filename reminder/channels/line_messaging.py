@@ -127,13 +127,17 @@ async def _json(answer: httpx.Response) -> object:
 
 def _refusal(status: int, headers: httpx.Headers, said: object) -> ChannelError:
     if status == 400:
-        # No friend of this account, or no such id; where LINE names another part of the message, the message is wrong.
+        # No friend of this account ("Failed to send messages"), or no such id; where LINE names another part of the
+        # message, the message is wrong.
         return PermanentChannelError("400", address_is_gone=_named(said) <= {"to"})
     if status == 429:
         message = said.get("message") if isinstance(said, dict) else None
         if isinstance(message, str) and "monthly limit" in message.lower():
             return SetupChannelError("monthly_limit")
         return TemporaryChannelError("429", _seconds(headers.get("Retry-After")))
+    if status == 413:
+        # One text too long holds up no other.
+        return PermanentChannelError("413", address_is_gone=False)
     if 300 <= status < 500:
         # LINE does not redirect: that is a wrong base address.
         return SetupChannelError(str(status))

@@ -70,8 +70,12 @@ def failure_of(code: int | None, http_status: int | None, retry_after: float | N
             return PermanentChannelError(reason)
         case Fault.OPTED_OUT:
             return PermanentChannelError(reason, opted_out=True)
+        case Fault.TEXT:
+            return PermanentChannelError(reason, address_is_gone=False)
         case Fault.OPERATOR | Fault.ACCOUNT:
             return SetupChannelError(reason)
+        case Fault.UNSURE:
+            return UnknownOutcomeError(reason)
         case Fault.RETRY:
             return TemporaryChannelError(reason, retry_after)
 

@@ -118,6 +118,8 @@ def _chapter(rules: Rulebook, kind: CardKind) -> str:
         f"- somebody else may go: {'yes' if kind.proxy_may_go else 'no'}",
         f"- after the end: {_GRACE[kind.grace]}",
     ]
+    if kind.city_visits:
+        lines.append("- staff of some cities come to a home for it")
     if kind.carried_by:
         lines.append(f"- lives in: `{kind.carried_by}`")
     if kind.offers:

@@ -1,21 +1,23 @@
-"""What `reminder doctor` finds: every setting and where it came from, and what keeps the service from working."""
+"""What `reminder doctor` finds in the settings, and how `reminder health` shows what the auditor found."""
 
 import os
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from reminder.channels.email_smtp import SmtpEmail
 from reminder.cli.opened import require_folders
 from reminder.cli.say import sentence
+from reminder.clock import JAPAN
 from reminder.domain import letters
 from reminder.errors import KigenError
 from reminder.settings import PREFIX, SECRET, Settings, config_dir, read_settings, read_table
 from reminder.storage import schema
 from reminder.storage.keys import keys_kept_in, read_keys
 from reminder.storage.session import Database
+from reminder.upkeep.health import Health, Trouble
 from reminder.wiring import read_rulebook
 
-NOT_USED = ("heartbeat_url",)
 SWITCHES = ("sms_replies", "calls", "links_in_carer_mail", "card_grace")
 
 
@@ -100,7 +102,8 @@ def _notes(settings: Settings) -> list[str]:
         notes.append(f"The keys are kept in {settings.data_dir / 'keys'}: without that file nothing can be read again.")
     if settings.as_if is not None:
         notes.append("AS_IF is set: this is a rehearsal of another day, and nothing leaves this machine.")
-    notes += [f"{PREFIX}{name.upper()} is set, and not used yet." for name in NOT_USED if getattr(settings, name)]
+    if settings.heartbeat_url is None:
+        notes.append("HEARTBEAT_URL is not set: nobody outside notices when this machine stands still.")
     notes += [f"{PREFIX}{name.upper()} is on." for name in SWITCHES if getattr(settings, name)]
     return notes
 
@@ -109,4 +112,40 @@ def shown(found: CheckUp) -> str:
     lines = [f"{name:40} {value:32} {source:22} {use}" for name, (value, source, use) in found.settings.items()]
     lines += [f"note: {note}" for note in found.notes]
     lines += [f"WRONG: {trouble}" for trouble in found.troubles] or ["Nothing is wrong."]
+    return "\n".join(lines)
+
+
+def health_as_json(found: Health, sentences: Mapping[str, str]) -> dict[str, object]:
+    """`troubles` are codes; `details` say of each how many, since when and what to do, and `concerns` the same of what
+    is no fault of the service."""
+    by_state = Counter[str]()
+    for some in found.messages:
+        by_state[some.state] += some.count
+    return {
+        "ready": found.is_ready,
+        "troubles": list(found.troubles),
+        "details": [_trouble(one, sentences) for one in found.found],
+        "concerns": [_trouble(one, sentences) for one in found.concerns],
+        "last_pass": found.last_pass,
+        "last_audit": found.last_audit,
+        "messages": dict(by_state),
+        "pauses": found.pauses,
+    }
+
+
+def _trouble(trouble: Trouble, sentences: Mapping[str, str]) -> dict[str, object]:
+    shown = {"code": trouble.code, "count": trouble.count, "since": trouble.since, "what": trouble.said(sentences)}
+    return shown | ({"reason": trouble.reason} if trouble.reason else {})
+
+
+def health_shown(found: Health, sentences: Mapping[str, str]) -> str:
+    lines = ["It works." if found.is_ready else "It does not work as it should."]
+    for word, some in (("WRONG", found.found), ("note", found.concerns)):
+        for one in some:
+            since = f", since {one.since.astimezone(JAPAN):%Y-%m-%d %H:%M}" if one.since else ""
+            reason = f", the provider says {one.reason}" if one.reason else ""
+            lines.append(f"{word}: {one.code} ({one.count}{since}{reason}): {one.said(sentences)}")
+    for name, at in (("last pass", found.last_pass), ("last audit", found.last_audit)):
+        lines.append(f"{name}: {at.astimezone(JAPAN):%Y-%m-%d %H:%M:%S}" if at else f"{name}: never")
+    lines += [f"messages {one.state} by {one.channel}: {one.count}" for one in found.messages]
     return "\n".join(lines)

@@ -90,6 +90,7 @@ def set_group(
     hour: SendHour = None,
     holidays: OnHolidays = None,
     preset: Preset = None,
+    organisation: Annotated[str | None, typer.Option(help="Whose home it is, where that has several homes.")] = None,
     as_json: bool = AsJson,
 ) -> None:
     """How this group wants to be told; what is not given stays as it is, an empty --days "" is taken back.
@@ -97,10 +98,13 @@ def set_group(
     Example: reminder group set 1 --days "60 30 7" --hour 10 --no-holidays
     """
     from reminder.cli.opened import opened
+    from reminder.enrolment import membership
     from reminder.enrolment import rhythm as rhythms
     from reminder.storage import groups
 
     with opened() as app:
+        if organisation is not None:
+            membership.set_organisation(app.database, app.clock.now(), group_id=group, organisation=organisation)
         with app.database.reading() as tx:
             found = groups.find(tx, group)
         if found is None:
@@ -108,7 +112,7 @@ def set_group(
         rhythm = typed_rhythm(found.rhythm, days, hour, holidays, preset)
         rhythms.set_rhythm(app.database, app.rules, app.clock.now(), group_id=group, rhythm=rhythm)
         named = app.rules.wording.of(language()).section("presets")[rhythm.preset or "usual"]
-    row = rhythm_row(rhythm)
+    row = {**rhythm_row(rhythm), "organisation": found.organisation}
     chosen = " ".join(f"{name}={value}" for name, value in row.items() if value)
     answer({"id": group, **row}, as_json=as_json, plain=f"group {group}: {named} {chosen}".rstrip())
 

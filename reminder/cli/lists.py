@@ -16,7 +16,13 @@ Row = Mapping[str, object]
 
 def _groups(_app: App, tx: Tx, _group: int | None, _state: str | None) -> Iterable[Row]:
     return (
-        {"id": group.id, "name": group.name, "kind": group.kind, **rhythm_row(group.rhythm)}
+        {
+            "id": group.id,
+            "name": group.name,
+            "kind": group.kind,
+            **rhythm_row(group.rhythm),
+            "organisation": group.organisation,
+        }
         for group in groups.everyone(tx)
     )
 

@@ -17,13 +17,13 @@ def opened(at: datetime | None = None, *, write: Callable[[str], None] = print) 
     """`at`: the instant at which this command lives, instead of now. `write`: where the console channel prints."""
     settings = read_settings()
     require_folders(settings)
-    clock: Clock = SystemClock()
-    if at is not None:
-        clock = SteppedClock(at)
-    elif settings.as_if is not None:
-        clock = RehearsalClock(settings.as_if)
+    clock = clock_of(settings) if at is None else SteppedClock(at)
     with build_app(settings, clock=clock, write=write) as app:
         yield app
+
+
+def clock_of(settings: Settings) -> Clock:
+    return SystemClock() if settings.as_if is None else RehearsalClock(settings.as_if)
 
 
 def require_folders(settings: Settings) -> None:

@@ -1,10 +1,11 @@
-"""The command that makes sheets of paper: a welcome, a letter, a form for consent, one for the counter or the door."""
+"""The command that makes sheets of paper: a welcome, letters, a form for consent, one for the counter or the door."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from reminder.cli.letters import LETTERS, Asked, print_letters, write
 from reminder.cli.say import AsJson, answer
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 
@@ -14,16 +15,34 @@ def add_to(app: typer.Typer) -> None:
 
 
 def print_sheet(
-    sheet: Annotated[str, typer.Argument(metavar="welcome|letter|consent|counter|fridge")],
-    person: Annotated[int, typer.Option(help="Whose sheet it is.")],
+    sheet: Annotated[str, typer.Argument(metavar="welcome|letter|consent|counter|fridge|letters")],
+    person: Annotated[list[int] | None, typer.Option(help="Whose sheet it is; of letters also several.")] = None,
     card: Annotated[int | None, typer.Option(help="For the letter: of which card.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The file to write; else it goes to standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write, .pdf for letters as PDF; else standard output.")
+    ] = None,
+    group: Annotated[int | None, typer.Option(help="For letters: of which group.")] = None,
+    month: Annotated[str | None, typer.Option(help="For letters: what is due in it, as 2027-02.")] = None,
+    unit: Annotated[str, typer.Option(help="For letters: only of this unit or floor.")] = "",
+    kind: Annotated[str, typer.Option(help="For letters: only who has this kind due; it is told first.")] = "",
+    furigana: Annotated[bool, typer.Option("--furigana", help="For letters: with readings over the words.")] = False,
     as_json: bool = AsJson,
 ) -> None:
-    """A sheet of paper as a page for any browser, to be printed on A4: in large type, without links.
+    """A sheet of paper as a page for any browser, to be printed on A4: in large type, without links. `letters` are
+    those of a whole home, one page a resident.
 
-    Example: reminder print welcome --person 1
+    Examples: reminder print welcome --person 1; reminder print letters --group 1 --month 2027-02 --out letters.pdf
     """
+    if sheet == LETTERS:
+        asked = Asked(group, tuple(person or ()), month, unit, kind, furigana)
+        print_letters(asked, out, as_json=as_json)
+        return
+    if person is None or len(person) != 1:
+        raise RefusedInputError("usage_missing", option="--person", command="reminder print")
+    _print_sheet(sheet, person[0], card, out, as_json=as_json)
+
+
+def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *, as_json: bool) -> None:
     from reminder.cli.opened import opened
     from reminder.clock import japan_date
     from reminder.domain.sheets import OnPaper, ToPrint, render_sheet
@@ -31,7 +50,7 @@ def print_sheet(
     from reminder.storage import cards, groups, people
 
     if sheet not in SHEETS:
-        raise UnknownChoiceError(field="sheet", choices=SHEETS)
+        raise UnknownChoiceError(field="sheet", choices=(*SHEETS, LETTERS))
     if (card is None) == (sheet == "letter"):
         raise RefusedInputError("letter_needs_card", field="card")
     with opened() as app, app.database.reading() as tx:
@@ -64,8 +83,5 @@ def print_sheet(
     if out is None:
         answer({"html": page}, as_json=as_json, plain=page.rstrip("\n"))
         return
-    try:
-        out.write_text(page, encoding="utf-8")
-    except OSError:
-        raise RefusedInputError("usage_value", option="--out", command="reminder print") from None
+    write(out, page.encode())
     answer({"file": str(out)}, as_json=as_json, plain=str(out))

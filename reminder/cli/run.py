@@ -1,7 +1,6 @@
 """Commands that run the service, look after it, or show it at work."""
 
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -23,12 +22,8 @@ def add_to(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command()(doctor)
     app.command()(health)
+    app.command()(resume)
     app.command()(simulate)
-    about_keys = "The keys that encrypt addresses and texts. Example: reminder keys new"
-    keys = typer.Typer(help=about_keys, no_args_is_help=True, rich_markup_mode=None)
-    keys.command("new")(new_key)
-    keys.callback()(lambda: None)  # keeps `keys new` two words while it is the only one
-    app.add_typer(keys, name="keys")
 
 
 def demo(serve: Annotated[bool, typer.Option("--serve", help="Afterwards show the pages of it.")] = False) -> None:
@@ -136,15 +131,38 @@ def doctor(as_json: bool = AsJson) -> None:
         raise typer.Exit(1)
 
 
+def resume(channel: Annotated[str, typer.Argument(help="sms, email, voice or line.")], as_json: bool = AsJson) -> None:
+    """Lets today's messages go on that were kept back because they are ten times those of a usual day.
+
+    Look at what waits first: reminder list messages --state queued. Example: reminder resume sms
+    """
+    from reminder.cli.opened import opened
+    from reminder.clock import japan_date
+    from reminder.domain.people import ChannelName
+    from reminder.errors import UnknownChoiceError
+    from reminder.storage import pace
+
+    if channel not in list(ChannelName):
+        raise UnknownChoiceError(field="channel", choices=list(ChannelName))
+    with opened() as app, app.database.writing() as tx:
+        waited = pace.lift(tx, ChannelName(channel), japan_date(app.clock.now()))
+    answer(
+        {"channel": channel, "waited": waited},
+        as_json=as_json,
+        plain="it goes on" if waited else "nothing was kept back; today's bound is lifted all the same",
+    )
+
+
 def health(as_json: bool = AsJson) -> None:
-    """Is it working: the database, the last pass, channels that wait. Example: reminder health --json"""
+    """Is it working: what is late, stuck or waiting, since when, and what to do. Example: reminder health --json"""
+    from reminder.cli.checkup import health_as_json, health_shown
     from reminder.cli.opened import opened
     from reminder.upkeep.health import look
 
     with opened() as app:
-        found = look(app.database, app.clock.now())
-    state: Mapping[str, object] = {"ready": found.is_ready, **vars(found), "troubles": list(found.troubles)}
-    answer(state, as_json=as_json, plain="\n".join(f"{name}: {value}" for name, value in state.items()))
+        found = look(app.database, app.rules, app.clock.now(), keeps_time=app.keeps_time)
+        sentences = app.rules.wording.of(language()).section("trouble")
+    answer(health_as_json(found, sentences), as_json=as_json, plain=health_shown(found, sentences))
     if not found.is_ready:
         raise typer.Exit(1)
 
@@ -167,11 +185,3 @@ def simulate(
     show_simulation(
         read_typed(first, field="from"), read_typed(last, field="until"), of_current=of_current, as_json=as_json
     )
-
-
-def new_key(as_json: bool = AsJson) -> None:
-    """A new key for REMINDER_SECRET_KEYS; put it in front of the old ones. Example: reminder keys new"""
-    from reminder.storage.keys import new_key as make
-
-    key = make()
-    answer({"key": key}, as_json=as_json, plain=key)

@@ -25,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 def enrol(
     file: Annotated[Path, typer.Argument(help="CSV or XLSX, up to 20 MB and 100,000 rows.")],
     group: Group,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check; nothing is kept.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check; nobody is enrolled.")] = False,
     report: Annotated[Path | None, typer.Option(help="Rows that were not taken, with why: .xlsx or .csv.")] = None,
     sheet: Annotated[str | None, typer.Option(help="The name of the sheet, where it is not the first.")] = None,
     column: Annotated[

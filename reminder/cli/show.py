@@ -98,13 +98,19 @@ class _Shown:
         self._words = Words(table, {}, {})
         self.words = self._words.section("shown")
         self.names: Mapping[str, str] = {}
+        self._mails: set[tuple[str, str]] = set()
 
     def sent(self, sent: Sent) -> str:
+        """An e-mail with the very words of an earlier one to the same reader, as a week's list may be, is one line."""
         is_sms = sent.channel is ChannelName.SMS
         how = self.sms(segments.count(sent.outgoing.text)) if is_sms else self.words["email"]
         address = sent.outgoing.address
         to = f"{self.names[address]} <{address}>" if address in self.names else address
-        return f"{self.moment(sent.at)}  {how} → {to}\n{self.text(sent.outgoing.subject, sent.outgoing.text)}"
+        line = f"{self.moment(sent.at)}  {how} → {to}"
+        if not is_sms and (address, sent.outgoing.text) in self._mails:
+            return f"{line}  {self.words['as_before']}"
+        self._mails.add((address, sent.outgoing.text))
+        return f"{line}\n{self.text(sent.outgoing.subject, sent.outgoing.text)}"
 
     def text(self, subject: str | None, text: str) -> str:
         lines = text.splitlines() if subject is None else [self.words["subject"].format(subject), *text.splitlines()]

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from reminder.clock import japan_date
 from reminder.domain import followup, wording
-from reminder.domain.messages import CancelReason
+from reminder.domain.messages import CancelReason, Urgency
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
 from reminder.domain.replies import Consent, Intent, plain, read_consent
@@ -91,6 +91,7 @@ class Talk:
             segments=composed.segments,
             send_after=self.now,
             stale_after=self.now + ANSWERED_FOR,
+            urgency=Urgency.ANSWER,
         )
         outbox.add(self.tx, self.keys, [draft], self.now)
 

@@ -4,16 +4,20 @@ import logging
 from datetime import datetime
 
 from reminder.delivery import again
-from reminder.domain.messages import ENDS, MessageState
-from reminder.domain.people import ContactState, StoppedBy
-from reminder.domain.provider_codes import Fault, fault_of_twilio
-from reminder.storage import contacts, messages, notices, outbox, receipts
+from reminder.domain.messages import CHANNEL_PAUSE, ENDS, MessageState
+from reminder.domain.people import ChannelName, StoppedBy
+from reminder.domain.provider_codes import Fault, fault_of_reason
+from reminder.storage import contacts, health, messages, notices, outbox, receipts
+from reminder.storage.messages import Named
 from reminder.storage.receipts import Waiting
 from reminder.storage.session import Database, Tx
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 1000
+# Of the latest texts that came to an end, so many are looked at, and fewer filtered ones are chance.
+ENDS_LOOKED_AT, FEWEST_FILTERED = 20, 3
+ENDS_OF_TEXTS = ("delivered", "undelivered", "failed")
 
 
 def apply_waiting(database: Database, now: datetime) -> int:
@@ -27,36 +31,49 @@ def apply_waiting(database: Database, now: datetime) -> int:
             {receipt.provider_id for receipt in waiting},
             {r.message_id for r in waiting if r.message_id is not None},
         )
-        by_provider_id = {row[1]: (row[0], row[2]) for row in rows if row[1]}
+        by_provider_id = {row.provider_id: row for row in rows if row.provider_id}
         # A message whose answer was lost is named by our own id in the callback's address.
-        unnamed = {row[0]: (row[0], row[2]) for row in rows if row[1] is None}
+        unnamed = {row.id: row for row in rows if row.provider_id is None}
         for receipt in waiting:
             found = by_provider_id.get(receipt.provider_id) or unnamed.get(receipt.message_id or 0)
             if found is not None:
-                _apply(tx, receipt, *found, now)
+                _apply(tx, receipt, found, now)
         receipts.mark_applied(tx, [receipt.id for receipt in waiting], now)
         return len(waiting)
 
 
-def _apply(tx: Tx, receipt: Waiting, message_id: int, contact_id: int, now: datetime) -> None:
+def _apply(tx: Tx, receipt: Waiting, message: Named, now: datetime) -> None:
     end = ENDS.get(receipt.status)
     if end is None:
-        outbox.settle_by_receipt(tx, message_id, receipt.provider_id)
+        outbox.settle_by_receipt(tx, message.id, receipt.provider_id)
         return
-    ended = outbox.end(tx, message_id, end, provider_id=receipt.provider_id, reason=receipt.error_code, now=now)
+    ended = outbox.end(tx, message.id, end, provider_id=receipt.provider_id, reason=receipt.error_code, now=now)
     if ended and end is MessageState.DELIVERED:
-        contacts.reached(tx, [contact_id], now)
-    if not ended or end is not MessageState.UNDELIVERED:
-        return
-    code = int(receipt.error_code) if receipt.error_code else None
-    match fault_of_twilio(code, None):
-        case Fault.NUMBER:
-            contacts.set_state(tx, [contact_id], ContactState.UNREACHABLE)
-            again.today(tx, [message_id], now)
-        case Fault.OPTED_OUT:
-            notices.tell_of_stop(tx, contacts.stop(tx, [contact_id], StoppedBy.PROVIDER), now)
-            again.today(tx, [message_id], now)
-        case fault:
-            if fault in (Fault.OPERATOR, Fault.ACCOUNT):
-                log.error("message %s came back with %s: the sender or the account is at fault", message_id, code)
-            again.on_the_next_day(tx, [message_id], now)
+        contacts.reached(tx, [message.contact_id], now)
+    if ended and end is MessageState.UNDELIVERED:
+        _did_not_arrive(tx, receipt.error_code, message, now)
+
+
+def _did_not_arrive(tx: Tx, code: str | None, message: Named, now: datetime) -> None:
+    """Whose fault it is decides about the contact and the channel; the person is told another way in any case."""
+    fault = fault_of_reason(code)
+    if fault is Fault.NUMBER:
+        notices.tell_of_loss(tx, contacts.give_up(tx, [message.contact_id]), now)
+    if fault is Fault.OPTED_OUT:
+        notices.tell_of_stop(tx, contacts.stop(tx, [message.contact_id], StoppedBy.PROVIDER), now)
+    if fault in (Fault.TEXT, Fault.OPERATOR, Fault.ACCOUNT):
+        log.error("message %s came back with %s: see what the provider says of it", message.id, code)
+        # A server that sends mail back speaks for its readers alone; ours refuses at once.
+        if message.channel is not ChannelName.EMAIL and (fault is not Fault.TEXT or _most_are_filtered(tx)):
+            until = now + CHANNEL_PAUSE
+            log.error("channel %s pauses: a receipt says %s; see the docs", message.channel, code)
+            health.pause(tx, message.channel, code or "", now=now, until=until)
+    again.today(tx, [message.id], now)
+
+
+def _most_are_filtered(tx: Tx) -> bool:
+    """One phone's own filter is its owner's matter. Where most texts are sent back for their words or their sender,
+    going on would lose the rest."""
+    ends = receipts.latest_ends(tx, ENDS_OF_TEXTS, ENDS_LOOKED_AT)
+    filtered = sum(fault_of_reason(code) is Fault.TEXT for code in ends)
+    return filtered >= FEWEST_FILTERED and 2 * filtered > len(ends)

@@ -9,15 +9,18 @@ from reminder.delivery.send import record
 from reminder.domain.messages import LEASE, Accepted, Answer, Asked, Channel, MessageState, Verdict, after_asking
 from reminder.domain.people import ChannelName
 from reminder.errors import ChannelError, TemporaryChannelError
-from reminder.storage import outbox
+from reminder.storage import claims
+from reminder.storage.claims import InHand
 from reminder.storage.keys import KeyRing
-from reminder.storage.outbox import InHand
 from reminder.storage.session import Database
 
 log = logging.getLogger(__name__)
 
 # Asking is rare and must not crowd out sending.
 AT_ONCE = 50
+# A provider that leaves so many questions in a row unanswered is not asked the others, for half an hour. After one
+# alone they would all wait for minutes, and of many questions one always fails.
+PATIENCE = 3
 
 
 def settle_unknown(
@@ -30,12 +33,12 @@ def settle_unknown(
     """How many messages were asked about, or could not be."""
     now = clock.now()
     with database.writing() as tx:
-        lost = outbox.take_expired_leases(tx, now)
+        lost = claims.take_expired_leases(tx, now)
         if lost:
             log.warning("%s messages were in hand when their worker stopped; asking the provider", len(lost))
-        unknown, forgotten = outbox.claim_unknown(tx, keys, now=now, lease=LEASE, limit=AT_ONCE)
+        unknown, forgotten = claims.claim_unknown(tx, keys, now=now, lease=LEASE, limit=AT_ONCE)
         again.on_the_next_day(tx, forgotten, now)
-        others = outbox.provider_ids_at_same_addresses(tx, [in_hand.contact_id for in_hand in unknown])
+        others = claims.provider_ids_at_same_addresses(tx, [in_hand.contact_id for in_hand in unknown])
     if not unknown:
         return len(forgotten)
     verdicts = run(_ask_all(unknown, others, channels, clock))
@@ -48,12 +51,15 @@ async def _ask_all(
     unknown: Sequence[InHand], others: Collection[str], channels: Mapping[ChannelName, Channel], clock: Clock
 ) -> list[Verdict]:
     """One after another: two texts of the same words to one phone must not both be found in one entry of its list."""
-    taken, silent, verdicts = set(others), dict[ChannelName, ChannelError](), []
+    taken, unanswered, verdicts = set(others), dict[ChannelName, list[ChannelError]](), []
     for in_hand in unknown:
-        # A provider that does not answer one question is not asked the other forty-nine, for half an hour.
-        answer = silent.get(in_hand.channel) or await _ask(in_hand, taken, channels[in_hand.channel])
+        silence = unanswered.setdefault(in_hand.channel, [])
+        is_silent = len(silence) >= PATIENCE
+        answer = silence[-1] if is_silent else await _ask(in_hand, taken, channels[in_hand.channel])
         if isinstance(answer, ChannelError):
-            silent[in_hand.channel] = answer
+            silence.append(answer)
+        else:
+            silence.clear()
         if isinstance(answer, Accepted):
             taken.add(answer.provider_id)
         handed_at = in_hand.outgoing.handed_at

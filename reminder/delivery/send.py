@@ -4,46 +4,33 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from reminder.clock import Clock, pause
+from reminder.clock import Clock
 from reminder.delivery import again
+from reminder.delivery.claim import Claim, Claimer
+from reminder.delivery.lane import Lane
 from reminder.domain import hours
-from reminder.domain.messages import (
-    LEASE,
-    Accepted,
-    Channel,
-    MessageState,
-    Verdict,
-    after_sending,
-)
+from reminder.domain.messages import Accepted, Channel, MessageState, Verdict, after_sending
 from reminder.domain.people import ChannelName, ContactState, Mode, StoppedBy
 from reminder.domain.rhythm import Rhythm
-from reminder.errors import ChannelError, DatabaseNotReadyError, UnknownOutcomeError
-from reminder.storage import contacts, health, notices, outbox
+from reminder.errors import ChannelError, UnknownOutcomeError
+from reminder.storage import claims, contacts, health, notices
+from reminder.storage.claims import InHand
 from reminder.storage.keys import KeyRing
-from reminder.storage.outbox import InHand
 from reminder.storage.session import Database, Tx
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
-# How many messages each channel has in flight at once. More gains nothing at its pace and costs sockets; and slow mail
-# must not hold up texts.
-IN_FLIGHT = 64
-# How long one pass sends before receipts, planning and the sign of life get their turn, or a stop is heard.
+# How long one pass sends before somebody looks whether this program is still the right one.
 SECONDS_A_PASS = 30.0
-# A claim that has less left than this is given back: what it would send might be taken for lost meanwhile.
-LEAST_LEASE = timedelta(minutes=1)
-# How often, and how far apart in seconds, an outcome is tried to be kept when the database is away for a moment.
-RECORD_TRIES, BETWEEN_TRIES = 5, 1.0
 
 StopUrl = Callable[[int], str | None]
 
 
 class Sender:
     """Sends what is due. `per_second` is the pace of SMS (None: as fast as it goes), `stop_url` gives an e-mail's
-    one-click address for a contact id."""
+    one-click address for a contact id; when `goes_on` says no, what has not left is given back."""
 
     def __init__(
         self,
@@ -54,72 +41,46 @@ class Sender:
         *,
         per_second: float | None,
         stop_url: StopUrl,
+        goes_on: Callable[[], bool] = lambda: True,
     ) -> None:
         self._database = database
-        self._keys = keys
         self._clock = clock
         self._channels = channels
-        self._per_second = per_second
         self._stop_url = stop_url
-        # A slow sender takes no more than it can send in one pass.
-        self._batch = BATCH if per_second is None else max(1, min(BATCH, int(per_second * SECONDS_A_PASS)))
+        self._goes_on = goes_on
+        self._claimer = Claimer(database, keys, clock, per_second=per_second)
 
     def send_due(self, run: Callable[[Coroutine[None, None, int]], int]) -> int:
         """How many messages were handed over or tried. `run` drives the sending loop."""
-        first = self._claim()
-        return run(self._send_all(first)) if first else 0
+        first = {channel: self._claim(channel) for channel in ChannelName}
+        wanted = {channel: claim for channel, claim in first.items() if claim.in_hand or not claim.is_all}
+        return run(self._send_all(wanted)) if wanted else 0
 
-    async def _send_all(self, batch: list[InHand]) -> int:
-        tried = 0
+    async def _send_all(self, first: Mapping[ChannelName, Claim]) -> int:
+        """Each channel has its own lane: slow mail does not hold up texts."""
+        end = asyncio.get_running_loop().time() + SECONDS_A_PASS
+        async with asyncio.TaskGroup() as lanes:
+            tried = [lanes.create_task(self._lane(channel, end).run(claim)) for channel, claim in first.items()]
+        return sum(task.result() for task in tried)
+
+    def _lane(self, channel: ChannelName, end: float) -> Lane:
         loop = asyncio.get_running_loop()
-        end = loop.time() + SECONDS_A_PASS
-        while batch:
-            # The next batch is claimed while this one is being sent: neither waits for the other.
-            goes_on = len(batch) == self._batch and loop.time() < end
-            following = asyncio.create_task(asyncio.to_thread(self._claim)) if goes_on else None
-            await self._send_batch(batch)
-            tried += len(batch)
-            batch = await following if following else []
-        return tried
+        return Lane(
+            self._database,
+            self._clock,
+            claim=lambda: self._claim(channel) if loop.time() < end else Claim(),
+            hand_over=self._hand_over,
+            record=self._record,
+            goes_on=self._goes_on,
+        )
 
-    def _claim(self) -> list[InHand]:
-        now = self._clock.now()
-        with self._database.writing() as tx:
-            claim = outbox.claim(tx, self._keys, now=now, lease=LEASE, limit=self._batch)
-            if claim.unreadable:
-                log.error("messages %s were sealed with a key that is gone; they cannot be sent", claim.unreadable)
-            again.today(tx, claim.refused + claim.forgotten, now)
-            again.on_the_next_day(tx, claim.stale, now)
-            return claim.in_hand
+    def _claim(self, channel: ChannelName) -> Claim:
+        return self._claimer.claim(channel, can_send=channel in self._channels)
 
-    async def _send_batch(self, batch: Sequence[InHand]) -> None:
-        answers: asyncio.Queue[tuple[InHand, Verdict] | None] = asyncio.Queue()
-        flight = {channel: asyncio.Semaphore(IN_FLIGHT) for channel in self._channels}
-        start = asyncio.get_running_loop().time()
-        texts = 0
-
-        async def send(in_hand: InHand, at: float) -> None:
-            wait = at - asyncio.get_running_loop().time()
-            if wait > 0:
-                await pause(wait)
-            async with flight[in_hand.channel]:
-                answers.put_nowait((in_hand, await self._try(in_hand)))
-
-        # When outcomes cannot be kept, nothing more is handed over: both groups end together.
-        async with asyncio.TaskGroup() as batch_work:
-            batch_work.create_task(self._record_as_they_arrive(answers))
-            async with asyncio.TaskGroup() as sending:
-                for in_hand in batch:
-                    at = start
-                    if self._per_second is not None and in_hand.channel is ChannelName.SMS:
-                        at, texts = start + texts / self._per_second, texts + 1
-                    sending.create_task(send(in_hand, at))
-            answers.put_nowait(None)
-
-    async def _try(self, in_hand: InHand) -> Verdict:
+    async def _hand_over(self, in_hand: InHand) -> Verdict:
         outgoing, now = in_hand.outgoing, self._clock.now()
         allowed = self._allowed(now, in_hand)
-        if allowed > now or now > in_hand.lease_until - LEAST_LEASE:
+        if allowed > now:
             return Verdict(MessageState.QUEUED, "waits", wait_until=allowed)
         if in_hand.channel is ChannelName.EMAIL and in_hand.contact_id is not None:
             outgoing = replace(outgoing, stop_url=self._stop_url(in_hand.contact_id))
@@ -134,7 +95,7 @@ class Sender:
                 "message %s: the %s channel failed in an unforeseen way", outgoing.message_id, in_hand.channel
             )
             outcome = UnknownOutcomeError("unforeseen")
-        verdict = after_sending(outcome, in_hand.attempts, in_hand.stale_after, self._clock.now())
+        verdict = after_sending(outcome, outgoing.message_id, in_hand.attempts, in_hand.stale_after, self._clock.now())
         if verdict.state is MessageState.QUEUED and verdict.wait_until is not None:
             return replace(verdict, wait_until=self._allowed(verdict.wait_until, in_hand))
         return verdict
@@ -146,30 +107,6 @@ class Sender:
         days = Rhythm(on_holidays=in_hand.on_holidays)
         return hours.next_allowed(now, Mode.STANDARD, in_hand.audience, in_hand.channel, days)
 
-    async def _record_as_they_arrive(self, answers: "asyncio.Queue[tuple[InHand, Verdict] | None]") -> None:
-        """Outcomes are recorded in the groups in which they arrive, so that a crash leaves few messages in hand."""
-        more = True
-        while more:
-            group = [await answers.get()]
-            while not answers.empty():
-                group.append(answers.get_nowait())
-            more = group[-1] is not None
-            verdicts = [answer for answer in group if answer is not None]
-            if verdicts:
-                await self._record_patiently(verdicts)
-
-    async def _record_patiently(self, verdicts: Sequence[tuple[InHand, Verdict]]) -> None:
-        """A database that is away for a moment must not turn a whole batch into messages of unknown fate."""
-        for tries_left in reversed(range(RECORD_TRIES)):
-            try:
-                await asyncio.to_thread(self._record, verdicts)
-            except DatabaseNotReadyError:
-                if not tries_left:
-                    raise
-                await pause(BETWEEN_TRIES)
-            else:
-                return
-
     def _record(self, verdicts: Sequence[tuple[InHand, Verdict]]) -> None:
         with self._database.writing() as tx:
             record(tx, verdicts, MessageState.SENDING, self._clock)
@@ -178,20 +115,20 @@ class Sender:
 def record(tx: Tx, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageState, clock: Clock) -> None:
     """Keeps the outcomes, and what follows: contacts that are gone, channels that pause, days that are over."""
     now = clock.now()
-    outbox.record(tx, verdicts, leaving, now)
+    claims.record(tx, verdicts, leaving, now)
     gone = _contacts(verdicts, ContactState.UNREACHABLE)
-    contacts.set_state(tx, gone, ContactState.UNREACHABLE)
+    notices.tell_of_loss(tx, contacts.give_up(tx, gone), now)
     opted_out = _contacts(verdicts, ContactState.OPTED_OUT)
     notices.tell_of_stop(tx, contacts.stop(tx, opted_out, StoppedBy.PROVIDER), now)
     for in_hand, verdict in verdicts:
         if verdict.pause_channel_until is not None:
             log.error("channel %s pauses: the provider answers %s; see the docs", in_hand.channel, verdict.reason)
             health.pause(tx, in_hand.channel, verdict.reason or "", now=now, until=verdict.pause_channel_until)
-    # What an unreachable phone was to be told may reach the person another way, still today.
-    again.today(tx, [in_hand.outgoing.message_id for in_hand, verdict in verdicts if verdict.contact is not None], now)
-    not_told = (MessageState.STALE, MessageState.FAILED)
-    ended = [in_hand.outgoing.message_id for in_hand, v in verdicts if v.state in not_told and v.contact is None]
-    again.on_the_next_day(tx, ended, now)
+    # What failed may reach the person another way, still today.
+    failed = [in_hand.outgoing.message_id for in_hand, v in verdicts if v.state is MessageState.FAILED]
+    again.today(tx, failed, now)
+    stale = [in_hand.outgoing.message_id for in_hand, v in verdicts if v.state is MessageState.STALE]
+    again.on_the_next_day(tx, stale, now)
 
 
 def _contacts(verdicts: Sequence[tuple[InHand, Verdict]], state: ContactState) -> set[int]:

@@ -61,6 +61,8 @@ _BETWEEN_NUMBERS = re.compile(r"[/,;、|\n]|または|又は|もしくは")
 
 def read_phone(text: str, *, field: str = FIELD) -> Phone:
     """Raises AddressError. A number that lost its first 0 in a spreadsheet is taken: only one can be meant."""
+    if (mobile := _plain_mobile(text)) is not None:
+        return mobile
     if len(text) > LONGEST_PHONE:
         raise AddressError("phone_unreadable", field=field)
     plain = _DASH.sub("-", _visible(text)).removeprefix("'").removeprefix("tel:").strip()
@@ -152,10 +154,17 @@ _JAPAN = phonenumbers.PhoneMetadata.metadata_for_region("JP")
 _MOBILE = re.compile(str(getattr(_JAPAN and _JAPAN.mobile, "national_number_pattern", "(?!)")))
 
 
+def _plain_mobile(text: str) -> Phone | None:
+    if not _PLAIN_MOBILE.fullmatch(text):
+        return None
+    written = text[1:].replace("-", "")
+    is_mobile = written.startswith("900000") or _MOBILE.fullmatch(written)
+    return Phone(f"+{JAPAN_CODE}{written}", PhoneKind.MOBILE) if is_mobile else None
+
+
 def _recognised(plain: str, field: str) -> Phone:
-    written = plain[1:].replace("-", "") if _PLAIN_MOBILE.fullmatch(plain) else ""
-    if written.startswith("900000") or _MOBILE.fullmatch(written):
-        return Phone(f"+{JAPAN_CODE}{written}", PhoneKind.MOBILE)
+    if (mobile := _plain_mobile(plain)) is not None:
+        return mobile
     try:
         number = phonenumbers.parse(plain, "JP")
     except phonenumbers.NumberParseException:

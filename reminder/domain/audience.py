@@ -9,6 +9,9 @@ from reminder.domain.people import Audience, ChannelName, ContactState, Copies, 
 OWN_CHANNELS = (ChannelName.SMS, ChannelName.LINE, ChannelName.EMAIL, ChannelName.VOICE)
 CARER_CHANNELS = (ChannelName.EMAIL, ChannelName.LINE, ChannelName.SMS)
 
+# What did not reach somebody is told by their others, in this order: first what rings.
+INSTEAD = (ChannelName.VOICE, ChannelName.LINE, ChannelName.EMAIL, ChannelName.SMS)
+
 
 @dataclass(frozen=True)
 class Recipient:
@@ -89,3 +92,21 @@ def _one_each(recipients: Iterable[Recipient], order: Sequence[ChannelName]) -> 
         if best is None or order.index(recipient.channel) < order.index(best.channel):
             chosen[recipient.owner] = recipient
     return tuple(chosen.values())
+
+
+def instead_of(
+    recipient: Recipient, same_human: Iterable[Recipient], channels: Collection[ChannelName]
+) -> tuple[Recipient, ...]:
+    """The other contacts by which this human may be told, in the order in which they are tried."""
+    everyone = list(same_human)
+    said_no = any(one.state is ContactState.OPTED_OUT for one in everyone)
+    may_be_called = recipient.owner[0] == "person" and not said_no
+    others = [
+        one
+        for one in everyone
+        if one.may_be_told
+        and one.contact_id != recipient.contact_id
+        and one.channel in channels
+        and (may_be_called or one.channel is not ChannelName.VOICE)
+    ]
+    return tuple(sorted(others, key=lambda one: (INSTEAD.index(one.channel), one.contact_id)))

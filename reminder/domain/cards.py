@@ -174,6 +174,7 @@ class CardKind(_Row):
     source: Annotated[tuple[Annotated[str, Field(pattern="^https?://")], ...], Field(strict=False)]
     checked_on: date
     confidence: Annotated[Confidence, Field(strict=False)]
+    city_visits: bool = False  # staff of some cities come to a home for it
     versions: tuple["Version", ...] = ()
 
     def on(self, day: date) -> "CardKind":
@@ -200,7 +201,7 @@ _FIX: Mapping[str, str] = {
     "lasts": "one of { birthdays = 10, of_minors = 5, adult_at = 18 }, { birthdays = 5, renewed_early = 6 }, "
     "{ years = 7 }, { months = 24 } with to = month_end or month_end_before, { until = { month = 7, day = 31 } }, "
     "{ licence = true } or {}",
-    **dict.fromkeys(("moves_past_holidays", "proxy_may_go", "told_to_elders"), "true or false"),
+    **dict.fromkeys(("moves_past_holidays", "proxy_may_go", "told_to_elders", "city_visits"), "true or false"),
     **dict.fromkeys(("carried_by", "bound_by"), 'the key of a kind in this file, "" for none'),
     "texts": "a family of texts in config/wording",
     "ladder": "a ladder of config/ladders.toml",

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol
+from zlib import crc32
 
 from reminder.domain.people import ContactState
 from reminder.errors import (
@@ -75,7 +76,8 @@ class MessageState(StrEnum):
 S = MessageState
 MOVES: Mapping[MessageState, frozenset[MessageState]] = {
     # A message that waits for another try may yet turn out to have arrived, and one that cannot be read never will.
-    S.QUEUED: frozenset({S.SENDING, S.STALE, S.CANCELLED, S.FAILED, S.ACCEPTED, S.DELIVERED, S.UNDELIVERED}),
+    # Of one in a database that was restored nobody knows whether it went out since the back-up.
+    S.QUEUED: frozenset({S.SENDING, S.UNKNOWN, S.STALE, S.CANCELLED, S.FAILED, S.ACCEPTED, S.DELIVERED, S.UNDELIVERED}),
     S.SENDING: frozenset({S.ACCEPTED, S.QUEUED, S.UNKNOWN, S.FAILED, S.STALE, S.DELIVERED, S.UNDELIVERED}),
     S.UNKNOWN: frozenset({S.ACCEPTED, S.QUEUED, S.FAILED, S.DELIVERED, S.UNDELIVERED}),
     S.ACCEPTED: frozenset({S.DELIVERED, S.UNDELIVERED}),
@@ -97,6 +99,15 @@ class CancelReason(StrEnum):
     SUPERSEDED = "superseded"  # the group wants to be told otherwise, and it is planned again
 
 
+class Urgency(IntEnum):
+    """Who goes first when more is due than a sender may send at once."""
+
+    ANSWER = 0  # somebody waits for it, before a telephone or a screen
+    PRESSING = 1  # an end, or the last day on which a counter is open, is within a week
+    USUAL = 2
+    ROUTINE = 3  # a greeting or a digest, for which another hour would do as well
+
+
 class ReminderState(StrEnum):
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -111,8 +122,12 @@ LONGEST_PAUSE = timedelta(minutes=30)
 MOST_ATTEMPTS = 25
 # A channel whose account or sender is at fault waits this long before it is tried again.
 CHANNEL_PAUSE = timedelta(minutes=15)
-# Longer than the slowest batch: a message whose lease has run out has no one who is still sending it.
-LEASE = timedelta(minutes=10)
+# Pauses differ by up to this part, so that what was refused together does not come back together.
+SPREAD = 0.25
+# Renewed while a message is in hand: one that has run out has nobody who is still sending it. Clocks of workers may
+# differ by as much as is left of it between two renewals before one takes from another what is not lost.
+LEASE = timedelta(minutes=6)
+RENEWED_EVERY = timedelta(minutes=1)
 # How long a provider may take to list what it has accepted.
 BEFORE_ASKING = timedelta(seconds=60)
 BEFORE_ASKING_AGAIN = timedelta(minutes=5)  # when it could not be asked
@@ -123,6 +138,7 @@ REPEATED_SOON = timedelta(hours=20)
 GAVE_UP = "gave_up"  # certainly not sent
 NOT_SEEN = "not_seen"  # very likely not sent, and nobody can know
 UNREADABLE = "unreadable"  # sealed with a key that is gone
+RESTORED = "restored"  # it may have gone out between the back-up and now
 
 
 @dataclass(frozen=True)
@@ -144,7 +160,9 @@ class Verdict:
     not_seen: int = 0
 
 
-def after_sending(outcome: Accepted | ChannelError, attempts: int, stale_after: datetime, now: datetime) -> Verdict:
+def after_sending(
+    outcome: Accepted | ChannelError, message_id: int, attempts: int, stale_after: datetime, now: datetime
+) -> Verdict:
     """`attempts` counts this one. What can no longer be told today is stale, and told tomorrow if still most urgent."""
     match outcome:
         case Accepted(provider_id=provider_id):
@@ -160,7 +178,7 @@ def after_sending(outcome: Accepted | ChannelError, attempts: int, stale_after: 
         case TemporaryChannelError(retry_after=asked):
             if attempts >= MOST_ATTEMPTS:
                 return Verdict(S.FAILED, GAVE_UP)
-            pause = max(pause_after(attempts), timedelta(seconds=asked or 0))
+            pause = max(pause_after(attempts, message_id), timedelta(seconds=asked or 0))
             return _again(outcome.reason, now + pause, stale_after)
         case _:
             raise AssertionError(f"a channel raised {type(outcome).__name__}")
@@ -172,9 +190,11 @@ def _again(reason: str, at: datetime, stale_after: datetime, pause: datetime | N
     return Verdict(S.QUEUED, reason, wait_until=at, pause_channel_until=pause)
 
 
-def pause_after(attempts: int) -> timedelta:
+def pause_after(attempts: int, message_id: int) -> timedelta:
+    """The same for the same attempt of the same message."""
     doublings = min(max(attempts - 1, 0), 10)
-    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
+    chance = crc32(f"{message_id}:{attempts}".encode()) / 2**32
+    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE) * (1 + SPREAD * chance)
 
 
 @dataclass(frozen=True)
@@ -213,7 +233,10 @@ def after_asking(answer: Accepted | Answer | ChannelError, asked: Asked, now: da
             return Verdict(S.UNKNOWN, "cannot_ask", wait_until=now + BEFORE_ASKING_AGAIN, not_seen=asked.not_seen)
 
 
-# Twilio's words for what became of a text or a call; the others are steps on the way.
+# What a mail server says later: it will not be delivered, or not yet.
+BOUNCED, DELAYED = "bounced", "delayed"
+
+# Twilio's words for what became of a text or a call, and ours of a mail; the others are steps on the way.
 ENDS: Mapping[str, MessageState] = {
     "delivered": S.DELIVERED,
     "read": S.DELIVERED,
@@ -225,4 +248,5 @@ ENDS: Mapping[str, MessageState] = {
     "machine": S.UNDELIVERED,
     "busy": S.UNDELIVERED,
     "no_answer": S.UNDELIVERED,
+    BOUNCED: S.UNDELIVERED,
 }

@@ -9,6 +9,9 @@ class NoticeKind(StrEnum):
     UNDELIVERED = "undelivered"
     UNDELIVERED_MAIL = "undelivered_mail"
     UNDELIVERED_CALL = "undelivered_call"
+    UNDELIVERED_LINE = "undelivered_line"
+    LOST = "lost"  # a relative's phone or address that does not work any more
+    LOST_MEMBER = "lost_member"  # a member's
     DONE = "done"  # answered "done": the new date is asked for
     WHICH = "which"  # answered "done", and nobody knows of what
     FAMILY = "family"  # asked for the family
@@ -28,6 +31,7 @@ class NoticeKind(StrEnum):
 UNDELIVERED_BY = {
     "email": NoticeKind.UNDELIVERED_MAIL,
     "voice": NoticeKind.UNDELIVERED_CALL,
+    "line": NoticeKind.UNDELIVERED_LINE,
 }
 
 # What somebody is told who has answered, in [answers] of config/wording/.

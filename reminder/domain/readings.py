@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 _KANJI = "[\u3005\u4e00-\u9fff]+"
 _READING = re.compile("（[ぁ-ゖー]+）")
 # What is left as it is: placeholders, words that have their reading, and dates, which are read by rules of their own.
-_AS_IT_IS = rf"\{{[^}}]*\}}|{_KANJI}{_READING.pattern}|[0-9０-９○]+[年月日]|（[月火水木金土日]）"
+_AS_IT_IS = rf"\{{[^}}]*\}}|{_KANJI}{_READING.pattern}|[0-9０-９○＿]+[年月日]|（[月火水木金土日]）"
 
 
 def annotator(words: Sequence[str]) -> Callable[[str], str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from reminder.domain import ladder, words
 from reminder.domain.cards import CardKind, Grace
@@ -28,6 +28,7 @@ class Rulebook:
     card_grace: bool
     two_way: bool = False  # texts can be answered
     channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL)  # those that are in use
+    between_texts: timedelta | None = None  # the pace of the sender of texts, where there is one
 
     def kind(self, key: str) -> CardKind:
         """Raises UnknownChoiceError."""

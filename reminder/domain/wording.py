@@ -139,6 +139,7 @@ class About:
     channel: ChannelName | None = None
     reply: str | None = None
     link: str | None = None  # for a carer's e-mail: a page with one button
+    instead: ChannelName | None = None  # by which the person is told what did not arrive
 
 
 def compose_notice(wording: Wording, reader: Reader, kind: NoticeKind, about: About) -> Composed:
@@ -152,13 +153,15 @@ def compose_notice(wording: Wording, reader: Reader, kind: NoticeKind, about: Ab
         return Composed(None, _signed(words, reader, said["said"].format_map(values)))
     parts = words.section("email.part")
     blocks = [said["said"].format_map(values)]
+    if about.instead is not None:
+        blocks.append(words.section("history")["instead"].format(channel=words.section("channel")[about.instead]))
     if about.reply:
         blocks.append(f"■ {parts['reply']}\n「{about.reply}」")
     blocks.append(f"■ {parts['to_do']}\n{said['to_do'].strip().format_map(values)}")
     if about.link:
         blocks.append(f"■ {parts['take' if about.told else 'reached']}\n{about.link}")
     subject = plain.section(f"notices.{kind}")["subject"].format_map(_notice_values(plain, wording, reader, about))
-    return Composed(subject, "\n\n".join(blocks) + "\n", _closing(words, reader))
+    return Composed(subject, "\n\n".join(blocks) + "\n", closing(words, reader))
 
 
 def _notice_values(words: Words, wording: Wording, reader: Reader, about: About) -> dict[str, str]:
@@ -385,7 +388,7 @@ def _email(words: Words, wording: Wording, told: Sequence[Told], reader: Reader,
     if not brief:
         computed = any(one.computed for one in told)
         blocks += [_part(mail, heading, values, text) for heading, text in _advice(first, family_of_first, computed)]
-    return Composed(subject, "\n\n".join(blocks) + "\n", _closing(mail, reader))
+    return Composed(subject, "\n\n".join(blocks) + "\n", closing(mail, reader))
 
 
 def _shown_to_carer(words: Words, copy: Copy) -> list[str]:
@@ -446,7 +449,7 @@ def _advice(told: Told, family: str, computed: bool) -> list[tuple[str, str]]:
     return [*parts, ("done", "done")]
 
 
-def _closing(words: Words, reader: Reader) -> str:
+def closing(words: Words, reader: Reader) -> str:
     about = _part(words, "about", _person_values(words, reader), "about")
     signature = words.section("email.text")["signature"]
     return f"\n{about}\n\n{signature.format(service=words.word('service'), operator=words.word('operator'))}\n"

@@ -79,6 +79,11 @@ AGAIN = ("done", "taken")
 SHEETS = ("welcome", "letter", "consent", "counter", "fridge")
 _ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards"})
 
+# A letter to a resident, and the slip under it.
+LETTER_PARTS = ("title", "bring", "others", "renewed", "arrived", "not_yet", "leave_it", "signed")
+FILLED_LETTER_PARTS = ("look", "bound", "computed", "ask", "about", "slip", "how", "post")
+_IN_LETTER = frozenset({"service", "operator", "call", "office", "from_", "today"})
+
 # What the page says on which somebody reads everything that is kept about them.
 EXPORTED = (
     "contacts", "cards", "messages", "messages_to_members", "replies", "acts", "members", "invitations", "tokens",
@@ -92,9 +97,22 @@ EXPORTED = (
 
 # What an e-mail, a page to take along or a sheet of paper says besides the texts.
 _READ_IN_MAIL = (
-    "email", "sign_in", "sheets", "called", "carers_word", "several", "notices", "again", "history", "channel",
-    "both_certificates", "export", "acts",
+    "email", "sign_in", "sheets", "letter", "called", "carers_word", "several", "notices", "again", "history",
+    "channel", "both_certificates", "export", "acts", "digest", "visits",
 )  # fmt: skip
+
+# The weekly e-mail to a home's staff: its headings, those with a line below, and the states of contacts and texts that
+# reach nobody.
+DIGEST_PARTS = ("unanswered", "ended", "counter", "form", "opens", "unreached")
+DIGEST_NOTES = ("unanswered", "ended")
+DIGEST_STATES = ("unconfirmed", "unreachable", "undelivered", "failed")
+
+# The sheet for the visit of the city's staff: its columns, and what stands above and in them.
+VISIT_COLUMNS = (
+    "unit", "room", "label", "thing", "expires", "may", "counter", "bring", "envelope", "form", "consent", "proxy",
+    "received", "done",
+)  # fmt: skip
+VISIT_WORDS = ("about", "no_numbers", "form_about", "now", "over", "box", "none", "who_goes")
 
 _PERSON = frozenset({"call", "who", "office", "from_"})
 _OF_KIND = frozenset(KIND_WORDS) - {"thing"}
@@ -110,7 +128,7 @@ _SAID = {
     **dict.fromkeys(("service", "operator", "weekdays", "list_separator", "call_suffix"), _NONE),
     "sender": frozenset({"service"}),
     "sender_with_mark": frozenset({"service", "mark"}),
-    **dict.fromkeys(("date", "full_date"), _DAY),
+    **dict.fromkeys(("date", "full_date", "year_and_month"), _DAY),
     "and_more": frozenset({"n"}),
     "both_certificates": _NONE,
     "about_date": frozenset({"date"}),
@@ -124,6 +142,7 @@ _SAID = {
     **{f"notices.{kind}.{part}": _NOTICE for kind in NoticeKind for part in ("subject", "said", "to_do")},
     **{f"again.{name}": _CARD for name in AGAIN},
     **{f"history.{name}": frozenset({"date", "channel", "state", "reply"}) for name in ("sent", "silent", "answered")},
+    "history.instead": frozenset({"channel"}),
     **{f"email.subject.{stage}": _CARD for stage in ("opens", "before", "near", "after", "grace", "post", "computed")},
     "email.subject.several": _NONE,
     "email.subject.people": frozenset({"n"}),
@@ -138,6 +157,12 @@ _SAID = {
         | (_OF_KIND | {"thing", "full_date"} if sheet in ("letter", "fridge_card") else _NONE)
         for sheet in (*SHEETS, "fridge_card")
     },
+    **{f"letter.{part}": _NONE for part in LETTER_PARTS},
+    **{f"letter.{part}": frozenset({"full_date"}) for part in ("until", "was")},
+    **{f"letter.{part}": _IN_LETTER for part in FILLED_LETTER_PARTS},
+    **{f"letter.{part}": _IN_LETTER | {part} for part in ("opens", "lastopen", "grace")},
+    "letter.mark": frozenset({"mark"}),
+    "letter.whose": frozenset({"whose"}),
     **{f"call.{part}": _CALL for part in CALL_PARTS},
     **{f"call.{part}": _NONE for part in ("keys", "closing", "again", "goodbye", "practised", "renewal", *PRESSED)},
     "call.date": _CALL | {"thing", "date"},
@@ -162,6 +187,20 @@ _SAID = {
     "export.about_group": frozenset({"group", "at"}),
     "export.about_person": frozenset({"label", "at"}),
     **{f"export.{name}": _NONE for name in EXPORTED},
+    **dict.fromkeys(("digest.subject", "digest.subject_nothing"), frozenset({"group", "n", "date"})),
+    **dict.fromkeys(("digest.said", "digest.nothing"), frozenset({"group", "n"})),
+    **{f"digest.{name}": _NONE for name in (*DIGEST_PARTS, "page", "no_link", "nobody")},
+    "digest.heading": frozenset({"title", "n"}),
+    "digest.row": frozenset({"day", "place", "things"}),
+    "digest.unreached_row": frozenset({"place", "reasons"}),
+    "digest.reason": frozenset({"channel", "state"}),
+    "digest.more": frozenset({"n"}),
+    **{f"digest.about.{name}": _NONE for name in DIGEST_NOTES},
+    **{f"digest.states.{state}": _NONE for state in DIGEST_STATES},
+    "visits.title": frozenset({"group", "month"}),
+    "visits.shred": frozenset({"day"}),
+    **{f"visits.{name}": _NONE for name in (*VISIT_COLUMNS, *VISIT_WORDS)},
+    "visits.from_day": frozenset({"day"}),
     "errors.failure": _NONE,
     "errors.choices": frozenset({"choices"}),
 }
@@ -197,7 +236,21 @@ class Words:
     @cached_property
     def in_mail(self) -> "Words":
         """The same words with the reading behind each word that is hard to read, where the language has readings."""
-        annotate = readings.annotator(cast(Sequence[str], self.table.get("readings", ())))
+        return self._annotated(cast(Sequence[str], self.table.get("readings", ())))
+
+    @cached_property
+    def with_furigana(self) -> "Words":
+        """As in_mail, also where a language has readings only for who asks for them: those of its letters."""
+        if self.has_readings:
+            return self.in_mail
+        return self._annotated(cast(Sequence[str], self.table.get("furigana", ())))
+
+    @property
+    def has_readings(self) -> bool:
+        return bool(self.table.get("readings"))
+
+    def _annotated(self, words: Sequence[str]) -> "Words":
+        annotate = readings.annotator(words)
         return Words(
             table={**self.table, **{name: readings.everywhere(self.table[name], annotate) for name in _READ_IN_MAIL}},
             texts={key: annotate(text) for key, text in self.texts.items()},

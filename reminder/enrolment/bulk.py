@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from difflib import SequenceMatcher
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
 from reminder.clock import japan_date
-from reminder.domain import expiry, residents, table_file
-from reminder.domain.expiry import Known
+from reminder.domain import addresses, residents, table_file
 from reminder.domain.headings import CARD, Fate
 from reminder.domain.ladder import first_look
 from reminder.domain.people import GroupKind, Language, Mode
@@ -29,7 +29,7 @@ from reminder.enrolment.cards import TypedDates
 from reminder.enrolment.register import DEFAULT_OFFICE, PersonChanges
 from reminder.enrolment.spreadsheet import Row, Sheet
 from reminder.enrolment.workbook import letter
-from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
+from reminder.errors import ConflictError, NotFoundError, RefusedInputError
 from reminder.storage import cards, contacts, groups, journal, people, uploads
 from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing
@@ -72,17 +72,37 @@ def begin(database: Database, keys: KeyRing, now: datetime, *, group_id: int, sh
         if group is None:
             raise NotFoundError(field="group")
         upload_id = uploads.add(tx, group_id=group_id, member_id=by, columns=shown, now=now)
-        ignored = rows = 0
-        while some := list(islice(sheet.rows, BATCH)):
-            kept = [row for row in some if not row.is_total]
-            ignored += len(some) - len(kept)
-            rows += uploads.add_rows(tx, keys, upload_id, ((row.number, row.cells, _facts(row)) for row in kept))
+    try:
+        rows, ignored = _keep_rows(database, keys, now, upload_id, sheet.rows)
         if not rows:
             raise RefusedInputError("sheet_empty")
-        mapping = _guess(sheet, groups.headings(tx, group_id))
-        uploads.change(tx, upload_id, now, rows=rows, mapping=mapping, counts={Verdict.IGNORED: ignored})
-        journal.write(tx, "sheet_read", now, group_id=group_id, member_id=by)
-        return upload_id
+        with database.writing() as tx:
+            mapping = _guess(sheet, groups.headings(tx, group_id))
+            counts = {Verdict.IGNORED: ignored}
+            uploads.change(tx, upload_id, now, state=UploadState.READ, mapping=mapping, counts=counts)
+            if rows > BATCH:
+                uploads.count_rows(tx)
+            journal.write(tx, "sheet_read", now, group_id=group_id, member_id=by)
+    except BaseException:
+        forget(database, upload_id)
+        raise
+    return upload_id
+
+
+def _keep_rows(
+    database: Database, keys: KeyRing, now: datetime, upload_id: int, found: Iterator[Row]
+) -> tuple[int, int]:
+    """How many were kept, and how many are none: sums. Batch by batch: on SQLite nobody else writes meanwhile."""
+    rows = ignored = 0
+    while some := list(islice(found, BATCH)):
+        kept = [row for row in some if not row.is_total]
+        ignored += len(some) - len(kept)
+        with database.writing() as tx:
+            if _locked(tx, upload_id).state is not UploadState.READING:
+                raise ConflictError("upload_state", field="upload")
+            rows += uploads.add_rows(tx, keys, upload_id, ((row.number, row.cells, _facts(row)) for row in kept))
+            uploads.change(tx, upload_id, now, rows=rows)
+    return rows, ignored
 
 
 def _facts(row: Row) -> list[Any]:
@@ -198,11 +218,14 @@ def go_on(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, 
         rows = uploads.rows_after(tx, keys, upload.id, upload.reached, BATCH)
         group = groups.find(tx, upload.group_id)
         assert group is not None  # the sheet would have gone with it
-        step = _check if upload.state is UploadState.CHECKING else _save
         counts = Counter(upload.counts)
-        counts.update(step(database, tx, keys, rules, now, upload, group, rows))
+        if upload.state is UploadState.CHECKING:
+            after = UploadState.CHECKED
+            counts.update(_check(tx, keys, now, upload, group, rows))
+        else:
+            after = UploadState.SAVED
+            counts.update(_save(database, tx, keys, rules, now, upload, group, rows))
         is_over = len(rows) < BATCH
-        after = UploadState.CHECKED if upload.state is UploadState.CHECKING else UploadState.SAVED
         uploads.change(
             tx,
             upload.id,
@@ -251,17 +274,10 @@ class _Known:
 
 
 def _check(
-    _database: Database,
-    tx: Tx,
-    keys: KeyRing,
-    rules: Rulebook,
-    now: datetime,
-    upload: UploadView,
-    group: GroupView,
-    rows: Sequence[StoredRow],
+    tx: Tx, keys: KeyRing, now: datetime, upload: UploadView, group: GroupView, rows: Sequence[StoredRow]
 ) -> Counter[str]:
     today = japan_date(now)
-    read = [(row, *_read(rules, upload, row, today)) for row in rows]
+    read = [(row, *_read(upload, row, today)) for row in rows]
     found = [resident for _, resident, _ in read if resident is not None]
     known = _known(tx, group.id, found)
     indexes = {resident.likeness: keys.blind_index(resident.likeness) for resident in found}
@@ -303,7 +319,7 @@ def _check(
     return counts
 
 
-def _read(rules: Rulebook, upload: UploadView, row: StoredRow, today: date) -> tuple[Resident | None, list[Finding]]:
+def _read(upload: UploadView, row: StoredRow, today: date) -> tuple[Resident | None, list[Finding]]:
     fields = upload.mapping
     cells = {fields[place]: Cell(place, text) for place, text in row.cells.items() if place in fields}
     facts = [
@@ -312,28 +328,7 @@ def _read(rules: Rulebook, upload: UploadView, row: StoredRow, today: date) -> t
         # A formula in a column that nobody wants harms nobody.
         if code != "formula" or place in fields
     ]
-    resident, findings = residents.read_resident(cells, frozenset(fields.values()), facts, today)
-    if resident is not None:
-        findings += _unlikely(rules, cells, resident, today)
-    return resident, findings
-
-
-def _unlikely(rules: Rulebook, cells: Mapping[str, Cell], resident: Resident, today: date) -> Iterable[Finding]:
-    """What the form asks about: an end that can hardly be right beside the person's other dates."""
-    for kind, end in resident.cards.items():
-        card_kind = rules.kind(kind)
-        known = Known(
-            issued=None,
-            born=None,
-            residence_until=resident.cards.get(card_kind.bound_by),
-            card_expires_on=resident.cards.get(card_kind.carried_by),
-            today=today,
-            expires_on=end,
-        )
-        try:
-            expiry.look_twice(kind, known)
-        except NeedsConfirmationError as asks:
-            yield Finding(asks.code, Level.ASKS, cells[CARD + kind].place, {"date": end.isoformat()})
+    return residents.read_resident(cells, frozenset(fields.values()), facts, today)
 
 
 def _verdict(findings: Sequence[Finding]) -> str:
@@ -377,7 +372,7 @@ def _compare(keys: KeyRing, known: _Known, resident: Resident, findings: list[Fi
         person = _maybe_the_same(known, resident, findings)
     if person is None:
         return Effect.NEW, None
-    is_changed = any(_differences(keys, known, person, resident))
+    is_changed = any(_changes_of_one(keys, known, person, resident))
     return (Effect.CHANGED if is_changed else Effect.UNCHANGED), person.id
 
 
@@ -396,18 +391,44 @@ def _maybe_the_same(known: _Known, resident: Resident, findings: list[Finding]) 
     return None
 
 
-def _differences(keys: KeyRing, known: _Known, person: PersonView, resident: Resident) -> Iterable[str]:
-    if _changes(person, resident) != PersonChanges():
-        yield "person"
+@dataclass(frozen=True)
+class Change:
+    """What saving a row changes of somebody. `field`: as a column holds it, or the channel of a contact that is added.
+    `was` is None where nothing was there."""
+
+    field: str
+    was: str | date | None
+    becomes: str | date
+
+
+def changes_of(
+    tx: Tx, keys: KeyRing, upload: UploadView, rows: Sequence[StoredRow], today: date
+) -> Mapping[int, Sequence[Change]]:
+    """By row number, for those that change somebody."""
+    read = [(row, _read(upload, row, today)[0]) for row in rows if row.effect is Effect.CHANGED]
+    found = [(row, resident) for row, resident in read if resident is not None]
+    known = _known(tx, upload.group_id, [resident for _, resident in found])
+    who = {row.number: people.find(tx, row.person_id or 0) for row, _ in found}
+    return {
+        row.number: list(_changes_of_one(keys, known, person, resident))
+        for row, resident in found
+        if (person := who[row.number]) is not None
+    }
+
+
+def _changes_of_one(keys: KeyRing, known: _Known, person: PersonView, resident: Resident) -> Iterable[Change]:
+    for field, becomes in vars(_changes(person, resident)).items():
+        if becomes is not None:
+            yield Change(field, getattr(person, field), becomes)
     theirs = known.cards.get(person.id, {})
     for kind, end in resident.cards.items():
-        card = theirs.get(kind)
-        if card is None or card.expires_on != end:
-            yield kind
+        was = theirs[kind].expires_on if kind in theirs else None
+        if was != end:
+            yield Change(CARD + kind, was, end)
     have = known.addresses.get(person.id, ())
     for contact in resident.contacts:
         if not any((contact.channel, index) in have for index in keys.blind_indexes(contact.address)):
-            yield contact.channel
+            yield Change(contact.channel, None, addresses.shown(contact.address))
 
 
 def _changes(person: PersonView, resident: Resident) -> PersonChanges:
@@ -444,7 +465,7 @@ def _save(
     for row in rows:
         asks = any(level == Level.ASKS for _, level, _, _ in row.findings)
         if row.verdict in (Verdict.ACCEPTED, Verdict.WARNED) and (not asks or upload.says_yes or row.is_agreed):
-            resident, _ = _read(rules, upload, row, today)
+            resident, _ = _read(upload, row, today)
             if resident is not None:
                 wanted.append((row, resident))
     new = [(row, resident) for row, resident in wanted if row.effect is Effect.NEW]
@@ -511,8 +532,12 @@ def _add_all(
     )
     carriers: list[dict[str, Any]] = []
     carried: list[dict[str, Any]] = []
+    # Many certificates of one home end on the same few days.
+    look = lru_cache(maxsize=None)(partial(_first_look, rules, group.rhythm, today))
     for person_id, resident, mode in of_person:
         for kind, end in resident.cards.items():
+            carrier = rules.kind(kind).carried_by
+            carrier_end, is_bound = resident.cards.get(carrier), rules.is_bound(kind, end, resident.cards)
             card = {
                 "person_id": person_id,
                 "kind": kind,
@@ -520,11 +545,10 @@ def _add_all(
                 "expires_on": end,
                 "is_computed": False,
                 "carried_by": None,
-                "next_reminder_on": _first_look(rules, kind, end, mode, resident.cards, group.rhythm, today),
+                "next_reminder_on": look(kind, end, mode, carrier_end, is_bound),
                 "created_at": now,
             }
-            lives_in_another = rules.kind(kind).carried_by in resident.cards
-            (carried if lives_in_another else carriers).append(card)
+            (carried if carrier in resident.cards else carriers).append(card)
     card_ids = cards.add_all(tx, carriers)
     by_place = {(card["person_id"], card["kind"]): card_id for card, card_id in zip(carriers, card_ids, strict=True)}
     for card in carried:
@@ -537,17 +561,16 @@ def _add_all(
 
 
 def _first_look(
-    rules: Rulebook, kind: str, end: date, mode: Mode, ends: Mapping[str, date], rhythm: Rhythm, today: date
+    rules: Rulebook,
+    rhythm: Rhythm,
+    today: date,
+    kind: str,
+    end: date,
+    mode: Mode,
+    carrier_end: date | None,
+    is_bound: bool,
 ) -> date | None:
-    _, plan = rules.plan(
-        kind,
-        end,
-        mode,
-        insurance=True,
-        carrier_ends_on=ends.get(rules.kind(kind).carried_by),
-        is_bound=rules.is_bound(kind, end, ends),
-        rhythm=rhythm,
-    )
+    _, plan = rules.plan(kind, end, mode, insurance=True, carrier_ends_on=carrier_end, is_bound=is_bound, rhythm=rhythm)
     return first_look(plan, end, today)
 
 
@@ -654,7 +677,7 @@ def not_saved(
         while some := uploads.rows_after(tx, keys, upload.id, after, BATCH):
             for row in some:
                 report = report_of(rules, upload, row, language)
-                if row.verdict == Verdict.REFUSED or report.asks:
+                if row.verdict == Verdict.REFUSED or (report.asks and row.verdict != Verdict.SAVED):
                     cells = (row.cells.get(int(column["place"]), "") for column in columns)
                     yield [" ".join(report.sentences), *cells]
             after = some[-1].number

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
 from reminder.domain import calls, hours, wording
-from reminder.domain.messages import CancelReason
+from reminder.domain.messages import CancelReason, Urgency
 from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import Composed, Reader
@@ -182,6 +182,8 @@ def _send(
         segments=said.segments if channel is ChannelName.SMS else 0,
         send_after=soon,
         stale_after=soon + true_for,
+        # For a practice call somebody sits beside the telephone.
+        urgency=Urgency.ANSWER if key.startswith(outbox.PRACTICE) else Urgency.USUAL,
     )
     outbox.add(tx, keys, [draft], now)
     return soon

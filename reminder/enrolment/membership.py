@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from reminder.clock import japan_date
 from reminder.domain import addresses, wording
 from reminder.domain.access import Actor
+from reminder.domain.messages import Urgency
 from reminder.domain.people import Audience, ChannelName, GroupKind, Role
 from reminder.domain.rulebook import Rulebook
 from reminder.errors import ConflictError, NotFoundError
@@ -75,6 +76,7 @@ def invite(
             segments=0,
             send_after=now,
             stale_after=now + INVITED_FOR,
+            urgency=Urgency.ANSWER,
         )
         outbox.add(tx, keys, [draft], now)
         journal.write(tx, "member_invited", now, group_id=group.id, member_id=who.member_id)
@@ -149,6 +151,20 @@ def rename_group(database: Database, now: datetime, *, who: Actor, name: str) ->
         # It stands in the texts.
         cards.look_again_at_group(tx, who.group_id, japan_date(now))
         journal.write(tx, "group_changed", now, group_id=who.group_id, member_id=who.member_id)
+
+
+def set_organisation(
+    database: Database, now: datetime, *, group_id: int, organisation: str, by: int | None = None
+) -> None:
+    """Whose home it is; "" where it stands alone. Nobody sees another home by it of which they are no member."""
+    clean = clean_label(organisation, field="organisation", longest=60, most_digits=8) if organisation.strip() else ""
+    with database.writing() as tx:
+        group = groups.find(tx, group_id)
+        if group is None:
+            raise NotFoundError(field="group")
+        if group.organisation != clean:
+            groups.set_organisation(tx, group_id, clean)
+            journal.write(tx, "group_changed", now, group_id=group_id, member_id=by)
 
 
 def _account(tx: Tx, keys: KeyRing, signed_in: SignedIn) -> AccountView:

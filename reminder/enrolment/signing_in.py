@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from reminder.clock import random_bytes, random_code
 from reminder.domain import addresses, wording
+from reminder.domain.messages import Urgency
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.domain.rulebook import Rulebook
 from reminder.errors import ConflictError, RefusedInputError
@@ -90,6 +91,7 @@ def ask_for_code(
                 segments=0,
                 send_after=now,
                 stale_after=now + CODE_LASTS,
+                urgency=Urgency.ANSWER,
             )
             outbox.add(tx, keys, [draft], now)
     return browser

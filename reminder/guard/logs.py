@@ -68,6 +68,6 @@ def install(level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Scrubbing())
     root.addHandler(handler)
-    # Their running commentary is of no use to who runs the program.
-    for talkative in ("alembic", "apscheduler"):
+    # Their running commentary is of no use to who runs the program, and httpx names addresses that are secrets.
+    for talkative in ("alembic", "apscheduler", "httpx"):
         logging.getLogger(talkative).setLevel(max(level, logging.WARNING))

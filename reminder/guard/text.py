@@ -15,6 +15,9 @@ SHORT = 40
 _UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad \u3000\t\r\n"
 
 
+_NO_WORDS = ("Cc", "Zl", "Zp", "Cs", "Co", "Cn")
+
+
 class _RefusedError(Exception):
     pass
 
@@ -48,7 +51,8 @@ def clean_label(text: str, *, field: str, longest: int = 20, most_digits: int = 
     label = clean(text, field=field)
     if not label:
         raise RefusedInputError("label_empty", field=field)
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs", "Co", "Cn") for character in label):
+    # Most are printable, which none of these is.
+    if not label.isprintable() and any(unicodedata.category(character) in _NO_WORDS for character in label):
         raise RefusedInputError("label_control_character", field=field)
     if len(label) > longest:
         raise RefusedInputError("label_too_long", field=field, longest=longest)
@@ -58,5 +62,9 @@ def clean_label(text: str, *, field: str, longest: int = 20, most_digits: int = 
 
 
 def _digit_count(label: str) -> int:
-    """Kanji are counted as the words they mostly are: 三四郎 has no digits."""
+    """Kanji are counted as the words they mostly are: 三四郎 has no digits, and what is all letters has none either."""
+    if label.isalpha():
+        return 0
+    if label.isascii():
+        return sum(map(str.isdecimal, label))
     return sum(unicodedata.digit(character, None) is not None for character in unicodedata.normalize("NFKC", label))

@@ -63,6 +63,13 @@ def tell_all(rules: Rulebook, subject: Subject, kind: NoticeKind, about: About) 
         yield tell(rules, subject, recipient, kind, about)
 
 
+def tell_members(rules: Rulebook, subject: Subject, kind: NoticeKind, about: About) -> Iterator[Telling]:
+    """The members of the group, whatever copies they want: who of them is left; else who else is around."""
+    around = (*subject.circle.carers, *subject.circle.staff)
+    for recipient in [one for one in around if one.owner[0] == "member"] or around:
+        yield tell(rules, subject, recipient, kind, about)
+
+
 def message(
     telling: Telling,
     key: str,

@@ -1,14 +1,17 @@
 """Cards whose day has come: from what is due today to the messages that tell it."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
 
 from reminder.clock import japan_date
 from reminder.domain.audience import Circle, Recipient, circle
 from reminder.domain.followup import NOBODY_LEFT, patience
-from reminder.domain.people import Audience, Mode
+from reminder.domain.pace import spread
+from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.planning.past import Past
 from reminder.planning.telling import Day, Known, Looked, by_owner, look_at
@@ -17,6 +20,7 @@ from reminder.storage.cards import DueCard
 from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing
 from reminder.storage.links import Links
+from reminder.storage.outbox import Draft
 from reminder.storage.people import PersonView
 from reminder.storage.session import Database, Tx
 
@@ -123,7 +127,7 @@ class _Planning:
 
     def _keep(self, day: Day) -> None:
         reminder_ids = reminders.ids_of(self._tx, day.rungs_due, self._now)
-        message_ids = outbox.add(self._tx, self._keys, [draft for draft, _ in day.drafts], self._now)
+        message_ids = outbox.add(self._tx, self._keys, self._spread(day), self._now)
         reminders.link(
             self._tx,
             (
@@ -132,6 +136,17 @@ class _Planning:
                 for telling in told
             ),
         )
+
+    def _spread(self, day: Day) -> list[Draft]:
+        """A home's wave of one morning is spread over as long as its sender takes for it."""
+        turns, drafts = Counter[int | None](), []
+        for draft, _ in day.drafts:
+            due = draft.send_after
+            if draft.channel is ChannelName.SMS:
+                due = spread(due, draft.stale_after, turns[draft.group_id], self._rules.between_texts)
+                turns[draft.group_id] += 1
+            drafts.append(replace(draft, send_after=due))
+        return drafts
 
     def _wait_for_answers(self, day: Day) -> None:
         """From the first text on an elder's silence is counted."""

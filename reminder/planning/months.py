@@ -1,5 +1,6 @@
 """A home's months: what opens and what is due on which day, what has ended, and who has not answered."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -86,3 +87,15 @@ def year(rows: Sequence[PersonStanding], today: date) -> Mapping[str, Sequence[i
             if month in firsts and one.card.done_on is None:
                 found.setdefault(one.card.kind, [0] * 12)[firsts.index(month)] += 1
     return found
+
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+def by_place(person: PersonView) -> tuple[object, ...]:
+    """In the order in which somebody walks through a home: by unit and room, 9 before 10; who has no room last."""
+    unit, room = (
+        [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in _DIGITS.split(place)]
+        for place in (person.unit or "", person.room or "")
+    )
+    return unit, person.room is None, room, person.label, person.id

@@ -5,7 +5,7 @@ from datetime import datetime
 from reminder.domain.notices import UNDELIVERED_BY, NoticeKind
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import About
-from reminder.planning.around import keep, message, subject_of, tell_all
+from reminder.planning.around import keep, message, subject_of, tell_all, tell_members
 from reminder.storage import contacts, messages, notices, replies
 from reminder.storage.keys import KeyRing
 from reminder.storage.outbox import Draft, SpeaksOf
@@ -18,6 +18,7 @@ def tell_of_failures(database: Database, keys: KeyRing, rules: Rulebook, now: da
     """Tells carers, or a home's staff, whose person's text failed or came back; how many messages that made."""
     with database.writing() as tx:
         failures = messages.failures_nobody_knows_of(tx, AT_ONCE)
+        instead = messages.told_instead(tx, [failure.message_id for failure in failures])
         drafts = []
         for failure in failures:
             subject = subject_of(tx, rules, failure.person_id)
@@ -26,7 +27,8 @@ def tell_of_failures(database: Database, keys: KeyRing, rules: Rulebook, now: da
                 kind = UNDELIVERED_BY.get(failure.channel, NoticeKind.UNDELIVERED)
                 # One a day about one person, however many texts came back.
                 key = "undelivered:{contact}:{person}:{day}"
-                told = tell_all(rules, subject, kind, About(channel=failure.channel))
+                about = About(channel=failure.channel, instead=instead.get(failure.message_id))
+                told = tell_all(rules, subject, kind, about)
                 drafts += [message(one, key, now) for one in told]
         made = keep(tx, keys, drafts, now)
         messages.follow_up(tx, [failure.message_id for failure in failures], now)
@@ -53,7 +55,8 @@ def _drafts(tx: Tx, keys: KeyRing, rules: Rulebook, notice: notices.NoticeView, 
         channel=None if notice.contact_id is None else contacts.channel_of(tx, notice.contact_id),
         reply=None if notice.reply_id is None else replies.text(tx, keys, notice.reply_id),
     )
-    told = tell_all(rules, subject, notice.kind, about)
+    tell = tell_members if notice.kind is NoticeKind.LOST_MEMBER else tell_all
+    told = tell(rules, subject, notice.kind, about)
     speaks_of = [SpeaksOf(notice.person_id, notice.card_id, notice.contact_id)]
     # Not by the very contact it speaks of.
     return [

@@ -1,14 +1,14 @@
 """What was told before, and what became of it: of the cards and persons that one pass plans."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, time
 
 from reminder.clock import japan_date
 from reminder.domain import hours
-from reminder.domain.audience import Recipient
+from reminder.domain.audience import Recipient, instead_of
 from reminder.domain.calls import MOST_CALLS
 from reminder.domain.followup import MONTH, MOST_EARLY_TEXTS_A_MONTH, MOST_TEXTS_A_MONTH
-from reminder.domain.people import ChannelName, ContactState, Mode
+from reminder.domain.people import ChannelName, Mode
 from reminder.domain.wording import Fate
 from reminder.storage import messages, reminders
 from reminder.storage.cards import DueCard
@@ -27,7 +27,7 @@ class Past:
     def __init__(self, tx: Tx, due: Sequence[DueCard], humans: Humans, now: datetime) -> None:
         self._tx, self._humans = tx, humans
         tellings = reminders.tellings(tx, [card.id for card in due])
-        self._came_back = {(one.rung, one.contact_id) for one in tellings if one.came_back}
+        self._failed = {(one.rung, one.contact_id) for one in tellings if one.failed}
         self._may_have_arrived = {(one.rung, one.contact_id) for one in tellings if one.may_have_arrived}
         self._closed = {(one.rung, one.contact_id) for one in tellings if one.is_closed}
         self._reached = {(one.rung, one.contact_id) for one in tellings if one.reached}
@@ -36,9 +36,11 @@ class Past:
             told = (one.rung.card_id, one.contact_id)
             self._times[told] = self._times.get(told, 0) + one.times
         elders = {card.person.id for card in due if card.person.mode is not Mode.STANDARD}
-        self._lately = {person_id: list(at) for person_id, at in messages.told_lately(tx, elders, now - MONTH).items()}
         self._today = japan_date(now)
-        self._greeted = messages.greeted(tx, elders, hours.instant(self._today, time(0)))
+        midnight = hours.instant(self._today, time(0))
+        lately = messages.told_lately(tx, elders, now - MONTH, today=midnight)
+        self._lately = {person_id: list(at) for person_id, at in lately.items()}
+        self._greeted = messages.greeted(tx, elders, midnight)
         self._earlier: Mapping[int, Sequence[messages.Earlier]] = {}
 
     def is_told(self, rung: Rung, recipient: Recipient) -> bool:
@@ -49,24 +51,39 @@ class Past:
         )
 
     def may_have_arrived(self, rung: Rung, recipient: Recipient) -> bool:
-        return (rung, recipient.contact_id) in self._may_have_arrived
-
-    def way(self, recipient: Recipient, rung: Rung, channels: Collection[ChannelName]) -> Recipient:
-        """A text that came back is followed by a call, where its owner agreed to calls and has said no to nothing."""
-        if recipient.channel is not ChannelName.SMS or (rung, recipient.contact_id) not in self._came_back:
-            return recipient
+        """By any of this human's contacts."""
         same_human = self._humans[recipient.owner]
-        if ChannelName.VOICE not in channels or any(one.state is ContactState.OPTED_OUT for one in same_human):
-            return recipient
-        others = (one for one in same_human if one.channel is ChannelName.VOICE and one.may_be_told)
-        return next(others, recipient)
+        return any((rung, one.contact_id) in self._may_have_arrived for one in same_human)
 
-    def may_be_called(self, recipient: Recipient, rung: Rung, *, rings: bool) -> bool:
-        """A telephone rings three times at most for one end date; for who has no other way, at few rungs (`rings`)."""
+    def way(
+        self,
+        recipient: Recipient,
+        rung: Rung,
+        channels: Collection[ChannelName],
+        *,
+        rings: bool,
+        is_open: Callable[[ChannelName], bool],
+    ) -> Recipient | None:
+        """The contact by which this human is told a rung: the usual one; where that failed, each other once, today if
+        there is still time for it; when all have failed, the usual one again. `rings`: one of the few rungs at which
+        who has no other way is called; `is_open`: whether there is time today."""
+
+        def may_be_used(one: Recipient) -> bool:
+            return one.channel is not ChannelName.VOICE or self._may_be_called(one, rung, rings=rings)
+
+        if (rung, recipient.contact_id) in self._failed:
+            others = instead_of(recipient, self._humans[recipient.owner], channels)
+            untried = [one for one in others if (rung, one.contact_id) not in self._failed and may_be_used(one)]
+            if untried:
+                return next((one for one in untried if is_open(one.channel)), untried[0])
+        return recipient if may_be_used(recipient) else None
+
+    def _may_be_called(self, recipient: Recipient, rung: Rung, *, rings: bool) -> bool:
+        """A telephone rings three times at most for one end date; for who has no other way, at few rungs."""
         if self._times.get((rung.card_id, recipient.contact_id), 0) >= MOST_CALLS:
             return False
         same_human = self._humans[recipient.owner]
-        return rings or any((rung, one.contact_id) in self._came_back for one in same_human)
+        return rings or any((rung, one.contact_id) in self._failed for one in same_human)
 
     def is_told_enough(self, person_id: int, now: datetime, *, is_near: bool) -> bool:
         """An elder is told eight times a month at most, the last two kept for the days before an end; and nothing

@@ -4,6 +4,7 @@ beforehand (outlook.py) and what is sent (due.py) are made by the same lines."""
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from reminder.clock import japan_date
 from reminder.domain import hours, wording
@@ -11,7 +12,7 @@ from reminder.domain.audience import Circle, Recipient
 from reminder.domain.calls import DONE, compose_call, is_called_at, what_a_human_hears
 from reminder.domain.followup import NEAR_THE_END, is_wanted, listening, says
 from reminder.domain.ladder import CardDates, Plan, Rung, next_day, rung_due
-from reminder.domain.messages import MessageState
+from reminder.domain.messages import MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rhythm import Rhythm
 from reminder.domain.rulebook import Rulebook
@@ -30,6 +31,8 @@ from reminder.storage.readers import reader
 # What a person can answer to.
 ANSWERABLE = (ChannelName.SMS, ChannelName.VOICE)
 DONE_KEY = int(DONE)
+# Within a week of the end, or of the last day on which a counter is open, another day may be too late.
+PRESSING = timedelta(days=7)
 _DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
 
 
@@ -131,12 +134,14 @@ class Day:
     def draft(self, to_tell: Mapping[Recipient, list[Telling]], group_of: Mapping[int, GroupView]) -> None:
         """One message for each who may be told today. `group_of`: by group id."""
         taken = self._taken(to_tell)
+        told_now: set[tuple[str, int]] = set()  # each human once, though two of their cards go by two ways
         sent_to_person: dict[int, str] = {}  # what a carer's copy quotes
         by_audience = sorted(to_tell.items(), key=lambda row: list(Audience).index(row[1][0].audience))
         for recipient, tellings in by_audience:
             group = group_of[tellings[0].card.person.group_id]
             for_today = [one for one in tellings if self._is_allowed(one, recipient.channel, group.rhythm)]
-            if self._is_day_taken(recipient, taken) or self._is_told_enough(for_today):
+            is_told = recipient.owner in told_now or self._is_day_taken(recipient, taken)
+            if is_told or self._is_told_enough(for_today):
                 for_today = []
             if recipient.channel is not ChannelName.EMAIL:
                 # One short text speaks of one person; the next is told on the next day.
@@ -144,11 +149,13 @@ class Day:
             self.not_today.update(telling.card.id for telling in tellings if telling not in for_today)
             if not for_today:
                 continue
+            told_now.add(recipient.owner)
             asks = self._code(recipient, for_today)
             composed = self._compose(recipient, for_today, group, sent_to_person, asks)
             if for_today[0].audience is Audience.PERSON:
                 sent_to_person[for_today[0].card.person.id] = what_a_human_hears(composed.text)
-            draft = replace(self._message(recipient, for_today, group, composed), asks=asks)
+            key = self._key(recipient, self._failovers(recipient, taken))
+            draft = replace(self._message(key, recipient, for_today, group, composed), asks=asks)
             if any(self.known.past.may_have_arrived(telling.key, recipient) for telling in for_today):
                 draft = replace(draft, possibly_double=True)
             self.drafts.append((draft, for_today))
@@ -175,15 +182,19 @@ class Day:
             wanting = [one for one in recipients if is_wanted(one.copies, rung, said, card.expires_on)]
             # Somebody must hear: where nobody stands nearer to the person, these are no copies.
             for recipient in wanting if wanting or circle.has_nearer(audience) else recipients:
-                way = past.way(recipient, telling.key, self.rules.channels)
-                is_call = way.channel is ChannelName.VOICE
-                rings = is_called_at(rung.name, said, looked.group.rhythm)
-                if not is_call or past.may_be_called(way, telling.key, rings=rings):
+                way = past.way(
+                    recipient,
+                    telling.key,
+                    self.rules.channels,
+                    rings=is_called_at(rung.name, said, looked.group.rhythm),
+                    is_open=partial(self._is_allowed, telling, rhythm=looked.group.rhythm),
+                )
+                if way is not None:
                     yield way, telling
 
     def _taken(self, to_tell: Mapping[Recipient, list[Telling]]) -> Mapping[str, MessageState]:
         same_humans = {contact for recipient in to_tell for contact in self.known.humans[recipient.owner]}
-        return self.known.taken({self._key(contact) for contact in same_humans})
+        return self.known.taken({key for contact in same_humans for key in self._keys(contact)})
 
     def _is_told_enough(self, tellings: Sequence[Telling]) -> bool:
         own = [t.card for t in tellings if t.audience is Audience.PERSON and t.card.person.mode is not Mode.STANDARD]
@@ -209,8 +220,16 @@ class Day:
 
     def _is_day_taken(self, recipient: Recipient, taken: Mapping[str, MessageState]) -> bool:
         """By a message to this contact, or by one to another contact of the same human that did not fail."""
-        others = (taken.get(self._key(contact)) for contact in self.known.humans[recipient.owner])
-        return self._key(recipient) in taken or any(state not in (None, *_DID_NOT_REACH) for state in others)
+        is_used = any(key in taken for key in self._keys(recipient))
+        others = self._states(self.known.humans[recipient.owner], taken)
+        return is_used or any(state not in _DID_NOT_REACH for state in others)
+
+    def _failovers(self, recipient: Recipient, taken: Mapping[str, MessageState]) -> int:
+        """How many of this human's other ways have failed today."""
+        return len(self._states(self.known.humans[recipient.owner], taken))
+
+    def _states(self, contacts: Iterable[Recipient], taken: Mapping[str, MessageState]) -> list[MessageState]:
+        return [taken[key] for contact in contacts for key in self._keys(contact) if key in taken]
 
     def _is_allowed(self, telling: Telling, channel: ChannelName, rhythm: Rhythm) -> bool:
         mode = telling.card.person.mode
@@ -220,8 +239,12 @@ class Day:
         closes = hours.reminder_window(self.today, mode, telling.audience, channel, rhythm)[1]
         return hours.is_sending_day(self.today, mode, rhythm.on_holidays) and self.now < closes
 
-    def _key(self, recipient: Recipient) -> str:
-        return f"told:{recipient.contact_id}:{self.today.isoformat()}:{recipient.channel}:0"
+    def _key(self, recipient: Recipient, failovers: int) -> str:
+        return f"told:{recipient.contact_id}:{self.today.isoformat()}:{recipient.channel}:{failovers}"
+
+    def _keys(self, recipient: Recipient) -> list[str]:
+        """Every key that today's message to this contact may have: one for each way of this human that may fail."""
+        return [self._key(recipient, failovers) for failovers in range(len(self.known.humans[recipient.owner]))]
 
     def _compose(
         self,
@@ -260,14 +283,14 @@ class Day:
         return Copy(text, self.known.past.fates({telling.card.id for telling in tellings}), link)
 
     def _message(
-        self, recipient: Recipient, tellings: Sequence[Telling], group: GroupView, composed: Composed
+        self, key: str, recipient: Recipient, tellings: Sequence[Telling], group: GroupView, composed: Composed
     ) -> Draft:
         windows = [
             hours.reminder_window(self.today, t.card.person.mode, t.audience, recipient.channel, group.rhythm)
             for t in tellings
         ]
         return Draft(
-            key=self._key(recipient),
+            key=key,
             group_id=group.id,
             contact_id=recipient.contact_id,
             audience=tellings[0].audience,
@@ -277,4 +300,9 @@ class Day:
             segments=composed.segments if recipient.channel is ChannelName.SMS else 0,
             send_after=max(self.now, *(opens for opens, _ in windows)),
             stale_after=min(closes for _, closes in windows),
+            urgency=self._urgency(tellings),
         )
+
+    def _urgency(self, tellings: Sequence[Telling]) -> Urgency:
+        left = min(min(t.card.expires_on, t.dates.last_counter_day) - self.today for t in tellings)
+        return Urgency.PRESSING if timedelta(0) <= left <= PRESSING else Urgency.USUAL

@@ -14,6 +14,8 @@ from reminder.storage.statements import add_many
 from reminder.storage.tables import CONTACTS, Contact, Member, Message, Person
 
 ADDRESS = "contacts.address"
+# How many one statement names: SQLite takes 32766.
+_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def add(
         is_family=is_family,
         channel=channel,
         address_sealed=keys.seal(address, ADDRESS),
-        address_index=keys.blind_index(address),
+        address_index=_indexes(tx, keys, [address])[address],
         state=ContactState.CONFIRMED if confirmed else ContactState.UNCONFIRMED,
         consent_how=consent_how,
         consent_by=consent_by,
@@ -68,6 +70,7 @@ def add_all(
 ) -> list[tuple[int, int]]:
     """(person id, contact id) of each, in the order of the rows: (person, is family, channel, address, how they agreed,
     who heard it)."""
+    indexes = _indexes(tx, keys, {address for _, _, _, address, _, _ in rows})
     values = [
         {
             "person_id": person_id,
@@ -75,7 +78,7 @@ def add_all(
             "is_family": is_family,
             "channel": channel,
             "address_sealed": keys.seal(address, ADDRESS),
-            "address_index": keys.blind_index(address),
+            "address_index": indexes[address],
             "state": ContactState.UNCONFIRMED if how is None else ContactState.CONFIRMED,
             "consent_how": how,
             "consent_by": by,
@@ -85,6 +88,22 @@ def add_all(
         for person_id, is_family, channel, address, how, by in rows
     ]
     return list(zip((row[0] for row in rows), add_many(tx, CONTACTS, values), strict=True))
+
+
+def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str, bytes]:
+    """What new rows keep to be found by. Those who share a telephone are found by having the same, so while keys are
+    being changed it is what the rows that are there have."""
+    indexes = {address: keys.blind_index(address) for address in addresses}
+    if len(keys.ids) == 1:
+        return indexes
+    address_of = {index: address for address in addresses for index in keys.blind_indexes(address)}
+    asked = list(address_of)
+    for start in range(0, len(asked), _AT_ONCE):
+        some = Contact.address_index.in_(asked[start : start + _AT_ONCE])
+        # Whoever is giving these another index is waited for.
+        there = select(Contact.address_index).where(some).with_for_update(read=True)
+        indexes |= {address_of[index]: index for index in tx.scalars(there)}
+    return indexes
 
 
 def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[str, bytes]]]:
@@ -244,6 +263,20 @@ def set_state(tx: Session, contact_ids: Iterable[int], state: ContactState) -> N
     if ids:
         may_change = Contact.state != ContactState.OPTED_OUT
         tx.execute(update(Contact).where(Contact.id.in_(ids), may_change).values(state=state))
+
+
+def give_up(tx: Session, contact_ids: Iterable[int]) -> list[int]:
+    """Nothing arrives there any more; the ids of those of which that is news. One whose owner said no stays so."""
+    ids = list(contact_ids)
+    if not ids:
+        return []
+    gone = tx.execute(
+        update(Contact)
+        .where(Contact.id.in_(ids), Contact.state.not_in((ContactState.OPTED_OUT, ContactState.UNREACHABLE)))
+        .values(state=ContactState.UNREACHABLE)
+        .returning(Contact.id)
+    )
+    return list(gone.scalars())
 
 
 def stop(tx: Session, contact_ids: Iterable[int], by: StoppedBy) -> list[int]:

@@ -7,10 +7,23 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from reminder.domain.messages import NOT_SEEN, CancelReason, MessageState
+from reminder.storage.columns import Instant
 from reminder.storage.outbox import CODE
 from reminder.storage.tables import (
     HAS_OLD_WORDS,
@@ -72,6 +85,10 @@ def contacts_of(tx: Session, person_id: int) -> list[int]:
     return list(tx.scalars(select(Contact.id).where(Contact.person_id == person_id)))
 
 
+# The index of the words goes with them: whoever holds the key could otherwise guess at them.
+NO_WORDS = {"body_sealed": None, "likeness": None}
+
+
 @dataclass(frozen=True)
 class Untold:
     """Messages that do not go out any more, and messages of which nobody will know any more whether they did."""
@@ -90,10 +107,7 @@ def forget_words(tx: Session, message_ids: Collection[int], now: datetime) -> Un
         untold.cancelled.extend(_end(tx, ids, MessageState.QUEUED, now, cancelled))
         untold.uncertain.extend(_end(tx, ids, MessageState.UNKNOWN, now, uncertain))
         tx.execute(
-            update(Message)
-            .where(Message.id.in_(ids))
-            .values(body_sealed=None)
-            .execution_options(synchronize_session=False)
+            update(Message).where(Message.id.in_(ids)).values(NO_WORDS).execution_options(synchronize_session=False)
         )
     return untold
 
@@ -177,7 +191,7 @@ def _forget_codes(tx: Session, which: ColumnElement[bool]) -> None:
 _IS_OVER = Message.state.not_in((MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN))
 
 
-def _was_over(before: BindParameter[datetime]) -> ColumnElement[bool]:
+def _was_over(before: ColumnElement[datetime]) -> ColumnElement[bool]:
     since = func.coalesce(Message.ended_at, Message.handed_at, Message.created_at)
     return since < before
 
@@ -193,7 +207,8 @@ class Old:
 
 def _without_words(table: type[Message] | type[Reply]) -> Callable[[Session, Collection[int]], None]:
     def forget(tx: Session, ids: Collection[int]) -> None:
-        wordless = update(table).where(table.id.in_(ids)).values(body_sealed=None)
+        values = NO_WORDS if table is Message else {"body_sealed": None}
+        wordless = update(table).where(table.id.in_(ids)).values(values)
         tx.execute(wordless.execution_options(synchronize_session=False))
 
     return forget
@@ -276,6 +291,16 @@ def forget_old(tx: Session, kind: str, before: datetime, limit: int) -> int:
     ids = list(tx.scalars(old.ids.limit(limit).with_for_update(skip_locked=True), {kind: before}))
     if ids:
         old.forget(tx, ids)
+    return len(ids)
+
+
+def old_messages(tx: Session, before: datetime, limit: int) -> int:
+    """Messages that were over before then, with their receipts. Ids grow with time, so only the oldest are looked at:
+    one that is not over yet keeps its place, and a table of a thousand million is not read for it."""
+    oldest = select(Message.id).order_by(Message.id).limit(limit).subquery()
+    old = select(Message.id).where(Message.id.in_(select(oldest.c.id)), Message.created_at < before, _IS_OVER)
+    ids = list(tx.scalars(old.where(_was_over(literal(before, Instant()))).with_for_update(skip_locked=True)))
+    delete_messages(tx, ids)
     return len(ids)
 
 

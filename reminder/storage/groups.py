@@ -18,16 +18,33 @@ class GroupView:
     name: str
     kind: GroupKind
     rhythm: Rhythm = USUAL
+    organisation: str = ""  # whose home it is, where that has several
 
 
-_COLUMNS = (Group.id, Group.name, Group.kind, Group.preset, Group.own_days, Group.send_hour, Group.on_holidays)
+_COLUMNS = (
+    Group.id,
+    Group.name,
+    Group.kind,
+    Group.preset,
+    Group.own_days,
+    Group.send_hour,
+    Group.on_holidays,
+    Group.organisation,
+)
 
 
 def _view(
-    group_id: int, name: str, kind: str, preset: str, own_days: str, send_hour: int | None, on_holidays: bool
+    group_id: int,
+    name: str,
+    kind: str,
+    preset: str,
+    own_days: str,
+    send_hour: int | None,
+    on_holidays: bool,
+    organisation: str,
 ) -> GroupView:
     rhythm = Rhythm(preset, tuple(map(int, own_days.split())), send_hour, on_holidays)
-    return GroupView(group_id, name, GroupKind(kind), rhythm)
+    return GroupView(group_id, name, GroupKind(kind), rhythm, organisation)
 
 
 def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
@@ -58,6 +75,18 @@ def everyone(tx: Session) -> list[GroupView]:
     return [_view(*row) for row in tx.execute(select(*_COLUMNS).order_by(Group.id))]
 
 
+def homes_after(tx: Session, group_id: int, *, founded_before: datetime, limit: int) -> list[GroupView]:
+    """Care homes in the order of their ids; nobody plans or erases in them until the transaction ends."""
+    rows = tx.execute(
+        select(*_COLUMNS)
+        .where(Group.id > group_id, Group.kind == GroupKind.HOME, Group.created_at < founded_before)
+        .order_by(Group.id)
+        .limit(limit)
+        .with_for_update()
+    )
+    return [_view(*row) for row in rows]
+
+
 def group_of_member(tx: Session, member_id: int) -> int | None:
     return tx.execute(select(Member.group_id).where(Member.id == member_id)).scalar_one_or_none()
 
@@ -70,6 +99,10 @@ def lock(tx: Session, group_id: int) -> None:
 
 def rename(tx: Session, group_id: int, name: str) -> None:
     tx.execute(update(Group).where(Group.id == group_id).values(name=name))
+
+
+def set_organisation(tx: Session, group_id: int, organisation: str) -> None:
+    tx.execute(update(Group).where(Group.id == group_id).values(organisation=organisation))
 
 
 def headings(tx: Session, group_id: int) -> dict[str, str]:

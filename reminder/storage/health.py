@@ -1,12 +1,14 @@
-"""Signs of life: when the worker last passed, and which channels wait for the operator."""
+"""Signs of life: when the worker last passed, whose turn it is to look, and which channels wait for the operator."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import bindparam, case, delete, exists, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from reminder.storage.statements import put
+from reminder.domain.people import ChannelName
+from reminder.storage.columns import Instant
+from reminder.storage.statements import insert_or_ignore, put
 from reminder.storage.tables import (
     IS_IN_HAND,
     IS_QUEUED,
@@ -22,6 +24,15 @@ from reminder.storage.tables import (
 )
 
 TICK, REACH, FORGET, ERASED, REWRITTEN = "tick", "reach", "forget", "erased", "rewritten"
+AUDIT, TALLIED, DIGEST = "audit", "tallied", "digest"
+
+# A pause that follows another within this is the same trouble: the channel was tried once, and in vain.
+SAME_TROUBLE = timedelta(minutes=10)
+# The first pass over a database that was made or restored.
+FIRST = "first"
+
+# A worker says with each pass which key it seals with.
+_SEALS_WITH = "key "
 
 
 @dataclass(frozen=True)
@@ -40,12 +51,12 @@ class Work:
     unknown: bool
     cards: bool
     failures: bool
-    messages: bool
     replies: bool
     notices: bool
     silences: bool
     reach: bool
     forget: bool
+    digest: bool  # this week's has not been made, whether or not its hour has come
 
 
 _WORK = select(
@@ -53,13 +64,28 @@ _WORK = select(
     exists().where(IS_IN_HAND, Message.lease_until <= bindparam("now")),
     exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= bindparam("today")),
     exists(select(Message.id).where(IS_UNHEARD_FAILURE)),
-    exists().where(IS_QUEUED, Message.send_after <= bindparam("now")),
     exists().where(Reply.handled_at.is_(None)),
     exists().where(Notice.told_at.is_(None)),
     exists().where(IS_SILENT, Card.escalate_on <= bindparam("today")),
     ~exists().where(Beat.name == REACH, Beat.at >= bindparam("week")),
     ~exists().where(Beat.name == FORGET, Beat.at >= bindparam("day")),
+    ~exists().where(Beat.name == DIGEST, Beat.at >= bindparam("week")),
 )
+
+
+# One look at each channel: the index begins with it.
+_MESSAGES_DUE = select(
+    or_(
+        *(
+            exists().where(IS_QUEUED, Message.channel == name, Message.send_after <= bindparam("now"))
+            for name in ChannelName
+        )
+    )
+)
+
+
+def messages_due(tx: Session, now: datetime) -> bool:
+    return bool(tx.execute(_MESSAGES_DUE, {"now": now}).scalar_one())
 
 
 def work_waiting(tx: Session, now: datetime, today: date, *, day: datetime, week: datetime) -> Work:
@@ -72,20 +98,55 @@ def beat(tx: Session, name: str, at: datetime) -> None:
     put(tx, Beat, {"name": name}, {"at": at})
 
 
+def passed(tx: Session, key: str, at: datetime) -> None:
+    """A pass has ended well, by a worker whose newest key has this name."""
+    if last_beat(tx, TICK) is None:
+        beat(tx, FIRST, at)
+    beat(tx, TICK, at)
+    beat(tx, f"{_SEALS_WITH}{key}", at)
+
+
+def forget_passes(tx: Session) -> None:
+    tx.execute(delete(Beat).where(or_(Beat.name.in_((TICK, FIRST)), Beat.name.startswith(_SEALS_WITH))))
+
+
+def is_at_work_with_another_key(tx: Session, key: str, since: datetime) -> bool:
+    others = select(Beat.name).where(
+        Beat.name.startswith(_SEALS_WITH), Beat.name != f"{_SEALS_WITH}{key}", Beat.at > since
+    )
+    return tx.execute(others.limit(1)).first() is not None
+
+
 def last_beat(tx: Session, name: str) -> datetime | None:
     return tx.execute(select(Beat.at).where(Beat.name == name)).scalar_one_or_none()
 
 
+def take_turn(tx: Session, name: str, now: datetime, every: timedelta) -> bool:
+    """True for one of all workers, once in this while."""
+    taken = tx.execute(
+        update(Beat)
+        .where(Beat.name == name, Beat.at <= now - every)
+        .values(at=now)
+        .execution_options(synchronize_session=False)
+        .returning(Beat.name)
+    )
+    return taken.first() is not None or insert_or_ignore(tx, Beat, name=name, at=now)
+
+
 def pause(tx: Session, channel: str, reason: str, *, now: datetime, until: datetime) -> None:
-    put(tx, Pause, {"channel": channel}, {"reason": reason, "since": now, "until": until})
+    """A channel that was tried in vain goes on waiting since when it first did."""
+    goes_on = case((Pause.until > now - SAME_TROUBLE, Pause.since), else_=literal(now, Instant()))
+    values = {"reason": reason, "since": now, "until": until}
+    put(tx, Pause, {"channel": channel}, values, changed={**values, "since": goes_on})
+
+
+def pause_of(tx: Session, channel: str, now: datetime) -> str | None:
+    """Why it waits."""
+    return tx.execute(select(Pause.reason).where(Pause.channel == channel, Pause.until > now)).scalar_one_or_none()
 
 
 def pauses(tx: Session, now: datetime) -> list[PauseView]:
-    rows = tx.execute(select(Pause.channel, Pause.reason, Pause.since, Pause.until).where(Pause.until > now))
+    rows = tx.execute(
+        select(Pause.channel, Pause.reason, Pause.since, Pause.until).where(Pause.until > now).order_by(Pause.channel)
+    )
     return [PauseView(*row) for row in rows]
-
-
-def overdue_cards(tx: Session, before: date) -> int:
-    """Cards that planning should have looked at by `before` and has not."""
-    query = select(func.count()).select_from(Card).where(Card.retired_at.is_(None), Card.next_reminder_on < before)
-    return tx.execute(query).scalar_one()

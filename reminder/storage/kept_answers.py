@@ -15,7 +15,7 @@ from reminder.storage.statements import insert_or_ignore
 from reminder.storage.tables import KeptAnswer
 
 KEPT_FOR = timedelta(hours=24)
-_BODY = "kept_answers.body"
+BODY = "kept_answers.body"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def find(tx: Session, keys: KeyRing, one: Asked) -> Kept | None:
     ).one_or_none()
     if row is None:
         return None
-    body = None if row.body_sealed is None else keys.open(row.body_sealed, _BODY)
+    body = None if row.body_sealed is None else keys.open(row.body_sealed, BODY)
     return Kept(row.id, row.request_hash in one.request_hashes, row.status, body, row.created_at)
 
 
@@ -92,7 +92,7 @@ def keep(tx: Session, keys: KeyRing, one: Asked, began: datetime, *, status: int
             KeptAnswer.status.is_(None),
             KeptAnswer.created_at == began,
         )
-        .values(status=status, body_sealed=keys.seal(body, _BODY))
+        .values(status=status, body_sealed=keys.seal(body, BODY))
         .returning(KeptAnswer.id)
     )
     return kept.first() is not None

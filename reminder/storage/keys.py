@@ -6,7 +6,8 @@ A sealed value names its key, so that keys can be changed while running: the new
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -24,6 +25,7 @@ _ID_BYTES, _NONCE_BYTES = 4, 12
 
 class _Key:
     def __init__(self, secret: bytes) -> None:
+        self.secret = secret
         self.id = hashlib.sha256(b"kigen key id" + secret).digest()[:_ID_BYTES]
         self.seal = AESGCMSIV(_derive(secret, b"seal"))
         self.index = _derive(secret, b"index")
@@ -40,6 +42,15 @@ class KeyRing:
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._keys = [_Key(secret) for secret in secrets]
         self._by_id = {key.id: key for key in self._keys}
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The names of the keys, newest first; they tell nothing of the keys."""
+        return tuple(key.id.hex() for key in self._keys)
+
+    def written(self) -> list[str]:
+        """As REMINDER_SECRET_KEYS holds them; for a sealed back-up only."""
+        return [_write(key.secret) for key in self._keys]
 
     def seal(self, text: str, purpose: str) -> bytes:
         key, nonce = self._keys[0], random_bytes(_NONCE_BYTES)
@@ -93,8 +104,17 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def sealed_with(sealed: bytes) -> str:
+    """The name of the key that sealed this."""
+    return sealed[:_ID_BYTES].hex()
+
+
 def new_key() -> str:
-    return base64.urlsafe_b64encode(random_bytes(KEY_BYTES)).decode()
+    return _write(random_bytes(KEY_BYTES))
+
+
+def _write(secret: bytes) -> str:
+    return base64.urlsafe_b64encode(secret).decode()
 
 
 def read_keys(written: Sequence[str]) -> KeyRing:
@@ -112,17 +132,36 @@ def read_keys(written: Sequence[str]) -> KeyRing:
 
 def keys_kept_in(data_dir: Path) -> KeyRing:
     """The keys in DATA_DIR/keys, made at the first run and readable by nobody else."""
-    file = data_dir / "keys"
-    if not file.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
+    if not (data_dir / "keys").exists():
+        keep_keys(data_dir, [new_key()])
+    return read_keys(_kept(data_dir))
+
+
+def keep_keys(data_dir: Path, written: Sequence[str]) -> None:
+    """Into DATA_DIR/keys where there are none yet; those that are there stay."""
+    with _drafted(data_dir, written) as draft, suppress(FileExistsError):
         # Made whole under another name and then linked, so that two first runs at once agree on one key.
-        draft = data_dir / f".keys-{random_bytes(8).hex()}"
-        draft.touch(mode=0o600)
-        draft.write_text(new_key() + "\n", encoding="ascii")
-        try:
-            file.hardlink_to(draft)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return read_keys(file.read_text(encoding="ascii").split())
+        (data_dir / "keys").hardlink_to(draft)
+
+
+def keep_newest(data_dir: Path, written: str) -> None:
+    """In front of the keys in DATA_DIR/keys: from the next start on it seals."""
+    keys_kept_in(data_dir)
+    with _drafted(data_dir, [written, *_kept(data_dir)]) as draft:
+        draft.replace(data_dir / "keys")
+
+
+def _kept(data_dir: Path) -> list[str]:
+    return (data_dir / "keys").read_text(encoding="ascii").split()
+
+
+@contextmanager
+def _drafted(data_dir: Path, written: Sequence[str]) -> Iterator[Path]:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    draft = data_dir / f".keys-{random_bytes(8).hex()}"
+    draft.touch(mode=0o600)
+    try:
+        draft.write_text("".join(f"{key}\n" for key in written), encoding="ascii")
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)

@@ -3,12 +3,14 @@
 Each shows a button; nothing happens by looking, for mail scanners follow every link.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from reminder.domain.bounces import return_path
 from reminder.errors import NotFoundError
 from reminder.storage.keys import KeyRing
 
-STOP, TAKE, REACHED = "stop", "take", "reached"
+STOP, TAKE, REACHED, BOUNCE = "stop", "take", "reached", "bounce"
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,29 @@ class Links:
         """For a carer who proves once a year that mail still arrives."""
         return self._page(REACHED, str(contact_id)) if self.in_carer_mail else None
 
+    def months(self) -> str | None:
+        """For a home's staff: this month and the next. It acts for nobody; who opens it signs in."""
+        return f"{self.public_url}/months" if self.in_carer_mail and self.public_url is not None else None
+
+    def bounces(self) -> str | None:
+        """Where a mail server posts what came back. It names nobody, so knowing it is the permission."""
+        return None if self.public_url is None else f"{self.public_url}/webhooks/mail/bounce/{bounces_mark(self.keys)}"
+
     def _page(self, act: str, about: str) -> str | None:
         return None if self.public_url is None else f"{self.public_url}/{act}/{about}/{self.keys.sign(about, act)}"
+
+
+def bounces_mark(keys: KeyRing) -> str:
+    return keys.sign("all", BOUNCE)
+
+
+def is_bounces_mark(keys: KeyRing, mark: str) -> bool:
+    return keys.is_signed("all", BOUNCE, mark)
+
+
+def return_path_of(keys: KeyRing, bounce_address: str) -> Callable[[int], str]:
+    """By message id, where its bounces are sent to."""
+    return lambda message_id: return_path(bounce_address, message_id, keys.sign(str(message_id), BOUNCE))
 
 
 def require_mark(keys: KeyRing, act: str, about: str, mark: str) -> None:

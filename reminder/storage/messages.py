@@ -3,15 +3,18 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import and_, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
+from reminder.clock import japan_date
+from reminder.domain.messages import MessageState
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
 from reminder.storage.tables import (
+    IS_IN_HAND,
     IS_QUEUED,
     IS_UNHEARD_FAILURE,
     Card,
@@ -24,7 +27,7 @@ from reminder.storage.tables import (
     Reply,
 )
 
-_BODY = "messages.body"
+BODY = "messages.body"
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,11 @@ class MessageView:
 
 
 def seal_body(keys: KeyRing, subject: str | None, text: str) -> bytes:
-    return keys.seal(json.dumps([subject, text], ensure_ascii=False), _BODY)
+    return keys.seal(json.dumps([subject, text], ensure_ascii=False), BODY)
 
 
 def open_body(keys: KeyRing, sealed: bytes) -> tuple[str | None, str]:
-    subject, text = json.loads(keys.open(sealed, _BODY))
+    subject, text = json.loads(keys.open(sealed, BODY))
     return subject, text
 
 
@@ -258,6 +261,38 @@ def counts(tx: Session) -> Mapping[str, int]:
 
 
 @dataclass(frozen=True)
+class NotOver:
+    """Messages of one channel and state that wait or are in hand; of those waiting, how many are due, since when."""
+
+    channel: str
+    state: str
+    count: int
+    due: int
+    due_since: datetime | None
+
+
+_IS_DUE = and_(IS_QUEUED, Message.send_after <= bindparam("now"))
+_NOT_OVER = [
+    select(
+        Message.channel,
+        Message.state,
+        func.count(),
+        func.count(case((_IS_DUE, 1))),
+        func.min(case((_IS_DUE, Message.send_after))),
+    )
+    .where(which)
+    .group_by(Message.channel, Message.state)
+    for which in (IS_QUEUED, IS_IN_HAND)
+]
+
+
+def not_over(tx: Session, now: datetime) -> list[NotOver]:
+    """By the indexes that hold only these: what was ever sent costs nothing."""
+    found = [NotOver(*row) for query in _NOT_OVER for row in tx.execute(query, {"now": now})]
+    return sorted(found, key=lambda one: (one.channel, one.state))
+
+
+@dataclass(frozen=True)
 class MessageDay:
     """Until when (aware UTC) a message could be told."""
 
@@ -296,21 +331,66 @@ def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
     return [Failure(*row[:3], ChannelName(row[3]), row[4]) for row in rows]
 
 
+def told_instead(tx: Session, message_ids: Collection[int]) -> Mapping[int, ChannelName]:
+    """By message that did not arrive: by which way the person is told the same instead."""
+    if not message_ids:
+        return {}
+    failed, other = aliased(MessageReminder), aliased(MessageReminder)
+    rows = tx.execute(
+        select(failed.message_id, Message.channel)
+        .join(other, and_(other.reminder_id == failed.reminder_id, other.message_id > failed.message_id))
+        .join(Message, Message.id == other.message_id)
+        .where(
+            failed.message_id.in_(message_ids),
+            Message.audience == Audience.PERSON,
+            Message.state.not_in(("cancelled", "stale", "failed", "undelivered")),
+        )
+        .order_by(Message.id)
+    )
+    return {message_id: ChannelName(channel) for message_id, channel in rows}
+
+
 def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
     tx.execute(update(Message).where(Message.id.in_(message_ids)).values(followed_up_at=now))
 
 
-def named(
-    tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]
-) -> list[tuple[int, str | None, int, str]]:
-    """(message id, provider id, contact id, state) of the messages that receipts speak of."""
+@dataclass(frozen=True)
+class Named:
+    """A message that a receipt speaks of."""
+
+    id: int
+    provider_id: str | None
+    contact_id: int
+    channel: ChannelName
+
+
+def named(tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]) -> list[Named]:
+    """Locked in the order of their ids: two workers that each applied some of the same messages' receipts would wait
+    for each other for ever."""
     rows = tx.execute(
-        select(Message.id, Message.provider_id, Message.contact_id, Message.state).where(
-            or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids)))
-        )
+        select(Message.id, Message.provider_id, Message.contact_id, Message.channel)
+        .where(or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids))))
+        .order_by(Message.id)
+        .with_for_update()
     )
     # Nobody reports on what went to somebody who is no contact: those are e-mails.
-    return [(row[0], row[1], row[2], row[3]) for row in rows if row[2] is not None]
+    return [Named(row[0], row[1], row[2], ChannelName(row[3])) for row in rows if row[2] is not None]
+
+
+@dataclass(frozen=True)
+class Mail:
+    """An e-mail that was handed over at least once."""
+
+    provider_id: str | None
+
+
+def mail(tx: Session, message_id: int) -> Mail | None:
+    row = tx.execute(
+        select(Message.provider_id).where(
+            Message.id == message_id, Message.channel == ChannelName.EMAIL, Message.handed_at.is_not(None)
+        )
+    ).one_or_none()
+    return None if row is None else Mail(row.provider_id)
 
 
 @dataclass(frozen=True)
@@ -371,8 +451,11 @@ def earlier(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int,
     return found
 
 
-def told_lately(tx: Session, person_ids: Collection[int], since: datetime) -> Mapping[int, list[datetime]]:
-    """By person, when messages were made that were sent them unasked: by whichever way, whether they arrived or not."""
+def told_lately(
+    tx: Session, person_ids: Collection[int], since: datetime, *, today: datetime | None = None
+) -> Mapping[int, list[datetime]]:
+    """By person, when messages were made that were sent them unasked, one for each day: by whichever way, whether they
+    arrived or not. What failed since `today` began is not counted yet: it is to be told another way."""
     if not person_ids:
         return {}
     rows = tx.execute(
@@ -384,13 +467,15 @@ def told_lately(tx: Session, person_ids: Collection[int], since: datetime) -> Ma
             Message.created_at >= since,
             Message.state.not_in(("cancelled", "stale")),
             Message.key.not_like("answer:%"),
+            Message.state.not_in(("failed", "undelivered")) | (Message.created_at < (today or since)),
         )
+        .order_by(Message.id)
     )
-    told: dict[int, list[datetime]] = {}
+    told: dict[int, dict[date, datetime]] = {}
     for person_id, at in rows:
         if person_id is not None:
-            told.setdefault(person_id, []).append(at)
-    return told
+            told.setdefault(person_id, {}).setdefault(japan_date(at), at)
+    return {person_id: list(by_day.values()) for person_id, by_day in told.items()}
 
 
 def greeted(tx: Session, person_ids: Collection[int], since: datetime) -> set[int]:
@@ -435,3 +520,39 @@ def called(tx: Session, keys: KeyRing, message_id: int) -> Called | None:
         return None
     text = open_body(keys, row.body_sealed)[1]
     return Called(row.key, row.contact_id, ChannelName(row.channel), text, row.practised_at, Language(row.language))
+
+
+@dataclass(frozen=True)
+class NotArrived:
+    """What has not reached a contact since something last did: how often, since when, and why the last time."""
+
+    times: int
+    since: datetime
+    reason: str | None
+
+
+def not_arrived(tx: Session, group_id: int) -> dict[int, NotArrived]:
+    """By contact, of those to whom the latest message did not come."""
+    arrived = (
+        select(Message.contact_id, func.max(Message.id).label("last"))
+        .where(Message.group_id == group_id, Message.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED)))
+        .group_by(Message.contact_id)
+        .subquery()
+    )
+    rows = tx.execute(
+        select(Message.contact_id, Message.ended_at, Message.created_at, Message.reason)
+        .outerjoin(arrived, arrived.c.contact_id == Message.contact_id)
+        .where(
+            Message.group_id == group_id,
+            Message.contact_id.is_not(None),
+            Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
+            Message.id > func.coalesce(arrived.c.last, 0),
+        )
+        .order_by(Message.id)
+    )
+    found: dict[int, NotArrived] = {}
+    for contact_id, ended_at, created_at, reason in rows:
+        before = found.get(contact_id or 0)
+        since = before.since if before else ended_at or created_at
+        found[contact_id or 0] = NotArrived((before.times if before else 0) + 1, since, reason)
+    return found

@@ -4,11 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.notices import NoticeKind
-from reminder.storage.tables import Contact, Notice
+from reminder.storage.tables import Contact, Member, Notice, Person
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,24 @@ def tell_of_stop(tx: Session, contact_ids: Collection[int], now: datetime) -> No
         for contact_id, person_id in tx.execute(stopped).all():
             assert person_id is not None
             add(tx, NoticeKind.STOPPED, person_id=person_id, contact_id=contact_id, now=now)
+
+
+def tell_of_loss(tx: Session, contact_ids: Collection[int], now: datetime) -> None:
+    """A relative's or a member's way is gone: who is left around the person, or in the group, is told. Of a person's
+    own way they hear by the text that did not arrive."""
+    if not contact_ids:
+        return
+    first_person = select(func.min(Person.id)).where(Person.group_id == Member.group_id).scalar_subquery()
+    gone = tx.execute(
+        select(Contact.id, Contact.person_id, first_person)
+        .outerjoin(Member, Member.id == Contact.member_id)
+        .where(Contact.id.in_(contact_ids), or_(Contact.is_family, Contact.member_id.is_not(None)))
+    ).all()
+    for contact_id, family_of, in_group_with in gone:
+        kind = NoticeKind.LOST_MEMBER if family_of is None else NoticeKind.LOST
+        # In a group without persons there is nothing to be told of either.
+        if (person_id := family_of or in_group_with) is not None:
+            add(tx, kind, person_id=person_id, contact_id=contact_id, now=now)
 
 
 def exists_since(tx: Session, kind: NoticeKind, contact_id: int, since: datetime) -> bool:

@@ -4,8 +4,9 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from reminder.domain.access import Actor
+from reminder.domain.people import GroupKind
 from reminder.errors import NotFoundError
-from reminder.storage import cards, contacts, groups, people, uploads
+from reminder.storage import accounts, cards, contacts, groups, people, uploads
 from reminder.storage.cards import CardView
 from reminder.storage.contacts import ContactView
 from reminder.storage.groups import GroupView
@@ -20,6 +21,18 @@ def group(tx: Session, who: Actor) -> GroupView:
     if found is None:
         raise NotFoundError(field="group")
     return found
+
+
+def homes(tx: Session, who: Actor, account_id: int) -> list[GroupView]:
+    """This one, and the other homes of its organisation in which the account is a member, by their names."""
+    here = group(tx, who)
+    mine = groups.by_id(tx, [one.group_id for one in accounts.memberships(tx, account_id)])
+    others = [
+        one
+        for one in mine.values()
+        if one.id != here.id and here.organisation and one.organisation == here.organisation
+    ]
+    return sorted([here, *(one for one in others if one.kind is GroupKind.HOME)], key=lambda one: (one.name, one.id))
 
 
 def person(tx: Session, who: Actor, person_id: int) -> PersonView:

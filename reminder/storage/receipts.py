@@ -48,3 +48,11 @@ def waiting(tx: Session, limit: int) -> list[Waiting]:
 
 def mark_applied(tx: Session, receipt_ids: Collection[int], now: datetime) -> None:
     tx.execute(update(Receipt).where(Receipt.id.in_(receipt_ids)).values(applied_at=now))
+
+
+def latest_ends(tx: Session, statuses: Collection[str], limit: int) -> list[str | None]:
+    """The error codes of the latest receipts that speak of an end, by one of these words."""
+    rows = tx.execute(
+        select(Receipt.error_code).where(Receipt.status.in_(statuses)).order_by(Receipt.id.desc()).limit(limit)
+    )
+    return list(rows.scalars())

@@ -1,6 +1,6 @@
 """Reminders: which rung of which card has come, and whom it has been told to."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -8,10 +8,9 @@ from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import GAVE_UP, NOT_SEEN, UNREADABLE, MessageState, ReminderState
+from reminder.domain.people import ChannelName
+from reminder.domain.provider_codes import Fault, fault_of_reason, texts_a_rung
 from reminder.storage.tables import Card, Message, MessageReminder, Person, Reminder
-
-# A text that came back is tried again on another day, but not for ever.
-MOST_TEXTS_A_RUNG = 3
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class TellingView:
     reached: bool  # told, or on its way: nobody of this human is told it again
     is_closed: bool  # not by this contact again, whatever became of it
     may_have_arrived: bool  # not known to be told, and not known not to be
-    came_back: bool  # it left, and the provider brought it back
+    failed: bool  # it was tried, and did not reach: another way is next
     times: int  # how many messages left for it
 
 
@@ -95,6 +94,7 @@ def tellings(tx: Session, card_ids: Collection[int]) -> list[TellingView]:
             Reminder.expires_on,
             Reminder.rung,
             Message.contact_id,
+            Message.channel,
             Message.state,
             Message.reason,
             Message.possibly_double,
@@ -109,32 +109,62 @@ def tellings(tx: Session, card_ids: Collection[int]) -> list[TellingView]:
             Reminder.expires_on,
             Reminder.rung,
             Message.contact_id,
+            Message.channel,
             Message.state,
             Message.reason,
             Message.possibly_double,
         )
     )
-    return [
-        _telling(Rung(*row[:3]), row[3], *row[4:])
-        for row in rows
-        if row[3] is not None  # whoever is told of a card is a contact
-    ]
+    by_way: dict[tuple[Rung, int], list[_Fate]] = {}
+    for row in rows:
+        if row[3] is not None:  # whoever is told of a card is a contact
+            by_way.setdefault((Rung(*row[:3]), row[3]), []).append(_Fate(*row[4:]))
+    return [_telling(rung, contact_id, fates) for (rung, contact_id), fates in by_way.items()]
 
 
-def _telling(
-    rung: Rung, contact_id: int, state: str, reason: str | None, possibly_double: bool, times: int
-) -> TellingView:
-    came_back = state == MessageState.UNDELIVERED
-    failed = state == MessageState.FAILED
-    untold = state == MessageState.STALE or (failed and reason in (GAVE_UP, NOT_SEEN, UNREADABLE))
+@dataclass(frozen=True)
+class _Fate:
+    """Of messages of one rung to one contact that came to the same end."""
+
+    channel: str
+    state: str
+    reason: str | None
+    possibly_double: bool
+    times: int
+
+    @property
+    def came_back(self) -> bool:
+        return self.state == MessageState.UNDELIVERED
+
+    @property
+    def failed(self) -> bool:
+        return self.state == MessageState.FAILED
+
+    @property
+    def untold(self) -> bool:
+        is_given_up = self.failed and self.reason in (GAVE_UP, NOT_SEEN, UNREADABLE)
+        return self.state == MessageState.STALE or is_given_up
+
+    @property
+    def may_have_arrived(self) -> bool:
+        if self.came_back:
+            return fault_of_reason(self.reason) is Fault.UNSURE
+        return self.untold and (self.possibly_double or self.reason == NOT_SEEN)
+
+
+def _telling(rung: Rung, contact_id: int, fates: Sequence[_Fate]) -> TellingView:
+    back = [one for one in fates if one.came_back]
+    reached = any(not (one.came_back or one.failed or one.untold) for one in fates)
+    refused = any(one.failed and not one.untold for one in fates)
+    allowed = min((texts_a_rung(one.reason, is_call=one.channel == ChannelName.VOICE) for one in back), default=0)
     return TellingView(
         rung,
         contact_id,
-        reached=not (came_back or failed or untold),
-        is_closed=times >= MOST_TEXTS_A_RUNG if came_back else not untold,
-        may_have_arrived=untold and (possibly_double or reason == NOT_SEEN),
-        came_back=came_back,
-        times=0 if untold else times,
+        reached=reached,
+        is_closed=reached or refused or (bool(back) and sum(one.times for one in back) >= allowed),
+        may_have_arrived=any(one.may_have_arrived for one in fates),
+        failed=any(one.came_back or one.failed for one in fates),
+        times=sum(one.times for one in fates if not one.untold),
     )
 
 

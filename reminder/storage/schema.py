@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 
 from alembic import command
@@ -9,11 +10,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
+from sqlalchemy.orm import Session
 
-from reminder.errors import DatabaseNotReadyError
+from reminder.errors import ConflictError, DatabaseNotReadyError
 from reminder.settings import shipped
-from reminder.storage.session import Database, reachable
+from reminder.storage.session import SCHEMA_LOCK, Database, reachable
 from reminder.storage.tables import Base
 
 
@@ -47,16 +49,66 @@ def migrate(database: Database) -> None:
 
 def move(database: Database, command: Callable[[Config, str], None], version: str) -> None:
     """`command`: Alembic's upgrade or downgrade. All of it or nothing is done."""
+    with _changing(database) as (_, config):
+        command(config, version)
+
+
+@contextmanager
+def _changing(database: Database) -> Iterator[tuple[Connection, Config]]:
+    """One transaction for all that is done to the tables."""
     config = _config()
     writing = database.engine.execution_options(kigen_writes=True)
     with reachable(), writing.connect() as connection, _references_at_rest(connection), connection.begin():
         if not database.is_sqlite:
-            # Two releases at once would both try; the second waits and then finds nothing to do.
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20261123)")
+            # Two releases at once would both try; the second waits and then finds nothing to do. Whoever is writing
+            # ends first, and whoever begins to write waits, and then finds out.
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
         config.attributes["connection"] = connection
-        command(config, version)
+        yield connection, config
         if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
             raise DatabaseNotReadyError("database_unreachable", reason="foreign_key_check")
+
+
+@dataclass(frozen=True)
+class Building:
+    """A database whose tables are being made: at one version, filled by whoever does, and on to the next."""
+
+    connection: Connection
+    _config: Config
+
+    def up_to(self, version: str) -> None:
+        command.upgrade(self._config, version)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """What is written inside is kept, or not, with everything else."""
+        with Session(self.connection) as tx:
+            yield tx
+            tx.flush()
+
+
+@contextmanager
+def building(database: Database) -> Iterator[Building]:
+    """Kept at the end of the block, all or nothing. Raises ConflictError where a row or somebody else's table is in the
+    database already."""
+    with _changing(database) as (connection, config):
+        names = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
+        at = MigrationContext.configure(connection).get_current_revision()
+        if at is not None and at not in _known():
+            raise DatabaseNotReadyError("database_ahead")
+        if at is None and names:
+            raise ConflictError("restore_not_empty")
+        quote = connection.dialect.identifier_preparer.quote
+        for name in names:
+            if connection.exec_driver_sql(f"SELECT 1 FROM {quote(name)} LIMIT 1").first() is not None:  # noqa: S608
+                raise ConflictError("restore_not_empty")
+        if at is not None:
+            command.downgrade(config, "base")
+        yield Building(connection, config)
+
+
+def is_known(version: str) -> bool:
+    return version in _known()
 
 
 @contextmanager

@@ -1,12 +1,15 @@
 """Opening the database: one engine, transactions that write and transactions that only look."""
 
+import json
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
@@ -21,6 +24,22 @@ Tx = Session
 SQLITE_BUSY_SECONDS = 30
 MOMENT_SECONDS = 1
 
+# A server that lost its power never says so. Without these a connection to it would wait for a quarter of an hour, and
+# a new one two minutes before it tries the standby. What stands in the URL wins.
+POSTGRESQL_WAITS: Mapping[str, int] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}
+_SEVERAL_HOSTS = re.compile(r"(postgresql(?:\+psycopg)?://(?:[^@/?]*@)?)([^/?@]*,[^/?@]*)(/[^?]*)?(?:\?(.*))?")
+# On PostgreSQL whoever writes shares this lock, and whoever changes the tables has it alone: an old program that writes
+# while they change waits, and then finds that they are no longer its own. (On SQLite the file has one writer.)
+SCHEMA_LOCK = 20261123
+_SHARE_LOCK = text(f"SELECT pg_advisory_xact_lock_shared({SCHEMA_LOCK})")
+_VERSION = text("SELECT version_num FROM alembic_version")
+
 
 class Database:
     """`writing()` commits at the end of its block or leaves nothing behind; `reading()` never changes anything.
@@ -34,6 +53,7 @@ class Database:
         self._writing = sessionmaker(self.engine.execution_options(kigen_writes=True), expire_on_commit=False)
         self._reading = sessionmaker(self.engine, expire_on_commit=False)
         self._one: ContextVar[Session | None] = ContextVar("one transaction", default=None)
+        self._version: str | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -46,7 +66,21 @@ class Database:
             yield outer
             return
         with reachable(), self._writing.begin() as tx:
+            self._refuse_other_tables(tx)
             yield tx
+
+    def write_only_at(self, version: str) -> None:
+        """From now on a transaction that writes begins with a look at the version of the tables, and raises
+        DatabaseNotReadyError, code database_ahead, where somebody has changed them."""
+        self._version = version
+
+    def _refuse_other_tables(self, tx: Session) -> None:
+        if self._version is None:
+            return
+        if not self.is_sqlite:
+            tx.execute(_SHARE_LOCK)
+        if tx.execute(_VERSION).scalar() != self._version:
+            raise DatabaseNotReadyError("database_ahead")
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -120,7 +154,7 @@ def reachable() -> Iterator[None]:
 
 def _engine(url: str, durable: bool) -> Engine:
     try:
-        parsed = make_url(url)
+        parsed = make_url(_each_host_apart(url))
     except (ArgumentError, ValueError):
         raise SettingsError(
             "REMINDER_DATABASE_URL",
@@ -133,14 +167,37 @@ def _engine(url: str, durable: bool) -> Engine:
             raise SettingsError("REMINDER_DATABASE_URL", "name a file: a database in memory would forget every date")
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(
-            parsed, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_use_lifo=True
+            parsed,
+            hide_parameters=True,
+            connect_args={"timeout": SQLITE_BUSY_SECONDS},
+            pool_use_lifo=True,
+            json_deserializer=_from_json,
         )
         event.listen(engine, "connect", _prepare_sqlite)
         if not durable:
             event.listen(engine, "connect", _trust_the_power)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10)
+    waits = {name: value for name, value in POSTGRESQL_WAITS.items() if name not in parsed.query}
+    # Asked before each use: after a restart or a failover no step fails with a connection that died meanwhile.
+    return create_engine(
+        parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10, connect_args=waits, json_deserializer=_from_json
+    )
+
+
+def _from_json(text: str) -> object:
+    """Of most rows of a sheet there is nothing to say, and they are many."""
+    return [] if text == "[]" else json.loads(text)
+
+
+def _each_host_apart(url: str) -> str:
+    """A URL as PostgreSQL's own programs take it, `…@one:5432,two:5432/name`, in the form that SQLAlchemy takes."""
+    found = _SEVERAL_HOSTS.fullmatch(url)
+    if found is None:
+        return url
+    before, hosts, name, query = found.groups()
+    said = [*(f"host={quote(host, safe=':[]')}" for host in hosts.split(",")), *([query] if query else [])]
+    return f"{before}{name or '/'}?{'&'.join(said)}"
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

@@ -16,11 +16,23 @@ def insert_or_ignore(tx: Session, table: type[DeclarativeBase], **values: object
     return added.first() is not None
 
 
-def put(tx: Session, table: type[DeclarativeBase], key: Mapping[str, object], values: Mapping[str, object]) -> None:
-    """The row with this key has these values from now on."""
-    tx.execute(
-        _insert(tx)(table).values(**key, **values).on_conflict_do_update(index_elements=list(key), set_=dict(values))
-    )
+def put(
+    tx: Session,
+    table: type[DeclarativeBase],
+    key: Mapping[str, object],
+    values: Mapping[str, object],
+    *,
+    changed: Mapping[str, object] | None = None,
+) -> None:
+    """The row with this key has these values from now on; or, where it is there already, those of `changed`."""
+    new = _insert(tx)(table).values(**key, **values)
+    tx.execute(new.on_conflict_do_update(index_elements=list(key), set_=dict(changed or values)))
+
+
+def add_to(tx: Session, table: type[DeclarativeBase], key: Mapping[str, object], counts: Mapping[str, int]) -> None:
+    """The row with this key counts so much more."""
+    more = {name: getattr(table, name) + count for name, count in counts.items()}
+    tx.execute(_insert(tx)(table).values(**key, **counts).on_conflict_do_update(index_elements=list(key), set_=more))
 
 
 def add_many(tx: Session, table: Table, rows: Sequence[Mapping[str, object]]) -> list[int]:

@@ -146,6 +146,7 @@ class Contact(Base):
 
 _IN_USE = text("cards.retired_at IS NULL")
 IS_SILENT = text("cards.retired_at IS NULL AND cards.escalate_on IS NOT NULL")
+IS_UNPLANNED = text("cards.retired_at IS NULL AND cards.next_reminder_on IS NULL")
 
 
 class Card(Base):
@@ -156,6 +157,7 @@ class Card(Base):
         _partial_index("ix_cards_due", "next_reminder_on", where=_IN_USE),
         _partial_index("uq_cards_current", "person_id", "kind", "label", where=_IN_USE, unique=True),
         _partial_index("ix_cards_silent", "escalate_on", where=IS_SILENT),
+        _partial_index("ix_cards_unplanned", "kind", "expires_on", where=IS_UNPLANNED),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
@@ -209,6 +211,7 @@ IS_IN_HAND = text("messages.state IN ('sending', 'unknown')")
 IS_LIVE = text("messages.state NOT IN ('cancelled', 'stale')")
 HAS_OLD_WORDS = text("messages.body_sealed IS NOT NULL AND messages.state NOT IN ('queued', 'sending', 'unknown')")
 IS_TO_A_STRANGER = text("messages.contact_id IS NULL")
+WAS_HANDED = text("messages.handed_at IS NOT NULL")
 IS_UNHEARD_FAILURE = text(
     "messages.followed_up_at IS NULL AND messages.audience = 'person' AND messages.state IN ('undelivered', 'failed')"
 )
@@ -220,25 +223,32 @@ class Message(Base):
     __tablename__ = "messages"
     __table_args__ = (
         _partial_index("uq_messages_key", "key", where=IS_LIVE, unique=True),
-        _partial_index("ix_messages_waiting", "send_after", "id", where=IS_QUEUED),
+        _partial_index("ix_messages_waiting", "channel", "send_after", "urgency", "turn", "id", where=IS_QUEUED),
         _partial_index("ix_messages_in_hand", "lease_until", where=IS_IN_HAND),
         _partial_index("ix_messages_failed", "id", where=IS_UNHEARD_FAILURE),
         _partial_index("ix_messages_worded", "created_at", where=HAS_OLD_WORDS),
         _partial_index("ix_messages_to_strangers", "created_at", where=IS_TO_A_STRANGER),
+        Index("ix_messages_contact_id_handed_at", "contact_id", "handed_at"),
+        _partial_index("ix_messages_handed", "handed_at", where=WAS_HANDED),
         CheckConstraint("(contact_id IS NULL) <> (address_sealed IS NULL)", name="one_reader"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(80))
     group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
-    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
     address_sealed: Mapped[bytes | None]  # of a stranger: who asks for a code, or is invited
     audience: Mapped[str] = mapped_column(String(10))
     channel: Mapped[str] = mapped_column(String(10))
     body_sealed: Mapped[bytes | None]
+    likeness: Mapped[bytes | None]  # a keyed index of its words, to notice that somebody is sent the same ever again
     segments: Mapped[int]
     asks: Mapped[int | None] = mapped_column(SmallInteger)  # the digit that answers "done" to this very text
     state: Mapped[str] = mapped_column(String(12))
     reason: Mapped[str | None] = mapped_column(String(40))
+    urgency: Mapped[int] = mapped_column(SmallInteger, server_default="2")
+    turn: Mapped[int] = mapped_column(
+        Integer, server_default="0"
+    )  # which of its group's: every group's first goes first
     send_after: Mapped[datetime]
     stale_after: Mapped[datetime]
     lease_until: Mapped[datetime | None]
@@ -296,6 +306,25 @@ class Receipt(Base):
     applied_at: Mapped[datetime | None]
 
 
+class Pace(Base):
+    """When a sender may send again: every worker takes its turns from this one row."""
+
+    __tablename__ = "paces"
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    free_at: Mapped[datetime]
+
+
+class DayTotal(Base):
+    """How much left by a channel on a day in Japan. `is_lifted`: the operator has said that this day is right as it
+    is."""
+
+    __tablename__ = "day_totals"
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    handed: Mapped[int] = mapped_column(Integer)
+    is_lifted: Mapped[bool] = mapped_column(server_default=false())
+
+
 class Pause(Base):
     """A channel that waits because the operator's account or sender is at fault."""
 
@@ -312,6 +341,14 @@ class Beat(Base):
     __tablename__ = "beats"
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
     at: Mapped[datetime]
+
+
+class Tally(Base):
+    """How often something has happened since the service began to count: for those who measure it."""
+
+    __tablename__ = "tallies"
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    value: Mapped[int]
 
 
 class Remembered(Base):

@@ -18,6 +18,7 @@ CELLS = "upload_rows.cells"
 
 
 class UploadState(StrEnum):
+    READING = "reading"  # its rows come in; one that stays so was broken off
     READ = "read"  # waits for somebody to say what its columns mean
     CHECKING = "checking"
     CHECKED = "checked"  # waits for somebody to say that it is to be saved
@@ -27,7 +28,6 @@ class UploadState(StrEnum):
 
 
 WORKING = (UploadState.CHECKING, UploadState.SAVING)
-OPEN = (UploadState.READ, UploadState.CHECKED, *WORKING)
 
 
 class Effect(StrEnum):
@@ -102,7 +102,7 @@ def add(
     upload = Upload(
         group_id=group_id,
         member_id=member_id,
-        state=UploadState.READ,
+        state=UploadState.READING,
         columns=list(columns),
         mapping={},
         counts={},
@@ -134,6 +134,13 @@ def add_rows(
     ]
     insert_many(tx, UPLOAD_ROWS, values)
     return len(values)
+
+
+def count_rows(tx: Session) -> None:
+    """PostgreSQL plans by what it has counted, and counts by itself only minutes later: until then every look for a
+    second row of the same person would go through all of the sheet's."""
+    if tx.get_bind().dialect.name == "postgresql":
+        tx.connection().exec_driver_sql("ANALYZE upload_rows")
 
 
 def find(tx: Session, upload_id: int) -> UploadView | None:
@@ -201,15 +208,23 @@ def rows_after(tx: Session, keys: KeyRing, upload_id: int, number: int, limit: i
     return [_stored(keys, *row) for row in tx.execute(query)]
 
 
-def rows_of_verdict(
-    tx: Session, keys: KeyRing, upload_id: int, verdicts: Collection[str], *, after: int = 0, limit: int = 200
+def some_rows(
+    tx: Session,
+    keys: KeyRing,
+    upload_id: int,
+    *,
+    verdicts: Collection[str] = (),
+    effects: Collection[Effect] = (),
+    after: int = 0,
+    limit: int = 200,
 ) -> list[StoredRow]:
-    query = (
-        select(*_ROW)
-        .where(UploadRow.upload_id == upload_id, UploadRow.verdict.in_(list(verdicts)), UploadRow.number > after)
-        .order_by(UploadRow.number)
-        .limit(limit)
-    )
+    """Those of one of these verdicts, or effects; of all where none is named."""
+    query = select(*_ROW).where(UploadRow.upload_id == upload_id, UploadRow.number > after)
+    if verdicts:
+        query = query.where(UploadRow.verdict.in_(list(verdicts)))
+    if effects:
+        query = query.where(UploadRow.effect.in_(list(effects)))
+    query = query.order_by(UploadRow.number).limit(limit)
     return [_stored(keys, *row) for row in tx.execute(query)]
 
 

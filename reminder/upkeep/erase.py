@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reminder.clock import japan_date
 from reminder.errors import NotFoundError
-from reminder.storage import cards, contacts, forgetting, groups, health, journal, people
+from reminder.storage import cards, contacts, digests, forgetting, groups, health, journal, people
 from reminder.storage.people import PersonView
 from reminder.storage.session import Database, Tx
 
@@ -91,6 +91,7 @@ def _forget_words(tx: Tx, message_ids: set[int], now: datetime) -> None:
     untold = forgetting.forget_words(tx, message_ids, now)
     cards.look_again_at_told(tx, untold.cancelled + untold.uncertain, japan_date(now))
     _ask_anew(tx, untold.cancelled, now)
+    digests.make_again(tx, untold.cancelled)
 
 
 def _ask_anew(tx: Tx, message_ids: list[int], now: datetime) -> None:

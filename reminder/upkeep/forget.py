@@ -29,7 +29,7 @@ _AFTER = {
 }
 
 
-def forget_old(database: Database, now: datetime) -> int:
+def forget_old(database: Database, now: datetime, keep_messages_days: int | None = None) -> int:
     """How much was forgotten. The bell for this rings once a day, and on until nothing is left."""
     before = {kind: now - after for kind, after in _AFTER.items()}
     with database.reading() as tx:
@@ -38,6 +38,9 @@ def forget_old(database: Database, now: datetime) -> int:
     for kind in kinds:
         with database.writing() as tx:
             counts.append(forgetting.forget_old(tx, kind, before[kind], AT_ONCE))
+    if keep_messages_days is not None:
+        with database.writing() as tx:
+            counts.append(forgetting.old_messages(tx, now - timedelta(days=keep_messages_days), AT_ONCE))
     if max(counts, default=0) < AT_ONCE:
         with database.writing() as tx:
             health.beat(tx, health.FORGET, now)

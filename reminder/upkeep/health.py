@@ -1,46 +1,198 @@
-"""Is it working? What the service says of itself when asked, and what somebody must do about it."""
+"""Is it working? The auditor: what is due and not told, what is stuck, what waits, and what somebody must do about it.
 
-from collections.abc import Mapping
+It asks the database anew, in queries of its own (storage/audit.py), and never takes the word of those who do the work.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from reminder.clock import japan_date
+from reminder.domain import hours
+from reminder.domain.cards import Grace
+from reminder.domain.pace import Stop
+from reminder.domain.people import Audience, ChannelName, Mode
+from reminder.domain.rulebook import Rulebook
 from reminder.errors import DatabaseNotReadyError
-from reminder.storage import health, messages, schema
-from reminder.storage.session import Database
+from reminder.storage import audit, cards, groups, health, messages, remembered, schema
+from reminder.storage.messages import NotOver
+from reminder.storage.plans import plan_of
+from reminder.storage.session import Database, Tx
 
 # Several missed bells in a row: a restart or a slow pass is shorter.
 QUIET_FOR_TOO_LONG = timedelta(minutes=5)
+# A pass takes what waits within seconds; one that sends at its sender's pace, within minutes.
+LATE = timedelta(minutes=15)
+# At the pace of one sender a morning's wave may take this long, and a provider that is away may answer again.
+LONG_AGO = timedelta(hours=1)
+# A day's cards are planned on that day; those that were typed in its last minute, a little later.
+AFTER_MIDNIGHT = timedelta(hours=1)
+# When a pause is over the channel is tried: until that has ended one way or the other nobody knows that it works.
+BEING_TRIED = timedelta(minutes=2)
+# Further apart than this, one of two machines has stopped to keep time.
+CLOCKS_APART = timedelta(minutes=1)
+# How far behind its end a card may still have something to tell: a week, or to the end of the grace, moved by holidays.
+AFTER_END, AFTER_GRACE = timedelta(days=14), timedelta(days=110)
+SOON = timedelta(days=7)
+
+PAUSED = "channel_paused"
+# The cards that the audit before saw due, to see whether a whole pass has left them so.
+SEEN_DUE, SEEN_AT_MOST, SEEN_LATELY = "seen_due", 3, timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """`code` is stable. `count` of a thousand: that many or more. `since`: aware UTC, where anybody can know.
+    `name` and `reason`: of a channel that waits, which one, and what its provider says."""
+
+    code: str
+    count: int = 1
+    since: datetime | None = None
+    name: str = ""
+    reason: str = ""
+
+    def said(self, sentences: Mapping[str, str]) -> str:
+        """What it means and what to do: from [trouble] of config/wording/*.toml."""
+        general = sentences.get(PAUSED if self.name else "", self.code)
+        return sentences.get(self.code, general).format(n=self.count, name=self.name)
 
 
 @dataclass(frozen=True)
 class Health:
-    """`troubles` are stable codes; it can work when there are none. `last_pass` is aware UTC."""
+    """`found`: what keeps the service from its work; it works when there is none. `concerns`: what is no fault of the
+    service, and needs a human all the same. `messages`: those that are not over, by state. Instants are aware UTC."""
 
-    troubles: tuple[str, ...]
-    last_pass: datetime | None
-    messages: Mapping[str, int]
-    pauses: Mapping[str, str]  # channel -> the provider's reason
+    found: tuple[Trouble, ...]
+    concerns: tuple[Trouble, ...] = ()
+    last_pass: datetime | None = None
+    last_audit: datetime | None = None
+    messages: tuple[NotOver, ...] = ()
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """Their codes."""
+        return tuple(trouble.code for trouble in self.found)
 
     @property
     def is_ready(self) -> bool:
-        return not self.troubles
+        return not self.found
+
+    @property
+    def pauses(self) -> Mapping[str, str]:
+        """Channel -> the provider's reason."""
+        return {trouble.name: trouble.reason for trouble in self.found if trouble.name}
+
+    @property
+    def has_other_troubles(self) -> bool:
+        """Than channels that wait."""
+        return any(not trouble.name for trouble in self.found)
 
 
-def look(database: Database, now: datetime) -> Health:
+def look(database: Database, rules: Rulebook, now: datetime, *, keeps_time: bool = False) -> Health:
+    """One audit; it changes nothing. `keeps_time`: `now` is what this machine's clock shows, and not a rehearsal's."""
     try:
         schema.require_newest(database)
         with database.reading() as tx:
             last_pass = health.last_beat(tx, health.TICK)
-            pauses = {pause.channel: pause.reason for pause in health.pauses(tx, now)}
-            overdue = health.overdue_cards(tx, japan_date(now) - timedelta(days=1))
-            counts = messages.counts(tx)
+            return Health(
+                found=tuple(_troubles(tx, rules, now, last_pass, keeps_time=keeps_time)),
+                concerns=tuple(_concerns(tx, rules, now)),
+                last_pass=last_pass,
+                last_audit=health.last_beat(tx, health.AUDIT),
+                messages=tuple(messages.not_over(tx, now)),
+            )
     except DatabaseNotReadyError as not_ready:
-        return Health((not_ready.code,), None, {}, {})
-    troubles = []
+        return Health((Trouble(not_ready.code),))
+
+
+def _troubles(
+    tx: Tx, rules: Rulebook, now: datetime, last_pass: datetime | None, *, keeps_time: bool
+) -> Iterator[Trouble]:
     if last_pass is None or now - last_pass > QUIET_FOR_TOO_LONG:
-        troubles.append("worker_silent")
-    if overdue:
-        troubles.append("cards_overdue")
-    troubles += [f"channel_paused_{channel}" for channel in sorted(pauses)]
-    return Health(tuple(troubles), last_pass, counts, pauses)
+        yield Trouble("worker_silent", since=last_pass)
+    if keeps_time and abs(audit.database_clock(tx) - now) > CLOCKS_APART:
+        yield Trouble("clocks_apart")
+    yield from _cards(tx, rules, now, last_pass)
+    pauses = health.pauses(tx, now - BEING_TRIED)
+    late = _late_messages(tx, now, {pause.channel for pause in pauses})
+    if late is not None:
+        yield late
+    for code, found in audit.waiting(tx, late=now - LATE, long_ago=now - LONG_AGO).items():
+        yield Trouble(code, found.count, found.since)
+    for pause in pauses:
+        code = Stop.UNUSUAL_DAY if pause.reason == Stop.UNUSUAL_DAY else f"{PAUSED}_{pause.channel}"
+        yield Trouble(code, since=pause.since, name=pause.channel, reason=pause.reason)
+
+
+def _cards(tx: Tx, rules: Rulebook, now: datetime, last_pass: datetime | None) -> Iterator[Trouble]:
+    day_before = japan_date(now - AFTER_MIDNIGHT)
+    passed, seen = audit.cards_passed_over(tx, day_before), _left_by_a_pass(tx, now, last_pass)
+    first = min((one.since for one in (passed, seen) if one.since is not None), default=None)
+    if first is not None:
+        yield Trouble("cards_overdue", max(passed.count, seen.count), _begin_of(first))
+    silent = audit.silences_passed_over(tx, day_before)
+    if silent.since is not None:
+        yield Trouble("silences_overdue", silent.count, _begin_of(silent.since))
+    forgotten = _forgotten(tx, rules, japan_date(now))
+    if forgotten:
+        yield Trouble("cards_forgotten", forgotten)
+
+
+def _begin_of(day: date) -> datetime:
+    return hours.instant(day, time(0))
+
+
+def _left_by_a_pass(tx: Tx, now: datetime, last_pass: datetime | None) -> audit.FoundCards:
+    """A card may be due at any moment, for the pass that comes. One that was due before a whole pass, and is still, was
+    passed over: its group cannot be planned."""
+    seen_at, *card_ids = (remembered.find(tx, SEEN_DUE) or "").split() or [""]
+    if not card_ids or last_pass is None:
+        return audit.FoundCards(0, None)
+    seen = datetime.fromisoformat(seen_at)
+    if not seen < last_pass <= now <= seen + SEEN_LATELY:
+        return audit.FoundCards(0, None)
+    return audit.still_due(tx, [int(card_id) for card_id in card_ids], japan_date(now))
+
+
+def remember_what_is_due(tx: Tx, now: datetime) -> None:
+    """For the audit after this one."""
+    card_ids = audit.cards_due(tx, japan_date(now), SEEN_AT_MOST)
+    remembered.replace(tx, SEEN_DUE, " ".join([now.isoformat(), *map(str, card_ids)]))
+
+
+def _forgotten(tx: Tx, rules: Rulebook, today: date) -> int:
+    """Cards that nobody is going to look at although their plan goes on."""
+    with_grace = [name for name, kind in rules.kinds.items() if kind.grace is not Grace.NONE]
+    suspects = {
+        *audit.without_next_day(tx, list(rules.kinds), today - AFTER_END, insured=False),
+        *audit.without_next_day(tx, with_grace, today - AFTER_GRACE, insured=True),
+    }
+    return sum(_goes_on(tx, rules, card_id, today) for card_id in suspects)
+
+
+def _goes_on(tx: Tx, rules: Rulebook, card_id: int, today: date) -> bool:
+    card = cards.as_due(tx, card_id)
+    group = groups.find(tx, card.person.group_id) if card is not None else None
+    if card is None or group is None:
+        return False
+    ends = cards.ends_of_people(tx, [card.person.id])[card.person.id]
+    _, plan = plan_of(rules, card, ends, group.rhythm)
+    return any(rung.on > today for rung in plan)
+
+
+def _late_messages(tx: Tx, now: datetime, waiting: set[str]) -> Trouble | None:
+    """At an hour at which they might be sent, by a channel that does not wait."""
+    late = [
+        one
+        for one in audit.late_messages(tx, now - LONG_AGO, waiting)
+        if hours.next_allowed(now, Mode.STANDARD, Audience(one.audience), ChannelName(one.channel)) <= now
+    ]
+    if not late:
+        return None
+    return Trouble("messages_overdue", sum(one.count for one in late), min(one.since for one in late))
+
+
+def _concerns(tx: Tx, rules: Rulebook, now: datetime) -> Iterator[Trouble]:
+    out_of_reach = audit.people_out_of_reach(tx, japan_date(now) + SOON, rules.channels)
+    if out_of_reach:
+        yield Trouble("people_out_of_reach", out_of_reach)

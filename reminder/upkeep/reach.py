@@ -11,6 +11,7 @@ from dateutil.relativedelta import relativedelta
 from reminder.clock import japan_date
 from reminder.domain import hours, wording
 from reminder.domain.audience import Recipient
+from reminder.domain.messages import Urgency
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
@@ -128,4 +129,5 @@ def _draft(one: Unproven, key: str, audience: Audience, composed: Composed, soon
         segments=composed.segments,
         send_after=soon,
         stale_after=soon + TRUE_FOR,
+        urgency=Urgency.ROUTINE,
     )

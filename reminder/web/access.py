@@ -22,7 +22,8 @@ from reminder.wiring import App
 OpenApp = Annotated[App, Depends(app_of)]
 
 SAFE_METHODS = ("GET", "HEAD")
-FORM_FIELDS = 200
+# A sheet may have a thousand columns to be named, and a page of two hundred rows a box to be ticked in each.
+FORM_FIELDS = 1_200
 
 
 class NotSignedInError(KigenError):

@@ -23,7 +23,21 @@ from reminder.errors import (
     RefusedInputError,
 )
 from reminder.guard.numbers import LooksLike, forbidden
-from reminder.web import api, card_pages, home, months, pages, persons, settings_pages, signing, upload_pages, webhooks
+from reminder.web import (
+    api,
+    card_pages,
+    home,
+    homes,
+    letter_pages,
+    months,
+    pages,
+    persons,
+    settings_pages,
+    signing,
+    upload_pages,
+    visits,
+    webhooks,
+)
 from reminder.web.access import (
     SAFE_METHODS,
     ForeignFormError,
@@ -67,7 +81,8 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.state.pages = read_pages()
     web.include_router(webhooks.router)
     web.include_router(pages.public)
-    for module in (signing, home, months, persons, card_pages, settings_pages, upload_pages):
+    at_home = (home, homes, months, visits, letter_pages, upload_pages)
+    for module in (signing, *at_home, persons, card_pages, settings_pages):
         web.include_router(module.router)
     web.include_router(api.router)
     if local_pages:

@@ -1,15 +1,21 @@
 """The home page: for each person one act and one date, worst first; what was sent, who does it, who is out of reach."""
 
+from dataclasses import dataclass
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from reminder.domain.people import ContactState
+from reminder.domain.provider_codes import why
 from reminder.enrolment import signing_in
 from reminder.errors import NotFoundError
 from reminder.planning.standing import standing
-from reminder.storage import accounts, contacts, groups, owned
+from reminder.storage import accounts, contacts, groups, messages, owned
+from reminder.storage.contacts import ContactView
+from reminder.storage.messages import NotArrived
 from reminder.upkeep.health import look
 from reminder.web.access import Filled, OpenApp, Sees, WhoIsSignedIn
-from reminder.web.view import go, minutes_since, page, typed
+from reminder.web.view import go, local_path, minutes_since, page, typed
 
 router = APIRouter()
 
@@ -22,7 +28,8 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
         rows = standing(tx, app.rules, now, group)
         names = groups.names_by_contact(tx, group.id)
         other_groups = [one for one in accounts.memberships(tx, found.account_id) if one.group_id != group.id]
-    found_health = look(app.database, now)
+        has_sisters = len(owned.homes(tx, who, found.account_id)) > 1
+    found_health = look(app.database, app.rules, now, keeps_time=app.keeps_time)
     return page(
         request,
         app,
@@ -31,10 +38,9 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
         rows=rows,
         names=names,
         other_groups=other_groups,
-        last_pass=found_health.last_pass,
+        has_sisters=has_sisters,
         minutes=minutes_since(now, found_health.last_pass),
-        troubles=found_health.troubles,
-        works=found_health.is_ready,
+        health=found_health,
     )
 
 
@@ -42,28 +48,65 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
 def look_at_another_group(app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
     """One account may be in several: their own household, their parents-in-law's, the home where they work."""
     wanted = typed(form, "group")
-    if not wanted.isdecimal() or not signing_in.act_in(app.database, found, int(wanted)):
+    if not wanted.isdecimal() or len(wanted) > 11 or not signing_in.act_in(app.database, found, int(wanted)):
         raise NotFoundError(field="group")
-    return go("/")
+    return go(local_path(typed(form, "to")))
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A contact that hears nothing. `why`: a provider's answer in plain words, else the state it is in."""
+
+    contact: ContactView
+    why: str
+    failure: NotArrived | None
+
+
+def _missed(contact: ContactView, failure: NotArrived | None) -> Missed:
+    # Somebody's own no counts more than what a provider says.
+    is_theirs = contact.state in (ContactState.OPTED_OUT, ContactState.UNCONFIRMED)
+    if failure is None or is_theirs:
+        return Missed(contact, contact.state, failure)
+    return Missed(contact, why(contact.channel, failure.reason), failure)
 
 
 @router.get("/undelivered")
-def undelivered(request: Request, app: OpenApp, who: Sees) -> Response:
+def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reason: str = "") -> Response:
     """Who cannot be told, and why: each with what can be done."""
     now = app.clock.now()
     with app.database.reading() as tx:
         group = owned.group(tx, who)
-        rows = [row for row in standing(tx, app.rules, now, group) if row.unheard or row.is_red]
-        known = {one.id: one for one in contacts.of_group(tx, app.keys, group.id)}
-    last_pass = look(app.database, now).last_pass
+        everyone = standing(tx, app.rules, now, group)
+        known = contacts.of_group(tx, app.keys, group.id)
+        failed = messages.not_arrived(tx, group.id)
+    unheard = {row.person.id: {one.contact_id for one in row.unheard} for row in everyone}
+    missed = {
+        row.person.id: [
+            _missed(one, failed.get(one.id))
+            for one in known
+            if one.person_id == row.person.id and (one.id in unheard[row.person.id] or one.id in failed)
+        ]
+        for row in everyone
+    }
+    wanted = [
+        row
+        for row in everyone
+        if (missed[row.person.id] or row.is_red)
+        and unit in ("", row.person.unit)
+        and (not reason or any(one.why == reason for one in missed[row.person.id]))
+    ]
+    found_health = look(app.database, app.rules, now, keeps_time=app.keeps_time)
     return page(
         request,
         app,
         "undelivered.html",
-        rows=rows,
-        contacts=known,
-        last_pass=last_pass,
-        minutes=minutes_since(now, last_pass),
+        rows=wanted,
+        missed=missed,
+        units=sorted({row.person.unit for row in everyone if row.person.unit}),
+        reasons=sorted({one.why for some in missed.values() for one in some}),
+        chosen={"unit": unit, "reason": reason},
+        minutes=minutes_since(now, found_health.last_pass),
+        health=found_health,
     )
 
 

@@ -36,13 +36,28 @@ def show_months(
     request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "", kind: str = "", what: str = ""
 ) -> Response:
     """This month and the next, or those from `month` (2027-02) on."""
+    return _months(request, app, who, month=month, unit=unit, kind=kind, what=what)
+
+
+def _months(
+    request: Request,
+    app: App,
+    who: Actor,
+    *,
+    month: str = "",
+    unit: str = "",
+    kind: str = "",
+    what: str = "",
+    refused: RefusedInputError | None = None,
+    ticked: Sequence[int] = (),
+) -> Response:
     today = japan_date(app.clock.now())
     with app.database.reading() as tx:
         rows = standing(tx, app.rules, app.clock.now(), owned.group(tx, who))
     units = sorted({row.person.unit for row in rows if row.person.unit})
     kinds = sorted({one.card.kind for row in rows for one in row.cards})
     rows = [row for row in rows if unit in ("", row.person.unit)]
-    firsts = months_from(_first_of(month) or today, 3)
+    firsts = months_from(first_of(month) or today, 3)
     words = words_of(request)
     said = app.rules.wording.of(words.language).kinds
     names = {one: said[one]["name"] for one in kinds}
@@ -52,10 +67,13 @@ def show_months(
         request,
         app,
         "months.html",
+        status=422 if refused else 200,
+        problems=[problem_of(request, app, refused)] if refused else (),
+        ticked=ticked,
         months=list(zip(firsts, shown, strict=False)),
         all_months=months_from(today, 12),
         units=units,
-        named_months=[(f"{one:%Y-%m}", _month_name(words, one)) for one in offered],
+        named_months=[(f"{one:%Y-%m}", month_name(words, one)) for one in offered],
         named_units=[(one, one) for one in units],
         named_kinds=[(one, names[one]) for one in kinds],
         named_whats=[(one.value, words.plain(f"months.{one}")) for one in What],
@@ -66,11 +84,11 @@ def show_months(
     )
 
 
-def _month_name(words: PageWords, month: date) -> str:
+def month_name(words: PageWords, month: date) -> str:
     return words.plain("calendar.month", year=month.year, month=month.month)
 
 
-def _first_of(month: str) -> date | None:
+def first_of(month: str) -> date | None:
     try:
         return date.fromisoformat(f"{month}-01")
     except ValueError:
@@ -90,9 +108,12 @@ def _month(
 @router.post("/months/act")
 def act_on_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
     """`act` done: city staff came, or somebody went, and new dates are asked for later; else they are asked for now."""
-    chosen = _chosen(app, who, form)
-    if not chosen:
-        return go("/months")
+    ids = _ids(form)
+    if not ids or len(ids) > MOST_AT_ONCE:
+        # Nothing is recorded of a part that nobody has chosen.
+        code = "too_many_at_once" if ids else "nothing_chosen"
+        return _months(request, app, who, refused=RefusedInputError(code, most=MOST_AT_ONCE, n=len(ids)), ticked=ids)
+    chosen = _chosen(app, who, ids)
     if typed(form, "act") == "done":
         for card, _ in chosen:
             enrolment.say_done(app.database, app.clock.now(), card_id=card.id, by=who.member_id)
@@ -107,7 +128,7 @@ def renew_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Re
     also: list[PersonView] = []
     days: dict[int, str] = {}
     refused: dict[int, RefusedInputError] = {}
-    for card, person in _chosen(app, who, form):
+    for card, person in _chosen(app, who, _ids(form)):
         day = typed(form, f"end{card.id}")
         if not day:
             continue
@@ -155,13 +176,18 @@ def _grid(
     )
 
 
-def _chosen(app: App, who: Actor, form: FormData) -> list[tuple[CardView, PersonView]]:
-    """Raises NotFoundError where one is another group's."""
+def _ids(form: FormData) -> list[int]:
+    """Each once: a card may stand in several lists of a page."""
     ids = dict.fromkeys(one for one in form.getlist("card") if isinstance(one, str))
     if not all(one.isdecimal() and len(one) < 12 for one in ids):
         raise NotFoundError(field="card")
+    return [int(one) for one in ids]
+
+
+def _chosen(app: App, who: Actor, ids: Sequence[int]) -> list[tuple[CardView, PersonView]]:
+    """Raises NotFoundError where one is another group's."""
     with app.database.reading() as tx:
-        return [owned.card(tx, who, int(one)) for one in list(ids)[:MOST_AT_ONCE]]
+        return [owned.card(tx, who, one) for one in ids[:MOST_AT_ONCE]]
 
 
 @router.get("/settings/journal")

@@ -3,11 +3,12 @@
 import re
 from collections import defaultdict
 from datetime import date
+from hmac import compare_digest
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from reminder.domain import dates, sheets
+from reminder.domain import dates, resident_letters, sheets
 from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.messages import MessageState
 from reminder.domain.people import Language, StoppedBy
@@ -19,15 +20,17 @@ from reminder.storage import cards, contacts, groups, messages, people
 from reminder.storage.contacts import ContactView
 from reminder.storage.links import REACHED, STOP, TAKE, require_mark
 from reminder.upkeep.health import look
+from reminder.upkeep.metrics import CONTENT_TYPE, exposition
 from reminder.web.access import OpenApp
-from reminder.web.view import HERE, page, words_of
+from reminder.web.view import HERE, minutes_since, page, words_of
 from reminder.wiring import App
 
 public = APIRouter()
 local = APIRouter()
 
 LATEST = 200
-SHEET = "sheet.css"  # how paper looks: the very style of the sheets that stand alone
+# How paper looks: the very style of the sheets that stand alone.
+PAPER = {"sheet.css": sheets.STYLE, "letters.css": resident_letters.STYLE}
 
 
 @public.get("/healthz")
@@ -38,7 +41,7 @@ def is_alive() -> JSONResponse:
 @public.get("/readyz")
 def is_ready(app: OpenApp) -> JSONResponse:
     """503 with the troubles when it cannot do its work: database, migrations, the last pass of the worker."""
-    found = look(app.database, app.clock.now())
+    found = look(app.database, app.rules, app.clock.now(), keeps_time=app.keeps_time)
     body = {
         "ready": found.is_ready,
         "troubles": list(found.troubles),
@@ -47,10 +50,23 @@ def is_ready(app: OpenApp) -> JSONResponse:
     return JSONResponse(body, 200 if found.is_ready else 503)
 
 
+@public.get("/metrics")
+def metrics(request: Request, app: OpenApp) -> Response:
+    """For the operator's own measuring. Without a token only this machine is answered, and not behind a proxy."""
+    token = app.settings.metrics_token
+    shown = request.headers.get("authorization", "").encode()
+    if token is None or not compare_digest(shown, f"Bearer {token}".encode()):
+        if app.settings.is_public:
+            raise NotFoundError("page_not_found")
+        only_this_machine(request)
+    measured = exposition(app.database, app.rules, app.clock.now(), keeps_time=app.keeps_time)
+    return Response(measured, media_type=CONTENT_TYPE)
+
+
 @public.get("/static/{name}")
 def static(name: str) -> Response:
-    if name == SHEET:
-        return Response(sheets.STYLE, media_type="text/css", headers={"cache-control": "public, max-age=86400"})
+    if name in PAPER:
+        return Response(PAPER[name], media_type="text/css", headers={"cache-control": "public, max-age=86400"})
     file = HERE / "static" / name
     if name not in {found.name for found in (HERE / "static").iterdir()}:
         raise NotFoundError("page_not_found")
@@ -178,13 +194,15 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
                 "is_unanswered": card.id in unanswered,
             }
         )
+    found_health = look(app.database, app.rules, now, keeps_time=app.keeps_time)
     return _page(
         request,
         app,
         "overview.html",
         rows=rows,
         more=len(current) - len(rows),
-        health=look(app.database, now),
+        health=found_health,
+        minutes=minutes_since(now, found_health.last_pass),
     )
 
 

@@ -5,16 +5,14 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
 
 from reminder.errors import KigenError
+from reminder.settings import ON_THIS_MACHINE
 from reminder.web.app import create_web
 from reminder.wiring import App
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -29,9 +27,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def has_local_pages(app: App, host: str) -> bool:
-    """Under a public address a proxy stands in front, and whoever comes through it may look like this machine."""
-    public = urlsplit(app.settings.public_url or "").hostname
-    return host in LOOPBACK and public in (None, *LOOPBACK)
+    return host in ON_THIS_MACHINE and not app.settings.is_public
 
 
 def run(app: App, listening: socket.socket, *, beside: AbstractContextManager[object] | None = None) -> None:

@@ -6,11 +6,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from reminder.domain.access import Actor
-from reminder.domain.people import Copies, Role
+from reminder.domain.people import Copies, GroupKind, Role
 from reminder.domain.rhythm import Rhythm, read_days, read_hour
 from reminder.enrolment import membership, rhythm, signing_in, tokens
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.storage import accounts, contacts, owned, passkeys
+from reminder.storage.groups import GroupView
 from reminder.upkeep import erase, export, feeds
 from reminder.web.access import Filled, OpenApp, Owns, Sees, WhoIsSignedIn
 from reminder.web.view import go, kept, page, problem_of, typed, words_of
@@ -66,12 +67,14 @@ def change_me(request: Request, app: OpenApp, who: Sees, form: Filled) -> Respon
 def group(request: Request, app: OpenApp, who: Sees) -> Response:
     with app.database.reading() as tx:
         found = owned.group(tx, who)
-    return _group(request, app, who, _as_typed(found.name, found.rhythm))
+    return _group(request, app, who, _as_typed(found))
 
 
-def _as_typed(name: str, has: Rhythm) -> Mapping[str, str]:
+def _as_typed(group: GroupView) -> Mapping[str, str]:
+    has = group.rhythm
     return {
-        "group_name": name,
+        "group_name": group.name,
+        "organisation": group.organisation,
         "preset": has.preset,
         "own_days": " ".join(map(str, has.own_days)),
         "send_hour": "" if has.send_hour is None else str(has.send_hour),
@@ -82,11 +85,13 @@ def _as_typed(name: str, has: Rhythm) -> Mapping[str, str]:
 def _group(
     request: Request, app: App, who: Actor, shown: Mapping[str, str], refused: RefusedInputError | None = None
 ) -> HTMLResponse:
-    del who
+    with app.database.reading() as tx:
+        is_home = owned.group(tx, who).kind is GroupKind.HOME
     return page(
         request,
         app,
         "settings_group.html",
+        is_home=is_home,
         status=422 if refused else 200,
         typed=shown,
         presets=app.rules.ladders.presets,
@@ -105,6 +110,9 @@ def change_group(request: Request, app: OpenApp, who: Owns, form: Filled) -> Res
             on_holidays=typed(form, "on_holidays") == "yes",
         ).checked(app.rules.ladders.presets)
         membership.rename_group(app.database, now, who=who, name=typed(form, "group_name"))
+        if "organisation" in form:
+            said = typed(form, "organisation")
+            membership.set_organisation(app.database, now, group_id=who.group_id, organisation=said, by=who.member_id)
         rhythm.set_rhythm(app.database, app.rules, now, group_id=who.group_id, rhythm=wanted, by=who.member_id)
     except RefusedInputError as refused:
         return _group(request, app, who, kept(form), refused)
@@ -123,6 +131,7 @@ def _members(
     request: Request, app: App, who: Actor, shown: Mapping[str, str], refused: RefusedInputError | None = None
 ) -> HTMLResponse:
     with app.database.reading() as tx:
+        is_home = owned.group(tx, who).kind is GroupKind.HOME
         everyone = accounts.members(tx, app.keys, who.group_id)
         invited = accounts.invitations_of(tx, app.keys, who.group_id, app.clock.now())
     return page(
@@ -130,6 +139,7 @@ def _members(
         app,
         "settings_members.html",
         status=422 if refused else 200,
+        is_home=is_home,
         members=everyone,
         invited=invited,
         roles=INVITABLE,

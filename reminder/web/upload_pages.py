@@ -1,27 +1,33 @@
 """A home's own sheet: sent in, its columns named, checked, and its good rows saved while the bad ones come back."""
 
-from fastapi import APIRouter, Request
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from starlette.datastructures import UploadFile
 
+from reminder.clock import japan_date
 from reminder.domain.access import Actor
 from reminder.domain.headings import Fate
-from reminder.domain.people import Language
+from reminder.domain.people import Language, Mode
 from reminder.domain.table_file import XLSX
 from reminder.enrolment import bulk
 from reminder.enrolment.spreadsheet import LARGEST, read_sheet
 from reminder.enrolment.template import template
 from reminder.errors import RefusedInputError
 from reminder.storage import owned, uploads
-from reminder.storage.uploads import StoredRow, UploadState, UploadView
+from reminder.storage.uploads import Effect, StoredRow, UploadState, UploadView
 from reminder.web.access import Changes, Filled, FilledWithFile, OpenApp, Sees
-from reminder.web.view import go, language_of, page, problem_of, typed
+from reminder.web.view import both_calendars, go, language_of, page, problem_of, typed, words_of
 from reminder.wiring import App
 
 router = APIRouter()
 
 TAKES_SHEETS = ("/uploads",)
 MOST_SHOWN = 200
+SHOWN = (Effect.NEW, Effect.CHANGED, Effect.UNCHANGED)
+RowNumber = Annotated[int, Query(ge=0, le=9_999_999)]
 
 
 @router.get("/uploads")
@@ -68,14 +74,25 @@ def take_sheet(request: Request, app: OpenApp, who: Changes, form: FilledWithFil
 
 
 @router.get("/uploads/{upload_id}")
-def show_upload(request: Request, app: OpenApp, who: Changes, upload_id: int) -> Response:
-    """What it waits for: for its columns to be named, for the worker, for a yes, or for nothing any more."""
+def show_upload(
+    request: Request, app: OpenApp, who: Changes, upload_id: int, show: str = "", after: RowNumber = 0
+) -> Response:
+    """What it waits for: for its columns to be named, for the worker, for a yes, or for nothing any more. `show`: which
+    of its rows."""
     with app.database.reading() as tx:
         upload = owned.upload(tx, who, upload_id)
-    return _show(request, app, upload)
+    return _show(request, app, upload, show=show, after=after)
 
 
-def _show(request: Request, app: App, upload: UploadView, refused: RefusedInputError | None = None) -> Response:
+def _show(
+    request: Request,
+    app: App,
+    upload: UploadView,
+    refused: RefusedInputError | None = None,
+    *,
+    show: str = "",
+    after: int = 0,
+) -> Response:
     problems = () if refused is None else (problem_of(request, app, refused),)
     status = 200 if refused is None else 422
     if upload.state == UploadState.READ:
@@ -91,10 +108,20 @@ def _show(request: Request, app: App, upload: UploadView, refused: RefusedInputE
             refused=[one for one in upload.columns if one["fate"] == Fate.REFUSED],
         )
     language = _written(request)
+    which = Effect(show) if show in SHOWN else Effect.NONE
     with app.database.reading() as tx:
-        kinds = ("refused", "warned")
-        shown = uploads.rows_of_verdict(tx, app.keys, upload.id, kinds, limit=MOST_SHOWN)
+        found = uploads.some_rows(
+            tx,
+            app.keys,
+            upload.id,
+            verdicts=() if which else ("refused", "warned"),
+            effects=[which] if which else (),
+            after=after,
+            limit=MOST_SHOWN + 1,
+        )
+        shown = found[:MOST_SHOWN]
         gone = bulk.gone(tx, upload) if upload.state == UploadState.CHECKED else []
+        changes = bulk.changes_of(tx, app.keys, upload, shown, japan_date(app.clock.now()))
     rows = [bulk.report_of(app.rules, upload, row, language) for row in shown]
     return page(
         request,
@@ -105,11 +132,25 @@ def _show(request: Request, app: App, upload: UploadView, refused: RefusedInputE
         problems=problems,
         rows=rows,
         whose={row.number: _whose(upload, row) for row in shown},
+        changes=changes if upload.state == UploadState.CHECKED else {},
+        which=which,
+        in_words=lambda said: _in_words(request, app, said),
+        sorts=[one for one in SHOWN if upload.counts.get(one)],
+        later=shown[-1].number if len(found) > MOST_SHOWN else None,
         gone=gone,
         is_working=upload.state in uploads.WORKING,
         refused=[one["heading"] or one["letter"] for one in upload.columns if one["fate"] == Fate.REFUSED],
-        left=any(upload.counts.get(name) for name in ("refused", "asks")),
+        left=any(upload.counts.get(name) for name in ("refused", "asks"))
+        and upload.counts.get("saved", 0) < upload.rows,
     )
+
+
+def _in_words(request: Request, app: App, said: str | date) -> str:
+    words = words_of(request)
+    if isinstance(said, date):
+        full_date = app.rules.wording.of(words.language).date(said, "full_date")
+        return both_calendars(words, full_date, said)
+    return words.plain(f"person_form.mode_{said}") if said in list(Mode) else said
 
 
 def _whose(upload: UploadView, row: StoredRow) -> str:
@@ -147,8 +188,9 @@ def save_upload(request: Request, app: OpenApp, who: Changes, upload_id: int, fo
     with app.database.reading() as tx:
         upload = owned.upload(tx, who, upload_id)
     agreed = [int(one) for one in form.getlist("yes") if isinstance(one, str) and one.isdecimal() and len(one) < 8]
+    to_all = typed(form, "all") == "yes"
     try:
-        bulk.save(app.database, app.clock.now(), upload_id=upload_id, agreed=agreed, all_agreed=False)
+        bulk.save(app.database, app.clock.now(), upload_id=upload_id, agreed=agreed, all_agreed=to_all)
     except RefusedInputError as refused:
         return _show(request, app, upload, refused)
     return go(f"/uploads/{upload_id}")

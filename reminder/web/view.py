@@ -100,7 +100,7 @@ def page(request: Request, app: App, template: str, *, status: int = 200, **valu
         "operator": app.settings.operator or of_kinds.word("operator"),
         "kind_name": lambda card: card.label or _kind(app, words, card.kind),
         "kind_names": {kind: _kind(app, words, kind) for kind in app.rules.kinds},
-        "called": lambda label: _furigana(carers_word(label, of_kinds.in_mail)),
+        "called": lambda label: furigana(carers_word(label, of_kinds.in_mail)),
         "day": lambda day: _near_day(of_kinds, day, japan_date(app.clock.now())),
         "full_day": lambda day: of_kinds.date(day, "full_date"),
         "both": lambda day: both_calendars(words, of_kinds.date(day, "full_date"), day),
@@ -122,10 +122,10 @@ def both_calendars(words: PageWords, full_date: str, day: date) -> str:
 
 def _kind(app: App, words: PageWords, kind: str) -> Markup:
     said = app.rules.wording.of(words.language).in_mail.kinds.get(kind)
-    return _furigana(said["name"] if said else kind)
+    return furigana(said["name"] if said else kind)
 
 
-def _furigana(text: str) -> Markup:
+def furigana(text: str) -> Markup:
     return Markup(readings.as_ruby(str(escape(text))))  # noqa: S704  # escaped; the furigana are ours
 
 

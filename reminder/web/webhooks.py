@@ -6,11 +6,15 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reminder.conversation import call, inbox
+from reminder.delivery import bounces
+from reminder.domain.bounces import Bounce, named, read_report
 from reminder.domain.people import Language
 from reminder.errors import RefusedInputError
 from reminder.storage import receipts
+from reminder.storage.links import is_bounces_mark
 from reminder.wiring import App
 
 router = APIRouter(prefix="/webhooks")
@@ -128,3 +132,49 @@ async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: i
         action=f"{app.settings.public_url}/webhooks/twilio/voice?m={message_id}&turn={spoken.number}",
     )
     return Response(twiml, media_type="text/xml")
+
+
+def secret_address(app: OpenApp, mark: str) -> None:
+    """Who knows it was told so by the operator. Anything else is 403, before a word of it is read."""
+    if not is_bounces_mark(app.keys, mark):
+        raise NotSignedError
+
+
+class BounceNotice(BaseModel):
+    """A bounce as a provider's program tells of it. One of the two first names the mail; `status` is the enhanced code
+    (RFC 3463), and what begins with 5 is final where nothing else is said."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    return_path: str = Field("", max_length=400)
+    message_id: str = Field("", max_length=400)
+    status: str = Field(max_length=40)
+    is_final: bool | None = None
+
+    def read(self) -> Bounce | None:
+        is_final = self.status.strip().startswith("5") if self.is_final is None else self.is_final
+        # Programs write it with and without its brackets.
+        return named(self.return_path, f"<{self.message_id.strip(' <>')}>", self.status, is_final=is_final)
+
+
+@router.post("/mail/bounce/{mark}", dependencies=[Depends(secret_address)])
+async def mail_bounce(request: Request, app: OpenApp) -> Response:
+    """Mail that came back: the report itself (RFC 3464), or a few words of JSON. What is not about a mail of ours is
+    answered alike, so that nobody sends it again."""
+    body = await request.body()
+    is_json = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+
+    def keep() -> None:
+        bounce = _read_notice(body) if is_json else read_report(body)
+        if bounce is not None:
+            bounces.keep(app.database, app.keys, app.clock.now(), bounce)
+
+    await run_in_threadpool(keep)
+    return Response(status_code=204)
+
+
+def _read_notice(body: bytes) -> Bounce | None:
+    try:
+        return BounceNotice.model_validate_json(body).read()
+    except ValidationError:
+        raise RefusedInputError("request_malformed") from None

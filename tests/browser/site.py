@@ -1,11 +1,9 @@
 """Our own web application, served to a real browser, with a mail server to send to and a worker that runs when told."""
 
-import asyncio
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -56,21 +54,6 @@ class Site:
         return [mail for mail in self.smtp.mails if address in mail.recipients]
 
 
-class _RunnerInAThread(asyncio.Runner):
-    """Playwright keeps an event loop running in the test's own thread, where no second one may run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._thread = ThreadPoolExecutor(1)
-
-    def run(self, work, *, context=None):
-        return self._thread.submit(super().run, work, context=context).result()
-
-    def close(self) -> None:
-        self._thread.submit(super().close).result()
-        self._thread.shutdown()
-
-
 class _RememberedMail(SmtpEmail):
     """Also keeps what arrived, as the village's other channels do."""
 
@@ -101,9 +84,7 @@ def open_site(database_url: str, folder: Path, start: str, **settings_given: obj
         clock, channels = SteppedClock(japan(start)), {name: MemoryChannel() for name in ChannelName}
         channels[ChannelName.EMAIL] = _RememberedMail(settings.smtp_url, settings.mail_from)
         with (
-            replace(
-                build_app(settings, clock=clock, channels=channels, durable=False), runner=_RunnerInAThread()
-            ) as app,
+            build_app(settings, clock=clock, channels=channels, durable=False) as app,
             served(create_web(app, local_pages=has_local_pages(app, HOST)), listening),
         ):
             yield Site(url, Village(World(app, clock, channels)), smtp)

@@ -195,6 +195,7 @@ EVERY_PAGE = [
     "/",
     "/calendar",
     "/months",
+    "/visits",
     "/undelivered",
     "/people/new",
     "/people/1",

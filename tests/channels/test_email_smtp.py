@@ -254,7 +254,10 @@ def test_what_is_no_address_is_never_given_to_a_server(smtp: FakeSmtp, address: 
         ("RCPT", "552 5.2.2 mailbox full", TemporaryChannelError, "5.2.2", "people empty their mailboxes"),
         ("RCPT", "452 4.2.2 mailbox full", TemporaryChannelError, "4.2.2", "the same, said properly"),
         ("RCPT", "450 4.7.1 greylisted", TemporaryChannelError, "4.7.1", "come back later"),
-        ("RCPT", "554 5.7.1 relay access denied", SetupChannelError, "5.7.1", "our setting, not their address"),
+        ("RCPT", "552 mailbox full", TemporaryChannelError, "552", "the same, said without an enhanced code"),
+        ("RCPT", "550 5.1.10 no such user", PermanentChannelError, "5.1.10", "the mailbox does not exist"),
+        ("RCPT", "550 5.7.26 unauthenticated sender", SetupChannelError, "5.7.26", "DKIM or SPF of ours"),
+        ("RCPT", "550 5.1.8 sender's domain", SetupChannelError, "5.1.8", "our sender"),
         ("RCPT", "530 authentication required", SetupChannelError, "530", "our setting, not their address"),
         ("MAIL", "550 5.7.1 sender rejected", SetupChannelError, "5.7.1", "our sender"),
         ("MAIL", "553 sender not owned", SetupChannelError, "553", "our sender"),
@@ -277,6 +280,99 @@ def test_a_no_is_heard_for_what_it_is(
     assert refused.value.reason == reason
     assert "haha@" not in repr(refused.value)
     assert smtp.mails == []
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "gone", "why"),
+    [
+        ("RCPT", "550 5.1.1 no such user", True, "the mailbox"),
+        ("RCPT", "550 unknown user", True, "the mailbox"),
+        ("RCPT", "552 5.3.4 too long", False, "this mail"),
+        ("RCPT", "554 refused", False, "nobody knows what"),
+        ("DATA", "554 5.6.0 refused", False, "this mail"),
+        ("DATA", "550 refused", False, "this mail"),
+    ],
+)
+def test_only_a_no_to_the_mailbox_gives_it_up(smtp: FakeSmtp, command: str, answer: str, gone: bool, why: str) -> None:
+    smtp.refuse(command, answer)
+
+    with pytest.raises(PermanentChannelError) as refused:
+        send(smtp)
+
+    assert refused.value.address_is_gone is gone, why
+
+
+# ── a policy's no: of one reader, or of us ──
+
+CHICHI = replace(LETTER, message_id=18, address="chichi@example.jp")
+MUSUME = replace(LETTER, message_id=19, address="musume@example.jp")
+
+
+def outcomes(smtp: FakeSmtp, *letters: Outgoing) -> list[str]:
+    """What becomes of each, one after the other by one channel."""
+
+    async def one_by_one(channel: SmtpEmail) -> list[str]:
+        found = []
+        for letter in letters:
+            try:
+                await channel.send(letter)
+                found.append("taken")
+            except PermanentChannelError as refused:
+                found.append("given up" if refused.address_is_gone else "this one")
+            except ChannelError as refused:
+                found.append({TemporaryChannelError: "later", SetupChannelError: "pause"}[type(refused)])
+        return found
+
+    return using(channel_to(smtp.url), one_by_one)
+
+
+@pytest.mark.parametrize("command", ["RCPT", "DATA"])
+@pytest.mark.parametrize("answer", ["554 5.7.1 not wanted here", "550 relaying denied"])
+def test_a_policy_against_one_reader_stops_nobody_elses_mail(smtp: FakeSmtp, command: str, answer: str) -> None:
+    smtp.refuse(command, answer)
+    assert outcomes(smtp, LETTER, CHICHI) == ["later", "taken"]
+
+    smtp.refuse(command, answer)
+    channel = channel_to(smtp.url)
+
+    async def again(_: SmtpEmail) -> None:
+        with pytest.raises(TemporaryChannelError):
+            await channel.send(LETTER)
+        await channel.send(CHICHI)
+        smtp.refuse(command, answer)
+        with pytest.raises(PermanentChannelError) as refused:
+            await channel.send(LETTER)
+        assert not refused.value.address_is_gone
+
+    using(channel, again)
+
+
+def test_a_policy_against_everybody_is_the_operators_matter_and_gives_nobody_up(smtp: FakeSmtp) -> None:
+    smtp.refuse("RCPT", "554 5.7.1 relay access denied", times=4)
+
+    assert outcomes(smtp, LETTER, CHICHI, MUSUME, LETTER, LETTER) == ["later", "later", "pause", "pause", "taken"]
+
+
+def test_the_only_reader_there_is_forbidden_twice_is_the_operators_matter(smtp: FakeSmtp) -> None:
+    smtp.refuse("RCPT", "554 5.7.1 relay access denied", times=2)
+
+    assert outcomes(smtp, LETTER, LETTER, LETTER) == ["later", "pause", "taken"]
+
+
+def test_whoever_is_taken_again_is_no_exception_any_more(smtp: FakeSmtp) -> None:
+    smtp.refuse("RCPT", "554 5.7.1 not wanted here")
+    channel = channel_to(smtp.url)
+
+    async def go(_: SmtpEmail) -> None:
+        with pytest.raises(TemporaryChannelError):
+            await channel.send(LETTER)
+        await channel.send(CHICHI)
+        await channel.send(LETTER)
+        smtp.refuse("RCPT", "554 5.7.1 not wanted here")
+        with pytest.raises(TemporaryChannelError):
+            await channel.send(LETTER)
+
+    using(channel, go)
 
 
 @pytest.mark.parametrize("hangs", [False, True])

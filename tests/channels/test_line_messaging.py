@@ -103,6 +103,12 @@ def test_a_message_whose_answer_was_lost_arrives_once_however_often_it_is_repeat
     [
         (Behaviour(accepts=False, status=400), PermanentChannelError, "400"),
         (Behaviour(accepts=False, status=400, then="truncate"), PermanentChannelError, "400"),  # refused all the same
+        # Who is no friend of the account, or not any more.
+        (
+            Behaviour(accepts=False, status=400, body='{"message": "Failed to send messages"}'),
+            PermanentChannelError,
+            "400",
+        ),
         (Behaviour(accepts=False, status=307), SetupChannelError, "307"),  # not LINE's API: a wrong base address
         (Behaviour(accepts=False, status=418), SetupChannelError, "418"),
         (Behaviour(accepts=False, status=401), SetupChannelError, "401"),
@@ -144,9 +150,10 @@ def test_every_refusal_has_its_meaning(
         assert refused.value.address_is_gone
 
 
-def test_a_message_that_line_finds_fault_with_does_not_give_up_its_reader(line: FakeLine) -> None:
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_message_that_line_finds_fault_with_does_not_give_up_its_reader(line: FakeLine, status: int) -> None:
     body = '{"message": "The request body has 1 error(s)", "details": [{"property": "messages[0].text"}]}'
-    line.script(Behaviour(accepts=False, status=400, body=body))
+    line.script(Behaviour(accepts=False, status=status, body=body))
 
     with pytest.raises(PermanentChannelError) as refused:
         push(line.url)

@@ -174,7 +174,7 @@ def test_a_group_says_how_it_wants_to_be_told_and_takes_it_back(reminder: Termin
     chosen = reminder.answer(
         "group", "set", "1", "--days", "６０日前、３０ 7", "--hour", "11時", "--holidays", "--preset", "few"
     )
-    assert chosen == {"id": 1, "preset": "few", "days": "60 30 7", "hour": 11, "holidays": True}
+    assert chosen == {"id": 1, "preset": "few", "days": "60 30 7", "hour": 11, "holidays": True, "organisation": ""}
     assert reminder.answer("group", "set", "1", "--no-holidays") == {**chosen, "holidays": False}
     assert reminder.answer("list", "groups") == [
         {
@@ -185,10 +185,11 @@ def test_a_group_says_how_it_wants_to_be_told_and_takes_it_back(reminder: Termin
             "days": "60 30 7",
             "hour": 11,
             "holidays": False,
+            "organisation": "",
         }
     ]
     back = reminder.answer("group", "set", "1", "--days", "", "--hour", "", "--preset", "")
-    assert back == {"id": 1, "preset": "", "days": "", "hour": None, "holidays": False}
+    assert back == {"id": 1, "preset": "", "days": "", "hour": None, "holidays": False, "organisation": ""}
     assert "いつもどおり" in reminder.run("group", "set", "1", "--preset", "").out
 
 

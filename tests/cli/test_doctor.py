@@ -210,6 +210,8 @@ def test_doctor_says_of_a_secret_only_that_it_is_set(reminder: Terminal) -> None
         REMINDER_SMTP_URL=f"smtp://me:{VALUE}@127.0.0.1:2525",
         REMINDER_LINE_TOKEN=VALUE,
         REMINDER_HEARTBEAT_URL=f"https://example.jp/{VALUE}",
+        REMINDER_HEARTBEAT_FAIL_URL=f"https://example.jp/{VALUE}/fail",
+        REMINDER_METRICS_TOKEN=VALUE * 3,
         **MAIL,
     )
 
@@ -284,7 +286,16 @@ def test_the_service_is_healthy_only_after_its_first_pass(reminder: Terminal) ->
     assert after.code == 0
     assert (after.answer["ready"], after.answer["troubles"]) == (True, [])
     assert after.answer["last_pass"].startswith("2026-12-01T08:00:")
-    assert list(after.answer) == ["ready", "troubles", "last_pass", "messages", "pauses"]
+    assert list(after.answer) == [
+        "ready",
+        "troubles",
+        "details",
+        "concerns",
+        "last_pass",
+        "last_audit",
+        "messages",
+        "pauses",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -307,11 +318,43 @@ def test_cards_nobody_looked_at_are_a_trouble_of_their_own(family: Terminal) -> 
     assert family.run("health", "--json").answer["troubles"] == ["worker_silent", "cards_overdue"]
 
 
-def test_health_counts_the_messages_by_state(family: Terminal) -> None:
+def test_health_counts_the_messages_that_are_not_over_by_state(family: Terminal) -> None:
+    family.run("tick", "--at", "2027-01-29T00:00+09:00")
+    family.set(REMINDER_AS_IF="2027-01-29T00:01+09:00")
+    at_night = family.run("health", "--json")
     family.run("tick", "--at", "2027-01-29T10:00+09:00")
     family.set(REMINDER_AS_IF="2027-01-29T10:01+09:00")
+    in_the_morning = family.run("health", "--json")
 
-    health = family.run("health", "--json")
+    assert (at_night.code, in_the_morning.code) == (0, 0)
+    assert at_night.answer["messages"] == {"queued": len(family.answer("list", "messages"))} != {"queued": 0}
+    assert in_the_morning.answer["messages"] == {}, "what is over is history"
 
-    assert health.code == 0
-    assert sum(health.answer["messages"].values()) == len(family.answer("list", "messages")) > 0
+
+def test_health_says_of_each_trouble_how_many_since_when_and_what_to_do(family: Terminal) -> None:
+    family.set(REMINDER_AS_IF="2027-02-10T08:00+09:00")
+
+    as_json, plain = family.run("health", "--json"), family.run("health")
+
+    silent, overdue = as_json.answer["details"]
+    assert (as_json.code, plain.code) == (1, 1)
+    assert (silent["code"], silent["since"]) == ("worker_silent", None)
+    assert (overdue["code"], overdue["count"]) == ("cards_overdue", 1)
+    assert overdue["since"].endswith("T00:00:00+09:00")
+    for trouble in (silent, overdue):
+        assert trouble["what"].endswith("。")
+        assert any(line.startswith(f"WRONG: {trouble['code']} (") for line in plain.out.splitlines())
+
+
+def test_somebody_whom_nobody_can_tell_is_named_and_the_service_still_works(reminder: Terminal) -> None:
+    group = reminder.answer("group", "add", "--name", "田中家", "--kind", "household")["id"]
+    person = reminder.answer("person", "add", "--group", str(group), "--label", "父")["id"]
+    reminder.answer(
+        "card", "add", "--person", str(person), "--kind", "mynumber_user_certificate", "--expires", "2027-03-05"
+    )
+    reminder.run("tick")
+
+    health = reminder.run("health", "--json")
+
+    assert (health.code, health.answer["ready"], health.answer["troubles"]) == (0, True, [])
+    assert [(one["code"], one["count"]) for one in health.answer["concerns"]] == [("people_out_of_reach", 1)]

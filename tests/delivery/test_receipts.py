@@ -9,8 +9,9 @@ from reminder.clock import JAPAN
 from reminder.domain.people import ChannelName, ConsentHow
 from reminder.enrolment import consent
 from reminder.errors import ConflictError, UnknownOutcomeError
-from reminder.storage import contacts, receipts
+from reminder.storage import contacts, health, receipts
 from reminder.storage.messages import MessageView
+from reminder.upkeep.health import look
 from tests.village import Village
 
 END = date(2027, 3, 31)
@@ -112,16 +113,100 @@ def test_when_the_phone_is_gone_the_person_is_told_by_mail_the_same_day_and_the_
     assert any("届きませんでした" in words for words in told.words_to("娘"))
 
 
-def test_a_phone_that_was_off_is_tried_again_tomorrow_and_not_for_ever(told: Village) -> None:
-    hear(told, "undelivered", "30003")
-    told.run_until("2027-03-18 23:00")
-    hear(told, "undelivered", "30003")
-    told.run_until("2027-03-19 23:00")
-    hear(told, "undelivered", "30003")
+@pytest.fixture
+def only_a_phone(village: Village) -> Village:
+    """The same father without a mail address."""
+    village.member("娘", "musume@example.jp")
+    village.person("父", phone="090-0000-0002")
+    village.card("父", END)
+    village.sleep_until("2027-03-17 08:00")
+    village.run_until("2027-03-17 09:00")
+    return village
+
+
+@pytest.mark.parametrize(
+    ("error_code", "texts", "why"),
+    [
+        ("30003", ["03-17 09:00", "03-18 09:00", "03-19 09:00"], "switched off: three days"),
+        ("30008", ["03-17 09:00", "03-18 09:00"], "nobody knows why: once more"),
+        (None, ["03-17 09:00", "03-18 09:00"], "nobody says why: once more"),
+        ("30007", ["03-17 09:00"], "filtered: it would be filtered again"),
+        ("30005", ["03-17 09:00"], "no such number"),
+    ],
+)
+def test_a_phone_that_brings_a_text_back_is_tried_again_tomorrow_and_not_for_ever(
+    only_a_phone: Village, error_code: str | None, texts: list[str], why: str
+) -> None:
+    heard = 0
+    for evening in ("2027-03-17 23:00", "2027-03-18 23:00", "2027-03-19 23:00", "2027-03-22 23:00"):
+        if len(only_a_phone.sms.sent) > heard:
+            heard += 1
+            hear(only_a_phone, "undelivered", error_code)
+        only_a_phone.run_until(evening)
+
+    assert only_a_phone.texts_to("父") == texts, why
+    assert (phone_state(only_a_phone) == "confirmed") is (error_code != "30005"), "the next rung is tried again"
+    assert sum("届きませんでした" in words for words in only_a_phone.words_to("娘")) == len(texts)
+
+
+@pytest.mark.parametrize("error_code", ["30003", "30008", "30007", "30002", "30410", "39999", None])
+def test_whatever_brings_a_text_back_the_person_is_told_another_way_the_same_day(
+    told: Village, error_code: str | None
+) -> None:
+    hear(told, "undelivered", error_code)
     told.run_until("2027-03-23 23:00")
 
-    assert told.texts_to("父") == ["03-17 09:00", "03-18 09:00", "03-19 09:00"]
-    assert phone_state(told) == "confirmed", "the next rung is tried again"
+    assert told.texts_to("父") == ["03-17 09:00", "03-17 09:01"]
+    assert len(told.sms.sent) == 1
+    failovers = [one.key.rpartition(":")[2] for one in told.messages() if one.audience == "person"]
+    assert failovers == ["0", "1"]
+    (heard,) = [words for words in told.words_to("娘") if "届きませんでした" in words]
+    assert "かわりに、メールでお知らせします。" in heard
+
+
+def test_one_that_may_have_arrived_is_marked_where_it_is_told_again(told: Village) -> None:
+    hear(told, "undelivered", "30410")
+    told.run_until("2027-03-17 23:00")
+
+    to_him = [(one.channel, one.possibly_double) for one in told.messages() if one.audience == "person"]
+    assert to_him == [("sms", False), ("email", True)]
+
+
+@pytest.mark.parametrize(
+    ("error_code", "pauses"), [("30018", True), ("30002", True), ("30007", False), ("30003", False), ("30005", False)]
+)
+def test_a_receipt_that_says_that_the_sender_or_the_account_is_at_fault_stops_the_channel_and_keeps_what_waits(
+    told: Village, error_code: str, pauses: bool
+) -> None:
+    told.person("母", phone="090-0000-0001")
+    hear(told, "undelivered", error_code)
+    told.card("母", END)
+    told.run_until("2027-03-17 09:10")
+
+    with told.app.database.reading() as tx:
+        paused = {pause.channel: pause.reason for pause in health.pauses(tx, told.now)}
+    assert paused == ({"sms": error_code} if pauses else {})
+    assert ("channel_paused_sms" in look(told.app.database, told.now).troubles) is pauses
+    told.run_until("2027-03-17 23:00")
+    assert len(told.texts_to("母")) == 1, "nothing is lost"
+
+
+def test_where_most_texts_are_filtered_the_channel_stops(told: Village) -> None:
+    for number in range(3):
+        with told.app.database.writing() as tx:
+            receipts.keep(
+                tx,
+                provider_id=f"SM{number}",
+                status="undelivered",
+                error_code="30007",
+                message_id=None,
+                now=told.now,
+            )
+
+    hear(told, "undelivered", "30007")
+
+    with told.app.database.reading() as tx:
+        assert [(pause.channel, pause.reason) for pause in health.pauses(tx, told.now)] == [("sms", "30007")]
 
 
 def test_the_family_hears_once_a_day_of_texts_that_came_back(told: Village) -> None:

@@ -12,6 +12,7 @@ from reminder.domain.messages import (
     LONGEST_PAUSE,
     MOST_ATTEMPTS,
     MOVES,
+    SPREAD,
     Accepted,
     Answer,
     Asked,
@@ -30,6 +31,7 @@ from reminder.errors import (
 )
 
 NOW = datetime(2027, 3, 17, 0, 0, tzinfo=UTC)  # 09:00 in Japan
+ID = 1  # of the message
 EVENING = NOW + timedelta(hours=9)
 S = MessageState
 
@@ -65,31 +67,39 @@ S = MessageState
 def test_every_outcome_of_a_send_has_its_verdict(
     outcome: Accepted | ChannelError, attempts: int, state: MessageState, wait: timedelta | None, why: str
 ) -> None:
-    verdict = after_sending(outcome, attempts, EVENING, NOW)
+    verdict = after_sending(outcome, ID, attempts, EVENING, NOW)
 
     assert verdict.state is state, why
-    assert verdict.wait_until == (None if wait is None else NOW + wait), why
+    assert (verdict.wait_until is None) == (wait is None), why
+    assert wait is None or NOW + wait <= (verdict.wait_until or NOW) <= NOW + wait * (1 + SPREAD), why
     assert verdict.state in MOVES[S.SENDING]
 
 
 def test_a_phone_that_refuses_for_good_is_unreachable_and_one_whose_owner_said_stop_has_opted_out() -> None:
-    gone = after_sending(PermanentChannelError("21614"), 1, EVENING, NOW)
-    stopped = after_sending(PermanentChannelError("21610", opted_out=True), 1, EVENING, NOW)
+    gone = after_sending(PermanentChannelError("21614"), ID, 1, EVENING, NOW)
+    stopped = after_sending(PermanentChannelError("21610", opted_out=True), ID, 1, EVENING, NOW)
 
     assert gone.contact is ContactState.UNREACHABLE
     assert stopped.contact is ContactState.OPTED_OUT
 
 
 def test_only_the_operators_fault_pauses_the_channel() -> None:
-    assert after_sending(SetupChannelError("20003"), 1, EVENING, NOW).pause_channel_until == NOW + CHANNEL_PAUSE
-    assert after_sending(TemporaryChannelError("503"), 1, EVENING, NOW).pause_channel_until is None
+    assert after_sending(SetupChannelError("20003"), ID, 1, EVENING, NOW).pause_channel_until == NOW + CHANNEL_PAUSE
+    assert after_sending(TemporaryChannelError("503"), ID, 1, EVENING, NOW).pause_channel_until is None
+
+
+def test_what_was_refused_together_does_not_come_back_together() -> None:
+    first, second = (pause_after(3, message_id) for message_id in (1, 2))
+
+    assert first != second
+    assert pause_after(3, 1) == first, "and the same message comes back at the same moment whoever counts"
 
 
 def test_a_whole_day_of_trying_fits_into_the_attempts_allowed() -> None:
-    day = sum((pause_after(attempt) for attempt in range(1, MOST_ATTEMPTS)), timedelta())
+    day = sum((pause_after(attempt, ID) for attempt in range(1, MOST_ATTEMPTS)), timedelta())
 
     assert day > timedelta(hours=9), "a text is given up by the evening, not by the count"
-    assert after_sending(TemporaryChannelError("503"), MOST_ATTEMPTS, EVENING, NOW).reason == GAVE_UP
+    assert after_sending(TemporaryChannelError("503"), ID, MOST_ATTEMPTS, EVENING, NOW).reason == GAVE_UP
 
 
 FRESH = Asked(attempts=1, not_seen=0, possibly_double=False, stale_after=EVENING, handed_at=NOW)

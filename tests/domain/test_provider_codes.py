@@ -2,7 +2,96 @@
 
 import pytest
 
-from reminder.domain.provider_codes import Fault, fault_of_twilio
+from reminder.domain.provider_codes import (
+    CALLS_A_RUNG,
+    Fault,
+    fault_of_mail,
+    fault_of_reason,
+    fault_of_refusal,
+    fault_of_twilio,
+    texts_a_rung,
+)
+
+NUMBER = (21211, 21214, 21217, 21401, 21614, 30005, 30006)
+TEXT = (21602, 21604, 21612, 21617, 21620, 30004, 30007)
+OPERATOR = (
+    *(21212, 21603, 21606, 21608, 21609, 21408, 21703, 21704, 21705, 30018, 30024, 90007, 20404),
+    *(35111, 35112, 35113, 35114, 35115, 35116, 35117, 35118),
+)
+ACCOUNT = (20003, 20005, 30002, 63038)
+RETRY = (14107, 20429, 20500, 20503, 21611, 30001, 30003, 30008, 30017, 30036)
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        *((code, Fault.NUMBER) for code in NUMBER),
+        (21610, Fault.OPTED_OUT),
+        *((code, Fault.TEXT) for code in TEXT),
+        *((code, Fault.OPERATOR) for code in OPERATOR),
+        *((code, Fault.ACCOUNT) for code in ACCOUNT),
+        *((code, Fault.RETRY) for code in RETRY),
+        (30410, Fault.UNSURE),
+    ],
+)
+def test_every_code_that_is_known_has_its_class_whether_an_answer_or_a_receipt_brings_it(
+    code: int, fault: Fault
+) -> None:
+    assert fault_of_twilio(code, 400) is fault
+    assert fault_of_reason(str(code)) is fault
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_call", "times", "why"),
+    [
+        ("30003", False, 3, "switched off: it may be on tomorrow, or on the day after"),
+        ("30008", False, 2, "nobody knows why: once more"),
+        (None, False, 2, "nobody says why: once more"),
+        ("30410", False, 2, "it may have arrived: once more, on another day"),
+        ("30007", False, 1, "filtered: it would be filtered again"),
+        ("30002", False, 3, "the account was suspended: the phone is as good as ever"),
+        ("5.2.2", False, 2, "a full mailbox may be emptied"),
+        ("5.7.1", False, 1, "their server does not want it"),
+        (None, True, CALLS_A_RUNG, "nobody answered the telephone"),
+    ],
+)
+def test_how_often_a_rung_is_told_by_a_way_that_brings_it_back(
+    reason: str | None, is_call: bool, times: int, why: str
+) -> None:
+    assert texts_a_rung(reason, is_call=is_call) == times, why
+
+
+@pytest.mark.parametrize(
+    ("code", "enhanced", "of_recipient", "fault", "why"),
+    [
+        (550, "5.1.1", True, Fault.NUMBER, "no such mailbox"),
+        (550, "5.1.10", True, Fault.NUMBER, "no such mailbox, in Exchange's words"),
+        (550, "5.2.1", True, Fault.NUMBER, "the mailbox is closed"),
+        (550, None, True, Fault.NUMBER, "said without an enhanced code"),
+        (551, None, True, Fault.NUMBER, "moved"),
+        (553, None, True, Fault.NUMBER, "no such name"),
+        (554, None, True, Fault.TEXT, "a transaction failed, which says nothing of the mailbox"),
+        (552, None, True, Fault.RETRY, "full"),
+        (552, "5.2.2", True, Fault.RETRY, "full"),
+        (552, "5.3.4", True, Fault.TEXT, "this mail is too long"),
+        (550, "5.7.1", True, Fault.TEXT, "a policy, of this reader perhaps"),
+        (550, "5.7.26", True, Fault.OPERATOR, "our DKIM or SPF"),
+        (535, "5.7.8", True, Fault.OPERATOR, "our password"),
+        (530, None, True, Fault.OPERATOR, "we did not sign in"),
+        (550, "5.1.8", True, Fault.OPERATOR, "our sender's address"),
+        (550, "5.1.1", False, Fault.TEXT, "said of the mail and not of its reader"),
+        (550, None, False, Fault.TEXT, "said of the mail and not of its reader"),
+        (554, "5.6.0", False, Fault.TEXT, "this mail"),
+    ],
+)
+def test_a_mail_server_s_final_no_says_whose_fault_it_is(
+    code: int, enhanced: str | None, of_recipient: bool, fault: Fault, why: str
+) -> None:
+    assert fault_of_refusal(code, enhanced, of_recipient=of_recipient) is fault, why
+
+
+def test_what_a_mail_server_calls_temporary_gives_nobody_up() -> None:
+    assert {fault_of_mail(code) for code in ("4.2.2", "4.4.7", "4.7.1", "4.1.1")} == {Fault.RETRY}
 
 
 @pytest.mark.parametrize(
@@ -14,7 +103,7 @@ from reminder.domain.provider_codes import Fault, fault_of_twilio
         (21610, 400, Fault.OPTED_OUT, "the owner said stop"),
         (21606, 400, Fault.OPERATOR, "the sender is not ours"),
         (21408, 400, Fault.OPERATOR, "Japan is not switched on"),
-        (30007, None, Fault.OPERATOR, "filtered: the words or the sender"),
+        (30007, None, Fault.TEXT, "filtered: the words, or this phone's own filter"),
         (35114, 400, Fault.OPERATOR, "within the range of scheduling errors"),
         (20003, 401, Fault.ACCOUNT, "wrong token"),
         (30002, None, Fault.ACCOUNT, "suspended"),
@@ -33,7 +122,7 @@ from reminder.domain.provider_codes import Fault, fault_of_twilio
         (401, None, Fault.ACCOUNT, "the SDK put the status into the code"),
         (429, None, Fault.RETRY, "the SDK put the status into the code"),
         (29999, 400, Fault.RETRY, "unknown and refused: perhaps this text alone, and others must not wait for it"),
-        (21612, 400, Fault.RETRY, "this number from this sender"),
+        (21612, 400, Fault.TEXT, "this number from this sender"),
         (39999, None, Fault.RETRY, "unknown in a receipt, like 30008"),
         (None, None, Fault.RETRY, "a receipt without a code"),
     ],

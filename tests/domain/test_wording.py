@@ -449,7 +449,7 @@ def test_a_carer_is_told_what_has_happened_and_what_to_do(kind: NoticeKind, lang
     assert text.segments <= 2
     assert lint(text.text, LINT) == []  # type: ignore[arg-type]
     assert mail.subject is not None
-    if kind is not NoticeKind.REACH:
+    if kind not in (NoticeKind.REACH, NoticeKind.LOST_MEMBER):
         assert LABEL in text.text + mail.subject
         assert LABEL in mail.body
     assert words.section(f"notices.{kind}")["to_do"].strip().split("{")[0] in mail.body

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from reminder.domain.people import ChannelName, ContactState, GroupKind, Languag
 from reminder.domain.residents import Level
 from reminder.enrolment import bulk
 from reminder.enrolment.cards import NewCard, TypedDates, add_cards
-from reminder.enrolment.spreadsheet import read_sheet
+from reminder.enrolment.spreadsheet import Row, read_sheet
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.planning.due import plan_due
 from reminder.storage import cards, contacts, people, uploads
@@ -156,6 +158,51 @@ def test_good_rows_are_saved_and_bad_ones_come_back_to_be_mended(village: Villag
     mended = returned.replace("2027-02-30", "2027-02-28").encode()
     saved(village, checked(village, mended))
     assert residents(village) == [("キヨ", "202"), ("ハナ", "201")]
+
+
+def test_a_row_that_asked_and_was_saved_does_not_come_back(village: Village) -> None:
+    a_home(village)
+    app = village.app
+    upload = checked(village, sheet_of("201,ハナ,2020-01-05", "202,キヨ,2020-01-06", "203,トミ,2027-02-30"))
+    bulk.save(app.database, village.now, upload_id=upload.id, agreed=[2], all_agreed=False)
+    upload = bulk.finish(app.database, app.keys, app.rules, village.now, upload_id=upload.id)
+
+    returned = bulk.returned(app.database, app.keys, app.rules, upload, Language.JAPANESE, ".csv").decode("utf-8-sig")
+
+    assert [row[2] for row in csv.reader(io.StringIO(returned))] == ["氏名", "キヨ", "トミ"]
+
+
+def test_a_sheet_whose_end_cannot_be_read_leaves_nothing_of_its_beginning(village: Village) -> None:
+    a_home(village)
+    rows = [f"{number},ハナ{number % 10},2027-11-16" for number in range(1, 700)]
+
+    with pytest.raises(RefusedInputError) as refused:
+        checked(village, sheet_of(*rows, '"203,トミ,2027-11-16'))
+
+    assert refused.value.code == "sheet_quote_open"
+    with village.app.database.reading() as tx:
+        assert uploads.of_group(tx, 1) == []
+        assert uploads.rows_after(tx, village.app.keys, 1, 0, 10) == []
+
+
+def test_while_a_sheet_is_read_others_may_write_and_one_that_is_given_up_is_read_no_further(village: Village) -> None:
+    a_home(village)
+    app = village.app
+    sheet = read_sheet(sheet_of(*(f"{number},ハナ,2027-11-16" for number in range(1, 1200))), HEADINGS)
+
+    def rows() -> Iterator[Row]:
+        for number, row in enumerate(sheet.rows):
+            if number == 600:
+                village.person("途中の方")
+                bulk.cancel(app.database, village.now, upload_id=1, by=None)
+            yield row
+
+    with pytest.raises(ConflictError):
+        bulk.begin(app.database, app.keys, village.now, group_id=1, sheet=replace(sheet, rows=rows()), by=None)
+
+    assert residents(village) == [("途中の方", None)]
+    with app.database.reading() as tx:
+        assert uploads.rows_after(tx, app.keys, 1, 0, 10) == []
 
 
 def test_a_second_time_changes_nothing_and_a_corrected_sheet_only_what_differs(village: Village) -> None:

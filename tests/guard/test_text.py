@@ -1,13 +1,15 @@
 """The door for typed text: a refusal says what and where, and never a digit of it."""
 
+import sys
 import traceback
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reminder.errors import ForbiddenNumberError, RefusedInputError
-from reminder.guard.text import clean, clean_label
+from reminder.guard.text import _NO_WORDS, clean, clean_label
 
 NUMBER = "1234 5678 9018"  # invented
 
@@ -59,3 +61,12 @@ def test_ordinary_labels_are_taken_as_they_are(label: str) -> None:
 def test_a_number_in_a_label_is_refused_as_a_number_before_its_length_is_looked_at() -> None:
     with pytest.raises(ForbiddenNumberError):
         clean_label("母の番号は " + NUMBER + " です、たぶん", field="label")
+
+
+def test_the_short_ways_over_letters_lead_nowhere_else() -> None:
+    every = [chr(point) for point in range(0x20, sys.maxunicode + 1)]
+
+    hidden = [mark for mark in every if mark.isalpha() and any(map(str.isdigit, unicodedata.normalize("NFKC", mark)))]
+    unprinted = [mark for mark in every if unicodedata.category(mark) in _NO_WORDS and mark.isprintable()]
+
+    assert (hidden, unprinted) == ([], [])

@@ -137,7 +137,7 @@ def test_a_text_that_came_back_is_followed_by_a_call_where_calls_were_agreed_to(
 
     village.run_until("2027-02-10 00:00")
 
-    assert rang(village) == ["02-01 10:00"]
+    assert rang(village) == ["01-29 13:30"], "on the same day, at the next hour at which a telephone may ring"
 
 
 def test_who_wants_no_more_texts_is_not_called_instead(calling_village: Village) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
+from fastapi import FastAPI
 from opentelemetry import trace
 from sqlalchemy import select, update
 
@@ -29,6 +30,7 @@ from reminder.guard import logs
 from reminder.guard.logs import Scrubbing
 from reminder.settings import read_settings
 from reminder.storage import contacts, groups, people
+from reminder.storage.links import Links
 from reminder.storage.session import Tx
 from reminder.storage.tables import Person
 from reminder.wiring import App, build_app
@@ -341,6 +343,17 @@ def signed(**form: str) -> Ask:
     return ask
 
 
+def bounced(body: str, kind: str = "message/rfc822") -> Ask:
+    """By who knows the address to which mail comes back."""
+
+    def ask(browser: Visitor, disguise: str) -> Answer:
+        assert isinstance(browser.web, FastAPI)
+        address = Links(browser.web.state.app.keys, "").bounces()
+        return browser.post(str(address), body.replace("◯", disguise).encode(), {"content-type": kind})
+
+    return ask
+
+
 def percent(text: str) -> str:
     return "".join(f"%{byte:02X}" for byte in text.encode())
 
@@ -377,6 +390,11 @@ REQUESTS: dict[str, tuple[Ask, int]] = {
     "signed phone": (signed(To="◯", From="◯"), 204),
     "signed name of a field": (signed(**{"◯": "1"}), 204),
     "signed error": (signed(ErrorCode="◯", ErrorMessage="◯"), 204),
+    "bounce to a wrong address": (post("/webhooks/mail/bounce/x", "Content-Type: message/delivery-status\n\n◯"), 403),
+    "words of a bounce": (bounced("To: ◯\nSubject: ◯\n\n◯"), 204),
+    "code of a bounce": (bounced('{"message_id": "◯", "status": "5.1.1", "words": "◯"}', "application/json"), 204),
+    "status of a bounce": (bounced('{"message_id": "<m1.1@example.jp>", "status": "5.◯"}', "application/json"), 204),
+    "strange bounce": (bounced('{"message_id": "<m1.1@example.jp>", "state": "◯"}', "application/json"), 422),
     "signed status": (signed(MessageStatus="◯"), 422),
     "signed id": (signed(MessageSid="◯"), 422),
 }  # fmt: skip

@@ -8,8 +8,10 @@ from sqlalchemy.exc import IntegrityError
 
 from reminder.domain.messages import LEASE, Accepted, MessageState, after_sending
 from reminder.domain.people import Audience, ChannelName
-from reminder.storage import outbox
+from reminder.storage import claims, outbox
+from reminder.storage.claims import InHand
 from reminder.storage.outbox import Draft
+from reminder.storage.session import Tx
 from tests.village import Village
 
 END = date(2027, 3, 31)
@@ -41,8 +43,13 @@ def waiting(village: Village) -> Village:
 
 def claim(village: Village, limit: int = 500) -> list[int]:
     with village.app.database.writing() as tx:
-        taken = outbox.claim(tx, village.app.keys, now=village.now, lease=LEASE, limit=limit)
-        return [in_hand.outgoing.message_id for in_hand in taken.in_hand]
+        return [in_hand.outgoing.message_id for in_hand in claimed(tx, village, limit)]
+
+
+def claimed(tx: Tx, village: Village, limit: int) -> list[InHand]:
+    rows = claims.pick(tx, ChannelName.SMS, now=village.now, limit=limit).ready
+    claims.take(tx, [row.id for row in rows], now=village.now, lease=LEASE)
+    return claims.opened(village.app.keys, rows, village.now, village.now + LEASE)[0]
 
 
 def test_several_workers_claiming_at_once_never_take_the_same_text(waiting: Village) -> None:
@@ -57,7 +64,7 @@ def test_a_claim_that_is_open_does_not_keep_another_worker_waiting_on_postgresql
     if waiting.app.database.is_sqlite:
         return  # there the file has one writer, and the second simply waits
     with waiting.app.database.writing() as tx:
-        first = outbox.claim(tx, waiting.app.keys, now=waiting.now, lease=LEASE, limit=10).in_hand
+        first = claimed(tx, waiting, 10)
         second = claim(waiting, limit=10)
 
     assert len(first) == len(second) == 10
@@ -71,12 +78,12 @@ def test_a_second_message_with_the_same_key_is_impossible(waiting: Village) -> N
 
 def test_a_worker_that_comes_back_after_its_lease_cannot_overwrite_the_next_ones_record(waiting: Village) -> None:
     with waiting.app.database.writing() as tx:
-        late = outbox.claim(tx, waiting.app.keys, now=waiting.now, lease=LEASE, limit=1).in_hand[0]
+        (late,) = claimed(tx, waiting, 1)
     waiting.clock.move_to(waiting.now + LEASE)
     with waiting.app.database.writing() as tx:
-        assert outbox.take_expired_leases(tx, waiting.now) == [late.outgoing.message_id]
-        accepted = after_sending(Accepted("SM-late"), late.attempts, late.stale_after, waiting.now)
-        outbox.record(tx, [(late, accepted)], MessageState.SENDING, waiting.now)
+        assert claims.take_expired_leases(tx, waiting.now) == [late.outgoing.message_id]
+        accepted = after_sending(Accepted("SM-late"), 1, late.attempts, late.stale_after, waiting.now)
+        claims.record(tx, [(late, accepted)], MessageState.SENDING, waiting.now)
 
     assert waiting.messages()[0].state == "unknown"
     assert waiting.messages()[0].provider_id is None

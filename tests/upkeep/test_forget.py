@@ -7,13 +7,14 @@ from sqlalchemy import text
 
 from reminder.domain.access import Actor
 from reminder.domain.messages import LEASE
-from reminder.domain.people import Language, Mode, Role
+from reminder.domain.people import ChannelName, Language, Mode, Role
 from reminder.enrolment import membership, signing_in
-from reminder.storage import health, outbox, sessions
+from reminder.planning.due import plan_due
+from reminder.storage import claims, health, receipts, sessions
 from reminder.upkeep import forget
 from reminder.upkeep.forget import forget_old
 from reminder.worker import TickReport, tick
-from tests.village import Village
+from tests.village import Village, japan
 
 END = date(2027, 3, 31)
 EMAIL = "musume@example.jp"
@@ -243,9 +244,50 @@ def test_whoever_is_sending_a_message_is_not_disturbed(told: Village) -> None:
     told.sleep_until("2027-03-24 09:00")
     with told.app.database.writing() as tx:
         tx.execute(text("UPDATE messages SET state = 'queued', stale_after = '2029-01-01' WHERE id = 1"))
-        claimed = outbox.claim(tx, told.app.keys, now=told.now, lease=LEASE, limit=1).in_hand
+        rows = claims.pick(tx, ChannelName.SMS, now=told.now, limit=1).ready
+        claims.take(tx, [row.id for row in rows], now=told.now, lease=LEASE)
 
     forget_old(told.app.database, told.now + timedelta(days=120))
 
-    assert [one.outgoing.message_id for one in claimed] == [1]
+    assert [row.id for row in rows] == [1]
     assert count(told, "messages", "id = 1 AND body_sealed IS NOT NULL") == 1
+
+
+@pytest.mark.parametrize(
+    ("kept_for", "days", "left"),
+    [
+        (None, 2000, 1),  # for ever, where nobody says otherwise
+        (400, 399, 1),
+        (400, 401, 0),
+    ],
+)
+def test_a_message_goes_with_its_receipts_when_its_operator_s_days_are_over(
+    village: Village, kept_for: int | None, days: int, left: int
+) -> None:
+    village.person("父", phone="090-0000-0002", mode=Mode.STANDARD)
+    village.card("父", END)
+    village.sleep_until(MORNING)
+    village.run_until(MORNING)
+    with village.app.database.writing() as tx:
+        named = tx.execute(text("SELECT provider_id FROM messages")).scalar_one()
+        receipts.keep(tx, provider_id=named, status="delivered", error_code=None, message_id=None, now=village.now)
+    tick(village.app, village.now)
+    told_of = count(village, "reminders")
+    village.clock.move_to(village.now + timedelta(days=days))
+
+    forget_old(village.app.database, village.now, kept_for)
+
+    assert count(village, "messages") == left
+    assert count(village, "receipts") == left
+    assert count(village, "reminders") == told_of > 0, "that it was told stays"
+
+
+def test_a_message_that_still_waits_is_kept_however_old_it_is(village: Village) -> None:
+    village.person("父", phone="090-0000-0002", mode=Mode.STANDARD)
+    village.card("父", END)
+    plan_due(village.app.database, village.app.keys, village.app.rules, japan(MORNING))
+    village.clock.move_to(village.now + timedelta(days=2000))
+
+    forget_old(village.app.database, village.now, 400)
+
+    assert count(village, "messages", "state = 'queued'") == 1

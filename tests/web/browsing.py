@@ -90,11 +90,14 @@ class Browser:
         }
         return self._show(self._ask("POST", path, urlencode(fields).encode(), said), path)
 
-    def send_file(self, path: str, name: str, content: bytes) -> Answer:
+    def send_file(self, path: str, name: str, content: bytes, **typed: str) -> Answer:
         """As a browser sends a form with a file in it."""
         mark = "----------a-village"
         parts = [
-            f'--{mark}\r\ncontent-disposition: form-data; name="seal"\r\n\r\n{self.seal}\r\n'.encode(),
+            *(
+                f'--{mark}\r\ncontent-disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'.encode()
+                for field, value in {"seal": self.seal, **typed}.items()
+            ),
             f'--{mark}\r\ncontent-disposition: form-data; name="file"; filename="{name}"\r\n'.encode(),
             b"content-type: application/octet-stream\r\n\r\n" + content + b"\r\n",
             f"--{mark}--\r\n".encode(),

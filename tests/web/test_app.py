@@ -263,6 +263,6 @@ def test_a_body_is_taken_up_to_its_bound_however_it_comes(
     assert browser.post(RECEIPTS, body, headers).status == status, why
 
 
-@pytest.mark.parametrize("target", ["/docs", "/redoc", "/openapi.json", "/metrics", "/static/"])
+@pytest.mark.parametrize("target", ["/docs", "/redoc", "/openapi.json", "/static/"])
 def test_there_are_no_pages_but_our_own(browser: Visitor, target: str) -> None:
     assert browser.get(target).status == 404

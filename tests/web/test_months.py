@@ -4,8 +4,9 @@ from datetime import date
 
 import pytest
 
-from reminder.domain.people import GroupKind, Mode
+from reminder.domain.people import GroupKind, Mode, Role
 from reminder.storage import cards
+from reminder.web.months import MOST_AT_ONCE
 from tests.village import Village
 from tests.web.browsing import Browser
 
@@ -90,6 +91,46 @@ def test_after_the_city_s_visit_many_are_recorded_at_once(office: Browser, villa
     office.submit("/months/act", card=["1", "2"], act="done")
 
     assert [done for _, done in ends(village).values()] == [True, True, False]
+
+
+@pytest.mark.parametrize("act", ["done", "renewed"])
+def test_of_more_than_can_be_recorded_at_once_nothing_is_and_the_marks_stay(
+    office: Browser, village: Village, act: str
+) -> None:
+    for number in range(MOST_AT_ONCE):
+        village.person(f"さん{number:03}"[:5], mode=Mode.HOME)
+        village.card(f"さん{number:03}"[:5], date(2026, 12, 12), USER)
+    office.get("/months")
+    ids = [str(number) for number in range(1, MOST_AT_ONCE + 2)]
+
+    page = office.submit("/months/act", card=ids, act=act)
+
+    assert page.status == 422
+    assert f"一度に記録できるのは{MOST_AT_ONCE}件まで" in page.text
+    assert page.text.count(" checked") >= MOST_AT_ONCE
+    assert not any(done for _, done in ends(village).values())
+    office.submit("/months/act", card=ids[:-1], act="done")
+    assert sum(done for _, done in ends(village).values()) == MOST_AT_ONCE
+
+
+def test_nothing_chosen_is_said(office: Browser) -> None:
+    office.get("/months")
+
+    assert "印を付けて" in office.submit("/months/act", act="done").text
+
+
+@pytest.mark.parametrize("path", ["/months/act", "/months/renewed"])
+def test_a_viewer_records_nothing(office: Browser, village: Village, path: str) -> None:
+    village.member("見学", "viewer@example.jp", Role.VIEWER)
+    viewer = Browser(village)
+    viewer.sign_in("viewer@example.jp")
+    seen = viewer.get("/months").text
+
+    page = viewer.post(path, [("seal", viewer.seal), ("card", "1"), ("act", "done"), ("end1", "2031-12-12")])
+
+    assert 'name="card"' not in seen
+    assert page.status == 403
+    assert ends(village)[1, USER] == ("2026-12-12", False)
 
 
 def test_new_dates_go_in_as_a_grid_and_a_wrong_one_comes_back_alone(office: Browser, village: Village) -> None:

@@ -22,6 +22,7 @@ from tests.web.browsing import Browser
 OPEN = {
     "/healthz": "says that we are alive",
     "/readyz": "says whether we can work",
+    "/metrics": "answers only the operator: who holds its token, or sits at this machine",
     "/static/{name}": "style, script, pictures",
     "/stop/{contact_id}/{mark}": "the address is signed",
     "/take/{card_id}/{contact_id}/{mark}": "the address is signed",
@@ -58,7 +59,7 @@ def doors(web: FastAPI) -> list[Door]:
         rule = (
             "right" if rights
             else "signed in" if access.signed_in in calls
-            else "provider" if webhooks.signed_form in calls
+            else "provider" if webhooks.signed_form in calls or webhooks.secret_address in calls
             else "this machine" if pages.only_this_machine in calls
             else "anyone" if access.maybe_signed_in in calls
             else ""

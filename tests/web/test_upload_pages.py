@@ -2,6 +2,7 @@
 
 import io
 import re
+from datetime import date
 from pathlib import Path
 
 import openpyxl
@@ -123,3 +124,67 @@ def test_a_sheet_given_up_is_gone(village: Village, office: Browser) -> None:
     assert "ハナ" not in office.page.text
     with village.app.database.reading() as tx:
         assert tx.connection().exec_driver_sql("SELECT count(*) FROM upload_rows").scalar_one() == 0
+
+
+def test_what_would_change_is_shown_before_it_is_saved(village: Village, office: Browser) -> None:
+    office.send_file(
+        "/uploads", "residents.csv", "整理番号,居室,氏名,電子証明書期限\nA1,201,ハナ,2027-11-16\n".encode()
+    )
+    office.submit("/uploads/1/columns")
+    work_on_sheets(village.app)
+    office.get("/uploads/1")
+    office.submit("/uploads/1/save")
+    work_on_sheets(village.app)
+    office.get("/uploads")
+    corrected = (
+        "整理番号,居室,氏名,電子証明書期限,携帯\nA1,305,ハナ,2032-11-16,090-0000-0001\nB2,203,トミ,2027-12-01,\n"
+    )
+    office.send_file("/uploads", "residents.csv", corrected.encode())
+    office.submit("/uploads/2/columns")
+    work_on_sheets(village.app)
+
+    changed = re.sub(r"<[^>]+>", "", office.get("/uploads/2?show=changed").text)
+    new = office.get("/uploads/2?show=new").text
+
+    assert "201 → 305" in changed
+    assert re.search("2027年11月16日.*→.*2032年11月16日", changed)
+    assert "090-****-0001" in changed
+    assert "トミ" not in changed
+    assert "トミ" in new
+    assert "ハナ" not in new
+    assert labels(village) == ["ハナ"]
+
+
+def test_of_many_rows_that_ask_each_can_be_seen_and_all_be_taken_at_once(village: Village, office: Browser) -> None:
+    rows = "".join(f"{number},ハナ{chr(0x30A2 + number % 80)},2020-01-05\n" for number in range(1, 252))
+    office.send_file("/uploads", "residents.csv", ("居室,氏名,電子証明書期限\n" + rows).encode())
+    office.submit("/uploads/1/columns")
+    work_on_sheets(village.app)
+    office.get("/uploads/1")
+    next_page = re.search(r'href="(/uploads/1\?show=&amp;after=\d+)"', office.page.text)
+    assert next_page is not None
+    assert "251行目" not in office.page.text
+    assert "252行目" in office.get(next_page[1].replace("&amp;", "&")).text
+    office.get("/uploads/1")
+
+    # As many boxes as one page has, and the one for all the others.
+    office.submit("/uploads/1/save", yes=[str(number) for number in range(2, 202)], all="yes")
+    work_on_sheets(village.app)
+
+    assert len(labels(village)) == 251
+
+
+def test_another_sheet_of_the_book_is_read_when_it_is_named(village: Village, office: Browser) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["ごあいさつ"])
+    page = book.create_sheet("二階")
+    page.append(["居室", "氏名", "電子証明書期限"])
+    page.append([201, "ハナ", date(2027, 11, 16)])
+    kept = io.BytesIO()
+    book.save(kept)
+
+    assert office.send_file("/uploads", "residents.xlsx", kept.getvalue()).status == 422
+    office.send_file("/uploads", "residents.xlsx", kept.getvalue(), sheet="二階")
+
+    assert office.path == "/uploads/1"
+    assert "ハナ" in office.page.text

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from reminder.domain.people import GroupKind, Role
 from reminder.enrolment import membership
+from reminder.planning.homes import counts
 from reminder.storage import accounts, contacts, journal, owned
 from reminder.web.api.contacts import ContactOut
 from reminder.web.api.contacts import shown as contact_shown
@@ -17,10 +18,11 @@ router = APIRouter(prefix=PREFIX, tags=["group"], route_class=Operation)
 
 
 class GroupChange(In):
-    """What the group is called from now on."""
+    """What the group is called from now on, and whose home it is; what is left out stays as it is."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "田中家"}]})
-    name: Annotated[str, Field(min_length=1, max_length=60), GUARDED]
+    name: Annotated[str | None, Field(min_length=1, max_length=60), GUARDED] = None
+    organisation: Annotated[str | None, Field(max_length=60), GUARDED] = None
 
 
 class MemberOut(Out):
@@ -39,7 +41,19 @@ class GroupOut(Out):
     id: int
     name: str
     kind: GroupKind
+    organisation: str
     members: list[MemberOut]
+
+
+class CountsOut(Out):
+    """How many cards of this month and the next want somebody, and how many persons hear nothing."""
+
+    residents: int
+    opens: int
+    nears: int
+    ended: int
+    unanswered: int
+    unreached: int
 
 
 class EntryOut(Out):
@@ -63,9 +77,25 @@ def get_group(caller: Sees) -> GroupOut:
 
 @router.patch("/group")
 def rename_group(caller: Owns, given: GroupChange) -> GroupOut:
-    """Gives the group another name: it stands in the texts."""
-    membership.rename_group(caller.app.database, caller.app.clock.now(), who=caller.who, name=given.name)
+    """Gives the group another name: it stands in the texts. Or says whose home it is."""
+    database, now, who = caller.app.database, caller.app.clock.now(), caller.who
+    if given.name is not None:
+        membership.rename_group(database, now, who=who, name=given.name)
+    if given.organisation is not None:
+        membership.set_organisation(
+            database, now, group_id=who.group_id, organisation=given.organisation, by=who.member_id
+        )
     return _look_up(caller)
+
+
+@router.get("/group/counts")
+def get_counts(caller: Sees) -> CountsOut:
+    """What the group wants in this month and the next, in numbers. A token sees one home; who has several asks with
+    the token of each."""
+    app = caller.app
+    with app.database.reading() as tx:
+        found = counts(tx, app.rules, app.clock.now(), owned.group(tx, caller.who))
+    return CountsOut(**vars(found))
 
 
 @router.get("/journal")
@@ -87,6 +117,7 @@ def _look_up(caller: Caller) -> GroupOut:
         id=group.id,
         name=group.name,
         kind=group.kind,
+        organisation=group.organisation,
         members=[
             MemberOut(
                 id=member.id,

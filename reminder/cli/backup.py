@@ -1,0 +1,177 @@
+"""Commands that write everything into one sealed file, and bring it back."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reminder.cli.say import AsJson, answer
+from reminder.errors import RefusedInputError, SettingsError
+
+if TYPE_CHECKING:
+    from reminder.settings import Settings
+    from reminder.storage.keys import KeyRing
+    from reminder.storage.session import Database
+    from reminder.upkeep.backup import Contents, Kept
+
+File = Annotated[Path, typer.Argument(help="A back-up.")]
+KeyFile = Annotated[
+    Path | None, typer.Option("--key-file", help="A file that holds the back-up key, instead of REMINDER_BACKUP_KEY.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    backups = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+    backups.callback()(backup)
+    backups.command("key")(new_key)
+    backups.command("check")(check)
+    backups.command("keys")(show_keys)
+    app.add_typer(backups, name="backup")
+    app.command("restore")(restore)
+
+
+def backup(
+    context: typer.Context,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write, readable by you alone; an older back-up is replaced.")
+    ] = None,
+    key_file: KeyFile = None,
+    as_json: bool = AsJson,
+) -> None:
+    """Every row and the keys as they are at one moment, in one file that only the back-up key opens. The service may
+    go on meanwhile.
+
+    Example: reminder backup --out kigen.backup
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from reminder.cli.opened import clock_of
+    from reminder.upkeep import backup as upkeep
+
+    if out is None:
+        raise RefusedInputError("usage_missing", option="--out", command="reminder backup")
+    with _database() as (settings, database):
+        key, ring = _backup_key(settings, key_file), _ring(settings)
+        if ring is None:
+            raise SettingsError("REMINDER_SECRET_KEYS", "nothing was sealed yet, or its keys are not in DATA_DIR")
+        kept = upkeep.make(database, ring, key, out, clock_of(settings).now())
+    answer(_whole(kept), as_json=as_json, plain=f"{out}: {_in_short(kept.contents)}\nSHA-256 {kept.sha256}")
+
+
+def new_key(as_json: bool = AsJson) -> None:
+    """A new back-up key. Write it down on paper: without it no back-up can be read, by nobody.
+
+    Example: reminder backup key
+    """
+    from reminder.storage.sealed_file import new_key as make
+
+    key = make()
+    answer({"key": key}, as_json=as_json, plain=key)
+
+
+def check(file: File, key_file: KeyFile = None, as_json: bool = AsJson) -> None:
+    """Reads the whole of a back-up and says what is in it; nothing is restored.
+
+    Example: reminder backup check kigen.backup
+    """
+    from reminder.settings import read_settings
+    from reminder.upkeep import backup as upkeep
+
+    kept = upkeep.check(file, _backup_key(read_settings(**_ANY_KEYS), key_file))
+    answer(_whole(kept), as_json=as_json, plain=f"{file}: {_in_short(kept.contents)}\nSHA-256 {kept.sha256}")
+
+
+def show_keys(file: File, key_file: KeyFile = None, as_json: bool = AsJson) -> None:
+    """The keys in a back-up, for REMINDER_SECRET_KEYS of the place where it is restored. Show them to nobody.
+
+    Example: reminder backup keys kigen.backup
+    """
+    from reminder.settings import read_settings
+    from reminder.upkeep import backup as upkeep
+
+    keys = upkeep.keys_in(file, _backup_key(read_settings(**_ANY_KEYS), key_file))
+    answer({"keys": keys}, as_json=as_json, plain=",".join(keys))
+
+
+def restore(
+    file: File,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="The service was stopped before the back-up: nothing was sent since."),
+    ] = False,
+    key_file: KeyFile = None,
+    as_json: bool = AsJson,
+) -> None:
+    """Everything of a back-up into an empty database, of either kind: all of it, or nothing. What may have been sent
+    since the back-up is asked about before anything is sent.
+
+    Example: reminder restore kigen.backup
+    """
+    from reminder.cli.opened import clock_of
+    from reminder.storage.keys import keep_keys
+    from reminder.upkeep import backup as upkeep
+
+    with _database() as (settings, database):
+        contents = upkeep.restore(
+            database, file, _backup_key(settings, key_file), clock_of(settings).now(),
+            ring=_ring(settings), keep_keys=partial(keep_keys, settings.data_dir), exact=exact,
+        )  # fmt: skip
+    answer({**_facts(contents), "exact": exact}, as_json=as_json, plain=f"restored: {_in_short(contents)}")
+
+
+# What is only looked into needs no database, and no keys of one.
+_ANY_KEYS: dict[str, object] = {"database_url": None}
+
+
+@contextmanager
+def _database() -> "Iterator[tuple[Settings, Database]]":
+    """As it is: a back-up is also made before a migration."""
+    from reminder.cli.opened import require_folders
+    from reminder.settings import read_settings
+    from reminder.storage.session import Database
+
+    settings = read_settings()
+    require_folders(settings)
+    database = Database(settings.database)
+    try:
+        yield settings, database
+    finally:
+        database.close()
+
+
+def _ring(settings: "Settings") -> "KeyRing | None":
+    from reminder.storage.keys import keys_kept_in, read_keys
+
+    if settings.secret_keys:
+        return read_keys(settings.secret_keys)
+    return keys_kept_in(settings.data_dir) if (settings.data_dir / "keys").exists() else None
+
+
+def _backup_key(settings: "Settings", file: Path | None) -> bytes:
+    from reminder.storage.sealed_file import read_key
+
+    try:
+        written = settings.backup_key if file is None else file.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        raise RefusedInputError("backup_key_unreadable") from None
+    if not written:
+        raise RefusedInputError("backup_key_missing")
+    return read_key(written)
+
+
+def _whole(kept: "Kept") -> dict[str, object]:
+    return {**_facts(kept.contents), "sha256": kept.sha256, "bytes": kept.size}
+
+
+def _facts(contents: "Contents") -> dict[str, object]:
+    return {"version": contents.version, "taken_at": contents.taken_at, "rows": contents.rows}
+
+
+def _in_short(contents: "Contents") -> str:
+    from reminder.clock import JAPAN
+
+    taken_at = contents.taken_at.astimezone(JAPAN).isoformat(" ", "seconds")
+    return f"{sum(contents.rows.values())} rows of version {contents.version}, taken at {taken_at}"

@@ -1,0 +1,125 @@
+"""Commands for a home's office: what its staff read on Monday, and the plan for the visit of the city's staff."""
+
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reminder.cli.data import Group
+from reminder.cli.say import AsJson, answer, language, rows
+from reminder.errors import NotFoundError, RefusedInputError
+
+if TYPE_CHECKING:
+    from reminder.storage.groups import GroupView
+    from reminder.storage.session import Tx
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("digest")(digest)
+    app.command("visits")(visits)
+
+
+def digest(
+    group: Group,
+    week: Annotated[str | None, typer.Option(help="As on its Monday: 2027-W09. Default: as of now.")] = None,
+    lang: Annotated[str, typer.Option(help="The language it is read in: ja, ja-easy, en.")] = "ja",
+    as_json: bool = AsJson,
+) -> None:
+    """The weekly e-mail to a home's staff, as it would be written; nothing is sent.
+
+    Example: reminder digest --group 1 --week 2027-W09
+    """
+    from reminder.cli.opened import opened
+    from reminder.domain.people import GroupKind
+    from reminder.planning.digest import preview
+    from reminder.worker import links_of
+
+    with opened() as app:
+        now = app.clock.now() if week is None else _monday(week)
+        spoken = app.rules.language(lang)
+        with app.database.reading() as tx:
+            home = _home(tx, group)
+            if home.kind is not GroupKind.HOME:
+                raise RefusedInputError("home_only", field="group")
+            found = preview(tx, app.rules, now, home, spoken, links_of(app))
+    said = None if found is None else {"subject": found.subject, "text": found.text}
+    # Of a home without a card nobody reads anything.
+    answer(said, as_json=as_json, plain="なし / none" if found is None else f"{found.subject}\n\n{found.text}")
+
+
+def visits(
+    group: Group,
+    month: Annotated[str | None, typer.Option(help="As 2027-02. Default: this month.")] = None,
+    unit: Annotated[str, typer.Option(help="Of this floor or unit alone.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Also write the sheet to print: .xlsx")] = None,
+    as_json: bool = AsJson,
+) -> None:
+    """Who renews when the city's staff come in a month: what can be renewed by its end and has not been.
+
+    Example: reminder visits --group 1 --month 2027-02 --out visits.xlsx
+    """
+    from reminder.cli.opened import opened
+    from reminder.clock import japan_date
+    from reminder.planning.standing import standing
+    from reminder.planning.visits import as_xlsx, sheet
+    from reminder.planning.visits import visits as planned
+
+    with opened() as app:
+        today = japan_date(app.clock.now())
+        first = today.replace(day=1) if month is None else _first_of(month)
+        with app.database.reading() as tx:
+            home = _home(tx, group)
+            found = planned(app.rules, standing(tx, app.rules, app.clock.now(), home), first, unit)
+        made = sheet(app.rules, app.rules.wording.of(language()), home.name, first, found, today)
+    if out is not None:
+        try:
+            out.write_bytes(as_xlsx(made, first))
+        except OSError:
+            raise RefusedInputError("usage_value", option="--out", command="reminder visits") from None
+    rows(
+        (
+            {
+                "person": visit.person.id,
+                "unit": visit.person.unit,
+                "room": visit.person.room,
+                "label": visit.person.label,
+                "kinds": [one.card.kind for one in visit.cards],
+                "expires_on": visit.expires_on,
+                "opens_on": visit.opens_on,
+                "last_counter_day": visit.last_counter_day,
+                "needs_form": visit.needs_form,
+                "is_over": visit.is_over,
+            }
+            for visit in found
+        ),
+        as_json=as_json,
+    )
+
+
+def _home(tx: "Tx", group_id: int) -> "GroupView":
+    from reminder.storage import groups
+
+    home = groups.find(tx, group_id)
+    if home is None:
+        raise NotFoundError(field="group")
+    return home
+
+
+def _monday(week: str) -> datetime:
+    """When that week's would be made."""
+    from reminder.domain import hours
+    from reminder.domain.digest import Week
+
+    try:
+        found = Week.read(week)
+    except (ValueError, OverflowError):
+        raise RefusedInputError("week_unreadable", field="week") from None
+    return found.bell or hours.instant(found.monday, time(9))
+
+
+def _first_of(month: str) -> date:
+    try:
+        return date.fromisoformat(f"{month}-01")
+    except ValueError:
+        raise RefusedInputError("month_unreadable", field="month") from None

@@ -1,0 +1,190 @@
+"""The weekly digest: on Monday morning each member of a home's staff reads once what is to be done, or that nothing is.
+
+It is made at the hour at which it may be sent, so that it says what is true then. One key is one e-mail: a pass that
+was stopped is gone on with, and a second worker adds nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from reminder.clock import japan_date
+from reminder.domain import hours
+from reminder.domain.audience import Recipient, circle
+from reminder.domain.digest import MOST_ROWS, Digest, Item, Part, Week, compose_digest
+from reminder.domain.messages import MessageState, Urgency
+from reminder.domain.people import Audience, ChannelName, ContactState, Copies, Language, Mode
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.wording import Composed
+from reminder.planning.months import What, by_place, due, months_from
+from reminder.planning.standing import PersonStanding, standing
+from reminder.storage import contacts, digests, outbox
+from reminder.storage.groups import GroupView
+from reminder.storage.keys import KeyRing
+from reminder.storage.links import Links
+from reminder.storage.outbox import Draft, SpeaksOf
+from reminder.storage.people import PersonView
+from reminder.storage.session import Database, Tx
+
+# Homes in one transaction, and transactions in one pass: texts that are due meanwhile wait no longer than that.
+AT_ONCE, IN_A_PASS = 20, 10
+
+UNREACHED = "unreached"
+_NOT_ARRIVED = (MessageState.UNDELIVERED, MessageState.FAILED)
+
+
+def make_digests(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, links: Links) -> int:
+    """How many e-mails that made; what one pass leaves the next one makes. After an outage it is the present week's
+    alone, on the next day of it on which staff may be written to."""
+    week, made = Week.of(japan_date(now)), 0
+    bell = week.bell
+    if bell is None or now < bell:
+        return 0
+    for _ in range(IN_A_PASS):
+        with database.writing() as tx:
+            # A home that was founded since has not missed anything.
+            homes = digests.homes_left(tx, week.name, founded_before=bell, limit=AT_ONCE)
+            made += _make(tx, keys, rules, now, week, homes, links)
+            if len(homes) < AT_ONCE:
+                digests.finish(tx, now)
+                return made
+            digests.come_to(tx, week.name, homes[-1].id)
+    return made
+
+
+def _make(
+    tx: Tx, keys: KeyRing, rules: Rulebook, now: datetime, week: Week, homes: Sequence[GroupView], links: Links
+) -> int:
+    staff: dict[int, list[Recipient]] = {home.id: [] for home in homes}
+    for group_id, recipient in contacts.of_members(tx, [home.id for home in homes]):
+        staff[group_id].append(recipient)
+    told = {home.id: _readers(home, staff[home.id]) for home in homes}
+    made = outbox.taken(tx, [_key(one, week) for some in told.values() for one in some])
+    drafts: list[Draft] = []
+    for home in homes:
+        left = [one for one in told[home.id] if _key(one, week) not in made]
+        if left:
+            drafts += _drafts(tx, rules, now, week, home, left, links)
+    return len(outbox.add(tx, keys, drafts, now))
+
+
+def _key(recipient: Recipient, week: Week) -> str:
+    return f"{digests.DIGEST}{recipient.owner[1]}:{week.name}"
+
+
+def _readers(home: GroupView, members: Sequence[Recipient]) -> list[Recipient]:
+    """Everybody of the staff who may be told by e-mail and wants copies; where nobody of them does, all."""
+    everybody = [one for one in circle(home.kind, (), members).staff if one.channel is ChannelName.EMAIL]
+    return [one for one in everybody if one.copies is not Copies.NONE] or everybody
+
+
+def _drafts(
+    tx: Tx, rules: Rulebook, now: datetime, week: Week, home: GroupView, readers: Sequence[Recipient], links: Links
+) -> Iterator[Draft]:
+    # Elders live here: what is told about them never goes out on a holiday, whatever the home has chosen.
+    rhythm = home.rhythm.about(Mode.HOME)
+    soon = hours.next_allowed(now, Mode.STANDARD, Audience.STAFF, ChannelName.EMAIL, rhythm)
+    found = None if soon >= week.following.begins else look(tx, rules, now, home)
+    if found is None:
+        return
+    for one in readers:
+        # Who wants no copies is not told either that there is nothing to do.
+        if one.copies is Copies.NONE and not found.digest.parts:
+            continue
+        composed = compose_digest(rules.wording, one.language, found.digest, links.months())
+        yield Draft(
+            key=_key(one, week),
+            group_id=home.id,
+            contact_id=one.contact_id,
+            audience=Audience.STAFF,
+            channel=ChannelName.EMAIL,
+            subject=composed.subject,
+            text=composed.text,
+            segments=composed.segments,
+            send_after=soon,
+            stale_after=week.following.begins,
+            speaks_of=found.speaks_of,
+            urgency=Urgency.ROUTINE,
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """A home's digest, and whom it speaks of."""
+
+    digest: Digest
+    speaks_of: tuple[SpeaksOf, ...]
+
+
+def look(tx: Tx, rules: Rulebook, now: datetime, home: GroupView) -> Found | None:
+    """As things stand; None for a home without cards, which is told nothing."""
+    today = japan_date(now)
+    rows = standing(tx, rules, now, home)
+    watched = sum(len(row.cards) for row in rows)
+    if not watched:
+        return None
+    first, _, after = months_from(today, 3)
+    told = [*_due(rules, rows, first, after - timedelta(days=1), today), _unreached(rows)]
+    parts = [Part(name, [item for item, _ in some[:MOST_ROWS]], len(some)) for name, some in told if some]
+    speaks_of = dict.fromkeys(one for _, some in told for _, spoken in some[:MOST_ROWS] for one in spoken)
+    return Found(Digest(home.name, today, watched, parts), tuple(speaks_of))
+
+
+def preview(
+    tx: Tx, rules: Rulebook, now: datetime, home: GroupView, language: Language, links: Links
+) -> Composed | None:
+    """What the staff would read; None where they would be told nothing."""
+    found = look(tx, rules, now, home)
+    return None if found is None else compose_digest(rules.wording, language, found.digest, links.months())
+
+
+_Row = tuple[Item, list[SpeaksOf]]
+
+
+def _due(
+    rules: Rulebook, rows: Sequence[PersonStanding], first: date, last: date, today: date
+) -> Iterator[tuple[str, list[_Row]]]:
+    """By what is to be done, each person once a day, in the order of days and rooms; what ended last comes first."""
+    found: dict[What, dict[tuple[date, bool, int], tuple[PersonView, list[tuple[int, str, str]]]]] = {}
+    for one in due(rules, rows, first, last, today):
+        of_what, card = found.setdefault(one.what, {}), one.one.card
+        of_day = of_what.setdefault((one.day, card.is_computed, one.person.id), (one.person, []))
+        of_day[1].append((card.id, card.kind, card.label))
+    for what, days in found.items():
+        in_order = sorted(days.items(), key=lambda row: (row[0][0], by_place(row[1][0])))
+        if what is What.ENDED:
+            in_order.reverse()
+        yield (
+            what.value,
+            [
+                (
+                    Item(_place(person), day, is_about, [(kind, label) for _, kind, label in cards]),
+                    [SpeaksOf(person.id, card_id) for card_id, _, _ in cards],
+                )
+                for (day, is_about, _), (person, cards) in in_order
+            ],
+        )
+
+
+def _unreached(rows: Sequence[PersonStanding]) -> tuple[str, list[_Row]]:
+    """Whom messages do not reach, and why. Who has said that no more are wanted is left alone."""
+    found: list[_Row] = []
+    for row in sorted(rows, key=lambda row: by_place(row.person)):
+        why = [(one.channel, one.state) for one in row.unheard if one.state is not ContactState.OPTED_OUT]
+        lost = [one.latest for one in row.cards if one.latest is not None and one.latest.state in _NOT_ARRIVED]
+        reasons = dict.fromkeys(
+            [
+                *([("", "")] if row.is_out_of_reach else []),
+                *((str(channel), str(state)) for channel, state in why),
+                *((str(text.channel), text.state) for text in lost),
+            ]
+        )
+        if reasons:
+            spoken = [SpeaksOf(row.person.id, None, one.contact_id) for one in row.unheard]
+            found.append((Item(_place(row.person), reasons=list(reasons)), spoken or [SpeaksOf(row.person.id)]))
+    return UNREACHED, found
+
+
+def _place(person: PersonView) -> str:
+    """By the room, for an e-mail lies about; who has none is called by name, in their unit."""
+    return person.place if person.room else " ".join(said for said in (person.unit, person.label) if said)

@@ -1,0 +1,39 @@
+"""Several homes of one organisation side by side: how much in each of them wants somebody."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reminder.clock import japan_date
+from reminder.domain.rulebook import Rulebook
+from reminder.planning.months import What, due, months_from
+from reminder.planning.standing import standing
+from reminder.storage.groups import GroupView
+from reminder.storage.session import Tx
+
+
+@dataclass(frozen=True)
+class HomeCounts:
+    """In this month and the next. `opens`: cards that can be renewed from a day in it; `nears`: whose last open day is
+    in it; `ended` and `unanswered` as they stand today; `unreached`: persons with a contact that hears nothing."""
+
+    residents: int
+    opens: int
+    nears: int
+    ended: int
+    unanswered: int
+    unreached: int
+
+
+def counts(tx: Tx, rules: Rulebook, now: datetime, home: GroupView) -> HomeCounts:
+    rows = standing(tx, rules, now, home)
+    today = japan_date(now)
+    first, _, after = months_from(today, 3)
+    found = [one.what for one in due(rules, rows, first, after - timedelta(days=1), today)]
+    return HomeCounts(
+        residents=len(rows),
+        opens=found.count(What.OPENS),
+        nears=found.count(What.COUNTER),
+        ended=found.count(What.ENDED),
+        unanswered=found.count(What.UNANSWERED),
+        unreached=sum(1 for row in rows if row.unheard or row.is_out_of_reach),
+    )

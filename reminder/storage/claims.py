@@ -1,0 +1,401 @@
+"""Claims: what a worker takes into its hands, holds while it sends, and what nobody holds any more."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, case, exists, false, func, literal_column, or_, select, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.messages import NOT_SEEN, UNREADABLE, CancelReason, MessageState, Outgoing, Urgency, Verdict
+from reminder.domain.people import Audience, ChannelName, ContactState, Mode
+from reminder.errors import SettingsError
+from reminder.storage import contacts, restored
+from reminder.storage.keys import KeyRing
+from reminder.storage.messages import open_body
+from reminder.storage.outbox import ANSWER, ASKED_FOR, CODE, CONSENT, moving
+from reminder.storage.tables import (
+    IS_IN_HAND,
+    IS_QUEUED,
+    MESSAGES,
+    Card,
+    Contact,
+    Group,
+    Message,
+    MessageReminder,
+    Person,
+    Reminder,
+)
+
+# A message as it stands in the database, with its reader's address: only until the claim is over.
+DueRow = Row[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class InHand:
+    """A message this worker has claimed; `attempts` fences it off from a later claim of the same message.
+    `starts_in`: seconds after the claim, where its sender keeps a pace."""
+
+    key: str
+    outgoing: Outgoing
+    channel: ChannelName
+    contact_id: int | None
+    audience: Audience
+    attempts: int
+    not_seen: int
+    possibly_double: bool
+    stale_after: datetime
+    lease_until: datetime  # whoever holds it longer must not hand it over any more
+    on_holidays: bool = False  # may be sent on a Sunday or holiday
+    starts_in: float = 0.0
+
+    @property
+    def is_answer(self) -> bool:
+        """To what somebody has just said or done: at any hour, and also to who has just said that nothing more is
+        wanted."""
+        return self.key.startswith((ANSWER, CODE))
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What is due by one channel, locked until the transaction ends. `ready` may be taken; the ids of what cannot be
+    told: any more today (`stale`), or to this contact (`refused`), or in these words (`forgotten`: they spoke of
+    somebody who is erased). Those have ended."""
+
+    ready: Sequence[DueRow]
+    stale: list[int]
+    refused: list[int]
+    forgotten: list[int]
+
+
+_REMINDS = exists().where(MessageReminder.message_id == literal_column("due.id"))
+_STILL_TRUE = exists(
+    select(Card.id)
+    .join(Reminder, Reminder.card_id == Card.id)
+    .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+    .where(
+        MessageReminder.message_id == literal_column("due.id"),
+        Card.expires_on == Reminder.expires_on,
+        Card.retired_at.is_(None),
+    )
+)
+_COLUMNS = (
+    Message.id,
+    Message.key,
+    Message.channel,
+    Message.contact_id,
+    Message.group_id,
+    Message.audience,
+    Message.attempts,
+    Message.not_seen,
+    Message.possibly_double,
+    Message.body_sealed,
+    Message.likeness,
+    Message.address_sealed,
+    Message.created_at,
+    Message.handed_at,
+    Message.stale_after,
+    Message.urgency,
+)
+# Every column of a message comes out of the very rows that are locked: what else is read in the same statement may be
+# a moment older.
+_DUE = (
+    select(*_COLUMNS, Message.turn, Message.send_after)
+    .where(
+        IS_QUEUED,
+        Message.channel == bindparam("channel"),
+        Message.send_after <= bindparam("now"),
+        or_(Message.stale_after <= bindparam("now"), Message.urgency <= bindparam("least")),
+    )
+    .order_by(Message.urgency, Message.turn, Message.send_after, Message.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_ASKABLE = (
+    select(*_COLUMNS)
+    .where(IS_IN_HAND, Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
+    .order_by(Message.lease_until)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+
+
+def _with_reader(due: Any) -> Any:
+    """The rows with to whom and how they go."""
+    # A group may want it so; but elders themselves are written to only when counters are open.
+    on_holidays = and_(
+        func.coalesce(Group.on_holidays, false()),
+        or_(due.c.audience != Audience.PERSON, func.coalesce(Person.mode, Mode.STANDARD) == Mode.STANDARD),
+    )
+    return (
+        select(
+            *(column for column in due.c if column.name != "address_sealed"),
+            func.coalesce(due.c.address_sealed, Contact.address_sealed).label("address_sealed"),
+            Contact.address_index,
+            on_holidays.label("on_holidays"),
+        )
+        .select_from(due)
+        .outerjoin(Contact, Contact.id == due.c.contact_id)
+        .outerjoin(Person, Person.id == Contact.person_id)
+        .outerjoin(Group, Group.id == due.c.group_id)
+    )
+
+
+_PICK = (
+    _with_reader(_DUE)
+    .add_columns(
+        or_(
+            Contact.state == ContactState.CONFIRMED,
+            _DUE.c.contact_id.is_(None),
+            _DUE.c.key.startswith(ANSWER),
+            and_(_DUE.c.key.startswith(CONSENT), Contact.state == ContactState.UNCONFIRMED),
+        ).label("may_be_told"),
+        or_(~_REMINDS, _STILL_TRUE).label("is_true"),
+    )
+    .order_by(_DUE.c.urgency, _DUE.c.turn, _DUE.c.send_after, _DUE.c.id)
+)
+_ASK = _with_reader(_ASKABLE).order_by(_ASKABLE.c.id)
+
+
+def pick(
+    tx: Session, channel: ChannelName, *, now: datetime, limit: int, least: Urgency | None = Urgency.ROUTINE
+) -> Picked:
+    """What is due, the most urgent first, and of that every group's first before any group's second.
+
+    `least`: nothing less urgent than this; None: nothing at all but what has missed its day. Looks once more before
+    anything is sent: what is stale, or no longer true, or for someone who said no, ends here. On PostgreSQL rows that
+    another worker is taking are skipped; on SQLite the transaction holds the file.
+    """
+    asked = {"channel": channel, "now": now, "limit": limit, "least": -1 if least is None else least}
+    due = tx.execute(_PICK, asked).all()
+    stale = [row.id for row in due if row.stale_after <= now]
+    fresh = [row for row in due if row.stale_after > now]
+    refused = [row.id for row in fresh if not row.may_be_told]
+    forgotten = [row.id for row in fresh if row.may_be_told and row.body_sealed is None]
+    readable = [row for row in fresh if row.may_be_told and row.body_sealed is not None]
+    untrue = [row.id for row in readable if not row.is_true]
+    true = [row for row in readable if row.is_true]
+    doubtful = restored.in_doubt(tx, [row.id for row in true], ASKED_FOR, now)
+    _end_queued(tx, stale, MessageState.STALE, None, now)
+    _end_queued(tx, refused, MessageState.CANCELLED, CancelReason.OPTED_OUT, now)
+    _end_queued(tx, untrue, MessageState.CANCELLED, CancelReason.RENEWED, now)
+    _end_queued(tx, forgotten, MessageState.CANCELLED, CancelReason.ERASED, now)
+    return Picked([row for row in true if row.id not in doubtful], stale, refused, forgotten)
+
+
+def take(tx: Session, ids: Sequence[int], *, now: datetime, lease: timedelta) -> None:
+    """From now on they are in this worker's hands."""
+    if ids:
+        tx.execute(
+            moving(Message.id.in_(ids), MessageState.QUEUED).values(
+                state=MessageState.SENDING, lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
+            )
+        )
+
+
+def put_off(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> None:
+    if ids:
+        values = {"send_after": until, "reason": reason}
+        tx.execute(moving(Message.id.in_(ids), MessageState.QUEUED).values(values))
+
+
+def end_stale(tx: Session, ids: Sequence[int], reason: str, now: datetime) -> None:
+    _end_queued(tx, ids, MessageState.STALE, reason, now)
+
+
+def fail_unreadable(tx: Session, ids: Sequence[int], now: datetime) -> None:
+    """Sealed with a key that is gone."""
+    if ids:
+        values = {"state": MessageState.FAILED, "reason": UNREADABLE, "lease_until": None, "ended_at": now}
+        tx.execute(moving(Message.id.in_(ids), MessageState.SENDING).values(values))
+
+
+def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
+    """`held`: by message the attempt that holds it. Those that are still held, from now on until then."""
+    if not held:
+        return set()
+    renewed = tx.execute(
+        moving(Message.id.in_(held), MessageState.SENDING)
+        .values(lease_until=until)
+        .returning(Message.id, Message.attempts)
+    )
+    return {message_id for message_id, attempts in renewed if held[message_id] == attempts}
+
+
+@dataclass(frozen=True)
+class ToldLately:
+    """How much an address was sent, by the keyed index of the address; and how often the same words."""
+
+    all: Mapping[bytes, int]
+    alike: Mapping[tuple[bytes, bytes], int]
+
+
+def told_lately(tx: Session, address_indexes: Collection[bytes], since: datetime) -> ToldLately:
+    """Whoever's contacts they are, and whatever became of it: what was once handed over counts."""
+    if not address_indexes:
+        return ToldLately({}, {})
+    found = tx.execute(
+        select(Contact.address_index, Message.likeness, func.count())
+        .join(Message, Message.contact_id == Contact.id)
+        .where(
+            Contact.address_index.in_(address_indexes),
+            Message.handed_at >= since,
+            Message.state != MessageState.QUEUED,
+        )
+        .group_by(Contact.address_index, Message.likeness)
+    )
+    every: dict[bytes, int] = {}
+    alike: dict[tuple[bytes, bytes], int] = {}
+    for address, likeness, count in found:
+        every[address] = every.get(address, 0) + count
+        if likeness is not None:
+            alike[address, likeness] = count
+    return ToldLately(every, alike)
+
+
+def _end_queued(tx: Session, ids: Sequence[int], state: MessageState, reason: str | None, now: datetime) -> None:
+    if ids:
+        values = {"state": state, "ended_at": now} | ({"reason": reason} if reason else {})
+        tx.execute(moving(Message.id.in_(ids), MessageState.QUEUED).values(values))
+
+
+def take_expired_leases(tx: Session, now: datetime) -> list[int]:
+    """Whoever was sending these is gone: nobody knows whether they went out."""
+    lost = tx.execute(
+        moving(and_(IS_IN_HAND, Message.lease_until <= now), MessageState.SENDING)
+        .values(state=MessageState.UNKNOWN, reason="lease_ran_out", not_seen=0)
+        .returning(Message.id)
+    )
+    return list(lost.scalars())
+
+
+def claim_unknown(
+    tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int
+) -> tuple[list[InHand], list[int]]:
+    """Messages of unknown fate whose time to be asked about has come, and the ids of those whose words were forgotten
+    meanwhile: they may have arrived. What cannot be read cannot be asked about."""
+    askable = tx.execute(_ASK, {"now": now, "limit": limit}).all()
+    forgotten = [row.id for row in askable if row.body_sealed is None]
+    in_hand, unreadable = opened(keys, [row for row in askable if row.body_sealed is not None], None, now + lease)
+    failed = {"state": MessageState.FAILED, "lease_until": None, "ended_at": now}
+    for ids, values in (
+        ([message.outgoing.message_id for message in in_hand], {"lease_until": now + lease}),
+        (forgotten, failed | {"reason": NOT_SEEN}),
+        (unreadable, failed | {"reason": UNREADABLE}),
+    ):
+        if ids:
+            tx.execute(moving(Message.id.in_(ids), MessageState.UNKNOWN).values(values))
+    return in_hand, forgotten
+
+
+def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
+    """What the provider calls the messages to these phones and addresses, whoever's they are."""
+    if not contact_ids:
+        return []
+    addresses = select(Contact.address_index).where(Contact.id.in_(contact_ids))
+    sharing = select(Contact.id).where(Contact.address_index.in_(addresses))
+    known = tx.execute(
+        select(Message.provider_id).where(Message.contact_id.in_(sharing), Message.provider_id.is_not(None))
+    )
+    return [provider_id for provider_id in known.scalars() if provider_id is not None]
+
+
+def opened(
+    keys: KeyRing,
+    rows: Sequence[DueRow],
+    claimed_at: datetime | None,
+    lease_until: datetime,
+    *,
+    starts_in: float = 0.0,
+    between: float = 0.0,
+) -> tuple[list[InHand], list[int]]:
+    """As the rows stand after the claim, for sending (`claimed_at`) or for asking; and the ids of those whose key is
+    gone, for one of them must not keep all others waiting. `starts_in`, `between`: the seconds to the first, and from
+    one to the next."""
+    in_hand: list[InHand] = []
+    unreadable: list[int] = []
+    for row in rows:
+        try:
+            subject, text = open_body(keys, row.body_sealed)
+            address = keys.open(row.address_sealed, contacts.ADDRESS)
+        except SettingsError:
+            unreadable.append(row.id)
+            continue
+        outgoing = Outgoing(
+            message_id=row.id,
+            address=address,
+            text=text,
+            subject=subject,
+            created_at=row.created_at,
+            handed_at=claimed_at or row.handed_at,
+        )
+        in_hand.append(
+            InHand(
+                key=row.key,
+                outgoing=outgoing,
+                channel=ChannelName(row.channel),
+                contact_id=row.contact_id,
+                audience=Audience(row.audience),
+                attempts=row.attempts + (1 if claimed_at else 0),
+                not_seen=row.not_seen,
+                possibly_double=row.possibly_double,
+                stale_after=row.stale_after,
+                lease_until=lease_until,
+                on_holidays=row.on_holidays,
+                starts_in=starts_in + len(in_hand) * between,
+            )
+        )
+    return in_hand, unreadable
+
+
+_STILL_NEEDED = (MessageState.QUEUED, MessageState.UNKNOWN)
+_RECORD = (
+    update(MESSAGES)
+    .where(
+        MESSAGES.c.id == bindparam("message"),
+        MESSAGES.c.state == bindparam("leaving"),
+        MESSAGES.c.attempts == bindparam("in_attempt"),
+    )
+    .values(
+        state=bindparam("to"),
+        reason=bindparam("why"),
+        provider_id=func.coalesce(bindparam("known_as"), MESSAGES.c.provider_id),
+        not_seen=bindparam("seen_not"),
+        send_after=func.coalesce(bindparam("again_at"), MESSAGES.c.send_after),
+        lease_until=bindparam("ask_at"),
+        possibly_double=or_(MESSAGES.c.possibly_double, bindparam("double")),
+        ended_at=bindparam("ended"),
+        # A code is forgotten as soon as it is handed over, or never will be.
+        body_sealed=case((bindparam("forget"), None), else_=MESSAGES.c.body_sealed),
+        likeness=case((bindparam("forget"), None), else_=MESSAGES.c.likeness),
+    )
+)
+
+
+def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageState, now: datetime) -> None:
+    """What became of messages this worker had in hand. What a receipt or another worker moved on stays there."""
+    if not verdicts:
+        return
+    tx.connection().execute(
+        _RECORD,
+        [
+            {
+                "message": in_hand.outgoing.message_id,
+                "leaving": leaving,
+                "in_attempt": in_hand.attempts,
+                "to": verdict.state,
+                "why": verdict.reason,
+                "known_as": verdict.provider_id,
+                "again_at": verdict.wait_until if verdict.state is MessageState.QUEUED else None,
+                "ask_at": verdict.wait_until if verdict.state is MessageState.UNKNOWN else None,
+                "double": verdict.possibly_double,
+                "seen_not": verdict.not_seen,
+                "forget": in_hand.key.startswith(CODE) and verdict.state not in _STILL_NEEDED,
+                "ended": now if verdict.state in (MessageState.FAILED, MessageState.STALE) else None,
+            }
+            for in_hand, verdict in verdicts
+        ],
+    )

@@ -1,0 +1,42 @@
+"""How far the weekly digest has come: each pass takes a few homes more, whichever worker makes it."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from reminder.storage import groups, health
+from reminder.storage.groups import GroupView
+from reminder.storage.statements import put
+from reminder.storage.tables import Beat, Message, Remembered
+
+# How the keys of digests begin; the member and the week follow.
+DIGEST = "digest:"
+
+_REACHED = "digest"
+
+
+def homes_left(tx: Session, week: str, *, founded_before: datetime, limit: int) -> list[GroupView]:
+    """The next homes of that week, held until the transaction ends. Two workers may be given the same ones, one after
+    the other: the keys of the messages tell what has been made."""
+    reached = tx.execute(select(Remembered.value).where(Remembered.name == _REACHED)).scalar_one_or_none() or ""
+    of_week, _, after = reached.partition(":")
+    return groups.homes_after(tx, int(after) if of_week == week else 0, founded_before=founded_before, limit=limit)
+
+
+def come_to(tx: Session, week: str, group_id: int) -> None:
+    put(tx, Remembered, {"name": _REACHED}, {"value": f"{week}:{group_id}"})
+
+
+def finish(tx: Session, now: datetime) -> None:
+    """Every home has had its digest of this week."""
+    health.beat(tx, health.DIGEST, now)
+
+
+def make_again(tx: Session, message_ids: Collection[int]) -> None:
+    """These were forgotten before they were sent: the homes are gone through once more, and who has theirs keeps it."""
+    lost = select(Message.id).where(Message.id.in_(message_ids), Message.key.startswith(DIGEST))
+    if message_ids and tx.execute(lost.limit(1)).first() is not None:
+        tx.execute(delete(Remembered).where(Remembered.name == _REACHED))
+        tx.execute(delete(Beat).where(Beat.name == health.DIGEST))

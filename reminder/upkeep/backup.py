@@ -1,0 +1,215 @@
+"""Back-up: all rows and the keys in one sealed file, and out of such a file into an empty database of either kind."""
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from io import BufferedReader
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from reminder.clock import random_bytes
+from reminder.errors import DatabaseNotReadyError, RefusedInputError
+from reminder.storage import restored, schema, sealed_file, snapshot
+from reminder.storage.keys import KeyRing, read_keys
+from reminder.storage.session import Database
+from reminder.storage.snapshot import Shape, Value
+
+# What is sealed in the rows does not get smaller; a stronger squeeze of the rest is not worth its time.
+_LIGHTLY = 1
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a back-up says of itself. `version`: of the tables."""
+
+    version: str
+    taken_at: datetime
+    rows: Mapping[str, int]
+    keys: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Contents({self.version}, {self.taken_at})"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A whole back-up. `sha256`: as `sha256sum` shows it."""
+
+    contents: Contents
+    sha256: str
+    size: int
+
+
+def make(database: Database, keys: KeyRing, key: bytes, file: Path, now: datetime) -> Kept:
+    """One moment of the database, while others write. Raises DatabaseNotReadyError for one that this program does not
+    know, RefusedInputError (backup_would_replace) for a file that is something else."""
+    with _written_whole(file) as out, snapshot.snapshot(database) as taken:
+        if taken.version is None or not schema.is_known(taken.version):
+            raise DatabaseNotReadyError("database_behind" if taken.version is None else "database_ahead")
+        contents = Contents(taken.version, now, taken.counts, tuple(keys.written()))
+        sealing, packing = sealed_file.Sealing(out, key), zlib.compressobj(_LIGHTLY)
+        for line in _lines_of(contents, taken):
+            sealing.write(packing.compress(line))
+        sealing.write(packing.flush())
+        return Kept(contents, sealing.end(), out.tell())
+
+
+def _lines_of(contents: Contents, taken: snapshot.Snapshot) -> Iterator[bytes]:
+    def line(value: object) -> bytes:
+        return encode(value).encode() + b"\n"
+
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+    yield line(
+        {
+            "version": contents.version,
+            "taken_at": contents.taken_at.isoformat(),
+            "rows": contents.rows,
+            "keys": contents.keys,
+        }
+    )
+    for shape in taken.tables:
+        yield line({"table": shape.name, "columns": shape.columns, "next_id": shape.next_id})
+        yield from map(line, taken.rows(shape))
+
+
+def check(file: Path, key: bytes) -> Kept:
+    """Reads the whole of it. Raises RefusedInputError where a bit of it is not as it was written."""
+    with _opened(file) as found:
+        sha256 = hashlib.file_digest(found, "sha256").hexdigest()
+        size = found.tell()
+        found.seek(0)
+        reading = _Reading(found, key)
+        for shape, rows in reading.tables():
+            if any(len(row) != len(shape.columns) for row in rows):
+                raise RefusedInputError("backup_damaged")
+    return Kept(reading.contents, sha256, size)
+
+
+def keys_in(file: Path, key: bytes) -> tuple[str, ...]:
+    """As REMINDER_SECRET_KEYS wants them, newest first."""
+    with _opened(file) as found:
+        return _Reading(found, key).contents.keys
+
+
+def restore(
+    database: Database,
+    file: Path,
+    key: bytes,
+    now: datetime,
+    *,
+    ring: KeyRing | None,
+    keep_keys: Callable[[tuple[str, ...]], None],
+    exact: bool = False,
+) -> Contents:
+    """Whole or not at all, into a database without rows, and brought to this program's version.
+
+    `ring`: the keys there are, which must be able to open what is restored; None: those of the back-up are given to
+    `keep_keys`. `exact`: nothing was sent after the back-up, so everything goes on from there.
+    Raises RefusedInputError, and ConflictError (restore_not_empty).
+    """
+    with _opened(file) as found:
+        reading = _Reading(found, key)
+        contents = reading.contents
+        if not schema.is_known(contents.version):
+            raise RefusedInputError("backup_newer")
+        if ring is not None and not set(read_keys(contents.keys).ids) <= set(ring.ids):
+            raise RefusedInputError("restore_keys_missing")
+        with schema.building(database) as building:
+            building.up_to(contents.version)
+            snapshot.empty(building.connection)
+            next_ids = {}
+            for shape, rows in reading.tables():
+                snapshot.load(building.connection, shape, rows)
+                next_ids[shape.name] = shape.next_id or 1
+            building.up_to("head")
+            snapshot.count_on(building.connection, next_ids)
+            if not exact:
+                with building.writing() as tx:
+                    restored.begin(tx, taken_at=contents.taken_at, now=now)
+            if ring is None:
+                # Before the rows: rows without their keys would be lost, keys without rows are none the worse.
+                keep_keys(contents.keys)
+    return contents
+
+
+class _Reading:
+    """A back-up from its first line to its last; whoever reads less has not found out whether it is whole."""
+
+    def __init__(self, file: BinaryIO, key: bytes) -> None:
+        self._lines = _lines(file, key)
+        head = self._next()
+        self.contents = Contents(
+            head["version"], datetime.fromisoformat(head["taken_at"]), head["rows"], tuple(head["keys"])
+        )
+
+    def tables(self) -> Iterator[tuple[Shape, Iterator[list[Value]]]]:
+        for name, count in self.contents.rows.items():
+            head = self._next()
+            if head["table"] != name:
+                raise RefusedInputError("backup_damaged")
+            columns = tuple((column, kind) for column, kind in head["columns"])
+            yield Shape(name, columns, next_id=head["next_id"]), map(json.loads, islice(self._lines, count))
+        if next(self._lines, None) is not None:
+            raise RefusedInputError("backup_damaged")
+
+    def _next(self) -> Any:
+        line = next(self._lines, None)
+        if line is None:
+            raise RefusedInputError("backup_damaged")
+        return json.loads(line)
+
+
+def _lines(file: BinaryIO, key: bytes) -> Iterator[bytes]:
+    unpacking, rest = zlib.decompressobj(), b""
+    for chunk in sealed_file.opened(file, key):
+        *lines, rest = (rest + unpacking.decompress(chunk)).split(b"\n")
+        yield from lines
+    if rest or not unpacking.eof:
+        raise RefusedInputError("backup_damaged")
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BufferedReader]:
+    try:
+        found = file.open("rb")
+    except OSError:
+        raise RefusedInputError("backup_unreadable") from None
+    with found:
+        yield found
+
+
+@contextmanager
+def _written_whole(file: Path) -> Iterator[BinaryIO]:
+    """Under another name until its last byte is on the disk: what has its name is whole. Nobody else may read it."""
+    if file.exists():
+        with _opened(file) as there:
+            if not sealed_file.is_one(there):
+                raise RefusedInputError("backup_would_replace")
+    draft = file.with_name(f".{file.name}-{random_bytes(8).hex()}")
+    try:
+        draft.touch(mode=0o600, exist_ok=False)
+        with draft.open("wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(file)
+        _remember_name(file.parent)
+    except OSError:
+        raise RefusedInputError("backup_unwritable") from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _remember_name(folder: Path) -> None:
+    """A power cut must not bring the old name back."""
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)

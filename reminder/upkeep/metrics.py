@@ -1,0 +1,105 @@
+"""What a measuring program reads: counts at this moment and tallies since the beginning, and nothing of anybody."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from reminder.clock import japan_date
+from reminder.domain.rulebook import Rulebook
+from reminder.errors import DatabaseNotReadyError
+from reminder.storage import audit, tallies
+from reminder.storage.session import Database
+from reminder.upkeep.health import Health, look
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+
+def exposition(database: Database, rules: Rulebook, now: datetime, *, keeps_time: bool = False) -> bytes:
+    """In the text format of Prometheus; of a database that is away, only that it is."""
+    found = look(database, rules, now, keeps_time=keeps_time)
+    counted: Mapping[str, int] = {}
+    cards_due = 0
+    try:
+        with database.reading() as tx:
+            counted = tallies.all_of(tx)
+            cards_due = len(audit.cards_due(tx, japan_date(now), audit.AT_MOST))
+    except DatabaseNotReadyError:
+        pass  # the audit has said so
+    registry = CollectorRegistry()
+    registry.register(_Moment([*_gauges(found, cards_due, now), *_since_the_beginning(counted)]))
+    ProcessCollector(registry=registry)
+    return generate_latest(registry)
+
+
+class _Moment(Collector):
+    """What was found at one moment, asked for once."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = list(metrics)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def _gauges(found: Health, cards_due: int, now: datetime) -> Iterator[Metric]:
+    yield GaugeMetricFamily("kigen_ready", "1 while the audit finds nothing wrong", int(found.is_ready))
+    for name, help_text, some in (
+        ("kigen_troubles", "What keeps the service from its work, by code; 1000: that many or more", found.found),
+        ("kigen_concerns", "What needs a human and is no fault of the service, by code", found.concerns),
+    ):
+        by_code = GaugeMetricFamily(name, help_text, labels=["code"])
+        for one in some:
+            by_code.add_metric([one.code], one.count)
+        yield by_code
+    for name, help_text, at in (
+        ("kigen_last_pass_age_seconds", "Since the last pass that ended well began", found.last_pass),
+        ("kigen_last_audit_age_seconds", "Since the worker's auditor last looked", found.last_audit),
+    ):
+        if at is not None:
+            yield GaugeMetricFamily(name, help_text, (now - at).total_seconds())
+    waiting = GaugeMetricFamily("kigen_messages", "Messages that are not over", labels=["channel", "state"])
+    due = GaugeMetricFamily("kigen_messages_due", "Messages whose moment has come", labels=["channel"])
+    for row in found.messages:
+        waiting.add_metric([row.channel, row.state], row.count)
+        if row.due:
+            due.add_metric([row.channel], row.due)
+    oldest = min((row.due_since for row in found.messages if row.due_since), default=now)
+    yield waiting
+    yield due
+    yield GaugeMetricFamily(
+        "kigen_oldest_due_age_seconds", "How long the oldest of those has been due", (now - oldest).total_seconds()
+    )
+    yield GaugeMetricFamily("kigen_cards_due", "Cards for the next pass; 1000: that many or more", cards_due)
+    paused = GaugeMetricFamily("kigen_channel_paused", "1 while this waits for the operator", labels=["channel"])
+    for channel in found.pauses:
+        paused.add_metric([channel], 1)
+    yield paused
+
+
+def _since_the_beginning(counted: Mapping[str, int]) -> Iterator[Metric]:
+    handed = CounterMetricFamily(
+        "kigen_handed_over",
+        "Messages handed over, by what was known two minutes later; queued: it is tried again",
+        labels=["channel", "state"],
+    )
+    waited = HistogramMetricFamily(
+        "kigen_due_to_handed_seconds", "From the moment a message was due until it was handed over", labels=["channel"]
+    )
+    channels = set()
+    for name, count in counted.items():
+        what, channel, detail = name.split(".")
+        if what == tallies.HANDED:
+            handed.add_metric([channel, detail], count)
+        else:
+            channels.add(channel)
+    for channel in sorted(channels):
+        below, buckets = 0, []
+        for place, bound in enumerate([*map(str, tallies.BUCKETS), "+Inf"]):
+            below += counted.get(f"{tallies.WAITED}.{channel}.{place}", 0)
+            buckets.append((bound, float(below)))
+        waited.add_metric([channel], buckets, counted.get(f"{tallies.WAITED}.{channel}.{tallies.SECONDS}", 0))
+    yield handed
+    yield waited

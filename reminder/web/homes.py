@@ -1,0 +1,20 @@
+"""The homes of one organisation, for who works in several of them: what each wants, and the way there."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from reminder.planning.homes import counts
+from reminder.storage import owned
+from reminder.web.access import OpenApp, Sees, WhoIsSignedIn
+from reminder.web.view import page
+
+router = APIRouter()
+
+
+@router.get("/homes")
+def list_homes(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Response:
+    """Only those in which this account is a member, whatever else bears the organisation's name."""
+    with app.database.reading() as tx:
+        here = owned.group(tx, who)
+        homes = [(one, counts(tx, app.rules, app.clock.now(), one)) for one in owned.homes(tx, who, found.account_id)]
+    return page(request, app, "homes.html", here=here, homes=homes)

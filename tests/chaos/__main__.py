@@ -1,0 +1,75 @@
+"""The long runs, with a table of what became of every text: `python -m tests.chaos [--texts N] [--seed N] [--only …]`."""
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+
+from tests.chaos.run import Outcome, Plan, run
+
+RUNS = ("postgresql", "failover", "sqlite")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--texts", type=int, default=20_000, help="on PostgreSQL; a tenth of it on SQLite")
+    arguments.add_argument("--workers", type=int, default=4)
+    arguments.add_argument("--seed", type=int, default=int(time.time()))
+    arguments.add_argument("--factor", type=float, default=30)
+    arguments.add_argument("--give-up-after", type=float, default=1800)
+    arguments.add_argument("--only", choices=RUNS)
+    arguments.add_argument("--kill-for", type=float, default=180, help="the machine's seconds")
+    arguments.add_argument("--log", type=Path, help="what the processes say is kept there")
+    chosen = arguments.parse_args()
+    alike = {"seed": chosen.seed, "factor": chosen.factor, "give_up_after": chosen.give_up_after, "log": chosen.log}
+    plans = {
+        "postgresql": Plan(chosen.texts, chosen.workers, restarts=2, kill_for=chosen.kill_for, **alike),
+        "failover": Plan(chosen.texts, chosen.workers, kill_every=None, failover=True, **alike),
+        "sqlite": Plan(chosen.texts // 10, 1, on_sqlite=True, kill_for=chosen.kill_for, **alike),
+    }
+    # The provider tears its own connections down; that is no news.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    right = True
+    for name in [chosen.only] if chosen.only else RUNS:
+        print(f"{name}: {plans[name]}", flush=True)
+        outcome = run(plans[name], say=lambda said: print(f"  {said}", flush=True))
+        show(outcome)
+        right = right and outcome.is_right
+    sys.exit(0 if right else 1)
+
+
+def show(outcome: Outcome) -> None:
+    found = outcome.account
+    rows = {
+        "reminders": found.cards,
+        "messages": found.messages,
+        "texts that the provider took": found.texts,
+        "arrived": found.arrived,
+        "ended, and the family was told": found.ended,
+        "lost": len(found.wrong["lost"]),
+        "doubled": len(found.wrong["doubled"]),
+        "marked as possibly double": found.marked,
+        "of these doubled": found.doubled_and_marked,
+        "states that are wrong": len(found.wrong["state"]),
+        "workers killed": outcome.kills,
+        "workers that ended by themselves": outcome.ended_by_themselves,
+    }
+    for name, count in rows.items():
+        print(f"  {name:34} {count:7}")
+    print(f"  states: {dict(found.states)}")
+    print(f"  faults: {outcome.faults}")
+    print(f"  {'; '.join(outcome.happened) or 'the database stayed'}")
+    print(f"  {outcome.took:.0f} s, until {outcome.until:%d %H:%M} of the run")
+    for error, count in outcome.errors.most_common(12):
+        print(f"  logged {count:5} times: {error}")
+    for what, whom in found.wrong.items():
+        for one in whom[:10]:
+            print(f"  WRONG, {what}: {one}")
+    if not outcome.settled:
+        print("  WRONG: it was not settled in time")
+    print("  right" if outcome.is_right else "  WRONG", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""What became of every text: what the provider says it took, held against what our database says."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from sqlalchemy import text
+
+from reminder.storage.session import Database
+from tests.chaos.provider import Fate
+
+ENDS_AS = {"delivered": "delivered", "undelivered": "undelivered", "sent": "accepted"}
+NOT_HANDED_OVER = ("failed", "stale", "cancelled")
+
+_TOLD = text(
+    "SELECT m.id, r.card_id, m.state, m.possibly_double, m.followed_up_at IS NOT NULL AS family_told, m.reason"
+    " FROM messages m JOIN message_reminders mr ON mr.message_id = m.id JOIN reminders r ON r.id = mr.reminder_id"
+    " WHERE m.audience = 'person' AND m.channel = 'sms'"
+)
+_CARDS = text("SELECT id FROM cards")
+
+
+@dataclass
+class Account:
+    """`wrong` is what may not be, with the ids of what it happened to."""
+
+    cards: int = 0
+    messages: int = 0
+    texts: int = 0  # taken by the provider
+    arrived: int = 0  # cards of which a text reached the phone or the network
+    ended: int = 0  # cards of which none did, and whose family was told so
+    marked: int = 0  # messages sent again after nobody knew, and marked so
+    doubled_and_marked: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    wrong: dict[str, list[str]] = field(default_factory=lambda: {"lost": [], "doubled": [], "state": [], "stray": []})
+
+    @property
+    def is_right(self) -> bool:
+        # Of those that may be double by what could be known, fewer than one in 10,000 are.
+        return not any(self.wrong.values()) and self.doubled_and_marked <= max(1, self.messages // 10_000)
+
+
+def account(database: Database, fates: Collection[Fate]) -> Account:
+    with database.reading() as tx:
+        cards = [row.id for row in tx.execute(_CARDS)]
+        rows = tx.execute(_TOLD).all()
+    of_message, of_card = defaultdict(list), defaultdict(list)
+    for fate in fates:
+        of_message[fate.message_id].append(fate)
+    for row in rows:
+        of_card[row.card_id].append(row)
+    found = Account(cards=len(cards), messages=len(rows), texts=len(fates))
+    found.states.update(row.state for row in rows)
+    found.marked = sum(row.possibly_double for row in rows)
+    for stray in of_message.keys() - {row.id for row in rows}:
+        found.wrong["stray"].append(str(stray))
+    for row in rows:
+        ends = {ENDS_AS[fate.last_word] for fate in of_message[row.id]} or set(NOT_HANDED_OVER)
+        if row.state not in ends:
+            found.wrong["state"].append(f"message {row.id} is {row.state} ({row.reason}) and not {'/'.join(ends)}")
+    for card in cards:
+        told = of_card[card]
+        arrived = [fate for row in told for fate in of_message[row.id] if fate.last_word != "undelivered"]
+        if arrived:
+            found.arrived += 1
+        elif any(row.family_told and row.state in ("failed", "undelivered") for row in told):
+            found.ended += 1
+        else:
+            found.wrong["lost"].append(f"card {card}: {[(row.id, row.state, row.reason) for row in told]}")
+        if len(arrived) > 1:
+            if any(row.possibly_double for row in told):
+                found.doubled_and_marked += 1
+            else:
+                found.wrong["doubled"].append(f"card {card}: {[(row.id, row.state, row.reason) for row in told]}")
+    return found

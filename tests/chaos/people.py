@@ -1,0 +1,97 @@
+"""Whom a run tells: invented families whose certificates end in two weeks, so that each person is due one text today."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from sqlalchemy import Table, select
+from sqlalchemy.orm import Session
+
+from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Role
+from reminder.enrolment import register
+from reminder.enrolment.cards import TypedDates, add_card
+from reminder.storage.contacts import ADDRESS
+from reminder.storage.keys import KeyRing
+from reminder.storage.statements import add_many
+from reminder.storage.tables import Base
+from reminder.wiring import App
+from tests.village import USER_CERTIFICATE, japan
+
+MORNING = japan("2027-03-17 08:59")  # a Wednesday
+END = date(2027, 3, 31)
+# What did not reach somebody is told on the days after, until the next rung is due.
+LAST_MOMENT = japan("2027-03-23 18:00")
+IN_A_FAMILY = 4
+FAMILIES_AT_ONCE = 500
+# 10,000 numbers of each are nobody's.
+PREFIXES = ("90", "80", "70")
+MOST = 10_000 * len(PREFIXES)
+
+Row = dict[str, object]
+
+
+def enrol(app: App, count: int) -> int:
+    """At least so many persons, in whole families; how many. The first family takes the steps that a page takes; the
+    others are its copies, for to enrol each would take longer than all that follows."""
+    families = -(-count // IN_A_FAMILY)
+    assert families * IN_A_FAMILY <= MOST
+    _enrol_family(app)
+    for first in range(1, families, FAMILIES_AT_ONCE):
+        with app.database.writing() as tx:
+            _copy(tx, app.keys, range(first, min(first + FAMILIES_AT_ONCE, families)))
+    return families * IN_A_FAMILY
+
+
+def _enrol_family(app: App) -> None:
+    now = japan("2027-03-17 08:00")
+    group = register.add_group(app.database, now, name="田中家", kind=GroupKind.HOUSEHOLD)
+    whose = {"group_id": group, "role": Role.OWNER, "language": Language.JAPANESE}
+    register.add_member(app.database, app.keys, now, email=_mail(0), **whose)
+    for place in range(IN_A_FAMILY):
+        person = register.add_person(app.database, now, group_id=group, label="母")
+        agreed = {"consent_how": ConsentHow.SPOKEN, "consent_by": "長女"}
+        phone = {"channel": ChannelName.SMS, "address": _phone(place)}
+        register.add_contact(app.database, app.keys, now, person_id=person, **phone, **agreed)
+        typed = TypedDates(END.isoformat())
+        add_card(app.database, app.rules, now, person_id=person, kind=USER_CERTIFICATE, typed=typed)
+
+
+def _copy(tx: Session, keys: KeyRing, families: Sequence[int]) -> None:
+    group, member, people, card = (_rows(tx, name) for name in ("groups", "members", "people", "cards"))
+    mail, *phones = _rows(tx, "contacts")
+    groups = _add(tx, "groups", [group[0] for _ in families])
+    members = _add(tx, "members", [member[0] | {"group_id": one} for one in groups])
+    persons = _add(tx, "people", [person | {"group_id": one} for one in groups for person in people])
+    mails = [_at(keys, _mail(n)) | {"member_id": one} for n, one in zip(families, members, strict=True)]
+    _add(tx, "contacts", [mail | changes for changes in mails])
+    places = [family * IN_A_FAMILY + place for family in families for place in range(IN_A_FAMILY)]
+    numbers = [_at(keys, _phone(place)) | {"person_id": one} for place, one in zip(places, persons, strict=True)]
+    _add(tx, "contacts", [phones[0] | changes for changes in numbers])
+    _add(tx, "cards", [card[0] | {"person_id": one} for one in persons])
+
+
+def _rows(tx: Session, table: str) -> list[Row]:
+    """The first family's, without their ids."""
+    of = _table(table)
+    found = tx.execute(select(of).order_by(of.c.id).limit(IN_A_FAMILY + 1)).mappings()
+    rows = [{name: value for name, value in row.items() if name != "id"} for row in found]
+    return rows if table == "contacts" else rows[:IN_A_FAMILY]
+
+
+def _add(tx: Session, table: str, rows: Sequence[Mapping[str, object]]) -> list[int]:
+    return add_many(tx, _table(table), rows)
+
+
+def _table(name: str) -> Table:
+    return Base.metadata.tables[name]
+
+
+def _at(keys: KeyRing, address: str) -> Row:
+    return {"address_sealed": keys.seal(address, ADDRESS), "address_index": keys.blind_index(address)}
+
+
+def _mail(family: int) -> str:
+    return f"kazoku{family}@example.jp"
+
+
+def _phone(place: int) -> str:
+    return f"+81{PREFIXES[place // 10_000]}0000{place % 10_000:04}"

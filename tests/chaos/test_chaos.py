@@ -1,0 +1,57 @@
+"""Workers are killed, the database dies, the provider does its worst: nothing is lost and nothing is told twice."""
+
+import pytest
+
+from tests import databases
+from tests.chaos.account import Account
+from tests.chaos.run import Outcome, Plan, run
+
+# A lease of six minutes in eighteen seconds, a time-out of ten seconds in half a one: a busy machine still keeps it.
+FACTOR = 20
+SEED = 20270317
+
+
+@pytest.fixture
+def postgres_programs(postgres: databases.Server) -> None:
+    """A run has servers of its own; where none can be started, it is skipped as every other."""
+    return
+
+
+def assert_right(outcome: Outcome) -> Account:
+    assert outcome.settled, f"not settled after {outcome.took:.0f} s: {outcome}"
+    assert outcome.is_right, outcome
+    return outcome.account
+
+
+@pytest.mark.usefixtures("postgres_programs")
+def test_two_workers_that_are_killed_on_a_database_that_restarts_lose_and_double_nothing() -> None:
+    plan = Plan(300, 2, FACTOR, SEED, kill_for=5, restarts=1)
+
+    outcome = run(plan)
+
+    told = assert_right(outcome)
+    assert told.arrived + told.ended == plan.texts
+    assert outcome.kills >= 3
+    assert outcome.happened
+
+
+@pytest.mark.usefixtures("postgres_programs")
+def test_workers_go_on_with_the_standby_when_the_primary_is_killed_in_mid_run() -> None:
+    plan = Plan(300, 2, FACTOR, SEED, kill_every=None, failover=True)
+
+    outcome = run(plan)
+
+    told = assert_right(outcome)
+    assert told.arrived + told.ended == plan.texts
+    assert outcome.happened
+    assert outcome.ended_by_themselves == 0
+
+
+def test_one_worker_on_sqlite_that_is_killed_again_and_again_loses_and_doubles_nothing() -> None:
+    plan = Plan(152, 1, FACTOR, SEED, on_sqlite=True, kill_for=4)
+
+    outcome = run(plan)
+
+    told = assert_right(outcome)
+    assert told.arrived + told.ended == plan.texts
+    assert outcome.kills >= 2
