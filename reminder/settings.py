@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     twilio_from: str | None = Field(None, description="the one sender of every text")
     twilio_messaging_service_sid: str | None = Field(None, description="instead of TWILIO_FROM")
     twilio_base_url: str = Field("https://api.twilio.com", description="another address only for tests")
-    sms_per_second: float = Field(10, gt=0, le=1000, description="what the sender may send")
+    sms_per_second: float = Field(10, gt=0, le=100_000, description="what the sender may send")
     smtp_url: str | None = Field(None, description="smtp://user:password@host:port or smtps://…")
     mail_from: str | None = Field(None, description="the one sender of every e-mail; needed with SMTP_URL")
     bounce_address: str | None = Field(

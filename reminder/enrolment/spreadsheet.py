@@ -184,7 +184,7 @@ def _sheet(table: workbook.Table, headings: Headings) -> Sheet:
     )
     if twice is not None:
         raise RefusedInputError("sheet_heading_twice", field="file", heading=twice.heading)
-    held = (number for number, record in enumerate(table.records(), 1) if number > last and any(map(_holds, record)))
+    held = (number for number, _ in _held(table) if number > last)
     # A workbook that is short enough need not be gone through twice.
     is_short = table.length is not None and table.length - last <= MOST_ROWS
     rows = sum(1 for _ in (islice(held, 1) if is_short else held))
@@ -193,6 +193,16 @@ def _sheet(table: workbook.Table, headings: Headings) -> Sheet:
     if not rows:
         raise RefusedInputError("sheet_empty", field="file")
     return Sheet(table.name, table.names, columns, last, _rows(table, columns, last))
+
+
+def _held(table: workbook.Table) -> Iterator[tuple[int, Sequence[object]]]:
+    """The rows that hold anything, with their numbers: also a formula whose value no program has worked out yet."""
+    with_formulas = {number for number, flags in table.flags.items() if flags.formulas}
+    number = 0
+    for number, record in enumerate(table.records(), 1):
+        if number in with_formulas or any(map(_holds, record)):
+            yield number, record
+    yield from ((beyond, ()) for beyond in sorted(with_formulas) if beyond > number)
 
 
 def _without_end(cells: list[str]) -> list[str]:
@@ -327,12 +337,12 @@ def _rows(table: workbook.Table, columns: Sequence[Column], headings_end: int) -
     above: dict[int, tuple[int, object]] = {}
     # Forgotten with the sheet: it holds birthdays.
     day = lru_cache(maxsize=4096)(_day)
-    for number, record in enumerate(table.records(), 1):
-        if number <= headings_end or not any(map(_holds, record)):
+    for number, record in _held(table):
+        if number <= headings_end:
             continue
         cells = record
         for place in rooms:
-            if (number, place) in shared:
+            if (number, place) in shared and place < len(cells):
                 above[place] = shared[number, place], cells[place]
             elif place in above and number <= above[place][0] and place < len(cells) and not _holds(cells[place]):
                 cells = [*cells[:place], above[place][1], *cells[place + 1 :]]
@@ -351,14 +361,12 @@ def _row(
     refused, formulas, born, has_left, ends = None, set(), None, False, []
     for reading in read:
         place = reading.place
-        if place >= len(record):
-            break
-        value = record[place]
-        if value is None or value == "":
-            continue
         if place in flags.formulas:
             if reading.is_kept:
                 formulas.add(place)
+            continue
+        value = record[place] if place < len(record) else None
+        if value is None or value == "":
             continue
         text = (_date_text(value, epoch) if reading.is_date else _text(value)).strip()
         if not text:

@@ -7,6 +7,7 @@ was stopped is gone on with, and a second worker adds nothing.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import groupby
 
 from reminder.clock import japan_date
 from reminder.domain import hours
@@ -16,7 +17,7 @@ from reminder.domain.messages import MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, ContactState, Copies, Language, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import Composed
-from reminder.planning.months import What, by_place, due, months_from
+from reminder.planning.months import Due, What, by_place, due, months_from
 from reminder.planning.standing import PersonStanding, standing
 from reminder.storage import contacts, digests, outbox
 from reminder.storage.groups import GroupView
@@ -145,25 +146,20 @@ def _due(
     rules: Rulebook, rows: Sequence[PersonStanding], first: date, last: date, today: date
 ) -> Iterator[tuple[str, list[_Row]]]:
     """By what is to be done, each person once a day, in the order of days and rooms; what ended last comes first."""
-    found: dict[What, dict[tuple[date, bool, int], tuple[PersonView, list[tuple[int, str, str]]]]] = {}
-    for one in due(rules, rows, first, last, today):
-        of_what, card = found.setdefault(one.what, {}), one.one.card
-        of_day = of_what.setdefault((one.day, card.is_computed, one.person.id), (one.person, []))
-        of_day[1].append((card.id, card.kind, card.label))
-    for what, days in found.items():
-        in_order = sorted(days.items(), key=lambda row: (row[0][0], by_place(row[1][0])))
-        if what is What.ENDED:
-            in_order.reverse()
-        yield (
-            what.value,
-            [
-                (
-                    Item(_place(person), day, is_about, [(kind, label) for _, kind, label in cards]),
-                    [SpeaksOf(person.id, card_id) for card_id, _, _ in cards],
-                )
-                for (day, is_about, _), (person, cards) in in_order
-            ],
-        )
+    for what, of_what in groupby(due(rules, rows, first, last, today), key=lambda one: one.what):
+        in_order = sorted(of_what, key=lambda one: (one.day, by_place(one.person), one.one.card.is_computed))
+        told = [
+            _told_together(list(same))
+            for _, same in groupby(in_order, key=lambda one: (one.day, one.person.id, one.one.card.is_computed))
+        ]
+        yield what.value, told[::-1] if what is What.ENDED else told
+
+
+def _told_together(same: Sequence[Due]) -> _Row:
+    """One person's cards of one day."""
+    person, cards = same[0].person, [one.one.card for one in same]
+    item = Item(_place(person), same[0].day, cards[0].is_computed, [(card.kind, card.label) for card in cards])
+    return item, [SpeaksOf(person.id, card.id) for card in cards]
 
 
 def _unreached(rows: Sequence[PersonStanding]) -> tuple[str, list[_Row]]:

@@ -26,8 +26,9 @@ from reminder.storage.session import Database, Tx
 
 log = logging.getLogger(__name__)
 
-# Groups planned in one transaction: enough to spare commits, few enough that no other writer waits long.
-GROUPS_AT_ONCE = 100
+# Groups planned in one transaction: enough to spare commits, few enough that no other writer waits long, and that one
+# who is killed has lost little.
+GROUPS_AT_ONCE = 25
 
 
 def plan_due(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, links: Links | None = None) -> int:

@@ -396,6 +396,7 @@ def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: Mes
                 "forget": in_hand.key.startswith(CODE) and verdict.state not in _STILL_NEEDED,
                 "ended": now if verdict.state in (MessageState.FAILED, MessageState.STALE) else None,
             }
-            for in_hand, verdict in verdicts
+            # In the order of their ids, as everybody locks them who changes several.
+            for in_hand, verdict in sorted(verdicts, key=lambda one: one[0].outgoing.message_id)
         ],
     )

@@ -55,6 +55,7 @@ class Place:
 
 def measure(total: int = 10_000) -> None:
     os.environ["BENCH_TOTAL"] = str(total)
+    os.environ[databases.DURABLE] = "yes"
     contenders.TOTAL = total
     lock = databases.begin_run()
     try:
@@ -226,7 +227,7 @@ def killed(server: "databases.Server") -> None:
     ):  # fmt: skip
         with sink(0.0) as provider, filled(name, kind, provider, server) as place:
             process = start(name, place, provider)
-            while provider.taken().count < contenders.TOTAL // 3:
+            while provider.count() < contenders.TOTAL // 3:
                 time.sleep(0.05)
             process.send_signal(signal.SIGKILL)
             process.wait()

@@ -8,22 +8,24 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import text
-from tests.chaos import servers
+from sqlalchemy import insert, text
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
 from reminder.domain.messages import Urgency
-from reminder.domain.people import ChannelName, GroupKind
+from reminder.domain.people import ChannelName, ConsentHow, GroupKind
 from reminder.enrolment import register
 from reminder.settings import read_settings
 from reminder.storage import outbox
 from reminder.storage.keys import new_key, read_keys
+from reminder.storage.tables import Contact
 from reminder.wiring import App, build_app
-from reminder.worker import tick
+from reminder.worker import Bell, tick
+from tests import databases
 from tests.bench import contenders, engines
 from tests.bench.engines import Place, analyse, draft, fill_ours, start
 from tests.bench.sink import Sink, sink
@@ -121,8 +123,6 @@ def due_pass(app: App, clock: SteppedClock, enrolled: int) -> float:
 
 
 def telephone(app: App, person: int, place: int) -> None:
-    from reminder.domain.people import ConsentHow
-
     register.add_contact(
         app.database, app.keys, app.clock.now(), person_id=person, channel=ChannelName.SMS,
         address=f"090-0000-{place:04}", consent_how=ConsentHow.SPOKEN, consent_by="家族",
@@ -139,7 +139,7 @@ def memory(url: str, messages: int) -> None:
         sizes = []
         while process.poll() is None:
             try:
-                sizes.append((provider.taken_count(), resident(process.pid)))
+                sizes.append((provider.count(), resident(process.pid)))
             except (OSError, IndexError):
                 break
             time.sleep(0.5)
@@ -170,9 +170,9 @@ def due_to_handed_over(url: str, per_second: int, minutes: float) -> None:
         with build_app(settings) as app:
             due = spread(app, key, total, per_second)
             with working(settings, url, key, provider):
-                while provider.taken().count < total:
+                while provider.count() < total:
                     time.sleep(1)
-            taken = provider.taken_with_numbers()
+            taken = provider.taken().times
     waits = sorted(taken[number] - due[number] for number in due)
     homes = sorted(taken[number] - due[number] for number in due if is_bulk(number))
     print(
@@ -209,16 +209,12 @@ def spread(app: App, key: str, total: int, per_second: int) -> dict[str, float]:
                 moment = begins + timedelta(seconds=at)
                 due[contenders.number(number_of)] = moment.timestamp()
                 rows.append((engines.contact(keys, person, number_of, begins), moment, home if bulk else group))
-            from sqlalchemy import insert
-
-            from reminder.storage.tables import Contact
-
             made = tx.execute(
                 insert(Contact).returning(Contact.id, sort_by_parameter_order=True), [row for row, _, _ in rows]
             ).scalars()
             for contact_id, (_, moment, whose) in zip(made, rows, strict=True):
                 one = draft(whose, contact_id, contact_id, moment)
-                drafts.append(engines.replace(one, urgency=Urgency.USUAL))
+                drafts.append(replace(one, key=f"{outbox.ANSWER}{contact_id}", urgency=Urgency.USUAL))
             outbox.add(tx, keys, drafts, begins)
     return due
 
@@ -226,8 +222,6 @@ def spread(app: App, key: str, total: int, per_second: int) -> dict[str, float]:
 @contextmanager
 def working(settings: object, url: str, key: str, provider: Sink) -> Iterator[None]:
     """The real worker's bell, in this process: the sink and the database have their own."""
-    from reminder.worker import Bell
-
     with build_app(settings) as app, Bell(app):  # type: ignore[arg-type]
         yield
 
@@ -239,17 +233,30 @@ def main() -> None:
     arguments.add_argument("--messages", type=int, default=100_000)
     arguments.add_argument("--minutes", type=float, default=10)
     chosen = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as folder, servers.made() as (one, _):
-        os.environ["BENCH_FOLDER"] = folder
-        print("| database | cards | a pass with nothing due | of the first | one with 500 due | of the first |")
-        print("|---|---|---|---|---|---|")
-        passes("sqlite", f"sqlite:///{folder}/kigen.db", Path(folder), sizes(chosen.sqlite))
-        servers.start_primary(one)
-        for name in ("growth", "memory", "latency"):
-            one.make_database(name)
-        passes("postgresql", servers.url(one, name="growth"), Path(folder), sizes(chosen.postgresql))
-        memory(servers.url(one, name="memory"), chosen.messages)
-        due_to_handed_over(servers.url(one, name="latency"), 50, chosen.minutes)
+    os.environ[databases.DURABLE] = "yes"
+    lock = databases.begin_run()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["BENCH_FOLDER"] = folder
+            all_of_it(Path(folder), databases.running_server(), chosen)
+    finally:
+        databases.end_run(lock)
+
+
+def all_of_it(folder: Path, server: databases.Server, chosen: argparse.Namespace) -> None:
+    print("| database | cards | a pass with nothing due | of the first | one with 500 due | of the first |")
+    print("|---|---|---|---|---|---|")
+    if chosen.sqlite:
+        passes("sqlite", f"sqlite:///{folder}/kigen.db", folder, sizes(chosen.sqlite))
+    if chosen.postgresql:
+        with server.database() as url:
+            passes("postgresql", url, folder, sizes(chosen.postgresql))
+    if chosen.messages:
+        with server.database() as url:
+            memory(url, chosen.messages)
+    if chosen.minutes:
+        with server.database() as url:
+            due_to_handed_over(url, 50, chosen.minutes)
 
 
 def sizes(written: str) -> list[int]:

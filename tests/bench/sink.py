@@ -10,10 +10,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from urllib.parse import unquote
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _TO = re.compile(rb"(?:^|&)To=([^&]*)")
@@ -21,19 +22,25 @@ _TO = re.compile(rb"(?:^|&)To=([^&]*)")
 
 @dataclass(frozen=True)
 class Taken:
-    """`first`, `last`: time.time() of the first and the last; `times`: of each, in order."""
+    """`first`, `last`: time.time() of the first and the last; `times`: of each, by number."""
 
     count: int
     doubled: int
-    first: float
-    last: float
-    times: list[float]
+    times: Mapping[str, float]
+
+    @property
+    def first(self) -> float:
+        return min(self.times.values(), default=0.0)
+
+    @property
+    def last(self) -> float:
+        return max(self.times.values(), default=0.0)
 
 
 class _Line(asyncio.Protocol):
     """One connection: a whole request, an answer, the next request."""
 
-    def __init__(self, latency: float, seen: Counter[bytes], times: list[float]) -> None:
+    def __init__(self, latency: float, seen: Counter[bytes], times: dict[bytes, float]) -> None:
         self._latency, self._seen, self._times, self._rest = latency, seen, times, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -48,8 +55,11 @@ class _Line(asyncio.Protocol):
             if len(self._rest) < whole:
                 return
             body, self._rest = self._rest[end + 4 : whole], self._rest[whole:]
-            if head.startswith(b"GET"):
-                self._answer(json.dumps([len(self._times), self._doubled(), self._times]).encode())
+            if head.startswith(b"GET /count"):
+                self._answer(b"%d" % self._seen.total())
+            elif head.startswith(b"GET"):
+                times = {unquote(to.decode()): at for to, at in self._times.items()}
+                self._answer(json.dumps([self._seen.total(), self._seen.total() - len(times), times]).encode())
             elif self._latency:
                 self._take(body)
                 asyncio.get_running_loop().call_later(self._latency, self._accept)
@@ -58,15 +68,13 @@ class _Line(asyncio.Protocol):
                 self._accept()
 
     def _take(self, body: bytes) -> None:
-        to = _TO.search(body)
-        self._seen[to[1] if to else b""] += 1
-        self._times.append(time.time())
-
-    def _doubled(self) -> int:
-        return sum(count - 1 for count in self._seen.values())
+        found = _TO.search(body)
+        to = found[1] if found else b""
+        self._seen[to] += 1
+        self._times.setdefault(to, time.time())
 
     def _accept(self) -> None:
-        self._answer(b'{"sid": "SM%032x", "status": "queued"}' % len(self._times), b"201 Created")
+        self._answer(b'{"sid": "SM%032x", "status": "queued"}' % self._seen.total(), b"201 Created")
 
     def _answer(self, body: bytes, status: bytes = b"200 OK") -> None:
         if not self._transport.is_closing():
@@ -76,7 +84,7 @@ class _Line(asyncio.Protocol):
 
 async def _serve(latency: float) -> None:
     seen: Counter[bytes] = Counter()
-    times: list[float] = []
+    times: dict[bytes, float] = {}
     server = await asyncio.get_running_loop().create_server(
         lambda: _Line(latency, seen, times), "127.0.0.1", 0, backlog=1024
     )
@@ -89,11 +97,17 @@ class Sink:
         self.port, self.url = port, f"http://127.0.0.1:{port}"
 
     def taken(self) -> Taken:
+        return Taken(*json.loads(self._get("/")))
+
+    def count(self) -> int:
+        return int(self._get("/count"))
+
+    def _get(self, path: str) -> bytes:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request("GET", "/")
-        count, doubled, times = json.loads(connection.getresponse().read())
+        connection.request("GET", path)
+        answer = connection.getresponse().read()
         connection.close()
-        return Taken(count, doubled, times[0] if times else 0.0, times[-1] if times else 0.0, times)
+        return answer
 
 
 @contextmanager

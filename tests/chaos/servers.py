@@ -1,7 +1,6 @@
 """PostgreSQL servers of a run's own, made by the scripts that docs/scaling.md gives: killed, restarted, promoted."""
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -44,10 +43,6 @@ class Server:
         # Where nobody takes note of its end its id stays, and would look alive.
         (self.data / "postmaster.pid").unlink()
 
-    def stop(self) -> None:
-        if self._postmaster() is not None:
-            self._run(["pg_ctl", "-D", str(self.data), "-m", "immediate", "-w", "stop"])
-
     def _postmaster(self) -> int | None:
         try:
             pid = int((self.data / "postmaster.pid").read_text().split()[0])
@@ -75,25 +70,30 @@ class Server:
             raise AssertionError(f"{command} failed: {Path(log.name).read_text()[-2000:]}")
 
 
+# Waits until whoever started it is gone, in whatever way: no server is ever left over.
+KEEPER = """
+read -r _
+for data in "$0"/pg/*; do
+  if [ -s "$data/postmaster.pid" ]; then kill -QUIT "$(head -n 1 "$data/postmaster.pid")"; fi
+done
+while ls "$0"/pg/*/postmaster.pid >/dev/null 2>&1 && [ "${tries:=0}" -lt 100 ]; do tries=$((tries + 1)); sleep 0.1; done
+rm -rf "$0"
+"""
+
+
 @contextmanager
 def made() -> Iterator[tuple[Server, Server]]:
     """Two servers that do not run yet: the first is made by `primary.sh`. Gone at the end."""
     folder = Path(tempfile.mkdtemp(prefix="kigen-chaos-"))
     folder.chmod(0o711)
-    try:
+    with subprocess.Popen(["sh", "-c", KEEPER, str(folder)], stdin=subprocess.PIPE, start_new_session=True):
         programs, identity = databases.programs(folder)
         place = folder / "pg"
         place.mkdir()
         if identity:
             os.chown(place, identity["user"], identity["group"])
         first, second = (Server(place / name, free_port(), programs, identity) for name in ("one", "two"))
-        try:
-            yield first, second
-        finally:
-            for server in (second, first):
-                server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        yield first, second
 
 
 def url(*servers: Server) -> str:

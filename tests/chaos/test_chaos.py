@@ -25,7 +25,7 @@ def assert_right(outcome: Outcome) -> Account:
 
 @pytest.mark.usefixtures("postgres_programs")
 def test_two_workers_that_are_killed_on_a_database_that_restarts_lose_and_double_nothing() -> None:
-    plan = Plan(300, 2, FACTOR, SEED, kill_for=5, restarts=1)
+    plan = Plan(200, 2, FACTOR, SEED, kill_for=5, restarts=1)
 
     outcome = run(plan)
 
@@ -37,7 +37,7 @@ def test_two_workers_that_are_killed_on_a_database_that_restarts_lose_and_double
 
 @pytest.mark.usefixtures("postgres_programs")
 def test_workers_go_on_with_the_standby_when_the_primary_is_killed_in_mid_run() -> None:
-    plan = Plan(300, 2, FACTOR, SEED, kill_every=None, failover=True)
+    plan = Plan(200, 2, FACTOR, SEED, kill_every=None, failover=True)
 
     outcome = run(plan)
 

@@ -135,6 +135,11 @@ def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: li
         reminder.answer("person", "add", "--group", "1", "--label", "祖母")
     if path == ["enrol"]:
         reminder.run("template")
+    if path[0] in ("backup", "restore"):
+        reminder.set(REMINDER_BACKUP_KEY=reminder.answer("backup", "key")["key"])
+        reminder.answer("backup", "--out", "kigen.backup")
+    if path == ["restore"]:
+        reminder.set(REMINDER_DATA_DIR=f"{reminder.data}-of-another-machine")
     given = {"contact add": ("--person 1", "--person 3"), "member add": ("musume@", "mago@")}.get(joined(path))
 
     example = shlex.join(example_of(reminder, path)[1:])

@@ -212,6 +212,7 @@ def test_doctor_says_of_a_secret_only_that_it_is_set(reminder: Terminal) -> None
         REMINDER_HEARTBEAT_URL=f"https://example.jp/{VALUE}",
         REMINDER_HEARTBEAT_FAIL_URL=f"https://example.jp/{VALUE}/fail",
         REMINDER_METRICS_TOKEN=VALUE * 3,
+        REMINDER_BACKUP_KEY=VALUE,
         **MAIL,
     )
 

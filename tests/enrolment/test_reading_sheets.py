@@ -183,6 +183,16 @@ def test_what_would_be_a_formula_comes_back_as_words(village: Village) -> None:
 # ---- workbooks
 
 
+def test_a_row_of_formulas_that_nobody_has_worked_out_is_named_and_not_dropped() -> None:
+    content = book(
+        ["居室", "氏名", "電子証明書期限"], [201, "ハナ", "2027-11-16"], ["=A2", "=B2", "=C2"], [], ["", "=B2", ""]
+    )
+
+    rows = {row.number: row.formulas for row in read_sheet(content, HEADINGS).rows}
+
+    assert rows == {2: set(), 3: {0, 1, 2}, 5: {1}}
+
+
 def book(*rows: list[object], change: Callable[[openpyxl.Workbook], None] | None = None) -> bytes:
     made = openpyxl.Workbook()
     sheet = made.active
