@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from functools import cache
 from io import TextIOWrapper
 
 from typer import Exit, Typer
@@ -53,8 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
 
+# To read every command off its function takes longer than most commands: done once, for who runs several in a process.
+_command_of = cache(get_command)
+
+
 def _run(arguments: list[str]) -> int:
-    command = get_command(app)
+    command = _command_of(app)
     try:
         # Not command.main(): it calls it a failure when the reader has seen enough.
         with command.make_context("reminder", list(arguments)) as context:

@@ -52,7 +52,9 @@ class Sender:
 
     def send_due(self, run: Callable[[Coroutine[None, None, int]], int]) -> int:
         """How many messages were handed over or tried. `run` drives the sending loop."""
-        first = {channel: self._claim(channel) for channel in ChannelName}
+        with self._database.reading() as tx:
+            due = health.messages_due(tx, self._clock.now())
+        first = {channel: self._claim(channel) for channel in due}
         wanted = {channel: claim for channel, claim in first.items() if claim.in_hand or not claim.is_all}
         return run(self._send_all(wanted)) if wanted else 0
 

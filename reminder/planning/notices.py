@@ -39,6 +39,8 @@ def tell_of_notices(database: Database, keys: KeyRing, rules: Rulebook, now: dat
     """How many messages that made."""
     with database.writing() as tx:
         waiting = notices.waiting(tx, AT_ONCE)
+        if not waiting:
+            return 0
         drafts = [draft for notice in waiting for draft in _drafts(tx, keys, rules, notice, now)]
         made = keep(tx, keys, drafts, now)
         notices.mark_told(tx, [notice.id for notice in waiting], now)

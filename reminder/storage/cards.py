@@ -259,8 +259,12 @@ def _with_persons(tx: Session, which: ColumnElement[bool], *, hold: bool = True)
     ]
 
 
+_NEXT_DUE_ON = select(func.min(Card.next_reminder_on)).where(_CURRENT)
+_NEXT_SILENCE_ON = select(func.min(Card.escalate_on)).where(IS_SILENT)
+
+
 def next_due_on(tx: Session) -> date | None:
-    return tx.execute(select(func.min(Card.next_reminder_on)).where(_CURRENT)).scalar()
+    return tx.execute(_NEXT_DUE_ON).scalar()
 
 
 def set_next(tx: Session, next_on: Mapping[int, date | None]) -> None:
@@ -273,7 +277,7 @@ def set_next(tx: Session, next_on: Mapping[int, date | None]) -> None:
 
 
 def next_silence_on(tx: Session) -> date | None:
-    return tx.execute(select(func.min(Card.escalate_on)).where(IS_SILENT)).scalar()
+    return tx.execute(_NEXT_SILENCE_ON).scalar()
 
 
 def say_done(tx: Session, card_ids: Collection[int], on: date) -> None:

@@ -75,17 +75,17 @@ _WORK = select(
 
 # One look at each channel: the index begins with it.
 _MESSAGES_DUE = select(
-    or_(
-        *(
-            exists().where(IS_QUEUED, Message.channel == name, Message.send_after <= bindparam("now"))
-            for name in ChannelName
-        )
+    *(
+        exists().where(IS_QUEUED, Message.channel == name, Message.send_after <= bindparam("now"))
+        for name in ChannelName
     )
 )
 
 
-def messages_due(tx: Session, now: datetime) -> bool:
-    return bool(tx.execute(_MESSAGES_DUE, {"now": now}).scalar_one())
+def messages_due(tx: Session, now: datetime) -> list[ChannelName]:
+    """On which channels any is."""
+    row = tx.execute(_MESSAGES_DUE, {"now": now}).one()
+    return [name for name, is_any in zip(ChannelName, row, strict=True) if is_any]
 
 
 def work_waiting(tx: Session, now: datetime, today: date, *, day: datetime, week: datetime) -> Work:
@@ -117,8 +117,11 @@ def is_at_work_with_another_key(tx: Session, key: str, since: datetime) -> bool:
     return tx.execute(others.limit(1)).first() is not None
 
 
+_LAST_BEAT = select(Beat.at).where(Beat.name == bindparam("name"))
+
+
 def last_beat(tx: Session, name: str) -> datetime | None:
-    return tx.execute(select(Beat.at).where(Beat.name == name)).scalar_one_or_none()
+    return tx.execute(_LAST_BEAT, {"name": name}).scalar_one_or_none()
 
 
 def take_turn(tx: Session, name: str, now: datetime, every: timedelta) -> bool:

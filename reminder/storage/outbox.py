@@ -180,11 +180,12 @@ def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: 
 # One look at each channel: the index begins with it.
 _NEXT_TO_SEND = [select(func.min(Message.send_after)).where(IS_QUEUED, Message.channel == name) for name in ChannelName]
 _NEXT_TO_ASK = select(func.min(Message.lease_until)).where(IS_IN_HAND)
+_NEXT = select(*(one.scalar_subquery() for one in (*_NEXT_TO_SEND, _NEXT_TO_ASK)))
 
 
 def next_moment(tx: Session) -> datetime | None:
     """When a message is next to be sent or asked about."""
-    moments = [tx.execute(query).scalar() for query in (*_NEXT_TO_SEND, _NEXT_TO_ASK)]
+    moments = tx.execute(_NEXT).one()
     return min((moment for moment in moments if moment is not None), default=None)
 
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
@@ -37,8 +37,8 @@ _SEVERAL_HOSTS = re.compile(r"(postgresql(?:\+psycopg)?://(?:[^@/?]*@)?)([^/?@]*
 # On PostgreSQL whoever writes shares this lock, and whoever changes the tables has it alone: an old program that writes
 # while they change waits, and then finds that they are no longer its own. (On SQLite the file has one writer.)
 SCHEMA_LOCK = 20261123
-_SHARE_LOCK = text(f"SELECT pg_advisory_xact_lock_shared({SCHEMA_LOCK})")
-_VERSION = text("SELECT version_num FROM alembic_version")
+_SHARE_LOCK = f"SELECT pg_advisory_xact_lock_shared({SCHEMA_LOCK})"
+_VERSION = "SELECT version_num FROM alembic_version"
 
 
 class Database:
@@ -77,9 +77,11 @@ class Database:
     def _refuse_other_tables(self, tx: Session) -> None:
         if self._version is None:
             return
+        # Past what is built for each statement, which would take longer than these: every write begins with them.
+        connection = tx.connection()
         if not self.is_sqlite:
-            tx.execute(_SHARE_LOCK)
-        if tx.execute(_VERSION).scalar() != self._version:
+            connection.exec_driver_sql(_SHARE_LOCK).close()
+        if connection.exec_driver_sql(_VERSION).scalar() != self._version:
             raise DatabaseNotReadyError("database_ahead")
 
     @contextmanager

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from reminder.web.app import HEADERS
 from reminder.web.server import listen
 from tests.browser import axe, looks
 from tests.browser.site import HOST, served
-from tests.browser.visit import HEAVIEST, Visit, visiting, watched_visits
+from tests.browser.visit import HEAVIEST, Visit, Watch, visiting, watched_visits
 
 FRAME = """<!doctype html><html lang="ja"><head><title>見本</title><link rel="icon" href="/icon.svg">
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/style.css"></head>
@@ -62,18 +62,40 @@ def home(open_house: tuple[_Exhibition, str], exhibition: _Exhibition) -> str:
     return open_house[1]
 
 
-@pytest.fixture
-def show(browser: Browser, exhibition: _Exhibition, home: str) -> Iterator[Show]:
-    """show(body, style="…"): a visit to a page of these words, under the policy of all our pages."""
+@pytest.fixture(scope="module")
+def rooms(browser: Browser, open_house: tuple[_Exhibition, str]) -> Iterator[Callable[[str], Page]]:
+    """An open page of each size, for whoever comes: to open one takes ten times as long as most tests."""
+    opened: dict[str, Page] = {}
     with ExitStack() as leaving:
 
-        def show(body: str, *, size: str = "phone", path: str = "/", **more: object) -> Visit:
-            exhibition.show(body, **more)
-            visit = leaving.enter_context(visiting(browser, home, size=size))
-            visit.page.goto(path)
-            return visit
+        def room(size: str) -> Page:
+            if size not in opened or opened[size].is_closed():
+                opened[size] = leaving.enter_context(visiting(browser, open_house[1], size=size)).page
+            return opened[size]
 
-        yield show
+        yield room
+
+
+@pytest.fixture
+def show(rooms: Callable[[str], Page], exhibition: _Exhibition, home: str) -> Iterator[Show]:
+    """show(body, style="…"): a visit to a page of these words, under the policy of all our pages."""
+    shown: list[Page] = []
+
+    def show(body: str, *, size: str = "phone", path: str = "/", **more: object) -> Visit:
+        exhibition.show(body, **more)
+        page = rooms(size)
+        shown.append(page)
+        # What the visitor before has left is over before the next one is watched.
+        page.goto("about:blank")
+        visit = Visit(page, Watch(home, page.context))
+        page.goto(path)
+        return visit
+
+    yield show
+    for page in shown:
+        for window in page.context.pages:
+            if window != page:
+                window.close()
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,10 @@ from reminder.storage import contacts, groups, people
 from reminder.storage.links import Links
 from reminder.storage.session import Tx
 from reminder.storage.tables import Person
-from reminder.web.app import create_web
 from reminder.wiring import App, build_app
 from tests.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, SENDER, sign
 from tests.village import japan
-from tests.web.asking import Answer, Visitor
+from tests.web.asking import Answer, Visitor, web_for
 from tests.web.calling import Program, described
 
 MORNING = "2026-12-01T08:00+09:00"
@@ -310,7 +309,7 @@ def outside(home: Home, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCa
         return printed.out + printed.err + caplog.text
 
     with build_app(settings, clock=SteppedClock(japan("2026-12-01 08:00")), channels=channels) as app:
-        yield Outside(app, Visitor(create_web(app, local_pages=True)), home.data, logged)
+        yield Outside(app, Visitor(web_for(app, local_pages=True)), home.data, logged)
 
 
 Ask = Callable[[Visitor, str], Answer]

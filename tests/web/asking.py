@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reminder.web.app import create_web
 from reminder.web.words import read_pages
+from reminder.wiring import App
 from tests.village import Village
 
 
@@ -118,12 +119,16 @@ _BUILT: dict[bool, FastAPI] = {}
 
 
 def web_of(village: Village, *, local_pages: bool) -> ASGIApp:
-    """The web application of a village: built once in a process and lent to whoever is asked, for its first answer takes
-    as long as ten others."""
-    web = _BUILT.get(local_pages) or _BUILT.setdefault(local_pages, create_web(village.app, local_pages=local_pages))
+    return web_for(village.app, local_pages=local_pages)
+
+
+def web_for(app: App, *, local_pages: bool) -> ASGIApp:
+    """The web application: built once in a process and lent to whoever is asked, for its first answer takes as long as
+    ten others."""
+    web = _BUILT.get(local_pages) or _BUILT.setdefault(local_pages, create_web(app, local_pages=local_pages))
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        web.state.app, web.state.pages = village.app, read_pages()
+        web.state.app, web.state.pages = app, read_pages()
         await web(scope, receive, send)
 
     return answer

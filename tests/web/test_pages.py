@@ -11,10 +11,9 @@ from reminder.domain.people import ChannelName, Role
 from reminder.storage import contacts, health
 from reminder.storage.keys import new_key, read_keys
 from reminder.storage.links import Links
-from reminder.web.app import create_web
 from reminder.worker import tick
 from tests.village import Village, open_village
-from tests.web.asking import Visitor, visitor
+from tests.web.asking import Visitor, visitor, web_of
 
 END = date(2027, 3, 31)
 
@@ -183,7 +182,7 @@ def test_a_database_out_of_reach_is_a_trouble_while_it_is_away(small_village: Vi
 def test_the_pages_without_sign_in_are_there_only_for_the_machine_itself(
     small_village: Village, machine: str, host: str, headers: Mapping[str, str], is_shown: bool, why: str
 ) -> None:
-    web = create_web(small_village.app, local_pages=True)
+    web = web_of(small_village, local_pages=True)
     browser = Visitor(web, machine=machine, host=host, headers=headers)
 
     answers = [browser.get("/overview"), browser.get("/outbox")]
