@@ -22,7 +22,7 @@ from reminder.storage import outbox
 from reminder.storage.outbox import Draft
 from reminder.wiring import read_rulebook
 from reminder.worker import tick
-from tests.bench import home, sheets
+from tests.bench import engines, growth, home, sheets
 from tests.journeys.years import run_years
 from tests.village import USER_CERTIFICATE
 
@@ -41,6 +41,8 @@ def main() -> None:
     idle_and_busy_ticks()
     home.measure()
     sheets.measure()
+    engines.measure()
+    growth.measure()
 
 
 def five_years(people: int, years: int) -> None:

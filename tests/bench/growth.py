@@ -6,7 +6,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -55,7 +55,7 @@ GROUPS = """
     FROM people WHERE id BETWEEN {first} AND {last} GROUP BY group_id"""
 
 
-def passes(kind: str, url: str, folder: Path, sizes: list[int]) -> None:
+def passes(kind: str, url: str, folder: Path, sizes: Sequence[int]) -> None:
     key = new_key()
     migrate(url)
     settings = read_settings(database_url=url, secret_keys=(key,), data_dir=folder)
@@ -226,42 +226,45 @@ def working(settings: object, url: str, key: str, provider: Sink) -> Iterator[No
         yield
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--postgresql", default="10000,1000000,5000000")
-    arguments.add_argument("--sqlite", default="10000,1000000")
-    arguments.add_argument("--messages", type=int, default=100_000)
-    arguments.add_argument("--minutes", type=float, default=10)
-    chosen = arguments.parse_args()
+def measure(
+    sqlite: Sequence[int] = (10_000, 1_000_000),
+    postgresql: Sequence[int] = (10_000, 1_000_000, 5_000_000),
+    messages: int = 100_000,
+    minutes: float = 10,
+) -> None:
+    """Cards on each database, messages of one worker, minutes of a steady load; none of what is empty or zero."""
     os.environ[databases.DURABLE] = "yes"
     lock = databases.begin_run()
     try:
         with tempfile.TemporaryDirectory() as folder:
             os.environ["BENCH_FOLDER"] = folder
-            all_of_it(Path(folder), databases.running_server(), chosen)
+            server = databases.running_server()
+            print("| database | cards | a pass with nothing due | of the first | one with 500 due | of the first |")
+            print("|---|---|---|---|---|---|")
+            if sqlite:
+                passes("sqlite", f"sqlite:///{folder}/kigen.db", Path(folder), sqlite)
+            if postgresql:
+                with server.database() as url:
+                    passes("postgresql", url, Path(folder), postgresql)
+            if messages:
+                with server.database() as url:
+                    memory(url, messages)
+            if minutes:
+                with server.database() as url:
+                    due_to_handed_over(url, 50, minutes)
     finally:
         databases.end_run(lock)
 
 
-def all_of_it(folder: Path, server: databases.Server, chosen: argparse.Namespace) -> None:
-    print("| database | cards | a pass with nothing due | of the first | one with 500 due | of the first |")
-    print("|---|---|---|---|---|---|")
-    if chosen.sqlite:
-        passes("sqlite", f"sqlite:///{folder}/kigen.db", folder, sizes(chosen.sqlite))
-    if chosen.postgresql:
-        with server.database() as url:
-            passes("postgresql", url, folder, sizes(chosen.postgresql))
-    if chosen.messages:
-        with server.database() as url:
-            memory(url, chosen.messages)
-    if chosen.minutes:
-        with server.database() as url:
-            due_to_handed_over(url, 50, chosen.minutes)
-
-
-def sizes(written: str) -> list[int]:
-    return [int(size) for size in written.split(",") if size]
+def numbers(written: str) -> list[int]:
+    return [int(number) for number in written.split(",") if number]
 
 
 if __name__ == "__main__":
-    main()
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--postgresql", type=numbers, default="10000,1000000,5000000")
+    arguments.add_argument("--sqlite", type=numbers, default="10000,1000000")
+    arguments.add_argument("--messages", type=int, default=100_000)
+    arguments.add_argument("--minutes", type=float, default=10)
+    chosen = arguments.parse_args()
+    measure(chosen.sqlite, chosen.postgresql, chosen.messages, chosen.minutes)
