@@ -46,18 +46,22 @@ class Loop:
         with self._beginning:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name="providers", daemon=True)
+                self._thread = threading.Thread(target=_live, args=(self._loop,), name="providers", daemon=True)
                 self._thread.start()
             return self._loop
 
     def close(self) -> None:
-        if self._loop is None or self._thread is None:
-            return
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
-        self._loop.close()
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+
+
+def _live(loop: asyncio.AbstractEventLoop) -> None:
+    """Until it is stopped; what it has begun ends with it, in the same thread."""
+    loop.run_forever()
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
 
 
 @dataclass(frozen=True)
