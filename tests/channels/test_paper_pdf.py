@@ -54,7 +54,9 @@ def test_each_letter_is_one_a4_page_with_its_slip() -> None:
 
     assert found.pdf is not None
     read = pypdf.PdfReader(io.BytesIO(found.pdf))
-    assert [name in page.extract_text() for page, name in zip(read.pages, ("ハナ", "トミ", "イネ"), strict=True)] == [True] * 3
+    assert [name in page.extract_text() for page, name in zip(read.pages, ("ハナ", "トミ", "イネ"), strict=True)] == [
+        True
+    ] * 3
     assert all("返信票" in page.extract_text() for page in read.pages)
     assert {(round(page.mediabox.width), round(page.mediabox.height)) for page in read.pages} == {(595, 842)}
 

@@ -14,9 +14,7 @@ def home(reminder: Terminal) -> Terminal:
     reminder.answer("group", "add", "--name", "見本の里", "--kind", "home")
     for label, room, end in (("髙橋ハナ", "201", "2027-01-15"), ("𠮷田トミ", "202", "2027-02-20")):
         person = reminder.answer("person", "add", "--group", "1", "--label", label, "--room", room)["id"]
-        reminder.answer(
-            "card", "add", "--person", str(person), "--kind", "mynumber_user_certificate", "--expires", end
-        )
+        reminder.answer("card", "add", "--person", str(person), "--kind", "mynumber_user_certificate", "--expires", end)
     return reminder
 
 

@@ -112,7 +112,14 @@ def test_the_slip_asks_the_family_who_which_card_and_what_has_become_of_it_and_f
     html = rendered(of(OPEN, replace(OPEN, kind="care_burden_ratio")))
 
     slip = read(html[html.index('<div class="slip') :])
-    for said in ("見本の里 行", "佐藤 ハナ 2階 203", "電子証明書", "2027年3月31日", "お名前", "番号は書かないでください"):
+    for said in (
+        "見本の里 行",
+        "佐藤 ハナ 2階 203",
+        "電子証明書",
+        "2027年3月31日",
+        "お名前",
+        "番号は書かないでください",
+    ):
         assert said in slip
     assert slip.count("□ まだ") == slip.count("□ 施設にまかせる") == 2
     assert "□ 更新した" in slip

@@ -27,14 +27,17 @@ def home(village: Village) -> Village:
     return village
 
 
-def letters(village: Village, choice: Choice = Choice()) -> list[ResidentLetter]:
+EVERYBODY = Choice()
+
+
+def letters(village: Village, choice: Choice = EVERYBODY) -> list[ResidentLetter]:
     with village.app.database.reading() as tx:
         group = groups.find(tx, 1)
         assert group is not None
         return letters_of(tx, village.app.rules, village.now, group, choice)
 
 
-def told(village: Village, choice: Choice = Choice()) -> dict[str, list[str]]:
+def told(village: Village, choice: Choice = EVERYBODY) -> dict[str, list[str]]:
     return {one.label: [matter.kind for matter in one.matters] for one in letters(village, choice)}
 
 
