@@ -49,6 +49,7 @@ td + td {{ width: 108mm }}
 .signed {{ margin-top: 3mm }}
 rt {{ font-size: 50% }}
 section.furigana {{ line-height: 1.6 }}
+.furigana .small {{ line-height: 1.55 }}
 @media screen {{ section {{ padding: 8mm; border-bottom: 3pt solid #000 }} }}
 """
 
@@ -101,7 +102,7 @@ def render_letters(sections: Sequence[str], title: str, *, stylesheet: str | Non
     return (
         '<!doctype html>\n<html lang="ja"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title>{look}</head>\n<body>\n{body}\n</body></html>\n"
+        f"<title>{escape(title)}</title>{look}</head>\n<body><main>\n{body}\n</main></body></html>\n"
     )
 
 
@@ -125,8 +126,9 @@ def render_letter(wording: Wording, letter: ResidentLetter, *, furigana: bool = 
         # Read by the family: without readings, but where the language always has them.
         parts += _slip(plain.in_mail, wording, letter, _values(plain.in_mail, letter))
     language = "en" if letter.language == Language.ENGLISH else "ja"
-    kind = ' class="furigana"' if furigana or words.has_readings else ""
-    return f'<section lang="{language}"{kind}>\n' + "\n".join(parts) + "\n</section>"
+    body = "\n".join(parts)
+    kind = ' class="furigana"' if "<ruby>" in body else ""
+    return f'<section lang="{language}"{kind}>\n{body}\n</section>'
 
 
 def _values(words: Words, letter: ResidentLetter) -> dict[str, str]:

@@ -22,7 +22,7 @@ from reminder.wiring import App
 router = APIRouter()
 
 STYLESHEET = "letters.css"
-# A PDF takes about 50 ms a letter of one core, and pages wait for it; more are made by the command, or printed as HTML.
+# A PDF takes 80 to 200 ms a letter, and whoever asked waits for it: more are made by the command, or printed as HTML.
 MOST_IN_PDF = 100
 
 _NOBODY: list[int] = []

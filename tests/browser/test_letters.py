@@ -6,11 +6,12 @@ from datetime import date
 import pypdf
 from playwright.sync_api import Page, expect
 
-from reminder.domain.people import GroupKind, Language, Mode, Role
+from reminder.domain.people import GroupKind, Mode, Role
 from tests.browser import looks
 from tests.browser.axe import assert_accessible
 from tests.browser.site import Site
 from tests.browser.test_family import sign_in
+from tests.rules import LANGUAGES
 
 OFFICE = "office@example.jp"
 NAMES = ("髙橋 﨑子", "𠮷田 一郎", "葛\U000e0100城 花")
@@ -33,7 +34,7 @@ def test_letters_are_chosen_looked_at_and_printed_a_page_each(site: Site, page: 
     village = site.village
     village.group(GroupKind.HOME, "見本の里")
     village.member("事務", OFFICE, Role.OWNER)
-    for number, (name, language) in enumerate(zip(NAMES, Language, strict=False)):
+    for number, (name, language) in enumerate(zip(NAMES, LANGUAGES, strict=True)):
         village.person(name, mode=Mode.HOME, room=f"20{number}", unit="2階", language=language)
         village.card(name, date(2027, 1, 15))
         village.card(name, date(2027, 1, 15), "mynumber_signature_certificate")

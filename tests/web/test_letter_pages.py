@@ -26,7 +26,8 @@ def office(village: Village) -> Browser:
 
 
 def test_the_page_names_who_gets_a_letter_and_the_months_lead_to_it(office: Browser) -> None:
-    assert 'href="/letters?month=2026-12' in office.get("/months").text
+    assert 'href="/letters?month=&amp;' in office.get("/months").text
+    assert 'href="/letters?month=2027-02&amp;' in office.get("/months?month=2027-02").text
 
     page = office.get("/letters").text
 
