@@ -29,9 +29,9 @@ def print_sheet(
     as_json: bool = AsJson,
 ) -> None:
     """A sheet of paper as a page for any browser, to be printed on A4: in large type, without links. `letters` are
-    those of a whole home, one page a resident.
+    those of a whole home, one page a resident: they take --group, and --out letters.pdf makes a PDF.
 
-    Examples: reminder print welcome --person 1; reminder print letters --group 1 --month 2027-02 --out letters.pdf
+    Example: reminder print welcome --person 1
     """
     if sheet == LETTERS:
         asked = Asked(group, tuple(person or ()), month, unit, kind, furigana)
