@@ -1,5 +1,6 @@
 """The door for text that people typed: what comes out may be kept."""
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import NewType
@@ -43,7 +44,20 @@ def clean(text: str, *, field: str) -> CleanText:
     looks_like = None if len(text) <= SHORT and _passed(text) else forbidden(text)
     if looks_like is not None:
         raise ForbiddenNumberError(field=field, looks_like=looks_like)
-    return CleanText(unicodedata.normalize("NFC", text).strip(_UNSEEN))
+    return CleanText(_composed(text).strip(_UNSEEN))
+
+
+# Shapes of kanji that some families write their names with; composing would put the usual shape in their place.
+_OWN_SHAPES = re.compile("([\uf900-\ufaff\U0002f800-\U0002fa1f])")
+
+
+def _composed(text: str) -> str:
+    """か and ゛ become が, so that a word is the same however it was typed."""
+    if unicodedata.is_normalized("NFC", text):
+        return text
+    return "".join(
+        part if _OWN_SHAPES.fullmatch(part) else unicodedata.normalize("NFC", part) for part in _OWN_SHAPES.split(text)
+    )
 
 
 def clean_label(text: str, *, field: str, longest: int = 20, most_digits: int = 3) -> CleanText:

@@ -70,3 +70,8 @@ def test_the_short_ways_over_letters_lead_nowhere_else() -> None:
     unprinted = [mark for mark in every if unicodedata.category(mark) in _NO_WORDS and mark.isprintable()]
 
     assert (hidden, unprinted) == ([], [])
+
+
+def test_a_family_that_writes_its_name_with_a_shape_of_its_own_keeps_it() -> None:
+    assert clean("\ufa10さん", field="label") == "\ufa10さん", "塚, as the family writes it"
+    assert clean("か\u3099んば", field="label") == "がんば"
