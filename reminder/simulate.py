@@ -18,7 +18,7 @@ from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language,
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.settings import Settings, read_settings
-from reminder.storage import cards, outbox
+from reminder.storage import cards, groups, outbox
 from reminder.storage.keys import new_key
 from reminder.upkeep.reach import first_moment_of_week
 from reminder.wiring import App, build_app
@@ -46,33 +46,29 @@ class World:
 
     def run_until(self, until: datetime) -> Iterator[TickReport]:
         """One tick at each moment at which something is due. Stop reading and time stands still."""
-        while (moment := self._next_moment()) <= until:
+        while (moment := self._next_moment()) is not None and moment <= until:
             self.clock.move_to(moment)
             self._last_tick = moment
             yield tick(self.app, moment)
         self.clock.move_to(max(until, self.clock.now()))
 
-    def _next_moment(self) -> datetime:
+    def _next_moment(self) -> datetime | None:
         now = self.clock.now()
         with self.app.database.reading() as tx:
             message, day, silent = outbox.next_moment(tx), cards.next_due_on(tx), cards.next_silence_on(tx)
-            waiting = work_waiting(tx, now)
+            waiting, has_homes = work_waiting(tx, now), groups.has_homes(tx)
         if self.app.settings.can_look_after_reach:
             # Once a week everybody's reach is looked at.
             week = now if waiting.reach else first_moment_of_week(japan_date(now) + timedelta(days=7))
         else:
             week = None
         days = [hours.instant(one, time(0)) for one in (day, silent) if one is not None]
-        bell = max(now, digest.next_bell(now, is_made=not waiting.digest))
+        bell = max(now, digest.next_bell(now, is_made=not waiting.digest)) if has_homes else None
         is_heard = waiting.receipts or waiting.failures or waiting.replies or waiting.notices
-        moments = [
-            *days,
-            *([message] if message else []),
-            *([now] if is_heard else []),
-            *([week] if week else []),
-            bell,
-        ]
-        first = min(moments)
+        moments = [*days, *([now] if is_heard else []), *(one for one in (message, week, bell) if one is not None)]
+        first = min(moments, default=None)
+        if first is None:
+            return None
         if first > now:
             return first
         return now if self._last_tick != now else now + AT_LEAST

@@ -87,6 +87,10 @@ def homes_after(tx: Session, group_id: int, *, founded_before: datetime, limit: 
     return [_view(*row) for row in rows]
 
 
+def has_homes(tx: Session) -> bool:
+    return tx.execute(select(Group.id).where(Group.kind == GroupKind.HOME).limit(1)).first() is not None
+
+
 def group_of_member(tx: Session, member_id: int) -> int | None:
     return tx.execute(select(Member.group_id).where(Member.id == member_id)).scalar_one_or_none()
 
