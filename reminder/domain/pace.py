@@ -16,6 +16,7 @@ MOST_TEXTS_A_DAY = 10
 MOST_ALIKE = 5
 A_DAY = timedelta(days=1)
 
+A_MINUTE = timedelta(minutes=1)
 # What a morning's wave is spread over ends this long before the day does: something may have to be tried again.
 BEFORE_CLOSING = timedelta(hours=1)
 
@@ -53,7 +54,9 @@ def may_still_leave(bound: int | None, handed: int, wanted: int) -> int:
 
 
 def spread(opens: datetime, closes: datetime, turn: int, between: timedelta | None) -> datetime:
-    """When a group's text of this turn falls due: no sooner than its sender can have sent those before it."""
+    """When a group's text of this turn falls due: no sooner than its sender can have sent those before it, minute by
+    minute."""
     if between is None:
         return opens
-    return min(opens + turn * between, max(opens, closes - BEFORE_CLOSING))
+    at = opens + turn * between // A_MINUTE * A_MINUTE
+    return min(at, max(opens, closes - BEFORE_CLOSING))

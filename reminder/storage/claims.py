@@ -12,6 +12,7 @@ from reminder.domain.messages import NOT_SEEN, UNREADABLE, CancelReason, Message
 from reminder.domain.people import Audience, ChannelName, ContactState, Mode
 from reminder.errors import SettingsError
 from reminder.storage import contacts, restored
+from reminder.storage.columns import Instant
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import open_body
 from reminder.storage.outbox import ANSWER, ASKED_FOR, CODE, CONSENT, moving
@@ -364,7 +365,7 @@ _RECORD = (
         reason=bindparam("why"),
         provider_id=func.coalesce(bindparam("known_as"), MESSAGES.c.provider_id),
         not_seen=bindparam("seen_not"),
-        send_after=func.coalesce(bindparam("again_at"), MESSAGES.c.send_after),
+        send_after=func.coalesce(bindparam("again_at", type_=Instant()), MESSAGES.c.send_after),
         lease_until=bindparam("ask_at"),
         possibly_double=or_(MESSAGES.c.possibly_double, bindparam("double")),
         ended_at=bindparam("ended"),

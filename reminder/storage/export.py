@@ -107,6 +107,10 @@ def replies(tx: Session, keys: KeyRing, which: Which) -> list[Row]:
     return [{**_plain(row, but=("provider_id",)), "text": text_of(keys, row.body_sealed)} for row in rows]
 
 
+# What only we need: how a message is sent, not what it is.
+NOT_TOLD = ("key", "group_id", "provider_id", "lease_until", "not_seen", "asks", "likeness", "urgency", "turn")
+
+
 def messages(tx: Session, keys: KeyRing, which: Which) -> list[Row]:
     """With the cards that each tells of. Of one person's those that speak of others, too, are there without words."""
     told = (
@@ -127,7 +131,7 @@ def messages(tx: Session, keys: KeyRing, which: Which) -> list[Row]:
         others = which.person_id is not None and not whom.get(row.id, set()) <= {which.person_id}
         rows.append(
             {
-                **_plain(row, but=("key", "group_id", "provider_id", "lease_until", "not_seen", "asks")),
+                **_plain(row, but=NOT_TOLD),
                 "address": _open(keys, row.address_sealed, contacts.ADDRESS),
                 "subject": None if others else subject,
                 "text": None if others else text,

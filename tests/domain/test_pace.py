@@ -41,6 +41,7 @@ def test_a_home_s_wave_is_spread_at_its_sender_s_pace_and_ends_before_the_day_do
     a_second = timedelta(seconds=1)
 
     assert spread(OPENS, CLOSES, 0, a_second) == OPENS
+    assert spread(OPENS, CLOSES, 59, a_second) == OPENS, "a minute's worth is due together"
     assert spread(OPENS, CLOSES, 600, a_second) == OPENS + timedelta(minutes=10)
     assert spread(OPENS, CLOSES, 1_000_000, a_second) == CLOSES - BEFORE_CLOSING
     assert spread(CLOSES - a_second, CLOSES, 5, a_second) == CLOSES - a_second, "what comes late is due at once"

@@ -16,7 +16,6 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
-from fastapi import FastAPI
 from opentelemetry import trace
 from sqlalchemy import select, update
 
@@ -36,7 +35,7 @@ from reminder.storage.tables import Person
 from reminder.wiring import App, build_app
 from tests.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, SENDER, sign
 from tests.village import japan
-from tests.web.asking import Answer, Visitor, web_for
+from tests.web.asking import Answer, Lent, Visitor, web_for
 from tests.web.calling import Program, described
 
 MORNING = "2026-12-01T08:00+09:00"
@@ -347,8 +346,8 @@ def bounced(body: str, kind: str = "message/rfc822") -> Ask:
     """By who knows the address to which mail comes back."""
 
     def ask(browser: Visitor, disguise: str) -> Answer:
-        assert isinstance(browser.web, FastAPI)
-        address = Links(browser.web.state.app.keys, "").bounces()
+        assert isinstance(browser.web, Lent)
+        address = Links(browser.web.app.keys, "").bounces()
         return browser.post(str(address), body.replace("◯", disguise).encode(), {"content-type": kind})
 
     return ask

@@ -122,13 +122,20 @@ def web_of(village: Village, *, local_pages: bool) -> ASGIApp:
     return web_for(village.app, local_pages=local_pages)
 
 
-def web_for(app: App, *, local_pages: bool) -> ASGIApp:
+@dataclass(frozen=True)
+class Lent:
+    """The one web application of this process, as `app`'s."""
+
+    web: FastAPI
+    app: App
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.web.state.app, self.web.state.pages = self.app, read_pages()
+        await self.web(scope, receive, send)
+
+
+def web_for(app: App, *, local_pages: bool) -> Lent:
     """The web application: built once in a process and lent to whoever is asked, for its first answer takes as long as
     ten others."""
     web = _BUILT.get(local_pages) or _BUILT.setdefault(local_pages, create_web(app, local_pages=local_pages))
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        web.state.app, web.state.pages = app, read_pages()
-        await web(scope, receive, send)
-
-    return answer
+    return Lent(web, app)
