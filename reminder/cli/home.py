@@ -28,7 +28,7 @@ def digest(
 ) -> None:
     """The weekly e-mail to a home's staff, as it would be written; nothing is sent.
 
-    Example: reminder digest --group 1 --week 2027-W09
+    Example: reminder digest --group 2 --week 2027-W09
     """
     from reminder.cli.opened import opened
     from reminder.domain.people import GroupKind

@@ -133,6 +133,8 @@ def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: li
     reminder.answer("tick")
     if path == ["contact", "add"]:
         reminder.answer("person", "add", "--group", "1", "--label", "祖母")
+    if path == ["digest"]:
+        reminder.answer("group", "add", "--name", "さくら苑", "--kind", "home")
     if path == ["enrol"]:
         reminder.run("template")
     if path[0] in ("backup", "restore"):
