@@ -182,6 +182,16 @@ class Village:
             if sent.outgoing.address in self._addresses.get(name, ())
         ]
 
+    def reminders_to(self, name: str) -> list[str]:
+        """As texts_to, without what a home's staff reads every Monday."""
+        with self.app.database.reading() as tx:
+            weekly = {one.id for one in messages.of_group(tx, self.app.keys) if one.key.startswith("digest:")}
+        return [
+            f"{sent.at.astimezone(JAPAN):%m-%d %H:%M}"
+            for sent in self.world.all_sent()
+            if sent.outgoing.address in self._addresses.get(name, ()) and sent.outgoing.message_id not in weekly
+        ]
+
     def words_to(self, name: str) -> list[str]:
         return [
             sent.outgoing.text

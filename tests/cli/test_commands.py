@@ -54,6 +54,8 @@ FIXED_BELOW = {
 }
 # They show or run until they are stopped; the others answer.
 NO_ANSWER = [["demo"], ["serve"], ["web"], ["worker"]]
+# Their examples give them something to read.
+READ_INPUT = [["check-text"], ["read-reply"], ["mail", "bounce"]]
 
 
 def commands(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[list[str], bool]]:
@@ -107,9 +109,7 @@ def exemplary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("exemplary") / "data"
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in LEAVES if path not in (*NO_ANSWER, ["check-text"], ["read-reply"])], ids=joined
-)
+@pytest.mark.parametrize("path", [path for path in LEAVES if path not in (*NO_ANSWER, *READ_INPUT)], ids=joined)
 def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: list[str], exemplary: Path) -> None:
     if exemplary.exists():
         shutil.copytree(exemplary, reminder.data)
@@ -133,6 +133,8 @@ def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: li
     reminder.answer("tick")
     if path == ["contact", "add"]:
         reminder.answer("person", "add", "--group", "1", "--label", "祖母")
+    if path == ["mail", "address"]:
+        reminder.set(REMINDER_PUBLIC_URL="https://kigen.example.jp")
     if path == ["digest"]:
         reminder.answer("group", "add", "--name", "さくら苑", "--kind", "home")
     if path == ["enrol"]:

@@ -231,7 +231,7 @@ def test_a_home_is_told_on_the_days_that_it_has_chosen(village: Village) -> None
 
     village.run_until("2027-06-29 23:00")
 
-    assert village.texts_to("事務") == ["04-01 10:00", "05-11 10:00", "06-08 10:00"]
+    assert village.reminders_to("事務") == ["04-01 10:00", "05-11 10:00", "06-08 10:00"]
 
 
 def test_what_somebody_must_act_on_does_not_wait_for_the_hour(village: Village) -> None:

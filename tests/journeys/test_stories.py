@@ -263,7 +263,7 @@ def test_a_resident_of_a_home_without_a_phone_is_told_to_family_and_staff(villag
 
     assert len(village.texts_to("息子")) == 3
     asked = [words for words in village.words_to("事務") if "まだ手続きの連絡がありません" in words]
-    assert len(village.texts_to("事務")) - len(asked) == 3
+    assert len(village.reminders_to("事務")) - len(asked) == 3
     assert len(asked) == 1, "the son did nothing, so the home was asked once"
 
 
@@ -276,7 +276,7 @@ def test_staff_hear_of_many_residents_in_one_mail_a_day(village: Village) -> Non
 
     village.run_until("2027-12-31 00:00")
 
-    days = village.texts_to("事務")
+    days = village.reminders_to("事務")
     assert len(days) == len({day.split()[0] for day in days})
     assert all(f"入居者{place}" in village.words_to("事務")[0] for place in range(12))
 
