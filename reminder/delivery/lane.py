@@ -22,6 +22,10 @@ LEAST_LEASE = timedelta(minutes=1)
 # restarted, or another one may have to take its place.
 RECORD_TRIES, BETWEEN_TRIES = 120, 1.0
 
+# Outcomes are gathered for so many seconds before they are kept together: a transaction for each costs more than sending,
+# and a crash leaves no more in hand than arrived in this while.
+GATHERED_FOR = 0.05
+
 Answered = tuple[InHand, Verdict]
 
 
@@ -113,6 +117,8 @@ class Lane:
         more = True
         while more:
             group = [await self._answers.get()]
+            if group[-1] is not None:
+                await pause(GATHERED_FOR)
             while not self._answers.empty():
                 group.append(self._answers.get_nowait())
             more = group[-1] is not None
