@@ -22,7 +22,7 @@ LEAST_LEASE = timedelta(minutes=1)
 # restarted, or another one may have to take its place.
 RECORD_TRIES, BETWEEN_TRIES = 120, 1.0
 
-# Outcomes are gathered for so many seconds before they are kept together: a transaction for each costs more than sending,
+# Outcomes are gathered for so many seconds and kept together: a transaction for each would cost more than sending it,
 # and a crash leaves no more in hand than arrived in this while.
 GATHERED_FOR = 0.05
 

@@ -16,6 +16,7 @@ from reminder.storage.columns import Instant
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import open_body
 from reminder.storage.outbox import ANSWER, ASKED_FOR, CODE, CONSENT, moving
+from reminder.storage.statements import update_many
 from reminder.storage.tables import (
     IS_IN_HAND,
     IS_QUEUED,
@@ -376,9 +377,28 @@ _RECORD = (
 )
 
 
+_TAKEN = f"state = '{MessageState.ACCEPTED}', reason = NULL, lease_until = NULL, not_seen = 0"
+
+
 def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageState, now: datetime) -> None:
     """What became of messages this worker had in hand. What a receipt or another worker moved on stays there."""
-    if not verdicts:
+    # In the order of their ids, as everybody locks them who changes several.
+    in_order = sorted(verdicts, key=lambda one: one[0].outgoing.message_id)
+    taken = [one for one in in_order if one[1].state is MessageState.ACCEPTED and not one[0].key.startswith(CODE)]
+    # Nearly all are these, and of these little changes.
+    update_many(
+        tx,
+        MESSAGES,
+        ("id", "attempts"),
+        [
+            {"provider_id": verdict.provider_id, "id": in_hand.outgoing.message_id, "attempts": in_hand.attempts}
+            for in_hand, verdict in taken
+        ],
+        also=_TAKEN,
+        only=f"messages.state = '{leaving}'",
+    )
+    others = [one for one in in_order if one[1].state is not MessageState.ACCEPTED or one[0].key.startswith(CODE)]
+    if not others:
         return
     tx.connection().execute(
         _RECORD,
@@ -397,7 +417,6 @@ def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: Mes
                 "forget": in_hand.key.startswith(CODE) and verdict.state not in _STILL_NEEDED,
                 "ended": now if verdict.state in (MessageState.FAILED, MessageState.STALE) else None,
             }
-            # In the order of their ids, as everybody locks them who changes several.
-            for in_hand, verdict in sorted(verdicts, key=lambda one: one[0].outgoing.message_id)
+            for in_hand, verdict in others
         ],
     )

@@ -66,20 +66,30 @@ def insert_many(tx: Session, table: Table, rows: Sequence[Mapping[str, object]])
         _execute(tx, f"{into} VALUES ({', '.join('?' * len(names))})", table, names, rows)
 
 
-def update_many(tx: Session, table: Table, keys: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
-    """The row that has the values of `keys` gets all others. As insert_many."""
+def update_many(
+    tx: Session,
+    table: Table,
+    keys: Sequence[str],
+    rows: Sequence[Mapping[str, object]],
+    *,
+    also: str = "",
+    only: str = "",
+) -> None:
+    """The row that has the values of `keys` gets all others. As insert_many. `also`, `only`: what all of them get, and
+    which alone, in SQL."""
     if not rows:
         return
     others = [name for name in rows[0] if name not in keys]
     names = [*others, *keys]
+    also, only = also and f", {also}", only and f" AND {only}"
     if tx.get_bind().dialect.name == "postgresql":
         change = ", ".join(f"{name} = new.{name}" for name in others)
         where = " AND ".join(f"{table.name}.{name} = new.{name}" for name in keys)
         given = f"{_arrays(tx, table, names)} AS new ({', '.join(names)})"
-        _execute(tx, f"UPDATE {table.name} SET {change} FROM {given} WHERE {where}", table, names, rows)  # noqa: S608
+        _execute(tx, f"UPDATE {table.name} SET {change}{also} FROM {given} WHERE {where}{only}", table, names, rows)  # noqa: S608
     else:
         change, where = ", ".join(f"{name} = ?" for name in others), " AND ".join(f"{name} = ?" for name in keys)
-        _execute(tx, f"UPDATE {table.name} SET {change} WHERE {where}", table, names, rows)  # noqa: S608
+        _execute(tx, f"UPDATE {table.name} SET {change}{also} WHERE {where}{only}", table, names, rows)  # noqa: S608
 
 
 def _execute(tx: Session, sql: str, table: Table, names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
