@@ -19,7 +19,8 @@ from reminder.storage.session import Database, Tx
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
+# A claim of thousands would cost a little less for each and keep the first waiting: so the first one is small.
+FIRST, BATCH = 100, 1000
 # How far ahead one worker takes turns of a sender: long enough to spare claims, short enough that what becomes urgent,
 # and other workers, do not wait.
 AHEAD = timedelta(seconds=5)
@@ -43,11 +44,12 @@ class Claimer:
         self._database, self._keys, self._clock = database, keys, clock
         self._between = None if per_second is None else timedelta(seconds=1 / per_second)
 
-    def claim(self, channel: ChannelName, *, can_send: bool) -> Claim:
+    def claim(self, channel: ChannelName, *, can_send: bool, most: int = BATCH) -> Claim:
         """`can_send`: else only what has missed its day ends."""
         now = self._clock.now()
         with self._database.writing() as tx:
             room, wait = self._room(tx, channel, now)
+            room = min(room, most)
             if not room:
                 return Claim(is_all=False, wait=wait)
             least = _least(tx, channel, now) if can_send else None

@@ -24,7 +24,7 @@ RECORD_TRIES, BETWEEN_TRIES = 120, 1.0
 
 # Outcomes are gathered for so many seconds and kept together: a transaction for each would cost more than sending it,
 # and a crash leaves no more in hand than arrived in this while.
-GATHERED_FOR = 0.05
+GATHERED_FOR = 0.1
 
 Answered = tuple[InHand, Verdict]
 

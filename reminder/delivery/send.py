@@ -8,7 +8,7 @@ from datetime import datetime
 
 from reminder.clock import Clock
 from reminder.delivery import again
-from reminder.delivery.claim import Claim, Claimer
+from reminder.delivery.claim import BATCH, FIRST, Claim, Claimer
 from reminder.delivery.lane import Lane
 from reminder.domain import hours
 from reminder.domain.messages import Accepted, Channel, MessageState, Verdict, after_sending
@@ -54,7 +54,7 @@ class Sender:
         """How many messages were handed over or tried. `run` drives the sending loop."""
         with self._database.reading() as tx:
             due = health.messages_due(tx, self._clock.now())
-        first = {channel: self._claim(channel) for channel in due}
+        first = {channel: self._claim(channel, FIRST) for channel in due}
         wanted = {channel: claim for channel, claim in first.items() if claim.in_hand or not claim.is_all}
         return run(self._send_all(wanted)) if wanted else 0
 
@@ -76,8 +76,8 @@ class Sender:
             goes_on=self._goes_on,
         )
 
-    def _claim(self, channel: ChannelName) -> Claim:
-        return self._claimer.claim(channel, can_send=channel in self._channels)
+    def _claim(self, channel: ChannelName, most: int = BATCH) -> Claim:
+        return self._claimer.claim(channel, can_send=channel in self._channels, most=most)
 
     async def _hand_over(self, in_hand: InHand) -> Verdict:
         outgoing, now = in_hand.outgoing, self._clock.now()
