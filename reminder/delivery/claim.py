@@ -110,15 +110,16 @@ def _within_reason(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], now: da
     """Without what would be one too many for its address. That is put off to the next day, or ends with its own."""
     told = claims.told_lately(tx, {row.address_index for row in rows if row.address_index}, now - A_DAY)
     every, alike = Counter(told.all), Counter(told.alike)
-    fits, stopped = [], dict[Stop, list[DueRow]]()
+    fits, stopped, most = [], dict[Stop, list[DueRow]](), most_a_day(channel)
     for row in rows:
-        words = (row.address_index, row.likeness)
-        if row.address_index and every[row.address_index] >= most_a_day(channel) and row.urgency > Urgency.ANSWER:
+        address, likeness = row.address_index, row.likeness
+        words = (address, likeness)
+        if address and every[address] >= most and row.urgency > Urgency.ANSWER:
             stopped.setdefault(Stop.DAILY_CAP, []).append(row)
-        elif row.address_index and row.likeness and alike[words] >= MOST_ALIKE:
+        elif address and likeness and alike[words] >= MOST_ALIKE:
             stopped.setdefault(Stop.REPEATED, []).append(row)
         else:
-            every[row.address_index] += 1
+            every[address] += 1
             alike[words] += 1
             fits.append(row)
     for why, kept in stopped.items():

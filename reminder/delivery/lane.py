@@ -16,6 +16,8 @@ from reminder.storage.session import Database
 
 # More gains nothing at a provider's pace and costs sockets.
 HANDS = 64
+# With no more than this waiting for a hand, the next claim is made: it takes less long than these.
+LOW = BATCH // 2
 # A lease that has less left than this was not renewed: what it would send might be taken for lost meanwhile.
 LEAST_LEASE = timedelta(minutes=1)
 # How often, and how far apart in seconds, an outcome is tried to be kept while the database is away: it may be
@@ -30,8 +32,8 @@ Answered = tuple[InHand, Verdict]
 
 
 class Lane:
-    """`claim` takes what is next, `hand_over` tries one message and never raises, `record` keeps outcomes; the first
-    and the last are called in threads. `goes_on` says whether more is to be claimed and handed over."""
+    """`claim` takes what is next, `hand_over` tries one message at this moment and never raises, `record` keeps
+    outcomes; the first and the last are called in threads. `goes_on` says whether to claim and hand over more."""
 
     def __init__(
         self,
@@ -39,13 +41,14 @@ class Lane:
         clock: Clock,
         *,
         claim: Callable[[], Claim],
-        hand_over: Callable[[InHand], Awaitable[Verdict]],
+        hand_over: Callable[[InHand, datetime], Awaitable[Verdict]],
         record: Callable[[Sequence[Answered]], None],
         goes_on: Callable[[], bool],
     ) -> None:
         self._database, self._clock = database, clock
         self._claim, self._hand_over, self._record, self._goes_on = claim, hand_over, record, goes_on
-        self._ready: asyncio.Queue[tuple[InHand, float] | None] = asyncio.Queue(BATCH // 2)
+        self._ready: asyncio.Queue[tuple[InHand, float] | None] = asyncio.Queue()
+        self._runs_low = asyncio.Event()
         self._answers: asyncio.Queue[Answered | None] = asyncio.Queue()
         self._held: dict[int, InHand] = {}
         # While outcomes cannot be kept nothing more is handed over.
@@ -74,10 +77,13 @@ class Lane:
             came = loop.time()
             for in_hand in claim.in_hand:
                 self._held[in_hand.outgoing.message_id] = in_hand
-            for in_hand in claim.in_hand:
-                # The queue is shorter than two claims: the next one is made while half of this is being sent.
-                await self._ready.put((in_hand, came + in_hand.starts_in))
-            if claim.is_all or not self._goes_on():
+                self._ready.put_nowait((in_hand, came + in_hand.starts_in))
+            if claim.is_all:
+                break
+            if self._ready.qsize() > LOW:
+                self._runs_low.clear()
+                await self._runs_low.wait()
+            if not self._goes_on():
                 break
             if claim.wait:
                 await pause(claim.wait)
@@ -90,6 +96,8 @@ class Lane:
         loop = asyncio.get_running_loop()
         while (taken := await self._ready.get()) is not None:
             in_hand, at = taken
+            if self._ready.qsize() <= LOW:
+                self._runs_low.set()
             if (wait := at - loop.time()) > 0:
                 await pause(wait)
             await self._can_keep.wait()
@@ -102,7 +110,7 @@ class Lane:
         held = self._held[in_hand.outgoing.message_id]
         if not self._goes_on() or now > held.lease_until - LEAST_LEASE:
             return Verdict(MessageState.QUEUED, "waits", wait_until=now)
-        return await self._hand_over(in_hand)
+        return await self._hand_over(in_hand, now)
 
     async def _end_with(self, recording: "asyncio.Task[None]", hands: "Sequence[asyncio.Task[int]]") -> None:
         """What was handed over is kept before the lane ends."""

@@ -79,8 +79,8 @@ class Sender:
     def _claim(self, channel: ChannelName, most: int = BATCH) -> Claim:
         return self._claimer.claim(channel, can_send=channel in self._channels, most=most)
 
-    async def _hand_over(self, in_hand: InHand) -> Verdict:
-        outgoing, now = in_hand.outgoing, self._clock.now()
+    async def _hand_over(self, in_hand: InHand, now: datetime) -> Verdict:
+        outgoing = in_hand.outgoing
         allowed = self._allowed(now, in_hand)
         if allowed > now:
             return Verdict(MessageState.QUEUED, "waits", wait_until=allowed)

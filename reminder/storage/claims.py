@@ -96,7 +96,6 @@ _COLUMNS = (
     Message.likeness,
     Message.address_sealed,
     Message.created_at,
-    Message.handed_at,
     Message.stale_after,
     Message.urgency,
 )
@@ -116,13 +115,17 @@ _DUE = (
     .cte("due")
 )
 _ASKABLE = (
-    select(*_COLUMNS)
+    select(*_COLUMNS, Message.handed_at)
     .where(IS_IN_HAND, Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
     .order_by(Message.lease_until)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
     .cte("due")
 )
+
+
+# What only finds and orders the rows, or is answered in another way.
+_INSIDE = {Message.group_id.key, Message.turn.key, Message.send_after.key, Message.address_sealed.key}
 
 
 def _with_reader(due: Any) -> Any:
@@ -134,7 +137,7 @@ def _with_reader(due: Any) -> Any:
     )
     return (
         select(
-            *(column for column in due.c if column.name != "address_sealed"),
+            *(column for column in due.c if column.name not in _INSIDE),
             func.coalesce(due.c.address_sealed, Contact.address_sealed).label("address_sealed"),
             Contact.address_index,
             on_holidays.label("on_holidays"),
@@ -172,14 +175,20 @@ def pick(
     another worker is taking are skipped; on SQLite the transaction holds the file.
     """
     asked = {"channel": channel, "now": now, "limit": limit, "least": -1 if least is None else least}
-    due = tx.execute(_PICK, asked).all()
-    stale = [row.id for row in due if row.stale_after <= now]
-    fresh = [row for row in due if row.stale_after > now]
-    refused = [row.id for row in fresh if not row.may_be_told]
-    forgotten = [row.id for row in fresh if row.may_be_told and row.body_sealed is None]
-    readable = [row for row in fresh if row.may_be_told and row.body_sealed is not None]
-    untrue = [row.id for row in readable if not row.is_true]
-    true = [row for row in readable if row.is_true]
+    stale, refused, forgotten, untrue = list[int](), list[int](), list[int](), list[int]()
+    true: list[DueRow] = []
+    # Rows, and no objects of ours: past what a session adds for those.
+    for row in tx.connection().execute(_PICK, asked):
+        if row.stale_after <= now:
+            stale.append(row.id)
+        elif not row.may_be_told:
+            refused.append(row.id)
+        elif row.body_sealed is None:
+            forgotten.append(row.id)
+        elif not row.is_true:
+            untrue.append(row.id)
+        else:
+            true.append(row)
     doubtful = restored.in_doubt(tx, [row.id for row in true], ASKED_FOR, now)
     _end_queued(tx, stale, MessageState.STALE, None, now)
     _end_queued(tx, refused, MessageState.CANCELLED, CancelReason.OPTED_OUT, now)

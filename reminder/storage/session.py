@@ -12,7 +12,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, configure_mappers, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from reminder.errors import DatabaseNotReadyError, SettingsError
@@ -54,6 +54,8 @@ class Database:
         self._reading = sessionmaker(self.engine, expire_on_commit=False)
         self._one: ContextVar[Session | None] = ContextVar("one transaction", default=None)
         self._version: str | None = None
+        # A tenth of a second, for which otherwise the first transaction would hold its locks.
+        configure_mappers()
 
     @property
     def is_sqlite(self) -> bool:

@@ -28,7 +28,7 @@ def ours(database: str, sink: str, key: str) -> None:
     from reminder.settings import read_settings
     from reminder.storage import health
     from reminder.wiring import build_app
-    from reminder.worker import send
+    from reminder.worker import collect_garbage_less_often, send
 
     settings = read_settings(
         database_url=database,
@@ -40,6 +40,7 @@ def ours(database: str, sink: str, key: str) -> None:
         sms_per_second=100_000,
         data_dir=os.environ.get("BENCH_FOLDER", "/tmp"),
     )
+    collect_garbage_less_often()
     with build_app(settings) as app:
         print("ready", flush=True)
         while True:
