@@ -6,6 +6,7 @@ so a fixed offset is exact for every date a card can carry.
 
 import asyncio
 import os
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Protocol
 
@@ -55,6 +56,13 @@ def japan_date(instant: datetime) -> date:
 async def pause(seconds: float) -> None:
     """Waits for the provider's pace or answer. Rules never wait; only the sending loop does."""
     await asyncio.sleep(seconds)
+
+
+async def pause_unless(over: asyncio.Event, seconds: float) -> None:
+    """As pause, but not once this has happened."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await over.wait()
 
 
 def random_bytes(count: int) -> bytes:

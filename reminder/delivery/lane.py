@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from reminder.clock import Clock, pause
+from reminder.clock import Clock, pause, pause_unless
 from reminder.delivery.claim import BATCH, Claim
 from reminder.domain.messages import LEASE, RENEWED_EVERY, MessageState, Verdict
 from reminder.errors import DatabaseNotReadyError
@@ -24,8 +24,8 @@ LEAST_LEASE = timedelta(minutes=1)
 # restarted, or another one may have to take its place.
 RECORD_TRIES, BETWEEN_TRIES = 120, 1.0
 
-# Outcomes are gathered for so many seconds and kept together: a transaction for each would cost more than sending it,
-# and a crash leaves no more in hand than arrived in this while.
+# Outcomes are gathered for so many seconds, or until there are no more, and kept together: a transaction for each would
+# cost more than sending it, and a crash leaves no more in hand than arrived in this while.
 GATHERED_FOR = 0.1
 
 Answered = tuple[InHand, Verdict]
@@ -50,6 +50,7 @@ class Lane:
         self._ready: asyncio.Queue[tuple[InHand, float] | None] = asyncio.Queue()
         self._runs_low = asyncio.Event()
         self._answers: asyncio.Queue[Answered | None] = asyncio.Queue()
+        self._all_answered = asyncio.Event()
         self._held: dict[int, InHand] = {}
         # While outcomes cannot be kept nothing more is handed over.
         self._can_keep = asyncio.Event()
@@ -119,6 +120,7 @@ class Lane:
             ended, _ = await asyncio.wait({recording, *working}, return_when=asyncio.FIRST_COMPLETED)
             working -= ended
         self._answers.put_nowait(None)
+        self._all_answered.set()
         await recording
 
     async def _record_as_they_arrive(self) -> None:
@@ -126,7 +128,7 @@ class Lane:
         while more:
             group = [await self._answers.get()]
             if group[-1] is not None:
-                await pause(GATHERED_FOR)
+                await pause_unless(self._all_answered, GATHERED_FOR)
             while not self._answers.empty():
                 group.append(self._answers.get_nowait())
             more = group[-1] is not None
