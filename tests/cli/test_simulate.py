@@ -2,8 +2,10 @@
 
 import re
 import sqlite3
+import subprocess
 import tempfile
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,35 +25,46 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_the_demo_shows_a_family_and_a_home_needs_no_settings_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    temporary = tmp_path / "temporary"
+@dataclass(frozen=True)
+class Demo:
+    """`folder` is where it could have left something, `temporary` a folder in it where it may while it runs."""
+
+    folder: Path
+    temporary: Path
+    done: "subprocess.CompletedProcess[str]"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The program's own, run once for all who look at it: it takes seconds."""
+    folder = tmp_path_factory.mktemp("demo")
+    temporary = folder / "temporary"
     temporary.mkdir()
-    program = Program(tmp_path, TMPDIR=str(temporary))
+    program = Program(folder, TMPDIR=str(temporary))
     del program.environment["REMINDER_DATA_DIR"]
-
-    done = program.run("demo")
-
-    assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(rf"10:00  SMS 1通 → 母 <{re.escape(MOTHER)}>\n    【期限だより・つばめ】お母さん、", done.stdout)
-    assert f"09:00  SMS 1通 → 父 <{FATHER}>\n" in done.stdout
-    assert "メール → 娘 <musume@example.jp>\n    件名: " in done.stdout
-    assert "メール → さくら苑 事務 <jimu@example.jp>\n" in done.stdout
-    assert "メール → タケさんの息子 <musuko@example.jp>\n" in done.stdout
-    assert [path for path in tmp_path.rglob("*") if path != temporary] == []
+    return Demo(folder, temporary, program.run("demo"))
 
 
-def test_the_total_of_the_demo_is_what_was_shown_and_it_is_the_same_every_time(
-    reminder: Terminal, temporary: Path
-) -> None:
-    first, second = reminder.run("demo").out, reminder.run("demo").out
+def test_the_demo_shows_a_family_and_a_home_needs_no_settings_and_leaves_nothing_behind(demo: Demo) -> None:
+    shown = demo.done.stdout
 
-    sms, emails = len(re.findall(r"  SMS \d通 → ", first)), len(re.findall("  メール → ", first))
-    total = first.splitlines()[-1]
+    assert (demo.done.returncode, demo.done.stderr) == (0, "")
+    assert re.search(rf"10:00  SMS 1通 → 母 <{re.escape(MOTHER)}>\n    【期限だより・つばめ】お母さん、", shown)
+    assert f"09:00  SMS 1通 → 父 <{FATHER}>\n" in shown
+    assert "メール → 娘 <musume@example.jp>\n    件名: " in shown
+    assert "メール → さくら苑 事務 <jimu@example.jp>\n" in shown
+    assert "メール → タケさんの息子 <musuko@example.jp>\n" in shown
+    assert [path for path in demo.folder.rglob("*") if path != demo.temporary] == []
+
+
+def test_the_total_of_the_demo_is_what_was_shown(demo: Demo) -> None:
+    shown = demo.done.stdout
+
+    sms, emails = len(re.findall(r"  SMS \d通 → ", shown)), len(re.findall("  メール → ", shown))
+    total = shown.splitlines()[-1]
     assert f"SMS {sms}件（{sms}通）" in total
     assert f"メール {emails}件" in total
     assert min(sms, emails) > 20
-    assert first == second
-    assert not reminder.data.exists()
 
 
 def test_the_demo_speaks_english_where_the_terminal_does(reminder: Terminal, temporary: Path) -> None:
@@ -61,9 +74,12 @@ def test_the_demo_speaks_english_where_the_terminal_does(reminder: Terminal, tem
 
     assert shown.startswith("The family Tanaka")
     assert "SMS, 1 segment(s)" in shown
+    assert not reminder.data.exists()
 
 
-def test_the_demo_ignores_a_real_database_and_a_real_provider(family: Terminal, temporary: Path) -> None:
+def test_the_demo_is_the_same_every_time_whatever_database_and_provider_there_are(
+    family: Terminal, temporary: Path, demo: Demo
+) -> None:
     family.set(
         REMINDER_AS_IF=None,
         REMINDER_TWILIO_ACCOUNT_SID="AC",
@@ -75,8 +91,7 @@ def test_the_demo_ignores_a_real_database_and_a_real_provider(family: Terminal, 
 
     done = family.run("demo")
 
-    assert done.code == 0
-    assert "母" in done.out
+    assert (done.code, done.out) == (0, demo.done.stdout)
     assert family.rows() == before
 
 

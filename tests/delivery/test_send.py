@@ -1,8 +1,9 @@
 """Sending: nobody is texted who said no since it was planned, and what goes wrong in a channel loses nothing."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -244,7 +245,7 @@ def test_a_claim_that_is_about_to_run_out_hands_nothing_over(planned: Village) -
     claim = Claimer(app.database, app.keys, planned.clock, per_second=None).claim(ChannelName.SMS, can_send=True)
     planned.clock.move_to(planned.now + LEASE)
 
-    async def hand_over(in_hand: InHand) -> Verdict:
+    async def hand_over(in_hand: InHand, _: datetime) -> Verdict:
         handed_over.append(in_hand)
         return Verdict(MessageState.ACCEPTED)
 
@@ -254,3 +255,31 @@ def test_a_claim_that_is_about_to_run_out_hands_nothing_over(planned: Village) -
     lane = Lane(app.database, planned.clock, claim=Claim, hand_over=hand_over, record=record, goes_on=lambda: True)
     assert app.loop.run(lane.run(claim)) == 1
     assert handed_over == []
+
+
+class _StillLoop(asyncio.SelectorEventLoop):
+    """Its time stands still, so that no pause in it ever ends."""
+
+    def time(self) -> float:
+        return 0.0
+
+
+def test_a_pass_that_has_told_everybody_waits_for_nothing_more(planned: Village) -> None:
+    planned.sleep_until("2027-03-17 09:00")
+    app, kept = planned.app, list[tuple[InHand, Verdict]]()
+    claim = Claimer(app.database, app.keys, planned.clock, per_second=None).claim(ChannelName.SMS, can_send=True)
+
+    async def hand_over(_: InHand, __: datetime) -> Verdict:
+        return Verdict(MessageState.ACCEPTED)
+
+    lane = Lane(app.database, planned.clock, claim=Claim, hand_over=hand_over, record=kept.extend, goes_on=lambda: True)
+    loop = _StillLoop()
+    patience = threading.Timer(20, loop.call_soon_threadsafe, [loop.stop])
+    patience.start()
+    try:
+        assert loop.run_until_complete(lane.run(claim)) == 1
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        patience.cancel()
+        loop.close()
+    assert [verdict.state for _, verdict in kept] == [MessageState.ACCEPTED]
