@@ -6,12 +6,12 @@ documentation advises, with what makes them quickest.
 
 import asyncio
 import os
-import resource
 import sys
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 SENDER, ACCOUNT, TOKEN = "KIGEN", "AC" + "fa" * 16, "invented-token"
 TEXT = "【期限だより】お知らせ {number}。マイナンバーカードの電子証明書は2027年3月31日が期限です。"
@@ -197,6 +197,12 @@ def procrastinate(database: str, sink: str, key: str) -> None:
     asyncio.run(main())
 
 
+def most_memory() -> int:
+    """MB. (What getrusage calls so counts the process that has started this one.)"""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
+
+
 CONTENDERS: dict[str, Callable[[str, str, str], None]] = {
     "ours": ours,
     "claim and record": claim_and_record,
@@ -207,4 +213,4 @@ CONTENDERS: dict[str, Callable[[str, str, str], None]] = {
 
 if __name__ == "__main__":
     CONTENDERS[sys.argv[1]](*sys.argv[2:])
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, flush=True)
+    print(most_memory(), flush=True)
