@@ -197,10 +197,11 @@ def procrastinate(database: str, sink: str, key: str) -> None:
     asyncio.run(main())
 
 
-def most_memory() -> int:
-    """MB. (What getrusage calls so counts the process that has started this one.)"""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) // 1024
+def memory(what: str, process: "int | str" = "self") -> int:
+    """MB that are resident now (VmRSS) or were at the most (VmHWM). What getrusage calls so counts the process that has
+    started this one."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.split(f"{what}:")[1].split()[0]) // 1024
 
 
 CONTENDERS: dict[str, Callable[[str, str, str], None]] = {
@@ -213,4 +214,4 @@ CONTENDERS: dict[str, Callable[[str, str, str], None]] = {
 
 if __name__ == "__main__":
     CONTENDERS[sys.argv[1]](*sys.argv[2:])
-    print(most_memory(), flush=True)
+    print(memory("VmHWM"), flush=True)

@@ -81,9 +81,9 @@ def side_by_side(latency: float, rounds: int, server: "databases.Server") -> Non
     """Each round measures everybody, one after the other: a share is of the bare client of the same round, for a
     machine that others use is not as fast a minute later. The rivals, which are many times slower, run once."""
     runs: dict[tuple[str, str], list[Measured]] = {}
+    # Without anybody to send to there is no latency.
+    ours = [who for who in OURS if who[0] == "ours" or not latency]
     for round_ in range(rounds):
-        # Without anybody to send to there is no latency.
-        ours = [who for who in OURS if who[0] == "ours" or not latency]
         for name, kind in (BARE, *ours, *(RIVALS if not round_ else ())):
             with sink(latency) as provider, filled(name, kind, provider, server) as place:
                 runs.setdefault((name, kind), []).append(run(name, place, provider))

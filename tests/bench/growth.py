@@ -1,13 +1,12 @@
 """What a pass costs with more enrolled, the memory of a worker over many messages, and how soon a due text leaves:
-`python -m tests.bench.growth [--cards …] [--messages N] [--minutes M]`."""
+`python -m tests.bench.growth [--sqlite …] [--postgresql …] [--messages N] [--minutes M]`."""
 
 import argparse
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,13 +27,13 @@ from reminder.worker import Bell, tick
 from tests import databases
 from tests.bench import contenders, engines
 from tests.bench.engines import Place, analyse, draft, fill_ours, start
-from tests.bench.sink import Sink, sink
+from tests.bench.sink import sink
 from tests.conftest import migrate
 from tests.village import USER_CERTIFICATE, japan
 
-# Two weeks before the end of those that are due, on which a text is.
+# Those that are due end two weeks later; a text is due then. All others end long after.
 MORNING = japan("2027-03-17 09:00")
-END, FAR = "2027-03-31", "2029-03-31"
+FAR = "2029-03-31"
 DUE = 500
 EACH = 20  # persons of a group: of each group one is due, however many there are
 
@@ -139,7 +138,7 @@ def memory(url: str, messages: int) -> None:
         sizes = []
         while process.poll() is None:
             try:
-                sizes.append((provider.count(), resident(process.pid)))
+                sizes.append((provider.count(), contenders.memory("VmRSS", process.pid)))
             except (OSError, IndexError):
                 break
             time.sleep(0.5)
@@ -149,18 +148,12 @@ def memory(url: str, messages: int) -> None:
     print(f"memory of a worker over {messages:,} messages: {marks[0]}, {marks[1]}, {marks[2]} MB at 10, 50 and 90 %")
 
 
-def resident(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) // 1024
-
-
 def due_to_handed_over(url: str, per_second: int, minutes: float) -> None:
-    """Families' texts come due one by one; each minute a home's come due at once. All in all `per_second`."""
+    """Families' texts come due one by one; each minute a home's come due at once. All in all `per_second`. The real
+    worker's bell rings in this process: the sink and the database have their own."""
     key = new_key()
     migrate(url)
     total = int(per_second * 60 * minutes)
-    contenders.TOTAL = 0
-    os.environ["BENCH_TOTAL"] = "0"
     with sink(0.1) as provider:
         settings = read_settings(
             database_url=url, secret_keys=(key,), data_dir=Path(os.environ["BENCH_FOLDER"]), tick_seconds=5,
@@ -169,7 +162,7 @@ def due_to_handed_over(url: str, per_second: int, minutes: float) -> None:
         )  # fmt: skip
         with build_app(settings) as app:
             due = spread(app, key, total, per_second)
-            with working(settings, url, key, provider):
+            with build_app(settings) as working, Bell(working):
                 while provider.count() < total:
                     time.sleep(1)
             taken = provider.taken().times
@@ -217,13 +210,6 @@ def spread(app: App, key: str, total: int, per_second: int) -> dict[str, float]:
                 drafts.append(replace(one, key=f"{outbox.ANSWER}{contact_id}", urgency=Urgency.USUAL))
             outbox.add(tx, keys, drafts, begins)
     return due
-
-
-@contextmanager
-def working(settings: object, url: str, key: str, provider: Sink) -> Iterator[None]:
-    """The real worker's bell, in this process: the sink and the database have their own."""
-    with build_app(settings) as app, Bell(app):  # type: ignore[arg-type]
-        yield
 
 
 def measure(
