@@ -7,10 +7,10 @@ from datetime import datetime
 from reminder.clock import japan_date
 from reminder.domain.audience import Recipient, circle
 from reminder.domain.followup import NOBODY_LEFT
-from reminder.domain.ladder import CardDates
 from reminder.domain.next_step import NextStep, next_step, urgency
 from reminder.domain.people import ContactState
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.schedule import CardDates
 from reminder.storage import cards, contacts, messages, people
 from reminder.storage.cards import CardView
 from reminder.storage.groups import GroupView
