@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
@@ -24,6 +25,7 @@ from reminder.settings import Settings, config_dir, read_table
 
 # Commands that only look need the rules and no database, which takes longer to load than they take to answer.
 if TYPE_CHECKING:
+    from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
     from reminder.storage.keys import KeyRing
     from reminder.storage.session import Database
 
@@ -81,6 +83,21 @@ class App:
     def keeps_time(self) -> bool:
         """Whether it lives now, and not on the day of a rehearsal or a simulation."""
         return isinstance(self.clock, SystemClock)
+
+    @property
+    def units(self) -> "UnitsOfWork":
+        """The factory of units of work, for steps that need several of them."""
+        from reminder.storage.db.unit_of_work import UnitsOfWork
+
+        return UnitsOfWork(self.database, self.keys, self.rules)
+
+    def writing(self) -> "AbstractContextManager[UnitOfWork]":
+        """Open a unit of work at this instant; it commits at the end of its block or leaves nothing behind."""
+        return self.units.writing(self.clock.now())
+
+    def reading(self) -> "AbstractContextManager[UnitOfWork]":
+        """Open a unit of work at this instant that never changes anything."""
+        return self.units.reading(self.clock.now())
 
     def close(self) -> None:
         for channel in set(self.channels.values()):
