@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from reminder.clock import Clock, SystemClock
-from reminder.domain import letters, replies, words
+from reminder.domain import replies
 from reminder.domain.cards import read_kinds
 from reminder.domain.headings import read_headings
 from reminder.domain.messages import Channel
 from reminder.domain.people import ChannelName, Language
-from reminder.domain.pictures import read_pictures
 from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
 from reminder.domain.rules import schedule
+from reminder.domain.text import catalog, email_html
+from reminder.domain.text.card_pictures import read_pictures
 from reminder.guard import logs
 from reminder.settings import Settings, config_dir, read_table
 
@@ -131,7 +132,7 @@ def _rules_in(folder: Path) -> Rulebook:
     refuse_gaps(kinds, schedules)
     files = sorted(path for path in (folder / "wording").glob("*.toml") if path.name != "lint.toml")
     tables = {Language(path.stem): read_table(path) for path in files}
-    wording = words.read_wording(tables, kinds)
+    wording = catalog.read_wording(tables, kinds)
     refuse_nameless(schedules, wording)
     return Rulebook(
         kinds=kinds,
@@ -228,6 +229,6 @@ def make_channels(
 
             return_path = return_path_of(keys, settings.bounce_address)
         channels[ChannelName.EMAIL] = SmtpEmail(
-            settings.smtp_url, settings.mail_from, render_html=letters.render_html, return_path=return_path
+            settings.smtp_url, settings.mail_from, render_html=email_html.render_html, return_path=return_path
         )
     return channels

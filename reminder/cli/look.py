@@ -129,7 +129,7 @@ def preview(
 
     Example: reminder preview mynumber_user_certificate 2027-02-20 --mode elderly
     """
-    from reminder.domain.rhythm import USUAL
+    from reminder.domain.rules.preferences import USUAL
     from reminder.enrolment.cards import clean_card_label
     from reminder.planning.preview import PreviewedCard
     from reminder.planning.preview import preview as plan_texts

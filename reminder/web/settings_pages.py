@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from reminder.domain.access import Actor
 from reminder.domain.people import Copies, GroupKind, Role
-from reminder.domain.rhythm import Rhythm, read_days, read_hour
+from reminder.domain.rules.preferences import Rhythm, read_days, read_hour
 from reminder.enrolment import membership, rhythm, signing_in, tokens
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.storage import accounts, contacts, owned, passkeys

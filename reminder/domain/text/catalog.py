@@ -9,10 +9,10 @@ from itertools import product
 from string import Formatter
 from typing import cast
 
-from reminder.domain import readings
 from reminder.domain.cards import CardKind
 from reminder.domain.notices import ANSWERS, NoticeKind
 from reminder.domain.people import Audience, ConsentHow, Language, Mode, Role
+from reminder.domain.text import furigana
 from reminder.errors import SettingsError
 
 # Families of texts. The first four speak of a My Number Card and what lives in it, `bound` of one that ends with a
@@ -207,7 +207,7 @@ _SAID = {
 
 
 @dataclass(frozen=True)
-class Words:
+class Catalog:
     """One language: its table, every text found through its stand-ins, and what it says of each kind."""
 
     table: Mapping[str, object]
@@ -234,12 +234,12 @@ class Words:
         )
 
     @cached_property
-    def in_mail(self) -> "Words":
+    def in_mail(self) -> "Catalog":
         """The same words with the reading behind each word that is hard to read, where the language has readings."""
         return self._annotated(cast(Sequence[str], self.table.get("readings", ())))
 
     @cached_property
-    def with_furigana(self) -> "Words":
+    def with_furigana(self) -> "Catalog":
         """As in_mail, also where a language has readings only for who asks for them: those of its letters."""
         if self.has_readings:
             return self.in_mail
@@ -249,10 +249,10 @@ class Words:
     def has_readings(self) -> bool:
         return bool(self.table.get("readings"))
 
-    def _annotated(self, words: Sequence[str]) -> "Words":
-        annotate = readings.annotator(words)
-        return Words(
-            table={**self.table, **{name: readings.everywhere(self.table[name], annotate) for name in _READ_IN_MAIL}},
+    def _annotated(self, words: Sequence[str]) -> "Catalog":
+        annotate = furigana.annotator(words)
+        return Catalog(
+            table={**self.table, **{name: furigana.everywhere(self.table[name], annotate) for name in _READ_IN_MAIL}},
             texts={key: annotate(text) for key, text in self.texts.items()},
             kinds={kind: {name: annotate(text) for name, text in said.items()} for kind, said in self.kinds.items()},
             read=annotate,
@@ -260,16 +260,16 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Wording:
-    languages: Mapping[Language, Words]
+class Catalogs:
+    languages: Mapping[Language, Catalog]
     families: Mapping[str, str]  # card kind -> family, in the order of the catalogue
 
-    def of(self, language: Language) -> Words:
+    def of(self, language: Language) -> Catalog:
         """Japanese stands in for a language whose file is gone: its readers are still told."""
         return self.languages.get(language) or self.languages[Language.JAPANESE]
 
 
-def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind]) -> Wording:
+def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind]) -> Catalogs:
     """From the parsed config/wording/*.toml. Raises SettingsError, which names the file and the text at fault."""
     if Language.JAPANESE not in tables:
         raise SettingsError("config/wording/ja.toml", "keep this file: it stands in for what others lack")
@@ -281,7 +281,7 @@ def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping
             raise SettingsError(f"config/wording/{language}.toml: like", "name a language that has a file here")
         whole = _merged(tables[Language(str(stands_in))], table) if stands_in else table
         languages[language] = _read_language(language, whole, kinds)
-    return Wording(languages, {key: kind.texts for key, kind in kinds.items()})
+    return Catalogs(languages, {key: kind.texts for key, kind in kinds.items()})
 
 
 def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping[str, object]:
@@ -294,7 +294,7 @@ def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping
     return both
 
 
-def _read_language(language: Language, table: Mapping[str, object], kinds: Mapping[str, CardKind]) -> Words:
+def _read_language(language: Language, table: Mapping[str, object], kinds: Mapping[str, CardKind]) -> Catalog:
     where = f"config/wording/{language}.toml"
     texts: dict[tuple[str, str, str], str] = {}
     for voice, family in product(VOICES, FAMILIES):
@@ -316,7 +316,7 @@ def _read_language(language: Language, table: Mapping[str, object], kinds: Mappi
             name: _checked(f"{where}: kinds.{key}.{name}", _at(table, f"kinds.{key}.{name}"), placeholders)
             for name, placeholders in needed.items()
         }
-    return Words(table, texts, said)
+    return Catalog(table, texts, said)
 
 
 def steps_of(family: str) -> Sequence[str]:

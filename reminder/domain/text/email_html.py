@@ -2,7 +2,7 @@
 
 from html import escape
 
-from reminder.domain.readings import as_ruby
+from reminder.domain.text.furigana import as_ruby
 
 
 def render_html(text: str) -> str:
