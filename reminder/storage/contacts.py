@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Update, bindparam, exists, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.audience import Recipient
 from reminder.domain.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
+from reminder.domain.rules.recipients import Recipient
 from reminder.storage.keys import KeyRing
 from reminder.storage.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.tables import CONTACTS, Contact, Member, Message, Person
