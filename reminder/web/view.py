@@ -92,6 +92,7 @@ def page(request: Request, app: App, template: str, *, status: int = 200, **valu
         "html_lang": words.facts.html,
         "languages": offered(request.app.state.pages),
         "text_languages": [(facts.code, facts.name) for facts in app.rules.wording.offered],
+        "language_tags": {facts.code: facts.html for facts in app.rules.wording.offered},
         "size": size if size in SIZES else SIZES[0],
         "sizes": SIZES,
         "signed_in": signed_in,
