@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from reminder.clock import Clock, SystemClock
-from reminder.domain import ladder, letters, replies, words
+from reminder.domain import replies
 from reminder.domain.cards import read_kinds
 from reminder.domain.headings import read_headings
 from reminder.domain.messages import Channel
 from reminder.domain.people import ChannelName, Language
-from reminder.domain.pictures import read_pictures
 from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
+from reminder.domain.rules import schedule
+from reminder.domain.text import catalog, email_html
+from reminder.domain.text.card_pictures import read_pictures
 from reminder.guard import logs
 from reminder.settings import Settings, config_dir, read_table
 
@@ -125,16 +127,16 @@ def read_rulebook(settings: Settings) -> Rulebook:
 @cache
 def _rules_in(folder: Path) -> Rulebook:
     """What the files say, whatever the settings."""
-    ladders = ladder.read_ladders(read_table(folder / "ladders.toml"))
+    schedules = schedule.read_schedules(read_table(folder / "schedules.toml"))
     kinds = read_kinds(read_table(folder / "cards.toml"))
-    refuse_gaps(kinds, ladders)
+    refuse_gaps(kinds, schedules)
     files = sorted(path for path in (folder / "wording").glob("*.toml") if path.name != "lint.toml")
     tables = {Language(path.stem): read_table(path) for path in files}
-    wording = words.read_wording(tables, kinds)
-    refuse_nameless(ladders, wording)
+    wording = catalog.read_wording(tables, kinds)
+    refuse_nameless(schedules, wording)
     return Rulebook(
         kinds=kinds,
-        ladders=ladders,
+        schedules=schedules,
         wording=wording,
         replies=replies.read_rules(read_table(folder / "replies.toml")),
         pictures=read_pictures(read_table(folder / "pictures.toml"), kinds),
@@ -186,7 +188,7 @@ def build_app(
 
 
 def make_channels(
-    settings: Settings, write: Callable[[str], None], wording: words.Wording, keys: "KeyRing | None" = None
+    settings: Settings, write: Callable[[str], None], wording: catalog.Catalogs, keys: "KeyRing | None" = None
 ) -> Mapping[ChannelName, Channel]:
     """Providers are imported only when they are asked for: the first run needs no account and starts at once. `keys`
     sign the return path of each mail, `wording` names the languages of mails."""
@@ -229,7 +231,7 @@ def make_channels(
         channels[ChannelName.EMAIL] = SmtpEmail(
             settings.smtp_url,
             settings.mail_from,
-            render_html=letters.renderer(wording),
+            render_html=email_html.renderer(wording),
             return_path=return_path,
             tags={language: said.facts.html for language, said in wording.languages.items()},
         )

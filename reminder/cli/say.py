@@ -48,7 +48,7 @@ def _of_machine(locale: str) -> Language | None:
 
 def words_in(folder: Path, language: str) -> Mapping[str, object]:
     """Return what wording/ in `folder` says in one language, with the language that it takes over from below it."""
-    from reminder.domain.words import with_fallback
+    from reminder.domain.text.catalog import with_fallback
     from reminder.settings import read_table
 
     def read(name: str) -> Mapping[str, object]:
@@ -87,7 +87,7 @@ def _plain(value: object) -> object:
 
 
 def sentence(refused: KigenError) -> str:
-    from reminder.domain.sentences import explain_from
+    from reminder.domain.text.error_messages import explain_from
     from reminder.settings import config_dir, shipped
 
     try:

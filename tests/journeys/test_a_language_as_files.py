@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from reminder.domain.letters import renderer
 from reminder.domain.people import ChannelName, GroupKind, Language, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.words import SHEETS
+from reminder.domain.text.catalog import SHEETS
+from reminder.domain.text.email_html import renderer
 from reminder.storage import groups
 from reminder.upkeep.calendar import calendar_of
 from reminder.wiring import read_rulebook
