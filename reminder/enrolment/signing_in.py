@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminder.clock import random_bytes, random_code
-from reminder.domain import addresses, wording
+from reminder.domain import addresses
 from reminder.domain.messages import Urgency
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.text import composer as wording
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.storage import accounts, journal, outbox, passkeys, sessions, sign_ins
 from reminder.storage.accounts import AccountView
@@ -92,6 +93,7 @@ def ask_for_code(
                 send_after=now,
                 stale_after=now + CODE_LASTS,
                 urgency=Urgency.ANSWER,
+                language=language,
             )
             outbox.add(tx, keys, [draft], now)
     return browser

@@ -1,23 +1,24 @@
-"""Reminders: which rung of which card has come, and whom it has been told to."""
+"""Reminders: which step of which card has come, and whom it has been told to."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Update, and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import GAVE_UP, NOT_SEEN, UNREADABLE, MessageState, ReminderState
 from reminder.domain.people import ChannelName
-from reminder.domain.provider_codes import Fault, fault_of_reason, texts_a_rung
+from reminder.domain.provider_codes import Fault, fault_of_reason, texts_a_step
+from reminder.storage.statements import among, each, ids_param
 from reminder.storage.tables import Card, Message, MessageReminder, Person, Reminder
 
 
 @dataclass(frozen=True)
-class Rung:
+class StepKey:
     card_id: int
     expires_on: date
-    rung: str
+    step: str
 
 
 @dataclass(frozen=True)
@@ -25,58 +26,58 @@ class ReminderView:
     id: int
     card_id: int
     expires_on: date
-    rung: str
+    step: str
     due_on: date
     state: ReminderState
 
 
-def ids_of(tx: Session, rungs: Mapping[Rung, date], now: datetime) -> dict[Rung, int]:
-    """The reminders of these rungs (with the day each was due), made where missing; older open ones are superseded."""
-    if not rungs:
+def ids_of(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> dict[StepKey, int]:
+    """The reminders of these steps (with the day each was due), made where missing; older open ones are superseded."""
+    if not steps:
         return {}
-    cards = {rung.card_id for rung in rungs}
+    cards = {step.card_id for step in steps}
     rows = tx.execute(
         select(
-            Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.rung, Reminder.due_on, Reminder.state
-        ).where(Reminder.card_id.in_(cards))
+            Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state
+        ).where(among(Reminder.card_id, cards))
     ).all()
-    known = {Rung(row.card_id, row.expires_on, row.rung): row.id for row in rows}
-    new = [rung for rung in rungs if rung not in known]
+    known = {StepKey(row.card_id, row.expires_on, row.step): row.id for row in rows}
+    new = [step for step in steps if step not in known]
     if new:
         latest: dict[tuple[int, date], date] = {}
-        for rung in new:
-            ladder = (rung.card_id, rung.expires_on)
-            latest[ladder] = max(rungs[rung], latest.get(ladder, date.min))
+        for step in new:
+            schedule = (step.card_id, step.expires_on)
+            latest[schedule] = max(steps[step], latest.get(schedule, date.min))
         superseded = [
             row.id
             for row in rows
             if row.state == ReminderState.OPEN and row.due_on < latest.get((row.card_id, row.expires_on), date.min)
         ]
         if superseded:
-            tx.execute(update(Reminder).where(Reminder.id.in_(superseded)).values(state=ReminderState.SUPERSEDED))
+            tx.execute(_changing(among(Reminder.id, superseded)).values(state=ReminderState.SUPERSEDED))
         made = tx.execute(
             insert(Reminder).returning(Reminder.id, sort_by_parameter_order=True),
             [
                 {
-                    "card_id": rung.card_id,
-                    "expires_on": rung.expires_on,
-                    "rung": rung.rung,
-                    "due_on": rungs[rung],
+                    "card_id": step.card_id,
+                    "expires_on": step.expires_on,
+                    "step": step.step,
+                    "due_on": steps[step],
                     "state": ReminderState.OPEN,
                     "created_at": now,
                 }
-                for rung in new
+                for step in new
             ],
         )
         known.update(zip(new, made.scalars(), strict=True))
-    return {rung: known[rung] for rung in rungs}
+    return {step: known[step] for step in steps}
 
 
 @dataclass(frozen=True)
 class TellingView:
-    """What became of telling one rung to one contact."""
+    """What became of telling one step to one contact."""
 
-    rung: Rung
+    step: StepKey
     contact_id: int
     reached: bool  # told, or on its way: nobody of this human is told it again
     is_closed: bool  # not by this contact again, whatever became of it
@@ -85,46 +86,49 @@ class TellingView:
     times: int  # how many messages left for it
 
 
+_TELLINGS = (
+    select(
+        Reminder.card_id,
+        Reminder.expires_on,
+        Reminder.step,
+        Message.contact_id,
+        Message.channel,
+        Message.state,
+        Message.reason,
+        Message.possibly_double,
+        func.count(),
+    )
+    .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+    .join(Message, Message.id == MessageReminder.message_id)
+    .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+    .where(among(Reminder.card_id, ids_param("cards")), Message.state != MessageState.CANCELLED)
+    .group_by(
+        Reminder.card_id,
+        Reminder.expires_on,
+        Reminder.step,
+        Message.contact_id,
+        Message.channel,
+        Message.state,
+        Message.reason,
+        Message.possibly_double,
+    )
+)
+
+
 def tellings(tx: Session, card_ids: Collection[int]) -> list[TellingView]:
     """Of these cards' present end dates. What never left, or was given up by us, told nobody; what came back told
     nobody either, and is closed when it has come back too often."""
-    rows = tx.execute(
-        select(
-            Reminder.card_id,
-            Reminder.expires_on,
-            Reminder.rung,
-            Message.contact_id,
-            Message.channel,
-            Message.state,
-            Message.reason,
-            Message.possibly_double,
-            func.count(),
-        )
-        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
-        .join(Message, Message.id == MessageReminder.message_id)
-        .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
-        .where(Reminder.card_id.in_(card_ids), Message.state != MessageState.CANCELLED)
-        .group_by(
-            Reminder.card_id,
-            Reminder.expires_on,
-            Reminder.rung,
-            Message.contact_id,
-            Message.channel,
-            Message.state,
-            Message.reason,
-            Message.possibly_double,
-        )
-    )
-    by_way: dict[tuple[Rung, int], list[_Fate]] = {}
+    rows = tx.execute(_TELLINGS, {"cards": card_ids})
+    by_way: dict[tuple[StepKey, int], list[_Fate]] = {}
     for row in rows:
         if row[3] is not None:  # whoever is told of a card is a contact
-            by_way.setdefault((Rung(*row[:3]), row[3]), []).append(_Fate(*row[4:]))
-    return [_telling(rung, contact_id, fates) for (rung, contact_id), fates in by_way.items()]
+            by_way.setdefault((StepKey(*row[:3]), row[3]), []).append(_Fate(*row[4:]))
+    return [_telling(step, contact_id, fates) for (step, contact_id), fates in by_way.items()]
 
 
 @dataclass(frozen=True)
 class _Fate:
-    """Of messages of one rung to one contact that came to the same end."""
+    """Of messages of one step to one contact that came to the same end."""
 
     channel: str
     state: str
@@ -152,13 +156,13 @@ class _Fate:
         return self.untold and (self.possibly_double or self.reason == NOT_SEEN)
 
 
-def _telling(rung: Rung, contact_id: int, fates: Sequence[_Fate]) -> TellingView:
+def _telling(step: StepKey, contact_id: int, fates: Sequence[_Fate]) -> TellingView:
     back = [one for one in fates if one.came_back]
     reached = any(not (one.came_back or one.failed or one.untold) for one in fates)
     refused = any(one.failed and not one.untold for one in fates)
-    allowed = min((texts_a_rung(one.reason, is_call=one.channel == ChannelName.VOICE) for one in back), default=0)
+    allowed = min((texts_a_step(one.reason, is_call=one.channel == ChannelName.VOICE) for one in back), default=0)
     return TellingView(
-        rung,
+        step,
         contact_id,
         reached=reached,
         is_closed=reached or refused or (bool(back) and sum(one.times for one in back) >= allowed),
@@ -166,6 +170,10 @@ def _telling(rung: Rung, contact_id: int, fates: Sequence[_Fate]) -> TellingView
         failed=any(one.came_back or one.failed for one in fates),
         times=sum(one.times for one in fates if not one.untold),
     )
+
+
+def _changing(*which: ColumnElement[bool]) -> Update:
+    return update(Reminder).where(*which).execution_options(synchronize_session=False)
 
 
 def settle(tx: Session, card_id: int) -> None:
@@ -180,24 +188,27 @@ def settle(tx: Session, card_id: int) -> None:
 def acknowledge(tx: Session, card_ids: Collection[int]) -> None:
     """Their person has said that it is done."""
     tx.execute(
-        update(Reminder)
-        .where(Reminder.card_id.in_(card_ids), Reminder.state == ReminderState.OPEN)
-        .values(state=ReminderState.ACKNOWLEDGED)
+        _changing(among(Reminder.card_id, card_ids), Reminder.state == ReminderState.OPEN).values(
+            state=ReminderState.ACKNOWLEDGED
+        )
     )
 
 
 def of_group(tx: Session, group_id: int | None, state: str | None) -> list[ReminderView]:
-    query = (
-        select(Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.rung, Reminder.due_on, Reminder.state)
-        .join(Card, Card.id == Reminder.card_id)
-        .join(Person, Person.id == Card.person_id)
-        .order_by(Reminder.id)
-    )
+    return list(each_of_group(tx, group_id, state))
+
+
+def each_of_group(tx: Session, group_id: int | None, state: str | None) -> Iterator[ReminderView]:
+    """As `of_group`, without holding them all in memory."""
+    query = select(
+        Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state
+    ).order_by(Reminder.id)
     if group_id is not None:
+        query = query.join(Card, Card.id == Reminder.card_id).join(Person, Person.id == Card.person_id)
         query = query.where(Person.group_id == group_id)
     if state is not None:
         query = query.where(Reminder.state == state)
-    return [ReminderView(*row[:5], ReminderState(row.state)) for row in tx.execute(query)]
+    return (ReminderView(*row[:5], ReminderState(row.state)) for row in each(tx, query))
 
 
 def link(tx: Session, pairs: Iterable[tuple[int, int]]) -> None:
