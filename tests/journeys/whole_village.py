@@ -25,7 +25,7 @@ from reminder.conversation import call, inbox
 from reminder.domain.cards import OTHER
 from reminder.domain.messages import Outgoing
 from reminder.domain.people import ChannelName, ConsentHow, Copies, GroupKind, Language, Mode, Role
-from reminder.domain.rhythm import Rhythm
+from reminder.domain.rules.preferences import Rhythm
 from reminder.enrolment import cards, consent, membership, register, rhythm, signing_in
 from reminder.enrolment.cards import TypedDates
 from reminder.enrolment.register import PersonChanges
