@@ -174,7 +174,7 @@ def test_the_calendar_feed_is_read_by_a_calendar_program(family: Site, page: Pag
     assert answer.headers["content-type"].startswith("text/calendar")
     assert date(2027, 2, 19) in [event.decoded("DTSTART") for event in events]
     assert "090" not in answer.text()
-    page.get_by_role("button", name="使えなくする").first.click()
+    page.get_by_role("button", name="このアドレスを止める").first.click()
     assert page.request.get(address.replace(address.split("/feeds/")[0], family.url)).status == 404
 
 

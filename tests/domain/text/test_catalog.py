@@ -177,7 +177,7 @@ def test_a_language_that_is_like_another_takes_from_it_all_but_its_texts() -> No
     words = read_wording(TABLES, KINDS).languages
 
     assert words[EASY].word("sender") == words[JA].word("sender")
-    assert words[EASY].section("errors") == words[JA].section("errors")
+    assert words[EASY].section("fields") == words[JA].section("fields")
     assert words[EASY].word("both_certificates") != words[JA].word("both_certificates")
 
 
