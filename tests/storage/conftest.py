@@ -10,9 +10,10 @@ from sqlalchemy import select, update
 
 from reminder.domain.messages import MessageState
 from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.storage import accounts, cards, contacts, groups, outbox, people, reminders, tokens, uploads
+from reminder.storage import accounts, cards, contacts, groups, outbox, people, reminders, tokens
 from reminder.storage.keys import KeyRing, new_key, read_keys
 from reminder.storage.outbox import Draft
+from reminder.storage.registry import imports
 from reminder.storage.reminders import StepKey
 from reminder.storage.session import Database, Tx
 from reminder.storage.tables import Base, Message
@@ -126,8 +127,9 @@ class Rows:
             self.tx, group_id=group_id, made_by=member_id, name="台帳", token_hash=token_hash, scopes=scopes, now=NOW
         )
 
-    def upload(self, group_id: int, member_id: int | None = None) -> int:
-        return uploads.add(self.tx, group_id=group_id, member_id=member_id, columns=[{"name": "氏名"}], now=NOW)
+    def sheet_import(self, group_id: int, member_id: int | None = None) -> int:
+        """Whose rows are about to come in."""
+        return imports.add(self.tx, group_id=group_id, member_id=member_id, columns=[], now=NOW)
 
     def change(self, table: type[Base], row_id: int, **values: object) -> None:
         """What other steps than the tested one would have written."""

@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 from reminder.domain.messages import MessageState
+from reminder.domain.model.imports import ImportState
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import ChannelName, Role
 from reminder.domain.replies import Intent
-from reminder.storage import audit, notices, receipts, replies, uploads
+from reminder.storage import audit, notices, receipts, replies
 from reminder.storage.audit import AT_MOST, Found, FoundCards, LateMessages
-from reminder.storage.tables import Card, Message
-from reminder.storage.uploads import UploadState
+from reminder.storage.tables import Card, Import, Message
 from tests.storage.conftest import DAY, END, HOUR, NOW, TODAY, Rows
 
 LATER = NOW + timedelta(minutes=1)
@@ -31,7 +31,7 @@ def test_each_thing_that_waits_for_too_long_is_counted_by_its_code(rows: Rows) -
         rows.tx, rows.keys, contact_id=phone, provider_id="SM2", intent=Intent.THANKS, text="ありがとう", now=NOW
     )
     notices.add(rows.tx, NoticeKind.STOPPED, person_id=person, now=NOW)
-    uploads.change(rows.tx, rows.upload(group), NOW, state=UploadState.CHECKING)
+    rows.change(Import, rows.sheet_import(group), state=ImportState.CHECKING)
 
     assert audit.waiting(rows.tx, late=NOW, long_ago=NOW) == {"messages_stuck": Found(1, NOW)}
     assert audit.waiting(rows.tx, late=LATER, long_ago=LATER) == dict.fromkeys(

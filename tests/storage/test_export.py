@@ -30,7 +30,7 @@ def test_a_group_takes_along_what_belongs_to_it_and_nothing_of_another(rows: Row
     )
     rows.token(member, group, scopes=(Scope.READ,))
     feeds.add(rows.tx, member_id=member, token_hash=b"feed", is_private=True, now=NOW)
-    rows.upload(group, member)
+    rows.sheet_import(group, member)
     journal.write(rows.tx, "card_added", NOW, group_id=group, card_id=card)
     which = Which(group, None)
 
@@ -38,21 +38,23 @@ def test_a_group_takes_along_what_belongs_to_it_and_nothing_of_another(rows: Row
     assert whole is not None
     assert (whole["name"], whole["created_at"]) == ("田中家", "2026-12-01T08:00:00+09:00")
     assert export.group(rows.tx, 999) is None
-    assert [row["label"] for row in export.people(rows.tx, which)] == ["父"]
+    assert [[row["label"] for row in some] for some in export.people(rows.tx, which)] == [["父"]]
     assert [row["signs_in_with"] for row in export.members(rows.tx, rows.keys, group)] == ["hana@example.jp"]
-    assert [row["address"] for row in export.contacts_of(rows.tx, rows.keys, which)] == ["hana@example.jp", PHONE]
-    assert [(row["id"], row["expires_on"]) for row in export.cards(rows.tx, which)] == [(card, "2027-03-31")]
-    assert [row["card_id"] for row in export.reminders(rows.tx, which)] == [card]
-    assert [row["contact_id"] for row in export.takings(rows.tx, which)] == [phone]
-    assert [row["kind"] for row in export.notices(rows.tx, which)] == ["stopped"]
+    of_person = export.contacts_of_people(rows.tx, rows.keys, [person])
+    of_member = export.contacts_of_members(rows.tx, rows.keys, [member])
+    assert [row["address"] for row in (*of_member[member], *of_person[person])] == ["hana@example.jp", PHONE]
+    assert [(row["id"], row["expires_on"]) for row in export.cards(rows.tx, [person])[person]] == [(card, "2027-03-31")]
+    assert [row["card_id"] for row in export.reminders(rows.tx, [card])[card]] == [card]
+    assert [row["contact_id"] for row in export.takings(rows.tx, [card])[card]] == [phone]
+    assert [row["kind"] for row in export.notices(rows.tx, [person])[person]] == ["stopped"]
     assert [row["text"] for row in export.replies(rows.tx, rows.keys, which)] == ["済"]
     (message,) = export.messages(rows.tx, rows.keys, which)
     assert (message["id"], message["text"], message["tells_of_cards"]) == (told, "お知らせ", [card])
     assert [row["address"] for row in export.invitations(rows.tx, rows.keys, group)] == ["guest@example.jp"]
     assert [row["name"] for row in export.tokens(rows.tx, group)] == ["台帳"]
     assert [row["is_private"] for row in export.feeds(rows.tx, group)] == [True]
-    assert [row["member_id"] for row in export.uploads(rows.tx, group)] == [member]
-    assert [row["act"] for row in export.journal(rows.tx, which, [], [])] == ["card_added"]
+    assert [row["member_id"] for row in export.imports(rows.tx, group)] == [member]
+    assert [row["act"] for row in export.journal(rows.tx, which)] == ["card_added"]
 
 
 def test_a_person_takes_along_no_words_that_speak_of_somebody_else(rows: Rows) -> None:
@@ -65,11 +67,11 @@ def test_a_person_takes_along_no_words_that_speak_of_somebody_else(rows: Rows) -
     journal.write(rows.tx, "card_added", NOW, group_id=group, card_id=hers)
     which = Which(group, person)
 
-    messages = export.messages(rows.tx, rows.keys, which)
+    messages = list(export.messages(rows.tx, rows.keys, which))
 
     assert [(row["id"], row["text"], row["speaks_of_others"]) for row in messages] == [
         (own, "父のこと", False),
         (of_both, None, True),
     ]
-    assert [row["card_id"] for row in export.journal(rows.tx, which, [card], [phone])] == [card]
-    assert [row["id"] for row in export.people(rows.tx, which)] == [person]
+    assert [row["card_id"] for row in export.journal(rows.tx, which)] == [card]
+    assert [[row["id"] for row in some] for some in export.people(rows.tx, which)] == [[person]]

@@ -9,7 +9,7 @@ from reminder.domain.people import Role
 from reminder.domain.replies import Intent
 from reminder.storage import accounts, forgetting, kept_answers, passkeys, receipts, replies, sessions, sign_ins
 from reminder.storage.outbox import SpeaksOf
-from reminder.storage.tables import Account, Card, Contact, Group, Message, Person, Receipt, SignIn, Upload
+from reminder.storage.tables import Account, Card, Contact, Group, Import, Message, Person, Receipt, SignIn
 from tests.storage.conftest import DAY, NOW, Rows
 
 OLD, NEW = NOW - 30 * DAY, NOW
@@ -122,7 +122,7 @@ def add_old(rows: Rows, at: datetime) -> None:
     replies.keep(rows.tx, rows.keys, contact_id=phone, provider_id=str(at), intent=Intent.DONE, text="済", now=at)
     for reply in replies.waiting(rows.tx, rows.keys, 9):
         replies.mark_handled(rows.tx, reply.id, at)
-    rows.change(Upload, rows.upload(group), changed_at=at)
+    rows.change(Import, rows.sheet_import(group), changed_at=at)
     sign_ins.add(
         rows.tx, rows.keys, address="a@example.jp", network="n", browser_hash=mark, now=at, expires_at=at + DAY
     )

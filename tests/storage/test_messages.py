@@ -38,6 +38,7 @@ def test_a_groups_messages_are_listed_in_the_order_in_which_they_were_made(rows:
     assert [(one.id, one.label, one.state) for one in listed] == [(first, None, "queued"), (told, "父", "accepted")]
     assert [one.id for one in messages.of_group(rows.tx, rows.keys, group_id=group, limit=1)] == [told]
     assert [one.id for one in messages.of_group(rows.tx, rows.keys, state="accepted")] == [told]
+    assert list(messages.each_of_group(rows.tx, rows.keys, group_id=group)) == listed
 
 
 def test_pages_of_messages_are_narrowed_by_state_person_and_day(rows: Rows) -> None:

@@ -15,7 +15,7 @@ def actor(group_id: int) -> Actor:
 
 def test_what_is_in_ones_own_group_is_found_and_what_is_in_another_is_not(rows: Rows) -> None:
     group, other = rows.group(), rows.group("鈴木家")
-    person, member, upload = rows.person(group), rows.member(group), rows.upload(group)
+    person, member, sheet = rows.person(group), rows.member(group), rows.sheet_import(group)
     card, phone = rows.card(person), rows.contact(person_id=person)
     mine, stranger = actor(group), actor(other)
 
@@ -23,7 +23,7 @@ def test_what_is_in_ones_own_group_is_found_and_what_is_in_another_is_not(rows: 
     assert owned.person(rows.tx, mine, person).id == person
     assert [one.id for one in owned.card(rows.tx, mine, card)] == [card, person]
     assert owned.contact(rows.tx, rows.keys, mine, phone).id == phone
-    assert owned.upload(rows.tx, mine, upload).id == upload
+    assert owned.sheet_import(rows.tx, mine, sheet).id == sheet
     owned.member(rows.tx, mine, member)
 
     for ask in (
@@ -31,7 +31,7 @@ def test_what_is_in_ones_own_group_is_found_and_what_is_in_another_is_not(rows: 
         lambda: owned.person(rows.tx, stranger, person),
         lambda: owned.card(rows.tx, stranger, card),
         lambda: owned.contact(rows.tx, rows.keys, stranger, phone),
-        lambda: owned.upload(rows.tx, stranger, upload),
+        lambda: owned.sheet_import(rows.tx, stranger, sheet),
         lambda: owned.member(rows.tx, stranger, member),
     ):
         with pytest.raises(NotFoundError):

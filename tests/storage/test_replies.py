@@ -18,6 +18,7 @@ def test_a_reply_waits_once_until_it_was_handled(rows: Rows) -> None:
     assert (first.contact_id, first.intent, first.text, first.received_at) == (phone, Intent.DONE, "済", NOW)
     assert second.text is None
     assert replies.of_group(rows.tx, rows.keys, group) == replies.of_group(rows.tx, rows.keys, None) == [first, second]
+    assert list(replies.each_of_group(rows.tx, rows.keys, group)) == [first, second]
     assert replies.of_group(rows.tx, rows.keys, group + 1) == []
     assert replies.text(rows.tx, rows.keys, first.id) == "済"
     assert replies.text(rows.tx, rows.keys, second.id) is replies.text(rows.tx, rows.keys, 999) is None
