@@ -11,7 +11,6 @@ from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactSta
 from reminder.domain.replies import Consent, Intent, plain, read_consent
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import escalation_policy
-from reminder.domain.text import composer as wording
 from reminder.storage import cards, contacts, journal, notices, outbox, questions, reminders, replies
 from reminder.storage.contacts import Speaker
 from reminder.storage.groups import GroupView
@@ -80,7 +79,7 @@ class Talk:
             r for _, r in contacts.of_people(self.tx, [self.person.id]) if r.contact_id == self.speaker.contact_id
         )
         reads = reader(recipient, self.person, Audience.PERSON, self.group)
-        composed = wording.compose_answer(self.rules.wording, reads, name, day=day)
+        composed = self.rules.composer.answer(reads, name, day=day)
         draft = Draft(
             key=f"{outbox.ANSWER}{self.reply.id}",
             group_id=self.group.id,

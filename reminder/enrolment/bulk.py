@@ -20,7 +20,7 @@ from reminder.domain.people import GroupKind, Language, Mode
 from reminder.domain.residents import Cell, Finding, Level, Resident
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.preferences import Rhythm
-from reminder.domain.rules.schedule import first_look
+from reminder.domain.rules.steps import first_look
 from reminder.domain.text import spreadsheet_writer
 from reminder.domain.text.error_messages import explain
 from reminder.domain.text.spreadsheet_writer import TableSheet

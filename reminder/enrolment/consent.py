@@ -8,9 +8,7 @@ from reminder.domain import hours
 from reminder.domain.messages import CancelReason, Urgency
 from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.text import call_scripts
-from reminder.domain.text import composer as wording
-from reminder.domain.text.composer import Composed, Reader
+from reminder.domain.text.model import Composed, Reader
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, notices, outbox, people
@@ -57,7 +55,7 @@ def ask(
         times, last = contacts.times_asked(tx, contact_id)
         if times >= MOST_ASKINGS or (last is not None and now - last < BETWEEN_ASKINGS):
             raise ConflictError("asked_enough", field="contact")
-        said = wording.compose_answer(rules.wording, owner.reader, "consent")
+        said = rules.composer.answer(owner.reader, "consent")
         soon = _send(tx, keys, owner, f"{outbox.CONSENT}{contact_id}:{times + 1}", said, ASKED_FOR, now)
         contacts.told_by(tx, contact_id, clean_by)
         journal.write(tx, "consent_asked", now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
@@ -77,7 +75,7 @@ def practise(
             raise RefusedInputError("only_own_calls", field="contact")
         if owner.speaker.state is not ContactState.CONFIRMED:
             raise ConflictError("no_consent_yet", field="contact")
-        said = Composed(None, call_scripts.compose_practice(rules.wording, owner.reader).text)
+        said = Composed(None, rules.composer.practice_call(owner.reader).text)
         key = f"{outbox.PRACTICE}{contact_id}:{now:%Y%m%d%H%M%S}"
         soon = _send(tx, keys, owner, key, said, PRACTISED_WITHIN, now)
         journal.write(tx, "call_practised", now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
@@ -142,7 +140,7 @@ def _say_that_it_stopped(tx: Tx, keys: KeyRing, rules: Rulebook, contact_id: int
     if owner is None or owner.speaker.channel is not ChannelName.SMS:
         return
     name = "stopped" if rules.two_way else "stopped_one_way"
-    said = wording.compose_answer(rules.wording, owner.reader, name)
+    said = rules.composer.answer(owner.reader, name)
     _send(tx, keys, owner, f"{outbox.ANSWER}stop:{contact_id}:{now:%Y%m%d%H%M%S}", said, ASKED_FOR, now)
 
 

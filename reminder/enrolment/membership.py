@@ -8,7 +8,6 @@ from reminder.domain.access import Actor
 from reminder.domain.messages import Urgency
 from reminder.domain.people import Audience, ChannelName, GroupKind, Role
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.text import composer as wording
 from reminder.errors import ConflictError, NotFoundError
 from reminder.guard.text import clean_label
 from reminder.storage import accounts, cards, contacts, groups, journal, outbox, sessions
@@ -64,7 +63,7 @@ def invite(
         invitation = accounts.invite(
             tx, keys, group_id=group.id, address=address, role=role, now=now, expires_at=now + INVITED_FOR
         )
-        said = wording.compose_invitation(rules.wording, who.language, group.name)
+        said = rules.composer.invitation(who.language, group.name)
         draft = Draft(
             key=f"{outbox.INVITATION}{invitation}",
             group_id=group.id,

@@ -14,7 +14,6 @@ from reminder.domain import addresses
 from reminder.domain.messages import Urgency
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.text import composer as wording
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.storage import accounts, journal, outbox, passkeys, sessions, sign_ins
 from reminder.storage.accounts import AccountView
@@ -79,7 +78,7 @@ def ask_for_code(
         )
         sign_ins.set_code(tx, sign_in, _code_hash(keys, sign_in, code))
         if sign_up or accounts.is_awaited(tx, keys, address, now):
-            said = wording.compose_code(rules.wording, language, code)
+            said = rules.composer.login_code(language, code)
             draft = Draft(
                 key=f"{outbox.CODE}{sign_in}",
                 group_id=None,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from reminder.domain.notices import UNDELIVERED_BY, NoticeKind
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.text.composer import About
+from reminder.domain.text.model import About
 from reminder.planning.around import keep, message, subject_of, tell_all, tell_members
 from reminder.storage import contacts, messages, notices, replies
 from reminder.storage.keys import KeyRing

@@ -15,8 +15,7 @@ from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.recipients import Recipient
-from reminder.domain.text import composer as wording
-from reminder.domain.text.composer import About, Composed
+from reminder.domain.text.model import About, Composed, Reader
 from reminder.storage import contacts, groups, messages, notices, outbox, people
 from reminder.storage.contacts import Unproven
 from reminder.storage.keys import KeyRing
@@ -92,7 +91,7 @@ def _greeting(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime) -
         return None
     recipient = next(r for _, r in contacts.of_people(tx, [person.id]) if r.contact_id == one.contact_id)
     name = "summer" if japan_date(now).month > 6 else "new_year"
-    composed = wording.compose_answer(rules.wording, reader(recipient, person, Audience.PERSON, group), name)
+    composed = rules.composer.answer(reader(recipient, person, Audience.PERSON, group), name)
     soon = hours.next_allowed(now, person.mode, Audience.PERSON, ChannelName.SMS, group.rhythm)
     return _draft(one, key, Audience.PERSON, composed, soon)
 
@@ -103,10 +102,8 @@ def _button(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime, lin
         return None
     recipient = _recipient(tx, one)
     about = About(link=link)
-    reads = wording.Reader(
-        Audience.CARER, recipient.channel, recipient.language, Mode.STANDARD, group.name, from_=group.name
-    )
-    composed = wording.compose_notice(rules.wording, reads, NoticeKind.REACH, about)
+    reads = Reader(Audience.CARER, recipient.channel, recipient.language, Mode.STANDARD, group.name, from_=group.name)
+    composed = rules.composer.notice(reads, NoticeKind.REACH, about)
     soon = hours.next_allowed(now, Mode.STANDARD, Audience.CARER, ChannelName.EMAIL, group.rhythm)
     return _draft(one, key, Audience.CARER, composed, soon)
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
-from reminder.domain.rules.schedule import read_schedules
+from reminder.domain.rules.schedule_config import read_schedules
 from reminder.errors import SettingsError, UnknownChoiceError
 from reminder.settings import read_table
 from tests.rules import CONFIG, HEADINGS, KINDS, LANGUAGES, WORDING

@@ -11,7 +11,7 @@ from html import escape
 
 from reminder.domain.people import Language
 from reminder.domain.text.catalog import Catalog
-from reminder.domain.text.composer import address_of, carers_word
+from reminder.domain.text.forms_of_address import address_of, carers_word
 from reminder.domain.text.furigana import as_ruby
 
 STYLE = """

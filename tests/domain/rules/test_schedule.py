@@ -15,7 +15,8 @@ from reminder.domain.cards import read_kinds
 from reminder.domain.people import Audience, Mode
 from reminder.domain.rules import schedule
 from reminder.domain.rules.preferences import USUAL, Rhythm, read_days
-from reminder.domain.rules.schedule import CardDates, Plan, first_look, next_day, step_due
+from reminder.domain.rules.schedule_model import CardDates
+from reminder.domain.rules.steps import Plan, first_look, next_day, step_due
 from reminder.errors import RefusedInputError, SettingsError
 
 CONFIG = Path(__file__).parents[3] / "config"
