@@ -107,6 +107,7 @@ def _drafts(
             stale_after=week.following.begins,
             speaks_of=found.speaks_of,
             urgency=Urgency.ROUTINE,
+            language=one.language,
         )
 
 

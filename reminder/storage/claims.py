@@ -330,7 +330,7 @@ def opened(
     unreadable: list[int] = []
     for row in rows:
         try:
-            subject, text = open_body(keys, row.body_sealed)
+            subject, text, language = open_body(keys, row.body_sealed)
             address = keys.open(row.address_sealed, contacts.ADDRESS)
         except SettingsError:
             unreadable.append(row.id)
@@ -342,6 +342,7 @@ def opened(
             subject=subject,
             created_at=row.created_at,
             handed_at=claimed_at or row.handed_at,
+            language=language,
         )
         in_hand.append(
             InHand(

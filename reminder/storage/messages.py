@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
@@ -53,19 +54,28 @@ class MessageView:
     label: str | None  # whose card it speaks of
 
 
-def seal_body(keys: KeyRing, subject: str | None, text: str) -> bytes:
-    return keys.seal(json.dumps([subject, text], ensure_ascii=False), BODY)
+class Body(NamedTuple):
+    """What a message says. `language` is that of an e-mail, None of one that was kept before messages knew it."""
+
+    subject: str | None
+    text: str
+    language: Language | None = None
 
 
-def open_body(keys: KeyRing, sealed: bytes) -> tuple[str | None, str]:
-    subject, text = json.loads(keys.open(sealed, BODY))
-    return subject, text
+def seal_body(keys: KeyRing, subject: str | None, text: str, language: Language | None = None) -> bytes:
+    body = Body(subject, text, language) if language else (subject, text)
+    return keys.seal(json.dumps(body, ensure_ascii=False), BODY)
+
+
+def open_body(keys: KeyRing, sealed: bytes) -> Body:
+    body = Body(*json.loads(keys.open(sealed, BODY)))
+    return body if body.language is None else body._replace(language=Language(body.language))
 
 
 def readable(keys: KeyRing, sealed: bytes | None) -> tuple[str | None, str | None]:
     """A list shows the other rows when one was sealed with a key that is gone."""
     try:
-        return (None, None) if sealed is None else open_body(keys, sealed)
+        return (None, None) if sealed is None else open_body(keys, sealed)[:2]
     except SettingsError:
         return None, None
 
@@ -518,7 +528,7 @@ def called(tx: Session, keys: KeyRing, message_id: int) -> Called | None:
     ).one_or_none()
     if row is None or row.body_sealed is None:
         return None
-    text = open_body(keys, row.body_sealed)[1]
+    text = open_body(keys, row.body_sealed).text
     return Called(row.key, row.contact_id, ChannelName(row.channel), text, row.practised_at, Language(row.language))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Update, and_, exists, func, insert, or_, s
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import CancelReason, MessageState, Urgency
-from reminder.domain.people import Audience, ChannelName
+from reminder.domain.people import Audience, ChannelName, Language
 from reminder.storage import contacts
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import seal_body
@@ -61,6 +61,7 @@ class Draft:
     address: str | None = None  # of who is nobody's contact yet; then `contact_id` is None
     speaks_of: tuple[SpeaksOf, ...] = ()
     urgency: Urgency = Urgency.USUAL
+    language: Language | None = None  # of an e-mail
 
 
 def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
@@ -86,7 +87,7 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
                 "address_sealed": None if draft.address is None else keys.seal(draft.address, contacts.ADDRESS),
                 "audience": draft.audience,
                 "channel": draft.channel,
-                "body_sealed": seal_body(keys, draft.subject, draft.text),
+                "body_sealed": seal_body(keys, draft.subject, draft.text, draft.language),
                 "likeness": keys.blind_index(f"words\0{draft.subject}\0{draft.text}")[:LIKENESS_BYTES],
                 "segments": draft.segments,
                 "asks": draft.asks,

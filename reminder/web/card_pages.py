@@ -96,7 +96,7 @@ def read_date(request: Request, app: OpenApp, _found: Anyone) -> HTMLResponse:
     if len(names) == 1:
         try:
             day = dates.read_date(day_text(request.query_params, names.pop()))
-            said = both_calendars(words, app.rules.wording.of(words.language).date(day, "full_date"), day)
+            said = both_calendars(app.rules.wording.of(words.language), day)
         except DateError:
             said = ""
     return HTMLResponse(str(Markup.escape(said)))

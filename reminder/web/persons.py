@@ -357,7 +357,6 @@ def print_sheet(
         leaflets.render_sheet(
             sheet,
             app.rules.wording.of(language),
-            language,
             ToPrint(
                 label=person.label,
                 office=person.office,

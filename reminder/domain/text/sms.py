@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from reminder.domain.model.languages import Script
 from reminder.domain.notices import NoticeKind
-from reminder.domain.people import Audience, Language, Mode
+from reminder.domain.people import Audience, Mode
 from reminder.domain.text import sms_segments
 from reminder.domain.text.model import About, CardContent, Composed, ReminderContent
 from reminder.domain.text.phrases import Phrases, Topic
@@ -89,7 +90,7 @@ class SmsComposer:
     def _signed(self, said: str, *, marked: bool = True) -> str:
         words, reader = self.phrases.words, self.phrases.reader
         # A mark in another script would double the length of a Latin text.
-        shows_mark = marked and reader.mark and (reader.language != Language.ENGLISH or reader.mark.isascii())
+        shows_mark = marked and reader.mark and (words.facts.script is not Script.LATIN or reader.mark.isascii())
         form = "sender_with_mark" if shows_mark else "sender"
         return words.word(form).format(service=words.word("service"), mark=reader.mark) + said
 
