@@ -345,8 +345,8 @@ def _read_language(language: Language, table: Mapping[str, object], kinds: Mappi
     unsaid = Catalog(table, texts, {}, facts)
     for voice, family in product(VOICES, FAMILIES):
         for each in _needed(family):
-            if unsaid.key_of(voice, family, each) is None:
-                name = each if isinstance(each, str) else each.name
+            name, found = each if isinstance(each, str) else each.name, unsaid.key_of(voice, family, each)
+            if found is None or found.name != name:
                 raise SettingsError(f"{where}: texts.{voice}.{family}.{name}", "add this text")
     for section in _SECTIONS:
         if not isinstance(_at(table, section), Mapping):
