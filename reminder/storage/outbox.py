@@ -13,6 +13,7 @@ from reminder.domain.people import Audience, ChannelName, Language
 from reminder.storage import contacts
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import seal_body
+from reminder.storage.statements import in_batches
 from reminder.storage.tables import (
     IS_IN_HAND,
     IS_LIVE,
@@ -66,10 +67,11 @@ class Draft:
 
 def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
     """Which of these message keys are in use, and by a message in what state."""
-    if not keys:
-        return {}
-    query = select(Message.key, Message.state).where(Message.key.in_(keys), IS_LIVE)
-    return {key: MessageState(state) for key, state in tx.execute(query)}
+    found: dict[str, MessageState] = {}
+    for some in in_batches(keys):
+        query = select(Message.key, Message.state).where(Message.key.in_(some), IS_LIVE)
+        found |= {key: MessageState(state) for key, state in tx.execute(query)}
+    return found
 
 
 def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> list[int]:
