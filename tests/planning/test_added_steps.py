@@ -70,7 +70,7 @@ def test_every_added_step_has_a_sensible_text_for_every_kind_mode_and_language(
                 continue
             seen.add((row.step, row.audience, mode, language))
             where = (kind, mode, language, row)
-            assert not re.search(r"[{}]|(?-i:None)", f"{row.subject}{row.text}"), where
+            assert not re.search(r"[{}]|(?-i:None)", f"{row.subject or ''}{row.text}"), where
             assert forbidden(row.text) is None, where
             if row.channel is ChannelName.SMS:
                 assert lint(row.text, LINT) == [], where  # type: ignore[arg-type]
@@ -86,18 +86,25 @@ def test_every_added_step_has_a_sensible_text_for_every_kind_mode_and_language(
 
 
 def test_a_step_that_hangs_on_the_last_open_day_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rules = rules_in(with_steps(tmp_path / "config", ADDED), monkeypatch)
+    folder = with_steps(tmp_path / "config", {"c2": ADDED["c2"]}, told=False)
+    file = folder / "schedules.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(
+        re.sub(r"(\[presets.standard.renewal\]\nperson) = .*", r'\1 = ["opens", "c2"]', text), encoding="utf-8"
+    )
+    rules = rules_in(folder, monkeypatch)
 
-    # 8 May 2027 is a Saturday: the counter is open until Friday.
+    # 19 June 2027 is a Saturday: the counter is open until Friday.
     shown = preview(
         rules,
-        PreviewedCard(USER_CERTIFICATE, date(2027, 5, 8)),
+        PreviewedCard(USER_CERTIFICATE, date(2027, 6, 19)),
         mode=Mode.STANDARD,
         language=Language.JAPANESE,
     )
 
-    text = next(row.text for row in shown if row.step == "c2" and row.audience is Audience.PERSON)
-    assert "窓口は5月7日（金）まで" in text
+    row = next(row for row in shown if row.step == "c2")
+    assert row.on == date(2027, 6, 16)
+    assert "窓口は6月18日（金）まで" in row.text
 
 
 def test_an_added_step_is_told_on_its_day_like_any_other(

@@ -161,7 +161,7 @@ def test_a_language_that_is_like_another_takes_from_it_all_but_its_texts() -> No
     words = read_wording(TABLES, KINDS).languages
 
     assert words[EASY].word("sender") == words[JA].word("sender")
-    assert words[EASY].section("errors")["no_such_step"] == words[JA].section("errors")["no_such_step"]
+    assert words[EASY].section("errors")["too_many_at_once"] == words[JA].section("errors")["too_many_at_once"]
     assert words[EASY].section("errors").keys() == words[JA].section("errors").keys()
     assert words[EASY].word("both_certificates") != words[JA].word("both_certificates")
 
