@@ -21,6 +21,9 @@ from reminder.guard.numbers import forbidden
 from reminder.settings import read_table
 from tests.rules import COMPOSER, CONFIG, KINDS, LANGUAGES, STEPS, WORDING, step_text
 
+# The matrix of all messages, below.
+pytestmark = pytest.mark.made_once
+
 LINT = read_table(CONFIG / "wording" / "lint.toml")
 
 STEPS_OF_GRACE = tuple(step for step in STEPS if step_text(step).stage.is_of_grace)
