@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reminder.domain.cards import read_kinds
-from reminder.domain.headings import read_headings
+from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.people import Language
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.rules.steps import StepText
