@@ -31,6 +31,7 @@ from reminder.enrolment.spreadsheet import Row, Sheet
 from reminder.enrolment.workbook import letter
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError
 from reminder.storage import cards, contacts, groups, journal, people, uploads
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing
 from reminder.storage.people import PersonView
@@ -224,7 +225,7 @@ def go_on(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, 
             counts.update(_check(tx, keys, now, upload, group, rows))
         else:
             after = UploadState.SAVED
-            counts.update(_save(database, tx, keys, rules, now, upload, group, rows))
+            counts.update(_save(UnitOfWork(tx, keys, rules, now), upload, group, rows))
         is_over = len(rows) < BATCH
         uploads.change(
             tx,
@@ -449,35 +450,24 @@ def _changes(person: PersonView, resident: Resident) -> PersonChanges:
 # ---- saving
 
 
-def _save(
-    database: Database,
-    tx: Tx,
-    keys: KeyRing,
-    rules: Rulebook,
-    now: datetime,
-    upload: UploadView,
-    group: GroupView,
-    rows: Sequence[StoredRow],
-) -> Counter[str]:
-    groups.lock(tx, group.id)
-    today = japan_date(now)
+def _save(uow: UnitOfWork, upload: UploadView, group: GroupView, rows: Sequence[StoredRow]) -> Counter[str]:
+    groups.lock(uow.tx, group.id)
     wanted = []
     for row in rows:
         asks = any(level == Level.ASKS for _, level, _, _ in row.findings)
         if row.verdict in (Verdict.ACCEPTED, Verdict.WARNED) and (not asks or upload.says_yes or row.is_agreed):
-            resident, _ = _read(upload, row, today)
+            resident, _ = _read(upload, row, uow.today)
             if resident is not None:
                 wanted.append((row, resident))
     new = [(row, resident) for row, resident in wanted if row.effect is Effect.NEW]
-    became: dict[int, int | None] = dict(_add_all(tx, keys, rules, now, upload, group, new))
-    known = _known(tx, group.id, [resident for row, resident in wanted if row.effect is Effect.CHANGED])
+    became: dict[int, int | None] = dict(_add_all(uow.tx, uow.keys, uow.rules, uow.now, upload, group, new))
+    known = _known(uow.tx, group.id, [resident for row, resident in wanted if row.effect is Effect.CHANGED])
     for row, resident in wanted:
         if row.effect is not Effect.NEW:
             became[row.number] = row.person_id
         if row.effect is Effect.CHANGED and row.person_id is not None:
-            with database.joining(tx):
-                _change(database, tx, keys, rules, now, upload, known, row.person_id, resident)
-    uploads.set_saved(tx, upload.id, became)
+            _change(uow, upload, known, row.person_id, resident)
+    uploads.set_saved(uow.tx, upload.id, became)
     return Counter({Verdict.SAVED: len(became)})
 
 
@@ -575,39 +565,31 @@ def _first_look(
 
 
 def _change(
-    database: Database,
-    tx: Tx,
-    keys: KeyRing,
-    rules: Rulebook,
-    now: datetime,
+    uow: UnitOfWork,
     upload: UploadView,
     known: _Known,
     person_id: int,
     resident: Resident,
 ) -> None:
     """Only what differs, each by the step that a form would take. Contacts are added, never taken away."""
-    person = people.find(tx, person_id)
+    person = people.find(uow.tx, person_id)
     if person is None:
         return
     by = upload.member_id
     changes = _changes(person, resident)
     if changes != PersonChanges():
-        register.edit_person(database, now, person_id=person_id, changes=changes, by=by)
+        register.edit_person(uow, person_id=person_id, changes=changes, by=by)
     theirs = known.cards.get(person_id, {})
     for kind, end in resident.cards.items():
         typed, card = TypedDates(expires=end.isoformat()), theirs.get(kind)
         if card is None:
-            typed_cards.add_card(
-                database, rules, now, person_id=person_id, kind=kind, typed=typed, confirmed=True, by=by
-            )
+            typed_cards.add_card(uow, person_id=person_id, kind=kind, typed=typed, confirmed=True, by=by)
         elif card.expires_on != end:
-            typed_cards.renew_card(database, rules, now, card_id=card.id, typed=typed, confirmed=True, by=by)
+            typed_cards.renew_card(uow, card_id=card.id, typed=typed, confirmed=True, by=by)
     for contact in resident.contacts:
         try:
             register.add_contact(
-                database,
-                keys,
-                now,
+                uow,
                 person_id=person_id,
                 channel=contact.channel,
                 address=contact.address,

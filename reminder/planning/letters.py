@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
-from reminder.clock import japan_date
 from reminder.domain.next_step import Act, urgency
 from reminder.domain.people import GroupKind
 from reminder.domain.resident_letters import Matter, ResidentLetter
@@ -13,8 +12,8 @@ from reminder.domain.words import SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 from reminder.errors import NotFoundError, RefusedInputError
 from reminder.planning.months import due, months_from
 from reminder.planning.standing import CardStanding, PersonStanding, standing
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
-from reminder.storage.session import Tx
 
 # As many as one answer holds: more are printed unit by unit, or month by month.
 MOST_LETTERS = 500
@@ -41,14 +40,14 @@ def read_month(text: str) -> date:
         raise RefusedInputError("month_unreadable", field="month") from None
 
 
-def letters_of(tx: Tx, rules: Rulebook, now: datetime, group: GroupView, choice: Choice) -> list[ResidentLetter]:
+def letters_of(uow: UnitOfWork, group: GroupView, choice: Choice) -> list[ResidentLetter]:
     """In the order in which somebody walks through the house. Raises RefusedInputError where there are none or too
     many, and NotFoundError for somebody of another group."""
     only = next(iter(choice.people)) if len(choice.people) == 1 else None
-    rows = standing(tx, rules, now, group, only)
+    rows = standing(uow, group, only)
     if not choice.people <= {row.person.id for row in rows}:
         raise NotFoundError(field="person")
-    found = letters_from(rules, japan_date(now), group, rows, choice)
+    found = letters_from(uow.rules, uow.today, group, rows, choice)
     if not found:
         raise RefusedInputError("letters_none")
     if len(found) > MOST_LETTERS:

@@ -2,21 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from reminder.clock import japan_date
 from reminder.domain.audience import Recipient, circle
 from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.ladder import CardDates
 from reminder.domain.next_step import NextStep, next_step, urgency
 from reminder.domain.people import ContactState
-from reminder.domain.rulebook import Rulebook
 from reminder.storage import cards, contacts, messages, people
 from reminder.storage.cards import CardView
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
 from reminder.storage.messages import Earlier
 from reminder.storage.people import PersonView
-from reminder.storage.session import Tx
 
 
 @dataclass(frozen=True)
@@ -48,22 +45,22 @@ class PersonStanding:
         return self.is_out_of_reach or any(card.is_silent for card in self.cards)
 
 
-def standing(tx: Tx, rules: Rulebook, now: datetime, group: GroupView, only: int | None = None) -> list[PersonStanding]:
+def standing(uow: UnitOfWork, group: GroupView, only: int | None = None) -> list[PersonStanding]:
     """Everybody in the group, or `only` one person; whoever needs something first."""
-    today = japan_date(now)
-    everyone = [one for one in people.of_group(tx, group.id) if only in (None, one.id)]
+    today = uow.today
+    everyone = [one for one in people.of_group(uow.tx, group.id) if only in (None, one.id)]
     of_person: dict[int, list[CardView]] = {person.id: [] for person in everyone}
     # One of a kind that config/ no longer has cannot be spoken of; the log says so every day.
-    for card in cards.of_group(tx, group.id):
-        if card.person_id in of_person and card.retired_at is None and card.kind in rules.kinds:
+    for card in cards.of_group(uow.tx, group.id):
+        if card.person_id in of_person and card.retired_at is None and card.kind in uow.rules.kinds:
             of_person[card.person_id].append(card)
     current = [card for some in of_person.values() for card in some]
     ends = {card.id: card.expires_on for card in current}
-    told = messages.earlier(tx, ends.keys(), 1)
-    takers = cards.takers(tx, ends.keys())
-    members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
+    told = messages.earlier(uow.tx, ends.keys(), 1)
+    takers = cards.takers(uow.tx, ends.keys())
+    members = [recipient for _, recipient in contacts.of_members(uow.tx, [group.id])]
     around: dict[int, list[Recipient]] = {person.id: [] for person in everyone}
-    for person_id, recipient in contacts.of_people(tx, list(of_person)):
+    for person_id, recipient in contacts.of_people(uow.tx, list(of_person)):
         around[person_id].append(recipient)
 
     rows = []
@@ -71,13 +68,13 @@ def standing(tx: Tx, rules: Rulebook, now: datetime, group: GroupView, only: int
         ends_by_kind = {card.kind: card.expires_on for card in of_person[person.id]}
         standings = []
         for card in of_person[person.id]:
-            dates, _ = rules.plan(
+            dates, _ = uow.rules.plan(
                 card.kind,
                 card.expires_on,
                 person.mode,
                 insurance=person.insurance,
-                carrier_ends_on=ends.get(card.carried_by or 0),
-                is_bound=rules.is_bound(card.kind, card.expires_on, ends_by_kind),
+                carrier_ends_on=None if card.carried_by is None else ends.get(card.carried_by),
+                is_bound=uow.rules.is_bound(card.kind, card.expires_on, ends_by_kind),
             )
             taken_by = takers.get(card.id)
             standings.append(
@@ -91,7 +88,7 @@ def standing(tx: Tx, rules: Rulebook, now: datetime, group: GroupView, only: int
                 )
             )
         standings.sort(key=lambda one: (not one.is_silent, urgency(one.next), one.card.id))
-        heard = circle(group.kind, around[person.id], members, rules.channels)
+        heard = circle(group.kind, around[person.id], members, uow.rules.channels)
         rows.append(
             PersonStanding(
                 person,

@@ -74,14 +74,14 @@ async def twilio_status(request: Request, app: OpenApp, form: SignedForm) -> Res
         raise RefusedInputError("request_malformed")
 
     def keep() -> None:
-        with app.database.writing() as tx:
+        with app.writing() as uow:
             receipts.keep(
-                tx,
+                uow.tx,
                 provider_id=receipt.provider_id,
                 status=receipt.status,
                 error_code=None if receipt.error_code is None else str(receipt.error_code),
                 message_id=named_message(request),
-                now=app.clock.now(),
+                now=uow.now,
             )
 
     await run_in_threadpool(keep)
