@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from reminder.clock import Clock, SystemClock
-from reminder.domain import ladder, letters, replies, words
+from reminder.domain import letters, replies, words
 from reminder.domain.cards import read_kinds
 from reminder.domain.headings import read_headings
 from reminder.domain.messages import Channel
 from reminder.domain.people import ChannelName, Language
 from reminder.domain.pictures import read_pictures
 from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
+from reminder.domain.rules import schedule
 from reminder.guard import logs
 from reminder.settings import Settings, config_dir, read_table
 
@@ -125,16 +126,16 @@ def read_rulebook(settings: Settings) -> Rulebook:
 @cache
 def _rules_in(folder: Path) -> Rulebook:
     """What the files say, whatever the settings."""
-    ladders = ladder.read_ladders(read_table(folder / "ladders.toml"))
+    schedules = schedule.read_schedules(read_table(folder / "schedules.toml"))
     kinds = read_kinds(read_table(folder / "cards.toml"))
-    refuse_gaps(kinds, ladders)
+    refuse_gaps(kinds, schedules)
     files = sorted(path for path in (folder / "wording").glob("*.toml") if path.name != "lint.toml")
     tables = {Language(path.stem): read_table(path) for path in files}
     wording = words.read_wording(tables, kinds)
-    refuse_nameless(ladders, wording)
+    refuse_nameless(schedules, wording)
     return Rulebook(
         kinds=kinds,
-        ladders=ladders,
+        schedules=schedules,
         wording=wording,
         replies=replies.read_rules(read_table(folder / "replies.toml")),
         pictures=read_pictures(read_table(folder / "pictures.toml"), kinds),

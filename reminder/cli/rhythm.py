@@ -17,7 +17,7 @@ OnHolidays = Annotated[
     bool | None, typer.Option("--holidays/--no-holidays", help="Also on Sundays and holidays; elders never.")
 ]
 Preset = Annotated[
-    str | None, typer.Option("--preset", help="few or often, or a preset of yours in config/ladders.toml.")
+    str | None, typer.Option("--preset", help="few or often, or a preset of yours in config/schedules.toml.")
 ]
 
 

@@ -18,7 +18,7 @@ from reminder.settings import config_dir, read_settings, read_table
 from reminder.simulate import Sent, World, settle_village, start_of, world
 from reminder.wiring import App
 
-# Long enough for a certificate's whole ladder, its grace, and a card that is renewed at the counter.
+# Long enough for a certificate's whole schedule, its grace, and a card that is renewed at the counter.
 DEMO_YEARS = 2.6
 # A fixed day, so that everyone sees the same demo.
 DEMO_START = date(2026, 12, 1)
@@ -28,7 +28,7 @@ def show_plan(planned: Iterable[Preview]) -> None:
     shown = _Shown()
     for row in planned:
         size = shown.sms(row.segments) if row.segments else shown.words["email"]
-        print(f"{shown.moment(row.send_at)}  {row.rung:9} {row.audience:7} {size}")
+        print(f"{shown.moment(row.send_at)}  {row.step:9} {row.audience:7} {size}")
         print(shown.text(row.subject, row.text))
 
 

@@ -242,7 +242,7 @@ def _done(talk: Talk) -> None:
 
 
 def _is_done(talk: Talk, answered: Sequence[Question]) -> None:
-    """The ladder pauses, and the family is asked for the new date: the person is never asked to type one."""
+    """The schedule pauses, and the family is asked for the new date: the person is never asked to type one."""
     card_ids = _cards_of(answered)
     cards.say_done(talk.tx, card_ids, talk.today)
     reminders.acknowledge(talk.tx, card_ids)

@@ -1,4 +1,4 @@
-"""Who is told: from a person and a rung to contacts, their own first, then the carers', then the home's staff."""
+"""Who is told: from a person and a step to contacts, their own first, then the carers', then the home's staff."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Circle:
         return bool(self.own) or (audience is Audience.STAFF and bool(self.carers))
 
     def hears(self, audience: Audience) -> frozenset[Audience]:
-        """Whose rungs an audience is told. Where nobody stands in a place, the next one out stands in for it."""
+        """Whose steps an audience is told. Where nobody stands in a place, the next one out stands in for it."""
         heard = {audience}
         if audience is Audience.CARER and not self.own and not self.staff:
             heard.add(Audience.PERSON)

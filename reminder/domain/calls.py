@@ -12,7 +12,7 @@ from reminder.domain.rhythm import Rhythm
 from reminder.domain.wording import Reader, Told, address_of, is_of_my_number
 from reminder.domain.words import Wording, Words
 
-# At which rungs somebody is called who has no other way, and how often for one end date.
+# At which steps somebody is called who has no other way, and how often for one end date.
 CALLED_AT = frozenset({"d30", "d7", "d1", "lastopen"})
 MOST_CALLS = 3
 
@@ -20,10 +20,10 @@ MOST_CALLS = 3
 DONE, LATER, FAMILY = "1", "2", "9"
 
 
-def is_called_at(rung: str, said: str, rhythm: Rhythm) -> bool:
-    """Whether somebody is called at this rung. Of a group's own days the last ones are those of calls."""
-    if rhythm.own_days and rung[0] == "d" and rung[1:].isdigit():
-        return int(rung[1:]) in rhythm.own_days[-MOST_CALLS:]
+def is_called_at(step: str, said: str, rhythm: Rhythm) -> bool:
+    """Whether somebody is called at this step. Of a group's own days the last ones are those of calls."""
+    if rhythm.own_days and step[0] == "d" and step[1:].isdigit():
+        return int(step[1:]) in rhythm.own_days[-MOST_CALLS:]
     return said in CALLED_AT
 
 

@@ -51,7 +51,7 @@ class Week:
         return moment if moment < self.following.begins else None
 
 
-def has_rung(now: datetime) -> bool:
+def digest_is_due(now: datetime) -> bool:
     """Whether the hour of this week's digest has come."""
     bell = Week.of(hours.japan(now).date()).bell
     return bell is not None and bell <= now

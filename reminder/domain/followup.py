@@ -6,12 +6,12 @@ from datetime import date, timedelta
 
 from reminder.domain import hours
 from reminder.domain.audience import Circle, Recipient
-from reminder.domain.ladder import Plan, Rung
 from reminder.domain.people import Audience, Copies, Mode, Role
 from reminder.domain.rhythm import NEAR_FROM
+from reminder.domain.rules.schedule import Plan, Step
 from reminder.domain.words import spoken
 
-# What a rung is called that no ladder has. A number behind the name tells one from the next.
+# What a step is called that no schedule has. A number behind the name tells one from the next.
 ASKED_AGAIN, TAKEN, AGAIN = "done", "taken", "again"
 
 # How often a carer is asked for the new date of what is said to be done.
@@ -36,7 +36,7 @@ MOST_TEXTS_A_MONTH, MOST_EARLY_TEXTS_A_MONTH = 8, 6
 MONTH = timedelta(days=31)
 NEAR_THE_END = timedelta(days=7)
 
-# The rungs from `NEAR_FROM` on.
+# The steps from `NEAR_FROM` on.
 _NEAR = frozenset({"d30", "d14", "d7", "d3", "d1", "d0", "lastopen"})
 
 _OUT = frozenset({Audience.CARER, Audience.STAFF})
@@ -65,43 +65,43 @@ def patience(expires_on: date, today: date) -> timedelta:
 def followed(plan: Plan, course: Course, expires_on: date, mode: Mode, on_holidays: bool = False) -> Plan:
     """The plan as what was said changes it. `on_holidays`: the group wants to be told on Sundays and holidays too.
 
-    What is done is not told of before its end; its new date is asked for every fortnight. After the end the ladder goes
-    on, whose texts then ask whether it was renewed: an answer may have been a mistake.
+    What is done is not told of before its end; its new date is asked for every fortnight. After the end the schedule
+    goes on, whose texts then ask whether it was renewed: an answer may have been a mistake.
     """
     if course.done_on is not None:
         asking, day = [], course.done_on + BETWEEN_ASKING
         while day <= expires_on:
             name = f"{ASKED_AGAIN}{(day - course.done_on).days}"
-            asking.append(Rung(name, hours.sending_day_on_or_after(day, mode, on_holidays), _OUT))
+            asking.append(Step(name, hours.sending_day_on_or_after(day, mode, on_holidays), _OUT))
             day += BETWEEN_ASKING
-        return (*asking, *(rung for rung in plan if rung.on > expires_on))
+        return (*asking, *(step for step in plan if step.on > expires_on))
     extra = []
     if course.remind_on is not None:
-        extra.append(Rung(f"{AGAIN}{course.remind_on:%Y%m%d}", course.remind_on, frozenset({Audience.PERSON})))
+        extra.append(Step(f"{AGAIN}{course.remind_on:%Y%m%d}", course.remind_on, frozenset({Audience.PERSON})))
     if course.taken_on is not None:
         day = hours.sending_day_on_or_after(course.taken_on + patience(expires_on, course.taken_on), mode, on_holidays)
         if day <= expires_on:
-            extra.append(Rung(TAKEN, day, _OUT))
-    # On one day the ladder's own rung comes last, and so is the one that is told.
-    return tuple(sorted((*extra, *plan), key=lambda rung: rung.on)) if extra else plan
+            extra.append(Step(TAKEN, day, _OUT))
+    # On one day the schedule's own step comes last, and so is the one that is told.
+    return tuple(sorted((*extra, *plan), key=lambda step: step.on)) if extra else plan
 
 
-def says(rung: Rung, plan: Plan) -> str:
-    """Under which name the words of a rung are found: a group's own day takes those of the rung above it; who is
+def says(step: Step, plan: Plan) -> str:
+    """Under which name the words of a step are found: a group's own day takes those of the step above it; who is
     reminded again reads what was said last."""
-    if not rung.name.startswith(AGAIN):
-        return spoken(rung.name)
+    if not step.name.startswith(AGAIN):
+        return spoken(step.name)
     own = [one for one in plan if Audience.PERSON in one.audiences and not one.name.startswith(AGAIN)]
-    before = [one for one in own if one.on <= rung.on]
+    before = [one for one in own if one.on <= step.on]
     return spoken((before[-1] if before else own[0]).name) if own else "d30"
 
 
-def is_wanted(copies: Copies, rung: Rung, said: str, expires_on: date) -> bool:
-    """Whether who wants these copies is sent what is told at a rung; the asking for a new date always. `said`: the rung
+def is_wanted(copies: Copies, step: Step, said: str, expires_on: date) -> bool:
+    """Whether who wants these copies is sent what is told at a step; the asking for a new date always. `said`: the step
     whose words it takes: one that holidays have pulled forward is as near as its words say."""
-    if copies is Copies.ALL or rung.name.startswith((ASKED_AGAIN, TAKEN)):
+    if copies is Copies.ALL or step.name.startswith((ASKED_AGAIN, TAKEN)):
         return True
-    return copies is Copies.NEAR and (rung.on >= expires_on - NEAR_FROM or said in _NEAR)
+    return copies is Copies.NEAR and (step.on >= expires_on - NEAR_FROM or said in _NEAR)
 
 
 def remind_again_on(expires_on: date, today: date, mode: Mode, after: timedelta, on_holidays: bool = False) -> date:

@@ -28,7 +28,7 @@ NEAR_FROM = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Rhythm:
-    """`preset`: a name of config/ladders.toml, "" where each person's mode decides. `own_days`: days before the end
+    """`preset`: a name of config/schedules.toml, "" where each person's mode decides. `own_days`: days before the end
     that take the place of the preset's. `send_hour`: nobody is told earlier, an hour in Japan."""
 
     preset: str = ""

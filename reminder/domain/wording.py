@@ -18,17 +18,17 @@ from reminder.domain.words import (
     COMPUTED,
     KIND_WORDS,
     PROCEDURE,
-    RUNGS_OF_GRACE,
     SIGNATURE_CERTIFICATE,
+    STEPS_OF_GRACE,
     USER_CERTIFICATE,
     WITHOUT_INSURANCE,
     Wording,
     Words,
 )
 
-AFTER_END = frozenset({"a7", *RUNGS_OF_GRACE})
+AFTER_END = frozenset({"a7", *STEPS_OF_GRACE})
 
-# Which part of an e-mail's subject a rung takes; before all of these it is "before".
+# Which part of an e-mail's subject a step takes; before all of these it is "before".
 _STAGES = {
     "opens": "opens",
     **dict.fromkeys(("d7", "d3", "d1", "d0", "lastopen"), "near"),
@@ -50,7 +50,7 @@ class Told:
     None where none is promised. `label`: what its owner calls it. `bound`: it ends with a residence period."""
 
     kind: str
-    rung: str
+    step: str
     expires_on: date
     last_counter_day: date
     grace_ends_on: date | None
@@ -221,10 +221,10 @@ def _sms(words: Words, wording: Wording, told: Sequence[Told], reader: Reader) -
 
 
 def _template(words: Words, reader: Reader, told: Told, family: str) -> str:
-    again = told.rung.rstrip("0123456789")
+    again = told.step.rstrip("0123456789")
     if again in AGAIN and reader.voice == "carer":
         return words.section("again")[again]
-    return words.texts[reader.voice, family, _rung_key(told, family)]
+    return words.texts[reader.voice, family, _step_key(told, family)]
 
 
 _SENTENCE = re.compile(r"(?<=。)|(?<=\.) ")
@@ -308,7 +308,7 @@ def _items(words: Words, wording: Wording, told: Sequence[Told]) -> list[str]:
 
 def _family_of(wording: Wording, told: Sequence[Told]) -> str | None:
     """Whose text speaks for all of it; None where they end, or stand, differently."""
-    if len({(one.rung, one.expires_on, one.computed, one.bound) for one in told}) > 1:
+    if len({(one.step, one.expires_on, one.computed, one.bound) for one in told}) > 1:
         return None
     families = {wording.families[one.kind] for one in told}
     if len(told) > 1 and not families <= _MY_NUMBER:
@@ -325,12 +325,12 @@ def _first(wording: Wording, told: Sequence[Told]) -> Told:
     return min(told, key=lambda one: (one.expires_on, list(wording.families).index(one.kind)))
 
 
-def _rung_key(told: Told, family: str) -> str:
-    if told.computed and told.rung in AFTER_END:
+def _step_key(told: Told, family: str) -> str:
+    if told.computed and told.step in AFTER_END:
         return COMPUTED
-    if told.rung == "a7" and told.grace_ends_on is None and family in (CERTIFICATES, USER_CERTIFICATE):
+    if told.step == "a7" and told.grace_ends_on is None and family in (CERTIFICATES, USER_CERTIFICATE):
         return WITHOUT_INSURANCE
-    return told.rung
+    return told.step
 
 
 def _person_values(words: Words, reader: Reader) -> dict[str, str]:
@@ -415,7 +415,7 @@ def _fate(words: Words, fate: Fate) -> str:
 
 
 def _subject(words: Words, told: Told, family: str) -> str:
-    stage = COMPUTED if _rung_key(told, family) == COMPUTED else _STAGES.get(told.rung, "before")
+    stage = COMPUTED if _step_key(told, family) == COMPUTED else _STAGES.get(told.step, "before")
     return words.section("email.subject")["arrival" if family == ARRIVAL and stage in ("before", "near") else stage]
 
 
@@ -429,7 +429,7 @@ def _applies(line: str, told: Told, family: str) -> bool:
         case "grace":
             return told.grace_ends_on is not None and not told.computed
         case "lastopen":
-            return told.rung not in AFTER_END and family != ARRIVAL
+            return told.step not in AFTER_END and family != ARRIVAL
         case "computed":
             return told.computed
         case _:
@@ -439,7 +439,7 @@ def _applies(line: str, told: Told, family: str) -> bool:
 def _advice(told: Told, family: str, computed: bool) -> list[tuple[str, str]]:
     """The headings of an e-mail's advice, each with the text below it. `computed`: a date in it was worked out."""
     advises = CERTIFICATES if family in _CERTIFICATES else family
-    if told.rung in AFTER_END:
+    if told.step in AFTER_END:
         return [("to_do", "to_do_computed" if computed else f"after_{advises}"), ("done", "done")]
     parts = [("to_do", f"to_do_{advises}")]
     if family in _MY_NUMBER:

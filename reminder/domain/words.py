@@ -31,17 +31,17 @@ MAIL_PARTS = ("to_do", "proxy", "stops", "sent", "history", "reply", "take", "re
 
 VOICES = ("standard", "elderly", "carer")
 
-RUNGS_OF_GRACE = ("g30", "g7", "post")
-RUNGS = (
+STEPS_OF_GRACE = ("g30", "g7", "post")
+STEPS = (
     "opens", "d180", "d120", "d90", "d75", "d60", "d45", "d30", "d14", "d7", "d3", "d1", "d0", "lastopen", "a7",
-    *RUNGS_OF_GRACE,
+    *STEPS_OF_GRACE,
 )  # fmt: skip
 
-_DATED = {int(rung[1:]): rung for rung in RUNGS if rung[0] == "d"}
+_DATED = {int(step[1:]): step for step in STEPS if step[0] == "d"}
 
 WITHOUT_INSURANCE, COMPUTED = "a7_without_insurance", "computed"
 
-# What is told at a rung that a family has no words for: the same as at the next one that has.
+# What is told at a step that a family has no words for: the same as at the next one that has.
 _STAND_IN = {
     "opens": ("d60", "d30"),
     **dict.fromkeys(("d180", "d120", "d90", "d75", "d60"), ("d60", "d30")),
@@ -211,7 +211,7 @@ class Words:
     """One language: its table, every text found through its stand-ins, and what it says of each kind."""
 
     table: Mapping[str, object]
-    texts: Mapping[tuple[str, str, str], str]  # (voice, family, rung)
+    texts: Mapping[tuple[str, str, str], str]  # (voice, family, step)
     kinds: Mapping[str, Mapping[str, str]]  # kind -> KIND_WORDS
     read: Callable[[str], str] = str  # a word of the reader's own, with its reading where the language has one
 
@@ -299,9 +299,9 @@ def _read_language(language: Language, table: Mapping[str, object], kinds: Mappi
     texts: dict[tuple[str, str, str], str] = {}
     for voice, family in product(VOICES, FAMILIES):
         # What stands in for others comes first, so that the text that is really missing is the one named.
-        for rung in sorted(rungs_of(family), key=_STAND_IN.__contains__):
-            name = f"{where}: texts.{voice}.{family}.{rung}"
-            texts[voice, family, rung] = _checked(name, _find(table, voice, family, rung), PLACEHOLDERS | _OF_KIND)
+        for step in sorted(steps_of(family), key=_STAND_IN.__contains__):
+            name = f"{where}: texts.{voice}.{family}.{step}"
+            texts[voice, family, step] = _checked(name, _find(table, voice, family, step), PLACEHOLDERS | _OF_KIND)
     for section in _SECTIONS:
         if not isinstance(_at(table, section), Mapping):
             raise SettingsError(f"{where}: {section}", "add this section")
@@ -319,20 +319,20 @@ def _read_language(language: Language, table: Mapping[str, object], kinds: Mappi
     return Words(table, texts, said)
 
 
-def rungs_of(family: str) -> Sequence[str]:
+def steps_of(family: str) -> Sequence[str]:
     """Every key under which a family has a text."""
-    before_grace = tuple(rung for rung in RUNGS if rung not in RUNGS_OF_GRACE)
+    before_grace = tuple(step for step in STEPS if step not in STEPS_OF_GRACE)
     if family not in WITH_GRACE:
         return (*before_grace, COMPUTED)
-    return (*RUNGS, *(() if family == CARD else (WITHOUT_INSURANCE,)), COMPUTED)
+    return (*STEPS, *(() if family == CARD else (WITHOUT_INSURANCE,)), COMPUTED)
 
 
 @lru_cache(maxsize=512)
-def spoken(rung: str) -> str:
-    """The rung of RUNGS whose words a group's own day takes, d45 or d20: the nearest above. Any other name as it is."""
-    if rung in RUNGS or rung[0] != "d" or not rung[1:].isdigit():
-        return rung
-    days = int(rung[1:])
+def spoken(step: str) -> str:
+    """The step of STEPS whose words a group's own day takes, d45 or d20: the nearest above. Any other name as it is."""
+    if step in STEPS or step[0] != "d" or not step[1:].isdigit():
+        return step
+    days = int(step[1:])
     return _DATED[min((at for at in _DATED if at >= days), default=max(_DATED))]
 
 
@@ -361,13 +361,13 @@ def _checked(name: str, text: object, placeholders: frozenset[str]) -> str:
     return text
 
 
-def _find(table: Mapping[str, object], voice: str, family: str, rung: str) -> object:
+def _find(table: Mapping[str, object], voice: str, family: str, step: str) -> object:
     texts = cast(Mapping[str, Mapping[str, Mapping[str, str]]], table.get("texts", {}))
     families = (family, CERTIFICATES) if family in (USER_CERTIFICATE, SIGNATURE_CERTIFICATE) else (family,)
     voices = (voice,) if voice == "carer" else (voice, "standard")
-    # A voice that has words of its own for the next rung says those rather than another voice's for this one.
-    for one_voice, one_rung, one_family in product(voices, (rung, *_STAND_IN.get(rung, ())), families):
-        text = texts.get(one_voice, {}).get(one_family, {}).get(one_rung)
+    # A voice that has words of its own for the next step says those rather than another voice's for this one.
+    for one_voice, one_step, one_family in product(voices, (step, *_STAND_IN.get(step, ())), families):
+        text = texts.get(one_voice, {}).get(one_family, {}).get(one_step)
         if text is not None:
             return text
     return None

@@ -16,11 +16,11 @@ from typing import Any
 from reminder.clock import japan_date
 from reminder.domain import addresses, residents, table_file
 from reminder.domain.headings import CARD, Fate
-from reminder.domain.ladder import first_look
 from reminder.domain.people import GroupKind, Language, Mode
 from reminder.domain.residents import Cell, Finding, Level, Resident
 from reminder.domain.rhythm import Rhythm
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.schedule import first_look
 from reminder.domain.sentences import explain
 from reminder.domain.table_file import TableSheet
 from reminder.enrolment import cards as typed_cards

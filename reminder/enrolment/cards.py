@@ -9,12 +9,12 @@ from dateutil.relativedelta import relativedelta
 from reminder.domain import dates, expiry, followup, links
 from reminder.domain.cards import OTHER
 from reminder.domain.expiry import Known
-from reminder.domain.ladder import first_look
 from reminder.domain.links import Offered
 from reminder.domain.messages import CancelReason
 from reminder.domain.people import Mode
 from reminder.domain.rhythm import USUAL
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.schedule import first_look
 from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, outbox, people, reminders
@@ -169,7 +169,7 @@ def _person(tx: Tx, person_id: int) -> PersonView:
 def renew_card(
     uow: UnitOfWork, *, card_id: int, typed: TypedDates, confirmed: bool = False, by: int | None = None
 ) -> CardAdded:
-    """The same card with its new date: a fresh ladder, and silence about the old one. Raises as add_card."""
+    """The same card with its new date: a fresh schedule, and silence about the old one. Raises as add_card."""
     card, person = _current_card(uow.tx, card_id)
     others = [other for other in cards.current_of_person(uow.tx, person.id) if other.id != card_id]
     ends = {other.kind: other.expires_on for other in others}
@@ -209,7 +209,7 @@ def say_done(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
 
 
 def say_not_done(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
-    """It was not renewed after all: the ladder goes on."""
+    """It was not renewed after all: the schedule goes on."""
     _, person = _current_card(uow.tx, card_id)
     cards.say_not_done(uow.tx, card_id, uow.today)
     ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}

@@ -1,9 +1,9 @@
 """How a group and its members want to be told: kept, and everything planned again in one transaction."""
 
-from reminder.domain.ladder import first_look
 from reminder.domain.messages import CancelReason
 from reminder.domain.people import Copies
 from reminder.domain.rhythm import Rhythm
+from reminder.domain.rules.schedule import first_look
 from reminder.errors import NotFoundError
 from reminder.storage import cards, groups, journal, outbox
 from reminder.storage.db.unit_of_work import UnitOfWork
@@ -15,7 +15,7 @@ def set_rhythm(uow: UnitOfWork, *, group_id: int, rhythm: Rhythm, by: int | None
 
     Raises RefusedInputError for a rhythm that cannot be kept, NotFoundError for a group that there is not.
     """
-    checked = rhythm.checked(uow.rules.ladders.presets)
+    checked = rhythm.checked(uow.rules.schedules.presets)
     groups.lock(uow.tx, group_id)
     group = groups.find(uow.tx, group_id)
     if group is None:

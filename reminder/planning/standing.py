@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from reminder.domain.audience import Recipient, circle
 from reminder.domain.followup import NOBODY_LEFT
-from reminder.domain.ladder import CardDates
 from reminder.domain.next_step import NextStep, next_step, urgency
 from reminder.domain.people import ContactState
+from reminder.domain.rules.schedule import CardDates
 from reminder.storage import cards, contacts, messages, people
 from reminder.storage.cards import CardView
 from reminder.storage.db.unit_of_work import UnitOfWork

@@ -94,7 +94,7 @@ def _group(
         is_home=is_home,
         status=422 if refused else 200,
         typed=shown,
-        presets=app.rules.ladders.presets,
+        presets=app.rules.schedules.presets,
         problems=[problem_of(request, app, refused)] if refused else (),
     )
 
@@ -107,7 +107,7 @@ def change_group(request: Request, app: OpenApp, who: Owns, form: Filled) -> Res
             own_days=read_days(typed(form, "own_days")),
             send_hour=read_hour(typed(form, "send_hour")),
             on_holidays=typed(form, "on_holidays") == "yes",
-        ).checked(app.rules.ladders.presets)
+        ).checked(app.rules.schedules.presets)
         with app.writing() as uow:
             membership.rename_group(uow, who=who, name=typed(form, "group_name"))
             if "organisation" in form:

@@ -11,9 +11,9 @@ from enum import StrEnum
 from html import escape
 from itertools import pairwise
 
-from reminder.domain.ladder import CardDates
 from reminder.domain.lettering import width_of, wrapped
 from reminder.domain.people import Audience
+from reminder.domain.rules.schedule import CardDates
 from reminder.domain.words import Words
 
 # A page's drawing is as wide as a telephone; a document has more room.

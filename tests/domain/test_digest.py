@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from reminder.domain.digest import Digest, Item, Part, Week, compose_digest, has_rung, next_bell
+from reminder.domain.digest import Digest, Item, Part, Week, compose_digest, digest_is_due, next_bell
 from reminder.domain.letters import render_html
 from reminder.domain.people import Language
 from reminder.domain.words import DIGEST_PARTS, DIGEST_STATES
@@ -46,11 +46,11 @@ def test_the_next_bell_is_this_week_s_until_its_digest_is_made(now: str, is_made
 
 
 @pytest.mark.parametrize(
-    ("now", "rung"),
+    ("now", "is_due"),
     [("2027-03-01 06:59", False), ("2027-03-01 07:00", True), ("2027-03-07 23:00", True), ("2025-12-31 09:00", False)],
 )
-def test_a_bell_has_rung_from_its_hour_until_the_week_is_over(now: str, rung: bool) -> None:
-    assert has_rung(japan(now)) is rung
+def test_a_digest_is_due_from_its_hour_until_the_week_is_over(now: str, is_due: bool) -> None:
+    assert digest_is_due(japan(now)) is is_due
 
 
 @pytest.mark.parametrize(

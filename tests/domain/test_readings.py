@@ -9,7 +9,7 @@ from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Language, Mode
 from reminder.domain.readings import annotator
 from reminder.domain.wording import Reader, Told, compose
-from reminder.domain.words import FAMILIES, rungs_of
+from reminder.domain.words import FAMILIES, steps_of
 from tests.rules import KINDS, WORDING
 
 EASY = WORDING.of(Language.EASY_JAPANESE)
@@ -42,7 +42,7 @@ def test_every_word_of_an_e_mail_in_easy_japanese_has_its_reading() -> None:
     )
     said = [text for name in sections for text in mail.section(name).values() if isinstance(text, str)]
     said += [text for words in mail.kinds.values() for text in words.values()]
-    said += [mail.texts[voice, family, rung] for voice, family, rung in mail.texts if rung in rungs_of(family)]
+    said += [mail.texts[voice, family, step] for voice, family, step in mail.texts if step in steps_of(family)]
 
     assert len({family for _, family, _ in mail.texts}) == len(FAMILIES)
     assert {word for text in said for word in bare(text)} == set()

@@ -28,7 +28,7 @@ from reminder.domain.wording import (
     compose_notice,
     together,
 )
-from reminder.domain.words import RUNGS, RUNGS_OF_GRACE, VOICES, WITH_GRACE, lint, read_wording, rungs_of
+from reminder.domain.words import STEPS, STEPS_OF_GRACE, VOICES, WITH_GRACE, lint, read_wording, steps_of
 from reminder.guard.numbers import forbidden
 from reminder.settings import read_table
 from tests.rules import CONFIG, KINDS, LANGUAGES, WORDING
@@ -53,12 +53,12 @@ OWN_LABEL = "老人パスカード"  # of the kind that has none of its own
 
 
 def telling(
-    kind: str = USER, rung: str = "d7", end: date = END, *, computed: bool = False, insurance: bool = True,
+    kind: str = USER, step: str = "d7", end: date = END, *, computed: bool = False, insurance: bool = True,
     card_grace: bool = False, bound: bool = False,
 ) -> Told:  # fmt: skip
     has_grace = insurance and not bound and (kind == USER or (kind == CARD and card_grace))
     label = OWN_LABEL if kind == "other" else None
-    return Told(kind, rung, end, LAST_OPEN, GRACE if has_grace else None, computed, insurance, label, bound)
+    return Told(kind, step, end, LAST_OPEN, GRACE if has_grace else None, computed, insurance, label, bound)
 
 
 def reader(
@@ -90,32 +90,32 @@ class Case:
         return f"{self.composed.subject or ''}\n{self.composed.text}"
 
 
-def told_together(rung: str) -> Iterator[tuple[Told, ...]]:
+def told_together(step: str) -> Iterator[tuple[Told, ...]]:
     """Every set of cards, read and computed, of one date and of several, with every promise of a grace."""
     promises: tuple[dict[str, bool], ...] = ({}, {"card_grace": True}, {"insurance": False})
     for kinds, computed, promise in product(KINDS_TOGETHER, (False, True), promises):
-        told = tuple(telling(kind, rung, computed=computed, **promise) for kind in kinds if has_rung(kind, rung))
-        # No rung of a grace is climbed where none is promised.
-        told = tuple(one for one in told if one.grace_ends_on or rung not in RUNGS_OF_GRACE)
+        told = tuple(telling(kind, step, computed=computed, **promise) for kind in kinds if has_step(kind, step))
+        # No step of a grace comes where none is promised.
+        told = tuple(one for one in told if one.grace_ends_on or step not in STEPS_OF_GRACE)
         if told:
             yield told
         if len(told) > 1:
             yield tuple(replace(one, expires_on=END.replace(day=21 + place)) for place, one in enumerate(told))
             yield (replace(told[0], computed=not computed), *told[1:])
-    if rung not in RUNGS_OF_GRACE:
+    if step not in STEPS_OF_GRACE:
         for kinds, computed in product(((CARD,), (USER,), (CARD, USER, SIGNATURE)), (False, True)):
-            yield tuple(telling(kind, rung, computed=computed, bound=True) for kind in kinds)
+            yield tuple(telling(kind, step, computed=computed, bound=True) for kind in kinds)
 
 
-def has_rung(kind: str, rung: str) -> bool:
-    return rung not in RUNGS_OF_GRACE or KINDS[kind].texts in WITH_GRACE
+def has_step(kind: str, step: str) -> bool:
+    return step not in STEPS_OF_GRACE or KINDS[kind].texts in WITH_GRACE
 
 
 def composed_for(readers: Sequence[Reader]) -> Sequence[Case]:
     return [
         Case(told, to, compose(WORDING, told, to))
-        for rung in RUNGS
-        for told in dict.fromkeys(told_together(rung))
+        for step in STEPS
+        for told in dict.fromkeys(told_together(step))
         for to in readers
     ]
 
@@ -140,23 +140,23 @@ def holding(pattern: str, cases: Iterable[Case]) -> set[str]:
     return {whole for whole in {case.whole for case in cases} if found.search(whole)}
 
 
-def test_the_matrix_holds_every_rung_of_every_kind_for_every_reader() -> None:
+def test_the_matrix_holds_every_step_of_every_kind_for_every_reader() -> None:
     seen = {
-        (one.kind, one.rung, case.reader.audience, case.reader.language, case.reader.mode)
+        (one.kind, one.step, case.reader.audience, case.reader.language, case.reader.mode)
         for case in texts()
         for one in case.told
     }
 
-    no_grace = product(set(KINDS) - {CARD, USER}, RUNGS_OF_GRACE, Audience, LANGUAGES, Mode)
-    assert seen == set(product(KINDS, RUNGS, Audience, LANGUAGES, Mode)) - set(no_grace)
+    no_grace = product(set(KINDS) - {CARD, USER}, STEPS_OF_GRACE, Audience, LANGUAGES, Mode)
+    assert seen == set(product(KINDS, STEPS, Audience, LANGUAGES, Mode)) - set(no_grace)
 
 
-def test_no_kind_lacks_a_text_at_any_rung_in_any_voice_of_any_language() -> None:
+def test_no_kind_lacks_a_text_at_any_step_in_any_voice_of_any_language() -> None:
     missing = [
-        (language, kind, voice, rung)
+        (language, kind, voice, step)
         for language, kind, voice in product(LANGUAGES, KINDS, VOICES)
-        for rung in rungs_of(KINDS[kind].texts)
-        if not WORDING.of(language).texts.get((voice, KINDS[kind].texts, rung))
+        for step in steps_of(KINDS[kind].texts)
+        if not WORDING.of(language).texts.get((voice, KINDS[kind].texts, step))
     ]
 
     assert missing == []
@@ -224,7 +224,7 @@ def test_no_message_claims_that_a_date_which_was_only_worked_out_has_passed() ->
     after_the_end = [
         case
         for case in (*texts(), *mails())
-        if any(one.computed for one in case.told) and case.told[0].rung in AFTER_END
+        if any(one.computed for one in case.told) and case.told[0].step in AFTER_END
     ]
 
     claims = r"過ぎました|すぎました|過ぎた|すぎた|切れ|終わりました|使えなく|has passed|(has|have) expired|expired|no longer"
@@ -268,11 +268,11 @@ def test_an_english_text_to_a_person_stays_in_the_latin_alphabet_whatever_the_ma
 
 @pytest.mark.parametrize("channel", [SMS, EMAIL])
 def test_the_order_in_which_cards_were_registered_changes_nothing(channel: ChannelName) -> None:
-    for rung, audience, kinds in product(RUNGS, Audience, KINDS_TOGETHER):
+    for step, audience, kinds in product(STEPS, Audience, KINDS_TOGETHER):
         to = reader(audience, channel)
-        told = [telling(kind, rung) for kind in kinds if has_rung(kind, rung)]
+        told = [telling(kind, step) for kind in kinds if has_step(kind, step)]
 
-        assert len({compose(WORDING, order, to) for order in permutations(told) if told}) == bool(told), (rung, kinds)
+        assert len({compose(WORDING, order, to) for order in permutations(told) if told}) == bool(told), (step, kinds)
 
 
 @pytest.mark.parametrize("channel", [SMS, EMAIL])
@@ -299,7 +299,7 @@ def test_who_does_not_use_the_card_at_hospitals_is_told_nothing_of_them_after_th
     without = [
         case
         for case in texts()
-        if {one.rung for one in case.told} == {"a7"} and not any(one.grace_ends_on for one in case.told)
+        if {one.step for one in case.told} == {"a7"} and not any(one.grace_ends_on for one in case.told)
     ]
 
     assert without
@@ -347,7 +347,7 @@ def test_every_heading_of_a_mail_stands_alone_above_its_text_and_the_subject_is_
 
 
 @pytest.mark.parametrize(
-    ("rung", "copied", "brief", "parts", "why"),
+    ("step", "copied", "brief", "parts", "why"),
     [
         ("d30", None, False, BEFORE, "a proxy needs time to prepare"),
         ("a7", None, False, AFTER, "the form in the envelope no longer saves a visit"),
@@ -363,10 +363,10 @@ def test_every_heading_of_a_mail_stands_alone_above_its_text_and_the_subject_is_
         ("d30", None, True, ["about"], "the same"),
     ],
 )
-def test_a_mail_has_the_parts_that_help_at_its_rung(
-    rung: str, copied: str | None, brief: bool, parts: list[str], why: str
+def test_a_mail_has_the_parts_that_help_at_its_step(
+    step: str, copied: str | None, brief: bool, parts: list[str], why: str
 ) -> None:
-    mail = compose(WORDING, [telling(rung=rung)], reader(CARER, EMAIL), copy=Copy(copied), brief=brief)
+    mail = compose(WORDING, [telling(step=step)], reader(CARER, EMAIL), copy=Copy(copied), brief=brief)
 
     assert re.findall("^■ (.*)$", mail.text, re.MULTILINE) == [PARTS[part] for part in parts], why
 
@@ -390,9 +390,9 @@ def test_a_mail_gives_the_advice_for_what_ends(told: list[Told], family: str, wh
 
 
 def test_a_mail_names_the_last_day_a_counter_is_open_until_the_end_has_come() -> None:
-    named = {rung: "12月22日" in compose(WORDING, [telling(rung=rung)], reader(CARER, EMAIL)).text for rung in RUNGS}
+    named = {step: "12月22日" in compose(WORDING, [telling(step=step)], reader(CARER, EMAIL)).text for step in STEPS}
 
-    assert {rung for rung, is_named in named.items() if not is_named} == AFTER_END
+    assert {step for step, is_named in named.items() if not is_named} == AFTER_END
 
 
 @pytest.mark.parametrize(
@@ -480,7 +480,7 @@ def test_a_text_that_can_be_answered_says_how_where_there_is_room(language: Lang
     words = WORDING.languages[language]
     to = reader(PERSON, SMS, language, Mode.STANDARD, mark=None)
     said = words.word("reply_done").format(code=3)
-    told = [telling(rung=rung, kind=kind) for rung, kind in product(("d60", "d30", "d7"), (USER, "passport", "other"))]
+    told = [telling(step=step, kind=kind) for step, kind in product(("d60", "d30", "d7"), (USER, "passport", "other"))]
 
     texts = [compose(WORDING, [one], replace(to, asks=3)) for one in told]
 
@@ -490,7 +490,7 @@ def test_a_text_that_can_be_answered_says_how_where_there_is_room(language: Lang
 
 
 def test_an_elder_whose_texts_cannot_be_answered_reads_whom_to_ask() -> None:
-    told = [telling(rung=rung, kind="passport") for rung in ("d60", "d30", "d7")]
+    told = [telling(step=step, kind="passport") for step in ("d60", "d30", "d7")]
 
     assert any("ご家族へ" in compose(WORDING, [one], reader(label="母")).text for one in told)
     assert any("職員へ" in compose(WORDING, [one], reader(label="母", mode=Mode.HOME)).text for one in told)
@@ -565,8 +565,8 @@ def test_a_person_is_addressed_as_the_family_says_and_spoken_of_politely(
 
 
 def test_a_name_too_long_for_one_message_is_left_out_of_the_address_and_the_mark_stays() -> None:
-    short = compose(WORDING, [telling(rung="d30")], reader(label="母"))
-    long = compose(WORDING, [telling(rung="d30")], reader(label="長谷川花子"))
+    short = compose(WORDING, [telling(step="d30")], reader(label="母"))
+    long = compose(WORDING, [telling(step="d30")], reader(label="長谷川花子"))
 
     assert short.text.startswith(f"【期限だより・{MARK}】お母さん、")
     assert long.text == short.text.replace("お母さん、", "")
@@ -574,7 +574,7 @@ def test_a_name_too_long_for_one_message_is_left_out_of_the_address_and_the_mark
 
 
 def test_where_a_mark_is_an_ornament_it_is_left_out_rather_than_sent_as_a_second_message() -> None:
-    told = [telling(rung="opens")]
+    told = [telling(step="opens")]
 
     fits = compose(WORDING, told, reader(mode=Mode.STANDARD, mark="菊"))
     does_not = compose(WORDING, told, reader(mode=Mode.STANDARD, mark="つばめつばめつばめや"))

@@ -120,9 +120,9 @@ def marked(language: Language) -> Wording:
     """The shipped words, in which every text of one language says only where it stands."""
     texts: Any = deepcopy(TABLES[language]["texts"])
     for voice, families in texts.items():
-        for family, rungs in families.items():
-            for rung in rungs:
-                rungs[rung] = f"{voice}.{family}.{rung}"
+        for family, steps in families.items():
+            for step in steps:
+                steps[step] = f"{voice}.{family}.{step}"
     return read_wording({**TABLES, language: {**TABLES[language], "texts": texts}}, KINDS)
 
 
@@ -144,13 +144,13 @@ def marked(language: Language) -> Wording:
     ],
 )
 def test_a_text_that_is_not_written_has_its_stand_in(asked: str, stands_in: str, why: str) -> None:
-    voice, family, rung = asked.split(".")
+    voice, family, step = asked.split(".")
 
-    assert marked(JA).languages[JA].texts[voice, family, rung] == stands_in, why
+    assert marked(JA).languages[JA].texts[voice, family, step] == stands_in, why
 
 
 @pytest.mark.parametrize(
-    ("rung", "words", "why"),
+    ("step", "words", "why"),
     [
         ("d30", "d30", "has words"),
         ("d45", "d45", "has words"),
@@ -162,8 +162,8 @@ def test_a_text_that_is_not_written_has_its_stand_in(asked: str, stands_in: str,
         ("done14", "done14", "no day of a group's own"),
     ],
 )
-def test_a_group_s_own_day_takes_the_words_of_the_rung_above_it(rung: str, words: str, why: str) -> None:
-    assert spoken(rung) == words, why
+def test_a_group_s_own_day_takes_the_words_of_the_step_above_it(step: str, words: str, why: str) -> None:
+    assert spoken(step) == words, why
 
 
 def test_a_language_without_a_voice_speaks_in_the_standard_one_and_never_in_another_language() -> None:

@@ -33,7 +33,8 @@ def asked(village: Village, name: str) -> list[str]:
 
 
 def take(village: Village, card: int, contact: int) -> None:
-    cards.take_card(village.app.database, village.now, card_id=card, contact_id=contact)
+    with village.app.writing() as uow:
+        cards.take_card(uow, card_id=card, contact_id=contact)
 
 
 def red(village: Village) -> list[int]:
@@ -124,7 +125,7 @@ def test_neither_the_person_nor_a_stranger_takes_it_on(village: Village, contact
         take(village, card, contact)
 
 
-def test_without_consent_the_ladder_of_people_is_climbed_all_the_same(village: Village) -> None:
+def test_without_consent_the_next_people_are_asked_all_the_same(village: Village) -> None:
     a_family_with_two_daughters(village, consent=False)
 
     village.run_until("2027-03-25 00:00")

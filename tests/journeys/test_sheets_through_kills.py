@@ -81,7 +81,8 @@ def counted(app: App) -> dict[str, int]:
 def test_a_sheet_whose_workers_are_killed_is_checked_and_saved_all_the_same(worked: tuple[App, Program]) -> None:
     app, program = worked
     now = app.clock.now()
-    register.add_group(app.database, now, name="見本の里", kind=GroupKind.HOME)
+    with app.units.writing(now) as uow:
+        register.add_group(uow, name="見本の里", kind=GroupKind.HOME)
     found = read_sheet(sheet(), app.rules.headings)
     bulk.begin(app.database, app.keys, now, group_id=1, sheet=found, by=None)
     bulk.set_mapping(app.database, app.rules, now, upload_id=1, mapping=look(app).mapping)

@@ -34,11 +34,10 @@ RHYTHMS = [
 
 
 def look_ahead(village: Village, card: OutlookCard, person_id: int = 1) -> Outlook:
-    app = village.app
-    with app.database.reading() as tx:
-        person = people.find(tx, person_id)
+    with village.app.reading() as uow:
+        person = people.find(uow.tx, person_id)
         assert person is not None
-        return outlook(tx, app.keys, app.rules, village.now, person=person, card=card)
+        return outlook(uow, person=person, card=card)
 
 
 def set_rhythm(village: Village, rhythm: Rhythm) -> None:
@@ -176,7 +175,7 @@ def test_what_is_said_to_be_done_is_asked_for_and_what_was_asked_for_later_comes
 
     village.run_until("2027-12-31 00:00")
 
-    assert after_later.texts[0].rung[:5] == "again"
+    assert after_later.texts[0].step[:5] == "again"
     assert shown(after_done, {*Audience}) == [one for one in sent(village, {*Audience}) if one not in so_far]
 
 
@@ -188,7 +187,7 @@ def test_what_waits_to_be_sent_today_is_shown_as_it_will_be_sent(village: Villag
 
     planned = look_ahead(village, OutlookCard(USER_CERTIFICATE, END, card_id=card_id))
 
-    assert (planned.texts[0].rung, f"{planned.texts[0].send_at.astimezone(JAPAN):%m-%d %H:%M}") == (
+    assert (planned.texts[0].step, f"{planned.texts[0].send_at.astimezone(JAPAN):%m-%d %H:%M}") == (
         "d14",
         "03-17 09:00",
     )
@@ -204,7 +203,7 @@ def test_a_call_is_shown_at_the_hour_at_which_it_may_ring(fresh_village_factory:
         planned = look_ahead(village, OutlookCard(USER_CERTIFICATE, date(2027, 4, 16)))
 
         first = planned.texts[0]
-        assert (first.rung, first.channel, f"{first.send_at.astimezone(JAPAN):%m-%d %H:%M}") == (
+        assert (first.step, first.channel, f"{first.send_at.astimezone(JAPAN):%m-%d %H:%M}") == (
             "d30",
             ChannelName.VOICE,
             "03-17 13:30",

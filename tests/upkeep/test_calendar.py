@@ -158,7 +158,8 @@ def test_the_calendar_speaks_the_member_s_language(family: Village) -> None:
 def test_a_new_label_is_read_the_next_time(family: Village) -> None:
     family.card("母", END)
     token = make_feed(family.app.database, family.now, member_id=1, is_private=False)
-    register.edit_person(family.app.database, family.now, person_id=1, changes=PersonChanges(label="お母さん"))
+    with family.app.writing() as uow:
+        register.edit_person(uow, person_id=1, changes=PersonChanges(label="お母さん"))
 
     assert "お母さん：電子証明書" in entries(read_feed(family.app.database, family.app.rules, family.now, token))
 

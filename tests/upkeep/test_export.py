@@ -57,7 +57,8 @@ def family(talking_village: Village) -> Village:
 def test_a_group_takes_along_everything_with_addresses_and_texts_opened(family: Village) -> None:
     who = Actor(1, 1, Role.OWNER, Language.JAPANESE)
     app = family.app
-    membership.invite(app.database, app.keys, app.rules, family.now, who=who, email="mago@example.jp", role=Role.VIEWER)
+    with app.units.writing(family.now) as uow:
+        membership.invite(uow, who=who, email="mago@example.jp", role=Role.VIEWER)
     make_feed(app.database, family.now, member_id=1, is_private=False)
 
     held = taken(family, group_id=1)
@@ -70,7 +71,7 @@ def test_a_group_takes_along_everything_with_addresses_and_texts_opened(family: 
     assert [contact["address"] for contact in mother["contacts"]] == ["+81" + "9000000001"]
     assert [contact["consent_by"] for contact in father["contacts"]] == ["長女"]
     assert [card["expires_on"] for card in mother["cards"]] == ["2027-03-31"]
-    assert "opens" in [reminder["rung"] for reminder in mother["cards"][0]["reminders"]]
+    assert "opens" in [reminder["step"] for reminder in mother["cards"][0]["reminders"]]
     assert [notice["kind"] for notice in mother["notices"]] == ["family"]
     assert [one["contacts"][0]["address"] for one in held["members"]] == ["musume@example.jp"]
     assert [one["address"] for one in held["invitations"]] == ["mago@example.jp"]
@@ -126,7 +127,7 @@ def test_what_is_not_there_or_in_another_group_is_not_found(family: Village, whi
 
 
 def test_of_the_erased_the_journal_alone_is_taken_along(family: Village) -> None:
-    erase_person(family.app.database, family.now, person_id=1)
+    erase_person(family.app.units, family.now, person_id=1)
 
     held = taken(family, group_id=1)
 

@@ -106,7 +106,8 @@ def test_a_landline_is_checked_by_the_family_once_a_year(far_village: Village) -
     village.run_until("2027-08-10 00:00")
     assert holding(village, "娘", "電話番号は、変わっていませんか") == 1
 
-    consent.reached(village.app.database, village.now, contact_id=3)
+    with village.app.writing() as uow:
+        consent.reached(uow, contact_id=3)
     village.run_until("2028-06-30 00:00")
     assert holding(village, "娘", "電話番号は、変わっていませんか") == 1
     village.run_until("2028-08-10 00:00")

@@ -1,4 +1,4 @@
-"""The ladder: on which days around an end date somebody is told, at intervals that shorten as the day nears."""
+"""The schedule: on which days around an end date somebody is told, at intervals that shorten as the day nears."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ ANCHORS = ("opens", "expires", "counter", "grace")
 # A group's choice is kept under this name.
 LONGEST_NAME = 20
 
-# How far a rung may be pulled forward so that gaps never grow; beyond it a rung is left out instead.
+# How far a step may be pulled forward so that gaps never grow; beyond it a step is left out instead.
 FURTHEST_PULL = 21
 # And the first and the last of a group's own days.
 FURTHEST_PULL_OF_FIRST, FURTHEST_PULL_OF_LAST = timedelta(days=7), timedelta(days=3)
@@ -37,9 +37,9 @@ class CardDates:
 
 
 @dataclass(frozen=True)
-class RungRule:
-    """`rank` is its place in config/ladders.toml, and behind that of a group's own day: of two rungs landing on one day
-    the later is told."""
+class StepRule:
+    """`rank` is its place in config/schedules.toml, and behind that of a group's own day: of two steps landing on one
+    day the later is told."""
 
     name: str
     anchor: str
@@ -54,17 +54,17 @@ class RungRule:
 
 
 @dataclass(frozen=True)
-class Ladder:
-    """Who is told at which rung, in the order of config/ladders.toml. `on_own_days`: the group has chosen them."""
+class Schedule:
+    """Who is told at which step, in the order of config/schedules.toml. `on_own_days`: the group has chosen them."""
 
-    person: tuple[RungRule, ...]
-    carer: tuple[RungRule, ...]
-    staff: tuple[RungRule, ...]
+    person: tuple[StepRule, ...]
+    carer: tuple[StepRule, ...]
+    staff: tuple[StepRule, ...]
     on_own_days: bool = False
 
 
 @dataclass(frozen=True)
-class Rung:
+class Step:
     """One day of a plan: `audiences` are told on `on`, a date in Japan."""
 
     name: str
@@ -72,7 +72,7 @@ class Rung:
     audiences: frozenset[Audience]
 
 
-Plan = tuple[Rung, ...]
+Plan = tuple[Step, ...]
 
 
 def dates_of(
@@ -103,20 +103,20 @@ def dates_of(
 
 
 @lru_cache(maxsize=16_384)
-def plan(ladder: Ladder, dates: CardDates, mode: Mode, on_holidays: bool = False) -> Plan:
-    """Every rung with its day, in order. Copies and carers' own rungs share the person's day where both have the rung.
+def plan(schedule: Schedule, dates: CardDates, mode: Mode, on_holidays: bool = False) -> Plan:
+    """Every step with its day, in order. Copies and carers' own steps share the person's day where both have the step.
     `on_holidays`: the group wants to be told on Sundays and holidays too.
 
     Before the end no gap between two texts to the person is longer than the one before it.
     """
     days = _Days(mode, on_holidays)
-    persons = _latest_of_each_day(_moved_days(ladder.person, dates, days), dates)
-    person = _shrinking_gaps(persons, dates, days, on_own_days=ladder.on_own_days)
-    told: dict[RungRule, tuple[date, set[Audience]]] = {}
+    persons = _latest_of_each_day(_moved_days(schedule.person, dates, days), dates)
+    person = _shrinking_gaps(persons, dates, days, on_own_days=schedule.on_own_days)
+    told: dict[StepRule, tuple[date, set[Audience]]] = {}
     for audience, rules in (
-        (Audience.PERSON, ladder.person),
-        (Audience.CARER, ladder.carer),
-        (Audience.STAFF, ladder.staff),
+        (Audience.PERSON, schedule.person),
+        (Audience.CARER, schedule.carer),
+        (Audience.STAFF, schedule.staff),
     ):
         told_on = person
         if audience is not Audience.PERSON:
@@ -126,29 +126,29 @@ def plan(ladder: Ladder, dates: CardDates, mode: Mode, on_holidays: bool = False
         for rule, on in told_on.items():
             told.setdefault(rule, (on, set()))[1].add(audience)
     in_order = sorted(told.items(), key=lambda row: (row[1][0], row[0].rank))
-    return tuple(Rung(rule.name, on, frozenset(audiences)) for rule, (on, audiences) in in_order)
+    return tuple(Step(rule.name, on, frozenset(audiences)) for rule, (on, audiences) in in_order)
 
 
-def rung_due(plan: Plan, hears: Collection[Audience], expires_on: date, today: date) -> Rung | None:
-    """The latest rung whose day has come for one who hears what these audiences are told.
+def step_due(plan: Plan, hears: Collection[Audience], expires_on: date, today: date) -> Step | None:
+    """The latest step whose day has come for one who hears what these audiences are told.
 
-    After an outage only that one is told: four texts in a morning frighten people. Once the end has passed, a rung from
+    After an outage only that one is told: four texts in a morning frighten people. Once the end has passed, a step from
     before it is no longer true and is not told.
     """
-    due = [rung for rung in plan if rung.on <= today and not rung.audiences.isdisjoint(hears)]
+    due = [step for step in plan if step.on <= today and not step.audiences.isdisjoint(hears)]
     if not due or (due[-1].on <= expires_on < today):
         return None
     return due[-1]
 
 
 def next_day(plan: Plan, after: date) -> date | None:
-    """The day of the first rung later than `after`."""
-    return next((rung.on for rung in plan if rung.on > after), None)
+    """The day of the first step later than `after`."""
+    return next((step.on for step in plan if step.on > after), None)
 
 
 def first_look(plan: Plan, expires_on: date, today: date) -> date | None:
-    """When planning must look at a new or changed card: today if a rung is overdue, else the next rung's day."""
-    return today if rung_due(plan, frozenset(Audience), expires_on, today) else next_day(plan, today)
+    """When planning must look at a new or changed card: today if a step is overdue, else the next step's day."""
+    return today if step_due(plan, frozenset(Audience), expires_on, today) else next_day(plan, today)
 
 
 @dataclass(frozen=True)
@@ -165,20 +165,20 @@ class _Days:
         return hours.sending_day_on_or_after(day, self.mode, self.on_holidays)
 
 
-Presets = Mapping[Mode, Mapping[str, Ladder]]
+Presets = Mapping[Mode, Mapping[str, Schedule]]
 
 
-class Ladders:
-    """The presets of config/ladders.toml: for each mode, one ladder by each name; and those that a group may choose in
-    place of its persons' modes, for the modes that they are written for."""
+class Schedules:
+    """The presets of config/schedules.toml: for each mode, one schedule by each name; and those that a group may choose
+    in place of its persons' modes, for the modes that they are written for."""
 
-    def __init__(self, rules: Mapping[str, RungRule], presets: Presets, chosen: Mapping[str, Presets]) -> None:
+    def __init__(self, rules: Mapping[str, StepRule], presets: Presets, chosen: Mapping[str, Presets]) -> None:
         self._rules = rules
         self._presets = presets
         self._chosen = chosen
 
     @property
-    def rungs(self) -> Collection[str]:
+    def steps(self) -> Collection[str]:
         return self._rules.keys()
 
     @property
@@ -190,131 +190,138 @@ class Ladders:
         """Those that a group may choose."""
         return self._chosen.keys()
 
-    def of(self, mode: Mode, kind: CardKind, rhythm: Rhythm = USUAL) -> Ladder:
+    def of(self, mode: Mode, kind: CardKind, rhythm: Rhythm = USUAL) -> Schedule:
         """What elders are not told, only their carers are. A preset that is gone is each person's own again."""
         presets = self._chosen.get(rhythm.preset, self._presets) if rhythm.preset else self._presets
-        ladder = presets.get(mode, self._presets[mode])[kind.ladder]
+        schedule = presets.get(mode, self._presets[mode])[kind.schedule]
         if rhythm.own_days:
-            ladder = _on_own_days(ladder, rhythm.own_days, tuple(self._rules.values()), kind.comes_by_itself)
+            schedule = _on_own_days(schedule, rhythm.own_days, tuple(self._rules.values()), kind.comes_by_itself)
         is_silent = mode is not Mode.STANDARD and not kind.told_to_elders
-        return replace(ladder, person=()) if is_silent else ladder
+        return replace(schedule, person=()) if is_silent else schedule
 
 
 @lru_cache(maxsize=1024)
 def _on_own_days(
-    ladder: Ladder, own_days: tuple[int, ...], rules: tuple[RungRule, ...], comes_by_itself: bool
-) -> Ladder:
-    """The ladder on a group's own days before the end. The opening, the last open day and what follows the end stay.
+    schedule: Schedule, own_days: tuple[int, ...], rules: tuple[StepRule, ...], comes_by_itself: bool
+) -> Schedule:
+    """The schedule on a group's own days before the end. The opening, the last open day and what follows the end stay.
 
     What goes to carers on the person's days are copies, and move with them; their own calls to act stay where they are.
     A home's staff are told on the days that the home has chosen.
     """
     own = [_own_rule(day, rules) for day in own_days]
-    persons = [rule for rule in ladder.person if rule.is_dated]
-    copied = [rule for rule in ladder.carer if rule in persons]
-    calls = [rule for rule in ladder.carer if rule.is_dated and rule not in persons]
+    persons = [rule for rule in schedule.person if rule.is_dated]
+    copied = [rule for rule in schedule.carer if rule in persons]
+    calls = [rule for rule in schedule.carer if rule.is_dated and rule not in persons]
     if comes_by_itself:
         # Before it can have come, nobody is asked whether it has.
         own = _no_earlier(own, persons) or persons
     is_copied_early = max(copied, default=None, key=_ahead) == max(persons, default=None, key=_ahead)
     copies = own if is_copied_early else _no_earlier(own, copied) or own[-1:]
-    return Ladder(
-        _with_dated(ladder.person, own if persons else []),
-        _with_dated(ladder.carer, [*(copies if copied else []), *calls]),
-        _with_dated(ladder.staff, own if any(rule.is_dated for rule in ladder.staff) else []),
+    return Schedule(
+        _with_dated(schedule.person, own if persons else []),
+        _with_dated(schedule.carer, [*(copies if copied else []), *calls]),
+        _with_dated(schedule.staff, own if any(rule.is_dated for rule in schedule.staff) else []),
         on_own_days=True,
     )
 
 
-def _own_rule(day: int, rules: Sequence[RungRule]) -> RungRule:
-    """The rung of that day, or one of its own that stands behind the nearest above."""
+def _own_rule(day: int, rules: Sequence[StepRule]) -> StepRule:
+    """The step of that day, or one of its own that stands behind the nearest above."""
     dated = sorted((rule for rule in rules if rule.is_dated), key=_ahead)
     same = next((rule for rule in dated if _ahead(rule) == day), None)
     if same is not None:
         return same
     above = next((rule.rank[0] for rule in dated if _ahead(rule) > day), None)
     place = dated[-1].rank[0] - 1 if above is None else above
-    return RungRule(f"d{day}", "expires", -day, False, (place, 1 + FURTHEST_DAY - day))
+    return StepRule(f"d{day}", "expires", -day, False, (place, 1 + FURTHEST_DAY - day))
 
 
-def _ahead(rule: RungRule) -> int:
+def _ahead(rule: StepRule) -> int:
     return -rule.days
 
 
-def _no_earlier(own: Sequence[RungRule], told: Collection[RungRule]) -> list[RungRule]:
+def _no_earlier(own: Sequence[StepRule], told: Collection[StepRule]) -> list[StepRule]:
     """Those that are no farther from the end than what is told now."""
     farthest = max(map(_ahead, told), default=-1)
     return [rule for rule in own if _ahead(rule) <= farthest]
 
 
-def _with_dated(rules: Sequence[RungRule], dated: Collection[RungRule]) -> tuple[RungRule, ...]:
+def _with_dated(rules: Sequence[StepRule], dated: Collection[StepRule]) -> tuple[StepRule, ...]:
     kept = {rule for rule in rules if not rule.is_dated}
     return tuple(sorted({*kept, *dated}, key=lambda rule: rule.rank))
 
 
-def read_ladders(table: Mapping[str, object]) -> Ladders:
-    """From the parsed config/ladders.toml. Raises SettingsError naming the entry."""
-    rows = _section(table, "rungs").items()
+def read_schedules(table: Mapping[str, object]) -> Schedules:
+    """From the parsed config/schedules.toml. Raises SettingsError naming the entry."""
+    rows = _section(table, "steps").items()
     rules = {name: _read_rule(name, row, rank) for rank, (name, row) in enumerate(rows)}
-    presets: dict[Mode, dict[str, Ladder]] = {}
+    presets: dict[Mode, dict[str, Schedule]] = {}
     for mode in Mode:
-        ladders = _section(table, "presets").get(mode)
-        if not isinstance(ladders, Mapping) or ladders.keys() != _names_in(table):
+        schedules = _section(table, "presets").get(mode)
+        if not isinstance(schedules, Mapping) or schedules.keys() != _names_in(table):
             names = ", ".join(sorted(_names_in(table)))
-            raise SettingsError(f"config/ladders.toml: presets.{mode}", f"every mode has the same ladders: {names}")
-        presets[mode] = {name: _read_ladder(rules, ladders[name], f"presets.{mode}.{name}") for name in ladders}
+            raise SettingsError(f"config/schedules.toml: presets.{mode}", f"every mode has the same schedules: {names}")
+        presets[mode] = {name: _read_schedule(rules, schedules[name], f"presets.{mode}.{name}") for name in schedules}
     chosen = {name: _read_chosen(rules, row, name, presets) for name, row in _chosen_in(table).items()}
-    return Ladders(rules, presets, chosen)
+    return Schedules(rules, presets, chosen)
 
 
 def _chosen_in(table: Mapping[str, object]) -> Mapping[str, object]:
     chosen = table.get("chosen", {})
     if not isinstance(chosen, Mapping):
-        raise SettingsError("config/ladders.toml: [chosen]", "write [chosen.NAME.MODE.LADDER]")
+        raise SettingsError("config/schedules.toml: [chosen]", "write [chosen.NAME.MODE.SCHEDULE]")
     return chosen
 
 
-def _read_chosen(rules: Mapping[str, RungRule], row: object, name: str, presets: Presets) -> Presets:
-    """Modes and ladders that it leaves out stay as they are."""
+def _read_chosen(rules: Mapping[str, StepRule], row: object, name: str, presets: Presets) -> Presets:
+    """Modes and schedules that it leaves out stay as they are."""
     if not isinstance(row, Mapping) or not row.keys() <= set(Mode) or len(name) > LONGEST_NAME:
-        fix = f"write [chosen.NAME.MODE.LADDER], a mode of {', '.join(Mode)}, a name of {LONGEST_NAME} letters at most"
-        raise SettingsError(f"config/ladders.toml: chosen.{name}", fix)
+        fix = (
+            f"write [chosen.NAME.MODE.SCHEDULE], a mode of {', '.join(Mode)}, a name of {LONGEST_NAME} letters at most"
+        )
+        raise SettingsError(f"config/schedules.toml: chosen.{name}", fix)
     chosen = {}
-    for mode, ladders in row.items():
+    for mode, schedules in row.items():
         where = f"chosen.{name}.{mode}"
-        if not isinstance(ladders, Mapping) or not ladders.keys() <= presets[Mode(mode)].keys():
-            fix = f"name ladders of {', '.join(presets[Mode(mode)])}"
-            raise SettingsError(f"config/ladders.toml: {where}", fix)
-        own = {ladder: _read_ladder(rules, ladders[ladder], f"{where}.{ladder}") for ladder in ladders}
+        if not isinstance(schedules, Mapping) or not schedules.keys() <= presets[Mode(mode)].keys():
+            fix = f"name schedules of {', '.join(presets[Mode(mode)])}"
+            raise SettingsError(f"config/schedules.toml: {where}", fix)
+        own = {schedule: _read_schedule(rules, schedules[schedule], f"{where}.{schedule}") for schedule in schedules}
         chosen[Mode(mode)] = {**presets[Mode(mode)], **own}
     return chosen
 
 
 def _names_in(table: Mapping[str, object]) -> set[str]:
-    return {name for ladders in _section(table, "presets").values() if isinstance(ladders, Mapping) for name in ladders}
+    return {
+        name
+        for schedules in _section(table, "presets").values()
+        if isinstance(schedules, Mapping)
+        for name in schedules
+    }
 
 
-def _read_ladder(rules: Mapping[str, RungRule], row: object, where: str) -> Ladder:
+def _read_schedule(rules: Mapping[str, StepRule], row: object, where: str) -> Schedule:
     told = {}
     for audience in Audience:
         names = row.get(audience) if isinstance(row, Mapping) else None
         if not isinstance(names, list):
-            raise SettingsError(f"config/ladders.toml: {where}.{audience}", "make it a list of rungs, [] for none")
+            raise SettingsError(f"config/schedules.toml: {where}.{audience}", "make it a list of steps, [] for none")
         for name in names:
             if name not in rules:
-                raise SettingsError(f"config/ladders.toml: {where}: {name}", "add it to [rungs] or remove it")
+                raise SettingsError(f"config/schedules.toml: {where}: {name}", "add it to [steps] or remove it")
         told[audience] = tuple(rule for name, rule in rules.items() if name in names)
-    return Ladder(told[Audience.PERSON], told[Audience.CARER], told[Audience.STAFF])
+    return Schedule(told[Audience.PERSON], told[Audience.CARER], told[Audience.STAFF])
 
 
 def _section(table: Mapping[str, object], name: str) -> Mapping[str, object]:
     section = table.get(name)
     if not isinstance(section, Mapping):
-        raise SettingsError(f"config/ladders.toml: [{name}]", "add this section")
+        raise SettingsError(f"config/schedules.toml: [{name}]", "add this section")
     return section
 
 
-def _read_rule(name: str, row: object, rank: int) -> RungRule:
+def _read_rule(name: str, row: object, rank: int) -> StepRule:
     if (
         not isinstance(row, Mapping)
         or not set(row) <= {"anchor", "days", "moves"}
@@ -323,15 +330,15 @@ def _read_rule(name: str, row: object, rank: int) -> RungRule:
         or row.get("moves", "after") != "after"
     ):
         fix = f'write {{ anchor = one of {", ".join(ANCHORS)}, days = a whole number }}, and moves = "after" if it must'
-        raise SettingsError(f"config/ladders.toml: rungs.{name}", fix)
-    return RungRule(name, cast(str, row["anchor"]), cast(int, row["days"]), "moves" in row, (rank, 0))
+        raise SettingsError(f"config/schedules.toml: steps.{name}", fix)
+    return StepRule(name, cast(str, row["anchor"]), cast(int, row["days"]), "moves" in row, (rank, 0))
 
 
-def _moved_days(rules: Sequence[RungRule], dates: CardDates, days: _Days) -> dict[RungRule, date]:
+def _moved_days(rules: Sequence[StepRule], dates: CardDates, days: _Days) -> dict[StepRule, date]:
     return {rule: day for rule in rules if (day := _moved(rule, dates, days)) is not None}
 
 
-def _moved(rule: RungRule, dates: CardDates, days: _Days) -> date | None:
+def _moved(rule: StepRule, dates: CardDates, days: _Days) -> date | None:
     if rule.anchor == "counter" and dates.last_counter_day == dates.expires_on:
         return None
     anchor = {
@@ -350,15 +357,15 @@ def _moved(rule: RungRule, dates: CardDates, days: _Days) -> date | None:
     return days.on_or_after(day) if earlier <= dates.over_after < day else earlier
 
 
-def _latest_of_each_day(days: Mapping[RungRule, date], dates: CardDates) -> dict[RungRule, date]:
-    by_day: dict[date, RungRule] = {}
+def _latest_of_each_day(days: Mapping[StepRule, date], dates: CardDates) -> dict[StepRule, date]:
+    by_day: dict[date, StepRule] = {}
     for rule in sorted(days, key=lambda rule: rule.rank):
         by_day[days[rule]] = rule
     last = max((day for day in by_day if day <= dates.expires_on), default=dates.expires_on)
     return {rule: day for day, rule in sorted(by_day.items()) if _is_useful(day, dates, last)}
 
 
-def _not_soon_after_opening(days: Mapping[RungRule, date], person: Collection[RungRule]) -> dict[RungRule, date]:
+def _not_soon_after_opening(days: Mapping[StepRule, date], person: Collection[StepRule]) -> dict[StepRule, date]:
     """Without a carer's own call to act that would follow the opening within the week: it says little more."""
     opening = next((day for rule, day in days.items() if rule.anchor == "opens"), None)
     if opening is None:
@@ -373,9 +380,9 @@ def _is_useful(day: date, dates: CardDates, last_before_end: date) -> bool:
 
 
 def _shrinking_gaps(
-    told_on: Mapping[RungRule, date], dates: CardDates, days: _Days, *, on_own_days: bool
-) -> dict[RungRule, date]:
-    """Pulls rungs forward, the far ones first, until no gap grows towards the end; what cannot fit is left out.
+    told_on: Mapping[StepRule, date], dates: CardDates, days: _Days, *, on_own_days: bool
+) -> dict[StepRule, date]:
+    """Pulls steps forward, the far ones first, until no gap grows towards the end; what cannot fit is left out.
 
     Of a group's own days the first and the last may be pulled too, and the opening gives way to them: they are what was
     chosen.
@@ -393,11 +400,11 @@ def _shrinking_gaps(
 
 
 def _ends_of_own_days(
-    rungs: Sequence[tuple[RungRule, date]], dates: CardDates, days: _Days
+    steps: Sequence[tuple[StepRule, date]], dates: CardDates, days: _Days
 ) -> Iterator[tuple[date, date]]:
     """The days on which the first and the last may be told: as chosen, or a little earlier. What speaks of the very end
     does not move, nor does the opening."""
-    (opening, first), (closing, last) = rungs[0], rungs[-1]
+    (opening, first), (closing, last) = steps[0], steps[-1]
     firsts, lasts = [first], [last]
     if opening.is_dated:
         earliest = max(dates.opens_on or date.min, first - FURTHEST_PULL_OF_FIRST)
@@ -414,27 +421,27 @@ def _shrinking(days: Sequence[date]) -> bool:
 
 
 def _fit(
-    rungs: Sequence[tuple[RungRule, date]], first: date, last: date, days: _Days
-) -> list[tuple[RungRule, date]] | None:
-    """Backtracks from the end, each rung as late as it can be. The first stays: before it people are turned away."""
-    gaps = len(rungs) - 1
+    steps: Sequence[tuple[StepRule, date]], first: date, last: date, days: _Days
+) -> list[tuple[StepRule, date]] | None:
+    """Backtracks from the end, each step as late as it can be. The first stays: before it people are turned away."""
+    gaps = len(steps) - 1
     # Later gaps are no longer than those before them are on average: where even that does not reach the end, none fits.
-    if any((last - wanted) * at > (gaps - at) * (wanted - first) for at, (_, wanted) in enumerate(rungs[:-1]) if at):
+    if any((last - wanted) * at > (gaps - at) * (wanted - first) for at, (_, wanted) in enumerate(steps[:-1]) if at):
         return None
 
-    # What was tried once is known: without that a long ladder takes seconds.
+    # What was tried once is known: without that a long schedule takes seconds.
     @cache
     def place(index: int, later: date, gap: timedelta) -> list[date] | None:
-        """Days for rungs[1..index], given the day and the gap of the rung after them."""
+        """Days for steps[1..index], given the day and the gap of the step after them."""
         if index == 0:
             return [first] if later - first >= gap else None
-        rule, wanted = rungs[index]
+        rule, wanted = steps[index]
         candidates = [wanted] if rule.anchor == "counter" else _days_back(min(wanted, later - gap), wanted, days)
         for day in candidates:
             own_gap = later - day
             if day <= first or own_gap < gap:
                 continue
-            # Every gap still to come towards the first rung must be at least this one.
+            # Every gap still to come towards the first step must be at least this one.
             if day - first < own_gap * index:
                 break
             found = place(index - 1, day, own_gap)
@@ -442,10 +449,10 @@ def _fit(
                 return [*found, day]
         return None
 
-    found = place(len(rungs) - 2, last, timedelta(days=1))
+    found = place(len(steps) - 2, last, timedelta(days=1))
     if found is None:
         return None
-    return [(rule, day) for (rule, _), day in zip(rungs, [*found, last], strict=True)]
+    return [(rule, day) for (rule, _), day in zip(steps, [*found, last], strict=True)]
 
 
 def _days_back(latest: date, wanted: date, days: _Days) -> Iterator[date]:
