@@ -63,14 +63,16 @@ class Village:
 
     def member(self, name: str, email: str, role: Role = Role.OWNER, language: Language = Language.JAPANESE) -> int:
         self._addresses[name] = {email}
+        group_id = self._in_group()
         with self.app.writing() as uow:
-            return register.add_member(uow, group_id=self._in_group(), email=email, role=role, language=language)
+            return register.add_member(uow, group_id=group_id, email=email, role=role, language=language)
 
     def person(
         self, label: str, *, phone: str | None = None, mode: Mode | None = None, consent: bool = True, **more: object
     ) -> int:
+        group_id = self._in_group()
         with self.app.writing() as uow:
-            person_id = register.add_person(uow, group_id=self._in_group(), label=label, mode=mode, **more)
+            person_id = register.add_person(uow, group_id=group_id, label=label, mode=mode, **more)
         self._people[label] = person_id
         if phone is not None:
             self.contact(label, ChannelName.SMS, phone, consent=consent)
