@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from reminder.clock import Clock, SystemClock
-from reminder.domain import letters, replies, words
+from reminder.domain import replies
 from reminder.domain.cards import read_kinds
 from reminder.domain.headings import read_headings
 from reminder.domain.messages import Channel
 from reminder.domain.people import ChannelName, Language
-from reminder.domain.pictures import read_pictures
 from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
 from reminder.domain.rules import schedule
+from reminder.domain.text import catalog, email_html
+from reminder.domain.text.card_pictures import read_pictures
 from reminder.guard import logs
 from reminder.settings import Settings, config_dir, read_table
 
@@ -131,7 +132,7 @@ def _rules_in(folder: Path) -> Rulebook:
     refuse_gaps(kinds, schedules)
     files = sorted(path for path in (folder / "wording").glob("*.toml") if path.name != "lint.toml")
     tables = {Language(path.stem): read_table(path) for path in files}
-    wording = words.read_wording(tables, kinds)
+    wording = catalog.read_wording(tables, kinds)
     refuse_nameless(schedules, wording)
     return Rulebook(
         kinds=kinds,
@@ -181,16 +182,16 @@ def build_app(
         database=database,
         keys=keys,
         clock=clock or SystemClock(),
-        channels=channels or make_channels(settings, write, keys),
+        channels=channels or make_channels(settings, write, rules.wording, keys),
         loop=Loop(),
     )
 
 
 def make_channels(
-    settings: Settings, write: Callable[[str], None], keys: "KeyRing | None" = None
+    settings: Settings, write: Callable[[str], None], wording: catalog.Catalogs, keys: "KeyRing | None" = None
 ) -> Mapping[ChannelName, Channel]:
     """Providers are imported only when they are asked for: the first run needs no account and starts at once. `keys`
-    sign the return path of each mail."""
+    sign the return path of each mail, `wording` names the languages of mails."""
     from reminder.channels.console import ConsoleChannel
 
     channels: dict[ChannelName, Channel] = {name: ConsoleChannel(name, write) for name in channels_in_use(settings)}
@@ -228,6 +229,10 @@ def make_channels(
 
             return_path = return_path_of(keys, settings.bounce_address)
         channels[ChannelName.EMAIL] = SmtpEmail(
-            settings.smtp_url, settings.mail_from, render_html=letters.render_html, return_path=return_path
+            settings.smtp_url,
+            settings.mail_from,
+            render_html=email_html.renderer(wording),
+            return_path=return_path,
+            tags={language: said.facts.html for language, said in wording.languages.items()},
         )
     return channels

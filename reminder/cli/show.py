@@ -8,13 +8,15 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
-from reminder.cli.say import language
+from reminder.cli.say import language, words_in
 from reminder.clock import JAPAN, japan_date
-from reminder.domain import hours, segments
+from reminder.domain import hours
+from reminder.domain.model.languages import read_facts
 from reminder.domain.people import ChannelName
-from reminder.domain.words import Words
+from reminder.domain.text import sms_segments
+from reminder.domain.text.catalog import Catalog
 from reminder.planning.preview import Preview
-from reminder.settings import config_dir, read_settings, read_table
+from reminder.settings import config_dir, read_settings
 from reminder.simulate import Sent, World, settle_village, start_of, world
 from reminder.wiring import App
 
@@ -94,8 +96,8 @@ class _Shown:
     """How texts look on a screen, in its reader's language. `names`: who answers to which address."""
 
     def __init__(self) -> None:
-        table = read_table(config_dir() / "wording" / f"{language()}.toml")
-        self._words = Words(table, {}, {})
+        table = words_in(config_dir(), language())
+        self._words = Catalog(table, {}, {}, read_facts(language(), table))
         self.words = self._words.section("shown")
         self.names: Mapping[str, str] = {}
         self._mails: set[tuple[str, str]] = set()
@@ -103,7 +105,7 @@ class _Shown:
     def sent(self, sent: Sent) -> str:
         """An e-mail with the very words of an earlier one to the same reader, as a week's list may be, is one line."""
         is_sms = sent.channel is ChannelName.SMS
-        how = self.sms(segments.count(sent.outgoing.text)) if is_sms else self.words["email"]
+        how = self.sms(sms_segments.count(sent.outgoing.text)) if is_sms else self.words["email"]
         address = sent.outgoing.address
         to = f"{self.names[address]} <{address}>" if address in self.names else address
         line = f"{self.moment(sent.at)}  {how} → {to}"
@@ -127,7 +129,7 @@ class _Shown:
 
     def total(self, sent: Iterable[Sent]) -> str:
         by_channel = Counter(one.channel for one in sent)
-        texts = sum(segments.count(one.outgoing.text) for one in sent if one.channel is ChannelName.SMS)
+        texts = sum(sms_segments.count(one.outgoing.text) for one in sent if one.channel is ChannelName.SMS)
         return self.words["total"].format(
             sms=by_channel[ChannelName.SMS], segments=texts, emails=by_channel[ChannelName.EMAIL]
         )
@@ -142,5 +144,5 @@ def _as_row(sent: Sent, names: Mapping[str, str]) -> Mapping[str, object]:
         "name": names.get(sent.outgoing.address),
         "subject": sent.outgoing.subject,
         "text": sent.outgoing.text,
-        "segments": segments.count(sent.outgoing.text) if is_sms else 0,
+        "segments": sms_segments.count(sent.outgoing.text) if is_sms else 0,
     }

@@ -4,17 +4,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from reminder.domain import words
 from reminder.domain.cards import CardKind, Grace
 from reminder.domain.headings import Headings
 from reminder.domain.people import ChannelName, Language, Mode
-from reminder.domain.pictures import Picture
 from reminder.domain.replies import ReplyRules
-from reminder.domain.rhythm import USUAL, Rhythm
 from reminder.domain.rules import schedule
+from reminder.domain.rules.preferences import USUAL, Rhythm
 from reminder.domain.rules.schedule import CardDates, Plan, Schedules
+from reminder.domain.text import catalog
+from reminder.domain.text.card_pictures import Picture
+from reminder.domain.text.catalog import Catalogs
 from reminder.domain.validity import ONE_DAY
-from reminder.domain.words import Wording
 from reminder.errors import SettingsError, UnknownChoiceError
 
 
@@ -22,7 +22,7 @@ from reminder.errors import SettingsError, UnknownChoiceError
 class Rulebook:
     kinds: Mapping[str, CardKind]
     schedules: Schedules
-    wording: Wording
+    wording: Catalogs
     replies: ReplyRules
     pictures: Mapping[str, Picture]  # of every kind
     headings: Headings  # of the sheets that homes keep
@@ -85,23 +85,23 @@ class Rulebook:
 def refuse_gaps(kinds: Mapping[str, CardKind], schedules: Schedules) -> None:
     """Raises SettingsError where one file of config/ asks for what another does not have."""
     for step in schedules.steps:
-        if step not in words.STEPS:
-            fix = f"there are words only for {', '.join(words.STEPS)}"
+        if step not in catalog.STEPS:
+            fix = f"there are words only for {', '.join(catalog.STEPS)}"
             raise SettingsError(f"config/schedules.toml: steps.{step}", fix)
     for key, row in kinds.items():
         for kind in (row, *(version.kind for version in row.versions)):
-            if kind.texts not in words.FAMILIES:
-                fix = f"name one of {', '.join(words.FAMILIES)}"
+            if kind.texts not in catalog.FAMILIES:
+                fix = f"name one of {', '.join(catalog.FAMILIES)}"
                 raise SettingsError(f"config/cards.toml: {key}.texts", fix)
             if kind.schedule not in schedules.names:
                 fix = f"name one of {', '.join(schedules.names)}"
                 raise SettingsError(f"config/cards.toml: {key}.schedule", fix)
-            if kind.grace is not Grace.NONE and kind.texts not in words.WITH_GRACE:
-                fix = f"only {', '.join(words.WITH_GRACE)} have words for a grace"
+            if kind.grace is not Grace.NONE and kind.texts not in catalog.WITH_GRACE:
+                fix = f"only {', '.join(catalog.WITH_GRACE)} have words for a grace"
                 raise SettingsError(f"config/cards.toml: {key}.grace", fix)
 
 
-def refuse_nameless(schedules: Schedules, wording: Wording) -> None:
+def refuse_nameless(schedules: Schedules, wording: Catalogs) -> None:
     """Raises SettingsError for a preset that a group may choose and that some language does not call anything."""
     for language, words_of in wording.languages.items():
         for preset in schedules.presets:

@@ -6,14 +6,15 @@ from datetime import date
 
 from dateutil.relativedelta import relativedelta
 
-from reminder.domain import dates, expiry, followup, links
+from reminder.domain import dates, expiry, links
 from reminder.domain.cards import OTHER
 from reminder.domain.expiry import Known
 from reminder.domain.links import Offered
 from reminder.domain.messages import CancelReason
 from reminder.domain.people import Mode
-from reminder.domain.rhythm import USUAL
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules import escalation_policy
+from reminder.domain.rules.preferences import USUAL
 from reminder.domain.rules.schedule import first_look
 from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.guard.text import clean_label
@@ -231,7 +232,7 @@ def take_card(uow: UnitOfWork, *, card_id: int, contact_id: int, by: int | None 
         if cards.taken_by(uow.tx, card_id, card.expires_on) == contact_id:
             return
         raise ConflictError("card_taken", field="card")
-    cards.wait_for_answer(uow.tx, {card_id: (card.asked, today + followup.patience(card.expires_on, today))})
+    cards.wait_for_answer(uow.tx, {card_id: (card.asked, today + escalation_policy.patience(card.expires_on, today))})
     cards.look_again_at_person(uow.tx, person.id, today)
     contacts.reached(uow.tx, [contact_id], uow.now)
     ids = {"group_id": person.group_id, "card_id": card_id, "contact_id": contact_id}

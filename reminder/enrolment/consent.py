@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reminder.domain import calls, hours, wording
+from reminder.domain import hours
 from reminder.domain.messages import CancelReason, Urgency
 from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
-from reminder.domain.wording import Composed, Reader
+from reminder.domain.text import call_scripts
+from reminder.domain.text import composer as wording
+from reminder.domain.text.composer import Composed, Reader
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, notices, outbox, people
@@ -60,7 +62,7 @@ def practise(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> date
         raise RefusedInputError("only_own_calls", field="contact")
     if owner.speaker.state is not ContactState.CONFIRMED:
         raise ConflictError("no_consent_yet", field="contact")
-    said = Composed(None, calls.compose_practice(uow.rules.wording, owner.reader).text)
+    said = Composed(None, call_scripts.compose_practice(uow.rules.wording, owner.reader).text)
     key = f"{outbox.PRACTICE}{contact_id}:{uow.now:%Y%m%d%H%M%S}"
     soon = _send(uow, owner, key, said, PRACTISED_WITHIN)
     journal.write(uow.tx, "call_practised", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)

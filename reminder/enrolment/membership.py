@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
-from reminder.domain import addresses, wording
+from reminder.domain import addresses
 from reminder.domain.access import Actor
 from reminder.domain.messages import Urgency
 from reminder.domain.people import Audience, ChannelName, GroupKind, Role
+from reminder.domain.text import composer as wording
 from reminder.errors import ConflictError, NotFoundError
 from reminder.guard.text import clean_label
 from reminder.storage import accounts, cards, contacts, groups, journal, outbox, sessions
@@ -68,6 +69,7 @@ def invite(uow: UnitOfWork, *, who: Actor, email: str, role: Role) -> int:
         send_after=uow.now,
         stale_after=uow.now + INVITED_FOR,
         urgency=Urgency.ANSWER,
+        language=who.language,
     )
     outbox.add(uow.tx, uow.keys, [draft], uow.now)
     journal.write(uow.tx, "member_invited", uow.now, group_id=group.id, member_id=who.member_id)

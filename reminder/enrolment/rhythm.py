@@ -2,7 +2,7 @@
 
 from reminder.domain.messages import CancelReason
 from reminder.domain.people import Copies
-from reminder.domain.rhythm import Rhythm
+from reminder.domain.rules.preferences import Rhythm
 from reminder.domain.rules.schedule import first_look
 from reminder.errors import NotFoundError
 from reminder.storage import cards, groups, journal, outbox

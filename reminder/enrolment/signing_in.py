@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminder.clock import random_bytes, random_code
-from reminder.domain import addresses, wording
+from reminder.domain import addresses
 from reminder.domain.messages import Urgency
 from reminder.domain.people import Audience, ChannelName, Language
+from reminder.domain.text import composer as wording
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.storage import accounts, journal, outbox, passkeys, sessions, sign_ins
 from reminder.storage.accounts import AccountView
@@ -81,6 +82,7 @@ def ask_for_code(
             send_after=uow.now,
             stale_after=uow.now + CODE_LASTS,
             urgency=Urgency.ANSWER,
+            language=language,
         )
         outbox.add(uow.tx, uow.keys, [draft], uow.now)
     return browser

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
-from reminder.domain import hours, wording
-from reminder.domain.audience import Circle, Recipient
+from reminder.domain import hours
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, Copies, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import About, Composed
+from reminder.domain.rules.recipients import Circle, Recipient
+from reminder.domain.text import composer as wording
+from reminder.domain.text.composer import About, Composed
 from reminder.storage import groups, outbox, people
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
@@ -100,6 +101,7 @@ def message(
         send_after=soon,
         stale_after=soon + TRUE_FOR,
         speaks_of=tuple(speaks_of) or (SpeaksOf(telling.subject.person.id),),
+        language=recipient.language if said.subject else None,
     )
 
 

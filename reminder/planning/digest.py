@@ -11,12 +11,12 @@ from itertools import groupby
 
 from reminder.clock import japan_date
 from reminder.domain import hours
-from reminder.domain.audience import Recipient, circle
-from reminder.domain.digest import MOST_ROWS, Digest, Item, Part, Week, compose_digest
 from reminder.domain.messages import MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, ContactState, Copies, Language, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import Composed
+from reminder.domain.rules.recipients import Recipient, circle
+from reminder.domain.text.composer import Composed
+from reminder.domain.text.digest import MOST_ROWS, Digest, Item, Part, Week, compose_digest
 from reminder.planning.months import Due, What, by_place, due, months_from
 from reminder.planning.standing import PersonStanding, standing
 from reminder.storage import contacts, digests, outbox
@@ -103,6 +103,7 @@ def _drafts(
             stale_after=week.following.begins,
             speaks_of=found.speaks_of,
             urgency=Urgency.ROUTINE,
+            language=one.language,
         )
 
 
@@ -117,7 +118,7 @@ class Found:
 def look(uow: UnitOfWork, home: GroupView) -> Found | None:
     """As things stand; None for a home without cards, which is told nothing."""
     today = uow.today
-    rows = standing(uow, home)
+    rows = standing(uow, home, with_latest=True)
     watched = sum(len(row.cards) for row in rows)
     if not watched:
         return None

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from reminder.clock import japan_date
-from reminder.domain.audience import Circle, Recipient, circle
-from reminder.domain.followup import NOBODY_LEFT, patience
 from reminder.domain.pace import spread
 from reminder.domain.people import Audience, ChannelName, Mode
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT, patience
+from reminder.domain.rules.recipients import Circle, Recipient, circle
 from reminder.planning.past import Past
 from reminder.planning.telling import Day, Known, Looked, by_owner, look_at
 from reminder.storage import cards, contacts, groups, outbox, questions, reminders

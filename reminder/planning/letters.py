@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from reminder.domain.next_step import Act, urgency
 from reminder.domain.people import GroupKind
-from reminder.domain.resident_letters import Matter, ResidentLetter
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.words import SIGNATURE_CERTIFICATE, USER_CERTIFICATE
+from reminder.domain.rules.next_step import Act, urgency
+from reminder.domain.text.catalog import SIGNATURE_CERTIFICATE, USER_CERTIFICATE
+from reminder.domain.text.letters import Matter, ResidentLetter
 from reminder.errors import NotFoundError, RefusedInputError
 from reminder.planning.months import due, months_from
 from reminder.planning.standing import CardStanding, PersonStanding, standing
@@ -43,8 +43,7 @@ def read_month(text: str) -> date:
 def letters_of(uow: UnitOfWork, group: GroupView, choice: Choice) -> list[ResidentLetter]:
     """In the order in which somebody walks through the house. Raises RefusedInputError where there are none or too
     many, and NotFoundError for somebody of another group."""
-    only = next(iter(choice.people)) if len(choice.people) == 1 else None
-    rows = standing(uow, group, only)
+    rows = standing(uow, group, choice.people or None)
     if not choice.people <= {row.person.id for row in rows}:
         raise NotFoundError(field="person")
     found = letters_from(uow.rules, uow.today, group, rows, choice)

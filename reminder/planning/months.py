@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from reminder.domain.next_step import Act
 from reminder.domain.people import Mode
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.next_step import Act
 from reminder.planning.standing import CardStanding, PersonStanding
 from reminder.storage.people import PersonView
 

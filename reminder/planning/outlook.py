@@ -11,11 +11,11 @@ from functools import cache
 
 from reminder.clock import japan_date
 from reminder.domain import hours
-from reminder.domain.audience import circle
-from reminder.domain.followup import Course
 from reminder.domain.people import Audience, ChannelName, ContactState, Mode
-from reminder.domain.rhythm import Rhythm
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.escalation_policy import Course
+from reminder.domain.rules.preferences import Rhythm
+from reminder.domain.rules.recipients import circle
 from reminder.domain.rules.schedule import CardDates, first_look
 from reminder.errors import NotFoundError
 from reminder.planning.past import Humans, Past
@@ -71,6 +71,11 @@ class Outlook:
     @property
     def segments(self) -> int:
         return sum(text.segments for text in self.texts)
+
+    @property
+    def contact_ids(self) -> set[int]:
+        """All contacts that it speaks of."""
+        return {text.contact_id for text in self.texts} | {contact_id for contact_id, _ in self.waiting}
 
 
 def outlook(uow: UnitOfWork, *, person: PersonView, card: OutlookCard, links: Links | None = None) -> Outlook:

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from reminder.domain import hours, wording
-from reminder.domain.followup import says
+from reminder.domain import hours
 from reminder.domain.people import Audience, ChannelName, Language, Mode
-from reminder.domain.rhythm import USUAL, Rhythm
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.escalation_policy import says
+from reminder.domain.rules.preferences import USUAL, Rhythm
 from reminder.domain.rules.schedule import CardDates, Plan, Step, step_due
-from reminder.domain.wording import Copy, Reader, Told
+from reminder.domain.text import composer as wording
+from reminder.domain.text.composer import Copy, Reader, ReminderContent
 
 CHANNELS = {Audience.PERSON: ChannelName.SMS, Audience.CARER: ChannelName.EMAIL, Audience.STAFF: ChannelName.EMAIL}
 
@@ -91,8 +92,8 @@ def _reader(rules: Rulebook, sample: Sample, audience: Audience, language: Langu
     )
 
 
-def _told(card: PreviewedCard, says: str, dates: CardDates) -> Told:
-    return Told(
+def _told(card: PreviewedCard, says: str, dates: CardDates) -> ReminderContent:
+    return ReminderContent(
         kind=card.kind,
         step=says,
         expires_on=card.expires_on,

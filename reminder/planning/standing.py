@@ -1,12 +1,12 @@
 """How things stand in a group: for each person the next act, what they were sent, and whether somebody hears it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from reminder.domain.audience import Recipient, circle
-from reminder.domain.followup import NOBODY_LEFT
-from reminder.domain.next_step import NextStep, next_step, urgency
 from reminder.domain.people import ContactState
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT
+from reminder.domain.rules.next_step import NextStep, next_step, urgency
+from reminder.domain.rules.recipients import Recipient, circle
 from reminder.domain.rules.schedule import CardDates
 from reminder.storage import cards, contacts, messages, people
 from reminder.storage.cards import CardView
@@ -18,8 +18,8 @@ from reminder.storage.people import PersonView
 
 @dataclass(frozen=True)
 class CardStanding:
-    """`latest`: the last text to the person about it, with what became of it. `taken_by`: the contact whose owner sees
-    to it. `is_silent`: everybody was asked, and nobody has answered."""
+    """`latest`: the last text to the person about it, with what became of it, where it was asked for. `taken_by`: the
+    contact whose owner sees to it. `is_silent`: everybody was asked, and nobody has answered."""
 
     card: CardView
     dates: CardDates
@@ -45,36 +45,43 @@ class PersonStanding:
         return self.is_out_of_reach or any(card.is_silent for card in self.cards)
 
 
-def standing(uow: UnitOfWork, group: GroupView, only: int | None = None) -> list[PersonStanding]:
-    """Everybody in the group, or `only` one person; whoever needs something first."""
-    today = uow.today
-    everyone = [one for one in people.of_group(uow.tx, group.id) if only in (None, one.id)]
+def standing(
+    uow: UnitOfWork, group: GroupView, only: Collection[int] | None = None, *, with_latest: bool = False
+) -> list[PersonStanding]:
+    """Everybody in the group, or `only` these of its people; whoever needs something first. `with_latest`: with the
+    last text about each card, which costs what was sent about their present ends."""
+    tx, rules, today = uow.tx, uow.rules, uow.today
+    everyone = people.of_group(tx, group.id) if only is None else people.some(tx, group.id, only)
     of_person: dict[int, list[CardView]] = {person.id: [] for person in everyone}
+    takers: dict[int, int | None] = {}
     # One of a kind that config/ no longer has cannot be spoken of; the log says so every day.
-    for card in cards.of_group(uow.tx, group.id):
-        if card.person_id in of_person and card.retired_at is None and card.kind in uow.rules.kinds:
+    for card, taker in cards.current_with_takers(tx, group.id, None if only is None else of_person.keys()):
+        if card.person_id in of_person and card.kind in rules.kinds:
             of_person[card.person_id].append(card)
-    current = [card for some in of_person.values() for card in some]
-    ends = {card.id: card.expires_on for card in current}
-    told = messages.earlier(uow.tx, ends.keys(), 1)
-    takers = cards.takers(uow.tx, ends.keys())
-    members = [recipient for _, recipient in contacts.of_members(uow.tx, [group.id])]
+            takers[card.id] = taker
+    ends = {card.id: card.expires_on for some in of_person.values() for card in some}
+    told: Mapping[int, Sequence[Earlier]] = {}
+    if with_latest:
+        told = messages.earlier_of_group(tx, group.id, 1) if only is None else messages.earlier(tx, ends.keys(), 1)
+    members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
     around: dict[int, list[Recipient]] = {person.id: [] for person in everyone}
-    for person_id, recipient in contacts.of_people(uow.tx, list(of_person)):
-        around[person_id].append(recipient)
+    recipients = contacts.of_people_of_group(tx, group.id) if only is None else contacts.of_people(tx, of_person.keys())
+    for person_id, recipient in recipients:
+        if person_id in around:
+            around[person_id].append(recipient)
 
     rows = []
     for person in everyone:
         ends_by_kind = {card.kind: card.expires_on for card in of_person[person.id]}
         standings = []
         for card in of_person[person.id]:
-            dates, _ = uow.rules.plan(
+            dates, _ = rules.plan(
                 card.kind,
                 card.expires_on,
                 person.mode,
                 insurance=person.insurance,
                 carrier_ends_on=None if card.carried_by is None else ends.get(card.carried_by),
-                is_bound=uow.rules.is_bound(card.kind, card.expires_on, ends_by_kind),
+                is_bound=rules.is_bound(card.kind, card.expires_on, ends_by_kind),
             )
             taken_by = takers.get(card.id)
             standings.append(
@@ -88,7 +95,7 @@ def standing(uow: UnitOfWork, group: GroupView, only: int | None = None) -> list
                 )
             )
         standings.sort(key=lambda one: (not one.is_silent, urgency(one.next), one.card.id))
-        heard = circle(group.kind, around[person.id], members, uow.rules.channels)
+        heard = circle(group.kind, around[person.id], members, rules.channels)
         rows.append(
             PersonStanding(
                 person,

@@ -7,16 +7,17 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from reminder.clock import japan_date
-from reminder.domain import hours, wording
-from reminder.domain.audience import Circle, Recipient
-from reminder.domain.calls import DONE, compose_call, is_called_at, what_a_human_hears
-from reminder.domain.followup import NEAR_THE_END, is_wanted, listening, says
+from reminder.domain import hours
 from reminder.domain.messages import MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, Mode
-from reminder.domain.rhythm import Rhythm
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.escalation_policy import NEAR_THE_END, is_wanted, listening, says
+from reminder.domain.rules.preferences import Rhythm
+from reminder.domain.rules.recipients import Circle, Recipient
 from reminder.domain.rules.schedule import CardDates, Plan, Step, next_day, step_due
-from reminder.domain.wording import Composed, Copy, Told
+from reminder.domain.text import composer as wording
+from reminder.domain.text.call_scripts import DONE, compose_call, is_called_at, what_a_human_hears
+from reminder.domain.text.composer import Composed, Copy, ReminderContent
 from reminder.planning.past import Past
 from reminder.storage import questions, reminders
 from reminder.storage.cards import DueCard
@@ -52,9 +53,9 @@ class Telling:
         return reminders.StepKey(self.card.id, self.card.expires_on, self.step.name)
 
     @property
-    def told(self) -> Told:
+    def told(self) -> ReminderContent:
         person = self.card.person
-        return Told(
+        return ReminderContent(
             kind=self.card.kind,
             step=self.says,
             expires_on=self.card.expires_on,
@@ -301,6 +302,7 @@ class Day:
             send_after=max(self.now, *(opens for opens, _ in windows)),
             stale_after=min(closes for _, closes in windows),
             urgency=self._urgency(tellings),
+            language=recipient.language if composed.subject else None,
         )
 
     def _urgency(self, tellings: Sequence[Telling]) -> Urgency:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import date
 
-from reminder.domain.followup import followed
-from reminder.domain.rhythm import Rhythm
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.escalation_policy import followed
+from reminder.domain.rules.preferences import Rhythm
 from reminder.domain.rules.schedule import CardDates, Plan
 from reminder.storage.cards import DueCard
 

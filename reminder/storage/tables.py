@@ -56,7 +56,7 @@ def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = F
 
 
 class Group(Base):
-    """A household or a care home: who shares persons. Its rhythm is how it wants to be told: see domain/rhythm.py."""
+    """A household or a care home: who shares persons. Its rhythm: see domain/rules/preferences.py."""
 
     __tablename__ = "groups"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -4,18 +4,20 @@ Proof is a delivery receipt, an answer, or a button pressed. A card that was enr
 telephone that may be somebody else's by then.
 """
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from dateutil.relativedelta import relativedelta
 
 from reminder.clock import japan_date
-from reminder.domain import hours, wording
-from reminder.domain.audience import Recipient
+from reminder.domain import hours
 from reminder.domain.messages import Urgency
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import About, Composed
+from reminder.domain.rules.recipients import Recipient
+from reminder.domain.text import composer as wording
+from reminder.domain.text.composer import About, Composed
 from reminder.storage import contacts, groups, messages, notices, outbox, people
 from reminder.storage.contacts import Unproven
 from reminder.storage.keys import KeyRing
@@ -107,7 +109,7 @@ def _button(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime, lin
     )
     composed = wording.compose_notice(rules.wording, reads, NoticeKind.REACH, about)
     soon = hours.next_allowed(now, Mode.STANDARD, Audience.CARER, ChannelName.EMAIL, group.rhythm)
-    return _draft(one, key, Audience.CARER, composed, soon)
+    return replace(_draft(one, key, Audience.CARER, composed, soon), language=recipient.language)
 
 
 def _recipient(tx: Tx, one: Unproven) -> Recipient:

@@ -97,7 +97,7 @@ def read_date(request: Request, app: OpenApp, _found: Anyone) -> HTMLResponse:
     if len(names) == 1:
         try:
             day = dates.read_date(day_text(request.query_params, names.pop()))
-            said = both_calendars(words, app.rules.wording.of(words.language).date(day, "full_date"), day)
+            said = both_calendars(app.rules.wording.of(words.language), day)
         except DateError:
             said = ""
     return HTMLResponse(str(Markup.escape(said)))
@@ -210,7 +210,7 @@ def _plan_page(
             )
             for one in wanted
         ]
-        known = {one.id: one for one in contacts.of_group(uow.tx, uow.keys, who.group_id)}
+        known = contacts.by_ids(uow.tx, uow.keys, {one for plan in plans for one in plan.contact_ids})
         names = groups.names_by_contact(uow.tx, who.group_id)
     return page(
         request,
@@ -257,7 +257,7 @@ def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Respon
         if card.retired_at is not None or card.kind not in uow.rules.kinds:
             raise NotFoundError("page_not_found")
         plan = outlook(uow, person=person, card=planned(card))
-        known = {one.id: one for one in contacts.of_group(uow.tx, uow.keys, who.group_id)}
+        known = contacts.by_ids(uow.tx, uow.keys, plan.contact_ids)
         names = groups.names_by_contact(uow.tx, who.group_id)
     wanted = Wanted(card.kind, card.label, card.expires_on, is_computed=card.is_computed)
     return page(

@@ -25,7 +25,7 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
     with app.reading() as uow:
         now = uow.now
         group = owned.group(uow.tx, who)
-        rows = standing(uow, group)
+        rows = standing(uow, group, with_latest=True)
         names = groups.names_by_contact(uow.tx, group.id)
         other_groups = [one for one in accounts.memberships(uow.tx, found.account_id) if one.group_id != group.id]
         has_sisters = len(owned.homes(uow.tx, who, found.account_id)) > 1
@@ -80,17 +80,14 @@ def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reaso
         now = uow.now
         group = owned.group(uow.tx, who)
         everyone = standing(uow, group)
-        known = contacts.of_group(uow.tx, uow.keys, group.id)
         failed = messages.not_arrived(uow.tx, group.id)
-    unheard = {row.person.id: {one.contact_id for one in row.unheard} for row in everyone}
-    missed = {
-        row.person.id: [
-            _missed(one, failed.get(one.id))
-            for one in known
-            if one.person_id == row.person.id and (one.id in unheard[row.person.id] or one.id in failed)
-        ]
-        for row in everyone
-    }
+        # Of all their addresses only those are opened that the page shows.
+        unheard = {one.contact_id for row in everyone for one in row.unheard}
+        known = contacts.by_ids(uow.tx, uow.keys, unheard | failed.keys()).values()
+    missed: dict[int, list[Missed]] = {row.person.id: [] for row in everyone}
+    for one in known:
+        if one.person_id in missed:
+            missed[one.person_id].append(_missed(one, failed.get(one.id)))
     wanted = [
         row
         for row in everyone

@@ -7,11 +7,11 @@ from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
 from reminder.clock import japan_date
-from reminder.domain import sheets
 from reminder.domain.access import Actor
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Mode
-from reminder.domain.sheets import OnPaper, ToPrint
-from reminder.domain.words import SHEETS
+from reminder.domain.text import leaflets
+from reminder.domain.text.catalog import SHEETS
+from reminder.domain.text.leaflets import OnPaper, ToPrint
 from reminder.enrolment import consent, register
 from reminder.enrolment.register import PersonChanges
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
@@ -97,7 +97,7 @@ def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Re
     with app.reading() as uow:
         person = owned.person(uow.tx, who, person_id)
         group = owned.group(uow.tx, who)
-        row = standing(uow, group, person.id)[0]
+        row = standing(uow, group, [person.id])[0]
         known = contacts.of_person(uow.tx, uow.keys, person.id)
         names = groups.names_by_contact(uow.tx, group.id)
         member_names = groups.member_names(uow.tx, group.id)
@@ -355,16 +355,15 @@ def print_sheet(
     with app.reading() as uow:
         person = owned.person(uow.tx, who, person_id)
         group = owned.group(uow.tx, who)
-        row = standing(uow, group, person.id)[0]
+        row = standing(uow, group, [person.id])[0]
     told = sorted((one.card for one in row.cards if card in (None, one.card.id)), key=lambda one: one.expires_on)
     if sheet in ("letter", "fridge") and not told:
         raise NotFoundError("page_not_found")
     language = words_of(request).language if sheet == "consent" else person.language
     return HTMLResponse(
-        sheets.render_sheet(
+        leaflets.render_sheet(
             sheet,
             app.rules.wording.of(language),
-            language,
             ToPrint(
                 label=person.label,
                 office=person.office,

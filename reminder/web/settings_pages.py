@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from reminder.domain.access import Actor
 from reminder.domain.people import Copies, GroupKind, Role
-from reminder.domain.rhythm import Rhythm, read_days, read_hour
+from reminder.domain.rules.preferences import Rhythm, read_days, read_hour
 from reminder.enrolment import membership, rhythm, signing_in, tokens
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.storage import accounts, contacts, owned, passkeys
@@ -35,8 +35,8 @@ def me(request: Request, app: OpenApp, who: Sees) -> Response:
 
 def _me(request: Request, app: App, who: Actor, refused: RefusedInputError | None = None) -> HTMLResponse:
     with app.reading() as uow:
-        mine = next(one for one in accounts.members(uow.tx, uow.keys, who.group_id) if one.id == who.member_id)
-        own = [one for one in contacts.of_group(uow.tx, uow.keys, who.group_id) if one.member_id == who.member_id]
+        mine = accounts.member(uow.tx, uow.keys, who.member_id)
+        own = contacts.of_member(uow.tx, uow.keys, who.member_id)
     return page(
         request,
         app,

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reminder.clock import JAPAN
-from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.people import ChannelName, GroupKind, Mode, Role
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.enrolment import cards
 from reminder.errors import ConflictError, NotFoundError, PermanentChannelError, TemporaryChannelError
 from reminder.storage import cards as kept

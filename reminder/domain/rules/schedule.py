@@ -10,7 +10,7 @@ from typing import cast
 from reminder.domain import hours, validity
 from reminder.domain.cards import CardKind, Grace
 from reminder.domain.people import Audience, Mode
-from reminder.domain.rhythm import FURTHEST_DAY, USUAL, Rhythm
+from reminder.domain.rules.preferences import FURTHEST_DAY, USUAL, Rhythm
 from reminder.errors import SettingsError
 
 ANCHORS = ("opens", "expires", "counter", "grace")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from reminder.domain import hours
 from reminder.domain.cards import read_kinds
 from reminder.domain.people import Audience, Mode
-from reminder.domain.rhythm import USUAL, Rhythm, read_days
 from reminder.domain.rules import schedule
+from reminder.domain.rules.preferences import USUAL, Rhythm, read_days
 from reminder.domain.rules.schedule import CardDates, Plan, first_look, next_day, step_due
 from reminder.errors import RefusedInputError, SettingsError
 

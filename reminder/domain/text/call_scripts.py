@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from reminder.domain.rhythm import Rhythm
-from reminder.domain.wording import Reader, Told, address_of, is_of_my_number
-from reminder.domain.words import Wording, Words
+from reminder.domain.rules.preferences import Rhythm
+from reminder.domain.text.catalog import Catalog, Catalogs
+from reminder.domain.text.composer import Reader, ReminderContent, address_of, is_of_my_number
 
 # At which steps somebody is called who has no other way, and how often for one end date.
 CALLED_AT = frozenset({"d30", "d7", "d1", "lastopen"})
@@ -62,7 +62,7 @@ class Turn:
     number: int = 0
 
 
-def compose_call(wording: Wording, told: Sequence[Told], reader: Reader) -> Script:
+def compose_call(wording: Catalogs, told: Sequence[ReminderContent], reader: Reader) -> Script:
     """Of several cards each with its date."""
     words = wording.of(reader.language)
     values = _values(words, reader)
@@ -75,14 +75,14 @@ def compose_call(wording: Wording, told: Sequence[Told], reader: Reader) -> Scri
     return Script(lines + _lines(said["ask"], values), _lines(said["voicemail"], values))
 
 
-def compose_practice(wording: Wording, reader: Reader) -> Script:
+def compose_practice(wording: Catalogs, reader: Reader) -> Script:
     words = wording.of(reader.language)
     values = _values(words, reader)
     said = words.section("call")
     return Script(_lines(said["opening"], values) + _lines(said["practice"], values), _lines(said["voicemail"], values))
 
 
-def first_turn(words: Words, script: Script, *, is_machine: bool, has_practised: bool) -> Turn:
+def first_turn(words: Catalog, script: Script, *, is_machine: bool, has_practised: bool) -> Turn:
     said = words.section("call")
     if is_machine:
         return Turn(script.machine)
@@ -95,7 +95,7 @@ def practice_turn(script: Script, *, is_machine: bool) -> Turn:
     return Turn(script.machine) if is_machine else Turn(script.human, waits_for_key=True, number=1)
 
 
-def next_turn(words: Words, key: str, turn: int, *, is_practice: bool = False) -> Turn:
+def next_turn(words: Catalog, key: str, turn: int, *, is_practice: bool = False) -> Turn:
     """`turn`: the one in which the key was pressed, or none was ("")."""
     said = words.section("call")
     if is_practice:
@@ -109,7 +109,7 @@ def next_turn(words: Words, key: str, turn: int, *, is_practice: bool = False) -
     return Turn(again + _lines(said["keys"], {}), waits_for_key=True, number=turn + 1)
 
 
-def spoken(words: Words, day: date) -> str:
+def spoken(words: Catalog, day: date) -> str:
     """A date as it is said: さんがつ さんじゅういちにち、すいようび."""
     said = words.section("call")
     return said["day"].format(
@@ -119,7 +119,7 @@ def spoken(words: Words, day: date) -> str:
     )
 
 
-def _values(words: Words, reader: Reader) -> dict[str, str]:
+def _values(words: Catalog, reader: Reader) -> dict[str, str]:
     return {
         "service": words.word("service"),
         "call": address_of(reader.label, words),

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from html import escape
 
-from reminder.domain.people import Language
-from reminder.domain.readings import as_ruby
-from reminder.domain.wording import address_of, carers_word
-from reminder.domain.words import Words
+from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.composer import address_of, carers_word
+from reminder.domain.text.furigana import as_ruby
 
 STYLE = """
 @page { size: A4; margin: 15mm 18mm }
@@ -56,7 +55,7 @@ class ToPrint:
     cards: tuple[OnPaper, ...] = ()
 
 
-def render_sheet(sheet: str, words: Words, language: Language, facts: ToPrint, *, stylesheet: str | None = None) -> str:
+def render_sheet(sheet: str, words: Catalog, facts: ToPrint, *, stylesheet: str | None = None) -> str:
     """A whole page. `sheet`: one of words.SHEETS. Its STYLE stands in it, or at the address `stylesheet`."""
     # The readings of an e-mail serve on paper, too.
     words = words.in_mail
@@ -71,13 +70,13 @@ def render_sheet(sheet: str, words: Words, language: Language, facts: ToPrint, *
     body = "\n".join(_blocks(text.splitlines()))
     look = f"<style>{STYLE}</style>" if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
     return (
-        f'<!doctype html>\n<html lang="{"en" if language == Language.ENGLISH else "ja"}"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="{words.facts.html}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(plain_title)}</title>'
         f"{look}</head>\n<body{kind}>\n{body}\n</body></html>\n"
     )
 
 
-def _values(words: Words, facts: ToPrint) -> dict[str, str]:
+def _values(words: Catalog, facts: ToPrint) -> dict[str, str]:
     return {
         "service": words.word("service"),
         "operator": words.word("operator"),
@@ -91,7 +90,7 @@ def _values(words: Words, facts: ToPrint) -> dict[str, str]:
     }
 
 
-def _of_card(words: Words, card: OnPaper, values: Mapping[str, str]) -> dict[str, str]:
+def _of_card(words: Catalog, card: OnPaper, values: Mapping[str, str]) -> dict[str, str]:
     said = words.kinds[card.kind]
     full_date = words.date(card.expires_on, "full_date")
     return {

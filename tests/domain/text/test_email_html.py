@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from reminder.domain.letters import render_html
 from reminder.domain.people import Audience, ChannelName, Language, Mode
-from reminder.domain.wording import Copy, Reader, Told, compose
+from reminder.domain.text.composer import Copy, Reader, ReminderContent, compose
+from reminder.domain.text.email_html import render_html
 from tests.rules import LANGUAGES, WORDING
 
-TOLD = Told("mynumber_user_certificate", "d30", date(2026, 12, 23), date(2026, 12, 22), date(2027, 3, 31))
+TOLD = ReminderContent("mynumber_user_certificate", "d30", date(2026, 12, 23), date(2026, 12, 22), date(2027, 3, 31))
 SENT = "【期限だより・つばめ】お母さん、マイナンバーカードの更新は12月23日（水）までです。市役所へ行ってください。"
 
 

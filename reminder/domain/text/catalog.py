@@ -9,10 +9,11 @@ from itertools import product
 from string import Formatter
 from typing import cast
 
-from reminder.domain import readings
 from reminder.domain.cards import CardKind
+from reminder.domain.model.languages import LanguageFacts, read_facts
 from reminder.domain.notices import ANSWERS, NoticeKind
 from reminder.domain.people import Audience, ConsentHow, Language, Mode, Role
+from reminder.domain.text import furigana
 from reminder.errors import SettingsError
 
 # Families of texts. The first four speak of a My Number Card and what lives in it, `bound` of one that ends with a
@@ -207,12 +208,13 @@ _SAID = {
 
 
 @dataclass(frozen=True)
-class Words:
+class Catalog:
     """One language: its table, every text found through its stand-ins, and what it says of each kind."""
 
     table: Mapping[str, object]
     texts: Mapping[tuple[str, str, str], str]  # (voice, family, step)
     kinds: Mapping[str, Mapping[str, str]]  # kind -> KIND_WORDS
+    facts: LanguageFacts
     read: Callable[[str], str] = str  # a word of the reader's own, with its reading where the language has one
 
     def section(self, name: str) -> Mapping[str, str]:
@@ -234,12 +236,12 @@ class Words:
         )
 
     @cached_property
-    def in_mail(self) -> "Words":
+    def in_mail(self) -> "Catalog":
         """The same words with the reading behind each word that is hard to read, where the language has readings."""
         return self._annotated(cast(Sequence[str], self.table.get("readings", ())))
 
     @cached_property
-    def with_furigana(self) -> "Words":
+    def with_furigana(self) -> "Catalog":
         """As in_mail, also where a language has readings only for who asks for them: those of its letters."""
         if self.has_readings:
             return self.in_mail
@@ -249,27 +251,33 @@ class Words:
     def has_readings(self) -> bool:
         return bool(self.table.get("readings"))
 
-    def _annotated(self, words: Sequence[str]) -> "Words":
-        annotate = readings.annotator(words)
-        return Words(
-            table={**self.table, **{name: readings.everywhere(self.table[name], annotate) for name in _READ_IN_MAIL}},
+    def _annotated(self, words: Sequence[str]) -> "Catalog":
+        annotate = furigana.annotator(words)
+        return Catalog(
+            table={**self.table, **{name: furigana.everywhere(self.table[name], annotate) for name in _READ_IN_MAIL}},
             texts={key: annotate(text) for key, text in self.texts.items()},
             kinds={kind: {name: annotate(text) for name, text in said.items()} for kind, said in self.kinds.items()},
+            facts=self.facts,
             read=annotate,
         )
 
 
 @dataclass(frozen=True)
-class Wording:
-    languages: Mapping[Language, Words]
+class Catalogs:
+    languages: Mapping[Language, Catalog]
     families: Mapping[str, str]  # card kind -> family, in the order of the catalogue
 
-    def of(self, language: Language) -> Words:
+    def of(self, language: Language) -> Catalog:
         """Japanese stands in for a language whose file is gone: its readers are still told."""
         return self.languages.get(language) or self.languages[Language.JAPANESE]
 
+    @cached_property
+    def offered(self) -> Sequence[LanguageFacts]:
+        """The languages in the order of lists of choices."""
+        return sorted((words.facts for words in self.languages.values()), key=lambda facts: (facts.order, facts.code))
 
-def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind]) -> Wording:
+
+def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind]) -> Catalogs:
     """From the parsed config/wording/*.toml. Raises SettingsError, which names the file and the text at fault."""
     if Language.JAPANESE not in tables:
         raise SettingsError("config/wording/ja.toml", "keep this file: it stands in for what others lack")
@@ -279,9 +287,19 @@ def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping
         stands_in = table.get("like")
         if stands_in is not None and stands_in not in tables:
             raise SettingsError(f"config/wording/{language}.toml: like", "name a language that has a file here")
-        whole = _merged(tables[Language(str(stands_in))], table) if stands_in else table
+        whole = with_fallback(table, lambda name: tables[Language(name)])
         languages[language] = _read_language(language, whole, kinds)
-    return Wording(languages, {key: kind.texts for key, kind in kinds.items()})
+        if languages[language].facts.sheets not in tables:
+            raise SettingsError(
+                f"config/wording/{language}.toml: language.sheets", "name a language that has a file here"
+            )
+    return Catalogs(languages, {key: kind.texts for key, kind in kinds.items()})
+
+
+def with_fallback(table: Mapping[str, object], table_of: Callable[[str], Mapping[str, object]]) -> Mapping[str, object]:
+    """Return a language's table with that of the language it takes over from (`like`) below it."""
+    like = table.get("like")
+    return _merged(table_of(str(like)), table) if like else table
 
 
 def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping[str, object]:
@@ -294,8 +312,9 @@ def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping
     return both
 
 
-def _read_language(language: Language, table: Mapping[str, object], kinds: Mapping[str, CardKind]) -> Words:
+def _read_language(language: Language, table: Mapping[str, object], kinds: Mapping[str, CardKind]) -> Catalog:
     where = f"config/wording/{language}.toml"
+    facts = read_facts(language, table)
     texts: dict[tuple[str, str, str], str] = {}
     for voice, family in product(VOICES, FAMILIES):
         # What stands in for others comes first, so that the text that is really missing is the one named.
@@ -316,7 +335,7 @@ def _read_language(language: Language, table: Mapping[str, object], kinds: Mappi
             name: _checked(f"{where}: kinds.{key}.{name}", _at(table, f"kinds.{key}.{name}"), placeholders)
             for name, placeholders in needed.items()
         }
-    return Words(table, texts, said)
+    return Catalog(table, texts, said, facts)
 
 
 def steps_of(family: str) -> Sequence[str]:

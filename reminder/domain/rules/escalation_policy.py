@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from reminder.domain import hours
-from reminder.domain.audience import Circle, Recipient
 from reminder.domain.people import Audience, Copies, Mode, Role
-from reminder.domain.rhythm import NEAR_FROM
+from reminder.domain.rules.preferences import NEAR_FROM
+from reminder.domain.rules.recipients import Circle, Recipient
 from reminder.domain.rules.schedule import Plan, Step
-from reminder.domain.words import spoken
+from reminder.domain.text.catalog import spoken
 
 # What a step is called that no schedule has. A number behind the name tells one from the next.
 ASKED_AGAIN, TAKEN, AGAIN = "done", "taken", "again"

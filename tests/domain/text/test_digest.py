@@ -5,10 +5,10 @@ from itertools import product
 
 import pytest
 
-from reminder.domain.digest import Digest, Item, Part, Week, compose_digest, digest_is_due, next_bell
-from reminder.domain.letters import render_html
 from reminder.domain.people import Language
-from reminder.domain.words import DIGEST_PARTS, DIGEST_STATES
+from reminder.domain.text.catalog import DIGEST_PARTS, DIGEST_STATES
+from reminder.domain.text.digest import Digest, Item, Part, Week, compose_digest, digest_is_due, next_bell
+from reminder.domain.text.email_html import render_html
 from tests.rules import LANGUAGES, WORDING
 from tests.village import SIGNATURE_CERTIFICATE, USER_CERTIFICATE, japan
 

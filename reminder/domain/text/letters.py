@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from html import escape
 
-from reminder.domain.next_step import Act
 from reminder.domain.people import Language
-from reminder.domain.readings import as_ruby
-from reminder.domain.wording import address_of
-from reminder.domain.words import ARRIVAL, Wording, Words
+from reminder.domain.rules.next_step import Act
+from reminder.domain.text.catalog import ARRIVAL, Catalog, Catalogs
+from reminder.domain.text.composer import address_of
+from reminder.domain.text.furigana import as_ruby
 
 # A font made to be told apart by weak eyes; after it what holds rare names.
 FONTS = ("BIZ UDPGothic", "BIZ UDPゴシック", "BIZ UDGothic", "Noto Sans CJK JP", "Hiragino Sans", "sans-serif")
@@ -94,19 +94,22 @@ class ResidentLetter:
     matters: tuple[Matter, ...]
 
 
-def render_letters(sections: Sequence[str], title: str, *, stylesheet: str | None = None, more_style: str = "") -> str:
-    """A whole page of what render_letter has made. Its STYLE stands in it, or at the address `stylesheet`."""
+def render_letters(
+    sections: Sequence[str], title: str, *, lang: str = "ja", stylesheet: str | None = None, more_style: str = ""
+) -> str:
+    """Return a whole page of what render_letter has made. `lang` is the tag of the title's language (BCP 47); each
+    letter names its own. Its STYLE stands in it, or at the address `stylesheet`."""
     style = f"<style>{STYLE}{more_style}</style>"
     look = style if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
     body = "\n".join(sections)
     return (
-        '<!doctype html>\n<html lang="ja"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title>{look}</head>\n<body><main>\n{body}\n</main></body></html>\n"
     )
 
 
-def render_letter(wording: Wording, letter: ResidentLetter, *, furigana: bool = False) -> str:
+def render_letter(wording: Catalogs, letter: ResidentLetter, *, furigana: bool = False) -> str:
     """One section, which begins a page of its own. `furigana`: also where the language does without."""
     plain = wording.of(letter.language)
     words = plain.with_furigana if furigana else plain.in_mail
@@ -125,13 +128,12 @@ def render_letter(wording: Wording, letter: ResidentLetter, *, furigana: bool = 
     if letter.has_slip:
         # Read by the family: without readings, but where the language always has them.
         parts += _slip(plain.in_mail, wording, letter, _values(plain.in_mail, letter))
-    language = "en" if letter.language == Language.ENGLISH else "ja"
     body = "\n".join(parts)
     kind = ' class="furigana"' if "<ruby>" in body else ""
-    return f'<section lang="{language}"{kind}>\n{body}\n</section>'
+    return f'<section lang="{plain.facts.html}"{kind}>\n{body}\n</section>'
 
 
-def _values(words: Words, letter: ResidentLetter) -> dict[str, str]:
+def _values(words: Catalog, letter: ResidentLetter) -> dict[str, str]:
     return {
         "service": words.word("service"),
         "operator": words.word("operator"),
@@ -147,7 +149,7 @@ def _mark(said: Mapping[str, str], letter: ResidentLetter) -> list[str]:
 
 
 def _first(
-    words: Words, wording: Wording, letter: ResidentLetter, matter: Matter, values: Mapping[str, str]
+    words: Catalog, wording: Catalogs, letter: ResidentLetter, matter: Matter, values: Mapping[str, str]
 ) -> Iterator[str]:
     """What ends, until when, and what is to be done about it."""
     yield f"<h2>{_html(_thing(words, matter))}</h2>"
@@ -160,13 +162,13 @@ def _first(
         yield f'<p class="bring"><b>{bring}</b>{_html(words.kinds[matter.kind]["bring"])}</p>'
 
 
-def _dates(words: Words, matter: Matter) -> dict[str, str]:
+def _dates(words: Catalog, matter: Matter) -> dict[str, str]:
     dates = {"lastopen": matter.last_counter_day, "opens": matter.opens_on, "grace": matter.grace_ends_on}
     forms = {"lastopen": "date", "opens": "full_date", "grace": "full_date"}
     return {name: words.date(day, forms[name]) for name, day in dates.items() if day is not None}
 
 
-def _to_do(words: Words, wording: Wording, today: date, matter: Matter) -> Iterator[str]:
+def _to_do(words: Catalog, wording: Catalogs, today: date, matter: Matter) -> Iterator[str]:
     """Of a date that was worked out it is never said that it has passed."""
     said, kind = words.section("letter"), words.kinds[matter.kind]
     if matter.is_over:
@@ -185,7 +187,7 @@ def _to_do(words: Words, wording: Wording, today: date, matter: Matter) -> Itera
         yield said["computed"]
 
 
-def _others(words: Words, matters: Sequence[Matter]) -> Iterator[str]:
+def _others(words: Catalog, matters: Sequence[Matter]) -> Iterator[str]:
     if matters:
         yield f"<h2>{_html(words.section('letter')['others'])}</h2>"
         yield "<ul>"
@@ -194,23 +196,23 @@ def _others(words: Words, matters: Sequence[Matter]) -> Iterator[str]:
         yield "</ul>"
 
 
-def _thing(words: Words, matter: Matter) -> str:
+def _thing(words: Catalog, matter: Matter) -> str:
     if matter.is_both:
         return words.word("both_certificates")
     return matter.label or words.kinds[matter.kind]["thing"]
 
 
-def _day(words: Words, matter: Matter) -> str:
+def _day(words: Catalog, matter: Matter) -> str:
     full_date = words.date(matter.expires_on, "full_date")
     return words.word("about_date").format(date=full_date) if matter.is_computed else full_date
 
 
-def _end(words: Words, matter: Matter) -> str:
+def _end(words: Catalog, matter: Matter) -> str:
     is_said_over = matter.is_over and not matter.is_computed
     return words.section("letter")["was" if is_said_over else "until"].format(full_date=_day(words, matter))
 
 
-def _slip(words: Words, wording: Wording, letter: ResidentLetter, values: Mapping[str, str]) -> Iterator[str]:
+def _slip(words: Catalog, wording: Catalogs, letter: ResidentLetter, values: Mapping[str, str]) -> Iterator[str]:
     """For the family, under a line to cut along: who, which card, what has become of it, and by whom."""
     said = words.section("letter")
     whose = " ".join(part for part in (letter.label, letter.place) if part)

@@ -7,9 +7,9 @@ import pytest
 
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Language, Mode
-from reminder.domain.readings import annotator
-from reminder.domain.wording import Reader, Told, compose
-from reminder.domain.words import FAMILIES, steps_of
+from reminder.domain.text.catalog import FAMILIES, steps_of
+from reminder.domain.text.composer import Reader, ReminderContent, compose
+from reminder.domain.text.furigana import annotator
 from tests.rules import KINDS, WORDING
 
 EASY = WORDING.of(Language.EASY_JAPANESE)
@@ -65,7 +65,7 @@ def test_a_reading_stands_behind_its_word(text: str, annotated: str, why: str) -
 
 
 def test_a_name_is_never_given_a_reading_and_a_text_message_has_none() -> None:
-    told = [Told("passport", "d30", date(2027, 3, 31), date(2027, 3, 31), None)]
+    told = [ReminderContent("passport", "d30", date(2027, 3, 31), date(2027, 3, 31), None)]
 
     def composed(audience: Audience, channel: ChannelName) -> str:
         reader = Reader(
@@ -79,7 +79,7 @@ def test_a_name_is_never_given_a_reading_and_a_text_message_has_none() -> None:
 
 
 def test_the_name_of_the_office_has_its_reading_too() -> None:
-    told = [Told("jiritsu_iryo", "d30", date(2027, 3, 31), date(2027, 3, 31), None)]
+    told = [ReminderContent("jiritsu_iryo", "d30", date(2027, 3, 31), date(2027, 3, 31), None)]
     reader = Reader(Audience.CARER, ChannelName.EMAIL, Language.EASY_JAPANESE, Mode.ELDERLY, "母", office="町役場")
 
     assert "町役場（まちやくば）で" in compose(WORDING, told, reader).text

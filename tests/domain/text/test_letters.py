@@ -8,13 +8,13 @@ from itertools import product
 
 import pytest
 
-from reminder.domain.next_step import Act
 from reminder.domain.people import Language
-from reminder.domain.resident_letters import STYLE, Matter, ResidentLetter, render_letter, render_letters
-from reminder.domain.words import lint
+from reminder.domain.rules.next_step import Act
+from reminder.domain.text.catalog import lint
+from reminder.domain.text.letters import STYLE, Matter, ResidentLetter, render_letter, render_letters
 from reminder.guard.numbers import forbidden
 from reminder.settings import read_table
-from tests.domain.test_readings import bare
+from tests.domain.text.test_furigana import bare
 from tests.rules import CONFIG, KINDS, LANGUAGES, WORDING
 
 LINT = read_table(CONFIG / "wording" / "lint.toml")

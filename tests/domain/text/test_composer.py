@@ -9,10 +9,11 @@ from itertools import permutations, product
 
 import pytest
 
-from reminder.domain import segments
 from reminder.domain.notices import ANSWERS, NoticeKind
 from reminder.domain.people import Audience, ChannelName, Language, Mode
-from reminder.domain.wording import (
+from reminder.domain.text import sms_segments
+from reminder.domain.text.catalog import STEPS, STEPS_OF_GRACE, VOICES, WITH_GRACE, lint, read_wording, steps_of
+from reminder.domain.text.composer import (
     AFTER_END,
     MOST_SEGMENTS,
     About,
@@ -20,7 +21,7 @@ from reminder.domain.wording import (
     Copy,
     Fate,
     Reader,
-    Told,
+    ReminderContent,
     address_of,
     carers_word,
     compose,
@@ -28,7 +29,6 @@ from reminder.domain.wording import (
     compose_notice,
     together,
 )
-from reminder.domain.words import STEPS, STEPS_OF_GRACE, VOICES, WITH_GRACE, lint, read_wording, steps_of
 from reminder.guard.numbers import forbidden
 from reminder.settings import read_table
 from tests.rules import CONFIG, KINDS, LANGUAGES, WORDING
@@ -55,10 +55,10 @@ OWN_LABEL = "老人パスカード"  # of the kind that has none of its own
 def telling(
     kind: str = USER, step: str = "d7", end: date = END, *, computed: bool = False, insurance: bool = True,
     card_grace: bool = False, bound: bool = False,
-) -> Told:  # fmt: skip
+) -> ReminderContent:  # fmt: skip
     has_grace = insurance and not bound and (kind == USER or (kind == CARD and card_grace))
     label = OWN_LABEL if kind == "other" else None
-    return Told(kind, step, end, LAST_OPEN, GRACE if has_grace else None, computed, insurance, label, bound)
+    return ReminderContent(kind, step, end, LAST_OPEN, GRACE if has_grace else None, computed, insurance, label, bound)
 
 
 def reader(
@@ -72,7 +72,7 @@ def reader(
 class Case:
     """One cell of the matrix: what is told, to whom, and the words that came of it."""
 
-    told: tuple[Told, ...]
+    told: tuple[ReminderContent, ...]
     reader: Reader
     composed: Composed
 
@@ -90,7 +90,7 @@ class Case:
         return f"{self.composed.subject or ''}\n{self.composed.text}"
 
 
-def told_together(step: str) -> Iterator[tuple[Told, ...]]:
+def told_together(step: str) -> Iterator[tuple[ReminderContent, ...]]:
     """Every set of cards, read and computed, of one date and of several, with every promise of a grace."""
     promises: tuple[dict[str, bool], ...] = ({}, {"card_grace": True}, {"insurance": False})
     for kinds, computed, promise in product(KINDS_TOGETHER, (False, True), promises):
@@ -262,7 +262,7 @@ def test_an_english_text_to_a_person_stays_in_the_latin_alphabet_whatever_the_ma
     own = [case.composed.text for case in texts() if case.reader.language == EN and case.reader.audience is PERSON]
     with_latin_mark = compose(WORDING, [telling()], reader(language=EN, mark="Kiku"))
 
-    assert {segments.encoding(text) for text in own} == {segments.Encoding.GSM_7}
+    assert {sms_segments.encoding(text) for text in own} == {sms_segments.Encoding.GSM_7}
     assert with_latin_mark.text.startswith("Kigen Dayori (Kiku): ")
 
 
@@ -287,7 +287,7 @@ def test_the_order_in_which_cards_were_registered_changes_nothing(channel: Chann
     ],
 )
 def test_a_day_until_which_hospitals_take_the_card_is_named_only_where_it_is_sure(
-    channel: ChannelName, told: list[Told], is_promised: bool, why: str
+    channel: ChannelName, told: list[ReminderContent], is_promised: bool, why: str
 ) -> None:
     for audience, mode in product(Audience, Mode):
         composed = compose(WORDING, told, reader(audience, channel, JA, mode))
@@ -383,7 +383,7 @@ def test_a_mail_has_the_parts_that_help_at_its_step(
         ([telling(CARD, "a7", computed=True)], "to_do_computed", "look at the card first"),
     ],
 )
-def test_a_mail_gives_the_advice_for_what_ends(told: list[Told], family: str, why: str) -> None:
+def test_a_mail_gives_the_advice_for_what_ends(told: list[ReminderContent], family: str, why: str) -> None:
     advice = WORDING.of(JA).section("email.text")[family].strip().split("{")[0]
 
     assert advice in compose(WORDING, told, reader(CARER, EMAIL)).text, why
@@ -622,7 +622,9 @@ def test_a_text_with_room_says_that_nobody_is_asked_for_a_number(language: Langu
     full = compose(WORDING, [telling(CARD, "opens")], reader(language=language))
 
     assert roomy.text.endswith(promise)
-    assert (segments.count(full.text), segments.count(full.text + promise)) == (1, 2) or full.text.endswith(promise)
+    assert (sms_segments.count(full.text), sms_segments.count(full.text + promise)) == (1, 2) or full.text.endswith(
+        promise
+    )
 
 
 def test_a_card_of_no_known_kind_is_called_what_its_owner_calls_it() -> None:
@@ -648,8 +650,8 @@ def test_a_rare_kanji_counts_as_two_units_and_is_never_replaced() -> None:
     text = compose(WORDING, [telling("other", "d7")], reader(label="𠮷野髙﨑")).text
 
     assert "𠮷野髙﨑さん" in text
-    assert segments.count("𠮷" * 35) == 1
-    assert segments.count("𠮷" * 36) == 2
+    assert sms_segments.count("𠮷" * 35) == 1
+    assert sms_segments.count("𠮷" * 36) == 2
 
 
 def test_an_english_text_to_a_carer_that_a_japanese_name_makes_too_long_says_less() -> None:
@@ -657,7 +659,7 @@ def test_an_english_text_to_a_carer_that_a_japanese_name_makes_too_long_says_les
 
     text = compose(WORDING, [told], reader(CARER, language=EN, label="長谷川花子さくら")).text
 
-    assert segments.count(text) <= MOST_SEGMENTS
+    assert sms_segments.count(text) <= MOST_SEGMENTS
     assert text.endswith(".")
 
 

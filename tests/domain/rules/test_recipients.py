@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from reminder.domain.audience import Recipient, circle
 from reminder.domain.people import Audience, ChannelName, ContactState, Copies, GroupKind, Language, Role
+from reminder.domain.rules.recipients import Recipient, circle
 
 SMS, EMAIL, VOICE = ChannelName.SMS, ChannelName.EMAIL, ChannelName.VOICE
 P, C, S = Audience.PERSON, Audience.CARER, Audience.STAFF

@@ -9,8 +9,8 @@ from itertools import product
 import pytest
 
 from reminder.domain.people import Language
-from reminder.domain.sheets import OnPaper, ToPrint, render_sheet
-from reminder.domain.words import SHEETS
+from reminder.domain.text.catalog import SHEETS
+from reminder.domain.text.leaflets import OnPaper, ToPrint, render_sheet
 from reminder.guard.numbers import forbidden
 from tests.rules import KINDS, LANGUAGES, WORDING
 
@@ -20,7 +20,7 @@ LETTER = replace(FACTS, cards=(CARE,))
 
 
 def page(sheet: str, language: Language = Language.JAPANESE, facts: ToPrint = LETTER) -> str:
-    return render_sheet(sheet, WORDING.of(language), language, facts)
+    return render_sheet(sheet, WORDING.of(language), facts)
 
 
 def text_of(html: str) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import cast
 
 from reminder.domain.people import Language
-from reminder.domain.words import Wording
+from reminder.domain.text.catalog import Catalogs
 from reminder.errors import DateError, KigenError
 
 
-def explain(wording: Wording, error: KigenError, language: Language, *, own: str = "") -> str:
+def explain(wording: Catalogs, error: KigenError, language: Language, *, own: str = "") -> str:
     """A sentence that says what to do next. It holds nothing that was refused. `own`: a section whose sentences come
     before those of [errors], for readers who have no command line before them."""
     return explain_from(wording.of(language).table, error, own=own)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
-from reminder.domain import segments
+from reminder.domain.model.languages import Script
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Language, Mode
-from reminder.domain.words import (
+from reminder.domain.text import sms_segments
+from reminder.domain.text.catalog import (
     AGAIN,
     ARRIVAL,
     BOUND,
@@ -22,8 +23,8 @@ from reminder.domain.words import (
     STEPS_OF_GRACE,
     USER_CERTIFICATE,
     WITHOUT_INSURANCE,
-    Wording,
-    Words,
+    Catalog,
+    Catalogs,
 )
 
 AFTER_END = frozenset({"a7", *STEPS_OF_GRACE})
@@ -45,7 +46,7 @@ MOST_SEGMENTS = 2
 
 
 @dataclass(frozen=True)
-class Told:
+class ReminderContent:
     """One reminder that a text tells. `computed`: the date was worked out, not read from the card. `grace_ends_on` is
     None where none is promised. `label`: what its owner calls it. `bound`: it ends with a residence period."""
 
@@ -117,11 +118,16 @@ class Composed:
 
     @property
     def segments(self) -> int:
-        return segments.count(self.text) if self.subject is None else 0
+        return sms_segments.count(self.text) if self.subject is None else 0
 
 
 def compose(
-    wording: Wording, told: Sequence[Told], reader: Reader, *, copy: "Copy | None" = None, brief: bool = False
+    wording: Catalogs,
+    told: Sequence[ReminderContent],
+    reader: Reader,
+    *,
+    copy: "Copy | None" = None,
+    brief: bool = False,
 ) -> Composed:
     """One message that tells all of `told`. `copy` is what a carer is shown besides; `brief` leaves out the advice,
     for an e-mail that speaks of several persons."""
@@ -135,14 +141,14 @@ def compose(
 class About:
     """What a notice speaks of, where it speaks of a card or a contact, and what the person answered."""
 
-    told: Told | None = None
+    told: ReminderContent | None = None
     channel: ChannelName | None = None
     reply: str | None = None
     link: str | None = None  # for a carer's e-mail: a page with one button
     instead: ChannelName | None = None  # by which the person is told what did not arrive
 
 
-def compose_notice(wording: Wording, reader: Reader, kind: NoticeKind, about: About) -> Composed:
+def compose_notice(wording: Catalogs, reader: Reader, kind: NoticeKind, about: About) -> Composed:
     """To a carer or a member of staff: what has become of a person's reminders."""
     is_mail = reader.channel is ChannelName.EMAIL
     plain = wording.of(reader.language)
@@ -164,7 +170,7 @@ def compose_notice(wording: Wording, reader: Reader, kind: NoticeKind, about: Ab
     return Composed(subject, "\n\n".join(blocks) + "\n", closing(words, reader))
 
 
-def _notice_values(words: Words, wording: Wording, reader: Reader, about: About) -> dict[str, str]:
+def _notice_values(words: Catalog, wording: Catalogs, reader: Reader, about: About) -> dict[str, str]:
     values = {**_person_values(words, reader), "thing": "", "date": "", "channel": ""}
     if about.told is not None:
         values["thing"] = _thing(words, about.told, wording.families[about.told.kind])
@@ -174,31 +180,31 @@ def _notice_values(words: Words, wording: Wording, reader: Reader, about: About)
     return values
 
 
-def compose_answer(wording: Wording, reader: Reader, name: str, *, day: date | None = None) -> Composed:
+def compose_answer(wording: Catalogs, reader: Reader, name: str, *, day: date | None = None) -> Composed:
     """To somebody who has just answered, or is asked for consent; one message. `name`: one of notices.ANSWERS."""
     words = wording.of(reader.language)
     values = {**_person_values(words, reader), "date": "" if day is None else words.date(day)}
     return Composed(None, _shortest(words, reader, words.section("answers")[name], values))
 
 
-def compose_code(wording: Wording, language: Language, code: str) -> Composed:
+def compose_code(wording: Catalogs, language: Language, code: str) -> Composed:
     """The e-mail with the code by which somebody signs in."""
     said = wording.of(language).in_mail.section("sign_in")
     return Composed(said["code_subject"], said["code"].strip().format(code=code))
 
 
-def compose_invitation(wording: Wording, language: Language, group: str) -> Composed:
+def compose_invitation(wording: Catalogs, language: Language, group: str) -> Composed:
     """The e-mail to who is invited to a group."""
     said = wording.of(language).in_mail.section("sign_in")
     return Composed(said["invitation_subject"].format(group=group), said["invitation"].strip().format(group=group))
 
 
-def is_of_my_number(wording: Wording, kind: str) -> bool:
+def is_of_my_number(wording: Catalogs, kind: str) -> bool:
     """Whether it is a My Number Card, or lives in one."""
     return wording.families[kind] in _MY_NUMBER
 
 
-def together(wording: Wording, composed: Sequence[Composed], language: Language) -> Composed:
+def together(wording: Catalogs, composed: Sequence[Composed], language: Language) -> Composed:
     """Several messages to one human as one; a single one as it is."""
     if len(composed) == 1:
         return composed[0]
@@ -208,7 +214,7 @@ def together(wording: Wording, composed: Sequence[Composed], language: Language)
     return Composed(subject, body, composed[0].closing)
 
 
-def _sms(words: Words, wording: Wording, told: Sequence[Told], reader: Reader) -> str:
+def _sms(words: Catalog, wording: Catalogs, told: Sequence[ReminderContent], reader: Reader) -> str:
     # A Japanese label would halve the length of a Latin text: there the kind's own name stands for it.
     told = [replace(one, label=None) if one.label and not _is_in_its_script(words, one) else one for one in told]
     family = _family_of(wording, told)
@@ -220,7 +226,7 @@ def _sms(words: Words, wording: Wording, told: Sequence[Told], reader: Reader) -
     return _assuring(words, _without_the_last(text), reader)
 
 
-def _template(words: Words, reader: Reader, told: Told, family: str) -> str:
+def _template(words: Catalog, reader: Reader, told: ReminderContent, family: str) -> str:
     again = told.step.rstrip("0123456789")
     if again in AGAIN and reader.voice == "carer":
         return words.section("again")[again]
@@ -233,16 +239,16 @@ _SENTENCE = re.compile(r"(?<=。)|(?<=\.) ")
 def _without_the_last(text: str) -> str:
     """A text that a long name in another script has made too long says less: its last sentence goes."""
     sentences = _SENTENCE.split(text)
-    while segments.count(text) > MOST_SEGMENTS and len(sentences) > 1:
+    while sms_segments.count(text) > MOST_SEGMENTS and len(sentences) > 1:
         text = text.removesuffix(sentences.pop()).rstrip()
     return text
 
 
-def _is_in_its_script(words: Words, told: Told) -> bool:
+def _is_in_its_script(words: Catalog, told: ReminderContent) -> bool:
     return not words.kinds[told.kind]["thing"].isascii() or (told.label or "").isascii()
 
 
-def _assuring(words: Words, text: str, reader: Reader) -> str:
+def _assuring(words: Catalog, text: str, reader: Reader) -> str:
     """With how it is answered, or whom to ask, and the promise that nobody is asked for a number: each where there is
     room for it."""
     after = [words.word("no_numbers")]
@@ -251,30 +257,30 @@ def _assuring(words: Words, text: str, reader: Reader) -> str:
     elif reader.voice == "elderly":
         after.insert(0, words.word("ask_staff" if reader.mode is Mode.HOME else "ask_family"))
     for more in after:
-        text = text + more if segments.count(text + more) == 1 else text
+        text = text + more if sms_segments.count(text + more) == 1 else text
     return text
 
 
-def _shortest(words: Words, reader: Reader, template: str, values: Mapping[str, str]) -> str:
+def _shortest(words: Catalog, reader: Reader, template: str, values: Mapping[str, str]) -> str:
     """In one message if that can be had by leaving out the form of address, or the mark where it is an ornament."""
     text = _signed(words, reader, template.format_map(values))
-    if segments.count(text) == 1:
+    if sms_segments.count(text) == 1:
         return text
     if "{call}、" in template:
         shorter = _signed(words, reader, template.replace("{call}、", "").format_map(values))
     else:
         shorter = _signed(words, reader, template.format_map(values), marked=reader.voice == "elderly")
-    return shorter if segments.count(shorter) < segments.count(text) else text
+    return shorter if sms_segments.count(shorter) < sms_segments.count(text) else text
 
 
-def _signed(words: Words, reader: Reader, said: str, *, marked: bool = True) -> str:
+def _signed(words: Catalog, reader: Reader, said: str, *, marked: bool = True) -> str:
     # A mark in another script would double the length of a Latin text.
-    shows_mark = marked and reader.mark and (reader.language != Language.ENGLISH or reader.mark.isascii())
+    shows_mark = marked and reader.mark and (words.facts.script is not Script.LATIN or reader.mark.isascii())
     form = "sender_with_mark" if shows_mark else "sender"
     return words.word(form).format(service=words.word("service"), mark=reader.mark) + said
 
 
-def _several(words: Words, wording: Wording, told: Sequence[Told], reader: Reader) -> str:
+def _several(words: Catalog, wording: Catalogs, told: Sequence[ReminderContent], reader: Reader) -> str:
     items = _items(words, wording, told)
     template = words.section("several")[reader.voice]
     values = _person_values(words, reader)
@@ -283,14 +289,14 @@ def _several(words: Words, wording: Wording, told: Sequence[Told], reader: Reade
         if shown < len(items):
             listed += words.word("and_more").format(n=len(items) - shown)
         text = _shortest(words, reader, template, {**values, "items": listed})
-        if segments.count(text) <= MOST_SEGMENTS:
+        if sms_segments.count(text) <= MOST_SEGMENTS:
             break
     return _assuring(words, text, reader)
 
 
-def _items(words: Words, wording: Wording, told: Sequence[Told]) -> list[str]:
+def _items(words: Catalog, wording: Catalogs, told: Sequence[ReminderContent]) -> list[str]:
     """What ends when, soonest first; two certificates of one date are one item."""
-    by_date: dict[tuple[date, bool], list[Told]] = {}
+    by_date: dict[tuple[date, bool], list[ReminderContent]] = {}
     for one in sorted(told, key=lambda one: (one.expires_on, list(wording.families).index(one.kind))):
         by_date.setdefault((one.expires_on, one.computed), []).append(one)
     item = words.section("several")["item"]
@@ -306,7 +312,7 @@ def _items(words: Words, wording: Wording, told: Sequence[Told]) -> list[str]:
     return listed
 
 
-def _family_of(wording: Wording, told: Sequence[Told]) -> str | None:
+def _family_of(wording: Catalogs, told: Sequence[ReminderContent]) -> str | None:
     """Whose text speaks for all of it; None where they end, or stand, differently."""
     if len({(one.step, one.expires_on, one.computed, one.bound) for one in told}) > 1:
         return None
@@ -320,12 +326,12 @@ def _family_of(wording: Wording, told: Sequence[Told]) -> str | None:
     return CARD if CARD in families else CERTIFICATES
 
 
-def _first(wording: Wording, told: Sequence[Told]) -> Told:
+def _first(wording: Catalogs, told: Sequence[ReminderContent]) -> ReminderContent:
     """The soonest; of one day the first of the catalogue, which has the card before what lives in it."""
     return min(told, key=lambda one: (one.expires_on, list(wording.families).index(one.kind)))
 
 
-def _step_key(told: Told, family: str) -> str:
+def _step_key(told: ReminderContent, family: str) -> str:
     if told.computed and told.step in AFTER_END:
         return COMPUTED
     if told.step == "a7" and told.grace_ends_on is None and family in (CERTIFICATES, USER_CERTIFICATE):
@@ -333,7 +339,7 @@ def _step_key(told: Told, family: str) -> str:
     return told.step
 
 
-def _person_values(words: Words, reader: Reader) -> dict[str, str]:
+def _person_values(words: Catalog, reader: Reader) -> dict[str, str]:
     return {
         "call": address_of(reader.label, words),
         "who": carers_word(reader.label, words),
@@ -342,19 +348,19 @@ def _person_values(words: Words, reader: Reader) -> dict[str, str]:
     }
 
 
-def _thing(words: Words, told: Told, family: str) -> str:
+def _thing(words: Catalog, told: ReminderContent, family: str) -> str:
     if family == CERTIFICATES:
         return words.word("both_certificates")
     return told.label or words.kinds[told.kind]["thing"]
 
 
-def _date(words: Words, told: Told, form: str = "date") -> str:
+def _date(words: Catalog, told: ReminderContent, form: str = "date") -> str:
     """A date that was worked out is said to be one."""
     day = words.date(told.expires_on, form)
     return words.word("about_date").format(date=day) if told.computed else day
 
 
-def _values(words: Words, told: Told, reader: Reader, family: str) -> dict[str, str]:
+def _values(words: Catalog, told: ReminderContent, reader: Reader, family: str) -> dict[str, str]:
     values = {
         **_person_values(words, reader),
         "thing": _thing(words, told, family),
@@ -367,7 +373,9 @@ def _values(words: Words, told: Told, reader: Reader, family: str) -> dict[str, 
     return values | {name: said[name].format_map(values) for name in KIND_WORDS if name not in values}
 
 
-def _email(words: Words, wording: Wording, told: Sequence[Told], reader: Reader, copy: Copy, brief: bool) -> Composed:
+def _email(
+    words: Catalog, wording: Catalogs, told: Sequence[ReminderContent], reader: Reader, copy: Copy, brief: bool
+) -> Composed:
     family = _family_of(wording, told)
     first = _first(wording, told)
     family_of_first = family or wording.families[first.kind]
@@ -391,7 +399,7 @@ def _email(words: Words, wording: Wording, told: Sequence[Told], reader: Reader,
     return Composed(subject, "\n\n".join(blocks) + "\n", closing(mail, reader))
 
 
-def _shown_to_carer(words: Words, copy: Copy) -> list[str]:
+def _shown_to_carer(words: Catalog, copy: Copy) -> list[str]:
     parts = words.section("email.part")
     blocks = []
     if copy.text is not None:
@@ -404,7 +412,7 @@ def _shown_to_carer(words: Words, copy: Copy) -> list[str]:
     return blocks
 
 
-def _fate(words: Words, fate: Fate) -> str:
+def _fate(words: Catalog, fate: Fate) -> str:
     form = "answered" if fate.reply is not None else "silent" if fate.was_answerable else "sent"
     return words.section("history")[form].format(
         date=words.date(fate.on),
@@ -414,17 +422,17 @@ def _fate(words: Words, fate: Fate) -> str:
     )
 
 
-def _subject(words: Words, told: Told, family: str) -> str:
+def _subject(words: Catalog, told: ReminderContent, family: str) -> str:
     stage = COMPUTED if _step_key(told, family) == COMPUTED else _STAGES.get(told.step, "before")
     return words.section("email.subject")["arrival" if family == ARRIVAL and stage in ("before", "near") else stage]
 
 
-def _part(words: Words, heading: str, values: Mapping[str, str], text: str) -> str:
+def _part(words: Catalog, heading: str, values: Mapping[str, str], text: str) -> str:
     said = words.section("email.text")[text].strip("\n").format_map(values)
     return f"■ {words.section('email.part')[heading]}\n{said}"
 
 
-def _applies(line: str, told: Told, family: str) -> bool:
+def _applies(line: str, told: ReminderContent, family: str) -> bool:
     match line:
         case "grace":
             return told.grace_ends_on is not None and not told.computed
@@ -436,7 +444,7 @@ def _applies(line: str, told: Told, family: str) -> bool:
             return True
 
 
-def _advice(told: Told, family: str, computed: bool) -> list[tuple[str, str]]:
+def _advice(told: ReminderContent, family: str, computed: bool) -> list[tuple[str, str]]:
     """The headings of an e-mail's advice, each with the text below it. `computed`: a date in it was worked out."""
     advises = CERTIFICATES if family in _CERTIFICATES else family
     if told.step in AFTER_END:
@@ -449,13 +457,13 @@ def _advice(told: Told, family: str, computed: bool) -> list[tuple[str, str]]:
     return [*parts, ("done", "done")]
 
 
-def closing(words: Words, reader: Reader) -> str:
+def closing(words: Catalog, reader: Reader) -> str:
     about = _part(words, "about", _person_values(words, reader), "about")
     signature = words.section("email.text")["signature"]
     return f"\n{about}\n\n{signature.format(service=words.word('service'), operator=words.word('operator'))}\n"
 
 
-def address_of(label: str, words: Words) -> str:
+def address_of(label: str, words: Catalog) -> str:
     """How a person is addressed: 母 → お母さん, 203 佐藤 → 佐藤さん, 花子さん as it is."""
     name = _name_in(label)
     called, suffix = words.section("called"), words.word("call_suffix")
@@ -464,7 +472,7 @@ def address_of(label: str, words: Words) -> str:
     return name if name.endswith(("さん", "様", "さま", "ちゃん", "くん", "先生")) else name + suffix
 
 
-def carers_word(label: str, words: Words) -> str:
+def carers_word(label: str, words: Catalog) -> str:
     """The person in a carer's words, with the room where the label has one."""
     return words.section("carers_word").get(label, label if label != _name_in(label) else address_of(label, words))
 

@@ -7,8 +7,8 @@ from typing import Self
 
 from reminder.domain import hours
 from reminder.domain.people import Audience, ChannelName, Language, Mode
-from reminder.domain.wording import Composed, Reader, closing
-from reminder.domain.words import SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Wording, Words
+from reminder.domain.text.catalog import SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Catalog, Catalogs
+from reminder.domain.text.composer import Composed, Reader, closing
 
 # Who is behind a full page reads no e-mail of two hundred lines: the rest is counted, and stands on the page.
 MOST_ROWS = 20
@@ -100,7 +100,7 @@ class Digest:
         return sum(part.count for part in self.parts)
 
 
-def compose_digest(wording: Wording, language: Language, digest: Digest, link: str | None = None) -> Composed:
+def compose_digest(wording: Catalogs, language: Language, digest: Digest, link: str | None = None) -> Composed:
     """`link`: of the page, where the operator allows links."""
     plain = wording.of(language)
     words = plain.in_mail
@@ -117,7 +117,7 @@ def compose_digest(wording: Wording, language: Language, digest: Digest, link: s
     return Composed(subject, "\n\n".join(blocks) + "\n", closing(words, reads))
 
 
-def _part(wording: Wording, words: Words, part: Part, today: date) -> str:
+def _part(wording: Catalogs, words: Catalog, part: Part, today: date) -> str:
     said = words.section("digest")
     lines = [f"■ {said['heading'].format(title=said[part.name], n=part.count)}"]
     lines += [note for name, note in words.section("digest.about").items() if name == part.name]
@@ -127,7 +127,7 @@ def _part(wording: Wording, words: Words, part: Part, today: date) -> str:
     return "\n".join(lines)
 
 
-def _row(wording: Wording, words: Words, item: Item, today: date) -> str:
+def _row(wording: Catalogs, words: Catalog, item: Item, today: date) -> str:
     said = words.section("digest")
     if item.day is None:
         reasons = words.word("list_separator").join(_reason(words, *one) for one in item.reasons)
@@ -138,7 +138,7 @@ def _row(wording: Wording, words: Words, item: Item, today: date) -> str:
     return said["row"].format(day=day, place=item.place, things=named)
 
 
-def _reason(words: Words, channel: str, state: str) -> str:
+def _reason(words: Catalog, channel: str, state: str) -> str:
     if not state:
         return words.section("digest")["nobody"]
     return words.section("digest")["reason"].format(
@@ -146,7 +146,7 @@ def _reason(words: Words, channel: str, state: str) -> str:
     )
 
 
-def things(wording: Wording, words: Words, cards: Sequence[tuple[str, str]]) -> list[str]:
+def things(wording: Catalogs, words: Catalog, cards: Sequence[tuple[str, str]]) -> list[str]:
     """What these cards are called, as (kind, label); both certificates of one day are one thing."""
     certificates = {USER_CERTIFICATE, SIGNATURE_CERTIFICATE}
     has_both = certificates <= {wording.families[kind] for kind, _ in cards}

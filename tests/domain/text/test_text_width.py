@@ -2,7 +2,7 @@
 
 import pytest
 
-from reminder.domain.lettering import width_of, wrapped
+from reminder.domain.text.text_width import width_of, wrapped
 
 
 @pytest.mark.parametrize(

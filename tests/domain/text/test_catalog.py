@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reminder.domain.people import Language
-from reminder.domain.words import Wording, lint, read_wording, spoken
+from reminder.domain.text.catalog import Catalogs, lint, read_wording, spoken
 from reminder.errors import SettingsError
 from reminder.settings import read_table
 from tests.rules import CONFIG, KINDS, TABLES
@@ -116,7 +116,7 @@ def test_a_language_can_only_be_like_one_that_is_there() -> None:
     assert refused.setting == "config/wording/ja-easy.toml: like"
 
 
-def marked(language: Language) -> Wording:
+def marked(language: Language) -> Catalogs:
     """The shipped words, in which every text of one language says only where it stands."""
     texts: Any = deepcopy(TABLES[language]["texts"])
     for voice, families in texts.items():

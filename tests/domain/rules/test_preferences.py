@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reminder.domain import rhythm
 from reminder.domain.people import Language, Mode
-from reminder.domain.rhythm import Rhythm, read_days, read_hour
+from reminder.domain.rules import preferences
+from reminder.domain.rules.preferences import Rhythm, read_days, read_hour
 from reminder.errors import ForbiddenNumberError, RefusedInputError, UnknownChoiceError
 from tests.rules import LANGUAGES, WORDING
 
@@ -139,7 +139,7 @@ def test_days_whose_gaps_shrink_are_taken_in_whatever_order_and_those_whose_gaps
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_refusal_has_its_sentence(language: str) -> None:
-    source = inspect.getsource(rhythm)
+    source = inspect.getsource(preferences)
     codes = {*re.findall(r'"((?:own_days|hour)_[a-z_]+)"', source), "own_days_unreadable", "send_hour_unreadable"}
 
     assert len(codes) >= 7

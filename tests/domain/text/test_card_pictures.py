@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reminder.domain.people import Language
-from reminder.domain.pictures import is_within, read_pictures
+from reminder.domain.text.card_pictures import is_within, read_pictures
 from reminder.errors import SettingsError
 from reminder.guard.numbers import forbidden
 from reminder.settings import read_table

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from reminder.domain.segments import Encoding, count, encoding, units
+from reminder.domain.text.sms_segments import Encoding, count, encoding, units
 
-CASES = json.loads((Path(__file__).parents[1] / "data" / "sms_segments.json").read_text(encoding="utf-8"))["cases"]
+CASES = json.loads((Path(__file__).parents[2] / "data" / "sms_segments.json").read_text(encoding="utf-8"))["cases"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])

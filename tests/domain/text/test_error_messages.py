@@ -13,7 +13,7 @@ import pytest
 from reminder import errors
 from reminder.domain import addresses, dates
 from reminder.domain.people import Language
-from reminder.domain.sentences import explain, explain_from
+from reminder.domain.text.error_messages import explain, explain_from
 from reminder.errors import (
     DateError,
     ForbiddenNumberError,
@@ -29,7 +29,7 @@ from reminder.guard.numbers import LooksLike
 from reminder.guard.text import clean_label
 from tests.rules import LANGUAGES, TABLES, WORDING
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 JA, EASY, EN = Language.JAPANESE, Language.EASY_JAPANESE, Language.ENGLISH
 SPOKEN_ALONE = (JA, EN)  # the command line reads one of these files and no other
 

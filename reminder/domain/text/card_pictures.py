@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reminder.domain.lettering import width_of
+from reminder.domain.text.text_width import width_of
 from reminder.errors import SettingsError
 
 FILE = "config/pictures.toml"
