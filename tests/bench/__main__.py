@@ -117,9 +117,13 @@ def enrol(town: World, people: int, *, due: int) -> None:
         with app.units.writing(now) as uow:
             person = register.add_person(uow, group_id=group, label="母")
             register.add_contact(
-                uow, person_id=person, channel=ChannelName.SMS, address=f"090-0000-{place:04d}",
-                consent_how=ConsentHow.SPOKEN, consent_by="家族"
-            )  # fmt: skip
+                uow,
+                person_id=person,
+                channel=ChannelName.SMS,
+                address=f"090-0000-{place:04d}",
+                consent_how=ConsentHow.SPOKEN,
+                consent_by="家族",
+            )
         end = END if place < due else END + timedelta(days=700)
         typed = TypedDates(end.isoformat())
         with app.units.writing(now) as uow:

@@ -124,9 +124,13 @@ def due_pass(app: App, clock: SteppedClock, enrolled: int) -> float:
 def telephone(app: App, person: int, place: int) -> None:
     with app.writing() as uow:
         register.add_contact(
-            uow, person_id=person, channel=ChannelName.SMS,
-            address=f"090-0000-{place:04}", consent_how=ConsentHow.SPOKEN, consent_by="家族"
-        )  # fmt: skip
+            uow,
+            person_id=person,
+            channel=ChannelName.SMS,
+            address=f"090-0000-{place:04}",
+            consent_how=ConsentHow.SPOKEN,
+            consent_by="家族",
+        )
 
 
 def memory(url: str, messages: int) -> None:

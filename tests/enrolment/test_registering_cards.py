@@ -42,10 +42,7 @@ def add_card(
 ) -> CardAdded:  # fmt: skip
     dates = TypedDates(expires, **typed)
     with village.app.writing() as uow:
-        return register_card(
-            uow, person_id=1, kind=kind, typed=dates, label=label,
-            confirmed=confirmed
-        )  # fmt: skip
+        return register_card(uow, person_id=1, kind=kind, typed=dates, label=label, confirmed=confirmed)
 
 
 @pytest.mark.parametrize(

@@ -92,9 +92,13 @@ def _enrol(town: World, people: int, chance: random.Random, until: date) -> list
         phone = f"090-0000-{place:04d}" if place < 10_000 else f"080-0000-{place - 10_000:04d}"
         with app.units.writing(now) as uow:
             register.add_contact(
-                uow, person_id=person, channel=ChannelName.SMS, address=phone,
-                consent_how=ConsentHow.SPOKEN, consent_by="家族"
-            )  # fmt: skip
+                uow,
+                person_id=person,
+                channel=ChannelName.SMS,
+                address=phone,
+                consent_how=ConsentHow.SPOKEN,
+                consent_by="家族",
+            )
         townsman = Townsman("+81" + phone.replace("-", "")[1:], mode)
         ends = START + timedelta(days=chance.randrange(120, 3650))
         both = chance.random() < 0.8  # most people's two certificates end on one day
