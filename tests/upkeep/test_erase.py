@@ -55,7 +55,7 @@ def erase(village: Village, **which: int) -> None:
         "card": erase_card,
         "group": erase_group,
     }
-    steps[what](village.app.database, village.now, **{f"{what}_id": its_id})
+    steps[what](village.app.units, village.now, **{f"{what}_id": its_id})
 
 
 def mails(village: Village) -> list[MessageView]:
