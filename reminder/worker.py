@@ -131,7 +131,7 @@ def _prepare(app: App, now: datetime) -> tuple[TickReport, bool, list[Exception]
     if is_week_s_look:
         with app.database.writing() as tx:
             health.beat(tx, health.REACH, now)
-    links, given = links_of(app), (app.database, app.keys, app.rules, now)
+    links = links_of(app)
 
     def in_one_unit(act: Callable[[UnitOfWork], int]) -> Callable[[], int]:
         def work_off() -> int:
@@ -140,14 +140,14 @@ def _prepare(app: App, now: datetime) -> tuple[TickReport, bool, list[Exception]
 
         return work_off
 
-    answered = step(work.replies, lambda: act_on_replies(*given))
+    answered = step(work.replies, lambda: act_on_replies(app.units, now))
     planned = step(work.cards or applied or asked or answered, lambda: plan_due(app.units, now, links))
     escalated = step(work.silences, in_one_unit(lambda uow: climb(uow, links)))
     sender_now = app.settings.twilio_from or app.settings.twilio_messaging_service_sid
     if is_week_s_look and sender_now:
-        step(True, lambda: look_at_sender(app.database, now, sender_now))
+        step(True, in_one_unit(lambda uow: look_at_sender(uow, sender_now)))
     can_prove = is_week_s_look and app.settings.public_url is not None
-    greeted = step(can_prove, lambda: keep_in_touch(*given, links))
+    greeted = step(can_prove, in_one_unit(lambda uow: keep_in_touch(uow, links)))
     told = step(work.failures or applied, in_one_unit(tell_of_failures))
     told += step(work.notices or applied or answered or is_week_s_look, in_one_unit(tell_of_notices))
     digests = step(work.digest and digest_is_due(now), lambda: make_digests(app.units, now, links))

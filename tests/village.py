@@ -130,7 +130,8 @@ class Village:
         self._heard += 1
         phone = next(address for address in self._addresses[name] if address.startswith("+"))
         heard = inbox.Heard(f"SM{self._heard:032x}", phone, text)
-        kept = inbox.keep(self.app.database, self.app.keys, self.app.rules, self.now, heard)
+        with self.app.writing() as uow:
+            kept = inbox.keep(uow, heard)
         self.run_until(f"{self.now.astimezone(JAPAN) + timedelta(minutes=1):%Y-%m-%d %H:%M}")
         return kept
 

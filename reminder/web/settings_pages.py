@@ -291,11 +291,13 @@ def calendar(request: Request, app: OpenApp, who: Sees) -> Response:
 
 
 def _calendar(request: Request, app: App, who: Actor, made: str | None = None) -> HTMLResponse:
+    with app.reading() as uow:
+        mine = feeds.feeds_of(uow, who.member_id)
     return page(
         request,
         app,
         "settings_calendar.html",
-        feeds=feeds.feeds_of(app.database, who.member_id),
+        feeds=mine,
         made=made,
         address=app.settings.public_url or f"http://{request.headers.get('host', '')}",
     )
@@ -304,22 +306,23 @@ def _calendar(request: Request, app: App, who: Actor, made: str | None = None) -
 @router.post("/settings/calendar")
 def make_feed(request: Request, app: OpenApp, who: Sees, form: Filled) -> Response:
     """Its address is shown once."""
-    made = feeds.make_feed(
-        app.database, app.clock.now(), member_id=who.member_id, is_private=typed(form, "private") == "yes"
-    )
+    with app.writing() as uow:
+        made = feeds.make_feed(uow, member_id=who.member_id, is_private=typed(form, "private") == "yes")
     return _calendar(request, app, who, made)
 
 
 @router.post("/settings/calendar/{feed_id}")
 def revoke_feed(app: OpenApp, who: Sees, feed_id: int, _form: Filled) -> Response:
-    feeds.revoke_feed(app.database, app.clock.now(), member_id=who.member_id, feed_id=feed_id)
+    with app.writing() as uow:
+        feeds.revoke_feed(uow, member_id=who.member_id, feed_id=feed_id)
     return go("/settings/calendar")
 
 
 @router.get("/feeds/{token}")
 def read_feed(app: OpenApp, token: str) -> Response:
     """For calendar programs, which cannot sign in: the address itself is the secret."""
-    found = feeds.read_feed(app.database, app.rules, app.clock.now(), token.removesuffix(".ics"))
+    with app.reading() as uow:
+        found = feeds.read_feed(uow, token.removesuffix(".ics"))
     return Response(found, media_type="text/calendar; charset=utf-8")
 
 

@@ -192,7 +192,7 @@ class Years:
         call_id = f"CA{outgoing.message_id:032x}"
         for turn, pressed in ((0, ""), (1, key)):
             asked = call.Asked(outgoing.message_id, call_id, is_machine=False, turn=turn, key=pressed)
-            call.answer(self.app.database, self.app.keys, self.app.rules, self.village.now, asked)
+            call.answer(self.app.units, self.village.now, asked)
 
     def _may_answer(self, reader: Somebody, address: str, today: date) -> None:
         chance = roll("answers", address, today)
@@ -207,7 +207,8 @@ class Years:
 
     def _say(self, address: str, text: str) -> None:
         heard = inbox.Heard(f"SM{next(self._told):032x}", address, text)
-        inbox.keep(self.app.database, self.app.keys, self.app.rules, self.village.now, heard)
+        with self.app.units.writing(self.village.now) as uow:
+            inbox.keep(uow, heard)
 
     # ---- time
 

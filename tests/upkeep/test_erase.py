@@ -364,7 +364,7 @@ def test_with_a_group_go_the_accounts_that_are_in_no_other(village: Village) -> 
     owner = Actor(1, 1, Role.OWNER, Language.JAPANESE)
     with village.app.writing() as uow:
         membership.invite(uow, who=owner, email="mago@example.jp", role=Role.VIEWER)
-    make_feed(village.app.database, village.now, member_id=1, is_private=False)
+        make_feed(uow, member_id=1, is_private=False)
     elsewhere = village.group(name="鈴木家")
     member = village.member("息子", "suzuki@example.jp")
     with village.app.database.writing() as tx:

@@ -59,7 +59,7 @@ def test_a_group_takes_along_everything_with_addresses_and_texts_opened(family: 
     app = family.app
     with app.units.writing(family.now) as uow:
         membership.invite(uow, who=who, email="mago@example.jp", role=Role.VIEWER)
-    make_feed(app.database, family.now, member_id=1, is_private=False)
+        make_feed(uow, member_id=1, is_private=False)
 
     held = taken(family, group_id=1)
 
@@ -90,7 +90,8 @@ def test_nothing_of_another_group_is_in_it(family: Village) -> None:
 
 
 def test_nothing_that_only_we_need_is_in_it(family: Village) -> None:
-    make_feed(family.app.database, family.now, member_id=1, is_private=False)
+    with family.app.writing() as uow:
+        make_feed(uow, member_id=1, is_private=False)
 
     assert [name for name in names(taken(family, group_id=1)) if name.endswith(SECRETS)] == []
 

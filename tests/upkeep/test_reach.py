@@ -130,7 +130,8 @@ def test_another_sender_is_told_to_the_carers_and_never_to_the_person(database_u
         village.member("娘", "musume@example.jp")
         village.person("母", phone="090-0000-0001", mode=Mode.ELDERLY)
         for sender, told in (("KIGEN", 0), ("KIGEN", 0), ("TAYORI", 1), ("TAYORI", 0)):
-            assert look_at_sender(village.app.database, village.now, sender) == told
+            with village.app.writing() as uow:
+                assert look_at_sender(uow, sender) == told
 
         village.run_until("2026-12-02 12:00")
 
