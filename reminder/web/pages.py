@@ -34,7 +34,8 @@ PAPER = {"sheet.css": leaflets.STYLE, "letters.css": letters.STYLE}
 
 
 @public.get("/healthz")
-def is_alive() -> JSONResponse:
+async def is_alive() -> JSONResponse:
+    """Whether the server answers at all, however long the pages before it take."""
     return JSONResponse({"alive": True})
 
 
