@@ -1,0 +1,438 @@
+"""A home's sheet from bytes to rows: CSV in four encodings, and XLSX.
+
+What a column of numbers holds is never looked at, nor what is forgotten unread (利用者番号 has ten digits, and may). A
+number in a note or in any other cell is found here, and its cell goes no further. The file is held once, in memory, and
+never written anywhere.
+"""
+
+import codecs
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+
+from reminder.domain import dates
+from reminder.domain.model.imports import CARD, ColumnUse, Finding, ImportColumn, Level
+from reminder.domain.parsing.column_headings import BORN, NOTES, ColumnHeadings
+from reminder.enrolment.imports import xlsx
+from reminder.errors import DateError, RefusedInputError
+from reminder.guard.numbers import LooksLike, forbidden, forbidden_in_a_date_or_phone, long_number
+
+LARGEST = 20 * 1024 * 1024
+MOST_ROWS = 100_000
+MOST_COLUMNS = 1_000  # that hold anything
+LONGEST_HEADING = 200
+# Titles, notes and empty rows stand above the headings.
+LOOKED_THROUGH = 30
+_PIECE = 1 << 16
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """A row of a sheet as it was read.
+
+    `number` as a spreadsheet counts rows. `cells`: those that hold anything, by place; none of a column that is refused
+    or discarded, no formula and no number. `findings`: what only the reader can see: a number, a formula, a hidden row.
+    `is_total`: a sum, which is no resident.
+    """
+
+    number: int
+    cells: Mapping[int, str]
+    findings: Sequence[Finding]
+    is_total: bool
+
+
+@dataclass(frozen=True)
+class ResidentSheet:
+    """A sheet whose headings are understood. `rows` can be gone through once. `names`: of all sheets of the file that
+    are not hidden. A heading of two rows reads "upper/lower"; one that holds a number itself is empty."""
+
+    name: str
+    names: Sequence[str]
+    columns: Sequence[ImportColumn]
+    headings_end: int
+    rows: Iterator[SheetRow]
+
+
+def read_sheet(content: bytes, headings: ColumnHeadings, *, sheet: str | None = None) -> ResidentSheet:
+    """What it is, its first bytes say, whatever its name. Raises RefusedInputError: for one that cannot be read, is too
+    large, protected, or has no headings we know."""
+    if len(content) > LARGEST:
+        raise RefusedInputError("sheet_too_large", field="file", megabytes=LARGEST // (1024 * 1024))
+    if xlsx.is_workbook(content):
+        book = xlsx.open_sheet(content, sheet)
+        return _sheet(book, headings)
+    return _sheet(_open_csv(content, headings), headings)
+
+
+# ---- CSV
+
+
+def _open_csv(content: bytes, headings: ColumnHeadings) -> xlsx.SheetTable:
+    encoding = _encoding_of(content)
+    if _is_page(content):
+        raise RefusedInputError("sheet_old_excel", field="file")
+    delimiter = _delimiter_of(content, encoding, headings)
+
+    def records() -> Iterator[Sequence[object]]:
+        return _records(content, encoding, delimiter)
+
+    return xlsx.SheetTable("", (), records, merged=(), hidden_columns=frozenset(), flags={})
+
+
+def _records(content: bytes, encoding: str, delimiter: str) -> Iterator[Sequence[str]]:
+    """Raises RefusedInputError at the end where a quotation mark was left open: it has swallowed all rows behind it."""
+
+    def lines() -> Iterator[str]:
+        yield from io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
+        # Becomes a record of its own, or a part of one that is still open.
+        yield "\n"
+
+    number, before = 0, None
+    try:
+        for record in csv.reader(lines(), delimiter=delimiter):
+            if before is not None:
+                yield before
+            number, before = number + 1, record
+    except csv.Error:
+        raise RefusedInputError("sheet_unreadable", field="file") from None
+    if before:
+        raise RefusedInputError("sheet_quote_open", field="file", row=number)
+
+
+def _is_page(content: bytes) -> bool:
+    """Many programs write a web page or XML and call it .xls."""
+    start = content[:1024].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    return start.startswith((b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta"))
+
+
+def _encoding_of(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        tried: Sequence[str] = ("utf-16",)
+    elif b"\0" in content:
+        tried = ()
+    else:
+        tried = ("utf-8-sig", "cp932")
+    for encoding in tried:
+        if _decodes(content, encoding):
+            return encoding
+    raise RefusedInputError("sheet_unreadable", field="file")
+
+
+def _decodes(content: bytes, encoding: str) -> bool:
+    """Piece by piece: the text is not held beside the bytes."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for place in range(0, len(content), _PIECE):
+            text = decoder.decode(content[place : place + _PIECE])
+            # What no text holds: a picture or a program that happens to decode.
+            if "\0" in text or "\x1a" in text:
+                return False
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _delimiter_of(content: bytes, encoding: str, headings: ColumnHeadings) -> str:
+    """The one between the most headings we know: a title above them, or what stands in the rows, has no say."""
+
+    def known(delimiter: str) -> int:
+        try:
+            top = list(islice(_records(content, encoding, delimiter), LOOKED_THROUGH))
+        except RefusedInputError:
+            return 0
+        return max((_weight(map(_heading, record[:MOST_COLUMNS]), headings) for record in top), default=0)
+
+    return max(",\t;", key=known)
+
+
+# ---- both
+
+
+def _sheet(table: xlsx.SheetTable, headings: ColumnHeadings) -> ResidentSheet:
+    top = []
+    for record in table.records():
+        top.append(_without_end([_text(cell) for cell in record]))
+        if len(top) > LOOKED_THROUGH:
+            break
+    if not any(top):
+        raise RefusedInputError("sheet_empty", field="file")
+    if max(sum(map(bool, record)) for record in top) > MOST_COLUMNS:
+        raise RefusedInputError("sheet_too_many_columns", field="file", most=MOST_COLUMNS)
+    first, last = _headings_in(top, table.merged, headings)
+    columns = _columns(top, first, last, table, headings)
+    fields = [column.field for column in columns if column.use is ColumnUse.MAPPED]
+    twice = next((column for column in columns if column.field and fields.count(column.field) > 1), None)
+    if twice is not None:
+        raise RefusedInputError("sheet_heading_twice", field="file", heading=twice.heading)
+    held = (number for number, _ in _held(table) if number > last)
+    # A workbook that is short enough need not be gone through twice.
+    is_short = table.length is not None and table.length - last <= MOST_ROWS
+    rows = sum(1 for _ in (islice(held, 1) if is_short else held))
+    if rows > MOST_ROWS:
+        raise RefusedInputError("sheet_too_many_rows", field="file", most=MOST_ROWS, rows=rows)
+    if not rows:
+        raise RefusedInputError("sheet_empty", field="file")
+    return ResidentSheet(table.name, table.names, columns, last, _rows(table, columns, last))
+
+
+def _held(table: xlsx.SheetTable) -> Iterator[tuple[int, Sequence[object]]]:
+    """The rows that hold anything, with their numbers: also a formula whose value no program has worked out yet."""
+    with_formulas = {number for number, flags in table.flags.items() if flags.formulas}
+    number = 0
+    for number, record in enumerate(table.records(), 1):
+        if number in with_formulas or any(map(_holds, record)):
+            yield number, record
+    yield from ((beyond, ()) for beyond in sorted(with_formulas) if beyond > number)
+
+
+def _without_end(cells: list[str]) -> list[str]:
+    """Without the empty cells behind the last one that holds anything: some programs fill a row to its end."""
+    while cells and not cells[-1].strip():
+        cells.pop()
+    return cells
+
+
+def _headings_in(top: Sequence[Sequence[str]], merged: xlsx.Merged, headings: ColumnHeadings) -> tuple[int, int]:
+    """Numbers of the first and the last row of the headings: those of whose words most are known."""
+    numbers = range(1, min(len(top), LOOKED_THROUGH) + 1)
+    doubles = [(one, one + 1) for one in numbers if one < len(top) and _may_be_double(top, one, merged)]
+    best, found = 0, (0, 0)
+    # Of two that say as much, one row: what stands above it is a note.
+    for first, last in [*((one, one) for one in numbers), *doubles]:
+        texts = _flattened(top, first, last, merged)
+        score = _weight(texts, headings)
+        if score > best:
+            best, found = score, (first, last)
+    if not best:
+        raise RefusedInputError("sheet_no_headings", field="file")
+    return found
+
+
+def _weight(texts: Iterable[str], headings: ColumnHeadings) -> int:
+    """How much a row looks like headings. What is forgotten may be a word in any sentence; a cell that holds a number
+    is no heading at all."""
+    short = (text for text in texts if 0 < len(text) <= LONGEST_HEADING)
+    return sum(_WEIGHTS[headings.meaning(text).use] for text in short if forbidden(text) is None)
+
+
+_WEIGHTS = {ColumnUse.MAPPED: 2, ColumnUse.REFUSED: 2, ColumnUse.DISCARDED: 1, ColumnUse.UNKNOWN: 0}
+
+
+def _may_be_double(top: Sequence[Sequence[str]], number: int, merged: xlsx.Merged) -> bool:
+    """Merged cells say so; a CSV made of one, or a sheet whose maker merged nothing, has gaps above words."""
+    if any(range_.first_row == number and range_.is_heading for range_ in merged):
+        return True
+    upper, lower = top[number - 1], top[number]
+    return any(
+        not above.strip() and below.strip() and upper[: place + 1] != [""] * (place + 1)
+        for place, (above, below) in enumerate(zip(upper, lower, strict=False))
+    ) and not any(map(str.isdigit, "".join(lower)))
+
+
+def _flattened(top: Sequence[Sequence[str]], first: int, last: int, merged: xlsx.Merged) -> list[str]:
+    """One heading a column: what stands above, a stroke, what stands below."""
+    upper = list(top[first - 1])
+    if first == last:
+        return [_heading(text) for text in upper]
+    lower = list(top[last - 1])
+    width = max(len(upper), len(lower))
+    upper += [""] * (width - len(upper))
+    lower += [""] * (width - len(lower))
+    spread = [range_ for range_ in merged if range_.first_row == first]
+    for range_ in spread:
+        for place in range(range_.first_column, min(range_.last_column + 1, width)):
+            upper[place] = upper[range_.first_column]
+    if not spread:
+        for place in range(1, width):
+            if not upper[place].strip() and lower[place].strip():
+                upper[place] = upper[place - 1]
+    return [
+        "/".join(dict.fromkeys(part for part in (_heading(above), _heading(below)) if part))
+        for above, below in zip(upper, lower, strict=True)
+    ]
+
+
+def _heading(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _columns(
+    top: Sequence[Sequence[str]], first: int, last: int, table: xlsx.SheetTable, headings: ColumnHeadings
+) -> list[ImportColumn]:
+    """Also those without a heading, whose cells are looked through."""
+    texts = _flattened(top, first, last, table.merged)
+    found = []
+    for place, text in enumerate(texts):
+        meaning = headings.meaning(text)
+        shown = "" if forbidden(text) is not None else text[:60]
+        is_hidden = place in table.hidden_columns
+        found.append(ImportColumn(place, xlsx.letter(place), shown, meaning.use, meaning.field, is_hidden))
+    return found
+
+
+_TOTALS = frozenset({"計", "合計", "小計", "総計", "total", "sum"})
+_LEFT = ("退所", "退去", "逝去", "死亡", "転出", "永眠", "moved out", "deceased")
+_DATED = (BORN, "consent_date")
+_TELEPHONES = ("mobile", "phone", "family_mobile")
+_ENDS_ON_BIRTHDAYS = frozenset({CARD + "mynumber_user_certificate", CARD + "mynumber_signature_certificate"})
+# A couple's room is often one cell over two rows.
+_SHARED = ("room", "unit")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How the cells of a column are read. `number_in`: what is looked for in them."""
+
+    place: int
+    field: str
+    is_kept: bool
+    is_date: bool
+    ends_on_birthday: bool
+    number_in: Callable[[str], LooksLike | None]
+
+
+def _reading(column: ImportColumn) -> _Reading | None:
+    """None for a column that nobody looks at."""
+    field = column.field
+    is_discarded = column.use is ColumnUse.DISCARDED
+    if column.use is ColumnUse.REFUSED or (is_discarded and field not in (BORN, NOTES)):
+        return None
+    is_date = field.startswith(CARD) or field in _DATED
+    number_in = forbidden
+    if is_date or field in _TELEPHONES:
+        number_in = forbidden_in_a_date_or_phone
+    elif field == "family_email":
+        number_in = long_number
+    return _Reading(column.place, field, not is_discarded, is_date, field in _ENDS_ON_BIRTHDAYS, number_in)
+
+
+def _rows(table: xlsx.SheetTable, columns: Sequence[ImportColumn], headings_end: int) -> Iterator[SheetRow]:
+    read = [reading for column in columns if (reading := _reading(column)) is not None]
+    no_flags = xlsx.RowFlags(frozenset(), is_hidden=False)
+    shared = {
+        (range_.first_row, range_.first_column): range_.last_row
+        for range_ in table.merged
+        if range_.first_row > headings_end and range_.first_column == range_.last_column
+    }
+    rooms = [reading.place for reading in read if reading.field in _SHARED] if shared else []
+    above: dict[int, tuple[int, object]] = {}
+    # Forgotten with the sheet: it holds birthdays.
+    day = lru_cache(maxsize=4096)(_day)
+    for number, record in _held(table):
+        if number <= headings_end:
+            continue
+        cells = record
+        for place in rooms:
+            if (number, place) in shared and place < len(cells):
+                above[place] = shared[number, place], cells[place]
+            elif place in above and number <= above[place][0] and place < len(cells) and not _holds(cells[place]):
+                cells = [*cells[:place], above[place][1], *cells[place + 1 :]]
+        yield _row(number, cells, read, table.flags.get(number, no_flags), table.epoch, day)
+
+
+def _row(
+    number: int,
+    record: Sequence[object],
+    read: Sequence[_Reading],
+    flags: xlsx.RowFlags,
+    epoch: date,
+    day: Callable[[str], date | None],
+) -> SheetRow:
+    cells: dict[int, str] = {}
+    refused: Finding | None = None
+    formulas: set[int] = set()
+    born: date | None = None
+    has_left = False
+    ends: list[int] = []
+    for reading in read:
+        place = reading.place
+        if place in flags.formulas:
+            if reading.is_kept:
+                formulas.add(place)
+            continue
+        value = record[place] if place < len(record) else None
+        if value is None or value == "":
+            continue
+        text = (_date_text(value, epoch) if reading.is_date else _text(value)).strip()
+        if not text:
+            continue
+        looks_like = reading.number_in(text)
+        if looks_like is not None:
+            refused = refused or Finding("forbidden_number", Level.REFUSE, place, {"looks_like": looks_like})
+        elif reading.is_kept:
+            cells[place] = text
+            if reading.ends_on_birthday:
+                ends.append(place)
+        elif reading.field == BORN:
+            born = day(text)
+        elif any(word in text.lower() for word in _LEFT):
+            has_left = True
+    findings = [] if refused is None else [refused]
+    findings += [Finding("formula", Level.REFUSE, place) for place in sorted(formulas)]
+    # A sheet has a column for every kind it dates: only certificates end on birthdays.
+    not_birthday = {place for place in ends if born and _is_on_another_day(day(cells[place]), born)}
+    findings += [Finding("date_not_birthday", Level.NOTE, place) for place in sorted(not_birthday)]
+    if flags.is_hidden:
+        findings.append(Finding("row_hidden", Level.CONFIRM))
+    if has_left:
+        findings.append(Finding("has_left", Level.CONFIRM))
+    return SheetRow(number, cells, findings, _is_total(cells, read, day))
+
+
+def _is_on_another_day(end: date | None, born: date) -> bool:
+    return end is not None and (end.month, end.day) != (born.month, born.day)
+
+
+def _is_total(cells: Mapping[int, str], read: Sequence[_Reading], day: Callable[[str], date | None]) -> bool:
+    """Few cells, one of them 合計, and no day: somebody may be called 計."""
+    if len(cells) > 3 or not any(text.lower() in _TOTALS for text in cells.values()):
+        return False
+    return not any(reading.is_date and day(cells.get(reading.place, "")) for reading in read)
+
+
+def _holds(cell: object) -> bool:
+    return cell is not None and cell != "" and (not isinstance(cell, str) or bool(cell.strip()))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return dates.read_date(text)
+    except DateError:
+        return None
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat(" ")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+# A day number of a spreadsheet whose column nobody has formatted as dates: from 1954 to 2119.
+_SERIALS = range(20_000, 80_001)
+
+
+def _date_text(value: object, epoch: date) -> str:
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, float | int) and math.isfinite(value) and int(value) in _SERIALS:
+        return (epoch + timedelta(days=int(value))).isoformat()
+    text = _text(value)
+    if len(text) == 5 and text.isascii() and text.isdecimal() and int(text) in _SERIALS:
+        return (epoch + timedelta(days=int(text))).isoformat()
+    return text
