@@ -329,7 +329,7 @@ def test_a_yes_to_the_text_that_asks_is_consent(talking_village: Village, word: 
     ask(village)
     village.run_until("2026-12-01 12:00")
     assert village.words_to("母") == [
-        "【期限だより・つばめ】お母さん、田中家の方が期限のお知らせを申し込みました。受け取る時は1、いらない時は2と返信してください。"
+        "【期限だより・つばめ】お母さん、田中家から期限のお知らせの申し込みがありました。受け取る時は1、いらない時は2と返信してください。"
     ]
 
     village.answers("母", word)
