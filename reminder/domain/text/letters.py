@@ -75,13 +75,15 @@ class Matter:
 
     @property
     def is_over(self) -> bool:
+        """Whether the end has passed."""
         return self.act in (Act.OVER, Act.GRACE)
 
 
 @dataclass(frozen=True)
 class ResidentLetter:
     """`from_`: the home or family that has it made; `has_slip`: for a home, to which families answer. The first of
-    `matters` is told at length."""
+    `matters` is told at length.
+    """
 
     person_id: int
     label: str
@@ -99,7 +101,8 @@ def render_letters(
     sections: Sequence[str], title: str, *, lang: str = "ja", stylesheet: str | None = None, more_style: str = ""
 ) -> str:
     """Return a whole page of what render_letter has made. `lang` is the tag of the title's language (BCP 47); each
-    letter names its own. Its STYLE stands in it, or at the address `stylesheet`."""
+    letter names its own. Its STYLE stands in it, or at the address `stylesheet`.
+    """
     style = f"<style>{STYLE}{more_style}</style>"
     look = style if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
     body = "\n".join(sections)
