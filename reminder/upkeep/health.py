@@ -19,7 +19,7 @@ from reminder.storage import audit, cards, groups, health, messages, remembered,
 from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.messages import NotOver
 from reminder.storage.plans import plan_of
-from reminder.storage.session import Tx
+from reminder.storage.session import Database, Tx
 
 # Several missed bells in a row: a restart or a slow pass is shorter.
 QUIET_FOR_TOO_LONG = timedelta(minutes=5)
@@ -93,20 +93,25 @@ class Health:
 class RecentHealth:
     """The latest audit, kept for a few seconds: pages that many look at show it, and need not ask anew each time.
 
-    `kept_for` is measured by the instants that `look` is given. Safe to be used by several threads.
+    `kept_for` is measured by the instants that `look` is given. Several threads may use it; of several databases only
+    the one looked at last is remembered.
     """
 
     def __init__(self, kept_for: timedelta = timedelta(seconds=5)) -> None:
         self._kept_for = kept_for
         self._lock = Lock()
-        self._kept: tuple[datetime, Health] | None = None
+        self._kept: tuple[Database, datetime, Health] | None = None
 
     def look(self, units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> Health:
         """Return an audit that is at most so old; see `look`. Of several who ask at once, one audits."""
         with self._lock:
-            if self._kept is None or not timedelta(0) <= now - self._kept[0] < self._kept_for:
-                self._kept = now, look(units, now, keeps_time=keeps_time)
-            return self._kept[1]
+            if self._kept is not None:
+                of, at, found = self._kept
+                if of is units.database and timedelta(0) <= now - at < self._kept_for:
+                    return found
+            found = look(units, now, keeps_time=keeps_time)
+            self._kept = units.database, now, found
+            return found
 
 
 def look(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> Health:
