@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from reminder.clock import japan_date
 from reminder.domain import followup, wording
-from reminder.domain.messages import CancelReason, Urgency
+from reminder.domain.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
 from reminder.domain.replies import Consent, Intent, plain, read_consent
@@ -81,7 +81,8 @@ class Talk:
         reads = reader(recipient, self.person, Audience.PERSON, self.group)
         composed = wording.compose_answer(self.rules.wording, reads, name, day=day)
         draft = Draft(
-            key=f"{outbox.ANSWER}{self.reply.id}",
+            key=f"answer:{self.reply.id}",
+            kind=MessageKind.ANSWER,
             group_id=self.group.id,
             contact_id=self.speaker.contact_id,
             audience=Audience.PERSON,

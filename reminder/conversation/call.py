@@ -6,12 +6,12 @@ from datetime import datetime
 from reminder.conversation import inbox
 from reminder.domain import calls
 from reminder.domain.calls import Turn
+from reminder.domain.messages import MessageKind
 from reminder.domain.people import ChannelName, Language
 from reminder.domain.rulebook import Rulebook
 from reminder.errors import NotFoundError
 from reminder.storage import contacts, messages
 from reminder.storage.keys import KeyRing
-from reminder.storage.outbox import PRACTICE
 from reminder.storage.session import Database
 
 
@@ -35,7 +35,7 @@ def answer(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, as
         called = messages.called(tx, keys, asked.message_id)
     if called is None or called.channel is not ChannelName.VOICE:
         raise NotFoundError("page_not_found")
-    words, is_practice = rules.wording.of(called.language), called.key.startswith(PRACTICE)
+    words, is_practice = rules.wording.of(called.language), called.kind is MessageKind.TEST_CALL
     script = calls.read_script(called.text)
     if asked.turn == 0 and is_practice:
         turn = calls.practice_turn(script, is_machine=asked.is_machine)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
 from reminder.domain import calls, hours, wording
-from reminder.domain.messages import CancelReason, Urgency
+from reminder.domain.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import Composed, Reader
@@ -56,7 +56,8 @@ def ask(
         if times >= MOST_ASKINGS or (last is not None and now - last < BETWEEN_ASKINGS):
             raise ConflictError("asked_enough", field="contact")
         said = wording.compose_answer(rules.wording, owner.reader, "consent")
-        soon = _send(tx, keys, owner, f"{outbox.CONSENT}{contact_id}:{times + 1}", said, ASKED_FOR, now)
+        key = f"consent:{contact_id}:{times + 1}"
+        soon = _send(tx, keys, owner, MessageKind.CONSENT_REQUEST, key, said, ASKED_FOR, now)
         contacts.told_by(tx, contact_id, clean_by)
         journal.write(tx, "consent_asked", now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
@@ -76,8 +77,8 @@ def practise(
         if owner.speaker.state is not ContactState.CONFIRMED:
             raise ConflictError("no_consent_yet", field="contact")
         said = Composed(None, calls.compose_practice(rules.wording, owner.reader).text)
-        key = f"{outbox.PRACTICE}{contact_id}:{now:%Y%m%d%H%M%S}"
-        soon = _send(tx, keys, owner, key, said, PRACTISED_WITHIN, now)
+        key = f"practice:{contact_id}:{now:%Y%m%d%H%M%S}"
+        soon = _send(tx, keys, owner, MessageKind.TEST_CALL, key, said, PRACTISED_WITHIN, now)
         journal.write(tx, "call_practised", now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
 
@@ -141,7 +142,8 @@ def _say_that_it_stopped(tx: Tx, keys: KeyRing, rules: Rulebook, contact_id: int
         return
     name = "stopped" if rules.two_way else "stopped_one_way"
     said = wording.compose_answer(rules.wording, owner.reader, name)
-    _send(tx, keys, owner, f"{outbox.ANSWER}stop:{contact_id}:{now:%Y%m%d%H%M%S}", said, ASKED_FOR, now)
+    key = f"answer:stop:{contact_id}:{now:%Y%m%d%H%M%S}"
+    _send(tx, keys, owner, MessageKind.ANSWER, key, said, ASKED_FOR, now)
 
 
 @dataclass(frozen=True)
@@ -166,13 +168,21 @@ def _owner(tx: Tx, contact_id: int) -> _Owner | None:
 
 
 def _send(
-    tx: Tx, keys: KeyRing, owner: _Owner, key: str, said: Composed, true_for: timedelta, now: datetime
+    tx: Tx,
+    keys: KeyRing,
+    owner: _Owner,
+    kind: MessageKind,
+    key: str,
+    said: Composed,
+    true_for: timedelta,
+    now: datetime,
 ) -> datetime:
     """At the next hour at which they may be reached this way; when that is."""
     channel = owner.speaker.channel
     soon = hours.next_allowed(now, owner.person.mode, Audience.PERSON, channel)
     draft = Draft(
         key=key,
+        kind=kind,
         group_id=owner.group.id,
         contact_id=owner.speaker.contact_id,
         audience=Audience.PERSON,
@@ -183,7 +193,7 @@ def _send(
         send_after=soon,
         stale_after=soon + true_for,
         # For a practice call somebody sits beside the telephone.
-        urgency=Urgency.ANSWER if key.startswith(outbox.PRACTICE) else Urgency.USUAL,
+        urgency=Urgency.ANSWER if kind is MessageKind.TEST_CALL else Urgency.USUAL,
     )
     outbox.add(tx, keys, [draft], now)
     return soon

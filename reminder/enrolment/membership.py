@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from reminder.clock import japan_date
 from reminder.domain import addresses, wording
 from reminder.domain.access import Actor
-from reminder.domain.messages import Urgency
+from reminder.domain.messages import MessageKind, Urgency
 from reminder.domain.people import Audience, ChannelName, GroupKind, Role
 from reminder.domain.rulebook import Rulebook
 from reminder.errors import ConflictError, NotFoundError
@@ -65,7 +65,8 @@ def invite(
         )
         said = wording.compose_invitation(rules.wording, who.language, group.name)
         draft = Draft(
-            key=f"{outbox.INVITATION}{invitation}",
+            key=f"invitation:{invitation}",
+            kind=MessageKind.INVITATION,
             group_id=group.id,
             contact_id=None,
             address=address,

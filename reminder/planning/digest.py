@@ -13,7 +13,7 @@ from reminder.clock import japan_date
 from reminder.domain import hours
 from reminder.domain.audience import Recipient, circle
 from reminder.domain.digest import MOST_ROWS, Digest, Item, Part, Week, compose_digest
-from reminder.domain.messages import MessageState, Urgency
+from reminder.domain.messages import MessageKind, MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, ContactState, Copies, Language, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import Composed
@@ -70,7 +70,7 @@ def _make(
 
 
 def _key(recipient: Recipient, week: Week) -> str:
-    return f"{digests.DIGEST}{recipient.owner[1]}:{week.name}"
+    return f"digest:{recipient.owner[1]}:{week.name}"
 
 
 def _readers(home: GroupView, members: Sequence[Recipient]) -> list[Recipient]:
@@ -95,6 +95,7 @@ def _drafts(
         composed = compose_digest(rules.wording, one.language, found.digest, links.months())
         yield Draft(
             key=_key(one, week),
+            kind=MessageKind.DIGEST,
             group_id=home.id,
             contact_id=one.contact_id,
             audience=Audience.STAFF,

@@ -7,6 +7,7 @@ from reminder.clock import japan_date
 from reminder.domain import wording
 from reminder.domain.audience import Recipient
 from reminder.domain.followup import NOBODY_LEFT, RED_WITHIN, patience, to_ask
+from reminder.domain.messages import MessageKind
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import ChannelName, Copies
 from reminder.domain.rulebook import Rulebook
@@ -79,17 +80,18 @@ class _Climb:
 
     def _drafts(self, recipient: Recipient, told: list[tuple[DueCard, Telling]]) -> list[Draft]:
         """A home that is asked about many residents at once is asked in one mail."""
+        kind = MessageKind.ESCALATION
         if recipient.channel is not ChannelName.EMAIL:
             key = "silent:{{contact}}:{}:{{day}}"
             return [
-                message(one, key.format(card.id), self._now, speaks_of=[_spoken_of(card)], waits_for_hour=True)
+                message(one, kind, key.format(card.id), self._now, speaks_of=[_spoken_of(card)], waits_for_hour=True)
                 for card, one in told
             ]
         first = told[0][1]
         composed = wording.together(self._rules.wording, [one.composed for _, one in told], recipient.language)
         speaks_of = [_spoken_of(card) for card, _ in told]
         key = "silent:{contact}:{day}"
-        return [message(first, key, self._now, composed, speaks_of=speaks_of, waits_for_hour=True)]
+        return [message(first, kind, key, self._now, composed, speaks_of=speaks_of, waits_for_hour=True)]
 
 
 def _spoken_of(card: DueCard) -> SpeaksOf:

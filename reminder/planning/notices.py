@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from reminder.domain.messages import MessageKind
 from reminder.domain.notices import UNDELIVERED_BY, NoticeKind
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.wording import About
@@ -29,7 +30,7 @@ def tell_of_failures(database: Database, keys: KeyRing, rules: Rulebook, now: da
                 key = "undelivered:{contact}:{person}:{day}"
                 about = About(channel=failure.channel, instead=instead.get(failure.message_id))
                 told = tell_all(rules, subject, kind, about)
-                drafts += [message(one, key, now) for one in told]
+                drafts += [message(one, MessageKind.FAILURE_NOTICE, key, now) for one in told]
         made = keep(tx, keys, drafts, now)
         messages.follow_up(tx, [failure.message_id for failure in failures], now)
         return made
@@ -60,7 +61,7 @@ def _drafts(tx: Tx, keys: KeyRing, rules: Rulebook, notice: notices.NoticeView, 
     speaks_of = [SpeaksOf(notice.person_id, notice.card_id, notice.contact_id)]
     # Not by the very contact it speaks of.
     return [
-        message(one, f"notice:{notice.id}:{{contact}}", now, speaks_of=speaks_of)
+        message(one, MessageKind.NOTICE, f"notice:{notice.id}:{{contact}}", now, speaks_of=speaks_of)
         for one in told
         if one.recipient.contact_id != notice.contact_id
     ]

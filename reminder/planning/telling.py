@@ -12,7 +12,7 @@ from reminder.domain.audience import Circle, Recipient
 from reminder.domain.calls import DONE, compose_call, is_called_at, what_a_human_hears
 from reminder.domain.followup import NEAR_THE_END, is_wanted, listening, says
 from reminder.domain.ladder import CardDates, Plan, Rung, next_day, rung_due
-from reminder.domain.messages import MessageState, Urgency
+from reminder.domain.messages import MessageKind, MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rhythm import Rhythm
 from reminder.domain.rulebook import Rulebook
@@ -289,11 +289,13 @@ class Day:
             hours.reminder_window(self.today, t.card.person.mode, t.audience, recipient.channel, group.rhythm)
             for t in tellings
         ]
+        audience = tellings[0].audience
         return Draft(
             key=key,
+            kind=MessageKind.REMINDER if audience is Audience.PERSON else MessageKind.COPY,
             group_id=group.id,
             contact_id=recipient.contact_id,
-            audience=tellings[0].audience,
+            audience=audience,
             channel=recipient.channel,
             subject=composed.subject,
             text=composed.text,

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.audience import Recipient
+from reminder.domain.messages import MessageKind
 from reminder.domain.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
 from reminder.storage.keys import KeyRing
 from reminder.storage.statements import add_many
@@ -343,7 +344,7 @@ def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
 def speakers(tx: Session, contact_id: int) -> list[Speaker]:
     """This contact, and others of the same channel and address, for they share one telephone; itself first."""
     itself = select(Contact.address_index, Contact.channel).where(Contact.id == contact_id).subquery()
-    asked = exists().where(Message.contact_id == Contact.id, Message.key.startswith("consent:"))
+    asked = exists().where(Message.contact_id == Contact.id, Message.kind == MessageKind.CONSENT_REQUEST)
     rows = tx.execute(
         select(
             Contact.id,
@@ -379,7 +380,7 @@ def times_asked(tx: Session, contact_id: int) -> tuple[int, datetime | None]:
     """How often its owner was asked for consent by a text, and when last."""
     row = tx.execute(
         select(func.count(), func.max(Message.created_at)).where(
-            Message.contact_id == contact_id, Message.key.startswith("consent:")
+            Message.contact_id == contact_id, Message.kind == MessageKind.CONSENT_REQUEST
         )
     ).one()
     return row[0], row[1]

@@ -9,7 +9,7 @@ from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from reminder.clock import japan_date
-from reminder.domain.messages import MessageState
+from reminder.domain.messages import MessageKind, MessageState
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
@@ -36,6 +36,7 @@ class MessageView:
 
     id: int
     key: str
+    kind: MessageKind
     group_id: int | None
     contact_id: int | None
     audience: str
@@ -95,6 +96,7 @@ def of_group(
             MessageView(
                 id=row.id,
                 key=row.key,
+                kind=row.kind,
                 group_id=row.group_id,
                 contact_id=row.contact_id,
                 audience=row.audience,
@@ -318,7 +320,7 @@ class Failure:
 
 def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
     rows = tx.execute(
-        select(Message.id, Person.group_id, Person.id, Message.channel, Message.key.startswith("answer:"))
+        select(Message.id, Person.group_id, Person.id, Message.channel, Message.kind == MessageKind.ANSWER)
         .join(Contact, Contact.id == Message.contact_id)
         .join(Person, Person.id == Contact.person_id)
         .where(
@@ -466,7 +468,7 @@ def told_lately(
             Contact.is_family.is_(False),
             Message.created_at >= since,
             Message.state.not_in(("cancelled", "stale")),
-            Message.key.not_like("answer:%"),
+            Message.kind != MessageKind.ANSWER,
             Message.state.not_in(("failed", "undelivered")) | (Message.created_at < (today or since)),
         )
         .order_by(Message.id)
@@ -485,7 +487,7 @@ def greeted(tx: Session, person_ids: Collection[int], since: datetime) -> set[in
     query = (
         select(Contact.person_id)
         .join(Message, Message.contact_id == Contact.id)
-        .where(Contact.person_id.in_(person_ids), Message.created_at >= since, Message.key.startswith("reach:"))
+        .where(Contact.person_id.in_(person_ids), Message.created_at >= since, Message.kind == MessageKind.VERIFICATION)
     )
     return {person_id for person_id in tx.scalars(query) if person_id is not None}
 
@@ -494,7 +496,7 @@ def greeted(tx: Session, person_ids: Collection[int], since: datetime) -> set[in
 class Called:
     """A message as a call needs it: what it says, to whom."""
 
-    key: str
+    kind: MessageKind
     contact_id: int
     channel: ChannelName
     text: str
@@ -505,7 +507,7 @@ class Called:
 def called(tx: Session, keys: KeyRing, message_id: int) -> Called | None:
     row = tx.execute(
         select(
-            Message.key,
+            Message.kind,
             Message.contact_id,
             Message.channel,
             Message.body_sealed,
@@ -519,7 +521,7 @@ def called(tx: Session, keys: KeyRing, message_id: int) -> Called | None:
     if row is None or row.body_sealed is None:
         return None
     text = open_body(keys, row.body_sealed)[1]
-    return Called(row.key, row.contact_id, ChannelName(row.channel), text, row.practised_at, Language(row.language))
+    return Called(row.kind, row.contact_id, ChannelName(row.channel), text, row.practised_at, Language(row.language))
 
 
 @dataclass(frozen=True)

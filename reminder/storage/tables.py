@@ -1,5 +1,7 @@
 """Every table on one page. There is no column for a card's number, and no birth date.
 
+Closed sets are enums with a CHECK (`EnumText`); what configuration or a provider names (channels, kinds of cards,
+languages, steps, presets, reasons) is open, and plain text.
 An `Instant` is aware UTC; a `date` is a date in Japan. What is sealed is encrypted with the key ring (keys.py).
 """
 
@@ -26,7 +28,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from reminder.storage.columns import GuardedText, Instant
+from reminder.domain.messages import MessageKind, MessageState, ReminderState
+from reminder.domain.notices import NoticeKind
+from reminder.domain.people import (
+    Audience,
+    ConsentHow,
+    ContactState,
+    Copies,
+    GroupKind,
+    Mode,
+    Role,
+    StoppedBy,
+)
+from reminder.domain.replies import Intent
+from reminder.storage.columns import EnumText, GuardedText, Instant
 
 
 class Base(DeclarativeBase):
@@ -61,7 +76,7 @@ class Group(Base):
     __tablename__ = "groups"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(GuardedText(60, field="name"))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[GroupKind] = mapped_column(EnumText(GroupKind, 20))
     preset: Mapped[str] = mapped_column(String(20), server_default="")  # "": each person by their mode
     own_days: Mapped[str] = mapped_column(String(80), server_default="")  # days before the end: "60 30 7"
     send_hour: Mapped[int | None] = mapped_column(SmallInteger)
@@ -91,9 +106,9 @@ class Member(Base):
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="SET NULL"), index=True)
     name: Mapped[str] = mapped_column(GuardedText(20, field="member_name"), server_default="")
-    role: Mapped[str] = mapped_column(String(10))
+    role: Mapped[Role] = mapped_column(EnumText(Role, 10))
     language: Mapped[str] = mapped_column(String(10))
-    copies: Mapped[str] = mapped_column(String(10), server_default="all")
+    copies: Mapped[Copies] = mapped_column(EnumText(Copies, 10), server_default="all")
     created_at: Mapped[datetime]
 
 
@@ -112,7 +127,7 @@ class Person(Base):
     unit: Mapped[str | None] = mapped_column(GuardedText(20, field="unit"))  # a floor or a unit of the home
     mark: Mapped[str | None] = mapped_column(GuardedText(10, field="mark"))
     office: Mapped[str] = mapped_column(GuardedText(10, field="office"))
-    mode: Mapped[str] = mapped_column(String(10))
+    mode: Mapped[Mode] = mapped_column(EnumText(Mode, 10))
     language: Mapped[str] = mapped_column(String(10))
     insurance: Mapped[bool]  # uses the card as a health-insurance card
     created_at: Mapped[datetime]
@@ -134,11 +149,12 @@ class Contact(Base):
     channel: Mapped[str] = mapped_column(String(10))
     address_sealed: Mapped[bytes]
     address_index: Mapped[bytes] = mapped_column(index=True)
-    state: Mapped[str] = mapped_column(String(12))
-    consent_how: Mapped[str | None] = mapped_column(String(10))
+    state: Mapped[ContactState] = mapped_column(EnumText(ContactState, 12))
+    consent_how: Mapped[ConsentHow | None] = mapped_column(EnumText(ConsentHow, 10))
     consent_by: Mapped[str | None] = mapped_column(GuardedText(40, field="consent_by"))
     consent_at: Mapped[datetime | None]
-    stopped_by: Mapped[str | None] = mapped_column(String(10))  # who said that nothing more is wanted here
+    # Who said that nothing more is wanted here.
+    stopped_by: Mapped[StoppedBy | None] = mapped_column(EnumText(StoppedBy, 10))
     practised_at: Mapped[datetime | None]  # when the keys of a call were tried out: only then are they offered
     reached_at: Mapped[datetime | None]  # last proof that this address is still theirs
     created_at: Mapped[datetime]
@@ -200,7 +216,7 @@ class Reminder(Base):
     expires_on: Mapped[date]
     rung: Mapped[str] = mapped_column(String(20))
     due_on: Mapped[date]
-    state: Mapped[str] = mapped_column(String(12))
+    state: Mapped[ReminderState] = mapped_column(EnumText(ReminderState, 12))
     created_at: Mapped[datetime]
 
 
@@ -218,7 +234,8 @@ IS_UNHEARD_FAILURE = text(
 
 
 class Message(Base):
-    """One text to one contact by one channel. `key` says what it is; only what was never handed over frees its key."""
+    """One text to one contact by one channel. `key` makes a second one impossible; only what was never handed over
+    frees its key."""
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -234,16 +251,17 @@ class Message(Base):
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(80))
+    kind: Mapped[MessageKind] = mapped_column(EnumText(MessageKind, 20))
     group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
     address_sealed: Mapped[bytes | None]  # of a stranger: who asks for a code, or is invited
-    audience: Mapped[str] = mapped_column(String(10))
+    audience: Mapped[Audience] = mapped_column(EnumText(Audience, 10))
     channel: Mapped[str] = mapped_column(String(10))
     body_sealed: Mapped[bytes | None]
     likeness: Mapped[bytes | None]  # a keyed index of its words, to notice that somebody is sent the same ever again
     segments: Mapped[int]
     asks: Mapped[int | None] = mapped_column(SmallInteger)  # the digit that answers "done" to this very text
-    state: Mapped[str] = mapped_column(String(12))
+    state: Mapped[MessageState] = mapped_column(EnumText(MessageState, 12))
     reason: Mapped[str | None] = mapped_column(String(40))
     urgency: Mapped[int] = mapped_column(SmallInteger, server_default="2")
     turn: Mapped[int] = mapped_column(
@@ -378,7 +396,7 @@ class Reply(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
     provider_id: Mapped[str] = mapped_column(String(80), unique=True)
-    intent: Mapped[str | None] = mapped_column(String(20))
+    intent: Mapped[Intent | None] = mapped_column(EnumText(Intent, 20))
     body_sealed: Mapped[bytes | None]
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
@@ -397,7 +415,7 @@ class Notice(Base):
         ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[NoticeKind] = mapped_column(EnumText(NoticeKind, 20))
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
     card_id: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"), index=True)
@@ -480,7 +498,7 @@ class Invitation(Base):
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     address_sealed: Mapped[bytes]
     address_index: Mapped[bytes] = mapped_column(index=True)
-    role: Mapped[str] = mapped_column(String(10))
+    role: Mapped[Role] = mapped_column(EnumText(Role, 10))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]  # accepted, refused or taken back
@@ -563,6 +581,11 @@ class UploadRow(Base):
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"), index=True)
     is_agreed: Mapped[bool] = mapped_column(server_default=false())
 
+
+for _table in Base.metadata.tables.values():
+    for _column in _table.columns:
+        if isinstance(_column.type, EnumText):
+            _table.append_constraint(CheckConstraint(_column.type.checks(_column.name), name=_column.name))
 
 # For statements that run once for each of many rows, past the unit of work.
 CARDS, MESSAGES = cast(Table, Card.__table__), cast(Table, Message.__table__)

@@ -11,7 +11,7 @@ from dateutil.relativedelta import relativedelta
 from reminder.clock import japan_date
 from reminder.domain import hours, wording
 from reminder.domain.audience import Recipient
-from reminder.domain.messages import Urgency
+from reminder.domain.messages import MessageKind, Urgency
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
@@ -120,6 +120,7 @@ def _recipient(tx: Tx, one: Unproven) -> Recipient:
 def _draft(one: Unproven, key: str, audience: Audience, composed: Composed, soon: datetime) -> Draft:
     return Draft(
         key=key,
+        kind=MessageKind.VERIFICATION,
         group_id=one.group_id,
         contact_id=one.contact_id,
         audience=audience,
