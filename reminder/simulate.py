@@ -11,10 +11,11 @@ from pathlib import Path
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock, japan_date
-from reminder.domain import digest, hours
+from reminder.domain import hours
 from reminder.domain.cards import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 from reminder.domain.messages import Outgoing
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.text import digest
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.settings import Settings, read_settings

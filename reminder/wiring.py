@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
@@ -11,18 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from reminder.clock import Clock, SystemClock
-from reminder.domain import ladder, letters, replies, words
+from reminder.domain import replies
 from reminder.domain.cards import read_kinds
 from reminder.domain.headings import read_headings
 from reminder.domain.messages import Channel
 from reminder.domain.people import ChannelName, Language
-from reminder.domain.pictures import read_pictures
 from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
+from reminder.domain.rules import schedule
+from reminder.domain.text import catalog, email_html
+from reminder.domain.text.card_pictures import read_pictures
 from reminder.guard import logs
 from reminder.settings import Settings, config_dir, read_table
 
 # Commands that only look need the rules and no database, which takes longer to load than they take to answer.
 if TYPE_CHECKING:
+    from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
     from reminder.storage.keys import KeyRing
     from reminder.storage.session import Database
 
@@ -81,6 +85,21 @@ class App:
         """Whether it lives now, and not on the day of a rehearsal or a simulation."""
         return isinstance(self.clock, SystemClock)
 
+    @property
+    def units(self) -> "UnitsOfWork":
+        """The factory of units of work, for steps that need several of them."""
+        from reminder.storage.db.unit_of_work import UnitsOfWork
+
+        return UnitsOfWork(self.database, self.keys, self.rules)
+
+    def writing(self) -> "AbstractContextManager[UnitOfWork]":
+        """Open a unit of work at this instant; it commits at the end of its block or leaves nothing behind."""
+        return self.units.writing(self.clock.now())
+
+    def reading(self) -> "AbstractContextManager[UnitOfWork]":
+        """Open a unit of work at this instant that never changes anything."""
+        return self.units.reading(self.clock.now())
+
     def close(self) -> None:
         for channel in set(self.channels.values()):
             self.loop.run(channel.close())
@@ -108,16 +127,16 @@ def read_rulebook(settings: Settings) -> Rulebook:
 @cache
 def _rules_in(folder: Path) -> Rulebook:
     """What the files say, whatever the settings."""
-    ladders = ladder.read_ladders(read_table(folder / "ladders.toml"))
+    schedules = schedule.read_schedules(read_table(folder / "schedules.toml"))
     kinds = read_kinds(read_table(folder / "cards.toml"))
-    refuse_gaps(kinds, ladders)
+    refuse_gaps(kinds, schedules)
     files = sorted(path for path in (folder / "wording").glob("*.toml") if path.name != "lint.toml")
     tables = {Language(path.stem): read_table(path) for path in files}
-    wording = words.read_wording(tables, kinds)
-    refuse_nameless(ladders, wording)
+    wording = catalog.read_wording(tables, kinds)
+    refuse_nameless(schedules, wording)
     return Rulebook(
         kinds=kinds,
-        ladders=ladders,
+        schedules=schedules,
         wording=wording,
         replies=replies.read_rules(read_table(folder / "replies.toml")),
         pictures=read_pictures(read_table(folder / "pictures.toml"), kinds),
@@ -210,6 +229,6 @@ def make_channels(
 
             return_path = return_path_of(keys, settings.bounce_address)
         channels[ChannelName.EMAIL] = SmtpEmail(
-            settings.smtp_url, settings.mail_from, render_html=letters.render_html, return_path=return_path
+            settings.smtp_url, settings.mail_from, render_html=email_html.render_html, return_path=return_path
         )
     return channels

@@ -17,7 +17,7 @@ from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
 from reminder.domain import hours
-from reminder.domain.digest import has_rung
+from reminder.domain.text.digest import digest_is_due
 from reminder.enrolment import bulk
 from reminder.errors import DatabaseNotReadyError
 from reminder.planning.digest import make_digests
@@ -141,7 +141,7 @@ def _prepare(app: App, now: datetime) -> tuple[TickReport, bool, list[Exception]
     greeted = step(can_prove, lambda: keep_in_touch(*given, links))
     told = step(work.failures or applied, lambda: tell_of_failures(*given))
     told += step(work.notices or applied or answered or is_week_s_look, lambda: tell_of_notices(*given))
-    digests = step(work.digest and has_rung(now), lambda: make_digests(*given, links))
+    digests = step(work.digest and digest_is_due(now), lambda: make_digests(*given, links))
     forgotten = step(work.forget, lambda: forget_old(app.database, now, app.settings.keep_messages_days))
     is_new = bool(asked or answered or planned or escalated or greeted or told or digests)
     done = TickReport(applied, asked, answered, planned, escalated, greeted, told, 0, forgotten, digests)

@@ -5,8 +5,8 @@ from pathlib import Path
 from reminder.domain.cards import read_kinds
 from reminder.domain.headings import read_headings
 from reminder.domain.people import Language
-from reminder.domain.pictures import read_pictures
-from reminder.domain.words import read_wording
+from reminder.domain.text.card_pictures import read_pictures
+from reminder.domain.text.catalog import read_wording
 from reminder.settings import read_table
 
 CONFIG = Path(__file__).parents[1] / "config"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from html import unescape
 
-from reminder.domain.resident_letters import FONTS, ResidentLetter, render_letters
+from reminder.domain.text.letters import FONTS, ResidentLetter, render_letters
 from reminder.errors import RefusedInputError
 
 # WeasyPrint knows no <ruby>: the reading stands above its word in a block of its own.

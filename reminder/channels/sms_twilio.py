@@ -12,7 +12,7 @@ from reminder.channels.twilio_transport import CLOCK_SLACK, FAILURES, Transport,
 from reminder.domain.messages import Accepted, Answer, Outgoing
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
-# A text that waited longer than four hours would arrive in the evening; our own ladder decides what comes then.
+# A text that waited longer than four hours would arrive in the evening; our own schedule decides what comes then.
 VALID_SECONDS = 4 * 60 * 60
 
 PAGE_SIZE = 100

@@ -9,7 +9,7 @@ from reminder.channels.email_smtp import SmtpEmail
 from reminder.cli.opened import require_folders
 from reminder.cli.say import sentence
 from reminder.clock import JAPAN
-from reminder.domain import letters
+from reminder.domain.text import email_html
 from reminder.errors import KigenError
 from reminder.settings import PREFIX, SECRET, Settings, config_dir, read_settings, read_table
 from reminder.storage import schema
@@ -53,7 +53,7 @@ def _keys(settings: Settings) -> None:
 
 def _mail(settings: Settings) -> None:
     if settings.smtp_url is not None and settings.mail_from is not None:
-        SmtpEmail(settings.smtp_url, settings.mail_from, render_html=letters.render_html)
+        SmtpEmail(settings.smtp_url, settings.mail_from, render_html=email_html.render_html)
 
 
 def _database(settings: Settings) -> None:

@@ -109,7 +109,7 @@ def _home(tx: "Tx", group_id: int) -> "GroupView":
 def _monday(week: str) -> datetime:
     """When that week's would be made."""
     from reminder.domain import hours
-    from reminder.domain.digest import Week
+    from reminder.domain.text.digest import Week
 
     try:
         found = Week.read(week)

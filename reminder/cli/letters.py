@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reminder.channels.paper_pdf import Unprintable
-    from reminder.domain.resident_letters import ResidentLetter
+    from reminder.domain.text.letters import ResidentLetter
     from reminder.wiring import App
 
 LETTERS = "letters"
@@ -37,7 +37,7 @@ def print_letters(asked: Asked, out: Path | None, *, as_json: bool) -> None:
     """Exit 2 where some letters could not be printed; the others are in the file."""
     from reminder.channels import paper_pdf
     from reminder.cli.opened import opened
-    from reminder.domain.resident_letters import render_letter, render_letters
+    from reminder.domain.text.letters import render_letter, render_letters
 
     with opened() as app:
         letters = _letters(app, asked)

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reminder.cli.rhythm import rhythm_row
-from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.messages import MessageState, ReminderState
 from reminder.domain.people import ContactState
 from reminder.domain.replies import Intent
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.storage import cards, contacts, groups, messages, people, reminders, replies
 from reminder.storage.session import Tx
 from reminder.wiring import App

@@ -129,7 +129,7 @@ def preview(
 
     Example: reminder preview mynumber_user_certificate 2027-02-20 --mode elderly
     """
-    from reminder.domain.rhythm import USUAL
+    from reminder.domain.rules.preferences import USUAL
     from reminder.enrolment.cards import clean_card_label
     from reminder.planning.preview import PreviewedCard
     from reminder.planning.preview import preview as plan_texts
@@ -138,7 +138,7 @@ def preview(
 
     rules = read_rulebook(read_settings())
     rules.kind(kind)
-    rhythm = typed_rhythm(USUAL, days, hour, holidays, preset).checked(rules.ladders.presets)
+    rhythm = typed_rhythm(USUAL, days, hour, holidays, preset).checked(rules.schedules.presets)
     clean = None if label is None else clean_card_label(kind, label)
     expires_on, language_of_texts = _day(expires, "expires"), rules.language(lang)
     card = PreviewedCard(kind, expires_on, computed=computed, label=clean, bound=bound)
@@ -159,7 +159,7 @@ def preview(
     rows(
         (
             {
-                "rung": row.rung,
+                "step": row.step,
                 "on": row.on,
                 "send_at": row.send_at,
                 "audience": row.audience,

@@ -45,8 +45,8 @@ def print_sheet(
 def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *, as_json: bool) -> None:
     from reminder.cli.opened import opened
     from reminder.clock import japan_date
-    from reminder.domain.sheets import OnPaper, ToPrint, render_sheet
-    from reminder.domain.words import SHEETS
+    from reminder.domain.text.catalog import SHEETS
+    from reminder.domain.text.leaflets import OnPaper, ToPrint, render_sheet
     from reminder.storage import cards, groups, people
 
     if sheet not in SHEETS:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from reminder.domain.rhythm import Rhythm
+    from reminder.domain.rules.preferences import Rhythm
 
 OwnDays = Annotated[
     str | None, typer.Option("--days", help='Days before the end, in place of the usual ones: "60 30 7".')
@@ -17,7 +17,7 @@ OnHolidays = Annotated[
     bool | None, typer.Option("--holidays/--no-holidays", help="Also on Sundays and holidays; elders never.")
 ]
 Preset = Annotated[
-    str | None, typer.Option("--preset", help="few or often, or a preset of yours in config/ladders.toml.")
+    str | None, typer.Option("--preset", help="few or often, or a preset of yours in config/schedules.toml.")
 ]
 
 
@@ -25,7 +25,7 @@ def typed_rhythm(
     before: "Rhythm", days: str | None, hour: str | None, holidays: bool | None, preset: str | None
 ) -> "Rhythm":
     """What is None stays as it was. Raises RefusedInputError."""
-    from reminder.domain.rhythm import read_days, read_hour
+    from reminder.domain.rules.preferences import read_days, read_hour
 
     if days is not None:
         before = replace(before, own_days=read_days(days))

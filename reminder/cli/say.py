@@ -52,7 +52,7 @@ def _plain(value: object) -> object:
 
 
 def sentence(refused: KigenError) -> str:
-    from reminder.domain.sentences import explain_from
+    from reminder.domain.text.error_messages import explain_from
     from reminder.settings import config_dir, read_table, shipped
 
     words = Path("wording") / f"{language()}.toml"

@@ -10,15 +10,16 @@ from pathlib import Path
 
 from reminder.cli.say import language
 from reminder.clock import JAPAN, japan_date
-from reminder.domain import hours, segments
+from reminder.domain import hours
 from reminder.domain.people import ChannelName
-from reminder.domain.words import Words
+from reminder.domain.text import sms_segments
+from reminder.domain.text.catalog import Catalog
 from reminder.planning.preview import Preview
 from reminder.settings import config_dir, read_settings, read_table
 from reminder.simulate import Sent, World, settle_village, start_of, world
 from reminder.wiring import App
 
-# Long enough for a certificate's whole ladder, its grace, and a card that is renewed at the counter.
+# Long enough for a certificate's whole schedule, its grace, and a card that is renewed at the counter.
 DEMO_YEARS = 2.6
 # A fixed day, so that everyone sees the same demo.
 DEMO_START = date(2026, 12, 1)
@@ -28,7 +29,7 @@ def show_plan(planned: Iterable[Preview]) -> None:
     shown = _Shown()
     for row in planned:
         size = shown.sms(row.segments) if row.segments else shown.words["email"]
-        print(f"{shown.moment(row.send_at)}  {row.rung:9} {row.audience:7} {size}")
+        print(f"{shown.moment(row.send_at)}  {row.step:9} {row.audience:7} {size}")
         print(shown.text(row.subject, row.text))
 
 
@@ -95,7 +96,7 @@ class _Shown:
 
     def __init__(self) -> None:
         table = read_table(config_dir() / "wording" / f"{language()}.toml")
-        self._words = Words(table, {}, {})
+        self._words = Catalog(table, {}, {})
         self.words = self._words.section("shown")
         self.names: Mapping[str, str] = {}
         self._mails: set[tuple[str, str]] = set()
@@ -103,7 +104,7 @@ class _Shown:
     def sent(self, sent: Sent) -> str:
         """An e-mail with the very words of an earlier one to the same reader, as a week's list may be, is one line."""
         is_sms = sent.channel is ChannelName.SMS
-        how = self.sms(segments.count(sent.outgoing.text)) if is_sms else self.words["email"]
+        how = self.sms(sms_segments.count(sent.outgoing.text)) if is_sms else self.words["email"]
         address = sent.outgoing.address
         to = f"{self.names[address]} <{address}>" if address in self.names else address
         line = f"{self.moment(sent.at)}  {how} → {to}"
@@ -127,7 +128,7 @@ class _Shown:
 
     def total(self, sent: Iterable[Sent]) -> str:
         by_channel = Counter(one.channel for one in sent)
-        texts = sum(segments.count(one.outgoing.text) for one in sent if one.channel is ChannelName.SMS)
+        texts = sum(sms_segments.count(one.outgoing.text) for one in sent if one.channel is ChannelName.SMS)
         return self.words["total"].format(
             sms=by_channel[ChannelName.SMS], segments=texts, emails=by_channel[ChannelName.EMAIL]
         )
@@ -142,5 +143,5 @@ def _as_row(sent: Sent, names: Mapping[str, str]) -> Mapping[str, object]:
         "name": names.get(sent.outgoing.address),
         "subject": sent.outgoing.subject,
         "text": sent.outgoing.text,
-        "segments": segments.count(sent.outgoing.text) if is_sms else 0,
+        "segments": sms_segments.count(sent.outgoing.text) if is_sms else 0,
     }

@@ -20,7 +20,7 @@ def draw(
     words = rules.wording.of(language)
     dates, _ = rules.plan(card.kind, card.expires_on, mode, insurance=True, is_bound=card.bound)
     texts = tuple(
-        Text(row.on, row.audience, Telling.COMING, f"{row.on.isoformat()} {row.rung}: {row.text.splitlines()[0]}")
+        Text(row.on, row.audience, Telling.COMING, f"{row.on.isoformat()} {row.step}: {row.text.splitlines()[0]}")
         for row in planned
     )
     name = card.label or words.kinds[card.kind]["name"]

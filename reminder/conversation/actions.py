@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from reminder.clock import japan_date
-from reminder.domain import followup, wording
 from reminder.domain.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
 from reminder.domain.replies import Consent, Intent, plain, read_consent
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules import escalation_policy
+from reminder.domain.text import composer as wording
 from reminder.storage import cards, contacts, journal, notices, outbox, questions, reminders, replies
 from reminder.storage.contacts import Speaker
 from reminder.storage.groups import GroupView
@@ -212,11 +213,11 @@ def _family(talk: Talk) -> None:
 
 
 def _later(talk: Talk) -> None:
-    _remind_again(talk, "later", followup.AFTER_LATER)
+    _remind_again(talk, "later", escalation_policy.AFTER_LATER)
 
 
 def _going(talk: Talk) -> None:
-    _remind_again(talk, "going", followup.AFTER_GOING)
+    _remind_again(talk, "going", escalation_policy.AFTER_GOING)
 
 
 def _remind_again(talk: Talk, name: str, after: timedelta) -> None:
@@ -226,7 +227,7 @@ def _remind_again(talk: Talk, name: str, after: timedelta) -> None:
         return
     ends = cards.ends_of(talk.tx, _cards_of(open_questions))
     on_holidays = talk.group.rhythm.on_holidays
-    on = followup.remind_again_on(min(ends.values()), talk.today, talk.person.mode, after, on_holidays)
+    on = escalation_policy.remind_again_on(min(ends.values()), talk.today, talk.person.mode, after, on_holidays)
     cards.remind_again(talk.tx, list(ends), on)
     talk.answer(name, on)
 
@@ -243,7 +244,7 @@ def _done(talk: Talk) -> None:
 
 
 def _is_done(talk: Talk, answered: Sequence[Question]) -> None:
-    """The ladder pauses, and the family is asked for the new date: the person is never asked to type one."""
+    """The schedule pauses, and the family is asked for the new date: the person is never asked to type one."""
     card_ids = _cards_of(answered)
     cards.say_done(talk.tx, card_ids, talk.today)
     reminders.acknowledge(talk.tx, card_ids)

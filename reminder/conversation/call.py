@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reminder.conversation import inbox
-from reminder.domain import calls
-from reminder.domain.calls import Turn
 from reminder.domain.messages import MessageKind
 from reminder.domain.people import ChannelName, Language
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.text import call_scripts
+from reminder.domain.text.call_scripts import Turn
 from reminder.errors import NotFoundError
 from reminder.storage import contacts, messages
 from reminder.storage.keys import KeyRing
@@ -36,15 +36,15 @@ def answer(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, as
     if called is None or called.channel is not ChannelName.VOICE:
         raise NotFoundError("page_not_found")
     words, is_practice = rules.wording.of(called.language), called.kind is MessageKind.TEST_CALL
-    script = calls.read_script(called.text)
+    script = call_scripts.read_script(called.text)
     if asked.turn == 0 and is_practice:
-        turn = calls.practice_turn(script, is_machine=asked.is_machine)
+        turn = call_scripts.practice_turn(script, is_machine=asked.is_machine)
     elif asked.turn == 0:
         practised = called.practised_at is not None
-        turn = calls.first_turn(words, script, is_machine=asked.is_machine, has_practised=practised)
+        turn = call_scripts.first_turn(words, script, is_machine=asked.is_machine, has_practised=practised)
     else:
-        turn = calls.next_turn(words, asked.key, asked.turn, is_practice=is_practice)
-        if is_practice and asked.key == calls.DONE:
+        turn = call_scripts.next_turn(words, asked.key, asked.turn, is_practice=is_practice)
+        if is_practice and asked.key == call_scripts.DONE:
             with database.writing() as tx:
                 contacts.practised(tx, called.contact_id, now)
         elif not is_practice:

@@ -13,7 +13,7 @@ from reminder.delivery.lane import Lane
 from reminder.domain import hours
 from reminder.domain.messages import Accepted, Channel, MessageState, Verdict, after_sending
 from reminder.domain.people import ChannelName, ContactState, Mode, StoppedBy
-from reminder.domain.rhythm import Rhythm
+from reminder.domain.rules.preferences import Rhythm
 from reminder.errors import ChannelError, UnknownOutcomeError
 from reminder.storage import claims, contacts, health, notices
 from reminder.storage.claims import InHand

@@ -160,7 +160,7 @@ class CardKind(_Row):
 
     key: str
     texts: str  # the family of texts that speaks of it
-    ladder: str  # which rungs of config/ladders.toml
+    schedule: str  # which steps of config/schedules.toml
     opens: Opening
     lasts: Lasting
     moves_past_holidays: bool  # an end on a closed day is by law the next open one
@@ -204,7 +204,7 @@ _FIX: Mapping[str, str] = {
     **dict.fromkeys(("moves_past_holidays", "proxy_may_go", "told_to_elders", "city_visits"), "true or false"),
     **dict.fromkeys(("carried_by", "bound_by"), 'the key of a kind in this file, "" for none'),
     "texts": "a family of texts in config/wording",
-    "ladder": "a ladder of config/ladders.toml",
+    "schedule": "a schedule of config/schedules.toml",
     "replacement_days": "a whole number from 0 to 365",
     "grace": f"one of {', '.join(Grace)}",
     "offers": f'a list of {{ kind = "…", ends = "…" }}, where it ends as one of {", ".join(LinkedEnd)}',

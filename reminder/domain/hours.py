@@ -7,7 +7,7 @@ from functools import lru_cache
 import jpholiday
 
 from reminder.domain.people import Audience, ChannelName, Mode
-from reminder.domain.rhythm import USUAL, Rhythm
+from reminder.domain.rules.preferences import USUAL, Rhythm
 
 # One zone without summer time since 1952: a fixed offset is exact.
 JAPAN = timezone(timedelta(hours=9), "Asia/Tokyo")

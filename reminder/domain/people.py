@@ -5,7 +5,7 @@ from typing import ClassVar
 
 
 class Mode(StrEnum):
-    """Which ladder a person climbs and in which voice the texts speak. HOME speaks as ELDERLY."""
+    """Which schedule a person has and in which voice the texts speak. HOME speaks as ELDERLY."""
 
     STANDARD = "standard"
     ELDERLY = "elderly"

@@ -67,25 +67,25 @@ _TWILIO: Mapping[Fault, frozenset[int]] = {
 _FAULT_OF = {code: fault for fault, codes in _TWILIO.items() for code in codes}
 
 # A text that came back is sent once more on the next day; to a phone that was only off, twice.
-_TEXTS_A_RUNG, _TEXTS_A_RUNG_OF_A_PHONE_OFF = 2, 3
+_TEXTS_A_STEP, _TEXTS_A_STEP_OF_A_PHONE_OFF = 2, 3
 PHONE_OFF = "30003"
 # A telephone rings on three days.
-CALLS_A_RUNG = 3
+CALLS_A_STEP = 3
 
 
-def texts_a_rung(reason: str | None, *, is_call: bool = False) -> int:
-    """How many messages of one rung may come back by one way, for this reason, before it counts as a way that does not
+def texts_a_step(reason: str | None, *, is_call: bool = False) -> int:
+    """How many messages of one step may come back by one way, for this reason, before it counts as a way that does not
     reach. `reason`: the provider's code as it is kept of a message; None where it gave none."""
     if is_call:
-        return CALLS_A_RUNG
+        return CALLS_A_STEP
     match fault_of_reason(reason):
         case Fault.TEXT | Fault.NUMBER | Fault.OPTED_OUT:
             return 1
         case Fault.OPERATOR | Fault.ACCOUNT:
             # Not the phone's fault: when the operator has acted it may well arrive.
-            return _TEXTS_A_RUNG_OF_A_PHONE_OFF
+            return _TEXTS_A_STEP_OF_A_PHONE_OFF
         case _:
-            return _TEXTS_A_RUNG_OF_A_PHONE_OFF if reason == PHONE_OFF else _TEXTS_A_RUNG
+            return _TEXTS_A_STEP_OF_A_PHONE_OFF if reason == PHONE_OFF else _TEXTS_A_STEP
 
 
 def fault_of_reason(reason: str | None) -> Fault:

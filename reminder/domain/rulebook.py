@@ -4,24 +4,25 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from reminder.domain import ladder, words
 from reminder.domain.cards import CardKind, Grace
 from reminder.domain.headings import Headings
-from reminder.domain.ladder import CardDates, Ladders, Plan
 from reminder.domain.people import ChannelName, Language, Mode
-from reminder.domain.pictures import Picture
 from reminder.domain.replies import ReplyRules
-from reminder.domain.rhythm import USUAL, Rhythm
+from reminder.domain.rules import schedule
+from reminder.domain.rules.preferences import USUAL, Rhythm
+from reminder.domain.rules.schedule import CardDates, Plan, Schedules
+from reminder.domain.text import catalog
+from reminder.domain.text.card_pictures import Picture
+from reminder.domain.text.catalog import Catalogs
 from reminder.domain.validity import ONE_DAY
-from reminder.domain.words import Wording
 from reminder.errors import SettingsError, UnknownChoiceError
 
 
 @dataclass(frozen=True)
 class Rulebook:
     kinds: Mapping[str, CardKind]
-    ladders: Ladders
-    wording: Wording
+    schedules: Schedules
+    wording: Catalogs
     replies: ReplyRules
     pictures: Mapping[str, Picture]  # of every kind
     headings: Headings  # of the sheets that homes keep
@@ -53,11 +54,11 @@ class Rulebook:
         is_bound: bool = False,
         rhythm: Rhythm = USUAL,
     ) -> tuple[CardDates, Plan]:
-        """The dates that matter and every rung with its day. `carrier_ends_on`: the end of the card this lives in;
+        """The dates that matter and every step with its day. `carrier_ends_on`: the end of the card this lives in;
         `is_bound`: it ends with a residence period; `rhythm`: how the person's group wants to be told. What counts are
         the rules of the day after the end, when a new one must be there."""
         card_kind = self.kind(kind).on(expires_on + ONE_DAY)
-        dates = ladder.dates_of(
+        dates = schedule.dates_of(
             card_kind,
             expires_on,
             insurance=insurance,
@@ -65,7 +66,7 @@ class Rulebook:
             carrier_ends_on=carrier_ends_on,
             is_bound=is_bound,
         )
-        return dates, ladder.plan(self.ladders.of(mode, card_kind, rhythm), dates, mode, rhythm.on_holidays)
+        return dates, schedule.plan(self.schedules.of(mode, card_kind, rhythm), dates, mode, rhythm.on_holidays)
 
     def is_bound(self, kind: str, expires_on: date, ends: Mapping[str, date]) -> bool:
         """Whether a residence period decides this end. `ends`: of the person's cards, by kind.
@@ -81,28 +82,28 @@ class Rulebook:
         return not card_kind.carried_by or expires_on == ends.get(card_kind.carried_by, residence_ends_on)
 
 
-def refuse_gaps(kinds: Mapping[str, CardKind], ladders: Ladders) -> None:
+def refuse_gaps(kinds: Mapping[str, CardKind], schedules: Schedules) -> None:
     """Raises SettingsError where one file of config/ asks for what another does not have."""
-    for rung in ladders.rungs:
-        if rung not in words.RUNGS:
-            fix = f"there are words only for {', '.join(words.RUNGS)}"
-            raise SettingsError(f"config/ladders.toml: rungs.{rung}", fix)
+    for step in schedules.steps:
+        if step not in catalog.STEPS:
+            fix = f"there are words only for {', '.join(catalog.STEPS)}"
+            raise SettingsError(f"config/schedules.toml: steps.{step}", fix)
     for key, row in kinds.items():
         for kind in (row, *(version.kind for version in row.versions)):
-            if kind.texts not in words.FAMILIES:
-                fix = f"name one of {', '.join(words.FAMILIES)}"
+            if kind.texts not in catalog.FAMILIES:
+                fix = f"name one of {', '.join(catalog.FAMILIES)}"
                 raise SettingsError(f"config/cards.toml: {key}.texts", fix)
-            if kind.ladder not in ladders.names:
-                fix = f"name one of {', '.join(ladders.names)}"
-                raise SettingsError(f"config/cards.toml: {key}.ladder", fix)
-            if kind.grace is not Grace.NONE and kind.texts not in words.WITH_GRACE:
-                fix = f"only {', '.join(words.WITH_GRACE)} have words for a grace"
+            if kind.schedule not in schedules.names:
+                fix = f"name one of {', '.join(schedules.names)}"
+                raise SettingsError(f"config/cards.toml: {key}.schedule", fix)
+            if kind.grace is not Grace.NONE and kind.texts not in catalog.WITH_GRACE:
+                fix = f"only {', '.join(catalog.WITH_GRACE)} have words for a grace"
                 raise SettingsError(f"config/cards.toml: {key}.grace", fix)
 
 
-def refuse_nameless(ladders: Ladders, wording: Wording) -> None:
+def refuse_nameless(schedules: Schedules, wording: Catalogs) -> None:
     """Raises SettingsError for a preset that a group may choose and that some language does not call anything."""
     for language, words_of in wording.languages.items():
-        for preset in ladders.presets:
+        for preset in schedules.presets:
             if preset not in words_of.section("presets"):
                 raise SettingsError(f"config/wording/{language}.toml: presets.{preset}", "give this preset its name")

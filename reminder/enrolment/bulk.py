@@ -14,15 +14,16 @@ from itertools import islice
 from typing import Any
 
 from reminder.clock import japan_date
-from reminder.domain import addresses, residents, table_file
+from reminder.domain import addresses, residents
 from reminder.domain.headings import CARD, Fate
-from reminder.domain.ladder import first_look
 from reminder.domain.people import GroupKind, Language, Mode
 from reminder.domain.residents import Cell, Finding, Level, Resident
-from reminder.domain.rhythm import Rhythm
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.sentences import explain
-from reminder.domain.table_file import TableSheet
+from reminder.domain.rules.preferences import Rhythm
+from reminder.domain.rules.schedule import first_look
+from reminder.domain.text import spreadsheet_writer
+from reminder.domain.text.error_messages import explain
+from reminder.domain.text.spreadsheet_writer import TableSheet
 from reminder.enrolment import cards as typed_cards
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates
@@ -709,8 +710,8 @@ def returned(
     with database.reading() as tx:
         headings, rows = not_saved(tx, keys, rules, upload, language)
         if ending.lower() == ".csv":
-            return table_file.csv_bytes(headings, rows)
-        return table_file.xlsx([TableSheet(headings[0], headings, rows)])
+            return spreadsheet_writer.csv_bytes(headings, rows)
+        return spreadsheet_writer.xlsx([TableSheet(headings[0], headings, rows)])
 
 
 def forget(database: Database, upload_id: int) -> None:

@@ -7,15 +7,16 @@ from datetime import date, datetime
 from dateutil.relativedelta import relativedelta
 
 from reminder.clock import japan_date
-from reminder.domain import dates, expiry, followup, links
+from reminder.domain import dates, expiry, links
 from reminder.domain.cards import OTHER
 from reminder.domain.expiry import Known
-from reminder.domain.ladder import first_look
 from reminder.domain.links import Offered
 from reminder.domain.messages import CancelReason
 from reminder.domain.people import Mode
-from reminder.domain.rhythm import USUAL
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules import escalation_policy
+from reminder.domain.rules.preferences import USUAL
+from reminder.domain.rules.schedule import first_look
 from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, outbox, people, reminders
@@ -180,7 +181,7 @@ def renew_card(
     confirmed: bool = False,
     by: int | None = None,
 ) -> CardAdded:
-    """The same card with its new date: a fresh ladder, and silence about the old one. Raises as add_card."""
+    """The same card with its new date: a fresh schedule, and silence about the old one. Raises as add_card."""
     with database.writing() as tx:
         card, person = _current_card(tx, card_id)
         others = [other for other in cards.current_of_person(tx, person.id) if other.id != card_id]
@@ -221,7 +222,7 @@ def say_done(database: Database, now: datetime, *, card_id: int, by: int | None 
 
 
 def say_not_done(database: Database, now: datetime, *, card_id: int, by: int | None = None) -> None:
-    """It was not renewed after all: the ladder goes on."""
+    """It was not renewed after all: the schedule goes on."""
     with database.writing() as tx:
         _, person = _current_card(tx, card_id)
         cards.say_not_done(tx, card_id, japan_date(now))
@@ -245,7 +246,7 @@ def take_card(database: Database, now: datetime, *, card_id: int, contact_id: in
             if cards.taken_by(tx, card_id, card.expires_on) == contact_id:
                 return
             raise ConflictError("card_taken", field="card")
-        cards.wait_for_answer(tx, {card_id: (card.asked, today + followup.patience(card.expires_on, today))})
+        cards.wait_for_answer(tx, {card_id: (card.asked, today + escalation_policy.patience(card.expires_on, today))})
         cards.look_again_at_person(tx, person.id, today)
         contacts.reached(tx, [contact_id], now)
         ids = {"group_id": person.group_id, "card_id": card_id, "contact_id": contact_id}

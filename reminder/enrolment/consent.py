@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
-from reminder.domain import calls, hours, wording
+from reminder.domain import hours
 from reminder.domain.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import Composed, Reader
+from reminder.domain.text import call_scripts
+from reminder.domain.text import composer as wording
+from reminder.domain.text.composer import Composed, Reader
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, notices, outbox, people
@@ -76,7 +78,7 @@ def practise(
             raise RefusedInputError("only_own_calls", field="contact")
         if owner.speaker.state is not ContactState.CONFIRMED:
             raise ConflictError("no_consent_yet", field="contact")
-        said = Composed(None, calls.compose_practice(rules.wording, owner.reader).text)
+        said = Composed(None, call_scripts.compose_practice(rules.wording, owner.reader).text)
         key = f"practice:{contact_id}:{now:%Y%m%d%H%M%S}"
         soon = _send(tx, keys, owner, MessageKind.TEST_CALL, key, said, PRACTISED_WITHIN, now)
         journal.write(tx, "call_practised", now, group_id=owner.group.id, contact_id=contact_id, member_id=by)

@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
-from reminder.domain import addresses, wording
+from reminder.domain import addresses
 from reminder.domain.access import Actor
 from reminder.domain.messages import MessageKind, Urgency
 from reminder.domain.people import Audience, ChannelName, GroupKind, Role
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.text import composer as wording
 from reminder.errors import ConflictError, NotFoundError
 from reminder.guard.text import clean_label
 from reminder.storage import accounts, cards, contacts, groups, journal, outbox, sessions

@@ -119,7 +119,7 @@ class PersonChanges:
 def edit_person(
     database: Database, now: datetime, *, person_id: int, changes: PersonChanges, by: int | None = None
 ) -> None:
-    """What waits to be told of this person is planned anew, in the new words and by the new ladder."""
+    """What waits to be told of this person is planned anew, in the new words and by the new schedule."""
     label = None if changes.label is None else clean_label(changes.label, field="label")
     mark = clean_label(changes.mark, field="mark", longest=10, most_digits=0) if changes.mark else None
     reference = clean_label(changes.reference, field="ref", most_digits=5) if changes.reference else None

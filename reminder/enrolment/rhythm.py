@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from reminder.clock import japan_date
-from reminder.domain.ladder import first_look
 from reminder.domain.messages import CancelReason
 from reminder.domain.people import Copies
-from reminder.domain.rhythm import Rhythm
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.preferences import Rhythm
+from reminder.domain.rules.schedule import first_look
 from reminder.errors import NotFoundError
 from reminder.storage import cards, groups, journal, outbox
 from reminder.storage.plans import plan_of
@@ -21,7 +21,7 @@ def set_rhythm(
 
     Raises RefusedInputError for a rhythm that cannot be kept, NotFoundError for a group that there is not.
     """
-    checked = rhythm.checked(rules.ladders.presets)
+    checked = rhythm.checked(rules.schedules.presets)
     with database.writing() as tx:
         groups.lock(tx, group_id)
         group = groups.find(tx, group_id)

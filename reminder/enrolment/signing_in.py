@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminder.clock import random_bytes, random_code
-from reminder.domain import addresses, wording
+from reminder.domain import addresses
 from reminder.domain.messages import MessageKind, Urgency
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.text import composer as wording
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.storage import accounts, journal, outbox, passkeys, sessions, sign_ins
 from reminder.storage.accounts import AccountView

@@ -5,7 +5,7 @@ from typing import cast
 
 from reminder.domain.people import Language
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.table_file import TableSheet, xlsx
+from reminder.domain.text.spreadsheet_writer import TableSheet, xlsx
 
 # The dates most homes keep; any other kind is one more column, called as it is.
 _COLUMNS = (

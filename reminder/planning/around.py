@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
-from reminder.domain import hours, wording
-from reminder.domain.audience import Circle, Recipient
+from reminder.domain import hours
 from reminder.domain.messages import MessageKind
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, Copies, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import About, Composed
+from reminder.domain.rules.recipients import Circle, Recipient
+from reminder.domain.text import composer as wording
+from reminder.domain.text.composer import About, Composed
 from reminder.storage import groups, outbox, people
 from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing

@@ -11,12 +11,12 @@ from itertools import groupby
 
 from reminder.clock import japan_date
 from reminder.domain import hours
-from reminder.domain.audience import Recipient, circle
-from reminder.domain.digest import MOST_ROWS, Digest, Item, Part, Week, compose_digest
 from reminder.domain.messages import MessageKind, MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, ContactState, Copies, Language, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import Composed
+from reminder.domain.rules.recipients import Recipient, circle
+from reminder.domain.text.composer import Composed
+from reminder.domain.text.digest import MOST_ROWS, Digest, Item, Part, Week, compose_digest
 from reminder.planning.months import Due, What, by_place, due, months_from
 from reminder.planning.standing import PersonStanding, standing
 from reminder.storage import contacts, digests, outbox

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from reminder.clock import japan_date
-from reminder.domain.audience import Circle, Recipient, circle
-from reminder.domain.followup import NOBODY_LEFT, patience
 from reminder.domain.pace import spread
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT, patience
+from reminder.domain.rules.recipients import Circle, Recipient, circle
 from reminder.planning.past import Past
 from reminder.planning.telling import Day, Known, Looked, by_owner, look_at
 from reminder.storage import cards, contacts, groups, outbox, questions, reminders
@@ -127,7 +127,7 @@ class _Planning:
         )
 
     def _keep(self, day: Day) -> None:
-        reminder_ids = reminders.ids_of(self._tx, day.rungs_due, self._now)
+        reminder_ids = reminders.ids_of(self._tx, day.steps_due, self._now)
         message_ids = outbox.add(self._tx, self._keys, self._spread(day), self._now)
         reminders.link(
             self._tx,

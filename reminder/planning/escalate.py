@@ -4,14 +4,14 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from reminder.clock import japan_date
-from reminder.domain import wording
-from reminder.domain.audience import Recipient
-from reminder.domain.followup import NOBODY_LEFT, RED_WITHIN, patience, to_ask
 from reminder.domain.messages import MessageKind
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import ChannelName, Copies
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import About, Told
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT, RED_WITHIN, patience, to_ask
+from reminder.domain.rules.recipients import Recipient
+from reminder.domain.text import composer as wording
+from reminder.domain.text.composer import About, ReminderContent
 from reminder.planning.around import Subject, Telling, keep, message, tell
 from reminder.storage import cards, groups
 from reminder.storage.cards import DueCard
@@ -73,9 +73,9 @@ class _Climb:
         about = About(told=self._told(card), link=self._links.take(card.id, humans[following].contact_id))
         return (asked, until), tell(self._rules, subject, humans[following], NoticeKind.SILENT, about)
 
-    def _told(self, card: DueCard) -> Told:
+    def _told(self, card: DueCard) -> ReminderContent:
         dates, _ = self._rules.plan(card.kind, card.expires_on, card.person.mode, insurance=card.person.insurance)
-        told = Told(card.kind, "d30", card.expires_on, dates.last_counter_day, None, card.is_computed)
+        told = ReminderContent(card.kind, "d30", card.expires_on, dates.last_counter_day, None, card.is_computed)
         return replace(told, label=card.label or None)
 
     def _drafts(self, recipient: Recipient, told: list[tuple[DueCard, Telling]]) -> list[Draft]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from reminder.clock import japan_date
-from reminder.domain.next_step import Act, urgency
 from reminder.domain.people import GroupKind
-from reminder.domain.resident_letters import Matter, ResidentLetter
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.words import SIGNATURE_CERTIFICATE, USER_CERTIFICATE
+from reminder.domain.rules.next_step import Act, urgency
+from reminder.domain.text.catalog import SIGNATURE_CERTIFICATE, USER_CERTIFICATE
+from reminder.domain.text.letters import Matter, ResidentLetter
 from reminder.errors import NotFoundError, RefusedInputError
 from reminder.planning.months import due, months_from
 from reminder.planning.standing import CardStanding, PersonStanding, standing

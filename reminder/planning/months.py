@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from reminder.domain.next_step import Act
 from reminder.domain.people import Mode
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.next_step import Act
 from reminder.planning.standing import CardStanding, PersonStanding
 from reminder.storage.people import PersonView
 
 # Of a card that somebody else may fetch: the office's own form must have come by then, sealed, or the two visits of the
 # proxy no longer fit in. The carers of elders are told on this day, too.
-FORM_RUNG, FORM_BEFORE = "d75", timedelta(days=75)
+FORM_STEP, FORM_BEFORE = "d75", timedelta(days=75)
 
 
 class What(StrEnum):
@@ -68,8 +68,8 @@ def _of_card(rules: Rulebook, one: CardStanding, today: date) -> list[tuple[What
 
 def needs_form(rules: Rulebook, kind: str) -> bool:
     """Whether the carers of elders ask about it, too."""
-    carers = rules.ladders.of(Mode.ELDERLY, rules.kind(kind)).carer
-    return any(rule.name == FORM_RUNG for rule in carers)
+    carers = rules.schedules.of(Mode.ELDERLY, rules.kind(kind)).carer
+    return any(rule.name == FORM_STEP for rule in carers)
 
 
 def months_from(day: date, count: int) -> list[date]:

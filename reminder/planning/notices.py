@@ -5,7 +5,7 @@ from datetime import datetime
 from reminder.domain.messages import MessageKind
 from reminder.domain.notices import UNDELIVERED_BY, NoticeKind
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import About
+from reminder.domain.text.composer import About
 from reminder.planning.around import keep, message, subject_of, tell_all, tell_members
 from reminder.storage import contacts, messages, notices, replies
 from reminder.storage.keys import KeyRing

@@ -11,12 +11,12 @@ from functools import cache
 
 from reminder.clock import japan_date
 from reminder.domain import hours
-from reminder.domain.audience import circle
-from reminder.domain.followup import Course
-from reminder.domain.ladder import CardDates, first_look
 from reminder.domain.people import Audience, ChannelName, ContactState, Mode
-from reminder.domain.rhythm import Rhythm
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.escalation_policy import Course
+from reminder.domain.rules.preferences import Rhythm
+from reminder.domain.rules.recipients import circle
+from reminder.domain.rules.schedule import CardDates, first_look
 from reminder.errors import NotFoundError
 from reminder.planning.past import Humans, Past
 from reminder.planning.telling import Day, Known, Looked, by_owner, look_at
@@ -49,7 +49,7 @@ class OutlookCard:
 class PlannedText:
     """`on` is a date in Japan, `send_at` aware UTC; `segments` is 0 for what is no SMS."""
 
-    rung: str
+    step: str
     on: date
     send_at: datetime
     audience: Audience
@@ -98,7 +98,7 @@ def outlook(
     looked = look_at(rules, due, ends, circle(group.kind, own, members, rules.channels), group)
     if kept is not None and is_kept:
         next_on = next(other.next_reminder_on for other in others if other.id == kept.id)
-        waiting = [_planned(row, row.rung, group, now) for row in messages.waiting_about(tx, keys, kept.id)]
+        waiting = [_planned(row, row.step, group, now) for row in messages.waiting_about(tx, keys, kept.id)]
     else:
         next_on, waiting = first_look(looked.plan, card.expires_on, today), []
     humans = by_owner((*own, *members))
@@ -164,17 +164,17 @@ def _days_to_come(
             assert draft.contact_id is not None
             whose = told[0].card.person.id if draft.audience is Audience.PERSON else None
             past.imagine(draft.contact_id, [telling.key for telling in told], whose=whose, now=at)
-            yield _planned(draft, told[0].rung.name, looked.group, at)
+            yield _planned(draft, told[0].step.name, looked.group, at)
         next_on = day.next_look(looked)
 
 
-def _planned(made: Draft | Waiting, rung: str, group: GroupView, now: datetime) -> PlannedText:
+def _planned(made: Draft | Waiting, step: str, group: GroupView, now: datetime) -> PlannedText:
     """At the moment at which delivery may send it: calls pause at noon."""
     assert made.contact_id is not None
     days = Rhythm(on_holidays=group.rhythm.on_holidays)
     send_at = hours.next_allowed(max(now, made.send_after), Mode.STANDARD, made.audience, made.channel, days)
     return PlannedText(
-        rung=rung,
+        step=step,
         on=japan_date(send_at),
         send_at=send_at,
         audience=made.audience,

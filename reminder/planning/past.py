@@ -5,14 +5,14 @@ from datetime import datetime, time
 
 from reminder.clock import japan_date
 from reminder.domain import hours
-from reminder.domain.audience import Recipient, instead_of
-from reminder.domain.calls import MOST_CALLS
-from reminder.domain.followup import MONTH, MOST_EARLY_TEXTS_A_MONTH, MOST_TEXTS_A_MONTH
 from reminder.domain.people import ChannelName, Mode
-from reminder.domain.wording import Fate
+from reminder.domain.rules.escalation_policy import MONTH, MOST_EARLY_TEXTS_A_MONTH, MOST_TEXTS_A_MONTH
+from reminder.domain.rules.recipients import Recipient, instead_of
+from reminder.domain.text.call_scripts import MOST_CALLS
+from reminder.domain.text.composer import Fate
 from reminder.storage import messages, reminders
 from reminder.storage.cards import DueCard
-from reminder.storage.reminders import Rung
+from reminder.storage.reminders import StepKey
 from reminder.storage.session import Tx
 
 # How many earlier texts a carer is shown.
@@ -27,13 +27,13 @@ class Past:
     def __init__(self, tx: Tx, due: Sequence[DueCard], humans: Humans, now: datetime) -> None:
         self._tx, self._humans = tx, humans
         tellings = reminders.tellings(tx, [card.id for card in due])
-        self._failed = {(one.rung, one.contact_id) for one in tellings if one.failed}
-        self._may_have_arrived = {(one.rung, one.contact_id) for one in tellings if one.may_have_arrived}
-        self._closed = {(one.rung, one.contact_id) for one in tellings if one.is_closed}
-        self._reached = {(one.rung, one.contact_id) for one in tellings if one.reached}
+        self._failed = {(one.step, one.contact_id) for one in tellings if one.failed}
+        self._may_have_arrived = {(one.step, one.contact_id) for one in tellings if one.may_have_arrived}
+        self._closed = {(one.step, one.contact_id) for one in tellings if one.is_closed}
+        self._reached = {(one.step, one.contact_id) for one in tellings if one.reached}
         self._times: dict[tuple[int, int], int] = {}
         for one in tellings:
-            told = (one.rung.card_id, one.contact_id)
+            told = (one.step.card_id, one.contact_id)
             self._times[told] = self._times.get(told, 0) + one.times
         elders = {card.person.id for card in due if card.person.mode is not Mode.STANDARD}
         self._today = japan_date(now)
@@ -43,47 +43,47 @@ class Past:
         self._greeted = messages.greeted(tx, elders, midnight)
         self._earlier: Mapping[int, Sequence[messages.Earlier]] = {}
 
-    def is_told(self, rung: Rung, recipient: Recipient) -> bool:
-        """Nobody is told one rung twice, by whichever contact; only what failed or came back is told another way."""
+    def is_told(self, step: StepKey, recipient: Recipient) -> bool:
+        """Nobody is told one step twice, by whichever contact; only what failed or came back is told another way."""
         same_human = self._humans[recipient.owner]
-        return (rung, recipient.contact_id) in self._closed or any(
-            (rung, one.contact_id) in self._reached for one in same_human
+        return (step, recipient.contact_id) in self._closed or any(
+            (step, one.contact_id) in self._reached for one in same_human
         )
 
-    def may_have_arrived(self, rung: Rung, recipient: Recipient) -> bool:
+    def may_have_arrived(self, step: StepKey, recipient: Recipient) -> bool:
         """By any of this human's contacts."""
         same_human = self._humans[recipient.owner]
-        return any((rung, one.contact_id) in self._may_have_arrived for one in same_human)
+        return any((step, one.contact_id) in self._may_have_arrived for one in same_human)
 
     def way(
         self,
         recipient: Recipient,
-        rung: Rung,
+        step: StepKey,
         channels: Collection[ChannelName],
         *,
         rings: bool,
         is_open: Callable[[ChannelName], bool],
     ) -> Recipient | None:
-        """The contact by which this human is told a rung: the usual one; where that failed, each other once, today if
-        there is still time for it; when all have failed, the usual one again. `rings`: one of the few rungs at which
+        """The contact by which this human is told a step: the usual one; where that failed, each other once, today if
+        there is still time for it; when all have failed, the usual one again. `rings`: one of the few steps at which
         who has no other way is called; `is_open`: whether there is time today."""
 
         def may_be_used(one: Recipient) -> bool:
-            return one.channel is not ChannelName.VOICE or self._may_be_called(one, rung, rings=rings)
+            return one.channel is not ChannelName.VOICE or self._may_be_called(one, step, rings=rings)
 
-        if (rung, recipient.contact_id) in self._failed:
+        if (step, recipient.contact_id) in self._failed:
             others = instead_of(recipient, self._humans[recipient.owner], channels)
-            untried = [one for one in others if (rung, one.contact_id) not in self._failed and may_be_used(one)]
+            untried = [one for one in others if (step, one.contact_id) not in self._failed and may_be_used(one)]
             if untried:
                 return next((one for one in untried if is_open(one.channel)), untried[0])
         return recipient if may_be_used(recipient) else None
 
-    def _may_be_called(self, recipient: Recipient, rung: Rung, *, rings: bool) -> bool:
-        """A telephone rings three times at most for one end date; for who has no other way, at few rungs."""
-        if self._times.get((rung.card_id, recipient.contact_id), 0) >= MOST_CALLS:
+    def _may_be_called(self, recipient: Recipient, step: StepKey, *, rings: bool) -> bool:
+        """A telephone rings three times at most for one end date; for who has no other way, at few steps."""
+        if self._times.get((step.card_id, recipient.contact_id), 0) >= MOST_CALLS:
             return False
         same_human = self._humans[recipient.owner]
-        return rings or any((rung, one.contact_id) in self._failed for one in same_human)
+        return rings or any((step, one.contact_id) in self._failed for one in same_human)
 
     def is_told_enough(self, person_id: int, now: datetime, *, is_near: bool) -> bool:
         """An elder is told eight times a month at most, the last two kept for the days before an end; and nothing
@@ -93,11 +93,11 @@ class Past:
         lately = sum(at >= now - MONTH for at in self._lately.get(person_id, ()))
         return is_greeted or lately >= most
 
-    def imagine(self, contact_id: int, rungs: Iterable[Rung], *, whose: int | None, now: datetime) -> None:
+    def imagine(self, contact_id: int, steps: Iterable[StepKey], *, whose: int | None, now: datetime) -> None:
         """As if this had been told and had arrived. `whose`: the person, where it is their own contact."""
-        for rung in rungs:
-            self._reached.add((rung, contact_id))
-            told = (rung.card_id, contact_id)
+        for step in steps:
+            self._reached.add((step, contact_id))
+            told = (step.card_id, contact_id)
             self._times[told] = self._times.get(told, 0) + 1
         if whose is not None:
             self._lately.setdefault(whose, []).append(now)

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from reminder.domain import hours, wording
-from reminder.domain.followup import says
-from reminder.domain.ladder import CardDates, Plan, Rung, rung_due
+from reminder.domain import hours
 from reminder.domain.people import Audience, ChannelName, Language, Mode
-from reminder.domain.rhythm import USUAL, Rhythm
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import Copy, Reader, Told
+from reminder.domain.rules.escalation_policy import says
+from reminder.domain.rules.preferences import USUAL, Rhythm
+from reminder.domain.rules.schedule import CardDates, Plan, Step, step_due
+from reminder.domain.text import composer as wording
+from reminder.domain.text.composer import Copy, Reader, ReminderContent
 
 CHANNELS = {Audience.PERSON: ChannelName.SMS, Audience.CARER: ChannelName.EMAIL, Audience.STAFF: ChannelName.EMAIL}
 
@@ -19,7 +20,7 @@ CHANNELS = {Audience.PERSON: ChannelName.SMS, Audience.CARER: ChannelName.EMAIL,
 class Preview:
     """`segments` is 0 for an e-mail, `send_at` aware UTC, `on` its date in Japan."""
 
-    rung: str
+    step: str
     on: date
     send_at: datetime
     audience: Audience
@@ -66,14 +67,14 @@ def preview(
     sent_to_person: dict[date, str] = {}  # what a carer's copy quotes
     for audience in Audience:
         reader = _reader(rules, sample, audience, language, mode)
-        for rung, on in _days(plan, audience, card.expires_on, mode, today, rhythm):
+        for step, on in _days(plan, audience, card.expires_on, mode, today, rhythm):
             copied = sent_to_person.get(on) if audience is Audience.CARER else None
-            composed = wording.compose(rules.wording, [_told(card, says(rung, plan), dates)], reader, copy=Copy(copied))
+            composed = wording.compose(rules.wording, [_told(card, says(step, plan), dates)], reader, copy=Copy(copied))
             if audience is Audience.PERSON:
                 sent_to_person[on] = composed.text
             send_at = hours.reminder_window(on, mode, audience, reader.channel, rhythm)[0]
             text, subject, segments = composed.text, composed.subject, composed.segments
-            previews.append(Preview(rung.name, on, send_at, audience, reader.channel, subject, text, segments))
+            previews.append(Preview(step.name, on, send_at, audience, reader.channel, subject, text, segments))
     return sorted(previews, key=lambda row: (row.send_at, list(Audience).index(row.audience)))
 
 
@@ -91,10 +92,10 @@ def _reader(rules: Rulebook, sample: Sample, audience: Audience, language: Langu
     )
 
 
-def _told(card: PreviewedCard, says: str, dates: CardDates) -> Told:
-    return Told(
+def _told(card: PreviewedCard, says: str, dates: CardDates) -> ReminderContent:
+    return ReminderContent(
         kind=card.kind,
-        rung=says,
+        step=says,
         expires_on=card.expires_on,
         last_counter_day=dates.last_counter_day,
         grace_ends_on=dates.grace_ends_on,
@@ -106,16 +107,16 @@ def _told(card: PreviewedCard, says: str, dates: CardDates) -> Told:
 
 def _days(
     plan: Plan, audience: Audience, expires_on: date, mode: Mode, today: date | None, rhythm: Rhythm
-) -> Iterator[tuple[Rung, date]]:
-    own = [rung for rung in plan if audience in rung.audiences]
+) -> Iterator[tuple[Step, date]]:
+    own = [step for step in plan if audience in step.audiences]
     if today is None:
-        yield from ((rung, rung.on) for rung in own)
+        yield from ((step, step.on) for step in own)
         return
-    missed = rung_due(plan, {audience}, expires_on, today)
-    upcoming = [rung for rung in own if rung.on >= today]
+    missed = step_due(plan, {audience}, expires_on, today)
+    upcoming = [step for step in own if step.on >= today]
     if missed is not None and missed.on < today:
         on = hours.sending_day_on_or_after(today, mode, rhythm.on_holidays)
-        # Told late, it makes room for the next rung where both would fall on one day.
-        if (not upcoming or upcoming[0].on > on) and rung_due(plan, {audience}, expires_on, on) == missed:
+        # Told late, it makes room for the next step where both would fall on one day.
+        if (not upcoming or upcoming[0].on > on) and step_due(plan, {audience}, expires_on, on) == missed:
             yield missed, on
-    yield from ((rung, rung.on) for rung in upcoming)
+    yield from ((step, step.on) for step in upcoming)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reminder.clock import japan_date
-from reminder.domain.audience import Recipient, circle
-from reminder.domain.followup import NOBODY_LEFT
-from reminder.domain.ladder import CardDates
-from reminder.domain.next_step import NextStep, next_step, urgency
 from reminder.domain.people import ContactState
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT
+from reminder.domain.rules.next_step import NextStep, next_step, urgency
+from reminder.domain.rules.recipients import Recipient, circle
+from reminder.domain.rules.schedule import CardDates
 from reminder.storage import cards, contacts, messages, people
 from reminder.storage.cards import CardView
 from reminder.storage.groups import GroupView

@@ -7,16 +7,17 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from reminder.clock import japan_date
-from reminder.domain import hours, wording
-from reminder.domain.audience import Circle, Recipient
-from reminder.domain.calls import DONE, compose_call, is_called_at, what_a_human_hears
-from reminder.domain.followup import NEAR_THE_END, is_wanted, listening, says
-from reminder.domain.ladder import CardDates, Plan, Rung, next_day, rung_due
+from reminder.domain import hours
 from reminder.domain.messages import MessageKind, MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, Mode
-from reminder.domain.rhythm import Rhythm
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import Composed, Copy, Told
+from reminder.domain.rules.escalation_policy import NEAR_THE_END, is_wanted, listening, says
+from reminder.domain.rules.preferences import Rhythm
+from reminder.domain.rules.recipients import Circle, Recipient
+from reminder.domain.rules.schedule import CardDates, Plan, Step, next_day, step_due
+from reminder.domain.text import composer as wording
+from reminder.domain.text.call_scripts import DONE, compose_call, is_called_at, what_a_human_hears
+from reminder.domain.text.composer import Composed, Copy, ReminderContent
 from reminder.planning.past import Past
 from reminder.storage import questions, reminders
 from reminder.storage.cards import DueCard
@@ -38,25 +39,25 @@ _DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
 
 @dataclass(frozen=True)
 class Telling:
-    """One rung of one card that one contact is to be told."""
+    """One step of one card that one contact is to be told."""
 
     card: DueCard
     dates: CardDates
-    rung: Rung
-    says: str  # the rung whose words it takes
+    step: Step
+    says: str  # the step whose words it takes
     audience: Audience
     is_bound: bool
 
     @property
-    def key(self) -> reminders.Rung:
-        return reminders.Rung(self.card.id, self.card.expires_on, self.rung.name)
+    def key(self) -> reminders.StepKey:
+        return reminders.StepKey(self.card.id, self.card.expires_on, self.step.name)
 
     @property
-    def told(self) -> Told:
+    def told(self) -> ReminderContent:
         person = self.card.person
-        return Told(
+        return ReminderContent(
             kind=self.card.kind,
-            rung=self.says,
+            step=self.says,
             expires_on=self.card.expires_on,
             last_counter_day=self.dates.last_counter_day,
             grace_ends_on=self.dates.grace_ends_on,
@@ -113,7 +114,7 @@ class Day:
     now: datetime
     links: Links
     known: Known
-    rungs_due: dict[reminders.Rung, date] = field(default_factory=dict)
+    steps_due: dict[reminders.StepKey, date] = field(default_factory=dict)
     not_today: set[int] = field(default_factory=set)  # cards with something left to tell on another day
     drafts: list[tuple[Draft, list[Telling]]] = field(default_factory=list)
     asked_now: dict[int, list[Question]] = field(default_factory=dict)  # by contact
@@ -173,20 +174,20 @@ class Day:
         card, past = looked.card, self.known.past
         circle = listening(looked.circle, card.course, card.person.mode)
         for audience, recipients in circle.listeners().items():
-            rung = rung_due(looked.plan, circle.hears(audience), card.expires_on, self.today)
-            if rung is None:
+            step = step_due(looked.plan, circle.hears(audience), card.expires_on, self.today)
+            if step is None:
                 continue
-            self.rungs_due[reminders.Rung(card.id, card.expires_on, rung.name)] = rung.on
-            said = says(rung, looked.plan)
-            telling = Telling(card, looked.dates, rung, said, audience, looked.is_bound)
-            wanting = [one for one in recipients if is_wanted(one.copies, rung, said, card.expires_on)]
+            self.steps_due[reminders.StepKey(card.id, card.expires_on, step.name)] = step.on
+            said = says(step, looked.plan)
+            telling = Telling(card, looked.dates, step, said, audience, looked.is_bound)
+            wanting = [one for one in recipients if is_wanted(one.copies, step, said, card.expires_on)]
             # Somebody must hear: where nobody stands nearer to the person, these are no copies.
             for recipient in wanting if wanting or circle.has_nearer(audience) else recipients:
                 way = past.way(
                     recipient,
                     telling.key,
                     self.rules.channels,
-                    rings=is_called_at(rung.name, said, looked.group.rhythm),
+                    rings=is_called_at(step.name, said, looked.group.rhythm),
                     is_open=partial(self._is_allowed, telling, rhythm=looked.group.rhythm),
                 )
                 if way is not None:

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from reminder.domain.digest import things
-from reminder.domain.next_step import SOON, Act
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.table_file import Cell, TableSheet, xlsx
-from reminder.domain.words import VISIT_COLUMNS, Words
+from reminder.domain.rules.next_step import SOON, Act
+from reminder.domain.text.catalog import VISIT_COLUMNS, Catalog
+from reminder.domain.text.digest import things
+from reminder.domain.text.spreadsheet_writer import Cell, TableSheet, xlsx
 from reminder.planning.months import by_place, months_from, needs_form
 from reminder.planning.standing import CardStanding, PersonStanding
 from reminder.storage.people import PersonView
@@ -79,7 +79,7 @@ class Sheet:
     bring: Mapping[str, str]
 
 
-def sheet(rules: Rulebook, words: Words, group: str, month: date, found: Sequence[Visit], today: date) -> Sheet:
+def sheet(rules: Rulebook, words: Catalog, group: str, month: date, found: Sequence[Visit], today: date) -> Sheet:
     said = words.section("visits")
     # By then the month is over, and the next one is planned.
     shred = months_from(month, 3)[2] - timedelta(days=1)
@@ -95,7 +95,7 @@ def sheet(rules: Rulebook, words: Words, group: str, month: date, found: Sequenc
     )
 
 
-def _bring(rules: Rulebook, words: Words, kinds: Collection[str]) -> Mapping[str, str]:
+def _bring(rules: Rulebook, words: Catalog, kinds: Collection[str]) -> Mapping[str, str]:
     """By what the kinds are called for which it is the same."""
     alike: dict[str, list[tuple[str, str]]] = {}
     for kind in rules.kinds:
@@ -105,7 +105,7 @@ def _bring(rules: Rulebook, words: Words, kinds: Collection[str]) -> Mapping[str
     return {separator.join(things(rules.wording, words, some)): brought for brought, some in alike.items()}
 
 
-def _row(rules: Rulebook, words: Words, visit: Visit, today: date) -> Mapping[str, Cell]:
+def _row(rules: Rulebook, words: Catalog, visit: Visit, today: date) -> Mapping[str, Cell]:
     said, person, separator = words.section("visits"), visit.person, words.word("list_separator")
     about = words.word("about_date").format(date=words.date(visit.expires_on, "full_date"))
     kinds = [(one.card.kind, one.card.label) for one in visit.cards]
@@ -128,7 +128,7 @@ def _row(rules: Rulebook, words: Words, visit: Visit, today: date) -> Mapping[st
     }
 
 
-def _may(words: Words, visit: Visit, today: date) -> str:
+def _may(words: Catalog, visit: Visit, today: date) -> str:
     """From when on it can be renewed: earlier the office turns people away."""
     said = words.section("visits")
     if visit.is_over:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from reminder.domain.followup import Course
+from reminder.domain.rules.escalation_policy import Course
 from reminder.storage import people
 from reminder.storage.people import PersonView
 from reminder.storage.statements import add_many, insert_or_ignore

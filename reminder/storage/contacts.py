@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.audience import Recipient
 from reminder.domain.messages import MessageKind
 from reminder.domain.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
+from reminder.domain.rules.recipients import Recipient
 from reminder.storage.keys import KeyRing
 from reminder.storage.statements import add_many
 from reminder.storage.tables import CONTACTS, Contact, Member, Message, Person

@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import Copies, GroupKind, Language, Role
-from reminder.domain.rhythm import USUAL, Rhythm
+from reminder.domain.rules.preferences import USUAL, Rhythm
 from reminder.storage.tables import Contact, Group, Member
 
 

@@ -215,9 +215,9 @@ def told_days(tx: Session, card_id: int) -> list[tuple[datetime, Audience]]:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A message that is made and not sent yet, with the rung of the card that it tells."""
+    """A message that is made and not sent yet, with the step of the card that it tells."""
 
-    rung: str
+    step: str
     contact_id: int
     audience: Audience
     channel: ChannelName
@@ -230,7 +230,7 @@ class Waiting:
 def waiting_about(tx: Session, keys: KeyRing, card_id: int) -> list[Waiting]:
     """About this card's present end date."""
     rows = tx.execute(
-        select(Reminder.rung, Message)
+        select(Reminder.step, Message)
         .join(MessageReminder, MessageReminder.message_id == Message.id)
         .join(Reminder, Reminder.id == MessageReminder.reminder_id)
         .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
@@ -238,12 +238,12 @@ def waiting_about(tx: Session, keys: KeyRing, card_id: int) -> list[Waiting]:
         .order_by(Message.id)
     )
     found = []
-    for rung, row in rows:
+    for step, row in rows:
         subject, text = readable(keys, row.body_sealed)
         if row.contact_id is not None and text is not None:
             found.append(
                 Waiting(
-                    rung,
+                    step,
                     row.contact_id,
                     Audience(row.audience),
                     ChannelName(row.channel),

@@ -1,12 +1,12 @@
-"""The plan of a card that is kept: its dates and every rung, as its person, its group and what was said make them."""
+"""The plan of a card that is kept: its dates and every step, as its person, its group and what was said make them."""
 
 from collections.abc import Mapping
 from datetime import date
 
-from reminder.domain.followup import followed
-from reminder.domain.ladder import CardDates, Plan
-from reminder.domain.rhythm import Rhythm
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.escalation_policy import followed
+from reminder.domain.rules.preferences import Rhythm
+from reminder.domain.rules.schedule import CardDates, Plan
 from reminder.storage.cards import DueCard
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection
 
-from reminder.domain.audience import Circle, Recipient, circle
 from reminder.domain.people import Audience, ChannelName
-from reminder.domain.wording import Reader
+from reminder.domain.rules.recipients import Circle, Recipient, circle
+from reminder.domain.text.composer import Reader
 from reminder.storage import contacts
 from reminder.storage.groups import GroupView
 from reminder.storage.people import PersonView

@@ -1,4 +1,4 @@
-"""Reminders: which rung of which card has come, and whom it has been told to."""
+"""Reminders: which step of which card has come, and whom it has been told to."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.messages import GAVE_UP, NOT_SEEN, UNREADABLE, MessageState, ReminderState
 from reminder.domain.people import ChannelName
-from reminder.domain.provider_codes import Fault, fault_of_reason, texts_a_rung
+from reminder.domain.provider_codes import Fault, fault_of_reason, texts_a_step
 from reminder.storage.tables import Card, Message, MessageReminder, Person, Reminder
 
 
 @dataclass(frozen=True)
-class Rung:
+class StepKey:
     card_id: int
     expires_on: date
-    rung: str
+    step: str
 
 
 @dataclass(frozen=True)
@@ -25,28 +25,28 @@ class ReminderView:
     id: int
     card_id: int
     expires_on: date
-    rung: str
+    step: str
     due_on: date
     state: ReminderState
 
 
-def ids_of(tx: Session, rungs: Mapping[Rung, date], now: datetime) -> dict[Rung, int]:
-    """The reminders of these rungs (with the day each was due), made where missing; older open ones are superseded."""
-    if not rungs:
+def ids_of(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> dict[StepKey, int]:
+    """The reminders of these steps (with the day each was due), made where missing; older open ones are superseded."""
+    if not steps:
         return {}
-    cards = {rung.card_id for rung in rungs}
+    cards = {step.card_id for step in steps}
     rows = tx.execute(
         select(
-            Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.rung, Reminder.due_on, Reminder.state
+            Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state
         ).where(Reminder.card_id.in_(cards))
     ).all()
-    known = {Rung(row.card_id, row.expires_on, row.rung): row.id for row in rows}
-    new = [rung for rung in rungs if rung not in known]
+    known = {StepKey(row.card_id, row.expires_on, row.step): row.id for row in rows}
+    new = [step for step in steps if step not in known]
     if new:
         latest: dict[tuple[int, date], date] = {}
-        for rung in new:
-            ladder = (rung.card_id, rung.expires_on)
-            latest[ladder] = max(rungs[rung], latest.get(ladder, date.min))
+        for step in new:
+            schedule = (step.card_id, step.expires_on)
+            latest[schedule] = max(steps[step], latest.get(schedule, date.min))
         superseded = [
             row.id
             for row in rows
@@ -58,25 +58,25 @@ def ids_of(tx: Session, rungs: Mapping[Rung, date], now: datetime) -> dict[Rung,
             insert(Reminder).returning(Reminder.id, sort_by_parameter_order=True),
             [
                 {
-                    "card_id": rung.card_id,
-                    "expires_on": rung.expires_on,
-                    "rung": rung.rung,
-                    "due_on": rungs[rung],
+                    "card_id": step.card_id,
+                    "expires_on": step.expires_on,
+                    "step": step.step,
+                    "due_on": steps[step],
                     "state": ReminderState.OPEN,
                     "created_at": now,
                 }
-                for rung in new
+                for step in new
             ],
         )
         known.update(zip(new, made.scalars(), strict=True))
-    return {rung: known[rung] for rung in rungs}
+    return {step: known[step] for step in steps}
 
 
 @dataclass(frozen=True)
 class TellingView:
-    """What became of telling one rung to one contact."""
+    """What became of telling one step to one contact."""
 
-    rung: Rung
+    step: StepKey
     contact_id: int
     reached: bool  # told, or on its way: nobody of this human is told it again
     is_closed: bool  # not by this contact again, whatever became of it
@@ -92,7 +92,7 @@ def tellings(tx: Session, card_ids: Collection[int]) -> list[TellingView]:
         select(
             Reminder.card_id,
             Reminder.expires_on,
-            Reminder.rung,
+            Reminder.step,
             Message.contact_id,
             Message.channel,
             Message.state,
@@ -107,7 +107,7 @@ def tellings(tx: Session, card_ids: Collection[int]) -> list[TellingView]:
         .group_by(
             Reminder.card_id,
             Reminder.expires_on,
-            Reminder.rung,
+            Reminder.step,
             Message.contact_id,
             Message.channel,
             Message.state,
@@ -115,16 +115,16 @@ def tellings(tx: Session, card_ids: Collection[int]) -> list[TellingView]:
             Message.possibly_double,
         )
     )
-    by_way: dict[tuple[Rung, int], list[_Fate]] = {}
+    by_way: dict[tuple[StepKey, int], list[_Fate]] = {}
     for row in rows:
         if row[3] is not None:  # whoever is told of a card is a contact
-            by_way.setdefault((Rung(*row[:3]), row[3]), []).append(_Fate(*row[4:]))
-    return [_telling(rung, contact_id, fates) for (rung, contact_id), fates in by_way.items()]
+            by_way.setdefault((StepKey(*row[:3]), row[3]), []).append(_Fate(*row[4:]))
+    return [_telling(step, contact_id, fates) for (step, contact_id), fates in by_way.items()]
 
 
 @dataclass(frozen=True)
 class _Fate:
-    """Of messages of one rung to one contact that came to the same end."""
+    """Of messages of one step to one contact that came to the same end."""
 
     channel: str
     state: str
@@ -152,13 +152,13 @@ class _Fate:
         return self.untold and (self.possibly_double or self.reason == NOT_SEEN)
 
 
-def _telling(rung: Rung, contact_id: int, fates: Sequence[_Fate]) -> TellingView:
+def _telling(step: StepKey, contact_id: int, fates: Sequence[_Fate]) -> TellingView:
     back = [one for one in fates if one.came_back]
     reached = any(not (one.came_back or one.failed or one.untold) for one in fates)
     refused = any(one.failed and not one.untold for one in fates)
-    allowed = min((texts_a_rung(one.reason, is_call=one.channel == ChannelName.VOICE) for one in back), default=0)
+    allowed = min((texts_a_step(one.reason, is_call=one.channel == ChannelName.VOICE) for one in back), default=0)
     return TellingView(
-        rung,
+        step,
         contact_id,
         reached=reached,
         is_closed=reached or refused or (bool(back) and sum(one.times for one in back) >= allowed),
@@ -188,7 +188,7 @@ def acknowledge(tx: Session, card_ids: Collection[int]) -> None:
 
 def of_group(tx: Session, group_id: int | None, state: str | None) -> list[ReminderView]:
     query = (
-        select(Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.rung, Reminder.due_on, Reminder.state)
+        select(Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state)
         .join(Card, Card.id == Reminder.card_id)
         .join(Person, Person.id == Card.person_id)
         .order_by(Reminder.id)

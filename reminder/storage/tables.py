@@ -71,7 +71,7 @@ def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = F
 
 
 class Group(Base):
-    """A household or a care home: who shares persons. Its rhythm is how it wants to be told: see domain/rhythm.py."""
+    """A household or a care home: who shares persons. Its rhythm: see domain/rules/preferences.py."""
 
     __tablename__ = "groups"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -207,14 +207,14 @@ class Taking(Base):
 
 
 class Reminder(Base):
-    """One rung of one card: a second one is impossible, and a new end date is a fresh ladder."""
+    """One step of one card: a second one is impossible, and a new end date is a fresh schedule."""
 
     __tablename__ = "reminders"
     __table_args__ = (UniqueConstraint("card_id", "expires_on", "rung"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     card_id: Mapped[int] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"))
     expires_on: Mapped[date]
-    rung: Mapped[str] = mapped_column(String(20))
+    step: Mapped[str] = mapped_column("rung", String(20))
     due_on: Mapped[date]
     state: Mapped[ReminderState] = mapped_column(EnumText(ReminderState, 12))
     created_at: Mapped[datetime]

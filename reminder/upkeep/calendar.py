@@ -11,7 +11,7 @@ from icalendar import Calendar, Event
 
 from reminder.domain.people import Language
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.words import Words
+from reminder.domain.text.catalog import Catalog
 from reminder.storage import cards, people
 from reminder.storage.cards import CardView
 from reminder.storage.groups import GroupView
@@ -62,7 +62,7 @@ def calendar_of(
     return written
 
 
-def _entries(tx: Tx, rules: Rulebook, group: GroupView, words: Words, *, is_private: bool) -> Iterator[_Entry]:
+def _entries(tx: Tx, rules: Rulebook, group: GroupView, words: Catalog, *, is_private: bool) -> Iterator[_Entry]:
     everyone = {person.id: person for person in people.of_group(tx, group.id)}
     # One of a kind that config/ no longer has cannot be spoken of.
     current = [card for card in cards.of_group(tx, group.id) if card.retired_at is None and card.kind in rules.kinds]
@@ -79,7 +79,7 @@ def _entries(tx: Tx, rules: Rulebook, group: GroupView, words: Words, *, is_priv
 
 def _of_card(
     rules: Rulebook,
-    words: Words,
+    words: Catalog,
     person: PersonView,
     card: CardView,
     carrier_ends_on: date | None,

@@ -7,9 +7,9 @@ from typing import Any
 
 from reminder.clock import JAPAN
 from reminder.domain.people import Language
-from reminder.domain.readings import as_ruby
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.words import Words
+from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.furigana import as_ruby
 from reminder.errors import NotFoundError
 from reminder.storage import export
 from reminder.storage.export import Row, Which
@@ -97,7 +97,7 @@ def _ids(rows: Iterable[Row]) -> list[int]:
     return [row["id"] for row in rows]
 
 
-def _kind_name(words: Words, card: Row) -> str:
+def _kind_name(words: Catalog, card: Row) -> str:
     """The kind's own key where config/ no longer has it."""
     return card["label"] or words.kinds.get(card["kind"], {}).get("name", card["kind"])
 
@@ -125,7 +125,7 @@ _SAID_OF_A_PERSON = ("reference", "room", "unit", "mark", "office", "mode", "lan
 
 
 class _Page:
-    def __init__(self, exported: Mapping[str, Any], words: Words, language: Language) -> None:
+    def __init__(self, exported: Mapping[str, Any], words: Catalog, language: Language) -> None:
         self._all, self._words, self._language = exported, words, language
         self._said = words.section("export")
         owners = [*exported["people"], *exported.get("members", ())]

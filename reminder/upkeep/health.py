@@ -177,7 +177,7 @@ def _goes_on(tx: Tx, rules: Rulebook, card_id: int, today: date) -> bool:
         return False
     ends = cards.ends_of_people(tx, [card.person.id])[card.person.id]
     _, plan = plan_of(rules, card, ends, group.rhythm)
-    return any(rung.on > today for rung in plan)
+    return any(step.on > today for step in plan)
 
 
 def _late_messages(tx: Tx, now: datetime, waiting: set[str]) -> Trouble | None:

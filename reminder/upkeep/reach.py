@@ -9,13 +9,14 @@ from datetime import date, datetime, time, timedelta
 from dateutil.relativedelta import relativedelta
 
 from reminder.clock import japan_date
-from reminder.domain import hours, wording
-from reminder.domain.audience import Recipient
+from reminder.domain import hours
 from reminder.domain.messages import MessageKind, Urgency
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.wording import About, Composed
+from reminder.domain.rules.recipients import Recipient
+from reminder.domain.text import composer as wording
+from reminder.domain.text.composer import About, Composed
 from reminder.storage import contacts, groups, messages, notices, outbox, people
 from reminder.storage.contacts import Unproven
 from reminder.storage.keys import KeyRing

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reminder.domain.sentences import explain
+from reminder.domain.text.error_messages import explain
 from reminder.enrolment.spreadsheet import LARGEST
 from reminder.errors import (
     ConflictError,

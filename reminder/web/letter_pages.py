@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from reminder.channels import paper_pdf
 from reminder.clock import japan_date
 from reminder.domain.access import Actor
-from reminder.domain.resident_letters import ResidentLetter, render_letter, render_letters
+from reminder.domain.text.letters import ResidentLetter, render_letter, render_letters
 from reminder.errors import NotFoundError, RefusedInputError
 from reminder.planning.letters import Choice, letters_from, letters_of, read_month
 from reminder.planning.months import months_from

@@ -8,11 +8,12 @@ from hmac import compare_digest
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from reminder.domain import dates, resident_letters, sheets
-from reminder.domain.followup import NOBODY_LEFT
+from reminder.domain import dates
 from reminder.domain.messages import MessageState
 from reminder.domain.people import Language, StoppedBy
-from reminder.domain.wording import carers_word
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT
+from reminder.domain.text import leaflets, letters
+from reminder.domain.text.composer import carers_word
 from reminder.enrolment import cards as cards_kept
 from reminder.enrolment import consent
 from reminder.errors import ConflictError, NotFoundError
@@ -30,7 +31,7 @@ local = APIRouter()
 
 LATEST = 200
 # How paper looks: the very style of the sheets that stand alone.
-PAPER = {"sheet.css": sheets.STYLE, "letters.css": resident_letters.STYLE}
+PAPER = {"sheet.css": leaflets.STYLE, "letters.css": letters.STYLE}
 
 
 @public.get("/healthz")

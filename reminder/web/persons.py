@@ -7,11 +7,11 @@ from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
 from reminder.clock import japan_date
-from reminder.domain import sheets
 from reminder.domain.access import Actor
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Mode
-from reminder.domain.sheets import OnPaper, ToPrint
-from reminder.domain.words import SHEETS
+from reminder.domain.text import leaflets
+from reminder.domain.text.catalog import SHEETS
+from reminder.domain.text.leaflets import OnPaper, ToPrint
 from reminder.enrolment import consent, register
 from reminder.enrolment.register import PersonChanges
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
@@ -354,7 +354,7 @@ def print_sheet(
         raise NotFoundError("page_not_found")
     language = words_of(request).language if sheet == "consent" else person.language
     return HTMLResponse(
-        sheets.render_sheet(
+        leaflets.render_sheet(
             sheet,
             app.rules.wording.of(language),
             language,

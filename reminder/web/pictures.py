@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from reminder.domain.lettering import width_of
 from reminder.domain.people import Language
-from reminder.domain.pictures import LETTERS, LINE, WIDTH, Picture
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.text.card_pictures import LETTERS, LINE, WIDTH, Picture
+from reminder.domain.text.text_width import width_of
 
 INK, PAPER, GREY, EDGE, COVER, PEN = "#1f2a24", "#ffffff", "#cfcabd", "#56635b", "#ece8dd", "#1b3a73"
 # As with a marker pen, which the outline makes visible on a black and white printer too.

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from reminder.domain.access import Actor
 from reminder.domain.people import Copies, GroupKind, Role
-from reminder.domain.rhythm import Rhythm, read_days, read_hour
+from reminder.domain.rules.preferences import Rhythm, read_days, read_hour
 from reminder.enrolment import membership, rhythm, signing_in, tokens
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.storage import accounts, contacts, owned, passkeys
@@ -94,7 +94,7 @@ def _group(
         is_home=is_home,
         status=422 if refused else 200,
         typed=shown,
-        presets=app.rules.ladders.presets,
+        presets=app.rules.schedules.presets,
         problems=[problem_of(request, app, refused)] if refused else (),
     )
 
@@ -108,7 +108,7 @@ def change_group(request: Request, app: OpenApp, who: Owns, form: Filled) -> Res
             own_days=read_days(typed(form, "own_days")),
             send_hour=read_hour(typed(form, "send_hour")),
             on_holidays=typed(form, "on_holidays") == "yes",
-        ).checked(app.rules.ladders.presets)
+        ).checked(app.rules.schedules.presets)
         membership.rename_group(app.database, now, who=who, name=typed(form, "group_name"))
         if "organisation" in form:
             said = typed(form, "organisation")

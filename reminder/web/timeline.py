@@ -11,10 +11,10 @@ from enum import StrEnum
 from html import escape
 from itertools import pairwise
 
-from reminder.domain.ladder import CardDates
-from reminder.domain.lettering import width_of, wrapped
 from reminder.domain.people import Audience
-from reminder.domain.words import Words
+from reminder.domain.rules.schedule import CardDates
+from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.text_width import width_of, wrapped
 
 # A page's drawing is as wide as a telephone; a document has more room.
 NARROW, WIDE = 360, 600
@@ -60,7 +60,7 @@ class Timeline:
     at_counter: bool = True
 
 
-def draw(timeline: Timeline, words: Words) -> str:
+def draw(timeline: Timeline, words: Catalog) -> str:
     """For a page, which says the same in a list of its own."""
     height, parts = _body(timeline, words, NARROW, 0)
     return (
@@ -70,7 +70,7 @@ def draw(timeline: Timeline, words: Words) -> str:
     )
 
 
-def document(timeline: Timeline, words: Words) -> str:
+def document(timeline: Timeline, words: Catalog) -> str:
     """An SVG file that stands alone."""
     heading = wrapped(_title(timeline, words), (WIDE - 2 * MARGIN) / LARGE)
     top = len(heading) * 28 + 8
@@ -91,7 +91,7 @@ def document(timeline: Timeline, words: Words) -> str:
     )
 
 
-def _title(timeline: Timeline, words: Words) -> str:
+def _title(timeline: Timeline, words: Catalog) -> str:
     return words.section("timeline")["title"].format(kind=timeline.name)
 
 
@@ -113,7 +113,7 @@ class _Row:
         return ROW if self.what in ("texts", "today") else LINE * len(self.lines) + 14
 
 
-def _body(timeline: Timeline, words: Words, width: int, top: float) -> tuple[float, list[str]]:
+def _body(timeline: Timeline, words: Catalog, width: int, top: float) -> tuple[float, list[str]]:
     """Everything but the frame, and where it ends."""
     audiences = [audience for audience in Audience if any(text.audience is audience for text in timeline.texts)]
     columns = _columns(timeline, words, audiences, width)
@@ -137,7 +137,7 @@ def _body(timeline: Timeline, words: Words, width: int, top: float) -> tuple[flo
 
 
 def _columns(
-    timeline: Timeline, words: Words, audiences: Sequence[Audience], width: int
+    timeline: Timeline, words: Catalog, audiences: Sequence[Audience], width: int
 ) -> dict[Audience, tuple[float, float]]:
     """The middle of each reader's column, and how wide it is."""
     dates = max((width_of(words.date(text.on)) for text in timeline.texts), default=0) * LETTERS
@@ -154,7 +154,7 @@ def _heads(
             yield _text(columns[audience][0], foot - 10 - n * LINE, line, "middle", bold=True)
 
 
-def _rows(timeline: Timeline, words: Words, width: int) -> list[_Row]:
+def _rows(timeline: Timeline, words: Catalog, width: int) -> list[_Row]:
     said, dates = words.section("timeline"), timeline.dates
     anchors = {"opens": dates.opens_on, "expires": dates.expires_on, "grace": dates.grace_ends_on}
     if timeline.at_counter and dates.last_counter_day != dates.expires_on:
@@ -271,7 +271,7 @@ def _dot(x: float, y: float, colour: str, title: str, *, is_told: bool) -> str:
     return circle + (tick if is_told else "")
 
 
-def _legend(timeline: Timeline, words: Words, top: float) -> Iterator[str]:
+def _legend(timeline: Timeline, words: Catalog, top: float) -> Iterator[str]:
     said = words.section("timeline")
     states = [state for state in Telling if any(text.state is state for text in timeline.texts)]
     for n, state in enumerate(states):

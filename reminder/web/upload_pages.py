@@ -11,7 +11,7 @@ from reminder.clock import japan_date
 from reminder.domain.access import Actor
 from reminder.domain.headings import Fate
 from reminder.domain.people import Language, Mode
-from reminder.domain.table_file import XLSX
+from reminder.domain.text.spreadsheet_writer import XLSX
 from reminder.enrolment import bulk
 from reminder.enrolment.spreadsheet import LARGEST, read_sheet
 from reminder.enrolment.template import template

@@ -14,11 +14,12 @@ from markupsafe import Markup, escape
 from starlette.datastructures import FormData
 
 from reminder.clock import JAPAN, japan_date
-from reminder.domain import addresses, dates, readings
+from reminder.domain import addresses, dates
 from reminder.domain.access import Right
 from reminder.domain.people import Language
-from reminder.domain.wording import carers_word
-from reminder.domain.words import Words
+from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.composer import carers_word
+from reminder.domain.text.furigana import as_ruby
 from reminder.errors import KigenError, RefusedInputError
 from reminder.guard.numbers import forbidden
 from reminder.storage.sessions import SignedIn
@@ -110,7 +111,7 @@ def page(request: Request, app: App, template: str, *, status: int = 200, **valu
     return templates.TemplateResponse(request, template, shown, status_code=status)
 
 
-def _near_day(words: Words, day: date, today: date) -> str:
+def _near_day(words: Catalog, day: date, today: date) -> str:
     """Without its year where nobody would think of another one."""
     return words.date(day, "date" if abs(day - today) < NEAR else "full_date")
 
@@ -126,7 +127,7 @@ def _kind(app: App, words: PageWords, kind: str) -> Markup:
 
 
 def furigana(text: str) -> Markup:
-    return Markup(readings.as_ruby(str(escape(text))))  # noqa: S704  # escaped; the furigana are ours
+    return Markup(as_ruby(str(escape(text))))  # noqa: S704  # escaped; the furigana are ours
 
 
 def problem_of(request: Request, app: App, refused: KigenError, *, field: str | None = None) -> Problem:

@@ -7,8 +7,8 @@ from fastapi.responses import Response
 
 from reminder.clock import japan_date
 from reminder.domain.access import Actor
-from reminder.domain.table_file import XLSX
-from reminder.domain.words import VISIT_COLUMNS, Words
+from reminder.domain.text.catalog import VISIT_COLUMNS, Catalog
+from reminder.domain.text.spreadsheet_writer import XLSX
 from reminder.planning.months import months_from
 from reminder.planning.standing import PersonStanding, standing
 from reminder.planning.visits import Sheet, as_xlsx, sheet, visits
@@ -64,6 +64,6 @@ def _standing(app: App, who: Actor) -> tuple[GroupView, list[PersonStanding]]:
         return group, standing(tx, app.rules, app.clock.now(), group)
 
 
-def _sheet(app: App, words: Words, group: GroupView, rows: list[PersonStanding], month: date, unit: str) -> Sheet:
+def _sheet(app: App, words: Catalog, group: GroupView, rows: list[PersonStanding], month: date, unit: str) -> Sheet:
     found = visits(app.rules, rows, month, unit)
     return sheet(app.rules, words, group.name, month, found, japan_date(app.clock.now()))

@@ -8,10 +8,10 @@ from typing import cast
 
 from markupsafe import Markup, escape
 
-from reminder.domain import readings
 from reminder.domain.people import Language
-from reminder.domain.sentences import explain
-from reminder.domain.words import Wording
+from reminder.domain.text import furigana
+from reminder.domain.text.catalog import Catalogs
+from reminder.domain.text.error_messages import explain
 from reminder.errors import KigenError, SettingsError
 from reminder.settings import config_dir, read_table
 
@@ -27,16 +27,16 @@ class PageWords:
 
     def __call__(self, entry: str, /, **values: object) -> Markup:
         filled = escape(self.entries[entry]).format(**values)
-        return Markup(readings.as_ruby(str(filled)))  # noqa: S704  # escaped above; the furigana are ours
+        return Markup(furigana.as_ruby(str(filled)))  # noqa: S704  # escaped above; the furigana are ours
 
     def plain(self, entry: str, /, **values: object) -> str:
         """For titles and attributes, where no furigana can stand: without readings."""
-        return readings.without(self.entries[entry].format(**values))
+        return furigana.without(self.entries[entry].format(**values))
 
     def has(self, name: str) -> bool:
         return name in self.entries
 
-    def explain(self, wording: Wording, refused: KigenError) -> str:
+    def explain(self, wording: Catalogs, refused: KigenError) -> str:
         """What to do next, on a page: a sentence of its own where the console's speaks of commands."""
         own = self.entries.get(f"errors.{refused.code}")
         if own is None:
@@ -64,7 +64,7 @@ def _read(folder: Path) -> Pages:
     for path in sorted((folder / FOLDER).glob("*.toml")):
         language = Language(path.stem)
         written = read_table(folder / "wording" / path.name).get("readings", ())
-        annotate = readings.annotator(cast(Sequence[str], written))
+        annotate = furigana.annotator(cast(Sequence[str], written))
         entries = {name: annotate(text) for name, text in _flat(read_table(path))}
         found[language] = PageWords(language, entries)
     whole = found.get(Language.JAPANESE)

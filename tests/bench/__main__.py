@@ -12,9 +12,10 @@ from datetime import time as wall
 from sqlalchemy import text
 
 from reminder.clock import SystemClock
-from reminder.domain import hours, ladder
+from reminder.domain import hours
 from reminder.domain.messages import MessageKind
 from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Mode
+from reminder.domain.rules import schedule
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.settings import read_settings
@@ -75,7 +76,7 @@ def plans() -> None:
     days = [date(2027, 1, 1) + timedelta(days=day) for day in range(3000)]
     taken: dict[str, float] = {}
     for kind in rules.kinds:
-        ladder.plan.cache_clear()  # kinds alike would find each other's plans there
+        schedule.plan.cache_clear()  # kinds alike would find each other's plans there
         began = time.perf_counter()
         for mode in Mode:
             for day in days:

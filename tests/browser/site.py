@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from reminder.channels.email_smtp import SmtpEmail
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
-from reminder.domain import letters
 from reminder.domain.messages import Accepted, Outgoing
 from reminder.domain.people import ChannelName
+from reminder.domain.text import email_html
 from reminder.settings import read_settings
 from reminder.simulate import World
 from reminder.storage.keys import new_key
@@ -58,7 +58,7 @@ class _RememberedMail(SmtpEmail):
     """Also keeps what arrived, as the village's other channels do."""
 
     def __init__(self, smtp_url: str, mail_from: str) -> None:
-        super().__init__(smtp_url, mail_from, render_html=letters.render_html)
+        super().__init__(smtp_url, mail_from, render_html=email_html.render_html)
         self.sent: list[Outgoing] = []
 
     async def send(self, outgoing: Outgoing) -> Accepted:

@@ -14,10 +14,10 @@ import pytest
 
 from reminder.channels import paper_pdf
 from reminder.channels.paper_pdf import Printed, missing
-from reminder.domain.resident_letters import ResidentLetter, render_letter
+from reminder.domain.text.letters import ResidentLetter, render_letter
 from reminder.errors import RefusedInputError
 from tests import relied_on
-from tests.domain.test_resident_letters import LETTER, OPEN
+from tests.domain.text.test_letters import LETTER, OPEN
 from tests.rules import WORDING
 
 # A shape of 葛 that fonts have, and one that does not exist.

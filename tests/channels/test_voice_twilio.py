@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from reminder.channels.voice_twilio import TwilioVoice, render_turn
-from reminder.domain.calls import Turn
 from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.text.call_scripts import Turn
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,

@@ -18,7 +18,7 @@ from tests.village import USER_CERTIFICATE, japan
 
 MORNING = japan("2027-03-17 08:59")  # a Wednesday
 END = date(2027, 3, 31)
-# What did not reach somebody is told on the days after, until the next rung is due.
+# What did not reach somebody is told on the days after, until the next step is due.
 LAST_MOMENT = japan("2027-03-23 18:00")
 IN_A_FAMILY = 4
 FAMILIES_AT_ONCE = 500

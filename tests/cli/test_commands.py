@@ -289,7 +289,7 @@ def test_a_pass_tells_what_is_due_and_the_lists_say_so(family: Terminal) -> None
     report = json.loads(done.out)
     assert (report["planned"], report["sent"]) == (2, 2)
     [reminded] = family.answer("list", "reminders")
-    assert (reminded["rung"], reminded["due_on"], reminded["state"]) == ("d60", "2027-01-29", "open")
+    assert (reminded["step"], reminded["due_on"], reminded["state"]) == ("d60", "2027-01-29", "open")
     messages = family.answer("list", "messages")
     assert {message["channel"] for message in messages} == {"sms", "email"}
     text = next(message for message in messages if message["channel"] == "sms")

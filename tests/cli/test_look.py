@@ -199,7 +199,7 @@ def test_a_plan_shows_every_text_with_its_moment_in_order(
 
     assert {audience["audience"] for audience in plan} == audiences
     for row in plan:
-        assert list(row)[:7] == ["rung", "on", "send_at", "audience", "channel", "text", "segments"]
+        assert list(row)[:7] == ["step", "on", "send_at", "audience", "channel", "text", "segments"]
         assert row["send_at"].startswith(row["on"] + "T")
         assert row["send_at"].endswith("+09:00")
         assert row["channel"] == ("sms" if row["audience"] == "person" else "email")
@@ -241,12 +241,12 @@ def test_a_plan_can_be_seen_in_a_group_s_own_rhythm(reminder: Terminal) -> None:
     plan = to_person(reminder.answer("preview", USER, "2027-06-30", *rhythm))
     few = to_person(reminder.answer("preview", USER, "2027-06-30", "--preset", "few", "--today", "2027-05-30"))
 
-    assert [f"{row['rung']} {row['send_at'][:16]}" for row in plan[:3]] == [
+    assert [f"{row['step']} {row['send_at'][:16]}" for row in plan[:3]] == [
         "opens 2027-04-01T13:00",
         "d31 2027-05-30T13:00",
         "d12 2027-06-18T13:00",
     ]
-    assert [row["rung"] for row in few][:3] == ["d30", "d7", "d1"]
+    assert [row["step"] for row in few][:3] == ["d30", "d7", "d1"]
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_a_plan_can_be_seen_in_a_group_s_own_rhythm(reminder: Terminal) -> None:
 def test_with_a_today_the_plan_begins_there(reminder: Terminal, today: str, first: str, why: str) -> None:
     row = to_person(reminder.answer("preview", USER, "2027-03-31", "--today", today))[0]
 
-    assert f"{row['on']} {row['rung']}" == first, why
+    assert f"{row['on']} {row['step']}" == first, why
 
 
 def test_without_json_a_plan_is_shown_as_texts_with_their_segments(reminder: Terminal) -> None:
@@ -286,7 +286,7 @@ def test_a_plan_can_be_drawn_as_a_picture_that_stands_alone(
     picture = ElementTree.fromstring(file.read_text(encoding="utf-8"))
     assert picture.tag == "{http://www.w3.org/2000/svg}svg"
     titles = [dot[0].text or "" for dot in picture.iter("{http://www.w3.org/2000/svg}circle")]
-    assert sorted(title.split(":")[0] for title in titles) == sorted(f"{row['on']} {row['rung']}" for row in plan)
+    assert sorted(title.split(":")[0] for title in titles) == sorted(f"{row['on']} {row['step']}" for row in plan)
 
 
 def test_a_picture_that_cannot_be_written_is_refused_and_nothing_is_shown(reminder: Terminal, tmp_path: Path) -> None:

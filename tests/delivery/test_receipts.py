@@ -145,7 +145,7 @@ def test_a_phone_that_brings_a_text_back_is_tried_again_tomorrow_and_not_for_eve
         only_a_phone.run_until(evening)
 
     assert only_a_phone.texts_to("父") == texts, why
-    assert (phone_state(only_a_phone) == "confirmed") is (error_code != "30005"), "the next rung is tried again"
+    assert (phone_state(only_a_phone) == "confirmed") is (error_code != "30005"), "the next step is tried again"
     assert sum("届きませんでした" in words for words in only_a_phone.words_to("娘")) == len(texts)
 
 

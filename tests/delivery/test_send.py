@@ -225,7 +225,7 @@ def test_a_worker_that_comes_up_at_night_wakes_nobody_with_a_notice_of_yesterday
     assert all(7 <= sent.at.astimezone(JAPAN).hour < 21 for sent in planned.world.all_sent())
 
 
-def test_a_phone_added_after_the_mail_was_told_waits_for_the_next_rung(village: Village) -> None:
+def test_a_phone_added_after_the_mail_was_told_waits_for_the_next_step(village: Village) -> None:
     village.person("父")
     village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
     village.card("父", END)

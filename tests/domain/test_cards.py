@@ -37,8 +37,8 @@ def test_every_dated_card_of_a_family_s_drawer_is_in_the_catalogue():
 @pytest.mark.parametrize(
     ("kind", "field", "value", "why"),
     [
-        ("mynumber_card", "ladder", "slow", "a new card takes a month or two"),
-        ("mynumber_user_certificate", "ladder", "renewal", "a certificate is renewed the same day"),
+        ("mynumber_card", "schedule", "slow", "a new card takes a month or two"),
+        ("mynumber_user_certificate", "schedule", "renewal", "a certificate is renewed the same day"),
         ("mynumber_user_certificate", "grace", "health_insurance", "three months more at hospitals"),
         ("mynumber_card", "grace", "health_insurance_unconfirmed", "no source says whether the card itself has it"),
         ("mynumber_signature_certificate", "grace", "none", "hospitals never read it"),

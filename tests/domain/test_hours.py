@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reminder.domain import hours
 from reminder.domain.people import Audience, ChannelName, Mode
-from reminder.domain.rhythm import Rhythm
+from reminder.domain.rules.preferences import Rhythm
 
 DAYS = st.dates(date(2020, 1, 1), date(2050, 12, 31))
 MODES = st.sampled_from(Mode)

@@ -3,13 +3,13 @@
 import pytest
 
 from reminder.domain.provider_codes import (
-    CALLS_A_RUNG,
+    CALLS_A_STEP,
     Fault,
     fault_of_mail,
     fault_of_reason,
     fault_of_refusal,
     fault_of_twilio,
-    texts_a_rung,
+    texts_a_step,
 )
 
 NUMBER = (21211, 21214, 21217, 21401, 21614, 30005, 30006)
@@ -52,13 +52,13 @@ def test_every_code_that_is_known_has_its_class_whether_an_answer_or_a_receipt_b
         ("30002", False, 3, "the account was suspended: the phone is as good as ever"),
         ("5.2.2", False, 2, "a full mailbox may be emptied"),
         ("5.7.1", False, 1, "their server does not want it"),
-        (None, True, CALLS_A_RUNG, "nobody answered the telephone"),
+        (None, True, CALLS_A_STEP, "nobody answered the telephone"),
     ],
 )
-def test_how_often_a_rung_is_told_by_a_way_that_brings_it_back(
+def test_how_often_a_step_is_told_by_a_way_that_brings_it_back(
     reason: str | None, is_call: bool, times: int, why: str
 ) -> None:
-    assert texts_a_rung(reason, is_call=is_call) == times, why
+    assert texts_a_step(reason, is_call=is_call) == times, why
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,15 @@ from datetime import date, timedelta
 
 import pytest
 
-from reminder.domain.ladder import read_ladders
 from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
+from reminder.domain.rules.schedule import read_schedules
 from reminder.errors import SettingsError, UnknownChoiceError
 from reminder.settings import read_table
 from tests.rules import CONFIG, HEADINGS, KINDS, LANGUAGES, WORDING
 
-LADDERS = read_ladders(read_table(CONFIG / "ladders.toml"))
+SCHEDULES = read_schedules(read_table(CONFIG / "schedules.toml"))
 RULES = Rulebook(
-    kinds=KINDS, ladders=LADDERS, wording=WORDING, replies=(), pictures={}, headings=HEADINGS, card_grace=False
+    kinds=KINDS, schedules=SCHEDULES, wording=WORDING, replies=(), pictures={}, headings=HEADINGS, card_grace=False
 )
 CARD, USER = "mynumber_card", "mynumber_user_certificate"
 END = date(2027, 3, 31)
@@ -42,7 +42,7 @@ def test_a_stay_decides_the_end_of_who_has_one(kind: str, ends: Mapping[str, dat
     ("changed", "named", "why"),
     [
         ({"texts": "novel"}, "passport.texts", "no family of texts"),
-        ({"ladder": "stairs"}, "passport.ladder", "no ladder"),
+        ({"schedule": "stairs"}, "passport.schedule", "no schedule"),
         ({"grace": "health_insurance"}, "passport.grace", "nobody wrote words for it"),
     ],
 )
@@ -52,31 +52,31 @@ def test_a_kind_that_the_other_files_do_not_know_refuses_to_start(
     kind = type(KINDS["passport"]).model_validate({**KINDS["passport"].model_dump(), **changed})
 
     with pytest.raises(SettingsError) as refused:
-        refuse_gaps({**KINDS, "passport": kind}, LADDERS)
+        refuse_gaps({**KINDS, "passport": kind}, SCHEDULES)
 
     assert refused.value.setting == f"config/cards.toml: {named}", why
 
 
-def test_a_rung_without_words_refuses_to_start() -> None:
-    table = read_table(CONFIG / "ladders.toml")
-    rungs = {**table["rungs"], "d8": {"anchor": "expires", "days": -8}}  # type: ignore[dict-item]
+def test_a_step_without_words_refuses_to_start() -> None:
+    table = read_table(CONFIG / "schedules.toml")
+    steps = {**table["steps"], "d8": {"anchor": "expires", "days": -8}}  # type: ignore[dict-item]
 
     with pytest.raises(SettingsError) as refused:
-        refuse_gaps(KINDS, read_ladders({**table, "rungs": rungs}))
+        refuse_gaps(KINDS, read_schedules({**table, "steps": steps}))
 
-    assert refused.value.setting == "config/ladders.toml: rungs.d8"
+    assert refused.value.setting == "config/schedules.toml: steps.d8"
 
 
 def test_every_preset_that_a_group_may_choose_has_a_name_in_every_language() -> None:
-    refuse_nameless(LADDERS, WORDING)
+    refuse_nameless(SCHEDULES, WORDING)
 
-    assert set(LADDERS.presets) == {"few", "often"}
+    assert set(SCHEDULES.presets) == {"few", "often"}
     assert all("usual" in WORDING.languages[language].section("presets") for language in LANGUAGES)
 
 
 def test_a_preset_without_a_name_refuses_to_start() -> None:
-    table = read_table(CONFIG / "ladders.toml")
-    own = read_ladders({**table, "chosen": {"weekly": {}}})
+    table = read_table(CONFIG / "schedules.toml")
+    own = read_schedules({**table, "chosen": {"weekly": {}}})
 
     with pytest.raises(SettingsError) as refused:
         refuse_nameless(own, WORDING)

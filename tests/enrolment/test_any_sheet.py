@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from reminder.domain import table_file
 from reminder.domain.people import GroupKind, Language
-from reminder.domain.table_file import TableSheet
+from reminder.domain.text import spreadsheet_writer
+from reminder.domain.text.spreadsheet_writer import TableSheet
 from reminder.enrolment import bulk
 from reminder.enrolment.spreadsheet import read_sheet
 from reminder.errors import RefusedInputError
@@ -151,8 +151,10 @@ def test_any_workbook(home: Village, more: list[str], rows: list[list[object]], 
 def test_no_cell_that_we_write_is_a_formula(words: list[str], first: str) -> None:
     cells = [first + "".join(mark for mark in word if mark.isprintable()) for word in words]
 
-    text = table_file.csv_bytes(["理由", *cells], [["", *cells]]).decode("utf-8-sig")
-    book = openpyxl.load_workbook(io.BytesIO(table_file.xlsx([TableSheet("表", ["理由"], [[one] for one in cells])])))
+    text = spreadsheet_writer.csv_bytes(["理由", *cells], [["", *cells]]).decode("utf-8-sig")
+    book = openpyxl.load_workbook(
+        io.BytesIO(spreadsheet_writer.xlsx([TableSheet("表", ["理由"], [[one] for one in cells])]))
+    )
 
     assert all(cell.startswith("'") for row in csv.reader(io.StringIO(text, newline="")) for cell in row[1:])
     assert {cell.data_type for row in book.active.iter_rows(min_row=2) for cell in row} <= {"s", "n"}

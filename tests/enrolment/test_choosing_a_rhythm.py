@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from reminder.domain.people import ChannelName, Copies, GroupKind, Mode, Role
-from reminder.domain.rhythm import USUAL, Rhythm
+from reminder.domain.rules.preferences import USUAL, Rhythm
 from reminder.enrolment import rhythm as rhythms
 from reminder.errors import NotFoundError, PermanentChannelError, RefusedInputError, TemporaryChannelError
 from reminder.storage import groups

@@ -51,7 +51,7 @@ def test_a_mother_who_answers_1_hears_no_more_and_her_daughter_is_asked_for_the_
     assert told(village, "娘", "「済んだ」とうかがっています") == asked_again
 
 
-def test_without_a_new_date_the_ladder_goes_on_after_the_end_for_a_1_may_have_been_a_mistake(
+def test_without_a_new_date_the_schedule_goes_on_after_the_end_for_a_1_may_have_been_a_mistake(
     talking_village: Village,
 ) -> None:
     village = talking_village

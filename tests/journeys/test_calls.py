@@ -85,7 +85,7 @@ def test_a_landline_is_called_three_times_at_most_and_only_in_the_hours_for_it(c
     assert sum("つながりませんでした" in words for words in village.words_to("娘")) == 3
 
 
-def test_who_answers_is_called_at_the_next_rung_and_not_before(calling_village: Village) -> None:
+def test_who_answers_is_called_at_the_next_step_and_not_before(calling_village: Village) -> None:
     village = calling_village
     with_a_landline(village)
 

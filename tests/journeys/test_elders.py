@@ -13,8 +13,8 @@ import pytest
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import JAPAN, SteppedClock
-from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.people import ChannelName, ContactState, Mode, Role
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.enrolment import cards, consent
 from reminder.errors import ConflictError
 from reminder.settings import read_settings

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reminder.clock import JAPAN
-from reminder.domain.followup import NOBODY_LEFT
 from reminder.domain.people import ChannelName, GroupKind, Mode, Role
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.enrolment import cards
 from reminder.errors import ConflictError, NotFoundError, PermanentChannelError, TemporaryChannelError
 from reminder.storage import cards as kept
@@ -124,7 +124,7 @@ def test_neither_the_person_nor_a_stranger_takes_it_on(village: Village, contact
         take(village, card, contact)
 
 
-def test_without_consent_the_ladder_of_people_is_climbed_all_the_same(village: Village) -> None:
+def test_without_consent_the_next_people_are_asked_all_the_same(village: Village) -> None:
     a_family_with_two_daughters(village, consent=False)
 
     village.run_until("2027-03-25 00:00")

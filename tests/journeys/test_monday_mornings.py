@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from reminder.domain.digest import MOST_ROWS
 from reminder.domain.people import ChannelName, ContactState, Copies, GroupKind, Language, Mode, Role
-from reminder.domain.rhythm import Rhythm
+from reminder.domain.rules.preferences import Rhythm
+from reminder.domain.text.digest import MOST_ROWS
 from reminder.enrolment import rhythm as rhythms
 from reminder.planning.digest import AT_ONCE, make_digests
 from reminder.storage import cards, contacts, digests, people

@@ -49,7 +49,7 @@ def test_an_elder_is_told_on_weekdays_at_ten_and_the_carer_gets_a_copy_of_each(v
     assert all("つばめ" in text for text in village.words_to("母"))
 
 
-def test_after_an_outage_only_the_most_urgent_rung_is_told(village: Village) -> None:
+def test_after_an_outage_only_the_most_urgent_step_is_told(village: Village) -> None:
     village.person("母", phone="090-0000-0001")
     village.card("母", END)
     village.run_until("2027-01-10 00:00")
@@ -141,7 +141,7 @@ def test_a_second_card_added_after_todays_text_waits_for_tomorrow(village: Villa
     assert village.texts_to("母")[-2:] == ["01-30 09:00", "02-01 09:00"]
 
 
-def test_a_renewed_card_is_silent_about_its_old_date_and_starts_a_fresh_ladder(village: Village) -> None:
+def test_a_renewed_card_is_silent_about_its_old_date_and_starts_a_fresh_schedule(village: Village) -> None:
     village.person("母", phone="090-0000-0001")
     card = village.card("母", END)
     village.run_until("2027-03-17 08:00")

@@ -9,9 +9,9 @@ from datetime import date, datetime, timedelta
 from reminder.clock import JAPAN, japan_date
 from reminder.domain import hours
 from reminder.domain.cards import MY_NUMBER, OTHER
-from reminder.domain.followup import MONTH, MOST_EARLY_TEXTS_A_MONTH
-from reminder.domain.ladder import rung_due
 from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.rules.escalation_policy import MONTH, MOST_EARLY_TEXTS_A_MONTH
+from reminder.domain.rules.schedule import step_due
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.errors import TemporaryChannelError
@@ -115,9 +115,9 @@ def _enrol(town: World, people: int, chance: random.Random, until: date) -> list
             carrier_ends_on = card_ends if kind == USER_CERTIFICATE else None
             _, plan = app.rules.plan(kind, end, mode, insurance=True, carrier_ends_on=carrier_ends_on)
             townsman.expected |= {
-                rung.on for rung in plan if Audience.PERSON in rung.audiences and START <= rung.on < until
+                step.on for step in plan if Audience.PERSON in step.audiences and START <= step.on < until
             }
-            if rung_due(plan, {Audience.PERSON}, end, START):  # what opened before it was enrolled is told at once
+            if step_due(plan, {Audience.PERSON}, end, START):  # what opened before it was enrolled is told at once
                 townsman.expected.add(START)
         townsmen.append(townsman)
     return townsmen

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reminder.clock import JAPAN
-from reminder.domain.calls import MOST_CALLS
 from reminder.domain.people import Audience, ChannelName, ContactState, GroupKind, Mode, Role
-from reminder.domain.rhythm import Rhythm
+from reminder.domain.rules.preferences import Rhythm
+from reminder.domain.text.call_scripts import MOST_CALLS
 from reminder.errors import KigenError, NotFoundError, UnknownChoiceError
 from reminder.planning.outlook import Outlook, OutlookCard, outlook
 from reminder.storage import contacts, groups, people
@@ -176,7 +176,7 @@ def test_what_is_said_to_be_done_is_asked_for_and_what_was_asked_for_later_comes
 
     village.run_until("2027-12-31 00:00")
 
-    assert after_later.texts[0].rung[:5] == "again"
+    assert after_later.texts[0].step[:5] == "again"
     assert shown(after_done, {*Audience}) == [one for one in sent(village, {*Audience}) if one not in so_far]
 
 
@@ -188,7 +188,7 @@ def test_what_waits_to_be_sent_today_is_shown_as_it_will_be_sent(village: Villag
 
     planned = look_ahead(village, OutlookCard(USER_CERTIFICATE, END, card_id=card_id))
 
-    assert (planned.texts[0].rung, f"{planned.texts[0].send_at.astimezone(JAPAN):%m-%d %H:%M}") == (
+    assert (planned.texts[0].step, f"{planned.texts[0].send_at.astimezone(JAPAN):%m-%d %H:%M}") == (
         "d14",
         "03-17 09:00",
     )
@@ -204,7 +204,7 @@ def test_a_call_is_shown_at_the_hour_at_which_it_may_ring(fresh_village_factory:
         planned = look_ahead(village, OutlookCard(USER_CERTIFICATE, date(2027, 4, 16)))
 
         first = planned.texts[0]
-        assert (first.rung, first.channel, f"{first.send_at.astimezone(JAPAN):%m-%d %H:%M}") == (
+        assert (first.step, first.channel, f"{first.send_at.astimezone(JAPAN):%m-%d %H:%M}") == (
             "d30",
             ChannelName.VOICE,
             "03-17 13:30",

@@ -61,8 +61,8 @@ def test_with_a_day_in_the_middle_only_the_most_urgent_of_what_was_missed_is_sho
         today=between,
     )
 
-    rungs = [row.rung for row in shown if row.audience is Audience.PERSON]
-    assert rungs == [row.rung for row in person[3:]]
+    steps = [row.step for row in shown if row.audience is Audience.PERSON]
+    assert steps == [row.step for row in person[3:]]
 
 
 def test_a_preview_of_a_card_under_a_label_of_its_owner_s_is_what_is_sent(village: Village) -> None:

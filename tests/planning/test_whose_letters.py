@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from reminder.domain.people import GroupKind, Mode
-from reminder.domain.resident_letters import ResidentLetter
+from reminder.domain.text.letters import ResidentLetter
 from reminder.errors import NotFoundError, RefusedInputError
 from reminder.planning.letters import Choice, letters_of, read_month
 from reminder.storage import groups

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event, text
 
 from reminder.channels.heartbeat import Heartbeat
 from reminder.domain.people import ChannelName, Copies, GroupKind
-from reminder.domain.rhythm import Rhythm
+from reminder.domain.rules.preferences import Rhythm
 from reminder.enrolment import rhythm as rhythms
 from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError
 from reminder.storage import health, receipts

@@ -70,7 +70,7 @@ def test_a_group_takes_along_everything_with_addresses_and_texts_opened(family: 
     assert [contact["address"] for contact in mother["contacts"]] == ["+81" + "9000000001"]
     assert [contact["consent_by"] for contact in father["contacts"]] == ["長女"]
     assert [card["expires_on"] for card in mother["cards"]] == ["2027-03-31"]
-    assert "opens" in [reminder["rung"] for reminder in mother["cards"][0]["reminders"]]
+    assert "opens" in [reminder["step"] for reminder in mother["cards"][0]["reminders"]]
     assert [notice["kind"] for notice in mother["notices"]] == ["family"]
     assert [one["contacts"][0]["address"] for one in held["members"]] == ["musume@example.jp"]
     assert [one["address"] for one in held["invitations"]] == ["mago@example.jp"]

@@ -37,7 +37,7 @@ def moment(village: Village, at: datetime) -> str | datetime:
 
 @pytest.fixture
 def family(village: Village) -> Village:
-    """Father and daughter, in the middle of his ladder, with everything done that was due."""
+    """Father and daughter, in the middle of his schedule, with everything done that was due."""
     village.member("娘", "musume@example.jp")
     village.person("父", phone="090-0000-0002")
     village.card("父", END)
@@ -50,7 +50,7 @@ def test_where_everything_was_done_there_is_nothing_to_find(family: Village) -> 
     assert audit(family) == {}
 
 
-def test_in_a_whole_ladder_nothing_is_found_on_any_day_but_what_is_true(village: Village) -> None:
+def test_in_a_whole_schedule_nothing_is_found_on_any_day_but_what_is_true(village: Village) -> None:
     village.member("娘", "musume@example.jp")
     village.person("父", phone="090-0000-0002")
     village.card("父", END)
@@ -77,10 +77,10 @@ def test_a_card_whose_day_was_lost_is_found_although_no_query_of_planning_would_
 @pytest.mark.parametrize(
     ("today", "is_found", "why"),
     [
-        ("2026-12-02 10:00", True, "its whole ladder is to come"),
+        ("2026-12-02 10:00", True, "its whole schedule is to come"),
         ("2027-03-31 10:00", True, "on its last day: afterwards there is the grace"),
         ("2027-06-20 10:00", True, "within the grace"),
-        ("2027-08-20 10:00", False, "its ladder is over"),
+        ("2027-08-20 10:00", False, "its schedule is over"),
     ],
 )
 def test_a_card_without_a_day_is_forgotten_while_its_plan_goes_on(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from xml.etree import ElementTree
 
-from reminder.domain.lettering import width_of
+from reminder.domain.text.text_width import width_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 # What a page may ask of a drawing under its content policy: no style, no script, nothing from elsewhere.

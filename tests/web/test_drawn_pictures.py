@@ -4,9 +4,9 @@ from itertools import product
 
 import pytest
 
-from reminder.domain.ladder import read_ladders
 from reminder.domain.people import Language
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.schedule import read_schedules
 from reminder.errors import UnknownChoiceError
 from reminder.guard.numbers import forbidden
 from reminder.settings import read_table
@@ -16,7 +16,7 @@ from tests.web.drawn import ELEMENTS, Drawn, contrast
 
 RULES = Rulebook(
     kinds=KINDS,
-    ladders=read_ladders(read_table(CONFIG / "ladders.toml")),
+    schedules=read_schedules(read_table(CONFIG / "schedules.toml")),
     wording=WORDING,
     replies=(),
     pictures=PICTURES,

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from reminder.domain.messages import MessageState
-from reminder.domain.next_step import Act
 from reminder.domain.people import ChannelName, ContactState, Language, Role
 from reminder.domain.replies import Consent, Intent
+from reminder.domain.rules.next_step import Act
 from reminder.errors import SettingsError
 from reminder.settings import config_dir
 from reminder.web.words import read_pages
-from tests.domain.test_readings import bare
+from tests.domain.text.test_furigana import bare
 
 WEB = Path(__file__).parents[2] / "reminder" / "web"
 PAGES = read_pages()

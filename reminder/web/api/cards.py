@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from reminder.domain.ladder import CardDates
+from reminder.domain.rules.schedule import CardDates
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import CardAdded, TypedDates
 from reminder.storage import cards, owned

@@ -35,7 +35,7 @@ class PlanIn(CardIn):
 class PlannedOut(Out):
     """One text to come."""
 
-    rung: str
+    step: str
     on: date
     send_at: Instant
     audience: Audience
@@ -115,7 +115,7 @@ def _plan(caller: Caller, person: PersonView, card: OutlookCard) -> PlanOut:
 
 def _shown(row: PlannedText) -> PlannedOut:
     return PlannedOut(
-        rung=row.rung,
+        step=row.step,
         on=row.on,
         send_at=row.send_at,
         audience=row.audience,

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from reminder.domain.people import Language
-from reminder.domain.sentences import explain
+from reminder.domain.text.error_messages import explain
 from reminder.errors import (
     ConflictError,
     DatabaseNotReadyError,

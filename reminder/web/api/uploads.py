@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Query
 from fastapi.responses import Response
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from reminder.domain.table_file import XLSX
+from reminder.domain.text.spreadsheet_writer import XLSX
 from reminder.enrolment import bulk
 from reminder.enrolment.spreadsheet import MOST_ROWS, read_sheet
 from reminder.errors import RefusedInputError

@@ -1,0 +1,52 @@
+"""What comes next for a card: one act and one date, for whoever looks after it."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from reminder.domain.rules.schedule import CardDates
+
+# Where no day is known on which renewal opens, this long before the end one can begin to ask.
+SOON = timedelta(days=90)
+
+
+class Act(StrEnum):
+    """The most pressing first."""
+
+    OVER = "over"  # it has ended
+    GRACE = "grace"  # it has ended, and hospitals still read it until the day
+    CLOSED = "closed"  # it ends before a counter opens again
+    GO = "go"  # a counter is open for it until the day
+    NEW_DATE = "new_date"  # somebody says that it is done: the new date is not known
+    OPENS = "opens"  # renewal opens on the day
+    LATER = "later"  # it holds until the day
+
+
+@dataclass(frozen=True)
+class NextStep:
+    act: Act
+    day: date
+
+    @property
+    def is_now(self) -> bool:
+        return self.act in (Act.OVER, Act.GRACE, Act.CLOSED, Act.GO, Act.NEW_DATE)
+
+
+def next_step(dates: CardDates, done_on: date | None, today: date) -> NextStep:
+    if done_on is not None:
+        return NextStep(Act.NEW_DATE, dates.expires_on)
+    if today > dates.over_after:
+        if dates.grace_ends_on is not None and today <= dates.grace_ends_on:
+            return NextStep(Act.GRACE, dates.grace_ends_on)
+        return NextStep(Act.OVER, dates.expires_on)
+    if dates.opens_on is not None and today < dates.opens_on:
+        return NextStep(Act.OPENS, dates.opens_on)
+    if dates.opens_on is None and today < dates.expires_on - SOON:
+        return NextStep(Act.LATER, dates.expires_on)
+    if today > dates.last_counter_day:
+        return NextStep(Act.CLOSED, dates.over_after)
+    return NextStep(Act.GO, dates.last_counter_day)
+
+
+def urgency(step: NextStep) -> tuple[int, date]:
+    return list(Act).index(step.act), step.day

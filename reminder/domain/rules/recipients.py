@@ -1,0 +1,112 @@
+"""Who is told: from a person and a step to contacts, their own first, then the carers', then the home's staff."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reminder.domain.people import Audience, ChannelName, ContactState, Copies, GroupKind, Language, Role
+
+# A person hears by the first of these they have; a carer by the first of the other row. Nobody calls a carer.
+OWN_CHANNELS = (ChannelName.SMS, ChannelName.LINE, ChannelName.EMAIL, ChannelName.VOICE)
+CARER_CHANNELS = (ChannelName.EMAIL, ChannelName.LINE, ChannelName.SMS)
+
+# What did not reach somebody is told by their others, in this order: first what rings.
+INSTEAD = (ChannelName.VOICE, ChannelName.LINE, ChannelName.EMAIL, ChannelName.SMS)
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """A contact as planning sees it, without its address. `owner` tells two contacts of one human from two humans'."""
+
+    contact_id: int
+    owner: tuple[str, int]  # ("person" | "family" | "member", id); each family contact is a human of its own
+    channel: ChannelName
+    state: ContactState
+    language: Language
+    role: Role | None = None  # of a member
+    copies: Copies = Copies.ALL  # which of the reminders about others a member wants
+
+    @property
+    def may_be_told(self) -> bool:
+        return self.state is ContactState.CONFIRMED and self.role is not Role.VIEWER
+
+
+@dataclass(frozen=True)
+class Circle:
+    """Everyone who may be told about one person, each by one contact."""
+
+    own: tuple[Recipient, ...]
+    carers: tuple[Recipient, ...]
+    staff: tuple[Recipient, ...]
+
+    def listeners(self) -> Mapping[Audience, tuple[Recipient, ...]]:
+        return {Audience.PERSON: self.own, Audience.CARER: self.carers, Audience.STAFF: self.staff}
+
+    def has_nearer(self, audience: Audience) -> bool:
+        """Whether anybody who may be told stands nearer to the person."""
+        return bool(self.own) or (audience is Audience.STAFF and bool(self.carers))
+
+    def hears(self, audience: Audience) -> frozenset[Audience]:
+        """Whose steps an audience is told. Where nobody stands in a place, the next one out stands in for it."""
+        heard = {audience}
+        if audience is Audience.CARER and not self.own and not self.staff:
+            heard.add(Audience.PERSON)
+        if audience is Audience.STAFF and not self.carers:
+            heard.add(Audience.CARER)
+        return frozenset(heard)
+
+
+def circle(
+    group: GroupKind,
+    own_and_family: Sequence[Recipient],
+    members: Sequence[Recipient],
+    channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL),
+) -> Circle:
+    """Members of a household are carers; members of a home are its staff. `channels`: those that are in use. Who wants
+    no copies comes last: the first carer of an elder is the one who hears."""
+    own = [recipient for recipient in own_and_family if recipient.owner[0] == "person"]
+    family = [recipient for recipient in own_and_family if recipient.owner[0] == "family"]
+    is_home = group is GroupKind.HOME
+    out = [channel for channel in CARER_CHANNELS if channel in channels]
+    return Circle(
+        own=_one_each(own, [channel for channel in OWN_CHANNELS if channel in channels]),
+        carers=_eager_first(_one_each(family if is_home else [*members, *family], out)),
+        staff=_eager_first(_one_each(members, out)) if is_home else (),
+    )
+
+
+def _eager_first(recipients: Sequence[Recipient]) -> tuple[Recipient, ...]:
+    return tuple(sorted(recipients, key=lambda recipient: list(Copies).index(recipient.copies)))
+
+
+def _one_each(recipients: Iterable[Recipient], order: Sequence[ChannelName]) -> tuple[Recipient, ...]:
+    everyone = list(recipients)
+    # Who has said that no more texts are wanted is not called instead.
+    said_no = {recipient.owner for recipient in everyone if recipient.state is ContactState.OPTED_OUT}
+    chosen: dict[tuple[str, int], Recipient] = {}
+    for recipient in everyone:
+        if not recipient.may_be_told or recipient.channel not in order:
+            continue
+        if recipient.channel is ChannelName.VOICE and recipient.owner in said_no:
+            continue
+        best = chosen.get(recipient.owner)
+        if best is None or order.index(recipient.channel) < order.index(best.channel):
+            chosen[recipient.owner] = recipient
+    return tuple(chosen.values())
+
+
+def instead_of(
+    recipient: Recipient, same_human: Iterable[Recipient], channels: Collection[ChannelName]
+) -> tuple[Recipient, ...]:
+    """The other contacts by which this human may be told, in the order in which they are tried."""
+    everyone = list(same_human)
+    said_no = any(one.state is ContactState.OPTED_OUT for one in everyone)
+    may_be_called = recipient.owner[0] == "person" and not said_no
+    others = [
+        one
+        for one in everyone
+        if one.may_be_told
+        and one.contact_id != recipient.contact_id
+        and one.channel in channels
+        and (may_be_called or one.channel is not ChannelName.VOICE)
+    ]
+    return tuple(sorted(others, key=lambda one: (INSTEAD.index(one.channel), one.contact_id)))

@@ -1,0 +1,384 @@
+"""The words of each language: read from config/wording/, found through their stand-ins, and checked before any use."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property, lru_cache
+from itertools import product
+from string import Formatter
+from typing import cast
+
+from reminder.domain.cards import CardKind
+from reminder.domain.notices import ANSWERS, NoticeKind
+from reminder.domain.people import Audience, ConsentHow, Language, Mode, Role
+from reminder.domain.text import furigana
+from reminder.errors import SettingsError
+
+# Families of texts. The first four speak of a My Number Card and what lives in it, `bound` of one that ends with a
+# residence period; `procedure` of what is to be done about any other card, `arrival` of what comes by itself.
+CERTIFICATES, CARD = "certificates", "card"
+USER_CERTIFICATE, SIGNATURE_CERTIFICATE = "user_certificate", "signature_certificate"
+BOUND, PROCEDURE, ARRIVAL = "bound", "procedure", "arrival"
+FAMILIES = (CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE, CARD, BOUND, PROCEDURE, ARRIVAL)
+# Those that speak of health insurance, and so of a grace.
+WITH_GRACE = (CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE, CARD)
+
+# Families that share what an e-mail advises.
+MAIL_ADVICE = (CERTIFICATES, CARD, BOUND, PROCEDURE, ARRIVAL)
+
+MAIL_PARTS = ("to_do", "proxy", "stops", "sent", "history", "reply", "take", "reached", "done", "about")
+
+VOICES = ("standard", "elderly", "carer")
+
+STEPS_OF_GRACE = ("g30", "g7", "post")
+STEPS = (
+    "opens", "d180", "d120", "d90", "d75", "d60", "d45", "d30", "d14", "d7", "d3", "d1", "d0", "lastopen", "a7",
+    *STEPS_OF_GRACE,
+)  # fmt: skip
+
+_DATED = {int(step[1:]): step for step in STEPS if step[0] == "d"}
+
+WITHOUT_INSURANCE, COMPUTED = "a7_without_insurance", "computed"
+
+# What is told at a step that a family has no words for: the same as at the next one that has.
+_STAND_IN = {
+    "opens": ("d60", "d30"),
+    **dict.fromkeys(("d180", "d120", "d90", "d75", "d60"), ("d60", "d30")),
+    "d45": ("d30",),
+    "d14": ("d30",),
+    "d3": ("d7",),
+    "lastopen": ("d7",),
+    "d1": ("d0",),
+}
+
+PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing", "both"})
+
+# What a language says of each kind, and the placeholders that are filled there.
+_OFFICE = frozenset({"office"})
+KIND_WORDS = {
+    **dict.fromkeys(
+        ("name", "thing", "asked", "stands", "validity", "place", "bring", "proxy", "stops"), frozenset[str]()
+    ),
+    **dict.fromkeys(("to_do", "ahead", "late", "after", "elder_to_do", "elder_after"), _OFFICE),
+}
+
+_SECTIONS = (
+    "called", "presets", "carers_word", "reply", "email.line", "email.part", "state", "channel", "trouble",
+    "shown", "fields", "looks_like", "errors", "acts",
+)  # fmt: skip
+
+# What is said over the telephone.
+CALL_PARTS = ("opening", "marked", "warning", "ask", "voicemail", "practice")
+PRESSED = ("pressed_done", "pressed_later", "pressed_family")
+
+# What a carer is told again while a card's new date is waited for.
+AGAIN = ("done", "taken")
+
+# Sheets of paper, and what is filled in there.
+SHEETS = ("welcome", "letter", "consent", "counter", "fridge")
+_ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards"})
+
+# A letter to a resident, and the slip under it.
+LETTER_PARTS = ("title", "bring", "others", "renewed", "arrived", "not_yet", "leave_it", "signed")
+FILLED_LETTER_PARTS = ("look", "bound", "computed", "ask", "about", "slip", "how", "post")
+_IN_LETTER = frozenset({"service", "operator", "call", "office", "from_", "today"})
+
+# What the page says on which somebody reads everything that is kept about them.
+EXPORTED = (
+    "contacts", "cards", "messages", "messages_to_members", "replies", "acts", "members", "invitations", "tokens",
+    "feeds", "uploads", "none", "kind", "end", "told", "state", "channel", "address", "whose", "own", "family",
+    "consent", "at", "to", "text", "said", "act", "by", "name", "role", "language", "reference", "room", "unit", "mark",
+    "office",
+    "mode", "insurance", "yes", "no", "current", "retired", "forgotten", "of_others", "not_kept", "at_console",
+    *(f"role_{role}" for role in Role), *(f"mode_{mode}" for mode in Mode),
+    *(f"consent_{how}" for how in ConsentHow),
+)  # fmt: skip
+
+# What an e-mail, a page to take along or a sheet of paper says besides the texts.
+_READ_IN_MAIL = (
+    "email", "sign_in", "sheets", "letter", "called", "carers_word", "several", "notices", "again", "history",
+    "channel", "both_certificates", "export", "acts", "digest", "visits",
+)  # fmt: skip
+
+# The weekly e-mail to a home's staff: its headings, those with a line below, and the states of contacts and texts that
+# reach nobody.
+DIGEST_PARTS = ("unanswered", "ended", "counter", "form", "opens", "unreached")
+DIGEST_NOTES = ("unanswered", "ended")
+DIGEST_STATES = ("unconfirmed", "unreachable", "undelivered", "failed")
+
+# The sheet for the visit of the city's staff: its columns, and what stands above and in them.
+VISIT_COLUMNS = (
+    "unit", "room", "label", "thing", "expires", "may", "counter", "bring", "envelope", "form", "consent", "proxy",
+    "received", "done",
+)  # fmt: skip
+VISIT_WORDS = ("about", "no_numbers", "form_about", "now", "over", "box", "none", "who_goes")
+
+_PERSON = frozenset({"call", "who", "office", "from_"})
+_OF_KIND = frozenset(KIND_WORDS) - {"thing"}
+_CARD = PLACEHOLDERS | _PERSON | _OF_KIND | {"full_date"}
+_CALL = frozenset({"service", "call", "from_", "mark"})
+_NOTICE = _PERSON | {"thing", "date", "channel"}
+_DAY = frozenset({"year", "month", "day", "weekday"})
+_NONE: frozenset[str] = frozenset()
+
+# What else a language must say, and the placeholders that are filled there: a strange one would break the plan of a
+# whole group on the day it is to be told.
+_SAID = {
+    **dict.fromkeys(("service", "operator", "weekdays", "list_separator", "call_suffix"), _NONE),
+    "sender": frozenset({"service"}),
+    "sender_with_mark": frozenset({"service", "mark"}),
+    **dict.fromkeys(("date", "full_date", "year_and_month"), _DAY),
+    "and_more": frozenset({"n"}),
+    "both_certificates": _NONE,
+    "about_date": frozenset({"date"}),
+    "no_numbers": _NONE,
+    "reply_done": frozenset({"code"}),
+    **dict.fromkeys(("ask_family", "ask_staff"), _NONE),
+    **{f"several.{voice}": _PERSON | {"items"} for voice in VOICES},
+    "several.item": frozenset({"thing", "date"}),
+    "email.text.about": _PERSON,
+    **{f"answers.{name}": _PERSON | {"date"} for name in ANSWERS},
+    **{f"notices.{kind}.{part}": _NOTICE for kind in NoticeKind for part in ("subject", "said", "to_do")},
+    **{f"again.{name}": _CARD for name in AGAIN},
+    **{f"history.{name}": frozenset({"date", "channel", "state", "reply"}) for name in ("sent", "silent", "answered")},
+    "history.instead": frozenset({"channel"}),
+    **{f"email.subject.{stage}": _CARD for stage in ("opens", "before", "near", "after", "grace", "post", "computed")},
+    "email.subject.several": _NONE,
+    "email.subject.people": frozenset({"n"}),
+    "email.subject.arrival": _CARD,
+    **{f"email.part.{part}": _NONE for part in MAIL_PARTS},
+    **{f"email.text.to_do_{which}": _CARD for which in (*MAIL_ADVICE, COMPUTED)},
+    **{f"email.text.after_{which}": _CARD for which in MAIL_ADVICE},
+    **dict.fromkeys(("email.text.proxy", "email.text.proxy_of_kind", "email.text.stops", "email.text.done"), _CARD),
+    "email.text.signature": frozenset({"service", "operator"}),
+    **{
+        f"sheets.{sheet}": _ON_PAPER
+        | (_OF_KIND | {"thing", "full_date"} if sheet in ("letter", "fridge_card") else _NONE)
+        for sheet in (*SHEETS, "fridge_card")
+    },
+    **{f"letter.{part}": _NONE for part in LETTER_PARTS},
+    **{f"letter.{part}": frozenset({"full_date"}) for part in ("until", "was")},
+    **{f"letter.{part}": _IN_LETTER for part in FILLED_LETTER_PARTS},
+    **{f"letter.{part}": _IN_LETTER | {part} for part in ("opens", "lastopen", "grace")},
+    "letter.mark": frozenset({"mark"}),
+    "letter.whose": frozenset({"whose"}),
+    **{f"call.{part}": _CALL for part in CALL_PARTS},
+    **{f"call.{part}": _NONE for part in ("keys", "closing", "again", "goodbye", "practised", "renewal", *PRESSED)},
+    "call.date": _CALL | {"thing", "date"},
+    **{f"call.{part}": _NONE for part in ("months", "days", "weekdays")},
+    "call.day": frozenset({"month", "day", "weekday"}),
+    "sign_in.code_subject": _NONE,
+    "sign_in.code": frozenset({"code"}),
+    **{f"sign_in.{name}": frozenset({"group"}) for name in ("invitation_subject", "invitation")},
+    "pictures.title": frozenset({"kind", "stands"}),
+    **{f"pictures.{name}": _NONE for name in ("here", "here_by_hand", "not_here")},
+    "timeline.title": frozenset({"kind"}),
+    **{
+        f"timeline.{name}": _NONE
+        for name in ("opens", "counter", "expires", "grace", "today", "told", "coming", "footer", *Audience)
+    },
+    "calendar.name": frozenset({"service", "group"}),
+    **dict.fromkeys(("calendar.title", "calendar.opens_title"), frozenset({"label", "thing"})),
+    "calendar.last": frozenset({"last"}),
+    "calendar.end": frozenset({"end"}),
+    **dict.fromkeys(("calendar.opens", "calendar.private"), _NONE),
+    "export.title": frozenset({"service"}),
+    "export.about_group": frozenset({"group", "at"}),
+    "export.about_person": frozenset({"label", "at"}),
+    **{f"export.{name}": _NONE for name in EXPORTED},
+    **dict.fromkeys(("digest.subject", "digest.subject_nothing"), frozenset({"group", "n", "date"})),
+    **dict.fromkeys(("digest.said", "digest.nothing"), frozenset({"group", "n"})),
+    **{f"digest.{name}": _NONE for name in (*DIGEST_PARTS, "page", "no_link", "nobody")},
+    "digest.heading": frozenset({"title", "n"}),
+    "digest.row": frozenset({"day", "place", "things"}),
+    "digest.unreached_row": frozenset({"place", "reasons"}),
+    "digest.reason": frozenset({"channel", "state"}),
+    "digest.more": frozenset({"n"}),
+    **{f"digest.about.{name}": _NONE for name in DIGEST_NOTES},
+    **{f"digest.states.{state}": _NONE for state in DIGEST_STATES},
+    "visits.title": frozenset({"group", "month"}),
+    "visits.shred": frozenset({"day"}),
+    **{f"visits.{name}": _NONE for name in (*VISIT_COLUMNS, *VISIT_WORDS)},
+    "visits.from_day": frozenset({"day"}),
+    "errors.failure": _NONE,
+    "errors.choices": frozenset({"choices"}),
+}
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """One language: its table, every text found through its stand-ins, and what it says of each kind."""
+
+    table: Mapping[str, object]
+    texts: Mapping[tuple[str, str, str], str]  # (voice, family, step)
+    kinds: Mapping[str, Mapping[str, str]]  # kind -> KIND_WORDS
+    read: Callable[[str], str] = str  # a word of the reader's own, with its reading where the language has one
+
+    def section(self, name: str) -> Mapping[str, str]:
+        found: object = self.table
+        for part in name.split("."):
+            found = cast(Mapping[str, object], found)[part]
+        return cast(Mapping[str, str], found)
+
+    def word(self, name: str) -> str:
+        return cast(str, self.table[name])
+
+    def date(self, day: date, form: str = "date") -> str:
+        weekdays, months = self.word("weekdays"), cast(str, self.table.get("months", ""))
+        return self.word(form).format(
+            year=day.year,
+            month=months.split()[day.month - 1] if months else day.month,
+            day=day.day,
+            weekday=weekdays.split()[day.weekday()] if " " in weekdays else weekdays[day.weekday()],
+        )
+
+    @cached_property
+    def in_mail(self) -> "Catalog":
+        """The same words with the reading behind each word that is hard to read, where the language has readings."""
+        return self._annotated(cast(Sequence[str], self.table.get("readings", ())))
+
+    @cached_property
+    def with_furigana(self) -> "Catalog":
+        """As in_mail, also where a language has readings only for who asks for them: those of its letters."""
+        if self.has_readings:
+            return self.in_mail
+        return self._annotated(cast(Sequence[str], self.table.get("furigana", ())))
+
+    @property
+    def has_readings(self) -> bool:
+        return bool(self.table.get("readings"))
+
+    def _annotated(self, words: Sequence[str]) -> "Catalog":
+        annotate = furigana.annotator(words)
+        return Catalog(
+            table={**self.table, **{name: furigana.everywhere(self.table[name], annotate) for name in _READ_IN_MAIL}},
+            texts={key: annotate(text) for key, text in self.texts.items()},
+            kinds={kind: {name: annotate(text) for name, text in said.items()} for kind, said in self.kinds.items()},
+            read=annotate,
+        )
+
+
+@dataclass(frozen=True)
+class Catalogs:
+    languages: Mapping[Language, Catalog]
+    families: Mapping[str, str]  # card kind -> family, in the order of the catalogue
+
+    def of(self, language: Language) -> Catalog:
+        """Japanese stands in for a language whose file is gone: its readers are still told."""
+        return self.languages.get(language) or self.languages[Language.JAPANESE]
+
+
+def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind]) -> Catalogs:
+    """From the parsed config/wording/*.toml. Raises SettingsError, which names the file and the text at fault."""
+    if Language.JAPANESE not in tables:
+        raise SettingsError("config/wording/ja.toml", "keep this file: it stands in for what others lack")
+    languages = {}
+    # Those that others lean on come first, so that the file that is really at fault is the one named.
+    for language, table in sorted(tables.items(), key=lambda row: "like" in row[1]):
+        stands_in = table.get("like")
+        if stands_in is not None and stands_in not in tables:
+            raise SettingsError(f"config/wording/{language}.toml: like", "name a language that has a file here")
+        whole = _merged(tables[Language(str(stands_in))], table) if stands_in else table
+        languages[language] = _read_language(language, whole, kinds)
+    return Catalogs(languages, {key: kind.texts for key, kind in kinds.items()})
+
+
+def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping[str, object]:
+    """Two tables, the upper one first. Texts are not mixed: a language has all of its own."""
+    both = {**below, **above}
+    for name in both:
+        lower, upper = below.get(name), above.get(name)
+        if name != "texts" and isinstance(lower, Mapping) and isinstance(upper, Mapping):
+            both[name] = _merged(lower, upper)
+    return both
+
+
+def _read_language(language: Language, table: Mapping[str, object], kinds: Mapping[str, CardKind]) -> Catalog:
+    where = f"config/wording/{language}.toml"
+    texts: dict[tuple[str, str, str], str] = {}
+    for voice, family in product(VOICES, FAMILIES):
+        # What stands in for others comes first, so that the text that is really missing is the one named.
+        for step in sorted(steps_of(family), key=_STAND_IN.__contains__):
+            name = f"{where}: texts.{voice}.{family}.{step}"
+            texts[voice, family, step] = _checked(name, _find(table, voice, family, step), PLACEHOLDERS | _OF_KIND)
+    for section in _SECTIONS:
+        if not isinstance(_at(table, section), Mapping):
+            raise SettingsError(f"{where}: {section}", "add this section")
+    for name, placeholders in _SAID.items():
+        _checked(f"{where}: {name}", _at(table, name), placeholders)
+    for name, line in cast(Mapping[str, object], _at(table, "email.line")).items():
+        _checked(f"{where}: email.line.{name}", line, _CARD)
+    said = {}
+    for key, kind in kinds.items():
+        needed = {**KIND_WORDS, **({"carrier_renewed": _NONE} if kind.carried_by or kind.bound_by else {})}
+        said[key] = {
+            name: _checked(f"{where}: kinds.{key}.{name}", _at(table, f"kinds.{key}.{name}"), placeholders)
+            for name, placeholders in needed.items()
+        }
+    return Catalog(table, texts, said)
+
+
+def steps_of(family: str) -> Sequence[str]:
+    """Every key under which a family has a text."""
+    before_grace = tuple(step for step in STEPS if step not in STEPS_OF_GRACE)
+    if family not in WITH_GRACE:
+        return (*before_grace, COMPUTED)
+    return (*STEPS, *(() if family == CARD else (WITHOUT_INSURANCE,)), COMPUTED)
+
+
+@lru_cache(maxsize=512)
+def spoken(step: str) -> str:
+    """The step of STEPS whose words a group's own day takes, d45 or d20: the nearest above. Any other name as it is."""
+    if step in STEPS or step[0] != "d" or not step[1:].isdigit():
+        return step
+    days = int(step[1:])
+    return _DATED[min((at for at in _DATED if at >= days), default=max(_DATED))]
+
+
+def _at(table: Mapping[str, object], name: str) -> object:
+    found: object = table
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _checked(name: str, text: object, placeholders: frozenset[str]) -> str:
+    if not isinstance(text, str):
+        raise SettingsError(name, "add this text")
+    try:
+        # Of {date!r:>9} nothing but {date} can be filled.
+        found = {
+            "".join((field, spec or "", conversion or ""))
+            for _, field, spec, conversion in Formatter().parse(text)
+            if field is not None
+        }
+    except ValueError:
+        raise SettingsError(name, "close every brace; placeholders look like {date}") from None
+    strange = sorted(found - placeholders)
+    if strange:
+        raise SettingsError(name, f"there is no placeholder {', '.join(f'{{{field}}}' for field in strange)} here")
+    return text
+
+
+def _find(table: Mapping[str, object], voice: str, family: str, step: str) -> object:
+    texts = cast(Mapping[str, Mapping[str, Mapping[str, str]]], table.get("texts", {}))
+    families = (family, CERTIFICATES) if family in (USER_CERTIFICATE, SIGNATURE_CERTIFICATE) else (family,)
+    voices = (voice,) if voice == "carer" else (voice, "standard")
+    # A voice that has words of its own for the next step says those rather than another voice's for this one.
+    for one_voice, one_step, one_family in product(voices, (step, *_STAND_IN.get(step, ())), families):
+        text = texts.get(one_voice, {}).get(one_family, {}).get(one_step)
+        if text is not None:
+            return text
+    return None
+
+
+@lru_cache(maxsize=8)
+def _lint_patterns(banned: tuple[str, ...], patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join([*map(re.escape, banned), *patterns]), re.IGNORECASE)
+
+
+def lint(text: str, rules: Mapping[str, Sequence[str]]) -> list[str]:
+    """What in a text message must not be there, by the rules of config/wording/lint.toml."""
+    words = (*rules["banned"], *rules["relative"])
+    return [found[0] for found in _lint_patterns(words, tuple(rules["patterns"])).finditer(text)]

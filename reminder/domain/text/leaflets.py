@@ -1,0 +1,123 @@
+"""Sheets of paper: A4, large type, black on white, one page each, printed by any browser.
+
+The words are blocks of text in config/wording/ under [sheets]. A line that begins with # is the title, with ! a date
+to be seen from afar, with ■ a heading; what follows a line of --- is small print in a frame.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from html import escape
+
+from reminder.domain.people import Language
+from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.composer import address_of, carers_word
+from reminder.domain.text.furigana import as_ruby
+
+STYLE = """
+@page { size: A4; margin: 15mm 18mm }
+body { margin: 0 auto; max-width: 174mm; background: #fff; color: #000; font: 18pt/1.5 'BIZ UDPGothic',
+  'BIZ UDPゴシック', 'UD Digi Kyokasho NP-R', 'Noto Sans CJK JP', 'Hiragino Sans', sans-serif }
+h1 { font-size: 24pt; margin: 0 0 5mm; text-align: center }
+h2 { font-size: 20pt; margin: 4mm 0 1mm }
+p { margin: 0 }
+.gap { height: 2mm }
+.date { font-size: 32pt; font-weight: 700; text-align: center; margin: 5mm 0; line-height: 1.4 }
+.small { font-size: 14pt; line-height: 1.45; border: 1.5pt solid #000; padding: 3mm 4mm;
+  margin-top: 6mm; break-inside: avoid }
+.counter { font-size: 24pt }
+.fridge { font-size: 20pt; line-height: 1.35 }
+.fridge h2 { font-size: 22pt; margin: 3mm 0 0; break-after: avoid }
+rt { font-size: 50% }
+"""
+
+
+@dataclass(frozen=True)
+class OnPaper:
+    """One card: `label` is what its owner calls it."""
+
+    kind: str
+    expires_on: date
+    label: str | None = None
+    is_computed: bool = False
+
+
+@dataclass(frozen=True)
+class ToPrint:
+    """Whose sheet it is, and of which cards: one for the letter, all for the refrigerator's door. `sender`: where
+    texts come from, as phones show it."""
+
+    label: str
+    office: str
+    from_: str
+    mark: str | None
+    sender: str
+    today: date
+    cards: tuple[OnPaper, ...] = ()
+
+
+def render_sheet(
+    sheet: str, words: Catalog, language: Language, facts: ToPrint, *, stylesheet: str | None = None
+) -> str:
+    """A whole page. `sheet`: one of words.SHEETS. Its STYLE stands in it, or at the address `stylesheet`."""
+    # The readings of an e-mail serve on paper, too.
+    words = words.in_mail
+    said = words.section("sheets")
+    values = _values(words, facts)
+    each = [said["fridge_card"].strip("\n").format_map(values | _of_card(words, card, values)) for card in facts.cards]
+    if facts.cards:
+        values |= _of_card(words, facts.cards[0], values)
+    text = said[sheet].strip("\n").format_map(values | {"cards": "\n\n".join(each)})
+    plain_title = text.splitlines()[0].lstrip("# ")
+    kind = f' class="{sheet}"' if sheet in ("counter", "fridge") else ""
+    body = "\n".join(_blocks(text.splitlines()))
+    look = f"<style>{STYLE}</style>" if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
+    return (
+        f'<!doctype html>\n<html lang="{"en" if language == Language.ENGLISH else "ja"}"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>{escape(plain_title)}</title>'
+        f"{look}</head>\n<body{kind}>\n{body}\n</body></html>\n"
+    )
+
+
+def _values(words: Catalog, facts: ToPrint) -> dict[str, str]:
+    return {
+        "service": words.word("service"),
+        "operator": words.word("operator"),
+        "call": address_of(facts.label, words),
+        "who": carers_word(facts.label, words),
+        "office": words.read(facts.office),
+        "from_": facts.from_,
+        "mark": facts.mark or "＿＿＿＿＿＿",
+        "sender": facts.sender,
+        "today": words.date(facts.today, "full_date"),
+    }
+
+
+def _of_card(words: Catalog, card: OnPaper, values: Mapping[str, str]) -> dict[str, str]:
+    said = words.kinds[card.kind]
+    full_date = words.date(card.expires_on, "full_date")
+    return {
+        **{name: text.format_map(values) for name, text in said.items()},
+        "thing": card.label or said["thing"],
+        "full_date": words.word("about_date").format(date=full_date) if card.is_computed else full_date,
+    }
+
+
+def _blocks(lines: Iterable[str]) -> Iterable[str]:
+    small: list[str] | None = None
+    for line in lines:
+        html = as_ruby(escape(line.lstrip("#!■ ") if line[:1] in "#!■" else line))
+        if line == "---":
+            small = []
+        elif small is not None:
+            small.append(html)
+        elif line.startswith("#"):
+            yield f"<h1>{html}</h1>"
+        elif line.startswith("!"):
+            yield f'<p class="date">{html}</p>'
+        elif line.startswith("■"):
+            yield f"<h2>{html}</h2>"
+        else:
+            yield f"<p>{html}</p>" if html else '<p class="gap"></p>'
+    if small:
+        yield f'<p class="small">{"<br>".join(small)}</p>'

@@ -1,0 +1,239 @@
+"""Letters to the residents of a home: A4, 20 points, one page a person, one matter first, and a slip for the family.
+
+The words stand in config/wording/ under [letter]; what is to be done and brought are the kind's own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from html import escape
+
+from reminder.domain.people import Language
+from reminder.domain.rules.next_step import Act
+from reminder.domain.text.catalog import ARRIVAL, Catalog, Catalogs
+from reminder.domain.text.composer import address_of
+from reminder.domain.text.furigana import as_ruby
+
+# A font made to be told apart by weak eyes; after it what holds rare names.
+FONTS = ("BIZ UDPGothic", "BIZ UDPゴシック", "BIZ UDGothic", "Noto Sans CJK JP", "Hiragino Sans", "sans-serif")
+
+STYLE = f"""
+@page {{ size: A4; margin: 10mm 16mm }}
+body {{ margin: 0; background: #fff; color: #000;
+  font: 20pt/1.4 {", ".join(name if name == "sans-serif" else f"'{name}'" for name in FONTS)} }}
+section {{ max-width: 178mm; margin: 0 auto; break-after: page }}
+section:last-of-type {{ break-after: auto }}
+p, h1, h2, ul {{ margin: 0; padding: 0 }}
+p, li, td {{ overflow-wrap: anywhere }}
+h1 {{ font-size: 24pt; text-align: center; margin: 2mm 0 1mm }}
+h2 {{ font-size: 22pt; margin: 3mm 0 0; break-after: avoid }}
+.today {{ font-size: 14pt; float: right }}
+.call {{ font-size: 24pt }}
+.date {{ font-size: 32pt; font-weight: 700; text-align: center; line-height: 1.3; margin: 1mm 0 2mm;
+  break-after: avoid }}
+.bring {{ padding-left: 4em; text-indent: -4em }}
+.bring b {{ display: inline-block; width: 4em; text-indent: 0 }}
+li {{ list-style: none; padding-left: 1em; text-indent: -1em; break-inside: avoid }}
+.ask {{ margin-top: 3mm }}
+.small {{ font-size: 14pt; line-height: 1.35; border: 1.5pt solid #000; padding: 1.5mm 3mm; margin-top: 3mm;
+  break-inside: avoid }}
+.slip {{ font-size: 14pt; line-height: 1.35; border-top: 1.5pt dashed #000; margin-top: 4mm; padding-top: 2mm;
+  break-inside: avoid }}
+.slip.long {{ break-inside: auto }}
+.slip h2 {{ font-size: 16pt; margin: 0 }}
+.whose {{ font-size: 16pt }}
+table {{ border-collapse: collapse; width: 100%; margin: 1.5mm 0 }}
+tr {{ break-inside: avoid }}
+td {{ border: 1pt solid #000; padding: 1.2mm 2mm; vertical-align: middle }}
+td + td {{ width: 108mm }}
+.signed {{ margin-top: 3mm }}
+rt {{ font-size: 50% }}
+section.furigana {{ line-height: 1.6 }}
+.furigana .small {{ line-height: 1.55 }}
+@media screen {{ section {{ padding: 8mm; border-bottom: 3pt solid #000 }} }}
+"""
+
+# More rows than that do not fit one page, and the slip may break between them.
+ROWS_ON_ONE_PAGE = 10
+
+
+@dataclass(frozen=True)
+class Matter:
+    """One card of which the letter speaks. `is_both`: the two certificates of a My Number Card that end on one day."""
+
+    kind: str
+    expires_on: date
+    act: Act
+    opens_on: date | None
+    last_counter_day: date
+    grace_ends_on: date | None
+    label: str | None = None
+    is_computed: bool = False
+    is_bound: bool = False
+    is_both: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.act in (Act.OVER, Act.GRACE)
+
+
+@dataclass(frozen=True)
+class ResidentLetter:
+    """`from_`: the home or family that has it made; `has_slip`: for a home, to which families answer. The first of
+    `matters` is told at length."""
+
+    person_id: int
+    label: str
+    place: str
+    language: Language
+    office: str
+    from_: str
+    mark: str | None
+    has_slip: bool
+    today: date
+    matters: tuple[Matter, ...]
+
+
+def render_letters(sections: Sequence[str], title: str, *, stylesheet: str | None = None, more_style: str = "") -> str:
+    """A whole page of what render_letter has made. Its STYLE stands in it, or at the address `stylesheet`."""
+    style = f"<style>{STYLE}{more_style}</style>"
+    look = style if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
+    body = "\n".join(sections)
+    return (
+        '<!doctype html>\n<html lang="ja"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)}</title>{look}</head>\n<body><main>\n{body}\n</main></body></html>\n"
+    )
+
+
+def render_letter(wording: Catalogs, letter: ResidentLetter, *, furigana: bool = False) -> str:
+    """One section, which begins a page of its own. `furigana`: also where the language does without."""
+    plain = wording.of(letter.language)
+    words = plain.with_furigana if furigana else plain.in_mail
+    said = words.section("letter")
+    values = _values(words, letter)
+    first, *others = letter.matters
+    parts = [
+        _p(values["today"], "today"),
+        _p(values["call"], "call"),
+        f"<h1>{_html(said['title'])}</h1>",
+        *_first(words, wording, letter, first, values),
+        *_others(words, others),
+        _p(said["ask"].format_map(values), "ask"),
+        _p(" ".join([said["about"].format_map(values), *_mark(said, letter)]), "small"),
+    ]
+    if letter.has_slip:
+        # Read by the family: without readings, but where the language always has them.
+        parts += _slip(plain.in_mail, wording, letter, _values(plain.in_mail, letter))
+    language = "en" if letter.language == Language.ENGLISH else "ja"
+    body = "\n".join(parts)
+    kind = ' class="furigana"' if "<ruby>" in body else ""
+    return f'<section lang="{language}"{kind}>\n{body}\n</section>'
+
+
+def _values(words: Catalog, letter: ResidentLetter) -> dict[str, str]:
+    return {
+        "service": words.word("service"),
+        "operator": words.word("operator"),
+        "call": address_of(letter.label, words),
+        "office": words.read(letter.office),
+        "from_": letter.from_,
+        "today": words.date(letter.today, "full_date"),
+    }
+
+
+def _mark(said: Mapping[str, str], letter: ResidentLetter) -> list[str]:
+    return [said["mark"].format(mark=letter.mark)] if letter.mark else []
+
+
+def _first(
+    words: Catalog, wording: Catalogs, letter: ResidentLetter, matter: Matter, values: Mapping[str, str]
+) -> Iterator[str]:
+    """What ends, until when, and what is to be done about it."""
+    yield f"<h2>{_html(_thing(words, matter))}</h2>"
+    yield _p(_end(words, matter), "date")
+    filled = {**values, **_dates(words, matter)}
+    for line in _to_do(words, wording, letter.today, matter):
+        yield _p(line.format_map(filled))
+    if wording.families[matter.kind] != ARRIVAL:
+        bring = _html(words.section("letter")["bring"])
+        yield f'<p class="bring"><b>{bring}</b>{_html(words.kinds[matter.kind]["bring"])}</p>'
+
+
+def _dates(words: Catalog, matter: Matter) -> dict[str, str]:
+    dates = {"lastopen": matter.last_counter_day, "opens": matter.opens_on, "grace": matter.grace_ends_on}
+    forms = {"lastopen": "date", "opens": "full_date", "grace": "full_date"}
+    return {name: words.date(day, forms[name]) for name, day in dates.items() if day is not None}
+
+
+def _to_do(words: Catalog, wording: Catalogs, today: date, matter: Matter) -> Iterator[str]:
+    """Of a date that was worked out it is never said that it has passed."""
+    said, kind = words.section("letter"), words.kinds[matter.kind]
+    if matter.is_over:
+        if matter.is_computed:
+            yield said["look"]
+        yield kind["elder_after"]
+        if matter.grace_ends_on is not None and not matter.is_computed:
+            yield said["grace" if matter.act is Act.GRACE else "post"]
+        return
+    if matter.act is Act.OPENS:
+        yield said["opens"]
+    yield said["bound"] if matter.is_bound else kind["elder_to_do"]
+    if today <= matter.last_counter_day < matter.expires_on and wording.families[matter.kind] != ARRIVAL:
+        yield said["lastopen"]
+    if matter.is_computed:
+        yield said["computed"]
+
+
+def _others(words: Catalog, matters: Sequence[Matter]) -> Iterator[str]:
+    if matters:
+        yield f"<h2>{_html(words.section('letter')['others'])}</h2>"
+        yield "<ul>"
+        for matter in matters:
+            yield f"<li>・{_html(_thing(words, matter))}　{_html(_end(words, matter))}</li>"
+        yield "</ul>"
+
+
+def _thing(words: Catalog, matter: Matter) -> str:
+    if matter.is_both:
+        return words.word("both_certificates")
+    return matter.label or words.kinds[matter.kind]["thing"]
+
+
+def _day(words: Catalog, matter: Matter) -> str:
+    full_date = words.date(matter.expires_on, "full_date")
+    return words.word("about_date").format(date=full_date) if matter.is_computed else full_date
+
+
+def _end(words: Catalog, matter: Matter) -> str:
+    is_said_over = matter.is_over and not matter.is_computed
+    return words.section("letter")["was" if is_said_over else "until"].format(full_date=_day(words, matter))
+
+
+def _slip(words: Catalog, wording: Catalogs, letter: ResidentLetter, values: Mapping[str, str]) -> Iterator[str]:
+    """For the family, under a line to cut along: who, which card, what has become of it, and by whom."""
+    said = words.section("letter")
+    whose = " ".join(part for part in (letter.label, letter.place) if part)
+    long = " long" if len(letter.matters) > ROWS_ON_ONE_PAGE else ""
+    yield f'<div class="slip{long}">'
+    yield f"<h2>{_html(said['slip'].format_map(values))}</h2>"
+    yield f'<p class="whose">{_html(said["whose"].format(whose=whose))}</p>'
+    yield _p(said["how"].format_map(values))
+    yield "<table>"
+    for matter in letter.matters:
+        came = "arrived" if wording.families[matter.kind] == ARRIVAL else "renewed"
+        yield (
+            f"<tr><td>{_html(_thing(words, matter))}<br>{_html(_day(words, matter))}</td>"
+            f"<td>□ {_html(said[came])}<br>□ {_html(said['not_yet'])}　　□ {_html(said['leave_it'])}</td></tr>"
+        )
+    yield "</table>"
+    yield _p(said["signed"], "signed")
+    yield "</div>"
+
+
+def _p(text: str, kind: str = "") -> str:
+    return f'<p class="{kind}">{_html(text)}</p>' if kind else f"<p>{_html(text)}</p>"
+
+
+def _html(text: str) -> str:
+    return as_ruby(escape(text))

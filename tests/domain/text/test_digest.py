@@ -1,0 +1,132 @@
+"""The week of a digest: its hour in Japan, its name, and the words it is told in."""
+
+from datetime import date
+from itertools import product
+
+import pytest
+
+from reminder.domain.people import Language
+from reminder.domain.text.catalog import DIGEST_PARTS, DIGEST_STATES
+from reminder.domain.text.digest import Digest, Item, Part, Week, compose_digest, digest_is_due, next_bell
+from reminder.domain.text.email_html import render_html
+from tests.rules import LANGUAGES, WORDING
+from tests.village import SIGNATURE_CERTIFICATE, USER_CERTIFICATE, japan
+
+JA, EASY, EN = Language.JAPANESE, Language.EASY_JAPANESE, Language.ENGLISH
+MONDAY = date(2027, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("day", "bell", "why"),
+    [
+        ("2027-03-01", "2027-03-01 07:00", "a Monday"),
+        ("2027-03-07", "2027-03-01 07:00", "Sunday ends the week"),
+        ("2027-01-13", "2027-01-12 07:00", "the Monday is Coming of Age Day"),
+        ("2026-05-04", "2026-05-07 07:00", "Golden Week: Thursday is the first day that is none"),
+        ("2025-12-31", None, "from Monday 29 December to Saturday 3 January offices are closed"),
+    ],
+)
+def test_a_week_s_bell_rings_at_the_first_hour_at_which_staff_may_be_written_to(
+    day: str, bell: str | None, why: str
+) -> None:
+    assert Week.of(date.fromisoformat(day)).bell == (None if bell is None else japan(bell)), why
+
+
+@pytest.mark.parametrize(
+    ("now", "is_made", "bell"),
+    [
+        ("2027-03-01 06:59", False, "2027-03-01 07:00"),
+        ("2027-03-03 12:00", False, "2027-03-01 07:00"),
+        ("2027-03-03 12:00", True, "2027-03-08 07:00"),
+        ("2025-12-30 12:00", False, "2026-01-05 07:00"),
+    ],
+)
+def test_the_next_bell_is_this_week_s_until_its_digest_is_made(now: str, is_made: bool, bell: str) -> None:
+    assert next_bell(japan(now), is_made=is_made) == japan(bell)
+
+
+@pytest.mark.parametrize(
+    ("now", "is_due"),
+    [("2027-03-01 06:59", False), ("2027-03-01 07:00", True), ("2027-03-07 23:00", True), ("2025-12-31 09:00", False)],
+)
+def test_a_digest_is_due_from_its_hour_until_the_week_is_over(now: str, is_due: bool) -> None:
+    assert digest_is_due(japan(now)) is is_due
+
+
+@pytest.mark.parametrize(
+    ("said", "monday"), [("2027-W09", MONDAY), ("2027-03-03", MONDAY), ("2026-W53", date(2026, 12, 28))]
+)
+def test_a_week_is_named_as_calendars_name_it(said: str, monday: date) -> None:
+    week = Week.read(said)
+
+    assert week.monday == monday
+    assert Week.read(week.name) == week
+
+
+def digest(*parts: Part) -> Digest:
+    return Digest("さくら苑", MONDAY, 212, parts)
+
+
+def every_part() -> list[Part]:
+    states = [("sms", state) for state in DIGEST_STATES]
+    item = Item("2階 201", date(2027, 3, 5), False, [(USER_CERTIFICATE, ""), (SIGNATURE_CERTIFICATE, "")])
+    return [
+        Part(name, [Item("203", reasons=[("", ""), *states])] if name == "unreached" else [item], 1)
+        for name in DIGEST_PARTS
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_words_for_all_of_it(language: Language) -> None:
+    composed = compose_digest(WORDING, language, digest(*every_part()))
+
+    assert "201" in composed.text
+    assert "{" not in f"{composed.subject}{composed.text}"
+    # What it says, where the whole is, and what every e-mail says of itself.
+    assert render_html(composed.text).count("<h2") == len(DIGEST_PARTS) + 2
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (JA, "さくら苑で今週することはありません。212件の期限を見守っています。"),
+        (EASY, "さくら苑で 今週（こんしゅう） する ことは ありません。212件（けん）の 期限（きげん）を 見守（みまも）って います。"),
+        (EN, "さくら苑: nothing to do this week. We are watching 212 date(s)."),
+    ],
+)  # fmt: skip
+def test_nothing_to_do_is_one_line(language: Language, said: str) -> None:
+    composed = compose_digest(WORDING, language, digest())
+
+    assert composed.body == f"{said}\n"
+
+
+def test_both_certificates_of_one_day_are_one_thing_and_a_card_has_its_owner_s_name_for_it() -> None:
+    cards = [(SIGNATURE_CERTIFICATE, ""), ("other", "老人パス"), (USER_CERTIFICATE, "")]
+    part = Part("counter", [Item("201", date(2027, 3, 5), False, cards)], 1)
+
+    assert "3月5日（金）　201　電子証明書、老人パス\n" in compose_digest(WORDING, JA, digest(part)).text
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        (Item("201", date(2027, 3, 5), True, [(USER_CERTIFICATE, "")]), "3月5日（金）ごろ"),
+        (Item("201", date(2025, 11, 5), False, [(USER_CERTIFICATE, "")]), "2025年11月5日（水）"),
+    ],
+)
+def test_a_day_that_was_worked_out_or_is_of_another_year_says_so(item: Item, said: str) -> None:
+    assert f"{said}　201" in compose_digest(WORDING, JA, digest(Part("ended", [item], 1))).text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_does_not_fit_is_counted(language: Language) -> None:
+    part = Part("counter", [Item("201", date(2027, 3, 5), False, [(USER_CERTIFICATE, "")])], 4001)
+
+    assert "4000" in compose_digest(WORDING, language, digest(part)).text
+
+
+@pytest.mark.parametrize(("language", "link"), [*product(LANGUAGES, [None, "https://kigen.example.jp/months"])])
+def test_there_is_a_link_only_where_one_is_given(language: Language, link: str | None) -> None:
+    text = compose_digest(WORDING, language, digest(*every_part()), link).text
+
+    assert ("http" in text) is (link is not None)

@@ -1,0 +1,91 @@
+"""Readings in やさしい日本語: behind every word that has kanji, in every e-mail, and never in a name."""
+
+import re
+from datetime import date
+
+import pytest
+
+from reminder.domain.notices import NoticeKind
+from reminder.domain.people import Audience, ChannelName, Language, Mode
+from reminder.domain.text.catalog import FAMILIES, steps_of
+from reminder.domain.text.composer import Reader, ReminderContent, compose
+from reminder.domain.text.furigana import annotator
+from tests.rules import KINDS, WORDING
+
+EASY = WORDING.of(Language.EASY_JAPANESE)
+KANJI = "[\u3005\u4e00-\u9fff]"
+
+
+def bare(text: str) -> list[str]:
+    """Words with kanji that have no reading, dates aside."""
+    without = re.sub(rf"{KANJI}+（[ぁ-ゖー]+）|[0-9○]+[年月日]|（[月火水木金土日]）|{{[^}}]*}}|＿[年月日]", "", text)
+    return re.findall(rf".{{0,3}}{KANJI}+.{{0,3}}", without)
+
+
+def test_every_word_of_an_e_mail_in_easy_japanese_has_its_reading() -> None:
+    mail = EASY.in_mail
+    sections = (
+        "email.line",
+        "email.part",
+        "email.text",
+        "called",
+        "carers_word",
+        "several",
+        *(f"notices.{kind}" for kind in NoticeKind),
+        "again",
+        "history",
+        "sheets",
+        "digest",
+        "digest.about",
+        "digest.states",
+        "visits",
+    )
+    said = [text for name in sections for text in mail.section(name).values() if isinstance(text, str)]
+    said += [text for words in mail.kinds.values() for text in words.values()]
+    said += [mail.texts[voice, family, step] for voice, family, step in mail.texts if step in steps_of(family)]
+
+    assert len({family for _, family, _ in mail.texts}) == len(FAMILIES)
+    assert {word for text in said for word in bare(text)} == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "annotated", "why"),
+    [
+        ("期限の日", "期限（きげん）の日（ひ）", "words"),
+        ("誕生日", "誕生日（たんじょうび）", "the longest word counts"),
+        ("3月31日（水）と 10月", "3月31日（水）と 10月", "dates are read by rules of their own"),
+        ("{who}の{date}の日", "{who}の{date}の日（ひ）", "what is filled in later"),
+        ("期限（きげん）の日", "期限（きげん）の日（ひ）", "a reading that is there stays"),
+    ],
+)
+def test_a_reading_stands_behind_its_word(text: str, annotated: str, why: str) -> None:
+    annotate = annotator(["期限（きげん）", "日（ひ）", "誕生日（たんじょうび）", "月（つき）"])
+
+    assert annotate(text) == annotated, why
+
+
+def test_a_name_is_never_given_a_reading_and_a_text_message_has_none() -> None:
+    told = [ReminderContent("passport", "d30", date(2027, 3, 31), date(2027, 3, 31), None)]
+
+    def composed(audience: Audience, channel: ChannelName) -> str:
+        reader = Reader(
+            audience, channel, Language.EASY_JAPANESE, Mode.ELDERLY, "日野月人", "つばめ", "市役所", "田中家"
+        )
+        return compose(WORDING, told, reader).text
+
+    mail = composed(Audience.CARER, ChannelName.EMAIL)
+    assert "日野月人さんの" in mail
+    assert not re.search(rf"{KANJI}（[ぁ-ゖ]+）", composed(Audience.PERSON, ChannelName.SMS))
+
+
+def test_the_name_of_the_office_has_its_reading_too() -> None:
+    told = [ReminderContent("jiritsu_iryo", "d30", date(2027, 3, 31), date(2027, 3, 31), None)]
+    reader = Reader(Audience.CARER, ChannelName.EMAIL, Language.EASY_JAPANESE, Mode.ELDERLY, "母", office="町役場")
+
+    assert "町役場（まちやくば）で" in compose(WORDING, told, reader).text
+
+
+def test_every_kind_is_spoken_of_in_easy_japanese_by_words_of_its_own() -> None:
+    japanese = WORDING.of(Language.JAPANESE)
+
+    assert [kind for kind in KINDS if EASY.kinds[kind]["to_do"] == japanese.kinds[kind]["to_do"]] == []

@@ -1,0 +1,91 @@
+"""The unit of work, on both databases: what is kept, what is not, and what it carries."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from reminder.domain.people import GroupKind
+from reminder.storage import groups, journal
+from reminder.storage.db.unit_of_work import UnitOfWork
+from tests.village import Village
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def found(uow: UnitOfWork, name: str) -> int:
+    """One act made of two statements in different modules."""
+    group_id = groups.add(uow.tx, name=name, kind=GroupKind.HOUSEHOLD, now=uow.now)
+    journal.write(uow.tx, "group_added", uow.now, group_id=group_id)
+    return group_id
+
+
+def found_then_fail(uow: UnitOfWork, name: str) -> None:
+    found(uow, name)
+    raise RuntimeError
+
+
+def names(village: Village) -> list[str]:
+    with village.app.reading() as uow:
+        return sorted(group.name for group in groups.everyone(uow.tx))
+
+
+def test_what_several_acts_wrote_in_one_unit_is_kept_together(village: Village) -> None:
+    with village.app.writing() as uow:
+        found(uow, "田中家")
+        found(uow, "佐藤家")
+
+    assert names(village) == ["佐藤家", "田中家"]
+
+
+def test_an_act_that_fails_takes_the_one_before_it_along(village: Village) -> None:
+    with pytest.raises(RuntimeError), village.app.writing() as uow:
+        found_then_fail(uow, "田中家")
+
+    assert names(village) == []
+
+
+def test_an_act_sees_what_the_one_before_it_wrote(village: Village) -> None:
+    with village.app.writing() as uow:
+        group_id = found(uow, "田中家")
+
+        assert groups.find(uow.tx, group_id) is not None
+
+
+def test_a_reading_unit_keeps_nothing(village: Village) -> None:
+    with village.app.reading() as uow:
+        found(uow, "田中家")
+
+    assert names(village) == []
+
+
+def test_somebody_may_write_while_a_reading_unit_is_open(village: Village) -> None:
+    with village.app.reading() as reading:
+        assert groups.everyone(reading.tx) == []
+        with village.app.writing() as writing:
+            found(writing, "田中家")
+
+    assert names(village) == ["田中家"]
+
+
+@pytest.mark.parametrize(
+    ("after_midnight_utc", "day"),
+    [
+        (timedelta(hours=14, minutes=59), date(2026, 12, 1)),
+        (timedelta(hours=15), date(2026, 12, 2)),
+    ],
+)
+def test_today_is_the_date_in_japan(village: Village, after_midnight_utc: timedelta, day: date) -> None:
+    with village.app.units.reading(NOW + after_midnight_utc) as uow:
+        assert uow.now == NOW + after_midnight_utc
+        assert uow.today == day
+
+
+def test_the_app_s_own_units_take_the_time_of_its_clock(village: Village) -> None:
+    with village.app.reading() as reading:
+        pass
+    with village.app.writing() as writing:
+        pass
+
+    assert reading.now == writing.now == village.now
+    assert reading.keys is writing.keys is village.app.keys
+    assert reading.rules is writing.rules is village.app.rules
