@@ -182,16 +182,16 @@ def build_app(
         database=database,
         keys=keys,
         clock=clock or SystemClock(),
-        channels=channels or make_channels(settings, write, keys),
+        channels=channels or make_channels(settings, write, rules.wording, keys),
         loop=Loop(),
     )
 
 
 def make_channels(
-    settings: Settings, write: Callable[[str], None], keys: "KeyRing | None" = None
+    settings: Settings, write: Callable[[str], None], wording: catalog.Catalogs, keys: "KeyRing | None" = None
 ) -> Mapping[ChannelName, Channel]:
     """Providers are imported only when they are asked for: the first run needs no account and starts at once. `keys`
-    sign the return path of each mail."""
+    sign the return path of each mail, `wording` names the languages of mails."""
     from reminder.channels.console import ConsoleChannel
 
     channels: dict[ChannelName, Channel] = {name: ConsoleChannel(name, write) for name in channels_in_use(settings)}
@@ -229,6 +229,10 @@ def make_channels(
 
             return_path = return_path_of(keys, settings.bounce_address)
         channels[ChannelName.EMAIL] = SmtpEmail(
-            settings.smtp_url, settings.mail_from, render_html=email_html.render_html, return_path=return_path
+            settings.smtp_url,
+            settings.mail_from,
+            render_html=email_html.renderer(wording),
+            return_path=return_path,
+            tags={language: said.facts.html for language, said in wording.languages.items()},
         )
     return channels

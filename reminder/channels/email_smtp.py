@@ -7,7 +7,7 @@ import asyncio
 import re
 import ssl
 from base64 import b64encode
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ from email.header import Header
 from email.utils import format_datetime, formataddr, parseaddr
 from functools import cached_property
 from ipaddress import ip_address
+from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -22,6 +23,7 @@ import aiosmtplib
 from reminder.channels.smtp_refusals import AgainstPolicyError, Policy, Step, meaning
 from reminder.clock import JAPAN
 from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.people import Language
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -62,9 +64,9 @@ class Server:
 
 
 class SmtpEmail:
-    """`mail_from`: the one sender, with or without a name. `render_html(text)` makes the HTML twin, the same
-    page for the same text. `timeout`: seconds for each step of the conversation. `return_path`: by message id, where
-    its bounces go; else to the sender.
+    """`mail_from`: the one sender, with or without a name. `render_html(text, language)` makes the HTML twin, the same
+    page for the same text; `tags` are the tags of the languages (BCP 47) for the header Content-Language. `timeout`:
+    seconds for each step of the conversation. `return_path`: by message id, where its bounces go; else to the sender.
 
     Opens its connections when needed and may be used again after close(), each time within one event loop.
     """
@@ -73,14 +75,15 @@ class SmtpEmail:
         self,
         smtp_url: str,
         mail_from: str,
-        render_html: Callable[[str], str],
+        render_html: Callable[[str, Language | None], str],
         timeout: float = 20,
         return_path: Callable[[int], str] | None = None,
+        tags: Mapping[Language, str] = MappingProxyType({}),
     ) -> None:
         self._server = read_smtp_url(smtp_url)
         self._sender, self._sender_header = _read_sender(mail_from)
         self._domain = self._sender.rpartition("@")[2]
-        self._render_html = render_html
+        self._render_html, self._tags = render_html, tags
         self._timeout = timeout
         self._return_path = return_path or (lambda _: self._sender)
         self._policy = Policy()
@@ -178,6 +181,7 @@ class SmtpEmail:
     def _compose(self, outgoing: Outgoing, recipient: str) -> bytes:
         """Put together by hand: the standard library may fold and encode otherwise in its next version."""
         boundary = f"=_m{outgoing.message_id}"
+        tag = None if outgoing.language is None else self._tags.get(outgoing.language)
         header = {
             "From": self._sender_header,
             "To": recipient,
@@ -186,11 +190,12 @@ class SmtpEmail:
             "Message-ID": self._message_id(outgoing),
             "MIME-Version": "1.0",
             "Auto-Submitted": "auto-generated",
+            **({} if tag is None else {"Content-Language": tag}),
             **_stop_headers(outgoing.stop_url),
             "Content-Type": f'multipart/alternative; boundary="{boundary}"',
         }
         lines = [f"{name}: {value}" for name, value in header.items()]
-        html = self._render_html(outgoing.text)
+        html = self._render_html(outgoing.text, outgoing.language)
         for kind, content in (("plain", outgoing.text), ("html", html)):
             lines += [
                 "",

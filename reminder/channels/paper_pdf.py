@@ -62,9 +62,15 @@ def is_installed() -> bool:
 
 
 def print_letters(
-    letters: Sequence[ResidentLetter], render: Callable[[ResidentLetter], str], title: str, *, leave_out: bool = True
+    letters: Sequence[ResidentLetter],
+    render: Callable[[ResidentLetter], str],
+    title: str,
+    *,
+    lang: str = "ja",
+    leave_out: bool = True,
 ) -> Printed:
-    """`leave_out`: the others are printed where some cannot be. Raises RefusedInputError where it is not installed."""
+    """Print the letters. `lang` is the tag of the title's language (BCP 47); with `leave_out` the others are printed
+    where some cannot be. Raises RefusedInputError where WeasyPrint is not installed."""
     if not is_installed():
         raise RefusedInputError("letters_not_installed")
     good: list[tuple[ResidentLetter, str]] = []
@@ -77,7 +83,7 @@ def print_letters(
             good.append((letter, section))
     if not good or (unprintable and not leave_out):
         return Printed(None, tuple(unprintable))
-    pdf, lost = written([section for _, section in good], title)
+    pdf, lost = written([section for _, section in good], title, lang)
     if lost:
         # The fonts have changed under us: what WeasyPrint says it could not draw is the last word.
         still = [Unprintable(one, tuple(sign for sign in lost if sign in section)) for one, section in good]
@@ -96,12 +102,12 @@ def missing(html: str) -> list[str]:
     ]
 
 
-def written(sections: Sequence[str], title: str) -> tuple[bytes, list[str]]:
+def written(sections: Sequence[str], title: str, lang: str = "ja") -> tuple[bytes, list[str]]:
     """The PDF, and the characters that WeasyPrint drew as empty boxes."""
     from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 
-    html = render_letters([_for_weasyprint(section) for section in sections], title, more_style=_RUBY_STYLE)
+    html = render_letters([_for_weasyprint(section) for section in sections], title, lang=lang, more_style=_RUBY_STYLE)
     with _one_at_a_time, _listening() as lost:
         pdf: bytes = HTML(string=html, url_fetcher=URLFetcher(allowed_protocols=())).write_pdf()
     return pdf, lost.signs

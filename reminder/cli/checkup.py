@@ -53,7 +53,7 @@ def _keys(settings: Settings) -> None:
 
 def _mail(settings: Settings) -> None:
     if settings.smtp_url is not None and settings.mail_from is not None:
-        SmtpEmail(settings.smtp_url, settings.mail_from, render_html=email_html.render_html)
+        SmtpEmail(settings.smtp_url, settings.mail_from, render_html=lambda text, _: email_html.render_html(text))
 
 
 def _database(settings: Settings) -> None:

@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 def digest(
     group: Group,
     week: Annotated[str | None, typer.Option(help="As on its Monday: 2027-W09. Default: as of now.")] = None,
-    lang: Annotated[str, typer.Option(help="The language it is read in: ja, ja-easy, en.")] = "ja",
+    lang: Annotated[str, typer.Option(help="Its language: a file of config/wording/, such as en.")] = "ja",
     as_json: bool = AsJson,
 ) -> None:
     """The weekly e-mail to a home's staff, as it would be written; nothing is sent.

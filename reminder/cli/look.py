@@ -113,7 +113,9 @@ def preview(
     kind: str,
     expires: Annotated[str, typer.Argument(metavar="EXPIRY", help="The end date, as it is typed.")],
     mode: Annotated[Mode, typer.Option(help="How the person is spoken to.")] = Mode.STANDARD,
-    lang: Annotated[str, typer.Option(help="The language of the texts: ja, ja-easy, en.")] = Language.JAPANESE,
+    lang: Annotated[
+        str, typer.Option(help="The language of the texts: a file of config/wording/.")
+    ] = Language.JAPANESE,
     today: Annotated[str | None, typer.Option(help="Leave out what is past on this day.")] = None,
     computed: Annotated[bool, typer.Option("--computed", help="The date was worked out, not read.")] = False,
     label: Annotated[str | None, typer.Option(help="For the kind `other`: what its owner calls it.")] = None,

@@ -65,7 +65,6 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
         page = render_sheet(
             sheet,
             words,
-            whose.language,
             ToPrint(
                 label=whose.label,
                 office=whose.office,

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 
 import typer
@@ -17,9 +18,43 @@ AsJson = typer.Option(False, "--json", help="Answer as JSON.")
 
 
 def language() -> Language:
-    """English where the machine speaks English or nothing in particular, else Japanese."""
+    """Return the language of config/wording/ that the machine speaks.
+
+    Japanese where the machine says nothing; English where it speaks one that is not there.
+    """
     spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    return Language.JAPANESE if spoken.startswith("ja") or not spoken else Language.ENGLISH
+    if not spoken or spoken.startswith("ja"):
+        return Language.JAPANESE
+    return _of_machine(spoken) or Language.ENGLISH
+
+
+@cache
+def _of_machine(locale: str) -> Language | None:
+    from reminder.domain.model.languages import read_facts
+    from reminder.domain.parsing.language_tags import of_locale
+    from reminder.settings import config_dir
+
+    try:
+        names = [path.stem for path in (config_dir() / "wording").glob("*.toml") if path.name != "lint.toml"]
+        if [name for name in names if name[:2] == locale[:2]] == [locale[:2]]:
+            return Language(locale[:2])  # no other file can fit better, so none need be read
+        facts = [read_facts(Language(name), words_in(config_dir(), name)) for name in names]
+    except KigenError:
+        # The operator's own words cannot be read, which may be the very thing to be said.
+        return None
+    found = of_locale(locale, facts)
+    return None if found is None else found.code
+
+
+def words_in(folder: Path, language: str) -> Mapping[str, object]:
+    """Return what wording/ in `folder` says in one language, with the language that it takes over from below it."""
+    from reminder.domain.text.catalog import with_fallback
+    from reminder.settings import read_table
+
+    def read(name: str) -> Mapping[str, object]:
+        return read_table(folder / "wording" / f"{name}.toml")
+
+    return with_fallback(read(language), read)
 
 
 def answer(value: object, *, as_json: bool, plain: str) -> None:
@@ -53,14 +88,14 @@ def _plain(value: object) -> object:
 
 def sentence(refused: KigenError) -> str:
     from reminder.domain.text.error_messages import explain_from
-    from reminder.settings import config_dir, read_table, shipped
+    from reminder.settings import config_dir, shipped
 
-    words = Path("wording") / f"{language()}.toml"
     try:
-        return explain_from(read_table(config_dir() / words), refused)
+        return explain_from(words_in(config_dir(), language()), refused)
     except (KigenError, KeyError):
         # The operator's own words cannot be read, which may be the very thing to be said.
-        return explain_from(read_table(shipped("config") / words), refused)
+        known = language() if language() in (Language.JAPANESE, Language.ENGLISH) else Language.ENGLISH
+        return explain_from(words_in(shipped("config"), known), refused)
 
 
 def as_problem(refused: KigenError) -> dict[str, object]:

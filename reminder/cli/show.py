@@ -8,14 +8,15 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
-from reminder.cli.say import language
+from reminder.cli.say import language, words_in
 from reminder.clock import JAPAN, japan_date
 from reminder.domain import hours
+from reminder.domain.model.languages import read_facts
 from reminder.domain.people import ChannelName
 from reminder.domain.text import sms_segments
 from reminder.domain.text.catalog import Catalog
 from reminder.planning.preview import Preview
-from reminder.settings import config_dir, read_settings, read_table
+from reminder.settings import config_dir, read_settings
 from reminder.simulate import Sent, World, settle_village, start_of, world
 from reminder.wiring import App
 
@@ -95,8 +96,8 @@ class _Shown:
     """How texts look on a screen, in its reader's language. `names`: who answers to which address."""
 
     def __init__(self) -> None:
-        table = read_table(config_dir() / "wording" / f"{language()}.toml")
-        self._words = Catalog(table, {}, {})
+        table = words_in(config_dir(), language())
+        self._words = Catalog(table, {}, {}, read_facts(language(), table))
         self.words = self._words.section("shown")
         self.names: Mapping[str, str] = {}
         self._mails: set[tuple[str, str]] = set()

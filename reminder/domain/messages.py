@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 from typing import Protocol
 from zlib import crc32
 
-from reminder.domain.people import ContactState
+from reminder.domain.people import ContactState, Language
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -32,6 +32,7 @@ class Outgoing:
     created_at: datetime
     handed_at: datetime
     stop_url: str | None = None  # where an e-mail's one-click "stop" goes
+    language: Language | None = None  # of an e-mail; None of one that was kept before messages knew it
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ def invite(
             send_after=now,
             stale_after=now + INVITED_FOR,
             urgency=Urgency.ANSWER,
+            language=who.language,
         )
         outbox.add(tx, keys, [draft], now)
         journal.write(tx, "member_invited", now, group_id=group.id, member_id=who.member_id)

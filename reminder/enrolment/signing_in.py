@@ -94,6 +94,7 @@ def ask_for_code(
                 send_after=now,
                 stale_after=now + CODE_LASTS,
                 urgency=Urgency.ANSWER,
+                language=language,
             )
             outbox.add(tx, keys, [draft], now)
     return browser

@@ -104,6 +104,7 @@ def message(
         send_after=soon,
         stale_after=soon + TRUE_FOR,
         speaks_of=tuple(speaks_of) or (SpeaksOf(telling.subject.person.id),),
+        language=recipient.language if said.subject else None,
     )
 
 

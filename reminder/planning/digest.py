@@ -107,6 +107,7 @@ def _drafts(
             stale_after=week.following.begins,
             speaks_of=found.speaks_of,
             urgency=Urgency.ROUTINE,
+            language=one.language,
         )
 
 
@@ -121,7 +122,7 @@ class Found:
 def look(tx: Tx, rules: Rulebook, now: datetime, home: GroupView) -> Found | None:
     """As things stand; None for a home without cards, which is told nothing."""
     today = japan_date(now)
-    rows = standing(tx, rules, now, home)
+    rows = standing(tx, rules, now, home, with_latest=True)
     watched = sum(len(row.cards) for row in rows)
     if not watched:
         return None

@@ -44,8 +44,7 @@ def read_month(text: str) -> date:
 def letters_of(tx: Tx, rules: Rulebook, now: datetime, group: GroupView, choice: Choice) -> list[ResidentLetter]:
     """In the order in which somebody walks through the house. Raises RefusedInputError where there are none or too
     many, and NotFoundError for somebody of another group."""
-    only = next(iter(choice.people)) if len(choice.people) == 1 else None
-    rows = standing(tx, rules, now, group, only)
+    rows = standing(tx, rules, now, group, choice.people or None)
     if not choice.people <= {row.person.id for row in rows}:
         raise NotFoundError(field="person")
     found = letters_from(rules, japan_date(now), group, rows, choice)

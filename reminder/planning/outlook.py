@@ -72,6 +72,11 @@ class Outlook:
     def segments(self) -> int:
         return sum(text.segments for text in self.texts)
 
+    @property
+    def contact_ids(self) -> set[int]:
+        """All contacts that it speaks of."""
+        return {text.contact_id for text in self.texts} | {contact_id for contact_id, _ in self.waiting}
+
 
 def outlook(
     tx: Tx,

@@ -1,6 +1,6 @@
 """How things stand in a group: for each person the next act, what they were sent, and whether somebody hears it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,8 +21,8 @@ from reminder.storage.session import Tx
 
 @dataclass(frozen=True)
 class CardStanding:
-    """`latest`: the last text to the person about it, with what became of it. `taken_by`: the contact whose owner sees
-    to it. `is_silent`: everybody was asked, and nobody has answered."""
+    """`latest`: the last text to the person about it, with what became of it, where it was asked for. `taken_by`: the
+    contact whose owner sees to it. `is_silent`: everybody was asked, and nobody has answered."""
 
     card: CardView
     dates: CardDates
@@ -48,23 +48,36 @@ class PersonStanding:
         return self.is_out_of_reach or any(card.is_silent for card in self.cards)
 
 
-def standing(tx: Tx, rules: Rulebook, now: datetime, group: GroupView, only: int | None = None) -> list[PersonStanding]:
-    """Everybody in the group, or `only` one person; whoever needs something first."""
+def standing(
+    tx: Tx,
+    rules: Rulebook,
+    now: datetime,
+    group: GroupView,
+    only: Collection[int] | None = None,
+    *,
+    with_latest: bool = False,
+) -> list[PersonStanding]:
+    """Everybody in the group, or `only` these of its people; whoever needs something first. `with_latest`: with the
+    last text about each card, which costs what was sent about their present ends."""
     today = japan_date(now)
-    everyone = [one for one in people.of_group(tx, group.id) if only in (None, one.id)]
+    everyone = people.of_group(tx, group.id) if only is None else people.some(tx, group.id, only)
     of_person: dict[int, list[CardView]] = {person.id: [] for person in everyone}
+    takers: dict[int, int | None] = {}
     # One of a kind that config/ no longer has cannot be spoken of; the log says so every day.
-    for card in cards.of_group(tx, group.id):
-        if card.person_id in of_person and card.retired_at is None and card.kind in rules.kinds:
+    for card, taker in cards.current_with_takers(tx, group.id, None if only is None else of_person.keys()):
+        if card.person_id in of_person and card.kind in rules.kinds:
             of_person[card.person_id].append(card)
-    current = [card for some in of_person.values() for card in some]
-    ends = {card.id: card.expires_on for card in current}
-    told = messages.earlier(tx, ends.keys(), 1)
-    takers = cards.takers(tx, ends.keys())
+            takers[card.id] = taker
+    ends = {card.id: card.expires_on for some in of_person.values() for card in some}
+    told: Mapping[int, Sequence[Earlier]] = {}
+    if with_latest:
+        told = messages.earlier_of_group(tx, group.id, 1) if only is None else messages.earlier(tx, ends.keys(), 1)
     members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
     around: dict[int, list[Recipient]] = {person.id: [] for person in everyone}
-    for person_id, recipient in contacts.of_people(tx, list(of_person)):
-        around[person_id].append(recipient)
+    recipients = contacts.of_people_of_group(tx, group.id) if only is None else contacts.of_people(tx, of_person.keys())
+    for person_id, recipient in recipients:
+        if person_id in around:
+            around[person_id].append(recipient)
 
     rows = []
     for person in everyone:

@@ -304,6 +304,7 @@ class Day:
             send_after=max(self.now, *(opens for opens, _ in windows)),
             stale_after=min(closes for _, closes in windows),
             urgency=self._urgency(tellings),
+            language=recipient.language if composed.subject else None,
         )
 
     def _urgency(self, tellings: Sequence[Telling]) -> Urgency:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from reminder.domain.people import ChannelName, GroupKind, Language, Role
 from reminder.storage import contacts
 from reminder.storage.keys import KeyRing
+from reminder.storage.statements import among
 from reminder.storage.tables import Account, Contact, Group, Invitation, Member
 
 ADDRESS, INVITED = "accounts.address", "invitations.address"
@@ -188,13 +189,21 @@ class MemberView:
     has_signed_in: bool
 
 
+_MEMBERS = select(Member, Account.address_sealed).outerjoin(Account, Account.id == Member.account_id)
+_OF_GROUP = _MEMBERS.where(Member.group_id == bindparam("group")).order_by(Member.id)
+_ONE = _MEMBERS.where(Member.id == bindparam("member"))
+
+
 def members(tx: Session, keys: KeyRing, group_id: int) -> list[MemberView]:
-    rows = tx.execute(
-        select(Member, Account.address_sealed)
-        .outerjoin(Account, Account.id == Member.account_id)
-        .where(Member.group_id == group_id)
-        .order_by(Member.id)
-    ).all()
+    return _members(tx, keys, tx.execute(_OF_GROUP, {"group": group_id}).all())
+
+
+def member(tx: Session, keys: KeyRing, member_id: int) -> MemberView:
+    """One who is there, with their address alone."""
+    return _members(tx, keys, tx.execute(_ONE, {"member": member_id}).all())[0]
+
+
+def _members(tx: Session, keys: KeyRing, rows: Sequence[Row[Member, bytes | None]]) -> list[MemberView]:
     first = _first_addresses(tx, keys, [row.id for row, _ in rows])
     return [
         MemberView(
@@ -213,7 +222,7 @@ def members(tx: Session, keys: KeyRing, group_id: int) -> list[MemberView]:
 def _first_addresses(tx: Session, keys: KeyRing, member_ids: Sequence[int]) -> dict[int, str]:
     rows = tx.execute(
         select(Contact.member_id, Contact.address_sealed)
-        .where(Contact.member_id.in_(member_ids), Contact.channel == ChannelName.EMAIL)
+        .where(among(Contact.member_id, member_ids), Contact.channel == ChannelName.EMAIL)
         .order_by(Contact.id.desc())
     )
     return {member_id: keys.open(sealed, contacts.ADDRESS) for member_id, sealed in rows if member_id is not None}

@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from reminder.domain.people import ContactState, Role
 from reminder.storage.columns import Instant
+from reminder.storage.statements import among
 from reminder.storage.tables import (
     IS_IN_HAND,
     IS_QUEUED,
@@ -161,7 +162,7 @@ def still_due(tx: Session, card_ids: Sequence[int], today: date) -> FoundCards:
         return FoundCards(0, None)
     row = tx.execute(
         select(func.count(), func.min(Card.next_reminder_on)).where(
-            Card.id.in_(card_ids), _IN_USE, Card.next_reminder_on <= today
+            among(Card.id, card_ids), _IN_USE, Card.next_reminder_on <= today
         )
     ).one()
     return FoundCards(*row)

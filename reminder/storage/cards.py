@@ -1,17 +1,17 @@
 """Cards, and the schedule that hangs on them: `next_reminder_on`."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from reminder.domain.rules.escalation_policy import Course
 from reminder.storage import people
 from reminder.storage.people import PersonView
-from reminder.storage.statements import add_many, insert_or_ignore
+from reminder.storage.statements import add_many, among, each, ids_param, insert_or_ignore
 from reminder.storage.tables import CARDS, IS_SILENT, Card, Group, MessageReminder, Person, Reminder, Taking
 
 _CURRENT = Card.retired_at.is_(None)
@@ -64,6 +64,45 @@ _COLUMNS = (
 )
 
 
+_CURRENT_OF_PERSON = (
+    select(*_COLUMNS).where(Card.person_id == bindparam("person"), Card.retired_at.is_(None)).order_by(Card.id)
+)
+_TAKEN = (
+    select(*_COLUMNS, Taking.contact_id)
+    .outerjoin(Taking, and_(Taking.card_id == Card.id, Taking.expires_on == Card.expires_on))
+    .where(_CURRENT)
+    .order_by(Card.id)
+)
+_TAKEN_OF_PEOPLE = _TAKEN.where(among(Card.person_id, ids_param("people")))
+_TAKEN_OF_GROUP = _TAKEN.join(Person, Person.id == Card.person_id).where(Person.group_id == bindparam("group"))
+_ENDING = (
+    select(*_COLUMNS)
+    .join(Person, Person.id == Card.person_id)
+    .where(
+        Person.group_id == bindparam("group"),
+        _CURRENT,
+        Card.expires_on.between(bindparam("first"), bindparam("last")),
+        or_(
+            Card.expires_on > bindparam("end"),
+            and_(Card.expires_on == bindparam("end"), Card.id > bindparam("card")),
+        ),
+    )
+    .order_by(Card.expires_on, Card.id)
+    .limit(bindparam("limit"))
+)
+_BY_PERSON = select(*_COLUMNS).where(among(Card.person_id, ids_param("people")), _CURRENT)
+_ENDS_OF_PEOPLE = select(Card.person_id, Card.kind, Card.expires_on).where(
+    among(Card.person_id, ids_param("people")), _CURRENT
+)
+_ENDS_OF_CARDS = select(Card.id, Card.expires_on).where(among(Card.id, ids_param("cards")), _CURRENT)
+_TAKERS = (
+    select(Card.id, Taking.contact_id)
+    .join(Taking, and_(Taking.card_id == Card.id, Taking.expires_on == Card.expires_on))
+    .where(among(Card.id, ids_param("cards")))
+)
+_FIND = select(*_COLUMNS).where(Card.id == bindparam("card"))
+
+
 def add(
     tx: Session,
     *,
@@ -97,50 +136,73 @@ def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def find(tx: Session, card_id: int) -> CardView | None:
-    row = tx.execute(select(*_COLUMNS).where(Card.id == card_id)).one_or_none()
-    return None if row is None else CardView(**row._mapping)
+    row = tx.execute(_FIND, {"card": card_id}).one_or_none()
+    return None if row is None else CardView(*row)
 
 
 def current_of_person(tx: Session, person_id: int) -> list[CardView]:
-    rows = tx.execute(select(*_COLUMNS).where(Card.person_id == person_id, _CURRENT).order_by(Card.id))
-    return [CardView(**row._mapping) for row in rows]
+    return [CardView(*row) for row in tx.execute(_CURRENT_OF_PERSON, {"person": person_id})]
+
+
+def current_with_takers(
+    tx: Session, group_id: int, person_ids: Collection[int] | None = None
+) -> list[tuple[CardView, int | None]]:
+    """(card, the contact whose owner sees to it before its present end) of everybody in the group, or of some of its
+    people, in the order of the cards' ids."""
+    rows = (
+        tx.execute(_TAKEN_OF_GROUP, {"group": group_id})
+        if person_ids is None
+        else tx.execute(_TAKEN_OF_PEOPLE, {"people": person_ids})
+    )
+    return [(CardView(*row[:-1]), row[-1]) for row in rows]
+
+
+def ending(
+    tx: Session, group_id: int, first: date, last: date, *, after: tuple[date, int] = (date.min, 0), limit: int
+) -> list[CardView]:
+    """The group's current cards that end within these days, both included, the soonest first. `after`: the end and the
+    id of the last card that the page before has shown."""
+    asked = {"group": group_id, "first": first, "last": last, "end": after[0], "card": after[1], "limit": limit}
+    return [CardView(*row) for row in tx.execute(_ENDING, asked)]
 
 
 def current_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, CardView]]:
     """By person and kind; of several that no kind names, one."""
     found: dict[int, dict[str, CardView]] = {}
-    for row in tx.execute(select(*_COLUMNS).where(Card.person_id.in_(person_ids), _CURRENT)):
-        found.setdefault(row.person_id, {})[row.kind] = CardView(**row._mapping)
+    for row in tx.execute(_BY_PERSON, {"people": person_ids}):
+        found.setdefault(row.person_id, {})[row.kind] = CardView(*row)
     return found
 
 
 def ends_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, date]]:
     """When each person's cards end, by kind."""
     ends: dict[int, dict[str, date]] = {person_id: {} for person_id in person_ids}
-    rows = tx.execute(
-        select(Card.person_id, Card.kind, Card.expires_on).where(Card.person_id.in_(person_ids), _CURRENT)
-    )
-    for person_id, kind, expires_on in rows:
+    for person_id, kind, expires_on in tx.execute(_ENDS_OF_PEOPLE, {"people": person_ids}):
         ends[person_id][kind] = expires_on
     return ends
 
 
 def ends_of(tx: Session, card_ids: Collection[int]) -> dict[int, date]:
-    return dict(list(tx.execute(select(Card.id, Card.expires_on).where(Card.id.in_(card_ids), _CURRENT))))
+    return dict(list(tx.execute(_ENDS_OF_CARDS, {"cards": card_ids})))
 
 
 def of_group(tx: Session, group_id: int | None) -> list[CardView]:
     """All cards, retired ones too, where `group_id` is None."""
+    return list(each_of_group(tx, group_id))
+
+
+def each_of_group(tx: Session, group_id: int | None) -> Iterator[CardView]:
+    """As `of_group`, without holding them all in memory."""
     query = select(*_COLUMNS).order_by(Card.id)
     if group_id is not None:
         query = query.join(Person, Person.id == Card.person_id).where(Person.group_id == group_id)
-    return [CardView(**row._mapping) for row in tx.execute(query)]
+    return (CardView(*row) for row in each(tx, query))
 
 
 def some_of_person(tx: Session, person_id: int, *, after: int, limit: int) -> list[CardView]:
     """Retired ones too."""
     query = select(*_COLUMNS).where(Card.person_id == person_id, Card.id > after).order_by(Card.id).limit(limit)
-    return [CardView(**row._mapping) for row in tx.execute(query)]
+    return [CardView(*row) for row in tx.execute(query)]
 
 
 def renew(
@@ -169,7 +231,7 @@ def retire(tx: Session, card_id: int, now: datetime) -> None:
 def carry(tx: Session, card_id: int, carried: Collection[int]) -> None:
     """`carried` live in this card and end with it."""
     if carried:
-        tx.execute(update(Card).where(Card.id.in_(carried)).values(carried_by=card_id))
+        tx.execute(_changing(among(Card.id, carried)).values(carried_by=card_id))
 
 
 def groups_due(tx: Session, today: date, *, limit: int, but_not: Collection[int] = ()) -> list[int]:
@@ -192,7 +254,7 @@ def _groups(
     waiting = (
         select(Person.group_id)
         .join(Card, Card.person_id == Person.id)
-        .where(which, Person.group_id.not_in(but_not))
+        .where(which, ~among(Person.group_id, but_not))
         .group_by(Person.group_id)
         .order_by(func.min(day), Person.group_id)
         .limit(limit)
@@ -200,17 +262,17 @@ def _groups(
     ids = list(tx.scalars(waiting))
     if not ids:
         return []
-    return list(tx.scalars(select(Group.id).where(Group.id.in_(ids)).with_for_update(skip_locked=True)))
+    return list(tx.scalars(select(Group.id).where(among(Group.id, ids)).with_for_update(skip_locked=True)))
 
 
 def due(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
     """Held until the transaction ends, so that whoever wants them looked at again waits and then has the last word."""
-    return _with_persons(tx, and_(Card.next_reminder_on <= today, Person.group_id.in_(group_ids)))
+    return _with_persons(tx, and_(Card.next_reminder_on <= today, among(Person.group_id, group_ids)))
 
 
 def silent(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
     """Whose silence has lasted long enough; held as `due`."""
-    return _with_persons(tx, and_(IS_SILENT, Card.escalate_on <= today, Person.group_id.in_(group_ids)))
+    return _with_persons(tx, and_(IS_SILENT, Card.escalate_on <= today, among(Person.group_id, group_ids)))
 
 
 def as_due(tx: Session, card_id: int) -> DueCard | None:
@@ -280,12 +342,16 @@ def next_silence_on(tx: Session) -> date | None:
     return tx.execute(_NEXT_SILENCE_ON).scalar()
 
 
+def _changing(*which: ColumnElement[bool]) -> Update:
+    return update(Card).where(*which).execution_options(synchronize_session=False)
+
+
 def say_done(tx: Session, card_ids: Collection[int], on: date) -> None:
     """Nothing is told of them until their end; nobody is asked to see to them any more."""
     tx.execute(
-        update(Card)
-        .where(Card.id.in_(card_ids), _CURRENT, Card.done_on.is_(None))
-        .values(done_on=on, remind_on=None, escalate_on=None, next_reminder_on=on)
+        _changing(among(Card.id, card_ids), _CURRENT, Card.done_on.is_(None)).values(
+            done_on=on, remind_on=None, escalate_on=None, next_reminder_on=on
+        )
     )
 
 
@@ -295,9 +361,9 @@ def say_not_done(tx: Session, card_id: int, on: date) -> None:
 
 def remind_again(tx: Session, card_ids: Collection[int], on: date) -> None:
     tx.execute(
-        update(Card)
-        .where(Card.id.in_(card_ids), _CURRENT, Card.done_on.is_(None))
-        .values(remind_on=on, next_reminder_on=_no_later_than(on))
+        _changing(among(Card.id, card_ids), _CURRENT, Card.done_on.is_(None)).values(
+            remind_on=on, next_reminder_on=_no_later_than(on)
+        )
     )
 
 
@@ -315,9 +381,7 @@ def wait_for_answer(tx: Session, until: Mapping[int, tuple[int, date | None]]) -
 def ask_again(tx: Session, card_ids: Collection[int], on: date) -> None:
     """Whoever was to be asked about these was not after all."""
     tx.execute(
-        update(Card)
-        .where(Card.id.in_(card_ids), IS_SILENT, Card.asked > 0)
-        .values(asked=Card.asked - 1, escalate_on=on)
+        _changing(among(Card.id, card_ids), IS_SILENT, Card.asked > 0).values(asked=Card.asked - 1, escalate_on=on)
     )
 
 
@@ -334,12 +398,7 @@ def taken_by(tx: Session, card_id: int, expires_on: date) -> int | None:
 
 def takers(tx: Session, card_ids: Collection[int]) -> dict[int, int]:
     """By card, the contact whose owner sees to it before its present end."""
-    rows = tx.execute(
-        select(Card.id, Taking.contact_id)
-        .join(Taking, and_(Taking.card_id == Card.id, Taking.expires_on == Card.expires_on))
-        .where(Card.id.in_(card_ids))
-    )
-    return dict(list(rows))
+    return dict(list(tx.execute(_TAKERS, {"cards": card_ids})))
 
 
 def give_back(tx: Session, card_id: int) -> None:
@@ -370,7 +429,7 @@ def look_again_at_told(tx: Session, message_ids: Collection[int], on: date) -> N
         select(Reminder.card_id)
         .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
         .join(as_told, and_(as_told.id == Reminder.card_id, as_told.expires_on == Reminder.expires_on))
-        .where(MessageReminder.message_id.in_(message_ids))
+        .where(among(MessageReminder.message_id, message_ids))
     )
     tx.execute(update(Card).where(Card.id.in_(told), _CURRENT).values(next_reminder_on=_no_later_than(on)))
 

@@ -25,7 +25,7 @@ from reminder.storage.columns import Instant
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import open_body
 from reminder.storage.outbox import moving
-from reminder.storage.statements import update_many
+from reminder.storage.statements import among, update_many
 from reminder.storage.tables import (
     IS_IN_HAND,
     IS_QUEUED,
@@ -204,7 +204,7 @@ def take(tx: Session, ids: Sequence[int], *, now: datetime, lease: timedelta) ->
     """From now on they are in this worker's hands."""
     if ids:
         tx.execute(
-            moving(Message.id.in_(ids), MessageState.QUEUED).values(
+            moving(among(Message.id, ids), MessageState.QUEUED).values(
                 state=MessageState.SENDING, lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
             )
         )
@@ -213,7 +213,7 @@ def take(tx: Session, ids: Sequence[int], *, now: datetime, lease: timedelta) ->
 def put_off(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> None:
     if ids:
         values = {"send_after": until, "reason": reason}
-        tx.execute(moving(Message.id.in_(ids), MessageState.QUEUED).values(values))
+        tx.execute(moving(among(Message.id, ids), MessageState.QUEUED).values(values))
 
 
 def end_stale(tx: Session, ids: Sequence[int], reason: str, now: datetime) -> None:
@@ -224,7 +224,7 @@ def fail_unreadable(tx: Session, ids: Sequence[int], now: datetime) -> None:
     """Sealed with a key that is gone."""
     if ids:
         values = {"state": MessageState.FAILED, "reason": UNREADABLE, "lease_until": None, "ended_at": now}
-        tx.execute(moving(Message.id.in_(ids), MessageState.SENDING).values(values))
+        tx.execute(moving(among(Message.id, ids), MessageState.SENDING).values(values))
 
 
 def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
@@ -232,7 +232,7 @@ def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
     if not held:
         return set()
     renewed = tx.execute(
-        moving(Message.id.in_(held), MessageState.SENDING)
+        moving(among(Message.id, held), MessageState.SENDING)
         .values(lease_until=until)
         .returning(Message.id, Message.attempts)
     )
@@ -273,7 +273,7 @@ def told_lately(tx: Session, address_indexes: Collection[bytes], since: datetime
 def _end_queued(tx: Session, ids: Sequence[int], state: MessageState, reason: str | None, now: datetime) -> None:
     if ids:
         values = {"state": state, "ended_at": now} | ({"reason": reason} if reason else {})
-        tx.execute(moving(Message.id.in_(ids), MessageState.QUEUED).values(values))
+        tx.execute(moving(among(Message.id, ids), MessageState.QUEUED).values(values))
 
 
 def take_expired_leases(tx: Session, now: datetime) -> list[int]:
@@ -301,7 +301,7 @@ def claim_unknown(
         (unreadable, failed | {"reason": UNREADABLE}),
     ):
         if ids:
-            tx.execute(moving(Message.id.in_(ids), MessageState.UNKNOWN).values(values))
+            tx.execute(moving(among(Message.id, ids), MessageState.UNKNOWN).values(values))
     return in_hand, forgotten
 
 
@@ -309,7 +309,7 @@ def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | No
     """What the provider calls the messages to these phones and addresses, whoever's they are."""
     if not contact_ids:
         return []
-    addresses = select(Contact.address_index).where(Contact.id.in_(contact_ids))
+    addresses = select(Contact.address_index).where(among(Contact.id, [one for one in contact_ids if one is not None]))
     sharing = select(Contact.id).where(Contact.address_index.in_(addresses))
     known = tx.execute(
         select(Message.provider_id).where(Message.contact_id.in_(sharing), Message.provider_id.is_not(None))
@@ -333,7 +333,7 @@ def opened(
     unreadable: list[int] = []
     for row in rows:
         try:
-            subject, text = open_body(keys, row.body_sealed)
+            subject, text, language = open_body(keys, row.body_sealed)
             address = keys.open(row.address_sealed, contacts.ADDRESS)
         except SettingsError:
             unreadable.append(row.id)
@@ -345,6 +345,7 @@ def opened(
             subject=subject,
             created_at=row.created_at,
             handed_at=claimed_at or row.handed_at,
+            language=language,
         )
         in_hand.append(
             InHand(

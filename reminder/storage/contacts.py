@@ -1,22 +1,58 @@
 """Contacts: sealed addresses, whose they are, and whether they may be told."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Update, bindparam, exists, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import MessageKind
 from reminder.domain.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
 from reminder.domain.rules.recipients import Recipient
 from reminder.storage.keys import KeyRing
-from reminder.storage.statements import add_many
+from reminder.storage.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.tables import CONTACTS, Contact, Member, Message, Person
 
 ADDRESS = "contacts.address"
-# How many one statement names: SQLite takes 32766.
-_AT_ONCE = 10_000
+
+
+_COLUMNS = (
+    Contact.id,
+    Contact.person_id,
+    Contact.member_id,
+    Contact.is_family,
+    Contact.channel,
+    Contact.address_sealed,
+    Contact.state,
+    Contact.reached_at,
+)
+_EVERY = select(*_COLUMNS).order_by(Contact.id)
+_THESE = select(*_COLUMNS).where(among(Contact.id, ids_param("contacts"))).order_by(Contact.id)
+_OF_PERSON = select(*_COLUMNS).where(Contact.person_id == bindparam("person")).order_by(Contact.id)
+_OF_MEMBER = select(*_COLUMNS).where(Contact.member_id == bindparam("member")).order_by(Contact.id)
+_OF_EVERY_MEMBER = (
+    select(*_COLUMNS)
+    .join(Member, Member.id == Contact.member_id)
+    .where(Member.group_id == bindparam("group"))
+    .order_by(Contact.id)
+)
+# A contact is a person's or a member's. Each way has an index; with OR between them all contacts would be read.
+_BOTH_WAYS = union_all(
+    select(*_COLUMNS).join(Person, Person.id == Contact.person_id).where(Person.group_id == bindparam("group")),
+    select(*_COLUMNS).join(Member, Member.id == Contact.member_id).where(Member.group_id == bindparam("group")),
+).subquery()
+_OF_GROUP = select(_BOTH_WAYS).order_by(_BOTH_WAYS.c.id)
+_OWNED = (
+    select(*_COLUMNS)
+    .outerjoin(Person, Person.id == Contact.person_id)
+    .outerjoin(Member, Member.id == Contact.member_id)
+    .where(
+        Contact.id == bindparam("contact"),
+        func.coalesce(Person.group_id, Member.group_id) == bindparam("group"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -98,9 +134,8 @@ def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str
     if len(keys.ids) == 1:
         return indexes
     address_of = {index: address for address in addresses for index in keys.blind_indexes(address)}
-    asked = list(address_of)
-    for start in range(0, len(asked), _AT_ONCE):
-        some = Contact.address_index.in_(asked[start : start + _AT_ONCE])
+    for asked in in_batches(address_of):
+        some = Contact.address_index.in_(asked)
         # Whoever is giving these another index is waited for.
         there = select(Contact.address_index).where(some).with_for_update(read=True)
         indexes |= {address_of[index]: index for index in tx.scalars(there)}
@@ -110,7 +145,9 @@ def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str
 def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[str, bytes]]]:
     """(channel, blind index) of the contacts around each person."""
     found: dict[int, set[tuple[str, bytes]]] = {}
-    query = select(Contact.person_id, Contact.channel, Contact.address_index).where(Contact.person_id.in_(person_ids))
+    query = select(Contact.person_id, Contact.channel, Contact.address_index).where(
+        among(Contact.person_id, person_ids)
+    )
     for person_id, channel, index in tx.execute(query):
         found.setdefault(person_id or 0, set()).add((channel, index))
     return found
@@ -138,35 +175,50 @@ def group_has_member(tx: Session, keys: KeyRing, *, group_id: int, address: str)
 
 def of_group(tx: Session, keys: KeyRing, group_id: int | None) -> list[ContactView]:
     """All contacts where `group_id` is None. Opens every address: for lists people asked for, never for planning."""
-    query = (
-        select(Contact)
-        .outerjoin(Person, Person.id == Contact.person_id)
-        .outerjoin(Member, Member.id == Contact.member_id)
-        .order_by(Contact.id)
-    )
-    if group_id is not None:
-        query = query.where((Person.group_id == group_id) | (Member.group_id == group_id))
-    return [view(keys, row) for row in tx.scalars(query)]
+    rows = tx.execute(_EVERY) if group_id is None else tx.execute(_OF_GROUP, {"group": group_id})
+    return [view(keys, row) for row in rows]
+
+
+def each_of_group(tx: Session, keys: KeyRing, group_id: int | None) -> Iterator[ContactView]:
+    """As `of_group`, without holding them all in memory."""
+    rows = each(tx, _EVERY) if group_id is None else each(tx, _OF_GROUP, {"group": group_id})
+    return (view(keys, row) for row in rows)
+
+
+def by_ids(tx: Session, keys: KeyRing, contact_ids: Collection[int]) -> dict[int, ContactView]:
+    """By id; for those that a page shows."""
+    rows = tx.execute(_THESE, {"contacts": list(contact_ids)}) if contact_ids else ()
+    return {row.id: view(keys, row) for row in rows}
+
+
+def of_member(tx: Session, keys: KeyRing, member_id: int) -> list[ContactView]:
+    """By which one member hears."""
+    return [view(keys, row) for row in tx.execute(_OF_MEMBER, {"member": member_id})]
+
+
+def owned_by_group(tx: Session, keys: KeyRing, group_id: int, contact_id: int) -> ContactView | None:
+    """A contact of a person or a member of this group; None for any other."""
+    row = tx.execute(_OWNED, {"group": group_id, "contact": contact_id}).one_or_none()
+    return None if row is None else view(keys, row)
 
 
 def of_person(tx: Session, keys: KeyRing, person_id: int) -> list[ContactView]:
     """Their own and their family's."""
-    query = select(Contact).where(Contact.person_id == person_id).order_by(Contact.id)
-    return [view(keys, row) for row in tx.scalars(query)]
+    return [view(keys, row) for row in tx.execute(_OF_PERSON, {"person": person_id})]
 
 
 def some_of_person(tx: Session, keys: KeyRing, person_id: int, *, after: int, limit: int) -> list[ContactView]:
     """Their own and those of their family."""
-    query = select(Contact).where(Contact.person_id == person_id, Contact.id > after).order_by(Contact.id).limit(limit)
-    return [view(keys, row) for row in tx.scalars(query)]
+    query = _OF_PERSON.where(Contact.id > after).limit(limit)
+    return [view(keys, row) for row in tx.execute(query, {"person": person_id})]
 
 
 def of_every_member(tx: Session, keys: KeyRing, group_id: int) -> list[ContactView]:
-    query = select(Contact).join(Member, Member.id == Contact.member_id).where(Member.group_id == group_id)
-    return [view(keys, row) for row in tx.scalars(query.order_by(Contact.id))]
+    return [view(keys, row) for row in tx.execute(_OF_EVERY_MEMBER, {"group": group_id})]
 
 
-def view(keys: KeyRing, row: Contact) -> ContactView:
+def view(keys: KeyRing, row: Row[*tuple[Any, ...]]) -> ContactView:
+    """`row` has the columns of `_COLUMNS`."""
     return ContactView(
         id=row.id,
         person_id=row.person_id,
@@ -179,14 +231,41 @@ def view(keys: KeyRing, row: Contact) -> ContactView:
     )
 
 
-def of_people(tx: Session, person_ids: Sequence[int]) -> list[tuple[int, Recipient]]:
-    """(person id, recipient) of persons' own and family contacts, without addresses."""
-    rows = tx.execute(
-        select(Contact.id, Contact.person_id, Contact.is_family, Contact.channel, Contact.state, Person.language)
-        .join(Person, Person.id == Contact.person_id)
-        .where(Contact.person_id.in_(person_ids))
-        .order_by(Contact.id)
+_RECIPIENTS = (
+    select(Contact.id, Contact.person_id, Contact.is_family, Contact.channel, Contact.state, Person.language)
+    .join(Person, Person.id == Contact.person_id)
+    .order_by(Contact.id)
+)
+_RECIPIENTS_OF_PEOPLE = _RECIPIENTS.where(among(Contact.person_id, ids_param("people")))
+_RECIPIENTS_OF_GROUP = _RECIPIENTS.where(Person.group_id == bindparam("group"))
+_MEMBERS = (
+    select(
+        Contact.id,
+        Contact.member_id,
+        Contact.channel,
+        Contact.state,
+        Member.group_id,
+        Member.language,
+        Member.role,
+        Member.copies,
     )
+    .join(Member, Member.id == Contact.member_id)
+    .where(among(Member.group_id, ids_param("groups")))
+    .order_by(Contact.id)
+)
+
+
+def of_people(tx: Session, person_ids: Collection[int]) -> list[tuple[int, Recipient]]:
+    """(person id, recipient) of persons' own and family contacts, without addresses."""
+    return _recipients(tx.execute(_RECIPIENTS_OF_PEOPLE, {"people": person_ids}))
+
+
+def of_people_of_group(tx: Session, group_id: int) -> list[tuple[int, Recipient]]:
+    """As `of_people`, of everybody in the group."""
+    return _recipients(tx.execute(_RECIPIENTS_OF_GROUP, {"group": group_id}))
+
+
+def _recipients(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[tuple[int, Recipient]]:
     return [
         (
             person_id,
@@ -205,21 +284,6 @@ def of_people(tx: Session, person_ids: Sequence[int]) -> list[tuple[int, Recipie
 
 def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipient]]:
     """(group id, recipient) of the members of these groups."""
-    rows = tx.execute(
-        select(
-            Contact.id,
-            Contact.member_id,
-            Contact.channel,
-            Contact.state,
-            Member.group_id,
-            Member.language,
-            Member.role,
-            Member.copies,
-        )
-        .join(Member, Member.id == Contact.member_id)
-        .where(Member.group_id.in_(group_ids))
-        .order_by(Contact.id)
-    )
     return [
         (
             group_id,
@@ -233,7 +297,9 @@ def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipie
                 copies=Copies(copies),
             ),
         )
-        for contact_id, member_id, channel, state, group_id, language, role, copies in rows
+        for contact_id, member_id, channel, state, group_id, language, role, copies in tx.execute(
+            _MEMBERS, {"groups": group_ids}
+        )
     ]
 
 
@@ -258,12 +324,16 @@ def group_of(tx: Session, contact_id: int) -> int | None:
     return None if row is None else row[0] or row[1]
 
 
+def _changing(contact_ids: Iterable[int]) -> Update:
+    return update(Contact).where(among(Contact.id, contact_ids)).execution_options(synchronize_session=False)
+
+
 def set_state(tx: Session, contact_ids: Iterable[int], state: ContactState) -> None:
     """One whose owner said no stays as it is."""
     ids = list(contact_ids)
     if ids:
         may_change = Contact.state != ContactState.OPTED_OUT
-        tx.execute(update(Contact).where(Contact.id.in_(ids), may_change).values(state=state))
+        tx.execute(_changing(ids).where(may_change).values(state=state))
 
 
 def give_up(tx: Session, contact_ids: Iterable[int]) -> list[int]:
@@ -272,8 +342,8 @@ def give_up(tx: Session, contact_ids: Iterable[int]) -> list[int]:
     if not ids:
         return []
     gone = tx.execute(
-        update(Contact)
-        .where(Contact.id.in_(ids), Contact.state.not_in((ContactState.OPTED_OUT, ContactState.UNREACHABLE)))
+        _changing(ids)
+        .where(Contact.state.not_in((ContactState.OPTED_OUT, ContactState.UNREACHABLE)))
         .values(state=ContactState.UNREACHABLE)
         .returning(Contact.id)
     )
@@ -283,8 +353,8 @@ def give_up(tx: Session, contact_ids: Iterable[int]) -> list[int]:
 def stop(tx: Session, contact_ids: Iterable[int], by: StoppedBy) -> list[int]:
     """Whoever says no is not told any more, whatever was before; the ids of those that this stopped."""
     stopped = tx.execute(
-        update(Contact)
-        .where(Contact.id.in_(list(contact_ids)), Contact.state != ContactState.OPTED_OUT)
+        _changing(contact_ids)
+        .where(Contact.state != ContactState.OPTED_OUT)
         .values(state=ContactState.OPTED_OUT, stopped_by=by)
         .returning(Contact.id)
     )
@@ -429,4 +499,4 @@ def reached(tx: Session, contact_ids: Iterable[int], now: datetime) -> None:
     """There is proof that these addresses are still theirs."""
     ids = list(contact_ids)
     if ids:
-        tx.execute(update(Contact).where(Contact.id.in_(ids)).values(reached_at=now))
+        tx.execute(_changing(ids).values(reached_at=now))

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from reminder.domain.messages import MessageKind
 from reminder.storage import groups, health
 from reminder.storage.groups import GroupView
-from reminder.storage.statements import put
+from reminder.storage.statements import among, put
 from reminder.storage.tables import Beat, Message, Remembered
 
 _REACHED = "digest"
@@ -34,7 +34,7 @@ def finish(tx: Session, now: datetime) -> None:
 
 def make_again(tx: Session, message_ids: Collection[int]) -> None:
     """These were forgotten before they were sent: the homes are gone through once more, and who has theirs keeps it."""
-    lost = select(Message.id).where(Message.id.in_(message_ids), Message.kind == MessageKind.DIGEST)
+    lost = select(Message.id).where(among(Message.id, message_ids), Message.kind == MessageKind.DIGEST)
     if message_ids and tx.execute(lost.limit(1)).first() is not None:
         tx.execute(delete(Remembered).where(Remembered.name == _REACHED))
         tx.execute(delete(Beat).where(Beat.name == health.DIGEST))

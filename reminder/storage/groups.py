@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.people import Copies, GroupKind, Language, Role
 from reminder.domain.rules.preferences import USUAL, Rhythm
+from reminder.storage.statements import among
 from reminder.storage.tables import Contact, Group, Member
 
 
@@ -67,7 +68,7 @@ def find(tx: Session, group_id: int) -> GroupView | None:
 
 
 def by_id(tx: Session, group_ids: Sequence[int]) -> Mapping[int, GroupView]:
-    rows = tx.execute(select(*_COLUMNS).where(Group.id.in_(group_ids)))
+    rows = tx.execute(select(*_COLUMNS).where(among(Group.id, group_ids)))
     return {row.id: _view(*row) for row in rows}
 
 

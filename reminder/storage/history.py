@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, select, union
 from sqlalchemy.orm import Session
 
 from reminder.storage.keys import KeyRing
@@ -54,43 +54,69 @@ def of_person(tx: Session, keys: KeyRing, person_id: int, limit: int) -> list[Ev
     return sorted(events, key=lambda event: event.at, reverse=True)[:limit]
 
 
+# Each of the two ways to a message has an index. Asked for with OR they would have none in common, and every message
+# there ever was would be read.
+_ABOUT_THEIR_CARDS = (
+    select(MessageReminder.message_id.label("id"))
+    .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+    .join(Card, Card.id == Reminder.card_id)
+    .where(Card.person_id == bindparam("person"))
+)
+_TO_THEM = (
+    select(Message.id)
+    .join(Contact, Contact.id == Message.contact_id)
+    .where(Contact.person_id == bindparam("person"), Message.handed_at.is_not(None))
+)
+_THEIRS = union(_ABOUT_THEIR_CARDS, _TO_THEM).subquery()
+_SENT = (
+    select(
+        Message.handed_at,
+        Message.contact_id,
+        Message.channel,
+        Message.state,
+        Message.segments,
+        Message.body_sealed,
+        Message.possibly_double,
+    )
+    .join(_THEIRS, _THEIRS.c.id == Message.id)
+    .where(Message.handed_at.is_not(None))
+    .order_by(Message.id.desc())
+    .limit(bindparam("limit"))
+)
+_ANSWERED = (
+    select(Reply.received_at, Reply.contact_id, Reply.intent, Reply.body_sealed)
+    .join(Contact, Contact.id == Reply.contact_id)
+    .where(Contact.person_id == bindparam("person"))
+    .order_by(Reply.id.desc())
+    .limit(bindparam("limit"))
+)
+_DONE = (
+    select(JournalEntry.at, JournalEntry.act, JournalEntry.member_id, JournalEntry.card_id)
+    .where(JournalEntry.person_id == bindparam("person"))
+    .order_by(JournalEntry.id.desc())
+    .limit(bindparam("limit"))
+)
+
+
 def _sent(tx: Session, keys: KeyRing, person_id: int, limit: int) -> list[Event]:
-    about_cards = (
-        select(MessageReminder.message_id)
-        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
-        .join(Card, Card.id == Reminder.card_id)
-        .where(Card.person_id == person_id)
-    )
-    to_them = select(Contact.id).where(Contact.person_id == person_id)
-    rows = tx.scalars(
-        select(Message)
-        .where(or_(Message.id.in_(about_cards), Message.contact_id.in_(to_them)), Message.handed_at.is_not(None))
-        .order_by(Message.id.desc())
-        .limit(limit)
-    )
-    events: list[Event] = []
-    for row in rows:
-        subject, text = readable(keys, row.body_sealed)
-        at = row.handed_at or row.created_at
-        events.append(
-            Sent(at, row.contact_id, row.channel, row.state, row.segments, subject, text, row.possibly_double)
+    return [
+        Sent(
+            row.handed_at,
+            row.contact_id,
+            row.channel,
+            row.state,
+            row.segments,
+            *readable(keys, row.body_sealed),
+            row.possibly_double,
         )
-    return events
+        for row in tx.execute(_SENT, {"person": person_id, "limit": limit})
+    ]
 
 
 def _answered(tx: Session, keys: KeyRing, person_id: int, limit: int) -> list[Event]:
-    rows = tx.scalars(
-        select(Reply)
-        .join(Contact, Contact.id == Reply.contact_id)
-        .where(Contact.person_id == person_id)
-        .order_by(Reply.id.desc())
-        .limit(limit)
-    )
+    rows = tx.execute(_ANSWERED, {"person": person_id, "limit": limit})
     return [Answered(row.received_at, row.contact_id, row.intent, text_of(keys, row.body_sealed)) for row in rows]
 
 
 def _done(tx: Session, person_id: int, limit: int) -> list[Event]:
-    rows = tx.scalars(
-        select(JournalEntry).where(JournalEntry.person_id == person_id).order_by(JournalEntry.id.desc()).limit(limit)
-    )
-    return [Done(row.at, row.act, row.member_id, row.card_id) for row in rows]
+    return [Done(*row) for row in tx.execute(_DONE, {"person": person_id, "limit": limit})]

@@ -1,11 +1,13 @@
 """Messages: what was sent to whom, what became of it, and which of it nobody knows of yet."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, case, func, or_, select, update
+from sqlalchemy import CompoundSelect, Row, and_, bindparam, case, func, or_, select, union, update
 from sqlalchemy.orm import Session, aliased
 
 from reminder.clock import japan_date
@@ -13,6 +15,7 @@ from reminder.domain.messages import MessageKind, MessageState
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
+from reminder.storage.statements import among, ids_param
 from reminder.storage.tables import (
     IS_IN_HAND,
     IS_QUEUED,
@@ -54,19 +57,28 @@ class MessageView:
     label: str | None  # whose card it speaks of
 
 
-def seal_body(keys: KeyRing, subject: str | None, text: str) -> bytes:
-    return keys.seal(json.dumps([subject, text], ensure_ascii=False), BODY)
+class Body(NamedTuple):
+    """What a message says. `language` is that of an e-mail, None of one that was kept before messages knew it."""
+
+    subject: str | None
+    text: str
+    language: Language | None = None
 
 
-def open_body(keys: KeyRing, sealed: bytes) -> tuple[str | None, str]:
-    subject, text = json.loads(keys.open(sealed, BODY))
-    return subject, text
+def seal_body(keys: KeyRing, subject: str | None, text: str, language: Language | None = None) -> bytes:
+    body = Body(subject, text, language) if language else (subject, text)
+    return keys.seal(json.dumps(body, ensure_ascii=False), BODY)
+
+
+def open_body(keys: KeyRing, sealed: bytes) -> Body:
+    body = Body(*json.loads(keys.open(sealed, BODY)))
+    return body if body.language is None else body._replace(language=Language(body.language))
 
 
 def readable(keys: KeyRing, sealed: bytes | None) -> tuple[str | None, str | None]:
     """A list shows the other rows when one was sealed with a key that is gone."""
     try:
-        return (None, None) if sealed is None else open_body(keys, sealed)
+        return (None, None) if sealed is None else open_body(keys, sealed)[:2]
     except SettingsError:
         return None, None
 
@@ -155,15 +167,7 @@ def some_of_group(
     if since is not None:
         query = query.where(Message.created_at >= since)
     if person_id is not None:
-        theirs = select(Contact.id).where(Contact.person_id == person_id)
-        about = (
-            select(MessageReminder.message_id)
-            .join(Reminder, Reminder.id == MessageReminder.reminder_id)
-            .join(Card, Card.id == Reminder.card_id)
-            .where(Card.person_id == person_id)
-        )
-        mentioned = select(Mention.message_id).where(Mention.person_id == person_id)
-        query = query.where(or_(Message.contact_id.in_(theirs), Message.id.in_(about), Message.id.in_(mentioned)))
+        query = query.where(Message.id.in_(select(ids_about_person(person_id).subquery())))
     rows = list(tx.scalars(query))
     told = _cards_told(tx, [row.id for row in rows])
     return [
@@ -186,12 +190,25 @@ def some_of_group(
     ]
 
 
+def ids_about_person(person_id: int) -> CompoundSelect[int]:
+    """The ids of messages to the person or their family, about their cards, or that mention them. Each of the ways has
+    an index; with OR between them there would be none."""
+    return union(
+        select(Message.id).join(Contact, Contact.id == Message.contact_id).where(Contact.person_id == person_id),
+        select(MessageReminder.message_id)
+        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+        .join(Card, Card.id == Reminder.card_id)
+        .where(Card.person_id == person_id),
+        select(Mention.message_id).where(Mention.person_id == person_id),
+    )
+
+
 def _cards_told(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[int]]:
     found: dict[int, list[int]] = {}
     rows = tx.execute(
         select(MessageReminder.message_id, Reminder.card_id)
         .join(Reminder, Reminder.id == MessageReminder.reminder_id)
-        .where(MessageReminder.message_id.in_(message_ids))
+        .where(among(MessageReminder.message_id, message_ids))
         .order_by(Reminder.card_id)
     )
     for message_id, card_id in rows:
@@ -303,7 +320,7 @@ class MessageDay:
 
 
 def days_of(tx: Session, message_ids: Collection[int]) -> list[MessageDay]:
-    rows = tx.execute(select(Message.id, Message.stale_after).where(Message.id.in_(message_ids)))
+    rows = tx.execute(select(Message.id, Message.stale_after).where(among(Message.id, message_ids)))
     return [MessageDay(*row) for row in rows]
 
 
@@ -343,7 +360,7 @@ def told_instead(tx: Session, message_ids: Collection[int]) -> Mapping[int, Chan
         .join(other, and_(other.reminder_id == failed.reminder_id, other.message_id > failed.message_id))
         .join(Message, Message.id == other.message_id)
         .where(
-            failed.message_id.in_(message_ids),
+            among(failed.message_id, message_ids),
             Message.audience == Audience.PERSON,
             Message.state.not_in(("cancelled", "stale", "failed", "undelivered")),
         )
@@ -353,7 +370,8 @@ def told_instead(tx: Session, message_ids: Collection[int]) -> Mapping[int, Chan
 
 
 def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
-    tx.execute(update(Message).where(Message.id.in_(message_ids)).values(followed_up_at=now))
+    these = update(Message).where(among(Message.id, message_ids))
+    tx.execute(these.values(followed_up_at=now).execution_options(synchronize_session=False))
 
 
 @dataclass(frozen=True)
@@ -407,50 +425,94 @@ class Earlier:
     was_answerable: bool
 
 
+_EARLIER = (
+    select(
+        Card.id,
+        Message.id,
+        Message.contact_id,
+        Message.handed_at,
+        Message.channel,
+        Message.state,
+        Message.asks.is_not(None),
+    )
+    .join(Reminder, and_(Reminder.card_id == Card.id, Reminder.expires_on == Card.expires_on))
+    .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+    .join(Message, Message.id == MessageReminder.message_id)
+    .where(Message.audience == Audience.PERSON, Message.handed_at.is_not(None))
+    .order_by(Message.id)
+)
+_EARLIER_OF_CARDS = _EARLIER.where(among(Card.id, ids_param("cards")))
+_EARLIER_OF_GROUP = _EARLIER.join(Person, Person.id == Card.person_id).where(
+    Person.group_id == bindparam("group"), Card.retired_at.is_(None)
+)
+_ANSWERS = (
+    select(Reply.contact_id, Reply.received_at, Reply.intent)
+    .where(among(Reply.contact_id, ids_param("contacts")), Reply.received_at >= bindparam("since"))
+    .order_by(Reply.received_at, Reply.id)
+)
+
+
 def earlier(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int, list[Earlier]]:
     """By card, the latest texts to its person about its present end date, oldest first."""
-    if not card_ids:
+    return _with_answers(tx, tx.execute(_EARLIER_OF_CARDS, {"cards": card_ids}).all(), latest) if card_ids else {}
+
+
+def earlier_of_group(tx: Session, group_id: int, latest: int) -> Mapping[int, list[Earlier]]:
+    """As `earlier`, of every card that the group's people have now."""
+    return _with_answers(tx, tx.execute(_EARLIER_OF_GROUP, {"group": group_id}).all(), latest)
+
+
+def _with_answers(
+    tx: Session, rows: Sequence[Row[int, int, int | None, datetime | None, str, str, bool]], latest: int
+) -> Mapping[int, list[Earlier]]:
+    if not rows:
         return {}
-    rows = tx.execute(
-        select(
-            Card.id,
-            Message.id,
-            Message.contact_id,
-            Message.handed_at,
-            Message.channel,
-            Message.state,
-            Message.asks.is_not(None),
-        )
-        .join(Reminder, and_(Reminder.card_id == Card.id, Reminder.expires_on == Card.expires_on))
-        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
-        .join(Message, Message.id == MessageReminder.message_id)
-        .where(Card.id.in_(card_ids), Message.audience == Audience.PERSON, Message.handed_at.is_not(None))
-        .order_by(Message.id)
-    ).all()
-    answered = tx.execute(
-        select(Reply.contact_id, Reply.received_at, Reply.intent)
-        .where(Reply.contact_id.in_({row.contact_id for row in rows}))
-        .order_by(Reply.id)
-    ).all()
+    since = min(handed_at for _, _, _, handed_at, *_ in rows if handed_at is not None)
+    answered: dict[int, tuple[list[datetime], list[str | None]]] = {}
+    contact_ids = {contact_id for _, _, contact_id, *_ in rows if contact_id is not None}
+    for contact_id, received_at, intent in tx.execute(_ANSWERS, {"contacts": contact_ids, "since": since}):
+        at, intents = answered.setdefault(contact_id, ([], []))
+        at.append(received_at)
+        intents.append(intent)
     found: dict[int, list[Earlier]] = {}
     # From the latest back: an answer belongs to the text before it.
     later: dict[tuple[int, int | None], datetime] = {}
     for card_id, message_id, contact_id, handed_at, channel, state, answerable in reversed(rows):
         assert handed_at is not None
         until = later.get((card_id, contact_id))
-        intents = (
-            answer.intent
-            for answer in answered
-            if answer.contact_id == contact_id
-            and answer.received_at >= handed_at
-            and (until is None or answer.received_at < until)
-        )
         later[card_id, contact_id] = handed_at
-        if len(found.setdefault(card_id, [])) < latest:
-            found[card_id].insert(
-                0, Earlier(message_id, handed_at, ChannelName(channel), state, next(intents, None), answerable)
-            )
+        of_card = found.setdefault(card_id, [])
+        if len(of_card) < latest:
+            at, intents = answered.get(contact_id or 0, ((), ()))
+            first = bisect_left(at, handed_at)
+            is_answered = first < len(at) and (until is None or at[first] < until)
+            intent = intents[first] if is_answered else None
+            of_card.insert(0, Earlier(message_id, handed_at, ChannelName(channel), state, intent, answerable))
     return found
+
+
+_TOLD_LATELY = (
+    select(Contact.person_id, Message.created_at)
+    .join(Message, Message.contact_id == Contact.id)
+    .where(
+        among(Contact.person_id, ids_param("people")),
+        Contact.is_family.is_(False),
+        Message.created_at >= bindparam("since"),
+        Message.state.not_in(("cancelled", "stale")),
+        Message.kind != MessageKind.ANSWER,
+        Message.state.not_in(("failed", "undelivered")) | (Message.created_at < bindparam("today")),
+    )
+    .order_by(Message.id)
+)
+_GREETED = (
+    select(Contact.person_id)
+    .join(Message, Message.contact_id == Contact.id)
+    .where(
+        among(Contact.person_id, ids_param("people")),
+        Message.created_at >= bindparam("since"),
+        Message.kind == MessageKind.VERIFICATION,
+    )
+)
 
 
 def told_lately(
@@ -460,19 +522,7 @@ def told_lately(
     arrived or not. What failed since `today` began is not counted yet: it is to be told another way."""
     if not person_ids:
         return {}
-    rows = tx.execute(
-        select(Contact.person_id, Message.created_at)
-        .join(Message, Message.contact_id == Contact.id)
-        .where(
-            Contact.person_id.in_(person_ids),
-            Contact.is_family.is_(False),
-            Message.created_at >= since,
-            Message.state.not_in(("cancelled", "stale")),
-            Message.kind != MessageKind.ANSWER,
-            Message.state.not_in(("failed", "undelivered")) | (Message.created_at < (today or since)),
-        )
-        .order_by(Message.id)
-    )
+    rows = tx.execute(_TOLD_LATELY, {"people": person_ids, "since": since, "today": today or since})
     told: dict[int, dict[date, datetime]] = {}
     for person_id, at in rows:
         if person_id is not None:
@@ -484,12 +534,8 @@ def greeted(tx: Session, person_ids: Collection[int], since: datetime) -> set[in
     """Those who were sent a greeting."""
     if not person_ids:
         return set()
-    query = (
-        select(Contact.person_id)
-        .join(Message, Message.contact_id == Contact.id)
-        .where(Contact.person_id.in_(person_ids), Message.created_at >= since, Message.kind == MessageKind.VERIFICATION)
-    )
-    return {person_id for person_id in tx.scalars(query) if person_id is not None}
+    found = tx.scalars(_GREETED, {"people": person_ids, "since": since})
+    return {person_id for person_id in found if person_id is not None}
 
 
 @dataclass(frozen=True)
@@ -520,7 +566,7 @@ def called(tx: Session, keys: KeyRing, message_id: int) -> Called | None:
     ).one_or_none()
     if row is None or row.body_sealed is None:
         return None
-    text = open_body(keys, row.body_sealed)[1]
+    text = open_body(keys, row.body_sealed).text
     return Called(row.kind, row.contact_id, ChannelName(row.channel), text, row.practised_at, Language(row.language))
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.notices import NoticeKind
+from reminder.storage.statements import among
 from reminder.storage.tables import Contact, Member, Notice, Person
 
 
@@ -42,7 +43,7 @@ def tell_of_stop(tx: Session, contact_ids: Collection[int], now: datetime) -> No
     """Somebody's own way is stopped: those around the person are told that it is, and no more."""
     if contact_ids:
         stopped = select(Contact.id, Contact.person_id).where(
-            Contact.id.in_(contact_ids), Contact.person_id.is_not(None), Contact.is_family.is_(False)
+            among(Contact.id, contact_ids), Contact.person_id.is_not(None), Contact.is_family.is_(False)
         )
         for contact_id, person_id in tx.execute(stopped).all():
             assert person_id is not None
@@ -58,7 +59,7 @@ def tell_of_loss(tx: Session, contact_ids: Collection[int], now: datetime) -> No
     gone = tx.execute(
         select(Contact.id, Contact.person_id, first_person)
         .outerjoin(Member, Member.id == Contact.member_id)
-        .where(Contact.id.in_(contact_ids), or_(Contact.is_family, Contact.member_id.is_not(None)))
+        .where(among(Contact.id, contact_ids), or_(Contact.is_family, Contact.member_id.is_not(None)))
     ).all()
     for contact_id, family_of, in_group_with in gone:
         kind = NoticeKind.LOST_MEMBER if family_of is None else NoticeKind.LOST
@@ -85,4 +86,9 @@ def waiting(tx: Session, limit: int) -> list[NoticeView]:
 
 
 def mark_told(tx: Session, notice_ids: Collection[int], now: datetime) -> None:
-    tx.execute(update(Notice).where(Notice.id.in_(notice_ids)).values(told_at=now))
+    tx.execute(
+        update(Notice)
+        .where(among(Notice.id, notice_ids))
+        .values(told_at=now)
+        .execution_options(synchronize_session=False)
+    )

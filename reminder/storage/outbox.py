@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, Update, and_, exists, func, insert, or_, s
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import CancelReason, MessageKind, MessageState, Urgency
-from reminder.domain.people import Audience, ChannelName
+from reminder.domain.people import Audience, ChannelName, Language
 from reminder.storage import contacts
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import seal_body
+from reminder.storage.statements import in_batches
 from reminder.storage.tables import (
     IS_IN_HAND,
     IS_LIVE,
@@ -58,6 +59,7 @@ class Draft:
     address: str | None = None  # of who is nobody's contact yet; then `contact_id` is None
     speaks_of: tuple[SpeaksOf, ...] = ()
     urgency: Urgency = Urgency.USUAL
+    language: Language | None = None  # of an e-mail
 
 
 def login_code_key(sign_in: int) -> str:
@@ -67,10 +69,11 @@ def login_code_key(sign_in: int) -> str:
 
 def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
     """Which of these message keys are in use, and by a message in what state."""
-    if not keys:
-        return {}
-    query = select(Message.key, Message.state).where(Message.key.in_(keys), IS_LIVE)
-    return {key: MessageState(state) for key, state in tx.execute(query)}
+    found: dict[str, MessageState] = {}
+    for some in in_batches(keys):
+        query = select(Message.key, Message.state).where(Message.key.in_(some), IS_LIVE)
+        found |= {key: MessageState(state) for key, state in tx.execute(query)}
+    return found
 
 
 def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> list[int]:
@@ -89,7 +92,7 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
                 "address_sealed": None if draft.address is None else keys.seal(draft.address, contacts.ADDRESS),
                 "audience": draft.audience,
                 "channel": draft.channel,
-                "body_sealed": seal_body(keys, draft.subject, draft.text),
+                "body_sealed": seal_body(keys, draft.subject, draft.text, draft.language),
                 "likeness": keys.blind_index(f"words\0{draft.subject}\0{draft.text}")[:LIKENESS_BYTES],
                 "segments": draft.segments,
                 "asks": draft.asks,

@@ -1,6 +1,5 @@
 """What belongs to the group of who acts. Everything else is not found: nothing is protected by being unguessable."""
 
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from reminder.domain.access import Actor
@@ -12,7 +11,6 @@ from reminder.storage.contacts import ContactView
 from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing
 from reminder.storage.people import PersonView
-from reminder.storage.tables import Contact, Member, Person
 from reminder.storage.uploads import UploadView
 
 
@@ -52,16 +50,10 @@ def card(tx: Session, who: Actor, card_id: int) -> tuple[CardView, PersonView]:
 
 
 def contact(tx: Session, keys: KeyRing, who: Actor, contact_id: int) -> ContactView:
-    query = (
-        select(Contact)
-        .outerjoin(Person, Person.id == Contact.person_id)
-        .outerjoin(Member, Member.id == Contact.member_id)
-        .where(Contact.id == contact_id, or_(Person.group_id == who.group_id, Member.group_id == who.group_id))
-    )
-    row = tx.execute(query).scalar_one_or_none()
-    if row is None:
+    found = contacts.owned_by_group(tx, keys, who.group_id, contact_id)
+    if found is None:
         raise NotFoundError(field="contact")
-    return contacts.view(keys, row)
+    return found
 
 
 def upload(tx: Session, who: Actor, upload_id: int) -> UploadView:

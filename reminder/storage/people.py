@@ -1,15 +1,15 @@
 """Persons: whose cards they are."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import Language, Mode
-from reminder.storage.statements import add_many
+from reminder.storage.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.tables import PEOPLE, Card, Person
 
 
@@ -46,6 +46,12 @@ COLUMNS = (
     Person.language,
     Person.insurance,
 )
+
+
+_FIND = select(*COLUMNS).where(Person.id == bindparam("person"))
+_EVERY = select(*COLUMNS).order_by(Person.id)
+_OF_GROUP = _EVERY.where(Person.group_id == bindparam("group"))
+_SOME = _OF_GROUP.where(among(Person.id, ids_param("people")))
 
 
 def view(
@@ -98,8 +104,8 @@ def like(
     """Those of the group who share a reference, a label or a room with somebody."""
     found: dict[int, PersonView] = {}
     for column, values in ((Person.reference, references), (Person.label, labels), (Person.room, rooms)):
-        if values:
-            query = select(*COLUMNS).where(Person.group_id == group_id, column.in_(list(values)))
+        for some_values in in_batches(values):
+            query = select(*COLUMNS).where(Person.group_id == group_id, column.in_(some_values))
             found |= {row.id: view(row) for row in tx.execute(query)}
     return [found[person_id] for person_id in sorted(found)]
 
@@ -110,16 +116,25 @@ def change(tx: Session, person: PersonView) -> None:
 
 
 def find(tx: Session, person_id: int) -> PersonView | None:
-    row = tx.execute(select(*COLUMNS).where(Person.id == person_id)).one_or_none()
+    row = tx.execute(_FIND, {"person": person_id}).one_or_none()
     return None if row is None else view(row)
 
 
 def of_group(tx: Session, group_id: int | None) -> list[PersonView]:
     """All persons where `group_id` is None."""
-    query = select(*COLUMNS).order_by(Person.id)
-    if group_id is not None:
-        query = query.where(Person.group_id == group_id)
-    return [view(row) for row in tx.execute(query)]
+    rows = tx.execute(_EVERY) if group_id is None else tx.execute(_OF_GROUP, {"group": group_id})
+    return [view(row) for row in rows]
+
+
+def each_of_group(tx: Session, group_id: int | None) -> Iterator[PersonView]:
+    """As `of_group`, without holding them all in memory."""
+    rows = each(tx, _EVERY) if group_id is None else each(tx, _OF_GROUP, {"group": group_id})
+    return (view(row) for row in rows)
+
+
+def some(tx: Session, group_id: int, person_ids: Collection[int]) -> list[PersonView]:
+    """Those of these people who are in the group, in the order of their ids."""
+    return [view(row) for row in tx.execute(_SOME, {"group": group_id, "people": person_ids})]
 
 
 def has_card(tx: Session, person_id: int) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import MessageState
+from reminder.storage.statements import among
 from reminder.storage.tables import Card, Contact, Message, MessageReminder, Reminder
 
 # An answer that comes later than this is one to nothing in particular.
@@ -38,7 +39,7 @@ def open_at(tx: Session, contact_ids: Collection[int], now: datetime) -> list[Qu
         .join(Reminder, Reminder.id == MessageReminder.reminder_id)
         .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
         .where(
-            Message.contact_id.in_(contact_ids),
+            among(Message.contact_id, contact_ids),
             Message.asks.is_not(None),
             Message.created_at >= now - OPEN_FOR,
             Message.state.not_in(_NEVER_LEFT),
@@ -75,7 +76,7 @@ def sharing(tx: Session, contact_ids: Collection[int]) -> Mapping[int, list[int]
             other,
             and_(other.c.address_index == itself.c.address_index, other.c.channel == itself.c.channel),
         )
-        .where(itself.c.id.in_(contact_ids))
+        .where(among(itself.c.id, contact_ids))
     )
     found: dict[int, list[int]] = {}
     for contact_id, other_id in rows:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from reminder.storage.statements import insert_or_ignore
+from reminder.storage.statements import among, insert_or_ignore
 from reminder.storage.tables import Receipt
 
 
@@ -47,7 +47,12 @@ def waiting(tx: Session, limit: int) -> list[Waiting]:
 
 
 def mark_applied(tx: Session, receipt_ids: Collection[int], now: datetime) -> None:
-    tx.execute(update(Receipt).where(Receipt.id.in_(receipt_ids)).values(applied_at=now))
+    tx.execute(
+        update(Receipt)
+        .where(among(Receipt.id, receipt_ids))
+        .values(applied_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def latest_ends(tx: Session, statuses: Collection[str], limit: int) -> list[str | None]:

@@ -1,15 +1,16 @@
 """Reminders: which step of which card has come, and whom it has been told to."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Update, and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import GAVE_UP, NOT_SEEN, UNREADABLE, MessageState, ReminderState
 from reminder.domain.people import ChannelName
 from reminder.domain.provider_codes import Fault, fault_of_reason, texts_a_step
+from reminder.storage.statements import among, each, ids_param
 from reminder.storage.tables import Card, Message, MessageReminder, Person, Reminder
 
 
@@ -38,7 +39,7 @@ def ids_of(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> dict[St
     rows = tx.execute(
         select(
             Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state
-        ).where(Reminder.card_id.in_(cards))
+        ).where(among(Reminder.card_id, cards))
     ).all()
     known = {StepKey(row.card_id, row.expires_on, row.step): row.id for row in rows}
     new = [step for step in steps if step not in known]
@@ -53,7 +54,7 @@ def ids_of(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> dict[St
             if row.state == ReminderState.OPEN and row.due_on < latest.get((row.card_id, row.expires_on), date.min)
         ]
         if superseded:
-            tx.execute(update(Reminder).where(Reminder.id.in_(superseded)).values(state=ReminderState.SUPERSEDED))
+            tx.execute(_changing(among(Reminder.id, superseded)).values(state=ReminderState.SUPERSEDED))
         made = tx.execute(
             insert(Reminder).returning(Reminder.id, sort_by_parameter_order=True),
             [
@@ -85,36 +86,39 @@ class TellingView:
     times: int  # how many messages left for it
 
 
+_TELLINGS = (
+    select(
+        Reminder.card_id,
+        Reminder.expires_on,
+        Reminder.step,
+        Message.contact_id,
+        Message.channel,
+        Message.state,
+        Message.reason,
+        Message.possibly_double,
+        func.count(),
+    )
+    .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+    .join(Message, Message.id == MessageReminder.message_id)
+    .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+    .where(among(Reminder.card_id, ids_param("cards")), Message.state != MessageState.CANCELLED)
+    .group_by(
+        Reminder.card_id,
+        Reminder.expires_on,
+        Reminder.step,
+        Message.contact_id,
+        Message.channel,
+        Message.state,
+        Message.reason,
+        Message.possibly_double,
+    )
+)
+
+
 def tellings(tx: Session, card_ids: Collection[int]) -> list[TellingView]:
     """Of these cards' present end dates. What never left, or was given up by us, told nobody; what came back told
     nobody either, and is closed when it has come back too often."""
-    rows = tx.execute(
-        select(
-            Reminder.card_id,
-            Reminder.expires_on,
-            Reminder.step,
-            Message.contact_id,
-            Message.channel,
-            Message.state,
-            Message.reason,
-            Message.possibly_double,
-            func.count(),
-        )
-        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
-        .join(Message, Message.id == MessageReminder.message_id)
-        .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
-        .where(Reminder.card_id.in_(card_ids), Message.state != MessageState.CANCELLED)
-        .group_by(
-            Reminder.card_id,
-            Reminder.expires_on,
-            Reminder.step,
-            Message.contact_id,
-            Message.channel,
-            Message.state,
-            Message.reason,
-            Message.possibly_double,
-        )
-    )
+    rows = tx.execute(_TELLINGS, {"cards": card_ids})
     by_way: dict[tuple[StepKey, int], list[_Fate]] = {}
     for row in rows:
         if row[3] is not None:  # whoever is told of a card is a contact
@@ -168,6 +172,10 @@ def _telling(step: StepKey, contact_id: int, fates: Sequence[_Fate]) -> TellingV
     )
 
 
+def _changing(*which: ColumnElement[bool]) -> Update:
+    return update(Reminder).where(*which).execution_options(synchronize_session=False)
+
+
 def settle(tx: Session, card_id: int) -> None:
     """The card has a new date or is gone: nothing of the old one is open any more."""
     tx.execute(
@@ -180,24 +188,27 @@ def settle(tx: Session, card_id: int) -> None:
 def acknowledge(tx: Session, card_ids: Collection[int]) -> None:
     """Their person has said that it is done."""
     tx.execute(
-        update(Reminder)
-        .where(Reminder.card_id.in_(card_ids), Reminder.state == ReminderState.OPEN)
-        .values(state=ReminderState.ACKNOWLEDGED)
+        _changing(among(Reminder.card_id, card_ids), Reminder.state == ReminderState.OPEN).values(
+            state=ReminderState.ACKNOWLEDGED
+        )
     )
 
 
 def of_group(tx: Session, group_id: int | None, state: str | None) -> list[ReminderView]:
-    query = (
-        select(Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state)
-        .join(Card, Card.id == Reminder.card_id)
-        .join(Person, Person.id == Card.person_id)
-        .order_by(Reminder.id)
-    )
+    return list(each_of_group(tx, group_id, state))
+
+
+def each_of_group(tx: Session, group_id: int | None, state: str | None) -> Iterator[ReminderView]:
+    """As `of_group`, without holding them all in memory."""
+    query = select(
+        Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state
+    ).order_by(Reminder.id)
     if group_id is not None:
+        query = query.join(Card, Card.id == Reminder.card_id).join(Person, Person.id == Card.person_id)
         query = query.where(Person.group_id == group_id)
     if state is not None:
         query = query.where(Reminder.state == state)
-    return [ReminderView(*row[:5], ReminderState(row.state)) for row in tx.execute(query)]
+    return (ReminderView(*row[:5], ReminderState(row.state)) for row in each(tx, query))
 
 
 def link(tx: Session, pairs: Iterable[tuple[int, int]]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.messages import RESTORED, MessageKind, MessageState
 from reminder.storage import health
-from reminder.storage.statements import put
+from reminder.storage.statements import among, put
 from reminder.storage.tables import Challenge, Message, Remembered, SignIn
 from reminder.storage.tables import Session as SignedIn
 
@@ -44,7 +44,9 @@ def in_doubt(tx: Session, message_ids: Collection[int], now: datetime) -> set[in
     not_looked_at = or_(Message.handed_at.is_(None), Message.handed_at < taken_at)
     doubtful = tx.execute(
         update(Message)
-        .where(Message.id.in_(message_ids), Message.state == MessageState.QUEUED, not_looked_at, or_(was_due, makes_up))
+        .where(
+            among(Message.id, message_ids), Message.state == MessageState.QUEUED, not_looked_at, or_(was_due, makes_up)
+        )
         .values(
             state=MessageState.UNKNOWN,
             reason=RESTORED,

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.orm import Session, configure_mappers, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -142,8 +142,29 @@ class Database:
         self.engine.dispose()
 
 
+# Classes of SQLSTATE (PostgreSQL, appendix A) that say that the server is away, full, closed to us or was interrupted,
+# or that others had the rows: the same statement may succeed a moment later. 08 connection, 28 authorization, 3D no
+# such database, 40 rollback, 53 resources, 55 locks, 57 operator, 58 system.
+_AWAY_ON_POSTGRESQL = ("08", "28", "3D", "40", "53", "55", "57", "58")
+_AWAY_ON_SQLITE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
+
 @contextmanager
 def reachable() -> Iterator[None]:
+    """Raise DatabaseNotReadyError for a database that is away or has not our tables. What is wrong with a statement of
+    ours stays the error that it is."""
     try:
         yield
     except DatabaseError as failed:
@@ -151,9 +172,19 @@ def reachable() -> Iterator[None]:
         name, said = type(failed.orig).__name__, str(failed.orig)
         if name == "UndefinedTable" or "no such table" in said:
             raise DatabaseNotReadyError("database_behind") from None
-        if isinstance(failed, OperationalError) or "not a database" in said or "malformed" in said:
+        if _is_away(failed):
             raise DatabaseNotReadyError("database_unreachable", reason=name) from None
         raise
+
+
+def _is_away(failed: DatabaseError) -> bool:
+    # Without a statement it was not even connected.
+    if failed.connection_invalidated or failed.statement is None:
+        return True
+    if isinstance(failed.orig, sqlite3.Error):
+        # The lower byte is the kind of error, what is above says more of it.
+        return getattr(failed.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _AWAY_ON_SQLITE
+    return (getattr(failed.orig, "sqlstate", None) or "").startswith(_AWAY_ON_POSTGRESQL)
 
 
 def _engine(url: str, durable: bool) -> Engine:

@@ -1,11 +1,104 @@
 """Statements that SQLAlchemy spells differently for each database."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
 
-from sqlalchemy import Column, Dialect, Table, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Dialect,
+    Executable,
+    Row,
+    String,
+    Table,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm.attributes import InstrumentedAttribute
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType, TypeDecorator, TypeEngine
+
+T = TypeVar("T")
+
+_ROWS_AT_ONCE = 1_000
+# How many values that are no ids one statement names: SQLite takes 32,766, PostgreSQL 65,535.
+_AT_ONCE = 10_000
+
+
+class _Ids(TypeDecorator[Collection[int]]):
+    """Ids as one value: an array on PostgreSQL, a list in JSON on SQLite."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        is_postgresql = dialect.name == "postgresql"
+        return dialect.type_descriptor(postgresql.ARRAY(BigInteger()) if is_postgresql else String())
+
+    def process_bind_param(self, value: Collection[int] | None, dialect: Dialect) -> object:
+        ids = list(value or ())
+        return ids if dialect.name == "postgresql" else json.dumps(ids)
+
+
+class _Among(FunctionElement[bool]):
+    """The column is one of the ids. Without a type: SQLAlchemy would compare a truth value with 1 on SQLite, which
+    then could not use the column's index."""
+
+    name = "among"
+    type = NullType()
+    inherit_cache = True
+
+
+@compiles(_Among)
+def _among_on_sqlite(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
+    column, ids = element.clauses
+    within = f"(SELECT value FROM json_each({compiler.process(ids, **how)}))"  # noqa: S608  # a bound value's place
+    return f"{compiler.process(column, **how)} IN {within}"
+
+
+@compiles(_Among, "postgresql")
+def _among_on_postgresql(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
+    column, ids = element.clauses
+    return f"{compiler.process(column, **how)} = ANY ({compiler.process(ids, **how)})"
+
+
+def ids_param(name: str) -> ColumnElement[Any]:
+    """Return the open place of a statement that is made once, for the ids of `among`."""
+    return bindparam(name, type_=_Ids())
+
+
+def among(
+    column: ColumnElement[int]
+    | ColumnElement[int | None]
+    | InstrumentedAttribute[int]
+    | InstrumentedAttribute[int | None],
+    ids: Iterable[int] | ColumnElement[Any],
+) -> ColumnElement[bool]:
+    """Return "column IN ids" for any number of ids: they travel as one value, so that no driver's bound on parameters
+    is reached, and the statement is the same for every number of them. `ids` may be an `ids_param`."""
+    value = ids if isinstance(ids, ColumnElement) else bindparam(None, list(ids), type_=_Ids(), unique=True)
+    return _Among(column, value)
+
+
+def in_batches(values: Iterable[T], most: int = _AT_ONCE) -> Iterator[list[T]]:
+    """Yield the values in lists that one statement may name."""
+    rest = iter(values)
+    while some := list(islice(rest, most)):
+        yield some
+
+
+def each(tx: Session, query: Executable, values: Mapping[str, object] | None = None) -> Iterator[Row[*tuple[Any, ...]]]:
+    """Yield the rows of a list that may be long, without ever holding all of them: on PostgreSQL by a cursor on the
+    server. Read it to its end before the transaction ends."""
+    return iter(tx.execute(query, values or {}, execution_options={"yield_per": _ROWS_AT_ONCE}))
 
 
 def insert_or_ignore(tx: Session, table: type[DeclarativeBase], **values: object) -> bool:

@@ -39,7 +39,7 @@ def calendar_of(
     service = words.word("service")
     name = service if is_private else said["name"].format(service=service, group=group.name)
     calendar = Calendar()
-    calendar.add("prodid", f"-//Kigen Dayori//reminder//{'EN' if language == Language.ENGLISH else 'JA'}")
+    calendar.add("prodid", f"-//Kigen Dayori//reminder//{words.facts.html.upper()}")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
     # The first is what programs read, the second what the standard (RFC 7986) calls it; so with the two below.

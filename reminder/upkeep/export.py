@@ -8,7 +8,7 @@ from typing import Any
 from reminder.clock import JAPAN
 from reminder.domain.people import Language
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.catalog import Catalog, Catalogs
 from reminder.domain.text.furigana import as_ruby
 from reminder.errors import NotFoundError
 from reminder.storage import export
@@ -104,7 +104,7 @@ def _kind_name(words: Catalog, card: Row) -> str:
 
 def export_page(exported: Mapping[str, Any], rules: Rulebook, language: Language) -> str:
     """The same to read and to print: A4, one file, without script."""
-    return _Page(exported, rules.wording.of(language).in_mail, language).whole()
+    return _Page(exported, rules.wording, language).whole()
 
 
 _HEADS = {"card_state": "state", "member_address": "address"}
@@ -125,8 +125,9 @@ _SAID_OF_A_PERSON = ("reference", "room", "unit", "mark", "office", "mode", "lan
 
 
 class _Page:
-    def __init__(self, exported: Mapping[str, Any], words: Catalog, language: Language) -> None:
-        self._all, self._words, self._language = exported, words, language
+    def __init__(self, exported: Mapping[str, Any], wording: Catalogs, language: Language) -> None:
+        self._all, self._languages = exported, wording.languages
+        self._words = words = wording.of(language).in_mail
         self._said = words.section("export")
         owners = [*exported["people"], *exported.get("members", ())]
         self._contacts: dict[int, Row] = {contact["id"]: contact for one in owners for contact in one["contacts"]}
@@ -145,7 +146,7 @@ class _Page:
         )
         body = "\n".join([f"<p>{_html(about)}</p>", *(self._person(one) for one in whose), *self._group()])
         return (
-            f'<!doctype html>\n<html lang="{"en" if self._language == Language.ENGLISH else "ja"}"><head>'
+            f'<!doctype html>\n<html lang="{self._words.facts.html}"><head>'
             '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
             f"<body>\n<h1>{_html(title)}</h1>\n{body}\n</body></html>\n"
@@ -210,6 +211,8 @@ class _Page:
     def _setting(self, name: str, value: object) -> str:
         if isinstance(value, bool):
             return self._said["yes" if value else "no"]
+        if name == "language" and (known := self._languages.get(Language(str(value)))) is not None:
+            return self._said.get(f"{name}_{value}", known.facts.name)
         return self._said.get(f"{name}_{value}", str(value))
 
     def _table(self, name: str, columns: Sequence[str], rows: Sequence[Row]) -> str:

@@ -4,6 +4,7 @@ Proof is a delivery receipt, an answer, or a button pressed. A card that was enr
 telephone that may be somebody else's by then.
 """
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from dateutil.relativedelta import relativedelta
@@ -108,7 +109,7 @@ def _button(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime, lin
     )
     composed = wording.compose_notice(rules.wording, reads, NoticeKind.REACH, about)
     soon = hours.next_allowed(now, Mode.STANDARD, Audience.CARER, ChannelName.EMAIL, group.rhythm)
-    return _draft(one, key, Audience.CARER, composed, soon)
+    return replace(_draft(one, key, Audience.CARER, composed, soon), language=recipient.language)
 
 
 def _recipient(tx: Tx, one: Unproven) -> Recipient:

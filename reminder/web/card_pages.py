@@ -96,7 +96,7 @@ def read_date(request: Request, app: OpenApp, _found: Anyone) -> HTMLResponse:
     if len(names) == 1:
         try:
             day = dates.read_date(day_text(request.query_params, names.pop()))
-            said = both_calendars(words, app.rules.wording.of(words.language).date(day, "full_date"), day)
+            said = both_calendars(app.rules.wording.of(words.language), day)
         except DateError:
             said = ""
     return HTMLResponse(str(Markup.escape(said)))
@@ -217,7 +217,7 @@ def _plan_page(
             )
             for one in wanted
         ]
-        known = {one.id: one for one in contacts.of_group(tx, app.keys, who.group_id)}
+        known = contacts.by_ids(tx, app.keys, {one for plan in plans for one in plan.contact_ids})
         names = groups.names_by_contact(tx, who.group_id)
     return page(
         request,
@@ -266,7 +266,7 @@ def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Respon
         if card.retired_at is not None or card.kind not in app.rules.kinds:
             raise NotFoundError("page_not_found")
         plan = outlook(tx, app.keys, app.rules, app.clock.now(), person=person, card=planned(card))
-        known = {one.id: one for one in contacts.of_group(tx, app.keys, who.group_id)}
+        known = contacts.by_ids(tx, app.keys, plan.contact_ids)
         names = groups.names_by_contact(tx, who.group_id)
     wanted = Wanted(card.kind, card.label, card.expires_on, card.is_computed)
     return page(

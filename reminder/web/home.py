@@ -25,7 +25,7 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
     now = app.clock.now()
     with app.database.reading() as tx:
         group = owned.group(tx, who)
-        rows = standing(tx, app.rules, now, group)
+        rows = standing(tx, app.rules, now, group, with_latest=True)
         names = groups.names_by_contact(tx, group.id)
         other_groups = [one for one in accounts.memberships(tx, found.account_id) if one.group_id != group.id]
         has_sisters = len(owned.homes(tx, who, found.account_id)) > 1
@@ -77,17 +77,14 @@ def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reaso
     with app.database.reading() as tx:
         group = owned.group(tx, who)
         everyone = standing(tx, app.rules, now, group)
-        known = contacts.of_group(tx, app.keys, group.id)
         failed = messages.not_arrived(tx, group.id)
-    unheard = {row.person.id: {one.contact_id for one in row.unheard} for row in everyone}
-    missed = {
-        row.person.id: [
-            _missed(one, failed.get(one.id))
-            for one in known
-            if one.person_id == row.person.id and (one.id in unheard[row.person.id] or one.id in failed)
-        ]
-        for row in everyone
-    }
+        # Of all their addresses only those are opened that the page shows.
+        unheard = {one.contact_id for row in everyone for one in row.unheard}
+        known = contacts.by_ids(tx, app.keys, unheard | failed.keys()).values()
+    missed: dict[int, list[Missed]] = {row.person.id: [] for row in everyone}
+    for one in known:
+        if one.person_id in missed:
+            missed[one.person_id].append(_missed(one, failed.get(one.id)))
     wanted = [
         row
         for row in everyone

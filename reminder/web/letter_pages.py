@@ -55,8 +55,9 @@ def print_letters(
     except RefusedInputError as refused:
         return _choices(request, app, who, choice, refused)
     sections = [render_letter(app.rules.wording, letter, furigana=furigana == "yes") for letter in letters]
-    title = words_of(request).plain("letters.title")
-    return HTMLResponse(render_letters(sections, title, stylesheet=f"/static/{STYLESHEET}"))
+    words = words_of(request)
+    title, stylesheet = words.plain("letters.title"), f"/static/{STYLESHEET}"
+    return HTMLResponse(render_letters(sections, title, lang=words.facts.html, stylesheet=stylesheet))
 
 
 @router.get("/letters/pdf")
@@ -82,6 +83,7 @@ def print_letters_as_pdf(
             letters,
             lambda letter: render_letter(wording, letter, furigana=furigana == "yes"),
             words_of(request).plain("letters.title"),
+            lang=words_of(request).facts.html,
             leave_out=leave_out == "yes",
         )
         if printed.pdf is None:

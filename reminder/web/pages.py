@@ -8,7 +8,6 @@ from hmac import compare_digest
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from reminder.domain import dates
 from reminder.domain.messages import MessageState
 from reminder.domain.people import Language, StoppedBy
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
@@ -23,7 +22,7 @@ from reminder.storage.links import REACHED, STOP, TAKE, require_mark
 from reminder.upkeep.health import look
 from reminder.upkeep.metrics import CONTENT_TYPE, exposition
 from reminder.web.access import OpenApp
-from reminder.web.view import HERE, minutes_since, page, words_of
+from reminder.web.view import HERE, both_calendars, minutes_since, page, words_of
 from reminder.wiring import App
 
 public = APIRouter()
@@ -97,17 +96,16 @@ def ask_to_take(request: Request, app: OpenApp, card_id: int, contact_id: int, m
 
 def _what(request: Request, app: App, card_id: int) -> str:
     """Whose card it is and until when it holds, as the mail with the link has said."""
-    language = words_of(request).language
-    words = app.rules.wording.of(language)
+    shown = words_of(request)
+    words = app.rules.wording.of(shown.language)
     with app.database.reading() as tx:
         card = cards.find(tx, card_id)
         person = people.find(tx, card.person_id) if card else None
     if card is None or person is None or card.kind not in app.rules.kinds:
         raise NotFoundError("page_not_found")
     thing = card.label or words.kinds[card.kind]["thing"]
-    until = words.date(card.expires_on, "full_date")
-    until = until if language == Language.ENGLISH else dates.in_both_calendars(card.expires_on)
-    return words_of(request).plain("take.what", who=carers_word(person.label, words), thing=thing, day=until)
+    until = both_calendars(words, card.expires_on)
+    return shown.plain("take.what", who=carers_word(person.label, words), thing=thing, day=until)
 
 
 @public.post("/take/{card_id}/{contact_id}/{mark}")

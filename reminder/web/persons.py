@@ -95,7 +95,7 @@ def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Re
     with app.database.reading() as tx:
         person = owned.person(tx, who, person_id)
         group = owned.group(tx, who)
-        row = standing(tx, app.rules, app.clock.now(), group, person.id)[0]
+        row = standing(tx, app.rules, app.clock.now(), group, [person.id])[0]
         known = contacts.of_person(tx, app.keys, person.id)
         names = groups.names_by_contact(tx, group.id)
         member_names = groups.member_names(tx, group.id)
@@ -348,7 +348,7 @@ def print_sheet(
     with app.database.reading() as tx:
         person = owned.person(tx, who, person_id)
         group = owned.group(tx, who)
-        row = standing(tx, app.rules, now, group, person.id)[0]
+        row = standing(tx, app.rules, now, group, [person.id])[0]
     told = sorted((one.card for one in row.cards if card in (None, one.card.id)), key=lambda one: one.expires_on)
     if sheet in ("letter", "fridge") and not told:
         raise NotFoundError("page_not_found")
@@ -357,7 +357,6 @@ def print_sheet(
         leaflets.render_sheet(
             sheet,
             app.rules.wording.of(language),
-            language,
             ToPrint(
                 label=person.label,
                 office=person.office,

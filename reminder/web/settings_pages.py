@@ -35,8 +35,8 @@ def me(request: Request, app: OpenApp, who: Sees) -> Response:
 
 def _me(request: Request, app: App, who: Actor, refused: RefusedInputError | None = None) -> HTMLResponse:
     with app.database.reading() as tx:
-        mine = next(one for one in accounts.members(tx, app.keys, who.group_id) if one.id == who.member_id)
-        own = [one for one in contacts.of_group(tx, app.keys, who.group_id) if one.member_id == who.member_id]
+        mine = accounts.member(tx, app.keys, who.member_id)
+        own = contacts.of_member(tx, app.keys, who.member_id)
     return page(
         request,
         app,

@@ -54,7 +54,7 @@ def _list(request: Request, app: App, who: Actor, refused: RefusedInputError | N
 @router.get("/uploads/template.xlsx")
 def download_template(request: Request, app: OpenApp, _who: Sees) -> Response:
     """The sheet to begin with."""
-    return _file(template(app.rules, _written(request)), "residents.xlsx")
+    return _file(template(app.rules, _written(request, app)), "residents.xlsx")
 
 
 @router.post("/uploads")
@@ -107,7 +107,7 @@ def _show(
             examples=_examples(app, upload),
             refused=[one for one in upload.columns if one["fate"] == Fate.REFUSED],
         )
-    language = _written(request)
+    language = _written(request, app)
     which = Effect(show) if show in SHOWN else Effect.NONE
     with app.database.reading() as tx:
         found = uploads.some_rows(
@@ -148,8 +148,7 @@ def _show(
 def _in_words(request: Request, app: App, said: str | date) -> str:
     words = words_of(request)
     if isinstance(said, date):
-        full_date = app.rules.wording.of(words.language).date(said, "full_date")
-        return both_calendars(words, full_date, said)
+        return both_calendars(app.rules.wording.of(words.language), said)
     return words.plain(f"person_form.mode_{said}") if said in list(Mode) else said
 
 
@@ -213,13 +212,13 @@ def download_not_taken(request: Request, app: OpenApp, who: Changes, upload_id: 
     """The rows that were not taken, with why: to be mended and sent again."""
     with app.database.reading() as tx:
         upload = owned.upload(tx, who, upload_id)
-    made = bulk.returned(app.database, app.keys, app.rules, upload, _written(request), ".xlsx")
+    made = bulk.returned(app.database, app.keys, app.rules, upload, _written(request, app), ".xlsx")
     return _file(made, f"not-taken-{upload_id}.xlsx")
 
 
-def _written(request: Request) -> Language:
-    """What sentences about sheets are written in: easy Japanese has none of its own."""
-    return Language.ENGLISH if language_of(request) == Language.ENGLISH else Language.JAPANESE
+def _written(request: Request, app: App) -> Language:
+    """Return the language of sentences about sheets: easy Japanese has none of its own."""
+    return app.rules.wording.of(language_of(request)).facts.sheets
 
 
 def _file(content: bytes, name: str) -> Response:

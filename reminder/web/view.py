@@ -16,6 +16,8 @@ from starlette.datastructures import FormData
 from reminder.clock import JAPAN, japan_date
 from reminder.domain import addresses, dates
 from reminder.domain.access import Right
+from reminder.domain.model.languages import Calendars, LanguageFacts
+from reminder.domain.parsing.language_tags import best_match
 from reminder.domain.people import Language
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.composer import carers_word
@@ -70,8 +72,8 @@ def language_of(request: Request) -> Language:
     for chosen in (signed_in.language if signed_in else None, request.cookies.get(LANGUAGE_COOKIE)):
         if chosen in pages:
             return Language(chosen)
-    named = re.search(r"\b(ja|en)\b", request.headers.get("accept-language", "").lower())
-    return Language.ENGLISH if named is not None and named[1] == "en" else Language.JAPANESE
+    liked = best_match(request.headers.get("accept-language", ""), [words.facts for words in pages.values()])
+    return liked.code if liked is not None else Language.JAPANESE
 
 
 def words_of(request: Request) -> PageWords:
@@ -88,8 +90,10 @@ def page(request: Request, app: App, template: str, *, status: int = 200, **valu
     shown = {
         "t": words,
         "language": words.language,
-        "html_lang": "en" if words.language == Language.ENGLISH else "ja",
-        "languages": list(request.app.state.pages),
+        "html_lang": words.facts.html,
+        "languages": offered(request.app.state.pages),
+        "text_languages": [(facts.code, facts.name) for facts in app.rules.wording.offered],
+        "language_tags": {facts.code: facts.html for facts in app.rules.wording.offered},
         "size": size if size in SIZES else SIZES[0],
         "sizes": SIZES,
         "signed_in": signed_in,
@@ -104,7 +108,7 @@ def page(request: Request, app: App, template: str, *, status: int = 200, **valu
         "called": lambda label: furigana(carers_word(label, of_kinds.in_mail)),
         "day": lambda day: _near_day(of_kinds, day, japan_date(app.clock.now())),
         "full_day": lambda day: of_kinds.date(day, "full_date"),
-        "both": lambda day: both_calendars(words, of_kinds.date(day, "full_date"), day),
+        "both": lambda day: both_calendars(of_kinds, day),
         "problems": (),
         **values,
     }
@@ -116,9 +120,16 @@ def _near_day(words: Catalog, day: date, today: date) -> str:
     return words.date(day, "date" if abs(day - today) < NEAR else "full_date")
 
 
-def both_calendars(words: PageWords, full_date: str, day: date) -> str:
-    """In Japanese with the other calendar beside it."""
-    return full_date if words.language == Language.ENGLISH else dates.in_both_calendars(day)
+def both_calendars(words: Catalog, day: date) -> str:
+    """Return the day, with the Japanese calendar beside it in a language whose readers use both."""
+    if words.facts.calendars is Calendars.BOTH:
+        return dates.in_both_calendars(day)
+    return words.date(day, "full_date")
+
+
+def offered(pages: Pages) -> Sequence[LanguageFacts]:
+    """Return the languages of the pages in the order of lists of choices."""
+    return sorted((words.facts for words in pages.values()), key=lambda facts: (facts.order, facts.code))
 
 
 def _kind(app: App, words: PageWords, kind: str) -> Markup:

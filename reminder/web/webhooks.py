@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from reminder.conversation import call, inbox
 from reminder.delivery import bounces
 from reminder.domain.bounces import Bounce, named, read_report
-from reminder.domain.people import Language
 from reminder.errors import RefusedInputError
 from reminder.storage import receipts
 from reminder.storage.links import is_bounces_mark
@@ -123,11 +122,11 @@ async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: i
     asked = call.Asked(message_id, on_call.provider_id, on_call.is_machine, turn, on_call.key)
     now = app.clock.now()
     spoken, language = await run_in_threadpool(call.answer, app.database, app.keys, app.rules, now, asked)
-    is_english = language == Language.ENGLISH
+    facts = app.rules.wording.of(language).facts
     twiml = render_turn(
         spoken,
-        language="en-US" if is_english else "ja-JP",
-        voice="Polly.Joanna-Neural" if is_english else app.settings.call_voice,
+        language=facts.speech,
+        voice=facts.voice or app.settings.call_voice,
         rate=app.settings.call_rate,
         action=f"{app.settings.public_url}/webhooks/twilio/voice?m={message_id}&turn={spoken.number}",
     )

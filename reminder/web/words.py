@@ -1,6 +1,6 @@
 """The words of the pages: config/pages/*.toml, one file a language, with the same entries in each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -8,9 +8,10 @@ from typing import cast
 
 from markupsafe import Markup, escape
 
+from reminder.domain.model.languages import LanguageFacts, read_facts
 from reminder.domain.people import Language
 from reminder.domain.text import furigana
-from reminder.domain.text.catalog import Catalogs
+from reminder.domain.text.catalog import Catalogs, with_fallback
 from reminder.domain.text.error_messages import explain
 from reminder.errors import KigenError, SettingsError
 from reminder.settings import config_dir, read_table
@@ -22,8 +23,12 @@ FOLDER = "pages"
 class PageWords:
     """One language's words. Entries are named section.name; what is put into them is escaped."""
 
-    language: Language
+    facts: LanguageFacts
     entries: Mapping[str, str]
+
+    @property
+    def language(self) -> Language:
+        return self.facts.code
 
     def __call__(self, entry: str, /, **values: object) -> Markup:
         filled = escape(self.entries[entry]).format(**values)
@@ -63,10 +68,11 @@ def _read(folder: Path) -> Pages:
     found: dict[Language, PageWords] = {}
     for path in sorted((folder / FOLDER).glob("*.toml")):
         language = Language(path.stem)
-        written = read_table(folder / "wording" / path.name).get("readings", ())
+        facts = with_fallback(read_table(folder / "wording" / path.name), _reads(folder))
+        written = facts.get("readings", ())
         annotate = furigana.annotator(cast(Sequence[str], written))
         entries = {name: annotate(text) for name, text in _flat(read_table(path))}
-        found[language] = PageWords(language, entries)
+        found[language] = PageWords(read_facts(language, facts), entries)
     whole = found.get(Language.JAPANESE)
     if whole is None:
         raise SettingsError(f"config/{FOLDER}/ja.toml", "keep this file: the others are held against it")
@@ -74,6 +80,10 @@ def _read(folder: Path) -> Pages:
         for name in whole.entries.keys() ^ words.entries.keys():
             raise SettingsError(f"config/{FOLDER}/{language}.toml: {name}", "every language has the same entries")
     return found
+
+
+def _reads(folder: Path) -> Callable[[str], Mapping[str, object]]:
+    return lambda name: read_table(folder / "wording" / f"{name}.toml")
 
 
 def _flat(table: Mapping[str, object], before: str = "") -> list[tuple[str, str]]:

@@ -58,7 +58,7 @@ class _RememberedMail(SmtpEmail):
     """Also keeps what arrived, as the village's other channels do."""
 
     def __init__(self, smtp_url: str, mail_from: str) -> None:
-        super().__init__(smtp_url, mail_from, render_html=email_html.render_html)
+        super().__init__(smtp_url, mail_from, render_html=lambda text, _: email_html.render_html(text))
         self.sent: list[Outgoing] = []
 
     async def send(self, outgoing: Outgoing) -> Accepted:

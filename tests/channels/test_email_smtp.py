@@ -56,7 +56,7 @@ def html_of(text: str) -> str:
 
 
 def channel_to(url: str, *, mail_from: str = MAIL_FROM, timeout: float = 5) -> SmtpEmail:
-    return SmtpEmail(url, mail_from, html_of, timeout)
+    return SmtpEmail(url, mail_from, lambda text, _: html_of(text), timeout)
 
 
 def using(channel: SmtpEmail, work: Callable[[SmtpEmail], Awaitable[T]]) -> T:

@@ -24,6 +24,7 @@ from reminder.storage.keys import new_key
 from reminder.wiring import build_app, make_channels
 from tests.fakes import twilio as fake
 from tests.fakes.twilio import Callback, FakeTwilio, Phone
+from tests.rules import WORDING
 from tests.village import SIGNATURE_CERTIFICATE, Village, japan
 from tests.web.asking import visitor
 
@@ -104,7 +105,7 @@ def street(database_url: str, tmp_path: Path) -> OpenStreet:
                 **switched_on,
             )
             memory = {name: MemoryChannel() for name in ChannelName}
-            real = make_channels(settings, print)
+            real = make_channels(settings, print, WORDING)
             channels = {**memory, **{name: real[name] for name in real if name in (ChannelName.SMS, ChannelName.VOICE)}}
             with build_app(settings, clock=clock, channels=channels) as app:
                 village = Village(World(app, clock, memory))

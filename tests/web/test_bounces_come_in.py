@@ -26,6 +26,7 @@ from reminder.wiring import build_app, make_channels
 from reminder.worker import tick
 from tests.fakes.smtp import FakeSmtp
 from tests.returned import COMPLAINT, HOLIDAY, report
+from tests.rules import WORDING
 from tests.village import Village, japan
 from tests.web.asking import Answer, Visitor, visitor
 
@@ -260,7 +261,7 @@ def test_a_mail_whose_answer_was_lost_and_that_bounces_is_known_by_its_return_pa
 def test_without_a_bounce_address_mail_leaves_as_from_the_sender(smtp: FakeSmtp, tmp_path: Path) -> None:
     settings = read_settings(data_dir=tmp_path, smtp_url=smtp.url, mail_from="otayori@example.jp")
 
-    channel = make_channels(settings, print, KeyRing([b"x" * 32]))[ChannelName.EMAIL]
+    channel = make_channels(settings, print, WORDING, KeyRing([b"x" * 32]))[ChannelName.EMAIL]
 
     assert isinstance(channel, SmtpEmail)
     assert channel._return_path(17) == "otayori@example.jp"

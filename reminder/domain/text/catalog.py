@@ -10,6 +10,7 @@ from string import Formatter
 from typing import cast
 
 from reminder.domain.cards import CardKind
+from reminder.domain.model.languages import LanguageFacts, read_facts
 from reminder.domain.notices import ANSWERS, NoticeKind
 from reminder.domain.people import Audience, ConsentHow, Language, Mode, Role
 from reminder.domain.text import furigana
@@ -213,6 +214,7 @@ class Catalog:
     table: Mapping[str, object]
     texts: Mapping[tuple[str, str, str], str]  # (voice, family, step)
     kinds: Mapping[str, Mapping[str, str]]  # kind -> KIND_WORDS
+    facts: LanguageFacts
     read: Callable[[str], str] = str  # a word of the reader's own, with its reading where the language has one
 
     def section(self, name: str) -> Mapping[str, str]:
@@ -255,6 +257,7 @@ class Catalog:
             table={**self.table, **{name: furigana.everywhere(self.table[name], annotate) for name in _READ_IN_MAIL}},
             texts={key: annotate(text) for key, text in self.texts.items()},
             kinds={kind: {name: annotate(text) for name, text in said.items()} for kind, said in self.kinds.items()},
+            facts=self.facts,
             read=annotate,
         )
 
@@ -268,6 +271,11 @@ class Catalogs:
         """Japanese stands in for a language whose file is gone: its readers are still told."""
         return self.languages.get(language) or self.languages[Language.JAPANESE]
 
+    @cached_property
+    def offered(self) -> Sequence[LanguageFacts]:
+        """The languages in the order of lists of choices."""
+        return sorted((words.facts for words in self.languages.values()), key=lambda facts: (facts.order, facts.code))
+
 
 def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind]) -> Catalogs:
     """From the parsed config/wording/*.toml. Raises SettingsError, which names the file and the text at fault."""
@@ -279,9 +287,19 @@ def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping
         stands_in = table.get("like")
         if stands_in is not None and stands_in not in tables:
             raise SettingsError(f"config/wording/{language}.toml: like", "name a language that has a file here")
-        whole = _merged(tables[Language(str(stands_in))], table) if stands_in else table
+        whole = with_fallback(table, lambda name: tables[Language(name)])
         languages[language] = _read_language(language, whole, kinds)
+        if languages[language].facts.sheets not in tables:
+            raise SettingsError(
+                f"config/wording/{language}.toml: language.sheets", "name a language that has a file here"
+            )
     return Catalogs(languages, {key: kind.texts for key, kind in kinds.items()})
+
+
+def with_fallback(table: Mapping[str, object], table_of: Callable[[str], Mapping[str, object]]) -> Mapping[str, object]:
+    """Return a language's table with that of the language it takes over from (`like`) below it."""
+    like = table.get("like")
+    return _merged(table_of(str(like)), table) if like else table
 
 
 def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping[str, object]:
@@ -296,6 +314,7 @@ def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping
 
 def _read_language(language: Language, table: Mapping[str, object], kinds: Mapping[str, CardKind]) -> Catalog:
     where = f"config/wording/{language}.toml"
+    facts = read_facts(language, table)
     texts: dict[tuple[str, str, str], str] = {}
     for voice, family in product(VOICES, FAMILIES):
         # What stands in for others comes first, so that the text that is really missing is the one named.
@@ -316,7 +335,7 @@ def _read_language(language: Language, table: Mapping[str, object], kinds: Mappi
             name: _checked(f"{where}: kinds.{key}.{name}", _at(table, f"kinds.{key}.{name}"), placeholders)
             for name, placeholders in needed.items()
         }
-    return Catalog(table, texts, said)
+    return Catalog(table, texts, said, facts)
 
 
 def steps_of(family: str) -> Sequence[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
+from reminder.domain.model.languages import Script
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Language, Mode
 from reminder.domain.text import sms_segments
@@ -274,7 +275,7 @@ def _shortest(words: Catalog, reader: Reader, template: str, values: Mapping[str
 
 def _signed(words: Catalog, reader: Reader, said: str, *, marked: bool = True) -> str:
     # A mark in another script would double the length of a Latin text.
-    shows_mark = marked and reader.mark and (reader.language != Language.ENGLISH or reader.mark.isascii())
+    shows_mark = marked and reader.mark and (words.facts.script is not Script.LATIN or reader.mark.isascii())
     form = "sender_with_mark" if shows_mark else "sender"
     return words.word(form).format(service=words.word("service"), mark=reader.mark) + said
 

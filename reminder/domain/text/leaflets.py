@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date
 from html import escape
 
-from reminder.domain.people import Language
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.composer import address_of, carers_word
 from reminder.domain.text.furigana import as_ruby
@@ -56,9 +55,7 @@ class ToPrint:
     cards: tuple[OnPaper, ...] = ()
 
 
-def render_sheet(
-    sheet: str, words: Catalog, language: Language, facts: ToPrint, *, stylesheet: str | None = None
-) -> str:
+def render_sheet(sheet: str, words: Catalog, facts: ToPrint, *, stylesheet: str | None = None) -> str:
     """A whole page. `sheet`: one of words.SHEETS. Its STYLE stands in it, or at the address `stylesheet`."""
     # The readings of an e-mail serve on paper, too.
     words = words.in_mail
@@ -73,7 +70,7 @@ def render_sheet(
     body = "\n".join(_blocks(text.splitlines()))
     look = f"<style>{STYLE}</style>" if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
     return (
-        f'<!doctype html>\n<html lang="{"en" if language == Language.ENGLISH else "ja"}"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="{words.facts.html}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(plain_title)}</title>'
         f"{look}</head>\n<body{kind}>\n{body}\n</body></html>\n"
     )

@@ -94,13 +94,16 @@ class ResidentLetter:
     matters: tuple[Matter, ...]
 
 
-def render_letters(sections: Sequence[str], title: str, *, stylesheet: str | None = None, more_style: str = "") -> str:
-    """A whole page of what render_letter has made. Its STYLE stands in it, or at the address `stylesheet`."""
+def render_letters(
+    sections: Sequence[str], title: str, *, lang: str = "ja", stylesheet: str | None = None, more_style: str = ""
+) -> str:
+    """Return a whole page of what render_letter has made. `lang` is the tag of the title's language (BCP 47); each
+    letter names its own. Its STYLE stands in it, or at the address `stylesheet`."""
     style = f"<style>{STYLE}{more_style}</style>"
     look = style if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
     body = "\n".join(sections)
     return (
-        '<!doctype html>\n<html lang="ja"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title>{look}</head>\n<body><main>\n{body}\n</main></body></html>\n"
     )
@@ -125,10 +128,9 @@ def render_letter(wording: Catalogs, letter: ResidentLetter, *, furigana: bool =
     if letter.has_slip:
         # Read by the family: without readings, but where the language always has them.
         parts += _slip(plain.in_mail, wording, letter, _values(plain.in_mail, letter))
-    language = "en" if letter.language == Language.ENGLISH else "ja"
     body = "\n".join(parts)
     kind = ' class="furigana"' if "<ruby>" in body else ""
-    return f'<section lang="{language}"{kind}>\n{body}\n</section>'
+    return f'<section lang="{plain.facts.html}"{kind}>\n{body}\n</section>'
 
 
 def _values(words: Catalog, letter: ResidentLetter) -> dict[str, str]:

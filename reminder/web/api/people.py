@@ -23,7 +23,9 @@ Room = Annotated[str, Field(min_length=1, max_length=20, description="Where they
 Unit = Annotated[str, Field(min_length=1, max_length=20, description="Its floor or unit."), GUARDED]
 Office = Annotated[str, Field(min_length=1, max_length=10, description="市役所, 区役所, 町役場 or 村役場."), GUARDED]
 HowSpoken = Annotated[Mode, Field(strict=False, description="How they are spoken to, and when.")]
-LanguageIn = Annotated[str, Field(min_length=1, max_length=10, description="ja, ja-easy, en …"), GUARDED]
+LanguageIn = Annotated[
+    str, Field(min_length=1, max_length=10, description="A language of the service: ja, ja-easy, en …"), GUARDED
+]
 Insurance = Annotated[bool, Field(description="They use the card as a health-insurance card.")]
 
 

@@ -1,6 +1,5 @@
 """How the API says no: RFC 9457 problem details with a stable code, the field, and what to do; never what was sent."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from reminder.domain.parsing.language_tags import best_match
 from reminder.domain.people import Language
 from reminder.domain.text.error_messages import explain
 from reminder.errors import (
@@ -56,7 +56,7 @@ class InvalidField(BaseModel):
 
 class Problem(BaseModel):
     """RFC 9457 problem details. `code` is stable; `detail` is a sentence for people, in the language of
-    `Accept-Language` (`ja` or `en`). Nothing that was refused is repeated in it."""
+    `Accept-Language`. Nothing that was refused is repeated in it."""
 
     type: str = "about:blank"
     title: str
@@ -115,9 +115,9 @@ def answer(request: Request, refused: KigenError, invalid: Sequence[InvalidField
 
 
 def language_of(request: Request) -> Language:
-    """Of our two the one that is named first: programs name what their users like best first."""
-    named = re.search(r"\b(ja|en)\b", request.headers.get("accept-language", "").lower())
-    return Language.ENGLISH if named is not None and named[1] == "en" else Language.JAPANESE
+    """Return the language of sentences: the one of config/wording/ that Accept-Language likes best, else Japanese."""
+    liked = best_match(request.headers.get("accept-language", ""), request.app.state.app.rules.wording.offered)
+    return liked.code if liked is not None else Language.JAPANESE
 
 
 def malformed(request: Request, wrong: RequestValidationError) -> JSONResponse:

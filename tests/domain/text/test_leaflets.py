@@ -20,7 +20,7 @@ LETTER = replace(FACTS, cards=(CARE,))
 
 
 def page(sheet: str, language: Language = Language.JAPANESE, facts: ToPrint = LETTER) -> str:
-    return render_sheet(sheet, WORDING.of(language), language, facts)
+    return render_sheet(sheet, WORDING.of(language), facts)
 
 
 def text_of(html: str) -> str:
