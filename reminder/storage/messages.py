@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from sqlalchemy import CompoundSelect, Row, and_, bindparam, case, func, or_, select, union, update
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from reminder.clock import japan_date
 from reminder.domain.messages import MessageKind, MessageState
 from reminder.domain.people import Audience, ChannelName, Language
+from reminder.domain.replies import Intent
 from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
 from reminder.storage.statements import among, ids_param
@@ -421,7 +423,7 @@ class Earlier:
     handed_at: datetime
     channel: ChannelName
     state: str
-    intent: str | None
+    intent: Intent | None
     was_answerable: bool
 
 
@@ -468,12 +470,10 @@ def _with_answers(
     if not rows:
         return {}
     since = min(handed_at for _, _, _, handed_at, *_ in rows if handed_at is not None)
-    answered: dict[int, tuple[list[datetime], list[str | None]]] = {}
+    answered: dict[int, list[tuple[datetime, Intent | None]]] = {}
     contact_ids = {contact_id for _, _, contact_id, *_ in rows if contact_id is not None}
-    for contact_id, received_at, intent in tx.execute(_ANSWERS, {"contacts": contact_ids, "since": since}):
-        at, intents = answered.setdefault(contact_id, ([], []))
-        at.append(received_at)
-        intents.append(intent)
+    for answered_by, received_at, intent in tx.execute(_ANSWERS, {"contacts": contact_ids, "since": since}):
+        answered.setdefault(answered_by, []).append((received_at, intent))
     found: dict[int, list[Earlier]] = {}
     # From the latest back: an answer belongs to the text before it.
     later: dict[tuple[int, int | None], datetime] = {}
@@ -483,10 +483,10 @@ def _with_answers(
         later[card_id, contact_id] = handed_at
         of_card = found.setdefault(card_id, [])
         if len(of_card) < latest:
-            at, intents = answered.get(contact_id or 0, ((), ()))
-            first = bisect_left(at, handed_at)
-            is_answered = first < len(at) and (until is None or at[first] < until)
-            intent = intents[first] if is_answered else None
+            answers = [] if contact_id is None else answered.get(contact_id, [])
+            first = bisect_left(answers, handed_at, key=itemgetter(0))
+            is_answered = first < len(answers) and (until is None or answers[first][0] < until)
+            intent = answers[first][1] if is_answered else None
             of_card.insert(0, Earlier(message_id, handed_at, ChannelName(channel), state, intent, answerable))
     return found
 
