@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, Response
 
 from reminder.domain.access import Actor
 from reminder.domain.people import Copies, GroupKind, Role
@@ -337,8 +337,13 @@ def data(request: Request, app: OpenApp, who: Sees) -> Response:
 
 @router.get("/settings/data/export.json")
 def export_json(app: OpenApp, who: Owns) -> Response:
-    found = export.export_group(app.database, app.keys, app.rules, app.clock.now(), group_id=who.group_id)
-    return JSONResponse(found, headers={"content-disposition": 'attachment; filename="kigen-dayori.json"'})
+    # Whole before the first byte leaves: a slow reader must not hold a transaction open.
+    pieces = export.export_json(app.database, app.keys, app.rules, app.clock.now(), group_id=who.group_id)
+    return Response(
+        "".join(pieces),
+        media_type="application/json",
+        headers={"content-disposition": 'attachment; filename="kigen-dayori.json"'},
+    )
 
 
 @router.get("/settings/data/export.html")
