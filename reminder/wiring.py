@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from reminder.clock import Clock, SystemClock
 from reminder.domain import replies
 from reminder.domain.cards import read_kinds
-from reminder.domain.headings import read_headings
 from reminder.domain.messages import Channel
+from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.people import ChannelName, Language
 from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
 from reminder.domain.rules import schedule

@@ -18,7 +18,7 @@ from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
 from reminder.domain import hours
 from reminder.domain.text.digest import digest_is_due
-from reminder.enrolment import bulk
+from reminder.enrolment.imports.service import process_next_batch
 from reminder.errors import DatabaseNotReadyError
 from reminder.planning.digest import make_digests
 from reminder.planning.due import plan_due
@@ -173,7 +173,7 @@ def sender(app: App, goes_on: Callable[[], bool] = lambda: True) -> Sender:
 def work_on_sheets(app: App, goes_on: Callable[[], bool] = lambda: True) -> int:
     """Checks and saves what homes have sent in, a batch of rows at a time; how many batches."""
     batches = 0
-    while goes_on() and bulk.go_on(app.database, app.keys, app.rules, app.clock.now()):
+    while goes_on() and process_next_batch(app.units, app.clock.now()):
         batches += 1
     return batches
 

@@ -23,6 +23,7 @@ from reminder.storage.tables import (
     Contact,
     Feed,
     Group,
+    Import,
     Invitation,
     JournalEntry,
     Member,
@@ -34,7 +35,6 @@ from reminder.storage.tables import (
     Reminder,
     Reply,
     Taking,
-    Upload,
 )
 
 Row = dict[str, Any]
@@ -205,8 +205,8 @@ def feeds(tx: Session, group_id: int) -> Iterator[Row]:
     return _rows(tx, Feed, Feed.member_id.in_(select(Member.id).where(Member.group_id == group_id)))
 
 
-def uploads(tx: Session, group_id: int) -> Iterator[Row]:
-    return _rows(tx, Upload, Upload.group_id == group_id)
+def imports(tx: Session, group_id: int) -> Iterator[Row]:
+    return _rows(tx, Import, Import.group_id == group_id)
 
 
 def journal(tx: Session, which: Which) -> Iterator[Row]:

@@ -29,17 +29,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from reminder.domain.messages import MessageKind, MessageState, ReminderState
+from reminder.domain.model.imports import ImportState, RowEffect, RowStatus
 from reminder.domain.notices import NoticeKind
-from reminder.domain.people import (
-    Audience,
-    ConsentHow,
-    ContactState,
-    Copies,
-    GroupKind,
-    Mode,
-    Role,
-    StoppedBy,
-)
+from reminder.domain.people import Audience, ConsentHow, ContactState, Copies, GroupKind, Mode, Role, StoppedBy
 from reminder.domain.replies import Intent
 from reminder.storage.columns import EnumText, GuardedText, Instant
 
@@ -545,41 +537,41 @@ class Feed(Base):
     revoked_at: Mapped[datetime | None]
 
 
-class Upload(Base):
-    """A home's sheet on its way: its rows wait here, sealed, until they are saved or given up, and go then."""
+class Import(Base):
+    """A home's sheet on its way in: its rows wait here, sealed, until they are saved or given up, and go then."""
 
-    __tablename__ = "uploads"
-    __table_args__ = (_partial_index("ix_uploads_working", "id", where=text("state IN ('checking', 'saving')")),)
+    __tablename__ = "imports"
+    __table_args__ = (_partial_index("ix_imports_in_work", "id", where=text("state IN ('checking', 'saving')")),)
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="SET NULL"), index=True)
-    state: Mapped[str] = mapped_column(String(10))
-    columns: Mapped[list[Any]]
-    mapping: Mapped[dict[str, Any]]
-    counts: Mapped[dict[str, Any]]
+    state: Mapped[ImportState] = mapped_column(EnumText(ImportState, 10))
+    columns: Mapped[list[Any]]  # of each: place, letter, heading, use, field, is_hidden
+    mapping: Mapped[dict[str, Any]]  # by place of a column, the field that it holds
+    counts: Mapped[dict[str, Any]]  # rows by status and by effect; what is 0 is left out
     rows: Mapped[int] = mapped_column(Integer)
-    reached: Mapped[int] = mapped_column(Integer)  # the number of the last row that was checked, or saved
+    last_row: Mapped[int] = mapped_column(Integer)  # the number of the last row that was checked, or saved
     done: Mapped[int] = mapped_column(Integer)  # how many rows that are
-    says_yes: Mapped[bool] = mapped_column(server_default=false())  # to every row that asks
+    confirms_all: Mapped[bool] = mapped_column(server_default=false())  # every row that needs a confirmation has it
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
 
 
-class UploadRow(Base):
+class ImportRow(Base):
     """One row of a sheet: its cells without what was refused, and what was found out about them."""
 
-    __tablename__ = "upload_rows"
-    __table_args__ = (Index("ix_upload_rows_upload_id_likeness", "upload_id", "likeness"),)
-    upload_id: Mapped[int] = mapped_column(ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True)
+    __tablename__ = "import_rows"
+    __table_args__ = (Index("ix_import_rows_import_id_row_fingerprint", "import_id", "row_fingerprint"),)
+    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     cells_sealed: Mapped[bytes | None]
-    likeness: Mapped[bytes | None]  # a keyed index of who it is, to find a second row of the same
-    facts: Mapped[list[Any]]  # what reading saw: a number, a formula, a hidden row
-    verdict: Mapped[str] = mapped_column(String(10), server_default="")
-    findings: Mapped[list[Any]]  # (code, place of the cell)
-    effect: Mapped[str] = mapped_column(String(10), server_default="")
+    row_fingerprint: Mapped[bytes | None]  # a keyed index of who it is, to find a second row of the same
+    reader_findings: Mapped[list[Any]]  # what reading saw: a number, a formula, a hidden row
+    status: Mapped[RowStatus] = mapped_column(EnumText(RowStatus, 10), server_default=RowStatus.UNCHECKED)
+    findings: Mapped[list[Any]]  # of each: code, level, place of the cell, details
+    effect: Mapped[RowEffect] = mapped_column(EnumText(RowEffect, 10), server_default=RowEffect.NONE)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"), index=True)
-    is_agreed: Mapped[bool] = mapped_column(server_default=false())
+    is_confirmed: Mapped[bool] = mapped_column(server_default=false())
 
 
 for _table in Base.metadata.tables.values():
@@ -590,4 +582,4 @@ for _table in Base.metadata.tables.values():
 # For statements that run once for each of many rows, past the unit of work.
 CARDS, MESSAGES = cast(Table, Card.__table__), cast(Table, Message.__table__)
 PEOPLE, CONTACTS, JOURNAL = (cast(Table, table.__table__) for table in (Person, Contact, JournalEntry))
-UPLOAD_ROWS = cast(Table, UploadRow.__table__)
+IMPORT_ROWS = cast(Table, ImportRow.__table__)

@@ -100,7 +100,7 @@ def _parts(tx: Tx, keys: KeyRing, rules: Rulebook, now: datetime, which: Which) 
     yield "invitations", export.invitations(tx, keys, which.group_id)
     yield "tokens", export.tokens(tx, which.group_id)
     yield "feeds", export.feeds(tx, which.group_id)
-    yield "uploads", export.uploads(tx, which.group_id)
+    yield "imports", export.imports(tx, which.group_id)
 
 
 def _whole(tx: Tx, keys: KeyRing, kind_name: Callable[[Row], str], people: Sequence[Row]) -> Iterator[Row]:
@@ -240,7 +240,7 @@ class _Page:
         yield self._table("invitations", ("at", "address", "role"), self._all["invitations"])
         yield self._table("tokens", ("at", "name"), self._all["tokens"])
         yield self._table("feeds", ("at", "by"), self._all["feeds"])
-        yield self._table("uploads", ("at",), self._all["uploads"])
+        yield self._table("imports", ("at",), self._all["imports"])
         yield self._table("acts", ("at", "act", "by"), about_no_person)
 
     def _is_a_member_s(self, message: Row) -> bool:

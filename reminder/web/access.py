@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartParser
 
 from reminder.domain.access import Actor, Right
 from reminder.enrolment import signing_in
-from reminder.enrolment.spreadsheet import LARGEST
+from reminder.enrolment.imports.reader import LARGEST
 from reminder.errors import KigenError, RefusedInputError
 from reminder.storage.sessions import SignedIn
 from reminder.web.webhooks import app_of

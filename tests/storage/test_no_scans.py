@@ -92,7 +92,7 @@ def test_no_question_of_the_auditor_and_no_tally_reads_a_whole_table(village: Vi
         exposition(village.app.database, village.app.rules, village.now)
 
     asked = " ".join(heard)
-    assert all(table in asked for table in ("messages", "cards", "receipts", "replies", "notices", "uploads"))
+    assert all(table in asked for table in ("messages", "cards", "receipts", "replies", "notices", "imports"))
     assert whole_tables(village, heard) == []
 
 

@@ -12,6 +12,7 @@ from reminder.domain.replies import Intent
 from reminder.errors import DatabaseNotReadyError, SettingsError
 from reminder.storage import accounts, cards, notices, replies, schema
 from reminder.storage.columns import EnumText
+from reminder.storage.registry import imports
 from reminder.storage.session import Database
 from reminder.storage.tables import Base
 from tests.village import Village
@@ -242,6 +243,8 @@ def test_the_database_itself_refuses_what_is_no_member_of_an_enum(village: Villa
         notices.add(tx, NoticeKind.SENDER, person_id=1, now=now)
         replies.keep(tx, keys, contact_id=1, provider_id="SM1", intent=Intent.DONE, text=None, now=now)
         accounts.invite(tx, keys, group_id=1, address="ane@example.jp", role=Role.EDITOR, now=now, expires_at=now)
+        sheet = imports.add(tx, group_id=1, member_id=1, columns=[], now=now)
+        imports.add_rows(tx, keys, sheet, [imports.NewRow(2, {}, ())])
 
     for table, column in CLOSED:
         with pytest.raises(IntegrityError, match=f"ck_{table}_{column}"), database.writing() as tx:

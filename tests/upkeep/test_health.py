@@ -239,7 +239,7 @@ INSERTS = {
     "receipts_waiting": "INSERT INTO receipts (provider_id, status, received_at) VALUES ('SM1', 'delivered', :at)",
     "replies_waiting": "INSERT INTO replies (contact_id, provider_id, received_at) VALUES (1, 'SM2', :at)",
     "notices_waiting": "INSERT INTO notices (kind, person_id, created_at) VALUES ('stopped', 1, :at)",
-    "sheets_waiting": "INSERT INTO uploads (group_id, state, columns, mapping, counts, rows, reached, done, created_at,"
+    "sheets_waiting": "INSERT INTO imports (group_id, state, columns, mapping, counts, rows, last_row, done, created_at,"
     " changed_at) VALUES (1, 'saving', '[]', '{}', '{}', 9, 0, 0, :at, :at)",
 }
 

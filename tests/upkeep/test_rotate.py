@@ -190,5 +190,5 @@ def test_every_sealed_column_and_every_index_of_the_tables_is_looked_after() -> 
     looked_after = {sealed.name for sealed in rekeying.SEALED}
     looked_after |= {f"{sealed.table.name}.{sealed.index}" for sealed in rekeying.SEALED if sealed.index}
 
-    wanted = {name for name in columns if name.endswith(("_sealed", "_index", "likeness"))}
+    wanted = {name for name in columns if name.endswith(("_sealed", "_index", "likeness", "fingerprint"))}
     assert wanted <= looked_after | {*rekeying.FORGOTTEN_SOON, *rekeying.COUNTED_FOR_A_DAY}

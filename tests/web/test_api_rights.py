@@ -59,13 +59,13 @@ def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
         village.contact("母", ChannelName.SMS, "090-0000-0002", consent=False)
         village.card("母", date(2027, 3, 31))
         owners = program(village, token_of(village, daughter))
-        program(village, token_of(village, daughter)).ask("POST", "/uploads", SHEET, {"content-type": "text/csv"})
+        program(village, token_of(village, daughter)).ask("POST", "/imports", SHEET, {"content-type": "text/csv"})
         village.group(name="他人家")
         strangers = program(village, token_of(village, village.member("他人", "tanin@example.jp")))
         yield Town(village, owners, strangers)
 
 
-MOTHERS = {"person_id": 1, "contact_id": 4, "card_id": 1, "upload_id": 1}
+MOTHERS = {"person_id": 1, "contact_id": 4, "card_id": 1, "import_id": 1}
 
 
 @pytest.mark.parametrize("contact", [1, 4], ids=["of a member", "of a person"])
@@ -138,7 +138,7 @@ def test_the_example_of_every_operation_is_taken_from_an_owner(town: Town, opera
 
     # These are there already.
     taken = {"add_card": (409, "card_known"), "plan_card": (409, "card_known"), "add_contact": (409, "contact_known"),
-             "save_sheet": (409, "upload_state")}  # fmt: skip
+             "save_sheet": (409, "import_state")}  # fmt: skip
     assert (status, code) == taken.get(operation.id, (status if 200 <= status < 300 else 0, ""))
 
 
@@ -220,7 +220,7 @@ def test_every_operation_of_the_router_is_in_the_document() -> None:
     assert rules.keys() == {one.id for one in OPERATIONS}
     assert {name for name, right in rules.items() if right is Right.OWN} == OWNERS_ONLY
     # What stands in a sheet is seen by who may send one in.
-    of_sheets = {"list_uploads", "get_upload", "list_rows", "get_not_taken"}
+    of_sheets = {"list_imports", "get_import", "list_rows", "get_not_taken"}
     changes = {one.id for one in WRITES} - OWNERS_ONLY | of_sheets
     assert {name for name, right in rules.items() if right is Right.CHANGE} == changes
 

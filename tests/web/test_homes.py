@@ -76,7 +76,7 @@ def test_from_the_list_one_goes_to_a_home_as_who_one_is_there(chain: Village) ->
     assert office.path == "/months"
     assert "トミさん" in office.page.text
     # A viewer there.
-    assert office.get("/uploads").status == 403
+    assert office.get("/imports").status == 403
 
 
 @pytest.mark.parametrize("wanted", ["3", "4", "99", "9" * 30, "x"])
