@@ -11,11 +11,10 @@ from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, Copies, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.recipients import Circle, Recipient
-from reminder.domain.text import composer as wording
-from reminder.domain.text.composer import About, Composed
+from reminder.domain.text.model import About, Composed
 from reminder.storage import groups, outbox, people
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
-from reminder.storage.keys import KeyRing
 from reminder.storage.outbox import Draft, SpeaksOf
 from reminder.storage.people import PersonView
 from reminder.storage.readers import circle_of, reader
@@ -55,7 +54,7 @@ def subject_of(tx: Tx, rules: Rulebook, person_id: int) -> Subject | None:
 def tell(rules: Rulebook, subject: Subject, recipient: Recipient, kind: NoticeKind, about: About) -> Telling:
     audience = Audience.STAFF if recipient in subject.circle.staff else Audience.CARER
     reads = reader(recipient, subject.person, audience, subject.group)
-    return Telling(recipient, audience, subject, wording.compose_notice(rules.wording, reads, kind, about))
+    return Telling(recipient, audience, subject, rules.composer.notice(reads, kind, about))
 
 
 def tell_all(rules: Rulebook, subject: Subject, kind: NoticeKind, about: About) -> Iterator[Telling]:
@@ -108,8 +107,8 @@ def message(
     )
 
 
-def keep(tx: Tx, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> int:
+def keep(uow: UnitOfWork, drafts: Sequence[Draft]) -> int:
     """How many are new: one key is one message."""
     by_key = {draft.key: draft for draft in drafts}
-    taken = outbox.taken(tx, by_key.keys())
-    return len(outbox.add(tx, keys, [draft for key, draft in by_key.items() if key not in taken], now))
+    taken = outbox.taken(uow.tx, by_key.keys())
+    return len(outbox.add(uow.tx, uow.keys, [draft for key, draft in by_key.items() if key not in taken], uow.now))

@@ -1,44 +1,38 @@
 """When nobody answers or acts: the next human is asked, and in the end it stands in red."""
 
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 
-from reminder.clock import japan_date
 from reminder.domain.messages import MessageKind
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import ChannelName, Copies
-from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, RED_WITHIN, patience, to_ask
 from reminder.domain.rules.recipients import Recipient
-from reminder.domain.text import composer as wording
-from reminder.domain.text.composer import About, ReminderContent
+from reminder.domain.text.model import About, CardContent
 from reminder.planning.around import Subject, Telling, keep, message, tell
 from reminder.storage import cards, groups
 from reminder.storage.cards import DueCard
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
-from reminder.storage.keys import KeyRing
 from reminder.storage.links import Links
 from reminder.storage.outbox import Draft, SpeaksOf
 from reminder.storage.readers import circle_of
-from reminder.storage.session import Database, Tx
 
 GROUPS_AT_ONCE = 100
 
 
-def climb(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, links: Links) -> int:
+def climb(uow: UnitOfWork, links: Links) -> int:
     """How many messages that made."""
-    with database.writing() as tx:
-        return _Climb(tx, rules, now, links).run(keys)
+    return _Climb(uow, links).run()
 
 
 class _Climb:
     """One pass over the silences of some groups, inside one transaction."""
 
-    def __init__(self, tx: Tx, rules: Rulebook, now: datetime, links: Links) -> None:
-        self._tx, self._rules, self._links = tx, rules, links
-        self._now, self._today = now, japan_date(now)
+    def __init__(self, uow: UnitOfWork, links: Links) -> None:
+        self._uow, self._tx, self._rules, self._links = uow, uow.tx, uow.rules, links
+        self._now, self._today = uow.now, uow.today
 
-    def run(self, keys: KeyRing) -> int:
+    def run(self) -> int:
         group_ids = cards.groups_silent(self._tx, self._today, limit=GROUPS_AT_ONCE)
         around = groups.by_id(self._tx, group_ids)
         waits: dict[int, tuple[int, date | None]] = {}
@@ -49,7 +43,7 @@ class _Climb:
                 asked.setdefault(telling.recipient, []).append((card, telling))
         cards.wait_for_answer(self._tx, waits)
         drafts = [draft for recipient, told in asked.items() for draft in self._drafts(recipient, told)]
-        return keep(self._tx, keys, drafts, self._now)
+        return keep(self._uow, drafts)
 
     def _next(self, card: DueCard, group: GroupView) -> tuple[tuple[int, date | None], Telling | None]:
         """How many more humans have been asked then, until when an answer is waited for, and what the next is told."""
@@ -70,13 +64,9 @@ class _Climb:
             return (course.asked, card.expires_on - RED_WITHIN), None
         if following >= len(humans):
             return (NOBODY_LEFT, None), None
-        about = About(told=self._told(card), link=self._links.take(card.id, humans[following].contact_id))
+        about_card = CardContent(card.kind, card.expires_on, card.is_computed, card.label or None)
+        about = About(about_card, link=self._links.take(card.id, humans[following].contact_id))
         return (asked, until), tell(self._rules, subject, humans[following], NoticeKind.SILENT, about)
-
-    def _told(self, card: DueCard) -> ReminderContent:
-        dates, _ = self._rules.plan(card.kind, card.expires_on, card.person.mode, insurance=card.person.insurance)
-        told = ReminderContent(card.kind, "d30", card.expires_on, dates.last_counter_day, None, card.is_computed)
-        return replace(told, label=card.label or None)
 
     def _drafts(self, recipient: Recipient, told: list[tuple[DueCard, Telling]]) -> list[Draft]:
         """A home that is asked about many residents at once is asked in one mail."""
@@ -88,7 +78,7 @@ class _Climb:
                 for card, one in told
             ]
         first = told[0][1]
-        composed = wording.together(self._rules.wording, [one.composed for _, one in told], recipient.language)
+        composed = self._rules.composer.together([one.composed for _, one in told], recipient.language)
         speaks_of = [_spoken_of(card) for card, _ in told]
         key = "silent:{contact}:{day}"
         return [message(first, kind, key, self._now, composed, speaks_of=speaks_of, waits_for_hour=True)]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from reminder.clock import JAPAN
 from reminder.domain.people import Audience, ChannelName, ContactState, GroupKind, Mode, Role
+from reminder.domain.rules.escalation_policy import MOST_CALLS
 from reminder.domain.rules.preferences import Rhythm
-from reminder.domain.text.call_scripts import MOST_CALLS
 from reminder.errors import KigenError, NotFoundError, UnknownChoiceError
 from reminder.planning.outlook import Outlook, OutlookCard, outlook
 from reminder.storage import contacts, groups, people
@@ -34,11 +34,10 @@ RHYTHMS = [
 
 
 def look_ahead(village: Village, card: OutlookCard, person_id: int = 1) -> Outlook:
-    app = village.app
-    with app.database.reading() as tx:
-        person = people.find(tx, person_id)
+    with village.app.reading() as uow:
+        person = people.find(uow.tx, person_id)
         assert person is not None
-        return outlook(tx, app.keys, app.rules, village.now, person=person, card=card)
+        return outlook(uow, person=person, card=card)
 
 
 def set_rhythm(village: Village, rhythm: Rhythm) -> None:

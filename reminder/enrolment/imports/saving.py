@@ -10,7 +10,7 @@ from reminder.domain.parsing.resident_rows import Resident
 from reminder.domain.people import GroupKind, Language, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.preferences import Rhythm
-from reminder.domain.rules.schedule import first_look
+from reminder.domain.rules.steps import first_look
 from reminder.enrolment import cards as typed_cards
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates
@@ -22,15 +22,12 @@ from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportRowView, ImportView
-from reminder.storage.session import Database
 
 # Who heard a resident's consent, where a sheet gives only its day.
 HEARD_BY = "施設の名簿"
 
 
-def save_rows(
-    database: Database, uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[ImportRowView]
-) -> RowCounts:
+def save_rows(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[ImportRowView]) -> RowCounts:
     """Save the rows that are good, or that somebody has said yes to; return how many those are."""
     group = groups.find(uow.tx, sheet_import.group_id)
     assert group is not None  # the import would have gone with it
@@ -44,8 +41,7 @@ def save_rows(
     candidates = find_candidates(uow, group.id, [resident for _, resident in changed])
     for row, resident in changed:
         if row.person_id is not None:
-            with database.joining(uow.tx):
-                _change(database, uow, sheet_import, candidates, row.person_id, resident)
+            _change(uow, sheet_import, candidates, row.person_id, resident)
     imports.set_saved(uow.tx, sheet_import.id, saved)
     return RowCounts(saved=len(saved))
 
@@ -147,7 +143,6 @@ def _first_look(
 
 
 def _change(
-    database: Database,
     uow: UnitOfWork,
     sheet_import: ImportView,
     candidates: Candidates,
@@ -158,25 +153,21 @@ def _change(
     person = people.find(uow.tx, person_id)
     if person is None:
         return
-    keys, rules, now, by = uow.keys, uow.rules, uow.now, sheet_import.member_id
+    by = sheet_import.member_id
     changes = person_changes(person, resident)
     if changes != PersonChanges():
-        register.edit_person(database, now, person_id=person_id, changes=changes, by=by)
+        register.edit_person(uow, person_id=person_id, changes=changes, by=by)
     theirs = candidates.cards.get(person_id, {})
     for kind, end in resident.cards.items():
         typed, card = TypedDates(expires=end.isoformat()), theirs.get(kind)
         if card is None:
-            typed_cards.add_card(
-                database, rules, now, person_id=person_id, kind=kind, typed=typed, confirmed=True, by=by
-            )
+            typed_cards.add_card(uow, person_id=person_id, kind=kind, typed=typed, confirmed=True, by=by)
         elif card.expires_on != end:
-            typed_cards.renew_card(database, rules, now, card_id=card.id, typed=typed, confirmed=True, by=by)
+            typed_cards.renew_card(uow, card_id=card.id, typed=typed, confirmed=True, by=by)
     for contact in resident.contacts:
         try:
             register.add_contact(
-                database,
-                keys,
-                now,
+                uow,
                 person_id=person_id,
                 channel=contact.channel,
                 address=contact.address,
