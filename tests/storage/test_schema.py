@@ -1,5 +1,6 @@
 """One set of migrations makes the tables of the code, on both databases."""
 
+from contextlib import suppress
 from datetime import date
 
 import pytest
@@ -7,14 +8,15 @@ from alembic import command
 from sqlalchemy.exc import IntegrityError
 
 from reminder.domain.notices import NoticeKind
-from reminder.domain.people import Role
+from reminder.domain.people import GroupKind, Role
 from reminder.domain.replies import Intent
-from reminder.errors import DatabaseNotReadyError, SettingsError
-from reminder.storage import accounts, cards, notices, replies, schema
+from reminder.errors import ConflictError, DatabaseNotReadyError, SettingsError
+from reminder.storage import accounts, cards, groups, notices, replies, schema
 from reminder.storage.columns import EnumText
 from reminder.storage.registry import imports
 from reminder.storage.session import Database
 from reminder.storage.tables import Base
+from tests.storage.conftest import NOW
 from tests.village import Village
 
 
@@ -249,3 +251,33 @@ def test_the_database_itself_refuses_what_is_no_member_of_an_enum(village: Villa
     for table, column in CLOSED:
         with pytest.raises(IntegrityError, match=f"ck_{table}_{column}"), database.writing() as tx:
             tx.connection().exec_driver_sql(f"UPDATE {table} SET {column} = 'elsewhere'")
+
+
+def test_a_version_is_known_that_the_migrations_have() -> None:
+    assert schema.is_known(schema.newest())
+    assert not schema.is_known("9999")
+
+
+def test_a_database_is_built_at_one_version_filled_and_brought_to_the_next(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    with schema.building(database) as building:
+        building.up_to(schema.newest())
+        with building.writing() as tx:
+            added = groups.add(tx, name="田中家", kind=GroupKind.HOUSEHOLD, now=NOW)
+
+    with database.reading() as tx:
+        assert [one.id for one in groups.everyone(tx)] == [added]
+    with pytest.raises(ConflictError), schema.building(database):
+        pytest.fail("a row is there")
+    database.close()
+
+
+def test_a_database_whose_building_fails_is_as_empty_as_before(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+
+    with suppress(ZeroDivisionError), schema.building(database) as building:
+        building.up_to(schema.newest())
+        _ = 1 / 0
+
+    assert schema.present(database) is None
+    database.close()
