@@ -606,7 +606,8 @@ def not_arrived(tx: Session, group_id: int) -> dict[int, NotArrived]:
     )
     found: dict[int, NotArrived] = {}
     for contact_id, ended_at, created_at, reason in rows:
-        before = found.get(contact_id or 0)
+        assert contact_id is not None
+        before = found.get(contact_id)
         since = before.since if before else ended_at or created_at
-        found[contact_id or 0] = NotArrived((before.times if before else 0) + 1, since, reason)
+        found[contact_id] = NotArrived((before.times if before else 0) + 1, since, reason)
     return found

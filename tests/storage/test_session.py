@@ -111,11 +111,3 @@ def test_a_missing_table_is_told_from_a_database_out_of_reach(database: Database
         connection.exec_driver_sql("SELECT 1 FROM no_such_table")
 
     assert refused.value.code == "database_behind"
-
-
-def test_blocks_inside_one_block_are_kept_together_or_not_at_all(database: Database) -> None:
-    with database.as_one(), database.writing() as tx:
-        remembered.replace(tx, "sender", "1")
-    with database.writing() as outer, database.joining(outer), database.reading() as tx:
-        assert tx is outer
-        assert remembered.find(tx, "sender") == "1"
