@@ -26,6 +26,7 @@ from reminder.planning.escalate import climb
 from reminder.planning.notices import tell_of_failures, tell_of_notices
 from reminder.storage import health
 from reminder.storage.audit import database_clock
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.health import Work
 from reminder.storage.links import Links
 from reminder.storage.session import Tx
@@ -130,18 +131,26 @@ def _prepare(app: App, now: datetime) -> tuple[TickReport, bool, list[Exception]
     if is_week_s_look:
         with app.database.writing() as tx:
             health.beat(tx, health.REACH, now)
-    links, given = links_of(app), (app.database, app.keys, app.rules, now)
-    answered = step(work.replies, lambda: act_on_replies(*given))
-    planned = step(work.cards or applied or asked or answered, lambda: plan_due(*given, links))
-    escalated = step(work.silences, lambda: climb(*given, links))
+    links = links_of(app)
+
+    def in_one_unit(act: Callable[[UnitOfWork], int]) -> Callable[[], int]:
+        def work_off() -> int:
+            with app.units.writing(now) as uow:
+                return act(uow)
+
+        return work_off
+
+    answered = step(work.replies, lambda: act_on_replies(app.units, now))
+    planned = step(work.cards or applied or asked or answered, lambda: plan_due(app.units, now, links))
+    escalated = step(work.silences, in_one_unit(lambda uow: climb(uow, links)))
     sender_now = app.settings.twilio_from or app.settings.twilio_messaging_service_sid
     if is_week_s_look and sender_now:
-        step(True, lambda: look_at_sender(app.database, now, sender_now))
+        step(True, in_one_unit(lambda uow: look_at_sender(uow, sender_now)))
     can_prove = is_week_s_look and app.settings.public_url is not None
-    greeted = step(can_prove, lambda: keep_in_touch(*given, links))
-    told = step(work.failures or applied, lambda: tell_of_failures(*given))
-    told += step(work.notices or applied or answered or is_week_s_look, lambda: tell_of_notices(*given))
-    digests = step(work.digest and digest_is_due(now), lambda: make_digests(*given, links))
+    greeted = step(can_prove, in_one_unit(lambda uow: keep_in_touch(uow, links)))
+    told = step(work.failures or applied, in_one_unit(tell_of_failures))
+    told += step(work.notices or applied or answered or is_week_s_look, in_one_unit(tell_of_notices))
+    digests = step(work.digest and digest_is_due(now), lambda: make_digests(app.units, now, links))
     forgotten = step(work.forget, lambda: forget_old(app.database, now, app.settings.keep_messages_days))
     is_new = bool(asked or answered or planned or escalated or greeted or told or digests)
     done = TickReport(applied, asked, answered, planned, escalated, greeted, told, 0, forgotten, digests)

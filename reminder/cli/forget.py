@@ -50,13 +50,13 @@ def erase(
         now = app.clock.now()
         match what:
             case "person":
-                upkeep.erase_person(app.database, now, person_id=its_id)
+                upkeep.erase_person(app.units, now, person_id=its_id)
             case "group":
-                upkeep.erase_group(app.database, now, group_id=its_id)
+                upkeep.erase_group(app.units, now, group_id=its_id)
             case "contact":
-                upkeep.erase_contact(app.database, now, contact_id=its_id)
+                upkeep.erase_contact(app.units, now, contact_id=its_id)
             case _:
-                upkeep.erase_card(app.database, now, card_id=its_id)
+                upkeep.erase_card(app.units, now, card_id=its_id)
     answer({"erased": what, "id": its_id}, as_json=as_json, plain=f"{what} {its_id} is erased")
 
 

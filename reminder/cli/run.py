@@ -144,8 +144,8 @@ def resume(channel: Annotated[str, typer.Argument(help="sms, email, voice or lin
 
     if channel not in list(ChannelName):
         raise UnknownChoiceError(field="channel", choices=list(ChannelName))
-    with opened() as app, app.database.writing() as tx:
-        waited = pace.lift(tx, ChannelName(channel), japan_date(app.clock.now()))
+    with opened() as app, app.writing() as uow:
+        waited = pace.lift(uow.tx, ChannelName(channel), japan_date(uow.now))
     answer(
         {"channel": channel, "waited": waited},
         as_json=as_json,

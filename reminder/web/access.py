@@ -61,7 +61,7 @@ def is_https(app: App) -> bool:
 
 def maybe_signed_in(request: Request, app: OpenApp) -> SignedIn | None:
     token = request.cookies.get(session_cookie(app))
-    found = signing_in.session_of(app.database, app.clock.now(), token) if token else None
+    found = signing_in.session_of(app.units, app.clock.now(), token) if token else None
     request.state.signed_in = found
     return found
 

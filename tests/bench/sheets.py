@@ -94,7 +94,8 @@ def least(content: bytes) -> float:
 
 def enrol(app: App, name: str, content: bytes, floor: float) -> None:
     now, moved = app.clock.now(), [time.perf_counter()]
-    group_id = register.add_group(app.database, now, name="見本の里", kind=GroupKind.HOME)
+    with app.units.writing(now) as uow:
+        group_id = register.add_group(uow, name="見本の里", kind=GroupKind.HOME)
 
     def tell(_: object) -> None:
         moved.append(time.perf_counter())

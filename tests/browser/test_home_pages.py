@@ -24,7 +24,8 @@ def chain(site: Site) -> Site:
     village = site.village
     for name in ("西の里", "東の里"):
         home = village.group(GroupKind.HOME, name)
-        membership.set_organisation(site.app.database, village.now, group_id=home, organisation="社会福祉法人あおぞら")
+        with site.app.units.writing(village.now) as uow:
+            membership.set_organisation(uow, group_id=home, organisation="社会福祉法人あおぞら")
         village.member("事務", OFFICE, Role.OWNER)
     for number in range(20):
         label = f"{'ハナトミキヨ'[number % 6]}{chr(0x30A2 + number)}さん"

@@ -83,7 +83,8 @@ def counted(app: App) -> dict[str, int]:
 def test_a_sheet_whose_workers_are_killed_is_checked_and_saved_all_the_same(worked: tuple[App, Program]) -> None:
     app, program = worked
     now = app.clock.now()
-    register.add_group(app.database, now, name="見本の里", kind=GroupKind.HOME)
+    with app.units.writing(now) as uow:
+        register.add_group(uow, name="見本の里", kind=GroupKind.HOME)
     found = read_sheet(sheet(), app.rules.headings)
     service.begin_import(app.units, now, group_id=1, sheet=found, by=None)
     with app.writing() as uow:

@@ -144,13 +144,11 @@ def test_the_example_of_every_operation_is_taken_from_an_owner(town: Town, opera
 
 def test_a_token_of_somebody_who_became_a_viewer_only_reads(town: Town) -> None:
     app = town.village.app
-    membership.set_role(
-        app.database, app.keys, town.village.now, who=actor(town.village, 1), member_id=2, role=Role.OWNER
-    )
+    with app.units.writing(town.village.now) as uow:
+        membership.set_role(uow, who=actor(town.village, 1), member_id=2, role=Role.OWNER)
     theirs = program(town.village, token_of(town.village, 2))
-    membership.set_role(
-        app.database, app.keys, town.village.now, who=actor(town.village, 1), member_id=2, role=Role.VIEWER
-    )
+    with app.units.writing(town.village.now) as uow:
+        membership.set_role(uow, who=actor(town.village, 1), member_id=2, role=Role.VIEWER)
     before = town.rows()
 
     assert theirs.get("/people").status == 200
@@ -164,7 +162,8 @@ def test_a_token_ends_with_its_maker(town: Town) -> None:
     theirs = program(town.village, token_of(town.village, 2, [Scope.WRITE], Role.EDITOR))
     assert theirs.get("/people").status == 200
 
-    membership.remove(app.database, app.keys, town.village.now, who=actor(town.village, 1), member_id=2)
+    with app.units.writing(town.village.now) as uow:
+        membership.remove(uow, who=actor(town.village, 1), member_id=2)
 
     assert theirs.get("/people").status == 401
 
@@ -190,7 +189,8 @@ def test_what_nobody_has_made_opens_nothing(town: Town, shown: str) -> None:
 
 
 def test_a_revoked_token_opens_nothing(town: Town) -> None:
-    tokens.revoke_token(town.village.app.database, town.village.now, who=actor(town.village, 1), token_id=1)
+    with town.village.app.writing() as uow:
+        tokens.revoke_token(uow, who=actor(town.village, 1), token_id=1)
 
     answer = town.owners.get("/people")
 
@@ -233,7 +233,8 @@ def operations_below(part: object) -> list[Operation]:
 
 def test_that_a_token_is_used_is_written_once_an_hour(town: Town) -> None:
     def used() -> object:
-        return tokens.tokens_of(town.village.app.database, actor(town.village, 1))[0].used_at
+        with town.village.app.reading() as uow:
+            return tokens.tokens_of(uow, actor(town.village, 1))[0].used_at
 
     start = town.village.now
     town.owners.get("/people")

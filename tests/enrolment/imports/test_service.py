@@ -127,7 +127,8 @@ def test_an_imported_row_is_told_as_a_typed_one(village: Village) -> None:
 
     typed = village.person("キヨさん", phone="090-0000-0002")
     wanted = [NewCard(kind, TypedDates(end)) for kind, end in imported.items()]
-    add_cards(village.app.database, village.app.rules, village.now, person_id=typed, wanted=wanted, confirmed=True)
+    with village.app.writing() as uow:
+        add_cards(uow, person_id=typed, wanted=wanted, confirmed=True)
 
     with village.app.database.reading() as tx:
         hanako = next(one for one in people.of_group(tx, 1) if one.label == "花子さん")
@@ -136,7 +137,7 @@ def test_an_imported_row_is_told_as_a_typed_one(village: Village) -> None:
         own = contacts.of_person(tx, village.app.keys, hanako.id)
     assert {kind: carried for kind, (_, carried) in first.items()} == {kind: c for kind, (_, c) in second.items()}
     assert [(one.channel, one.state) for one in own] == [(ChannelName.SMS, ContactState.CONFIRMED)]
-    while plan_due(village.app.database, village.app.keys, village.app.rules, village.now):
+    while plan_due(village.app.units, village.now):
         pass
     with village.app.database.reading() as tx:
         first = {c.kind: c.next_reminder_on for c in cards.current_of_person(tx, hanako.id)}
