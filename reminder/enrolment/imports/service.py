@@ -159,7 +159,7 @@ def process_next_batch(units: UnitsOfWork, now: datetime, *, only: int | None = 
         if sheet_import.state is ImportState.CHECKING:
             counts, state_after = check_rows(uow, sheet_import, rows), ImportState.CHECKED
         else:
-            counts, state_after = save_rows(units.database, uow, sheet_import, rows), ImportState.SAVED
+            counts, state_after = save_rows(uow, sheet_import, rows), ImportState.SAVED
         imports.set_progress(
             uow.tx,
             sheet_import.id,
