@@ -17,8 +17,8 @@ from reminder.domain.cards import read_kinds
 from reminder.domain.messages import Channel
 from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.people import ChannelName, Language
-from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
-from reminder.domain.rules import schedule
+from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless, refuse_unspoken
+from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog, email_html
 from reminder.domain.text.card_pictures import read_pictures
 from reminder.guard import logs
@@ -49,7 +49,7 @@ class Loop:
     def _begun(self) -> asyncio.AbstractEventLoop:
         with self._beginning:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                self._loop = new_event_loop()
                 self._thread = threading.Thread(target=_live, args=(self._loop,), name="providers", daemon=True)
                 self._thread.start()
             return self._loop
@@ -58,6 +58,15 @@ class Loop:
         if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where it is installed, which does the same with less of the processor."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def _live(loop: asyncio.AbstractEventLoop) -> None:
@@ -127,12 +136,13 @@ def read_rulebook(settings: Settings) -> Rulebook:
 @cache
 def _rules_in(folder: Path) -> Rulebook:
     """What the files say, whatever the settings."""
-    schedules = schedule.read_schedules(read_table(folder / "schedules.toml"))
+    schedules = read_schedules(read_table(folder / "schedules.toml"))
     kinds = read_kinds(read_table(folder / "cards.toml"))
     refuse_gaps(kinds, schedules)
     files = sorted(path for path in (folder / "wording").glob("*.toml") if path.name != "lint.toml")
     tables = {Language(path.stem): read_table(path) for path in files}
     wording = catalog.read_wording(tables, kinds)
+    refuse_unspoken(schedules, wording)
     refuse_nameless(schedules, wording)
     return Rulebook(
         kinds=kinds,

@@ -17,7 +17,7 @@ from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
 from reminder.domain import hours
-from reminder.domain.text.digest import digest_is_due
+from reminder.domain.rules.digest_week import digest_is_due
 from reminder.enrolment.imports.service import process_next_batch
 from reminder.errors import DatabaseNotReadyError
 from reminder.planning.digest import make_digests
@@ -70,15 +70,12 @@ def tick(app: App, now: datetime) -> TickReport:
     A step that fails keeps none of the others from their work; at the end its error is raised, and the pass leaves no
     sign of life, so that /readyz shows what the log says.
     """
-    report, is_new, failed = _prepare(app, now)
-    with app.database.reading() as tx:
-        is_due = health.messages_due(tx, now)
-    if is_due or is_new:
-        try:
-            report = replace(report, sent=sender(app).send_due(app.loop.run))
-        except Exception as error:
-            log.exception("sending failed")
-            failed.append(error)
+    report, failed = _prepare(app, now)
+    try:
+        report = replace(report, sent=sender(app).send_due(app.loop.run))
+    except Exception as error:
+        log.exception("sending failed")
+        failed.append(error)
     if failed:
         raise failed[0]
     _show_life(app, now)
@@ -87,18 +84,16 @@ def tick(app: App, now: datetime) -> TickReport:
 
 def prepare(app: App, now: datetime) -> TickReport:
     """A pass without its sending, which goes on beside it: a slow provider keeps nobody's answer waiting."""
-    report, _, failed = _prepare(app, now)
+    report, failed = _prepare(app, now)
     if failed:
         raise failed[0]
     _show_life(app, now)
     return report
 
 
-def send(app: App, now: datetime, goes_on: Callable[[], bool]) -> int:
+def send(app: App, goes_on: Callable[[], bool]) -> int:
     """What is due; how many were handed over or tried."""
-    with app.database.reading() as tx:
-        is_due = health.messages_due(tx, now)
-    return sender(app, goes_on).send_due(app.loop.run) if is_due else 0
+    return sender(app, goes_on).send_due(app.loop.run)
 
 
 def _show_life(app: App, now: datetime) -> None:
@@ -106,8 +101,8 @@ def _show_life(app: App, now: datetime) -> None:
         health.passed(tx, app.keys.ids[0], now)
 
 
-def _prepare(app: App, now: datetime) -> tuple[TickReport, bool, list[Exception]]:
-    """Everything but sending; whether that made anything to send; and what failed."""
+def _prepare(app: App, now: datetime) -> tuple[TickReport, list[Exception]]:
+    """Everything but sending; and what failed."""
     with app.database.reading() as tx:
         work = work_waiting(tx, now)
     failed: list[Exception] = []
@@ -152,9 +147,8 @@ def _prepare(app: App, now: datetime) -> tuple[TickReport, bool, list[Exception]
     told += step(work.notices or applied or answered or is_week_s_look, in_one_unit(tell_of_notices))
     digests = step(work.digest and digest_is_due(now), lambda: make_digests(app.units, now, links))
     forgotten = step(work.forget, lambda: forget_old(app.database, now, app.settings.keep_messages_days))
-    is_new = bool(asked or answered or planned or escalated or greeted or told or digests)
     done = TickReport(applied, asked, answered, planned, escalated, greeted, told, 0, forgotten, digests)
-    return done, is_new, failed
+    return done, failed
 
 
 def work_waiting(tx: Tx, now: datetime) -> Work:
@@ -239,7 +233,7 @@ class Bell:
         def send_once() -> None:
             if self._is_out_of_time():
                 return
-            sent = send(self._app, self._app.clock.now(), self._goes_on)
+            sent = send(self._app, self._goes_on)
             if sent:
                 log.info("sent: %s", sent)
 

@@ -23,6 +23,7 @@ from reminder.errors import (
     RefusedInputError,
 )
 from reminder.guard.numbers import LooksLike, forbidden
+from reminder.upkeep.health import RecentHealth
 from reminder.web import (
     api,
     card_pages,
@@ -79,6 +80,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     )
     web.state.app = app
     web.state.pages = read_pages()
+    web.state.health = RecentHealth()
     web.include_router(webhooks.router)
     web.include_router(pages.public)
     at_home = (home, homes, months, visits, letter_pages, upload_pages)

@@ -13,9 +13,8 @@ from reminder.planning.standing import standing
 from reminder.storage import accounts, contacts, groups, messages, owned
 from reminder.storage.contacts import ContactView
 from reminder.storage.messages import NotArrived
-from reminder.upkeep.health import look
 from reminder.web.access import Filled, OpenApp, Sees, WhoIsSignedIn
-from reminder.web.view import go, local_path, minutes_since, page, typed
+from reminder.web.view import go, local_path, minutes_since, page, recent_health, typed
 
 router = APIRouter()
 
@@ -29,7 +28,7 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
         names = groups.names_by_contact(uow.tx, group.id)
         other_groups = [one for one in accounts.memberships(uow.tx, found.account_id) if one.group_id != group.id]
         has_sisters = len(owned.homes(uow.tx, who, found.account_id)) > 1
-    found_health = look(app.database, app.rules, now, keeps_time=app.keeps_time)
+    found_health = recent_health(request, app)
     return page(
         request,
         app,
@@ -95,7 +94,7 @@ def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reaso
         and unit in ("", row.person.unit)
         and (not reason or any(one.why == reason for one in missed[row.person.id]))
     ]
-    found_health = look(app.database, app.rules, now, keeps_time=app.keeps_time)
+    found_health = recent_health(request, app)
     return page(
         request,
         app,

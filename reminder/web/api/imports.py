@@ -99,7 +99,7 @@ class RowOut(Out):
 @router.get("/imports")
 def list_imports(caller: Changes, page: Paged) -> Listed[ImportOut]:
     """The sheets that were sent in during the last days."""
-    with caller.app.reading() as uow:
+    with caller.reading() as uow:
         found = imports.some_of_group(uow.tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
     rows, after = part(found, page.limit)
     return Listed(items=[_shown(row) for row in rows], next=after)
@@ -131,7 +131,7 @@ def get_import(caller: Changes, import_id: Id) -> ImportOut:
 @router.post("/imports/{import_id}/check")
 def check_sheet(caller: Changes, import_id: Id, given: CheckIn) -> ImportOut:
     """Begins to check every row; also once more, with other columns. The answer comes before the work is done."""
-    with caller.app.writing() as uow:
+    with caller.writing() as uow:
         sheet_import = owned.sheet_import(uow.tx, caller.who, import_id)
         places = {column.letter: column.place for column in sheet_import.columns}
         if not given.columns.keys() <= places.keys():
@@ -170,7 +170,7 @@ def list_rows(caller: Changes, import_id: Id, page: Paged) -> Listed[RowOut]:
 @router.post("/imports/{import_id}/save")
 def save_sheet(caller: Changes, import_id: Id, given: SaveIn) -> ImportOut:
     """Begins to save what was checked. The answer comes before the work is done."""
-    with caller.app.writing() as uow:
+    with caller.writing() as uow:
         owned.sheet_import(uow.tx, caller.who, import_id)
         service.start_saving(uow, import_id=import_id, confirmed=given.rows, all_confirmed=given.all)
     return _look_up(caller, import_id)
@@ -195,7 +195,7 @@ _FILE: Mapping[int | str, dict[str, Any]] = {
 @router.get("/imports/{import_id}/not-taken", response_class=Response, responses=dict(_FILE))
 def get_not_taken(caller: Changes, import_id: Id) -> Response:
     """The rows that were not taken as an Excel file, without what was refused or is never kept."""
-    with caller.app.reading() as uow:
+    with caller.reading() as uow:
         sheet_import = owned.sheet_import(uow.tx, caller.who, import_id)
         made = report.rejected_rows_file(uow, sheet_import, caller.language, ".xlsx")
     return Response(made, media_type=XLSX)
@@ -203,7 +203,7 @@ def get_not_taken(caller: Changes, import_id: Id) -> Response:
 
 def _look_up(caller: Caller, import_id: int) -> ImportOut:
     """Raises NotFoundError for an import of another group."""
-    with caller.app.reading() as uow:
+    with caller.reading() as uow:
         return _shown(owned.sheet_import(uow.tx, caller.who, import_id))
 
 
