@@ -37,7 +37,7 @@ class TypedDates:
     Without `expires` the end is worked out from them; with it they are only held against it.
     """
 
-    expires: str | None = None
+    expires: str | date | None = None  # a date where somebody has read it already
     issued: str | None = None
     born: str | None = None
     is_computed: bool = False  # `expires` was worked out by whoever typed it
@@ -95,11 +95,13 @@ def add_cards_of_people(
     confirmed: bool = False,
     by: int | None = None,
     in_journal: bool = True,
+    with_offers: bool = True,
 ) -> dict[int, list[CardAdded]]:
     """Register cards by person in a few statements, all of them or none. Return them by person, in the same order.
 
     Of one person they are added one after the other: a card that others live in or end with is best named first.
-    `in_journal`: False where the cards are a part of something that stands there. Raises as add_card.
+    `in_journal`: False where the cards are a part of something that stands there. `with_offers`: False where nobody
+    is there to be offered anything. Raises as add_card.
     """
     persons = people.by_id(uow.tx, wanted)
     if len(persons) < len(wanted):
@@ -109,7 +111,7 @@ def add_cards_of_people(
         groups.lock(uow.tx, group_id)
     batch = _CardBatch(uow, groups.by_id(uow.tx, group_ids), wanted)
     added = {
-        person_id: [batch.add(persons[person_id], card, confirmed=confirmed) for card in some]
+        person_id: [batch.add(persons[person_id], card, confirmed=confirmed, with_offers=with_offers) for card in some]
         for person_id, some in wanted.items()
     }
     batch.store()
@@ -140,10 +142,10 @@ class _CardBatch:
         }
         self._binding = {kind.bound_by for kind in uow.rules.kinds.values()}
 
-    def add(self, person: PersonView, wanted: NewCard, *, confirmed: bool) -> CardAdded:
+    def add(self, person: PersonView, wanted: NewCard, *, confirmed: bool, with_offers: bool) -> CardAdded:
         """Check a card and take it in. Raises as add_card."""
         others = self._current[person.id]
-        found = _check(self._uow, person, others, wanted, confirmed=confirmed)
+        found = _check(self._uow, others, wanted, confirmed=confirmed)
         kind, dated, rules = wanted.kind, found.dated, self._uow.rules
         carried_by = rules.kind(kind).carried_by
         carrier = next((other for other in others if other.kind == carried_by), None)
@@ -176,7 +178,8 @@ class _CardBatch:
             cards.carry(self._uow.tx, card.id, carried)
             _look_again_at_linked(self._uow, person.id, card.id, kind)
         others.append(card)
-        return CardAdded(card.id, dated.expires_on, dated.is_computed, next_on, found.offers)
+        offers = _offers(self._uow, person, kind, dated, found.ends) if with_offers else []
+        return CardAdded(card.id, dated.expires_on, dated.is_computed, next_on, offers)
 
     def store(self) -> None:
         """Write what has been taken in since the last time."""
@@ -198,8 +201,9 @@ class Draft:
 def draft(uow: UnitOfWork, *, person_id: int, wanted: NewCard, confirmed: bool = False) -> Draft:
     """Return what add_card would take. Raise as it does."""
     person = _person(uow.tx, person_id)
-    found = _check(uow, person, cards.current_of_person(uow.tx, person_id), wanted, confirmed=confirmed)
-    return Draft(wanted.kind, found.label, found.dated.expires_on, found.dated.is_computed, found.offers)
+    found = _check(uow, cards.current_of_person(uow.tx, person_id), wanted, confirmed=confirmed)
+    offers = _offers(uow, person, wanted.kind, found.dated, found.ends)
+    return Draft(wanted.kind, found.label, found.dated.expires_on, found.dated.is_computed, offers)
 
 
 @dataclass(frozen=True)
@@ -216,12 +220,9 @@ class _Checked:
     label: str
     dated: _Dated
     ends: Mapping[str, date]
-    offers: Sequence[Offered]
 
 
-def _check(
-    uow: UnitOfWork, person: PersonView, others: Sequence[CardView], wanted: NewCard, *, confirmed: bool
-) -> _Checked:
+def _check(uow: UnitOfWork, others: Sequence[CardView], wanted: NewCard, *, confirmed: bool) -> _Checked:
     """Return what is to be known of a typed card before it is kept. `others`: the person's current cards. Raise as
     add_card."""
     uow.rules.kind(wanted.kind)
@@ -231,7 +232,7 @@ def _check(
     if known is not None:
         raise ConflictError("card_known", field="kind", card=known.id)
     dated = _read_dates(uow, wanted.kind, wanted.typed, ends, confirmed=confirmed)
-    return _Checked(label, dated, ends, _offers(uow, person, wanted.kind, dated, ends))
+    return _Checked(label, dated, ends)
 
 
 def _person(tx: Tx, person_id: int) -> PersonView:
@@ -329,7 +330,7 @@ def _read_dates(uow: UnitOfWork, kind: str, typed: TypedDates, ends: Mapping[str
         assert end is not None
         is_computed = True
     else:
-        end = dates.read_typed(typed.expires, field="expires")
+        end = typed.expires if isinstance(typed.expires, date) else dates.read_typed(typed.expires, field="expires")
         is_computed = typed.is_computed
     if not confirmed:
         refuse_unusual(end, today)

@@ -115,7 +115,9 @@ def _person_row(person: NewPerson) -> dict[str, object]:
         "reference": None if reference is None else clean_label(reference, field="ref", most_digits=5),
         "room": None if room is None else clean_label(room, field="room", most_digits=5),
         "unit": None if unit is None else clean_label(unit, field="unit"),
-        "office": clean_label(person.office or DEFAULT_OFFICE, field="office", longest=10, most_digits=2),
+        "office": clean_label(person.office, field="office", longest=10, most_digits=2)
+        if person.office
+        else DEFAULT_OFFICE,
         "insurance": person.insurance,
     }
 

@@ -66,7 +66,7 @@ def _add_new(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_WantedRo
     asked = [_WantedContact(one, contact) for one in new for contact in one.resident.contacts]
     _add_contacts(uow, sheet_import, asked, in_journal=False)
     wanted = {person_id: _new_cards(uow.rules, one.resident) for person_id, one in zip(ids, new, strict=True)}
-    cards.add_cards_of_people(uow, wanted=wanted, confirmed=True, by=by, in_journal=False)
+    cards.add_cards_of_people(uow, wanted=wanted, confirmed=True, by=by, in_journal=False, with_offers=False)
     return {one.row.number: one.person_id for one in new}
 
 
@@ -88,7 +88,7 @@ def _new_cards(rules: Rulebook, resident: Resident) -> list[NewCard]:
         return 1 + max(map(depth, above)) if above else 0
 
     kinds = sorted(resident.cards, key=depth) if len(resident.cards) > 1 else resident.cards
-    return [NewCard(kind, TypedDates(expires=resident.cards[kind].isoformat())) for kind in kinds]
+    return [NewCard(kind, TypedDates(expires=resident.cards[kind])) for kind in kinds]
 
 
 def _change_known(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_WantedRow]) -> None:
@@ -118,7 +118,7 @@ def _change_cards(
 ) -> None:
     theirs, by = candidates.cards.get(person_id, {}), sheet_import.member_id
     for kind, end in resident.cards.items():
-        typed, card = TypedDates(expires=end.isoformat()), theirs.get(kind)
+        typed, card = TypedDates(expires=end), theirs.get(kind)
         if card is None:
             cards.add_card(uow, person_id=person_id, kind=kind, typed=typed, confirmed=True, by=by)
         elif card.expires_on != end:
