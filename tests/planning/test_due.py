@@ -10,6 +10,7 @@ from sqlalchemy import text
 from reminder.domain.people import ChannelName, GroupKind
 from reminder.planning.due import plan_due
 from reminder.storage import cards
+from tests.patience import PATIENCE
 from tests.village import Village
 
 END = date(2027, 3, 31)
@@ -61,7 +62,7 @@ def test_a_card_of_a_kind_that_is_gone_keeps_nobody_else_of_its_home_waiting(vil
 def test_a_group_whose_rows_make_no_sense_keeps_nobody_else_waiting(village: Village, caplog) -> None:
     families(village, 3)
     with village.app.database.writing() as tx:
-        tx.execute(text("UPDATE people SET mode = 'no mode' WHERE id = 2"))
+        tx.execute(text("UPDATE groups SET own_days = 'no days' WHERE id = 2"))
     village.sleep_until("2027-03-17 01:00")
 
     assert plan(village) == 2
@@ -95,7 +96,7 @@ def test_what_changes_while_it_is_being_planned_has_the_last_word(village: Villa
         changing.start()
         changing.join(0.3)
         cards.set_next(tx, {card: None})
-    changing.join(30)
+    changing.join(PATIENCE)
 
     with app.database.reading() as tx:
         kept = cards.find(tx, card)
