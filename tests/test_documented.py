@@ -10,8 +10,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from reminder.cli import app, catalogue
-from reminder.settings import PREFIX, Settings, read_settings
-from reminder.wiring import read_rulebook
+from reminder.settings import PREFIX, Settings
+from reminder.wiring import read_rulebook, read_settings
 
 TOP = Path(__file__).parents[1]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))])

@@ -30,8 +30,7 @@ def kinds(
     """The kinds of cards that can be registered. Example: reminder kinds --json"""
     from reminder.cli import catalogue
     from reminder.clock import SystemClock, japan_date
-    from reminder.settings import read_settings
-    from reminder.wiring import read_rulebook
+    from reminder.wiring import read_rulebook, read_settings
 
     rules = read_rulebook(read_settings())
     if stale:
@@ -86,8 +85,7 @@ def expiry(
     from dataclasses import asdict
 
     from reminder.domain.expiry import Known, work_out
-    from reminder.settings import read_settings
-    from reminder.wiring import read_rulebook
+    from reminder.wiring import read_rulebook, read_settings
 
     known = Known(
         issued=_maybe(issued, "issued"),
@@ -135,8 +133,7 @@ def preview(
     from reminder.enrolment.cards import clean_card_label
     from reminder.planning.preview import PreviewedCard
     from reminder.planning.preview import preview as plan_texts
-    from reminder.settings import read_settings
-    from reminder.wiring import read_rulebook
+    from reminder.wiring import read_rulebook, read_settings
 
     rules = read_rulebook(read_settings())
     rules.kind(kind)

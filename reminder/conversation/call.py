@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reminder.conversation import inbox
-from reminder.domain.people import ChannelName, Language
+from reminder.domain.people import Language
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.text import call_scripts
 from reminder.domain.text.call_scripts import Turn
@@ -33,7 +33,7 @@ def answer(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, as
     """
     with database.reading() as tx:
         called = messages.called(tx, keys, asked.message_id)
-    if called is None or called.channel is not ChannelName.VOICE:
+    if called is None or not called.channel.is_call:
         raise NotFoundError("page_not_found")
     words, is_practice = rules.wording.of(called.language), called.key.startswith(PRACTICE)
     script = call_scripts.read_script(called.text)

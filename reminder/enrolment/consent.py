@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from reminder.clock import japan_date
 from reminder.domain import hours
 from reminder.domain.messages import CancelReason, Urgency
-from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
+from reminder.domain.people import Audience, ConsentHow, ContactState, StoppedBy
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.text import call_scripts
 from reminder.domain.text import composer as wording
@@ -50,7 +50,7 @@ def ask(
         raise ConflictError("replies_off", field="contact")
     with database.writing() as tx:
         owner = _owner(tx, contact_id)
-        if owner is None or owner.speaker.channel is not ChannelName.SMS:
+        if owner is None or not owner.speaker.channel.can.is_two_way:
             raise RefusedInputError("only_own_texts", field="contact")
         if owner.speaker.state is not ContactState.UNCONFIRMED:
             raise ConflictError("already_answered", field="contact")
@@ -69,11 +69,11 @@ def practise(
 ) -> datetime:
     """A call in which its owner tries out a key, beside somebody of the family; when it will ring. Only after it are
     keys offered. Raises ConflictError where calls are off or not agreed to."""
-    if ChannelName.VOICE not in rules.channels:
+    if not any(channel.is_call for channel in rules.channels):
         raise ConflictError("calls_off", field="contact")
     with database.writing() as tx:
         owner = _owner(tx, contact_id)
-        if owner is None or owner.speaker.channel is not ChannelName.VOICE:
+        if owner is None or not owner.speaker.channel.is_call:
             raise RefusedInputError("only_own_calls", field="contact")
         if owner.speaker.state is not ContactState.CONFIRMED:
             raise ConflictError("no_consent_yet", field="contact")
@@ -139,7 +139,7 @@ def reached(database: Database, now: datetime, *, contact_id: int, by: int | Non
 def _say_that_it_stopped(tx: Tx, keys: KeyRing, rules: Rulebook, contact_id: int, now: datetime) -> None:
     """Once, to the telephone of who was told until now. A mail program has shown its own page."""
     owner = _owner(tx, contact_id)
-    if owner is None or owner.speaker.channel is not ChannelName.SMS:
+    if owner is None or not owner.speaker.channel.can.is_two_way:
         return
     name = "stopped" if rules.two_way else "stopped_one_way"
     said = wording.compose_answer(rules.wording, owner.reader, name)
@@ -181,7 +181,7 @@ def _send(
         channel=channel,
         subject=None,
         text=said.text,
-        segments=said.segments if channel is ChannelName.SMS else 0,
+        segments=said.segments if channel.can.counts_segments else 0,
         send_after=soon,
         stale_after=soon + true_for,
         # For a practice call somebody sits beside the telephone.

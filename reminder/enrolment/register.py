@@ -176,7 +176,7 @@ def add_contact(
         raise UnknownChoiceError(field="consent", choices=RECORDED)
     if consent_how is not None and not consent_by:
         raise RefusedInputError("consent_by_needed", field="consent_by")
-    clean_address = _read_address(channel, address)
+    clean_address = channel.can.read_address(address)
     clean_by = None if consent_by is None else clean_label(consent_by, field="consent_by", longest=40, most_digits=16)
     with database.writing() as tx:
         group_id = _owner_group(tx, person_id, member_id)
@@ -205,18 +205,6 @@ def add_contact(
         else:
             cards.look_again_at_group(tx, group_id, japan_date(now))
         return contact_id
-
-
-def _read_address(channel: ChannelName, address: str) -> str:
-    match channel:
-        case ChannelName.SMS:
-            return addresses.read_sms_number(address)
-        case ChannelName.VOICE:
-            return addresses.read_voice_number(address)
-        case ChannelName.EMAIL:
-            return addresses.read_email(address)
-        case ChannelName.LINE:
-            return addresses.read_line_id(address)
 
 
 def _owner_group(tx: Tx, person_id: int | None, member_id: int | None) -> int:

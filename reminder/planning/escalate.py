@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from reminder.clock import japan_date
 from reminder.domain.notices import NoticeKind
-from reminder.domain.people import ChannelName, Copies
+from reminder.domain.people import Copies
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, RED_WITHIN, patience, to_ask
 from reminder.domain.rules.recipients import Recipient
@@ -79,7 +79,7 @@ class _Climb:
 
     def _drafts(self, recipient: Recipient, told: list[tuple[DueCard, Telling]]) -> list[Draft]:
         """A home that is asked about many residents at once is asked in one mail."""
-        if recipient.channel is not ChannelName.EMAIL:
+        if not recipient.channel.is_mail:
             key = "silent:{{contact}}:{}:{{day}}"
             return [
                 message(one, key.format(card.id), self._now, speaks_of=[_spoken_of(card)], waits_for_hour=True)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from reminder.domain.notices import UNDELIVERED_BY, NoticeKind
+from reminder.domain.notices import NoticeKind
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.text.composer import About
 from reminder.planning.around import keep, message, subject_of, tell_all, tell_members
@@ -24,7 +24,7 @@ def tell_of_failures(database: Database, keys: KeyRing, rules: Rulebook, now: da
             subject = subject_of(tx, rules, failure.person_id)
             # An answer that was lost was about nothing to come.
             if subject is not None and not failure.is_answer:
-                kind = UNDELIVERED_BY.get(failure.channel, NoticeKind.UNDELIVERED)
+                kind = failure.channel.can.undelivered
                 # One a day about one person, however many texts came back.
                 key = "undelivered:{contact}:{person}:{day}"
                 about = About(channel=failure.channel, instead=instead.get(failure.message_id))

@@ -73,7 +73,7 @@ def _ask(tx: Tx, keys: KeyRing, rules: Rulebook, one: Unproven, now: datetime, l
     key = f"reach:{one.contact_id}:{japan_date(now).year}"
     if outbox.taken(tx, [key]):
         return 0
-    if one.channel is ChannelName.VOICE and one.person_id is not None and not one.is_family:
+    if one.channel.is_call and one.person_id is not None and not one.is_family:
         since = now - relativedelta(months=11)
         if not notices.exists_since(tx, NoticeKind.LANDLINE, one.contact_id, since):
             notices.add(tx, NoticeKind.LANDLINE, person_id=one.person_id, contact_id=one.contact_id, now=now)
@@ -83,7 +83,7 @@ def _ask(tx: Tx, keys: KeyRing, rules: Rulebook, one: Unproven, now: datetime, l
 
 
 def _is_own_phone(one: Unproven) -> bool:
-    return one.channel is ChannelName.SMS and one.person_id is not None and not one.is_family
+    return one.channel.can.is_two_way and one.person_id is not None and not one.is_family
 
 
 def _greeting(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime) -> Draft | None:
@@ -100,7 +100,7 @@ def _greeting(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime) -
 
 def _button(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime, links: Links) -> Draft | None:
     link, group = links.reached(one.contact_id), groups.find(tx, one.group_id)
-    if one.channel is not ChannelName.EMAIL or link is None or group is None:
+    if not one.channel.is_mail or link is None or group is None:
         return None
     recipient = _recipient(tx, one)
     about = About(link=link)

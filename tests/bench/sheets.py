@@ -21,10 +21,9 @@ from reminder.clock import SystemClock
 from reminder.domain.people import GroupKind
 from reminder.enrolment import bulk, register
 from reminder.enrolment.spreadsheet import read_sheet
-from reminder.settings import read_settings
 from reminder.storage import uploads
 from reminder.storage.keys import new_key
-from reminder.wiring import App, build_app
+from reminder.wiring import App, build_app, read_settings
 from tests import databases
 from tests.conftest import migrate
 

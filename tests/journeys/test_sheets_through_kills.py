@@ -10,12 +10,11 @@ from sqlalchemy import func, select
 from reminder.domain.people import GroupKind
 from reminder.enrolment import bulk, register
 from reminder.enrolment.spreadsheet import read_sheet
-from reminder.settings import read_settings
 from reminder.storage import uploads
 from reminder.storage.keys import new_key
 from reminder.storage.tables import Card, Contact, JournalEntry, Person
 from reminder.storage.uploads import UploadState, UploadView
-from reminder.wiring import App, build_app
+from reminder.wiring import App, build_app, read_settings
 from tests.program import PATIENCE, Program, until
 
 ROWS = 2_000  # four batches

@@ -132,7 +132,7 @@ def compose(
     """One message that tells all of `told`. `copy` is what a carer is shown besides; `brief` leaves out the advice,
     for an e-mail that speaks of several persons."""
     words = wording.of(reader.language)
-    if reader.channel is ChannelName.EMAIL:
+    if reader.channel.is_mail:
         return _email(words, wording, told, reader, copy or Copy(), brief)
     return Composed(None, _sms(words, wording, told, reader))
 
@@ -150,7 +150,7 @@ class About:
 
 def compose_notice(wording: Catalogs, reader: Reader, kind: NoticeKind, about: About) -> Composed:
     """To a carer or a member of staff: what has become of a person's reminders."""
-    is_mail = reader.channel is ChannelName.EMAIL
+    is_mail = reader.channel.is_mail
     plain = wording.of(reader.language)
     words = plain.in_mail if is_mail else plain
     said = words.section(f"notices.{kind}")
