@@ -7,22 +7,27 @@ INSTALLED := $(VENV)/installed
 # What pytest is asked beside the whole suite: make test TESTS="tests/domain -x"
 TESTS ?=
 
-.PHONY: help demo test check bench chaos clean
+.PHONY: help demo test test-all check bench chaos clean
 help:
-	@echo "make demo    see it work: a family and a care home of invented people, years in seconds"
-	@echo "make test    every test, on SQLite and on a PostgreSQL that the tests start themselves"
-	@echo "make check   style, types and which part may use which"
-	@echo "make bench   how fast it is on this machine"
-	@echo "make chaos   everything goes wrong at once for half an hour, and every text is accounted for"
-	@echo "make clean   forget what was installed and cached"
+	@echo "make demo      see it work: a family and a care home of invented people, years in seconds"
+	@echo "make test      the tests of every day, on SQLite and on a PostgreSQL that the tests start themselves"
+	@echo "make test-all  the rest: the other database where make test has one, a browser, and when everything goes wrong"
+	@echo "make check     style, types and which part may use which"
+	@echo "make bench     how fast it is on this machine"
+	@echo "make chaos     everything goes wrong at once for half an hour, and every text is accounted for"
+	@echo "make clean     forget what was installed and cached"
 
 demo: $(INSTALLED)
 	$(IN_VENV)/reminder demo
 
 # Every program that a test starts would compile all of ours anew where the environment forbids to keep what was compiled.
-test: export PYTHONDONTWRITEBYTECODE =
+test test-all: export PYTHONDONTWRITEBYTECODE =
+# Tests that are named run on every database they have.
 test: $(INSTALLED)
-	$(IN_VENV)/python -m pytest -n auto --dist worksteal $(TESTS)
+	$(IN_VENV)/python -m pytest -n auto --dist worksteal $(if $(strip $(TESTS)),$(TESTS),--tier everyday)
+
+test-all: $(INSTALLED)
+	$(IN_VENV)/python -m pytest -n auto --dist worksteal --tier rest
 
 check: $(INSTALLED)
 	$(IN_VENV)/ruff check .

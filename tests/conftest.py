@@ -1,6 +1,7 @@
 """What tests ask for by name: databases of their own."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -11,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests import databases
+from tests.statements import share_compiled
+from tests.tiers import TIERS, Tier, tier_of
 from tests.village import Village, open_village
 
+HERE = Path(__file__).parent
 MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3  # a folder in it of our own
 
 
@@ -30,13 +34,16 @@ def _write_to_memory() -> None:
 
 
 _write_to_memory()
+share_compiled()
+# Half of collecting, and a fifth of the rest, went by looking for garbage among thousands of tests that stay.
+gc.set_threshold(50_000, 20, 20)
 _run = pytest.StashKey()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: many tests wait for a program, a browser or a database."""
-    return (os.cpu_count() or 1) + 1
+    """As many as there are processors: each process more would collect all tests once more."""
+    return os.cpu_count() or 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,12 +54,43 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     databases.end_run(config.stash.get(_run, None))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """So that `-m "not postgres"` leaves out every test that would start one, and `-m "not browser"` the others."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--tier", choices=[*Tier, "all"], default="all", help="only the tests of this tier (tests/tiers.py)"
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"tier: {config.getoption('tier')}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests of the other tier out, say which tools each needs, and put those first that share something costly.
+
+    A test of the other tier is not collected, as if it stood elsewhere; it is not deselected, which CI refuses.
+    """
+    tiers = config.stash[TIERS] = {item.nodeid: _tier(item) for item in items}
+    tier = config.getoption("tier")
+    if tier != "all":
+        items[:] = [item for item in items if tiers[item.nodeid] == tier]
     for item in items:
+        # So that `-m "not postgres"` leaves out every test that would start one, and `-m "not browser"` the others.
         for tool in ("postgres", "browser"):
             if tool in getattr(item, "fixturenames", ()):
                 item.add_marker(tool)
+    # Processes that have nothing left to do take tests from the end of what another has.
+    items.sort(key=lambda item: item.get_closest_marker("made_once") is None)
+
+
+def _tier(item: pytest.Item) -> Tier:
+    calls = getattr(item, "callspec", None)
+    return tier_of(item.path.relative_to(HERE), calls.params if calls else {})
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays to the end: no search for garbage looks at it again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

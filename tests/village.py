@@ -214,7 +214,8 @@ class Village:
 def open_village(
     database_url: str, folder: Path, start: str, *, durable: bool = True, **settings_given: object
 ) -> Iterator[Village]:
-    settings = read_settings(database_url=database_url, data_dir=folder, secret_keys=(new_key(),), **settings_given)
+    given = {"secret_keys": (new_key(),), **settings_given}
+    settings = read_settings(database_url=database_url, data_dir=folder, **given)
     clock, channels = SteppedClock(japan(start)), {name: MemoryChannel() for name in registered()}
     with build_app(settings, clock=clock, channels=channels, durable=durable) as app:
         yield Village(World(app, clock, channels))

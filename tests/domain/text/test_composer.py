@@ -33,6 +33,9 @@ from reminder.guard.numbers import forbidden
 from reminder.settings import read_table
 from tests.rules import CONFIG, KINDS, LANGUAGES, WORDING
 
+# The matrix of all messages, below.
+pytestmark = pytest.mark.made_once
+
 LINT = read_table(CONFIG / "wording" / "lint.toml")
 
 USER, SIGNATURE, CARD = "mynumber_user_certificate", "mynumber_signature_certificate", "mynumber_card"

@@ -1,0 +1,48 @@
+"""The two tiers together are the whole suite, and the smaller one proves every law."""
+
+import re
+from pathlib import PurePath
+
+import pytest
+
+from tests.tiers import SLOW, TIERS, Tier, tier_of
+
+# The part of a test's name that says which database it has.
+POSTGRESQL = re.compile(r"(?<=[\[-])postgresql(?=[\]-])")
+
+
+@pytest.mark.parametrize(
+    ("file", "database", "tier"),
+    [
+        ("storage/test_outbox.py", "postgresql", Tier.EVERYDAY),
+        ("journeys/test_stories.py", "postgresql", Tier.EVERYDAY),
+        ("web/test_api.py", "sqlite", Tier.EVERYDAY),
+        ("web/test_api.py", "postgresql", Tier.REST),
+        ("web/test_page_words.py", None, Tier.EVERYDAY),
+        ("browser/test_family.py", "sqlite", Tier.REST),
+        ("browser/test_chromium.py", None, Tier.REST),
+        ("chaos/test_chaos.py", None, Tier.REST),
+    ],
+)
+def test_a_test_is_of_the_rest_if_it_is_slow_or_repeats_on_postgresql_what_storage_proves(
+    file: str, database: str | None, tier: Tier
+) -> None:
+    assert tier_of(PurePath(file), {} if database is None else {"database_url": database}) == tier
+
+
+def test_what_is_left_for_the_rest_is_slow_or_has_a_twin_on_sqlite_every_day(request: pytest.FixtureRequest) -> None:
+    tiers = request.config.stash[TIERS]
+    everyday = {name for name, tier in tiers.items() if tier is Tier.EVERYDAY}
+    rest = {name for name, tier in tiers.items() if tier is Tier.REST and name.split("/")[1] not in SLOW}
+
+    assert {name for name in rest if POSTGRESQL.sub("sqlite", name) not in everyday} == set()
+
+
+def test_this_run_leaves_out_the_other_tier_and_nothing_else(request: pytest.FixtureRequest) -> None:
+    config, here = request.config, {item.nodeid for item in request.session.items}
+    asked = {name for name, tier in config.stash[TIERS].items() if config.getoption("tier") in ("all", tier)}
+
+    assert here <= asked
+    # What these leave out is said by pytest, and CI refuses it.
+    if not config.getoption("keyword") and not config.getoption("markexpr"):
+        assert here == asked
