@@ -175,6 +175,8 @@ def build_app(
 
     logs.install(logging.INFO)
     rules = read_rulebook(settings)
+    for language, said in rules.wording.languages.items():
+        catalog.refuse_unfinished(f"config/wording/{language}.toml", said.table)
     keys = read_keys(settings.secret_keys) if settings.secret_keys else keys_kept_in(settings.data_dir)
     database = Database(settings.database, durable=durable)
     if database.is_sqlite:

@@ -26,8 +26,14 @@ def kinds(
     as_json: bool = AsJson,
     markdown: Annotated[bool, typer.Option("--markdown", help="As a page, with everything and its sources.")] = False,
     stale: Annotated[bool, typer.Option("--stale", help="Only those last checked more than a year ago.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="List what is missing, file by file.")] = False,
 ) -> None:
     """The kinds of cards that can be registered. Example: reminder kinds --json"""
+    if check:
+        from reminder.cli.new import check_kinds
+
+        check_kinds(as_json=as_json)
+        return
     from reminder.cli import catalogue
     from reminder.clock import SystemClock, japan_date
     from reminder.wiring import read_rulebook, read_settings

@@ -115,7 +115,7 @@ class Years:
         self.is_short = is_short
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = count()
-        self._heard = dict.fromkeys(ChannelName, 0)
+        self._heard = dict.fromkeys(registered(), 0)
         self._told = count(1)
         self._people: dict[int, Somebody] = {}
         self._ends: dict[int, tuple[Somebody, str, date]] = {}  # by card, while it is in use
