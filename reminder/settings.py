@@ -97,6 +97,9 @@ class Settings(BaseSettings):
         None, min_length=16, description="what a program must show to read /metrics from elsewhere"
     )
     tick_seconds: float = Field(5, gt=0, le=3600, description="how often the worker looks for what is due")
+    web_threads: int = Field(
+        2, ge=1, le=64, description="how many requests for pages are worked on at once; Python gains nothing by more"
+    )
     sms_replies: bool = Field(
         default=False, description="texts can be answered: your sender receives, and Twilio tells PUBLIC_URL of it"
     )

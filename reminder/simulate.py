@@ -149,37 +149,42 @@ class Village:
                 self._contact(resident, ChannelName.EMAIL, "musuko@example.jp", "タケさんの息子", is_family=True)
 
     def _group(self, name: str, kind: GroupKind) -> int:
-        return register.add_group(self._app.database, self._now, name=name, kind=kind)
+        with self._app.units.writing(self._now) as uow:
+            return register.add_group(uow, name=name, kind=kind)
 
     def _member(self, group: int, email: str, name: str) -> None:
-        register.add_member(
-            self._app.database, self._app.keys, self._now, group_id=group, email=email, role=Role.OWNER,
-            language=Language.JAPANESE,
-        )  # fmt: skip
+        with self._app.units.writing(self._now) as uow:
+            register.add_member(uow, group_id=group, email=email, role=Role.OWNER, language=Language.JAPANESE)
         self.names[email] = name
 
     def _person(
         self, group: int, label: str, mode: Mode, phone: str | None, *, mark: str | None = None,
         room: str | None = None,
     ) -> int:  # fmt: skip
-        person = register.add_person(
-            self._app.database, self._now, group_id=group, label=label, mode=mode, mark=mark, room=room
-        )
+        with self._app.units.writing(self._now) as uow:
+            person = register.add_person(uow, group_id=group, label=label, mode=mode, mark=mark, room=room)
         if phone:
             self._contact(person, ChannelName.SMS, phone, label)
         return person
 
     def _contact(self, person: int, channel: ChannelName, address: str, name: str, *, is_family: bool = False) -> None:
-        register.add_contact(
-            self._app.database, self._app.keys, self._now, person_id=person, channel=channel, address=address,
-            is_family=is_family, consent_how=ConsentHow.SPOKEN, consent_by="家族",
-        )  # fmt: skip
+        with self._app.units.writing(self._now) as uow:
+            register.add_contact(
+                uow,
+                person_id=person,
+                channel=channel,
+                address=address,
+                is_family=is_family,
+                consent_how=ConsentHow.SPOKEN,
+                consent_by="家族",
+            )
         arrives_at = address if channel is ChannelName.EMAIL else "+81" + address.replace("-", "")[1:]
         self.names[arrives_at] = name
 
     def _card(self, person: int, kind: str, ends: date) -> None:
         typed = TypedDates(ends.isoformat())
-        add_card(self._app.database, self._app.rules, self._now, person_id=person, kind=kind, typed=typed)
+        with self._app.units.writing(self._now) as uow:
+            add_card(uow, person_id=person, kind=kind, typed=typed)
 
 
 def settle_village(app: App) -> Village:

@@ -17,8 +17,8 @@ from reminder.channels.definition import Surroundings
 from reminder.clock import Clock, SystemClock
 from reminder.domain import replies
 from reminder.domain.cards import read_kinds
-from reminder.domain.headings import read_headings
 from reminder.domain.messages import Channel
+from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.people import ChannelName, Language
 from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
 from reminder.domain.rules import schedule
@@ -52,7 +52,7 @@ class Loop:
     def _begun(self) -> asyncio.AbstractEventLoop:
         with self._beginning:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                self._loop = new_event_loop()
                 self._thread = threading.Thread(target=_live, args=(self._loop,), name="providers", daemon=True)
                 self._thread.start()
             return self._loop
@@ -61,6 +61,15 @@ class Loop:
         if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where it is installed, which does the same with less of the processor."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def _live(loop: asyncio.AbstractEventLoop) -> None:

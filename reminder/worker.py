@@ -18,7 +18,7 @@ from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
 from reminder.domain import hours
 from reminder.domain.text.digest import digest_is_due
-from reminder.enrolment import bulk
+from reminder.enrolment.imports.service import process_next_batch
 from reminder.errors import DatabaseNotReadyError
 from reminder.planning.digest import make_digests
 from reminder.planning.due import plan_due
@@ -26,6 +26,7 @@ from reminder.planning.escalate import climb
 from reminder.planning.notices import tell_of_failures, tell_of_notices
 from reminder.storage import health
 from reminder.storage.audit import database_clock
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.health import Work
 from reminder.storage.links import Links
 from reminder.storage.session import Tx
@@ -69,15 +70,12 @@ def tick(app: App, now: datetime) -> TickReport:
     A step that fails keeps none of the others from their work; at the end its error is raised, and the pass leaves no
     sign of life, so that /readyz shows what the log says.
     """
-    report, is_new, failed = _prepare(app, now)
-    with app.database.reading() as tx:
-        is_due = health.messages_due(tx, now)
-    if is_due or is_new:
-        try:
-            report = replace(report, sent=sender(app).send_due(app.loop.run))
-        except Exception as error:
-            log.exception("sending failed")
-            failed.append(error)
+    report, failed = _prepare(app, now)
+    try:
+        report = replace(report, sent=sender(app).send_due(app.loop.run))
+    except Exception as error:
+        log.exception("sending failed")
+        failed.append(error)
     if failed:
         raise failed[0]
     _show_life(app, now)
@@ -86,18 +84,16 @@ def tick(app: App, now: datetime) -> TickReport:
 
 def prepare(app: App, now: datetime) -> TickReport:
     """A pass without its sending, which goes on beside it: a slow provider keeps nobody's answer waiting."""
-    report, _, failed = _prepare(app, now)
+    report, failed = _prepare(app, now)
     if failed:
         raise failed[0]
     _show_life(app, now)
     return report
 
 
-def send(app: App, now: datetime, goes_on: Callable[[], bool]) -> int:
+def send(app: App, goes_on: Callable[[], bool]) -> int:
     """What is due; how many were handed over or tried."""
-    with app.database.reading() as tx:
-        is_due = health.messages_due(tx, now)
-    return sender(app, goes_on).send_due(app.loop.run) if is_due else 0
+    return sender(app, goes_on).send_due(app.loop.run)
 
 
 def _show_life(app: App, now: datetime) -> None:
@@ -105,8 +101,8 @@ def _show_life(app: App, now: datetime) -> None:
         health.passed(tx, app.keys.ids[0], now)
 
 
-def _prepare(app: App, now: datetime) -> tuple[TickReport, bool, list[Exception]]:
-    """Everything but sending; whether that made anything to send; and what failed."""
+def _prepare(app: App, now: datetime) -> tuple[TickReport, list[Exception]]:
+    """Everything but sending; and what failed."""
     with app.database.reading() as tx:
         work = work_waiting(tx, now)
     failed: list[Exception] = []
@@ -130,22 +126,29 @@ def _prepare(app: App, now: datetime) -> tuple[TickReport, bool, list[Exception]
     if is_week_s_look:
         with app.database.writing() as tx:
             health.beat(tx, health.REACH, now)
-    links, given = links_of(app), (app.database, app.keys, app.rules, now)
-    answered = step(work.replies, lambda: act_on_replies(*given))
-    planned = step(work.cards or applied or asked or answered, lambda: plan_due(*given, links))
-    escalated = step(work.silences, lambda: climb(*given, links))
+    links = links_of(app)
+
+    def in_one_unit(act: Callable[[UnitOfWork], int]) -> Callable[[], int]:
+        def work_off() -> int:
+            with app.units.writing(now) as uow:
+                return act(uow)
+
+        return work_off
+
+    answered = step(work.replies, lambda: act_on_replies(app.units, now))
+    planned = step(work.cards or applied or asked or answered, lambda: plan_due(app.units, now, links))
+    escalated = step(work.silences, in_one_unit(lambda uow: climb(uow, links)))
     sender_now = app.settings.twilio_from or app.settings.twilio_messaging_service_sid
     if is_week_s_look and sender_now:
-        step(True, lambda: look_at_sender(app.database, now, sender_now))
+        step(True, in_one_unit(lambda uow: look_at_sender(uow, sender_now)))
     can_prove = is_week_s_look and app.settings.public_url is not None
-    greeted = step(can_prove, lambda: keep_in_touch(*given, links))
-    told = step(work.failures or applied, lambda: tell_of_failures(*given))
-    told += step(work.notices or applied or answered or is_week_s_look, lambda: tell_of_notices(*given))
-    digests = step(work.digest and digest_is_due(now), lambda: make_digests(*given, links))
+    greeted = step(can_prove, in_one_unit(lambda uow: keep_in_touch(uow, links)))
+    told = step(work.failures or applied, in_one_unit(tell_of_failures))
+    told += step(work.notices or applied or answered or is_week_s_look, in_one_unit(tell_of_notices))
+    digests = step(work.digest and digest_is_due(now), lambda: make_digests(app.units, now, links))
     forgotten = step(work.forget, lambda: forget_old(app.database, now, app.settings.keep_messages_days))
-    is_new = bool(asked or answered or planned or escalated or greeted or told or digests)
     done = TickReport(applied, asked, answered, planned, escalated, greeted, told, 0, forgotten, digests)
-    return done, is_new, failed
+    return done, failed
 
 
 def work_waiting(tx: Tx, now: datetime) -> Work:
@@ -173,7 +176,7 @@ def sender(app: App, goes_on: Callable[[], bool] = lambda: True) -> Sender:
 def work_on_sheets(app: App, goes_on: Callable[[], bool] = lambda: True) -> int:
     """Checks and saves what homes have sent in, a batch of rows at a time; how many batches."""
     batches = 0
-    while goes_on() and bulk.go_on(app.database, app.keys, app.rules, app.clock.now()):
+    while goes_on() and process_next_batch(app.units, app.clock.now()):
         batches += 1
     return batches
 
@@ -230,7 +233,7 @@ class Bell:
         def send_once() -> None:
             if self._is_out_of_time():
                 return
-            sent = send(self._app, self._app.clock.now(), self._goes_on)
+            sent = send(self._app, self._goes_on)
             if sent:
                 log.info("sent: %s", sent)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reminder.domain.cards import read_kinds
-from reminder.domain.headings import read_headings
+from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.people import Language
 from reminder.domain.text.card_pictures import read_pictures
 from reminder.domain.text.catalog import read_wording

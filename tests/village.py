@@ -57,27 +57,22 @@ class Village:
         return self.clock.now()
 
     def group(self, kind: GroupKind = GroupKind.HOUSEHOLD, name: str = "田中家") -> int:
-        self._group = register.add_group(self.app.database, self.now, name=name, kind=kind)
+        with self.app.writing() as uow:
+            self._group = register.add_group(uow, name=name, kind=kind)
         return self._group
 
     def member(self, name: str, email: str, role: Role = Role.OWNER, language: Language = Language.JAPANESE) -> int:
         self._addresses[name] = {email}
-        return register.add_member(
-            self.app.database,
-            self.app.keys,
-            self.now,
-            group_id=self._in_group(),
-            email=email,
-            role=role,
-            language=language,
-        )
+        group_id = self._in_group()
+        with self.app.writing() as uow:
+            return register.add_member(uow, group_id=group_id, email=email, role=role, language=language)
 
     def person(
         self, label: str, *, phone: str | None = None, mode: Mode | None = None, consent: bool = True, **more: object
     ) -> int:
-        person_id = register.add_person(
-            self.app.database, self.now, group_id=self._in_group(), label=label, mode=mode, **more
-        )
+        group_id = self._in_group()
+        with self.app.writing() as uow:
+            person_id = register.add_person(uow, group_id=group_id, label=label, mode=mode, **more)
         self._people[label] = person_id
         if phone is not None:
             self.contact(label, ChannelName.SMS, phone, consent=consent)
@@ -88,17 +83,16 @@ class Village:
     ) -> int:
         arrives_at = address if "@" in address else "+81" + address.replace("-", "")[1:]
         self._addresses.setdefault(family or label, set()).add(arrives_at)
-        return register.add_contact(
-            self.app.database,
-            self.app.keys,
-            self.now,
-            person_id=self._people[label],
-            channel=channel,
-            address=address,
-            is_family=family is not None,
-            consent_how=ConsentHow.SPOKEN if consent else None,
-            consent_by="長女" if consent else None,
-        )
+        with self.app.writing() as uow:
+            return register.add_contact(
+                uow,
+                person_id=self._people[label],
+                channel=channel,
+                address=address,
+                is_family=family is not None,
+                consent_how=ConsentHow.SPOKEN if consent else None,
+                consent_by="長女" if consent else None,
+            )
 
     def card(
         self,
@@ -110,25 +104,24 @@ class Village:
         is_computed: bool = False,
         **more: object,
     ) -> int:
-        added = cards.add_card(
-            self.app.database,
-            self.app.rules,
-            self.now,
-            person_id=self._people[label],
-            kind=kind,
-            typed=TypedDates(expires_on.isoformat(), is_computed=is_computed),
-            **more,
-        )
+        with self.app.writing() as uow:
+            added = cards.add_card(
+                uow,
+                person_id=self._people[label],
+                kind=kind,
+                typed=TypedDates(expires_on.isoformat(), is_computed=is_computed),
+                **more,
+            )
         return added.id
 
     def renew(self, card_id: int, expires_on: date) -> None:
-        cards.renew_card(
-            self.app.database, self.app.rules, self.now, card_id=card_id, typed=TypedDates(expires_on.isoformat())
-        )
+        with self.app.writing() as uow:
+            cards.renew_card(uow, card_id=card_id, typed=TypedDates(expires_on.isoformat()))
 
     def stop(self, contact_id: int, by: StoppedBy = StoppedBy.FAMILY) -> None:
         app = self.app
-        consent.stop(app.database, app.keys, app.rules, self.now, contact_id=contact_id, whose_word=by)
+        with app.units.writing(self.now) as uow:
+            consent.stop(uow, contact_id=contact_id, whose_word=by)
 
     def answers(self, name: str, text: str, *, at: str | None = None) -> bool:
         """`name` texts us, at once or at an instant, and a minute passes."""
@@ -137,7 +130,8 @@ class Village:
         self._heard += 1
         phone = next(address for address in self._addresses[name] if address.startswith("+"))
         heard = inbox.Heard(f"SM{self._heard:032x}", phone, text)
-        kept = inbox.keep(self.app.database, self.app.keys, self.app.rules, self.now, heard)
+        with self.app.writing() as uow:
+            kept = inbox.keep(uow, heard)
         self.run_until(f"{self.now.astimezone(JAPAN) + timedelta(minutes=1):%Y-%m-%d %H:%M}")
         return kept
 
@@ -153,7 +147,8 @@ class Village:
         return card
 
     def retire(self, card_id: int) -> None:
-        cards.retire_card(self.app.database, self.app.rules, self.now, card_id=card_id)
+        with self.app.writing() as uow:
+            cards.retire_card(uow, card_id=card_id)
 
     def run_until(self, text: str) -> None:
         for _ in self.world.run_until(japan(text)):

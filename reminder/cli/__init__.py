@@ -10,7 +10,7 @@ from typer import Exit, Typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from reminder.cli import backup, data, forget, home, keys, look, mail, new, paper, run, sheets, tokens
+from reminder.cli import backup, data, forget, home, imports, keys, look, mail, new, paper, run, tokens
 from reminder.errors import KigenError, RefusedInputError, SettingsError
 
 app = Typer(
@@ -28,7 +28,7 @@ new.add_to(app)
 paper.add_to(app)
 tokens.add_to(app)
 forget.add_to(app)
-sheets.add_to(app)
+imports.add_to(app)
 home.add_to(app)
 mail.add_to(app)
 backup.add_to(app)

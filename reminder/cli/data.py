@@ -79,8 +79,8 @@ def add_group(
     from reminder.cli.opened import opened
     from reminder.enrolment import register
 
-    with opened() as app:
-        group_id = register.add_group(app.database, app.clock.now(), name=name, kind=kind)
+    with opened() as app, app.writing() as uow:
+        group_id = register.add_group(uow, name=name, kind=kind)
     answer({"id": group_id}, as_json=as_json, plain=f"group {group_id}")
 
 
@@ -102,15 +102,14 @@ def set_group(
     from reminder.enrolment import rhythm as rhythms
     from reminder.storage import groups
 
-    with opened() as app:
+    with opened() as app, app.writing() as uow:
         if organisation is not None:
-            membership.set_organisation(app.database, app.clock.now(), group_id=group, organisation=organisation)
-        with app.database.reading() as tx:
-            found = groups.find(tx, group)
+            membership.set_organisation(uow, group_id=group, organisation=organisation)
+        found = groups.find(uow.tx, group)
         if found is None:
             raise NotFoundError(field="group")
         rhythm = typed_rhythm(found.rhythm, days, hour, holidays, preset)
-        rhythms.set_rhythm(app.database, app.rules, app.clock.now(), group_id=group, rhythm=rhythm)
+        rhythms.set_rhythm(uow, group_id=group, rhythm=rhythm)
         named = app.rules.wording.of(language()).section("presets")[rhythm.preset or "usual"]
     row = {**rhythm_row(rhythm), "organisation": found.organisation}
     chosen = " ".join(f"{name}={value}" for name, value in row.items() if value)
@@ -130,16 +129,8 @@ def add_member(
     from reminder.cli.opened import opened
     from reminder.enrolment import register
 
-    with opened() as app:
-        member_id = register.add_member(
-            app.database,
-            app.keys,
-            app.clock.now(),
-            group_id=group,
-            email=email,
-            role=role,
-            language=app.rules.language(lang),
-        )
+    with opened() as app, app.writing() as uow:
+        member_id = register.add_member(uow, group_id=group, email=email, role=role, language=app.rules.language(lang))
     answer({"id": member_id}, as_json=as_json, plain=f"member {member_id}")
 
 
@@ -154,8 +145,8 @@ def set_member(
     from reminder.cli.opened import opened
     from reminder.enrolment import rhythm as rhythms
 
-    with opened() as app:
-        rhythms.set_copies(app.database, app.clock.now(), member_id=member, copies=copies)
+    with opened() as app, app.writing() as uow:
+        rhythms.set_copies(uow, member_id=member, copies=copies)
     answer({"id": member, "copies": copies}, as_json=as_json, plain=f"member {member} gets copies: {copies}")
 
 
@@ -180,10 +171,9 @@ def add_person(
     from reminder.cli.opened import opened
     from reminder.enrolment import register
 
-    with opened() as app:
+    with opened() as app, app.writing() as uow:
         person_id = register.add_person(
-            app.database,
-            app.clock.now(),
+            uow,
             group_id=group,
             label=label,
             mode=mode,
@@ -219,11 +209,9 @@ def add_contact(
     from reminder.enrolment import register
 
     named = channel_named(channel)
-    with opened() as app:
+    with opened() as app, app.writing() as uow:
         contact_id = register.add_contact(
-            app.database,
-            app.keys,
-            app.clock.now(),
+            uow,
             channel=named,
             address=address,
             person_id=person,
@@ -252,8 +240,8 @@ def confirm_contact(
     from reminder.cli.opened import opened
     from reminder.enrolment import consent as consents
 
-    with opened() as app:
-        consents.confirm(app.database, app.clock.now(), contact_id=contact, how=consent, said_by=consent_by)
+    with opened() as app, app.writing() as uow:
+        consents.confirm(uow, contact_id=contact, how=consent, said_by=consent_by)
     answer({"id": contact, "state": "confirmed"}, as_json=as_json, plain=f"contact {contact} is told again")
 
 
@@ -269,8 +257,8 @@ def ask_contact(
     from reminder.cli.opened import opened
     from reminder.enrolment import consent
 
-    with opened() as app:
-        sent_at = consent.ask(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact, told_by=told_by)
+    with opened() as app, app.writing() as uow:
+        sent_at = consent.ask(uow, contact_id=contact, told_by=told_by)
     answer(
         {"id": contact, "sent_at": sent_at}, as_json=as_json, plain=f"contact {contact} is asked at {sent_at:%F %R} UTC"
     )
@@ -284,8 +272,8 @@ def practise_contact(contact: Id, as_json: bool = AsJson) -> None:
     from reminder.cli.opened import opened
     from reminder.enrolment import consent
 
-    with opened() as app:
-        rings_at = consent.practise(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact)
+    with opened() as app, app.writing() as uow:
+        rings_at = consent.practise(uow, contact_id=contact)
     plain = f"contact {contact} is called at {rings_at:%F %R} UTC"
     answer({"id": contact, "rings_at": rings_at}, as_json=as_json, plain=plain)
 
@@ -295,8 +283,8 @@ def reached_contact(contact: Id, as_json: bool = AsJson) -> None:
     from reminder.cli.opened import opened
     from reminder.enrolment import consent
 
-    with opened() as app:
-        consent.reached(app.database, app.clock.now(), contact_id=contact)
+    with opened() as app, app.writing() as uow:
+        consent.reached(uow, contact_id=contact)
     answer({"id": contact, "state": "reached"}, as_json=as_json, plain=f"contact {contact} is still theirs")
 
 
@@ -305,8 +293,8 @@ def stop_contact(contact: Id, as_json: bool = AsJson) -> None:
     from reminder.cli.opened import opened
     from reminder.enrolment import consent
 
-    with opened() as app:
-        consent.stop(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact)
+    with opened() as app, app.writing() as uow:
+        consent.stop(uow, contact_id=contact)
     answer({"id": contact, "state": "opted_out"}, as_json=as_json, plain=f"contact {contact} is told nothing more")
 
 
@@ -332,16 +320,15 @@ def add_card(
     from reminder.enrolment.cards import add_card as add
 
     with opened() as app:
-        added = add(
-            app.database,
-            app.rules,
-            app.clock.now(),
-            person_id=person,
-            kind=kind,
-            typed=TypedDates(expires, issued, born, is_computed=computed),
-            label=label,
-            confirmed=yes,
-        )
+        with app.writing() as uow:
+            added = add(
+                uow,
+                person_id=person,
+                kind=kind,
+                typed=TypedDates(expires, issued, born, is_computed=computed),
+                label=label,
+                confirmed=yes,
+            )
         _answer_card(app.rules, added, as_json=as_json, person_id=person)
 
 
@@ -354,14 +341,13 @@ def renew_card(card: Id, expires: Annotated[str | None, typer.Option()] = None, 
     from reminder.enrolment.cards import renew_card as renew
 
     with opened() as app:
-        renewed = renew(
-            app.database,
-            app.rules,
-            app.clock.now(),
-            card_id=card,
-            typed=TypedDates(expires, issued, born, is_computed=computed),
-            confirmed=yes,
-        )
+        with app.writing() as uow:
+            renewed = renew(
+                uow,
+                card_id=card,
+                typed=TypedDates(expires, issued, born, is_computed=computed),
+                confirmed=yes,
+            )
         _answer_card(app.rules, renewed, as_json=as_json)
 
 
@@ -399,8 +385,8 @@ def done_card(card: Id, as_json: bool = AsJson) -> None:
     from reminder.cli.opened import opened
     from reminder.enrolment.cards import say_done
 
-    with opened() as app:
-        say_done(app.database, app.clock.now(), card_id=card)
+    with opened() as app, app.writing() as uow:
+        say_done(uow, card_id=card)
     answer({"id": card, "state": "done"}, as_json=as_json, plain=f"card {card} is done; its new date is asked for")
 
 
@@ -409,8 +395,8 @@ def undone_card(card: Id, as_json: bool = AsJson) -> None:
     from reminder.cli.opened import opened
     from reminder.enrolment.cards import say_not_done
 
-    with opened() as app:
-        say_not_done(app.database, app.clock.now(), card_id=card)
+    with opened() as app, app.writing() as uow:
+        say_not_done(uow, card_id=card)
     answer({"id": card, "state": "open"}, as_json=as_json, plain=f"card {card} is told of again")
 
 
@@ -426,8 +412,8 @@ def take_card(
     from reminder.cli.opened import opened
     from reminder.enrolment.cards import take_card as take
 
-    with opened() as app:
-        take(app.database, app.clock.now(), card_id=card, contact_id=contact)
+    with opened() as app, app.writing() as uow:
+        take(uow, card_id=card, contact_id=contact)
     answer({"id": card, "taken_by": contact}, as_json=as_json, plain=f"card {card} is taken by contact {contact}")
 
 
@@ -436,8 +422,8 @@ def retire_card(card: Id, as_json: bool = AsJson) -> None:
     from reminder.cli.opened import opened
     from reminder.enrolment.cards import retire_card as retire
 
-    with opened() as app:
-        retire(app.database, app.rules, app.clock.now(), card_id=card)
+    with opened() as app, app.writing() as uow:
+        retire(uow, card_id=card)
     answer({"id": card, "state": "retired"}, as_json=as_json, plain=f"card {card} is told of no more")
 
 
@@ -456,7 +442,7 @@ def list_rows(
         raise UnknownChoiceError(field="list", choices=list(LISTS))
     if state is not None and what in STATES and state not in STATES[what]:
         raise UnknownChoiceError(field="state", choices=STATES[what])
-    with opened() as app, app.database.reading() as tx:
-        if group is not None and groups.find(tx, group) is None:
+    with opened() as app, app.reading() as uow:
+        if group is not None and groups.find(uow.tx, group) is None:
             raise NotFoundError(field="group")
-        rows(LISTS[what](app, tx, group, state), as_json=as_json)
+        rows(LISTS[what](app, uow.tx, group, state), as_json=as_json)

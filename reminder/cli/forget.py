@@ -1,7 +1,8 @@
 """Commands that erase, and that write down everything that is held: for whoever it belongs to."""
 
-import json
 import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,13 +50,13 @@ def erase(
         now = app.clock.now()
         match what:
             case "person":
-                upkeep.erase_person(app.database, now, person_id=its_id)
+                upkeep.erase_person(app.units, now, person_id=its_id)
             case "group":
-                upkeep.erase_group(app.database, now, group_id=its_id)
+                upkeep.erase_group(app.units, now, group_id=its_id)
             case "contact":
-                upkeep.erase_contact(app.database, now, contact_id=its_id)
+                upkeep.erase_contact(app.units, now, contact_id=its_id)
             case _:
-                upkeep.erase_card(app.database, now, card_id=its_id)
+                upkeep.erase_card(app.units, now, card_id=its_id)
     answer({"erased": what, "id": its_id}, as_json=as_json, plain=f"{what} {its_id} is erased")
 
 
@@ -89,17 +90,36 @@ def export(
     from reminder.upkeep import export as upkeep
 
     with opened() as app:
-        held = upkeep.export_group(app.database, app.keys, app.rules, app.clock.now(), group_id=group, person_id=person)
-        page = upkeep.export_page(held, app.rules, language()) if html else None
-    text = json.dumps(held, ensure_ascii=False, indent=1) if page is None else page
-    if out is None:
-        answer(held if page is None else {"html": page}, as_json=as_json, plain=text.rstrip("\n"))
-        return
-    try:
-        # It holds addresses: before there is a word in it, nobody else may read it.
-        out.touch(mode=0o600)
-        out.chmod(0o600)
-        out.write_text(text, encoding="utf-8")
-    except OSError:
-        raise RefusedInputError("usage_value", option="--out", command="reminder export") from None
+        pieces: Iterator[str]
+        given = (app.database, app.keys, app.rules, app.clock.now())
+        if html:
+            page = upkeep.export_page(
+                upkeep.export_group(*given, group_id=group, person_id=person), app.rules, language()
+            )
+            if out is None:
+                answer({"html": page}, as_json=as_json, plain=page.rstrip("\n"))
+                return
+            pieces = iter([page])
+        else:
+            pieces = upkeep.export_json(*given, group_id=group, person_id=person)
+        # What is refused is refused before anything is written.
+        pieces = chain([next(pieces)], pieces)
+        if out is None:
+            _print(pieces)
+            return
+        try:
+            # It holds addresses: before there is a word in it, nobody else may read it.
+            out.touch(mode=0o600)
+            out.chmod(0o600)
+            with out.open("w", encoding="utf-8") as file:
+                file.writelines(pieces)
+        except OSError:
+            raise RefusedInputError("usage_value", option="--out", command="reminder export") from None
     answer({"file": str(out)}, as_json=as_json, plain=str(out))
+
+
+def _print(pieces: Iterable[str]) -> None:
+    """With one line's end at the end."""
+    for piece in pieces:
+        sys.stdout.write(piece)
+    print(flush=True)

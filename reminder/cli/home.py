@@ -38,11 +38,11 @@ def digest(
     with opened() as app:
         now = app.clock.now() if week is None else _monday(week)
         spoken = app.rules.language(lang)
-        with app.database.reading() as tx:
-            home = _home(tx, group)
+        with app.units.reading(now) as uow:
+            home = _home(uow.tx, group)
             if home.kind is not GroupKind.HOME:
                 raise RefusedInputError("home_only", field="group")
-            found = preview(tx, app.rules, now, home, spoken, links_of(app))
+            found = preview(uow, home, spoken, links_of(app))
     said = None if found is None else {"subject": found.subject, "text": found.text}
     # Of a home without a card nobody reads anything.
     answer(said, as_json=as_json, plain="なし / none" if found is None else f"{found.subject}\n\n{found.text}")
@@ -68,9 +68,9 @@ def visits(
     with opened() as app:
         today = japan_date(app.clock.now())
         first = today.replace(day=1) if month is None else _first_of(month)
-        with app.database.reading() as tx:
-            home = _home(tx, group)
-            found = planned(app.rules, standing(tx, app.rules, app.clock.now(), home), first, unit)
+        with app.reading() as uow:
+            home = _home(uow.tx, group)
+            found = planned(uow.rules, standing(uow, home), first, unit)
         made = sheet(app.rules, app.rules.wording.of(language()), home.name, first, found, today)
     if out is not None:
         try:

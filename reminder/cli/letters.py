@@ -86,11 +86,11 @@ def _letters(app: "App", asked: Asked) -> "list[ResidentLetter]":
         raise UnknownChoiceError(field="kind", choices=list(app.rules.kinds))
     month = None if asked.month is None else read_month(asked.month)
     choice = Choice(month, asked.unit, asked.kind, frozenset(asked.people))
-    with app.database.reading() as tx:
-        group = groups.find(tx, asked.group)
+    with app.reading() as uow:
+        group = groups.find(uow.tx, asked.group)
         if group is None:
             raise NotFoundError(field="group")
-        return letters_of(tx, app.rules, app.clock.now(), group, choice)
+        return letters_of(uow, group, choice)
 
 
 def _refusal(left_out: "Sequence[Unprintable]") -> RefusedInputError:

@@ -28,15 +28,15 @@ def _groups(_app: App, tx: Tx, _group: int | None, _state: str | None) -> Iterab
 
 
 def _people(_app: App, tx: Tx, group: int | None, _state: str | None) -> Iterable[Row]:
-    return map(vars, people.of_group(tx, group))
+    return map(vars, people.each_of_group(tx, group))
 
 
 def _contacts(app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
-    return (vars(contact) for contact in contacts.of_group(tx, app.keys, group) if state in (None, contact.state))
+    return (vars(contact) for contact in contacts.each_of_group(tx, app.keys, group) if state in (None, contact.state))
 
 
 def _cards(_app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
-    for card in cards.of_group(tx, group):
+    for card in cards.each_of_group(tx, group):
         own_state = "retired" if card.retired_at else "current"
         # What is said to be done, and what nobody has answered to, is current as well.
         is_done, is_unanswered = card.done_on is not None, card.asked == NOBODY_LEFT and card.done_on is None
@@ -46,15 +46,15 @@ def _cards(_app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[
 
 
 def _reminders(_app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
-    return map(vars, reminders.of_group(tx, group, state))
+    return map(vars, reminders.each_of_group(tx, group, state))
 
 
 def _messages(app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
-    return map(vars, messages.of_group(tx, app.keys, group_id=group, state=state))
+    return map(vars, messages.each_of_group(tx, app.keys, group_id=group, state=state))
 
 
 def _replies(app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
-    return (vars(reply) for reply in replies.of_group(tx, app.keys, group) if state in (None, reply.intent))
+    return (vars(reply) for reply in replies.each_of_group(tx, app.keys, group) if state in (None, reply.intent))
 
 
 LISTS: Mapping[str, Callable[[App, Tx, int | None, str | None], Iterable[Row]]] = {

@@ -33,8 +33,8 @@ def bounce(as_json: bool = AsJson) -> None:
     report = read_report(mail)
     is_kept = False
     if report is not None:
-        with opened() as app:
-            is_kept = bounces.keep(app.database, app.keys, app.clock.now(), report)
+        with opened() as app, app.writing() as uow:
+            is_kept = bounces.keep(uow, report)
     # Whatever else arrives there is no mistake: the mail server must not send it on.
     answer({"kept": is_kept}, as_json=as_json, plain="kept" if is_kept else "nothing of ours")
 

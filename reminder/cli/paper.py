@@ -53,15 +53,15 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
         raise UnknownChoiceError(field="sheet", choices=(*SHEETS, LETTERS))
     if (card is None) == (sheet == "letter"):
         raise RefusedInputError("letter_needs_card", field="card")
-    with opened() as app, app.database.reading() as tx:
-        whose = people.find(tx, person)
+    with opened() as app, app.reading() as uow:
+        whose = people.find(uow.tx, person)
         if whose is None:
             raise NotFoundError(field="person")
-        group = groups.find(tx, whose.group_id)
-        told = [one for one in cards.current_of_person(tx, person) if card in (None, one.id)]
+        group = groups.find(uow.tx, whose.group_id)
+        told = [one for one in cards.current_of_person(uow.tx, person) if card in (None, one.id)]
         if group is None or (sheet in ("letter", "fridge") and not told):
             raise NotFoundError(field="card")
-        words = app.rules.wording.of(whose.language)
+        words = uow.rules.wording.of(whose.language)
         page = render_sheet(
             sheet,
             words,
@@ -71,11 +71,11 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
                 from_=group.name,
                 mark=whose.mark,
                 sender=app.settings.twilio_from or "＿＿＿＿＿＿＿＿＿＿",
-                today=japan_date(app.clock.now()),
+                today=japan_date(uow.now),
                 cards=tuple(
                     OnPaper(one.kind, one.expires_on, one.label or None, one.is_computed)
                     for one in sorted(told, key=lambda one: (one.expires_on, one.id))
-                    if one.kind in app.rules.kinds
+                    if one.kind in uow.rules.kinds
                 ),
             ),
         )

@@ -144,8 +144,8 @@ def resume(
     from reminder.storage import pace
 
     named = channel_named(channel)
-    with opened() as app, app.database.writing() as tx:
-        waited = pace.lift(tx, named, japan_date(app.clock.now()))
+    with opened() as app, app.writing() as uow:
+        waited = pace.lift(uow.tx, named, japan_date(uow.now))
     answer(
         {"channel": channel, "waited": waited},
         as_json=as_json,

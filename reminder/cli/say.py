@@ -62,16 +62,21 @@ def answer(value: object, *, as_json: bool, plain: str) -> None:
 
 
 def rows(found: Iterable[Mapping[str, object]], *, as_json: bool) -> None:
-    """A list: one JSON array, or one line a row with what is not empty."""
-    listed = list(found)
+    """A list: one JSON array, or one line a row with what is not empty. Written row by row: it may be long."""
     if as_json:
-        print(json.dumps(listed, ensure_ascii=False, default=_plain))
+        before = "["
+        for row in found:
+            print(f"{before}{json.dumps(row, ensure_ascii=False, default=_plain)}", end="")
+            before = ", "
+        print("[]" if before == "[" else "]")
         return
-    for row in listed:
+    is_empty = True
+    for row in found:
+        is_empty = False
         print(
             "  ".join(f"{name}={_first_line(_plain(value))}" for name, value in row.items() if value not in (None, ""))
         )
-    if not listed:
+    if is_empty:
         print("なし / none")
 
 

@@ -9,7 +9,7 @@ from reminder.cli.say import AsJson, answer, rows
 from reminder.domain.access import Actor, Scope
 
 if TYPE_CHECKING:
-    from reminder.wiring import App
+    from reminder.storage.db.unit_of_work import UnitOfWork
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,9 +35,8 @@ def make_token(
     from reminder.cli.opened import opened
     from reminder.enrolment import tokens
 
-    with opened() as app:
-        who = _first_owner(app, group)
-        token = tokens.make_token(app.database, app.clock.now(), who=who, name=name, scopes=[scope])
+    with opened() as app, app.writing() as uow:
+        token = tokens.make_token(uow, who=_first_owner(uow, group), name=name, scopes=[scope])
     answer({"token": token, "scope": scope}, as_json=as_json, plain=token)
 
 
@@ -46,8 +45,8 @@ def list_tokens(group: Group, as_json: bool = AsJson) -> None:
     from reminder.cli.opened import opened
     from reminder.enrolment import tokens
 
-    with opened() as app:
-        found = tokens.tokens_of(app.database, _first_owner(app, group))
+    with opened() as app, app.reading() as uow:
+        found = tokens.tokens_of(uow, _first_owner(uow, group))
     rows(({**vars(token), "scopes": " ".join(token.scopes)} for token in found), as_json=as_json)
 
 
@@ -58,25 +57,23 @@ def revoke_token(token: Id, as_json: bool = AsJson) -> None:
     from reminder.errors import NotFoundError
     from reminder.storage import tokens as tokens_kept
 
-    with opened() as app:
-        with app.database.reading() as tx:
-            group_id = tokens_kept.group_of(tx, token)
+    with opened() as app, app.writing() as uow:
+        group_id = tokens_kept.group_of(uow.tx, token)
         if group_id is None:
             raise NotFoundError(field="token")
-        tokens.revoke_token(app.database, app.clock.now(), who=_first_owner(app, group_id), token_id=token)
+        tokens.revoke_token(uow, who=_first_owner(uow, group_id), token_id=token)
     answer({"id": token, "state": "revoked"}, as_json=as_json, plain=f"token {token} opens nothing any more")
 
 
-def _first_owner(app: "App", group_id: int) -> Actor:
+def _first_owner(uow: "UnitOfWork", group_id: int) -> Actor:
     """In whose name it is made. Raises RefusedInputError for a group without one."""
     from reminder.domain.people import Role
     from reminder.errors import NotFoundError, RefusedInputError
     from reminder.storage import accounts, groups
 
-    with app.database.reading() as tx:
-        if groups.find(tx, group_id) is None:
-            raise NotFoundError(field="group")
-        owners = [one for one in accounts.members(tx, app.keys, group_id) if one.role is Role.OWNER]
+    if groups.find(uow.tx, group_id) is None:
+        raise NotFoundError(field="group")
+    owners = [one for one in accounts.members(uow.tx, uow.keys, group_id) if one.role is Role.OWNER]
     if not owners:
         raise RefusedInputError("no_owner", field="group")
     return Actor(group_id, owners[0].id, Role.OWNER, owners[0].language)

@@ -2,26 +2,23 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
-from reminder.clock import japan_date
 from reminder.domain.messages import CancelReason, Urgency
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ConsentHow, ContactState, StoppedBy
 from reminder.domain.replies import Consent, Intent, plain, read_consent
-from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import escalation_policy
 from reminder.domain.text import composer as wording
 from reminder.storage import cards, contacts, journal, notices, outbox, questions, reminders, replies
 from reminder.storage.contacts import Speaker
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
-from reminder.storage.keys import KeyRing
 from reminder.storage.outbox import Draft
 from reminder.storage.people import PersonView
 from reminder.storage.questions import Question
 from reminder.storage.readers import reader
 from reminder.storage.replies import ReplyView
-from reminder.storage.session import Tx
 
 # A telephone that answers every answer by itself would talk to us for ever.
 MOST_ANSWERS = 3
@@ -36,10 +33,7 @@ THANKED_ONCE_IN = timedelta(days=30)
 class Talk:
     """One answer, and all that is known of who gave it. `speakers`: everyone whose telephone it is, `speaker` first."""
 
-    tx: Tx
-    keys: KeyRing
-    rules: Rulebook
-    now: datetime
+    uow: UnitOfWork
     reply: ReplyView
     speaker: Speaker
     speakers: tuple[Speaker, ...]
@@ -47,40 +41,36 @@ class Talk:
     group: GroupView
 
     @property
-    def today(self) -> date:
-        return japan_date(self.now)
-
-    @property
     def contact_ids(self) -> list[int]:
         return [speaker.contact_id for speaker in self.speakers]
 
     @property
     def questions(self) -> list[Question]:
-        return questions.open_at(self.tx, self.contact_ids, self.now)
+        return questions.open_at(self.uow.tx, self.contact_ids, self.uow.now)
 
     def tell(self, kind: NoticeKind, *, of: int | None = None, card_id: int | None = None) -> None:
         """Somebody around a person is told; `of`: which person, where not the one who is spoken to."""
         notices.add(
-            self.tx,
+            self.uow.tx,
             kind,
             person_id=of or self.person.id,
             contact_id=self.speaker.contact_id,
             card_id=card_id,
             reply_id=self.reply.id,
-            now=self.now,
+            now=self.uow.now,
         )
 
     def answer(self, name: str, day: date | None = None) -> None:
         """By a text, at once; a call has said what is to be said."""
-        if not self.speaker.channel.can.is_two_way or not self.rules.two_way:
+        if not self.speaker.channel.can.is_two_way or not self.uow.rules.two_way:
             return
-        if replies.answers_since(self.tx, self.speaker.contact_id, self.now - A_DAY) >= MOST_ANSWERS:
+        if replies.answers_since(self.uow.tx, self.speaker.contact_id, self.uow.now - A_DAY) >= MOST_ANSWERS:
             return
         recipient = next(
-            r for _, r in contacts.of_people(self.tx, [self.person.id]) if r.contact_id == self.speaker.contact_id
+            r for _, r in contacts.of_people(self.uow.tx, [self.person.id]) if r.contact_id == self.speaker.contact_id
         )
         reads = reader(recipient, self.person, Audience.PERSON, self.group)
-        composed = wording.compose_answer(self.rules.wording, reads, name, day=day)
+        composed = wording.compose_answer(self.uow.rules.wording, reads, name, day=day)
         draft = Draft(
             key=f"{outbox.ANSWER}{self.reply.id}",
             group_id=self.group.id,
@@ -90,17 +80,17 @@ class Talk:
             subject=None,
             text=composed.text,
             segments=composed.segments,
-            send_after=self.now,
-            stale_after=self.now + ANSWERED_FOR,
+            send_after=self.uow.now,
+            stale_after=self.uow.now + ANSWERED_FOR,
             urgency=Urgency.ANSWER,
         )
-        outbox.add(self.tx, self.keys, [draft], self.now)
+        outbox.add(self.uow.tx, self.uow.keys, [draft], self.uow.now)
 
 
 def act(talk: Talk) -> None:
     intent = talk.reply.intent
     if intent is not Intent.WRONG_PERSON:
-        contacts.reached(talk.tx, talk.contact_ids, talk.now)
+        contacts.reached(talk.uow.tx, talk.contact_ids, talk.uow.now)
     if _may_be_about_consent(talk) and intent not in (Intent.NUMBER, Intent.WRONG_PERSON):
         _answers_about_consent(talk)
     elif talk.speaker.state is ContactState.OPTED_OUT and intent is not Intent.START:
@@ -126,22 +116,22 @@ def _may_be_about_consent(talk: Talk) -> bool:
     if talk.speaker.state is ContactState.UNCONFIRMED:
         return True
     is_asked = any(one.was_asked and one.state is ContactState.UNCONFIRMED for one in talk.speakers)
-    return is_asked and not talk.questions and read_consent(talk.reply.text or "", talk.rules.replies) is not None
+    return is_asked and not talk.questions and read_consent(talk.reply.text or "", talk.uow.rules.replies) is not None
 
 
 def _answers_about_consent(talk: Talk) -> None:
     asked = [speaker for speaker in talk.speakers if speaker.was_asked and speaker.state is ContactState.UNCONFIRMED]
     if not asked:
         return
-    said = read_consent(talk.reply.text or "", talk.rules.replies)
+    said = read_consent(talk.reply.text or "", talk.uow.rules.replies)
     if said is Consent.YES or talk.reply.intent is Intent.START:
         for speaker in asked:
-            contacts.confirm(talk.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=talk.now)
-            cards.look_again_at_group(talk.tx, speaker.group_id, talk.today)
+            contacts.confirm(talk.uow.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=talk.uow.now)
+            cards.look_again_at_group(talk.uow.tx, speaker.group_id, talk.uow.today)
             _write(talk, "contact_confirmed", speaker)
         talk.answer("welcome")
     elif said is Consent.NO or talk.reply.intent is Intent.STOP:
-        contacts.stop(talk.tx, [speaker.contact_id for speaker in asked], StoppedBy.REPLY)
+        contacts.stop(talk.uow.tx, [speaker.contact_id for speaker in asked], StoppedBy.REPLY)
         for speaker in asked:
             _write(talk, "contact_stopped", speaker)
         talk.answer("declined")
@@ -153,37 +143,37 @@ def _answers_about_consent(talk: Talk) -> None:
 
 
 def _write(talk: Talk, act_name: str, speaker: Speaker) -> None:
-    journal.write(talk.tx, act_name, talk.now, group_id=speaker.group_id, contact_id=speaker.contact_id)
+    journal.write(talk.uow.tx, act_name, talk.uow.now, group_id=speaker.group_id, contact_id=speaker.contact_id)
 
 
-def stop_all(tx: Tx, contact_ids: Sequence[int], now: datetime) -> list[int]:
+def stop_all(uow: UnitOfWork, contact_ids: Sequence[int]) -> list[int]:
     """At once, by their own word; the ids of those that this stopped."""
-    stopped = contacts.stop(tx, contact_ids, StoppedBy.REPLY)
+    stopped = contacts.stop(uow.tx, contact_ids, StoppedBy.REPLY)
     for contact_id in contact_ids:
-        outbox.cancel_for_contact(tx, contact_id, CancelReason.OPTED_OUT, now)
-        group_id = contacts.group_of(tx, contact_id)
+        outbox.cancel_for_contact(uow.tx, contact_id, CancelReason.OPTED_OUT, uow.now)
+        group_id = contacts.group_of(uow.tx, contact_id)
         if group_id is not None:
-            cards.look_again_at_group(tx, group_id, japan_date(now))
-            journal.write(tx, "contact_stopped", now, group_id=group_id, contact_id=contact_id)
-    notices.tell_of_stop(tx, stopped, now)
+            cards.look_again_at_group(uow.tx, group_id, uow.today)
+            journal.write(uow.tx, "contact_stopped", uow.now, group_id=group_id, contact_id=contact_id)
+    notices.tell_of_stop(uow.tx, stopped, uow.now)
     return stopped
 
 
-def start_all(tx: Tx, speakers: Sequence[Speaker], now: datetime) -> None:
+def start_all(uow: UnitOfWork, speakers: Sequence[Speaker]) -> None:
     for speaker in speakers:
-        contacts.confirm(tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=now)
-        cards.look_again_at_group(tx, speaker.group_id, japan_date(now))
-        journal.write(tx, "contact_confirmed", now, group_id=speaker.group_id, contact_id=speaker.contact_id)
+        contacts.confirm(uow.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=uow.now)
+        cards.look_again_at_group(uow.tx, speaker.group_id, uow.today)
+        journal.write(uow.tx, "contact_confirmed", uow.now, group_id=speaker.group_id, contact_id=speaker.contact_id)
 
 
 def _stop(talk: Talk) -> None:
-    if stop_all(talk.tx, talk.contact_ids, talk.now):
+    if stop_all(talk.uow, talk.contact_ids):
         talk.answer("stopped")
 
 
 def _start(talk: Talk) -> None:
     stopped = [speaker for speaker in talk.speakers if speaker.state is ContactState.OPTED_OUT]
-    start_all(talk.tx, stopped, talk.now)
+    start_all(talk.uow, stopped)
     talk.answer("started" if stopped else "thanks")
 
 
@@ -194,10 +184,10 @@ def _number(talk: Talk) -> None:
 
 def _wrong_person(talk: Talk) -> None:
     """The number is somebody else's now: they hear no more, and the family looks for the right one."""
-    contacts.set_state(talk.tx, talk.contact_ids, ContactState.UNREACHABLE)
+    contacts.set_state(talk.uow.tx, talk.contact_ids, ContactState.UNREACHABLE)
     for speaker in talk.speakers:
-        outbox.cancel_for_contact(talk.tx, speaker.contact_id, CancelReason.OPTED_OUT, talk.now)
-        cards.look_again_at_group(talk.tx, speaker.group_id, talk.today)
+        outbox.cancel_for_contact(talk.uow.tx, speaker.contact_id, CancelReason.OPTED_OUT, talk.uow.now)
+        cards.look_again_at_group(talk.uow.tx, speaker.group_id, talk.uow.today)
         talk.tell(NoticeKind.WRONG_PERSON, of=speaker.person_id)
     talk.answer("wrong_person")
 
@@ -224,10 +214,10 @@ def _remind_again(talk: Talk, name: str, after: timedelta) -> None:
     if not open_questions:
         talk.answer("thanks")
         return
-    ends = cards.ends_of(talk.tx, _cards_of(open_questions))
+    ends = cards.ends_of(talk.uow.tx, _cards_of(open_questions))
     on_holidays = talk.group.rhythm.on_holidays
-    on = escalation_policy.remind_again_on(min(ends.values()), talk.today, talk.person.mode, after, on_holidays)
-    cards.remind_again(talk.tx, list(ends), on)
+    on = escalation_policy.remind_again_on(min(ends.values()), talk.uow.today, talk.person.mode, after, on_holidays)
+    cards.remind_again(talk.uow.tx, list(ends), on)
     talk.answer(name, on)
 
 
@@ -238,19 +228,19 @@ def _done(talk: Talk) -> None:
     elif open_questions:
         talk.answer("which")
         talk.tell(NoticeKind.WHICH)
-    elif not replies.has_been_thanked(talk.tx, talk.speaker.contact_id, talk.now - THANKED_ONCE_IN):
+    elif not replies.has_been_thanked(talk.uow.tx, talk.speaker.contact_id, talk.uow.now - THANKED_ONCE_IN):
         talk.answer("thanks")
 
 
 def _is_done(talk: Talk, answered: Sequence[Question]) -> None:
     """The schedule pauses, and the family is asked for the new date: the person is never asked to type one."""
     card_ids = _cards_of(answered)
-    cards.say_done(talk.tx, card_ids, talk.today)
-    reminders.acknowledge(talk.tx, card_ids)
+    cards.say_done(talk.uow.tx, card_ids, talk.uow.today)
+    reminders.acknowledge(talk.uow.tx, card_ids)
     for card_id in card_ids:
-        cancelled = outbox.cancel_for_card(talk.tx, card_id, CancelReason.DONE, talk.now)
-        cards.look_again_at_told(talk.tx, cancelled, talk.today)
-        journal.write(talk.tx, "card_said_done", talk.now, group_id=talk.group.id, card_id=card_id)
+        cancelled = outbox.cancel_for_card(talk.uow.tx, card_id, CancelReason.DONE, talk.uow.now)
+        cards.look_again_at_told(talk.uow.tx, cancelled, talk.uow.today)
+        journal.write(talk.uow.tx, "card_said_done", talk.uow.now, group_id=talk.group.id, card_id=card_id)
     talk.answer("done")
     for person_id in {question.person_id for question in answered}:
         talk.tell(NoticeKind.DONE, of=person_id)
@@ -261,7 +251,7 @@ def _cards_of(open_questions: Collection[Question]) -> list[int]:
 
 
 def _thanks(talk: Talk) -> None:
-    if not replies.has_been_thanked(talk.tx, talk.speaker.contact_id, talk.now - THANKED_ONCE_IN):
+    if not replies.has_been_thanked(talk.uow.tx, talk.speaker.contact_id, talk.uow.now - THANKED_ONCE_IN):
         talk.answer("thanks")
 
 

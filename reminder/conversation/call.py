@@ -5,14 +5,12 @@ from datetime import datetime
 
 from reminder.conversation import inbox
 from reminder.domain.people import Language
-from reminder.domain.rulebook import Rulebook
 from reminder.domain.text import call_scripts
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import NotFoundError
 from reminder.storage import contacts, messages
-from reminder.storage.keys import KeyRing
+from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.outbox import PRACTICE
-from reminder.storage.session import Database
 
 
 @dataclass(frozen=True)
@@ -26,16 +24,16 @@ class Asked:
     key: str
 
 
-def answer(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, asked: Asked) -> tuple[Turn, Language]:
+def answer(units: UnitsOfWork, now: datetime, asked: Asked) -> tuple[Turn, Language]:
     """What is said next, in which language. A key is kept, and acted on by the next pass.
 
     Raises NotFoundError for what is no call of ours.
     """
-    with database.reading() as tx:
-        called = messages.called(tx, keys, asked.message_id)
+    with units.reading(now) as uow:
+        called = messages.called(uow.tx, uow.keys, asked.message_id)
     if called is None or not called.channel.is_call:
         raise NotFoundError("page_not_found")
-    words, is_practice = rules.wording.of(called.language), called.key.startswith(PRACTICE)
+    words, is_practice = units.rules.wording.of(called.language), called.key.startswith(PRACTICE)
     script = call_scripts.read_script(called.text)
     if asked.turn == 0 and is_practice:
         turn = call_scripts.practice_turn(script, is_machine=asked.is_machine)
@@ -45,9 +43,10 @@ def answer(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, as
     else:
         turn = call_scripts.next_turn(words, asked.key, asked.turn, is_practice=is_practice)
         if is_practice and asked.key == call_scripts.DONE:
-            with database.writing() as tx:
-                contacts.practised(tx, called.contact_id, now)
+            with units.writing(now) as uow:
+                contacts.practised(uow.tx, called.contact_id, now)
         elif not is_practice:
             call = f"{asked.call_id}:{asked.turn}"
-            inbox.keep_key(database, keys, now, contact_id=called.contact_id, provider_id=call, key=asked.key)
+            with units.writing(now) as uow:
+                inbox.keep_key(uow, contact_id=called.contact_id, provider_id=call, key=asked.key)
     return turn, called.language

@@ -11,13 +11,11 @@ from reminder.domain import replies as reading
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import ContactState
 from reminder.domain.replies import Intent
-from reminder.domain.rulebook import Rulebook
 from reminder.errors import ForbiddenNumberError, RefusedInputError
 from reminder.guard.text import clean
 from reminder.storage import contacts, groups, notices, people, replies
-from reminder.storage.keys import KeyRing
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.replies import ReplyView
-from reminder.storage.session import Database, Tx
 
 log = logging.getLogger(__name__)
 
@@ -36,38 +34,36 @@ class Heard:
     text: str
 
 
-def keep(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, heard: Heard) -> bool:
+def keep(uow: UnitOfWork, heard: Heard) -> bool:
     """False for a stranger, of whom nothing is kept and who gets nothing."""
     try:
         address = addresses.read_sms_number(heard.sender)
     except RefusedInputError:
         return False
     text = heard.text[:LONGEST]
-    intent = reading.read(text, rules.replies)
-    with database.writing() as tx:
-        known = contacts.at_phone(tx, keys, address)
-        if not known:
-            return False
-        replies.keep(
-            tx,
-            keys,
-            contact_id=known[0],
-            provider_id=heard.provider_id,
-            intent=intent,
-            text=_keepable(text, intent),
-            now=now,
-        )
+    intent = reading.read(text, uow.rules.replies)
+    known = contacts.at_phone(uow.tx, uow.keys, address)
+    if not known:
+        return False
+    replies.keep(
+        uow.tx,
+        uow.keys,
+        contact_id=known[0],
+        provider_id=heard.provider_id,
+        intent=intent,
+        text=_keepable(text, intent),
+        now=uow.now,
+    )
     return True
 
 
-def keep_key(database: Database, keys: KeyRing, now: datetime, *, contact_id: int, provider_id: str, key: str) -> None:
+def keep_key(uow: UnitOfWork, *, contact_id: int, provider_id: str, key: str) -> None:
     """A key that was pressed during a call."""
     intents = {"1": Intent.DONE, "2": Intent.LATER, "9": Intent.FAMILY}
-    with database.writing() as tx:
-        if key in intents and contacts.channel_of(tx, contact_id) is not None:
-            replies.keep(
-                tx, keys, contact_id=contact_id, provider_id=provider_id, intent=intents[key], text=key, now=now
-            )
+    if key in intents and contacts.channel_of(uow.tx, contact_id) is not None:
+        replies.keep(
+            uow.tx, uow.keys, contact_id=contact_id, provider_id=provider_id, intent=intents[key], text=key, now=uow.now
+        )
 
 
 def _keepable(text: str, intent: Intent) -> str | None:
@@ -80,48 +76,51 @@ def _keepable(text: str, intent: Intent) -> str | None:
         return None
 
 
-def act_on_replies(database: Database, keys: KeyRing, rules: Rulebook, now: datetime) -> int:
+def act_on_replies(units: UnitsOfWork, now: datetime) -> int:
     """How many replies were acted on. One that cannot be is logged, and the family is asked to look."""
     handled = 0
     while True:
         try:
-            with database.writing() as tx:
-                waiting = replies.waiting(tx, keys, 1)
+            with units.writing(now) as uow:
+                waiting = replies.waiting(uow.tx, uow.keys, 1)
                 for reply in waiting:
-                    _act(tx, keys, rules, reply, now)
-                    replies.mark_handled(tx, reply.id, now)
+                    _act(uow, reply)
+                    replies.mark_handled(uow.tx, reply.id, now)
         except Exception:
             if not waiting:
                 raise
             log.exception("reply %s could not be acted on", waiting[0].id)
-            _hand_to_family(database, waiting[0], now)
+            with units.writing(now) as uow:
+                _hand_to_family(uow, waiting[0])
         if not waiting:
             return handled
         handled += 1
 
 
-def _hand_to_family(database: Database, reply: ReplyView, now: datetime) -> None:
-    with database.writing() as tx:
-        for speaker in contacts.speakers(tx, reply.contact_id):
-            if speaker.person_id is not None:
-                notices.add(tx, NoticeKind.UNREAD, person_id=speaker.person_id, contact_id=speaker.contact_id, now=now)
-        replies.mark_handled(tx, reply.id, now)
+def _hand_to_family(uow: UnitOfWork, reply: ReplyView) -> None:
+    for speaker in contacts.speakers(uow.tx, reply.contact_id):
+        if speaker.person_id is not None:
+            notices.add(
+                uow.tx, NoticeKind.UNREAD, person_id=speaker.person_id, contact_id=speaker.contact_id, now=uow.now
+            )
+    replies.mark_handled(uow.tx, reply.id, uow.now)
 
 
-def _act(tx: Tx, keys: KeyRing, rules: Rulebook, reply: ReplyView, now: datetime) -> None:
-    sharing = contacts.speakers(tx, reply.contact_id)
+def _act(uow: UnitOfWork, reply: ReplyView) -> None:
+    sharing = contacts.speakers(uow.tx, reply.contact_id)
     for group_id in sorted({speaker.group_id for speaker in sharing}):
-        groups.lock(tx, group_id)
+        groups.lock(uow.tx, group_id)
     own = [speaker for speaker in sharing if speaker.person_id is not None and not speaker.is_family]
     if not own:
         # A relative's or a member's telephone: they act on the page or by e-mail, and stop and start here.
         if reply.intent is Intent.STOP:
-            actions.stop_all(tx, [speaker.contact_id for speaker in sharing], now)
+            actions.stop_all(uow, [speaker.contact_id for speaker in sharing])
         elif reply.intent is Intent.START:
-            actions.start_all(tx, [speaker for speaker in sharing if speaker.state is ContactState.OPTED_OUT], now)
+            actions.start_all(uow, [speaker for speaker in sharing if speaker.state is ContactState.OPTED_OUT])
         return
     # Whoever share a telephone are spoken to as the first of them.
     first = next((speaker for speaker in own if speaker.state is ContactState.CONFIRMED), own[0])
-    person, group = people.find(tx, first.person_id or 0), groups.find(tx, first.group_id)
+    assert first.person_id is not None
+    person, group = people.find(uow.tx, first.person_id), groups.find(uow.tx, first.group_id)
     if person is not None and group is not None:
-        actions.act(Talk(tx, keys, rules, now, reply, first, tuple(own), person, group))
+        actions.act(Talk(uow, reply, first, tuple(own), person, group))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from reminder.domain.cards import CardKind, Grace
-from reminder.domain.headings import Headings
+from reminder.domain.parsing.column_headings import ColumnHeadings
 from reminder.domain.people import ChannelName, Language, Mode
 from reminder.domain.replies import ReplyRules
 from reminder.domain.rules import schedule
@@ -25,7 +25,7 @@ class Rulebook:
     wording: Catalogs
     replies: ReplyRules
     pictures: Mapping[str, Picture]  # of every kind
-    headings: Headings  # of the sheets that homes keep
+    headings: ColumnHeadings  # of the sheets that homes keep
     card_grace: bool
     two_way: bool = False  # texts can be answered
     channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL)  # those that are in use

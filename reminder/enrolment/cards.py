@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 
 from dateutil.relativedelta import relativedelta
 
-from reminder.clock import japan_date
 from reminder.domain import dates, expiry, links
 from reminder.domain.cards import OTHER
 from reminder.domain.expiry import Known
@@ -21,8 +20,9 @@ from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, outbox, people, reminders
 from reminder.storage.cards import CardView
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.people import PersonView
-from reminder.storage.session import Database, Tx
+from reminder.storage.session import Tx
 
 # No card of today is issued for longer than ten years; one more for a renewal made early.
 FURTHEST_AHEAD = relativedelta(years=11)
@@ -64,9 +64,7 @@ class NewCard:
 
 
 def add_card(
-    database: Database,
-    rules: Rulebook,
-    now: datetime,
+    uow: UnitOfWork,
     *,
     person_id: int,
     kind: str,
@@ -78,59 +76,40 @@ def add_card(
     """Raises NeedsConfirmationError for a date that is past, far or can hardly be right, unless `confirmed`; and what
     expiry.work_out raises."""
     wanted = [NewCard(kind, typed, label)]
-    return add_cards(database, rules, now, person_id=person_id, wanted=wanted, confirmed=confirmed, by=by)[0]
+    return add_cards(uow, person_id=person_id, wanted=wanted, confirmed=confirmed, by=by)[0]
 
 
 def add_cards(
-    database: Database,
-    rules: Rulebook,
-    now: datetime,
-    *,
-    person_id: int,
-    wanted: Sequence[NewCard],
-    confirmed: bool = False,
-    by: int | None = None,
+    uow: UnitOfWork, *, person_id: int, wanted: Sequence[NewCard], confirmed: bool = False, by: int | None = None
 ) -> list[CardAdded]:
     """All of them or none. Raises as add_card."""
-    with database.writing() as tx:
-        return [_add(tx, rules, now, person_id, card, confirmed=confirmed, by=by) for card in wanted]
+    return [_add(uow, person_id, card, confirmed=confirmed, by=by) for card in wanted]
 
 
-def _add(
-    tx: Tx, rules: Rulebook, now: datetime, person_id: int, wanted: NewCard, *, confirmed: bool, by: int | None
-) -> CardAdded:
-    kind = wanted.kind
-    card_kind = rules.kind(kind)
-    clean = clean_card_label(kind, wanted.label)
-    person = people.find(tx, person_id)
-    if person is None:
-        raise NotFoundError(field="person")
-    groups.lock(tx, person.group_id)
-    others = cards.current_of_person(tx, person_id)
-    ends = {other.kind: other.expires_on for other in others}
-    known = next((other for other in others if (other.kind, other.label) == (kind, clean)), None)
-    if known is not None:
-        raise ConflictError("card_known", field="kind", card=known.id)
-    dated = _read_dates(rules, kind, wanted.typed, ends, now, confirmed=confirmed)
-    carrier = next((other for other in others if other.kind == card_kind.carried_by), None)
-    next_on = _first_look(tx, rules, person, kind, dated.expires_on, carrier, ends, now)
+def _add(uow: UnitOfWork, person_id: int, wanted: NewCard, *, confirmed: bool, by: int | None) -> CardAdded:
+    person = _person(uow.tx, person_id)
+    groups.lock(uow.tx, person.group_id)
+    found = _check(uow, person, wanted, confirmed=confirmed)
+    kind, dated = wanted.kind, found.dated
+    carried_by = uow.rules.kind(kind).carried_by
+    carrier = next((other for other in found.others if other.kind == carried_by), None)
+    next_on = _first_look(uow, person, kind, dated.expires_on, carrier, found.ends)
     card_id = cards.add(
-        tx,
+        uow.tx,
         person_id=person_id,
         kind=kind,
-        label=clean,
+        label=found.label,
         expires_on=dated.expires_on,
         is_computed=dated.is_computed,
         carried_by=carrier.id if carrier else None,
         next_reminder_on=next_on,
-        now=now,
+        now=uow.now,
     )
-    cards.carry(tx, card_id, [other.id for other in others if _belongs_to(rules, other)[0] == kind])
-    _look_again_at_linked(tx, rules, person_id, card_id, kind, now)
+    cards.carry(uow.tx, card_id, [other.id for other in found.others if _belongs_to(uow.rules, other)[0] == kind])
+    _look_again_at_linked(uow, person_id, card_id, kind)
     ids = {"group_id": person.group_id, "person_id": person_id, "card_id": card_id}
-    journal.write(tx, "card_added", now, **ids, member_id=by)
-    offers = _offers(rules, person, kind, dated, ends, now)
-    return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, offers)
+    journal.write(uow.tx, "card_added", uow.now, **ids, member_id=by)
+    return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, found.offers)
 
 
 @dataclass(frozen=True)
@@ -144,113 +123,10 @@ class Draft:
     offers: Sequence[Offered]
 
 
-def draft(
-    database: Database,
-    rules: Rulebook,
-    now: datetime,
-    *,
-    person_id: int,
-    wanted: NewCard,
-    confirmed: bool = False,
-    but_for: int | None = None,
-) -> Draft:
-    """What add_card, or renew_card of the card `but_for`, would take. Raises as they do."""
-    rules.kind(wanted.kind)
-    label = wanted.label if but_for is not None else clean_card_label(wanted.kind, wanted.label)
-    with database.reading() as tx:
-        person = people.find(tx, person_id)
-        if person is None:
-            raise NotFoundError(field="person")
-        others = [other for other in cards.current_of_person(tx, person_id) if other.id != but_for]
-    ends = {other.kind: other.expires_on for other in others}
-    known = next((other for other in others if (other.kind, other.label) == (wanted.kind, label)), None)
-    if known is not None:
-        raise ConflictError("card_known", field="kind", card=known.id)
-    dated = _read_dates(rules, wanted.kind, wanted.typed, ends, now, confirmed=confirmed)
-    offers = _offers(rules, person, wanted.kind, dated, ends, now)
-    return Draft(wanted.kind, label or "", dated.expires_on, dated.is_computed, offers)
-
-
-def renew_card(
-    database: Database,
-    rules: Rulebook,
-    now: datetime,
-    *,
-    card_id: int,
-    typed: TypedDates,
-    confirmed: bool = False,
-    by: int | None = None,
-) -> CardAdded:
-    """The same card with its new date: a fresh schedule, and silence about the old one. Raises as add_card."""
-    with database.writing() as tx:
-        card, person = _current_card(tx, card_id)
-        others = [other for other in cards.current_of_person(tx, person.id) if other.id != card_id]
-        ends = {other.kind: other.expires_on for other in others}
-        dated = _read_dates(rules, card.kind, typed, ends, now, confirmed=confirmed)
-        if card.expires_on == dated.expires_on:
-            raise ConflictError("same_date", field="expires")
-        carrier = cards.find(tx, card.carried_by) if card.carried_by else None
-        next_on = _first_look(tx, rules, person, card.kind, dated.expires_on, carrier, ends, now)
-        _silence(tx, card_id, CancelReason.RENEWED, now)
-        cards.renew(tx, card_id, expires_on=dated.expires_on, is_computed=dated.is_computed, next_on=next_on, now=now)
-        _look_again_at_linked(tx, rules, person.id, card_id, card.kind, now)
-        ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
-        journal.write(tx, "card_renewed", now, **ids, member_id=by)
-    asks = [other for other in others if other.carried_by == card_id or _belongs_to(rules, other)[1] == card.kind]
-    return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, asks=asks)
-
-
-def retire_card(database: Database, rules: Rulebook, now: datetime, *, card_id: int, by: int | None = None) -> None:
-    """Nothing more is told of this card; its history stays."""
-    with database.writing() as tx:
-        card, person = _current_card(tx, card_id)
-        _silence(tx, card_id, CancelReason.RETIRED, now)
-        cards.retire(tx, card_id, now)
-        _look_again_at_linked(tx, rules, person.id, card_id, card.kind, now)
-        ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
-        journal.write(tx, "card_retired", now, **ids, member_id=by)
-
-
-def say_done(database: Database, now: datetime, *, card_id: int, by: int | None = None) -> None:
-    """It is renewed, and its new date is not at hand: silence, and the date is asked for in a fortnight."""
-    with database.writing() as tx:
-        card, person = _current_card(tx, card_id)
-        _silence(tx, card_id, CancelReason.DONE, now)
-        cards.say_done(tx, [card_id], japan_date(now))
-        ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card.id}
-        journal.write(tx, "card_said_done", now, **ids, member_id=by)
-
-
-def say_not_done(database: Database, now: datetime, *, card_id: int, by: int | None = None) -> None:
-    """It was not renewed after all: the schedule goes on."""
-    with database.writing() as tx:
-        _, person = _current_card(tx, card_id)
-        cards.say_not_done(tx, card_id, japan_date(now))
-        ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
-        journal.write(tx, "card_not_done", now, **ids, member_id=by)
-
-
-def take_card(database: Database, now: datetime, *, card_id: int, contact_id: int, by: int | None = None) -> None:
-    """The owner of this contact sees to it, and the others are not asked any more. A second time changes nothing.
-
-    Raises ConflictError where somebody else sees to it: of two in the same minute the first.
-    """
-    with database.writing() as tx:
-        card, person = _current_card(tx, card_id)
-        speaker = next(iter(contacts.speakers(tx, contact_id)), None)
-        is_theirs = speaker is not None and speaker.person_id == person.id and not speaker.is_family
-        if speaker is None or speaker.group_id != person.group_id or is_theirs:
-            raise NotFoundError(field="contact")
-        today = japan_date(now)
-        if not cards.take(tx, card_id, card.expires_on, contact_id, today):
-            if cards.taken_by(tx, card_id, card.expires_on) == contact_id:
-                return
-            raise ConflictError("card_taken", field="card")
-        cards.wait_for_answer(tx, {card_id: (card.asked, today + escalation_policy.patience(card.expires_on, today))})
-        cards.look_again_at_person(tx, person.id, today)
-        contacts.reached(tx, [contact_id], now)
-        ids = {"group_id": person.group_id, "card_id": card_id, "contact_id": contact_id}
-        journal.write(tx, "card_taken", now, **ids, member_id=by)
+def draft(uow: UnitOfWork, *, person_id: int, wanted: NewCard, confirmed: bool = False) -> Draft:
+    """Return what add_card would take. Raise as it does."""
+    found = _check(uow, _person(uow.tx, person_id), wanted, confirmed=confirmed)
+    return Draft(wanted.kind, found.label, found.dated.expires_on, found.dated.is_computed, found.offers)
 
 
 @dataclass(frozen=True)
@@ -260,27 +136,122 @@ class _Dated:
     born: date | None
 
 
-def _read_dates(
-    rules: Rulebook,
-    kind: str,
-    typed: TypedDates,
-    ends: Mapping[str, date],
-    now: datetime,
-    *,
-    confirmed: bool,
-) -> _Dated:
+@dataclass(frozen=True)
+class _Checked:
+    """A card that may be registered. `others`: the person's other current cards; `ends`: their ends, by kind."""
+
+    label: str
+    dated: _Dated
+    others: Sequence[CardView]
+    ends: Mapping[str, date]
+    offers: Sequence[Offered]
+
+
+def _check(uow: UnitOfWork, person: PersonView, wanted: NewCard, *, confirmed: bool) -> _Checked:
+    """Return what is to be known of a typed card before it is kept. Raise as add_card."""
+    uow.rules.kind(wanted.kind)
+    label = clean_card_label(wanted.kind, wanted.label)
+    others = cards.current_of_person(uow.tx, person.id)
+    ends = {other.kind: other.expires_on for other in others}
+    known = next((other for other in others if (other.kind, other.label) == (wanted.kind, label)), None)
+    if known is not None:
+        raise ConflictError("card_known", field="kind", card=known.id)
+    dated = _read_dates(uow, wanted.kind, wanted.typed, ends, confirmed=confirmed)
+    return _Checked(label, dated, others, ends, _offers(uow, person, wanted.kind, dated, ends))
+
+
+def _person(tx: Tx, person_id: int) -> PersonView:
+    person = people.find(tx, person_id)
+    if person is None:
+        raise NotFoundError(field="person")
+    return person
+
+
+def renew_card(
+    uow: UnitOfWork, *, card_id: int, typed: TypedDates, confirmed: bool = False, by: int | None = None
+) -> CardAdded:
+    """The same card with its new date: a fresh schedule, and silence about the old one. Raises as add_card."""
+    card, person = _current_card(uow.tx, card_id)
+    others = [other for other in cards.current_of_person(uow.tx, person.id) if other.id != card_id]
+    ends = {other.kind: other.expires_on for other in others}
+    dated = _read_dates(uow, card.kind, typed, ends, confirmed=confirmed)
+    if card.expires_on == dated.expires_on:
+        raise ConflictError("same_date", field="expires")
+    carrier = cards.find(uow.tx, card.carried_by) if card.carried_by else None
+    next_on = _first_look(uow, person, card.kind, dated.expires_on, carrier, ends)
+    _silence(uow, card_id, CancelReason.RENEWED)
+    cards.renew(
+        uow.tx, card_id, expires_on=dated.expires_on, is_computed=dated.is_computed, next_on=next_on, now=uow.now
+    )
+    _look_again_at_linked(uow, person.id, card_id, card.kind)
+    ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
+    journal.write(uow.tx, "card_renewed", uow.now, **ids, member_id=by)
+    asks = [other for other in others if other.carried_by == card_id or _belongs_to(uow.rules, other)[1] == card.kind]
+    return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, asks=asks)
+
+
+def retire_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
+    """Nothing more is told of this card; its history stays."""
+    card, person = _current_card(uow.tx, card_id)
+    _silence(uow, card_id, CancelReason.RETIRED)
+    cards.retire(uow.tx, card_id, uow.now)
+    _look_again_at_linked(uow, person.id, card_id, card.kind)
+    ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
+    journal.write(uow.tx, "card_retired", uow.now, **ids, member_id=by)
+
+
+def say_done(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
+    """It is renewed, and its new date is not at hand: silence, and the date is asked for in a fortnight."""
+    card, person = _current_card(uow.tx, card_id)
+    _silence(uow, card_id, CancelReason.DONE)
+    cards.say_done(uow.tx, [card_id], uow.today)
+    ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card.id}
+    journal.write(uow.tx, "card_said_done", uow.now, **ids, member_id=by)
+
+
+def say_not_done(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
+    """It was not renewed after all: the schedule goes on."""
+    _, person = _current_card(uow.tx, card_id)
+    cards.say_not_done(uow.tx, card_id, uow.today)
+    ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
+    journal.write(uow.tx, "card_not_done", uow.now, **ids, member_id=by)
+
+
+def take_card(uow: UnitOfWork, *, card_id: int, contact_id: int, by: int | None = None) -> None:
+    """The owner of this contact sees to it, and the others are not asked any more. A second time changes nothing.
+
+    Raises ConflictError where somebody else sees to it: of two in the same minute the first.
+    """
+    card, person = _current_card(uow.tx, card_id)
+    speaker = next(iter(contacts.speakers(uow.tx, contact_id)), None)
+    is_theirs = speaker is not None and speaker.person_id == person.id and not speaker.is_family
+    if speaker is None or speaker.group_id != person.group_id or is_theirs:
+        raise NotFoundError(field="contact")
+    today = uow.today
+    if not cards.take(uow.tx, card_id, card.expires_on, contact_id, today):
+        if cards.taken_by(uow.tx, card_id, card.expires_on) == contact_id:
+            return
+        raise ConflictError("card_taken", field="card")
+    cards.wait_for_answer(uow.tx, {card_id: (card.asked, today + escalation_policy.patience(card.expires_on, today))})
+    cards.look_again_at_person(uow.tx, person.id, today)
+    contacts.reached(uow.tx, [contact_id], uow.now)
+    ids = {"group_id": person.group_id, "card_id": card_id, "contact_id": contact_id}
+    journal.write(uow.tx, "card_taken", uow.now, **ids, member_id=by)
+
+
+def _read_dates(uow: UnitOfWork, kind: str, typed: TypedDates, ends: Mapping[str, date], *, confirmed: bool) -> _Dated:
     """What typed dates mean, beside the ends of the person's other cards. The date on the card wins."""
-    today = japan_date(now)
+    today = uow.today
     born = _maybe(typed.born, "born")
     known = Known(
         issued=_maybe(typed.issued, "issued"),
         born=born,
-        residence_until=ends.get(rules.kind(kind).bound_by),
-        card_expires_on=ends.get(rules.kind(kind).carried_by),
+        residence_until=ends.get(uow.rules.kind(kind).bound_by),
+        card_expires_on=ends.get(uow.rules.kind(kind).carried_by),
         today=today,
     )
     if typed.expires is None:
-        end = expiry.work_out(rules.kinds, kind, known).ends_on(kind)
+        end = expiry.work_out(uow.rules.kinds, kind, known).ends_on(kind)
         assert end is not None
         is_computed = True
     else:
@@ -304,16 +275,14 @@ def refuse_unusual(day: date, today: date) -> None:
         raise NeedsConfirmationError("date_far", field="expires", date=day.isoformat())
 
 
-def _offers(
-    rules: Rulebook, person: PersonView, kind: str, dated: _Dated, ends: Mapping[str, date], now: datetime
-) -> list[Offered]:
+def _offers(uow: UnitOfWork, person: PersonView, kind: str, dated: _Dated, ends: Mapping[str, date]) -> list[Offered]:
     return links.offers(
-        rules.kinds,
+        uow.rules.kinds,
         kind,
         dated.expires_on,
         has={kind, *ends},
         is_elderly=person.mode is not Mode.STANDARD,
-        today=japan_date(now),
+        today=uow.today,
         born=dated.born,
     )
 
@@ -335,11 +304,11 @@ def clean_card_label(kind: str, label: str | None) -> str:
     return clean_label(label, field="card_label", longest=16)
 
 
-def _look_again_at_linked(tx: Tx, rules: Rulebook, person_id: int, card_id: int, kind: str, now: datetime) -> None:
+def _look_again_at_linked(uow: UnitOfWork, person_id: int, card_id: int, kind: str) -> None:
     """What lives in this card, or ends with it, may be told otherwise now that it has changed."""
-    cards.look_again_at_carried(tx, card_id, japan_date(now))
-    if any(other.bound_by == kind for other in rules.kinds.values()):
-        cards.look_again_at_person(tx, person_id, japan_date(now))
+    cards.look_again_at_carried(uow.tx, card_id, uow.today)
+    if any(other.bound_by == kind for other in uow.rules.kinds.values()):
+        cards.look_again_at_person(uow.tx, person_id, uow.today)
 
 
 def _current_card(tx: Tx, card_id: int) -> tuple[CardView, PersonView]:
@@ -354,31 +323,29 @@ def _current_card(tx: Tx, card_id: int) -> tuple[CardView, PersonView]:
     return card, person
 
 
-def _silence(tx: Tx, card_id: int, reason: CancelReason, now: datetime) -> None:
-    reminders.settle(tx, card_id)
-    cancelled = outbox.cancel_for_card(tx, card_id, reason, now)
+def _silence(uow: UnitOfWork, card_id: int, reason: CancelReason) -> None:
+    reminders.settle(uow.tx, card_id)
+    cancelled = outbox.cancel_for_card(uow.tx, card_id, reason, uow.now)
     # A cancelled text may have spoken of other cards too: those are planned again.
-    cards.look_again_at_told(tx, cancelled, japan_date(now))
+    cards.look_again_at_told(uow.tx, cancelled, uow.today)
 
 
 def _first_look(
-    tx: Tx,
-    rules: Rulebook,
+    uow: UnitOfWork,
     person: PersonView,
     kind: str,
     expires_on: date,
     carrier: CardView | None,
     ends: Mapping[str, date],
-    now: datetime,
 ) -> date | None:
-    group = groups.find(tx, person.group_id)
-    _, plan = rules.plan(
+    group = groups.find(uow.tx, person.group_id)
+    _, plan = uow.rules.plan(
         kind,
         expires_on,
         person.mode,
         insurance=person.insurance,
         carrier_ends_on=None if carrier is None or carrier.retired_at else carrier.expires_on,
-        is_bound=rules.is_bound(kind, expires_on, ends),
+        is_bound=uow.rules.is_bound(kind, expires_on, ends),
         rhythm=USUAL if group is None else group.rhythm,
     )
-    return first_look(plan, expires_on, japan_date(now))
+    return first_look(plan, expires_on, uow.today)

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reminder.clock import japan_date
 from reminder.domain import hours
 from reminder.domain.messages import CancelReason, Urgency
 from reminder.domain.people import Audience, ConsentHow, ContactState, StoppedBy
-from reminder.domain.rulebook import Rulebook
 from reminder.domain.text import call_scripts
 from reminder.domain.text import composer as wording
 from reminder.domain.text.composer import Composed, Reader
@@ -15,12 +13,12 @@ from reminder.errors import ConflictError, NotFoundError, RefusedInputError, Unk
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, notices, outbox, people
 from reminder.storage.contacts import Speaker
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
-from reminder.storage.keys import KeyRing
 from reminder.storage.outbox import Draft
 from reminder.storage.people import PersonView
 from reminder.storage.readers import reader
-from reminder.storage.session import Database, Tx
+from reminder.storage.session import Tx
 
 # What may be recorded for somebody; REPLY is only ever their own text.
 RECORDED = (ConsentHow.SPOKEN, ConsentHow.WRITTEN, ConsentHow.AGENT)
@@ -33,60 +31,45 @@ ASKED_FOR = timedelta(days=7)
 PRACTISED_WITHIN = timedelta(minutes=30)
 
 
-def ask(
-    database: Database,
-    keys: KeyRing,
-    rules: Rulebook,
-    now: datetime,
-    *,
-    contact_id: int,
-    told_by: str,
-    by: int | None = None,
-) -> datetime:
+def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None) -> datetime:
     """Sends the text that asks for 1 or 2, after somebody the person knows (`told_by`) has told them of it; when it
     will be sent. Raises ConflictError where texts cannot be answered, or it was asked too often or too lately."""
     clean_by = clean_label(told_by, field="consent_by", longest=40, most_digits=16)
-    if not rules.two_way:
+    if not uow.rules.two_way:
         raise ConflictError("replies_off", field="contact")
-    with database.writing() as tx:
-        owner = _owner(tx, contact_id)
-        if owner is None or not owner.speaker.channel.can.is_two_way:
-            raise RefusedInputError("only_own_texts", field="contact")
-        if owner.speaker.state is not ContactState.UNCONFIRMED:
-            raise ConflictError("already_answered", field="contact")
-        times, last = contacts.times_asked(tx, contact_id)
-        if times >= MOST_ASKINGS or (last is not None and now - last < BETWEEN_ASKINGS):
-            raise ConflictError("asked_enough", field="contact")
-        said = wording.compose_answer(rules.wording, owner.reader, "consent")
-        soon = _send(tx, keys, owner, f"{outbox.CONSENT}{contact_id}:{times + 1}", said, ASKED_FOR, now)
-        contacts.told_by(tx, contact_id, clean_by)
-        journal.write(tx, "consent_asked", now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
+    owner = _owner(uow.tx, contact_id)
+    if owner is None or not owner.speaker.channel.can.is_two_way:
+        raise RefusedInputError("only_own_texts", field="contact")
+    if owner.speaker.state is not ContactState.UNCONFIRMED:
+        raise ConflictError("already_answered", field="contact")
+    times, last = contacts.times_asked(uow.tx, contact_id)
+    if times >= MOST_ASKINGS or (last is not None and uow.now - last < BETWEEN_ASKINGS):
+        raise ConflictError("asked_enough", field="contact")
+    said = wording.compose_answer(uow.rules.wording, owner.reader, "consent")
+    soon = _send(uow, owner, f"{outbox.CONSENT}{contact_id}:{times + 1}", said, ASKED_FOR)
+    contacts.told_by(uow.tx, contact_id, clean_by)
+    journal.write(uow.tx, "consent_asked", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
 
 
-def practise(
-    database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, contact_id: int, by: int | None = None
-) -> datetime:
+def practise(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> datetime:
     """A call in which its owner tries out a key, beside somebody of the family; when it will ring. Only after it are
     keys offered. Raises ConflictError where calls are off or not agreed to."""
-    if not any(channel.is_call for channel in rules.channels):
+    if not any(channel.is_call for channel in uow.rules.channels):
         raise ConflictError("calls_off", field="contact")
-    with database.writing() as tx:
-        owner = _owner(tx, contact_id)
-        if owner is None or not owner.speaker.channel.is_call:
-            raise RefusedInputError("only_own_calls", field="contact")
-        if owner.speaker.state is not ContactState.CONFIRMED:
-            raise ConflictError("no_consent_yet", field="contact")
-        said = Composed(None, call_scripts.compose_practice(rules.wording, owner.reader).text)
-        key = f"{outbox.PRACTICE}{contact_id}:{now:%Y%m%d%H%M%S}"
-        soon = _send(tx, keys, owner, key, said, PRACTISED_WITHIN, now)
-        journal.write(tx, "call_practised", now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
+    owner = _owner(uow.tx, contact_id)
+    if owner is None or not owner.speaker.channel.is_call:
+        raise RefusedInputError("only_own_calls", field="contact")
+    if owner.speaker.state is not ContactState.CONFIRMED:
+        raise ConflictError("no_consent_yet", field="contact")
+    said = Composed(None, call_scripts.compose_practice(uow.rules.wording, owner.reader).text)
+    key = f"{outbox.PRACTICE}{contact_id}:{uow.now:%Y%m%d%H%M%S}"
+    soon = _send(uow, owner, key, said, PRACTISED_WITHIN)
+    journal.write(uow.tx, "call_practised", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
 
 
-def confirm(
-    database: Database, now: datetime, *, contact_id: int, how: ConsentHow, said_by: str, by: int | None = None
-) -> None:
+def confirm(uow: UnitOfWork, *, contact_id: int, how: ConsentHow, said_by: str, by: int | None = None) -> None:
     """Its owner has agreed, or is reached there again.
 
     Raises ConflictError where they have said no: what they said by their own text, only they take back; what they said
@@ -95,55 +78,43 @@ def confirm(
     if how not in RECORDED:
         raise UnknownChoiceError(field="consent", choices=RECORDED)
     clean_by = clean_label(said_by, field="consent_by", longest=40, most_digits=16)
-    with database.writing() as tx:
-        speaker = _speaker(tx, contact_id)
-        groups.lock(tx, speaker.group_id)
-        if not contacts.confirm(tx, contact_id, how=how, by=clean_by, now=now):
-            raise ConflictError("contact_said_no", field="contact")
-        cards.look_again_at_group(tx, speaker.group_id, japan_date(now))
-        journal.write(tx, "contact_confirmed", now, group_id=speaker.group_id, contact_id=contact_id, member_id=by)
+    speaker = _speaker(uow.tx, contact_id)
+    groups.lock(uow.tx, speaker.group_id)
+    if not contacts.confirm(uow.tx, contact_id, how=how, by=clean_by, now=uow.now):
+        raise ConflictError("contact_said_no", field="contact")
+    cards.look_again_at_group(uow.tx, speaker.group_id, uow.today)
+    journal.write(uow.tx, "contact_confirmed", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by)
 
 
-def stop(
-    database: Database,
-    keys: KeyRing,
-    rules: Rulebook,
-    now: datetime,
-    *,
-    contact_id: int,
-    whose_word: StoppedBy = StoppedBy.FAMILY,
-    by: int | None = None,
-) -> None:
+def stop(uow: UnitOfWork, *, contact_id: int, whose_word: StoppedBy = StoppedBy.FAMILY, by: int | None = None) -> None:
     """Stops this contact; a second time changes nothing. Others who should hear are looked for at once."""
-    with database.writing() as tx:
-        speaker = _speaker(tx, contact_id)
-        groups.lock(tx, speaker.group_id)
-        stopped = contacts.stop(tx, [contact_id], whose_word)
-        outbox.cancel_for_contact(tx, contact_id, CancelReason.OPTED_OUT, now)
-        cards.look_again_at_group(tx, speaker.group_id, japan_date(now))
-        if stopped:
-            notices.tell_of_stop(tx, stopped, now)
-            if speaker.state is ContactState.CONFIRMED:
-                _say_that_it_stopped(tx, keys, rules, contact_id, now)
-        journal.write(tx, "contact_stopped", now, group_id=speaker.group_id, contact_id=contact_id, member_id=by)
+    speaker = _speaker(uow.tx, contact_id)
+    groups.lock(uow.tx, speaker.group_id)
+    stopped = contacts.stop(uow.tx, [contact_id], whose_word)
+    outbox.cancel_for_contact(uow.tx, contact_id, CancelReason.OPTED_OUT, uow.now)
+    cards.look_again_at_group(uow.tx, speaker.group_id, uow.today)
+    if stopped:
+        notices.tell_of_stop(uow.tx, stopped, uow.now)
+        if speaker.state is ContactState.CONFIRMED:
+            _say_that_it_stopped(uow, contact_id)
+    journal.write(uow.tx, "contact_stopped", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by)
 
 
-def reached(database: Database, now: datetime, *, contact_id: int, by: int | None = None) -> None:
+def reached(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> None:
     """Somebody has made sure that it is still theirs."""
-    with database.writing() as tx:
-        speaker = _speaker(tx, contact_id)
-        contacts.reached(tx, [contact_id], now)
-        journal.write(tx, "contact_reached", now, group_id=speaker.group_id, contact_id=contact_id, member_id=by)
+    speaker = _speaker(uow.tx, contact_id)
+    contacts.reached(uow.tx, [contact_id], uow.now)
+    journal.write(uow.tx, "contact_reached", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by)
 
 
-def _say_that_it_stopped(tx: Tx, keys: KeyRing, rules: Rulebook, contact_id: int, now: datetime) -> None:
+def _say_that_it_stopped(uow: UnitOfWork, contact_id: int) -> None:
     """Once, to the telephone of who was told until now. A mail program has shown its own page."""
-    owner = _owner(tx, contact_id)
+    owner = _owner(uow.tx, contact_id)
     if owner is None or not owner.speaker.channel.can.is_two_way:
         return
-    name = "stopped" if rules.two_way else "stopped_one_way"
-    said = wording.compose_answer(rules.wording, owner.reader, name)
-    _send(tx, keys, owner, f"{outbox.ANSWER}stop:{contact_id}:{now:%Y%m%d%H%M%S}", said, ASKED_FOR, now)
+    name = "stopped" if uow.rules.two_way else "stopped_one_way"
+    said = wording.compose_answer(uow.rules.wording, owner.reader, name)
+    _send(uow, owner, f"{outbox.ANSWER}stop:{contact_id}:{uow.now:%Y%m%d%H%M%S}", said, ASKED_FOR)
 
 
 @dataclass(frozen=True)
@@ -167,12 +138,10 @@ def _owner(tx: Tx, contact_id: int) -> _Owner | None:
     return _Owner(speaker, person, group, reader(recipient, person, Audience.PERSON, group))
 
 
-def _send(
-    tx: Tx, keys: KeyRing, owner: _Owner, key: str, said: Composed, true_for: timedelta, now: datetime
-) -> datetime:
+def _send(uow: UnitOfWork, owner: _Owner, key: str, said: Composed, true_for: timedelta) -> datetime:
     """At the next hour at which they may be reached this way; when that is."""
     channel = owner.speaker.channel
-    soon = hours.next_allowed(now, owner.person.mode, Audience.PERSON, channel)
+    soon = hours.next_allowed(uow.now, owner.person.mode, Audience.PERSON, channel)
     draft = Draft(
         key=key,
         group_id=owner.group.id,
@@ -187,7 +156,7 @@ def _send(
         # For a practice call somebody sits beside the telephone.
         urgency=Urgency.ANSWER if key.startswith(outbox.PRACTICE) else Urgency.USUAL,
     )
-    outbox.add(tx, keys, [draft], now)
+    outbox.add(uow.tx, uow.keys, [draft], uow.now)
     return soon
 
 

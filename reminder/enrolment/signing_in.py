@@ -13,14 +13,13 @@ from reminder.clock import random_bytes, random_code
 from reminder.domain import addresses
 from reminder.domain.messages import Urgency
 from reminder.domain.people import Audience, ChannelName, Language
-from reminder.domain.rulebook import Rulebook
 from reminder.domain.text import composer as wording
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.storage import accounts, journal, outbox, passkeys, sessions, sign_ins
 from reminder.storage.accounts import AccountView
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.keys import KeyRing, new_token, token_hash
 from reminder.storage.outbox import Draft
-from reminder.storage.session import Database, Tx
 from reminder.storage.sessions import Device, SignedIn
 
 CODE_LASTS = timedelta(minutes=10)
@@ -47,16 +46,7 @@ class Entered:
 
 
 def ask_for_code(
-    database: Database,
-    keys: KeyRing,
-    rules: Rulebook,
-    now: datetime,
-    *,
-    email: str,
-    network: str,
-    browser: str | None,
-    language: Language,
-    sign_up: bool,
+    uow: UnitOfWork, *, email: str, network: str, browser: str | None, language: Language, sign_up: bool
 ) -> str:
     """Sends a code; what the browser must hold to use it. `network`: where the browser is, kept only as a keyed hash.
     `browser`: what an earlier call gave it. Without `sign_up` only those who are awaited get one, and nobody is told.
@@ -66,90 +56,90 @@ def ask_for_code(
     address = addresses.read_email(email, field="email")
     browser = browser or new_token()
     code = random_code()
-    with database.writing() as tx:
-        _refuse_too_many(tx, keys, address, network, now)
-        sign_in = sign_ins.add(
-            tx,
-            keys,
+    _refuse_too_many(uow, address, network)
+    sign_in = sign_ins.add(
+        uow.tx,
+        uow.keys,
+        address=address,
+        network=network,
+        browser_hash=token_hash(browser),
+        now=uow.now,
+        expires_at=uow.now + CODE_LASTS,
+    )
+    sign_ins.set_code(uow.tx, sign_in, _code_hash(uow.keys, sign_in, code))
+    if sign_up or accounts.is_awaited(uow.tx, uow.keys, address, uow.now):
+        said = wording.compose_code(uow.rules.wording, language, code)
+        draft = Draft(
+            key=f"{outbox.CODE}{sign_in}",
+            group_id=None,
+            contact_id=None,
             address=address,
-            network=network,
-            browser_hash=token_hash(browser),
-            now=now,
-            expires_at=now + CODE_LASTS,
+            audience=Audience.CARER,
+            channel=ChannelName.EMAIL,
+            subject=said.subject,
+            text=said.text,
+            segments=0,
+            send_after=uow.now,
+            stale_after=uow.now + CODE_LASTS,
+            urgency=Urgency.ANSWER,
+            language=language,
         )
-        sign_ins.set_code(tx, sign_in, _code_hash(keys, sign_in, code))
-        if sign_up or accounts.is_awaited(tx, keys, address, now):
-            said = wording.compose_code(rules.wording, language, code)
-            draft = Draft(
-                key=f"{outbox.CODE}{sign_in}",
-                group_id=None,
-                contact_id=None,
-                address=address,
-                audience=Audience.CARER,
-                channel=ChannelName.EMAIL,
-                subject=said.subject,
-                text=said.text,
-                segments=0,
-                send_after=now,
-                stale_after=now + CODE_LASTS,
-                urgency=Urgency.ANSWER,
-                language=language,
-            )
-            outbox.add(tx, keys, [draft], now)
+        outbox.add(uow.tx, uow.keys, [draft], uow.now)
     return browser
 
 
-def _refuse_too_many(tx: Tx, keys: KeyRing, address: str, network: str, now: datetime) -> None:
-    if sign_ins.asked_by_address(tx, keys, address, now - BETWEEN_CODES):
+def _refuse_too_many(uow: UnitOfWork, address: str, network: str) -> None:
+    if sign_ins.asked_by_address(uow.tx, uow.keys, address, uow.now - BETWEEN_CODES):
         raise ConflictError("code_just_sent", field="email")
-    hour, day = now - timedelta(hours=1), now - timedelta(days=1)
+    hour, day = uow.now - timedelta(hours=1), uow.now - timedelta(days=1)
     if (
-        sign_ins.asked_by_address(tx, keys, address, hour) >= MOST_AN_HOUR
-        or sign_ins.asked_by_address(tx, keys, address, day) >= MOST_A_DAY
-        or sign_ins.asked_by_network(tx, keys, network, hour) >= MOST_A_NETWORK
+        sign_ins.asked_by_address(uow.tx, uow.keys, address, hour) >= MOST_AN_HOUR
+        or sign_ins.asked_by_address(uow.tx, uow.keys, address, day) >= MOST_A_DAY
+        or sign_ins.asked_by_network(uow.tx, uow.keys, network, hour) >= MOST_A_NETWORK
     ):
         raise ConflictError("too_many_codes", field="email")
 
 
 def enter_code(
-    database: Database, keys: KeyRing, now: datetime, *, browser: str, code: str, device: str, language: Language
+    units: UnitsOfWork, now: datetime, *, browser: str, code: str, device: str, language: Language
 ) -> Entered:
-    """Raises RefusedInputError: code_wrong (with the tries `left`), code_over where a new one must be asked for."""
+    """Open a session for the browser that holds the code. The try counts also where the code is wrong, so this opens
+    its own unit of work, and refuses when that is kept.
+
+    Raises RefusedInputError: code_wrong (with the tries `left`), code_over where a new one must be asked for.
+    """
     typed = "".join(filter(str.isdecimal, unicodedata.normalize("NFKC", code)))
-    refused: RefusedInputError | None = None
-    with database.writing() as tx:
-        tried = sign_ins.try_code(tx, keys, token_hash(browser), MOST_TRIES, now)
+    with units.writing(now) as uow:
+        tried = sign_ins.try_code(uow.tx, uow.keys, token_hash(browser), MOST_TRIES, now)
         if tried is None:
             raise RefusedInputError("code_over", field="code")
-        if hmac.compare_digest(_code_hash(keys, tried.id, typed), tried.code_hash):
-            sign_ins.use(tx, tried.id, now)
-            sign_ins.forget_others(tx, keys, tried.address, now)
-            account = accounts.at_address(tx, keys, tried.address)
+        if hmac.compare_digest(_code_hash(uow.keys, tried.id, typed), tried.code_hash):
+            sign_ins.use(uow.tx, tried.id, now)
+            sign_ins.forget_others(uow.tx, uow.keys, tried.address, now)
+            account = accounts.at_address(uow.tx, uow.keys, tried.address)
             if account is None:
-                account = accounts.add(tx, keys, address=tried.address, language=language, now=now)
-            return enter(tx, keys, account, device, now)
-        # The try is counted, so the refusal waits until it is kept.
+                account = accounts.add(uow.tx, uow.keys, address=tried.address, language=language, now=now)
+            return enter(uow, account, device)
         left = MOST_TRIES - tried.tries
-        refused = RefusedInputError("code_wrong" if left else "code_over", field="code", left=left)
-    raise refused
+    raise RefusedInputError("code_wrong" if left else "code_over", field="code", left=left)
 
 
-def enter(tx: Tx, keys: KeyRing, account: AccountView, device: str, now: datetime) -> Entered:
+def enter(uow: UnitOfWork, account: AccountView, device: str) -> Entered:
     """A session for who has shown that the account is theirs."""
-    accounts.link_members(tx, keys, account)
-    as_whom = accounts.memberships(tx, account.id)
+    accounts.link_members(uow.tx, uow.keys, account)
+    as_whom = accounts.memberships(uow.tx, account.id)
     token = new_token()
     sessions.add(
-        tx,
+        uow.tx,
         account_id=account.id,
         member_id=as_whom[0].member_id if as_whom else None,
         token_hash=token_hash(token),
         device=device,
-        now=now,
-        expires_at=now + SESSION_LASTS,
+        now=uow.now,
+        expires_at=uow.now + SESSION_LASTS,
     )
     for one in as_whom:
-        journal.write(tx, "signed_in", now, group_id=one.group_id, member_id=one.member_id)
+        journal.write(uow.tx, "signed_in", uow.now, group_id=one.group_id, member_id=one.member_id)
     return Entered(token, account.id, bool(as_whom))
 
 
@@ -158,57 +148,49 @@ def _code_hash(keys: KeyRing, sign_in: int, code: str) -> bytes:
     return keys.sign(f"{sign_in} {code}", "code").encode()
 
 
-def session_of(database: Database, now: datetime, token: str) -> SignedIn | None:
-    """None where nobody is signed in with it."""
-    with database.reading() as tx:
-        found = sessions.find(tx, token_hash(token), now=now, seen_since=now - SEEN_WITHIN)
+def session_of(units: UnitsOfWork, now: datetime, token: str) -> SignedIn | None:
+    """Return who is signed in with this token, or None. Most requests only read; once an hour the use is kept."""
+    with units.reading(now) as uow:
+        found = sessions.find(uow.tx, token_hash(token), now=now, seen_since=now - SEEN_WITHIN)
     if found is not None and now - found.seen_at >= SEEN_EVERY:
-        with database.writing() as tx:
-            sessions.seen(tx, found.session_id, now)
+        with units.writing(now) as uow:
+            sessions.seen(uow.tx, found.session_id, now)
     return found
 
 
-def devices(database: Database, now: datetime, account_id: int) -> list[Device]:
-    with database.reading() as tx:
-        return sessions.devices(tx, account_id, now=now, seen_since=now - SEEN_WITHIN)
+def devices(uow: UnitOfWork, account_id: int) -> list[Device]:
+    return sessions.devices(uow.tx, account_id, now=uow.now, seen_since=uow.now - SEEN_WITHIN)
 
 
-def leave(database: Database, now: datetime, signed_in: SignedIn, session_id: int | None = None) -> bool:
+def leave(uow: UnitOfWork, signed_in: SignedIn, session_id: int | None = None) -> bool:
     """Ends this session, or another one of the same account; False for anybody else's, to which nothing happens."""
-    with database.writing() as tx:
-        return sessions.revoke(tx, signed_in.account_id, session_id or signed_in.session_id, now)
+    return sessions.revoke(uow.tx, signed_in.account_id, session_id or signed_in.session_id, uow.now)
 
 
-def leave_everywhere_else(database: Database, now: datetime, signed_in: SignedIn) -> None:
-    with database.writing() as tx:
-        sessions.revoke_others(tx, signed_in.account_id, signed_in.session_id, now)
+def leave_everywhere_else(uow: UnitOfWork, signed_in: SignedIn) -> None:
+    sessions.revoke_others(uow.tx, signed_in.account_id, signed_in.session_id, uow.now)
 
 
-def act_in(database: Database, signed_in: SignedIn, group_id: int) -> bool:
+def act_in(uow: UnitOfWork, signed_in: SignedIn, group_id: int) -> bool:
     """From now on this session looks at another of its account's groups; False where it is in no such group."""
-    with database.writing() as tx:
-        for one in accounts.memberships(tx, signed_in.account_id):
-            if one.group_id == group_id:
-                sessions.act_as(tx, signed_in.session_id, one.member_id)
-                return True
+    for one in accounts.memberships(uow.tx, signed_in.account_id):
+        if one.group_id == group_id:
+            sessions.act_as(uow.tx, signed_in.session_id, one.member_id)
+            return True
     return False
 
 
-def new_challenge(database: Database, now: datetime, account_id: int | None) -> bytes:
+def new_challenge(uow: UnitOfWork, account_id: int | None) -> bytes:
     """For a passkey to sign, once."""
     challenge = random_bytes(32)
-    with database.writing() as tx:
-        passkeys.challenge(tx, challenge, account_id, now + CHALLENGE_LASTS)
+    passkeys.challenge(uow.tx, challenge, account_id, uow.now + CHALLENGE_LASTS)
     return challenge
 
 
-def enter_with_passkey(
-    database: Database, keys: KeyRing, now: datetime, *, passkey_id: int, account_id: int, sign_count: int, device: str
-) -> Entered:
+def enter_with_passkey(uow: UnitOfWork, *, passkey_id: int, account_id: int, sign_count: int, device: str) -> Entered:
     """After its signature was found good."""
-    with database.writing() as tx:
-        account = accounts.find(tx, keys, account_id)
-        if account is None:
-            raise ConflictError("passkey_unknown")
-        passkeys.used(tx, passkey_id, sign_count, now)
-        return enter(tx, keys, account, device, now)
+    account = accounts.find(uow.tx, uow.keys, account_id)
+    if account is None:
+        raise ConflictError("passkey_unknown")
+    passkeys.used(uow.tx, passkey_id, sign_count, uow.now)
+    return enter(uow, account, device)

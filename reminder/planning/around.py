@@ -13,8 +13,8 @@ from reminder.domain.rules.recipients import Circle, Recipient
 from reminder.domain.text import composer as wording
 from reminder.domain.text.composer import About, Composed
 from reminder.storage import groups, outbox, people
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
-from reminder.storage.keys import KeyRing
 from reminder.storage.outbox import Draft, SpeaksOf
 from reminder.storage.people import PersonView
 from reminder.storage.readers import circle_of, reader
@@ -105,8 +105,8 @@ def message(
     )
 
 
-def keep(tx: Tx, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> int:
+def keep(uow: UnitOfWork, drafts: Sequence[Draft]) -> int:
     """How many are new: one key is one message."""
     by_key = {draft.key: draft for draft in drafts}
-    taken = outbox.taken(tx, by_key.keys())
-    return len(outbox.add(tx, keys, [draft for key, draft in by_key.items() if key not in taken], now))
+    taken = outbox.taken(uow.tx, by_key.keys())
+    return len(outbox.add(uow.tx, uow.keys, [draft for key, draft in by_key.items() if key not in taken], uow.now))

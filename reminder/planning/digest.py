@@ -20,12 +20,11 @@ from reminder.domain.text.digest import MOST_ROWS, Digest, Item, Part, Week, com
 from reminder.planning.months import Due, What, by_place, due, months_from
 from reminder.planning.standing import PersonStanding, standing
 from reminder.storage import contacts, digests, outbox
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.groups import GroupView
-from reminder.storage.keys import KeyRing
 from reminder.storage.links import Links
 from reminder.storage.outbox import Draft, SpeaksOf
 from reminder.storage.people import PersonView
-from reminder.storage.session import Database, Tx
 
 # Homes in one transaction, and transactions in one pass: texts that are due meanwhile wait no longer than that.
 AT_ONCE, IN_A_PASS = 20, 10
@@ -34,7 +33,7 @@ UNREACHED = "unreached"
 _NOT_ARRIVED = (MessageState.UNDELIVERED, MessageState.FAILED)
 
 
-def make_digests(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, links: Links) -> int:
+def make_digests(units: UnitsOfWork, now: datetime, links: Links) -> int:
     """How many e-mails that made; what one pass leaves the next one makes. After an outage it is the present week's
     alone, on the next day of it on which staff may be written to."""
     week, made = Week.of(japan_date(now)), 0
@@ -42,31 +41,29 @@ def make_digests(database: Database, keys: KeyRing, rules: Rulebook, now: dateti
     if bell is None or now < bell:
         return 0
     for _ in range(IN_A_PASS):
-        with database.writing() as tx:
+        with units.writing(now) as uow:
             # A home that was founded since has not missed anything.
-            homes = digests.homes_left(tx, week.name, founded_before=bell, limit=AT_ONCE)
-            made += _make(tx, keys, rules, now, week, homes, links)
+            homes = digests.homes_left(uow.tx, week.name, founded_before=bell, limit=AT_ONCE)
+            made += _make(uow, week, homes, links)
             if len(homes) < AT_ONCE:
-                digests.finish(tx, now)
+                digests.finish(uow.tx, now)
                 return made
-            digests.come_to(tx, week.name, homes[-1].id)
+            digests.come_to(uow.tx, week.name, homes[-1].id)
     return made
 
 
-def _make(
-    tx: Tx, keys: KeyRing, rules: Rulebook, now: datetime, week: Week, homes: Sequence[GroupView], links: Links
-) -> int:
+def _make(uow: UnitOfWork, week: Week, homes: Sequence[GroupView], links: Links) -> int:
     staff: dict[int, list[Recipient]] = {home.id: [] for home in homes}
-    for group_id, recipient in contacts.of_members(tx, [home.id for home in homes]):
+    for group_id, recipient in contacts.of_members(uow.tx, [home.id for home in homes]):
         staff[group_id].append(recipient)
     told = {home.id: _readers(home, staff[home.id]) for home in homes}
-    made = outbox.taken(tx, [_key(one, week) for some in told.values() for one in some])
+    made = outbox.taken(uow.tx, [_key(one, week) for some in told.values() for one in some])
     drafts: list[Draft] = []
     for home in homes:
         left = [one for one in told[home.id] if _key(one, week) not in made]
         if left:
-            drafts += _drafts(tx, rules, now, week, home, left, links)
-    return len(outbox.add(tx, keys, drafts, now))
+            drafts += _drafts(uow, week, home, left, links)
+    return len(outbox.add(uow.tx, uow.keys, drafts, uow.now))
 
 
 def _key(recipient: Recipient, week: Week) -> str:
@@ -80,19 +77,19 @@ def _readers(home: GroupView, members: Sequence[Recipient]) -> list[Recipient]:
 
 
 def _drafts(
-    tx: Tx, rules: Rulebook, now: datetime, week: Week, home: GroupView, readers: Sequence[Recipient], links: Links
+    uow: UnitOfWork, week: Week, home: GroupView, readers: Sequence[Recipient], links: Links
 ) -> Iterator[Draft]:
     # Elders live here: what is told about them never goes out on a holiday, whatever the home has chosen.
     rhythm = home.rhythm.about(Mode.HOME)
-    soon = hours.next_allowed(now, Mode.STANDARD, Audience.STAFF, ChannelName.EMAIL, rhythm)
-    found = None if soon >= week.following.begins else look(tx, rules, now, home)
+    soon = hours.next_allowed(uow.now, Mode.STANDARD, Audience.STAFF, ChannelName.EMAIL, rhythm)
+    found = None if soon >= week.following.begins else look(uow, home)
     if found is None:
         return
     for one in readers:
         # Who wants no copies is not told either that there is nothing to do.
         if one.copies is Copies.NONE and not found.digest.parts:
             continue
-        composed = compose_digest(rules.wording, one.language, found.digest, links.months())
+        composed = compose_digest(uow.rules.wording, one.language, found.digest, links.months())
         yield Draft(
             key=_key(one, week),
             group_id=home.id,
@@ -118,26 +115,24 @@ class Found:
     speaks_of: tuple[SpeaksOf, ...]
 
 
-def look(tx: Tx, rules: Rulebook, now: datetime, home: GroupView) -> Found | None:
+def look(uow: UnitOfWork, home: GroupView) -> Found | None:
     """As things stand; None for a home without cards, which is told nothing."""
-    today = japan_date(now)
-    rows = standing(tx, rules, now, home, with_latest=True)
+    today = uow.today
+    rows = standing(uow, home, with_latest=True)
     watched = sum(len(row.cards) for row in rows)
     if not watched:
         return None
     first, _, after = months_from(today, 3)
-    told = [*_due(rules, rows, first, after - timedelta(days=1), today), _unreached(rows)]
+    told = [*_due(uow.rules, rows, first, after - timedelta(days=1), today), _unreached(rows)]
     parts = [Part(name, [item for item, _ in some[:MOST_ROWS]], len(some)) for name, some in told if some]
     speaks_of = dict.fromkeys(one for _, some in told for _, spoken in some[:MOST_ROWS] for one in spoken)
     return Found(Digest(home.name, today, watched, parts), tuple(speaks_of))
 
 
-def preview(
-    tx: Tx, rules: Rulebook, now: datetime, home: GroupView, language: Language, links: Links
-) -> Composed | None:
+def preview(uow: UnitOfWork, home: GroupView, language: Language, links: Links) -> Composed | None:
     """What the staff would read; None where they would be told nothing."""
-    found = look(tx, rules, now, home)
-    return None if found is None else compose_digest(rules.wording, language, found.digest, links.months())
+    found = look(uow, home)
+    return None if found is None else compose_digest(uow.rules.wording, language, found.digest, links.months())
 
 
 _Row = tuple[Item, list[SpeaksOf]]

@@ -10,19 +10,17 @@ from itertools import chain
 from reminder.clock import japan_date
 from reminder.domain.pace import spread
 from reminder.domain.people import Audience, Mode
-from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, patience
 from reminder.domain.rules.recipients import Circle, Recipient, circle
 from reminder.planning.past import Past
 from reminder.planning.telling import Day, Known, Looked, by_owner, look_at
 from reminder.storage import cards, contacts, groups, outbox, questions, reminders
 from reminder.storage.cards import DueCard
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.groups import GroupView
-from reminder.storage.keys import KeyRing
 from reminder.storage.links import Links
 from reminder.storage.outbox import Draft
 from reminder.storage.people import PersonView
-from reminder.storage.session import Database, Tx
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +29,7 @@ log = logging.getLogger(__name__)
 GROUPS_AT_ONCE = 25
 
 
-def plan_due(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, links: Links | None = None) -> int:
+def plan_due(units: UnitsOfWork, now: datetime, links: Links | None = None) -> int:
     """Plans every card whose day has come; how many messages that made. `links`: what e-mails to carers may hold.
 
     A group that cannot be planned is logged and left for the next pass, and never keeps the others waiting.
@@ -42,11 +40,11 @@ def plan_due(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, 
     while True:
         group_ids: list[int] = []
         try:
-            with database.writing() as tx:
-                group_ids = cards.groups_due(tx, today, limit=at_once, but_not=broken)
+            with units.writing(now) as uow:
+                group_ids = cards.groups_due(uow.tx, today, limit=at_once, but_not=broken)
                 if not group_ids:
                     return planned
-                planned += _Planning(tx, keys, rules, now, links or Links(keys, None)).plan(group_ids)
+                planned += _Planning(uow, links or Links(uow.keys, None)).plan(group_ids)
         except Exception:
             if len(group_ids) == 0:
                 raise
@@ -57,11 +55,11 @@ def plan_due(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, 
 
 
 class _Planning:
-    """One pass over some groups, inside one transaction."""
+    """One pass over some groups, inside one unit of work."""
 
-    def __init__(self, tx: Tx, keys: KeyRing, rules: Rulebook, now: datetime, links: Links) -> None:
-        self._tx, self._keys, self._rules, self._links = tx, keys, rules, links
-        self._now, self._today = now, japan_date(now)
+    def __init__(self, uow: UnitOfWork, links: Links) -> None:
+        self._tx, self._keys, self._rules, self._links = uow.tx, uow.keys, uow.rules, links
+        self._now, self._today = uow.now, uow.today
 
     def plan(self, group_ids: Sequence[int]) -> int:
         due = self._plannable(cards.due(self._tx, group_ids, self._today))

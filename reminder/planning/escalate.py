@@ -1,12 +1,10 @@
 """When nobody answers or acts: the next human is asked, and in the end it stands in red."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 
-from reminder.clock import japan_date
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Copies
-from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, RED_WITHIN, patience, to_ask
 from reminder.domain.rules.recipients import Recipient
 from reminder.domain.text import composer as wording
@@ -14,30 +12,28 @@ from reminder.domain.text.composer import About, ReminderContent
 from reminder.planning.around import Subject, Telling, keep, message, tell
 from reminder.storage import cards, groups
 from reminder.storage.cards import DueCard
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
-from reminder.storage.keys import KeyRing
 from reminder.storage.links import Links
 from reminder.storage.outbox import Draft, SpeaksOf
 from reminder.storage.readers import circle_of
-from reminder.storage.session import Database, Tx
 
 GROUPS_AT_ONCE = 100
 
 
-def climb(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, links: Links) -> int:
+def climb(uow: UnitOfWork, links: Links) -> int:
     """How many messages that made."""
-    with database.writing() as tx:
-        return _Climb(tx, rules, now, links).run(keys)
+    return _Climb(uow, links).run()
 
 
 class _Climb:
     """One pass over the silences of some groups, inside one transaction."""
 
-    def __init__(self, tx: Tx, rules: Rulebook, now: datetime, links: Links) -> None:
-        self._tx, self._rules, self._links = tx, rules, links
-        self._now, self._today = now, japan_date(now)
+    def __init__(self, uow: UnitOfWork, links: Links) -> None:
+        self._uow, self._tx, self._rules, self._links = uow, uow.tx, uow.rules, links
+        self._now, self._today = uow.now, uow.today
 
-    def run(self, keys: KeyRing) -> int:
+    def run(self) -> int:
         group_ids = cards.groups_silent(self._tx, self._today, limit=GROUPS_AT_ONCE)
         around = groups.by_id(self._tx, group_ids)
         waits: dict[int, tuple[int, date | None]] = {}
@@ -48,7 +44,7 @@ class _Climb:
                 asked.setdefault(telling.recipient, []).append((card, telling))
         cards.wait_for_answer(self._tx, waits)
         drafts = [draft for recipient, told in asked.items() for draft in self._drafts(recipient, told)]
-        return keep(self._tx, keys, drafts, self._now)
+        return keep(self._uow, drafts)
 
     def _next(self, card: DueCard, group: GroupView) -> tuple[tuple[int, date | None], Telling | None]:
         """How many more humans have been asked then, until when an answer is waited for, and what the next is told."""

@@ -1,14 +1,12 @@
 """Several homes of one organisation side by side: how much in each of them wants somebody."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from reminder.clock import japan_date
-from reminder.domain.rulebook import Rulebook
 from reminder.planning.months import What, due, months_from
 from reminder.planning.standing import standing
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
-from reminder.storage.session import Tx
 
 
 @dataclass(frozen=True)
@@ -24,11 +22,11 @@ class HomeCounts:
     unreached: int
 
 
-def counts(tx: Tx, rules: Rulebook, now: datetime, home: GroupView) -> HomeCounts:
-    rows = standing(tx, rules, now, home)
-    today = japan_date(now)
+def counts(uow: UnitOfWork, home: GroupView) -> HomeCounts:
+    rows = standing(uow, home)
+    today = uow.today
     first, _, after = months_from(today, 3)
-    found = [one.what for one in due(rules, rows, first, after - timedelta(days=1), today)]
+    found = [one.what for one in due(uow.rules, rows, first, after - timedelta(days=1), today)]
     return HomeCounts(
         residents=len(rows),
         opens=found.count(What.OPENS),

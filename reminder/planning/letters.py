@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
-from reminder.clock import japan_date
 from reminder.domain.people import GroupKind
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.next_step import Act, urgency
@@ -13,8 +12,8 @@ from reminder.domain.text.letters import Matter, ResidentLetter
 from reminder.errors import NotFoundError, RefusedInputError
 from reminder.planning.months import due, months_from
 from reminder.planning.standing import CardStanding, PersonStanding, standing
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
-from reminder.storage.session import Tx
 
 # As many as one answer holds: more are printed unit by unit, or month by month.
 MOST_LETTERS = 500
@@ -41,13 +40,13 @@ def read_month(text: str) -> date:
         raise RefusedInputError("month_unreadable", field="month") from None
 
 
-def letters_of(tx: Tx, rules: Rulebook, now: datetime, group: GroupView, choice: Choice) -> list[ResidentLetter]:
+def letters_of(uow: UnitOfWork, group: GroupView, choice: Choice) -> list[ResidentLetter]:
     """In the order in which somebody walks through the house. Raises RefusedInputError where there are none or too
     many, and NotFoundError for somebody of another group."""
-    rows = standing(tx, rules, now, group, choice.people or None)
+    rows = standing(uow, group, choice.people or None)
     if not choice.people <= {row.person.id for row in rows}:
         raise NotFoundError(field="person")
-    found = letters_from(rules, japan_date(now), group, rows, choice)
+    found = letters_from(uow.rules, uow.today, group, rows, choice)
     if not found:
         raise RefusedInputError("letters_none")
     if len(found) > MOST_LETTERS:

@@ -22,8 +22,8 @@ from reminder.planning.past import Humans, Past
 from reminder.planning.telling import Day, Known, Looked, by_owner, look_at
 from reminder.storage import cards, contacts, groups, messages, outbox, questions
 from reminder.storage.cards import CardView, DueCard
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
-from reminder.storage.keys import KeyRing
 from reminder.storage.links import Links
 from reminder.storage.messages import Waiting
 from reminder.storage.outbox import Draft
@@ -78,36 +78,27 @@ class Outlook:
         return {text.contact_id for text in self.texts} | {contact_id for contact_id, _ in self.waiting}
 
 
-def outlook(
-    tx: Tx,
-    keys: KeyRing,
-    rules: Rulebook,
-    now: datetime,
-    *,
-    person: PersonView,
-    card: OutlookCard,
-    links: Links | None = None,
-) -> Outlook:
+def outlook(uow: UnitOfWork, *, person: PersonView, card: OutlookCard, links: Links | None = None) -> Outlook:
     """Nothing is changed. Raises UnknownChoiceError for a kind that there is not, NotFoundError for a card."""
-    group = groups.find(tx, person.group_id)
+    group = groups.find(uow.tx, person.group_id)
     if group is None:
         raise NotFoundError(field="group")
-    links, today = links or Links(keys, None), japan_date(now)
-    own = [recipient for _, recipient in contacts.of_people(tx, [person.id])]
-    members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
-    others = cards.current_of_person(tx, person.id)
+    links, today = links or Links(uow.keys, None), uow.today
+    own = [recipient for _, recipient in contacts.of_people(uow.tx, [person.id])]
+    members = [recipient for _, recipient in contacts.of_members(uow.tx, [group.id])]
+    others = cards.current_of_person(uow.tx, person.id)
     ends = {other.kind: other.expires_on for other in others} | {card.kind: card.expires_on}
-    kept = _kept(tx, person, card)
+    kept = _kept(uow.tx, person, card)
     is_kept = kept is not None and kept.expires_on == card.expires_on
-    due = kept if kept is not None and is_kept else _with_new_date(rules, person, card, others, kept)
-    looked = look_at(rules, due, ends, circle(group.kind, own, members, rules.channels), group)
+    due = kept if kept is not None and is_kept else _with_new_date(uow.rules, person, card, others, kept)
+    looked = look_at(uow.rules, due, ends, circle(group.kind, own, members, uow.rules.channels), group)
     if kept is not None and is_kept:
         next_on = next(other.next_reminder_on for other in others if other.id == kept.id)
-        waiting = [_planned(row, row.step, group, now) for row in messages.waiting_about(tx, keys, kept.id)]
+        waiting = [_planned(row, row.step, group, uow.now) for row in messages.waiting_about(uow.tx, uow.keys, kept.id)]
     else:
         next_on, waiting = first_look(looked.plan, card.expires_on, today), []
     humans = by_owner((*own, *members))
-    texts = [*waiting, *_days_to_come(tx, rules, links, looked, humans, next_on, now)]
+    texts = [*waiting, *_days_to_come(uow, links, looked, humans, next_on)]
     return Outlook(
         looked.dates,
         tuple(sorted(texts, key=lambda text: (text.send_at, list(Audience).index(text.audience), text.contact_id))),
@@ -145,25 +136,27 @@ def _with_new_date(
 
 
 def _days_to_come(
-    tx: Tx, rules: Rulebook, links: Links, looked: Looked, humans: Humans, next_on: date | None, now: datetime
+    uow: UnitOfWork, links: Links, looked: Looked, humans: Humans, next_on: date | None
 ) -> Iterator[PlannedText]:
     """What each look of planning will make, from one to the next."""
-    today = japan_date(now)
-    past = Past(tx, [looked.card], humans, now)
-    are_open = cache(lambda *contact_ids: questions.open_at(tx, contact_ids, now))
+    today = uow.today
+    past = Past(uow.tx, [looked.card], humans, uow.now)
+    are_open = cache(lambda *contact_ids: questions.open_at(uow.tx, contact_ids, uow.now))
     known = Known(
         past=past,
         humans=humans,
         # What takes a day to come is not planned yet.
-        taken=lambda keys: outbox.taken(tx, keys) if on == today else {},
-        sharing=cache(lambda contact_id: questions.sharing(tx, [contact_id])[contact_id]),
+        taken=lambda keys: outbox.taken(uow.tx, keys) if on == today else {},
+        sharing=cache(lambda contact_id: questions.sharing(uow.tx, [contact_id])[contact_id]),
         # What is not asked now will not be: the questions to come are those about this very card.
-        open_questions=lambda contact_ids, at: questions.open_at(tx, contact_ids, at) if are_open(*contact_ids) else [],
+        open_questions=lambda contact_ids, at: (
+            questions.open_at(uow.tx, contact_ids, at) if are_open(*contact_ids) else []
+        ),
     )
     while next_on is not None:
         on = max(next_on, today)
-        at = max(now, hours.instant(on, time(0)))
-        day = Day(rules, at, links, known)
+        at = max(uow.now, hours.instant(on, time(0)))
+        day = Day(uow.rules, at, links, known)
         day.draft(day.to_tell([looked]), {looked.group.id: looked.group})
         for draft, told in day.drafts:
             assert draft.contact_id is not None

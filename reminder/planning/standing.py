@@ -2,21 +2,18 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from reminder.clock import japan_date
 from reminder.domain.people import ContactState
-from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.domain.rules.next_step import NextStep, next_step, urgency
 from reminder.domain.rules.recipients import Recipient, circle
 from reminder.domain.rules.schedule import CardDates
 from reminder.storage import cards, contacts, messages, people
 from reminder.storage.cards import CardView
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
 from reminder.storage.messages import Earlier
 from reminder.storage.people import PersonView
-from reminder.storage.session import Tx
 
 
 @dataclass(frozen=True)
@@ -49,17 +46,11 @@ class PersonStanding:
 
 
 def standing(
-    tx: Tx,
-    rules: Rulebook,
-    now: datetime,
-    group: GroupView,
-    only: Collection[int] | None = None,
-    *,
-    with_latest: bool = False,
+    uow: UnitOfWork, group: GroupView, only: Collection[int] | None = None, *, with_latest: bool = False
 ) -> list[PersonStanding]:
     """Everybody in the group, or `only` these of its people; whoever needs something first. `with_latest`: with the
     last text about each card, which costs what was sent about their present ends."""
-    today = japan_date(now)
+    tx, rules, today = uow.tx, uow.rules, uow.today
     everyone = people.of_group(tx, group.id) if only is None else people.some(tx, group.id, only)
     of_person: dict[int, list[CardView]] = {person.id: [] for person in everyone}
     takers: dict[int, int | None] = {}
@@ -89,7 +80,7 @@ def standing(
                 card.expires_on,
                 person.mode,
                 insurance=person.insurance,
-                carrier_ends_on=ends.get(card.carried_by or 0),
+                carrier_ends_on=None if card.carried_by is None else ends.get(card.carried_by),
                 is_bound=rules.is_bound(card.kind, card.expires_on, ends_by_kind),
             )
             taken_by = takers.get(card.id)

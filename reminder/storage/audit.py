@@ -23,17 +23,17 @@ from reminder.storage.tables import (
     IS_UNPLANNED,
     Card,
     Contact,
+    Import,
     Member,
     Message,
     Notice,
     Person,
     Receipt,
     Reply,
-    Upload,
 )
 
 AT_MOST = 1000
-IS_BEING_READ = text("uploads.state IN ('checking', 'saving')")
+IS_BEING_READ = text("imports.state IN ('checking', 'saving')")
 _IN_USE = Card.retired_at.is_(None)
 
 
@@ -77,7 +77,7 @@ _WAITING: Mapping[str, Select[*tuple[Any, ...]]] = {
     ),
     "replies_waiting": _counted(Reply.received_at, Reply.handled_at.is_(None), Reply.received_at < bindparam("late")),
     "notices_waiting": _counted(Notice.created_at, Notice.told_at.is_(None), Notice.created_at < bindparam("late")),
-    "sheets_waiting": _counted(Upload.changed_at, IS_BEING_READ, Upload.changed_at < bindparam("late")),
+    "sheets_waiting": _counted(Import.changed_at, IS_BEING_READ, Import.changed_at < bindparam("late")),
 }
 
 

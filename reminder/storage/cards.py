@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, TextClause, Update, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from reminder.domain.rules.escalation_policy import Course
@@ -62,6 +62,11 @@ _COLUMNS = (
     Card.done_on,
     Card.asked,
 )
+
+
+def _view(row: Sequence[Any]) -> CardView:
+    """`row` has the columns of `_COLUMNS`."""
+    return CardView(*row)
 
 
 _CURRENT_OF_PERSON = (
@@ -137,11 +142,11 @@ def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
 
 def find(tx: Session, card_id: int) -> CardView | None:
     row = tx.execute(_FIND, {"card": card_id}).one_or_none()
-    return None if row is None else CardView(*row)
+    return None if row is None else _view(row)
 
 
 def current_of_person(tx: Session, person_id: int) -> list[CardView]:
-    return [CardView(*row) for row in tx.execute(_CURRENT_OF_PERSON, {"person": person_id})]
+    return [_view(row) for row in tx.execute(_CURRENT_OF_PERSON, {"person": person_id})]
 
 
 def current_with_takers(
@@ -154,7 +159,7 @@ def current_with_takers(
         if person_ids is None
         else tx.execute(_TAKEN_OF_PEOPLE, {"people": person_ids})
     )
-    return [(CardView(*row[:-1]), row[-1]) for row in rows]
+    return [(_view(row[:-1]), row.contact_id) for row in rows]
 
 
 def ending(
@@ -163,14 +168,14 @@ def ending(
     """The group's current cards that end within these days, both included, the soonest first. `after`: the end and the
     id of the last card that the page before has shown."""
     asked = {"group": group_id, "first": first, "last": last, "end": after[0], "card": after[1], "limit": limit}
-    return [CardView(*row) for row in tx.execute(_ENDING, asked)]
+    return [_view(row) for row in tx.execute(_ENDING, asked)]
 
 
 def current_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, CardView]]:
     """By person and kind; of several that no kind names, one."""
     found: dict[int, dict[str, CardView]] = {}
     for row in tx.execute(_BY_PERSON, {"people": person_ids}):
-        found.setdefault(row.person_id, {})[row.kind] = CardView(*row)
+        found.setdefault(row.person_id, {})[row.kind] = _view(row)
     return found
 
 
@@ -196,13 +201,13 @@ def each_of_group(tx: Session, group_id: int | None) -> Iterator[CardView]:
     query = select(*_COLUMNS).order_by(Card.id)
     if group_id is not None:
         query = query.join(Person, Person.id == Card.person_id).where(Person.group_id == group_id)
-    return (CardView(*row) for row in each(tx, query))
+    return (_view(row) for row in each(tx, query))
 
 
 def some_of_person(tx: Session, person_id: int, *, after: int, limit: int) -> list[CardView]:
     """Retired ones too."""
     query = select(*_COLUMNS).where(Card.person_id == person_id, Card.id > after).order_by(Card.id).limit(limit)
-    return [CardView(*row) for row in tx.execute(query)]
+    return [_view(row) for row in tx.execute(query)]
 
 
 def renew(
@@ -342,7 +347,7 @@ def next_silence_on(tx: Session) -> date | None:
     return tx.execute(_NEXT_SILENCE_ON).scalar()
 
 
-def _changing(*which: ColumnElement[bool]) -> Update:
+def _changing(*which: ColumnElement[bool] | TextClause) -> Update:
     return update(Card).where(*which).execution_options(synchronize_session=False)
 
 

@@ -25,6 +25,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from reminder.domain.messages import NOT_SEEN, CancelReason, MessageState
 from reminder.storage.columns import Instant
 from reminder.storage.outbox import CODE
+from reminder.storage.registry.imports import delete_imports
 from reminder.storage.tables import (
     HAS_OLD_WORDS,
     HAS_WORDS,
@@ -37,6 +38,7 @@ from reminder.storage.tables import (
     Challenge,
     Contact,
     Group,
+    Import,
     Invitation,
     KeptAnswer,
     Member,
@@ -48,10 +50,8 @@ from reminder.storage.tables import (
     Reminder,
     Reply,
     SignIn,
-    Upload,
 )
 from reminder.storage.tables import Session as SignedIn
-from reminder.storage.uploads import delete_uploads
 
 # How many numbers one statement names: SQLite takes 32766, PostgreSQL 65535.
 _AT_ONCE = 10_000
@@ -251,7 +251,7 @@ OLD: Mapping[str, Old] = {
         delete_messages,
     ),
     # Sheets that nobody has touched since: with all their rows.
-    "sheets": Old(select(Upload.id).where(Upload.changed_at < _before("sheets")), delete_uploads),
+    "sheets": Old(select(Import.id).where(Import.changed_at < _before("sheets")), delete_imports),
     "codes": Old(select(SignIn.id).where(SignIn.created_at < _before("codes")), _deleted(SignIn, SignIn.id)),
     "challenges": Old(
         select(Challenge.id).where(Challenge.expires_at < _before("challenges")), _deleted(Challenge, Challenge.id)

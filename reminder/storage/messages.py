@@ -2,10 +2,10 @@
 
 import json
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import CompoundSelect, Row, and_, bindparam, case, func, or_, select, union, update
 from sqlalchemy.orm import Session, aliased
@@ -15,7 +15,7 @@ from reminder.domain.messages import MessageState
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
-from reminder.storage.statements import among, ids_param
+from reminder.storage.statements import among, each, ids_param
 from reminder.storage.tables import (
     IS_IN_HAND,
     IS_QUEUED,
@@ -82,49 +82,54 @@ def readable(keys: KeyRing, sealed: bytes | None) -> tuple[str | None, str | Non
         return None, None
 
 
+_LABEL = (
+    select(Person.label)
+    .join(Card, Card.person_id == Person.id)
+    .join(Reminder, Reminder.card_id == Card.id)
+    .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+    .where(MessageReminder.message_id == Message.id)
+    .limit(1)
+    .scalar_subquery()
+)
+_LISTED = select(
+    Message.id,
+    Message.key,
+    Message.group_id,
+    Message.contact_id,
+    Message.audience,
+    Message.channel,
+    Message.state,
+    Message.reason,
+    Message.send_after,
+    Message.handed_at,
+    Message.attempts,
+    Message.possibly_double,
+    Message.provider_id,
+    Message.segments,
+    Message.body_sealed,
+    _LABEL.label("label"),
+)
+
+
 def of_group(
     tx: Session, keys: KeyRing, *, group_id: int | None = None, state: str | None = None, limit: int | None = None
 ) -> list[MessageView]:
     """Newest first where limited, else oldest first."""
-    label = (
-        select(Person.label)
-        .join(Card, Card.person_id == Person.id)
-        .join(Reminder, Reminder.card_id == Card.id)
-        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
-        .where(MessageReminder.message_id == Message.id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    query = select(Message, label.label("label")).order_by(Message.id.desc() if limit else Message.id).limit(limit)
+    return list(each_of_group(tx, keys, group_id=group_id, state=state, limit=limit))
+
+
+def each_of_group(
+    tx: Session, keys: KeyRing, *, group_id: int | None = None, state: str | None = None, limit: int | None = None
+) -> Iterator[MessageView]:
+    """As `of_group`, without holding them all in memory."""
+    query = _LISTED.order_by(Message.id.desc() if limit else Message.id).limit(limit)
     if group_id is not None:
         query = query.where(Message.group_id == group_id)
     if state is not None:
         query = query.where(Message.state == state)
-    views = []
-    for row, whose in tx.execute(query):
-        subject, text = readable(keys, row.body_sealed)
-        views.append(
-            MessageView(
-                id=row.id,
-                key=row.key,
-                group_id=row.group_id,
-                contact_id=row.contact_id,
-                audience=row.audience,
-                channel=row.channel,
-                state=row.state,
-                reason=row.reason,
-                send_after=row.send_after,
-                handed_at=row.handed_at,
-                attempts=row.attempts,
-                possibly_double=row.possibly_double,
-                provider_id=row.provider_id,
-                segments=row.segments,
-                subject=subject,
-                text=text,
-                label=whose,
-            )
-        )
-    return views
+    for row in each(tx, query):
+        columns: list[Any] = [*row[:-2], *readable(keys, row.body_sealed), row.label]
+        yield MessageView(*columns)
 
 
 @dataclass(frozen=True)
@@ -475,13 +480,13 @@ def _with_answers(
     found: dict[int, list[Earlier]] = {}
     # From the latest back: an answer belongs to the text before it.
     later: dict[tuple[int, int | None], datetime] = {}
-    for card_id, message_id, contact_id, handed_at, channel, state, answerable in reversed(rows):
+    for card_id, message_id, to, handed_at, channel, state, answerable in reversed(rows):
         assert handed_at is not None
-        until = later.get((card_id, contact_id))
-        later[card_id, contact_id] = handed_at
+        until = later.get((card_id, to))
+        later[card_id, to] = handed_at
         of_card = found.setdefault(card_id, [])
         if len(of_card) < latest:
-            at, intents = answered.get(contact_id or 0, ((), ()))
+            at, intents = answered.get(to or 0, ([], []))
             first = bisect_left(at, handed_at)
             is_answered = first < len(at) and (until is None or at[first] < until)
             intent = intents[first] if is_answered else None

@@ -5,13 +5,14 @@ from sqlalchemy.orm import Session
 from reminder.domain.access import Actor
 from reminder.domain.people import GroupKind
 from reminder.errors import NotFoundError
-from reminder.storage import accounts, cards, contacts, groups, people, uploads
+from reminder.storage import accounts, cards, contacts, groups, people
 from reminder.storage.cards import CardView
 from reminder.storage.contacts import ContactView
 from reminder.storage.groups import GroupView
 from reminder.storage.keys import KeyRing
 from reminder.storage.people import PersonView
-from reminder.storage.uploads import UploadView
+from reminder.storage.registry import imports
+from reminder.storage.registry.imports import ImportView
 
 
 def group(tx: Session, who: Actor) -> GroupView:
@@ -56,10 +57,11 @@ def contact(tx: Session, keys: KeyRing, who: Actor, contact_id: int) -> ContactV
     return found
 
 
-def upload(tx: Session, who: Actor, upload_id: int) -> UploadView:
-    found = uploads.find(tx, upload_id)
+def sheet_import(tx: Session, who: Actor, import_id: int) -> ImportView:
+    """Raises NotFoundError for an import of another group."""
+    found = imports.find(tx, import_id)
     if found is None or found.group_id != who.group_id:
-        raise NotFoundError(field="upload")
+        raise NotFoundError(field="import")
     return found
 
 

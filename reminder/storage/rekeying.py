@@ -12,14 +12,15 @@ from sqlalchemy import Column, Row, Select, Table, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from reminder.errors import SettingsError
-from reminder.storage import accounts, contacts, kept_answers, messages, replies, sign_ins, uploads
+from reminder.storage import accounts, contacts, kept_answers, messages, replies, sign_ins
 from reminder.storage.keys import KeyRing, sealed_with
+from reminder.storage.registry import imports
 from reminder.storage.session import Database
 from reminder.storage.statements import update_many
 from reminder.storage.tables import (
     CONTACTS,
+    IMPORT_ROWS,
     MESSAGES,
-    UPLOAD_ROWS,
     Account,
     Base,
     Invitation,
@@ -68,14 +69,14 @@ SEALED = (
     Sealed(MESSAGES, "address_sealed", contacts.ADDRESS),
     Sealed(MESSAGES, "body_sealed", messages.BODY),
     Sealed(_table(Reply), "body_sealed", replies.BODY),
-    Sealed(UPLOAD_ROWS, "cells_sealed", uploads.CELLS),
+    Sealed(IMPORT_ROWS, "cells_sealed", imports.CELLS),
 )
 # Keyed, and nothing to work them out from again: each is forgotten after a day, a sheet's rows after a week.
 FORGOTTEN_SOON = (
     "sign_ins.network_index",
     "kept_answers.key_hash",
     "kept_answers.request_hash",
-    "upload_rows.likeness",
+    "import_rows.row_fingerprint",
 )
 # Held only against those of the same day: after a change of keys the count of equal words begins anew.
 COUNTED_FOR_A_DAY = ("messages.likeness",)

@@ -209,7 +209,8 @@ def each_of_group(tx: Session, group_id: int | None, state: str | None) -> Itera
         query = query.where(Person.group_id == group_id)
     if state is not None:
         query = query.where(Reminder.state == state)
-    return (ReminderView(*row[:5], ReminderState(row.state)) for row in each(tx, query))
+    for reminder_id, card_id, expires_on, step, due_on, its_state in each(tx, query):
+        yield ReminderView(reminder_id, card_id, expires_on, step, due_on, ReminderState(its_state))
 
 
 def link(tx: Session, pairs: Iterable[tuple[int, int]]) -> None:

@@ -65,14 +65,6 @@ def _asked(tx: Session, *which: ColumnElement[bool]) -> int:
     return tx.execute(select(func.count()).select_from(SignIn).where(*which)).scalar_one()
 
 
-def waiting_at(tx: Session, browser_hash: bytes, now: datetime) -> bool:
-    """Whether a code asked for by this browser can still be typed."""
-    query = select(SignIn.id).where(
-        SignIn.browser_hash == browser_hash, SignIn.used_at.is_(None), SignIn.expires_at > now
-    )
-    return tx.execute(query).first() is not None
-
-
 def try_code(tx: Session, keys: KeyRing, browser_hash: bytes, most_tries: int, now: datetime) -> Tried | None:
     """The latest code that this browser asked for, one try fewer left in it; None where there is nothing to try."""
     latest = (

@@ -48,7 +48,7 @@ class _Ids(TypeDecorator[Collection[int]]):
         return ids if dialect.name == "postgresql" else json.dumps(ids)
 
 
-class _Among(FunctionElement[bool]):
+class _Among(FunctionElement[Any]):
     """The column is one of the ids. Without a type: SQLAlchemy would compare a truth value with 1 on SQLite, which
     then could not use the column's index."""
 

@@ -5,6 +5,7 @@ An `Instant` is aware UTC; a `date` is a date in Japan. What is sealed is encryp
 
 import re
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -26,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from reminder.domain.model.imports import ImportState, RowEffect, RowStatus
 from reminder.storage.columns import GuardedText, Instant
 
 
@@ -53,6 +55,11 @@ def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = F
     """In an index's own definition columns stand without their table."""
     bare = text(re.sub(r"\b(cards|messages|receipts|replies)\.", "", where.text))
     return Index(name, *columns, unique=unique, sqlite_where=bare, postgresql_where=bare)
+
+
+def _quoted(values: type[StrEnum]) -> str:
+    """Return the values of an enumeration as SQL writes them in a CHECK."""
+    return ", ".join(f"'{value}'" for value in values)
 
 
 class Group(Base):
@@ -527,44 +534,51 @@ class Feed(Base):
     revoked_at: Mapped[datetime | None]
 
 
-class Upload(Base):
-    """A home's sheet on its way: its rows wait here, sealed, until they are saved or given up, and go then."""
+class Import(Base):
+    """A home's sheet on its way in: its rows wait here, sealed, until they are saved or given up, and go then."""
 
-    __tablename__ = "uploads"
-    __table_args__ = (_partial_index("ix_uploads_working", "id", where=text("state IN ('checking', 'saving')")),)
+    __tablename__ = "imports"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({_quoted(ImportState)})", name="state"),
+        _partial_index("ix_imports_in_work", "id", where=text("state IN ('checking', 'saving')")),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="SET NULL"), index=True)
     state: Mapped[str] = mapped_column(String(10))
-    columns: Mapped[list[Any]]
-    mapping: Mapped[dict[str, Any]]
-    counts: Mapped[dict[str, Any]]
+    columns: Mapped[list[Any]]  # of each: place, letter, heading, use, field, is_hidden
+    mapping: Mapped[dict[str, Any]]  # by place of a column, the field that it holds
+    counts: Mapped[dict[str, Any]]  # rows by status and by effect; what is 0 is left out
     rows: Mapped[int] = mapped_column(Integer)
-    reached: Mapped[int] = mapped_column(Integer)  # the number of the last row that was checked, or saved
+    last_row: Mapped[int] = mapped_column(Integer)  # the number of the last row that was checked, or saved
     done: Mapped[int] = mapped_column(Integer)  # how many rows that are
-    says_yes: Mapped[bool] = mapped_column(server_default=false())  # to every row that asks
+    confirms_all: Mapped[bool] = mapped_column(server_default=false())  # every row that needs a confirmation has it
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
 
 
-class UploadRow(Base):
+class ImportRow(Base):
     """One row of a sheet: its cells without what was refused, and what was found out about them."""
 
-    __tablename__ = "upload_rows"
-    __table_args__ = (Index("ix_upload_rows_upload_id_likeness", "upload_id", "likeness"),)
-    upload_id: Mapped[int] = mapped_column(ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True)
+    __tablename__ = "import_rows"
+    __table_args__ = (
+        CheckConstraint(f"status IN ({_quoted(RowStatus)})", name="status"),
+        CheckConstraint(f"effect IN ({_quoted(RowEffect)})", name="effect"),
+        Index("ix_import_rows_import_id_row_fingerprint", "import_id", "row_fingerprint"),
+    )
+    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     cells_sealed: Mapped[bytes | None]
-    likeness: Mapped[bytes | None]  # a keyed index of who it is, to find a second row of the same
-    facts: Mapped[list[Any]]  # what reading saw: a number, a formula, a hidden row
-    verdict: Mapped[str] = mapped_column(String(10), server_default="")
-    findings: Mapped[list[Any]]  # (code, place of the cell)
-    effect: Mapped[str] = mapped_column(String(10), server_default="")
+    row_fingerprint: Mapped[bytes | None]  # a keyed index of who it is, to find a second row of the same
+    reader_findings: Mapped[list[Any]]  # what reading saw: a number, a formula, a hidden row
+    status: Mapped[str] = mapped_column(String(10), server_default=RowStatus.UNCHECKED)
+    findings: Mapped[list[Any]]  # of each: code, level, place of the cell, details
+    effect: Mapped[str] = mapped_column(String(10), server_default=RowEffect.NONE)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"), index=True)
-    is_agreed: Mapped[bool] = mapped_column(server_default=false())
+    is_confirmed: Mapped[bool] = mapped_column(server_default=false())
 
 
 # For statements that run once for each of many rows, past the unit of work.
 CARDS, MESSAGES = cast(Table, Card.__table__), cast(Table, Message.__table__)
 PEOPLE, CONTACTS, JOURNAL = (cast(Table, table.__table__) for table in (Person, Contact, JournalEntry))
-UPLOAD_ROWS = cast(Table, UploadRow.__table__)
+IMPORT_ROWS = cast(Table, ImportRow.__table__)

@@ -1,8 +1,11 @@
 """Taking along: everything that is held of a group, or of one person, as data for programs and as a page to read."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from html import escape
+from itertools import chain
 from typing import Any
 
 from reminder.clock import JAPAN
@@ -14,7 +17,7 @@ from reminder.errors import NotFoundError
 from reminder.storage import export
 from reminder.storage.export import Row, Which
 from reminder.storage.keys import KeyRing
-from reminder.storage.session import Database
+from reminder.storage.session import Database, Tx
 
 FORMAT = "kigen-dayori export 1"
 
@@ -38,59 +41,91 @@ rt { font-size: 50% }
 def export_group(
     database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, group_id: int, person_id: int | None = None
 ) -> Mapping[str, Any]:
-    """Plain values that JSON can hold, addresses and texts opened; instants as a clock in Japan shows them. Raises
-    NotFoundError for no such group, or no such person in it."""
+    """Return plain values that JSON can hold, addresses and texts opened; instants as a clock in Japan shows them.
+    Raises NotFoundError for no such group, or no such person in it. All of it is in memory: see `export_json`."""
     with database.reading() as tx:
-        group = export.group(tx, group_id)
-        if group is None:
-            raise NotFoundError(field="group")
-        which = Which(group_id, person_id)
-        people = export.people(tx, which)
-        if person_id is not None and not people:
-            raise NotFoundError(field="person")
-        contacts, cards = export.contacts_of(tx, keys, which), export.cards(tx, which)
-        reminders, takings = export.reminders(tx, which), export.takings(tx, which)
-        replies, notices = export.replies(tx, keys, which), export.notices(tx, which)
-        taken = {
-            "format": FORMAT,
-            "exported_at": now.astimezone(JAPAN).isoformat(timespec="seconds"),
-            "group": group if person_id is None else {name: group[name] for name in ("id", "name", "kind")},
-            "people": [
+        parts = _parts(tx, keys, rules, now, Which(group_id, person_id))
+        return {name: list(value) if isinstance(value, Iterator) else value for name, value in parts}
+
+
+def export_json(
+    database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, group_id: int, person_id: int | None = None
+) -> Iterator[str]:
+    """Yield the same as JSON, piece by piece: however large the group, only some of its rows are in memory. Raises as
+    `export_group`, before the first piece. One transaction is open until the last piece is taken."""
+    with database.reading() as tx:
+        before = "{"
+        for name, value in _parts(tx, keys, rules, now, Which(group_id, person_id)):
+            yield f"{before}\n{_json(name)}: "
+            yield from _array(value) if isinstance(value, Iterator) else (_json(value),)
+            before = ","
+        yield "\n}"
+
+
+def _array(rows: Iterable[object]) -> Iterator[str]:
+    """One row a line."""
+    before = "["
+    for row in rows:
+        yield f"{before}\n {_json(row)}"
+        before = ","
+    yield "[]" if before == "[" else "\n]"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _parts(tx: Tx, keys: KeyRing, rules: Rulebook, now: datetime, which: Which) -> Iterator[tuple[str, object]]:
+    """What the export consists of, by name; what may be long as an iterator, to be read before the next is taken."""
+    group = export.group(tx, which.group_id)
+    if group is None:
+        raise NotFoundError(field="group")
+    some_people = export.people(tx, which)
+    first = next(some_people, [])
+    if which.person_id is not None and not first:
+        raise NotFoundError(field="person")
+    yield "format", FORMAT
+    yield "exported_at", now.astimezone(JAPAN).isoformat(timespec="seconds")
+    yield "group", group if which.person_id is None else {name: group[name] for name in ("id", "name", "kind")}
+    kind_name = partial(_kind_name, rules.wording.of(Language.JAPANESE))
+    yield "people", (one for some in chain([first], some_people) for one in _whole(tx, keys, kind_name, some))
+    yield "messages", export.messages(tx, keys, which)
+    yield "replies", export.replies(tx, keys, which)
+    yield "journal", export.journal(tx, which)
+    if which.person_id is not None:
+        return
+    members = export.members(tx, keys, which.group_id)
+    contacts = export.contacts_of_members(tx, keys, [one["id"] for one in members])
+    yield "members", [{**one, "contacts": contacts.get(one["id"], [])} for one in members]
+    yield "invitations", export.invitations(tx, keys, which.group_id)
+    yield "tokens", export.tokens(tx, which.group_id)
+    yield "feeds", export.feeds(tx, which.group_id)
+    yield "imports", export.imports(tx, which.group_id)
+
+
+def _whole(tx: Tx, keys: KeyRing, kind_name: Callable[[Row], str], people: Sequence[Row]) -> Iterator[Row]:
+    """These people with what belongs to each."""
+    ids = _ids(people)
+    contacts, cards = export.contacts_of_people(tx, keys, ids), export.cards(tx, ids)
+    card_ids = _ids(chain(*cards.values()))
+    reminders, takings = export.reminders(tx, card_ids), export.takings(tx, card_ids)
+    notices = export.notices(tx, ids)
+    for person in people:
+        whose = person["id"]
+        yield {
+            **person,
+            "contacts": contacts.get(whose, []),
+            "cards": [
                 {
-                    **person,
-                    "contacts": _of(contacts, person_id=person["id"]),
-                    "cards": [
-                        {
-                            **card,
-                            "kind_name": _kind_name(rules.wording.of(Language.JAPANESE), card),
-                            "reminders": _of(reminders, card_id=card["id"]),
-                            "takings": _of(takings, card_id=card["id"]),
-                        }
-                        for card in _of(cards, person_id=person["id"])
-                    ],
-                    "notices": _of(notices, person_id=person["id"]),
+                    **card,
+                    "kind_name": kind_name(card),
+                    "reminders": reminders.get(card["id"], []),
+                    "takings": takings.get(card["id"], []),
                 }
-                for person in people
+                for card in cards.get(whose, [])
             ],
-            "messages": export.messages(tx, keys, which),
-            "replies": replies,
-            "journal": export.journal(tx, which, _ids(cards), _ids(contacts)),
+            "notices": notices.get(whose, []),
         }
-        if person_id is None:
-            members = export.members(tx, keys, group_id)
-            taken |= {
-                "members": [{**one, "contacts": _of(contacts, member_id=one["id"])} for one in members],
-                "invitations": export.invitations(tx, keys, group_id),
-                "tokens": export.tokens(tx, group_id),
-                "feeds": export.feeds(tx, group_id),
-                "uploads": export.uploads(tx, group_id),
-            }
-        return taken
-
-
-def _of(rows: Iterable[Row], **owner: int) -> list[Row]:
-    ((name, whose),) = owner.items()
-    return [row for row in rows if row[name] == whose]
 
 
 def _ids(rows: Iterable[Row]) -> list[int]:
@@ -134,6 +169,31 @@ class _Page:
         self._members: dict[int, str] = {
             one["id"]: one["name"] or one["signs_in_with"] or "" for one in exported.get("members", ())
         }
+        self._about, self._replies, self._acts = self._by_person()
+
+    def _by_person(self) -> tuple[dict[int, list[Row]], dict[int, list[Row]], dict[int, list[Row]]]:
+        """Messages, replies and acts of each person, gone through once."""
+        people = self._all["people"]
+        of_contact = {contact["id"]: person["id"] for person in people for contact in person["contacts"]}
+        of_card = {card["id"]: person["id"] for person in people for card in person["cards"]}
+        about: dict[int, list[Row]] = {person["id"]: [] for person in people}
+        replies: dict[int, list[Row]] = {person["id"]: [] for person in people}
+        acts: dict[int, list[Row]] = {person["id"]: [] for person in people}
+        for message in self._all["messages"]:
+            whose = {of_card.get(card_id) for card_id in message["tells_of_cards"]}
+            whose |= {of_contact.get(message["contact_id"]), *message["speaks_of_people"]}
+            if "members" not in self._all and message["speaks_of_others"]:
+                whose |= about.keys()
+            for person_id in about.keys() & whose:
+                about[person_id].append(message)
+        for reply in self._all["replies"]:
+            if (speaker := of_contact.get(reply["contact_id"])) is not None:
+                replies[speaker].append(reply)
+        for act in self._all["journal"]:
+            whose = {act["person_id"], of_card.get(act["card_id"]), of_contact.get(act["contact_id"])}
+            for person_id in acts.keys() & whose:
+                acts[person_id].append(act)
+        return about, replies, acts
 
     def whole(self) -> str:
         said, whose = self._said, self._all["people"]
@@ -153,21 +213,7 @@ class _Page:
         )
 
     def _person(self, person: Row) -> str:
-        card_ids, contact_ids = _ids(person["cards"]), _ids(person["contacts"])
-        about = [
-            message
-            for message in self._all["messages"]
-            if message["contact_id"] in contact_ids
-            or set(message["tells_of_cards"]) & set(card_ids)
-            or person["id"] in message["speaks_of_people"]
-            or ("members" not in self._all and message["speaks_of_others"])
-        ]
-        replies = [reply for reply in self._all["replies"] if reply["contact_id"] in contact_ids]
-        acts = [
-            act
-            for act in self._all["journal"]
-            if act["person_id"] == person["id"] or act["card_id"] in card_ids or act["contact_id"] in contact_ids
-        ]
+        about, replies, acts = (found.get(person["id"], ()) for found in (self._about, self._replies, self._acts))
         return "\n".join(
             [
                 f"<h2>{_html(person['label'])}</h2>",
@@ -194,7 +240,7 @@ class _Page:
         yield self._table("invitations", ("at", "address", "role"), self._all["invitations"])
         yield self._table("tokens", ("at", "name"), self._all["tokens"])
         yield self._table("feeds", ("at", "by"), self._all["feeds"])
-        yield self._table("uploads", ("at",), self._all["uploads"])
+        yield self._table("imports", ("at",), self._all["imports"])
         yield self._table("acts", ("at", "act", "by"), about_no_person)
 
     def _is_a_member_s(self, message: Row) -> bool:

@@ -6,6 +6,7 @@ It asks the database anew, in queries of its own (storage/audit.py), and never t
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from threading import Lock
 
 from reminder.clock import japan_date
 from reminder.domain import hours
@@ -86,6 +87,25 @@ class Health:
     def has_other_troubles(self) -> bool:
         """Than channels that wait."""
         return any(not trouble.name for trouble in self.found)
+
+
+class RecentHealth:
+    """The latest audit, kept for a few seconds: pages that many look at show it, and need not ask anew each time.
+
+    `kept_for` is measured by the instants that `look` is given. Safe to be used by several threads.
+    """
+
+    def __init__(self, kept_for: timedelta = timedelta(seconds=5)) -> None:
+        self._kept_for = kept_for
+        self._lock = Lock()
+        self._kept: tuple[datetime, Health] | None = None
+
+    def look(self, database: Database, rules: Rulebook, now: datetime, *, keeps_time: bool = False) -> Health:
+        """Return an audit that is at most so old; see `look`. Of several who ask at once, one audits."""
+        with self._lock:
+            if self._kept is None or not timedelta(0) <= now - self._kept[0] < self._kept_for:
+                self._kept = now, look(database, rules, now, keeps_time=keeps_time)
+            return self._kept[1]
 
 
 def look(database: Database, rules: Rulebook, now: datetime, *, keeps_time: bool = False) -> Health:

@@ -9,22 +9,20 @@ from datetime import date, datetime, time, timedelta
 
 from dateutil.relativedelta import relativedelta
 
-from reminder.clock import japan_date
 from reminder.domain import hours
 from reminder.domain.messages import Urgency
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Mode
-from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.recipients import Recipient
 from reminder.domain.text import composer as wording
 from reminder.domain.text.composer import About, Composed
 from reminder.storage import contacts, groups, messages, notices, outbox, people
 from reminder.storage.contacts import Unproven
-from reminder.storage.keys import KeyRing
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.links import Links
 from reminder.storage.outbox import Draft
 from reminder.storage.readers import reader
-from reminder.storage.session import Database, Tx
+from reminder.storage.session import Tx
 
 # The seasons in which people write to each other: midsummer, until autumn begins by the calendar, and the New Year.
 SEASONS = (((7, 20), (8, 6)), ((1, 4), (1, 20)))
@@ -48,67 +46,66 @@ def first_moment_of_week(day: date) -> datetime:
     return hours.instant(monday_of(day), time(0))
 
 
-def keep_in_touch(database: Database, keys: KeyRing, rules: Rulebook, now: datetime, links: Links) -> int:
+def keep_in_touch(uow: UnitOfWork, links: Links) -> int:
     """Greets whom nothing has reached for long, and flags who did not answer to that; how many messages that made."""
-    with database.writing() as tx:
-        today = japan_date(now)
-        flagged_since, asked_since = now - FLAGGED_AFTER, now - ASKED_AFTER
-        made = 0
-        for one in contacts.unproven(tx, asked_since, AT_ONCE):
-            if one.since < flagged_since and one.person_id is not None:
-                if not notices.exists_since(tx, NoticeKind.UNPROVEN, one.contact_id, flagged_since):
-                    kind, who = NoticeKind.UNPROVEN, one.person_id
-                    notices.add(tx, kind, person_id=who, contact_id=one.contact_id, now=now)
-            elif _is_season(today):
-                made += _ask(tx, keys, rules, one, now, links)
-        return made
+    today = uow.today
+    flagged_since, asked_since = uow.now - FLAGGED_AFTER, uow.now - ASKED_AFTER
+    made = 0
+    for one in contacts.unproven(uow.tx, asked_since, AT_ONCE):
+        if one.since < flagged_since and one.person_id is not None:
+            if not notices.exists_since(uow.tx, NoticeKind.UNPROVEN, one.contact_id, flagged_since):
+                kind, who = NoticeKind.UNPROVEN, one.person_id
+                notices.add(uow.tx, kind, person_id=who, contact_id=one.contact_id, now=uow.now)
+        elif _is_season(today):
+            made += _ask(uow, one, links)
+    return made
 
 
 def _is_season(day: date) -> bool:
     return any(first <= (day.month, day.day) <= last for first, last in SEASONS)
 
 
-def _ask(tx: Tx, keys: KeyRing, rules: Rulebook, one: Unproven, now: datetime, links: Links) -> int:
+def _ask(uow: UnitOfWork, one: Unproven, links: Links) -> int:
     """In the way that this contact can answer: a text by its receipt, a carer by a button, a landline by the family."""
-    key = f"reach:{one.contact_id}:{japan_date(now).year}"
-    if outbox.taken(tx, [key]):
+    key = f"reach:{one.contact_id}:{uow.today.year}"
+    if outbox.taken(uow.tx, [key]):
         return 0
     if one.channel.is_call and one.person_id is not None and not one.is_family:
-        since = now - relativedelta(months=11)
-        if not notices.exists_since(tx, NoticeKind.LANDLINE, one.contact_id, since):
-            notices.add(tx, NoticeKind.LANDLINE, person_id=one.person_id, contact_id=one.contact_id, now=now)
+        since = uow.now - relativedelta(months=11)
+        if not notices.exists_since(uow.tx, NoticeKind.LANDLINE, one.contact_id, since):
+            notices.add(uow.tx, NoticeKind.LANDLINE, person_id=one.person_id, contact_id=one.contact_id, now=uow.now)
         return 0
-    draft = _greeting(tx, rules, one, key, now) if _is_own_phone(one) else _button(tx, rules, one, key, now, links)
-    return len(outbox.add(tx, keys, [draft], now)) if draft else 0
+    draft = _greeting(uow, one, key) if _is_own_phone(one) else _button(uow, one, key, links)
+    return len(outbox.add(uow.tx, uow.keys, [draft], uow.now)) if draft else 0
 
 
 def _is_own_phone(one: Unproven) -> bool:
     return one.channel.can.is_two_way and one.person_id is not None and not one.is_family
 
 
-def _greeting(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime) -> Draft | None:
-    person = people.find(tx, one.person_id or 0)
-    group = groups.find(tx, one.group_id)
-    if person is None or group is None or messages.told_lately(tx, [person.id], now - QUIET_WEEK):
+def _greeting(uow: UnitOfWork, one: Unproven, key: str) -> Draft | None:
+    person = None if one.person_id is None else people.find(uow.tx, one.person_id)
+    group = groups.find(uow.tx, one.group_id)
+    if person is None or group is None or messages.told_lately(uow.tx, [person.id], uow.now - QUIET_WEEK):
         return None
-    recipient = next(r for _, r in contacts.of_people(tx, [person.id]) if r.contact_id == one.contact_id)
-    name = "summer" if japan_date(now).month > 6 else "new_year"
-    composed = wording.compose_answer(rules.wording, reader(recipient, person, Audience.PERSON, group), name)
-    soon = hours.next_allowed(now, person.mode, Audience.PERSON, ChannelName.SMS, group.rhythm)
+    recipient = next(r for _, r in contacts.of_people(uow.tx, [person.id]) if r.contact_id == one.contact_id)
+    name = "summer" if uow.today.month > 6 else "new_year"
+    composed = wording.compose_answer(uow.rules.wording, reader(recipient, person, Audience.PERSON, group), name)
+    soon = hours.next_allowed(uow.now, person.mode, Audience.PERSON, ChannelName.SMS, group.rhythm)
     return _draft(one, key, Audience.PERSON, composed, soon)
 
 
-def _button(tx: Tx, rules: Rulebook, one: Unproven, key: str, now: datetime, links: Links) -> Draft | None:
-    link, group = links.reached(one.contact_id), groups.find(tx, one.group_id)
+def _button(uow: UnitOfWork, one: Unproven, key: str, links: Links) -> Draft | None:
+    link, group = links.reached(one.contact_id), groups.find(uow.tx, one.group_id)
     if not one.channel.is_mail or link is None or group is None:
         return None
-    recipient = _recipient(tx, one)
+    recipient = _recipient(uow.tx, one)
     about = About(link=link)
     reads = wording.Reader(
         Audience.CARER, recipient.channel, recipient.language, Mode.STANDARD, group.name, from_=group.name
     )
-    composed = wording.compose_notice(rules.wording, reads, NoticeKind.REACH, about)
-    soon = hours.next_allowed(now, Mode.STANDARD, Audience.CARER, ChannelName.EMAIL, group.rhythm)
+    composed = wording.compose_notice(uow.rules.wording, reads, NoticeKind.REACH, about)
+    soon = hours.next_allowed(uow.now, Mode.STANDARD, Audience.CARER, ChannelName.EMAIL, group.rhythm)
     return replace(_draft(one, key, Audience.CARER, composed, soon), language=recipient.language)
 
 

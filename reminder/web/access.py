@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartParser
 
 from reminder.domain.access import Actor, Right
 from reminder.enrolment import signing_in
-from reminder.enrolment.spreadsheet import LARGEST
+from reminder.enrolment.imports.reader import LARGEST
 from reminder.errors import KigenError, RefusedInputError
 from reminder.storage.sessions import SignedIn
 from reminder.web.webhooks import app_of
@@ -61,7 +61,7 @@ def is_https(app: App) -> bool:
 
 def maybe_signed_in(request: Request, app: OpenApp) -> SignedIn | None:
     token = request.cookies.get(session_cookie(app))
-    found = signing_in.session_of(app.database, app.clock.now(), token) if token else None
+    found = signing_in.session_of(app.units, app.clock.now(), token) if token else None
     request.state.signed_in = found
     return found
 

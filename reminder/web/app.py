@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reminder.domain.text.error_messages import explain
-from reminder.enrolment.spreadsheet import LARGEST
+from reminder.enrolment.imports.reader import LARGEST
 from reminder.errors import (
     ConflictError,
     DatabaseNotReadyError,
@@ -23,6 +23,7 @@ from reminder.errors import (
     RefusedInputError,
 )
 from reminder.guard.numbers import LooksLike, forbidden
+from reminder.upkeep.health import RecentHealth
 from reminder.web import (
     api,
     card_pages,
@@ -46,7 +47,7 @@ from reminder.web.access import (
     NotSignedInError,
     is_https,
 )
-from reminder.web.api import uploads
+from reminder.web.api import imports
 from reminder.web.view import go, language_of, local_path, page, with_cookie, words_of
 from reminder.web.words import read_pages
 from reminder.wiring import App
@@ -79,6 +80,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     )
     web.state.app = app
     web.state.pages = read_pages()
+    web.state.health = RecentHealth()
     web.include_router(webhooks.router)
     web.include_router(pages.public)
     at_home = (home, homes, months, visits, letter_pages, upload_pages)
@@ -141,7 +143,7 @@ class Door:
 
 def _longest_body(scope: Scope) -> int:
     """Only where a home sends its sheet there is room for one."""
-    is_sheet = scope["method"] == "POST" and scope["path"] in upload_pages.TAKES_SHEETS + uploads.TAKES_SHEETS
+    is_sheet = scope["method"] == "POST" and scope["path"] in upload_pages.TAKES_SHEETS + imports.TAKES_SHEETS
     return LARGEST + LONGEST_BODY if is_sheet else LONGEST_BODY
 
 

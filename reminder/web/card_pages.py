@@ -14,11 +14,9 @@ from reminder.domain.access import Actor
 from reminder.domain.cards import OTHER
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import NewCard, TypedDates
-from reminder.errors import ConflictError, DateError, NeedsConfirmationError, NotFoundError, RefusedInputError
+from reminder.errors import DateError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.planning.outlook import OutlookCard, outlook
 from reminder.storage import contacts, groups, owned
-from reminder.storage.cards import CardView
-from reminder.storage.people import PersonView
 from reminder.upkeep import erase
 from reminder.web import pictures
 from reminder.web.access import Anyone, Changes, Filled, OpenApp, Owns, Sees
@@ -45,16 +43,14 @@ _ERAS = ("西暦", "令和", "平成", "昭和")
 @router.get("/people/{person_id}/cards/new")
 def ask_for_card(request: Request, app: OpenApp, who: Changes, person_id: int, kind: str | None = None) -> Response:
     """First what it is; with `kind` until when it holds."""
-    with app.database.reading() as tx:
-        person = owned.person(tx, who, person_id)
     if kind is None:
-        return _kinds_page(request, app, person)
-    if kind not in app.rules.kinds:
-        raise NotFoundError("page_not_found")
-    return _date_page(request, app, person, kind, {})
+        return _kinds_page(request, app, who, person_id)
+    return _date_page(request, app, who, person_id, kind, {})
 
 
-def _kinds_page(request: Request, app: App, person: PersonView) -> HTMLResponse:
+def _kinds_page(request: Request, app: App, who: Actor, person_id: int) -> HTMLResponse:
+    with app.reading() as uow:
+        person = owned.person(uow.tx, who, person_id)
     first = [kind for kind in FIRST_KINDS if kind in app.rules.kinds]
     others = [kind for kind in app.rules.kinds if kind not in first]
     return page(request, app, "card_kinds.html", person=person, first=first, others=others)
@@ -63,11 +59,16 @@ def _kinds_page(request: Request, app: App, person: PersonView) -> HTMLResponse:
 def _date_page(
     request: Request,
     app: App,
-    person: PersonView,
+    who: Actor,
+    person_id: int,
     kind: str,
     shown: Mapping[str, str],
     refused: RefusedInputError | None = None,
 ) -> HTMLResponse:
+    with app.reading() as uow:
+        person = owned.person(uow.tx, who, person_id)
+    if kind not in app.rules.kinds:
+        raise NotFoundError("page_not_found")
     words = words_of(request)
     said = app.rules.wording.of(words.language).in_mail.kinds[kind]
     return page(
@@ -128,29 +129,27 @@ def _new_card(form: FormData, kind: str) -> NewCard:
 @router.post("/people/{person_id}/cards/date")
 def take_date(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
     """The date is looked at; then what belongs to the card is offered, or the plan is shown."""
-    with app.database.reading() as tx:
-        person = owned.person(tx, who, person_id)
     kind = typed(form, "kind")
     if kind not in app.rules.kinds:
         raise NotFoundError("page_not_found")
     try:
-        draft = enrolment.draft(
-            app.database,
-            app.rules,
-            app.clock.now(),
-            person_id=person.id,
-            wanted=_new_card(form, kind),
-            confirmed=typed(form, "confirmed") == "yes",
-        )
-    except ConflictError as refused:
-        return _date_page(request, app, person, kind, kept(form), refused)
+        with app.reading() as uow:
+            person = owned.person(uow.tx, who, person_id)
+            draft = enrolment.draft(
+                uow,
+                person_id=person.id,
+                wanted=_new_card(form, kind),
+                confirmed=typed(form, "confirmed") == "yes",
+            )
     except RefusedInputError as refused:
-        return _date_page(request, app, person, kind, kept(form), refused)
-    wanted = [Wanted(draft.kind, draft.label, draft.expires_on, draft.is_computed)]
-    offered = [one for one in draft.offers if one.expires_on is not None]
+        return _date_page(request, app, who, person_id, kind, kept(form), refused)
+    offered = [
+        Wanted(one.kind, "", one.expires_on, is_computed=True) for one in draft.offers if one.expires_on is not None
+    ]
     if offered:
         return page(request, app, "card_linked.html", person=person, draft=draft, offered=offered)
-    return _plan_page(request, app, who, person, wanted)
+    wanted = [Wanted(draft.kind, draft.label, draft.expires_on, is_computed=draft.is_computed)]
+    return _plan_page(request, app, who, person_id, wanted)
 
 
 @dataclass(frozen=True)
@@ -163,10 +162,6 @@ class Wanted:
     is_computed: bool
 
     @property
-    def written(self) -> str:
-        return f"{self.kind} {self.expires_on.isoformat()} {'computed' if self.is_computed else 'read'} {self.label}"
-
-    @property
     def new_card(self) -> NewCard:
         dated = TypedDates(expires=self.expires_on.isoformat(), is_computed=self.is_computed)
         return NewCard(self.kind, dated, self.label or None)
@@ -174,51 +169,49 @@ class Wanted:
 
 def _wanted(app: App, form: FormData) -> list[Wanted]:
     """Raises NotFoundError for what no page of ours has written."""
-    found = []
-    for written in form.getlist("wanted"):
-        match str(written).split(" ", 3):
-            case [kind, day, how, label] if kind in app.rules.kinds and how in ("computed", "read"):
-                try:
-                    found.append(Wanted(kind, label, date.fromisoformat(day), how == "computed"))
-                except ValueError:
-                    raise NotFoundError("page_not_found") from None
-            case _:
-                raise NotFoundError("page_not_found")
+    found = [_wanted_card(app, form, str(number)) for number in form.getlist("card")]
     if not found:
         raise NotFoundError("page_not_found")
     return found
 
 
+def _wanted_card(app: App, form: FormData, number: str) -> Wanted:
+    """Return the card with this number on the page; macros.html, card_fields, has written its fields."""
+    kind, computed = typed(form, f"kind{number}"), typed(form, f"computed{number}")
+    try:
+        expires_on = date.fromisoformat(typed(form, f"expires{number}"))
+    except ValueError:
+        raise NotFoundError("page_not_found") from None
+    if kind not in app.rules.kinds or computed not in ("yes", ""):
+        raise NotFoundError("page_not_found")
+    return Wanted(kind, typed(form, f"label{number}"), expires_on, is_computed=computed == "yes")
+
+
 @router.post("/people/{person_id}/cards/plan")
 def show_plan(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
-    with app.database.reading() as tx:
-        person = owned.person(tx, who, person_id)
-    return _plan_page(request, app, who, person, _wanted(app, form))
+    return _plan_page(request, app, who, person_id, _wanted(app, form))
 
 
 def _plan_page(
     request: Request,
     app: App,
     who: Actor,
-    person: PersonView,
+    person_id: int,
     wanted: Sequence[Wanted],
     refused: RefusedInputError | None = None,
 ) -> HTMLResponse:
-    now = app.clock.now()
-    with app.database.reading() as tx:
+    with app.reading() as uow:
+        person = owned.person(uow.tx, who, person_id)
         plans = [
             outlook(
-                tx,
-                app.keys,
-                app.rules,
-                now,
+                uow,
                 person=person,
                 card=OutlookCard(one.kind, one.expires_on, is_computed=one.is_computed, label=one.label or None),
             )
             for one in wanted
         ]
-        known = contacts.by_ids(tx, app.keys, {one for plan in plans for one in plan.contact_ids})
-        names = groups.names_by_contact(tx, who.group_id)
+        known = contacts.by_ids(uow.tx, uow.keys, {one for plan in plans for one in plan.contact_ids})
+        names = groups.names_by_contact(uow.tx, who.group_id)
     return page(
         request,
         app,
@@ -236,23 +229,21 @@ def _plan_page(
 @router.post("/people/{person_id}/cards")
 def add_cards(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
     """What the plan has shown is registered, all of it or nothing."""
-    with app.database.reading() as tx:
-        person = owned.person(tx, who, person_id)
     wanted = _wanted(app, form)
     try:
-        enrolment.add_cards(
-            app.database,
-            app.rules,
-            app.clock.now(),
-            person_id=person.id,
-            wanted=[one.new_card for one in wanted],
-            # It was asked about on the page of the date.
-            confirmed=True,
-            by=who.member_id,
-        )
+        with app.writing() as uow:
+            owned.person(uow.tx, who, person_id)
+            enrolment.add_cards(
+                uow,
+                person_id=person_id,
+                wanted=[one.new_card for one in wanted],
+                # It was asked about on the page of the date.
+                confirmed=True,
+                by=who.member_id,
+            )
     except RefusedInputError as refused:
-        return _plan_page(request, app, who, person, wanted, refused)
-    return go(f"/people/{person.id}")
+        return _plan_page(request, app, who, person_id, wanted, refused)
+    return go(f"/people/{person_id}")
 
 
 # One that is registered.
@@ -261,14 +252,14 @@ def add_cards(request: Request, app: OpenApp, who: Changes, person_id: int, form
 @router.get("/cards/{card_id}")
 def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Response:
     """Every text to come of one card: day, hour, way, reader, words and cost."""
-    with app.database.reading() as tx:
-        card, person = owned.card(tx, who, card_id)
-        if card.retired_at is not None or card.kind not in app.rules.kinds:
+    with app.reading() as uow:
+        card, person = owned.card(uow.tx, who, card_id)
+        if card.retired_at is not None or card.kind not in uow.rules.kinds:
             raise NotFoundError("page_not_found")
-        plan = outlook(tx, app.keys, app.rules, app.clock.now(), person=person, card=planned(card))
-        known = contacts.by_ids(tx, app.keys, plan.contact_ids)
-        names = groups.names_by_contact(tx, who.group_id)
-    wanted = Wanted(card.kind, card.label, card.expires_on, card.is_computed)
+        plan = outlook(uow, person=person, card=planned(card))
+        known = contacts.by_ids(uow.tx, uow.keys, plan.contact_ids)
+        names = groups.names_by_contact(uow.tx, who.group_id)
+    wanted = Wanted(card.kind, card.label, card.expires_on, is_computed=card.is_computed)
     return page(
         request, app, "plan.html", person=person, plans=[(wanted, plan)], contacts=known, names=names, card=card
     )
@@ -276,19 +267,19 @@ def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Respon
 
 @router.get("/cards/{card_id}/renewed")
 def ask_for_new_date(request: Request, app: OpenApp, who: Changes, card_id: int) -> Response:
-    with app.database.reading() as tx:
-        card, person = owned.card(tx, who, card_id)
-    return _renew_page(request, app, card, person, {})
+    return _renew_page(request, app, who, card_id, {})
 
 
 def _renew_page(
     request: Request,
     app: App,
-    card: CardView,
-    person: PersonView,
+    who: Actor,
+    card_id: int,
     shown: Mapping[str, str],
     refused: RefusedInputError | None = None,
 ) -> HTMLResponse:
+    with app.reading() as uow:
+        card, person = owned.card(uow.tx, who, card_id)
     if card.kind not in app.rules.kinds or card.retired_at is not None:
         raise NotFoundError("page_not_found")
     words = words_of(request)
@@ -310,20 +301,18 @@ def _renew_page(
 @router.post("/cards/{card_id}/renewed")
 def renew(request: Request, app: OpenApp, who: Changes, card_id: int, form: Filled) -> Response:
     """The new date; then those that lived in the card are asked for, one after another."""
-    with app.database.reading() as tx:
-        card, person = owned.card(tx, who, card_id)
     try:
-        renewed = enrolment.renew_card(
-            app.database,
-            app.rules,
-            app.clock.now(),
-            card_id=card.id,
-            typed=_new_card(form, card.kind).typed,
-            confirmed=typed(form, "confirmed") == "yes",
-            by=who.member_id,
-        )
+        with app.writing() as uow:
+            card, person = owned.card(uow.tx, who, card_id)
+            renewed = enrolment.renew_card(
+                uow,
+                card_id=card.id,
+                typed=_new_card(form, card.kind).typed,
+                confirmed=typed(form, "confirmed") == "yes",
+                by=who.member_id,
+            )
     except RefusedInputError as refused:
-        return _renew_page(request, app, card, person, kept(form), refused)
+        return _renew_page(request, app, who, card_id, kept(form), refused)
     if renewed.asks:
         return page(request, app, "card_asks.html", person=person, card=card, asks=renewed.asks)
     return go(f"/people/{person.id}")
@@ -331,8 +320,8 @@ def renew(request: Request, app: OpenApp, who: Changes, card_id: int, form: Fill
 
 @router.get("/cards/{card_id}/erase")
 def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns, card_id: int) -> Response:
-    with app.database.reading() as tx:
-        card, person = owned.card(tx, who, card_id)
+    with app.reading() as uow:
+        card, person = owned.card(uow.tx, who, card_id)
     words = app.rules.wording.of(words_of(request).language)
     name = card.label or words.kinds[card.kind]["name"]
     return page(request, app, "sure.html", what="erase_card", name=name, back=f"/people/{person.id}")
@@ -340,29 +329,28 @@ def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns, card_id: int
 
 @router.post("/cards/{card_id}/erase")
 def erase_card(app: OpenApp, who: Owns, card_id: int, _form: Filled) -> Response:
-    with app.database.reading() as tx:
-        card, _ = owned.card(tx, who, card_id)
-    erase.erase_card(app.database, app.clock.now(), card_id=card.id, by=who.member_id)
+    with app.reading() as uow:
+        card, _ = owned.card(uow.tx, who, card_id)
+    erase.erase_card(app.units, app.clock.now(), card_id=card.id, by=who.member_id)
     return go(f"/people/{card.person_id}")
 
 
 @router.post("/cards/{card_id}/{act}")
-def act_on_card(request: Request, app: OpenApp, who: Changes, card_id: int, act: str, _form: Filled) -> Response:
+def act_on_card(app: OpenApp, who: Changes, card_id: int, act: str, _form: Filled) -> Response:
     """`act`: done, undone, take or retire."""
-    with app.database.reading() as tx:
-        card, person = owned.card(tx, who, card_id)
-        mine = contacts.first_of_member(tx, who.member_id)
-    now, by = app.clock.now(), who.member_id
-    match act:
-        case "done":
-            enrolment.say_done(app.database, now, card_id=card.id, by=by)
-        case "undone":
-            enrolment.say_not_done(app.database, now, card_id=card.id, by=by)
-        case "retire":
-            enrolment.retire_card(app.database, app.rules, now, card_id=card.id, by=by)
-        case "take" if mine is not None:
-            enrolment.take_card(app.database, now, card_id=card.id, contact_id=mine, by=by)
-        case _:
-            raise NotFoundError("page_not_found")
-    del request
+    by = who.member_id
+    with app.writing() as uow:
+        card, person = owned.card(uow.tx, who, card_id)
+        mine = contacts.first_of_member(uow.tx, who.member_id)
+        match act:
+            case "done":
+                enrolment.say_done(uow, card_id=card.id, by=by)
+            case "undone":
+                enrolment.say_not_done(uow, card_id=card.id, by=by)
+            case "retire":
+                enrolment.retire_card(uow, card_id=card.id, by=by)
+            case "take" if mine is not None:
+                enrolment.take_card(uow, card_id=card.id, contact_id=mine, by=by)
+            case _:
+                raise NotFoundError("page_not_found")
     return go(f"/people/{person.id}")

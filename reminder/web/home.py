@@ -13,23 +13,22 @@ from reminder.planning.standing import standing
 from reminder.storage import accounts, contacts, groups, messages, owned
 from reminder.storage.contacts import ContactView
 from reminder.storage.messages import NotArrived
-from reminder.upkeep.health import look
 from reminder.web.access import Filled, OpenApp, Sees, WhoIsSignedIn
-from reminder.web.view import go, local_path, minutes_since, page, typed
+from reminder.web.view import go, local_path, minutes_since, page, recent_health, typed
 
 router = APIRouter()
 
 
 @router.get("/")
 def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Response:
-    now = app.clock.now()
-    with app.database.reading() as tx:
-        group = owned.group(tx, who)
-        rows = standing(tx, app.rules, now, group, with_latest=True)
-        names = groups.names_by_contact(tx, group.id)
-        other_groups = [one for one in accounts.memberships(tx, found.account_id) if one.group_id != group.id]
-        has_sisters = len(owned.homes(tx, who, found.account_id)) > 1
-    found_health = look(app.database, app.rules, now, keeps_time=app.keeps_time)
+    with app.reading() as uow:
+        now = uow.now
+        group = owned.group(uow.tx, who)
+        rows = standing(uow, group, with_latest=True)
+        names = groups.names_by_contact(uow.tx, group.id)
+        other_groups = [one for one in accounts.memberships(uow.tx, found.account_id) if one.group_id != group.id]
+        has_sisters = len(owned.homes(uow.tx, who, found.account_id)) > 1
+    found_health = recent_health(request, app)
     return page(
         request,
         app,
@@ -48,8 +47,11 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
 def look_at_another_group(app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
     """One account may be in several: their own household, their parents-in-law's, the home where they work."""
     wanted = typed(form, "group")
-    if not wanted.isdecimal() or len(wanted) > 11 or not signing_in.act_in(app.database, found, int(wanted)):
+    if not wanted.isdecimal() or len(wanted) > 11:
         raise NotFoundError(field="group")
+    with app.writing() as uow:
+        if not signing_in.act_in(uow, found, int(wanted)):
+            raise NotFoundError(field="group")
     return go(local_path(typed(form, "to")))
 
 
@@ -73,14 +75,14 @@ def _missed(contact: ContactView, failure: NotArrived | None) -> Missed:
 @router.get("/undelivered")
 def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reason: str = "") -> Response:
     """Who cannot be told, and why: each with what can be done."""
-    now = app.clock.now()
-    with app.database.reading() as tx:
-        group = owned.group(tx, who)
-        everyone = standing(tx, app.rules, now, group)
-        failed = messages.not_arrived(tx, group.id)
+    with app.reading() as uow:
+        now = uow.now
+        group = owned.group(uow.tx, who)
+        everyone = standing(uow, group)
+        failed = messages.not_arrived(uow.tx, group.id)
         # Of all their addresses only those are opened that the page shows.
         unheard = {one.contact_id for row in everyone for one in row.unheard}
-        known = contacts.by_ids(tx, app.keys, unheard | failed.keys()).values()
+        known = contacts.by_ids(uow.tx, uow.keys, unheard | failed.keys()).values()
     missed: dict[int, list[Missed]] = {row.person.id: [] for row in everyone}
     for one in known:
         if one.person_id in missed:
@@ -92,7 +94,7 @@ def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reaso
         and unit in ("", row.person.unit)
         and (not reason or any(one.why == reason for one in missed[row.person.id]))
     ]
-    found_health = look(app.database, app.rules, now, keeps_time=app.keeps_time)
+    found_health = recent_health(request, app)
     return page(
         request,
         app,
@@ -110,9 +112,8 @@ def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reaso
 @router.get("/calendar")
 def calendar(request: Request, app: OpenApp, who: Sees) -> Response:
     """Every date to come, month by month: the last day on which a counter is open."""
-    now = app.clock.now()
-    with app.database.reading() as tx:
-        rows = standing(tx, app.rules, now, owned.group(tx, who))
+    with app.reading() as uow:
+        rows = standing(uow, owned.group(uow.tx, who))
     days = sorted(
         ((one.dates.last_counter_day, row.person, one) for row in rows for one in row.cards),
         key=lambda day: (day[0], day[1].id, day[2].card.id),

@@ -14,7 +14,7 @@ router = APIRouter()
 @router.get("/homes")
 def list_homes(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Response:
     """Only those in which this account is a member, whatever else bears the organisation's name."""
-    with app.database.reading() as tx:
-        here = owned.group(tx, who)
-        homes = [(one, counts(tx, app.rules, app.clock.now(), one)) for one in owned.homes(tx, who, found.account_id)]
+    with app.reading() as uow:
+        here = owned.group(uow.tx, who)
+        homes = [(one, counts(uow, one)) for one in owned.homes(uow.tx, who, found.account_id)]
     return page(request, app, "homes.html", here=here, homes=homes)

@@ -106,17 +106,17 @@ def _month(text: str) -> date | None:
 
 
 def _letters(app: App, who: Actor, choice: Choice) -> Sequence[ResidentLetter]:
-    with app.database.reading() as tx:
-        return letters_of(tx, app.rules, app.clock.now(), owned.group(tx, who), choice)
+    with app.reading() as uow:
+        return letters_of(uow, owned.group(uow.tx, who), choice)
 
 
 def _choices(
     request: Request, app: App, who: Actor, choice: Choice, refused: RefusedInputError | None = None
 ) -> HTMLResponse:
-    today = japan_date(app.clock.now())
-    with app.database.reading() as tx:
-        group = owned.group(tx, who)
-        rows = standing(tx, app.rules, app.clock.now(), group)
+    with app.reading() as uow:
+        today = uow.today
+        group = owned.group(uow.tx, who)
+        rows = standing(uow, group)
     everybody = Choice(choice.month, choice.unit, choice.kind)
     words = words_of(request)
     said = app.rules.wording.of(words.language).kinds

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
-from reminder.clock import japan_date
 from reminder.domain.access import Actor
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import TypedDates
@@ -17,6 +16,7 @@ from reminder.planning.months import Due, What, due, months_from, year
 from reminder.planning.standing import PersonStanding, standing
 from reminder.storage import groups, journal, owned, people
 from reminder.storage.cards import CardView
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.people import PersonView
 from reminder.storage.session import Tx
 from reminder.web.access import Changes, Filled, OpenApp, Owns, Sees
@@ -51,9 +51,9 @@ def _months(
     refused: RefusedInputError | None = None,
     ticked: Sequence[int] = (),
 ) -> Response:
-    today = japan_date(app.clock.now())
-    with app.database.reading() as tx:
-        rows = standing(tx, app.rules, app.clock.now(), owned.group(tx, who))
+    with app.reading() as uow:
+        today = uow.today
+        rows = standing(uow, owned.group(uow.tx, who))
     units = sorted({row.person.unit for row in rows if row.person.unit})
     kinds = sorted({one.card.kind for row in rows for one in row.cards})
     rows = [row for row in rows if unit in ("", row.person.unit)]
@@ -113,11 +113,13 @@ def act_on_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> R
         # Nothing is recorded of a part that nobody has chosen.
         code = "too_many_at_once" if ids else "nothing_chosen"
         return _months(request, app, who, refused=RefusedInputError(code, most=MOST_AT_ONCE, n=len(ids)), ticked=ids)
-    chosen = _chosen(app, who, ids)
     if typed(form, "act") == "done":
-        for card, _ in chosen:
-            enrolment.say_done(app.database, app.clock.now(), card_id=card.id, by=who.member_id)
+        with app.writing() as uow:
+            for card, _ in _chosen(uow, who, ids):
+                enrolment.say_done(uow, card_id=card.id, by=who.member_id)
         return go("/months")
+    with app.reading() as uow:
+        chosen = _chosen(uow, who, ids)
     return _grid(request, app, chosen, {}, {})
 
 
@@ -128,20 +130,22 @@ def renew_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Re
     also: list[PersonView] = []
     days: dict[int, str] = {}
     refused: dict[int, RefusedInputError] = {}
-    for card, person in _chosen(app, who, _ids(form)):
+    with app.reading() as uow:
+        chosen = _chosen(uow, who, _ids(form))
+    for card, person in chosen:
         day = typed(form, f"end{card.id}")
         if not day:
             continue
         try:
-            renewed = enrolment.renew_card(
-                app.database,
-                app.rules,
-                app.clock.now(),
-                card_id=card.id,
-                typed=TypedDates(expires=day),
-                confirmed=typed(form, f"yes{card.id}") == "yes",
-                by=who.member_id,
-            )
+            # A unit of work for each: what is refused keeps none of the others back.
+            with app.writing() as uow:
+                renewed = enrolment.renew_card(
+                    uow,
+                    card_id=card.id,
+                    typed=TypedDates(expires=day),
+                    confirmed=typed(form, f"yes{card.id}") == "yes",
+                    by=who.member_id,
+                )
             also += [person] if renewed.asks else []
         except RefusedInputError as wrong:
             left.append((card, person))
@@ -184,19 +188,18 @@ def _ids(form: FormData) -> list[int]:
     return [int(one) for one in ids]
 
 
-def _chosen(app: App, who: Actor, ids: Sequence[int]) -> list[tuple[CardView, PersonView]]:
+def _chosen(uow: UnitOfWork, who: Actor, ids: Sequence[int]) -> list[tuple[CardView, PersonView]]:
     """Raises NotFoundError where one is another group's."""
-    with app.database.reading() as tx:
-        return [owned.card(tx, who, one) for one in ids[:MOST_AT_ONCE]]
+    return [owned.card(uow.tx, who, one) for one in ids[:MOST_AT_ONCE]]
 
 
 @router.get("/settings/journal")
 def show_journal(request: Request, app: OpenApp, who: Owns, before: int = 0) -> Response:
     """What was done in the group, newest first, and by whom."""
-    with app.database.reading() as tx:
-        entries = journal.latest_of_group(tx, who.group_id, before=before, limit=ACTS_SHOWN + 1)
-        names = groups.member_names(tx, who.group_id)
-        labels = _labels(tx, who.group_id)
+    with app.reading() as uow:
+        entries = journal.latest_of_group(uow.tx, who.group_id, before=before, limit=ACTS_SHOWN + 1)
+        names = groups.member_names(uow.tx, who.group_id)
+        labels = _labels(uow.tx, who.group_id)
     shown = entries[:ACTS_SHOWN]
     return page(
         request,

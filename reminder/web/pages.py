@@ -34,7 +34,8 @@ PAPER = {"sheet.css": leaflets.STYLE, "letters.css": letters.STYLE}
 
 
 @public.get("/healthz")
-def is_alive() -> JSONResponse:
+async def is_alive() -> JSONResponse:
+    """Whether the server answers at all, however long the pages before it take."""
     return JSONResponse({"alive": True})
 
 
@@ -84,7 +85,8 @@ def ask_to_stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> H
 def stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
     """By the button or by a mail program's one click; neither needs a sign-in."""
     require_mark(app.keys, STOP, str(contact_id), mark)
-    consent.stop(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact_id, whose_word=StoppedBy.CLICK)
+    with app.writing() as uow:
+        consent.stop(uow, contact_id=contact_id, whose_word=StoppedBy.CLICK)
     return page(request, app, "stop.html", stopped=True)
 
 
@@ -98,9 +100,9 @@ def _what(request: Request, app: App, card_id: int) -> str:
     """Whose card it is and until when it holds, as the mail with the link has said."""
     shown = words_of(request)
     words = app.rules.wording.of(shown.language)
-    with app.database.reading() as tx:
-        card = cards.find(tx, card_id)
-        person = people.find(tx, card.person_id) if card else None
+    with app.reading() as uow:
+        card = cards.find(uow.tx, card_id)
+        person = people.find(uow.tx, card.person_id) if card else None
     if card is None or person is None or card.kind not in app.rules.kinds:
         raise NotFoundError("page_not_found")
     thing = card.label or words.kinds[card.kind]["thing"]
@@ -114,7 +116,8 @@ def take(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: st
     require_mark(app.keys, TAKE, f"{card_id}/{contact_id}", mark)
     state = "done"
     try:
-        cards_kept.take_card(app.database, app.clock.now(), card_id=card_id, contact_id=contact_id)
+        with app.writing() as uow:
+            cards_kept.take_card(uow, card_id=card_id, contact_id=contact_id)
     except ConflictError as refused:
         state = refused.code
     return page(request, app, "button.html", act=TAKE, state=state, what="")
@@ -130,7 +133,8 @@ def ask_whether_reached(request: Request, app: OpenApp, contact_id: int, mark: s
 def reached(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
     """Once a year a carer proves that mail still arrives."""
     require_mark(app.keys, REACHED, str(contact_id), mark)
-    consent.reached(app.database, app.clock.now(), contact_id=contact_id)
+    with app.writing() as uow:
+        consent.reached(uow, contact_id=contact_id)
     return page(request, app, "button.html", act=REACHED, state="done", what="")
 
 
@@ -152,13 +156,15 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
     """What is enrolled and what is due next, in every group."""
     words = app.rules.wording.of(Language.JAPANESE)
     now = app.clock.now()
-    with app.database.reading() as tx:
-        of_group = {group.id: group for group in groups.everyone(tx)}
-        by_person = {person.id: person for person in people.of_group(tx, None)}
+    with app.reading() as uow:
+        of_group = {group.id: group for group in groups.everyone(uow.tx)}
+        by_person = {person.id: person for person in people.of_group(uow.tx, None)}
         # One of a kind that config/ no longer has cannot be spoken of; the log says so every day.
-        current = [card for card in cards.of_group(tx, None) if not card.retired_at and card.kind in app.rules.kinds]
-        known = contacts.of_group(tx, app.keys, None)
-        unanswered = {card.id for card in cards.unanswered(tx, NOBODY_LEFT)}
+        current = [
+            card for card in cards.of_group(uow.tx, None) if not card.retired_at and card.kind in uow.rules.kinds
+        ]
+        known = contacts.of_group(uow.tx, uow.keys, None)
+        unanswered = {card.id for card in cards.unanswered(uow.tx, NOBODY_LEFT)}
     ends_by_id = {card.id: card.expires_on for card in current}
     ends: dict[int, dict[str, date]] = defaultdict(dict)
     for card in current:
@@ -179,7 +185,7 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
             card.expires_on,
             person.mode,
             insurance=person.insurance,
-            carrier_ends_on=ends_by_id.get(card.carried_by or 0),
+            carrier_ends_on=None if card.carried_by is None else ends_by_id.get(card.carried_by),
             is_bound=app.rules.is_bound(card.kind, card.expires_on, ends[card.person_id]),
         )
         rows.append(
@@ -208,10 +214,10 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
 @local.get("/outbox", dependencies=[Depends(only_this_machine)])
 def sent_and_waiting(request: Request, app: OpenApp, state: MessageState | None = None) -> HTMLResponse:
     """The latest messages: what was sent, what waits, and what became of it."""
-    with app.database.reading() as tx:
-        latest = messages.of_group(tx, app.keys, state=state, limit=LATEST)
-        known = contacts.of_group(tx, app.keys, None)
-        counts = messages.counts(tx)
+    with app.reading() as uow:
+        latest = messages.of_group(uow.tx, uow.keys, state=state, limit=LATEST)
+        known = contacts.of_group(uow.tx, uow.keys, None)
+        counts = messages.counts(uow.tx)
     return _page(
         request,
         app,

@@ -20,8 +20,9 @@ from reminder.planning.outlook import OutlookCard, outlook
 from reminder.planning.standing import standing
 from reminder.storage import contacts, groups, history, messages, owned, people
 from reminder.storage.cards import CardView
+from reminder.storage.contacts import ContactView
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.people import PersonView
-from reminder.storage.session import Tx
 from reminder.upkeep import erase
 from reminder.web import timeline
 from reminder.web.access import Changes, Filled, OpenApp, Owns, Sees
@@ -34,8 +35,8 @@ HISTORY = 200
 
 @router.get("/people/new")
 def ask_for_person(request: Request, app: OpenApp, who: Changes) -> Response:
-    with app.database.reading() as tx:
-        is_home = owned.group(tx, who).kind is GroupKind.HOME
+    with app.reading() as uow:
+        is_home = owned.group(uow.tx, who).kind is GroupKind.HOME
     first = {"mode": Mode.HOME if is_home else Mode.ELDERLY, "language": who.language, "insurance": "yes"}
     return page(request, app, "person_form.html", typed=first, person=None, is_home=is_home)
 
@@ -43,21 +44,21 @@ def ask_for_person(request: Request, app: OpenApp, who: Changes) -> Response:
 @router.post("/people")
 def add_person(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
     try:
-        person_id = register.add_person(
-            app.database,
-            app.clock.now(),
-            group_id=who.group_id,
-            label=typed(form, "label"),
-            mode=_mode(form.get("mode")),
-            language=app.rules.language(typed(form, "language")),
-            mark=typed(form, "mark") or None,
-            reference=typed(form, "ref") or None,
-            room=typed(form, "room") or None,
-            unit=typed(form, "unit") or None,
-            office=typed(form, "office") or None,
-            insurance=typed(form, "insurance") == "yes",
-            by=who.member_id,
-        )
+        with app.writing() as uow:
+            person_id = register.add_person(
+                uow,
+                group_id=who.group_id,
+                label=typed(form, "label"),
+                mode=_mode(form.get("mode")),
+                language=app.rules.language(typed(form, "language")),
+                mark=typed(form, "mark") or None,
+                reference=typed(form, "ref") or None,
+                room=typed(form, "room") or None,
+                unit=typed(form, "unit") or None,
+                office=typed(form, "office") or None,
+                insurance=typed(form, "insurance") == "yes",
+                by=who.member_id,
+            )
     except RefusedInputError as refused:
         return _person_again(request, app, who, kept(form), None, refused)
     return go(f"/people/{person_id}/contacts/new")
@@ -74,11 +75,12 @@ def _person_again(
     app: App,
     who: Actor,
     shown: Mapping[str, str],
-    person: PersonView | None,
+    person_id: int | None,
     refused: RefusedInputError,
 ) -> HTMLResponse:
-    with app.database.reading() as tx:
-        is_home = owned.group(tx, who).kind is GroupKind.HOME
+    with app.reading() as uow:
+        person = None if person_id is None else owned.person(uow.tx, who, person_id)
+        is_home = owned.group(uow.tx, who).kind is GroupKind.HOME
     return page(
         request,
         app,
@@ -93,15 +95,15 @@ def _person_again(
 
 @router.get("/people/{person_id}")
 def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Response:
-    with app.database.reading() as tx:
-        person = owned.person(tx, who, person_id)
-        group = owned.group(tx, who)
-        row = standing(tx, app.rules, app.clock.now(), group, [person.id])[0]
-        known = contacts.of_person(tx, app.keys, person.id)
-        names = groups.names_by_contact(tx, group.id)
-        member_names = groups.member_names(tx, group.id)
-        past = history.of_person(tx, app.keys, person.id, HISTORY)
-        drawings = {one.card.id: _timeline(request, app, tx, person, one.card) for one in row.cards}
+    with app.reading() as uow:
+        person = owned.person(uow.tx, who, person_id)
+        group = owned.group(uow.tx, who)
+        row = standing(uow, group, [person.id])[0]
+        known = contacts.of_person(uow.tx, uow.keys, person.id)
+        names = groups.names_by_contact(uow.tx, group.id)
+        member_names = groups.member_names(uow.tx, group.id)
+        past = history.of_person(uow.tx, uow.keys, person.id, HISTORY)
+        drawings = {one.card.id: _timeline(request, uow, person, one.card) for one in row.cards}
     return page(
         request,
         app,
@@ -116,13 +118,12 @@ def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Re
     )
 
 
-def _timeline(request: Request, app: App, tx: Tx, person: PersonView, card: CardView) -> Markup:
-    now = app.clock.now()
-    words = app.rules.wording.of(words_of(request).language)
-    plan = outlook(tx, app.keys, app.rules, now, person=person, card=planned(card))
+def _timeline(request: Request, uow: UnitOfWork, person: PersonView, card: CardView) -> Markup:
+    words = uow.rules.wording.of(words_of(request).language)
+    plan = outlook(uow, person=person, card=planned(card))
     told = [
         timeline.Text(japan_date(at), audience, timeline.Telling.TOLD, "")
-        for at, audience in messages.told_days(tx, card.id)
+        for at, audience in messages.told_days(uow.tx, card.id)
     ]
     coming = [
         timeline.Text(text.on, text.audience, timeline.Telling.COMING, text.subject or text.text.splitlines()[0])
@@ -133,8 +134,8 @@ def _timeline(request: Request, app: App, tx: Tx, person: PersonView, card: Card
             card.label or words.kinds[card.kind]["name"],
             plan.dates,
             (*told, *coming),
-            japan_date(now),
-            at_counter=not app.rules.kind(card.kind).comes_by_itself,
+            uow.today,
+            at_counter=not uow.rules.kind(card.kind).comes_by_itself,
         ),
         words,
     )
@@ -143,9 +144,9 @@ def _timeline(request: Request, app: App, tx: Tx, person: PersonView, card: Card
 
 @router.get("/people/{person_id}/edit")
 def ask_for_changes(request: Request, app: OpenApp, who: Changes, person_id: int) -> Response:
-    with app.database.reading() as tx:
-        person = owned.person(tx, who, person_id)
-        is_home = owned.group(tx, who).kind is GroupKind.HOME
+    with app.reading() as uow:
+        person = owned.person(uow.tx, who, person_id)
+        is_home = owned.group(uow.tx, who).kind is GroupKind.HOME
     shown = {
         "label": person.label,
         "mode": person.mode,
@@ -162,8 +163,6 @@ def ask_for_changes(request: Request, app: OpenApp, who: Changes, person_id: int
 
 @router.post("/people/{person_id}/edit")
 def edit_person(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
-    with app.database.reading() as tx:
-        person = owned.person(tx, who, person_id)
     try:
         changes = PersonChanges(
             label=typed(form, "label"),
@@ -176,24 +175,26 @@ def edit_person(request: Request, app: OpenApp, who: Changes, person_id: int, fo
             office=typed(form, "office"),
             insurance=typed(form, "insurance") == "yes",
         )
-        register.edit_person(app.database, app.clock.now(), person_id=person.id, changes=changes, by=who.member_id)
+        with app.writing() as uow:
+            owned.person(uow.tx, who, person_id)
+            register.edit_person(uow, person_id=person_id, changes=changes, by=who.member_id)
     except RefusedInputError as refused:
-        return _person_again(request, app, who, kept(form), person, refused)
-    return go(f"/people/{person.id}")
+        return _person_again(request, app, who, kept(form), person_id, refused)
+    return go(f"/people/{person_id}")
 
 
 @router.get("/people/{person_id}/erase")
 def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns, person_id: int) -> Response:
-    with app.database.reading() as tx:
-        person = owned.person(tx, who, person_id)
+    with app.reading() as uow:
+        person = owned.person(uow.tx, who, person_id)
     return page(request, app, "sure.html", what="erase_person", name=person.label, back=f"/people/{person.id}")
 
 
 @router.post("/people/{person_id}/erase")
 def erase_person(app: OpenApp, who: Owns, person_id: int, _form: Filled) -> Response:
-    with app.database.reading() as tx:
-        owned.person(tx, who, person_id)
-    erase.erase_person(app.database, app.clock.now(), person_id=person_id, by=who.member_id)
+    with app.reading() as uow:
+        owned.person(uow.tx, who, person_id)
+    erase.erase_person(app.units, app.clock.now(), person_id=person_id, by=who.member_id)
     return go("/")
 
 
@@ -213,9 +214,9 @@ def _contact_form(
     shown: Mapping[str, str],
     refused: RefusedInputError | None = None,
 ) -> HTMLResponse:
-    with app.database.reading() as tx:
-        person = owned.person(tx, who, person_id)
-        has_some = bool(contacts.of_people(tx, [person.id]))
+    with app.reading() as uow:
+        person = owned.person(uow.tx, who, person_id)
+        has_some = bool(contacts.of_people(uow.tx, [person.id]))
     return page(
         request,
         app,
@@ -232,26 +233,23 @@ def _contact_form(
 
 @router.post("/people/{person_id}/contacts")
 def add_contact(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
-    with app.database.reading() as tx:
-        owned.person(tx, who, person_id)
     try:
         how = _consent(typed(form, "consent"))
-        contact_id = register.add_contact(
-            app.database,
-            app.keys,
-            app.clock.now(),
-            channel=_channel(app, typed(form, "channel")),
-            address=typed(form, "address"),
-            person_id=person_id,
-            is_family=typed(form, "whose") == "family",
-            consent_how=how,
-            consent_by=(typed(form, "consent_by") or None) if how else None,
-            by=who.member_id,
-        )
+        with app.writing() as uow:
+            owned.person(uow.tx, who, person_id)
+            contact_id = register.add_contact(
+                uow,
+                channel=_channel(app, typed(form, "channel")),
+                address=typed(form, "address"),
+                person_id=person_id,
+                is_family=typed(form, "whose") == "family",
+                consent_how=how,
+                consent_by=(typed(form, "consent_by") or None) if how else None,
+                by=who.member_id,
+            )
+            has_card = bool(people.has_card(uow.tx, person_id))
     except RefusedInputError as refused:
         return _contact_form(request, app, who, person_id, kept(form), refused)
-    with app.database.reading() as tx:
-        has_card = bool(people.has_card(tx, person_id))
     if how is None:
         return go(f"/contacts/{contact_id}")
     return go(f"/people/{person_id}" if has_card else f"/people/{person_id}/cards/new")
@@ -279,9 +277,9 @@ def show_contact(request: Request, app: OpenApp, who: Sees, contact_id: int) -> 
 def _contact(
     request: Request, app: App, who: Actor, contact_id: int, refused: RefusedInputError | None = None
 ) -> HTMLResponse:
-    with app.database.reading() as tx:
-        contact = owned.contact(tx, app.keys, who, contact_id)
-        person = None if contact.person_id is None else owned.person(tx, who, contact.person_id)
+    with app.reading() as uow:
+        contact = owned.contact(uow.tx, uow.keys, who, contact_id)
+        person = None if contact.person_id is None else owned.person(uow.tx, who, contact.person_id)
     return page(
         request,
         app,
@@ -299,38 +297,48 @@ def _contact(
 @router.post("/contacts/{contact_id}/{act}")
 def act_on_contact(request: Request, app: OpenApp, who: Changes, contact_id: int, act: str, form: Filled) -> Response:
     """`act`: confirm, stop, ask, practise, reached or erase."""
-    with app.database.reading() as tx:
-        contact = owned.contact(tx, app.keys, who, contact_id)
-    if contact.member_id not in (None, who.member_id):
-        # What a member hears by is theirs alone.
-        raise NotFoundError(field="contact")
-    database, keys, rules, now, by = app.database, app.keys, app.rules, app.clock.now(), who.member_id
-    said_by = typed(form, "consent_by")
+    if act == "erase":
+        return _erase_contact(app, who, contact_id)
+    said_by, by = typed(form, "consent_by"), who.member_id
     try:
-        match act:
-            case "confirm":
-                how = _consent(typed(form, "consent"))
-                if how is None or not said_by:
-                    raise RefusedInputError("consent_by_needed", field="consent_by")
-                consent.confirm(database, now, contact_id=contact_id, how=how, said_by=said_by, by=by)
-            case "stop":
-                consent.stop(database, keys, rules, now, contact_id=contact_id, by=by)
-            case "ask":
-                consent.ask(database, keys, rules, now, contact_id=contact_id, told_by=said_by, by=by)
-            case "practise":
-                consent.practise(database, keys, rules, now, contact_id=contact_id, by=by)
-            case "reached":
-                consent.reached(database, now, contact_id=contact_id, by=by)
-            case "erase":
-                erase.erase_contact(database, now, contact_id=contact_id, by=by)
-                return go("/settings" if contact.person_id is None else f"/people/{contact.person_id}")
-            case _:
-                raise NotFoundError("page_not_found")
+        with app.writing() as uow:
+            contact = _own_or_of_a_person(uow, who, contact_id)
+            match act:
+                case "confirm":
+                    how = _consent(typed(form, "consent"))
+                    if how is None or not said_by:
+                        raise RefusedInputError("consent_by_needed", field="consent_by")
+                    consent.confirm(uow, contact_id=contact_id, how=how, said_by=said_by, by=by)
+                case "stop":
+                    consent.stop(uow, contact_id=contact_id, by=by)
+                case "ask":
+                    consent.ask(uow, contact_id=contact_id, told_by=said_by, by=by)
+                case "practise":
+                    consent.practise(uow, contact_id=contact_id, by=by)
+                case "reached":
+                    consent.reached(uow, contact_id=contact_id, by=by)
+                case _:
+                    raise NotFoundError("page_not_found")
     except NotFoundError:
         raise
     except RefusedInputError as refused:
         return _contact(request, app, who, contact_id, refused)
     return go(f"/contacts/{contact_id}" if contact.person_id is None else f"/people/{contact.person_id}")
+
+
+def _own_or_of_a_person(uow: UnitOfWork, who: Actor, contact_id: int) -> ContactView:
+    """Raises NotFoundError for another group's contact, and for another member's: what they hear by is theirs."""
+    contact = owned.contact(uow.tx, uow.keys, who, contact_id)
+    if contact.member_id not in (None, who.member_id):
+        raise NotFoundError(field="contact")
+    return contact
+
+
+def _erase_contact(app: App, who: Actor, contact_id: int) -> Response:
+    with app.reading() as uow:
+        contact = _own_or_of_a_person(uow, who, contact_id)
+    erase.erase_contact(app.units, app.clock.now(), contact_id=contact_id, by=who.member_id)
+    return go("/settings" if contact.person_id is None else f"/people/{contact.person_id}")
 
 
 # Paper.
@@ -343,11 +351,10 @@ def print_sheet(
     """A sheet of paper; for the letter with `card`."""
     if sheet not in SHEETS:
         raise NotFoundError("page_not_found")
-    now = app.clock.now()
-    with app.database.reading() as tx:
-        person = owned.person(tx, who, person_id)
-        group = owned.group(tx, who)
-        row = standing(tx, app.rules, now, group, [person.id])[0]
+    with app.reading() as uow:
+        person = owned.person(uow.tx, who, person_id)
+        group = owned.group(uow.tx, who)
+        row = standing(uow, group, [person.id])[0]
     told = sorted((one.card for one in row.cards if card in (None, one.card.id)), key=lambda one: one.expires_on)
     if sheet in ("letter", "fridge") and not told:
         raise NotFoundError("page_not_found")
@@ -362,7 +369,7 @@ def print_sheet(
                 from_=group.name,
                 mark=person.mark,
                 sender=app.settings.twilio_from or "＿＿＿＿＿＿＿＿＿＿",
-                today=japan_date(now),
+                today=uow.today,
                 cards=tuple(OnPaper(one.kind, one.expires_on, one.label or None, one.is_computed) for one in told),
             ),
             stylesheet="/static/sheet.css",

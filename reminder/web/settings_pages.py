@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, Response
 
 from reminder.domain.access import Actor
 from reminder.domain.people import Copies, GroupKind, Role
@@ -23,8 +23,8 @@ INVITABLE = (Role.EDITOR, Role.VIEWER, Role.OWNER)
 
 @router.get("/settings")
 def settings(request: Request, app: OpenApp, who: Sees) -> Response:
-    with app.database.reading() as tx:
-        group = owned.group(tx, who)
+    with app.reading() as uow:
+        group = owned.group(uow.tx, who)
     return page(request, app, "settings.html", group=group)
 
 
@@ -34,9 +34,9 @@ def me(request: Request, app: OpenApp, who: Sees) -> Response:
 
 
 def _me(request: Request, app: App, who: Actor, refused: RefusedInputError | None = None) -> HTMLResponse:
-    with app.database.reading() as tx:
-        mine = accounts.member(tx, app.keys, who.member_id)
-        own = contacts.of_member(tx, app.keys, who.member_id)
+    with app.reading() as uow:
+        mine = accounts.member(uow.tx, uow.keys, who.member_id)
+        own = contacts.of_member(uow.tx, uow.keys, who.member_id)
     return page(
         request,
         app,
@@ -51,13 +51,13 @@ def _me(request: Request, app: App, who: Actor, refused: RefusedInputError | Non
 @router.post("/settings/me")
 def change_me(request: Request, app: OpenApp, who: Sees, form: Filled) -> Response:
     """Everybody's own, whatever their role."""
-    now = app.clock.now()
     try:
         copies = typed(form, "copies")
         if copies not in list(Copies):
             raise UnknownChoiceError(field="copies", choices=list(Copies))
-        membership.rename_member(app.database, now, who=who, name=typed(form, "member_name"))
-        rhythm.set_copies(app.database, now, member_id=who.member_id, copies=Copies(copies), by=who.member_id)
+        with app.writing() as uow:
+            membership.rename_member(uow, who=who, name=typed(form, "member_name"))
+            rhythm.set_copies(uow, member_id=who.member_id, copies=Copies(copies), by=who.member_id)
     except RefusedInputError as refused:
         return _me(request, app, who, refused)
     return go("/settings")
@@ -65,8 +65,8 @@ def change_me(request: Request, app: OpenApp, who: Sees, form: Filled) -> Respon
 
 @router.get("/settings/group")
 def group(request: Request, app: OpenApp, who: Sees) -> Response:
-    with app.database.reading() as tx:
-        found = owned.group(tx, who)
+    with app.reading() as uow:
+        found = owned.group(uow.tx, who)
     return _group(request, app, who, _as_typed(found))
 
 
@@ -85,8 +85,8 @@ def _as_typed(group: GroupView) -> Mapping[str, str]:
 def _group(
     request: Request, app: App, who: Actor, shown: Mapping[str, str], refused: RefusedInputError | None = None
 ) -> HTMLResponse:
-    with app.database.reading() as tx:
-        is_home = owned.group(tx, who).kind is GroupKind.HOME
+    with app.reading() as uow:
+        is_home = owned.group(uow.tx, who).kind is GroupKind.HOME
     return page(
         request,
         app,
@@ -101,7 +101,6 @@ def _group(
 
 @router.post("/settings/group")
 def change_group(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
-    now = app.clock.now()
     try:
         wanted = Rhythm(
             preset=typed(form, "preset"),
@@ -109,11 +108,12 @@ def change_group(request: Request, app: OpenApp, who: Owns, form: Filled) -> Res
             send_hour=read_hour(typed(form, "send_hour")),
             on_holidays=typed(form, "on_holidays") == "yes",
         ).checked(app.rules.schedules.presets)
-        membership.rename_group(app.database, now, who=who, name=typed(form, "group_name"))
-        if "organisation" in form:
-            said = typed(form, "organisation")
-            membership.set_organisation(app.database, now, group_id=who.group_id, organisation=said, by=who.member_id)
-        rhythm.set_rhythm(app.database, app.rules, now, group_id=who.group_id, rhythm=wanted, by=who.member_id)
+        with app.writing() as uow:
+            membership.rename_group(uow, who=who, name=typed(form, "group_name"))
+            if "organisation" in form:
+                said = typed(form, "organisation")
+                membership.set_organisation(uow, group_id=who.group_id, organisation=said, by=who.member_id)
+            rhythm.set_rhythm(uow, group_id=who.group_id, rhythm=wanted, by=who.member_id)
     except RefusedInputError as refused:
         return _group(request, app, who, kept(form), refused)
     return go("/settings")
@@ -130,10 +130,10 @@ def members(request: Request, app: OpenApp, who: Sees) -> Response:
 def _members(
     request: Request, app: App, who: Actor, shown: Mapping[str, str], refused: RefusedInputError | None = None
 ) -> HTMLResponse:
-    with app.database.reading() as tx:
-        is_home = owned.group(tx, who).kind is GroupKind.HOME
-        everyone = accounts.members(tx, app.keys, who.group_id)
-        invited = accounts.invitations_of(tx, app.keys, who.group_id, app.clock.now())
+    with app.reading() as uow:
+        is_home = owned.group(uow.tx, who).kind is GroupKind.HOME
+        everyone = accounts.members(uow.tx, uow.keys, who.group_id)
+        invited = accounts.invitations_of(uow.tx, uow.keys, who.group_id, uow.now)
     return page(
         request,
         app,
@@ -157,15 +157,8 @@ def _role(value: str) -> Role:
 @router.post("/settings/members")
 def invite(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
     try:
-        membership.invite(
-            app.database,
-            app.keys,
-            app.rules,
-            app.clock.now(),
-            who=who,
-            email=typed(form, "email"),
-            role=_role(typed(form, "role")),
-        )
+        with app.writing() as uow:
+            membership.invite(uow, who=who, email=typed(form, "email"), role=_role(typed(form, "role")))
     except RefusedInputError as refused:
         return _members(request, app, who, kept(form), refused)
     return go("/settings/members")
@@ -174,7 +167,8 @@ def invite(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
 @router.post("/settings/members/leave")
 def leave_group(request: Request, app: OpenApp, who: Sees, _form: Filled) -> Response:
     try:
-        membership.remove(app.database, app.keys, app.clock.now(), who=who, member_id=who.member_id)
+        with app.writing() as uow:
+            membership.remove(uow, who=who, member_id=who.member_id)
     except RefusedInputError as refused:
         return _members(request, app, who, {}, refused)
     return go("/welcome")
@@ -183,15 +177,13 @@ def leave_group(request: Request, app: OpenApp, who: Sees, _form: Filled) -> Res
 @router.post("/settings/members/{member_id}")
 def change_member(request: Request, app: OpenApp, who: Owns, member_id: int, form: Filled) -> Response:
     """Another role, or out of the group."""
-    now = app.clock.now()
-    with app.database.reading() as tx:
-        owned.member(tx, who, member_id)
     try:
-        if typed(form, "act") == "remove":
-            membership.remove(app.database, app.keys, now, who=who, member_id=member_id)
-        else:
-            role = _role(typed(form, "role"))
-            membership.set_role(app.database, app.keys, now, who=who, member_id=member_id, role=role)
+        with app.writing() as uow:
+            owned.member(uow.tx, who, member_id)
+            if typed(form, "act") == "remove":
+                membership.remove(uow, who=who, member_id=member_id)
+            else:
+                membership.set_role(uow, who=who, member_id=member_id, role=_role(typed(form, "role")))
     except NotFoundError:
         raise
     except RefusedInputError as refused:
@@ -201,7 +193,8 @@ def change_member(request: Request, app: OpenApp, who: Owns, member_id: int, for
 
 @router.post("/settings/invitations/{invitation_id}")
 def take_invitation_back(app: OpenApp, who: Owns, invitation_id: int, _form: Filled) -> Response:
-    membership.take_back(app.database, app.keys, app.clock.now(), who=who, invitation_id=invitation_id)
+    with app.writing() as uow:
+        membership.take_back(uow, who=who, invitation_id=invitation_id)
     return go("/settings/members")
 
 
@@ -209,14 +202,15 @@ def take_invitation_back(app: OpenApp, who: Owns, invitation_id: int, _form: Fil
 
 
 @router.get("/settings/devices")
-def devices(request: Request, app: OpenApp, found: WhoIsSignedIn) -> Response:
-    with app.database.reading() as tx:
-        keys = passkeys.of_account(tx, found.account_id)
+def show_devices(request: Request, app: OpenApp, found: WhoIsSignedIn) -> Response:
+    with app.reading() as uow:
+        devices = signing_in.devices(uow, found.account_id)
+        keys = passkeys.of_account(uow.tx, found.account_id)
     return page(
         request,
         app,
         "settings_devices.html",
-        devices=signing_in.devices(app.database, app.clock.now(), found.account_id),
+        devices=devices,
         passkeys=keys,
         present=found.session_id,
     )
@@ -224,22 +218,24 @@ def devices(request: Request, app: OpenApp, found: WhoIsSignedIn) -> Response:
 
 @router.post("/settings/devices")
 def leave_other_devices(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
-    signing_in.leave_everywhere_else(app.database, app.clock.now(), found)
+    with app.writing() as uow:
+        signing_in.leave_everywhere_else(uow, found)
     return go("/settings/devices")
 
 
 @router.post("/settings/devices/{session_id}")
 def leave_device(app: OpenApp, found: WhoIsSignedIn, session_id: int, _form: Filled) -> Response:
     """Of somebody else's nothing happens, and is not found."""
-    if not signing_in.leave(app.database, app.clock.now(), found, session_id):
-        raise NotFoundError("page_not_found")
+    with app.writing() as uow:
+        if not signing_in.leave(uow, found, session_id):
+            raise NotFoundError("page_not_found")
     return go("/settings/devices")
 
 
 @router.post("/settings/passkeys/{passkey_id}")
 def remove_passkey(app: OpenApp, found: WhoIsSignedIn, passkey_id: int, _form: Filled) -> Response:
-    with app.database.writing() as tx:
-        if not passkeys.remove(tx, found.account_id, passkey_id):
+    with app.writing() as uow:
+        if not passkeys.remove(uow.tx, found.account_id, passkey_id):
             raise NotFoundError("page_not_found")
     return go("/settings/devices")
 
@@ -255,12 +251,14 @@ def show_tokens(request: Request, app: OpenApp, who: Owns) -> Response:
 def _tokens(
     request: Request, app: App, who: Actor, made: str | None = None, refused: RefusedInputError | None = None
 ) -> HTMLResponse:
+    with app.reading() as uow:
+        present = tokens.tokens_of(uow, who)
     return page(
         request,
         app,
         "settings_tokens.html",
         status=422 if refused else 200,
-        tokens=tokens.tokens_of(app.database, who),
+        tokens=present,
         made=made,
         problems=[problem_of(request, app, refused)] if refused else (),
     )
@@ -270,9 +268,8 @@ def _tokens(
 def make_token(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
     """It is shown once: in the answer, not behind a redirect that would have to keep it."""
     try:
-        made = tokens.make_token(
-            app.database, app.clock.now(), who=who, name=typed(form, "token_name"), scopes=[typed(form, "scope")]
-        )
+        with app.writing() as uow:
+            made = tokens.make_token(uow, who=who, name=typed(form, "token_name"), scopes=[typed(form, "scope")])
     except RefusedInputError as refused:
         return _tokens(request, app, who, refused=refused)
     return _tokens(request, app, who, made)
@@ -280,7 +277,8 @@ def make_token(request: Request, app: OpenApp, who: Owns, form: Filled) -> Respo
 
 @router.post("/settings/tokens/{token_id}")
 def revoke_token(app: OpenApp, who: Owns, token_id: int, _form: Filled) -> Response:
-    tokens.revoke_token(app.database, app.clock.now(), who=who, token_id=token_id)
+    with app.writing() as uow:
+        tokens.revoke_token(uow, who=who, token_id=token_id)
     return go("/settings/tokens")
 
 
@@ -293,11 +291,13 @@ def calendar(request: Request, app: OpenApp, who: Sees) -> Response:
 
 
 def _calendar(request: Request, app: App, who: Actor, made: str | None = None) -> HTMLResponse:
+    with app.reading() as uow:
+        mine = feeds.feeds_of(uow, who.member_id)
     return page(
         request,
         app,
         "settings_calendar.html",
-        feeds=feeds.feeds_of(app.database, who.member_id),
+        feeds=mine,
         made=made,
         address=app.settings.public_url or f"http://{request.headers.get('host', '')}",
     )
@@ -306,22 +306,23 @@ def _calendar(request: Request, app: App, who: Actor, made: str | None = None) -
 @router.post("/settings/calendar")
 def make_feed(request: Request, app: OpenApp, who: Sees, form: Filled) -> Response:
     """Its address is shown once."""
-    made = feeds.make_feed(
-        app.database, app.clock.now(), member_id=who.member_id, is_private=typed(form, "private") == "yes"
-    )
+    with app.writing() as uow:
+        made = feeds.make_feed(uow, member_id=who.member_id, is_private=typed(form, "private") == "yes")
     return _calendar(request, app, who, made)
 
 
 @router.post("/settings/calendar/{feed_id}")
 def revoke_feed(app: OpenApp, who: Sees, feed_id: int, _form: Filled) -> Response:
-    feeds.revoke_feed(app.database, app.clock.now(), member_id=who.member_id, feed_id=feed_id)
+    with app.writing() as uow:
+        feeds.revoke_feed(uow, member_id=who.member_id, feed_id=feed_id)
     return go("/settings/calendar")
 
 
 @router.get("/feeds/{token}")
 def read_feed(app: OpenApp, token: str) -> Response:
     """For calendar programs, which cannot sign in: the address itself is the secret."""
-    found = feeds.read_feed(app.database, app.rules, app.clock.now(), token.removesuffix(".ics"))
+    with app.reading() as uow:
+        found = feeds.read_feed(uow, token.removesuffix(".ics"))
     return Response(found, media_type="text/calendar; charset=utf-8")
 
 
@@ -330,15 +331,20 @@ def read_feed(app: OpenApp, token: str) -> Response:
 
 @router.get("/settings/data")
 def data(request: Request, app: OpenApp, who: Sees) -> Response:
-    with app.database.reading() as tx:
-        found = owned.group(tx, who)
+    with app.reading() as uow:
+        found = owned.group(uow.tx, who)
     return page(request, app, "settings_data.html", group=found)
 
 
 @router.get("/settings/data/export.json")
 def export_json(app: OpenApp, who: Owns) -> Response:
-    found = export.export_group(app.database, app.keys, app.rules, app.clock.now(), group_id=who.group_id)
-    return JSONResponse(found, headers={"content-disposition": 'attachment; filename="kigen-dayori.json"'})
+    # Whole before the first byte leaves: a slow reader must not hold a transaction open.
+    pieces = export.export_json(app.database, app.keys, app.rules, app.clock.now(), group_id=who.group_id)
+    return Response(
+        "".join(pieces),
+        media_type="application/json",
+        headers={"content-disposition": 'attachment; filename="kigen-dayori.json"'},
+    )
 
 
 @router.get("/settings/data/export.html")
@@ -354,12 +360,12 @@ def export_page(request: Request, app: OpenApp, who: Owns) -> Response:
 
 @router.get("/settings/data/erase")
 def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns) -> Response:
-    with app.database.reading() as tx:
-        found = owned.group(tx, who)
+    with app.reading() as uow:
+        found = owned.group(uow.tx, who)
     return page(request, app, "sure.html", what="erase_group", name=found.name, back="/settings/data")
 
 
 @router.post("/settings/data/erase")
 def erase_group(app: OpenApp, who: Owns, _form: Filled) -> Response:
-    erase.erase_group(app.database, app.clock.now(), group_id=who.group_id, by=who.member_id)
+    erase.erase_group(app.units, app.clock.now(), group_id=who.group_id, by=who.member_id)
     return go("/welcome")

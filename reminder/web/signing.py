@@ -55,17 +55,15 @@ def ask_for_address(request: Request, app: OpenApp, found: Anyone) -> Response:
 def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> Response:
     """The same answer whether or not somebody is known under the address."""
     try:
-        browser = signing_in.ask_for_code(
-            app.database,
-            app.keys,
-            app.rules,
-            app.clock.now(),
-            email=typed(form, "email"),
-            network=network_of(request),
-            browser=request.cookies.get(BROWSER_COOKIE),
-            language=language_of(request),
-            sign_up=app.settings.sign_up,
-        )
+        with app.writing() as uow:
+            browser = signing_in.ask_for_code(
+                uow,
+                email=typed(form, "email"),
+                network=network_of(request),
+                browser=request.cookies.get(BROWSER_COOKIE),
+                language=language_of(request),
+                sign_up=app.settings.sign_up,
+            )
     except ConflictError as refused:
         return page(
             request, app, "sign_in.html", status=429, typed=kept(form), problems=[problem_of(request, app, refused)]
@@ -92,8 +90,7 @@ def ask_for_code(request: Request, app: OpenApp, found: Anyone) -> Response:
 def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> Response:
     try:
         entered = signing_in.enter_code(
-            app.database,
-            app.keys,
+            app.units,
             app.clock.now(),
             browser=request.cookies.get(BROWSER_COOKIE, ""),
             code=typed(form, "code"),
@@ -102,8 +99,8 @@ def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> 
         )
     except RefusedInputError as refused:
         return page(request, app, "sign_in_code.html", status=422, problems=[problem_of(request, app, refused)])
-    with app.database.reading() as tx:
-        has_passkey = bool(passkeys.of_account(tx, entered.account_id))
+    with app.reading() as uow:
+        has_passkey = bool(passkeys.of_account(uow.tx, entered.account_id))
     to = "/welcome" if not entered.is_member else "/passkey" if not has_passkey else _wanted(request)
     return _inside(request, app, entered, go(to))
 
@@ -115,9 +112,10 @@ def _wanted(request: Request) -> str:
 def _inside(request: Request, app: App, entered: Entered, answer: Response) -> Response:
     """A session of its own for this sign-in: whatever the browser held before is worth nothing."""
     old = request.cookies.get(session_cookie(app))
-    before = signing_in.session_of(app.database, app.clock.now(), old) if old else None
+    before = signing_in.session_of(app.units, app.clock.now(), old) if old else None
     if before is not None:
-        signing_in.leave(app.database, app.clock.now(), before)
+        with app.writing() as uow:
+            signing_in.leave(uow, before)
     lasts = int(signing_in.SEEN_WITHIN.total_seconds())
     with_cookie(answer, session_cookie(app), entered.token, secure=is_https(app), lasts=lasts)
     answer.delete_cookie(BROWSER_COOKIE, path="/")
@@ -126,7 +124,8 @@ def _inside(request: Request, app: App, entered: Entered, answer: Response) -> R
 
 @router.post("/sign-out")
 def sign_out(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
-    signing_in.leave(app.database, app.clock.now(), found)
+    with app.writing() as uow:
+        signing_in.leave(uow, found)
     answer = go("/sign-in")
     answer.delete_cookie(session_cookie(app), path="/", secure=is_https(app), httponly=True)
     return answer
@@ -140,8 +139,8 @@ def choose_look(request: Request, app: OpenApp, found: Anyone, form: Filled) -> 
     if language in request.app.state.pages:
         with_cookie(answer, LANGUAGE_COOKIE, language, secure=is_https(app))
         if found is not None:
-            with app.database.writing() as tx:
-                accounts.set_language(tx, found.account_id, app.rules.language(language))
+            with app.writing() as uow:
+                accounts.set_language(uow.tx, found.account_id, uow.rules.language(language))
     if size in SIZES:
         with_cookie(answer, SIZE_COOKIE, size, secure=is_https(app))
     return answer
@@ -156,11 +155,11 @@ def offer_passkey(request: Request, app: OpenApp, found: WhoIsSignedIn) -> HTMLR
 @router.post("/passkey/options")
 def options_to_register(request: Request, app: OpenApp, found: WhoIsSignedIn) -> JSONResponse:
     _from_here(request, app)
-    with app.database.reading() as tx:
-        account = accounts.find(tx, app.keys, found.account_id)
-        known = [one.credential_id for one in passkeys.of_account(tx, found.account_id)]
+    with app.writing() as uow:
+        account = accounts.find(uow.tx, uow.keys, found.account_id)
+        known = [one.credential_id for one in passkeys.of_account(uow.tx, found.account_id)]
+        challenge = signing_in.new_challenge(uow, found.account_id)
     assert account is not None
-    challenge = signing_in.new_challenge(app.database, app.clock.now(), found.account_id)
     return JSONResponse(passkey.options_to_register(passkey.site_of(request, app), account, challenge, known))
 
 
@@ -170,18 +169,18 @@ def register_passkey(
 ) -> JSONResponse:
     _from_here(request, app)
     challenge, made = passkey.read_registration(passkey.site_of(request, app), credential)
-    with app.database.writing() as tx:
-        if not passkeys.take_challenge(tx, challenge, found.account_id, app.clock.now()):
+    with app.writing() as uow:
+        if not passkeys.take_challenge(uow.tx, challenge, found.account_id, uow.now):
             raise RefusedInputError("passkey_refused")
-        if passkeys.find(tx, made.credential_id) is None:
+        if passkeys.find(uow.tx, made.credential_id) is None:
             passkeys.add(
-                tx,
+                uow.tx,
                 account_id=found.account_id,
                 credential_id=made.credential_id,
                 public_key=made.credential_public_key,
                 sign_count=made.sign_count,
                 device=device_of(request),
-                now=app.clock.now(),
+                now=uow.now,
             )
     return JSONResponse({"then": "/"})
 
@@ -189,7 +188,8 @@ def register_passkey(
 @router.post("/sign-in/passkey/options")
 def options_to_sign_in(request: Request, app: OpenApp, _found: Anyone) -> JSONResponse:
     _from_here(request, app)
-    challenge = signing_in.new_challenge(app.database, app.clock.now(), None)
+    with app.writing() as uow:
+        challenge = signing_in.new_challenge(uow, None)
     return JSONResponse(passkey.options_to_sign_in(passkey.site_of(request, app), challenge))
 
 
@@ -198,27 +198,25 @@ def sign_in_by_passkey(
     request: Request, app: OpenApp, _found: Anyone, credential: Annotated[dict[str, Any], Body()]
 ) -> Response:
     _from_here(request, app)
-    now = app.clock.now()
-    with app.database.reading() as tx:
-        known = passkeys.find(tx, passkey.credential_id(credential))
+    with app.reading() as uow:
+        known = passkeys.find(uow.tx, passkey.credential_id(credential))
     if known is None:
         raise RefusedInputError("passkey_unknown")
     challenge, sign_count = passkey.read_signature(
         passkey.site_of(request, app), credential, known.public_key, known.sign_count
     )
-    with app.database.writing() as tx:
-        is_ours = passkeys.take_challenge(tx, challenge, None, now)
+    with app.writing() as uow:
+        is_ours = passkeys.take_challenge(uow.tx, challenge, None, uow.now)
     if not is_ours:
         raise RefusedInputError("passkey_refused")
-    entered = signing_in.enter_with_passkey(
-        app.database,
-        app.keys,
-        now,
-        passkey_id=known.id,
-        account_id=known.account_id,
-        sign_count=sign_count,
-        device=device_of(request),
-    )
+    with app.writing() as uow:
+        entered = signing_in.enter_with_passkey(
+            uow,
+            passkey_id=known.id,
+            account_id=known.account_id,
+            sign_count=sign_count,
+            device=device_of(request),
+        )
     return _inside(request, app, entered, JSONResponse({"then": _wanted(request) if entered.is_member else "/welcome"}))
 
 
@@ -234,10 +232,10 @@ def welcome(request: Request, app: OpenApp, found: WhoIsSignedIn) -> Response:
 
 
 def _welcome(request: Request, app: App, found: WhoIsSignedIn, status: int = 200, **values: object) -> HTMLResponse:
-    with app.database.reading() as tx:
-        account = accounts.find(tx, app.keys, found.account_id)
+    with app.reading() as uow:
+        account = accounts.find(uow.tx, uow.keys, found.account_id)
         assert account is not None
-        invited = accounts.invitations_to(tx, app.keys, account.address, app.clock.now())
+        invited = accounts.invitations_to(uow.tx, uow.keys, account.address, uow.now)
     shown = {"account": account, "invited": invited, "may_found": app.settings.sign_up, "typed": {}, **values}
     return page(request, app, "welcome.html", status=status, **shown)
 
@@ -247,14 +245,13 @@ def found_household(request: Request, app: OpenApp, found: WhoIsSignedIn, form: 
     if not app.settings.sign_up:
         raise NotFoundError("page_not_found")
     try:
-        membership.found_household(
-            app.database,
-            app.keys,
-            app.clock.now(),
-            signed_in=found,
-            name=typed(form, "group_name"),
-            member_name=typed(form, "member_name"),
-        )
+        with app.writing() as uow:
+            membership.found_household(
+                uow,
+                signed_in=found,
+                name=typed(form, "group_name"),
+                member_name=typed(form, "member_name"),
+            )
     except RefusedInputError as refused:
         return _welcome(request, app, found, 422, typed=kept(form), problems=[problem_of(request, app, refused)])
     return go("/passkey")
@@ -263,12 +260,12 @@ def found_household(request: Request, app: OpenApp, found: WhoIsSignedIn, form: 
 @router.get("/invitations/{invitation_id}")
 def show_invitation(request: Request, app: OpenApp, found: WhoIsSignedIn, invitation_id: int) -> Response:
     """Only asks; the button acts."""
-    with app.database.reading() as tx:
-        account = accounts.find(tx, app.keys, found.account_id)
+    with app.reading() as uow:
+        account = accounts.find(uow.tx, uow.keys, found.account_id)
         assert account is not None
         mine = [
             one
-            for one in accounts.invitations_to(tx, app.keys, account.address, app.clock.now())
+            for one in accounts.invitations_to(uow.tx, uow.keys, account.address, uow.now)
             if one.id == invitation_id
         ]
     if not mine:
@@ -279,7 +276,6 @@ def show_invitation(request: Request, app: OpenApp, found: WhoIsSignedIn, invita
 @router.post("/invitations/{invitation_id}")
 def answer_invitation(app: OpenApp, found: WhoIsSignedIn, invitation_id: int, form: Filled) -> Response:
     accepts = typed(form, "answer") == "yes"
-    membership.answer(
-        app.database, app.keys, app.clock.now(), signed_in=found, invitation_id=invitation_id, accepts=accepts
-    )
+    with app.writing() as uow:
+        membership.answer(uow, signed_in=found, invitation_id=invitation_id, accepts=accepts)
     return go("/" if accepts else "/welcome")

@@ -25,6 +25,7 @@ from reminder.domain.text.furigana import as_ruby
 from reminder.errors import KigenError, RefusedInputError
 from reminder.guard.numbers import forbidden
 from reminder.storage.sessions import SignedIn
+from reminder.upkeep.health import Health, RecentHealth
 from reminder.web.access import form_seal
 from reminder.web.words import Pages, PageWords
 from reminder.wiring import App
@@ -199,6 +200,12 @@ _BROWSERS: Sequence[tuple[str, str]] = (
     ("Chrome", "Chrome"),
     ("Safari", "Safari"),
 )
+
+
+def recent_health(request: Request, app: App) -> Health:
+    """As the pages show it: a few seconds old at most."""
+    recent: RecentHealth = request.app.state.health
+    return recent.look(app.database, app.rules, app.clock.now(), keeps_time=app.keeps_time)
 
 
 def minutes_since(now: datetime, then: datetime | None) -> int | None:

@@ -59,9 +59,9 @@ def download_visits(request: Request, app: OpenApp, who: Sees, month: str = "", 
 
 
 def _standing(app: App, who: Actor) -> tuple[GroupView, list[PersonStanding]]:
-    with app.database.reading() as tx:
-        group = owned.group(tx, who)
-        return group, standing(tx, app.rules, app.clock.now(), group)
+    with app.reading() as uow:
+        group = owned.group(uow.tx, who)
+        return group, standing(uow, group)
 
 
 def _sheet(app: App, words: Catalog, group: GroupView, rows: list[PersonStanding], month: date, unit: str) -> Sheet:

@@ -73,14 +73,14 @@ async def twilio_status(request: Request, app: OpenApp, form: SignedForm) -> Res
         raise RefusedInputError("request_malformed")
 
     def keep() -> None:
-        with app.database.writing() as tx:
+        with app.writing() as uow:
             receipts.keep(
-                tx,
+                uow.tx,
                 provider_id=receipt.provider_id,
                 status=receipt.status,
                 error_code=None if receipt.error_code is None else str(receipt.error_code),
                 message_id=named_message(request),
-                now=app.clock.now(),
+                now=uow.now,
             )
 
     await run_in_threadpool(keep)
@@ -106,7 +106,12 @@ async def twilio_sms(app: OpenApp, form: SignedForm) -> Response:
     if heard is None:
         raise RefusedInputError("request_malformed")
     said = inbox.Heard(heard.provider_id, heard.sender, heard.text)
-    await run_in_threadpool(inbox.keep, app.database, app.keys, app.rules, app.clock.now(), said)
+
+    def keep() -> None:
+        with app.writing() as uow:
+            inbox.keep(uow, said)
+
+    await run_in_threadpool(keep)
     return Response(_SILENCE, media_type="text/xml")
 
 
@@ -121,7 +126,7 @@ async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: i
         raise RefusedInputError("request_malformed")
     asked = call.Asked(message_id, on_call.provider_id, on_call.is_machine, turn, on_call.key)
     now = app.clock.now()
-    spoken, language = await run_in_threadpool(call.answer, app.database, app.keys, app.rules, now, asked)
+    spoken, language = await run_in_threadpool(call.answer, app.units, now, asked)
     facts = app.rules.wording.of(language).facts
     twiml = render_turn(
         spoken,
@@ -166,7 +171,8 @@ async def mail_bounce(request: Request, app: OpenApp) -> Response:
     def keep() -> None:
         bounce = _read_notice(body) if is_json else read_report(body)
         if bounce is not None:
-            bounces.keep(app.database, app.keys, app.clock.now(), bounce)
+            with app.writing() as uow:
+                bounces.keep(uow, bounce)
 
     await run_in_threadpool(keep)
     return Response(status_code=204)

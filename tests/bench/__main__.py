@@ -111,15 +111,22 @@ def enrol(town: World, people: int, *, due: int) -> None:
     app, now = town.app, town.clock.now()
     for place in range(people):
         if place % 10 == 0:
-            group = register.add_group(app.database, now, name="組", kind=GroupKind.HOUSEHOLD)
-        person = register.add_person(app.database, now, group_id=group, label="母")
-        register.add_contact(
-            app.database, app.keys, now, person_id=person, channel=ChannelName.SMS, address=f"090-0000-{place:04d}",
-            consent_how=ConsentHow.SPOKEN, consent_by="家族",
-        )  # fmt: skip
+            with app.units.writing(now) as uow:
+                group = register.add_group(uow, name="組", kind=GroupKind.HOUSEHOLD)
+        with app.units.writing(now) as uow:
+            person = register.add_person(uow, group_id=group, label="母")
+            register.add_contact(
+                uow,
+                person_id=person,
+                channel=ChannelName.SMS,
+                address=f"090-0000-{place:04d}",
+                consent_how=ConsentHow.SPOKEN,
+                consent_by="家族",
+            )
         end = END if place < due else END + timedelta(days=700)
         typed = TypedDates(end.isoformat())
-        add_card(app.database, app.rules, now, person_id=person, kind=USER_CERTIFICATE, typed=typed)
+        with app.units.writing(now) as uow:
+            add_card(uow, person_id=person, kind=USER_CERTIFICATE, typed=typed)
 
 
 def remember(town: World, messages: int) -> None:

@@ -131,8 +131,9 @@ def fill_ours(url: str, key: str, total: int) -> None:
     folder = Path(os.environ["BENCH_FOLDER"])
     with build_app(read_settings(database_url=url, secret_keys=(key,), data_dir=folder)) as app:
         now, keys = app.clock.now(), read_keys((key,))
-        group = register.add_group(app.database, now, name="組", kind=GroupKind.HOUSEHOLD)
-        person = register.add_person(app.database, now, group_id=group, label="母")
+        with app.units.writing(now) as uow:
+            group = register.add_group(uow, name="組", kind=GroupKind.HOUSEHOLD)
+            person = register.add_person(uow, group_id=group, label="母")
         for start in range(0, total, 1000):
             places = range(start, min(total, start + 1000))
             with app.database.writing() as tx:

@@ -122,10 +122,15 @@ def due_pass(app: App, clock: SteppedClock, enrolled: int) -> float:
 
 
 def telephone(app: App, person: int, place: int) -> None:
-    register.add_contact(
-        app.database, app.keys, app.clock.now(), person_id=person, channel=ChannelName.SMS,
-        address=f"090-0000-{place:04}", consent_how=ConsentHow.SPOKEN, consent_by="家族",
-    )  # fmt: skip
+    with app.writing() as uow:
+        register.add_contact(
+            uow,
+            person_id=person,
+            channel=ChannelName.SMS,
+            address=f"090-0000-{place:04}",
+            consent_how=ConsentHow.SPOKEN,
+            consent_by="家族",
+        )
 
 
 def memory(url: str, messages: int) -> None:
@@ -187,9 +192,10 @@ def spread(app: App, key: str, total: int, per_second: int) -> dict[str, float]:
     begins = app.clock.now() + timedelta(seconds=20)
     keys, due = read_keys((key,)), dict[str, float]()
     homes = total // 3
-    group = register.add_group(app.database, app.clock.now(), name="組", kind=GroupKind.HOUSEHOLD)
-    home = register.add_group(app.database, app.clock.now(), name="苑", kind=GroupKind.HOME)
-    person = register.add_person(app.database, app.clock.now(), group_id=group, label="母")
+    with app.writing() as uow:
+        group = register.add_group(uow, name="組", kind=GroupKind.HOUSEHOLD)
+        home = register.add_group(uow, name="苑", kind=GroupKind.HOME)
+        person = register.add_person(uow, group_id=group, label="母")
     a_minute = per_second * 60
     for start_at in range(0, total, 1000):
         places = range(start_at, min(total, start_at + 1000))

@@ -47,33 +47,31 @@ def measure(requests: int = 400) -> None:
 
 def enrol(app: App) -> None:
     now = app.clock.now()
-    group = register.add_group(app.database, now, name="田中家", kind=GroupKind.HOUSEHOLD)
-    register.add_member(
-        app.database, app.keys, now, group_id=group, email=ADDRESS, role=Role.OWNER, language=Language.JAPANESE
-    )
+    with app.units.writing(now) as uow:
+        group = register.add_group(uow, name="田中家", kind=GroupKind.HOUSEHOLD)
+        register.add_member(uow, group_id=group, email=ADDRESS, role=Role.OWNER, language=Language.JAPANESE)
     for number in range(PEOPLE):
-        person = register.add_person(app.database, now, group_id=group, label=f"{number}番", mode=Mode.ELDERLY)
-        register.add_contact(
-            app.database,
-            app.keys,
-            now,
-            channel=ChannelName.SMS,
-            address=f"090-0000-{number:04}",
-            person_id=person,
-            consent_how=ConsentHow.SPOKEN,
-            consent_by="長女",
-        )
+        with app.units.writing(now) as uow:
+            person = register.add_person(uow, group_id=group, label=f"{number}番", mode=Mode.ELDERLY)
+            register.add_contact(
+                uow,
+                channel=ChannelName.SMS,
+                address=f"090-0000-{number:04}",
+                person_id=person,
+                consent_how=ConsentHow.SPOKEN,
+                consent_by="長女",
+            )
         for place, kind in enumerate(KINDS):
             end = japan_date(now) + timedelta(days=20 + 30 * place + number)
-            add_card(app.database, app.rules, now, person_id=person, kind=kind, typed=TypedDates(end.isoformat()))
+            with app.units.writing(now) as uow:
+                add_card(uow, person_id=person, kind=kind, typed=TypedDates(end.isoformat()))
     tick(app, now)
 
 
 def sign_in(app: App) -> str:
-    now = app.clock.now()
-    with app.database.writing() as tx:
-        account = accounts.add(tx, app.keys, address=ADDRESS, language=Language.JAPANESE, now=now)
-        entered = signing_in.enter(tx, app.keys, account, "bench", now)
+    with app.writing() as uow:
+        account = accounts.add(uow.tx, uow.keys, address=ADDRESS, language=Language.JAPANESE, now=uow.now)
+        entered = signing_in.enter(uow, account, "bench")
     return f"kigen={entered.token}"
 
 

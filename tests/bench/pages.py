@@ -20,8 +20,10 @@ from pathlib import Path
 from reminder.clock import SystemClock
 from reminder.enrolment import signing_in
 from reminder.storage import accounts
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.keys import new_key, read_keys
 from reminder.storage.session import Database
+from reminder.wiring import read_rulebook, read_settings
 from tests import databases
 from tests.bench.fill import SMALL, Sizes, fill, owner_of
 from tests.conftest import migrate
@@ -56,7 +58,8 @@ class Place:
             with database.writing() as tx:
                 account = accounts.at_address(tx, keys, owner_of(group_id))
                 assert account is not None
-                return f"kigen={signing_in.enter(tx, keys, account, 'bench', now).token}"
+                uow = UnitOfWork(tx, keys, read_rulebook(read_settings(database_url=self.url)), now)
+                return f"kigen={signing_in.enter(uow, account, 'bench').token}"
         finally:
             database.close()
 

@@ -62,7 +62,7 @@ def main() -> None:
         settings = read_settings(database_url=url, data_dir=Path(folder), secret_keys=(new_key(),))
         with build_app(settings, clock=SteppedClock(people.MORNING)) as app:
             people.enrol(app, people.IN_A_FAMILY)
-            plan_due(app.database, app.keys, app.rules, people.MORNING)
+            plan_due(app.units, people.MORNING)
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             fill(connection, count)
             show(connection, count, "with their words")

@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from reminder.clock import SystemClock
 from reminder.domain.people import GroupKind
-from reminder.enrolment import bulk, register
-from reminder.enrolment.spreadsheet import read_sheet
-from reminder.storage import uploads
+from reminder.enrolment import register
+from reminder.enrolment.imports import service
+from reminder.enrolment.imports.reader import read_sheet
 from reminder.storage.keys import new_key
+from reminder.storage.registry import imports
 from reminder.wiring import App, build_app, read_settings
 from tests import databases
 from tests.conftest import migrate
@@ -92,26 +93,28 @@ def least(content: bytes) -> float:
 
 def enrol(app: App, name: str, content: bytes, floor: float) -> None:
     now, moved = app.clock.now(), [time.perf_counter()]
-    group_id = register.add_group(app.database, now, name="見本の里", kind=GroupKind.HOME)
+    with app.units.writing(now) as uow:
+        group_id = register.add_group(uow, name="見本の里", kind=GroupKind.HOME)
 
     def tell(_: object) -> None:
         moved.append(time.perf_counter())
 
     began = time.perf_counter()
-    upload_id = bulk.begin(
-        app.database, app.keys, now, group_id=group_id, sheet=read_sheet(content, app.rules.headings), by=None
+    import_id = service.begin_import(
+        app.units, now, group_id=group_id, sheet=read_sheet(content, app.rules.headings), by=None
     )
     read = time.perf_counter()
-    with app.database.reading() as tx:
-        upload = uploads.find(tx, upload_id)
-    assert upload is not None
-    bulk.set_mapping(app.database, app.rules, now, upload_id=upload_id, mapping=upload.mapping)
-    bulk.finish(app.database, app.keys, app.rules, now, upload_id=upload_id, moved=tell)
+    with app.writing() as uow:
+        begun = imports.find(uow.tx, import_id)
+        assert begun is not None
+        service.set_mapping(uow, import_id=import_id, by_place=begun.mapping.by_place)
+    service.process_to_end(app.units, now, import_id=import_id, on_progress=tell)
     checked = time.perf_counter()
-    bulk.save(app.database, now, upload_id=upload_id, all_agreed=False)
-    upload = bulk.finish(app.database, app.keys, app.rules, now, upload_id=upload_id, moved=tell)
+    with app.writing() as uow:
+        service.start_saving(uow, import_id=import_id)
+    done = service.process_to_end(app.units, now, import_id=import_id, on_progress=tell)
     saved = time.perf_counter()
-    assert upload.counts["saved"] == upload.rows, upload.counts
+    assert done.counts.saved == done.rows, done.counts
     stillest = max(later - earlier for earlier, later in pairwise(moved))
     print(
         f"  {name}: read {read - began:.2f} s, checked {checked - read:.2f} s, saved {saved - checked:.2f} s: "

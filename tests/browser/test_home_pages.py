@@ -24,7 +24,8 @@ def chain(site: Site) -> Site:
     village = site.village
     for name in ("西の里", "東の里"):
         home = village.group(GroupKind.HOME, name)
-        membership.set_organisation(site.app.database, village.now, group_id=home, organisation="社会福祉法人あおぞら")
+        with site.app.units.writing(village.now) as uow:
+            membership.set_organisation(uow, group_id=home, organisation="社会福祉法人あおぞら")
         village.member("事務", OFFICE, Role.OWNER)
     for number in range(20):
         label = f"{'ハナトミキヨ'[number % 6]}{chr(0x30A2 + number)}さん"
@@ -73,7 +74,7 @@ def test_what_a_sheet_would_change_is_shown_to_everybody(chain: Site, page: Page
     page.goto(f"{chain.url}/homes")
     page.get_by_role("button", name="東の里を開く").click()
     sheet = "居室,氏名,電子証明書期限\n201,ハアさん,2031-12-05\n301,ナナさん,2027-11-16\n302,ムツさん,2020-01-05\n"
-    page.goto(f"{chain.url}/uploads")
+    page.goto(f"{chain.url}/imports")
     page.get_by_label("名簿のファイル").set_input_files(
         {"name": "residents.csv", "mimeType": "text/csv", "buffer": sheet.encode()}
     )

@@ -58,7 +58,7 @@ def test_a_sheet_is_sent_in_mended_and_sent_again(site: Site, page: Page, tmp_pa
 
 
 def upload(site: Site, page: Page, file: Path) -> None:
-    page.goto(f"{site.url}/uploads")
+    page.goto(f"{site.url}/imports")
     page.get_by_label("名簿のファイル").set_input_files(file)
     page.get_by_role("button", name="送って確かめる").click()
     page.get_by_role("button", name="この内容で確かめる").click()

@@ -43,16 +43,21 @@ def enrol(app: App, count: int) -> int:
 
 def _enrol_family(app: App) -> None:
     now = japan("2027-03-17 08:00")
-    group = register.add_group(app.database, now, name="田中家", kind=GroupKind.HOUSEHOLD)
+    with app.units.writing(now) as uow:
+        group = register.add_group(uow, name="田中家", kind=GroupKind.HOUSEHOLD)
     whose = {"group_id": group, "role": Role.OWNER, "language": Language.JAPANESE}
-    register.add_member(app.database, app.keys, now, email=_mail(0), **whose)
+    with app.units.writing(now) as uow:
+        register.add_member(uow, email=_mail(0), **whose)
     for place in range(IN_A_FAMILY):
-        person = register.add_person(app.database, now, group_id=group, label="母")
+        with app.units.writing(now) as uow:
+            person = register.add_person(uow, group_id=group, label="母")
         agreed = {"consent_how": ConsentHow.SPOKEN, "consent_by": "長女"}
         phone = {"channel": ChannelName.SMS, "address": _phone(place)}
-        register.add_contact(app.database, app.keys, now, person_id=person, **phone, **agreed)
+        with app.units.writing(now) as uow:
+            register.add_contact(uow, person_id=person, **phone, **agreed)
         typed = TypedDates(END.isoformat())
-        add_card(app.database, app.rules, now, person_id=person, kind=USER_CERTIFICATE, typed=typed)
+        with app.units.writing(now) as uow:
+            add_card(uow, person_id=person, kind=USER_CERTIFICATE, typed=typed)
 
 
 def _copy(tx: Session, keys: KeyRing, families: Sequence[int]) -> None:

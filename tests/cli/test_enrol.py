@@ -59,10 +59,10 @@ def test_the_answer_counts_the_rows_and_says_of_each_what_became_of_it(home: Ter
     assert {name: answer[name] for name in ("rows", "accepted", "warned", "refused", "columns_refused")} == {
         "rows": 3, "accepted": 2, "warned": 1, "refused": 1, "columns_refused": ["個人番号"],
     }  # fmt: skip
-    assert [{name: row[name] for name in ("row", "verdict", "code", "cell")} for row in answer["results"]] == [
-        {"row": 2, "verdict": "accepted", "code": None, "cell": None},
-        {"row": 3, "verdict": "warned", "code": "date_past", "cell": "C3"},
-        {"row": 4, "verdict": "refused", "code": "date_impossible", "cell": "C4"},
+    assert [{name: row[name] for name in ("row", "status", "code", "cell")} for row in answer["results"]] == [
+        {"row": 2, "status": "accepted", "code": None, "cell": None},
+        {"row": 3, "status": "warned", "code": "date_past", "cell": "C3"},
+        {"row": 4, "status": "refused", "code": "date_impossible", "cell": "C4"},
     ]
     assert TWELVE not in done.out + done.err
     assert TWELVE.encode() not in home.bytes_kept()
@@ -102,7 +102,7 @@ def test_the_samples_are_taken_as_far_as_they_can_be(home: Terminal, name: str) 
 
     assert done.code == 2
     assert done.answer["rows"] == EXPECTED[name]["data_rows"]
-    assert done.answer["saved"] == done.answer["accepted"] - done.answer["asks"] == len(labels(home))
+    assert done.answer["saved"] == done.answer["accepted"] - done.answer["needs_confirmation"] == len(labels(home))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_taken_is_refused_and_nothing_is_left_of_it(
     file.write_bytes(written)
 
     assert home.refusal("enrol", str(file), "--group", "1", *more)["error"] == code
-    assert not any("upload" in line for line in home.rows() if line.startswith("INSERT"))
+    assert not any("import" in line for line in home.rows() if line.startswith("INSERT"))
 
 
 def test_a_file_that_is_not_there_is_said(home: Terminal) -> None:

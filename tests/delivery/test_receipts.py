@@ -268,8 +268,8 @@ def test_whoever_says_no_where_texts_no_longer_arrive_has_said_no(told: Village)
     told.stop(phone)
 
     assert phone_state(told) == "opted_out"
-    with pytest.raises(ConflictError):
-        consent.confirm(told.app.database, told.now, contact_id=phone, how=ConsentHow.SPOKEN, said_by="長女")
+    with pytest.raises(ConflictError), told.app.writing() as uow:
+        consent.confirm(uow, contact_id=phone, how=ConsentHow.SPOKEN, said_by="長女")
 
 
 def test_a_phone_that_works_again_is_confirmed_by_a_human_and_told_at_once(told: Village) -> None:
@@ -278,7 +278,8 @@ def test_a_phone_that_works_again_is_confirmed_by_a_human_and_told_at_once(told:
         phone = next(c.id for c in contacts.of_group(tx, told.app.keys, None) if c.channel is ChannelName.SMS)
     told.run_until("2027-03-20 08:00")
 
-    consent.confirm(told.app.database, told.now, contact_id=phone, how=ConsentHow.SPOKEN, said_by="長女 3月20日")
+    with told.app.writing() as uow:
+        consent.confirm(uow, contact_id=phone, how=ConsentHow.SPOKEN, said_by="長女 3月20日")
     told.run_until("2027-03-24 23:00")
 
     assert told.sms.sent[-1].handed_at.astimezone(JAPAN).date() == date(2027, 3, 24)

@@ -16,11 +16,13 @@ LOST, ASKED = "届きませんでした", "まだ手続きの連絡がありま�
 
 
 def choose(village: Village, rhythm: Rhythm, group_id: int = 1) -> None:
-    rhythms.set_rhythm(village.app.database, village.app.rules, village.now, group_id=group_id, rhythm=rhythm)
+    with village.app.writing() as uow:
+        rhythms.set_rhythm(uow, group_id=group_id, rhythm=rhythm)
 
 
 def choose_copies(village: Village, member_id: int, copies: Copies) -> None:
-    rhythms.set_copies(village.app.database, village.now, member_id=member_id, copies=copies)
+    with village.app.writing() as uow:
+        rhythms.set_copies(uow, member_id=member_id, copies=copies)
 
 
 def rhythm_of(village: Village) -> Rhythm:

@@ -39,12 +39,14 @@ def family(village: Village) -> Village:
 
 def add_contact(village: Village, **given: object) -> int:
     wanted = {"channel": ChannelName.SMS, "address": "090-0000-0009", "person_id": 1, **given}
-    return register.add_contact(village.app.database, village.app.keys, village.now, **wanted)  # type: ignore[arg-type]
+    with village.app.writing() as uow:
+        return register.add_contact(uow, **wanted)  # type: ignore[arg-type]
 
 
 def add_person(village: Village, **given: object) -> int:
     wanted = {"group_id": 1, "label": "父", **given}
-    return register.add_person(village.app.database, village.now, **wanted)  # type: ignore[arg-type]
+    with village.app.writing() as uow:
+        return register.add_person(uow, **wanted)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -41,10 +41,8 @@ def add_card(
     confirmed: bool = False, **typed: str,
 ) -> CardAdded:  # fmt: skip
     dates = TypedDates(expires, **typed)
-    return register_card(
-        village.app.database, village.app.rules, village.now, person_id=1, kind=kind, typed=dates, label=label,
-        confirmed=confirmed,
-    )  # fmt: skip
+    with village.app.writing() as uow:
+        return register_card(uow, person_id=1, kind=kind, typed=dates, label=label, confirmed=confirmed)
 
 
 @pytest.mark.parametrize(
@@ -206,9 +204,8 @@ def test_renewing_a_card_asks_for_the_dates_of_what_lived_in_it(family: Village)
     licence = add_card(family, "2028-05-01", "mynumber_licence")
     add_card(family, "2028-05-01", "driving_licence")
 
-    renewed = renew_card(
-        family.app.database, family.app.rules, family.now, card_id=card.id, typed=TypedDates("2037-03-10")
-    )
+    with family.app.writing() as uow:
+        renewed = renew_card(uow, card_id=card.id, typed=TypedDates("2037-03-10"))
 
     assert {one.id for one in renewed.asks} == {user.id, licence.id}
 
@@ -269,9 +266,8 @@ def test_a_renewed_residence_card_asks_for_the_my_number_card_s_new_date_and_doe
     card = add_card(family, "2027-03-31", CARD)
     stay = add_card(family, "2027-03-31", "residence_card")
 
-    renewed = renew_card(
-        family.app.database, family.app.rules, family.now, card_id=stay.id, typed=TypedDates("2030-03-31")
-    )
+    with family.app.writing() as uow:
+        renewed = renew_card(uow, card_id=stay.id, typed=TypedDates("2030-03-31"))
     family.run_until("2027-03-24 12:00")
 
     assert [one.id for one in renewed.asks] == [card.id]
@@ -282,11 +278,10 @@ def test_a_renewed_residence_card_asks_for_the_my_number_card_s_new_date_and_doe
 def test_a_kind_that_config_no_longer_has_does_not_keep_a_person_from_registering_others(family: Village) -> None:
     add_card(family, "2027-03-31", "silver_pass")
     fewer = {key: kind for key, kind in family.app.rules.kinds.items() if key != "silver_pass"}
-    rules = replace(family.app.rules, kinds=fewer)
+    units = replace(family.app.units, rules=replace(family.app.rules, kinds=fewer))
 
-    added = register_card(
-        family.app.database, rules, family.now, person_id=1, kind=CARD, typed=TypedDates("2033-03-10")
-    )
+    with units.writing(family.now) as uow:
+        added = register_card(uow, person_id=1, kind=CARD, typed=TypedDates("2033-03-10"))
 
     assert added.next_reminder_on is not None
 

@@ -20,7 +20,8 @@ def daughter(village: Village) -> Actor:
 
 
 def make(village: Village, who: Actor, *scopes: str, name: str = "表計算") -> str:
-    return tokens.make_token(village.app.database, village.now, who=who, name=name, scopes=scopes or ("read",))
+    with village.app.writing() as uow:
+        return tokens.make_token(uow, who=who, name=name, scopes=scopes or ("read",))
 
 
 def test_a_token_is_letters_that_no_guard_takes_for_a_number(village: Village, daughter: Actor) -> None:
@@ -67,15 +68,16 @@ def test_a_wider_scope_holds_the_narrower_ones(
 ) -> None:
     make(village, daughter, *asked)
 
-    assert [one.scopes for one in tokens.tokens_of(village.app.database, daughter)] == [kept]
+    with village.app.reading() as uow:
+        assert [one.scopes for one in tokens.tokens_of(uow, daughter)] == [kept]
 
 
 @pytest.mark.parametrize("scopes", [(), ("read", "everything"), ("",)])
 def test_a_scope_that_is_none_is_refused_with_those_there_are(
     village: Village, daughter: Actor, scopes: tuple[str, ...]
 ) -> None:
-    with pytest.raises(UnknownChoiceError) as refused:
-        tokens.make_token(village.app.database, village.now, who=daughter, name="表計算", scopes=scopes)
+    with pytest.raises(UnknownChoiceError) as refused, village.app.writing() as uow:
+        tokens.make_token(uow, who=daughter, name="表計算", scopes=scopes)
 
     assert refused.value.choices == ("read", "write", "erase")
 
@@ -86,16 +88,18 @@ def test_a_name_with_a_number_is_refused(village: Village, daughter: Actor) -> N
 
 
 def test_a_revoked_token_is_gone_from_the_list_and_opens_nothing(village: Village, daughter: Actor) -> None:
-    database, now = village.app.database, village.now
+    units, now = village.app.units, village.now
     first, second = make(village, daughter, name="一"), make(village, daughter, name="二")
 
-    tokens.revoke_token(database, now, who=daughter, token_id=1)
+    with village.app.writing() as uow:
+        tokens.revoke_token(uow, who=daughter, token_id=1)
 
-    assert [one.name for one in tokens.tokens_of(database, daughter)] == ["二"]
-    assert tokens.shown(database, now, first) is None
-    assert tokens.shown(database, now, second) is not None
-    with pytest.raises(NotFoundError):
-        tokens.revoke_token(database, now, who=daughter, token_id=1)
+    with village.app.reading() as uow:
+        assert [one.name for one in tokens.tokens_of(uow, daughter)] == ["二"]
+    assert tokens.shown(units, now, first) is None
+    assert tokens.shown(units, now, second) is not None
+    with pytest.raises(NotFoundError), village.app.writing() as uow:
+        tokens.revoke_token(uow, who=daughter, token_id=1)
 
 
 def test_another_groups_token_is_not_found(village: Village, daughter: Actor) -> None:
@@ -103,9 +107,10 @@ def test_another_groups_token_is_not_found(village: Village, daughter: Actor) ->
     village.group(name="他人家")
     stranger = Actor(2, village.member("他人", "tanin@example.jp"), Role.OWNER, Language.JAPANESE)
 
-    with pytest.raises(NotFoundError):
-        tokens.revoke_token(village.app.database, village.now, who=stranger, token_id=1)
-    assert tokens.tokens_of(village.app.database, stranger) == []
+    with pytest.raises(NotFoundError), village.app.writing() as uow:
+        tokens.revoke_token(uow, who=stranger, token_id=1)
+    with village.app.reading() as uow:
+        assert tokens.tokens_of(uow, stranger) == []
 
 
 @pytest.mark.parametrize("said", ["{}", "header authorization: Bearer {}", "token={};", "bearer {} was shown"])

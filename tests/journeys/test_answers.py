@@ -154,8 +154,8 @@ def test_a_mother_who_says_stop_hears_nothing_until_she_says_start(talking_villa
     village.run_until("2027-03-01 12:00")
     assert len(village.texts_to("母")) == texts, "it is confirmed once"
     for how in (ConsentHow.SPOKEN, ConsentHow.WRITTEN):
-        with pytest.raises(ConflictError):
-            consent.confirm(village.app.database, village.now, contact_id=2, how=how, said_by="長女")
+        with pytest.raises(ConflictError), village.app.writing() as uow:
+            consent.confirm(uow, contact_id=2, how=how, said_by="長女")
 
     village.answers("母", "再開")
     village.run_until("2027-03-18 00:00")
@@ -168,9 +168,10 @@ def test_a_stop_through_the_family_is_taken_back_by_a_signed_form(village: Villa
     a_family(village)
     village.stop(2)
 
-    with pytest.raises(ConflictError):
-        consent.confirm(village.app.database, village.now, contact_id=2, how=ConsentHow.SPOKEN, said_by="長女")
-    consent.confirm(village.app.database, village.now, contact_id=2, how=ConsentHow.WRITTEN, said_by="長女")
+    with pytest.raises(ConflictError), village.app.writing() as uow:
+        consent.confirm(uow, contact_id=2, how=ConsentHow.SPOKEN, said_by="長女")
+    with village.app.writing() as uow:
+        consent.confirm(uow, contact_id=2, how=ConsentHow.WRITTEN, said_by="長女")
 
     assert village.contacts()["+819000000001"] is ContactState.CONFIRMED
 
@@ -182,8 +183,8 @@ def test_a_stop_by_the_provider_s_word_is_told_to_the_family_and_is_the_owner_s_
     a_family(village)
     village.stop(2, StoppedBy.PROVIDER)
 
-    with pytest.raises(ConflictError):
-        consent.confirm(village.app.database, village.now, contact_id=2, how=ConsentHow.WRITTEN, said_by="長女")
+    with pytest.raises(ConflictError), village.app.writing() as uow:
+        consent.confirm(uow, contact_id=2, how=ConsentHow.WRITTEN, said_by="長女")
     village.answers("母", "START")
 
     assert village.contacts()["+819000000001"] is ContactState.CONFIRMED
@@ -307,7 +308,8 @@ def test_parents_who_are_told_in_the_same_minute_on_one_telephone_have_two_digit
 
 def ask(village: Village, contact_id: int = 2) -> None:
     app = village.app
-    consent.ask(app.database, app.keys, app.rules, village.now, contact_id=contact_id, told_by="長女")
+    with app.units.writing(village.now) as uow:
+        consent.ask(uow, contact_id=contact_id, told_by="長女")
 
 
 def test_nothing_goes_to_who_was_not_told_by_the_family_first(talking_village: Village) -> None:

@@ -156,9 +156,8 @@ def test_a_call_asked_for_at_noon_rings_in_the_afternoon(calling_village: Villag
     contact = with_a_landline(village)
     village.run_until("2026-12-01 12:00")
 
-    rings_at = consent.practise(
-        village.app.database, village.app.keys, village.app.rules, village.now, contact_id=contact
-    )
+    with village.app.writing() as uow:
+        rings_at = consent.practise(uow, contact_id=contact)
 
     assert f"{rings_at.astimezone(JAPAN):%m-%d %H:%M}" == "12-01 13:30"
 
@@ -201,7 +200,8 @@ def practised(village: Village) -> int:
     """A call to who has tried out the keys."""
     contact = with_a_landline(village)
     app = village.app
-    consent.practise(app.database, app.keys, app.rules, village.now, contact_id=contact)
+    with app.units.writing(village.now) as uow:
+        consent.practise(uow, contact_id=contact)
     village.run_until("2026-12-01 11:00")
     practice = village.calls.sent[-1].message_id
     assert "<Gather" in turn(village, practice, AnsweredBy="human").text
@@ -260,7 +260,8 @@ def test_before_the_practice_a_key_is_not_asked_for_and_a_machine_is_not_practis
     village = calling_village
     contact = with_a_landline(village)
     app = village.app
-    consent.practise(app.database, app.keys, app.rules, village.now, contact_id=contact)
+    with app.units.writing(village.now) as uow:
+        consent.practise(uow, contact_id=contact)
     village.run_until("2026-12-01 11:00")
 
     assert "<Gather" not in turn(village, village.calls.sent[-1].message_id, AnsweredBy="machine_start").text
@@ -289,16 +290,16 @@ def test_a_turn_of_more_than_64_kibibytes_is_refused(calling_village: Village) -
 
 def test_a_practice_is_refused_where_calls_are_off_or_nobody_agreed(village: Village, calling_village: Village) -> None:
     contact = with_a_landline(village)
-    with pytest.raises(ConflictError):
-        consent.practise(village.app.database, village.app.keys, village.app.rules, village.now, contact_id=contact)
+    with pytest.raises(ConflictError), village.app.writing() as uow:
+        consent.practise(uow, contact_id=contact)
 
     app = calling_village.app
     with_a_landline(calling_village)
-    with pytest.raises(RefusedInputError):
-        consent.practise(app.database, app.keys, app.rules, calling_village.now, contact_id=1)
+    with pytest.raises(RefusedInputError), app.units.writing(calling_village.now) as uow:
+        consent.practise(uow, contact_id=1)
     silent = calling_village.contact("母", ChannelName.VOICE, "03-3500-0002", consent=False)
-    with pytest.raises(ConflictError):
-        consent.practise(app.database, app.keys, app.rules, calling_village.now, contact_id=silent)
+    with pytest.raises(ConflictError), app.units.writing(calling_village.now) as uow:
+        consent.practise(uow, contact_id=silent)
 
 
 def test_a_number_that_cannot_be_called_is_told_to_the_family(calling_village: Village) -> None:

@@ -164,7 +164,8 @@ def test_one_who_never_answers_until_the_second_daughter_acts(street: OpenStreet
         asked = [text for text in home.village.words_to("次女") if "まだ手続きの連絡がありません" in text]
         assert len(asked) == 1
 
-        cards.take_card(home.village.app.database, home.village.now, card_id=card, contact_id=3)
+        with home.village.app.writing() as uow:
+            cards.take_card(uow, card_id=card, contact_id=3)
         heard = len(home.village.texts_to("長女"))
         home.mother.expect(about("3月31日（水）"), times=1)  # d14
         home.until("2027-03-18 00:00")
@@ -203,7 +204,8 @@ def test_one_whose_consent_is_never_recorded_hears_nothing_but_the_question(stre
         home.card()
         app = home.village.app
         home.mother.expect(about("受け取る時は1、いらない時は2"))
-        consent.ask(app.database, app.keys, app.rules, home.village.now, contact_id=2, told_by="長女")
+        with app.units.writing(home.village.now) as uow:
+            consent.ask(uow, contact_id=2, told_by="長女")
 
         home.until("2027-12-31 00:00")
 
@@ -292,10 +294,10 @@ def test_two_carers_answering_at_the_same_minute(street: OpenStreet) -> None:
         home.mother.allow_all()
         home.until("2027-02-04 12:00")
 
-        database, now = home.village.app.database, home.village.now
-        cards.take_card(database, now, card_id=card, contact_id=1)
-        with pytest.raises(ConflictError):
-            cards.take_card(database, now, card_id=card, contact_id=3)
+        with home.village.app.writing() as uow:
+            cards.take_card(uow, card_id=card, contact_id=1)
+        with pytest.raises(ConflictError), home.village.app.writing() as uow:
+            cards.take_card(uow, card_id=card, contact_id=3)
         with home.village.app.database.reading() as tx:
             assert kept.taken_by(tx, card, END) == 1
         assert home.village.card_of(card).asked != NOBODY_LEFT

@@ -33,7 +33,8 @@ def asked(village: Village, name: str) -> list[str]:
 
 
 def take(village: Village, card: int, contact: int) -> None:
-    cards.take_card(village.app.database, village.now, card_id=card, contact_id=contact)
+    with village.app.writing() as uow:
+        cards.take_card(uow, card_id=card, contact_id=contact)
 
 
 def red(village: Village) -> list[int]:

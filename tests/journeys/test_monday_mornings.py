@@ -56,7 +56,7 @@ def words(village: Village, name: str = OFFICE) -> list[str]:
 
 def make(village: Village) -> int:
     app = village.app
-    return make_digests(app.database, app.keys, app.rules, village.now, links_of(app))
+    return make_digests(app.units, village.now, links_of(app))
 
 
 def test_on_monday_morning_the_office_reads_what_is_due_by_day_and_room(home: Village) -> None:
@@ -158,7 +158,8 @@ def test_who_wants_no_copies_is_left_alone_while_somebody_else_reads_it(home: Vi
 
 
 def wants_none(village: Village, member: int) -> None:
-    rhythms.set_copies(village.app.database, village.now, member_id=member, copies=Copies.NONE)
+    with village.app.writing() as uow:
+        rhythms.set_copies(uow, member_id=member, copies=Copies.NONE)
 
 
 def test_two_workers_at_once_make_one_for_each(home: Village) -> None:
@@ -200,11 +201,12 @@ def test_one_who_is_erased_before_it_is_sent_is_not_in_it_and_it_is_sent_all_the
     home.person("トミさん", mode=Mode.HOME, room="305")
     home.card("トミさん", date(2027, 1, 29))
     app = home.app
-    rhythms.set_rhythm(app.database, app.rules, home.now, group_id=1, rhythm=Rhythm(send_hour=10))
+    with app.units.writing(home.now) as uow:
+        rhythms.set_rhythm(uow, group_id=1, rhythm=Rhythm(send_hour=10))
     home.run_until("2026-12-07 08:00")
     assert [message.state for message in home.messages() if message.key.startswith("digest:")] == ["queued"]
 
-    erase_person(app.database, home.now, person_id=2)
+    erase_person(app.units, home.now, person_id=2)
     home.run_until("2026-12-08 00:00")
 
     assert digests_to(home, OFFICE) == ["12-07 10:00"]
@@ -215,7 +217,7 @@ def test_one_who_is_erased_before_it_is_sent_is_not_in_it_and_it_is_sent_all_the
 def test_one_who_is_erased_afterwards_takes_the_words_along(home: Village) -> None:
     home.run_until("2026-12-08 00:00")
 
-    erase_person(home.app.database, home.now, person_id=1)
+    erase_person(home.app.units, home.now, person_id=1)
     home.run_until("2026-12-09 00:00")
 
     assert [message.text for message in home.messages() if message.key.startswith("digest:")] == [None]

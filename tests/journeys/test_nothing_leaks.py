@@ -431,8 +431,8 @@ def test_a_number_sent_while_the_database_fails_is_in_no_answer_and_no_log(outsi
 def program_of(outside: Outside) -> Program:
     """Of the family's daughter, and it may do everything."""
     who = Actor(1, 1, Role.OWNER, Language.JAPANESE)
-    database, now = outside.app.database, outside.app.clock.now()
-    return Program(outside.browser, tokens.make_token(database, now, who=who, name="表計算", scopes=["erase"]))
+    with outside.app.writing() as uow:
+        return Program(outside.browser, tokens.make_token(uow, who=who, name="表計算", scopes=["erase"]))
 
 
 OF_THE_FAMILY = {"person_id": 1, "contact_id": 1, "card_id": 1}

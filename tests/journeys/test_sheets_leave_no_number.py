@@ -12,8 +12,9 @@ from openpyxl.comments import Comment
 
 from reminder.clock import SystemClock
 from reminder.domain.people import Language
-from reminder.storage import accounts, contacts, sessions, uploads
+from reminder.storage import accounts, contacts, sessions
 from reminder.storage.keys import new_token, token_hash
+from reminder.storage.registry import imports
 from reminder.wiring import build_app, read_settings
 from tests.program import PATIENCE, Program, free_port, until
 
@@ -102,8 +103,9 @@ def unpacked(answer: bytes) -> bytes:
 def opened(program: Program) -> bytes:
     """The cells that wait in the database, unsealed."""
     with build_app(read_settings(data_dir=program.folder / "data")) as app, app.database.reading() as tx:
-        rows = [row for number in (1, 2) for row in uploads.rows_after(tx, app.keys, number, 0, 10_000)]
-    return json.dumps([[dict(row.cells), row.facts, row.findings] for row in rows], ensure_ascii=False).encode()
+        rows = [row for number in (1, 2) for row in imports.rows_after(tx, app.keys, number, 0, 10_000)]
+    said = [[dict(row.cells), *map(vars, row.reader_findings), *map(vars, row.findings)] for row in rows]
+    return json.dumps(said, ensure_ascii=False).encode()
 
 
 def test_the_search_sees_into_workbooks() -> None:
@@ -131,29 +133,29 @@ def test_no_digit_is_in_the_database_the_log_a_temporary_file_or_an_answer(tmp_p
     with program.serving(port, "serve"):
 
         def look(number: int) -> str:
-            answer = ask(port, "GET", f"/api/v1/uploads/{number}", **api)
+            answer = ask(port, "GET", f"/api/v1/imports/{number}", **api)
             seen.append(answer)
             return answer.decode("utf-8", "replace")
 
         seen: list[bytes] = []
-        seen.append(ask(port, "POST", "/api/v1/uploads", content, **{**api, "content_type": "text/csv"}))
-        seen.append(ask(port, "POST", "/api/v1/uploads/1/check", b"{}", **api))
+        seen.append(ask(port, "POST", "/api/v1/imports", content, **{**api, "content_type": "text/csv"}))
+        seen.append(ask(port, "POST", "/api/v1/imports/1/check", b"{}", **api))
         until(lambda: '"checked"' in look(1), "the program's sheet is checked")
-        seen.append(ask(port, "GET", "/api/v1/uploads/1/rows?limit=200", **api))
-        seen.append(ask(port, "GET", "/api/v1/uploads/1/not-taken", **api))
+        seen.append(ask(port, "GET", "/api/v1/imports/1/rows?limit=200", **api))
+        seen.append(ask(port, "GET", "/api/v1/imports/1/not-taken", **api))
         sent = form(seal, file, content)
         seen.append(
-            ask(port, "POST", "/uploads", sent, **{**page, "content_type": "multipart/form-data; boundary=mark"})
+            ask(port, "POST", "/imports", sent, **{**page, "content_type": "multipart/form-data; boundary=mark"})
         )
-        seen.append(ask(port, "GET", "/uploads/2", **page))
-        columns = [column for column in json.loads(look(2)[look(2).index('{"id"') :])["columns"] if column["holds"]]
-        named = "&".join(f"column{ord(one['letter']) - 65}={one['holds'].replace(':', '%3A')}" for one in columns)
-        seen.append(ask(port, "POST", "/uploads/2/columns", f"seal={seal}&{named}".encode(), **typed))
+        seen.append(ask(port, "GET", "/imports/2", **page))
+        columns = [column for column in json.loads(look(2)[look(2).index('{"id"') :])["columns"] if column["field"]]
+        named = "&".join(f"column{ord(one['letter']) - 65}={one['field'].replace(':', '%3A')}" for one in columns)
+        seen.append(ask(port, "POST", "/imports/2/columns", f"seal={seal}&{named}".encode(), **typed))
         until(lambda: '"checked"' in look(2), "the page's sheet is checked")
-        seen.append(ask(port, "GET", "/uploads/2", **page))
-        seen.append(ask(port, "POST", "/uploads/2/save", f"seal={seal}&all=yes".encode(), **typed))
+        seen.append(ask(port, "GET", "/imports/2", **page))
+        seen.append(ask(port, "POST", "/imports/2/save", f"seal={seal}&all=yes".encode(), **typed))
         until(lambda: '"saved"' in look(2), "the page's sheet is saved")
-        seen += [ask(port, "GET", path, **page) for path in ("/uploads/2", "/uploads/2/not-taken.xlsx", "/months", "/")]
+        seen += [ask(port, "GET", path, **page) for path in ("/imports/2", "/imports/2/not-taken.xlsx", "/months", "/")]
         console = program.run("enrol", str(tmp_path / "sent" / file), "--group", "1", "--json")
         seen.append((console.stdout + console.stderr).encode())
 

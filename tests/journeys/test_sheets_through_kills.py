@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from reminder.domain.model.imports import ImportState
 from reminder.domain.people import GroupKind
-from reminder.enrolment import bulk, register
-from reminder.enrolment.spreadsheet import read_sheet
-from reminder.storage import uploads
+from reminder.enrolment import register
+from reminder.enrolment.imports import service
+from reminder.enrolment.imports.reader import read_sheet
 from reminder.storage.keys import new_key
+from reminder.storage.registry import imports
+from reminder.storage.registry.imports import ImportView
 from reminder.storage.tables import Card, Contact, JournalEntry, Person
-from reminder.storage.uploads import UploadState, UploadView
 from reminder.wiring import App, build_app, read_settings
 from tests.program import PATIENCE, Program, until
 
@@ -37,14 +39,14 @@ def sheet() -> bytes:
     return "\n".join(["居室,氏名,携帯電話,電子証明書期限", *rows]).encode()
 
 
-def look(app: App) -> UploadView:
+def look(app: App) -> ImportView:
     with app.database.reading() as tx:
-        found = uploads.find(tx, 1)
+        found = imports.find(tx, 1)
     assert found is not None
     return found
 
 
-def kill_in_the_middle(app: App, program: Program, state: UploadState) -> UploadView:
+def kill_in_the_middle(app: App, program: Program, state: ImportState) -> ImportView:
     worker = program.start("worker")
     try:
         until(lambda: look(app).state is not state or look(app).done > 0, "a batch is done")
@@ -80,26 +82,29 @@ def counted(app: App) -> dict[str, int]:
 def test_a_sheet_whose_workers_are_killed_is_checked_and_saved_all_the_same(worked: tuple[App, Program]) -> None:
     app, program = worked
     now = app.clock.now()
-    register.add_group(app.database, now, name="見本の里", kind=GroupKind.HOME)
+    with app.units.writing(now) as uow:
+        register.add_group(uow, name="見本の里", kind=GroupKind.HOME)
     found = read_sheet(sheet(), app.rules.headings)
-    bulk.begin(app.database, app.keys, now, group_id=1, sheet=found, by=None)
-    bulk.set_mapping(app.database, app.rules, now, upload_id=1, mapping=look(app).mapping)
+    service.begin_import(app.units, now, group_id=1, sheet=found, by=None)
+    with app.writing() as uow:
+        service.set_mapping(uow, import_id=1, by_place=look(app).mapping.by_place)
 
-    in_the_middle_of_checking = kill_in_the_middle(app, program, UploadState.CHECKING)
-    checked = bulk.finish(app.database, app.keys, app.rules, now, upload_id=1)
-    bulk.save(app.database, now, upload_id=1, all_agreed=False)
-    in_the_middle_of_saving = kill_in_the_middle(app, program, UploadState.SAVING)
+    in_the_middle_of_checking = kill_in_the_middle(app, program, ImportState.CHECKING)
+    checked = service.process_to_end(app.units, now, import_id=1)
+    with app.writing() as uow:
+        service.start_saving(uow, import_id=1)
+    in_the_middle_of_saving = kill_in_the_middle(app, program, ImportState.SAVING)
     half = counted(app)
-    finish_with_two(app, program, lambda: look(app).state is UploadState.SAVED)
+    finish_with_two(app, program, lambda: look(app).state is ImportState.SAVED)
 
     assert (in_the_middle_of_checking.state, in_the_middle_of_saving.state) == (
-        UploadState.CHECKING,
-        UploadState.SAVING,
+        ImportState.CHECKING,
+        ImportState.SAVING,
     )
     assert 0 < in_the_middle_of_checking.done < ROWS
-    assert (checked.counts["accepted"], checked.counts["new"], checked.done) == (ROWS, ROWS, ROWS)
+    assert (checked.counts.accepted, checked.counts.new, checked.done) == (ROWS, ROWS, ROWS)
     # What stands there after a kill are whole batches, and people with all that is theirs.
     assert half["people"] == in_the_middle_of_saving.done
     assert len(set(half.values())) == 1
     assert counted(app) == dict.fromkeys(("people", "contacts", "cards", "journal"), ROWS)
-    assert look(app).counts["saved"] == ROWS
+    assert look(app).counts.saved == ROWS

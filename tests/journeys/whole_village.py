@@ -193,7 +193,7 @@ class Years:
         call_id = f"CA{outgoing.message_id:032x}"
         for turn, pressed in ((0, ""), (1, key)):
             asked = call.Asked(outgoing.message_id, call_id, is_machine=False, turn=turn, key=pressed)
-            call.answer(self.app.database, self.app.keys, self.app.rules, self.village.now, asked)
+            call.answer(self.app.units, self.village.now, asked)
 
     def _may_answer(self, reader: Somebody, address: str, today: date) -> None:
         chance = roll("answers", address, today)
@@ -208,7 +208,8 @@ class Years:
 
     def _say(self, address: str, text: str) -> None:
         heard = inbox.Heard(f"SM{next(self._told):032x}", address, text)
-        inbox.keep(self.app.database, self.app.keys, self.app.rules, self.village.now, heard)
+        with self.app.units.writing(self.village.now) as uow:
+            inbox.keep(uow, heard)
 
     # ---- time
 
@@ -250,7 +251,8 @@ class Years:
             group = self.village.group(kind, f"{name}苑" if is_home else f"{name}家")
             self._settle_members(group, place, language)
             chosen = RHYTHMS[place % len(RHYTHMS)]
-            rhythm.set_rhythm(self.app.database, self.app.rules, self.village.now, group_id=group, rhythm=chosen)
+            with self.app.units.writing(self.village.now) as uow:
+                rhythm.set_rhythm(uow, group_id=group, rhythm=chosen)
             for number, channel in enumerate(registered()):
                 if self.is_short and number % 2 == place % 2:
                     continue
@@ -274,7 +276,8 @@ class Years:
             member = self.village.member(f"m{place}-{number}", f"kazoku{place}-{number}@example.jp", role, spoken)
             if number:
                 copies = list(Copies)[place % 3]
-                rhythm.set_copies(self.app.database, self.village.now, member_id=member, copies=copies)
+                with self.app.units.writing(self.village.now) as uow:
+                    rhythm.set_copies(uow, member_id=member, copies=copies)
 
     def _settle_person(
         self, group: int, label: str, place: int, mode: Mode, language: Language, channel: ChannelName
@@ -295,7 +298,8 @@ class Years:
             self._own_phone[self._in_full(address[channel])] = somebody
             self.village.contact(label, ChannelName.VOICE, address[ChannelName.VOICE])
         if channel is ChannelName.VOICE:
-            consent.practise(self.app.database, self.app.keys, self.app.rules, self.village.now, contact_id=own)
+            with self.app.units.writing(self.village.now) as uow:
+                consent.practise(uow, contact_id=own)
         if channel is ChannelName.EMAIL:  # who shares the telephone of the one before
             self.village.contact(label, ChannelName.SMS, f"090-0000-{place - 1:04d}")
         if is_asked:
@@ -316,7 +320,8 @@ class Years:
         return "+81" + address.replace("-", "")[1:] if address.startswith("0") else address
 
     def _edit(self, person: int, changes: PersonChanges) -> None:
-        register.edit_person(self.app.database, self.village.now, person_id=person, changes=changes)
+        with self.app.units.writing(self.village.now) as uow:
+            register.edit_person(uow, person_id=person, changes=changes)
 
     def _ask_consent(self, contact: int, address: str, place: int) -> None:
         """Asked twice at most; who says nothing is told nothing."""
@@ -324,7 +329,8 @@ class Years:
         def ask() -> None:
             app, now = self.app, self.village.now
             try:
-                consent.ask(app.database, app.keys, app.rules, now, contact_id=contact, told_by="長女")
+                with app.units.writing(now) as uow:
+                    consent.ask(uow, contact_id=contact, told_by="長女")
             except ConflictError:
                 return  # answered already
 
@@ -357,10 +363,8 @@ class Years:
         ends = max(ends, japan_date(self.village.now) + timedelta(days=30))
         typed = TypedDates(ends.isoformat())
         label = "バスの券" if kind == OTHER else None
-        added = cards.add_card(
-            self.app.database, self.app.rules, self.village.now, person_id=somebody.id, kind=kind, typed=typed,
-            label=label, confirmed=True,
-        )  # fmt: skip
+        with self.app.units.writing(self.village.now) as uow:
+            added = cards.add_card(uow, person_id=somebody.id, kind=kind, typed=typed, label=label, confirmed=True)
         self._ends[added.id] = (somebody, kind, added.expires_on)
         self._plan(added.id)
 
@@ -385,10 +389,11 @@ class Years:
         somebody, kind, ends = self._ends[card]
         coming = [START + season for season in SEASONS if START + season > ends + timedelta(days=200)]
         later = coming[0] + timedelta(days=int(SEASON * roll("renewed", somebody.label, kind, ends)))
-        cards.renew_card(
-            self.app.database, self.app.rules, self.village.now, card_id=card, typed=TypedDates(later.isoformat()),
-            confirmed=True,
-        )  # fmt: skip
+        with self.app.units.writing(self.village.now) as uow:
+            cards.renew_card(
+                uow, card_id=card, typed=TypedDates(later.isoformat()),
+                confirmed=True
+            )  # fmt: skip
         self._ends[card] = (somebody, kind, later)
         self._plan(card)
 
@@ -399,24 +404,30 @@ class Years:
     def _done(self, card: int) -> None:
         """Said to be done; in every third case it was not after all, in the others the new date comes later."""
         somebody, kind, ends = self._ends[card]
-        cards.say_done(self.app.database, self.village.now, card_id=card)
+        with self.app.units.writing(self.village.now) as uow:
+            cards.say_done(uow, card_id=card)
         undone = roll("undone", somebody.label, kind, ends) < 0.35
-        act = (
-            (lambda one: cards.say_not_done(self.app.database, self.village.now, card_id=one))
-            if undone
-            else self._renew
-        )
+        act = self._undone if undone else self._renew
         self._in(timedelta(days=5 if undone else 33), lambda: self._if_current(card, ends, act))
+
+    def _undone(self, card: int) -> None:
+        with self.app.units.writing(self.village.now) as uow:
+            cards.say_not_done(uow, card_id=card)
 
     def _take(self, card: int) -> None:
         """A carer says 'I do it'."""
         for contact in self._ends[card][0].carers:
             try:
-                cards.take_card(self.app.database, self.village.now, card_id=card, contact_id=contact)
+                with self.app.units.writing(self.village.now) as uow:
+                    cards.take_card(uow, card_id=card, contact_id=contact)
             except ConflictError:
                 return  # another carer has
 
     # ---- what else happens
+
+    def _confirm(self, contact: int) -> None:
+        with self.app.units.writing(self.village.now) as uow:
+            consent.confirm(uow, contact_id=contact, how=ConsentHow.WRITTEN, said_by="長女")
 
     def _month(self, number: int) -> None:
         """A preference, a lost answer, another sender, somebody who is forgotten."""
@@ -425,19 +436,19 @@ class Years:
         if number % 9 == 4:
             groups = sorted({one.group for one in self._people.values()})
             group, chosen = groups[number % len(groups)], RHYTHMS[(number // 9 + 2) % len(RHYTHMS)]
-            rhythm.set_rhythm(app.database, app.rules, now, group_id=group, rhythm=chosen)
+            with app.units.writing(now) as uow:
+                rhythm.set_rhythm(uow, group_id=group, rhythm=chosen)
         if number % 11 == 7:
             with app.database.reading() as tx:
                 known = contacts.of_group(tx, app.keys, None)
             chosen_contact = known[int(roll("stops", number) * len(known))].id
             self.village.stop(chosen_contact)
-            again = {"contact_id": chosen_contact, "how": ConsentHow.WRITTEN, "said_by": "長女"}
-            self._in(timedelta(days=55), lambda: consent.confirm(app.database, self.village.now, **again))
+            self._in(timedelta(days=55), lambda: self._confirm(chosen_contact))
         if number % 13 == 8:
             person = sorted(self._people)[int(roll("erased", number) * len(self._people))]
             del self._people[person]
             self._ends = {card: one for card, one in self._ends.items() if one[0].id != person}
-            erase.erase_person(app.database, now, person_id=person)
+            erase.erase_person(app.units, now, person_id=person)
         if number == 7:
             settings = app.settings.model_copy(update={"twilio_from": "+815000000009"})
             self.app = self.village.app = self.village.world.app = replace(app, settings=settings)
@@ -446,34 +457,34 @@ class Years:
         """Somebody signs up, founds a household, and invites two, of whom one comes."""
         app, language = self.app, LANGUAGES[number % len(LANGUAGES)]
         owner = self._sign_in(f"atarashii{number}@example.jp", language)
-        group = membership.found_household(
-            app.database,
-            app.keys,
-            self.village.now,
-            signed_in=owner,
-            name=f"{SURNAMES[-number % 12]}家",
-            member_name="娘",
-        )
+        with app.units.writing(self.village.now) as uow:
+            group = membership.found_household(
+                uow, signed_in=owner, name=f"{SURNAMES[-number % 12]}家", member_name="娘"
+            )
         who = self._sign_in(f"atarashii{number}@example.jp", language).who
         assert who is not None
         for guest, role in (("ane", Role.EDITOR), ("otouto", Role.VIEWER)):
             email = f"{guest}{number}@example.jp"
-            invited = membership.invite(
-                app.database, app.keys, app.rules, self.village.now, who=who, email=email, role=role
-            )
+            with app.units.writing(self.village.now) as uow:
+                invited = membership.invite(uow, who=who, email=email, role=role)
             if guest == "ane":
                 came = self._sign_in(email, language)
-                membership.answer(
-                    app.database, app.keys, self.village.now, signed_in=came, invitation_id=invited, accepts=True
-                )
-        person = register.add_person(
-            app.database, self.village.now, group_id=group, label=f"祖母{number}", mode=Mode.ELDERLY, language=language
-        )
+                with app.units.writing(self.village.now) as uow:
+                    membership.answer(uow, signed_in=came, invitation_id=invited, accepts=True)
+        with app.units.writing(self.village.now) as uow:
+            person = register.add_person(
+                uow, group_id=group, label=f"祖母{number}", mode=Mode.ELDERLY, language=language
+            )
         phone = f"090-0000-{5000 + number}"
-        register.add_contact(
-            app.database, app.keys, self.village.now, person_id=person, channel=ChannelName.SMS, address=phone,
-            consent_how=ConsentHow.SPOKEN, consent_by="娘",
-        )  # fmt: skip
+        with app.units.writing(self.village.now) as uow:
+            register.add_contact(
+                uow,
+                person_id=person,
+                channel=ChannelName.SMS,
+                address=phone,
+                consent_how=ConsentHow.SPOKEN,
+                consent_by="娘",
+            )
         somebody = self._people[person] = Somebody(person, f"祖母{number}", group, language)
         self._own_phone[self._in_full(phone)] = somebody
         for kind in sorted(KINDS)[number % 7 :: 7]:
@@ -483,19 +494,19 @@ class Years:
         """With the code that an e-mail brings, two minutes after the one before."""
         app, village = self.app, self.village
         village.sleep_until(f"{village.now.astimezone(JAPAN) + timedelta(minutes=2):%Y-%m-%d %H:%M}")
-        browser = signing_in.ask_for_code(
-            app.database, app.keys, app.rules, village.now, email=email, network="192.0.2.1", browser=None,
-            language=language, sign_up=True,
-        )  # fmt: skip
+        with app.units.writing(village.now) as uow:
+            browser = signing_in.ask_for_code(
+                uow, email=email, network="192.0.2.1", browser=None, language=language, sign_up=True
+            )
         village.world.channels[ChannelName.EMAIL].fail_when(None)  # nobody waits for a code a day long
         village.pass_once()
         village.world.channels[ChannelName.EMAIL].fail_when(lambda one: self._refusal(ChannelName.EMAIL, one))
         self._hear()
         entered = signing_in.enter_code(
-            app.database, app.keys, village.now, browser=browser, code=village.code_to(email), device="a browser",
-            language=language,
+            app.units, village.now, browser=browser, code=village.code_to(email), device="a browser",
+            language=language
         )  # fmt: skip
-        signed_in = signing_in.session_of(app.database, village.now, entered.token)
+        signed_in = signing_in.session_of(app.units, village.now, entered.token)
         assert signed_in is not None
         return signed_in
 

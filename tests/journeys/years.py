@@ -78,26 +78,27 @@ def _enrol(town: World, people: int, chance: random.Random, until: date) -> list
     group = 0
     for place in range(people):
         if place % 4 == 0:
-            group = register.add_group(app.database, now, name=f"第{place // 4}組"[:6], kind=GroupKind.HOUSEHOLD)
-            register.add_member(
-                app.database,
-                app.keys,
-                now,
-                group_id=group,
-                email=f"kazoku{place}@example.jp",
-                role=Role.OWNER,
-                language=Language.JAPANESE,
-            )
+            with app.units.writing(now) as uow:
+                group = register.add_group(uow, name=f"第{place // 4}組"[:6], kind=GroupKind.HOUSEHOLD)
+                register.add_member(
+                    uow, group_id=group, email=f"kazoku{place}@example.jp", role=Role.OWNER, language=Language.JAPANESE
+                )
         mode = chance.choice([Mode.STANDARD, Mode.ELDERLY])
         language = chance.choice(LANGUAGES)
-        person = register.add_person(
-            app.database, now, group_id=group, label=chance.choice(["母", "父", "祖母"]), mode=mode, language=language
-        )
+        with app.units.writing(now) as uow:
+            person = register.add_person(
+                uow, group_id=group, label=chance.choice(["母", "父", "祖母"]), mode=mode, language=language
+            )
         phone = f"090-0000-{place:04d}" if place < 10_000 else f"080-0000-{place - 10_000:04d}"
-        register.add_contact(
-            app.database, app.keys, now, person_id=person, channel=ChannelName.SMS, address=phone,
-            consent_how=ConsentHow.SPOKEN, consent_by="家族",
-        )  # fmt: skip
+        with app.units.writing(now) as uow:
+            register.add_contact(
+                uow,
+                person_id=person,
+                channel=ChannelName.SMS,
+                address=phone,
+                consent_how=ConsentHow.SPOKEN,
+                consent_by="家族",
+            )
         townsman = Townsman("+81" + phone.replace("-", "")[1:], mode)
         ends = START + timedelta(days=chance.randrange(120, 3650))
         both = chance.random() < 0.8  # most people's two certificates end on one day
@@ -111,7 +112,8 @@ def _enrol(town: World, people: int, chance: random.Random, until: date) -> list
         ):
             label = "バスの券" if kind == OTHER else None
             typed = TypedDates(end.isoformat())
-            add_card(app.database, app.rules, now, person_id=person, kind=kind, typed=typed, label=label)
+            with app.units.writing(now) as uow:
+                add_card(uow, person_id=person, kind=kind, typed=typed, label=label)
             carrier_ends_on = card_ends if kind == USER_CERTIFICATE else None
             _, plan = app.rules.plan(kind, end, mode, insurance=True, carrier_ends_on=carrier_ends_on)
             townsman.expected |= {

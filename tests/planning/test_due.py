@@ -23,7 +23,7 @@ def families(village: Village, count: int) -> None:
 
 
 def plan(village: Village) -> int:
-    return plan_due(village.app.database, village.app.keys, village.app.rules, village.now)
+    return plan_due(village.app.units, village.now)
 
 
 def test_workers_that_plan_at_once_make_each_text_once(village: Village) -> None:

@@ -34,11 +34,10 @@ RHYTHMS = [
 
 
 def look_ahead(village: Village, card: OutlookCard, person_id: int = 1) -> Outlook:
-    app = village.app
-    with app.database.reading() as tx:
-        person = people.find(tx, person_id)
+    with village.app.reading() as uow:
+        person = people.find(uow.tx, person_id)
         assert person is not None
-        return outlook(tx, app.keys, app.rules, village.now, person=person, card=card)
+        return outlook(uow, person=person, card=card)
 
 
 def set_rhythm(village: Village, rhythm: Rhythm) -> None:

@@ -31,10 +31,10 @@ EVERYBODY = Choice()
 
 
 def letters(village: Village, choice: Choice = EVERYBODY) -> list[ResidentLetter]:
-    with village.app.database.reading() as tx:
-        group = groups.find(tx, 1)
+    with village.app.reading() as uow:
+        group = groups.find(uow.tx, 1)
         assert group is not None
-        return letters_of(tx, village.app.rules, village.now, group, choice)
+        return letters_of(uow, group, choice)
 
 
 def told(village: Village, choice: Choice = EVERYBODY) -> dict[str, list[str]]:
@@ -84,7 +84,8 @@ def test_two_certificates_of_one_day_are_one_matter_and_of_two_days_are_two(home
 def test_what_is_said_to_be_done_is_not_told_again(home: Village) -> None:
     from reminder.enrolment import cards
 
-    cards.say_done(home.app.database, home.now, card_id=3, by=None)
+    with home.app.writing() as uow:
+        cards.say_done(uow, card_id=3, by=None)
 
     assert list(told(home)) == ["トミ"]
 

@@ -60,8 +60,9 @@ def a_busy_week(village: Village) -> None:
         village.answers("母", words)
     village.renew(1, date(2032, 3, 31))
     rhythm = Rhythm(own_days=(60, 30, 7), send_hour=10)
-    rhythms.set_rhythm(village.app.database, village.app.rules, village.now, group_id=1, rhythm=rhythm)
-    rhythms.set_copies(village.app.database, village.now, member_id=1, copies=Copies.NEAR)
+    with village.app.writing() as uow:
+        rhythms.set_rhythm(uow, group_id=1, rhythm=rhythm)
+        rhythms.set_copies(uow, member_id=1, copies=Copies.NEAR)
     village.stop(2)
     village.group(GroupKind.HOME, "見本の里")
     village.member("事務", "office@example.jp")
@@ -92,7 +93,7 @@ def test_no_question_of_the_auditor_and_no_tally_reads_a_whole_table(village: Vi
         exposition(village.app.database, village.app.rules, village.now)
 
     asked = " ".join(heard)
-    assert all(table in asked for table in ("messages", "cards", "receipts", "replies", "notices", "uploads"))
+    assert all(table in asked for table in ("messages", "cards", "receipts", "replies", "notices", "imports"))
     assert whole_tables(village, heard) == []
 
 

@@ -297,9 +297,9 @@ def test_who_was_signed_in_signs_in_again_unless_nothing_can_have_happened(
     lived_in: Village, empty: Database, tmp_path: Path
 ) -> None:
     app, now = lived_in.app, lived_in.now
-    with app.database.writing() as tx:
-        account = accounts.add(tx, app.keys, address="musume@example.jp", language=Language.JAPANESE, now=now)
-        enter(tx, app.keys, account, "a browser", now)
+    with app.writing() as uow:
+        account = accounts.add(uow.tx, uow.keys, address="musume@example.jp", language=Language.JAPANESE, now=now)
+        enter(uow, account, "a browser")
 
     restore(empty, made(lived_in, tmp_path), exact=False)
 

@@ -26,8 +26,10 @@ def family(village: Village) -> Village:
 
 
 def read(village: Village, *, is_private: bool = False, member: int = 1) -> bytes:
-    token = make_feed(village.app.database, village.now, member_id=member, is_private=is_private)
-    return read_feed(village.app.database, village.app.rules, village.now, token)
+    with village.app.writing() as uow:
+        token = make_feed(uow, member_id=member, is_private=is_private)
+    with village.app.reading() as uow:
+        return read_feed(uow, token)
 
 
 def entries(written: bytes) -> dict[str, date]:
@@ -157,46 +159,56 @@ def test_the_calendar_speaks_the_member_s_language(family: Village) -> None:
 
 def test_a_new_label_is_read_the_next_time(family: Village) -> None:
     family.card("母", END)
-    token = make_feed(family.app.database, family.now, member_id=1, is_private=False)
-    register.edit_person(family.app.database, family.now, person_id=1, changes=PersonChanges(label="お母さん"))
+    with family.app.writing() as uow:
+        token = make_feed(uow, member_id=1, is_private=False)
+        register.edit_person(uow, person_id=1, changes=PersonChanges(label="お母さん"))
 
-    assert "お母さん：電子証明書" in entries(read_feed(family.app.database, family.app.rules, family.now, token))
+    with family.app.reading() as uow:
+        assert "お母さん：電子証明書" in entries(read_feed(uow, token))
 
 
 def test_an_address_that_was_revoked_or_never_made_is_not_found(family: Village) -> None:
-    token = make_feed(family.app.database, family.now, member_id=1, is_private=True)
-    [feed] = feeds_of(family.app.database, 1)
+    with family.app.writing() as uow:
+        token = make_feed(uow, member_id=1, is_private=True)
+    with family.app.reading() as uow:
+        [feed] = feeds_of(uow, 1)
     assert (feed.is_private, feed.created_at) == (True, family.now)
 
-    revoke_feed(family.app.database, family.now, member_id=1, feed_id=feed.id)
+    with family.app.writing() as uow:
+        revoke_feed(uow, member_id=1, feed_id=feed.id)
 
-    assert list(feeds_of(family.app.database, 1)) == []
+    with family.app.reading() as uow:
+        assert list(feeds_of(uow, 1)) == []
     for unknown in (token, "", "x" * 64):
-        with pytest.raises(NotFoundError) as refused:
-            read_feed(family.app.database, family.app.rules, family.now, unknown)
+        with pytest.raises(NotFoundError) as refused, family.app.reading() as uow:
+            read_feed(uow, unknown)
         assert refused.value.code == "page_not_found"
-    with pytest.raises(NotFoundError):
-        revoke_feed(family.app.database, family.now, member_id=1, feed_id=feed.id)
+    with pytest.raises(NotFoundError), family.app.writing() as uow:
+        revoke_feed(uow, member_id=1, feed_id=feed.id)
 
 
 def test_nobody_revokes_a_calendar_of_somebody_else(family: Village) -> None:
     other = family.member("息子", "musuko@example.jp")
-    token = make_feed(family.app.database, family.now, member_id=1, is_private=False)
-    [feed] = feeds_of(family.app.database, 1)
+    with family.app.writing() as uow:
+        token = make_feed(uow, member_id=1, is_private=False)
+    with family.app.reading() as uow:
+        [feed] = feeds_of(uow, 1)
 
-    with pytest.raises(NotFoundError):
-        revoke_feed(family.app.database, family.now, member_id=other, feed_id=feed.id)
+    with pytest.raises(NotFoundError), family.app.writing() as uow:
+        revoke_feed(uow, member_id=other, feed_id=feed.id)
 
-    assert list(feeds_of(family.app.database, other)) == []
-    assert read_feed(family.app.database, family.app.rules, family.now, token)
+    with family.app.reading() as uow:
+        assert list(feeds_of(uow, other)) == []
+        assert read_feed(uow, token)
 
 
 def test_the_calendar_of_who_is_no_member_any_more_is_not_found(family: Village) -> None:
-    token = make_feed(family.app.database, family.now, member_id=1, is_private=False)
+    with family.app.writing() as uow:
+        token = make_feed(uow, member_id=1, is_private=False)
     with family.app.database.writing() as tx:
         groups.remove_member(tx, 1)
 
-    with pytest.raises(NotFoundError):
-        read_feed(family.app.database, family.app.rules, family.now + timedelta(days=1), token)
-    with pytest.raises(NotFoundError):
-        make_feed(family.app.database, family.now, member_id=1, is_private=False)
+    with pytest.raises(NotFoundError), family.app.units.reading(family.now + timedelta(days=1)) as uow:
+        read_feed(uow, token)
+    with pytest.raises(NotFoundError), family.app.writing() as uow:
+        make_feed(uow, member_id=1, is_private=False)

@@ -55,7 +55,7 @@ def erase(village: Village, **which: int) -> None:
         "card": erase_card,
         "group": erase_group,
     }
-    steps[what](village.app.database, village.now, **{f"{what}_id": its_id})
+    steps[what](village.app.units, village.now, **{f"{what}_id": its_id})
 
 
 def mails(village: Village) -> list[MessageView]:
@@ -103,7 +103,7 @@ def test_of_an_erased_person_no_row_is_left_but_the_journal_s(talking_village: V
         )
     assert all(count for name, count in rows(talking_village).items() if name != "takings")
 
-    erase_person(talking_village.app.database, talking_village.now, person_id=mother, by=7)
+    erase_person(talking_village.app.units, talking_village.now, person_id=mother, by=7)
 
     assert set(rows(talking_village).values()) == {0}
     assert acts(talking_village) == [("person_erased", 1, 7, mother, None, None)]
@@ -210,7 +210,7 @@ def test_an_erased_contact_is_told_nothing_more_and_another_one_is_in_its_place(
     tick(family.app, family.now)
     before = rows(family, "messages")["messages"]
 
-    erase_contact(family.app.database, family.now, contact_id=2, by=1)
+    erase_contact(family.app.units, family.now, contact_id=2, by=1)
     assert rows(family, "messages")["messages"] < before
     assert acts(family) == [("contact_erased", 1, 1, None, 2, None)]
     family.run_until("2027-01-05 00:00")
@@ -221,7 +221,8 @@ def test_an_erased_contact_is_told_nothing_more_and_another_one_is_in_its_place(
 
 def test_a_card_that_was_taken_by_an_erased_contact_is_nobody_s_again(family: Village) -> None:
     son = family.contact("母", ChannelName.EMAIL, "musuko@example.jp", family="息子")
-    take_card(family.app.database, family.now, card_id=1, contact_id=son)
+    with family.app.writing() as uow:
+        take_card(uow, card_id=1, contact_id=son)
 
     erase(family, contact=son)
 
@@ -237,7 +238,7 @@ def test_a_text_that_waits_about_two_cards_speaks_of_the_one_that_stays(village:
     tick(village.app, village.now)
     assert village.states() == ["queued"]
 
-    erase_card(village.app.database, village.now, card_id=certificate, by=3)
+    erase_card(village.app.units, village.now, card_id=certificate, by=3)
     assert acts(village) == [("card_erased", 1, 3, 1, None, certificate)]
     village.run_until("2027-03-17 12:00")
 
@@ -329,7 +330,7 @@ def test_an_erased_group_takes_everybody_along_and_leaves_the_others_alone(famil
     family.card("祖母", END)
     family.run_until("2027-01-05 00:00")
 
-    erase_group(family.app.database, family.now, group_id=1, by=1)
+    erase_group(family.app.units, family.now, group_id=1, by=1)
 
     assert rows(family, "groups", "members", "people", "cards") == {"groups": 1, "members": 1, "people": 1, "cards": 1}
     assert {message.group_id for message in family.messages()} == {other}
@@ -341,21 +342,14 @@ def test_an_erased_group_takes_everybody_along_and_leaves_the_others_alone(famil
 def sign_in(village: Village, email: str) -> int:
     """The account of somebody who types the code from their e-mail."""
     app, japanese = village.app, Language.JAPANESE
-    browser = signing_in.ask_for_code(
-        app.database,
-        app.keys,
-        app.rules,
-        village.now,
-        email=email,
-        network="192.0.2.1",
-        browser=None,
-        language=japanese,
-        sign_up=True,
-    )
+    with app.units.writing(village.now) as uow:
+        browser = signing_in.ask_for_code(
+            uow, email=email, network="192.0.2.1", browser=None, language=japanese, sign_up=True
+        )
     tick(app, village.now)
     [code] = re.findall(r"\b\d{6}\b", next(one.text for one in reversed(village.email.sent) if one.address == email))
     entered = signing_in.enter_code(
-        app.database, app.keys, village.now, browser=browser, code=code, device="Firefox", language=japanese
+        app.units, village.now, browser=browser, code=code, device="Firefox", language=japanese
     )
     return entered.account_id
 
@@ -365,13 +359,12 @@ def test_with_a_group_go_the_accounts_that_are_in_no_other(village: Village) -> 
     village.member("娘", DAUGHTER)
     village.member("息子", "musuko@example.jp")
     daughter, son = sign_in(village, DAUGHTER), sign_in(village, "musuko@example.jp")
-    signing_in.new_challenge(village.app.database, village.now, daughter)
+    with village.app.writing() as uow:
+        signing_in.new_challenge(uow, daughter)
     owner = Actor(1, 1, Role.OWNER, Language.JAPANESE)
-    membership.invite(
-        village.app.database, village.app.keys, village.app.rules, village.now,
-        who=owner, email="mago@example.jp", role=Role.VIEWER,
-    )  # fmt: skip
-    make_feed(village.app.database, village.now, member_id=1, is_private=False)
+    with village.app.writing() as uow:
+        membership.invite(uow, who=owner, email="mago@example.jp", role=Role.VIEWER)
+        make_feed(uow, member_id=1, is_private=False)
     elsewhere = village.group(name="鈴木家")
     member = village.member("息子", "suzuki@example.jp")
     with village.app.database.writing() as tx:
@@ -435,7 +428,8 @@ def traces(village: Village, person: int) -> list[bytes]:
 def test_no_byte_of_an_erased_person_is_left_in_the_files(crowd: Village) -> None:
     her = crowd.person("おたえさん", reference="403-kita", mark="あさがお", mode=Mode.ELDERLY)
     contact = crowd.contact("おたえさん", ChannelName.SMS, "090-0000-0001", consent=False)
-    consent.confirm(crowd.app.database, crowd.now, contact_id=contact, how=ConsentHow.SPOKEN, said_by="姪のさゆり")
+    with crowd.app.writing() as uow:
+        consent.confirm(uow, contact_id=contact, how=ConsentHow.SPOKEN, said_by="姪のさゆり")
     crowd.card("おたえさん", END)
     crowd.run_until("2027-01-05 00:00")
     crowd.answers("おたえさん", "むすこに きいて みます")

@@ -57,8 +57,9 @@ def family(talking_village: Village) -> Village:
 def test_a_group_takes_along_everything_with_addresses_and_texts_opened(family: Village) -> None:
     who = Actor(1, 1, Role.OWNER, Language.JAPANESE)
     app = family.app
-    membership.invite(app.database, app.keys, app.rules, family.now, who=who, email="mago@example.jp", role=Role.VIEWER)
-    make_feed(app.database, family.now, member_id=1, is_private=False)
+    with app.units.writing(family.now) as uow:
+        membership.invite(uow, who=who, email="mago@example.jp", role=Role.VIEWER)
+        make_feed(uow, member_id=1, is_private=False)
 
     held = taken(family, group_id=1)
 
@@ -89,7 +90,8 @@ def test_nothing_of_another_group_is_in_it(family: Village) -> None:
 
 
 def test_nothing_that_only_we_need_is_in_it(family: Village) -> None:
-    make_feed(family.app.database, family.now, member_id=1, is_private=False)
+    with family.app.writing() as uow:
+        make_feed(uow, member_id=1, is_private=False)
 
     assert [name for name in names(taken(family, group_id=1)) if name.endswith(SECRETS)] == []
 
@@ -126,7 +128,7 @@ def test_what_is_not_there_or_in_another_group_is_not_found(family: Village, whi
 
 
 def test_of_the_erased_the_journal_alone_is_taken_along(family: Village) -> None:
-    erase_person(family.app.database, family.now, person_id=1)
+    erase_person(family.app.units, family.now, person_id=1)
 
     held = taken(family, group_id=1)
 

@@ -31,17 +31,10 @@ def worded(village: Village) -> int:
 
 
 def ask_for_code(village: Village) -> str:
-    return signing_in.ask_for_code(
-        village.app.database,
-        village.app.keys,
-        village.app.rules,
-        village.now,
-        email=EMAIL,
-        network="192.0.2.1",
-        browser=None,
-        language=Language.JAPANESE,
-        sign_up=True,
-    )
+    with village.app.writing() as uow:
+        return signing_in.ask_for_code(
+            uow, email=EMAIL, network="192.0.2.1", browser=None, language=Language.JAPANESE, sign_up=True
+        )
 
 
 @pytest.fixture
@@ -114,9 +107,8 @@ def invite(village: Village) -> int:
     village.member("娘", EMAIL)
     who = Actor(1, 1, Role.OWNER, Language.JAPANESE)
     app = village.app
-    return membership.invite(
-        app.database, app.keys, app.rules, village.now, who=who, email="mago@example.jp", role=Role.VIEWER
-    )
+    with app.units.writing(village.now) as uow:
+        return membership.invite(uow, who=who, email="mago@example.jp", role=Role.VIEWER)
 
 
 @pytest.mark.parametrize(("hours", "left"), [(23, 1), (25, 0)])
@@ -130,7 +122,8 @@ def test_that_a_code_was_asked_for_is_known_for_a_day(village: Village, hours: i
 
 @pytest.mark.parametrize(("hours", "left"), [(23, 1), (25, 0)])
 def test_what_a_passkey_was_to_sign_is_kept_for_a_day(village: Village, hours: int, left: int) -> None:
-    signing_in.new_challenge(village.app.database, village.now, None)
+    with village.app.writing() as uow:
+        signing_in.new_challenge(uow, None)
 
     forget_old(village.app.database, village.now + signing_in.CHALLENGE_LASTS + timedelta(hours=hours))
 
@@ -176,7 +169,8 @@ def test_an_invitation_is_forgotten_a_month_after_its_end(
     invitation = invite(village)
     if is_taken_back:
         who = Actor(1, 1, Role.OWNER, Language.JAPANESE)
-        membership.take_back(village.app.database, village.app.keys, village.now, who=who, invitation_id=invitation)
+        with village.app.writing() as uow:
+            membership.take_back(uow, who=who, invitation_id=invitation)
 
     forget_old(village.app.database, village.now + timedelta(days=days))
 
@@ -285,7 +279,7 @@ def test_a_message_goes_with_its_receipts_when_its_operator_s_days_are_over(
 def test_a_message_that_still_waits_is_kept_however_old_it_is(village: Village) -> None:
     village.person("父", phone="090-0000-0002", mode=Mode.STANDARD)
     village.card("父", END)
-    plan_due(village.app.database, village.app.keys, village.app.rules, japan(MORNING))
+    plan_due(village.app.units, japan(MORNING))
     village.clock.move_to(village.now + timedelta(days=2000))
 
     forget_old(village.app.database, village.now, 400)

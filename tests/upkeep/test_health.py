@@ -9,7 +9,7 @@ from reminder.clock import SystemClock
 from reminder.domain.people import ChannelName, ContactState, GroupKind
 from reminder.errors import PermanentChannelError, SetupChannelError, UnknownOutcomeError
 from reminder.storage import contacts, health
-from reminder.upkeep.health import Trouble, look, remember_what_is_due
+from reminder.upkeep.health import RecentHealth, Trouble, look, remember_what_is_due
 from tests.village import SIGNATURE_CERTIFICATE, Village, japan
 
 END = date(2027, 3, 31)
@@ -239,7 +239,7 @@ INSERTS = {
     "receipts_waiting": "INSERT INTO receipts (provider_id, status, received_at) VALUES ('SM1', 'delivered', :at)",
     "replies_waiting": "INSERT INTO replies (contact_id, provider_id, received_at) VALUES (1, 'SM2', :at)",
     "notices_waiting": "INSERT INTO notices (kind, person_id, created_at) VALUES ('stopped', 1, :at)",
-    "sheets_waiting": "INSERT INTO uploads (group_id, state, columns, mapping, counts, rows, reached, done, created_at,"
+    "sheets_waiting": "INSERT INTO imports (group_id, state, columns, mapping, counts, rows, last_row, done, created_at,"
     " changed_at) VALUES (1, 'saving', '[]', '{}', '{}', 9, 0, 0, :at, :at)",
 }
 
@@ -372,3 +372,17 @@ def test_a_contact_by_a_channel_that_is_not_in_use_reaches_nobody(village: Villa
         assert contacts.of_group(tx, village.app.keys, None)
 
     assert concerns(village) == [Trouble("people_out_of_reach", 1)]
+
+
+def test_what_the_pages_show_is_an_audit_of_the_last_seconds(village: Village) -> None:
+    app, recent = village.app, RecentHealth()
+    village.group()
+    village.pass_once()
+    first = recent.look(app.database, app.rules, village.now)
+
+    with app.database.writing() as tx:
+        health.forget_passes(tx)
+
+    assert recent.look(app.database, app.rules, village.now + timedelta(seconds=4)) is first
+    assert recent.look(app.database, app.rules, village.now - timedelta(seconds=1)).troubles == ("worker_silent",)
+    assert recent.look(app.database, app.rules, village.now + timedelta(seconds=5)).troubles == ("worker_silent",)

@@ -106,7 +106,8 @@ def test_a_landline_is_checked_by_the_family_once_a_year(far_village: Village) -
     village.run_until("2027-08-10 00:00")
     assert holding(village, "娘", "電話番号は、変わっていませんか") == 1
 
-    consent.reached(village.app.database, village.now, contact_id=3)
+    with village.app.writing() as uow:
+        consent.reached(uow, contact_id=3)
     village.run_until("2028-06-30 00:00")
     assert holding(village, "娘", "電話番号は、変わっていませんか") == 1
     village.run_until("2028-08-10 00:00")
@@ -129,7 +130,8 @@ def test_another_sender_is_told_to_the_carers_and_never_to_the_person(database_u
         village.member("娘", "musume@example.jp")
         village.person("母", phone="090-0000-0001", mode=Mode.ELDERLY)
         for sender, told in (("KIGEN", 0), ("KIGEN", 0), ("TAYORI", 1), ("TAYORI", 0)):
-            assert look_at_sender(village.app.database, village.now, sender) == told
+            with village.app.writing() as uow:
+                assert look_at_sender(uow, sender) == told
 
         village.run_until("2026-12-02 12:00")
 

@@ -107,10 +107,16 @@ def test_two_who_share_a_telephone_are_found_together_whatever_key_is_the_newest
 
 
 def _add_contact(app: App, village: Village, person: int) -> None:
-    register.add_contact(
-        app.database, app.keys, village.now, person_id=person, channel=ChannelName.SMS, address="090-0000-0001",
-        is_family=False, consent_how=ConsentHow.SPOKEN, consent_by="長女",
-    )  # fmt: skip
+    with app.units.writing(village.now) as uow:
+        register.add_contact(
+            uow,
+            person_id=person,
+            channel=ChannelName.SMS,
+            address="090-0000-0001",
+            is_family=False,
+            consent_how=ConsentHow.SPOKEN,
+            consent_by="長女",
+        )
 
 
 def test_what_is_written_meanwhile_is_neither_lost_nor_left(family: Village, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,5 +196,5 @@ def test_every_sealed_column_and_every_index_of_the_tables_is_looked_after() -> 
     looked_after = {sealed.name for sealed in rekeying.SEALED}
     looked_after |= {f"{sealed.table.name}.{sealed.index}" for sealed in rekeying.SEALED if sealed.index}
 
-    wanted = {name for name in columns if name.endswith(("_sealed", "_index", "likeness"))}
+    wanted = {name for name in columns if name.endswith(("_sealed", "_index", "likeness", "fingerprint"))}
     assert wanted <= looked_after | {*rekeying.FORGOTTEN_SOON, *rekeying.COUNTED_FOR_A_DAY}

@@ -96,7 +96,8 @@ def token_of(
     village: Village, member_id: int, scopes: Collection[Scope] = (Scope.ERASE,), role: Role = Role.OWNER
 ) -> str:
     who = actor(village, member_id, role)
-    return tokens.make_token(village.app.database, village.now, who=who, name="表計算", scopes=scopes)
+    with village.app.writing() as uow:
+        return tokens.make_token(uow, who=who, name="表計算", scopes=scopes)
 
 
 def program(village: Village, token: str | None) -> Program:

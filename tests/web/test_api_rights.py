@@ -59,13 +59,13 @@ def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
         village.contact("母", ChannelName.SMS, "090-0000-0002", consent=False)
         village.card("母", date(2027, 3, 31))
         owners = program(village, token_of(village, daughter))
-        program(village, token_of(village, daughter)).ask("POST", "/uploads", SHEET, {"content-type": "text/csv"})
+        program(village, token_of(village, daughter)).ask("POST", "/imports", SHEET, {"content-type": "text/csv"})
         village.group(name="他人家")
         strangers = program(village, token_of(village, village.member("他人", "tanin@example.jp")))
         yield Town(village, owners, strangers)
 
 
-MOTHERS = {"person_id": 1, "contact_id": 4, "card_id": 1, "upload_id": 1}
+MOTHERS = {"person_id": 1, "contact_id": 4, "card_id": 1, "import_id": 1}
 
 
 @pytest.mark.parametrize("contact", [1, 4], ids=["of a member", "of a person"])
@@ -138,19 +138,17 @@ def test_the_example_of_every_operation_is_taken_from_an_owner(town: Town, opera
 
     # These are there already.
     taken = {"add_card": (409, "card_known"), "plan_card": (409, "card_known"), "add_contact": (409, "contact_known"),
-             "save_sheet": (409, "upload_state")}  # fmt: skip
+             "save_sheet": (409, "import_state")}  # fmt: skip
     assert (status, code) == taken.get(operation.id, (status if 200 <= status < 300 else 0, ""))
 
 
 def test_a_token_of_somebody_who_became_a_viewer_only_reads(town: Town) -> None:
     app = town.village.app
-    membership.set_role(
-        app.database, app.keys, town.village.now, who=actor(town.village, 1), member_id=2, role=Role.OWNER
-    )
+    with app.units.writing(town.village.now) as uow:
+        membership.set_role(uow, who=actor(town.village, 1), member_id=2, role=Role.OWNER)
     theirs = program(town.village, token_of(town.village, 2))
-    membership.set_role(
-        app.database, app.keys, town.village.now, who=actor(town.village, 1), member_id=2, role=Role.VIEWER
-    )
+    with app.units.writing(town.village.now) as uow:
+        membership.set_role(uow, who=actor(town.village, 1), member_id=2, role=Role.VIEWER)
     before = town.rows()
 
     assert theirs.get("/people").status == 200
@@ -164,7 +162,8 @@ def test_a_token_ends_with_its_maker(town: Town) -> None:
     theirs = program(town.village, token_of(town.village, 2, [Scope.WRITE], Role.EDITOR))
     assert theirs.get("/people").status == 200
 
-    membership.remove(app.database, app.keys, town.village.now, who=actor(town.village, 1), member_id=2)
+    with app.units.writing(town.village.now) as uow:
+        membership.remove(uow, who=actor(town.village, 1), member_id=2)
 
     assert theirs.get("/people").status == 401
 
@@ -190,7 +189,8 @@ def test_what_nobody_has_made_opens_nothing(town: Town, shown: str) -> None:
 
 
 def test_a_revoked_token_opens_nothing(town: Town) -> None:
-    tokens.revoke_token(town.village.app.database, town.village.now, who=actor(town.village, 1), token_id=1)
+    with town.village.app.writing() as uow:
+        tokens.revoke_token(uow, who=actor(town.village, 1), token_id=1)
 
     answer = town.owners.get("/people")
 
@@ -220,7 +220,7 @@ def test_every_operation_of_the_router_is_in_the_document() -> None:
     assert rules.keys() == {one.id for one in OPERATIONS}
     assert {name for name, right in rules.items() if right is Right.OWN} == OWNERS_ONLY
     # What stands in a sheet is seen by who may send one in.
-    of_sheets = {"list_uploads", "get_upload", "list_rows", "get_not_taken"}
+    of_sheets = {"list_imports", "get_import", "list_rows", "get_not_taken"}
     changes = {one.id for one in WRITES} - OWNERS_ONLY | of_sheets
     assert {name for name, right in rules.items() if right is Right.CHANGE} == changes
 
@@ -233,7 +233,8 @@ def operations_below(part: object) -> list[Operation]:
 
 def test_that_a_token_is_used_is_written_once_an_hour(town: Town) -> None:
     def used() -> object:
-        return tokens.tokens_of(town.village.app.database, actor(town.village, 1))[0].used_at
+        with town.village.app.reading() as uow:
+            return tokens.tokens_of(uow, actor(town.village, 1))[0].used_at
 
     start = town.village.now
     town.owners.get("/people")

@@ -20,14 +20,16 @@ def chain(village: Village) -> Village:
     home that bears the same name."""
     for name, label, end in (("東の里", "ハナさん", date(2026, 12, 12)), ("西の里", "トミさん", date(2026, 11, 1))):
         home = village.group(GroupKind.HOME, name)
-        membership.set_organisation(village.app.database, village.now, group_id=home, organisation="法人A")
+        with village.app.writing() as uow:
+            membership.set_organisation(uow, group_id=home, organisation="法人A")
         village.member(f"事務{name}", "office@example.jp", Role.OWNER if name == "東の里" else Role.VIEWER)
         village.person(label, mode=Mode.HOME, room="201")
         village.card(label, end, USER, confirmed=True)
     village.contact("トミさん", ChannelName.SMS, "090-0000-0001", consent=False)
     for name, email in (("北の里", "north@example.jp"), ("よその里", "stranger@example.jp")):
         home = village.group(GroupKind.HOME, name)
-        membership.set_organisation(village.app.database, village.now, group_id=home, organisation="法人A")
+        with village.app.writing() as uow:
+            membership.set_organisation(uow, group_id=home, organisation="法人A")
         village.member(f"事務{name}", email)
         village.person(f"{name}の人", mode=Mode.HOME)
     return village
@@ -76,7 +78,7 @@ def test_from_the_list_one_goes_to_a_home_as_who_one_is_there(chain: Village) ->
     assert office.path == "/months"
     assert "トミさん" in office.page.text
     # A viewer there.
-    assert office.get("/uploads").status == 403
+    assert office.get("/imports").status == 403
 
 
 @pytest.mark.parametrize("wanted", ["3", "4", "99", "9" * 30, "x"])

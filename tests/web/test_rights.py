@@ -28,6 +28,8 @@ OPEN = {
     "/take/{card_id}/{contact_id}/{mark}": "the address is signed",
     "/reached/{contact_id}/{mark}": "the address is signed",
     "/feeds/{token}": "the address is secret",
+    "/uploads": "leads to /imports, which has a rule of its own",
+    "/uploads/{rest:path}": "leads to /imports/…, which has a rule of its own",
 }
 # A passkey's answers come as JSON, which no form of another page can send.
 JSON = {"/passkey/options", "/passkey", "/sign-in/passkey/options", "/sign-in/passkey"}
@@ -120,8 +122,8 @@ def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
         owner.submit("/settings/calendar")
         owner.get("/settings/tokens")
         owner.submit("/settings/tokens", token_name="介護ソフト", scope="read")
-        owner.get("/uploads")
-        owner.send_file("/uploads", "residents.csv", "居室,氏名,電子証明書期限\n201,ハナ,2027-11-16\n".encode())
+        owner.get("/imports")
+        owner.send_file("/imports", "residents.csv", "居室,氏名,電子証明書期限\n201,ハナ,2027-11-16\n".encode())
         stranger = Browser(village)
         stranger.sign_in("tanin@example.jp", household="他人家")
         phone = next(one.id for one in village_contacts(village) if one.channel is ChannelName.SMS)
@@ -135,7 +137,7 @@ def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
             "passkey_id": 1,
             "token_id": 1,
             "feed_id": 1,
-            "upload_id": 1,
+            "import_id": 1,
         }
         yield Town(village, members, stranger, ids)
 

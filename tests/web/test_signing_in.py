@@ -166,17 +166,15 @@ def test_an_address_gets_five_codes_an_hour_and_ten_a_day(village: Village) -> N
         later(village, timedelta(minutes=10))
         for address, when in sent.items():
             with suppress(ConflictError):
-                signing_in.ask_for_code(
-                    app.database,
-                    app.keys,
-                    app.rules,
-                    village.now,
-                    email=address,
-                    network=f"192.0.2.{len(when)}",
-                    browser=None,
-                    language=Language.JAPANESE,
-                    sign_up=True,
-                )
+                with app.units.writing(village.now) as uow:
+                    signing_in.ask_for_code(
+                        uow,
+                        email=address,
+                        network=f"192.0.2.{len(when)}",
+                        browser=None,
+                        language=Language.JAPANESE,
+                        sign_up=True,
+                    )
                 when.append(village.now)
 
     known, unknown = sent[OTHER], sent[ME]
@@ -200,17 +198,15 @@ def test_one_network_gets_thirty_codes_an_hour(village: Village) -> None:
     app = village.app
 
     def ask(number: int, network: str) -> None:
-        signing_in.ask_for_code(
-            app.database,
-            app.keys,
-            app.rules,
-            village.now,
-            email=f"a{number}@example.jp",
-            network=network,
-            browser=None,
-            language=Language.JAPANESE,
-            sign_up=True,
-        )
+        with app.units.writing(village.now) as uow:
+            signing_in.ask_for_code(
+                uow,
+                email=f"a{number}@example.jp",
+                network=network,
+                browser=None,
+                language=Language.JAPANESE,
+                sign_up=True,
+            )
 
     for number in range(signing_in.MOST_A_NETWORK):
         ask(number, "192.0.2.1")
@@ -251,7 +247,7 @@ def test_a_session_is_new_at_each_sign_in_and_the_one_before_ends(village: Villa
     again.post("/sign-in/code", [("code", village.code_to(ME)), ("seal", village.app.keys.sign(first, "form"))])
 
     assert again.cookies["kigen"] != first
-    assert signing_in.session_of(village.app.database, village.now, first) is None
+    assert signing_in.session_of(village.app.units, village.now, first) is None
 
 
 def test_a_session_that_somebody_has_planted_is_nobody_s(village: Village) -> None:
@@ -420,9 +416,8 @@ def test_a_member_who_was_entered_is_found_by_their_first_address_alone(village:
     village.member("長男", OTHER)
     from reminder.enrolment import register
 
-    register.add_contact(
-        village.app.database, village.app.keys, village.now, channel=ChannelName.EMAIL, address=ME, member_id=1
-    )
+    with village.app.writing() as uow:
+        register.add_contact(uow, channel=ChannelName.EMAIL, address=ME, member_id=1)
 
     browser = asked(village)
     browser.submit("/sign-in/code", code=village.code_to(ME))

@@ -92,7 +92,8 @@ def test_only_what_is_asked_for_is_shown(office: Browser, asked: str, rooms: lis
 
 def test_what_is_done_needs_no_visit_and_what_no_city_comes_for_is_not_there(office: Browser, village: Village) -> None:
     for card in (1, 2, 3):
-        say_done(village.app.database, village.now, card_id=card, by=None)
+        with village.app.writing() as uow:
+            say_done(uow, card_id=card, by=None)
 
     page = office.get("/visits?month=2026-12").text
 

@@ -88,7 +88,7 @@ _IN_LETTER = frozenset({"service", "operator", "call", "office", "from_", "today
 # What the page says on which somebody reads everything that is kept about them.
 EXPORTED = (
     "contacts", "cards", "messages", "messages_to_members", "replies", "acts", "members", "invitations", "tokens",
-    "feeds", "uploads", "none", "kind", "end", "told", "state", "channel", "address", "whose", "own", "family",
+    "feeds", "imports", "none", "kind", "end", "told", "state", "channel", "address", "whose", "own", "family",
     "consent", "at", "to", "text", "said", "act", "by", "name", "role", "language", "reference", "room", "unit", "mark",
     "office",
     "mode", "insurance", "yes", "no", "current", "retired", "forgotten", "of_others", "not_kept", "at_console",

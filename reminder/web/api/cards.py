@@ -8,17 +8,17 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
+from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.schedule import CardDates
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import CardAdded, TypedDates
 from reminder.storage import cards, owned
 from reminder.storage.cards import CardView
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.people import PersonView
-from reminder.storage.session import Tx
 from reminder.upkeep import erase
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Id, IdIn, In, Instant, Listed, Out, Paged, TypedDate, part
-from reminder.wiring import App
 
 router = APIRouter(prefix=PREFIX, tags=["cards"], route_class=Operation)
 
@@ -114,122 +114,119 @@ class CardKeptOut(CardOut):
 @router.get("/people/{person_id}/cards")
 def list_cards(caller: Sees, person_id: Id, page: Paged) -> Listed[CardOut]:
     """A person's cards, also those of which nothing more is told."""
-    with caller.app.database.reading() as tx:
-        person = owned.person(tx, caller.who, person_id)
-        found = cards.some_of_person(tx, person_id, after=page.after, limit=page.limit + 1)
+    with caller.reading() as uow:
+        person = owned.person(uow.tx, caller.who, person_id)
+        found = cards.some_of_person(uow.tx, person_id, after=page.after, limit=page.limit + 1)
         rows, after = part(found, page.limit)
-        return Listed(items=_shown(caller.app, tx, rows, person), next=after)
+        return Listed(items=_shown(uow, rows, person), next=after)
 
 
 @router.post("/people/{person_id}/cards", status_code=201)
 def add_card(caller: Changes, person_id: Id, given: CardIn) -> CardKeptOut:
     """When a card or certificate ends. A date that is past, far ahead or unlikely is asked about first."""
-    app = caller.app
-    with app.database.reading() as tx:
-        owned.person(tx, caller.who, person_id)
-    added = enrolment.add_card(
-        app.database,
-        app.rules,
-        app.clock.now(),
-        person_id=person_id,
-        kind=given.kind,
-        typed=given.typed(),
-        label=given.label,
-        confirmed=given.confirmed,
-        by=caller.who.member_id,
-    )
-    return _kept(caller, added)
+    with caller.writing() as uow:
+        owned.person(uow.tx, caller.who, person_id)
+        added = enrolment.add_card(
+            uow,
+            person_id=person_id,
+            kind=given.kind,
+            typed=given.typed(),
+            label=given.label,
+            confirmed=given.confirmed,
+            by=caller.who.member_id,
+        )
+        return _kept(uow, caller, added)
 
 
 @router.get("/cards/{card_id}")
 def get_card(caller: Sees, card_id: Id) -> CardOut:
     """One card."""
-    return _look_up(caller, card_id)
+    with caller.reading() as uow:
+        return _look_up(uow, caller, card_id)
 
 
 @router.delete("/cards/{card_id}", status_code=204)
 def erase_card(caller: Owns, card_id: Id) -> None:
     """Forgets a card and what was told of it. It cannot be taken back; `retire` keeps its history."""
-    _look_up(caller, card_id)
-    erase.erase_card(caller.app.database, caller.app.clock.now(), card_id=card_id, by=caller.who.member_id)
+    with caller.reading() as uow:
+        owned.card(uow.tx, caller.who, card_id)
+    erase.erase_card(caller.app.units, caller.app.clock.now(), card_id=card_id, by=caller.who.member_id)
 
 
 @router.post("/cards/{card_id}/renewed")
 def renew_card(caller: Changes, card_id: Id, given: RenewedIn) -> CardKeptOut:
     """The card has a new date: a fresh plan, and silence about the old one."""
-    app = caller.app
-    _look_up(caller, card_id)
-    renewed = enrolment.renew_card(
-        app.database,
-        app.rules,
-        app.clock.now(),
-        card_id=card_id,
-        typed=given.typed(),
-        confirmed=given.confirmed,
-        by=caller.who.member_id,
-    )
-    return _kept(caller, renewed)
+    with caller.writing() as uow:
+        owned.card(uow.tx, caller.who, card_id)
+        renewed = enrolment.renew_card(
+            uow,
+            card_id=card_id,
+            typed=given.typed(),
+            confirmed=given.confirmed,
+            by=caller.who.member_id,
+        )
+        return _kept(uow, caller, renewed)
 
 
 @router.post("/cards/{card_id}/done")
 def say_done(caller: Changes, card_id: Id) -> CardOut:
     """It is renewed and its new date is not at hand: silence, and the date is asked for every fortnight."""
-    _look_up(caller, card_id)
-    enrolment.say_done(caller.app.database, caller.app.clock.now(), card_id=card_id, by=caller.who.member_id)
-    return _look_up(caller, card_id)
+    with caller.writing() as uow:
+        owned.card(uow.tx, caller.who, card_id)
+        enrolment.say_done(uow, card_id=card_id, by=caller.who.member_id)
+        return _look_up(uow, caller, card_id)
 
 
 @router.post("/cards/{card_id}/undone")
 def say_not_done(caller: Changes, card_id: Id) -> CardOut:
     """It was not renewed after all: reminders go on."""
-    _look_up(caller, card_id)
-    enrolment.say_not_done(caller.app.database, caller.app.clock.now(), card_id=card_id, by=caller.who.member_id)
-    return _look_up(caller, card_id)
+    with caller.writing() as uow:
+        owned.card(uow.tx, caller.who, card_id)
+        enrolment.say_not_done(uow, card_id=card_id, by=caller.who.member_id)
+        return _look_up(uow, caller, card_id)
 
 
 @router.post("/cards/{card_id}/take")
 def take_card(caller: Changes, card_id: Id, given: TakeIn) -> CardOut:
     """Somebody of the family or the home sees to it: the others are not asked any more."""
-    app = caller.app
-    _look_up(caller, card_id)
-    with app.database.reading() as tx:
-        owned.contact(tx, app.keys, caller.who, given.contact_id)
-    enrolment.take_card(
-        app.database, app.clock.now(), card_id=card_id, contact_id=given.contact_id, by=caller.who.member_id
-    )
-    return _look_up(caller, card_id)
+    with caller.writing() as uow:
+        owned.card(uow.tx, caller.who, card_id)
+        owned.contact(uow.tx, uow.keys, caller.who, given.contact_id)
+        enrolment.take_card(uow, card_id=card_id, contact_id=given.contact_id, by=caller.who.member_id)
+        return _look_up(uow, caller, card_id)
 
 
 @router.post("/cards/{card_id}/retire")
 def retire_card(caller: Changes, card_id: Id) -> CardOut:
     """Nothing more is told of this card; its history stays."""
-    app = caller.app
-    _look_up(caller, card_id)
-    enrolment.retire_card(app.database, app.rules, app.clock.now(), card_id=card_id, by=caller.who.member_id)
-    return _look_up(caller, card_id)
+    with caller.writing() as uow:
+        owned.card(uow.tx, caller.who, card_id)
+        enrolment.retire_card(uow, card_id=card_id, by=caller.who.member_id)
+        return _look_up(uow, caller, card_id)
 
 
-def _look_up(caller: Caller, card_id: int) -> CardOut:
-    with caller.app.database.reading() as tx:
-        card, person = owned.card(tx, caller.who, card_id)
-        return _shown(caller.app, tx, [card], person)[0]
+def _look_up(uow: UnitOfWork, caller: Caller, card_id: int) -> CardOut:
+    """Raises NotFoundError for a card of another group."""
+    card, person = owned.card(uow.tx, caller.who, card_id)
+    return _shown(uow, [card], person)[0]
 
 
-def _kept(caller: Caller, kept: CardAdded) -> CardKeptOut:
+def _kept(uow: UnitOfWork, caller: Caller, kept: CardAdded) -> CardKeptOut:
     return CardKeptOut(
-        **_look_up(caller, kept.id).model_dump(),
+        **_look_up(uow, caller, kept.id).model_dump(),
         offers=[OfferOut(kind=offer.kind, expires_on=offer.expires_on) for offer in kept.offers],
         asks=[AskOut(card_id=one.id, kind=one.kind, expires_on=one.expires_on) for one in kept.asks],
     )
 
 
-def _shown(app: App, tx: Tx, found: Sequence[CardView], person: PersonView) -> list[CardOut]:
-    ends = cards.ends_of_people(tx, [person.id])[person.id]
-    carriers = cards.ends_of(tx, {card.carried_by for card in found if card.carried_by is not None})
-    takers = cards.takers(tx, [card.id for card in found])
+def _shown(uow: UnitOfWork, found: Sequence[CardView], person: PersonView) -> list[CardOut]:
+    ends = cards.ends_of_people(uow.tx, [person.id])[person.id]
+    carriers = cards.ends_of(uow.tx, {card.carried_by for card in found if card.carried_by is not None})
+    takers = cards.takers(uow.tx, [card.id for card in found])
     rows = []
     for card in found:
-        days = _days(app, card, person, carriers.get(card.carried_by or 0), ends)
+        carrier_ends_on = None if card.carried_by is None else carriers.get(card.carried_by)
+        days = _days(uow.rules, card, person, carrier_ends_on, ends)
         done = CardState.DONE if card.done_on is not None else CardState.CURRENT
         rows.append(
             CardOut(
@@ -253,17 +250,17 @@ def _shown(app: App, tx: Tx, found: Sequence[CardView], person: PersonView) -> l
 
 
 def _days(
-    app: App, card: CardView, person: PersonView, carrier_ends_on: date | None, ends: dict[str, date]
+    rules: Rulebook, card: CardView, person: PersonView, carrier_ends_on: date | None, ends: dict[str, date]
 ) -> CardDates | None:
     """None for a kind that config/ no longer has."""
-    if card.kind not in app.rules.kinds:
+    if card.kind not in rules.kinds:
         return None
-    days, _ = app.rules.plan(
+    days, _ = rules.plan(
         card.kind,
         card.expires_on,
         person.mode,
         insurance=person.insurance,
         carrier_ends_on=carrier_ends_on,
-        is_bound=app.rules.is_bound(card.kind, card.expires_on, ends),
+        is_bound=rules.is_bound(card.kind, card.expires_on, ends),
     )
     return days

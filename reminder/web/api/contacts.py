@@ -12,6 +12,7 @@ from reminder.enrolment import consent, register
 from reminder.errors import NotFoundError
 from reminder.storage import contacts, owned
 from reminder.storage.contacts import ContactView
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.upkeep import erase
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Channel, Id, In, Instant, Listed, Out, Paged, part
@@ -78,10 +79,9 @@ class AskedOut(ContactOut):
 @router.get("/people/{person_id}/contacts")
 def list_contacts(caller: Sees, person_id: Id, page: Paged) -> Listed[ContactOut]:
     """A person's own contacts and their family's, with masked addresses."""
-    app = caller.app
-    with app.database.reading() as tx:
-        owned.person(tx, caller.who, person_id)
-        found = contacts.some_of_person(tx, app.keys, person_id, after=page.after, limit=page.limit + 1)
+    with caller.reading() as uow:
+        owned.person(uow.tx, caller.who, person_id)
+        found = contacts.some_of_person(uow.tx, uow.keys, person_id, after=page.after, limit=page.limit + 1)
     rows, after = part(found, page.limit)
     return Listed(items=[shown(row) for row in rows], next=after)
 
@@ -89,92 +89,83 @@ def list_contacts(caller: Sees, person_id: Id, page: Paged) -> Listed[ContactOut
 @router.post("/people/{person_id}/contacts", status_code=201)
 def add_contact(caller: Changes, person_id: Id, given: ContactIn) -> ContactOut:
     """Adds a phone or address of a person or of their family."""
-    app = caller.app
-    with app.database.reading() as tx:
-        owned.person(tx, caller.who, person_id)
-    contact_id = register.add_contact(
-        app.database,
-        app.keys,
-        app.clock.now(),
-        channel=given.channel,
-        address=given.address,
-        person_id=person_id,
-        is_family=given.family,
-        consent_how=None if given.consent is None else ConsentHow(given.consent),
-        consent_by=given.consent_by,
-        by=caller.who.member_id,
-    )
-    return shown(_look_up(caller, contact_id))
+    with caller.writing() as uow:
+        owned.person(uow.tx, caller.who, person_id)
+        contact_id = register.add_contact(
+            uow,
+            channel=given.channel,
+            address=given.address,
+            person_id=person_id,
+            is_family=given.family,
+            consent_how=None if given.consent is None else ConsentHow(given.consent),
+            consent_by=given.consent_by,
+            by=caller.who.member_id,
+        )
+        return shown(_look_up(uow, caller, contact_id))
 
 
 @router.get("/contacts/{contact_id}")
 def get_contact(caller: Sees, contact_id: Id) -> ContactOut:
     """One contact with its whole address."""
-    contact = _look_up(caller, contact_id)
+    with caller.reading() as uow:
+        contact = _look_up(uow, caller, contact_id)
     return shown(contact).model_copy(update={"address": contact.address})
 
 
 @router.delete("/contacts/{contact_id}", status_code=204)
 def erase_contact(caller: Owns, contact_id: Id) -> None:
     """Forgets a contact of a person. It cannot be taken back. A member's leaves with the member."""
-    if _look_up(caller, contact_id).person_id is None:
-        raise NotFoundError(field="contact")
-    erase.erase_contact(caller.app.database, caller.app.clock.now(), contact_id=contact_id, by=caller.who.member_id)
+    with caller.reading() as uow:
+        if _look_up(uow, caller, contact_id).person_id is None:
+            raise NotFoundError(field="contact")
+    erase.erase_contact(caller.app.units, caller.app.clock.now(), contact_id=contact_id, by=caller.who.member_id)
 
 
 @router.post("/contacts/{contact_id}/confirm")
 def confirm_contact(caller: Changes, contact_id: Id, given: ConsentIn) -> ContactOut:
     """Its owner has agreed, or is reached there again. Whoever said no by a text takes it back by a text."""
-    app = caller.app
-    _look_up(caller, contact_id)
-    consent.confirm(
-        app.database,
-        app.clock.now(),
-        contact_id=contact_id,
-        how=ConsentHow(given.consent),
-        said_by=given.consent_by,
-        by=caller.who.member_id,
-    )
-    return shown(_look_up(caller, contact_id))
+    with caller.writing() as uow:
+        _look_up(uow, caller, contact_id)
+        consent.confirm(
+            uow,
+            contact_id=contact_id,
+            how=ConsentHow(given.consent),
+            said_by=given.consent_by,
+            by=caller.who.member_id,
+        )
+        return shown(_look_up(uow, caller, contact_id))
 
 
 @router.post("/contacts/{contact_id}/stop")
 def stop_contact(caller: Changes, contact_id: Id) -> ContactOut:
     """Its owner wants no more. A second time changes nothing."""
-    app = caller.app
-    _look_up(caller, contact_id)
-    consent.stop(app.database, app.keys, app.rules, app.clock.now(), contact_id=contact_id, by=caller.who.member_id)
-    return shown(_look_up(caller, contact_id))
+    with caller.writing() as uow:
+        _look_up(uow, caller, contact_id)
+        consent.stop(uow, contact_id=contact_id, by=caller.who.member_id)
+        return shown(_look_up(uow, caller, contact_id))
 
 
 @router.post("/contacts/{contact_id}/ask")
 def ask_contact(caller: Changes, contact_id: Id, given: AskIn) -> AskedOut:
     """Asks its owner by a text whether they want to be told; needs texts that can be answered."""
-    app = caller.app
-    _look_up(caller, contact_id)
-    send_at = consent.ask(
-        app.database,
-        app.keys,
-        app.rules,
-        app.clock.now(),
-        contact_id=contact_id,
-        told_by=given.told_by,
-        by=caller.who.member_id,
-    )
-    return AskedOut(**shown(_look_up(caller, contact_id)).model_dump(), send_at=send_at)
+    with caller.writing() as uow:
+        _look_up(uow, caller, contact_id)
+        send_at = consent.ask(uow, contact_id=contact_id, told_by=given.told_by, by=caller.who.member_id)
+        return AskedOut(**shown(_look_up(uow, caller, contact_id)).model_dump(), send_at=send_at)
 
 
 @router.post("/contacts/{contact_id}/reached")
 def reached_contact(caller: Changes, contact_id: Id) -> ContactOut:
     """Somebody has made sure that it is still theirs."""
-    _look_up(caller, contact_id)
-    consent.reached(caller.app.database, caller.app.clock.now(), contact_id=contact_id, by=caller.who.member_id)
-    return shown(_look_up(caller, contact_id))
+    with caller.writing() as uow:
+        _look_up(uow, caller, contact_id)
+        consent.reached(uow, contact_id=contact_id, by=caller.who.member_id)
+        return shown(_look_up(uow, caller, contact_id))
 
 
-def _look_up(caller: Caller, contact_id: int) -> ContactView:
-    with caller.app.database.reading() as tx:
-        return owned.contact(tx, caller.app.keys, caller.who, contact_id)
+def _look_up(uow: UnitOfWork, caller: Caller, contact_id: int) -> ContactView:
+    """Raises NotFoundError for a contact of another group."""
+    return owned.contact(uow.tx, uow.keys, caller.who, contact_id)
 
 
 def shown(contact: ContactView) -> ContactOut:

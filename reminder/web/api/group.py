@@ -9,6 +9,7 @@ from reminder.domain.people import GroupKind, Role
 from reminder.enrolment import membership
 from reminder.planning.homes import counts
 from reminder.storage import accounts, contacts, journal, owned
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.web.api.contacts import ContactOut
 from reminder.web.api.contacts import shown as contact_shown
 from reminder.web.api.operation import PREFIX, Caller, Operation, Owns, Sees
@@ -72,47 +73,44 @@ class EntryOut(Out):
 @router.get("/group")
 def get_group(caller: Sees) -> GroupOut:
     """The group that the token belongs to, and who is in it."""
-    return _look_up(caller)
+    with caller.reading() as uow:
+        return _look_up(uow, caller)
 
 
 @router.patch("/group")
 def rename_group(caller: Owns, given: GroupChange) -> GroupOut:
     """Gives the group another name: it stands in the texts. Or says whose home it is."""
-    database, now, who = caller.app.database, caller.app.clock.now(), caller.who
-    if given.name is not None:
-        membership.rename_group(database, now, who=who, name=given.name)
-    if given.organisation is not None:
-        membership.set_organisation(
-            database, now, group_id=who.group_id, organisation=given.organisation, by=who.member_id
-        )
-    return _look_up(caller)
+    who = caller.who
+    with caller.writing() as uow:
+        if given.name is not None:
+            membership.rename_group(uow, who=who, name=given.name)
+        if given.organisation is not None:
+            membership.set_organisation(uow, group_id=who.group_id, organisation=given.organisation, by=who.member_id)
+        return _look_up(uow, caller)
 
 
 @router.get("/group/counts")
 def get_counts(caller: Sees) -> CountsOut:
     """What the group wants in this month and the next, in numbers. A token sees one home; who has several asks with
     the token of each."""
-    app = caller.app
-    with app.database.reading() as tx:
-        found = counts(tx, app.rules, app.clock.now(), owned.group(tx, caller.who))
+    with caller.reading() as uow:
+        found = counts(uow, owned.group(uow.tx, caller.who))
     return CountsOut(**vars(found))
 
 
 @router.get("/journal")
 def list_journal(caller: Owns, page: Paged) -> Listed[EntryOut]:
     """Everything that was done in the group, oldest first."""
-    with caller.app.database.reading() as tx:
-        found = journal.some_of_group(tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
+    with caller.reading() as uow:
+        found = journal.some_of_group(uow.tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
     rows, after = part(found, page.limit)
     return Listed(items=[EntryOut(**vars(row)) for row in rows], next=after)
 
 
-def _look_up(caller: Caller) -> GroupOut:
-    app, who = caller.app, caller.who
-    with app.database.reading() as tx:
-        group = owned.group(tx, who)
-        members = accounts.members(tx, app.keys, group.id)
-        theirs = contacts.of_every_member(tx, app.keys, group.id)
+def _look_up(uow: UnitOfWork, caller: Caller) -> GroupOut:
+    group = owned.group(uow.tx, caller.who)
+    members = accounts.members(uow.tx, uow.keys, group.id)
+    theirs = contacts.of_every_member(uow.tx, uow.keys, group.id)
     return GroupOut(
         id=group.id,
         name=group.name,

@@ -51,14 +51,13 @@ class MessageOut(Out):
 @router.get("/messages", responses=refusals(404))
 def list_messages(caller: Sees, which: Annotated[Which, Query()]) -> Listed[MessageOut]:
     """What was sent, what waits, and what became of it; oldest first."""
-    app = caller.app
     since = None if which.since is None else _midnight(dates.read_typed(which.since, field="since"))
-    with app.database.reading() as tx:
+    with caller.reading() as uow:
         if which.person is not None:
-            owned.person(tx, caller.who, which.person)
+            owned.person(uow.tx, caller.who, which.person)
         found = messages.some_of_group(
-            tx,
-            app.keys,
+            uow.tx,
+            uow.keys,
             caller.who.group_id,
             state=which.state,
             person_id=which.person,

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from reminder.domain.people import Language
 from reminder.errors import ConflictError, KigenError, RefusedInputError
 from reminder.storage import kept_answers
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.kept_answers import KEPT_FOR, Asked, Kept
 from reminder.web.api import problems
 from reminder.wiring import App
@@ -21,38 +22,42 @@ from reminder.wiring import App
 GIVEN_UP_AFTER = timedelta(minutes=1)
 
 
-def answer(app: App, asked: Asked, language: Language, status: int, act: Callable[[], BaseModel]) -> Response:
-    """Raises ConflictError while another one is being answered, RefusedInputError where the key named another one."""
+def answer(app: App, asked: Asked, language: Language, status: int, act: Callable[[UnitOfWork], BaseModel]) -> Response:
+    """Return the answer that `act` gives in one unit of work, or the one that was kept under the same key.
+
+    Raises ConflictError while another one is being answered, RefusedInputError where the key named another one.
+    """
     began = app.clock.now()
     kept = _begin(app, asked, began)
     if kept is not None:
         return kept
     try:
-        with app.database.as_one() as tx:
-            body = act().model_dump_json()
-            if not kept_answers.keep(tx, app.keys, asked, began, status=status, body=body):
+        # What takes the database and no unit of work yet (enrolment/bulk.py) joins this one.
+        with app.writing() as uow, app.database.joining(uow.tx):
+            body = act(uow).model_dump_json()
+            if not kept_answers.keep(uow.tx, uow.keys, asked, began, status=status, body=body):
                 raise ConflictError("being_answered", field="Idempotency-Key")
     except RefusedInputError as refused:
         problem = problems.problem_of(app, refused, language)
         status, body = problem.status, problem.model_dump_json(exclude_none=True)
-        with app.database.writing() as tx:
-            kept_answers.keep(tx, app.keys, asked, began, status=status, body=body)
+        with app.writing() as uow:
+            kept_answers.keep(uow.tx, uow.keys, asked, began, status=status, body=body)
     except Exception:
-        with suppress(KigenError), app.database.writing() as tx:
-            kept_answers.give_up(tx, asked, began)
+        with suppress(KigenError), app.writing() as uow:
+            kept_answers.give_up(uow.tx, asked, began)
         raise
     return _response(status, body)
 
 
 def _begin(app: App, asked: Asked, now: datetime) -> Response | None:
     """None where this request is to be answered now, by us."""
-    with app.database.writing() as tx:
-        kept = kept_answers.find(tx, app.keys, asked)
-        if kept is None and kept_answers.begin(tx, asked, now):
+    with app.units.writing(now) as uow:
+        kept = kept_answers.find(uow.tx, uow.keys, asked)
+        if kept is None and kept_answers.begin(uow.tx, asked, now):
             return None
         # Another one may have begun meanwhile, or given up.
-        kept = kept or kept_answers.find(tx, app.keys, asked)
-        if kept is not None and _is_over(kept, now) and kept_answers.begin_again(tx, kept, asked, now):
+        kept = kept or kept_answers.find(uow.tx, uow.keys, asked)
+        if kept is not None and _is_over(kept, now) and kept_answers.begin_again(uow.tx, kept, asked, now):
             return None
     if kept is not None and not kept.is_same:
         raise RefusedInputError("idempotency_key_reused", field="Idempotency-Key")

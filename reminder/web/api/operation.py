@@ -4,7 +4,8 @@ Only a token opens the API, never a browser's cookie. Every operation names the 
 cannot be made.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Annotated, Any, cast
@@ -21,6 +22,7 @@ from reminder.domain.people import Language
 from reminder.enrolment import tokens
 from reminder.errors import KigenError, RefusedInputError
 from reminder.storage import kept_answers
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.kept_answers import Asked
 from reminder.web.access import NotAllowedError
 from reminder.web.api import once, problems
@@ -41,6 +43,25 @@ class Caller:
     token_id: int
     language: Language  # of what is said to it
     asked: Asked | None = None
+    unit: UnitOfWork | None = None  # the one in which the answer is kept, of a request that has a key
+
+    @contextmanager
+    def writing(self) -> Iterator[UnitOfWork]:
+        """Open the unit of work of this request, so that what it does and its answer are kept together."""
+        if self.unit is not None:
+            yield self.unit
+        else:
+            with self.app.writing() as uow:
+                yield uow
+
+    @contextmanager
+    def reading(self) -> Iterator[UnitOfWork]:
+        """Open a unit of work that changes nothing; a request that has a key sees what it has done itself."""
+        if self.unit is not None:
+            yield self.unit
+        else:
+            with self.app.reading() as uow:
+                yield uow
 
 
 class May:
@@ -58,7 +79,7 @@ class May:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise NoTokenError
-        shown = tokens.shown(app.database, app.clock.now(), token.strip())
+        shown = tokens.shown(app.units, app.clock.now(), token.strip())
         if shown is None:
             raise WrongTokenError
         if not any(self.right in RIGHTS[ROLES[scope]] for scope in shown.scopes):
@@ -138,6 +159,10 @@ def _at_most_once(endpoint: Callable[..., Any], status: int) -> Callable[..., An
     def answered(*, caller: Caller, **given: Any) -> Any:
         if caller.asked is None:
             return endpoint(caller=caller, **given)
-        return once.answer(caller.app, caller.asked, caller.language, status, lambda: endpoint(caller=caller, **given))
+
+        def act(uow: UnitOfWork) -> Any:
+            return endpoint(caller=replace(caller, unit=uow), **given)
+
+        return once.answer(caller.app, caller.asked, caller.language, status, act)
 
     return answered

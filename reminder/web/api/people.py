@@ -11,7 +11,7 @@ from reminder.enrolment.register import PersonChanges
 from reminder.storage import owned, people
 from reminder.storage.people import PersonView
 from reminder.upkeep import erase
-from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
+from reminder.web.api.operation import PREFIX, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Id, In, Listed, Out, Paged, part
 
 router = APIRouter(prefix=PREFIX, tags=["people"], route_class=Operation)
@@ -80,8 +80,8 @@ class PersonOut(Out):
 @router.get("/people")
 def list_people(caller: Sees, page: Paged) -> Listed[PersonOut]:
     """The persons of the group."""
-    with caller.app.database.reading() as tx:
-        found = people.some_of_group(tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
+    with caller.reading() as uow:
+        found = people.some_of_group(uow.tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
     rows, after = part(found, page.limit)
     return Listed(items=[shown(row) for row in rows], next=after)
 
@@ -89,57 +89,51 @@ def list_people(caller: Sees, page: Paged) -> Listed[PersonOut]:
 @router.post("/people", status_code=201)
 def add_person(caller: Changes, given: PersonIn) -> PersonOut:
     """Adds somebody whose cards are to be told of."""
-    app = caller.app
-    person_id = register.add_person(
-        app.database,
-        app.clock.now(),
-        group_id=caller.who.group_id,
-        label=given.label,
-        mode=given.mode,
-        language=app.rules.language(given.language),
-        mark=given.mark,
-        reference=given.reference,
-        room=given.room,
-        unit=given.unit,
-        office=given.office,
-        insurance=given.insurance,
-        by=caller.who.member_id,
-    )
-    return look_up(caller, person_id)
+    with caller.writing() as uow:
+        person_id = register.add_person(
+            uow,
+            group_id=caller.who.group_id,
+            label=given.label,
+            mode=given.mode,
+            language=uow.rules.language(given.language),
+            mark=given.mark,
+            reference=given.reference,
+            room=given.room,
+            unit=given.unit,
+            office=given.office,
+            insurance=given.insurance,
+            by=caller.who.member_id,
+        )
+        return shown(owned.person(uow.tx, caller.who, person_id))
 
 
 @router.get("/people/{person_id}")
 def get_person(caller: Sees, person_id: Id) -> PersonOut:
     """One person."""
-    return look_up(caller, person_id)
+    with caller.reading() as uow:
+        return shown(owned.person(uow.tx, caller.who, person_id))
 
 
 @router.patch("/people/{person_id}")
 def change_person(caller: Changes, person_id: Id, given: PersonChange) -> PersonOut:
     """Changes what is said of a person; what waits to be told is planned anew, in the new words."""
-    app = caller.app
-    look_up(caller, person_id)
     named = given.model_dump(exclude_unset=True)
-    if "language" in named:
-        named["language"] = app.rules.language(named["language"])
     # To the step an empty word is one that is taken away.
     named |= {name: named[name] or "" for name in ("mark", "reference", "room", "unit") if name in named}
-    changes = PersonChanges(**named)
-    register.edit_person(app.database, app.clock.now(), person_id=person_id, changes=changes, by=caller.who.member_id)
-    return look_up(caller, person_id)
+    with caller.writing() as uow:
+        owned.person(uow.tx, caller.who, person_id)
+        if "language" in named:
+            named["language"] = uow.rules.language(named["language"])
+        register.edit_person(uow, person_id=person_id, changes=PersonChanges(**named), by=caller.who.member_id)
+        return shown(owned.person(uow.tx, caller.who, person_id))
 
 
 @router.delete("/people/{person_id}", status_code=204)
 def erase_person(caller: Owns, person_id: Id) -> None:
     """Forgets a person with all their contacts, cards and texts. It cannot be taken back."""
-    look_up(caller, person_id)
-    erase.erase_person(caller.app.database, caller.app.clock.now(), person_id=person_id, by=caller.who.member_id)
-
-
-def look_up(caller: Caller, person_id: int) -> PersonOut:
-    """Raises NotFoundError for a person of another group."""
-    with caller.app.database.reading() as tx:
-        return shown(owned.person(tx, caller.who, person_id))
+    with caller.reading() as uow:
+        owned.person(uow.tx, caller.who, person_id)
+    erase.erase_person(caller.app.units, caller.app.clock.now(), person_id=person_id, by=caller.who.member_id)
 
 
 def shown(person: PersonView) -> PersonOut:

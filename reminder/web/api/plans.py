@@ -12,9 +12,10 @@ from reminder.enrolment.cards import NewCard
 from reminder.errors import ConflictError
 from reminder.planning.outlook import OutlookCard, PlannedText, outlook
 from reminder.storage import owned
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.people import PersonView
 from reminder.web.api.cards import CardIn
-from reminder.web.api.operation import PREFIX, Caller, Operation, Sees
+from reminder.web.api.operation import PREFIX, Operation, Sees
 from reminder.web.api.problems import refusals
 from reminder.web.api.shapes import Channel, Id, IdIn, Instant, Out
 
@@ -71,34 +72,29 @@ class PlanOut(Out):
 @router.get("/cards/{card_id}/plan", responses=refusals(409))
 def get_plan(caller: Sees, card_id: Id) -> PlanOut:
     """Every text to come of a card."""
-    with caller.app.database.reading() as tx:
-        card, person = owned.card(tx, caller.who, card_id)
-    if card.retired_at is not None or card.kind not in caller.app.rules.kinds:
-        raise ConflictError("card_retired", field="card")
-    kept = OutlookCard(
-        card.kind, card.expires_on, is_computed=card.is_computed, label=card.label or None, card_id=card.id
-    )
-    return _plan(caller, person, kept)
+    with caller.reading() as uow:
+        card, person = owned.card(uow.tx, caller.who, card_id)
+        if card.retired_at is not None or card.kind not in uow.rules.kinds:
+            raise ConflictError("card_retired", field="card")
+        kept = OutlookCard(
+            card.kind, card.expires_on, is_computed=card.is_computed, label=card.label or None, card_id=card.id
+        )
+        return _plan(uow, person, kept)
 
 
 @router.post("/plans", responses=refusals(404))
 def plan_card(caller: Sees, given: PlanIn) -> PlanOut:
     """Every text of a card before it is registered. Nothing is kept."""
-    app = caller.app
-    with app.database.reading() as tx:
-        person = owned.person(tx, caller.who, given.person_id)
     wanted = NewCard(given.kind, given.typed(), given.label)
-    draft = enrolment.draft(
-        app.database, app.rules, app.clock.now(), person_id=person.id, wanted=wanted, confirmed=given.confirmed
-    )
-    card = OutlookCard(draft.kind, draft.expires_on, is_computed=draft.is_computed, label=draft.label or None)
-    return _plan(caller, person, card)
+    with caller.reading() as uow:
+        person = owned.person(uow.tx, caller.who, given.person_id)
+        draft = enrolment.draft(uow, person_id=person.id, wanted=wanted, confirmed=given.confirmed)
+        card = OutlookCard(draft.kind, draft.expires_on, is_computed=draft.is_computed, label=draft.label or None)
+        return _plan(uow, person, card)
 
 
-def _plan(caller: Caller, person: PersonView, card: OutlookCard) -> PlanOut:
-    app = caller.app
-    with app.database.reading() as tx:
-        found = outlook(tx, app.keys, app.rules, app.clock.now(), person=person, card=card)
+def _plan(uow: UnitOfWork, person: PersonView, card: OutlookCard) -> PlanOut:
+    found = outlook(uow, person=person, card=card)
     return PlanOut(
         person_id=person.id,
         kind=card.kind,

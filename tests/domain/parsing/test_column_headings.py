@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from reminder.domain.headings import Fate
+from reminder.domain.model.imports import ColumnUse
 from tests.rules import HEADINGS
 
-MATCHING = json.loads((Path(__file__).parents[1] / "data" / "header_matching.json").read_text(encoding="utf-8"))
+MATCHING = json.loads((Path(__file__).parents[2] / "data" / "header_matching.json").read_text(encoding="utf-8"))
 # What a home's sheet calls the fields of the examples; names in two parts are not taken.
 TAKEN = {
     "phone number": "phone",
@@ -33,12 +33,12 @@ OWN_NUMBERS = {"携帯電話番号": "mobile", "携帯番号": "mobile"}
 def test_a_heading_means_the_same_in_any_spelling(heading: str, field: str) -> None:
     meaning = HEADINGS.meaning(heading)
 
-    assert (meaning.fate, meaning.field) == (Fate.MAPPED, field)
+    assert (meaning.use, meaning.field) == (ColumnUse.MAPPED, field)
 
 
 @pytest.mark.parametrize("heading", [word for example in MATCHING for word in example.get("must_not_match", [])])
 def test_what_is_nearly_a_heading_is_not_taken_for_it(heading: str) -> None:
-    assert HEADINGS.meaning(heading).fate is not Fate.MAPPED
+    assert HEADINGS.meaning(heading).use is not ColumnUse.MAPPED
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_headings_of_homes_are_understood_also_below_another(heading: str, field
     ],
 )  # fmt: skip
 def test_a_column_of_numbers_is_never_read(heading: str) -> None:
-    assert HEADINGS.meaning(heading).fate is Fate.REFUSED
+    assert HEADINGS.meaning(heading).use is ColumnUse.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ def test_a_column_of_numbers_is_never_read(heading: str) -> None:
     ],
 )  # fmt: skip
 def test_what_may_mean_somebody_or_something_else_is_left_to_be_said(heading: str) -> None:
-    assert HEADINGS.meaning(heading).fate is Fate.UNKNOWN
+    assert HEADINGS.meaning(heading).use is ColumnUse.UNKNOWN
 
 
 @pytest.mark.parametrize(
     "heading", ["年齢", "要介護度", "郵便番号", "利用者番号", "生年月日", "備考1", "家族/氏名", "認定有効期間/開始"]
 )
 def test_what_nobody_needs_is_forgotten(heading: str) -> None:
-    assert HEADINGS.meaning(heading).fate is Fate.FORGOTTEN
+    assert HEADINGS.meaning(heading).use is ColumnUse.DISCARDED

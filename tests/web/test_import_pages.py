@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from reminder.domain.people import GroupKind
-from reminder.enrolment.spreadsheet import LARGEST
+from reminder.enrolment.imports.reader import LARGEST
 from reminder.storage import people
 from reminder.worker import work_on_sheets
 from tests.homes import SHEETS
@@ -27,7 +27,7 @@ def office(village: Village) -> Browser:
     village.member("事務", "office@example.jp")
     browser = Browser(village)
     browser.sign_in("office@example.jp")
-    browser.get("/uploads")
+    browser.get("/imports")
     return browser
 
 
@@ -37,35 +37,35 @@ def labels(village: Village) -> list[str]:
 
 
 def test_from_a_sheet_to_residents_and_the_rest_comes_back(village: Village, office: Browser) -> None:
-    office.send_file("/uploads", "residents.csv", SHEET)
+    office.send_file("/imports", "residents.csv", SHEET)
     assert "なにか" in office.page.text
-    office.submit("/uploads/1/columns")
+    office.submit("/imports/1/columns")
     assert "確かめています" in office.page.text
     work_on_sheets(village.app)
-    office.get("/uploads/1")
+    office.get("/imports/1")
     assert "ない日です" in office.page.text
     assert "もう過ぎています" in office.page.text
-    office.submit("/uploads/1/save")
+    office.submit("/imports/1/save")
     work_on_sheets(village.app)
-    office.get("/uploads/1")
+    office.get("/imports/1")
 
-    returned = office.get("/uploads/1/not-taken.xlsx").body
+    returned = office.get("/imports/1/not-taken.xlsx").body
 
     assert labels(village) == ["ハナ"]
     rows = list(openpyxl.load_workbook(io.BytesIO(returned)).active.values)
     assert [row[2] for row in rows] == ["氏名", "キヨ", "トミ"]
-    office.get("/uploads")
-    office.send_file("/uploads", "again.xlsx", returned)
-    assert office.path == "/uploads/2"
+    office.get("/imports")
+    office.send_file("/imports", "again.xlsx", returned)
+    assert office.path == "/imports/2"
 
 
 def test_a_row_that_asks_is_saved_once_somebody_has_ticked_it(village: Village, office: Browser) -> None:
-    office.send_file("/uploads", "residents.csv", SHEET)
-    office.submit("/uploads/1/columns")
+    office.send_file("/imports", "residents.csv", SHEET)
+    office.submit("/imports/1/columns")
     work_on_sheets(village.app)
-    office.get("/uploads/1")
+    office.get("/imports/1")
 
-    office.submit("/uploads/1/save", yes="4")
+    office.submit("/imports/1/save", yes="4")
     work_on_sheets(village.app)
 
     assert labels(village) == ["トミ", "ハナ"]
@@ -77,15 +77,15 @@ def test_columns_of_numbers_are_named_and_their_digits_are_nowhere(
     # Whoever spooled the file to the disk would fail here.
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "there is no such folder"))
     large = SHEETS.joinpath("residents_cp932.csv").read_bytes() + b"\r\n" * 1_500_000
-    seen = office.send_file("/uploads", "residents.csv", large).text
+    seen = office.send_file("/imports", "residents.csv", large).text
     assert "個人番号" in seen
     assert "被保険者番号" in seen
-    office.submit("/uploads/1/columns")
+    office.submit("/imports/1/columns")
     work_on_sheets(village.app)
-    seen += office.get("/uploads/1").text
-    office.submit("/uploads/1/save")
+    seen += office.get("/imports/1").text
+    office.submit("/imports/1/save")
     work_on_sheets(village.app)
-    seen += office.get("/uploads/1").text
+    seen += office.get("/imports/1").text
 
     assert not re.search("99990000|1234567890|1234 5678|暗証1234", seen)
     assert labels(village)
@@ -103,7 +103,7 @@ def test_columns_of_numbers_are_named_and_their_digits_are_nowhere(
 def test_what_cannot_be_read_is_refused_with_what_to_do(
     village: Village, office: Browser, content: bytes, said: str
 ) -> None:
-    answer = office.send_file("/uploads", "x.csv", content)
+    answer = office.send_file("/imports", "x.csv", content)
 
     assert answer.status == 422
     assert said in re.sub(r"<rt>.*?</rt>|<[^>]+>", "", answer.text)
@@ -111,40 +111,40 @@ def test_what_cannot_be_read_is_refused_with_what_to_do(
 
 
 def test_more_than_a_sheet_may_hold_is_cut_off_at_the_door(office: Browser) -> None:
-    assert office.send_file("/uploads", "x.csv", b"x" * (LARGEST + 70_000)).status == 413
+    assert office.send_file("/imports", "x.csv", b"x" * (LARGEST + 70_000)).status == 413
 
 
 def test_a_sheet_given_up_is_gone(village: Village, office: Browser) -> None:
-    office.send_file("/uploads", "residents.csv", SHEET)
+    office.send_file("/imports", "residents.csv", SHEET)
 
-    office.submit("/uploads/1/cancel")
+    office.submit("/imports/1/cancel")
 
     assert "取りやめました" in office.page.text
-    office.get("/uploads/1")
+    office.get("/imports/1")
     assert "ハナ" not in office.page.text
     with village.app.database.reading() as tx:
-        assert tx.connection().exec_driver_sql("SELECT count(*) FROM upload_rows").scalar_one() == 0
+        assert tx.connection().exec_driver_sql("SELECT count(*) FROM import_rows").scalar_one() == 0
 
 
 def test_what_would_change_is_shown_before_it_is_saved(village: Village, office: Browser) -> None:
     office.send_file(
-        "/uploads", "residents.csv", "整理番号,居室,氏名,電子証明書期限\nA1,201,ハナ,2027-11-16\n".encode()
+        "/imports", "residents.csv", "整理番号,居室,氏名,電子証明書期限\nA1,201,ハナ,2027-11-16\n".encode()
     )
-    office.submit("/uploads/1/columns")
+    office.submit("/imports/1/columns")
     work_on_sheets(village.app)
-    office.get("/uploads/1")
-    office.submit("/uploads/1/save")
+    office.get("/imports/1")
+    office.submit("/imports/1/save")
     work_on_sheets(village.app)
-    office.get("/uploads")
+    office.get("/imports")
     corrected = (
         "整理番号,居室,氏名,電子証明書期限,携帯\nA1,305,ハナ,2032-11-16,090-0000-0001\nB2,203,トミ,2027-12-01,\n"
     )
-    office.send_file("/uploads", "residents.csv", corrected.encode())
-    office.submit("/uploads/2/columns")
+    office.send_file("/imports", "residents.csv", corrected.encode())
+    office.submit("/imports/2/columns")
     work_on_sheets(village.app)
 
-    changed = re.sub(r"<[^>]+>", "", office.get("/uploads/2?show=changed").text)
-    new = office.get("/uploads/2?show=new").text
+    changed = re.sub(r"<[^>]+>", "", office.get("/imports/2?show=changed").text)
+    new = office.get("/imports/2?show=new").text
 
     assert "201 → 305" in changed
     assert re.search("2027年11月16日.*→.*2032年11月16日", changed)
@@ -157,18 +157,18 @@ def test_what_would_change_is_shown_before_it_is_saved(village: Village, office:
 
 def test_of_many_rows_that_ask_each_can_be_seen_and_all_be_taken_at_once(village: Village, office: Browser) -> None:
     rows = "".join(f"{number},ハナ{chr(0x30A2 + number % 80)},2020-01-05\n" for number in range(1, 252))
-    office.send_file("/uploads", "residents.csv", ("居室,氏名,電子証明書期限\n" + rows).encode())
-    office.submit("/uploads/1/columns")
+    office.send_file("/imports", "residents.csv", ("居室,氏名,電子証明書期限\n" + rows).encode())
+    office.submit("/imports/1/columns")
     work_on_sheets(village.app)
-    office.get("/uploads/1")
-    next_page = re.search(r'href="(/uploads/1\?show=&amp;after=\d+)"', office.page.text)
+    office.get("/imports/1")
+    next_page = re.search(r'href="(/imports/1\?show=&amp;after=\d+)"', office.page.text)
     assert next_page is not None
     assert "251行目" not in office.page.text
     assert "252行目" in office.get(next_page[1].replace("&amp;", "&")).text
-    office.get("/uploads/1")
+    office.get("/imports/1")
 
     # As many boxes as one page has, and the one for all the others.
-    office.submit("/uploads/1/save", yes=[str(number) for number in range(2, 202)], all="yes")
+    office.submit("/imports/1/save", yes=[str(number) for number in range(2, 202)], all="yes")
     work_on_sheets(village.app)
 
     assert len(labels(village)) == 251
@@ -183,8 +183,21 @@ def test_another_sheet_of_the_book_is_read_when_it_is_named(village: Village, of
     kept = io.BytesIO()
     book.save(kept)
 
-    assert office.send_file("/uploads", "residents.xlsx", kept.getvalue()).status == 422
-    office.send_file("/uploads", "residents.xlsx", kept.getvalue(), sheet="二階")
+    assert office.send_file("/imports", "residents.xlsx", kept.getvalue()).status == 422
+    office.send_file("/imports", "residents.xlsx", kept.getvalue(), sheet="二階")
 
-    assert office.path == "/uploads/1"
+    assert office.path == "/imports/1"
     assert "ハナ" in office.page.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("/uploads", "/imports"), ("/uploads/1", "/imports/1"), ("/uploads/template.xlsx", "/imports/template.xlsx")],
+)
+def test_the_path_of_earlier_versions_leads_to_the_page(office: Browser, old: str, new: str) -> None:
+    office.send_file("/imports", "residents.csv", SHEET)
+
+    answer = office.get(old)
+
+    assert (answer.status, answer.headers["location"]) == (301, new)
+    assert office.get(new).status == 200

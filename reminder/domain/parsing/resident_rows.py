@@ -8,13 +8,12 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import IntEnum
 from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
 from reminder.domain import addresses, dates
-from reminder.domain.headings import CARD
+from reminder.domain.model.imports import CARD, Finding, Level
 from reminder.domain.people import ChannelName, ConsentHow, Mode
 from reminder.errors import DateError, RefusedInputError
 from reminder.guard.text import clean_label
@@ -23,41 +22,35 @@ LONGEST_LABEL, LONGEST_BY = 20, 40
 FURTHEST_AHEAD = relativedelta(years=11)
 
 
-class Level(IntEnum):
-    """How much a finding weighs. ASKS: the row is saved once somebody has said yes to it."""
-
-    NOTE = 0
-    WARNS = 1
-    ASKS = 2
-    REFUSES = 3
-
-
 @dataclass(frozen=True)
-class Finding:
-    """`place`: the column of the cell it is about, from 0; None for the row. `code` has a sentence in config/."""
+class RowCell:
+    """A cell of a row, with the column it stands in, from 0."""
 
-    code: str
-    level: Level
-    place: int | None = None
-    details: Mapping[str, str | int] | None = None
-
-
-@dataclass(frozen=True)
-class Cell:
     place: int
     text: str
 
 
 @dataclass(frozen=True)
 class ResidentContact:
+    """An address in a row. `place`: the column of its cell, from 0."""
+
     channel: ChannelName
     address: str
     is_family: bool
+    place: int
+
+
+@dataclass(frozen=True)
+class RowConsent:
+    """Consent as the home has recorded it: how it was given, and on which day (in Japan)."""
+
+    how: ConsentHow
+    on: date
 
 
 @dataclass(frozen=True)
 class Resident:
-    """Somebody as a row describes them. `said`: consent as the home has recorded it, and by whom it was heard."""
+    """Somebody as a row describes them. `cards`: by kind, its last valid day."""
 
     label: str
     reference: str | None
@@ -65,23 +58,31 @@ class Resident:
     unit: str | None
     mode: Mode | None
     contacts: Sequence[ResidentContact]
-    said: tuple[ConsentHow, str] | None
+    consent: RowConsent | None
     cards: Mapping[str, date]
 
     @property
-    def likeness(self) -> str:
+    def identity(self) -> str:
         """By what the same resident is known in another row or another sheet."""
-        if self.reference:
-            return f"reference\0{self.reference}"
-        return f"label\0{self.label}\0{self.room or ''}"
+        return identity_of(self.label, self.room, self.reference)
+
+
+def identity_of(label: str, room: str | None, reference: str | None = None) -> str:
+    """Return what stands for one resident of a home: the home's own reference, else the name with the room."""
+    if reference:
+        return f"reference\0{reference}"
+    return f"label\0{label}\0{room or ''}"
 
 
 def read_resident(
-    cells: Mapping[str, Cell], fields: Collection[str], facts: Sequence[Finding], today: date
+    cells: Mapping[str, RowCell], fields: Collection[str], known: Sequence[Finding], today: date
 ) -> tuple[Resident | None, list[Finding]]:
-    """By field, its cell. `fields`: all that the sheet has a column for. `facts`: what reading has found out already.
-    The resident is None where anything refuses."""
-    row = _Row(cells, fields, today, list(facts))
+    """Return the resident of a row and all findings about it; the resident is None where any finding refuses.
+
+    `cells`: by field. `fields`: all that the sheet has a column for. `known`: what reading has found already. `today`:
+    the date in Japan.
+    """
+    row = _Row(cells, fields, today, list(known))
     label = row.name()
     resident = Resident(
         label,
@@ -93,20 +94,22 @@ def read_resident(
         row.consent(),
         row.cards(),
     )
-    is_refused = any(finding.level is Level.REFUSES for finding in row.found)
+    is_refused = any(finding.level is Level.REFUSE for finding in row.found)
     return (None if is_refused else resident), row.found
 
 
 class _Row:
-    def __init__(self, cells: Mapping[str, Cell], fields: Collection[str], today: date, found: list[Finding]) -> None:
+    def __init__(
+        self, cells: Mapping[str, RowCell], fields: Collection[str], today: date, found: list[Finding]
+    ) -> None:
         self._cells, self._fields, self._today, self.found = cells, fields, today, found
 
-    def _say(self, code: str, level: Level, cell: Cell | None = None, **details: str | int) -> None:
+    def _say(self, code: str, level: Level, cell: RowCell | None = None, **details: str | int) -> None:
         self.found.append(Finding(code, level, cell.place if cell else None, details or None))
 
-    def _refuse(self, refused: RefusedInputError, cell: Cell) -> None:
+    def _refuse(self, refused: RefusedInputError, cell: RowCell) -> None:
         details = {name: value for name, value in refused.details.items() if isinstance(value, str | int)}
-        self._say(refused.code, Level.REFUSES, cell, **details)
+        self._say(refused.code, Level.REFUSE, cell, **details)
 
     def name(self) -> str:
         """The name a home speaks them by; else the name, cut to what a label holds."""
@@ -114,10 +117,10 @@ class _Row:
         cell = short or full
         # Where every other row has its name, a row without one is a slip.
         if cell is None or (full is None and "name" in self._fields):
-            self._say("name_missing", Level.REFUSES)
+            self._say("name_missing", Level.REFUSE)
             return ""
         if _is_formula(cell.text):
-            self._say("formula", Level.REFUSES, cell)
+            self._say("formula", Level.REFUSE, cell)
             return ""
         text = _one_line(cell.text)
         if len(text) > LONGEST_LABEL:
@@ -125,7 +128,7 @@ class _Row:
             self._say("label_shortened", Level.NOTE, cell)
         return self._label(text, cell, 3)
 
-    def _label(self, text: str, cell: Cell, most_digits: int) -> str:
+    def _label(self, text: str, cell: RowCell, most_digits: int) -> str:
         try:
             return clean_label(text, field="label", longest=LONGEST_LABEL, most_digits=most_digits)
         except RefusedInputError as refused:
@@ -137,7 +140,7 @@ class _Row:
         if cell is None:
             return None
         if _is_formula(cell.text):
-            self._say("formula", Level.REFUSES, cell)
+            self._say("formula", Level.REFUSE, cell)
             return None
         return self._label(_one_line(cell.text), cell, most_digits) or None
 
@@ -150,7 +153,7 @@ class _Row:
             return Mode.ELDERLY
         if said in _NO:
             return Mode.HOME
-        self._say("mode_unreadable", Level.WARNS, cell)
+        self._say("mode_unreadable", Level.WARN, cell)
         return None
 
     def contacts(self) -> list[ResidentContact]:
@@ -159,22 +162,23 @@ class _Row:
         to_person = not told or "本人" in told or "self" in told
         to_family = not told or "家族" in told or "family" in told
         found = []
-        if (mobile := self._phone("mobile", ChannelName.SMS)) and to_person:
-            found.append(ResidentContact(ChannelName.SMS, mobile, is_family=False))
-        if (phone := self._phone("phone", ChannelName.VOICE)) and to_person and phone != mobile:
-            is_mobile = addresses.read_phone(phone).kind is addresses.PhoneKind.MOBILE
+        mobile, phone = self._phone("mobile", ChannelName.SMS), self._phone("phone", ChannelName.VOICE)
+        if mobile and to_person:
+            found.append(ResidentContact(ChannelName.SMS, mobile.text, False, mobile.place))
+        if phone and to_person and (mobile is None or phone.text != mobile.text):
+            is_mobile = addresses.read_phone(phone.text).kind is addresses.PhoneKind.MOBILE
             channel = ChannelName.SMS if is_mobile else ChannelName.VOICE
-            found.append(ResidentContact(channel, phone, is_family=False))
+            found.append(ResidentContact(channel, phone.text, False, phone.place))
         family_mail, family_mobile = self._mail("family_email"), self._phone("family_mobile", ChannelName.SMS)
         if to_family:
             # One relative with two addresses is one human: told by mail, not twice.
             if family_mail:
-                found.append(ResidentContact(ChannelName.EMAIL, family_mail, is_family=True))
+                found.append(ResidentContact(ChannelName.EMAIL, family_mail.text, True, family_mail.place))
             elif family_mobile:
-                found.append(ResidentContact(ChannelName.SMS, family_mobile, is_family=True))
+                found.append(ResidentContact(ChannelName.SMS, family_mobile.text, True, family_mobile.place))
         return found
 
-    def _phone(self, field: str, channel: ChannelName) -> str | None:
+    def _phone(self, field: str, channel: ChannelName) -> RowCell | None:
         cell = self._cells.get(field)
         if cell is None:
             return None
@@ -191,9 +195,9 @@ class _Row:
             return None
         if not _FIRST_ZERO.match(_folded(cell.text)):
             self._say("phone_zero_added", Level.NOTE, cell)
-        return number
+        return RowCell(cell.place, number)
 
-    def _mail(self, field: str) -> str | None:
+    def _mail(self, field: str) -> RowCell | None:
         cell = self._cells.get(field)
         if cell is None:
             return None
@@ -204,15 +208,15 @@ class _Row:
             return None
         if address != cell.text.strip():
             self._say("email_mended", Level.NOTE, cell)
-        return address
+        return RowCell(cell.place, address)
 
-    def consent(self) -> tuple[ConsentHow, str] | None:
+    def consent(self) -> RowConsent | None:
         """Only with its day: a box that says 有 everywhere is nobody's word."""
         day, how = self._cells.get("consent_date"), self._cells.get("consent_how")
         if day is None:
             if any(name in self._cells for name in _ADDRESSES):
                 # Of a sheet that has no column for it, this is no news of any one row.
-                self._say("consent_missing", Level.WARNS if "consent_date" in self._fields else Level.NOTE)
+                self._say("consent_missing", Level.WARN if "consent_date" in self._fields else Level.NOTE)
             return None
         try:
             on = _read_day(day.text)
@@ -220,37 +224,37 @@ class _Row:
             self._refuse(refused, day)
             return None
         if on > self._today:
-            self._say("consent_ahead", Level.REFUSES, day)
+            self._say("consent_ahead", Level.REFUSE, day)
             return None
         said = _folded(how.text) if how else ""
         manner = next((manner for word, manner in _CONSENT if word in said), ConsentHow.SPOKEN)
-        return manner, on.isoformat()
+        return RowConsent(manner, on)
 
     def cards(self) -> dict[str, date]:
         dated = {field: cell for field, cell in self._cells.items() if field.startswith(CARD)}
         if not dated:
-            self._say("no_date", Level.REFUSES)
+            self._say("no_date", Level.REFUSE)
         ends = {field.removeprefix(CARD): self._end(cell) for field, cell in dated.items()}
         return {kind: end for kind, end in ends.items() if end is not None}
 
-    def _end(self, cell: Cell) -> date | None:
+    def _end(self, cell: RowCell) -> date | None:
         instead = _instead_of_a_day(cell.text)
         if instead is not None:
-            self._say(*instead, cell)
+            self._say(instead.code, instead.level, cell)
             return None
         end = self._day(cell)
         if end is None:
             return None
         if end > _furthest(self._today):
-            self._say("date_far", Level.REFUSES, cell, date=end.isoformat())
+            self._say("date_far", Level.REFUSE, cell, date=end.isoformat())
             return None
         if _outlives(cell.text, end):
-            self._say("date_era_over", Level.ASKS, cell, date=end.isoformat())
+            self._say("date_era_over", Level.CONFIRM, cell, date=end.isoformat())
         if end < self._today:
-            self._say("date_past", Level.ASKS, cell, date=end.isoformat())
+            self._say("date_past", Level.CONFIRM, cell, date=end.isoformat())
         return end
 
-    def _day(self, cell: Cell) -> date | None:
+    def _day(self, cell: RowCell) -> date | None:
         """Also one with a word behind it, as R8.12.31→更新申請中."""
         try:
             return _read_day(cell.text)
@@ -263,7 +267,7 @@ class _Row:
             if day is None:
                 self._refuse(refused, cell)
             else:
-                self._say("date_with_note", Level.ASKS, cell, date=day.isoformat())
+                self._say("date_with_note", Level.CONFIRM, cell, date=day.isoformat())
             return day
 
 
@@ -308,16 +312,16 @@ def _outlives(text: str, end: date) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _instead_of_a_day(text: str) -> tuple[str, Level] | None:
-    """What is written where a date should stand."""
+def _instead_of_a_day(text: str) -> Finding | None:
+    """Return what is to be said of words where a date should stand."""
     said = _folded(text)
     if said in _DITTO:
-        return "date_ditto", Level.REFUSES
+        return Finding("date_ditto", Level.REFUSE)
     if any(map(str.isdecimal, said)):
         return None
     if any(word in said for word in _IN_RENEWAL):
-        return "date_in_renewal", Level.WARNS
-    return ("date_not_known", Level.WARNS) if any(word in said for word in _NOT_KNOWN) else None
+        return Finding("date_in_renewal", Level.WARN)
+    return Finding("date_not_known", Level.WARN) if any(word in said for word in _NOT_KNOWN) else None
 
 
 @lru_cache(maxsize=8)

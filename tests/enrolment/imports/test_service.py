@@ -11,20 +11,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reminder.domain.model.imports import ColumnUse, ImportState, Level, RowEffect
 from reminder.domain.people import ChannelName, ContactState, GroupKind, Language
-from reminder.domain.residents import Level
-from reminder.enrolment import bulk
 from reminder.enrolment.cards import NewCard, TypedDates, add_cards
-from reminder.enrolment.spreadsheet import Row, read_sheet
+from reminder.enrolment.imports import service
+from reminder.enrolment.imports.reader import SheetRow, read_sheet
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.planning.due import plan_due
-from reminder.storage import cards, contacts, people, uploads
-from reminder.storage.uploads import Effect, UploadState
-from tests.homes import EXPECTED, SHEETS, checked, rows_of, saved
+from reminder.storage import cards, contacts, people
+from reminder.storage.registry import imports
+from tests.homes import EXPECTED, SHEETS, checked, found, rejected, rows_of, saved, start_saving
 from tests.rules import HEADINGS
 from tests.village import Village
 
-SAID = {"error": Level.REFUSES, "fixed": Level.NOTE, "info": Level.NOTE}
+SAID = {"error": Level.REFUSE, "fixed": Level.NOTE, "info": Level.NOTE}
 HEAD = "居室,氏名,電子証明書期限"
 
 
@@ -64,8 +64,8 @@ def looked_at(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[objec
         folder = tmp_path_factory.mktemp("home")
         with open_village(f"sqlite:///{folder}/kigen.db", folder, "2026-11-23 10:00") as village:
             a_home(village)
-            upload = checked(village, (SHEETS / name).read_bytes())
-            found[name] = upload, rows_of(village, upload)
+            sheet_import = checked(village, (SHEETS / name).read_bytes())
+            found[name] = sheet_import, rows_of(village, sheet_import)
     return found
 
 
@@ -73,33 +73,33 @@ def looked_at(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[objec
 def test_what_stands_in_the_sheets_of_homes_is_judged_as_expected(
     name: str, case: dict[str, str], looked_at: dict[str, tuple[object, dict[int, object]]]
 ) -> None:
-    upload, rows = looked_at[name]
+    sheet_import, rows = looked_at[name]
     number = int(case.get("row") or case["excel_row"])
     if case["expect"] == "total_row_ignored":
         assert number not in rows
-        assert upload.counts["ignored"] == 1
+        assert sheet_import.counts.ignored == 1
         return
     heading = case["column"].replace(" ", "")
-    places = {c["place"] for c in upload.columns if c["heading"].rpartition("/")[2].replace(" ", "") == heading}
+    places = {c.place for c in sheet_import.columns if c.heading.rpartition("/")[2].replace(" ", "") == heading}
 
-    weights = [Level(weight) for _, weight, place, _ in rows[number].findings if place in places or place is None]
+    weights = [one.level for one in rows[number].findings if one.place in places or one.place is None]
 
     worst = max(weights, default=Level.NOTE)
-    assert worst is SAID[case["level"]] if case["level"] in SAID else worst in (Level.WARNS, Level.ASKS)
+    assert worst is SAID[case["level"]] if case["level"] in SAID else worst in (Level.WARN, Level.CONFIRM)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_columns_of_numbers_are_not_read_and_are_named(
     name: str, looked_at: dict[str, tuple[object, dict[int, object]]]
 ) -> None:
-    upload, rows = looked_at[name]
+    sheet_import, rows = looked_at[name]
 
-    refused = {column["heading"]: column["place"] for column in upload.columns if column["fate"] == "refused"}
+    refused = {column.heading: column.place for column in sheet_import.columns if column.use is ColumnUse.REFUSED}
 
     assert set(refused) == {heading.removesuffix(" (hidden)") for heading in EXPECTED[name]["refused_columns"]}
     assert not any(row.cells.keys() & set(refused.values()) for row in rows.values())
-    assert upload.rows == EXPECTED[name]["data_rows"] == len(rows)
-    assert upload.counts["refused"] + upload.counts["accepted"] + upload.counts["warned"] == upload.rows
+    assert sheet_import.rows == EXPECTED[name]["data_rows"] == len(rows)
+    assert sheet_import.counts.refused + sheet_import.counts.accepted + sheet_import.counts.warned == sheet_import.rows
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -108,10 +108,9 @@ def test_no_digit_of_a_column_of_numbers_is_left_anywhere(name: str, tmp_path: P
 
     with open_village(f"sqlite:///{tmp_path}/kigen.db", tmp_path, "2026-11-23 10:00") as village:
         a_home(village)
-        upload = saved(village, checked(village, (SHEETS / name).read_bytes()), yes=True)
-        app = village.app
-        returned = bulk.returned(app.database, app.keys, app.rules, upload, Language.JAPANESE, ".csv")
-        opened = json.dumps([dict(row.cells) for row in rows_of(village, upload).values()], ensure_ascii=False)
+        sheet_import = saved(village, checked(village, (SHEETS / name).read_bytes()), yes=True)
+        returned = rejected(village, sheet_import).encode()
+        opened = json.dumps([dict(row.cells) for row in rows_of(village, sheet_import).values()], ensure_ascii=False)
 
         kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
         for digits in ("999900000012", "9999 0000 0021", "123456789018", "1234 5678 9018", "0000000005"):
@@ -128,7 +127,8 @@ def test_an_imported_row_is_told_as_a_typed_one(village: Village) -> None:
 
     typed = village.person("キヨさん", phone="090-0000-0002")
     wanted = [NewCard(kind, TypedDates(end)) for kind, end in imported.items()]
-    add_cards(village.app.database, village.app.rules, village.now, person_id=typed, wanted=wanted, confirmed=True)
+    with village.app.writing() as uow:
+        add_cards(uow, person_id=typed, wanted=wanted, confirmed=True)
 
     with village.app.database.reading() as tx:
         hanako = next(one for one in people.of_group(tx, 1) if one.label == "花子さん")
@@ -137,7 +137,7 @@ def test_an_imported_row_is_told_as_a_typed_one(village: Village) -> None:
         own = contacts.of_person(tx, village.app.keys, hanako.id)
     assert {kind: carried for kind, (_, carried) in first.items()} == {kind: c for kind, (_, c) in second.items()}
     assert [(one.channel, one.state) for one in own] == [(ChannelName.SMS, ContactState.CONFIRMED)]
-    while plan_due(village.app.database, village.app.keys, village.app.rules, village.now):
+    while plan_due(village.app.units, village.now):
         pass
     with village.app.database.reading() as tx:
         first = {c.kind: c.next_reminder_on for c in cards.current_of_person(tx, hanako.id)}
@@ -147,10 +147,9 @@ def test_an_imported_row_is_told_as_a_typed_one(village: Village) -> None:
 
 def test_good_rows_are_saved_and_bad_ones_come_back_to_be_mended(village: Village) -> None:
     a_home(village)
-    app = village.app
-    upload = saved(village, checked(village, sheet_of("201,ハナ,2027-11-16", "202,キヨ,2027-02-30")))
+    sheet_import = saved(village, checked(village, sheet_of("201,ハナ,2027-11-16", "202,キヨ,2027-02-30")))
 
-    returned = bulk.returned(app.database, app.keys, app.rules, upload, Language.JAPANESE, ".csv").decode("utf-8-sig")
+    returned = rejected(village, sheet_import)
 
     assert residents(village) == [("ハナ", "201")]
     assert "ない日です" in returned
@@ -162,12 +161,10 @@ def test_good_rows_are_saved_and_bad_ones_come_back_to_be_mended(village: Villag
 
 def test_a_row_that_asked_and_was_saved_does_not_come_back(village: Village) -> None:
     a_home(village)
-    app = village.app
-    upload = checked(village, sheet_of("201,ハナ,2020-01-05", "202,キヨ,2020-01-06", "203,トミ,2027-02-30"))
-    bulk.save(app.database, village.now, upload_id=upload.id, agreed=[2], all_agreed=False)
-    upload = bulk.finish(app.database, app.keys, app.rules, village.now, upload_id=upload.id)
+    sheet_import = checked(village, sheet_of("201,ハナ,2020-01-05", "202,キヨ,2020-01-06", "203,トミ,2027-02-30"))
+    sheet_import = saved(village, sheet_import, confirmed=[2])
 
-    returned = bulk.returned(app.database, app.keys, app.rules, upload, Language.JAPANESE, ".csv").decode("utf-8-sig")
+    returned = rejected(village, sheet_import)
 
     assert [row[2] for row in csv.reader(io.StringIO(returned))] == ["氏名", "キヨ", "トミ"]
 
@@ -181,8 +178,8 @@ def test_a_sheet_whose_end_cannot_be_read_leaves_nothing_of_its_beginning(villag
 
     assert refused.value.code == "sheet_quote_open"
     with village.app.database.reading() as tx:
-        assert uploads.of_group(tx, 1) == []
-        assert uploads.rows_after(tx, village.app.keys, 1, 0, 10) == []
+        assert imports.of_group(tx, 1) == []
+        assert imports.rows_after(tx, village.app.keys, 1, 0, 10) == []
 
 
 def test_while_a_sheet_is_read_others_may_write_and_one_that_is_given_up_is_read_no_further(village: Village) -> None:
@@ -190,19 +187,19 @@ def test_while_a_sheet_is_read_others_may_write_and_one_that_is_given_up_is_read
     app = village.app
     sheet = read_sheet(sheet_of(*(f"{number},ハナ,2027-11-16" for number in range(1, 1200))), HEADINGS)
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[SheetRow]:
         for number, row in enumerate(sheet.rows):
             if number == 600:
                 village.person("途中の方")
-                bulk.cancel(app.database, village.now, upload_id=1, by=None)
+                service.cancel_import(village.app.units, village.now, import_id=1, by=None)
             yield row
 
     with pytest.raises(ConflictError):
-        bulk.begin(app.database, app.keys, village.now, group_id=1, sheet=replace(sheet, rows=rows()), by=None)
+        service.begin_import(app.units, village.now, group_id=1, sheet=replace(sheet, rows=rows()), by=None)
 
     assert residents(village) == [("途中の方", None)]
     with app.database.reading() as tx:
-        assert uploads.rows_after(tx, app.keys, 1, 0, 10) == []
+        assert imports.rows_after(tx, app.keys, 1, 0, 10) == []
 
 
 def test_a_second_time_changes_nothing_and_a_corrected_sheet_only_what_differs(village: Village) -> None:
@@ -216,8 +213,8 @@ def test_a_second_time_changes_nothing_and_a_corrected_sheet_only_what_differs(v
     saved(village, again)
     saved(village, corrected)
 
-    assert again.counts["unchanged"] == 2
-    assert effects == [Effect.UNCHANGED, Effect.CHANGED, Effect.NEW]
+    assert again.counts.unchanged == 2
+    assert effects == [RowEffect.UNCHANGED, RowEffect.CHANGED, RowEffect.NEW]
     assert ends(village, "キヨ") == {"mynumber_user_certificate": "2032-12-01"}
     assert residents(village) == [("キヨ", "202"), ("トミ", "203"), ("ハナ", "201")]
 
@@ -226,11 +223,11 @@ def test_whoever_may_be_somebody_else_is_asked_about(village: Village) -> None:
     a_home(village)
     saved(village, checked(village, sheet_of("201,ハナさん,2027-11-16")))
 
-    upload = checked(village, sheet_of("305,ハナさん,2027-11-16", "201,ハナ,2027-11-16"))
+    sheet_import = checked(village, sheet_of("305,ハナさん,2027-11-16", "201,ハナ,2027-11-16"))
 
-    codes = [[code for code, *_ in row.findings] for row in rows_of(village, upload).values()]
+    codes = [[one.code for one in row.findings] for row in rows_of(village, sheet_import).values()]
     assert [("maybe_moved" in some, "maybe_renamed" in some) for some in codes] == [(True, False), (False, True)]
-    saved(village, upload)
+    saved(village, sheet_import)
     assert residents(village) == [("ハナさん", "201")]
 
 
@@ -247,9 +244,9 @@ def test_a_resident_is_found_again_by_the_home_s_own_reference(village: Village)
 def test_the_same_person_twice_in_a_sheet_is_registered_once(village: Village) -> None:
     a_home(village)
 
-    upload = saved(village, checked(village, sheet_of("201,ハナ,2027-11-16", "201,ハナ,2027-11-16")))
+    sheet_import = saved(village, checked(village, sheet_of("201,ハナ,2027-11-16", "201,ハナ,2027-11-16")))
 
-    assert upload.counts["refused"] == 1
+    assert sheet_import.counts.refused == 1
     assert residents(village) == [("ハナ", "201")]
 
 
@@ -260,7 +257,7 @@ def test_what_a_home_said_of_its_columns_is_remembered(village: Village) -> None
 
     again = checked(village, sheet_of("201,ハナ,2027-11-16", head=head))
 
-    assert again.mapping == {0: "room", 1: "name", 2: "card:passport"}
+    assert again.mapping.by_place == {0: "room", 1: "name", 2: "card:passport"}
 
 
 @pytest.mark.parametrize(
@@ -284,33 +281,30 @@ def test_columns_that_make_no_sense_are_refused(village: Village, mapping: dict[
 def test_who_goes_on_after_a_kill_begins_behind_the_last_batch(
     village: Village, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "BATCH", 10)
+    monkeypatch.setattr(service, "BATCH", 10)
     a_home(village)
     app = village.app
-    upload = checked(village, sheet_of(*(f"{n},ハナ,2027-11-16" for n in range(1, 35))))
-    bulk.save(app.database, village.now, upload_id=upload.id, all_agreed=False)
-    bulk.go_on(app.database, app.keys, app.rules, village.now)
-    bulk.go_on(app.database, app.keys, app.rules, village.now)
-    with app.database.reading() as tx:
-        half = uploads.find(tx, upload.id)
+    sheet_import = checked(village, sheet_of(*(f"{n},ハナ,2027-11-16" for n in range(1, 35))))
+    start_saving(village, sheet_import)
+    service.process_next_batch(app.units, village.now)
+    service.process_next_batch(app.units, village.now)
+    half = found(village, sheet_import.id)
 
-    bulk.finish(app.database, app.keys, app.rules, village.now, upload_id=upload.id)
+    service.process_to_end(app.units, village.now, import_id=sheet_import.id)
 
-    assert half is not None
-    assert (half.state, half.done) == (UploadState.SAVING, 20)
+    assert (half.state, half.done) == (ImportState.SAVING, 20)
     assert len(residents(village)) == 34
 
 
 def test_a_cancelled_sheet_is_forgotten_and_cannot_be_saved(village: Village) -> None:
     a_home(village)
-    app = village.app
-    upload = checked(village, sheet_of("201,ハナ,2027-11-16"))
+    sheet_import = checked(village, sheet_of("201,ハナ,2027-11-16"))
 
-    bulk.cancel(app.database, village.now, upload_id=upload.id, by=None)
+    service.cancel_import(village.app.units, village.now, import_id=sheet_import.id, by=None)
 
-    assert rows_of(village, upload) == {}
+    assert rows_of(village, sheet_import) == {}
     with pytest.raises(ConflictError):
-        bulk.save(app.database, village.now, upload_id=upload.id, all_agreed=True)
+        start_saving(village, sheet_import, yes=True)
 
 
 CELLS = st.text(alphabet="0123456789ー-年月日RH.〃=＝ 　,\"'\n番号ﾏｲﾅ①９", max_size=18)
@@ -345,14 +339,14 @@ def test_no_sheet_crashes_the_reader_and_no_row_is_lost(
 
 
 def test_the_template_is_read_back_as_it_is_meant(village: Village) -> None:
-    from reminder.enrolment.template import template
+    from reminder.enrolment.imports.template import template
 
     a_home(village)
     for language in (Language.JAPANESE, Language.ENGLISH):
         sheet = read_sheet(template(village.app.rules, language), HEADINGS)
-        fields = {column.meaning.field for column in sheet.columns}
+        fields = {column.field for column in sheet.columns}
         assert {"room", "name", "card:mynumber_card", "card:mynumber_user_certificate", "family_email"} <= fields
-        assert not [column for column in sheet.columns if not column.meaning.field]
+        assert not [column for column in sheet.columns if not column.field]
 
 
 def test_a_hundred_thousand_rows_are_the_most() -> None:

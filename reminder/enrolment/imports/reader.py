@@ -16,8 +16,9 @@ from functools import lru_cache
 from itertools import islice
 
 from reminder.domain import dates
-from reminder.domain.headings import BORN, CARD, NOTES, Fate, Headings, Meaning
-from reminder.enrolment import workbook
+from reminder.domain.model.imports import CARD, ColumnUse, Finding, ImportColumn, Level
+from reminder.domain.parsing.column_headings import BORN, NOTES, ColumnHeadings
+from reminder.enrolment.imports import xlsx
 from reminder.errors import DateError, RefusedInputError
 from reminder.guard.numbers import LooksLike, forbidden, forbidden_in_a_date_or_phone, long_number
 
@@ -31,52 +32,39 @@ _PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
-class Column:
-    """`place` counts from 0; `letter` is how spreadsheets call it. A heading of two rows reads "upper/lower"; one that
-    holds a number itself is empty."""
+class SheetRow:
+    """A row of a sheet as it was read.
 
-    place: int
-    letter: str
-    heading: str
-    meaning: Meaning
-    is_hidden: bool
-
-
-@dataclass(frozen=True)
-class Row:
-    """`number` as a spreadsheet counts rows. `cells`: those that hold anything, by place; none of a column that is
-    refused or forgotten, no formula and no number. `refused`: the first cell that held a number, and of what kind.
-    `not_birthday`: ends of certificates on another day of the year than the birthday, which is used here and dropped.
+    `number` as a spreadsheet counts rows. `cells`: those that hold anything, by place; none of a column that is refused
+    or discarded, no formula and no number. `findings`: what only the reader can see: a number, a formula, a hidden row.
+    `is_total`: a sum, which is no resident.
     """
 
     number: int
     cells: Mapping[int, str]
-    refused: tuple[int, LooksLike] | None
-    formulas: frozenset[int]
-    is_hidden: bool
-    has_left: bool
-    not_birthday: frozenset[int]
+    findings: Sequence[Finding]
     is_total: bool
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """`rows` can be gone through once. `names`: of all sheets that are not hidden."""
+class ResidentSheet:
+    """A sheet whose headings are understood. `rows` can be gone through once. `names`: of all sheets of the file that
+    are not hidden. A heading of two rows reads "upper/lower"; one that holds a number itself is empty."""
 
     name: str
     names: Sequence[str]
-    columns: Sequence[Column]
+    columns: Sequence[ImportColumn]
     headings_end: int
-    rows: Iterator[Row]
+    rows: Iterator[SheetRow]
 
 
-def read_sheet(content: bytes, headings: Headings, *, sheet: str | None = None) -> Sheet:
+def read_sheet(content: bytes, headings: ColumnHeadings, *, sheet: str | None = None) -> ResidentSheet:
     """What it is, its first bytes say, whatever its name. Raises RefusedInputError: for one that cannot be read, is too
     large, protected, or has no headings we know."""
     if len(content) > LARGEST:
         raise RefusedInputError("sheet_too_large", field="file", megabytes=LARGEST // (1024 * 1024))
-    if workbook.is_workbook(content):
-        book = workbook.open_sheet(content, sheet)
+    if xlsx.is_workbook(content):
+        book = xlsx.open_sheet(content, sheet)
         return _sheet(book, headings)
     return _sheet(_open_csv(content, headings), headings)
 
@@ -84,7 +72,7 @@ def read_sheet(content: bytes, headings: Headings, *, sheet: str | None = None) 
 # ---- CSV
 
 
-def _open_csv(content: bytes, headings: Headings) -> workbook.Table:
+def _open_csv(content: bytes, headings: ColumnHeadings) -> xlsx.SheetTable:
     encoding = _encoding_of(content)
     if _is_page(content):
         raise RefusedInputError("sheet_old_excel", field="file")
@@ -93,7 +81,7 @@ def _open_csv(content: bytes, headings: Headings) -> workbook.Table:
     def records() -> Iterator[Sequence[object]]:
         return _records(content, encoding, delimiter)
 
-    return workbook.Table("", (), records, merged=(), hidden_columns=frozenset(), flags={})
+    return xlsx.SheetTable("", (), records, merged=(), hidden_columns=frozenset(), flags={})
 
 
 def _records(content: bytes, encoding: str, delimiter: str) -> Iterator[Sequence[str]]:
@@ -150,7 +138,7 @@ def _decodes(content: bytes, encoding: str) -> bool:
     return True
 
 
-def _delimiter_of(content: bytes, encoding: str, headings: Headings) -> str:
+def _delimiter_of(content: bytes, encoding: str, headings: ColumnHeadings) -> str:
     """The one between the most headings we know: a title above them, or what stands in the rows, has no say."""
 
     def known(delimiter: str) -> int:
@@ -166,7 +154,7 @@ def _delimiter_of(content: bytes, encoding: str, headings: Headings) -> str:
 # ---- both
 
 
-def _sheet(table: workbook.Table, headings: Headings) -> Sheet:
+def _sheet(table: xlsx.SheetTable, headings: ColumnHeadings) -> ResidentSheet:
     top = []
     for record in table.records():
         top.append(_without_end([_text(cell) for cell in record]))
@@ -178,10 +166,8 @@ def _sheet(table: workbook.Table, headings: Headings) -> Sheet:
         raise RefusedInputError("sheet_too_many_columns", field="file", most=MOST_COLUMNS)
     first, last = _headings_in(top, table.merged, headings)
     columns = _columns(top, first, last, table, headings)
-    fields = [column.meaning.field for column in columns if column.meaning.fate is Fate.MAPPED]
-    twice = next(
-        (column for column in columns if column.meaning.field and fields.count(column.meaning.field) > 1), None
-    )
+    fields = [column.field for column in columns if column.use is ColumnUse.MAPPED]
+    twice = next((column for column in columns if column.field and fields.count(column.field) > 1), None)
     if twice is not None:
         raise RefusedInputError("sheet_heading_twice", field="file", heading=twice.heading)
     held = (number for number, _ in _held(table) if number > last)
@@ -192,10 +178,10 @@ def _sheet(table: workbook.Table, headings: Headings) -> Sheet:
         raise RefusedInputError("sheet_too_many_rows", field="file", most=MOST_ROWS, rows=rows)
     if not rows:
         raise RefusedInputError("sheet_empty", field="file")
-    return Sheet(table.name, table.names, columns, last, _rows(table, columns, last))
+    return ResidentSheet(table.name, table.names, columns, last, _rows(table, columns, last))
 
 
-def _held(table: workbook.Table) -> Iterator[tuple[int, Sequence[object]]]:
+def _held(table: xlsx.SheetTable) -> Iterator[tuple[int, Sequence[object]]]:
     """The rows that hold anything, with their numbers: also a formula whose value no program has worked out yet."""
     with_formulas = {number for number, flags in table.flags.items() if flags.formulas}
     number = 0
@@ -212,7 +198,7 @@ def _without_end(cells: list[str]) -> list[str]:
     return cells
 
 
-def _headings_in(top: Sequence[Sequence[str]], merged: workbook.Merged, headings: Headings) -> tuple[int, int]:
+def _headings_in(top: Sequence[Sequence[str]], merged: xlsx.Merged, headings: ColumnHeadings) -> tuple[int, int]:
     """Numbers of the first and the last row of the headings: those of whose words most are known."""
     numbers = range(1, min(len(top), LOOKED_THROUGH) + 1)
     doubles = [(one, one + 1) for one in numbers if one < len(top) and _may_be_double(top, one, merged)]
@@ -228,17 +214,17 @@ def _headings_in(top: Sequence[Sequence[str]], merged: workbook.Merged, headings
     return found
 
 
-def _weight(texts: Iterable[str], headings: Headings) -> int:
+def _weight(texts: Iterable[str], headings: ColumnHeadings) -> int:
     """How much a row looks like headings. What is forgotten may be a word in any sentence; a cell that holds a number
     is no heading at all."""
     short = (text for text in texts if 0 < len(text) <= LONGEST_HEADING)
-    return sum(_WEIGHTS[headings.meaning(text).fate] for text in short if forbidden(text) is None)
+    return sum(_WEIGHTS[headings.meaning(text).use] for text in short if forbidden(text) is None)
 
 
-_WEIGHTS = {Fate.MAPPED: 2, Fate.REFUSED: 2, Fate.FORGOTTEN: 1, Fate.UNKNOWN: 0}
+_WEIGHTS = {ColumnUse.MAPPED: 2, ColumnUse.REFUSED: 2, ColumnUse.DISCARDED: 1, ColumnUse.UNKNOWN: 0}
 
 
-def _may_be_double(top: Sequence[Sequence[str]], number: int, merged: workbook.Merged) -> bool:
+def _may_be_double(top: Sequence[Sequence[str]], number: int, merged: xlsx.Merged) -> bool:
     """Merged cells say so; a CSV made of one, or a sheet whose maker merged nothing, has gaps above words."""
     if any(range_.first_row == number and range_.is_heading for range_ in merged):
         return True
@@ -249,7 +235,7 @@ def _may_be_double(top: Sequence[Sequence[str]], number: int, merged: workbook.M
     ) and not any(map(str.isdigit, "".join(lower)))
 
 
-def _flattened(top: Sequence[Sequence[str]], first: int, last: int, merged: workbook.Merged) -> list[str]:
+def _flattened(top: Sequence[Sequence[str]], first: int, last: int, merged: xlsx.Merged) -> list[str]:
     """One heading a column: what stands above, a stroke, what stands below."""
     upper = list(top[first - 1])
     if first == last:
@@ -277,15 +263,16 @@ def _heading(text: str) -> str:
 
 
 def _columns(
-    top: Sequence[Sequence[str]], first: int, last: int, table: workbook.Table, headings: Headings
-) -> list[Column]:
+    top: Sequence[Sequence[str]], first: int, last: int, table: xlsx.SheetTable, headings: ColumnHeadings
+) -> list[ImportColumn]:
     """Also those without a heading, whose cells are looked through."""
     texts = _flattened(top, first, last, table.merged)
     found = []
     for place, text in enumerate(texts):
         meaning = headings.meaning(text)
         shown = "" if forbidden(text) is not None else text[:60]
-        found.append(Column(place, workbook.letter(place), shown, meaning, place in table.hidden_columns))
+        is_hidden = place in table.hidden_columns
+        found.append(ImportColumn(place, xlsx.letter(place), shown, meaning.use, meaning.field, is_hidden))
     return found
 
 
@@ -310,24 +297,24 @@ class _Reading:
     number_in: Callable[[str], LooksLike | None]
 
 
-def _reading(column: Column) -> _Reading | None:
+def _reading(column: ImportColumn) -> _Reading | None:
     """None for a column that nobody looks at."""
-    meaning = column.meaning
-    if meaning.fate is Fate.REFUSED or (meaning.fate is Fate.FORGOTTEN and meaning.field not in (BORN, NOTES)):
+    field = column.field
+    is_discarded = column.use is ColumnUse.DISCARDED
+    if column.use is ColumnUse.REFUSED or (is_discarded and field not in (BORN, NOTES)):
         return None
-    is_date = meaning.field.startswith(CARD) or meaning.field in _DATED
+    is_date = field.startswith(CARD) or field in _DATED
     number_in = forbidden
-    if is_date or meaning.field in _TELEPHONES:
+    if is_date or field in _TELEPHONES:
         number_in = forbidden_in_a_date_or_phone
-    elif meaning.field == "family_email":
+    elif field == "family_email":
         number_in = long_number
-    is_kept = meaning.fate is not Fate.FORGOTTEN
-    return _Reading(column.place, meaning.field, is_kept, is_date, meaning.field in _ENDS_ON_BIRTHDAYS, number_in)
+    return _Reading(column.place, field, not is_discarded, is_date, field in _ENDS_ON_BIRTHDAYS, number_in)
 
 
-def _rows(table: workbook.Table, columns: Sequence[Column], headings_end: int) -> Iterator[Row]:
+def _rows(table: xlsx.SheetTable, columns: Sequence[ImportColumn], headings_end: int) -> Iterator[SheetRow]:
     read = [reading for column in columns if (reading := _reading(column)) is not None]
-    no_flags = workbook.Flags(frozenset(), is_hidden=False)
+    no_flags = xlsx.RowFlags(frozenset(), is_hidden=False)
     shared = {
         (range_.first_row, range_.first_column): range_.last_row
         for range_ in table.merged
@@ -353,12 +340,16 @@ def _row(
     number: int,
     record: Sequence[object],
     read: Sequence[_Reading],
-    flags: workbook.Flags,
+    flags: xlsx.RowFlags,
     epoch: date,
     day: Callable[[str], date | None],
-) -> Row:
+) -> SheetRow:
     cells: dict[int, str] = {}
-    refused, formulas, born, has_left, ends = None, set(), None, False, []
+    refused: Finding | None = None
+    formulas: set[int] = set()
+    born: date | None = None
+    has_left = False
+    ends: list[int] = []
     for reading in read:
         place = reading.place
         if place in flags.formulas:
@@ -373,7 +364,7 @@ def _row(
             continue
         looks_like = reading.number_in(text)
         if looks_like is not None:
-            refused = refused or (place, looks_like)
+            refused = refused or Finding("forbidden_number", Level.REFUSE, place, {"looks_like": looks_like})
         elif reading.is_kept:
             cells[place] = text
             if reading.ends_on_birthday:
@@ -382,10 +373,16 @@ def _row(
             born = day(text)
         elif any(word in text.lower() for word in _LEFT):
             has_left = True
+    findings = [] if refused is None else [refused]
+    findings += [Finding("formula", Level.REFUSE, place) for place in sorted(formulas)]
     # A sheet has a column for every kind it dates: only certificates end on birthdays.
-    not_birthday = frozenset(place for place in ends if born and _is_on_another_day(day(cells[place]), born))
-    is_total = _is_total(cells, read, day)
-    return Row(number, cells, refused, frozenset(formulas), flags.is_hidden, has_left, not_birthday, is_total)
+    not_birthday = {place for place in ends if born and _is_on_another_day(day(cells[place]), born)}
+    findings += [Finding("date_not_birthday", Level.NOTE, place) for place in sorted(not_birthday)]
+    if flags.is_hidden:
+        findings.append(Finding("row_hidden", Level.CONFIRM))
+    if has_left:
+        findings.append(Finding("has_left", Level.CONFIRM))
+    return SheetRow(number, cells, findings, _is_total(cells, read, day))
 
 
 def _is_on_another_day(end: date | None, born: date) -> bool:

@@ -10,18 +10,18 @@ from types import MappingProxyType
 import openpyxl
 import pytest
 
-from reminder.domain.people import GroupKind, Language
-from reminder.enrolment import bulk
-from reminder.enrolment.spreadsheet import MOST_ROWS, read_sheet
+from reminder.domain.model.imports import ColumnUse
+from reminder.domain.people import GroupKind
+from reminder.enrolment.imports.reader import MOST_ROWS, read_sheet
 from reminder.errors import RefusedInputError
 from reminder.storage import cards, contacts, people
-from tests.homes import checked, rows_of, saved
+from tests.homes import checked, rejected, rows_of, saved
 from tests.rules import HEADINGS
 from tests.village import Village
 
 CASES = {
     str(case["id"]): case
-    for case in json.loads((Path(__file__).parents[1] / "data" / "csv_cases.json").read_text(encoding="utf-8"))["cases"]
+    for case in json.loads((Path(__file__).parents[2] / "data" / "csv_cases.json").read_text(encoding="utf-8"))["cases"]
 }
 WORDS = {
     "{PHONE}": "電話番号",
@@ -121,11 +121,11 @@ def test_a_row_that_cannot_be_taken_is_named_with_its_reason_and_the_others_are_
 ) -> None:
     village.group(GroupKind.HOME, "見本の里")
 
-    upload = checked(village, content_of(name))
+    sheet_import = checked(village, content_of(name))
 
-    found = {number: [code for code, *_ in row.findings] for number, row in rows_of(village, upload).items()}
+    found = {number: [one.code for one in row.findings] for number, row in rows_of(village, sheet_import).items()}
     assert all(code in found[number] for number, code in ROWS_REFUSED[name].items())
-    assert upload.counts.get("accepted", 0) + upload.counts["refused"] == upload.rows == len(found)
+    assert sheet_import.counts.accepted + sheet_import.counts.refused == sheet_import.rows == len(found)
 
 
 def test_every_case_that_was_collected_is_tried() -> None:
@@ -156,26 +156,25 @@ def test_a_resident_without_a_telephone_is_enrolled(village: Village) -> None:
     # A home sees to it itself, or tells the family.
     village.group(GroupKind.HOME, "見本の里")
 
-    upload = saved(village, checked(village, content_of("header_missing_recipient")))
+    sheet_import = saved(village, checked(village, content_of("header_missing_recipient")))
 
-    assert upload.counts["accepted"] == 1
+    assert sheet_import.counts.accepted == 1
 
 
 def test_a_file_with_a_column_of_numbers_is_taken_without_it(village: Village) -> None:
     village.group(GroupKind.HOME, "見本の里")
 
-    upload = checked(village, content_of("forbidden_number_column"))
+    sheet_import = checked(village, content_of("forbidden_number_column"))
 
-    assert [column["heading"] for column in upload.columns if column["fate"] == "refused"] == ["マイナンバー"]
-    assert [len(row.cells) for row in rows_of(village, upload).values()] == [3]
+    assert [column.heading for column in sheet_import.columns if column.use is ColumnUse.REFUSED] == ["マイナンバー"]
+    assert [len(row.cells) for row in rows_of(village, sheet_import).values()] == [3]
 
 
 def test_what_would_be_a_formula_comes_back_as_words(village: Village) -> None:
     village.group(GroupKind.HOME, "見本の里")
-    app = village.app
-    upload = saved(village, checked(village, "氏名,電子証明書期限,居室\n花,2027-02-30,+1+1\n".encode()))
+    sheet_import = saved(village, checked(village, "氏名,電子証明書期限,居室\n花,2027-02-30,+1+1\n".encode()))
 
-    returned = bulk.returned(app.database, app.keys, app.rules, upload, Language.JAPANESE, ".csv").decode("utf-8-sig")
+    returned = rejected(village, sheet_import)
 
     assert "'+1+1" in returned
 
@@ -188,7 +187,10 @@ def test_a_row_of_formulas_that_nobody_has_worked_out_is_named_and_not_dropped()
         ["居室", "氏名", "電子証明書期限"], [201, "ハナ", "2027-11-16"], ["=A2", "=B2", "=C2"], [], ["", "=B2", ""]
     )
 
-    rows = {row.number: row.formulas for row in read_sheet(content, HEADINGS).rows}
+    rows = {
+        row.number: {one.place for one in row.findings if one.code == "formula"}
+        for row in read_sheet(content, HEADINGS).rows
+    }
 
     assert rows == {2: set(), 3: {0, 1, 2}, 5: {1}}
 

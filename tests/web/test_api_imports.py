@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 
 from reminder.domain.people import GroupKind
-from reminder.enrolment.spreadsheet import LARGEST
+from reminder.enrolment.imports.reader import LARGEST
 from reminder.storage import people
 from reminder.worker import work_on_sheets
 from tests.village import Village
@@ -24,29 +24,29 @@ def home(village: Village) -> Program:
 
 def send(home: Program, content: str | bytes) -> Answer:
     return home.ask(
-        "POST", "/uploads", content.encode() if isinstance(content, str) else content, {"content-type": "text/csv"}
+        "POST", "/imports", content.encode() if isinstance(content, str) else content, {"content-type": "text/csv"}
     )
 
 
 def test_from_a_sheet_to_residents(home: Program, village: Village) -> None:
     sent = send(home, GOOD_AND_BAD)
-    checking = home.post("/uploads/1/check", {"columns": {"C": "card:mynumber_user_certificate"}})
+    checking = home.post("/imports/1/check", {"columns": {"C": "card:mynumber_user_certificate"}})
     work_on_sheets(village.app)
-    checked = home.get("/uploads/1").json
-    rows = home.get("/uploads/1/rows", {"accept-language": "en"}).json
-    saving = home.post("/uploads/1/save", {"rows": [4]})
+    checked = home.get("/imports/1").json
+    rows = home.get("/imports/1/rows", {"accept-language": "en"}).json
+    saving = home.post("/imports/1/save", {"rows": [4]})
     work_on_sheets(village.app)
-    saved = home.get("/uploads/1").json
+    saved = home.get("/imports/1").json
 
     assert (sent.status, sent.json["state"], sent.json["rows"]) == (201, "read", 3)
-    assert [(one["letter"], one["fate"], one["holds"]) for one in sent.json["columns"]] == [
+    assert [(one["letter"], one["use"], one["field"]) for one in sent.json["columns"]] == [
         ("A", "mapped", "room"),
         ("B", "mapped", "name"),
         ("C", "unknown", None),
         ("D", "refused", None),
     ]
     assert (checking.json["state"], checked["state"], checked["done"]) == ("checking", "checked", 3)
-    assert [(one["row"], one["verdict"], one["cell"], one["asks"]) for one in rows["items"]] == [
+    assert [(one["row"], one["status"], one["cell"], one["needs_confirmation"]) for one in rows["items"]] == [
         (2, "accepted", None, False),
         (3, "refused", "C3", False),
         (4, "warned", "C4", True),
@@ -60,11 +60,11 @@ def test_from_a_sheet_to_residents(home: Program, village: Village) -> None:
 
 def test_rows_come_in_parts(home: Program, village: Village) -> None:
     send(home, "氏名,電子証明書期限\n" + "".join(f"ハナ{chr(0x30A2 + n)},2027-11-16\n" for n in range(5)))
-    home.post("/uploads/1/check", {})
+    home.post("/imports/1/check", {})
     work_on_sheets(village.app)
 
-    first = home.get("/uploads/1/rows?limit=3").json
-    second = home.get(f"/uploads/1/rows?limit=3&after={first['next']}").json
+    first = home.get("/imports/1/rows?limit=3").json
+    second = home.get(f"/imports/1/rows?limit=3&after={first['next']}").json
 
     assert [one["row"] for one in first["items"] + second["items"]] == [2, 3, 4, 5, 6]
     assert second["next"] is None
@@ -72,10 +72,10 @@ def test_rows_come_in_parts(home: Program, village: Village) -> None:
 
 def test_what_was_not_taken_comes_back_as_a_workbook(home: Program, village: Village) -> None:
     send(home, GOOD_AND_BAD.replace("期日", "電子証明書期限"))
-    home.post("/uploads/1/check", {})
+    home.post("/imports/1/check", {})
     work_on_sheets(village.app)
 
-    answer = home.get("/uploads/1/not-taken")
+    answer = home.get("/imports/1/not-taken")
 
     sheet = openpyxl.load_workbook(io.BytesIO(answer.body)).active
     assert [row[2] for row in sheet.iter_rows(values_only=True)] == ["氏名", "キヨ", "トミ"]
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_taken_is_refused_with_what_to_do(
     answer = send(home, content)
 
     assert (answer.status, answer.json["code"]) == (status, code)
-    assert home.get("/uploads").json["items"] == []
+    assert home.get("/imports").json["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_taken_is_refused_with_what_to_do(
 def test_columns_that_make_no_sense_are_refused_by_code(home: Program, columns: dict[str, str], code: str) -> None:
     send(home, GOOD_AND_BAD.replace("期日", "電子証明書期限"))
 
-    answer = home.post("/uploads/1/check", {"columns": columns})
+    answer = home.post("/imports/1/check", {"columns": columns})
 
     assert (answer.status, answer.json["code"]) == (422, code)
 
@@ -121,9 +121,9 @@ def test_a_cancelled_sheet_has_no_rows_and_a_repeated_request_sends_it_in_once(h
     headers = {"content-type": "text/csv", "idempotency-key": "november"}
     content = GOOD_AND_BAD.encode()
 
-    twice = [home.ask("POST", "/uploads", content, headers).json["id"] for _ in range(2)]
-    cancelled = home.post("/uploads/1/cancel")
+    twice = [home.ask("POST", "/imports", content, headers).json["id"] for _ in range(2)]
+    cancelled = home.post("/imports/1/cancel")
 
     assert twice == [1, 1]
     assert cancelled.json["state"] == "cancelled"
-    assert home.get("/uploads/1/rows").json["items"] == []
+    assert home.get("/imports/1/rows").json["items"] == []

@@ -4,44 +4,34 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from reminder.domain.model.imports import CARD, ColumnUse
 from reminder.errors import SettingsError
 from reminder.guard.numbers import forbidden
 
-
-class Fate(StrEnum):
-    MAPPED = "mapped"
-    FORGOTTEN = "forgotten"
-    REFUSED = "refused"  # its cells are never looked at
-    UNKNOWN = "unknown"  # somebody may say what it holds
-
-
 BORN, NOTES = "born", "notes"
-# A field that holds the end of a card is called by its kind: "card:mynumber_card".
-CARD = "card:"
 
 
 @dataclass(frozen=True)
-class Meaning:
+class ColumnMeaning:
     """`field`: what a mapped column holds, "card:" and its kind for the end of a card; "born" and "notes" of a
     forgotten one."""
 
-    fate: Fate
+    use: ColumnUse
     field: str = ""
 
 
-UNKNOWN, REFUSED = Meaning(Fate.UNKNOWN), Meaning(Fate.REFUSED)
+UNKNOWN, REFUSED = ColumnMeaning(ColumnUse.UNKNOWN), ColumnMeaning(ColumnUse.REFUSED)
 
 
 @dataclass(frozen=True)
-class Headings:
+class ColumnHeadings:
     """config/headings.toml, folded once."""
 
     refused: Sequence[str]
     refused_patterns: Sequence[re.Pattern[str]]
-    forgotten: Mapping[str, str]  # part of a heading -> field
-    forgotten_only: frozenset[str]
+    discarded: Mapping[str, str]  # part of a heading -> field
+    discarded_only: frozenset[str]
     own: Sequence[str]
     family: Sequence[str]
     plain: frozenset[str]
@@ -53,7 +43,7 @@ class Headings:
         """What a column may be said to hold."""
         return list(dict.fromkeys(self.fields.values()))
 
-    def meaning(self, heading: str) -> Meaning:
+    def meaning(self, heading: str) -> ColumnMeaning:
         """Of a heading; one of two rows is "upper/lower". Numbers first: what is refused cannot be taken."""
         if not heading.strip():
             return UNKNOWN
@@ -66,15 +56,15 @@ class Headings:
         if field is None and above and (below not in self.plain or self._is_their_own(above)):
             field = self._field(below)
         if field is not None:
-            return Meaning(Fate.MAPPED, field)
-        if below in self.forgotten_only:
-            return Meaning(Fate.FORGOTTEN)
-        if above and above + below in self.forgotten:
-            return Meaning(Fate.FORGOTTEN, self.forgotten[above + below])
+            return ColumnMeaning(ColumnUse.MAPPED, field)
+        if below in self.discarded_only:
+            return ColumnMeaning(ColumnUse.DISCARDED)
+        if above and above + below in self.discarded:
+            return ColumnMeaning(ColumnUse.DISCARDED, self.discarded[above + below])
         if below in self.plain:
             return UNKNOWN
-        field = next((field for part, field in self.forgotten.items() if part in below), None)
-        return UNKNOWN if field is None else Meaning(Fate.FORGOTTEN, field)
+        field = next((field for part, field in self.discarded.items() if part in below), None)
+        return UNKNOWN if field is None else ColumnMeaning(ColumnUse.DISCARDED, field)
 
     def _is_refused(self, heading: str) -> bool:
         """By its words: a column that holds numbers."""
@@ -114,20 +104,20 @@ def fold(heading: str) -> str:
     return _BETWEEN.sub("", visible)
 
 
-def read_headings(table: Mapping[str, object]) -> Headings:
+def read_headings(table: Mapping[str, object]) -> ColumnHeadings:
     """From config/headings.toml. Raises SettingsError."""
     try:
         cards, fields = _lists(table["cards"]), _lists(table["fields"])
         known = {fold(heading): field for field, some in fields.items() for heading in some}
         known |= {fold(heading): CARD + kind for kind, some in cards.items() for heading in some}
-        forgotten = {fold(word): BORN for word in _words(table["born"])}
-        forgotten |= {fold(word): NOTES for word in _words(table["notes"])}
-        forgotten |= {fold(word): "" for word in _words(table["forgotten"])}
+        discarded = {fold(word): BORN for word in _words(table["born"])}
+        discarded |= {fold(word): NOTES for word in _words(table["notes"])}
+        discarded |= {fold(word): "" for word in _words(table["forgotten"])}
         first, *others = map(fold, _words(table["family"]))
-        return Headings(
+        return ColumnHeadings(
             [fold(word) for word in _words(table["refused"])],
             [re.compile(unicodedata.normalize("NFKC", one)) for one in _words(table["refused_patterns"])],
-            forgotten,
+            discarded,
             frozenset(map(fold, _words(table["forgotten_only"]))),
             [fold(word) for word in _words(table["own"])],
             # 緊急連絡先1 begins with 緊急連絡先.

@@ -11,7 +11,7 @@ from xml.parsers import expat
 
 import python_calamine
 
-from reminder.enrolment import unpacking
+from reminder.enrolment.imports import zip_guard
 from reminder.errors import RefusedInputError
 from reminder.guard.numbers import forbidden
 
@@ -43,7 +43,7 @@ Merged = Sequence[MergedRange]
 
 
 @dataclass(frozen=True)
-class Flags:
+class RowFlags:
     """Of one row: the places of its formulas, and whether it is hidden."""
 
     formulas: frozenset[int]
@@ -51,7 +51,7 @@ class Flags:
 
 
 @dataclass(frozen=True)
-class Table:
+class SheetTable:
     """`records()` goes through all rows from the first one, as often as it is called. `flags`: by row number, where
     there is anything to say."""
 
@@ -60,7 +60,7 @@ class Table:
     records: Callable[[], Iterator[Sequence[object]]]
     merged: Merged
     hidden_columns: frozenset[int]
-    flags: Mapping[int, Flags]
+    flags: Mapping[int, RowFlags]
     epoch: date = _EPOCH
     length: int | None = None  # rows at most, where it is known without going through them
 
@@ -70,13 +70,13 @@ def is_workbook(content: bytes) -> bool:
     if content.startswith(_OLE):
         protected = "EncryptedPackage".encode("utf-16-le") in content
         raise RefusedInputError("sheet_protected" if protected else "sheet_old_excel", field="file")
-    return content.startswith(unpacking.ZIP)
+    return content.startswith(zip_guard.ZIP)
 
 
-def open_sheet(content: bytes, wanted: str | None) -> Table:
+def open_sheet(content: bytes, wanted: str | None) -> SheetTable:
     """The first sheet that is not hidden, or the one that is named. Raises RefusedInputError."""
     with _unreadable_unless_well(), zipfile.ZipFile(io.BytesIO(content)) as packed:
-        unpacking.refuse_bombs(content, packed)
+        zip_guard.refuse_bombs(content, packed)
         parts, epoch = _sheets_in(packed)
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
         names = [
@@ -92,8 +92,8 @@ def open_sheet(content: bytes, wanted: str | None) -> Table:
             raise RefusedInputError("sheet_empty", field="file")
         place = names.index(wanted) if wanted else 0
         sheet = packed.read(parts[names[place]])
-        unpacking.refuse_repeated_texts(packed, sheet)
-        flags, hidden = _told(sheet)
+        zip_guard.refuse_repeated_texts(packed, sheet)
+        flags, hidden = _layout(sheet)
         del sheet
         opened = book.get_sheet_by_name(names[place])
         start = opened.start or (0, 0)
@@ -109,7 +109,7 @@ def open_sheet(content: bytes, wanted: str | None) -> Table:
         for record in opened.iter_rows():
             yield [*before, *record] if before else record
 
-    return Table(shown[place], shown, records, merged, hidden, flags, epoch, start[0] + opened.height)
+    return SheetTable(shown[place], shown, records, merged, hidden, flags, epoch, start[0] + opened.height)
 
 
 @contextmanager
@@ -176,7 +176,7 @@ _FORMULA = re.compile(rb"<c r=\"([A-Z]+)([0-9]+)\"[^<>]*><f[\s/>]")
 _ANY_FORMULA = re.compile(rb"<f[\s/>]|:f[\s/>]")
 
 
-def _told(sheet: bytes) -> tuple[dict[int, Flags], frozenset[int]]:
+def _layout(sheet: bytes) -> tuple[dict[int, RowFlags], frozenset[int]]:
     """By row, its formulas and whether it is hidden; and the hidden columns. Raises RefusedInputError for a sheet with
     a cell so far from the others that there is no room for what lies between."""
     formulas: dict[int, set[int]] = {}
@@ -188,7 +188,7 @@ def _told(sheet: bytes) -> tuple[dict[int, Flags], frozenset[int]]:
         found = _FORMULA.findall(sheet)
         is_usual = len(found) == len(_ANY_FORMULA.findall(sheet))
     if not is_usual:
-        return _told_by_each(sheet)
+        return _layout_element_by_element(sheet)
     for letters, number in found:
         formulas.setdefault(int(number), set()).add(_place(letters.decode()))
     hidden_rows = {int(number) for number in _ROW.findall(sheet)} if b"hidden=" in sheet else set()
@@ -202,7 +202,7 @@ def _told(sheet: bytes) -> tuple[dict[int, Flags], frozenset[int]]:
     return _flags(formulas, hidden_rows), frozenset(hidden_columns)
 
 
-def _told_by_each(sheet: bytes) -> tuple[dict[int, Flags], frozenset[int]]:
+def _layout_element_by_element(sheet: bytes) -> tuple[dict[int, RowFlags], frozenset[int]]:
     """The same, element by element: some seconds for a large sheet, so only for one that is written in a way of its
     own, or that reaches far."""
     formulas: dict[int, set[int]] = {}
@@ -245,9 +245,9 @@ def _hidden_columns(col: Mapping[str, str]) -> range:
     return range(int(col["min"]) - 1, min(int(col["max"]), 16_384)) if col.get("hidden") in _TRUE else range(0)
 
 
-def _flags(formulas: Mapping[int, set[int]], hidden_rows: set[int]) -> dict[int, Flags]:
-    told = formulas.keys() | hidden_rows
-    return {number: Flags(frozenset(formulas.get(number, ())), number in hidden_rows) for number in told}
+def _flags(formulas: Mapping[int, set[int]], hidden_rows: set[int]) -> dict[int, RowFlags]:
+    flagged = formulas.keys() | hidden_rows
+    return {number: RowFlags(frozenset(formulas.get(number, ())), number in hidden_rows) for number in flagged}
 
 
 def _place(reference: str) -> int:

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from reminder.domain.people import GroupKind, Language
+from reminder.domain.model.imports import RowStatus
+from reminder.domain.people import GroupKind
 from reminder.domain.text import spreadsheet_writer
 from reminder.domain.text.spreadsheet_writer import TableSheet
-from reminder.enrolment import bulk
-from reminder.enrolment.spreadsheet import read_sheet
+from reminder.enrolment.imports.reader import read_sheet
 from reminder.errors import RefusedInputError
-from tests.homes import checked, rows_of, saved
+from tests.homes import checked, rejected, rows_of, saved
 from tests.rules import HEADINGS
 from tests.village import Village, open_village
 
@@ -71,7 +71,7 @@ def hold(content: bytes, rows_in: list[list[object]], home: Village) -> None:
     written, sums = len(held), sum("合計" in row for row in held)
     try:
         read_sheet(content, HEADINGS)
-        upload = checked(home, content)
+        sheet_import = checked(home, content)
     except RefusedInputError as refused:
         code = refused.code
     else:
@@ -80,20 +80,19 @@ def hold(content: bytes, rows_in: list[list[object]], home: Village) -> None:
         # A whole file, with what is wrong with it; one with rows only where it says two things at once.
         assert written <= sums or code in ("sheet_heading_twice", "sheet_no_headings", "sheet_quote_open"), code
         return
-    counts, rows = upload.counts, rows_of(home, upload)
-    verdicts = [row.verdict for row in rows.values()]
-    assert upload.rows == len(rows) == counts.get("accepted", 0) + counts.get("warned", 0) + counts.get("refused", 0)
-    assert upload.rows + counts["ignored"] == written
-    assert set(verdicts) <= {"accepted", "warned", "refused"}
-    assert all(row.findings for row in rows.values() if row.verdict == "refused")
+    counts, rows = sheet_import.counts, rows_of(home, sheet_import)
+    statuses = [row.status for row in rows.values()]
+    assert sheet_import.rows == len(rows) == counts.accepted + counts.warned + counts.refused
+    assert sheet_import.rows + counts.ignored == written
+    assert set(statuses) <= {"accepted", "warned", "refused"}
+    assert all(row.findings for row in rows.values() if row.status is RowStatus.REFUSED)
     kept = json.dumps([dict(row.cells) for row in rows.values()], ensure_ascii=False)
     assert "5678 9018" not in kept
     assert "567890" not in kept
-    after = saved(home, upload)
-    app = home.app
-    returned = bulk.returned(app.database, app.keys, app.rules, after, Language.JAPANESE, ".csv").decode("utf-8-sig")
+    after = saved(home, sheet_import)
+    returned = rejected(home, after)
     came_back = len(list(csv.reader(io.StringIO(returned)))) - 1
-    assert after.counts.get("saved", 0) + came_back == upload.rows
+    assert after.counts.saved + came_back == sheet_import.rows
 
 
 HARD = settings(

@@ -1,0 +1,156 @@
+"""`reminder enrol`: a home's own sheet, from the console. And the sheet to begin with."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reminder.cli.data import Group
+from reminder.cli.say import AsJson, answer, language
+from reminder.errors import RefusedInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reminder.domain.model.imports import RowCounts
+    from reminder.enrolment.imports.report import RowReport
+    from reminder.storage.registry.imports import ImportView
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("enrol")(enrol)
+    app.command("template")(template)
+
+
+def enrol(
+    file: Annotated[Path, typer.Argument(help="CSV or XLSX, up to 20 MB and 100,000 rows.")],
+    group: Group,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check; nobody is enrolled.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Rows that were not taken, with why: .xlsx or .csv.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="The name of the sheet, where it is not the first.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="What a column holds, as: --column O=family_mobile. Remembered.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Save the rows that ask, too: past dates, hidden rows …")] = False,
+    as_json: bool = AsJson,
+) -> None:
+    """Enrols the residents of a home's own sheet: good rows are saved, bad ones come back with why. Columns of numbers
+    are never read. Exit 0: every row was taken; 2: some were not.
+
+    Example: reminder enrol residents.xlsx --group 1 --dry-run
+    """
+    from reminder.cli.opened import opened
+    from reminder.domain.model.imports import ColumnUse
+    from reminder.enrolment.imports import service
+    from reminder.enrolment.imports.reader import LARGEST, read_sheet
+    from reminder.enrolment.imports.report import rejected_rows_file, row_reports
+    from reminder.storage.registry import imports
+
+    try:
+        if file.stat().st_size > LARGEST:
+            raise RefusedInputError("sheet_too_large", field="file", megabytes=LARGEST // (1024 * 1024))
+        content = file.read_bytes()
+    except OSError:
+        raise RefusedInputError("file_not_there", field="file") from None
+    with opened() as app:
+        found = read_sheet(content, app.rules.headings, sheet=sheet)
+        del content
+        now, units = app.clock.now(), app.units
+        import_id = service.begin_import(units, now, group_id=group, sheet=found, by=None)
+        try:
+            with units.writing(now) as uow:
+                begun = imports.find(uow.tx, import_id)
+                assert begun is not None
+                by_place = {**begun.mapping.by_place, **_mapping_given(column or [], begun)}
+                service.set_mapping(uow, import_id=import_id, by_place=by_place)
+            done = service.process_to_end(units, now, import_id=import_id, on_progress=_bar(as_json, "checked"))
+            with units.reading(now) as uow:
+                rows = row_reports(uow, done, language())
+            if not dry_run:
+                with units.writing(now) as uow:
+                    service.start_saving(uow, import_id=import_id, all_confirmed=yes)
+                done = service.process_to_end(units, now, import_id=import_id, on_progress=_bar(as_json, "saved"))
+            if report is not None:
+                with units.reading(now) as uow:
+                    report.write_bytes(rejected_rows_file(uow, done, language(), report.suffix))
+        finally:
+            service.erase_import(units, now, import_id=import_id)
+    refused = [column.heading or column.letter for column in done.columns if column.use is ColumnUse.REFUSED]
+    counts = done.counts
+    # What needs a confirmation that nobody has given was not taken either.
+    taken = done.rows - counts.refused - (0 if yes else counts.needs_confirmation)
+    answer(
+        {
+            "rows": done.rows,
+            # Those that are warned are accepted too.
+            **{**vars(counts), "accepted": done.rows - counts.refused},
+            "columns_refused": refused,
+            "results": [
+                {
+                    "row": row.number,
+                    "status": row.status,
+                    "code": next(iter(row.codes), None),
+                    "cell": row.cell,
+                    "codes": list(row.codes),
+                    "effect": row.effect,
+                }
+                for row in rows
+            ],
+        },
+        as_json=as_json,
+        plain=_plain(refused, done.rows, counts, rows),
+    )
+    if taken < done.rows:
+        raise typer.Exit(2)
+
+
+def _mapping_given(written: list[str], sheet_import: "ImportView") -> dict[int, str]:
+    """By place of a column, the field that it holds, from what was written as LETTER=FIELD."""
+    places = {column.letter: column.place for column in sheet_import.columns}
+    given = {}
+    for one in written:
+        letter, _, field = one.partition("=")
+        if letter.upper() not in places:
+            raise RefusedInputError("column_unknown", field="mapping")
+        given[places[letter.upper()]] = field
+    return given
+
+
+def _plain(refused: "Sequence[str]", total: int, counts: "RowCounts", rows: "Sequence[RowReport]") -> str:
+    lines = [f"not read: {'、'.join(refused)}"] if refused else []
+    shown = ("accepted", "warned", "refused", "needs_confirmation", "ignored", "new", "changed", "unchanged", "saved")
+    lines.append("  ".join([f"rows={total}", *(f"{name}={getattr(counts, name)}" for name in shown)]))
+    lines += [
+        f"{row.cell or row.number}\t{row.status}\t{' '.join(row.sentences)}" for row in rows if row.status != "accepted"
+    ]
+    return "\n".join(lines)
+
+
+def _bar(as_json: bool, what: str) -> "Callable[[ImportView], None]":
+    """Return what shows how far the work has come, where somebody watches."""
+
+    def show(sheet_import: "ImportView") -> None:
+        if sys.stderr.isatty() and not as_json:
+            share = sheet_import.done / max(sheet_import.rows, 1)
+            full = round(share * 30)
+            end = "\n" if sheet_import.done >= sheet_import.rows else ""
+            bar = f"{'#' * full}{'.' * (30 - full)}"
+            print(f"\r{what} [{bar}] {sheet_import.done}/{sheet_import.rows}", end=end, file=sys.stderr)
+
+    return show
+
+
+def template(
+    out: Annotated[Path, typer.Option(help="Where to put it: .xlsx")] = Path("residents.xlsx"),
+    as_json: bool = AsJson,
+) -> None:
+    """A sheet to begin with: headings, an example row, and what may be chosen.
+
+    Example: reminder template --out residents.xlsx
+    """
+    from reminder.enrolment.imports.template import template as made
+    from reminder.wiring import read_rulebook, read_settings
+
+    out.write_bytes(made(read_rulebook(read_settings()), language()))
+    answer({"file": str(out)}, as_json=as_json, plain=str(out))

@@ -1,0 +1,1 @@
+"""The import of a home's sheet: read, matched with who is registered, shown, and saved."""

@@ -1,0 +1,196 @@
+"""The steps of an import: a sheet is read, its columns are named, its rows are checked and shown, then saved.
+
+Every step is a batch of rows in a transaction of its own, and the import remembers how far it has come: whoever goes on
+with it, after a kill or a restart, begins behind the last batch. Saved twice, a sheet changes nothing.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from itertools import islice
+
+from reminder.domain.model.imports import CARD, IN_WORK, ColumnMapping, ImportState, RowCounts
+from reminder.domain.rulebook import Rulebook
+from reminder.enrolment.imports.matching import check_rows
+from reminder.enrolment.imports.reader import ResidentSheet, SheetRow
+from reminder.enrolment.imports.saving import save_rows
+from reminder.errors import ConflictError, NotFoundError, RefusedInputError
+from reminder.storage import groups, journal
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
+from reminder.storage.registry import imports
+from reminder.storage.registry.imports import ImportView, NewRow
+from reminder.storage.session import Tx
+
+# Rows of one transaction. On SQLite nobody else writes during it.
+BATCH = 500
+
+
+# ---- reading
+
+
+def begin_import(units: UnitsOfWork, now: datetime, *, group_id: int, sheet: ResidentSheet, by: int | None) -> int:
+    """Keep the rows of a sheet, sealed and without what was refused; return the id of the import.
+
+    Nothing is kept where reading fails in the middle. `by`: the member who sent it; None at the console. Raises
+    RefusedInputError and NotFoundError.
+    """
+    with units.writing(now) as uow:
+        if groups.find(uow.tx, group_id) is None:
+            raise NotFoundError(field="group")
+        import_id = imports.add(uow.tx, group_id=group_id, member_id=by, columns=sheet.columns, now=now)
+    with ExitStack() as unless_read:
+        unless_read.callback(erase_import, units, now, import_id=import_id)
+        rows, ignored = _keep_rows(units, now, import_id, sheet.rows)
+        if not rows:
+            raise RefusedInputError("sheet_empty")
+        with units.writing(now) as uow:
+            mapping = _guessed_mapping(sheet, groups.headings(uow.tx, group_id))
+            imports.end_reading(uow.tx, import_id, mapping, RowCounts(ignored=ignored), now)
+            if rows > BATCH:
+                imports.analyse_rows(uow.tx)
+            journal.write(uow.tx, "sheet_read", now, group_id=group_id, member_id=by)
+        unless_read.pop_all()
+    return import_id
+
+
+def _keep_rows(units: UnitsOfWork, now: datetime, import_id: int, found: Iterator[SheetRow]) -> tuple[int, int]:
+    """Return how many rows were kept, and how many were ignored: sums."""
+    rows = ignored = 0
+    while some := list(islice(found, BATCH)):
+        kept = [NewRow(row.number, row.cells, row.findings) for row in some if not row.is_total]
+        ignored += len(some) - len(kept)
+        with units.writing(now) as uow:
+            if _locked(uow.tx, import_id).state is not ImportState.READING:
+                raise ConflictError("import_state", field="import")
+            rows += imports.add_rows(uow.tx, uow.keys, import_id, kept)
+            imports.set_rows_read(uow.tx, import_id, rows, now)
+    return rows, ignored
+
+
+def _guessed_mapping(sheet: ResidentSheet, remembered: Mapping[str, str]) -> ColumnMapping:
+    """Return what this group said of such headings last time; else what a heading says. No field twice."""
+    by_place: dict[int, str] = {}
+    for column in sheet.columns:
+        if not column.may_be_mapped:
+            continue
+        field = remembered.get(column.heading, column.field)
+        if field and field not in by_place.values():
+            by_place[column.place] = field
+    return ColumnMapping(by_place)
+
+
+# ---- what somebody decides
+
+
+def known_fields(rules: Rulebook) -> Sequence[str]:
+    """Return every field that a column can be said to hold."""
+    cards = [CARD + kind for kind in rules.kinds if kind != "other"]
+    return list(dict.fromkeys([*rules.headings.names, *cards]))
+
+
+def set_mapping(uow: UnitOfWork, *, import_id: int, by_place: Mapping[int, str]) -> None:
+    """Set what the columns hold, "" for nothing, and start checking. It is remembered for the group's next sheet.
+
+    Raises RefusedInputError where no column names the residents, none holds a date, or two hold the same.
+    """
+    mapping = ColumnMapping({place: field for place, field in by_place.items() if field})
+    mapping.require_usable(known_fields(uow.rules))
+    sheet_import = _locked(uow.tx, import_id)
+    headings = {column.place: column.heading for column in sheet_import.columns if column.may_be_mapped}
+    if not mapping.by_place.keys() <= headings.keys():
+        raise RefusedInputError("column_unknown", field="mapping")
+    imports.start_checking(uow.tx, import_id, mapping, RowCounts(ignored=sheet_import.counts.ignored), uow.now)
+    said = {heading: mapping.by_place.get(place, "") for place, heading in headings.items() if heading}
+    groups.remember_headings(uow.tx, sheet_import.group_id, said)
+
+
+def start_saving(
+    uow: UnitOfWork, *, import_id: int, confirmed: Collection[int] = (), all_confirmed: bool = False
+) -> None:
+    """Start saving what was checked. `confirmed`: the numbers of rows that need a confirmation and have it.
+
+    One import of a group at a time. Raises ConflictError.
+    """
+    sheet_import = _locked(uow.tx, import_id)
+    groups.lock(uow.tx, sheet_import.group_id)
+    imports.start_saving(uow.tx, import_id, uow.now, confirms_all=all_confirmed)
+    if imports.is_another_being_saved(uow.tx, sheet_import.group_id, import_id):
+        raise ConflictError("import_running", field="import")
+    imports.confirm_rows(uow.tx, import_id, confirmed)
+
+
+def cancel_import(units: UnitsOfWork, now: datetime, *, import_id: int, by: int | None) -> None:
+    """Give an import up. What was saved stays; the rest is erased at once. Raises ConflictError."""
+    with units.writing(now) as uow:
+        sheet_import = _locked(uow.tx, import_id)
+        imports.cancel(uow.tx, import_id, now)
+        imports.delete_rows(uow.tx, import_id)
+        journal.write(uow.tx, "sheet_cancelled", now, group_id=sheet_import.group_id, member_id=by)
+    units.database.empty_log()
+
+
+def erase_import(units: UnitsOfWork, now: datetime, *, import_id: int) -> None:
+    """Erase the import with all its rows; whom it registered stays."""
+    with units.writing(now) as uow:
+        imports.delete_imports(uow.tx, [import_id])
+    units.database.empty_log()
+
+
+def _locked(tx: Tx, import_id: int) -> ImportView:
+    sheet_import = imports.lock(tx, import_id)
+    if sheet_import is None:
+        raise NotFoundError(field="import")
+    return sheet_import
+
+
+# ---- the work
+
+
+def process_next_batch(units: UnitsOfWork, now: datetime, *, only: int | None = None) -> bool:
+    """Check or save one batch of rows; return False where there is nothing to do.
+
+    Any number of workers may call it. `only`: of this import; else of the oldest one that nobody else works on.
+    """
+    with units.writing(now) as uow:
+        sheet_import = imports.next_in_work(uow.tx) if only is None else _locked(uow.tx, only)
+        if sheet_import is None or sheet_import.state not in IN_WORK:
+            return False
+        rows = imports.rows_after(uow.tx, uow.keys, sheet_import.id, sheet_import.last_row, BATCH)
+        if sheet_import.state is ImportState.CHECKING:
+            counts, state_after = check_rows(uow, sheet_import, rows), ImportState.CHECKED
+        else:
+            counts, state_after = save_rows(uow, sheet_import, rows), ImportState.SAVED
+        imports.set_progress(
+            uow.tx,
+            sheet_import.id,
+            sheet_import.counts + counts,
+            now,
+            last_row=rows[-1].number if rows else sheet_import.last_row,
+            done=sheet_import.done + len(rows),
+        )
+        if len(rows) < BATCH:
+            imports.end_work(uow.tx, sheet_import.id, state_after, now)
+            if state_after is ImportState.SAVED:
+                whose = {"group_id": sheet_import.group_id, "member_id": sheet_import.member_id}
+                journal.write(uow.tx, "sheet_saved", now, **whose)
+        return True
+
+
+def process_to_end(
+    units: UnitsOfWork, now: datetime, *, import_id: int, on_progress: Callable[[ImportView], None] = lambda _: None
+) -> ImportView:
+    """Check or save batch after batch, for somebody at the console; return the import once it waits for somebody.
+
+    `on_progress` is called after each batch. Raises NotFoundError.
+    """
+    while process_next_batch(units, now, only=import_id):
+        on_progress(_found(units, now, import_id))
+    return _found(units, now, import_id)
+
+
+def _found(units: UnitsOfWork, now: datetime, import_id: int) -> ImportView:
+    with units.reading(now) as uow:
+        sheet_import = imports.find(uow.tx, import_id)
+    if sheet_import is None:
+        raise NotFoundError(field="import")
+    return sheet_import

@@ -1,0 +1,1 @@
+"""Queries for what is registered: groups, persons, contacts, cards and imports."""

@@ -1,0 +1,442 @@
+"""Imports of homes' sheets: what their columns hold, how far they have come, and their rows, sealed until saved."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.model.imports import (
+    IN_WORK,
+    ColumnMapping,
+    ColumnUse,
+    Finding,
+    ImportColumn,
+    ImportState,
+    Level,
+    RowCounts,
+    RowEffect,
+    RowStatus,
+    states_before,
+)
+from reminder.errors import ConflictError
+from reminder.storage.keys import KeyRing
+from reminder.storage.statements import insert_many, update_many
+from reminder.storage.tables import IMPORT_ROWS, Import, ImportRow
+
+# The purpose is part of a seal: rows that older versions sealed are opened by the name that the table had then.
+CELLS = "upload_rows.cells"
+
+
+@dataclass(frozen=True)
+class ImportView:
+    """An import of one sheet.
+
+    `last_row`: the number of the last row that was checked, or saved; `done`: how many rows those are. `confirms_all`:
+    somebody has said yes to every row that needs a confirmation.
+    """
+
+    id: int
+    group_id: int
+    member_id: int | None
+    state: ImportState
+    columns: Sequence[ImportColumn]
+    mapping: ColumnMapping
+    counts: RowCounts
+    rows: int
+    last_row: int
+    done: int
+    confirms_all: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class ImportRowView:
+    """A row of a sheet. `cells`: by place, without what was refused; empty once the row is saved. `reader_findings`:
+    what was found while the file was read; `findings`: those and what checking has found."""
+
+    number: int
+    cells: Mapping[int, str]
+    reader_findings: Sequence[Finding]
+    status: RowStatus
+    findings: Sequence[Finding]
+    effect: RowEffect
+    person_id: int | None
+    is_confirmed: bool
+
+
+@dataclass(frozen=True)
+class NewRow:
+    """A row as it was read."""
+
+    number: int
+    cells: Mapping[int, str]
+    findings: Sequence[Finding]
+
+
+@dataclass(frozen=True)
+class CheckedRow:
+    """What checking has found out about a row. `fingerprint`: a keyed index of who it is; None where it is refused."""
+
+    number: int
+    status: RowStatus
+    findings: Sequence[Finding]
+    effect: RowEffect
+    person_id: int | None
+    fingerprint: bytes | None
+
+
+_COLUMNS = (
+    Import.id,
+    Import.group_id,
+    Import.member_id,
+    Import.state,
+    Import.columns,
+    Import.mapping,
+    Import.counts,
+    Import.rows,
+    Import.last_row,
+    Import.done,
+    Import.confirms_all,
+    Import.created_at,
+)
+
+
+def _view(row: Row[*tuple[Any, ...]]) -> ImportView:
+    return ImportView(
+        id=row.id,
+        group_id=row.group_id,
+        member_id=row.member_id,
+        state=ImportState(row.state),
+        columns=[
+            ImportColumn(
+                place=column["place"],
+                letter=column["letter"],
+                heading=column["heading"],
+                use=ColumnUse(column["use"]),
+                field=column["field"],
+                is_hidden=column["is_hidden"],
+            )
+            for column in row.columns
+        ],
+        mapping=ColumnMapping({int(place): field for place, field in row.mapping.items()}),
+        counts=RowCounts(**row.counts),
+        rows=row.rows,
+        last_row=row.last_row,
+        done=row.done,
+        confirms_all=row.confirms_all,
+        created_at=row.created_at,
+    )
+
+
+def _columns_json(columns: Sequence[ImportColumn]) -> list[dict[str, Any]]:
+    return [dict(vars(column)) for column in columns]
+
+
+def _mapping_json(mapping: ColumnMapping) -> dict[str, Any]:
+    return {str(place): field for place, field in mapping.by_place.items()}
+
+
+def _counts_json(counts: RowCounts) -> dict[str, Any]:
+    return {name: count for name, count in vars(counts).items() if count}
+
+
+# Of most rows there is nothing to say, and they are many: one list for all, which statements bind once.
+_NOTHING: list[Any] = []
+
+
+def _findings_json(findings: Sequence[Finding]) -> list[Any]:
+    """Return the findings as they are kept; what is usual is left out."""
+    if not findings:
+        return _NOTHING
+    return [
+        {"code": finding.code, "level": finding.level.name.lower()}
+        | ({} if finding.place is None else {"place": finding.place})
+        | ({"details": dict(finding.details)} if finding.details else {})
+        for finding in findings
+    ]
+
+
+def _findings(kept: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    return [Finding(one["code"], Level[one["level"].upper()], one.get("place"), one.get("details")) for one in kept]
+
+
+# ---- one import
+
+
+def add(tx: Session, *, group_id: int, member_id: int | None, columns: Sequence[ImportColumn], now: datetime) -> int:
+    """Add an import whose rows are about to come in; return its id."""
+    added = Import(
+        group_id=group_id,
+        member_id=member_id,
+        state=ImportState.READING,
+        columns=_columns_json(columns),
+        mapping={},
+        counts={},
+        rows=0,
+        last_row=0,
+        done=0,
+        created_at=now,
+        changed_at=now,
+    )
+    tx.add(added)
+    tx.flush()
+    return added.id
+
+
+def find(tx: Session, import_id: int) -> ImportView | None:
+    """Return the import, None where there is none."""
+    row = tx.execute(select(*_COLUMNS).where(Import.id == import_id)).one_or_none()
+    return None if row is None else _view(row)
+
+
+def lock(tx: Session, import_id: int) -> ImportView | None:
+    """Return the import, locked until the transaction ends."""
+    row = tx.execute(select(*_COLUMNS).where(Import.id == import_id).with_for_update()).one_or_none()
+    return None if row is None else _view(row)
+
+
+def next_in_work(tx: Session) -> ImportView | None:
+    """Return the oldest import that is being checked or saved, locked; one that another worker has locked is passed
+    over."""
+    query = (
+        select(*_COLUMNS)
+        .where(Import.state.in_(IN_WORK))
+        .order_by(Import.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = tx.execute(query).one_or_none()
+    return None if row is None else _view(row)
+
+
+def of_group(tx: Session, group_id: int, *, limit: int = 20) -> list[ImportView]:
+    """Return the newest imports of a group, the newest first."""
+    query = select(*_COLUMNS).where(Import.group_id == group_id).order_by(Import.id.desc()).limit(limit)
+    return [_view(row) for row in tx.execute(query)]
+
+
+def some_of_group(tx: Session, group_id: int, *, after: int, limit: int) -> list[ImportView]:
+    """Return imports of a group with a higher id than `after`, the oldest first."""
+    query = select(*_COLUMNS).where(Import.group_id == group_id, Import.id > after).order_by(Import.id).limit(limit)
+    return [_view(row) for row in tx.execute(query)]
+
+
+def is_another_being_saved(tx: Session, group_id: int, import_id: int) -> bool:
+    """Return whether an import of the group other than this one is being saved."""
+    query = select(Import.id).where(
+        Import.group_id == group_id, Import.state == ImportState.SAVING, Import.id != import_id
+    )
+    return tx.execute(query.limit(1)).first() is not None
+
+
+def _move(tx: Session, import_id: int, state: ImportState, now: datetime, **values: Any) -> None:
+    """Raises ConflictError where the import is in none of the states that this one may follow."""
+    moved = tx.execute(
+        update(Import)
+        .where(Import.id == import_id, Import.state.in_(states_before(state)))
+        .values(**values, state=state, changed_at=now)
+        .returning(Import.id)
+    )
+    if moved.first() is None:
+        raise ConflictError("import_state", field="import")
+
+
+def start_checking(tx: Session, import_id: int, mapping: ColumnMapping, counts: RowCounts, now: datetime) -> None:
+    """Set what the columns hold and go through all rows from the first. Raises ConflictError."""
+    values = {"mapping": _mapping_json(mapping), "counts": _counts_json(counts), "last_row": 0, "done": 0}
+    _move(tx, import_id, ImportState.CHECKING, now, **values)
+
+
+def start_saving(tx: Session, import_id: int, now: datetime, *, confirms_all: bool) -> None:
+    """Go through all rows from the first once more, to save them. Raises ConflictError."""
+    _move(tx, import_id, ImportState.SAVING, now, confirms_all=confirms_all, last_row=0, done=0)
+
+
+def cancel(tx: Session, import_id: int, now: datetime) -> None:
+    """Give the import up. Raises ConflictError where it is saved or cancelled already."""
+    _move(tx, import_id, ImportState.CANCELLED, now)
+
+
+def set_rows_read(tx: Session, import_id: int, rows: int, now: datetime) -> None:
+    """Record how many rows have been read so far."""
+    tx.execute(update(Import).where(Import.id == import_id).values(rows=rows, changed_at=now))
+
+
+def end_reading(tx: Session, import_id: int, mapping: ColumnMapping, counts: RowCounts, now: datetime) -> None:
+    """Record that all rows are in, with what the columns seem to hold. Raises ConflictError."""
+    values = {"mapping": _mapping_json(mapping), "counts": _counts_json(counts)}
+    _move(tx, import_id, ImportState.READ, now, **values)
+
+
+def set_progress(tx: Session, import_id: int, counts: RowCounts, now: datetime, *, last_row: int, done: int) -> None:
+    """Record that another batch of rows was checked or saved."""
+    values = {"counts": _counts_json(counts), "last_row": last_row, "done": done, "changed_at": now}
+    tx.execute(update(Import).where(Import.id == import_id).values(values))
+
+
+def end_work(tx: Session, import_id: int, state: ImportState, now: datetime) -> None:
+    """Record that the last batch was checked or saved: `state` is CHECKED or SAVED. Raises ConflictError."""
+    _move(tx, import_id, state, now)
+
+
+def delete_rows(tx: Session, import_id: int) -> None:
+    """Delete all rows of an import."""
+    tx.execute(delete(ImportRow).where(ImportRow.import_id == import_id))
+
+
+def delete_imports(tx: Session, import_ids: Collection[int]) -> None:
+    """Delete imports with all their rows."""
+    tx.execute(delete(ImportRow).where(ImportRow.import_id.in_(import_ids)))
+    tx.execute(delete(Import).where(Import.id.in_(import_ids)))
+
+
+# ---- its rows
+
+
+def add_rows(tx: Session, keys: KeyRing, import_id: int, rows: Iterable[NewRow]) -> int:
+    """Add rows, their cells sealed; return how many they were."""
+    values = [
+        {
+            "import_id": import_id,
+            "number": row.number,
+            "cells_sealed": keys.seal(json.dumps(row.cells, ensure_ascii=False), CELLS),
+            "reader_findings": _findings_json(row.findings),
+            "findings": _NOTHING,
+        }
+        for row in rows
+    ]
+    insert_many(tx, IMPORT_ROWS, values)
+    return len(values)
+
+
+def analyse_rows(tx: Session) -> None:
+    """Let PostgreSQL count the rows at once. It plans by what it has counted, and counts by itself only minutes later:
+    until then every search for a second row of the same person would go through all rows of the sheet."""
+    if tx.get_bind().dialect.name == "postgresql":
+        tx.connection().exec_driver_sql("ANALYZE import_rows")
+
+
+_ROW = (
+    ImportRow.number,
+    ImportRow.cells_sealed,
+    ImportRow.reader_findings,
+    ImportRow.status,
+    ImportRow.findings,
+    ImportRow.effect,
+    ImportRow.person_id,
+    ImportRow.is_confirmed,
+)
+
+
+def rows_after(tx: Session, keys: KeyRing, import_id: int, number: int, limit: int) -> list[ImportRowView]:
+    """Return rows with a higher number than `number`, in the order of the sheet."""
+    return _rows(tx, keys, select(*_ROW).where(ImportRow.import_id == import_id, ImportRow.number > number), limit)
+
+
+def some_rows(
+    tx: Session,
+    keys: KeyRing,
+    import_id: int,
+    *,
+    statuses: Collection[RowStatus] = (),
+    effects: Collection[RowEffect] = (),
+    after: int = 0,
+    limit: int = 200,
+) -> list[ImportRowView]:
+    """Return rows with one of these statuses, or effects; of all where none is named. In the order of the sheet."""
+    query = select(*_ROW).where(ImportRow.import_id == import_id, ImportRow.number > after)
+    if statuses:
+        query = query.where(ImportRow.status.in_(list(statuses)))
+    if effects:
+        query = query.where(ImportRow.effect.in_(list(effects)))
+    return _rows(tx, keys, query, limit)
+
+
+def _rows(tx: Session, keys: KeyRing, query: Select[*tuple[Any, ...]], limit: int) -> list[ImportRowView]:
+    return [_row(keys, row) for row in tx.execute(query.order_by(ImportRow.number).limit(limit))]
+
+
+def _row(keys: KeyRing, row: Row[*tuple[Any, ...]]) -> ImportRowView:
+    cells = {}
+    if row.cells_sealed is not None:
+        cells = {int(place): text for place, text in json.loads(keys.open(row.cells_sealed, CELLS)).items()}
+    return ImportRowView(
+        number=row.number,
+        cells=cells,
+        reader_findings=_findings(row.reader_findings),
+        status=RowStatus(row.status),
+        findings=_findings(row.findings),
+        effect=RowEffect(row.effect),
+        person_id=row.person_id,
+        is_confirmed=row.is_confirmed,
+    )
+
+
+def first_with_fingerprint(
+    tx: Session, import_id: int, fingerprints: Collection[bytes], *, up_to: int
+) -> dict[bytes, int]:
+    """Return, by fingerprint, the number of the first row of the same person among those that were checked and not
+    refused. Only rows up to the number `up_to` count."""
+    rows = tx.execute(
+        select(ImportRow.row_fingerprint, func.min(ImportRow.number))
+        .where(ImportRow.import_id == import_id, ImportRow.row_fingerprint.in_(list(fingerprints)))
+        .where(ImportRow.number <= up_to)
+        .group_by(ImportRow.row_fingerprint)
+    )
+    return {fingerprint: number for fingerprint, number in rows if fingerprint is not None}
+
+
+_KEYS = ("import_id", "number")
+
+
+def set_checked(tx: Session, import_id: int, rows: Sequence[CheckedRow]) -> None:
+    """Record what checking has found out about rows."""
+    values = [
+        {
+            "import_id": import_id,
+            "number": row.number,
+            "status": row.status,
+            "findings": _findings_json(row.findings),
+            "effect": row.effect,
+            "person_id": row.person_id,
+            "row_fingerprint": row.fingerprint,
+        }
+        for row in rows
+    ]
+    update_many(tx, IMPORT_ROWS, _KEYS, values)
+
+
+def set_saved(tx: Session, import_id: int, people: Mapping[int, int | None]) -> None:
+    """Record, by row number, which person it became. The cells of the row are erased at once."""
+    saved = {"import_id": import_id, "status": RowStatus.SAVED, "cells_sealed": None, "row_fingerprint": None}
+    update_many(
+        tx,
+        IMPORT_ROWS,
+        _KEYS,
+        [{**saved, "number": number, "person_id": person_id} for number, person_id in people.items()],
+    )
+
+
+def set_findings(tx: Session, import_id: int, findings: Mapping[int, Sequence[Finding]]) -> None:
+    """Record, by row number, all that was found out about a row."""
+    values = [
+        {"import_id": import_id, "number": number, "findings": _findings_json(some)}
+        for number, some in findings.items()
+    ]
+    update_many(tx, IMPORT_ROWS, _KEYS, values)
+
+
+def confirm_rows(tx: Session, import_id: int, numbers: Collection[int]) -> None:
+    """Record that somebody has said yes to these rows."""
+    values = [{"import_id": import_id, "number": number, "is_confirmed": True} for number in set(numbers)]
+    update_many(tx, IMPORT_ROWS, _KEYS, values)
+
+
+def matched_people(tx: Session, import_id: int) -> set[int]:
+    """Return the ids of the persons that rows of the sheet were found to be."""
+    query = select(ImportRow.person_id).where(ImportRow.import_id == import_id, ImportRow.person_id.is_not(None))
+    return {person_id for person_id in tx.scalars(query) if person_id is not None}

@@ -1,0 +1,227 @@
+"""Imports by the API: a sheet is sent, checked, its good rows saved. The worker does the work; the program asks."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from fastapi.responses import Response
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from reminder.domain.model.imports import ColumnUse, ImportState, RowEffect, RowStatus
+from reminder.domain.text.spreadsheet_writer import XLSX
+from reminder.enrolment.imports import report, service
+from reminder.enrolment.imports.reader import MOST_ROWS, read_sheet
+from reminder.errors import RefusedInputError
+from reminder.storage import owned
+from reminder.storage.registry import imports
+from reminder.storage.registry.imports import ImportView
+from reminder.web.api.operation import PREFIX, Caller, Changes, Operation
+from reminder.web.api.shapes import Id, In, Instant, Listed, Out, Paged, part, whole
+
+router = APIRouter(prefix=PREFIX, tags=["imports"], route_class=Operation)
+TAKES_SHEETS = (f"{PREFIX}/imports",)
+
+Letter = Annotated[str, Field(min_length=1, max_length=3, pattern="^[A-Z]+$", description="Of a column: A, B … AA.")]
+FieldName = Annotated[
+    str, Field(max_length=60, pattern="^[a-z0-9_:]*$", description="What it holds; empty for nothing.")
+]
+RowNumber = Annotated[int, Field(ge=1, le=9_999_999), BeforeValidator(whole)]
+SheetName = Annotated[
+    str, Query(alias="sheet", max_length=60, description="The name of the sheet, where it is not the first.")
+]
+
+
+class CheckIn(In):
+    """What the columns hold; those left out stay as they were guessed, or as your group said last time."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"columns": {}}]})
+    columns: Annotated[dict[Letter, FieldName], Field(default_factory=dict)]
+
+
+class SaveIn(In):
+    """Good rows are saved. `rows`: those that need a confirmation and have it; `all`: every one of them has it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"rows": [], "all": False}]})
+    rows: Annotated[list[RowNumber], Field(default_factory=list, max_length=MOST_ROWS)]
+    all: bool = False
+
+
+class ColumnOut(Out):
+    """One column: what stands over it, and what is done with it. `use` refused: a column of numbers, which is never
+    read; discarded: read and not kept. `field`: what it holds."""
+
+    letter: str
+    heading: str
+    use: ColumnUse
+    field: str | None
+
+
+class CountsOut(Out):
+    """Rows by status (accepted, warned, refused, saved; `ignored` are sums, which are no residents) and by effect (new,
+    changed, unchanged). `needs_confirmation`: of the warned, those that are saved only with a yes."""
+
+    accepted: int
+    warned: int
+    refused: int
+    saved: int
+    ignored: int
+    needs_confirmation: int
+    new: int
+    changed: int
+    unchanged: int
+
+
+class ImportOut(Out):
+    """An import of one sheet. `done` of `rows`: how far the worker is."""
+
+    id: int
+    state: ImportState
+    rows: int
+    done: int
+    counts: CountsOut
+    columns: list[ColumnOut]
+    created_at: Instant
+
+
+class RowOut(Out):
+    """What becomes of one row of the sheet. `cell`: where it is wrong; `sentences`: what to do about it."""
+
+    row: int
+    status: RowStatus
+    effect: RowEffect
+    cell: str | None
+    codes: list[str]
+    sentences: list[str]
+    needs_confirmation: bool
+    person_id: int | None
+
+
+@router.get("/imports")
+def list_imports(caller: Changes, page: Paged) -> Listed[ImportOut]:
+    """The sheets that were sent in during the last days."""
+    with caller.reading() as uow:
+        found = imports.some_of_group(uow.tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
+    rows, after = part(found, page.limit)
+    return Listed(items=[_shown(row) for row in rows], next=after)
+
+
+@router.post("/imports", status_code=201)
+def send_sheet(
+    caller: Changes,
+    content: Annotated[
+        bytes, Body(media_type="application/octet-stream", description="A CSV or XLSX file as it is, up to 20 MB.")
+    ] = b"",
+    sheet: SheetName = "",
+) -> ImportOut:
+    """Reads a sheet. Columns of numbers are not read at all; nothing else is checked yet, and nobody is enrolled."""
+    app = caller.app
+    read = read_sheet(content, app.rules.headings, sheet=sheet or None)
+    import_id = service.begin_import(
+        app.units, app.clock.now(), group_id=caller.who.group_id, sheet=read, by=caller.who.member_id
+    )
+    return _look_up(caller, import_id)
+
+
+@router.get("/imports/{import_id}")
+def get_import(caller: Changes, import_id: Id) -> ImportOut:
+    """How far a sheet has come."""
+    return _look_up(caller, import_id)
+
+
+@router.post("/imports/{import_id}/check")
+def check_sheet(caller: Changes, import_id: Id, given: CheckIn) -> ImportOut:
+    """Begins to check every row; also once more, with other columns. The answer comes before the work is done."""
+    with caller.writing() as uow:
+        sheet_import = owned.sheet_import(uow.tx, caller.who, import_id)
+        places = {column.letter: column.place for column in sheet_import.columns}
+        if not given.columns.keys() <= places.keys():
+            raise RefusedInputError("column_unknown", field="columns")
+        said = {places[letter]: field for letter, field in given.columns.items()}
+        service.set_mapping(uow, import_id=import_id, by_place={**sheet_import.mapping.by_place, **said})
+    return _look_up(caller, import_id)
+
+
+@router.get("/imports/{import_id}/rows")
+def list_rows(caller: Changes, import_id: Id, page: Paged) -> Listed[RowOut]:
+    """What becomes of each row, in the order of the sheet; `after` is the number of a row."""
+    app = caller.app
+    with app.reading() as uow:
+        sheet_import = owned.sheet_import(uow.tx, caller.who, import_id)
+        found = imports.rows_after(uow.tx, uow.keys, import_id, page.after, page.limit + 1)
+    reports = [report.report_of(app.rules, sheet_import, row, caller.language) for row in found[: page.limit]]
+    return Listed(
+        items=[
+            RowOut(
+                row=one.number,
+                status=one.status,
+                effect=one.effect,
+                cell=one.cell,
+                codes=list(one.codes),
+                sentences=list(one.sentences),
+                needs_confirmation=one.needs_confirmation,
+                person_id=one.person_id,
+            )
+            for one in reports
+        ],
+        next=reports[-1].number if len(found) > page.limit else None,
+    )
+
+
+@router.post("/imports/{import_id}/save")
+def save_sheet(caller: Changes, import_id: Id, given: SaveIn) -> ImportOut:
+    """Begins to save what was checked. The answer comes before the work is done."""
+    with caller.writing() as uow:
+        owned.sheet_import(uow.tx, caller.who, import_id)
+        service.start_saving(uow, import_id=import_id, confirmed=given.rows, all_confirmed=given.all)
+    return _look_up(caller, import_id)
+
+
+@router.post("/imports/{import_id}/cancel")
+def cancel_sheet(caller: Changes, import_id: Id) -> ImportOut:
+    """Gives a sheet up: its rows are forgotten at once. Who was saved before stays."""
+    _look_up(caller, import_id)
+    service.cancel_import(caller.app.units, caller.app.clock.now(), import_id=import_id, by=caller.who.member_id)
+    return _look_up(caller, import_id)
+
+
+_FILE: Mapping[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The rows that were not taken, with why: to be mended and sent again.",
+        "content": {XLSX: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.get("/imports/{import_id}/not-taken", response_class=Response, responses=dict(_FILE))
+def get_not_taken(caller: Changes, import_id: Id) -> Response:
+    """The rows that were not taken as an Excel file, without what was refused or is never kept."""
+    with caller.reading() as uow:
+        sheet_import = owned.sheet_import(uow.tx, caller.who, import_id)
+        made = report.rejected_rows_file(uow, sheet_import, caller.language, ".xlsx")
+    return Response(made, media_type=XLSX)
+
+
+def _look_up(caller: Caller, import_id: int) -> ImportOut:
+    """Raises NotFoundError for an import of another group."""
+    with caller.reading() as uow:
+        return _shown(owned.sheet_import(uow.tx, caller.who, import_id))
+
+
+def _shown(sheet_import: ImportView) -> ImportOut:
+    return ImportOut(
+        id=sheet_import.id,
+        state=sheet_import.state,
+        rows=sheet_import.rows,
+        done=sheet_import.done,
+        counts=CountsOut(**vars(sheet_import.counts)),
+        columns=[
+            ColumnOut(
+                letter=column.letter,
+                heading=column.heading,
+                use=column.use,
+                field=sheet_import.mapping.by_place.get(column.place),
+            )
+            for column in sheet_import.columns
+        ],
+        created_at=sheet_import.created_at,
+    )
