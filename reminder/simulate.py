@@ -16,7 +16,7 @@ from reminder.domain.cards import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 from reminder.domain.messages import Outgoing
 from reminder.domain.model.channels import registered
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.domain.text import digest
+from reminder.domain.rules import digest_week
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.settings import Settings
@@ -65,7 +65,7 @@ class World:
         else:
             week = None
         days = [hours.instant(one, time(0)) for one in (day, silent) if one is not None]
-        bell = max(now, digest.next_bell(now, is_made=not waiting.digest)) if has_homes else None
+        bell = max(now, digest_week.next_digest_at(now, is_made=not waiting.digest)) if has_homes else None
         is_heard = waiting.receipts or waiting.failures or waiting.replies or waiting.notices
         moments = [*days, *([now] if is_heard else []), *(one for one in (message, week, bell) if one is not None)]
         first = min(moments, default=None)

@@ -20,8 +20,8 @@ from reminder.domain.cards import read_kinds
 from reminder.domain.messages import Channel
 from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.people import ChannelName, Language
-from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
-from reminder.domain.rules import schedule
+from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless, refuse_unspoken
+from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog, email_html
 from reminder.domain.text.card_pictures import read_pictures
 from reminder.guard import logs
@@ -139,12 +139,13 @@ def read_rulebook(settings: Settings) -> Rulebook:
 @cache
 def _rules_in(folder: Path) -> Rulebook:
     """What the files say, whatever the settings."""
-    schedules = schedule.read_schedules(read_table(folder / "schedules.toml"))
+    schedules = read_schedules(read_table(folder / "schedules.toml"))
     kinds = read_kinds(read_table(folder / "cards.toml"))
     refuse_gaps(kinds, schedules)
     files = sorted(path for path in (folder / "wording").glob("*.toml") if path.name != "lint.toml")
     tables = {Language(path.stem): read_table(path) for path in files}
     wording = catalog.read_wording(tables, kinds)
+    refuse_unspoken(schedules, wording)
     refuse_nameless(schedules, wording)
     return Rulebook(
         kinds=kinds,

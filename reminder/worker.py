@@ -17,7 +17,7 @@ from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import receipts, rescue
 from reminder.delivery.send import Sender
 from reminder.domain import hours
-from reminder.domain.text.digest import digest_is_due
+from reminder.domain.rules.digest_week import digest_is_due
 from reminder.enrolment.imports.service import process_next_batch
 from reminder.errors import DatabaseNotReadyError
 from reminder.planning.digest import make_digests

@@ -5,8 +5,11 @@ from pathlib import Path
 from reminder.domain.cards import read_kinds
 from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.people import Language
+from reminder.domain.rules.schedule_config import read_schedules
+from reminder.domain.rules.steps import StepText
 from reminder.domain.text.card_pictures import read_pictures
 from reminder.domain.text.catalog import read_wording
+from reminder.domain.text.composer import Composer
 from reminder.settings import read_table
 
 CONFIG = Path(__file__).parents[1] / "config"
@@ -18,5 +21,15 @@ TABLES = {
 LANGUAGES = tuple(TABLES)
 KINDS = read_kinds(read_table(CONFIG / "cards.toml"))
 WORDING = read_wording(TABLES, KINDS)
+COMPOSER = Composer(WORDING)
+SCHEDULES = read_schedules(read_table(CONFIG / "schedules.toml"))
+STEPS = tuple(rule.name for rule in SCHEDULES.steps)
 HEADINGS = read_headings(read_table(CONFIG / "headings.toml"))
 PICTURES = read_pictures(read_table(CONFIG / "pictures.toml"), KINDS)
+
+
+def step_text(key: str) -> StepText:
+    """Return what is said at a step that config/wording/ has a text for: opens, d60, lastopen, a7, g30, post."""
+    found = StepText.read(key)
+    assert found is not None, key
+    return found

@@ -109,13 +109,13 @@ def _home(tx: "Tx", group_id: int) -> "GroupView":
 def _monday(week: str) -> datetime:
     """When that week's would be made."""
     from reminder.domain import hours
-    from reminder.domain.text.digest import Week
+    from reminder.domain.rules.digest_week import Week
 
     try:
         found = Week.read(week)
     except (ValueError, OverflowError):
         raise RefusedInputError("week_unreadable", field="week") from None
-    return found.bell or hours.instant(found.monday, time(9))
+    return found.sends_at or hours.instant(found.monday, time(9))
 
 
 def _first_of(month: str) -> date:

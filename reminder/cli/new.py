@@ -115,7 +115,9 @@ def check_kinds(*, as_json: bool) -> None:
 
 
 def _check(found: "Iterable[Missing]", *, as_json: bool) -> None:
-    listed = list(found)
+    from reminder.cli.scaffold.missing import unreadable
+
+    listed = list(found) or list(unreadable())
     if as_json:
         rows(({"file": one.file, "place": one.place, "what": one.what} for one in listed), as_json=True)
     else:

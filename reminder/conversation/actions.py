@@ -9,7 +9,6 @@ from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ConsentHow, ContactState, StoppedBy
 from reminder.domain.replies import Consent, Intent, plain, read_consent
 from reminder.domain.rules import escalation_policy
-from reminder.domain.text import composer as wording
 from reminder.storage import cards, contacts, journal, notices, outbox, questions, reminders, replies
 from reminder.storage.contacts import Speaker
 from reminder.storage.db.unit_of_work import UnitOfWork
@@ -70,7 +69,7 @@ class Talk:
             r for _, r in contacts.of_people(self.uow.tx, [self.person.id]) if r.contact_id == self.speaker.contact_id
         )
         reads = reader(recipient, self.person, Audience.PERSON, self.group)
-        composed = wording.compose_answer(self.uow.rules.wording, reads, name, day=day)
+        composed = self.uow.rules.composer.answer(reads, name, day=day)
         draft = Draft(
             key=f"{outbox.ANSWER}{self.reply.id}",
             group_id=self.group.id,

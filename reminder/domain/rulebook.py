@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import product
 
 from reminder.domain.cards import CardKind, Grace
 from reminder.domain.parsing.column_headings import ColumnHeadings
@@ -10,10 +11,13 @@ from reminder.domain.people import ChannelName, Language, Mode
 from reminder.domain.replies import ReplyRules
 from reminder.domain.rules import schedule
 from reminder.domain.rules.preferences import USUAL, Rhythm
-from reminder.domain.rules.schedule import CardDates, Plan, Schedules
+from reminder.domain.rules.schedule_model import CardDates
+from reminder.domain.rules.schedules import Schedules
+from reminder.domain.rules.steps import Plan, StepText
 from reminder.domain.text import catalog
 from reminder.domain.text.card_pictures import Picture
 from reminder.domain.text.catalog import Catalogs
+from reminder.domain.text.composer import Composer
 from reminder.domain.validity import ONE_DAY
 from reminder.errors import SettingsError, UnknownChoiceError
 
@@ -30,6 +34,11 @@ class Rulebook:
     two_way: bool = False  # texts can be answered
     channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL)  # those that are in use
     between_texts: timedelta | None = None  # the pace of the sender of texts, where there is one
+
+    @property
+    def composer(self) -> Composer:
+        """What makes every text that is sent."""
+        return Composer(self.wording)
 
     def kind(self, key: str) -> CardKind:
         """Raises UnknownChoiceError."""
@@ -84,10 +93,6 @@ class Rulebook:
 
 def refuse_gaps(kinds: Mapping[str, CardKind], schedules: Schedules) -> None:
     """Raises SettingsError where one file of config/ asks for what another does not have."""
-    for step in schedules.steps:
-        if step not in catalog.STEPS:
-            fix = f"there are words only for {', '.join(catalog.STEPS)}"
-            raise SettingsError(f"config/schedules.toml: steps.{step}", fix)
     for key, row in kinds.items():
         for kind in (row, *(version.kind for version in row.versions)):
             if kind.texts not in catalog.FAMILIES:
@@ -99,6 +104,26 @@ def refuse_gaps(kinds: Mapping[str, CardKind], schedules: Schedules) -> None:
             if kind.grace is not Grace.NONE and kind.texts not in catalog.WITH_GRACE:
                 fix = f"only {', '.join(catalog.WITH_GRACE)} have words for a grace"
                 raise SettingsError(f"config/cards.toml: {key}.grace", fix)
+
+
+def refuse_unspoken(schedules: Schedules, wording: Catalogs) -> None:
+    """Raise SettingsError where a step has no words in some voice, or a text belongs to no step.
+
+    Only a step that no stage of config/wording/ covers has none; a text of another name would never be read.
+    """
+    names = {rule.name for rule in schedules.steps}
+    for language, words in wording.languages.items():
+        where = f"config/wording/{language}.toml"
+        for rule, voice, family in product(schedules.steps, catalog.VOICES, catalog.FAMILIES):
+            is_told = family in catalog.WITH_GRACE or not rule.text.stage.is_of_grace
+            if is_told and words.key_of(voice, family, rule.text) is None:
+                fix = f"write texts.{voice}.{family}.{rule.name} in {where}, or remove this step"
+                raise SettingsError(f"config/schedules.toml: steps.{rule.name}", fix)
+        for key in words.texts:
+            is_known = key.name in names or key.name in catalog.WITHOUT_STEP or StepText.read(key.name) is not None
+            if not is_known:
+                fix = "call it as a step of config/schedules.toml, d60, a7 or g7 by days from an end; or remove it"
+                raise SettingsError(f"{where}: texts.{key.voice}.{key.family}.{key.name}", fix)
 
 
 def refuse_nameless(schedules: Schedules, wording: Catalogs) -> None:

@@ -15,7 +15,7 @@ from reminder.domain.people import Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import escalation_policy
 from reminder.domain.rules.preferences import USUAL
-from reminder.domain.rules.schedule import first_look
+from reminder.domain.rules.steps import first_look
 from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, outbox, people, reminders

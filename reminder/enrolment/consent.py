@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 from reminder.domain import hours
 from reminder.domain.messages import CancelReason, Urgency
 from reminder.domain.people import Audience, ConsentHow, ContactState, StoppedBy
-from reminder.domain.text import call_scripts
-from reminder.domain.text import composer as wording
-from reminder.domain.text.composer import Composed, Reader
+from reminder.domain.text.model import Composed, Reader
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, notices, outbox, people
@@ -45,7 +43,7 @@ def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None
     times, last = contacts.times_asked(uow.tx, contact_id)
     if times >= MOST_ASKINGS or (last is not None and uow.now - last < BETWEEN_ASKINGS):
         raise ConflictError("asked_enough", field="contact")
-    said = wording.compose_answer(uow.rules.wording, owner.reader, "consent")
+    said = uow.rules.composer.answer(owner.reader, "consent")
     soon = _send(uow, owner, f"{outbox.CONSENT}{contact_id}:{times + 1}", said, ASKED_FOR)
     contacts.told_by(uow.tx, contact_id, clean_by)
     journal.write(uow.tx, "consent_asked", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
@@ -62,7 +60,7 @@ def practise(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> date
         raise RefusedInputError("only_own_calls", field="contact")
     if owner.speaker.state is not ContactState.CONFIRMED:
         raise ConflictError("no_consent_yet", field="contact")
-    said = Composed(None, call_scripts.compose_practice(uow.rules.wording, owner.reader).text)
+    said = Composed(None, uow.rules.composer.practice_call(owner.reader).text)
     key = f"{outbox.PRACTICE}{contact_id}:{uow.now:%Y%m%d%H%M%S}"
     soon = _send(uow, owner, key, said, PRACTISED_WITHIN)
     journal.write(uow.tx, "call_practised", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
@@ -113,7 +111,7 @@ def _say_that_it_stopped(uow: UnitOfWork, contact_id: int) -> None:
     if owner is None or not owner.speaker.channel.can.is_two_way:
         return
     name = "stopped" if uow.rules.two_way else "stopped_one_way"
-    said = wording.compose_answer(uow.rules.wording, owner.reader, name)
+    said = uow.rules.composer.answer(owner.reader, name)
     _send(uow, owner, f"{outbox.ANSWER}stop:{contact_id}:{uow.now:%Y%m%d%H%M%S}", said, ASKED_FOR)
 
 

@@ -6,7 +6,6 @@ from reminder.domain import addresses
 from reminder.domain.access import Actor
 from reminder.domain.messages import Urgency
 from reminder.domain.people import Audience, ChannelName, GroupKind, Role
-from reminder.domain.text import composer as wording
 from reminder.errors import ConflictError, NotFoundError
 from reminder.guard.text import clean_label
 from reminder.storage import accounts, cards, contacts, groups, journal, outbox, sessions
@@ -55,7 +54,7 @@ def invite(uow: UnitOfWork, *, who: Actor, email: str, role: Role) -> int:
     invitation = accounts.invite(
         uow.tx, uow.keys, group_id=group.id, address=address, role=role, now=uow.now, expires_at=uow.now + INVITED_FOR
     )
-    said = wording.compose_invitation(uow.rules.wording, who.language, group.name)
+    said = uow.rules.composer.invitation(who.language, group.name)
     draft = Draft(
         key=f"{outbox.INVITATION}{invitation}",
         group_id=group.id,

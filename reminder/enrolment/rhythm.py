@@ -3,7 +3,7 @@
 from reminder.domain.messages import CancelReason
 from reminder.domain.people import Copies
 from reminder.domain.rules.preferences import Rhythm
-from reminder.domain.rules.schedule import first_look
+from reminder.domain.rules.steps import first_look
 from reminder.errors import NotFoundError
 from reminder.storage import cards, groups, journal, outbox
 from reminder.storage.db.unit_of_work import UnitOfWork

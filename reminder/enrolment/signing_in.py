@@ -13,7 +13,6 @@ from reminder.clock import random_bytes, random_code
 from reminder.domain import addresses
 from reminder.domain.messages import Urgency
 from reminder.domain.people import Audience, ChannelName, Language
-from reminder.domain.text import composer as wording
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.storage import accounts, journal, outbox, passkeys, sessions, sign_ins
 from reminder.storage.accounts import AccountView
@@ -68,7 +67,7 @@ def ask_for_code(
     )
     sign_ins.set_code(uow.tx, sign_in, _code_hash(uow.keys, sign_in, code))
     if sign_up or accounts.is_awaited(uow.tx, uow.keys, address, uow.now):
-        said = wording.compose_code(uow.rules.wording, language, code)
+        said = uow.rules.composer.login_code(language, code)
         draft = Draft(
             key=f"{outbox.CODE}{sign_in}",
             group_id=None,

@@ -10,8 +10,7 @@ from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, Copies, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.recipients import Circle, Recipient
-from reminder.domain.text import composer as wording
-from reminder.domain.text.composer import About, Composed
+from reminder.domain.text.model import About, Composed
 from reminder.storage import groups, outbox, people
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.groups import GroupView
@@ -54,7 +53,7 @@ def subject_of(tx: Tx, rules: Rulebook, person_id: int) -> Subject | None:
 def tell(rules: Rulebook, subject: Subject, recipient: Recipient, kind: NoticeKind, about: About) -> Telling:
     audience = Audience.STAFF if recipient in subject.circle.staff else Audience.CARER
     reads = reader(recipient, subject.person, audience, subject.group)
-    return Telling(recipient, audience, subject, wording.compose_notice(rules.wording, reads, kind, about))
+    return Telling(recipient, audience, subject, rules.composer.notice(reads, kind, about))
 
 
 def tell_all(rules: Rulebook, subject: Subject, kind: NoticeKind, about: About) -> Iterator[Telling]:

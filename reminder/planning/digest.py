@@ -14,9 +14,10 @@ from reminder.domain import hours
 from reminder.domain.messages import MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, ContactState, Copies, Language, Mode
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.digest_week import Week
 from reminder.domain.rules.recipients import Recipient, circle
-from reminder.domain.text.composer import Composed
-from reminder.domain.text.digest import MOST_ROWS, Digest, Item, Part, Week, compose_digest
+from reminder.domain.text.digest import MOST_ROWS, Digest, Item, Part
+from reminder.domain.text.model import Composed
 from reminder.planning.months import Due, What, by_place, due, months_from
 from reminder.planning.standing import PersonStanding, standing
 from reminder.storage import contacts, digests, outbox
@@ -37,7 +38,7 @@ def make_digests(units: UnitsOfWork, now: datetime, links: Links) -> int:
     """How many e-mails that made; what one pass leaves the next one makes. After an outage it is the present week's
     alone, on the next day of it on which staff may be written to."""
     week, made = Week.of(japan_date(now)), 0
-    bell = week.bell
+    bell = week.sends_at
     if bell is None or now < bell:
         return 0
     for _ in range(IN_A_PASS):
@@ -89,7 +90,7 @@ def _drafts(
         # Who wants no copies is not told either that there is nothing to do.
         if one.copies is Copies.NONE and not found.digest.parts:
             continue
-        composed = compose_digest(uow.rules.wording, one.language, found.digest, links.months())
+        composed = uow.rules.composer.digest(one.language, found.digest, links.months())
         yield Draft(
             key=_key(one, week),
             group_id=home.id,
@@ -132,7 +133,7 @@ def look(uow: UnitOfWork, home: GroupView) -> Found | None:
 def preview(uow: UnitOfWork, home: GroupView, language: Language, links: Links) -> Composed | None:
     """What the staff would read; None where they would be told nothing."""
     found = look(uow, home)
-    return None if found is None else compose_digest(uow.rules.wording, language, found.digest, links.months())
+    return None if found is None else uow.rules.composer.digest(language, found.digest, links.months())
 
 
 _Row = tuple[Item, list[SpeaksOf]]

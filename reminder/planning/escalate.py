@@ -1,14 +1,12 @@
 """When nobody answers or acts: the next human is asked, and in the end it stands in red."""
 
-from dataclasses import replace
 from datetime import date
 
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Copies
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, RED_WITHIN, patience, to_ask
 from reminder.domain.rules.recipients import Recipient
-from reminder.domain.text import composer as wording
-from reminder.domain.text.composer import About, ReminderContent
+from reminder.domain.text.model import About, CardContent
 from reminder.planning.around import Subject, Telling, keep, message, tell
 from reminder.storage import cards, groups
 from reminder.storage.cards import DueCard
@@ -65,13 +63,9 @@ class _Climb:
             return (course.asked, card.expires_on - RED_WITHIN), None
         if following >= len(humans):
             return (NOBODY_LEFT, None), None
-        about = About(told=self._told(card), link=self._links.take(card.id, humans[following].contact_id))
+        about_card = CardContent(card.kind, card.expires_on, card.is_computed, card.label or None)
+        about = About(about_card, link=self._links.take(card.id, humans[following].contact_id))
         return (asked, until), tell(self._rules, subject, humans[following], NoticeKind.SILENT, about)
-
-    def _told(self, card: DueCard) -> ReminderContent:
-        dates, _ = self._rules.plan(card.kind, card.expires_on, card.person.mode, insurance=card.person.insurance)
-        told = ReminderContent(card.kind, "d30", card.expires_on, dates.last_counter_day, None, card.is_computed)
-        return replace(told, label=card.label or None)
 
     def _drafts(self, recipient: Recipient, told: list[tuple[DueCard, Telling]]) -> list[Draft]:
         """A home that is asked about many residents at once is asked in one mail."""
@@ -82,7 +76,7 @@ class _Climb:
                 for card, one in told
             ]
         first = told[0][1]
-        composed = wording.together(self._rules.wording, [one.composed for _, one in told], recipient.language)
+        composed = self._rules.composer.together([one.composed for _, one in told], recipient.language)
         speaks_of = [_spoken_of(card) for card, _ in told]
         key = "silent:{contact}:{day}"
         return [message(first, key, self._now, composed, speaks_of=speaks_of, waits_for_hour=True)]

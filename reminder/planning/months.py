@@ -12,10 +12,6 @@ from reminder.domain.rules.next_step import Act
 from reminder.planning.standing import CardStanding, PersonStanding
 from reminder.storage.people import PersonView
 
-# Of a card that somebody else may fetch: the office's own form must have come by then, sealed, or the two visits of the
-# proxy no longer fit in. The carers of elders are told on this day, too.
-FORM_STEP, FORM_BEFORE = "d75", timedelta(days=75)
-
 
 class What(StrEnum):
     """What a card wants in a month, the most pressing first."""
@@ -61,15 +57,24 @@ def _of_card(rules: Rulebook, one: CardStanding, today: date) -> list[tuple[What
         found.append((What.UNANSWERED, dates.last_counter_day))
     if dates.opens_on is not None and today <= dates.opens_on:
         found.append((What.OPENS, dates.opens_on))
-    if needs_form(rules, one.card.kind):
-        found.append((What.FORM, dates.expires_on - FORM_BEFORE))
+    form_before = form_asked_before(rules, one.card.kind)
+    if form_before is not None:
+        found.append((What.FORM, dates.expires_on - form_before))
     return found
 
 
-def needs_form(rules: Rulebook, kind: str) -> bool:
-    """Whether the carers of elders ask about it, too."""
+def form_asked_before(rules: Rulebook, kind: str) -> timedelta | None:
+    """Return how long before the end the form of the office must have come, sealed, where somebody else may go.
+
+    Later the two visits of a proxy no longer fit in. The carers of elders are asked about it on this day, too.
+    """
     carers = rules.schedules.of(Mode.ELDERLY, rules.kind(kind)).carer
-    return any(rule.name == FORM_STEP for rule in carers)
+    return next((timedelta(days=rule.days_before) for rule in carers if rule.asks_for_form), None)
+
+
+def needs_form(rules: Rulebook, kind: str) -> bool:
+    """Return whether a proxy needs the form of the office for this kind of card."""
+    return form_asked_before(rules, kind) is not None
 
 
 def months_from(day: date, count: int) -> list[date]:

@@ -1,7 +1,7 @@
 """What reached nobody, what was answered, what was stopped: those around the person are told, each once."""
 
 from reminder.domain.notices import NoticeKind
-from reminder.domain.text.composer import About
+from reminder.domain.text.model import About
 from reminder.planning.around import keep, message, subject_of, tell_all, tell_members
 from reminder.storage import contacts, messages, notices, replies
 from reminder.storage.db.unit_of_work import UnitOfWork

@@ -16,7 +16,8 @@ from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.escalation_policy import Course
 from reminder.domain.rules.preferences import Rhythm
 from reminder.domain.rules.recipients import circle
-from reminder.domain.rules.schedule import CardDates, first_look
+from reminder.domain.rules.schedule_model import CardDates
+from reminder.domain.rules.steps import first_look
 from reminder.errors import NotFoundError
 from reminder.planning.past import Humans, Past
 from reminder.planning.telling import Day, Known, Looked, by_owner, look_at

@@ -6,10 +6,9 @@ from datetime import datetime, time
 from reminder.clock import japan_date
 from reminder.domain import hours
 from reminder.domain.people import ChannelName, Mode
-from reminder.domain.rules.escalation_policy import MONTH, MOST_EARLY_TEXTS_A_MONTH, MOST_TEXTS_A_MONTH
+from reminder.domain.rules.escalation_policy import MONTH, MOST_CALLS, MOST_EARLY_TEXTS_A_MONTH, MOST_TEXTS_A_MONTH
 from reminder.domain.rules.recipients import Recipient, instead_of
-from reminder.domain.text.call_scripts import MOST_CALLS
-from reminder.domain.text.composer import Fate
+from reminder.domain.text.model import Fate
 from reminder.storage import messages, reminders
 from reminder.storage.cards import DueCard
 from reminder.storage.reminders import StepKey

@@ -7,11 +7,10 @@ from datetime import date, datetime
 from reminder.domain import hours
 from reminder.domain.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.rules.escalation_policy import says
 from reminder.domain.rules.preferences import USUAL, Rhythm
-from reminder.domain.rules.schedule import CardDates, Plan, Step, step_due
-from reminder.domain.text import composer as wording
-from reminder.domain.text.composer import Copy, Reader, ReminderContent
+from reminder.domain.rules.schedule_model import CardDates
+from reminder.domain.rules.steps import Plan, Step, StepText, step_due, text_at
+from reminder.domain.text.model import Copy, Reader, ReminderContent
 
 CHANNELS = {Audience.PERSON: ChannelName.SMS, Audience.CARER: ChannelName.EMAIL, Audience.STAFF: ChannelName.EMAIL}
 
@@ -69,7 +68,7 @@ def preview(
         reader = _reader(rules, sample, audience, language, mode)
         for step, on in _days(plan, audience, card.expires_on, mode, today, rhythm):
             copied = sent_to_person.get(on) if audience is Audience.CARER else None
-            composed = wording.compose(rules.wording, [_told(card, says(step, plan), dates)], reader, copy=Copy(copied))
+            composed = rules.composer.reminder([_told(card, text_at(step, plan), dates)], reader, copy=Copy(copied))
             if audience is Audience.PERSON:
                 sent_to_person[on] = composed.text
             send_at = hours.reminder_window(on, mode, audience, reader.channel, rhythm)[0]
@@ -92,7 +91,7 @@ def _reader(rules: Rulebook, sample: Sample, audience: Audience, language: Langu
     )
 
 
-def _told(card: PreviewedCard, says: str, dates: CardDates) -> ReminderContent:
+def _told(card: PreviewedCard, says: StepText, dates: CardDates) -> ReminderContent:
     return ReminderContent(
         kind=card.kind,
         step=says,

@@ -7,7 +7,7 @@ from reminder.domain.people import ContactState
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.domain.rules.next_step import NextStep, next_step, urgency
 from reminder.domain.rules.recipients import Recipient, circle
-from reminder.domain.rules.schedule import CardDates
+from reminder.domain.rules.schedule_model import CardDates
 from reminder.storage import cards, contacts, messages, people
 from reminder.storage.cards import CardView
 from reminder.storage.db.unit_of_work import UnitOfWork

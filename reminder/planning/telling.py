@@ -11,13 +11,13 @@ from reminder.domain import hours
 from reminder.domain.messages import MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.rules.escalation_policy import NEAR_THE_END, is_wanted, listening, says
+from reminder.domain.rules.escalation_policy import NEAR_THE_END, is_called_at, is_wanted, listening
 from reminder.domain.rules.preferences import Rhythm
 from reminder.domain.rules.recipients import Circle, Recipient
-from reminder.domain.rules.schedule import CardDates, Plan, Step, next_day, step_due
-from reminder.domain.text import composer as wording
-from reminder.domain.text.call_scripts import DONE, compose_call, is_called_at, what_a_human_hears
-from reminder.domain.text.composer import Composed, Copy, ReminderContent
+from reminder.domain.rules.schedule_model import CardDates
+from reminder.domain.rules.steps import Plan, Step, StepText, next_day, step_due, text_at
+from reminder.domain.text.call_scripts import DONE, what_a_human_hears
+from reminder.domain.text.model import Composed, Copy, ReminderContent
 from reminder.planning.past import Past
 from reminder.storage import questions, reminders
 from reminder.storage.cards import DueCard
@@ -42,7 +42,7 @@ class Telling:
     card: DueCard
     dates: CardDates
     step: Step
-    says: str  # the step whose words it takes
+    says: StepText
     audience: Audience
     is_bound: bool
 
@@ -52,7 +52,6 @@ class Telling:
 
     @property
     def told(self) -> ReminderContent:
-        person = self.card.person
         return ReminderContent(
             kind=self.card.kind,
             step=self.says,
@@ -60,7 +59,6 @@ class Telling:
             last_counter_day=self.dates.last_counter_day,
             grace_ends_on=self.dates.grace_ends_on,
             computed=self.card.is_computed,
-            insurance=person.insurance,
             label=self.card.label or None,
             bound=self.is_bound,
         )
@@ -176,7 +174,7 @@ class Day:
             if step is None:
                 continue
             self.steps_due[reminders.StepKey(card.id, card.expires_on, step.name)] = step.on
-            said = says(step, looked.plan)
+            said = text_at(step, looked.plan)
             telling = Telling(card, looked.dates, step, said, audience, looked.is_bound)
             wanting = [one for one in recipients if is_wanted(one.copies, step, said, card.expires_on)]
             # Somebody must hear: where nobody stands nearer to the person, these are no copies.
@@ -185,7 +183,7 @@ class Day:
                     recipient,
                     telling.key,
                     self.rules.channels,
-                    rings=is_called_at(step.name, said, looked.group.rhythm),
+                    rings=is_called_at(step, looked.plan, looked.group.rhythm),
                     is_open=partial(self._is_allowed, telling, rhythm=looked.group.rhythm),
                 )
                 if way is not None:
@@ -255,14 +253,13 @@ class Day:
     ) -> Composed:
         if recipient.channel.is_call:
             person, told = tellings[0].card.person, [telling.told for telling in tellings]
-            script = compose_call(self.rules.wording, told, reader(recipient, person, Audience.PERSON, group))
+            script = self.rules.composer.call(told, reader(recipient, person, Audience.PERSON, group))
             return Composed(None, script.text)
         by_person: dict[PersonView, list[Telling]] = {}
         for telling in tellings:
             by_person.setdefault(telling.card.person, []).append(telling)
         texts = [
-            wording.compose(
-                self.rules.wording,
+            self.rules.composer.reminder(
                 [telling.told for telling in theirs],
                 reader(recipient, person, theirs[0].audience, group, asks=asks),
                 brief=len(by_person) > 1,
@@ -270,7 +267,7 @@ class Day:
             )
             for person, theirs in by_person.items()
         ]
-        return wording.together(self.rules.wording, texts, recipient.language)
+        return self.rules.composer.together(texts, recipient.language)
 
     def _copy(self, recipient: Recipient, tellings: Sequence[Telling], sent_to_person: str | None) -> Copy:
         """What somebody around the person is shown of what the person was sent."""

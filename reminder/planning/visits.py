@@ -102,7 +102,7 @@ def _bring(rules: Rulebook, words: Catalog, kinds: Collection[str]) -> Mapping[s
         if kind in kinds:
             alike.setdefault(words.kinds[kind]["bring"], []).append((kind, ""))
     separator = words.word("list_separator")
-    return {separator.join(things(rules.wording, words, some)): brought for brought, some in alike.items()}
+    return {separator.join(things(rules.wording.families, words, some)): brought for brought, some in alike.items()}
 
 
 def _row(rules: Rulebook, words: Catalog, visit: Visit, today: date) -> Mapping[str, Cell]:
@@ -114,7 +114,7 @@ def _row(rules: Rulebook, words: Catalog, visit: Visit, today: date) -> Mapping[
         "unit": person.unit,
         "room": person.room,
         "label": person.label,
-        "thing": separator.join(things(rules.wording, words, kinds)),
+        "thing": separator.join(things(rules.wording.families, words, kinds)),
         "expires": about if visit.is_about else visit.expires_on,
         "may": _may(words, visit, today),
         "counter": visit.last_counter_day,

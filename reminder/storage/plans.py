@@ -6,7 +6,8 @@ from datetime import date
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.escalation_policy import followed
 from reminder.domain.rules.preferences import Rhythm
-from reminder.domain.rules.schedule import CardDates, Plan
+from reminder.domain.rules.schedule_model import CardDates
+from reminder.domain.rules.steps import Plan
 from reminder.storage.cards import DueCard
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from reminder.domain.people import Audience, ChannelName
 from reminder.domain.rules.recipients import Circle, Recipient, circle
-from reminder.domain.text.composer import Reader
+from reminder.domain.text.model import Reader
 from reminder.storage import contacts
 from reminder.storage.groups import GroupView
 from reminder.storage.people import PersonView

@@ -92,20 +92,25 @@ class Health:
 class RecentHealth:
     """The latest audit, kept for a few seconds: pages that many look at show it, and need not ask anew each time.
 
-    `kept_for` is measured by the instants that `look` is given. Safe to be used by several threads.
+    `kept_for` is measured by the instants that `look` is given. Several threads may use it; of several databases only
+    the one looked at last is remembered.
     """
 
     def __init__(self, kept_for: timedelta = timedelta(seconds=5)) -> None:
         self._kept_for = kept_for
         self._lock = Lock()
-        self._kept: tuple[datetime, Health] | None = None
+        self._kept: tuple[Database, datetime, Health] | None = None
 
     def look(self, database: Database, rules: Rulebook, now: datetime, *, keeps_time: bool = False) -> Health:
         """Return an audit that is at most so old; see `look`. Of several who ask at once, one audits."""
         with self._lock:
-            if self._kept is None or not timedelta(0) <= now - self._kept[0] < self._kept_for:
-                self._kept = now, look(database, rules, now, keeps_time=keeps_time)
-            return self._kept[1]
+            if self._kept is not None:
+                of, at, found = self._kept
+                if of is database and timedelta(0) <= now - at < self._kept_for:
+                    return found
+            found = look(database, rules, now, keeps_time=keeps_time)
+            self._kept = database, now, found
+            return found
 
 
 def look(database: Database, rules: Rulebook, now: datetime, *, keeps_time: bool = False) -> Health:

@@ -14,8 +14,7 @@ from reminder.domain.messages import Urgency
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rules.recipients import Recipient
-from reminder.domain.text import composer as wording
-from reminder.domain.text.composer import About, Composed
+from reminder.domain.text.model import About, Composed, Reader
 from reminder.storage import contacts, groups, messages, notices, outbox, people
 from reminder.storage.contacts import Unproven
 from reminder.storage.db.unit_of_work import UnitOfWork
@@ -90,7 +89,7 @@ def _greeting(uow: UnitOfWork, one: Unproven, key: str) -> Draft | None:
         return None
     recipient = next(r for _, r in contacts.of_people(uow.tx, [person.id]) if r.contact_id == one.contact_id)
     name = "summer" if uow.today.month > 6 else "new_year"
-    composed = wording.compose_answer(uow.rules.wording, reader(recipient, person, Audience.PERSON, group), name)
+    composed = uow.rules.composer.answer(reader(recipient, person, Audience.PERSON, group), name)
     soon = hours.next_allowed(uow.now, person.mode, Audience.PERSON, ChannelName.SMS, group.rhythm)
     return _draft(one, key, Audience.PERSON, composed, soon)
 
@@ -101,10 +100,8 @@ def _button(uow: UnitOfWork, one: Unproven, key: str, links: Links) -> Draft | N
         return None
     recipient = _recipient(uow.tx, one)
     about = About(link=link)
-    reads = wording.Reader(
-        Audience.CARER, recipient.channel, recipient.language, Mode.STANDARD, group.name, from_=group.name
-    )
-    composed = wording.compose_notice(uow.rules.wording, reads, NoticeKind.REACH, about)
+    reads = Reader(Audience.CARER, recipient.channel, recipient.language, Mode.STANDARD, group.name, from_=group.name)
+    composed = uow.rules.composer.notice(reads, NoticeKind.REACH, about)
     soon = hours.next_allowed(uow.now, Mode.STANDARD, Audience.CARER, ChannelName.EMAIL, group.rhythm)
     return replace(_draft(one, key, Audience.CARER, composed, soon), language=recipient.language)
 

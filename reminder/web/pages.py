@@ -12,7 +12,7 @@ from reminder.domain.messages import MessageState
 from reminder.domain.people import Language, StoppedBy
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.domain.text import leaflets, letters
-from reminder.domain.text.composer import carers_word
+from reminder.domain.text.forms_of_address import carers_word
 from reminder.enrolment import cards as cards_kept
 from reminder.enrolment import consent
 from reminder.errors import ConflictError, NotFoundError

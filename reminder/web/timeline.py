@@ -12,7 +12,7 @@ from html import escape
 from itertools import pairwise
 
 from reminder.domain.people import Audience
-from reminder.domain.rules.schedule import CardDates
+from reminder.domain.rules.schedule_model import CardDates
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.text_width import width_of, wrapped
 

@@ -20,7 +20,7 @@ from reminder.domain.model.languages import Calendars, LanguageFacts
 from reminder.domain.parsing.language_tags import best_match
 from reminder.domain.people import Language
 from reminder.domain.text.catalog import Catalog
-from reminder.domain.text.composer import carers_word
+from reminder.domain.text.forms_of_address import carers_word
 from reminder.domain.text.furigana import as_ruby
 from reminder.errors import KigenError, RefusedInputError
 from reminder.guard.numbers import forbidden

@@ -1,17 +1,18 @@
 """The rulebook: what one file of config/ says must fit what the others say; and which ends a stay decides."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
-from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless
-from reminder.domain.rules.schedule import read_schedules
+from reminder.domain.people import Language
+from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless, refuse_unspoken
+from reminder.domain.rules.schedule_config import read_schedules
 from reminder.errors import SettingsError, UnknownChoiceError
 from reminder.settings import read_table
-from tests.rules import CONFIG, HEADINGS, KINDS, LANGUAGES, WORDING
+from tests.rules import CONFIG, HEADINGS, KINDS, LANGUAGES, SCHEDULES, WORDING
 
-SCHEDULES = read_schedules(read_table(CONFIG / "schedules.toml"))
 RULES = Rulebook(
     kinds=KINDS, schedules=SCHEDULES, wording=WORDING, replies=(), pictures={}, headings=HEADINGS, card_grace=False
 )
@@ -57,14 +58,18 @@ def test_a_kind_that_the_other_files_do_not_know_refuses_to_start(
     assert refused.value.setting == f"config/cards.toml: {named}", why
 
 
-def test_a_step_without_words_refuses_to_start() -> None:
-    table = read_table(CONFIG / "schedules.toml")
-    steps = {**table["steps"], "d8": {"anchor": "expires", "days": -8}}  # type: ignore[dict-item]
+def test_a_step_without_words_refuses_to_start_and_says_what_to_write() -> None:
+    words = WORDING.languages[Language.ENGLISH]
+    silent = {
+        key: text for key, text in words.texts.items() if (key.voice, key.family, key.name) != ("carer", "card", "a7")
+    }
+    languages = {**WORDING.languages, Language.ENGLISH: replace(words, texts=silent)}
 
     with pytest.raises(SettingsError) as refused:
-        refuse_gaps(KINDS, read_schedules({**table, "steps": steps}))
+        refuse_unspoken(SCHEDULES, replace(WORDING, languages=languages))
 
-    assert refused.value.setting == "config/schedules.toml: steps.d8"
+    assert refused.value.setting == "config/schedules.toml: steps.a7"
+    assert refused.value.fix == "write texts.carer.card.a7 in config/wording/en.toml, or remove this step"
 
 
 def test_every_preset_that_a_group_may_choose_has_a_name_in_every_language() -> None:

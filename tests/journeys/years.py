@@ -11,7 +11,7 @@ from reminder.domain import hours
 from reminder.domain.cards import MY_NUMBER, OTHER
 from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.domain.rules.escalation_policy import MONTH, MOST_EARLY_TEXTS_A_MONTH
-from reminder.domain.rules.schedule import step_due
+from reminder.domain.rules.steps import step_due
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.errors import TemporaryChannelError

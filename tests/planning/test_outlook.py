@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from reminder.clock import JAPAN
 from reminder.domain.people import Audience, ChannelName, ContactState, GroupKind, Mode, Role
+from reminder.domain.rules.escalation_policy import MOST_CALLS
 from reminder.domain.rules.preferences import Rhythm
-from reminder.domain.text.call_scripts import MOST_CALLS
 from reminder.errors import KigenError, NotFoundError, UnknownChoiceError
 from reminder.planning.outlook import Outlook, OutlookCard, outlook
 from reminder.storage import contacts, groups, people

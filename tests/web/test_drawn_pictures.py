@@ -6,7 +6,7 @@ import pytest
 
 from reminder.domain.people import Language
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.rules.schedule import read_schedules
+from reminder.domain.rules.schedule_config import read_schedules
 from reminder.errors import UnknownChoiceError
 from reminder.guard.numbers import forbidden
 from reminder.settings import read_table

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reminder.domain.people import Audience, Language
-from reminder.domain.rules.schedule import CardDates
+from reminder.domain.rules.schedule_model import CardDates
 from reminder.web.timeline import Telling, Text, Timeline, document, draw
 from tests.rules import LANGUAGES, WORDING
 from tests.web.drawn import ELEMENTS, Drawn, contrast

@@ -12,11 +12,13 @@ from reminder.cli.scaffold.skeletons import marks_in
 from reminder.domain.cards import read_kinds
 from reminder.domain.people import Language
 from reminder.domain.rulebook import refuse_gaps
-from reminder.domain.rules.schedule import read_schedules
+from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog
 from reminder.domain.text.card_pictures import read_pictures
 from reminder.errors import SettingsError
 from reminder.settings import PREFIX, read_table, settings_with
+from reminder.web.words import read_pages
+from reminder.wiring import read_rulebook, read_settings
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,15 @@ def of_channels(package: Path, config: Path) -> Iterator[Missing]:
             yield from (Missing(str(where), f"line {number}", line) for number, line in marks_in(path))
         yield from _undocumented(package.parent / "docs", one.reads)
         yield from _unnamed(config, one.name)
+
+
+def unreadable() -> Iterator[Missing]:
+    """Yield what the service itself would stop at when it reads config/: the last word, when nothing else is found."""
+    try:
+        read_rulebook(read_settings())
+        read_pages()
+    except SettingsError as wrong:
+        yield _refused(wrong)
 
 
 def _undocumented(docs: Path, names: tuple[str, ...]) -> Iterator[Missing]:

@@ -6,13 +6,9 @@ from datetime import date, timedelta
 
 from reminder.domain import hours
 from reminder.domain.people import Audience, Copies, Mode, Role
-from reminder.domain.rules.preferences import NEAR_FROM
+from reminder.domain.rules.preferences import NEAR_FROM, Rhythm
 from reminder.domain.rules.recipients import Circle, Recipient
-from reminder.domain.rules.schedule import Plan, Step
-from reminder.domain.text.catalog import spoken
-
-# What a step is called that no schedule has. A number behind the name tells one from the next.
-ASKED_AGAIN, TAKEN, AGAIN = "done", "taken", "again"
+from reminder.domain.rules.steps import AddedStep, Plan, Step, StepText, rule_told
 
 # How often a carer is asked for the new date of what is said to be done.
 BETWEEN_ASKING = timedelta(days=14)
@@ -36,8 +32,8 @@ MOST_TEXTS_A_MONTH, MOST_EARLY_TEXTS_A_MONTH = 8, 6
 MONTH = timedelta(days=31)
 NEAR_THE_END = timedelta(days=7)
 
-# The steps from `NEAR_FROM` on.
-_NEAR = frozenset({"d30", "d14", "d7", "d3", "d1", "d0", "lastopen"})
+# How often who has no other way is called for one end date.
+MOST_CALLS = 3
 
 _OUT = frozenset({Audience.CARER, Audience.STAFF})
 
@@ -71,37 +67,39 @@ def followed(plan: Plan, course: Course, expires_on: date, mode: Mode, on_holida
     if course.done_on is not None:
         asking, day = [], course.done_on + BETWEEN_ASKING
         while day <= expires_on:
-            name = f"{ASKED_AGAIN}{(day - course.done_on).days}"
-            asking.append(Step(name, hours.sending_day_on_or_after(day, mode, on_holidays), _OUT))
+            name = f"{AddedStep.DONE}{(day - course.done_on).days}"
+            on = hours.sending_day_on_or_after(day, mode, on_holidays)
+            asking.append(Step(name, on, _OUT, added=AddedStep.DONE))
             day += BETWEEN_ASKING
         return (*asking, *(step for step in plan if step.on > expires_on))
     extra = []
     if course.remind_on is not None:
-        extra.append(Step(f"{AGAIN}{course.remind_on:%Y%m%d}", course.remind_on, frozenset({Audience.PERSON})))
+        name = f"{AddedStep.AGAIN}{course.remind_on:%Y%m%d}"
+        extra.append(Step(name, course.remind_on, frozenset({Audience.PERSON}), added=AddedStep.AGAIN))
     if course.taken_on is not None:
         day = hours.sending_day_on_or_after(course.taken_on + patience(expires_on, course.taken_on), mode, on_holidays)
         if day <= expires_on:
-            extra.append(Step(TAKEN, day, _OUT))
+            extra.append(Step(AddedStep.TAKEN.value, day, _OUT, added=AddedStep.TAKEN))
     # On one day the schedule's own step comes last, and so is the one that is told.
     return tuple(sorted((*extra, *plan), key=lambda step: step.on)) if extra else plan
 
 
-def says(step: Step, plan: Plan) -> str:
-    """Under which name the words of a step are found: a group's own day takes those of the step above it; who is
-    reminded again reads what was said last."""
-    if not step.name.startswith(AGAIN):
-        return spoken(step.name)
-    own = [one for one in plan if Audience.PERSON in one.audiences and not one.name.startswith(AGAIN)]
-    before = [one for one in own if one.on <= step.on]
-    return spoken((before[-1] if before else own[0]).name) if own else "d30"
+def is_wanted(copies: Copies, step: Step, said: StepText, expires_on: date) -> bool:
+    """Return whether who wants these copies is sent what is told at a step; the asking for a new date always.
 
-
-def is_wanted(copies: Copies, step: Step, said: str, expires_on: date) -> bool:
-    """Whether who wants these copies is sent what is told at a step; the asking for a new date always. `said`: the step
-    whose words it takes: one that holidays have pulled forward is as near as its words say."""
-    if copies is Copies.ALL or step.name.startswith((ASKED_AGAIN, TAKEN)):
+    `said`: the text that it takes: one that holidays have pulled forward is as near as its words say.
+    """
+    if copies is Copies.ALL or step.added in (AddedStep.DONE, AddedStep.TAKEN):
         return True
-    return copies is Copies.NEAR and (step.on >= expires_on - NEAR_FROM or said in _NEAR)
+    return copies is Copies.NEAR and (step.on >= expires_on - NEAR_FROM or said.is_near_end)
+
+
+def is_called_at(step: Step, plan: Plan, rhythm: Rhythm) -> bool:
+    """Return whether somebody who has no other way is called at this step. Of a group's own days the last are those."""
+    if step.rule is not None and rhythm.own_days and step.rule.is_dated:
+        return step.rule.days_before in rhythm.own_days[-MOST_CALLS:]
+    rule = rule_told(step, plan)
+    return rule.calls if rule is not None else step.added is AddedStep.AGAIN
 
 
 def remind_again_on(expires_on: date, today: date, mode: Mode, after: timedelta, on_holidays: bool = False) -> date:

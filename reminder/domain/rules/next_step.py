@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from reminder.domain.rules.schedule import CardDates
+from reminder.domain.rules.schedule_model import CardDates
 
 # Where no day is known on which renewal opens, this long before the end one can begin to ask.
 SOON = timedelta(days=90)

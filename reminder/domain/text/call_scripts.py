@@ -8,24 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from reminder.domain.rules.preferences import Rhythm
-from reminder.domain.text.catalog import Catalog, Catalogs
-from reminder.domain.text.composer import Reader, ReminderContent, address_of, is_of_my_number
-
-# At which steps somebody is called who has no other way, and how often for one end date.
-CALLED_AT = frozenset({"d30", "d7", "d1", "lastopen"})
-MOST_CALLS = 3
+from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.model import ReminderContent
+from reminder.domain.text.phrases import MY_NUMBER_FAMILIES, Phrases
 
 # Keys, as they are named on a telephone.
 DONE, LATER, FAMILY = "1", "2", "9"
-
-
-def is_called_at(step: str, said: str, rhythm: Rhythm) -> bool:
-    """Whether somebody is called at this step. Of a group's own days the last ones are those of calls."""
-    if rhythm.own_days and step[0] == "d" and step[1:].isdigit():
-        return int(step[1:]) in rhythm.own_days[-MOST_CALLS:]
-    return said in CALLED_AT
-
 
 _PARTS = "\n---\n"
 
@@ -39,17 +27,18 @@ class Script:
 
     @property
     def text(self) -> str:
-        """As it is kept and shown."""
+        """The script as it is kept and shown."""
         return _PARTS.join("\n".join(lines) for lines in (self.human, self.machine))
 
 
 def read_script(text: str) -> Script:
+    """Return the script of a call that was kept as its text."""
     human, _, machine = text.partition(_PARTS)
     return Script(tuple(human.splitlines()), tuple(machine.splitlines()))
 
 
 def what_a_human_hears(text: str) -> str:
-    """Of a call; a text as it is."""
+    """Return what a human hears of a call; a text as it is."""
     return text.partition(_PARTS)[0]
 
 
@@ -62,27 +51,47 @@ class Turn:
     number: int = 0
 
 
-def compose_call(wording: Catalogs, told: Sequence[ReminderContent], reader: Reader) -> Script:
-    """Of several cards each with its date."""
-    words = wording.of(reader.language)
-    values = _values(words, reader)
-    said = words.section("call")
-    lines = _lines(said["opening"], values) + (_lines(said["marked"], values) if reader.mark else ())
-    lines += _lines(said["warning"], values)
-    for one in sorted(told, key=lambda one: one.expires_on):
-        thing = said["renewal"] if is_of_my_number(wording, one.kind) else one.label or words.kinds[one.kind]["thing"]
-        lines += _lines(said["date"], {**values, "thing": thing, "date": spoken(words, one.expires_on)})
-    return Script(lines + _lines(said["ask"], values), _lines(said["voicemail"], values))
+@dataclass(frozen=True)
+class CallComposer:
+    """Makes the scripts of calls for one reader."""
 
+    phrases: Phrases
 
-def compose_practice(wording: Catalogs, reader: Reader) -> Script:
-    words = wording.of(reader.language)
-    values = _values(words, reader)
-    said = words.section("call")
-    return Script(_lines(said["opening"], values) + _lines(said["practice"], values), _lines(said["voicemail"], values))
+    def reminder(self, contents: Sequence[ReminderContent]) -> Script:
+        """Return what is said of these cards, each with its date."""
+        words, reader, values = self.phrases.words, self.phrases.reader, self._values
+        said = words.section("call")
+        lines = _lines(said["opening"], values) + (_lines(said["marked"], values) if reader.mark else ())
+        lines += _lines(said["warning"], values)
+        for one in sorted(contents, key=lambda one: one.expires_on):
+            lines += _lines(said["date"], {**values, "thing": self._thing(one), "date": spoken(words, one.expires_on)})
+        return Script(lines + _lines(said["ask"], values), _lines(said["voicemail"], values))
+
+    def practice(self) -> Script:
+        """Return what is said when somebody tries the keys out at enrolment."""
+        said, values = self.phrases.words.section("call"), self._values
+        human = _lines(said["opening"], values) + _lines(said["practice"], values)
+        return Script(human, _lines(said["voicemail"], values))
+
+    def _thing(self, card: ReminderContent) -> str:
+        words = self.phrases.words
+        if self.phrases.families[card.kind] in MY_NUMBER_FAMILIES:
+            return words.section("call")["renewal"]
+        return card.label or words.kinds[card.kind]["thing"]
+
+    @property
+    def _values(self) -> dict[str, str]:
+        of_person = self.phrases.of_person
+        return {
+            "service": self.phrases.words.word("service"),
+            "call": of_person["call"],
+            "from_": of_person["from_"],
+            "mark": self.phrases.reader.mark or "",
+        }
 
 
 def first_turn(words: Catalog, script: Script, *, is_machine: bool, has_practised: bool) -> Turn:
+    """Return what is said when a call is taken; keys are offered only to who has tried them out."""
     said = words.section("call")
     if is_machine:
         return Turn(script.machine)
@@ -92,11 +101,12 @@ def first_turn(words: Catalog, script: Script, *, is_machine: bool, has_practise
 
 
 def practice_turn(script: Script, *, is_machine: bool) -> Turn:
+    """Return what is said when a practice call is taken."""
     return Turn(script.machine) if is_machine else Turn(script.human, waits_for_key=True, number=1)
 
 
 def next_turn(words: Catalog, key: str, turn: int, *, is_practice: bool = False) -> Turn:
-    """`turn`: the one in which the key was pressed, or none was ("")."""
+    """Return what is said next. `turn`: the one in which the key was pressed, or none was ("")."""
     said = words.section("call")
     if is_practice:
         return Turn(_lines(said["practised" if key == DONE else "goodbye"], {}))
@@ -110,22 +120,13 @@ def next_turn(words: Catalog, key: str, turn: int, *, is_practice: bool = False)
 
 
 def spoken(words: Catalog, day: date) -> str:
-    """A date as it is said: さんがつ さんじゅういちにち、すいようび."""
+    """Return a date as it is said: さんがつ さんじゅういちにち、すいようび."""
     said = words.section("call")
     return said["day"].format(
         month=said["months"].split()[day.month - 1],
         day=said["days"].split()[day.day - 1],
         weekday=said["weekdays"].split()[day.weekday()],
     )
-
-
-def _values(words: Catalog, reader: Reader) -> dict[str, str]:
-    return {
-        "service": words.word("service"),
-        "call": address_of(reader.label, words),
-        "from_": reader.from_ or words.word("service"),
-        "mark": reader.mark or "",
-    }
 
 
 def _lines(text: str, values: dict[str, str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""The words of each language: read from config/wording/, found through their stand-ins, and checked before any use."""
+"""The words of each language: read from config/wording/, checked before any use, found by voice, family and step."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
@@ -13,6 +13,7 @@ from reminder.domain.cards import CardKind
 from reminder.domain.model.languages import LanguageFacts, read_facts
 from reminder.domain.notices import ANSWERS, NoticeKind
 from reminder.domain.people import Audience, ConsentHow, Language, Mode, Role
+from reminder.domain.rules.steps import NEEDED_STAGES, NEEDED_STAGES_OF_GRACE, StepText, by_fitness
 from reminder.domain.text import furigana
 from reminder.errors import SettingsError
 
@@ -32,26 +33,9 @@ MAIL_PARTS = ("to_do", "proxy", "stops", "sent", "history", "reply", "take", "re
 
 VOICES = ("standard", "elderly", "carer")
 
-STEPS_OF_GRACE = ("g30", "g7", "post")
-STEPS = (
-    "opens", "d180", "d120", "d90", "d75", "d60", "d45", "d30", "d14", "d7", "d3", "d1", "d0", "lastopen", "a7",
-    *STEPS_OF_GRACE,
-)  # fmt: skip
-
-_DATED = {int(step[1:]): step for step in STEPS if step[0] == "d"}
-
+# Texts that stand for no step: of an end without a health insurance, and of a date that was worked out.
 WITHOUT_INSURANCE, COMPUTED = "a7_without_insurance", "computed"
-
-# What is told at a step that a family has no words for: the same as at the next one that has.
-_STAND_IN = {
-    "opens": ("d60", "d30"),
-    **dict.fromkeys(("d180", "d120", "d90", "d75", "d60"), ("d60", "d30")),
-    "d45": ("d30",),
-    "d14": ("d30",),
-    "d3": ("d7",),
-    "lastopen": ("d7",),
-    "d1": ("d0",),
-}
+WITHOUT_STEP = (WITHOUT_INSURANCE, COMPUTED)
 
 PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing", "both"})
 
@@ -208,11 +192,20 @@ _SAID = {
 
 
 @dataclass(frozen=True)
+class TextKey:
+    """Where a text stands in config/wording/: [texts.VOICE.FAMILY] NAME."""
+
+    voice: str
+    family: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Catalog:
-    """One language: its table, every text found through its stand-ins, and what it says of each kind."""
+    """One language: its table, its texts as they are written, and what it says of each kind."""
 
     table: Mapping[str, object]
-    texts: Mapping[tuple[str, str, str], str]  # (voice, family, step)
+    texts: Mapping[TextKey, str]
     kinds: Mapping[str, Mapping[str, str]]  # kind -> KIND_WORDS
     facts: LanguageFacts
     read: Callable[[str], str] = str  # a word of the reader's own, with its reading where the language has one
@@ -222,6 +215,39 @@ class Catalog:
         for part in name.split("."):
             found = cast(Mapping[str, object], found)[part]
         return cast(Mapping[str, str], found)
+
+    def text(self, voice: str, family: str, said: StepText | str) -> str:
+        """Return the text of a step, or that of a name such as COMPUTED. Raises SettingsError where there is none."""
+        key = self.key_of(voice, family, said)
+        if key is None:
+            name = said if isinstance(said, str) else said.name
+            raise SettingsError(f"texts.{voice}.{family}.{name}", "add this text")
+        return self.texts[key]
+
+    def key_of(self, voice: str, family: str, said: StepText | str) -> TextKey | None:
+        """Return where the text that speaks at a step stands, None where no text may.
+
+        A voice comes before the one that stands in for it, whose text may be nearer: an elder is spoken to in the voice
+        for elders. Of one step a family comes before the one that stands in for it.
+        """
+        asked = (voice, family, said)
+        if asked not in self._found:
+            self._found[asked] = self._find(voice, family, said)
+        return self._found[asked]
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, str, StepText | str], TextKey | None]:
+        return {}
+
+    def _find(self, voice: str, family: str, said: StepText | str) -> TextKey | None:
+        families = (family, CERTIFICATES) if family in (USER_CERTIFICATE, SIGNATURE_CERTIFICATE) else (family,)
+        for one_voice in (voice,) if voice == "carer" else (voice, "standard"):
+            written = {key.name for key in self.texts if key.voice == one_voice and key.family in families}
+            names = [said] if isinstance(said, str) else by_fitness(said, written)
+            for key in (TextKey(one_voice, one_family, name) for name in names for one_family in families):
+                if key in self.texts:
+                    return key
+        return None
 
     def word(self, name: str) -> str:
         return cast(str, self.table[name])
@@ -355,12 +381,13 @@ def _read_language(
             refuse(wrong)
             return ""
 
-    texts: dict[tuple[str, str, str], str] = {}
+    texts = dict(_read_texts(table, where, checked))
+    unsaid = Catalog(table, texts, {}, facts)
     for voice, family in product(VOICES, FAMILIES):
-        # What stands in for others comes first, so that the text that is really missing is the one named.
-        for step in sorted(steps_of(family), key=_STAND_IN.__contains__):
-            name = f"{where}: texts.{voice}.{family}.{step}"
-            texts[voice, family, step] = checked(name, _find(table, voice, family, step), PLACEHOLDERS | _OF_KIND)
+        for each in _needed(family):
+            name, found = each if isinstance(each, str) else each.name, unsaid.key_of(voice, family, each)
+            if found is None or found.name != name:
+                refuse(SettingsError(f"{where}: texts.{voice}.{family}.{name}", "add this text"))
     for section in _SECTIONS:
         if not isinstance(_at(table, section), Mapping):
             refuse(SettingsError(f"{where}: {section}", "add this section"))
@@ -378,21 +405,24 @@ def _read_language(
     return Catalog(table, texts, said, facts)
 
 
-def steps_of(family: str) -> Sequence[str]:
-    """Every key under which a family has a text."""
-    before_grace = tuple(step for step in STEPS if step not in STEPS_OF_GRACE)
-    if family not in WITH_GRACE:
-        return (*before_grace, COMPUTED)
-    return (*STEPS, *(() if family == CARD else (WITHOUT_INSURANCE,)), COMPUTED)
+def _needed(family: str) -> Iterator[StepText | str]:
+    """What every voice must say of a family, so that there are words for any day of any schedule."""
+    yield from map(StepText.of_stage, NEEDED_STAGES)
+    if family in WITH_GRACE:
+        yield from map(StepText.of_stage, NEEDED_STAGES_OF_GRACE)
+        if family != CARD:
+            yield WITHOUT_INSURANCE
+    yield COMPUTED
 
 
-@lru_cache(maxsize=512)
-def spoken(step: str) -> str:
-    """The step of STEPS whose words a group's own day takes, d45 or d20: the nearest above. Any other name as it is."""
-    if step in STEPS or step[0] != "d" or not step[1:].isdigit():
-        return step
-    days = int(step[1:])
-    return _DATED[min((at for at in _DATED if at >= days), default=max(_DATED))]
+def _read_texts(
+    table: Mapping[str, object], where: str, checked: Callable[[str, object, frozenset[str]], str]
+) -> Iterator[tuple[TextKey, str]]:
+    for voice, family in product(VOICES, FAMILIES):
+        written = _at(table, f"texts.{voice}.{family}")
+        for name, text in written.items() if isinstance(written, Mapping) else ():
+            at = f"{where}: texts.{voice}.{family}.{name}"
+            yield TextKey(voice, family, name), checked(at, text, PLACEHOLDERS | _OF_KIND)
 
 
 def _at(table: Mapping[str, object], name: str) -> object:
@@ -418,18 +448,6 @@ def _checked(name: str, text: object, placeholders: frozenset[str]) -> str:
     if strange:
         raise SettingsError(name, f"there is no placeholder {', '.join(f'{{{field}}}' for field in strange)} here")
     return text
-
-
-def _find(table: Mapping[str, object], voice: str, family: str, step: str) -> object:
-    texts = cast(Mapping[str, Mapping[str, Mapping[str, str]]], table.get("texts", {}))
-    families = (family, CERTIFICATES) if family in (USER_CERTIFICATE, SIGNATURE_CERTIFICATE) else (family,)
-    voices = (voice,) if voice == "carer" else (voice, "standard")
-    # A voice that has words of its own for the next step says those rather than another voice's for this one.
-    for one_voice, one_step, one_family in product(voices, (step, *_STAND_IN.get(step, ())), families):
-        text = texts.get(one_voice, {}).get(one_family, {}).get(one_step)
-        if text is not None:
-            return text
-    return None
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ from datetime import date
 from html import escape
 
 from reminder.domain.text.catalog import Catalog
-from reminder.domain.text.composer import address_of, carers_word
+from reminder.domain.text.forms_of_address import address_of, carers_word
 from reminder.domain.text.furigana import as_ruby
 
 STYLE = """

@@ -11,7 +11,7 @@ from html import escape
 from reminder.domain.people import Language
 from reminder.domain.rules.next_step import Act
 from reminder.domain.text.catalog import ARRIVAL, Catalog, Catalogs
-from reminder.domain.text.composer import address_of
+from reminder.domain.text.forms_of_address import address_of
 from reminder.domain.text.furigana import as_ruby
 
 # A font made to be told apart by weak eyes; after it what holds rare names.

@@ -10,7 +10,7 @@ from reminder.domain.parsing.resident_rows import Resident
 from reminder.domain.people import GroupKind, Language, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.preferences import Rhythm
-from reminder.domain.rules.schedule import first_look
+from reminder.domain.rules.steps import first_look
 from reminder.enrolment import cards as typed_cards
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.rules.schedule import CardDates
+from reminder.domain.rules.schedule_model import CardDates
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import CardAdded, TypedDates
 from reminder.storage import cards, owned

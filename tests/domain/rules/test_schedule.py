@@ -15,13 +15,15 @@ from reminder.domain.cards import read_kinds
 from reminder.domain.people import Audience, Mode
 from reminder.domain.rules import schedule
 from reminder.domain.rules.preferences import USUAL, Rhythm, read_days
-from reminder.domain.rules.schedule import CardDates, Plan, first_look, next_day, step_due
+from reminder.domain.rules.schedule_config import read_schedules
+from reminder.domain.rules.schedule_model import CardDates
+from reminder.domain.rules.steps import Plan, first_look, next_day, step_due
 from reminder.errors import RefusedInputError, SettingsError
 
 CONFIG = Path(__file__).parents[3] / "config"
 KINDS = read_kinds(tomllib.loads((CONFIG / "cards.toml").read_text(encoding="utf-8")))
 TABLE = tomllib.loads((CONFIG / "schedules.toml").read_text(encoding="utf-8"))
-SCHEDULES = schedule.read_schedules(TABLE)
+SCHEDULES = read_schedules(TABLE)
 USER, SIGNATURE, CARD = "mynumber_user_certificate", "mynumber_signature_certificate", "mynumber_card"
 
 PERSON, CARER, STAFF = Audience.PERSON, Audience.CARER, Audience.STAFF
@@ -404,6 +406,6 @@ def test_a_wrong_schedule_file_refuses_to_start_and_names_the_entry(
     table: dict[str, object], named: str, why: str
 ) -> None:
     with pytest.raises(SettingsError) as refused:
-        schedule.read_schedules(table)
+        read_schedules(table)
 
     assert named in refused.value.setting, why

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from reminder.domain.people import Language
-from reminder.domain.text.catalog import Catalogs, lint, read_wording, spoken
+from reminder.domain.text.catalog import COMPUTED, Catalogs, TextKey, lint, read_wording
 from reminder.errors import SettingsError
 from reminder.settings import read_table
-from tests.rules import CONFIG, KINDS, TABLES
+from tests.rules import CONFIG, KINDS, TABLES, step_text
 
 LINT = read_table(CONFIG / "wording" / "lint.toml")
 JA, EASY, EN = Language.JAPANESE, Language.EASY_JAPANESE, Language.ENGLISH
@@ -107,7 +107,7 @@ def test_a_text_that_could_not_be_filled_refuses_to_start_and_says_why(
 def test_a_brace_that_is_meant_is_written_twice() -> None:
     wording = read_wording(changed(JA, "texts.standard.card.d7", "{{{date}}}"), KINDS)
 
-    assert wording.languages[JA].texts["standard", "card", "d7"].format(date="x") == "{x}"
+    assert wording.languages[JA].texts[TextKey("standard", "card", "d7")].format(date="x") == "{x}"
 
 
 def test_a_language_can_only_be_like_one_that_is_there() -> None:
@@ -146,38 +146,23 @@ def marked(language: Language) -> Catalogs:
 def test_a_text_that_is_not_written_has_its_stand_in(asked: str, stands_in: str, why: str) -> None:
     voice, family, step = asked.split(".")
 
-    assert marked(JA).languages[JA].texts[voice, family, step] == stands_in, why
-
-
-@pytest.mark.parametrize(
-    ("step", "words", "why"),
-    [
-        ("d30", "d30", "has words"),
-        ("d45", "d45", "has words"),
-        ("d20", "d30", "the nearest above"),
-        ("d2", "d3", "the nearest above"),
-        ("d0", "d0", "the end itself"),
-        ("d300", "d180", "nothing stands above"),
-        ("opens", "opens", "no day of a group's own"),
-        ("done14", "done14", "no day of a group's own"),
-    ],
-)
-def test_a_group_s_own_day_takes_the_words_of_the_step_above_it(step: str, words: str, why: str) -> None:
-    assert spoken(step) == words, why
+    said = step if step == COMPUTED else step_text(step)
+    assert marked(JA).languages[JA].text(voice, family, said) == stands_in, why
 
 
 def test_a_language_without_a_voice_speaks_in_the_standard_one_and_never_in_another_language() -> None:
-    texts = marked(EASY).languages[EASY].texts
+    words = marked(EASY).languages[EASY]
 
-    assert texts["elderly", "card", "d7"] == "standard.card.d7"
-    assert texts["elderly", "user_certificate", "d75"] == "standard.certificates.d60"
+    assert words.text("elderly", "card", step_text("d7")) == "standard.card.d7"
+    assert words.text("elderly", "user_certificate", step_text("d75")) == "standard.certificates.d60"
 
 
 def test_a_language_that_is_like_another_takes_from_it_all_but_its_texts() -> None:
     words = read_wording(TABLES, KINDS).languages
 
     assert words[EASY].word("sender") == words[JA].word("sender")
-    assert words[EASY].section("errors") == words[JA].section("errors")
+    assert words[EASY].section("errors")["too_many_at_once"] == words[JA].section("errors")["too_many_at_once"]
+    assert words[EASY].section("errors").keys() == words[JA].section("errors").keys()
     assert words[EASY].word("both_certificates") != words[JA].word("both_certificates")
 
 

@@ -12,31 +12,22 @@ import pytest
 from reminder.domain.notices import ANSWERS, NoticeKind
 from reminder.domain.people import Audience, ChannelName, Language, Mode
 from reminder.domain.text import sms_segments
-from reminder.domain.text.catalog import STEPS, STEPS_OF_GRACE, VOICES, WITH_GRACE, lint, read_wording, steps_of
-from reminder.domain.text.composer import (
-    AFTER_END,
-    MOST_SEGMENTS,
-    About,
-    Composed,
-    Copy,
-    Fate,
-    Reader,
-    ReminderContent,
-    address_of,
-    carers_word,
-    compose,
-    compose_answer,
-    compose_notice,
-    together,
-)
+from reminder.domain.text.catalog import VOICES, WITH_GRACE, lint, read_wording
+from reminder.domain.text.composer import Composer
+from reminder.domain.text.forms_of_address import address_of, carers_word
+from reminder.domain.text.model import About, Composed, Copy, Fate, Reader, ReminderContent
+from reminder.domain.text.sms import MOST_SEGMENTS
 from reminder.guard.numbers import forbidden
 from reminder.settings import read_table
-from tests.rules import CONFIG, KINDS, LANGUAGES, WORDING
+from tests.rules import COMPOSER, CONFIG, KINDS, LANGUAGES, STEPS, WORDING, step_text
 
 # The matrix of all messages, below.
 pytestmark = pytest.mark.made_once
 
 LINT = read_table(CONFIG / "wording" / "lint.toml")
+
+STEPS_OF_GRACE = tuple(step for step in STEPS if step_text(step).stage.is_of_grace)
+AFTER_END = {step for step in STEPS if step_text(step).stage.is_after_end}
 
 USER, SIGNATURE, CARD = "mynumber_user_certificate", "mynumber_signature_certificate", "mynumber_card"
 PERSON, CARER, STAFF = Audience.PERSON, Audience.CARER, Audience.STAFF
@@ -61,7 +52,10 @@ def telling(
 ) -> ReminderContent:  # fmt: skip
     has_grace = insurance and not bound and (kind == USER or (kind == CARD and card_grace))
     label = OWN_LABEL if kind == "other" else None
-    return ReminderContent(kind, step, end, LAST_OPEN, GRACE if has_grace else None, computed, insurance, label, bound)
+    return ReminderContent(
+        kind, end, computed, label, step=step_text(step), last_counter_day=LAST_OPEN,
+        grace_ends_on=GRACE if has_grace else None, bound=bound,
+    )  # fmt: skip
 
 
 def reader(
@@ -116,7 +110,7 @@ def has_step(kind: str, step: str) -> bool:
 
 def composed_for(readers: Sequence[Reader]) -> Sequence[Case]:
     return [
-        Case(told, to, compose(WORDING, told, to))
+        Case(told, to, COMPOSER.reminder(told, to))
         for step in STEPS
         for told in dict.fromkeys(told_together(step))
         for to in readers
@@ -145,7 +139,7 @@ def holding(pattern: str, cases: Iterable[Case]) -> set[str]:
 
 def test_the_matrix_holds_every_step_of_every_kind_for_every_reader() -> None:
     seen = {
-        (one.kind, one.step, case.reader.audience, case.reader.language, case.reader.mode)
+        (one.kind, one.step.name, case.reader.audience, case.reader.language, case.reader.mode)
         for case in texts()
         for one in case.told
     }
@@ -157,9 +151,8 @@ def test_the_matrix_holds_every_step_of_every_kind_for_every_reader() -> None:
 def test_no_kind_lacks_a_text_at_any_step_in_any_voice_of_any_language() -> None:
     missing = [
         (language, kind, voice, step)
-        for language, kind, voice in product(LANGUAGES, KINDS, VOICES)
-        for step in steps_of(KINDS[kind].texts)
-        if not WORDING.of(language).texts.get((voice, KINDS[kind].texts, step))
+        for language, kind, voice, step in product(LANGUAGES, KINDS, VOICES, STEPS)
+        if has_step(kind, step) and not WORDING.of(language).key_of(voice, KINDS[kind].texts, step_text(step))
     ]
 
     assert missing == []
@@ -225,9 +218,7 @@ def test_no_text_message_becomes_wrong_when_it_is_read_a_day_later() -> None:
 
 def test_no_message_claims_that_a_date_which_was_only_worked_out_has_passed() -> None:
     after_the_end = [
-        case
-        for case in (*texts(), *mails())
-        if any(one.computed for one in case.told) and case.told[0].step in AFTER_END
+        case for case in (*texts(), *mails()) if any(one.computed for one in case.told) and case.told[0].is_after_end
     ]
 
     claims = r"過ぎました|すぎました|過ぎた|すぎた|切れ|終わりました|使えなく|has passed|(has|have) expired|expired|no longer"
@@ -263,7 +254,7 @@ def test_every_japanese_text_to_an_elderly_person_carries_the_familys_mark(mark:
 
 def test_an_english_text_to_a_person_stays_in_the_latin_alphabet_whatever_the_mark() -> None:
     own = [case.composed.text for case in texts() if case.reader.language == EN and case.reader.audience is PERSON]
-    with_latin_mark = compose(WORDING, [telling()], reader(language=EN, mark="Kiku"))
+    with_latin_mark = COMPOSER.reminder([telling()], reader(language=EN, mark="Kiku"))
 
     assert {sms_segments.encoding(text) for text in own} == {sms_segments.Encoding.GSM_7}
     assert with_latin_mark.text.startswith("Kigen Dayori (Kiku): ")
@@ -275,7 +266,7 @@ def test_the_order_in_which_cards_were_registered_changes_nothing(channel: Chann
         to = reader(audience, channel)
         told = [telling(kind, step) for kind in kinds if has_step(kind, step)]
 
-        assert len({compose(WORDING, order, to) for order in permutations(told) if told}) == bool(told), (step, kinds)
+        assert len({COMPOSER.reminder(order, to) for order in permutations(told) if told}) == bool(told), (step, kinds)
 
 
 @pytest.mark.parametrize("channel", [SMS, EMAIL])
@@ -293,7 +284,7 @@ def test_a_day_until_which_hospitals_take_the_card_is_named_only_where_it_is_sur
     channel: ChannelName, told: list[ReminderContent], is_promised: bool, why: str
 ) -> None:
     for audience, mode in product(Audience, Mode):
-        composed = compose(WORDING, told, reader(audience, channel, JA, mode))
+        composed = COMPOSER.reminder(told, reader(audience, channel, JA, mode))
 
         assert ("10月31日" in composed.text) is is_promised, why
 
@@ -302,7 +293,7 @@ def test_who_does_not_use_the_card_at_hospitals_is_told_nothing_of_them_after_th
     without = [
         case
         for case in texts()
-        if {one.step for one in case.told} == {"a7"} and not any(one.grace_ends_on for one in case.told)
+        if {one.step.name for one in case.told} == {"a7"} and not any(one.grace_ends_on for one in case.told)
     ]
 
     assert without
@@ -315,9 +306,9 @@ def test_several_dates_are_told_soonest_first_and_what_has_no_room_is_counted() 
     told = [telling(kind, end=end) for kind, end in zip((CARD, USER, SIGNATURE), ends, strict=True)]
     listed = ["電子証明書 12月21日（月）", "署名用電子証明書 12月22日（火）", "マイナンバーカード 12月23日（水）"]
 
-    usual = compose(WORDING, told, reader())
-    crowded = compose(
-        WORDING, told, reader(label="長谷川" * 6 + "花子", mark="つばめ" * 3 + "や", mode=Mode.STANDARD, audience=CARER)
+    usual = COMPOSER.reminder(told, reader())
+    crowded = COMPOSER.reminder(
+        told, reader(label="長谷川" * 6 + "花子", mark="つばめ" * 3 + "や", mode=Mode.STANDARD, audience=CARER)
     )
 
     assert "、".join(listed) in usual.text
@@ -328,7 +319,7 @@ def test_several_dates_are_told_soonest_first_and_what_has_no_room_is_counted() 
 def test_two_certificates_of_one_day_are_one_thing_in_a_list() -> None:
     told = [telling(USER), telling(SIGNATURE), telling(CARD, end=date(2026, 12, 30))]
 
-    text = compose(WORDING, told, reader()).text
+    text = COMPOSER.reminder(told, reader()).text
 
     assert "電子証明書 12月23日（水）、マイナンバーカード 12月30日（水）" in text
     assert "署名用" not in text
@@ -369,7 +360,7 @@ def test_every_heading_of_a_mail_stands_alone_above_its_text_and_the_subject_is_
 def test_a_mail_has_the_parts_that_help_at_its_step(
     step: str, copied: str | None, brief: bool, parts: list[str], why: str
 ) -> None:
-    mail = compose(WORDING, [telling(step=step)], reader(CARER, EMAIL), copy=Copy(copied), brief=brief)
+    mail = COMPOSER.reminder([telling(step=step)], reader(CARER, EMAIL), copy=Copy(copied), brief=brief)
 
     assert re.findall("^■ (.*)$", mail.text, re.MULTILINE) == [PARTS[part] for part in parts], why
 
@@ -389,11 +380,11 @@ def test_a_mail_has_the_parts_that_help_at_its_step(
 def test_a_mail_gives_the_advice_for_what_ends(told: list[ReminderContent], family: str, why: str) -> None:
     advice = WORDING.of(JA).section("email.text")[family].strip().split("{")[0]
 
-    assert advice in compose(WORDING, told, reader(CARER, EMAIL)).text, why
+    assert advice in COMPOSER.reminder(told, reader(CARER, EMAIL)).text, why
 
 
 def test_a_mail_names_the_last_day_a_counter_is_open_until_the_end_has_come() -> None:
-    named = {step: "12月22日" in compose(WORDING, [telling(step=step)], reader(CARER, EMAIL)).text for step in STEPS}
+    named = {step: "12月22日" in COMPOSER.reminder([telling(step=step)], reader(CARER, EMAIL)).text for step in STEPS}
 
     assert {step for step, is_named in named.items() if not is_named} == AFTER_END
 
@@ -402,7 +393,7 @@ def test_a_mail_names_the_last_day_a_counter_is_open_until_the_end_has_come() ->
     "copied", ["【期限だより】{date}、{0}まで{", "100% }{ {{x}} %s", "一行目\n二行目", "  空けた  "]
 )
 def test_what_the_person_was_sent_is_quoted_to_the_carer_as_it_is(copied: str) -> None:
-    mail = compose(WORDING, [telling()], reader(CARER, EMAIL), copy=Copy(copied))
+    mail = COMPOSER.reminder([telling()], reader(CARER, EMAIL), copy=Copy(copied))
 
     assert f"\n\n■ {PARTS['sent']}\n{copied}\n\n" in mail.text
 
@@ -411,17 +402,17 @@ def test_what_the_person_was_sent_is_quoted_to_the_carer_as_it_is(copied: str) -
 def test_a_name_with_braces_is_a_name(name: str) -> None:
     to = reader(CARER, label=name, mark=name, office=name)
 
-    assert f"{name}さんの" in compose(WORDING, [telling()], to).text
-    assert f"{name}さん" in compose(WORDING, [telling()], replace(to, channel=EMAIL, from_=name)).text
-    assert f"{name}さん" in compose_notice(WORDING, replace(to, channel=EMAIL), NoticeKind.UNDELIVERED, About()).text
+    assert f"{name}さんの" in COMPOSER.reminder([telling()], to).text
+    assert f"{name}さん" in COMPOSER.reminder([telling()], replace(to, channel=EMAIL, from_=name)).text
+    assert f"{name}さん" in COMPOSER.notice(replace(to, channel=EMAIL), NoticeKind.UNDELIVERED, About()).text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_several_persons_share_one_mail_that_says_once_who_we_are(language: Language) -> None:
     labels = ["母", "203 佐藤", "花子さん"]
-    each = [compose(WORDING, [telling()], reader(STAFF, EMAIL, language, label=label), brief=True) for label in labels]
+    each = [COMPOSER.reminder([telling()], reader(STAFF, EMAIL, language, label=label), brief=True) for label in labels]
 
-    mail = together(WORDING, each, language)
+    mail = COMPOSER.together(each, language)
 
     assert mail.subject is not None
     assert "3" in mail.subject
@@ -432,9 +423,9 @@ def test_several_persons_share_one_mail_that_says_once_who_we_are(language: Lang
 
 
 def test_one_person_alone_has_the_mail_unchanged() -> None:
-    mail = compose(WORDING, [telling()], reader(CARER, EMAIL))
+    mail = COMPOSER.reminder([telling()], reader(CARER, EMAIL))
 
-    assert together(WORDING, [mail], JA) == mail
+    assert COMPOSER.together([mail], JA) == mail
 
 
 SPOKEN_OF = About(telling(), SMS, reply="あした行くよ", link="https://kigen.example.jp/take/1/2/abc")
@@ -445,8 +436,8 @@ SPOKEN_OF = About(telling(), SMS, reply="あした行くよ", link="https://kige
 def test_a_carer_is_told_what_has_happened_and_what_to_do(kind: NoticeKind, language: Language) -> None:
     words = WORDING.languages[language].in_mail
 
-    text = compose_notice(WORDING, reader(CARER, SMS, language), kind, SPOKEN_OF)
-    mail = compose_notice(WORDING, reader(CARER, EMAIL, language), kind, SPOKEN_OF)
+    text = COMPOSER.notice(reader(CARER, SMS, language), kind, SPOKEN_OF)
+    mail = COMPOSER.notice(reader(CARER, EMAIL, language), kind, SPOKEN_OF)
 
     assert text.subject is None
     assert text.segments <= 2
@@ -469,7 +460,7 @@ def test_a_carer_is_told_what_has_happened_and_what_to_do(kind: NoticeKind, lang
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_answer_is_one_text_that_breaks_no_rule(name: str, mode: Mode, language: Language) -> None:
-    answer = compose_answer(WORDING, reader(PERSON, SMS, language, mode), name, day=END)
+    answer = COMPOSER.answer(reader(PERSON, SMS, language, mode), name, day=END)
 
     assert answer.segments == 1, answer.text
     assert lint(answer.text, LINT) == []  # type: ignore[arg-type]
@@ -485,18 +476,18 @@ def test_a_text_that_can_be_answered_says_how_where_there_is_room(language: Lang
     said = words.word("reply_done").format(code=3)
     told = [telling(step=step, kind=kind) for step, kind in product(("d60", "d30", "d7"), (USER, "passport", "other"))]
 
-    texts = [compose(WORDING, [one], replace(to, asks=3)) for one in told]
+    texts = [COMPOSER.reminder([one], replace(to, asks=3)) for one in told]
 
     assert any(said in text.text for text in texts)
-    assert not any(said in compose(WORDING, [one], to).text for one in told)
+    assert not any(said in COMPOSER.reminder([one], to).text for one in told)
     assert all(text.segments == 1 for text in texts)
 
 
 def test_an_elder_whose_texts_cannot_be_answered_reads_whom_to_ask() -> None:
     told = [telling(step=step, kind="passport") for step in ("d60", "d30", "d7")]
 
-    assert any("ご家族へ" in compose(WORDING, [one], reader(label="母")).text for one in told)
-    assert any("職員へ" in compose(WORDING, [one], reader(label="母", mode=Mode.HOME)).text for one in told)
+    assert any("ご家族へ" in COMPOSER.reminder([one], reader(label="母")).text for one in told)
+    assert any("職員へ" in COMPOSER.reminder([one], reader(label="母", mode=Mode.HOME)).text for one in told)
 
 
 def test_a_notice_may_name_the_person() -> None:
@@ -506,7 +497,7 @@ def test_a_notice_may_name_the_person() -> None:
     named = {**notices, "undelivered": {**notices["undelivered"], "to_do": "{who}へ、{office}のことも。"}}
     wording = read_wording({JA: {**table, "notices": named}}, KINDS)
 
-    told = compose_notice(wording, reader(CARER, EMAIL), NoticeKind.UNDELIVERED, About())
+    told = Composer(wording).notice(reader(CARER, EMAIL), NoticeKind.UNDELIVERED, About())
 
     assert "長谷川花子さんへ、市役所のことも。" in told.body
 
@@ -514,7 +505,7 @@ def test_a_notice_may_name_the_person() -> None:
 def test_a_carer_sees_what_became_of_the_latest_texts_and_what_was_answered() -> None:
     fates = [Fate(date(2027, 1, 4), SMS, "delivered"), Fate(date(2027, 1, 29), SMS, "undelivered", "later")]
 
-    mail = compose(WORDING, [telling()], reader(CARER, EMAIL), copy=Copy("文", fates, "https://kigen.example.jp/x"))
+    mail = COMPOSER.reminder([telling()], reader(CARER, EMAIL), copy=Copy("文", fates, "https://kigen.example.jp/x"))
 
     assert (
         "■ これまでのお知らせ\n1月4日（月）　SMS　届きました\n1月29日（金）　SMS　届きませんでした　返事「あとで」"
@@ -524,7 +515,7 @@ def test_a_carer_sees_what_became_of_the_latest_texts_and_what_was_answered() ->
 
 
 def test_only_a_text_message_is_counted_in_segments() -> None:
-    assert compose(WORDING, [telling()], reader(CARER, EMAIL)).segments == 0
+    assert COMPOSER.reminder([telling()], reader(CARER, EMAIL)).segments == 0
     assert [Composed(None, "期" * length).segments for length in (70, 71)] == [1, 2]
 
 
@@ -568,8 +559,8 @@ def test_a_person_is_addressed_as_the_family_says_and_spoken_of_politely(
 
 
 def test_a_name_too_long_for_one_message_is_left_out_of_the_address_and_the_mark_stays() -> None:
-    short = compose(WORDING, [telling(step="d30")], reader(label="母"))
-    long = compose(WORDING, [telling(step="d30")], reader(label="長谷川花子"))
+    short = COMPOSER.reminder([telling(step="d30")], reader(label="母"))
+    long = COMPOSER.reminder([telling(step="d30")], reader(label="長谷川花子"))
 
     assert short.text.startswith(f"【期限だより・{MARK}】お母さん、")
     assert long.text == short.text.replace("お母さん、", "")
@@ -579,8 +570,8 @@ def test_a_name_too_long_for_one_message_is_left_out_of_the_address_and_the_mark
 def test_where_a_mark_is_an_ornament_it_is_left_out_rather_than_sent_as_a_second_message() -> None:
     told = [telling(step="opens")]
 
-    fits = compose(WORDING, told, reader(mode=Mode.STANDARD, mark="菊"))
-    does_not = compose(WORDING, told, reader(mode=Mode.STANDARD, mark="つばめつばめつばめや"))
+    fits = COMPOSER.reminder(told, reader(mode=Mode.STANDARD, mark="菊"))
+    does_not = COMPOSER.reminder(told, reader(mode=Mode.STANDARD, mark="つばめつばめつばめや"))
 
     assert fits.text.startswith("【期限だより・菊】")
     assert does_not.text == fits.text.replace("・菊", "")
@@ -610,8 +601,8 @@ def test_a_date_that_was_worked_out_is_said_to_be_one_in_text_and_mail(language:
     words = WORDING.of(language)
     about = words.word("about_date").format(date=words.date(END))
 
-    text = compose(WORDING, [telling("passport", "d30", computed=True)], reader(language=language, mode=Mode.STANDARD))
-    mail = compose(WORDING, [telling("passport", "d30", computed=True)], reader(CARER, EMAIL, language))
+    text = COMPOSER.reminder([telling("passport", "d30", computed=True)], reader(language=language, mode=Mode.STANDARD))
+    mail = COMPOSER.reminder([telling("passport", "d30", computed=True)], reader(CARER, EMAIL, language))
 
     assert about in text.text
     assert about in (mail.subject or "")
@@ -621,8 +612,8 @@ def test_a_date_that_was_worked_out_is_said_to_be_one_in_text_and_mail(language:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_text_with_room_says_that_nobody_is_asked_for_a_number(language: Language) -> None:
     promise = WORDING.of(language).word("no_numbers")
-    roomy = compose(WORDING, [telling("other", "d30")], reader(language=language, mark=None, mode=Mode.STANDARD))
-    full = compose(WORDING, [telling(CARD, "opens")], reader(language=language))
+    roomy = COMPOSER.reminder([telling("other", "d30")], reader(language=language, mark=None, mode=Mode.STANDARD))
+    full = COMPOSER.reminder([telling(CARD, "opens")], reader(language=language))
 
     assert roomy.text.endswith(promise)
     assert (sms_segments.count(full.text), sms_segments.count(full.text + promise)) == (1, 2) or full.text.endswith(
@@ -631,26 +622,26 @@ def test_a_text_with_room_says_that_nobody_is_asked_for_a_number(language: Langu
 
 
 def test_a_card_of_no_known_kind_is_called_what_its_owner_calls_it() -> None:
-    assert OWN_LABEL in compose(WORDING, [telling("other", "d30")], reader()).text
-    assert OWN_LABEL in compose(WORDING, [telling("other", "d30")], reader(CARER, EMAIL, EN)).text
+    assert OWN_LABEL in COMPOSER.reminder([telling("other", "d30")], reader()).text
+    assert OWN_LABEL in COMPOSER.reminder([telling("other", "d30")], reader(CARER, EMAIL, EN)).text
 
 
 def test_a_japanese_label_stays_out_of_an_english_text() -> None:
-    text = compose(WORDING, [telling("other", "d30")], reader(language=EN, mark=None)).text
+    text = COMPOSER.reminder([telling("other", "d30")], reader(language=EN, mark=None)).text
 
     assert text.isascii()
     assert "The card you registered" in text
 
 
 def test_what_ends_with_a_residence_period_speaks_of_the_stay_first() -> None:
-    mail = compose(WORDING, [telling(CARD, "d60", bound=True)], reader(CARER, EMAIL))
+    mail = COMPOSER.reminder([telling(CARD, "d60", bound=True)], reader(CARER, EMAIL))
 
     assert "在留の更新のあと" in mail.body
     assert "入管に申請する" in mail.body
 
 
 def test_a_rare_kanji_counts_as_two_units_and_is_never_replaced() -> None:
-    text = compose(WORDING, [telling("other", "d7")], reader(label="𠮷野髙﨑")).text
+    text = COMPOSER.reminder([telling("other", "d7")], reader(label="𠮷野髙﨑")).text
 
     assert "𠮷野髙﨑さん" in text
     assert sms_segments.count("𠮷" * 35) == 1
@@ -660,7 +651,7 @@ def test_a_rare_kanji_counts_as_two_units_and_is_never_replaced() -> None:
 def test_an_english_text_to_a_carer_that_a_japanese_name_makes_too_long_says_less() -> None:
     told = telling("residence_card", "d30")
 
-    text = compose(WORDING, [told], reader(CARER, language=EN, label="長谷川花子さくら")).text
+    text = COMPOSER.reminder([told], reader(CARER, language=EN, label="長谷川花子さくら")).text
 
     assert sms_segments.count(text) <= MOST_SEGMENTS
     assert text.endswith(".")

@@ -1,4 +1,4 @@
-"""The week of a digest: its hour in Japan, its name, and the words it is told in."""
+"""The words in which a home is told of its week."""
 
 from datetime import date
 from itertools import product
@@ -7,60 +7,13 @@ import pytest
 
 from reminder.domain.people import Language
 from reminder.domain.text.catalog import DIGEST_PARTS, DIGEST_STATES
-from reminder.domain.text.digest import Digest, Item, Part, Week, compose_digest, digest_is_due, next_bell
+from reminder.domain.text.digest import Digest, Item, Part
 from reminder.domain.text.email_html import render_html
-from tests.rules import LANGUAGES, WORDING
-from tests.village import SIGNATURE_CERTIFICATE, USER_CERTIFICATE, japan
+from tests.rules import COMPOSER, LANGUAGES
+from tests.village import SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 
 JA, EASY, EN = Language.JAPANESE, Language.EASY_JAPANESE, Language.ENGLISH
 MONDAY = date(2027, 3, 1)
-
-
-@pytest.mark.parametrize(
-    ("day", "bell", "why"),
-    [
-        ("2027-03-01", "2027-03-01 07:00", "a Monday"),
-        ("2027-03-07", "2027-03-01 07:00", "Sunday ends the week"),
-        ("2027-01-13", "2027-01-12 07:00", "the Monday is Coming of Age Day"),
-        ("2026-05-04", "2026-05-07 07:00", "Golden Week: Thursday is the first day that is none"),
-        ("2025-12-31", None, "from Monday 29 December to Saturday 3 January offices are closed"),
-    ],
-)
-def test_a_week_s_bell_rings_at_the_first_hour_at_which_staff_may_be_written_to(
-    day: str, bell: str | None, why: str
-) -> None:
-    assert Week.of(date.fromisoformat(day)).bell == (None if bell is None else japan(bell)), why
-
-
-@pytest.mark.parametrize(
-    ("now", "is_made", "bell"),
-    [
-        ("2027-03-01 06:59", False, "2027-03-01 07:00"),
-        ("2027-03-03 12:00", False, "2027-03-01 07:00"),
-        ("2027-03-03 12:00", True, "2027-03-08 07:00"),
-        ("2025-12-30 12:00", False, "2026-01-05 07:00"),
-    ],
-)
-def test_the_next_bell_is_this_week_s_until_its_digest_is_made(now: str, is_made: bool, bell: str) -> None:
-    assert next_bell(japan(now), is_made=is_made) == japan(bell)
-
-
-@pytest.mark.parametrize(
-    ("now", "is_due"),
-    [("2027-03-01 06:59", False), ("2027-03-01 07:00", True), ("2027-03-07 23:00", True), ("2025-12-31 09:00", False)],
-)
-def test_a_digest_is_due_from_its_hour_until_the_week_is_over(now: str, is_due: bool) -> None:
-    assert digest_is_due(japan(now)) is is_due
-
-
-@pytest.mark.parametrize(
-    ("said", "monday"), [("2027-W09", MONDAY), ("2027-03-03", MONDAY), ("2026-W53", date(2026, 12, 28))]
-)
-def test_a_week_is_named_as_calendars_name_it(said: str, monday: date) -> None:
-    week = Week.read(said)
-
-    assert week.monday == monday
-    assert Week.read(week.name) == week
 
 
 def digest(*parts: Part) -> Digest:
@@ -78,7 +31,7 @@ def every_part() -> list[Part]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_has_words_for_all_of_it(language: Language) -> None:
-    composed = compose_digest(WORDING, language, digest(*every_part()))
+    composed = COMPOSER.digest(language, digest(*every_part()))
 
     assert "201" in composed.text
     assert "{" not in f"{composed.subject}{composed.text}"
@@ -95,7 +48,7 @@ def test_every_language_has_words_for_all_of_it(language: Language) -> None:
     ],
 )  # fmt: skip
 def test_nothing_to_do_is_one_line(language: Language, said: str) -> None:
-    composed = compose_digest(WORDING, language, digest())
+    composed = COMPOSER.digest(language, digest())
 
     assert composed.body == f"{said}\n"
 
@@ -104,7 +57,7 @@ def test_both_certificates_of_one_day_are_one_thing_and_a_card_has_its_owner_s_n
     cards = [(SIGNATURE_CERTIFICATE, ""), ("other", "老人パス"), (USER_CERTIFICATE, "")]
     part = Part("counter", [Item("201", date(2027, 3, 5), False, cards)], 1)
 
-    assert "3月5日（金）　201　電子証明書、老人パス\n" in compose_digest(WORDING, JA, digest(part)).text
+    assert "3月5日（金）　201　電子証明書、老人パス\n" in COMPOSER.digest(JA, digest(part)).text
 
 
 @pytest.mark.parametrize(
@@ -115,18 +68,18 @@ def test_both_certificates_of_one_day_are_one_thing_and_a_card_has_its_owner_s_n
     ],
 )
 def test_a_day_that_was_worked_out_or_is_of_another_year_says_so(item: Item, said: str) -> None:
-    assert f"{said}　201" in compose_digest(WORDING, JA, digest(Part("ended", [item], 1))).text
+    assert f"{said}　201" in COMPOSER.digest(JA, digest(Part("ended", [item], 1))).text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_does_not_fit_is_counted(language: Language) -> None:
     part = Part("counter", [Item("201", date(2027, 3, 5), False, [(USER_CERTIFICATE, "")])], 4001)
 
-    assert "4000" in compose_digest(WORDING, language, digest(part)).text
+    assert "4000" in COMPOSER.digest(language, digest(part)).text
 
 
 @pytest.mark.parametrize(("language", "link"), [*product(LANGUAGES, [None, "https://kigen.example.jp/months"])])
 def test_there_is_a_link_only_where_one_is_given(language: Language, link: str | None) -> None:
-    text = compose_digest(WORDING, language, digest(*every_part()), link).text
+    text = COMPOSER.digest(language, digest(*every_part()), link).text
 
     assert ("http" in text) is (link is not None)

@@ -8,11 +8,17 @@ from html.parser import HTMLParser
 import pytest
 
 from reminder.domain.people import Audience, ChannelName, Language, Mode
-from reminder.domain.text.composer import Copy, Reader, ReminderContent, compose
 from reminder.domain.text.email_html import render_html
-from tests.rules import LANGUAGES, WORDING
+from reminder.domain.text.model import Copy, Reader, ReminderContent
+from tests.rules import COMPOSER, LANGUAGES, WORDING, step_text
 
-TOLD = ReminderContent("mynumber_user_certificate", "d30", date(2026, 12, 23), date(2026, 12, 22), date(2027, 3, 31))
+TOLD = ReminderContent(
+    "mynumber_user_certificate",
+    date(2026, 12, 23),
+    step=step_text("d30"),
+    last_counter_day=date(2026, 12, 22),
+    grace_ends_on=date(2027, 3, 31),
+)
 SENT = "【期限だより・つばめ】お母さん、マイナンバーカードの更新は12月23日（水）までです。市役所へ行ってください。"
 
 
@@ -46,7 +52,7 @@ class Page(HTMLParser):
 def letter(language: Language) -> str:
     """A copy to a carer, with the Japanese text that the person was sent."""
     to = Reader(Audience.CARER, ChannelName.EMAIL, language, Mode.ELDERLY, "長谷川花子", "つばめ", "市役所", "田中家")
-    return compose(WORDING, [TOLD], to, copy=Copy(SENT)).text
+    return COMPOSER.reminder([TOLD], to, copy=Copy(SENT)).text
 
 
 def lines_of(text: str) -> list[str]:

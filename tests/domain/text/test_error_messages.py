@@ -254,6 +254,18 @@ def test_a_sentence_names_the_place_and_never_what_was_refused(refuse: Callable[
     assert said in explain(WORDING, refused.value, JA)
 
 
+# Most sentences are as easy in Japanese as they can be; of these there is one of its own.
+SAID_EASILY = {
+    "呼び名にマイナンバーのようなものが入っています。期限の日だけをお預かりします。番号を消して、もう一度入れてください。": (
+        "呼び名に マイナンバーの ような ものが あります。番号を 消して、もう一度 入れて ください。"
+    ),
+    "期限はない日です。カードの日付をもう一度見てください。近いのは 2026-02-28, 2026-03-01 です。": (
+        "期限は ない 日です。カードを もう一度 見て ください。これですか: 2026-02-28, 2026-03-01"
+    ),
+    "期限はない日です。カードの日付をもう一度見てください。": "期限は ない 日です。カードを もう一度 見て ください。",
+}
+
+
 @pytest.mark.parametrize(
     ("error", "japanese", "english"),
     [
@@ -275,7 +287,7 @@ def test_a_sentence_names_the_place_and_never_what_was_refused(refuse: Callable[
         (
             NeedsConfirmationError("date_past", field="expires", date="2020-01-01"),
             "2020-01-01はもう過ぎています。このまま登録する時は --yes を付けてください。",
-            "2020-01-01 is in the past. To keep it all the same, add --yes.",
+            "2020-01-01 is in the past. To keep it anyway, add --yes.",
         ),
         (
             UnknownChoiceError(field="kind", choices=["a", "b"]),
@@ -295,12 +307,13 @@ def test_a_sentence_names_the_place_and_never_what_was_refused(refuse: Callable[
         (
             TemporaryChannelError("503"),
             "送信できませんでした（503）。あとでもう一度送ります。",
-            "It could not be sent (503); it is tried again later.",
+            "It could not be sent (503) and will be tried again later.",
         ),
     ],
 )
 def test_a_sentence_says_where_and_what_to_do_next(error: KigenError, japanese: str, english: str) -> None:
-    assert explain(WORDING, error, JA) == explain(WORDING, error, EASY) == japanese
+    assert explain(WORDING, error, JA) == japanese
+    assert explain(WORDING, error, EASY) == SAID_EASILY.get(japanese, japanese)
     assert explain(WORDING, error, EN) == english
 
 

@@ -54,7 +54,7 @@ def test_a_welcome_says_from_where_under_which_mark_and_how_to_check_without_us(
     assert "KIGEN" in said
     assert "「つばめ」" in said
     assert all(f"{place}. " in said for place in (1, 2, 3))
-    assert "合いかぎではありません" in said
+    assert "しるしの言葉は、見分ける助けです。" in said
 
 
 def test_a_letter_for_a_date_that_was_worked_out_says_so_and_uses_the_owner_s_label() -> None:

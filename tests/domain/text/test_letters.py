@@ -59,7 +59,7 @@ def test_a_letter_of_every_kind_keeps_to_the_house_s_rules_at_every_stage(kind: 
 def test_one_matter_is_told_at_length_and_of_the_others_what_and_until_when() -> None:
     said = read(rendered(of(OPEN, replace(OPEN, kind=CARE, expires_on=date(2027, 4, 30)))))
 
-    assert "カードを持って、市役所へ行ってください。" in said
+    assert "カードを持って、市役所へ行き、窓口で「電子証明書の更新」と言ってください。" in said
     assert "・要介護・要支援認定　2027年4月30日（金）まで" in said
     assert "ケアマネジャー" not in said
 
@@ -67,7 +67,7 @@ def test_one_matter_is_told_at_length_and_of_the_others_what_and_until_when() ->
 def test_the_two_certificates_of_a_card_are_one_matter() -> None:
     said = read(rendered(of(replace(OPEN, kind="mynumber_user_certificate", is_both=True))))
 
-    assert said.count("電子証明書") == 2  # once in the letter, once on the slip
+    assert said.count("電子証明書") == 3  # what ends, what to say at the counter, and once on the slip
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

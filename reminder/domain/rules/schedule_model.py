@@ -1,0 +1,44 @@
+"""What a schedule is made of: its steps for each audience, and the dates of a card on which they hang."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from reminder.domain import hours
+from reminder.domain.people import Mode
+from reminder.domain.rules.steps import StepRule
+
+
+@dataclass(frozen=True)
+class CardDates:
+    """The dates a plan hangs on. `opens_on` is None where no such day is known, `grace_ends_on` where no grace is
+    promised. `over_after`: the last day it holds by law, where that moves past holidays."""
+
+    opens_on: date | None
+    expires_on: date
+    over_after: date
+    grace_ends_on: date | None
+    last_counter_day: date
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Who is told at which step, in the order of config/schedules.toml. `on_own_days`: the group has chosen them."""
+
+    person: tuple[StepRule, ...]
+    carer: tuple[StepRule, ...]
+    staff: tuple[StepRule, ...]
+    on_own_days: bool = False
+
+
+@dataclass(frozen=True)
+class SendingDays:
+    """Which days are allowed."""
+
+    mode: Mode
+    on_holidays: bool
+
+    def on_or_before(self, day: date) -> date:
+        return hours.sending_day_on_or_before(day, self.mode, self.on_holidays)
+
+    def on_or_after(self, day: date) -> date:
+        return hours.sending_day_on_or_after(day, self.mode, self.on_holidays)

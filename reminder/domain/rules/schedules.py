@@ -1,0 +1,49 @@
+"""All schedules of config/schedules.toml, and which of them is a person's."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from reminder.domain.cards import CardKind
+from reminder.domain.people import Mode
+from reminder.domain.rules.custom_days import on_own_days
+from reminder.domain.rules.preferences import USUAL, Rhythm
+from reminder.domain.rules.schedule_model import Schedule
+from reminder.domain.rules.steps import StepRule
+
+Presets = Mapping[Mode, Mapping[str, Schedule]]
+
+
+class Schedules:
+    """The presets of config/schedules.toml: for each mode, one schedule by each name; and those that a group may choose
+    in place of its persons' modes, for the modes that they are written for."""
+
+    def __init__(self, rules: Mapping[str, StepRule], presets: Presets, chosen: Mapping[str, Presets]) -> None:
+        self._rules = rules
+        self._presets = presets
+        self._chosen = chosen
+
+    @property
+    def steps(self) -> Collection[StepRule]:
+        """Every step of the file, in its order."""
+        return self._rules.values()
+
+    @property
+    def names(self) -> Collection[str]:
+        return self._presets[Mode.STANDARD].keys()
+
+    @property
+    def presets(self) -> Collection[str]:
+        """Those that a group may choose."""
+        return self._chosen.keys()
+
+    def of(self, mode: Mode, kind: CardKind, rhythm: Rhythm = USUAL) -> Schedule:
+        """Return the schedule of a person in this mode for cards of this kind.
+
+        What elders are not told, only their carers are. A preset that is gone is each person's own again.
+        """
+        presets = self._chosen.get(rhythm.preset, self._presets) if rhythm.preset else self._presets
+        schedule = presets.get(mode, self._presets[mode])[kind.schedule]
+        if rhythm.own_days:
+            schedule = on_own_days(schedule, rhythm.own_days, tuple(self._rules.values()), kind.comes_by_itself)
+        is_silent = mode is not Mode.STANDARD and not kind.told_to_elders
+        return replace(schedule, person=()) if is_silent else schedule

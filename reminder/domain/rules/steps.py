@@ -1,0 +1,280 @@
+"""One step of a schedule: on which day somebody is reminded, and which texts speak on that day."""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Self
+
+from reminder.domain.people import Audience
+
+
+class Anchor(StrEnum):
+    """The day from which the days of a step are counted."""
+
+    OPENS = "opens"  # the first day on which the renewal is accepted
+    EXPIRES = "expires"  # the last valid day
+    COUNTER = "counter"  # the last day on which a counter is open, where that is earlier than the end
+    GRACE = "grace"  # the last day of the health-insurance grace
+
+
+class Stage(StrEnum):
+    """How near an end is. Texts of one stage are true on each of its days; a text of another stage may not be."""
+
+    OPENS = "opens"
+    FAR = "far"  # more than six weeks before the end: something can be prepared
+    MONTH = "month"  # the last six weeks: it is time to go
+    NEAR = "near"  # the last week
+    LAST = "last"  # the day before the end, and the end itself
+    LAST_OPEN = "lastopen"
+    AFTER = "after"
+    GRACE = "grace"
+    GRACE_NEAR = "grace_near"  # the last week of the grace
+    POST = "post"  # the grace has ended
+    DONE = "done"  # somebody said that it is done: the new date is asked for
+    TAKEN = "taken"  # somebody took it on, and no new date has come
+
+    @property
+    def is_after_end(self) -> bool:
+        """Whether the end date has passed on the days of this stage."""
+        return self in (Stage.AFTER, Stage.GRACE, Stage.GRACE_NEAR, Stage.POST)
+
+    @property
+    def is_of_grace(self) -> bool:
+        """Whether its texts name the end of a grace, and so exist only where one is promised."""
+        return self in (Stage.GRACE, Stage.GRACE_NEAR, Stage.POST)
+
+
+# The first day of each stage before the end of what is counted down: days left.
+_FAR_FROM, _MONTH_FROM, _NEAR_FROM = 46, 8, 2
+
+# The day whose text stands for a whole stage. A language has at least these, but for the stages of `_STANDS_IN`.
+_REFERENCE = {
+    Stage.OPENS: 0,
+    Stage.FAR: 60,
+    Stage.MONTH: 30,
+    Stage.NEAR: 7,
+    Stage.LAST: 0,
+    Stage.LAST_OPEN: 0,
+    Stage.AFTER: 7,
+    Stage.GRACE: 30,
+    Stage.GRACE_NEAR: 7,
+    Stage.POST: 1,
+}
+
+# What speaks for a stage that has no text at all: the next stages, whose texts are true before their days as well.
+_STANDS_IN: dict[Stage, tuple[Stage, ...]] = {
+    Stage.OPENS: (Stage.FAR, Stage.MONTH),
+    Stage.FAR: (Stage.MONTH,),
+    Stage.LAST_OPEN: (Stage.NEAR,),
+}
+
+# The stages for which every voice and family needs a text of its own.
+NEEDED_STAGES = (Stage.MONTH, Stage.NEAR, Stage.LAST, Stage.AFTER)
+NEEDED_STAGES_OF_GRACE = (Stage.GRACE, Stage.GRACE_NEAR, Stage.POST)
+
+_TEXT_KEY = re.compile(r"([dag])(0|[1-9][0-9]{0,2})")
+_NAMED_KEYS = {Stage.OPENS: "opens", Stage.LAST_OPEN: "lastopen", Stage.POST: "post"}
+
+# A step's name is kept with its reminder, in a column of 20 characters, beside those that a plan adds.
+LONGEST_NAME = 20
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+def stage_of(anchor: Anchor, days: int) -> Stage | None:
+    """Return the stage of the day that is `days` after the anchor (before it where negative).
+
+    None where nothing true can be said: before the opening, and after the last open day.
+    """
+    left = -days
+    match anchor:
+        case Anchor.OPENS:
+            return Stage.OPENS if days >= 0 else None
+        case Anchor.COUNTER:
+            return Stage.LAST_OPEN if days <= 0 else None
+        case Anchor.GRACE if days > 0:
+            return Stage.POST
+        case Anchor.GRACE:
+            return Stage.GRACE if left >= _MONTH_FROM else Stage.GRACE_NEAR
+        case _ if days > 0:
+            return Stage.AFTER
+        case _:
+            bounds = ((_FAR_FROM, Stage.FAR), (_MONTH_FROM, Stage.MONTH), (_NEAR_FROM, Stage.NEAR))
+            return next((stage for bound, stage in bounds if left >= bound), Stage.LAST)
+
+
+@dataclass(frozen=True)
+class StepText:
+    """Which text speaks: that of the key `name`, else the nearest of the same stage. `days`: from the anchor, >= 0."""
+
+    name: str
+    stage: Stage
+    days: int
+
+    @classmethod
+    def of_stage(cls, stage: Stage) -> Self:
+        """Return the text that stands for a whole stage, such as d30 for the last six weeks."""
+        days = _REFERENCE.get(stage, 0)
+        letter = "a" if stage is Stage.AFTER else "g" if stage.is_of_grace else "d"
+        named = _NAMED_KEYS.get(stage, stage.value if stage not in _REFERENCE else f"{letter}{days}")
+        return cls(named, stage, days)
+
+    @classmethod
+    def read(cls, key: str) -> Self | None:
+        """Return what a key of [texts] in config/wording/ says by itself: opens, d60, lastopen, a7, g30 or post.
+
+        None for any other key, which is the text of the step of that name alone.
+        """
+        for stage, name in _NAMED_KEYS.items():
+            if key == name:
+                return cls(key, stage, _REFERENCE[stage])
+        found = _TEXT_KEY.fullmatch(key)
+        if found is None:
+            return None
+        days = int(found[2])
+        anchor = Anchor.GRACE if found[1] == "g" else Anchor.EXPIRES
+        stage_found = stage_of(anchor, days if found[1] == "a" else -days)
+        return None if stage_found is None else cls(key, stage_found, days)
+
+    @property
+    def is_near_end(self) -> bool:
+        """Whether it speaks of the last thirty days before an end."""
+        if self.stage is Stage.MONTH:
+            return self.days <= _REFERENCE[Stage.MONTH]
+        return self.stage in (Stage.NEAR, Stage.LAST, Stage.LAST_OPEN)
+
+
+def by_fitness(wanted: StepText, written: Iterable[str]) -> list[str]:
+    """Return those of the keys `written` that may speak for `wanted`, the best first.
+
+    The key of its own name comes first. Of its stage follow the nearest day farther from the anchor, then the day that
+    stands for the stage, then the nearest below; then the stages that stand in for it.
+    """
+    stages = (wanted.stage, *_STANDS_IN.get(wanted.stage, ()))
+    fitting = []
+    for key in written:
+        text = StepText.read(key)
+        if key == wanted.name:
+            fitting.append(((-1, 0, 0), key))
+        elif text is not None and text.stage in stages:
+            place = stages.index(text.stage)
+            days = wanted.days if place == 0 else _REFERENCE[text.stage]
+            fitting.append(((place, *_distance(text, days)), key))
+    return [key for _, key in sorted(fitting)]
+
+
+def _distance(text: StepText, days: int) -> tuple[int, int]:
+    if text.days == days or (text.days > days and text.stage is not Stage.AFTER):
+        return 0, text.days - days
+    return (1, 0) if text.days == _REFERENCE[text.stage] else (2, abs(days - text.days))
+
+
+@dataclass(frozen=True)
+class StepRule:
+    """A step as config/schedules.toml has it: `days` after its anchor, before it where negative.
+
+    `rank` is its place in the file, and behind that of a group's own day: of two steps landing on one day the later is
+    told. `calls`: who has no other way is called by telephone. `asks_for_form`: carers are asked whether the form of
+    the office has come, without which a proxy goes twice.
+    """
+
+    name: str
+    anchor: Anchor
+    days: int
+    moves_after: bool
+    rank: tuple[int, int]
+    calls: bool = False
+    asks_for_form: bool = False
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether it stands so many days before the end, and so gives way to a group's own days."""
+        return self.anchor is Anchor.EXPIRES and self.days <= 0
+
+    @property
+    def days_before(self) -> int:
+        """How many days before its anchor it stands; negative after it."""
+        return -self.days
+
+    @property
+    def text(self) -> StepText:
+        """Which text speaks at it."""
+        stage = stage_of(self.anchor, self.days)
+        if stage is None:
+            raise ValueError(f"nothing can be said at {self.name}")
+        return StepText(self.name, stage, abs(self.days))
+
+
+class AddedStep(StrEnum):
+    """What a plan gains from an answer. The step's name begins with it; what follows tells one from the next."""
+
+    DONE = "done"  # the new date is asked for
+    TAKEN = "taken"  # who took it on is asked what came of it
+    AGAIN = "again"  # the person is reminded once more
+
+
+def is_allowed_name(name: str) -> bool:
+    """Whether a step of config/schedules.toml may be called so: no name that a plan may add itself."""
+    return (
+        _NAME.fullmatch(name) is not None
+        and len(name) <= LONGEST_NAME
+        and not name.startswith(tuple(AddedStep))
+        and name not in ("computed", "a7_without_insurance")
+    )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One day of a plan: `audiences` are told on `on`, a date in Japan. It has a rule, or was added by an answer."""
+
+    name: str
+    on: date
+    audiences: frozenset[Audience]
+    rule: StepRule | None = None
+    added: AddedStep | None = None
+
+
+Plan = tuple[Step, ...]
+
+
+def step_due(plan: Plan, hears: Collection[Audience], expires_on: date, today: date) -> Step | None:
+    """Return the latest step whose day has come for one who hears what these audiences are told.
+
+    After an outage only that one is told: four texts in a morning frighten people. Once the end has passed, a step from
+    before it is no longer true and is not told.
+    """
+    due = [step for step in plan if step.on <= today and not step.audiences.isdisjoint(hears)]
+    if not due or (due[-1].on <= expires_on < today):
+        return None
+    return due[-1]
+
+
+def next_day(plan: Plan, after: date) -> date | None:
+    """Return the day of the first step later than `after`."""
+    return next((step.on for step in plan if step.on > after), None)
+
+
+def first_look(plan: Plan, expires_on: date, today: date) -> date | None:
+    """Return when planning must look at a new or changed card: today if a step is overdue, else the next step's day."""
+    return today if step_due(plan, frozenset(Audience), expires_on, today) else next_day(plan, today)
+
+
+def rule_told(step: Step, plan: Plan) -> StepRule | None:
+    """Return the rule whose words a step takes: its own; that of the step before it where somebody is reminded again.
+
+    None for a question about a new date, and where the person has no step of their own.
+    """
+    if step.added is not AddedStep.AGAIN:
+        return step.rule
+    own = [one for one in plan if Audience.PERSON in one.audiences and one.rule is not None]
+    before = [one for one in own if one.on <= step.on]
+    return (before[-1] if before else own[0]).rule if own else None
+
+
+def text_at(step: Step, plan: Plan) -> StepText:
+    """Return which text speaks at a step of a plan; who is reminded again reads what was said last."""
+    if step.added is not None and step.added is not AddedStep.AGAIN:
+        return StepText(step.name, Stage(step.added.value), 0)
+    rule = rule_told(step, plan)
+    return StepText.of_stage(Stage.MONTH) if rule is None else rule.text

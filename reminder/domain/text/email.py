@@ -1,0 +1,131 @@
+"""E-mails: what a text says, then what is to be done, what became of earlier texts, and who writes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from reminder.domain.notices import NoticeKind
+from reminder.domain.text.catalog import ARRIVAL, CERTIFICATES, PROCEDURE, Catalog
+from reminder.domain.text.model import About, Composed, Copy, Fate, ReminderContent
+from reminder.domain.text.phrases import CERTIFICATE_FAMILIES, MY_NUMBER_FAMILIES, Phrases, Topic
+
+
+@dataclass(frozen=True)
+class EmailComposer:
+    """Makes the e-mails for one reader: the subject in plain words, the body with readings where it has them."""
+
+    plain: Phrases
+
+    @property
+    def _mail(self) -> Phrases:
+        return self.plain.in_mail
+
+    @property
+    def _words(self) -> Catalog:
+        return self.plain.in_mail.words
+
+    def reminder(self, contents: Sequence[ReminderContent], copy: Copy, *, brief: bool) -> Composed:
+        """Return one e-mail that tells all of these. `brief` leaves out the advice."""
+        topic = Topic.of(contents, self.plain.families)
+        family = topic.family or self.plain.families[topic.first.kind]
+        values = self._mail.of_reminder(topic.first, family)
+        if topic.family is None:
+            subject = self.plain.words.section("email.subject")["several"]
+            blocks = [self._several(contents, values)]
+        else:
+            subject = self.plain.subject(topic.first, family).format_map(self.plain.of_reminder(topic.first, family))
+            blocks = [self._one(topic.first, family, values)]
+        blocks += self._shown_to_carer(copy)
+        if not brief:
+            computed = any(one.computed for one in contents)
+            advice = _advice(topic.first, family, computed)
+            blocks += [self._part(heading, text, values) for heading, text in advice]
+        return Composed(subject, _joined(blocks), self.closing)
+
+    def notice(self, kind: NoticeKind, about: About) -> Composed:
+        """Return what a carer or a member of staff is told of a person's reminders."""
+        words, values = self._words, self._mail.of_notice(about)
+        said, parts = words.section(f"notices.{kind}"), words.section("email.part")
+        blocks = [said["said"].format_map(values)]
+        if about.instead is not None:
+            channel = words.section("channel")[about.instead]
+            blocks.append(words.section("history")["instead"].format(channel=channel))
+        if about.reply:
+            blocks.append(f"■ {parts['reply']}\n「{about.reply}」")
+        blocks.append(f"■ {parts['to_do']}\n{said['to_do'].strip().format_map(values)}")
+        if about.link:
+            blocks.append(f"■ {parts['take' if about.card else 'reached']}\n{about.link}")
+        subject = self.plain.words.section(f"notices.{kind}")["subject"]
+        return Composed(subject.format_map(self.plain.of_notice(about)), _joined(blocks), self.closing)
+
+    @property
+    def closing(self) -> str:
+        """What stands under every e-mail: what it is about, and who writes."""
+        words = self._words
+        about = self._part("about", "about", self._mail.of_person)
+        signature = words.section("email.text")["signature"]
+        return f"\n{about}\n\n{signature.format(service=words.word('service'), operator=words.word('operator'))}\n"
+
+    def _several(self, contents: Sequence[ReminderContent], values: Mapping[str, str]) -> str:
+        listed = self._words.word("list_separator").join(self._mail.items(contents))
+        said = self._words.section("several")[self.plain.reader.voice]
+        return said.format_map({**values, "items": listed}).rstrip()
+
+    def _one(self, content: ReminderContent, family: str, values: Mapping[str, str]) -> str:
+        said = self._mail.template(content, family).format_map(values)
+        shown = self._words.section("email.line").items()
+        lines = [line.format_map(values) for name, line in shown if _applies(name, content, family)]
+        return "\n".join([said, "", *lines]).rstrip()
+
+    def _shown_to_carer(self, copy: Copy) -> Iterator[str]:
+        parts = self._words.section("email.part")
+        if copy.text is not None:
+            yield f"■ {parts['sent']}\n{copy.text}"
+        if copy.fates:
+            yield "\n".join([f"■ {parts['history']}", *map(self._fate, copy.fates)])
+        if copy.take_link is not None:
+            yield f"■ {parts['take']}\n{copy.take_link}"
+
+    def _fate(self, fate: Fate) -> str:
+        words = self._words
+        form = "answered" if fate.reply is not None else "silent" if fate.was_answerable else "sent"
+        return words.section("history")[form].format(
+            date=words.date(fate.on),
+            channel=words.section("channel")[fate.channel],
+            state=words.section("state")[fate.state],
+            reply="" if fate.reply is None else words.section("reply")[fate.reply],
+        )
+
+    def _part(self, heading: str, text: str, values: Mapping[str, str]) -> str:
+        said = self._words.section("email.text")[text].strip("\n").format_map(values)
+        return f"■ {self._words.section('email.part')[heading]}\n{said}"
+
+
+def _joined(blocks: Sequence[str]) -> str:
+    return "\n\n".join(blocks) + "\n"
+
+
+def _applies(line: str, content: ReminderContent, family: str) -> bool:
+    """Return whether a line of [email.line] is shown for this card; one that somebody added always is."""
+    match line:
+        case "grace":
+            return content.grace_ends_on is not None and not content.computed
+        case "lastopen":
+            return not content.is_after_end and family != ARRIVAL
+        case "computed":
+            return content.computed
+        case _:
+            return True
+
+
+def _advice(content: ReminderContent, family: str, computed: bool) -> list[tuple[str, str]]:
+    """Return the headings of an e-mail's advice, each with the text below it. `computed`: a date in it was worked
+    out."""
+    advises = CERTIFICATES if family in CERTIFICATE_FAMILIES else family
+    if content.is_after_end:
+        return [("to_do", "to_do_computed" if computed else f"after_{advises}"), ("done", "done")]
+    parts = [("to_do", f"to_do_{advises}")]
+    if family in MY_NUMBER_FAMILIES:
+        parts.append(("proxy", "proxy"))
+    elif family == PROCEDURE:
+        parts += [("proxy", "proxy_of_kind"), ("stops", "stops")]
+    return [*parts, ("done", "done")]

@@ -1,0 +1,177 @@
+"""What a text says of cards and of a person, whichever channel it goes by: names, dates, and the words of a step."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Self, TypeVar
+
+from reminder.domain.rules.steps import Stage
+from reminder.domain.text.catalog import (
+    ARRIVAL,
+    BOUND,
+    CARD,
+    CERTIFICATES,
+    COMPUTED,
+    KIND_WORDS,
+    SIGNATURE_CERTIFICATE,
+    USER_CERTIFICATE,
+    WITHOUT_INSURANCE,
+    Catalog,
+    Catalogs,
+)
+from reminder.domain.text.forms_of_address import address_of, carers_word
+from reminder.domain.text.model import About, CardContent, Reader, ReminderContent
+
+# Families that speak of the electronic certificates of a My Number Card, and of it as a whole.
+CERTIFICATE_FAMILIES = frozenset({CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE})
+MY_NUMBER_FAMILIES = frozenset({*CERTIFICATE_FAMILIES, CARD})
+
+# Which subject an e-mail has at a stage.
+_SUBJECTS = {
+    Stage.OPENS: "opens",
+    **dict.fromkeys((Stage.NEAR, Stage.LAST, Stage.LAST_OPEN), "near"),
+    Stage.AFTER: "after",
+    **dict.fromkeys((Stage.GRACE, Stage.GRACE_NEAR), "grace"),
+    Stage.POST: "post",
+}
+
+
+_Content = TypeVar("_Content", bound=CardContent)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What several reminders of one text have in common. `family` is None where they end, or stand, differently."""
+
+    first: ReminderContent  # the soonest; of one day the card before what lives in it
+    family: str | None
+
+    @classmethod
+    def of(cls, contents: Sequence[ReminderContent], families: Mapping[str, str]) -> Self:
+        """Return the topic of at least one reminder. `families`: of each kind, in the order of config/cards.toml."""
+        return cls(in_order(contents, families)[0], _family_of(contents, families))
+
+
+def in_order(contents: Sequence[_Content], families: Mapping[str, str]) -> list[_Content]:
+    """Return cards by their end; those of one day as config/cards.toml has their kinds."""
+    kinds = list(families)
+    return sorted(contents, key=lambda one: (one.expires_on, kinds.index(one.kind)))
+
+
+def _family_of(contents: Sequence[ReminderContent], families: Mapping[str, str]) -> str | None:
+    first, found = contents[0], {families[one.kind] for one in contents}
+    is_my_number = found <= MY_NUMBER_FAMILIES
+    alike = {(one.step, one.expires_on, one.computed, one.bound) for one in contents}
+    if len(alike) > 1 or (len(contents) > 1 and not is_my_number):
+        return None
+    if first.bound and is_my_number:
+        return BOUND
+    if len(found) == 1:
+        return found.pop()
+    return CARD if CARD in found else CERTIFICATES
+
+
+def _text_key(content: ReminderContent, family: str) -> str | None:
+    """Return the name of a text that stands for no step, where one is told in place of the step's."""
+    if content.computed and content.is_after_end:
+        return COMPUTED
+    has_two_texts = family in (CERTIFICATES, USER_CERTIFICATE)
+    if content.step.stage is Stage.AFTER and content.grace_ends_on is None and has_two_texts:
+        return WITHOUT_INSURANCE
+    return None
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """What one language says to one reader. `families`: of each kind of card."""
+
+    words: Catalog
+    families: Mapping[str, str]
+    reader: Reader
+
+    @classmethod
+    def of(cls, catalogs: Catalogs, reader: Reader) -> Self:
+        """Return those of the reader's language, without readings."""
+        return cls(catalogs.of(reader.language), catalogs.families, reader)
+
+    @cached_property
+    def in_mail(self) -> "Phrases":
+        """The same with the readings that an e-mail has room for."""
+        return Phrases(self.words.in_mail, self.families, self.reader)
+
+    @cached_property
+    def of_person(self) -> Mapping[str, str]:
+        """What is filled in of the person and of who sends."""
+        return {
+            "call": address_of(self.reader.label, self.words),
+            "who": carers_word(self.reader.label, self.words),
+            "office": self.words.read(self.reader.office),
+            "from_": self.reader.from_ or self.words.word("service"),
+        }
+
+    def of_reminder(self, content: ReminderContent, family: str) -> Mapping[str, str]:
+        """Return all that can be filled into the text of one card."""
+        words = self.words
+        values = {
+            **self.of_person,
+            "thing": self.thing(content, family),
+            "date": self.date(content),
+            "full_date": self.date(content, "full_date"),
+            "lastopen": words.date(content.last_counter_day),
+            "grace": "" if content.grace_ends_on is None else words.date(content.grace_ends_on),
+        }
+        said = words.kinds[content.kind]
+        return values | {name: said[name].format_map(values) for name in KIND_WORDS if name not in values}
+
+    def of_notice(self, about: About) -> Mapping[str, str]:
+        """Return all that can be filled into a notice; "" for what it does not speak of."""
+        values = {**self.of_person, "thing": "", "date": "", "channel": ""}
+        if about.card is not None:
+            values["thing"] = self.thing(about.card, self.families[about.card.kind])
+            values["date"] = self.date(about.card)
+        if about.channel is not None:
+            values["channel"] = self.words.section("channel")[about.channel]
+        return values
+
+    def thing(self, card: CardContent, family: str) -> str:
+        """Return what a card is called in a text of this family."""
+        if family == CERTIFICATES:
+            return self.words.word("both_certificates")
+        return card.label or self.words.kinds[card.kind]["thing"]
+
+    def date(self, card: CardContent, form: str = "date") -> str:
+        """Return the end of a card; a date that was worked out is said to be one."""
+        day = self.words.date(card.expires_on, form)
+        return self.words.word("about_date").format(date=day) if card.computed else day
+
+    def template(self, content: ReminderContent, family: str) -> str:
+        """Return the text of a step, with its placeholders."""
+        stage = content.step.stage
+        if stage in (Stage.DONE, Stage.TAKEN) and self.reader.voice == "carer":
+            return self.words.section("again")[stage]
+        return self.words.text(self.reader.voice, family, _text_key(content, family) or content.step)
+
+    def subject(self, content: ReminderContent, family: str) -> str:
+        """Return the subject of an e-mail about one card, with its placeholders."""
+        is_computed = _text_key(content, family) == COMPUTED
+        name = COMPUTED if is_computed else _SUBJECTS.get(content.step.stage, "before")
+        if family == ARRIVAL and name in ("before", "near"):
+            name = "arrival"
+        return self.words.section("email.subject")[name]
+
+    def items(self, contents: Sequence[ReminderContent]) -> list[str]:
+        """Return what ends when, soonest first; two certificates of one date are one item."""
+        by_date: dict[tuple[date, bool], list[ReminderContent]] = {}
+        for one in in_order(contents, self.families):
+            by_date.setdefault((one.expires_on, one.computed), []).append(one)
+        return [item for ending in by_date.values() for item in self._items_of_a_day(ending)]
+
+    def _items_of_a_day(self, ending: Sequence[ReminderContent]) -> Iterator[str]:
+        item, found = self.words.section("several")["item"], {self.families[one.kind] for one in ending}
+        has_both = {USER_CERTIFICATE, SIGNATURE_CERTIFICATE} <= found
+        for one in ending:
+            family = self.families[one.kind]
+            is_of_both = has_both and family in CERTIFICATE_FAMILIES
+            if not is_of_both or family == USER_CERTIFICATE:
+                yield item.format(thing=self.thing(one, CERTIFICATES if is_of_both else family), date=self.date(one))

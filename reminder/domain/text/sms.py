@@ -1,0 +1,103 @@
+"""Texts for a telephone: one message where it can be, signed, with whom to ask. LINE carries the same words."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from reminder.domain.model.languages import Script
+from reminder.domain.notices import NoticeKind
+from reminder.domain.people import Audience, Mode
+from reminder.domain.text import sms_segments
+from reminder.domain.text.model import About, CardContent, Composed, ReminderContent
+from reminder.domain.text.phrases import Phrases, Topic
+
+# A text to a person is one message where it can be, and never more than two.
+MOST_SEGMENTS = 2
+
+_SENTENCE = re.compile(r"(?<=。)|(?<=\.) ")
+
+
+@dataclass(frozen=True)
+class SmsComposer:
+    """Makes the texts for one reader."""
+
+    phrases: Phrases
+
+    def reminder(self, contents: Sequence[ReminderContent]) -> Composed:
+        """Return one text that tells all of these."""
+        # A Japanese label would halve the length of a Latin text: there the kind's own name stands for it.
+        shown = [one if self._is_in_its_script(one) else replace(one, label=None) for one in contents]
+        topic = Topic.of(shown, self.phrases.families)
+        if topic.family is None:
+            return Composed(None, self._several(shown))
+        template = self.phrases.template(topic.first, topic.family)
+        text = self._shortest(template, self.phrases.of_reminder(topic.first, topic.family))
+        return Composed(None, self._assured(_without_the_last(text)))
+
+    def notice(self, kind: NoticeKind, about: About) -> Composed:
+        """Return what a carer or a member of staff is told of a person's reminders."""
+        said = self.phrases.words.section(f"notices.{kind}")["said"]
+        return Composed(None, self._signed(said.format_map(self.phrases.of_notice(about))))
+
+    def answer(self, name: str, day: date | None) -> Composed:
+        """Return what somebody is answered, or asked for consent. `name`: one of notices.ANSWERS."""
+        words = self.phrases.words
+        values = {**self.phrases.of_person, "date": "" if day is None else words.date(day)}
+        return Composed(None, self._shortest(words.section("answers")[name], values))
+
+    def _is_in_its_script(self, card: CardContent) -> bool:
+        thing = self.phrases.words.kinds[card.kind]["thing"]
+        return not card.label or not thing.isascii() or card.label.isascii()
+
+    def _several(self, contents: Sequence[ReminderContent]) -> str:
+        words, items = self.phrases.words, self.phrases.items(contents)
+        template = words.section("several")[self.phrases.reader.voice]
+        for shown in range(len(items), 0, -1):
+            listed = words.word("list_separator").join(items[:shown])
+            if shown < len(items):
+                listed += words.word("and_more").format(n=len(items) - shown)
+            text = self._shortest(template, {**self.phrases.of_person, "items": listed})
+            if sms_segments.count(text) <= MOST_SEGMENTS:
+                break
+        return self._assured(text)
+
+    def _assured(self, text: str) -> str:
+        """Add how it is answered, or whom to ask, and the promise that nobody is asked for a number, where there is
+        room for it."""
+        words, reader = self.phrases.words, self.phrases.reader
+        after = [words.word("no_numbers")]
+        if reader.audience is Audience.PERSON and reader.asks is not None:
+            after.insert(0, words.word("reply_done").format(code=reader.asks))
+        elif reader.voice == "elderly":
+            after.insert(0, words.word("ask_staff" if reader.mode is Mode.HOME else "ask_family"))
+        for more in after:
+            text = text + more if sms_segments.count(text + more) == 1 else text
+        return text
+
+    def _shortest(self, template: str, values: Mapping[str, str]) -> str:
+        """Fill in a text that is one message if that can be had by leaving out the form of address, or the mark where
+        it is an ornament."""
+        text = self._signed(template.format_map(values))
+        if sms_segments.count(text) == 1:
+            return text
+        if "{call}、" in template:
+            shorter = self._signed(template.replace("{call}、", "").format_map(values))
+        else:
+            shorter = self._signed(template.format_map(values), marked=self.phrases.reader.voice == "elderly")
+        return shorter if sms_segments.count(shorter) < sms_segments.count(text) else text
+
+    def _signed(self, said: str, *, marked: bool = True) -> str:
+        words, reader = self.phrases.words, self.phrases.reader
+        # A mark in another script would double the length of a Latin text.
+        shows_mark = marked and reader.mark and (words.facts.script is not Script.LATIN or reader.mark.isascii())
+        form = "sender_with_mark" if shows_mark else "sender"
+        return words.word(form).format(service=words.word("service"), mark=reader.mark) + said
+
+
+def _without_the_last(text: str) -> str:
+    """Return a text that a long name in another script has made too long without its last sentences."""
+    sentences = _SENTENCE.split(text)
+    while sms_segments.count(text) > MOST_SEGMENTS and len(sentences) > 1:
+        text = text.removesuffix(sentences.pop()).rstrip()
+    return text
