@@ -184,7 +184,7 @@ def work_on_sheets(app: App, goes_on: Callable[[], bool] = lambda: True) -> int:
 def watch(app: App) -> tuple[str, ...]:
     """The auditor's round; the codes of what it has found, none where it was another worker's turn."""
     heartbeat = Heartbeat(app.settings.heartbeat_url, app.settings.heartbeat_fail_url)
-    found = keep_watch(app.database, app.rules, app.clock.now(), heartbeat, keeps_time=app.keeps_time)
+    found = keep_watch(app.units, app.clock.now(), heartbeat, keeps_time=app.keeps_time)
     return found.troubles if found else ()
 
 

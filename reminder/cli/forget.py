@@ -89,19 +89,16 @@ def export(
     from reminder.cli.opened import opened
     from reminder.upkeep import export as upkeep
 
-    with opened() as app:
+    with opened() as app, app.reading() as uow:
         pieces: Iterator[str]
-        given = (app.database, app.keys, app.rules, app.clock.now())
         if html:
-            page = upkeep.export_page(
-                upkeep.export_group(*given, group_id=group, person_id=person), app.rules, language()
-            )
+            page = upkeep.export_page(upkeep.export_group(uow, group_id=group, person_id=person), app.rules, language())
             if out is None:
                 answer({"html": page}, as_json=as_json, plain=page.rstrip("\n"))
                 return
             pieces = iter([page])
         else:
-            pieces = upkeep.export_json(*given, group_id=group, person_id=person)
+            pieces = upkeep.export_json(uow, group_id=group, person_id=person)
         # What is refused is refused before anything is written.
         pieces = chain([next(pieces)], pieces)
         if out is None:

@@ -52,7 +52,7 @@ def rotate(as_json: bool = AsJson) -> None:
     from reminder.upkeep import rotate as upkeep
 
     with opened() as app:
-        done = upkeep.rotate(app.database, app.keys, app.clock.now(), _tell)
+        done = upkeep.rotate(app.units, app.clock.now(), _tell)
         places = {key: place for place, key in enumerate(app.keys.ids, 1)}
     lines = [f"{done.changed} values are sealed with the newest key ({done.newest}); {done.left} are left"]
     for key in done.unneeded:

@@ -160,7 +160,7 @@ def health(as_json: bool = AsJson) -> None:
     from reminder.upkeep.health import look
 
     with opened() as app:
-        found = look(app.database, app.rules, app.clock.now(), keeps_time=app.keeps_time)
+        found = look(app.units, app.clock.now(), keeps_time=app.keeps_time)
         sentences = app.rules.wording.of(language()).section("trouble")
     answer(health_as_json(found, sentences), as_json=as_json, plain=health_shown(found, sentences))
     if not found.is_ready:

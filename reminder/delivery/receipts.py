@@ -35,7 +35,9 @@ def apply_waiting(database: Database, now: datetime) -> int:
         # A message whose answer was lost is named by our own id in the callback's address.
         unnamed = {row.id: row for row in rows if row.provider_id is None}
         for receipt in waiting:
-            found = by_provider_id.get(receipt.provider_id) or unnamed.get(receipt.message_id or 0)
+            found = by_provider_id.get(receipt.provider_id)
+            if found is None and receipt.message_id is not None:
+                found = unnamed.get(receipt.message_id)
             if found is not None:
                 _apply(tx, receipt, found, now)
         receipts.mark_applied(tx, [receipt.id for receipt in waiting], now)

@@ -24,6 +24,8 @@ from reminder.errors import SettingsError, UnknownChoiceError
 
 @dataclass(frozen=True)
 class Rulebook:
+    """Everything that config/ says, with the settings that decide how it is applied."""
+
     kinds: Mapping[str, CardKind]
     schedules: Schedules
     wording: Catalogs
@@ -41,13 +43,13 @@ class Rulebook:
         return Composer(self.wording)
 
     def kind(self, key: str) -> CardKind:
-        """Raises UnknownChoiceError."""
+        """Return a kind of card by its name. Raises UnknownChoiceError."""
         if key not in self.kinds:
             raise UnknownChoiceError(field="kind", choices=list(self.kinds))
         return self.kinds[key]
 
     def language(self, name: str) -> Language:
-        """Raises UnknownChoiceError."""
+        """Return a language that has a file. Raises UnknownChoiceError."""
         if name not in self.wording.languages:
             raise UnknownChoiceError(field="language", choices=list(self.wording.languages))
         return Language(name)
@@ -63,9 +65,12 @@ class Rulebook:
         is_bound: bool = False,
         rhythm: Rhythm = USUAL,
     ) -> tuple[CardDates, Plan]:
-        """The dates that matter and every step with its day. `carrier_ends_on`: the end of the card this lives in;
-        `is_bound`: it ends with a residence period; `rhythm`: how the person's group wants to be told. What counts are
-        the rules of the day after the end, when a new one must be there."""
+        """Return the dates that matter and every step with its day.
+
+        `carrier_ends_on`: the end of the card this lives in; `is_bound`: it ends with a residence period; `rhythm`: how
+        the person's group wants to be told. What counts are the rules of the day after the end, when a new card must be
+        there.
+        """
         card_kind = self.kind(kind).on(expires_on + ONE_DAY)
         dates = schedule.dates_of(
             card_kind,
@@ -78,7 +83,7 @@ class Rulebook:
         return dates, schedule.plan(self.schedules.of(mode, card_kind, rhythm), dates, mode, rhythm.on_holidays)
 
     def is_bound(self, kind: str, expires_on: date, ends: Mapping[str, date]) -> bool:
-        """Whether a residence period decides this end. `ends`: of the person's cards, by kind.
+        """Return whether a residence period decides this end. `ends`: of the person's cards, by kind.
 
         A stay is shorter than a My Number Card's ten years, so the card of who has one ends with it, also where the
         stay has been renewed since: a new residence card does not extend it (Tokai City). A certificate is bound where
@@ -92,7 +97,7 @@ class Rulebook:
 
 
 def refuse_gaps(kinds: Mapping[str, CardKind], schedules: Schedules) -> None:
-    """Raises SettingsError where one file of config/ asks for what another does not have."""
+    """Raise SettingsError where one file of config/ asks for what another does not have."""
     for key, row in kinds.items():
         for kind in (row, *(version.kind for version in row.versions)):
             if kind.texts not in catalog.FAMILIES:
@@ -127,7 +132,7 @@ def refuse_unspoken(schedules: Schedules, wording: Catalogs) -> None:
 
 
 def refuse_nameless(schedules: Schedules, wording: Catalogs) -> None:
-    """Raises SettingsError for a preset that a group may choose and that some language does not call anything."""
+    """Raise SettingsError for a preset that a group may choose and that some language does not call anything."""
     for language, words_of in wording.languages.items():
         for preset in schedules.presets:
             if preset not in words_of.section("presets"):

@@ -149,7 +149,8 @@ def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[
         among(Contact.person_id, person_ids)
     )
     for person_id, channel, index in tx.execute(query):
-        found.setdefault(person_id or 0, set()).add((channel, index))
+        assert person_id is not None  # one of `person_ids`
+        found.setdefault(person_id, set()).add((channel, index))
     return found
 
 
@@ -289,7 +290,7 @@ def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipie
             group_id,
             Recipient(
                 contact_id=contact_id,
-                owner=("member", member_id or 0),
+                owner=("member", member_id),
                 channel=ChannelName(channel),
                 state=ContactState(state),
                 language=Language(language),
@@ -300,6 +301,7 @@ def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipie
         for contact_id, member_id, channel, state, group_id, language, role, copies in tx.execute(
             _MEMBERS, {"groups": group_ids}
         )
+        if member_id is not None
     ]
 
 
@@ -314,14 +316,13 @@ def channel_of(tx: Session, contact_id: int) -> ChannelName | None:
 
 def group_of(tx: Session, contact_id: int) -> int | None:
     query = (
-        select(Person.group_id, Member.group_id)
+        select(func.coalesce(Person.group_id, Member.group_id))
         .select_from(Contact)
         .outerjoin(Person, Person.id == Contact.person_id)
         .outerjoin(Member, Member.id == Contact.member_id)
         .where(Contact.id == contact_id)
     )
-    row = tx.execute(query).one_or_none()
-    return None if row is None else row[0] or row[1]
+    return tx.scalars(query).one_or_none()
 
 
 def _changing(contact_ids: Iterable[int]) -> Update:

@@ -471,7 +471,7 @@ def _with_answers(
     if not rows:
         return {}
     since = min(handed_at for _, _, _, handed_at, *_ in rows if handed_at is not None)
-    answered: dict[int, tuple[list[datetime], list[str | None]]] = {}
+    answered: dict[int | None, tuple[list[datetime], list[str | None]]] = {}
     contact_ids = {contact_id for _, _, contact_id, *_ in rows if contact_id is not None}
     for contact_id, received_at, intent in tx.execute(_ANSWERS, {"contacts": contact_ids, "since": since}):
         at, intents = answered.setdefault(contact_id, ([], []))
@@ -486,7 +486,7 @@ def _with_answers(
         later[card_id, to] = handed_at
         of_card = found.setdefault(card_id, [])
         if len(of_card) < latest:
-            at, intents = answered.get(to or 0, ([], []))
+            at, intents = answered.get(to, ([], []))
             first = bisect_left(at, handed_at)
             is_answered = first < len(at) and (until is None or at[first] < until)
             intent = intents[first] if is_answered else None
@@ -603,7 +603,8 @@ def not_arrived(tx: Session, group_id: int) -> dict[int, NotArrived]:
     )
     found: dict[int, NotArrived] = {}
     for contact_id, ended_at, created_at, reason in rows:
-        before = found.get(contact_id or 0)
+        assert contact_id is not None
+        before = found.get(contact_id)
         since = before.since if before else ended_at or created_at
-        found[contact_id or 0] = NotArrived((before.times if before else 0) + 1, since, reason)
+        found[contact_id] = NotArrived((before.times if before else 0) + 1, since, reason)
     return found

@@ -5,7 +5,6 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from urllib.parse import quote
 
@@ -52,7 +51,6 @@ class Database:
         self.engine = _engine(url, durable)
         self._writing = sessionmaker(self.engine.execution_options(kigen_writes=True), expire_on_commit=False)
         self._reading = sessionmaker(self.engine, expire_on_commit=False)
-        self._one: ContextVar[Session | None] = ContextVar("one transaction", default=None)
         self._version: str | None = None
         # A tenth of a second, for which otherwise the first transaction would hold its locks.
         configure_mappers()
@@ -63,10 +61,6 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        outer = self._one.get()
-        if outer is not None:
-            yield outer
-            return
         with reachable(), self._writing.begin() as tx:
             self._refuse_other_tables(tx)
             yield tx
@@ -88,10 +82,6 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        outer = self._one.get()
-        if outer is not None:
-            yield outer
-            return
         with reachable(), self._reading() as tx:
             yield tx
 
@@ -122,21 +112,6 @@ class Database:
                 yield own
             except sqlite3.OperationalError as failed:
                 raise DatabaseNotReadyError("database_unreachable", reason=type(failed).__name__) from None
-
-    @contextmanager
-    def as_one(self) -> Iterator[Session]:
-        """Whatever is written inside, by whichever steps, is kept together at the end or not at all."""
-        with self.writing() as tx, self.joining(tx):
-            yield tx
-
-    @contextmanager
-    def joining(self, tx: Session) -> Iterator[None]:
-        """Steps that would begin a transaction of their own write into this one."""
-        before = self._one.set(tx)
-        try:
-            yield
-        finally:
-            self._one.reset(before)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -71,7 +71,7 @@ def _entries(tx: Tx, rules: Rulebook, group: GroupView, words: Catalog, *, is_pr
     for card in current:
         by_kind[card.person_id][card.kind] = card.expires_on
     for card in current:
-        carrier_ends_on = ends.get(card.carried_by or 0)
+        carrier_ends_on = None if card.carried_by is None else ends.get(card.carried_by)
         is_bound = rules.is_bound(card.kind, card.expires_on, by_kind[card.person_id])
         person = everyone[card.person_id]
         yield from _of_card(rules, words, person, card, carrier_ends_on, is_bound=is_bound, is_private=is_private)

@@ -24,7 +24,7 @@ def erase_person(units: UnitsOfWork, now: datetime, *, person_id: int, by: int |
         forgetting.delete_messages(uow.tx, to_them)
         forgetting.person(uow.tx, person_id)
         _keep_that_done(uow, "person_erased", group_id=person.group_id, person_id=person_id, member_id=by)
-    units.database.empty_log()
+        uow.note_erasure()
 
 
 def erase_contact(units: UnitsOfWork, now: datetime, *, contact_id: int, by: int | None = None) -> None:
@@ -43,7 +43,7 @@ def erase_contact(units: UnitsOfWork, now: datetime, *, contact_id: int, by: int
         forgetting.contact(uow.tx, contact_id)
         cards.look_again_at_group(uow.tx, group_id, uow.today)
         _keep_that_done(uow, "contact_erased", group_id=group_id, contact_id=contact_id, member_id=by)
-    units.database.empty_log()
+        uow.note_erasure()
 
 
 def erase_card(units: UnitsOfWork, now: datetime, *, card_id: int, by: int | None = None) -> None:
@@ -62,7 +62,7 @@ def erase_card(units: UnitsOfWork, now: datetime, *, card_id: int, by: int | Non
         cards.look_again_at_person(uow.tx, person.id, uow.today)
         ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
         _keep_that_done(uow, "card_erased", **ids, member_id=by)
-    units.database.empty_log()
+        uow.note_erasure()
 
 
 def erase_group(units: UnitsOfWork, now: datetime, *, group_id: int, by: int | None = None) -> None:
@@ -74,7 +74,7 @@ def erase_group(units: UnitsOfWork, now: datetime, *, group_id: int, by: int | N
             raise NotFoundError(field="group")
         forgetting.group(uow.tx, group_id)
         _keep_that_done(uow, "group_erased", group_id=group_id, member_id=by)
-    units.database.empty_log()
+        uow.note_erasure()
 
 
 def _person(tx: Tx, person_id: int, *, field: str) -> PersonView:

@@ -15,9 +15,10 @@ from reminder.domain.text.catalog import Catalog, Catalogs
 from reminder.domain.text.furigana import as_ruby
 from reminder.errors import NotFoundError
 from reminder.storage import export
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.export import Row, Which
 from reminder.storage.keys import KeyRing
-from reminder.storage.session import Database, Tx
+from reminder.storage.session import Tx
 
 FORMAT = "kigen-dayori export 1"
 
@@ -38,28 +39,22 @@ rt { font-size: 50% }
 """
 
 
-def export_group(
-    database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, group_id: int, person_id: int | None = None
-) -> Mapping[str, Any]:
+def export_group(uow: UnitOfWork, *, group_id: int, person_id: int | None = None) -> Mapping[str, Any]:
     """Return plain values that JSON can hold, addresses and texts opened; instants as a clock in Japan shows them.
     Raises NotFoundError for no such group, or no such person in it. All of it is in memory: see `export_json`."""
-    with database.reading() as tx:
-        parts = _parts(tx, keys, rules, now, Which(group_id, person_id))
-        return {name: list(value) if isinstance(value, Iterator) else value for name, value in parts}
+    parts = _parts(uow, Which(group_id, person_id))
+    return {name: list(value) if isinstance(value, Iterator) else value for name, value in parts}
 
 
-def export_json(
-    database: Database, keys: KeyRing, rules: Rulebook, now: datetime, *, group_id: int, person_id: int | None = None
-) -> Iterator[str]:
+def export_json(uow: UnitOfWork, *, group_id: int, person_id: int | None = None) -> Iterator[str]:
     """Yield the same as JSON, piece by piece: however large the group, only some of its rows are in memory. Raises as
-    `export_group`, before the first piece. One transaction is open until the last piece is taken."""
-    with database.reading() as tx:
-        before = "{"
-        for name, value in _parts(tx, keys, rules, now, Which(group_id, person_id)):
-            yield f"{before}\n{_json(name)}: "
-            yield from _array(value) if isinstance(value, Iterator) else (_json(value),)
-            before = ","
-        yield "\n}"
+    `export_group`, before the first piece. The unit must be open until the last piece is taken."""
+    before = "{"
+    for name, value in _parts(uow, Which(group_id, person_id)):
+        yield f"{before}\n{_json(name)}: "
+        yield from _array(value) if isinstance(value, Iterator) else (_json(value),)
+        before = ","
+    yield "\n}"
 
 
 def _array(rows: Iterable[object]) -> Iterator[str]:
@@ -75,8 +70,9 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _parts(tx: Tx, keys: KeyRing, rules: Rulebook, now: datetime, which: Which) -> Iterator[tuple[str, object]]:
+def _parts(uow: UnitOfWork, which: Which) -> Iterator[tuple[str, object]]:
     """What the export consists of, by name; what may be long as an iterator, to be read before the next is taken."""
+    tx, keys = uow.tx, uow.keys
     group = export.group(tx, which.group_id)
     if group is None:
         raise NotFoundError(field="group")
@@ -85,9 +81,9 @@ def _parts(tx: Tx, keys: KeyRing, rules: Rulebook, now: datetime, which: Which) 
     if which.person_id is not None and not first:
         raise NotFoundError(field="person")
     yield "format", FORMAT
-    yield "exported_at", now.astimezone(JAPAN).isoformat(timespec="seconds")
+    yield "exported_at", uow.now.astimezone(JAPAN).isoformat(timespec="seconds")
     yield "group", group if which.person_id is None else {name: group[name] for name in ("id", "name", "kind")}
-    kind_name = partial(_kind_name, rules.wording.of(Language.JAPANESE))
+    kind_name = partial(_kind_name, uow.rules.wording.of(Language.JAPANESE))
     yield "people", (one for some in chain([first], some_people) for one in _whole(tx, keys, kind_name, some))
     yield "messages", export.messages(tx, keys, which)
     yield "replies", export.replies(tx, keys, which)

@@ -16,6 +16,7 @@ from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.errors import DatabaseNotReadyError
 from reminder.storage import audit, cards, groups, health, messages, remembered, schema
+from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.messages import NotOver
 from reminder.storage.plans import plan_of
 from reminder.storage.session import Database, Tx
@@ -101,30 +102,30 @@ class RecentHealth:
         self._lock = Lock()
         self._kept: tuple[Database, datetime, Health] | None = None
 
-    def look(self, database: Database, rules: Rulebook, now: datetime, *, keeps_time: bool = False) -> Health:
+    def look(self, units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> Health:
         """Return an audit that is at most so old; see `look`. Of several who ask at once, one audits."""
         with self._lock:
             if self._kept is not None:
                 of, at, found = self._kept
-                if of is database and timedelta(0) <= now - at < self._kept_for:
+                if of is units.database and timedelta(0) <= now - at < self._kept_for:
                     return found
-            found = look(database, rules, now, keeps_time=keeps_time)
-            self._kept = database, now, found
+            found = look(units, now, keeps_time=keeps_time)
+            self._kept = units.database, now, found
             return found
 
 
-def look(database: Database, rules: Rulebook, now: datetime, *, keeps_time: bool = False) -> Health:
+def look(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> Health:
     """One audit; it changes nothing. `keeps_time`: `now` is what this machine's clock shows, and not a rehearsal's."""
     try:
-        schema.require_newest(database)
-        with database.reading() as tx:
-            last_pass = health.last_beat(tx, health.TICK)
+        schema.require_newest(units.database)
+        with units.reading(now) as uow:
+            last_pass = health.last_beat(uow.tx, health.TICK)
             return Health(
-                found=tuple(_troubles(tx, rules, now, last_pass, keeps_time=keeps_time)),
-                concerns=tuple(_concerns(tx, rules, now)),
+                found=tuple(_troubles(uow.tx, uow.rules, now, last_pass, keeps_time=keeps_time)),
+                concerns=tuple(_concerns(uow.tx, uow.rules, now)),
                 last_pass=last_pass,
-                last_audit=health.last_beat(tx, health.AUDIT),
-                messages=tuple(messages.not_over(tx, now)),
+                last_audit=health.last_beat(uow.tx, health.AUDIT),
+                messages=tuple(messages.not_over(uow.tx, now)),
             )
     except DatabaseNotReadyError as not_ready:
         return Health((Trouble(not_ready.code),))

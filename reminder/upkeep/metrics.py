@@ -7,25 +7,23 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Proce
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from reminder.clock import japan_date
-from reminder.domain.rulebook import Rulebook
 from reminder.errors import DatabaseNotReadyError
 from reminder.storage import audit, tallies
-from reminder.storage.session import Database
+from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.upkeep.health import Health, look
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 
-def exposition(database: Database, rules: Rulebook, now: datetime, *, keeps_time: bool = False) -> bytes:
+def exposition(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> bytes:
     """In the text format of Prometheus; of a database that is away, only that it is."""
-    found = look(database, rules, now, keeps_time=keeps_time)
+    found = look(units, now, keeps_time=keeps_time)
     counted: Mapping[str, int] = {}
     cards_due = 0
     try:
-        with database.reading() as tx:
-            counted = tallies.all_of(tx)
-            cards_due = len(audit.cards_due(tx, japan_date(now), audit.AT_MOST))
+        with units.reading(now) as uow:
+            counted = tallies.all_of(uow.tx)
+            cards_due = len(audit.cards_due(uow.tx, uow.today, audit.AT_MOST))
     except DatabaseNotReadyError:
         pass  # the audit has said so
     registry = CollectorRegistry()

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 from reminder.errors import ConflictError
 from reminder.storage import health, rekeying
-from reminder.storage.keys import KeyRing
-from reminder.storage.session import Database
+from reminder.storage.db.unit_of_work import UnitsOfWork
 
 # How often rows that others held are tried again before they are left to the next run.
 ROUNDS = 20
@@ -29,18 +28,19 @@ class Rotated:
     from_then_on: datetime
 
 
-def rotate(database: Database, keys: KeyRing, now: datetime, tell: Callable[[str, int], None]) -> Rotated:
+def rotate(units: UnitsOfWork, now: datetime, tell: Callable[[str, int], None]) -> Rotated:
     """It may be killed and run again at any time. Raises ConflictError (keys_not_everywhere) while a worker is at work
     that could not read what it seals. `tell` hears of each batch: which column, and how many rows of it so far."""
-    with database.reading() as tx:
-        if health.is_at_work_with_another_key(tx, keys.ids[0], now - SILENCE):
+    keys = units.keys
+    with units.reading(now) as uow:
+        if health.is_at_work_with_another_key(uow.tx, keys.ids[0], now - SILENCE):
             raise ConflictError("keys_not_everywhere")
     changed, left = 0, 0
     for _ in range(ROUNDS):
         held, unreadable = 0, 0
         for sealed in rekeying.SEALED:
             of_this = 0
-            for batch in rekeying.renew(database, keys, sealed):
+            for batch in rekeying.renew(units.database, keys, sealed):
                 of_this += batch.changed
                 held, unreadable = held + batch.held, unreadable + batch.unreadable
                 if batch.changed:
@@ -49,8 +49,8 @@ def rotate(database: Database, keys: KeyRing, now: datetime, tell: Callable[[str
         left = held + unreadable
         if not held:
             break
-    with database.reading() as tx:
-        used = rekeying.keys_in_use(tx)
-        soon = rekeying.has_what_is_forgotten_soon(tx)
+    with units.reading(now) as uow:
+        used = rekeying.keys_in_use(uow.tx)
+        soon = rekeying.has_what_is_forgotten_soon(uow.tx)
     unneeded = () if left else tuple(key for key in keys.ids[1:] if key not in used)
     return Rotated(changed, left, keys.ids[0], unneeded, now + KEPT_LONGER if soon else now)

@@ -3,29 +3,26 @@
 from datetime import datetime, timedelta
 
 from reminder.channels.heartbeat import Heartbeat
-from reminder.domain.rulebook import Rulebook
 from reminder.errors import DatabaseNotReadyError
 from reminder.storage import health, tallies
-from reminder.storage.session import Database
+from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.upkeep.health import Health, Trouble, look, remember_what_is_due
 
 # A little less than the bell's minute, which is never quite even.
 EVERY = timedelta(seconds=55)
 
 
-def keep_watch(
-    database: Database, rules: Rulebook, now: datetime, heartbeat: Heartbeat, *, keeps_time: bool = False
-) -> Health | None:
+def keep_watch(units: UnitsOfWork, now: datetime, heartbeat: Heartbeat, *, keeps_time: bool = False) -> Health | None:
     """None where another worker has just looked. The heartbeat is sent only after an audit that has found nothing, and
     a silent worker is something: so a pass has ended well shortly before."""
     try:
-        with database.writing() as tx:
-            if not health.take_turn(tx, health.AUDIT, now, EVERY):
+        with units.writing(now) as uow:
+            if not health.take_turn(uow.tx, health.AUDIT, now, EVERY):
                 return None
-        found = look(database, rules, now, keeps_time=keeps_time)
-        with database.writing() as tx:
-            remember_what_is_due(tx, now)
-            tallies.fold(tx, now)
+        found = look(units, now, keeps_time=keeps_time)
+        with units.writing(now) as uow:
+            remember_what_is_due(uow.tx, now)
+            tallies.fold(uow.tx, now)
     except DatabaseNotReadyError as not_ready:
         found = Health((Trouble(not_ready.code),))
     heartbeat.tell(is_well=found.is_ready)

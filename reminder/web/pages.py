@@ -42,7 +42,7 @@ async def is_alive() -> JSONResponse:
 @public.get("/readyz")
 def is_ready(app: OpenApp) -> JSONResponse:
     """503 with the troubles when it cannot do its work: database, migrations, the last pass of the worker."""
-    found = look(app.database, app.rules, app.clock.now(), keeps_time=app.keeps_time)
+    found = look(app.units, app.clock.now(), keeps_time=app.keeps_time)
     body = {
         "ready": found.is_ready,
         "troubles": list(found.troubles),
@@ -60,7 +60,7 @@ def metrics(request: Request, app: OpenApp) -> Response:
         if app.settings.is_public:
             raise NotFoundError("page_not_found")
         only_this_machine(request)
-    measured = exposition(app.database, app.rules, app.clock.now(), keeps_time=app.keeps_time)
+    measured = exposition(app.units, app.clock.now(), keeps_time=app.keeps_time)
     return Response(measured, media_type=CONTENT_TYPE)
 
 
@@ -199,7 +199,7 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
                 "is_unanswered": card.id in unanswered,
             }
         )
-    found_health = look(app.database, app.rules, now, keeps_time=app.keeps_time)
+    found_health = look(app.units, now, keeps_time=app.keeps_time)
     return _page(
         request,
         app,

@@ -339,9 +339,10 @@ def data(request: Request, app: OpenApp, who: Sees) -> Response:
 @router.get("/settings/data/export.json")
 def export_json(app: OpenApp, who: Owns) -> Response:
     # Whole before the first byte leaves: a slow reader must not hold a transaction open.
-    pieces = export.export_json(app.database, app.keys, app.rules, app.clock.now(), group_id=who.group_id)
+    with app.reading() as uow:
+        text = "".join(export.export_json(uow, group_id=who.group_id))
     return Response(
-        "".join(pieces),
+        text,
         media_type="application/json",
         headers={"content-disposition": 'attachment; filename="kigen-dayori.json"'},
     )
@@ -349,7 +350,8 @@ def export_json(app: OpenApp, who: Owns) -> Response:
 
 @router.get("/settings/data/export.html")
 def export_page(request: Request, app: OpenApp, who: Owns) -> Response:
-    found = export.export_group(app.database, app.keys, app.rules, app.clock.now(), group_id=who.group_id)
+    with app.reading() as uow:
+        found = export.export_group(uow, group_id=who.group_id)
     text = export.export_page(found, app.rules, words_of(request).language)
     return Response(
         text,

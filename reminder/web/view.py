@@ -205,7 +205,7 @@ _BROWSERS: Sequence[tuple[str, str]] = (
 def recent_health(request: Request, app: App) -> Health:
     """As the pages show it: a few seconds old at most."""
     recent: RecentHealth = request.app.state.health
-    return recent.look(app.database, app.rules, app.clock.now(), keeps_time=app.keeps_time)
+    return recent.look(app.units, app.clock.now(), keeps_time=app.keeps_time)
 
 
 def minutes_since(now: datetime, then: datetime | None) -> int | None:

@@ -186,7 +186,7 @@ def test_a_receipt_that_says_that_the_sender_or_the_account_is_at_fault_stops_th
     with told.app.database.reading() as tx:
         paused = {pause.channel: pause.reason for pause in health.pauses(tx, told.now)}
     assert paused == ({"sms": error_code} if pauses else {})
-    assert ("channel_paused_sms" in look(told.app.database, told.app.rules, told.now).troubles) is pauses
+    assert ("channel_paused_sms" in look(told.app.units, told.now).troubles) is pauses
     told.run_until("2027-03-17 23:00")
     assert len(told.texts_to("母")) == 1, "nothing is lost"
 

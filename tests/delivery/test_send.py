@@ -78,7 +78,7 @@ def test_a_pause_of_one_channel_is_shown_to_the_operator_and_ends_by_itself(plan
     with planned.app.database.reading() as tx:
         (pause,) = health.pauses(tx, planned.now)
     assert (pause.channel, pause.reason) == ("sms", "20003")
-    assert "channel_paused_sms" in look(planned.app.database, planned.app.rules, planned.now).troubles
+    assert "channel_paused_sms" in look(planned.app.units, planned.now).troubles
 
     planned.run_until("2027-03-17 23:00")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reminder.errors import SettingsError
+from reminder.storage import keys
 from reminder.storage.keys import keys_kept_in, new_key, read_keys
 
 OLD, NEW = new_key(), new_key()
@@ -86,3 +87,34 @@ def test_the_first_run_makes_a_key_that_nobody_else_may_read_and_the_second_find
     assert second.open(first.seal(ADDRESS, "contacts.address"), "contacts.address") == ADDRESS
     assert stat.S_IMODE((tmp_path / "data" / "keys").stat().st_mode) == 0o600
     assert [file.name for file in (tmp_path / "data").iterdir()] == ["keys"]
+
+
+def test_the_ring_names_its_keys_and_writes_them_down_newest_first() -> None:
+    ring = read_keys([NEW, OLD])
+
+    assert ring.written() == [NEW, OLD]
+    assert ring.ids == (*read_keys([NEW]).ids, *read_keys([OLD]).ids)
+    assert keys.sealed_with(ring.seal(ADDRESS, "contacts.address")) == ring.ids[0]
+    assert not any(key in name for name in ring.ids for key in (NEW, OLD))
+
+
+def test_a_token_is_letters_that_nobody_has_seen_and_only_its_hash_is_kept() -> None:
+    first, second = keys.new_token(), keys.new_token()
+
+    assert first.isalpha()
+    assert first != second
+    assert len(keys.token_hash(first)) == 32
+    assert keys.token_hash(first) != keys.token_hash(second)
+    assert keys.letters(b"\x00\xff" * 16).isalpha()
+    assert keys.letters(b"\x00") != keys.letters(b"\x01")
+
+
+def test_kept_keys_stay_where_some_are_and_a_new_one_goes_in_front(tmp_path: Path) -> None:
+    keys.keep_keys(tmp_path, [OLD])
+    keys.keep_keys(tmp_path, [NEW])
+    assert keys_kept_in(tmp_path).written() == [OLD]
+
+    keys.keep_newest(tmp_path, NEW)
+
+    assert keys_kept_in(tmp_path).written() == [NEW, OLD]
+    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o600

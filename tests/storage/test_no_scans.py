@@ -88,9 +88,9 @@ def test_no_question_of_the_auditor_and_no_tally_reads_a_whole_table(village: Vi
 
     with overheard(village.app.database.engine) as heard:
         for _ in range(2):
-            keep_watch(village.app.database, village.app.rules, village.now, Heartbeat(None, None), keeps_time=True)
+            keep_watch(village.app.units, village.now, Heartbeat(None, None), keeps_time=True)
             village.clock.move_to(village.now + timedelta(minutes=1))
-        exposition(village.app.database, village.app.rules, village.now)
+        exposition(village.app.units, village.now)
 
     asked = " ".join(heard)
     assert all(table in asked for table in ("messages", "cards", "receipts", "replies", "notices", "imports"))

@@ -6,12 +6,14 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from reminder.domain.messages import LEASE, Accepted, MessageState, after_sending
+from reminder.domain.messages import LEASE, Accepted, CancelReason, MessageState, after_sending
 from reminder.domain.people import Audience, ChannelName
 from reminder.storage import claims, outbox
 from reminder.storage.claims import InHand
-from reminder.storage.outbox import Draft
+from reminder.storage.outbox import Draft, SpeaksOf
 from reminder.storage.session import Tx
+from reminder.storage.tables import Mention, Message
+from tests.storage.conftest import HOUR, NOW, Rows
 from tests.village import Village
 
 END = date(2027, 3, 31)
@@ -113,3 +115,93 @@ def test_a_text_about_a_card_that_was_renewed_behind_our_back_is_not_sent(villag
 
     assert village.messages()[-1].state == "cancelled"
     assert "03-17 09:00" not in village.texts_to("父")
+
+
+def test_messages_are_added_in_their_order_with_their_turn_in_their_group_and_whom_they_speak_of(rows: Rows) -> None:
+    group = rows.group()
+    person = rows.person(group)
+    phone = rows.contact(person_id=person)
+    drafts = [rows.draft(phone, group_id=group, speaks_of=(SpeaksOf(person),)), rows.draft(phone, group_id=group)]
+
+    added = outbox.add(rows.tx, rows.keys, drafts, NOW)
+
+    assert added == rows.column(Message.id)
+    assert rows.column(Message.turn) == [0, 1]
+    assert rows.column(Mention.person_id) == [person]
+    assert outbox.add(rows.tx, rows.keys, [], NOW) == []
+    taken = outbox.taken(rows.tx, [drafts[0].key, "answer:none"])
+    assert taken == {drafts[0].key: MessageState.QUEUED}
+
+
+def test_what_is_queued_about_a_card_a_person_or_a_contact_is_cancelled_and_frees_its_key(rows: Rows) -> None:
+    person = rows.person(rows.group())
+    phone, card, other = rows.contact(person_id=person), rows.card(person), rows.card(person, "passport")
+    of_card, of_person, to_contact = (
+        rows.told(card, phone),
+        rows.told(other, phone),
+        rows.message(phone, key="answer:x"),
+    )
+    sent = rows.handed(rows.told(card, phone, "d60"))
+
+    assert outbox.cancel_for_card(rows.tx, card, CancelReason.RENEWED, NOW) == [of_card]
+    assert outbox.cancel_for_person(rows.tx, person, CancelReason.ERASED, NOW) == [of_person]
+    assert outbox.cancel_for_contact(rows.tx, phone, CancelReason.OPTED_OUT, NOW) == [to_contact]
+
+    assert rows.column(Message.reason) == ["renewed", "erased", "opted_out", None]
+    assert rows.one(Message.state, sent) == MessageState.ACCEPTED
+    assert outbox.taken(rows.tx, ["answer:x"]) == {}
+
+
+def test_reminders_that_nobody_has_tried_to_send_are_cancelled_for_a_group_or_a_member(rows: Rows) -> None:
+    group = rows.group()
+    card, member = rows.card(rows.person(group)), rows.member(group)
+    mail = rows.contact(member_id=member)
+    plain, tried, reminder = (
+        rows.message(mail, group_id=group),
+        rows.told(card, mail, "d60", group_id=group),
+        rows.told(card, mail, group_id=group),
+    )
+    rows.change(Message, tried, attempts=1)
+
+    assert outbox.cancel_reminders_of_member(rows.tx, member, CancelReason.CHANGED, NOW) == [reminder]
+    assert outbox.cancel_reminders_of_group(rows.tx, group, CancelReason.SUPERSEDED, NOW) == []
+    again = rows.told(card, mail, group_id=group)
+    assert outbox.cancel_reminders_of_group(rows.tx, group, CancelReason.SUPERSEDED, NOW) == [again]
+    assert rows.one(Message.state, plain) == MessageState.QUEUED
+
+
+def test_a_move_names_the_state_that_it_leaves(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    queued, sent = rows.message(phone), rows.handed(rows.message(phone))
+
+    both = Message.id.in_([queued, sent])
+    rows.tx.execute(outbox.moving(both, MessageState.QUEUED).values(state=MessageState.STALE))
+
+    assert rows.column(Message.state) == ["stale", "accepted"]
+
+
+def test_the_next_moment_is_when_a_message_is_to_be_sent_or_asked_about(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    assert outbox.next_moment(rows.tx) is None
+
+    rows.message(phone, send_after=NOW + 2 * HOUR)
+    assert outbox.next_moment(rows.tx) == NOW + 2 * HOUR
+    rows.handed(rows.message(phone), MessageState.UNKNOWN, lease_until=NOW + HOUR)
+    assert outbox.next_moment(rows.tx) == NOW + HOUR
+
+
+def test_a_receipt_ends_a_message_once_and_settles_one_whose_answer_was_lost(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    queued, lost, sent = rows.message(phone), rows.message(phone), rows.message(phone)
+    rows.handed(lost, MessageState.UNKNOWN, lease_until=NOW)
+    rows.handed(sent)
+
+    def end(message_id: int) -> bool:
+        return outbox.end(rows.tx, message_id, MessageState.DELIVERED, provider_id="SM1", reason=None, now=NOW)
+
+    outbox.settle_by_receipt(rows.tx, lost, "SM2")
+    outbox.settle_by_receipt(rows.tx, queued, "SM3")
+    assert rows.column(Message.state) == ["queued", "accepted", "accepted"]
+    assert outbox.end(rows.tx, sent, MessageState.DELIVERED, provider_id="SM1", reason=None, now=NOW)
+    assert [end(queued), end(lost), end(sent)] == [False, True, False]
+    assert rows.column(Message.state) == ["queued", "delivered", "delivered"]

@@ -1,14 +1,17 @@
 """One set of migrations makes the tables of the code, on both databases."""
 
+from contextlib import suppress
 from datetime import date
 
 import pytest
 from alembic import command
 from sqlalchemy.exc import IntegrityError
 
-from reminder.errors import DatabaseNotReadyError, SettingsError
-from reminder.storage import cards, schema
+from reminder.domain.people import GroupKind
+from reminder.errors import ConflictError, DatabaseNotReadyError, SettingsError
+from reminder.storage import cards, groups, schema
 from reminder.storage.session import Database
+from tests.storage.conftest import NOW
 from tests.village import Village
 
 
@@ -136,3 +139,33 @@ def test_taking_a_migration_back_loses_no_row_but_what_it_brought(village: Villa
     assert schema.differences(database) == []
     with pytest.raises(IntegrityError), database.writing() as tx:
         tx.connection().exec_driver_sql("UPDATE cards SET person_id = 99")  # references count again
+
+
+def test_a_version_is_known_that_the_migrations_have() -> None:
+    assert schema.is_known(schema.newest())
+    assert not schema.is_known("9999")
+
+
+def test_a_database_is_built_at_one_version_filled_and_brought_to_the_next(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    with schema.building(database) as building:
+        building.up_to(schema.newest())
+        with building.writing() as tx:
+            added = groups.add(tx, name="田中家", kind=GroupKind.HOUSEHOLD, now=NOW)
+
+    with database.reading() as tx:
+        assert [one.id for one in groups.everyone(tx)] == [added]
+    with pytest.raises(ConflictError), schema.building(database):
+        pytest.fail("a row is there")
+    database.close()
+
+
+def test_a_database_whose_building_fails_is_as_empty_as_before(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+
+    with suppress(ZeroDivisionError), schema.building(database) as building:
+        building.up_to(schema.newest())
+        _ = 1 / 0
+
+    assert schema.present(database) is None
+    database.close()

@@ -1,5 +1,6 @@
 """A sealed file: what was written comes out, and whatever else was done to it is found."""
 
+import hashlib
 import io
 import random
 
@@ -109,3 +110,14 @@ def test_a_slip_in_a_key_is_told_from_a_wrong_key() -> None:
         with pytest.raises(RefusedInputError) as refused:
             sealed_file.read_key(slip)
         assert refused.value.code == "backup_key_unreadable"
+
+
+def test_a_sealed_file_is_known_by_its_beginning_and_shown_by_its_sum() -> None:
+    file = io.BytesIO()
+    sealing = Sealing(file, KEY)
+    sealing.write(b"kept")
+    shown = sealing.end()
+
+    assert shown == hashlib.sha256(file.getvalue()).hexdigest()
+    assert sealed_file.is_one(io.BytesIO(file.getvalue()))
+    assert not sealed_file.is_one(io.BytesIO(b"SQLite format 3\x00"))

@@ -1,11 +1,14 @@
 """Opening the database: which URLs are understood, and how long a server that is gone is waited for."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from reminder.errors import SettingsError
-from reminder.storage.session import Database
+from reminder.errors import DatabaseNotReadyError, SettingsError
+from reminder.storage import remembered, schema
+from reminder.storage.session import Database, reachable
 
 TWO = {"host": "one,two", "port": "5432,5433"}
 WRITES = {"target_session_attrs": "read-write"}
@@ -57,3 +60,54 @@ def test_what_the_url_says_of_waiting_wins(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert [int(str(told["connect_timeout"])) for told in opened_with] == [5, 2]
     assert all(told["tcp_user_timeout"] == 30_000 for told in opened_with)
+
+
+def test_what_a_failed_block_wrote_is_gone_and_what_another_wrote_is_there(database: Database) -> None:
+    with database.writing() as tx:
+        remembered.replace(tx, "sender", "1")
+    with suppress(ZeroDivisionError), database.writing() as tx:
+        remembered.replace(tx, "sender", "2")
+        _ = 1 / 0
+
+    with database.reading() as tx:
+        assert remembered.find(tx, "sender") == "1"
+
+
+def test_what_a_reading_block_wrote_is_not_kept(database: Database) -> None:
+    with database.reading() as tx:
+        remembered.replace(tx, "sender", "1")
+
+    with database.reading() as tx:
+        assert remembered.find(tx, "sender") is None
+
+
+def test_a_program_that_writes_at_one_version_only_refuses_another(database: Database) -> None:
+    database.write_only_at(schema.newest())
+    with database.writing() as tx:
+        remembered.replace(tx, "sender", "1")
+
+    database.write_only_at("9999")
+
+    with pytest.raises(DatabaseNotReadyError) as refused, database.writing() as tx:
+        pytest.fail("the tables are not those of this program")
+    assert refused.value.code == "database_ahead"
+
+
+def test_a_file_is_written_anew_and_its_log_emptied_where_there_is_one(database: Database) -> None:
+    with database.writing() as tx:
+        remembered.replace(tx, "sender", "1")
+
+    assert database.rewrite()
+    database.empty_log()
+
+    with database.reading() as tx:
+        assert remembered.find(tx, "sender") == "1"
+    if database.is_sqlite:
+        assert Path(f"{database.engine.url.database}-wal").stat().st_size == 0
+
+
+def test_a_missing_table_is_told_from_a_database_out_of_reach(database: Database) -> None:
+    with pytest.raises(DatabaseNotReadyError) as refused, reachable(), database.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1 FROM no_such_table")
+
+    assert refused.value.code == "database_behind"

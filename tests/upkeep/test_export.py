@@ -25,7 +25,8 @@ SECRETS = ("_sealed", "_index", "_hash", "provider_id", "lease_until")
 def taken(village: Village, **which: int) -> Any:
     """As a program reads it back."""
     app = village.app
-    return json.loads(json.dumps(export_group(app.database, app.keys, app.rules, village.now, **which)))
+    with app.units.reading(village.now) as uow:
+        return json.loads(json.dumps(export_group(uow, **which)))
 
 
 def names(held: object) -> set[str]:

@@ -19,7 +19,7 @@ def audit(village: Village) -> dict[str, Trouble]:
     """By code. A pass has just ended well: that the worker is silent is another test's."""
     with village.app.database.writing() as tx:
         health.beat(tx, health.TICK, village.now)
-    found = look(village.app.database, village.app.rules, village.now)
+    found = look(village.app.units, village.now)
     return {trouble.code: trouble for trouble in found.found}
 
 
@@ -129,7 +129,7 @@ def test_a_card_that_became_due_after_the_pass_began_is_left_to_the_next_one(fam
         remember_what_is_due(tx, family.now)
     family.clock.move_to(family.now + timedelta(minutes=1))
 
-    found = look(family.app.database, family.app.rules, family.now)
+    found = look(family.app.units, family.now)
 
     assert "cards_overdue" not in found.troubles
 
@@ -317,7 +317,7 @@ def test_a_machine_whose_clock_is_far_from_the_databases_is_a_trouble(family: Vi
     now = SystemClock().now()
 
     def found(at: datetime, keeps_time: bool = True) -> bool:
-        health_then = look(family.app.database, family.app.rules, at, keeps_time=keeps_time)
+        health_then = look(family.app.units, at, keeps_time=keeps_time)
         return "clocks_apart" in health_then.troubles
 
     assert not found(now)
@@ -330,7 +330,7 @@ def test_a_machine_whose_clock_is_far_from_the_databases_is_a_trouble(family: Vi
 
 
 def concerns(village: Village) -> list[Trouble]:
-    return list(look(village.app.database, village.app.rules, village.now).concerns)
+    return list(look(village.app.units, village.now).concerns)
 
 
 def test_somebody_around_whom_nobody_can_be_told_is_a_concern_in_the_week_before(village: Village) -> None:
@@ -378,11 +378,11 @@ def test_what_the_pages_show_is_an_audit_of_the_last_seconds(village: Village) -
     app, recent = village.app, RecentHealth()
     village.group()
     village.pass_once()
-    first = recent.look(app.database, app.rules, village.now)
+    first = recent.look(app.units, village.now)
 
     with app.database.writing() as tx:
         health.forget_passes(tx)
 
-    assert recent.look(app.database, app.rules, village.now + timedelta(seconds=4)) is first
-    assert recent.look(app.database, app.rules, village.now - timedelta(seconds=1)).troubles == ("worker_silent",)
-    assert recent.look(app.database, app.rules, village.now + timedelta(seconds=5)).troubles == ("worker_silent",)
+    assert recent.look(app.units, village.now + timedelta(seconds=4)) is first
+    assert recent.look(app.units, village.now - timedelta(seconds=1)).troubles == ("worker_silent",)
+    assert recent.look(app.units, village.now + timedelta(seconds=5)).troubles == ("worker_silent",)

@@ -19,7 +19,7 @@ TOKEN = "invented-token-of-the-operator"
 
 def measured(village: Village) -> dict[str, float]:
     """By name and labels, without those of the process."""
-    families = text_string_to_metric_families(exposition(village.app.database, village.app.rules, village.now).decode())
+    families = text_string_to_metric_families(exposition(village.app.units, village.now).decode())
     return {
         " ".join([sample.name, *(f"{name}={value}" for name, value in sorted(sample.labels.items()))]): sample.value
         for family in families
@@ -107,7 +107,7 @@ def test_of_a_database_that_is_away_only_that_is_measured(village: Village) -> N
 def test_nothing_of_anybody_is_in_it(family: Village) -> None:
     family.run_until("2027-02-01 12:00")
 
-    said = exposition(family.app.database, family.app.rules, family.now).decode()
+    said = exposition(family.app.units, family.now).decode()
 
     assert "process_resident_memory_bytes" in said
     assert [word for word in ("父", "娘", "田中家", "090", "+81", "example.jp") if word in said] == []

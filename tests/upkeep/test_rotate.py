@@ -29,7 +29,7 @@ def with_new_key(village: Village) -> App:
 
 
 def rotate(app: App, village: Village) -> Rotated:
-    return upkeep.rotate(app.database, app.keys, village.now + LATER, lambda column, rows: None)
+    return upkeep.rotate(app.units, village.now + LATER, lambda column, rows: None)
 
 
 def newest_alone(app: App) -> KeyRing:
@@ -79,7 +79,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_stopped(family: Village, monke
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        upkeep.rotate(app.database, app.keys, family.now + LATER, stop)
+        upkeep.rotate(app.units, family.now + LATER, stop)
     with app.database.reading() as tx:
         assert rekeying.keys_in_use(tx) == set(app.keys.ids)
         assert len(contacts.of_group(tx, app.keys, None)) == 3
@@ -134,7 +134,7 @@ def test_what_is_written_meanwhile_is_neither_lost_nor_left(family: Village, mon
 
     with ThreadPoolExecutor(1) as writer:
         written = writer.submit(write)
-        upkeep.rotate(app.database, app.keys, family.now + LATER, lambda column, rows: rotating.set())
+        upkeep.rotate(app.units, family.now + LATER, lambda column, rows: rotating.set())
         written.result()
     done = rotate(app, family)
 
@@ -169,7 +169,7 @@ def test_it_waits_for_workers_that_could_not_read_what_it_seals(family: Village)
     app = with_new_key(family)
 
     with pytest.raises(ConflictError) as refused:
-        upkeep.rotate(app.database, app.keys, family.now, lambda column, rows: None)
+        upkeep.rotate(app.units, family.now, lambda column, rows: None)
 
     assert refused.value.code == "keys_not_everywhere"
     with app.database.writing() as tx:

@@ -28,7 +28,7 @@ def listener() -> Iterator[Listener]:
 
 def go_round(village: Village, listener: Listener) -> Health | None:
     heartbeat = Heartbeat(listener.url, f"{listener.url}/fail")
-    return keep_watch(village.app.database, village.app.rules, village.now, heartbeat)
+    return keep_watch(village.app.units, village.now, heartbeat)
 
 
 def wait(village: Village, **time: float) -> None:

@@ -16,29 +16,34 @@ class Week:
 
     @classmethod
     def of(cls, day: date) -> Self:
+        """Return the week of a day in Japan."""
         return cls(day - timedelta(days=day.weekday()))
 
     @classmethod
     def read(cls, name: str) -> Self:
-        """2027-W09, or a day in it. Raises ValueError."""
+        """Return the week that is named so: 2027-W09, or a day in it. Raises ValueError."""
         return cls.of(date.fromisoformat(name))
 
     @property
     def name(self) -> str:
+        """The week as ISO 8601 names it: 2027-W09."""
         return f"{self.monday:%G-W%V}"
 
     @property
     def following(self) -> Self:
+        """The next week."""
         return type(self)(self.monday + timedelta(days=7))
 
     @property
     def begins(self) -> datetime:
+        """Its first moment in Japan, aware UTC."""
         return hours.instant(self.monday, time(0))
 
     @property
     def sends_at(self) -> datetime | None:
         """The first moment of it at which staff may be written to: on Monday morning, or after the holiday. None for a
-        week of holidays: the next one speaks of all that it would have said."""
+        week of holidays: the next one speaks of all that it would have said.
+        """
         moment = hours.next_allowed(self.begins, Mode.STANDARD, Audience.STAFF)
         return moment if moment < self.following.begins else None
 

@@ -50,7 +50,7 @@ class Course:
 
 
 def patience(expires_on: date, today: date) -> timedelta:
-    """How long nobody's answer is waited for: the nearer the end, the shorter."""
+    """Return how long nobody's answer is waited for: the nearer the end, the shorter."""
     left = (expires_on - today).days
     days = next((days for above, days in _PATIENCE if left > above), None)
     if days is not None:
@@ -59,7 +59,9 @@ def patience(expires_on: date, today: date) -> timedelta:
 
 
 def followed(plan: Plan, course: Course, expires_on: date, mode: Mode, on_holidays: bool = False) -> Plan:
-    """The plan as what was said changes it. `on_holidays`: the group wants to be told on Sundays and holidays too.
+    """Return the plan as what was said changes it.
+
+    `on_holidays`: the group wants to be told on Sundays and holidays too.
 
     What is done is not told of before its end; its new date is asked for every fortnight. After the end the schedule
     goes on, whose texts then ask whether it was renewed: an answer may have been a mistake.
@@ -103,15 +105,18 @@ def is_called_at(step: Step, plan: Plan, rhythm: Rhythm) -> bool:
 
 
 def remind_again_on(expires_on: date, today: date, mode: Mode, after: timedelta, on_holidays: bool = False) -> date:
-    """Three days later, or a week; sooner near the end; on a day on which the person may be told."""
+    """Return a day `after` today, sooner near the end, on which the person may be told."""
     left = max((expires_on - today).days, 0)
     days = max(min(after.days, left // 2), 1)
     return hours.sending_day_on_or_after(today + timedelta(days=days), mode, on_holidays)
 
 
 def listening(circle: Circle, course: Course, mode: Mode) -> Circle:
-    """Who is told at once: of several carers of an elder the first, then as many more as silence has brought in; and
-    where one has taken it on, that one alone."""
+    """Return who is told at once.
+
+    Of several carers of an elder it is the first, then as many more as silence has brought in; where one has taken it
+    on, that one alone.
+    """
     if mode is Mode.STANDARD:
         return circle
     taker = [recipient for recipient in (*circle.carers, *circle.staff) if recipient.contact_id == course.taken_by]
@@ -122,7 +127,7 @@ def listening(circle: Circle, course: Course, mode: Mode) -> Circle:
 
 
 def to_ask(circle: Circle) -> Sequence[Recipient]:
-    """Who is asked, one after the other: the carers in their order, the home's staff, its owners."""
+    """Return who is asked, one after the other: the carers in their order, the home's staff, its owners."""
     owners = [recipient for recipient in circle.staff if recipient.role is Role.OWNER]
     others = [recipient for recipient in circle.staff if recipient not in owners]
     return (*circle.carers, *others, *owners)

@@ -38,8 +38,10 @@ def shrinking_gaps(
 def _ends_of_own_days(
     steps: Sequence[tuple[StepRule, date]], dates: CardDates, days: SendingDays
 ) -> Iterator[tuple[date, date]]:
-    """The days on which the first and the last may be told: as chosen, or a little earlier. What speaks of the very end
-    does not move, nor does the opening."""
+    """Return the days on which the first and the last may be told: as chosen, or a little earlier.
+
+    What speaks of the very end does not move, nor does the opening.
+    """
     (opening, first), (closing, last) = steps[0], steps[-1]
     firsts, lasts = [first], [last]
     if opening.is_dated:

@@ -24,15 +24,19 @@ class Act(StrEnum):
 
 @dataclass(frozen=True)
 class NextStep:
+    """What is to be done about a card, and until or from which day in Japan."""
+
     act: Act
     day: date
 
     @property
     def is_now(self) -> bool:
+        """Whether somebody can do something today."""
         return self.act in (Act.OVER, Act.GRACE, Act.CLOSED, Act.GO, Act.NEW_DATE)
 
 
 def next_step(dates: CardDates, done_on: date | None, today: date) -> NextStep:
+    """Return what comes next. `done_on`: the day on which somebody said that it is done."""
     if done_on is not None:
         return NextStep(Act.NEW_DATE, dates.expires_on)
     if today > dates.over_after:
@@ -49,4 +53,5 @@ def next_step(dates: CardDates, done_on: date | None, today: date) -> NextStep:
 
 
 def urgency(step: NextStep) -> tuple[int, date]:
+    """Return a key by which the most pressing sorts first."""
     return list(Act).index(step.act), step.day

@@ -1,4 +1,4 @@
-"""The rhythm: how a group wants to be told – on which days, from which hour, on Sundays and holidays or not."""
+"""A group's preferences: on which days, from which hour, and whether on Sundays and holidays it wants to be told."""
 
 import re
 import unicodedata
@@ -29,7 +29,8 @@ NEAR_FROM = timedelta(days=30)
 @dataclass(frozen=True)
 class Rhythm:
     """`preset`: a name of config/schedules.toml, "" where each person's mode decides. `own_days`: days before the end
-    that take the place of the preset's. `send_hour`: nobody is told earlier, an hour in Japan."""
+    that take the place of the preset's. `send_hour`: nobody is told earlier, an hour in Japan.
+    """
 
     preset: str = ""
     own_days: tuple[int, ...] = ()
@@ -37,11 +38,11 @@ class Rhythm:
     on_holidays: bool = False
 
     def about(self, mode: Mode) -> Self:
-        """As it holds for what is told about a person of this mode: elders can act only when counters are open."""
+        """Return it as it holds for a person of this mode: elders can act only when counters are open."""
         return self if mode is Mode.STANDARD or not self.on_holidays else replace(self, on_holidays=False)
 
     def checked(self, presets: Collection[str]) -> Self:
-        """Itself. Raises RefusedInputError."""
+        """Return itself where each choice is allowed. Raises RefusedInputError."""
         if self.preset and self.preset not in presets:
             raise UnknownChoiceError(field="preset", choices=sorted(presets))
         if self.send_hour is not None and not FIRST_HOUR <= self.send_hour <= LAST_HOUR:
@@ -55,7 +56,10 @@ USUAL = Rhythm()
 
 
 def read_days(text: str) -> tuple[int, ...]:
-    """Days before the end as people type them: 60 30 7, ６０、３０, 60日前. Farthest first."""
+    """Return days before the end, farthest first, as people type them: 60 30 7, ６０、３０, 60日前.
+
+    Raises RefusedInputError.
+    """
     plain = unicodedata.normalize("NFKC", text).strip()
     found = [_DAY.fullmatch(part) for part in _BETWEEN.split(plain) if part]
     days = [int(one[1]) for one in found if one is not None]
@@ -70,7 +74,7 @@ def read_days(text: str) -> tuple[int, ...]:
 
 
 def read_hour(text: str) -> int | None:
-    """10, １０時 or 10:00. None for an empty text."""
+    """Return an hour in Japan, typed as 10, １０時 or 10:00; None for an empty text. Raises RefusedInputError."""
     plain = unicodedata.normalize("NFKC", text).strip()
     if not plain:
         return None
@@ -107,7 +111,7 @@ def _refuse_days(days: Sequence[int]) -> None:
 
 
 def _grows(days: Sequence[int]) -> bool:
-    """Whether some gap, the last one to the end itself, is longer than the one before it by more than the slack."""
+    """Return whether some gap, also the last one to the end, is longer than the one before by more than the slack."""
     nearer, gap = 0, 0
     for day in reversed(days):
         at = max(day, nearer + gap)

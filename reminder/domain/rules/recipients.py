@@ -21,6 +21,7 @@ class Recipient:
 
     @property
     def may_be_told(self) -> bool:
+        """Whether messages may go to this contact."""
         return self.state is ContactState.CONFIRMED and self.role is not Role.VIEWER
 
 
@@ -33,14 +34,15 @@ class Circle:
     staff: tuple[Recipient, ...]
 
     def listeners(self) -> Mapping[Audience, tuple[Recipient, ...]]:
+        """Return who is told, by audience."""
         return {Audience.PERSON: self.own, Audience.CARER: self.carers, Audience.STAFF: self.staff}
 
     def has_nearer(self, audience: Audience) -> bool:
-        """Whether anybody who may be told stands nearer to the person."""
+        """Return whether anybody who may be told stands nearer to the person."""
         return bool(self.own) or (audience is Audience.STAFF and bool(self.carers))
 
     def hears(self, audience: Audience) -> frozenset[Audience]:
-        """Whose steps an audience is told. Where nobody stands in a place, the next one out stands in for it."""
+        """Return whose steps an audience is told. Where nobody stands in a place, the next one out stands in for it."""
         heard = {audience}
         if audience is Audience.CARER and not self.own and not self.staff:
             heard.add(Audience.PERSON)
@@ -55,8 +57,11 @@ def circle(
     members: Sequence[Recipient],
     channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL),
 ) -> Circle:
-    """Members of a household are carers; members of a home are its staff. `channels`: those that are in use. Who wants
-    no copies comes last: the first carer of an elder is the one who hears."""
+    """Return who may be told about one person. `channels`: those that are in use.
+
+    Members of a household are carers; members of a home are its staff. Who wants no copies comes last: the first carer
+    of an elder is the one who is told.
+    """
     own = [recipient for recipient in own_and_family if recipient.owner[0] == "person"]
     family = [recipient for recipient in own_and_family if recipient.owner[0] == "family"]
     is_home = group is GroupKind.HOME
@@ -97,7 +102,7 @@ def _one_each(recipients: Iterable[Recipient], order: Sequence[ChannelName]) -> 
 def instead_of(
     recipient: Recipient, same_human: Iterable[Recipient], channels: Collection[ChannelName]
 ) -> tuple[Recipient, ...]:
-    """The other contacts by which this human may be told, in the order in which they are tried."""
+    """Return the other contacts by which this human may be told, in the order in which they are tried."""
     everyone = list(same_human)
     said_no = any(one.state is ContactState.OPTED_OUT for one in everyone)
     may_be_called = recipient.owner[0] == "person" and not said_no

@@ -11,7 +11,8 @@ from reminder.domain.rules.steps import StepRule
 @dataclass(frozen=True)
 class CardDates:
     """The dates a plan hangs on. `opens_on` is None where no such day is known, `grace_ends_on` where no grace is
-    promised. `over_after`: the last day it holds by law, where that moves past holidays."""
+    promised. `over_after`: the last day it holds by law, where that moves past holidays.
+    """
 
     opens_on: date | None
     expires_on: date
@@ -38,7 +39,9 @@ class SendingDays:
     on_holidays: bool
 
     def on_or_before(self, day: date) -> date:
+        """Return the last allowed day up to this one."""
         return hours.sending_day_on_or_before(day, self.mode, self.on_holidays)
 
     def on_or_after(self, day: date) -> date:
+        """Return the first allowed day from this one on."""
         return hours.sending_day_on_or_after(day, self.mode, self.on_holidays)

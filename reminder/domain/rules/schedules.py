@@ -15,7 +15,8 @@ Presets = Mapping[Mode, Mapping[str, Schedule]]
 
 class Schedules:
     """The presets of config/schedules.toml: for each mode, one schedule by each name; and those that a group may choose
-    in place of its persons' modes, for the modes that they are written for."""
+    in place of its persons' modes, for the modes that they are written for.
+    """
 
     def __init__(self, rules: Mapping[str, StepRule], presets: Presets, chosen: Mapping[str, Presets]) -> None:
         self._rules = rules
@@ -29,6 +30,7 @@ class Schedules:
 
     @property
     def names(self) -> Collection[str]:
+        """The names by which config/cards.toml chooses a schedule for a kind."""
         return self._presets[Mode.STANDARD].keys()
 
     @property

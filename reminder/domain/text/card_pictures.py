@@ -70,7 +70,7 @@ class Picture(_Row):
 
 
 def read_pictures(table: Mapping[str, object], kinds: Collection[str]) -> dict[str, Picture]:
-    """One for each kind. Raises SettingsError naming the entry."""
+    """Return a picture for each kind. Raises SettingsError naming the entry."""
     papers = {
         name: _checked(Paper, row, f"papers.{name}", _PAPER_FIX) for name, row in _section(table, "papers").items()
     }
@@ -103,6 +103,7 @@ def _picture(kind: str, place: _Place, papers: Mapping[str, Paper]) -> Picture:
 
 
 def is_within(inner: tuple[float, float, float, float], outer: tuple[float, float, float, float]) -> bool:
+    """Return whether a box lies in another. Both: left, top, width, height."""
     return (
         outer[0] <= inner[0]
         and outer[1] <= inner[1]

@@ -211,6 +211,7 @@ class Catalog:
     read: Callable[[str], str] = str  # a word of the reader's own, with its reading where the language has one
 
     def section(self, name: str) -> Mapping[str, str]:
+        """Return a section of the file; a dot names one inside another."""
         found: object = self.table
         for part in name.split("."):
             found = cast(Mapping[str, object], found)[part]
@@ -250,9 +251,11 @@ class Catalog:
         return None
 
     def word(self, name: str) -> str:
+        """Return a text that stands before all sections."""
         return cast(str, self.table[name])
 
     def date(self, day: date, form: str = "date") -> str:
+        """Return a day as this language writes it. `form`: date, full_date or year_and_month."""
         weekdays, months = self.word("weekdays"), cast(str, self.table.get("months", ""))
         return self.word(form).format(
             year=day.year,
@@ -275,6 +278,7 @@ class Catalog:
 
     @property
     def has_readings(self) -> bool:
+        """Whether its e-mails show readings."""
         return bool(self.table.get("readings"))
 
     def _annotated(self, words: Sequence[str]) -> "Catalog":
@@ -290,11 +294,13 @@ class Catalog:
 
 @dataclass(frozen=True)
 class Catalogs:
+    """The catalog of each language that has a file."""
+
     languages: Mapping[Language, Catalog]
     families: Mapping[str, str]  # card kind -> family, in the order of the catalogue
 
     def of(self, language: Language) -> Catalog:
-        """Japanese stands in for a language whose file is gone: its readers are still told."""
+        """Return a language's catalog; the Japanese one where its file is gone, so that its readers are still told."""
         return self.languages.get(language) or self.languages[Language.JAPANESE]
 
     @cached_property
@@ -304,7 +310,7 @@ class Catalogs:
 
 
 def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind]) -> Catalogs:
-    """From the parsed config/wording/*.toml. Raises SettingsError, which names the file and the text at fault."""
+    """Return the parsed config/wording/*.toml. Raises SettingsError, which names the file and the text at fault."""
     if Language.JAPANESE not in tables:
         raise SettingsError("config/wording/ja.toml", "keep this file: it stands in for what others lack")
     languages = {}
@@ -342,7 +348,7 @@ def with_fallback(table: Mapping[str, object], table_of: Callable[[str], Mapping
 
 
 def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping[str, object]:
-    """Two tables, the upper one first. Texts are not mixed: a language has all of its own."""
+    """Merge two tables, the upper one first. Texts are not mixed: a language has all of its own."""
     both = {**below, **above}
     for name in both:
         lower, upper = below.get(name), above.get(name)
@@ -406,7 +412,7 @@ def _read_language(
 
 
 def _needed(family: str) -> Iterator[StepText | str]:
-    """What every voice must say of a family, so that there are words for any day of any schedule."""
+    """Yield what every voice must say of a family, so that there are words for any day of any schedule."""
     yield from map(StepText.of_stage, NEEDED_STAGES)
     if family in WITH_GRACE:
         yield from map(StepText.of_stage, NEEDED_STAGES_OF_GRACE)
@@ -456,6 +462,6 @@ def _lint_patterns(banned: tuple[str, ...], patterns: tuple[str, ...]) -> re.Pat
 
 
 def lint(text: str, rules: Mapping[str, Sequence[str]]) -> list[str]:
-    """What in a text message must not be there, by the rules of config/wording/lint.toml."""
+    """Return what in a text message must not be there, by the rules of config/wording/lint.toml."""
     words = (*rules["banned"], *rules["relative"])
     return [found[0] for found in _lint_patterns(words, tuple(rules["patterns"])).finditer(text)]

@@ -47,6 +47,7 @@ class Digest:
 
     @property
     def count(self) -> int:
+        """How many cards it speaks of."""
         return sum(part.count for part in self.parts)
 
 

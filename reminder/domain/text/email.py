@@ -119,7 +119,8 @@ def _applies(line: str, content: ReminderContent, family: str) -> bool:
 
 def _advice(content: ReminderContent, family: str, computed: bool) -> list[tuple[str, str]]:
     """Return the headings of an e-mail's advice, each with the text below it. `computed`: a date in it was worked
-    out."""
+    out.
+    """
     advises = CERTIFICATES if family in CERTIFICATE_FAMILIES else family
     if content.is_after_end:
         return [("to_do", "to_do_computed" if computed else f"after_{advises}"), ("done", "done")]

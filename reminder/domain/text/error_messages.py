@@ -9,13 +9,15 @@ from reminder.errors import DateError, KigenError
 
 
 def explain(wording: Catalogs, error: KigenError, language: Language, *, own: str = "") -> str:
-    """A sentence that says what to do next. It holds nothing that was refused. `own`: a section whose sentences come
-    before those of [errors], for readers who have no command line before them."""
+    """Return a sentence that says what to do next. It holds nothing that was refused.
+
+    `own`: a section whose sentences come before those of [errors], for readers who have no command line before them.
+    """
     return explain_from(wording.of(language).table, error, own=own)
 
 
 def explain_from(table: Mapping[str, object], error: KigenError, *, own: str = "") -> str:
-    """As explain, from one parsed config/wording/*.toml that stands alone."""
+    """Return what explain does, from one parsed config/wording/*.toml that stands alone."""
     errors, fields, looks_like = (cast(Mapping[str, str], table[name]) for name in ("errors", "fields", "looks_like"))
     values: dict[str, object] = {"choices": "", **error.details}
     values["field"] = fields.get(str(values.get("field", "")), str(values.get("field", "")))

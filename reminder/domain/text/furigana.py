@@ -10,7 +10,10 @@ _AS_IT_IS = rf"\{{[^}}]*\}}|{_KANJI}{_READING.pattern}|[0-9０-９○＿]+[年�
 
 
 def annotator(words: Sequence[str]) -> Callable[[str], str]:
-    """`words`: each with its reading, as 行（い）って. The longest is found first; a reading that is there stays."""
+    """Return a function that adds readings to a text. `words`: each with its reading, as 行（い）って.
+
+    The longest word is found first; a reading that is there stays.
+    """
     with_reading = {_READING.sub("", word): word for word in words}
     if not with_reading:
         return str
@@ -20,7 +23,7 @@ def annotator(words: Sequence[str]) -> Callable[[str], str]:
 
 
 def everywhere(table: object, annotate: Callable[[str], str]) -> object:
-    """The same table with every text annotated."""
+    """Return the same table with every text annotated."""
     if isinstance(table, dict):
         return {name: everywhere(value, annotate) for name, value in table.items()}
     return annotate(table) if isinstance(table, str) else table
@@ -30,10 +33,10 @@ _RUBY = re.compile(rf"({_KANJI})（([ぁ-ゖー]+)）")
 
 
 def as_ruby(html: str) -> str:
-    """Escaped text with furigana above the words whose reading stands behind them."""
+    """Return escaped text with furigana above the words whose reading stands behind them."""
     return _RUBY.sub(r"<ruby>\1<rp>（</rp><rt>\2</rt><rp>）</rp></ruby>", html)
 
 
 def without(text: str) -> str:
-    """The same words without their readings."""
+    """Return the same words without their readings."""
     return _RUBY.sub(r"\1", text)

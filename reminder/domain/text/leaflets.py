@@ -44,7 +44,8 @@ class OnPaper:
 @dataclass(frozen=True)
 class ToPrint:
     """Whose sheet it is, and of which cards: one for the letter, all for the refrigerator's door. `sender`: where
-    texts come from, as phones show it."""
+    texts come from, as phones show it.
+    """
 
     label: str
     office: str
@@ -56,7 +57,7 @@ class ToPrint:
 
 
 def render_sheet(sheet: str, words: Catalog, facts: ToPrint, *, stylesheet: str | None = None) -> str:
-    """A whole page. `sheet`: one of words.SHEETS. Its STYLE stands in it, or at the address `stylesheet`."""
+    """Return a whole page. `sheet`: one of words.SHEETS. Its STYLE stands in it, or at the address `stylesheet`."""
     # The readings of an e-mail serve on paper, too.
     words = words.in_mail
     said = words.section("sheets")

@@ -6,6 +6,7 @@ The words stand in config/wording/ under [letter]; what is to be done and brough
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from html import escape
 
 from reminder.domain.people import Language
@@ -74,13 +75,15 @@ class Matter:
 
     @property
     def is_over(self) -> bool:
+        """Whether the end has passed."""
         return self.act in (Act.OVER, Act.GRACE)
 
 
 @dataclass(frozen=True)
 class ResidentLetter:
     """`from_`: the home or family that has it made; `has_slip`: for a home, to which families answer. The first of
-    `matters` is told at length."""
+    `matters` is told at length.
+    """
 
     person_id: int
     label: str
@@ -98,7 +101,8 @@ def render_letters(
     sections: Sequence[str], title: str, *, lang: str = "ja", stylesheet: str | None = None, more_style: str = ""
 ) -> str:
     """Return a whole page of what render_letter has made. `lang` is the tag of the title's language (BCP 47); each
-    letter names its own. Its STYLE stands in it, or at the address `stylesheet`."""
+    letter names its own. Its STYLE stands in it, or at the address `stylesheet`.
+    """
     style = f"<style>{STYLE}{more_style}</style>"
     look = style if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
     body = "\n".join(sections)
@@ -110,127 +114,133 @@ def render_letters(
 
 
 def render_letter(wording: Catalogs, letter: ResidentLetter, *, furigana: bool = False) -> str:
-    """One section, which begins a page of its own. `furigana`: also where the language does without."""
+    """Return one section, which begins a page of its own. `furigana`: also where the language does without."""
     plain = wording.of(letter.language)
     words = plain.with_furigana if furigana else plain.in_mail
-    said = words.section("letter")
-    values = _values(words, letter)
-    first, *others = letter.matters
-    parts = [
-        _p(values["today"], "today"),
-        _p(values["call"], "call"),
-        f"<h1>{_html(said['title'])}</h1>",
-        *_first(words, wording, letter, first, values),
-        *_others(words, others),
-        _p(said["ask"].format_map(values), "ask"),
-        _p(" ".join([said["about"].format_map(values), *_mark(said, letter)]), "small"),
-    ]
+    parts = list(_LetterParts(words, wording.families, letter).text())
     if letter.has_slip:
         # Read by the family: without readings, but where the language always has them.
-        parts += _slip(plain.in_mail, wording, letter, _values(plain.in_mail, letter))
+        parts += _LetterParts(plain.in_mail, wording.families, letter).slip()
     body = "\n".join(parts)
     kind = ' class="furigana"' if "<ruby>" in body else ""
     return f'<section lang="{plain.facts.html}"{kind}>\n{body}\n</section>'
 
 
-def _values(words: Catalog, letter: ResidentLetter) -> dict[str, str]:
-    return {
-        "service": words.word("service"),
-        "operator": words.word("operator"),
-        "call": address_of(letter.label, words),
-        "office": words.read(letter.office),
-        "from_": letter.from_,
-        "today": words.date(letter.today, "full_date"),
-    }
+@dataclass(frozen=True)
+class _LetterParts:
+    """The lines of HTML of one letter, in one language. `families`: of texts, for each kind of card."""
 
+    words: Catalog
+    families: Mapping[str, str]
+    letter: ResidentLetter
 
-def _mark(said: Mapping[str, str], letter: ResidentLetter) -> list[str]:
-    return [said["mark"].format(mark=letter.mark)] if letter.mark else []
+    def text(self) -> Iterator[str]:
+        """Yield the letter to the resident."""
+        first, *others = self.letter.matters
+        yield _p(self._values["today"], "today")
+        yield _p(self._values["call"], "call")
+        yield f"<h1>{_html(self._said['title'])}</h1>"
+        yield from self._first(first)
+        yield from self._others(others)
+        yield _p(self._said["ask"].format_map(self._values), "ask")
+        yield _p(" ".join([self._said["about"].format_map(self._values), *self._mark()]), "small")
 
+    def slip(self) -> Iterator[str]:
+        """Yield what is for the family, under a line to cut along: who, which card, what became of it, by whom."""
+        said, letter = self._said, self.letter
+        whose = " ".join(part for part in (letter.label, letter.place) if part)
+        long = " long" if len(letter.matters) > ROWS_ON_ONE_PAGE else ""
+        yield f'<div class="slip{long}">'
+        yield f"<h2>{_html(said['slip'].format_map(self._values))}</h2>"
+        yield f'<p class="whose">{_html(said["whose"].format(whose=whose))}</p>'
+        yield _p(said["how"].format_map(self._values))
+        yield "<table>"
+        yield from map(self._row, letter.matters)
+        yield "</table>"
+        yield _p(said["signed"], "signed")
+        yield "</div>"
 
-def _first(
-    words: Catalog, wording: Catalogs, letter: ResidentLetter, matter: Matter, values: Mapping[str, str]
-) -> Iterator[str]:
-    """What ends, until when, and what is to be done about it."""
-    yield f"<h2>{_html(_thing(words, matter))}</h2>"
-    yield _p(_end(words, matter), "date")
-    filled = {**values, **_dates(words, matter)}
-    for line in _to_do(words, wording, letter.today, matter):
-        yield _p(line.format_map(filled))
-    if wording.families[matter.kind] != ARRIVAL:
-        bring = _html(words.section("letter")["bring"])
-        yield f'<p class="bring"><b>{bring}</b>{_html(words.kinds[matter.kind]["bring"])}</p>'
-
-
-def _dates(words: Catalog, matter: Matter) -> dict[str, str]:
-    dates = {"lastopen": matter.last_counter_day, "opens": matter.opens_on, "grace": matter.grace_ends_on}
-    forms = {"lastopen": "date", "opens": "full_date", "grace": "full_date"}
-    return {name: words.date(day, forms[name]) for name, day in dates.items() if day is not None}
-
-
-def _to_do(words: Catalog, wording: Catalogs, today: date, matter: Matter) -> Iterator[str]:
-    """Of a date that was worked out it is never said that it has passed."""
-    said, kind = words.section("letter"), words.kinds[matter.kind]
-    if matter.is_over:
-        if matter.is_computed:
-            yield said["look"]
-        yield kind["elder_after"]
-        if matter.grace_ends_on is not None and not matter.is_computed:
-            yield said["grace" if matter.act is Act.GRACE else "post"]
-        return
-    if matter.act is Act.OPENS:
-        yield said["opens"]
-    yield said["bound"] if matter.is_bound else kind["elder_to_do"]
-    if today <= matter.last_counter_day < matter.expires_on and wording.families[matter.kind] != ARRIVAL:
-        yield said["lastopen"]
-    if matter.is_computed:
-        yield said["computed"]
-
-
-def _others(words: Catalog, matters: Sequence[Matter]) -> Iterator[str]:
-    if matters:
-        yield f"<h2>{_html(words.section('letter')['others'])}</h2>"
-        yield "<ul>"
-        for matter in matters:
-            yield f"<li>・{_html(_thing(words, matter))}　{_html(_end(words, matter))}</li>"
-        yield "</ul>"
-
-
-def _thing(words: Catalog, matter: Matter) -> str:
-    if matter.is_both:
-        return words.word("both_certificates")
-    return matter.label or words.kinds[matter.kind]["thing"]
-
-
-def _day(words: Catalog, matter: Matter) -> str:
-    full_date = words.date(matter.expires_on, "full_date")
-    return words.word("about_date").format(date=full_date) if matter.is_computed else full_date
-
-
-def _end(words: Catalog, matter: Matter) -> str:
-    is_said_over = matter.is_over and not matter.is_computed
-    return words.section("letter")["was" if is_said_over else "until"].format(full_date=_day(words, matter))
-
-
-def _slip(words: Catalog, wording: Catalogs, letter: ResidentLetter, values: Mapping[str, str]) -> Iterator[str]:
-    """For the family, under a line to cut along: who, which card, what has become of it, and by whom."""
-    said = words.section("letter")
-    whose = " ".join(part for part in (letter.label, letter.place) if part)
-    long = " long" if len(letter.matters) > ROWS_ON_ONE_PAGE else ""
-    yield f'<div class="slip{long}">'
-    yield f"<h2>{_html(said['slip'].format_map(values))}</h2>"
-    yield f'<p class="whose">{_html(said["whose"].format(whose=whose))}</p>'
-    yield _p(said["how"].format_map(values))
-    yield "<table>"
-    for matter in letter.matters:
-        came = "arrived" if wording.families[matter.kind] == ARRIVAL else "renewed"
-        yield (
-            f"<tr><td>{_html(_thing(words, matter))}<br>{_html(_day(words, matter))}</td>"
+    def _row(self, matter: Matter) -> str:
+        said = self._said
+        came = "arrived" if self.families[matter.kind] == ARRIVAL else "renewed"
+        return (
+            f"<tr><td>{_html(self._thing(matter))}<br>{_html(self._day(matter))}</td>"
             f"<td>□ {_html(said[came])}<br>□ {_html(said['not_yet'])}　　□ {_html(said['leave_it'])}</td></tr>"
         )
-    yield "</table>"
-    yield _p(said["signed"], "signed")
-    yield "</div>"
+
+    @property
+    def _said(self) -> Mapping[str, str]:
+        return self.words.section("letter")
+
+    @cached_property
+    def _values(self) -> Mapping[str, str]:
+        words, letter = self.words, self.letter
+        return {
+            "service": words.word("service"),
+            "operator": words.word("operator"),
+            "call": address_of(letter.label, words),
+            "office": words.read(letter.office),
+            "from_": letter.from_,
+            "today": words.date(letter.today, "full_date"),
+        }
+
+    def _mark(self) -> list[str]:
+        return [self._said["mark"].format(mark=self.letter.mark)] if self.letter.mark else []
+
+    def _first(self, matter: Matter) -> Iterator[str]:
+        """Yield what ends, until when, and what is to be done about it."""
+        yield f"<h2>{_html(self._thing(matter))}</h2>"
+        yield _p(self._end(matter), "date")
+        filled = {**self._values, **self._dates(matter)}
+        for line in self._to_do(matter):
+            yield _p(line.format_map(filled))
+        if self.families[matter.kind] != ARRIVAL:
+            bring = _html(self._said["bring"])
+            yield f'<p class="bring"><b>{bring}</b>{_html(self.words.kinds[matter.kind]["bring"])}</p>'
+
+    def _dates(self, matter: Matter) -> dict[str, str]:
+        dates = {"lastopen": matter.last_counter_day, "opens": matter.opens_on, "grace": matter.grace_ends_on}
+        forms = {"lastopen": "date", "opens": "full_date", "grace": "full_date"}
+        return {name: self.words.date(day, forms[name]) for name, day in dates.items() if day is not None}
+
+    def _to_do(self, matter: Matter) -> Iterator[str]:
+        """Yield what is to be done. Of a date that was worked out it is never said that it has passed."""
+        said, kind, today = self._said, self.words.kinds[matter.kind], self.letter.today
+        if matter.is_over:
+            if matter.is_computed:
+                yield said["look"]
+            yield kind["elder_after"]
+            if matter.grace_ends_on is not None and not matter.is_computed:
+                yield said["grace" if matter.act is Act.GRACE else "post"]
+            return
+        if matter.act is Act.OPENS:
+            yield said["opens"]
+        yield said["bound"] if matter.is_bound else kind["elder_to_do"]
+        if today <= matter.last_counter_day < matter.expires_on and self.families[matter.kind] != ARRIVAL:
+            yield said["lastopen"]
+        if matter.is_computed:
+            yield said["computed"]
+
+    def _others(self, matters: Sequence[Matter]) -> Iterator[str]:
+        if matters:
+            yield f"<h2>{_html(self._said['others'])}</h2>"
+            yield "<ul>"
+            for matter in matters:
+                yield f"<li>・{_html(self._thing(matter))}　{_html(self._end(matter))}</li>"
+            yield "</ul>"
+
+    def _thing(self, matter: Matter) -> str:
+        if matter.is_both:
+            return self.words.word("both_certificates")
+        return matter.label or self.words.kinds[matter.kind]["thing"]
+
+    def _day(self, matter: Matter) -> str:
+        full_date = self.words.date(matter.expires_on, "full_date")
+        return self.words.word("about_date").format(date=full_date) if matter.is_computed else full_date
+
+    def _end(self, matter: Matter) -> str:
+        is_said_over = matter.is_over and not matter.is_computed
+        return self._said["was" if is_said_over else "until"].format(full_date=self._day(matter))
 
 
 def _p(text: str, kind: str = "") -> str:

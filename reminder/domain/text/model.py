@@ -12,7 +12,8 @@ from reminder.domain.text import sms_segments
 @dataclass(frozen=True)
 class CardContent:
     """A card of which a text speaks. `computed`: its date was worked out, not read from it. `label`: its owner's name
-    for it."""
+    for it.
+    """
 
     kind: str
     expires_on: date
@@ -23,7 +24,8 @@ class CardContent:
 @dataclass(frozen=True, kw_only=True)
 class ReminderContent(CardContent):
     """One reminder that a text holds. `grace_ends_on` is None where no grace is promised. `bound`: the card ends with a
-    residence period."""
+    residence period.
+    """
 
     step: StepText
     last_counter_day: date
@@ -39,7 +41,8 @@ class ReminderContent(CardContent):
 @dataclass(frozen=True)
 class Reader:
     """Who reads. `label` is what the family calls the person it speaks of; `from_` the family's or home's name;
-    `asks` the digit that answers "done" to this text, None where it cannot be answered."""
+    `asks` the digit that answers "done" to this text, None where it cannot be answered.
+    """
 
     audience: Audience
     channel: ChannelName
@@ -73,7 +76,8 @@ class Fate:
 @dataclass(frozen=True)
 class Copy:
     """What a carer is shown besides: the text of this day to the person, what became of the latest ones, and the
-    address of a page on which the carer takes it on."""
+    address of a page on which the carer takes it on.
+    """
 
     text: str | None = None
     fates: Sequence[Fate] = ()
@@ -94,7 +98,8 @@ class About:
 @dataclass(frozen=True)
 class Composed:
     """A text as it is sent. `subject` is None for an SMS. `closing` is what an e-mail says once, however many persons
-    it speaks of."""
+    it speaks of.
+    """
 
     subject: str | None
     body: str

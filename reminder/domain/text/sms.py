@@ -64,7 +64,8 @@ class SmsComposer:
 
     def _assured(self, text: str) -> str:
         """Add how it is answered, or whom to ask, and the promise that nobody is asked for a number, where there is
-        room for it."""
+        room for it.
+        """
         words, reader = self.phrases.words, self.phrases.reader
         after = [words.word("no_numbers")]
         if reader.audience is Audience.PERSON and reader.asks is not None:
@@ -77,7 +78,8 @@ class SmsComposer:
 
     def _shortest(self, template: str, values: Mapping[str, str]) -> str:
         """Fill in a text that is one message if that can be had by leaving out the form of address, or the mark where
-        it is an ornament."""
+        it is an ornament.
+        """
         text = self._signed(template.format_map(values))
         if sms_segments.count(text) == 1:
             return text

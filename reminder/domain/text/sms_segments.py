@@ -12,6 +12,8 @@ _EXTENSION = frozenset("\f^{}\\[~]|€")  # each costs two: an escape and a char
 
 
 class Encoding(StrEnum):
+    """How a text message is written: 7 bits a character, or 16."""
+
     GSM_7 = "GSM-7"
     UCS_2 = "UCS-2"
 
@@ -22,16 +24,17 @@ _EACH = {Encoding.GSM_7: 153, Encoding.UCS_2: 67}
 
 
 def encoding(text: str) -> Encoding:
+    """Return how a text is written: as UCS-2 as soon as one character needs it."""
     return Encoding.GSM_7 if all(char in _BASIC or char in _EXTENSION for char in text) else Encoding.UCS_2
 
 
 def units(text: str) -> int:
-    """GSM-7 septets, or UTF-16 code units."""
+    """Return its length in GSM-7 septets, or in UTF-16 code units."""
     return sum(_sizes(text, encoding(text)))
 
 
 def count(text: str) -> int:
-    """How many messages are sent and billed; 0 for an empty text. A pair of units is never cut in two."""
+    """Return how many messages are sent and billed; 0 for an empty text. A pair of units is never cut in two."""
     written = encoding(text)
     sizes = list(_sizes(text, written))
     if not sizes or sum(sizes) <= _ONE[written]:

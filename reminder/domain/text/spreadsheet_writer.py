@@ -26,7 +26,7 @@ class TableSheet:
 
 
 def xlsx(sheets: Sequence[TableSheet]) -> bytes:
-    """Headings stand still, columns are as wide as what is in them, and a page is A4 on its side."""
+    """Return an XLSX file: the headings stand still, columns fit their cells, a page is A4 in landscape."""
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.styles import Alignment, Font, PatternFill
@@ -80,7 +80,7 @@ def xlsx(sheets: Sequence[TableSheet]) -> bytes:
 
 
 def csv_bytes(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
-    """UTF-8 with a mark in front, so that Excel reads it; what it would run as a formula begins with an apostrophe."""
+    """Return CSV for Excel: UTF-8 with a byte order mark, an apostrophe before what it would run as a formula."""
     kept = io.StringIO()
     writer = csv.writer(kept)
     for row in (headings, *rows):
@@ -99,5 +99,5 @@ def _plain(value: Cell) -> str:
 
 
 def _width(value: Cell) -> int:
-    """In half-width characters."""
+    """Return the width in half-width characters."""
     return sum(2 if unicodedata.east_asian_width(mark) in "FWA" else 1 for mark in str(value or ""))

@@ -12,7 +12,7 @@ _PIECES = re.compile(r"\s*[^\s\u1100-\uffff]+|\s*[\u1100-\uffff]")
 
 
 def width_of(text: str) -> float:
-    """In ems."""
+    """Return the width of a line in ems."""
     return sum(map(_width, text))
 
 
@@ -25,7 +25,7 @@ def _width(char: str) -> float:
 
 
 def wrapped(text: str, ems: float) -> list[str]:
-    """Lines no wider than that, but for a single word that is."""
+    """Return lines of at most `ems`, but for a single word that is wider."""
     lines = [""]
     for piece in _PIECES.findall(text):
         if lines[-1] and piece not in _CLINGING and width_of(lines[-1] + piece) > ems:

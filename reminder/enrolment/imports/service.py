@@ -126,14 +126,14 @@ def cancel_import(units: UnitsOfWork, now: datetime, *, import_id: int, by: int 
         imports.cancel(uow.tx, import_id, now)
         imports.delete_rows(uow.tx, import_id)
         journal.write(uow.tx, "sheet_cancelled", now, group_id=sheet_import.group_id, member_id=by)
-    units.database.empty_log()
+        uow.note_erasure()
 
 
 def erase_import(units: UnitsOfWork, now: datetime, *, import_id: int) -> None:
     """Erase the import with all its rows; whom it registered stays."""
     with units.writing(now) as uow:
         imports.delete_imports(uow.tx, [import_id])
-    units.database.empty_log()
+        uow.note_erasure()
 
 
 def _locked(tx: Tx, import_id: int) -> ImportView:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from threading import Event
 
 from reminder.clock import japan_date
 from reminder.domain.rulebook import Rulebook
@@ -23,11 +24,21 @@ class UnitOfWork:
     keys: KeyRing
     rules: Rulebook
     now: datetime  # aware UTC
+    _erased: Event = field(default_factory=Event, repr=False, compare=False)
 
     @property
     def today(self) -> date:
         """The date in Japan."""
         return japan_date(self.now)
+
+    def note_erasure(self) -> None:
+        """Have the database's log of writes begun anew after the commit: what was erased must not stand there."""
+        self._erased.set()
+
+    @property
+    def has_erased(self) -> bool:
+        """Whether `note_erasure` was called."""
+        return self._erased.is_set()
 
 
 @dataclass(frozen=True)
@@ -49,10 +60,35 @@ class UnitsOfWork:
         Raises DatabaseNotReadyError, also where the tables are no longer those of this version.
         """
         with self.database.writing() as tx:
-            yield UnitOfWork(tx, self.keys, self.rules, now)
+            uow = UnitOfWork(tx, self.keys, self.rules, now)
+            yield uow
+        if uow.has_erased:
+            self.database.empty_log()
 
     @contextmanager
     def reading(self, now: datetime) -> Iterator[UnitOfWork]:
         """Open a unit that sees one state of the database and never changes it. Raises DatabaseNotReadyError."""
         with self.database.reading() as tx:
             yield UnitOfWork(tx, self.keys, self.rules, now)
+
+
+@dataclass(frozen=True)
+class UnitsWithin(UnitsOfWork):
+    """The factory inside a unit of work that is open: every unit it gives is that one.
+
+    What a step of several transactions does is then kept together with all else in the outer unit, or not at all.
+    """
+
+    outer: UnitOfWork
+
+    @contextmanager
+    def writing(self, now: datetime) -> Iterator[UnitOfWork]:
+        """Give the outer unit, whose instant may be an earlier one; its block decides whether it is kept."""
+        del now
+        yield self.outer
+
+    @contextmanager
+    def reading(self, now: datetime) -> Iterator[UnitOfWork]:
+        """Give the outer unit, which sees what was written in it."""
+        del now
+        yield self.outer

@@ -117,7 +117,7 @@ def send_sheet(
     app = caller.app
     read = read_sheet(content, app.rules.headings, sheet=sheet or None)
     import_id = service.begin_import(
-        app.units, app.clock.now(), group_id=caller.who.group_id, sheet=read, by=caller.who.member_id
+        caller.units, app.clock.now(), group_id=caller.who.group_id, sheet=read, by=caller.who.member_id
     )
     return _look_up(caller, import_id)
 
@@ -180,7 +180,7 @@ def save_sheet(caller: Changes, import_id: Id, given: SaveIn) -> ImportOut:
 def cancel_sheet(caller: Changes, import_id: Id) -> ImportOut:
     """Gives a sheet up: its rows are forgotten at once. Who was saved before stays."""
     _look_up(caller, import_id)
-    service.cancel_import(caller.app.units, caller.app.clock.now(), import_id=import_id, by=caller.who.member_id)
+    service.cancel_import(caller.units, caller.app.clock.now(), import_id=import_id, by=caller.who.member_id)
     return _look_up(caller, import_id)
 
 

@@ -32,8 +32,7 @@ def answer(app: App, asked: Asked, language: Language, status: int, act: Callabl
     if kept is not None:
         return kept
     try:
-        # What takes the database and no unit of work yet (enrolment/bulk.py) joins this one.
-        with app.writing() as uow, app.database.joining(uow.tx):
+        with app.writing() as uow:
             body = act(uow).model_dump_json()
             if not kept_answers.keep(uow.tx, uow.keys, asked, began, status=status, body=body):
                 raise ConflictError("being_answered", field="Idempotency-Key")

@@ -22,7 +22,7 @@ from reminder.domain.people import Language
 from reminder.enrolment import tokens
 from reminder.errors import KigenError, RefusedInputError
 from reminder.storage import kept_answers
-from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithin
 from reminder.storage.kept_answers import Asked
 from reminder.web.access import NotAllowedError
 from reminder.web.api import once, problems
@@ -44,6 +44,12 @@ class Caller:
     language: Language  # of what is said to it
     asked: Asked | None = None
     unit: UnitOfWork | None = None  # the one in which the answer is kept, of a request that has a key
+
+    @property
+    def units(self) -> UnitsOfWork:
+        """The factory for steps of several units; of a request that has a key, all of them are the one above."""
+        units = self.app.units
+        return units if self.unit is None else UnitsWithin(units.database, units.keys, units.rules, self.unit)
 
     @contextmanager
     def writing(self) -> Iterator[UnitOfWork]:

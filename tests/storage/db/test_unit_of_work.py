@@ -1,12 +1,13 @@
 """The unit of work, on both databases: what is kept, what is not, and what it carries."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from reminder.domain.people import GroupKind
 from reminder.storage import groups, journal
-from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithin
 from tests.village import Village
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -89,3 +90,46 @@ def test_the_app_s_own_units_take_the_time_of_its_clock(village: Village) -> Non
     assert reading.now == writing.now == village.now
     assert reading.keys is writing.keys is village.app.keys
     assert reading.rules is writing.rules is village.app.rules
+
+
+def found_two(units: UnitsOfWork, now: datetime) -> None:
+    """A step that needs two units of work."""
+    with units.writing(now) as uow:
+        found(uow, "田中家")
+    with units.writing(now) as uow:
+        found(uow, "佐藤家")
+    with units.reading(now) as uow:
+        assert len(groups.everyone(uow.tx)) == 2
+
+
+def found_two_then_fail(village: Village) -> None:
+    with village.app.writing() as uow:
+        found_two(UnitsWithin(village.app.database, uow.keys, uow.rules, uow), uow.now)
+        raise RuntimeError
+
+
+def test_a_step_of_several_units_inside_an_open_one_is_kept_with_it(village: Village) -> None:
+    with village.app.writing() as uow:
+        found_two(UnitsWithin(village.app.database, uow.keys, uow.rules, uow), uow.now)
+
+    assert names(village) == ["佐藤家", "田中家"]
+
+
+def test_a_step_of_several_units_inside_an_open_one_that_fails_leaves_nothing(village: Village) -> None:
+    with pytest.raises(RuntimeError):
+        found_two_then_fail(village)
+
+    assert names(village) == []
+
+
+@pytest.mark.parametrize("erases", [True, False])
+def test_the_log_of_writes_is_begun_anew_after_a_unit_that_erased(village: Village, erases: bool) -> None:
+    with village.app.writing() as uow:
+        found(uow, "田中家")
+        if erases:
+            uow.note_erasure()
+
+    if village.app.database.is_sqlite:
+        log = Path(f"{village.app.database.engine.url.database}-wal")
+        assert (log.stat().st_size == 0) is erases
+    assert names(village) == ["田中家"]

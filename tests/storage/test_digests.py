@@ -1,0 +1,40 @@
+"""The weekly digest: how far through the homes it has come."""
+
+from reminder.domain.people import GroupKind
+from reminder.storage import digests, health
+from tests.storage.conftest import DAY, NOW, Rows
+
+WEEK = "2026-11-30"
+
+
+def left(rows: Rows, week: str = WEEK) -> list[int]:
+    return [one.id for one in digests.homes_left(rows.tx, week, founded_before=NOW + DAY, limit=9)]
+
+
+def test_each_home_has_its_digest_once_a_week(rows: Rows) -> None:
+    first, second = (rows.group(name, GroupKind.HOME) for name in ("ひまわり苑", "さくら苑"))
+    rows.group()
+
+    assert [one.id for one in digests.homes_left(rows.tx, WEEK, founded_before=NOW + DAY, limit=1)] == [first]
+    digests.come_to(rows.tx, WEEK, first)
+
+    assert left(rows) == [second]
+    assert left(rows, "2026-12-07") == [first, second]
+    digests.finish(rows.tx, NOW)
+    assert health.last_beat(rows.tx, health.DIGEST) == NOW
+
+
+def test_a_digest_that_was_forgotten_before_it_was_sent_is_made_again(rows: Rows) -> None:
+    home = rows.group("ひまわり苑", GroupKind.HOME)
+    mail = rows.contact(member_id=rows.member(home))
+    digest, other = rows.message(mail, key="digest:1"), rows.message(mail)
+    digests.come_to(rows.tx, WEEK, home)
+    digests.finish(rows.tx, NOW)
+
+    digests.make_again(rows.tx, [other])
+    digests.make_again(rows.tx, [])
+    assert left(rows) == []
+
+    digests.make_again(rows.tx, [digest])
+    assert left(rows) == [home]
+    assert health.last_beat(rows.tx, health.DIGEST) is None

@@ -1,0 +1,43 @@
+"""How fast a sender may send, and how much left on a day."""
+
+from datetime import timedelta
+
+from reminder.domain.pace import Stop
+from reminder.domain.people import ChannelName
+from reminder.storage import health, pace
+from tests.storage.conftest import DAY, NOW, TODAY, Rows
+
+SMS = ChannelName.SMS
+SECOND = timedelta(seconds=1)
+
+
+def test_turns_follow_each_other_and_nobody_gets_one_that_has_passed(rows: Rows) -> None:
+    assert pace.free_at(rows.tx, SMS) is None
+
+    first = pace.take_turns(rows.tx, SMS, 3, between=SECOND, now=NOW)
+    second = pace.take_turns(rows.tx, SMS, 1, between=SECOND, now=NOW)
+    later = pace.take_turns(rows.tx, SMS, 1, between=SECOND, now=NOW + DAY)
+
+    assert (first, second, later) == (NOW, NOW + 3 * SECOND, NOW + DAY)
+    assert pace.free_at(rows.tx, SMS) == NOW + DAY + SECOND
+
+
+def test_what_left_is_counted_by_the_day_and_the_channel(rows: Rows) -> None:
+    for day, handed in ((TODAY - 2 * DAY, 5), (TODAY - DAY, 0), (TODAY, 2), (TODAY, 3)):
+        pace.count(rows.tx, SMS, day, handed)
+    pace.count(rows.tx, ChannelName.EMAIL, TODAY, 100)
+
+    days = pace.days(rows.tx, SMS, TODAY)
+
+    assert (days.handed, days.before, days.is_lifted) == (5, [5], False)
+    assert pace.days(rows.tx, ChannelName.VOICE, TODAY).handed == 0
+
+
+def test_a_day_that_was_kept_back_is_lifted_by_the_operator(rows: Rows) -> None:
+    health.pause(rows.tx, SMS, Stop.UNUSUAL_DAY, now=NOW, until=NOW + DAY)
+
+    assert pace.lift(rows.tx, SMS, TODAY)
+
+    assert pace.days(rows.tx, SMS, TODAY).is_lifted
+    assert health.pause_of(rows.tx, SMS, NOW) is None
+    assert not pace.lift(rows.tx, SMS, TODAY)
