@@ -154,7 +154,7 @@ class Settings(BaseSettings):
     def part(self, model: type[P]) -> P:
         """Return the settings of one channel. Raises TypeError where they were read without those of the channels."""
         if not isinstance(self, model):
-            raise TypeError(f"{model.__name__} was not among the parts that were read")
+            raise TypeError(f"read the settings by wiring.read_settings: {model.__name__} is not among these")
         return self
 
     @classmethod

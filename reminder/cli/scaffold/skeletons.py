@@ -100,6 +100,7 @@ def new_channel(package: Path, config: Path, name: str) -> list[Path]:
         for path in sorted(TEMPLATES.glob("channel/*.py.txt"))
     }
     test = Template(_read(TEMPLATES / "channel" / "test_client.txt")).substitute(values)
+    written[tests / name / "__init__.py"] = ""
     written[tests / name / f"test_{name}_client.py"] = test
     written = {path: _with_sorted_imports(text) for path, text in written.items()}
     registry = package / "channels" / "registry.py"
