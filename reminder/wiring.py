@@ -24,6 +24,7 @@ from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless, ref
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog, email_html
 from reminder.domain.text.card_pictures import read_pictures
+from reminder.errors import SettingsError
 from reminder.guard import logs
 from reminder.settings import Settings, config_dir, read_table
 
@@ -139,6 +140,9 @@ def read_rulebook(settings: Settings) -> Rulebook:
 @cache
 def _rules_in(folder: Path) -> Rulebook:
     """What the files say, whatever the settings."""
+    if (folder / "ladders.toml").exists() and not (folder / "schedules.toml").exists():
+        fix = "call this file schedules.toml, its [rungs] [steps], and each `ladder` in cards.toml `schedule`"
+        raise SettingsError("config/ladders.toml", fix)
     schedules = read_schedules(read_table(folder / "schedules.toml"))
     kinds = read_kinds(read_table(folder / "cards.toml"))
     refuse_gaps(kinds, schedules)

@@ -41,8 +41,8 @@ DURABLE_SETTINGS = {"fsync": "on", "full_page_writes": "on", "autovacuum": "on",
 MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 1_000_000_000
 
-START_SECONDS = 30
-STOP_SECONDS = 15
+START_SECONDS = 300
+STOP_SECONDS = 120
 
 
 class PostgresMissingError(Exception):

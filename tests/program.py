@@ -7,16 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from http.client import HTTPConnection
 from pathlib import Path
 from unittest.mock import patch
 
 from reminder.cli import main
+from tests.patience import PATIENCE, until
+
+# Those who start programs wait for them, too.
+__all__ = ["PATIENCE", "PROGRAM", "Program", "answers", "free_port", "get", "until"]
 
 PROGRAM = [sys.executable, "-m", "reminder"]
-PATIENCE = 60
 
 
 class Program:
@@ -95,13 +98,3 @@ def get(port: int, path: str, headers: Mapping[str, str] | None = None, method: 
         return response.status, response.read().decode()
     finally:
         connection.close()
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    """Asks again and again, for another process cannot tell us; gives up with `what` was waited for."""
-    import time
-
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, f"gave up waiting until {what}"
-        time.sleep(0.02)

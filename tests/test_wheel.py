@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
+from tests.patience import PATIENCE
+
 HERE = Path(__file__).parent.parent
 
 
@@ -44,7 +46,7 @@ def test_away_from_the_checkout_the_first_run_works(unpacked: Path, tmp_path: Pa
 
     done = subprocess.run(
         [sys.executable, "-m", "reminder", "group", "add", "--name", "田中家", "--kind", "household", "--json"],
-        check=False, capture_output=True, text=True, env={**bare, **where}, cwd=tmp_path, timeout=60,
+        check=False, capture_output=True, text=True, env={**bare, **where}, cwd=tmp_path, timeout=PATIENCE,
     )  # fmt: skip
 
     assert (done.returncode, done.stdout) == (0, '{"id": 1}\n'), done.stderr

@@ -17,11 +17,11 @@ from reminder.storage import health
 from reminder.storage.keys import new_key
 from reminder.storage.session import SCHEMA_LOCK, Database
 from reminder.worker import Bell, TickReport, tick
+from tests.patience import PATIENCE
 from tests.program import Program, until
 from tests.village import Village
 
 END = date(2027, 3, 31)
-PATIENCE = 30
 
 
 class Provider:

@@ -49,6 +49,7 @@ COLUMNS = (
 
 
 _FIND = select(*COLUMNS).where(Person.id == bindparam("person"))
+_BY_ID = select(*COLUMNS).where(among(Person.id, ids_param("people")))
 _EVERY = select(*COLUMNS).order_by(Person.id)
 _OF_GROUP = _EVERY.where(Person.group_id == bindparam("group"))
 _SOME = _OF_GROUP.where(among(Person.id, ids_param("people")))
@@ -75,22 +76,24 @@ def add(
     insurance: bool,
     now: datetime,
 ) -> int:
-    person = Person(
-        group_id=group_id,
-        label=label,
-        mode=mode,
-        language=language,
-        reference=reference,
-        room=room,
-        unit=unit,
-        mark=mark,
-        office=office,
-        insurance=insurance,
-        created_at=now,
-    )
-    tx.add(person)
-    tx.flush()
-    return person.id
+    return add_all(
+        tx,
+        [
+            {
+                "group_id": group_id,
+                "label": label,
+                "mode": mode,
+                "language": language,
+                "reference": reference,
+                "room": room,
+                "unit": unit,
+                "mark": mark,
+                "office": office,
+                "insurance": insurance,
+                "created_at": now,
+            }
+        ],
+    )[0]
 
 
 def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -118,6 +121,12 @@ def change(tx: Session, person: PersonView) -> None:
 def find(tx: Session, person_id: int) -> PersonView | None:
     row = tx.execute(_FIND, {"person": person_id}).one_or_none()
     return None if row is None else view(row)
+
+
+def by_id(tx: Session, person_ids: Collection[int]) -> dict[int, PersonView]:
+    """Return those of these persons who are registered, by id."""
+    found = tx.execute(_BY_ID, {"people": person_ids})
+    return {row.id: view(row) for row in found}
 
 
 def of_group(tx: Session, group_id: int | None) -> list[PersonView]:

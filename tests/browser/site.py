@@ -23,6 +23,7 @@ from reminder.web.server import has_local_pages, listen, make_server
 from reminder.wiring import App, build_app, read_settings
 from reminder.worker import TickReport, links_of, tick
 from tests.fakes.smtp import FakeSmtp, Mail
+from tests.patience import PATIENCE
 from tests.village import Village, japan
 
 HOST = "127.0.0.1"
@@ -100,5 +101,5 @@ def served(web: FastAPI, listening) -> Iterator[None]:
         yield
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE)
         assert not thread.is_alive(), "the server does not stop"

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests import databases
+from tests.patience import PATIENCE
 from tests.program import free_port
 
 SCRIPTS = Path(__file__).parents[2] / "docs" / "scaling"
 PASSWORDS = {"APP_PASSWORD": "app-invented", "STANDBY_PASSWORD": "standby-invented"}
-PATIENCE = 60
 
 
 @dataclass(frozen=True)

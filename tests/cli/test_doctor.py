@@ -173,6 +173,20 @@ def test_a_damaged_config_folder_refuses_to_start_and_names_the_file(
         assert examined.answer["troubles"] == [started.err.strip()]
 
 
+def test_a_config_folder_with_the_names_of_an_earlier_version_is_told_the_new_ones(
+    reminder: Terminal, tmp_path: Path
+) -> None:
+    config = shutil.copytree(shipped("config"), tmp_path / "config")
+    (config / "schedules.toml").rename(config / "ladders.toml")
+    reminder.set(REMINDER_CONFIG=str(config))
+
+    started = reminder.run("kinds")
+
+    assert started.code == 2
+    assert "config/ladders.toml" in started.err
+    assert "schedules.toml" in started.err
+
+
 def test_a_config_folder_of_ones_own_is_used(reminder: Terminal, tmp_path: Path) -> None:
     config = shutil.copytree(shipped("config"), tmp_path / "config")
     words = (config / "wording/ja.toml").read_text(encoding="utf-8")

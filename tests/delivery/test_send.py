@@ -19,6 +19,7 @@ from reminder.storage import contacts, health
 from reminder.storage.claims import InHand
 from reminder.storage.tables import Message
 from reminder.upkeep.health import look
+from tests.patience import PATIENCE
 from tests.village import Village, japan
 
 END = date(2027, 3, 31)
@@ -274,7 +275,7 @@ def test_a_pass_that_has_told_everybody_waits_for_nothing_more(planned: Village)
 
     lane = Lane(app.database, planned.clock, claim=Claim, hand_over=hand_over, record=kept.extend, goes_on=lambda: True)
     loop = _StillLoop()
-    patience = threading.Timer(20, loop.call_soon_threadsafe, [loop.stop])
+    patience = threading.Timer(PATIENCE, loop.call_soon_threadsafe, [loop.stop])
     patience.start()
     try:
         assert loop.run_until_complete(lane.run(claim)) == 1

@@ -12,7 +12,7 @@ from reminder.storage import groups
 from tests.village import USER_CERTIFICATE, Village
 
 END = date(2027, 6, 30)  # a Wednesday; opens on 1 April
-LOST, ASKED = "届きませんでした", "まだ手続きの連絡がありません"
+LOST, ASKED = "届きませんでした", "「済んだ」の連絡がまだありません"
 
 
 def choose(village: Village, rhythm: Rhythm, group_id: int = 1) -> None:

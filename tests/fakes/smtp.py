@@ -20,6 +20,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.fakes import LoopThread
+from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class FakeSmtp:
             line.close()
         self.lines.clear()
 
-    def wait_for_mails(self, count: int, timeout: float = 20) -> None:
+    def wait_for_mails(self, count: int, timeout: float = PATIENCE) -> None:
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.mails) >= count, timeout):
                 raise AssertionError(f"waited {timeout} s for {count} mails; there were {len(self.mails)}")

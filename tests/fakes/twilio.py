@@ -33,6 +33,7 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import web
 
 from tests.fakes import LoopThread
+from tests.patience import PATIENCE
 
 ACCOUNT_SID = "AC" + "fa" * 16
 AUTH_TOKEN = "invented-token"
@@ -136,7 +137,7 @@ class Callback:
         """The status it is answered with. `instead_to`: the scheme and host where the public address really listens."""
         parts, place = urlsplit(self.url), urlsplit(instead_to or self.url)
         made = HTTPSConnection if place.scheme == "https" else HTTPConnection
-        connection = made(place.hostname or "", place.port, timeout=20)
+        connection = made(place.hostname or "", place.port, timeout=PATIENCE)
         try:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("POST", path, self.body, dict(self.headers))
@@ -276,11 +277,11 @@ class FakeTwilio:
 
     # ── what a test sees ──
 
-    def wait_for_posts(self, count: int, timeout: float = 20) -> None:
+    def wait_for_posts(self, count: int, timeout: float = PATIENCE) -> None:
         """Returns when so many requests to send have come, answered or not."""
         self._wait(lambda: self.posts >= count, f"{count} posts", timeout)
 
-    def wait_for_texts(self, count: int, timeout: float = 20) -> None:
+    def wait_for_texts(self, count: int, timeout: float = PATIENCE) -> None:
         """Returns when so many texts were taken."""
         self._wait(lambda: len(self.texts) >= count, f"{count} texts", timeout)
 

@@ -161,7 +161,7 @@ def test_one_who_never_answers_until_the_second_daughter_acts(street: OpenStreet
         home.mother.expect(about("電子証明書の更新"))
         home.until("2027-02-22 12:00")
         home.delivered()
-        asked = [text for text in home.village.words_to("次女") if "まだ手続きの連絡がありません" in text]
+        asked = [text for text in home.village.words_to("次女") if "「済んだ」の連絡がまだありません" in text]
         assert len(asked) == 1
 
         with home.village.app.writing() as uow:

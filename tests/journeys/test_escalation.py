@@ -17,7 +17,7 @@ from reminder.storage import receipts
 from tests.village import Village
 
 END = date(2027, 3, 31)
-ASKED = "まだ手続きの連絡がありません"
+ASKED = "「済んだ」の連絡がまだありません"
 MOTHER = "090-0000-0001"
 
 

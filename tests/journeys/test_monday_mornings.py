@@ -233,7 +233,7 @@ def test_whom_messages_do_not_reach_is_named_by_room_with_why(home: Village) -> 
     home.run_until("2026-12-08 00:00")
 
     unreached = words(home)[0].split("■ お知らせが届いていない方")[1]
-    assert unreached.startswith("（1件）\n2階 201　SMS：使えない番号かアドレスです、メール：同意がまだです\n")
+    assert unreached.startswith("（1件）\n2階 201　SMS：使えない番号かアドレスです、メール：同意がまだありません\n")
 
 
 def test_what_ended_stays_with_the_latest_first_and_what_is_done_is_not_named(home: Village) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.fakes import twilio as fake
 from tests.fakes.smtp import FakeSmtp
 from tests.fakes.twilio import FakeTwilio
+from tests.patience import PATIENCE
 from tests.program import Program, free_port, get, until
 
 NINE = "2027-03-17T09:00+09:00"  # a Wednesday, two weeks before the end
@@ -243,6 +244,6 @@ def test_sigterm_finishes_what_runs_and_leaves_nothing_in_hand(program: Program,
         twilio.wait_for_posts(1)
         server.send_signal(signal.SIGTERM)
         twilio.release_answers()
-        assert server.wait(30) == 0
+        assert server.wait(PATIENCE) == 0
 
     assert messages(program)[0]["state"] == "accepted"

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from reminder.domain.people import ChannelName, GroupKind
 from reminder.planning.due import plan_due
 from reminder.storage import cards
+from tests.patience import PATIENCE
 from tests.village import Village
 
 END = date(2027, 3, 31)
@@ -95,7 +96,7 @@ def test_what_changes_while_it_is_being_planned_has_the_last_word(village: Villa
         changing.start()
         changing.join(0.3)
         cards.set_next(tx, {card: None})
-    changing.join(30)
+    changing.join(PATIENCE)
 
     with app.database.reading() as tx:
         kept = cards.find(tx, card)

@@ -8,6 +8,7 @@ from typing import Any
 from anyio import to_thread
 
 from reminder.web.server import keep_threads_few
+from tests.patience import PATIENCE
 
 
 def run(story: Callable[[], Coroutine[Any, Any, None]], *, long: float = 0.05) -> None:
@@ -17,7 +18,7 @@ def run(story: Callable[[], Coroutine[Any, Any, None]], *, long: float = 0.05) -
         await story()
         keeper.cancel()
 
-    asyncio.run(asyncio.wait_for(told(), timeout=60))
+    asyncio.run(asyncio.wait_for(told(), timeout=PATIENCE))
 
 
 def test_no_more_than_the_chosen_number_is_worked_on_at_once() -> None:

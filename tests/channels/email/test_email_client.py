@@ -4,13 +4,13 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from cryptography import x509
@@ -30,6 +30,7 @@ from reminder.errors import (
     UnknownOutcomeError,
 )
 from tests.fakes.smtp import FakeSmtp
+from tests.patience import PATIENCE, out_of_time
 
 T = TypeVar("T")
 
@@ -55,22 +56,26 @@ def html_of(text: str) -> str:
     return f"<!doctype html><p>{text}</p>"
 
 
-def channel_to(url: str, *, mail_from: str = MAIL_FROM, timeout: float = 5) -> SmtpEmail:
+def channel_to(url: str, *, mail_from: str = MAIL_FROM, timeout: float = PATIENCE) -> SmtpEmail:
     return SmtpEmail(url, mail_from, lambda text, _: html_of(text), timeout)
 
 
-def using(channel: SmtpEmail, work: Callable[[SmtpEmail], Awaitable[T]]) -> T:
+def using(
+    channel: SmtpEmail,
+    work: Callable[[SmtpEmail], Awaitable[T]],
+    run: Callable[[Coroutine[Any, Any, T]], T] = asyncio.run,
+) -> T:
     async def go() -> T:
         try:
             return await work(channel)
         finally:
             await channel.close()
 
-    return asyncio.run(go())
+    return run(go())
 
 
-def send(smtp: FakeSmtp, letter: Outgoing = LETTER, **how: object) -> Accepted:
-    return using(channel_to(smtp.url, **how), lambda channel: channel.send(letter))  # type: ignore[arg-type]
+def send(smtp: FakeSmtp, letter: Outgoing = LETTER, **how: Any) -> Accepted:
+    return using(channel_to(smtp.url), lambda channel: channel.send(letter), **how)
 
 
 def composed(letter: Outgoing, mail_from: str = MAIL_FROM) -> EmailMessage:
@@ -380,7 +385,7 @@ def test_an_answer_lost_after_the_text_is_an_unknown_outcome(smtp: FakeSmtp, han
     smtp.lose_answer_next(hangs=hangs)
 
     with pytest.raises(UnknownOutcomeError) as unknown:
-        send(smtp, timeout=0.3 if hangs else 5)
+        send(smtp, run=out_of_time(lambda: smtp.wait_for_mails(1)) if hangs else asyncio.run)
 
     assert unknown.value.reason == ("timeout" if hangs else "lost")
     assert len(smtp.mails) == 1
@@ -444,7 +449,7 @@ def test_a_server_that_never_greets_has_certainly_not_sent() -> None:
         url = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
 
         with pytest.raises(TemporaryChannelError) as failed:
-            using(channel_to(url, timeout=0.3), lambda channel: channel.send(LETTER))
+            using(channel_to(url), lambda channel: channel.send(LETTER), out_of_time())
 
     assert failed.value.reason == "connect"
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
+import threading
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -22,6 +23,7 @@ from reminder.errors import (
 )
 from tests.fakes import twilio as fake
 from tests.fakes.twilio import FakeTwilio
+from tests.patience import PATIENCE, out_of_time
 
 T = TypeVar("T")
 
@@ -43,7 +45,9 @@ def twilio() -> Iterator[FakeTwilio]:
         yield started
 
 
-def channel_to(url: str, *, token: str = fake.AUTH_TOKEN, service: str | None = None, timeout: float = 5) -> TwilioSms:
+def channel_to(
+    url: str, *, token: str = fake.AUTH_TOKEN, service: str | None = None, timeout: float = PATIENCE
+) -> TwilioSms:
     return TwilioSms(
         fake.ACCOUNT_SID,
         token,
@@ -55,14 +59,24 @@ def channel_to(url: str, *, token: str = fake.AUTH_TOKEN, service: str | None = 
     )
 
 
-def using(channel: TwilioSms, work: Callable[[TwilioSms], Awaitable[T]]) -> T:
+def using(
+    channel: TwilioSms,
+    work: Callable[[TwilioSms], Awaitable[T]],
+    run: Callable[[Coroutine[Any, Any, T]], T] = asyncio.run,
+) -> T:
     async def go() -> T:
         try:
             return await work(channel)
         finally:
             await channel.close()
 
-    return asyncio.run(go())
+    return run(go())
+
+
+def answerless(twilio: FakeTwilio) -> Accepted:
+    """Sends to one who takes the request and does not answer in time."""
+    run = out_of_time(lambda: twilio.wait_for_posts(1))
+    return using(channel_to(twilio.url), lambda channel: channel.send(TEXT), run)
 
 
 def send(twilio: FakeTwilio, message: Outgoing = TEXT, **how: object) -> Accepted:
@@ -187,7 +201,7 @@ def test_an_answer_that_does_not_come_in_time_is_an_unknown_outcome(twilio: Fake
     twilio.script(fake.ACCEPT_THEN_HANG)
 
     with pytest.raises(UnknownOutcomeError) as unknown:
-        send(twilio, timeout=0.3)
+        answerless(twilio)
 
     assert unknown.value.reason == "timeout"
     assert twilio.posts == 1
@@ -196,6 +210,7 @@ def test_an_answer_that_does_not_come_in_time_is_an_unknown_outcome(twilio: Fake
 def test_an_answer_that_trickles_for_ever_ends_too() -> None:
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        asked.set()
         writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 100000\r\n\r\n")
         try:
             while True:
@@ -206,11 +221,11 @@ def test_an_answer_that_trickles_for_ever_ends_too() -> None:
             writer.close()
             hung_up.set()
 
-    hung_up = asyncio.Event()
+    asked, hung_up = threading.Event(), asyncio.Event()
 
     async def go() -> None:
         server = await asyncio.start_server(trickle, "127.0.0.1", 0)
-        channel = channel_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout=0.2)
+        channel = channel_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         with pytest.raises(UnknownOutcomeError) as unknown:
             await channel.send(TEXT)
         assert unknown.value.reason == "timeout"
@@ -218,7 +233,7 @@ def test_an_answer_that_trickles_for_ever_ends_too() -> None:
         await hung_up.wait()
         server.close()
 
-    asyncio.run(go())
+    out_of_time(lambda: asked.wait(PATIENCE))(go())
 
 
 def test_a_provider_that_cannot_be_reached_has_certainly_not_sent() -> None:
@@ -244,7 +259,9 @@ def test_a_provider_that_never_takes_the_connection_has_certainly_not_sent() -> 
 
         with pytest.raises(TemporaryChannelError) as failed:
             using(
-                channel_to(f"http://127.0.0.1:{full.getsockname()[1]}", timeout=0.3), lambda channel: channel.send(TEXT)
+                channel_to(f"http://127.0.0.1:{full.getsockname()[1]}"),
+                lambda channel: channel.send(TEXT),
+                out_of_time(),
             )
 
         for one in filling:

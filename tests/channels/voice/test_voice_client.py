@@ -19,6 +19,7 @@ from reminder.errors import (
 )
 from tests.fakes import twilio as fake
 from tests.fakes.twilio import ACCEPT_THEN_RESET, ACCEPT_THEN_TRUNCATE, RESET, Behaviour, FakeTwilio, refuse
+from tests.patience import PATIENCE
 
 NOW = datetime(2027, 3, 1, 1, 0, tzinfo=UTC)
 TO = "+81335000001"
@@ -38,7 +39,7 @@ def voice(twilio: FakeTwilio) -> TwilioVoice:
         sender="+815000000001",
         base_url=twilio.url,
         public_url="https://kigen.example.jp/",
-        timeout=5,
+        timeout=PATIENCE,
     )
 
 
