@@ -180,7 +180,7 @@ class Village:
     def reminders_to(self, name: str) -> list[str]:
         """As texts_to, without what a home's staff reads every Monday."""
         with self.app.database.reading() as tx:
-            weekly = {one.id for one in messages.of_group(tx, self.app.keys) if one.key.startswith("digest:")}
+            weekly = {one.id for one in messages.of_group(tx, self.app.keys) if one.kind == "digest"}
         return [
             f"{sent.at.astimezone(JAPAN):%m-%d %H:%M}"
             for sent in self.world.all_sent()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from reminder.domain.messages import CancelReason, Urgency
+from reminder.domain.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ConsentHow, ContactState, StoppedBy
 from reminder.domain.replies import Consent, Intent, plain, read_consent
@@ -71,7 +71,8 @@ class Talk:
         reads = reader(recipient, self.person, Audience.PERSON, self.group)
         composed = self.uow.rules.composer.answer(reads, name, day=day)
         draft = Draft(
-            key=f"{outbox.ANSWER}{self.reply.id}",
+            key=f"answer:{self.reply.id}",
+            kind=MessageKind.ANSWER,
             group_id=self.group.id,
             contact_id=self.speaker.contact_id,
             audience=Audience.PERSON,

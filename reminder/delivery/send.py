@@ -104,7 +104,7 @@ class Sender:
 
     @staticmethod
     def _allowed(now: datetime, in_hand: InHand) -> datetime:
-        if in_hand.is_answer:
+        if in_hand.kind.is_immediate:
             return now
         days = Rhythm(on_holidays=in_hand.on_holidays)
         return hours.next_allowed(now, Mode.STANDARD, in_hand.audience, in_hand.channel, days)

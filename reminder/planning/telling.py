@@ -8,7 +8,7 @@ from functools import partial
 
 from reminder.clock import japan_date
 from reminder.domain import hours
-from reminder.domain.messages import MessageState, Urgency
+from reminder.domain.messages import MessageKind, MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.escalation_policy import NEAR_THE_END, is_called_at, is_wanted, listening
@@ -285,11 +285,13 @@ class Day:
             hours.reminder_window(self.today, t.card.person.mode, t.audience, recipient.channel, group.rhythm)
             for t in tellings
         ]
+        audience = tellings[0].audience
         return Draft(
             key=key,
+            kind=MessageKind.REMINDER if audience is Audience.PERSON else MessageKind.COPY,
             group_id=group.id,
             contact_id=recipient.contact_id,
-            audience=tellings[0].audience,
+            audience=audience,
             channel=recipient.channel,
             subject=composed.subject,
             text=composed.text,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Update, bindparam, exists, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
+from reminder.domain.messages import MessageKind
 from reminder.domain.model.channels import AddressKind, registered
 from reminder.domain.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
 from reminder.domain.rules.recipients import Recipient
@@ -428,7 +429,7 @@ def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
 def speakers(tx: Session, contact_id: int) -> list[Speaker]:
     """This contact, and others of the same channel and address, for they share one telephone; itself first."""
     itself = select(Contact.address_index, Contact.channel).where(Contact.id == contact_id).subquery()
-    asked = exists().where(Message.contact_id == Contact.id, Message.key.startswith("consent:"))
+    asked = exists().where(Message.contact_id == Contact.id, Message.kind == MessageKind.CONSENT_REQUEST)
     rows = tx.execute(
         select(
             Contact.id,
@@ -464,7 +465,7 @@ def times_asked(tx: Session, contact_id: int) -> tuple[int, datetime | None]:
     """How often its owner was asked for consent by a text, and when last."""
     row = tx.execute(
         select(func.count(), func.max(Message.created_at)).where(
-            Message.contact_id == contact_id, Message.key.startswith("consent:")
+            Message.contact_id == contact_id, Message.kind == MessageKind.CONSENT_REQUEST
         )
     ).one()
     return row[0], row[1]

@@ -9,7 +9,7 @@ from functools import cache
 from sqlalchemy import ColumnElement, Executable, Update, and_, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.messages import CancelReason, MessageState, Urgency
+from reminder.domain.messages import CancelReason, MessageKind, MessageState, Urgency
 from reminder.domain.model.channels import registered
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.storage import contacts
@@ -28,10 +28,6 @@ from reminder.storage.tables import (
     Reminder,
 )
 
-# How the keys of messages begin that are not reminders.
-ANSWER, CONSENT, PRACTICE, CODE, INVITATION = "answer:", "consent:", "practice:", "code:", "invitation:"
-ASKED_FOR = (ANSWER, CONSENT, PRACTICE, CODE, INVITATION)
-
 # Enough to tell the words that one address is sent from each other.
 LIKENESS_BYTES = 16
 
@@ -49,7 +45,8 @@ class SpeaksOf:
 class Draft:
     """A message as it is planned."""
 
-    key: str
+    key: str  # a second message with the same key is impossible
+    kind: MessageKind
     group_id: int | None
     contact_id: int | None
     audience: Audience
@@ -65,6 +62,11 @@ class Draft:
     speaks_of: tuple[SpeaksOf, ...] = ()
     urgency: Urgency = Urgency.USUAL
     language: Language | None = None  # of an e-mail
+
+
+def login_code_key(sign_in: int) -> str:
+    """Return the key of the message that brings the code of this sign-in."""
+    return f"code:{sign_in}"
 
 
 def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
@@ -86,6 +88,7 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
         [
             {
                 "key": draft.key,
+                "kind": draft.kind,
                 "group_id": draft.group_id,
                 "contact_id": draft.contact_id,
                 "address_sealed": None if draft.address is None else keys.seal(draft.address, contacts.ADDRESS),

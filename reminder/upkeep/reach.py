@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from dateutil.relativedelta import relativedelta
 
 from reminder.domain import hours
-from reminder.domain.messages import Urgency
+from reminder.domain.messages import MessageKind, Urgency
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rules.recipients import Recipient
@@ -116,6 +116,7 @@ def _recipient(tx: Tx, one: Unproven) -> Recipient:
 def _draft(one: Unproven, key: str, audience: Audience, composed: Composed, soon: datetime) -> Draft:
     return Draft(
         key=key,
+        kind=MessageKind.VERIFICATION,
         group_id=one.group_id,
         contact_id=one.contact_id,
         audience=audience,

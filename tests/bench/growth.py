@@ -213,7 +213,7 @@ def spread(app: App, key: str, total: int, per_second: int) -> dict[str, float]:
             ).scalars()
             for contact_id, (_, moment, whose) in zip(made, rows, strict=True):
                 one = draft(whose, contact_id, contact_id, moment)
-                drafts.append(replace(one, key=f"{outbox.ANSWER}{contact_id}", urgency=Urgency.USUAL))
+                drafts.append(replace(one, urgency=Urgency.USUAL))
             outbox.add(tx, keys, drafts, begins)
     return due
 
