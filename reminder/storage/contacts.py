@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, Update, bindparam, exists, func, or_,
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import MessageKind
+from reminder.domain.model.channels import AddressKind, registered
 from reminder.domain.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
 from reminder.domain.rules.recipients import Recipient
 from reminder.storage.keys import KeyRing
@@ -419,7 +420,7 @@ class Speaker:
 def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
     """Every contact for texts or calls with this number: two people may share a telephone."""
     query = select(Contact.id).where(
-        Contact.channel.in_((ChannelName.SMS, ChannelName.VOICE)),
+        Contact.channel.in_([name for name in registered() if name.can.address is AddressKind.PHONE]),
         Contact.address_index.in_(keys.blind_indexes(address)),
     )
     return list(tx.scalars(query.order_by(Contact.channel, Contact.id)))
