@@ -31,7 +31,7 @@ def upgrade() -> None:
     _create(
         "imports",
         ("last_row", "confirms_all", "ix_imports_in_work"),
-        checks=(sa.CheckConstraint(f"state IN ({_STATES})", name="ck_imports_state"),),
+        checks=(sa.CheckConstraint(f"state IN ({_STATES})", name=op.f("ck_imports_state")),),
     )
     _create_rows(
         "import_rows",
@@ -40,8 +40,8 @@ def upgrade() -> None:
         ("row_fingerprint", "reader_findings", "status", "is_confirmed"),
         ("unchecked", "none"),
         checks=(
-            sa.CheckConstraint(f"status IN ({_STATUSES})", name="ck_import_rows_status"),
-            sa.CheckConstraint(f"effect IN ({_EFFECTS})", name="ck_import_rows_effect"),
+            sa.CheckConstraint(f"status IN ({_STATUSES})", name=op.f("ck_import_rows_status")),
+            sa.CheckConstraint(f"effect IN ({_EFFECTS})", name=op.f("ck_import_rows_effect")),
         ),
     )
     op.execute(

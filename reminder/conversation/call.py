@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reminder.conversation import inbox
-from reminder.domain.people import ChannelName, Language
+from reminder.domain.messages import MessageKind
+from reminder.domain.people import Language
 from reminder.domain.text import call_scripts
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import NotFoundError
 from reminder.storage import contacts, messages
 from reminder.storage.db.unit_of_work import UnitsOfWork
-from reminder.storage.outbox import PRACTICE
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ def answer(units: UnitsOfWork, now: datetime, asked: Asked) -> tuple[Turn, Langu
     """
     with units.reading(now) as uow:
         called = messages.called(uow.tx, uow.keys, asked.message_id)
-    if called is None or called.channel is not ChannelName.VOICE:
+    if called is None or not called.channel.is_call:
         raise NotFoundError("page_not_found")
-    words, is_practice = units.rules.wording.of(called.language), called.key.startswith(PRACTICE)
+    words, is_practice = units.rules.wording.of(called.language), called.kind is MessageKind.TEST_CALL
     script = call_scripts.read_script(called.text)
     if asked.turn == 0 and is_practice:
         turn = call_scripts.practice_turn(script, is_machine=asked.is_machine)

@@ -84,7 +84,7 @@ class Sender:
         allowed = self._allowed(now, in_hand)
         if allowed > now:
             return Verdict(MessageState.QUEUED, "waits", wait_until=allowed)
-        if in_hand.channel is ChannelName.EMAIL and in_hand.contact_id is not None:
+        if in_hand.channel.can.has_stop_link and in_hand.contact_id is not None:
             outgoing = replace(outgoing, stop_url=self._stop_url(in_hand.contact_id))
         outcome: Accepted | ChannelError
         try:
@@ -104,7 +104,7 @@ class Sender:
 
     @staticmethod
     def _allowed(now: datetime, in_hand: InHand) -> datetime:
-        if in_hand.is_answer:
+        if in_hand.kind.is_immediate:
             return now
         days = Rhythm(on_holidays=in_hand.on_holidays)
         return hours.next_allowed(now, Mode.STANDARD, in_hand.audience, in_hand.channel, days)

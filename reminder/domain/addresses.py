@@ -151,10 +151,14 @@ def _visible(text: str) -> str:
 # Half of all cells of a home's sheet: written plainly, and told by the library's own pattern without its parser.
 _PLAIN_MOBILE = re.compile(r"0[0-9]{2}-?[0-9]{4}-?[0-9]{4}")
 _JAPAN = phonenumbers.PhoneMetadata.metadata_for_region("JP")
+_PLUS_JAPAN = f"+{JAPAN_CODE}"
 _MOBILE = re.compile(str(getattr(_JAPAN and _JAPAN.mobile, "national_number_pattern", "(?!)")))
 
 
 def _plain_mobile(text: str) -> Phone | None:
+    """Return a mobile number in its usual spelling, as 090-0000-0001 or +819000000001, without the large library."""
+    if text.startswith(_PLUS_JAPAN):
+        text = f"0{text[len(_PLUS_JAPAN) :]}"
     if not _PLAIN_MOBILE.fullmatch(text):
         return None
     written = text[1:].replace("-", "")

@@ -90,6 +90,44 @@ MOVES: Mapping[MessageState, frozenset[MessageState]] = {
 }
 
 
+class MessageKind(StrEnum):
+    """What a message is for."""
+
+    REMINDER = "reminder"  # of a step, to the person
+    COPY = "copy"  # of a step, to a carer or to staff
+    ESCALATION = "escalation"  # nobody has answered: the next contact is asked
+    NOTICE = "notice"  # of something that happened, to those around a person
+    FAILURE_NOTICE = "failure_notice"  # of a message that reached nobody, to those around its person
+    VERIFICATION = "verification"  # the yearly proof that a contact can still be reached
+    DIGEST = "digest"
+    ANSWER = "answer"  # to what somebody has just said or done
+    CONSENT_REQUEST = "consent_request"
+    TEST_CALL = "test_call"
+    LOGIN_CODE = "login_code"
+    INVITATION = "invitation"
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether somebody has asked for it by an act of their own, at the moment at which it was made."""
+        return self in _ASKED_FOR
+
+    @property
+    def is_immediate(self) -> bool:
+        """Whether somebody waits for it: it is sent at any hour."""
+        return self in (MessageKind.ANSWER, MessageKind.LOGIN_CODE)
+
+
+_ASKED_FOR = frozenset(
+    (
+        MessageKind.ANSWER,
+        MessageKind.CONSENT_REQUEST,
+        MessageKind.TEST_CALL,
+        MessageKind.LOGIN_CODE,
+        MessageKind.INVITATION,
+    )
+)
+
+
 class CancelReason(StrEnum):
     RENEWED = "renewed"
     RETIRED = "retired"

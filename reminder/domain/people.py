@@ -3,6 +3,10 @@
 from enum import StrEnum
 from typing import ClassVar
 
+from reminder.domain.model import channels
+
+ChannelName = channels.ChannelName
+
 
 class Mode(StrEnum):
     """Which schedule a person has and in which voice the texts speak. HOME speaks as ELDERLY."""
@@ -29,13 +33,6 @@ class Audience(StrEnum):
     PERSON = "person"
     CARER = "carer"
     STAFF = "staff"
-
-
-class ChannelName(StrEnum):
-    SMS = "sms"
-    EMAIL = "email"
-    VOICE = "voice"
-    LINE = "line"
 
 
 class GroupKind(StrEnum):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache, partial
 
 from dateutil.relativedelta import relativedelta
 
@@ -14,13 +15,14 @@ from reminder.domain.messages import CancelReason
 from reminder.domain.people import Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import escalation_policy
-from reminder.domain.rules.preferences import USUAL
+from reminder.domain.rules.preferences import USUAL, Rhythm
 from reminder.domain.rules.steps import first_look
 from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, outbox, people, reminders
 from reminder.storage.cards import CardView
 from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.groups import GroupView
 from reminder.storage.people import PersonView
 from reminder.storage.session import Tx
 
@@ -35,7 +37,7 @@ class TypedDates:
     Without `expires` the end is worked out from them; with it they are only held against it.
     """
 
-    expires: str | None = None
+    expires: str | date | None = None  # a date where somebody has read it already
     issued: str | None = None
     born: str | None = None
     is_computed: bool = False  # `expires` was worked out by whoever typed it
@@ -83,33 +85,106 @@ def add_cards(
     uow: UnitOfWork, *, person_id: int, wanted: Sequence[NewCard], confirmed: bool = False, by: int | None = None
 ) -> list[CardAdded]:
     """All of them or none. Raises as add_card."""
-    return [_add(uow, person_id, card, confirmed=confirmed, by=by) for card in wanted]
+    return add_cards_of_people(uow, wanted={person_id: wanted}, confirmed=confirmed, by=by)[person_id]
 
 
-def _add(uow: UnitOfWork, person_id: int, wanted: NewCard, *, confirmed: bool, by: int | None) -> CardAdded:
-    person = _person(uow.tx, person_id)
-    groups.lock(uow.tx, person.group_id)
-    found = _check(uow, person, wanted, confirmed=confirmed)
-    kind, dated = wanted.kind, found.dated
-    carried_by = uow.rules.kind(kind).carried_by
-    carrier = next((other for other in found.others if other.kind == carried_by), None)
-    next_on = _first_look(uow, person, kind, dated.expires_on, carrier, found.ends)
-    card_id = cards.add(
-        uow.tx,
-        person_id=person_id,
-        kind=kind,
-        label=found.label,
-        expires_on=dated.expires_on,
-        is_computed=dated.is_computed,
-        carried_by=carrier.id if carrier else None,
-        next_reminder_on=next_on,
-        now=uow.now,
-    )
-    cards.carry(uow.tx, card_id, [other.id for other in found.others if _belongs_to(uow.rules, other)[0] == kind])
-    _look_again_at_linked(uow, person_id, card_id, kind)
-    ids = {"group_id": person.group_id, "person_id": person_id, "card_id": card_id}
-    journal.write(uow.tx, "card_added", uow.now, **ids, member_id=by)
-    return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, found.offers)
+def add_cards_of_people(
+    uow: UnitOfWork,
+    *,
+    wanted: Mapping[int, Sequence[NewCard]],
+    confirmed: bool = False,
+    by: int | None = None,
+    in_journal: bool = True,
+    with_offers: bool = True,
+) -> dict[int, list[CardAdded]]:
+    """Register cards by person in a few statements, all of them or none. Return them by person, in the same order.
+
+    Of one person they are added one after the other: a card that others live in or end with is best named first.
+    `in_journal`: False where the cards are a part of something that stands there. `with_offers`: False where nobody
+    is there to be offered anything. Raises as add_card.
+    """
+    persons = people.by_id(uow.tx, wanted)
+    if len(persons) < len(wanted):
+        raise NotFoundError(field="person")
+    group_ids = sorted({person.group_id for person in persons.values()})
+    for group_id in group_ids:
+        groups.lock(uow.tx, group_id)
+    batch = _CardBatch(uow, groups.by_id(uow.tx, group_ids), wanted)
+    added = {
+        person_id: [batch.add(persons[person_id], card, confirmed=confirmed, with_offers=with_offers) for card in some]
+        for person_id, some in wanted.items()
+    }
+    batch.store()
+    if in_journal:
+        entries = [
+            {"act": "card_added", "group_id": persons[person_id].group_id, "person_id": person_id, "card_id": card.id}
+            for person_id, some in added.items()
+            for card in some
+        ]
+        journal.write_all(uow.tx, uow.now, [{**entry, "member_id": by} for entry in entries])
+    return added
+
+
+class _CardBatch:
+    """Cards on their way to the table: kept in memory until a row that is there already must refer to one of them."""
+
+    def __init__(
+        self, uow: UnitOfWork, in_groups: Mapping[int, GroupView], wanted: Mapping[int, Sequence[NewCard]]
+    ) -> None:
+        self._uow = uow
+        self._ids = iter(cards.reserve_ids(uow.tx, sum(map(len, wanted.values()))))
+        self._waiting: list[CardView] = []
+        self._current = cards.every_current_of_people(uow.tx, wanted)
+        # Many certificates of one home end on the same few days.
+        self._first_looks = {
+            group_id: cache(partial(_first_look_on, uow.rules, group.rhythm, uow.today))
+            for group_id, group in in_groups.items()
+        }
+        self._binding = {kind.bound_by for kind in uow.rules.kinds.values()}
+
+    def add(self, person: PersonView, wanted: NewCard, *, confirmed: bool, with_offers: bool) -> CardAdded:
+        """Check a card and take it in. Raises as add_card."""
+        others = self._current[person.id]
+        found = _check(self._uow, others, wanted, confirmed=confirmed)
+        kind, dated, rules = wanted.kind, found.dated, self._uow.rules
+        carried_by = rules.kind(kind).carried_by
+        carrier = next((other for other in others if other.kind == carried_by), None)
+        next_on = self._first_looks[person.group_id](
+            kind,
+            dated.expires_on,
+            person.mode,
+            person.insurance,
+            None if carrier is None else carrier.expires_on,
+            rules.is_bound(kind, dated.expires_on, found.ends),
+        )
+        card = CardView(
+            id=next(self._ids),
+            person_id=person.id,
+            kind=kind,
+            label=found.label,
+            expires_on=dated.expires_on,
+            is_computed=dated.is_computed,
+            carried_by=carrier.id if carrier else None,
+            next_reminder_on=next_on,
+            renewed_at=None,
+            retired_at=None,
+            done_on=None,
+            asked=0,
+        )
+        self._waiting.append(card)
+        carried = [other.id for other in others if _belongs_to(rules, other)[0] == kind]
+        if carried or (others and kind in self._binding):
+            self.store()
+            cards.carry(self._uow.tx, card.id, carried)
+            _look_again_at_linked(self._uow, person.id, card.id, kind)
+        others.append(card)
+        offers = _offers(self._uow, person, kind, dated, found.ends) if with_offers else []
+        return CardAdded(card.id, dated.expires_on, dated.is_computed, next_on, offers)
+
+    def store(self) -> None:
+        """Write what has been taken in since the last time."""
+        cards.insert_all(self._uow.tx, self._waiting, self._uow.now)
+        self._waiting = []
 
 
 @dataclass(frozen=True)
@@ -125,8 +200,10 @@ class Draft:
 
 def draft(uow: UnitOfWork, *, person_id: int, wanted: NewCard, confirmed: bool = False) -> Draft:
     """Return what add_card would take. Raise as it does."""
-    found = _check(uow, _person(uow.tx, person_id), wanted, confirmed=confirmed)
-    return Draft(wanted.kind, found.label, found.dated.expires_on, found.dated.is_computed, found.offers)
+    person = _person(uow.tx, person_id)
+    found = _check(uow, cards.current_of_person(uow.tx, person_id), wanted, confirmed=confirmed)
+    offers = _offers(uow, person, wanted.kind, found.dated, found.ends)
+    return Draft(wanted.kind, found.label, found.dated.expires_on, found.dated.is_computed, offers)
 
 
 @dataclass(frozen=True)
@@ -138,26 +215,24 @@ class _Dated:
 
 @dataclass(frozen=True)
 class _Checked:
-    """A card that may be registered. `others`: the person's other current cards; `ends`: their ends, by kind."""
+    """A card that may be registered. `ends`: of the person's other current cards, by kind."""
 
     label: str
     dated: _Dated
-    others: Sequence[CardView]
     ends: Mapping[str, date]
-    offers: Sequence[Offered]
 
 
-def _check(uow: UnitOfWork, person: PersonView, wanted: NewCard, *, confirmed: bool) -> _Checked:
-    """Return what is to be known of a typed card before it is kept. Raise as add_card."""
+def _check(uow: UnitOfWork, others: Sequence[CardView], wanted: NewCard, *, confirmed: bool) -> _Checked:
+    """Return what is to be known of a typed card before it is kept. `others`: the person's current cards. Raise as
+    add_card."""
     uow.rules.kind(wanted.kind)
     label = clean_card_label(wanted.kind, wanted.label)
-    others = cards.current_of_person(uow.tx, person.id)
     ends = {other.kind: other.expires_on for other in others}
     known = next((other for other in others if (other.kind, other.label) == (wanted.kind, label)), None)
     if known is not None:
         raise ConflictError("card_known", field="kind", card=known.id)
     dated = _read_dates(uow, wanted.kind, wanted.typed, ends, confirmed=confirmed)
-    return _Checked(label, dated, others, ends, _offers(uow, person, wanted.kind, dated, ends))
+    return _Checked(label, dated, ends)
 
 
 def _person(tx: Tx, person_id: int) -> PersonView:
@@ -255,7 +330,7 @@ def _read_dates(uow: UnitOfWork, kind: str, typed: TypedDates, ends: Mapping[str
         assert end is not None
         is_computed = True
     else:
-        end = dates.read_typed(typed.expires, field="expires")
+        end = typed.expires if isinstance(typed.expires, date) else dates.read_typed(typed.expires, field="expires")
         is_computed = typed.is_computed
     if not confirmed:
         refuse_unusual(end, today)
@@ -339,13 +414,38 @@ def _first_look(
     ends: Mapping[str, date],
 ) -> date | None:
     group = groups.find(uow.tx, person.group_id)
-    _, plan = uow.rules.plan(
+    return _first_look_on(
+        uow.rules,
+        USUAL if group is None else group.rhythm,
+        uow.today,
         kind,
         expires_on,
         person.mode,
-        insurance=person.insurance,
-        carrier_ends_on=None if carrier is None or carrier.retired_at else carrier.expires_on,
-        is_bound=uow.rules.is_bound(kind, expires_on, ends),
-        rhythm=USUAL if group is None else group.rhythm,
+        person.insurance,
+        None if carrier is None or carrier.retired_at else carrier.expires_on,
+        uow.rules.is_bound(kind, expires_on, ends),
     )
-    return first_look(plan, expires_on, uow.today)
+
+
+def _first_look_on(
+    rules: Rulebook,
+    rhythm: Rhythm,
+    today: date,
+    kind: str,
+    expires_on: date,
+    mode: Mode,
+    insurance: bool,
+    carrier_ends_on: date | None,
+    is_bound: bool,
+) -> date | None:
+    """Return the day on which planning first looks at a card; None where nothing is left to be told of this date."""
+    _, plan = rules.plan(
+        kind,
+        expires_on,
+        mode,
+        insurance=insurance,
+        carrier_ends_on=carrier_ends_on,
+        is_bound=is_bound,
+        rhythm=rhythm,
+    )
+    return first_look(plan, expires_on, today)

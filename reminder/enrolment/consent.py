@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminder.domain import hours
-from reminder.domain.messages import CancelReason, Urgency
-from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
+from reminder.domain.messages import CancelReason, MessageKind, Urgency
+from reminder.domain.people import Audience, ConsentHow, ContactState, StoppedBy
 from reminder.domain.text.model import Composed, Reader
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
@@ -36,7 +36,7 @@ def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None
     if not uow.rules.two_way:
         raise ConflictError("replies_off", field="contact")
     owner = _owner(uow.tx, contact_id)
-    if owner is None or owner.speaker.channel is not ChannelName.SMS:
+    if owner is None or not owner.speaker.channel.can.is_two_way:
         raise RefusedInputError("only_own_texts", field="contact")
     if owner.speaker.state is not ContactState.UNCONFIRMED:
         raise ConflictError("already_answered", field="contact")
@@ -44,7 +44,8 @@ def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None
     if times >= MOST_ASKINGS or (last is not None and uow.now - last < BETWEEN_ASKINGS):
         raise ConflictError("asked_enough", field="contact")
     said = uow.rules.composer.answer(owner.reader, "consent")
-    soon = _send(uow, owner, f"{outbox.CONSENT}{contact_id}:{times + 1}", said, ASKED_FOR)
+    key = f"consent:{contact_id}:{times + 1}"
+    soon = _send(uow, owner, MessageKind.CONSENT_REQUEST, key, said, ASKED_FOR)
     contacts.told_by(uow.tx, contact_id, clean_by)
     journal.write(uow.tx, "consent_asked", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
@@ -53,16 +54,16 @@ def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None
 def practise(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> datetime:
     """A call in which its owner tries out a key, beside somebody of the family; when it will ring. Only after it are
     keys offered. Raises ConflictError where calls are off or not agreed to."""
-    if ChannelName.VOICE not in uow.rules.channels:
+    if not any(channel.is_call for channel in uow.rules.channels):
         raise ConflictError("calls_off", field="contact")
     owner = _owner(uow.tx, contact_id)
-    if owner is None or owner.speaker.channel is not ChannelName.VOICE:
+    if owner is None or not owner.speaker.channel.is_call:
         raise RefusedInputError("only_own_calls", field="contact")
     if owner.speaker.state is not ContactState.CONFIRMED:
         raise ConflictError("no_consent_yet", field="contact")
     said = Composed(None, uow.rules.composer.practice_call(owner.reader).text)
-    key = f"{outbox.PRACTICE}{contact_id}:{uow.now:%Y%m%d%H%M%S}"
-    soon = _send(uow, owner, key, said, PRACTISED_WITHIN)
+    key = f"practice:{contact_id}:{uow.now:%Y%m%d%H%M%S}"
+    soon = _send(uow, owner, MessageKind.TEST_CALL, key, said, PRACTISED_WITHIN)
     journal.write(uow.tx, "call_practised", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
 
@@ -108,11 +109,12 @@ def reached(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> None:
 def _say_that_it_stopped(uow: UnitOfWork, contact_id: int) -> None:
     """Once, to the telephone of who was told until now. A mail program has shown its own page."""
     owner = _owner(uow.tx, contact_id)
-    if owner is None or owner.speaker.channel is not ChannelName.SMS:
+    if owner is None or not owner.speaker.channel.can.is_two_way:
         return
     name = "stopped" if uow.rules.two_way else "stopped_one_way"
     said = uow.rules.composer.answer(owner.reader, name)
-    _send(uow, owner, f"{outbox.ANSWER}stop:{contact_id}:{uow.now:%Y%m%d%H%M%S}", said, ASKED_FOR)
+    key = f"answer:stop:{contact_id}:{uow.now:%Y%m%d%H%M%S}"
+    _send(uow, owner, MessageKind.ANSWER, key, said, ASKED_FOR)
 
 
 @dataclass(frozen=True)
@@ -136,23 +138,24 @@ def _owner(tx: Tx, contact_id: int) -> _Owner | None:
     return _Owner(speaker, person, group, reader(recipient, person, Audience.PERSON, group))
 
 
-def _send(uow: UnitOfWork, owner: _Owner, key: str, said: Composed, true_for: timedelta) -> datetime:
+def _send(uow: UnitOfWork, owner: _Owner, kind: MessageKind, key: str, said: Composed, true_for: timedelta) -> datetime:
     """At the next hour at which they may be reached this way; when that is."""
     channel = owner.speaker.channel
     soon = hours.next_allowed(uow.now, owner.person.mode, Audience.PERSON, channel)
     draft = Draft(
         key=key,
+        kind=kind,
         group_id=owner.group.id,
         contact_id=owner.speaker.contact_id,
         audience=Audience.PERSON,
         channel=channel,
         subject=None,
         text=said.text,
-        segments=said.segments if channel is ChannelName.SMS else 0,
+        segments=said.segments if channel.can.counts_segments else 0,
         send_after=soon,
         stale_after=soon + true_for,
         # For a practice call somebody sits beside the telephone.
-        urgency=Urgency.ANSWER if key.startswith(outbox.PRACTICE) else Urgency.USUAL,
+        urgency=Urgency.ANSWER if kind is MessageKind.TEST_CALL else Urgency.USUAL,
     )
     outbox.add(uow.tx, uow.keys, [draft], uow.now)
     return soon

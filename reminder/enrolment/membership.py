@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from reminder.domain import addresses
 from reminder.domain.access import Actor
-from reminder.domain.messages import Urgency
+from reminder.domain.messages import MessageKind, Urgency
 from reminder.domain.people import Audience, ChannelName, GroupKind, Role
 from reminder.errors import ConflictError, NotFoundError
 from reminder.guard.text import clean_label
@@ -56,7 +56,8 @@ def invite(uow: UnitOfWork, *, who: Actor, email: str, role: Role) -> int:
     )
     said = uow.rules.composer.invitation(who.language, group.name)
     draft = Draft(
-        key=f"{outbox.INVITATION}{invitation}",
+        key=f"invitation:{invitation}",
+        kind=MessageKind.INVITATION,
         group_id=group.id,
         contact_id=None,
         address=address,

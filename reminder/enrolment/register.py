@@ -1,5 +1,6 @@
 """Registering groups, members, persons and contacts: checked first, then kept in one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reminder.domain import addresses
@@ -9,6 +10,7 @@ from reminder.enrolment.consent import RECORDED
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
 from reminder.storage import cards, contacts, groups, journal, outbox, people
+from reminder.storage.contacts import NewContactRow, OwnedAddress
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.session import Tx
 
@@ -64,33 +66,60 @@ def add_person(
     insurance: bool = True,
     by: int | None = None,
 ) -> int:
-    """Without a mode, a home's resident is spoken to as HOME and anyone else as STANDARD. `by`: the member who does
-    this, for the journal; None at the console."""
-    clean_person_label = clean_label(label, field="label")
-    clean_mark = None if mark is None else clean_label(mark, field="mark", longest=10, most_digits=0)
-    clean_reference = None if reference is None else clean_label(reference, field="ref", most_digits=5)
-    clean_room = None if room is None else clean_label(room, field="room", most_digits=5)
-    clean_unit = None if unit is None else clean_label(unit, field="unit")
-    clean_office = clean_label(office or DEFAULT_OFFICE, field="office", longest=10, most_digits=2)
+    """Register one person; return the id. As `add_people`."""
+    person = NewPerson(label, mode, language, mark, reference, room, unit, office, insurance)
+    return add_people(uow, group_id=group_id, wanted=[person], by=by)[0]
+
+
+@dataclass(frozen=True)
+class NewPerson:
+    """A person as somebody types them. Without a mode, a home's resident is spoken to as HOME and anyone else as
+    STANDARD."""
+
+    label: str
+    mode: Mode | None = None
+    language: Language = Language.JAPANESE
+    mark: str | None = None
+    reference: str | None = None
+    room: str | None = None
+    unit: str | None = None
+    office: str | None = None
+    insurance: bool = True
+
+
+def add_people(uow: UnitOfWork, *, group_id: int, wanted: Sequence[NewPerson], by: int | None = None) -> list[int]:
+    """Register persons in a few statements, all of them or none; return their ids, in the order of `wanted`.
+
+    `by`: the member who does this, for the journal; None at the console. Raises RefusedInputError for a word that may
+    not be kept, and NotFoundError.
+    """
+    rows = [_person_row(person) for person in wanted]
     group = groups.find(uow.tx, group_id)
     if group is None:
         raise NotFoundError(field="group")
-    person_id = people.add(
-        uow.tx,
-        group_id=group_id,
-        label=clean_person_label,
-        mode=mode or (Mode.HOME if group.kind is GroupKind.HOME else Mode.STANDARD),
-        language=language,
-        reference=clean_reference,
-        room=clean_room,
-        unit=clean_unit,
-        mark=clean_mark,
-        office=clean_office,
-        insurance=insurance,
-        now=uow.now,
-    )
-    journal.write(uow.tx, "person_added", uow.now, group_id=group_id, person_id=person_id, member_id=by)
-    return person_id
+    usual_mode = Mode.HOME if group.kind is GroupKind.HOME else Mode.STANDARD
+    of_all = {"group_id": group_id, "created_at": uow.now}
+    ids = people.add_all(uow.tx, [{**row, **of_all, "mode": row["mode"] or usual_mode} for row in rows])
+    said = {"act": "person_added", "group_id": group_id, "member_id": by}
+    journal.write_all(uow.tx, uow.now, [{**said, "person_id": person_id} for person_id in ids])
+    return ids
+
+
+def _person_row(person: NewPerson) -> dict[str, object]:
+    mark, reference, room, unit = person.mark, person.reference, person.room, person.unit
+    return {
+        "label": clean_label(person.label, field="label"),
+        "mode": person.mode,
+        "language": person.language,
+        "mark": None if mark is None else clean_label(mark, field="mark", longest=10, most_digits=0),
+        "reference": None if reference is None else clean_label(reference, field="ref", most_digits=5),
+        "room": None if room is None else clean_label(room, field="room", most_digits=5),
+        "unit": None if unit is None else clean_label(unit, field="unit"),
+        "office": clean_label(person.office, field="office", longest=10, most_digits=2)
+        if person.office
+        else DEFAULT_OFFICE,
+        "insurance": person.insurance,
+    }
 
 
 @dataclass(frozen=True)
@@ -156,53 +185,120 @@ def add_contact(
     consent_by: str | None = None,
     by: int | None = None,
 ) -> int:
-    """Without consent a person's contact is kept and not told anything. A member's own contact needs none."""
-    if (person_id is None) == (member_id is None):
-        raise RefusedInputError("one_owner_needed", field="person")
-    if consent_how is ConsentHow.REPLY:
-        raise UnknownChoiceError(field="consent", choices=RECORDED)
-    if consent_how is not None and not consent_by:
-        raise RefusedInputError("consent_by_needed", field="consent_by")
-    clean_address = _read_address(channel, address)
-    clean_by = None if consent_by is None else clean_label(consent_by, field="consent_by", longest=40, most_digits=16)
-    group_id = _owner_group(uow.tx, person_id, member_id)
-    groups.lock(uow.tx, group_id)
-    if contacts.is_known(
-        uow.tx, uow.keys, person_id=person_id, member_id=member_id, channel=channel, address=clean_address
-    ):
+    """Register one contact; return the id. As `add_contacts`; raises ConflictError where its owner has it already."""
+    contact = NewContact(channel, address, person_id, member_id, is_family, consent_how, consent_by)
+    contact_id = add_contacts(uow, wanted=[contact], by=by)[0]
+    if contact_id is None:
         raise ConflictError("contact_known", field="address")
-    contact_id = contacts.add(
-        uow.tx,
-        uow.keys,
-        person_id=person_id,
-        member_id=member_id,
-        is_family=is_family,
-        channel=channel,
-        address=clean_address,
-        consent_how=consent_how,
-        consent_by=clean_by,
-        confirmed=consent_how is not None or member_id is not None,
-        now=uow.now,
-    )
-    ids = {"group_id": group_id, "person_id": person_id, "contact_id": contact_id}
-    journal.write(uow.tx, "contact_added", uow.now, **ids, member_id=by or member_id)
-    if person_id is not None:
-        cards.look_again_at_person(uow.tx, person_id, uow.today)
-    else:
-        cards.look_again_at_group(uow.tx, group_id, uow.today)
     return contact_id
 
 
-def _read_address(channel: ChannelName, address: str) -> str:
-    match channel:
-        case ChannelName.SMS:
-            return addresses.read_sms_number(address)
-        case ChannelName.VOICE:
-            return addresses.read_voice_number(address)
-        case ChannelName.EMAIL:
-            return addresses.read_email(address)
-        case ChannelName.LINE:
-            return addresses.read_line_id(address)
+@dataclass(frozen=True)
+class NewContact:
+    """A contact as somebody types it: around a person, or of a member. Without consent a person's contact is kept and
+    not told anything; a member's own needs none. `consent_by`: who heard it."""
+
+    channel: ChannelName
+    address: str
+    person_id: int | None = None
+    member_id: int | None = None
+    is_family: bool = False
+    consent_how: ConsentHow | None = None
+    consent_by: str | None = None
+
+
+def add_contacts(
+    uow: UnitOfWork, *, wanted: Sequence[NewContact], by: int | None = None, in_journal: bool = True
+) -> list[int | None]:
+    """Register contacts in a few statements; return their ids, in the order of `wanted`.
+
+    None in place of an id: its owner has this contact already, registered before or earlier in `wanted`. `in_journal`:
+    False where the contacts are a part of something that stands there. Raises RefusedInputError and NotFoundError.
+    """
+    rows = [_contact_row(contact) for contact in wanted]
+    group_of = _owner_groups(uow.tx, rows)
+    for group_id in sorted(set(group_of.values())):
+        groups.lock(uow.tx, group_id)
+    new = _not_known(uow, rows)
+    ids = contacts.add_all(uow.tx, uow.keys, list(new.values()), uow.now)
+    added = dict(zip(new, ids, strict=True))
+    if in_journal:
+        entries = [
+            {
+                "act": "contact_added",
+                "group_id": group_of[_owner(row)],
+                "person_id": row.person_id,
+                "contact_id": added[place],
+                "member_id": by or row.member_id,
+            }
+            for place, row in new.items()
+        ]
+        journal.write_all(uow.tx, uow.now, entries)
+    cards.look_again_at_people(uow.tx, {row.person_id for row in new.values() if row.person_id}, uow.today)
+    for group_id in sorted({group_of[_owner(row)] for row in new.values() if row.member_id}):
+        cards.look_again_at_group(uow.tx, group_id, uow.today)
+    return [added.get(place) for place in range(len(rows))]
+
+
+def _contact_row(contact: NewContact) -> NewContactRow:
+    if (contact.person_id is None) == (contact.member_id is None):
+        raise RefusedInputError("one_owner_needed", field="person")
+    if contact.consent_how is ConsentHow.REPLY:
+        raise UnknownChoiceError(field="consent", choices=RECORDED)
+    if contact.consent_how is not None and not contact.consent_by:
+        raise RefusedInputError("consent_by_needed", field="consent_by")
+    by = contact.consent_by
+    return NewContactRow(
+        person_id=contact.person_id,
+        member_id=contact.member_id,
+        is_family=contact.is_family,
+        channel=contact.channel,
+        address=contact.channel.can.read_address(contact.address),
+        consent_how=contact.consent_how,
+        consent_by=None if by is None else clean_label(by, field="consent_by", longest=40, most_digits=16),
+        confirmed=contact.consent_how is not None or contact.member_id is not None,
+    )
+
+
+@dataclass(frozen=True)
+class _Owner:
+    person_id: int | None
+    member_id: int | None
+
+
+def _owner(row: NewContactRow) -> _Owner:
+    return _Owner(row.person_id, row.member_id)
+
+
+def _owner_groups(tx: Tx, rows: Sequence[NewContactRow]) -> dict[_Owner, int]:
+    """Return by owner the group. Raises NotFoundError."""
+    found = people.by_id(tx, {row.person_id for row in rows if row.person_id is not None})
+    group_of = {_Owner(person.id, None): person.group_id for person in found.values()}
+    for row in rows:
+        if row.member_id is not None and _owner(row) not in group_of:
+            group_of[_owner(row)] = _owner_group(tx, None, row.member_id)
+        if _owner(row) not in group_of:
+            raise NotFoundError(field="person")
+    return group_of
+
+
+def _not_known(uow: UnitOfWork, rows: Sequence[NewContactRow]) -> dict[int, NewContactRow]:
+    """Return by place in `rows` those that their owner has not yet."""
+    known = contacts.addresses_of(
+        uow.tx,
+        person_ids={row.person_id for row in rows if row.person_id is not None},
+        member_ids={row.member_id for row in rows if row.member_id is not None},
+    )
+    new = {}
+    for place, row in enumerate(rows):
+        written = {
+            OwnedAddress(row.person_id, row.member_id, row.channel, index)
+            for index in uow.keys.blind_indexes(row.address)
+        }
+        if known.isdisjoint(written):
+            new[place] = row
+        known |= written
+    return new
 
 
 def _owner_group(tx: Tx, person_id: int | None, member_id: int | None) -> int:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from reminder.clock import random_bytes, random_code
 from reminder.domain import addresses
-from reminder.domain.messages import Urgency
+from reminder.domain.messages import MessageKind, Urgency
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.storage import accounts, journal, outbox, passkeys, sessions, sign_ins
@@ -69,7 +69,8 @@ def ask_for_code(
     if sign_up or accounts.is_awaited(uow.tx, uow.keys, address, uow.now):
         said = uow.rules.composer.login_code(language, code)
         draft = Draft(
-            key=f"{outbox.CODE}{sign_in}",
+            key=outbox.login_code_key(sign_in),
+            kind=MessageKind.LOGIN_CODE,
             group_id=None,
             contact_id=None,
             address=address,

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from reminder.clock import japan_date
 from reminder.domain import hours
+from reminder.domain.messages import MessageKind
 from reminder.domain.notices import NoticeKind
 from reminder.domain.people import Audience, Copies, Mode
 from reminder.domain.rulebook import Rulebook
@@ -72,6 +73,7 @@ def tell_members(rules: Rulebook, subject: Subject, kind: NoticeKind, about: Abo
 
 def message(
     telling: Telling,
+    kind: MessageKind,
     key: str,
     now: datetime,
     composed: Composed | None = None,
@@ -90,6 +92,7 @@ def message(
     day = japan_date(soon).isoformat()
     return Draft(
         key=key.format(contact=recipient.contact_id, person=telling.subject.person.id, day=day),
+        kind=kind,
         group_id=telling.subject.group.id,
         contact_id=recipient.contact_id,
         audience=telling.audience,

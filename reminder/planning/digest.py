@@ -11,7 +11,7 @@ from itertools import groupby
 
 from reminder.clock import japan_date
 from reminder.domain import hours
-from reminder.domain.messages import MessageState, Urgency
+from reminder.domain.messages import MessageKind, MessageState, Urgency
 from reminder.domain.people import Audience, ChannelName, ContactState, Copies, Language, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.digest_week import Week
@@ -68,7 +68,7 @@ def _make(uow: UnitOfWork, week: Week, homes: Sequence[GroupView], links: Links)
 
 
 def _key(recipient: Recipient, week: Week) -> str:
-    return f"{digests.DIGEST}{recipient.owner[1]}:{week.name}"
+    return f"digest:{recipient.owner[1]}:{week.name}"
 
 
 def _readers(home: GroupView, members: Sequence[Recipient]) -> list[Recipient]:
@@ -93,6 +93,7 @@ def _drafts(
         composed = uow.rules.composer.digest(one.language, found.digest, links.months())
         yield Draft(
             key=_key(one, week),
+            kind=MessageKind.DIGEST,
             group_id=home.id,
             contact_id=one.contact_id,
             audience=Audience.STAFF,

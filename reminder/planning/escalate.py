@@ -2,8 +2,9 @@
 
 from datetime import date
 
+from reminder.domain.messages import MessageKind
 from reminder.domain.notices import NoticeKind
-from reminder.domain.people import ChannelName, Copies
+from reminder.domain.people import Copies
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, RED_WITHIN, patience, to_ask
 from reminder.domain.rules.recipients import Recipient
 from reminder.domain.text.model import About, CardContent
@@ -69,17 +70,18 @@ class _Climb:
 
     def _drafts(self, recipient: Recipient, told: list[tuple[DueCard, Telling]]) -> list[Draft]:
         """A home that is asked about many residents at once is asked in one mail."""
-        if recipient.channel is not ChannelName.EMAIL:
+        kind = MessageKind.ESCALATION
+        if not recipient.channel.is_mail:
             key = "silent:{{contact}}:{}:{{day}}"
             return [
-                message(one, key.format(card.id), self._now, speaks_of=[_spoken_of(card)], waits_for_hour=True)
+                message(one, kind, key.format(card.id), self._now, speaks_of=[_spoken_of(card)], waits_for_hour=True)
                 for card, one in told
             ]
         first = told[0][1]
         composed = self._rules.composer.together([one.composed for _, one in told], recipient.language)
         speaks_of = [_spoken_of(card) for card, _ in told]
         key = "silent:{contact}:{day}"
-        return [message(first, key, self._now, composed, speaks_of=speaks_of, waits_for_hour=True)]
+        return [message(first, kind, key, self._now, composed, speaks_of=speaks_of, waits_for_hour=True)]
 
 
 def _spoken_of(card: DueCard) -> SpeaksOf:

@@ -1,6 +1,7 @@
 """What reached nobody, what was answered, what was stopped: those around the person are told, each once."""
 
-from reminder.domain.notices import UNDELIVERED_BY, NoticeKind
+from reminder.domain.messages import MessageKind
+from reminder.domain.notices import NoticeKind
 from reminder.domain.text.model import About
 from reminder.planning.around import keep, message, subject_of, tell_all, tell_members
 from reminder.storage import contacts, messages, notices, replies
@@ -19,12 +20,12 @@ def tell_of_failures(uow: UnitOfWork) -> int:
         subject = subject_of(uow.tx, uow.rules, failure.person_id)
         # An answer that was lost was about nothing to come.
         if subject is not None and not failure.is_answer:
-            kind = UNDELIVERED_BY.get(failure.channel, NoticeKind.UNDELIVERED)
+            kind = failure.channel.can.undelivered
             # One a day about one person, however many texts came back.
             key = "undelivered:{contact}:{person}:{day}"
             about = About(channel=failure.channel, instead=instead.get(failure.message_id))
             told = tell_all(uow.rules, subject, kind, about)
-            drafts += [message(one, key, uow.now) for one in told]
+            drafts += [message(one, MessageKind.FAILURE_NOTICE, key, uow.now) for one in told]
     made = keep(uow, drafts)
     messages.follow_up(uow.tx, [failure.message_id for failure in failures], uow.now)
     return made
@@ -54,7 +55,7 @@ def _drafts(uow: UnitOfWork, notice: notices.NoticeView) -> list[Draft]:
     speaks_of = [SpeaksOf(notice.person_id, notice.card_id, notice.contact_id)]
     # Not by the very contact it speaks of.
     return [
-        message(one, f"notice:{notice.id}:{{contact}}", uow.now, speaks_of=speaks_of)
+        message(one, MessageKind.NOTICE, f"notice:{notice.id}:{{contact}}", uow.now, speaks_of=speaks_of)
         for one in told
         if one.recipient.contact_id != notice.contact_id
     ]

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, TextClause, Update, and_, bindparam, case,
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from reminder.domain.rules.escalation_policy import Course
-from reminder.storage import people
+from reminder.storage import people, statements
 from reminder.storage.people import PersonView
-from reminder.storage.statements import add_many, among, each, ids_param, insert_or_ignore
+from reminder.storage.statements import add_many, among, each, ids_param, insert_many, insert_or_ignore
 from reminder.storage.tables import CARDS, IS_SILENT, Card, Group, MessageReminder, Person, Reminder, Taking
 
 _CURRENT = Card.retired_at.is_(None)
@@ -96,6 +96,7 @@ _ENDING = (
     .limit(bindparam("limit"))
 )
 _BY_PERSON = select(*_COLUMNS).where(among(Card.person_id, ids_param("people")), _CURRENT)
+_IN_ORDER = _BY_PERSON.order_by(Card.id)
 _ENDS_OF_PEOPLE = select(Card.person_id, Card.kind, Card.expires_on).where(
     among(Card.person_id, ids_param("people")), _CURRENT
 )
@@ -108,36 +109,33 @@ _TAKERS = (
 _FIND = select(*_COLUMNS).where(Card.id == bindparam("card"))
 
 
-def add(
-    tx: Session,
-    *,
-    person_id: int,
-    kind: str,
-    label: str,
-    expires_on: date,
-    is_computed: bool,
-    carried_by: int | None,
-    next_reminder_on: date | None,
-    now: datetime,
-) -> int:
-    card = Card(
-        person_id=person_id,
-        kind=kind,
-        label=label,
-        expires_on=expires_on,
-        is_computed=is_computed,
-        carried_by=carried_by,
-        next_reminder_on=next_reminder_on,
-        created_at=now,
-    )
-    tx.add(card)
-    tx.flush()
-    return card.id
-
-
 def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Their ids, in the order of the rows."""
     return add_many(tx, CARDS, rows)
+
+
+def reserve_ids(tx: Session, count: int) -> list[int]:
+    """Return ids for cards that this transaction is about to insert."""
+    return statements.reserve_ids(tx, CARDS, count)
+
+
+def insert_all(tx: Session, new: Sequence[CardView], now: datetime) -> None:
+    """Add cards with the ids that were reserved for them; one that another is carried by stands before it."""
+    rows = [
+        {
+            "id": card.id,
+            "person_id": card.person_id,
+            "kind": card.kind,
+            "label": card.label,
+            "expires_on": card.expires_on,
+            "is_computed": card.is_computed,
+            "carried_by": card.carried_by,
+            "next_reminder_on": card.next_reminder_on,
+            "created_at": now,
+        }
+        for card in new
+    ]
+    insert_many(tx, CARDS, rows)
 
 
 def find(tx: Session, card_id: int) -> CardView | None:
@@ -176,6 +174,14 @@ def current_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dic
     found: dict[int, dict[str, CardView]] = {}
     for row in tx.execute(_BY_PERSON, {"people": person_ids}):
         found.setdefault(row.person_id, {})[row.kind] = _view(row)
+    return found
+
+
+def every_current_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, list[CardView]]:
+    """Return the current cards by person, in the order of their ids."""
+    found: dict[int, list[CardView]] = {person_id: [] for person_id in person_ids}
+    for row in tx.execute(_IN_ORDER, {"people": person_ids}):
+        found[row.person_id].append(_view(row))
     return found
 
 
@@ -270,56 +276,64 @@ def _groups(
     return list(tx.scalars(select(Group.id).where(among(Group.id, ids)).with_for_update(skip_locked=True)))
 
 
+_CARRIER = aliased(Card)
+_WITH_PERSONS = (
+    select(
+        Card.id,
+        Card.kind,
+        Card.label,
+        Card.expires_on,
+        Card.is_computed,
+        _CARRIER.expires_on,
+        Card.done_on,
+        Card.remind_on,
+        Card.asked,
+        Taking.taken_on,
+        Taking.contact_id,
+        Card.escalate_on,
+        *people.COLUMNS,
+    )
+    .join(Person, Person.id == Card.person_id)
+    .outerjoin(_CARRIER, and_(_CARRIER.id == Card.carried_by, _CARRIER.retired_at.is_(None)))
+    .outerjoin(Taking, and_(Taking.card_id == Card.id, Taking.expires_on == Card.expires_on))
+    .where(_CURRENT)
+    .order_by(Card.id)
+)
+_HELD = _WITH_PERSONS.with_for_update(of=Card)
+_OF_GROUPS = among(Person.group_id, ids_param("groups"))
+_DUE = _HELD.where(Card.next_reminder_on <= bindparam("today"), _OF_GROUPS)
+_SILENT = _HELD.where(IS_SILENT, Card.escalate_on <= bindparam("today"), _OF_GROUPS)
+_HELD_OF_GROUP = _HELD.where(Person.group_id == bindparam("group"))
+_AS_DUE = _WITH_PERSONS.where(Card.id == bindparam("card"))
+_UNANSWERED = _WITH_PERSONS.where(Card.asked == bindparam("asked"), Card.done_on.is_(None), Taking.id.is_(None))
+
+
 def due(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
     """Held until the transaction ends, so that whoever wants them looked at again waits and then has the last word."""
-    return _with_persons(tx, and_(Card.next_reminder_on <= today, among(Person.group_id, group_ids)))
+    return _with_persons(tx.execute(_DUE, {"groups": group_ids, "today": today}))
 
 
 def silent(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
     """Whose silence has lasted long enough; held as `due`."""
-    return _with_persons(tx, and_(IS_SILENT, Card.escalate_on <= today, among(Person.group_id, group_ids)))
+    return _with_persons(tx.execute(_SILENT, {"groups": group_ids, "today": today}))
 
 
 def as_due(tx: Session, card_id: int) -> DueCard | None:
     """As planning would look at it, to be looked at only."""
-    return next(iter(_with_persons(tx, Card.id == card_id, hold=False)), None)
+    return next(iter(_with_persons(tx.execute(_AS_DUE, {"card": card_id}))), None)
 
 
 def of_group_as_due(tx: Session, group_id: int) -> list[DueCard]:
     """All that are current, held as `due`."""
-    return _with_persons(tx, Person.group_id == group_id)
+    return _with_persons(tx.execute(_HELD_OF_GROUP, {"group": group_id}))
 
 
 def unanswered(tx: Session, asked: int) -> list[DueCard]:
     """Of which everybody who could be asked has been, and nobody has done anything."""
-    return _with_persons(tx, and_(Card.asked == asked, Card.done_on.is_(None), Taking.id.is_(None)), hold=False)
+    return _with_persons(tx.execute(_UNANSWERED, {"asked": asked}))
 
 
-def _with_persons(tx: Session, which: ColumnElement[bool], *, hold: bool = True) -> list[DueCard]:
-    carrier = aliased(Card)
-    query = (
-        select(
-            Card.id,
-            Card.kind,
-            Card.label,
-            Card.expires_on,
-            Card.is_computed,
-            carrier.expires_on,
-            Card.done_on,
-            Card.remind_on,
-            Card.asked,
-            Taking.taken_on,
-            Taking.contact_id,
-            Card.escalate_on,
-            *people.COLUMNS,
-        )
-        .join(Person, Person.id == Card.person_id)
-        .outerjoin(carrier, and_(carrier.id == Card.carried_by, carrier.retired_at.is_(None)))
-        .outerjoin(Taking, and_(Taking.card_id == Card.id, Taking.expires_on == Card.expires_on))
-        .where(_CURRENT, which)
-        .order_by(Card.id)
-    )
-    rows: Iterable[Any] = tx.execute(query.with_for_update(of=Card) if hold else query)
+def _with_persons(rows: Iterable[Any]) -> list[DueCard]:
     return [
         DueCard(row[0], row[1], row[2], row[3], row[4], row[5], Course(*row[6:11]), row[11], people.view(row[12:]))
         for row in rows
@@ -418,6 +432,11 @@ def look_again_at_carried(tx: Session, card_id: int, on: date) -> None:
 
 def look_again_at_person(tx: Session, person_id: int, on: date) -> None:
     tx.execute(update(Card).where(Card.person_id == person_id, _CURRENT).values(next_reminder_on=_no_later_than(on)))
+
+
+def look_again_at_people(tx: Session, person_ids: Collection[int], on: date) -> None:
+    """Let the schedule look at every current card of these persons on this day at the latest."""
+    tx.execute(_changing(among(Card.person_id, person_ids), _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
 
 def look_again_at_group(tx: Session, group_id: int, on: date) -> None:

@@ -8,14 +8,23 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, case, exists, false, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.messages import NOT_SEEN, UNREADABLE, CancelReason, MessageState, Outgoing, Urgency, Verdict
+from reminder.domain.messages import (
+    NOT_SEEN,
+    UNREADABLE,
+    CancelReason,
+    MessageKind,
+    MessageState,
+    Outgoing,
+    Urgency,
+    Verdict,
+)
 from reminder.domain.people import Audience, ChannelName, ContactState, Mode
 from reminder.errors import SettingsError
 from reminder.storage import contacts, restored
 from reminder.storage.columns import Instant
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import open_body
-from reminder.storage.outbox import ANSWER, ASKED_FOR, CODE, CONSENT, moving
+from reminder.storage.outbox import moving
 from reminder.storage.statements import among, update_many
 from reminder.storage.tables import (
     IS_IN_HAND,
@@ -39,7 +48,7 @@ class InHand:
     """A message this worker has claimed; `attempts` fences it off from a later claim of the same message.
     `starts_in`: seconds after the claim, where its sender keeps a pace."""
 
-    key: str
+    kind: MessageKind
     outgoing: Outgoing
     channel: ChannelName
     contact_id: int | None
@@ -51,12 +60,6 @@ class InHand:
     lease_until: datetime  # whoever holds it longer must not hand it over any more
     on_holidays: bool = False  # may be sent on a Sunday or holiday
     starts_in: float = 0.0
-
-    @property
-    def is_answer(self) -> bool:
-        """To what somebody has just said or done: at any hour, and also to who has just said that nothing more is
-        wanted."""
-        return self.key.startswith((ANSWER, CODE))
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ _STILL_TRUE = exists(
 )
 _COLUMNS = (
     Message.id,
-    Message.key,
+    Message.kind,
     Message.channel,
     Message.contact_id,
     Message.group_id,
@@ -155,8 +158,8 @@ _PICK = (
         or_(
             Contact.state == ContactState.CONFIRMED,
             _DUE.c.contact_id.is_(None),
-            _DUE.c.key.startswith(ANSWER),
-            and_(_DUE.c.key.startswith(CONSENT), Contact.state == ContactState.UNCONFIRMED),
+            _DUE.c.kind == MessageKind.ANSWER,
+            and_(_DUE.c.kind == MessageKind.CONSENT_REQUEST, Contact.state == ContactState.UNCONFIRMED),
         ).label("may_be_told"),
         or_(~_REMINDS, _STILL_TRUE).label("is_true"),
     )
@@ -189,7 +192,7 @@ def pick(
             untrue.append(row.id)
         else:
             true.append(row)
-    doubtful = restored.in_doubt(tx, [row.id for row in true], ASKED_FOR, now)
+    doubtful = restored.in_doubt(tx, [row.id for row in true], now)
     _end_queued(tx, stale, MessageState.STALE, None, now)
     _end_queued(tx, refused, MessageState.CANCELLED, CancelReason.OPTED_OUT, now)
     _end_queued(tx, untrue, MessageState.CANCELLED, CancelReason.RENEWED, now)
@@ -346,7 +349,7 @@ def opened(
         )
         in_hand.append(
             InHand(
-                key=row.key,
+                kind=MessageKind(row.kind),
                 outgoing=outgoing,
                 channel=ChannelName(row.channel),
                 contact_id=row.contact_id,
@@ -390,11 +393,16 @@ _RECORD = (
 _TAKEN = f"state = '{MessageState.ACCEPTED}', reason = NULL, lease_until = NULL, not_seen = 0"
 
 
+def _is_simply_taken(in_hand: InHand, verdict: Verdict) -> bool:
+    """Return whether nothing is to be kept but that the provider has it: a code is forgotten with it."""
+    return verdict.state is MessageState.ACCEPTED and in_hand.kind is not MessageKind.LOGIN_CODE
+
+
 def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageState, now: datetime) -> None:
     """What became of messages this worker had in hand. What a receipt or another worker moved on stays there."""
     # In the order of their ids, as everybody locks them who changes several.
     in_order = sorted(verdicts, key=lambda one: one[0].outgoing.message_id)
-    taken = [one for one in in_order if one[1].state is MessageState.ACCEPTED and not one[0].key.startswith(CODE)]
+    taken = [one for one in in_order if _is_simply_taken(*one)]
     # Nearly all are these, and of these little changes.
     update_many(
         tx,
@@ -407,7 +415,7 @@ def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: Mes
         also=_TAKEN,
         only=f"messages.state = '{leaving}'",
     )
-    others = [one for one in in_order if one[1].state is not MessageState.ACCEPTED or one[0].key.startswith(CODE)]
+    others = [one for one in in_order if not _is_simply_taken(*one)]
     if not others:
         return
     tx.connection().execute(
@@ -424,7 +432,7 @@ def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: Mes
                 "ask_at": verdict.wait_until if verdict.state is MessageState.UNKNOWN else None,
                 "double": verdict.possibly_double,
                 "seen_not": verdict.not_seen,
-                "forget": in_hand.key.startswith(CODE) and verdict.state not in _STILL_NEEDED,
+                "forget": in_hand.kind is MessageKind.LOGIN_CODE and verdict.state not in _STILL_NEEDED,
                 "ended": now if verdict.state in (MessageState.FAILED, MessageState.STALE) else None,
             }
             for in_hand, verdict in others

@@ -1,6 +1,8 @@
-"""Column types of our own: instants that stay aware, and text that cannot hold a card's number."""
+"""Column types of our own: aware instants, members of an enum, and text that cannot hold a card's number."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import DateTime, String
@@ -28,6 +30,32 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class EnumText(TypeDecorator[StrEnum]):
+    """A member of an enum, kept as its value.
+
+    A CHECK made from the enum (`checks`) refuses every other value; reading one raises KeyError.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, members: type[StrEnum], length: int) -> None:
+        self.members = members
+        super().__init__(length)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], StrEnum | None]:
+        """Return the look-up of a dictionary: it runs for every value that is read."""
+        del dialect, coltype
+        member_of: dict[str | None, StrEnum | None] = {member.value: member for member in self.members}
+        member_of[None] = None
+        return member_of.__getitem__
+
+    def checks(self, column: str) -> str:
+        """Return the SQL condition that only members of the enum fulfil."""
+        values = ", ".join(f"'{member.value}'" for member in self.members)
+        return f"{column} IN ({values})"
 
 
 class GuardedText(TypeDecorator[str]):

@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Update, bindparam, exists, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
+from reminder.domain.messages import MessageKind
+from reminder.domain.model.channels import AddressKind, registered
 from reminder.domain.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
 from reminder.domain.rules.recipients import Recipient
 from reminder.storage.keys import KeyRing
@@ -80,50 +82,53 @@ def add(
     confirmed: bool,
     now: datetime,
 ) -> int:
-    contact = Contact(
+    row = NewContactRow(
         person_id=person_id,
         member_id=member_id,
         is_family=is_family,
         channel=channel,
-        address_sealed=keys.seal(address, ADDRESS),
-        address_index=_indexes(tx, keys, [address])[address],
-        state=ContactState.CONFIRMED if confirmed else ContactState.UNCONFIRMED,
+        address=address,
         consent_how=consent_how,
         consent_by=consent_by,
-        consent_at=now if confirmed else None,
-        created_at=now,
+        confirmed=confirmed,
     )
-    tx.add(contact)
-    tx.flush()
-    return contact.id
+    return add_all(tx, keys, [row], now)[0]
 
 
-def add_all(
-    tx: Session,
-    keys: KeyRing,
-    rows: Sequence[tuple[int, bool, ChannelName, str, ConsentHow | None, str | None]],
-    now: datetime,
-) -> list[tuple[int, int]]:
-    """(person id, contact id) of each, in the order of the rows: (person, is family, channel, address, how they agreed,
-    who heard it)."""
-    indexes = _indexes(tx, keys, {address for _, _, _, address, _, _ in rows})
+@dataclass(frozen=True)
+class NewContactRow:
+    """A contact to be kept: of a person or of a member. `confirmed`: its owner has agreed, at this moment."""
+
+    person_id: int | None
+    member_id: int | None
+    is_family: bool
+    channel: ChannelName
+    address: str
+    consent_how: ConsentHow | None
+    consent_by: str | None
+    confirmed: bool
+
+
+def add_all(tx: Session, keys: KeyRing, rows: Sequence[NewContactRow], now: datetime) -> list[int]:
+    """Add contacts, their addresses sealed; return their ids, in the order of the rows."""
+    indexes = _indexes(tx, keys, {row.address for row in rows})
     values = [
         {
-            "person_id": person_id,
-            "member_id": None,
-            "is_family": is_family,
-            "channel": channel,
-            "address_sealed": keys.seal(address, ADDRESS),
-            "address_index": indexes[address],
-            "state": ContactState.UNCONFIRMED if how is None else ContactState.CONFIRMED,
-            "consent_how": how,
-            "consent_by": by,
-            "consent_at": None if how is None else now,
+            "person_id": row.person_id,
+            "member_id": row.member_id,
+            "is_family": row.is_family,
+            "channel": row.channel,
+            "address_sealed": keys.seal(row.address, ADDRESS),
+            "address_index": indexes[row.address],
+            "state": ContactState.CONFIRMED if row.confirmed else ContactState.UNCONFIRMED,
+            "consent_how": row.consent_how,
+            "consent_by": row.consent_by,
+            "consent_at": now if row.confirmed else None,
             "created_at": now,
         }
-        for person_id, is_family, channel, address, how, by in rows
+        for row in rows
     ]
-    return list(zip((row[0] for row in rows), add_many(tx, CONTACTS, values), strict=True))
+    return add_many(tx, CONTACTS, values)
 
 
 def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str, bytes]:
@@ -153,15 +158,25 @@ def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[
     return found
 
 
-def is_known(
-    tx: Session, keys: KeyRing, *, person_id: int | None, member_id: int | None, channel: ChannelName, address: str
-) -> bool:
-    query = select(Contact.id).where(
-        Contact.channel == channel,
-        Contact.address_index.in_(keys.blind_indexes(address)),
-        Contact.person_id == person_id if person_id is not None else Contact.member_id == member_id,
-    )
-    return tx.execute(query).first() is not None
+@dataclass(frozen=True)
+class OwnedAddress:
+    """An address as one owner has it, by its blind index."""
+
+    person_id: int | None
+    member_id: int | None
+    channel: ChannelName
+    index: bytes
+
+
+def addresses_of(tx: Session, *, person_ids: Collection[int], member_ids: Collection[int]) -> set[OwnedAddress]:
+    """Return the addresses around these persons and of these members."""
+    columns = select(Contact.person_id, Contact.member_id, Contact.channel, Contact.address_index)
+    found: set[OwnedAddress] = set()
+    for column, ids in ((Contact.person_id, person_ids), (Contact.member_id, member_ids)):
+        if ids:
+            rows = tx.execute(columns.where(among(column, ids)))
+            found |= {OwnedAddress(row[0], row[1], ChannelName(row[2]), row[3]) for row in rows}
+    return found
 
 
 def group_has_member(tx: Session, keys: KeyRing, *, group_id: int, address: str) -> bool:
@@ -405,7 +420,7 @@ class Speaker:
 def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
     """Every contact for texts or calls with this number: two people may share a telephone."""
     query = select(Contact.id).where(
-        Contact.channel.in_((ChannelName.SMS, ChannelName.VOICE)),
+        Contact.channel.in_([name for name in registered() if name.can.address is AddressKind.PHONE]),
         Contact.address_index.in_(keys.blind_indexes(address)),
     )
     return list(tx.scalars(query.order_by(Contact.channel, Contact.id)))
@@ -414,7 +429,7 @@ def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
 def speakers(tx: Session, contact_id: int) -> list[Speaker]:
     """This contact, and others of the same channel and address, for they share one telephone; itself first."""
     itself = select(Contact.address_index, Contact.channel).where(Contact.id == contact_id).subquery()
-    asked = exists().where(Message.contact_id == Contact.id, Message.key.startswith("consent:"))
+    asked = exists().where(Message.contact_id == Contact.id, Message.kind == MessageKind.CONSENT_REQUEST)
     rows = tx.execute(
         select(
             Contact.id,
@@ -450,7 +465,7 @@ def times_asked(tx: Session, contact_id: int) -> tuple[int, datetime | None]:
     """How often its owner was asked for consent by a text, and when last."""
     row = tx.execute(
         select(func.count(), func.max(Message.created_at)).where(
-            Message.contact_id == contact_id, Message.key.startswith("consent:")
+            Message.contact_id == contact_id, Message.kind == MessageKind.CONSENT_REQUEST
         )
     ).one()
     return row[0], row[1]

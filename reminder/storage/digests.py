@@ -6,13 +6,11 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from reminder.domain.messages import MessageKind
 from reminder.storage import groups, health
 from reminder.storage.groups import GroupView
 from reminder.storage.statements import among, put
 from reminder.storage.tables import Beat, Message, Remembered
-
-# How the keys of digests begin; the member and the week follow.
-DIGEST = "digest:"
 
 _REACHED = "digest"
 
@@ -36,7 +34,7 @@ def finish(tx: Session, now: datetime) -> None:
 
 def make_again(tx: Session, message_ids: Collection[int]) -> None:
     """These were forgotten before they were sent: the homes are gone through once more, and who has theirs keeps it."""
-    lost = select(Message.id).where(among(Message.id, message_ids), Message.key.startswith(DIGEST))
+    lost = select(Message.id).where(among(Message.id, message_ids), Message.kind == MessageKind.DIGEST)
     if message_ids and tx.execute(lost.limit(1)).first() is not None:
         tx.execute(delete(Remembered).where(Remembered.name == _REACHED))
         tx.execute(delete(Beat).where(Beat.name == health.DIGEST))

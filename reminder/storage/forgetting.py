@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from reminder.domain.messages import NOT_SEEN, CancelReason, MessageState
+from reminder.domain.messages import NOT_SEEN, CancelReason, MessageKind, MessageState
 from reminder.storage.columns import Instant
-from reminder.storage.outbox import CODE
+from reminder.storage.outbox import login_code_key
 from reminder.storage.registry.imports import delete_imports
 from reminder.storage.tables import (
     HAS_OLD_WORDS,
@@ -128,7 +128,7 @@ def _end(
 def cards_asked_about(tx: Session, message_ids: Collection[int]) -> list[int]:
     """Of which these messages ask the next human."""
     asked = select(Mention.card_id).join(Message, Message.id == Mention.message_id)
-    asked = asked.where(Mention.message_id.in_(message_ids), Message.key.startswith("silent:"))
+    asked = asked.where(Mention.message_id.in_(message_ids), Message.kind == MessageKind.ESCALATION)
     return [card_id for card_id in tx.scalars(asked) if card_id is not None]
 
 
@@ -182,7 +182,7 @@ def _messages_of_group(group_id: int) -> Select[int]:
 def _forget_codes(tx: Session, which: ColumnElement[bool]) -> None:
     """Codes that were asked for, with the e-mails that brought them."""
     asked = list(tx.scalars(select(SignIn.id).where(which)))
-    brought = select(Message.id).where(Message.key.in_([f"{CODE}{sign_in}" for sign_in in asked]), IS_LIVE)
+    brought = select(Message.id).where(Message.key.in_([login_code_key(sign_in) for sign_in in asked]), IS_LIVE)
     delete_messages(tx, list(tx.scalars(brought)))
     _delete(tx, SignIn, SignIn.id.in_(asked))
 

@@ -5,14 +5,16 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import CompoundSelect, Row, and_, bindparam, case, func, or_, select, union, update
 from sqlalchemy.orm import Session, aliased
 
 from reminder.clock import japan_date
-from reminder.domain.messages import MessageState
+from reminder.domain.messages import MessageKind, MessageState
 from reminder.domain.people import Audience, ChannelName, Language
+from reminder.domain.replies import Intent
 from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
 from reminder.storage.statements import among, each, ids_param
@@ -39,6 +41,7 @@ class MessageView:
 
     id: int
     key: str
+    kind: MessageKind
     group_id: int | None
     contact_id: int | None
     audience: str
@@ -94,6 +97,7 @@ _LABEL = (
 _LISTED = select(
     Message.id,
     Message.key,
+    Message.kind,
     Message.group_id,
     Message.contact_id,
     Message.audience,
@@ -128,8 +132,9 @@ def each_of_group(
     if state is not None:
         query = query.where(Message.state == state)
     for row in each(tx, query):
-        columns: list[Any] = [*row[:-2], *readable(keys, row.body_sealed), row.label]
-        yield MessageView(*columns)
+        columns: dict[str, Any] = row._asdict()
+        subject, text = readable(keys, columns.pop("body_sealed"))
+        yield MessageView(**columns, subject=subject, text=text)
 
 
 @dataclass(frozen=True)
@@ -219,17 +224,20 @@ def _cards_told(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[
     return found
 
 
+_TOLD_DAYS = (
+    select(Message.handed_at, Message.audience)
+    .join(MessageReminder, MessageReminder.message_id == Message.id)
+    .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+    .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+    .where(Card.id == bindparam("card"), Message.handed_at.is_not(None))
+    .distinct()
+    .order_by(Message.handed_at)
+)
+
+
 def told_days(tx: Session, card_id: int) -> list[tuple[datetime, Audience]]:
     """When messages about this card's present end date were handed over, and to whom."""
-    rows = tx.execute(
-        select(Message.handed_at, Message.audience)
-        .join(MessageReminder, MessageReminder.message_id == Message.id)
-        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
-        .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
-        .where(Card.id == card_id, Message.handed_at.is_not(None))
-        .distinct()
-        .order_by(Message.handed_at)
-    )
+    rows = tx.execute(_TOLD_DAYS, {"card": card_id})
     return [(handed_at, Audience(audience)) for handed_at, audience in rows if handed_at is not None]
 
 
@@ -247,32 +255,34 @@ class Waiting:
     segments: int
 
 
+_WAITING_ABOUT = (
+    select(
+        Reminder.step,
+        Message.contact_id,
+        Message.audience,
+        Message.channel,
+        Message.send_after,
+        Message.body_sealed,
+        Message.segments,
+    )
+    .join(MessageReminder, MessageReminder.message_id == Message.id)
+    .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+    .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+    .where(Card.id == bindparam("card"), IS_QUEUED)
+    .order_by(Message.id)
+)
+
+
 def waiting_about(tx: Session, keys: KeyRing, card_id: int) -> list[Waiting]:
     """About this card's present end date."""
-    rows = tx.execute(
-        select(Reminder.step, Message)
-        .join(MessageReminder, MessageReminder.message_id == Message.id)
-        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
-        .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
-        .where(Card.id == card_id, IS_QUEUED)
-        .order_by(Message.id)
-    )
     found = []
-    for step, row in rows:
-        subject, text = readable(keys, row.body_sealed)
-        if row.contact_id is not None and text is not None:
-            found.append(
-                Waiting(
-                    step,
-                    row.contact_id,
-                    Audience(row.audience),
-                    ChannelName(row.channel),
-                    row.send_after,
-                    subject,
-                    text,
-                    row.segments,
-                )
-            )
+    for step, contact_id, audience, channel, send_after, sealed, segments in tx.execute(
+        _WAITING_ABOUT, {"card": card_id}
+    ):
+        subject, text = readable(keys, sealed)
+        if contact_id is not None and text is not None:
+            whom, way = Audience(audience), ChannelName(channel)
+            found.append(Waiting(step, contact_id, whom, way, send_after, subject, text, segments))
     return found
 
 
@@ -340,7 +350,7 @@ class Failure:
 
 def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
     rows = tx.execute(
-        select(Message.id, Person.group_id, Person.id, Message.channel, Message.key.startswith("answer:"))
+        select(Message.id, Person.group_id, Person.id, Message.channel, Message.kind == MessageKind.ANSWER)
         .join(Contact, Contact.id == Message.contact_id)
         .join(Person, Person.id == Contact.person_id)
         .where(
@@ -424,7 +434,7 @@ class Earlier:
     handed_at: datetime
     channel: ChannelName
     state: str
-    intent: str | None
+    intent: Intent | None
     was_answerable: bool
 
 
@@ -471,12 +481,10 @@ def _with_answers(
     if not rows:
         return {}
     since = min(handed_at for _, _, _, handed_at, *_ in rows if handed_at is not None)
-    answered: dict[int | None, tuple[list[datetime], list[str | None]]] = {}
+    answered: dict[int, list[tuple[datetime, Intent | None]]] = {}
     contact_ids = {contact_id for _, _, contact_id, *_ in rows if contact_id is not None}
-    for contact_id, received_at, intent in tx.execute(_ANSWERS, {"contacts": contact_ids, "since": since}):
-        at, intents = answered.setdefault(contact_id, ([], []))
-        at.append(received_at)
-        intents.append(intent)
+    for answered_by, received_at, intent in tx.execute(_ANSWERS, {"contacts": contact_ids, "since": since}):
+        answered.setdefault(answered_by, []).append((received_at, intent))
     found: dict[int, list[Earlier]] = {}
     # From the latest back: an answer belongs to the text before it.
     later: dict[tuple[int, int | None], datetime] = {}
@@ -486,10 +494,10 @@ def _with_answers(
         later[card_id, to] = handed_at
         of_card = found.setdefault(card_id, [])
         if len(of_card) < latest:
-            at, intents = answered.get(to, ([], []))
-            first = bisect_left(at, handed_at)
-            is_answered = first < len(at) and (until is None or at[first] < until)
-            intent = intents[first] if is_answered else None
+            answers = [] if to is None else answered.get(to, [])
+            first = bisect_left(answers, handed_at, key=itemgetter(0))
+            is_answered = first < len(answers) and (until is None or answers[first][0] < until)
+            intent = answers[first][1] if is_answered else None
             of_card.insert(0, Earlier(message_id, handed_at, ChannelName(channel), state, intent, answerable))
     return found
 
@@ -502,7 +510,7 @@ _TOLD_LATELY = (
         Contact.is_family.is_(False),
         Message.created_at >= bindparam("since"),
         Message.state.not_in(("cancelled", "stale")),
-        Message.key.not_like("answer:%"),
+        Message.kind != MessageKind.ANSWER,
         Message.state.not_in(("failed", "undelivered")) | (Message.created_at < bindparam("today")),
     )
     .order_by(Message.id)
@@ -513,7 +521,7 @@ _GREETED = (
     .where(
         among(Contact.person_id, ids_param("people")),
         Message.created_at >= bindparam("since"),
-        Message.key.startswith("reach:"),
+        Message.kind == MessageKind.VERIFICATION,
     )
 )
 
@@ -545,7 +553,7 @@ def greeted(tx: Session, person_ids: Collection[int], since: datetime) -> set[in
 class Called:
     """A message as a call needs it: what it says, to whom."""
 
-    key: str
+    kind: MessageKind
     contact_id: int
     channel: ChannelName
     text: str
@@ -556,7 +564,7 @@ class Called:
 def called(tx: Session, keys: KeyRing, message_id: int) -> Called | None:
     row = tx.execute(
         select(
-            Message.key,
+            Message.kind,
             Message.contact_id,
             Message.channel,
             Message.body_sealed,
@@ -570,7 +578,7 @@ def called(tx: Session, keys: KeyRing, message_id: int) -> Called | None:
     if row is None or row.body_sealed is None:
         return None
     text = open_body(keys, row.body_sealed).text
-    return Called(row.key, row.contact_id, ChannelName(row.channel), text, row.practised_at, Language(row.language))
+    return Called(row.kind, row.contact_id, ChannelName(row.channel), text, row.practised_at, Language(row.language))
 
 
 @dataclass(frozen=True)
@@ -582,27 +590,32 @@ class NotArrived:
     reason: str | None
 
 
+_ARRIVED = (
+    select(Message.contact_id, func.max(Message.id).label("last"))
+    .where(
+        Message.group_id == bindparam("group"),
+        Message.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED)),
+    )
+    .group_by(Message.contact_id)
+    .subquery()
+)
+_NOT_ARRIVED = (
+    select(Message.contact_id, Message.ended_at, Message.created_at, Message.reason)
+    .outerjoin(_ARRIVED, _ARRIVED.c.contact_id == Message.contact_id)
+    .where(
+        Message.group_id == bindparam("group"),
+        Message.contact_id.is_not(None),
+        Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
+        Message.id > func.coalesce(_ARRIVED.c.last, 0),
+    )
+    .order_by(Message.id)
+)
+
+
 def not_arrived(tx: Session, group_id: int) -> dict[int, NotArrived]:
     """By contact, of those to whom the latest message did not come."""
-    arrived = (
-        select(Message.contact_id, func.max(Message.id).label("last"))
-        .where(Message.group_id == group_id, Message.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED)))
-        .group_by(Message.contact_id)
-        .subquery()
-    )
-    rows = tx.execute(
-        select(Message.contact_id, Message.ended_at, Message.created_at, Message.reason)
-        .outerjoin(arrived, arrived.c.contact_id == Message.contact_id)
-        .where(
-            Message.group_id == group_id,
-            Message.contact_id.is_not(None),
-            Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
-            Message.id > func.coalesce(arrived.c.last, 0),
-        )
-        .order_by(Message.id)
-    )
     found: dict[int, NotArrived] = {}
-    for contact_id, ended_at, created_at, reason in rows:
+    for contact_id, ended_at, created_at, reason in tx.execute(_NOT_ARRIVED, {"group": group_id}):
         assert contact_id is not None
         before = found.get(contact_id)
         since = before.since if before else ended_at or created_at

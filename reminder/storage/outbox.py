@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, Update, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Update, and_, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.messages import CancelReason, MessageState, Urgency
+from reminder.domain.messages import CancelReason, MessageKind, MessageState, Urgency
+from reminder.domain.model.channels import registered
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.storage import contacts
 from reminder.storage.keys import KeyRing
@@ -25,10 +27,6 @@ from reminder.storage.tables import (
     MessageReminder,
     Reminder,
 )
-
-# How the keys of messages begin that are not reminders.
-ANSWER, CONSENT, PRACTICE, CODE, INVITATION = "answer:", "consent:", "practice:", "code:", "invitation:"
-ASKED_FOR = (ANSWER, CONSENT, PRACTICE, CODE, INVITATION)
 
 # Enough to tell the words that one address is sent from each other.
 LIKENESS_BYTES = 16
@@ -47,7 +45,8 @@ class SpeaksOf:
 class Draft:
     """A message as it is planned."""
 
-    key: str
+    key: str  # a second message with the same key is impossible
+    kind: MessageKind
     group_id: int | None
     contact_id: int | None
     audience: Audience
@@ -63,6 +62,11 @@ class Draft:
     speaks_of: tuple[SpeaksOf, ...] = ()
     urgency: Urgency = Urgency.USUAL
     language: Language | None = None  # of an e-mail
+
+
+def login_code_key(sign_in: int) -> str:
+    """Return the key of the message that brings the code of this sign-in."""
+    return f"code:{sign_in}"
 
 
 def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
@@ -84,6 +88,7 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[Draft], now: datetime) -> l
         [
             {
                 "key": draft.key,
+                "kind": draft.kind,
                 "group_id": draft.group_id,
                 "contact_id": draft.contact_id,
                 "address_sealed": None if draft.address is None else keys.seal(draft.address, contacts.ADDRESS),
@@ -181,14 +186,17 @@ def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: 
 
 
 # One look at each channel: the index begins with it.
-_NEXT_TO_SEND = [select(func.min(Message.send_after)).where(IS_QUEUED, Message.channel == name) for name in ChannelName]
-_NEXT_TO_ASK = select(func.min(Message.lease_until)).where(IS_IN_HAND)
-_NEXT = select(*(one.scalar_subquery() for one in (*_NEXT_TO_SEND, _NEXT_TO_ASK)))
+@cache
+def _next(channels: Sequence[ChannelName]) -> Executable:
+    """Return the statement, built once for the channels of this process."""
+    to_send = [select(func.min(Message.send_after)).where(IS_QUEUED, Message.channel == name) for name in channels]
+    to_ask = select(func.min(Message.lease_until)).where(IS_IN_HAND)
+    return select(*(one.scalar_subquery() for one in (*to_send, to_ask)))
 
 
 def next_moment(tx: Session) -> datetime | None:
     """When a message is next to be sent or asked about."""
-    moments = tx.execute(_NEXT).one()
+    moments = tx.execute(_next(registered())).one()
     return min((moment for moment in moments if moment is not None), default=None)
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import Language, Mode
-from reminder.storage.statements import add_many, among, each, ids_param, in_batches
+from reminder.storage.registry import name_index
+from reminder.storage.statements import add_many, among, each, ids_param
 from reminder.storage.tables import PEOPLE, Card, Person
 
 
@@ -49,6 +50,7 @@ COLUMNS = (
 
 
 _FIND = select(*COLUMNS).where(Person.id == bindparam("person"))
+_BY_ID = select(*COLUMNS).where(among(Person.id, ids_param("people")))
 _EVERY = select(*COLUMNS).order_by(Person.id)
 _OF_GROUP = _EVERY.where(Person.group_id == bindparam("group"))
 _SOME = _OF_GROUP.where(among(Person.id, ids_param("people")))
@@ -75,22 +77,24 @@ def add(
     insurance: bool,
     now: datetime,
 ) -> int:
-    person = Person(
-        group_id=group_id,
-        label=label,
-        mode=mode,
-        language=language,
-        reference=reference,
-        room=room,
-        unit=unit,
-        mark=mark,
-        office=office,
-        insurance=insurance,
-        created_at=now,
-    )
-    tx.add(person)
-    tx.flush()
-    return person.id
+    return add_all(
+        tx,
+        [
+            {
+                "group_id": group_id,
+                "label": label,
+                "mode": mode,
+                "language": language,
+                "reference": reference,
+                "room": room,
+                "unit": unit,
+                "mark": mark,
+                "office": office,
+                "insurance": insurance,
+                "created_at": now,
+            }
+        ],
+    )[0]
 
 
 def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -102,12 +106,7 @@ def like(
     tx: Session, group_id: int, *, references: Collection[str], labels: Collection[str], rooms: Collection[str]
 ) -> list[PersonView]:
     """Those of the group who share a reference, a label or a room with somebody."""
-    found: dict[int, PersonView] = {}
-    for column, values in ((Person.reference, references), (Person.label, labels), (Person.room, rooms)):
-        for some_values in in_batches(values):
-            query = select(*COLUMNS).where(Person.group_id == group_id, column.in_(some_values))
-            found |= {row.id: view(row) for row in tx.execute(query)}
-    return [found[person_id] for person_id in sorted(found)]
+    return some(tx, group_id, name_index.alike(tx, group_id, references=references, labels=labels, rooms=rooms))
 
 
 def change(tx: Session, person: PersonView) -> None:
@@ -118,6 +117,12 @@ def change(tx: Session, person: PersonView) -> None:
 def find(tx: Session, person_id: int) -> PersonView | None:
     row = tx.execute(_FIND, {"person": person_id}).one_or_none()
     return None if row is None else view(row)
+
+
+def by_id(tx: Session, person_ids: Collection[int]) -> dict[int, PersonView]:
+    """Return those of these persons who are registered, by id."""
+    found = tx.execute(_BY_ID, {"people": person_ids})
+    return {row.id: view(row) for row in found}
 
 
 def of_group(tx: Session, group_id: int | None) -> list[PersonView]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select, union_all, update
 from sqlalchemy.orm import Session
 
+from reminder.domain.messages import MessageKind
 from reminder.domain.replies import Intent
 from reminder.errors import SettingsError
 from reminder.storage.keys import KeyRing
@@ -109,7 +110,7 @@ def answers_since(tx: Session, contact_id: int, since: datetime) -> int:
     phone = select(Contact.address_index).where(Contact.id == contact_id)
     sharing = select(Contact.id).where(Contact.address_index.in_(phone))
     query = select(func.count()).where(
-        Message.contact_id.in_(sharing), Message.created_at >= since, Message.key.startswith("answer:")
+        Message.contact_id.in_(sharing), Message.created_at >= since, Message.kind == MessageKind.ANSWER
     )
     return tx.execute(query).scalar_one()
 

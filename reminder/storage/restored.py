@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.messages import RESTORED, MessageState
+from reminder.domain.messages import RESTORED, MessageKind, MessageState
 from reminder.storage import health
 from reminder.storage.statements import among, put
 from reminder.storage.tables import Challenge, Message, Remembered, SignIn
@@ -29,9 +29,9 @@ def begin(tx: Session, *, taken_at: datetime, now: datetime) -> None:
         tx.execute(delete(table))
 
 
-def in_doubt(tx: Session, message_ids: Collection[int], made_just_now: Collection[str], now: datetime) -> set[int]:
+def in_doubt(tx: Session, message_ids: Collection[int], now: datetime) -> set[int]:
     """Which of these queued messages may have gone out already: from now on they are of unknown fate, and not to be
-    sent. `made_just_now`: how the keys begin of what somebody has asked for, which no message of before can be."""
+    sent. What somebody has just asked for cannot be a message of before."""
     value = tx.execute(select(Remembered.value).where(Remembered.name == _NAME)).scalar_one_or_none()
     if value is None or not message_ids:
         return set()
@@ -39,7 +39,7 @@ def in_doubt(tx: Session, message_ids: Collection[int], made_just_now: Collectio
     first = health.last_beat(tx, health.FIRST)
     until = (first or now) + _MAKES_UP
     was_due = and_(Message.created_at <= taken_at, Message.send_after <= restored_at)
-    asked_for = or_(*(Message.key.startswith(beginning) for beginning in made_just_now))
+    asked_for = Message.kind.in_([kind for kind in MessageKind if kind.is_asked_for])
     makes_up = and_(Message.created_at > taken_at, Message.created_at <= until, ~asked_for)
     not_looked_at = or_(Message.handed_at.is_(None), Message.handed_at < taken_at)
     doubtful = tx.execute(

@@ -1,5 +1,6 @@
 """The schema's version: bringing a database up to date, and refusing to work on one that is not."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import CheckConstraint, Connection, inspect
 from sqlalchemy.orm import Session
 
 from reminder.errors import ConflictError, DatabaseNotReadyError
@@ -140,8 +141,31 @@ def _known() -> set[str]:
 
 
 def differences(database: Database) -> list[object]:
-    """What the tables in the code have and the database has not, or the other way round."""
+    """Return what the tables in the code have and the database has not, or the other way round."""
     with reachable(), database.engine.connect() as connection:
-        return list(
-            compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata)
-        )
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return [*compare_metadata(context, Base.metadata), *_different_checks(connection)]
+
+
+def _different_checks(connection: Connection) -> list[tuple[str, str, frozenset[str]]]:
+    """Return the table, the name and the values of each CHECK that only one of the two has.
+
+    Each database spells a condition in its own way, but both keep the values that it names.
+    """
+    asked = inspect(connection)
+    there = {
+        (table, check["name"] or "", _values_in(check["sqltext"]))
+        for table in Base.metadata.tables
+        for check in asked.get_check_constraints(table)
+    }
+    wanted = {
+        (name, str(check.name), _values_in(str(check.sqltext)))
+        for name, table in Base.metadata.tables.items()
+        for check in table.constraints
+        if isinstance(check, CheckConstraint)
+    }
+    return sorted(there ^ wanted, key=repr)
+
+
+def _values_in(condition: str) -> frozenset[str]:
+    return frozenset(re.findall(r"'([^']*)'", condition))

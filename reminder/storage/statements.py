@@ -129,18 +129,22 @@ def add_to(tx: Session, table: type[DeclarativeBase], key: Mapping[str, object],
 
 
 def add_many(tx: Session, table: Table, rows: Sequence[Mapping[str, object]]) -> list[int]:
-    """Many rows with the same columns; their ids, in the order of the rows. On SQLite the transaction must be one that
-    writes: nobody else takes an id meanwhile."""
-    if not rows:
+    """Add many rows with the same columns; return their ids, in the order of the rows. As `reserve_ids`."""
+    ids = reserve_ids(tx, table, len(rows))
+    insert_many(tx, table, [{"id": one, **row} for one, row in zip(ids, rows, strict=True)])
+    return ids
+
+
+def reserve_ids(tx: Session, table: Table, count: int) -> list[int]:
+    """Return ids for rows that this transaction is about to add. On SQLite it must be one that writes: nobody else
+    takes an id meanwhile, and no other row is added before these."""
+    if not count:
         return []
     if tx.get_bind().dialect.name == "postgresql":
         sequence = func.pg_get_serial_sequence(table.name, "id")
-        ids = list(tx.execute(select(func.nextval(sequence)).select_from(func.generate_series(1, len(rows)))).scalars())
-    else:
-        last = tx.execute(select(func.max(table.c.id))).scalar_one() or 0
-        ids = list(range(last + 1, last + 1 + len(rows)))
-    insert_many(tx, table, [{"id": one, **row} for one, row in zip(ids, rows, strict=True)])
-    return ids
+        return list(tx.execute(select(func.nextval(sequence)).select_from(func.generate_series(1, count))).scalars())
+    last = tx.execute(select(func.max(table.c.id))).scalar_one() or 0
+    return list(range(last + 1, last + 1 + count))
 
 
 def insert_many(tx: Session, table: Table, rows: Sequence[Mapping[str, object]]) -> None:

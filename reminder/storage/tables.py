@@ -1,11 +1,12 @@
 """Every table on one page. There is no column for a card's number, and no birth date.
 
+Closed sets are enums with a CHECK (`EnumText`); what configuration or a provider names (channels, kinds of cards,
+languages, steps, presets, reasons) is open, and plain text.
 An `Instant` is aware UTC; a `date` is a date in Japan. What is sealed is encrypted with the key ring (keys.py).
 """
 
 import re
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -27,8 +28,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from reminder.domain.messages import MessageKind, MessageState, ReminderState
 from reminder.domain.model.imports import ImportState, RowEffect, RowStatus
-from reminder.storage.columns import GuardedText, Instant
+from reminder.domain.notices import NoticeKind
+from reminder.domain.people import Audience, ConsentHow, ContactState, Copies, GroupKind, Mode, Role, StoppedBy
+from reminder.domain.replies import Intent
+from reminder.storage.columns import EnumText, GuardedText, Instant
 
 
 class Base(DeclarativeBase):
@@ -57,18 +62,13 @@ def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = F
     return Index(name, *columns, unique=unique, sqlite_where=bare, postgresql_where=bare)
 
 
-def _quoted(values: type[StrEnum]) -> str:
-    """Return the values of an enumeration as SQL writes them in a CHECK."""
-    return ", ".join(f"'{value}'" for value in values)
-
-
 class Group(Base):
     """A household or a care home: who shares persons. Its rhythm: see domain/rules/preferences.py."""
 
     __tablename__ = "groups"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(GuardedText(60, field="name"))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[GroupKind] = mapped_column(EnumText(GroupKind, 20))
     preset: Mapped[str] = mapped_column(String(20), server_default="")  # "": each person by their mode
     own_days: Mapped[str] = mapped_column(String(80), server_default="")  # days before the end: "60 30 7"
     send_hour: Mapped[int | None] = mapped_column(SmallInteger)
@@ -98,9 +98,9 @@ class Member(Base):
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="SET NULL"), index=True)
     name: Mapped[str] = mapped_column(GuardedText(20, field="member_name"), server_default="")
-    role: Mapped[str] = mapped_column(String(10))
+    role: Mapped[Role] = mapped_column(EnumText(Role, 10))
     language: Mapped[str] = mapped_column(String(10))
-    copies: Mapped[str] = mapped_column(String(10), server_default="all")
+    copies: Mapped[Copies] = mapped_column(EnumText(Copies, 10), server_default="all")
     created_at: Mapped[datetime]
 
 
@@ -119,7 +119,7 @@ class Person(Base):
     unit: Mapped[str | None] = mapped_column(GuardedText(20, field="unit"))  # a floor or a unit of the home
     mark: Mapped[str | None] = mapped_column(GuardedText(10, field="mark"))
     office: Mapped[str] = mapped_column(GuardedText(10, field="office"))
-    mode: Mapped[str] = mapped_column(String(10))
+    mode: Mapped[Mode] = mapped_column(EnumText(Mode, 10))
     language: Mapped[str] = mapped_column(String(10))
     insurance: Mapped[bool]  # uses the card as a health-insurance card
     created_at: Mapped[datetime]
@@ -141,11 +141,12 @@ class Contact(Base):
     channel: Mapped[str] = mapped_column(String(10))
     address_sealed: Mapped[bytes]
     address_index: Mapped[bytes] = mapped_column(index=True)
-    state: Mapped[str] = mapped_column(String(12))
-    consent_how: Mapped[str | None] = mapped_column(String(10))
+    state: Mapped[ContactState] = mapped_column(EnumText(ContactState, 12))
+    consent_how: Mapped[ConsentHow | None] = mapped_column(EnumText(ConsentHow, 10))
     consent_by: Mapped[str | None] = mapped_column(GuardedText(40, field="consent_by"))
     consent_at: Mapped[datetime | None]
-    stopped_by: Mapped[str | None] = mapped_column(String(10))  # who said that nothing more is wanted here
+    # Who said that nothing more is wanted here.
+    stopped_by: Mapped[StoppedBy | None] = mapped_column(EnumText(StoppedBy, 10))
     practised_at: Mapped[datetime | None]  # when the keys of a call were tried out: only then are they offered
     reached_at: Mapped[datetime | None]  # last proof that this address is still theirs
     created_at: Mapped[datetime]
@@ -207,7 +208,7 @@ class Reminder(Base):
     expires_on: Mapped[date]
     step: Mapped[str] = mapped_column("rung", String(20))
     due_on: Mapped[date]
-    state: Mapped[str] = mapped_column(String(12))
+    state: Mapped[ReminderState] = mapped_column(EnumText(ReminderState, 12))
     created_at: Mapped[datetime]
 
 
@@ -225,7 +226,8 @@ IS_UNHEARD_FAILURE = text(
 
 
 class Message(Base):
-    """One text to one contact by one channel. `key` says what it is; only what was never handed over frees its key."""
+    """One text to one contact by one channel. `key` makes a second one impossible; only what was never handed over
+    frees its key."""
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -241,16 +243,17 @@ class Message(Base):
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(80))
+    kind: Mapped[MessageKind] = mapped_column(EnumText(MessageKind, 20))
     group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
     address_sealed: Mapped[bytes | None]  # of a stranger: who asks for a code, or is invited
-    audience: Mapped[str] = mapped_column(String(10))
+    audience: Mapped[Audience] = mapped_column(EnumText(Audience, 10))
     channel: Mapped[str] = mapped_column(String(10))
     body_sealed: Mapped[bytes | None]
     likeness: Mapped[bytes | None]  # a keyed index of its words, to notice that somebody is sent the same ever again
     segments: Mapped[int]
     asks: Mapped[int | None] = mapped_column(SmallInteger)  # the digit that answers "done" to this very text
-    state: Mapped[str] = mapped_column(String(12))
+    state: Mapped[MessageState] = mapped_column(EnumText(MessageState, 12))
     reason: Mapped[str | None] = mapped_column(String(40))
     urgency: Mapped[int] = mapped_column(SmallInteger, server_default="2")
     turn: Mapped[int] = mapped_column(
@@ -385,7 +388,7 @@ class Reply(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
     provider_id: Mapped[str] = mapped_column(String(80), unique=True)
-    intent: Mapped[str | None] = mapped_column(String(20))
+    intent: Mapped[Intent | None] = mapped_column(EnumText(Intent, 20))
     body_sealed: Mapped[bytes | None]
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
@@ -404,7 +407,7 @@ class Notice(Base):
         ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[NoticeKind] = mapped_column(EnumText(NoticeKind, 20))
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
     card_id: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"), index=True)
@@ -487,7 +490,7 @@ class Invitation(Base):
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     address_sealed: Mapped[bytes]
     address_index: Mapped[bytes] = mapped_column(index=True)
-    role: Mapped[str] = mapped_column(String(10))
+    role: Mapped[Role] = mapped_column(EnumText(Role, 10))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]  # accepted, refused or taken back
@@ -538,14 +541,11 @@ class Import(Base):
     """A home's sheet on its way in: its rows wait here, sealed, until they are saved or given up, and go then."""
 
     __tablename__ = "imports"
-    __table_args__ = (
-        CheckConstraint(f"state IN ({_quoted(ImportState)})", name="state"),
-        _partial_index("ix_imports_in_work", "id", where=text("state IN ('checking', 'saving')")),
-    )
+    __table_args__ = (_partial_index("ix_imports_in_work", "id", where=text("state IN ('checking', 'saving')")),)
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="SET NULL"), index=True)
-    state: Mapped[str] = mapped_column(String(10))
+    state: Mapped[ImportState] = mapped_column(EnumText(ImportState, 10))
     columns: Mapped[list[Any]]  # of each: place, letter, heading, use, field, is_hidden
     mapping: Mapped[dict[str, Any]]  # by place of a column, the field that it holds
     counts: Mapped[dict[str, Any]]  # rows by status and by effect; what is 0 is left out
@@ -561,22 +561,23 @@ class ImportRow(Base):
     """One row of a sheet: its cells without what was refused, and what was found out about them."""
 
     __tablename__ = "import_rows"
-    __table_args__ = (
-        CheckConstraint(f"status IN ({_quoted(RowStatus)})", name="status"),
-        CheckConstraint(f"effect IN ({_quoted(RowEffect)})", name="effect"),
-        Index("ix_import_rows_import_id_row_fingerprint", "import_id", "row_fingerprint"),
-    )
+    __table_args__ = (Index("ix_import_rows_import_id_row_fingerprint", "import_id", "row_fingerprint"),)
     import_id: Mapped[int] = mapped_column(ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     cells_sealed: Mapped[bytes | None]
     row_fingerprint: Mapped[bytes | None]  # a keyed index of who it is, to find a second row of the same
     reader_findings: Mapped[list[Any]]  # what reading saw: a number, a formula, a hidden row
-    status: Mapped[str] = mapped_column(String(10), server_default=RowStatus.UNCHECKED)
+    status: Mapped[RowStatus] = mapped_column(EnumText(RowStatus, 10), server_default=RowStatus.UNCHECKED)
     findings: Mapped[list[Any]]  # of each: code, level, place of the cell, details
-    effect: Mapped[str] = mapped_column(String(10), server_default=RowEffect.NONE)
+    effect: Mapped[RowEffect] = mapped_column(EnumText(RowEffect, 10), server_default=RowEffect.NONE)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"), index=True)
     is_confirmed: Mapped[bool] = mapped_column(server_default=false())
 
+
+for _table in Base.metadata.tables.values():
+    for _column in _table.columns:
+        if isinstance(_column.type, EnumText):
+            _table.append_constraint(CheckConstraint(_column.type.checks(_column.name), name=_column.name))
 
 # For statements that run once for each of many rows, past the unit of work.
 CARDS, MESSAGES = cast(Table, Card.__table__), cast(Table, Message.__table__)

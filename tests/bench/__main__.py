@@ -13,15 +13,15 @@ from sqlalchemy import text
 
 from reminder.clock import SystemClock
 from reminder.domain import hours
+from reminder.domain.messages import MessageKind
 from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Mode
 from reminder.domain.rules import schedule
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
-from reminder.settings import read_settings
 from reminder.simulate import World, world
 from reminder.storage import outbox
 from reminder.storage.outbox import Draft
-from reminder.wiring import read_rulebook
+from reminder.wiring import read_rulebook, read_settings
 from reminder.worker import tick
 from tests.bench import engines, growth, home, sheets
 from tests.journeys.years import run_years
@@ -135,7 +135,19 @@ def remember(town: World, messages: int) -> None:
     then = town.clock.now() - timedelta(days=365)
     for start in range(0, messages, 1000):
         drafts = [
-            Draft(f"old:{start + place}", 1, 1, Audience.PERSON, ChannelName.SMS, None, "お知らせ", 1, then, then)
+            Draft(
+                f"old:{start + place}",
+                MessageKind.REMINDER,
+                1,
+                1,
+                Audience.PERSON,
+                ChannelName.SMS,
+                None,
+                "お知らせ",
+                1,
+                then,
+                then,
+            )
             for place in range(1000)
         ]
         with town.app.database.writing() as tx:

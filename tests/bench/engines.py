@@ -18,15 +18,15 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from reminder.clock import SystemClock
+from reminder.domain.messages import MessageKind
 from reminder.domain.people import Audience, ChannelName, ContactState, GroupKind
 from reminder.enrolment import register
-from reminder.settings import read_settings
 from reminder.storage import contacts, outbox
 from reminder.storage.keys import KeyRing, new_key, read_keys
 from reminder.storage.outbox import Draft
 from reminder.storage.session import Database
 from reminder.storage.tables import Contact
-from reminder.wiring import build_app
+from reminder.wiring import build_app, read_settings
 from tests import databases
 from tests.bench import contenders
 from tests.bench.sink import Sink, sink
@@ -174,7 +174,7 @@ def contact(keys: KeyRing, person: int, place: int, now: datetime) -> dict[str, 
 
 def draft(group: int, contact_id: int, place: int, now: datetime) -> Draft:
     return Draft(
-        f"{outbox.ANSWER}{contact_id}", group, contact_id, Audience.PERSON, ChannelName.SMS, None,
+        f"answer:{contact_id}", MessageKind.ANSWER, group, contact_id, Audience.PERSON, ChannelName.SMS, None,
         contenders.TEXT.format(number=place), 1, now, now + timedelta(days=2),
     )  # fmt: skip
 

@@ -60,7 +60,7 @@ def test_from_the_first_code_to_a_plan_that_runs(site: Site, page: Page) -> None
 
     page.get_by_role("link", name="人を加える").click()
     page.get_by_label("呼び名", exact=True).fill("母")
-    page.get_by_label("合言葉").fill("つばめ")
+    page.get_by_label("しるしの言葉").fill("つばめ")
     looks.keep(page, "add-person")
     page.get_by_role("button", name="次へ").click()
     page.get_by_label("電話番号またはメールアドレス").fill("090-0000-0001")
@@ -174,7 +174,7 @@ def test_the_calendar_feed_is_read_by_a_calendar_program(family: Site, page: Pag
     assert answer.headers["content-type"].startswith("text/calendar")
     assert date(2027, 2, 19) in [event.decoded("DTSTART") for event in events]
     assert "090" not in answer.text()
-    page.get_by_role("button", name="使えなくする").first.click()
+    page.get_by_role("button", name="このアドレスを止める").first.click()
     assert page.request.get(address.replace(address.split("/feeds/")[0], family.url)).status == 404
 
 

@@ -35,8 +35,8 @@ def test_the_digest_of_now_is_shown_and_nothing_is_sent(home: Terminal) -> None:
 @pytest.mark.parametrize(
     ("week", "said"),
     [
-        ("2027-W05", "■ 期限の日を過ぎた（1件）"),
-        ("2027-02-03", "■ 期限の日を過ぎた（1件）"),
+        ("2027-W05", "■ 期限の日を過ぎたもの（1件）"),
+        ("2027-02-03", "■ 期限の日を過ぎたもの（1件）"),
         ("2026-W50", "窓口が開いている最後の日"),
     ],
 )

@@ -9,8 +9,8 @@ import pytest
 
 from reminder.delivery.claim import AHEAD, Claim, Claimer
 from reminder.delivery.send import Sender
-from reminder.domain.messages import LEASE, RENEWED_EVERY, Accepted, MessageState, Outgoing, Urgency
-from reminder.domain.pace import LEAST_BOUND, LEAST_KNOWN_DAYS, MOST_ALIKE, MOST_TEXTS_A_DAY
+from reminder.domain.messages import LEASE, RENEWED_EVERY, Accepted, MessageKind, MessageState, Outgoing, Urgency
+from reminder.domain.pace import LEAST_BOUND, LEAST_KNOWN_DAYS, MOST_ALIKE
 from reminder.domain.people import Audience, ChannelName
 from reminder.storage import claims, health, outbox, pace
 from reminder.storage.outbox import Draft
@@ -24,6 +24,7 @@ def draft(village: Village, number: int, **more: object) -> Draft:
     return Draft(
         **{
             "key": f"told:{number}",
+            "kind": MessageKind.REMINDER,
             "group_id": 1,
             "contact_id": 1,
             "audience": Audience.PERSON,
@@ -95,7 +96,7 @@ def test_a_family_s_text_leaves_at_once_however_many_a_chain_has_waiting(crowd: 
 def test_what_is_pressing_goes_before_what_is_not_and_an_answer_before_both(crowd: Village) -> None:
     usual = of_the_chain(crowd, 60)
     (pressing,) = add(crowd, [draft(crowd, 8001, urgency=Urgency.PRESSING)])
-    (answer,) = add(crowd, [draft(crowd, 8002, key="answer:1", urgency=Urgency.ANSWER)])
+    (answer,) = add(crowd, [draft(crowd, 8002, key="answer:1", kind=MessageKind.ANSWER, urgency=Urgency.ANSWER)])
     (greeting,) = add(crowd, [draft(crowd, 8003, urgency=Urgency.ROUTINE)])
 
     claimed = ids(claim(crowd))
@@ -111,11 +112,11 @@ def test_a_sender_slower_than_one_a_second_still_sends(crowd: Village) -> None:
 
 
 def test_nobody_is_sent_more_than_a_day_s_worth_and_the_operator_sees_it(crowd: Village) -> None:
-    add(crowd, [draft(crowd, place) for place in range(MOST_TEXTS_A_DAY + 2)])
+    add(crowd, [draft(crowd, place) for place in range(ChannelName.SMS.can.most_a_day + 2)])
 
     claimed = claim(crowd, per_second=None)
 
-    assert len(claimed.in_hand) == MOST_TEXTS_A_DAY
+    assert len(claimed.in_hand) == ChannelName.SMS.can.most_a_day
     rest = [one for one in crowd.messages() if one.state == "stale"]
     assert [(one.reason, one.handed_at) for one in rest] == [("daily_cap", None)] * 2, "their day would be over"
     with crowd.app.database.reading() as tx:
@@ -124,7 +125,7 @@ def test_nobody_is_sent_more_than_a_day_s_worth_and_the_operator_sees_it(crowd: 
 
 def test_what_is_still_true_tomorrow_is_told_tomorrow(crowd: Village) -> None:
     lasts = crowd.now + timedelta(days=7)
-    add(crowd, [draft(crowd, place, stale_after=lasts) for place in range(MOST_TEXTS_A_DAY + 1)])
+    add(crowd, [draft(crowd, place, stale_after=lasts) for place in range(ChannelName.SMS.can.most_a_day + 1)])
 
     claim(crowd, per_second=None)
 
@@ -134,7 +135,7 @@ def test_what_is_still_true_tomorrow_is_told_tomorrow(crowd: Village) -> None:
 
 def test_two_contacts_at_one_telephone_are_one_address(crowd: Village) -> None:
     crowd.person("父", phone="090-0000-9001")
-    add(crowd, [draft(crowd, place, group_id=2, contact_id=101) for place in range(MOST_TEXTS_A_DAY - 1)])
+    add(crowd, [draft(crowd, place, group_id=2, contact_id=101) for place in range(ChannelName.SMS.can.most_a_day - 1)])
     claim(crowd, per_second=None)
     add(crowd, [draft(crowd, 50 + place, group_id=2, contact_id=102) for place in range(2)])
 
@@ -160,7 +161,9 @@ def usual_days(village: Village, handed: int) -> None:
 def test_a_day_unlike_any_other_stops_is_kept_and_goes_on_when_the_operator_says_so(crowd: Village) -> None:
     usual_days(crowd, 20)
     of_the_chain(crowd, LEAST_BOUND + 50)
-    (answer,) = add(crowd, [draft(crowd, 8002, key="answer:1", contact_id=101, urgency=Urgency.ANSWER)])
+    (answer,) = add(
+        crowd, [draft(crowd, 8002, key="answer:1", kind=MessageKind.ANSWER, contact_id=101, urgency=Urgency.ANSWER)]
+    )
 
     claimed = [*ids(claim(crowd, per_second=None)), *ids(claim(crowd, per_second=None))]
 
@@ -169,7 +172,9 @@ def test_a_day_unlike_any_other_stops_is_kept_and_goes_on_when_the_operator_says
     with crowd.app.database.reading() as tx:
         assert [(one.channel, one.reason) for one in health.pauses(tx, crowd.now)] == [("sms", "unusual_day")]
     assert claim(crowd, per_second=None).in_hand == []
-    (late,) = add(crowd, [draft(crowd, 8004, key="answer:2", contact_id=101, urgency=Urgency.ANSWER)])
+    (late,) = add(
+        crowd, [draft(crowd, 8004, key="answer:2", kind=MessageKind.ANSWER, contact_id=101, urgency=Urgency.ANSWER)]
+    )
     assert ids(claim(crowd, per_second=None)) == [late], "who asks something is answered all the same"
 
     with crowd.app.database.writing() as tx:

@@ -272,7 +272,7 @@ def test_a_renewed_residence_card_asks_for_the_my_number_card_s_new_date_and_doe
 
     assert [one.id for one in renewed.asks] == [card.id]
     assert "マイナンバーカードは3月31日（水）までです。" in family.words_to("母")[-1]
-    assert "在留カードを持って市区町村の窓口へ。" in family.words_to("母")[-1]
+    assert "在留カードを持って窓口へ行ってください。" in family.words_to("母")[-1]
 
 
 def test_a_kind_that_config_no_longer_has_does_not_keep_a_person_from_registering_others(family: Village) -> None:

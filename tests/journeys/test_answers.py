@@ -42,13 +42,13 @@ def test_a_mother_who_answers_1_hears_no_more_and_her_daughter_is_asked_for_the_
     texts = len(village.texts_to("母"))
     village.run_until("2027-03-31 23:00")
     assert len(village.texts_to("母")) == texts
-    asked_again = told(village, "娘", "「済んだ」とうかがっています")
+    asked_again = told(village, "娘", "「済んだ」とうかがいました")
     assert len(asked_again) == 4, "every fortnight until the end"
 
     village.renew(card, date(2032, 3, 31))
     village.run_until("2027-12-31 00:00")
     assert len(village.texts_to("母")) == texts
-    assert told(village, "娘", "「済んだ」とうかがっています") == asked_again
+    assert told(village, "娘", "「済んだ」とうかがいました") == asked_again
 
 
 def test_without_a_new_date_the_schedule_goes_on_after_the_end_for_a_1_may_have_been_a_mistake(
@@ -329,7 +329,7 @@ def test_a_yes_to_the_text_that_asks_is_consent(talking_village: Village, word: 
     ask(village)
     village.run_until("2026-12-01 12:00")
     assert village.words_to("母") == [
-        "【期限だより・つばめ】お母さん、田中家の方が期限のお知らせを申し込みました。受け取る時は1、いらない時は2と返信してください。"
+        "【期限だより・つばめ】お母さん、田中家から期限のお知らせの申し込みがありました。受け取る時は1、いらない時は2と返信してください。"
     ]
 
     village.answers("母", word)

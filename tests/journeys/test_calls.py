@@ -176,9 +176,9 @@ def test_a_human_hears_the_relative_first_the_date_twice_and_no_key(calling_vill
 
     assert (answer.status, answer.headers["content-type"]) == (200, "text/xml; charset=utf-8")
     said = answer.text
-    assert said.index("田中家の方に頼まれて、お母さんにお電話しました。録音の声です。") < said.index("期限だより")
+    assert said.index("田中家に頼まれて、お母さんにお電話しました。録音の声です。") < said.index("期限だより")
     assert "しるしの言葉は、つばめです" in said
-    assert "役所や警察の電話ではありません" in said
+    assert "役所や警察からの電話ではありません" in said
     assert said.count("さんがつさんじゅういちにち、すいようびまでです") == 2
     assert "<Gather" not in said
     assert "<Hangup" in said
@@ -192,7 +192,7 @@ def test_an_answering_machine_learns_neither_the_card_nor_the_date_nor_the_mark(
 ) -> None:
     said = turn(calling_village, first_call(calling_village), AnsweredBy=answered_by).text
 
-    assert "田中家の方にお電話ください" in said
+    assert "田中家にお電話ください" in said
     assert not any(word in said for word in ("マイナンバー", "がつ", "つばめ", "<Gather"))
 
 

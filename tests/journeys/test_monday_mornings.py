@@ -65,7 +65,7 @@ def test_on_monday_morning_the_office_reads_what_is_due_by_day_and_room(home: Vi
     assert digests_to(home, OFFICE) == ["12-07 07:00"]
     assert "■ 窓口が開いている最後の日（1件）\n1月29日（金）　2階 201　電子証明書\n" in words(home)[0]
     assert "ハナ" not in words(home)[0]
-    assert [message.key for message in home.messages() if message.key.startswith("digest:")] == ["digest:1:2026-W50"]
+    assert [message.key for message in home.messages() if message.kind == "digest"] == ["digest:1:2026-W50"]
 
 
 def test_it_comes_every_week_and_after_a_holiday_on_the_next_day(home: Village) -> None:
@@ -204,7 +204,7 @@ def test_one_who_is_erased_before_it_is_sent_is_not_in_it_and_it_is_sent_all_the
     with app.units.writing(home.now) as uow:
         rhythms.set_rhythm(uow, group_id=1, rhythm=Rhythm(send_hour=10))
     home.run_until("2026-12-07 08:00")
-    assert [message.state for message in home.messages() if message.key.startswith("digest:")] == ["queued"]
+    assert [message.state for message in home.messages() if message.kind == "digest"] == ["queued"]
 
     erase_person(app.units, home.now, person_id=2)
     home.run_until("2026-12-08 00:00")
@@ -220,7 +220,7 @@ def test_one_who_is_erased_afterwards_takes_the_words_along(home: Village) -> No
     erase_person(home.app.units, home.now, person_id=1)
     home.run_until("2026-12-09 00:00")
 
-    assert [message.text for message in home.messages() if message.key.startswith("digest:")] == [None]
+    assert [message.text for message in home.messages() if message.kind == "digest"] == [None]
     assert len(digests_to(home, OFFICE)) == 1
 
 
@@ -233,7 +233,7 @@ def test_whom_messages_do_not_reach_is_named_by_room_with_why(home: Village) -> 
     home.run_until("2026-12-08 00:00")
 
     unreached = words(home)[0].split("■ お知らせが届いていない方")[1]
-    assert unreached.startswith("（1件）\n2階 201　SMS：使えない番号かアドレスです、メール：同意がまだです\n")
+    assert unreached.startswith("（1件）\n2階 201　SMS：使えない番号かアドレスです、メール：同意がまだありません\n")
 
 
 def test_what_ended_stays_with_the_latest_first_and_what_is_done_is_not_named(home: Village) -> None:

@@ -262,7 +262,7 @@ def test_a_resident_of_a_home_without_a_phone_is_told_to_family_and_staff(villag
     village.run_until("2027-12-31 00:00")
 
     assert len(village.texts_to("息子")) == 3
-    asked = [words for words in village.words_to("事務") if "まだ手続きの連絡がありません" in words]
+    asked = [words for words in village.words_to("事務") if "「済んだ」の連絡がまだありません" in words]
     assert len(village.reminders_to("事務")) - len(asked) == 3
     assert len(asked) == 1, "the son did nothing, so the home was asked once"
 

@@ -134,7 +134,7 @@ def _told_enough_by(day: date, days: Counter[date], townsman: Townsman) -> bool:
 def _reminders(town: World) -> set[int]:
     """The ids of messages that remind; not those that ask a carer what has become of it."""
     with town.app.database.reading() as tx:
-        rows = tx.connection().exec_driver_sql("SELECT id FROM messages WHERE key LIKE 'told:%'").all()
+        rows = tx.connection().exec_driver_sql("SELECT id FROM messages WHERE kind IN ('reminder', 'copy')").all()
     return {row[0] for row in rows}
 
 

@@ -62,7 +62,7 @@ def test_a_card_of_a_kind_that_is_gone_keeps_nobody_else_of_its_home_waiting(vil
 def test_a_group_whose_rows_make_no_sense_keeps_nobody_else_waiting(village: Village, caplog) -> None:
     families(village, 3)
     with village.app.database.writing() as tx:
-        tx.execute(text("UPDATE people SET mode = 'no mode' WHERE id = 2"))
+        tx.execute(text("UPDATE groups SET own_days = 'no days' WHERE id = 2"))
     village.sleep_until("2027-03-17 01:00")
 
     assert plan(village) == 2

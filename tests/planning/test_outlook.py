@@ -55,7 +55,7 @@ def sent(village: Village, audiences: set[str]) -> list[Text]:
     return sorted(
         (row.contact_id, f"{one.at.astimezone(JAPAN):%Y-%m-%d %H:%M}", one.outgoing.subject, one.outgoing.text, row.segments)
         for row, one in rows
-        if row.key.startswith("told:") and row.audience in audiences
+        if row.kind in ("reminder", "copy") and row.audience in audiences
     )  # fmt: skip
 
 

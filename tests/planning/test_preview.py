@@ -9,8 +9,7 @@ import pytest
 from reminder.clock import JAPAN
 from reminder.domain.people import Audience, ChannelName, GroupKind, Language, Mode
 from reminder.planning.preview import PreviewedCard, Sample, preview
-from reminder.settings import read_settings
-from reminder.wiring import read_rulebook
+from reminder.wiring import read_rulebook, read_settings
 from tests.rules import KINDS, LANGUAGES
 from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Village
 
@@ -38,7 +37,7 @@ def test_a_preview_shows_every_text_a_family_will_get_with_its_minute(village: V
         ]
         for name in ("花子さん", "娘")
     }
-    got["娘"] = [text for text in got["娘"] if "まだ手続きの連絡がありません" not in text]
+    got["娘"] = [text for text in got["娘"] if "「済んだ」の連絡がまだありません" not in text]
     shown = preview(village.app.rules, PreviewedCard(kind, END), mode=mode, language=Language.JAPANESE, sample=Sample())
     assert {
         name: [(f"{row.send_at.astimezone(JAPAN):%m-%d %H:%M}", row.text) for row in shown if row.audience is audience]

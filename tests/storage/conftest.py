@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from reminder.domain.messages import MessageState
+from reminder.domain.messages import MessageKind, MessageState
 from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.storage import accounts, cards, contacts, groups, outbox, people, reminders, tokens
 from reminder.storage.keys import KeyRing, new_key, read_keys
@@ -91,6 +91,7 @@ class Rows:
         self._made += 1
         values: dict[str, Any] = {
             "key": f"answer:{self._made}",
+            "kind": MessageKind.ANSWER,
             "group_id": None,
             "audience": Audience.PERSON,
             "channel": ChannelName.SMS,
@@ -113,7 +114,9 @@ class Rows:
 
     def told(self, card_id: int, contact_id: int, step: str = "d30", **more: Any) -> int:
         """A message that tells one step of one card."""
-        message_id = self.message(contact_id, **{"key": f"step:{card_id}:{step}:{contact_id}", **more})
+        message_id = self.message(
+            contact_id, **{"key": f"step:{card_id}:{step}:{contact_id}", "kind": MessageKind.REMINDER, **more}
+        )
         reminders.link(self.tx, [(message_id, self.reminder(card_id, step))])
         return message_id
 

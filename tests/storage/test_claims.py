@@ -5,6 +5,7 @@ from reminder.domain.messages import (
     NOT_SEEN,
     UNREADABLE,
     Accepted,
+    MessageKind,
     MessageState,
     Urgency,
     after_sending,
@@ -47,11 +48,11 @@ def test_what_may_not_be_sent_any_more_ends_where_it_is_picked(rows: Rows) -> No
     person = rows.person(rows.group())
     phone, stopped, card = rows.contact(person_id=person), rows.contact(person_id=person), rows.card(person)
     stale = rows.message(phone, stale_after=NOW)
-    refused = rows.message(stopped, key="step:1")
+    refused = rows.message(stopped, key="step:1", kind=MessageKind.REMINDER)
     contacts.stop(rows.tx, [stopped], StoppedBy.REPLY)
     forgotten = rows.message(phone)
     rows.change(Message, forgotten, body_sealed=None)
-    untrue = rows.told(card, phone, key="step:2")
+    untrue = rows.told(card, phone, key="step:2", kind=MessageKind.REMINDER)
     rows.tx.connection().exec_driver_sql(f"UPDATE cards SET expires_on = '{END + DAY}'")
 
     picked = claims.pick(rows.tx, SMS, now=NOW, limit=9)
@@ -108,7 +109,7 @@ def test_what_is_sealed_with_a_key_that_is_gone_fails_and_keeps_no_other_waiting
 def test_messages_are_opened_with_what_a_channel_needs_and_one_after_the_other(rows: Rows) -> None:
     phone = rows.contact(person_id=rows.person(rows.group()), address="+819000000001")
     rows.message(phone, text="一")
-    rows.message(phone, text="二", key="digest:1")
+    rows.message(phone, text="二", kind=MessageKind.DIGEST)
     picked = claims.pick(rows.tx, SMS, now=NOW, limit=9).ready
 
     opened, _ = claims.opened(rows.keys, picked, NOW, NOW + LEASE, starts_in=1.0, between=0.5)
@@ -118,7 +119,7 @@ def test_messages_are_opened_with_what_a_channel_needs_and_one_after_the_other(r
         ("二", "+819000000001", 1),
     ]
     assert [one.starts_in for one in opened] == [1.0, 1.5]
-    assert [one.is_answer for one in opened] == [True, False]
+    assert [one.kind for one in opened] == [MessageKind.ANSWER, MessageKind.DIGEST]
 
 
 def test_how_much_an_address_was_sent_counts_for_everybody_who_shares_it(rows: Rows) -> None:
@@ -168,7 +169,9 @@ def test_what_a_provider_calls_other_messages_to_one_telephone_is_known(rows: Ro
 
 def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows) -> None:
     phone = rows.contact(person_id=rows.person(rows.group()))
-    taken, code, moved = (rows.message(phone, key=key) for key in ("answer:a", "code:1", "answer:b"))
+    taken, code, moved = (
+        rows.message(phone, kind=kind) for kind in (MessageKind.ANSWER, MessageKind.LOGIN_CODE, MessageKind.ANSWER)
+    )
     held = in_hand(rows)
     rows.change(Message, moved, attempts=2)
 

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import literal, select
 from sqlalchemy.exc import CompileError, StatementError
 
+from reminder.domain.people import Copies
 from reminder.errors import ForbiddenNumberError
-from reminder.storage.columns import GuardedText, Instant
+from reminder.storage.columns import EnumText, GuardedText, Instant
 from reminder.storage.tables import Group
 from tests.storage.conftest import NOW, Rows
 
@@ -50,3 +51,15 @@ def test_peoples_words_are_never_written_into_a_statements_text(rows: Rows) -> N
         GuardedText(60, field="name").process_literal_param("田中家", dialect)
     with pytest.raises(CompileError):
         select(Group.id).where(Group.name == "田中家").compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+
+
+def test_a_member_of_an_enum_comes_back_as_itself_and_an_unknown_value_is_an_error(rows: Rows) -> None:
+    kind = EnumText(Copies, 10)
+
+    read = kind.result_processor(rows.tx.get_bind().dialect, None)
+
+    assert [read(value) for value in ("near", None)] == [Copies.NEAR, None]
+    with pytest.raises(KeyError):
+        read("elsewhere")
+    assert kind.checks("copies") == "copies IN ('all', 'near', 'none')"
+    assert rows.tx.execute(select(literal(Copies.NONE, kind))).scalar_one() is Copies.NONE

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from reminder.domain.messages import MessageKind
 from reminder.domain.people import ChannelName, ConsentHow, ContactState, Language, Role, StoppedBy
 from reminder.storage import contacts
 from reminder.storage.contacts import ContactView
@@ -157,7 +158,7 @@ def test_everybody_at_one_telephone_speaks_when_it_does(rows: Rows) -> None:
     mother = rows.contact(person_id=rows.person(group), address=PHONE)
     father = rows.contact(person_id=rows.person(other), address=PHONE, confirmed=False)
     call = rows.contact(person_id=rows.person(group, "姉"), channel=VOICE, address=PHONE)
-    rows.message(father, key=f"consent:{father}:1", created_at=NOW + DAY)
+    rows.message(father, kind=MessageKind.CONSENT_REQUEST, created_at=NOW + DAY)
 
     assert contacts.at_phone(rows.tx, rows.keys, PHONE) == [mother, father, call]
     speakers = contacts.speakers(rows.tx, father)

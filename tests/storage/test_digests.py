@@ -1,5 +1,6 @@
 """The weekly digest: how far through the homes it has come."""
 
+from reminder.domain.messages import MessageKind
 from reminder.domain.people import GroupKind
 from reminder.storage import digests, health
 from tests.storage.conftest import DAY, NOW, Rows
@@ -27,7 +28,7 @@ def test_each_home_has_its_digest_once_a_week(rows: Rows) -> None:
 def test_a_digest_that_was_forgotten_before_it_was_sent_is_made_again(rows: Rows) -> None:
     home = rows.group("ひまわり苑", GroupKind.HOME)
     mail = rows.contact(member_id=rows.member(home))
-    digest, other = rows.message(mail, key="digest:1"), rows.message(mail)
+    digest, other = rows.message(mail, kind=MessageKind.DIGEST), rows.message(mail)
     digests.come_to(rows.tx, WEEK, home)
     digests.finish(rows.tx, NOW)
 

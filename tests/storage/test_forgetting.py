@@ -4,10 +4,10 @@ from datetime import datetime
 
 import pytest
 
-from reminder.domain.messages import NOT_SEEN, MessageState
+from reminder.domain.messages import NOT_SEEN, MessageKind, MessageState
 from reminder.domain.people import Role
 from reminder.domain.replies import Intent
-from reminder.storage import accounts, forgetting, kept_answers, passkeys, receipts, replies, sessions, sign_ins
+from reminder.storage import accounts, forgetting, kept_answers, outbox, passkeys, receipts, replies, sessions, sign_ins
 from reminder.storage.outbox import SpeaksOf
 from reminder.storage.tables import Account, Card, Contact, Group, Import, Message, Person, Receipt, SignIn
 from tests.storage.conftest import DAY, NOW, Rows
@@ -22,7 +22,7 @@ def test_messages_about_somebody_are_those_that_tell_of_their_cards_or_mention_t
     theirs = rows.contact(person_id=other)
     rows.change(Card, retired, retired_at=NOW)
     told = rows.told(card, phone)
-    of_person = rows.message(theirs, speaks_of=(SpeaksOf(person, card, phone),), key="silent:1")
+    of_person = rows.message(theirs, speaks_of=(SpeaksOf(person, card, phone),), kind=MessageKind.ESCALATION)
     plain = rows.message(theirs)
 
     assert forgetting.cards_of(rows.tx, person) == [card, retired]
@@ -89,7 +89,7 @@ def test_a_group_goes_with_its_messages_and_the_accounts_that_are_in_no_other(ro
     asked = sign_ins.add(
         rows.tx, rows.keys, address="hana@example.jp", network="n", browser_hash=b"b", now=NOW, expires_at=NOW + DAY
     )
-    rows.message(None, key=f"code:{asked}", address="hana@example.jp")
+    rows.message(None, key=outbox.login_code_key(asked), address="hana@example.jp")
     mine = rows.message(rows.contact(person_id=rows.person(other)))
 
     forgetting.group(rows.tx, group)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from reminder.domain.messages import MessageState
+from reminder.domain.messages import MessageKind, MessageState
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.domain.replies import Intent
 from reminder.storage import contacts, messages, replies
@@ -131,7 +131,10 @@ def test_what_a_receipt_or_a_bounce_names_is_found(rows: Rows) -> None:
     phone = rows.contact(person_id=rows.person(rows.group()))
     mail = rows.contact(member_id=rows.member(rows.group()), channel=EMAIL, address="hana@example.jp")
     by_name = rows.handed(rows.message(phone), provider_id="SM1")
-    by_id, stranger = rows.message(phone), rows.message(None, key="code:1", address="x@example.jp", channel=EMAIL)
+    by_id, stranger = (
+        rows.message(phone),
+        rows.message(None, key="code:1", kind=MessageKind.LOGIN_CODE, address="x@example.jp", channel=EMAIL),
+    )
     sent = rows.handed(rows.message(mail, channel=EMAIL), provider_id="<1@example.jp>")
 
     assert messages.named(rows.tx, ["SM1"], [by_id, stranger]) == [
@@ -166,11 +169,11 @@ def test_days_on_which_a_person_was_told_unasked_are_counted_once_each(rows: Row
     person = rows.person(rows.group())
     phone, family = rows.contact(person_id=person), rows.contact(person_id=person, is_family=True)
     for at in (NOW, NOW + HOUR, NOW + DAY):
-        rows.message(phone, key=f"step:{at}", created_at=at)
-    failed = rows.message(phone, key="step:failed", created_at=NOW + 2 * DAY)
+        rows.message(phone, key=f"step:{at}", kind=MessageKind.REMINDER, created_at=at)
+    failed = rows.message(phone, key="step:failed", kind=MessageKind.REMINDER, created_at=NOW + 2 * DAY)
     rows.handed(failed, MessageState.FAILED)
     rows.message(phone, key="answer:x")
-    rows.message(family, key="step:family", created_at=NOW + 3 * DAY)
+    rows.message(family, key="step:family", kind=MessageKind.REMINDER, created_at=NOW + 3 * DAY)
 
     told = messages.told_lately(rows.tx, [person], NOW, today=NOW + 2 * DAY)
 
@@ -182,7 +185,7 @@ def test_days_on_which_a_person_was_told_unasked_are_counted_once_each(rows: Row
 def test_who_was_greeted_is_known(rows: Rows) -> None:
     group = rows.group()
     greeted, other = rows.person(group), rows.person(group, "母")
-    rows.message(rows.contact(person_id=greeted), key="reach:1")
+    rows.message(rows.contact(person_id=greeted), kind=MessageKind.VERIFICATION)
     rows.message(rows.contact(person_id=other))
 
     assert messages.greeted(rows.tx, [greeted, other], NOW) == {greeted}
@@ -192,11 +195,11 @@ def test_who_was_greeted_is_known(rows: Rows) -> None:
 def test_a_call_knows_what_it_says_and_whether_its_keys_were_tried_out(rows: Rows) -> None:
     person = rows.person(rows.group(), language=Language.ENGLISH)
     phone = rows.contact(person_id=person, channel=VOICE)
-    message = rows.message(phone, channel=VOICE, key="practice:1", text="もしもし")
+    message = rows.message(phone, channel=VOICE, kind=MessageKind.TEST_CALL, text="もしもし")
     contacts.practised(rows.tx, phone, NOW)
 
     assert messages.called(rows.tx, rows.keys, message) == Called(
-        "practice:1", phone, VOICE, "もしもし", NOW, Language.ENGLISH
+        MessageKind.TEST_CALL, phone, VOICE, "もしもし", NOW, Language.ENGLISH
     )
     rows.change(Message, message, body_sealed=None)
     assert messages.called(rows.tx, rows.keys, message) is messages.called(rows.tx, rows.keys, 999) is None

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from reminder.domain.messages import LEASE, Accepted, CancelReason, MessageState, after_sending
+from reminder.domain.messages import LEASE, Accepted, CancelReason, MessageKind, MessageState, after_sending
 from reminder.domain.people import Audience, ChannelName
 from reminder.storage import claims, outbox
 from reminder.storage.claims import InHand
@@ -22,6 +22,7 @@ END = date(2027, 3, 31)
 def draft(village: Village, number: int, contact_id: int = 1) -> Draft:
     return Draft(
         key=f"answer:{number}",
+        kind=MessageKind.ANSWER,
         group_id=1,
         contact_id=contact_id,
         audience=Audience.PERSON,

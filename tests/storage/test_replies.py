@@ -1,5 +1,6 @@
 """Replies: what somebody answered, kept once and handled once."""
 
+from reminder.domain.messages import MessageKind
 from reminder.domain.replies import Intent
 from reminder.storage import replies
 from reminder.storage.keys import new_key, read_keys
@@ -42,7 +43,7 @@ def test_answers_are_counted_for_a_telephone_whoever_shares_it(rows: Rows) -> No
     hers = rows.contact(person_id=rows.person(group, "母"), address="+819000000001")
     rows.message(mine)
     rows.message(hers, created_at=NOW + HOUR)
-    rows.message(hers, key="step:1")
+    rows.message(hers, key="step:1", kind=MessageKind.REMINDER)
 
     assert replies.answers_since(rows.tx, mine, NOW) == 2
     assert replies.answers_since(rows.tx, hers, NOW + HOUR) == 1

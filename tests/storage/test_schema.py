@@ -7,10 +7,15 @@ import pytest
 from alembic import command
 from sqlalchemy.exc import IntegrityError
 
-from reminder.domain.people import GroupKind
+from reminder.domain.notices import NoticeKind
+from reminder.domain.people import GroupKind, Role
+from reminder.domain.replies import Intent
 from reminder.errors import ConflictError, DatabaseNotReadyError, SettingsError
-from reminder.storage import cards, groups, schema
+from reminder.storage import accounts, cards, groups, notices, replies, schema
+from reminder.storage.columns import EnumText
+from reminder.storage.registry import imports
 from reminder.storage.session import Database
+from reminder.storage.tables import Base
 from tests.storage.conftest import NOW
 from tests.village import Village
 
@@ -139,6 +144,113 @@ def test_taking_a_migration_back_loses_no_row_but_what_it_brought(village: Villa
     assert schema.differences(database) == []
     with pytest.raises(IntegrityError), database.writing() as tx:
         tx.connection().exec_driver_sql("UPDATE cards SET person_id = 99")  # references count again
+
+
+@pytest.mark.parametrize(
+    ("key", "audience", "kind", "why"),
+    [
+        ("told:1:2026-12-01:sms:0", "person", "reminder", "a step, to the person"),
+        ("told:1:2026-12-01:email:0", "carer", "copy", "the same step, to a carer"),
+        ("told:1:2026-12-01:email:1", "staff", "copy", "and to a home's staff"),
+        ("silent:1:2026-12-01", "carer", "escalation", "nobody has answered"),
+        ("silent:1:1:2026-12-01", "carer", "escalation", "likewise, about one card"),
+        ("notice:1:1", "carer", "notice", "something happened"),
+        ("undelivered:1:1:2026-12-01", "carer", "failure_notice", "a message reached nobody"),
+        ("reach:1:2026", "person", "verification", "the yearly question"),
+        ("digest:1:2026-W50", "staff", "digest", "the weekly letter of a home"),
+        ("answer:1", "person", "answer", "to a reply"),
+        ("answer:stop:1:20261201000000", "person", "answer", "to a stop"),
+        ("consent:1:1", "person", "consent_request", "may we write to you?"),
+        ("practice:1:20261201000000", "person", "test_call", "a call to try out the keys"),
+        ("code:1", "carer", "login_code", "a sign-in"),
+        ("invitation:1", "carer", "invitation", "a member to be"),
+        ("elsewhere:1", "carer", "notice", "nobody knows what it was"),
+    ],
+)
+def test_a_message_of_an_older_database_has_its_kind(
+    empty_database_url: str, key: str, audience: str, kind: str, why: str
+) -> None:
+    database = Database(empty_database_url)
+    schema.move(database, command.upgrade, "0009")
+    _add_old_messages(database, [(1, key, audience)])
+
+    schema.migrate(database)
+
+    assert _kinds(database) == [(1, kind)], why
+    database.close()
+
+
+def test_an_old_message_of_an_unknown_key_that_is_linked_to_a_step_is_a_reminder(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    schema.move(database, command.upgrade, "0009")
+    _add_old_messages(
+        database, [(1, "elsewhere:1", "person"), (2, "elsewhere:2", "carer"), (3, "elsewhere:3", "carer")]
+    )
+    at = "2026-12-01 00:00:00+00:00"
+    with database.engine.execution_options(kigen_writes=True).begin() as connection:
+        for sql in (
+            "INSERT INTO people (id, group_id, label, office, mode, language, insurance, created_at) "
+            f"VALUES (1, 1, '母', '市役所', 'elderly', 'ja', TRUE, '{at}')",
+            "INSERT INTO cards (id, person_id, kind, expires_on, is_computed, created_at) "
+            f"VALUES (1, 1, 'mynumber_card', '2031-11-14', FALSE, '{at}')",
+            "INSERT INTO reminders (id, card_id, expires_on, rung, due_on, state, created_at) "
+            f"VALUES (1, 1, '2031-11-14', 'd30', '2031-10-15', 'open', '{at}')",
+            "INSERT INTO message_reminders VALUES (1, 1), (2, 1)",
+        ):
+            connection.exec_driver_sql(sql)
+
+    schema.migrate(database)
+
+    assert _kinds(database) == [(1, "reminder"), (2, "copy"), (3, "notice")]
+    database.close()
+
+
+def _add_old_messages(database: Database, messages: list[tuple[int, str, str]]) -> None:
+    """Insert messages of version 0009 to an address that is nobody's contact: their id, key and audience."""
+    at = "2026-12-01 00:00:00+00:00"
+    seal = "'\\x00'" if not database.is_sqlite else "x'00'"
+    with database.engine.execution_options(kigen_writes=True).begin() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO groups (id, name, kind, headings, created_at) VALUES (1, '田中家', 'household', '{{}}', '{at}')"
+        )
+        for number, key, audience in messages:
+            connection.exec_driver_sql(
+                "INSERT INTO messages (id, key, group_id, address_sealed, audience, channel, segments, state, "
+                "send_after, stale_after, attempts, not_seen, possibly_double, created_at) VALUES "
+                f"({number}, '{key}', 1, {seal}, '{audience}', 'email', 0, 'queued', "
+                f"'{at}', '{at}', 0, 0, FALSE, '{at}')"
+            )
+
+
+def _kinds(database: Database) -> list[tuple[int, str]]:
+    with database.reading() as tx:
+        return [tuple(row) for row in tx.connection().exec_driver_sql("SELECT id, kind FROM messages ORDER BY id")]
+
+
+CLOSED = [
+    (table.name, column.name)
+    for table in Base.metadata.sorted_tables
+    for column in table.columns
+    if isinstance(column.type, EnumText)
+]
+
+
+def test_the_database_itself_refuses_what_is_no_member_of_an_enum(village: Village) -> None:
+    village.member("娘", "musume@example.jp")
+    village.person("母", phone="090-0000-0001")
+    village.card("母", date(2027, 3, 31))
+    village.run_until("2027-02-01 00:00")
+    database, keys, now = village.app.database, village.app.keys, village.now
+    with database.writing() as tx:
+        notices.add(tx, NoticeKind.SENDER, person_id=1, now=now)
+        replies.keep(tx, keys, contact_id=1, provider_id="SM1", intent=Intent.DONE, text=None, now=now)
+        accounts.invite(tx, keys, group_id=1, address="ane@example.jp", role=Role.EDITOR, now=now, expires_at=now)
+        sheet = imports.add(tx, group_id=1, member_id=1, columns=[], now=now)
+        imports.add_rows(tx, keys, sheet, [imports.NewRow(2, {}, ())])
+
+    for table, column in CLOSED:
+        with pytest.raises(IntegrityError, match=f"ck_{table}_{column}"), database.writing() as tx:
+            tx.connection().exec_driver_sql(f"UPDATE {table} SET {column} = 'elsewhere'")
 
 
 def test_a_version_is_known_that_the_migrations_have() -> None:

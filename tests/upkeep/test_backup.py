@@ -234,6 +234,10 @@ def test_a_restore_that_is_killed_leaves_nothing_behind(
     database.close()
 
 
+# By their names of then, the tables that have another name by now.
+RENAMED = {"uploads": "imports", "upload_rows": "import_rows"}
+
+
 def test_a_backup_of_older_tables_lives_on_in_those_of_today(empty: Database) -> None:
     assert backup.check(old_backup.FILE, old_backup.KEY).contents.version == old_backup.VERSION
 
@@ -245,7 +249,7 @@ def test_a_backup_of_older_tables_lives_on_in_those_of_today(empty: Database) ->
         [card] = cards.current_of_person(tx, 1)
     assert card.expires_on == date(2027, 3, 31)
     now = rows(empty)
-    assert {name: len(now[name]) for name in contents.rows} == contents.rows
+    assert {name: len(now[RENAMED.get(name, name)]) for name in contents.rows} == contents.rows
 
 
 def test_an_older_database_can_be_backed_up_before_it_is_migrated(empty: Database, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Boolean, Date, DateTime, Integer, LargeBinary, String, Ta
 from sqlalchemy.exc import IntegrityError
 
 from reminder.storage import schema, snapshot
+from reminder.storage.columns import EnumText
 from reminder.storage.keys import new_key, read_keys
 from reminder.storage.session import Database
 from reminder.storage.tables import Base
@@ -42,6 +43,8 @@ def value(column: object, chance: random.Random, parents: dict[str, list[tuple[o
         return at.replace(tzinfo=None).isoformat(" ", "microseconds")
     if isinstance(kind, LargeBinary):
         return chance.randbytes(chance.choice([0, 1, 40]))
+    if isinstance(kind, EnumText):
+        return chance.choice(list(kind.members))
     if isinstance(getattr(kind, "impl_instance", kind), String):
         return chance.choice([*AWKWARD, f"{chance.random()}"])[: kind.length or 10]
     return chance.choice(JSONS)

@@ -166,7 +166,7 @@ def test_words_about_somebody_that_no_reminder_tells_go_with_them(family: Villag
 def test_word_that_a_text_came_back_goes_with_whom_it_was_to_reach(family: Village) -> None:
     family.sms.fail_when(lambda outgoing: PermanentChannelError("21211") if outgoing.address.endswith("1") else None)
     family.run_until("2027-01-05 12:00")
-    told = [mail.id for mail in mails(family) if mail.key.startswith("undelivered:")]
+    told = [mail.id for mail in mails(family) if mail.kind == "failure_notice"]
     assert told
 
     erase(family, person=1)
@@ -182,14 +182,14 @@ def test_who_is_to_be_asked_about_two_persons_is_asked_about_the_one_who_stays(t
         village.person(label, phone=phone, mode=Mode.ELDERLY)
         village.card(label, END)
     night = next(days_with_a_silence(village))
-    [waiting] = [one for one in village.messages() if one.key.startswith("silent:") and one.state == "queued"]
+    [waiting] = [one for one in village.messages() if one.kind == "escalation" and one.state == "queued"]
     assert "お母さま" in (waiting.text or "")
     assert "お父さま" in (waiting.text or "")
 
     erase(village, person=1)
     village.run_until(f"{night:%Y-%m-%d} 23:00")
 
-    asked = [one for one in village.messages() if one.key.startswith("silent:")]
+    asked = [one for one in village.messages() if one.kind == "escalation"]
     assert [(one.state, one.reason) for one in asked] == [("cancelled", "erased"), ("accepted", None)]
     assert "お父さま" in (asked[1].text or "")
     assert "お母さま" not in (asked[1].text or "")
@@ -200,7 +200,7 @@ def days_with_a_silence(village: Village) -> Iterator[date]:
     for days in range(200):
         night = date(2026, 12, 2) + timedelta(days=days)
         village.run_until(f"{night} 00:30")
-        if any(one.key.startswith("silent:") and one.state == "queued" for one in village.messages()):
+        if any(one.kind == "escalation" and one.state == "queued" for one in village.messages()):
             yield night
 
 
@@ -381,7 +381,7 @@ def test_with_a_group_go_the_accounts_that_are_in_no_other(village: Village) -> 
         kept = accounts.find(tx, village.app.keys, son)
         assert kept is not None
         assert [one.group_id for one in accounts.memberships(tx, son)] == [elsewhere]
-    assert [message.key.partition(":")[0] for message in village.messages()] == ["code"], "the son's own"
+    assert [message.kind for message in village.messages()] == ["login_code"], "the son's own"
 
 
 @pytest.fixture

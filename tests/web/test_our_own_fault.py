@@ -12,7 +12,7 @@ from tests.village import Village, open_village
 from tests.web.asking import visitor
 from tests.web.browsing import Browser
 
-OURS = {Language.JAPANESE: "こちらの不具合です", Language.ENGLISH: "The fault is ours"}
+OURS = {Language.JAPANESE: "このサービスの不具合です", Language.ENGLISH: "because of a fault on our side"}
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_channel_that_waits_is_named_and_not_why(village: Village, daughter: B
 
     shown = daughter.get(page).text
 
-    assert "いま、SMSでお知らせを送れていません。こちらの不具合です。" in shown
+    assert "いま、SMSでお知らせを送れていません。このサービスの不具合です。" in shown
     assert "20003" not in shown
 
 
@@ -62,7 +62,7 @@ def test_whatever_else_is_wrong_is_said_in_general(village: Village, daughter: B
 
     shown = daughter.get("/").text
 
-    assert "いま、お知らせを送れていません。こちらの不具合です。" in shown
+    assert "いま、お知らせを送れていません。このサービスの不具合です。" in shown
     assert "直接お伝えください" in shown
     assert [word for word in ("breaker", "worker", "reminder serve") if word in shown] == []
 

@@ -43,7 +43,7 @@ def test_each_stands_with_its_place_and_a_reason_and_our_own_fault_is_called_our
     found = said_of(office.get("/undelivered").text)
 
     assert "2階 201" in found["ハナさん"]
-    assert "こちらの不具合" in found["ハナさん"]
+    assert "このサービスの不具合" in found["ハナさん"]
     assert "使われていない番号" in found["トミさん"]
     assert "12月" in found["トミさん"]
     assert "同意がまだ" in found["キヨさん"]
@@ -61,7 +61,7 @@ def test_whom_the_next_text_reaches_is_on_the_list_no_more(office: Browser, vill
     village.sms.fail_when(None)
     village.run_until("2026-12-18 11:00")
 
-    assert "こちらの不具合" not in said_of(office.get("/undelivered").text)["ハナさん"]
+    assert "このサービスの不具合" not in said_of(office.get("/undelivered").text)["ハナさん"]
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,20 @@
-"""Saving the rows of a sheet: new residents are registered, and of those who are registered what differs is changed."""
+"""Saving the rows of a sheet: new residents are registered, and of those who are registered what differs is changed.
 
-from collections.abc import Mapping, Sequence
-from datetime import date
-from functools import lru_cache, partial
-from typing import Any
+Everything goes through the use cases that a form goes through, for many rows at once.
+"""
 
-from reminder.domain.model.imports import RowCounts, RowEffect, RowStatus, needs_confirmation
-from reminder.domain.parsing.resident_rows import Resident
-from reminder.domain.people import GroupKind, Language, Mode
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from reminder.domain.model.imports import Finding, Level, RowCounts, RowEffect, RowStatus, needs_confirmation
+from reminder.domain.parsing.resident_rows import Resident, ResidentContact
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.rules.preferences import Rhythm
-from reminder.domain.rules.steps import first_look
-from reminder.enrolment import cards as typed_cards
-from reminder.enrolment import register
-from reminder.enrolment.cards import TypedDates
+from reminder.enrolment import cards, register
+from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.enrolment.imports.matching import Candidates, find_candidates, person_changes, read_row
-from reminder.enrolment.register import DEFAULT_OFFICE, PersonChanges
-from reminder.errors import ConflictError
-from reminder.storage import cards, contacts, groups, journal, people
+from reminder.enrolment.register import NewContact, NewPerson, PersonChanges
+from reminder.storage import groups, people
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.groups import GroupView
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportRowView, ImportView
 
@@ -27,23 +22,32 @@ from reminder.storage.registry.imports import ImportRowView, ImportView
 HEARD_BY = "施設の名簿"
 
 
+@dataclass(frozen=True)
+class _WantedRow:
+    """A row that is to be saved. `person_id`: whom it is about; None while they are new."""
+
+    row: ImportRowView
+    resident: Resident
+    person_id: int | None
+
+
+@dataclass(frozen=True)
+class _WantedContact:
+    """A contact that stands in a row that is to be saved."""
+
+    of: _WantedRow
+    contact: ResidentContact
+
+
 def save_rows(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[ImportRowView]) -> RowCounts:
     """Save the rows that are good, or that somebody has said yes to; return how many those are."""
-    group = groups.find(uow.tx, sheet_import.group_id)
-    assert group is not None  # the import would have gone with it
-    groups.lock(uow.tx, group.id)
+    groups.lock(uow.tx, sheet_import.group_id)
     read = [read_row(sheet_import.mapping, row, uow.today) for row in rows if _is_to_be_saved(sheet_import, row)]
-    wanted = [(one.row, one.resident) for one in read if one.resident is not None]
-    new = [(row, resident) for row, resident in wanted if row.effect is RowEffect.NEW]
-    changed = [(row, resident) for row, resident in wanted if row.effect is RowEffect.CHANGED]
-    saved: dict[int, int | None] = {row.number: row.person_id for row, _ in wanted}
-    saved |= _add_all(uow, sheet_import, group, new)
-    candidates = find_candidates(uow, group.id, [resident for _, resident in changed])
-    for row, resident in changed:
-        if row.person_id is not None:
-            _change(uow, sheet_import, candidates, row.person_id, resident)
-    imports.set_saved(uow.tx, sheet_import.id, saved)
-    return RowCounts(saved=len(saved))
+    wanted = [_WantedRow(one.row, one.resident, one.row.person_id) for one in read if one.resident is not None]
+    new = _add_new(uow, sheet_import, [one for one in wanted if one.row.effect is RowEffect.NEW])
+    _change_known(uow, sheet_import, [one for one in wanted if one.row.effect is RowEffect.CHANGED])
+    imports.set_saved(uow.tx, sheet_import.id, {one.row.number: one.person_id for one in wanted} | new)
+    return RowCounts(saved=len(wanted))
 
 
 def _is_to_be_saved(sheet_import: ImportView, row: ImportRowView) -> bool:
@@ -52,129 +56,97 @@ def _is_to_be_saved(sheet_import: ImportView, row: ImportRowView) -> bool:
     return sheet_import.confirms_all or row.is_confirmed or not needs_confirmation(row.findings)
 
 
-def _add_all(
-    uow: UnitOfWork,
-    sheet_import: ImportView,
-    group: GroupView,
-    new: Sequence[tuple[ImportRowView, Resident]],
-) -> Mapping[int, int]:
-    """By row number, the new person. As register and cards would add them one by one, in a few statements."""
-    tx, now = uow.tx, uow.now
-    modes = [resident.mode or (Mode.HOME if group.kind is GroupKind.HOME else Mode.STANDARD) for _, resident in new]
-    ids = people.add_all(
-        tx,
-        [
-            {
-                "group_id": group.id,
-                "label": resident.label,
-                "mode": mode,
-                "language": Language.JAPANESE,
-                "reference": resident.reference,
-                "room": resident.room,
-                "unit": resident.unit,
-                "mark": None,
-                "office": DEFAULT_OFFICE,
-                "insurance": True,
-                "created_at": now,
-            }
-            for (_, resident), mode in zip(new, modes, strict=True)
-        ],
-    )
-    of_person = [(person_id, resident, mode) for person_id, (_, resident), mode in zip(ids, new, modes, strict=True)]
-    contacts.add_all(
-        tx,
-        uow.keys,
-        [
-            (
-                person_id,
-                contact.is_family,
-                contact.channel,
-                contact.address,
-                resident.consent.how if resident.consent else None,
-                f"{HEARD_BY} {resident.consent.on.isoformat()}" if resident.consent else None,
-            )
-            for person_id, resident, _ in of_person
-            for contact in resident.contacts
-        ],
-        now,
-    )
-    carriers: list[dict[str, Any]] = []
-    carried: list[dict[str, Any]] = []
-    # Many certificates of one home end on the same few days.
-    look = lru_cache(maxsize=None)(partial(_first_look, uow.rules, group.rhythm, uow.today))
-    for person_id, resident, mode in of_person:
-        for kind, end in resident.cards.items():
-            carrier = uow.rules.kind(kind).carried_by
-            carrier_end, is_bound = resident.cards.get(carrier), uow.rules.is_bound(kind, end, resident.cards)
-            card = {
-                "person_id": person_id,
-                "kind": kind,
-                "label": "",
-                "expires_on": end,
-                "is_computed": False,
-                "carried_by": None,
-                "next_reminder_on": look(kind, end, mode, carrier_end, is_bound),
-                "created_at": now,
-            }
-            (carried if carrier in resident.cards else carriers).append(card)
-    card_ids = cards.add_all(tx, carriers)
-    by_place = {(card["person_id"], card["kind"]): card_id for card, card_id in zip(carriers, card_ids, strict=True)}
-    for card in carried:
-        card["carried_by"] = by_place.get((card["person_id"], uow.rules.kind(str(card["kind"])).carried_by))
-    cards.add_all(tx, carried)
-    ours = {"group_id": group.id, "member_id": sheet_import.member_id}
-    # With whatever stood in the same row: the sheet is one act.
-    journal.write_all(tx, now, [{"act": "person_added", "person_id": person_id, **ours} for person_id in ids])
-    return {row.number: person_id for (row, _), person_id in zip(new, ids, strict=True)}
-
-
-def _first_look(
-    rules: Rulebook,
-    rhythm: Rhythm,
-    today: date,
-    kind: str,
-    end: date,
-    mode: Mode,
-    carrier_end: date | None,
-    is_bound: bool,
-) -> date | None:
-    _, plan = rules.plan(kind, end, mode, insurance=True, carrier_ends_on=carrier_end, is_bound=is_bound, rhythm=rhythm)
-    return first_look(plan, end, today)
-
-
-def _change(
-    uow: UnitOfWork,
-    sheet_import: ImportView,
-    candidates: Candidates,
-    person_id: int,
-    resident: Resident,
-) -> None:
-    """Only what differs, each by the step that a form would take. Contacts are added, never taken away."""
-    person = people.find(uow.tx, person_id)
-    if person is None:
-        return
+def _add_new(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_WantedRow]) -> dict[int, int | None]:
+    """Register residents with all that stands in their rows; return by row number the person."""
     by = sheet_import.member_id
-    changes = person_changes(person, resident)
-    if changes != PersonChanges():
-        register.edit_person(uow, person_id=person_id, changes=changes, by=by)
-    theirs = candidates.cards.get(person_id, {})
-    for kind, end in resident.cards.items():
-        typed, card = TypedDates(expires=end.isoformat()), theirs.get(kind)
-        if card is None:
-            typed_cards.add_card(uow, person_id=person_id, kind=kind, typed=typed, confirmed=True, by=by)
-        elif card.expires_on != end:
-            typed_cards.renew_card(uow, card_id=card.id, typed=typed, confirmed=True, by=by)
-    for contact in resident.contacts:
-        try:
-            register.add_contact(
-                uow,
-                person_id=person_id,
-                channel=contact.channel,
-                address=contact.address,
-                is_family=contact.is_family,
-                consent_how=resident.consent.how if resident.consent else None,
-                consent_by=f"{HEARD_BY} {resident.consent.on.isoformat()}" if resident.consent else None,
-                by=by,
-            )
-        except ConflictError:
+    persons = [_new_person(one.resident) for one in rows]
+    ids = register.add_people(uow, group_id=sheet_import.group_id, wanted=persons, by=by)
+    new = [replace(one, person_id=person_id) for one, person_id in zip(rows, ids, strict=True)]
+    # A row is one act of the journal: the person is there with whatever stood beside them.
+    asked = [_WantedContact(one, contact) for one in new for contact in one.resident.contacts]
+    _add_contacts(uow, sheet_import, asked, in_journal=False)
+    wanted = {person_id: _new_cards(uow.rules, one.resident) for person_id, one in zip(ids, new, strict=True)}
+    cards.add_cards_of_people(uow, wanted=wanted, confirmed=True, by=by, in_journal=False, with_offers=False)
+    return {one.row.number: one.person_id for one in new}
+
+
+def _new_person(resident: Resident) -> NewPerson:
+    return NewPerson(
+        label=resident.label,
+        mode=resident.mode,
+        reference=resident.reference,
+        room=resident.room,
+        unit=resident.unit,
+    )
+
+
+def _new_cards(rules: Rulebook, resident: Resident) -> list[NewCard]:
+    """Return the cards of a row, those first that others live in or end with."""
+
+    def depth(kind: str) -> int:
+        above = {rules.kind(kind).carried_by, rules.kind(kind).bound_by} & resident.cards.keys()
+        return 1 + max(map(depth, above)) if above else 0
+
+    kinds = sorted(resident.cards, key=depth) if len(resident.cards) > 1 else resident.cards
+    return [NewCard(kind, TypedDates(expires=resident.cards[kind])) for kind in kinds]
+
+
+def _change_known(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_WantedRow]) -> None:
+    """Change only what differs. Contacts are added, never taken away."""
+    if not rows:
+        return
+    candidates = find_candidates(uow, sheet_import.group_id, [one.resident for one in rows])
+    new_contacts: list[_WantedContact] = []
+    for one in rows:
+        person = None if one.person_id is None else people.find(uow.tx, one.person_id)
+        if person is None:
             continue
+        changes = person_changes(person, one.resident)
+        if changes != PersonChanges():
+            register.edit_person(uow, person_id=person.id, changes=changes, by=sheet_import.member_id)
+        _change_cards(uow, sheet_import, candidates, person.id, one.resident)
+        new_contacts += [
+            _WantedContact(one, contact)
+            for contact in one.resident.contacts
+            if not candidates.has(uow.keys, person.id, contact)
+        ]
+    _add_contacts(uow, sheet_import, new_contacts)
+
+
+def _change_cards(
+    uow: UnitOfWork, sheet_import: ImportView, candidates: Candidates, person_id: int, resident: Resident
+) -> None:
+    theirs, by = candidates.cards.get(person_id, {}), sheet_import.member_id
+    for kind, end in resident.cards.items():
+        typed, card = TypedDates(expires=end), theirs.get(kind)
+        if card is None:
+            cards.add_card(uow, person_id=person_id, kind=kind, typed=typed, confirmed=True, by=by)
+        elif card.expires_on != end:
+            cards.renew_card(uow, card_id=card.id, typed=typed, confirmed=True, by=by)
+
+
+def _add_contacts(
+    uow: UnitOfWork, sheet_import: ImportView, asked: Sequence[_WantedContact], *, in_journal: bool = True
+) -> None:
+    """Register the contacts of rows. A row whose person has one of them already gets a finding that says which."""
+    wanted = [_new_contact(one.of, one.contact) for one in asked]
+    ids = register.add_contacts(uow, wanted=wanted, by=sheet_import.member_id, in_journal=in_journal)
+    findings: dict[int, list[Finding]] = {}
+    for one, contact_id in zip(asked, ids, strict=True):
+        if contact_id is None:
+            row, contact = one.of.row, one.contact
+            known = Finding("contact_known", Level.NOTE, contact.place, {"channel": contact.channel})
+            findings.setdefault(row.number, list(row.findings)).append(known)
+    imports.set_findings(uow.tx, sheet_import.id, findings)
+
+
+def _new_contact(one: _WantedRow, contact: ResidentContact) -> NewContact:
+    consent = one.resident.consent
+    return NewContact(
+        channel=contact.channel,
+        address=contact.address,
+        person_id=one.person_id,
+        is_family=contact.is_family,
+        consent_how=None if consent is None else consent.how,
+        consent_by=None if consent is None else f"{HEARD_BY} {consent.on.isoformat()}",
+    )

@@ -361,18 +361,19 @@ def _rows(tx: Session, keys: KeyRing, query: Select[*tuple[Any, ...]], limit: in
 
 
 def _row(keys: KeyRing, row: Row[*tuple[Any, ...]]) -> ImportRowView:
+    number, cells_sealed, reader_findings, status, findings, effect, person_id, is_confirmed = row
     cells = {}
-    if row.cells_sealed is not None:
-        cells = {int(place): text for place, text in json.loads(keys.open(row.cells_sealed, CELLS)).items()}
+    if cells_sealed is not None:
+        cells = {int(place): text for place, text in json.loads(keys.open(cells_sealed, CELLS)).items()}
     return ImportRowView(
-        number=row.number,
+        number=number,
         cells=cells,
-        reader_findings=_findings(row.reader_findings),
-        status=RowStatus(row.status),
-        findings=_findings(row.findings),
-        effect=RowEffect(row.effect),
-        person_id=row.person_id,
-        is_confirmed=row.is_confirmed,
+        reader_findings=_findings(reader_findings),
+        status=RowStatus(status),
+        findings=_findings(findings),
+        effect=RowEffect(effect),
+        person_id=person_id,
+        is_confirmed=is_confirmed,
     )
 
 
