@@ -181,7 +181,7 @@ class _CardBatch:
             renewed_at=None,
             retired_at=None,
             acknowledged_on=None,
-            asked=0,
+            escalation_level=0,
         )
         self._waiting.append(card)
         carried = [other.id for other in others if _belongs_to(rules, other)[0] == kind]
