@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reminder.domain.model.card_kinds import MY_NUMBER, OnlyTheCardSays, read_kinds
 from reminder.domain.rules import validity
-from reminder.domain.rules.expiry import Expiry, KnownDates, first_certificate_ends_on, check_plausibility
+from reminder.domain.rules.expiry import Expiry, KnownDates, check_plausibility, first_certificate_ends_on
 from reminder.domain.rules.expiry import work_out as by_the_rules
 from reminder.errors import NeedsConfirmationError, RefusedInputError, UnknownChoiceError
 
