@@ -100,7 +100,7 @@ def use(tx: Session, sign_in_id: int, now: datetime) -> None:
     tx.execute(update(LoginCode).where(LoginCode.id == sign_in_id).values(used_at=now))
 
 
-def forget_others(tx: Session, keys: KeyRing, address: str, now: datetime) -> Sequence[int]:
+def end_other_codes(tx: Session, keys: KeyRing, address: str, now: datetime) -> Sequence[int]:
     """End the older codes to an address after a sign-in, and return their ids."""
     ended = tx.execute(
         update(LoginCode)

@@ -139,7 +139,7 @@ def read_keys(written: Sequence[str]) -> KeyRing:
     return KeyRing(secrets)
 
 
-def keys_kept_in(data_dir: Path) -> KeyRing:
+def stored_keys(data_dir: Path) -> KeyRing:
     """Return the keys in DATA_DIR/keys, which is created at the first run, readable by its owner only."""
     if not (data_dir / "keys").exists():
         keep_keys(data_dir, [new_key()])
@@ -155,7 +155,7 @@ def keep_keys(data_dir: Path, written: Sequence[str]) -> None:
 
 def keep_newest(data_dir: Path, written: str) -> None:
     """Put a key before those in DATA_DIR/keys: it seals from the next start on."""
-    keys_kept_in(data_dir)
+    stored_keys(data_dir)
     with _drafted(data_dir, [written, *_kept(data_dir)]) as draft:
         draft.replace(data_dir / "keys")
 

@@ -78,7 +78,7 @@ class Database:
     def _refuse_other_tables(self, tx: Session) -> None:
         if self._version is None:
             return
-        # Executed by the driver: SQLAlchemy's statements take longer to build than these, and every write begins with them.
+        # Executed by the driver: every write begins with these, and SQLAlchemy's statements take longer to build.
         connection = tx.connection()
         if not self.is_sqlite:
             connection.exec_driver_sql(_SHARE_LOCK).close()

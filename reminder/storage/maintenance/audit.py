@@ -145,12 +145,12 @@ _PASSED_OVER = select(func.count(), func.min(_DAYS_PASSED.c.since))
 _SILENT_FOR_TOO_LONG = select(func.count(), func.min(_SILENCES_PASSED.c.since))
 
 
-def cards_passed_over(tx: Session, before: date) -> LateCards:
+def overdue_cards(tx: Session, before: date) -> LateCards:
     """Return the current cards whose planning day is before this day."""
     return LateCards(*tx.execute(_PASSED_OVER, {"before": before}).one())
 
 
-def silences_passed_over(tx: Session, before: date) -> LateCards:
+def overdue_escalations(tx: Session, before: date) -> LateCards:
     """Return the unanswered cards whose escalation day is before this day."""
     return LateCards(*tx.execute(_SILENT_FOR_TOO_LONG, {"before": before}).one())
 
@@ -199,20 +199,20 @@ _SOON = (
     .limit(AT_MOST)
     .subquery()
 )
-_MAY_BE_TOLD = and_(
+_MAY_BE_CONTACTED = and_(
     Contact.state == literal_column(f"'{ContactState.CONFIRMED}'"),
     Contact.channel.in_(bindparam("channels", expanding=True)),
 )
 _BY_A_MEMBER = (
     select(Contact.id)
     .join(Member, Member.id == Contact.member_id)
-    .where(Member.group_id == Person.group_id, Member.role != literal_column(f"'{Role.VIEWER}'"), _MAY_BE_TOLD)
+    .where(Member.group_id == Person.group_id, Member.role != literal_column(f"'{Role.VIEWER}'"), _MAY_BE_CONTACTED)
     .exists()
 )
 _OUT_OF_REACH = (
     select(func.count(func.distinct(Person.id)))
     .join(_SOON, _SOON.c.person_id == Person.id)
-    .where(~exists().where(Contact.person_id == Person.id, _MAY_BE_TOLD), ~_BY_A_MEMBER)
+    .where(~exists().where(Contact.person_id == Person.id, _MAY_BE_CONTACTED), ~_BY_A_MEMBER)
 )
 
 

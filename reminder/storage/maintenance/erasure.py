@@ -61,15 +61,15 @@ def about(
     tx: Session, *, person_id: int | None = None, card_ids: Collection[int] = (), contact_ids: Collection[int] = ()
 ) -> set[int]:
     """Return the ids of the messages that mention any of these."""
-    told = (
+    reminding = (
         select(MessageReminder.message_id)
         .join(Reminder, Reminder.id == MessageReminder.reminder_id)
         .where(Reminder.card_id.in_(card_ids))
     )
-    spoken = select(Mention.message_id).where(
+    mentioning = select(Mention.message_id).where(
         or_(Mention.person_id == person_id, Mention.card_id.in_(card_ids), Mention.contact_id.in_(contact_ids))
     )
-    return {*tx.scalars(told), *tx.scalars(spoken)}
+    return {*tx.scalars(reminding), *tx.scalars(mentioning)}
 
 
 def to_contacts(tx: Session, contact_ids: Collection[int]) -> set[int]:
@@ -105,16 +105,16 @@ def erase_bodies(tx: Session, message_ids: Collection[int], now: datetime) -> Er
     One of unknown outcome can no longer be repeated, so it ends as one that may have arrived. One that is being sent at
     this moment ends with the result of its sender.
     """
-    untold = ErasedMessages([], [])
+    ended = ErasedMessages([], [])
     for ids in _portions(message_ids):
         cancelled = {"state": MessageState.CANCELLED, "reason": CancelReason.ERASED}
         uncertain = {"state": MessageState.FAILED, "reason": NOT_SEEN, "lease_until": None}
-        untold.cancelled.extend(_end(tx, ids, MessageState.QUEUED, now, cancelled))
-        untold.uncertain.extend(_end(tx, ids, MessageState.UNKNOWN, now, uncertain))
+        ended.cancelled.extend(_end(tx, ids, MessageState.QUEUED, now, cancelled))
+        ended.uncertain.extend(_end(tx, ids, MessageState.UNKNOWN, now, uncertain))
         tx.execute(
             update(Message).where(Message.id.in_(ids)).values(NO_WORDS).execution_options(synchronize_session=False)
         )
-    return untold
+    return ended
 
 
 def _end(
@@ -174,7 +174,7 @@ def group(tx: Session, group_id: int) -> None:
     _delete(tx, Group, Group.id == group_id)
     elsewhere = select(Member.id).where(Member.account_id == Account.id).exists()
     gone = tx.execute(select(Account.id, Account.address_index).where(Account.id.in_(accounts), ~elsewhere)).all()
-    _forget_codes(tx, LoginCode.address_index.in_([index for _, index in gone]))
+    _delete_codes(tx, LoginCode.address_index.in_([index for _, index in gone]))
     _delete(tx, Account, Account.id.in_([account_id for account_id, _ in gone]))
 
 
@@ -188,7 +188,7 @@ def _messages_of_group(group_id: int) -> Select[int]:
     return select(Message.id).where(or_(Message.group_id == group_id, Message.contact_id.in_(theirs)))
 
 
-def _forget_codes(tx: Session, which: ColumnElement[bool]) -> None:
+def _delete_codes(tx: Session, which: ColumnElement[bool]) -> None:
     """Delete login codes, with the e-mails that carried them."""
     asked = list(tx.scalars(select(LoginCode.id).where(which)))
     brought = select(Message.id).where(Message.key.in_([login_code_key(sign_in) for sign_in in asked]), IS_LIVE)

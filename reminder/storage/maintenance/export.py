@@ -134,7 +134,7 @@ def replies(tx: Session, keys: KeyRing, which: ExportScope) -> Iterator[Row]:
 
 
 # Internal columns: how a message is sent, not its content.
-NOT_TOLD = (
+INTERNAL_COLUMNS = (
     "key",
     "group_id",
     "provider_id",
@@ -167,8 +167,8 @@ def messages(tx: Session, keys: KeyRing, which: ExportScope) -> Iterator[Row]:
 
 
 def _messages(tx: Session, keys: KeyRing, which: ExportScope, message_ids: Collection[int]) -> Iterator[Row]:
-    names = _names(Message, but=NOT_TOLD)
-    tells, whom = _told_of(tx, message_ids)
+    names = _names(Message, but=INTERNAL_COLUMNS)
+    card_ids_of, whom = _subjects_of(tx, message_ids)
     query = select(*_columns(Message, names), Message.id, Message.body_sealed, Message.address_sealed)
     for row in tx.execute(query.where(among(Message.id, message_ids)).order_by(Message.id)):
         message_id, body, address = row[-3:]
@@ -179,13 +179,13 @@ def _messages(tx: Session, keys: KeyRing, which: ExportScope, message_ids: Colle
             "address": _open(keys, address, contacts.ADDRESS),
             "subject": None if others else subject,
             "text": None if others else text,
-            "tells_of_cards": [] if others else sorted(tells.get(message_id, ())),
+            "tells_of_cards": [] if others else sorted(card_ids_of.get(message_id, ())),
             "speaks_of_people": [] if others else sorted(whom.get(message_id, ())),
             "speaks_of_others": others,
         }
 
 
-_TOLD_OF = (
+_SUBJECTS = (
     select(MessageReminder.message_id, Card.id, Card.person_id)
     .join(Reminder, Reminder.id == MessageReminder.reminder_id)
     .join(Card, Card.id == Reminder.card_id)
@@ -194,16 +194,16 @@ _TOLD_OF = (
 _SPOKEN_OF = select(Mention.message_id, Mention.person_id).where(among(Mention.message_id, ids_param("messages")))
 
 
-def _told_of(tx: Session, message_ids: Collection[int]) -> tuple[Mapping[int, set[int]], Mapping[int, set[int]]]:
-    """By message, the cards it tells of and the people it speaks of."""
-    tells: dict[int, set[int]] = {}
+def _subjects_of(tx: Session, message_ids: Collection[int]) -> tuple[Mapping[int, set[int]], Mapping[int, set[int]]]:
+    """By message, the cards it card_ids_of of and the people it speaks of."""
+    card_ids_of: dict[int, set[int]] = {}
     whom: dict[int, set[int]] = {}
-    for message_id, card_id, person_id in tx.execute(_TOLD_OF, {"messages": message_ids}):
-        tells.setdefault(message_id, set()).add(card_id)
+    for message_id, card_id, person_id in tx.execute(_SUBJECTS, {"messages": message_ids}):
+        card_ids_of.setdefault(message_id, set()).add(card_id)
         whom.setdefault(message_id, set()).add(person_id)
     for message_id, person_id in tx.execute(_SPOKEN_OF, {"messages": message_ids}):
         whom.setdefault(message_id, set()).add(person_id)
-    return tells, whom
+    return card_ids_of, whom
 
 
 def invitations(tx: Session, keys: KeyRing, group_id: int) -> Iterator[Row]:
@@ -260,8 +260,8 @@ def _names(table: type[DeclarativeBase], *, but: Sequence[str] = ()) -> list[str
     Sealed columns are opened by the caller; hashes are unreadable and left out.
     """
     hidden = ("_sealed", "_index", "_hash")
-    told = [column.key for column in table.__mapper__.column_attrs if column.key not in but]
-    return [name for name in told if not name.endswith(hidden)]
+    names = [column.key for column in table.__mapper__.column_attrs if column.key not in but]
+    return [name for name in names if not name.endswith(hidden)]
 
 
 def _columns(table: type[DeclarativeBase], names: Sequence[str]) -> list[InstrumentedAttribute[Any]]:

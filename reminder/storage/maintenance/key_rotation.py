@@ -177,7 +177,7 @@ def keys_in_use(tx: Session) -> set[str]:
     return found
 
 
-def has_what_is_forgotten_soon(tx: Session) -> bool:
+def has_short_lived_rows(tx: Session) -> bool:
     """Return whether short-lived rows with keyed hashes exist."""
     names = {one.partition(".")[0] for one in FORGOTTEN_SOON}
     return any(tx.execute(select(Base.metadata.tables[name]).limit(1)).first() is not None for name in names)

@@ -25,7 +25,7 @@ class Failure:
     is_answer: bool
 
 
-def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
+def unreported_failures(tx: Session, limit: int) -> list[Failure]:
     """Return failures that no human was notified of, the oldest first."""
     rows = tx.execute(
         select(Message.id, Person.group_id, Person.id, Message.channel, Message.kind == MessageKind.ANSWER)
@@ -41,7 +41,7 @@ def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
     return [Failure(*row[:3], ChannelName(row[3]), row[4]) for row in rows]
 
 
-def sent_instead(tx: Session, message_ids: Collection[int]) -> Mapping[int, ChannelName]:
+def failover_channels(tx: Session, message_ids: Collection[int]) -> Mapping[int, ChannelName]:
     """Return the failover channel of each failed message, by message id."""
     if not message_ids:
         return {}

@@ -174,7 +174,7 @@ _PICK = (
 _ASK = _with_reader(_ASKABLE).order_by(_ASKABLE.c.id)
 
 
-def pick_due_and_end_untrue(
+def pick_due_and_end_stale(
     tx: Session, channel: ChannelName, *, now: datetime, limit: int, least: Urgency | None = Urgency.ROUTINE
 ) -> DueMessages:
     """Return the due messages, the most urgent first; of those every group's first comes before any second.

@@ -149,7 +149,7 @@ def some_of_group(
     if person_id is not None:
         query = query.where(Message.id.in_(select(ids_about_person(person_id).subquery())))
     rows = list(tx.scalars(query))
-    told = _cards_told(tx, [row.id for row in rows])
+    card_ids = _card_ids_of(tx, [row.id for row in rows])
     return [
         SentMessage(
             row.id,
@@ -164,7 +164,7 @@ def some_of_group(
             row.ended_at,
             row.segments,
             *readable(keys, row.body_sealed),
-            tuple(told.get(row.id, ())),
+            tuple(card_ids.get(row.id, ())),
         )
         for row in rows
     ]
@@ -185,7 +185,7 @@ def ids_about_person(person_id: int) -> CompoundSelect[int]:
     )
 
 
-def _cards_told(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[int]]:
+def _card_ids_of(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[int]]:
     found: dict[int, list[int]] = {}
     rows = tx.execute(
         select(MessageReminder.message_id, Reminder.card_id)
@@ -198,7 +198,7 @@ def _cards_told(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[
     return found
 
 
-_TOLD_DAYS = (
+_DAYS_SENT = (
     select(Message.handed_at, Message.audience)
     .join(MessageReminder, MessageReminder.message_id == Message.id)
     .join(Reminder, Reminder.id == MessageReminder.reminder_id)
@@ -211,7 +211,7 @@ _TOLD_DAYS = (
 
 def days_sent(tx: Session, card_id: int) -> list[tuple[datetime, Audience]]:
     """Return when messages about this card's present end date were handed over, and to which audience."""
-    rows = tx.execute(_TOLD_DAYS, {"card": card_id})
+    rows = tx.execute(_DAYS_SENT, {"card": card_id})
     return [(handed_at, Audience(audience)) for handed_at, audience in rows if handed_at is not None]
 
 
@@ -392,7 +392,7 @@ def _with_answers(
     return found
 
 
-_TOLD_LATELY = (
+_SENT_RECENTLY = (
     select(Contact.person_id, Message.created_at)
     .join(Message, Message.contact_id == Contact.id)
     .where(
@@ -426,12 +426,12 @@ def sent_recently(
     """
     if not person_ids:
         return {}
-    rows = tx.execute(_TOLD_LATELY, {"people": person_ids, "since": since, "today": today or since})
-    told: dict[int, dict[date, datetime]] = {}
+    rows = tx.execute(_SENT_RECENTLY, {"people": person_ids, "since": since, "today": today or since})
+    days_of_person: dict[int, dict[date, datetime]] = {}
     for person_id, at in rows:
         if person_id is not None:
-            told.setdefault(person_id, {}).setdefault(japan_date(at), at)
-    return {person_id: list(by_day.values()) for person_id, by_day in told.items()}
+            days_of_person.setdefault(person_id, {}).setdefault(japan_date(at), at)
+    return {person_id: list(by_day.values()) for person_id, by_day in days_of_person.items()}
 
 
 def verified_today(tx: Session, person_ids: Collection[int], since: datetime) -> set[int]:

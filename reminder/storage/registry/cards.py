@@ -152,7 +152,7 @@ def current_of_person(tx: Session, person_id: int) -> list[CardView]:
     return [_view(row) for row in tx.execute(_CURRENT_OF_PERSON, {"person": person_id})]
 
 
-def current_with_takers(
+def current_with_assignees(
     tx: Session, group_id: int, person_ids: Collection[int] | None = None
 ) -> list[tuple[CardView, int | None]]:
     """Return the current cards of a group, or of some of its persons, in the order of their ids.
@@ -476,7 +476,7 @@ def schedule_replan_of_person(tx: Session, person_id: int, on: date) -> None:
     tx.execute(update(Card).where(Card.person_id == person_id, _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
 
-def look_again_at_people(tx: Session, person_ids: Collection[int], on: date) -> None:
+def schedule_replan_of_people(tx: Session, person_ids: Collection[int], on: date) -> None:
     """Request a new plan of every current card of these persons, on this day at the latest."""
     tx.execute(_changing(among(Card.person_id, person_ids), _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
@@ -494,14 +494,14 @@ def schedule_replan_of_messages(tx: Session, message_ids: Collection[int], on: d
     """
     if not message_ids:
         return
-    as_told = aliased(Card)
-    told = (
+    present = aliased(Card)
+    mentioned = (
         select(Reminder.card_id)
         .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
-        .join(as_told, and_(as_told.id == Reminder.card_id, as_told.expires_on == Reminder.expires_on))
+        .join(present, and_(present.id == Reminder.card_id, present.expires_on == Reminder.expires_on))
         .where(among(MessageReminder.message_id, message_ids))
     )
-    tx.execute(update(Card).where(Card.id.in_(told), _CURRENT).values(next_reminder_on=_no_later_than(on)))
+    tx.execute(update(Card).where(Card.id.in_(mentioned), _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
 
 def _no_later_than(on: date) -> ColumnElement[date]:

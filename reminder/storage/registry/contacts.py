@@ -464,12 +464,12 @@ def speakers(tx: Session, contact_id: int) -> list[Speaker]:
     return [Speaker(*row[:4], ChannelName(row[4]), ContactState(row[5]), row[6]) for row in rows]
 
 
-def told_by(tx: Session, contact_id: int, by: str) -> None:
+def record_announced_by(tx: Session, contact_id: int, by: str) -> None:
     """Record who has announced to the owner that a text will ask for their consent."""
     tx.execute(update(Contact).where(Contact.id == contact_id).values(consent_by=by))
 
 
-def people_with_texts(tx: Session) -> list[int]:
+def people_reminded_by_text(tx: Session) -> list[int]:
     """Return the ids of all persons who are reminded by text."""
     own = select(Contact.person_id).where(
         Contact.channel == ChannelName.SMS, Contact.state == ContactState.CONFIRMED, Contact.is_family.is_(False)

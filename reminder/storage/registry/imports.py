@@ -167,7 +167,7 @@ def _findings(kept: Sequence[Mapping[str, Any]]) -> list[Finding]:
     return [Finding(one["code"], Level[one["level"].upper()], one.get("place"), one.get("details")) for one in kept]
 
 
-# ---- imports
+# Imports.
 
 
 def add(tx: Session, *, group_id: int, member_id: int | None, columns: Sequence[ImportColumn], now: datetime) -> int:
@@ -296,7 +296,7 @@ def delete_imports(tx: Session, import_ids: Collection[int]) -> None:
     tx.execute(delete(Import).where(Import.id.in_(import_ids)))
 
 
-# ---- rows
+# Rows.
 
 
 def add_rows(tx: Session, keys: KeyRing, import_id: int, rows: Iterable[NewRow]) -> int:

@@ -94,7 +94,7 @@ class StepDelivery:
     times: int  # how many messages were handed over for it
 
 
-_TELLINGS = (
+_DELIVERIES = (
     select(
         Reminder.card_id,
         Reminder.expires_on,
@@ -129,7 +129,7 @@ def deliveries(tx: Session, card_ids: Collection[int]) -> list[StepDelivery]:
     A message that never left, or that we gave up, reached nobody. Neither did one that failed at the provider; it is
     closed once it has failed too often.
     """
-    rows = tx.execute(_TELLINGS, {"cards": card_ids})
+    rows = tx.execute(_DELIVERIES, {"cards": card_ids})
     by_way: dict[tuple[StepKey, int], list[_Outcome]] = {}
     for row in rows:
         if row[3] is not None:  # a reminder always goes to a contact
@@ -158,7 +158,7 @@ class _Outcome:
         return self.state == MessageState.FAILED
 
     @property
-    def untold(self) -> bool:
+    def never_left(self) -> bool:
         """Whether they certainly or probably never left."""
         is_given_up = self.failed and self.reason in (GAVE_UP, NOT_SEEN, UNREADABLE)
         return self.state == MessageState.STALE or is_given_up
@@ -168,13 +168,13 @@ class _Outcome:
         """Whether they may have arrived although that is not known."""
         if self.came_back:
             return ChannelName(self.channel).can.read_error(self.reason).fault is Fault.UNSURE
-        return self.untold and (self.possibly_double or self.reason == NOT_SEEN)
+        return self.never_left and (self.possibly_double or self.reason == NOT_SEEN)
 
 
 def _step_delivery(step: StepKey, contact_id: int, outcomes: Sequence[_Outcome]) -> StepDelivery:
     back = [one for one in outcomes if one.came_back]
-    reached = any(not (one.came_back or one.failed or one.untold) for one in outcomes)
-    refused = any(one.failed and not one.untold for one in outcomes)
+    reached = any(not (one.came_back or one.failed or one.never_left) for one in outcomes)
+    refused = any(one.failed and not one.never_left for one in outcomes)
     allowed = min((texts_a_step(ChannelName(one.channel), one.reason) for one in back), default=0)
     return StepDelivery(
         step,
@@ -183,7 +183,7 @@ def _step_delivery(step: StepKey, contact_id: int, outcomes: Sequence[_Outcome])
         is_closed=reached or refused or (bool(back) and sum(one.times for one in back) >= allowed),
         may_have_arrived=any(one.may_have_arrived for one in outcomes),
         failed=any(one.came_back or one.failed for one in outcomes),
-        times=sum(one.times for one in outcomes if not one.untold),
+        times=sum(one.times for one in outcomes if not one.never_left),
     )
 
 
