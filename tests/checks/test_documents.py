@@ -45,7 +45,3 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path, link: str, is_found:
 
 def test_a_heading_is_linked_to_by_its_words_and_a_second_one_by_its_number() -> None:
     assert anchors("# What it is: `a`, b\n## Twice\n## Twice\n") == {"what-it-is-a-b", "twice", "twice-1"}
-
-
-def test_the_documents_of_this_checkout_have_no_fault() -> None:
-    assert list(faults()) == []
