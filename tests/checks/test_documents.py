@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.documents import LONGEST, anchors, dead_links, faults, long_lines
+from tests.checks.documents import LONGEST, anchors, dead_links, long_lines
 
 
 @pytest.mark.parametrize(
