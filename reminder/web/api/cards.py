@@ -73,7 +73,9 @@ class CardState(StrEnum):
 
 
 class CardOut(Out):
-    """A card and the days that matter. `state`: `done` is renewed, its new date not known yet. `assigned_to`: the contact
+    """A card and the days that matter. `state`: `done` is renewed, its new date not known yet.
+
+    `assigned_to`: the contact
     whose owner sees to it."""
 
     id: int
