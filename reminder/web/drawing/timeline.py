@@ -34,7 +34,7 @@ _FONT = "'BIZ UDPGothic','Noto Sans CJK JP','Hiragino Sans',sans-serif"
 class MarkState(StrEnum):
     """The state of a text on the timeline."""
 
-    SENT = "sent"
+    TOLD = "told"
     COMING = "coming"
 
 
@@ -259,7 +259,7 @@ def _texts(timeline: Timeline, row: _Row, columns: dict[Audience, tuple[float, f
     for audience, (x, _) in columns.items():
         on_day = [text for text in timeline.texts if text.on == row.on and text.audience is audience]
         if on_day:
-            is_delivered = all(text.state is MarkState.SENT for text in on_day)
+            is_delivered = all(text.state is MarkState.TOLD for text in on_day)
             yield _dot(x, row.y, _COLOUR[audience], "\n".join(text.title for text in on_day), is_delivered=is_delivered)
 
 
@@ -279,7 +279,7 @@ def _legend(timeline: Timeline, words: Catalog, top: float) -> Iterator[str]:
     states = [state for state in MarkState if any(text.state is state for text in timeline.texts)]
     for n, state in enumerate(states):
         y = top + n * ROW + ROW / 2
-        yield _dot(AXIS, y, INK, "", is_delivered=state is MarkState.SENT)
+        yield _dot(AXIS, y, INK, "", is_delivered=state is MarkState.TOLD)
         yield _text(TEXT + 2, y + 5, said[state])
 
 

@@ -124,7 +124,7 @@ def _timeline(request: Request, uow: UnitOfWork, person: PersonView, card: CardV
     words = uow.rules.wording.of(words_of(request).language)
     plan = forecast(uow, person=person, card=planned(card))
     told = [
-        timeline.TimelineMark(japan_date(at), audience, timeline.MarkState.SENT, "")
+        timeline.TimelineMark(japan_date(at), audience, timeline.MarkState.TOLD, "")
         for at, audience in queries.days_sent(uow.tx, card.id)
     ]
     coming = [
