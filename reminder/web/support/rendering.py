@@ -30,7 +30,7 @@ from reminder.web.support.authorization import form_seal
 from reminder.web.support.page_catalog import Pages, PageWords
 from reminder.wiring import App
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 templates = Jinja2Templates(
     env=Environment(
         loader=FileSystemLoader(HERE / "templates"),
