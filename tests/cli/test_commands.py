@@ -50,7 +50,7 @@ FIXED_BELOW = {
     "member": {"add"},
     "person": {"add"},
     "contact": {"add"},
-    "card": {"add", "renewed", "retire"},
+    "card": {"add", "renew", "retire"},
 }
 # They show or run until they are stopped; the others answer.
 NO_ANSWER = [["demo"], ["serve"], ["web"], ["worker"]]
@@ -64,7 +64,8 @@ def commands(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[list
         yield [*path], not isinstance(command, TyperGroup)
     if isinstance(command, TyperGroup):
         for name, below in command.commands.items():
-            yield from commands(below, (*path, name))
+            if not below.hidden:
+                yield from commands(below, (*path, name))
 
 
 ALL = list(commands(get_command(app)))
