@@ -1,6 +1,6 @@
-"""After a restore: a message that may have gone out since the back-up is asked about before it is sent.
+"""The guard after a restore: a message that may have been sent since the back-up is asked about before it is sent.
 
-What happened between the back-up and the restore is known to the providers alone.
+Only the providers know what happened between the back-up and the restore.
 """
 
 from collections.abc import Collection
@@ -16,12 +16,12 @@ from reminder.storage.db.tables import Session as SignedIn
 from reminder.storage.runtime import heartbeats
 
 _NAME = "restored"
-# What is planned so soon after the first pass may make up for what was told before the restore.
+# A message planned so soon after the first pass may repeat one that was sent before the restore.
 _MAKES_UP = timedelta(hours=1)
 
 
 def begin(tx: Session, *, taken_at: datetime, now: datetime) -> None:
-    """The rows of a back-up are there. Whoever was signed in then signs in again: an end since then is not known."""
+    """Begin to guard restored rows, and end all sessions: a sign-out since the back-up is not known."""
     value = " ".join(at.astimezone(UTC).isoformat(timespec="seconds") for at in (taken_at, now))
     put(tx, ServiceState, {"name": _NAME}, {"value": value})
     heartbeats.clear_passes(tx)
@@ -30,8 +30,10 @@ def begin(tx: Session, *, taken_at: datetime, now: datetime) -> None:
 
 
 def in_doubt(tx: Session, message_ids: Collection[int], now: datetime) -> set[int]:
-    """Which of these queued messages may have gone out already: from now on they are of unknown fate, and not to be
-    sent. What somebody has just asked for cannot be a message of before."""
+    """Mark those of these queued messages that may have been sent already as unknown, and return their ids.
+
+    They are not sent. A message that somebody has just asked for cannot be one of before.
+    """
     value = tx.execute(select(ServiceState.value).where(ServiceState.name == _NAME)).scalar_one_or_none()
     if value is None or not message_ids:
         return set()

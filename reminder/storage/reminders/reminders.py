@@ -1,4 +1,4 @@
-"""Reminders: which step of which card has come, and whom it has been told to."""
+"""Reminders: the due steps of cards, and whether each recipient has been reached."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from reminder.storage.db.tables import Card, Message, MessageReminder, Person, R
 
 @dataclass(frozen=True)
 class StepKey:
+    """The identity of a reminder: one step of one card's end date."""
+
     card_id: int
     expires_on: date
     step: str
@@ -24,6 +26,8 @@ class StepKey:
 
 @dataclass(frozen=True)
 class ReminderView:
+    """A reminder, with its state."""
+
     id: int
     card_id: int
     expires_on: date
@@ -33,7 +37,10 @@ class ReminderView:
 
 
 def get_or_create(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> dict[StepKey, int]:
-    """The reminders of these steps (with the day each was due), made where missing; older open ones are superseded."""
+    """Return the ids of the reminders of these steps, created where missing; older open ones are superseded.
+
+    `steps`: the day on which each is due.
+    """
     if not steps:
         return {}
     cards = {step.card_id for step in steps}
@@ -76,18 +83,18 @@ def get_or_create(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> 
 
 @dataclass(frozen=True)
 class StepDelivery:
-    """What became of telling one step to one contact."""
+    """The delivery of one step to one contact."""
 
     step: StepKey
     contact_id: int
-    reached: bool  # told, or on its way: nobody of this human is told it again
-    is_closed: bool  # not by this contact again, whatever became of it
-    may_have_arrived: bool  # not known to be told, and not known not to be
-    failed: bool  # it was tried, and did not reach: another way is next
-    times: int  # how many messages left for it
+    reached: bool  # arrived, or on its way: no contact of this human gets it again
+    is_closed: bool  # this contact does not get it again, whatever the outcome
+    may_have_arrived: bool  # the outcome is unknown
+    failed: bool  # it was attempted, and did not arrive: failover is next
+    times: int  # how many messages were handed over for it
 
 
-_TELLINGS = (
+_DELIVERIES = (
     select(
         Reminder.card_id,
         Reminder.expires_on,
@@ -117,19 +124,22 @@ _TELLINGS = (
 
 
 def deliveries(tx: Session, card_ids: Collection[int]) -> list[StepDelivery]:
-    """Of these cards' present end dates. What never left, or was given up by us, told nobody; what came back told
-    nobody either, and is closed when it has come back too often."""
-    rows = tx.execute(_TELLINGS, {"cards": card_ids})
+    """Return the deliveries of these cards' present end dates.
+
+    A message that never left, or that we gave up, reached nobody. Neither did one that failed at the provider; it is
+    closed once it has failed too often.
+    """
+    rows = tx.execute(_DELIVERIES, {"cards": card_ids})
     by_way: dict[tuple[StepKey, int], list[_Outcome]] = {}
     for row in rows:
-        if row[3] is not None:  # whoever is told of a card is a contact
+        if row[3] is not None:  # a reminder always goes to a contact
             by_way.setdefault((StepKey(*row[:3]), row[3]), []).append(_Outcome(*row[4:]))
     return [_step_delivery(step, contact_id, outcomes) for (step, contact_id), outcomes in by_way.items()]
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """Of messages of one step to one contact that came to the same end."""
+    """Messages of one step to one contact with the same outcome."""
 
     channel: str
     state: str
@@ -139,28 +149,32 @@ class _Outcome:
 
     @property
     def came_back(self) -> bool:
+        """Whether the provider reported that they did not arrive."""
         return self.state == MessageState.UNDELIVERED
 
     @property
     def failed(self) -> bool:
+        """Whether they ended as failed, without a report of the provider."""
         return self.state == MessageState.FAILED
 
     @property
-    def untold(self) -> bool:
+    def never_left(self) -> bool:
+        """Whether they certainly or probably never left."""
         is_given_up = self.failed and self.reason in (GAVE_UP, NOT_SEEN, UNREADABLE)
         return self.state == MessageState.STALE or is_given_up
 
     @property
     def may_have_arrived(self) -> bool:
+        """Whether they may have arrived although that is not known."""
         if self.came_back:
             return ChannelName(self.channel).can.read_error(self.reason).fault is Fault.UNSURE
-        return self.untold and (self.possibly_double or self.reason == NOT_SEEN)
+        return self.never_left and (self.possibly_double or self.reason == NOT_SEEN)
 
 
 def _step_delivery(step: StepKey, contact_id: int, outcomes: Sequence[_Outcome]) -> StepDelivery:
     back = [one for one in outcomes if one.came_back]
-    reached = any(not (one.came_back or one.failed or one.untold) for one in outcomes)
-    refused = any(one.failed and not one.untold for one in outcomes)
+    reached = any(not (one.came_back or one.failed or one.never_left) for one in outcomes)
+    refused = any(one.failed and not one.never_left for one in outcomes)
     allowed = min((texts_a_step(ChannelName(one.channel), one.reason) for one in back), default=0)
     return StepDelivery(
         step,
@@ -169,7 +183,7 @@ def _step_delivery(step: StepKey, contact_id: int, outcomes: Sequence[_Outcome])
         is_closed=reached or refused or (bool(back) and sum(one.times for one in back) >= allowed),
         may_have_arrived=any(one.may_have_arrived for one in outcomes),
         failed=any(one.came_back or one.failed for one in outcomes),
-        times=sum(one.times for one in outcomes if not one.untold),
+        times=sum(one.times for one in outcomes if not one.never_left),
     )
 
 
@@ -178,7 +192,7 @@ def _changing(*which: ColumnElement[bool]) -> Update:
 
 
 def settle(tx: Session, card_id: int) -> None:
-    """The card has a new date or is gone: nothing of the old one is open any more."""
+    """Close the open reminders of a card that has a new date or is gone."""
     tx.execute(
         update(Reminder)
         .where(Reminder.card_id == card_id, Reminder.state == ReminderState.OPEN)
@@ -187,7 +201,7 @@ def settle(tx: Session, card_id: int) -> None:
 
 
 def acknowledge(tx: Session, card_ids: Collection[int]) -> None:
-    """Their person has said that it is done."""
+    """Close the reminders of cards that were acknowledged."""
     tx.execute(
         _changing(among(Reminder.card_id, card_ids), Reminder.state == ReminderState.OPEN).values(
             state=ReminderState.ACKNOWLEDGED
@@ -196,11 +210,12 @@ def acknowledge(tx: Session, card_ids: Collection[int]) -> None:
 
 
 def of_group(tx: Session, group_id: int | None, state: str | None) -> list[ReminderView]:
+    """Return the reminders of a group in this state; None means all groups, or all states."""
     return list(each_of_group(tx, group_id, state))
 
 
 def each_of_group(tx: Session, group_id: int | None, state: str | None) -> Iterator[ReminderView]:
-    """As `of_group`, without holding them all in memory."""
+    """Yield the reminders that `of_group` returns, in bounded memory."""
     query = select(
         Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state
     ).order_by(Reminder.id)
@@ -214,7 +229,7 @@ def each_of_group(tx: Session, group_id: int | None, state: str | None) -> Itera
 
 
 def link(tx: Session, pairs: Iterable[tuple[int, int]]) -> None:
-    """(message id, reminder id): which reminders a text tells."""
+    """Record which reminders a message contains, as (message id, reminder id)."""
     rows = [{"message_id": message_id, "reminder_id": reminder_id} for message_id, reminder_id in pairs]
     if rows:
         tx.execute(insert(MessageReminder), rows)
