@@ -1,4 +1,4 @@
-"""A home's plan for the visit of the city's staff: one month as a page to print, and as a sheet."""
+"""A home's plan for the visit of the city's staff: one month as a page to print, and as a spreadsheet."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -23,7 +23,7 @@ from reminder.wiring import App
 
 router = APIRouter()
 
-# As a list below the table, for it is the same for nearly all.
+# Listed below the table, because it is the same for nearly all.
 _NOT_A_COLUMN = "bring"
 
 
@@ -67,7 +67,7 @@ def show_visits(
 
 @router.get("/visits.xlsx")
 def download_visits(request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "") -> Response:
-    """The same as a sheet; a cell shows no reading."""
+    """Return the same plan as a spreadsheet; its cells have no furigana."""
     chosen = first_of(month) or japan_date(app.clock.now()).replace(day=1)
     with app.reading() as uow:
         group = authorized.group(uow.tx, who)

@@ -1,4 +1,4 @@
-"""The home page: for each person one act and one date, worst first; what was sent, who does it, who is out of reach."""
+"""The home page: for each person the next act and its date, the most urgent first, and who takes care of it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ PEOPLE_SHOWN = 25
 
 @router.get("/")
 def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn, search: Searched) -> Response:
-    """Show everybody, worst first; of a large group some at a time, with a search by name, room and unit."""
+    """Show everybody, the most urgent first; of a large group some at a time, with a search by name, room and unit."""
     with app.reading() as uow:
         now = uow.now
         group = authorized.group(uow.tx, who)
@@ -73,7 +73,7 @@ def _page_of_people(
 
 @router.post("/groups")
 def look_at_another_group(app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
-    """One account may be in several: their own household, their parents-in-law's, the home where they work."""
+    """Switch the session to another group of its account: a second household, or the home where they work."""
     wanted = typed(form, "group")
     if not wanted.isdecimal() or len(wanted) > 11:
         raise NotFoundError(field="group")
@@ -85,7 +85,7 @@ def look_at_another_group(app: OpenApp, found: WhoIsSignedIn, form: Filled) -> R
 
 @dataclass(frozen=True)
 class UnreachedContact:
-    """A contact that hears nothing. `why`: a provider's answer in plain words, else the state it is in."""
+    """A contact that gets nothing; `why`: a provider's answer in plain words, else its state."""
 
     contact: ContactView
     why: str
@@ -93,14 +93,14 @@ class UnreachedContact:
 
 
 def _why(channel: ChannelName, state: ContactState, failure: NotArrived | None) -> str:
-    # Somebody's own no counts more than what a provider says.
+    # An owner's own refusal counts more than a provider's answer.
     is_theirs = state in (ContactState.OPTED_OUT, ContactState.UNCONFIRMED)
     return state if failure is None or is_theirs else why(channel, failure.reason)
 
 
 @router.get("/undelivered")
 def undelivered(request: Request, app: OpenApp, who: Sees, search: Searched, reason: str = "") -> Response:
-    """Show who cannot be told, and why: each with what can be done."""
+    """Show who cannot be reached and why, each with what can be done."""
     with app.reading() as uow:
         now = uow.now
         group = authorized.group(uow.tx, who)
@@ -123,7 +123,7 @@ def undelivered(request: Request, app: OpenApp, who: Sees, search: Searched, rea
         ]
         ids, paging = paged(wanted, search, "/undelivered", reason=reason) if is_large else (wanted, None)
         rows = group_status(uow, group, ids)
-        # Of all their addresses only those are opened that the page shows.
+        # Only the addresses that the page shows are decrypted.
         shown = {contact_id: why for person_id in ids for contact_id, why in reasons_of.get(person_id, {}).items()}
         missed: dict[int, list[UnreachedContact]] = {person_id: [] for person_id in ids}
         for contact in contacts.by_ids(uow.tx, uow.keys, shown.keys()).values():
@@ -149,7 +149,7 @@ def undelivered(request: Request, app: OpenApp, who: Sees, search: Searched, rea
 
 @router.get("/calendar")
 def calendar(request: Request, app: OpenApp, who: Sees, search: Searched) -> Response:
-    """Show every date to come, month by month: the last day on which a counter is open."""
+    """Show every future date, month by month: the last day on which a counter is open."""
     with app.reading() as uow:
         group = authorized.group(uow.tx, who)
         paging: Paging | None = None

@@ -34,7 +34,7 @@ from reminder.wiring import App
 router = APIRouter()
 
 STYLESHEET = "letters.css"
-# A PDF takes 80 to 200 ms a letter, and whoever asked waits for it: more are made by the command, or printed as HTML.
+# A PDF takes 80 to 200 ms a letter, and the request waits for it. More are made by the command, or printed as HTML.
 MOST_IN_PDF = 100
 
 _NOBODY: list[int] = []
@@ -44,7 +44,7 @@ _NOBODY: list[int] = []
 def choose_letters(
     request: Request, app: OpenApp, who: Sees, search: Searched, month: str = "", kind: str = ""
 ) -> Response:
-    """Show who would get one: this month and the next, or in `month` (2027-02)."""
+    """Show who would get a letter: this month and the next, or in `month` (2027-02)."""
     return _choices(request, app, who, search, Choice(_month(month), search.unit, kind))
 
 
@@ -59,6 +59,7 @@ def print_letters(
     person: list[int] = Query(_NOBODY),  # noqa: B008  # read by FastAPI
     furigana: str = "",
 ) -> Response:
+    """Show the letters as a page to print."""
     choice = Choice(_month(month), search.unit, kind, frozenset(person))
     try:
         letters = _letters(app, who, search, choice)
@@ -84,7 +85,10 @@ def print_letters_as_pdf(
     furigana: str = "",
     leave_out: str = "",
 ) -> Response:
-    """`leave_out`: without those that no font here can print; else they are named, and nothing is printed."""
+    """Return the letters as PDF.
+
+    `leave_out`: without those that no font here can print; else they are named, and nothing is printed.
+    """
     choice = Choice(_month(month), search.unit, kind, frozenset(person))
     wording = app.rules.wording
     try:
@@ -110,7 +114,7 @@ def print_letters_as_pdf(
 
 
 def _month(text: str) -> date | None:
-    """What is no month is this one and the next."""
+    """Return the first day of the month, or None (this month and the next) if the text is no month."""
     try:
         return read_month(text)
     except RefusedInputError:

@@ -1,4 +1,4 @@
-"""A home's pages: this month and the next by what is due, the year at a glance, and acts for many at once."""
+"""A home's months: this and the next by what is due, the year at a glance, and acts for many cards at once."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -38,7 +38,7 @@ from reminder.wiring import App
 
 router = APIRouter()
 
-# As many as one form can hold with a day and a yes for each.
+# As many as one form can hold with a day and a confirmation for each.
 MOST_AT_ONCE = 60
 ACTS_SHOWN = 100
 
@@ -117,10 +117,12 @@ def _months(
 
 
 def month_name(words: PageWords, month: date) -> str:
+    """Return the month as a heading."""
     return words.plain("calendar.month", year=month.year, month=month.month)
 
 
 def first_of(month: str) -> date | None:
+    """Return the first day of a month such as 2027-02, or None if it is no month."""
     try:
         return date.fromisoformat(f"{month}-01")
     except ValueError:
@@ -140,10 +142,13 @@ def _by_month(
 
 @router.post("/months/act")
 def act_on_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
-    """`act` done: city staff came, or somebody went, and new dates are asked for later; else they are asked for now."""
+    """Act on the chosen cards.
+
+    `act` done: they are renewed, and new dates are asked for later; else the dates are asked for now.
+    """
     ids = _ids(form)
     if not ids or len(ids) > MOST_AT_ONCE:
-        # Nothing is recorded of a part that nobody has chosen.
+        # Nothing is recorded for only a part of the chosen cards.
         code = "too_many_at_once" if ids else "nothing_chosen"
         return _months(
             request,
@@ -165,7 +170,7 @@ def act_on_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> R
 
 @router.post("/months/renew")
 def renew_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
-    """Good dates are taken; those that are not, or that ask, come back with why."""
+    """Take the good dates; show those that are refused or need a confirmation again, with the reason."""
     left: list[tuple[CardView, PersonView]] = []
     also: list[PersonView] = []
     days: dict[int, str] = {}
@@ -177,7 +182,7 @@ def renew_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Re
         if not day:
             continue
         try:
-            # A unit of work for each: what is refused keeps none of the others back.
+            # A unit of work for each, so that a refused one does not block the others.
             with app.writing() as uow:
                 renewed = enrolment.renew_card(
                     uow,
@@ -221,7 +226,7 @@ def _grid(
 
 
 def _ids(form: FormData) -> list[int]:
-    """Each once: a card may stand in several lists of a page."""
+    """Return each id once: a card may be in several lists of a page."""
     ids = dict.fromkeys(one for one in form.getlist("card") if isinstance(one, str))
     if not all(one.isdecimal() and len(one) < 12 for one in ids):
         raise NotFoundError(field="card")
@@ -229,13 +234,13 @@ def _ids(form: FormData) -> list[int]:
 
 
 def _chosen(uow: UnitOfWork, who: Actor, ids: Sequence[int]) -> list[tuple[CardView, PersonView]]:
-    """Raises NotFoundError where one is another group's."""
+    """Return the chosen cards. Raises NotFoundError if one belongs to another group."""
     return [authorized.card(uow.tx, who, one) for one in ids[:MOST_AT_ONCE]]
 
 
 @router.get("/settings/activity")
 def show_activity_log(request: Request, app: OpenApp, who: Owns, before: int = 0) -> Response:
-    """What was done in the group, newest first, and by whom."""
+    """Show what was done in the group, newest first, and by whom."""
     with app.reading() as uow:
         entries = activity_log.latest_of_group(uow.tx, who.group_id, before=before, limit=ACTS_SHOWN + 1)
         names = groups.member_names(uow.tx, who.group_id)
