@@ -184,7 +184,7 @@ def _number(talk: Talk) -> None:
 
 def _wrong_person(talk: Talk) -> None:
     """The number is somebody else's now: they hear no more, and the family looks for the right one."""
-    contacts.set_state(talk.uow.tx, talk.contact_ids, ContactState.UNREACHABLE)
+    contacts.give_up(talk.uow.tx, talk.contact_ids)
     for speaker in talk.speakers:
         outbox.cancel_for_contact(talk.uow.tx, speaker.contact_id, CancelReason.OPTED_OUT, talk.uow.now)
         cards.look_again_at_group(talk.uow.tx, speaker.group_id, talk.uow.today)

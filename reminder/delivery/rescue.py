@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from reminder.clock import Clock
 from reminder.delivery import again
 from reminder.delivery.send import record
-from reminder.domain.messages import LEASE, Accepted, Answer, Asked, Channel, MessageState, Verdict, after_asking
+from reminder.domain.messages import LEASE, RECORD_ANSWER, Accepted, Answer, Asked, Channel, Verdict, after_asking
 from reminder.domain.people import ChannelName
 from reminder.errors import ChannelError, TemporaryChannelError
 from reminder.storage import claims
@@ -49,7 +49,7 @@ def settle_unknown(
         some = unknown[start : start + SIDE_BY_SIDE]
         verdicts = run(asking.ask(some))
         with database.writing() as tx:
-            record(tx, list(zip(some, verdicts, strict=True)), MessageState.UNKNOWN, clock)
+            record(tx, list(zip(some, verdicts, strict=True)), RECORD_ANSWER, clock)
     return len(unknown) + len(forgotten)
 
 

@@ -11,7 +11,8 @@ from reminder.delivery import again
 from reminder.delivery.claim import BATCH, FIRST, Claim, Claimer
 from reminder.delivery.lane import Lane
 from reminder.domain import hours
-from reminder.domain.messages import Accepted, Channel, MessageState, Verdict, after_sending
+from reminder.domain.messages import RECORD_OUTCOME, Accepted, Channel, MessageState, Verdict, after_sending
+from reminder.domain.model.state_machine import Move
 from reminder.domain.people import ChannelName, ContactState, Mode, StoppedBy
 from reminder.domain.rules.preferences import Rhythm
 from reminder.errors import ChannelError, UnknownOutcomeError
@@ -111,13 +112,13 @@ class Sender:
 
     def _record(self, verdicts: Sequence[tuple[InHand, Verdict]]) -> None:
         with self._database.writing() as tx:
-            record(tx, verdicts, MessageState.SENDING, self._clock)
+            record(tx, verdicts, RECORD_OUTCOME, self._clock)
 
 
-def record(tx: Tx, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageState, clock: Clock) -> None:
+def record(tx: Tx, verdicts: Sequence[tuple[InHand, Verdict]], move: Move[MessageState], clock: Clock) -> None:
     """Keeps the outcomes, and what follows: contacts that are gone, channels that pause, days that are over."""
     now = clock.now()
-    claims.record(tx, verdicts, leaving, now)
+    claims.record(tx, verdicts, move, now)
     gone = _contacts(verdicts, ContactState.UNREACHABLE)
     notices.tell_of_loss(tx, contacts.give_up(tx, gone), now)
     opted_out = _contacts(verdicts, ContactState.OPTED_OUT)

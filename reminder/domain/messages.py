@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 from typing import Protocol
 from zlib import crc32
 
+from reminder.domain.model.state_machine import Move, StateMachine
 from reminder.domain.people import ContactState, Language
 from reminder.errors import (
     ChannelError,
@@ -74,20 +75,51 @@ class MessageState(StrEnum):
     CANCELLED = "cancelled"
 
 
-S = MessageState
-MOVES: Mapping[MessageState, frozenset[MessageState]] = {
-    # A message that waits for another try may yet turn out to have arrived, and one that cannot be read never will.
-    # Of one in a database that was restored nobody knows whether it went out since the back-up.
-    S.QUEUED: frozenset({S.SENDING, S.UNKNOWN, S.STALE, S.CANCELLED, S.FAILED, S.ACCEPTED, S.DELIVERED, S.UNDELIVERED}),
-    S.SENDING: frozenset({S.ACCEPTED, S.QUEUED, S.UNKNOWN, S.FAILED, S.STALE, S.DELIVERED, S.UNDELIVERED}),
-    S.UNKNOWN: frozenset({S.ACCEPTED, S.QUEUED, S.FAILED, S.DELIVERED, S.UNDELIVERED}),
-    S.ACCEPTED: frozenset({S.DELIVERED, S.UNDELIVERED}),
-    S.DELIVERED: frozenset(),
-    S.UNDELIVERED: frozenset(),
-    S.FAILED: frozenset(),
-    S.STALE: frozenset(),
-    S.CANCELLED: frozenset(),
-}
+_QUEUED, _SENDING, _UNKNOWN = MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN
+
+TAKE_LEASE = Move("a worker leases it", (_QUEUED,), (_SENDING,))
+MISS = Move("its time is over", (_QUEUED,), (MessageState.STALE,))
+CANCEL = Move("it is not wanted any more", (_QUEUED,), (MessageState.CANCELLED,))
+# Of a message in a database that was restored nobody knows whether it went out since the back-up.
+DOUBT = Move("the database was restored", (_QUEUED,), (_UNKNOWN,))
+RECORD_OUTCOME = Move(
+    "the provider has answered",
+    (_SENDING,),
+    (MessageState.ACCEPTED, _QUEUED, _UNKNOWN, MessageState.FAILED, MessageState.STALE),
+)
+LOSE_LEASE = Move("its lease has run out", (_SENDING,), (_UNKNOWN,))
+RECORD_ANSWER = Move(
+    "the provider was asked about it",
+    (_UNKNOWN,),
+    (MessageState.ACCEPTED, _QUEUED, _UNKNOWN, MessageState.FAILED),
+)
+FAIL_UNREADABLE = Move("its key is gone", (_SENDING, _UNKNOWN), (MessageState.FAILED,))
+FORGET_WORDS = Move("its text is erased", (_UNKNOWN,), (MessageState.FAILED,))
+# A message that waits for another attempt may turn out to have arrived with an earlier one.
+ACCEPT_BY_RECEIPT = Move("a receipt names it", (_QUEUED, _SENDING, _UNKNOWN), (MessageState.ACCEPTED,))
+END_BY_RECEIPT = Move(
+    "a receipt says its end",
+    (_QUEUED, _SENDING, _UNKNOWN, MessageState.ACCEPTED),
+    (MessageState.DELIVERED, MessageState.UNDELIVERED),
+)
+MESSAGE_STATES = StateMachine(
+    "message",
+    MessageState,
+    starts=(_QUEUED,),
+    moves=(
+        TAKE_LEASE,
+        MISS,
+        CANCEL,
+        DOUBT,
+        RECORD_OUTCOME,
+        LOSE_LEASE,
+        RECORD_ANSWER,
+        FAIL_UNREADABLE,
+        FORGET_WORDS,
+        ACCEPT_BY_RECEIPT,
+        END_BY_RECEIPT,
+    ),
+)
 
 
 class MessageKind(StrEnum):
@@ -154,6 +186,14 @@ class ReminderState(StrEnum):
     SETTLED = "settled"
 
 
+SUPERSEDE = Move("a later step has come", (ReminderState.OPEN,), (ReminderState.SUPERSEDED,))
+ACKNOWLEDGE = Move("its person says that it is done", (ReminderState.OPEN,), (ReminderState.ACKNOWLEDGED,))
+SETTLE = Move("the card has a new date or is gone", (ReminderState.OPEN,), (ReminderState.SETTLED,))
+REMINDER_STATES = StateMachine(
+    "reminder", ReminderState, starts=(ReminderState.OPEN,), moves=(SUPERSEDE, ACKNOWLEDGE, SETTLE)
+)
+
+
 # One try after a minute, then slower, so that a provider in trouble is not pressed and a short one costs little.
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(minutes=30)
@@ -205,18 +245,18 @@ def after_sending(
     """`attempts` counts this one. What can no longer be told today is stale, and told tomorrow if still most urgent."""
     match outcome:
         case Accepted(provider_id=provider_id):
-            return Verdict(S.ACCEPTED, provider_id=provider_id)
+            return Verdict(MessageState.ACCEPTED, provider_id=provider_id)
         case UnknownOutcomeError():
-            return Verdict(S.UNKNOWN, outcome.reason, wait_until=now + BEFORE_ASKING)
+            return Verdict(MessageState.UNKNOWN, outcome.reason, wait_until=now + BEFORE_ASKING)
         case PermanentChannelError():
             gone = ContactState.UNREACHABLE if outcome.address_is_gone else None
             contact = ContactState.OPTED_OUT if outcome.opted_out else gone
-            return Verdict(S.FAILED, outcome.reason, contact=contact)
+            return Verdict(MessageState.FAILED, outcome.reason, contact=contact)
         case SetupChannelError():
             return _again(outcome.reason, now + CHANNEL_PAUSE, stale_after, pause=now + CHANNEL_PAUSE)
         case TemporaryChannelError(retry_after=asked):
             if attempts >= MOST_ATTEMPTS:
-                return Verdict(S.FAILED, GAVE_UP)
+                return Verdict(MessageState.FAILED, GAVE_UP)
             pause = max(pause_after(attempts, message_id), timedelta(seconds=asked or 0))
             return _again(outcome.reason, now + pause, stale_after)
         case _:
@@ -225,8 +265,8 @@ def after_sending(
 
 def _again(reason: str, at: datetime, stale_after: datetime, pause: datetime | None = None) -> Verdict:
     if at >= stale_after:
-        return Verdict(S.STALE, reason, pause_channel_until=pause)
-    return Verdict(S.QUEUED, reason, wait_until=at, pause_channel_until=pause)
+        return Verdict(MessageState.STALE, reason, pause_channel_until=pause)
+    return Verdict(MessageState.QUEUED, reason, wait_until=at, pause_channel_until=pause)
 
 
 def pause_after(attempts: int, message_id: int) -> timedelta:
@@ -253,23 +293,25 @@ def after_asking(answer: Accepted | Answer | ChannelError, asked: Asked, now: da
     """
     match answer:
         case Accepted(provider_id=provider_id):
-            return Verdict(S.ACCEPTED, provider_id=provider_id)
+            return Verdict(MessageState.ACCEPTED, provider_id=provider_id)
         case Answer.SAFE_TO_REPEAT_SOON if now - asked.handed_at > REPEATED_SOON:
-            return Verdict(S.FAILED, NOT_SEEN)
+            return Verdict(MessageState.FAILED, NOT_SEEN)
         case Answer.SAFE_TO_REPEAT | Answer.SAFE_TO_REPEAT_SOON if (
             asked.attempts >= MOST_REPEATS or now >= asked.stale_after
         ):
-            return Verdict(S.FAILED, NOT_SEEN)
+            return Verdict(MessageState.FAILED, NOT_SEEN)
         case Answer.SAFE_TO_REPEAT | Answer.SAFE_TO_REPEAT_SOON:
-            return Verdict(S.QUEUED, "repeated", wait_until=now, possibly_double=True)
+            return Verdict(MessageState.QUEUED, "repeated", wait_until=now, possibly_double=True)
         case Answer.NOT_SEEN if asked.not_seen == 0:
-            return Verdict(S.UNKNOWN, NOT_SEEN, wait_until=now + BEFORE_ASKING, not_seen=1)
+            return Verdict(MessageState.UNKNOWN, NOT_SEEN, wait_until=now + BEFORE_ASKING, not_seen=1)
         case Answer.NOT_SEEN if asked.possibly_double or now >= asked.stale_after:
-            return Verdict(S.FAILED, NOT_SEEN)
+            return Verdict(MessageState.FAILED, NOT_SEEN)
         case Answer.NOT_SEEN:
-            return Verdict(S.QUEUED, NOT_SEEN, wait_until=now, possibly_double=True)
+            return Verdict(MessageState.QUEUED, NOT_SEEN, wait_until=now, possibly_double=True)
         case _:
-            return Verdict(S.UNKNOWN, "cannot_ask", wait_until=now + BEFORE_ASKING_AGAIN, not_seen=asked.not_seen)
+            return Verdict(
+                MessageState.UNKNOWN, "cannot_ask", wait_until=now + BEFORE_ASKING_AGAIN, not_seen=asked.not_seen
+            )
 
 
 # What a mail server says later: it will not be delivered, or not yet.
@@ -277,15 +319,15 @@ BOUNCED, DELAYED = "bounced", "delayed"
 
 # Twilio's words for what became of a text or a call, and ours of a mail; the others are steps on the way.
 ENDS: Mapping[str, MessageState] = {
-    "delivered": S.DELIVERED,
-    "read": S.DELIVERED,
-    "undelivered": S.UNDELIVERED,
-    "failed": S.UNDELIVERED,
-    "canceled": S.UNDELIVERED,
+    "delivered": MessageState.DELIVERED,
+    "read": MessageState.DELIVERED,
+    "undelivered": MessageState.UNDELIVERED,
+    "failed": MessageState.UNDELIVERED,
+    "canceled": MessageState.UNDELIVERED,
     # Of a call: a human has answered, or nobody has.
-    "completed": S.DELIVERED,
-    "machine": S.UNDELIVERED,
-    "busy": S.UNDELIVERED,
-    "no_answer": S.UNDELIVERED,
-    BOUNCED: S.UNDELIVERED,
+    "completed": MessageState.DELIVERED,
+    "machine": MessageState.UNDELIVERED,
+    "busy": MessageState.UNDELIVERED,
+    "no_answer": MessageState.UNDELIVERED,
+    BOUNCED: MessageState.UNDELIVERED,
 }

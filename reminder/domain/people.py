@@ -1,7 +1,10 @@
 """Whose card it is, how they are spoken to, and in which language."""
 
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import ClassVar
+
+from reminder.domain.model.state_machine import Move, StateMachine
 
 
 class Mode(StrEnum):
@@ -81,3 +84,33 @@ class ContactState(StrEnum):
     CONFIRMED = "confirmed"
     OPTED_OUT = "opted_out"
     UNREACHABLE = "unreachable"
+
+
+_UNCONFIRMED, _CONFIRMED, _UNREACHABLE = ContactState.UNCONFIRMED, ContactState.CONFIRMED, ContactState.UNREACHABLE
+
+CONFIRM = Move("its owner agrees", (_UNCONFIRMED, _CONFIRMED, _UNREACHABLE), (_CONFIRMED,))
+RENEW_CONSENT = Move("its owner takes their no back", (ContactState.OPTED_OUT,), (_CONFIRMED,))
+STOP = Move("its owner says no", (_UNCONFIRMED, _CONFIRMED, _UNREACHABLE), (ContactState.OPTED_OUT,))
+GIVE_UP = Move("nothing arrives there", (_UNCONFIRMED, _CONFIRMED), (_UNREACHABLE,))
+CONTACT_STATES = StateMachine(
+    "contact",
+    ContactState,
+    starts=(_UNCONFIRMED, _CONFIRMED),
+    moves=(CONFIRM, RENEW_CONSENT, STOP, GIVE_UP),
+)
+
+
+# By how its owner agrees now, the noes that this takes back. Their own word takes back everything. What they said
+# through the family, or by a click, a form that they signed takes back; what they said by a text or to the provider,
+# only a text of theirs.
+_TAKES_BACK: Mapping[ConsentHow, Collection[StoppedBy | None]] = {
+    ConsentHow.REPLY: (*StoppedBy, None),
+    ConsentHow.WRITTEN: (StoppedBy.FAMILY, StoppedBy.CLICK),
+    ConsentHow.AGENT: (StoppedBy.FAMILY, StoppedBy.CLICK),
+    ConsentHow.SPOKEN: (),
+}
+
+
+def noes_taken_back(how: ConsentHow) -> Collection[StoppedBy | None]:
+    """Return whose noes consent given in this way undoes; None: nobody knows whose word it was."""
+    return _TAKES_BACK[how]

@@ -125,7 +125,7 @@ class _Planning:
         )
 
     def _keep(self, day: Day) -> None:
-        reminder_ids = reminders.ids_of(self._tx, day.steps_due, self._now)
+        reminder_ids = reminders.get_or_create(self._tx, day.steps_due, self._now)
         message_ids = outbox.add(self._tx, self._keys, self._spread(day), self._now)
         reminders.link(
             self._tx,

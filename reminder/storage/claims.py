@@ -3,13 +3,22 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, and_, bindparam, case, exists, false, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import (
+    CANCEL,
+    FAIL_UNREADABLE,
+    FORGET_WORDS,
+    LOSE_LEASE,
+    MESSAGE_STATES,
+    MISS,
     NOT_SEEN,
+    RECORD_ANSWER,
+    RECORD_OUTCOME,
+    TAKE_LEASE,
     UNREADABLE,
     CancelReason,
     MessageKind,
@@ -18,13 +27,14 @@ from reminder.domain.messages import (
     Urgency,
     Verdict,
 )
+from reminder.domain.model.state_machine import Move
 from reminder.domain.people import Audience, ChannelName, ContactState, Mode
 from reminder.errors import SettingsError
 from reminder.storage import contacts, restored
 from reminder.storage.columns import Instant
+from reminder.storage.db.transitions import staying, transition
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import open_body
-from reminder.storage.outbox import moving
 from reminder.storage.statements import among, update_many
 from reminder.storage.tables import (
     IS_IN_HAND,
@@ -71,6 +81,20 @@ class Picked:
     ready: Sequence[DueRow]
     stale: list[int]
     refused: list[int]
+    forgotten: list[int]
+
+
+class Opened(NamedTuple):
+    """Messages with their words, and the ids of those that were sealed with a key that is gone."""
+
+    in_hand: list[InHand]
+    unreadable: list[int]
+
+
+class Unknown(NamedTuple):
+    """Leased messages of unknown fate, and the ids of those whose words were forgotten: they may have arrived."""
+
+    in_hand: list[InHand]
     forgotten: list[int]
 
 
@@ -193,10 +217,10 @@ def pick(
         else:
             true.append(row)
     doubtful = restored.in_doubt(tx, [row.id for row in true], now)
-    _end_queued(tx, stale, MessageState.STALE, None, now)
-    _end_queued(tx, refused, MessageState.CANCELLED, CancelReason.OPTED_OUT, now)
-    _end_queued(tx, untrue, MessageState.CANCELLED, CancelReason.RENEWED, now)
-    _end_queued(tx, forgotten, MessageState.CANCELLED, CancelReason.ERASED, now)
+    _end_queued(tx, stale, MISS, None, now)
+    _end_queued(tx, refused, CANCEL, CancelReason.OPTED_OUT, now)
+    _end_queued(tx, untrue, CANCEL, CancelReason.RENEWED, now)
+    _end_queued(tx, forgotten, CANCEL, CancelReason.ERASED, now)
     return Picked([row for row in true if row.id not in doubtful], stale, refused, forgotten)
 
 
@@ -204,8 +228,8 @@ def take(tx: Session, ids: Sequence[int], *, now: datetime, lease: timedelta) ->
     """From now on they are in this worker's hands."""
     if ids:
         tx.execute(
-            moving(among(Message.id, ids), MessageState.QUEUED).values(
-                state=MessageState.SENDING, lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
+            transition(MESSAGE_STATES, TAKE_LEASE, among(Message.id, ids)).values(
+                lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
             )
         )
 
@@ -213,18 +237,18 @@ def take(tx: Session, ids: Sequence[int], *, now: datetime, lease: timedelta) ->
 def put_off(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> None:
     if ids:
         values = {"send_after": until, "reason": reason}
-        tx.execute(moving(among(Message.id, ids), MessageState.QUEUED).values(values))
+        tx.execute(staying(MESSAGE_STATES, among(Message.id, ids), states=TAKE_LEASE.leaves).values(values))
 
 
 def end_stale(tx: Session, ids: Sequence[int], reason: str, now: datetime) -> None:
-    _end_queued(tx, ids, MessageState.STALE, reason, now)
+    _end_queued(tx, ids, MISS, reason, now)
 
 
 def fail_unreadable(tx: Session, ids: Sequence[int], now: datetime) -> None:
     """Sealed with a key that is gone."""
     if ids:
-        values = {"state": MessageState.FAILED, "reason": UNREADABLE, "lease_until": None, "ended_at": now}
-        tx.execute(moving(among(Message.id, ids), MessageState.SENDING).values(values))
+        values = {"reason": UNREADABLE, "lease_until": None, "ended_at": now}
+        tx.execute(transition(MESSAGE_STATES, FAIL_UNREADABLE, among(Message.id, ids)).values(values))
 
 
 def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
@@ -232,7 +256,7 @@ def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
     if not held:
         return set()
     renewed = tx.execute(
-        moving(among(Message.id, held), MessageState.SENDING)
+        staying(MESSAGE_STATES, among(Message.id, held), states=RECORD_OUTCOME.leaves)
         .values(lease_until=until)
         .returning(Message.id, Message.attempts)
     )
@@ -270,39 +294,35 @@ def told_lately(tx: Session, address_indexes: Collection[bytes], since: datetime
     return ToldLately(every, alike)
 
 
-def _end_queued(tx: Session, ids: Sequence[int], state: MessageState, reason: str | None, now: datetime) -> None:
+def _end_queued(tx: Session, ids: Sequence[int], move: Move[MessageState], reason: str | None, now: datetime) -> None:
     if ids:
-        values = {"state": state, "ended_at": now} | ({"reason": reason} if reason else {})
-        tx.execute(moving(among(Message.id, ids), MessageState.QUEUED).values(values))
+        values = {"ended_at": now} | ({"reason": reason} if reason else {})
+        tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(values))
 
 
 def take_expired_leases(tx: Session, now: datetime) -> list[int]:
     """Whoever was sending these is gone: nobody knows whether they went out."""
     lost = tx.execute(
-        moving(and_(IS_IN_HAND, Message.lease_until <= now), MessageState.SENDING)
-        .values(state=MessageState.UNKNOWN, reason="lease_ran_out", not_seen=0)
+        transition(MESSAGE_STATES, LOSE_LEASE, and_(IS_IN_HAND, Message.lease_until <= now))
+        .values(reason="lease_ran_out", not_seen=0)
         .returning(Message.id)
     )
     return list(lost.scalars())
 
 
-def claim_unknown(
-    tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int
-) -> tuple[list[InHand], list[int]]:
-    """Messages of unknown fate whose time to be asked about has come, and the ids of those whose words were forgotten
-    meanwhile: they may have arrived. What cannot be read cannot be asked about."""
+def claim_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> Unknown:
+    """Lease messages of unknown fate whose time to be asked about has come; end those that cannot be read."""
     askable = tx.execute(_ASK, {"now": now, "limit": limit}).all()
     forgotten = [row.id for row in askable if row.body_sealed is None]
     in_hand, unreadable = opened(keys, [row for row in askable if row.body_sealed is not None], None, now + lease)
-    failed = {"state": MessageState.FAILED, "lease_until": None, "ended_at": now}
-    for ids, values in (
-        ([message.outgoing.message_id for message in in_hand], {"lease_until": now + lease}),
-        (forgotten, failed | {"reason": NOT_SEEN}),
-        (unreadable, failed | {"reason": UNREADABLE}),
-    ):
+    if in_hand:
+        leased = among(Message.id, [message.outgoing.message_id for message in in_hand])
+        tx.execute(staying(MESSAGE_STATES, leased, states=RECORD_ANSWER.leaves).values(lease_until=now + lease))
+    for ids, move, reason in ((forgotten, FORGET_WORDS, NOT_SEEN), (unreadable, FAIL_UNREADABLE, UNREADABLE)):
         if ids:
-            tx.execute(moving(among(Message.id, ids), MessageState.UNKNOWN).values(values))
-    return in_hand, forgotten
+            failed = {"reason": reason, "lease_until": None, "ended_at": now}
+            tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(failed))
+    return Unknown(in_hand, forgotten)
 
 
 def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
@@ -325,7 +345,7 @@ def opened(
     *,
     starts_in: float = 0.0,
     between: float = 0.0,
-) -> tuple[list[InHand], list[int]]:
+) -> Opened:
     """As the rows stand after the claim, for sending (`claimed_at`) or for asking; and the ids of those whose key is
     gone, for one of them must not keep all others waiting. `starts_in`, `between`: the seconds to the first, and from
     one to the next."""
@@ -363,7 +383,14 @@ def opened(
                 starts_in=starts_in + len(in_hand) * between,
             )
         )
-    return in_hand, unreadable
+    return Opened(in_hand, unreadable)
+
+
+class AcceptedSql(NamedTuple):
+    """Parts of the statement that records many acceptances."""
+
+    change: str
+    only: str
 
 
 _STILL_NEEDED = (MessageState.QUEUED, MessageState.UNKNOWN)
@@ -390,7 +417,16 @@ _RECORD = (
 )
 
 
-_TAKEN = f"state = '{MessageState.ACCEPTED}', reason = NULL, lease_until = NULL, not_seen = 0"
+def _accepted(move: Move[MessageState]) -> AcceptedSql:
+    """Return what changes in a message that the provider has simply taken, and in which state it must be, as SQL."""
+    MESSAGE_STATES.require(move)
+    to, (leaving,) = move.target(MessageState.ACCEPTED), move.leaves
+    return AcceptedSql(
+        f"state = '{to}', reason = NULL, lease_until = NULL, not_seen = 0", f"messages.state = '{leaving}'"
+    )
+
+
+_ACCEPTED = {move.name: _accepted(move) for move in (RECORD_OUTCOME, RECORD_ANSWER)}
 
 
 def _is_simply_taken(in_hand: InHand, verdict: Verdict) -> bool:
@@ -398,8 +434,12 @@ def _is_simply_taken(in_hand: InHand, verdict: Verdict) -> bool:
     return verdict.state is MessageState.ACCEPTED and in_hand.kind is not MessageKind.LOGIN_CODE
 
 
-def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: MessageState, now: datetime) -> None:
-    """What became of messages this worker had in hand. What a receipt or another worker moved on stays there."""
+def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], move: Move[MessageState], now: datetime) -> None:
+    """Keep what became of messages that this worker had leased. What a receipt or another worker moved on stays there.
+
+    `move`: RECORD_OUTCOME or RECORD_ANSWER; each verdict is one of the states that it reaches.
+    """
+    (leaving,) = move.leaves
     # In the order of their ids, as everybody locks them who changes several.
     in_order = sorted(verdicts, key=lambda one: one[0].outgoing.message_id)
     taken = [one for one in in_order if _is_simply_taken(*one)]
@@ -412,8 +452,8 @@ def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: Mes
             {"provider_id": verdict.provider_id, "id": in_hand.outgoing.message_id, "attempts": in_hand.attempts}
             for in_hand, verdict in taken
         ],
-        also=_TAKEN,
-        only=f"messages.state = '{leaving}'",
+        also=_ACCEPTED[move.name].change,
+        only=_ACCEPTED[move.name].only,
     )
     others = [one for one in in_order if not _is_simply_taken(*one)]
     if not others:
@@ -425,7 +465,7 @@ def record(tx: Session, verdicts: Sequence[tuple[InHand, Verdict]], leaving: Mes
                 "message": in_hand.outgoing.message_id,
                 "leaving": leaving,
                 "in_attempt": in_hand.attempts,
-                "to": verdict.state,
+                "to": move.target(verdict.state),
                 "why": verdict.reason,
                 "known_as": verdict.provider_id,
                 "again_at": verdict.wait_until if verdict.state is MessageState.QUEUED else None,

@@ -5,12 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, bindparam, exists, func, or_, select, union_all, update
+from sqlalchemy import Row, bindparam, exists, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import MessageKind
-from reminder.domain.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
+from reminder.domain.people import (
+    CONFIRM,
+    CONTACT_STATES,
+    GIVE_UP,
+    RENEW_CONSENT,
+    STOP,
+    ChannelName,
+    ConsentHow,
+    ContactState,
+    Copies,
+    Language,
+    Role,
+    StoppedBy,
+    noes_taken_back,
+)
 from reminder.domain.rules.recipients import Recipient
+from reminder.storage.db.transitions import transition
 from reminder.storage.keys import KeyRing
 from reminder.storage.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.tables import CONTACTS, Contact, Member, Message, Person
@@ -338,69 +353,46 @@ def group_of(tx: Session, contact_id: int) -> int | None:
     return tx.scalars(query).one_or_none()
 
 
-def _changing(contact_ids: Iterable[int]) -> Update:
-    return update(Contact).where(among(Contact.id, contact_ids)).execution_options(synchronize_session=False)
-
-
-def set_state(tx: Session, contact_ids: Iterable[int], state: ContactState) -> None:
-    """One whose owner said no stays as it is."""
-    ids = list(contact_ids)
-    if ids:
-        may_change = Contact.state != ContactState.OPTED_OUT
-        tx.execute(_changing(ids).where(may_change).values(state=state))
-
-
 def give_up(tx: Session, contact_ids: Iterable[int]) -> list[int]:
     """Nothing arrives there any more; the ids of those of which that is news. One whose owner said no stays so."""
     ids = list(contact_ids)
     if not ids:
         return []
-    gone = tx.execute(
-        _changing(ids)
-        .where(Contact.state.not_in((ContactState.OPTED_OUT, ContactState.UNREACHABLE)))
-        .values(state=ContactState.UNREACHABLE)
-        .returning(Contact.id)
-    )
+    gone = tx.execute(transition(CONTACT_STATES, GIVE_UP, among(Contact.id, ids)).returning(Contact.id))
     return list(gone.scalars())
 
 
 def stop(tx: Session, contact_ids: Iterable[int], by: StoppedBy) -> list[int]:
     """Whoever says no is not told any more, whatever was before; the ids of those that this stopped."""
     stopped = tx.execute(
-        _changing(contact_ids)
-        .where(Contact.state != ContactState.OPTED_OUT)
-        .values(state=ContactState.OPTED_OUT, stopped_by=by)
-        .returning(Contact.id)
+        transition(CONTACT_STATES, STOP, among(Contact.id, contact_ids)).values(stopped_by=by).returning(Contact.id)
     )
     return list(stopped.scalars())
 
 
 def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str | None, now: datetime) -> bool:
-    """False for one whose owner said no, where this is not their own word again. `by` None keeps who told them.
+    """Keep that its owner agrees. Return False for one whose owner said no, where this word does not undo that one.
 
-    Their own word takes back everything. What they said through the family, or by a click, a form that they signed
-    takes back; what they said by a text or to the provider, only a text of theirs.
+    `by` None keeps who told them.
     """
-    taken_back: dict[ConsentHow, ColumnElement[bool]] = {
-        ConsentHow.REPLY: Contact.id.is_not(None),
-        **dict.fromkeys(
-            (ConsentHow.WRITTEN, ConsentHow.AGENT), Contact.stopped_by.in_((StoppedBy.FAMILY, StoppedBy.CLICK))
-        ),
-    }
-    may = Contact.state != ContactState.OPTED_OUT
-    confirmed = tx.execute(
-        update(Contact)
-        .where(Contact.id == contact_id, or_(may, taken_back[how]) if how in taken_back else may)
-        .values(
-            state=ContactState.CONFIRMED,
-            consent_how=how,
-            consent_by=Contact.consent_by if by is None else by,
-            consent_at=now,
-            stopped_by=None,
+    this, words = Contact.id == contact_id, noes_taken_back(how)
+    by_known = Contact.stopped_by.in_([word for word in words if word is not None])
+    by_these = or_(by_known, Contact.stopped_by.is_(None)) if None in words else by_known
+    for move in (
+        transition(CONTACT_STATES, CONFIRM, this),
+        transition(CONTACT_STATES, RENEW_CONSENT, this, by_these),
+    ):
+        confirmed = tx.execute(
+            move.values(
+                consent_how=how,
+                consent_by=Contact.consent_by if by is None else by,
+                consent_at=now,
+                stopped_by=None,
+            ).returning(Contact.id)
         )
-        .returning(Contact.id)
-    )
-    return confirmed.first() is not None
+        if confirmed.first() is not None:
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -513,4 +505,5 @@ def reached(tx: Session, contact_ids: Iterable[int], now: datetime) -> None:
     """There is proof that these addresses are still theirs."""
     ids = list(contact_ids)
     if ids:
-        tx.execute(_changing(ids).values(reached_at=now))
+        these = update(Contact).where(among(Contact.id, ids)).execution_options(synchronize_session=False)
+        tx.execute(these.values(reached_at=now))

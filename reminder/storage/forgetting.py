@@ -22,8 +22,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from reminder.domain.messages import NOT_SEEN, CancelReason, MessageKind, MessageState
+from reminder.domain.messages import (
+    CANCEL,
+    FORGET_WORDS,
+    MESSAGE_STATES,
+    NOT_SEEN,
+    CancelReason,
+    MessageKind,
+    MessageState,
+)
+from reminder.domain.model.state_machine import Move
 from reminder.storage.columns import Instant
+from reminder.storage.db.transitions import transition
 from reminder.storage.outbox import login_code_key
 from reminder.storage.registry.imports import delete_imports
 from reminder.storage.tables import (
@@ -102,10 +112,9 @@ def forget_words(tx: Session, message_ids: Collection[int], now: datetime) -> Un
     being sent at this moment ends as its sender says."""
     untold = Untold([], [])
     for ids in _portions(message_ids):
-        cancelled = {"state": MessageState.CANCELLED, "reason": CancelReason.ERASED}
-        uncertain = {"state": MessageState.FAILED, "reason": NOT_SEEN, "lease_until": None}
-        untold.cancelled.extend(_end(tx, ids, MessageState.QUEUED, now, cancelled))
-        untold.uncertain.extend(_end(tx, ids, MessageState.UNKNOWN, now, uncertain))
+        cancelled, uncertain = {"reason": CancelReason.ERASED}, {"reason": NOT_SEEN, "lease_until": None}
+        untold.cancelled.extend(_end(tx, ids, CANCEL, now, cancelled))
+        untold.uncertain.extend(_end(tx, ids, FORGET_WORDS, now, uncertain))
         tx.execute(
             update(Message).where(Message.id.in_(ids)).values(NO_WORDS).execution_options(synchronize_session=False)
         )
@@ -113,14 +122,10 @@ def forget_words(tx: Session, message_ids: Collection[int], now: datetime) -> Un
 
 
 def _end(
-    tx: Session, ids: Collection[int], leaving: MessageState, now: datetime, values: Mapping[str, object]
+    tx: Session, ids: Collection[int], move: Move[MessageState], now: datetime, values: Mapping[str, object]
 ) -> Sequence[int]:
     ended = tx.execute(
-        update(Message)
-        .where(Message.id.in_(ids), Message.state == leaving)
-        .values(ended_at=now, **values)
-        .returning(Message.id)
-        .execution_options(synchronize_session=False)
+        transition(MESSAGE_STATES, move, Message.id.in_(ids)).values(ended_at=now, **values).returning(Message.id)
     )
     return ended.scalars().all()
 

@@ -5,12 +5,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Update, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
-from reminder.domain.messages import CancelReason, MessageKind, MessageState, Urgency
+from reminder.domain.messages import (
+    ACCEPT_BY_RECEIPT,
+    CANCEL,
+    END_BY_RECEIPT,
+    MESSAGE_STATES,
+    CancelReason,
+    MessageKind,
+    MessageState,
+    Urgency,
+)
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.storage import contacts
+from reminder.storage.db.transitions import transition
 from reminder.storage.keys import KeyRing
 from reminder.storage.messages import seal_body
 from reminder.storage.statements import in_batches
@@ -170,15 +180,9 @@ def cancel_reminders_of_member(tx: Session, member_id: int, reason: CancelReason
     return _cancel(tx, and_(theirs, Message.attempts == 0, _REMINDS), reason, now)
 
 
-def moving(which: ColumnElement[bool], leaving: MessageState) -> Update:
-    return update(Message).where(which, Message.state == leaving).execution_options(synchronize_session=False)
-
-
 def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: datetime) -> list[int]:
     cancelled = tx.execute(
-        moving(where, MessageState.QUEUED)
-        .values(state=MessageState.CANCELLED, reason=reason, ended_at=now)
-        .returning(Message.id)
+        transition(MESSAGE_STATES, CANCEL, where).values(reason=reason, ended_at=now).returning(Message.id)
     )
     return list(cancelled.scalars())
 
@@ -195,31 +199,26 @@ def next_moment(tx: Session) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-# Handed over at least once, and no answer kept: it waits for one, or for another try.
-_MAY_HAVE_ARRIVED = and_(
-    Message.state.in_((MessageState.SENDING, MessageState.UNKNOWN, MessageState.QUEUED)), Message.handed_at.is_not(None)
-)
+# Until it is accepted, a receipt counts only for what was handed over at least once.
+_WAS_HANDED = or_(Message.state == MessageState.ACCEPTED, Message.handed_at.is_not(None))
 
 
 def end(
     tx: Session, message_id: int, state: MessageState, *, provider_id: str, reason: str | None, now: datetime
 ) -> bool:
-    """What a receipt says became of it. False where it had come to an end already."""
+    """End a message as its receipt says. Return False where it had come to an end already."""
     ended = tx.execute(
-        update(Message)
-        .where(Message.id == message_id, or_(Message.state == MessageState.ACCEPTED, _MAY_HAVE_ARRIVED))
-        .values(state=state, provider_id=provider_id, reason=reason, lease_until=None, ended_at=now)
-        .execution_options(synchronize_session=False)
+        transition(MESSAGE_STATES, END_BY_RECEIPT, Message.id == message_id, _WAS_HANDED, to=state)
+        .values(provider_id=provider_id, reason=reason, lease_until=None, ended_at=now)
         .returning(Message.id)
     )
     return ended.first() is not None
 
 
 def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:
-    """A first callback names a message whose answer was lost, or is still on its way: the provider has it."""
+    """Accept a message whose answer was lost, or is still on its way, as its first receipt names it."""
     tx.execute(
-        update(Message)
-        .where(Message.id == message_id, _MAY_HAVE_ARRIVED)
-        .values(state=MessageState.ACCEPTED, provider_id=provider_id, reason=None, lease_until=None)
-        .execution_options(synchronize_session=False)
+        transition(MESSAGE_STATES, ACCEPT_BY_RECEIPT, Message.id == message_id, Message.handed_at.is_not(None)).values(
+            provider_id=provider_id, reason=None, lease_until=None
+        )
     )

@@ -4,12 +4,23 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Update, and_, func, insert, select, update
+from sqlalchemy import and_, func, insert, select
 from sqlalchemy.orm import Session
 
-from reminder.domain.messages import GAVE_UP, NOT_SEEN, UNREADABLE, MessageState, ReminderState
+from reminder.domain.messages import (
+    ACKNOWLEDGE,
+    GAVE_UP,
+    NOT_SEEN,
+    REMINDER_STATES,
+    SETTLE,
+    SUPERSEDE,
+    UNREADABLE,
+    MessageState,
+    ReminderState,
+)
 from reminder.domain.people import ChannelName
 from reminder.domain.provider_codes import Fault, fault_of_reason, texts_a_step
+from reminder.storage.db.transitions import transition
 from reminder.storage.statements import among, each, ids_param
 from reminder.storage.tables import Card, Message, MessageReminder, Person, Reminder
 
@@ -31,8 +42,11 @@ class ReminderView:
     state: ReminderState
 
 
-def ids_of(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> dict[StepKey, int]:
-    """The reminders of these steps (with the day each was due), made where missing; older open ones are superseded."""
+def get_or_create(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> dict[StepKey, int]:
+    """Return the ids of the reminders of these steps, given with the day on which each was due.
+
+    One that is missing is made, and supersedes the open ones of its card that were due before it.
+    """
     if not steps:
         return {}
     cards = {step.card_id for step in steps}
@@ -54,7 +68,7 @@ def ids_of(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> dict[St
             if row.state == ReminderState.OPEN and row.due_on < latest.get((row.card_id, row.expires_on), date.min)
         ]
         if superseded:
-            tx.execute(_changing(among(Reminder.id, superseded)).values(state=ReminderState.SUPERSEDED))
+            tx.execute(transition(REMINDER_STATES, SUPERSEDE, among(Reminder.id, superseded)))
         made = tx.execute(
             insert(Reminder).returning(Reminder.id, sort_by_parameter_order=True),
             [
@@ -172,26 +186,14 @@ def _telling(step: StepKey, contact_id: int, fates: Sequence[_Fate]) -> TellingV
     )
 
 
-def _changing(*which: ColumnElement[bool]) -> Update:
-    return update(Reminder).where(*which).execution_options(synchronize_session=False)
-
-
 def settle(tx: Session, card_id: int) -> None:
     """The card has a new date or is gone: nothing of the old one is open any more."""
-    tx.execute(
-        update(Reminder)
-        .where(Reminder.card_id == card_id, Reminder.state == ReminderState.OPEN)
-        .values(state=ReminderState.SETTLED)
-    )
+    tx.execute(transition(REMINDER_STATES, SETTLE, Reminder.card_id == card_id))
 
 
 def acknowledge(tx: Session, card_ids: Collection[int]) -> None:
     """Their person has said that it is done."""
-    tx.execute(
-        _changing(among(Reminder.card_id, card_ids), Reminder.state == ReminderState.OPEN).values(
-            state=ReminderState.ACKNOWLEDGED
-        )
-    )
+    tx.execute(transition(REMINDER_STATES, ACKNOWLEDGE, among(Reminder.card_id, card_ids)))
 
 
 def of_group(tx: Session, group_id: int | None, state: str | None) -> list[ReminderView]:

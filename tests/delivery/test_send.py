@@ -13,7 +13,7 @@ from reminder.delivery.claim import Claim, Claimer
 from reminder.delivery.lane import Lane
 from reminder.delivery.send import Sender
 from reminder.domain.messages import LEASE, Accepted, MessageState, Outgoing, Verdict
-from reminder.domain.people import ChannelName, ContactState, Mode
+from reminder.domain.people import ChannelName, Mode
 from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError, UnknownOutcomeError
 from reminder.storage import contacts, health
 from reminder.storage.claims import InHand
@@ -39,7 +39,7 @@ def planned(village: Village) -> Village:
 
 def test_who_cannot_be_told_any_more_is_replaced_by_who_can_the_same_day(planned: Village) -> None:
     with planned.app.database.writing() as tx:
-        contacts.set_state(tx, [phone(planned)], ContactState.UNREACHABLE)
+        contacts.give_up(tx, [phone(planned)])
 
     planned.run_until("2027-03-17 23:00")
 

@@ -110,7 +110,7 @@ class Rows:
 
     def reminder(self, card_id: int, step: str = "d30", *, expires_on: date = END, due_on: date = TODAY) -> int:
         key = StepKey(card_id, expires_on, step)
-        return reminders.ids_of(self.tx, {key: due_on}, NOW)[key]
+        return reminders.get_or_create(self.tx, {key: due_on}, NOW)[key]
 
     def told(self, card_id: int, contact_id: int, step: str = "d30", **more: Any) -> int:
         """A message that tells one step of one card."""

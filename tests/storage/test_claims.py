@@ -3,6 +3,7 @@
 from reminder.domain.messages import (
     LEASE,
     NOT_SEEN,
+    RECORD_OUTCOME,
     UNREADABLE,
     Accepted,
     MessageKind,
@@ -176,7 +177,7 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
     rows.change(Message, moved, attempts=2)
 
     verdict = [(one, after_sending(Accepted("SM1"), 1, one.attempts, one.stale_after, NOW)) for one in held]
-    claims.record(rows.tx, verdict, MessageState.SENDING, NOW)
+    claims.record(rows.tx, verdict, RECORD_OUTCOME, NOW)
 
     assert dict(zip((taken, code, moved), rows.column(Message.state), strict=True)) == {
         taken: "accepted",

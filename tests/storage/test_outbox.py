@@ -6,10 +6,21 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from reminder.domain.messages import LEASE, Accepted, CancelReason, MessageKind, MessageState, after_sending
+from reminder.domain.messages import (
+    LEASE,
+    MESSAGE_STATES,
+    MISS,
+    RECORD_OUTCOME,
+    Accepted,
+    CancelReason,
+    MessageKind,
+    MessageState,
+    after_sending,
+)
 from reminder.domain.people import Audience, ChannelName
 from reminder.storage import claims, outbox
 from reminder.storage.claims import InHand
+from reminder.storage.db.transitions import transition
 from reminder.storage.outbox import Draft, SpeaksOf
 from reminder.storage.session import Tx
 from reminder.storage.tables import Mention, Message
@@ -86,7 +97,7 @@ def test_a_worker_that_comes_back_after_its_lease_cannot_overwrite_the_next_ones
     with waiting.app.database.writing() as tx:
         assert claims.take_expired_leases(tx, waiting.now) == [late.outgoing.message_id]
         accepted = after_sending(Accepted("SM-late"), 1, late.attempts, late.stale_after, waiting.now)
-        claims.record(tx, [(late, accepted)], MessageState.SENDING, waiting.now)
+        claims.record(tx, [(late, accepted)], RECORD_OUTCOME, waiting.now)
 
     assert waiting.messages()[0].state == "unknown"
     assert waiting.messages()[0].provider_id is None
@@ -176,7 +187,7 @@ def test_a_move_names_the_state_that_it_leaves(rows: Rows) -> None:
     queued, sent = rows.message(phone), rows.handed(rows.message(phone))
 
     both = Message.id.in_([queued, sent])
-    rows.tx.execute(outbox.moving(both, MessageState.QUEUED).values(state=MessageState.STALE))
+    rows.tx.execute(transition(MESSAGE_STATES, MISS, both))
 
     assert rows.column(Message.state) == ["stale", "accepted"]
 

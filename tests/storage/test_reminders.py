@@ -10,14 +10,14 @@ from tests.storage.conftest import DAY, END, NOW, TODAY, Rows
 def test_a_step_has_one_reminder_and_a_later_step_takes_the_place_of_an_open_one(rows: Rows) -> None:
     card = rows.card(rows.person(rows.group()))
     early, late = StepKey(card, END, "d60"), StepKey(card, END, "d30")
-    (first,) = reminders.ids_of(rows.tx, {early: TODAY}, NOW).values()
+    (first,) = reminders.get_or_create(rows.tx, {early: TODAY}, NOW).values()
 
-    ids = reminders.ids_of(rows.tx, {early: TODAY, late: TODAY + DAY}, NOW)
+    ids = reminders.get_or_create(rows.tx, {early: TODAY, late: TODAY + DAY}, NOW)
 
     assert ids[early] == first
-    assert reminders.ids_of(rows.tx, {late: TODAY + DAY}, NOW) == {late: ids[late]}
+    assert reminders.get_or_create(rows.tx, {late: TODAY + DAY}, NOW) == {late: ids[late]}
     assert rows.column(Reminder.state) == ["superseded", "open"]
-    assert reminders.ids_of(rows.tx, {}, NOW) == {}
+    assert reminders.get_or_create(rows.tx, {}, NOW) == {}
 
 
 def test_a_new_end_or_an_answer_leaves_nothing_open(rows: Rows) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from reminder.channels.email_smtp import SmtpEmail
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
-from reminder.domain.people import ChannelName
+from reminder.domain.people import ChannelName, ConsentHow
 from reminder.errors import SettingsError
 from reminder.settings import read_settings
 from reminder.simulate import World
@@ -180,7 +180,7 @@ def test_a_repeated_bounce_changes_nothing_nor_does_one_of_an_address_that_was_p
     post.comes_back(bounce)
     with post.village.app.database.writing() as tx:
         contacts.reached(tx, [2], post.village.now)
-        contacts.set_state(tx, [2], contacts.ContactState.CONFIRMED)
+        contacts.confirm(tx, 2, how=ConsentHow.REPLY, by=None, now=post.village.now)
 
     assert post.comes_back(bounce).status == 204
 
