@@ -5,13 +5,14 @@ Unknown or wrong values refuse to start and name the setting and the fix, never 
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, ClassVar, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -22,6 +23,8 @@ from pydantic_settings import (
 
 from reminder.errors import SettingsError
 
+P = TypeVar("P", bound=BaseModel)
+
 PREFIX = "REMINDER_"
 SECRET = frozenset(
     {
@@ -29,7 +32,6 @@ SECRET = frozenset(
         "secret_keys",
         "twilio_auth_token",
         "smtp_url",
-        "line_token",
         "heartbeat_url",
         "heartbeat_fail_url",
         "metrics_token",
@@ -39,12 +41,21 @@ SECRET = frozenset(
 ON_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
+def web_address(value: str) -> str:
+    """Return the address without a stroke at its end. Raises ValueError where it is none of the web."""
+    if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc:
+        raise ValueError("write it with https:// in front")
+    return value.rstrip("/")
+
+
 class Settings(BaseSettings):
     """Every setting has a default, so the first run needs none."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
     )
+
+    parts: ClassVar[tuple["SettingsPart", ...]] = ()  # what single channels add
 
     config: Path | None = Field(None, description="folder that replaces the shipped config/")
     database_url: str | None = Field(
@@ -72,10 +83,6 @@ class Settings(BaseSettings):
         # With the rest of a return path no more than the 64 characters that a mail server takes.
         pattern=r"^[A-Za-z0-9._-]{1,16}@[A-Za-z0-9]([A-Za-z0-9.-]{0,120}[A-Za-z0-9])?$",
     )
-    line_token: str | None = Field(
-        None, description="channel access token of your LINE account; its friends can be told"
-    )
-    line_base_url: str = Field("https://api.line.me", description="another address only for tests")
     as_if: AwareDatetime | None = Field(
         None, description="a rehearsal: live as if it were this instant now; never with a real provider"
     )
@@ -120,14 +127,10 @@ class Settings(BaseSettings):
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("public_url", "twilio_base_url", "twilio_voice_base_url", "line_base_url")
+    @field_validator("public_url", "twilio_base_url", "twilio_voice_base_url")
     @classmethod
     def _an_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc:
-            raise ValueError("write it with https:// in front")
-        return value.rstrip("/")
+        return None if value is None else web_address(value)
 
     @field_validator("heartbeat_url", "heartbeat_fail_url")
     @classmethod
@@ -148,6 +151,17 @@ class Settings(BaseSettings):
         file = config_dir() / "reminder.toml"
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
 
+    def part(self, model: type[P]) -> P:
+        """Return the settings of one channel. Raises TypeError where they were read without those of the channels."""
+        if not isinstance(self, model):
+            raise TypeError(f"read the settings by wiring.read_settings: {model.__name__} is not among these")
+        return self
+
+    @classmethod
+    def secrets(cls) -> frozenset[str]:
+        """Return the names of the settings whose values are never shown."""
+        return SECRET.union(*(part.secret for part in cls.parts))
+
     @property
     def has_twilio(self) -> bool:
         return self.twilio_account_sid is not None
@@ -163,7 +177,7 @@ class Settings(BaseSettings):
         reached = [self.twilio_base_url] if self.has_twilio else []
         reached += [self.twilio_voice_base_url] if self.has_twilio and self.calls else []
         reached += [self.smtp_url] if self.smtp_url else []
-        reached += [self.line_base_url] if self.line_token else []
+        reached += [address for part in self.parts for address in part.reached(self)]
         # Whoever watches the real service would be told that it lives.
         reached += [address for address in (self.heartbeat_url, self.heartbeat_fail_url) if address]
         return all(urlsplit(address).hostname in ON_THIS_MACHINE for address in reached)
@@ -182,20 +196,47 @@ class Settings(BaseSettings):
         return self.database.startswith("sqlite:")
 
 
-def read_settings(**given: object) -> Settings:
-    """`given` wins over the environment. Raises SettingsError."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
+@dataclass(frozen=True)
+class SettingsPart:
+    """Settings that one channel adds. `model` has their fields; `reached` are the addresses that the channel would ask
+    for, so that a rehearsal can be kept away from them; `check` raises SettingsError where some are missing."""
+
+    model: type[BaseModel]
+    secret: frozenset[str] = frozenset()
+    reached: Callable[[Settings], Sequence[str]] = lambda _: ()
+    check: Callable[[Settings], None] = lambda _: None
+
+
+@cache
+def settings_with(parts: tuple[SettingsPart, ...]) -> type[Settings]:
+    """Return the class of all settings: those of this module and what the parts add."""
+    if not parts:
+        return Settings
+    # type(): what pydantic's create_model does, with a type that can be checked.
+    bases: tuple[type, ...] = (Settings, *(part.model for part in parts))
+    return cast(type[Settings], type("Settings", bases, {"parts": parts, "__module__": __name__}))
+
+
+def read_settings(*, parts: tuple[SettingsPart, ...] = (), **given: object) -> Settings:
+    """Return the settings of the environment and config/reminder.toml; `given` wins over both. Raises SettingsError.
+
+    `parts` are what channels add: wiring.read_settings names those of all channels.
+    """
+    whole = settings_with(parts)
+    known = {PREFIX + name.upper() for name in whole.model_fields}
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise SettingsError(unknown[0], "there is no such setting; `reminder doctor` lists them all")
     try:
-        settings = Settings(**given)  # type: ignore[arg-type]  # values are validated here
+        settings = whole(**given)  # type: ignore[arg-type]  # values are validated here
     except ValidationError as wrong:
         first = wrong.errors(include_input=False, include_url=False, include_context=False)[0]
         name = PREFIX + str(first["loc"][0]).upper()
         raise SettingsError(name, str(first["msg"]).removeprefix("Value error, ")) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise SettingsError(str(config_dir() / "reminder.toml"), "it is not readable as TOML") from None
+    for part in parts:
+        part.check(settings)
     _refuse_half_settings(settings)
     return settings
 

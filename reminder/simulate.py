@@ -14,15 +14,16 @@ from reminder.clock import SteppedClock, japan_date
 from reminder.domain import hours
 from reminder.domain.cards import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 from reminder.domain.messages import Outgoing
+from reminder.domain.model.channels import registered
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.domain.rules import digest_week
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
-from reminder.settings import Settings, read_settings
+from reminder.settings import Settings
 from reminder.storage import cards, groups, outbox
 from reminder.storage.keys import new_key
 from reminder.upkeep.reach import first_moment_of_week
-from reminder.wiring import App, build_app
+from reminder.wiring import App, build_app, read_settings
 from reminder.worker import TickReport, tick, work_waiting
 
 # Something that cannot be done yet (a channel that pauses) is tried again after this, as a real bell would.
@@ -97,7 +98,7 @@ def world(start: datetime, *, settings: Settings | None = None, copy_of: Path | 
         else:
             given["secret_keys"] = (new_key(),)
         thrown_away = {"data_dir": folder, "database_url": None, "twilio_account_sid": None, "twilio_auth_token": ()}
-        clock, channels = SteppedClock(start), {name: MemoryChannel() for name in ChannelName}
+        clock, channels = SteppedClock(start), {name: MemoryChannel() for name in registered()}
         given_up = read_settings(**{**given, **thrown_away, "smtp_url": None})
         with build_app(given_up, clock=clock, channels=channels, durable=False) as app:
             yield World(app, clock, channels)

@@ -11,6 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from reminder import settings as settings_of_all
+from reminder.channels import registry
+from reminder.channels.definition import Surroundings
 from reminder.clock import Clock, SystemClock
 from reminder.domain import replies
 from reminder.domain.cards import read_kinds
@@ -129,7 +132,7 @@ def read_rulebook(settings: Settings) -> Rulebook:
         _rules_in(config_dir()),
         card_grace=settings.card_grace,
         two_way=settings.sms_replies,
-        channels=channels_in_use(settings),
+        channels=registry.in_use(settings),
         between_texts=timedelta(seconds=1 / settings.sms_per_second) if settings.has_twilio else None,
     )
 
@@ -159,10 +162,12 @@ def _rules_in(folder: Path) -> Rulebook:
     )
 
 
-def channels_in_use(settings: Settings) -> tuple[ChannelName, ...]:
-    calls = (ChannelName.VOICE,) if settings.calls else ()
-    line = (ChannelName.LINE,) if settings.line_token else ()
-    return (ChannelName.SMS, ChannelName.EMAIL, *calls, *line)
+def read_settings(**given: object) -> Settings:
+    """Return the settings, with those that single channels add. `given` wins over the environment.
+
+    Raises SettingsError.
+    """
+    return settings_of_all.read_settings(parts=registry.parts(), **given)
 
 
 def build_app(
@@ -184,6 +189,8 @@ def build_app(
 
     logs.install(logging.INFO)
     rules = read_rulebook(settings)
+    for language, said in rules.wording.languages.items():
+        catalog.refuse_unfinished(f"config/wording/{language}.toml", said.table)
     keys = read_keys(settings.secret_keys) if settings.secret_keys else keys_kept_in(settings.data_dir)
     database = Database(settings.database, durable=durable)
     if database.is_sqlite:
@@ -208,45 +215,16 @@ def make_channels(
     sign the return path of each mail, `wording` names the languages of mails."""
     from reminder.channels.console import ConsoleChannel
 
-    channels: dict[ChannelName, Channel] = {name: ConsoleChannel(name, write) for name in channels_in_use(settings)}
-    if settings.twilio_account_sid is not None:
-        from reminder.channels.sms_twilio import TwilioSms
+    return_path = None
+    if keys is not None and settings.bounce_address is not None:
+        from reminder.storage.links import return_path_of
 
-        channels[ChannelName.SMS] = TwilioSms(
-            settings.twilio_account_sid,
-            settings.twilio_auth_token[0],
-            sender=settings.twilio_from,
-            messaging_service_sid=settings.twilio_messaging_service_sid,
-            base_url=settings.twilio_base_url,
-            public_url=settings.public_url,
-        )
-    if settings.twilio_account_sid is not None and settings.calls and settings.public_url is not None:
-        from reminder.channels.voice_twilio import TwilioVoice
-
-        channels[ChannelName.VOICE] = TwilioVoice(
-            settings.twilio_account_sid,
-            settings.twilio_auth_token[0],
-            sender=settings.twilio_voice_from or "",
-            base_url=settings.twilio_voice_base_url,
-            public_url=settings.public_url,
-        )
-    if settings.line_token is not None:
-        from reminder.channels.line_messaging import LineMessaging
-
-        channels[ChannelName.LINE] = LineMessaging(settings.line_token, base_url=settings.line_base_url)
-    if settings.smtp_url is not None and settings.mail_from is not None:
-        from reminder.channels.email_smtp import SmtpEmail
-
-        return_path = None
-        if keys is not None and settings.bounce_address is not None:
-            from reminder.storage.links import return_path_of
-
-            return_path = return_path_of(keys, settings.bounce_address)
-        channels[ChannelName.EMAIL] = SmtpEmail(
-            settings.smtp_url,
-            settings.mail_from,
-            render_html=email_html.renderer(wording),
-            return_path=return_path,
-            tags={language: said.facts.html for language, said in wording.languages.items()},
-        )
-    return channels
+        return_path = return_path_of(keys, settings.bounce_address)
+    surroundings = Surroundings(
+        render_html=email_html.renderer(wording),
+        return_path=return_path,
+        tags={language: said.facts.html for language, said in wording.languages.items()},
+    )
+    used = registry.in_use(settings)
+    made = {ChannelName(one.name): one for one in registry.CHANNELS if one.name in used}
+    return {name: one.make(settings, surroundings) or ConsoleChannel(name, write) for name, one in made.items()}

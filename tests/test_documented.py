@@ -9,9 +9,10 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from reminder.channels.registry import parts
 from reminder.cli import app, catalogue
-from reminder.settings import PREFIX, Settings, read_settings
-from reminder.wiring import read_rulebook
+from reminder.settings import PREFIX, settings_with
+from reminder.wiring import read_rulebook, read_settings
 
 TOP = Path(__file__).parents[1]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))])
@@ -33,7 +34,7 @@ def test_every_command_is_named_in_the_readme_or_the_docs(command: str) -> None:
     assert re.search(rf"(?<![\w-]){words}(?![\w-])", TEXT), f"write of `{command}` in README.md or docs/*.md"
 
 
-@pytest.mark.parametrize("setting", [name.upper() for name in Settings.model_fields])
+@pytest.mark.parametrize("setting", [name.upper() for name in settings_with(parts()).model_fields])
 def test_every_setting_is_named_in_the_readme_or_the_docs(setting: str) -> None:
     named = re.search(rf"(?<![A-Z_])(?:{PREFIX})?{setting}(?![A-Z_])", TEXT)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import JAPAN, SteppedClock
 from reminder.conversation import inbox
+from reminder.domain.model.channels import registered
 from reminder.domain.people import (
     ChannelName,
     ConsentHow,
@@ -21,14 +22,13 @@ from reminder.domain.people import (
 )
 from reminder.enrolment import cards, consent, register
 from reminder.enrolment.cards import TypedDates
-from reminder.settings import read_settings
 from reminder.simulate import World
 from reminder.storage import cards as cards_kept
 from reminder.storage import contacts, messages
 from reminder.storage.cards import CardView
 from reminder.storage.keys import new_key
 from reminder.storage.messages import MessageView
-from reminder.wiring import build_app
+from reminder.wiring import build_app, read_settings
 from reminder.worker import tick
 
 USER_CERTIFICATE = "mynumber_user_certificate"
@@ -211,6 +211,6 @@ def open_village(
 ) -> Iterator[Village]:
     given = {"secret_keys": (new_key(),), **settings_given}
     settings = read_settings(database_url=database_url, data_dir=folder, **given)
-    clock, channels = SteppedClock(japan(start)), {name: MemoryChannel() for name in ChannelName}
+    clock, channels = SteppedClock(japan(start)), {name: MemoryChannel() for name in registered()}
     with build_app(settings, clock=clock, channels=channels, durable=durable) as app:
         yield Village(World(app, clock, channels))

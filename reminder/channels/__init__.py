@@ -1,1 +1,1 @@
-"""The ways to reach people: one file for each provider, all of them a domain.messages.Channel."""
+"""The ways to reach people: a folder for each, registered in registry.py. Each client is a domain.messages.Channel."""

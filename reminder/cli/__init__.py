@@ -10,7 +10,7 @@ from typer import Exit, Typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from reminder.cli import backup, data, forget, home, imports, keys, look, mail, paper, run, tokens
+from reminder.cli import backup, data, forget, home, imports, keys, look, mail, new, paper, run, tokens
 from reminder.errors import KigenError, RefusedInputError, SettingsError
 
 app = Typer(
@@ -24,6 +24,7 @@ app = Typer(
 run.add_to(app)
 data.add_to(app)
 look.add_to(app)
+new.add_to(app)
 paper.add_to(app)
 tokens.add_to(app)
 forget.add_to(app)

@@ -77,8 +77,8 @@ def check(file: File, key_file: KeyFile = None, as_json: bool = AsJson) -> None:
 
     Example: reminder backup check kigen.backup
     """
-    from reminder.settings import read_settings
     from reminder.upkeep import backup as upkeep
+    from reminder.wiring import read_settings
 
     kept = upkeep.check(file, _backup_key(read_settings(**_ANY_KEYS), key_file))
     answer(_whole(kept), as_json=as_json, plain=f"{file}: {_in_short(kept.contents)}\nSHA-256 {kept.sha256}")
@@ -89,8 +89,8 @@ def show_keys(file: File, key_file: KeyFile = None, as_json: bool = AsJson) -> N
 
     Example: reminder backup keys kigen.backup
     """
-    from reminder.settings import read_settings
     from reminder.upkeep import backup as upkeep
+    from reminder.wiring import read_settings
 
     keys = upkeep.keys_in(file, _backup_key(read_settings(**_ANY_KEYS), key_file))
     answer({"keys": keys}, as_json=as_json, plain=",".join(keys))
@@ -130,8 +130,8 @@ _ANY_KEYS: dict[str, object] = {"database_url": None}
 def _database() -> "Iterator[tuple[Settings, Database]]":
     """As it is: a back-up is also made before a migration."""
     from reminder.cli.opened import require_folders
-    from reminder.settings import read_settings
     from reminder.storage.session import Database
+    from reminder.wiring import read_settings
 
     settings = read_settings()
     require_folders(settings)

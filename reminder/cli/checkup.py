@@ -5,18 +5,19 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from reminder.channels.email_smtp import SmtpEmail
+from reminder.channels import registry
+from reminder.channels.email.client import SmtpEmail
 from reminder.cli.opened import require_folders
 from reminder.cli.say import sentence
 from reminder.clock import JAPAN
 from reminder.domain.text import email_html
 from reminder.errors import KigenError
-from reminder.settings import PREFIX, SECRET, Settings, config_dir, read_settings, read_table
+from reminder.settings import PREFIX, Settings, config_dir, read_table, settings_with
 from reminder.storage import schema
 from reminder.storage.keys import keys_kept_in, read_keys
 from reminder.storage.session import Database
 from reminder.upkeep.health import Health, Trouble
-from reminder.wiring import read_rulebook
+from reminder.wiring import read_rulebook, read_settings
 
 SWITCHES = ("sms_replies", "calls", "links_in_carer_mail", "card_grace")
 
@@ -70,15 +71,16 @@ def _database(settings: Settings) -> None:
 def _listed(settings: Settings | None) -> dict[str, list[str]]:
     """Without settings (one of them is wrong) their names and uses all the same: this is where they are looked up."""
     in_file = _in_file()
-    listed = {}
-    for name, field in Settings.model_fields.items():
+    whole, listed = settings_with(registry.parts()), {}
+    secret = whole.secrets()
+    for name, field in whole.model_fields.items():
         in_environment = PREFIX + name.upper() in os.environ
         source = "environment" if in_environment else "config/reminder.toml" if name in in_file else "default"
         if settings is None:
             shown = "(not set)" if source == "default" else "(set)"
         else:
             value = getattr(settings, name)
-            shown = "(not set)" if value in (None, ()) else "(set)" if name in SECRET else str(value)
+            shown = "(not set)" if value in (None, ()) else "(set)" if name in secret else str(value)
         listed[PREFIX + name.upper()] = [shown, source, field.description or ""]
     return listed
 
@@ -91,13 +93,7 @@ def _in_file() -> Collection[str]:
 
 
 def _notes(settings: Settings) -> list[str]:
-    notes = []
-    if not settings.has_twilio:
-        notes.append("SMS go to the console: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM to send them.")
-    elif settings.public_url is None:
-        notes.append("PUBLIC_URL is not set: Twilio cannot say whether a text arrived.")
-    if settings.smtp_url is None:
-        notes.append("E-mails go to the console: set SMTP_URL and MAIL_FROM to send them.")
+    notes = [note for channel in registry.CHANNELS for note in channel.notes(settings)]
     if not settings.secret_keys:
         notes.append(f"The keys are kept in {settings.data_dir / 'keys'}: without that file nothing can be read again.")
     if settings.as_if is not None:

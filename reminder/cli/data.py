@@ -7,7 +7,7 @@ import typer
 
 from reminder.cli.rhythm import OnHolidays, OwnDays, Preset, SendHour, rhythm_row, typed_rhythm
 from reminder.cli.say import AsJson, answer, language, rows
-from reminder.domain.people import ChannelName, ConsentHow, Copies, GroupKind, Language, Mode, Role
+from reminder.domain.people import ConsentHow, Copies, GroupKind, Language, Mode, Role
 from reminder.errors import NotFoundError, UnknownChoiceError
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def add_person(
 
 
 def add_contact(
-    channel: Annotated[ChannelName, typer.Option()],
+    channel: Annotated[str, typer.Option(help="sms, email, voice …: `reminder channels` lists them.")],
     address: Annotated[str, typer.Option(help="A phone number or an e-mail address.")],
     person: Annotated[int | None, typer.Option(help="Whose it is, or", callback=_kept)] = None,
     member: Annotated[int | None, typer.Option(help="which member's it is.", callback=_kept)] = None,
@@ -204,13 +204,15 @@ def add_contact(
 
     Example: reminder contact add --person 1 --channel sms --address 090-0000-0001 --consent spoken --consent-by 長女
     """
+    from reminder.channels.registry import channel_named
     from reminder.cli.opened import opened
     from reminder.enrolment import register
 
+    named = channel_named(channel)
     with opened() as app, app.writing() as uow:
         contact_id = register.add_contact(
             uow,
-            channel=channel,
+            channel=named,
             address=address,
             person_id=person,
             member_id=member,
@@ -219,7 +221,7 @@ def add_contact(
             consent_by=consent_by,
         )
     lines = [f"contact {contact_id}"]
-    if person is not None and not family and channel is ChannelName.SMS:
+    if person is not None and not family and named.can.counts_segments:
         # From which number texts come, and how to check them, belongs beside the telephone before the first one.
         lines.append(f"reminder print welcome --person {person} --out welcome.html")
     answer({"id": contact_id}, as_json=as_json, plain="\n".join(lines))

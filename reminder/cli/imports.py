@@ -150,8 +150,7 @@ def template(
     Example: reminder template --out residents.xlsx
     """
     from reminder.enrolment.imports.template import template as made
-    from reminder.settings import read_settings
-    from reminder.wiring import read_rulebook
+    from reminder.wiring import read_rulebook, read_settings
 
     out.write_bytes(made(read_rulebook(read_settings()), language()))
     answer({"file": str(out)}, as_json=as_json, plain=str(out))

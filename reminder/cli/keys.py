@@ -31,7 +31,7 @@ def new(
         answer({"key": key}, as_json=as_json, plain=key)
         return
     from reminder.cli.opened import require_folders
-    from reminder.settings import read_settings
+    from reminder.wiring import read_settings
 
     settings = read_settings()
     if settings.secret_keys:

@@ -26,12 +26,17 @@ def kinds(
     as_json: bool = AsJson,
     markdown: Annotated[bool, typer.Option("--markdown", help="As a page, with everything and its sources.")] = False,
     stale: Annotated[bool, typer.Option("--stale", help="Only those last checked more than a year ago.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="List what is missing, file by file.")] = False,
 ) -> None:
     """The kinds of cards that can be registered. Example: reminder kinds --json"""
+    if check:
+        from reminder.cli.new import check_kinds
+
+        check_kinds(as_json=as_json)
+        return
     from reminder.cli import catalogue
     from reminder.clock import SystemClock, japan_date
-    from reminder.settings import read_settings
-    from reminder.wiring import read_rulebook
+    from reminder.wiring import read_rulebook, read_settings
 
     rules = read_rulebook(read_settings())
     if stale:
@@ -86,8 +91,7 @@ def expiry(
     from dataclasses import asdict
 
     from reminder.domain.expiry import Known, work_out
-    from reminder.settings import read_settings
-    from reminder.wiring import read_rulebook
+    from reminder.wiring import read_rulebook, read_settings
 
     known = Known(
         issued=_maybe(issued, "issued"),
@@ -135,8 +139,7 @@ def preview(
     from reminder.enrolment.cards import clean_card_label
     from reminder.planning.preview import PreviewedCard
     from reminder.planning.preview import preview as plan_texts
-    from reminder.settings import read_settings
-    from reminder.wiring import read_rulebook
+    from reminder.wiring import read_rulebook, read_settings
 
     rules = read_rulebook(read_settings())
     rules.kind(kind)

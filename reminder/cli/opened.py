@@ -8,8 +8,8 @@ from pathlib import Path
 
 from reminder.clock import Clock, RehearsalClock, SteppedClock, SystemClock
 from reminder.errors import SettingsError
-from reminder.settings import PREFIX, Settings, read_settings
-from reminder.wiring import App, build_app
+from reminder.settings import PREFIX, Settings
+from reminder.wiring import App, build_app, read_settings
 
 
 @contextmanager

@@ -108,9 +108,9 @@ def _instant(text: str) -> datetime:
 def migrate(as_json: bool = AsJson) -> None:
     """Brings the database to this program's version. Example: reminder migrate"""
     from reminder.cli.opened import require_folders
-    from reminder.settings import read_settings
     from reminder.storage import schema
     from reminder.storage.session import Database
+    from reminder.wiring import read_settings
 
     settings = read_settings()
     require_folders(settings)
@@ -131,21 +131,21 @@ def doctor(as_json: bool = AsJson) -> None:
         raise typer.Exit(1)
 
 
-def resume(channel: Annotated[str, typer.Argument(help="sms, email, voice or line.")], as_json: bool = AsJson) -> None:
+def resume(
+    channel: Annotated[str, typer.Argument(help="One of those that `reminder channels` lists.")], as_json: bool = AsJson
+) -> None:
     """Lets today's messages go on that were kept back because they are ten times those of a usual day.
 
     Look at what waits first: reminder list messages --state queued. Example: reminder resume sms
     """
+    from reminder.channels.registry import channel_named
     from reminder.cli.opened import opened
     from reminder.clock import japan_date
-    from reminder.domain.people import ChannelName
-    from reminder.errors import UnknownChoiceError
     from reminder.storage import pace
 
-    if channel not in list(ChannelName):
-        raise UnknownChoiceError(field="channel", choices=list(ChannelName))
+    named = channel_named(channel)
     with opened() as app, app.writing() as uow:
-        waited = pace.lift(uow.tx, ChannelName(channel), japan_date(uow.now))
+        waited = pace.lift(uow.tx, named, japan_date(uow.now))
     answer(
         {"channel": channel, "waited": waited},
         as_json=as_json,

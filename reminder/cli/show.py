@@ -16,9 +16,9 @@ from reminder.domain.people import ChannelName
 from reminder.domain.text import sms_segments
 from reminder.domain.text.catalog import Catalog
 from reminder.planning.preview import Preview
-from reminder.settings import config_dir, read_settings
+from reminder.settings import config_dir
 from reminder.simulate import Sent, World, settle_village, start_of, world
-from reminder.wiring import App
+from reminder.wiring import App, read_settings
 
 # Long enough for a certificate's whole schedule, its grace, and a card that is renewed at the counter.
 DEMO_YEARS = 2.6
@@ -104,7 +104,7 @@ class _Shown:
 
     def sent(self, sent: Sent) -> str:
         """An e-mail with the very words of an earlier one to the same reader, as a week's list may be, is one line."""
-        is_sms = sent.channel is ChannelName.SMS
+        is_sms = sent.channel.can.counts_segments
         how = self.sms(sms_segments.count(sent.outgoing.text)) if is_sms else self.words["email"]
         address = sent.outgoing.address
         to = f"{self.names[address]} <{address}>" if address in self.names else address
@@ -129,14 +129,14 @@ class _Shown:
 
     def total(self, sent: Iterable[Sent]) -> str:
         by_channel = Counter(one.channel for one in sent)
-        texts = sum(sms_segments.count(one.outgoing.text) for one in sent if one.channel is ChannelName.SMS)
+        texts = sum(sms_segments.count(one.outgoing.text) for one in sent if one.channel.can.counts_segments)
         return self.words["total"].format(
             sms=by_channel[ChannelName.SMS], segments=texts, emails=by_channel[ChannelName.EMAIL]
         )
 
 
 def _as_row(sent: Sent, names: Mapping[str, str]) -> Mapping[str, object]:
-    is_sms = sent.channel is ChannelName.SMS
+    is_sms = sent.channel.can.counts_segments
     return {
         "at": sent.at.astimezone(JAPAN).isoformat(timespec="seconds"),
         "channel": sent.channel,

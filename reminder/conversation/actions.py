@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from reminder.domain.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.notices import NoticeKind
-from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
+from reminder.domain.people import Audience, ConsentHow, ContactState, StoppedBy
 from reminder.domain.replies import Consent, Intent, plain, read_consent
 from reminder.domain.rules import escalation_policy
 from reminder.storage import cards, contacts, journal, notices, outbox, questions, reminders, replies
@@ -61,7 +61,7 @@ class Talk:
 
     def answer(self, name: str, day: date | None = None) -> None:
         """By a text, at once; a call has said what is to be said."""
-        if self.speaker.channel is not ChannelName.SMS or not self.uow.rules.two_way:
+        if not self.speaker.channel.can.is_two_way or not self.uow.rules.two_way:
             return
         if replies.answers_since(self.uow.tx, self.speaker.contact_id, self.uow.now - A_DAY) >= MOST_ANSWERS:
             return
@@ -76,7 +76,7 @@ class Talk:
             group_id=self.group.id,
             contact_id=self.speaker.contact_id,
             audience=Audience.PERSON,
-            channel=ChannelName.SMS,
+            channel=self.speaker.channel,
             subject=None,
             text=composed.text,
             segments=composed.segments,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from reminder.conversation import inbox
 from reminder.domain.messages import MessageKind
-from reminder.domain.people import ChannelName, Language
+from reminder.domain.people import Language
 from reminder.domain.text import call_scripts
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import NotFoundError
@@ -31,7 +31,7 @@ def answer(units: UnitsOfWork, now: datetime, asked: Asked) -> tuple[Turn, Langu
     """
     with units.reading(now) as uow:
         called = messages.called(uow.tx, uow.keys, asked.message_id)
-    if called is None or called.channel is not ChannelName.VOICE:
+    if called is None or not called.channel.is_call:
         raise NotFoundError("page_not_found")
     words, is_practice = units.rules.wording.of(called.language), called.kind is MessageKind.TEST_CALL
     script = call_scripts.read_script(called.text)

@@ -10,7 +10,7 @@ from reminder.clock import Clock, japan_date
 from reminder.delivery import again
 from reminder.domain import hours
 from reminder.domain.messages import LEASE, Urgency
-from reminder.domain.pace import A_DAY, MOST_ALIKE, Stop, bound_of_day, may_still_leave, most_a_day
+from reminder.domain.pace import A_DAY, MOST_ALIKE, Stop, bound_of_day, may_still_leave
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.storage import claims, digests, health, pace
 from reminder.storage.claims import DueRow, InHand
@@ -65,7 +65,7 @@ class Claimer:
 
     def _room(self, tx: Tx, channel: ChannelName, now: datetime) -> tuple[int, float]:
         """How many may be claimed, or in how many seconds any."""
-        if self._between is None or channel is not ChannelName.SMS:
+        if self._between is None or not channel.can.is_paced:
             return BATCH, 0.0
         free = pace.free_at(tx, channel)
         taken = max(timedelta(0), free - now) if free is not None else timedelta(0)
@@ -78,14 +78,14 @@ class Claimer:
         if not count:
             return 0.0
         pace.count(tx, channel, japan_date(now), count)
-        if self._between is None or channel is not ChannelName.SMS:
+        if self._between is None or not channel.can.is_paced:
             return 0.0
         first = pace.take_turns(tx, channel, count, between=self._between, now=now)
         return (first - now).total_seconds()
 
     def _opened(self, rows: Sequence[DueRow], now: datetime, starts_in: float) -> list[InHand]:
         """Outside the transaction: what is sealed takes longer to open than to claim."""
-        is_paced = self._between is not None and bool(rows) and rows[0].channel == ChannelName.SMS
+        is_paced = self._between is not None and bool(rows) and ChannelName(rows[0].channel).can.is_paced
         between = self._between.total_seconds() if is_paced and self._between is not None else 0.0
         in_hand, unreadable = claims.opened(self._keys, rows, now, now + LEASE, starts_in=starts_in, between=between)
         if unreadable:
@@ -110,7 +110,7 @@ def _within_reason(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], now: da
     """Without what would be one too many for its address. That is put off to the next day, or ends with its own."""
     told = claims.told_lately(tx, {row.address_index for row in rows if row.address_index}, now - A_DAY)
     every, alike = Counter(told.all), Counter(told.alike)
-    fits, stopped, most = [], dict[Stop, list[DueRow]](), most_a_day(channel)
+    fits, stopped, most = [], dict[Stop, list[DueRow]](), channel.can.most_a_day
     for row in rows:
         address, likeness = row.address_index, row.likeness
         words = (address, likeness)

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from reminder.delivery import again
 from reminder.domain.messages import CHANNEL_PAUSE, ENDS, MessageState
+from reminder.domain.model.channels import Fault
 from reminder.domain.people import ChannelName, StoppedBy
-from reminder.domain.provider_codes import Fault, fault_of_reason
 from reminder.storage import contacts, health, messages, notices, outbox, receipts
 from reminder.storage.messages import Named
 from reminder.storage.receipts import Waiting
@@ -58,7 +58,7 @@ def _apply(tx: Tx, receipt: Waiting, message: Named, now: datetime) -> None:
 
 def _did_not_arrive(tx: Tx, code: str | None, message: Named, now: datetime) -> None:
     """Whose fault it is decides about the contact and the channel; the person is told another way in any case."""
-    fault = fault_of_reason(code)
+    fault = message.channel.can.read_error(code).fault
     if fault is Fault.NUMBER:
         notices.tell_of_loss(tx, contacts.give_up(tx, [message.contact_id]), now)
     if fault is Fault.OPTED_OUT:
@@ -66,16 +66,16 @@ def _did_not_arrive(tx: Tx, code: str | None, message: Named, now: datetime) -> 
     if fault in (Fault.TEXT, Fault.OPERATOR, Fault.ACCOUNT):
         log.error("message %s came back with %s: see what the provider says of it", message.id, code)
         # A server that sends mail back speaks for its readers alone; ours refuses at once.
-        if message.channel is not ChannelName.EMAIL and (fault is not Fault.TEXT or _most_are_filtered(tx)):
+        if message.channel.can.judges_sender and (fault is not Fault.TEXT or _most_are_filtered(tx, message.channel)):
             until = now + CHANNEL_PAUSE
             log.error("channel %s pauses: a receipt says %s; see the docs", message.channel, code)
             health.pause(tx, message.channel, code or "", now=now, until=until)
     again.today(tx, [message.id], now)
 
 
-def _most_are_filtered(tx: Tx) -> bool:
+def _most_are_filtered(tx: Tx, channel: ChannelName) -> bool:
     """One phone's own filter is its owner's matter. Where most texts are sent back for their words or their sender,
     going on would lose the rest."""
     ends = receipts.latest_ends(tx, ENDS_OF_TEXTS, ENDS_LOOKED_AT)
-    filtered = sum(fault_of_reason(code) is Fault.TEXT for code in ends)
+    filtered = sum(channel.can.read_error(code).fault is Fault.TEXT for code in ends)
     return filtered >= FEWEST_FILTERED and 2 * filtered > len(ends)

@@ -85,7 +85,7 @@ class Sender:
         allowed = self._allowed(now, in_hand)
         if allowed > now:
             return Verdict(MessageState.QUEUED, "waits", wait_until=allowed)
-        if in_hand.channel is ChannelName.EMAIL and in_hand.contact_id is not None:
+        if in_hand.channel.can.has_stop_link and in_hand.contact_id is not None:
             outgoing = replace(outgoing, stop_url=self._stop_url(in_hand.contact_id))
         outcome: Accepted | ChannelError
         try:

@@ -1,11 +1,11 @@
 """When counters are open and when we may write: days and hours in Japan."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 
 import jpholiday
 
+from reminder.domain.model.channels import SendingHours
 from reminder.domain.people import Audience, ChannelName, Mode
 from reminder.domain.rules.preferences import USUAL, Rhythm
 
@@ -16,20 +16,10 @@ ONE_DAY = timedelta(days=1)
 SATURDAY, SUNDAY = 5, 6
 
 
-@dataclass(frozen=True)
-class SendingHours:
-    """From `opens` until just before `closes`."""
-
-    opens: time
-    closes: time
-
-
 PERSON = SendingHours(time(9), time(18))
 # Elders read in the later morning, when the family and the office can be asked.
 ELDER = SendingHours(time(10), time(18))
 CARER_EMAIL = SendingHours(time(7), time(21))
-# Nobody is called to the telephone during a meal.
-CALLS = (SendingHours(time(10), time(11, 30)), SendingHours(time(13, 30), time(16)))
 
 
 # The simulation asks this millions of times; one look-up costs about a tenth of a millisecond.
@@ -82,11 +72,11 @@ def sending_day_on_or_after(day: date, mode: Mode, on_holidays: bool = False) ->
 
 def sending_hours(mode: Mode, audience: Audience, channel: ChannelName = ChannelName.EMAIL) -> SendingHours:
     """A carer or member of staff reads e-mail early and late; what rings a telephone keeps a person's hours."""
-    if channel is ChannelName.VOICE:
-        return SendingHours(CALLS[0].opens, CALLS[-1].closes)
+    if own := channel.can.own_hours:
+        return SendingHours(own[0].opens, own[-1].closes)
     if audience is Audience.PERSON:
         return PERSON if mode is Mode.STANDARD else ELDER
-    return CARER_EMAIL if channel is ChannelName.EMAIL else PERSON
+    return CARER_EMAIL if channel.can.reads_early else PERSON
 
 
 def sending_window(
@@ -114,11 +104,11 @@ def next_allowed(
 ) -> datetime:
     """The first moment, from now on, at which we may write: aware UTC."""
     today = japan(now).date()
-    if channel is ChannelName.VOICE:
+    if own := channel.can.own_hours:
         # Only on days on which a family can be asked at once, whoever is called.
         mode = Mode.ELDERLY
         if is_sending_day(today, mode):
-            for allowed in CALLS:
+            for allowed in own:
                 if now < instant(today, allowed.closes):
                     return max(now.astimezone(UTC), instant(today, allowed.opens))
     elif is_sending_day(today, mode, rhythm.on_holidays):
@@ -131,7 +121,7 @@ def next_allowed(
 
 def _not_before(rhythm: Rhythm, channel: ChannelName, opens: time) -> time:
     """Calls keep their own hours: they end early in the afternoon."""
-    if rhythm.send_hour is None or channel is ChannelName.VOICE:
+    if rhythm.send_hour is None or channel.can.own_hours:
         return opens
     return max(opens, time(rhythm.send_hour))
 

@@ -27,13 +27,6 @@ class NoticeKind(StrEnum):
     REACH = "reach"  # to a carer, once a year: does mail still arrive?
 
 
-# What follows from a text that reached nobody, by the channel it went by.
-UNDELIVERED_BY = {
-    "email": NoticeKind.UNDELIVERED_MAIL,
-    "voice": NoticeKind.UNDELIVERED_CALL,
-    "line": NoticeKind.UNDELIVERED_LINE,
-}
-
 # What somebody is told who has answered, in [answers] of config/wording/.
 ANSWERS = (
     "consent", "welcome", "declined", "done", "which", "later", "going", "family", "who", "thanks", "number", "unread",

@@ -7,11 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from reminder.domain.people import ChannelName
-
-# More texts in a day than anybody around a person has reason for; staff of a home read mails about many.
-MOST_A_DAY = {ChannelName.EMAIL: 60}
-MOST_TEXTS_A_DAY = 10
 # One message service repeated a text 2,016 times: nobody had told it when to stop.
 MOST_ALIKE = 5
 A_DAY = timedelta(days=1)
@@ -33,10 +28,6 @@ class Stop(StrEnum):
     DAILY_CAP = "daily_cap"  # this address has had enough for a day
     REPEATED = "repeated"  # it has had these very words too often
     UNUSUAL_DAY = "unusual_day"  # far more than on other days leaves by this channel
-
-
-def most_a_day(channel: ChannelName) -> int:
-    return MOST_A_DAY.get(channel, MOST_TEXTS_A_DAY)
 
 
 def bound_of_day(handed_before: Sequence[int]) -> int | None:

@@ -4,7 +4,10 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import ClassVar
 
+from reminder.domain.model import channels
 from reminder.domain.model.state_machine import Move, StateMachine
+
+ChannelName = channels.ChannelName
 
 
 class Mode(StrEnum):
@@ -32,13 +35,6 @@ class Audience(StrEnum):
     PERSON = "person"
     CARER = "carer"
     STAFF = "staff"
-
-
-class ChannelName(StrEnum):
-    SMS = "sms"
-    EMAIL = "email"
-    VOICE = "voice"
-    LINE = "line"
 
 
 class GroupKind(StrEnum):

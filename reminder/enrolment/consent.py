@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from reminder.domain import hours
 from reminder.domain.messages import CancelReason, MessageKind, Urgency
-from reminder.domain.people import Audience, ChannelName, ConsentHow, ContactState, StoppedBy
+from reminder.domain.people import Audience, ConsentHow, ContactState, StoppedBy
 from reminder.domain.text.model import Composed, Reader
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
@@ -36,7 +36,7 @@ def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None
     if not uow.rules.two_way:
         raise ConflictError("replies_off", field="contact")
     owner = _owner(uow.tx, contact_id)
-    if owner is None or owner.speaker.channel is not ChannelName.SMS:
+    if owner is None or not owner.speaker.channel.can.is_two_way:
         raise RefusedInputError("only_own_texts", field="contact")
     if owner.speaker.state is not ContactState.UNCONFIRMED:
         raise ConflictError("already_answered", field="contact")
@@ -54,10 +54,10 @@ def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None
 def practise(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> datetime:
     """A call in which its owner tries out a key, beside somebody of the family; when it will ring. Only after it are
     keys offered. Raises ConflictError where calls are off or not agreed to."""
-    if ChannelName.VOICE not in uow.rules.channels:
+    if not any(channel.is_call for channel in uow.rules.channels):
         raise ConflictError("calls_off", field="contact")
     owner = _owner(uow.tx, contact_id)
-    if owner is None or owner.speaker.channel is not ChannelName.VOICE:
+    if owner is None or not owner.speaker.channel.is_call:
         raise RefusedInputError("only_own_calls", field="contact")
     if owner.speaker.state is not ContactState.CONFIRMED:
         raise ConflictError("no_consent_yet", field="contact")
@@ -109,7 +109,7 @@ def reached(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> None:
 def _say_that_it_stopped(uow: UnitOfWork, contact_id: int) -> None:
     """Once, to the telephone of who was told until now. A mail program has shown its own page."""
     owner = _owner(uow.tx, contact_id)
-    if owner is None or owner.speaker.channel is not ChannelName.SMS:
+    if owner is None or not owner.speaker.channel.can.is_two_way:
         return
     name = "stopped" if uow.rules.two_way else "stopped_one_way"
     said = uow.rules.composer.answer(owner.reader, name)
@@ -151,7 +151,7 @@ def _send(uow: UnitOfWork, owner: _Owner, kind: MessageKind, key: str, said: Com
         channel=channel,
         subject=None,
         text=said.text,
-        segments=said.segments if channel is ChannelName.SMS else 0,
+        segments=said.segments if channel.can.counts_segments else 0,
         send_after=soon,
         stale_after=soon + true_for,
         # For a practice call somebody sits beside the telephone.

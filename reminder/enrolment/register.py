@@ -253,7 +253,7 @@ def _contact_row(contact: NewContact) -> NewContactRow:
         member_id=contact.member_id,
         is_family=contact.is_family,
         channel=contact.channel,
-        address=_read_address(contact.channel, contact.address),
+        address=contact.channel.can.read_address(contact.address),
         consent_how=contact.consent_how,
         consent_by=None if by is None else clean_label(by, field="consent_by", longest=40, most_digits=16),
         confirmed=contact.consent_how is not None or contact.member_id is not None,
@@ -299,18 +299,6 @@ def _not_known(uow: UnitOfWork, rows: Sequence[NewContactRow]) -> dict[int, NewC
             new[place] = row
         known |= written
     return new
-
-
-def _read_address(channel: ChannelName, address: str) -> str:
-    match channel:
-        case ChannelName.SMS:
-            return addresses.read_sms_number(address)
-        case ChannelName.VOICE:
-            return addresses.read_voice_number(address)
-        case ChannelName.EMAIL:
-            return addresses.read_email(address)
-        case ChannelName.LINE:
-            return addresses.read_line_id(address)
 
 
 def _owner_group(tx: Tx, person_id: int | None, member_id: int | None) -> int:

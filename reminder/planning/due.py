@@ -9,7 +9,7 @@ from itertools import chain
 
 from reminder.clock import japan_date
 from reminder.domain.pace import spread
-from reminder.domain.people import Audience, ChannelName, Mode
+from reminder.domain.people import Audience, Mode
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, patience
 from reminder.domain.rules.recipients import Circle, Recipient, circle
 from reminder.planning.past import Past
@@ -141,7 +141,7 @@ class _Planning:
         turns, drafts = Counter[int | None](), []
         for draft, _ in day.drafts:
             due = draft.send_after
-            if draft.channel is ChannelName.SMS:
+            if draft.channel.can.is_paced:
                 due = spread(due, draft.stale_after, turns[draft.group_id], self._rules.between_texts)
                 turns[draft.group_id] += 1
             drafts.append(replace(draft, send_after=due))

@@ -4,7 +4,7 @@ from datetime import date
 
 from reminder.domain.messages import MessageKind
 from reminder.domain.notices import NoticeKind
-from reminder.domain.people import ChannelName, Copies
+from reminder.domain.people import Copies
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, RED_WITHIN, patience, to_ask
 from reminder.domain.rules.recipients import Recipient
 from reminder.domain.text.model import About, CardContent
@@ -71,7 +71,7 @@ class _Climb:
     def _drafts(self, recipient: Recipient, told: list[tuple[DueCard, Telling]]) -> list[Draft]:
         """A home that is asked about many residents at once is asked in one mail."""
         kind = MessageKind.ESCALATION
-        if recipient.channel is not ChannelName.EMAIL:
+        if not recipient.channel.is_mail:
             key = "silent:{{contact}}:{}:{{day}}"
             return [
                 message(one, kind, key.format(card.id), self._now, speaks_of=[_spoken_of(card)], waits_for_hour=True)

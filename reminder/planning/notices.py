@@ -1,7 +1,7 @@
 """What reached nobody, what was answered, what was stopped: those around the person are told, each once."""
 
 from reminder.domain.messages import MessageKind
-from reminder.domain.notices import UNDELIVERED_BY, NoticeKind
+from reminder.domain.notices import NoticeKind
 from reminder.domain.text.model import About
 from reminder.planning.around import keep, message, subject_of, tell_all, tell_members
 from reminder.storage import contacts, messages, notices, replies
@@ -20,7 +20,7 @@ def tell_of_failures(uow: UnitOfWork) -> int:
         subject = subject_of(uow.tx, uow.rules, failure.person_id)
         # An answer that was lost was about nothing to come.
         if subject is not None and not failure.is_answer:
-            kind = UNDELIVERED_BY.get(failure.channel, NoticeKind.UNDELIVERED)
+            kind = failure.channel.can.undelivered
             # One a day about one person, however many texts came back.
             key = "undelivered:{contact}:{person}:{day}"
             about = About(channel=failure.channel, instead=instead.get(failure.message_id))

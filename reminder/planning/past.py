@@ -68,7 +68,7 @@ class Past:
         who has no other way is called; `is_open`: whether there is time today."""
 
         def may_be_used(one: Recipient) -> bool:
-            return one.channel is not ChannelName.VOICE or self._may_be_called(one, step, rings=rings)
+            return not one.channel.is_call or self._may_be_called(one, step, rings=rings)
 
         if (step, recipient.contact_id) in self._failed:
             others = instead_of(recipient, self._humans[recipient.owner], channels)

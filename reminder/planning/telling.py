@@ -29,8 +29,6 @@ from reminder.storage.plans import plan_of
 from reminder.storage.questions import Question
 from reminder.storage.readers import reader
 
-# What a person can answer to.
-ANSWERABLE = (ChannelName.SMS, ChannelName.VOICE)
 DONE_KEY = int(DONE)
 # Within a week of the end, or of the last day on which a counter is open, another day may be too late.
 PRESSING = timedelta(days=7)
@@ -142,7 +140,7 @@ class Day:
             is_told = recipient.owner in told_now or self._is_day_taken(recipient, taken)
             if is_told or self._is_told_enough(for_today):
                 for_today = []
-            if recipient.channel is not ChannelName.EMAIL:
+            if not recipient.channel.is_mail:
                 # One short text speaks of one person; the next is told on the next day.
                 for_today = [telling for telling in for_today if telling.card.person == for_today[0].card.person]
             self.not_today.update(telling.card.id for telling in tellings if telling not in for_today)
@@ -202,9 +200,9 @@ class Day:
 
     def _code(self, recipient: Recipient, tellings: Sequence[Telling]) -> int | None:
         """The digit that answers "done" to this text: another one where another question is open on that telephone."""
-        if tellings[0].audience is not Audience.PERSON or recipient.channel not in ANSWERABLE:
+        if tellings[0].audience is not Audience.PERSON or not recipient.channel.can.can_be_answered:
             return None
-        if recipient.channel is ChannelName.VOICE:
+        if recipient.channel.is_call:
             return DONE_KEY
         if not self.rules.two_way:
             return None
@@ -232,7 +230,7 @@ class Day:
 
     def _is_allowed(self, telling: Telling, channel: ChannelName, rhythm: Rhythm) -> bool:
         mode = telling.card.person.mode
-        if channel is ChannelName.VOICE:
+        if channel.can.own_hours:
             # Nobody is called on a day on which the family cannot be asked at once.
             mode = Mode.ELDERLY
         closes = hours.reminder_window(self.today, mode, telling.audience, channel, rhythm)[1]
@@ -253,7 +251,7 @@ class Day:
         sent_to_person: Mapping[int, str],
         asks: int | None,
     ) -> Composed:
-        if recipient.channel is ChannelName.VOICE:
+        if recipient.channel.is_call:
             person, told = tellings[0].card.person, [telling.told for telling in tellings]
             script = self.rules.composer.call(told, reader(recipient, person, Audience.PERSON, group))
             return Composed(None, script.text)
@@ -297,7 +295,7 @@ class Day:
             channel=recipient.channel,
             subject=composed.subject,
             text=composed.text,
-            segments=composed.segments if recipient.channel is ChannelName.SMS else 0,
+            segments=composed.segments if recipient.channel.can.counts_segments else 0,
             send_after=max(self.now, *(opens for opens, _ in windows)),
             stale_after=min(closes for _, closes in windows),
             urgency=self._urgency(tellings),

@@ -112,13 +112,16 @@ def _unlinked(tx: Session, keys: KeyRing, address: str) -> list[tuple[int, int]]
     return [(member_id, group_id) for member_id, group_id in rows]
 
 
+_MEMBERSHIPS = (
+    select(Member.id, Member.group_id, Group.name, Group.kind, Member.role)
+    .join(Group, Group.id == Member.group_id)
+    .where(Member.account_id == bindparam("account"))
+    .order_by(Member.id)
+)
+
+
 def memberships(tx: Session, account_id: int) -> list[Membership]:
-    rows = tx.execute(
-        select(Member.id, Member.group_id, Group.name, Group.kind, Member.role)
-        .join(Group, Group.id == Member.group_id)
-        .where(Member.account_id == account_id)
-        .order_by(Member.id)
-    )
+    rows = tx.execute(_MEMBERSHIPS, {"account": account_id})
     return [Membership(*row[:3], GroupKind(row[3]), Role(row[4])) for row in rows]
 
 

@@ -276,56 +276,64 @@ def _groups(
     return list(tx.scalars(select(Group.id).where(among(Group.id, ids)).with_for_update(skip_locked=True)))
 
 
+_CARRIER = aliased(Card)
+_WITH_PERSONS = (
+    select(
+        Card.id,
+        Card.kind,
+        Card.label,
+        Card.expires_on,
+        Card.is_computed,
+        _CARRIER.expires_on,
+        Card.done_on,
+        Card.remind_on,
+        Card.asked,
+        Taking.taken_on,
+        Taking.contact_id,
+        Card.escalate_on,
+        *people.COLUMNS,
+    )
+    .join(Person, Person.id == Card.person_id)
+    .outerjoin(_CARRIER, and_(_CARRIER.id == Card.carried_by, _CARRIER.retired_at.is_(None)))
+    .outerjoin(Taking, and_(Taking.card_id == Card.id, Taking.expires_on == Card.expires_on))
+    .where(_CURRENT)
+    .order_by(Card.id)
+)
+_HELD = _WITH_PERSONS.with_for_update(of=Card)
+_OF_GROUPS = among(Person.group_id, ids_param("groups"))
+_DUE = _HELD.where(Card.next_reminder_on <= bindparam("today"), _OF_GROUPS)
+_SILENT = _HELD.where(IS_SILENT, Card.escalate_on <= bindparam("today"), _OF_GROUPS)
+_HELD_OF_GROUP = _HELD.where(Person.group_id == bindparam("group"))
+_AS_DUE = _WITH_PERSONS.where(Card.id == bindparam("card"))
+_UNANSWERED = _WITH_PERSONS.where(Card.asked == bindparam("asked"), Card.done_on.is_(None), Taking.id.is_(None))
+
+
 def due(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
     """Held until the transaction ends, so that whoever wants them looked at again waits and then has the last word."""
-    return _with_persons(tx, and_(Card.next_reminder_on <= today, among(Person.group_id, group_ids)))
+    return _with_persons(tx.execute(_DUE, {"groups": group_ids, "today": today}))
 
 
 def silent(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
     """Whose silence has lasted long enough; held as `due`."""
-    return _with_persons(tx, and_(IS_SILENT, Card.escalate_on <= today, among(Person.group_id, group_ids)))
+    return _with_persons(tx.execute(_SILENT, {"groups": group_ids, "today": today}))
 
 
 def as_due(tx: Session, card_id: int) -> DueCard | None:
     """As planning would look at it, to be looked at only."""
-    return next(iter(_with_persons(tx, Card.id == card_id, hold=False)), None)
+    return next(iter(_with_persons(tx.execute(_AS_DUE, {"card": card_id}))), None)
 
 
 def of_group_as_due(tx: Session, group_id: int) -> list[DueCard]:
     """All that are current, held as `due`."""
-    return _with_persons(tx, Person.group_id == group_id)
+    return _with_persons(tx.execute(_HELD_OF_GROUP, {"group": group_id}))
 
 
 def unanswered(tx: Session, asked: int) -> list[DueCard]:
     """Of which everybody who could be asked has been, and nobody has done anything."""
-    return _with_persons(tx, and_(Card.asked == asked, Card.done_on.is_(None), Taking.id.is_(None)), hold=False)
+    return _with_persons(tx.execute(_UNANSWERED, {"asked": asked}))
 
 
-def _with_persons(tx: Session, which: ColumnElement[bool], *, hold: bool = True) -> list[DueCard]:
-    carrier = aliased(Card)
-    query = (
-        select(
-            Card.id,
-            Card.kind,
-            Card.label,
-            Card.expires_on,
-            Card.is_computed,
-            carrier.expires_on,
-            Card.done_on,
-            Card.remind_on,
-            Card.asked,
-            Taking.taken_on,
-            Taking.contact_id,
-            Card.escalate_on,
-            *people.COLUMNS,
-        )
-        .join(Person, Person.id == Card.person_id)
-        .outerjoin(carrier, and_(carrier.id == Card.carried_by, carrier.retired_at.is_(None)))
-        .outerjoin(Taking, and_(Taking.card_id == Card.id, Taking.expires_on == Card.expires_on))
-        .where(_CURRENT, which)
-        .order_by(Card.id)
-    )
-    rows: Iterable[Any] = tx.execute(query.with_for_update(of=Card) if hold else query)
+def _with_persons(rows: Iterable[Any]) -> list[DueCard]:
     return [
         DueCard(row[0], row[1], row[2], row[3], row[4], row[5], Course(*row[6:11]), row[11], people.view(row[12:]))
         for row in rows

@@ -9,6 +9,7 @@ from sqlalchemy import Row, bindparam, exists, func, or_, select, union_all, upd
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import MessageKind
+from reminder.domain.model.channels import AddressKind, registered
 from reminder.domain.people import (
     CONFIRM,
     CONTACT_STATES,
@@ -411,7 +412,7 @@ class Speaker:
 def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
     """Every contact for texts or calls with this number: two people may share a telephone."""
     query = select(Contact.id).where(
-        Contact.channel.in_((ChannelName.SMS, ChannelName.VOICE)),
+        Contact.channel.in_([name for name in registered() if name.can.address is AddressKind.PHONE]),
         Contact.address_index.in_(keys.blind_indexes(address)),
     )
     return list(tx.scalars(query.order_by(Contact.channel, Contact.id)))

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import Copies, GroupKind, Language, Role
 from reminder.domain.rules.preferences import USUAL, Rhythm
-from reminder.storage.statements import among
+from reminder.storage.statements import among, ids_param
 from reminder.storage.tables import Contact, Group, Member
 
 
@@ -63,13 +63,21 @@ def add_member(tx: Session, *, group_id: int, role: Role, language: Language, no
     return added.scalar_one()
 
 
+_THESE = select(*_COLUMNS).where(among(Group.id, ids_param("groups")))
+_NAMES_BY_CONTACT = (
+    select(Contact.id, Member.name)
+    .join(Member, Member.id == Contact.member_id)
+    .where(Member.group_id == bindparam("group"))
+)
+_MEMBER_NAMES = select(Member.id, Member.name).where(Member.group_id == bindparam("group"))
+
+
 def find(tx: Session, group_id: int) -> GroupView | None:
     return next(iter(by_id(tx, [group_id]).values()), None)
 
 
 def by_id(tx: Session, group_ids: Sequence[int]) -> Mapping[int, GroupView]:
-    rows = tx.execute(select(*_COLUMNS).where(among(Group.id, group_ids)))
-    return {row.id: _view(*row) for row in rows}
+    return {row.id: _view(*row) for row in tx.execute(_THESE, {"groups": group_ids})}
 
 
 def everyone(tx: Session) -> list[GroupView]:
@@ -152,11 +160,8 @@ def remove_member(tx: Session, member_id: int) -> None:
 
 def names_by_contact(tx: Session, group_id: int) -> dict[int, str]:
     """Whose of the members a contact is, by the name they gave themselves."""
-    rows = tx.execute(
-        select(Contact.id, Member.name).join(Member, Member.id == Contact.member_id).where(Member.group_id == group_id)
-    )
-    return dict(list(rows))
+    return dict(list(tx.execute(_NAMES_BY_CONTACT, {"group": group_id})))
 
 
 def member_names(tx: Session, group_id: int) -> dict[int, str]:
-    return dict(list(tx.execute(select(Member.id, Member.name).where(Member.group_id == group_id))))
+    return dict(list(tx.execute(_MEMBER_NAMES, {"group": group_id})))

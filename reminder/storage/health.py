@@ -1,11 +1,14 @@
 """Signs of life: when the worker last passed, whose turn it is to look, and which channels wait for the operator."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 
-from sqlalchemy import bindparam, case, delete, exists, literal, or_, select, update
+from sqlalchemy import Executable, bindparam, case, delete, exists, literal, or_, select, update
 from sqlalchemy.orm import Session
 
+from reminder.domain.model.channels import registered
 from reminder.domain.people import ChannelName
 from reminder.storage.columns import Instant
 from reminder.storage.statements import insert_or_ignore, put
@@ -74,18 +77,18 @@ _WORK = select(
 
 
 # One look at each channel: the index begins with it.
-_MESSAGES_DUE = select(
-    *(
-        exists().where(IS_QUEUED, Message.channel == name, Message.send_after <= bindparam("now"))
-        for name in ChannelName
-    )
-)
+@cache
+def _messages_due(channels: Sequence[ChannelName]) -> Executable:
+    """Return the statement, built once for the channels of this process."""
+    due = Message.send_after <= bindparam("now")
+    return select(*(exists().where(IS_QUEUED, Message.channel == name, due) for name in channels))
 
 
 def messages_due(tx: Session, now: datetime) -> list[ChannelName]:
     """On which channels any is."""
-    row = tx.execute(_MESSAGES_DUE, {"now": now}).one()
-    return [name for name, is_any in zip(ChannelName, row, strict=True) if is_any]
+    channels = registered()
+    row = tx.execute(_messages_due(channels), {"now": now}).one()
+    return [name for name, is_any in zip(channels, row, strict=True) if is_any]
 
 
 def work_waiting(tx: Session, now: datetime, today: date, *, day: datetime, week: datetime) -> Work:

@@ -224,17 +224,20 @@ def _cards_told(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[
     return found
 
 
+_TOLD_DAYS = (
+    select(Message.handed_at, Message.audience)
+    .join(MessageReminder, MessageReminder.message_id == Message.id)
+    .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+    .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+    .where(Card.id == bindparam("card"), Message.handed_at.is_not(None))
+    .distinct()
+    .order_by(Message.handed_at)
+)
+
+
 def told_days(tx: Session, card_id: int) -> list[tuple[datetime, Audience]]:
     """When messages about this card's present end date were handed over, and to whom."""
-    rows = tx.execute(
-        select(Message.handed_at, Message.audience)
-        .join(MessageReminder, MessageReminder.message_id == Message.id)
-        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
-        .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
-        .where(Card.id == card_id, Message.handed_at.is_not(None))
-        .distinct()
-        .order_by(Message.handed_at)
-    )
+    rows = tx.execute(_TOLD_DAYS, {"card": card_id})
     return [(handed_at, Audience(audience)) for handed_at, audience in rows if handed_at is not None]
 
 
@@ -252,32 +255,34 @@ class Waiting:
     segments: int
 
 
+_WAITING_ABOUT = (
+    select(
+        Reminder.step,
+        Message.contact_id,
+        Message.audience,
+        Message.channel,
+        Message.send_after,
+        Message.body_sealed,
+        Message.segments,
+    )
+    .join(MessageReminder, MessageReminder.message_id == Message.id)
+    .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+    .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+    .where(Card.id == bindparam("card"), IS_QUEUED)
+    .order_by(Message.id)
+)
+
+
 def waiting_about(tx: Session, keys: KeyRing, card_id: int) -> list[Waiting]:
     """About this card's present end date."""
-    rows = tx.execute(
-        select(Reminder.step, Message)
-        .join(MessageReminder, MessageReminder.message_id == Message.id)
-        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
-        .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
-        .where(Card.id == card_id, IS_QUEUED)
-        .order_by(Message.id)
-    )
     found = []
-    for step, row in rows:
-        subject, text = readable(keys, row.body_sealed)
-        if row.contact_id is not None and text is not None:
-            found.append(
-                Waiting(
-                    step,
-                    row.contact_id,
-                    Audience(row.audience),
-                    ChannelName(row.channel),
-                    row.send_after,
-                    subject,
-                    text,
-                    row.segments,
-                )
-            )
+    for step, contact_id, audience, channel, send_after, sealed, segments in tx.execute(
+        _WAITING_ABOUT, {"card": card_id}
+    ):
+        subject, text = readable(keys, sealed)
+        if contact_id is not None and text is not None:
+            whom, way = Audience(audience), ChannelName(channel)
+            found.append(Waiting(step, contact_id, whom, way, send_after, subject, text, segments))
     return found
 
 
@@ -585,27 +590,32 @@ class NotArrived:
     reason: str | None
 
 
+_ARRIVED = (
+    select(Message.contact_id, func.max(Message.id).label("last"))
+    .where(
+        Message.group_id == bindparam("group"),
+        Message.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED)),
+    )
+    .group_by(Message.contact_id)
+    .subquery()
+)
+_NOT_ARRIVED = (
+    select(Message.contact_id, Message.ended_at, Message.created_at, Message.reason)
+    .outerjoin(_ARRIVED, _ARRIVED.c.contact_id == Message.contact_id)
+    .where(
+        Message.group_id == bindparam("group"),
+        Message.contact_id.is_not(None),
+        Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
+        Message.id > func.coalesce(_ARRIVED.c.last, 0),
+    )
+    .order_by(Message.id)
+)
+
+
 def not_arrived(tx: Session, group_id: int) -> dict[int, NotArrived]:
     """By contact, of those to whom the latest message did not come."""
-    arrived = (
-        select(Message.contact_id, func.max(Message.id).label("last"))
-        .where(Message.group_id == group_id, Message.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED)))
-        .group_by(Message.contact_id)
-        .subquery()
-    )
-    rows = tx.execute(
-        select(Message.contact_id, Message.ended_at, Message.created_at, Message.reason)
-        .outerjoin(arrived, arrived.c.contact_id == Message.contact_id)
-        .where(
-            Message.group_id == group_id,
-            Message.contact_id.is_not(None),
-            Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
-            Message.id > func.coalesce(arrived.c.last, 0),
-        )
-        .order_by(Message.id)
-    )
     found: dict[int, NotArrived] = {}
-    for contact_id, ended_at, created_at, reason in rows:
+    for contact_id, ended_at, created_at, reason in tx.execute(_NOT_ARRIVED, {"group": group_id}):
         assert contact_id is not None
         before = found.get(contact_id)
         since = before.since if before else ended_at or created_at

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Executable, and_, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import (
@@ -18,6 +19,7 @@ from reminder.domain.messages import (
     MessageState,
     Urgency,
 )
+from reminder.domain.model.channels import registered
 from reminder.domain.people import Audience, ChannelName, Language
 from reminder.storage import contacts
 from reminder.storage.db.transitions import transition
@@ -188,14 +190,17 @@ def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: 
 
 
 # One look at each channel: the index begins with it.
-_NEXT_TO_SEND = [select(func.min(Message.send_after)).where(IS_QUEUED, Message.channel == name) for name in ChannelName]
-_NEXT_TO_ASK = select(func.min(Message.lease_until)).where(IS_IN_HAND)
-_NEXT = select(*(one.scalar_subquery() for one in (*_NEXT_TO_SEND, _NEXT_TO_ASK)))
+@cache
+def _next(channels: Sequence[ChannelName]) -> Executable:
+    """Return the statement, built once for the channels of this process."""
+    to_send = [select(func.min(Message.send_after)).where(IS_QUEUED, Message.channel == name) for name in channels]
+    to_ask = select(func.min(Message.lease_until)).where(IS_IN_HAND)
+    return select(*(one.scalar_subquery() for one in (*to_send, to_ask)))
 
 
 def next_moment(tx: Session) -> datetime | None:
     """When a message is next to be sent or asked about."""
-    moments = tx.execute(_NEXT).one()
+    moments = tx.execute(_next(registered())).one()
     return min((moment for moment in moments if moment is not None), default=None)
 
 

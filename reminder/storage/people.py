@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.people import Language, Mode
-from reminder.storage.statements import add_many, among, each, ids_param, in_batches
+from reminder.storage.registry import name_index
+from reminder.storage.statements import add_many, among, each, ids_param
 from reminder.storage.tables import PEOPLE, Card, Person
 
 
@@ -105,12 +106,7 @@ def like(
     tx: Session, group_id: int, *, references: Collection[str], labels: Collection[str], rooms: Collection[str]
 ) -> list[PersonView]:
     """Those of the group who share a reference, a label or a room with somebody."""
-    found: dict[int, PersonView] = {}
-    for column, values in ((Person.reference, references), (Person.label, labels), (Person.room, rooms)):
-        for some_values in in_batches(values):
-            query = select(*COLUMNS).where(Person.group_id == group_id, column.in_(some_values))
-            found |= {row.id: view(row) for row in tx.execute(query)}
-    return [found[person_id] for person_id in sorted(found)]
+    return some(tx, group_id, name_index.alike(tx, group_id, references=references, labels=labels, rooms=rooms))
 
 
 def change(tx: Session, person: PersonView) -> None:

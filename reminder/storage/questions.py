@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from reminder.domain.messages import MessageState
-from reminder.storage.statements import among
+from reminder.storage.statements import among, ids_param
 from reminder.storage.tables import Card, Contact, Message, MessageReminder, Reminder
 
 # An answer that comes later than this is one to nothing in particular.
@@ -30,24 +30,37 @@ class Question:
     card_ids: frozenset[int]
 
 
+_OPEN = (
+    select(Message.id, Contact.person_id, Message.asks, Card.id)
+    .join(Contact, Contact.id == Message.contact_id)
+    .join(MessageReminder, MessageReminder.message_id == Message.id)
+    .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+    .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+    .where(
+        among(Message.contact_id, ids_param("contacts")),
+        Message.asks.is_not(None),
+        Message.created_at >= bindparam("since"),
+        Message.state.not_in(_NEVER_LEFT),
+        Card.retired_at.is_(None),
+        Card.done_on.is_(None),
+    )
+    .order_by(Message.id.desc())
+)
+_ITSELF, _OTHER = Contact.__table__.alias(), Contact.__table__.alias()
+_SHARING = (
+    select(_ITSELF.c.id, _OTHER.c.id)
+    .join_from(
+        _ITSELF,
+        _OTHER,
+        and_(_OTHER.c.address_index == _ITSELF.c.address_index, _OTHER.c.channel == _ITSELF.c.channel),
+    )
+    .where(among(_ITSELF.c.id, ids_param("contacts")))
+)
+
+
 def open_at(tx: Session, contact_ids: Collection[int], now: datetime) -> list[Question]:
     """Oldest first. A card is asked about by the latest text alone, and no more once it is done or has a new date."""
-    rows = tx.execute(
-        select(Message.id, Contact.person_id, Message.asks, Card.id)
-        .join(Contact, Contact.id == Message.contact_id)
-        .join(MessageReminder, MessageReminder.message_id == Message.id)
-        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
-        .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
-        .where(
-            among(Message.contact_id, contact_ids),
-            Message.asks.is_not(None),
-            Message.created_at >= now - OPEN_FOR,
-            Message.state.not_in(_NEVER_LEFT),
-            Card.retired_at.is_(None),
-            Card.done_on.is_(None),
-        )
-        .order_by(Message.id.desc())
-    )
+    rows = tx.execute(_OPEN, {"contacts": contact_ids, "since": now - OPEN_FOR})
     seen: set[int] = set()
     asked: dict[int, tuple[int, int, set[int]]] = {}
     for message_id, person_id, code, card_id in rows:
@@ -68,16 +81,7 @@ def free_code(questions: Collection[Question], about: Collection[int]) -> int:
 
 def sharing(tx: Session, contact_ids: Collection[int]) -> Mapping[int, list[int]]:
     """For each of these contacts all that have its channel and address, itself too."""
-    itself, other = Contact.__table__.alias(), Contact.__table__.alias()
-    rows = tx.execute(
-        select(itself.c.id, other.c.id)
-        .join_from(
-            itself,
-            other,
-            and_(other.c.address_index == itself.c.address_index, other.c.channel == itself.c.channel),
-        )
-        .where(among(itself.c.id, contact_ids))
-    )
+    rows = tx.execute(_SHARING, {"contacts": contact_ids})
     found: dict[int, list[int]] = {}
     for contact_id, other_id in rows:
         found.setdefault(contact_id, []).append(other_id)

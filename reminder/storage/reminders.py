@@ -18,8 +18,9 @@ from reminder.domain.messages import (
     MessageState,
     ReminderState,
 )
+from reminder.domain.model.channels import Fault
 from reminder.domain.people import ChannelName
-from reminder.domain.provider_codes import Fault, fault_of_reason, texts_a_step
+from reminder.domain.provider_codes import texts_a_step
 from reminder.storage.db.transitions import transition
 from reminder.storage.statements import among, each, ids_param
 from reminder.storage.tables import Card, Message, MessageReminder, Person, Reminder
@@ -166,7 +167,7 @@ class _Fate:
     @property
     def may_have_arrived(self) -> bool:
         if self.came_back:
-            return fault_of_reason(self.reason) is Fault.UNSURE
+            return ChannelName(self.channel).can.read_error(self.reason).fault is Fault.UNSURE
         return self.untold and (self.possibly_double or self.reason == NOT_SEEN)
 
 
@@ -174,7 +175,7 @@ def _telling(step: StepKey, contact_id: int, fates: Sequence[_Fate]) -> TellingV
     back = [one for one in fates if one.came_back]
     reached = any(not (one.came_back or one.failed or one.untold) for one in fates)
     refused = any(one.failed and not one.untold for one in fates)
-    allowed = min((texts_a_step(one.reason, is_call=one.channel == ChannelName.VOICE) for one in back), default=0)
+    allowed = min((texts_a_step(ChannelName(one.channel), one.reason) for one in back), default=0)
     return TellingView(
         step,
         contact_id,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.access import Actor
@@ -58,24 +58,33 @@ def add(
     return session.id
 
 
+_FIND = (
+    select(
+        Row.id,
+        Row.account_id,
+        Account.language,
+        Row.seen_at,
+        Row.created_at,
+        Member.id,
+        Member.group_id,
+        Member.role,
+        Member.account_id,
+    )
+    .join(Account, Account.id == Row.account_id)
+    .outerjoin(Member, Member.id == Row.member_id)
+    .where(
+        Row.token_hash == bindparam("token"),
+        Row.revoked_at.is_(None),
+        Row.expires_at > bindparam("now"),
+        Row.seen_at >= bindparam("seen_since"),
+    )
+)
+
+
 def find(tx: Session, token_hash: bytes, *, now: datetime, seen_since: datetime) -> SignedIn | None:
     """None for one that is unknown, over, revoked, or was not seen for long."""
-    row = tx.execute(
-        select(
-            Row.id,
-            Row.account_id,
-            Account.language,
-            Row.seen_at,
-            Row.created_at,
-            Member.id,
-            Member.group_id,
-            Member.role,
-            Member.account_id,
-        )
-        .join(Account, Account.id == Row.account_id)
-        .outerjoin(Member, Member.id == Row.member_id)
-        .where(Row.token_hash == token_hash, Row.revoked_at.is_(None), Row.expires_at > now, Row.seen_at >= seen_since)
-    ).one_or_none()
+    asked = {"token": token_hash, "now": now, "seen_since": seen_since}
+    row = tx.execute(_FIND, asked).one_or_none()
     if row is None:
         return None
     session_id, account_id, language, seen_at, created_at, member_id, group_id, role, owner = row

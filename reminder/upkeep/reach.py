@@ -69,7 +69,7 @@ def _ask(uow: UnitOfWork, one: Unproven, links: Links) -> int:
     key = f"reach:{one.contact_id}:{uow.today.year}"
     if outbox.taken(uow.tx, [key]):
         return 0
-    if one.channel is ChannelName.VOICE and one.person_id is not None and not one.is_family:
+    if one.channel.is_call and one.person_id is not None and not one.is_family:
         since = uow.now - relativedelta(months=11)
         if not notices.exists_since(uow.tx, NoticeKind.LANDLINE, one.contact_id, since):
             notices.add(uow.tx, NoticeKind.LANDLINE, person_id=one.person_id, contact_id=one.contact_id, now=uow.now)
@@ -79,7 +79,7 @@ def _ask(uow: UnitOfWork, one: Unproven, links: Links) -> int:
 
 
 def _is_own_phone(one: Unproven) -> bool:
-    return one.channel is ChannelName.SMS and one.person_id is not None and not one.is_family
+    return one.channel.can.is_two_way and one.person_id is not None and not one.is_family
 
 
 def _greeting(uow: UnitOfWork, one: Unproven, key: str) -> Draft | None:
@@ -96,7 +96,7 @@ def _greeting(uow: UnitOfWork, one: Unproven, key: str) -> Draft | None:
 
 def _button(uow: UnitOfWork, one: Unproven, key: str, links: Links) -> Draft | None:
     link, group = links.reached(one.contact_id), groups.find(uow.tx, one.group_id)
-    if one.channel is not ChannelName.EMAIL or link is None or group is None:
+    if not one.channel.is_mail or link is None or group is None:
         return None
     recipient = _recipient(uow.tx, one)
     about = About(link=link)

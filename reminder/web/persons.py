@@ -1,11 +1,12 @@
 """Pages of a person: adding and changing one, their page with its history, and how they can be reached."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
+from reminder.channels import registry
 from reminder.clock import japan_date
 from reminder.domain.access import Actor
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Mode
@@ -199,8 +200,6 @@ def erase_person(app: OpenApp, who: Owns, person_id: int, _form: Filled) -> Resp
 
 # How a person can be reached.
 
-CHANNELS: Sequence[ChannelName] = (ChannelName.SMS, ChannelName.VOICE, ChannelName.EMAIL, ChannelName.LINE)
-
 
 @router.get("/people/{person_id}/contacts/new")
 def ask_for_contact(request: Request, app: OpenApp, who: Changes, person_id: int) -> Response:
@@ -226,7 +225,7 @@ def _contact_form(
         typed=shown,
         person=person,
         has_some=has_some,
-        channels=[one for one in CHANNELS if one in app.rules.channels],
+        channels=[one for one in registry.on_forms() if one in app.rules.channels],
         two_way=app.rules.two_way,
         problems=[problem_of(request, app, refused)] if refused else (),
     )
@@ -289,7 +288,7 @@ def _contact(
         contact=contact,
         person=person,
         two_way=app.rules.two_way,
-        calls=ChannelName.VOICE in app.rules.channels,
+        calls=any(channel.is_call for channel in app.rules.channels),
         typed={},
         problems=[problem_of(request, app, refused)] if refused else (),
     )

@@ -36,7 +36,7 @@ async def signed_form(
     x_twilio_webhooks_signature_settings: Annotated[str | None, Header()] = None,
 ) -> Form:
     """Its fields, in order. Anything not signed by the configured account is 403, and says nothing more."""
-    from reminder.channels.signature import TwilioSignature
+    from reminder.channels.twilio.webhooks import TwilioSignature
 
     form = parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
     signature = TwilioSignature(app.settings.twilio_auth_token, app.settings.public_url or "")
@@ -66,7 +66,7 @@ SignedForm = Annotated[Form, Depends(signed_form)]
 @router.post("/twilio/status")
 async def twilio_status(request: Request, app: OpenApp, form: SignedForm) -> Response:
     """What became of a text or a call."""
-    from reminder.channels.signature import parse_status
+    from reminder.channels.twilio.webhooks import parse_status
 
     receipt = parse_status(form)
     if receipt is None:
@@ -100,7 +100,7 @@ _SILENCE = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 @router.post("/twilio/sms")
 async def twilio_sms(app: OpenApp, form: SignedForm) -> Response:
     """What somebody texts us. A repeated one changes nothing, a stranger gets nothing."""
-    from reminder.channels.signature import parse_inbound
+    from reminder.channels.twilio.webhooks import parse_inbound
 
     heard = parse_inbound(form)
     if heard is None:
@@ -118,8 +118,8 @@ async def twilio_sms(app: OpenApp, form: SignedForm) -> Response:
 @router.post("/twilio/voice")
 async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: int = 0) -> Response:
     """What a call says next: when somebody has answered, and when a key was pressed."""
-    from reminder.channels.signature import parse_call
-    from reminder.channels.voice_twilio import render_turn
+    from reminder.channels.twilio.webhooks import parse_call
+    from reminder.channels.voice.client import render_turn
 
     on_call, message_id = parse_call(form), named_message(request)
     if on_call is None or message_id is None or not 0 <= turn <= 2:

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from reminder.domain.model.languages import LanguageFacts, read_facts
 from reminder.domain.people import Language
 from reminder.domain.text import furigana
-from reminder.domain.text.catalog import Catalogs, with_fallback
+from reminder.domain.text.catalog import Catalogs, refuse_unfinished, with_fallback
 from reminder.domain.text.error_messages import explain
 from reminder.errors import KigenError, SettingsError
 from reminder.settings import config_dir, read_table
@@ -71,6 +71,7 @@ def _read(folder: Path) -> Pages:
         facts = with_fallback(read_table(folder / "wording" / path.name), _reads(folder))
         written = facts.get("readings", ())
         annotate = furigana.annotator(cast(Sequence[str], written))
+        refuse_unfinished(f"config/{FOLDER}/{path.name}", read_table(path))
         entries = {name: annotate(text) for name, text in _flat(read_table(path))}
         found[language] = PageWords(read_facts(language, facts), entries)
     whole = found.get(Language.JAPANESE)

@@ -18,11 +18,10 @@ from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind,
 from reminder.domain.rules import schedule
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
-from reminder.settings import read_settings
 from reminder.simulate import World, world
 from reminder.storage import outbox
 from reminder.storage.outbox import Draft
-from reminder.wiring import read_rulebook
+from reminder.wiring import read_rulebook, read_settings
 from reminder.worker import tick
 from tests.bench import engines, growth, home, sheets
 from tests.journeys.years import run_years

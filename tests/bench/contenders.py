@@ -25,9 +25,8 @@ def number(place: int) -> str:
 
 def ours(database: str, sink: str, key: str) -> None:
     """The worker's own sending, until nothing more is due."""
-    from reminder.settings import read_settings
     from reminder.storage import health
-    from reminder.wiring import build_app
+    from reminder.wiring import build_app, read_settings
     from reminder.worker import collect_garbage_less_often, send
 
     settings = read_settings(
@@ -55,8 +54,7 @@ def claim_and_record(database: str, sink: str, key: str) -> None:
     from reminder.channels.memory import MemoryChannel
     from reminder.delivery.send import Sender
     from reminder.domain.people import ChannelName
-    from reminder.settings import read_settings
-    from reminder.wiring import build_app
+    from reminder.wiring import build_app, read_settings
 
     folder = os.environ.get("BENCH_FOLDER", "/tmp")
     with build_app(read_settings(database_url=database, secret_keys=(key,), data_dir=folder)) as app:
@@ -71,7 +69,7 @@ def bare_sdk(database: str, sink: str, key: str) -> None:
     """Twilio's own client and nothing else: no database, no keys, nothing kept."""
     from twilio.rest import Client
 
-    from reminder.channels.twilio_transport import Transport
+    from reminder.channels.twilio.transport import Transport
 
     async def main() -> None:
         transport = Transport(sink, 10)

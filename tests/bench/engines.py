@@ -21,13 +21,12 @@ from reminder.clock import SystemClock
 from reminder.domain.messages import MessageKind
 from reminder.domain.people import Audience, ChannelName, ContactState, GroupKind
 from reminder.enrolment import register
-from reminder.settings import read_settings
 from reminder.storage import contacts, outbox
 from reminder.storage.keys import KeyRing, new_key, read_keys
 from reminder.storage.outbox import Draft
 from reminder.storage.session import Database
 from reminder.storage.tables import Contact
-from reminder.wiring import build_app
+from reminder.wiring import build_app, read_settings
 from tests import databases
 from tests.bench import contenders
 from tests.bench.sink import Sink, sink

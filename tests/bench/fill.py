@@ -11,6 +11,7 @@ from sqlalchemy import Table, text
 from sqlalchemy.orm import DeclarativeBase
 
 from reminder.clock import SystemClock, japan_date
+from reminder.domain.messages import MessageKind
 from reminder.domain.people import ChannelName, ContactState, GroupKind, Language, Mode, Role
 from reminder.storage import accounts, contacts, messages
 from reminder.storage.keys import KeyRing, new_key, read_keys
@@ -330,6 +331,7 @@ def _message(number: int, card: _Card, at: datetime, keys: KeyRing, now: datetim
     return {
         "id": number,
         "key": f"told:{number}:{japan_date(at)}:sms:0",
+        "kind": MessageKind.REMINDER,
         "group_id": card.group_id,
         "contact_id": card.person_id,
         "address_sealed": None,

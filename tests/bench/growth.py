@@ -16,13 +16,13 @@ from sqlalchemy import insert, text
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
 from reminder.domain.messages import Urgency
+from reminder.domain.model.channels import registered
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind
 from reminder.enrolment import register
-from reminder.settings import read_settings
 from reminder.storage import outbox
 from reminder.storage.keys import new_key, read_keys
 from reminder.storage.tables import Contact
-from reminder.wiring import App, build_app
+from reminder.wiring import App, build_app, read_settings
 from reminder.worker import Bell, tick
 from tests import databases
 from tests.bench import contenders, engines
@@ -58,7 +58,7 @@ def passes(kind: str, url: str, folder: Path, sizes: Sequence[int]) -> None:
     key = new_key()
     migrate(url)
     settings = read_settings(database_url=url, secret_keys=(key,), data_dir=folder)
-    clock, channels = SteppedClock(MORNING), {name: MemoryChannel() for name in ChannelName}
+    clock, channels = SteppedClock(MORNING), {name: MemoryChannel() for name in registered()}
     with build_app(settings, clock=clock, channels=channels) as app:
         enrolled = 0
         first: tuple[float, float] | None = None

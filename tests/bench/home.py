@@ -16,9 +16,8 @@ from reminder.clock import SystemClock, japan_date
 from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.enrolment import register, signing_in
 from reminder.enrolment.cards import TypedDates, add_card
-from reminder.settings import read_settings
 from reminder.storage import accounts
-from reminder.wiring import App, build_app
+from reminder.wiring import App, build_app, read_settings
 from reminder.worker import tick
 
 PEOPLE = 20

@@ -19,12 +19,11 @@ from pathlib import Path
 
 from reminder.clock import SystemClock
 from reminder.enrolment import signing_in
-from reminder.settings import read_settings
 from reminder.storage import accounts
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.keys import new_key, read_keys
 from reminder.storage.session import Database
-from reminder.wiring import read_rulebook
+from reminder.wiring import read_rulebook, read_settings
 from tests import databases
 from tests.bench.fill import SMALL, Sizes, fill, owner_of
 from tests.conftest import migrate

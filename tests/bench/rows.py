@@ -8,11 +8,10 @@ from sqlalchemy import Connection, text
 
 from reminder.clock import SteppedClock
 from reminder.planning.due import plan_due
-from reminder.settings import read_settings
 from reminder.storage import schema
 from reminder.storage.keys import new_key
 from reminder.storage.session import Database
-from reminder.wiring import build_app
+from reminder.wiring import build_app, read_settings
 from tests.chaos import people, servers
 
 # Each row of these is a copy of a real one with what differs from row to row, {n} its number: (table, of which row, what).

@@ -22,10 +22,9 @@ from reminder.domain.people import GroupKind
 from reminder.enrolment import register
 from reminder.enrolment.imports import service
 from reminder.enrolment.imports.reader import read_sheet
-from reminder.settings import read_settings
 from reminder.storage.keys import new_key
 from reminder.storage.registry import imports
-from reminder.wiring import App, build_app
+from reminder.wiring import App, build_app, read_settings
 from tests import databases
 from tests.conftest import migrate
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from reminder.channels.email_smtp import SmtpEmail
+from reminder.channels.email.client import SmtpEmail
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
 from reminder.domain.messages import Accepted, Outgoing
+from reminder.domain.model.channels import registered
 from reminder.domain.people import ChannelName
 from reminder.domain.text import email_html
-from reminder.settings import read_settings
 from reminder.simulate import World
 from reminder.storage.keys import new_key
 from reminder.storage.links import Links
 from reminder.web.app import create_web
 from reminder.web.server import has_local_pages, listen, make_server
-from reminder.wiring import App, build_app
+from reminder.wiring import App, build_app, read_settings
 from reminder.worker import TickReport, links_of, tick
 from tests.fakes.smtp import FakeSmtp, Mail
 from tests.patience import PATIENCE
@@ -82,7 +82,7 @@ def open_site(database_url: str, folder: Path, start: str, **settings_given: obj
             mail_from="期限だより <otayori@example.jp>",
             **{"public_url": url, "links_in_carer_mail": True, **settings_given},
         )
-        clock, channels = SteppedClock(japan(start)), {name: MemoryChannel() for name in ChannelName}
+        clock, channels = SteppedClock(japan(start)), {name: MemoryChannel() for name in registered()}
         channels[ChannelName.EMAIL] = _RememberedMail(settings.smtp_url, settings.mail_from)
         with (
             build_app(settings, clock=clock, channels=channels, durable=False) as app,

@@ -11,15 +11,14 @@ from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from reminder.settings import read_settings
 from reminder.web.server import listen, run
-from reminder.wiring import App, build_app
+from reminder.wiring import App, build_app, read_settings
 from reminder.worker import run_until_stopped
 from tests.chaos.clocks import FastClock, FastLoop
 
 # Every process is a fork of one that has loaded all of ours: to load it anew would take longer than a worker lives here.
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([__name__, "reminder.channels.sms_twilio", "apscheduler.schedulers.background"])
+CONTEXT.set_forkserver_preload([__name__, "reminder.channels.sms.client", "apscheduler.schedulers.background"])
 STOP_SECONDS = 20
 
 Given = Mapping[str, object]  # settings by name

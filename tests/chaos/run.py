@@ -18,12 +18,11 @@ from reminder.clock import JAPAN, SteppedClock
 from reminder.domain import hours
 from reminder.domain.messages import LEASE, RENEWED_EVERY, MessageState
 from reminder.errors import DatabaseNotReadyError
-from reminder.settings import read_settings
 from reminder.storage import outbox, schema
 from reminder.storage.keys import new_key
 from reminder.storage.session import Database
 from reminder.storage.tables import IS_IN_HAND, Message
-from reminder.wiring import build_app
+from reminder.wiring import build_app, read_settings
 from reminder.worker import work_waiting
 from tests.chaos import people, processes, servers
 from tests.chaos.account import Account, account

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from reminder.settings import PREFIX, SECRET, Settings, shipped
+from reminder.channels.registry import parts
+from reminder.settings import PREFIX, SECRET, settings_with, shipped
 from tests.cli.terminal import Terminal
 
 VALUE = "himitsu"  # stands for a secret in every wrong setting below
-ALL = {PREFIX + name.upper() for name in Settings.model_fields}
+ALL = {PREFIX + name.upper() for name in settings_with(parts()).model_fields}
 TWILIO = {
     "REMINDER_TWILIO_ACCOUNT_SID": "AC",
     "REMINDER_TWILIO_AUTH_TOKEN": VALUE,

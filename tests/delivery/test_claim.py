@@ -10,7 +10,7 @@ import pytest
 from reminder.delivery.claim import AHEAD, Claim, Claimer
 from reminder.delivery.send import Sender
 from reminder.domain.messages import LEASE, RENEWED_EVERY, Accepted, MessageKind, MessageState, Outgoing, Urgency
-from reminder.domain.pace import LEAST_BOUND, LEAST_KNOWN_DAYS, MOST_ALIKE, MOST_TEXTS_A_DAY
+from reminder.domain.pace import LEAST_BOUND, LEAST_KNOWN_DAYS, MOST_ALIKE
 from reminder.domain.people import Audience, ChannelName
 from reminder.storage import claims, health, outbox, pace
 from reminder.storage.outbox import Draft
@@ -112,11 +112,11 @@ def test_a_sender_slower_than_one_a_second_still_sends(crowd: Village) -> None:
 
 
 def test_nobody_is_sent_more_than_a_day_s_worth_and_the_operator_sees_it(crowd: Village) -> None:
-    add(crowd, [draft(crowd, place) for place in range(MOST_TEXTS_A_DAY + 2)])
+    add(crowd, [draft(crowd, place) for place in range(ChannelName.SMS.can.most_a_day + 2)])
 
     claimed = claim(crowd, per_second=None)
 
-    assert len(claimed.in_hand) == MOST_TEXTS_A_DAY
+    assert len(claimed.in_hand) == ChannelName.SMS.can.most_a_day
     rest = [one for one in crowd.messages() if one.state == "stale"]
     assert [(one.reason, one.handed_at) for one in rest] == [("daily_cap", None)] * 2, "their day would be over"
     with crowd.app.database.reading() as tx:
@@ -125,7 +125,7 @@ def test_nobody_is_sent_more_than_a_day_s_worth_and_the_operator_sees_it(crowd: 
 
 def test_what_is_still_true_tomorrow_is_told_tomorrow(crowd: Village) -> None:
     lasts = crowd.now + timedelta(days=7)
-    add(crowd, [draft(crowd, place, stale_after=lasts) for place in range(MOST_TEXTS_A_DAY + 1)])
+    add(crowd, [draft(crowd, place, stale_after=lasts) for place in range(ChannelName.SMS.can.most_a_day + 1)])
 
     claim(crowd, per_second=None)
 
@@ -135,7 +135,7 @@ def test_what_is_still_true_tomorrow_is_told_tomorrow(crowd: Village) -> None:
 
 def test_two_contacts_at_one_telephone_are_one_address(crowd: Village) -> None:
     crowd.person("父", phone="090-0000-9001")
-    add(crowd, [draft(crowd, place, group_id=2, contact_id=101) for place in range(MOST_TEXTS_A_DAY - 1)])
+    add(crowd, [draft(crowd, place, group_id=2, contact_id=101) for place in range(ChannelName.SMS.can.most_a_day - 1)])
     claim(crowd, per_second=None)
     add(crowd, [draft(crowd, 50 + place, group_id=2, contact_id=102) for place in range(2)])
 

@@ -86,7 +86,7 @@ def test_a_person_that_cannot_be_taken_is_refused_and_nothing_is_kept(
         ({"person_id": None, "member_id": 99}, NotFoundError, "not_found", "no such member"),
         ({"consent_how": ConsentHow.SPOKEN}, RefusedInputError, "consent_by_needed", "who asked them?"),
         ({"address": "090-0000-0001"}, ConflictError, "contact_known", "it is there already"),
-        ({"channel": ChannelName.LINE, "address": "x"}, AddressError, "line_unreadable", "no id of LINE's"),
+        ({"channel": ChannelName("line"), "address": "x"}, AddressError, "line_unreadable", "no id of LINE's"),
     ],
 )  # fmt: skip
 def test_a_contact_that_cannot_be_taken_is_refused_and_nothing_is_kept(

@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def rules(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rulebook:
     monkeypatch.setenv("REMINDER_CONFIG", str(folder))
-    from reminder.settings import read_settings
+    from reminder.wiring import read_settings
 
     return read_rulebook(read_settings())
 

@@ -13,15 +13,15 @@ import pytest
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import JAPAN, SteppedClock
+from reminder.domain.model.channels import registered
 from reminder.domain.people import ChannelName, ContactState, Mode, Role
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.enrolment import cards, consent
 from reminder.errors import ConflictError
-from reminder.settings import read_settings
 from reminder.simulate import World
 from reminder.storage import cards as kept
 from reminder.storage.keys import new_key
-from reminder.wiring import build_app, make_channels
+from reminder.wiring import build_app, make_channels, read_settings
 from tests.fakes import twilio as fake
 from tests.fakes.twilio import Callback, FakeTwilio, Phone
 from tests.rules import WORDING
@@ -104,7 +104,7 @@ def street(database_url: str, tmp_path: Path) -> OpenStreet:
                 twilio_voice_from="+815000000001",
                 **switched_on,
             )
-            memory = {name: MemoryChannel() for name in ChannelName}
+            memory = {name: MemoryChannel() for name in registered()}
             real = make_channels(settings, print, WORDING)
             channels = {**memory, **{name: real[name] for name in real if name in (ChannelName.SMS, ChannelName.VOICE)}}
             with build_app(settings, clock=clock, channels=channels) as app:

@@ -10,14 +10,14 @@ import pytest
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import JAPAN, SteppedClock
 from reminder.domain.messages import Outgoing
+from reminder.domain.model.channels import registered
 from reminder.domain.people import ChannelName, GroupKind, Mode, Role
 from reminder.errors import ChannelError, PermanentChannelError, TemporaryChannelError, UnknownOutcomeError
-from reminder.settings import read_settings
 from reminder.simulate import World
 from reminder.storage import receipts
 from reminder.storage.keys import new_key
 from reminder.storage.links import Links
-from reminder.wiring import build_app
+from reminder.wiring import build_app, read_settings
 from reminder.worker import tick
 from tests.fakes import twilio as fake
 from tests.fakes.line import TOKEN as LINE_TOKEN
@@ -40,7 +40,7 @@ def reached_by_all(database_url: str, tmp_path: Path) -> Iterator[Village]:
         village.member("娘", "musume@example.jp")
         village.person("父", phone=FATHER)
         village.contact("父", ChannelName.VOICE, "03-3500-0001")
-        village.contact("父", ChannelName.LINE, HIS_LINE)
+        village.contact("父", ChannelName("line"), HIS_LINE)
         village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
         village.card("父", END)
         village.sleep_until("2027-03-17 08:00")
@@ -80,11 +80,11 @@ def test_each_way_is_tried_once_and_then_it_ends_with_the_family(reached_by_all:
     for at, way in (
         ("09:00", ChannelName.SMS),
         ("10:01", ChannelName.VOICE),
-        ("10:10", ChannelName.LINE),
+        ("10:10", ChannelName("line")),
         ("10:20", ChannelName.EMAIL),
     ):
         village.run_until(f"2027-03-17 {at}")
-        came_back(village, way, "30005" if way is ChannelName.LINE else None)
+        came_back(village, way, "30005" if way is ChannelName("line") else None)
     village.run_until("2027-03-17 23:00")
 
     assert ways(village) == ["sms 03-17 09:00 0", "voice 03-17 10:00 1", "line 03-17 10:01 2", "email 03-17 10:10 3"]
@@ -252,11 +252,11 @@ def test_a_text_then_line_then_mail_then_the_daughter_each_once_and_with_what_be
             bounce_address="bounces@example.jp",
         )
         with build_app(settings, clock=clock) as app:
-            village = Village(World(app, clock, {name: MemoryChannel() for name in ChannelName}))
+            village = Village(World(app, clock, {name: MemoryChannel() for name in registered()}))
             browser = visitor(village, local_pages=False)
             village.member("娘", "musume@example.jp")
             village.person("父", phone=FATHER, mode=Mode.ELDERLY)
-            village.contact("父", ChannelName.LINE, HIS_LINE)
+            village.contact("父", ChannelName("line"), HIS_LINE)
             village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
             village.card("父", END)
             twilio.phone("+819000000002").expect(lambda text: "3月31日" in text, times=2)  # d14, d7

@@ -27,12 +27,11 @@ from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language,
 from reminder.enrolment import tokens
 from reminder.guard import logs
 from reminder.guard.logs import Scrubbing
-from reminder.settings import read_settings
 from reminder.storage import contacts, groups, people
 from reminder.storage.links import Links
 from reminder.storage.session import Tx
 from reminder.storage.tables import Person
-from reminder.wiring import App, build_app
+from reminder.wiring import App, build_app, read_settings
 from tests.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, SENDER, sign
 from tests.village import japan
 from tests.web.asking import Answer, Lent, Visitor, web_for

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from reminder.channels.memory import MemoryChannel
-from reminder.channels.sms_twilio import TwilioSms
+from reminder.channels.sms.client import TwilioSms
 from reminder.clock import SteppedClock
+from reminder.domain.model.channels import registered
 from reminder.domain.people import ChannelName
-from reminder.settings import read_settings
 from reminder.simulate import World
 from reminder.storage.session import Database
 from reminder.upkeep import backup
-from reminder.wiring import build_app
+from reminder.wiring import build_app, read_settings
 from tests.fakes import twilio as fake
 from tests.fakes.twilio import FakeTwilio
 from tests.village import Village, japan
@@ -64,7 +64,7 @@ def restored(village: Village, file: Path, at: str, folder: Path, *, exact: bool
     backup.restore(database, file, KEY, japan(at), ring=None, keep_keys=lambda keys: None, exact=exact)
     database.close()
     settings = read_settings(database_url=url, data_dir=folder, secret_keys=keys)
-    clock, channels = SteppedClock(japan(at)), {name: MemoryChannel() for name in ChannelName}
+    clock, channels = SteppedClock(japan(at)), {name: MemoryChannel() for name in registered()}
     with build_app(settings, clock=clock, channels=channels, durable=False) as app:
         yield Village(World(app, clock, channels))
 

@@ -12,11 +12,10 @@ from openpyxl.comments import Comment
 
 from reminder.clock import SystemClock
 from reminder.domain.people import Language
-from reminder.settings import read_settings
 from reminder.storage import accounts, contacts, sessions
 from reminder.storage.keys import new_token, token_hash
 from reminder.storage.registry import imports
-from reminder.wiring import build_app
+from reminder.wiring import build_app, read_settings
 from tests.program import PATIENCE, Program, free_port, until
 
 # Invented, in runs that no other file here holds.

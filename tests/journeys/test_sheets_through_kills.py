@@ -12,12 +12,11 @@ from reminder.domain.people import GroupKind
 from reminder.enrolment import register
 from reminder.enrolment.imports import service
 from reminder.enrolment.imports.reader import read_sheet
-from reminder.settings import read_settings
 from reminder.storage.keys import new_key
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportView
 from reminder.storage.tables import Card, Contact, JournalEntry, Person
-from reminder.wiring import App, build_app
+from reminder.wiring import App, build_app, read_settings
 from tests.program import PATIENCE, Program, until
 
 ROWS = 2_000  # four batches

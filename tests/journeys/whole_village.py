@@ -24,6 +24,7 @@ from reminder.clock import JAPAN, japan_date
 from reminder.conversation import call, inbox
 from reminder.domain.cards import OTHER
 from reminder.domain.messages import Outgoing
+from reminder.domain.model.channels import registered
 from reminder.domain.people import ChannelName, ConsentHow, Copies, GroupKind, Language, Mode, Role
 from reminder.domain.rules.preferences import Rhythm
 from reminder.enrolment import cards, consent, membership, register, rhythm, signing_in
@@ -114,7 +115,7 @@ class Years:
         self.is_short = is_short
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = count()
-        self._heard = dict.fromkeys(ChannelName, 0)
+        self._heard = dict.fromkeys(registered(), 0)
         self._told = count(1)
         self._people: dict[int, Somebody] = {}
         self._ends: dict[int, tuple[Somebody, str, date]] = {}  # by card, while it is in use
@@ -252,7 +253,7 @@ class Years:
             chosen = RHYTHMS[place % len(RHYTHMS)]
             with self.app.units.writing(self.village.now) as uow:
                 rhythm.set_rhythm(uow, group_id=group, rhythm=chosen)
-            for number, channel in enumerate(ChannelName):
+            for number, channel in enumerate(registered()):
                 if self.is_short and number % 2 == place % 2:
                     continue
                 self._settle_person(group, f"{name}の{'父母兄姉'[number]}", place * 4 + number, mode, language, channel)
@@ -289,7 +290,7 @@ class Years:
             ChannelName.SMS: f"090-0000-{place:04d}",
             ChannelName.EMAIL: f"hon-nin{place}@example.jp",
             ChannelName.VOICE: f"03-3500-{place:04d}",
-            ChannelName.LINE: f"U{place:032x}",
+            ChannelName("line"): f"U{place:032x}",
         }
         somebody = self._people[person] = Somebody(person, label, group, language)
         own = self.village.contact(label, channel, address[channel], consent=not is_asked)

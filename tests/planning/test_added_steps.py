@@ -14,8 +14,8 @@ from reminder.domain.text.catalog import FAMILIES, VOICES, WITH_GRACE, lint
 from reminder.errors import SettingsError
 from reminder.guard.numbers import forbidden
 from reminder.planning.preview import PreviewedCard, preview
-from reminder.settings import read_settings, read_table
-from reminder.wiring import read_rulebook
+from reminder.settings import read_table
+from reminder.wiring import read_rulebook, read_settings
 from tests.rules import CONFIG, KINDS, LANGUAGES
 from tests.village import USER_CERTIFICATE, open_village
 

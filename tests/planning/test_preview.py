@@ -9,8 +9,7 @@ import pytest
 from reminder.clock import JAPAN
 from reminder.domain.people import Audience, ChannelName, GroupKind, Language, Mode
 from reminder.planning.preview import PreviewedCard, Sample, preview
-from reminder.settings import read_settings
-from reminder.wiring import read_rulebook
+from reminder.wiring import read_rulebook, read_settings
 from tests.rules import KINDS, LANGUAGES
 from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Village
 

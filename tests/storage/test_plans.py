@@ -1,9 +1,8 @@
 """The plan of a card that is kept."""
 
 from reminder.domain.rules.preferences import Rhythm
-from reminder.settings import read_settings
 from reminder.storage import cards, plans
-from reminder.wiring import read_rulebook
+from reminder.wiring import read_rulebook, read_settings
 from tests.storage.conftest import END, Rows
 
 

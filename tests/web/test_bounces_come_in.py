@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from reminder.channels.email_smtp import SmtpEmail
+from reminder.channels.email.client import SmtpEmail
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
+from reminder.domain.model.channels import registered
 from reminder.domain.people import ChannelName, ConsentHow
 from reminder.errors import SettingsError
-from reminder.settings import read_settings
 from reminder.simulate import World
 from reminder.storage import contacts
 from reminder.storage.keys import KeyRing, new_key
 from reminder.storage.links import Links
 from reminder.storage.tables import Receipt
-from reminder.wiring import build_app, make_channels
+from reminder.wiring import build_app, make_channels, read_settings
 from reminder.worker import tick
 from tests.fakes.smtp import FakeSmtp
 from tests.returned import COMPLAINT, HOLIDAY, report
@@ -94,7 +94,7 @@ def post(database_url: str, tmp_path: Path, smtp: FakeSmtp) -> Iterator[Post]:
     )
     clock = SteppedClock(japan("2027-03-16 08:00"))
     with build_app(settings, clock=clock) as app:
-        village = Village(World(app, clock, {name: MemoryChannel() for name in ChannelName}))
+        village = Village(World(app, clock, {name: MemoryChannel() for name in registered()}))
         village.member("娘", "musume@example.jp")
         village.person("父")
         village.contact("父", ChannelName.EMAIL, "chichi@example.jp")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from reminder.domain.messages import MessageState
-from reminder.domain.people import ChannelName, ContactState, Language, Role
+from reminder.domain.model.channels import registered
+from reminder.domain.people import ContactState, Language, Role
 from reminder.domain.replies import Consent, Intent
 from reminder.domain.rules.next_step import Act
 from reminder.errors import SettingsError
@@ -27,7 +28,7 @@ BUILT = {
     "next": list(Act),
     "reach": list(MessageState),
     "answer": ["none", *Intent, *Consent],
-    "channel": list(ChannelName),
+    "channel": list(registered()),
     "contact_state": list(ContactState),
     "unheard": [state for state in ContactState if state is not ContactState.CONFIRMED],
     "role": list(Role),

@@ -12,14 +12,14 @@ from sqlalchemy import func, select
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
-from reminder.domain.people import ChannelName, ContactState
-from reminder.settings import read_settings
+from reminder.domain.model.channels import registered
+from reminder.domain.people import ContactState
 from reminder.simulate import World
 from reminder.storage import contacts, receipts
 from reminder.storage.keys import new_key
 from reminder.storage.tables import Receipt
 from reminder.web.app import LONGEST_BODY
-from reminder.wiring import build_app
+from reminder.wiring import build_app, read_settings
 from reminder.worker import tick
 from tests.fakes import twilio as fake
 from tests.fakes.twilio import Callback, FakeTwilio, sign
@@ -85,7 +85,7 @@ def open_office(
     )
     clock = SteppedClock(japan("2027-03-16 08:00"))
     with build_app(settings, clock=clock) as app:
-        village = Village(World(app, clock, {name: MemoryChannel() for name in ChannelName}))
+        village = Village(World(app, clock, {name: MemoryChannel() for name in registered()}))
         yield Office(village, twilio, visitor(village, local_pages=False))
 
 

@@ -1,16 +1,10 @@
 """Who is told: from a person and a step to contacts, their own first, then the carers', then the home's staff."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from reminder.domain.model.channels import Preference
 from reminder.domain.people import Audience, ChannelName, ContactState, Copies, GroupKind, Language, Role
-
-# A person hears by the first of these they have; a carer by the first of the other row. Nobody calls a carer.
-OWN_CHANNELS = (ChannelName.SMS, ChannelName.LINE, ChannelName.EMAIL, ChannelName.VOICE)
-CARER_CHANNELS = (ChannelName.EMAIL, ChannelName.LINE, ChannelName.SMS)
-
-# What did not reach somebody is told by their others, in this order: first what rings.
-INSTEAD = (ChannelName.VOICE, ChannelName.LINE, ChannelName.EMAIL, ChannelName.SMS)
 
 
 @dataclass(frozen=True)
@@ -71,12 +65,18 @@ def circle(
     own = [recipient for recipient in own_and_family if recipient.owner[0] == "person"]
     family = [recipient for recipient in own_and_family if recipient.owner[0] == "family"]
     is_home = group is GroupKind.HOME
-    out = [channel for channel in CARER_CHANNELS if channel in channels]
+    own_order, out = _in_order(channels, lambda one: one.own), _in_order(channels, lambda one: one.carer)
     return Circle(
-        own=_one_each(own, [channel for channel in OWN_CHANNELS if channel in channels]),
+        own=_one_each(own, own_order),
         carers=_eager_first(_one_each(family if is_home else [*members, *family], out)),
         staff=_eager_first(_one_each(members, out)) if is_home else (),
     )
+
+
+def _in_order(channels: Iterable[ChannelName], rank: Callable[[Preference], int | None]) -> Sequence[ChannelName]:
+    """Return the channels by which somebody may be told, the preferred one first."""
+    ranked = [(at, name) for name in channels if (at := rank(name.can.preference)) is not None]
+    return [name for _, name in sorted(ranked, key=lambda row: row[0])]
 
 
 def _eager_first(recipients: Sequence[Recipient]) -> tuple[Recipient, ...]:
@@ -91,7 +91,7 @@ def _one_each(recipients: Iterable[Recipient], order: Sequence[ChannelName]) -> 
     for recipient in everyone:
         if not recipient.may_be_told or recipient.channel not in order:
             continue
-        if recipient.channel is ChannelName.VOICE and recipient.owner in said_no:
+        if recipient.channel.is_call and recipient.owner in said_no:
             continue
         best = chosen.get(recipient.owner)
         if best is None or order.index(recipient.channel) < order.index(best.channel):
@@ -112,6 +112,6 @@ def instead_of(
         if one.may_be_told
         and one.contact_id != recipient.contact_id
         and one.channel in channels
-        and (may_be_called or one.channel is not ChannelName.VOICE)
+        and (may_be_called or not one.channel.is_call)
     ]
-    return tuple(sorted(others, key=lambda one: (INSTEAD.index(one.channel), one.contact_id)))
+    return tuple(sorted(others, key=lambda one: (one.channel.can.preference.instead, one.contact_id)))

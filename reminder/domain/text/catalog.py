@@ -328,6 +328,19 @@ def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping
     return Catalogs(languages, {key: kind.texts for key, kind in kinds.items()})
 
 
+# What stands before a text that somebody still has to write or to translate.
+UNFINISHED = "TODO"
+
+
+def refuse_unfinished(file: str, table: Mapping[str, object], before: str = "") -> None:
+    """Raises SettingsError for the first text of a file that is still marked: it must not reach anybody."""
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            refuse_unfinished(file, value, f"{before}{name}.")
+        elif isinstance(value, str) and value.lstrip().startswith(UNFINISHED):
+            raise SettingsError(f"{file}: {before}{name}", f"write it: it still begins with {UNFINISHED}")
+
+
 def with_fallback(table: Mapping[str, object], table_of: Callable[[str], Mapping[str, object]]) -> Mapping[str, object]:
     """Return a language's table with that of the language it takes over from (`like`) below it."""
     like = table.get("like")
@@ -344,28 +357,55 @@ def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping
     return both
 
 
-def _read_language(language: Language, table: Mapping[str, object], kinds: Mapping[str, CardKind]) -> Catalog:
+def wrong_in(language: Language, table: Mapping[str, object], kinds: Mapping[str, CardKind]) -> Sequence[SettingsError]:
+    """Return everything that a language lacks, or says wrongly. `table`: with the language that it takes over from."""
+    found: list[SettingsError] = []
+    try:
+        _read_language(language, table, kinds, found.append)
+    except SettingsError as wrong:
+        found.append(wrong)
+    return found
+
+
+def _refuse(wrong: SettingsError) -> None:
+    raise wrong
+
+
+def _read_language(
+    language: Language,
+    table: Mapping[str, object],
+    kinds: Mapping[str, CardKind],
+    refuse: Callable[[SettingsError], None] = _refuse,
+) -> Catalog:
     where = f"config/wording/{language}.toml"
     facts = read_facts(language, table)
-    texts = dict(_read_texts(table, where))
+
+    def checked(name: str, text: object, placeholders: frozenset[str]) -> str:
+        try:
+            return _checked(name, text, placeholders)
+        except SettingsError as wrong:
+            refuse(wrong)
+            return ""
+
+    texts = dict(_read_texts(table, where, checked))
     unsaid = Catalog(table, texts, {}, facts)
     for voice, family in product(VOICES, FAMILIES):
         for each in _needed(family):
             name, found = each if isinstance(each, str) else each.name, unsaid.key_of(voice, family, each)
             if found is None or found.name != name:
-                raise SettingsError(f"{where}: texts.{voice}.{family}.{name}", "add this text")
+                refuse(SettingsError(f"{where}: texts.{voice}.{family}.{name}", "add this text"))
     for section in _SECTIONS:
         if not isinstance(_at(table, section), Mapping):
-            raise SettingsError(f"{where}: {section}", "add this section")
+            refuse(SettingsError(f"{where}: {section}", "add this section"))
     for name, placeholders in _SAID.items():
-        _checked(f"{where}: {name}", _at(table, name), placeholders)
-    for name, line in cast(Mapping[str, object], _at(table, "email.line")).items():
-        _checked(f"{where}: email.line.{name}", line, _CARD)
+        checked(f"{where}: {name}", _at(table, name), placeholders)
+    for name, line in cast(Mapping[str, object], _at(table, "email.line") or {}).items():
+        checked(f"{where}: email.line.{name}", line, _CARD)
     said = {}
     for key, kind in kinds.items():
         needed = {**KIND_WORDS, **({"carrier_renewed": _NONE} if kind.carried_by or kind.bound_by else {})}
         said[key] = {
-            name: _checked(f"{where}: kinds.{key}.{name}", _at(table, f"kinds.{key}.{name}"), placeholders)
+            name: checked(f"{where}: kinds.{key}.{name}", _at(table, f"kinds.{key}.{name}"), placeholders)
             for name, placeholders in needed.items()
         }
     return Catalog(table, texts, said, facts)
@@ -381,12 +421,14 @@ def _needed(family: str) -> Iterator[StepText | str]:
     yield COMPUTED
 
 
-def _read_texts(table: Mapping[str, object], where: str) -> Iterator[tuple[TextKey, str]]:
+def _read_texts(
+    table: Mapping[str, object], where: str, checked: Callable[[str, object, frozenset[str]], str]
+) -> Iterator[tuple[TextKey, str]]:
     for voice, family in product(VOICES, FAMILIES):
         written = _at(table, f"texts.{voice}.{family}")
         for name, text in written.items() if isinstance(written, Mapping) else ():
             at = f"{where}: texts.{voice}.{family}.{name}"
-            yield TextKey(voice, family, name), _checked(at, text, PLACEHOLDERS | _OF_KIND)
+            yield TextKey(voice, family, name), checked(at, text, PLACEHOLDERS | _OF_KIND)
 
 
 def _at(table: Mapping[str, object], name: str) -> object:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from reminder.domain.notices import NoticeKind
-from reminder.domain.people import ChannelName, Language
+from reminder.domain.people import Language
 from reminder.domain.text.call_scripts import CallComposer, Script
 from reminder.domain.text.catalog import Catalogs
 from reminder.domain.text.digest import Digest, DigestComposer
@@ -30,14 +30,14 @@ class Composer:
         persons.
         """
         phrases = Phrases.of(self.catalogs, reader)
-        if reader.channel is ChannelName.EMAIL:
+        if reader.channel.is_mail:
             return EmailComposer(phrases).reminder(contents, copy or Copy(), brief=brief)
         return SmsComposer(phrases).reminder(contents)
 
     def notice(self, reader: Reader, kind: NoticeKind, about: About) -> Composed:
         """Return what a carer or a member of staff is told of what has become of a person's reminders."""
         phrases = Phrases.of(self.catalogs, reader)
-        if reader.channel is ChannelName.EMAIL:
+        if reader.channel.is_mail:
             return EmailComposer(phrases).notice(kind, about)
         return SmsComposer(phrases).notice(kind, about)
 

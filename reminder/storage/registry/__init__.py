@@ -1,1 +1,1 @@
-"""Queries for what is registered: groups, persons, contacts, cards and imports."""
+"""Whom the service knows: groups, people, their cards and contacts, and the lists that they came in."""

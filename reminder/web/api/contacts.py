@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from reminder.domain.addresses import LONGEST_EMAIL
 from reminder.domain.addresses import shown as masked
-from reminder.domain.people import ChannelName, ConsentHow, ContactState
+from reminder.domain.people import ConsentHow, ContactState
 from reminder.enrolment import consent, register
 from reminder.errors import NotFoundError
 from reminder.storage import contacts, owned
@@ -15,7 +15,7 @@ from reminder.storage.contacts import ContactView
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.upkeep import erase
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
-from reminder.web.api.shapes import GUARDED, Id, In, Instant, Listed, Out, Paged, part
+from reminder.web.api.shapes import GUARDED, Channel, Id, In, Instant, Listed, Out, Paged, part
 
 router = APIRouter(prefix=PREFIX, tags=["contacts"], route_class=Operation)
 
@@ -35,7 +35,7 @@ class ContactIn(In):
             "examples": [{"channel": "sms", "address": "090-0000-0001", "consent": "spoken", "consent_by": "長女"}]
         }
     )
-    channel: Annotated[ChannelName, Field(strict=False)]
+    channel: Channel
     address: Annotated[str, Field(min_length=1, max_length=LONGEST_EMAIL, description="As people write it.")]
     family: Annotated[bool, Field(description="It belongs to a relative of the person.")] = False
     consent: How | None = None
@@ -64,7 +64,7 @@ class ContactOut(Out):
     person_id: int | None
     member_id: int | None
     family: bool
-    channel: ChannelName
+    channel: Channel
     address: str
     state: ContactState
     reached_at: Instant | None

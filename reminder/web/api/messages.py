@@ -13,7 +13,7 @@ from reminder.storage import messages, owned
 from reminder.storage.messages import Told
 from reminder.web.api.operation import PREFIX, Operation, Sees
 from reminder.web.api.problems import refusals
-from reminder.web.api.shapes import GREATEST_ID, Instant, Listed, Out, Page, TypedDate, part
+from reminder.web.api.shapes import GREATEST_ID, Channel, Instant, Listed, Out, Page, TypedDate, part
 
 router = APIRouter(prefix=PREFIX, tags=["messages"], route_class=Operation)
 
@@ -36,7 +36,7 @@ class MessageOut(Out):
     state: MessageState
     reason: str | None
     audience: Audience
-    channel: ChannelName
+    channel: Channel
     contact_id: int | None
     card_ids: list[int]
     created_at: Instant

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from reminder.domain.people import Audience, ChannelName, ContactState
+from reminder.domain.people import Audience, ContactState
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import NewCard
 from reminder.errors import ConflictError
@@ -17,7 +17,7 @@ from reminder.storage.people import PersonView
 from reminder.web.api.cards import CardIn
 from reminder.web.api.operation import PREFIX, Operation, Sees
 from reminder.web.api.problems import refusals
-from reminder.web.api.shapes import Id, IdIn, Instant, Out
+from reminder.web.api.shapes import Channel, Id, IdIn, Instant, Out
 
 router = APIRouter(prefix=PREFIX, tags=["plans"], route_class=Operation)
 
@@ -40,7 +40,7 @@ class PlannedOut(Out):
     on: date
     send_at: Instant
     audience: Audience
-    channel: ChannelName
+    channel: Channel
     contact_id: int
     subject: str | None
     text: str

@@ -5,9 +5,21 @@ from datetime import datetime
 from typing import Annotated, Generic, Protocol, TypeVar
 
 from fastapi import Path, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
 
+from reminder.channels import registry
 from reminder.domain import dates
+from reminder.domain.model.channels import ChannelName
 from reminder.errors import ForbiddenNumberError
 from reminder.guard.numbers import forbidden
 
@@ -51,6 +63,21 @@ Instant = Annotated[
     datetime,
     PlainSerializer(lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}", return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+def _channel(value: object) -> ChannelName:
+    try:
+        return ChannelName(str(value))
+    except ValueError:
+        raise PydanticCustomError("enum", "one of the channels of this service") from None
+
+
+Channel = Annotated[
+    ChannelName,
+    PlainValidator(_channel),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "enum": [str(name) for name in registry.names()], "title": "ChannelName"}),
 ]
 
 

@@ -8,7 +8,7 @@ from twilio.base.page import Page
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
-from reminder.channels.twilio_transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
+from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
 from reminder.domain.messages import Accepted, Answer, Outgoing
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 

@@ -14,7 +14,8 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.response import Response
 from yarl import URL
 
-from reminder.domain.provider_codes import Fault, fault_of_twilio
+from reminder.channels.twilio.errors import fault_of_twilio
+from reminder.domain.model.channels import Fault
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,

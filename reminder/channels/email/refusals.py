@@ -5,7 +5,8 @@ from enum import Enum
 
 import aiosmtplib
 
-from reminder.domain.provider_codes import Fault, fault_of_refusal
+from reminder.channels.email.errors import fault_of_refusal
+from reminder.domain.model.channels import Fault
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,

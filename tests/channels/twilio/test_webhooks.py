@@ -1,11 +1,11 @@
-"""reminder/channels/signature.py: only Twilio's own webhooks pass, and nothing a stranger sends raises."""
+"""reminder/channels/twilio/webhooks.py: only Twilio's own webhooks pass, and nothing a stranger sends raises."""
 
 import random
 from collections.abc import Mapping, Sequence
 
 import pytest
 
-from reminder.channels.signature import StatusReceipt, TwilioSignature, parse_status
+from reminder.channels.twilio.webhooks import StatusReceipt, TwilioSignature, parse_status
 from tests.fakes.twilio import sign
 
 PUBLIC_URL = "https://kigen.example.jp"

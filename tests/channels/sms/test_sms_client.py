@@ -1,4 +1,4 @@
-"""reminder/channels/sms_twilio.py over real sockets: what every answer of Twilio's, and every missing one, becomes."""
+"""reminder/channels/sms/client.py over real sockets: what every answer of Twilio's, and every missing one, becomes."""
 
 import asyncio
 import socket
@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from reminder.channels.sms_twilio import PAGE_SIZE, PAGES, TwilioSms
-from reminder.channels.twilio_transport import failure_of
+from reminder.channels.sms.client import PAGE_SIZE, PAGES, TwilioSms
+from reminder.channels.twilio.transport import failure_of
 from reminder.domain.messages import Accepted, Answer, Outgoing
 from reminder.errors import (
     ChannelError,

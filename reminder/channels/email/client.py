@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from reminder.channels.smtp_refusals import AgainstPolicyError, Policy, Step, meaning
+from reminder.channels.email.refusals import AgainstPolicyError, Policy, Step, meaning
 from reminder.clock import JAPAN
 from reminder.domain.messages import Accepted, Answer, Outgoing
 from reminder.domain.people import Language

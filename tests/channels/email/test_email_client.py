@@ -1,4 +1,4 @@
-"""reminder/channels/email_smtp.py over real sockets: what a mail looks like, and what every answer becomes."""
+"""reminder/channels/email/client.py over real sockets: what a mail looks like, and what every answer becomes."""
 
 import asyncio
 import ipaddress
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reminder.channels.email_smtp import Server, SmtpEmail, read_smtp_url
+from reminder.channels.email.client import Server, SmtpEmail, read_smtp_url
 from reminder.domain.messages import Accepted, Answer, Outgoing
 from reminder.errors import (
     ChannelError,

@@ -6,7 +6,7 @@ from datetime import UTC
 from twilio.rest import Client
 from twilio.twiml.voice_response import Gather, Say, VoiceResponse
 
-from reminder.channels.twilio_transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
+from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
 from reminder.domain.messages import Accepted, Answer, Outgoing
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError

@@ -1,16 +1,12 @@
-"""reminder/domain/provider_codes.py: whose fault each of Twilio's codes is."""
+"""The error tables of the channels: whose fault each code of a provider is, and how often a step is tried again."""
 
 import pytest
 
-from reminder.domain.provider_codes import (
-    CALLS_A_STEP,
-    Fault,
-    fault_of_mail,
-    fault_of_reason,
-    fault_of_refusal,
-    fault_of_twilio,
-    texts_a_step,
-)
+from reminder.channels.email.errors import fault_of_mail, fault_of_refusal
+from reminder.channels.twilio.errors import fault_of_twilio
+from reminder.domain.model.channels import Fault
+from reminder.domain.people import ChannelName
+from reminder.domain.provider_codes import texts_a_step
 
 NUMBER = (21211, 21214, 21217, 21401, 21614, 30005, 30006)
 TEXT = (21602, 21604, 21612, 21617, 21620, 30004, 30007)
@@ -38,27 +34,27 @@ def test_every_code_that_is_known_has_its_class_whether_an_answer_or_a_receipt_b
     code: int, fault: Fault
 ) -> None:
     assert fault_of_twilio(code, 400) is fault
-    assert fault_of_reason(str(code)) is fault
+    assert ChannelName.SMS.can.read_error(str(code)).fault is fault
 
 
 @pytest.mark.parametrize(
-    ("reason", "is_call", "times", "why"),
+    ("reason", "channel", "times", "why"),
     [
-        ("30003", False, 3, "switched off: it may be on tomorrow, or on the day after"),
-        ("30008", False, 2, "nobody knows why: once more"),
-        (None, False, 2, "nobody says why: once more"),
-        ("30410", False, 2, "it may have arrived: once more, on another day"),
-        ("30007", False, 1, "filtered: it would be filtered again"),
-        ("30002", False, 3, "the account was suspended: the phone is as good as ever"),
-        ("5.2.2", False, 2, "a full mailbox may be emptied"),
-        ("5.7.1", False, 1, "their server does not want it"),
-        (None, True, CALLS_A_STEP, "nobody answered the telephone"),
+        ("30003", "sms", 3, "switched off: it may be on tomorrow, or on the day after"),
+        ("30008", "sms", 2, "nobody knows why: once more"),
+        (None, "sms", 2, "nobody says why: once more"),
+        ("30410", "sms", 2, "it may have arrived: once more, on another day"),
+        ("30007", "sms", 1, "filtered: it would be filtered again"),
+        ("30002", "sms", 3, "the account was suspended: the phone is as good as ever"),
+        ("5.2.2", "email", 2, "a full mailbox may be emptied"),
+        ("5.7.1", "email", 1, "their server does not want it"),
+        (None, "voice", 3, "nobody answered the telephone"),
     ],
 )
 def test_how_often_a_step_is_told_by_a_way_that_brings_it_back(
-    reason: str | None, is_call: bool, times: int, why: str
+    reason: str | None, channel: str, times: int, why: str
 ) -> None:
-    assert texts_a_step(reason, is_call=is_call) == times, why
+    assert texts_a_step(ChannelName(channel), reason) == times, why
 
 
 @pytest.mark.parametrize(

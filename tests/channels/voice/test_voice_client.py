@@ -1,4 +1,4 @@
-"""reminder/channels/voice_twilio.py over real sockets, and what it says in Twilio's language."""
+"""reminder/channels/voice/client.py over real sockets, and what it says in Twilio's language."""
 
 import asyncio
 from collections.abc import Collection, Iterator
@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reminder.channels.voice_twilio import TwilioVoice, render_turn
+from reminder.channels.voice.client import TwilioVoice, render_turn
 from reminder.domain.messages import Accepted, Answer, Outgoing
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import (

@@ -1,4 +1,4 @@
-"""reminder/channels/line_messaging.py over real sockets: what every answer of LINE's, and every missing one, becomes."""
+"""reminder/channels/line/client.py over real sockets: what every answer of LINE's, and every missing one, becomes."""
 
 import asyncio
 import socket
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reminder.channels.line_messaging import LineMessaging, retry_key
+from reminder.channels.line.client import LineMessaging, retry_key
 from reminder.domain.messages import Accepted, Answer, Outgoing
 from reminder.errors import (
     ChannelError,

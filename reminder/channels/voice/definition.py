@@ -1,0 +1,60 @@
+"""Telephone calls: what they can do, and the settings that they read."""
+
+from datetime import time
+
+from reminder.channels.definition import ChannelDefinition, Surroundings
+from reminder.channels.twilio.errors import read_error
+from reminder.domain import addresses
+from reminder.domain.messages import Channel
+from reminder.domain.model.channels import AddressKind, ChannelCapabilities, Preference, SendingHours, TextForm
+from reminder.domain.notices import NoticeKind
+from reminder.settings import Settings
+
+CAPABILITIES = ChannelCapabilities(
+    form=TextForm.SPOKEN,
+    address=AddressKind.PHONE,
+    read_address=addresses.read_voice_number,
+    read_error=read_error,
+    # Nobody calls a carer.
+    preference=Preference(own=3, carer=None, instead=0),
+    undelivered=NoticeKind.UNDELIVERED_CALL,
+    # Nobody is called to the telephone during a meal.
+    own_hours=(SendingHours(time(10), time(11, 30)), SendingHours(time(13, 30), time(16))),
+    can_be_answered=True,
+    gives_receipts=True,
+    # A telephone rings on three days.
+    tries_a_step=3,
+)
+
+
+def _make(settings: Settings, _: Surroundings) -> Channel | None:
+    if settings.twilio_account_sid is None or settings.public_url is None:
+        return None
+    from reminder.channels.voice.client import TwilioVoice
+
+    return TwilioVoice(
+        settings.twilio_account_sid,
+        settings.twilio_auth_token[0],
+        sender=settings.twilio_voice_from or "",
+        base_url=settings.twilio_voice_base_url,
+        public_url=settings.public_url,
+    )
+
+
+VOICE = ChannelDefinition(
+    name="voice",
+    capabilities=CAPABILITIES,
+    reads=(
+        "calls",
+        "twilio_account_sid",
+        "twilio_auth_token",
+        "twilio_voice_from",
+        "twilio_voice_base_url",
+        "call_voice",
+        "call_rate",
+        "public_url",
+    ),
+    make=_make,
+    form_order=2,
+    is_in_use=lambda settings: settings.calls,
+)

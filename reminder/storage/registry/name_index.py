@@ -1,0 +1,80 @@
+"""The one way to find and to order by what people typed: names, rooms, units, references, names of groups and cards.
+
+No other module writes SQL that compares or sorts these columns, so that they can be sealed one day: then only what
+stands here changes. What needs the words themselves is done on the words of one group, in Python.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from reminder.storage.statements import in_batches
+from reminder.storage.tables import Person
+
+
+@dataclass(frozen=True)
+class NamePage:
+    """Some of the people that were asked for, as ids in order, of `total`."""
+
+    person_ids: Sequence[int]
+    total: int
+
+
+def alike(
+    tx: Session, group_id: int, *, references: Collection[str], labels: Collection[str], rooms: Collection[str]
+) -> list[int]:
+    """Return the ids of the group's people who have one of these references, labels or rooms, in their order."""
+    found: set[int] = set()
+    for column, values in ((Person.reference, references), (Person.label, labels), (Person.room, rooms)):
+        for some in in_batches(values):
+            found.update(tx.scalars(select(Person.id).where(Person.group_id == group_id, column.in_(some))))
+    return sorted(found)
+
+
+_NAMES = select(Person.id, Person.label, Person.unit, Person.room, Person.reference).where(
+    Person.group_id == bindparam("group")
+)
+
+
+def page(
+    tx: Session, group_id: int, *, words: str = "", unit: str | None = None, skip: int = 0, limit: int = 100
+) -> NamePage:
+    """Return the group's people in the order in which somebody walks through a home: by unit and room, 9 before 10;
+    in each unit who has no room comes last.
+
+    `words`: only whose label, unit, room or reference holds each of them, however they are written (full width or
+    half, large letters or small). `unit`: only of this one.
+    """
+    wanted = [_plain(word) for word in words.split()]
+    found = []
+    for person_id, label, its_unit, room, reference in tx.execute(_NAMES, {"group": group_id}):
+        if unit is not None and unit != (its_unit or ""):
+            continue
+        written = _plain(" ".join(part for part in (label, its_unit, room, reference) if part))
+        if all(word in written for word in wanted):
+            found.append((_natural(its_unit), room is None, _natural(room), label, person_id))
+    found.sort()
+    return NamePage([person_id for *_, person_id in found[skip : skip + limit]], len(found))
+
+
+def units(tx: Session, group_id: int) -> list[str]:
+    """Return the units or floors of the group, in their order; none where nobody has one."""
+    found = {unit for _, _, unit, _, _ in tx.execute(_NAMES, {"group": group_id}) if unit}
+    return sorted(found, key=_natural)
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+def _natural(place: str | None) -> list[tuple[bool, int, str]]:
+    """A key that sorts numbers by their value."""
+    parts = _DIGITS.split(place or "")
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
