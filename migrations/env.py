@@ -5,8 +5,8 @@ from typing import Literal
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from reminder.storage.columns import GuardedText, Instant
-from reminder.storage.tables import Base
+from reminder.storage.db.columns import GuardedText, Instant
+from reminder.storage.db.tables import Base
 
 
 def plainly(kind: str, item: object, _context: object) -> str | Literal[False]:

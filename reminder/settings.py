@@ -38,6 +38,13 @@ SECRET = frozenset(
         "backup_key",
     }
 )
+# What settings were called until the release before.
+RENAMED = {
+    "sms_replies": "two_way_sms",
+    "calls": "voice_enabled",
+    "as_if": "clock_override",
+    "tick_seconds": "pass_seconds",
+}
 ON_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
@@ -83,7 +90,7 @@ class Settings(BaseSettings):
         # With the rest of a return path no more than the 64 characters that a mail server takes.
         pattern=r"^[A-Za-z0-9._-]{1,16}@[A-Za-z0-9]([A-Za-z0-9.-]{0,120}[A-Za-z0-9])?$",
     )
-    as_if: AwareDatetime | None = Field(
+    clock_override: AwareDatetime | None = Field(
         None, description="a rehearsal: live as if it were this instant now; never with a real provider"
     )
     keep_messages_days: int | None = Field(
@@ -96,14 +103,16 @@ class Settings(BaseSettings):
     metrics_token: str | None = Field(
         None, min_length=16, description="what a program must show to read /metrics from elsewhere"
     )
-    tick_seconds: float = Field(5, gt=0, le=3600, description="how often the worker looks for what is due")
+    pass_seconds: float = Field(5, gt=0, le=3600, description="how often the worker looks for what is due")
     web_threads: int = Field(
         2, ge=1, le=64, description="how many requests for pages are worked on at once; Python gains nothing by more"
     )
-    sms_replies: bool = Field(
+    two_way_sms: bool = Field(
         default=False, description="texts can be answered: your sender receives, and Twilio tells PUBLIC_URL of it"
     )
-    calls: bool = Field(default=False, description="telephone calls to those who agreed to them (contacts `voice`)")
+    voice_enabled: bool = Field(
+        default=False, description="telephone calls to those who agreed to them (contacts `voice`)"
+    )
     twilio_voice_from: str | None = Field(None, description="the one domestic number of every call: +81…")
     twilio_voice_base_url: str = Field(
         "https://api.tokyo.us1.twilio.com",
@@ -175,7 +184,7 @@ class Settings(BaseSettings):
     def is_rehearsal_safe(self) -> bool:
         """No provider outside this machine would be told anything."""
         reached = [self.twilio_base_url] if self.has_twilio else []
-        reached += [self.twilio_voice_base_url] if self.has_twilio and self.calls else []
+        reached += [self.twilio_voice_base_url] if self.has_twilio and self.voice_enabled else []
         reached += [self.smtp_url] if self.smtp_url else []
         reached += [address for part in self.parts for address in part.reached(self)]
         # Whoever watches the real service would be told that it lives.
@@ -226,19 +235,31 @@ def read_settings(*, parts: tuple[SettingsPart, ...] = (), **given: object) -> S
     known = {PREFIX + name.upper() for name in whole.model_fields}
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
-        raise SettingsError(unknown[0], "there is no such setting; `reminder doctor` lists them all")
+        raise SettingsError(unknown[0], _unknown(unknown[0].removeprefix(PREFIX)))
     try:
         settings = whole(**given)  # type: ignore[arg-type]  # values are validated here
     except ValidationError as wrong:
         first = wrong.errors(include_input=False, include_url=False, include_context=False)[0]
         name = PREFIX + str(first["loc"][0]).upper()
-        raise SettingsError(name, str(first["msg"]).removeprefix("Value error, ")) from None
+        is_unknown = first["type"] == "extra_forbidden"
+        why = _unknown(str(first["loc"][0])) if is_unknown else str(first["msg"]).removeprefix("Value error, ")
+        raise SettingsError(name, why) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise SettingsError(str(config_dir() / "reminder.toml"), "it is not readable as TOML") from None
     for part in parts:
         part.check(settings)
     _refuse_half_settings(settings)
     return settings
+
+
+def _unknown(name: str) -> str:
+    """Return what to do about a setting that there is not: the new name of one that was renamed."""
+    new = RENAMED.get(name.lower())
+    return (
+        "there is no such setting; `reminder doctor` lists them all"
+        if new is None
+        else f"it is called {PREFIX}{new.upper()} now"
+    )
 
 
 def _refuse_half_settings(settings: Settings) -> None:
@@ -251,18 +272,20 @@ def _refuse_half_settings(settings: Settings) -> None:
             )
     elif settings.twilio_auth_token:
         raise SettingsError(PREFIX + "TWILIO_ACCOUNT_SID", "set it too: TWILIO_AUTH_TOKEN is set")
-    for name, is_on in (("SMS_REPLIES", settings.sms_replies), ("LINKS_IN_CARER_MAIL", settings.links_in_carer_mail)):
+    for name, is_on in (("TWO_WAY_SMS", settings.two_way_sms), ("LINKS_IN_CARER_MAIL", settings.links_in_carer_mail)):
         if is_on and not settings.public_url and (settings.has_twilio or settings.smtp_url):
             raise SettingsError(PREFIX + "PUBLIC_URL", f"set it too: {name} is on")
-    if settings.calls and settings.has_twilio:
+    if settings.voice_enabled and settings.has_twilio:
         if not settings.public_url:
-            raise SettingsError(PREFIX + "PUBLIC_URL", "set it too: CALLS is on")
+            raise SettingsError(PREFIX + "PUBLIC_URL", "set it too: VOICE_ENABLED is on")
         if not (settings.twilio_voice_from or "").startswith("+81"):
-            raise SettingsError(PREFIX + "TWILIO_VOICE_FROM", "set it to your domestic number, +81…: CALLS is on")
+            raise SettingsError(
+                PREFIX + "TWILIO_VOICE_FROM", "set it to your domestic number, +81…: VOICE_ENABLED is on"
+            )
     if settings.smtp_url and not settings.mail_from:
         raise SettingsError(PREFIX + "MAIL_FROM", "set it too: SMTP_URL is set")
-    if settings.as_if is not None and not settings.is_rehearsal_safe:
-        raise SettingsError(PREFIX + "AS_IF", "unset it: real people would be told of another day")
+    if settings.clock_override is not None and not settings.is_rehearsal_safe:
+        raise SettingsError(PREFIX + "CLOCK_OVERRIDE", "unset it: real people would be told of another day")
     if not settings.on_sqlite and not settings.secret_keys:
         raise SettingsError(
             PREFIX + "SECRET_KEYS",

@@ -11,27 +11,27 @@ from pathlib import Path
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock, japan_date
-from reminder.domain import hours
-from reminder.domain.cards import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE
-from reminder.domain.messages import Outgoing
+from reminder.domain.model.card_kinds import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 from reminder.domain.model.channels import registered
-from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.domain.rules import digest_week
+from reminder.domain.model.messages import Outgoing
+from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.rules import digest_week, hours
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.settings import Settings
-from reminder.storage import cards, groups, outbox
-from reminder.storage.keys import new_key
-from reminder.upkeep.reach import first_moment_of_week
+from reminder.storage.crypto.keyring import new_key
+from reminder.storage.outbox import queue
+from reminder.storage.registry import cards, groups
+from reminder.upkeep.contact_verification import first_moment_of_week
 from reminder.wiring import App, build_app, read_settings
-from reminder.worker import TickReport, tick, work_waiting
+from reminder.worker.jobs import PassReport, run_once, work_due
 
 # Something that cannot be done yet (a channel that pauses) is tried again after this, as a real bell would.
 AT_LEAST = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Sent:
+class SimulatedMessage:
     """A message as it arrived: `at` is its instant, aware UTC."""
 
     at: datetime
@@ -39,26 +39,26 @@ class Sent:
     outgoing: Outgoing
 
 
-class World:
+class SimulatedWorld:
     """An App on a stepped clock whose providers only remember."""
 
     def __init__(self, app: App, clock: SteppedClock, channels: Mapping[ChannelName, MemoryChannel]) -> None:
         self.app, self.clock, self.channels = app, clock, channels
         self._last_tick: datetime | None = None
 
-    def run_until(self, until: datetime) -> Iterator[TickReport]:
+    def run_until(self, until: datetime) -> Iterator[PassReport]:
         """One tick at each moment at which something is due. Stop reading and time stands still."""
         while (moment := self._next_moment()) is not None and moment <= until:
             self.clock.move_to(moment)
             self._last_tick = moment
-            yield tick(self.app, moment)
+            yield run_once(self.app, moment)
         self.clock.move_to(max(until, self.clock.now()))
 
     def _next_moment(self) -> datetime | None:
         now = self.clock.now()
         with self.app.database.reading() as tx:
-            message, day, silent = outbox.next_moment(tx), cards.next_due_on(tx), cards.next_silence_on(tx)
-            waiting, has_homes = work_waiting(tx, now), groups.has_homes(tx)
+            message, day, silent = queue.next_moment(tx), cards.next_due_on(tx), cards.next_silence_on(tx)
+            waiting, has_homes = work_due(tx, now), groups.has_homes(tx)
         if self.app.settings.can_look_after_reach:
             # Once a week everybody's reach is looked at.
             week = now if waiting.reach else first_moment_of_week(japan_date(now) + timedelta(days=7))
@@ -75,15 +75,21 @@ class World:
             return first
         return now if self._last_tick != now else now + AT_LEAST
 
-    def all_sent(self) -> list[Sent]:
+    def all_sent(self) -> list[SimulatedMessage]:
         """Everything that arrived, in order of time."""
         channels = self.channels.items()
-        sent = [Sent(outgoing.handed_at, name, outgoing) for name, channel in channels for outgoing in channel.sent]
+        sent = [
+            SimulatedMessage(outgoing.handed_at, name, outgoing)
+            for name, channel in channels
+            for outgoing in channel.sent
+        ]
         return sorted(sent, key=lambda one: (one.at, one.outgoing.message_id))
 
 
 @contextmanager
-def world(start: datetime, *, settings: Settings | None = None, copy_of: Path | None = None) -> Iterator[World]:
+def simulated_world(
+    start: datetime, *, settings: Settings | None = None, copy_of: Path | None = None
+) -> Iterator[SimulatedWorld]:
     """A world on a throw-away SQLite file, or on a throw-away copy of one, gone at the end.
 
     `settings` lends its rules and, with `copy_of`, its keys; its database and its providers are left alone.
@@ -101,7 +107,7 @@ def world(start: datetime, *, settings: Settings | None = None, copy_of: Path | 
         clock, channels = SteppedClock(start), {name: MemoryChannel() for name in registered()}
         given_up = read_settings(**{**given, **thrown_away, "smtp_url": None})
         with build_app(given_up, clock=clock, channels=channels, durable=False) as app:
-            yield World(app, clock, channels)
+            yield SimulatedWorld(app, clock, channels)
     finally:
         shutil.rmtree(folder)
 

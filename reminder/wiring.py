@@ -15,11 +15,11 @@ from reminder import settings as settings_of_all
 from reminder.channels import registry
 from reminder.channels.definition import Surroundings
 from reminder.clock import Clock, SystemClock
-from reminder.domain import replies
-from reminder.domain.cards import read_kinds
-from reminder.domain.messages import Channel
+from reminder.domain.model.card_kinds import read_kinds
+from reminder.domain.model.messages import Channel
+from reminder.domain.model.people import ChannelName, Language
+from reminder.domain.parsing import replies
 from reminder.domain.parsing.column_headings import read_headings
-from reminder.domain.people import ChannelName, Language
 from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless, refuse_unspoken
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog, email_html
@@ -30,15 +30,15 @@ from reminder.settings import Settings, config_dir, read_table
 
 # Commands that only look need the rules and no database, which takes longer to load than they take to answer.
 if TYPE_CHECKING:
+    from reminder.storage.crypto.keyring import KeyRing
+    from reminder.storage.db.session import Database
     from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
-    from reminder.storage.keys import KeyRing
-    from reminder.storage.session import Database
 
 
 T = TypeVar("T")
 
 
-class Loop:
+class EventLoop:
     """The one event loop in which providers are called, in a thread of its own: whoever needs an answer waits for it in
     theirs. It begins with the first call."""
 
@@ -91,7 +91,7 @@ class App:
     keys: "KeyRing"
     clock: Clock
     channels: Mapping[ChannelName, Channel]
-    loop: Loop
+    loop: EventLoop
 
     @property
     def keeps_time(self) -> bool:
@@ -131,7 +131,7 @@ def read_rulebook(settings: Settings) -> Rulebook:
     return replace(
         _rules_in(config_dir()),
         card_grace=settings.card_grace,
-        two_way=settings.sms_replies,
+        two_way=settings.two_way_sms,
         channels=registry.in_use(settings),
         between_texts=timedelta(seconds=1 / settings.sms_per_second) if settings.has_twilio else None,
     )
@@ -183,9 +183,9 @@ def build_app(
     `channels` replaces those the settings ask for; `write` is where the console channel prints;
     a database that is not `durable` may be lost in a power cut, and is quicker.
     """
-    from reminder.storage import schema
-    from reminder.storage.keys import keys_kept_in, read_keys
-    from reminder.storage.session import Database
+    from reminder.storage.crypto.keyring import keys_kept_in, read_keys
+    from reminder.storage.db import schema
+    from reminder.storage.db.session import Database
 
     logs.install(logging.INFO)
     rules = read_rulebook(settings)
@@ -204,7 +204,7 @@ def build_app(
         keys=keys,
         clock=clock or SystemClock(),
         channels=channels or make_channels(settings, write, rules.wording, keys),
-        loop=Loop(),
+        loop=EventLoop(),
     )
 
 
@@ -217,7 +217,7 @@ def make_channels(
 
     return_path = None
     if keys is not None and settings.bounce_address is not None:
-        from reminder.storage.links import return_path_of
+        from reminder.storage.auth.signed_links import return_path_of
 
         return_path = return_path_of(keys, settings.bounce_address)
     surroundings = Surroundings(

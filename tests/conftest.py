@@ -156,8 +156,8 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def migrate(url: str) -> None:
     # Tests of the pure rules start without loading any of this.
-    from reminder.storage import schema
-    from reminder.storage.session import Database
+    from reminder.storage.db import schema
+    from reminder.storage.db.session import Database
 
     database = Database(url)
     schema.migrate(database)
@@ -174,7 +174,7 @@ def village(database_url: str, tmp_path: Path) -> Iterator[Village]:
 @pytest.fixture
 def talking_village(database_url: str, tmp_path: Path) -> Iterator[Village]:
     """The same where texts can be answered."""
-    with open_village(database_url, tmp_path, "2026-12-01 08:00", sms_replies=True) as opened:
+    with open_village(database_url, tmp_path, "2026-12-01 08:00", two_way_sms=True) as opened:
         yield opened
 
 
@@ -187,6 +187,6 @@ def fresh_village_factory(
     def fresh(**settings_given: object) -> AbstractContextManager[Village]:
         folder = tmp_path_factory.mktemp("history")
         url = f"sqlite:///{shutil.copy(_migrated_sqlite, folder / 'kigen.db')}"
-        return open_village(url, folder, "2026-12-01 08:00", durable=False, sms_replies=True, **settings_given)
+        return open_village(url, folder, "2026-12-01 08:00", durable=False, two_way_sms=True, **settings_given)
 
     return fresh

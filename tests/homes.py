@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from reminder.domain.people import Language
+from reminder.domain.model.people import Language
 from reminder.enrolment.imports import report, service
 from reminder.enrolment.imports.reader import read_sheet
 from reminder.storage.registry import imports

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from reminder.domain.cards import read_kinds
+from reminder.domain.model.card_kinds import read_kinds
+from reminder.domain.model.people import Language
 from reminder.domain.parsing.column_headings import read_headings
-from reminder.domain.people import Language
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.rules.steps import StepText
 from reminder.domain.text.card_pictures import read_pictures

@@ -16,7 +16,7 @@ KEPT = 4000
 class _Alike:
     """A dialect equal to every other of its class, as the key of a cache.
 
-    All are made with the same arguments, by `reminder.storage.session`, and a run has one server. A compiled statement
+    All are made with the same arguments, by `reminder.storage.db.session`, and a run has one server. A compiled statement
     is text and the way its parameters go; it holds no connection.
     """
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from reminder.storage import health
-from reminder.storage.keys import new_key, read_keys
-from reminder.storage.session import Database
+from reminder.storage.crypto.keyring import new_key, read_keys
+from reminder.storage.db.session import Database
+from reminder.storage.runtime import heartbeats
 from tests.bench import sheets
 from tests.bench.fill import SMALL, fill
 
@@ -32,7 +32,7 @@ def test_a_filled_database_holds_what_was_asked_for_and_nothing_is_due_in_it(dat
             table: tx.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
             for table in ("groups", "people", "cards", "messages", "reminders", "receipts")
         }
-        assert not health.messages_due(tx, now)
+        assert not heartbeats.messages_due(tx, now)
     database.close()
     people = 20 * 4 + 2 * 10 + 40
     assert counted == {

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
-from reminder.storage import schema
-from reminder.storage.session import Database
+from reminder.storage.db import schema
+from reminder.storage.db.session import Database
 from tests import databases
 
 

@@ -10,7 +10,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from reminder.channels.registry import parts
-from reminder.cli import app, catalogue
+from reminder.cli import app, card_kinds
 from reminder.settings import PREFIX, settings_with
 from reminder.wiring import read_rulebook, read_settings
 
@@ -45,7 +45,7 @@ def test_the_page_of_the_kinds_is_that_of_the_catalogue() -> None:
     rules = read_rulebook(read_settings())
 
     written = (TOP / "docs" / "kinds.md").read_text(encoding="utf-8")
-    assert written == catalogue.page(rules), "write it again: reminder kinds --markdown > docs/kinds.md"
+    assert written == card_kinds.page(rules), "write it again: reminder kinds --markdown > docs/kinds.md"
 
 
 def test_the_picture_of_the_readme_is_what_the_command_beneath_it_draws(tmp_path: Path) -> None:
@@ -64,5 +64,5 @@ def test_a_rule_that_nobody_has_read_again_for_a_year_is_named() -> None:
     rules = read_rulebook(read_settings())
     checked = min(kind.checked_on for kind in rules.kinds.values())
 
-    assert list(catalogue.stale(rules, checked.replace(year=checked.year + 1))) == []
-    assert list(catalogue.stale(rules, checked.replace(year=checked.year + 2)))
+    assert list(card_kinds.stale(rules, checked.replace(year=checked.year + 1))) == []
+    assert list(card_kinds.stale(rules, checked.replace(year=checked.year + 2)))

@@ -10,7 +10,7 @@ from reminder.channels.memory import MemoryChannel
 from reminder.clock import JAPAN, SteppedClock
 from reminder.conversation import inbox
 from reminder.domain.model.channels import registered
-from reminder.domain.people import (
+from reminder.domain.model.people import (
     ChannelName,
     ConsentHow,
     ContactState,
@@ -22,14 +22,15 @@ from reminder.domain.people import (
 )
 from reminder.enrolment import cards, consent, register
 from reminder.enrolment.cards import TypedDates
-from reminder.simulate import World
-from reminder.storage import cards as cards_kept
-from reminder.storage import contacts, messages
-from reminder.storage.cards import CardView
-from reminder.storage.keys import new_key
-from reminder.storage.messages import MessageView
+from reminder.simulate import SimulatedWorld
+from reminder.storage.crypto.keyring import new_key
+from reminder.storage.outbox import queries
+from reminder.storage.outbox.queries import MessageView
+from reminder.storage.registry import cards as cards_kept
+from reminder.storage.registry import contacts
+from reminder.storage.registry.cards import CardView
 from reminder.wiring import build_app, read_settings
-from reminder.worker import tick
+from reminder.worker.jobs import run_once
 
 USER_CERTIFICATE = "mynumber_user_certificate"
 SIGNATURE_CERTIFICATE = "mynumber_signature_certificate"
@@ -42,7 +43,7 @@ def japan(text: str) -> datetime:
 
 
 class Village:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         self.world = world
         self.app, self.clock = world.app, world.clock
         self.sms, self.email = world.channels[ChannelName.SMS], world.channels[ChannelName.EMAIL]
@@ -129,7 +130,7 @@ class Village:
             self.run_until(at)
         self._heard += 1
         phone = next(address for address in self._addresses[name] if address.startswith("+"))
-        heard = inbox.Heard(f"SM{self._heard:032x}", phone, text)
+        heard = inbox.InboundText(f"SM{self._heard:032x}", phone, text)
         with self.app.writing() as uow:
             kept = inbox.keep(uow, heard)
         self.run_until(f"{self.now.astimezone(JAPAN) + timedelta(minutes=1):%Y-%m-%d %H:%M}")
@@ -160,7 +161,7 @@ class Village:
 
     def pass_once(self) -> None:
         """What is due at this very moment is worked off."""
-        tick(self.app, self.now)
+        run_once(self.app, self.now)
 
     def code_to(self, email: str) -> str:
         """The code in the latest e-mail to this address that held one."""
@@ -180,7 +181,7 @@ class Village:
     def reminders_to(self, name: str) -> list[str]:
         """As texts_to, without what a home's staff reads every Monday."""
         with self.app.database.reading() as tx:
-            weekly = {one.id for one in messages.of_group(tx, self.app.keys) if one.kind == "digest"}
+            weekly = {one.id for one in queries.of_group(tx, self.app.keys) if one.kind == "digest"}
         return [
             f"{sent.at.astimezone(JAPAN):%m-%d %H:%M}"
             for sent in self.world.all_sent()
@@ -196,7 +197,7 @@ class Village:
 
     def messages(self, **which: object) -> list[MessageView]:
         with self.app.database.reading() as tx:
-            return messages.of_group(tx, self.app.keys, **which)
+            return queries.of_group(tx, self.app.keys, **which)
 
     def states(self) -> list[str]:
         return [message.state for message in self.messages()]
@@ -213,4 +214,4 @@ def open_village(
     settings = read_settings(database_url=database_url, data_dir=folder, **given)
     clock, channels = SteppedClock(japan(start)), {name: MemoryChannel() for name in registered()}
     with build_app(settings, clock=clock, channels=channels, durable=durable) as app:
-        yield Village(World(app, clock, channels))
+        yield Village(SimulatedWorld(app, clock, channels))

@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from reminder.storage.columns import Instant
-
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -18,7 +16,7 @@ _SILENT = sa.text("retired_at IS NULL AND escalate_on IS NOT NULL")
 def upgrade() -> None:
     number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.add_column("contacts", sa.Column("stopped_by", sa.String(10), nullable=True))
-    op.add_column("contacts", sa.Column("practised_at", Instant(), nullable=True))
+    op.add_column("contacts", sa.Column("practised_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("cards", sa.Column("done_on", sa.Date(), nullable=True))
     op.add_column("cards", sa.Column("remind_on", sa.Date(), nullable=True))
     op.add_column("cards", sa.Column("asked", sa.SmallInteger(), nullable=False, server_default="0"))
@@ -49,8 +47,8 @@ def upgrade() -> None:
         sa.Column("contact_id", number, nullable=True),
         sa.Column("card_id", number, nullable=True),
         sa.Column("reply_id", number, nullable=True),
-        sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("told_at", Instant(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_notices_person_id_people", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["contact_id"], ["contacts.id"], name="fk_notices_contact_id_contacts", ondelete="CASCADE"

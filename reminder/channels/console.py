@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 
 
 class ConsoleChannel:
@@ -15,10 +15,10 @@ class ConsoleChannel:
         self._write(f"{self._name} → {outgoing.address}{subject}: {outgoing.text}")
         return Accepted(f"console-{outgoing.message_id}")
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
         """A screen cannot be asked, and a line printed twice harms nobody."""
         del outgoing, others
-        return Answer.SAFE_TO_REPEAT
+        return ProviderAnswer.SAFE_TO_REPEAT
 
     async def close(self) -> None:
         """Nothing was opened."""

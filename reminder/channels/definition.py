@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reminder.domain.messages import Channel
 from reminder.domain.model.channels import ChannelCapabilities
-from reminder.domain.people import Language
+from reminder.domain.model.messages import Channel
+from reminder.domain.model.people import Language
 from reminder.settings import Settings, SettingsPart
 
 

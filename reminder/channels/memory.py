@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Collection
 
-from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.errors import ChannelError, UnknownOutcomeError
 
 
@@ -39,10 +39,10 @@ class MemoryChannel:
     def _ruled(self, outgoing: Outgoing) -> ChannelError | None:
         return self._rule(outgoing) if self._rule else None
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
         del others  # a name belongs to one message
         seen = any(sent.message_id == outgoing.message_id for sent in self.sent)
-        return Accepted(_name(outgoing)) if seen else Answer.NOT_SEEN
+        return Accepted(_name(outgoing)) if seen else ProviderAnswer.NOT_SEEN
 
     async def close(self) -> None:
         """Nothing was opened, and `sent` stays readable."""

@@ -10,7 +10,20 @@ from typer import Exit, Typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from reminder.cli import backup, data, forget, home, imports, keys, look, mail, new, paper, run, tokens
+from reminder.cli import (
+    api_tokens,
+    backup,
+    bounce_mail,
+    erase_export,
+    home_reports,
+    imports,
+    key_commands,
+    lookup,
+    new,
+    print_leaflets,
+    registry,
+    service,
+)
 from reminder.errors import KigenError, RefusedInputError, SettingsError
 
 app = Typer(
@@ -21,18 +34,18 @@ app = Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-run.add_to(app)
-data.add_to(app)
-look.add_to(app)
+service.add_to(app)
+registry.add_to(app)
+lookup.add_to(app)
 new.add_to(app)
-paper.add_to(app)
-tokens.add_to(app)
-forget.add_to(app)
+print_leaflets.add_to(app)
+api_tokens.add_to(app)
+erase_export.add_to(app)
 imports.add_to(app)
-home.add_to(app)
-mail.add_to(app)
+home_reports.add_to(app)
+bounce_mail.add_to(app)
 backup.add_to(app)
-keys.add_to(app)
+key_commands.add_to(app)
 
 REFUSED, FAILED = 2, 1
 
@@ -69,7 +82,7 @@ def _run(arguments: list[str]) -> int:
     except KigenError as refused:
         return _say(refused, as_json="--json" in arguments)
     except TyperException as unusable:
-        from reminder.cli.say import help_instead, usage_refusal
+        from reminder.cli.output import help_instead, usage_refusal
 
         if (help_text := help_instead(unusable)) is not None:
             print(help_text, file=sys.stderr)
@@ -80,9 +93,9 @@ def _run(arguments: list[str]) -> int:
 
 
 def _say(refused: KigenError, *, as_json: bool) -> int:
-    from reminder.cli.say import as_problem, sentence
+    from reminder.cli.output import as_problem, error_message
 
     if as_json:
         print(json.dumps(as_problem(refused), ensure_ascii=False))
-    print(sentence(refused), file=sys.stderr)
+    print(error_message(refused), file=sys.stderr)
     return REFUSED if isinstance(refused, RefusedInputError | SettingsError) else FAILED

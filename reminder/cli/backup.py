@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reminder.cli.say import AsJson, answer
+from reminder.cli.output import AsJson, print_answer
 from reminder.errors import RefusedInputError, SettingsError
 
 if TYPE_CHECKING:
     from reminder.settings import Settings
-    from reminder.storage.keys import KeyRing
-    from reminder.storage.session import Database
-    from reminder.upkeep.backup import Contents, Kept
+    from reminder.storage.crypto.keyring import KeyRing
+    from reminder.storage.db.session import Database
+    from reminder.upkeep.backup import BackupContents, WrittenBackup
 
 File = Annotated[Path, typer.Argument(help="A back-up.")]
 KeyFile = Annotated[
@@ -48,7 +48,7 @@ def backup(
     """
     if context.invoked_subcommand is not None:
         return
-    from reminder.cli.opened import clock_of
+    from reminder.cli.app_context import clock_of
     from reminder.upkeep import backup as upkeep
 
     if out is None:
@@ -58,7 +58,7 @@ def backup(
         if ring is None:
             raise SettingsError("REMINDER_SECRET_KEYS", "nothing was sealed yet, or its keys are not in DATA_DIR")
         kept = upkeep.make(database, ring, key, out, clock_of(settings).now())
-    answer(_whole(kept), as_json=as_json, plain=f"{out}: {_in_short(kept.contents)}\nSHA-256 {kept.sha256}")
+    print_answer(_whole(kept), as_json=as_json, plain=f"{out}: {_in_short(kept.contents)}\nSHA-256 {kept.sha256}")
 
 
 def new_key(as_json: bool = AsJson) -> None:
@@ -66,10 +66,10 @@ def new_key(as_json: bool = AsJson) -> None:
 
     Example: reminder backup key
     """
-    from reminder.storage.sealed_file import new_key as make
+    from reminder.storage.crypto.sealed_file import new_key as make
 
     key = make()
-    answer({"key": key}, as_json=as_json, plain=key)
+    print_answer({"key": key}, as_json=as_json, plain=key)
 
 
 def check(file: File, key_file: KeyFile = None, as_json: bool = AsJson) -> None:
@@ -81,7 +81,7 @@ def check(file: File, key_file: KeyFile = None, as_json: bool = AsJson) -> None:
     from reminder.wiring import read_settings
 
     kept = upkeep.check(file, _backup_key(read_settings(**_ANY_KEYS), key_file))
-    answer(_whole(kept), as_json=as_json, plain=f"{file}: {_in_short(kept.contents)}\nSHA-256 {kept.sha256}")
+    print_answer(_whole(kept), as_json=as_json, plain=f"{file}: {_in_short(kept.contents)}\nSHA-256 {kept.sha256}")
 
 
 def show_keys(file: File, key_file: KeyFile = None, as_json: bool = AsJson) -> None:
@@ -93,7 +93,7 @@ def show_keys(file: File, key_file: KeyFile = None, as_json: bool = AsJson) -> N
     from reminder.wiring import read_settings
 
     keys = upkeep.keys_in(file, _backup_key(read_settings(**_ANY_KEYS), key_file))
-    answer({"keys": keys}, as_json=as_json, plain=",".join(keys))
+    print_answer({"keys": keys}, as_json=as_json, plain=",".join(keys))
 
 
 def restore(
@@ -110,8 +110,8 @@ def restore(
 
     Example: reminder restore kigen.backup
     """
-    from reminder.cli.opened import clock_of
-    from reminder.storage.keys import keep_keys
+    from reminder.cli.app_context import clock_of
+    from reminder.storage.crypto.keyring import keep_keys
     from reminder.upkeep import backup as upkeep
 
     with _database() as (settings, database):
@@ -119,7 +119,7 @@ def restore(
             database, file, _backup_key(settings, key_file), clock_of(settings).now(),
             ring=_ring(settings), keep_keys=partial(keep_keys, settings.data_dir), exact=exact,
         )  # fmt: skip
-    answer({**_facts(contents), "exact": exact}, as_json=as_json, plain=f"restored: {_in_short(contents)}")
+    print_answer({**_facts(contents), "exact": exact}, as_json=as_json, plain=f"restored: {_in_short(contents)}")
 
 
 # What is only looked into needs no database, and no keys of one.
@@ -129,8 +129,8 @@ _ANY_KEYS: dict[str, object] = {"database_url": None}
 @contextmanager
 def _database() -> "Iterator[tuple[Settings, Database]]":
     """As it is: a back-up is also made before a migration."""
-    from reminder.cli.opened import require_folders
-    from reminder.storage.session import Database
+    from reminder.cli.app_context import require_folders
+    from reminder.storage.db.session import Database
     from reminder.wiring import read_settings
 
     settings = read_settings()
@@ -143,7 +143,7 @@ def _database() -> "Iterator[tuple[Settings, Database]]":
 
 
 def _ring(settings: "Settings") -> "KeyRing | None":
-    from reminder.storage.keys import keys_kept_in, read_keys
+    from reminder.storage.crypto.keyring import keys_kept_in, read_keys
 
     if settings.secret_keys:
         return read_keys(settings.secret_keys)
@@ -151,7 +151,7 @@ def _ring(settings: "Settings") -> "KeyRing | None":
 
 
 def _backup_key(settings: "Settings", file: Path | None) -> bytes:
-    from reminder.storage.sealed_file import read_key
+    from reminder.storage.crypto.sealed_file import read_key
 
     try:
         written = settings.backup_key if file is None else file.read_text(encoding="ascii")
@@ -162,15 +162,15 @@ def _backup_key(settings: "Settings", file: Path | None) -> bytes:
     return read_key(written)
 
 
-def _whole(kept: "Kept") -> dict[str, object]:
+def _whole(kept: "WrittenBackup") -> dict[str, object]:
     return {**_facts(kept.contents), "sha256": kept.sha256, "bytes": kept.size}
 
 
-def _facts(contents: "Contents") -> dict[str, object]:
+def _facts(contents: "BackupContents") -> dict[str, object]:
     return {"version": contents.version, "taken_at": contents.taken_at, "rows": contents.rows}
 
 
-def _in_short(contents: "Contents") -> str:
+def _in_short(contents: "BackupContents") -> str:
     from reminder.clock import JAPAN
 
     taken_at = contents.taken_at.astimezone(JAPAN).isoformat(" ", "seconds")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reminder.cli.data import Group
-from reminder.cli.say import AsJson, answer, language
+from reminder.cli.options import Group
+from reminder.cli.output import AsJson, print_answer, terminal_language
 from reminder.errors import RefusedInputError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def enrol(
 
     Example: reminder enrol residents.xlsx --group 1 --dry-run
     """
-    from reminder.cli.opened import opened
+    from reminder.cli.app_context import opened_app
     from reminder.domain.model.imports import ColumnUse
     from reminder.enrolment.imports import service
     from reminder.enrolment.imports.reader import LARGEST, read_sheet
@@ -53,7 +53,7 @@ def enrol(
         content = file.read_bytes()
     except OSError:
         raise RefusedInputError("file_not_there", field="file") from None
-    with opened() as app:
+    with opened_app() as app:
         found = read_sheet(content, app.rules.headings, sheet=sheet)
         del content
         now, units = app.clock.now(), app.units
@@ -66,21 +66,21 @@ def enrol(
                 service.set_mapping(uow, import_id=import_id, by_place=by_place)
             done = service.process_to_end(units, now, import_id=import_id, on_progress=_bar(as_json, "checked"))
             with units.reading(now) as uow:
-                rows = row_reports(uow, done, language())
+                rows = row_reports(uow, done, terminal_language())
             if not dry_run:
                 with units.writing(now) as uow:
                     service.start_saving(uow, import_id=import_id, all_confirmed=yes)
                 done = service.process_to_end(units, now, import_id=import_id, on_progress=_bar(as_json, "saved"))
             if report is not None:
                 with units.reading(now) as uow:
-                    report.write_bytes(rejected_rows_file(uow, done, language(), report.suffix))
+                    report.write_bytes(rejected_rows_file(uow, done, terminal_language(), report.suffix))
         finally:
             service.erase_import(units, now, import_id=import_id)
     refused = [column.heading or column.letter for column in done.columns if column.use is ColumnUse.REFUSED]
     counts = done.counts
     # What needs a confirmation that nobody has given was not taken either.
     taken = done.rows - counts.refused - (0 if yes else counts.needs_confirmation)
-    answer(
+    print_answer(
         {
             "rows": done.rows,
             # Those that are warned are accepted too.
@@ -152,5 +152,5 @@ def template(
     from reminder.enrolment.imports.template import template as made
     from reminder.wiring import read_rulebook, read_settings
 
-    out.write_bytes(made(read_rulebook(read_settings()), language()))
-    answer({"file": str(out)}, as_json=as_json, plain=str(out))
+    out.write_bytes(made(read_rulebook(read_settings()), terminal_language()))
+    print_answer({"file": str(out)}, as_json=as_json, plain=str(out))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reminder.cli.say import AsJson, answer, rows
+from reminder.cli.output import AsJson, print_answer, print_rows
 
 if TYPE_CHECKING:
     from reminder.cli.scaffold.missing import Missing
@@ -71,7 +71,7 @@ def languages(as_json: bool = AsJson, check: Check = False) -> None:
     from reminder.wiring import read_rulebook, read_settings
 
     offered = read_rulebook(read_settings()).wording.offered
-    rows(({"language": one.code, "name": one.name, "tag": one.html} for one in offered), as_json=as_json)
+    print_rows(({"language": one.code, "name": one.name, "tag": one.html} for one in offered), as_json=as_json)
 
 
 def channels(as_json: bool = AsJson, check: Check = False) -> None:
@@ -87,7 +87,7 @@ def channels(as_json: bool = AsJson, check: Check = False) -> None:
     from reminder.wiring import read_settings
 
     used = registry.in_use(read_settings())
-    rows(
+    print_rows(
         (
             {
                 "channel": one.name,
@@ -119,7 +119,7 @@ def _check(found: "Iterable[Missing]", *, as_json: bool) -> None:
 
     listed = list(found) or list(unreadable())
     if as_json:
-        rows(({"file": one.file, "place": one.place, "what": one.what} for one in listed), as_json=True)
+        print_rows(({"file": one.file, "place": one.place, "what": one.what} for one in listed), as_json=True)
     else:
         for file in dict.fromkeys(one.file for one in listed):
             own = [one for one in listed if one.file == file]
@@ -134,7 +134,7 @@ def _check(found: "Iterable[Missing]", *, as_json: bool) -> None:
 def _written(files: Iterable[Path], then: str, *, as_json: bool) -> None:
     listed = [str(file) for file in files]
     plain = "\n".join([*(f"written: {file}" for file in listed), f"next: {then}"])
-    answer({"files": listed, "next": then}, as_json=as_json, plain=plain)
+    print_answer({"files": listed, "next": then}, as_json=as_json, plain=plain)
 
 
 def _package() -> Path:

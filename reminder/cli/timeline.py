@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import date
 
-from reminder.domain.people import Language, Mode
+from reminder.domain.model.people import Language, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.planning.preview import Preview, PreviewedCard
-from reminder.web.timeline import Telling, Text, Timeline, document
+from reminder.web.drawing.timeline import MarkState, Timeline, TimelineMark, document
 
 
 def draw(
@@ -20,7 +20,9 @@ def draw(
     words = rules.wording.of(language)
     dates, _ = rules.plan(card.kind, card.expires_on, mode, insurance=True, is_bound=card.bound)
     texts = tuple(
-        Text(row.on, row.audience, Telling.COMING, f"{row.on.isoformat()} {row.step}: {row.text.splitlines()[0]}")
+        TimelineMark(
+            row.on, row.audience, MarkState.COMING, f"{row.on.isoformat()} {row.step}: {row.text.splitlines()[0]}"
+        )
         for row in planned
     )
     name = card.label or words.kinds[card.kind]["name"]

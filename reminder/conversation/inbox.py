@@ -4,18 +4,19 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from reminder.conversation import actions
-from reminder.conversation.actions import Talk
-from reminder.domain import addresses
-from reminder.domain import replies as reading
-from reminder.domain.notices import NoticeKind
-from reminder.domain.people import ContactState
-from reminder.domain.replies import Intent
+from reminder.conversation import reply_handlers
+from reminder.conversation.reply_handlers import ReplyContext
+from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.people import ContactState
+from reminder.domain.parsing import addresses
+from reminder.domain.parsing import replies as reading
+from reminder.domain.parsing.replies import Intent
 from reminder.errors import ForbiddenNumberError, RefusedInputError
 from reminder.guard.text import clean
-from reminder.storage import contacts, groups, notices, people, replies
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
-from reminder.storage.replies import ReplyView
+from reminder.storage.registry import contacts, groups, people
+from reminder.storage.reminders import notices, replies
+from reminder.storage.reminders.replies import ReplyView
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ LONGEST_KEPT = 200
 
 
 @dataclass(frozen=True)
-class Heard:
+class InboundText:
     """One text as the provider tells it. `sender`: its number, E.164."""
 
     provider_id: str
@@ -34,7 +35,7 @@ class Heard:
     text: str
 
 
-def keep(uow: UnitOfWork, heard: Heard) -> bool:
+def keep(uow: UnitOfWork, heard: InboundText) -> bool:
     """False for a stranger, of whom nothing is kept and who gets nothing."""
     try:
         address = addresses.read_sms_number(heard.sender)
@@ -114,13 +115,13 @@ def _act(uow: UnitOfWork, reply: ReplyView) -> None:
     if not own:
         # A relative's or a member's telephone: they act on the page or by e-mail, and stop and start here.
         if reply.intent is Intent.STOP:
-            actions.stop_all(uow, [speaker.contact_id for speaker in sharing])
+            reply_handlers.stop_all(uow, [speaker.contact_id for speaker in sharing])
         elif reply.intent is Intent.START:
-            actions.start_all(uow, [speaker for speaker in sharing if speaker.state is ContactState.OPTED_OUT])
+            reply_handlers.start_all(uow, [speaker for speaker in sharing if speaker.state is ContactState.OPTED_OUT])
         return
     # Whoever share a telephone are spoken to as the first of them.
     first = next((speaker for speaker in own if speaker.state is ContactState.CONFIRMED), own[0])
     assert first.person_id is not None
     person, group = people.find(uow.tx, first.person_id), groups.find(uow.tx, first.group_id)
     if person is not None and group is not None:
-        actions.act(Talk(uow, reply, first, tuple(own), person, group))
+        reply_handlers.act(ReplyContext(uow, reply, first, tuple(own), person, group))

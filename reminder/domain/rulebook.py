@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import product
 
-from reminder.domain.cards import CardKind, Grace
+from reminder.domain.model.card_kinds import CardKind, Grace
+from reminder.domain.model.people import ChannelName, Language, Mode
 from reminder.domain.parsing.column_headings import ColumnHeadings
-from reminder.domain.people import ChannelName, Language, Mode
-from reminder.domain.replies import ReplyRules
+from reminder.domain.parsing.replies import ReplyRules
 from reminder.domain.rules import schedule
-from reminder.domain.rules.preferences import USUAL, Rhythm
+from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.domain.rules.schedules import Schedules
 from reminder.domain.rules.steps import Plan, StepText
+from reminder.domain.rules.validity import ONE_DAY
 from reminder.domain.text import catalog
 from reminder.domain.text.card_pictures import Picture
 from reminder.domain.text.catalog import Catalogs
 from reminder.domain.text.composer import Composer
-from reminder.domain.validity import ONE_DAY
 from reminder.errors import SettingsError, UnknownChoiceError
 
 
@@ -63,7 +63,7 @@ class Rulebook:
         insurance: bool,
         carrier_ends_on: date | None = None,
         is_bound: bool = False,
-        rhythm: Rhythm = USUAL,
+        preferences: Preferences = DEFAULT_PREFERENCES,
     ) -> tuple[CardDates, Plan]:
         """Return the dates that matter and every step with its day.
 
@@ -80,7 +80,9 @@ class Rulebook:
             carrier_ends_on=carrier_ends_on,
             is_bound=is_bound,
         )
-        return dates, schedule.plan(self.schedules.of(mode, card_kind, rhythm), dates, mode, rhythm.on_holidays)
+        return dates, schedule.plan(
+            self.schedules.of(mode, card_kind, preferences), dates, mode, preferences.on_holidays
+        )
 
     def is_bound(self, kind: str, expires_on: date, ends: Mapping[str, date]) -> bool:
         """Return whether a residence period decides this end. `ends`: of the person's cards, by kind.
@@ -120,8 +122,8 @@ def refuse_unspoken(schedules: Schedules, wording: Catalogs) -> None:
     for language, words in wording.languages.items():
         where = f"config/wording/{language}.toml"
         for rule, voice, family in product(schedules.steps, catalog.VOICES, catalog.FAMILIES):
-            is_told = family in catalog.WITH_GRACE or not rule.text.stage.is_of_grace
-            if is_told and words.key_of(voice, family, rule.text) is None:
+            is_delivered = family in catalog.WITH_GRACE or not rule.text.stage.is_of_grace
+            if is_delivered and words.key_of(voice, family, rule.text) is None:
                 fix = f"write texts.{voice}.{family}.{rule.name} in {where}, or remove this step"
                 raise SettingsError(f"config/schedules.toml: steps.{rule.name}", fix)
         for key in words.texts:

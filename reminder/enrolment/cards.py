@@ -7,24 +7,27 @@ from functools import cache, partial
 
 from dateutil.relativedelta import relativedelta
 
-from reminder.domain import dates, expiry, links
-from reminder.domain.cards import OTHER
-from reminder.domain.expiry import Known
-from reminder.domain.links import Offered
-from reminder.domain.messages import CancelReason
-from reminder.domain.people import Mode
+from reminder.domain.model.card_kinds import OTHER
+from reminder.domain.model.messages import CancelReason
+from reminder.domain.model.people import Mode
+from reminder.domain.parsing import dates
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.rules import escalation_policy
-from reminder.domain.rules.preferences import USUAL, Rhythm
+from reminder.domain.rules import escalation_policy, expiry, linked_cards
+from reminder.domain.rules.expiry import KnownDates
+from reminder.domain.rules.linked_cards import Offered
+from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.steps import first_look
 from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.guard.text import clean_label
-from reminder.storage import cards, contacts, groups, journal, outbox, people, reminders
-from reminder.storage.cards import CardView
+from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.groups import GroupView
-from reminder.storage.people import PersonView
-from reminder.storage.session import Tx
+from reminder.storage.outbox import queue
+from reminder.storage.registry import cards, contacts, groups, people
+from reminder.storage.registry.cards import CardView
+from reminder.storage.registry.groups import GroupView
+from reminder.storage.registry.people import PersonView
+from reminder.storage.reminders import reminders
+from reminder.storage.runtime import activity_log
 
 # No card of today is issued for longer than ten years; one more for a renewal made early.
 FURTHEST_AHEAD = relativedelta(years=11)
@@ -121,7 +124,7 @@ def add_cards_of_people(
             for person_id, some in added.items()
             for card in some
         ]
-        journal.write_all(uow.tx, uow.now, [{**entry, "member_id": by} for entry in entries])
+        activity_log.write_all(uow.tx, uow.now, [{**entry, "member_id": by} for entry in entries])
     return added
 
 
@@ -137,7 +140,7 @@ class _CardBatch:
         self._current = cards.every_current_of_people(uow.tx, wanted)
         # Many certificates of one home end on the same few days.
         self._first_looks = {
-            group_id: cache(partial(_first_look_on, uow.rules, group.rhythm, uow.today))
+            group_id: cache(partial(_first_look_on, uow.rules, group.preferences, uow.today))
             for group_id, group in in_groups.items()
         }
         self._binding = {kind.bound_by for kind in uow.rules.kinds.values()}
@@ -168,7 +171,7 @@ class _CardBatch:
             next_reminder_on=next_on,
             renewed_at=None,
             retired_at=None,
-            done_on=None,
+            acknowledged_on=None,
             asked=0,
         )
         self._waiting.append(card)
@@ -176,7 +179,7 @@ class _CardBatch:
         if carried or (others and kind in self._binding):
             self.store()
             cards.carry(self._uow.tx, card.id, carried)
-            _look_again_at_linked(self._uow, person.id, card.id, kind)
+            _schedule_replan_of_linked(self._uow, person.id, card.id, kind)
         others.append(card)
         offers = _offers(self._uow, person, kind, dated, found.ends) if with_offers else []
         return CardAdded(card.id, dated.expires_on, dated.is_computed, next_on, offers)
@@ -188,7 +191,7 @@ class _CardBatch:
 
 
 @dataclass(frozen=True)
-class Draft:
+class CardDraft:
     """A card as it would be registered: nothing is kept. `offers`: what could be registered with it."""
 
     kind: str
@@ -198,12 +201,12 @@ class Draft:
     offers: Sequence[Offered]
 
 
-def draft(uow: UnitOfWork, *, person_id: int, wanted: NewCard, confirmed: bool = False) -> Draft:
+def draft(uow: UnitOfWork, *, person_id: int, wanted: NewCard, confirmed: bool = False) -> CardDraft:
     """Return what add_card would take. Raise as it does."""
     person = _person(uow.tx, person_id)
     found = _check(uow, cards.current_of_person(uow.tx, person_id), wanted, confirmed=confirmed)
     offers = _offers(uow, person, wanted.kind, found.dated, found.ends)
-    return Draft(wanted.kind, found.label, found.dated.expires_on, found.dated.is_computed, offers)
+    return CardDraft(wanted.kind, found.label, found.dated.expires_on, found.dated.is_computed, offers)
 
 
 @dataclass(frozen=True)
@@ -254,13 +257,13 @@ def renew_card(
         raise ConflictError("same_date", field="expires")
     carrier = cards.find(uow.tx, card.carried_by) if card.carried_by else None
     next_on = _first_look(uow, person, card.kind, dated.expires_on, carrier, ends)
-    _silence(uow, card_id, CancelReason.RENEWED)
+    _cancel_pending(uow, card_id, CancelReason.RENEWED)
     cards.renew(
         uow.tx, card_id, expires_on=dated.expires_on, is_computed=dated.is_computed, next_on=next_on, now=uow.now
     )
-    _look_again_at_linked(uow, person.id, card_id, card.kind)
+    _schedule_replan_of_linked(uow, person.id, card_id, card.kind)
     ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
-    journal.write(uow.tx, "card_renewed", uow.now, **ids, member_id=by)
+    activity_log.write(uow.tx, "card_renewed", uow.now, **ids, member_id=by)
     asks = [other for other in others if other.carried_by == card_id or _belongs_to(uow.rules, other)[1] == card.kind]
     return CardAdded(card_id, dated.expires_on, dated.is_computed, next_on, asks=asks)
 
@@ -268,31 +271,31 @@ def renew_card(
 def retire_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
     """Nothing more is told of this card; its history stays."""
     card, person = _current_card(uow.tx, card_id)
-    _silence(uow, card_id, CancelReason.RETIRED)
+    _cancel_pending(uow, card_id, CancelReason.RETIRED)
     cards.retire(uow.tx, card_id, uow.now)
-    _look_again_at_linked(uow, person.id, card_id, card.kind)
+    _schedule_replan_of_linked(uow, person.id, card_id, card.kind)
     ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
-    journal.write(uow.tx, "card_retired", uow.now, **ids, member_id=by)
+    activity_log.write(uow.tx, "card_retired", uow.now, **ids, member_id=by)
 
 
-def say_done(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
+def acknowledge_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
     """It is renewed, and its new date is not at hand: silence, and the date is asked for in a fortnight."""
     card, person = _current_card(uow.tx, card_id)
-    _silence(uow, card_id, CancelReason.DONE)
-    cards.say_done(uow.tx, [card_id], uow.today)
+    _cancel_pending(uow, card_id, CancelReason.DONE)
+    cards.acknowledge(uow.tx, [card_id], uow.today)
     ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card.id}
-    journal.write(uow.tx, "card_said_done", uow.now, **ids, member_id=by)
+    activity_log.write(uow.tx, "card_acknowledged", uow.now, **ids, member_id=by)
 
 
-def say_not_done(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
+def reopen_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
     """It was not renewed after all: the schedule goes on."""
     _, person = _current_card(uow.tx, card_id)
-    cards.say_not_done(uow.tx, card_id, uow.today)
+    cards.reopen(uow.tx, card_id, uow.today)
     ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
-    journal.write(uow.tx, "card_not_done", uow.now, **ids, member_id=by)
+    activity_log.write(uow.tx, "card_reopened", uow.now, **ids, member_id=by)
 
 
-def take_card(uow: UnitOfWork, *, card_id: int, contact_id: int, by: int | None = None) -> None:
+def assign_card(uow: UnitOfWork, *, card_id: int, contact_id: int, by: int | None = None) -> None:
     """The owner of this contact sees to it, and the others are not asked any more. A second time changes nothing.
 
     Raises ConflictError where somebody else sees to it: of two in the same minute the first.
@@ -303,22 +306,24 @@ def take_card(uow: UnitOfWork, *, card_id: int, contact_id: int, by: int | None 
     if speaker is None or speaker.group_id != person.group_id or is_theirs:
         raise NotFoundError(field="contact")
     today = uow.today
-    if not cards.take(uow.tx, card_id, card.expires_on, contact_id, today):
-        if cards.taken_by(uow.tx, card_id, card.expires_on) == contact_id:
+    if not cards.assign(uow.tx, card_id, card.expires_on, contact_id, today):
+        if cards.assigned_to(uow.tx, card_id, card.expires_on) == contact_id:
             return
-        raise ConflictError("card_taken", field="card")
-    cards.wait_for_answer(uow.tx, {card_id: (card.asked, today + escalation_policy.patience(card.expires_on, today))})
-    cards.look_again_at_person(uow.tx, person.id, today)
-    contacts.reached(uow.tx, [contact_id], uow.now)
+        raise ConflictError("card_assigned", field="card")
+    cards.set_escalation(
+        uow.tx, {card_id: (card.escalation_level, today + escalation_policy.patience(card.expires_on, today))}
+    )
+    cards.schedule_replan_of_person(uow.tx, person.id, today)
+    contacts.record_verified(uow.tx, [contact_id], uow.now)
     ids = {"group_id": person.group_id, "card_id": card_id, "contact_id": contact_id}
-    journal.write(uow.tx, "card_taken", uow.now, **ids, member_id=by)
+    activity_log.write(uow.tx, "card_assigned", uow.now, **ids, member_id=by)
 
 
 def _read_dates(uow: UnitOfWork, kind: str, typed: TypedDates, ends: Mapping[str, date], *, confirmed: bool) -> _Dated:
     """What typed dates mean, beside the ends of the person's other cards. The date on the card wins."""
     today = uow.today
     born = _maybe(typed.born, "born")
-    known = Known(
+    known = KnownDates(
         issued=_maybe(typed.issued, "issued"),
         born=born,
         residence_until=ends.get(uow.rules.kind(kind).bound_by),
@@ -351,7 +356,7 @@ def refuse_unusual(day: date, today: date) -> None:
 
 
 def _offers(uow: UnitOfWork, person: PersonView, kind: str, dated: _Dated, ends: Mapping[str, date]) -> list[Offered]:
-    return links.offers(
+    return linked_cards.offers(
         uow.rules.kinds,
         kind,
         dated.expires_on,
@@ -379,11 +384,11 @@ def clean_card_label(kind: str, label: str | None) -> str:
     return clean_label(label, field="card_label", longest=16)
 
 
-def _look_again_at_linked(uow: UnitOfWork, person_id: int, card_id: int, kind: str) -> None:
+def _schedule_replan_of_linked(uow: UnitOfWork, person_id: int, card_id: int, kind: str) -> None:
     """What lives in this card, or ends with it, may be told otherwise now that it has changed."""
-    cards.look_again_at_carried(uow.tx, card_id, uow.today)
+    cards.schedule_replan_of_carried(uow.tx, card_id, uow.today)
     if any(other.bound_by == kind for other in uow.rules.kinds.values()):
-        cards.look_again_at_person(uow.tx, person_id, uow.today)
+        cards.schedule_replan_of_person(uow.tx, person_id, uow.today)
 
 
 def _current_card(tx: Tx, card_id: int) -> tuple[CardView, PersonView]:
@@ -398,11 +403,11 @@ def _current_card(tx: Tx, card_id: int) -> tuple[CardView, PersonView]:
     return card, person
 
 
-def _silence(uow: UnitOfWork, card_id: int, reason: CancelReason) -> None:
+def _cancel_pending(uow: UnitOfWork, card_id: int, reason: CancelReason) -> None:
     reminders.settle(uow.tx, card_id)
-    cancelled = outbox.cancel_for_card(uow.tx, card_id, reason, uow.now)
+    cancelled = queue.cancel_for_card(uow.tx, card_id, reason, uow.now)
     # A cancelled text may have spoken of other cards too: those are planned again.
-    cards.look_again_at_told(uow.tx, cancelled, uow.today)
+    cards.schedule_replan_of_messages(uow.tx, cancelled, uow.today)
 
 
 def _first_look(
@@ -416,7 +421,7 @@ def _first_look(
     group = groups.find(uow.tx, person.group_id)
     return _first_look_on(
         uow.rules,
-        USUAL if group is None else group.rhythm,
+        DEFAULT_PREFERENCES if group is None else group.preferences,
         uow.today,
         kind,
         expires_on,
@@ -429,7 +434,7 @@ def _first_look(
 
 def _first_look_on(
     rules: Rulebook,
-    rhythm: Rhythm,
+    preferences: Preferences,
     today: date,
     kind: str,
     expires_on: date,
@@ -446,6 +451,6 @@ def _first_look_on(
         insurance=insurance,
         carrier_ends_on=carrier_ends_on,
         is_bound=is_bound,
-        rhythm=rhythm,
+        preferences=preferences,
     )
     return first_look(plan, expires_on, today)

@@ -3,20 +3,23 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reminder.domain import hours
-from reminder.domain.messages import CancelReason, MessageKind, Urgency
-from reminder.domain.people import Audience, ConsentHow, ContactState, StoppedBy
+from reminder.domain.model.messages import CancelReason, MessageKind, Urgency
+from reminder.domain.model.people import Audience, ConsentHow, ContactState, StoppedBy
+from reminder.domain.rules import hours
 from reminder.domain.text.model import Composed, Reader
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
-from reminder.storage import cards, contacts, groups, journal, notices, outbox, people
-from reminder.storage.contacts import Speaker
+from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.groups import GroupView
-from reminder.storage.outbox import Draft
-from reminder.storage.people import PersonView
-from reminder.storage.readers import reader
-from reminder.storage.session import Tx
+from reminder.storage.outbox import queue
+from reminder.storage.outbox.queue import MessageDraft
+from reminder.storage.registry import cards, contacts, groups, people
+from reminder.storage.registry.contacts import Speaker
+from reminder.storage.registry.groups import GroupView
+from reminder.storage.registry.people import PersonView
+from reminder.storage.reminders import notices
+from reminder.storage.reminders.recipients import reader
+from reminder.storage.runtime import activity_log
 
 # What may be recorded for somebody; REPLY is only ever their own text.
 RECORDED = (ConsentHow.SPOKEN, ConsentHow.WRITTEN, ConsentHow.AGENT)
@@ -47,11 +50,11 @@ def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None
     key = f"consent:{contact_id}:{times + 1}"
     soon = _send(uow, owner, MessageKind.CONSENT_REQUEST, key, said, ASKED_FOR)
     contacts.told_by(uow.tx, contact_id, clean_by)
-    journal.write(uow.tx, "consent_asked", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
+    activity_log.write(uow.tx, "consent_asked", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
 
 
-def practise(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> datetime:
+def make_test_call(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> datetime:
     """A call in which its owner tries out a key, beside somebody of the family; when it will ring. Only after it are
     keys offered. Raises ConflictError where calls are off or not agreed to."""
     if not any(channel.is_call for channel in uow.rules.channels):
@@ -64,7 +67,7 @@ def practise(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> date
     said = Composed(None, uow.rules.composer.practice_call(owner.reader).text)
     key = f"practice:{contact_id}:{uow.now:%Y%m%d%H%M%S}"
     soon = _send(uow, owner, MessageKind.TEST_CALL, key, said, PRACTISED_WITHIN)
-    journal.write(uow.tx, "call_practised", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
+    activity_log.write(uow.tx, "test_called", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
 
 
@@ -81,8 +84,10 @@ def confirm(uow: UnitOfWork, *, contact_id: int, how: ConsentHow, said_by: str, 
     groups.lock(uow.tx, speaker.group_id)
     if not contacts.confirm(uow.tx, contact_id, how=how, by=clean_by, now=uow.now):
         raise ConflictError("contact_said_no", field="contact")
-    cards.look_again_at_group(uow.tx, speaker.group_id, uow.today)
-    journal.write(uow.tx, "contact_confirmed", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by)
+    cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
+    activity_log.write(
+        uow.tx, "contact_confirmed", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by
+    )
 
 
 def stop(uow: UnitOfWork, *, contact_id: int, whose_word: StoppedBy = StoppedBy.FAMILY, by: int | None = None) -> None:
@@ -90,20 +95,24 @@ def stop(uow: UnitOfWork, *, contact_id: int, whose_word: StoppedBy = StoppedBy.
     speaker = _speaker(uow.tx, contact_id)
     groups.lock(uow.tx, speaker.group_id)
     stopped = contacts.stop(uow.tx, [contact_id], whose_word)
-    outbox.cancel_for_contact(uow.tx, contact_id, CancelReason.OPTED_OUT, uow.now)
-    cards.look_again_at_group(uow.tx, speaker.group_id, uow.today)
+    queue.cancel_for_contact(uow.tx, contact_id, CancelReason.OPTED_OUT, uow.now)
+    cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
     if stopped:
-        notices.tell_of_stop(uow.tx, stopped, uow.now)
+        notices.add_stopped(uow.tx, stopped, uow.now)
         if speaker.state is ContactState.CONFIRMED:
             _say_that_it_stopped(uow, contact_id)
-    journal.write(uow.tx, "contact_stopped", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by)
+    activity_log.write(
+        uow.tx, "contact_stopped", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by
+    )
 
 
-def reached(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> None:
+def verify(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> None:
     """Somebody has made sure that it is still theirs."""
     speaker = _speaker(uow.tx, contact_id)
-    contacts.reached(uow.tx, [contact_id], uow.now)
-    journal.write(uow.tx, "contact_reached", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by)
+    contacts.record_verified(uow.tx, [contact_id], uow.now)
+    activity_log.write(
+        uow.tx, "contact_verified", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by
+    )
 
 
 def _say_that_it_stopped(uow: UnitOfWork, contact_id: int) -> None:
@@ -142,7 +151,7 @@ def _send(uow: UnitOfWork, owner: _Owner, kind: MessageKind, key: str, said: Com
     """At the next hour at which they may be reached this way; when that is."""
     channel = owner.speaker.channel
     soon = hours.next_allowed(uow.now, owner.person.mode, Audience.PERSON, channel)
-    draft = Draft(
+    draft = MessageDraft(
         key=key,
         kind=kind,
         group_id=owner.group.id,
@@ -152,12 +161,12 @@ def _send(uow: UnitOfWork, owner: _Owner, kind: MessageKind, key: str, said: Com
         subject=None,
         text=said.text,
         segments=said.segments if channel.can.counts_segments else 0,
-        send_after=soon,
-        stale_after=soon + true_for,
+        scheduled_at=soon,
+        expires_at=soon + true_for,
         # For a practice call somebody sits beside the telephone.
         urgency=Urgency.ANSWER if kind is MessageKind.TEST_CALL else Urgency.USUAL,
     )
-    outbox.add(uow.tx, uow.keys, [draft], uow.now)
+    queue.add(uow.tx, uow.keys, [draft], uow.now)
     return soon
 
 

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reminder.domain import addresses
-from reminder.domain.messages import CancelReason
-from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.model.messages import CancelReason
+from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.parsing import addresses
 from reminder.enrolment.consent import RECORDED
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
-from reminder.storage import cards, contacts, groups, journal, outbox, people
-from reminder.storage.contacts import NewContactRow, OwnedAddress
+from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.session import Tx
+from reminder.storage.outbox import queue
+from reminder.storage.registry import cards, contacts, groups, people
+from reminder.storage.registry.contacts import NewContactRow, OwnedAddress
+from reminder.storage.runtime import activity_log
 
 DEFAULT_OFFICE = "市役所"
 
@@ -20,7 +22,7 @@ DEFAULT_OFFICE = "市役所"
 def add_group(uow: UnitOfWork, *, name: str, kind: GroupKind) -> int:
     clean_name = clean_label(name, field="name", longest=60, most_digits=8)
     group_id = groups.add(uow.tx, name=clean_name, kind=kind, now=uow.now)
-    journal.write(uow.tx, "group_added", uow.now, group_id=group_id)
+    activity_log.write(uow.tx, "group_added", uow.now, group_id=group_id)
     return group_id
 
 
@@ -46,8 +48,8 @@ def add_member(uow: UnitOfWork, *, group_id: int, email: str, role: Role, langua
         confirmed=True,
         now=uow.now,
     )
-    journal.write(uow.tx, "member_added", uow.now, group_id=group_id, member_id=member_id, contact_id=contact_id)
-    cards.look_again_at_group(uow.tx, group_id, uow.today)
+    activity_log.write(uow.tx, "member_added", uow.now, group_id=group_id, member_id=member_id, contact_id=contact_id)
+    cards.schedule_replan_of_group(uow.tx, group_id, uow.today)
     return member_id
 
 
@@ -101,7 +103,7 @@ def add_people(uow: UnitOfWork, *, group_id: int, wanted: Sequence[NewPerson], b
     of_all = {"group_id": group_id, "created_at": uow.now}
     ids = people.add_all(uow.tx, [{**row, **of_all, "mode": row["mode"] or usual_mode} for row in rows])
     said = {"act": "person_added", "group_id": group_id, "member_id": by}
-    journal.write_all(uow.tx, uow.now, [{**said, "person_id": person_id} for person_id in ids])
+    activity_log.write_all(uow.tx, uow.now, [{**said, "person_id": person_id} for person_id in ids])
     return ids
 
 
@@ -168,9 +170,9 @@ def edit_person(uow: UnitOfWork, *, person_id: int, changes: PersonChanges, by: 
     if changed == person:
         return
     people.change(uow.tx, changed)
-    outbox.cancel_for_person(uow.tx, person_id, CancelReason.CHANGED, uow.now)
-    cards.look_again_at_person(uow.tx, person_id, uow.today)
-    journal.write(uow.tx, "person_changed", uow.now, group_id=group_id, person_id=person_id, member_id=by)
+    queue.cancel_for_person(uow.tx, person_id, CancelReason.CHANGED, uow.now)
+    cards.schedule_replan_of_person(uow.tx, person_id, uow.today)
+    activity_log.write(uow.tx, "person_changed", uow.now, group_id=group_id, person_id=person_id, member_id=by)
 
 
 def add_contact(
@@ -233,10 +235,10 @@ def add_contacts(
             }
             for place, row in new.items()
         ]
-        journal.write_all(uow.tx, uow.now, entries)
+        activity_log.write_all(uow.tx, uow.now, entries)
     cards.look_again_at_people(uow.tx, {row.person_id for row in new.values() if row.person_id}, uow.today)
     for group_id in sorted({group_of[_owner(row)] for row in new.values() if row.member_id}):
-        cards.look_again_at_group(uow.tx, group_id, uow.today)
+        cards.schedule_replan_of_group(uow.tx, group_id, uow.today)
     return [added.get(place) for place in range(len(rows))]
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from reminder.domain import hours
-from reminder.domain.people import Audience, ChannelName, Language, Mode
+from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.rules.preferences import USUAL, Rhythm
+from reminder.domain.rules import hours
+from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.domain.rules.steps import Plan, Step, StepText, step_due, text_at
 from reminder.domain.text.model import Copy, Reader, ReminderContent
@@ -58,20 +58,22 @@ def preview(
     language: Language,
     today: date | None = None,
     sample: Sample = Sample(),  # frozen
-    rhythm: Rhythm = USUAL,
+    preferences: Preferences = DEFAULT_PREFERENCES,
 ) -> list[Preview]:
     """In order of `send_at`. With `today`, what is past is left out, but for the most urgent that was missed."""
-    dates, plan = rules.plan(card.kind, card.expires_on, mode, insurance=True, is_bound=card.bound, rhythm=rhythm)
+    dates, plan = rules.plan(
+        card.kind, card.expires_on, mode, insurance=True, is_bound=card.bound, preferences=preferences
+    )
     previews: list[Preview] = []
     sent_to_person: dict[date, str] = {}  # what a carer's copy quotes
     for audience in Audience:
         reader = _reader(rules, sample, audience, language, mode)
-        for step, on in _days(plan, audience, card.expires_on, mode, today, rhythm):
+        for step, on in _days(plan, audience, card.expires_on, mode, today, preferences):
             copied = sent_to_person.get(on) if audience is Audience.CARER else None
             composed = rules.composer.reminder([_told(card, text_at(step, plan), dates)], reader, copy=Copy(copied))
             if audience is Audience.PERSON:
                 sent_to_person[on] = composed.text
-            send_at = hours.reminder_window(on, mode, audience, reader.channel, rhythm)[0]
+            send_at = hours.reminder_window(on, mode, audience, reader.channel, preferences)[0]
             text, subject, segments = composed.text, composed.subject, composed.segments
             previews.append(Preview(step.name, on, send_at, audience, reader.channel, subject, text, segments))
     return sorted(previews, key=lambda row: (row.send_at, list(Audience).index(row.audience)))
@@ -87,7 +89,7 @@ def _reader(rules: Rulebook, sample: Sample, audience: Audience, language: Langu
         mark=sample.mark,
         office=sample.office,
         from_=sample.from_,
-        asks=1 if rules.two_way and audience is Audience.PERSON else None,
+        reply_code=1 if rules.two_way and audience is Audience.PERSON else None,
     )
 
 
@@ -105,7 +107,7 @@ def _told(card: PreviewedCard, says: StepText, dates: CardDates) -> ReminderCont
 
 
 def _days(
-    plan: Plan, audience: Audience, expires_on: date, mode: Mode, today: date | None, rhythm: Rhythm
+    plan: Plan, audience: Audience, expires_on: date, mode: Mode, today: date | None, preferences: Preferences
 ) -> Iterator[tuple[Step, date]]:
     own = [step for step in plan if audience in step.audiences]
     if today is None:
@@ -114,7 +116,7 @@ def _days(
     missed = step_due(plan, {audience}, expires_on, today)
     upcoming = [step for step in own if step.on >= today]
     if missed is not None and missed.on < today:
-        on = hours.sending_day_on_or_after(today, mode, rhythm.on_holidays)
+        on = hours.sending_day_on_or_after(today, mode, preferences.on_holidays)
         # Told late, it makes room for the next step where both would fall on one day.
         if (not upcoming or upcoming[0].on > on) and step_due(plan, {audience}, expires_on, on) == missed:
             yield missed, on

@@ -15,17 +15,20 @@ from typing import Any, BinaryIO
 
 from reminder.clock import random_bytes
 from reminder.errors import DatabaseNotReadyError, RefusedInputError
-from reminder.storage import restored, schema, sealed_file, snapshot
-from reminder.storage.keys import KeyRing, read_keys
-from reminder.storage.session import Database
-from reminder.storage.snapshot import Shape, Value
+from reminder.storage.crypto import sealed_file
+from reminder.storage.crypto.keyring import KeyRing, read_keys
+from reminder.storage.db import schema
+from reminder.storage.db.session import Database
+from reminder.storage.maintenance import snapshot
+from reminder.storage.maintenance.snapshot import TableShape, Value
+from reminder.storage.outbox import restore_guard
 
 # What is sealed in the rows does not get smaller; a stronger squeeze of the rest is not worth its time.
 _LIGHTLY = 1
 
 
 @dataclass(frozen=True)
-class Contents:
+class BackupContents:
     """What a back-up says of itself. `version`: of the tables."""
 
     version: str
@@ -38,29 +41,29 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class Kept:
+class WrittenBackup:
     """A whole back-up. `sha256`: as `sha256sum` shows it."""
 
-    contents: Contents
+    contents: BackupContents
     sha256: str
     size: int
 
 
-def make(database: Database, keys: KeyRing, key: bytes, file: Path, now: datetime) -> Kept:
+def make(database: Database, keys: KeyRing, key: bytes, file: Path, now: datetime) -> WrittenBackup:
     """One moment of the database, while others write. Raises DatabaseNotReadyError for one that this program does not
     know, RefusedInputError (backup_would_replace) for a file that is something else."""
     with _written_whole(file) as out, snapshot.snapshot(database) as taken:
         if taken.version is None or not schema.is_known(taken.version):
             raise DatabaseNotReadyError("database_behind" if taken.version is None else "database_ahead")
-        contents = Contents(taken.version, now, taken.counts, tuple(keys.written()))
+        contents = BackupContents(taken.version, now, taken.counts, tuple(keys.written()))
         sealing, packing = sealed_file.Sealing(out, key), zlib.compressobj(_LIGHTLY)
         for line in _lines_of(contents, taken):
             sealing.write(packing.compress(line))
         sealing.write(packing.flush())
-        return Kept(contents, sealing.end(), out.tell())
+        return WrittenBackup(contents, sealing.end(), out.tell())
 
 
-def _lines_of(contents: Contents, taken: snapshot.Snapshot) -> Iterator[bytes]:
+def _lines_of(contents: BackupContents, taken: snapshot.Snapshot) -> Iterator[bytes]:
     def line(value: object) -> bytes:
         return encode(value).encode() + b"\n"
 
@@ -78,7 +81,7 @@ def _lines_of(contents: Contents, taken: snapshot.Snapshot) -> Iterator[bytes]:
         yield from map(line, taken.rows(shape))
 
 
-def check(file: Path, key: bytes) -> Kept:
+def check(file: Path, key: bytes) -> WrittenBackup:
     """Reads the whole of it. Raises RefusedInputError where a bit of it is not as it was written."""
     with _opened(file) as found:
         sha256 = hashlib.file_digest(found, "sha256").hexdigest()
@@ -88,7 +91,7 @@ def check(file: Path, key: bytes) -> Kept:
         for shape, rows in reading.tables():
             if any(len(row) != len(shape.columns) for row in rows):
                 raise RefusedInputError("backup_damaged")
-    return Kept(reading.contents, sha256, size)
+    return WrittenBackup(reading.contents, sha256, size)
 
 
 def keys_in(file: Path, key: bytes) -> tuple[str, ...]:
@@ -106,7 +109,7 @@ def restore(
     ring: KeyRing | None,
     keep_keys: Callable[[tuple[str, ...]], None],
     exact: bool = False,
-) -> Contents:
+) -> BackupContents:
     """Whole or not at all, into a database without rows, and brought to this program's version.
 
     `ring`: the keys there are, which must be able to open what is restored; None: those of the back-up are given to
@@ -131,7 +134,7 @@ def restore(
             snapshot.count_on(building.connection, next_ids)
             if not exact:
                 with building.writing() as tx:
-                    restored.begin(tx, taken_at=contents.taken_at, now=now)
+                    restore_guard.begin(tx, taken_at=contents.taken_at, now=now)
             if ring is None:
                 # Before the rows: rows without their keys would be lost, keys without rows are none the worse.
                 keep_keys(contents.keys)
@@ -144,17 +147,17 @@ class _Reading:
     def __init__(self, file: BinaryIO, key: bytes) -> None:
         self._lines = _lines(file, key)
         head = self._next()
-        self.contents = Contents(
+        self.contents = BackupContents(
             head["version"], datetime.fromisoformat(head["taken_at"]), head["rows"], tuple(head["keys"])
         )
 
-    def tables(self) -> Iterator[tuple[Shape, Iterator[list[Value]]]]:
+    def tables(self) -> Iterator[tuple[TableShape, Iterator[list[Value]]]]:
         for name, count in self.contents.rows.items():
             head = self._next()
             if head["table"] != name:
                 raise RefusedInputError("backup_damaged")
             columns = tuple((column, kind) for column, kind in head["columns"])
-            yield Shape(name, columns, next_id=head["next_id"]), map(json.loads, islice(self._lines, count))
+            yield TableShape(name, columns, next_id=head["next_id"]), map(json.loads, islice(self._lines, count))
         if next(self._lines, None) is not None:
             raise RefusedInputError("backup_damaged")
 

@@ -1,6 +1,6 @@
 """Is it working? The auditor: what is due and not told, what is stuck, what waits, and what somebody must do about it.
 
-It asks the database anew, in queries of its own (storage/audit.py), and never takes the word of those who do the work.
+It asks the database anew, in queries of its own (storage/maintenance/audit.py), and never takes the word of those who do the work.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,17 +9,21 @@ from datetime import date, datetime, time, timedelta
 from threading import Lock
 
 from reminder.clock import japan_date
-from reminder.domain import hours
-from reminder.domain.cards import Grace
-from reminder.domain.pace import Stop
-from reminder.domain.people import Audience, ChannelName, Mode
+from reminder.domain.model.card_kinds import Grace
+from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules import hours
+from reminder.domain.rules.sending_limits import HoldReason
 from reminder.errors import DatabaseNotReadyError
-from reminder.storage import audit, cards, groups, health, messages, remembered, schema
+from reminder.storage.db import schema
+from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitsOfWork
-from reminder.storage.messages import NotOver
-from reminder.storage.plans import plan_of
-from reminder.storage.session import Database, Tx
+from reminder.storage.maintenance import audit
+from reminder.storage.outbox import monitoring
+from reminder.storage.outbox.monitoring import NotOver
+from reminder.storage.registry import cards, groups
+from reminder.storage.reminders.card_plan import plan_of
+from reminder.storage.runtime import heartbeats, service_state
 
 # Several missed bells in a row: a restart or a slow pass is shorter.
 QUIET_FOR_TOO_LONG = timedelta(minutes=5)
@@ -109,23 +113,23 @@ class RecentHealth:
                 of, at, found = self._kept
                 if of is units.database and timedelta(0) <= now - at < self._kept_for:
                     return found
-            found = look(units, now, keeps_time=keeps_time)
+            found = assess(units, now, keeps_time=keeps_time)
             self._kept = units.database, now, found
             return found
 
 
-def look(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> Health:
+def assess(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> Health:
     """One audit; it changes nothing. `keeps_time`: `now` is what this machine's clock shows, and not a rehearsal's."""
     try:
         schema.require_newest(units.database)
         with units.reading(now) as uow:
-            last_pass = health.last_beat(uow.tx, health.TICK)
+            last_pass = heartbeats.last(uow.tx, heartbeats.PASS)
             return Health(
                 found=tuple(_troubles(uow.tx, uow.rules, now, last_pass, keeps_time=keeps_time)),
                 concerns=tuple(_concerns(uow.tx, uow.rules, now)),
                 last_pass=last_pass,
-                last_audit=health.last_beat(uow.tx, health.AUDIT),
-                messages=tuple(messages.not_over(uow.tx, now)),
+                last_audit=heartbeats.last(uow.tx, heartbeats.AUDIT),
+                messages=tuple(monitoring.not_over(uow.tx, now)),
             )
     except DatabaseNotReadyError as not_ready:
         return Health((Trouble(not_ready.code),))
@@ -139,14 +143,14 @@ def _troubles(
     if keeps_time and abs(audit.database_clock(tx) - now) > CLOCKS_APART:
         yield Trouble("clocks_apart")
     yield from _cards(tx, rules, now, last_pass)
-    pauses = health.pauses(tx, now - BEING_TRIED)
+    pauses = heartbeats.pauses(tx, now - BEING_TRIED)
     late = _late_messages(tx, now, {pause.channel for pause in pauses})
     if late is not None:
         yield late
     for code, found in audit.waiting(tx, late=now - LATE, long_ago=now - LONG_AGO).items():
         yield Trouble(code, found.count, found.since)
     for pause in pauses:
-        code = Stop.UNUSUAL_DAY if pause.reason == Stop.UNUSUAL_DAY else f"{PAUSED}_{pause.channel}"
+        code = HoldReason.UNUSUAL_DAY if pause.reason == HoldReason.UNUSUAL_DAY else f"{PAUSED}_{pause.channel}"
         yield Trouble(code, since=pause.since, name=pause.channel, reason=pause.reason)
 
 
@@ -168,22 +172,22 @@ def _begin_of(day: date) -> datetime:
     return hours.instant(day, time(0))
 
 
-def _left_by_a_pass(tx: Tx, now: datetime, last_pass: datetime | None) -> audit.FoundCards:
+def _left_by_a_pass(tx: Tx, now: datetime, last_pass: datetime | None) -> audit.LateCards:
     """A card may be due at any moment, for the pass that comes. One that was due before a whole pass, and is still, was
     passed over: its group cannot be planned."""
-    seen_at, *card_ids = (remembered.find(tx, SEEN_DUE) or "").split() or [""]
+    seen_at, *card_ids = (service_state.find(tx, SEEN_DUE) or "").split() or [""]
     if not card_ids or last_pass is None:
-        return audit.FoundCards(0, None)
+        return audit.LateCards(0, None)
     seen = datetime.fromisoformat(seen_at)
     if not seen < last_pass <= now <= seen + SEEN_LATELY:
-        return audit.FoundCards(0, None)
+        return audit.LateCards(0, None)
     return audit.still_due(tx, [int(card_id) for card_id in card_ids], japan_date(now))
 
 
-def remember_what_is_due(tx: Tx, now: datetime) -> None:
+def record_due_counts(tx: Tx, now: datetime) -> None:
     """For the audit after this one."""
     card_ids = audit.cards_due(tx, japan_date(now), SEEN_AT_MOST)
-    remembered.replace(tx, SEEN_DUE, " ".join([now.isoformat(), *map(str, card_ids)]))
+    service_state.replace(tx, SEEN_DUE, " ".join([now.isoformat(), *map(str, card_ids)]))
 
 
 def _forgotten(tx: Tx, rules: Rulebook, today: date) -> int:
@@ -202,7 +206,7 @@ def _goes_on(tx: Tx, rules: Rulebook, card_id: int, today: date) -> bool:
     if card is None or group is None:
         return False
     ends = cards.ends_of_people(tx, [card.person.id])[card.person.id]
-    _, plan = plan_of(rules, card, ends, group.rhythm)
+    _, plan = plan_of(rules, card, ends, group.preferences)
     return any(step.on > today for step in plan)
 
 

@@ -1,4 +1,4 @@
-"""What a measuring program reads: counts at this moment and tallies since the beginning, and nothing of anybody."""
+"""What a measuring program reads: counts at this moment and counters since the beginning, and nothing of anybody."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -8,21 +8,21 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from reminder.errors import DatabaseNotReadyError
-from reminder.storage import audit, tallies
 from reminder.storage.db.unit_of_work import UnitsOfWork
-from reminder.upkeep.health import Health, look
+from reminder.storage.maintenance import audit, counters
+from reminder.upkeep.health import Health, assess
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 
 def exposition(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> bytes:
     """In the text format of Prometheus; of a database that is away, only that it is."""
-    found = look(units, now, keeps_time=keeps_time)
+    found = assess(units, now, keeps_time=keeps_time)
     counted: Mapping[str, int] = {}
     cards_due = 0
     try:
         with units.reading(now) as uow:
-            counted = tallies.all_of(uow.tx)
+            counted = counters.all_of(uow.tx)
             cards_due = len(audit.cards_due(uow.tx, uow.today, audit.AT_MOST))
     except DatabaseNotReadyError:
         pass  # the audit has said so
@@ -89,15 +89,15 @@ def _since_the_beginning(counted: Mapping[str, int]) -> Iterator[Metric]:
     channels = set()
     for name, count in counted.items():
         what, channel, detail = name.split(".")
-        if what == tallies.HANDED:
+        if what == counters.HANDED:
             handed.add_metric([channel, detail], count)
         else:
             channels.add(channel)
     for channel in sorted(channels):
         below, buckets = 0, []
-        for place, bound in enumerate([*map(str, tallies.BUCKETS), "+Inf"]):
-            below += counted.get(f"{tallies.WAITED}.{channel}.{place}", 0)
+        for place, bound in enumerate([*map(str, counters.BUCKETS), "+Inf"]):
+            below += counted.get(f"{counters.WAITED}.{channel}.{place}", 0)
             buckets.append((bound, float(below)))
-        waited.add_metric([channel], buckets, counted.get(f"{tallies.WAITED}.{channel}.{tallies.SECONDS}", 0))
+        waited.add_metric([channel], buckets, counted.get(f"{counters.WAITED}.{channel}.{counters.SECONDS}", 0))
     yield handed
     yield waited

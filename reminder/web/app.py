@@ -24,22 +24,22 @@ from reminder.errors import (
 )
 from reminder.guard.numbers import LooksLike, forbidden
 from reminder.upkeep.health import RecentHealth
-from reminder.web import (
-    api,
-    card_pages,
-    home,
-    homes,
-    letter_pages,
-    months,
-    pages,
-    persons,
-    settings_pages,
-    signing,
-    upload_pages,
-    visits,
-    webhooks,
+from reminder.web import api, webhooks
+from reminder.web.api import imports
+from reminder.web.pages import (
+    cards,
+    city_visits,
+    dashboard,
+    letters,
+    monthly_plan,
+    organisation,
+    people,
+    public,
+    settings,
+    sign_in,
 )
-from reminder.web.access import (
+from reminder.web.pages import imports as upload_pages
+from reminder.web.support.authorization import (
     SAFE_METHODS,
     ForeignFormError,
     NoGroupError,
@@ -47,9 +47,8 @@ from reminder.web.access import (
     NotSignedInError,
     is_https,
 )
-from reminder.web.api import imports
-from reminder.web.view import go, language_of, local_path, page, with_cookie, words_of
-from reminder.web.words import read_pages
+from reminder.web.support.page_catalog import read_pages
+from reminder.web.support.rendering import go, language_of, local_path, page, with_cookie, words_of
 from reminder.wiring import App
 
 PROBLEM = "application/problem+json"
@@ -82,13 +81,13 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.state.pages = read_pages()
     web.state.health = RecentHealth()
     web.include_router(webhooks.router)
-    web.include_router(pages.public)
-    at_home = (home, homes, months, visits, letter_pages, upload_pages)
-    for module in (signing, *at_home, persons, card_pages, settings_pages):
+    web.include_router(public.public)
+    at_home = (dashboard, organisation, monthly_plan, city_visits, letters, upload_pages)
+    for module in (sign_in, *at_home, people, cards, settings):
         web.include_router(module.router)
     web.include_router(api.router)
     if local_pages:
-        web.include_router(pages.local)
+        web.include_router(public.local)
     web.add_exception_handler(KigenError, _refuse)
     web.add_exception_handler(NotSignedInError, _lead_to_sign_in)
     web.add_exception_handler(NoGroupError, _lead_to_welcome)
@@ -97,7 +96,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.add_exception_handler(RequestValidationError, _malformed)
     web.add_exception_handler(ClientDisconnect, _cut_off)
     web.add_exception_handler(Exception, _broke)
-    web.add_middleware(Door)
+    web.add_middleware(RequestGuard)
     return web
 
 
@@ -105,7 +104,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
 _MAY_BE_AN_ID = (LooksLike.LONG_DIGITS, LooksLike.INSURANCE_NUMBER)
 
 
-class Door:
+class RequestGuard:
     """What every request passes: its address must hold no number, its body no more than a webhook needs."""
 
     def __init__(self, inner: ASGIApp) -> None:
@@ -215,7 +214,7 @@ async def _lead_to_sign_in(request: Request, refused: Exception) -> Response:
     answer = go("/sign-in")
     if request.method in SAFE_METHODS:
         secure = is_https(request.app.state.app)
-        with_cookie(answer, signing.NEXT_COOKIE, local_path(request.url.path), secure=secure, lasts=60 * 60)
+        with_cookie(answer, sign_in.NEXT_COOKIE, local_path(request.url.path), secure=secure, lasts=60 * 60)
     return answer
 
 

@@ -8,12 +8,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reminder.conversation import call, inbox
-from reminder.delivery import bounces
-from reminder.domain.bounces import Bounce, named, read_report
+from reminder.conversation import call_flow, inbox
+from reminder.delivery import record_bounces
+from reminder.domain.parsing.bounces import Bounce, named, read_report
 from reminder.errors import RefusedInputError
-from reminder.storage import receipts
-from reminder.storage.links import is_bounces_mark
+from reminder.storage.auth.signed_links import is_bounces_mark
+from reminder.storage.outbox import receipts
 from reminder.wiring import App
 
 router = APIRouter(prefix="/webhooks")
@@ -105,7 +105,7 @@ async def twilio_sms(app: OpenApp, form: SignedForm) -> Response:
     heard = parse_inbound(form)
     if heard is None:
         raise RefusedInputError("request_malformed")
-    said = inbox.Heard(heard.provider_id, heard.sender, heard.text)
+    said = inbox.InboundText(heard.provider_id, heard.sender, heard.text)
 
     def keep() -> None:
         with app.writing() as uow:
@@ -124,9 +124,9 @@ async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: i
     on_call, message_id = parse_call(form), named_message(request)
     if on_call is None or message_id is None or not 0 <= turn <= 2:
         raise RefusedInputError("request_malformed")
-    asked = call.Asked(message_id, on_call.provider_id, on_call.is_machine, turn, on_call.key)
+    asked = call_flow.CallEvent(message_id, on_call.provider_id, on_call.is_machine, turn, on_call.key)
     now = app.clock.now()
-    spoken, language = await run_in_threadpool(call.answer, app.units, now, asked)
+    spoken, language = await run_in_threadpool(call_flow.answer, app.units, now, asked)
     facts = app.rules.wording.of(language).facts
     twiml = render_turn(
         spoken,
@@ -172,7 +172,7 @@ async def mail_bounce(request: Request, app: OpenApp) -> Response:
         bounce = _read_notice(body) if is_json else read_report(body)
         if bounce is not None:
             with app.writing() as uow:
-                bounces.keep(uow, bounce)
+                record_bounces.keep(uow, bounce)
 
     await run_in_threadpool(keep)
     return Response(status_code=204)

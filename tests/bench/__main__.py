@@ -12,17 +12,16 @@ from datetime import time as wall
 from sqlalchemy import text
 
 from reminder.clock import SystemClock
-from reminder.domain import hours
-from reminder.domain.messages import MessageKind
-from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Mode
-from reminder.domain.rules import schedule
+from reminder.domain.model.messages import MessageKind
+from reminder.domain.model.people import Audience, ChannelName, ConsentHow, GroupKind, Mode
+from reminder.domain.rules import hours, schedule
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
-from reminder.simulate import World, world
-from reminder.storage import outbox
-from reminder.storage.outbox import Draft
+from reminder.simulate import SimulatedWorld, simulated_world
+from reminder.storage.outbox import queue
+from reminder.storage.outbox.queue import MessageDraft
 from reminder.wiring import read_rulebook, read_settings
-from reminder.worker import tick
+from reminder.worker.jobs import run_once
 from tests.bench import engines, growth, home, sheets
 from tests.journeys.years import run_years
 from tests.village import USER_CERTIFICATE
@@ -93,22 +92,22 @@ def idle_and_busy_ticks() -> None:
     """What a pass costs with more enrolled and with more ever sent; the first row is what the others are held against."""
     first = 0.0
     for people, sent_before in ((100, 0), (5000, 0), (5000, 50_000)):
-        with world(MORNING - timedelta(days=1)) as town:
+        with simulated_world(MORNING - timedelta(days=1)) as town:
             enrol(town, people, due=100)
-            tick(town.app, town.clock.now())  # what is overdue goes first
+            run_once(town.app, town.clock.now())  # what is overdue goes first
             remember(town, sent_before)
             town.clock.move_to(MORNING)
             began = time.perf_counter()
-            report = tick(town.app, MORNING)
+            report = run_once(town.app, MORNING)
             busy = time.perf_counter() - began
-            idle = median(lambda: tick(town.app, MORNING), times=50)
+            idle = median(lambda: run_once(town.app, MORNING), times=50)
             first = first or idle
             print(f"{people} cards, {sent_before} messages ever sent:")
             print(f"  a pass with nothing due {idle * 1000:.2f} ms ({idle / first:.1f} times the first)")
             print(f"  one that plans and sends {report.sent} texts {busy * 1000:.0f} ms")
 
 
-def enrol(town: World, people: int, *, due: int) -> None:
+def enrol(town: SimulatedWorld, people: int, *, due: int) -> None:
     app, now = town.app, town.clock.now()
     for place in range(people):
         if place % 10 == 0:
@@ -130,12 +129,12 @@ def enrol(town: World, people: int, *, due: int) -> None:
             add_card(uow, person_id=person, kind=USER_CERTIFICATE, typed=typed)
 
 
-def remember(town: World, messages: int) -> None:
+def remember(town: SimulatedWorld, messages: int) -> None:
     """As many messages of earlier years, all of them delivered."""
     then = town.clock.now() - timedelta(days=365)
     for start in range(0, messages, 1000):
         drafts = [
-            Draft(
+            MessageDraft(
                 f"old:{start + place}",
                 MessageKind.REMINDER,
                 1,
@@ -151,7 +150,7 @@ def remember(town: World, messages: int) -> None:
             for place in range(1000)
         ]
         with town.app.database.writing() as tx:
-            outbox.add(tx, town.app.keys, drafts, then)
+            queue.add(tx, town.app.keys, drafts, then)
             tx.execute(text("UPDATE messages SET state = 'delivered' WHERE state = 'queued'"))
 
 

@@ -25,9 +25,10 @@ def number(place: int) -> str:
 
 def ours(database: str, sink: str, key: str) -> None:
     """The worker's own sending, until nothing more is due."""
-    from reminder.storage import health
+    from reminder.storage.runtime import heartbeats
     from reminder.wiring import build_app, read_settings
-    from reminder.worker import collect_garbage_less_often, send
+    from reminder.worker.jobs import send
+    from reminder.worker.scheduler import collect_garbage_less_often
 
     settings = read_settings(
         database_url=database,
@@ -45,15 +46,15 @@ def ours(database: str, sink: str, key: str) -> None:
         while True:
             send(app, app.clock.now(), lambda: True)
             with app.database.reading() as tx:
-                if not health.messages_due(tx, app.clock.now()):
+                if not heartbeats.messages_due(tx, app.clock.now()):
                     return
 
 
 def claim_and_record(database: str, sink: str, key: str) -> None:
     """Ours without anybody to send to: what the database alone allows."""
     from reminder.channels.memory import MemoryChannel
-    from reminder.delivery.send import Sender
-    from reminder.domain.people import ChannelName
+    from reminder.delivery.sender import Sender
+    from reminder.domain.model.people import ChannelName
     from reminder.wiring import build_app, read_settings
 
     folder = os.environ.get("BENCH_FOLDER", "/tmp")
@@ -81,9 +82,9 @@ def bare_sdk(database: str, sink: str, key: str) -> None:
                 await messages.create_async(to=number(place), from_=SENDER, body=TEXT.format(number=place))
 
         print("ready", flush=True)
-        async with asyncio.TaskGroup() as hands:
+        async with asyncio.TaskGroup() as concurrency:
             for _ in range(IN_FLIGHT):
-                hands.create_task(hand())
+                concurrency.create_task(hand())
         await transport.close()
 
     asyncio.run(main())

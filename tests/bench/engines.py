@@ -18,14 +18,15 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from reminder.clock import SystemClock
-from reminder.domain.messages import MessageKind
-from reminder.domain.people import Audience, ChannelName, ContactState, GroupKind
+from reminder.domain.model.messages import MessageKind
+from reminder.domain.model.people import Audience, ChannelName, ContactState, GroupKind
 from reminder.enrolment import register
-from reminder.storage import contacts, outbox
-from reminder.storage.keys import KeyRing, new_key, read_keys
-from reminder.storage.outbox import Draft
-from reminder.storage.session import Database
-from reminder.storage.tables import Contact
+from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys
+from reminder.storage.db.session import Database
+from reminder.storage.db.tables import Contact
+from reminder.storage.outbox import queue
+from reminder.storage.outbox.queue import MessageDraft
+from reminder.storage.registry import contacts
 from reminder.wiring import build_app, read_settings
 from tests import databases
 from tests.bench import contenders
@@ -146,7 +147,7 @@ def fill_ours(url: str, key: str, total: int) -> None:
                     draft(group, contact_id, place, now)
                     for contact_id, place in zip(made.scalars(), places, strict=True)
                 ]
-                outbox.add(tx, keys, drafts, now)
+                queue.add(tx, keys, drafts, now)
     analyse(url)
 
 
@@ -172,8 +173,8 @@ def contact(keys: KeyRing, person: int, place: int, now: datetime) -> dict[str, 
     }
 
 
-def draft(group: int, contact_id: int, place: int, now: datetime) -> Draft:
-    return Draft(
+def draft(group: int, contact_id: int, place: int, now: datetime) -> MessageDraft:
+    return MessageDraft(
         f"answer:{contact_id}", MessageKind.ANSWER, group, contact_id, Audience.PERSON, ChannelName.SMS, None,
         contenders.TEXT.format(number=place), 1, now, now + timedelta(days=2),
     )  # fmt: skip

@@ -11,19 +11,19 @@ from sqlalchemy import Table, text
 from sqlalchemy.orm import DeclarativeBase
 
 from reminder.clock import SystemClock, japan_date
-from reminder.domain.messages import MessageKind
-from reminder.domain.people import ChannelName, ContactState, GroupKind, Language, Mode, Role
-from reminder.storage import accounts, contacts, messages
-from reminder.storage.keys import KeyRing, new_key, read_keys
-from reminder.storage.session import Database
-from reminder.storage.statements import insert_many
-from reminder.storage.tables import (
+from reminder.domain.model.messages import MessageKind
+from reminder.domain.model.people import ChannelName, ContactState, GroupKind, Language, Mode, Role
+from reminder.storage.auth import accounts
+from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys
+from reminder.storage.db.session import Database
+from reminder.storage.db.statements import insert_many
+from reminder.storage.db.tables import (
     Account,
-    Beat,
+    ActivityEntry,
     Card,
     Contact,
     Group,
-    JournalEntry,
+    Heartbeat,
     Member,
     Message,
     MessageReminder,
@@ -32,6 +32,8 @@ from reminder.storage.tables import (
     Reminder,
     Reply,
 )
+from reminder.storage.outbox import sealed_body
+from reminder.storage.registry import contacts
 from tests.conftest import migrate
 
 KINDS = ("mynumber_user_certificate", "driving_licence", "care_certification")
@@ -115,8 +117,8 @@ def fill(url: str, keys: KeyRing, now: datetime, sizes: Sizes) -> None:
         )
         _add(database, Card, (_card(one, sizes, now) for one in cards))
         _messages(database, sizes, keys, cards, now)
-        _add(database, JournalEntry, (_act(number, one, now) for number, one in enumerate(cards, 1)))
-        _add(database, Beat, ({"name": name, "at": now} for name in ("tick", "audit")))
+        _add(database, ActivityEntry, (_act(number, one, now) for number, one in enumerate(cards, 1)))
+        _add(database, Heartbeat, ({"name": name, "at": now} for name in ("run-once", "audit")))
         _settle(database)
     finally:
         database.close()
@@ -222,7 +224,7 @@ def _contact(keys: KeyRing, address: str, now: datetime, **more: object) -> Mapp
         "consent_by": "長女",
         "consent_at": now - timedelta(days=2000),
         "stopped_by": None,
-        "practised_at": None,
+        "test_called_at": None,
         "reached_at": now - timedelta(days=10),
         "created_at": now - timedelta(days=2000),
         **more,
@@ -251,7 +253,7 @@ def _card(card: _Card, sizes: Sizes, now: datetime) -> Mapping[str, object]:
         "is_computed": False,
         "carried_by": None,
         "next_reminder_on": max(japan_date(now) + timedelta(days=2), card.expires_on - timedelta(days=30)),
-        "done_on": None,
+        "acknowledged_on": None,
         "remind_on": None,
         "asked": 0,
         "escalate_on": None,
@@ -337,21 +339,21 @@ def _message(number: int, card: _Card, at: datetime, keys: KeyRing, now: datetim
         "address_sealed": None,
         "audience": "person",
         "channel": ChannelName.SMS,
-        "body_sealed": messages.seal_body(keys, None, "ご家族より:電子証明書の更新のお知らせです。")
+        "body_sealed": sealed_body.seal_body(keys, None, "ご家族より:電子証明書の更新のお知らせです。")
         if has_words
         else None,
-        "likeness": None,
+        "body_fingerprint": None,
         "segments": 2,
         "asks": None,
         "state": "undelivered" if number % 100 == 0 else "delivered",
         "reason": "30003" if number % 100 == 0 else None,
         "urgency": 2,
         "turn": 0,
-        "send_after": at,
-        "stale_after": at + timedelta(days=1),
+        "scheduled_at": at,
+        "expires_at": at + timedelta(days=1),
         "lease_until": None,
         "attempts": 1,
-        "not_seen": 0,
+        "not_found_count": 0,
         "possibly_double": False,
         "provider_id": f"SM{number:032x}",
         "handed_at": at,
@@ -389,7 +391,7 @@ def _settle(database: Database) -> None:
         if database.is_sqlite:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").close()
             return
-        for table in (Group, Account, Member, Person, Contact, Card, Reminder, Message, Receipt, Reply, JournalEntry):
+        for table in (Group, Account, Member, Person, Contact, Card, Reminder, Message, Receipt, Reply, ActivityEntry):
             name = table.__tablename__
             connection.execute(
                 text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), coalesce(max(id), 1)) FROM {name}")

@@ -15,15 +15,16 @@ from sqlalchemy import insert, text
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
-from reminder.domain.messages import Urgency
 from reminder.domain.model.channels import registered
-from reminder.domain.people import ChannelName, ConsentHow, GroupKind
+from reminder.domain.model.messages import Urgency
+from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind
 from reminder.enrolment import register
-from reminder.storage import outbox
-from reminder.storage.keys import new_key, read_keys
-from reminder.storage.tables import Contact
+from reminder.storage.crypto.keyring import new_key, read_keys
+from reminder.storage.db.tables import Contact
+from reminder.storage.outbox import queue
 from reminder.wiring import App, build_app, read_settings
-from reminder.worker import Bell, tick
+from reminder.worker.jobs import run_once
+from reminder.worker.scheduler import WorkerScheduler
 from tests import databases
 from tests.bench import contenders, engines
 from tests.bench.engines import Place, analyse, draft, fill_ours, start
@@ -66,7 +67,7 @@ def passes(kind: str, url: str, folder: Path, sizes: Sequence[int]) -> None:
             enrol(app, kind, enrolled + 1, size)
             enrolled = size
             analyse(url)
-            tick(app, clock.now())
+            run_once(app, clock.now())
             idle = statistics.median(seconds(app, clock) for _ in range(300))
             busy = statistics.median(due_pass(app, clock, enrolled) for _ in range(5))
             first = first or (idle, busy)
@@ -95,7 +96,7 @@ def enrol(app: App, kind: str, first: int, last: int) -> None:
 
 def seconds(app: App, clock: SteppedClock, sent: int = 0) -> float:
     began = time.perf_counter()
-    report = tick(app, clock.now())
+    report = run_once(app, clock.now())
     took = time.perf_counter() - began
     assert report.sent == sent, report
     return took
@@ -161,13 +162,13 @@ def due_to_handed_over(url: str, per_second: int, minutes: float) -> None:
     total = int(per_second * 60 * minutes)
     with sink(0.1) as provider:
         settings = read_settings(
-            database_url=url, secret_keys=(key,), data_dir=Path(os.environ["BENCH_FOLDER"]), tick_seconds=5,
+            database_url=url, secret_keys=(key,), data_dir=Path(os.environ["BENCH_FOLDER"]), pass_seconds=5,
             twilio_account_sid=contenders.ACCOUNT, twilio_auth_token=contenders.TOKEN, twilio_from=contenders.SENDER,
             twilio_base_url=provider.url, sms_per_second=200,
         )  # fmt: skip
         with build_app(settings) as app:
             due = spread(app, key, total, per_second)
-            with build_app(settings) as working, Bell(working):
+            with build_app(settings) as working, WorkerScheduler(working):
                 while provider.count() < total:
                     time.sleep(1)
             taken = provider.taken().times
@@ -214,7 +215,7 @@ def spread(app: App, key: str, total: int, per_second: int) -> dict[str, float]:
             for contact_id, (_, moment, whose) in zip(made, rows, strict=True):
                 one = draft(whose, contact_id, contact_id, moment)
                 drafts.append(replace(one, urgency=Urgency.USUAL))
-            outbox.add(tx, keys, drafts, begins)
+            queue.add(tx, keys, drafts, begins)
     return due
 
 

@@ -13,12 +13,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from reminder.clock import SystemClock, japan_date
-from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.enrolment import register, signing_in
+from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
-from reminder.storage import accounts
+from reminder.enrolment.identity import sign_in as signing_in
+from reminder.storage.auth import accounts
 from reminder.wiring import App, build_app, read_settings
-from reminder.worker import tick
+from reminder.worker.jobs import run_once
 
 PEOPLE = 20
 KINDS = ("mynumber_user_certificate", "driving_licence", "care_certification")
@@ -65,7 +66,7 @@ def enrol(app: App) -> None:
             end = japan_date(now) + timedelta(days=20 + 30 * place + number)
             with app.units.writing(now) as uow:
                 add_card(uow, person_id=person, kind=kind, typed=TypedDates(end.isoformat()))
-    tick(app, now)
+    run_once(app, now)
 
 
 def sign_in(app: App) -> str:

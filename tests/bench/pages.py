@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reminder.clock import SystemClock
-from reminder.enrolment import signing_in
-from reminder.storage import accounts
+from reminder.enrolment.identity import sign_in
+from reminder.storage.auth import accounts
+from reminder.storage.crypto.keyring import new_key, read_keys
+from reminder.storage.db.session import Database
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.keys import new_key, read_keys
-from reminder.storage.session import Database
 from reminder.wiring import read_rulebook, read_settings
 from tests import databases
 from tests.bench.fill import SMALL, Sizes, fill, owner_of
@@ -59,7 +59,7 @@ class Place:
                 account = accounts.at_address(tx, keys, owner_of(group_id))
                 assert account is not None
                 uow = UnitOfWork(tx, keys, read_rulebook(read_settings(database_url=self.url)), now)
-                return f"kigen={signing_in.enter(uow, account, 'bench').token}"
+                return f"kigen={sign_in.enter(uow, account, 'bench').token}"
         finally:
             database.close()
 

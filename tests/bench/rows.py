@@ -7,10 +7,10 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from reminder.clock import SteppedClock
-from reminder.planning.due import plan_due
-from reminder.storage import schema
-from reminder.storage.keys import new_key
-from reminder.storage.session import Database
+from reminder.planning.scheduler import plan_due
+from reminder.storage.crypto.keyring import new_key
+from reminder.storage.db import schema
+from reminder.storage.db.session import Database
 from reminder.wiring import build_app, read_settings
 from tests.chaos import people, servers
 
@@ -28,7 +28,7 @@ COPIES = (
         "audience = 'person' AND id < 100",
         {
             "id": "{n}", "group_id": "{n}", "contact_id": "{n}", "key": "concat_ws(chr(58), 'told', {n}, '2027-03-17', 'sms', 0)", "state": "'delivered'",
-            "provider_id": "'SM' || md5({n}::text)", "handed_at": "t.send_after", "ended_at": "t.send_after", "attempts": "1",
+            "provider_id": "'SM' || md5({n}::text)", "handed_at": "t.scheduled_at", "ended_at": "t.scheduled_at", "attempts": "1",
         },
     ),
     ("message_reminders", "message_id < 100", {"message_id": "{n}", "reminder_id": "{n}"}),

@@ -18,11 +18,11 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from reminder.clock import SystemClock
-from reminder.domain.people import GroupKind
+from reminder.domain.model.people import GroupKind
 from reminder.enrolment import register
 from reminder.enrolment.imports import service
 from reminder.enrolment.imports.reader import read_sheet
-from reminder.storage.keys import new_key
+from reminder.storage.crypto.keyring import new_key
 from reminder.storage.registry import imports
 from reminder.wiring import App, build_app, read_settings
 from tests import databases

@@ -11,17 +11,17 @@ from fastapi import FastAPI
 from reminder.channels.email.client import SmtpEmail
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
-from reminder.domain.messages import Accepted, Outgoing
 from reminder.domain.model.channels import registered
-from reminder.domain.people import ChannelName
+from reminder.domain.model.messages import Accepted, Outgoing
+from reminder.domain.model.people import ChannelName
 from reminder.domain.text import email_html
-from reminder.simulate import World
-from reminder.storage.keys import new_key
-from reminder.storage.links import Links
+from reminder.simulate import SimulatedWorld
+from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.crypto.keyring import new_key
 from reminder.web.app import create_web
 from reminder.web.server import has_local_pages, listen, make_server
 from reminder.wiring import App, build_app, read_settings
-from reminder.worker import TickReport, links_of, tick
+from reminder.worker.jobs import PassReport, links_of, run_once
 from tests.fakes.smtp import FakeSmtp, Mail
 from tests.patience import PATIENCE
 from tests.village import Village, japan
@@ -42,13 +42,13 @@ class Site:
         return self.village.app
 
     @property
-    def links(self) -> Links:
+    def links(self) -> SignedLinks:
         """Addresses of the pages that need no sign-in."""
         return links_of(self.app)
 
-    def tick(self) -> TickReport:
+    def tick(self) -> PassReport:
         """One pass of the worker, now. What it sends has arrived when it ends."""
-        return tick(self.app, self.app.clock.now())
+        return run_once(self.app, self.app.clock.now())
 
     def mails_to(self, address: str) -> list[Mail]:
         """Oldest first."""
@@ -88,7 +88,7 @@ def open_site(database_url: str, folder: Path, start: str, **settings_given: obj
             build_app(settings, clock=clock, channels=channels, durable=False) as app,
             served(create_web(app, local_pages=has_local_pages(app, HOST)), listening),
         ):
-            yield Site(url, Village(World(app, clock, channels)), smtp)
+            yield Site(url, Village(SimulatedWorld(app, clock, channels)), smtp)
 
 
 @contextmanager

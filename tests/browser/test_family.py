@@ -7,7 +7,7 @@ import pytest
 from icalendar import Calendar
 from playwright.sync_api import Page, expect
 
-from reminder.domain.people import GroupKind, Mode, Role
+from reminder.domain.model.people import GroupKind, Mode, Role
 from tests.browser import looks
 from tests.browser.axe import assert_accessible
 from tests.browser.site import Site
@@ -207,7 +207,7 @@ EVERY_PAGE = [
     "/contacts/2",
     "/contacts/3",
     "/cards/1",
-    "/cards/1/renewed",
+    "/cards/1/renew",
     "/settings",
     "/settings/me",
     "/settings/group",
@@ -216,7 +216,7 @@ EVERY_PAGE = [
     "/settings/tokens",
     "/settings/calendar",
     "/settings/data",
-    "/settings/journal",
+    "/settings/activity",
     "/settings/data/erase",
     "/passkey",
     "/welcome",

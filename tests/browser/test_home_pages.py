@@ -5,9 +5,9 @@ from datetime import date
 import pytest
 from playwright.sync_api import Page, expect
 
-from reminder.domain.people import ChannelName, GroupKind, Mode, Role
-from reminder.enrolment import membership
-from reminder.worker import work_on_sheets
+from reminder.domain.model.people import ChannelName, GroupKind, Mode, Role
+from reminder.enrolment.identity import membership
+from reminder.worker.jobs import work_on_imports
 from tests.browser import looks
 from tests.browser.axe import assert_accessible
 from tests.browser.site import Site
@@ -64,7 +64,7 @@ def test_a_home_s_own_pages_are_accessible_light_and_whole_at_any_size(chain: Si
     page.goto(f"{chain.url}/months")
     page.get_by_role("button", name="手続きが済んだ").click()
     expect(page.get_by_text("印を付けてください").first).to_be_visible()
-    for path in ("/homes", "/undelivered", "/settings/journal", "/settings/group", "/settings/members"):
+    for path in ("/homes", "/undelivered", "/settings/activity", "/settings/group", "/settings/members"):
         page.goto(chain.url + path)
         looked_at(page, watch, path.replace("/", "-"))
 
@@ -80,7 +80,7 @@ def test_what_a_sheet_would_change_is_shown_to_everybody(chain: Site, page: Page
     )
     page.get_by_role("button", name="送って確かめる").click()
     page.get_by_role("button", name="この内容で確かめる").click()
-    work_on_sheets(chain.app)
+    work_on_imports(chain.app)
     expect(page.get_by_role("heading", name="確かめました")).to_be_visible()
     looked_at(page, watch, "sheet-asks")
 

@@ -6,7 +6,7 @@ from datetime import date
 import pypdf
 from playwright.sync_api import Page, expect
 
-from reminder.domain.people import GroupKind, Mode, Role
+from reminder.domain.model.people import GroupKind, Mode, Role
 from tests.browser import looks
 from tests.browser.axe import assert_accessible
 from tests.browser.site import Site

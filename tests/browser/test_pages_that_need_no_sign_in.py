@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from reminder.domain.people import ContactState, Mode
+from reminder.domain.model.people import ContactState, Mode
 from tests.browser import looks
 from tests.browser.axe import assert_accessible
 from tests.browser.site import Site

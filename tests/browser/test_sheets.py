@@ -6,8 +6,8 @@ from pathlib import Path
 import openpyxl
 from playwright.sync_api import Page, expect
 
-from reminder.domain.people import GroupKind, Role
-from reminder.worker import work_on_sheets
+from reminder.domain.model.people import GroupKind, Role
+from reminder.worker.jobs import work_on_imports
 from tests.browser import looks
 from tests.browser.axe import assert_accessible
 from tests.browser.site import Site
@@ -32,12 +32,12 @@ def test_a_sheet_is_sent_in_mended_and_sent_again(site: Site, page: Page, tmp_pa
     looked_at(page, "sheet-columns")
     page.get_by_role("button", name="この内容で確かめる").click()
     looked_at(page, "sheet-checking")
-    work_on_sheets(site.app)
+    work_on_imports(site.app)
     # The page sees it by itself.
     expect(page.get_by_role("heading", name="確かめました")).to_be_visible()
     looked_at(page, "sheet-checked")
     page.get_by_role("button", name="よい行を登録する").click()
-    work_on_sheets(site.app)
+    work_on_imports(site.app)
     expect(page.get_by_role("heading", name="登録しました")).to_be_visible()
     looked_at(page, "sheet-saved")
 
@@ -62,15 +62,15 @@ def upload(site: Site, page: Page, file: Path) -> None:
     page.get_by_label("名簿のファイル").set_input_files(file)
     page.get_by_role("button", name="送って確かめる").click()
     page.get_by_role("button", name="この内容で確かめる").click()
-    work_on_sheets(site.app)
+    work_on_imports(site.app)
     expect(page.get_by_role("heading", name="確かめました")).to_be_visible()
     page.get_by_role("button", name="よい行を登録する").click()
-    work_on_sheets(site.app)
+    work_on_imports(site.app)
     expect(page.get_by_role("heading", name="登録しました")).to_be_visible()
 
 
 def everybody(site: Site) -> list[object]:
-    from reminder.storage import people
+    from reminder.storage.registry import people
 
     with site.app.database.reading() as tx:
         return people.of_group(tx, 1)

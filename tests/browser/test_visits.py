@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 from python_calamine import CalamineWorkbook
 
-from reminder.domain.people import GroupKind, Mode, Role
+from reminder.domain.model.people import GroupKind, Mode, Role
 from tests.browser import looks
 from tests.browser.axe import assert_accessible
 from tests.browser.site import Site

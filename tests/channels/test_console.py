@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from reminder.channels.console import ConsoleChannel
-from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 
 AT = datetime(2031, 3, 3, 1, 0, tzinfo=UTC)
 
@@ -32,5 +32,6 @@ def test_after_a_crash_a_line_may_be_shown_again() -> None:
     channel = ConsoleChannel("sms", print)
 
     assert (
-        asyncio.run(channel.ask(Outgoing(5, "+81900000001", "期限だより", None, AT, AT), ())) is Answer.SAFE_TO_REPEAT
+        asyncio.run(channel.ask(Outgoing(5, "+81900000001", "期限だより", None, AT, AT), ()))
+        is ProviderAnswer.SAFE_TO_REPEAT
     )

@@ -5,8 +5,8 @@ import pytest
 from reminder.channels.email.errors import fault_of_mail, fault_of_refusal
 from reminder.channels.twilio.errors import fault_of_twilio
 from reminder.domain.model.channels import Fault
-from reminder.domain.people import ChannelName
-from reminder.domain.provider_codes import texts_a_step
+from reminder.domain.model.people import ChannelName
+from reminder.domain.rules.provider_errors import texts_a_step
 
 NUMBER = (21211, 21214, 21217, 21401, 21614, 30005, 30006)
 TEXT = (21602, 21604, 21612, 21617, 21620, 30004, 30007)

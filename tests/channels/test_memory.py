@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from reminder.channels.memory import MemoryChannel
-from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.errors import ChannelError, PermanentChannelError, TemporaryChannelError, UnknownOutcomeError
 
 AT = datetime(2031, 3, 3, 1, 0, tzinfo=UTC)
@@ -45,7 +45,7 @@ def test_a_lost_answer_leaves_the_message_with_the_provider() -> None:
 
     assert channel.sent == [text(1)]
     assert asyncio.run(channel.ask(text(1), ())) == Accepted("memory-1")
-    assert asyncio.run(channel.ask(text(2), ())) is Answer.NOT_SEEN
+    assert asyncio.run(channel.ask(text(2), ())) is ProviderAnswer.NOT_SEEN
 
 
 def test_ordered_failures_come_in_the_order_of_the_orders() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import text
 
-from reminder.storage.session import Database
+from reminder.storage.db.session import Database
 from tests.chaos.provider import Fate
 
 ENDS_AS = {"delivered": "delivered", "undelivered": "undelivered", "sent": "accepted"}
@@ -40,16 +40,16 @@ class Account:
         return not any(self.wrong.values()) and self.doubled_and_marked <= max(1, self.messages // 10_000)
 
 
-def account(database: Database, fates: Collection[Fate]) -> Account:
+def account(database: Database, outcomes: Collection[Fate]) -> Account:
     with database.reading() as tx:
         cards = [row.id for row in tx.execute(_CARDS)]
         rows = tx.execute(_TOLD).all()
     of_message, of_card = defaultdict(list), defaultdict(list)
-    for fate in fates:
+    for fate in outcomes:
         of_message[fate.message_id].append(fate)
     for row in rows:
         of_card[row.card_id].append(row)
-    found = Account(cards=len(cards), messages=len(rows), texts=len(fates))
+    found = Account(cards=len(cards), messages=len(rows), texts=len(outcomes))
     found.states.update(row.state for row in rows)
     found.marked = sum(row.possibly_double for row in rows)
     for stray in of_message.keys() - {row.id for row in rows}:

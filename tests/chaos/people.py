@@ -6,13 +6,13 @@ from datetime import date
 from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
-from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Role
+from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Role
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
-from reminder.storage.contacts import ADDRESS
-from reminder.storage.keys import KeyRing
-from reminder.storage.statements import add_many
-from reminder.storage.tables import Base
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.statements import add_many
+from reminder.storage.db.tables import Base
+from reminder.storage.registry.contacts import ADDRESS
 from reminder.wiring import App
 from tests.village import USER_CERTIFICATE, japan
 

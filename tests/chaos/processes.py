@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reminder.web.server import listen, run
 from reminder.wiring import App, build_app, read_settings
-from reminder.worker import run_until_stopped
+from reminder.worker.scheduler import run_until_stopped
 from tests.chaos.clocks import FastClock, FastLoop
 
 # Every process is a fork of one that has loaded all of ours: to load it anew would take longer than a worker lives here.

@@ -64,7 +64,7 @@ class HostileTwilio(FakeTwilio):
 
     def __init__(self, seed: int, clock: FastClock) -> None:
         super().__init__(now=clock.now, strict=False)
-        self.fates: dict[str, Fate] = {}
+        self.outcomes: dict[str, Fate] = {}
         self.faults: dict[str, int] = {}
         self._to: dict[str, list[Fate]] = {}
         self._clock = clock
@@ -115,7 +115,7 @@ class HostileTwilio(FakeTwilio):
         fate = Fate(text, int((text.status_callback or "m=0").rsplit("m=", 1)[1]), words[-1], lag)
         if self._chance.random() < 0.1:
             fate.answer_waits = self._chance.uniform(0, 5)
-        self.fates[text.sid] = fate
+        self.outcomes[text.sid] = fate
         self._to.setdefault(text.to, []).append(fate)
         for word, after in self._order(words):
             fate.pending += 1
@@ -164,7 +164,7 @@ class HostileTwilio(FakeTwilio):
     async def _answer(
         self, request: web.Request, behaviour: Behaviour, content: Mapping[str, object] | None
     ) -> web.StreamResponse:
-        fate = self.fates.get(str(content.get("sid"))) if content else None
+        fate = self.outcomes.get(str(content.get("sid"))) if content else None
         if fate is not None:
             # Long enough for a first callback to be there before it.
             await asyncio.sleep(self._clock.real_seconds(fate.answer_waits))

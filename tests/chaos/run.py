@@ -15,15 +15,16 @@ from pathlib import Path
 from sqlalchemy import bindparam, func, select, text
 
 from reminder.clock import JAPAN, SteppedClock
-from reminder.domain import hours
-from reminder.domain.messages import LEASE, RENEWED_EVERY, MessageState
+from reminder.domain.model.messages import LEASE, RENEWED_EVERY, MessageState
+from reminder.domain.rules import hours
 from reminder.errors import DatabaseNotReadyError
-from reminder.storage import outbox, schema
-from reminder.storage.keys import new_key
-from reminder.storage.session import Database
-from reminder.storage.tables import IS_IN_HAND, Message
+from reminder.storage.crypto.keyring import new_key
+from reminder.storage.db import schema
+from reminder.storage.db.session import Database
+from reminder.storage.db.tables import IS_LEASED, Message
+from reminder.storage.outbox import queue
 from reminder.wiring import build_app, read_settings
-from reminder.worker import work_waiting
+from reminder.worker.jobs import work_due
 from tests.chaos import people, processes, servers
 from tests.chaos.account import Account, account
 from tests.chaos.clocks import FastClock
@@ -84,7 +85,7 @@ def run(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Outcome:
             "twilio_from": fake.SENDER,
             "public_url": f"http://127.0.0.1:{port}",
             "sms_per_second": 1000,
-            "tick_seconds": 0.2,
+            "pass_seconds": 0.2,
         }
         with build_app(read_settings(**given), clock=SteppedClock(people.MORNING)) as app:
             people.enrol(app, plan.texts)
@@ -99,7 +100,7 @@ def run(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Outcome:
         watch = _Watch(plan, clock, database, twilio, workers, accidents, say)
         settled = watch.until_settled()
         workers.stop()
-        outcome = Outcome(account(database, twilio.fates.values()), watch.passed(), clock.now().astimezone(JAPAN))
+        outcome = Outcome(account(database, twilio.outcomes.values()), watch.passed(), clock.now().astimezone(JAPAN))
         outcome.kills, outcome.happened, outcome.settled = workers.kills, watch.happened, settled
         outcome.ended_by_themselves, outcome.faults = watch.ended_by_themselves, twilio.faults
         outcome.errors = errors_in(log)
@@ -168,13 +169,13 @@ class _Watch:
         said = 0.0
         while self.passed() < self._plan.give_up_after:
             time.sleep(LOOK_SECONDS)
-            told = len(self._twilio.fates) / self._plan.texts
+            told = len(self._twilio.outcomes) / self._plan.texts
             self._let_things_happen(told)
             self.ended_by_themselves += self._workers.start_again_those_that_ended()
             if self.passed() - said > 10:
                 said = self.passed()
                 self._say(
-                    f"{said:.0f} s: {len(self._twilio.fates)} texts taken, {self._clock.now().astimezone(JAPAN):%d %H:%M}"
+                    f"{said:.0f} s: {len(self._twilio.outcomes)} texts taken, {self._clock.now().astimezone(JAPAN):%d %H:%M}"
                 )
             is_over = told > 0.5 and not self._accidents and self._happening is None
             if is_over and self._move_on():
@@ -189,7 +190,7 @@ class _Watch:
         if due <= told and self._happening is None and self._accidents:
             what, happen = self._accidents.pop(due)
             self._happening = self._accident.submit(happen)
-            self.happened.append(f"{what} after {len(self._twilio.fates)} texts")
+            self.happened.append(f"{what} after {len(self._twilio.outcomes)} texts")
             self._say(self.happened[-1])
         if self._next_kill is not None and self._next_kill < self.passed() < self._plan.kill_for and told < 0.9:
             self._next_kill += self._plan.kill_every or 0
@@ -201,9 +202,9 @@ class _Watch:
         now = self._clock.now()
         try:
             with self._database.reading() as tx:
-                work = work_waiting(tx, now)
+                work = work_due(tx, now)
                 held = tx.execute(_HELD, {"renewed": now + LEASE - 2.5 * RENEWED_EVERY}).scalar_one()
-                moments = [outbox.next_moment(tx), _morning(tx.execute(_NEXT_CARD).scalar_one())]
+                moments = [queue.next_moment(tx), _morning(tx.execute(_NEXT_CARD).scalar_one())]
         except DatabaseNotReadyError:
             return False
         following = min((moment for moment in moments if moment is not None), default=people.LAST_MOMENT)
@@ -217,7 +218,7 @@ class _Watch:
 
 # By somebody who lives: a lease that was not renewed for so long is waited for by nobody.
 _HELD = select(func.count()).where(
-    IS_IN_HAND, Message.state == MessageState.SENDING, Message.lease_until > bindparam("renewed")
+    IS_LEASED, Message.state == MessageState.SENDING, Message.lease_until > bindparam("renewed")
 )
 _NEXT_CARD = text("SELECT min(next_reminder_on) FROM cards")
 

@@ -20,7 +20,7 @@ def reminder(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
             monkeypatch.delenv(name)
     monkeypatch.setenv("LANG", "ja_JP.UTF-8")
     monkeypatch.setenv("REMINDER_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("REMINDER_AS_IF", "2026-12-01T08:00+09:00")
+    monkeypatch.setenv("REMINDER_CLOCK_OVERRIDE", "2026-12-01T08:00+09:00")
     monkeypatch.chdir(tmp_path)
     _take_down_logging()
     yield Terminal(tmp_path / "data", capsys, monkeypatch)

@@ -76,7 +76,7 @@ def test_a_change_of_keys_from_the_new_key_to_the_end_of_the_old_one(family: Ter
     file = family.data / "keys"
     old = file.read_text()
     family.answer("keys", "new", "--keep")
-    family.set(REMINDER_AS_IF=PASSED)
+    family.set(REMINDER_CLOCK_OVERRIDE=PASSED)
 
     done = family.answer("keys", "rotate")
 

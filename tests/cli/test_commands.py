@@ -26,7 +26,7 @@ FIXED = [
     "serve",
     "web",
     "worker",
-    "tick",
+    "run-once",
     "migrate",
     "doctor",
     "health",
@@ -123,9 +123,9 @@ def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: li
         shutil.copytree(reminder.data, exemplary)
     phone = ["--channel", "sms", "--address", "090-0000-0002"]
     if path == ["contact", "ask"]:
-        reminder.set(REMINDER_SMS_REPLIES="on")
-    elif path == ["contact", "practise"]:
-        reminder.set(REMINDER_CALLS="on")
+        reminder.set(REMINDER_TWO_WAY_SMS="on")
+    elif path == ["contact", "test-call"]:
+        reminder.set(REMINDER_VOICE_ENABLED="on")
         phone = ["--channel", "voice", "--address", "03-3500-0001", "--consent", "spoken", "--consent-by", "長女"]
     else:
         phone += ["--consent", "spoken", "--consent-by", "長女"]
@@ -272,7 +272,7 @@ def test_a_family_is_enrolled_renewed_and_retired(reminder: Terminal) -> None:
     [card] = reminder.answer("list", "cards")
     assert (card["expires_on"], card["state"], card["renewed_at"]) == ("2027-03-31", "current", None)
 
-    renewed = reminder.answer("card", "renewed", "1", "--expires", "2032/3/31")
+    renewed = reminder.answer("card", "renew", "1", "--expires", "2032/3/31")
     assert (renewed["expires_on"], renewed["next_reminder_on"]) == ("2032-03-31", "2032-01-05")
     assert (renewed["computed"], renewed["offers"], renewed["asks"]) == (False, [], [])
     assert reminder.answer("card", "retire", "1") == {"id": 1, "state": "retired"}
@@ -284,7 +284,7 @@ def test_a_family_is_enrolled_renewed_and_retired(reminder: Terminal) -> None:
 
 
 def test_a_pass_tells_what_is_due_and_the_lists_say_so(family: Terminal) -> None:
-    done = family.run("tick", "--at", "2027-01-29T10:00+09:00", "--json")
+    done = family.run("run-once", "--at", "2027-01-29T10:00+09:00", "--json")
 
     report = json.loads(done.out)
     assert (report["planned"], report["sent"]) == (2, 2)
@@ -295,7 +295,7 @@ def test_a_pass_tells_what_is_due_and_the_lists_say_so(family: Terminal) -> None
     text = next(message for message in messages if message["channel"] == "sms")
     assert text["text"].startswith("【期限だより・つばめ】")
     assert text["text"] in done.err, "without a provider the text is shown, beside the answer"
-    assert text["send_after"] == "2027-01-29T10:00:00+09:00", "instants are shown as they are in Japan"
+    assert text["scheduled_at"] == "2027-01-29T10:00:00+09:00", "instants are shown as they are in Japan"
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_a_contact_sealed_with_an_older_key_is_still_listed_and_without_that_key
 
 
 def test_addresses_are_not_readable_in_any_file(family: Terminal) -> None:
-    family.run("tick", "--at", "2027-01-29T10:00+09:00")
+    family.run("run-once", "--at", "2027-01-29T10:00+09:00")
 
     kept = family.bytes_kept()
 

@@ -62,29 +62,29 @@ WRONG = [
         "a password whose marks are not escaped",
     ),
     (
-        {"REMINDER_AS_IF": "2026-12-01T08:00+09:00", "REMINDER_SMTP_URL": f"smtp://me:{VALUE}@mail.example.jp", **MAIL},
-        "REMINDER_AS_IF",
+        {"REMINDER_CLOCK_OVERRIDE": "2026-12-01T08:00+09:00", "REMINDER_SMTP_URL": f"smtp://me:{VALUE}@mail.example.jp", **MAIL},
+        "REMINDER_CLOCK_OVERRIDE",
         "unset it",
         "real people would be told of another day",
     ),
     (
-        {"REMINDER_AS_IF": "2026-12-01T08:00+09:00", **TWILIO},
-        "REMINDER_AS_IF",
+        {"REMINDER_CLOCK_OVERRIDE": "2026-12-01T08:00+09:00", **TWILIO},
+        "REMINDER_CLOCK_OVERRIDE",
         "unset it",
         "by text too",
     ),
-    ({"REMINDER_AS_IF": "2026-12-01T08:00"}, "REMINDER_AS_IF", "timezone", "in which zone?"),
+    ({"REMINDER_CLOCK_OVERRIDE": "2026-12-01T08:00"}, "REMINDER_CLOCK_OVERRIDE", "timezone", "in which zone?"),
     ({"REMINDER_PUBLIC_URL": VALUE}, "REMINDER_PUBLIC_URL", "https://", "no address"),
     ({"REMINDER_SMS_PER_SECOND": VALUE}, "REMINDER_SMS_PER_SECOND", "number", "no number"),
-    ({"REMINDER_TICK_SECONDS": "0"}, "REMINDER_TICK_SECONDS", "greater than 0", "a bell that never stops"),
+    ({"REMINDER_PASS_SECONDS": "0"}, "REMINDER_PASS_SECONDS", "greater than 0", "a bell that never stops"),
     (
-        {**TWILIO, "REMINDER_CALLS": "yes", "REMINDER_PUBLIC_URL": "https://kigen.example.jp"},
+        {**TWILIO, "REMINDER_VOICE_ENABLED": "yes", "REMINDER_PUBLIC_URL": "https://kigen.example.jp"},
         "REMINDER_TWILIO_VOICE_FROM",
         "+81",
         "nobody is called from a foreign number",
     ),
-    ({**TWILIO, "REMINDER_CALLS": "yes"}, "REMINDER_PUBLIC_URL", "CALLS", "nobody could say what to say"),
-    ({**TWILIO, "REMINDER_SMS_REPLIES": "yes"}, "REMINDER_PUBLIC_URL", "SMS_REPLIES", "answers could not come in"),
+    ({**TWILIO, "REMINDER_VOICE_ENABLED": "yes"}, "REMINDER_PUBLIC_URL", "CALLS", "nobody could say what to say"),
+    ({**TWILIO, "REMINDER_TWO_WAY_SMS": "yes"}, "REMINDER_PUBLIC_URL", "TWO_WAY_SMS", "answers could not come in"),
     ({"REMINDER_CALL_RATE": "10%"}, "REMINDER_CALL_RATE", "", "slower than anybody speaks"),
     ({"REMINDER_CONFIG": f"/nowhere/{VALUE}"}, "REMINDER_CONFIG", "folder", "no folder"),
     ({"REMINDER_DATA_DIR": "{file}"}, "REMINDER_DATA_DIR", "folder", "a file where a folder is needed"),
@@ -97,8 +97,8 @@ def set_wrongly(reminder: Terminal, folder: Path, settings: dict[str, str]) -> N
     key = reminder.answer("keys", "new")["key"]
     file = folder / "file"
     file.touch()
-    if "REMINDER_AS_IF" not in settings:
-        reminder.set(REMINDER_AS_IF=None)
+    if "REMINDER_CLOCK_OVERRIDE" not in settings:
+        reminder.set(REMINDER_CLOCK_OVERRIDE=None)
     reminder.set(**{name: value.replace("{key}", key).replace("{file}", str(file)) for name, value in settings.items()})
 
 
@@ -108,7 +108,7 @@ def test_a_wrong_setting_refuses_to_start_by_name_with_the_fix_and_without_its_v
 ) -> None:
     set_wrongly(reminder, tmp_path, settings)
 
-    started = reminder.run("tick", "--json")
+    started = reminder.run("run-once", "--json")
     examined = reminder.run("doctor", "--json")
 
     assert started.code == 2, why
@@ -198,14 +198,14 @@ def test_a_config_folder_of_ones_own_is_used(reminder: Terminal, tmp_path: Path)
 
 def test_doctor_lists_every_setting_with_its_value_its_source_and_its_use(reminder: Terminal, tmp_path: Path) -> None:
     config = shutil.copytree(shipped("config"), tmp_path / "config")
-    (config / "reminder.toml").write_text("tick_seconds = 7\nsms_per_second = 3\n", encoding="utf-8")
+    (config / "reminder.toml").write_text("pass_seconds = 7\nsms_per_second = 3\n", encoding="utf-8")
     reminder.set(REMINDER_CONFIG=str(config), REMINDER_SMS_PER_SECOND="2")
 
     found = reminder.answer("doctor")
 
     assert list(found) == ["settings", "notes", "troubles"]
     assert set(found["settings"]) == ALL
-    assert found["settings"]["REMINDER_TICK_SECONDS"][:2] == ["7.0", "config/reminder.toml"]
+    assert found["settings"]["REMINDER_PASS_SECONDS"][:2] == ["7.0", "config/reminder.toml"]
     assert found["settings"]["REMINDER_SMS_PER_SECOND"][:2] == ["2.0", "environment"], "the environment wins"
     assert found["settings"]["REMINDER_CARD_GRACE"][:2] == ["False", "default"]
     assert found["settings"]["REMINDER_PUBLIC_URL"][:2] == ["(not set)", "default"]
@@ -216,7 +216,7 @@ def test_doctor_lists_every_setting_with_its_value_its_source_and_its_use(remind
 def test_doctor_says_of_a_secret_only_that_it_is_set(reminder: Terminal) -> None:
     key = reminder.answer("keys", "new")["key"]
     reminder.set(
-        REMINDER_AS_IF=None,
+        REMINDER_CLOCK_OVERRIDE=None,
         REMINDER_SECRET_KEYS=key,
         REMINDER_DATABASE_URL=f"sqlite:///{reminder.data}/{VALUE}.db",
         REMINDER_TWILIO_ACCOUNT_SID="AC",
@@ -248,7 +248,7 @@ def test_doctor_says_of_a_secret_only_that_it_is_set(reminder: Terminal) -> None
         ({}, "SMS go to the console"),
         ({}, "E-mails go to the console"),
         ({}, "The keys are kept in"),
-        ({}, "AS_IF is set"),
+        ({}, "CLOCK_OVERRIDE is set"),
         ({"REMINDER_CARD_GRACE": "true"}, "REMINDER_CARD_GRACE is on."),
         (
             {
@@ -271,17 +271,17 @@ def test_doctor_notes_what_is_right_and_may_surprise(reminder: Terminal, setting
 
 
 def test_doctor_has_nothing_to_note_that_is_not_so(reminder: Terminal) -> None:
-    reminder.set(REMINDER_AS_IF=None, REMINDER_SECRET_KEYS=reminder.answer("keys", "new")["key"])
+    reminder.set(REMINDER_CLOCK_OVERRIDE=None, REMINDER_SECRET_KEYS=reminder.answer("keys", "new")["key"])
 
     notes = " ".join(reminder.answer("doctor")["notes"])
 
-    assert "AS_IF" not in notes
+    assert "CLOCK_OVERRIDE" not in notes
     assert "keys are kept" not in notes
     assert "is on" not in notes
 
 
 def test_without_json_every_trouble_stands_on_a_line_that_says_wrong(reminder: Terminal) -> None:
-    reminder.set(REMINDER_AS_IF=None, REMINDER_SECRET_KEYS=VALUE, REMINDER_SMTP_URL=VALUE, **MAIL)
+    reminder.set(REMINDER_CLOCK_OVERRIDE=None, REMINDER_SECRET_KEYS=VALUE, REMINDER_SMTP_URL=VALUE, **MAIL)
 
     done = reminder.run("doctor")
 
@@ -322,24 +322,24 @@ def test_the_service_is_healthy_only_after_its_first_pass(reminder: Terminal) ->
     ],
 )
 def test_a_worker_that_fell_silent_is_noticed_after_minutes(reminder: Terminal, now: str, code: int, why: str) -> None:
-    reminder.run("tick", "--at", "2026-12-01T08:00+09:00")
-    reminder.set(REMINDER_AS_IF=now)
+    reminder.run("run-once", "--at", "2026-12-01T08:00+09:00")
+    reminder.set(REMINDER_CLOCK_OVERRIDE=now)
 
     assert reminder.run("health").code == code, why
 
 
 def test_cards_nobody_looked_at_are_a_trouble_of_their_own(family: Terminal) -> None:
-    family.set(REMINDER_AS_IF="2027-02-10T08:00+09:00")
+    family.set(REMINDER_CLOCK_OVERRIDE="2027-02-10T08:00+09:00")
 
     assert family.run("health", "--json").answer["troubles"] == ["worker_silent", "cards_overdue"]
 
 
 def test_health_counts_the_messages_that_are_not_over_by_state(family: Terminal) -> None:
-    family.run("tick", "--at", "2027-01-29T00:00+09:00")
-    family.set(REMINDER_AS_IF="2027-01-29T00:01+09:00")
+    family.run("run-once", "--at", "2027-01-29T00:00+09:00")
+    family.set(REMINDER_CLOCK_OVERRIDE="2027-01-29T00:01+09:00")
     at_night = family.run("health", "--json")
-    family.run("tick", "--at", "2027-01-29T10:00+09:00")
-    family.set(REMINDER_AS_IF="2027-01-29T10:01+09:00")
+    family.run("run-once", "--at", "2027-01-29T10:00+09:00")
+    family.set(REMINDER_CLOCK_OVERRIDE="2027-01-29T10:01+09:00")
     in_the_morning = family.run("health", "--json")
 
     assert (at_night.code, in_the_morning.code) == (0, 0)
@@ -348,7 +348,7 @@ def test_health_counts_the_messages_that_are_not_over_by_state(family: Terminal)
 
 
 def test_health_says_of_each_trouble_how_many_since_when_and_what_to_do(family: Terminal) -> None:
-    family.set(REMINDER_AS_IF="2027-02-10T08:00+09:00")
+    family.set(REMINDER_CLOCK_OVERRIDE="2027-02-10T08:00+09:00")
 
     as_json, plain = family.run("health", "--json"), family.run("health")
 

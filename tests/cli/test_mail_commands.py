@@ -39,7 +39,7 @@ def test_a_mail_of_more_than_64_kibibytes_is_refused(monkeypatch: pytest.MonkeyP
 def test_a_mail_that_comes_back_through_the_pipe_is_undelivered_in_the_next_pass(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("REMINDER_AS_IF", "2027-03-17T09:00+09:00")
+    monkeypatch.setenv("REMINDER_CLOCK_OVERRIDE", "2027-03-17T09:00+09:00")
     with FakeSmtp() as smtp:
         monkeypatch.setenv("REMINDER_SMTP_URL", smtp.url)
         monkeypatch.setenv("REMINDER_MAIL_FROM", "otayori@example.jp")
@@ -49,7 +49,7 @@ def test_a_mail_that_comes_back_through_the_pipe_is_undelivered_in_the_next_pass
             "person add --group 1 --label 父",
             "contact add --person 1 --channel email --address chichi@example.jp --consent spoken --consent-by 長女",
             "card add --person 1 --kind mynumber_user_certificate --expires 2027-03-31",
-            "tick",
+            "run-once",
         ):
             assert main(line.split()) == 0
         (mail,) = smtp.mails
@@ -58,7 +58,7 @@ def test_a_mail_that_comes_back_through_the_pipe_is_undelivered_in_the_next_pass
         assert bounce(report(to=mail.sender), monkeypatch) == 0
 
         assert json.loads(capsys.readouterr().out) == {"kept": True}
-        assert main(["tick"]) == 0
+        assert main(["run-once"]) == 0
     capsys.readouterr()
     assert main(["list", "messages", "--json"]) == 0
     assert [one["state"] for one in json.loads(capsys.readouterr().out)] == ["undelivered"]

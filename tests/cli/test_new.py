@@ -157,7 +157,7 @@ STORY = """
 from datetime import date
 from pathlib import Path
 import tempfile
-from reminder.domain.people import ChannelName, Mode
+from reminder.domain.model.people import ChannelName, Mode
 from reminder.web.api.shapes import Channel
 from tests.village import open_village
 from tests.web.browsing import Browser

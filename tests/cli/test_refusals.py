@@ -31,7 +31,7 @@ NUMBER_TYPED = [
     (f"{CONTACT} --channel {DIGITS} --address 090-0000-0009", "usage_value", "a channel"),
     (f"{CARD} --kind {SIGNATURE} --expires {DIGITS}", "forbidden_number", "the end"),
     (f"{CARD} --kind {DIGITS} --expires 2027-03-31", "unknown_choice", "a kind"),
-    (f"card renewed 1 --expires {DIGITS}", "forbidden_number", "a new end"),
+    (f"card renew 1 --expires {DIGITS}", "forbidden_number", "a new end"),
     (f"card retire {DIGITS}", "not_found|usage_value", "a card"),
     (f"card retire {DIGITS}{DIGITS}", "not_found|usage_value", "larger than any database counts"),
     (f"{PERSON}{DIGITS}{DIGITS} --label 父", "not_found|usage_value", "such a group"),
@@ -149,10 +149,10 @@ def test_no_disguise_helps_a_number_into_a_name(family: Terminal, typed: str, wh
         (f"{CARD} --kind {SIGNATURE} --expires 2037-12-02", "date_far", "expires", "in eleven years and a day"),
         (f"{CARD} --kind {SIGNATURE} --expires 27/3/31", "date_ambiguous", "expires", "which end is the year?"),
         ("card add --person 9 --kind mynumber_card --expires 2031-03-31", "not_found", "person", "nobody's"),
-        ("card renewed 1 --expires 2027-03-31", "same_date", "expires", "nothing is new"),
-        ("card renewed 1 --expires 2026-11-30", "date_past", "expires", "renewed into the past"),
-        ("card renewed 1 --expires 2037-12-02", "date_far", "expires", "too far"),
-        ("card renewed 9 --expires 2032-03-31", "not_found", "card", "no such card"),
+        ("card renew 1 --expires 2027-03-31", "same_date", "expires", "nothing is new"),
+        ("card renew 1 --expires 2026-11-30", "date_past", "expires", "renewed into the past"),
+        ("card renew 1 --expires 2037-12-02", "date_far", "expires", "too far"),
+        ("card renew 9 --expires 2032-03-31", "not_found", "card", "no such card"),
         ("card retire 9", "not_found", "card", "no such card"),
         ("contact stop 9", "not_found", "contact", "no such contact"),
     ],
@@ -192,7 +192,7 @@ def test_a_date_that_is_past_or_far_is_asked_about_and_taken_with_a_yes(
 
 
 def test_a_renewal_into_the_past_is_taken_with_a_yes_too(family: Terminal) -> None:
-    renewed = family.answer("card", "renewed", "1", "--expires", "2026-11-30", "--yes")
+    renewed = family.answer("card", "renew", "1", "--expires", "2026-11-30", "--yes")
 
     assert renewed["expires_on"] == "2026-11-30"
 
@@ -203,7 +203,7 @@ def test_a_landline_is_kept_for_calls_and_never_texted(family: Terminal) -> None
     kept = family.answer(*phone)
     family.answer("card", "add", "--person", "2", "--kind", "mynumber_card", "--expires", "2026-12-31")
 
-    family.run("tick", "--at", "2026-12-01T12:00+09:00")
+    family.run("run-once", "--at", "2026-12-01T12:00+09:00")
 
     assert "+81300000001" in [contact["address"] for contact in family.answer("list", "contacts")]
     told = {message["contact_id"] for message in family.answer("list", "messages")}
@@ -240,7 +240,7 @@ def test_a_refusal_speaks_the_language_of_the_terminal(
         ("read-date らいねん", "2026-03-31"),
         (f"{CARD} --kind {SIGNATURE} --expires 2026-11-30", "--yes"),
         (f"{CARD} --kind {SIGNATURE} --expires 2099-01-01", "--yes"),
-        (f"{CARD} --kind mynumber_user_certificate --expires 2031-03-31", "`reminder card renewed 1`"),
+        (f"{CARD} --kind mynumber_user_certificate --expires 2031-03-31", "`reminder card renew 1`"),
         (f"{CONTACT} --channel sms --address 03-0000-0001", "voice"),
         (f"{CONTACT} --channel sms --address 12", "090-0000-0001"),
         (f"{CONTACT} --channel sms --address 090-0000-0009 --consent spoken", "--consent-by"),
@@ -286,7 +286,7 @@ def test_a_refusal_says_what_to_do_in_both_languages(family: Terminal, line: str
 def test_an_instant_that_is_not_sure_is_refused_and_nothing_is_sent(family: Terminal, at: str, why: str) -> None:
     before = family.rows()
 
-    refused = family.refusal("tick", "--at", at)
+    refused = family.refusal("run-once", "--at", at)
 
     assert (refused["error"], refused["field"]) == ("instant_unreadable", "at"), why
     assert family.rows() == before

@@ -81,7 +81,7 @@ def test_the_demo_is_the_same_every_time_whatever_database_and_provider_there_ar
     family: Terminal, temporary: Path, demo: Demo
 ) -> None:
     family.set(
-        REMINDER_AS_IF=None,
+        REMINDER_CLOCK_OVERRIDE=None,
         REMINDER_TWILIO_ACCOUNT_SID="AC",
         REMINDER_TWILIO_AUTH_TOKEN="token",
         REMINDER_TWILIO_FROM="KIGEN",

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from reminder.domain.people import Language
+from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless, refuse_unspoken
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.errors import SettingsError, UnknownChoiceError

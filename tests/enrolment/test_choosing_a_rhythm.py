@@ -4,92 +4,100 @@ from datetime import date, timedelta
 
 import pytest
 
-from reminder.domain.people import ChannelName, Copies, GroupKind, Mode, Role
-from reminder.domain.rules.preferences import USUAL, Rhythm
-from reminder.enrolment import rhythm as rhythms
+from reminder.domain.model.people import ChannelName, Copies, GroupKind, Mode, Role
+from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
+from reminder.enrolment import preferences as preference_settings
 from reminder.errors import NotFoundError, PermanentChannelError, RefusedInputError, TemporaryChannelError
-from reminder.storage import groups
+from reminder.storage.registry import groups
 from tests.village import USER_CERTIFICATE, Village
 
 END = date(2027, 6, 30)  # a Wednesday; opens on 1 April
 LOST, ASKED = "届きませんでした", "「済んだ」の連絡がまだありません"
 
 
-def choose(village: Village, rhythm: Rhythm, group_id: int = 1) -> None:
+def choose(village: Village, preferences: Preferences, group_id: int = 1) -> None:
     with village.app.writing() as uow:
-        rhythms.set_rhythm(uow, group_id=group_id, rhythm=rhythm)
+        preference_settings.set_preferences(uow, group_id=group_id, preferences=preferences)
 
 
 def choose_copies(village: Village, member_id: int, copies: Copies) -> None:
     with village.app.writing() as uow:
-        rhythms.set_copies(uow, member_id=member_id, copies=copies)
+        preference_settings.set_copies(uow, member_id=member_id, copies=copies)
 
 
-def rhythm_of(village: Village) -> Rhythm:
+def rhythm_of(village: Village) -> Preferences:
     with village.app.database.reading() as tx:
         group = groups.find(tx, 1)
     assert group is not None
-    return group.rhythm
+    return group.preferences
 
 
 def written(village: Village) -> list[str]:
     with village.app.database.reading() as tx:
-        return [row[0] for row in tx.connection().exec_driver_sql("SELECT act FROM journal ORDER BY id").all()]
+        return [row[0] for row in tx.connection().exec_driver_sql("SELECT act FROM activity_log ORDER BY id").all()]
 
 
 @pytest.mark.parametrize(
-    "rhythm",
+    "preferences",
     [
-        Rhythm("few"),
-        Rhythm(own_days=(60, 30, 7)),
-        Rhythm(own_days=(365, 300, 240, 180, 130, 90, 60, 30)),
-        Rhythm(send_hour=17, on_holidays=True),
-        USUAL,
+        Preferences("few"),
+        Preferences(own_days=(60, 30, 7)),
+        Preferences(own_days=(365, 300, 240, 180, 130, 90, 60, 30)),
+        Preferences(send_hour=17, on_holidays=True),
+        DEFAULT_PREFERENCES,
     ],
 )
-def test_a_rhythm_is_kept_as_it_was_chosen(village: Village, rhythm: Rhythm) -> None:
+def test_a_rhythm_is_kept_as_it_was_chosen(village: Village, preferences: Preferences) -> None:
     village.group()
-    choose(village, Rhythm("often", (9,), 9, on_holidays=True))
+    choose(village, Preferences("often", (9,), 9, on_holidays=True))
 
-    choose(village, rhythm)
+    choose(village, preferences)
 
-    assert rhythm_of(village) == rhythm
-    assert written(village).count("rhythm_changed") == 2
+    assert rhythm_of(village) == preferences
+    assert written(village).count("preferences_changed") == 2
 
 
 def test_a_rhythm_that_cannot_be_kept_is_refused_and_changes_nothing(village: Village) -> None:
     village.group()
 
     with pytest.raises(RefusedInputError):
-        choose(village, Rhythm(preset="daily"))
+        choose(village, Preferences(preset="daily"))
     with pytest.raises(NotFoundError):
-        choose(village, Rhythm("few"), group_id=99)
-    choose(village, USUAL)
+        choose(village, Preferences("few"), group_id=99)
+    choose(village, DEFAULT_PREFERENCES)
 
-    assert rhythm_of(village) == USUAL
-    assert "rhythm_changed" not in written(village), "nothing was changed"
+    assert rhythm_of(village) == DEFAULT_PREFERENCES
+    assert "preferences_changed" not in written(village), "nothing was changed"
 
 
 @pytest.mark.parametrize(
-    ("rhythm", "texts", "why"),
+    ("preferences", "texts", "why"),
     [
-        (USUAL, ["04-01 09:00", "05-01 09:00", "05-31 09:00", "06-16 09:00"], "as everybody"),
-        (Rhythm(own_days=(60, 35, 15)), ["04-01 09:00", "05-01 09:00", "05-26 09:00", "06-15 09:00"], "its own days"),
-        (Rhythm("few"), ["04-01 09:00", "05-31 09:00"], "fewer"),
-        (Rhythm(send_hour=17), ["04-01 17:00", "05-01 17:00", "05-31 17:00", "06-16 17:00"], "in the evening"),
-        (Rhythm(own_days=(87, 59, 31, 3)), ["04-03 09:00", "05-01 09:00", "05-29 09:00"], "no Sunday and no holiday"),
+        (DEFAULT_PREFERENCES, ["04-01 09:00", "05-01 09:00", "05-31 09:00", "06-16 09:00"], "as everybody"),
         (
-            Rhythm(own_days=(87, 59, 31, 3), on_holidays=True),
+            Preferences(own_days=(60, 35, 15)),
+            ["04-01 09:00", "05-01 09:00", "05-26 09:00", "06-15 09:00"],
+            "its own days",
+        ),
+        (Preferences("few"), ["04-01 09:00", "05-31 09:00"], "fewer"),
+        (Preferences(send_hour=17), ["04-01 17:00", "05-01 17:00", "05-31 17:00", "06-16 17:00"], "in the evening"),
+        (
+            Preferences(own_days=(87, 59, 31, 3)),
+            ["04-03 09:00", "05-01 09:00", "05-29 09:00"],
+            "no Sunday and no holiday",
+        ),
+        (
+            Preferences(own_days=(87, 59, 31, 3), on_holidays=True),
             ["04-04 09:00", "05-02 09:00", "05-30 09:00"],
             "Sundays, too",
         ),
     ],
 )
 def test_a_card_that_is_registered_then_is_told_in_its_group_s_rhythm(
-    village: Village, rhythm: Rhythm, texts: list[str], why: str
+    village: Village, preferences: Preferences, texts: list[str], why: str
 ) -> None:
     village.group()
-    choose(village, rhythm)
+    choose(village, preferences)
     village.person("父", phone="090-0000-0002")
     village.card("父", END)
 
@@ -101,14 +109,19 @@ def test_a_card_that_is_registered_then_is_told_in_its_group_s_rhythm(
 @pytest.mark.parametrize(
     ("before", "after", "next_on", "why"),
     [
-        (USUAL, Rhythm(own_days=(80, 20)), date(2027, 4, 10), "sooner: eighty days before, a Sunday is next"),
-        (USUAL, Rhythm(own_days=(20,)), date(2027, 6, 10), "later"),
-        (Rhythm(own_days=(20,)), USUAL, date(2027, 5, 1), "as usual again"),
-        (USUAL, Rhythm("few"), date(2027, 5, 31), "fewer"),
+        (
+            DEFAULT_PREFERENCES,
+            Preferences(own_days=(80, 20)),
+            date(2027, 4, 10),
+            "sooner: eighty days before, a Sunday is next",
+        ),
+        (DEFAULT_PREFERENCES, Preferences(own_days=(20,)), date(2027, 6, 10), "later"),
+        (Preferences(own_days=(20,)), DEFAULT_PREFERENCES, date(2027, 5, 1), "as usual again"),
+        (DEFAULT_PREFERENCES, Preferences("few"), date(2027, 5, 31), "fewer"),
     ],
 )
 def test_the_next_text_is_that_of_the_new_plan_whether_it_is_sooner_or_later(
-    village: Village, before: Rhythm, after: Rhythm, next_on: date, why: str
+    village: Village, before: Preferences, after: Preferences, next_on: date, why: str
 ) -> None:
     village.group()
     choose(village, before)
@@ -131,7 +144,7 @@ def test_what_waits_goes_at_the_new_hour_and_once(village: Village) -> None:
     village.run_until("2027-05-31 08:00")
     assert village.states().count("queued") == 2
 
-    choose(village, Rhythm(send_hour=15))
+    choose(village, Preferences(send_hour=15))
     village.run_until("2027-05-31 23:00")
 
     assert village.texts_to("父")[-1] == village.texts_to("娘")[-1] == "05-31 15:00"
@@ -146,7 +159,7 @@ def test_what_waits_for_a_day_that_is_no_longer_one_is_not_sent(village: Village
     village.card("父", END)
     village.run_until("2027-05-31 08:00")
 
-    choose(village, Rhythm(own_days=(20, 10)))
+    choose(village, Preferences(own_days=(20, 10)))
     village.run_until("2027-06-12 00:00")
 
     assert village.texts_to("父") == ["04-01 09:00", "05-01 09:00", "06-10 09:00"]
@@ -161,7 +174,7 @@ def test_what_is_being_tried_goes_on(village: Village) -> None:
     village.run_until("2027-05-31 09:00")
     village.sms.fail_when(lambda _: None)
 
-    choose(village, Rhythm(send_hour=15))
+    choose(village, Preferences(send_hour=15))
     village.run_until("2027-05-31 23:00")
 
     assert village.texts_to("父")[-1] == "05-31 09:01", "it had been handed over once, and may have arrived"
@@ -176,7 +189,12 @@ def test_turned_back_and_forth_it_sends_nothing_twice(village: Village) -> None:
     for day in range(48):
         now = date(2027, 5, 14) + timedelta(days=day)
         village.run_until(f"{now} 10:30")
-        choose(village, [USUAL, Rhythm("few"), Rhythm(own_days=(60, 30, 7)), Rhythm(send_hour=11)][day % 4])
+        choose(
+            village,
+            [DEFAULT_PREFERENCES, Preferences("few"), Preferences(own_days=(60, 30, 7)), Preferences(send_hour=11)][
+                day % 4
+            ],
+        )
         village.run_until(f"{now} 23:00")
 
     texts = village.texts_to("母")
@@ -191,7 +209,7 @@ def test_turned_back_and_forth_it_sends_nothing_twice(village: Village) -> None:
 
 def test_a_text_on_a_sunday_that_fails_once_still_goes_on_that_sunday(village: Village) -> None:
     village.group()
-    choose(village, Rhythm(own_days=(31,), on_holidays=True))  # 30 May is a Sunday
+    choose(village, Preferences(own_days=(31,), on_holidays=True))  # 30 May is a Sunday
     village.person("父", phone="090-0000-0002")
     village.card("父", END)
     village.run_until("2027-05-30 08:00")
@@ -204,7 +222,7 @@ def test_a_text_on_a_sunday_that_fails_once_still_goes_on_that_sunday(village: V
 
 def test_an_elder_keeps_counter_days_and_ten_o_clock_whatever_is_chosen(village: Village) -> None:
     village.group()
-    choose(village, Rhythm(own_days=(31, 10), send_hour=9, on_holidays=True))
+    choose(village, Preferences(own_days=(31, 10), send_hour=9, on_holidays=True))
     village.person("母", phone="090-0000-0001", mode=Mode.ELDERLY)
     village.card("母", END)
 
@@ -215,7 +233,7 @@ def test_an_elder_keeps_counter_days_and_ten_o_clock_whatever_is_chosen(village:
 
 def test_a_carer_s_copy_comes_at_the_group_s_hour_and_quotes_the_text_of_its_day(village: Village) -> None:
     village.group()
-    choose(village, Rhythm(own_days=(20, 8), send_hour=13))
+    choose(village, Preferences(own_days=(20, 8), send_hour=13))
     village.member("娘", "musume@example.jp")
     village.person("父", phone="090-0000-0002")
     village.card("父", END)
@@ -228,7 +246,7 @@ def test_a_carer_s_copy_comes_at_the_group_s_hour_and_quotes_the_text_of_its_day
 
 def test_a_home_is_told_on_the_days_that_it_has_chosen(village: Village) -> None:
     village.group(GroupKind.HOME, "さくら苑")
-    choose(village, Rhythm(own_days=(50, 22)))
+    choose(village, Preferences(own_days=(50, 22)))
     village.member("事務", "jimu@example.jp")
     village.person("佐藤")
     village.card("佐藤", END)
@@ -240,12 +258,12 @@ def test_a_home_is_told_on_the_days_that_it_has_chosen(village: Village) -> None
 
 def test_what_somebody_must_act_on_does_not_wait_for_the_hour(village: Village) -> None:
     village.group()
-    choose(village, Rhythm(send_hour=10))
+    choose(village, Preferences(send_hour=10))
     village.member("娘", "musume@example.jp")
     village.person("父", phone="090-0000-0002")
     village.card("父", END)
     village.run_until("2027-05-31 09:59")
-    choose(village, Rhythm(send_hour=17))
+    choose(village, Preferences(send_hour=17))
     contact = next(one.contact_id for one in village.messages() if one.audience == "person")
     assert contact is not None
     village.stop(contact)
@@ -356,7 +374,7 @@ def test_copies_of_a_member_that_there_is_not_are_refused(village: Village) -> N
 
 def test_an_own_day_s_reminder_can_be_read_in_every_list(village: Village) -> None:
     village.group()
-    choose(village, Rhythm(own_days=(20, 8)))
+    choose(village, Preferences(own_days=(20, 8)))
     village.person("父", phone="090-0000-0002")
     village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
     card = village.card("父", END, USER_CERTIFICATE)

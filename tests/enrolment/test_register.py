@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.enrolment import register
 from reminder.errors import (
     AddressError,
@@ -14,7 +14,7 @@ from reminder.errors import (
     NotFoundError,
     RefusedInputError,
 )
-from reminder.storage import cards, contacts, groups, people
+from reminder.storage.registry import cards, contacts, groups, people
 from tests.village import Village
 
 END = date(2027, 3, 31)

@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from reminder.domain.links import Offered
-from reminder.domain.people import Language, Mode
+from reminder.domain.model.people import Language, Mode
+from reminder.domain.rules.linked_cards import Offered
 from reminder.enrolment.cards import CardAdded, TypedDates, renew_card
 from reminder.enrolment.cards import add_card as register_card
 from reminder.errors import (
@@ -18,7 +18,7 @@ from reminder.errors import (
     RefusedInputError,
     UnknownChoiceError,
 )
-from reminder.storage import cards
+from reminder.storage.registry import cards
 from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Village
 
 END = date(2027, 3, 31)

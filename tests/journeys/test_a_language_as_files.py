@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from reminder.domain.people import ChannelName, GroupKind, Language, Mode
+from reminder.domain.model.people import ChannelName, GroupKind, Language, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.text.catalog import SHEETS
 from reminder.domain.text.email_html import renderer
-from reminder.storage import groups
-from reminder.upkeep.calendar import calendar_of
+from reminder.storage.registry import groups
+from reminder.upkeep.calendar.ics import calendar_of
 from reminder.wiring import read_rulebook
 from tests import pseudo
 from tests.village import CARD, USER_CERTIFICATE, Village, open_village
@@ -48,7 +48,12 @@ def home(sqlite_url: str, tmp_path: Path, rules: Rulebook) -> Iterator[Village]:
     """A home whose staff, resident and family read the made-up language, with a card on which a text goes out."""
     del rules
     with open_village(
-        sqlite_url, tmp_path, "2026-12-01 08:00", sms_replies=True, public_url="https://kigen.example.jp", calls=True
+        sqlite_url,
+        tmp_path,
+        "2026-12-01 08:00",
+        two_way_sms=True,
+        public_url="https://kigen.example.jp",
+        voice_enabled=True,
     ) as village:
         village.group(GroupKind.HOME, HOME)
         village.member("office", "office@example.jp", language=PSEUDO)

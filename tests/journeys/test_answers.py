@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from reminder.domain.people import ChannelName, ConsentHow, ContactState, Mode, StoppedBy
+from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, Mode, StoppedBy
 from reminder.enrolment import consent
 from reminder.errors import ConflictError
 from tests.village import SIGNATURE_CERTIFICATE, Village
@@ -249,9 +249,9 @@ def test_two_cards_in_one_text_are_both_done_by_one_answer(talking_village: Vill
 
     village.answers("母", "済みました")
 
-    assert village.card_of(first).done_on == date(2027, 1, 29)
+    assert village.card_of(first).acknowledged_on == date(2027, 1, 29)
     # What elders are not told of is not asked of them either.
-    assert village.card_of(second).done_on is None
+    assert village.card_of(second).acknowledged_on is None
 
 
 def test_where_two_questions_are_open_each_has_its_own_digit(talking_village: Village) -> None:
@@ -264,15 +264,15 @@ def test_where_two_questions_are_open_each_has_its_own_digit(talking_village: Vi
     assert any("済んだら3と返信" in text for text in texts)
 
     village.answers("母", "済んだよ")
-    assert village.card_of(first).done_on is None
-    assert village.card_of(second).done_on is None
+    assert village.card_of(first).acknowledged_on is None
+    assert village.card_of(second).acknowledged_on is None
     assert len(told(village, "娘", "どのカードのことか")) == 1
 
     village.answers("母", "３")
-    assert [village.card_of(card).done_on is not None for card in (first, second)].count(True) == 1
+    assert [village.card_of(card).acknowledged_on is not None for card in (first, second)].count(True) == 1
     village.answers("母", "1")
-    assert village.card_of(first).done_on is not None
-    assert village.card_of(second).done_on is not None
+    assert village.card_of(first).acknowledged_on is not None
+    assert village.card_of(second).acknowledged_on is not None
 
 
 def test_parents_who_share_a_telephone_each_have_their_digit(talking_village: Village) -> None:
@@ -286,7 +286,7 @@ def test_parents_who_share_a_telephone_each_have_their_digit(talking_village: Vi
 
     village.answers("父", "３")
 
-    done = [village.card_of(card).done_on is not None for card in cards]
+    done = [village.card_of(card).acknowledged_on is not None for card in cards]
     assert done == [False, True]
 
 
@@ -434,6 +434,6 @@ def test_an_answer_from_a_relative_s_telephone_is_no_answer_of_the_person_s(talk
     village.answers("孫", "１")
     village.answers("孫", "停止")
 
-    assert village.card_of(card).done_on is None
+    assert village.card_of(card).acknowledged_on is None
     assert village.contacts()["+819000000007"] is ContactState.OPTED_OUT
     assert village.contacts()["+819000000001"] is ContactState.CONFIRMED

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 import pytest
 
 from reminder.clock import JAPAN
-from reminder.domain.people import ChannelName, Mode
+from reminder.domain.model.people import ChannelName, Mode
 from reminder.enrolment import consent
 from reminder.errors import ConflictError, PermanentChannelError, RefusedInputError
-from reminder.storage import receipts
+from reminder.storage.outbox import receipts
 from reminder.web.app import LONGEST_BODY
 from tests.fakes import twilio as fake
 from tests.fakes.twilio import sign
@@ -31,7 +31,7 @@ def calling_village(database_url: str, tmp_path: Path) -> Iterator[Village]:
         database_url,
         tmp_path,
         "2026-12-01 08:00",
-        calls=True,
+        voice_enabled=True,
         twilio_voice_from="+815000000001",
         public_url=PUBLIC,
         **account,
@@ -157,7 +157,7 @@ def test_a_call_asked_for_at_noon_rings_in_the_afternoon(calling_village: Villag
     village.run_until("2026-12-01 12:00")
 
     with village.app.writing() as uow:
-        rings_at = consent.practise(uow, contact_id=contact)
+        rings_at = consent.make_test_call(uow, contact_id=contact)
 
     assert f"{rings_at.astimezone(JAPAN):%m-%d %H:%M}" == "12-01 13:30"
 
@@ -196,12 +196,12 @@ def test_an_answering_machine_learns_neither_the_card_nor_the_date_nor_the_mark(
     assert not any(word in said for word in ("マイナンバー", "がつ", "つばめ", "<Gather"))
 
 
-def practised(village: Village) -> int:
+def record_test_call(village: Village) -> int:
     """A call to who has tried out the keys."""
     contact = with_a_landline(village)
     app = village.app
     with app.units.writing(village.now) as uow:
-        consent.practise(uow, contact_id=contact)
+        consent.make_test_call(uow, contact_id=contact)
     village.run_until("2026-12-01 11:00")
     practice = village.calls.sent[-1].message_id
     assert "<Gather" in turn(village, practice, AnsweredBy="human").text
@@ -212,7 +212,7 @@ def practised(village: Village) -> int:
 
 def test_keys_are_offered_to_who_has_practised_and_1_asks_the_family_for_the_new_date(calling_village: Village) -> None:
     village = calling_village
-    message = practised(village)
+    message = record_test_call(village)
     said = turn(village, message, AnsweredBy="human").text
     assert "<Gather" in said
     assert 'numDigits="1"' in said
@@ -222,13 +222,13 @@ def test_keys_are_offered_to_who_has_practised_and_1_asks_the_family_for_the_new
     assert "おつかれさまでした" in turn(village, message, at=1, Digits="1").text, "repeated by the provider"
     village.run_until("2027-02-22 11:10")
 
-    assert village.card_of(1).done_on == date(2027, 2, 22)
+    assert village.card_of(1).acknowledged_on == date(2027, 2, 22)
     assert sum("「済んだ」と返事がありました" in words for words in village.words_to("娘")) == 1
 
 
 def test_9_tells_the_family_and_2_calls_again(calling_village: Village) -> None:
     village = calling_village
-    message = practised(village)
+    message = record_test_call(village)
 
     assert "ご家族にお伝えします" in turn(village, message, at=1, Digits="9").text
     village.run_until("2027-02-22 11:10")
@@ -242,7 +242,7 @@ def test_9_tells_the_family_and_2_calls_again(calling_village: Village) -> None:
 
 def test_a_strange_key_is_asked_for_once_more_and_then_it_is_good_bye(calling_village: Village) -> None:
     village = calling_village
-    message = practised(village)
+    message = record_test_call(village)
 
     once_more = turn(village, message, at=1, Digits="7").text
     assert "もう一度お願いします" in once_more
@@ -251,7 +251,7 @@ def test_a_strange_key_is_asked_for_once_more_and_then_it_is_good_bye(calling_vi
     last = turn(village, message, at=2, Digits="").text
     assert "失礼いたします" in last
     assert "<Gather" not in last
-    assert village.card_of(1).done_on is None
+    assert village.card_of(1).acknowledged_on is None
 
 
 def test_before_the_practice_a_key_is_not_asked_for_and_a_machine_is_not_practised_with(
@@ -261,7 +261,7 @@ def test_before_the_practice_a_key_is_not_asked_for_and_a_machine_is_not_practis
     contact = with_a_landline(village)
     app = village.app
     with app.units.writing(village.now) as uow:
-        consent.practise(uow, contact_id=contact)
+        consent.make_test_call(uow, contact_id=contact)
     village.run_until("2026-12-01 11:00")
 
     assert "<Gather" not in turn(village, village.calls.sent[-1].message_id, AnsweredBy="machine_start").text
@@ -270,11 +270,11 @@ def test_before_the_practice_a_key_is_not_asked_for_and_a_machine_is_not_practis
 @pytest.mark.parametrize("at", [0, 1])
 def test_a_turn_that_is_not_signed_is_refused(calling_village: Village, at: int) -> None:
     village = calling_village
-    message = practised(village)
+    message = record_test_call(village)
 
     assert turn(village, message, forged=True, at=at, Digits="1").status == 403
     village.run_until("2027-02-22 11:10")
-    assert village.card_of(1).done_on is None
+    assert village.card_of(1).acknowledged_on is None
 
 
 @pytest.mark.parametrize(("message", "at", "status"), [(99_999, 0, 404), (1, 0, 404), (2, 3, 422), (2, -1, 422)])
@@ -291,15 +291,15 @@ def test_a_turn_of_more_than_64_kibibytes_is_refused(calling_village: Village) -
 def test_a_practice_is_refused_where_calls_are_off_or_nobody_agreed(village: Village, calling_village: Village) -> None:
     contact = with_a_landline(village)
     with pytest.raises(ConflictError), village.app.writing() as uow:
-        consent.practise(uow, contact_id=contact)
+        consent.make_test_call(uow, contact_id=contact)
 
     app = calling_village.app
     with_a_landline(calling_village)
     with pytest.raises(RefusedInputError), app.units.writing(calling_village.now) as uow:
-        consent.practise(uow, contact_id=1)
+        consent.make_test_call(uow, contact_id=1)
     silent = calling_village.contact("母", ChannelName.VOICE, "03-3500-0002", consent=False)
     with pytest.raises(ConflictError), app.units.writing(calling_village.now) as uow:
-        consent.practise(uow, contact_id=silent)
+        consent.make_test_call(uow, contact_id=silent)
 
 
 def test_a_number_that_cannot_be_called_is_told_to_the_family(calling_village: Village) -> None:

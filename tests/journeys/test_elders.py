@@ -14,13 +14,13 @@ import pytest
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import JAPAN, SteppedClock
 from reminder.domain.model.channels import registered
-from reminder.domain.people import ChannelName, ContactState, Mode, Role
+from reminder.domain.model.people import ChannelName, ContactState, Mode, Role
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.enrolment import cards, consent
 from reminder.errors import ConflictError
-from reminder.simulate import World
-from reminder.storage import cards as kept
-from reminder.storage.keys import new_key
+from reminder.simulate import SimulatedWorld
+from reminder.storage.crypto.keyring import new_key
+from reminder.storage.registry import cards as kept
 from reminder.wiring import build_app, make_channels, read_settings
 from tests.fakes import twilio as fake
 from tests.fakes.twilio import Callback, FakeTwilio, Phone
@@ -108,7 +108,7 @@ def street(database_url: str, tmp_path: Path) -> OpenStreet:
             real = make_channels(settings, print, WORDING)
             channels = {**memory, **{name: real[name] for name in real if name in (ChannelName.SMS, ChannelName.VOICE)}}
             with build_app(settings, clock=clock, channels=channels) as app:
-                village = Village(World(app, clock, memory))
+                village = Village(SimulatedWorld(app, clock, memory))
                 village.member("長女", "chojo@example.jp")
                 village.person("母", mode=Mode.ELDERLY, mark="つばめ")
                 if mobile:
@@ -123,7 +123,7 @@ def about(*words: str) -> Callable[[str], bool]:
 
 
 def test_an_eighty_three_year_old_who_answers_1(street: OpenStreet) -> None:
-    with street(sms_replies=True) as home:
+    with street(two_way_sms=True) as home:
         card = home.card()
         home.mother.expect(about("青い封筒", "済んだら1と返信"))
         home.mother.expect(about("行く日を", "3月31日（水）"))
@@ -153,7 +153,7 @@ def test_the_same_where_texts_cannot_be_answered(street: OpenStreet) -> None:
 
 
 def test_one_who_never_answers_until_the_second_daughter_acts(street: OpenStreet) -> None:
-    with street(sms_replies=True) as home:
+    with street(two_way_sms=True) as home:
         home.village.member("次女", "jijo@example.jp", role=Role.EDITOR)
         card = home.card()
         home.mother.expect(about("青い封筒"))
@@ -165,7 +165,7 @@ def test_one_who_never_answers_until_the_second_daughter_acts(street: OpenStreet
         assert len(asked) == 1
 
         with home.village.app.writing() as uow:
-            cards.take_card(uow, card_id=card, contact_id=3)
+            cards.assign_card(uow, card_id=card, contact_id=3)
         heard = len(home.village.texts_to("長女"))
         home.mother.expect(about("3月31日（水）"), times=1)  # d14
         home.until("2027-03-18 00:00")
@@ -177,7 +177,7 @@ def test_one_who_never_answers_until_the_second_daughter_acts(street: OpenStreet
 
 
 def test_one_with_a_landline_only_is_called_where_the_family_wishes(street: OpenStreet) -> None:
-    with street(mobile=False, calls=True) as home:
+    with street(mobile=False, voice_enabled=True) as home:
         home.village.contact("母", ChannelName.VOICE, "03-3500-0001")
         home.card()
 
@@ -200,7 +200,7 @@ def test_one_with_a_landline_only_is_the_family_s_where_calls_are_off(street: Op
 
 
 def test_one_whose_consent_is_never_recorded_hears_nothing_but_the_question(street: OpenStreet) -> None:
-    with street(agreed=False, sms_replies=True) as home:
+    with street(agreed=False, two_way_sms=True) as home:
         home.card()
         app = home.village.app
         home.mother.expect(about("受け取る時は1、いらない時は2"))
@@ -213,7 +213,7 @@ def test_one_whose_consent_is_never_recorded_hears_nothing_but_the_question(stre
 
 
 def test_one_who_writes_back_her_twelve_digits(street: OpenStreet, tmp_path: Path) -> None:
-    with street(sms_replies=True) as home:
+    with street(two_way_sms=True) as home:
         home.card()
         home.mother.expect(about("青い封筒"))
         home.mother.expect(about("番号は送らないでください"))
@@ -226,7 +226,7 @@ def test_one_who_writes_back_her_twelve_digits(street: OpenStreet, tmp_path: Pat
 
 
 def test_one_who_says_stop_and_later_start(street: OpenStreet) -> None:
-    with street(sms_replies=True) as home:
+    with street(two_way_sms=True) as home:
         home.card()
         home.mother.expect(about("青い封筒"))
         home.mother.expect(about("お知らせを止めました", "「再開」"))
@@ -243,7 +243,7 @@ def test_one_who_says_stop_and_later_start(street: OpenStreet) -> None:
 
 
 def test_a_wrong_number(street: OpenStreet) -> None:
-    with street(sms_replies=True) as home:
+    with street(two_way_sms=True) as home:
         home.card()
         home.mother.expect(about("青い封筒"))
         home.mother.expect(about("もうお送りしません"))
@@ -272,7 +272,7 @@ def test_a_provider_that_reports_undelivered_on_every_text(street: OpenStreet) -
 
 
 def test_two_cards_at_once_are_one_text_and_one_answer(street: OpenStreet) -> None:
-    with street(sms_replies=True) as home:
+    with street(two_way_sms=True) as home:
         first = home.card(END, "passport")
         second = home.card(END, "driving_licence")
         home.village.card("母", END, SIGNATURE_CERTIFICATE)
@@ -283,7 +283,7 @@ def test_two_cards_at_once_are_one_text_and_one_answer(street: OpenStreet) -> No
 
         home.mother_says("おわった", at="2027-03-24 13:00")
 
-        done = [home.village.card_of(card).done_on for card in (first, second)]
+        done = [home.village.card_of(card).acknowledged_on for card in (first, second)]
         assert done == [date(2027, 3, 24)] * 2
 
 
@@ -295,11 +295,11 @@ def test_two_carers_answering_at_the_same_minute(street: OpenStreet) -> None:
         home.until("2027-02-04 12:00")
 
         with home.village.app.writing() as uow:
-            cards.take_card(uow, card_id=card, contact_id=1)
+            cards.assign_card(uow, card_id=card, contact_id=1)
         with pytest.raises(ConflictError), home.village.app.writing() as uow:
-            cards.take_card(uow, card_id=card, contact_id=3)
+            cards.assign_card(uow, card_id=card, contact_id=3)
         with home.village.app.database.reading() as tx:
-            assert kept.taken_by(tx, card, END) == 1
+            assert kept.assigned_to(tx, card, END) == 1
         assert home.village.card_of(card).asked != NOBODY_LEFT
 
 

@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reminder.clock import JAPAN
-from reminder.domain.people import ChannelName, GroupKind, Mode, Role
+from reminder.domain.model.people import ChannelName, GroupKind, Mode, Role
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.enrolment import cards
 from reminder.errors import ConflictError, NotFoundError, PermanentChannelError, TemporaryChannelError
-from reminder.storage import cards as kept
-from reminder.storage import receipts
+from reminder.storage.outbox import receipts
+from reminder.storage.registry import cards as kept
 from tests.village import Village
 
 END = date(2027, 3, 31)
@@ -34,7 +34,7 @@ def asked(village: Village, name: str) -> list[str]:
 
 def take(village: Village, card: int, contact: int) -> None:
     with village.app.writing() as uow:
-        cards.take_card(uow, card_id=card, contact_id=contact)
+        cards.assign_card(uow, card_id=card, contact_id=contact)
 
 
 def red(village: Village) -> list[int]:
@@ -114,7 +114,7 @@ def test_of_two_daughters_in_the_same_minute_one_takes_it_and_the_other_is_told_
     with pytest.raises(ConflictError) as refused:
         take(village, card, 2)
 
-    assert refused.value.code == "card_taken"
+    assert refused.value.code == "card_assigned"
 
 
 @pytest.mark.parametrize("contact", [3, 99])

@@ -9,16 +9,16 @@ import pytest
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import JAPAN, SteppedClock
-from reminder.domain.messages import Outgoing
 from reminder.domain.model.channels import registered
-from reminder.domain.people import ChannelName, GroupKind, Mode, Role
+from reminder.domain.model.messages import Outgoing
+from reminder.domain.model.people import ChannelName, GroupKind, Mode, Role
 from reminder.errors import ChannelError, PermanentChannelError, TemporaryChannelError, UnknownOutcomeError
-from reminder.simulate import World
-from reminder.storage import receipts
-from reminder.storage.keys import new_key
-from reminder.storage.links import Links
+from reminder.simulate import SimulatedWorld
+from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.crypto.keyring import new_key
+from reminder.storage.outbox import receipts
 from reminder.wiring import build_app, read_settings
-from reminder.worker import tick
+from reminder.worker.jobs import run_once
 from tests.fakes import twilio as fake
 from tests.fakes.line import TOKEN as LINE_TOKEN
 from tests.fakes.line import Behaviour, FakeLine
@@ -36,7 +36,7 @@ FATHER, HIS_LINE = "090-0000-0002", "U" + "5e" * 16
 @pytest.fixture
 def reached_by_all(database_url: str, tmp_path: Path) -> Iterator[Village]:
     """A father with a mobile, a landline that may be called, LINE and mail, and his daughter: on the morning of d14."""
-    with open_village(database_url, tmp_path, "2026-12-01 08:00", calls=True, line_token="invented") as village:
+    with open_village(database_url, tmp_path, "2026-12-01 08:00", voice_enabled=True, line_token="invented") as village:
         village.member("娘", "musume@example.jp")
         village.person("父", phone=FATHER)
         village.contact("父", ChannelName.VOICE, "03-3500-0001")
@@ -149,7 +149,7 @@ def test_what_cannot_be_sent_goes_another_way_the_same_day(
     village.run_until("2027-03-23 23:00")
 
     assert [way.split()[0] for way in ways(village)] == ["sms", instead], why
-    assert all(one.send_after.astimezone(JAPAN).date() == date(2027, 3, 17) for one in village.messages()), why
+    assert all(one.scheduled_at.astimezone(JAPAN).date() == date(2027, 3, 17) for one in village.messages()), why
     assert len(handed_over) == (2 if isinstance(failure, UnknownOutcomeError) else 1)
     assert len(notices(village)) == 1
     assert f"かわりに、{'LINE' if instead == 'line' else '電話'}でお知らせします。" in notices(village)[0]
@@ -252,7 +252,7 @@ def test_a_text_then_line_then_mail_then_the_daughter_each_once_and_with_what_be
             bounce_address="bounces@example.jp",
         )
         with build_app(settings, clock=clock) as app:
-            village = Village(World(app, clock, {name: MemoryChannel() for name in registered()}))
+            village = Village(SimulatedWorld(app, clock, {name: MemoryChannel() for name in registered()}))
             browser = visitor(village, local_pages=False)
             village.member("娘", "musume@example.jp")
             village.person("父", phone=FATHER, mode=Mode.ELDERLY)
@@ -268,7 +268,7 @@ def test_a_text_then_line_then_mail_then_the_daughter_each_once_and_with_what_be
             assert browser.post(target_of(callback), callback.body, callback.headers).status == 204
             passes(village, 3)
             (path,) = [mail.sender for mail in smtp.mails if mail.recipients == ("chichi@example.jp",)]
-            address = Links(app.keys, PUBLIC).bounces()
+            address = SignedLinks(app.keys, PUBLIC).bounces()
             assert address is not None
             assert browser.post(address.removeprefix(PUBLIC), report(to=path)).status == 204
             passes(village, 3)
@@ -295,7 +295,7 @@ def test_a_text_then_line_then_mail_then_the_daughter_each_once_and_with_what_be
 def passes(village: Village, minutes: int) -> None:
     """So many passes, a minute apart."""
     for _ in range(minutes):
-        tick(village.app, village.now)
+        run_once(village.app, village.now)
         village.clock.move_to(village.now + timedelta(minutes=1))
 
 

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from reminder.domain.people import ChannelName, Copies, GroupKind, Language, Mode, Role
-from reminder.domain.rules.preferences import Rhythm
+from reminder.domain.model.people import ChannelName, Copies, GroupKind, Language, Mode, Role
+from reminder.domain.rules.preferences import Preferences
 from reminder.domain.text.digest import MOST_ROWS
-from reminder.enrolment import rhythm as rhythms
-from reminder.planning.digest import AT_ONCE, make_digests
-from reminder.storage import cards, contacts, digests, people
-from reminder.upkeep.erase import erase_person
-from reminder.worker import links_of, tick
+from reminder.enrolment import preferences as preference_settings
+from reminder.planning.weekly_digest import AT_ONCE, make_digests
+from reminder.storage.registry import cards, contacts, people
+from reminder.storage.reminders import digests
+from reminder.upkeep.privacy.erasure import erase_person
+from reminder.worker.jobs import links_of, run_once
 from tests.village import USER_CERTIFICATE, Village, open_village
 
 OFFICE = "office@example.jp"
@@ -159,7 +160,7 @@ def test_who_wants_no_copies_is_left_alone_while_somebody_else_reads_it(home: Vi
 
 def wants_none(village: Village, member: int) -> None:
     with village.app.writing() as uow:
-        rhythms.set_copies(uow, member_id=member, copies=Copies.NONE)
+        preference_settings.set_copies(uow, member_id=member, copies=Copies.NONE)
 
 
 def test_two_workers_at_once_make_one_for_each(home: Village) -> None:
@@ -181,8 +182,8 @@ def test_a_worker_that_was_killed_is_followed_by_one_that_makes_the_rest(home: V
     make(home)
     with home.app.database.writing() as tx:  # as if it had been killed after the first home, whose e-mail is kept
         tx.execute(text("DELETE FROM messages WHERE id = 2"))
-        tx.execute(text("DELETE FROM beats WHERE name = 'digest'"))
-        digests.come_to(tx, "2026-W50", 1)
+        tx.execute(text("DELETE FROM heartbeats WHERE name = 'digest'"))
+        digests.record_progress(tx, "2026-W50", 1)
 
     assert make(home) == 1
     assert make(home) == 0
@@ -193,8 +194,8 @@ def test_more_homes_than_fit_into_one_transaction_get_theirs_in_one_pass(home: V
         settle(home, f"{n}番目の家", f"office{n}@example.jp")
     home.sleep_until("2026-12-07 07:00")
 
-    assert tick(home.app, home.now).digests == AT_ONCE + 1
-    assert tick(home.app, home.now).digests == 0
+    assert run_once(home.app, home.now).digests == AT_ONCE + 1
+    assert run_once(home.app, home.now).digests == 0
 
 
 def test_one_who_is_erased_before_it_is_sent_is_not_in_it_and_it_is_sent_all_the_same(home: Village) -> None:
@@ -202,7 +203,7 @@ def test_one_who_is_erased_before_it_is_sent_is_not_in_it_and_it_is_sent_all_the
     home.card("トミさん", date(2027, 1, 29))
     app = home.app
     with app.units.writing(home.now) as uow:
-        rhythms.set_rhythm(uow, group_id=1, rhythm=Rhythm(send_hour=10))
+        preference_settings.set_preferences(uow, group_id=1, preferences=Preferences(send_hour=10))
     home.run_until("2026-12-07 08:00")
     assert [message.state for message in home.messages() if message.kind == "digest"] == ["queued"]
 
@@ -228,7 +229,7 @@ def test_whom_messages_do_not_reach_is_named_by_room_with_why(home: Village) -> 
     phone = home.contact("ハナさん", ChannelName.SMS, "090-0000-0001")
     home.contact("ハナさん", ChannelName.EMAIL, "musuko@example.jp", consent=False, family="息子")
     with home.app.database.writing() as tx:
-        contacts.give_up(tx, [phone])
+        contacts.mark_unreachable(tx, [phone])
 
     home.run_until("2026-12-08 00:00")
 
@@ -243,7 +244,7 @@ def test_what_ended_stays_with_the_latest_first_and_what_is_done_is_not_named(ho
     home.person("済んだ方", mode=Mode.HOME, room="303")
     done = home.card("済んだ方", date(2027, 1, 20))
     with home.app.database.writing() as tx:
-        cards.say_done(tx, [done], date(2026, 12, 1))
+        cards.acknowledge(tx, [done], date(2026, 12, 1))
 
     home.run_until("2026-12-08 00:00")
 

@@ -22,15 +22,15 @@ from sqlalchemy import select, update
 from reminder.channels.memory import MemoryChannel
 from reminder.cli import main
 from reminder.clock import SteppedClock
-from reminder.domain.access import Actor
-from reminder.domain.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.enrolment import tokens
+from reminder.domain.model.access import Actor
+from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.enrolment.identity import api_tokens
 from reminder.guard import logs
 from reminder.guard.logs import Scrubbing
-from reminder.storage import contacts, groups, people
-from reminder.storage.links import Links
-from reminder.storage.session import Tx
-from reminder.storage.tables import Person
+from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.db.session import Tx
+from reminder.storage.db.tables import Person
+from reminder.storage.registry import contacts, groups, people
 from reminder.wiring import App, build_app, read_settings
 from tests.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, SENDER, sign
 from tests.village import japan
@@ -148,7 +148,7 @@ def enrolled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("enrolled") / "data"
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("REMINDER_DATA_DIR", str(data))
-        environment.setenv("REMINDER_AS_IF", MORNING)
+        environment.setenv("REMINDER_CLOCK_OVERRIDE", MORNING)
         for line in (
             "group add --name 田中家 --kind household",
             "person add --group 1 --label 母",
@@ -171,7 +171,7 @@ def home(
 ) -> Iterator[Home]:
     shutil.copytree(enrolled, tmp_path / "data")
     monkeypatch.setenv("REMINDER_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("REMINDER_AS_IF", MORNING)
+    monkeypatch.setenv("REMINDER_CLOCK_OVERRIDE", MORNING)
     monkeypatch.setenv("LANG", "ja_JP.UTF-8")
     monkeypatch.chdir(tmp_path)
     take_down_the_log()
@@ -211,8 +211,8 @@ COMMANDS: list[tuple[str, str | None]] = [
     (f"card add --person 1 {CERTIFICATE} --yes --expires ◯", "2020-03-31"),
     ("card add --person 1 --expires 2027-03-31 --kind ◯", "mynumber_card"),
     (f"card add {CERTIFICATE} --expires 2027-03-31 --person ◯", "1"),
-    ("card renewed 1 --expires ◯", "2032-03-31"),
-    ("card renewed --expires 2032-03-31 ◯", "1"),
+    ("card renew 1 --expires ◯", "2032-03-31"),
+    ("card renew --expires 2032-03-31 ◯", "1"),
     ("card retire ◯", "1"),
     ("token make --group 1 --scope write --name ◯", "表計算"),
     ("token make --group 1 --name 表計算 --scope ◯", "erase"),
@@ -299,7 +299,7 @@ class Outside:
 @pytest.fixture
 def outside(home: Home, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Iterator[Outside]:
     account = {"twilio_account_sid": ACCOUNT_SID, "twilio_auth_token": (AUTH_TOKEN,), "twilio_from": SENDER}
-    settings = read_settings(data_dir=home.data, as_if=None, public_url=PUBLIC, **account)
+    settings = read_settings(data_dir=home.data, clock_override=None, public_url=PUBLIC, **account)
     channels = {name: MemoryChannel() for name in (ChannelName.SMS, ChannelName.EMAIL)}
 
     def logged() -> str:
@@ -346,7 +346,7 @@ def bounced(body: str, kind: str = "message/rfc822") -> Ask:
 
     def ask(browser: Visitor, disguise: str) -> Answer:
         assert isinstance(browser.web, Lent)
-        address = Links(browser.web.app.keys, "").bounces()
+        address = SignedLinks(browser.web.app.keys, "").bounces()
         return browser.post(str(address), body.replace("◯", disguise).encode(), {"content-type": kind})
 
     return ask
@@ -432,7 +432,7 @@ def program_of(outside: Outside) -> Program:
     """Of the family's daughter, and it may do everything."""
     who = Actor(1, 1, Role.OWNER, Language.JAPANESE)
     with outside.app.writing() as uow:
-        return Program(outside.browser, tokens.make_token(uow, who=who, name="表計算", scopes=["erase"]))
+        return Program(outside.browser, api_tokens.make_token(uow, who=who, name="表計算", scopes=["erase"]))
 
 
 OF_THE_FAMILY = {"person_id": 1, "contact_id": 1, "card_id": 1}

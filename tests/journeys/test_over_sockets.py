@@ -46,8 +46,8 @@ def program(tmp_path: Path, twilio: FakeTwilio, mail: FakeSmtp, port: int) -> Pr
         REMINDER_SMTP_URL=mail.url,
         REMINDER_MAIL_FROM="期限だより <otayori@example.jp>",
         REMINDER_PUBLIC_URL=f"http://127.0.0.1:{port}",
-        REMINDER_TICK_SECONDS="0.1",
-        REMINDER_AS_IF="2027-03-17T08:00+09:00",
+        REMINDER_PASS_SECONDS="0.1",
+        REMINDER_CLOCK_OVERRIDE="2027-03-17T08:00+09:00",
     )
 
 
@@ -80,7 +80,7 @@ def test_from_a_typed_date_to_a_text_that_a_signed_receipt_says_was_delivered(
 ) -> None:
     enrol(program, carer=True)
     twilio.phone(MOTHER).expect(lambda text: text.startswith("【期限だより・つばめ】") and "3月31日" in text)
-    program.environment["REMINDER_AS_IF"] = "2027-03-17T10:00+09:00"
+    program.environment["REMINDER_CLOCK_OVERRIDE"] = "2027-03-17T10:00+09:00"
 
     with program.serving(port, "serve"):
         twilio.wait_for_posts(1)
@@ -99,7 +99,7 @@ def test_the_link_in_a_mail_asks_on_get_and_stops_on_post(
 ) -> None:
     enrol(program, carer=True)
     twilio.allow_all()
-    program.environment["REMINDER_AS_IF"] = "2027-03-17T10:00+09:00"
+    program.environment["REMINDER_CLOCK_OVERRIDE"] = "2027-03-17T10:00+09:00"
 
     with program.serving(port, "serve"):
         mail.wait_for_mails(1)
@@ -116,7 +116,7 @@ def test_the_link_in_a_mail_asks_on_get_and_stops_on_post(
 def test_a_forged_receipt_is_refused_and_changes_nothing(program: Program, twilio: FakeTwilio, port: int) -> None:
     enrol(program)
     twilio.allow_all()
-    program.environment["REMINDER_AS_IF"] = "2027-03-17T10:00+09:00"
+    program.environment["REMINDER_CLOCK_OVERRIDE"] = "2027-03-17T10:00+09:00"
 
     with program.serving(port, "serve"):
         twilio.wait_for_posts(1)
@@ -143,14 +143,14 @@ def test_killed_after_the_provider_took_it_the_next_pass_asks_and_sends_nothing_
     enrol(program)
     twilio.phone(MOTHER).expect(lambda text: "3月31日" in text)
     twilio.hold_answers()
-    dying = program.start("tick", "--at", NINE)
+    dying = program.start("run-once", "--at", NINE)
     twilio.wait_for_posts(1)
 
     dying.send_signal(signal.SIGKILL)
     dying.wait()
     assert messages(program)[0]["state"] == "sending"
     twilio.release_answers()
-    program.answer("tick", "--at", "2027-03-17T09:11+09:00")
+    program.answer("run-once", "--at", "2027-03-17T09:11+09:00")
 
     assert messages(program)[0]["state"] == "accepted"
     assert messages(program)[0]["provider_id"] == twilio.texts[0].sid
@@ -165,14 +165,14 @@ def test_killed_before_the_provider_took_it_the_text_goes_out_once_and_is_marked
     enrol(program)
     twilio.phone(MOTHER).expect(lambda text: "3月31日" in text)
     twilio.script(fake.HANG)
-    dying = program.start("tick", "--at", NINE)
+    dying = program.start("run-once", "--at", NINE)
     twilio.wait_for_posts(1)
 
     dying.send_signal(signal.SIGKILL)
     dying.wait()
-    program.answer("tick", "--at", "2027-03-17T09:11+09:00")
+    program.answer("run-once", "--at", "2027-03-17T09:11+09:00")
     assert messages(program)[0]["state"] == "unknown", "one answer of 'not seen' is not enough: lists lag"
-    program.answer("tick", "--at", "2027-03-17T09:13+09:00")
+    program.answer("run-once", "--at", "2027-03-17T09:13+09:00")
 
     assert messages(program)[0]["state"] == "accepted"
     assert messages(program)[0]["possibly_double"]
@@ -185,11 +185,11 @@ def test_two_people_share_a_phone_and_only_one_text_left_before_the_kill(program
     enrol_person(program, "父")
     twilio.allow_all()
     twilio.script(fake.ACCEPT_THEN_RESET, fake.RESET)
-    program.answer("tick", "--at", NINE)
+    program.answer("run-once", "--at", NINE)
     assert [message["state"] for message in messages(program)] == ["unknown", "unknown"]
 
-    program.answer("tick", "--at", "2027-03-17T09:02+09:00")
-    program.answer("tick", "--at", "2027-03-17T09:04+09:00")
+    program.answer("run-once", "--at", "2027-03-17T09:02+09:00")
+    program.answer("run-once", "--at", "2027-03-17T09:04+09:00")
 
     assert [message["state"] for message in messages(program)] == ["accepted", "accepted"]
     assert len({message["provider_id"] for message in messages(program)}) == 2
@@ -202,9 +202,9 @@ def test_the_first_receipt_settles_a_text_whose_answer_was_lost(
     enrol(program)
     twilio.phone(MOTHER).expect(lambda text: "3月31日" in text)
     twilio.script(fake.ACCEPT_THEN_RESET)
-    program.answer("tick", "--at", NINE)
+    program.answer("run-once", "--at", NINE)
     assert messages(program)[0]["state"] == "unknown"
-    program.environment["REMINDER_AS_IF"] = "2027-03-17T09:00:20+09:00"
+    program.environment["REMINDER_CLOCK_OVERRIDE"] = "2027-03-17T09:00:20+09:00"
 
     with program.serving(port, "serve"):
         assert twilio.deliver_all() == [204]
@@ -219,8 +219,8 @@ def test_repeated_and_late_receipts_change_nothing_and_each_is_kept_once(
 ) -> None:
     enrol(program)
     twilio.allow_all()
-    program.answer("tick", "--at", NINE)
-    program.environment["REMINDER_AS_IF"] = "2027-03-17T09:00:20+09:00"
+    program.answer("run-once", "--at", NINE)
+    program.environment["REMINDER_CLOCK_OVERRIDE"] = "2027-03-17T09:00:20+09:00"
 
     with program.serving(port, "serve"):
         sid = twilio.texts[0].sid
@@ -238,7 +238,7 @@ def test_sigterm_finishes_what_runs_and_leaves_nothing_in_hand(program: Program,
     enrol(program)
     twilio.allow_all()
     twilio.hold_answers()
-    program.environment["REMINDER_AS_IF"] = "2027-03-17T10:00+09:00"
+    program.environment["REMINDER_CLOCK_OVERRIDE"] = "2027-03-17T10:00+09:00"
 
     with program.serving(port, "serve") as server:
         twilio.wait_for_posts(1)

@@ -11,9 +11,9 @@ from reminder.channels.memory import MemoryChannel
 from reminder.channels.sms.client import TwilioSms
 from reminder.clock import SteppedClock
 from reminder.domain.model.channels import registered
-from reminder.domain.people import ChannelName
-from reminder.simulate import World
-from reminder.storage.session import Database
+from reminder.domain.model.people import ChannelName
+from reminder.simulate import SimulatedWorld
+from reminder.storage.db.session import Database
 from reminder.upkeep import backup
 from reminder.wiring import build_app, read_settings
 from tests.fakes import twilio as fake
@@ -66,7 +66,7 @@ def restored(village: Village, file: Path, at: str, folder: Path, *, exact: bool
     settings = read_settings(database_url=url, data_dir=folder, secret_keys=keys)
     clock, channels = SteppedClock(japan(at)), {name: MemoryChannel() for name in registered()}
     with build_app(settings, clock=clock, channels=channels, durable=False) as app:
-        yield Village(World(app, clock, channels))
+        yield Village(SimulatedWorld(app, clock, channels))
 
 
 def backed_up(village: Village, folder: Path) -> Path:
@@ -76,7 +76,7 @@ def backed_up(village: Village, folder: Path) -> Path:
 
 
 def of_the_17th(village: Village) -> list[tuple[str, bool]]:
-    return [(m.state, m.possibly_double) for m in village.messages() if m.send_after >= japan("2027-03-17 00:00")]
+    return [(m.state, m.possibly_double) for m in village.messages() if m.scheduled_at >= japan("2027-03-17 00:00")]
 
 
 @pytest.mark.parametrize("taken_at", [BEFORE_IT_IS_PLANNED, BEFORE_IT_IS_SENT])

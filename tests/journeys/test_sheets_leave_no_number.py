@@ -11,10 +11,10 @@ import pytest
 from openpyxl.comments import Comment
 
 from reminder.clock import SystemClock
-from reminder.domain.people import Language
-from reminder.storage import accounts, contacts, sessions
-from reminder.storage.keys import new_token, token_hash
-from reminder.storage.registry import imports
+from reminder.domain.model.people import Language
+from reminder.storage.auth import accounts, sessions
+from reminder.storage.crypto.keyring import new_token, token_hash
+from reminder.storage.registry import contacts, imports
 from reminder.wiring import build_app, read_settings
 from tests.program import PATIENCE, Program, free_port, until
 

@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import func, select
 
 from reminder.domain.model.imports import ImportState
-from reminder.domain.people import GroupKind
+from reminder.domain.model.people import GroupKind
 from reminder.enrolment import register
 from reminder.enrolment.imports import service
 from reminder.enrolment.imports.reader import read_sheet
-from reminder.storage.keys import new_key
+from reminder.storage.crypto.keyring import new_key
+from reminder.storage.db.tables import ActivityEntry, Card, Contact, Person
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportView
-from reminder.storage.tables import Card, Contact, JournalEntry, Person
 from reminder.wiring import App, build_app, read_settings
 from tests.program import PATIENCE, Program, until
 
@@ -74,7 +74,7 @@ def counted(app: App) -> dict[str, int]:
             for table in (Person, Contact, Card)
         } | {
             "journal": tx.execute(
-                select(func.count()).select_from(JournalEntry).where(JournalEntry.act == "person_added")
+                select(func.count()).select_from(ActivityEntry).where(ActivityEntry.act == "person_added")
             ).scalar_one()
         }
 

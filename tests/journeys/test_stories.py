@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from reminder.domain.people import ChannelName, GroupKind, Mode, Role
+from reminder.domain.model.people import ChannelName, GroupKind, Mode, Role
 from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError
 from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Village
 

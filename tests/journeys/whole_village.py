@@ -21,14 +21,15 @@ from itertools import count
 from pathlib import Path
 
 from reminder.clock import JAPAN, japan_date
-from reminder.conversation import call, inbox
-from reminder.domain.cards import OTHER
-from reminder.domain.messages import Outgoing
+from reminder.conversation import call_flow, inbox
+from reminder.domain.model.card_kinds import OTHER
 from reminder.domain.model.channels import registered
-from reminder.domain.people import ChannelName, ConsentHow, Copies, GroupKind, Language, Mode, Role
-from reminder.domain.rules.preferences import Rhythm
-from reminder.enrolment import cards, consent, membership, register, rhythm, signing_in
+from reminder.domain.model.messages import Outgoing
+from reminder.domain.model.people import ChannelName, ConsentHow, Copies, GroupKind, Language, Mode, Role
+from reminder.domain.rules.preferences import Preferences
+from reminder.enrolment import cards, consent, preferences, register
 from reminder.enrolment.cards import TypedDates
+from reminder.enrolment.identity import membership, sign_in
 from reminder.enrolment.register import PersonChanges
 from reminder.errors import (
     ChannelError,
@@ -38,10 +39,11 @@ from reminder.errors import (
     TemporaryChannelError,
     UnknownOutcomeError,
 )
-from reminder.storage import contacts, messages, receipts
-from reminder.storage.messages import MessageView
-from reminder.storage.sessions import SignedIn
-from reminder.upkeep import erase
+from reminder.storage.auth.sessions import SignedIn
+from reminder.storage.outbox import queries, receipts
+from reminder.storage.outbox.queries import MessageView
+from reminder.storage.registry import contacts
+from reminder.upkeep.privacy import erasure
 from tests.homes import SHEETS, checked, saved
 from tests.rules import KINDS, LANGUAGES
 from tests.village import SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Village, open_village
@@ -81,12 +83,12 @@ ANSWERS = {
 }
 SURNAMES = ("山田", "佐藤", "鈴木", "高橋", "伊藤", "渡辺", "中村", "小林", "加藤", "吉田", "松本", "井上")
 RHYTHMS = (
-    Rhythm(),
-    Rhythm(own_days=(60, 30, 7, 1), send_hour=11),
-    Rhythm(send_hour=15, on_holidays=True),
-    Rhythm(preset="few"),
-    Rhythm(preset="often", send_hour=9),
-    Rhythm(own_days=(90, 45, 14, 3, 0), on_holidays=True),
+    Preferences(),
+    Preferences(own_days=(60, 30, 7, 1), send_hour=11),
+    Preferences(send_hour=15, on_holidays=True),
+    Preferences(preset="few"),
+    Preferences(preset="often", send_hour=9),
+    Preferences(own_days=(90, 45, 14, 3, 0), on_holidays=True),
 )
 
 
@@ -192,8 +194,8 @@ class Years:
         """A human answers a call, and presses a key."""
         call_id = f"CA{outgoing.message_id:032x}"
         for turn, pressed in ((0, ""), (1, key)):
-            asked = call.Asked(outgoing.message_id, call_id, is_machine=False, turn=turn, key=pressed)
-            call.answer(self.app.units, self.village.now, asked)
+            asked = call_flow.CallEvent(outgoing.message_id, call_id, is_machine=False, turn=turn, key=pressed)
+            call_flow.answer(self.app.units, self.village.now, asked)
 
     def _may_answer(self, reader: Somebody, address: str, today: date) -> None:
         chance = roll("answers", address, today)
@@ -207,7 +209,7 @@ class Years:
         self._in(timedelta(minutes=int(5 + 2000 * roll("after", address, today))), lambda: self._say(address, text))
 
     def _say(self, address: str, text: str) -> None:
-        heard = inbox.Heard(f"SM{next(self._told):032x}", address, text)
+        heard = inbox.InboundText(f"SM{next(self._told):032x}", address, text)
         with self.app.units.writing(self.village.now) as uow:
             inbox.keep(uow, heard)
 
@@ -252,7 +254,7 @@ class Years:
             self._settle_members(group, place, language)
             chosen = RHYTHMS[place % len(RHYTHMS)]
             with self.app.units.writing(self.village.now) as uow:
-                rhythm.set_rhythm(uow, group_id=group, rhythm=chosen)
+                preferences.set_preferences(uow, group_id=group, preferences=chosen)
             for number, channel in enumerate(registered()):
                 if self.is_short and number % 2 == place % 2:
                     continue
@@ -277,7 +279,7 @@ class Years:
             if number:
                 copies = list(Copies)[place % 3]
                 with self.app.units.writing(self.village.now) as uow:
-                    rhythm.set_copies(uow, member_id=member, copies=copies)
+                    preferences.set_copies(uow, member_id=member, copies=copies)
 
     def _settle_person(
         self, group: int, label: str, place: int, mode: Mode, language: Language, channel: ChannelName
@@ -299,7 +301,7 @@ class Years:
             self.village.contact(label, ChannelName.VOICE, address[ChannelName.VOICE])
         if channel is ChannelName.VOICE:
             with self.app.units.writing(self.village.now) as uow:
-                consent.practise(uow, contact_id=own)
+                consent.make_test_call(uow, contact_id=own)
         if channel is ChannelName.EMAIL:  # who shares the telephone of the one before
             self.village.contact(label, ChannelName.SMS, f"090-0000-{place - 1:04d}")
         if is_asked:
@@ -405,21 +407,21 @@ class Years:
         """Said to be done; in every third case it was not after all, in the others the new date comes later."""
         somebody, kind, ends = self._ends[card]
         with self.app.units.writing(self.village.now) as uow:
-            cards.say_done(uow, card_id=card)
+            cards.acknowledge_card(uow, card_id=card)
         undone = roll("undone", somebody.label, kind, ends) < 0.35
         act = self._undone if undone else self._renew
         self._in(timedelta(days=5 if undone else 33), lambda: self._if_current(card, ends, act))
 
     def _undone(self, card: int) -> None:
         with self.app.units.writing(self.village.now) as uow:
-            cards.say_not_done(uow, card_id=card)
+            cards.reopen_card(uow, card_id=card)
 
     def _take(self, card: int) -> None:
         """A carer says 'I do it'."""
         for contact in self._ends[card][0].carers:
             try:
                 with self.app.units.writing(self.village.now) as uow:
-                    cards.take_card(uow, card_id=card, contact_id=contact)
+                    cards.assign_card(uow, card_id=card, contact_id=contact)
             except ConflictError:
                 return  # another carer has
 
@@ -437,7 +439,7 @@ class Years:
             groups = sorted({one.group for one in self._people.values()})
             group, chosen = groups[number % len(groups)], RHYTHMS[(number // 9 + 2) % len(RHYTHMS)]
             with app.units.writing(now) as uow:
-                rhythm.set_rhythm(uow, group_id=group, rhythm=chosen)
+                preferences.set_preferences(uow, group_id=group, preferences=chosen)
         if number % 11 == 7:
             with app.database.reading() as tx:
                 known = contacts.of_group(tx, app.keys, None)
@@ -448,7 +450,7 @@ class Years:
             person = sorted(self._people)[int(roll("erased", number) * len(self._people))]
             del self._people[person]
             self._ends = {card: one for card, one in self._ends.items() if one[0].id != person}
-            erase.erase_person(app.units, now, person_id=person)
+            erasure.erase_person(app.units, now, person_id=person)
         if number == 7:
             settings = app.settings.model_copy(update={"twilio_from": "+815000000009"})
             self.app = self.village.app = self.village.world.app = replace(app, settings=settings)
@@ -495,18 +497,18 @@ class Years:
         app, village = self.app, self.village
         village.sleep_until(f"{village.now.astimezone(JAPAN) + timedelta(minutes=2):%Y-%m-%d %H:%M}")
         with app.units.writing(village.now) as uow:
-            browser = signing_in.ask_for_code(
+            browser = sign_in.ask_for_code(
                 uow, email=email, network="192.0.2.1", browser=None, language=language, sign_up=True
             )
         village.world.channels[ChannelName.EMAIL].fail_when(None)  # nobody waits for a code a day long
         village.pass_once()
         village.world.channels[ChannelName.EMAIL].fail_when(lambda one: self._refusal(ChannelName.EMAIL, one))
         self._hear()
-        entered = signing_in.enter_code(
+        entered = sign_in.enter_code(
             app.units, village.now, browser=browser, code=village.code_to(email), device="a browser",
             language=language
         )  # fmt: skip
-        signed_in = signing_in.session_of(app.units, village.now, entered.token)
+        signed_in = sign_in.session_of(app.units, village.now, entered.token)
         assert signed_in is not None
         return signed_in
 
@@ -516,7 +518,7 @@ class Years:
         """How the latest messages stand, before words are forgotten and people erased."""
         with self.app.database.reading() as tx:
             self._addresses |= {one.id: one.address for one in contacts.of_group(tx, self.app.keys, None)}
-            for one in messages.of_group(tx, self.app.keys, limit=limit):
+            for one in queries.of_group(tx, self.app.keys, limit=limit):
                 known = self._seen.get(one.id)
                 self._seen[one.id] = one if known is None or one.text is not None else replace(
                     one, subject=known.subject, text=known.text
@@ -534,7 +536,7 @@ class Years:
             if one.id not in arrived:
                 reader = self._addresses.get(one.contact_id or 0, "a stranger")
                 yield _line(
-                    one.send_after,
+                    one.scheduled_at,
                     reader,
                     ChannelName(one.channel),
                     f"{one.state}, never arrived",
@@ -552,7 +554,7 @@ def _line(at: datetime, reader: str, channel: ChannelName, state: str, subject: 
 def _opened(database_url: str, folder: Path) -> Iterator[Village]:
     account = {"twilio_account_sid": "AC" + "0" * 32, "twilio_auth_token": ("t" * 32,), "twilio_from": "+815000000001"}
     with open_village(
-        database_url, folder, f"{START} 08:00", durable=False, secret_keys=(KEY,), sms_replies=True, calls=True,
+        database_url, folder, f"{START} 08:00", durable=False, secret_keys=(KEY,), two_way_sms=True, voice_enabled=True,
         twilio_voice_from="+815000000002", public_url="https://kigen.example.jp", links_in_carer_mail=True,
         line_token="t", sms_per_second=100_000, **account,
     ) as village:  # fmt: skip

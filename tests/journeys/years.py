@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from reminder.clock import JAPAN, japan_date
-from reminder.domain import hours
-from reminder.domain.cards import MY_NUMBER, OTHER
-from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.model.card_kinds import MY_NUMBER, OTHER
+from reminder.domain.model.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.rules import hours
 from reminder.domain.rules.escalation_policy import MONTH, MOST_EARLY_TEXTS_A_MONTH
 from reminder.domain.rules.steps import step_due
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.errors import TemporaryChannelError
-from reminder.simulate import World, start_of, world
+from reminder.simulate import SimulatedWorld, simulated_world, start_of
 from tests.rules import KINDS, LANGUAGES
 from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 
@@ -51,7 +51,7 @@ class Townsman:
 def run_years(people: int, years: int, *, refused: float = 0.2, seed: int = 1) -> Account:
     """A My Number Card, its certificates and two other kinds a person, each end within ten years of the start."""
     chance = random.Random(seed)
-    with world(start_of(START)) as town:
+    with simulated_world(start_of(START)) as town:
         began = time.perf_counter()
         townsmen = _enrol(town, people, chance, START + timedelta(days=365 * years))
         account = Account(people=people, cards=5 * people, enrolled_in=time.perf_counter() - began)
@@ -72,7 +72,7 @@ def run_years(people: int, years: int, *, refused: float = 0.2, seed: int = 1) -
     return account
 
 
-def _enrol(town: World, people: int, chance: random.Random, until: date) -> list[Townsman]:
+def _enrol(town: SimulatedWorld, people: int, chance: random.Random, until: date) -> list[Townsman]:
     app, now = town.app, town.clock.now()
     townsmen: list[Townsman] = []
     group = 0
@@ -131,14 +131,14 @@ def _told_enough_by(day: date, days: Counter[date], townsman: Townsman) -> bool:
     return townsman.mode is not Mode.STANDARD and lately >= MOST_EARLY_TEXTS_A_MONTH
 
 
-def _reminders(town: World) -> set[int]:
+def _reminders(town: SimulatedWorld) -> set[int]:
     """The ids of messages that remind; not those that ask a carer what has become of it."""
     with town.app.database.reading() as tx:
         rows = tx.connection().exec_driver_sql("SELECT id FROM messages WHERE kind IN ('reminder', 'copy')").all()
     return {row[0] for row in rows}
 
 
-def _settle(town: World, townsmen: list[Townsman], account: Account) -> None:
+def _settle(town: SimulatedWorld, townsmen: list[Townsman], account: Account) -> None:
     by_address: dict[str, list[datetime]] = defaultdict(list)
     reminders = _reminders(town)
     for sent in town.all_sent():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reminder.domain.people import Audience, ChannelName, Language, Mode
+from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.text.catalog import FAMILIES, VOICES, WITH_GRACE, lint
 from reminder.errors import SettingsError

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from reminder.clock import JAPAN
-from reminder.domain.people import Audience, ChannelName, GroupKind, Language, Mode
+from reminder.domain.model.people import Audience, ChannelName, GroupKind, Language, Mode
 from reminder.planning.preview import PreviewedCard, Sample, preview
 from reminder.wiring import read_rulebook, read_settings
 from tests.rules import KINDS, LANGUAGES

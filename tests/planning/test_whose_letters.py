@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
-from reminder.domain.people import GroupKind, Mode
+from reminder.domain.model.people import GroupKind, Mode
 from reminder.domain.text.letters import ResidentLetter
 from reminder.errors import NotFoundError, RefusedInputError
-from reminder.planning.letters import Choice, letters_of, read_month
-from reminder.storage import groups
+from reminder.planning.reports.resident_letters import Choice, letters_of, read_month
+from reminder.storage.registry import groups
 from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Village
 
 CARE = "care_certification"
@@ -85,7 +85,7 @@ def test_what_is_said_to_be_done_is_not_told_again(home: Village) -> None:
     from reminder.enrolment import cards
 
     with home.app.writing() as uow:
-        cards.say_done(uow, card_id=3, by=None)
+        cards.acknowledge_card(uow, card_id=3, by=None)
 
     assert list(told(home)) == ["トミ"]
 

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from reminder.domain.messages import MessageKind, MessageState
-from reminder.domain.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.storage import accounts, cards, contacts, groups, outbox, people, reminders, tokens
-from reminder.storage.keys import KeyRing, new_key, read_keys
-from reminder.storage.outbox import Draft
-from reminder.storage.registry import imports
-from reminder.storage.reminders import StepKey
-from reminder.storage.session import Database, Tx
-from reminder.storage.tables import Base, Message
+from reminder.domain.model.messages import MessageKind, MessageState
+from reminder.domain.model.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.storage.auth import accounts, api_tokens
+from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys
+from reminder.storage.db.session import Database, Tx
+from reminder.storage.db.tables import Base, Message
+from reminder.storage.outbox import queue
+from reminder.storage.outbox.queue import MessageDraft
+from reminder.storage.registry import cards, contacts, groups, imports, people
+from reminder.storage.reminders import reminders
+from reminder.storage.reminders.reminders import StepKey
 
 # Eight in the morning of Tuesday, 1 December 2026, in Japan.
 NOW = datetime(2026, 11, 30, 23, tzinfo=UTC)
@@ -86,7 +88,7 @@ class Rows:
         values = {"label": "", "is_computed": False, "carried_by": None, "next_reminder_on": None, **more}
         return cards.add(self.tx, person_id=person_id, kind=kind, expires_on=expires_on, now=NOW, **values)
 
-    def draft(self, contact_id: int | None, **more: Any) -> Draft:
+    def draft(self, contact_id: int | None, **more: Any) -> MessageDraft:
         """One text that may be sent now."""
         self._made += 1
         values: dict[str, Any] = {
@@ -98,14 +100,14 @@ class Rows:
             "subject": None,
             "text": f"お知らせ {self._made}",
             "segments": 1,
-            "send_after": NOW,
-            "stale_after": NOW + 8 * HOUR,
+            "scheduled_at": NOW,
+            "expires_at": NOW + 8 * HOUR,
             **more,
         }
-        return Draft(contact_id=contact_id, **values)
+        return MessageDraft(contact_id=contact_id, **values)
 
     def message(self, contact_id: int | None, *, created_at: datetime = NOW, **more: Any) -> int:
-        (added,) = outbox.add(self.tx, self.keys, [self.draft(contact_id, **more)], created_at)
+        (added,) = queue.add(self.tx, self.keys, [self.draft(contact_id, **more)], created_at)
         return added
 
     def reminder(self, card_id: int, step: str = "d30", *, expires_on: date = END, due_on: date = TODAY) -> int:
@@ -126,7 +128,7 @@ class Rows:
         return message_id
 
     def token(self, member_id: int, group_id: int, token_hash: bytes = b"token", scopes: tuple[Any, ...] = ()) -> int:
-        return tokens.add(
+        return api_tokens.add(
             self.tx, group_id=group_id, made_by=member_id, name="台帳", token_hash=token_hash, scopes=scopes, now=NOW
         )
 

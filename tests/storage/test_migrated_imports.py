@@ -17,10 +17,10 @@ from reminder.domain.model.imports import (
     RowEffect,
     RowStatus,
 )
-from reminder.storage import schema
-from reminder.storage.keys import KeyRing, new_key, read_keys
+from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys
+from reminder.storage.db import schema
+from reminder.storage.db.session import Database
 from reminder.storage.registry import imports
-from reminder.storage.session import Database
 
 AT = "2026-11-23 00:00:00+00:00"
 COLUMNS = [
@@ -66,10 +66,10 @@ def as_of_0009(database: Database, keys: KeyRing) -> None:
         )
         for row in rows:
             run(
-                "INSERT INTO upload_rows (upload_id, number, cells_sealed, likeness, facts, verdict, findings, effect,"
-                " is_agreed) VALUES (7, {number}, {cells}, {likeness}, {facts}, {verdict}, {findings}, {effect},"
+                "INSERT INTO upload_rows (upload_id, number, cells_sealed, body_fingerprint, facts, verdict, findings, effect,"
+                " is_agreed) VALUES (7, {number}, {cells}, {body_fingerprint}, {facts}, {verdict}, {findings}, {effect},"
                 " {agreed})",
-                likeness=b"who",
+                body_fingerprint=b"who",
                 **row,
             )
 

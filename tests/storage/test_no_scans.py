@@ -10,14 +10,16 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from reminder.channels.heartbeat import Heartbeat
-from reminder.domain.people import ChannelName, Copies, GroupKind
-from reminder.domain.rules.preferences import Rhythm
-from reminder.enrolment import rhythm as rhythms
-from reminder.enrolment import signing_in
+from reminder.domain.model.people import ChannelName, Copies, GroupKind
+from reminder.domain.rules.preferences import Preferences
+from reminder.enrolment import preferences as preference_settings
+from reminder.enrolment.identity import sign_in
 from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError
-from reminder.storage import accounts, health, receipts
+from reminder.storage.auth import accounts
+from reminder.storage.outbox import receipts
+from reminder.storage.runtime import heartbeats
+from reminder.upkeep.audit_job import run_audit
 from reminder.upkeep.metrics import exposition
-from reminder.upkeep.watch import keep_watch
 from reminder.web.app import create_web
 from tests.bench.fill import Sizes, fill, owner_of
 from tests.village import SIGNATURE_CERTIFICATE, Village
@@ -25,7 +27,9 @@ from tests.web.asking import Visitor, web_of
 from tests.web.test_rights import doors
 
 END = date(2027, 3, 31)
-LARGE = "messages|message_reminders|reminders|cards|people|contacts|receipts|journal|replies|notices|takings|mentions"
+LARGE = (
+    "messages|message_reminders|reminders|cards|people|contacts|receipts|journal|replies|notices|assignments|mentions"
+)
 # Indexes that hold only what waits, so that reading all of one is reading what is due.
 WHAT_WAITS = r"USING (COVERING )?INDEX (ix_cards_due|ix_cards_silent|ix_messages_(waiting|in_hand|failed|worded|to_strangers)|ix_receipts_waiting|ix_replies_waiting|ix_notices_waiting)"
 
@@ -64,10 +68,10 @@ def a_busy_week(village: Village) -> None:
     for words in ("あとで", "家族にきいて", "１", "だれ？", "ねこ"):
         village.answers("母", words)
     village.renew(1, date(2032, 3, 31))
-    rhythm = Rhythm(own_days=(60, 30, 7), send_hour=10)
+    preferences = Preferences(own_days=(60, 30, 7), send_hour=10)
     with village.app.writing() as uow:
-        rhythms.set_rhythm(uow, group_id=1, rhythm=rhythm)
-        rhythms.set_copies(uow, member_id=1, copies=Copies.NEAR)
+        preference_settings.set_preferences(uow, group_id=1, preferences=preferences)
+        preference_settings.set_copies(uow, member_id=1, copies=Copies.NEAR)
     village.stop(2)
     village.group(GroupKind.HOME, "見本の里")
     village.member("事務", "office@example.jp")
@@ -89,11 +93,11 @@ def test_no_question_of_the_auditor_and_no_tally_reads_a_whole_table(village: Vi
     a_busy_week(village)
     with village.app.database.writing() as tx:
         tx.execute(text("UPDATE cards SET next_reminder_on = NULL WHERE id = 1"))
-        health.beat(tx, health.TALLIED, village.now - timedelta(days=1))
+        heartbeats.record(tx, heartbeats.COUNTED, village.now - timedelta(days=1))
 
     with overheard(village.app.database.engine) as heard:
         for _ in range(2):
-            keep_watch(village.app.units, village.now, Heartbeat(None, None), keeps_time=True)
+            run_audit(village.app.units, village.now, Heartbeat(None, None), keeps_time=True)
             village.clock.move_to(village.now + timedelta(minutes=1))
         exposition(village.app.units, village.now)
 
@@ -163,7 +167,7 @@ def test_no_statement_of_the_pages_and_of_a_pass_reads_a_whole_table_of_a_servic
     with app.units.writing(village.now) as uow:
         account = accounts.at_address(uow.tx, app.keys, owner_of(A_HOUSEHOLD))
         assert account is not None
-        cookie = {"cookie": f"kigen={signing_in.enter(uow, account, 'test').token}", "accept": "text/html"}
+        cookie = {"cookie": f"kigen={sign_in.enter(uow, account, 'test').token}", "accept": "text/html"}
         uow.tx.execute(text("UPDATE cards SET next_reminder_on = :day WHERE id % 40 = 0"), {"day": uow.today})
     visitor = Visitor(web_of(village, local_pages=False))
     paths = [door.path for door in doors(create_web(app, local_pages=False)) if door.method == "GET"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from alembic import command
 
-from reminder.storage import schema
-from reminder.storage.session import Database
+from reminder.storage.db import schema
+from reminder.storage.db.session import Database
 from reminder.upkeep import backup
 from tests.village import open_village
 

@@ -13,14 +13,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from reminder.domain.people import Language
-from reminder.enrolment.signing_in import enter
+from reminder.domain.model.people import Language
+from reminder.enrolment.identity.sign_in import enter
 from reminder.errors import ConflictError, DatabaseNotReadyError, RefusedInputError
-from reminder.storage import accounts, cards, people, schema, sealed_file, snapshot
-from reminder.storage.keys import new_key, read_keys
-from reminder.storage.sealed_file import CHUNK, Sealing
-from reminder.storage.session import Database
-from reminder.storage.tables import Reply
+from reminder.storage.auth import accounts
+from reminder.storage.crypto import sealed_file
+from reminder.storage.crypto.keyring import new_key, read_keys
+from reminder.storage.crypto.sealed_file import CHUNK, Sealing
+from reminder.storage.db import schema
+from reminder.storage.db.session import Database
+from reminder.storage.db.tables import Reply
+from reminder.storage.maintenance import snapshot
+from reminder.storage.registry import cards, people
 from reminder.upkeep import backup
 from tests.program import PROGRAM
 from tests.upkeep import old_backup
@@ -63,7 +67,7 @@ def rows(database: Database) -> dict[str, list[list[object]]]:
         return {shape.name: list(taken.rows(shape)) for shape in taken.tables}
 
 
-def restore(database: Database, file: Path, **more: object) -> backup.Contents:
+def restore(database: Database, file: Path, **more: object) -> backup.BackupContents:
     given = {"ring": None, "keep_keys": lambda keys: None, "exact": True, **more}
     return backup.restore(database, file, KEY, AT, **given)
 

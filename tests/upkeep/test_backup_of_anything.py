@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import Boolean, Date, DateTime, Integer, LargeBinary, String, Table
 from sqlalchemy.exc import IntegrityError
 
-from reminder.storage import schema, snapshot
-from reminder.storage.columns import EnumText
-from reminder.storage.keys import new_key, read_keys
-from reminder.storage.session import Database
-from reminder.storage.tables import Base
+from reminder.storage.crypto.keyring import new_key, read_keys
+from reminder.storage.db import schema
+from reminder.storage.db.columns import EnumText
+from reminder.storage.db.session import Database
+from reminder.storage.db.tables import Base
+from reminder.storage.maintenance import snapshot
 from reminder.upkeep import backup
 from tests import databases
 

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import text
 
 from reminder.clock import SystemClock
-from reminder.domain.people import ChannelName, ContactState, GroupKind
+from reminder.domain.model.people import ChannelName, ContactState, GroupKind
 from reminder.errors import PermanentChannelError, SetupChannelError, UnknownOutcomeError
-from reminder.storage import contacts, health
-from reminder.upkeep.health import RecentHealth, Trouble, look, remember_what_is_due
+from reminder.storage.registry import contacts
+from reminder.storage.runtime import heartbeats
+from reminder.upkeep.health import RecentHealth, Trouble, assess, record_due_counts
 from tests.village import SIGNATURE_CERTIFICATE, Village, japan
 
 END = date(2027, 3, 31)
@@ -18,8 +19,8 @@ END = date(2027, 3, 31)
 def audit(village: Village) -> dict[str, Trouble]:
     """By code. A pass has just ended well: that the worker is silent is another test's."""
     with village.app.database.writing() as tx:
-        health.beat(tx, health.TICK, village.now)
-    found = look(village.app.units, village.now)
+        heartbeats.record(tx, heartbeats.PASS, village.now)
+    found = assess(village.app.units, village.now)
     return {trouble.code: trouble for trouble in found.found}
 
 
@@ -113,7 +114,7 @@ def test_a_card_far_ahead_that_was_never_planned_is_found_at_once(village: Villa
 def test_a_card_that_a_whole_pass_has_left_due_is_found_a_minute_later(family: Village) -> None:
     family.sleep_until("2027-03-24 09:00")  # its next day
     with family.app.database.writing() as tx:
-        remember_what_is_due(tx, family.now)
+        record_due_counts(tx, family.now)
     assert audit(family) == {}, "it is for the pass that comes"
 
     family.clock.move_to(family.now + timedelta(minutes=1))
@@ -123,13 +124,13 @@ def test_a_card_that_a_whole_pass_has_left_due_is_found_a_minute_later(family: V
 
 def test_a_card_that_became_due_after_the_pass_began_is_left_to_the_next_one(family: Village) -> None:
     with family.app.database.writing() as tx:
-        health.beat(tx, health.TICK, family.now)
+        heartbeats.record(tx, heartbeats.PASS, family.now)
     family.sleep_until("2027-03-24 00:00")
     with family.app.database.writing() as tx:
-        remember_what_is_due(tx, family.now)
+        record_due_counts(tx, family.now)
     family.clock.move_to(family.now + timedelta(minutes=1))
 
-    found = look(family.app.units, family.now)
+    found = assess(family.app.units, family.now)
 
     assert "cards_overdue" not in found.troubles
 
@@ -137,7 +138,7 @@ def test_a_card_that_became_due_after_the_pass_began_is_left_to_the_next_one(fam
 def test_what_was_seen_due_long_ago_says_nothing_of_today(family: Village) -> None:
     family.sleep_until("2027-03-24 00:00")
     with family.app.database.writing() as tx:
-        remember_what_is_due(tx, family.now - timedelta(days=7))
+        record_due_counts(tx, family.now - timedelta(days=7))
 
     assert audit(family) == {}
 
@@ -155,7 +156,7 @@ def a_text_at_seven(family: Village, channel: str = "sms") -> None:
     """It waits since seven in the morning, and nobody takes it."""
     by_hand(
         family,
-        "UPDATE messages SET state = 'queued', handed_at = NULL, send_after = :at, channel = :channel "
+        "UPDATE messages SET state = 'queued', handed_at = NULL, scheduled_at = :at, channel = :channel "
         "WHERE id = (SELECT min(id) FROM messages WHERE channel = 'sms')",
         at=moment(family, japan("2027-03-17 07:00")),
         channel=channel,
@@ -182,7 +183,7 @@ def test_at_an_hour_at_which_nobody_is_told_no_message_is_late(family: Village, 
 def test_what_waits_for_a_channel_that_waits_is_not_late_as_well(family: Village) -> None:
     a_text_at_seven(family)
     with family.app.database.writing() as tx:
-        health.pause(tx, "sms", "20003", now=family.now, until=family.now + timedelta(minutes=15))
+        heartbeats.pause(tx, "sms", "20003", now=family.now, until=family.now + timedelta(minutes=15))
 
     assert list(audit(family)) == ["channel_paused_sms"]
 
@@ -285,7 +286,7 @@ def test_a_channel_that_pauses_again_and_again_is_one_trouble_since_the_first_ti
 def test_whatever_waits_under_whatever_name_is_a_trouble_with_a_sentence(family: Village) -> None:
     for name in ("line", "breaker"):
         with family.app.database.writing() as tx:
-            health.pause(tx, name, "too_many", now=family.now, until=family.now + timedelta(hours=1))
+            heartbeats.pause(tx, name, "too_many", now=family.now, until=family.now + timedelta(hours=1))
 
     found = audit(family)
 
@@ -317,7 +318,7 @@ def test_a_machine_whose_clock_is_far_from_the_databases_is_a_trouble(family: Vi
     now = SystemClock().now()
 
     def found(at: datetime, keeps_time: bool = True) -> bool:
-        health_then = look(family.app.units, at, keeps_time=keeps_time)
+        health_then = assess(family.app.units, at, keeps_time=keeps_time)
         return "clocks_apart" in health_then.troubles
 
     assert not found(now)
@@ -330,7 +331,7 @@ def test_a_machine_whose_clock_is_far_from_the_databases_is_a_trouble(family: Vi
 
 
 def concerns(village: Village) -> list[Trouble]:
-    return list(look(village.app.units, village.now).concerns)
+    return list(assess(village.app.units, village.now).concerns)
 
 
 def test_somebody_around_whom_nobody_can_be_told_is_a_concern_in_the_week_before(village: Village) -> None:
@@ -381,7 +382,7 @@ def test_what_the_pages_show_is_an_audit_of_the_last_seconds(village: Village) -
     first = recent.look(app.units, village.now)
 
     with app.database.writing() as tx:
-        health.forget_passes(tx)
+        heartbeats.clear_passes(tx)
 
     assert recent.look(app.units, village.now + timedelta(seconds=4)) is first
     assert recent.look(app.units, village.now - timedelta(seconds=1)).troubles == ("worker_silent",)

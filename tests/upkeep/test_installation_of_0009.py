@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from reminder.clock import JAPAN
-from reminder.domain.people import ChannelName
-from reminder.storage import rekeying, schema, snapshot
-from reminder.storage.keys import new_key, read_keys
-from reminder.storage.session import Database
-from reminder.upkeep import backup, rotate
+from reminder.domain.model.people import ChannelName
+from reminder.storage.crypto.keyring import new_key, read_keys
+from reminder.storage.db import schema
+from reminder.storage.db.session import Database
+from reminder.storage.maintenance import key_rotation, snapshot
+from reminder.upkeep import backup, key_rotation
 from tests.village import Village, japan, open_village
 
 Row = Mapping[str, object]
@@ -51,7 +52,7 @@ COLUMNS: Mapping[str, str] = {
     "uploads.reached": "last_row",
     "uploads.says_yes": "confirms_all",
     "upload_rows.upload_id": "import_id",
-    "upload_rows.likeness": "row_fingerprint",
+    "upload_rows.body_fingerprint": "row_fingerprint",
     "upload_rows.facts": "reader_findings",
     "upload_rows.verdict": "status",
     "upload_rows.is_agreed": "is_confirmed",
@@ -82,8 +83,8 @@ SEALED_AS = {
     "accounts.address_sealed": "accounts.address",
     "contacts.address_sealed": "contacts.address",
     "invitations.address_sealed": "invitations.address",
-    "sign_ins.address_sealed": "sign_ins.address",
-    "kept_answers.body_sealed": "kept_answers.body",
+    "login_codes.address_sealed": "login_codes.address",
+    "idempotency_keys.body_sealed": "idempotency_keys.body",
     "messages.address_sealed": "contacts.address",
     "messages.body_sealed": "messages.body",
     "replies.body_sealed": "replies.body",
@@ -148,7 +149,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def village(url: str, tmp_path: Path) -> Iterator[Village]:
     """The same, at work again a minute after it was left."""
     with open_village(
-        url, tmp_path, TAKEN, secret_keys=KEYS, sms_replies=True, calls=True, line_token="t",
+        url, tmp_path, TAKEN, secret_keys=KEYS, two_way_sms=True, voice_enabled=True, line_token="t",
         public_url="https://kigen.example.jp",
     ) as opened:  # fmt: skip
         yield opened
@@ -210,7 +211,7 @@ def test_the_tables_are_those_of_today(url: str) -> None:
 
 def test_every_sealed_value_opens_and_says_what_it_said(url: str, before: dict[str, list[Row]]) -> None:
     ring, database = read_keys(KEYS), Database(url)
-    sealed_now = {one.name: one for one in rekeying.SEALED}
+    sealed_now = {one.name: one for one in key_rotation.SEALED}
 
     for name, purpose in SEALED_AS.items():
         table, column = name.split(".")
@@ -232,7 +233,7 @@ def test_addresses_are_still_found_by_their_keyed_index(url: str, before: dict[s
     """A restored or migrated database must know who answers."""
     ring, database = read_keys(KEYS), Database(url)
 
-    for sealed in rekeying.SEALED:
+    for sealed in key_rotation.SEALED:
         if sealed.index is None:
             continue
         with database.reading() as tx:
@@ -247,9 +248,9 @@ def test_addresses_are_still_found_by_their_keyed_index(url: str, before: dict[s
 def test_a_change_of_keys_reaches_every_sealed_row(url: str, tmp_path: Path) -> None:
     with open_village(url, tmp_path, "2027-01-12 12:00", secret_keys=(new_key(), *KEYS)) as village:
         with village.app.database.reading() as tx:
-            sealed_rows = sum(len(tx.execute(one.rows()).all()) for one in rekeying.SEALED)
+            sealed_rows = sum(len(tx.execute(one.rows()).all()) for one in key_rotation.SEALED)
 
-        done = rotate.rotate(village.app.units, village.now, lambda name, count: None)
+        done = key_rotation.rotate(village.app.units, village.now, lambda name, count: None)
 
         assert (done.changed, done.left) == (sealed_rows, 0)
         assert set(done.unneeded) == set(read_keys(KEYS).ids)
@@ -278,9 +279,9 @@ def test_it_goes_on_where_it_stopped(village: Village) -> None:
 
 def test_what_waits_in_a_sheet_is_checked_by_the_next_worker(village: Village) -> None:
     from reminder.storage.registry import imports
-    from reminder.worker import work_on_sheets
+    from reminder.worker.jobs import work_on_imports
 
-    assert work_on_sheets(village.app) == 1
+    assert work_on_imports(village.app) == 1
 
     with village.app.database.reading() as tx:
         states = sorted(one.state for one in imports.of_group(tx, 2, limit=10))

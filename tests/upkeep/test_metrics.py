@@ -8,7 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from reminder.storage import health, tallies
+from reminder.storage.maintenance import counters
+from reminder.storage.runtime import heartbeats
 from reminder.upkeep.metrics import exposition
 from tests.village import Village, open_village
 from tests.web.asking import Visitor, visitor, web_of
@@ -34,7 +35,7 @@ def family(village: Village) -> Village:
     village.person("父", phone="090-0000-0002")
     village.card("父", END)
     with village.app.database.writing() as tx:
-        health.beat(tx, health.TALLIED, village.now)
+        heartbeats.record(tx, heartbeats.COUNTED, village.now)
     return village
 
 
@@ -68,8 +69,8 @@ def test_what_was_handed_over_is_a_counter_and_a_histogram(family: Village) -> N
     family.pass_once()
     family.clock.move_to(family.now + timedelta(minutes=5))
     with family.app.database.writing() as tx:
-        health.beat(tx, health.TALLIED, family.now - timedelta(minutes=10))
-        tallies.fold(tx, family.now)
+        heartbeats.record(tx, heartbeats.COUNTED, family.now - timedelta(minutes=10))
+        counters.rollup(tx, family.now)
 
     found = measured(family)
 
@@ -85,7 +86,7 @@ def test_what_was_handed_over_is_a_counter_and_a_histogram(family: Village) -> N
 def test_channels_that_wait_and_people_whom_nobody_can_tell_are_measured(family: Village) -> None:
     family.person("母")
     with family.app.database.writing() as tx:
-        health.pause(tx, "sms", "20003", now=family.now, until=family.now + timedelta(minutes=15))
+        heartbeats.pause(tx, "sms", "20003", now=family.now, until=family.now + timedelta(minutes=15))
         tx.execute(text("UPDATE contacts SET state = 'unreachable'"))
         tx.execute(text("UPDATE cards SET next_reminder_on = '2026-12-02'"))
 

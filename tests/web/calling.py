@@ -4,10 +4,10 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from reminder.domain.access import Actor, Scope
-from reminder.domain.people import Language, Role
-from reminder.enrolment import tokens
-from reminder.storage import groups
+from reminder.domain.model.access import Actor, Scope
+from reminder.domain.model.people import Language, Role
+from reminder.enrolment.identity import api_tokens
+from reminder.storage.registry import groups
 from reminder.web import api
 from reminder.web.api import document
 from tests.village import Village
@@ -97,7 +97,7 @@ def token_of(
 ) -> str:
     who = actor(village, member_id, role)
     with village.app.writing() as uow:
-        return tokens.make_token(uow, who=who, name="表計算", scopes=scopes)
+        return api_tokens.make_token(uow, who=who, name="表計算", scopes=scopes)
 
 
 def program(village: Village, token: str | None) -> Program:

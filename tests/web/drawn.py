@@ -77,7 +77,7 @@ class Drawn:
         left = {"start": x, "middle": x - wide / 2, "end": x - wide}[element.attrib.get("text-anchor", "start")]
         return Box(left, y - 0.88 * size, left + wide, y + 0.12 * size), size
 
-    def circles(self) -> list[tuple[Box, dict[str, str], str]]:
+    def recipient_sets(self) -> list[tuple[Box, dict[str, str], str]]:
         """With what a pointer is told that rests on it."""
         return [
             (_box(element.attrib), element.attrib, (element[0].text or "") if len(element) else "")

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from reminder.domain.people import ChannelName, Language
+from reminder.domain.model.people import ChannelName, Language
 from reminder.web import api
 from reminder.web.api import document
 from reminder.web.app import LONGEST_BODY
@@ -194,25 +194,25 @@ def test_the_end_is_worked_out_and_the_birth_date_kept_nowhere(village: Village,
     added = sheet.post("/people/1/cards", {"kind": "mynumber_card", "issued": "2021-11-20", "born": "1985-11-14"})
 
     assert (added.json["expires_on"], added.json["computed"]) == ("2031-11-14", True)
-    assert "1985" not in "".join(sheet.get(path).text for path in ("/people/1", "/cards/1", "/journal"))
+    assert "1985" not in "".join(sheet.get(path).text for path in ("/people/1", "/cards/1", "/activity"))
 
 
 def test_the_life_of_a_card(village: Village, sheet: Program) -> None:
     village.card("母", date(2027, 3, 31))
 
     acts = [
-        (sheet.post("/cards/1/done"), "done", "2027-03-31"),
-        (sheet.post("/cards/1/undone"), "current", "2027-03-31"),
-        (sheet.post("/cards/1/take", {"contact_id": 1}), "current", "2027-03-31"),
-        (sheet.post("/cards/1/renewed", {"expires": "2032-03-31"}), "current", "2032-03-31"),
+        (sheet.post("/cards/1/acknowledge"), "done", "2027-03-31"),
+        (sheet.post("/cards/1/reopen"), "current", "2027-03-31"),
+        (sheet.post("/cards/1/assign", {"contact_id": 1}), "current", "2027-03-31"),
+        (sheet.post("/cards/1/renew", {"expires": "2032-03-31"}), "current", "2032-03-31"),
         (sheet.post("/cards/1/retire"), "retired", "2032-03-31"),
     ]
 
     assert [(answer.json["state"], answer.json["expires_on"]) for answer, *_ in acts] == [
         tuple(row[1:]) for row in acts
     ]
-    assert acts[2][0].json["taken_by"] == 1
-    assert acts[3][0].json["taken_by"] is None
+    assert acts[2][0].json["assigned_to"] == 1
+    assert acts[3][0].json["assigned_to"] is None
     for path in ("renewed", "done", "retire"):
         again = sheet.post(f"/cards/1/{path}", {"expires": "2033-03-31"} if path == "renewed" else None)
         assert (again.status, again.json["code"]) == (409, "card_retired")
@@ -223,7 +223,7 @@ def test_what_belongs_to_a_card_is_offered_and_what_lived_in_a_renewed_one_is_as
     sheet.post("/people/1/cards", {"kind": "mynumber_card", "expires": "2031-03-31"})
 
     added = sheet.post("/people/1/cards", {"kind": "mynumber_user_certificate", "expires": "2027-03-31"})
-    renewed = sheet.post("/cards/1/renewed", {"expires": "2036-03-31"})
+    renewed = sheet.post("/cards/1/renew", {"expires": "2036-03-31"})
 
     assert {"kind": "mynumber_signature_certificate", "expires_on": "2027-03-31"} in added.json["offers"]
     assert renewed.json["asks"] == [{"card_id": 2, "kind": "mynumber_user_certificate", "expires_on": "2027-03-31"}]
@@ -290,7 +290,7 @@ def test_messages_of_what_there_is_not_are_refused(sheet: Program, query: str, c
 def test_the_journal_names_who_made_the_token_for_what_a_program_did(sheet: Program) -> None:
     sheet.post("/people", {"label": "父"})
 
-    last = sheet.get("/journal").json["items"][-1]
+    last = sheet.get("/activity").json["items"][-1]
 
     assert (last["act"], last["member_id"], last["person_id"]) == ("person_added", 1, 2)
 

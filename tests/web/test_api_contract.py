@@ -18,7 +18,7 @@ from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 from starlette.types import ASGIApp
 
-from reminder.domain.people import ChannelName
+from reminder.domain.model.people import ChannelName
 from reminder.web import api
 from tests.village import open_village
 from tests.web.asking import web_of
@@ -55,7 +55,7 @@ class Served:
 @contextmanager
 def serving(url: str, folder: Path) -> Iterator[Served]:
     """One group with somebody of everything, so that an example's id is found."""
-    with open_village(url, folder, "2026-12-01 08:00", durable=False, sms_replies=True) as village:
+    with open_village(url, folder, "2026-12-01 08:00", durable=False, two_way_sms=True) as village:
         village.member("娘", "musume@example.jp")
         village.person("母", phone="090-0000-0001")
         village.contact("母", ChannelName.EMAIL, "musuko@example.jp", family="息子")

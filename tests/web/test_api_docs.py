@@ -96,7 +96,7 @@ HAS_CURL = shutil.which("curl") is not None
 
 
 def test_every_command_of_the_page_works_and_answers_as_it_says(tmp_path: Path) -> None:
-    program = Program(tmp_path, REMINDER_AS_IF="2026-12-01T08:00+09:00", REMINDER_SMS_REPLIES="on")
+    program = Program(tmp_path, REMINDER_CLOCK_OVERRIDE="2026-12-01T08:00+09:00", REMINDER_TWO_WAY_SMS="on")
     port = free_port()
 
     with program.serving(port, "web"):

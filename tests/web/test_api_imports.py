@@ -5,10 +5,10 @@ import io
 import openpyxl
 import pytest
 
-from reminder.domain.people import GroupKind
+from reminder.domain.model.people import GroupKind
 from reminder.enrolment.imports.reader import LARGEST
-from reminder.storage import people
-from reminder.worker import work_on_sheets
+from reminder.storage.registry import people
+from reminder.worker.jobs import work_on_imports
 from tests.village import Village
 from tests.web.asking import Answer
 from tests.web.calling import Program, program, token_of
@@ -31,11 +31,11 @@ def send(home: Program, content: str | bytes) -> Answer:
 def test_from_a_sheet_to_residents(home: Program, village: Village) -> None:
     sent = send(home, GOOD_AND_BAD)
     checking = home.post("/imports/1/check", {"columns": {"C": "card:mynumber_user_certificate"}})
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
     checked = home.get("/imports/1").json
     rows = home.get("/imports/1/rows", {"accept-language": "en"}).json
     saving = home.post("/imports/1/save", {"rows": [4]})
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
     saved = home.get("/imports/1").json
 
     assert (sent.status, sent.json["state"], sent.json["rows"]) == (201, "read", 3)
@@ -61,7 +61,7 @@ def test_from_a_sheet_to_residents(home: Program, village: Village) -> None:
 def test_rows_come_in_parts(home: Program, village: Village) -> None:
     send(home, "氏名,電子証明書期限\n" + "".join(f"ハナ{chr(0x30A2 + n)},2027-11-16\n" for n in range(5)))
     home.post("/imports/1/check", {})
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
 
     first = home.get("/imports/1/rows?limit=3").json
     second = home.get(f"/imports/1/rows?limit=3&after={first['next']}").json
@@ -73,7 +73,7 @@ def test_rows_come_in_parts(home: Program, village: Village) -> None:
 def test_what_was_not_taken_comes_back_as_a_workbook(home: Program, village: Village) -> None:
     send(home, GOOD_AND_BAD.replace("期日", "電子証明書期限"))
     home.post("/imports/1/check", {})
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
 
     answer = home.get("/imports/1/not-taken")
 

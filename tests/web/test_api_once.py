@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from reminder.storage import kept_answers
-from reminder.storage.session import Database
+from reminder.storage.auth import idempotency
+from reminder.storage.db.session import Database
 from tests.village import Village
 from tests.web.asking import Answer
 from tests.web.calling import API, Program, program, token_of
@@ -103,7 +103,7 @@ def test_a_key_that_is_no_plain_word_is_refused(sheet: Program, key: str) -> Non
 def test_nothing_readable_is_kept_of_a_key_a_request_or_an_answer(village: Village, sheet: Program) -> None:
     sheet.post("/people", MOTHER, KEY)
 
-    [(key, asked, body)] = rows(village, "SELECT key_hash, request_hash, body_sealed FROM kept_answers")
+    [(key, asked, body)] = rows(village, "SELECT key_hash, request_hash, body_sealed FROM idempotency_keys")
 
     assert b"enrol-1" not in key + asked
     assert "母".encode() not in asked + body
@@ -120,9 +120,9 @@ def rows(village: Village, query: str) -> list[tuple[bytes, ...]]:
 def left_behind(village: Village) -> None:
     """What a process leaves that was killed while it answered the mother's request under the key."""
     said = b"\n".join((b"POST", f"{API}/people".encode(), b'{"label": "\\u6bcd"}'))
-    asked = kept_answers.asked(village.app.keys, 1, KEY["idempotency-key"], said)
+    asked = idempotency.request_of(village.app.keys, 1, KEY["idempotency-key"], said)
     with village.app.database.writing() as tx:
-        assert kept_answers.begin(tx, asked, village.now)
+        assert idempotency.begin(tx, asked, village.now)
 
 
 def test_while_it_is_being_answered_the_same_request_waits(village: Village, sheet: Program) -> None:
@@ -158,14 +158,14 @@ def answers_cannot_be_kept(database: Database) -> Iterator[None]:
     """As if the process were killed between what it does and the keeping of its answer."""
     make, drop = (
         (
-            "CREATE TRIGGER killed BEFORE UPDATE ON kept_answers BEGIN SELECT RAISE(ABORT, 'killed'); END",
+            "CREATE TRIGGER killed BEFORE UPDATE ON idempotency_keys BEGIN SELECT RAISE(ABORT, 'killed'); END",
             "DROP TRIGGER killed",
         )
         if database.is_sqlite
         else (
             "CREATE FUNCTION killed() RETURNS trigger AS 'BEGIN RAISE EXCEPTION ''killed''; END' LANGUAGE plpgsql;"
-            "CREATE TRIGGER killed BEFORE UPDATE ON kept_answers EXECUTE FUNCTION killed()",
-            "DROP TRIGGER killed ON kept_answers",
+            "CREATE TRIGGER killed BEFORE UPDATE ON idempotency_keys EXECUTE FUNCTION killed()",
+            "DROP TRIGGER killed ON idempotency_keys",
         )
     )
     with database.engine.begin() as connection:
@@ -203,7 +203,7 @@ def test_what_is_done_is_kept_with_its_answer_or_not_at_all(
 
 
 def entries(program: Program) -> list[str]:
-    return [one["act"] for one in program.get("/journal").json["items"]]
+    return [one["act"] for one in program.get("/activity").json["items"]]
 
 
 def test_of_the_same_request_many_times_at_once_one_is_done(village: Village, sheet: Program) -> None:
@@ -248,11 +248,11 @@ def test_who_was_slow_and_was_taken_over_from_keeps_nothing(village: Village, sh
     """The one who took over has begun later than the one who is still busy."""
     left_behind(village)
     began = village.now
-    said = kept_answers.asked(village.app.keys, 1, KEY["idempotency-key"], b"whatever it was")
+    said = idempotency.request_of(village.app.keys, 1, KEY["idempotency-key"], b"whatever it was")
     village.clock.move_to(village.now + timedelta(minutes=1))
     assert sheet.post("/people", MOTHER, KEY).status == 201
 
     with village.app.database.writing() as tx:
-        kept = kept_answers.keep(tx, village.app.keys, said, began, status=201, body="{}")
+        kept = idempotency.keep(tx, village.app.keys, said, began, status=201, body="{}")
 
     assert not kept

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from fastapi import APIRouter
 
-from reminder.domain.access import Right, Scope
-from reminder.domain.people import ChannelName, Role
-from reminder.enrolment import membership, tokens
+from reminder.domain.model.access import Right, Scope
+from reminder.domain.model.people import ChannelName, Role
+from reminder.enrolment.identity import api_tokens, membership
 from reminder.web.api import router
 from reminder.web.api.operation import Operation
 from tests.village import Village, open_village
@@ -52,7 +52,7 @@ class Town:
 
 @pytest.fixture
 def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
-    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00", sms_replies=True) as village:
+    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00", two_way_sms=True) as village:
         daughter = village.member("娘", "musume@example.jp")
         village.member("息子", "musuko@example.jp", Role.EDITOR)
         village.person("母", phone="090-0000-0001")
@@ -96,8 +96,8 @@ def test_an_id_of_another_group_is_not_found_where_it_is_not_in_the_path_either(
 
 def test_nobody_of_another_group_takes_a_card_on(town: Town) -> None:
     """Contact 5 is the stranger's own."""
-    assert town.owners.post("/cards/1/take", {"contact_id": 5}).status == 404
-    assert town.owners.post("/cards/1/take", {"contact_id": 1}).status == 200
+    assert town.owners.post("/cards/1/assign", {"contact_id": 5}).status == 404
+    assert town.owners.post("/cards/1/assign", {"contact_id": 1}).status == 200
 
 
 def test_a_list_holds_nothing_of_another_group(town: Town) -> None:
@@ -107,7 +107,7 @@ def test_a_list_holds_nothing_of_another_group(town: Town) -> None:
 
         assert town.strangers.get(path).json["items"] == []
     assert [one["id"] for one in town.strangers.get("/group").json["members"]] == [3]
-    assert {one["member_id"] for one in town.strangers.get("/journal").json["items"]} == {None, 3}
+    assert {one["member_id"] for one in town.strangers.get("/activity").json["items"]} == {None, 3}
 
 
 def test_a_token_that_reads_changes_nothing(town: Town) -> None:
@@ -190,7 +190,7 @@ def test_what_nobody_has_made_opens_nothing(town: Town, shown: str) -> None:
 
 def test_a_revoked_token_opens_nothing(town: Town) -> None:
     with town.village.app.writing() as uow:
-        tokens.revoke_token(uow, who=actor(town.village, 1), token_id=1)
+        api_tokens.revoke_token(uow, who=actor(town.village, 1), token_id=1)
 
     answer = town.owners.get("/people")
 
@@ -234,7 +234,7 @@ def operations_below(part: object) -> list[Operation]:
 def test_that_a_token_is_used_is_written_once_an_hour(town: Town) -> None:
     def used() -> object:
         with town.village.app.reading() as uow:
-            return tokens.tokens_of(uow, actor(town.village, 1))[0].used_at
+            return api_tokens.tokens_of(uow, actor(town.village, 1))[0].used_at
 
     start = town.village.now
     town.owners.get("/people")

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
-from reminder.domain.people import Language
-from reminder.storage.links import Links
+from reminder.domain.model.people import Language
+from reminder.storage.auth.signed_links import SignedLinks
 from reminder.web.app import LONGEST_BODY
 from tests.village import Village, open_village
 from tests.web.asking import Answer, Visitor, visitor
@@ -238,7 +238,7 @@ def test_no_stop_link_that_we_make_is_taken_for_a_number(village: Village) -> No
     browser = visitor(village)
     ids = [*range(1, 60), *(10**size - 1 for size in range(3, 12))]
 
-    links = [Links(village.app.keys, "").stop(contact_id) for contact_id in ids]
+    links = [SignedLinks(village.app.keys, "").stop(contact_id) for contact_id in ids]
 
     assert {browser.get(str(link)).status for link in links} == {200}
 

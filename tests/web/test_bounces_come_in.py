@@ -15,15 +15,15 @@ from reminder.channels.email.client import SmtpEmail
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
 from reminder.domain.model.channels import registered
-from reminder.domain.people import ChannelName, ConsentHow
+from reminder.domain.model.people import ChannelName, ConsentHow
 from reminder.errors import SettingsError
-from reminder.simulate import World
-from reminder.storage import contacts
-from reminder.storage.keys import KeyRing, new_key
-from reminder.storage.links import Links
-from reminder.storage.tables import Receipt
+from reminder.simulate import SimulatedWorld
+from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.crypto.keyring import KeyRing, new_key
+from reminder.storage.db.tables import Receipt
+from reminder.storage.registry import contacts
 from reminder.wiring import build_app, make_channels, read_settings
-from reminder.worker import tick
+from reminder.worker.jobs import run_once
 from tests.fakes.smtp import FakeSmtp
 from tests.returned import COMPLAINT, HOLIDAY, report
 from tests.rules import WORDING
@@ -45,7 +45,7 @@ class Post:
 
     def comes_back(self, body: bytes, kind: str = "message/rfc822", *, address: str | None = None) -> Answer:
         answer = self.browser.post(address or self.address, body, {"content-type": kind})
-        tick(self.village.app, self.village.now)
+        run_once(self.village.app, self.village.now)
         return answer
 
     def notice(self, **said: object) -> Answer:
@@ -94,14 +94,14 @@ def post(database_url: str, tmp_path: Path, smtp: FakeSmtp) -> Iterator[Post]:
     )
     clock = SteppedClock(japan("2027-03-16 08:00"))
     with build_app(settings, clock=clock) as app:
-        village = Village(World(app, clock, {name: MemoryChannel() for name in registered()}))
+        village = Village(SimulatedWorld(app, clock, {name: MemoryChannel() for name in registered()}))
         village.member("娘", "musume@example.jp")
         village.person("父")
         village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
         village.card("父", END)
         village.sleep_until("2027-03-17 09:00")
-        tick(app, village.now)
-        address = Links(app.keys, app.settings.public_url).bounces()
+        run_once(app, village.now)
+        address = SignedLinks(app.keys, app.settings.public_url).bounces()
         assert address is not None
         yield Post(village, smtp, visitor(village, local_pages=False), address.removeprefix(PUBLIC))
 
@@ -179,7 +179,7 @@ def test_a_repeated_bounce_changes_nothing_nor_does_one_of_an_address_that_was_p
     bounce = report(to=post.path)
     post.comes_back(bounce)
     with post.village.app.database.writing() as tx:
-        contacts.reached(tx, [2], post.village.now)
+        contacts.record_verified(tx, [2], post.village.now)
         contacts.confirm(tx, 2, how=ConsentHow.REPLY, by=None, now=post.village.now)
 
     assert post.comes_back(bounce).status == 204
@@ -248,7 +248,7 @@ def test_a_mail_whose_answer_was_lost_and_that_bounces_is_known_by_its_return_pa
     post.village.contact("母", ChannelName.EMAIL, "haha@example.jp")
     post.village.card("母", END)
     post.smtp.lose_answer_next()
-    tick(post.village.app, post.village.now)
+    run_once(post.village.app, post.village.now)
     lost = next(one for one in post.village.messages() if one.state == "unknown")
     path = next(mail.sender for mail in post.smtp.mails if mail.recipients == ("haha@example.jp",))
 

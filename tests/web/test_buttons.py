@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from reminder.domain.people import Mode
-from reminder.storage import cards
-from reminder.storage.links import Links
+from reminder.domain.model.people import Mode
+from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.registry import cards
 from tests.village import Village
 from tests.web.asking import visitor
 
@@ -22,26 +22,26 @@ def card(village: Village) -> int:
     return village.card("母", END)
 
 
-def links(village: Village) -> Links:
-    return Links(village.app.keys, "", in_carer_mail=True)
+def links(village: Village) -> SignedLinks:
+    return SignedLinks(village.app.keys, "", in_carer_mail=True)
 
 
-def taken_by(village: Village, card: int) -> int | None:
+def assigned_to(village: Village, card: int) -> int | None:
     with village.app.database.reading() as tx:
-        return cards.taken_by(tx, card, END)
+        return cards.assigned_to(tx, card, END)
 
 
 def test_looking_at_the_page_takes_nothing_and_the_button_does(village: Village, card: int) -> None:
     browser, link = visitor(village, local_pages=False), str(links(village).take(card, 2))
 
     page = browser.get(link)
-    assert (page.status, taken_by(village, card)) == (200, None)
+    assert (page.status, assigned_to(village, card)) == (200, None)
     assert '<form method="post">' in page.text
     assert "お母さまの" in page.text
     assert "2027年3月31日" in page.text
 
     assert "引き受けました" in browser.post(link).text
-    assert taken_by(village, card) == 2
+    assert assigned_to(village, card) == 2
     assert "引き受けました" in browser.post(link).text, "a second time changes nothing"
 
 
@@ -52,7 +52,7 @@ def test_the_second_daughter_reads_that_it_is_taken(village: Village, card: int)
     page = browser.post(str(links(village).take(card, 2)))
 
     assert (page.status, "もうほかの方が引き受けています" in page.text) == (200, True)
-    assert taken_by(village, card) == 1
+    assert assigned_to(village, card) == 1
 
 
 def test_a_card_that_is_told_of_no_more_cannot_be_taken(village: Village, card: int) -> None:
@@ -71,7 +71,7 @@ def test_an_address_that_we_did_not_make_is_not_found(village: Village, card: in
 
     for wrong in (ours[:-1], ours.replace("/1/", "/2/"), ours + "a"):
         assert browser.ask(method, wrong).status == 404
-    assert taken_by(village, card) is None
+    assert assigned_to(village, card) is None
 
 
 def test_pressing_proves_that_mail_arrives(village: Village, card: int) -> None:

@@ -4,13 +4,13 @@ from itertools import product
 
 import pytest
 
-from reminder.domain.people import Language
+from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.errors import UnknownChoiceError
 from reminder.guard.numbers import forbidden
 from reminder.settings import read_table
-from reminder.web.pictures import draw
+from reminder.web.drawing.card_pictures import draw
 from tests.rules import CONFIG, HEADINGS, KINDS, LANGUAGES, PICTURES, WORDING
 from tests.web.drawn import ELEMENTS, Drawn, contrast
 

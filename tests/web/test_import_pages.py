@@ -8,10 +8,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from reminder.domain.people import GroupKind
+from reminder.domain.model.people import GroupKind
 from reminder.enrolment.imports.reader import LARGEST
-from reminder.storage import people
-from reminder.worker import work_on_sheets
+from reminder.storage.registry import people
+from reminder.worker.jobs import work_on_imports
 from tests.homes import SHEETS
 from tests.village import Village
 from tests.web.browsing import Browser
@@ -41,12 +41,12 @@ def test_from_a_sheet_to_residents_and_the_rest_comes_back(village: Village, off
     assert "なにか" in office.page.text
     office.submit("/imports/1/columns")
     assert "確かめています" in office.page.text
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
     office.get("/imports/1")
     assert "ない日です" in office.page.text
     assert "もう過ぎています" in office.page.text
     office.submit("/imports/1/save")
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
     office.get("/imports/1")
 
     returned = office.get("/imports/1/not-taken.xlsx").body
@@ -62,11 +62,11 @@ def test_from_a_sheet_to_residents_and_the_rest_comes_back(village: Village, off
 def test_a_row_that_asks_is_saved_once_somebody_has_ticked_it(village: Village, office: Browser) -> None:
     office.send_file("/imports", "residents.csv", SHEET)
     office.submit("/imports/1/columns")
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
     office.get("/imports/1")
 
     office.submit("/imports/1/save", yes="4")
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
 
     assert labels(village) == ["トミ", "ハナ"]
 
@@ -81,10 +81,10 @@ def test_columns_of_numbers_are_named_and_their_digits_are_nowhere(
     assert "個人番号" in seen
     assert "被保険者番号" in seen
     office.submit("/imports/1/columns")
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
     seen += office.get("/imports/1").text
     office.submit("/imports/1/save")
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
     seen += office.get("/imports/1").text
 
     assert not re.search("99990000|1234567890|1234 5678|暗証1234", seen)
@@ -131,17 +131,17 @@ def test_what_would_change_is_shown_before_it_is_saved(village: Village, office:
         "/imports", "residents.csv", "整理番号,居室,氏名,電子証明書期限\nA1,201,ハナ,2027-11-16\n".encode()
     )
     office.submit("/imports/1/columns")
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
     office.get("/imports/1")
     office.submit("/imports/1/save")
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
     office.get("/imports")
     corrected = (
         "整理番号,居室,氏名,電子証明書期限,携帯\nA1,305,ハナ,2032-11-16,090-0000-0001\nB2,203,トミ,2027-12-01,\n"
     )
     office.send_file("/imports", "residents.csv", corrected.encode())
     office.submit("/imports/2/columns")
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
 
     changed = re.sub(r"<[^>]+>", "", office.get("/imports/2?show=changed").text)
     new = office.get("/imports/2?show=new").text
@@ -159,7 +159,7 @@ def test_of_many_rows_that_ask_each_can_be_seen_and_all_be_taken_at_once(village
     rows = "".join(f"{number},ハナ{chr(0x30A2 + number % 80)},2020-01-05\n" for number in range(1, 252))
     office.send_file("/imports", "residents.csv", ("居室,氏名,電子証明書期限\n" + rows).encode())
     office.submit("/imports/1/columns")
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
     office.get("/imports/1")
     next_page = re.search(r'href="(/imports/1\?show=&amp;after=\d+)"', office.page.text)
     assert next_page is not None
@@ -169,7 +169,7 @@ def test_of_many_rows_that_ask_each_can_be_seen_and_all_be_taken_at_once(village
 
     # As many boxes as one page has, and the one for all the others.
     office.submit("/imports/1/save", yes=[str(number) for number in range(2, 202)], all="yes")
-    work_on_sheets(village.app)
+    work_on_imports(village.app)
 
     assert len(labels(village)) == 251
 

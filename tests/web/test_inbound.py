@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from reminder.domain.people import Mode
+from reminder.domain.model.people import Mode
 from reminder.web.app import LONGEST_BODY
 from tests.fakes import twilio as fake
 from tests.fakes.twilio import sign
@@ -23,7 +23,7 @@ MOTHER = "+819000000001"
 def opened(database_url: str, folder: Path) -> Iterator[Village]:
     account = {"twilio_account_sid": fake.ACCOUNT_SID, "twilio_auth_token": (fake.AUTH_TOKEN,), "twilio_from": "KIGEN"}
     with open_village(
-        database_url, folder, "2027-01-29 11:00", sms_replies=True, public_url=PUBLIC, **account
+        database_url, folder, "2027-01-29 11:00", two_way_sms=True, public_url=PUBLIC, **account
     ) as village:
         village.member("娘", "musume@example.jp")
         village.person("母", phone="090-0000-0001", mode=Mode.ELDERLY, mark="つばめ")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reminder.domain.people import Language
-from reminder.storage import health
+from reminder.domain.model.people import Language
+from reminder.storage.runtime import heartbeats
 from tests.village import Village, open_village
 from tests.web.asking import visitor
 from tests.web.browsing import Browser
@@ -32,7 +32,7 @@ def daughter(village: Village) -> Browser:
 
 def pause(village: Village, name: str) -> None:
     with village.app.database.writing() as tx:
-        health.pause(tx, name, "20003", now=village.now, until=village.now + timedelta(minutes=15))
+        heartbeats.pause(tx, name, "20003", now=village.now, until=village.now + timedelta(minutes=15))
 
 
 @pytest.mark.parametrize("page", ["/", "/undelivered"])

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from reminder.domain.messages import MessageState
 from reminder.domain.model.channels import registered
-from reminder.domain.people import ContactState, Language, Role
-from reminder.domain.replies import Consent, Intent
-from reminder.domain.rules.next_step import Act
+from reminder.domain.model.messages import MessageState
+from reminder.domain.model.people import ContactState, Language, Role
+from reminder.domain.parsing.replies import Consent, Intent
+from reminder.domain.rules.next_step import NextAct
 from reminder.errors import SettingsError
 from reminder.settings import config_dir
-from reminder.web.words import read_pages
+from reminder.web.support.page_catalog import read_pages
 from tests.domain.text.test_furigana import bare
 
 WEB = Path(__file__).parents[2] / "reminder" / "web"
@@ -25,7 +25,7 @@ SOURCES = "\n".join(
 )
 # What templates put together of a word and a value.
 BUILT = {
-    "next": list(Act),
+    "next": list(NextAct),
     "reach": list(MessageState),
     "answer": ["none", *Intent, *Consent],
     "channel": list(registered()),

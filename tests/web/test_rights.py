@@ -11,10 +11,12 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from reminder.domain.access import RIGHTS, Right
-from reminder.domain.people import ChannelName, Role
-from reminder.web import access, api, pages, webhooks
+from reminder.domain.model.access import RIGHTS, Right
+from reminder.domain.model.people import ChannelName, Role
+from reminder.web import api, webhooks
 from reminder.web.app import create_web
+from reminder.web.pages import public
+from reminder.web.support import authorization
 from tests.village import Village, open_village
 from tests.web.browsing import Browser
 
@@ -57,18 +59,18 @@ def doors(web: FastAPI) -> list[Door]:
     found = []
     for route in routes(web.routes):
         calls = list(dependencies(route.dependant))
-        rights = [call.right for call in calls if isinstance(call, access.May)]
+        rights = [call.right for call in calls if isinstance(call, authorization.RequireRight)]
         rule = (
             "right" if rights
-            else "signed in" if access.signed_in in calls
+            else "signed in" if authorization.signed_in in calls
             else "provider" if webhooks.signed_form in calls or webhooks.secret_address in calls
-            else "this machine" if pages.only_this_machine in calls
-            else "anyone" if access.maybe_signed_in in calls
+            else "this machine" if public.only_this_machine in calls
+            else "anyone" if authorization.maybe_signed_in in calls
             else ""
         )  # fmt: skip
         for method in sorted(route.methods):
             right = rights[0] if rights else None
-            seals = access.filled in calls or access.filled_with_file in calls
+            seals = authorization.filled in calls or authorization.filled_with_file in calls
             found.append(Door(method, route.path, rule, right, seals))
     return found
 
@@ -143,7 +145,7 @@ def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
 
 
 def village_contacts(village: Village) -> list[object]:
-    from reminder.storage import contacts
+    from reminder.storage.registry import contacts
 
     with village.app.database.reading() as tx:
         return contacts.of_group(tx, village.app.keys, None)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from reminder.domain.people import ChannelName, Language, Role
-from reminder.enrolment import signing_in
+from reminder.domain.model.people import ChannelName, Language, Role
+from reminder.enrolment.identity import sign_in
 from reminder.errors import ConflictError
-from reminder.storage import sessions
-from reminder.storage.keys import token_hash
+from reminder.storage.auth import sessions
+from reminder.storage.crypto.keyring import token_hash
 from tests.village import Village, open_village
 from tests.web.browsing import Browser
 
@@ -135,7 +135,7 @@ def test_a_code_works_only_in_the_browser_that_asked(village: Village) -> None:
 def test_a_code_ends_after_ten_minutes(village: Village) -> None:
     browser = asked(village)
     code = village.code_to(ME)
-    later(village, signing_in.CODE_LASTS)
+    later(village, sign_in.CODE_LASTS)
 
     browser.submit("/sign-in/code", code=code)
 
@@ -167,7 +167,7 @@ def test_an_address_gets_five_codes_an_hour_and_ten_a_day(village: Village) -> N
         for address, when in sent.items():
             with suppress(ConflictError):
                 with app.units.writing(village.now) as uow:
-                    signing_in.ask_for_code(
+                    sign_in.ask_for_code(
                         uow,
                         email=address,
                         network=f"192.0.2.{len(when)}",
@@ -199,7 +199,7 @@ def test_one_network_gets_thirty_codes_an_hour(village: Village) -> None:
 
     def ask(number: int, network: str) -> None:
         with app.units.writing(village.now) as uow:
-            signing_in.ask_for_code(
+            sign_in.ask_for_code(
                 uow,
                 email=f"a{number}@example.jp",
                 network=network,
@@ -208,7 +208,7 @@ def test_one_network_gets_thirty_codes_an_hour(village: Village) -> None:
                 sign_up=True,
             )
 
-    for number in range(signing_in.MOST_A_NETWORK):
+    for number in range(sign_in.MOST_A_NETWORK):
         ask(number, "192.0.2.1")
     with pytest.raises(ConflictError) as refused:
         ask(99, "192.0.2.1")
@@ -224,7 +224,7 @@ def test_nothing_that_was_sent_can_be_read_in_the_database(any_village: Village)
 
     with any_village.app.database.engine.connect() as connection:
         kept = ""
-        for table in ("sign_ins", "sessions", "accounts", "messages", "challenges"):
+        for table in ("login_codes", "sessions", "accounts", "messages", "challenges"):
             kept += repr(connection.exec_driver_sql(f"SELECT * FROM {table}").all())
         bodies = connection.exec_driver_sql("SELECT body_sealed FROM messages").scalars().all()
 
@@ -247,7 +247,7 @@ def test_a_session_is_new_at_each_sign_in_and_the_one_before_ends(village: Villa
     again.post("/sign-in/code", [("code", village.code_to(ME)), ("seal", village.app.keys.sign(first, "form"))])
 
     assert again.cookies["kigen"] != first
-    assert signing_in.session_of(village.app.units, village.now, first) is None
+    assert sign_in.session_of(village.app.units, village.now, first) is None
 
 
 def test_a_session_that_somebody_has_planted_is_nobody_s(village: Village) -> None:
@@ -446,7 +446,7 @@ def test_an_invitation_waits_for_the_invited_address_and_acts_only_by_its_button
     assert guest.heading == "田中家"
     assert not any(form.action == "/people" for form in guest.forms)
     with any_village.app.database.reading() as tx:
-        from reminder.storage import accounts
+        from reminder.storage.auth import accounts
 
         roles = [one.role for one in accounts.members(tx, any_village.app.keys, 1)]
     assert roles == [Role.OWNER, Role.VIEWER]

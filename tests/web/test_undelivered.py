@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from reminder.domain.people import ChannelName, GroupKind, Mode
-from reminder.domain.provider_codes import Why, why
+from reminder.domain.model.people import ChannelName, GroupKind, Mode
+from reminder.domain.rules.provider_errors import Why, why
 from reminder.errors import PermanentChannelError
 from tests.village import Village
 from tests.web.browsing import Browser

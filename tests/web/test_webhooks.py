@@ -13,14 +13,15 @@ from sqlalchemy import func, select
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
 from reminder.domain.model.channels import registered
-from reminder.domain.people import ContactState
-from reminder.simulate import World
-from reminder.storage import contacts, receipts
-from reminder.storage.keys import new_key
-from reminder.storage.tables import Receipt
+from reminder.domain.model.people import ContactState
+from reminder.simulate import SimulatedWorld
+from reminder.storage.crypto.keyring import new_key
+from reminder.storage.db.tables import Receipt
+from reminder.storage.outbox import receipts
+from reminder.storage.registry import contacts
 from reminder.web.app import LONGEST_BODY
 from reminder.wiring import build_app, read_settings
-from reminder.worker import tick
+from reminder.worker.jobs import run_once
 from tests.fakes import twilio as fake
 from tests.fakes.twilio import Callback, FakeTwilio, sign
 from tests.village import Village, japan
@@ -60,7 +61,7 @@ class Office:
 
     def run_a_pass(self) -> None:
         self.village.clock.move_to(self.village.now + timedelta(seconds=5))
-        tick(self.village.app, self.village.now)
+        run_once(self.village.app, self.village.now)
 
     def states(self) -> list[str]:
         return [str(message.state) for message in self.village.messages()]
@@ -85,7 +86,7 @@ def open_office(
     )
     clock = SteppedClock(japan("2027-03-16 08:00"))
     with build_app(settings, clock=clock) as app:
-        village = Village(World(app, clock, {name: MemoryChannel() for name in registered()}))
+        village = Village(SimulatedWorld(app, clock, {name: MemoryChannel() for name in registered()}))
         yield Office(village, twilio, visitor(village, local_pages=False))
 
 

@@ -22,8 +22,8 @@ import aiosmtplib
 
 from reminder.channels.email.refusals import AgainstPolicyError, Policy, Step, meaning
 from reminder.clock import JAPAN
-from reminder.domain.messages import Accepted, Answer, Outgoing
-from reminder.domain.people import Language
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
+from reminder.domain.model.people import Language
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -104,10 +104,10 @@ class SmtpEmail:
         self._policy.taken(recipient)
         return Accepted(self._message_id(outgoing))
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
         """SMTP cannot be asked. Mailboxes recognise the copy by its Message-ID."""
         del outgoing, others
-        return Answer.SAFE_TO_REPEAT
+        return ProviderAnswer.SAFE_TO_REPEAT
 
     async def close(self) -> None:
         idle, self._idle = self._idle, []

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from reminder.channels.definition import ChannelDefinition, Surroundings
 from reminder.channels.email.errors import read_error
-from reminder.domain import addresses
-from reminder.domain.messages import Channel
 from reminder.domain.model.channels import AddressKind, ChannelCapabilities, Preference, TextForm
-from reminder.domain.notices import NoticeKind
+from reminder.domain.model.messages import Channel
+from reminder.domain.model.notices import NoticeKind
+from reminder.domain.parsing import addresses
 from reminder.settings import Settings
 
 CAPABILITIES = ChannelCapabilities(

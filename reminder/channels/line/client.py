@@ -9,7 +9,7 @@ from datetime import UTC
 
 import httpx
 
-from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -80,10 +80,10 @@ class LineMessaging:
         except httpx.HTTPError:
             raise UnknownOutcomeError("reset") from None
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
         """LINE cannot be asked; within 24 hours it knows a second copy by its retry key, and does not deliver it."""
         del outgoing, others
-        return Answer.SAFE_TO_REPEAT_SOON
+        return ProviderAnswer.SAFE_TO_REPEAT_SOON
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:

@@ -9,7 +9,7 @@ from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
 from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
-from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
 # A text that waited longer than four hours would arrive in the evening; our own schedule decides what comes then.
@@ -64,7 +64,7 @@ class TwilioSms:
         # Our own id in it: the first receipt then tells which message it was, even if the answer to `send` was lost.
         return f"{self._public_url}/webhooks/twilio/status?m={message_id}" if self._public_url else values.unset
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
         """Looks for the text among those to this number. Raises TemporaryChannelError if Twilio cannot be asked.
 
         Only the number is given to Twilio: whether its date filter also lists what is not sent yet is undocumented.
@@ -77,12 +77,14 @@ class TwilioSms:
             retry_after = answered.retry_after if (answered := last_answer.get()) else None
             raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
 
-    async def _find(self, address: str, text: str, earliest: datetime, others: Collection[str]) -> Accepted | Answer:
+    async def _find(
+        self, address: str, text: str, earliest: datetime, others: Collection[str]
+    ) -> Accepted | ProviderAnswer:
         page: Page | None = await self._messages.page_async(to=address, page_size=PAGE_SIZE)
         reached_older = False
         for _ in range(PAGES):
             if page is None:
-                return Answer.NOT_SEEN
+                return ProviderAnswer.NOT_SEEN
             for row in page:
                 if _is_older(row, earliest):
                     reached_older = True
@@ -92,7 +94,7 @@ class TwilioSms:
         if page is not None and not reached_older:
             # Newer texts alone filled the pages, so ours may stand behind them: "not seen" could double it.
             raise TemporaryChannelError("list_too_long")
-        return Answer.NOT_SEEN
+        return ProviderAnswer.NOT_SEEN
 
     async def close(self) -> None:
         await self._transport.close()

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from reminder.channels.definition import ChannelDefinition, Surroundings
 from reminder.channels.twilio.errors import read_error
-from reminder.domain import addresses
-from reminder.domain.messages import Channel
 from reminder.domain.model.channels import AddressKind, ChannelCapabilities, Preference, TextForm
+from reminder.domain.model.messages import Channel
+from reminder.domain.parsing import addresses
 from reminder.settings import Settings
 
 CAPABILITIES = ChannelCapabilities(
@@ -54,7 +54,7 @@ SMS = ChannelDefinition(
         "twilio_messaging_service_sid",
         "twilio_base_url",
         "sms_per_second",
-        "sms_replies",
+        "two_way_sms",
         "public_url",
     ),
     make=_make,

@@ -7,7 +7,7 @@ from twilio.rest import Client
 from twilio.twiml.voice_response import Gather, Say, VoiceResponse
 
 from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
-from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
@@ -62,7 +62,7 @@ class TwilioVoice:
             raise UnknownOutcomeError("no_sid")
         return Accepted(created.sid)
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Answer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
         """Looks for a call to this number that is no other message's: there is one a day at most."""
         last_answer.set(None)
         earliest = outgoing.handed_at.astimezone(UTC) - CLOCK_SLACK
@@ -75,7 +75,7 @@ class TwilioVoice:
         except FAILURES as failure:
             retry_after = answered.retry_after if (answered := last_answer.get()) else None
             raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
-        return Answer.NOT_SEEN
+        return ProviderAnswer.NOT_SEEN
 
     async def close(self) -> None:
         await self._transport.close()

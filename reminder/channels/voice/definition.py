@@ -4,10 +4,10 @@ from datetime import time
 
 from reminder.channels.definition import ChannelDefinition, Surroundings
 from reminder.channels.twilio.errors import read_error
-from reminder.domain import addresses
-from reminder.domain.messages import Channel
 from reminder.domain.model.channels import AddressKind, ChannelCapabilities, Preference, SendingHours, TextForm
-from reminder.domain.notices import NoticeKind
+from reminder.domain.model.messages import Channel
+from reminder.domain.model.notices import NoticeKind
+from reminder.domain.parsing import addresses
 from reminder.settings import Settings
 
 CAPABILITIES = ChannelCapabilities(
@@ -56,5 +56,5 @@ VOICE = ChannelDefinition(
     ),
     make=_make,
     form_order=2,
-    is_in_use=lambda settings: settings.calls,
+    is_in_use=lambda settings: settings.voice_enabled,
 )

@@ -9,15 +9,15 @@ from typing import cast
 from reminder.channels.definition import words_of
 from reminder.channels.registry import CHANNELS, parts
 from reminder.cli.scaffold.skeletons import marks_in
-from reminder.domain.cards import read_kinds
-from reminder.domain.people import Language
+from reminder.domain.model.card_kinds import read_kinds
+from reminder.domain.model.people import Language
 from reminder.domain.rulebook import refuse_gaps
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog
 from reminder.domain.text.card_pictures import read_pictures
 from reminder.errors import SettingsError
 from reminder.settings import PREFIX, read_table, settings_with
-from reminder.web.words import read_pages
+from reminder.web.support.page_catalog import read_pages
 from reminder.wiring import read_rulebook, read_settings
 
 

@@ -6,7 +6,7 @@ from datetime import time
 from enum import StrEnum
 from typing import ClassVar, Self
 
-from reminder.domain.notices import NoticeKind
+from reminder.domain.model.notices import NoticeKind
 
 
 class TextForm(StrEnum):

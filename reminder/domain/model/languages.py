@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reminder.domain.people import Language
+from reminder.domain.model.people import Language
 from reminder.errors import SettingsError
 
 SECTION = "language"

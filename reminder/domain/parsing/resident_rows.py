@@ -12,9 +12,9 @@ from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
-from reminder.domain import addresses, dates
 from reminder.domain.model.imports import CARD, Finding, Level
-from reminder.domain.people import ChannelName, ConsentHow, Mode
+from reminder.domain.model.people import ChannelName, ConsentHow, Mode
+from reminder.domain.parsing import addresses, dates
 from reminder.errors import DateError, RefusedInputError
 from reminder.guard.text import clean_label
 

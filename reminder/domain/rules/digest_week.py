@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Self
 
-from reminder.domain import hours
-from reminder.domain.people import Audience, Mode
+from reminder.domain.model.people import Audience, Mode
+from reminder.domain.rules import hours
 
 
 @dataclass(frozen=True)

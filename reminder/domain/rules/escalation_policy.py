@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from reminder.domain import hours
-from reminder.domain.people import Audience, Copies, Mode, Role
-from reminder.domain.rules.preferences import NEAR_FROM, Rhythm
-from reminder.domain.rules.recipients import Circle, Recipient
+from reminder.domain.model.people import Audience, Copies, Mode, Role
+from reminder.domain.rules import hours
+from reminder.domain.rules.preferences import NEAR_FROM, Preferences
+from reminder.domain.rules.recipients import Recipient, RecipientSet
 from reminder.domain.rules.steps import AddedStep, Plan, Step, StepText, rule_told
 
 # How often a carer is asked for the new date of what is said to be done.
@@ -39,14 +39,14 @@ _OUT = frozenset({Audience.CARER, Audience.STAFF})
 
 
 @dataclass(frozen=True)
-class Course:
+class Progress:
     """What has been said of a card's present end date, each on a date in Japan."""
 
-    done_on: date | None = None
+    acknowledged_on: date | None = None
     remind_on: date | None = None
-    asked: int = 0
-    taken_on: date | None = None
-    taken_by: int | None = None  # a contact's id
+    escalation_level: int = 0
+    assigned_on: date | None = None
+    assigned_to: int | None = None  # a contact's id
 
 
 def patience(expires_on: date, today: date) -> timedelta:
@@ -58,7 +58,7 @@ def patience(expires_on: date, today: date) -> timedelta:
     return timedelta(days=1) if left == 0 else _PATIENCE_AFTER_THE_END
 
 
-def followed(plan: Plan, course: Course, expires_on: date, mode: Mode, on_holidays: bool = False) -> Plan:
+def plan_after_answers(plan: Plan, progress: Progress, expires_on: date, mode: Mode, on_holidays: bool = False) -> Plan:
     """Return the plan as what was said changes it.
 
     `on_holidays`: the group wants to be told on Sundays and holidays too.
@@ -66,20 +66,22 @@ def followed(plan: Plan, course: Course, expires_on: date, mode: Mode, on_holida
     What is done is not told of before its end; its new date is asked for every fortnight. After the end the schedule
     goes on, whose texts then ask whether it was renewed: an answer may have been a mistake.
     """
-    if course.done_on is not None:
-        asking, day = [], course.done_on + BETWEEN_ASKING
+    if progress.acknowledged_on is not None:
+        asking, day = [], progress.acknowledged_on + BETWEEN_ASKING
         while day <= expires_on:
-            name = f"{AddedStep.DONE}{(day - course.done_on).days}"
+            name = f"{AddedStep.DONE}{(day - progress.acknowledged_on).days}"
             on = hours.sending_day_on_or_after(day, mode, on_holidays)
             asking.append(Step(name, on, _OUT, added=AddedStep.DONE))
             day += BETWEEN_ASKING
         return (*asking, *(step for step in plan if step.on > expires_on))
     extra = []
-    if course.remind_on is not None:
-        name = f"{AddedStep.AGAIN}{course.remind_on:%Y%m%d}"
-        extra.append(Step(name, course.remind_on, frozenset({Audience.PERSON}), added=AddedStep.AGAIN))
-    if course.taken_on is not None:
-        day = hours.sending_day_on_or_after(course.taken_on + patience(expires_on, course.taken_on), mode, on_holidays)
+    if progress.remind_on is not None:
+        name = f"{AddedStep.AGAIN}{progress.remind_on:%Y%m%d}"
+        extra.append(Step(name, progress.remind_on, frozenset({Audience.PERSON}), added=AddedStep.AGAIN))
+    if progress.assigned_on is not None:
+        day = hours.sending_day_on_or_after(
+            progress.assigned_on + patience(expires_on, progress.assigned_on), mode, on_holidays
+        )
         if day <= expires_on:
             extra.append(Step(AddedStep.TAKEN.value, day, _OUT, added=AddedStep.TAKEN))
     # On one day the schedule's own step comes last, and so is the one that is told.
@@ -96,10 +98,10 @@ def is_wanted(copies: Copies, step: Step, said: StepText, expires_on: date) -> b
     return copies is Copies.NEAR and (step.on >= expires_on - NEAR_FROM or said.is_near_end)
 
 
-def is_called_at(step: Step, plan: Plan, rhythm: Rhythm) -> bool:
+def is_called_at(step: Step, plan: Plan, preferences: Preferences) -> bool:
     """Return whether somebody who has no other way is called at this step. Of a group's own days the last are those."""
-    if step.rule is not None and rhythm.own_days and step.rule.is_dated:
-        return step.rule.days_before in rhythm.own_days[-MOST_CALLS:]
+    if step.rule is not None and preferences.own_days and step.rule.is_dated:
+        return step.rule.days_before in preferences.own_days[-MOST_CALLS:]
     rule = rule_told(step, plan)
     return rule.calls if rule is not None else step.added is AddedStep.AGAIN
 
@@ -111,23 +113,27 @@ def remind_again_on(expires_on: date, today: date, mode: Mode, after: timedelta,
     return hours.sending_day_on_or_after(today + timedelta(days=days), mode, on_holidays)
 
 
-def listening(circle: Circle, course: Course, mode: Mode) -> Circle:
+def recipients_now(recipient_set: RecipientSet, progress: Progress, mode: Mode) -> RecipientSet:
     """Return who is told at once.
 
     Of several carers of an elder it is the first, then as many more as silence has brought in; where one has taken it
     on, that one alone.
     """
     if mode is Mode.STANDARD:
-        return circle
-    taker = [recipient for recipient in (*circle.carers, *circle.staff) if recipient.contact_id == course.taken_by]
+        return recipient_set
+    taker = [
+        recipient
+        for recipient in (*recipient_set.carers, *recipient_set.staff)
+        if recipient.contact_id == progress.assigned_to
+    ]
     if taker:
-        is_carer = taker[0] in circle.carers
-        return replace(circle, carers=tuple(taker) if is_carer else (), staff=() if is_carer else tuple(taker))
-    return replace(circle, carers=circle.carers[: 1 + course.asked])
+        is_carer = taker[0] in recipient_set.carers
+        return replace(recipient_set, carers=tuple(taker) if is_carer else (), staff=() if is_carer else tuple(taker))
+    return replace(recipient_set, carers=recipient_set.carers[: 1 + progress.escalation_level])
 
 
-def to_ask(circle: Circle) -> Sequence[Recipient]:
+def escalation_order(recipient_set: RecipientSet) -> Sequence[Recipient]:
     """Return who is asked, one after the other: the carers in their order, the home's staff, its owners."""
-    owners = [recipient for recipient in circle.staff if recipient.role is Role.OWNER]
-    others = [recipient for recipient in circle.staff if recipient not in owners]
-    return (*circle.carers, *others, *owners)
+    owners = [recipient for recipient in recipient_set.staff if recipient.role is Role.OWNER]
+    others = [recipient for recipient in recipient_set.staff if recipient not in owners]
+    return (*recipient_set.carers, *others, *owners)

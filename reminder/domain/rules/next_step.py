@@ -10,7 +10,7 @@ from reminder.domain.rules.schedule_model import CardDates
 SOON = timedelta(days=90)
 
 
-class Act(StrEnum):
+class NextAct(StrEnum):
     """The most pressing first."""
 
     OVER = "over"  # it has ended
@@ -26,32 +26,32 @@ class Act(StrEnum):
 class NextStep:
     """What is to be done about a card, and until or from which day in Japan."""
 
-    act: Act
+    act: NextAct
     day: date
 
     @property
     def is_now(self) -> bool:
         """Whether somebody can do something today."""
-        return self.act in (Act.OVER, Act.GRACE, Act.CLOSED, Act.GO, Act.NEW_DATE)
+        return self.act in (NextAct.OVER, NextAct.GRACE, NextAct.CLOSED, NextAct.GO, NextAct.NEW_DATE)
 
 
-def next_step(dates: CardDates, done_on: date | None, today: date) -> NextStep:
-    """Return what comes next. `done_on`: the day on which somebody said that it is done."""
-    if done_on is not None:
-        return NextStep(Act.NEW_DATE, dates.expires_on)
+def next_step(dates: CardDates, acknowledged_on: date | None, today: date) -> NextStep:
+    """Return what comes next. `acknowledged_on`: the day on which somebody said that it is done."""
+    if acknowledged_on is not None:
+        return NextStep(NextAct.NEW_DATE, dates.expires_on)
     if today > dates.over_after:
         if dates.grace_ends_on is not None and today <= dates.grace_ends_on:
-            return NextStep(Act.GRACE, dates.grace_ends_on)
-        return NextStep(Act.OVER, dates.expires_on)
+            return NextStep(NextAct.GRACE, dates.grace_ends_on)
+        return NextStep(NextAct.OVER, dates.expires_on)
     if dates.opens_on is not None and today < dates.opens_on:
-        return NextStep(Act.OPENS, dates.opens_on)
+        return NextStep(NextAct.OPENS, dates.opens_on)
     if dates.opens_on is None and today < dates.expires_on - SOON:
-        return NextStep(Act.LATER, dates.expires_on)
+        return NextStep(NextAct.LATER, dates.expires_on)
     if today > dates.last_counter_day:
-        return NextStep(Act.CLOSED, dates.over_after)
-    return NextStep(Act.GO, dates.last_counter_day)
+        return NextStep(NextAct.CLOSED, dates.over_after)
+    return NextStep(NextAct.GO, dates.last_counter_day)
 
 
 def urgency(step: NextStep) -> tuple[int, date]:
     """Return a key by which the most pressing sorts first."""
-    return list(Act).index(step.act), step.day
+    return list(NextAct).index(step.act), step.day

@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Self
 
-from reminder.domain.people import Mode
+from reminder.domain.model.people import Mode
 from reminder.errors import ForbiddenNumberError, RefusedInputError, UnknownChoiceError
 
 MOST_DAYS, FURTHEST_DAY = 8, 365
@@ -27,7 +27,7 @@ NEAR_FROM = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Rhythm:
+class Preferences:
     """`preset`: a name of config/schedules.toml, "" where each person's mode decides. `own_days`: days before the end
     that take the place of the preset's. `send_hour`: nobody is told earlier, an hour in Japan.
     """
@@ -52,7 +52,7 @@ class Rhythm:
 
 
 # Each person by their mode: what is told where nobody has chosen anything.
-USUAL = Rhythm()
+DEFAULT_PREFERENCES = Preferences()
 
 
 def read_days(text: str) -> tuple[int, ...]:

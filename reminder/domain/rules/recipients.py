@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reminder.domain.model.channels import Preference
-from reminder.domain.people import Audience, ChannelName, ContactState, Copies, GroupKind, Language, Role
+from reminder.domain.model.people import Audience, ChannelName, ContactState, Copies, GroupKind, Language, Role
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Recipient:
     copies: Copies = Copies.ALL  # which of the reminders about others a member wants
 
     @property
-    def may_be_told(self) -> bool:
+    def may_be_contacted(self) -> bool:
         """Whether messages may go to this contact."""
         return self.state is ContactState.CONFIRMED and self.role is not Role.VIEWER
 
 
 @dataclass(frozen=True)
-class Circle:
+class RecipientSet:
     """Everyone who may be told about one person, each by one contact."""
 
     own: tuple[Recipient, ...]
@@ -51,12 +51,12 @@ class Circle:
         return frozenset(heard)
 
 
-def circle(
+def choose_recipients(
     group: GroupKind,
     own_and_family: Sequence[Recipient],
     members: Sequence[Recipient],
     channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL),
-) -> Circle:
+) -> RecipientSet:
     """Return who may be told about one person. `channels`: those that are in use.
 
     Members of a household are carers; members of a home are its staff. Who wants no copies comes last: the first carer
@@ -66,7 +66,7 @@ def circle(
     family = [recipient for recipient in own_and_family if recipient.owner[0] == "family"]
     is_home = group is GroupKind.HOME
     own_order, out = _in_order(channels, lambda one: one.own), _in_order(channels, lambda one: one.carer)
-    return Circle(
+    return RecipientSet(
         own=_one_each(own, own_order),
         carers=_eager_first(_one_each(family if is_home else [*members, *family], out)),
         staff=_eager_first(_one_each(members, out)) if is_home else (),
@@ -89,7 +89,7 @@ def _one_each(recipients: Iterable[Recipient], order: Sequence[ChannelName]) -> 
     said_no = {recipient.owner for recipient in everyone if recipient.state is ContactState.OPTED_OUT}
     chosen: dict[tuple[str, int], Recipient] = {}
     for recipient in everyone:
-        if not recipient.may_be_told or recipient.channel not in order:
+        if not recipient.may_be_contacted or recipient.channel not in order:
             continue
         if recipient.channel.is_call and recipient.owner in said_no:
             continue
@@ -109,7 +109,7 @@ def instead_of(
     others = [
         one
         for one in everyone
-        if one.may_be_told
+        if one.may_be_contacted
         and one.contact_id != recipient.contact_id
         and one.channel in channels
         and (may_be_called or not one.channel.is_call)

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 
-from reminder.domain import hours, validity
-from reminder.domain.cards import CardKind, Grace
-from reminder.domain.people import Audience, Mode
+from reminder.domain.model.card_kinds import CardKind, Grace
+from reminder.domain.model.people import Audience, Mode
+from reminder.domain.rules import hours, validity
 from reminder.domain.rules.gap_fitting import shrinking_gaps
 from reminder.domain.rules.schedule_model import CardDates, Schedule, SendingDays
 from reminder.domain.rules.steps import Anchor, Plan, Step, StepRule

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import cast
 
-from reminder.domain.people import Audience, Mode
+from reminder.domain.model.people import Audience, Mode
 from reminder.domain.rules.schedule_model import Schedule
 from reminder.domain.rules.schedules import Presets, Schedules
 from reminder.domain.rules.steps import LONGEST_NAME as LONGEST_STEP_NAME

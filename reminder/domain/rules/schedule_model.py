@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import date
 
-from reminder.domain import hours
-from reminder.domain.people import Mode
+from reminder.domain.model.people import Mode
+from reminder.domain.rules import hours
 from reminder.domain.rules.steps import StepRule
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from reminder.domain.cards import CardKind
-from reminder.domain.people import Mode
+from reminder.domain.model.card_kinds import CardKind
+from reminder.domain.model.people import Mode
 from reminder.domain.rules.custom_days import on_own_days
-from reminder.domain.rules.preferences import USUAL, Rhythm
+from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.schedule_model import Schedule
 from reminder.domain.rules.steps import StepRule
 
@@ -38,14 +38,14 @@ class Schedules:
         """Those that a group may choose."""
         return self._chosen.keys()
 
-    def of(self, mode: Mode, kind: CardKind, rhythm: Rhythm = USUAL) -> Schedule:
+    def of(self, mode: Mode, kind: CardKind, preferences: Preferences = DEFAULT_PREFERENCES) -> Schedule:
         """Return the schedule of a person in this mode for cards of this kind.
 
         What elders are not told, only their carers are. A preset that is gone is each person's own again.
         """
-        presets = self._chosen.get(rhythm.preset, self._presets) if rhythm.preset else self._presets
+        presets = self._chosen.get(preferences.preset, self._presets) if preferences.preset else self._presets
         schedule = presets.get(mode, self._presets[mode])[kind.schedule]
-        if rhythm.own_days:
-            schedule = on_own_days(schedule, rhythm.own_days, tuple(self._rules.values()), kind.comes_by_itself)
+        if preferences.own_days:
+            schedule = on_own_days(schedule, preferences.own_days, tuple(self._rules.values()), kind.comes_by_itself)
         is_silent = mode is not Mode.STANDARD and not kind.told_to_elders
         return replace(schedule, person=()) if is_silent else schedule

@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Self
 
-from reminder.domain.people import Audience
+from reminder.domain.model.people import Audience
 
 
 class Anchor(StrEnum):

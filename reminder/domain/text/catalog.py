@@ -9,10 +9,10 @@ from itertools import product
 from string import Formatter
 from typing import cast
 
-from reminder.domain.cards import CardKind
+from reminder.domain.model.card_kinds import CardKind
 from reminder.domain.model.languages import LanguageFacts, read_facts
-from reminder.domain.notices import ANSWERS, NoticeKind
-from reminder.domain.people import Audience, ConsentHow, Language, Mode, Role
+from reminder.domain.model.notices import ANSWERS, NoticeKind
+from reminder.domain.model.people import Audience, ConsentHow, Language, Mode, Role
 from reminder.domain.rules.steps import NEEDED_STAGES, NEEDED_STAGES_OF_GRACE, StepText, by_fitness
 from reminder.domain.text import furigana
 from reminder.errors import SettingsError

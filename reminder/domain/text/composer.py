@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from reminder.domain.notices import NoticeKind
-from reminder.domain.people import Language
+from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.people import Language
 from reminder.domain.text.call_scripts import CallComposer, Script
 from reminder.domain.text.catalog import Catalogs
 from reminder.domain.text.digest import Digest, DigestComposer

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from reminder.domain.people import Audience, ChannelName, Language, Mode
+from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.text.catalog import SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Catalog, Catalogs
 from reminder.domain.text.email import EmailComposer
 from reminder.domain.text.model import Composed, Reader

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reminder.domain.notices import NoticeKind
+from reminder.domain.model.notices import NoticeKind
 from reminder.domain.text.catalog import ARRIVAL, CERTIFICATES, PROCEDURE, Catalog
 from reminder.domain.text.model import About, Composed, Copy, Fate, ReminderContent
 from reminder.domain.text.phrases import CERTIFICATE_FAMILIES, MY_NUMBER_FAMILIES, Phrases, Topic
@@ -80,8 +80,8 @@ class EmailComposer:
         parts = self._words.section("email.part")
         if copy.text is not None:
             yield f"■ {parts['sent']}\n{copy.text}"
-        if copy.fates:
-            yield "\n".join([f"■ {parts['history']}", *map(self._fate, copy.fates)])
+        if copy.outcomes:
+            yield "\n".join([f"■ {parts['history']}", *map(self._fate, copy.outcomes)])
         if copy.take_link is not None:
             yield f"■ {parts['take']}\n{copy.take_link}"
 

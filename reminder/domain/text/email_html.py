@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from html import escape
 
-from reminder.domain.people import Language
+from reminder.domain.model.people import Language
 from reminder.domain.text.catalog import Catalogs
 from reminder.domain.text.furigana import as_ruby
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import cast
 
-from reminder.domain.people import Language
+from reminder.domain.model.people import Language
 from reminder.domain.text.catalog import Catalogs
 from reminder.errors import DateError, KigenError
 

@@ -9,8 +9,8 @@ from datetime import date
 from functools import cached_property
 from html import escape
 
-from reminder.domain.people import Language
-from reminder.domain.rules.next_step import Act
+from reminder.domain.model.people import Language
+from reminder.domain.rules.next_step import NextAct
 from reminder.domain.text.catalog import ARRIVAL, Catalog, Catalogs
 from reminder.domain.text.forms_of_address import address_of
 from reminder.domain.text.furigana import as_ruby
@@ -64,7 +64,7 @@ class Matter:
 
     kind: str
     expires_on: date
-    act: Act
+    act: NextAct
     opens_on: date | None
     last_counter_day: date
     grace_ends_on: date | None
@@ -76,7 +76,7 @@ class Matter:
     @property
     def is_over(self) -> bool:
         """Whether the end has passed."""
-        return self.act in (Act.OVER, Act.GRACE)
+        return self.act in (NextAct.OVER, NextAct.GRACE)
 
 
 @dataclass(frozen=True)
@@ -211,9 +211,9 @@ class _LetterParts:
                 yield said["look"]
             yield kind["elder_after"]
             if matter.grace_ends_on is not None and not matter.is_computed:
-                yield said["grace" if matter.act is Act.GRACE else "post"]
+                yield said["grace" if matter.act is NextAct.GRACE else "post"]
             return
-        if matter.act is Act.OPENS:
+        if matter.act is NextAct.OPENS:
             yield said["opens"]
         yield said["bound"] if matter.is_bound else kind["elder_to_do"]
         if today <= matter.last_counter_day < matter.expires_on and self.families[matter.kind] != ARRIVAL:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from reminder.domain.people import Audience, ChannelName, Language, Mode
+from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rules.steps import StepText
 from reminder.domain.text import sms_segments
 
@@ -52,7 +52,7 @@ class Reader:
     mark: str | None = None
     office: str = "市役所"
     from_: str = ""
-    asks: int | None = None
+    reply_code: int | None = None
 
     @property
     def voice(self) -> str:
@@ -80,7 +80,7 @@ class Copy:
     """
 
     text: str | None = None
-    fates: Sequence[Fate] = ()
+    outcomes: Sequence[Fate] = ()
     take_link: str | None = None
 
 

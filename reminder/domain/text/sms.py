@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from reminder.domain.model.languages import Script
-from reminder.domain.notices import NoticeKind
-from reminder.domain.people import Audience, Mode
+from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.people import Audience, Mode
 from reminder.domain.text import sms_segments
 from reminder.domain.text.model import About, CardContent, Composed, ReminderContent
 from reminder.domain.text.phrases import Phrases, Topic
@@ -68,8 +68,8 @@ class SmsComposer:
         """
         words, reader = self.phrases.words, self.phrases.reader
         after = [words.word("no_numbers")]
-        if reader.audience is Audience.PERSON and reader.asks is not None:
-            after.insert(0, words.word("reply_done").format(code=reader.asks))
+        if reader.audience is Audience.PERSON and reader.reply_code is not None:
+            after.insert(0, words.word("reply_done").format(code=reader.reply_code))
         elif reader.voice == "elderly":
             after.insert(0, words.word("ask_staff" if reader.mode is Mode.HOME else "ask_family"))
         for more in after:

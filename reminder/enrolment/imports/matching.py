@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from difflib import SequenceMatcher
 
-from reminder.domain import addresses
 from reminder.domain.model.imports import (
     CARD,
     ColumnMapping,
@@ -17,15 +16,15 @@ from reminder.domain.model.imports import (
     needs_confirmation,
     status_of,
 )
+from reminder.domain.parsing import addresses
 from reminder.domain.parsing.resident_rows import Resident, ResidentContact, RowCell, identity_of, read_resident
 from reminder.enrolment.register import PersonChanges
-from reminder.storage import cards, contacts, people
-from reminder.storage.cards import CardView
+from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.keys import KeyRing
-from reminder.storage.people import PersonView
-from reminder.storage.registry import imports
+from reminder.storage.registry import cards, contacts, imports, people
+from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.imports import CheckedRow, ImportRowView, ImportView
+from reminder.storage.registry.people import PersonView
 
 # Two labels as like as this, in one room, are asked about (0: nothing in common, 1: the same).
 ALIKE = 0.6

@@ -15,8 +15,8 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 
-from reminder.domain import dates
 from reminder.domain.model.imports import CARD, ColumnUse, Finding, ImportColumn, Level
+from reminder.domain.parsing import dates
 from reminder.domain.parsing.column_headings import BORN, NOTES, ColumnHeadings
 from reminder.enrolment.imports import xlsx
 from reminder.errors import DateError, RefusedInputError

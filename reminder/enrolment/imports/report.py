@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from reminder.domain.model.imports import Finding, RowEffect, RowStatus, needs_confirmation
-from reminder.domain.people import Language
+from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.text import spreadsheet_writer
 from reminder.domain.text.error_messages import explain
 from reminder.domain.text.spreadsheet_writer import TableSheet
 from reminder.enrolment.imports.xlsx import letter
 from reminder.errors import RefusedInputError
-from reminder.storage import people
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.people import PersonView
-from reminder.storage.registry import imports
+from reminder.storage.registry import imports, people
 from reminder.storage.registry.imports import ImportRowView, ImportView
+from reminder.storage.registry.people import PersonView
 
 # Rows that are held in memory at once.
 _AT_ONCE = 500

@@ -13,9 +13,8 @@ from reminder.enrolment import cards, register
 from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.enrolment.imports.matching import Candidates, find_candidates, person_changes, read_row
 from reminder.enrolment.register import NewContact, NewPerson, PersonChanges
-from reminder.storage import groups, people
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.registry import imports
+from reminder.storage.registry import groups, imports, people
 from reminder.storage.registry.imports import ImportRowView, ImportView
 
 # Who heard a resident's consent, where a sheet gives only its day.

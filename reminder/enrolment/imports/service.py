@@ -15,11 +15,11 @@ from reminder.enrolment.imports.matching import check_rows
 from reminder.enrolment.imports.reader import ResidentSheet, SheetRow
 from reminder.enrolment.imports.saving import save_rows
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError
-from reminder.storage import groups, journal
+from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
-from reminder.storage.registry import imports
+from reminder.storage.registry import groups, imports
 from reminder.storage.registry.imports import ImportView, NewRow
-from reminder.storage.session import Tx
+from reminder.storage.runtime import activity_log
 
 # Rows of one transaction. On SQLite nobody else writes during it.
 BATCH = 500
@@ -48,7 +48,7 @@ def begin_import(units: UnitsOfWork, now: datetime, *, group_id: int, sheet: Res
             imports.end_reading(uow.tx, import_id, mapping, RowCounts(ignored=ignored), now)
             if rows > BATCH:
                 imports.analyse_rows(uow.tx)
-            journal.write(uow.tx, "sheet_read", now, group_id=group_id, member_id=by)
+            activity_log.write(uow.tx, "sheet_read", now, group_id=group_id, member_id=by)
         unless_read.pop_all()
     return import_id
 
@@ -101,7 +101,7 @@ def set_mapping(uow: UnitOfWork, *, import_id: int, by_place: Mapping[int, str])
         raise RefusedInputError("column_unknown", field="mapping")
     imports.start_checking(uow.tx, import_id, mapping, RowCounts(ignored=sheet_import.counts.ignored), uow.now)
     said = {heading: mapping.by_place.get(place, "") for place, heading in headings.items() if heading}
-    groups.remember_headings(uow.tx, sheet_import.group_id, said)
+    groups.save_column_headings(uow.tx, sheet_import.group_id, said)
 
 
 def start_saving(
@@ -125,7 +125,7 @@ def cancel_import(units: UnitsOfWork, now: datetime, *, import_id: int, by: int 
         sheet_import = _locked(uow.tx, import_id)
         imports.cancel(uow.tx, import_id, now)
         imports.delete_rows(uow.tx, import_id)
-        journal.write(uow.tx, "sheet_cancelled", now, group_id=sheet_import.group_id, member_id=by)
+        activity_log.write(uow.tx, "sheet_cancelled", now, group_id=sheet_import.group_id, member_id=by)
         uow.note_erasure()
 
 
@@ -172,7 +172,7 @@ def process_next_batch(units: UnitsOfWork, now: datetime, *, only: int | None = 
             imports.end_work(uow.tx, sheet_import.id, state_after, now)
             if state_after is ImportState.SAVED:
                 whose = {"group_id": sheet_import.group_id, "member_id": sheet_import.member_id}
-                journal.write(uow.tx, "sheet_saved", now, **whose)
+                activity_log.write(uow.tx, "sheet_saved", now, **whose)
         return True
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Update, update
 
-from reminder.domain.messages import MESSAGE_STATES, REMINDER_STATES
+from reminder.domain.model.messages import MESSAGE_STATES, REMINDER_STATES
+from reminder.domain.model.people import CONTACT_STATES
 from reminder.domain.model.state_machine import Move, State, StateMachine
-from reminder.domain.people import CONTACT_STATES
-from reminder.storage.tables import Contact, Message, Reminder
+from reminder.storage.db.tables import Contact, Message, Reminder
 
 _TABLES: dict[str, type[Contact | Message | Reminder]] = {
     MESSAGE_STATES.name: Message,

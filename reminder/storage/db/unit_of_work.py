@@ -8,8 +8,8 @@ from threading import Event
 
 from reminder.clock import japan_date
 from reminder.domain.rulebook import Rulebook
-from reminder.storage.keys import KeyRing
-from reminder.storage.session import Database, Tx
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.session import Database, Tx
 
 
 @dataclass(frozen=True)

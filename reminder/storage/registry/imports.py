@@ -23,9 +23,9 @@ from reminder.domain.model.imports import (
     states_before,
 )
 from reminder.errors import ConflictError
-from reminder.storage.keys import KeyRing
-from reminder.storage.statements import insert_many, update_many
-from reminder.storage.tables import IMPORT_ROWS, Import, ImportRow
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.statements import insert_many, update_many
+from reminder.storage.db.tables import IMPORT_ROWS, Import, ImportRow
 
 # The purpose is part of a seal: rows that older versions sealed are opened by the name that the table had then.
 CELLS = "upload_rows.cells"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from reminder.storage.statements import in_batches
-from reminder.storage.tables import Person
+from reminder.storage.db.statements import in_batches
+from reminder.storage.db.tables import Person
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import CardAdded, TypedDates
-from reminder.storage import cards, owned
-from reminder.storage.cards import CardView
+from reminder.storage.auth import authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.people import PersonView
-from reminder.upkeep import erase
+from reminder.storage.registry import cards
+from reminder.storage.registry.cards import CardView
+from reminder.storage.registry.people import PersonView
+from reminder.upkeep.privacy import erasure
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Id, IdIn, In, Instant, Listed, Out, Paged, TypedDate, part
 
@@ -58,7 +59,7 @@ class RenewedIn(DatesIn):
     model_config = ConfigDict(json_schema_extra={"examples": [{"expires": "令和14年3月31日"}]})
 
 
-class TakeIn(In):
+class AssignIn(In):
     """Who sees to it: by which contact they are told, a relative's or a member's."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"contact_id": 1}]})
@@ -72,7 +73,7 @@ class CardState(StrEnum):
 
 
 class CardOut(Out):
-    """A card and the days that matter. `state`: `done` is renewed, its new date not known yet. `taken_by`: the contact
+    """A card and the days that matter. `state`: `done` is renewed, its new date not known yet. `assigned_to`: the contact
     whose owner sees to it."""
 
     id: int
@@ -87,7 +88,7 @@ class CardOut(Out):
     grace_ends_on: date | None
     next_reminder_on: date | None
     carried_by: int | None
-    taken_by: int | None
+    assigned_to: int | None
     renewed_at: Instant | None
 
 
@@ -115,7 +116,7 @@ class CardKeptOut(CardOut):
 def list_cards(caller: Sees, person_id: Id, page: Paged) -> Listed[CardOut]:
     """A person's cards, also those of which nothing more is told."""
     with caller.reading() as uow:
-        person = owned.person(uow.tx, caller.who, person_id)
+        person = authorized.person(uow.tx, caller.who, person_id)
         found = cards.some_of_person(uow.tx, person_id, after=page.after, limit=page.limit + 1)
         rows, after = part(found, page.limit)
         return Listed(items=_shown(uow, rows, person), next=after)
@@ -125,7 +126,7 @@ def list_cards(caller: Sees, person_id: Id, page: Paged) -> Listed[CardOut]:
 def add_card(caller: Changes, person_id: Id, given: CardIn) -> CardKeptOut:
     """When a card or certificate ends. A date that is past, far ahead or unlikely is asked about first."""
     with caller.writing() as uow:
-        owned.person(uow.tx, caller.who, person_id)
+        authorized.person(uow.tx, caller.who, person_id)
         added = enrolment.add_card(
             uow,
             person_id=person_id,
@@ -149,15 +150,15 @@ def get_card(caller: Sees, card_id: Id) -> CardOut:
 def erase_card(caller: Owns, card_id: Id) -> None:
     """Forgets a card and what was told of it. It cannot be taken back; `retire` keeps its history."""
     with caller.reading() as uow:
-        owned.card(uow.tx, caller.who, card_id)
-    erase.erase_card(caller.app.units, caller.app.clock.now(), card_id=card_id, by=caller.who.member_id)
+        authorized.card(uow.tx, caller.who, card_id)
+    erasure.erase_card(caller.app.units, caller.app.clock.now(), card_id=card_id, by=caller.who.member_id)
 
 
-@router.post("/cards/{card_id}/renewed")
+@router.post("/cards/{card_id}/renew")
 def renew_card(caller: Changes, card_id: Id, given: RenewedIn) -> CardKeptOut:
     """The card has a new date: a fresh plan, and silence about the old one."""
     with caller.writing() as uow:
-        owned.card(uow.tx, caller.who, card_id)
+        authorized.card(uow.tx, caller.who, card_id)
         renewed = enrolment.renew_card(
             uow,
             card_id=card_id,
@@ -168,31 +169,31 @@ def renew_card(caller: Changes, card_id: Id, given: RenewedIn) -> CardKeptOut:
         return _kept(uow, caller, renewed)
 
 
-@router.post("/cards/{card_id}/done")
-def say_done(caller: Changes, card_id: Id) -> CardOut:
+@router.post("/cards/{card_id}/acknowledge")
+def acknowledge_card(caller: Changes, card_id: Id) -> CardOut:
     """It is renewed and its new date is not at hand: silence, and the date is asked for every fortnight."""
     with caller.writing() as uow:
-        owned.card(uow.tx, caller.who, card_id)
-        enrolment.say_done(uow, card_id=card_id, by=caller.who.member_id)
+        authorized.card(uow.tx, caller.who, card_id)
+        enrolment.acknowledge_card(uow, card_id=card_id, by=caller.who.member_id)
         return _look_up(uow, caller, card_id)
 
 
-@router.post("/cards/{card_id}/undone")
-def say_not_done(caller: Changes, card_id: Id) -> CardOut:
+@router.post("/cards/{card_id}/reopen")
+def reopen_card(caller: Changes, card_id: Id) -> CardOut:
     """It was not renewed after all: reminders go on."""
     with caller.writing() as uow:
-        owned.card(uow.tx, caller.who, card_id)
-        enrolment.say_not_done(uow, card_id=card_id, by=caller.who.member_id)
+        authorized.card(uow.tx, caller.who, card_id)
+        enrolment.reopen_card(uow, card_id=card_id, by=caller.who.member_id)
         return _look_up(uow, caller, card_id)
 
 
-@router.post("/cards/{card_id}/take")
-def take_card(caller: Changes, card_id: Id, given: TakeIn) -> CardOut:
+@router.post("/cards/{card_id}/assign")
+def assign_card(caller: Changes, card_id: Id, given: AssignIn) -> CardOut:
     """Somebody of the family or the home sees to it: the others are not asked any more."""
     with caller.writing() as uow:
-        owned.card(uow.tx, caller.who, card_id)
-        owned.contact(uow.tx, uow.keys, caller.who, given.contact_id)
-        enrolment.take_card(uow, card_id=card_id, contact_id=given.contact_id, by=caller.who.member_id)
+        authorized.card(uow.tx, caller.who, card_id)
+        authorized.contact(uow.tx, uow.keys, caller.who, given.contact_id)
+        enrolment.assign_card(uow, card_id=card_id, contact_id=given.contact_id, by=caller.who.member_id)
         return _look_up(uow, caller, card_id)
 
 
@@ -200,14 +201,14 @@ def take_card(caller: Changes, card_id: Id, given: TakeIn) -> CardOut:
 def retire_card(caller: Changes, card_id: Id) -> CardOut:
     """Nothing more is told of this card; its history stays."""
     with caller.writing() as uow:
-        owned.card(uow.tx, caller.who, card_id)
+        authorized.card(uow.tx, caller.who, card_id)
         enrolment.retire_card(uow, card_id=card_id, by=caller.who.member_id)
         return _look_up(uow, caller, card_id)
 
 
 def _look_up(uow: UnitOfWork, caller: Caller, card_id: int) -> CardOut:
     """Raises NotFoundError for a card of another group."""
-    card, person = owned.card(uow.tx, caller.who, card_id)
+    card, person = authorized.card(uow.tx, caller.who, card_id)
     return _shown(uow, [card], person)[0]
 
 
@@ -222,12 +223,12 @@ def _kept(uow: UnitOfWork, caller: Caller, kept: CardAdded) -> CardKeptOut:
 def _shown(uow: UnitOfWork, found: Sequence[CardView], person: PersonView) -> list[CardOut]:
     ends = cards.ends_of_people(uow.tx, [person.id])[person.id]
     carriers = cards.ends_of(uow.tx, {card.carried_by for card in found if card.carried_by is not None})
-    takers = cards.takers(uow.tx, [card.id for card in found])
+    takers = cards.assignees(uow.tx, [card.id for card in found])
     rows = []
     for card in found:
         carrier_ends_on = None if card.carried_by is None else carriers.get(card.carried_by)
         days = _days(uow.rules, card, person, carrier_ends_on, ends)
-        done = CardState.DONE if card.done_on is not None else CardState.CURRENT
+        done = CardState.DONE if card.acknowledged_on is not None else CardState.CURRENT
         rows.append(
             CardOut(
                 id=card.id,
@@ -242,7 +243,7 @@ def _shown(uow: UnitOfWork, found: Sequence[CardView], person: PersonView) -> li
                 grace_ends_on=days.grace_ends_on if days else None,
                 next_reminder_on=card.next_reminder_on,
                 carried_by=card.carried_by,
-                taken_by=takers.get(card.id),
+                assigned_to=takers.get(card.id),
                 renewed_at=card.renewed_at,
             )
         )

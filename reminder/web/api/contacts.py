@@ -5,15 +5,16 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from reminder.domain.addresses import LONGEST_EMAIL
-from reminder.domain.addresses import shown as masked
-from reminder.domain.people import ConsentHow, ContactState
+from reminder.domain.model.people import ConsentHow, ContactState
+from reminder.domain.parsing.addresses import LONGEST_EMAIL
+from reminder.domain.parsing.addresses import shown as masked
 from reminder.enrolment import consent, register
 from reminder.errors import NotFoundError
-from reminder.storage import contacts, owned
-from reminder.storage.contacts import ContactView
+from reminder.storage.auth import authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.upkeep import erase
+from reminder.storage.registry import contacts
+from reminder.storage.registry.contacts import ContactView
+from reminder.upkeep.privacy import erasure
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Channel, Id, In, Instant, Listed, Out, Paged, part
 
@@ -80,7 +81,7 @@ class AskedOut(ContactOut):
 def list_contacts(caller: Sees, person_id: Id, page: Paged) -> Listed[ContactOut]:
     """A person's own contacts and their family's, with masked addresses."""
     with caller.reading() as uow:
-        owned.person(uow.tx, caller.who, person_id)
+        authorized.person(uow.tx, caller.who, person_id)
         found = contacts.some_of_person(uow.tx, uow.keys, person_id, after=page.after, limit=page.limit + 1)
     rows, after = part(found, page.limit)
     return Listed(items=[shown(row) for row in rows], next=after)
@@ -90,7 +91,7 @@ def list_contacts(caller: Sees, person_id: Id, page: Paged) -> Listed[ContactOut
 def add_contact(caller: Changes, person_id: Id, given: ContactIn) -> ContactOut:
     """Adds a phone or address of a person or of their family."""
     with caller.writing() as uow:
-        owned.person(uow.tx, caller.who, person_id)
+        authorized.person(uow.tx, caller.who, person_id)
         contact_id = register.add_contact(
             uow,
             channel=given.channel,
@@ -118,7 +119,7 @@ def erase_contact(caller: Owns, contact_id: Id) -> None:
     with caller.reading() as uow:
         if _look_up(uow, caller, contact_id).person_id is None:
             raise NotFoundError(field="contact")
-    erase.erase_contact(caller.app.units, caller.app.clock.now(), contact_id=contact_id, by=caller.who.member_id)
+    erasure.erase_contact(caller.app.units, caller.app.clock.now(), contact_id=contact_id, by=caller.who.member_id)
 
 
 @router.post("/contacts/{contact_id}/confirm")
@@ -154,18 +155,18 @@ def ask_contact(caller: Changes, contact_id: Id, given: AskIn) -> AskedOut:
         return AskedOut(**shown(_look_up(uow, caller, contact_id)).model_dump(), send_at=send_at)
 
 
-@router.post("/contacts/{contact_id}/reached")
-def reached_contact(caller: Changes, contact_id: Id) -> ContactOut:
+@router.post("/contacts/{contact_id}/verify")
+def verify_contact(caller: Changes, contact_id: Id) -> ContactOut:
     """Somebody has made sure that it is still theirs."""
     with caller.writing() as uow:
         _look_up(uow, caller, contact_id)
-        consent.reached(uow, contact_id=contact_id, by=caller.who.member_id)
+        consent.verify(uow, contact_id=contact_id, by=caller.who.member_id)
         return shown(_look_up(uow, caller, contact_id))
 
 
 def _look_up(uow: UnitOfWork, caller: Caller, contact_id: int) -> ContactView:
     """Raises NotFoundError for a contact of another group."""
-    return owned.contact(uow.tx, uow.keys, caller.who, contact_id)
+    return authorized.contact(uow.tx, uow.keys, caller.who, contact_id)
 
 
 def shown(contact: ContactView) -> ContactOut:

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
 from reminder.web.api.operation import LONGEST_KEY
-from reminder.web.api.problems import Problem
+from reminder.web.api.problems import ProblemDetails
 
 _ABOUT = """Dates at which cards end, for a program of one family or one care home. There is no field for a card's
 number; what looks like one is refused wherever it stands, and repeated nowhere.
@@ -36,7 +36,7 @@ def made_of(routes: Sequence[BaseRoute]) -> dict[str, Any]:
         title="期限だより", version="1.0", description=_ABOUT, routes=routes, openapi_version="3.1.0"
     )
     parts = document["components"]
-    parts["schemas"]["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts["schemas"]["Problem"] = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     for name, shape in parts["schemas"]["Problem"].pop("$defs").items():
         parts["schemas"][name] = shape
     for unused in ("HTTPValidationError", "ValidationError"):

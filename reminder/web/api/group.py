@@ -5,11 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from reminder.domain.people import GroupKind, Role
-from reminder.enrolment import membership
-from reminder.planning.homes import counts
-from reminder.storage import accounts, contacts, journal, owned
+from reminder.domain.model.people import GroupKind, Role
+from reminder.enrolment.identity import membership
+from reminder.planning.reports.organisation import counts
+from reminder.storage.auth import accounts, authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.registry import contacts
+from reminder.storage.runtime import activity_log
 from reminder.web.api.contacts import ContactOut
 from reminder.web.api.contacts import shown as contact_shown
 from reminder.web.api.operation import PREFIX, Caller, Operation, Owns, Sees
@@ -94,21 +96,21 @@ def get_counts(caller: Sees) -> CountsOut:
     """What the group wants in this month and the next, in numbers. A token sees one home; who has several asks with
     the token of each."""
     with caller.reading() as uow:
-        found = counts(uow, owned.group(uow.tx, caller.who))
+        found = counts(uow, authorized.group(uow.tx, caller.who))
     return CountsOut(**vars(found))
 
 
-@router.get("/journal")
-def list_journal(caller: Owns, page: Paged) -> Listed[EntryOut]:
+@router.get("/activity")
+def list_activity(caller: Owns, page: Paged) -> Listed[EntryOut]:
     """Everything that was done in the group, oldest first."""
     with caller.reading() as uow:
-        found = journal.some_of_group(uow.tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
+        found = activity_log.some_of_group(uow.tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
     rows, after = part(found, page.limit)
     return Listed(items=[EntryOut(**vars(row)) for row in rows], next=after)
 
 
 def _look_up(uow: UnitOfWork, caller: Caller) -> GroupOut:
-    group = owned.group(uow.tx, caller.who)
+    group = authorized.group(uow.tx, caller.who)
     members = accounts.members(uow.tx, uow.keys, group.id)
     theirs = contacts.of_every_member(uow.tx, uow.keys, group.id)
     return GroupOut(

@@ -12,7 +12,7 @@ from reminder.domain.text.spreadsheet_writer import XLSX
 from reminder.enrolment.imports import report, service
 from reminder.enrolment.imports.reader import MOST_ROWS, read_sheet
 from reminder.errors import RefusedInputError
-from reminder.storage import owned
+from reminder.storage.auth import authorized
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportView
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation
@@ -132,7 +132,7 @@ def get_import(caller: Changes, import_id: Id) -> ImportOut:
 def check_sheet(caller: Changes, import_id: Id, given: CheckIn) -> ImportOut:
     """Begins to check every row; also once more, with other columns. The answer comes before the work is done."""
     with caller.writing() as uow:
-        sheet_import = owned.sheet_import(uow.tx, caller.who, import_id)
+        sheet_import = authorized.sheet_import(uow.tx, caller.who, import_id)
         places = {column.letter: column.place for column in sheet_import.columns}
         if not given.columns.keys() <= places.keys():
             raise RefusedInputError("column_unknown", field="columns")
@@ -146,7 +146,7 @@ def list_rows(caller: Changes, import_id: Id, page: Paged) -> Listed[RowOut]:
     """What becomes of each row, in the order of the sheet; `after` is the number of a row."""
     app = caller.app
     with app.reading() as uow:
-        sheet_import = owned.sheet_import(uow.tx, caller.who, import_id)
+        sheet_import = authorized.sheet_import(uow.tx, caller.who, import_id)
         found = imports.rows_after(uow.tx, uow.keys, import_id, page.after, page.limit + 1)
     reports = [report.report_of(app.rules, sheet_import, row, caller.language) for row in found[: page.limit]]
     return Listed(
@@ -171,7 +171,7 @@ def list_rows(caller: Changes, import_id: Id, page: Paged) -> Listed[RowOut]:
 def save_sheet(caller: Changes, import_id: Id, given: SaveIn) -> ImportOut:
     """Begins to save what was checked. The answer comes before the work is done."""
     with caller.writing() as uow:
-        owned.sheet_import(uow.tx, caller.who, import_id)
+        authorized.sheet_import(uow.tx, caller.who, import_id)
         service.start_saving(uow, import_id=import_id, confirmed=given.rows, all_confirmed=given.all)
     return _look_up(caller, import_id)
 
@@ -196,7 +196,7 @@ _FILE: Mapping[int | str, dict[str, Any]] = {
 def get_not_taken(caller: Changes, import_id: Id) -> Response:
     """The rows that were not taken as an Excel file, without what was refused or is never kept."""
     with caller.reading() as uow:
-        sheet_import = owned.sheet_import(uow.tx, caller.who, import_id)
+        sheet_import = authorized.sheet_import(uow.tx, caller.who, import_id)
         made = report.rejected_rows_file(uow, sheet_import, caller.language, ".xlsx")
     return Response(made, media_type=XLSX)
 
@@ -204,7 +204,7 @@ def get_not_taken(caller: Changes, import_id: Id) -> Response:
 def _look_up(caller: Caller, import_id: int) -> ImportOut:
     """Raises NotFoundError for an import of another group."""
     with caller.reading() as uow:
-        return _shown(owned.sheet_import(uow.tx, caller.who, import_id))
+        return _shown(authorized.sheet_import(uow.tx, caller.who, import_id))
 
 
 def _shown(sheet_import: ImportView) -> ImportOut:

@@ -6,11 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from reminder.domain import dates, hours
-from reminder.domain.messages import MessageState
-from reminder.domain.people import Audience, ChannelName
-from reminder.storage import messages, owned
-from reminder.storage.messages import Told
+from reminder.domain.model.messages import MessageState
+from reminder.domain.model.people import Audience, ChannelName
+from reminder.domain.parsing import dates
+from reminder.domain.rules import hours
+from reminder.storage.auth import authorized
+from reminder.storage.outbox import queries
+from reminder.storage.outbox.queries import SentMessage
 from reminder.web.api.operation import PREFIX, Operation, Sees
 from reminder.web.api.problems import refusals
 from reminder.web.api.shapes import GREATEST_ID, Channel, Instant, Listed, Out, Page, TypedDate, part
@@ -18,7 +20,7 @@ from reminder.web.api.shapes import GREATEST_ID, Channel, Instant, Listed, Out, 
 router = APIRouter(prefix=PREFIX, tags=["messages"], route_class=Operation)
 
 
-class Which(Page):
+class MessageFilter(Page):
     """Which messages are asked for."""
 
     state: MessageState | None = None
@@ -40,7 +42,7 @@ class MessageOut(Out):
     contact_id: int | None
     card_ids: list[int]
     created_at: Instant
-    send_after: Instant
+    scheduled_at: Instant
     handed_at: Instant | None
     ended_at: Instant | None
     segments: int
@@ -49,13 +51,13 @@ class MessageOut(Out):
 
 
 @router.get("/messages", responses=refusals(404))
-def list_messages(caller: Sees, which: Annotated[Which, Query()]) -> Listed[MessageOut]:
+def list_messages(caller: Sees, which: Annotated[MessageFilter, Query()]) -> Listed[MessageOut]:
     """What was sent, what waits, and what became of it; oldest first."""
     since = None if which.since is None else _midnight(dates.read_typed(which.since, field="since"))
     with caller.reading() as uow:
         if which.person is not None:
-            owned.person(uow.tx, caller.who, which.person)
-        found = messages.some_of_group(
+            authorized.person(uow.tx, caller.who, which.person)
+        found = queries.some_of_group(
             uow.tx,
             uow.keys,
             caller.who.group_id,
@@ -73,7 +75,7 @@ def _midnight(day: date) -> Instant:
     return hours.instant(day, time(0))
 
 
-def _shown(row: Told) -> MessageOut:
+def _shown(row: SentMessage) -> MessageOut:
     return MessageOut(
         id=row.id,
         state=MessageState(row.state),
@@ -83,7 +85,7 @@ def _shown(row: Told) -> MessageOut:
         contact_id=row.contact_id,
         card_ids=list(row.card_ids),
         created_at=row.created_at,
-        send_after=row.send_after,
+        scheduled_at=row.scheduled_at,
         handed_at=row.handed_at,
         ended_at=row.ended_at,
         segments=row.segments,

@@ -17,16 +17,16 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from reminder.domain.access import RIGHTS, ROLES, Actor, Right
-from reminder.domain.people import Language
-from reminder.enrolment import tokens
+from reminder.domain.model.access import RIGHTS, ROLES, Actor, Right
+from reminder.domain.model.people import Language
+from reminder.enrolment.identity import api_tokens
 from reminder.errors import KigenError, RefusedInputError
-from reminder.storage import kept_answers
+from reminder.storage.auth import idempotency
+from reminder.storage.auth.idempotency import IdempotentRequest
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithin
-from reminder.storage.kept_answers import Asked
-from reminder.web.access import NotAllowedError
-from reminder.web.api import once, problems
+from reminder.web.api import idempotent, problems
 from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
+from reminder.web.support.authorization import NotAllowedError
 from reminder.wiring import App
 
 PREFIX = "/api/v1"
@@ -42,7 +42,7 @@ class Caller:
     who: Actor
     token_id: int
     language: Language  # of what is said to it
-    asked: Asked | None = None
+    asked: IdempotentRequest | None = None
     unit: UnitOfWork | None = None  # the one in which the answer is kept, of a request that has a key
 
     @property
@@ -70,7 +70,7 @@ class Caller:
                 yield uow
 
 
-class May:
+class RequireScope:
     """A rule: a token that was made for this, by somebody whose role still has this right."""
 
     def __init__(self, right: Right) -> None:
@@ -85,7 +85,7 @@ class May:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise NoTokenError
-        shown = tokens.shown(app.units, app.clock.now(), token.strip())
+        shown = api_tokens.shown(app.units, app.clock.now(), token.strip())
         if shown is None:
             raise WrongTokenError
         if not any(self.right in RIGHTS[ROLES[scope]] for scope in shown.scopes):
@@ -96,9 +96,9 @@ class May:
 
 
 # The rules.
-Sees = Annotated[Caller, Depends(May(Right.SEE))]
-Changes = Annotated[Caller, Depends(May(Right.CHANGE))]
-Owns = Annotated[Caller, Depends(May(Right.OWN))]
+Sees = Annotated[Caller, Depends(RequireScope(Right.SEE))]
+Changes = Annotated[Caller, Depends(RequireScope(Right.CHANGE))]
+Owns = Annotated[Caller, Depends(RequireScope(Right.OWN))]
 
 
 class Operation(APIRoute):
@@ -112,8 +112,8 @@ class Operation(APIRoute):
         super().__init__(path, endpoint, **given)
 
     @property
-    def rule(self) -> May:
-        rules = [below.call for below in self.dependant.dependencies if isinstance(below.call, May)]
+    def rule(self) -> RequireScope:
+        rules = [below.call for below in self.dependant.dependencies if isinstance(below.call, RequireScope)]
         if len(rules) != 1:
             raise TypeError(f"{self.path}: name the one right that this operation needs")
         return rules[0]
@@ -157,7 +157,7 @@ async def _named(request: Request, caller: Caller) -> Caller:
     if not 0 < len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
         raise RefusedInputError("idempotency_key_unreadable", field="Idempotency-Key")
     said = b"\n".join((request.method.encode(), request.scope["path"].encode(), body))
-    return replace(caller, asked=kept_answers.asked(caller.app.keys, caller.token_id, key, said))
+    return replace(caller, asked=idempotency.request_of(caller.app.keys, caller.token_id, key, said))
 
 
 def _at_most_once(endpoint: Callable[..., Any], status: int) -> Callable[..., Any]:
@@ -169,6 +169,6 @@ def _at_most_once(endpoint: Callable[..., Any], status: int) -> Callable[..., An
         def act(uow: UnitOfWork) -> Any:
             return endpoint(caller=replace(caller, unit=uow), **given)
 
-        return once.answer(caller.app, caller.asked, caller.language, status, act)
+        return idempotent.answer(caller.app, caller.asked, caller.language, status, act)
 
     return answered

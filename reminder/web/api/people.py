@@ -5,12 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from reminder.domain.people import Mode
+from reminder.domain.model.people import Mode
 from reminder.enrolment import register
 from reminder.enrolment.register import PersonChanges
-from reminder.storage import owned, people
-from reminder.storage.people import PersonView
-from reminder.upkeep import erase
+from reminder.storage.auth import authorized
+from reminder.storage.registry import people
+from reminder.storage.registry.people import PersonView
+from reminder.upkeep.privacy import erasure
 from reminder.web.api.operation import PREFIX, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Id, In, Listed, Out, Paged, part
 
@@ -104,14 +105,14 @@ def add_person(caller: Changes, given: PersonIn) -> PersonOut:
             insurance=given.insurance,
             by=caller.who.member_id,
         )
-        return shown(owned.person(uow.tx, caller.who, person_id))
+        return shown(authorized.person(uow.tx, caller.who, person_id))
 
 
 @router.get("/people/{person_id}")
 def get_person(caller: Sees, person_id: Id) -> PersonOut:
     """One person."""
     with caller.reading() as uow:
-        return shown(owned.person(uow.tx, caller.who, person_id))
+        return shown(authorized.person(uow.tx, caller.who, person_id))
 
 
 @router.patch("/people/{person_id}")
@@ -121,19 +122,19 @@ def change_person(caller: Changes, person_id: Id, given: PersonChange) -> Person
     # To the step an empty word is one that is taken away.
     named |= {name: named[name] or "" for name in ("mark", "reference", "room", "unit") if name in named}
     with caller.writing() as uow:
-        owned.person(uow.tx, caller.who, person_id)
+        authorized.person(uow.tx, caller.who, person_id)
         if "language" in named:
             named["language"] = uow.rules.language(named["language"])
         register.edit_person(uow, person_id=person_id, changes=PersonChanges(**named), by=caller.who.member_id)
-        return shown(owned.person(uow.tx, caller.who, person_id))
+        return shown(authorized.person(uow.tx, caller.who, person_id))
 
 
 @router.delete("/people/{person_id}", status_code=204)
 def erase_person(caller: Owns, person_id: Id) -> None:
     """Forgets a person with all their contacts, cards and texts. It cannot be taken back."""
     with caller.reading() as uow:
-        owned.person(uow.tx, caller.who, person_id)
-    erase.erase_person(caller.app.units, caller.app.clock.now(), person_id=person_id, by=caller.who.member_id)
+        authorized.person(uow.tx, caller.who, person_id)
+    erasure.erase_person(caller.app.units, caller.app.clock.now(), person_id=person_id, by=caller.who.member_id)
 
 
 def shown(person: PersonView) -> PersonOut:

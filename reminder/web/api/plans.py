@@ -6,14 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from reminder.domain.people import Audience, ContactState
+from reminder.domain.model.people import Audience, ContactState
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import NewCard
 from reminder.errors import ConflictError
-from reminder.planning.outlook import OutlookCard, PlannedText, outlook
-from reminder.storage import owned
+from reminder.planning.forecast import ForecastCard, PlannedText, forecast
+from reminder.storage.auth import authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.people import PersonView
+from reminder.storage.registry.people import PersonView
 from reminder.web.api.cards import CardIn
 from reminder.web.api.operation import PREFIX, Operation, Sees
 from reminder.web.api.problems import refusals
@@ -73,10 +73,10 @@ class PlanOut(Out):
 def get_plan(caller: Sees, card_id: Id) -> PlanOut:
     """Every text to come of a card."""
     with caller.reading() as uow:
-        card, person = owned.card(uow.tx, caller.who, card_id)
+        card, person = authorized.card(uow.tx, caller.who, card_id)
         if card.retired_at is not None or card.kind not in uow.rules.kinds:
             raise ConflictError("card_retired", field="card")
-        kept = OutlookCard(
+        kept = ForecastCard(
             card.kind, card.expires_on, is_computed=card.is_computed, label=card.label or None, card_id=card.id
         )
         return _plan(uow, person, kept)
@@ -87,14 +87,14 @@ def plan_card(caller: Sees, given: PlanIn) -> PlanOut:
     """Every text of a card before it is registered. Nothing is kept."""
     wanted = NewCard(given.kind, given.typed(), given.label)
     with caller.reading() as uow:
-        person = owned.person(uow.tx, caller.who, given.person_id)
+        person = authorized.person(uow.tx, caller.who, given.person_id)
         draft = enrolment.draft(uow, person_id=person.id, wanted=wanted, confirmed=given.confirmed)
-        card = OutlookCard(draft.kind, draft.expires_on, is_computed=draft.is_computed, label=draft.label or None)
+        card = ForecastCard(draft.kind, draft.expires_on, is_computed=draft.is_computed, label=draft.label or None)
         return _plan(uow, person, card)
 
 
-def _plan(uow: UnitOfWork, person: PersonView, card: OutlookCard) -> PlanOut:
-    found = outlook(uow, person=person, card=card)
+def _plan(uow: UnitOfWork, person: PersonView, card: ForecastCard) -> PlanOut:
+    found = forecast(uow, person=person, card=card)
     return PlanOut(
         person_id=person.id,
         kind=card.kind,

@@ -8,8 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from reminder.domain.model.people import Language
 from reminder.domain.parsing.language_tags import best_match
-from reminder.domain.people import Language
 from reminder.domain.text.error_messages import explain
 from reminder.errors import (
     ConflictError,
@@ -21,7 +21,7 @@ from reminder.errors import (
     RefusedInputError,
     UnknownChoiceError,
 )
-from reminder.web.access import NotAllowedError
+from reminder.web.support.authorization import NotAllowedError
 from reminder.wiring import App
 
 MEDIA_TYPE = "application/problem+json"
@@ -54,7 +54,7 @@ class InvalidField(BaseModel):
     code: str
 
 
-class Problem(BaseModel):
+class ProblemDetails(BaseModel):
     """RFC 9457 problem details. `code` is stable; `detail` is a sentence for people, in the language of
     `Accept-Language`. Nothing that was refused is repeated in it."""
 
@@ -91,11 +91,13 @@ _FIELDS = {"ref": "reference", "card_label": "label", "group_name": "name", "con
 _YES = {"confirmed": True}
 
 
-def problem_of(app: App, refused: KigenError, language: Language, invalid: Sequence[InvalidField] = ()) -> Problem:
+def problem_of(
+    app: App, refused: KigenError, language: Language, invalid: Sequence[InvalidField] = ()
+) -> ProblemDetails:
     status = next((code for kind, code in _STATUS.items() if isinstance(refused, kind)), 500)
     field = refused.field if isinstance(refused, RefusedInputError) else None
     choices = refused.choices if isinstance(refused, DateError | UnknownChoiceError) else ()
-    return Problem(
+    return ProblemDetails(
         title=refused.code,
         status=status,
         code=refused.code,

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from reminder.domain import dates
-from reminder.domain.cards import CardKind
+from reminder.domain.model.card_kinds import CardKind
+from reminder.domain.parsing import dates
 from reminder.domain.rulebook import Rulebook
 from reminder.web.api.operation import PREFIX, Operation, Sees
 from reminder.web.api.shapes import In, Out, TypedDate

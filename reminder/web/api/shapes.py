@@ -18,8 +18,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from reminder.channels import registry
-from reminder.domain import dates
 from reminder.domain.model.channels import ChannelName
+from reminder.domain.parsing import dates
 from reminder.errors import ForbiddenNumberError
 from reminder.guard.numbers import forbidden
 

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reminder.channels.email.client import Server, SmtpEmail, read_smtp_url
-from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -392,7 +392,7 @@ def test_an_answer_lost_after_the_text_is_an_unknown_outcome(smtp: FakeSmtp, han
 
 
 def test_a_mail_cannot_be_asked_about_but_may_be_repeated(smtp: FakeSmtp) -> None:
-    assert asyncio.run(channel_to(smtp.url).ask(LETTER, ())) is Answer.SAFE_TO_REPEAT
+    assert asyncio.run(channel_to(smtp.url).ask(LETTER, ())) is ProviderAnswer.SAFE_TO_REPEAT
 
 
 def test_a_server_that_is_not_there_has_certainly_not_sent() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reminder.channels.line.client import LineMessaging, retry_key
-from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -268,7 +268,7 @@ def test_where_nobody_takes_the_connection_it_has_certainly_not_left() -> None:
 def test_line_cannot_be_asked_and_a_second_copy_is_known_as_the_first() -> None:
     channel = LineMessaging(TOKEN, base_url="http://127.0.0.1:1")
 
-    assert asyncio.run(channel.ask(OUTGOING, ())) is Answer.SAFE_TO_REPEAT_SOON
+    assert asyncio.run(channel.ask(OUTGOING, ())) is ProviderAnswer.SAFE_TO_REPEAT_SOON
 
 
 def test_it_can_be_used_again_after_it_was_closed(line: FakeLine) -> None:

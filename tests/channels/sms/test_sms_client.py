@@ -13,7 +13,7 @@ import pytest
 
 from reminder.channels.sms.client import PAGE_SIZE, PAGES, TwilioSms
 from reminder.channels.twilio.transport import failure_of
-from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -83,7 +83,9 @@ def send(twilio: FakeTwilio, message: Outgoing = TEXT, **how: object) -> Accepte
     return using(channel_to(twilio.url, **how), lambda channel: channel.send(message))  # type: ignore[arg-type]
 
 
-def ask(twilio: FakeTwilio, message: Outgoing = TEXT, others: Collection[str] = (), **how: object) -> Accepted | Answer:
+def ask(
+    twilio: FakeTwilio, message: Outgoing = TEXT, others: Collection[str] = (), **how: object
+) -> Accepted | ProviderAnswer:
     return using(channel_to(twilio.url, **how), lambda channel: channel.ask(message, others))  # type: ignore[arg-type]
 
 
@@ -424,7 +426,7 @@ def test_two_people_on_one_phone_do_not_answer_for_each_other(twilio: FakeTwilio
     twilio.phone(MOTHER).expect(TEXT.text)
     first = send(twilio)
 
-    assert ask(twilio, others=[first.provider_id]) is Answer.NOT_SEEN
+    assert ask(twilio, others=[first.provider_id]) is ProviderAnswer.NOT_SEEN
 
     second = send(twilio)
     assert ask(twilio, others=[first.provider_id]) == second
@@ -435,7 +437,7 @@ def test_asking_does_not_see_what_the_list_does_not_show_yet(twilio: FakeTwilio)
     twilio.hide_new_texts()
     send(twilio)
 
-    assert ask(twilio) is Answer.NOT_SEEN
+    assert ask(twilio) is ProviderAnswer.NOT_SEEN
     twilio.show_all_texts()
     assert ask(twilio) == Accepted(twilio.texts[0].sid)
 
@@ -451,7 +453,7 @@ def test_asking_does_not_take_another_text_for_ours(twilio: FakeTwilio, other: O
     twilio.allow_all()
     send(twilio, other)
 
-    assert ask(twilio) is Answer.NOT_SEEN
+    assert ask(twilio) is ProviderAnswer.NOT_SEEN
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from reminder.channels.voice.client import TwilioVoice, render_turn
-from reminder.domain.messages import Accepted, Answer, Outgoing
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import (
     ChannelError,
@@ -54,8 +54,8 @@ def call(twilio: FakeTwilio) -> Accepted:
     return asyncio.run(run())
 
 
-def ask(twilio: FakeTwilio, others: Collection[str] = (), outgoing: Outgoing = OUTGOING) -> Accepted | Answer:
-    async def run() -> Accepted | Answer:
+def ask(twilio: FakeTwilio, others: Collection[str] = (), outgoing: Outgoing = OUTGOING) -> Accepted | ProviderAnswer:
+    async def run() -> Accepted | ProviderAnswer:
         channel = voice(twilio)
         try:
             return await channel.ask(outgoing, others)
@@ -113,9 +113,9 @@ def test_a_call_whose_answer_was_lost_is_found_by_its_number(twilio: FakeTwilio)
 
     sid = twilio.rings[0].sid
     assert ask(twilio) == Accepted(sid)
-    assert ask(twilio, others=[sid]) is Answer.NOT_SEEN, "that one is another message's"
+    assert ask(twilio, others=[sid]) is ProviderAnswer.NOT_SEEN, "that one is another message's"
     later = Outgoing(8, TO, "", None, created_at=NOW, handed_at=NOW + timedelta(days=1))
-    assert ask(twilio, outgoing=later) is Answer.NOT_SEEN, "yesterday's call"
+    assert ask(twilio, outgoing=later) is ProviderAnswer.NOT_SEEN, "yesterday's call"
 
 
 def test_who_cannot_be_asked_is_asked_again_later(twilio: FakeTwilio) -> None:

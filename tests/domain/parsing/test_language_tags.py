@@ -3,8 +3,8 @@
 import pytest
 
 from reminder.domain.model.languages import Calendars, LanguageFacts, Script
+from reminder.domain.model.people import Language
 from reminder.domain.parsing.language_tags import best_match, of_locale
-from reminder.domain.people import Language
 from tests.rules import WORDING
 
 

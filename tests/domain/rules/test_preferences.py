@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reminder.domain.people import Language, Mode
+from reminder.domain.model.people import Language, Mode
 from reminder.domain.rules import preferences
-from reminder.domain.rules.preferences import Rhythm, read_days, read_hour
+from reminder.domain.rules.preferences import Preferences, read_days, read_hour
 from reminder.errors import ForbiddenNumberError, RefusedInputError, UnknownChoiceError
 from tests.rules import LANGUAGES, WORDING
 
@@ -98,14 +98,14 @@ def test_hours_at_which_nobody_may_be_told_are_refused(typed: str, code: str) ->
 @pytest.mark.parametrize(
     ("wanted", "code", "why"),
     [
-        (Rhythm(preset="daily"), "unknown_choice", "no such preset"),
-        (Rhythm(preset="elderly"), "unknown_choice", "a mode is a person's"),
-        (Rhythm(send_hour=6), "hour_out_of_range", "too early for anybody"),
-        (Rhythm(own_days=(400,)), "own_days_out_of_range", "more than a year"),
-        (Rhythm(own_days=(7, 30)), "own_days_unreadable", "the farthest comes first"),
+        (Preferences(preset="daily"), "unknown_choice", "no such preset"),
+        (Preferences(preset="elderly"), "unknown_choice", "a mode is a person's"),
+        (Preferences(send_hour=6), "hour_out_of_range", "too early for anybody"),
+        (Preferences(own_days=(400,)), "own_days_out_of_range", "more than a year"),
+        (Preferences(own_days=(7, 30)), "own_days_unreadable", "the farthest comes first"),
     ],
 )
-def test_a_rhythm_that_was_not_typed_is_checked_as_well(wanted: Rhythm, code: str, why: str) -> None:
+def test_a_rhythm_that_was_not_typed_is_checked_as_well(wanted: Preferences, code: str, why: str) -> None:
     with pytest.raises(RefusedInputError) as refused:
         wanted.checked(PRESETS)
 
@@ -114,7 +114,7 @@ def test_a_rhythm_that_was_not_typed_is_checked_as_well(wanted: Rhythm, code: st
 
 def test_a_preset_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(UnknownChoiceError) as refused:
-        Rhythm(preset="daily").checked(PRESETS)
+        Preferences(preset="daily").checked(PRESETS)
 
     assert refused.value.choices == PRESETS
 
@@ -148,4 +148,6 @@ def test_every_refusal_has_its_sentence(language: str) -> None:
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_only_persons_of_the_standard_mode_are_told_of_on_holidays(mode: Mode) -> None:
-    assert Rhythm(on_holidays=True, send_hour=11).about(mode) == Rhythm(on_holidays=mode is Mode.STANDARD, send_hour=11)
+    assert Preferences(on_holidays=True, send_hour=11).about(mode) == Preferences(
+        on_holidays=mode is Mode.STANDARD, send_hour=11
+    )

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from reminder.domain.people import Audience, ChannelName, ContactState, Copies, GroupKind, Language, Role
-from reminder.domain.rules.recipients import Recipient, circle
+from reminder.domain.model.people import Audience, ChannelName, ContactState, Copies, GroupKind, Language, Role
+from reminder.domain.rules.recipients import Recipient, choose_recipients
 
 SMS, EMAIL, VOICE = ChannelName.SMS, ChannelName.EMAIL, ChannelName.VOICE
 P, C, S = Audience.PERSON, Audience.CARER, Audience.STAFF
@@ -30,21 +30,23 @@ def contact(
     ],
 )
 def test_a_person_is_told_by_their_first_channel_that_works(own: list[Recipient], told: list[int], why: str) -> None:
-    around = circle(GroupKind.HOUSEHOLD, own, [])
+    around = choose_recipients(GroupKind.HOUSEHOLD, own, [])
 
     assert [recipient.contact_id for recipient in around.own] == told, why
 
 
 def test_carers_are_the_members_of_a_household_and_family_contacts_each_by_mail_if_they_have_one() -> None:
     members = [contact(3, "member 1", SMS, role=Role.OWNER), contact(4, "member 1", EMAIL, role=Role.OWNER)]
-    around = circle(GroupKind.HOUSEHOLD, [contact(5, "family 5", SMS)], members)
+    around = choose_recipients(GroupKind.HOUSEHOLD, [contact(5, "family 5", SMS)], members)
 
     assert [recipient.contact_id for recipient in around.carers] == [4, 5]
     assert around.staff == ()
 
 
 def test_members_of_a_home_are_staff_and_family_contacts_are_the_carers() -> None:
-    around = circle(GroupKind.HOME, [contact(5, "family 5", EMAIL)], [contact(4, "member 1", EMAIL, role=Role.EDITOR)])
+    around = choose_recipients(
+        GroupKind.HOME, [contact(5, "family 5", EMAIL)], [contact(4, "member 1", EMAIL, role=Role.EDITOR)]
+    )
 
     assert [recipient.contact_id for recipient in around.carers] == [5]
     assert [recipient.contact_id for recipient in around.staff] == [4]
@@ -57,11 +59,11 @@ def test_who_wants_no_copies_comes_after_who_does() -> None:
         for number, copies in wanting.items()
     ]
 
-    assert [one.contact_id for one in circle(GroupKind.HOUSEHOLD, [], members).carers] == [5, 6, 4, 3]
+    assert [one.contact_id for one in choose_recipients(GroupKind.HOUSEHOLD, [], members).carers] == [5, 6, 4, 3]
 
 
 def test_a_viewer_is_told_nothing() -> None:
-    assert circle(GroupKind.HOUSEHOLD, [], [contact(4, "member 1", EMAIL, role=Role.VIEWER)]).carers == ()
+    assert choose_recipients(GroupKind.HOUSEHOLD, [], [contact(4, "member 1", EMAIL, role=Role.VIEWER)]).carers == ()
 
 
 @pytest.mark.parametrize(
@@ -79,4 +81,4 @@ def test_where_nobody_stands_the_next_one_out_stands_in(
 ) -> None:
     staff = [contact(4, "member 1", EMAIL, role=Role.OWNER)] if members else []
 
-    assert circle(GroupKind(kind), contacts, staff).hears(audience) == hears, why
+    assert choose_recipients(GroupKind(kind), contacts, staff).hears(audience) == hears, why

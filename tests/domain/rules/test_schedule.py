@@ -10,11 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from reminder.domain import hours
-from reminder.domain.cards import read_kinds
-from reminder.domain.people import Audience, Mode
-from reminder.domain.rules import schedule
-from reminder.domain.rules.preferences import USUAL, Rhythm, read_days
+from reminder.domain.model.card_kinds import read_kinds
+from reminder.domain.model.people import Audience, Mode
+from reminder.domain.rules import hours, schedule
+from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences, read_days
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.domain.rules.steps import Plan, first_look, next_day, step_due
@@ -33,9 +32,11 @@ def dates_of(kind: str, end: date, *, card_grace: bool = False, insurance: bool 
     return schedule.dates_of(KINDS[kind], end, insurance=insurance, card_grace=card_grace)
 
 
-def plan(kind: str, end: date, mode: Mode = Mode.STANDARD, rhythm: Rhythm = USUAL, **more: bool) -> Plan:
-    of_mode = SCHEDULES.of(mode, KINDS[kind], rhythm)
-    return schedule.plan(of_mode, dates_of(kind, end, **more), mode, rhythm.on_holidays)
+def plan(
+    kind: str, end: date, mode: Mode = Mode.STANDARD, preferences: Preferences = DEFAULT_PREFERENCES, **more: bool
+) -> Plan:
+    of_mode = SCHEDULES.of(mode, KINDS[kind], preferences)
+    return schedule.plan(of_mode, dates_of(kind, end, **more), mode, preferences.on_holidays)
 
 
 def with_home(name: str, row: dict[str, list[str]]) -> dict[str, object]:
@@ -60,7 +61,7 @@ def test_for_every_end_date_gaps_never_grow_and_no_text_falls_on_a_closed_day(ki
     # All weekdays, every holiday, leap days and turns of the year are among them: each day for a quarter of the kinds,
     # in one of the modes.
     start = list(Mode).index(mode) + len(Mode) * (sorted(ALIKE.values()).index(kind) % 4)
-    hold_for(ENDS[start :: len(Mode) * 4], kind, mode, USUAL)
+    hold_for(ENDS[start :: len(Mode) * 4], kind, mode, DEFAULT_PREFERENCES)
 
 
 @pytest.mark.parametrize("on_holidays", [False, True])
@@ -69,23 +70,23 @@ def test_for_every_end_date_gaps_never_grow_and_no_text_falls_on_a_closed_day(ki
 )
 @pytest.mark.parametrize("kind", sorted(ALIKE.values()))
 def test_the_same_holds_for_what_a_group_may_choose(kind: str, mode: Mode, preset: str, on_holidays: bool) -> None:
-    hold_for(ENDS[::37], kind, mode, Rhythm(preset=preset, on_holidays=on_holidays))
+    hold_for(ENDS[::37], kind, mode, Preferences(preset=preset, on_holidays=on_holidays))
 
 
-def hold_for(ends: Sequence[date], kind: str, mode: Mode, rhythm: Rhythm) -> None:
+def hold_for(ends: Sequence[date], kind: str, mode: Mode, preferences: Preferences) -> None:
     for end in ends:
         dates = dates_of(kind, end)
         assert dates.opens_on is None or dates.opens_on < end, end
         assert dates.grace_ends_on is None or dates.grace_ends_on >= end, end
         assert hours.is_counter_open(dates.last_counter_day), end
         assert dates.last_counter_day <= end <= dates.over_after, end
-        steps = plan(kind, end, mode, rhythm)
+        steps = plan(kind, end, mode, preferences)
         days = list(told(steps, PERSON).values())
         before = [day for day in days if day <= end]
         gaps = [later - earlier for earlier, later in pairwise(before)]
         assert all(earlier >= later for earlier, later in pairwise(gaps)), end
         assert all(earlier < later for earlier, later in pairwise(days)), end
-        assert all(hours.is_sending_day(step.on, mode, rhythm.on_holidays) for step in steps), end
+        assert all(hours.is_sending_day(step.on, mode, preferences.on_holidays) for step in steps), end
         assert dates.opens_on is None or steps[0].on >= dates.opens_on, end
         assert all(step.on > dates.over_after for step in steps if step.name == "a7"), end
 
@@ -113,10 +114,10 @@ def own_days(draw: st.DrawFn) -> tuple[int, ...]:
 def test_on_a_group_s_own_days_gaps_never_grow_and_nothing_else_is_told_but_what_hangs_on_other_days(
     chosen: tuple[int, ...], end: date, kind: str, mode: Mode, preset: str, on_holidays: bool
 ) -> None:
-    rhythm = Rhythm(preset, chosen, on_holidays=on_holidays)
-    usual, own = (told(plan(kind, end, mode, one), PERSON) for one in (Rhythm(preset), rhythm))
+    preferences = Preferences(preset, chosen, on_holidays=on_holidays)
+    usual, own = (told(plan(kind, end, mode, one), PERSON) for one in (Preferences(preset), preferences))
 
-    hold_for([end], kind, mode, rhythm)
+    hold_for([end], kind, mode, preferences)
     if KINDS[kind].told_to_elders or mode is Mode.STANDARD:
         dated = {name for name in own if name[0] == "d" and name[1:].isdigit()}
         if not KINDS[kind].comes_by_itself:
@@ -129,7 +130,7 @@ def test_on_a_group_s_own_days_gaps_never_grow_and_nothing_else_is_told_but_what
 @pytest.mark.parametrize("chosen", [(60, 30, 7), (45, 20, 8), (14,), (60,)])
 def test_no_holiday_costs_a_group_one_of_the_days_that_it_has_chosen(chosen: tuple[int, ...], mode: Mode) -> None:
     for end in ENDS[::37]:
-        days = told(plan(USER, end, mode, Rhythm(own_days=chosen)), PERSON)
+        days = told(plan(USER, end, mode, Preferences(own_days=chosen)), PERSON)
         # From the last day on which a counter is open nothing but that it is the last is told.
         useful = [day for day in chosen if end - timedelta(days=day) < hours.last_counter_day(end)]
         assert {f"d{day}" for day in useful} <= days.keys(), end
@@ -293,54 +294,58 @@ END = date(2027, 4, 30)  # opens on 31 January, a Sunday
 def test_a_group_s_own_days_take_the_place_of_the_preset_s(
     mode: Mode, audience: Audience, steps: str, why: str
 ) -> None:
-    assert list(told(plan(USER, END, mode, Rhythm(own_days=(60, 20, 7))), audience)) == steps.split(), why
+    assert list(told(plan(USER, END, mode, Preferences(own_days=(60, 20, 7))), audience)) == steps.split(), why
 
 
 def test_an_own_day_is_told_on_that_day() -> None:
-    steps = told(plan(USER, END, rhythm=Rhythm(own_days=(45, 20, 9))), PERSON)
+    steps = told(plan(USER, END, preferences=Preferences(own_days=(45, 20, 9))), PERSON)
 
     assert [(END - steps[name]).days for name in ("d45", "d20", "d9")] == [45, 20, 9]
 
 
 def test_where_the_opening_is_too_near_for_gaps_that_shrink_it_gives_way_to_what_was_chosen() -> None:
-    steps = told(plan(USER, END, rhythm=Rhythm(own_days=(80, 40, 10))), PERSON)
+    steps = told(plan(USER, END, preferences=Preferences(own_days=(80, 40, 10))), PERSON)
 
     assert [name for name, day in steps.items() if day <= END] == ["d80", "d40", "d10"]
 
 
 def test_the_last_own_day_may_come_a_little_earlier_so_that_none_is_lost() -> None:
     # The opening moves to 4 January, 86 days before the end: 26 days, and so three gaps of 26.
-    steps = told(plan(USER, date(2027, 3, 31), rhythm=Rhythm(own_days=(60, 30, 7))), PERSON)
+    steps = told(plan(USER, date(2027, 3, 31), preferences=Preferences(own_days=(60, 30, 7))), PERSON)
 
     assert [(date(2027, 3, 31) - steps[name]).days for name in ("opens", "d60", "d30", "d7")] == [86, 60, 34, 8]
 
 
 def test_nobody_is_asked_on_an_own_day_whether_something_has_come_that_cannot_have() -> None:
-    asked = told(plan("shikaku_kakuninsho_75plus", date(2027, 7, 31), rhythm=Rhythm(own_days=(90, 60, 20))), PERSON)
-    never = told(plan("shikaku_kakuninsho_75plus", date(2027, 7, 31), rhythm=Rhythm(own_days=(90, 60))), PERSON)
+    asked = told(
+        plan("shikaku_kakuninsho_75plus", date(2027, 7, 31), preferences=Preferences(own_days=(90, 60, 20))), PERSON
+    )
+    never = told(
+        plan("shikaku_kakuninsho_75plus", date(2027, 7, 31), preferences=Preferences(own_days=(90, 60))), PERSON
+    )
 
     assert list(asked) == ["d20", "a7"]
     assert list(never) == ["d30", "d7", "d0", "a7"], "as usual"
 
 
 def test_what_elders_are_not_told_stays_with_their_carer_on_own_days_too() -> None:
-    steps = plan(SIGNATURE, END, Mode.ELDERLY, Rhythm(own_days=(60, 20, 7)))
+    steps = plan(SIGNATURE, END, Mode.ELDERLY, Preferences(own_days=(60, 20, 7)))
 
     assert told(steps, PERSON) == {}
     assert {"d60", "d20", "d7"} <= set(told(steps, CARER))
 
 
 def test_a_preset_holds_only_for_the_modes_it_is_written_for() -> None:
-    assert plan(USER, END, Mode.ELDERLY, Rhythm(preset="often")) == plan(USER, END, Mode.ELDERLY)
-    assert plan(USER, END, Mode.STANDARD, Rhythm(preset="often")) != plan(USER, END, Mode.STANDARD)
+    assert plan(USER, END, Mode.ELDERLY, Preferences(preset="often")) == plan(USER, END, Mode.ELDERLY)
+    assert plan(USER, END, Mode.STANDARD, Preferences(preset="often")) != plan(USER, END, Mode.STANDARD)
 
 
 def test_a_preset_that_is_gone_is_each_person_s_own_again() -> None:
-    assert plan(USER, END, Mode.STANDARD, Rhythm(preset="of another year")) == plan(USER, END)
+    assert plan(USER, END, Mode.STANDARD, Preferences(preset="of another year")) == plan(USER, END)
 
 
 def test_in_few_texts_an_elder_s_carer_still_hears_of_the_route_that_takes_two_visits() -> None:
-    steps = plan(USER, END, Mode.ELDERLY, Rhythm(preset="few"))
+    steps = plan(USER, END, Mode.ELDERLY, Preferences(preset="few"))
 
     assert "d45" in told(steps, CARER)
     assert len(told(steps, PERSON)) < len(told(plan(USER, END, Mode.ELDERLY), PERSON))
@@ -350,8 +355,8 @@ def test_on_holidays_a_text_keeps_its_day() -> None:
     # Three days before Wednesday 14 April 2027 is a Sunday.
     end = date(2027, 4, 14)
 
-    assert told(plan(USER, end, rhythm=Rhythm(on_holidays=True)), PERSON)["d3"] == date(2027, 4, 11)
-    assert plan(USER, end, Mode.ELDERLY, Rhythm(on_holidays=True)) == plan(USER, end, Mode.ELDERLY)
+    assert told(plan(USER, end, preferences=Preferences(on_holidays=True)), PERSON)["d3"] == date(2027, 4, 11)
+    assert plan(USER, end, Mode.ELDERLY, Preferences(on_holidays=True)) == plan(USER, end, Mode.ELDERLY)
 
 
 @pytest.mark.parametrize(

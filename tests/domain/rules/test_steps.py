@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reminder.domain.people import Audience
+from reminder.domain.model.people import Audience
 from reminder.domain.rules.steps import (
     AddedStep,
     Anchor,

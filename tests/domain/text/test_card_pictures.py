@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reminder.domain.people import Language
+from reminder.domain.model.people import Language
 from reminder.domain.text.card_pictures import is_within, read_pictures
 from reminder.errors import SettingsError
 from reminder.guard.numbers import forbidden

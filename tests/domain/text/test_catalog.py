@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reminder.domain.people import Language
+from reminder.domain.model.people import Language
 from reminder.domain.text.catalog import COMPUTED, Catalogs, TextKey, lint, read_wording
 from reminder.errors import SettingsError
 from reminder.settings import read_table

@@ -9,8 +9,8 @@ from itertools import permutations, product
 
 import pytest
 
-from reminder.domain.notices import ANSWERS, NoticeKind
-from reminder.domain.people import Audience, ChannelName, Language, Mode
+from reminder.domain.model.notices import ANSWERS, NoticeKind
+from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.text import sms_segments
 from reminder.domain.text.catalog import VOICES, WITH_GRACE, lint, read_wording
 from reminder.domain.text.composer import Composer
@@ -46,7 +46,7 @@ KINDS_TOGETHER = (
 OWN_LABEL = "老人パスカード"  # of the kind that has none of its own
 
 
-def telling(
+def reminder(
     kind: str = USER, step: str = "d7", end: date = END, *, computed: bool = False, insurance: bool = True,
     card_grace: bool = False, bound: bool = False,
 ) -> ReminderContent:  # fmt: skip
@@ -91,7 +91,7 @@ def told_together(step: str) -> Iterator[tuple[ReminderContent, ...]]:
     """Every set of cards, read and computed, of one date and of several, with every promise of a grace."""
     promises: tuple[dict[str, bool], ...] = ({}, {"card_grace": True}, {"insurance": False})
     for kinds, computed, promise in product(KINDS_TOGETHER, (False, True), promises):
-        told = tuple(telling(kind, step, computed=computed, **promise) for kind in kinds if has_step(kind, step))
+        told = tuple(reminder(kind, step, computed=computed, **promise) for kind in kinds if has_step(kind, step))
         # No step of a grace comes where none is promised.
         told = tuple(one for one in told if one.grace_ends_on or step not in STEPS_OF_GRACE)
         if told:
@@ -101,7 +101,7 @@ def told_together(step: str) -> Iterator[tuple[ReminderContent, ...]]:
             yield (replace(told[0], computed=not computed), *told[1:])
     if step not in STEPS_OF_GRACE:
         for kinds, computed in product(((CARD,), (USER,), (CARD, USER, SIGNATURE)), (False, True)):
-            yield tuple(telling(kind, step, computed=computed, bound=True) for kind in kinds)
+            yield tuple(reminder(kind, step, computed=computed, bound=True) for kind in kinds)
 
 
 def has_step(kind: str, step: str) -> bool:
@@ -228,7 +228,7 @@ def test_no_message_claims_that_a_date_which_was_only_worked_out_has_passed() ->
 
 def test_a_date_that_was_read_from_the_card_is_said_to_have_passed() -> None:
     # The other side of the rule above: its pattern does find a claim.
-    texts_of_a7 = [case for case in texts() if case.told == (telling(CARD, "a7"),)]
+    texts_of_a7 = [case for case in texts() if case.told == (reminder(CARD, "a7"),)]
 
     assert len(holding("過ぎました|すぎました|has passed|has expired", texts_of_a7)) >= len(LANGUAGES)
 
@@ -254,7 +254,7 @@ def test_every_japanese_text_to_an_elderly_person_carries_the_familys_mark(mark:
 
 def test_an_english_text_to_a_person_stays_in_the_latin_alphabet_whatever_the_mark() -> None:
     own = [case.composed.text for case in texts() if case.reader.language == EN and case.reader.audience is PERSON]
-    with_latin_mark = COMPOSER.reminder([telling()], reader(language=EN, mark="Kiku"))
+    with_latin_mark = COMPOSER.reminder([reminder()], reader(language=EN, mark="Kiku"))
 
     assert {sms_segments.encoding(text) for text in own} == {sms_segments.Encoding.GSM_7}
     assert with_latin_mark.text.startswith("Kigen Dayori (Kiku): ")
@@ -264,7 +264,7 @@ def test_an_english_text_to_a_person_stays_in_the_latin_alphabet_whatever_the_ma
 def test_the_order_in_which_cards_were_registered_changes_nothing(channel: ChannelName) -> None:
     for step, audience, kinds in product(STEPS, Audience, KINDS_TOGETHER):
         to = reader(audience, channel)
-        told = [telling(kind, step) for kind in kinds if has_step(kind, step)]
+        told = [reminder(kind, step) for kind in kinds if has_step(kind, step)]
 
         assert len({COMPOSER.reminder(order, to) for order in permutations(told) if told}) == bool(told), (step, kinds)
 
@@ -273,11 +273,11 @@ def test_the_order_in_which_cards_were_registered_changes_nothing(channel: Chann
 @pytest.mark.parametrize(
     ("told", "is_promised", "why"),
     [
-        ([telling(SIGNATURE, "a7"), telling(USER, "a7")], True, "hospitals read the one of the two that has a grace"),
-        ([telling(USER, "a7", insurance=False)], False, "who does not use the card so is promised nothing"),
-        ([telling(SIGNATURE, "a7")], False, "no grace exists for it"),
-        ([telling(USER, "a7"), telling(CARD, "a7")], False, "no source says that it outlives the card"),
-        ([telling(USER, "a7", computed=True)], False, "nor that a date that was worked out has passed"),
+        ([reminder(SIGNATURE, "a7"), reminder(USER, "a7")], True, "hospitals read the one of the two that has a grace"),
+        ([reminder(USER, "a7", insurance=False)], False, "who does not use the card so is promised nothing"),
+        ([reminder(SIGNATURE, "a7")], False, "no grace exists for it"),
+        ([reminder(USER, "a7"), reminder(CARD, "a7")], False, "no source says that it outlives the card"),
+        ([reminder(USER, "a7", computed=True)], False, "nor that a date that was worked out has passed"),
     ],
 )
 def test_a_day_until_which_hospitals_take_the_card_is_named_only_where_it_is_sure(
@@ -303,7 +303,7 @@ def test_who_does_not_use_the_card_at_hospitals_is_told_nothing_of_them_after_th
 
 def test_several_dates_are_told_soonest_first_and_what_has_no_room_is_counted() -> None:
     ends = [END, date(2026, 12, 21), date(2026, 12, 22)]
-    told = [telling(kind, end=end) for kind, end in zip((CARD, USER, SIGNATURE), ends, strict=True)]
+    told = [reminder(kind, end=end) for kind, end in zip((CARD, USER, SIGNATURE), ends, strict=True)]
     listed = ["電子証明書 12月21日（月）", "署名用電子証明書 12月22日（火）", "マイナンバーカード 12月23日（水）"]
 
     usual = COMPOSER.reminder(told, reader())
@@ -317,7 +317,7 @@ def test_several_dates_are_told_soonest_first_and_what_has_no_room_is_counted() 
 
 
 def test_two_certificates_of_one_day_are_one_thing_in_a_list() -> None:
-    told = [telling(USER), telling(SIGNATURE), telling(CARD, end=date(2026, 12, 30))]
+    told = [reminder(USER), reminder(SIGNATURE), reminder(CARD, end=date(2026, 12, 30))]
 
     text = COMPOSER.reminder(told, reader()).text
 
@@ -360,7 +360,7 @@ def test_every_heading_of_a_mail_stands_alone_above_its_text_and_the_subject_is_
 def test_a_mail_has_the_parts_that_help_at_its_step(
     step: str, copied: str | None, brief: bool, parts: list[str], why: str
 ) -> None:
-    mail = COMPOSER.reminder([telling(step=step)], reader(CARER, EMAIL), copy=Copy(copied), brief=brief)
+    mail = COMPOSER.reminder([reminder(step=step)], reader(CARER, EMAIL), copy=Copy(copied), brief=brief)
 
     assert re.findall("^■ (.*)$", mail.text, re.MULTILINE) == [PARTS[part] for part in parts], why
 
@@ -368,13 +368,13 @@ def test_a_mail_has_the_parts_that_help_at_its_step(
 @pytest.mark.parametrize(
     ("told", "family", "why"),
     [
-        ([telling(USER)], "to_do_certificates", "a certificate is renewed at the counter"),
-        ([telling(CARD)], "to_do_card", "a card is applied for weeks before"),
-        ([telling(USER), telling(CARD)], "to_do_card", "who gets a new card gets new certificates with it"),
-        ([telling(USER, "g7")], "after_certificates", "what to do now"),
-        ([telling(CARD, bound=True)], "to_do_bound", "the residence comes first"),
-        ([telling("shikaku_kakuninsho_75plus", "a7")], "after_arrival", "it may have come"),
-        ([telling(CARD, "a7", computed=True)], "to_do_computed", "look at the card first"),
+        ([reminder(USER)], "to_do_certificates", "a certificate is renewed at the counter"),
+        ([reminder(CARD)], "to_do_card", "a card is applied for weeks before"),
+        ([reminder(USER), reminder(CARD)], "to_do_card", "who gets a new card gets new certificates with it"),
+        ([reminder(USER, "g7")], "after_certificates", "what to do now"),
+        ([reminder(CARD, bound=True)], "to_do_bound", "the residence comes first"),
+        ([reminder("shikaku_kakuninsho_75plus", "a7")], "after_arrival", "it may have come"),
+        ([reminder(CARD, "a7", computed=True)], "to_do_computed", "look at the card first"),
     ],
 )
 def test_a_mail_gives_the_advice_for_what_ends(told: list[ReminderContent], family: str, why: str) -> None:
@@ -384,7 +384,7 @@ def test_a_mail_gives_the_advice_for_what_ends(told: list[ReminderContent], fami
 
 
 def test_a_mail_names_the_last_day_a_counter_is_open_until_the_end_has_come() -> None:
-    named = {step: "12月22日" in COMPOSER.reminder([telling(step=step)], reader(CARER, EMAIL)).text for step in STEPS}
+    named = {step: "12月22日" in COMPOSER.reminder([reminder(step=step)], reader(CARER, EMAIL)).text for step in STEPS}
 
     assert {step for step, is_named in named.items() if not is_named} == AFTER_END
 
@@ -393,7 +393,7 @@ def test_a_mail_names_the_last_day_a_counter_is_open_until_the_end_has_come() ->
     "copied", ["【期限だより】{date}、{0}まで{", "100% }{ {{x}} %s", "一行目\n二行目", "  空けた  "]
 )
 def test_what_the_person_was_sent_is_quoted_to_the_carer_as_it_is(copied: str) -> None:
-    mail = COMPOSER.reminder([telling()], reader(CARER, EMAIL), copy=Copy(copied))
+    mail = COMPOSER.reminder([reminder()], reader(CARER, EMAIL), copy=Copy(copied))
 
     assert f"\n\n■ {PARTS['sent']}\n{copied}\n\n" in mail.text
 
@@ -402,15 +402,17 @@ def test_what_the_person_was_sent_is_quoted_to_the_carer_as_it_is(copied: str) -
 def test_a_name_with_braces_is_a_name(name: str) -> None:
     to = reader(CARER, label=name, mark=name, office=name)
 
-    assert f"{name}さんの" in COMPOSER.reminder([telling()], to).text
-    assert f"{name}さん" in COMPOSER.reminder([telling()], replace(to, channel=EMAIL, from_=name)).text
+    assert f"{name}さんの" in COMPOSER.reminder([reminder()], to).text
+    assert f"{name}さん" in COMPOSER.reminder([reminder()], replace(to, channel=EMAIL, from_=name)).text
     assert f"{name}さん" in COMPOSER.notice(replace(to, channel=EMAIL), NoticeKind.UNDELIVERED, About()).text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_several_persons_share_one_mail_that_says_once_who_we_are(language: Language) -> None:
     labels = ["母", "203 佐藤", "花子さん"]
-    each = [COMPOSER.reminder([telling()], reader(STAFF, EMAIL, language, label=label), brief=True) for label in labels]
+    each = [
+        COMPOSER.reminder([reminder()], reader(STAFF, EMAIL, language, label=label), brief=True) for label in labels
+    ]
 
     mail = COMPOSER.together(each, language)
 
@@ -423,12 +425,12 @@ def test_several_persons_share_one_mail_that_says_once_who_we_are(language: Lang
 
 
 def test_one_person_alone_has_the_mail_unchanged() -> None:
-    mail = COMPOSER.reminder([telling()], reader(CARER, EMAIL))
+    mail = COMPOSER.reminder([reminder()], reader(CARER, EMAIL))
 
     assert COMPOSER.together([mail], JA) == mail
 
 
-SPOKEN_OF = About(telling(), SMS, reply="あした行くよ", link="https://kigen.example.jp/take/1/2/abc")
+SPOKEN_OF = About(reminder(), SMS, reply="あした行くよ", link="https://kigen.example.jp/take/1/2/abc")
 
 
 @pytest.mark.parametrize("kind", NoticeKind)
@@ -474,7 +476,7 @@ def test_a_text_that_can_be_answered_says_how_where_there_is_room(language: Lang
     words = WORDING.languages[language]
     to = reader(PERSON, SMS, language, Mode.STANDARD, mark=None)
     said = words.word("reply_done").format(code=3)
-    told = [telling(step=step, kind=kind) for step, kind in product(("d60", "d30", "d7"), (USER, "passport", "other"))]
+    told = [reminder(step=step, kind=kind) for step, kind in product(("d60", "d30", "d7"), (USER, "passport", "other"))]
 
     texts = [COMPOSER.reminder([one], replace(to, asks=3)) for one in told]
 
@@ -484,7 +486,7 @@ def test_a_text_that_can_be_answered_says_how_where_there_is_room(language: Lang
 
 
 def test_an_elder_whose_texts_cannot_be_answered_reads_whom_to_ask() -> None:
-    told = [telling(step=step, kind="passport") for step in ("d60", "d30", "d7")]
+    told = [reminder(step=step, kind="passport") for step in ("d60", "d30", "d7")]
 
     assert any("ご家族へ" in COMPOSER.reminder([one], reader(label="母")).text for one in told)
     assert any("職員へ" in COMPOSER.reminder([one], reader(label="母", mode=Mode.HOME)).text for one in told)
@@ -503,9 +505,11 @@ def test_a_notice_may_name_the_person() -> None:
 
 
 def test_a_carer_sees_what_became_of_the_latest_texts_and_what_was_answered() -> None:
-    fates = [Fate(date(2027, 1, 4), SMS, "delivered"), Fate(date(2027, 1, 29), SMS, "undelivered", "later")]
+    outcomes = [Fate(date(2027, 1, 4), SMS, "delivered"), Fate(date(2027, 1, 29), SMS, "undelivered", "later")]
 
-    mail = COMPOSER.reminder([telling()], reader(CARER, EMAIL), copy=Copy("文", fates, "https://kigen.example.jp/x"))
+    mail = COMPOSER.reminder(
+        [reminder()], reader(CARER, EMAIL), copy=Copy("文", outcomes, "https://kigen.example.jp/x")
+    )
 
     assert (
         "■ これまでのお知らせ\n1月4日（月）　SMS　届きました\n1月29日（金）　SMS　届きませんでした　返事「あとで」"
@@ -515,7 +519,7 @@ def test_a_carer_sees_what_became_of_the_latest_texts_and_what_was_answered() ->
 
 
 def test_only_a_text_message_is_counted_in_segments() -> None:
-    assert COMPOSER.reminder([telling()], reader(CARER, EMAIL)).segments == 0
+    assert COMPOSER.reminder([reminder()], reader(CARER, EMAIL)).segments == 0
     assert [Composed(None, "期" * length).segments for length in (70, 71)] == [1, 2]
 
 
@@ -559,8 +563,8 @@ def test_a_person_is_addressed_as_the_family_says_and_spoken_of_politely(
 
 
 def test_a_name_too_long_for_one_message_is_left_out_of_the_address_and_the_mark_stays() -> None:
-    short = COMPOSER.reminder([telling(step="d30")], reader(label="母"))
-    long = COMPOSER.reminder([telling(step="d30")], reader(label="長谷川花子"))
+    short = COMPOSER.reminder([reminder(step="d30")], reader(label="母"))
+    long = COMPOSER.reminder([reminder(step="d30")], reader(label="長谷川花子"))
 
     assert short.text.startswith(f"【期限だより・{MARK}】お母さん、")
     assert long.text == short.text.replace("お母さん、", "")
@@ -568,7 +572,7 @@ def test_a_name_too_long_for_one_message_is_left_out_of_the_address_and_the_mark
 
 
 def test_where_a_mark_is_an_ornament_it_is_left_out_rather_than_sent_as_a_second_message() -> None:
-    told = [telling(step="opens")]
+    told = [reminder(step="opens")]
 
     fits = COMPOSER.reminder(told, reader(mode=Mode.STANDARD, mark="菊"))
     does_not = COMPOSER.reminder(told, reader(mode=Mode.STANDARD, mark="つばめつばめつばめや"))
@@ -601,8 +605,10 @@ def test_a_date_that_was_worked_out_is_said_to_be_one_in_text_and_mail(language:
     words = WORDING.of(language)
     about = words.word("about_date").format(date=words.date(END))
 
-    text = COMPOSER.reminder([telling("passport", "d30", computed=True)], reader(language=language, mode=Mode.STANDARD))
-    mail = COMPOSER.reminder([telling("passport", "d30", computed=True)], reader(CARER, EMAIL, language))
+    text = COMPOSER.reminder(
+        [reminder("passport", "d30", computed=True)], reader(language=language, mode=Mode.STANDARD)
+    )
+    mail = COMPOSER.reminder([reminder("passport", "d30", computed=True)], reader(CARER, EMAIL, language))
 
     assert about in text.text
     assert about in (mail.subject or "")
@@ -612,8 +618,8 @@ def test_a_date_that_was_worked_out_is_said_to_be_one_in_text_and_mail(language:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_text_with_room_says_that_nobody_is_asked_for_a_number(language: Language) -> None:
     promise = WORDING.of(language).word("no_numbers")
-    roomy = COMPOSER.reminder([telling("other", "d30")], reader(language=language, mark=None, mode=Mode.STANDARD))
-    full = COMPOSER.reminder([telling(CARD, "opens")], reader(language=language))
+    roomy = COMPOSER.reminder([reminder("other", "d30")], reader(language=language, mark=None, mode=Mode.STANDARD))
+    full = COMPOSER.reminder([reminder(CARD, "opens")], reader(language=language))
 
     assert roomy.text.endswith(promise)
     assert (sms_segments.count(full.text), sms_segments.count(full.text + promise)) == (1, 2) or full.text.endswith(
@@ -622,26 +628,26 @@ def test_a_text_with_room_says_that_nobody_is_asked_for_a_number(language: Langu
 
 
 def test_a_card_of_no_known_kind_is_called_what_its_owner_calls_it() -> None:
-    assert OWN_LABEL in COMPOSER.reminder([telling("other", "d30")], reader()).text
-    assert OWN_LABEL in COMPOSER.reminder([telling("other", "d30")], reader(CARER, EMAIL, EN)).text
+    assert OWN_LABEL in COMPOSER.reminder([reminder("other", "d30")], reader()).text
+    assert OWN_LABEL in COMPOSER.reminder([reminder("other", "d30")], reader(CARER, EMAIL, EN)).text
 
 
 def test_a_japanese_label_stays_out_of_an_english_text() -> None:
-    text = COMPOSER.reminder([telling("other", "d30")], reader(language=EN, mark=None)).text
+    text = COMPOSER.reminder([reminder("other", "d30")], reader(language=EN, mark=None)).text
 
     assert text.isascii()
     assert "The card you registered" in text
 
 
 def test_what_ends_with_a_residence_period_speaks_of_the_stay_first() -> None:
-    mail = COMPOSER.reminder([telling(CARD, "d60", bound=True)], reader(CARER, EMAIL))
+    mail = COMPOSER.reminder([reminder(CARD, "d60", bound=True)], reader(CARER, EMAIL))
 
     assert "在留の更新のあと" in mail.body
     assert "入管に申請する" in mail.body
 
 
 def test_a_rare_kanji_counts_as_two_units_and_is_never_replaced() -> None:
-    text = COMPOSER.reminder([telling("other", "d7")], reader(label="𠮷野髙﨑")).text
+    text = COMPOSER.reminder([reminder("other", "d7")], reader(label="𠮷野髙﨑")).text
 
     assert "𠮷野髙﨑さん" in text
     assert sms_segments.count("𠮷" * 35) == 1
@@ -649,7 +655,7 @@ def test_a_rare_kanji_counts_as_two_units_and_is_never_replaced() -> None:
 
 
 def test_an_english_text_to_a_carer_that_a_japanese_name_makes_too_long_says_less() -> None:
-    told = telling("residence_card", "d30")
+    told = reminder("residence_card", "d30")
 
     text = COMPOSER.reminder([told], reader(CARER, language=EN, label="長谷川花子さくら")).text
 

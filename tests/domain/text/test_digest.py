@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from reminder.domain.people import Language
+from reminder.domain.model.people import Language
 from reminder.domain.text.catalog import DIGEST_PARTS, DIGEST_STATES
 from reminder.domain.text.digest import Digest, Item, Part
 from reminder.domain.text.email_html import render_html

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from reminder.domain.people import Audience, ChannelName, Language, Mode
+from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.text.email_html import render_html
 from reminder.domain.text.model import Copy, Reader, ReminderContent
 from tests.rules import COMPOSER, LANGUAGES, WORDING, step_text

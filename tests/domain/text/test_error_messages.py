@@ -11,8 +11,8 @@ from string import Formatter
 import pytest
 
 from reminder import errors
-from reminder.domain import addresses, dates
-from reminder.domain.people import Language
+from reminder.domain.model.people import Language
+from reminder.domain.parsing import addresses, dates
 from reminder.domain.text.error_messages import explain, explain_from
 from reminder.errors import (
     DateError,

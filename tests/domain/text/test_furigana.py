@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from reminder.domain.notices import NoticeKind
-from reminder.domain.people import Audience, ChannelName, Language, Mode
+from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.text.catalog import FAMILIES
 from reminder.domain.text.furigana import annotator
 from reminder.domain.text.model import Reader, ReminderContent

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from reminder.domain.people import Language
+from reminder.domain.model.people import Language
 from reminder.domain.text.catalog import SHEETS
 from reminder.domain.text.leaflets import OnPaper, ToPrint, render_sheet
 from reminder.guard.numbers import forbidden

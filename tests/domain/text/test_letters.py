@@ -8,8 +8,8 @@ from itertools import product
 
 import pytest
 
-from reminder.domain.people import Language
-from reminder.domain.rules.next_step import Act
+from reminder.domain.model.people import Language
+from reminder.domain.rules.next_step import NextAct
 from reminder.domain.text.catalog import lint
 from reminder.domain.text.letters import STYLE, Matter, ResidentLetter, render_letter, render_letters
 from reminder.guard.numbers import forbidden
@@ -21,9 +21,9 @@ LINT = read_table(CONFIG / "wording" / "lint.toml")
 JA = Language.JAPANESE
 END = date(2027, 3, 31)
 USER, CARE = "mynumber_user_certificate", "care_certification"
-OPEN = Matter(USER, END, Act.GO, date(2027, 1, 1), END, date(2027, 6, 30))
+OPEN = Matter(USER, END, NextAct.GO, date(2027, 1, 1), END, date(2027, 6, 30))
 LETTER = ResidentLetter(1, "佐藤 ハナ", "2階 203", JA, "市役所", "見本の里", "つばめ", True, date(2027, 2, 1), (OPEN,))
-ACTS = (Act.OPENS, Act.GO, Act.CLOSED, Act.LATER, Act.GRACE, Act.OVER)
+ACTS = (NextAct.OPENS, NextAct.GO, NextAct.CLOSED, NextAct.LATER, NextAct.GRACE, NextAct.OVER)
 
 
 def rendered(letter: ResidentLetter = LETTER, *, furigana: bool = False) -> str:
@@ -73,7 +73,7 @@ def test_the_two_certificates_of_a_card_are_one_matter() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_of_a_date_that_was_worked_out_it_is_never_said_that_it_has_passed(language: Language) -> None:
     words = WORDING.of(language).in_mail.section("letter")
-    over = replace(OPEN, act=Act.OVER, is_computed=True)
+    over = replace(OPEN, act=NextAct.OVER, is_computed=True)
 
     html = rendered(of(over, over, language=language))
 
@@ -85,14 +85,14 @@ def test_of_a_date_that_was_worked_out_it_is_never_said_that_it_has_passed(langu
 @pytest.mark.parametrize(
     ("act", "is_computed", "says", "why"),
     [
-        (Act.GRACE, False, "病院では、2027年6月30日（水）まで使えます。", "it still works at the hospital"),
-        (Act.OVER, False, "資格確認書", "and then something else does"),
-        (Act.OVER, True, "書いてある日を、見本の里の人と見てください。", "nobody knows whether it is over"),
-        (Act.OPENS, False, "2027年1月1日（金）からです", "nobody is sent to a counter that turns them away"),
-        (Act.GO, True, "計算した日です", "and before the end it is said to be worked out"),
+        (NextAct.GRACE, False, "病院では、2027年6月30日（水）まで使えます。", "it still works at the hospital"),
+        (NextAct.OVER, False, "資格確認書", "and then something else does"),
+        (NextAct.OVER, True, "書いてある日を、見本の里の人と見てください。", "nobody knows whether it is over"),
+        (NextAct.OPENS, False, "2027年1月1日（金）からです", "nobody is sent to a counter that turns them away"),
+        (NextAct.GO, True, "計算した日です", "and before the end it is said to be worked out"),
     ],
 )
-def test_what_is_said_follows_from_how_it_stands(act: Act, is_computed: bool, says: str, why: str) -> None:
+def test_what_is_said_follows_from_how_it_stands(act: NextAct, is_computed: bool, says: str, why: str) -> None:
     assert says in read(rendered(of(replace(OPEN, act=act, is_computed=is_computed)))), why
 
 
@@ -133,7 +133,7 @@ def test_a_family_s_own_letter_has_no_slip() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_with_furigana_every_word_of_the_letter_has_its_reading(kind: str) -> None:
-    for act, bound in ((Act.GO, False), (Act.OPENS, True), (Act.GRACE, False), (Act.OVER, False)):
+    for act, bound in ((NextAct.GO, False), (NextAct.OPENS, True), (NextAct.GRACE, False), (NextAct.OVER, False)):
         matter = replace(OPEN, kind=kind, act=act, is_bound=bound, last_counter_day=date(2027, 3, 30))
         letter = of(matter, matter, replace(matter, is_computed=True), label="ハナ", from_="さと", has_slip=False)
 

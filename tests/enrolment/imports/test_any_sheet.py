@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reminder.domain.model.imports import RowStatus
-from reminder.domain.people import GroupKind
+from reminder.domain.model.people import GroupKind
 from reminder.domain.text import spreadsheet_writer
 from reminder.domain.text.spreadsheet_writer import TableSheet
 from reminder.enrolment.imports.reader import read_sheet

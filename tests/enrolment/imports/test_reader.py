@@ -11,10 +11,10 @@ import openpyxl
 import pytest
 
 from reminder.domain.model.imports import ColumnUse
-from reminder.domain.people import GroupKind
+from reminder.domain.model.people import GroupKind
 from reminder.enrolment.imports.reader import MOST_ROWS, read_sheet
 from reminder.errors import RefusedInputError
-from reminder.storage import cards, contacts, people
+from reminder.storage.registry import cards, contacts, people
 from tests.homes import checked, rejected, rows_of, saved
 from tests.rules import HEADINGS
 from tests.village import Village

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import select
 
 from reminder.domain.model.imports import Finding, Level
-from reminder.domain.people import ChannelName, ConsentHow, GroupKind
+from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind
 from reminder.enrolment.cards import NewCard, TypedDates, add_cards, add_cards_of_people
 from reminder.enrolment.register import NewContact, NewPerson, add_contact, add_contacts, add_people, add_person
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError
-from reminder.storage import cards, contacts, people
-from reminder.storage.tables import JournalEntry
+from reminder.storage.db.tables import ActivityEntry
+from reminder.storage.registry import cards, contacts, people
 from tests.homes import checked, found, rows_of, saved
 from tests.village import Village
 
@@ -30,7 +30,7 @@ def sheet_of(*rows: str, head: str = HEAD) -> bytes:
 
 def acts(village: Village) -> list[str]:
     with village.app.database.reading() as tx:
-        return list(tx.scalars(select(JournalEntry.act).order_by(JournalEntry.id)))
+        return list(tx.scalars(select(ActivityEntry.act).order_by(ActivityEntry.id)))
 
 
 def kept(village: Village) -> list[dict[str, Any]]:

@@ -12,14 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reminder.domain.model.imports import ColumnUse, ImportState, Level, RowEffect
-from reminder.domain.people import ChannelName, ContactState, GroupKind, Language
+from reminder.domain.model.people import ChannelName, ContactState, GroupKind, Language
 from reminder.enrolment.cards import NewCard, TypedDates, add_cards
 from reminder.enrolment.imports import service
 from reminder.enrolment.imports.reader import SheetRow, read_sheet
 from reminder.errors import ConflictError, RefusedInputError
-from reminder.planning.due import plan_due
-from reminder.storage import cards, contacts, people
-from reminder.storage.registry import imports
+from reminder.planning.scheduler import plan_due
+from reminder.storage.registry import cards, contacts, imports, people
 from tests.homes import EXPECTED, SHEETS, checked, found, rejected, rows_of, saved, start_saving
 from tests.rules import HEADINGS
 from tests.village import Village

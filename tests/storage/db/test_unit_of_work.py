@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from reminder.domain.people import GroupKind
-from reminder.storage import groups, journal
+from reminder.domain.model.people import GroupKind
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithin
+from reminder.storage.registry import groups
+from reminder.storage.runtime import activity_log
 from tests.village import Village
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -16,7 +17,7 @@ NOW = datetime(2026, 12, 1, tzinfo=UTC)
 def found(uow: UnitOfWork, name: str) -> int:
     """One act made of two statements in different modules."""
     group_id = groups.add(uow.tx, name=name, kind=GroupKind.HOUSEHOLD, now=uow.now)
-    journal.write(uow.tx, "group_added", uow.now, group_id=group_id)
+    activity_log.write(uow.tx, "group_added", uow.now, group_id=group_id)
     return group_id
 
 

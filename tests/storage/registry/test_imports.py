@@ -16,9 +16,9 @@ from reminder.domain.model.imports import (
     RowStatus,
 )
 from reminder.errors import ConflictError
+from reminder.storage.db.tables import Import, ImportRow
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import CheckedRow, NewRow
-from reminder.storage.tables import Import, ImportRow
 from tests.storage.conftest import HOUR, NOW, Rows
 
 NAMES = ImportColumn(0, "A", "氏名", ColumnUse.MAPPED, "label", is_hidden=False)

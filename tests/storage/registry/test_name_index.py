@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import reminder
-from reminder.domain.people import GroupKind
+from reminder.domain.model.people import GroupKind
 from reminder.storage.registry import name_index
 from tests.village import Village
 

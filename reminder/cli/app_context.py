@@ -1,0 +1,45 @@
+"""The App of a command: opened from the settings, closed at the end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from os import W_OK, access
+from pathlib import Path
+
+from reminder.clock import Clock, RehearsalClock, SteppedClock, SystemClock
+from reminder.errors import SettingsError
+from reminder.settings import PREFIX, Settings
+from reminder.wiring import App, build_app, read_settings
+
+
+@contextmanager
+def opened_app(at: datetime | None = None, *, write: Callable[[str], None] = print) -> Iterator[App]:
+    """`at`: the instant at which this command lives, instead of now. `write`: where the console channel prints."""
+    settings = read_settings()
+    require_folders(settings)
+    clock = clock_of(settings) if at is None else SteppedClock(at)
+    with build_app(settings, clock=clock, write=write) as app:
+        yield app
+
+
+def clock_of(settings: Settings) -> Clock:
+    return SystemClock() if settings.clock_override is None else RehearsalClock(settings.clock_override)
+
+
+def require_folders(settings: Settings) -> None:
+    """Raises SettingsError where nothing could be kept; the machine itself would only say that something exists."""
+    if not settings.secret_keys:
+        _require(settings.data_dir, "DATA_DIR")
+    if settings.on_sqlite:
+        file = Path(settings.database.removeprefix("sqlite:///"))
+        _require(file.parent, "DATABASE_URL" if settings.database_url else "DATA_DIR")
+
+
+def _require(folder: Path, setting: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        may_write = access(folder, W_OK)
+    except OSError:
+        may_write = False
+    if not may_write:
+        raise SettingsError(PREFIX + setting, "it must lie in a folder that this program may write to")

@@ -1,0 +1,147 @@
+"""Commands for cards."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reminder.cli.options import Born, Computed, Id, Issued, Yes, storable_id
+from reminder.cli.output import AsJson, print_answer, terminal_language
+
+if TYPE_CHECKING:
+    from reminder.domain.rulebook import Rulebook
+    from reminder.enrolment.cards import CardAdded
+
+
+def add_card(
+    person: Annotated[int, typer.Option(callback=storable_id)],
+    kind: Annotated[str, typer.Option(help="One of `reminder kinds`.")],
+    expires: Annotated[
+        str | None, typer.Option(help="The last valid day, as typed: 令和9年2月20日, 2027-02-20.")
+    ] = None,
+    issued: Issued = None,
+    born: Born = None,
+    label: Annotated[str | None, typer.Option(help="For the kind `other`: what you call it.")] = None,
+    yes: Yes = False,
+    computed: Computed = False,
+    as_json: bool = AsJson,
+) -> None:
+    """When a card or certificate ends; where no date stands on it, the end is worked out from --issued and --born.
+
+    Example: reminder card add --person 1 --kind mynumber_card --expires 2031-11-14
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment.cards import TypedDates
+    from reminder.enrolment.cards import add_card as add
+
+    with opened_app() as app:
+        with app.writing() as uow:
+            added = add(
+                uow,
+                person_id=person,
+                kind=kind,
+                typed=TypedDates(expires, issued, born, is_computed=computed),
+                label=label,
+                confirmed=yes,
+            )
+        print_card(app.rules, added, as_json=as_json, person_id=person)
+
+
+def renew_card(card: Id, expires: Annotated[str | None, typer.Option()] = None, issued: Issued = None,
+               born: Born = None, yes: Yes = False, computed: Computed = False, as_json: bool = AsJson,
+) -> None:  # fmt: skip
+    """The card has a new date. Example: reminder card renewed 4 --expires 2032-02-20"""
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment.cards import TypedDates
+    from reminder.enrolment.cards import renew_card as renew
+
+    with opened_app() as app:
+        with app.writing() as uow:
+            renewed = renew(
+                uow,
+                card_id=card,
+                typed=TypedDates(expires, issued, born, is_computed=computed),
+                confirmed=yes,
+            )
+        print_card(app.rules, renewed, as_json=as_json)
+
+
+def print_card(rules: "Rulebook", card: "CardAdded", *, as_json: bool, person_id: int | None = None) -> None:
+    """With what belongs to it: cards to register too, and those whose new dates are asked for."""
+    from reminder.domain.parsing.dates import in_both_calendars
+
+    words = rules.wording.of(terminal_language())
+    shown = words.section("shown")
+    worked_out = shown["worked_out"] if card.is_computed else ""
+    lines = [f"card {card.id}: {in_both_calendars(card.expires_on)}{worked_out}; next reminder {card.next_reminder_on}"]
+    for offer in card.offers:
+        day = "…" if offer.expires_on is None else offer.expires_on.isoformat()
+        command = f"reminder card add --person {person_id} --kind {offer.kind} --expires {day}"
+        lines.append(shown["offer"].format(name=words.kinds[offer.kind]["name"], command=command))
+    asks = [{"card": one.id, "kind": one.kind, "expires_on": one.expires_on,
+             "why": words.kinds[one.kind].get("carrier_renewed", "")} for one in card.asks]  # fmt: skip
+    lines += [f"{one['why']} reminder card renewed {one['card']} --expires …" for one in asks]
+    print_answer(
+        {
+            "id": card.id,
+            "expires_on": card.expires_on,
+            "computed": card.is_computed,
+            "next_reminder_on": card.next_reminder_on,
+            "offers": [{"kind": offer.kind, "expires_on": offer.expires_on} for offer in card.offers],
+            "asks": asks,
+        },
+        as_json=as_json,
+        plain="\n".join(lines),
+    )
+
+
+def acknowledge_card(card: Id, as_json: bool = AsJson) -> None:
+    """It is renewed, and the new date is not at hand: silence until it is asked for. Example: reminder card done 4"""
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment.cards import acknowledge_card
+
+    with opened_app() as app, app.writing() as uow:
+        acknowledge_card(uow, card_id=card)
+    print_answer(
+        {"id": card, "state": "done"}, as_json=as_json, plain=f"card {card} is done; its new date is asked for"
+    )
+
+
+def reopen_card(card: Id, as_json: bool = AsJson) -> None:
+    """It was not renewed after all: reminders go on. Example: reminder card undone 4"""
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment.cards import reopen_card
+
+    with opened_app() as app, app.writing() as uow:
+        reopen_card(uow, card_id=card)
+    print_answer({"id": card, "state": "open"}, as_json=as_json, plain=f"card {card} is told of again")
+
+
+def assign_card(
+    card: Id,
+    contact: Annotated[
+        int, typer.Option(help="By which they are told: a relative's or a member's.", callback=storable_id)
+    ],
+    as_json: bool = AsJson,
+) -> None:
+    """Somebody of the family or the home sees to it; the others are not asked any more.
+
+    Example: reminder card take 4 --contact 1
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment.cards import assign_card as take
+
+    with opened_app() as app, app.writing() as uow:
+        take(uow, card_id=card, contact_id=contact)
+    print_answer(
+        {"id": card, "assigned_to": contact}, as_json=as_json, plain=f"card {card} is taken by contact {contact}"
+    )
+
+
+def retire_card(card: Id, as_json: bool = AsJson) -> None:
+    """Nothing more is told of this card. Example: reminder card retire 4"""
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment.cards import retire_card as retire
+
+    with opened_app() as app, app.writing() as uow:
+        retire(uow, card_id=card)
+    print_answer({"id": card, "state": "retired"}, as_json=as_json, plain=f"card {card} is told of no more")

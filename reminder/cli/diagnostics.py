@@ -1,0 +1,147 @@
+"""What `reminder doctor` finds in the settings, and how `reminder health` shows what the auditor found."""
+
+import os
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from reminder.channels import registry
+from reminder.channels.email.client import SmtpEmail
+from reminder.cli.app_context import require_folders
+from reminder.cli.output import error_message
+from reminder.clock import JAPAN
+from reminder.domain.text import email_html
+from reminder.errors import KigenError
+from reminder.settings import PREFIX, Settings, config_dir, read_table, settings_with
+from reminder.storage.crypto.keyring import keys_kept_in, read_keys
+from reminder.storage.db import schema
+from reminder.storage.db.session import Database
+from reminder.upkeep.health import Health, Trouble
+from reminder.wiring import read_rulebook, read_settings
+
+SWITCHES = ("two_way_sms", "calls", "links_in_carer_mail", "card_grace")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """`settings`: name -> [value as shown, where it came from, what it is for]."""
+
+    settings: dict[str, list[str]]
+    notes: list[str]
+    troubles: list[str]
+
+
+def diagnose() -> Diagnosis:
+    try:
+        settings = read_settings()
+    except KigenError as wrong:
+        return Diagnosis(_listed(None), [], [error_message(wrong)])
+    troubles = []
+    for part in (read_rulebook, require_folders, _keys, _mail, _database):
+        try:
+            part(settings)
+        except KigenError as wrong:
+            troubles.append(error_message(wrong))
+    return Diagnosis(_listed(settings), _notes(settings), troubles)
+
+
+def _keys(settings: Settings) -> None:
+    if settings.secret_keys:
+        read_keys(settings.secret_keys)
+    elif (settings.data_dir / "keys").exists():
+        keys_kept_in(settings.data_dir)
+
+
+def _mail(settings: Settings) -> None:
+    if settings.smtp_url is not None and settings.mail_from is not None:
+        SmtpEmail(settings.smtp_url, settings.mail_from, render_html=lambda text, _: email_html.render_html(text))
+
+
+def _database(settings: Settings) -> None:
+    """An empty one is no trouble: the first run fills it."""
+    try:
+        database = Database(settings.database)
+    except OSError:
+        return  # its folder has been complained of
+    if not (settings.on_sqlite and schema.present(database) is None):
+        schema.require_newest(database)
+    database.close()
+
+
+def _listed(settings: Settings | None) -> dict[str, list[str]]:
+    """Without settings (one of them is wrong) their names and uses all the same: this is where they are looked up."""
+    in_file = _in_file()
+    whole, listed = settings_with(registry.parts()), {}
+    secret = whole.secrets()
+    for name, field in whole.model_fields.items():
+        in_environment = PREFIX + name.upper() in os.environ
+        source = "environment" if in_environment else "config/reminder.toml" if name in in_file else "default"
+        if settings is None:
+            shown = "(not set)" if source == "default" else "(set)"
+        else:
+            value = getattr(settings, name)
+            shown = "(not set)" if value in (None, ()) else "(set)" if name in secret else str(value)
+        listed[PREFIX + name.upper()] = [shown, source, field.description or ""]
+    return listed
+
+
+def _in_file() -> Collection[str]:
+    try:
+        return read_table(config_dir() / "reminder.toml")
+    except KigenError:
+        return ()  # it need not be there, and what is wrong with it has been said
+
+
+def _notes(settings: Settings) -> list[str]:
+    notes = [note for channel in registry.CHANNELS for note in channel.notes(settings)]
+    if not settings.secret_keys:
+        notes.append(f"The keys are kept in {settings.data_dir / 'keys'}: without that file nothing can be read again.")
+    if settings.clock_override is not None:
+        notes.append("CLOCK_OVERRIDE is set: this is a rehearsal of another day, and nothing leaves this machine.")
+    if settings.heartbeat_url is None:
+        notes.append("HEARTBEAT_URL is not set: nobody outside notices when this machine stands still.")
+    notes += [f"{PREFIX}{name.upper()} is on." for name in SWITCHES if getattr(settings, name)]
+    return notes
+
+
+def shown(found: Diagnosis) -> str:
+    lines = [f"{name:40} {value:32} {source:22} {use}" for name, (value, source, use) in found.settings.items()]
+    lines += [f"note: {note}" for note in found.notes]
+    lines += [f"WRONG: {trouble}" for trouble in found.troubles] or ["Nothing is wrong."]
+    return "\n".join(lines)
+
+
+def health_as_json(found: Health, sentences: Mapping[str, str]) -> dict[str, object]:
+    """`troubles` are codes; `details` say of each how many, since when and what to do, and `concerns` the same of what
+    is no fault of the service."""
+    by_state = Counter[str]()
+    for some in found.messages:
+        by_state[some.state] += some.count
+    return {
+        "ready": found.is_ready,
+        "troubles": list(found.troubles),
+        "details": [_trouble(one, sentences) for one in found.found],
+        "concerns": [_trouble(one, sentences) for one in found.concerns],
+        "last_pass": found.last_pass,
+        "last_audit": found.last_audit,
+        "messages": dict(by_state),
+        "pauses": found.pauses,
+    }
+
+
+def _trouble(trouble: Trouble, sentences: Mapping[str, str]) -> dict[str, object]:
+    shown = {"code": trouble.code, "count": trouble.count, "since": trouble.since, "what": trouble.said(sentences)}
+    return shown | ({"reason": trouble.reason} if trouble.reason else {})
+
+
+def health_shown(found: Health, sentences: Mapping[str, str]) -> str:
+    lines = ["It works." if found.is_ready else "It does not work as it should."]
+    for word, some in (("WRONG", found.found), ("note", found.concerns)):
+        for one in some:
+            since = f", since {one.since.astimezone(JAPAN):%Y-%m-%d %H:%M}" if one.since else ""
+            reason = f", the provider says {one.reason}" if one.reason else ""
+            lines.append(f"{word}: {one.code} ({one.count}{since}{reason}): {one.said(sentences)}")
+    for name, at in (("last pass", found.last_pass), ("last audit", found.last_audit)):
+        lines.append(f"{name}: {at.astimezone(JAPAN):%Y-%m-%d %H:%M:%S}" if at else f"{name}: never")
+    lines += [f"messages {one.state} by {one.channel}: {one.count}" for one in found.messages]
+    return "\n".join(lines)

@@ -1,0 +1,50 @@
+"""Commands for people."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reminder.cli.options import storable_id
+from reminder.cli.output import AsJson, print_answer
+from reminder.domain.model.people import Language, Mode
+
+if TYPE_CHECKING:
+    pass
+
+
+def add_person(
+    group: Annotated[int, typer.Option(callback=storable_id)],
+    label: Annotated[str, typer.Option(help="What the family calls them, at most 20 characters: 母, 花子さん.")],
+    mode: Annotated[Mode | None, typer.Option(help="Default: home in a care home, else standard.")] = None,
+    lang: Annotated[
+        str, typer.Option(help="ja, ja-easy, en, or a file of yours in config/wording.")
+    ] = Language.JAPANESE,
+    mark: Annotated[str | None, typer.Option(help="The family's mark word, shown in every text.")] = None,
+    ref: Annotated[str | None, typer.Option(help="Your own number for them.")] = None,
+    room: Annotated[str | None, typer.Option(help="Where they live in a home.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Its floor or unit.")] = None,
+    office: Annotated[str | None, typer.Option(help="市役所, 区役所, 町役場 or 村役場.")] = None,
+    insurance: Annotated[
+        bool, typer.Option("--insurance/--no-insurance", help="Uses the card as a health-insurance card.")
+    ] = True,
+    as_json: bool = AsJson,
+) -> None:
+    """Whose card it is. Example: reminder person add --group 1 --label 母 --mode elderly --mark つばめ"""
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment import register
+
+    with opened_app() as app, app.writing() as uow:
+        person_id = register.add_person(
+            uow,
+            group_id=group,
+            label=label,
+            mode=mode,
+            language=app.rules.language(lang),
+            mark=mark,
+            reference=ref,
+            room=room,
+            unit=unit,
+            office=office,
+            insurance=insurance,
+        )
+    print_answer({"id": person_id}, as_json=as_json, plain=f"person {person_id}")

@@ -1,0 +1,86 @@
+"""The command that makes sheets of paper: a welcome, letters, a form for consent, one for the counter or the door."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reminder.cli.output import AsJson, print_answer
+from reminder.cli.print_letters import LETTERS, LetterRequest, print_letters, write
+from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("print")(print_sheet)
+
+
+def print_sheet(
+    sheet: Annotated[str, typer.Argument(metavar="welcome|letter|consent|counter|fridge|letters")],
+    person: Annotated[list[int] | None, typer.Option(help="Whose sheet it is; of letters also several.")] = None,
+    card: Annotated[int | None, typer.Option(help="For the letter: of which card.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write, .pdf for letters as PDF; else standard output.")
+    ] = None,
+    group: Annotated[int | None, typer.Option(help="For letters: of which group.")] = None,
+    month: Annotated[str | None, typer.Option(help="For letters: what is due in it, as 2027-02.")] = None,
+    unit: Annotated[str, typer.Option(help="For letters: only of this unit or floor.")] = "",
+    kind: Annotated[str, typer.Option(help="For letters: only who has this kind due; it is told first.")] = "",
+    furigana: Annotated[bool, typer.Option("--furigana", help="For letters: with readings over the words.")] = False,
+    as_json: bool = AsJson,
+) -> None:
+    """A sheet of paper as a page for any browser, to be printed on A4: in large type, without links. `letters` are
+    those of a whole home, one page a resident: they take --group, and --out letters.pdf makes a PDF.
+
+    Example: reminder print welcome --person 1
+    """
+    if sheet == LETTERS:
+        asked = LetterRequest(group, tuple(person or ()), month, unit, kind, furigana)
+        print_letters(asked, out, as_json=as_json)
+        return
+    if person is None or len(person) != 1:
+        raise RefusedInputError("usage_missing", option="--person", command="reminder print")
+    _print_sheet(sheet, person[0], card, out, as_json=as_json)
+
+
+def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *, as_json: bool) -> None:
+    from reminder.cli.app_context import opened_app
+    from reminder.clock import japan_date
+    from reminder.domain.text.catalog import SHEETS
+    from reminder.domain.text.leaflets import OnPaper, ToPrint, render_sheet
+    from reminder.storage.registry import cards, groups, people
+
+    if sheet not in SHEETS:
+        raise UnknownChoiceError(field="sheet", choices=(*SHEETS, LETTERS))
+    if (card is None) == (sheet == "letter"):
+        raise RefusedInputError("letter_needs_card", field="card")
+    with opened_app() as app, app.reading() as uow:
+        whose = people.find(uow.tx, person)
+        if whose is None:
+            raise NotFoundError(field="person")
+        group = groups.find(uow.tx, whose.group_id)
+        told = [one for one in cards.current_of_person(uow.tx, person) if card in (None, one.id)]
+        if group is None or (sheet in ("letter", "fridge") and not told):
+            raise NotFoundError(field="card")
+        words = uow.rules.wording.of(whose.language)
+        page = render_sheet(
+            sheet,
+            words,
+            ToPrint(
+                label=whose.label,
+                office=whose.office,
+                from_=group.name,
+                mark=whose.mark,
+                sender=app.settings.twilio_from or "＿＿＿＿＿＿＿＿＿＿",
+                today=japan_date(uow.now),
+                cards=tuple(
+                    OnPaper(one.kind, one.expires_on, one.label or None, one.is_computed)
+                    for one in sorted(told, key=lambda one: (one.expires_on, one.id))
+                    if one.kind in uow.rules.kinds
+                ),
+            ),
+        )
+    if out is None:
+        print_answer({"html": page}, as_json=as_json, plain=page.rstrip("\n"))
+        return
+    write(out, page.encode())
+    print_answer({"file": str(out)}, as_json=as_json, plain=str(out))

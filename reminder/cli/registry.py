@@ -1,0 +1,86 @@
+"""Commands that keep and list: groups, members, persons, contacts and cards."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from reminder.cli.cards import acknowledge_card, add_card, assign_card, renew_card, reopen_card, retire_card
+from reminder.cli.contacts import (
+    add_contact,
+    ask_contact,
+    call_contact_as_test,
+    confirm_contact,
+    stop_contact,
+    verify_contact,
+)
+from reminder.cli.groups import add_group, add_member, set_group, set_member
+from reminder.cli.options import storable_id
+from reminder.cli.output import AsJson, print_rows, renamed
+from reminder.cli.people import add_person
+from reminder.errors import NotFoundError, UnknownChoiceError
+
+# What these were called until the release before; each says so on standard error.
+OLD_NAMES = {"card": {"renewed": "renew", "done": "acknowledge", "undone": "reopen", "take": "assign"}}
+
+
+def add_to(app: typer.Typer) -> None:
+    nouns: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
+        ("group", "Households and care homes.", {"add": add_group, "set": set_group}),
+        ("member", "Logins of a group: family carers, staff.", {"add": add_member, "set": set_member}),
+        ("person", "Whose cards they are.", {"add": add_person}),
+        (
+            "contact",
+            "Phones and addresses.",
+            {
+                "add": add_contact,
+                "ask": ask_contact,
+                "confirm": confirm_contact,
+                "test-call": call_contact_as_test,
+                "verify": verify_contact,
+                "stop": stop_contact,
+            },
+        ),
+        (
+            "card",
+            "Dates at which cards end.",
+            {
+                "add": add_card,
+                "renew": renew_card,
+                "acknowledge": acknowledge_card,
+                "reopen": reopen_card,
+                "assign": assign_card,
+                "retire": retire_card,
+            },
+        ),
+    )
+    for name, use, commands in nouns:
+        about = f"{use} Example: reminder {name} add --help"
+        sub = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
+        for command_name, command in commands.items():
+            sub.command(command_name)(command)
+        for old, new in OLD_NAMES.get(name, {}).items():
+            sub.command(old, hidden=True)(renamed(commands[new], f"{name} {old}", f"{name} {new}"))
+        app.add_typer(sub, name=name)
+    app.command("list")(list_rows)
+
+
+def list_rows(
+    what: Annotated[str, typer.Argument(metavar="groups|people|contacts|cards|reminders|messages|replies")],
+    group: Annotated[int | None, typer.Option(callback=storable_id)] = None,
+    state: Annotated[str | None, typer.Option(help="Of contacts, cards, reminders, messages or replies.")] = None,
+    as_json: bool = AsJson,
+) -> None:
+    """What is kept. Example: reminder list messages --state undelivered --json"""
+    from reminder.cli.app_context import opened_app
+    from reminder.cli.listing import LISTS, STATES
+    from reminder.storage.registry import groups
+
+    if what not in LISTS:
+        raise UnknownChoiceError(field="list", choices=list(LISTS))
+    if state is not None and what in STATES and state not in STATES[what]:
+        raise UnknownChoiceError(field="state", choices=STATES[what])
+    with opened_app() as app, app.reading() as uow:
+        if group is not None and groups.find(uow.tx, group) is None:
+            raise NotFoundError(field="group")
+        print_rows(LISTS[what](app, uow.tx, group, state), as_json=as_json)

@@ -1,0 +1,194 @@
+"""Commands that run the service, look after it, or show it at work."""
+
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from reminder.cli.output import AsJson, print_answer, renamed, terminal_language
+
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[int, typer.Option(help="The port to listen on.", envvar="PORT", min=0, max=65535)]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(demo)
+    app.command()(serve)
+    app.command()(web)
+    app.command()(worker)
+    app.command("run-once")(run_once)
+    app.command("tick", hidden=True)(renamed(run_once, "tick", "run-once"))
+    app.command()(migrate)
+    app.command()(doctor)
+    app.command()(health)
+    channel = typer.Typer(
+        help="Channels that were held back. Example: reminder channel resume sms",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    channel.command("resume")(resume_channel)
+    app.add_typer(channel, name="channel")
+    app.command()(simulate)
+
+
+def demo(serve: Annotated[bool, typer.Option("--serve", help="Afterwards show the pages of it.")] = False) -> None:
+    """The whole main job on a throw-away file in simulated time: every text of two years, as it would arrive.
+
+    Example: reminder demo
+    """
+    from reminder.cli.simulation_output import show_demo
+
+    show_demo(and_serve=serve)
+
+
+def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Pages, webhooks and the worker in one process: all that SQLite needs. Example: reminder serve"""
+    from reminder.cli.app_context import opened_app
+    from reminder.errors import SettingsError
+    from reminder.web.server import has_local_pages, listen, run
+    from reminder.worker.scheduler import WorkerScheduler
+
+    with opened_app() as app:
+        if not app.settings.on_sqlite:
+            raise SettingsError("REMINDER_DATABASE_URL", "with PostgreSQL start `reminder web` and `reminder worker`")
+        with listen(host, port) as listening:
+            if has_local_pages(app, host):
+                shown = app.rules.wording.of(terminal_language()).section("shown")
+                # By its name: a passkey belongs to a name, not to a number.
+                print(shown["pages"].format(url=f"http://localhost:{listening.getsockname()[1]}"), flush=True)
+            run(app, listening, beside=WorkerScheduler(app))
+
+
+def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Webhooks and health answers only; the worker is a process of its own. Example: reminder web --host 0.0.0.0"""
+    from reminder.cli.app_context import opened_app
+    from reminder.web.server import listen, run
+
+    with opened_app() as app, listen(host, port) as listening:
+        run(app, listening)
+
+
+def worker() -> None:
+    """Looks every few seconds for what is due, until it is told to stop. Example: reminder worker"""
+    from reminder.cli.app_context import opened_app
+    from reminder.worker.scheduler import run_until_stopped
+
+    with opened_app() as app:
+        run_until_stopped(app)
+
+
+def run_once(
+    at: Annotated[
+        str | None, typer.Option(help="An instant with its zone: 2026-12-01T09:00+09:00. Default: now.")
+    ] = None,
+    as_json: bool = AsJson,
+) -> None:
+    """One pass over all that is due, with the configured channels, and over sheets that were sent in; then exit.
+
+    Example: reminder run-once --at 2026-12-01T09:00+09:00
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.worker.jobs import run_once as one_pass
+    from reminder.worker.jobs import work_on_imports
+
+    # With --json only the answer goes to standard output; what the console channel shows goes beside it.
+    write = partial(print, file=sys.stderr) if as_json else print
+    with opened_app(None if at is None else _instant(at), write=write) as app:
+        done = {**vars(one_pass(app, app.clock.now())), "sheets": work_on_imports(app)}
+    print_answer(done, as_json=as_json, plain="  ".join(f"{step}={count}" for step, count in done.items()))
+
+
+def _instant(text: str) -> datetime:
+    from reminder.errors import RefusedInputError
+
+    try:
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is None:
+            raise RefusedInputError("instant_unreadable", field="at")
+        return instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise RefusedInputError("instant_unreadable", field="at") from None
+
+
+def migrate(as_json: bool = AsJson) -> None:
+    """Brings the database to this program's version. Example: reminder migrate"""
+    from reminder.cli.app_context import require_folders
+    from reminder.storage.db import schema
+    from reminder.storage.db.session import Database
+    from reminder.wiring import read_settings
+
+    settings = read_settings()
+    require_folders(settings)
+    database = Database(settings.database)
+    schema.migrate(database)
+    version = schema.present(database)
+    database.close()
+    print_answer({"version": version}, as_json=as_json, plain=f"the database is at version {version}")
+
+
+def doctor(as_json: bool = AsJson) -> None:
+    """Every setting with its value (never a secret), and what is wrong with it. Example: reminder doctor"""
+    from reminder.cli.diagnostics import diagnose, shown
+
+    found = diagnose()
+    print_answer(vars(found), as_json=as_json, plain=shown(found))
+    if found.troubles:
+        raise typer.Exit(1)
+
+
+def resume_channel(
+    channel: Annotated[str, typer.Argument(help="One of those that `reminder channels` lists.")], as_json: bool = AsJson
+) -> None:
+    """Lets today's messages go on that were kept back because they are ten times those of a usual day.
+
+    Look at what waits first: reminder list messages --state queued. Example: reminder channel resume sms
+    """
+    from reminder.channels.registry import channel_named
+    from reminder.cli.app_context import opened_app
+    from reminder.clock import japan_date
+    from reminder.storage.outbox import rate_limits
+
+    named = channel_named(channel)
+    with opened_app() as app, app.writing() as uow:
+        waited = rate_limits.lift_daily_bound(uow.tx, named, japan_date(uow.now))
+    print_answer(
+        {"channel": channel, "waited": waited},
+        as_json=as_json,
+        plain="it goes on" if waited else "nothing was kept back; today's bound is lifted all the same",
+    )
+
+
+def health(as_json: bool = AsJson) -> None:
+    """Is it working: what is late, stuck or waiting, since when, and what to do. Example: reminder health --json"""
+    from reminder.cli.app_context import opened_app
+    from reminder.cli.diagnostics import health_as_json, health_shown
+    from reminder.upkeep.health import assess
+
+    with opened_app() as app:
+        found = assess(app.units, app.clock.now(), keeps_time=app.keeps_time)
+        sentences = app.rules.wording.of(terminal_language()).section("trouble")
+    print_answer(health_as_json(found, sentences), as_json=as_json, plain=health_shown(found, sentences))
+    if not found.is_ready:
+        raise typer.Exit(1)
+
+
+def simulate(
+    first: Annotated[str, typer.Option("--from", help="The first day.")],
+    last: Annotated[str, typer.Option("--until", help="The last day.")],
+    of_current: Annotated[
+        bool, typer.Option("--of-current", help="On a copy of the present database instead of the demo's village.")
+    ] = False,
+    as_json: bool = AsJson,
+) -> None:
+    """What would be sent between two days; nothing is sent and nothing is changed.
+
+    Example: reminder simulate --from 2026-12-01 --until 2027-12-01 --of-current
+    """
+    from reminder.cli.simulation_output import show_simulation
+    from reminder.domain.parsing.dates import read_typed
+
+    show_simulation(
+        read_typed(first, field="from"), read_typed(last, field="until"), of_current=of_current, as_json=as_json
+    )

@@ -1,0 +1,141 @@
+"""Claim, send, record: a claim is committed before a provider is called, and every outcome is kept as it arrives."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from reminder.clock import Clock
+from reminder.delivery import reschedule
+from reminder.delivery.dispatcher import Dispatcher
+from reminder.delivery.lease_manager import BATCH, FIRST, LeaseBatch, LeaseManager
+from reminder.domain.model.messages import RECORD_OUTCOME, Accepted, Channel, MessageState, Outcome, after_sending
+from reminder.domain.model.people import ChannelName, ContactState, Mode, StoppedBy
+from reminder.domain.model.state_machine import Move
+from reminder.domain.rules import hours
+from reminder.domain.rules.preferences import Preferences
+from reminder.errors import ChannelError, UnknownOutcomeError
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.session import Database, Tx
+from reminder.storage.outbox import leases
+from reminder.storage.outbox.leases import LeasedMessage
+from reminder.storage.registry import contacts
+from reminder.storage.reminders import notices
+from reminder.storage.runtime import heartbeats
+
+log = logging.getLogger(__name__)
+
+# How long one pass sends before somebody looks whether this program is still the right one.
+SECONDS_A_PASS = 30.0
+
+StopUrl = Callable[[int], str | None]
+
+
+class Sender:
+    """Sends what is due. `per_second` is the pace of SMS (None: as fast as it goes), `stop_url` gives an e-mail's
+    one-click address for a contact id; when `goes_on` says no, what has not left is given back."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        clock: Clock,
+        channels: Mapping[ChannelName, Channel],
+        *,
+        per_second: float | None,
+        stop_url: StopUrl,
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._channels = channels
+        self._stop_url = stop_url
+        self._goes_on = goes_on
+        self._claimer = LeaseManager(database, keys, clock, per_second=per_second)
+
+    def send_due(self, run: Callable[[Coroutine[None, None, int]], int]) -> int:
+        """How many messages were handed over or tried. `run` drives the sending loop."""
+        with self._database.reading() as tx:
+            due = heartbeats.messages_due(tx, self._clock.now())
+        first = {channel: self._claim(channel, FIRST) for channel in due}
+        wanted = {channel: claim for channel, claim in first.items() if claim.leased or not claim.is_all}
+        return run(self._send_all(wanted)) if wanted else 0
+
+    async def _send_all(self, first: Mapping[ChannelName, LeaseBatch]) -> int:
+        """Each channel has its own lane: slow mail does not hold up texts."""
+        end = asyncio.get_running_loop().time() + SECONDS_A_PASS
+        async with asyncio.TaskGroup() as lanes:
+            tried = [lanes.create_task(self._lane(channel, end).run(claim)) for channel, claim in first.items()]
+        return sum(task.result() for task in tried)
+
+    def _lane(self, channel: ChannelName, end: float) -> Dispatcher:
+        loop = asyncio.get_running_loop()
+        return Dispatcher(
+            self._database,
+            self._clock,
+            claim=lambda: self._claim(channel) if loop.time() < end else LeaseBatch(),
+            hand_over=self._hand_over,
+            record=self._record,
+            goes_on=self._goes_on,
+        )
+
+    def _claim(self, channel: ChannelName, most: int = BATCH) -> LeaseBatch:
+        return self._claimer.claim(channel, can_send=channel in self._channels, most=most)
+
+    async def _hand_over(self, leased: LeasedMessage, now: datetime) -> Outcome:
+        outgoing = leased.outgoing
+        allowed = self._allowed(now, leased)
+        if allowed > now:
+            return Outcome(MessageState.QUEUED, "waits", wait_until=allowed)
+        if leased.channel.can.has_stop_link and leased.contact_id is not None:
+            outgoing = replace(outgoing, stop_url=self._stop_url(leased.contact_id))
+        answer: Accepted | ChannelError
+        try:
+            answer = await self._channels[leased.channel].send(outgoing)
+        except ChannelError as failed:
+            answer = failed
+        except Exception:
+            # A channel that breaks its word: nobody knows what it did, so it is asked before anything is sent again.
+            log.exception("message %s: the %s channel failed in an unforeseen way", outgoing.message_id, leased.channel)
+            answer = UnknownOutcomeError("unforeseen")
+        outcome = after_sending(answer, outgoing.message_id, leased.attempts, leased.expires_at, self._clock.now())
+        if outcome.state is MessageState.QUEUED and outcome.wait_until is not None:
+            return replace(outcome, wait_until=self._allowed(outcome.wait_until, leased))
+        return outcome
+
+    @staticmethod
+    def _allowed(now: datetime, leased: LeasedMessage) -> datetime:
+        if leased.kind.is_immediate:
+            return now
+        days = Preferences(on_holidays=leased.on_holidays)
+        return hours.next_allowed(now, Mode.STANDARD, leased.audience, leased.channel, days)
+
+    def _record(self, outcomes: Sequence[tuple[LeasedMessage, Outcome]]) -> None:
+        with self._database.writing() as tx:
+            record(tx, outcomes, RECORD_OUTCOME, self._clock)
+
+
+def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], clock: Clock) -> None:
+    """Keeps the outcomes, and what follows: contacts that are gone, channels that pause, days that are over."""
+    now = clock.now()
+    leases.record(tx, outcomes, move, now)
+    gone = _contacts(outcomes, ContactState.UNREACHABLE)
+    notices.add_unreachable(tx, contacts.mark_unreachable(tx, gone), now)
+    opted_out = _contacts(outcomes, ContactState.OPTED_OUT)
+    notices.add_stopped(tx, contacts.stop(tx, opted_out, StoppedBy.PROVIDER), now)
+    for leased, outcome in outcomes:
+        if outcome.pause_channel_until is not None:
+            log.error("channel %s pauses: the provider answers %s; see the docs", leased.channel, outcome.reason)
+            heartbeats.pause(tx, leased.channel, outcome.reason or "", now=now, until=outcome.pause_channel_until)
+    # What failed may reach the person another way, still today.
+    failed = [leased.outgoing.message_id for leased, v in outcomes if v.state is MessageState.FAILED]
+    reschedule.reschedule_today(tx, failed, now)
+    stale = [leased.outgoing.message_id for leased, v in outcomes if v.state is MessageState.STALE]
+    reschedule.reschedule_next_day(tx, stale, now)
+
+
+def _contacts(outcomes: Sequence[tuple[LeasedMessage, Outcome]], state: ContactState) -> set[int]:
+    """Those that an attempt has shown to be in this state."""
+    found = {leased.contact_id for leased, outcome in outcomes if outcome.contact is state}
+    return {contact_id for contact_id in found if contact_id is not None}

@@ -1,0 +1,281 @@
+"""From what somebody knows of a card to its dates: worked out, or read from it and looked at twice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from reminder.domain.model.card_kinds import (
+    CARD,
+    MY_NUMBER,
+    SIGNATURE_CERTIFICATE,
+    USER_CERTIFICATE,
+    CardBirthdays,
+    CardKind,
+    CertificateBirthdays,
+    LicenceBirthdays,
+    OnlyTheCardSays,
+    OpensAroundBirthday,
+)
+from reminder.domain.rules import hours, validity
+from reminder.errors import NeedsConfirmationError, RefusedInputError, UnknownChoiceError
+
+# Cards have been issued since January 2016: an earlier issue date is a slip.
+FIRST_ISSUED = date(2016, 1, 1)
+
+# Who is 22 or younger when the card ends was given a minor's card of five years.
+OLDEST_AT_END_OF_MINORS_CARD = 22
+
+# A minor's card ends at 24 at the latest (issued at 19 by the old law), an adult's at 28 at the earliest.
+IMPOSSIBLE_AGES = range(25, 28)
+
+
+@dataclass(frozen=True)
+class KnownDates:
+    """What is known of a card: dates in Japan. The birth date is used here and kept nowhere.
+
+    For a certificate `issued` is its own day of issue or renewal, and `card_expires_on` what is printed on the card.
+    `expires_on` was read from the card and wins over anything worked out. `special_period`: the residence renewal was
+    applied for in time and is not decided yet. `years`: of a licence or passport that has not the longest term.
+    """
+
+    issued: date | None = None
+    born: date | None = None
+    received: date | None = None
+    residence_until: date | None = None
+    special_period: bool = False
+    expires_on: date | None = None
+    card_expires_on: date | None = None
+    user_certificate_expires_on: date | None = None
+    replaces: date | None = None
+    years: int | None = None
+    today: date | None = None
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """What follows; None = not applicable. For a My Number Card the last three are its certificates' dates; for a kind
+    without certificates `card_expires_on` is its end."""
+
+    card_expires_on: date | None
+    certificate_expires_on: date | None
+    opens_on: date | None
+    grace_ends_on: date | None
+    last_counter_day: date
+    # The grace is promised for certificates; whether it covers a card that ends the same day is not confirmed.
+    grace_unconfirmed: bool = False
+    # The first certificate has ended but the card has not: its holder may have renewed it long ago.
+    may_already_be_renewed: bool = False
+    # Set where the certificate would last until then if it replaced one in that one's last three months.
+    if_renewed_early: date | None = None
+    # Set where the rules give another date than the one that was read.
+    worked_out: date | None = None
+
+    def ends_on(self, key: str) -> date | None:
+        return self.certificate_expires_on if key in (USER_CERTIFICATE, SIGNATURE_CERTIFICATE) else self.card_expires_on
+
+
+def work_out(kinds: Mapping[str, CardKind], key: str, known: KnownDates) -> Expiry:
+    """The end dates that follow from what is known, and what follows from an end date that was read.
+
+    Raises RefusedInputError, codes issue_date_needed, birth_date_needed, residence_needed, only_the_card_says and
+    dates_contradict; UnknownChoiceError; and, as look_twice, NeedsConfirmationError.
+    """
+    if key not in kinds:
+        raise UnknownChoiceError(field="kind", choices=list(kinds))
+    _refuse_contradictions(key, known)
+    look_twice(key, known)
+    if known.special_period:
+        return _in_special_period(known)
+    return _of_my_number(kinds, key, known) if key in MY_NUMBER else _of_another(kinds[key], known)
+
+
+def look_twice(key: str, known: KnownDates) -> None:
+    """Raises NeedsConfirmationError where a date that was read can hardly be right.
+
+    Codes: age_impossible, a My Number Card that would end at 25 to 27; not_a_birthday, an end that follows from none.
+    """
+    end, born = known.expires_on, known.born
+    if end is None or born is None or end == known.residence_until:
+        return
+    if key == CARD and validity.age(born, end) in IMPOSSIBLE_AGES:
+        raise NeedsConfirmationError("age_impossible", field="expires")
+    from_birthday = {
+        **dict.fromkeys(MY_NUMBER, _birthdays(born, end.year)),
+        "driving_licence": {
+            moved
+            for year in (end.year - 1, end.year)
+            for day in _birthdays(born, year)
+            for moved in (
+                validity.plus_months(day, 1),
+                validity.moved_past_holidays(validity.plus_months(day, 1)),
+            )
+        },
+    }
+    if key in from_birthday and end not in {*from_birthday[key], known.card_expires_on}:
+        raise NeedsConfirmationError("not_a_birthday", field="expires")
+
+
+def _birthdays(born: date, year: int) -> set[date]:
+    """Every reading of a leap-day birthday: no source settles it, so none is held against a date that was read."""
+    days = {validity.birthday(born, year)}
+    return days | {date(year, 3, 1)} if (born.month, born.day) == (2, 29) else days
+
+
+def _in_special_period(known: KnownDates) -> Expiry:
+    if known.residence_until is None:
+        raise RefusedInputError("residence_needed", field="residence_until")
+    end = validity.special_period_ends_on(known.residence_until)
+    return Expiry(end, end, None, None, hours.last_counter_day(end))
+
+
+def _of_my_number(kinds: Mapping[str, CardKind], key: str, known: KnownDates) -> Expiry:
+    card_end, end = _ends_of_my_number(kinds, key, known)
+    ends_with_residence = end == known.residence_until
+    has_grace = key != SIGNATURE_CERTIFICATE and not ends_with_residence
+    return Expiry(
+        card_expires_on=card_end,
+        certificate_expires_on=end,
+        # Nothing can be renewed before the residence period has been: there is no window of three months.
+        opens_on=None if ends_with_residence else validity.opens_on(end, kinds[key].opens),
+        grace_ends_on=validity.grace_ends_on(end) if has_grace else None,
+        last_counter_day=hours.last_counter_day(end),
+        grace_unconfirmed=has_grace and end == card_end,
+        may_already_be_renewed=known.today is not None and card_end is not None and end < known.today <= card_end,
+        if_renewed_early=_if_renewed_early(kinds, key, known, end),
+        worked_out=_another_date(kinds, key, known),
+    )
+
+
+def _ends_of_my_number(kinds: Mapping[str, CardKind], key: str, known: KnownDates) -> tuple[date | None, date]:
+    """Of the card, if it is known, and of the certificate."""
+    if key != CARD:
+        return known.card_expires_on, known.expires_on or _certificate_end(kinds, key, known, known.card_expires_on)
+    card_end = known.expires_on or _card_end(kinds[CARD], known)
+    if known.issued is None or known.born is None:
+        return card_end, first_certificate_ends_on(kinds, card_end, known.born)
+    return card_end, _certificate_end(kinds, USER_CERTIFICATE, known, card_end)
+
+
+def _card_end(kind: CardKind, known: KnownDates) -> date:
+    issued, born = _needed(known)
+    lasts = kind.on(known.received or issued).lasts
+    if not isinstance(lasts, CardBirthdays):
+        raise RefusedInputError("only_the_card_says", field="expires")
+    return min(validity.card_ends_on(lasts, issued, born, known.received), known.residence_until or date.max)
+
+
+def _certificate_end(
+    kinds: Mapping[str, CardKind], key: str, known: KnownDates, card_end: date | None, *, replaces: date | None = None
+) -> date:
+    issued, born = _needed(known)
+    lasts = kinds[key].on(issued).lasts
+    if not isinstance(lasts, CertificateBirthdays):
+        raise RefusedInputError("only_the_card_says", field="expires")
+    caps = [card_end, known.residence_until]
+    if key == SIGNATURE_CERTIFICATE:
+        caps.append(known.user_certificate_expires_on)
+    replaced = replaces or known.replaces
+    if replaced is None and known.card_expires_on is not None:
+        replaced = _renewable(kinds, known.card_expires_on, born)
+    return validity.certificate_ends_on(lasts, issued, born, replaces=replaced, caps=caps)
+
+
+def first_certificate_ends_on(kinds: Mapping[str, CardKind], card_end: date, born: date | None = None) -> date:
+    """Of a card whose certificates were never renewed: five years before the card, for one issued to a minor with it.
+
+    Without the birth date nobody can tell the two, and the earlier is taken. Source: jnotary.com.
+    """
+    if born is not None and validity.age(born, card_end) <= OLDEST_AT_END_OF_MINORS_CARD:
+        return card_end
+    earlier = validity.plus_months(card_end, -12 * _years_outlived(kinds, card_end))
+    return earlier if born is None else validity.birthday(born, earlier.year)
+
+
+def _years_outlived(kinds: Mapping[str, CardKind], card_end: date) -> int:
+    """How long a grown-up's card outlives its first certificate, by the rules of the day it was issued."""
+    lasts = kinds[CARD].lasts
+    card_years = lasts.birthdays if isinstance(lasts, CardBirthdays) else 0
+    of_certificate = kinds[USER_CERTIFICATE].on(validity.plus_months(card_end, -12 * card_years)).lasts
+    years = of_certificate.birthdays if isinstance(of_certificate, CertificateBirthdays) else card_years
+    return max(card_years - years, 0)
+
+
+def _renewable(kinds: Mapping[str, CardKind], card_end: date, born: date) -> date | None:
+    """The end of a card's first certificate, where the card's own end is not that of a residence period."""
+    is_birthday = card_end == validity.birthday(born, card_end.year)
+    return first_certificate_ends_on(kinds, card_end, born) if is_birthday else None
+
+
+def _if_renewed_early(kinds: Mapping[str, CardKind], key: str, known: KnownDates, end: date) -> date | None:
+    if key == CARD or not (known.issued and known.born) or known.replaces or known.card_expires_on or known.expires_on:
+        return None
+    next_birthday = validity.nth_birthday_after(known.issued, known.born, 1)
+    later = _certificate_end(kinds, key, known, known.card_expires_on, replaces=next_birthday)
+    return later if later > end else None
+
+
+def _another_date(kinds: Mapping[str, CardKind], key: str, known: KnownDates) -> date | None:
+    if not (known.expires_on and known.issued and known.born):
+        return None
+    if key == CARD:
+        worked_out = _card_end(kinds[CARD], known)
+    else:
+        worked_out = _certificate_end(kinds, key, known, known.card_expires_on)
+    return worked_out if worked_out != known.expires_on else None
+
+
+def _of_another(kind: CardKind, known: KnownDates) -> Expiry:
+    end = known.expires_on or _end_by_rule(kind, known)
+    legal_end = validity.moved_past_holidays(end) if kind.moves_past_holidays else end
+    by_rule = _end_by_rule(kind, known) if known.expires_on and known.issued else end
+    born = known.born if isinstance(kind.opens, OpensAroundBirthday) else None
+    return Expiry(
+        card_expires_on=legal_end,
+        certificate_expires_on=None,
+        opens_on=validity.opens_on(end, kind.opens, born),
+        grace_ends_on=None,
+        last_counter_day=hours.last_counter_day(legal_end),
+        worked_out=by_rule if by_rule not in (end, legal_end) else None,
+    )
+
+
+def _end_by_rule(kind: CardKind, known: KnownDates) -> date:
+    if known.issued is None:
+        raise RefusedInputError("issue_date_needed", field="issued")
+    match kind.on(known.issued).lasts:
+        case OnlyTheCardSays():
+            raise RefusedInputError("only_the_card_says", field="expires")
+        case LicenceBirthdays():
+            return validity.licence_ends_on(*_needed(known), known.years)
+        case CardBirthdays(birthdays=birthdays) | CertificateBirthdays(birthdays=birthdays):
+            return validity.nth_birthday_after(*_needed(known), birthdays)
+        case fixed:
+            return validity.ends_after(fixed, known.issued, known.years)
+
+
+def _needed(known: KnownDates) -> tuple[date, date]:
+    if known.issued is None:
+        raise RefusedInputError("issue_date_needed", field="issued")
+    if known.born is None:
+        raise RefusedInputError("birth_date_needed", field="born")
+    return known.issued, known.born
+
+
+def _refuse_contradictions(key: str, known: KnownDates) -> None:
+    issued, born, today = known.issued, known.born, known.today
+    made = known.received or issued or known.expires_on
+    impossible = {
+        "issued": _is_before(today, issued) or (key in MY_NUMBER and _is_before(issued, FIRST_ISSUED)),
+        "born": _is_before(made, born),
+        "received": _is_before(issued, known.received),
+        "residence_until": _is_before(known.residence_until, issued),
+        "card_expires": _is_before(known.card_expires_on, issued),
+        "expires": _is_before(known.expires_on, issued),
+    }
+    for field, contradicts in impossible.items():
+        if contradicts:
+            raise RefusedInputError("dates_contradict", field=field)
+
+
+def _is_before(day: date | None, other: date | None) -> bool:
+    return day is not None and other is not None and day < other

@@ -1,0 +1,1 @@
+"""Who signs in: accounts, members, invitations and API tokens."""

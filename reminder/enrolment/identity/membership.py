@@ -1,0 +1,202 @@
+"""Who is in a group: new households, invitations, roles, and leaving."""
+
+from datetime import timedelta
+
+from reminder.domain.model.access import Actor
+from reminder.domain.model.messages import MessageKind, Urgency
+from reminder.domain.model.people import Audience, ChannelName, GroupKind, Role
+from reminder.domain.parsing import addresses
+from reminder.errors import ConflictError, NotFoundError
+from reminder.guard.text import clean_label
+from reminder.storage.auth import accounts, sessions
+from reminder.storage.auth.accounts import AccountView, MemberView
+from reminder.storage.auth.sessions import SignedIn
+from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.outbox import queue
+from reminder.storage.outbox.queue import MessageDraft
+from reminder.storage.registry import cards, contacts, groups
+from reminder.storage.runtime import activity_log
+
+INVITED_FOR = timedelta(days=14)
+MOST_INVITATIONS = 20
+# A household is a family: whoever needs more signs in with another address.
+MOST_GROUPS = 10
+
+
+def found_household(uow: UnitOfWork, *, signed_in: SignedIn, name: str, member_name: str) -> int:
+    """A new household whose owner is this account; the session looks at it from now on."""
+    clean_name = clean_label(name, field="group_name", longest=60, most_digits=8)
+    clean_member = clean_label(member_name, field="member_name") if member_name else ""
+    account = _account(uow, signed_in)
+    if len(accounts.memberships(uow.tx, account.id)) >= MOST_GROUPS:
+        raise ConflictError("too_many_groups", field="group_name")
+    group_id = groups.add(uow.tx, name=clean_name, kind=GroupKind.HOUSEHOLD, now=uow.now)
+    activity_log.write(uow.tx, "group_added", uow.now, group_id=group_id)
+    member_id = _join(uow, account, group_id, Role.OWNER)
+    groups.name_member(uow.tx, member_id, clean_member)
+    sessions.act_as(uow.tx, signed_in.session_id, member_id)
+    return group_id
+
+
+def invite(uow: UnitOfWork, *, who: Actor, email: str, role: Role) -> int:
+    """An e-mail tells them to sign in with that very address; there the invitation waits for a fortnight."""
+    address = addresses.read_email(email, field="email")
+    group = groups.find(uow.tx, who.group_id)
+    if group is None:
+        raise NotFoundError(field="group")
+    groups.lock(uow.tx, group.id)
+    if contacts.group_has_member(uow.tx, uow.keys, group_id=group.id, address=address) or _is_member(
+        uow, group.id, address
+    ):
+        raise ConflictError("member_known", field="email")
+    waiting = accounts.invitations_of(uow.tx, uow.keys, group.id, uow.now)
+    if any(one.address == address for one in waiting):
+        raise ConflictError("invited_already", field="email")
+    if len(waiting) >= MOST_INVITATIONS:
+        raise ConflictError("too_many_invitations", field="email")
+    invitation = accounts.invite(
+        uow.tx, uow.keys, group_id=group.id, address=address, role=role, now=uow.now, expires_at=uow.now + INVITED_FOR
+    )
+    said = uow.rules.composer.invitation(who.language, group.name)
+    draft = MessageDraft(
+        key=f"invitation:{invitation}",
+        kind=MessageKind.INVITATION,
+        group_id=group.id,
+        contact_id=None,
+        address=address,
+        audience=Audience.CARER,
+        channel=ChannelName.EMAIL,
+        subject=said.subject,
+        text=said.text,
+        segments=0,
+        scheduled_at=uow.now,
+        expires_at=uow.now + INVITED_FOR,
+        urgency=Urgency.ANSWER,
+        language=who.language,
+    )
+    queue.add(uow.tx, uow.keys, [draft], uow.now)
+    activity_log.write(uow.tx, "member_invited", uow.now, group_id=group.id, member_id=who.member_id)
+    return invitation
+
+
+def take_back(uow: UnitOfWork, *, who: Actor, invitation_id: int) -> None:
+    if not any(one.id == invitation_id for one in accounts.invitations_of(uow.tx, uow.keys, who.group_id, uow.now)):
+        raise NotFoundError(field="invitation")
+    accounts.end_invitation(uow.tx, invitation_id, uow.now)
+    activity_log.write(uow.tx, "invitation_ended", uow.now, group_id=who.group_id, member_id=who.member_id)
+
+
+def answer(uow: UnitOfWork, *, signed_in: SignedIn, invitation_id: int, accepts: bool) -> None:
+    """By whoever is signed in with the invited address. Raises NotFoundError for anybody else."""
+    account = _account(uow, signed_in)
+    mine = [
+        one for one in accounts.invitations_to(uow.tx, uow.keys, account.address, uow.now) if one.id == invitation_id
+    ]
+    if not mine:
+        raise NotFoundError(field="invitation")
+    groups.lock(uow.tx, mine[0].group_id)
+    if not accounts.end_invitation(uow.tx, invitation_id, uow.now):
+        raise NotFoundError(field="invitation")
+    if not accepts:
+        activity_log.write(uow.tx, "invitation_ended", uow.now, group_id=mine[0].group_id)
+        return
+    if any(one.group_id == mine[0].group_id for one in accounts.memberships(uow.tx, account.id)):
+        return
+    member_id = _join(uow, account, mine[0].group_id, mine[0].role)
+    sessions.act_as(uow.tx, signed_in.session_id, member_id)
+
+
+def set_role(uow: UnitOfWork, *, who: Actor, member_id: int, role: Role) -> None:
+    """Raises ConflictError where the last owner would be none any more."""
+    groups.lock(uow.tx, who.group_id)
+    member = _member(uow, who, member_id)
+    if member.role is Role.OWNER and role is not Role.OWNER:
+        _refuse_without_owner(uow, who.group_id, member_id)
+    groups.set_role(uow.tx, member_id, role)
+    cards.schedule_replan_of_group(uow.tx, who.group_id, uow.today)
+    activity_log.write(uow.tx, "member_changed", uow.now, group_id=who.group_id, member_id=member_id)
+
+
+def remove(uow: UnitOfWork, *, who: Actor, member_id: int) -> None:
+    """A member, or who acts themselves. Raises ConflictError for the last owner."""
+    groups.lock(uow.tx, who.group_id)
+    if _member(uow, who, member_id).role is Role.OWNER:
+        _refuse_without_owner(uow, who.group_id, member_id)
+    groups.remove_member(uow.tx, member_id)
+    cards.schedule_replan_of_group(uow.tx, who.group_id, uow.today)
+    activity_log.write(uow.tx, "member_removed", uow.now, group_id=who.group_id, member_id=member_id)
+
+
+def rename_member(uow: UnitOfWork, *, who: Actor, name: str) -> None:
+    """What the others of the group call who acts."""
+    clean = clean_label(name, field="member_name") if name else ""
+    groups.name_member(uow.tx, who.member_id, clean)
+    activity_log.write(uow.tx, "member_changed", uow.now, group_id=who.group_id, member_id=who.member_id)
+
+
+def rename_group(uow: UnitOfWork, *, who: Actor, name: str) -> None:
+    clean = clean_label(name, field="group_name", longest=60, most_digits=8)
+    groups.lock(uow.tx, who.group_id)
+    groups.rename(uow.tx, who.group_id, clean)
+    # It stands in the texts.
+    cards.schedule_replan_of_group(uow.tx, who.group_id, uow.today)
+    activity_log.write(uow.tx, "group_changed", uow.now, group_id=who.group_id, member_id=who.member_id)
+
+
+def set_organisation(uow: UnitOfWork, *, group_id: int, organisation: str, by: int | None = None) -> None:
+    """Whose home it is; "" where it stands alone. Nobody sees another home by it of which they are no member."""
+    clean = clean_label(organisation, field="organisation", longest=60, most_digits=8) if organisation.strip() else ""
+    group = groups.find(uow.tx, group_id)
+    if group is None:
+        raise NotFoundError(field="group")
+    if group.organisation != clean:
+        groups.set_organisation(uow.tx, group_id, clean)
+        activity_log.write(uow.tx, "group_changed", uow.now, group_id=group_id, member_id=by)
+
+
+def _account(uow: UnitOfWork, signed_in: SignedIn) -> AccountView:
+    account = accounts.find(uow.tx, uow.keys, signed_in.account_id)
+    if account is None:
+        raise NotFoundError(field="member")
+    return account
+
+
+def _is_member(uow: UnitOfWork, group_id: int, address: str) -> bool:
+    account = accounts.at_address(uow.tx, uow.keys, address)
+    return account is not None and any(one.group_id == group_id for one in accounts.memberships(uow.tx, account.id))
+
+
+def _join(uow: UnitOfWork, account: AccountView, group_id: int, role: Role) -> int:
+    member_id = groups.add_member(uow.tx, group_id=group_id, role=role, language=account.language, now=uow.now)
+    accounts.set_account(uow.tx, member_id, account.id)
+    contact_id = contacts.add(
+        uow.tx,
+        uow.keys,
+        person_id=None,
+        member_id=member_id,
+        is_family=False,
+        channel=ChannelName.EMAIL,
+        address=account.address,
+        consent_how=None,
+        consent_by=None,
+        confirmed=True,
+        now=uow.now,
+    )
+    # Whoever has just typed a code from their mail reads it.
+    contacts.record_verified(uow.tx, [contact_id], uow.now)
+    cards.schedule_replan_of_group(uow.tx, group_id, uow.today)
+    activity_log.write(uow.tx, "member_added", uow.now, group_id=group_id, member_id=member_id, contact_id=contact_id)
+    return member_id
+
+
+def _member(uow: UnitOfWork, who: Actor, member_id: int) -> MemberView:
+    found = next((one for one in accounts.members(uow.tx, uow.keys, who.group_id) if one.id == member_id), None)
+    if found is None:
+        raise NotFoundError(field="member")
+    return found
+
+
+def _refuse_without_owner(uow: UnitOfWork, group_id: int, member_id: int) -> None:
+    members = accounts.members(uow.tx, uow.keys, group_id)
+    if not any(one.role is Role.OWNER and one.id != member_id for one in members):
+        raise ConflictError("last_owner", field="member")

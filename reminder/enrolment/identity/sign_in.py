@@ -1,0 +1,198 @@
+"""Signing in: a six-digit code by e-mail, or a passkey; then a session, which can be seen and ended anywhere.
+
+A code works once, for ten minutes, in the browser that asked for it, and is the same effort for addresses we know and
+for those we do not.
+"""
+
+import hmac
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reminder.clock import random_bytes, random_code
+from reminder.domain.model.messages import MessageKind, Urgency
+from reminder.domain.model.people import Audience, ChannelName, Language
+from reminder.domain.parsing import addresses
+from reminder.errors import ConflictError, RefusedInputError
+from reminder.storage.auth import accounts, login_codes, passkeys, sessions
+from reminder.storage.auth.accounts import AccountView
+from reminder.storage.auth.sessions import Device, SignedIn
+from reminder.storage.crypto.keyring import KeyRing, new_token, token_hash
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
+from reminder.storage.outbox import queue
+from reminder.storage.outbox.queue import MessageDraft
+from reminder.storage.runtime import activity_log
+
+CODE_LASTS = timedelta(minutes=10)
+MOST_TRIES = 5
+# An address gets ten codes a day at most, so that whoever guesses has fifty tries in a million, and few e-mails annoy.
+MOST_AN_HOUR, MOST_A_DAY = 5, 10
+MOST_A_NETWORK = 30  # an hour; a care home's staff share one network
+BETWEEN_CODES = timedelta(seconds=60)
+
+SESSION_LASTS = timedelta(days=365)
+SEEN_WITHIN = timedelta(days=60)
+# Not at every page: a look at the home page should not write.
+SEEN_EVERY = timedelta(hours=1)
+CHALLENGE_LASTS = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A new session: `token` is what the browser keeps. `first_group` is None for an account in no group."""
+
+    token: str
+    account_id: int
+    is_member: bool
+
+
+def ask_for_code(
+    uow: UnitOfWork, *, email: str, network: str, browser: str | None, language: Language, sign_up: bool
+) -> str:
+    """Sends a code; what the browser must hold to use it. `network`: where the browser is, kept only as a keyed hash.
+    `browser`: what an earlier call gave it. Without `sign_up` only those who are awaited get one, and nobody is told.
+
+    Raises AddressError, and ConflictError (too_many_codes, code_just_sent): alike for known and unknown addresses.
+    """
+    address = addresses.read_email(email, field="email")
+    browser = browser or new_token()
+    code = random_code()
+    _refuse_too_many(uow, address, network)
+    sign_in = login_codes.add(
+        uow.tx,
+        uow.keys,
+        address=address,
+        network=network,
+        browser_hash=token_hash(browser),
+        now=uow.now,
+        expires_at=uow.now + CODE_LASTS,
+    )
+    login_codes.set_code(uow.tx, sign_in, _code_hash(uow.keys, sign_in, code))
+    if sign_up or accounts.is_awaited(uow.tx, uow.keys, address, uow.now):
+        said = uow.rules.composer.login_code(language, code)
+        draft = MessageDraft(
+            key=queue.login_code_key(sign_in),
+            kind=MessageKind.LOGIN_CODE,
+            group_id=None,
+            contact_id=None,
+            address=address,
+            audience=Audience.CARER,
+            channel=ChannelName.EMAIL,
+            subject=said.subject,
+            text=said.text,
+            segments=0,
+            scheduled_at=uow.now,
+            expires_at=uow.now + CODE_LASTS,
+            urgency=Urgency.ANSWER,
+            language=language,
+        )
+        queue.add(uow.tx, uow.keys, [draft], uow.now)
+    return browser
+
+
+def _refuse_too_many(uow: UnitOfWork, address: str, network: str) -> None:
+    if login_codes.asked_by_address(uow.tx, uow.keys, address, uow.now - BETWEEN_CODES):
+        raise ConflictError("code_just_sent", field="email")
+    hour, day = uow.now - timedelta(hours=1), uow.now - timedelta(days=1)
+    if (
+        login_codes.asked_by_address(uow.tx, uow.keys, address, hour) >= MOST_AN_HOUR
+        or login_codes.asked_by_address(uow.tx, uow.keys, address, day) >= MOST_A_DAY
+        or login_codes.asked_by_network(uow.tx, uow.keys, network, hour) >= MOST_A_NETWORK
+    ):
+        raise ConflictError("too_many_codes", field="email")
+
+
+def enter_code(
+    units: UnitsOfWork, now: datetime, *, browser: str, code: str, device: str, language: Language
+) -> Entered:
+    """Open a session for the browser that holds the code. The try counts also where the code is wrong, so this opens
+    its own unit of work, and refuses when that is kept.
+
+    Raises RefusedInputError: code_wrong (with the tries `left`), code_over where a new one must be asked for.
+    """
+    typed = "".join(filter(str.isdecimal, unicodedata.normalize("NFKC", code)))
+    with units.writing(now) as uow:
+        tried = login_codes.try_code(uow.tx, uow.keys, token_hash(browser), MOST_TRIES, now)
+        if tried is None:
+            raise RefusedInputError("code_over", field="code")
+        if hmac.compare_digest(_code_hash(uow.keys, tried.id, typed), tried.code_hash):
+            login_codes.use(uow.tx, tried.id, now)
+            login_codes.forget_others(uow.tx, uow.keys, tried.address, now)
+            account = accounts.at_address(uow.tx, uow.keys, tried.address)
+            if account is None:
+                account = accounts.add(uow.tx, uow.keys, address=tried.address, language=language, now=now)
+            return enter(uow, account, device)
+        left = MOST_TRIES - tried.tries
+    raise RefusedInputError("code_wrong" if left else "code_over", field="code", left=left)
+
+
+def enter(uow: UnitOfWork, account: AccountView, device: str) -> Entered:
+    """A session for who has shown that the account is theirs."""
+    accounts.link_members(uow.tx, uow.keys, account)
+    as_whom = accounts.memberships(uow.tx, account.id)
+    token = new_token()
+    sessions.add(
+        uow.tx,
+        account_id=account.id,
+        member_id=as_whom[0].member_id if as_whom else None,
+        token_hash=token_hash(token),
+        device=device,
+        now=uow.now,
+        expires_at=uow.now + SESSION_LASTS,
+    )
+    for one in as_whom:
+        activity_log.write(uow.tx, "signed_in", uow.now, group_id=one.group_id, member_id=one.member_id)
+    return Entered(token, account.id, bool(as_whom))
+
+
+def _code_hash(keys: KeyRing, sign_in: int, code: str) -> bytes:
+    """Keyed: a million codes are soon tried out on a copy of the database."""
+    return keys.sign(f"{sign_in} {code}", "code").encode()
+
+
+def session_of(units: UnitsOfWork, now: datetime, token: str) -> SignedIn | None:
+    """Return who is signed in with this token, or None. Most requests only read; once an hour the use is kept."""
+    with units.reading(now) as uow:
+        found = sessions.find(uow.tx, token_hash(token), now=now, seen_since=now - SEEN_WITHIN)
+    if found is not None and now - found.seen_at >= SEEN_EVERY:
+        with units.writing(now) as uow:
+            sessions.seen(uow.tx, found.session_id, now)
+    return found
+
+
+def devices(uow: UnitOfWork, account_id: int) -> list[Device]:
+    return sessions.devices(uow.tx, account_id, now=uow.now, seen_since=uow.now - SEEN_WITHIN)
+
+
+def leave(uow: UnitOfWork, signed_in: SignedIn, session_id: int | None = None) -> bool:
+    """Ends this session, or another one of the same account; False for anybody else's, to which nothing happens."""
+    return sessions.revoke(uow.tx, signed_in.account_id, session_id or signed_in.session_id, uow.now)
+
+
+def leave_everywhere_else(uow: UnitOfWork, signed_in: SignedIn) -> None:
+    sessions.revoke_others(uow.tx, signed_in.account_id, signed_in.session_id, uow.now)
+
+
+def act_in(uow: UnitOfWork, signed_in: SignedIn, group_id: int) -> bool:
+    """From now on this session looks at another of its account's groups; False where it is in no such group."""
+    for one in accounts.memberships(uow.tx, signed_in.account_id):
+        if one.group_id == group_id:
+            sessions.act_as(uow.tx, signed_in.session_id, one.member_id)
+            return True
+    return False
+
+
+def new_challenge(uow: UnitOfWork, account_id: int | None) -> bytes:
+    """For a passkey to sign, once."""
+    challenge = random_bytes(32)
+    passkeys.challenge(uow.tx, challenge, account_id, uow.now + CHALLENGE_LASTS)
+    return challenge
+
+
+def enter_with_passkey(uow: UnitOfWork, *, passkey_id: int, account_id: int, sign_count: int, device: str) -> Entered:
+    """After its signature was found good."""
+    account = accounts.find(uow.tx, uow.keys, account_id)
+    if account is None:
+        raise ConflictError("passkey_unknown")
+    passkeys.used(uow.tx, passkey_id, sign_count, uow.now)
+    return enter(uow, account, device)

@@ -1,0 +1,310 @@
+"""Who is told what on one day: from cards that are looked at to messages. Nothing is kept here, so that what is shown
+beforehand (outlook.py) and what is sent (due.py) are made by the same lines."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from functools import partial
+
+from reminder.clock import japan_date
+from reminder.domain.model.messages import MessageKind, MessageState, Urgency
+from reminder.domain.model.people import Audience, ChannelName, Mode
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules import hours
+from reminder.domain.rules.escalation_policy import NEAR_THE_END, is_called_at, is_wanted, recipients_now
+from reminder.domain.rules.preferences import Preferences
+from reminder.domain.rules.recipients import Recipient, RecipientSet
+from reminder.domain.rules.schedule_model import CardDates
+from reminder.domain.rules.steps import Plan, Step, StepText, next_day, step_due, text_at
+from reminder.domain.text.call_scripts import DONE, what_a_human_hears
+from reminder.domain.text.model import Composed, Copy, ReminderContent
+from reminder.planning.delivery_history import DeliveryHistory
+from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.outbox.queue import MessageDraft
+from reminder.storage.registry.cards import DueCard
+from reminder.storage.registry.groups import GroupView
+from reminder.storage.registry.people import PersonView
+from reminder.storage.reminders import open_questions as questions
+from reminder.storage.reminders import reminders
+from reminder.storage.reminders.card_plan import plan_of
+from reminder.storage.reminders.open_questions import Question
+from reminder.storage.reminders.recipients import reader
+
+DONE_KEY = int(DONE)
+# Within a week of the end, or of the last day on which a counter is open, another day may be too late.
+PRESSING = timedelta(days=7)
+_DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
+
+
+@dataclass(frozen=True)
+class PlannedReminder:
+    """One step of one card that one contact is to be told."""
+
+    card: DueCard
+    dates: CardDates
+    step: Step
+    says: StepText
+    audience: Audience
+    is_bound: bool
+
+    @property
+    def key(self) -> reminders.StepKey:
+        return reminders.StepKey(self.card.id, self.card.expires_on, self.step.name)
+
+    @property
+    def told(self) -> ReminderContent:
+        return ReminderContent(
+            kind=self.card.kind,
+            step=self.says,
+            expires_on=self.card.expires_on,
+            last_counter_day=self.dates.last_counter_day,
+            grace_ends_on=self.dates.grace_ends_on,
+            computed=self.card.is_computed,
+            label=self.card.label or None,
+            bound=self.is_bound,
+        )
+
+
+@dataclass(frozen=True)
+class CardContext:
+    """A card that is looked at, with its plan and who is around its person."""
+
+    card: DueCard
+    dates: CardDates
+    plan: Plan
+    is_bound: bool
+    recipient_set: RecipientSet
+    group: GroupView
+
+
+def context_of(
+    rules: Rulebook, card: DueCard, ends: Mapping[str, date], recipient_set: RecipientSet, group: GroupView
+) -> CardContext:
+    """`ends`: of all of the person's cards, by kind."""
+    dates, plan = plan_of(rules, card, ends, group.preferences)
+    is_bound = rules.is_bound(card.kind, card.expires_on, ends)
+    return CardContext(card, dates, plan, is_bound, recipient_set, group)
+
+
+def by_owner(recipients: Iterable[Recipient]) -> dict[tuple[str, int], list[Recipient]]:
+    found: dict[tuple[str, int], list[Recipient]] = {}
+    for recipient in recipients:
+        found.setdefault(recipient.owner, []).append(recipient)
+    return found
+
+
+@dataclass(frozen=True)
+class PlanningQueries:
+    """What is asked of the database while messages are made. `humans`: every contact of each, by owner, whatever its
+    state; `taken`: which of these message keys are in use; `sharing`: all contacts at the telephone of this one."""
+
+    past: DeliveryHistory
+    humans: Mapping[tuple[str, int], Sequence[Recipient]]
+    taken: Callable[[Collection[str]], Mapping[str, MessageState]]
+    sharing: Callable[[int], Collection[int]]
+    open_questions: Callable[[Collection[int], datetime], list[Question]]
+
+
+@dataclass
+class DailyPlan:
+    """One look at some cards at one instant. `drafts`: the messages it makes, each with what it tells."""
+
+    rules: Rulebook
+    now: datetime
+    links: SignedLinks
+    known: PlanningQueries
+    steps_due: dict[reminders.StepKey, date] = field(default_factory=dict)
+    not_today: set[int] = field(default_factory=set)  # cards with something left to tell on another day
+    drafts: list[tuple[MessageDraft, list[PlannedReminder]]] = field(default_factory=list)
+    asked_now: dict[int, list[Question]] = field(default_factory=dict)  # by contact
+
+    @property
+    def today(self) -> date:
+        return japan_date(self.now)
+
+    def undelivered(self, contexts: Iterable[CardContext]) -> dict[Recipient, list[PlannedReminder]]:
+        """Everything that somebody has not been told yet."""
+        undelivered: dict[Recipient, list[PlannedReminder]] = {}
+        for one in contexts:
+            for recipient, reminder in self._tellings(one):
+                if not self.known.past.is_delivered(reminder.key, recipient):
+                    undelivered.setdefault(recipient, []).append(reminder)
+        return undelivered
+
+    def draft(self, undelivered: Mapping[Recipient, list[PlannedReminder]], group_of: Mapping[int, GroupView]) -> None:
+        """One message for each who may be told today. `group_of`: by group id."""
+        taken = self._taken(undelivered)
+        reminded_now: set[tuple[str, int]] = set()  # each human once, though two of their cards go by two ways
+        sent_to_person: dict[int, str] = {}  # what a carer's copy quotes
+        by_audience = sorted(undelivered.items(), key=lambda row: list(Audience).index(row[1][0].audience))
+        for recipient, planned in by_audience:
+            group = group_of[planned[0].card.person.group_id]
+            for_today = [one for one in planned if self._is_allowed(one, recipient.channel, group.preferences)]
+            is_delivered = recipient.owner in reminded_now or self._is_day_used(recipient, taken)
+            if is_delivered or self._is_at_limit(for_today):
+                for_today = []
+            if not recipient.channel.is_mail:
+                # One short text speaks of one person; the next is told on the next day.
+                for_today = [reminder for reminder in for_today if reminder.card.person == for_today[0].card.person]
+            self.not_today.update(reminder.card.id for reminder in planned if reminder not in for_today)
+            if not for_today:
+                continue
+            reminded_now.add(recipient.owner)
+            reply_code = self._code(recipient, for_today)
+            composed = self._compose(recipient, for_today, group, sent_to_person, reply_code)
+            if for_today[0].audience is Audience.PERSON:
+                sent_to_person[for_today[0].card.person.id] = what_a_human_hears(composed.text)
+            key = self._key(recipient, self._failovers(recipient, taken))
+            draft = replace(self._message(key, recipient, for_today, group, composed), reply_code=reply_code)
+            if any(self.known.past.may_have_arrived(reminder.key, recipient) for reminder in for_today):
+                draft = replace(draft, possibly_double=True)
+            self.drafts.append((draft, for_today))
+
+    def next_look(self, contexts: CardContext) -> date | None:
+        """When this card is to be looked at again."""
+        upcoming = next_day(contexts.plan, self.today)
+        if contexts.card.id not in self.not_today:
+            return upcoming
+        mode, on_holidays = contexts.card.person.mode, contexts.group.preferences.on_holidays
+        again = hours.sending_day_on_or_after(self.today + timedelta(days=1), mode, on_holidays)
+        return again if upcoming is None else min(again, upcoming)
+
+    def _tellings(self, contexts: CardContext) -> Iterable[tuple[Recipient, PlannedReminder]]:
+        card, past = contexts.card, self.known.past
+        recipient_set = recipients_now(contexts.recipient_set, card.progress, card.person.mode)
+        for audience, recipients in recipient_set.listeners().items():
+            step = step_due(contexts.plan, recipient_set.hears(audience), card.expires_on, self.today)
+            if step is None:
+                continue
+            self.steps_due[reminders.StepKey(card.id, card.expires_on, step.name)] = step.on
+            said = text_at(step, contexts.plan)
+            reminder = PlannedReminder(card, contexts.dates, step, said, audience, contexts.is_bound)
+            wanting = [one for one in recipients if is_wanted(one.copies, step, said, card.expires_on)]
+            # Somebody must hear: where nobody stands nearer to the person, these are no copies.
+            for recipient in wanting if wanting or recipient_set.has_nearer(audience) else recipients:
+                way = past.way(
+                    recipient,
+                    reminder.key,
+                    self.rules.channels,
+                    rings=is_called_at(step, contexts.plan, contexts.group.preferences),
+                    is_open=partial(self._is_allowed, reminder, preferences=contexts.group.preferences),
+                )
+                if way is not None:
+                    yield way, reminder
+
+    def _taken(self, undelivered: Mapping[Recipient, list[PlannedReminder]]) -> Mapping[str, MessageState]:
+        same_humans = {contact for recipient in undelivered for contact in self.known.humans[recipient.owner]}
+        return self.known.taken({key for contact in same_humans for key in self._keys(contact)})
+
+    def _is_at_limit(self, planned: Sequence[PlannedReminder]) -> bool:
+        own = [t.card for t in planned if t.audience is Audience.PERSON and t.card.person.mode is not Mode.STANDARD]
+        is_near = any(card.expires_on - self.today <= NEAR_THE_END for card in own)
+        return bool(own) and self.known.past.is_at_limit(own[0].person.id, self.now, is_near=is_near)
+
+    def _code(self, recipient: Recipient, planned: Sequence[PlannedReminder]) -> int | None:
+        """The digit that answers "done" to this text: another one where another question is open on that telephone."""
+        if planned[0].audience is not Audience.PERSON or not recipient.channel.can.can_be_answered:
+            return None
+        if recipient.channel.is_call:
+            return DONE_KEY
+        if not self.rules.two_way:
+            return None
+        about = frozenset(reminder.card.id for reminder in planned)
+        sharing = self.known.sharing(recipient.contact_id)
+        open_questions = self.known.open_questions(sharing, self.now)
+        open_questions += [one for contact_id in sharing for one in self.asked_now.get(contact_id, ())]
+        code = questions.free_code(open_questions, about)
+        question = Question(0, planned[0].card.person.id, code, about)
+        self.asked_now.setdefault(recipient.contact_id, []).append(question)
+        return code
+
+    def _is_day_used(self, recipient: Recipient, taken: Mapping[str, MessageState]) -> bool:
+        """By a message to this contact, or by one to another contact of the same human that did not fail."""
+        is_used = any(key in taken for key in self._keys(recipient))
+        others = self._states(self.known.humans[recipient.owner], taken)
+        return is_used or any(state not in _DID_NOT_REACH for state in others)
+
+    def _failovers(self, recipient: Recipient, taken: Mapping[str, MessageState]) -> int:
+        """How many of this human's other ways have failed today."""
+        return len(self._states(self.known.humans[recipient.owner], taken))
+
+    def _states(self, contacts: Iterable[Recipient], taken: Mapping[str, MessageState]) -> list[MessageState]:
+        return [taken[key] for contact in contacts for key in self._keys(contact) if key in taken]
+
+    def _is_allowed(self, reminder: PlannedReminder, channel: ChannelName, preferences: Preferences) -> bool:
+        mode = reminder.card.person.mode
+        if channel.can.own_hours:
+            # Nobody is called on a day on which the family cannot be asked at once.
+            mode = Mode.ELDERLY
+        closes = hours.reminder_window(self.today, mode, reminder.audience, channel, preferences)[1]
+        return hours.is_sending_day(self.today, mode, preferences.on_holidays) and self.now < closes
+
+    def _key(self, recipient: Recipient, failovers: int) -> str:
+        return f"told:{recipient.contact_id}:{self.today.isoformat()}:{recipient.channel}:{failovers}"
+
+    def _keys(self, recipient: Recipient) -> list[str]:
+        """Every key that today's message to this contact may have: one for each way of this human that may fail."""
+        return [self._key(recipient, failovers) for failovers in range(len(self.known.humans[recipient.owner]))]
+
+    def _compose(
+        self,
+        recipient: Recipient,
+        planned: Sequence[PlannedReminder],
+        group: GroupView,
+        sent_to_person: Mapping[int, str],
+        reply_code: int | None,
+    ) -> Composed:
+        if recipient.channel.is_call:
+            person, told = planned[0].card.person, [reminder.told for reminder in planned]
+            script = self.rules.composer.call(told, reader(recipient, person, Audience.PERSON, group))
+            return Composed(None, script.text)
+        by_person: dict[PersonView, list[PlannedReminder]] = {}
+        for reminder in planned:
+            by_person.setdefault(reminder.card.person, []).append(reminder)
+        texts = [
+            self.rules.composer.reminder(
+                [reminder.told for reminder in theirs],
+                reader(recipient, person, theirs[0].audience, group, reply_code=reply_code),
+                brief=len(by_person) > 1,
+                copy=self._copy(recipient, theirs, sent_to_person.get(person.id)),
+            )
+            for person, theirs in by_person.items()
+        ]
+        return self.rules.composer.together(texts, recipient.language)
+
+    def _copy(self, recipient: Recipient, planned: Sequence[PlannedReminder], sent_to_person: str | None) -> Copy:
+        """What somebody around the person is shown of what the person was sent."""
+        card = planned[0].card
+        text = sent_to_person if planned[0].audience is Audience.CARER else None
+        if planned[0].audience is Audience.PERSON or card.person.mode is Mode.STANDARD:
+            return Copy(text)
+        link = None if card.progress.assigned_to else self.links.take(card.id, recipient.contact_id)
+        return Copy(text, self.known.past.outcomes({reminder.card.id for reminder in planned}), link)
+
+    def _message(
+        self, key: str, recipient: Recipient, planned: Sequence[PlannedReminder], group: GroupView, composed: Composed
+    ) -> MessageDraft:
+        windows = [
+            hours.reminder_window(self.today, t.card.person.mode, t.audience, recipient.channel, group.preferences)
+            for t in planned
+        ]
+        audience = planned[0].audience
+        return MessageDraft(
+            key=key,
+            kind=MessageKind.REMINDER if audience is Audience.PERSON else MessageKind.COPY,
+            group_id=group.id,
+            contact_id=recipient.contact_id,
+            audience=audience,
+            channel=recipient.channel,
+            subject=composed.subject,
+            text=composed.text,
+            segments=composed.segments if recipient.channel.can.counts_segments else 0,
+            scheduled_at=max(self.now, *(opens for opens, _ in windows)),
+            expires_at=min(closes for _, closes in windows),
+            urgency=self._urgency(planned),
+            language=recipient.language if composed.subject else None,
+        )
+
+    def _urgency(self, planned: Sequence[PlannedReminder]) -> Urgency:
+        left = min(min(t.card.expires_on, t.dates.last_counter_day) - self.today for t in planned)
+        return Urgency.PRESSING if timedelta(0) <= left <= PRESSING else Urgency.USUAL

@@ -1,0 +1,88 @@
+"""When nobody answers or acts: the next human is asked, and in the end it stands in red."""
+
+from datetime import date
+
+from reminder.domain.model.messages import MessageKind
+from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.people import Copies
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT, RED_WITHIN, escalation_order, patience
+from reminder.domain.rules.recipients import Recipient
+from reminder.domain.text.model import About, CardContent
+from reminder.planning.notice_builder import PlannedNotice, Subject, draft_of, enqueue, planned_notice
+from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.outbox.queue import MessageDraft, SpeaksOf
+from reminder.storage.registry import cards, groups
+from reminder.storage.registry.cards import DueCard
+from reminder.storage.registry.groups import GroupView
+from reminder.storage.reminders.recipients import recipient_set_of
+
+GROUPS_AT_ONCE = 100
+
+
+def escalate(uow: UnitOfWork, links: SignedLinks) -> int:
+    """How many messages that made."""
+    return _Escalation(uow, links).run()
+
+
+class _Escalation:
+    """One pass over the silences of some groups, inside one transaction."""
+
+    def __init__(self, uow: UnitOfWork, links: SignedLinks) -> None:
+        self._uow, self._tx, self._rules, self._links = uow, uow.tx, uow.rules, links
+        self._now, self._today = uow.now, uow.today
+
+    def run(self) -> int:
+        group_ids = cards.groups_silent(self._tx, self._today, limit=GROUPS_AT_ONCE)
+        around = groups.by_id(self._tx, group_ids)
+        waits: dict[int, tuple[int, date | None]] = {}
+        asked: dict[Recipient, list[tuple[DueCard, PlannedNotice]]] = {}
+        for card in cards.silent(self._tx, group_ids, self._today):
+            waits[card.id], reminder = self._next(card, around[card.person.group_id])
+            if reminder is not None:
+                asked.setdefault(reminder.recipient, []).append((card, reminder))
+        cards.set_escalation(self._tx, waits)
+        drafts = [draft for recipient, told in asked.items() for draft in self._drafts(recipient, told)]
+        return enqueue(self._uow, drafts)
+
+    def _next(self, card: DueCard, group: GroupView) -> tuple[tuple[int, date | None], PlannedNotice | None]:
+        """How many more humans have been asked then, until when an answer is waited for, and what the next is told."""
+        progress = card.progress
+        if progress.acknowledged_on is not None or self._today > card.expires_on or card.kind not in self._rules.kinds:
+            return (progress.escalation_level, None), None
+        until = self._today + patience(card.expires_on, self._today)
+        if progress.assigned_on is not None:
+            if self._today < progress.assigned_on + 2 * patience(card.expires_on, progress.assigned_on):
+                return (progress.escalation_level, until), None
+            # Reminded once, and not heard of since.
+            cards.unassign(self._tx, card.id)
+        subject = Subject(card.person, group, recipient_set_of(self._tx, card.person, group, self._rules.channels))
+        humans, asked = escalation_order(subject.recipient_set), progress.escalation_level + 1
+        # The first has heard from the beginning, unless they want no copies: then they are the first to be asked.
+        following = asked if not humans or humans[0].copies is not Copies.NONE else progress.escalation_level
+        if following >= len(humans) and card.expires_on - self._today > RED_WITHIN:
+            return (progress.escalation_level, card.expires_on - RED_WITHIN), None
+        if following >= len(humans):
+            return (NOBODY_LEFT, None), None
+        about_card = CardContent(card.kind, card.expires_on, card.is_computed, card.label or None)
+        about = About(about_card, link=self._links.take(card.id, humans[following].contact_id))
+        return (asked, until), planned_notice(self._rules, subject, humans[following], NoticeKind.SILENT, about)
+
+    def _drafts(self, recipient: Recipient, told: list[tuple[DueCard, PlannedNotice]]) -> list[MessageDraft]:
+        """A home that is asked about many residents at once is asked in one mail."""
+        kind = MessageKind.ESCALATION
+        if not recipient.channel.is_mail:
+            key = "silent:{{contact}}:{}:{{day}}"
+            return [
+                draft_of(one, kind, key.format(card.id), self._now, speaks_of=[_spoken_of(card)], waits_for_hour=True)
+                for card, one in told
+            ]
+        first = told[0][1]
+        composed = self._rules.composer.together([one.composed for _, one in told], recipient.language)
+        speaks_of = [_spoken_of(card) for card, _ in told]
+        key = "silent:{contact}:{day}"
+        return [draft_of(first, kind, key, self._now, composed, speaks_of=speaks_of, waits_for_hour=True)]
+
+
+def _spoken_of(card: DueCard) -> SpeaksOf:
+    return SpeaksOf(card.person.id, card.id)

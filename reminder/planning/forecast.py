@@ -1,0 +1,187 @@
+"""The outlook: every text about one card to everybody who will be told, with its day and words, before it is sent.
+
+It takes the very steps of planning (telling.py) from day to day, on what is known now: nobody answers, everything
+arrives. Where another card is told on the same day, one message speaks of both.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import cache
+
+from reminder.clock import japan_date
+from reminder.domain.model.people import Audience, ChannelName, ContactState, Mode
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules import hours
+from reminder.domain.rules.escalation_policy import Progress
+from reminder.domain.rules.preferences import Preferences
+from reminder.domain.rules.recipients import choose_recipients
+from reminder.domain.rules.schedule_model import CardDates
+from reminder.domain.rules.steps import first_look
+from reminder.errors import NotFoundError
+from reminder.planning.daily_plan import CardContext, DailyPlan, PlanningQueries, by_owner, context_of
+from reminder.planning.delivery_history import DeliveryHistory, Humans
+from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.db.session import Tx
+from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.outbox import queries, queue
+from reminder.storage.outbox.queries import WaitingMessage
+from reminder.storage.outbox.queue import MessageDraft
+from reminder.storage.registry import cards, contacts, groups
+from reminder.storage.registry.cards import CardView, DueCard
+from reminder.storage.registry.groups import GroupView
+from reminder.storage.registry.people import PersonView
+from reminder.storage.reminders import open_questions
+
+# The id of a card that is not kept yet: no row has it.
+NOT_KEPT = 0
+
+
+@dataclass(frozen=True)
+class ForecastCard:
+    """`card_id`: of one that is kept; with another `expires_on` than it has, as it would be told with that date."""
+
+    kind: str
+    expires_on: date
+    is_computed: bool = False
+    label: str | None = None
+    card_id: int | None = None
+
+
+@dataclass(frozen=True)
+class PlannedText:
+    """`on` is a date in Japan, `send_at` aware UTC; `segments` is 0 for what is no SMS."""
+
+    step: str
+    on: date
+    send_at: datetime
+    audience: Audience
+    channel: ChannelName
+    contact_id: int
+    subject: str | None
+    text: str
+    segments: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """`texts` in order of `send_at`. `waiting`: contacts that nothing is sent to, and why."""
+
+    dates: CardDates
+    texts: tuple[PlannedText, ...]
+    waiting: tuple[tuple[int, ContactState], ...]
+
+    @property
+    def segments(self) -> int:
+        return sum(text.segments for text in self.texts)
+
+    @property
+    def contact_ids(self) -> set[int]:
+        """All contacts that it speaks of."""
+        return {text.contact_id for text in self.texts} | {contact_id for contact_id, _ in self.waiting}
+
+
+def forecast(uow: UnitOfWork, *, person: PersonView, card: ForecastCard, links: SignedLinks | None = None) -> Forecast:
+    """Nothing is changed. Raises UnknownChoiceError for a kind that there is not, NotFoundError for a card."""
+    group = groups.find(uow.tx, person.group_id)
+    if group is None:
+        raise NotFoundError(field="group")
+    links, today = links or SignedLinks(uow.keys, None), uow.today
+    own = [recipient for _, recipient in contacts.of_people(uow.tx, [person.id])]
+    members = [recipient for _, recipient in contacts.of_members(uow.tx, [group.id])]
+    others = cards.current_of_person(uow.tx, person.id)
+    ends = {other.kind: other.expires_on for other in others} | {card.kind: card.expires_on}
+    kept = _kept(uow.tx, person, card)
+    is_kept = kept is not None and kept.expires_on == card.expires_on
+    due = kept if kept is not None and is_kept else _with_new_date(uow.rules, person, card, others, kept)
+    contexts = context_of(uow.rules, due, ends, choose_recipients(group.kind, own, members, uow.rules.channels), group)
+    if kept is not None and is_kept:
+        next_on = next(other.next_reminder_on for other in others if other.id == kept.id)
+        waiting = [_planned(row, row.step, group, uow.now) for row in queries.queued_about(uow.tx, uow.keys, kept.id)]
+    else:
+        next_on, waiting = first_look(contexts.plan, card.expires_on, today), []
+    humans = by_owner((*own, *members))
+    texts = [*waiting, *_future_messages(uow, links, contexts, humans, next_on)]
+    return Forecast(
+        contexts.dates,
+        tuple(sorted(texts, key=lambda text: (text.send_at, list(Audience).index(text.audience), text.contact_id))),
+        tuple((one.contact_id, one.state) for one in (*own, *members) if one.state is not ContactState.CONFIRMED),
+    )
+
+
+def _kept(tx: Tx, person: PersonView, card: ForecastCard) -> DueCard | None:
+    if card.card_id is None:
+        return None
+    kept = cards.as_due(tx, card.card_id)
+    if kept is None or kept.person.id != person.id:
+        raise NotFoundError(field="card")
+    return kept
+
+
+def _with_new_date(
+    rules: Rulebook, person: PersonView, card: ForecastCard, others: Sequence[CardView], kept: DueCard | None
+) -> DueCard:
+    """As it stands once it is registered, or renewed: nothing has been said of that date yet."""
+    carried_by = rules.kind(card.kind).carried_by
+    return DueCard(
+        id=NOT_KEPT if kept is None else kept.id,
+        kind=card.kind,
+        label=card.label or "",
+        expires_on=card.expires_on,
+        is_computed=card.is_computed,
+        carrier_ends_on=next((other.expires_on for other in others if other.kind == carried_by), None)
+        if kept is None
+        else kept.carrier_ends_on,
+        progress=Progress(),
+        escalate_on=None,
+        person=person,
+    )
+
+
+def _future_messages(
+    uow: UnitOfWork, links: SignedLinks, contexts: CardContext, humans: Humans, next_on: date | None
+) -> Iterator[PlannedText]:
+    """What each look of planning will make, from one to the next."""
+    today = uow.today
+    past = DeliveryHistory(uow.tx, [contexts.card], humans, uow.now)
+    are_open = cache(lambda *contact_ids: open_questions.open_at(uow.tx, contact_ids, uow.now))
+    known = PlanningQueries(
+        past=past,
+        humans=humans,
+        # What takes a day to come is not planned yet.
+        taken=lambda keys: queue.taken(uow.tx, keys) if on == today else {},
+        sharing=cache(lambda contact_id: open_questions.sharing(uow.tx, [contact_id])[contact_id]),
+        # What is not asked now will not be: the questions to come are those about this very card.
+        open_questions=lambda contact_ids, at: (
+            open_questions.open_at(uow.tx, contact_ids, at) if are_open(*contact_ids) else []
+        ),
+    )
+    while next_on is not None:
+        on = max(next_on, today)
+        at = max(uow.now, hours.instant(on, time(0)))
+        day = DailyPlan(uow.rules, at, links, known)
+        day.draft(day.undelivered([contexts]), {contexts.group.id: contexts.group})
+        for draft, told in day.drafts:
+            assert draft.contact_id is not None
+            whose = told[0].card.person.id if draft.audience is Audience.PERSON else None
+            past.assume_delivered(draft.contact_id, [reminder.key for reminder in told], whose=whose, now=at)
+            yield _planned(draft, told[0].step.name, contexts.group, at)
+        next_on = day.next_look(contexts)
+
+
+def _planned(made: MessageDraft | WaitingMessage, step: str, group: GroupView, now: datetime) -> PlannedText:
+    """At the moment at which delivery may send it: calls pause at noon."""
+    assert made.contact_id is not None
+    days = Preferences(on_holidays=group.preferences.on_holidays)
+    send_at = hours.next_allowed(max(now, made.scheduled_at), Mode.STANDARD, made.audience, made.channel, days)
+    return PlannedText(
+        step=step,
+        on=japan_date(send_at),
+        send_at=send_at,
+        audience=made.audience,
+        channel=made.channel,
+        contact_id=made.contact_id,
+        subject=made.subject,
+        text=made.text,
+        segments=made.segments,
+    )

@@ -1,0 +1,146 @@
+"""The monthly plan for the visit of the city's staff: who of a home renews what then, by unit and room."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.next_step import SOON, NextAct
+from reminder.domain.text.catalog import VISIT_COLUMNS, Catalog
+from reminder.domain.text.digest import things
+from reminder.domain.text.spreadsheet_writer import Cell, TableSheet, xlsx
+from reminder.planning.reports.monthly_plan import by_place, months_from, needs_form
+from reminder.planning.reports.status import CardStatus, PersonStatus
+from reminder.storage.registry.people import PersonView
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What one person renews together, for it ends on one day. `opens_on` None: at any time."""
+
+    person: PersonView
+    cards: Sequence[CardStatus]
+    opens_on: date | None
+    last_counter_day: date
+    needs_form: bool  # where somebody else goes for them
+    is_over: bool
+
+    @property
+    def expires_on(self) -> date:
+        return self.cards[0].dates.expires_on
+
+    @property
+    def is_about(self) -> bool:
+        """Its date was worked out, and not read."""
+        return any(one.card.is_computed for one in self.cards)
+
+
+def visits(rules: Rulebook, rows: Sequence[PersonStatus], month: date, unit: str = "") -> list[Visit]:
+    """Everything that can be renewed by the end of the month, has not been, and that cities come for. `unit`: of this
+    one alone. What nobody has come for stays until it is renewed."""
+    _, following = months_from(month, 2)
+    last = following - timedelta(days=1)
+    found = []
+    for row in sorted(rows, key=lambda row: by_place(row.person)):
+        if unit not in ("", row.person.unit):
+            continue
+        by_end: dict[date, list[CardStatus]] = {}
+        for one in sorted(row.cards, key=lambda one: list(rules.kinds).index(one.card.kind)):
+            if rules.kind(one.card.kind).city_visits and one.card.acknowledged_on is None and _opens_on(one) <= last:
+                by_end.setdefault(one.dates.expires_on, []).append(one)
+        found += [_visit(rules, row.person, by_end[end]) for end in sorted(by_end)]
+    return found
+
+
+def _opens_on(one: CardStatus) -> date:
+    return one.dates.opens_on or one.dates.expires_on - SOON
+
+
+def _visit(rules: Rulebook, person: PersonView, cards: Sequence[CardStatus]) -> Visit:
+    return Visit(
+        person,
+        cards,
+        opens_on=max((one.dates.opens_on for one in cards if one.dates.opens_on is not None), default=None),
+        last_counter_day=min(one.dates.last_counter_day for one in cards),
+        needs_form=any(needs_form(rules, one.card.kind) for one in cards),
+        is_over=any(one.next.act in (NextAct.OVER, NextAct.GRACE) for one in cards),
+    )
+
+
+@dataclass(frozen=True)
+class VisitSheet:
+    """A plan in the words of one language: what stands above it, its headings and rows by column, and what is brought
+    along to any of it."""
+
+    title: str
+    notes: Sequence[str]
+    headings: Mapping[str, str]
+    rows: Sequence[Mapping[str, Cell]]
+    bring: Mapping[str, str]
+
+
+def visit_sheet(
+    rules: Rulebook, words: Catalog, group: str, month: date, found: Sequence[Visit], today: date
+) -> VisitSheet:
+    said = words.section("visits")
+    # By then the month is over, and the next one is planned.
+    shred = months_from(month, 3)[2] - timedelta(days=1)
+    return VisitSheet(
+        said["title"].format(group=group, month=words.date(month, "year_and_month")),
+        [
+            *(said[name] for name in ("about", "form_about", "no_numbers")),
+            said["shred"].format(day=words.date(shred, "full_date")),
+        ],
+        {column: said[column] for column in VISIT_COLUMNS},
+        [_row(rules, words, visit, today) for visit in found],
+        _bring(rules, words, {one.card.kind for visit in found for one in visit.cards}),
+    )
+
+
+def _bring(rules: Rulebook, words: Catalog, kinds: Collection[str]) -> Mapping[str, str]:
+    """By what the kinds are called for which it is the same."""
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for kind in rules.kinds:
+        if kind in kinds:
+            alike.setdefault(words.kinds[kind]["bring"], []).append((kind, ""))
+    separator = words.word("list_separator")
+    return {separator.join(things(rules.wording.families, words, some)): brought for brought, some in alike.items()}
+
+
+def _row(rules: Rulebook, words: Catalog, visit: Visit, today: date) -> Mapping[str, Cell]:
+    said, person, separator = words.section("visits"), visit.person, words.word("list_separator")
+    about = words.word("about_date").format(date=words.date(visit.expires_on, "full_date"))
+    kinds = [(one.card.kind, one.card.label) for one in visit.cards]
+    bring = dict.fromkeys(words.kinds[kind]["bring"] for kind, _ in kinds)
+    return {
+        "unit": person.unit,
+        "room": person.room,
+        "label": person.label,
+        "thing": separator.join(things(rules.wording.families, words, kinds)),
+        "expires": about if visit.is_about else visit.expires_on,
+        "may": _may(words, visit, today),
+        "counter": visit.last_counter_day,
+        "bring": separator.join(bring),
+        "envelope": said["box"],
+        "form": said["box"] if visit.needs_form else said["none"],
+        "consent": said["box"],
+        "proxy": said["who_goes"],
+        "received": None,
+        "done": said["box"],
+    }
+
+
+def _may(words: Catalog, visit: Visit, today: date) -> str:
+    """From when on it can be renewed: earlier the office turns people away."""
+    said = words.section("visits")
+    if visit.is_over:
+        return said["over"]
+    if visit.opens_on is None or visit.opens_on <= today:
+        return said["now"]
+    return said["from_day"].format(day=words.date(visit.opens_on))
+
+
+def as_xlsx(made: VisitSheet, month: date) -> bytes:
+    rows = [[row[column] for column in VISIT_COLUMNS] for row in made.rows]
+    headings = [made.headings[column] for column in VISIT_COLUMNS]
+    return xlsx([TableSheet(f"{month:%Y-%m}", headings, rows, [made.title, *made.notes])])

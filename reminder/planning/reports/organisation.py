@@ -1,0 +1,37 @@
+"""Several homes of one organisation side by side: how much in each of them wants somebody."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reminder.planning.reports.monthly_plan import MonthlyNeed, due, months_from
+from reminder.planning.reports.status import group_status
+from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.registry.groups import GroupView
+
+
+@dataclass(frozen=True)
+class HomeCounts:
+    """In this month and the next. `opens`: cards that can be renewed from a day in it; `nears`: whose last open day is
+    in it; `ended` and `unanswered` as they stand today; `unreached`: persons with a contact that hears nothing."""
+
+    residents: int
+    opens: int
+    nears: int
+    ended: int
+    unanswered: int
+    unreached: int
+
+
+def counts(uow: UnitOfWork, home: GroupView) -> HomeCounts:
+    rows = group_status(uow, home)
+    today = uow.today
+    first, _, after = months_from(today, 3)
+    found = [one.what for one in due(uow.rules, rows, first, after - timedelta(days=1), today)]
+    return HomeCounts(
+        residents=len(rows),
+        opens=found.count(MonthlyNeed.OPENS),
+        nears=found.count(MonthlyNeed.COUNTER),
+        ended=found.count(MonthlyNeed.ENDED),
+        unanswered=found.count(MonthlyNeed.UNANSWERED),
+        unreached=sum(1 for row in rows if row.unheard or row.is_out_of_reach),
+    )

@@ -1,0 +1,135 @@
+"""Which residents of a group get a letter, and what it speaks of: all that opens, nears or has ended for them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from reminder.domain.model.people import GroupKind
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.next_step import NextAct, urgency
+from reminder.domain.text.catalog import SIGNATURE_CERTIFICATE, USER_CERTIFICATE
+from reminder.domain.text.letters import Matter, ResidentLetter
+from reminder.errors import NotFoundError, RefusedInputError
+from reminder.planning.reports.monthly_plan import due, months_from
+from reminder.planning.reports.status import CardStatus, PersonStatus, group_status
+from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.registry.groups import GroupView
+
+# As many as one answer holds: more are printed unit by unit, or month by month.
+MOST_LETTERS = 500
+
+_CERTIFICATES = frozenset({USER_CERTIFICATE, SIGNATURE_CERTIFICATE})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Whose letters. `month`: its first day; else this month and the next. `kind`: who has such a card due; it is told
+    first. `people`: these, whatever is due."""
+
+    month: date | None = None
+    unit: str = ""
+    kind: str = ""
+    people: frozenset[int] = frozenset()
+
+
+def read_month(text: str) -> date:
+    """2027-02 as its first day. Raises RefusedInputError."""
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise RefusedInputError("month_unreadable", field="month") from None
+
+
+def letters_of(uow: UnitOfWork, group: GroupView, choice: Choice) -> list[ResidentLetter]:
+    """In the order in which somebody walks through the house. Raises RefusedInputError where there are none or too
+    many, and NotFoundError for somebody of another group."""
+    rows = group_status(uow, group, choice.people or None)
+    if not choice.people <= {row.person.id for row in rows}:
+        raise NotFoundError(field="person")
+    found = letters_from(uow.rules, uow.today, group, rows, choice)
+    if not found:
+        raise RefusedInputError("letters_none")
+    if len(found) > MOST_LETTERS:
+        raise RefusedInputError("letters_too_many", n=len(found), most=MOST_LETTERS)
+    return found
+
+
+def letters_from(
+    rules: Rulebook, today: date, group: GroupView, rows: Sequence[PersonStatus], choice: Choice
+) -> list[ResidentLetter]:
+    rows = [row for row in rows if choice.unit in ("", row.person.unit)]
+    if choice.people:
+        rows = [row for row in rows if row.person.id in choice.people]
+    due_in_time = _due(rules, rows, today, choice.month)
+    found = []
+    for row in sorted(rows, key=lambda row: (row.person.unit or "", row.person.room or "", row.person.id)):
+        due_kinds = {one.card.kind for one in row.cards if one.card.id in due_in_time}
+        is_asked_for = bool(due_kinds) if not choice.kind else choice.kind in due_kinds
+        matters = _matters(rules, row, due_in_time, choice.kind, even_if_far=bool(choice.people))
+        if matters and (is_asked_for or choice.people):
+            found.append(_letter(group, row, today, matters))
+    return found
+
+
+def _due(rules: Rulebook, rows: Sequence[PersonStatus], today: date, month: date | None) -> set[int]:
+    """Cards of which something falls into that time."""
+    first, *_, following = months_from(month, 2) if month else months_from(today, 3)
+    return {one.one.card.id for one in due(rules, rows, first, following - timedelta(days=1), today)}
+
+
+def _matters(
+    rules: Rulebook, row: PersonStatus, due_in_time: set[int], kind_first: str, *, even_if_far: bool
+) -> tuple[Matter, ...]:
+    open_ones = [one for one in row.cards if one.next.act is not NextAct.NEW_DATE]
+    told = [one for one in open_ones if one.next.is_now or one.card.id in due_in_time]
+    if not told and even_if_far:
+        told = sorted(open_ones, key=lambda one: urgency(one.next))[:1]
+    told.sort(key=lambda one: (one.card.kind != kind_first, urgency(one.next), one.card.id))
+    ends = {one.card.kind: one.card.expires_on for one in row.cards}
+    return tuple(_together(rules.wording.families, [_matter(rules, one, ends) for one in told]))
+
+
+def _matter(rules: Rulebook, one: CardStatus, ends: Mapping[str, date]) -> Matter:
+    card = one.card
+    return Matter(
+        kind=card.kind,
+        expires_on=card.expires_on,
+        act=one.next.act,
+        opens_on=one.dates.opens_on,
+        last_counter_day=one.dates.last_counter_day,
+        grace_ends_on=one.dates.grace_ends_on,
+        label=card.label or None,
+        is_computed=card.is_computed,
+        is_bound=rules.is_bound(card.kind, card.expires_on, ends),
+    )
+
+
+def _together(families: Mapping[str, str], matters: Sequence[Matter]) -> list[Matter]:
+    """The two certificates of one card, where they end on one day, as one matter: they are renewed in one visit."""
+    found: list[Matter] = []
+    for one in matters:
+        same_day = {
+            families[other.kind]: other
+            for other in matters
+            if (other.expires_on, other.is_computed) == (one.expires_on, one.is_computed)
+        }
+        are_both = same_day.keys() >= _CERTIFICATES and families[one.kind] in _CERTIFICATES
+        said = replace(same_day[USER_CERTIFICATE], is_both=True) if are_both else one
+        found += [] if said in found else [said]
+    return found
+
+
+def _letter(group: GroupView, row: PersonStatus, today: date, matters: tuple[Matter, ...]) -> ResidentLetter:
+    person = row.person
+    return ResidentLetter(
+        person_id=person.id,
+        label=person.label,
+        place=person.place,
+        language=person.language,
+        office=person.office,
+        from_=group.name,
+        mark=person.mark,
+        has_slip=group.kind is GroupKind.HOME,
+        today=today,
+        matters=matters,
+    )

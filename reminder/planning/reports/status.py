@@ -1,0 +1,119 @@
+"""How things stand in a group: for each person the next act, what they were sent, and whether somebody hears it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from reminder.domain.model.people import ContactState
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT
+from reminder.domain.rules.next_step import NextStep, next_step, urgency
+from reminder.domain.rules.recipients import Recipient, choose_recipients
+from reminder.domain.rules.schedule_model import CardDates
+from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.outbox import queries
+from reminder.storage.outbox.queries import EarlierMessage
+from reminder.storage.registry import cards, contacts, people
+from reminder.storage.registry.cards import CardView
+from reminder.storage.registry.groups import GroupView
+from reminder.storage.registry.people import PersonView
+
+
+@dataclass(frozen=True)
+class CardStatus:
+    """`latest`: the last text to the person about it, with what became of it, where it was asked for. `assigned_to`: the
+    contact whose owner sees to it. `is_silent`: everybody was asked, and nobody has answered."""
+
+    card: CardView
+    dates: CardDates
+    next: NextStep
+    latest: EarlierMessage | None
+    assigned_to: int | None
+    is_silent: bool
+
+
+@dataclass(frozen=True)
+class PersonStatus:
+    """Cards with the most pressing first. `is_out_of_reach`: nobody around this person can be told anything.
+    `unheard`: contacts that can not be told, as (contact id, state)."""
+
+    person: PersonView
+    cards: Sequence[CardStatus]
+    is_out_of_reach: bool
+    own: Sequence[Recipient]
+    unheard: Sequence[Recipient]
+
+    @property
+    def is_red(self) -> bool:
+        return self.is_out_of_reach or any(card.is_silent for card in self.cards)
+
+
+def group_status(
+    uow: UnitOfWork, group: GroupView, only: Collection[int] | None = None, *, with_latest: bool = False
+) -> list[PersonStatus]:
+    """Everybody in the group, or `only` these of its people; whoever needs something first. `with_latest`: with the
+    last text about each card, which costs what was sent about their present ends."""
+    tx, rules, today = uow.tx, uow.rules, uow.today
+    everyone = people.of_group(tx, group.id) if only is None else people.some(tx, group.id, only)
+    of_person: dict[int, list[CardView]] = {person.id: [] for person in everyone}
+    takers: dict[int, int | None] = {}
+    # One of a kind that config/ no longer has cannot be spoken of; the log says so every day.
+    for card, taker in cards.current_with_takers(tx, group.id, None if only is None else of_person.keys()):
+        if card.person_id in of_person and card.kind in rules.kinds:
+            of_person[card.person_id].append(card)
+            takers[card.id] = taker
+    ends = {card.id: card.expires_on for some in of_person.values() for card in some}
+    told: Mapping[int, Sequence[EarlierMessage]] = {}
+    if with_latest:
+        told = (
+            queries.earlier_of_group(tx, group.id, 1) if only is None else queries.earlier_messages(tx, ends.keys(), 1)
+        )
+    members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
+    around: dict[int, list[Recipient]] = {person.id: [] for person in everyone}
+    recipients = contacts.of_people_of_group(tx, group.id) if only is None else contacts.of_people(tx, of_person.keys())
+    for person_id, recipient in recipients:
+        if person_id in around:
+            around[person_id].append(recipient)
+
+    rows = []
+    for person in everyone:
+        ends_by_kind = {card.kind: card.expires_on for card in of_person[person.id]}
+        standings = []
+        for card in of_person[person.id]:
+            dates, _ = rules.plan(
+                card.kind,
+                card.expires_on,
+                person.mode,
+                insurance=person.insurance,
+                carrier_ends_on=None if card.carried_by is None else ends.get(card.carried_by),
+                is_bound=rules.is_bound(card.kind, card.expires_on, ends_by_kind),
+            )
+            assigned_to = takers.get(card.id)
+            standings.append(
+                CardStatus(
+                    card,
+                    dates,
+                    next_step(dates, card.acknowledged_on, today),
+                    next(iter(told.get(card.id, ())), None),
+                    assigned_to,
+                    is_silent=card.escalation_level == NOBODY_LEFT
+                    and card.acknowledged_on is None
+                    and assigned_to is None,
+                )
+            )
+        standings.sort(key=lambda one: (not one.is_silent, urgency(one.next), one.card.id))
+        heard = choose_recipients(group.kind, around[person.id], members, rules.channels)
+        rows.append(
+            PersonStatus(
+                person,
+                standings,
+                is_out_of_reach=not (heard.own or heard.carers or heard.staff),
+                own=heard.own,
+                unheard=[one for one in around[person.id] if one.state is not ContactState.CONFIRMED],
+            )
+        )
+    return sorted(rows, key=_need)
+
+
+def _need(row: PersonStatus) -> tuple[object, ...]:
+    """Red first, then by what comes next, then by name."""
+    first = urgency(row.cards[0].next) if row.cards else (99, row.person.label)
+    return not row.is_red, first[0], str(first[1]), row.person.id

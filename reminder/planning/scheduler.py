@@ -1,0 +1,171 @@
+"""Cards whose day has come: from what is due today to the messages that tell it."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import chain
+
+from reminder.clock import japan_date
+from reminder.domain.model.people import Audience, Mode
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT, patience
+from reminder.domain.rules.recipients import Recipient, RecipientSet, choose_recipients
+from reminder.domain.rules.sending_limits import spread
+from reminder.planning.daily_plan import CardContext, DailyPlan, PlanningQueries, by_owner, context_of
+from reminder.planning.delivery_history import DeliveryHistory
+from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
+from reminder.storage.outbox import queue
+from reminder.storage.outbox.queue import MessageDraft
+from reminder.storage.registry import cards, contacts, groups
+from reminder.storage.registry.cards import DueCard
+from reminder.storage.registry.groups import GroupView
+from reminder.storage.registry.people import PersonView
+from reminder.storage.reminders import open_questions, reminders
+
+log = logging.getLogger(__name__)
+
+# Groups planned in one transaction: enough to spare commits, few enough that no other writer waits long, and that one
+# who is killed has lost little.
+GROUPS_AT_ONCE = 25
+
+
+def plan_due(units: UnitsOfWork, now: datetime, links: SignedLinks | None = None) -> int:
+    """Plans every card whose day has come; how many messages that made. `links`: what e-mails to carers may hold.
+
+    A group that cannot be planned is logged and left for the next pass, and never keeps the others waiting.
+    """
+    today = japan_date(now)
+    planned, broken = 0, set[int]()
+    at_once = GROUPS_AT_ONCE
+    while True:
+        group_ids: list[int] = []
+        try:
+            with units.writing(now) as uow:
+                group_ids = cards.groups_due(uow.tx, today, limit=at_once, but_not=broken)
+                if not group_ids:
+                    return planned
+                planned += _PlanningPass(uow, links or SignedLinks(uow.keys, None)).plan(group_ids)
+        except Exception:
+            if len(group_ids) == 0:
+                raise
+            if len(group_ids) == 1:
+                log.exception("group %s could not be planned", group_ids[0])
+                broken.add(group_ids[0])
+            at_once = 1
+
+
+class _PlanningPass:
+    """One pass over some groups, inside one unit of work."""
+
+    def __init__(self, uow: UnitOfWork, links: SignedLinks) -> None:
+        self._tx, self._keys, self._rules, self._links = uow.tx, uow.keys, uow.rules, links
+        self._now, self._today = uow.now, uow.today
+
+    def plan(self, group_ids: Sequence[int]) -> int:
+        due = self._plannable(cards.due(self._tx, group_ids, self._today))
+        group_of = groups.by_id(self._tx, group_ids)
+        humans, recipient_sets = self._recipient_sets(group_of, {card.person.id: card.person for card in due})
+        contexts = self._looked(due, group_of, recipient_sets)
+        past = DeliveryHistory(self._tx, due, humans, self._now)
+        day = DailyPlan(self._rules, self._now, self._links, self._known(past, humans))
+        undelivered = day.undelivered(contexts)
+        past.load_outcomes(
+            {t.card.id for told in undelivered.values() for t in told if t.audience is not Audience.PERSON}
+        )
+        day.draft(undelivered, group_of)
+        self._keep(day)
+        self._wait_for_answers(day)
+        cards.set_next(self._tx, {one.card.id: day.next_look(one) for one in contexts})
+        return len(day.drafts)
+
+    def _plannable(self, due: Sequence[DueCard]) -> list[DueCard]:
+        """Without those of a kind that config/ no longer has: they must not silence the others of their home."""
+        unknown = [card for card in due if card.kind not in self._rules.kinds]
+        for card in unknown:
+            log.error("card %s is of a kind that config/cards.toml does not have; looked at again tomorrow", card.id)
+        tomorrow = self._today + timedelta(days=1)
+        cards.set_next(self._tx, {card.id: tomorrow for card in unknown})
+        return [card for card in due if card.kind in self._rules.kinds]
+
+    def _recipient_sets(
+        self, group_of: Mapping[int, GroupView], people: Mapping[int, PersonView]
+    ) -> tuple[dict[tuple[str, int], list[Recipient]], dict[int, RecipientSet]]:
+        """Every contact by its owner, whatever its state; and by person who may be told."""
+        own: dict[int, list[Recipient]] = {}
+        for person_id, recipient in contacts.of_people(self._tx, list(people)):
+            own.setdefault(person_id, []).append(recipient)
+        members: dict[int, list[Recipient]] = {}
+        for group_id, recipient in contacts.of_members(self._tx, list(group_of)):
+            members.setdefault(group_id, []).append(recipient)
+        recipient_sets = {
+            person_id: choose_recipients(
+                group_of[person.group_id].kind,
+                own.get(person_id, ()),
+                members.get(person.group_id, ()),
+                self._rules.channels,
+            )
+            for person_id, person in people.items()
+        }
+        return by_owner((*chain(*own.values()), *chain(*members.values()))), recipient_sets
+
+    def _looked(
+        self, due: Sequence[DueCard], group_of: Mapping[int, GroupView], recipient_sets: Mapping[int, RecipientSet]
+    ) -> list[CardContext]:
+        ends = cards.ends_of_people(self._tx, {card.person.id for card in due})
+        return [
+            context_of(
+                self._rules, card, ends[card.person.id], recipient_sets[card.person.id], group_of[card.person.group_id]
+            )
+            for card in due
+        ]
+
+    def _known(self, past: DeliveryHistory, humans: Mapping[tuple[str, int], Sequence[Recipient]]) -> PlanningQueries:
+        return PlanningQueries(
+            past=past,
+            humans=humans,
+            taken=lambda keys: queue.taken(self._tx, keys),
+            sharing=lambda contact_id: open_questions.sharing(self._tx, [contact_id])[contact_id],
+            open_questions=lambda contact_ids, now: open_questions.open_at(self._tx, contact_ids, now),
+        )
+
+    def _keep(self, day: DailyPlan) -> None:
+        reminder_ids = reminders.get_or_create(self._tx, day.steps_due, self._now)
+        message_ids = queue.add(self._tx, self._keys, self._spread(day), self._now)
+        reminders.link(
+            self._tx,
+            (
+                (message_id, reminder_ids[reminder.key])
+                for message_id, (_, told) in zip(message_ids, day.drafts, strict=True)
+                for reminder in told
+            ),
+        )
+
+    def _spread(self, day: DailyPlan) -> list[MessageDraft]:
+        """A home's wave of one morning is spread over as long as its sender takes for it."""
+        turns, drafts = Counter[int | None](), []
+        for draft, _ in day.drafts:
+            due = draft.scheduled_at
+            if draft.channel.can.is_paced:
+                due = spread(due, draft.expires_at, turns[draft.group_id], self._rules.between_texts)
+                turns[draft.group_id] += 1
+            drafts.append(replace(draft, scheduled_at=due))
+        return drafts
+
+    def _wait_for_answers(self, day: DailyPlan) -> None:
+        """From the first text on an elder's silence is counted."""
+        told = {reminder.card.id: reminder.card for _, planned in day.drafts for reminder in planned}
+        first_told = [
+            card
+            for card in told.values()
+            if card.person.mode is not Mode.STANDARD
+            and card.escalate_on is None
+            and card.progress.acknowledged_on is None
+            and card.progress.escalation_level != NOBODY_LEFT
+            and self._today <= card.expires_on
+        ]
+        until = {
+            c.id: (c.progress.escalation_level, self._today + patience(c.expires_on, self._today)) for c in first_told
+        }
+        cards.set_escalation(self._tx, until)

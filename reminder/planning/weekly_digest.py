@@ -1,0 +1,186 @@
+"""The weekly digest: on Monday morning each member of a home's staff reads once what is to be done, or that nothing is.
+
+It is made at the hour at which it may be sent, so that it says what is true then. One key is one e-mail: a pass that
+was stopped is gone on with, and a second worker adds nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+
+from reminder.clock import japan_date
+from reminder.domain.model.messages import MessageKind, MessageState, Urgency
+from reminder.domain.model.people import Audience, ChannelName, ContactState, Copies, Language, Mode
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules import hours
+from reminder.domain.rules.digest_week import Week
+from reminder.domain.rules.recipients import Recipient, choose_recipients
+from reminder.domain.text.digest import MOST_ROWS, Digest, Item, Part
+from reminder.domain.text.model import Composed
+from reminder.planning.reports.monthly_plan import MonthlyEntry, MonthlyNeed, by_place, due, months_from
+from reminder.planning.reports.status import PersonStatus, group_status
+from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
+from reminder.storage.outbox import queue
+from reminder.storage.outbox.queue import MessageDraft, SpeaksOf
+from reminder.storage.registry import contacts
+from reminder.storage.registry.groups import GroupView
+from reminder.storage.registry.people import PersonView
+from reminder.storage.reminders import digests
+
+# Homes in one transaction, and transactions in one pass: texts that are due meanwhile wait no longer than that.
+AT_ONCE, IN_A_PASS = 20, 10
+
+UNREACHED = "unreached"
+_NOT_ARRIVED = (MessageState.UNDELIVERED, MessageState.FAILED)
+
+
+def make_digests(units: UnitsOfWork, now: datetime, links: SignedLinks) -> int:
+    """How many e-mails that made; what one pass leaves the next one makes. After an outage it is the present week's
+    alone, on the next day of it on which staff may be written to."""
+    week, made = Week.of(japan_date(now)), 0
+    bell = week.sends_at
+    if bell is None or now < bell:
+        return 0
+    for _ in range(IN_A_PASS):
+        with units.writing(now) as uow:
+            # A home that was founded since has not missed anything.
+            homes = digests.next_homes(uow.tx, week.name, founded_before=bell, limit=AT_ONCE)
+            made += _make(uow, week, homes, links)
+            if len(homes) < AT_ONCE:
+                digests.finish(uow.tx, now)
+                return made
+            digests.record_progress(uow.tx, week.name, homes[-1].id)
+    return made
+
+
+def _make(uow: UnitOfWork, week: Week, homes: Sequence[GroupView], links: SignedLinks) -> int:
+    staff: dict[int, list[Recipient]] = {home.id: [] for home in homes}
+    for group_id, recipient in contacts.of_members(uow.tx, [home.id for home in homes]):
+        staff[group_id].append(recipient)
+    told = {home.id: _readers(home, staff[home.id]) for home in homes}
+    made = queue.taken(uow.tx, [_key(one, week) for some in told.values() for one in some])
+    drafts: list[MessageDraft] = []
+    for home in homes:
+        left = [one for one in told[home.id] if _key(one, week) not in made]
+        if left:
+            drafts += _drafts(uow, week, home, left, links)
+    return len(queue.add(uow.tx, uow.keys, drafts, uow.now))
+
+
+def _key(recipient: Recipient, week: Week) -> str:
+    return f"digest:{recipient.owner[1]}:{week.name}"
+
+
+def _readers(home: GroupView, members: Sequence[Recipient]) -> list[Recipient]:
+    """Everybody of the staff who may be told by e-mail and wants copies; where nobody of them does, all."""
+    everybody = [one for one in choose_recipients(home.kind, (), members).staff if one.channel is ChannelName.EMAIL]
+    return [one for one in everybody if one.copies is not Copies.NONE] or everybody
+
+
+def _drafts(
+    uow: UnitOfWork, week: Week, home: GroupView, readers: Sequence[Recipient], links: SignedLinks
+) -> Iterator[MessageDraft]:
+    # Elders live here: what is told about them never goes out on a holiday, whatever the home has chosen.
+    preferences = home.preferences.about(Mode.HOME)
+    soon = hours.next_allowed(uow.now, Mode.STANDARD, Audience.STAFF, ChannelName.EMAIL, preferences)
+    found = None if soon >= week.following.begins else digest_of(uow, home)
+    if found is None:
+        return
+    for one in readers:
+        # Who wants no copies is not told either that there is nothing to do.
+        if one.copies is Copies.NONE and not found.digest.parts:
+            continue
+        composed = uow.rules.composer.digest(one.language, found.digest, links.months())
+        yield MessageDraft(
+            key=_key(one, week),
+            kind=MessageKind.DIGEST,
+            group_id=home.id,
+            contact_id=one.contact_id,
+            audience=Audience.STAFF,
+            channel=ChannelName.EMAIL,
+            subject=composed.subject,
+            text=composed.text,
+            segments=composed.segments,
+            scheduled_at=soon,
+            expires_at=week.following.begins,
+            speaks_of=found.speaks_of,
+            urgency=Urgency.ROUTINE,
+            language=one.language,
+        )
+
+
+@dataclass(frozen=True)
+class HomeDigest:
+    """A home's digest, and whom it speaks of."""
+
+    digest: Digest
+    speaks_of: tuple[SpeaksOf, ...]
+
+
+def digest_of(uow: UnitOfWork, home: GroupView) -> HomeDigest | None:
+    """As things stand; None for a home without cards, which is told nothing."""
+    today = uow.today
+    rows = group_status(uow, home, with_latest=True)
+    watched = sum(len(row.cards) for row in rows)
+    if not watched:
+        return None
+    first, _, after = months_from(today, 3)
+    told = [*_due(uow.rules, rows, first, after - timedelta(days=1), today), _unreached(rows)]
+    parts = [Part(name, [item for item, _ in some[:MOST_ROWS]], len(some)) for name, some in told if some]
+    speaks_of = dict.fromkeys(one for _, some in told for _, spoken in some[:MOST_ROWS] for one in spoken)
+    return HomeDigest(Digest(home.name, today, watched, parts), tuple(speaks_of))
+
+
+def preview(uow: UnitOfWork, home: GroupView, language: Language, links: SignedLinks) -> Composed | None:
+    """What the staff would read; None where they would be told nothing."""
+    found = digest_of(uow, home)
+    return None if found is None else uow.rules.composer.digest(language, found.digest, links.months())
+
+
+_Row = tuple[Item, list[SpeaksOf]]
+
+
+def _due(
+    rules: Rulebook, rows: Sequence[PersonStatus], first: date, last: date, today: date
+) -> Iterator[tuple[str, list[_Row]]]:
+    """By what is to be done, each person once a day, in the order of days and rooms; what ended last comes first."""
+    for what, of_what in groupby(due(rules, rows, first, last, today), key=lambda one: one.what):
+        in_order = sorted(of_what, key=lambda one: (one.day, by_place(one.person), one.one.card.is_computed))
+        told = [
+            _told_together(list(same))
+            for _, same in groupby(in_order, key=lambda one: (one.day, one.person.id, one.one.card.is_computed))
+        ]
+        yield what.value, told[::-1] if what is MonthlyNeed.ENDED else told
+
+
+def _told_together(same: Sequence[MonthlyEntry]) -> _Row:
+    """One person's cards of one day."""
+    person, cards = same[0].person, [one.one.card for one in same]
+    item = Item(_place(person), same[0].day, cards[0].is_computed, [(card.kind, card.label) for card in cards])
+    return item, [SpeaksOf(person.id, card.id) for card in cards]
+
+
+def _unreached(rows: Sequence[PersonStatus]) -> tuple[str, list[_Row]]:
+    """Whom messages do not reach, and why. Who has said that no more are wanted is left alone."""
+    found: list[_Row] = []
+    for row in sorted(rows, key=lambda row: by_place(row.person)):
+        why = [(one.channel, one.state) for one in row.unheard if one.state is not ContactState.OPTED_OUT]
+        lost = [one.latest for one in row.cards if one.latest is not None and one.latest.state in _NOT_ARRIVED]
+        reasons = dict.fromkeys(
+            [
+                *([("", "")] if row.is_out_of_reach else []),
+                *((str(channel), str(state)) for channel, state in why),
+                *((str(text.channel), text.state) for text in lost),
+            ]
+        )
+        if reasons:
+            spoken = [SpeaksOf(row.person.id, None, one.contact_id) for one in row.unheard]
+            found.append((Item(_place(row.person), reasons=list(reasons)), spoken or [SpeaksOf(row.person.id)]))
+    return UNREACHED, found
+
+
+def _place(person: PersonView) -> str:
+    """By the room, for an e-mail lies about; who has none is called by name, in their unit."""
+    return person.place if person.room else " ".join(said for said in (person.unit, person.label) if said)

@@ -1,0 +1,231 @@
+"""Accounts: who signs in by which address, and as whom in which groups; and who is invited to one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
+from sqlalchemy.orm import Session, aliased
+
+from reminder.domain.model.people import ChannelName, GroupKind, Language, Role
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.statements import among
+from reminder.storage.db.tables import Account, Contact, Group, Invitation, Member
+from reminder.storage.registry import contacts
+
+ADDRESS, INVITED = "accounts.address", "invitations.address"
+
+
+@dataclass(frozen=True)
+class AccountView:
+    id: int
+    address: str
+    language: Language
+
+
+@dataclass(frozen=True)
+class Membership:
+    """What one account is in one group."""
+
+    member_id: int
+    group_id: int
+    group: str
+    kind: GroupKind
+    role: Role
+
+
+@dataclass(frozen=True)
+class InvitationView:
+    id: int
+    group_id: int
+    group: str
+    address: str
+    role: Role
+    expires_at: datetime
+
+
+def at_address(tx: Session, keys: KeyRing, address: str) -> AccountView | None:
+    query = select(Account).where(Account.address_index.in_(keys.blind_indexes(address)))
+    row = tx.execute(query).scalar_one_or_none()
+    return None if row is None else _view(keys, row)
+
+
+def find(tx: Session, keys: KeyRing, account_id: int) -> AccountView | None:
+    row = tx.get(Account, account_id)
+    return None if row is None else _view(keys, row)
+
+
+def _view(keys: KeyRing, row: Account) -> AccountView:
+    return AccountView(row.id, keys.open(row.address_sealed, ADDRESS), Language(row.language))
+
+
+def add(tx: Session, keys: KeyRing, *, address: str, language: Language, now: datetime) -> AccountView:
+    account = Account(
+        address_sealed=keys.seal(address, ADDRESS),
+        address_index=keys.blind_index(address),
+        language=language,
+        created_at=now,
+    )
+    tx.add(account)
+    tx.flush()
+    return AccountView(account.id, address, language)
+
+
+def set_language(tx: Session, account_id: int, language: Language) -> None:
+    """Of the pages, and of the e-mails to this account's members."""
+    tx.execute(update(Account).where(Account.id == account_id).values(language=language))
+    tx.execute(update(Member).where(Member.account_id == account_id).values(language=language))
+
+
+def is_awaited(tx: Session, keys: KeyRing, address: str, now: datetime) -> bool:
+    """Whether somebody has an account, is a member, or is invited under this address."""
+    return (
+        at_address(tx, keys, address) is not None
+        or bool(_unlinked(tx, keys, address))
+        or bool(invitations_to(tx, keys, address, now))
+    )
+
+
+def link_members(tx: Session, keys: KeyRing, account: AccountView) -> None:
+    """Members that were entered with this address, and have not signed in before, are this account's."""
+    for member_id, group_id in _unlinked(tx, keys, account.address):
+        if not any(one.group_id == group_id for one in memberships(tx, account.id)):
+            tx.execute(update(Member).where(Member.id == member_id).values(account_id=account.id))
+
+
+def _unlinked(tx: Session, keys: KeyRing, address: str) -> list[tuple[int, int]]:
+    """(member id, group id). Only by a member's first address: it is what they were entered with, and nobody can add
+    themselves to somebody else's account by another."""
+    other = aliased(Contact)
+    first = select(func.min(other.id)).where(other.member_id == Member.id).scalar_subquery()
+    rows = tx.execute(
+        select(Member.id, Member.group_id)
+        .join(Contact, Contact.member_id == Member.id)
+        .where(
+            Member.account_id.is_(None),
+            Contact.channel == ChannelName.EMAIL,
+            Contact.address_index.in_(keys.blind_indexes(address)),
+            Contact.id == first,
+        )
+        .order_by(Member.id)
+    )
+    return [(member_id, group_id) for member_id, group_id in rows]
+
+
+_MEMBERSHIPS = (
+    select(Member.id, Member.group_id, Group.name, Group.kind, Member.role)
+    .join(Group, Group.id == Member.group_id)
+    .where(Member.account_id == bindparam("account"))
+    .order_by(Member.id)
+)
+
+
+def memberships(tx: Session, account_id: int) -> list[Membership]:
+    rows = tx.execute(_MEMBERSHIPS, {"account": account_id})
+    return [Membership(*row[:3], GroupKind(row[3]), Role(row[4])) for row in rows]
+
+
+def invite(
+    tx: Session, keys: KeyRing, *, group_id: int, address: str, role: Role, now: datetime, expires_at: datetime
+) -> int:
+    invitation = Invitation(
+        group_id=group_id,
+        address_sealed=keys.seal(address, INVITED),
+        address_index=keys.blind_index(address),
+        role=role,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    tx.add(invitation)
+    tx.flush()
+    return invitation.id
+
+
+def invitations_to(tx: Session, keys: KeyRing, address: str, now: datetime) -> list[InvitationView]:
+    return _invitations(tx, keys, now, Invitation.address_index.in_(keys.blind_indexes(address)))
+
+
+def invitations_of(tx: Session, keys: KeyRing, group_id: int, now: datetime) -> list[InvitationView]:
+    return _invitations(tx, keys, now, Invitation.group_id == group_id)
+
+
+def _invitations(tx: Session, keys: KeyRing, now: datetime, which: ColumnElement[bool]) -> list[InvitationView]:
+    query = (
+        select(Invitation, Group.name)
+        .join(Group, Group.id == Invitation.group_id)
+        .where(which, Invitation.ended_at.is_(None), Invitation.expires_at > now)
+        .order_by(Invitation.id)
+    )
+    return [
+        InvitationView(
+            row.id, row.group_id, name, keys.open(row.address_sealed, INVITED), Role(row.role), row.expires_at
+        )
+        for row, name in tx.execute(query)
+    ]
+
+
+def end_invitation(tx: Session, invitation_id: int, now: datetime) -> bool:
+    """Accepted, refused or taken back. False where it had ended already."""
+    ended = tx.execute(
+        update(Invitation)
+        .where(Invitation.id == invitation_id, Invitation.ended_at.is_(None), Invitation.expires_at > now)
+        .values(ended_at=now)
+        .returning(Invitation.id)
+    )
+    return ended.first() is not None
+
+
+def set_account(tx: Session, member_id: int, account_id: int) -> None:
+    tx.execute(update(Member).where(Member.id == member_id).values(account_id=account_id))
+
+
+@dataclass(frozen=True)
+class MemberView:
+    """`address`: what they sign in with, or were entered with."""
+
+    id: int
+    name: str
+    role: Role
+    language: Language
+    copies: str
+    address: str | None
+    has_signed_in: bool
+
+
+_MEMBERS = select(Member, Account.address_sealed).outerjoin(Account, Account.id == Member.account_id)
+_OF_GROUP = _MEMBERS.where(Member.group_id == bindparam("group")).order_by(Member.id)
+_ONE = _MEMBERS.where(Member.id == bindparam("member"))
+
+
+def members(tx: Session, keys: KeyRing, group_id: int) -> list[MemberView]:
+    return _members(tx, keys, tx.execute(_OF_GROUP, {"group": group_id}).all())
+
+
+def member(tx: Session, keys: KeyRing, member_id: int) -> MemberView:
+    """One who is there, with their address alone."""
+    return _members(tx, keys, tx.execute(_ONE, {"member": member_id}).all())[0]
+
+
+def _members(tx: Session, keys: KeyRing, rows: Sequence[Row[Member, bytes | None]]) -> list[MemberView]:
+    first = _first_addresses(tx, keys, [row.id for row, _ in rows])
+    return [
+        MemberView(
+            id=row.id,
+            name=row.name,
+            role=Role(row.role),
+            language=Language(row.language),
+            copies=row.copies,
+            address=first.get(row.id) if sealed is None else keys.open(sealed, ADDRESS),
+            has_signed_in=sealed is not None,
+        )
+        for row, sealed in rows
+    ]
+
+
+def _first_addresses(tx: Session, keys: KeyRing, member_ids: Sequence[int]) -> dict[int, str]:
+    rows = tx.execute(
+        select(Contact.member_id, Contact.address_sealed)
+        .where(among(Contact.member_id, member_ids), Contact.channel == ChannelName.EMAIL)
+        .order_by(Contact.id.desc())
+    )
+    return {member_id: keys.open(sealed, contacts.ADDRESS) for member_id, sealed in rows if member_id is not None}

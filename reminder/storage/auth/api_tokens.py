@@ -1,0 +1,123 @@
+"""Tokens: what a program of a group shows instead of a sign-in. Only a hash of each is kept."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.model.access import Actor, Scope, role_with
+from reminder.domain.model.people import Language, Role
+from reminder.storage.db.tables import ApiToken, Member
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """`made_by` is a member's id, `maker` what the others of the group call them."""
+
+    id: int
+    name: str
+    scopes: tuple[Scope, ...]
+    made_by: int
+    maker: str
+    created_at: datetime
+    used_at: datetime | None
+
+
+@dataclass(frozen=True)
+class TokenOwner:
+    """A token that somebody shows, and as whom it acts."""
+
+    token_id: int
+    scopes: tuple[Scope, ...]
+    who: Actor
+    used_at: datetime | None
+
+
+def add(
+    tx: Session,
+    *,
+    group_id: int,
+    made_by: int,
+    name: str,
+    token_hash: bytes,
+    scopes: Collection[Scope],
+    now: datetime,
+) -> int:
+    token = ApiToken(
+        group_id=group_id,
+        made_by=made_by,
+        name=name,
+        token_hash=token_hash,
+        scopes=" ".join(scopes),
+        created_at=now,
+    )
+    tx.add(token)
+    tx.flush()
+    return token.id
+
+
+def find(tx: Session, token_hash: bytes) -> TokenOwner | None:
+    """None for one that nobody has made, or that was revoked."""
+    row = tx.execute(
+        select(
+            ApiToken.id,
+            ApiToken.scopes,
+            ApiToken.group_id,
+            ApiToken.made_by,
+            Member.role,
+            Member.language,
+            ApiToken.used_at,
+        )
+        .join(Member, Member.id == ApiToken.made_by)
+        .where(ApiToken.token_hash == token_hash, ApiToken.revoked_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    token_id, kept, group_id, member_id, role, language, used_at = row
+    scopes = _scopes(kept)
+    who = Actor(group_id, member_id, role_with(scopes, Role(role)), Language(language))
+    return TokenOwner(token_id, scopes, who, used_at)
+
+
+def used(tx: Session, token_id: int, now: datetime) -> None:
+    tx.execute(update(ApiToken).where(ApiToken.id == token_id).values(used_at=now))
+
+
+def of_group(tx: Session, group_id: int) -> list[TokenView]:
+    """Those that still work."""
+    rows = tx.execute(
+        select(
+            ApiToken.id,
+            ApiToken.name,
+            ApiToken.scopes,
+            ApiToken.made_by,
+            Member.name,
+            ApiToken.created_at,
+            ApiToken.used_at,
+        )
+        .join(Member, Member.id == ApiToken.made_by)
+        .where(ApiToken.group_id == group_id, ApiToken.revoked_at.is_(None))
+        .order_by(ApiToken.id)
+    )
+    return [TokenView(row[0], row[1], _scopes(row[2]), *row[3:]) for row in rows]
+
+
+def group_of(tx: Session, token_id: int) -> int | None:
+    return tx.execute(select(ApiToken.group_id).where(ApiToken.id == token_id)).scalar_one_or_none()
+
+
+def revoke(tx: Session, group_id: int, token_id: int, now: datetime) -> bool:
+    """False where the group has no such token that still works."""
+    revoked = tx.execute(
+        update(ApiToken)
+        .where(ApiToken.id == token_id, ApiToken.group_id == group_id, ApiToken.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .returning(ApiToken.id)
+    )
+    return revoked.first() is not None
+
+
+def _scopes(kept: str) -> tuple[Scope, ...]:
+    return tuple(Scope(name) for name in kept.split())

@@ -1,0 +1,64 @@
+"""Calendars that members' programs read by a secret address, of which only a hash is kept."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.model.people import Language
+from reminder.storage.db.tables import CalendarFeed, Member
+
+
+@dataclass(frozen=True)
+class FeedView:
+    id: int
+    is_private: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class FeedReader:
+    """For whom a calendar is written, and of which group."""
+
+    group_id: int
+    language: Language
+    is_private: bool
+
+
+def add(tx: Session, *, member_id: int, token_hash: bytes, is_private: bool, now: datetime) -> int:
+    feed = CalendarFeed(member_id=member_id, token_hash=token_hash, is_private=is_private, created_at=now)
+    tx.add(feed)
+    tx.flush()
+    return feed.id
+
+
+def of_member(tx: Session, member_id: int) -> list[FeedView]:
+    """Those that can still be read."""
+    rows = tx.execute(
+        select(CalendarFeed.id, CalendarFeed.is_private, CalendarFeed.created_at)
+        .where(CalendarFeed.member_id == member_id, CalendarFeed.revoked_at.is_(None))
+        .order_by(CalendarFeed.id)
+    )
+    return [FeedView(*row) for row in rows]
+
+
+def revoke(tx: Session, *, member_id: int, feed_id: int, now: datetime) -> bool:
+    """False for one of another member, or one that is over."""
+    revoked = tx.execute(
+        update(CalendarFeed)
+        .where(CalendarFeed.id == feed_id, CalendarFeed.member_id == member_id, CalendarFeed.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .returning(CalendarFeed.id)
+        .execution_options(synchronize_session=False)
+    )
+    return revoked.first() is not None
+
+
+def find(tx: Session, token_hash: bytes) -> FeedReader | None:
+    row = tx.execute(
+        select(Member.group_id, Member.language, CalendarFeed.is_private)
+        .join(Member, Member.id == CalendarFeed.member_id)
+        .where(CalendarFeed.token_hash == token_hash, CalendarFeed.revoked_at.is_(None))
+    ).one_or_none()
+    return None if row is None else FeedReader(row[0], Language(row[1]), row[2])

@@ -1,0 +1,110 @@
+"""What programs were answered, so that a request that is sent again does nothing and is answered the same.
+
+Keys and requests are kept as keyed hashes: what a program sends may be a number that we refuse.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.statements import insert_or_ignore
+from reminder.storage.db.tables import IdempotencyKey
+
+KEPT_FOR = timedelta(hours=24)
+BODY = "idempotency_keys.body"
+
+
+@dataclass(frozen=True)
+class IdempotentRequest:
+    """One request under one key. The hashes are those under every key of the ring, the newest first."""
+
+    token_id: int
+    key_hashes: Sequence[bytes]
+    request_hashes: Sequence[bytes]
+
+
+@dataclass(frozen=True)
+class StoredResponse:
+    """`status` is None while it is being answered. `is_same`: it was this very request."""
+
+    id: int
+    is_same: bool
+    status: int | None
+    body: str | None
+    created_at: datetime
+
+
+def request_of(keys: KeyRing, token_id: int, key: str, request: bytes) -> IdempotentRequest:
+    return IdempotentRequest(
+        token_id,
+        keys.blind_indexes(f"answer key {key}"),
+        keys.blind_indexes(f"answered request {request.decode('latin-1')}"),
+    )
+
+
+def begin(tx: Session, one: IdempotentRequest, now: datetime) -> bool:
+    """From now on this request is being answered; False where one under this key is known already."""
+    return insert_or_ignore(
+        tx,
+        IdempotencyKey,
+        token_id=one.token_id,
+        key_hash=one.key_hashes[0],
+        request_hash=one.request_hashes[0],
+        created_at=now,
+    )
+
+
+def find(tx: Session, keys: KeyRing, one: IdempotentRequest) -> StoredResponse | None:
+    row = tx.scalars(
+        select(IdempotencyKey)
+        .where(IdempotencyKey.token_id == one.token_id, IdempotencyKey.key_hash.in_(one.key_hashes))
+        .order_by(IdempotencyKey.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    body = None if row.body_sealed is None else keys.open(row.body_sealed, BODY)
+    return StoredResponse(row.id, row.request_hash in one.request_hashes, row.status, body, row.created_at)
+
+
+def begin_again(tx: Session, kept: StoredResponse, one: IdempotentRequest, now: datetime) -> bool:
+    """What nobody is answering any more is answered now; False where somebody else was faster."""
+    taken = tx.execute(
+        update(IdempotencyKey)
+        .where(IdempotencyKey.id == kept.id, IdempotencyKey.created_at == kept.created_at)
+        .values(request_hash=one.request_hashes[0], status=None, body_sealed=None, created_at=now)
+        .returning(IdempotencyKey.id)
+    )
+    return taken.first() is not None
+
+
+def keep(tx: Session, keys: KeyRing, one: IdempotentRequest, began: datetime, *, status: int, body: str) -> bool:
+    """False where somebody else has begun to answer it since `began`: then this answer must not count."""
+    kept = tx.execute(
+        update(IdempotencyKey)
+        .where(
+            IdempotencyKey.token_id == one.token_id,
+            IdempotencyKey.key_hash.in_(one.key_hashes),
+            IdempotencyKey.status.is_(None),
+            IdempotencyKey.created_at == began,
+        )
+        .values(status=status, body_sealed=keys.seal(body, BODY))
+        .returning(IdempotencyKey.id)
+    )
+    return kept.first() is not None
+
+
+def give_up(tx: Session, one: IdempotentRequest, began: datetime) -> None:
+    """It could not be answered: the next try begins at once."""
+    tx.execute(
+        delete(IdempotencyKey).where(
+            IdempotencyKey.token_id == one.token_id,
+            IdempotencyKey.key_hash.in_(one.key_hashes),
+            IdempotencyKey.status.is_(None),
+            IdempotencyKey.created_at == began,
+        )
+    )

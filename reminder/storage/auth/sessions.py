@@ -1,0 +1,133 @@
+"""Sessions: browsers in which somebody is signed in. Only a hash of what the browser holds is kept."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.model.access import Actor
+from reminder.domain.model.people import Language, Role
+from reminder.storage.db.tables import Account, Member
+from reminder.storage.db.tables import Session as Row
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """`who` is None for an account that is in no group yet."""
+
+    session_id: int
+    account_id: int
+    language: Language
+    who: Actor | None
+    seen_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Device:
+    """A browser in which this account is signed in."""
+
+    session_id: int
+    device: str
+    created_at: datetime
+    seen_at: datetime
+
+
+def add(
+    tx: Session,
+    *,
+    account_id: int,
+    member_id: int | None,
+    token_hash: bytes,
+    device: str,
+    now: datetime,
+    expires_at: datetime,
+) -> int:
+    session = Row(
+        account_id=account_id,
+        member_id=member_id,
+        token_hash=token_hash,
+        device=device,
+        created_at=now,
+        seen_at=now,
+        expires_at=expires_at,
+    )
+    tx.add(session)
+    tx.flush()
+    return session.id
+
+
+_FIND = (
+    select(
+        Row.id,
+        Row.account_id,
+        Account.language,
+        Row.seen_at,
+        Row.created_at,
+        Member.id,
+        Member.group_id,
+        Member.role,
+        Member.account_id,
+    )
+    .join(Account, Account.id == Row.account_id)
+    .outerjoin(Member, Member.id == Row.member_id)
+    .where(
+        Row.token_hash == bindparam("token"),
+        Row.revoked_at.is_(None),
+        Row.expires_at > bindparam("now"),
+        Row.seen_at >= bindparam("seen_since"),
+    )
+)
+
+
+def find(tx: Session, token_hash: bytes, *, now: datetime, seen_since: datetime) -> SignedIn | None:
+    """None for one that is unknown, over, revoked, or was not seen for long."""
+    asked = {"token": token_hash, "now": now, "seen_since": seen_since}
+    row = tx.execute(_FIND, asked).one_or_none()
+    if row is None:
+        return None
+    session_id, account_id, language, seen_at, created_at, member_id, group_id, role, owner = row
+    who = None
+    if member_id is not None and owner == account_id:
+        who = Actor(group_id, member_id, Role(role), Language(language))
+    return SignedIn(session_id, account_id, Language(language), who, seen_at, created_at)
+
+
+def seen(tx: Session, session_id: int, now: datetime) -> None:
+    tx.execute(update(Row).where(Row.id == session_id).values(seen_at=now))
+
+
+def act_as(tx: Session, session_id: int, member_id: int) -> None:
+    tx.execute(update(Row).where(Row.id == session_id).values(member_id=member_id))
+
+
+def devices(tx: Session, account_id: int, *, now: datetime, seen_since: datetime) -> list[Device]:
+    """The one seen last first."""
+    rows = tx.execute(
+        select(Row.id, Row.device, Row.created_at, Row.seen_at)
+        .where(Row.account_id == account_id, Row.revoked_at.is_(None), Row.expires_at > now, Row.seen_at >= seen_since)
+        .order_by(Row.seen_at.desc(), Row.id.desc())
+    )
+    return [Device(*row) for row in rows]
+
+
+def revoke(tx: Session, account_id: int, session_id: int, now: datetime) -> bool:
+    """False for one of another account, or one that is over."""
+    revoked = tx.execute(
+        update(Row)
+        .where(Row.id == session_id, Row.account_id == account_id, Row.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .returning(Row.id)
+        .execution_options(synchronize_session=False)
+    )
+    return revoked.first() is not None
+
+
+def revoke_others(tx: Session, account_id: int, but: int, now: datetime) -> None:
+    tx.execute(
+        update(Row)
+        .where(Row.account_id == account_id, Row.id != but, Row.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .execution_options(synchronize_session=False)
+    )

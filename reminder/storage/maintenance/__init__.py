@@ -1,0 +1,1 @@
+"""Looking after the rows: audit, counters, snapshots, erasure, export, key rotation."""

@@ -1,0 +1,224 @@
+"""What the auditor asks of the database, in queries of its own: what the steps that do the work overlook, it must see.
+
+Each finds its rows by an index that holds only what waits, and stops counting at AT_MOST: an audit costs the same
+whatever is enrolled and whatever was ever sent.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, exists, func, literal_column, or_, select, text
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from reminder.domain.model.people import ContactState, Role
+from reminder.storage.db.columns import Instant
+from reminder.storage.db.statements import among
+from reminder.storage.db.tables import (
+    IS_LEASED,
+    IS_QUEUED,
+    IS_SILENT,
+    IS_UNPLANNED,
+    IS_UNREPORTED_FAILURE,
+    Card,
+    Contact,
+    Import,
+    Member,
+    Message,
+    Notice,
+    Person,
+    Receipt,
+    Reply,
+)
+
+AT_MOST = 1000
+IS_BEING_READ = text("imports.state IN ('checking', 'saving')")
+_IN_USE = Card.retired_at.is_(None)
+
+
+@dataclass(frozen=True)
+class LateWork:
+    """`count` of AT_MOST: that many or more. `since`: when the first of them should have been done."""
+
+    count: int
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class LateCards:
+    count: int
+    since: date | None
+
+
+def _counted(since: InstrumentedAttribute[Any], *which: Any) -> Select[*tuple[Any, ...]]:
+    some = select(since.label("since")).where(*which).limit(AT_MOST).subquery()
+    return select(func.count(), func.min(some.c.since))
+
+
+# By the code of the trouble. `late` is some minutes ago, `long_ago` an hour.
+_WAITING: Mapping[str, Select[*tuple[Any, ...]]] = {
+    # A lease that is missing would never run out: nobody would ever ask about such a message.
+    "messages_stuck": _counted(
+        Message.handed_at,
+        IS_LEASED,
+        Message.state == literal_column("'sending'"),
+        or_(Message.lease_until.is_(None), Message.lease_until < bindparam("late")),
+    ),
+    "messages_unknown": _counted(
+        Message.handed_at,
+        IS_LEASED,
+        Message.state == literal_column("'unknown'"),
+        or_(Message.lease_until.is_(None), Message.handed_at < bindparam("long_ago")),
+    ),
+    "failures_untold": _counted(Message.ended_at, IS_UNREPORTED_FAILURE, Message.ended_at < bindparam("late")),
+    "receipts_waiting": _counted(
+        Receipt.received_at, Receipt.applied_at.is_(None), Receipt.received_at < bindparam("late")
+    ),
+    "replies_waiting": _counted(Reply.received_at, Reply.handled_at.is_(None), Reply.received_at < bindparam("late")),
+    "notices_waiting": _counted(Notice.created_at, Notice.notified_at.is_(None), Notice.created_at < bindparam("late")),
+    "sheets_waiting": _counted(Import.changed_at, IS_BEING_READ, Import.changed_at < bindparam("late")),
+}
+
+
+def waiting(tx: Session, *, late: datetime, long_ago: datetime) -> dict[str, LateWork]:
+    """What waits for too long, by the code of the trouble; nothing where nothing does."""
+    found = {}
+    for code, query in _WAITING.items():
+        count, since = tx.execute(query, {"late": late, "long_ago": long_ago}).one()
+        if count:
+            found[code] = LateWork(count, since)
+    return found
+
+
+@dataclass(frozen=True)
+class LateMessages:
+    """Messages of one channel to one audience whose moment has passed, and nobody has taken them."""
+
+    channel: str
+    audience: str
+    count: int
+    since: datetime
+
+
+_SOME_LATE = (
+    select(Message.channel, Message.audience, Message.scheduled_at)
+    .where(
+        IS_QUEUED,
+        Message.scheduled_at < bindparam("before"),
+        Message.channel.not_in(bindparam("but_not", expanding=True)),
+    )
+    .order_by(Message.scheduled_at)
+    .limit(AT_MOST)
+    .subquery()
+)
+_LATE = select(_SOME_LATE.c.channel, _SOME_LATE.c.audience, func.count(), func.min(_SOME_LATE.c.scheduled_at)).group_by(
+    _SOME_LATE.c.channel, _SOME_LATE.c.audience
+)
+
+
+def late_messages(tx: Session, before: datetime, but_not: Collection[str]) -> list[LateMessages]:
+    """`but_not`: channels that are known to wait."""
+    return [LateMessages(*row) for row in tx.execute(_LATE, {"before": before, "but_not": list(but_not)})]
+
+
+_DAYS_PASSED = (
+    select(Card.next_reminder_on.label("since"))
+    .where(_IN_USE, Card.next_reminder_on < bindparam("before"))
+    .limit(AT_MOST)
+    .subquery()
+)
+_SILENCES_PASSED = (
+    select(Card.escalate_on.label("since"))
+    .where(IS_SILENT, Card.escalate_on < bindparam("before"))
+    .limit(AT_MOST)
+    .subquery()
+)
+
+
+_PASSED_OVER = select(func.count(), func.min(_DAYS_PASSED.c.since))
+_SILENT_FOR_TOO_LONG = select(func.count(), func.min(_SILENCES_PASSED.c.since))
+
+
+def cards_passed_over(tx: Session, before: date) -> LateCards:
+    """Cards in use that were to be looked at on a day before this one."""
+    return LateCards(*tx.execute(_PASSED_OVER, {"before": before}).one())
+
+
+def silences_passed_over(tx: Session, before: date) -> LateCards:
+    """Cards of which nothing was heard, and the next human was to be asked on a day before this one."""
+    return LateCards(*tx.execute(_SILENT_FOR_TOO_LONG, {"before": before}).one())
+
+
+def cards_due(tx: Session, today: date, limit: int) -> list[int]:
+    """The first of those that are to be looked at now."""
+    due = select(Card.id).where(_IN_USE, Card.next_reminder_on <= today)
+    return list(tx.scalars(due.order_by(Card.next_reminder_on, Card.id).limit(limit)))
+
+
+def still_due(tx: Session, card_ids: Sequence[int], today: date) -> LateCards:
+    """Those among these that are."""
+    if not card_ids:
+        return LateCards(0, None)
+    row = tx.execute(
+        select(func.count(), func.min(Card.next_reminder_on)).where(
+            among(Card.id, card_ids), _IN_USE, Card.next_reminder_on <= today
+        )
+    ).one()
+    return LateCards(*row)
+
+
+_SOME_WITHOUT = (
+    select(Card.id, Card.person_id)
+    .where(IS_UNPLANNED, Card.kind.in_(bindparam("kinds", expanding=True)), Card.expires_on >= bindparam("ends_from"))
+    .limit(AT_MOST)
+    .subquery()
+)
+_WITHOUT = select(_SOME_WITHOUT.c.id)
+_WITHOUT_OF_THE_INSURED = _WITHOUT.join(Person, Person.id == _SOME_WITHOUT.c.person_id).where(Person.insurance)
+
+
+def without_next_day(tx: Session, kinds: Collection[str], ends_from: date, *, insured: bool) -> list[int]:
+    """Cards in use of these kinds, ending then or later, that nobody is going to look at. `insured`: only where their
+    person uses them at hospitals."""
+    query = _WITHOUT_OF_THE_INSURED if insured else _WITHOUT
+    return list(tx.scalars(query, {"kinds": list(kinds), "ends_from": ends_from}))
+
+
+_SOON = (
+    select(Card.person_id)
+    .where(_IN_USE, Card.next_reminder_on <= bindparam("until"))
+    .order_by(Card.next_reminder_on)
+    .limit(AT_MOST)
+    .subquery()
+)
+_MAY_BE_TOLD = and_(
+    Contact.state == literal_column(f"'{ContactState.CONFIRMED}'"),
+    Contact.channel.in_(bindparam("channels", expanding=True)),
+)
+_BY_A_MEMBER = (
+    select(Contact.id)
+    .join(Member, Member.id == Contact.member_id)
+    .where(Member.group_id == Person.group_id, Member.role != literal_column(f"'{Role.VIEWER}'"), _MAY_BE_TOLD)
+    .exists()
+)
+_OUT_OF_REACH = (
+    select(func.count(func.distinct(Person.id)))
+    .join(_SOON, _SOON.c.person_id == Person.id)
+    .where(~exists().where(Contact.person_id == Person.id, _MAY_BE_TOLD), ~_BY_A_MEMBER)
+)
+
+
+def people_out_of_reach(tx: Session, until: date, channels: Collection[str]) -> int:
+    """Of the AT_MOST cards to be told next, until a day: how many people have nobody around them who can be told.
+    `channels`: those in use."""
+    return tx.execute(_OUT_OF_REACH, {"until": until, "channels": list(channels)}).scalar_one()
+
+
+# The one place where the database is asked for the time, and only to hold it against ours.
+_ITS_CLOCK = text("SELECT CURRENT_TIMESTAMP AS at").columns(at=Instant())
+
+
+def database_clock(tx: Session) -> datetime:
+    at: datetime = tx.execute(_ITS_CLOCK).scalar_one()
+    return at

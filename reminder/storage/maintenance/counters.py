@@ -1,0 +1,60 @@
+"""Tallies: how many messages were handed over, what was known of them soon after, and how long they had been due.
+
+Folded from the messages themselves, a stretch of time after the other, and never twice: whatever the number of workers,
+and whoever of them was killed meanwhile.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from reminder.domain.model.messages import MessageState
+from reminder.storage.db.statements import put
+from reminder.storage.db.tables import WAS_HANDED_OVER, Message
+from reminder.storage.db.tables import Counter as Tally
+from reminder.storage.runtime import heartbeats
+
+# By then most answers are there, and what a worker of a slow clock was writing is.
+LATER = timedelta(minutes=2)
+# What is folded at once, so that a long outage does not end in one long read.
+LONGEST = timedelta(minutes=10)
+# How long a message that was due may have waited, in seconds; the last one holds all that waited longer.
+BUCKETS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 14400)
+HANDED, WAITED, SECONDS = "handed", "waited", "seconds"
+_TAKEN = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNDELIVERED)
+
+
+def rollup(tx: Session, now: datetime) -> None:
+    """Counts what was handed over since the last time. A message that is tried again is handed over again."""
+    until, since = now - LATER, heartbeats.last(tx, heartbeats.COUNTED)
+    if since is None:
+        heartbeats.record(tx, heartbeats.COUNTED, until)
+        return
+    until = min(until, since + LONGEST)
+    if until <= since:
+        return
+    rows = tx.execute(
+        select(Message.channel, Message.state, Message.scheduled_at, Message.handed_at).where(
+            WAS_HANDED_OVER, Message.handed_at > since, Message.handed_at <= until
+        )
+    )
+    counted: Counter[str] = Counter()
+    for channel, state, scheduled_at, handed_at in rows:
+        assert handed_at is not None
+        counted[f"{HANDED}.{channel}.{state}"] += 1
+        if state in _TAKEN:
+            waited = max(0.0, (handed_at - scheduled_at).total_seconds())
+            bucket = bisect_left(BUCKETS, waited)
+            counted[f"{WAITED}.{channel}.{bucket}"] += 1
+            counted[f"{WAITED}.{channel}.{SECONDS}"] += round(waited)
+    for name, count in sorted(counted.items()):
+        put(tx, Tally, {"name": name}, {"value": count}, changed={"value": Tally.value + count})
+    heartbeats.record(tx, heartbeats.COUNTED, until)
+
+
+def all_of(tx: Session) -> Mapping[str, int]:
+    return dict(list(tx.execute(select(Tally.name, Tally.value).order_by(Tally.name))))

@@ -1,0 +1,275 @@
+"""Everything that is held of a group, or of one person in it, as plain values: theirs to read and to take along."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select, union, union_all
+from sqlalchemy import Row as SqlRow
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
+
+from reminder.clock import JAPAN
+from reminder.errors import SettingsError
+from reminder.storage.auth import accounts
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.statements import among, each, ids_param
+from reminder.storage.db.tables import (
+    Account,
+    ActivityEntry,
+    ApiToken,
+    Assignment,
+    CalendarFeed,
+    Card,
+    Contact,
+    Group,
+    Import,
+    Invitation,
+    Member,
+    Mention,
+    Message,
+    MessageReminder,
+    Notice,
+    Person,
+    Reminder,
+    Reply,
+)
+from reminder.storage.outbox.queries import ids_about_person
+from reminder.storage.outbox.sealed_body import readable
+from reminder.storage.registry import contacts
+from reminder.storage.reminders.replies import text_of
+
+Row = dict[str, Any]
+# How many rows are in memory at once, of whatever is being taken along.
+AT_ONCE = 1_000
+
+
+class ExportScope:
+    """Of a whole group, or of one person in it."""
+
+    def __init__(self, group_id: int, person_id: int | None) -> None:
+        self.group_id, self.person_id = group_id, person_id
+        self.people: ColumnElement[bool] = Person.group_id == group_id
+        if person_id is not None:
+            self.people = self.people & (Person.id == person_id)
+        # A contact is a person's or a member's. Each way has an index; with OR between them there is none.
+        ways = [select(Contact.id).join(Person, Person.id == Contact.person_id).where(self.people)]
+        if person_id is None:
+            members = select(Contact.id).join(Member, Member.id == Contact.member_id)
+            ways.append(members.where(Member.group_id == group_id))
+        self.contacts = union_all(*ways)
+
+
+def group(tx: Session, group_id: int) -> Row | None:
+    return next(_rows(tx, Group, Group.id == group_id), None)
+
+
+def people(tx: Session, which: ExportScope) -> Iterator[list[Row]]:
+    """Some people after the other, in the order of their ids."""
+    rows = _rows(tx, Person, which.people)
+    while some := list(islice(rows, AT_ONCE)):
+        yield some
+
+
+def members(tx: Session, keys: KeyRing, group_id: int) -> list[Row]:
+    """`signs_in_with`: None for whoever has not signed in yet."""
+    names = _names(Member, but=("group_id", "account_id"))
+    rows = tx.execute(
+        select(*_columns(Member, names), Account.address_sealed)
+        .outerjoin(Account, Account.id == Member.account_id)
+        .where(Member.group_id == group_id)
+        .order_by(Member.id)
+    )
+    return [{**_plain(names, row), "signs_in_with": _open(keys, row[-1], accounts.ADDRESS)} for row in rows]
+
+
+def contacts_of_people(tx: Session, keys: KeyRing, person_ids: Collection[int]) -> Mapping[int, list[Row]]:
+    """By person."""
+    return _by("person_id", _contacts(tx, keys, among(Contact.person_id, person_ids)))
+
+
+def contacts_of_members(tx: Session, keys: KeyRing, member_ids: Collection[int]) -> Mapping[int, list[Row]]:
+    """By member."""
+    return _by("member_id", _contacts(tx, keys, among(Contact.member_id, member_ids)))
+
+
+def _contacts(tx: Session, keys: KeyRing, which: ColumnElement[bool]) -> Iterator[Row]:
+    names = _names(Contact)
+    rows = tx.execute(select(*_columns(Contact, names), Contact.address_sealed).where(which).order_by(Contact.id))
+    return ({**_plain(names, row), "address": _open(keys, row[-1], contacts.ADDRESS)} for row in rows)
+
+
+def cards(tx: Session, person_ids: Collection[int]) -> Mapping[int, list[Row]]:
+    """By person."""
+    return _by("person_id", _rows(tx, Card, among(Card.person_id, person_ids)))
+
+
+def reminders(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row]]:
+    """By card."""
+    return _by("card_id", _rows(tx, Reminder, among(Reminder.card_id, card_ids)))
+
+
+def assignments(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row]]:
+    """By card."""
+    return _by("card_id", _rows(tx, Assignment, among(Assignment.card_id, card_ids)))
+
+
+def notices(tx: Session, person_ids: Collection[int]) -> Mapping[int, list[Row]]:
+    """By person."""
+    return _by("person_id", _rows(tx, Notice, among(Notice.person_id, person_ids)))
+
+
+def replies(tx: Session, keys: KeyRing, which: ExportScope) -> Iterator[Row]:
+    """`text` is None where it looked like a number, or was forgotten."""
+    names = _names(Reply, but=("provider_id",))
+    theirs = which.contacts.subquery()
+    query = (
+        select(*_columns(Reply, names), Reply.body_sealed)
+        .join(theirs, theirs.c.id == Reply.contact_id)
+        .order_by(Reply.id)
+    )
+    for row in each(tx, query):
+        yield {**_plain(names, row), "text": text_of(keys, row[-1])}
+
+
+# What only we need: how a message is sent, not what it is.
+NOT_TOLD = (
+    "key",
+    "group_id",
+    "provider_id",
+    "lease_until",
+    "not_found_count",
+    "reply_code",
+    "body_fingerprint",
+    "urgency",
+    "turn",
+)
+
+
+def messages(tx: Session, keys: KeyRing, which: ExportScope) -> Iterator[Row]:
+    """With the cards that each tells of. Of one person's those that speak of others, too, are there without words."""
+    if which.person_id is None:
+        theirs = which.contacts.subquery()
+        wanted = union(
+            select(Message.id).where(Message.group_id == which.group_id),
+            select(Message.id).join(theirs, theirs.c.id == Message.contact_id),
+        ).subquery()
+    else:
+        wanted = ids_about_person(which.person_id).subquery()
+    # Numbers alone: of the messages only some are in memory at once.
+    ids = iter(list(tx.scalars(select(wanted.c[0]).order_by(wanted.c[0]))))
+    while some := list(islice(ids, AT_ONCE)):
+        yield from _messages(tx, keys, which, some)
+
+
+def _messages(tx: Session, keys: KeyRing, which: ExportScope, message_ids: Collection[int]) -> Iterator[Row]:
+    names = _names(Message, but=NOT_TOLD)
+    tells, whom = _told_of(tx, message_ids)
+    query = select(*_columns(Message, names), Message.id, Message.body_sealed, Message.address_sealed)
+    for row in tx.execute(query.where(among(Message.id, message_ids)).order_by(Message.id)):
+        message_id, body, address = row[-3:]
+        subject, text = readable(keys, body)
+        others = which.person_id is not None and not whom.get(message_id, set()) <= {which.person_id}
+        yield {
+            **_plain(names, row),
+            "address": _open(keys, address, contacts.ADDRESS),
+            "subject": None if others else subject,
+            "text": None if others else text,
+            "tells_of_cards": [] if others else sorted(tells.get(message_id, ())),
+            "speaks_of_people": [] if others else sorted(whom.get(message_id, ())),
+            "speaks_of_others": others,
+        }
+
+
+_TOLD_OF = (
+    select(MessageReminder.message_id, Card.id, Card.person_id)
+    .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+    .join(Card, Card.id == Reminder.card_id)
+    .where(among(MessageReminder.message_id, ids_param("messages")))
+)
+_SPOKEN_OF = select(Mention.message_id, Mention.person_id).where(among(Mention.message_id, ids_param("messages")))
+
+
+def _told_of(tx: Session, message_ids: Collection[int]) -> tuple[Mapping[int, set[int]], Mapping[int, set[int]]]:
+    """By message, the cards it tells of and the people it speaks of."""
+    tells: dict[int, set[int]] = {}
+    whom: dict[int, set[int]] = {}
+    for message_id, card_id, person_id in tx.execute(_TOLD_OF, {"messages": message_ids}):
+        tells.setdefault(message_id, set()).add(card_id)
+        whom.setdefault(message_id, set()).add(person_id)
+    for message_id, person_id in tx.execute(_SPOKEN_OF, {"messages": message_ids}):
+        whom.setdefault(message_id, set()).add(person_id)
+    return tells, whom
+
+
+def invitations(tx: Session, keys: KeyRing, group_id: int) -> Iterator[Row]:
+    names = _names(Invitation)
+    query = select(*_columns(Invitation, names), Invitation.address_sealed).where(Invitation.group_id == group_id)
+    for row in tx.execute(query.order_by(Invitation.id)):
+        yield {**_plain(names, row), "address": _open(keys, row[-1], accounts.INVITED)}
+
+
+def api_tokens(tx: Session, group_id: int) -> Iterator[Row]:
+    return _rows(tx, ApiToken, ApiToken.group_id == group_id)
+
+
+def calendar_feeds(tx: Session, group_id: int) -> Iterator[Row]:
+    return _rows(tx, CalendarFeed, CalendarFeed.member_id.in_(select(Member.id).where(Member.group_id == group_id)))
+
+
+def imports(tx: Session, group_id: int) -> Iterator[Row]:
+    return _rows(tx, Import, Import.group_id == group_id)
+
+
+def activity_log(tx: Session, which: ExportScope) -> Iterator[Row]:
+    """What was done in the group, or of the one person, their cards and their contacts."""
+    wanted: ColumnElement[bool] = ActivityEntry.group_id == which.group_id
+    if which.person_id is not None:
+        wanted = wanted & or_(
+            ActivityEntry.person_id == which.person_id,
+            ActivityEntry.card_id.in_(select(Card.id).where(Card.person_id == which.person_id)),
+            ActivityEntry.contact_id.in_(select(Contact.id).where(Contact.person_id == which.person_id)),
+        )
+    return _rows(tx, ActivityEntry, wanted)
+
+
+def _rows(tx: Session, table: type[DeclarativeBase], which: ColumnElement[bool]) -> Iterator[Row]:
+    names, first = _names(table), table.__mapper__.primary_key[0]
+    query = select(*_columns(table, names)).where(which).order_by(first)
+    return (_plain(names, row) for row in each(tx, query))
+
+
+def _by(owner: str, rows: Iterable[Row]) -> Mapping[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row[owner], []).append(row)
+    return found
+
+
+def _names(table: type[DeclarativeBase], *, but: Sequence[str] = ()) -> list[str]:
+    """Of what is told of a row. What was sealed is opened by whoever asks; hashes are nothing anybody could read."""
+    hidden = ("_sealed", "_index", "_hash")
+    told = [column.key for column in table.__mapper__.column_attrs if column.key not in but]
+    return [name for name in told if not name.endswith(hidden)]
+
+
+def _columns(table: type[DeclarativeBase], names: Sequence[str]) -> list[InstrumentedAttribute[Any]]:
+    return [getattr(table, name) for name in names]
+
+
+def _plain(names: Sequence[str], row: SqlRow[*tuple[Any, ...]]) -> Row:
+    return {name: _value(value) for name, value in zip(names, row, strict=False)}
+
+
+def _value(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(JAPAN).isoformat(timespec="seconds")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _open(keys: KeyRing, sealed: bytes | None, purpose: str) -> str | None:
+    """None, too, for what was sealed with a key that is gone: the rest can still be taken along."""
+    try:
+        return None if sealed is None else keys.open(sealed, purpose)
+    except SettingsError:
+        return None

@@ -1,0 +1,1 @@
+"""The messages: queued, leased, handed over and settled."""

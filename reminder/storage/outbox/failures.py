@@ -1,0 +1,84 @@
+"""Messages that did not arrive, and whether a human knows of it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from reminder.domain.model.messages import MessageKind
+from reminder.domain.model.people import Audience, ChannelName
+from reminder.storage.db.statements import among
+from reminder.storage.db.tables import IS_UNREPORTED_FAILURE, Contact, Message, MessageReminder, Person
+from reminder.storage.outbox.queries import _NOT_ARRIVED
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A text to a person that nobody received."""
+
+    message_id: int
+    group_id: int
+    person_id: int
+    channel: ChannelName
+    is_answer: bool
+
+
+def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
+    rows = tx.execute(
+        select(Message.id, Person.group_id, Person.id, Message.channel, Message.kind == MessageKind.ANSWER)
+        .join(Contact, Contact.id == Message.contact_id)
+        .join(Person, Person.id == Contact.person_id)
+        .where(
+            IS_UNREPORTED_FAILURE,
+        )
+        .order_by(Message.id)
+        .limit(limit)
+        .with_for_update(of=Message, skip_locked=True)
+    )
+    return [Failure(*row[:3], ChannelName(row[3]), row[4]) for row in rows]
+
+
+def sent_instead(tx: Session, message_ids: Collection[int]) -> Mapping[int, ChannelName]:
+    """By message that did not arrive: by which way the person is told the same instead."""
+    if not message_ids:
+        return {}
+    failed, other = aliased(MessageReminder), aliased(MessageReminder)
+    rows = tx.execute(
+        select(failed.message_id, Message.channel)
+        .join(other, and_(other.reminder_id == failed.reminder_id, other.message_id > failed.message_id))
+        .join(Message, Message.id == other.message_id)
+        .where(
+            among(failed.message_id, message_ids),
+            Message.audience == Audience.PERSON,
+            Message.state.not_in(("cancelled", "stale", "failed", "undelivered")),
+        )
+        .order_by(Message.id)
+    )
+    return {message_id: ChannelName(channel) for message_id, channel in rows}
+
+
+def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
+    these = update(Message).where(among(Message.id, message_ids))
+    tx.execute(these.values(followed_up_at=now).execution_options(synchronize_session=False))
+
+
+@dataclass(frozen=True)
+class NotArrived:
+    """What has not reached a contact since something last did: how often, since when, and why the last time."""
+
+    times: int
+    since: datetime
+    reason: str | None
+
+
+def not_arrived(tx: Session, group_id: int) -> dict[int, NotArrived]:
+    """By contact, of those to whom the latest message did not come."""
+    found: dict[int, NotArrived] = {}
+    for contact_id, ended_at, created_at, reason in tx.execute(_NOT_ARRIVED, {"group": group_id}):
+        assert contact_id is not None
+        before = found.get(contact_id)
+        since = before.since if before else ended_at or created_at
+        found[contact_id] = NotArrived((before.times if before else 0) + 1, since, reason)
+    return found

@@ -1,0 +1,483 @@
+"""Claims: what a worker takes into its hands, holds while it sends, and what nobody holds any more."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, and_, bindparam, case, exists, false, func, literal_column, or_, select, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.model.messages import (
+    CANCEL,
+    FAIL_UNREADABLE,
+    FORGET_WORDS,
+    LOSE_LEASE,
+    MESSAGE_STATES,
+    MISS,
+    NOT_SEEN,
+    RECORD_ANSWER,
+    RECORD_OUTCOME,
+    TAKE_LEASE,
+    UNREADABLE,
+    CancelReason,
+    MessageKind,
+    MessageState,
+    Outcome,
+    Outgoing,
+    Urgency,
+)
+from reminder.domain.model.people import Audience, ChannelName, ContactState, Mode
+from reminder.domain.model.state_machine import Move
+from reminder.errors import SettingsError
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.columns import Instant
+from reminder.storage.db.statements import among, update_many
+from reminder.storage.db.tables import (
+    IS_LEASED,
+    IS_QUEUED,
+    MESSAGES,
+    Card,
+    Contact,
+    Group,
+    Message,
+    MessageReminder,
+    Person,
+    Reminder,
+)
+from reminder.storage.db.transitions import staying, transition
+from reminder.storage.outbox import restore_guard
+from reminder.storage.outbox.sealed_body import open_body
+from reminder.storage.registry import contacts
+
+# A message as it stands in the database, with its reader's address: only until the claim is over.
+DueRow = Row[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class LeasedMessage:
+    """A message this worker has claimed; `attempts` fences it off from a later claim of the same message.
+    `starts_in`: seconds after the claim, where its sender keeps a pace."""
+
+    kind: MessageKind
+    outgoing: Outgoing
+    channel: ChannelName
+    contact_id: int | None
+    audience: Audience
+    attempts: int
+    not_found_count: int
+    possibly_double: bool
+    expires_at: datetime
+    lease_until: datetime  # whoever holds it longer must not hand it over any more
+    on_holidays: bool = False  # may be sent on a Sunday or holiday
+    starts_in: float = 0.0
+
+
+@dataclass(frozen=True)
+class DueMessages:
+    """What is due by one channel, locked until the transaction ends. `ready` may be taken; the ids of what cannot be
+    told: any more today (`stale`), or to this contact (`refused`), or in these words (`forgotten`: they spoke of
+    somebody who is erased). Those have ended."""
+
+    ready: Sequence[DueRow]
+    stale: list[int]
+    refused: list[int]
+    forgotten: list[int]
+
+
+class Opened(NamedTuple):
+    """Messages with their words, and the ids of those that were sealed with a key that is gone."""
+
+    leased: list[LeasedMessage]
+    unreadable: list[int]
+
+
+class Unknown(NamedTuple):
+    """Leased messages of unknown fate, and the ids of those whose words were forgotten: they may have arrived."""
+
+    leased: list[LeasedMessage]
+    forgotten: list[int]
+
+
+_REMINDS = exists().where(MessageReminder.message_id == literal_column("due.id"))
+_STILL_TRUE = exists(
+    select(Card.id)
+    .join(Reminder, Reminder.card_id == Card.id)
+    .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+    .where(
+        MessageReminder.message_id == literal_column("due.id"),
+        Card.expires_on == Reminder.expires_on,
+        Card.retired_at.is_(None),
+    )
+)
+_COLUMNS = (
+    Message.id,
+    Message.kind,
+    Message.channel,
+    Message.contact_id,
+    Message.group_id,
+    Message.audience,
+    Message.attempts,
+    Message.not_found_count,
+    Message.possibly_double,
+    Message.body_sealed,
+    Message.body_fingerprint,
+    Message.address_sealed,
+    Message.created_at,
+    Message.expires_at,
+    Message.urgency,
+)
+# Every column of a message comes out of the very rows that are locked: what else is read in the same statement may be
+# a moment older.
+_DUE = (
+    select(*_COLUMNS, Message.fairness_rank, Message.scheduled_at)
+    .where(
+        IS_QUEUED,
+        Message.channel == bindparam("channel"),
+        Message.scheduled_at <= bindparam("now"),
+        or_(Message.expires_at <= bindparam("now"), Message.urgency <= bindparam("least")),
+    )
+    .order_by(Message.urgency, Message.fairness_rank, Message.scheduled_at, Message.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_ASKABLE = (
+    select(*_COLUMNS, Message.handed_at)
+    .where(IS_LEASED, Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
+    .order_by(Message.lease_until)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+
+
+# What only finds and orders the rows, or is answered in another way.
+_INSIDE = {Message.group_id.key, Message.fairness_rank.key, Message.scheduled_at.key, Message.address_sealed.key}
+
+
+def _with_reader(due: Any) -> Any:
+    """The rows with to whom and how they go."""
+    # A group may want it so; but elders themselves are written to only when counters are open.
+    on_holidays = and_(
+        func.coalesce(Group.on_holidays, false()),
+        or_(due.c.audience != Audience.PERSON, func.coalesce(Person.mode, Mode.STANDARD) == Mode.STANDARD),
+    )
+    return (
+        select(
+            *(column for column in due.c if column.name not in _INSIDE),
+            func.coalesce(due.c.address_sealed, Contact.address_sealed).label("address_sealed"),
+            Contact.address_index,
+            on_holidays.label("on_holidays"),
+        )
+        .select_from(due)
+        .outerjoin(Contact, Contact.id == due.c.contact_id)
+        .outerjoin(Person, Person.id == Contact.person_id)
+        .outerjoin(Group, Group.id == due.c.group_id)
+    )
+
+
+_PICK = (
+    _with_reader(_DUE)
+    .add_columns(
+        or_(
+            Contact.state == ContactState.CONFIRMED,
+            _DUE.c.contact_id.is_(None),
+            _DUE.c.kind == MessageKind.ANSWER,
+            and_(_DUE.c.kind == MessageKind.CONSENT_REQUEST, Contact.state == ContactState.UNCONFIRMED),
+        ).label("may_be_contacted"),
+        or_(~_REMINDS, _STILL_TRUE).label("is_true"),
+    )
+    .order_by(_DUE.c.urgency, _DUE.c.fairness_rank, _DUE.c.scheduled_at, _DUE.c.id)
+)
+_ASK = _with_reader(_ASKABLE).order_by(_ASKABLE.c.id)
+
+
+def pick_due_and_end_untrue(
+    tx: Session, channel: ChannelName, *, now: datetime, limit: int, least: Urgency | None = Urgency.ROUTINE
+) -> DueMessages:
+    """What is due, the most urgent first, and of that every group's first before any group's second.
+
+    `least`: nothing less urgent than this; None: nothing at all but what has missed its day. Looks once more before
+    anything is sent: what is stale, or no longer true, or for someone who said no, ends here. On PostgreSQL rows that
+    another worker is taking are skipped; on SQLite the transaction holds the file.
+    """
+    asked = {"channel": channel, "now": now, "limit": limit, "least": -1 if least is None else least}
+    stale, refused, forgotten, untrue = list[int](), list[int](), list[int](), list[int]()
+    true: list[DueRow] = []
+    # Rows, and no objects of ours: past what a session adds for those.
+    for row in tx.connection().execute(_PICK, asked):
+        if row.expires_at <= now:
+            stale.append(row.id)
+        elif not row.may_be_contacted:
+            refused.append(row.id)
+        elif row.body_sealed is None:
+            forgotten.append(row.id)
+        elif not row.is_true:
+            untrue.append(row.id)
+        else:
+            true.append(row)
+    doubtful = restore_guard.in_doubt(tx, [row.id for row in true], now)
+    _end_queued(tx, stale, MISS, None, now)
+    _end_queued(tx, refused, CANCEL, CancelReason.OPTED_OUT, now)
+    _end_queued(tx, untrue, CANCEL, CancelReason.RENEWED, now)
+    _end_queued(tx, forgotten, CANCEL, CancelReason.ERASED, now)
+    return DueMessages([row for row in true if row.id not in doubtful], stale, refused, forgotten)
+
+
+def lease(tx: Session, ids: Sequence[int], *, now: datetime, lease: timedelta) -> None:
+    """From now on they are in this worker's hands."""
+    if ids:
+        tx.execute(
+            transition(MESSAGE_STATES, TAKE_LEASE, among(Message.id, ids)).values(
+                lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
+            )
+        )
+
+
+def defer(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> None:
+    if ids:
+        values = {"scheduled_at": until, "reason": reason}
+        tx.execute(staying(MESSAGE_STATES, among(Message.id, ids), states=TAKE_LEASE.leaves).values(values))
+
+
+def end_stale(tx: Session, ids: Sequence[int], reason: str, now: datetime) -> None:
+    _end_queued(tx, ids, MISS, reason, now)
+
+
+def fail_unreadable(tx: Session, ids: Sequence[int], now: datetime) -> None:
+    """Sealed with a key that is gone."""
+    if ids:
+        values = {"reason": UNREADABLE, "lease_until": None, "ended_at": now}
+        tx.execute(transition(MESSAGE_STATES, FAIL_UNREADABLE, among(Message.id, ids)).values(values))
+
+
+def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
+    """`held`: by message the attempt that holds it. Those that are still held, from now on until then."""
+    if not held:
+        return set()
+    renewed = tx.execute(
+        staying(MESSAGE_STATES, among(Message.id, held), states=RECORD_OUTCOME.leaves)
+        .values(lease_until=until)
+        .returning(Message.id, Message.attempts)
+    )
+    return {message_id for message_id, attempts in renewed if held[message_id] == attempts}
+
+
+@dataclass(frozen=True)
+class RecentlySent:
+    """How much an address was sent, by the keyed index of the address; and how often the same words."""
+
+    all: Mapping[bytes, int]
+    alike: Mapping[tuple[bytes, bytes], int]
+
+
+def sent_recently(tx: Session, address_indexes: Collection[bytes], since: datetime) -> RecentlySent:
+    """Whoever's contacts they are, and whatever became of it: what was once handed over counts."""
+    if not address_indexes:
+        return RecentlySent({}, {})
+    found = tx.execute(
+        select(Contact.address_index, Message.body_fingerprint, func.count())
+        .join(Message, Message.contact_id == Contact.id)
+        .where(
+            Contact.address_index.in_(address_indexes),
+            Message.handed_at >= since,
+            Message.state != MessageState.QUEUED,
+        )
+        .group_by(Contact.address_index, Message.body_fingerprint)
+    )
+    every: dict[bytes, int] = {}
+    alike: dict[tuple[bytes, bytes], int] = {}
+    for address, body_fingerprint, count in found:
+        every[address] = every.get(address, 0) + count
+        if body_fingerprint is not None:
+            alike[address, body_fingerprint] = count
+    return RecentlySent(every, alike)
+
+
+def _end_queued(tx: Session, ids: Sequence[int], move: Move[MessageState], reason: str | None, now: datetime) -> None:
+    if ids:
+        values = {"ended_at": now} | ({"reason": reason} if reason else {})
+        tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(values))
+
+
+def mark_expired_unknown(tx: Session, now: datetime) -> list[int]:
+    """Whoever was sending these is gone: nobody knows whether they went out."""
+    lost = tx.execute(
+        transition(MESSAGE_STATES, LOSE_LEASE, and_(IS_LEASED, Message.lease_until <= now))
+        .values(reason="lease_ran_out", not_found_count=0)
+        .returning(Message.id)
+    )
+    return list(lost.scalars())
+
+
+def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> Unknown:
+    """Lease messages of unknown fate whose time to be asked about has come; end those that cannot be read."""
+    askable = tx.execute(_ASK, {"now": now, "limit": limit}).all()
+    forgotten = [row.id for row in askable if row.body_sealed is None]
+    leased, unreadable = decrypt(keys, [row for row in askable if row.body_sealed is not None], None, now + lease)
+    if leased:
+        leased = among(Message.id, [message.outgoing.message_id for message in leased])
+        tx.execute(staying(MESSAGE_STATES, leased, states=RECORD_ANSWER.leaves).values(lease_until=now + lease))
+    for ids, move, reason in ((forgotten, FORGET_WORDS, NOT_SEEN), (unreadable, FAIL_UNREADABLE, UNREADABLE)):
+        if ids:
+            failed = {"reason": reason, "lease_until": None, "ended_at": now}
+            tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(failed))
+    return Unknown(leased, forgotten)
+
+
+def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
+    """What the provider calls the messages to these phones and addresses, whoever's they are."""
+    if not contact_ids:
+        return []
+    addresses = select(Contact.address_index).where(among(Contact.id, [one for one in contact_ids if one is not None]))
+    sharing = select(Contact.id).where(Contact.address_index.in_(addresses))
+    known = tx.execute(
+        select(Message.provider_id).where(Message.contact_id.in_(sharing), Message.provider_id.is_not(None))
+    )
+    return [provider_id for provider_id in known.scalars() if provider_id is not None]
+
+
+def decrypt(
+    keys: KeyRing,
+    rows: Sequence[DueRow],
+    claimed_at: datetime | None,
+    lease_until: datetime,
+    *,
+    starts_in: float = 0.0,
+    between: float = 0.0,
+) -> Opened:
+    """As the rows stand after the claim, for sending (`claimed_at`) or for asking; and the ids of those whose key is
+    gone, for one of them must not keep all others waiting. `starts_in`, `between`: the seconds to the first, and from
+    one to the next."""
+    leased: list[LeasedMessage] = []
+    unreadable: list[int] = []
+    for row in rows:
+        try:
+            subject, text, language = open_body(keys, row.body_sealed)
+            address = keys.open(row.address_sealed, contacts.ADDRESS)
+        except SettingsError:
+            unreadable.append(row.id)
+            continue
+        outgoing = Outgoing(
+            message_id=row.id,
+            address=address,
+            text=text,
+            subject=subject,
+            created_at=row.created_at,
+            handed_at=claimed_at or row.handed_at,
+            language=language,
+        )
+        leased.append(
+            LeasedMessage(
+                kind=MessageKind(row.kind),
+                outgoing=outgoing,
+                channel=ChannelName(row.channel),
+                contact_id=row.contact_id,
+                audience=Audience(row.audience),
+                attempts=row.attempts + (1 if claimed_at else 0),
+                not_found_count=row.not_found_count,
+                possibly_double=row.possibly_double,
+                expires_at=row.expires_at,
+                lease_until=lease_until,
+                on_holidays=row.on_holidays,
+                starts_in=starts_in + len(leased) * between,
+            )
+        )
+    return Opened(leased, unreadable)
+
+
+class AcceptedSql(NamedTuple):
+    """Parts of the statement that records many acceptances."""
+
+    change: str
+    only: str
+
+
+_STILL_NEEDED = (MessageState.QUEUED, MessageState.UNKNOWN)
+_RECORD = (
+    update(MESSAGES)
+    .where(
+        MESSAGES.c.id == bindparam("message"),
+        MESSAGES.c.state == bindparam("leaving"),
+        MESSAGES.c.attempts == bindparam("in_attempt"),
+    )
+    .values(
+        state=bindparam("to"),
+        reason=bindparam("why"),
+        provider_id=func.coalesce(bindparam("known_as"), MESSAGES.c.provider_id),
+        not_found_count=bindparam("seen_not"),
+        scheduled_at=func.coalesce(bindparam("again_at", type_=Instant()), MESSAGES.c.scheduled_at),
+        lease_until=bindparam("ask_at"),
+        possibly_double=or_(MESSAGES.c.possibly_double, bindparam("double")),
+        ended_at=bindparam("ended"),
+        # A code is forgotten as soon as it is handed over, or never will be.
+        body_sealed=case((bindparam("forget"), None), else_=MESSAGES.c.body_sealed),
+        body_fingerprint=case((bindparam("forget"), None), else_=MESSAGES.c.body_fingerprint),
+    )
+)
+
+
+def _accepted(move: Move[MessageState]) -> AcceptedSql:
+    """Return what changes in a message that the provider has simply taken, and in which state it must be, as SQL."""
+    MESSAGE_STATES.require(move)
+    to, (leaving,) = move.target(MessageState.ACCEPTED), move.leaves
+    return AcceptedSql(
+        f"state = '{to}', reason = NULL, lease_until = NULL, not_found_count = 0", f"messages.state = '{leaving}'"
+    )
+
+
+_ACCEPTED = {move.name: _accepted(move) for move in (RECORD_OUTCOME, RECORD_ANSWER)}
+
+
+def _is_simply_taken(leased: LeasedMessage, outcome: Outcome) -> bool:
+    """Return whether nothing is to be kept but that the provider has it: a code is forgotten with it."""
+    return outcome.state is MessageState.ACCEPTED and leased.kind is not MessageKind.LOGIN_CODE
+
+
+def record(
+    tx: Session, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], now: datetime
+) -> None:
+    """Keep what became of messages that this worker had leased. What a receipt or another worker moved on stays there.
+
+    `move`: RECORD_OUTCOME or RECORD_ANSWER; each verdict is one of the states that it reaches.
+    """
+    (leaving,) = move.leaves
+    # In the order of their ids, as everybody locks them who changes several.
+    in_order = sorted(outcomes, key=lambda one: one[0].outgoing.message_id)
+    taken = [one for one in in_order if _is_simply_taken(*one)]
+    # Nearly all are these, and of these little changes.
+    update_many(
+        tx,
+        MESSAGES,
+        ("id", "attempts"),
+        [
+            {"provider_id": outcome.provider_id, "id": leased.outgoing.message_id, "attempts": leased.attempts}
+            for leased, outcome in taken
+        ],
+        also=_ACCEPTED[move.name].change,
+        only=_ACCEPTED[move.name].only,
+    )
+    others = [one for one in in_order if not _is_simply_taken(*one)]
+    if not others:
+        return
+    tx.connection().execute(
+        _RECORD,
+        [
+            {
+                "message": leased.outgoing.message_id,
+                "leaving": leaving,
+                "in_attempt": leased.attempts,
+                "to": move.target(outcome.state),
+                "why": outcome.reason,
+                "known_as": outcome.provider_id,
+                "again_at": outcome.wait_until if outcome.state is MessageState.QUEUED else None,
+                "ask_at": outcome.wait_until if outcome.state is MessageState.UNKNOWN else None,
+                "double": outcome.possibly_double,
+                "seen_not": outcome.not_found_count,
+                "forget": leased.kind is MessageKind.LOGIN_CODE and outcome.state not in _STILL_NEEDED,
+                "ended": now if outcome.state in (MessageState.FAILED, MessageState.STALE) else None,
+            }
+            for leased, outcome in others
+        ],
+    )

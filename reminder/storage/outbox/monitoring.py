@@ -1,0 +1,54 @@
+"""How many messages are in which state, and which are not over."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, bindparam, case, func, select
+from sqlalchemy.orm import Session
+
+from reminder.storage.db.tables import (
+    IS_LEASED,
+    IS_QUEUED,
+    Message,
+)
+
+
+def counts(tx: Session) -> Mapping[str, int]:
+    """How many messages are in each state."""
+    rows = tx.execute(select(Message.state, func.count()).group_by(Message.state).order_by(Message.state))
+    return dict(list(rows))
+
+
+@dataclass(frozen=True)
+class NotOver:
+    """Messages of one channel and state that wait or are in hand; of those waiting, how many are due, since when."""
+
+    channel: str
+    state: str
+    count: int
+    due: int
+    due_since: datetime | None
+
+
+_IS_DUE = and_(IS_QUEUED, Message.scheduled_at <= bindparam("now"))
+
+
+_NOT_OVER = [
+    select(
+        Message.channel,
+        Message.state,
+        func.count(),
+        func.count(case((_IS_DUE, 1))),
+        func.min(case((_IS_DUE, Message.scheduled_at))),
+    )
+    .where(which)
+    .group_by(Message.channel, Message.state)
+    for which in (IS_QUEUED, IS_LEASED)
+]
+
+
+def not_over(tx: Session, now: datetime) -> list[NotOver]:
+    """By the indexes that hold only these: what was ever sent costs nothing."""
+    found = [NotOver(*row) for query in _NOT_OVER for row in tx.execute(query, {"now": now})]
+    return sorted(found, key=lambda one: (one.channel, one.state))

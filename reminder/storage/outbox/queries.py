@@ -1,0 +1,486 @@
+"""Messages: what was sent to whom, what became of it, and which of it nobody knows of yet."""
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import CompoundSelect, Row, and_, bindparam, func, or_, select, union
+from sqlalchemy.orm import Session
+
+from reminder.clock import japan_date
+from reminder.domain.model.messages import MessageKind, MessageState
+from reminder.domain.model.people import Audience, ChannelName, Language
+from reminder.domain.parsing.replies import Intent
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.statements import among, each, ids_param
+from reminder.storage.db.tables import (
+    IS_QUEUED,
+    Card,
+    Contact,
+    Mention,
+    Message,
+    MessageReminder,
+    Person,
+    Reminder,
+    Reply,
+)
+from reminder.storage.outbox.sealed_body import open_body, readable
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """`contact_id` is None for what went to somebody who is nobody's contact: a code, an invitation."""
+
+    id: int
+    key: str
+    kind: MessageKind
+    group_id: int | None
+    contact_id: int | None
+    audience: str
+    channel: str
+    state: str
+    reason: str | None
+    scheduled_at: datetime
+    handed_at: datetime | None
+    attempts: int
+    possibly_double: bool
+    provider_id: str | None
+    segments: int
+    subject: str | None
+    text: str | None
+    label: str | None  # whose card it speaks of
+
+
+_LABEL = (
+    select(Person.label)
+    .join(Card, Card.person_id == Person.id)
+    .join(Reminder, Reminder.card_id == Card.id)
+    .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+    .where(MessageReminder.message_id == Message.id)
+    .limit(1)
+    .scalar_subquery()
+)
+_LISTED = select(
+    Message.id,
+    Message.key,
+    Message.kind,
+    Message.group_id,
+    Message.contact_id,
+    Message.audience,
+    Message.channel,
+    Message.state,
+    Message.reason,
+    Message.scheduled_at,
+    Message.handed_at,
+    Message.attempts,
+    Message.possibly_double,
+    Message.provider_id,
+    Message.segments,
+    Message.body_sealed,
+    _LABEL.label("label"),
+)
+
+
+def of_group(
+    tx: Session, keys: KeyRing, *, group_id: int | None = None, state: str | None = None, limit: int | None = None
+) -> list[MessageView]:
+    """Newest first where limited, else oldest first."""
+    return list(each_of_group(tx, keys, group_id=group_id, state=state, limit=limit))
+
+
+def each_of_group(
+    tx: Session, keys: KeyRing, *, group_id: int | None = None, state: str | None = None, limit: int | None = None
+) -> Iterator[MessageView]:
+    """As `of_group`, without holding them all in memory."""
+    query = _LISTED.order_by(Message.id.desc() if limit else Message.id).limit(limit)
+    if group_id is not None:
+        query = query.where(Message.group_id == group_id)
+    if state is not None:
+        query = query.where(Message.state == state)
+    for row in each(tx, query):
+        columns: dict[str, Any] = row._asdict()
+        subject, text = readable(keys, columns.pop("body_sealed"))
+        yield MessageView(**columns, subject=subject, text=text)
+
+
+@dataclass(frozen=True)
+class SentMessage:
+    """A message with the cards whose reminders it told."""
+
+    id: int
+    contact_id: int | None
+    audience: str
+    channel: str
+    state: str
+    reason: str | None
+    created_at: datetime
+    scheduled_at: datetime
+    handed_at: datetime | None
+    ended_at: datetime | None
+    segments: int
+    subject: str | None
+    text: str | None
+    card_ids: tuple[int, ...]
+
+
+def some_of_group(
+    tx: Session,
+    keys: KeyRing,
+    group_id: int,
+    *,
+    state: str | None,
+    person_id: int | None,
+    since: datetime | None,
+    after: int,
+    limit: int,
+) -> list[SentMessage]:
+    """Oldest first. `person_id`: to them or their family, or about them."""
+    query = select(Message).where(Message.group_id == group_id, Message.id > after).order_by(Message.id).limit(limit)
+    if state is not None:
+        query = query.where(Message.state == state)
+    if since is not None:
+        query = query.where(Message.created_at >= since)
+    if person_id is not None:
+        query = query.where(Message.id.in_(select(ids_about_person(person_id).subquery())))
+    rows = list(tx.scalars(query))
+    told = _cards_told(tx, [row.id for row in rows])
+    return [
+        SentMessage(
+            row.id,
+            row.contact_id,
+            row.audience,
+            row.channel,
+            row.state,
+            row.reason,
+            row.created_at,
+            row.scheduled_at,
+            row.handed_at,
+            row.ended_at,
+            row.segments,
+            *readable(keys, row.body_sealed),
+            tuple(told.get(row.id, ())),
+        )
+        for row in rows
+    ]
+
+
+def ids_about_person(person_id: int) -> CompoundSelect[int]:
+    """The ids of messages to the person or their family, about their cards, or that mention them. Each of the ways has
+    an index; with OR between them there would be none."""
+    return union(
+        select(Message.id).join(Contact, Contact.id == Message.contact_id).where(Contact.person_id == person_id),
+        select(MessageReminder.message_id)
+        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+        .join(Card, Card.id == Reminder.card_id)
+        .where(Card.person_id == person_id),
+        select(Mention.message_id).where(Mention.person_id == person_id),
+    )
+
+
+def _cards_told(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    rows = tx.execute(
+        select(MessageReminder.message_id, Reminder.card_id)
+        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+        .where(among(MessageReminder.message_id, message_ids))
+        .order_by(Reminder.card_id)
+    )
+    for message_id, card_id in rows:
+        found.setdefault(message_id, []).append(card_id)
+    return found
+
+
+_TOLD_DAYS = (
+    select(Message.handed_at, Message.audience)
+    .join(MessageReminder, MessageReminder.message_id == Message.id)
+    .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+    .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+    .where(Card.id == bindparam("card"), Message.handed_at.is_not(None))
+    .distinct()
+    .order_by(Message.handed_at)
+)
+
+
+def days_sent(tx: Session, card_id: int) -> list[tuple[datetime, Audience]]:
+    """When messages about this card's present end date were handed over, and to whom."""
+    rows = tx.execute(_TOLD_DAYS, {"card": card_id})
+    return [(handed_at, Audience(audience)) for handed_at, audience in rows if handed_at is not None]
+
+
+@dataclass(frozen=True)
+class WaitingMessage:
+    """A message that is made and not sent yet, with the step of the card that it tells."""
+
+    step: str
+    contact_id: int
+    audience: Audience
+    channel: ChannelName
+    scheduled_at: datetime
+    subject: str | None
+    text: str
+    segments: int
+
+
+_WAITING_ABOUT = (
+    select(
+        Reminder.step,
+        Message.contact_id,
+        Message.audience,
+        Message.channel,
+        Message.scheduled_at,
+        Message.body_sealed,
+        Message.segments,
+    )
+    .join(MessageReminder, MessageReminder.message_id == Message.id)
+    .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+    .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+    .where(Card.id == bindparam("card"), IS_QUEUED)
+    .order_by(Message.id)
+)
+
+
+def queued_about(tx: Session, keys: KeyRing, card_id: int) -> list[WaitingMessage]:
+    """About this card's present end date."""
+    found = []
+    for step, contact_id, audience, channel, scheduled_at, sealed, segments in tx.execute(
+        _WAITING_ABOUT, {"card": card_id}
+    ):
+        subject, text = readable(keys, sealed)
+        if contact_id is not None and text is not None:
+            whom, way = Audience(audience), ChannelName(channel)
+            found.append(WaitingMessage(step, contact_id, whom, way, scheduled_at, subject, text, segments))
+    return found
+
+
+@dataclass(frozen=True)
+class MessageDay:
+    """Until when (aware UTC) a message could be told."""
+
+    message_id: int
+    expires_at: datetime
+
+
+def days_of(tx: Session, message_ids: Collection[int]) -> list[MessageDay]:
+    rows = tx.execute(select(Message.id, Message.expires_at).where(among(Message.id, message_ids)))
+    return [MessageDay(*row) for row in rows]
+
+
+@dataclass(frozen=True)
+class NamedMessage:
+    """A message that a receipt speaks of."""
+
+    id: int
+    provider_id: str | None
+    contact_id: int
+    channel: ChannelName
+
+
+def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]) -> list[NamedMessage]:
+    """Locked in the order of their ids: two workers that each applied some of the same messages' receipts would wait
+    for each other for ever."""
+    rows = tx.execute(
+        select(Message.id, Message.provider_id, Message.contact_id, Message.channel)
+        .where(or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids))))
+        .order_by(Message.id)
+        .with_for_update()
+    )
+    # Nobody reports on what went to somebody who is no contact: those are e-mails.
+    return [NamedMessage(row[0], row[1], row[2], ChannelName(row[3])) for row in rows if row[2] is not None]
+
+
+@dataclass(frozen=True)
+class SentMail:
+    """An e-mail that was handed over at least once."""
+
+    provider_id: str | None
+
+
+def sent_mail(tx: Session, message_id: int) -> SentMail | None:
+    row = tx.execute(
+        select(Message.provider_id).where(
+            Message.id == message_id, Message.channel == ChannelName.EMAIL, Message.handed_at.is_not(None)
+        )
+    ).one_or_none()
+    return None if row is None else SentMail(row.provider_id)
+
+
+@dataclass(frozen=True)
+class EarlierMessage:
+    """A text to a person about a card, with the first answer that came after it and before the next."""
+
+    message_id: int
+    handed_at: datetime
+    channel: ChannelName
+    state: str
+    intent: Intent | None
+    was_answerable: bool
+
+
+_EARLIER = (
+    select(
+        Card.id,
+        Message.id,
+        Message.contact_id,
+        Message.handed_at,
+        Message.channel,
+        Message.state,
+        Message.reply_code.is_not(None),
+    )
+    .join(Reminder, and_(Reminder.card_id == Card.id, Reminder.expires_on == Card.expires_on))
+    .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+    .join(Message, Message.id == MessageReminder.message_id)
+    .where(Message.audience == Audience.PERSON, Message.handed_at.is_not(None))
+    .order_by(Message.id)
+)
+_EARLIER_OF_CARDS = _EARLIER.where(among(Card.id, ids_param("cards")))
+_EARLIER_OF_GROUP = _EARLIER.join(Person, Person.id == Card.person_id).where(
+    Person.group_id == bindparam("group"), Card.retired_at.is_(None)
+)
+_ANSWERS = (
+    select(Reply.contact_id, Reply.received_at, Reply.intent)
+    .where(among(Reply.contact_id, ids_param("contacts")), Reply.received_at >= bindparam("since"))
+    .order_by(Reply.received_at, Reply.id)
+)
+
+
+def earlier_messages(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int, list[EarlierMessage]]:
+    """By card, the latest texts to its person about its present end date, oldest first."""
+    return _with_answers(tx, tx.execute(_EARLIER_OF_CARDS, {"cards": card_ids}).all(), latest) if card_ids else {}
+
+
+def earlier_of_group(tx: Session, group_id: int, latest: int) -> Mapping[int, list[EarlierMessage]]:
+    """As `earlier`, of every card that the group's people have now."""
+    return _with_answers(tx, tx.execute(_EARLIER_OF_GROUP, {"group": group_id}).all(), latest)
+
+
+def _with_answers(
+    tx: Session, rows: Sequence[Row[int, int, int | None, datetime | None, str, str, bool]], latest: int
+) -> Mapping[int, list[EarlierMessage]]:
+    if not rows:
+        return {}
+    since = min(handed_at for _, _, _, handed_at, *_ in rows if handed_at is not None)
+    answered: dict[int, list[tuple[datetime, Intent | None]]] = {}
+    contact_ids = {contact_id for _, _, contact_id, *_ in rows if contact_id is not None}
+    for answered_by, received_at, intent in tx.execute(_ANSWERS, {"contacts": contact_ids, "since": since}):
+        answered.setdefault(answered_by, []).append((received_at, intent))
+    found: dict[int, list[EarlierMessage]] = {}
+    # From the latest back: an answer belongs to the text before it.
+    later: dict[tuple[int, int | None], datetime] = {}
+    for card_id, message_id, to, handed_at, channel, state, answerable in reversed(rows):
+        assert handed_at is not None
+        until = later.get((card_id, to))
+        later[card_id, to] = handed_at
+        of_card = found.setdefault(card_id, [])
+        if len(of_card) < latest:
+            answers = [] if to is None else answered.get(to, [])
+            first = bisect_left(answers, handed_at, key=itemgetter(0))
+            is_answered = first < len(answers) and (until is None or answers[first][0] < until)
+            intent = answers[first][1] if is_answered else None
+            of_card.insert(0, EarlierMessage(message_id, handed_at, ChannelName(channel), state, intent, answerable))
+    return found
+
+
+_TOLD_LATELY = (
+    select(Contact.person_id, Message.created_at)
+    .join(Message, Message.contact_id == Contact.id)
+    .where(
+        among(Contact.person_id, ids_param("people")),
+        Contact.is_family.is_(False),
+        Message.created_at >= bindparam("since"),
+        Message.state.not_in(("cancelled", "stale")),
+        Message.kind != MessageKind.ANSWER,
+        Message.state.not_in(("failed", "undelivered")) | (Message.created_at < bindparam("today")),
+    )
+    .order_by(Message.id)
+)
+_GREETED = (
+    select(Contact.person_id)
+    .join(Message, Message.contact_id == Contact.id)
+    .where(
+        among(Contact.person_id, ids_param("people")),
+        Message.created_at >= bindparam("since"),
+        Message.kind == MessageKind.VERIFICATION,
+    )
+)
+
+
+def sent_recently(
+    tx: Session, person_ids: Collection[int], since: datetime, *, today: datetime | None = None
+) -> Mapping[int, list[datetime]]:
+    """By person, when messages were made that were sent them unasked, one for each day: by whichever way, whether they
+    arrived or not. What failed since `today` began is not counted yet: it is to be told another way."""
+    if not person_ids:
+        return {}
+    rows = tx.execute(_TOLD_LATELY, {"people": person_ids, "since": since, "today": today or since})
+    told: dict[int, dict[date, datetime]] = {}
+    for person_id, at in rows:
+        if person_id is not None:
+            told.setdefault(person_id, {}).setdefault(japan_date(at), at)
+    return {person_id: list(by_day.values()) for person_id, by_day in told.items()}
+
+
+def verified_today(tx: Session, person_ids: Collection[int], since: datetime) -> set[int]:
+    """Those who were sent a greeting."""
+    if not person_ids:
+        return set()
+    found = tx.scalars(_GREETED, {"people": person_ids, "since": since})
+    return {person_id for person_id in found if person_id is not None}
+
+
+@dataclass(frozen=True)
+class CallMessage:
+    """A message as a call needs it: what it says, to whom."""
+
+    kind: MessageKind
+    contact_id: int
+    channel: ChannelName
+    text: str
+    test_called_at: datetime | None
+    language: Language
+
+
+def call_message(tx: Session, keys: KeyRing, message_id: int) -> CallMessage | None:
+    row = tx.execute(
+        select(
+            Message.kind,
+            Message.contact_id,
+            Message.channel,
+            Message.body_sealed,
+            Contact.test_called_at,
+            Person.language,
+        )
+        .join(Contact, Contact.id == Message.contact_id)
+        .join(Person, Person.id == Contact.person_id)
+        .where(Message.id == message_id)
+    ).one_or_none()
+    if row is None or row.body_sealed is None:
+        return None
+    text = open_body(keys, row.body_sealed).text
+    return CallMessage(
+        row.kind, row.contact_id, ChannelName(row.channel), text, row.test_called_at, Language(row.language)
+    )
+
+
+_ARRIVED = (
+    select(Message.contact_id, func.max(Message.id).label("last"))
+    .where(
+        Message.group_id == bindparam("group"),
+        Message.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED)),
+    )
+    .group_by(Message.contact_id)
+    .subquery()
+)
+_NOT_ARRIVED = (
+    select(Message.contact_id, Message.ended_at, Message.created_at, Message.reason)
+    .outerjoin(_ARRIVED, _ARRIVED.c.contact_id == Message.contact_id)
+    .where(
+        Message.group_id == bindparam("group"),
+        Message.contact_id.is_not(None),
+        Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
+        Message.id > func.coalesce(_ARRIVED.c.last, 0),
+    )
+    .order_by(Message.id)
+)

@@ -1,0 +1,229 @@
+"""The outbox: messages waiting, in hand and done. A move names the state it leaves; one changed row is the proof."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from sqlalchemy import ColumnElement, Executable, and_, exists, func, insert, or_, select
+from sqlalchemy.orm import Session
+
+from reminder.domain.model.channels import registered
+from reminder.domain.model.messages import (
+    ACCEPT_BY_RECEIPT,
+    CANCEL,
+    END_BY_RECEIPT,
+    MESSAGE_STATES,
+    CancelReason,
+    MessageKind,
+    MessageState,
+    Urgency,
+)
+from reminder.domain.model.people import Audience, ChannelName, Language
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.statements import in_batches
+from reminder.storage.db.tables import (
+    IS_LEASED,
+    IS_LIVE,
+    IS_QUEUED,
+    Card,
+    Contact,
+    Mention,
+    Message,
+    MessageReminder,
+    Reminder,
+)
+from reminder.storage.db.transitions import transition
+from reminder.storage.outbox.sealed_body import seal_body
+from reminder.storage.registry import contacts
+
+# Enough to tell the words that one address is sent from each other.
+FINGERPRINT_BYTES = 16
+
+
+@dataclass(frozen=True)
+class SpeaksOf:
+    """Whom a message speaks of that tells none of their reminders: it is forgotten with any of these."""
+
+    person_id: int
+    card_id: int | None = None
+    contact_id: int | None = None
+
+
+@dataclass(frozen=True)
+class MessageDraft:
+    """A message as it is planned."""
+
+    key: str  # a second message with the same key is impossible
+    kind: MessageKind
+    group_id: int | None
+    contact_id: int | None
+    audience: Audience
+    channel: ChannelName
+    subject: str | None
+    text: str
+    segments: int
+    scheduled_at: datetime
+    expires_at: datetime
+    possibly_double: bool = False  # it repeats one that may have arrived
+    reply_code: int | None = None  # the digit that answers "done" to it
+    address: str | None = None  # of who is nobody's contact yet; then `contact_id` is None
+    speaks_of: tuple[SpeaksOf, ...] = ()
+    urgency: Urgency = Urgency.USUAL
+    language: Language | None = None  # of an e-mail
+
+
+def login_code_key(sign_in: int) -> str:
+    """Return the key of the message that brings the code of this sign-in."""
+    return f"code:{sign_in}"
+
+
+def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
+    """Which of these message keys are in use, and by a message in what state."""
+    found: dict[str, MessageState] = {}
+    for some in in_batches(keys):
+        query = select(Message.key, Message.state).where(Message.key.in_(some), IS_LIVE)
+        found |= {key: MessageState(state) for key, state in tx.execute(query)}
+    return found
+
+
+def add(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetime) -> list[int]:
+    """Their ids, in order. The unique key refuses a second one."""
+    if not drafts:
+        return []
+    ranks = _fairness_ranks(drafts)
+    made = tx.execute(
+        insert(Message).returning(Message.id, sort_by_parameter_order=True),
+        [
+            {
+                "key": draft.key,
+                "kind": draft.kind,
+                "group_id": draft.group_id,
+                "contact_id": draft.contact_id,
+                "address_sealed": None if draft.address is None else keys.seal(draft.address, contacts.ADDRESS),
+                "audience": draft.audience,
+                "channel": draft.channel,
+                "body_sealed": seal_body(keys, draft.subject, draft.text, draft.language),
+                "body_fingerprint": keys.blind_index(f"words\0{draft.subject}\0{draft.text}")[:FINGERPRINT_BYTES],
+                "segments": draft.segments,
+                "reply_code": draft.reply_code,
+                "state": MessageState.QUEUED,
+                "urgency": draft.urgency,
+                "fairness_rank": fairness_rank,
+                "scheduled_at": draft.scheduled_at,
+                "expires_at": draft.expires_at,
+                "attempts": 0,
+                "not_found_count": 0,
+                "possibly_double": draft.possibly_double,
+                "created_at": now,
+            }
+            for draft, fairness_rank in zip(drafts, ranks, strict=True)
+        ],
+    )
+    ids = list(made.scalars())
+    mentions = [
+        {"message_id": message_id, "person_id": one.person_id, "card_id": one.card_id, "contact_id": one.contact_id}
+        for message_id, draft in zip(ids, drafts, strict=True)
+        for one in draft.speaks_of
+    ]
+    if mentions:
+        tx.execute(insert(Mention), mentions)
+    return ids
+
+
+def _fairness_ranks(drafts: Sequence[MessageDraft]) -> list[int]:
+    """Which of its group's each is. A group is planned at once, so however many residents a home has, the first of
+    its texts is one of many groups' first, and its thousandth waits for all of theirs."""
+    ranks, so_far = [], Counter[tuple[int | None, ChannelName, Urgency]]()
+    for draft in drafts:
+        of = (draft.group_id, draft.channel, draft.urgency)
+        ranks.append(so_far[of])
+        so_far[of] += 1
+    return ranks
+
+
+def cancel_for_card(tx: Session, card_id: int, reason: CancelReason, now: datetime) -> list[int]:
+    """Cancels what is queued about this card; the cancelled ids, since such a text may speak of other cards too."""
+    about = (
+        select(MessageReminder.message_id)
+        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+        .where(Reminder.card_id == card_id)
+    )
+    return _cancel(tx, Message.id.in_(about), reason, now)
+
+
+def cancel_for_person(tx: Session, person_id: int, reason: CancelReason, now: datetime) -> list[int]:
+    """What is queued about any card of this person."""
+    about = (
+        select(MessageReminder.message_id)
+        .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+        .join(Card, Card.id == Reminder.card_id)
+        .where(Card.person_id == person_id)
+    )
+    return _cancel(tx, Message.id.in_(about), reason, now)
+
+
+def cancel_for_contact(tx: Session, contact_id: int, reason: CancelReason, now: datetime) -> list[int]:
+    return _cancel(tx, Message.contact_id == contact_id, reason, now)
+
+
+_REMINDS = exists().where(MessageReminder.message_id == Message.id)
+
+
+def cancel_reminders_of_group(tx: Session, group_id: int, reason: CancelReason, now: datetime) -> list[int]:
+    """Those that nobody has tried to send yet: what was tried goes on, for it may have arrived."""
+    return _cancel(tx, and_(Message.group_id == group_id, Message.attempts == 0, _REMINDS), reason, now)
+
+
+def cancel_reminders_of_member(tx: Session, member_id: int, reason: CancelReason, now: datetime) -> list[int]:
+    """As cancel_reminders_of_group."""
+    theirs = Message.contact_id.in_(select(Contact.id).where(Contact.member_id == member_id))
+    return _cancel(tx, and_(theirs, Message.attempts == 0, _REMINDS), reason, now)
+
+
+def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: datetime) -> list[int]:
+    cancelled = tx.execute(
+        transition(MESSAGE_STATES, CANCEL, where).values(reason=reason, ended_at=now).returning(Message.id)
+    )
+    return list(cancelled.scalars())
+
+
+# One look at each channel: the index begins with it.
+@cache
+def _next(channels: Sequence[ChannelName]) -> Executable:
+    """Return the statement, built once for the channels of this process."""
+    to_send = [select(func.min(Message.scheduled_at)).where(IS_QUEUED, Message.channel == name) for name in channels]
+    to_ask = select(func.min(Message.lease_until)).where(IS_LEASED)
+    return select(*(one.scalar_subquery() for one in (*to_send, to_ask)))
+
+
+def next_moment(tx: Session) -> datetime | None:
+    """When a message is next to be sent or asked about."""
+    moments = tx.execute(_next(registered())).one()
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+# Until it is accepted, a receipt counts only for what was handed over at least once.
+_WAS_HANDED = or_(Message.state == MessageState.ACCEPTED, Message.handed_at.is_not(None))
+
+
+def end(
+    tx: Session, message_id: int, state: MessageState, *, provider_id: str, reason: str | None, now: datetime
+) -> bool:
+    """End a message as its receipt says. Return False where it had come to an end already."""
+    ended = tx.execute(
+        transition(MESSAGE_STATES, END_BY_RECEIPT, Message.id == message_id, _WAS_HANDED, to=state)
+        .values(provider_id=provider_id, reason=reason, lease_until=None, ended_at=now)
+        .returning(Message.id)
+    )
+    return ended.first() is not None
+
+
+def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:
+    """Accept a message whose answer was lost, or is still on its way, as its first receipt names it."""
+    tx.execute(
+        transition(MESSAGE_STATES, ACCEPT_BY_RECEIPT, Message.id == message_id, Message.handed_at.is_not(None)).values(
+            provider_id=provider_id, reason=None, lease_until=None
+        )
+    )

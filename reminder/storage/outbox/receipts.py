@@ -1,0 +1,63 @@
+"""Receipts: what providers say became of messages, each kept once."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from reminder.storage.db.statements import among, insert_or_ignore
+from reminder.storage.db.tables import Receipt
+
+
+@dataclass(frozen=True)
+class WaitingReceipt:
+    id: int
+    provider_id: str
+    status: str
+    error_code: str | None
+    message_id: int | None
+
+
+def keep(
+    tx: Session, *, provider_id: str, status: str, error_code: str | None, message_id: int | None, now: datetime
+) -> None:
+    """A repeated one changes nothing."""
+    insert_or_ignore(
+        tx,
+        Receipt,
+        provider_id=provider_id,
+        status=status,
+        error_code=error_code,
+        message_id=message_id,
+        received_at=now,
+    )
+
+
+def waiting(tx: Session, limit: int) -> list[WaitingReceipt]:
+    rows = tx.execute(
+        select(Receipt.id, Receipt.provider_id, Receipt.status, Receipt.error_code, Receipt.message_id)
+        .where(Receipt.applied_at.is_(None))
+        .order_by(Receipt.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [WaitingReceipt(*row) for row in rows]
+
+
+def mark_applied(tx: Session, receipt_ids: Collection[int], now: datetime) -> None:
+    tx.execute(
+        update(Receipt)
+        .where(among(Receipt.id, receipt_ids))
+        .values(applied_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def latest_ends(tx: Session, statuses: Collection[str], limit: int) -> list[str | None]:
+    """The error codes of the latest receipts that speak of an end, by one of these words."""
+    rows = tx.execute(
+        select(Receipt.error_code).where(Receipt.status.in_(statuses)).order_by(Receipt.id.desc()).limit(limit)
+    )
+    return list(rows.scalars())

@@ -1,0 +1,36 @@
+"""The sealed subject and text of a message."""
+
+import json
+from typing import NamedTuple
+
+from reminder.domain.model.people import Language
+from reminder.errors import SettingsError
+from reminder.storage.crypto.keyring import KeyRing
+
+BODY = "messages.body"
+
+
+class Body(NamedTuple):
+    """What a message says. `language` is that of an e-mail, None of one that was kept before messages knew it."""
+
+    subject: str | None
+    text: str
+    language: Language | None = None
+
+
+def seal_body(keys: KeyRing, subject: str | None, text: str, language: Language | None = None) -> bytes:
+    body = Body(subject, text, language) if language else (subject, text)
+    return keys.seal(json.dumps(body, ensure_ascii=False), BODY)
+
+
+def open_body(keys: KeyRing, sealed: bytes) -> Body:
+    body = Body(*json.loads(keys.open(sealed, BODY)))
+    return body if body.language is None else body._replace(language=Language(body.language))
+
+
+def readable(keys: KeyRing, sealed: bytes | None) -> tuple[str | None, str | None]:
+    """A list shows the other rows when one was sealed with a key that is gone."""
+    try:
+        return (None, None) if sealed is None else open_body(keys, sealed)[:2]
+    except SettingsError:
+        return None, None

@@ -1,0 +1,480 @@
+"""Cards, and the schedule that hangs on them: `next_reminder_on`."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, TextClause, Update, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from reminder.domain.rules.escalation_policy import Progress
+from reminder.storage.db import statements
+from reminder.storage.db.statements import add_many, among, each, ids_param, insert_many, insert_or_ignore
+from reminder.storage.db.tables import CARDS, IS_SILENT, Assignment, Card, Group, MessageReminder, Person, Reminder
+from reminder.storage.registry import people
+from reminder.storage.registry.people import PersonView
+
+_CURRENT = Card.retired_at.is_(None)
+
+
+@dataclass(frozen=True)
+class CardView:
+    id: int
+    person_id: int
+    kind: str
+    label: str
+    expires_on: date
+    is_computed: bool
+    carried_by: int | None
+    next_reminder_on: date | None
+    renewed_at: datetime | None
+    retired_at: datetime | None
+    acknowledged_on: date | None
+    escalation_level: int
+
+
+@dataclass(frozen=True)
+class DueCard:
+    """A card that planning must look at, with the person whose it is."""
+
+    id: int
+    kind: str
+    label: str
+    expires_on: date
+    is_computed: bool
+    carrier_ends_on: date | None  # the end of the card this one lives in
+    progress: Progress
+    escalate_on: date | None
+    person: PersonView
+
+
+_COLUMNS = (
+    Card.id,
+    Card.person_id,
+    Card.kind,
+    Card.label,
+    Card.expires_on,
+    Card.is_computed,
+    Card.carried_by,
+    Card.next_reminder_on,
+    Card.renewed_at,
+    Card.retired_at,
+    Card.acknowledged_on,
+    Card.escalation_level,
+)
+
+
+def _view(row: Sequence[Any]) -> CardView:
+    """`row` has the columns of `_COLUMNS`."""
+    return CardView(*row)
+
+
+_CURRENT_OF_PERSON = (
+    select(*_COLUMNS).where(Card.person_id == bindparam("person"), Card.retired_at.is_(None)).order_by(Card.id)
+)
+_TAKEN = (
+    select(*_COLUMNS, Assignment.contact_id)
+    .outerjoin(Assignment, and_(Assignment.card_id == Card.id, Assignment.expires_on == Card.expires_on))
+    .where(_CURRENT)
+    .order_by(Card.id)
+)
+_TAKEN_OF_PEOPLE = _TAKEN.where(among(Card.person_id, ids_param("people")))
+_TAKEN_OF_GROUP = _TAKEN.join(Person, Person.id == Card.person_id).where(Person.group_id == bindparam("group"))
+_ENDING = (
+    select(*_COLUMNS)
+    .join(Person, Person.id == Card.person_id)
+    .where(
+        Person.group_id == bindparam("group"),
+        _CURRENT,
+        Card.expires_on.between(bindparam("first"), bindparam("last")),
+        or_(
+            Card.expires_on > bindparam("end"),
+            and_(Card.expires_on == bindparam("end"), Card.id > bindparam("card")),
+        ),
+    )
+    .order_by(Card.expires_on, Card.id)
+    .limit(bindparam("limit"))
+)
+_BY_PERSON = select(*_COLUMNS).where(among(Card.person_id, ids_param("people")), _CURRENT)
+_IN_ORDER = _BY_PERSON.order_by(Card.id)
+_ENDS_OF_PEOPLE = select(Card.person_id, Card.kind, Card.expires_on).where(
+    among(Card.person_id, ids_param("people")), _CURRENT
+)
+_ENDS_OF_CARDS = select(Card.id, Card.expires_on).where(among(Card.id, ids_param("cards")), _CURRENT)
+_TAKERS = (
+    select(Card.id, Assignment.contact_id)
+    .join(Assignment, and_(Assignment.card_id == Card.id, Assignment.expires_on == Card.expires_on))
+    .where(among(Card.id, ids_param("cards")))
+)
+_FIND = select(*_COLUMNS).where(Card.id == bindparam("card"))
+
+
+def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Their ids, in the order of the rows."""
+    return add_many(tx, CARDS, rows)
+
+
+def reserve_ids(tx: Session, count: int) -> list[int]:
+    """Return ids for cards that this transaction is about to insert."""
+    return statements.reserve_ids(tx, CARDS, count)
+
+
+def insert_all(tx: Session, new: Sequence[CardView], now: datetime) -> None:
+    """Add cards with the ids that were reserved for them; one that another is carried by stands before it."""
+    rows = [
+        {
+            "id": card.id,
+            "person_id": card.person_id,
+            "kind": card.kind,
+            "label": card.label,
+            "expires_on": card.expires_on,
+            "is_computed": card.is_computed,
+            "carried_by": card.carried_by,
+            "next_reminder_on": card.next_reminder_on,
+            "created_at": now,
+        }
+        for card in new
+    ]
+    insert_many(tx, CARDS, rows)
+
+
+def find(tx: Session, card_id: int) -> CardView | None:
+    row = tx.execute(_FIND, {"card": card_id}).one_or_none()
+    return None if row is None else _view(row)
+
+
+def current_of_person(tx: Session, person_id: int) -> list[CardView]:
+    return [_view(row) for row in tx.execute(_CURRENT_OF_PERSON, {"person": person_id})]
+
+
+def current_with_takers(
+    tx: Session, group_id: int, person_ids: Collection[int] | None = None
+) -> list[tuple[CardView, int | None]]:
+    """(card, the contact whose owner sees to it before its present end) of everybody in the group, or of some of its
+    people, in the order of the cards' ids."""
+    rows = (
+        tx.execute(_TAKEN_OF_GROUP, {"group": group_id})
+        if person_ids is None
+        else tx.execute(_TAKEN_OF_PEOPLE, {"people": person_ids})
+    )
+    return [(_view(row[:-1]), row.contact_id) for row in rows]
+
+
+def ending(
+    tx: Session, group_id: int, first: date, last: date, *, after: tuple[date, int] = (date.min, 0), limit: int
+) -> list[CardView]:
+    """The group's current cards that end within these days, both included, the soonest first. `after`: the end and the
+    id of the last card that the page before has shown."""
+    escalation_level = {
+        "group": group_id,
+        "first": first,
+        "last": last,
+        "end": after[0],
+        "card": after[1],
+        "limit": limit,
+    }
+    return [_view(row) for row in tx.execute(_ENDING, escalation_level)]
+
+
+def current_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, CardView]]:
+    """By person and kind; of several that no kind names, one."""
+    found: dict[int, dict[str, CardView]] = {}
+    for row in tx.execute(_BY_PERSON, {"people": person_ids}):
+        found.setdefault(row.person_id, {})[row.kind] = _view(row)
+    return found
+
+
+def every_current_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, list[CardView]]:
+    """Return the current cards by person, in the order of their ids."""
+    found: dict[int, list[CardView]] = {person_id: [] for person_id in person_ids}
+    for row in tx.execute(_IN_ORDER, {"people": person_ids}):
+        found[row.person_id].append(_view(row))
+    return found
+
+
+def ends_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, date]]:
+    """When each person's cards end, by kind."""
+    ends: dict[int, dict[str, date]] = {person_id: {} for person_id in person_ids}
+    for person_id, kind, expires_on in tx.execute(_ENDS_OF_PEOPLE, {"people": person_ids}):
+        ends[person_id][kind] = expires_on
+    return ends
+
+
+def ends_of(tx: Session, card_ids: Collection[int]) -> dict[int, date]:
+    return dict(list(tx.execute(_ENDS_OF_CARDS, {"cards": card_ids})))
+
+
+def of_group(tx: Session, group_id: int | None) -> list[CardView]:
+    """All cards, retired ones too, where `group_id` is None."""
+    return list(each_of_group(tx, group_id))
+
+
+def each_of_group(tx: Session, group_id: int | None) -> Iterator[CardView]:
+    """As `of_group`, without holding them all in memory."""
+    query = select(*_COLUMNS).order_by(Card.id)
+    if group_id is not None:
+        query = query.join(Person, Person.id == Card.person_id).where(Person.group_id == group_id)
+    return (_view(row) for row in each(tx, query))
+
+
+def some_of_person(tx: Session, person_id: int, *, after: int, limit: int) -> list[CardView]:
+    """Retired ones too."""
+    query = select(*_COLUMNS).where(Card.person_id == person_id, Card.id > after).order_by(Card.id).limit(limit)
+    return [_view(row) for row in tx.execute(query)]
+
+
+def renew(
+    tx: Session, card_id: int, *, expires_on: date, is_computed: bool, next_on: date | None, now: datetime
+) -> None:
+    tx.execute(
+        update(Card)
+        .where(Card.id == card_id)
+        .values(
+            expires_on=expires_on,
+            is_computed=is_computed,
+            next_reminder_on=next_on,
+            renewed_at=now,
+            acknowledged_on=None,
+            remind_on=None,
+            escalation_level=0,
+            escalate_on=None,
+        )
+    )
+
+
+def retire(tx: Session, card_id: int, now: datetime) -> None:
+    tx.execute(update(Card).where(Card.id == card_id, _CURRENT).values(retired_at=now, next_reminder_on=None))
+
+
+def carry(tx: Session, card_id: int, carried: Collection[int]) -> None:
+    """`carried` live in this card and end with it."""
+    if carried:
+        tx.execute(_changing(among(Card.id, carried)).values(carried_by=card_id))
+
+
+def groups_due(tx: Session, today: date, *, limit: int, but_not: Collection[int] = ()) -> list[int]:
+    """The groups with a card to look at, longest waiting first, locked so that no other worker plans them too."""
+    return _groups(tx, Card.next_reminder_on, and_(_CURRENT, Card.next_reminder_on <= today), limit, but_not)
+
+
+def groups_silent(tx: Session, today: date, *, limit: int) -> list[int]:
+    """The groups with a card of which nobody has said anything for long enough; locked as those of `groups_due`."""
+    return _groups(tx, Card.escalate_on, and_(IS_SILENT, Card.escalate_on <= today), limit, ())
+
+
+def _groups(
+    tx: Session,
+    day: InstrumentedAttribute[date | None],
+    which: ColumnElement[bool],
+    limit: int,
+    but_not: Collection[int],
+) -> list[int]:
+    waiting = (
+        select(Person.group_id)
+        .join(Card, Card.person_id == Person.id)
+        .where(which, ~among(Person.group_id, but_not))
+        .group_by(Person.group_id)
+        .order_by(func.min(day), Person.group_id)
+        .limit(limit)
+    )
+    ids = list(tx.scalars(waiting))
+    if not ids:
+        return []
+    return list(tx.scalars(select(Group.id).where(among(Group.id, ids)).with_for_update(skip_locked=True)))
+
+
+_CARRIER = aliased(Card)
+_WITH_PERSONS = (
+    select(
+        Card.id,
+        Card.kind,
+        Card.label,
+        Card.expires_on,
+        Card.is_computed,
+        _CARRIER.expires_on,
+        Card.acknowledged_on,
+        Card.remind_on,
+        Card.escalation_level,
+        Assignment.assigned_on,
+        Assignment.contact_id,
+        Card.escalate_on,
+        *people.COLUMNS,
+    )
+    .join(Person, Person.id == Card.person_id)
+    .outerjoin(_CARRIER, and_(_CARRIER.id == Card.carried_by, _CARRIER.retired_at.is_(None)))
+    .outerjoin(Assignment, and_(Assignment.card_id == Card.id, Assignment.expires_on == Card.expires_on))
+    .where(_CURRENT)
+    .order_by(Card.id)
+)
+_HELD = _WITH_PERSONS.with_for_update(of=Card)
+_OF_GROUPS = among(Person.group_id, ids_param("groups"))
+_DUE = _HELD.where(Card.next_reminder_on <= bindparam("today"), _OF_GROUPS)
+_SILENT = _HELD.where(IS_SILENT, Card.escalate_on <= bindparam("today"), _OF_GROUPS)
+_HELD_OF_GROUP = _HELD.where(Person.group_id == bindparam("group"))
+_AS_DUE = _WITH_PERSONS.where(Card.id == bindparam("card"))
+_UNANSWERED = _WITH_PERSONS.where(
+    Card.escalation_level == bindparam("asked"), Card.acknowledged_on.is_(None), Assignment.id.is_(None)
+)
+
+
+def due(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
+    """Held until the transaction ends, so that whoever wants them looked at again waits and then has the last word."""
+    return _with_persons(tx.execute(_DUE, {"groups": group_ids, "today": today}))
+
+
+def silent(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
+    """Whose silence has lasted long enough; held as `due`."""
+    return _with_persons(tx.execute(_SILENT, {"groups": group_ids, "today": today}))
+
+
+def as_due(tx: Session, card_id: int) -> DueCard | None:
+    """As planning would look at it, to be looked at only."""
+    return next(iter(_with_persons(tx.execute(_AS_DUE, {"card": card_id}))), None)
+
+
+def of_group_as_due(tx: Session, group_id: int) -> list[DueCard]:
+    """All that are current, held as `due`."""
+    return _with_persons(tx.execute(_HELD_OF_GROUP, {"group": group_id}))
+
+
+def unanswered(tx: Session, escalation_level: int) -> list[DueCard]:
+    """Of which everybody who could be asked has been, and nobody has done anything."""
+    return _with_persons(tx.execute(_UNANSWERED, {"asked": escalation_level}))
+
+
+def _with_persons(rows: Iterable[Any]) -> list[DueCard]:
+    return [
+        DueCard(row[0], row[1], row[2], row[3], row[4], row[5], Progress(*row[6:11]), row[11], people.view(row[12:]))
+        for row in rows
+    ]
+
+
+_NEXT_DUE_ON = select(func.min(Card.next_reminder_on)).where(_CURRENT)
+_NEXT_SILENCE_ON = select(func.min(Card.escalate_on)).where(IS_SILENT)
+
+
+def next_due_on(tx: Session) -> date | None:
+    return tx.execute(_NEXT_DUE_ON).scalar()
+
+
+def set_next(tx: Session, next_on: Mapping[int, date | None]) -> None:
+    """By card id."""
+    if next_on:
+        tx.connection().execute(
+            update(CARDS).where(CARDS.c.id == bindparam("card")).values(next_reminder_on=bindparam("on")),
+            [{"card": card_id, "on": on} for card_id, on in next_on.items()],
+        )
+
+
+def next_silence_on(tx: Session) -> date | None:
+    return tx.execute(_NEXT_SILENCE_ON).scalar()
+
+
+def _changing(*which: ColumnElement[bool] | TextClause) -> Update:
+    return update(Card).where(*which).execution_options(synchronize_session=False)
+
+
+def acknowledge(tx: Session, card_ids: Collection[int], on: date) -> None:
+    """Nothing is told of them until their end; nobody is asked to see to them any more."""
+    tx.execute(
+        _changing(among(Card.id, card_ids), _CURRENT, Card.acknowledged_on.is_(None)).values(
+            acknowledged_on=on, remind_on=None, escalate_on=None, next_reminder_on=on
+        )
+    )
+
+
+def reopen(tx: Session, card_id: int, on: date) -> None:
+    tx.execute(update(Card).where(Card.id == card_id, _CURRENT).values(acknowledged_on=None, next_reminder_on=on))
+
+
+def remind_again(tx: Session, card_ids: Collection[int], on: date) -> None:
+    tx.execute(
+        _changing(among(Card.id, card_ids), _CURRENT, Card.acknowledged_on.is_(None)).values(
+            remind_on=on, next_reminder_on=_no_later_than(on)
+        )
+    )
+
+
+def set_escalation(tx: Session, until: Mapping[int, tuple[int, date | None]]) -> None:
+    """By card id: how many humans more have been asked, and when the next one is."""
+    if until:
+        tx.connection().execute(
+            update(CARDS)
+            .where(CARDS.c.id == bindparam("card"))
+            .values(escalation_level=bindparam("humans"), escalate_on=bindparam("on")),
+            [
+                {"card": card_id, "humans": escalation_level, "on": on}
+                for card_id, (escalation_level, on) in until.items()
+            ],
+        )
+
+
+def restart_escalation(tx: Session, card_ids: Collection[int], on: date) -> None:
+    """Whoever was to be asked about these was not after all."""
+    tx.execute(
+        _changing(among(Card.id, card_ids), IS_SILENT, Card.escalation_level > 0).values(
+            escalation_level=Card.escalation_level - 1, escalate_on=on
+        )
+    )
+
+
+def assign(tx: Session, card_id: int, expires_on: date, contact_id: int, on: date) -> bool:
+    """False where somebody has taken it already: the table holds one for each end date."""
+    return insert_or_ignore(
+        tx, Assignment, card_id=card_id, expires_on=expires_on, contact_id=contact_id, assigned_on=on
+    )
+
+
+def assigned_to(tx: Session, card_id: int, expires_on: date) -> int | None:
+    """The contact whose owner sees to it."""
+    query = select(Assignment.contact_id).where(Assignment.card_id == card_id, Assignment.expires_on == expires_on)
+    return tx.execute(query).scalar_one_or_none()
+
+
+def assignees(tx: Session, card_ids: Collection[int]) -> dict[int, int]:
+    """By card, the contact whose owner sees to it before its present end."""
+    return dict(list(tx.execute(_TAKERS, {"cards": card_ids})))
+
+
+def unassign(tx: Session, card_id: int) -> None:
+    """Whoever took it on has not been heard of since."""
+    tx.execute(delete(Assignment).where(Assignment.card_id == card_id))
+
+
+def schedule_replan_of_carried(tx: Session, card_id: int, on: date) -> None:
+    """What lives in this card may be told otherwise now that it has changed."""
+    tx.execute(update(Card).where(Card.carried_by == card_id, _CURRENT).values(next_reminder_on=_no_later_than(on)))
+
+
+def schedule_replan_of_person(tx: Session, person_id: int, on: date) -> None:
+    tx.execute(update(Card).where(Card.person_id == person_id, _CURRENT).values(next_reminder_on=_no_later_than(on)))
+
+
+def look_again_at_people(tx: Session, person_ids: Collection[int], on: date) -> None:
+    """Let the schedule look at every current card of these persons on this day at the latest."""
+    tx.execute(_changing(among(Card.person_id, person_ids), _CURRENT).values(next_reminder_on=_no_later_than(on)))
+
+
+def schedule_replan_of_group(tx: Session, group_id: int, on: date) -> None:
+    of_group = select(Person.id).where(Person.group_id == group_id)
+    tx.execute(update(Card).where(Card.person_id.in_(of_group), _CURRENT).values(next_reminder_on=_no_later_than(on)))
+
+
+def schedule_replan_of_messages(tx: Session, message_ids: Collection[int], on: date) -> None:
+    """What these messages were to tell is still to be told, where the card has not changed since."""
+    if not message_ids:
+        return
+    as_told = aliased(Card)
+    told = (
+        select(Reminder.card_id)
+        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+        .join(as_told, and_(as_told.id == Reminder.card_id, as_told.expires_on == Reminder.expires_on))
+        .where(among(MessageReminder.message_id, message_ids))
+    )
+    tx.execute(update(Card).where(Card.id.in_(told), _CURRENT).values(next_reminder_on=_no_later_than(on)))
+
+
+def _no_later_than(on: date) -> ColumnElement[date]:
+    """Worked out on the row as it stands once it can be changed: planning may be setting a later day at this moment."""
+    return case((or_(Card.next_reminder_on.is_(None), Card.next_reminder_on > on), on), else_=Card.next_reminder_on)

@@ -1,0 +1,510 @@
+"""Contacts: sealed addresses, whose they are, and whether they may be told."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, exists, func, or_, select, union_all, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.model.channels import AddressKind, registered
+from reminder.domain.model.messages import MessageKind
+from reminder.domain.model.people import (
+    CONFIRM,
+    CONTACT_STATES,
+    GIVE_UP,
+    RENEW_CONSENT,
+    STOP,
+    ChannelName,
+    ConsentHow,
+    ContactState,
+    Copies,
+    Language,
+    Role,
+    StoppedBy,
+    noes_taken_back,
+)
+from reminder.domain.rules.recipients import Recipient
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.statements import add_many, among, each, ids_param, in_batches
+from reminder.storage.db.tables import CONTACTS, Contact, Member, Message, Person
+from reminder.storage.db.transitions import transition
+
+ADDRESS = "contacts.address"
+
+
+_COLUMNS = (
+    Contact.id,
+    Contact.person_id,
+    Contact.member_id,
+    Contact.is_family,
+    Contact.channel,
+    Contact.address_sealed,
+    Contact.state,
+    Contact.reached_at,
+)
+_EVERY = select(*_COLUMNS).order_by(Contact.id)
+_THESE = select(*_COLUMNS).where(among(Contact.id, ids_param("contacts"))).order_by(Contact.id)
+_OF_PERSON = select(*_COLUMNS).where(Contact.person_id == bindparam("person")).order_by(Contact.id)
+_OF_MEMBER = select(*_COLUMNS).where(Contact.member_id == bindparam("member")).order_by(Contact.id)
+_OF_EVERY_MEMBER = (
+    select(*_COLUMNS)
+    .join(Member, Member.id == Contact.member_id)
+    .where(Member.group_id == bindparam("group"))
+    .order_by(Contact.id)
+)
+# A contact is a person's or a member's. Each way has an index; with OR between them all contacts would be read.
+_BOTH_WAYS = union_all(
+    select(*_COLUMNS).join(Person, Person.id == Contact.person_id).where(Person.group_id == bindparam("group")),
+    select(*_COLUMNS).join(Member, Member.id == Contact.member_id).where(Member.group_id == bindparam("group")),
+).subquery()
+_OF_GROUP = select(_BOTH_WAYS).order_by(_BOTH_WAYS.c.id)
+_OWNED = (
+    select(*_COLUMNS)
+    .outerjoin(Person, Person.id == Contact.person_id)
+    .outerjoin(Member, Member.id == Contact.member_id)
+    .where(
+        Contact.id == bindparam("contact"),
+        func.coalesce(Person.group_id, Member.group_id) == bindparam("group"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class ContactView:
+    id: int
+    person_id: int | None
+    member_id: int | None
+    is_family: bool
+    channel: ChannelName
+    address: str
+    state: ContactState
+    reached_at: datetime | None
+
+
+def add(
+    tx: Session,
+    keys: KeyRing,
+    *,
+    person_id: int | None,
+    member_id: int | None,
+    is_family: bool,
+    channel: ChannelName,
+    address: str,
+    consent_how: ConsentHow | None,
+    consent_by: str | None,
+    confirmed: bool,
+    now: datetime,
+) -> int:
+    row = NewContactRow(
+        person_id=person_id,
+        member_id=member_id,
+        is_family=is_family,
+        channel=channel,
+        address=address,
+        consent_how=consent_how,
+        consent_by=consent_by,
+        confirmed=confirmed,
+    )
+    return add_all(tx, keys, [row], now)[0]
+
+
+@dataclass(frozen=True)
+class NewContactRow:
+    """A contact to be kept: of a person or of a member. `confirmed`: its owner has agreed, at this moment."""
+
+    person_id: int | None
+    member_id: int | None
+    is_family: bool
+    channel: ChannelName
+    address: str
+    consent_how: ConsentHow | None
+    consent_by: str | None
+    confirmed: bool
+
+
+def add_all(tx: Session, keys: KeyRing, rows: Sequence[NewContactRow], now: datetime) -> list[int]:
+    """Add contacts, their addresses sealed; return their ids, in the order of the rows."""
+    indexes = _indexes(tx, keys, {row.address for row in rows})
+    values = [
+        {
+            "person_id": row.person_id,
+            "member_id": row.member_id,
+            "is_family": row.is_family,
+            "channel": row.channel,
+            "address_sealed": keys.seal(row.address, ADDRESS),
+            "address_index": indexes[row.address],
+            "state": ContactState.CONFIRMED if row.confirmed else ContactState.UNCONFIRMED,
+            "consent_how": row.consent_how,
+            "consent_by": row.consent_by,
+            "consent_at": now if row.confirmed else None,
+            "created_at": now,
+        }
+        for row in rows
+    ]
+    return add_many(tx, CONTACTS, values)
+
+
+def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str, bytes]:
+    """What new rows keep to be found by. Those who share a telephone are found by having the same, so while keys are
+    being changed it is what the rows that are there have."""
+    indexes = {address: keys.blind_index(address) for address in addresses}
+    if len(keys.ids) == 1:
+        return indexes
+    address_of = {index: address for address in addresses for index in keys.blind_indexes(address)}
+    for asked in in_batches(address_of):
+        some = Contact.address_index.in_(asked)
+        # Whoever is giving these another index is waited for.
+        there = select(Contact.address_index).where(some).with_for_update(read=True)
+        indexes |= {address_of[index]: index for index in tx.scalars(there)}
+    return indexes
+
+
+def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[str, bytes]]]:
+    """(channel, blind index) of the contacts around each person."""
+    found: dict[int, set[tuple[str, bytes]]] = {}
+    query = select(Contact.person_id, Contact.channel, Contact.address_index).where(
+        among(Contact.person_id, person_ids)
+    )
+    for person_id, channel, index in tx.execute(query):
+        assert person_id is not None  # one of `person_ids`
+        found.setdefault(person_id, set()).add((channel, index))
+    return found
+
+
+@dataclass(frozen=True)
+class OwnedAddress:
+    """An address as one owner has it, by its blind index."""
+
+    person_id: int | None
+    member_id: int | None
+    channel: ChannelName
+    index: bytes
+
+
+def addresses_of(tx: Session, *, person_ids: Collection[int], member_ids: Collection[int]) -> set[OwnedAddress]:
+    """Return the addresses around these persons and of these members."""
+    columns = select(Contact.person_id, Contact.member_id, Contact.channel, Contact.address_index)
+    found: set[OwnedAddress] = set()
+    for column, ids in ((Contact.person_id, person_ids), (Contact.member_id, member_ids)):
+        if ids:
+            rows = tx.execute(columns.where(among(column, ids)))
+            found |= {OwnedAddress(row[0], row[1], ChannelName(row[2]), row[3]) for row in rows}
+    return found
+
+
+def group_has_member(tx: Session, keys: KeyRing, *, group_id: int, address: str) -> bool:
+    query = (
+        select(Contact.id)
+        .join(Member, Member.id == Contact.member_id)
+        .where(Member.group_id == group_id, Contact.address_index.in_(keys.blind_indexes(address)))
+    )
+    return tx.execute(query).first() is not None
+
+
+def of_group(tx: Session, keys: KeyRing, group_id: int | None) -> list[ContactView]:
+    """All contacts where `group_id` is None. Opens every address: for lists people asked for, never for planning."""
+    rows = tx.execute(_EVERY) if group_id is None else tx.execute(_OF_GROUP, {"group": group_id})
+    return [view(keys, row) for row in rows]
+
+
+def each_of_group(tx: Session, keys: KeyRing, group_id: int | None) -> Iterator[ContactView]:
+    """As `of_group`, without holding them all in memory."""
+    rows = each(tx, _EVERY) if group_id is None else each(tx, _OF_GROUP, {"group": group_id})
+    return (view(keys, row) for row in rows)
+
+
+def by_ids(tx: Session, keys: KeyRing, contact_ids: Collection[int]) -> dict[int, ContactView]:
+    """By id; for those that a page shows."""
+    rows = tx.execute(_THESE, {"contacts": list(contact_ids)}) if contact_ids else ()
+    return {row.id: view(keys, row) for row in rows}
+
+
+def of_member(tx: Session, keys: KeyRing, member_id: int) -> list[ContactView]:
+    """By which one member hears."""
+    return [view(keys, row) for row in tx.execute(_OF_MEMBER, {"member": member_id})]
+
+
+def owned_by_group(tx: Session, keys: KeyRing, group_id: int, contact_id: int) -> ContactView | None:
+    """A contact of a person or a member of this group; None for any other."""
+    row = tx.execute(_OWNED, {"group": group_id, "contact": contact_id}).one_or_none()
+    return None if row is None else view(keys, row)
+
+
+def of_person(tx: Session, keys: KeyRing, person_id: int) -> list[ContactView]:
+    """Their own and their family's."""
+    return [view(keys, row) for row in tx.execute(_OF_PERSON, {"person": person_id})]
+
+
+def some_of_person(tx: Session, keys: KeyRing, person_id: int, *, after: int, limit: int) -> list[ContactView]:
+    """Their own and those of their family."""
+    query = _OF_PERSON.where(Contact.id > after).limit(limit)
+    return [view(keys, row) for row in tx.execute(query, {"person": person_id})]
+
+
+def of_every_member(tx: Session, keys: KeyRing, group_id: int) -> list[ContactView]:
+    return [view(keys, row) for row in tx.execute(_OF_EVERY_MEMBER, {"group": group_id})]
+
+
+def view(keys: KeyRing, row: Row[*tuple[Any, ...]]) -> ContactView:
+    """`row` has the columns of `_COLUMNS`."""
+    return ContactView(
+        id=row.id,
+        person_id=row.person_id,
+        member_id=row.member_id,
+        is_family=row.is_family,
+        channel=ChannelName(row.channel),
+        address=keys.open(row.address_sealed, ADDRESS),
+        state=ContactState(row.state),
+        reached_at=row.reached_at,
+    )
+
+
+_RECIPIENTS = (
+    select(Contact.id, Contact.person_id, Contact.is_family, Contact.channel, Contact.state, Person.language)
+    .join(Person, Person.id == Contact.person_id)
+    .order_by(Contact.id)
+)
+_RECIPIENTS_OF_PEOPLE = _RECIPIENTS.where(among(Contact.person_id, ids_param("people")))
+_RECIPIENTS_OF_GROUP = _RECIPIENTS.where(Person.group_id == bindparam("group"))
+_MEMBERS = (
+    select(
+        Contact.id,
+        Contact.member_id,
+        Contact.channel,
+        Contact.state,
+        Member.group_id,
+        Member.language,
+        Member.role,
+        Member.copies,
+    )
+    .join(Member, Member.id == Contact.member_id)
+    .where(among(Member.group_id, ids_param("groups")))
+    .order_by(Contact.id)
+)
+
+
+def of_people(tx: Session, person_ids: Collection[int]) -> list[tuple[int, Recipient]]:
+    """(person id, recipient) of persons' own and family contacts, without addresses."""
+    return _recipients(tx.execute(_RECIPIENTS_OF_PEOPLE, {"people": person_ids}))
+
+
+def of_people_of_group(tx: Session, group_id: int) -> list[tuple[int, Recipient]]:
+    """As `of_people`, of everybody in the group."""
+    return _recipients(tx.execute(_RECIPIENTS_OF_GROUP, {"group": group_id}))
+
+
+def _recipients(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[tuple[int, Recipient]]:
+    return [
+        (
+            person_id,
+            Recipient(
+                contact_id=contact_id,
+                owner=("family", contact_id) if is_family else ("person", person_id),
+                channel=ChannelName(channel),
+                state=ContactState(state),
+                language=Language.JAPANESE if is_family else Language(language),
+            ),
+        )
+        for contact_id, person_id, is_family, channel, state, language in rows
+        if person_id is not None
+    ]
+
+
+def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipient]]:
+    """(group id, recipient) of the members of these groups."""
+    return [
+        (
+            group_id,
+            Recipient(
+                contact_id=contact_id,
+                owner=("member", member_id),
+                channel=ChannelName(channel),
+                state=ContactState(state),
+                language=Language(language),
+                role=Role(role),
+                copies=Copies(copies),
+            ),
+        )
+        for contact_id, member_id, channel, state, group_id, language, role, copies in tx.execute(
+            _MEMBERS, {"groups": group_ids}
+        )
+        if member_id is not None
+    ]
+
+
+def first_of_member(tx: Session, member_id: int) -> int | None:
+    return tx.execute(select(func.min(Contact.id)).where(Contact.member_id == member_id)).scalar_one()
+
+
+def channel_of(tx: Session, contact_id: int) -> ChannelName | None:
+    channel = tx.execute(select(Contact.channel).where(Contact.id == contact_id)).scalar_one_or_none()
+    return None if channel is None else ChannelName(channel)
+
+
+def group_of(tx: Session, contact_id: int) -> int | None:
+    query = (
+        select(func.coalesce(Person.group_id, Member.group_id))
+        .select_from(Contact)
+        .outerjoin(Person, Person.id == Contact.person_id)
+        .outerjoin(Member, Member.id == Contact.member_id)
+        .where(Contact.id == contact_id)
+    )
+    return tx.scalars(query).one_or_none()
+
+
+def mark_unreachable(tx: Session, contact_ids: Iterable[int]) -> list[int]:
+    """Nothing arrives there any more; the ids of those of which that is news. One whose owner said no stays so."""
+    ids = list(contact_ids)
+    if not ids:
+        return []
+    gone = tx.execute(transition(CONTACT_STATES, GIVE_UP, among(Contact.id, ids)).returning(Contact.id))
+    return list(gone.scalars())
+
+
+def stop(tx: Session, contact_ids: Iterable[int], by: StoppedBy) -> list[int]:
+    """Whoever says no is not told any more, whatever was before; the ids of those that this stopped."""
+    stopped = tx.execute(
+        transition(CONTACT_STATES, STOP, among(Contact.id, contact_ids)).values(stopped_by=by).returning(Contact.id)
+    )
+    return list(stopped.scalars())
+
+
+def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str | None, now: datetime) -> bool:
+    """Keep that its owner agrees. Return False for one whose owner said no, where this word does not undo that one.
+
+    `by` None keeps who told them.
+    """
+    this, words = Contact.id == contact_id, noes_taken_back(how)
+    by_known = Contact.stopped_by.in_([word for word in words if word is not None])
+    by_these = or_(by_known, Contact.stopped_by.is_(None)) if None in words else by_known
+    for move in (
+        transition(CONTACT_STATES, CONFIRM, this),
+        transition(CONTACT_STATES, RENEW_CONSENT, this, by_these),
+    ):
+        confirmed = tx.execute(
+            move.values(
+                consent_how=how,
+                consent_by=Contact.consent_by if by is None else by,
+                consent_at=now,
+                stopped_by=None,
+            ).returning(Contact.id)
+        )
+        if confirmed.first() is not None:
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A contact whose owner has just answered, with whose it is. `was_asked`: for their consent."""
+
+    contact_id: int
+    person_id: int | None
+    group_id: int
+    is_family: bool
+    channel: ChannelName
+    state: ContactState
+    was_asked: bool
+
+
+def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
+    """Every contact for texts or calls with this number: two people may share a telephone."""
+    query = select(Contact.id).where(
+        Contact.channel.in_([name for name in registered() if name.can.address is AddressKind.PHONE]),
+        Contact.address_index.in_(keys.blind_indexes(address)),
+    )
+    return list(tx.scalars(query.order_by(Contact.channel, Contact.id)))
+
+
+def speakers(tx: Session, contact_id: int) -> list[Speaker]:
+    """This contact, and others of the same channel and address, for they share one telephone; itself first."""
+    itself = select(Contact.address_index, Contact.channel).where(Contact.id == contact_id).subquery()
+    asked = exists().where(Message.contact_id == Contact.id, Message.kind == MessageKind.CONSENT_REQUEST)
+    rows = tx.execute(
+        select(
+            Contact.id,
+            Contact.person_id,
+            func.coalesce(Person.group_id, Member.group_id),
+            Contact.is_family,
+            Contact.channel,
+            Contact.state,
+            asked,
+        )
+        .outerjoin(Person, Person.id == Contact.person_id)
+        .outerjoin(Member, Member.id == Contact.member_id)
+        .where(Contact.address_index == itself.c.address_index, Contact.channel == itself.c.channel)
+        .order_by(Contact.id != contact_id, Contact.id)
+    )
+    return [Speaker(*row[:4], ChannelName(row[4]), ContactState(row[5]), row[6]) for row in rows]
+
+
+def told_by(tx: Session, contact_id: int, by: str) -> None:
+    """Who has told its owner that a text will ask for their consent."""
+    tx.execute(update(Contact).where(Contact.id == contact_id).values(consent_by=by))
+
+
+def people_with_texts(tx: Session) -> list[int]:
+    """Everybody who is told by texts."""
+    own = select(Contact.person_id).where(
+        Contact.channel == ChannelName.SMS, Contact.state == ContactState.CONFIRMED, Contact.is_family.is_(False)
+    )
+    return sorted({person_id for person_id in tx.scalars(own) if person_id is not None})
+
+
+def times_asked(tx: Session, contact_id: int) -> tuple[int, datetime | None]:
+    """How often its owner was asked for consent by a text, and when last."""
+    row = tx.execute(
+        select(func.count(), func.max(Message.created_at)).where(
+            Message.contact_id == contact_id, Message.kind == MessageKind.CONSENT_REQUEST
+        )
+    ).one()
+    return row[0], row[1]
+
+
+def record_test_call(tx: Session, contact_id: int, now: datetime) -> None:
+    """Its owner has pressed a key in a practice call."""
+    tx.execute(update(Contact).where(Contact.id == contact_id).values(test_called_at=now, reached_at=now))
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """A contact that may be told, of which nothing has proved lately that it is still theirs. `since`: the last proof,
+    or when it was enrolled."""
+
+    contact_id: int
+    person_id: int | None
+    group_id: int
+    is_family: bool
+    channel: ChannelName
+    since: datetime
+
+
+def unproven(tx: Session, before: datetime, limit: int) -> list[Unproven]:
+    """Longest first."""
+    since = func.coalesce(Contact.reached_at, Contact.created_at)
+    rows = tx.execute(
+        select(
+            Contact.id,
+            Contact.person_id,
+            func.coalesce(Person.group_id, Member.group_id),
+            Contact.is_family,
+            Contact.channel,
+            since,
+        )
+        .outerjoin(Person, Person.id == Contact.person_id)
+        .outerjoin(Member, Member.id == Contact.member_id)
+        .where(Contact.state == ContactState.CONFIRMED, since < before)
+        .order_by(since, Contact.id)
+        .limit(limit)
+    )
+    return [Unproven(*row[:4], ChannelName(row[4]), row[5]) for row in rows]
+
+
+def record_verified(tx: Session, contact_ids: Iterable[int], now: datetime) -> None:
+    """There is proof that these addresses are still theirs."""
+    ids = list(contact_ids)
+    if ids:
+        these = update(Contact).where(among(Contact.id, ids)).execution_options(synchronize_session=False)
+        tx.execute(these.values(reached_at=now))

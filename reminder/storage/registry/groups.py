@@ -1,0 +1,167 @@
+"""Groups and their members."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.model.people import Copies, GroupKind, Language, Role
+from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
+from reminder.storage.db.statements import among, ids_param
+from reminder.storage.db.tables import Contact, Group, Member
+
+
+@dataclass(frozen=True)
+class GroupView:
+    id: int
+    name: str
+    kind: GroupKind
+    preferences: Preferences = DEFAULT_PREFERENCES
+    organisation: str = ""  # whose home it is, where that has several
+
+
+_COLUMNS = (
+    Group.id,
+    Group.name,
+    Group.kind,
+    Group.preset,
+    Group.own_days,
+    Group.send_hour,
+    Group.on_holidays,
+    Group.organisation,
+)
+
+
+def _view(
+    group_id: int,
+    name: str,
+    kind: str,
+    preset: str,
+    own_days: str,
+    send_hour: int | None,
+    on_holidays: bool,
+    organisation: str,
+) -> GroupView:
+    preferences = Preferences(preset, tuple(map(int, own_days.split())), send_hour, on_holidays)
+    return GroupView(group_id, name, GroupKind(kind), preferences, organisation)
+
+
+def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
+    group = Group(name=name, kind=kind, created_at=now)
+    tx.add(group)
+    tx.flush()
+    return group.id
+
+
+def add_member(tx: Session, *, group_id: int, role: Role, language: Language, now: datetime) -> int:
+    added = tx.execute(
+        insert(Member).returning(Member.id),
+        [{"group_id": group_id, "role": role, "language": language, "created_at": now}],
+    )
+    return added.scalar_one()
+
+
+_THESE = select(*_COLUMNS).where(among(Group.id, ids_param("groups")))
+_NAMES_BY_CONTACT = (
+    select(Contact.id, Member.name)
+    .join(Member, Member.id == Contact.member_id)
+    .where(Member.group_id == bindparam("group"))
+)
+_MEMBER_NAMES = select(Member.id, Member.name).where(Member.group_id == bindparam("group"))
+
+
+def find(tx: Session, group_id: int) -> GroupView | None:
+    return next(iter(by_id(tx, [group_id]).values()), None)
+
+
+def by_id(tx: Session, group_ids: Sequence[int]) -> Mapping[int, GroupView]:
+    return {row.id: _view(*row) for row in tx.execute(_THESE, {"groups": group_ids})}
+
+
+def everyone(tx: Session) -> list[GroupView]:
+    return [_view(*row) for row in tx.execute(select(*_COLUMNS).order_by(Group.id))]
+
+
+def homes_after(tx: Session, group_id: int, *, founded_before: datetime, limit: int) -> list[GroupView]:
+    """Care homes in the order of their ids; nobody plans or erases in them until the transaction ends."""
+    rows = tx.execute(
+        select(*_COLUMNS)
+        .where(Group.id > group_id, Group.kind == GroupKind.HOME, Group.created_at < founded_before)
+        .order_by(Group.id)
+        .limit(limit)
+        .with_for_update()
+    )
+    return [_view(*row) for row in rows]
+
+
+def has_homes(tx: Session) -> bool:
+    return tx.execute(select(Group.id).where(Group.kind == GroupKind.HOME).limit(1)).first() is not None
+
+
+def group_of_member(tx: Session, member_id: int) -> int | None:
+    return tx.execute(select(Member.group_id).where(Member.id == member_id)).scalar_one_or_none()
+
+
+def lock(tx: Session, group_id: int) -> None:
+    """Until the transaction ends nobody plans this group: its plan rests on what is about to change. On SQLite the
+    transaction holds the whole file."""
+    tx.execute(select(Group.id).where(Group.id == group_id).with_for_update()).all()
+
+
+def rename(tx: Session, group_id: int, name: str) -> None:
+    tx.execute(update(Group).where(Group.id == group_id).values(name=name))
+
+
+def set_organisation(tx: Session, group_id: int, organisation: str) -> None:
+    tx.execute(update(Group).where(Group.id == group_id).values(organisation=organisation))
+
+
+def headings(tx: Session, group_id: int) -> dict[str, str]:
+    """What this group's own headings mean, as its last sheet was read."""
+    return dict(tx.execute(select(Group.headings).where(Group.id == group_id)).scalar_one())
+
+
+def save_column_headings(tx: Session, group_id: int, said: Mapping[str, str]) -> None:
+    kept = {**headings(tx, group_id), **said}
+    tx.execute(update(Group).where(Group.id == group_id).values(headings=kept))
+
+
+def set_preferences(tx: Session, group_id: int, preferences: Preferences) -> None:
+    tx.execute(
+        update(Group)
+        .where(Group.id == group_id)
+        .values(
+            preset=preferences.preset,
+            own_days=" ".join(map(str, preferences.own_days)),
+            send_hour=preferences.send_hour,
+            on_holidays=preferences.on_holidays,
+        )
+    )
+
+
+def set_copies(tx: Session, member_id: int, copies: Copies) -> None:
+    tx.execute(update(Member).where(Member.id == member_id).values(copies=copies))
+
+
+def set_role(tx: Session, member_id: int, role: Role) -> None:
+    tx.execute(update(Member).where(Member.id == member_id).values(role=role))
+
+
+def name_member(tx: Session, member_id: int, name: str) -> None:
+    tx.execute(update(Member).where(Member.id == member_id).values(name=name))
+
+
+def remove_member(tx: Session, member_id: int) -> None:
+    """With their contacts, tokens and calendars."""
+    tx.execute(delete(Member).where(Member.id == member_id))
+
+
+def names_by_contact(tx: Session, group_id: int) -> dict[int, str]:
+    """Whose of the members a contact is, by the name they gave themselves."""
+    return dict(list(tx.execute(_NAMES_BY_CONTACT, {"group": group_id})))
+
+
+def member_names(tx: Session, group_id: int) -> dict[int, str]:
+    return dict(list(tx.execute(_MEMBER_NAMES, {"group": group_id})))

@@ -1,0 +1,28 @@
+"""The plan of a card that is kept: its dates and every step, as its person, its group and what was said make them."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.escalation_policy import plan_after_answers
+from reminder.domain.rules.preferences import Preferences
+from reminder.domain.rules.schedule_model import CardDates
+from reminder.domain.rules.steps import Plan
+from reminder.storage.registry.cards import DueCard
+
+
+def plan_of(
+    rules: Rulebook, card: DueCard, ends: Mapping[str, date], preferences: Preferences
+) -> tuple[CardDates, Plan]:
+    """`ends`: of all of the person's cards, by kind."""
+    person = card.person
+    dates, plan = rules.plan(
+        card.kind,
+        card.expires_on,
+        person.mode,
+        insurance=person.insurance,
+        carrier_ends_on=card.carrier_ends_on,
+        is_bound=rules.is_bound(card.kind, card.expires_on, ends),
+        preferences=preferences,
+    )
+    return dates, plan_after_answers(plan, card.progress, card.expires_on, person.mode, preferences.on_holidays)

@@ -1,0 +1,88 @@
+"""Questions that are open: texts that somebody may answer, and the cards that they ask about."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, bindparam, select
+from sqlalchemy.orm import Session
+
+from reminder.domain.model.messages import MessageState
+from reminder.storage.db.statements import among, ids_param
+from reminder.storage.db.tables import Card, Contact, Message, MessageReminder, Reminder
+
+# An answer that comes later than this is one to nothing in particular.
+OPEN_FOR = timedelta(days=45)
+
+# A digit each where several questions are open on one telephone; 2 and 9 mean something else.
+CODES = (1, 3, 4, 5, 6, 7, 8)
+
+_NEVER_LEFT = (MessageState.CANCELLED, MessageState.STALE, MessageState.FAILED)
+
+
+@dataclass(frozen=True)
+class Question:
+    """The latest text about some cards of one person. `code`: the digit that answers "done"."""
+
+    message_id: int
+    person_id: int
+    code: int
+    card_ids: frozenset[int]
+
+
+_OPEN = (
+    select(Message.id, Contact.person_id, Message.reply_code, Card.id)
+    .join(Contact, Contact.id == Message.contact_id)
+    .join(MessageReminder, MessageReminder.message_id == Message.id)
+    .join(Reminder, Reminder.id == MessageReminder.reminder_id)
+    .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+    .where(
+        among(Message.contact_id, ids_param("contacts")),
+        Message.reply_code.is_not(None),
+        Message.created_at >= bindparam("since"),
+        Message.state.not_in(_NEVER_LEFT),
+        Card.retired_at.is_(None),
+        Card.acknowledged_on.is_(None),
+    )
+    .order_by(Message.id.desc())
+)
+_ITSELF, _OTHER = Contact.__table__.alias(), Contact.__table__.alias()
+_SHARING = (
+    select(_ITSELF.c.id, _OTHER.c.id)
+    .join_from(
+        _ITSELF,
+        _OTHER,
+        and_(_OTHER.c.address_index == _ITSELF.c.address_index, _OTHER.c.channel == _ITSELF.c.channel),
+    )
+    .where(among(_ITSELF.c.id, ids_param("contacts")))
+)
+
+
+def open_at(tx: Session, contact_ids: Collection[int], now: datetime) -> list[Question]:
+    """Oldest first. A card is asked about by the latest text alone, and no more once it is done or has a new date."""
+    rows = tx.execute(_OPEN, {"contacts": contact_ids, "since": now - OPEN_FOR})
+    seen: set[int] = set()
+    asked: dict[int, tuple[int, int, set[int]]] = {}
+    for message_id, person_id, code, card_id in rows:
+        if card_id not in seen and person_id is not None and code is not None:
+            seen.add(card_id)
+            asked.setdefault(message_id, (person_id, code, set()))[2].add(card_id)
+    return [
+        Question(message_id, person_id, code, frozenset(card_ids))
+        for message_id, (person_id, code, card_ids) in sorted(asked.items())
+    ]
+
+
+def free_code(questions: Collection[Question], about: Collection[int]) -> int:
+    """The digit for a new text about these cards, whose older questions it replaces."""
+    taken = {question.code for question in questions if not question.card_ids <= set(about)}
+    return next((code for code in CODES if code not in taken), CODES[0])
+
+
+def sharing(tx: Session, contact_ids: Collection[int]) -> Mapping[int, list[int]]:
+    """For each of these contacts all that have its channel and address, itself too."""
+    rows = tx.execute(_SHARING, {"contacts": contact_ids})
+    found: dict[int, list[int]] = {}
+    for contact_id, other_id in rows:
+        found.setdefault(contact_id, []).append(other_id)
+    return found

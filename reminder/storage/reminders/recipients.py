@@ -1,0 +1,34 @@
+"""Who is around a person, and who reads a message: from rows to what the rules and the wording need to know."""
+
+from collections.abc import Collection
+
+from reminder.domain.model.people import Audience, ChannelName
+from reminder.domain.rules.recipients import Recipient, RecipientSet, choose_recipients
+from reminder.domain.text.model import Reader
+from reminder.storage.db.session import Tx
+from reminder.storage.registry import contacts
+from reminder.storage.registry.groups import GroupView
+from reminder.storage.registry.people import PersonView
+
+
+def recipient_set_of(tx: Tx, person: PersonView, group: GroupView, channels: Collection[ChannelName]) -> RecipientSet:
+    """Everyone who may be told about one person."""
+    own_and_family = [recipient for _, recipient in contacts.of_people(tx, [person.id])]
+    members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
+    return choose_recipients(group.kind, own_and_family, members, channels)
+
+
+def reader(
+    recipient: Recipient, person: PersonView, audience: Audience, group: GroupView, *, reply_code: int | None = None
+) -> Reader:
+    return Reader(
+        audience=audience,
+        channel=recipient.channel,
+        language=recipient.language,
+        mode=person.mode,
+        label=person.label,
+        mark=person.mark,
+        office=person.office,
+        from_=group.name,
+        reply_code=reply_code,
+    )

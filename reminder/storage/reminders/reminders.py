@@ -1,0 +1,222 @@
+"""Reminders: which step of which card has come, and whom it has been told to."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import and_, func, insert, select
+from sqlalchemy.orm import Session
+
+from reminder.domain.model.channels import Fault
+from reminder.domain.model.messages import (
+    ACKNOWLEDGE,
+    GAVE_UP,
+    NOT_SEEN,
+    REMINDER_STATES,
+    SETTLE,
+    SUPERSEDE,
+    UNREADABLE,
+    MessageState,
+    ReminderState,
+)
+from reminder.domain.model.people import ChannelName
+from reminder.domain.rules.provider_errors import texts_a_step
+from reminder.storage.db.statements import among, each, ids_param
+from reminder.storage.db.tables import Card, Message, MessageReminder, Person, Reminder
+from reminder.storage.db.transitions import transition
+
+
+@dataclass(frozen=True)
+class StepKey:
+    card_id: int
+    expires_on: date
+    step: str
+
+
+@dataclass(frozen=True)
+class ReminderView:
+    id: int
+    card_id: int
+    expires_on: date
+    step: str
+    due_on: date
+    state: ReminderState
+
+
+def get_or_create(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> dict[StepKey, int]:
+    """Return the ids of the reminders of these steps, given with the day on which each was due.
+
+    One that is missing is made, and supersedes the open ones of its card that were due before it.
+    """
+    if not steps:
+        return {}
+    cards = {step.card_id for step in steps}
+    rows = tx.execute(
+        select(
+            Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state
+        ).where(among(Reminder.card_id, cards))
+    ).all()
+    known = {StepKey(row.card_id, row.expires_on, row.step): row.id for row in rows}
+    new = [step for step in steps if step not in known]
+    if new:
+        latest: dict[tuple[int, date], date] = {}
+        for step in new:
+            schedule = (step.card_id, step.expires_on)
+            latest[schedule] = max(steps[step], latest.get(schedule, date.min))
+        superseded = [
+            row.id
+            for row in rows
+            if row.state == ReminderState.OPEN and row.due_on < latest.get((row.card_id, row.expires_on), date.min)
+        ]
+        if superseded:
+            tx.execute(transition(REMINDER_STATES, SUPERSEDE, among(Reminder.id, superseded)))
+        made = tx.execute(
+            insert(Reminder).returning(Reminder.id, sort_by_parameter_order=True),
+            [
+                {
+                    "card_id": step.card_id,
+                    "expires_on": step.expires_on,
+                    "step": step.step,
+                    "due_on": steps[step],
+                    "state": ReminderState.OPEN,
+                    "created_at": now,
+                }
+                for step in new
+            ],
+        )
+        known.update(zip(new, made.scalars(), strict=True))
+    return {step: known[step] for step in steps}
+
+
+@dataclass(frozen=True)
+class StepDelivery:
+    """What became of telling one step to one contact."""
+
+    step: StepKey
+    contact_id: int
+    reached: bool  # told, or on its way: nobody of this human is told it again
+    is_closed: bool  # not by this contact again, whatever became of it
+    may_have_arrived: bool  # not known to be told, and not known not to be
+    failed: bool  # it was tried, and did not reach: another way is next
+    times: int  # how many messages left for it
+
+
+_TELLINGS = (
+    select(
+        Reminder.card_id,
+        Reminder.expires_on,
+        Reminder.step,
+        Message.contact_id,
+        Message.channel,
+        Message.state,
+        Message.reason,
+        Message.possibly_double,
+        func.count(),
+    )
+    .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+    .join(Message, Message.id == MessageReminder.message_id)
+    .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
+    .where(among(Reminder.card_id, ids_param("cards")), Message.state != MessageState.CANCELLED)
+    .group_by(
+        Reminder.card_id,
+        Reminder.expires_on,
+        Reminder.step,
+        Message.contact_id,
+        Message.channel,
+        Message.state,
+        Message.reason,
+        Message.possibly_double,
+    )
+)
+
+
+def deliveries(tx: Session, card_ids: Collection[int]) -> list[StepDelivery]:
+    """Of these cards' present end dates. What never left, or was given up by us, told nobody; what came back told
+    nobody either, and is closed when it has come back too often."""
+    rows = tx.execute(_TELLINGS, {"cards": card_ids})
+    by_way: dict[tuple[StepKey, int], list[_Outcome]] = {}
+    for row in rows:
+        if row[3] is not None:  # whoever is told of a card is a contact
+            by_way.setdefault((StepKey(*row[:3]), row[3]), []).append(_Outcome(*row[4:]))
+    return [_step_delivery(step, contact_id, outcomes) for (step, contact_id), outcomes in by_way.items()]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """Of messages of one step to one contact that came to the same end."""
+
+    channel: str
+    state: str
+    reason: str | None
+    possibly_double: bool
+    times: int
+
+    @property
+    def came_back(self) -> bool:
+        return self.state == MessageState.UNDELIVERED
+
+    @property
+    def failed(self) -> bool:
+        return self.state == MessageState.FAILED
+
+    @property
+    def untold(self) -> bool:
+        is_given_up = self.failed and self.reason in (GAVE_UP, NOT_SEEN, UNREADABLE)
+        return self.state == MessageState.STALE or is_given_up
+
+    @property
+    def may_have_arrived(self) -> bool:
+        if self.came_back:
+            return ChannelName(self.channel).can.read_error(self.reason).fault is Fault.UNSURE
+        return self.untold and (self.possibly_double or self.reason == NOT_SEEN)
+
+
+def _step_delivery(step: StepKey, contact_id: int, outcomes: Sequence[_Outcome]) -> StepDelivery:
+    back = [one for one in outcomes if one.came_back]
+    reached = any(not (one.came_back or one.failed or one.untold) for one in outcomes)
+    refused = any(one.failed and not one.untold for one in outcomes)
+    allowed = min((texts_a_step(ChannelName(one.channel), one.reason) for one in back), default=0)
+    return StepDelivery(
+        step,
+        contact_id,
+        reached=reached,
+        is_closed=reached or refused or (bool(back) and sum(one.times for one in back) >= allowed),
+        may_have_arrived=any(one.may_have_arrived for one in outcomes),
+        failed=any(one.came_back or one.failed for one in outcomes),
+        times=sum(one.times for one in outcomes if not one.untold),
+    )
+
+
+def settle(tx: Session, card_id: int) -> None:
+    """The card has a new date or is gone: nothing of the old one is open any more."""
+    tx.execute(transition(REMINDER_STATES, SETTLE, Reminder.card_id == card_id))
+
+
+def acknowledge(tx: Session, card_ids: Collection[int]) -> None:
+    """Their person has said that it is done."""
+    tx.execute(transition(REMINDER_STATES, ACKNOWLEDGE, among(Reminder.card_id, card_ids)))
+
+
+def of_group(tx: Session, group_id: int | None, state: str | None) -> list[ReminderView]:
+    return list(each_of_group(tx, group_id, state))
+
+
+def each_of_group(tx: Session, group_id: int | None, state: str | None) -> Iterator[ReminderView]:
+    """As `of_group`, without holding them all in memory."""
+    query = select(
+        Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state
+    ).order_by(Reminder.id)
+    if group_id is not None:
+        query = query.join(Card, Card.id == Reminder.card_id).join(Person, Person.id == Card.person_id)
+        query = query.where(Person.group_id == group_id)
+    if state is not None:
+        query = query.where(Reminder.state == state)
+    for reminder_id, card_id, expires_on, step, due_on, its_state in each(tx, query):
+        yield ReminderView(reminder_id, card_id, expires_on, step, due_on, ReminderState(its_state))
+
+
+def link(tx: Session, pairs: Iterable[tuple[int, int]]) -> None:
+    """(message id, reminder id): which reminders a text tells."""
+    rows = [{"message_id": message_id, "reminder_id": reminder_id} for message_id, reminder_id in pairs]
+    if rows:
+        tx.execute(insert(MessageReminder), rows)

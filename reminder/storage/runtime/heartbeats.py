@@ -1,0 +1,158 @@
+"""Signs of life: when the worker last passed, whose turn it is to look, and which channels wait for the operator."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+
+from sqlalchemy import Executable, bindparam, case, delete, exists, literal, or_, select, update
+from sqlalchemy.orm import Session
+
+from reminder.domain.model.channels import registered
+from reminder.domain.model.people import ChannelName
+from reminder.storage.db.columns import Instant
+from reminder.storage.db.statements import insert_or_ignore, put
+from reminder.storage.db.tables import (
+    IS_LEASED,
+    IS_QUEUED,
+    IS_SILENT,
+    IS_UNREPORTED_FAILURE,
+    Card,
+    Heartbeat,
+    Message,
+    Notice,
+    Pause,
+    Receipt,
+    Reply,
+)
+
+PASS, VERIFICATION, RETENTION, ERASED, REWRITTEN = "pass", "verification", "retention", "erased", "rewritten"
+AUDIT, COUNTED, DIGEST = "audit", "counted", "digest"
+
+# A pause that follows another within this is the same trouble: the channel was tried once, and in vain.
+SAME_TROUBLE = timedelta(minutes=10)
+# The first pass over a database that was made or restored.
+FIRST = "first"
+
+# A worker says with each pass which key it seals with.
+_SEALS_WITH = "key "
+
+
+@dataclass(frozen=True)
+class PauseView:
+    channel: str
+    reason: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Work:
+    """Which steps of a pass have anything to do: one look, so that a pass with nothing due costs next to nothing."""
+
+    receipts: bool
+    unknown: bool
+    cards: bool
+    failures: bool
+    replies: bool
+    notices: bool
+    silences: bool
+    reach: bool
+    forget: bool
+    digest: bool  # this week's has not been made, whether or not its hour has come
+
+
+_WORK = select(
+    exists().where(Receipt.applied_at.is_(None)),
+    exists().where(IS_LEASED, Message.lease_until <= bindparam("now")),
+    exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= bindparam("today")),
+    exists(select(Message.id).where(IS_UNREPORTED_FAILURE)),
+    exists().where(Reply.handled_at.is_(None)),
+    exists().where(Notice.notified_at.is_(None)),
+    exists().where(IS_SILENT, Card.escalate_on <= bindparam("today")),
+    ~exists().where(Heartbeat.name == VERIFICATION, Heartbeat.at >= bindparam("week")),
+    ~exists().where(Heartbeat.name == RETENTION, Heartbeat.at >= bindparam("day")),
+    ~exists().where(Heartbeat.name == DIGEST, Heartbeat.at >= bindparam("week")),
+)
+
+
+# One look at each channel: the index begins with it.
+@cache
+def _messages_due(channels: Sequence[ChannelName]) -> Executable:
+    """Return the statement, built once for the channels of this process."""
+    due = Message.scheduled_at <= bindparam("now")
+    return select(*(exists().where(IS_QUEUED, Message.channel == name, due) for name in channels))
+
+
+def messages_due(tx: Session, now: datetime) -> list[ChannelName]:
+    """On which channels any is."""
+    channels = registered()
+    row = tx.execute(_messages_due(channels), {"now": now}).one()
+    return [name for name, is_any in zip(channels, row, strict=True) if is_any]
+
+
+def work_due(tx: Session, now: datetime, today: date, *, day: datetime, week: datetime) -> Work:
+    """`day`, `week`: the first instants of this day and of this week."""
+    row = tx.execute(_WORK, {"now": now, "today": today, "day": day, "week": week}).one()
+    return Work(*tuple(row))
+
+
+def record(tx: Session, name: str, at: datetime) -> None:
+    put(tx, Heartbeat, {"name": name}, {"at": at})
+
+
+def record_pass(tx: Session, key: str, at: datetime) -> None:
+    """A pass has ended well, by a worker whose newest key has this name."""
+    if last(tx, PASS) is None:
+        record(tx, FIRST, at)
+    record(tx, PASS, at)
+    record(tx, f"{_SEALS_WITH}{key}", at)
+
+
+def clear_passes(tx: Session) -> None:
+    tx.execute(delete(Heartbeat).where(or_(Heartbeat.name.in_((PASS, FIRST)), Heartbeat.name.startswith(_SEALS_WITH))))
+
+
+def is_at_work_with_another_key(tx: Session, key: str, since: datetime) -> bool:
+    others = select(Heartbeat.name).where(
+        Heartbeat.name.startswith(_SEALS_WITH), Heartbeat.name != f"{_SEALS_WITH}{key}", Heartbeat.at > since
+    )
+    return tx.execute(others.limit(1)).first() is not None
+
+
+_LAST = select(Heartbeat.at).where(Heartbeat.name == bindparam("name"))
+
+
+def last(tx: Session, name: str) -> datetime | None:
+    return tx.execute(_LAST, {"name": name}).scalar_one_or_none()
+
+
+def take_turn(tx: Session, name: str, now: datetime, every: timedelta) -> bool:
+    """True for one of all workers, once in this while."""
+    taken = tx.execute(
+        update(Heartbeat)
+        .where(Heartbeat.name == name, Heartbeat.at <= now - every)
+        .values(at=now)
+        .execution_options(synchronize_session=False)
+        .returning(Heartbeat.name)
+    )
+    return taken.first() is not None or insert_or_ignore(tx, Heartbeat, name=name, at=now)
+
+
+def pause(tx: Session, channel: str, reason: str, *, now: datetime, until: datetime) -> None:
+    """A channel that was tried in vain goes on waiting since when it first did."""
+    goes_on = case((Pause.until > now - SAME_TROUBLE, Pause.since), else_=literal(now, Instant()))
+    values = {"reason": reason, "since": now, "until": until}
+    put(tx, Pause, {"channel": channel}, values, changed={**values, "since": goes_on})
+
+
+def pause_of(tx: Session, channel: str, now: datetime) -> str | None:
+    """Why it waits."""
+    return tx.execute(select(Pause.reason).where(Pause.channel == channel, Pause.until > now)).scalar_one_or_none()
+
+
+def pauses(tx: Session, now: datetime) -> list[PauseView]:
+    rows = tx.execute(
+        select(Pause.channel, Pause.reason, Pause.since, Pause.until).where(Pause.until > now).order_by(Pause.channel)
+    )
+    return [PauseView(*row) for row in rows]

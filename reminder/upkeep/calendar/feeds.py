@@ -1,0 +1,44 @@
+"""A member's calendars: made, ended, and read by whoever has the address."""
+
+from collections.abc import Sequence
+
+from reminder.errors import NotFoundError
+from reminder.storage.auth import calendar_feeds
+from reminder.storage.auth.calendar_feeds import FeedView
+from reminder.storage.crypto.keyring import new_token, token_hash
+from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.registry import groups
+from reminder.storage.runtime import activity_log
+from reminder.upkeep.calendar.ics import calendar_of
+
+
+def make_feed(uow: UnitOfWork, *, member_id: int, is_private: bool) -> str:
+    """The secret of its address: only now can it be told. Raises NotFoundError for no member."""
+    token = new_token()
+    group_id = groups.group_of_member(uow.tx, member_id)
+    if group_id is None:
+        raise NotFoundError(field="member")
+    calendar_feeds.add(uow.tx, member_id=member_id, token_hash=token_hash(token), is_private=is_private, now=uow.now)
+    activity_log.write(uow.tx, "feed_made", uow.now, group_id=group_id, member_id=member_id)
+    return token
+
+
+def feeds_of(uow: UnitOfWork, member_id: int) -> Sequence[FeedView]:
+    return calendar_feeds.of_member(uow.tx, member_id)
+
+
+def revoke_feed(uow: UnitOfWork, *, member_id: int, feed_id: int) -> None:
+    """Raises NotFoundError for one that is somebody else's, or over."""
+    if not calendar_feeds.revoke(uow.tx, member_id=member_id, feed_id=feed_id, now=uow.now):
+        raise NotFoundError("page_not_found")
+    group_id = groups.group_of_member(uow.tx, member_id)
+    activity_log.write(uow.tx, "feed_revoked", uow.now, group_id=group_id, member_id=member_id)
+
+
+def read_feed(uow: UnitOfWork, token: str) -> bytes:
+    """The calendar as it stands now. Raises NotFoundError for an address that is none, or none any more."""
+    found = calendar_feeds.find(uow.tx, token_hash(token))
+    group = None if found is None else groups.find(uow.tx, found.group_id)
+    if found is None or group is None:
+        raise NotFoundError("page_not_found")
+    return calendar_of(uow.tx, uow.rules, group, language=found.language, is_private=found.is_private, now=uow.now)

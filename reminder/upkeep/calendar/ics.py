@@ -1,0 +1,117 @@
+"""A group's calendar by RFC 5545: for each card the last day on which the counter is open, and the day renewal begins.
+
+It lies on other people's servers as soon as somebody subscribes to it, so it says no more than whose and which card.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from icalendar import Calendar, Event
+
+from reminder.domain.model.people import Language
+from reminder.domain.rulebook import Rulebook
+from reminder.domain.text.catalog import Catalog
+from reminder.storage.db.session import Tx
+from reminder.storage.registry import cards, people
+from reminder.storage.registry.cards import CardView
+from reminder.storage.registry.groups import GroupView
+from reminder.storage.registry.people import PersonView
+
+# Dates change rarely; programs that ask more often than this only cost battery.
+READ_AGAIN_AFTER = timedelta(hours=12)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    uid: str
+    on: date
+    title: str
+    said: str | None
+
+
+def calendar_of(
+    tx: Tx, rules: Rulebook, group: GroupView, *, language: Language, is_private: bool, now: datetime
+) -> bytes:
+    """`is_private`: it says only that something ends, and not even in which group."""
+    words = rules.wording.of(language)
+    said = words.section("calendar")
+    service = words.word("service")
+    name = service if is_private else said["name"].format(service=service, group=group.name)
+    calendar = Calendar()
+    calendar.add("prodid", f"-//Kigen Dayori//reminder//{words.facts.html.upper()}")
+    calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
+    # The first is what programs read, the second what the standard (RFC 7986) calls it; so with the two below.
+    calendar.add("x-wr-calname", name)
+    calendar.add("name", name)
+    calendar.add("refresh-interval", READ_AGAIN_AFTER, parameters={"VALUE": "DURATION"})
+    calendar.add("x-published-ttl", "PT12H")
+    for entry in _entries(tx, rules, group, words, is_private=is_private):
+        event = Event()
+        event.add("uid", entry.uid)
+        event.add("dtstamp", now)
+        event.add("dtstart", entry.on)
+        event.add("summary", entry.title)
+        if entry.said is not None:
+            event.add("description", entry.said)
+        # It takes up nobody's time.
+        event.add("transp", "TRANSPARENT")
+        calendar.add_component(event)
+    written: bytes = calendar.to_ical()
+    return written
+
+
+def _entries(tx: Tx, rules: Rulebook, group: GroupView, words: Catalog, *, is_private: bool) -> Iterator[_Entry]:
+    everyone = {person.id: person for person in people.of_group(tx, group.id)}
+    # One of a kind that config/ no longer has cannot be spoken of.
+    current = [card for card in cards.of_group(tx, group.id) if card.retired_at is None and card.kind in rules.kinds]
+    ends = {card.id: card.expires_on for card in current}
+    by_kind: dict[int, dict[str, date]] = {person_id: {} for person_id in everyone}
+    for card in current:
+        by_kind[card.person_id][card.kind] = card.expires_on
+    for card in current:
+        carrier_ends_on = None if card.carried_by is None else ends.get(card.carried_by)
+        is_bound = rules.is_bound(card.kind, card.expires_on, by_kind[card.person_id])
+        person = everyone[card.person_id]
+        yield from _of_card(rules, words, person, card, carrier_ends_on, is_bound=is_bound, is_private=is_private)
+
+
+def _of_card(
+    rules: Rulebook,
+    words: Catalog,
+    person: PersonView,
+    card: CardView,
+    carrier_ends_on: date | None,
+    *,
+    is_bound: bool,
+    is_private: bool,
+) -> Iterator[_Entry]:
+    said = words.section("calendar")
+    dates, _ = rules.plan(
+        card.kind,
+        card.expires_on,
+        person.mode,
+        insurance=person.insurance,
+        carrier_ends_on=carrier_ends_on,
+        is_bound=is_bound,
+    )
+    # What comes by itself needs no counter.
+    last = card.expires_on if rules.kind(card.kind).comes_by_itself else dates.last_counter_day
+    if is_private:
+        yield _Entry(_uid("last", card), last, said["private"], None)
+        return
+    thing = {"label": person.label, "thing": card.label or words.kinds[card.kind]["thing"]}
+    full = words.date(card.expires_on, "full_date")
+    end = said["end"].format(end=words.word("about_date").format(date=full) if card.is_computed else full)
+    counter = said["last"].format(last=words.date(last, "full_date"))
+    about = end if rules.kind(card.kind).comes_by_itself else f"{counter}\n{end}"
+    yield _Entry(_uid("last", card), last, said["title"].format_map(thing), about)
+    if dates.opens_on is not None:
+        title = said["opens_title"].format_map(thing)
+        yield _Entry(_uid("opens", card), dates.opens_on, title, f"{said['opens']}\n{end}")
+
+
+def _uid(which: str, card: CardView) -> str:
+    """The same for ever, so that an entry moves when its card is renewed."""
+    return f"{which}-{card.id}@kigen-dayori"

@@ -1,0 +1,1 @@
+"""Drawings as SVG: the timeline, and where the date stands on a card."""

@@ -1,0 +1,357 @@
+"""Pages of cards: adding one (what it is, until when, what belongs to it, the plan), renewing, and taking it on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+from markupsafe import Markup
+from starlette.datastructures import FormData
+
+from reminder.domain.model.access import Actor
+from reminder.domain.model.card_kinds import OTHER
+from reminder.domain.parsing import dates
+from reminder.enrolment import cards as enrolment
+from reminder.enrolment.cards import NewCard, TypedDates
+from reminder.errors import DateError, NeedsConfirmationError, NotFoundError, RefusedInputError
+from reminder.planning.forecast import ForecastCard, forecast
+from reminder.storage.auth import authorized
+from reminder.storage.registry import contacts, groups
+from reminder.upkeep.privacy import erasure
+from reminder.web.drawing import card_pictures
+from reminder.web.pages.people import planned
+from reminder.web.support.authorization import Anyone, Changes, Filled, OpenApp, Owns, Sees
+from reminder.web.support.rendering import both_calendars, go, kept, page, problem_of, typed, words_of
+from reminder.wiring import App
+
+router = APIRouter()
+
+# Those that nearly every family has; the others stand behind one more press.
+FIRST_KINDS = (
+    "mynumber_user_certificate",
+    "mynumber_signature_certificate",
+    "mynumber_card",
+    "shikaku_kakuninsho_75plus",
+    "care_certification",
+    "driving_licence",
+    "residence_card",
+)
+# What is typed of one day, and how it is put together; the year's field also takes a whole date that was pasted.
+_ERAS = ("西暦", "令和", "平成", "昭和")
+
+
+@router.get("/people/{person_id}/cards/new")
+def ask_for_card(request: Request, app: OpenApp, who: Changes, person_id: int, kind: str | None = None) -> Response:
+    """First what it is; with `kind` until when it holds."""
+    if kind is None:
+        return _kinds_page(request, app, who, person_id)
+    return _date_page(request, app, who, person_id, kind, {})
+
+
+def _kinds_page(request: Request, app: App, who: Actor, person_id: int) -> HTMLResponse:
+    with app.reading() as uow:
+        person = authorized.person(uow.tx, who, person_id)
+    first = [kind for kind in FIRST_KINDS if kind in app.rules.kinds]
+    others = [kind for kind in app.rules.kinds if kind not in first]
+    return page(request, app, "card_kinds.html", person=person, first=first, others=others)
+
+
+def _date_page(
+    request: Request,
+    app: App,
+    who: Actor,
+    person_id: int,
+    kind: str,
+    shown: Mapping[str, str],
+    refused: RefusedInputError | None = None,
+) -> HTMLResponse:
+    with app.reading() as uow:
+        person = authorized.person(uow.tx, who, person_id)
+    if kind not in app.rules.kinds:
+        raise NotFoundError("page_not_found")
+    words = words_of(request)
+    said = app.rules.wording.of(words.language).in_mail.kinds[kind]
+    return page(
+        request,
+        app,
+        "card_date.html",
+        status=422 if refused else 200,
+        person=person,
+        kind=kind,
+        said=said,
+        needs_label=kind == OTHER,
+        picture=Markup(card_pictures.draw(app.rules, kind, words.language)),  # noqa: S704  # its words are escaped
+        typed=shown,
+        asks_yes=isinstance(refused, NeedsConfirmationError),
+        choices=refused.choices if isinstance(refused, DateError) else (),
+        problems=[problem_of(request, app, refused)] if refused else (),
+    )
+
+
+@router.get("/dates")
+def read_date(request: Request, app: OpenApp, _found: Anyone) -> HTMLResponse:
+    """What is typed in the fields of a day, in both calendars with its weekday; nothing while it is no date yet."""
+    names = {name.rsplit("_", 1)[0] for name in request.query_params if "_" in name}
+    words = words_of(request)
+    said = ""
+    if len(names) == 1:
+        try:
+            day = dates.read_date(day_text(request.query_params, names.pop()))
+            said = both_calendars(app.rules.wording.of(words.language), day)
+        except DateError:
+            said = ""
+    return HTMLResponse(str(Markup.escape(said)))
+
+
+def day_text(fields: Mapping[str, object], name: str) -> str:
+    """The day typed in its parts, as one text for the reader of dates; "" where nothing was typed."""
+    era, year, month, day = (
+        str(fields.get(f"{name}_{part}") or "").strip() for part in ("era", "year", "month", "day")
+    )
+    if not (month or day) and not year.isdecimal():
+        return year
+    return f"{era if era in _ERAS[1:] else ''}{year}年{month}月{day}日"
+
+
+def _new_card(form: FormData, kind: str) -> NewCard:
+    """The end as it stands on the card, or what it is worked out from."""
+    expires = day_text(form, "expires")
+    dated = TypedDates(
+        expires=expires or None,
+        issued=day_text(form, "issued") or None,
+        born=day_text(form, "born") or None,
+    )
+    if not expires and dated.issued is None:
+        raise RefusedInputError("date_needed", field="expires")
+    return NewCard(kind, dated, typed(form, "card_label") or None)
+
+
+@router.post("/people/{person_id}/cards/date")
+def take_date(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
+    """The date is looked at; then what belongs to the card is offered, or the plan is shown."""
+    kind = typed(form, "kind")
+    if kind not in app.rules.kinds:
+        raise NotFoundError("page_not_found")
+    try:
+        with app.reading() as uow:
+            person = authorized.person(uow.tx, who, person_id)
+            draft = enrolment.draft(
+                uow,
+                person_id=person.id,
+                wanted=_new_card(form, kind),
+                confirmed=typed(form, "confirmed") == "yes",
+            )
+    except RefusedInputError as refused:
+        return _date_page(request, app, who, person_id, kind, kept(form), refused)
+    offered = [
+        Wanted(one.kind, "", one.expires_on, is_computed=True) for one in draft.offers if one.expires_on is not None
+    ]
+    if offered:
+        return page(request, app, "card_linked.html", person=person, draft=draft, offered=offered)
+    wanted = [Wanted(draft.kind, draft.label, draft.expires_on, is_computed=draft.is_computed)]
+    return _plan_page(request, app, who, person_id, wanted)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A card on its way through the pages, in hidden fields: nothing is kept before the last button."""
+
+    kind: str
+    label: str
+    expires_on: date
+    is_computed: bool
+
+    @property
+    def new_card(self) -> NewCard:
+        dated = TypedDates(expires=self.expires_on.isoformat(), is_computed=self.is_computed)
+        return NewCard(self.kind, dated, self.label or None)
+
+
+def _wanted(app: App, form: FormData) -> list[Wanted]:
+    """Raises NotFoundError for what no page of ours has written."""
+    found = [_wanted_card(app, form, str(number)) for number in form.getlist("card")]
+    if not found:
+        raise NotFoundError("page_not_found")
+    return found
+
+
+def _wanted_card(app: App, form: FormData, number: str) -> Wanted:
+    """Return the card with this number on the page; macros.html, card_fields, has written its fields."""
+    kind, computed = typed(form, f"kind{number}"), typed(form, f"computed{number}")
+    try:
+        expires_on = date.fromisoformat(typed(form, f"expires{number}"))
+    except ValueError:
+        raise NotFoundError("page_not_found") from None
+    if kind not in app.rules.kinds or computed not in ("yes", ""):
+        raise NotFoundError("page_not_found")
+    return Wanted(kind, typed(form, f"label{number}"), expires_on, is_computed=computed == "yes")
+
+
+@router.post("/people/{person_id}/cards/plan")
+def show_plan(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
+    return _plan_page(request, app, who, person_id, _wanted(app, form))
+
+
+def _plan_page(
+    request: Request,
+    app: App,
+    who: Actor,
+    person_id: int,
+    wanted: Sequence[Wanted],
+    refused: RefusedInputError | None = None,
+) -> HTMLResponse:
+    with app.reading() as uow:
+        person = authorized.person(uow.tx, who, person_id)
+        plans = [
+            forecast(
+                uow,
+                person=person,
+                card=ForecastCard(one.kind, one.expires_on, is_computed=one.is_computed, label=one.label or None),
+            )
+            for one in wanted
+        ]
+        known = contacts.by_ids(uow.tx, uow.keys, {one for plan in plans for one in plan.contact_ids})
+        names = groups.names_by_contact(uow.tx, who.group_id)
+    return page(
+        request,
+        app,
+        "plan.html",
+        status=422 if refused else 200,
+        person=person,
+        plans=list(zip(wanted, plans, strict=True)),
+        contacts=known,
+        names=names,
+        card=None,
+        problems=[problem_of(request, app, refused)] if refused else (),
+    )
+
+
+@router.post("/people/{person_id}/cards")
+def add_cards(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
+    """What the plan has shown is registered, all of it or nothing."""
+    wanted = _wanted(app, form)
+    try:
+        with app.writing() as uow:
+            authorized.person(uow.tx, who, person_id)
+            enrolment.add_cards(
+                uow,
+                person_id=person_id,
+                wanted=[one.new_card for one in wanted],
+                # It was asked about on the page of the date.
+                confirmed=True,
+                by=who.member_id,
+            )
+    except RefusedInputError as refused:
+        return _plan_page(request, app, who, person_id, wanted, refused)
+    return go(f"/people/{person_id}")
+
+
+# One that is registered.
+
+
+@router.get("/cards/{card_id}")
+def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Response:
+    """Every text to come of one card: day, hour, way, reader, words and cost."""
+    with app.reading() as uow:
+        card, person = authorized.card(uow.tx, who, card_id)
+        if card.retired_at is not None or card.kind not in uow.rules.kinds:
+            raise NotFoundError("page_not_found")
+        plan = forecast(uow, person=person, card=planned(card))
+        known = contacts.by_ids(uow.tx, uow.keys, plan.contact_ids)
+        names = groups.names_by_contact(uow.tx, who.group_id)
+    wanted = Wanted(card.kind, card.label, card.expires_on, is_computed=card.is_computed)
+    return page(
+        request, app, "plan.html", person=person, plans=[(wanted, plan)], contacts=known, names=names, card=card
+    )
+
+
+@router.get("/cards/{card_id}/renew")
+def ask_for_new_date(request: Request, app: OpenApp, who: Changes, card_id: int) -> Response:
+    return _renew_page(request, app, who, card_id, {})
+
+
+def _renew_page(
+    request: Request,
+    app: App,
+    who: Actor,
+    card_id: int,
+    shown: Mapping[str, str],
+    refused: RefusedInputError | None = None,
+) -> HTMLResponse:
+    with app.reading() as uow:
+        card, person = authorized.card(uow.tx, who, card_id)
+    if card.kind not in app.rules.kinds or card.retired_at is not None:
+        raise NotFoundError("page_not_found")
+    words = words_of(request)
+    return page(
+        request,
+        app,
+        "card_renewed.html",
+        status=422 if refused else 200,
+        card=card,
+        person=person,
+        said=app.rules.wording.of(words.language).in_mail.kinds[card.kind],
+        picture=Markup(card_pictures.draw(app.rules, card.kind, words.language)),  # noqa: S704  # its words are escaped
+        typed=shown,
+        asks_yes=isinstance(refused, NeedsConfirmationError),
+        problems=[problem_of(request, app, refused)] if refused else (),
+    )
+
+
+@router.post("/cards/{card_id}/renew")
+def renew(request: Request, app: OpenApp, who: Changes, card_id: int, form: Filled) -> Response:
+    """The new date; then those that lived in the card are asked for, one after another."""
+    try:
+        with app.writing() as uow:
+            card, person = authorized.card(uow.tx, who, card_id)
+            renewed = enrolment.renew_card(
+                uow,
+                card_id=card.id,
+                typed=_new_card(form, card.kind).typed,
+                confirmed=typed(form, "confirmed") == "yes",
+                by=who.member_id,
+            )
+    except RefusedInputError as refused:
+        return _renew_page(request, app, who, card_id, kept(form), refused)
+    if renewed.asks:
+        return page(request, app, "card_asks.html", person=person, card=card, asks=renewed.asks)
+    return go(f"/people/{person.id}")
+
+
+@router.get("/cards/{card_id}/erase")
+def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns, card_id: int) -> Response:
+    with app.reading() as uow:
+        card, person = authorized.card(uow.tx, who, card_id)
+    words = app.rules.wording.of(words_of(request).language)
+    name = card.label or words.kinds[card.kind]["name"]
+    return page(request, app, "sure.html", what="erase_card", name=name, back=f"/people/{person.id}")
+
+
+@router.post("/cards/{card_id}/erase")
+def erase_card(app: OpenApp, who: Owns, card_id: int, _form: Filled) -> Response:
+    with app.reading() as uow:
+        card, _ = authorized.card(uow.tx, who, card_id)
+    erasure.erase_card(app.units, app.clock.now(), card_id=card.id, by=who.member_id)
+    return go(f"/people/{card.person_id}")
+
+
+@router.post("/cards/{card_id}/{act}")
+def act_on_card(app: OpenApp, who: Changes, card_id: int, act: str, _form: Filled) -> Response:
+    """`act`: done, undone, take or retire."""
+    by = who.member_id
+    with app.writing() as uow:
+        card, person = authorized.card(uow.tx, who, card_id)
+        mine = contacts.first_of_member(uow.tx, who.member_id)
+        match act:
+            case "done":
+                enrolment.acknowledge_card(uow, card_id=card.id, by=by)
+            case "undone":
+                enrolment.reopen_card(uow, card_id=card.id, by=by)
+            case "retire":
+                enrolment.retire_card(uow, card_id=card.id, by=by)
+            case "take" if mine is not None:
+                enrolment.assign_card(uow, card_id=card.id, contact_id=mine, by=by)
+            case _:
+                raise NotFoundError("page_not_found")
+    return go(f"/people/{person.id}")

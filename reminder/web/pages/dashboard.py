@@ -1,0 +1,126 @@
+"""The home page: for each person one act and one date, worst first; what was sent, who does it, who is out of reach."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from reminder.domain.model.people import ContactState
+from reminder.domain.rules.provider_errors import why
+from reminder.enrolment.identity import sign_in
+from reminder.errors import NotFoundError
+from reminder.planning.reports.status import group_status
+from reminder.storage.auth import accounts, authorized
+from reminder.storage.outbox import failures
+from reminder.storage.outbox.failures import NotArrived
+from reminder.storage.registry import contacts, groups
+from reminder.storage.registry.contacts import ContactView
+from reminder.web.support.authorization import Filled, OpenApp, Sees, WhoIsSignedIn
+from reminder.web.support.rendering import go, local_path, minutes_since, page, recent_health, typed
+
+router = APIRouter()
+
+
+@router.get("/")
+def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Response:
+    with app.reading() as uow:
+        now = uow.now
+        group = authorized.group(uow.tx, who)
+        rows = group_status(uow, group, with_latest=True)
+        names = groups.names_by_contact(uow.tx, group.id)
+        other_groups = [one for one in accounts.memberships(uow.tx, found.account_id) if one.group_id != group.id]
+        has_sisters = len(authorized.homes(uow.tx, who, found.account_id)) > 1
+    found_health = recent_health(request, app)
+    return page(
+        request,
+        app,
+        "home.html",
+        group=group,
+        rows=rows,
+        names=names,
+        other_groups=other_groups,
+        has_sisters=has_sisters,
+        minutes=minutes_since(now, found_health.last_pass),
+        health=found_health,
+    )
+
+
+@router.post("/groups")
+def look_at_another_group(app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
+    """One account may be in several: their own household, their parents-in-law's, the home where they work."""
+    wanted = typed(form, "group")
+    if not wanted.isdecimal() or len(wanted) > 11:
+        raise NotFoundError(field="group")
+    with app.writing() as uow:
+        if not sign_in.act_in(uow, found, int(wanted)):
+            raise NotFoundError(field="group")
+    return go(local_path(typed(form, "to")))
+
+
+@dataclass(frozen=True)
+class UnreachedContact:
+    """A contact that hears nothing. `why`: a provider's answer in plain words, else the state it is in."""
+
+    contact: ContactView
+    why: str
+    failure: NotArrived | None
+
+
+def _unreached(contact: ContactView, failure: NotArrived | None) -> UnreachedContact:
+    # Somebody's own no counts more than what a provider says.
+    is_theirs = contact.state in (ContactState.OPTED_OUT, ContactState.UNCONFIRMED)
+    if failure is None or is_theirs:
+        return UnreachedContact(contact, contact.state, failure)
+    return UnreachedContact(contact, why(contact.channel, failure.reason), failure)
+
+
+@router.get("/undelivered")
+def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reason: str = "") -> Response:
+    """Who cannot be told, and why: each with what can be done."""
+    with app.reading() as uow:
+        now = uow.now
+        group = authorized.group(uow.tx, who)
+        everyone = group_status(uow, group)
+        failed = failures.not_arrived(uow.tx, group.id)
+        # Of all their addresses only those are opened that the page shows.
+        unheard = {one.contact_id for row in everyone for one in row.unheard}
+        known = contacts.by_ids(uow.tx, uow.keys, unheard | failed.keys()).values()
+    missed: dict[int, list[UnreachedContact]] = {row.person.id: [] for row in everyone}
+    for one in known:
+        if one.person_id in missed:
+            missed[one.person_id].append(_unreached(one, failed.get(one.id)))
+    wanted = [
+        row
+        for row in everyone
+        if (missed[row.person.id] or row.is_red)
+        and unit in ("", row.person.unit)
+        and (not reason or any(one.why == reason for one in missed[row.person.id]))
+    ]
+    found_health = recent_health(request, app)
+    return page(
+        request,
+        app,
+        "undelivered.html",
+        rows=wanted,
+        missed=missed,
+        units=sorted({row.person.unit for row in everyone if row.person.unit}),
+        reasons=sorted({one.why for some in missed.values() for one in some}),
+        chosen={"unit": unit, "reason": reason},
+        minutes=minutes_since(now, found_health.last_pass),
+        health=found_health,
+    )
+
+
+@router.get("/calendar")
+def calendar(request: Request, app: OpenApp, who: Sees) -> Response:
+    """Every date to come, month by month: the last day on which a counter is open."""
+    with app.reading() as uow:
+        rows = group_status(uow, authorized.group(uow.tx, who))
+    days = sorted(
+        ((one.dates.last_counter_day, row.person, one) for row in rows for one in row.cards),
+        key=lambda day: (day[0], day[1].id, day[2].card.id),
+    )
+    months: dict[tuple[int, int], list[object]] = {}
+    for day, person, one in days:
+        months.setdefault((day.year, day.month), []).append((day, person, one))
+    return page(request, app, "calendar.html", months=months)

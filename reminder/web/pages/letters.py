@@ -1,0 +1,144 @@
+"""Letters to residents: who gets one, and the letters themselves, as a page to print and as PDF."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
+
+from reminder.channels import paper_pdf
+from reminder.clock import japan_date
+from reminder.domain.model.access import Actor
+from reminder.domain.text.letters import ResidentLetter, render_letter, render_letters
+from reminder.errors import NotFoundError, RefusedInputError
+from reminder.planning.reports.monthly_plan import months_from
+from reminder.planning.reports.resident_letters import Choice, letters_from, letters_of, read_month
+from reminder.planning.reports.status import group_status
+from reminder.storage.auth import authorized
+from reminder.web.support.authorization import OpenApp, Sees
+from reminder.web.support.rendering import page, problem_of, words_of
+from reminder.wiring import App
+
+router = APIRouter()
+
+STYLESHEET = "letters.css"
+# A PDF takes 80 to 200 ms a letter, and whoever asked waits for it: more are made by the command, or printed as HTML.
+MOST_IN_PDF = 100
+
+_NOBODY: list[int] = []
+
+
+@router.get("/letters")
+def choose_letters(
+    request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "", kind: str = ""
+) -> Response:
+    """Who would get one: this month and the next, or in `month` (2027-02)."""
+    return _choices(request, app, who, Choice(_month(month), unit, kind))
+
+
+@router.get("/letters/print")
+def print_letters(
+    request: Request,
+    app: OpenApp,
+    who: Sees,
+    month: str = "",
+    unit: str = "",
+    kind: str = "",
+    person: list[int] = Query(_NOBODY),  # noqa: B008  # read by FastAPI
+    furigana: str = "",
+) -> Response:
+    choice = Choice(_month(month), unit, kind, frozenset(person))
+    try:
+        letters = _letters(app, who, choice)
+    except NotFoundError:
+        raise
+    except RefusedInputError as refused:
+        return _choices(request, app, who, choice, refused)
+    sections = [render_letter(app.rules.wording, letter, furigana=furigana == "yes") for letter in letters]
+    words = words_of(request)
+    title, stylesheet = words.plain("letters.title"), f"/static/{STYLESHEET}"
+    return HTMLResponse(render_letters(sections, title, lang=words.facts.html, stylesheet=stylesheet))
+
+
+@router.get("/letters/pdf")
+def print_letters_as_pdf(
+    request: Request,
+    app: OpenApp,
+    who: Sees,
+    month: str = "",
+    unit: str = "",
+    kind: str = "",
+    person: list[int] = Query(_NOBODY),  # noqa: B008  # read by FastAPI
+    furigana: str = "",
+    leave_out: str = "",
+) -> Response:
+    """`leave_out`: without those that no font here can print; else they are named, and nothing is printed."""
+    choice = Choice(_month(month), unit, kind, frozenset(person))
+    wording = app.rules.wording
+    try:
+        letters = _letters(app, who, choice)
+        if len(letters) > MOST_IN_PDF:
+            raise RefusedInputError("letters_too_many", n=len(letters), most=MOST_IN_PDF)
+        printed = paper_pdf.print_letters(
+            letters,
+            lambda letter: render_letter(wording, letter, furigana=furigana == "yes"),
+            words_of(request).plain("letters.title"),
+            lang=words_of(request).facts.html,
+            leave_out=leave_out == "yes",
+        )
+        if printed.pdf is None:
+            raise RefusedInputError("letters_unprintable", people=", ".join(map(str, printed.unprintable)))
+    except NotFoundError:
+        raise
+    except RefusedInputError as refused:
+        return _choices(request, app, who, choice, refused)
+    name = f"letters-{japan_date(app.clock.now())}.pdf"
+    disposition = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(printed.pdf, media_type="application/pdf", headers=disposition)
+
+
+def _month(text: str) -> date | None:
+    """What is no month is this one and the next."""
+    try:
+        return read_month(text)
+    except RefusedInputError:
+        return None
+
+
+def _letters(app: App, who: Actor, choice: Choice) -> Sequence[ResidentLetter]:
+    with app.reading() as uow:
+        return letters_of(uow, authorized.group(uow.tx, who), choice)
+
+
+def _choices(
+    request: Request, app: App, who: Actor, choice: Choice, refused: RefusedInputError | None = None
+) -> HTMLResponse:
+    with app.reading() as uow:
+        today = uow.today
+        group = authorized.group(uow.tx, who)
+        rows = group_status(uow, group)
+    everybody = Choice(choice.month, choice.unit, choice.kind)
+    words = words_of(request)
+    said = app.rules.wording.of(words.language).kinds
+    offered = sorted({*months_from(today, 12), *([choice.month] if choice.month else [])})
+    return page(
+        request,
+        app,
+        "letters.html",
+        status=422 if refused else 200,
+        letters=letters_from(app.rules, today, group, rows, everybody),
+        named_months=[
+            (f"{one:%Y-%m}", words.plain("calendar.month", year=one.year, month=one.month)) for one in offered
+        ],
+        named_units=[(one, one) for one in sorted({row.person.unit for row in rows if row.person.unit})],
+        named_kinds=[(one, said[one]["name"]) for one in sorted({one.card.kind for row in rows for one in row.cards})],
+        chosen={
+            "month": f"{choice.month:%Y-%m}" if choice.month else "",
+            "unit": choice.unit,
+            "kind": choice.kind,
+            "people": choice.people,
+        },
+        can_pdf=paper_pdf.is_installed(),
+        can_leave_out=refused is not None and refused.code == "letters_unprintable",
+        problems=[problem_of(request, app, refused)] if refused else (),
+    )

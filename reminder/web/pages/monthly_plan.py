@@ -1,0 +1,219 @@
+"""A home's pages: this month and the next by what is due, the year at a glance, and acts for many at once."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.datastructures import FormData
+
+from reminder.domain.model.access import Actor
+from reminder.enrolment import cards as enrolment
+from reminder.enrolment.cards import TypedDates
+from reminder.errors import ForbiddenNumberError, NeedsConfirmationError, NotFoundError, RefusedInputError
+from reminder.planning.reports.monthly_plan import MonthlyEntry, MonthlyNeed, due, months_from, year
+from reminder.planning.reports.status import PersonStatus, group_status
+from reminder.storage.auth import authorized
+from reminder.storage.db.session import Tx
+from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.registry import groups, people
+from reminder.storage.registry.cards import CardView
+from reminder.storage.registry.people import PersonView
+from reminder.storage.runtime import activity_log
+from reminder.web.support.authorization import Changes, Filled, OpenApp, Owns, Sees
+from reminder.web.support.page_catalog import PageWords
+from reminder.web.support.rendering import FormProblem, go, page, problem_of, typed, words_of
+from reminder.wiring import App
+
+router = APIRouter()
+
+# As many as one form can hold with a day and a yes for each.
+MOST_AT_ONCE = 60
+ACTS_SHOWN = 100
+
+
+@router.get("/months")
+def show_months(
+    request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "", kind: str = "", what: str = ""
+) -> Response:
+    """This month and the next, or those from `month` (2027-02) on."""
+    return _months(request, app, who, month=month, unit=unit, kind=kind, what=what)
+
+
+def _months(
+    request: Request,
+    app: App,
+    who: Actor,
+    *,
+    month: str = "",
+    unit: str = "",
+    kind: str = "",
+    what: str = "",
+    refused: RefusedInputError | None = None,
+    ticked: Sequence[int] = (),
+) -> Response:
+    with app.reading() as uow:
+        today = uow.today
+        rows = group_status(uow, authorized.group(uow.tx, who))
+    units = sorted({row.person.unit for row in rows if row.person.unit})
+    kinds = sorted({one.card.kind for row in rows for one in row.cards})
+    rows = [row for row in rows if unit in ("", row.person.unit)]
+    firsts = months_from(first_of(month) or today, 3)
+    words = words_of(request)
+    said = app.rules.wording.of(words.language).kinds
+    names = {one: said[one]["name"] for one in kinds}
+    offered = sorted({*months_from(today, 12), firsts[0]})
+    shown = [_month(app, rows, first, after, kind, what, today) for first, after in pairwise(firsts)]
+    return page(
+        request,
+        app,
+        "months.html",
+        status=422 if refused else 200,
+        problems=[problem_of(request, app, refused)] if refused else (),
+        ticked=ticked,
+        months=list(zip(firsts, shown, strict=False)),
+        all_months=months_from(today, 12),
+        units=units,
+        named_months=[(f"{one:%Y-%m}", month_name(words, one)) for one in offered],
+        named_units=[(one, one) for one in units],
+        named_kinds=[(one, names[one]) for one in kinds],
+        named_whats=[(one.value, words.plain(f"months.{one}")) for one in MonthlyNeed],
+        plain_names={one: names[one] for one in kinds},
+        chosen={"month": f"{firsts[0]:%Y-%m}", "unit": unit, "kind": kind, "what": what},
+        year={one: counts for one, counts in year(rows, today).items() if kind in ("", one)},
+        most=MOST_AT_ONCE,
+    )
+
+
+def month_name(words: PageWords, month: date) -> str:
+    return words.plain("calendar.month", year=month.year, month=month.month)
+
+
+def first_of(month: str) -> date | None:
+    try:
+        return date.fromisoformat(f"{month}-01")
+    except ValueError:
+        return None
+
+
+def _month(
+    app: App, rows: Sequence[PersonStatus], first: date, after: date, kind: str, what: str, today: date
+) -> dict[MonthlyNeed, list[MonthlyEntry]]:
+    found: dict[MonthlyNeed, list[MonthlyEntry]] = {}
+    for one in due(app.rules, rows, first, after - timedelta(days=1), today):
+        if kind in ("", one.one.card.kind) and what in ("", one.what):
+            found.setdefault(one.what, []).append(one)
+    return found
+
+
+@router.post("/months/act")
+def act_on_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
+    """`act` done: city staff came, or somebody went, and new dates are asked for later; else they are asked for now."""
+    ids = _ids(form)
+    if not ids or len(ids) > MOST_AT_ONCE:
+        # Nothing is recorded of a part that nobody has chosen.
+        code = "too_many_at_once" if ids else "nothing_chosen"
+        return _months(request, app, who, refused=RefusedInputError(code, most=MOST_AT_ONCE, n=len(ids)), ticked=ids)
+    if typed(form, "act") == "done":
+        with app.writing() as uow:
+            for card, _ in _chosen(uow, who, ids):
+                enrolment.acknowledge_card(uow, card_id=card.id, by=who.member_id)
+        return go("/months")
+    with app.reading() as uow:
+        chosen = _chosen(uow, who, ids)
+    return _grid(request, app, chosen, {}, {})
+
+
+@router.post("/months/renew")
+def renew_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
+    """Good dates are taken; those that are not, or that ask, come back with why."""
+    left: list[tuple[CardView, PersonView]] = []
+    also: list[PersonView] = []
+    days: dict[int, str] = {}
+    refused: dict[int, RefusedInputError] = {}
+    with app.reading() as uow:
+        chosen = _chosen(uow, who, _ids(form))
+    for card, person in chosen:
+        day = typed(form, f"end{card.id}")
+        if not day:
+            continue
+        try:
+            # A unit of work for each: what is refused keeps none of the others back.
+            with app.writing() as uow:
+                renewed = enrolment.renew_card(
+                    uow,
+                    card_id=card.id,
+                    typed=TypedDates(expires=day),
+                    confirmed=typed(form, f"yes{card.id}") == "yes",
+                    by=who.member_id,
+                )
+            also += [person] if renewed.asks else []
+        except RefusedInputError as wrong:
+            left.append((card, person))
+            refused[card.id] = wrong
+            days[card.id] = "" if isinstance(wrong, ForbiddenNumberError) else day
+    if left or also:
+        return _grid(request, app, left, days, refused, also)
+    return go("/months")
+
+
+def _grid(
+    request: Request,
+    app: App,
+    chosen: Sequence[tuple[CardView, PersonView]],
+    days: dict[int, str],
+    refused: dict[int, RefusedInputError],
+    also: Sequence[PersonView] = (),
+) -> Response:
+    problems = [
+        FormProblem(f"end{card_id}", problem_of(request, app, wrong).sentence) for card_id, wrong in refused.items()
+    ]
+    return page(
+        request,
+        app,
+        "months_renewed.html",
+        status=422 if refused else 200,
+        chosen=chosen,
+        days=days,
+        asks=[card_id for card_id, wrong in refused.items() if isinstance(wrong, NeedsConfirmationError)],
+        also=also,
+        problems=problems,
+    )
+
+
+def _ids(form: FormData) -> list[int]:
+    """Each once: a card may stand in several lists of a page."""
+    ids = dict.fromkeys(one for one in form.getlist("card") if isinstance(one, str))
+    if not all(one.isdecimal() and len(one) < 12 for one in ids):
+        raise NotFoundError(field="card")
+    return [int(one) for one in ids]
+
+
+def _chosen(uow: UnitOfWork, who: Actor, ids: Sequence[int]) -> list[tuple[CardView, PersonView]]:
+    """Raises NotFoundError where one is another group's."""
+    return [authorized.card(uow.tx, who, one) for one in ids[:MOST_AT_ONCE]]
+
+
+@router.get("/settings/activity")
+def show_activity_log(request: Request, app: OpenApp, who: Owns, before: int = 0) -> Response:
+    """What was done in the group, newest first, and by whom."""
+    with app.reading() as uow:
+        entries = activity_log.latest_of_group(uow.tx, who.group_id, before=before, limit=ACTS_SHOWN + 1)
+        names = groups.member_names(uow.tx, who.group_id)
+        labels = _labels(uow.tx, who.group_id)
+    shown = entries[:ACTS_SHOWN]
+    return page(
+        request,
+        app,
+        "activity.html",
+        entries=shown,
+        names=names,
+        labels=labels,
+        acts=app.rules.wording.of(words_of(request).language).section("acts"),
+        earlier=shown[-1].id if len(entries) > ACTS_SHOWN else None,
+    )
+
+
+def _labels(tx: Tx, group_id: int) -> dict[int, str]:
+    return {person.id: person.label for person in people.of_group(tx, group_id)}

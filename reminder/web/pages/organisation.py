@@ -1,0 +1,20 @@
+"""The homes of one organisation, for who works in several of them: what each wants, and the way there."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from reminder.planning.reports.organisation import counts
+from reminder.storage.auth import authorized
+from reminder.web.support.authorization import OpenApp, Sees, WhoIsSignedIn
+from reminder.web.support.rendering import page
+
+router = APIRouter()
+
+
+@router.get("/homes")
+def list_homes(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Response:
+    """Only those in which this account is a member, whatever else bears the organisation's name."""
+    with app.reading() as uow:
+        here = authorized.group(uow.tx, who)
+        homes = [(one, counts(uow, one)) for one in authorized.homes(uow.tx, who, found.account_id)]
+    return page(request, app, "homes.html", here=here, homes=homes)

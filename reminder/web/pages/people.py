@@ -1,0 +1,227 @@
+"""Pages of a person: adding and changing one, their page with its history, and how they can be reached."""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+from markupsafe import Markup
+
+from reminder.clock import japan_date
+from reminder.domain.model.access import Actor
+from reminder.domain.model.people import GroupKind, Mode
+from reminder.enrolment import register
+from reminder.enrolment.register import PersonChanges
+from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
+from reminder.planning.forecast import ForecastCard, forecast
+from reminder.planning.reports.status import group_status
+from reminder.storage.auth import authorized
+from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.outbox import queries
+from reminder.storage.registry import contacts, groups
+from reminder.storage.registry.cards import CardView
+from reminder.storage.registry.contacts import ContactView
+from reminder.storage.registry.people import PersonView
+from reminder.storage.reminders import timeline as history
+from reminder.upkeep.privacy import erasure
+from reminder.web.drawing import timeline
+from reminder.web.support.authorization import Changes, Filled, OpenApp, Owns, Sees
+from reminder.web.support.rendering import go, kept, page, problem_of, typed, words_of
+from reminder.wiring import App
+
+router = APIRouter()
+HISTORY = 200
+
+
+@router.get("/people/new")
+def ask_for_person(request: Request, app: OpenApp, who: Changes) -> Response:
+    with app.reading() as uow:
+        is_home = authorized.group(uow.tx, who).kind is GroupKind.HOME
+    first = {"mode": Mode.HOME if is_home else Mode.ELDERLY, "language": who.language, "insurance": "yes"}
+    return page(request, app, "person_form.html", typed=first, person=None, is_home=is_home)
+
+
+@router.post("/people")
+def add_person(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
+    try:
+        with app.writing() as uow:
+            person_id = register.add_person(
+                uow,
+                group_id=who.group_id,
+                label=typed(form, "label"),
+                mode=_mode(form.get("mode")),
+                language=app.rules.language(typed(form, "language")),
+                mark=typed(form, "mark") or None,
+                reference=typed(form, "ref") or None,
+                room=typed(form, "room") or None,
+                unit=typed(form, "unit") or None,
+                office=typed(form, "office") or None,
+                insurance=typed(form, "insurance") == "yes",
+                by=who.member_id,
+            )
+    except RefusedInputError as refused:
+        return _person_again(request, app, who, kept(form), None, refused)
+    return go(f"/people/{person_id}/contacts/new")
+
+
+def _mode(value: object) -> Mode:
+    if value not in list(Mode):
+        raise UnknownChoiceError(field="mode", choices=list(Mode))
+    return Mode(str(value))
+
+
+def _person_again(
+    request: Request,
+    app: App,
+    who: Actor,
+    shown: Mapping[str, str],
+    person_id: int | None,
+    refused: RefusedInputError,
+) -> HTMLResponse:
+    with app.reading() as uow:
+        person = None if person_id is None else authorized.person(uow.tx, who, person_id)
+        is_home = authorized.group(uow.tx, who).kind is GroupKind.HOME
+    return page(
+        request,
+        app,
+        "person_form.html",
+        status=422,
+        typed=shown,
+        person=person,
+        is_home=is_home,
+        problems=[problem_of(request, app, refused)],
+    )
+
+
+@router.get("/people/{person_id}")
+def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Response:
+    with app.reading() as uow:
+        person = authorized.person(uow.tx, who, person_id)
+        group = authorized.group(uow.tx, who)
+        row = group_status(uow, group, [person.id])[0]
+        known = contacts.of_person(uow.tx, uow.keys, person.id)
+        names = groups.names_by_contact(uow.tx, group.id)
+        member_names = groups.member_names(uow.tx, group.id)
+        past = history.of_person(uow.tx, uow.keys, person.id, HISTORY)
+        drawings = {one.card.id: _timeline(request, uow, person, one.card) for one in row.cards}
+    return page(
+        request,
+        app,
+        "person.html",
+        person=person,
+        row=row,
+        contacts=known,
+        names=names,
+        member_names=member_names,
+        history=past,
+        timelines=drawings,
+    )
+
+
+def _timeline(request: Request, uow: UnitOfWork, person: PersonView, card: CardView) -> Markup:
+    words = uow.rules.wording.of(words_of(request).language)
+    plan = forecast(uow, person=person, card=planned(card))
+    told = [
+        timeline.TimelineMark(japan_date(at), audience, timeline.MarkState.TOLD, "")
+        for at, audience in queries.days_sent(uow.tx, card.id)
+    ]
+    coming = [
+        timeline.TimelineMark(
+            text.on, text.audience, timeline.MarkState.COMING, text.subject or text.text.splitlines()[0]
+        )
+        for text in plan.texts
+    ]
+    drawn = timeline.draw(
+        timeline.Timeline(
+            card.label or words.kinds[card.kind]["name"],
+            plan.dates,
+            (*told, *coming),
+            uow.today,
+            at_counter=not uow.rules.kind(card.kind).comes_by_itself,
+        ),
+        words,
+    )
+    return Markup(drawn)  # noqa: S704  # its words are escaped
+
+
+@router.get("/people/{person_id}/edit")
+def ask_for_changes(request: Request, app: OpenApp, who: Changes, person_id: int) -> Response:
+    with app.reading() as uow:
+        person = authorized.person(uow.tx, who, person_id)
+        is_home = authorized.group(uow.tx, who).kind is GroupKind.HOME
+    shown = {
+        "label": person.label,
+        "mode": person.mode,
+        "language": person.language,
+        "mark": person.mark or "",
+        "ref": person.reference or "",
+        "room": person.room or "",
+        "unit": person.unit or "",
+        "office": person.office,
+        "insurance": "yes" if person.insurance else "",
+    }
+    return page(request, app, "person_form.html", typed=shown, person=person, is_home=is_home)
+
+
+@router.post("/people/{person_id}/edit")
+def edit_person(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
+    try:
+        changes = PersonChanges(
+            label=typed(form, "label"),
+            mode=_mode(form.get("mode")),
+            language=app.rules.language(typed(form, "language")),
+            mark=typed(form, "mark"),
+            reference=typed(form, "ref"),
+            room=typed(form, "room"),
+            unit=typed(form, "unit"),
+            office=typed(form, "office"),
+            insurance=typed(form, "insurance") == "yes",
+        )
+        with app.writing() as uow:
+            authorized.person(uow.tx, who, person_id)
+            register.edit_person(uow, person_id=person_id, changes=changes, by=who.member_id)
+    except RefusedInputError as refused:
+        return _person_again(request, app, who, kept(form), person_id, refused)
+    return go(f"/people/{person_id}")
+
+
+@router.get("/people/{person_id}/erase")
+def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns, person_id: int) -> Response:
+    with app.reading() as uow:
+        person = authorized.person(uow.tx, who, person_id)
+    return page(request, app, "sure.html", what="erase_person", name=person.label, back=f"/people/{person.id}")
+
+
+@router.post("/people/{person_id}/erase")
+def erase_person(app: OpenApp, who: Owns, person_id: int, _form: Filled) -> Response:
+    with app.reading() as uow:
+        authorized.person(uow.tx, who, person_id)
+    erasure.erase_person(app.units, app.clock.now(), person_id=person_id, by=who.member_id)
+    return go("/")
+
+
+# How a person can be reached.
+
+
+def _own_or_of_a_person(uow: UnitOfWork, who: Actor, contact_id: int) -> ContactView:
+    """Raises NotFoundError for another group's contact, and for another member's: what they hear by is theirs."""
+    contact = authorized.contact(uow.tx, uow.keys, who, contact_id)
+    if contact.member_id not in (None, who.member_id):
+        raise NotFoundError(field="contact")
+    return contact
+
+
+def _erase_contact(app: App, who: Actor, contact_id: int) -> Response:
+    with app.reading() as uow:
+        contact = _own_or_of_a_person(uow, who, contact_id)
+    erasure.erase_contact(app.units, app.clock.now(), contact_id=contact_id, by=who.member_id)
+    return go("/settings" if contact.person_id is None else f"/people/{contact.person_id}")
+
+
+# Paper.
+
+
+def planned(card: CardView) -> ForecastCard:
+    """A card as it is registered."""
+    return ForecastCard(
+        card.kind, card.expires_on, is_computed=card.is_computed, label=card.label or None, card_id=card.id
+    )

@@ -1,0 +1,47 @@
+"""The leaflets of a person, as pages to print."""
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from reminder.domain.text import leaflets
+from reminder.domain.text.catalog import SHEETS
+from reminder.domain.text.leaflets import OnPaper, ToPrint
+from reminder.errors import NotFoundError
+from reminder.planning.reports.status import group_status
+from reminder.storage.auth import authorized
+from reminder.web.pages.people import router
+from reminder.web.support.authorization import OpenApp, Sees
+from reminder.web.support.rendering import words_of
+
+
+@router.get("/people/{person_id}/print/{sheet}")
+def print_sheet(
+    request: Request, app: OpenApp, who: Sees, person_id: int, sheet: str, card: int | None = None
+) -> HTMLResponse:
+    """A sheet of paper; for the letter with `card`."""
+    if sheet not in SHEETS:
+        raise NotFoundError("page_not_found")
+    with app.reading() as uow:
+        person = authorized.person(uow.tx, who, person_id)
+        group = authorized.group(uow.tx, who)
+        row = group_status(uow, group, [person.id])[0]
+    told = sorted((one.card for one in row.cards if card in (None, one.card.id)), key=lambda one: one.expires_on)
+    if sheet in ("letter", "fridge") and not told:
+        raise NotFoundError("page_not_found")
+    language = words_of(request).language if sheet == "consent" else person.language
+    return HTMLResponse(
+        leaflets.render_sheet(
+            sheet,
+            app.rules.wording.of(language),
+            ToPrint(
+                label=person.label,
+                office=person.office,
+                from_=group.name,
+                mark=person.mark,
+                sender=app.settings.twilio_from or "＿＿＿＿＿＿＿＿＿＿",
+                today=uow.today,
+                cards=tuple(OnPaper(one.kind, one.expires_on, one.label or None, one.is_computed) for one in told),
+            ),
+            stylesheet="/static/sheet.css",
+        )
+    )

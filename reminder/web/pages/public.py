@@ -1,0 +1,236 @@
+"""Pages that need no sign-in: one button behind a link in an e-mail, health answers, and what the operator may see."""
+
+import re
+from collections import defaultdict
+from datetime import date
+from hmac import compare_digest
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+
+from reminder.domain.model.messages import MessageState
+from reminder.domain.model.people import Language, StoppedBy
+from reminder.domain.rules.escalation_policy import NOBODY_LEFT
+from reminder.domain.text import leaflets, letters
+from reminder.domain.text.forms_of_address import carers_word
+from reminder.enrolment import cards as cards_kept
+from reminder.enrolment import consent
+from reminder.errors import ConflictError, NotFoundError
+from reminder.storage.auth.signed_links import ASSIGN, STOP, VERIFY, require_mark
+from reminder.storage.outbox import monitoring, queries
+from reminder.storage.registry import cards, contacts, groups, people
+from reminder.storage.registry.contacts import ContactView
+from reminder.upkeep.health import assess
+from reminder.upkeep.metrics import CONTENT_TYPE, exposition
+from reminder.web.support.authorization import OpenApp
+from reminder.web.support.rendering import HERE, both_calendars, minutes_since, page, words_of
+from reminder.wiring import App
+
+public = APIRouter()
+local = APIRouter()
+
+LATEST = 200
+# How paper looks: the very style of the sheets that stand alone.
+PAPER = {"sheet.css": leaflets.STYLE, "letters.css": letters.STYLE}
+
+
+@public.get("/healthz")
+async def is_alive() -> JSONResponse:
+    """Whether the server answers at all, however long the pages before it take."""
+    return JSONResponse({"alive": True})
+
+
+@public.get("/readyz")
+def is_ready(app: OpenApp) -> JSONResponse:
+    """503 with the troubles when it cannot do its work: database, migrations, the last pass of the worker."""
+    found = assess(app.units, app.clock.now(), keeps_time=app.keeps_time)
+    body = {
+        "ready": found.is_ready,
+        "troubles": list(found.troubles),
+        "last_pass": None if found.last_pass is None else found.last_pass.isoformat(),
+    }
+    return JSONResponse(body, 200 if found.is_ready else 503)
+
+
+@public.get("/metrics")
+def metrics(request: Request, app: OpenApp) -> Response:
+    """For the operator's own measuring. Without a token only this machine is answered, and not behind a proxy."""
+    token = app.settings.metrics_token
+    shown = request.headers.get("authorization", "").encode()
+    if token is None or not compare_digest(shown, f"Bearer {token}".encode()):
+        if app.settings.is_public:
+            raise NotFoundError("page_not_found")
+        only_this_machine(request)
+    measured = exposition(app.units, app.clock.now(), keeps_time=app.keeps_time)
+    return Response(measured, media_type=CONTENT_TYPE)
+
+
+@public.get("/static/{name}")
+def static(name: str) -> Response:
+    if name in PAPER:
+        return Response(PAPER[name], media_type="text/css", headers={"cache-control": "public, max-age=86400"})
+    file = HERE / "static" / name
+    if name not in {found.name for found in (HERE / "static").iterdir()}:
+        raise NotFoundError("page_not_found")
+    return FileResponse(file, headers={"cache-control": "public, max-age=86400"})
+
+
+@public.get("/stop/{contact_id}/{mark}")
+def ask_to_stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Only asks: mail scanners follow every link, and must not be able to stop anybody's reminders."""
+    require_mark(app.keys, STOP, str(contact_id), mark)
+    return page(request, app, "stop.html", stopped=False)
+
+
+@public.post("/stop/{contact_id}/{mark}")
+def stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """By the button or by a mail program's one click; neither needs a sign-in."""
+    require_mark(app.keys, STOP, str(contact_id), mark)
+    with app.writing() as uow:
+        consent.stop(uow, contact_id=contact_id, whose_word=StoppedBy.CLICK)
+    return page(request, app, "stop.html", stopped=True)
+
+
+@public.get("/take/{card_id}/{contact_id}/{mark}")
+def ask_to_assign(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
+    require_mark(app.keys, ASSIGN, f"{card_id}/{contact_id}", mark)
+    return page(request, app, "button.html", act=ASSIGN, state="asks", what=_what(request, app, card_id))
+
+
+def _what(request: Request, app: App, card_id: int) -> str:
+    """Whose card it is and until when it holds, as the mail with the link has said."""
+    shown = words_of(request)
+    words = app.rules.wording.of(shown.language)
+    with app.reading() as uow:
+        card = cards.find(uow.tx, card_id)
+        person = people.find(uow.tx, card.person_id) if card else None
+    if card is None or person is None or card.kind not in app.rules.kinds:
+        raise NotFoundError("page_not_found")
+    thing = card.label or words.kinds[card.kind]["thing"]
+    until = both_calendars(words, card.expires_on)
+    return shown.plain("take.what", who=carers_word(person.label, words), thing=thing, day=until)
+
+
+@public.post("/take/{card_id}/{contact_id}/{mark}")
+def assign(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
+    """A carer sees to a card; of two in the same minute the first."""
+    require_mark(app.keys, ASSIGN, f"{card_id}/{contact_id}", mark)
+    state = "done"
+    try:
+        with app.writing() as uow:
+            cards_kept.assign_card(uow, card_id=card_id, contact_id=contact_id)
+    except ConflictError as refused:
+        state = refused.code
+    return page(request, app, "button.html", act=ASSIGN, state=state, what="")
+
+
+@public.get("/reached/{contact_id}/{mark}")
+def ask_to_verify(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    require_mark(app.keys, VERIFY, str(contact_id), mark)
+    return page(request, app, "button.html", act=VERIFY, state="asks", what="")
+
+
+@public.post("/reached/{contact_id}/{mark}")
+def verify(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Once a year a carer proves that mail still arrives."""
+    require_mark(app.keys, VERIFY, str(contact_id), mark)
+    with app.writing() as uow:
+        consent.verify(uow, contact_id=contact_id)
+    return page(request, app, "button.html", act=VERIFY, state="done", what="")
+
+
+_OUR_OWN_NAME = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?")
+
+
+def only_this_machine(request: Request) -> None:
+    """Whoever reaches this through a proxy or under another name is told that there is no such page."""
+    from_here = request.client is not None and request.client.host in ("127.0.0.1", "::1")
+    forwarded = any(
+        name.startswith("x-forwarded-") or name in ("forwarded", "x-real-ip", "via") for name in request.headers
+    )
+    if not from_here or forwarded or not _OUR_OWN_NAME.fullmatch(request.headers.get("host", "")):
+        raise NotFoundError("page_not_found")
+
+
+@local.get("/overview", dependencies=[Depends(only_this_machine)])
+def overview(request: Request, app: OpenApp) -> HTMLResponse:
+    """What is enrolled and what is due next, in every group."""
+    words = app.rules.wording.of(Language.JAPANESE)
+    now = app.clock.now()
+    with app.reading() as uow:
+        of_group = {group.id: group for group in groups.everyone(uow.tx)}
+        by_person = {person.id: person for person in people.of_group(uow.tx, None)}
+        # One of a kind that config/ no longer has cannot be spoken of; the log says so every day.
+        current = [
+            card for card in cards.of_group(uow.tx, None) if not card.retired_at and card.kind in uow.rules.kinds
+        ]
+        known = contacts.of_group(uow.tx, uow.keys, None)
+        unanswered = {card.id for card in cards.unanswered(uow.tx, NOBODY_LEFT)}
+    ends_by_id = {card.id: card.expires_on for card in current}
+    ends: dict[int, dict[str, date]] = defaultdict(dict)
+    for card in current:
+        ends[card.person_id][card.kind] = card.expires_on
+    of_person: dict[int, list[ContactView]] = defaultdict(list)
+    for contact in known:
+        if contact.person_id is not None:
+            of_person[contact.person_id].append(contact)
+    # What nobody has answered to stands first.
+    soonest = sorted(
+        current, key=lambda card: (card.id not in unanswered, card.next_reminder_on or card.expires_on, card.id)
+    )[:LATEST]
+    rows = []
+    for card in soonest:
+        person = by_person[card.person_id]
+        card_dates, _ = app.rules.plan(
+            card.kind,
+            card.expires_on,
+            person.mode,
+            insurance=person.insurance,
+            carrier_ends_on=None if card.carried_by is None else ends_by_id.get(card.carried_by),
+            is_bound=app.rules.is_bound(card.kind, card.expires_on, ends[card.person_id]),
+        )
+        rows.append(
+            {
+                "group": of_group[person.group_id].name,
+                "person": person,
+                "kind": card.label or words.kinds[card.kind]["name"],
+                "card": card,
+                "dates": card_dates,
+                "contacts": of_person[person.id],
+                "is_unanswered": card.id in unanswered,
+            }
+        )
+    found_health = assess(app.units, now, keeps_time=app.keeps_time)
+    return _page(
+        request,
+        app,
+        "overview.html",
+        rows=rows,
+        more=len(current) - len(rows),
+        health=found_health,
+        minutes=minutes_since(now, found_health.last_pass),
+    )
+
+
+@local.get("/outbox", dependencies=[Depends(only_this_machine)])
+def sent_and_waiting(request: Request, app: OpenApp, state: MessageState | None = None) -> HTMLResponse:
+    """The latest messages: what was sent, what waits, and what became of it."""
+    with app.reading() as uow:
+        latest = queries.of_group(uow.tx, uow.keys, state=state, limit=LATEST)
+        known = contacts.of_group(uow.tx, uow.keys, None)
+        counts = monitoring.counts(uow.tx)
+    return _page(
+        request,
+        app,
+        "outbox.html",
+        messages=latest,
+        contacts={contact.id: contact for contact in known},
+        counts=counts,
+        is_cut=len(latest) == LATEST,
+    )
+
+
+def _page(request: Request, app: App, name: str, **shown: object) -> HTMLResponse:
+    words = app.rules.wording.of(Language.JAPANESE)
+    shown |= {section: words.section(section) for section in ("state", "channel", "trouble")}
+    return page(request, app, name, **shown)  # type: ignore[arg-type]  # none of them is called status

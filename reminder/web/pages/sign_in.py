@@ -1,0 +1,281 @@
+"""Pages for signing in and out: a code by e-mail, then a passkey if one likes; never a password, never a link."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from reminder.enrolment.identity import membership, sign_in
+from reminder.enrolment.identity.sign_in import Entered
+from reminder.errors import ConflictError, NotFoundError, RefusedInputError
+from reminder.storage.auth import accounts, passkeys
+from reminder.web.support import webauthn
+from reminder.web.support.authorization import (
+    Anyone,
+    Filled,
+    ForeignFormError,
+    OpenApp,
+    WhoIsSignedIn,
+    is_from_here,
+    is_https,
+    network_of,
+    session_cookie,
+)
+from reminder.web.support.rendering import (
+    LANGUAGE_COOKIE,
+    SIZE_COOKIE,
+    SIZES,
+    device_of,
+    go,
+    kept,
+    language_of,
+    local_path,
+    page,
+    problem_of,
+    typed,
+    with_cookie,
+)
+from reminder.wiring import App
+
+router = APIRouter()
+
+# What a browser holds while it waits for its code, and where it wanted to go.
+BROWSER_COOKIE, NEXT_COOKIE = "kigen_browser", "kigen_next"
+CODE_COOKIE_LASTS = 15 * 60
+
+
+@router.get("/sign-in")
+def ask_for_address(request: Request, app: OpenApp, found: Anyone) -> Response:
+    if found is not None:
+        return go("/")
+    return page(request, app, "sign_in.html", typed={})
+
+
+@router.post("/sign-in")
+def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> Response:
+    """The same answer whether or not somebody is known under the address."""
+    try:
+        with app.writing() as uow:
+            browser = sign_in.ask_for_code(
+                uow,
+                email=typed(form, "email"),
+                network=network_of(request),
+                browser=request.cookies.get(BROWSER_COOKIE),
+                language=language_of(request),
+                sign_up=app.settings.sign_up,
+            )
+    except ConflictError as refused:
+        return page(
+            request, app, "sign_in.html", status=429, typed=kept(form), problems=[problem_of(request, app, refused)]
+        )
+    except RefusedInputError as refused:
+        return page(
+            request, app, "sign_in.html", status=422, typed=kept(form), problems=[problem_of(request, app, refused)]
+        )
+    answer = go("/sign-in/code")
+    with_cookie(answer, BROWSER_COOKIE, browser, secure=is_https(app), lasts=CODE_COOKIE_LASTS)
+    return answer
+
+
+@router.get("/sign-in/code")
+def ask_for_code(request: Request, app: OpenApp, found: Anyone) -> Response:
+    if found is not None:
+        return go("/")
+    if not request.cookies.get(BROWSER_COOKIE):
+        return go("/sign-in")
+    return page(request, app, "sign_in_code.html")
+
+
+@router.post("/sign-in/code")
+def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> Response:
+    try:
+        entered = sign_in.enter_code(
+            app.units,
+            app.clock.now(),
+            browser=request.cookies.get(BROWSER_COOKIE, ""),
+            code=typed(form, "code"),
+            device=device_of(request),
+            language=language_of(request),
+        )
+    except RefusedInputError as refused:
+        return page(request, app, "sign_in_code.html", status=422, problems=[problem_of(request, app, refused)])
+    with app.reading() as uow:
+        has_passkey = bool(passkeys.of_account(uow.tx, entered.account_id))
+    to = "/welcome" if not entered.is_member else "/passkey" if not has_passkey else _wanted(request)
+    return _inside(request, app, entered, go(to))
+
+
+def _wanted(request: Request) -> str:
+    return local_path(request.cookies.get(NEXT_COOKIE))
+
+
+def _inside(request: Request, app: App, entered: Entered, answer: Response) -> Response:
+    """A session of its own for this sign-in: whatever the browser held before is worth nothing."""
+    old = request.cookies.get(session_cookie(app))
+    before = sign_in.session_of(app.units, app.clock.now(), old) if old else None
+    if before is not None:
+        with app.writing() as uow:
+            sign_in.leave(uow, before)
+    lasts = int(sign_in.SEEN_WITHIN.total_seconds())
+    with_cookie(answer, session_cookie(app), entered.token, secure=is_https(app), lasts=lasts)
+    answer.delete_cookie(BROWSER_COOKIE, path="/")
+    return answer
+
+
+@router.post("/sign-out")
+def sign_out(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
+    with app.writing() as uow:
+        sign_in.leave(uow, found)
+    answer = go("/sign-in")
+    answer.delete_cookie(session_cookie(app), path="/", secure=is_https(app), httponly=True)
+    return answer
+
+
+@router.post("/look")
+def choose_look(request: Request, app: OpenApp, found: Anyone, form: Filled) -> Response:
+    """The language and the size of letters, kept in this browser; the language also for who is signed in."""
+    answer = go(local_path(typed(form, "back")))
+    language, size = typed(form, "language"), typed(form, "size")
+    if language in request.app.state.pages:
+        with_cookie(answer, LANGUAGE_COOKIE, language, secure=is_https(app))
+        if found is not None:
+            with app.writing() as uow:
+                accounts.set_language(uow.tx, found.account_id, uow.rules.language(language))
+    if size in SIZES:
+        with_cookie(answer, SIZE_COOKIE, size, secure=is_https(app))
+    return answer
+
+
+@router.get("/passkey")
+def offer_passkey(request: Request, app: OpenApp, found: WhoIsSignedIn) -> HTMLResponse:
+    del found
+    return page(request, app, "passkey.html", then=_wanted(request))
+
+
+@router.post("/passkey/options")
+def options_to_register(request: Request, app: OpenApp, found: WhoIsSignedIn) -> JSONResponse:
+    _from_here(request, app)
+    with app.writing() as uow:
+        account = accounts.find(uow.tx, uow.keys, found.account_id)
+        known = [one.credential_id for one in passkeys.of_account(uow.tx, found.account_id)]
+        challenge = sign_in.new_challenge(uow, found.account_id)
+    assert account is not None
+    return JSONResponse(webauthn.options_to_register(webauthn.site_of(request, app), account, challenge, known))
+
+
+@router.post("/passkey")
+def register_passkey(
+    request: Request, app: OpenApp, found: WhoIsSignedIn, credential: Annotated[dict[str, Any], Body()]
+) -> JSONResponse:
+    _from_here(request, app)
+    challenge, made = webauthn.read_registration(webauthn.site_of(request, app), credential)
+    with app.writing() as uow:
+        if not passkeys.take_challenge(uow.tx, challenge, found.account_id, uow.now):
+            raise RefusedInputError("passkey_refused")
+        if passkeys.find(uow.tx, made.credential_id) is None:
+            passkeys.add(
+                uow.tx,
+                account_id=found.account_id,
+                credential_id=made.credential_id,
+                public_key=made.credential_public_key,
+                sign_count=made.sign_count,
+                device=device_of(request),
+                now=uow.now,
+            )
+    return JSONResponse({"then": "/"})
+
+
+@router.post("/sign-in/passkey/options")
+def options_to_sign_in(request: Request, app: OpenApp, _found: Anyone) -> JSONResponse:
+    _from_here(request, app)
+    with app.writing() as uow:
+        challenge = sign_in.new_challenge(uow, None)
+    return JSONResponse(webauthn.options_to_sign_in(webauthn.site_of(request, app), challenge))
+
+
+@router.post("/sign-in/passkey")
+def sign_in_by_passkey(
+    request: Request, app: OpenApp, _found: Anyone, credential: Annotated[dict[str, Any], Body()]
+) -> Response:
+    _from_here(request, app)
+    with app.reading() as uow:
+        known = passkeys.find(uow.tx, webauthn.credential_id(credential))
+    if known is None:
+        raise RefusedInputError("passkey_unknown")
+    challenge, sign_count = webauthn.read_signature(
+        webauthn.site_of(request, app), credential, known.public_key, known.sign_count
+    )
+    with app.writing() as uow:
+        is_ours = passkeys.take_challenge(uow.tx, challenge, None, uow.now)
+    if not is_ours:
+        raise RefusedInputError("passkey_refused")
+    with app.writing() as uow:
+        entered = sign_in.enter_with_passkey(
+            uow,
+            passkey_id=known.id,
+            account_id=known.account_id,
+            sign_count=sign_count,
+            device=device_of(request),
+        )
+    return _inside(request, app, entered, JSONResponse({"then": _wanted(request) if entered.is_member else "/welcome"}))
+
+
+def _from_here(request: Request, app: App) -> None:
+    if request.headers.get("content-type") != "application/json" or not is_from_here(request, app):
+        raise ForeignFormError
+
+
+@router.get("/welcome")
+def welcome(request: Request, app: OpenApp, found: WhoIsSignedIn) -> Response:
+    """For who is in no group yet, or is invited to one more."""
+    return _welcome(request, app, found)
+
+
+def _welcome(request: Request, app: App, found: WhoIsSignedIn, status: int = 200, **values: object) -> HTMLResponse:
+    with app.reading() as uow:
+        account = accounts.find(uow.tx, uow.keys, found.account_id)
+        assert account is not None
+        invited = accounts.invitations_to(uow.tx, uow.keys, account.address, uow.now)
+    shown = {"account": account, "invited": invited, "may_found": app.settings.sign_up, "typed": {}, **values}
+    return page(request, app, "welcome.html", status=status, **shown)
+
+
+@router.post("/welcome")
+def found_household(request: Request, app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
+    if not app.settings.sign_up:
+        raise NotFoundError("page_not_found")
+    try:
+        with app.writing() as uow:
+            membership.found_household(
+                uow,
+                signed_in=found,
+                name=typed(form, "group_name"),
+                member_name=typed(form, "member_name"),
+            )
+    except RefusedInputError as refused:
+        return _welcome(request, app, found, 422, typed=kept(form), problems=[problem_of(request, app, refused)])
+    return go("/passkey")
+
+
+@router.get("/invitations/{invitation_id}")
+def show_invitation(request: Request, app: OpenApp, found: WhoIsSignedIn, invitation_id: int) -> Response:
+    """Only asks; the button acts."""
+    with app.reading() as uow:
+        account = accounts.find(uow.tx, uow.keys, found.account_id)
+        assert account is not None
+        mine = [
+            one
+            for one in accounts.invitations_to(uow.tx, uow.keys, account.address, uow.now)
+            if one.id == invitation_id
+        ]
+    if not mine:
+        raise NotFoundError("page_not_found")
+    return page(request, app, "welcome.html", account=account, invited=mine, may_found=False, typed={})
+
+
+@router.post("/invitations/{invitation_id}")
+def answer_invitation(app: OpenApp, found: WhoIsSignedIn, invitation_id: int, form: Filled) -> Response:
+    accepts = typed(form, "answer") == "yes"
+    with app.writing() as uow:
+        membership.answer(uow, signed_in=found, invitation_id=invitation_id, accepts=accepts)
+    return go("/" if accepts else "/welcome")

@@ -1,0 +1,1 @@
+"""What pages share: rendering, the catalog of their words, authorization, WebAuthn."""

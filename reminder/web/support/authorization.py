@@ -1,0 +1,155 @@
+"""Who may come in: every page and every operation names one of the rules below, and a test looks for one that does not.
+
+What belongs to another group is not found; what one's role does not allow is refused.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartParser
+
+from reminder.domain.model.access import Actor, Right
+from reminder.enrolment.identity import sign_in
+from reminder.enrolment.imports.reader import LARGEST
+from reminder.errors import KigenError, RefusedInputError
+from reminder.storage.auth.sessions import SignedIn
+from reminder.web.webhooks import app_of
+from reminder.wiring import App
+
+OpenApp = Annotated[App, Depends(app_of)]
+
+SAFE_METHODS = ("GET", "HEAD")
+# A sheet may have a thousand columns to be named, and a page of two hundred rows a box to be ticked in each.
+FORM_FIELDS = 1_200
+
+
+class NotSignedInError(KigenError):
+    """Answered with the way to the sign-in page."""
+
+    code = "not_signed_in"
+
+
+class NotAllowedError(KigenError):
+    """The member's role does not allow it."""
+
+    code = "role_too_small"
+
+
+class NoGroupError(KigenError):
+    """Somebody is signed in who is in no group yet: answered with the way to the page where they found or join one."""
+
+    code = "no_group"
+
+
+class ForeignFormError(RefusedInputError):
+    """The form was not filled in on a page of ours, or long ago."""
+
+    code = "form_foreign"
+
+
+def session_cookie(app: App) -> str:
+    """Behind https no other host, and no page without https, can plant it."""
+    return "__Host-kigen" if is_https(app) else "kigen"
+
+
+def is_https(app: App) -> bool:
+    return (app.settings.public_url or "").startswith("https:")
+
+
+def maybe_signed_in(request: Request, app: OpenApp) -> SignedIn | None:
+    token = request.cookies.get(session_cookie(app))
+    found = sign_in.session_of(app.units, app.clock.now(), token) if token else None
+    request.state.signed_in = found
+    return found
+
+
+def signed_in(found: Annotated[SignedIn | None, Depends(maybe_signed_in)]) -> SignedIn:
+    if found is None:
+        raise NotSignedInError
+    return found
+
+
+class RequireRight:
+    """A rule: somebody who is signed in, is in a group, and whose role has this right."""
+
+    def __init__(self, right: Right) -> None:
+        self.right = right
+
+    def __call__(self, found: Annotated[SignedIn, Depends(signed_in)]) -> Actor:
+        if found.who is None:
+            raise NoGroupError
+        if not found.who.may(self.right):
+            raise NotAllowedError
+        return found.who
+
+
+# The rules.
+Anyone = Annotated[SignedIn | None, Depends(maybe_signed_in)]
+WhoIsSignedIn = Annotated[SignedIn, Depends(signed_in)]
+Sees = Annotated[Actor, Depends(RequireRight(Right.SEE))]
+Changes = Annotated[Actor, Depends(RequireRight(Right.CHANGE))]
+Owns = Annotated[Actor, Depends(RequireRight(Right.OWN))]
+
+
+async def filled(request: Request, app: OpenApp) -> FormData:
+    """What was typed into a form of ours.
+
+    Two locks against forms of others: the browser says from where it was sent, and it holds a seal of this session.
+    """
+    return await _sealed(request, app, files=0)
+
+
+async def filled_with_file(request: Request, app: OpenApp) -> AsyncIterator[FormData]:
+    """As filled, with a file in it, which is gone after the answer."""
+    form = await _sealed(request, app, files=1)
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+async def _sealed(request: Request, app: App, *, files: int) -> FormData:
+    if not is_from_here(request, app):
+        raise ForeignFormError
+    form = await request.form(max_files=files, max_fields=FORM_FIELDS)
+    token = request.cookies.get(session_cookie(app))
+    seal = form.get("seal")
+    if token and not (isinstance(seal, str) and app.keys.is_signed(token, "form", seal)):
+        raise ForeignFormError
+    return form
+
+
+Filled = Annotated[FormData, Depends(filled)]
+FilledWithFile = Annotated[FormData, Depends(filled_with_file)]
+
+# A sheet may hold numbers until it has been read: it stays in memory, and is never spooled to the disk.
+MultiPartParser.spool_max_size = LARGEST + 1
+
+
+def form_seal(request: Request, app: App) -> str:
+    """What a form must hold, so that only pages of this session can send it."""
+    token = request.cookies.get(session_cookie(app))
+    return app.keys.sign(token, "form") if token else ""
+
+
+def is_from_here(request: Request, app: App) -> bool:
+    """As browsers say; who says nothing is no browser, and holds no cookie that could be misused."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None and site not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("origin")
+    if origin is None:
+        return True
+    ours = {request.headers.get("host", ""), urlsplit(app.settings.public_url or "").netloc} - {""}
+    return urlsplit(origin).netloc in ours
+
+
+def network_of(request: Request) -> str:
+    """Where a request comes from, as coarse as one household: counted, never kept."""
+    host = request.client.host if request.client else ""
+    if ":" in host:
+        return ":".join(host.split(":")[:4])
+    return host

@@ -1,0 +1,212 @@
+"""How a page is shown: its words in the reader's language, what every page has, and what to do about a refusal."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.datastructures import FormData
+
+from reminder.clock import JAPAN, japan_date
+from reminder.domain.model.access import Right
+from reminder.domain.model.languages import Calendars, LanguageFacts
+from reminder.domain.model.people import Language
+from reminder.domain.parsing import addresses, dates
+from reminder.domain.parsing.language_tags import best_match
+from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.forms_of_address import carers_word
+from reminder.domain.text.furigana import as_ruby
+from reminder.errors import KigenError, RefusedInputError
+from reminder.guard.numbers import forbidden
+from reminder.storage.auth.sessions import SignedIn
+from reminder.upkeep.health import Health, RecentHealth
+from reminder.web.support.authorization import form_seal
+from reminder.web.support.page_catalog import Pages, PageWords
+from reminder.wiring import App
+
+HERE = Path(__file__).parent
+templates = Jinja2Templates(
+    env=Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+)
+templates.env.globals.update(
+    in_both_calendars=dates.in_both_calendars,
+    with_weekday=dates.with_weekday,
+    masked=addresses.shown,
+    Right=Right,
+)
+templates.env.filters["japan_day"] = japan_date
+templates.env.filters["japan_time"] = lambda instant: f"{instant.astimezone(JAPAN):%H:%M}"
+templates.env.filters["japan"] = lambda instant: (
+    f"{dates.year_month_day(japan_date(instant))} {instant.astimezone(JAPAN):%H:%M}"
+)
+
+LANGUAGE_COOKIE, SIZE_COOKIE = "kigen_language", "kigen_size"
+SIZES = ("normal", "large", "larger")
+NEAR = timedelta(days=300)
+A_YEAR = 365 * 24 * 60 * 60
+
+
+@dataclass(frozen=True)
+class FormProblem:
+    """What is wrong with a form: the field it is about, if one, and the sentence that says what to do."""
+
+    field: str | None
+    sentence: str
+
+
+def language_of(request: Request) -> Language:
+    """As whom is signed in wishes, then as was chosen in this browser, then what the browser likes best."""
+    pages: Pages = request.app.state.pages
+    signed_in: SignedIn | None = getattr(request.state, "signed_in", None)
+    for chosen in (signed_in.language if signed_in else None, request.cookies.get(LANGUAGE_COOKIE)):
+        if chosen in pages:
+            return Language(chosen)
+    liked = best_match(request.headers.get("accept-language", ""), [words.facts for words in pages.values()])
+    return liked.code if liked is not None else Language.JAPANESE
+
+
+def words_of(request: Request) -> PageWords:
+    pages: Pages = request.app.state.pages
+    return pages.get(language_of(request)) or pages[Language.JAPANESE]
+
+
+def page(request: Request, app: App, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    """`problems` among the values are shown on top, and take the focus."""
+    words = words_of(request)
+    signed_in: SignedIn | None = getattr(request.state, "signed_in", None)
+    of_kinds = app.rules.wording.of(words.language)
+    size = request.cookies.get(SIZE_COOKIE, SIZES[0])
+    shown = {
+        "t": words,
+        "language": words.language,
+        "html_lang": words.facts.html,
+        "languages": offered(request.app.state.pages),
+        "text_languages": [(facts.code, facts.name) for facts in app.rules.wording.offered],
+        "language_tags": {facts.code: facts.html for facts in app.rules.wording.offered},
+        "size": size if size in SIZES else SIZES[0],
+        "sizes": SIZES,
+        "signed_in": signed_in,
+        "who": signed_in.who if signed_in else None,
+        "seal": form_seal(request, app),
+        "path": request.url.path,
+        "today": japan_date(app.clock.now()),
+        "now": app.clock.now(),
+        "operator": app.settings.operator or of_kinds.word("operator"),
+        "kind_name": lambda card: card.label or _kind(app, words, card.kind),
+        "kind_names": {kind: _kind(app, words, kind) for kind in app.rules.kinds},
+        "called": lambda label: furigana(carers_word(label, of_kinds.in_mail)),
+        "day": lambda day: _near_day(of_kinds, day, japan_date(app.clock.now())),
+        "full_day": lambda day: of_kinds.date(day, "full_date"),
+        "both": lambda day: both_calendars(of_kinds, day),
+        "problems": (),
+        **values,
+    }
+    return templates.TemplateResponse(request, template, shown, status_code=status)
+
+
+def _near_day(words: Catalog, day: date, today: date) -> str:
+    """Without its year where nobody would think of another one."""
+    return words.date(day, "date" if abs(day - today) < NEAR else "full_date")
+
+
+def both_calendars(words: Catalog, day: date) -> str:
+    """Return the day, with the Japanese calendar beside it in a language whose readers use both."""
+    if words.facts.calendars is Calendars.BOTH:
+        return dates.in_both_calendars(day)
+    return words.date(day, "full_date")
+
+
+def offered(pages: Pages) -> Sequence[LanguageFacts]:
+    """Return the languages of the pages in the order of lists of choices."""
+    return sorted((words.facts for words in pages.values()), key=lambda facts: (facts.order, facts.code))
+
+
+def _kind(app: App, words: PageWords, kind: str) -> Markup:
+    said = app.rules.wording.of(words.language).in_mail.kinds.get(kind)
+    return furigana(said["name"] if said else kind)
+
+
+def furigana(text: str) -> Markup:
+    return Markup(as_ruby(str(escape(text))))  # noqa: S704  # escaped; the furigana are ours
+
+
+def problem_of(request: Request, app: App, refused: KigenError, *, field: str | None = None) -> FormProblem:
+    found = refused.field if isinstance(refused, RefusedInputError) else None
+    return FormProblem(field or found, words_of(request).explain(app.rules.wording, refused))
+
+
+def kept(form: FormData, refused: KigenError | None = None) -> Mapping[str, str]:
+    """What was typed, to be shown again; never what looks like a number that we refuse."""
+    del refused
+    typed = {name: value for name, value in form.items() if isinstance(value, str)}
+    return {name: "" if forbidden(value) else value for name, value in typed.items()}
+
+
+def typed(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def go(to: str) -> RedirectResponse:
+    """After an act: the browser asks anew, and does not act twice when it is reloaded."""
+    return RedirectResponse(to, 303)
+
+
+def local_path(wanted: str | None) -> str:
+    """Only a path of ours: nobody is led elsewhere by an address that begins here."""
+    if wanted and re.fullmatch(r"/[A-Za-z0-9_\-./]*", wanted) and not wanted.startswith("//"):
+        return wanted
+    return "/"
+
+
+def with_cookie(response: Response, name: str, value: str, *, secure: bool, lasts: int | None = A_YEAR) -> None:
+    response.set_cookie(name, value, max_age=lasts, httponly=True, secure=secure, samesite="lax", path="/")
+
+
+def device_of(request: Request) -> str:
+    """What its owner calls a browser, as near as it says itself: never the whole of what it says."""
+    said = request.headers.get("user-agent", "")
+    machine = next((name for mark, name in _MACHINES if mark in said), "")
+    browser = next((name for mark, name in _BROWSERS if mark in said), "")
+    return "・".join(part for part in (machine, browser) if part) or "?"
+
+
+_MACHINES: Sequence[tuple[str, str]] = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS", "Mac"),
+    ("CrOS", "Chromebook"),
+    ("Linux", "Linux"),
+)
+_BROWSERS: Sequence[tuple[str, str]] = (
+    ("Edg", "Edge"),
+    ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("CriOS", "Chrome"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+
+
+def recent_health(request: Request, app: App) -> Health:
+    """As the pages show it: a few seconds old at most."""
+    recent: RecentHealth = request.app.state.health
+    return recent.look(app.units, app.clock.now(), keeps_time=app.keeps_time)
+
+
+def minutes_since(now: datetime, then: datetime | None) -> int | None:
+    return None if then is None else max(0, int((now - then).total_seconds() // 60))

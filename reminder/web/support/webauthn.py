@@ -1,0 +1,119 @@
+"""Passkeys: what the browser is asked for, and whether what it answers is good. The cryptography is webauthn's."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import webauthn
+from fastapi import Request
+from webauthn.helpers import base64url_to_bytes
+from webauthn.helpers.exceptions import InvalidAuthenticationResponse, InvalidJSONStructure, InvalidRegistrationResponse
+from webauthn.helpers.structs import (
+    AuthenticatorSelectionCriteria,
+    PublicKeyCredentialDescriptor,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+from webauthn.registration.verify_registration_response import VerifiedRegistration
+
+from reminder.errors import RefusedInputError
+from reminder.storage.auth.accounts import AccountView
+from reminder.wiring import App
+
+Credential = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Site:
+    """For which name a passkey holds, and from which address it may be used."""
+
+    name: str
+    origin: str
+
+
+def site_of(request: Request, app: App) -> Site:
+    """The public address; without one, the machine's own names."""
+    public = app.settings.public_url
+    if public is not None:
+        return Site(urlsplit(public).hostname or "", public)
+    host = request.headers.get("host", "")
+    name = urlsplit(f"//{host}").hostname or ""
+    if name not in ("localhost", "127.0.0.1", "::1"):
+        raise RefusedInputError("passkey_refused")
+    return Site(name, f"http://{host}")
+
+
+def options_to_register(
+    site: Site, account: AccountView, challenge: bytes, known: Sequence[bytes]
+) -> Mapping[str, object]:
+    options = webauthn.generate_registration_options(
+        rp_id=site.name,
+        rp_name="期限だより",
+        user_id=str(account.id).encode(),
+        user_name=account.address,
+        challenge=challenge,
+        exclude_credentials=[PublicKeyCredentialDescriptor(id=one) for one in known],
+        authenticator_selection=AuthenticatorSelectionCriteria(
+            resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
+        ),
+    )
+    return cast(Mapping[str, object], json.loads(webauthn.options_to_json(options)))
+
+
+def options_to_sign_in(site: Site, challenge: bytes) -> Mapping[str, object]:
+    options = webauthn.generate_authentication_options(
+        rp_id=site.name, challenge=challenge, user_verification=UserVerificationRequirement.REQUIRED
+    )
+    return cast(Mapping[str, object], json.loads(webauthn.options_to_json(options)))
+
+
+def read_registration(site: Site, credential: Credential) -> tuple[bytes, VerifiedRegistration]:
+    """The challenge that was signed, to be looked up, and the new passkey. Raises RefusedInputError."""
+    challenge = _challenge(credential)
+    try:
+        made = webauthn.verify_registration_response(
+            credential=dict(credential),
+            expected_challenge=challenge,
+            expected_rp_id=site.name,
+            expected_origin=site.origin,
+            require_user_verification=True,
+        )
+    except (InvalidRegistrationResponse, InvalidJSONStructure, ValueError, KeyError, TypeError):
+        raise RefusedInputError("passkey_refused") from None
+    return challenge, made
+
+
+def read_signature(site: Site, credential: Credential, public_key: bytes, sign_count: int) -> tuple[bytes, int]:
+    """The challenge that was signed, to be looked up, and the passkey's new count. Raises RefusedInputError."""
+    challenge = _challenge(credential)
+    try:
+        checked = webauthn.verify_authentication_response(
+            credential=dict(credential),
+            expected_challenge=challenge,
+            expected_rp_id=site.name,
+            expected_origin=site.origin,
+            credential_public_key=public_key,
+            credential_current_sign_count=sign_count,
+            require_user_verification=True,
+        )
+    except (InvalidAuthenticationResponse, InvalidJSONStructure, ValueError, KeyError, TypeError):
+        raise RefusedInputError("passkey_refused") from None
+    return challenge, checked.new_sign_count
+
+
+def credential_id(credential: Credential) -> bytes:
+    """Raises RefusedInputError."""
+    try:
+        return base64url_to_bytes(str(credential["rawId"]))
+    except (KeyError, ValueError):
+        raise RefusedInputError("passkey_refused") from None
+
+
+def _challenge(credential: Credential) -> bytes:
+    try:
+        said = json.loads(base64url_to_bytes(credential["response"]["clientDataJSON"]))
+        return base64url_to_bytes(said["challenge"])
+    except (KeyError, ValueError, TypeError):
+        raise RefusedInputError("passkey_refused") from None

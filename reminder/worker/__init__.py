@@ -1,0 +1,1 @@
+"""The worker process: one pass over everything that is due, and its scheduler."""

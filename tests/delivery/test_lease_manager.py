@@ -1,0 +1,293 @@
+"""Who goes first, at what pace, and how much: whatever waits, no family waits for a chain, and no mistake floods anybody."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import pytest
+
+from reminder.delivery.lease_manager import AHEAD, LeaseBatch, LeaseManager
+from reminder.delivery.sender import Sender
+from reminder.domain.model.messages import LEASE, RENEWED_EVERY, Accepted, MessageKind, MessageState, Outgoing, Urgency
+from reminder.domain.model.people import Audience, ChannelName
+from reminder.domain.rules.sending_limits import LEAST_BOUND, LEAST_KNOWN_DAYS, MOST_ALIKE
+from reminder.storage.outbox import leases, queue, rate_limits
+from reminder.storage.outbox.queue import MessageDraft
+from reminder.storage.runtime import heartbeats
+from tests.village import Village, japan
+
+TEN_A_SECOND = 10
+MORNING = "2026-12-01 10:00"
+
+
+def draft(village: Village, number: int, **more: object) -> MessageDraft:
+    return MessageDraft(
+        **{
+            "key": f"told:{number}",
+            "kind": MessageKind.REMINDER,
+            "group_id": 1,
+            "contact_id": 1,
+            "audience": Audience.PERSON,
+            "channel": ChannelName.SMS,
+            "subject": None,
+            "text": f"お知らせ {number}",
+            "segments": 1,
+            "scheduled_at": village.now,
+            "expires_at": village.now + timedelta(hours=8),
+            **more,
+        }
+    )  # type: ignore[arg-type]
+
+
+def add(village: Village, drafts: Sequence[MessageDraft]) -> list[int]:
+    with village.app.database.writing() as tx:
+        return queue.add(tx, village.app.keys, drafts, village.now)
+
+
+def claimer(village: Village, per_second: float | None = TEN_A_SECOND) -> LeaseManager:
+    return LeaseManager(village.app.database, village.app.keys, village.clock, per_second=per_second)
+
+
+def claim(village: Village, per_second: float | None = TEN_A_SECOND) -> LeaseBatch:
+    return claimer(village, per_second).claim(ChannelName.SMS, can_send=True)
+
+
+@pytest.fixture
+def crowd(village: Village) -> Village:
+    """At ten in the morning a chain of homes, its contacts 1 to 100, and a family, its contact 101."""
+    village.sleep_until(MORNING)
+    village.group()
+    for place in range(100):
+        village.person(f"入居者{place}", phone=f"090-0000-{place:04}")
+    village.group()
+    village.person("母", phone="090-0000-9001")
+    return village
+
+
+def of_the_chain(village: Village, count: int, **more: object) -> list[int]:
+    return add(village, [draft(village, place, contact_id=1 + place % 100, **more) for place in range(count)])
+
+
+def ids(claimed: LeaseBatch) -> list[int]:
+    return [one.outgoing.message_id for one in claimed.leased]
+
+
+def test_two_workers_share_the_turns_of_one_sender(crowd: Village) -> None:
+    of_the_chain(crowd, 200)
+
+    first = claim(crowd)
+    second = claim(crowd)
+    crowd.clock.move_to(crowd.now + AHEAD / 2)
+    third = claim(crowd)
+
+    assert [one.starts_in for one in first.leased] == pytest.approx([place / 10 for place in range(50)])
+    assert (second.leased, second.is_all, second.wait) == ([] or (), False, 2.5)
+    assert third.leased[0].starts_in == pytest.approx(2.5), "the first turn behind those the other worker has"
+
+
+def test_a_family_s_text_leaves_at_once_however_many_a_chain_has_waiting(crowd: Village) -> None:
+    of_the_chain(crowd, 2000)
+    crowd.clock.move_to(crowd.now + timedelta(minutes=1))
+    (of_the_family,) = add(crowd, [draft(crowd, 9001, group_id=2, contact_id=101)])
+
+    assert ids(claim(crowd)).index(of_the_family) <= 1
+
+
+def test_what_is_pressing_goes_before_what_is_not_and_an_answer_before_both(crowd: Village) -> None:
+    usual = of_the_chain(crowd, 60)
+    (pressing,) = add(crowd, [draft(crowd, 8001, urgency=Urgency.PRESSING)])
+    (answer,) = add(crowd, [draft(crowd, 8002, key="answer:1", kind=MessageKind.ANSWER, urgency=Urgency.ANSWER)])
+    (greeting,) = add(crowd, [draft(crowd, 8003, urgency=Urgency.ROUTINE)])
+
+    claimed = ids(claim(crowd))
+
+    assert claimed[:3] == [answer, pressing, usual[0]]
+    assert greeting not in claimed
+
+
+def test_a_sender_slower_than_one_a_second_still_sends(crowd: Village) -> None:
+    of_the_chain(crowd, 3)
+
+    assert len(claim(crowd, per_second=0.1).leased) == 1
+
+
+def test_nobody_is_sent_more_than_a_day_s_worth_and_the_operator_sees_it(crowd: Village) -> None:
+    add(crowd, [draft(crowd, place) for place in range(ChannelName.SMS.can.most_a_day + 2)])
+
+    claimed = claim(crowd, per_second=None)
+
+    assert len(claimed.leased) == ChannelName.SMS.can.most_a_day
+    rest = [one for one in crowd.messages() if one.state == "stale"]
+    assert [(one.reason, one.handed_at) for one in rest] == [("daily_cap", None)] * 2, "their day would be over"
+    with crowd.app.database.reading() as tx:
+        assert [(one.channel, one.reason) for one in heartbeats.pauses(tx, crowd.now)] == [("address", "daily_cap")]
+
+
+def test_what_is_still_true_tomorrow_is_told_tomorrow(crowd: Village) -> None:
+    lasts = crowd.now + timedelta(days=7)
+    add(crowd, [draft(crowd, place, expires_at=lasts) for place in range(ChannelName.SMS.can.most_a_day + 1)])
+
+    claim(crowd, per_second=None)
+
+    (kept,) = [one for one in crowd.messages() if one.state == "queued"]
+    assert kept.scheduled_at == japan("2026-12-02 10:00"), "as for an elder, at whose hour everybody may be written to"
+
+
+def test_two_contacts_at_one_telephone_are_one_address(crowd: Village) -> None:
+    crowd.person("父", phone="090-0000-9001")
+    add(crowd, [draft(crowd, place, group_id=2, contact_id=101) for place in range(ChannelName.SMS.can.most_a_day - 1)])
+    claim(crowd, per_second=None)
+    add(crowd, [draft(crowd, 50 + place, group_id=2, contact_id=102) for place in range(2)])
+
+    assert len(claim(crowd, per_second=None).leased) == 1
+
+
+def test_the_same_words_reach_one_telephone_five_times_and_no_sixth_time(crowd: Village) -> None:
+    add(crowd, [draft(crowd, place, text="同じ文") for place in range(MOST_ALIKE + 1)])
+    add(crowd, [draft(crowd, 50, contact_id=2, text="同じ文"), draft(crowd, 51, text="別の文")])
+
+    claimed = claim(crowd, per_second=None)
+
+    assert len(claimed.leased) == MOST_ALIKE + 2
+    assert [one.reason for one in crowd.messages() if one.state == "stale"] == ["repeated"]
+
+
+def usual_days(village: Village, handed: int) -> None:
+    with village.app.database.writing() as tx:
+        for back in range(1, LEAST_KNOWN_DAYS + 1):
+            rate_limits.count(tx, ChannelName.SMS, date(2026, 12, 1) - timedelta(days=back), handed)
+
+
+def test_a_day_unlike_any_other_stops_is_kept_and_goes_on_when_the_operator_says_so(crowd: Village) -> None:
+    usual_days(crowd, 20)
+    of_the_chain(crowd, LEAST_BOUND + 50)
+    (answer,) = add(
+        crowd, [draft(crowd, 8002, key="answer:1", kind=MessageKind.ANSWER, contact_id=101, urgency=Urgency.ANSWER)]
+    )
+
+    claimed = [*ids(claim(crowd, per_second=None)), *ids(claim(crowd, per_second=None))]
+
+    assert len(claimed) == LEAST_BOUND
+    assert answer in claimed
+    with crowd.app.database.reading() as tx:
+        assert [(one.channel, one.reason) for one in heartbeats.pauses(tx, crowd.now)] == [("sms", "unusual_day")]
+    assert claim(crowd, per_second=None).leased == []
+    (late,) = add(
+        crowd, [draft(crowd, 8004, key="answer:2", kind=MessageKind.ANSWER, contact_id=101, urgency=Urgency.ANSWER)]
+    )
+    assert ids(claim(crowd, per_second=None)) == [late], "who asks something is answered all the same"
+
+    with crowd.app.database.writing() as tx:
+        assert rate_limits.lift_daily_bound(tx, ChannelName.SMS, date(2026, 12, 1))
+
+    assert len(claim(crowd, per_second=None).leased) == 51
+
+
+def test_who_is_new_may_write_as_much_as_there_is(crowd: Village) -> None:
+    of_the_chain(crowd, LEAST_BOUND + 50)
+
+    claimed = [*ids(claim(crowd, per_second=None)), *ids(claim(crowd, per_second=None))]
+
+    assert len(claimed) == LEAST_BOUND + 50
+
+
+def test_a_lease_is_renewed_only_for_who_still_holds_it(crowd: Village) -> None:
+    of_the_chain(crowd, 2)
+    first, second = claim(crowd).leased
+    later = crowd.now + 2 * LEASE
+    held = {first.outgoing.message_id: first.attempts, second.outgoing.message_id: second.attempts - 1}
+
+    with crowd.app.database.writing() as tx:
+        still = leases.renew(tx, held, until=later)
+        lost = leases.mark_expired_unknown(tx, crowd.now + LEASE)
+
+    assert still == {first.outgoing.message_id}
+    assert first.outgoing.message_id not in lost
+
+
+def test_a_worker_whose_clock_is_minutes_ahead_takes_nothing_out_of_another_s_hands(crowd: Village) -> None:
+    of_the_chain(crowd, 2)
+    held = {one.outgoing.message_id: one.attempts for one in claim(crowd).leased}
+    crowd.clock.move_to(crowd.now + RENEWED_EVERY)
+
+    with crowd.app.database.writing() as tx:
+        leases.renew(tx, held, until=crowd.now + LEASE)
+        ahead = crowd.now + RENEWED_EVERY + timedelta(minutes=4)
+        assert leases.mark_expired_unknown(tx, ahead) == []
+
+
+class Slow:
+    """A provider that answers when it is told to, and counts what reaches it."""
+
+    def __init__(self) -> None:
+        self.took: list[int] = []
+        self.may_answer = threading.Event()
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        self.took.append(outgoing.message_id)
+        await asyncio.to_thread(self.may_answer.wait)
+        return Accepted(f"slow-{outgoing.message_id}")
+
+    async def ask(self, outgoing: Outgoing, others: object) -> Accepted:
+        raise AssertionError("nothing is unknown here")
+
+    async def close(self) -> None:
+        """Nothing was opened."""
+
+
+class Quick(Slow):
+    """One that lets the slow one answer once it has everything."""
+
+    def __init__(self, expects: int, other: Slow) -> None:
+        super().__init__()
+        self.expects, self.other = expects, other
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        self.took.append(outgoing.message_id)
+        if len(self.took) == self.expects:
+            self.other.may_answer.set()
+        return Accepted(f"quick-{outgoing.message_id}")
+
+
+def send(village: Village, channels: dict[ChannelName, Slow], **more: object) -> int:
+    app = village.app
+    sender = Sender(app.database, app.keys, village.clock, channels, per_second=None, stop_url=lambda _: None, **more)  # type: ignore[arg-type]
+    return sender.send_due(app.loop.run)
+
+
+def test_mail_that_hangs_holds_up_no_text(crowd: Village) -> None:
+    crowd.contact("母", ChannelName.EMAIL, "haha@example.jp")
+    of_the_chain(crowd, 700)
+    add(crowd, [draft(crowd, 9002, group_id=2, contact_id=102, channel=ChannelName.EMAIL)])
+    mail = Slow()
+    texts = Quick(700, mail)
+
+    assert send(crowd, {ChannelName.SMS: texts, ChannelName.EMAIL: mail}) == 701
+
+    assert len(set(texts.took)) == 700
+    assert crowd.states().count("accepted") == 701
+
+
+def test_a_worker_that_is_stopped_finishes_what_is_leaving_and_gives_the_rest_back(crowd: Village) -> None:
+    of_the_chain(crowd, 300)
+    other = Slow()
+    provider = Quick(10, other)
+
+    send(crowd, {ChannelName.SMS: provider}, goes_on=lambda: not other.may_answer.is_set())
+
+    states = crowd.states()
+    assert states.count("accepted") == len(provider.took)
+    assert states.count("queued") == 300 - len(provider.took)
+    assert states.count("sending") == 0
+
+
+def test_a_channel_that_is_switched_off_sends_nothing_and_its_texts_end_with_their_day(crowd: Village) -> None:
+    of_the_chain(crowd, 2)
+
+    assert send(crowd, {}) == 0
+    assert crowd.states() == ["queued", "queued"]
+    crowd.clock.move_to(crowd.now + timedelta(hours=9))
+    assert send(crowd, {}) == 0
+
+    assert crowd.states() == [MessageState.STALE, MessageState.STALE]

@@ -1,0 +1,291 @@
+"""Sending: nobody is texted who said no since it was planned, and what goes wrong in a channel loses nothing."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from reminder.clock import JAPAN
+from reminder.delivery.dispatcher import Dispatcher
+from reminder.delivery.lease_manager import LeaseBatch, LeaseManager
+from reminder.delivery.sender import Sender
+from reminder.domain.model.messages import LEASE, Accepted, MessageState, Outcome, Outgoing
+from reminder.domain.model.people import ChannelName, Mode
+from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError, UnknownOutcomeError
+from reminder.storage.db.tables import Message
+from reminder.storage.outbox.leases import LeasedMessage
+from reminder.storage.registry import contacts
+from reminder.storage.runtime import heartbeats
+from reminder.upkeep.health import assess
+from tests.patience import PATIENCE
+from tests.village import Village, japan
+
+END = date(2027, 3, 31)
+
+
+@pytest.fixture
+def planned(village: Village) -> Village:
+    """A text to the father that waits for nine o'clock on 17 March; he reads mail too."""
+    village.person("父", phone="090-0000-0002")
+    village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
+    village.card("父", END)
+    village.sleep_until("2027-03-17 01:00")
+    village.run_until("2027-03-17 08:00")
+    assert village.states() == ["queued"]
+    return village
+
+
+def test_who_cannot_be_told_any_more_is_replaced_by_who_can_the_same_day(planned: Village) -> None:
+    with planned.app.database.writing() as tx:
+        contacts.mark_unreachable(tx, [phone(planned)])
+
+    planned.run_until("2027-03-17 23:00")
+
+    assert planned.texts_to("父") == ["03-17 09:01"]
+    assert planned.sms.sent == []
+    assert "cancelled" in planned.states()
+
+
+def phone(village: Village) -> int:
+    with village.app.database.reading() as tx:
+        known = contacts.of_group(tx, village.app.keys, None)
+    return next(contact.id for contact in known if contact.channel is ChannelName.SMS)
+
+
+def test_a_channel_that_breaks_its_word_leaves_a_text_to_be_asked_about_and_not_to_be_repeated(
+    planned: Village,
+) -> None:
+    planned.sms.fail_when(lambda _: 1 / 0)  # type: ignore[arg-type, return-value]
+
+    planned.run_until("2027-03-17 09:00")
+
+    assert planned.states() == ["unknown"]
+
+
+def test_a_provider_that_names_a_pause_is_left_alone_for_it(planned: Village) -> None:
+    planned.sms.fail_next(TemporaryChannelError("20429", retry_after=300))
+
+    planned.run_until("2027-03-17 23:00")
+
+    assert planned.texts_to("父") == ["03-17 09:05"]
+
+
+def test_a_pause_of_one_channel_is_shown_to_the_operator_and_ends_by_itself(planned: Village) -> None:
+    planned.sms.fail_next(SetupChannelError("20003"))
+    planned.run_until("2027-03-17 09:00")
+
+    with planned.app.database.reading() as tx:
+        (pause,) = heartbeats.pauses(tx, planned.now)
+    assert (pause.channel, pause.reason) == ("sms", "20003")
+    assert "channel_paused_sms" in assess(planned.app.units, planned.now).troubles
+
+    planned.run_until("2027-03-17 23:00")
+
+    assert planned.texts_to("父") == ["03-17 09:15"]
+    with planned.app.database.reading() as tx:
+        assert heartbeats.pauses(tx, planned.now) == []
+
+
+def test_a_text_is_never_sent_after_its_day_even_by_a_worker_that_slept_with_it_queued(planned: Village) -> None:
+    planned.sleep_until("2027-03-17 18:00")
+    planned.run_until("2027-03-17 23:00")
+    assert planned.texts_to("父") == []
+    assert planned.states() == ["stale"]
+
+    planned.run_until("2027-03-18 23:00")
+
+    assert planned.texts_to("父") == ["03-18 09:00"]
+
+
+class Watched:
+    """A provider that notes when each text reaches it."""
+
+    def __init__(self) -> None:
+        self.at: list[float] = []
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        self.at.append(asyncio.get_running_loop().time())
+        return Accepted(f"watched-{outgoing.message_id}")
+
+    async def ask(self, outgoing: Outgoing, others: object) -> Accepted:
+        raise AssertionError("nothing is unknown here")
+
+    async def close(self) -> None:
+        """Nothing was opened."""
+
+
+def test_texts_leave_no_faster_than_the_sender_may_send(village: Village) -> None:
+    for place in range(5):
+        village.person(f"入居者{place}", phone=f"090-0000-01{place:02}")
+        village.card(f"入居者{place}", END)
+    village.sleep_until("2027-03-17 01:00")
+    village.run_until("2027-03-17 08:00")
+    village.sleep_until("2027-03-17 09:00")
+    watched = Watched()
+    sender = Sender(
+        village.app.database,
+        village.app.keys,
+        village.clock,
+        {ChannelName.SMS: watched},  # type: ignore[dict-item]
+        per_second=100,
+        stop_url=lambda _: None,
+    )
+
+    assert sender.send_due(village.app.loop.run) == 5
+
+    assert watched.at[-1] - watched.at[0] >= 0.035, "five texts at a hundred a second; a slow machine only takes longer"
+
+
+def test_a_lease_that_ran_out_is_asked_about_before_anything_else_is_done_with_it(planned: Village) -> None:
+    planned.sms.lose_answer_next()
+    planned.run_until("2027-03-17 09:00")
+    assert planned.states() == ["unknown"]
+    planned.sleep_until("2027-03-17 20:00")
+
+    planned.run_until("2027-03-17 23:00")
+
+    assert planned.states() == ["accepted"], "its day is over, but it had been sent"
+    assert planned.texts_to("父") == ["03-17 09:00"]
+    assert planned.clock.now() - japan("2027-03-17 09:00") > timedelta(hours=10)
+
+
+def test_a_text_whose_answers_keep_getting_lost_is_repeated_once_and_not_all_day(planned: Village) -> None:
+    handed_over = []
+
+    def lose(outgoing: Outgoing) -> UnknownOutcomeError:
+        handed_over.append(outgoing)
+        return UnknownOutcomeError("timeout")
+
+    planned.sms.fail_when(lose)
+
+    planned.run_until("2027-03-17 23:00")
+
+    assert len(handed_over) == 2
+    assert [(message.channel, message.state, message.possibly_double) for message in planned.messages()] == [
+        ("sms", "failed", True),
+        ("email", "accepted", True),
+    ], "another way is no second text"
+
+
+def test_what_may_have_arrived_and_is_told_again_the_next_day_is_marked(planned: Village) -> None:
+    planned.sleep_until("2027-03-17 17:59")
+    planned.sms.fail_next(UnknownOutcomeError("timeout"))
+
+    planned.run_until("2027-03-18 23:00")
+
+    assert planned.texts_to("父") == ["03-18 09:00"]
+    assert [(message.state, message.possibly_double) for message in planned.messages()] == [
+        ("failed", False),
+        ("accepted", True),
+    ]
+
+
+def test_a_row_whose_key_is_gone_keeps_no_other_text_from_leaving(planned: Village) -> None:
+    planned.person("母", phone="090-0000-0001")
+    planned.card("母", END)
+    planned.run_until("2027-03-17 08:30")
+    with planned.app.database.writing() as tx:
+        tx.execute(update(Message).where(Message.id == 1).values(body_sealed=b"sealed by nobody we know"))
+
+    planned.run_until("2027-03-17 09:05")
+
+    assert planned.texts_to("母") == ["03-17 09:00"]
+    first = planned.messages()[0]
+    assert (first.state, first.reason) == ("failed", "unreadable")
+
+
+def test_after_an_outage_over_the_night_yesterdays_text_is_told_today(village: Village) -> None:
+    village.person("母", phone="090-0000-0001", mode=Mode.ELDERLY)
+    village.card("母", END)
+    village.run_until("2027-03-30 00:30")
+    assert village.states()[-1] == "queued"
+
+    village.sleep_until("2027-03-31 08:00")
+    village.run_until("2027-03-31 23:00")
+
+    assert village.texts_to("母")[-1] == "03-31 10:00"
+
+
+def test_a_worker_that_comes_up_at_night_wakes_nobody_with_a_notice_of_yesterday(planned: Village) -> None:
+    planned.member("娘", "musume@example.jp")
+    planned.contact("父", ChannelName.SMS, "090-0000-0003", family="息子")
+    planned.sms.fail_when(
+        lambda outgoing: PermanentChannelError("21211") if outgoing.address == "+819000000002" else None
+    )
+    planned.run_until("2027-03-17 17:50")
+    planned.sms.fail_when(lambda _: TemporaryChannelError("503"))
+    planned.email.fail_when(lambda _: TemporaryChannelError("503"))
+    planned.sleep_until("2027-03-18 02:00")
+    planned.sms.fail_when(None)
+    planned.email.fail_when(None)
+
+    planned.run_until("2027-03-18 12:00")
+
+    assert all(7 <= sent.at.astimezone(JAPAN).hour < 21 for sent in planned.world.all_sent())
+
+
+def test_a_phone_added_after_the_mail_was_told_waits_for_the_next_step(village: Village) -> None:
+    village.person("父")
+    village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
+    village.card("父", END)
+    village.sleep_until("2027-03-17 08:00")
+    village.run_until("2027-03-17 12:00")
+    village.contact("父", ChannelName.SMS, "090-0000-0002")
+
+    village.run_until("2027-03-25 00:00")
+
+    assert village.texts_to("父") == ["03-17 09:00", "03-24 09:00"]
+    assert len(village.sms.sent) == 1
+
+
+def test_a_claim_that_is_about_to_run_out_hands_nothing_over(planned: Village) -> None:
+    planned.sleep_until("2027-03-17 09:00")
+    app, handed_over = planned.app, []
+    claim = LeaseManager(app.database, app.keys, planned.clock, per_second=None).claim(ChannelName.SMS, can_send=True)
+    planned.clock.move_to(planned.now + LEASE)
+
+    async def hand_over(leased: LeasedMessage, _: datetime) -> Outcome:
+        handed_over.append(leased)
+        return Outcome(MessageState.ACCEPTED)
+
+    def record(answered: Sequence[tuple[LeasedMessage, Outcome]]) -> None:
+        assert [outcome.state for _, outcome in answered] == [MessageState.QUEUED]
+
+    lane = Dispatcher(
+        app.database, planned.clock, claim=LeaseBatch, hand_over=hand_over, record=record, goes_on=lambda: True
+    )
+    assert app.loop.run(lane.run(claim)) == 1
+    assert handed_over == []
+
+
+class _StillLoop(asyncio.SelectorEventLoop):
+    """Its time stands still, so that no pause in it ever ends."""
+
+    def time(self) -> float:
+        return 0.0
+
+
+def test_a_pass_that_has_told_everybody_waits_for_nothing_more(planned: Village) -> None:
+    planned.sleep_until("2027-03-17 09:00")
+    app, kept = planned.app, list[tuple[LeasedMessage, Outcome]]()
+    claim = LeaseManager(app.database, app.keys, planned.clock, per_second=None).claim(ChannelName.SMS, can_send=True)
+
+    async def hand_over(_: LeasedMessage, __: datetime) -> Outcome:
+        return Outcome(MessageState.ACCEPTED)
+
+    lane = Dispatcher(
+        app.database, planned.clock, claim=LeaseBatch, hand_over=hand_over, record=kept.extend, goes_on=lambda: True
+    )
+    loop = _StillLoop()
+    patience = threading.Timer(PATIENCE, loop.call_soon_threadsafe, [loop.stop])
+    patience.start()
+    try:
+        assert loop.run_until_complete(lane.run(claim)) == 1
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        patience.cancel()
+        loop.close()
+    assert [outcome.state for _, outcome in kept] == [MessageState.ACCEPTED]

@@ -1,0 +1,63 @@
+"""Browsers in which somebody is signed in."""
+
+from reminder.domain.model.people import Role
+from reminder.storage.auth import accounts, sessions
+from reminder.storage.auth.sessions import Device
+from tests.storage.conftest import DAY, HOUR, NOW, Rows
+
+
+def add(rows: Rows, account: int, secret: bytes, device: str = "Safari") -> int:
+    return sessions.add(
+        rows.tx, account_id=account, member_id=None, token_hash=secret, device=device, now=NOW, expires_at=NOW + DAY
+    )
+
+
+def test_a_session_is_found_by_its_secret_and_acts_as_a_member_of_its_own_account(rows: Rows) -> None:
+    account, group = rows.account(), rows.group()
+    mine, theirs = rows.member(group, role=Role.EDITOR), rows.member(group)
+    accounts.set_account(rows.tx, mine, account)
+    session = sessions.add(
+        rows.tx, account_id=account, member_id=None, token_hash=b"s", device="Safari", now=NOW, expires_at=NOW + DAY
+    )
+
+    def found() -> sessions.SignedIn | None:
+        return sessions.find(rows.tx, b"s", now=NOW, seen_since=NOW)
+
+    signed_in = sessions.find(rows.tx, b"s", now=NOW, seen_since=NOW)
+    assert signed_in is not None
+    assert (signed_in.session_id, signed_in.account_id, signed_in.who) == (session, account, None)
+    sessions.act_as(rows.tx, session, theirs)
+    assert found() == signed_in, "a member of somebody else"
+    sessions.act_as(rows.tx, session, mine)
+    acting = found()
+    assert acting is not None
+    assert acting.who is not None
+    assert (acting.who.group_id, acting.who.member_id, acting.who.role) == (group, mine, Role.EDITOR)
+
+
+def test_a_session_that_is_over_unseen_for_long_or_unknown_is_not_found(rows: Rows) -> None:
+    session = add(rows, rows.account(), b"s")
+
+    assert sessions.find(rows.tx, b"other", now=NOW, seen_since=NOW) is None
+    assert sessions.find(rows.tx, b"s", now=NOW + DAY, seen_since=NOW) is None
+    assert sessions.find(rows.tx, b"s", now=NOW + HOUR, seen_since=NOW + HOUR) is None
+    sessions.seen(rows.tx, session, NOW + HOUR)
+    assert sessions.find(rows.tx, b"s", now=NOW + HOUR, seen_since=NOW + HOUR) is not None
+
+
+def test_the_devices_of_an_account_are_ended_one_by_one_or_all_but_one(rows: Rows) -> None:
+    account, other = rows.account(), rows.account("taro@example.jp")
+    first, second, third = (add(rows, account, name.encode(), name) for name in "abc")
+    sessions.seen(rows.tx, first, NOW + HOUR)
+
+    def devices() -> list[int]:
+        return [one.session_id for one in sessions.devices(rows.tx, account, now=NOW, seen_since=NOW)]
+
+    assert devices() == [first, third, second]
+    assert sessions.devices(rows.tx, account, now=NOW, seen_since=NOW)[0] == Device(first, "a", NOW, NOW + HOUR)
+    assert not sessions.revoke(rows.tx, other, first, NOW)
+    assert sessions.revoke(rows.tx, account, first, NOW)
+    assert not sessions.revoke(rows.tx, account, first, NOW)
+    assert devices() == [third, second]
+    sessions.revoke_others(rows.tx, account, second, NOW)
+    assert devices() == [second]

@@ -1,0 +1,106 @@
+"""What waits for too long, and what nobody is going to look at."""
+
+from datetime import timedelta
+
+from reminder.domain.model.imports import ImportState
+from reminder.domain.model.messages import MessageState
+from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.people import ChannelName, Role
+from reminder.domain.parsing.replies import Intent
+from reminder.storage.db.tables import Card, Import, Message
+from reminder.storage.maintenance import audit
+from reminder.storage.maintenance.audit import AT_MOST, LateCards, LateMessages, LateWork
+from reminder.storage.outbox import receipts
+from reminder.storage.reminders import notices, replies
+from tests.storage.conftest import DAY, END, HOUR, NOW, TODAY, Rows
+
+LATER = NOW + timedelta(minutes=1)
+
+
+def test_nothing_waits_where_nothing_is(rows: Rows) -> None:
+    assert audit.waiting(rows.tx, late=LATER, long_ago=LATER) == {}
+
+
+def test_each_thing_that_waits_for_too_long_is_counted_by_its_code(rows: Rows) -> None:
+    group = rows.group()
+    person = rows.person(group)
+    phone = rows.contact(person_id=person)
+    rows.handed(rows.message(phone), MessageState.SENDING, lease_until=None)
+    rows.handed(rows.message(phone), MessageState.UNKNOWN, lease_until=LATER + HOUR)
+    rows.handed(rows.message(phone), MessageState.UNDELIVERED, ended_at=NOW)
+    receipts.keep(rows.tx, provider_id="SM1", status="delivered", error_code=None, message_id=None, now=NOW)
+    replies.keep(
+        rows.tx, rows.keys, contact_id=phone, provider_id="SM2", intent=Intent.THANKS, text="ありがとう", now=NOW
+    )
+    notices.add(rows.tx, NoticeKind.STOPPED, person_id=person, now=NOW)
+    rows.change(Import, rows.sheet_import(group), state=ImportState.CHECKING)
+
+    assert audit.waiting(rows.tx, late=NOW, long_ago=NOW) == {"messages_stuck": LateWork(1, NOW)}
+    assert audit.waiting(rows.tx, late=LATER, long_ago=LATER) == dict.fromkeys(
+        (
+            "messages_stuck", "messages_unknown", "failures_untold", "receipts_waiting", "replies_waiting",
+            "notices_waiting", "sheets_waiting",
+        ),
+        LateWork(1, NOW),
+    )  # fmt: skip
+
+
+def test_messages_whose_moment_has_passed_are_late_unless_their_channel_is_known_to_wait(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    first, _second = rows.message(phone, scheduled_at=NOW - DAY), rows.message(phone)
+    rows.message(phone, scheduled_at=LATER)
+
+    assert audit.late_messages(rows.tx, LATER, ()) == [LateMessages("sms", "person", 2, NOW - DAY)]
+    assert audit.late_messages(rows.tx, LATER, ["sms"]) == []
+    assert rows.one(Message.scheduled_at, first) == NOW - DAY
+
+
+def test_cards_and_silences_whose_day_has_passed_are_counted_with_the_first_of_these_days(rows: Rows) -> None:
+    person = rows.person(rows.group())
+    due = rows.card(person, next_reminder_on=TODAY - DAY)
+    silent = rows.card(person, "passport", next_reminder_on=TODAY)
+    rows.change(Card, silent, escalate_on=TODAY - 2 * DAY)
+    retired = rows.card(person, "driving_licence", next_reminder_on=TODAY - DAY)
+    rows.change(Card, retired, retired_at=NOW)
+
+    assert audit.cards_passed_over(rows.tx, TODAY) == LateCards(1, TODAY - DAY)
+    assert audit.silences_passed_over(rows.tx, TODAY) == LateCards(1, TODAY - 2 * DAY)
+    assert audit.cards_due(rows.tx, TODAY, AT_MOST) == [due, silent]
+    assert audit.cards_due(rows.tx, TODAY, 1) == [due]
+    assert audit.still_due(rows.tx, [silent, retired], TODAY) == LateCards(1, TODAY)
+    assert audit.still_due(rows.tx, [], TODAY) == LateCards(0, None)
+
+
+def test_a_card_that_nobody_is_going_to_look_at_is_found_by_kind_and_end(rows: Rows) -> None:
+    group = rows.group()
+    insured, other = rows.person(group), rows.person(group, "母", insurance=False)
+    found = rows.card(insured)
+    uninsured = rows.card(other)
+    rows.card(insured, "passport")
+    rows.card(insured, "driving_licence", expires_on=END - DAY)
+    rows.card(other, "driving_licence", next_reminder_on=TODAY)
+
+    kinds = ("mynumber_card", "driving_licence")
+    assert audit.without_next_day(rows.tx, kinds, END, insured=False) == [found, uninsured]
+    assert audit.without_next_day(rows.tx, kinds, END, insured=True) == [found]
+
+
+def test_a_person_is_out_of_reach_whom_no_confirmed_contact_stands_by(rows: Rows) -> None:
+    alone, watched = rows.group(), rows.group("鈴木家")
+    rows.member(watched, email="hana@example.jp")
+    rows.member(alone, email="viewer@example.jp", role=Role.VIEWER)
+    own, unconfirmed, with_member = rows.person(alone), rows.person(alone, "母"), rows.person(watched)
+    rows.contact(person_id=own)
+    rows.contact(person_id=unconfirmed, confirmed=False)
+    for person in (own, unconfirmed, with_member):
+        rows.card(person, next_reminder_on=TODAY)
+
+    every = (ChannelName.SMS, ChannelName.EMAIL)
+    assert audit.people_out_of_reach(rows.tx, TODAY, every) == 1
+    assert audit.people_out_of_reach(rows.tx, TODAY, [ChannelName.EMAIL]) == 2
+    assert audit.people_out_of_reach(rows.tx, TODAY - DAY, every) == 0
+
+
+def test_the_databases_clock_is_told_with_its_zone_and_runs(rows: Rows) -> None:
+    assert audit.database_clock(rows.tx).utcoffset() == timedelta()
+    assert audit.database_clock(rows.tx) > NOW - 3650 * DAY

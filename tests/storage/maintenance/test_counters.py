@@ -1,0 +1,24 @@
+"""What is counted for those who measure the service."""
+
+from datetime import timedelta
+
+from reminder.domain.model.messages import MessageState
+from reminder.storage.maintenance import counters
+from tests.storage.conftest import HOUR, NOW, Rows
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_what_was_handed_over_since_the_last_time_is_counted_once(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    counters.rollup(rows.tx, NOW)
+    assert counters.all_of(rows.tx) == {}
+    rows.handed(rows.message(phone), handed_at=NOW + MINUTE)
+    rows.handed(rows.message(phone), MessageState.DELIVERED, handed_at=NOW + MINUTE)
+
+    counters.rollup(rows.tx, NOW + 5 * MINUTE)
+    counted = counters.all_of(rows.tx)
+
+    assert sum(count for name, count in counted.items() if name.startswith(counters.HANDED)) == 2
+    counters.rollup(rows.tx, NOW + HOUR)
+    assert counters.all_of(rows.tx) == counted

@@ -1,0 +1,30 @@
+"""Receipts: each is kept once, however often a provider repeats it."""
+
+from reminder.storage.outbox import receipts
+from reminder.storage.outbox.receipts import WaitingReceipt
+from tests.storage.conftest import NOW, Rows
+
+
+def test_a_receipt_waits_once_until_it_was_applied(rows: Rows) -> None:
+    for _ in range(2):
+        receipts.keep(rows.tx, provider_id="SM1", status="sent", error_code=None, message_id=7, now=NOW)
+    receipts.keep(rows.tx, provider_id="SM1", status="undelivered", error_code="30003", message_id=None, now=NOW)
+
+    first, second = receipts.waiting(rows.tx, 9)
+
+    assert first == WaitingReceipt(first.id, "SM1", "sent", None, 7)
+    assert (second.status, second.error_code) == ("undelivered", "30003")
+    assert receipts.waiting(rows.tx, 1) == [first]
+    receipts.mark_applied(rows.tx, [first.id], NOW)
+    assert receipts.waiting(rows.tx, 9) == [second]
+
+
+def test_the_latest_ends_are_told_by_their_error_codes_the_latest_first(rows: Rows) -> None:
+    for number, (status, code) in enumerate(
+        (("undelivered", "1"), ("sent", None), ("failed", "2"), ("delivered", None))
+    ):
+        receipts.keep(rows.tx, provider_id=f"SM{number}", status=status, error_code=code, message_id=None, now=NOW)
+
+    ends = ("undelivered", "failed", "delivered")
+    assert receipts.latest_ends(rows.tx, ends, 9) == [None, "2", "1"]
+    assert receipts.latest_ends(rows.tx, ends, 1) == [None]

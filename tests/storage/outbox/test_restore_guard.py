@@ -1,0 +1,36 @@
+"""After a restore nobody knows what went out since the back-up was taken."""
+
+from reminder.domain.model.messages import RESTORED, MessageKind
+from reminder.storage.auth import login_codes
+from reminder.storage.db.tables import LoginCode, Message
+from reminder.storage.outbox import restore_guard
+from reminder.storage.runtime import heartbeats
+from tests.storage.conftest import DAY, HOUR, NOW, Rows
+
+
+def test_nothing_is_in_doubt_in_a_database_that_was_not_restored(rows: Rows) -> None:
+    message = rows.message(rows.contact(person_id=rows.person(rows.group())))
+
+    assert restore_guard.in_doubt(rows.tx, [message], NOW) == set()
+
+
+def test_what_was_due_or_makes_up_for_what_was_due_is_in_doubt_and_an_answer_of_now_is_not(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    was_due = rows.message(phone, key="step:1", kind=MessageKind.REMINDER, created_at=NOW - DAY)
+    later = rows.message(phone, key="step:2", kind=MessageKind.REMINDER, created_at=NOW - DAY, scheduled_at=NOW + DAY)
+    makes_up = rows.message(phone, key="step:3", kind=MessageKind.REMINDER, created_at=NOW + HOUR)
+    answer = rows.message(phone, key="answer:x", created_at=NOW + HOUR)
+    heartbeats.record_pass(rows.tx, "key", NOW)
+    login_codes.add(
+        rows.tx, rows.keys, address="a@example.jp", network="n", browser_hash=b"b", now=NOW, expires_at=NOW + DAY
+    )
+
+    restore_guard.begin(rows.tx, taken_at=NOW, now=NOW + HOUR)
+
+    assert heartbeats.last(rows.tx, heartbeats.PASS) is None
+    assert rows.column(LoginCode.id) == []
+    every = [was_due, later, makes_up, answer]
+    assert restore_guard.in_doubt(rows.tx, every, NOW + HOUR) == {was_due, makes_up}
+    assert restore_guard.in_doubt(rows.tx, every, NOW + HOUR) == set()
+    assert restore_guard.in_doubt(rows.tx, [], NOW) == set()
+    assert rows.column(Message.reason) == [RESTORED, None, RESTORED, None]

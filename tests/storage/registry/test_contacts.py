@@ -1,0 +1,206 @@
+"""Contacts: whose they are, whether they may be told, and by what address they are found."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from reminder.domain.model.messages import MessageKind
+from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, Language, Role, StoppedBy
+from reminder.storage.db.tables import Contact
+from reminder.storage.registry import contacts
+from reminder.storage.registry.contacts import ContactView
+from tests.storage.conftest import DAY, NOW, Rows
+
+PHONE = "+819000000001"
+SMS, EMAIL, VOICE = ChannelName.SMS, ChannelName.EMAIL, ChannelName.VOICE
+
+
+def test_a_contact_is_found_as_it_was_added_in_every_list_of_its_owner(rows: Rows) -> None:
+    group = rows.group()
+    person, member = rows.person(group), rows.member(group)
+    own = contacts.add(
+        rows.tx, rows.keys, person_id=person, member_id=None, is_family=False, channel=SMS, address=PHONE,
+        consent_how=None, consent_by=None, confirmed=False, now=NOW,
+    )  # fmt: skip
+    theirs = rows.contact(member_id=member, channel=EMAIL, address="hana@example.jp")
+    elsewhere = rows.contact(person_id=rows.person(rows.group("鈴木家")))
+
+    first = ContactView(own, person, None, False, SMS, PHONE, ContactState.UNCONFIRMED, None)
+    assert contacts.by_ids(rows.tx, rows.keys, [own]) == {own: first}
+    assert contacts.of_person(rows.tx, rows.keys, person) == [first]
+    assert contacts.some_of_person(rows.tx, rows.keys, person, after=0, limit=9) == [first]
+    assert contacts.some_of_person(rows.tx, rows.keys, person, after=own, limit=9) == []
+    assert contacts.owned_by_group(rows.tx, rows.keys, group, own) == first
+    assert contacts.owned_by_group(rows.tx, rows.keys, group, elsewhere) is None
+    assert {one.id for one in contacts.of_group(rows.tx, rows.keys, group)} == {own, theirs}
+    assert {one.id for one in contacts.each_of_group(rows.tx, rows.keys, None)} == {own, theirs, elsewhere}
+    assert [one.id for one in contacts.of_member(rows.tx, rows.keys, member)] == [theirs]
+    assert [one.id for one in contacts.of_every_member(rows.tx, rows.keys, group)] == [theirs]
+
+
+def test_a_row_of_the_table_is_shown_with_its_address_opened(rows: Rows) -> None:
+    contact = rows.contact(person_id=rows.person(rows.group()), address=PHONE)
+
+    row = rows.tx.execute(
+        Contact.__table__.select().where(Contact.id == contact)  # type: ignore[attr-defined]
+    ).one()
+
+    assert contacts.view(rows.keys, row).address == PHONE
+
+
+def test_many_contacts_are_added_at_once_with_whose_they_are(rows: Rows) -> None:
+    group = rows.group()
+    first, second = rows.person(group), rows.person(group, "母")
+
+    added = contacts.add_all(
+        rows.tx,
+        rows.keys,
+        [(first, False, SMS, PHONE, ConsentHow.WRITTEN, "長女"), (second, True, SMS, PHONE, None, None)],
+        NOW,
+    )
+
+    assert [person for person, _ in added] == [first, second]
+    states = [contacts.by_ids(rows.tx, rows.keys, [one])[one].state for _, one in added]
+    assert states == [ContactState.CONFIRMED, ContactState.UNCONFIRMED]
+    indexes = contacts.indexes_of(rows.tx, [first, second])
+    assert indexes[first] == indexes[second] == {("sms", rows.keys.blind_index(PHONE))}
+
+
+def test_an_address_is_known_to_its_owner_and_its_channel_only(rows: Rows) -> None:
+    group = rows.group()
+    person, member = rows.person(group), rows.member(group, email="hana@example.jp")
+    rows.contact(person_id=person, address=PHONE)
+
+    def known(person_id: int | None, member_id: int | None, channel: ChannelName, address: str) -> bool:
+        return contacts.is_known(
+            rows.tx, rows.keys, person_id=person_id, member_id=member_id, channel=channel, address=address
+        )
+
+    assert known(person, None, SMS, PHONE)
+    assert not known(person, None, VOICE, PHONE)
+    assert known(None, member, EMAIL, "hana@example.jp")
+    assert not known(None, member, SMS, PHONE)
+    assert contacts.is_known(rows.tx, rows.keys, person_id=person, member_id=None, channel=SMS, address=PHONE)
+    assert contacts.group_has_member(rows.tx, rows.keys, group_id=group, address="hana@example.jp")
+    assert not contacts.group_has_member(rows.tx, rows.keys, group_id=group, address=PHONE)
+
+
+def test_recipients_are_given_without_addresses_and_with_whose_they_are(rows: Rows) -> None:
+    group = rows.group()
+    person = rows.person(group, language=Language.ENGLISH)
+    own, family = rows.contact(person_id=person), rows.contact(person_id=person, is_family=True)
+    member = rows.member(group, role=Role.EDITOR)
+    theirs = rows.contact(member_id=member, channel=EMAIL, address="hana@example.jp")
+
+    around = contacts.of_people(rows.tx, [person])
+    ((of_group, told),) = contacts.of_members(rows.tx, [group])
+
+    assert [(of, one.contact_id, one.owner, one.language) for of, one in around] == [
+        (person, own, ("person", person), "en"),
+        (person, family, ("family", family), "ja"),
+    ]
+    assert contacts.of_people_of_group(rows.tx, group) == around
+    assert (of_group, told.contact_id, told.owner, told.role) == (group, theirs, ("member", member), Role.EDITOR)
+
+
+def test_what_one_contact_is_can_be_asked_alone(rows: Rows) -> None:
+    group = rows.group()
+    member = rows.member(group)
+    phone = rows.contact(person_id=rows.person(group))
+    first, _ = rows.contact(member_id=member, channel=EMAIL, address="hana@example.jp"), rows.contact(member_id=member)
+
+    assert contacts.first_of_member(rows.tx, member) == first
+    assert contacts.first_of_member(rows.tx, member + 1) is None
+    assert [contacts.channel_of(rows.tx, one) for one in (phone, first, 999)] == [SMS, EMAIL, None]
+    assert [contacts.group_of(rows.tx, one) for one in (phone, first, 999)] == [group, group, None]
+
+
+def test_whose_owner_said_no_stays_so_whatever_else_becomes_known(rows: Rows) -> None:
+    person = rows.person(rows.group())
+    stopped, working = rows.contact(person_id=person), rows.contact(person_id=person)
+
+    assert contacts.stop(rows.tx, [stopped], StoppedBy.REPLY) == [stopped]
+    assert contacts.stop(rows.tx, [stopped], StoppedBy.FAMILY) == []
+    assert contacts.mark_unreachable(rows.tx, [stopped, working]) == [working]
+    assert contacts.mark_unreachable(rows.tx, [working]) == []
+    assert contacts.mark_unreachable(rows.tx, []) == []
+    confirmed = [contacts.confirm(rows.tx, one, how=ConsentHow.SPOKEN, by=None, now=NOW) for one in (stopped, working)]
+    assert confirmed == [False, True]
+
+    assert rows.column(Contact.state) == [ContactState.OPTED_OUT, ContactState.CONFIRMED]
+    assert rows.one(Contact.stopped_by, stopped) == StoppedBy.REPLY
+
+
+@pytest.mark.parametrize(
+    ("stopped_by", "how", "is_taken_back"),
+    [
+        (None, ConsentHow.SPOKEN, True),
+        (StoppedBy.REPLY, ConsentHow.WRITTEN, False),
+        (StoppedBy.REPLY, ConsentHow.REPLY, True),
+        (StoppedBy.FAMILY, ConsentHow.SPOKEN, False),
+        (StoppedBy.FAMILY, ConsentHow.WRITTEN, True),
+        (StoppedBy.CLICK, ConsentHow.AGENT, True),
+        (StoppedBy.PROVIDER, ConsentHow.WRITTEN, False),
+    ],
+)
+def test_who_may_take_back_a_no(rows: Rows, stopped_by: StoppedBy | None, how: ConsentHow, is_taken_back: bool) -> None:
+    contact = rows.contact(person_id=rows.person(rows.group()))
+    if stopped_by is not None:
+        contacts.stop(rows.tx, [contact], stopped_by)
+
+    assert contacts.confirm(rows.tx, contact, how=how, by="長女", now=NOW + DAY) is is_taken_back
+
+    state = ContactState.CONFIRMED if is_taken_back else ContactState.OPTED_OUT
+    assert rows.one(Contact.state, contact) == state
+
+
+def test_everybody_at_one_telephone_speaks_when_it_does(rows: Rows) -> None:
+    group, other = rows.group(), rows.group("鈴木家")
+    mother = rows.contact(person_id=rows.person(group), address=PHONE)
+    father = rows.contact(person_id=rows.person(other), address=PHONE, confirmed=False)
+    call = rows.contact(person_id=rows.person(group, "姉"), channel=VOICE, address=PHONE)
+    rows.message(father, kind=MessageKind.CONSENT_REQUEST, created_at=NOW + DAY)
+
+    assert contacts.at_phone(rows.tx, rows.keys, PHONE) == [mother, father, call]
+    speakers = contacts.speakers(rows.tx, father)
+    assert [(one.contact_id, one.group_id, one.was_asked) for one in speakers] == [
+        (father, other, True),
+        (mother, group, False),
+    ]
+    assert contacts.times_asked(rows.tx, father) == (1, NOW + DAY)
+    assert contacts.times_asked(rows.tx, mother) == (0, None)
+
+
+def test_who_has_told_an_owner_of_the_question_is_kept(rows: Rows) -> None:
+    contact = rows.contact(person_id=rows.person(rows.group()), confirmed=False)
+
+    contacts.told_by(rows.tx, contact, "長女")
+
+    assert rows.one(Contact.consent_by, contact) == "長女"
+
+
+def test_people_with_texts_are_told_so_themselves(rows: Rows) -> None:
+    group = rows.group()
+    by_text, by_mail, by_family = rows.person(group), rows.person(group, "母"), rows.person(group, "姉")
+    rows.contact(person_id=by_text)
+    rows.contact(person_id=by_mail, channel=EMAIL, address="haha@example.jp")
+    rows.contact(person_id=by_family, is_family=True)
+
+    assert contacts.people_with_texts(rows.tx) == [by_text]
+
+
+def test_a_contact_is_unproven_until_something_reaches_its_owner(rows: Rows) -> None:
+    person = rows.person(rows.group())
+    pressed, read, silent = (rows.contact(person_id=person) for _ in range(3))
+    year = timedelta(days=365)
+
+    def found(at: datetime) -> list[int]:
+        return [one.contact_id for one in contacts.unproven(rows.tx, at, 9)]
+
+    assert found(NOW + year) == [pressed, read, silent]
+    contacts.record_test_call(rows.tx, pressed, NOW + year)
+    contacts.record_verified(rows.tx, [read], NOW + year)
+
+    assert [one.since for one in contacts.unproven(rows.tx, NOW + year, 1)] == [NOW]
+    assert found(NOW + year) == [silent]
+    assert rows.one(Contact.test_called_at, pressed) == NOW + year
