@@ -217,7 +217,7 @@ def pick_due_and_end_untrue(
             untrue.append(row.id)
         else:
             true.append(row)
-    doubtful = restore_guard.in_doubt(tx, [row.id for row in true], now)
+    doubtful = restore_guard.mark_doubtful_unknown(tx, [row.id for row in true], now)
     _end_queued(tx, stale, MISS, None, now)
     _end_queued(tx, refused, CANCEL, CancelReason.OPTED_OUT, now)
     _end_queued(tx, untrue, CANCEL, CancelReason.RENEWED, now)
@@ -317,8 +317,8 @@ def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta
     forgotten = [row.id for row in askable if row.body_sealed is None]
     leased, unreadable = decrypt(keys, [row for row in askable if row.body_sealed is not None], None, now + lease)
     if leased:
-        leased = among(Message.id, [message.outgoing.message_id for message in leased])
-        tx.execute(staying(MESSAGE_STATES, leased, states=RECORD_ANSWER.leaves).values(lease_until=now + lease))
+        these = among(Message.id, [message.outgoing.message_id for message in leased])
+        tx.execute(staying(MESSAGE_STATES, these, states=RECORD_ANSWER.leaves).values(lease_until=now + lease))
     for ids, move, reason in ((forgotten, FORGET_WORDS, NOT_SEEN), (unreadable, FAIL_UNREADABLE, UNREADABLE)):
         if ids:
             failed = {"reason": reason, "lease_until": None, "ended_at": now}

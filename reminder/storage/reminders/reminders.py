@@ -1,26 +1,22 @@
 """Reminders: which step of which card has come, and whom it has been told to."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import and_, func, insert, select
 from sqlalchemy.orm import Session
 
-from reminder.domain.model.channels import Fault
 from reminder.domain.model.messages import (
     ACKNOWLEDGE,
-    GAVE_UP,
-    NOT_SEEN,
     REMINDER_STATES,
     SETTLE,
     SUPERSEDE,
-    UNREADABLE,
     MessageState,
     ReminderState,
 )
 from reminder.domain.model.people import ChannelName
-from reminder.domain.rules.provider_errors import texts_a_step
+from reminder.domain.rules.step_result import MessageResult, StepResult, step_result
 from reminder.storage.db.statements import among, each, ids_param
 from reminder.storage.db.tables import Card, Message, MessageReminder, Person, Reminder
 from reminder.storage.db.transitions import transition
@@ -94,11 +90,7 @@ class StepDelivery:
 
     step: StepKey
     contact_id: int
-    reached: bool  # told, or on its way: nobody of this human is told it again
-    is_closed: bool  # not by this contact again, whatever became of it
-    may_have_arrived: bool  # not known to be told, and not known not to be
-    failed: bool  # it was tried, and did not reach: another way is next
-    times: int  # how many messages left for it
+    result: StepResult
 
 
 _TELLINGS = (
@@ -111,7 +103,7 @@ _TELLINGS = (
         Message.state,
         Message.reason,
         Message.possibly_double,
-        func.count(),
+        func.count().label("times"),
     )
     .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
     .join(Message, Message.id == MessageReminder.message_id)
@@ -131,60 +123,17 @@ _TELLINGS = (
 
 
 def deliveries(tx: Session, card_ids: Collection[int]) -> list[StepDelivery]:
-    """Of these cards' present end dates. What never left, or was given up by us, told nobody; what came back told
-    nobody either, and is closed when it has come back too often."""
-    rows = tx.execute(_TELLINGS, {"cards": card_ids})
-    by_way: dict[tuple[StepKey, int], list[_Outcome]] = {}
-    for row in rows:
-        if row[3] is not None:  # whoever is told of a card is a contact
-            by_way.setdefault((StepKey(*row[:3]), row[3]), []).append(_Outcome(*row[4:]))
-    return [_step_delivery(step, contact_id, outcomes) for (step, contact_id), outcomes in by_way.items()]
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """Of messages of one step to one contact that came to the same end."""
-
-    channel: str
-    state: str
-    reason: str | None
-    possibly_double: bool
-    times: int
-
-    @property
-    def came_back(self) -> bool:
-        return self.state == MessageState.UNDELIVERED
-
-    @property
-    def failed(self) -> bool:
-        return self.state == MessageState.FAILED
-
-    @property
-    def untold(self) -> bool:
-        is_given_up = self.failed and self.reason in (GAVE_UP, NOT_SEEN, UNREADABLE)
-        return self.state == MessageState.STALE or is_given_up
-
-    @property
-    def may_have_arrived(self) -> bool:
-        if self.came_back:
-            return ChannelName(self.channel).can.read_error(self.reason).fault is Fault.UNSURE
-        return self.untold and (self.possibly_double or self.reason == NOT_SEEN)
-
-
-def _step_delivery(step: StepKey, contact_id: int, outcomes: Sequence[_Outcome]) -> StepDelivery:
-    back = [one for one in outcomes if one.came_back]
-    reached = any(not (one.came_back or one.failed or one.untold) for one in outcomes)
-    refused = any(one.failed and not one.untold for one in outcomes)
-    allowed = min((texts_a_step(ChannelName(one.channel), one.reason) for one in back), default=0)
-    return StepDelivery(
-        step,
-        contact_id,
-        reached=reached,
-        is_closed=reached or refused or (bool(back) and sum(one.times for one in back) >= allowed),
-        may_have_arrived=any(one.may_have_arrived for one in outcomes),
-        failed=any(one.came_back or one.failed for one in outcomes),
-        times=sum(one.times for one in outcomes if not one.untold),
-    )
+    """Return what became of each step of these cards' present end dates, by contact. Cancelled messages are left out.
+    """
+    by_way: dict[tuple[StepKey, int], list[MessageResult]] = {}
+    for row in tx.execute(_TELLINGS, {"cards": card_ids}):
+        if row.contact_id is not None:  # whoever is told of a card is a contact
+            result = MessageResult(
+                ChannelName(row.channel), row.state, row.reason, row.possibly_double, times=row.times
+            )
+            step = StepKey(row.card_id, row.expires_on, row.step)
+            by_way.setdefault((step, row.contact_id), []).append(result)
+    return [StepDelivery(step, contact_id, step_result(results)) for (step, contact_id), results in by_way.items()]
 
 
 def settle(tx: Session, card_id: int) -> None:
