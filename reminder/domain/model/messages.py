@@ -93,7 +93,8 @@ RECORD_ANSWER = Move(
     (_UNKNOWN,),
     (MessageState.ACCEPTED, _QUEUED, _UNKNOWN, MessageState.FAILED),
 )
-FAIL_UNREADABLE = Move("its key is gone", (_SENDING, _UNKNOWN), (MessageState.FAILED,))
+FAIL_UNREADABLE = Move("its key is gone", (_SENDING,), (MessageState.FAILED,))
+FAIL_UNASKABLE = Move("its key is gone: nobody can be asked", (_UNKNOWN,), (MessageState.FAILED,))
 FORGET_WORDS = Move("its text is erased", (_UNKNOWN,), (MessageState.FAILED,))
 # A message that waits for another attempt may turn out to have arrived with an earlier one.
 ACCEPT_BY_RECEIPT = Move("a receipt names it", (_QUEUED, _SENDING, _UNKNOWN), (MessageState.ACCEPTED,))
@@ -115,6 +116,7 @@ MESSAGE_STATES = StateMachine(
         LOSE_LEASE,
         RECORD_ANSWER,
         FAIL_UNREADABLE,
+        FAIL_UNASKABLE,
         FORGET_WORDS,
         ACCEPT_BY_RECEIPT,
         END_BY_RECEIPT,

@@ -10,7 +10,7 @@ from reminder.domain.rules.provider_errors import texts_a_step
 
 @dataclass(frozen=True)
 class MessageResult:
-    """The end, or the present state, that some messages of one step to one contact share; `times`: how many they are."""
+    """The end, or the present state, that messages of one step to one contact share; `times`: how many they are."""
 
     channel: ChannelName
     state: MessageState

@@ -123,8 +123,7 @@ _TELLINGS = (
 
 
 def deliveries(tx: Session, card_ids: Collection[int]) -> list[StepDelivery]:
-    """Return what became of each step of these cards' present end dates, by contact. Cancelled messages are left out.
-    """
+    """Return what became of each step of these cards' present end dates, by contact, but for cancelled messages."""
     by_way: dict[tuple[StepKey, int], list[MessageResult]] = {}
     for row in tx.execute(_TELLINGS, {"cards": card_ids}):
         if row.contact_id is not None:  # whoever is told of a card is a contact

@@ -1,23 +1,42 @@
 """An update that changes a state is made from the table of moves, and touches no row that the move does not leave."""
 
+from enum import StrEnum
+
 import pytest
 
 from reminder.domain.model.messages import CANCEL, MESSAGE_STATES, MessageState
-from reminder.domain.model.state_machine import Move
-from reminder.storage.db.tables import Message
+from reminder.domain.model.state_machine import Move, StateMachine
+from reminder.storage.db.tables import Contact, Message, Reminder
 from reminder.storage.db.transitions import staying, transition
+from tests.states import MACHINES
 from tests.storage.conftest import NOW, Rows
 
 
-@pytest.mark.parametrize("state", MessageState)
-def test_only_rows_in_a_state_that_the_move_leaves_are_moved(rows: Rows, state: MessageState) -> None:
-    message = rows.message(rows.contact(person_id=rows.person(rows.group())))
-    rows.change(Message, message, state=state)
+@pytest.mark.parametrize(
+    ("machine", "move", "to"),
+    [
+        pytest.param(machine, move, to, id=f"{machine.name}: {move.name}: {to}")
+        for machine in MACHINES
+        for move in machine.moves
+        for to in move.reaches
+    ],
+)
+def test_only_rows_in_a_state_that_the_move_leaves_are_moved(
+    rows: Rows, machine: StateMachine[StrEnum], move: Move[StrEnum], to: StrEnum
+) -> None:
+    person = rows.person(rows.group())
+    phone, card = rows.contact(person_id=person), rows.card(person)
+    table, row = {
+        "message": (Message, rows.message(phone)),
+        "reminder": (Reminder, rows.reminder(card)),
+        "contact": (Contact, phone),
+    }[machine.name]
+    for state in machine.states:
+        rows.change(table, row, state=state)
 
-    rows.tx.execute(transition(MESSAGE_STATES, CANCEL, Message.id == message))
+        rows.tx.execute(transition(machine, move, table.id == row, to=to))
 
-    expected = MessageState.CANCELLED if state in CANCEL.leaves else state
-    assert rows.one(Message.state, message) is expected
+        assert rows.one(table.state, row) is (to if state in move.leaves else state)
 
 
 def test_what_stays_in_its_state_has_other_columns_changed_and_what_is_elsewhere_has_none(rows: Rows) -> None:
