@@ -33,7 +33,7 @@ PLACES = st.integers(0, 20)
 ENDS = st.sampled_from([MessageState.DELIVERED, MessageState.UNDELIVERED])
 
 # So many different moves are made, or the run has proved little.
-ENOUGH = 99
+ENOUGH = 8
 
 Seen = set[tuple[MessageState, MessageState]]
 
@@ -165,7 +165,7 @@ def test_a_message_makes_only_moves_of_the_table(sqlite_url: str) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=30,
+            max_examples=50,
             stateful_step_count=50,
             derandomize=True,
             database=None,

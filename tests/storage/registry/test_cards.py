@@ -1,5 +1,6 @@
 """Cards: the days on which they are looked at, and what was said of their present end."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -16,23 +17,13 @@ def row(person: int, kind: str) -> dict[str, Any]:
 
 def test_a_card_is_found_as_it_was_added(rows: Rows) -> None:
     person = rows.person(rows.group())
-    added = cards.add(
-        rows.tx,
-        person_id=person,
-        kind="other",
-        label="老人パス",
-        expires_on=END,
-        is_computed=True,
-        carried_by=None,
-        next_reminder_on=TODAY,
-        now=NOW,
-    )
+    (added,) = cards.add_all(rows.tx, [row(person, "other") | {"label": "老人パス", "is_computed": True}])
 
     found = cards.find(rows.tx, added)
 
     assert found is not None
     assert (found.person_id, found.kind, found.label, found.expires_on) == (person, "other", "老人パス", END)
-    assert (found.is_computed, found.next_reminder_on, found.asked) == (True, TODAY, 0)
+    assert (found.is_computed, found.next_reminder_on, found.escalation_level) == (True, TODAY, 0)
     assert cards.find(rows.tx, added + 1) is None
 
 
@@ -43,6 +34,22 @@ def test_many_cards_are_added_at_once_and_their_ids_are_in_the_order_of_the_rows
 
     assert [cards.find(rows.tx, one).kind for one in added] == ["passport", "driving_licence"]  # type: ignore[union-attr]
     assert cards.add_all(rows.tx, []) == []
+
+
+def test_cards_are_inserted_with_the_ids_that_were_reserved_for_them(rows: Rows) -> None:
+    person = rows.person(rows.group())
+    model = cards.find(rows.tx, rows.card(person))
+    assert model is not None
+
+    first, second = cards.reserve_ids(rows.tx, 2)
+    carrier = replace(model, id=first, kind="passport")
+    cards.insert_all(rows.tx, [carrier, replace(model, id=second, kind="driving_licence", carried_by=first)], NOW)
+
+    assert cards.find(rows.tx, first) == carrier
+    current = cards.current_of_person(rows.tx, person)
+    assert [one.carried_by for one in current] == [None, None, first]
+    assert cards.every_current_of_people(rows.tx, [person]) == {person: current}
+    assert cards.reserve_ids(rows.tx, 0) == []
 
 
 def test_current_cards_are_those_that_are_not_retired_and_lists_have_both(rows: Rows) -> None:
@@ -96,13 +103,18 @@ def test_a_card_is_taken_by_one_human_for_one_end_and_can_be_given_back(rows: Ro
 
 def test_a_new_end_clears_what_was_said_of_the_old_one(rows: Rows) -> None:
     card = rows.card(rows.person(rows.group()))
-    rows.change(Card, card, acknowledged_on=TODAY, asked=2, escalate_on=TODAY, remind_on=TODAY)
+    rows.change(Card, card, acknowledged_on=TODAY, escalation_level=2, escalate_on=TODAY, remind_on=TODAY)
 
     cards.renew(rows.tx, card, expires_on=date(2032, 3, 31), is_computed=True, next_on=TODAY, now=NOW)
 
     found = cards.find(rows.tx, card)
     assert found is not None
-    assert (found.expires_on, found.renewed_at, found.acknowledged_on, found.asked) == (date(2032, 3, 31), NOW, None, 0)
+    assert (found.expires_on, found.renewed_at, found.acknowledged_on, found.escalation_level) == (
+        date(2032, 3, 31),
+        NOW,
+        None,
+        0,
+    )
     assert cards.next_silence_on(rows.tx) is None
 
 
@@ -184,12 +196,12 @@ def test_the_humans_who_were_asked_are_counted_and_one_less_where_one_was_not_as
 
     assert [one.id for one in cards.unanswered(rows.tx, 2)] == [card]
     cards.restart_escalation(rows.tx, [card], TODAY)
-    assert rows.one(Card.asked, card) == 2, "nobody is waited for"
+    assert rows.one(Card.escalation_level, card) == 2, "nobody is waited for"
 
     cards.set_escalation(rows.tx, {card: (2, TODAY + DAY)})
     cards.restart_escalation(rows.tx, [card], TODAY)
 
-    assert (rows.one(Card.asked, card), rows.one(Card.escalate_on, card)) == (1, TODAY)
+    assert (rows.one(Card.escalation_level, card), rows.one(Card.escalate_on, card)) == (1, TODAY)
     assert cards.unanswered(rows.tx, 2) == []
 
 
@@ -204,6 +216,9 @@ def test_what_changed_around_a_card_has_it_looked_at_again(rows: Rows) -> None:
 
     cards.schedule_replan_of_person(rows.tx, person, TODAY + DAY)
     assert rows.column(Card.next_reminder_on) == [TODAY + DAY, TODAY + DAY, None]
+
+    cards.look_again_at_people(rows.tx, [other], TODAY + DAY)
+    assert rows.column(Card.next_reminder_on) == [TODAY + DAY] * 3
 
     cards.schedule_replan_of_group(rows.tx, group, TODAY)
     assert rows.column(Card.next_reminder_on) == [TODAY] * 3

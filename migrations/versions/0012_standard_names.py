@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
@@ -43,6 +43,8 @@ _INDEXES = {
     "ix_messages_worded": ("messages", "ix_messages_old_bodies"),
     "ix_replies_worded": ("replies", "ix_replies_bodies"),
 }
+# Constraints whose names tell of a column that is called otherwise now: old -> (table, new).
+_CONSTRAINTS = {"uq_reminders_card_id_expires_on_rung": ("reminders", "uq_reminders_card_id_expires_on_step")}
 # Names that are kept in rows: (table, column) -> old value -> new value.
 _VALUES = {
     ("heartbeats", "name"): {
@@ -68,11 +70,15 @@ def upgrade() -> None:
     _rename_columns(_COLUMNS)
     for old, (table, new) in _INDEXES.items():
         _rename_index(table, old, new)
+    for old, (table, new) in _CONSTRAINTS.items():
+        _rename_constraint(table, old, new)
     _rename_values(_VALUES)
 
 
 def downgrade() -> None:
     _rename_values({place: _inverse(names) for place, names in _VALUES.items()})
+    for old, (table, new) in _CONSTRAINTS.items():
+        _rename_constraint(table, new, old)
     for old, (table, new) in _INDEXES.items():
         _rename_index(table, new, old)
     _rename_columns({table: _inverse(names) for table, names in _COLUMNS.items()})
@@ -108,6 +114,24 @@ def _rename_index(table: str, old: str, new: str) -> None:
     op.execute(sa.text(made.replace(old, new)))
 
 
+def _rename_constraint(table: str, old: str, new: str) -> None:
+    connection = op.get_bind()
+    if connection.dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}")
+        return
+    # SQLite keeps the name in the statement that made the table: it is made anew, and filled.
+    query = "SELECT sql FROM sqlite_master WHERE type = ? AND tbl_name = ? AND sql IS NOT NULL"
+    made = connection.exec_driver_sql(query, ("table", table)).scalar_one()
+    indexes = connection.exec_driver_sql(query, ("index", table)).scalars().all()
+    _, columns = made.split("(", 1)
+    connection.exec_driver_sql(f"CREATE TABLE {table}_anew ({columns.replace(old, new)}")
+    connection.exec_driver_sql(f"INSERT INTO {table}_anew SELECT * FROM {table}")  # noqa: S608
+    op.drop_table(table)
+    op.rename_table(f"{table}_anew", table)
+    for statement in indexes:
+        connection.exec_driver_sql(statement)
+
+
 def _rename_table(old: str, new: str) -> None:
     """Rename a table with its indexes, constraints and, on PostgreSQL, the sequence of its ids."""
     connection = op.get_bind()
@@ -120,7 +144,8 @@ def _rename_table(old: str, new: str) -> None:
         ):
             asked = old if kind == "SEQUENCE" else new
             for name in connection.exec_driver_sql(query, (asked,)).scalars().all():
-                if old in name:
+                # The index of a constraint has been renamed with it.
+                if old in name and new not in name:
                     spaced = "" if kind.startswith("TABLE") else " RENAME TO"
                     source = f" {name} TO" if kind.startswith("TABLE") else f" {name}{spaced}"
                     op.execute(f"ALTER {kind.format(table=new)}{source} {name.replace(old, new)}")
