@@ -143,11 +143,11 @@ def _database() -> "Iterator[tuple[Settings, Database]]":
 
 
 def _ring(settings: "Settings") -> "KeyRing | None":
-    from reminder.storage.crypto.keyring import keys_kept_in, read_keys
+    from reminder.storage.crypto.keyring import read_keys, stored_keys
 
     if settings.secret_keys:
         return read_keys(settings.secret_keys)
-    return keys_kept_in(settings.data_dir) if (settings.data_dir / "keys").exists() else None
+    return stored_keys(settings.data_dir) if (settings.data_dir / "keys").exists() else None
 
 
 def _backup_key(settings: "Settings", file: Path | None) -> bytes:

@@ -13,7 +13,7 @@ from reminder.clock import JAPAN
 from reminder.domain.text import email_html
 from reminder.errors import KigenError
 from reminder.settings import PREFIX, Settings, config_dir, read_table, settings_with
-from reminder.storage.crypto.keyring import keys_kept_in, read_keys
+from reminder.storage.crypto.keyring import read_keys, stored_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
 from reminder.upkeep.health import Health, Trouble
@@ -49,7 +49,7 @@ def _keys(settings: Settings) -> None:
     if settings.secret_keys:
         read_keys(settings.secret_keys)
     elif (settings.data_dir / "keys").exists():
-        keys_kept_in(settings.data_dir)
+        stored_keys(settings.data_dir)
 
 
 def _mail(settings: Settings) -> None:

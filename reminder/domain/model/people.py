@@ -106,10 +106,10 @@ CONTACT_STATES = StateMachine(
 )
 
 
-# By how its owner agrees now, the noes that this takes back. Their own word takes back everything. What they said
-# through the family, or by a click, a form that they signed takes back; what they said by a text or to the provider,
-# only a text of theirs.
-_TAKES_BACK: Mapping[ConsentHow, Collection[StoppedBy | None]] = {
+# By the way in which consent is given, the stops that it lifts. The owner's own reply lifts every stop. A signed form
+# lifts a stop that came through the family or by a click; a stop by a text or through the provider is lifted only by
+# the owner's own text.
+_LIFTS: Mapping[ConsentHow, Collection[StoppedBy | None]] = {
     ConsentHow.REPLY: (*StoppedBy, None),
     ConsentHow.WRITTEN: (StoppedBy.FAMILY, StoppedBy.CLICK),
     ConsentHow.AGENT: (StoppedBy.FAMILY, StoppedBy.CLICK),
@@ -117,6 +117,6 @@ _TAKES_BACK: Mapping[ConsentHow, Collection[StoppedBy | None]] = {
 }
 
 
-def noes_taken_back(how: ConsentHow) -> Collection[StoppedBy | None]:
-    """Return whose noes consent given in this way undoes; None: nobody knows whose word it was."""
-    return _TAKES_BACK[how]
+def stops_lifted(how: ConsentHow) -> Collection[StoppedBy | None]:
+    """Return the stops that consent given in this way lifts; None stands for a stop of unknown origin."""
+    return _LIFTS[how]

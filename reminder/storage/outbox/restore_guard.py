@@ -1,6 +1,6 @@
-"""After a restore: a message that may have gone out since the back-up is asked about before it is sent.
+"""The guard after a restore: a message that may have been sent since the back-up is asked about before it is sent.
 
-What happened between the back-up and the restore is known to the providers alone.
+Only the providers know what happened between the back-up and the restore.
 """
 
 from collections.abc import Collection
@@ -21,7 +21,7 @@ _NAME = "restored"
 
 
 def begin(tx: Session, *, taken_at: datetime, now: datetime) -> None:
-    """The rows of a back-up are there. Whoever was signed in then signs in again: an end since then is not known."""
+    """Begin to guard restored rows, and end all sessions: a sign-out since the back-up is not known."""
     value = " ".join(at.astimezone(UTC).isoformat(timespec="seconds") for at in (taken_at, now))
     put(tx, ServiceState, {"name": _NAME}, {"value": value})
     heartbeats.clear_passes(tx)
@@ -30,7 +30,10 @@ def begin(tx: Session, *, taken_at: datetime, now: datetime) -> None:
 
 
 def mark_doubtful_unknown(tx: Session, message_ids: Collection[int], now: datetime) -> set[int]:
-    """Mark those of these queued messages unknown that may have gone out already, and return their ids."""
+    """Mark those of these queued messages that may have been sent already as unknown, and return their ids.
+
+    They are not sent.
+    """
     restore = _restore(tx) if message_ids else None
     if restore is None:
         return set()

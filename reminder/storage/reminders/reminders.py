@@ -1,4 +1,4 @@
-"""Reminders: which step of which card has come, and whom it has been told to."""
+"""Reminders: the due steps of cards, and whether each recipient has been reached."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +24,8 @@ from reminder.storage.db.transitions import transition
 
 @dataclass(frozen=True)
 class StepKey:
+    """The identity of a reminder: one step of one card's end date."""
+
     card_id: int
     expires_on: date
     step: str
@@ -31,6 +33,8 @@ class StepKey:
 
 @dataclass(frozen=True)
 class ReminderView:
+    """A reminder, with its state."""
+
     id: int
     card_id: int
     expires_on: date
@@ -40,9 +44,9 @@ class ReminderView:
 
 
 def get_or_create(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> dict[StepKey, int]:
-    """Return the ids of the reminders of these steps, given with the day on which each was due.
+    """Return the ids of the reminders of these steps, created where missing; older open ones are superseded.
 
-    One that is missing is made, and supersedes the open ones of its card that were due before it.
+    `steps`: the day on which each is due.
     """
     if not steps:
         return {}
@@ -86,14 +90,14 @@ def get_or_create(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> 
 
 @dataclass(frozen=True)
 class StepDelivery:
-    """What became of telling one step to one contact."""
+    """The delivery of one step to one contact."""
 
     step: StepKey
     contact_id: int
     result: StepResult
 
 
-_TELLINGS = (
+_DELIVERIES = (
     select(
         Reminder.card_id,
         Reminder.expires_on,
@@ -123,10 +127,10 @@ _TELLINGS = (
 
 
 def deliveries(tx: Session, card_ids: Collection[int]) -> list[StepDelivery]:
-    """Return what became of each step of these cards' present end dates, by contact, but for cancelled messages."""
+    """Return the deliveries of these cards' present end dates. Cancelled messages do not count."""
     by_way: dict[tuple[StepKey, int], list[MessageResult]] = {}
-    for row in tx.execute(_TELLINGS, {"cards": card_ids}):
-        if row.contact_id is not None:  # whoever is told of a card is a contact
+    for row in tx.execute(_DELIVERIES, {"cards": card_ids}):
+        if row.contact_id is not None:  # a reminder always goes to a contact
             result = MessageResult(
                 ChannelName(row.channel), row.state, row.reason, row.possibly_double, times=row.times
             )
@@ -136,21 +140,22 @@ def deliveries(tx: Session, card_ids: Collection[int]) -> list[StepDelivery]:
 
 
 def settle(tx: Session, card_id: int) -> None:
-    """The card has a new date or is gone: nothing of the old one is open any more."""
+    """Close the open reminders of a card that has a new date or is gone."""
     tx.execute(transition(REMINDER_STATES, SETTLE, Reminder.card_id == card_id))
 
 
 def acknowledge(tx: Session, card_ids: Collection[int]) -> None:
-    """Their person has said that it is done."""
+    """Close the reminders of cards that were acknowledged."""
     tx.execute(transition(REMINDER_STATES, ACKNOWLEDGE, among(Reminder.card_id, card_ids)))
 
 
 def of_group(tx: Session, group_id: int | None, state: str | None) -> list[ReminderView]:
+    """Return the reminders of a group in this state; None means all groups, or all states."""
     return list(each_of_group(tx, group_id, state))
 
 
 def each_of_group(tx: Session, group_id: int | None, state: str | None) -> Iterator[ReminderView]:
-    """As `of_group`, without holding them all in memory."""
+    """Yield the reminders that `of_group` returns, in bounded memory."""
     query = select(
         Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state
     ).order_by(Reminder.id)
@@ -164,7 +169,7 @@ def each_of_group(tx: Session, group_id: int | None, state: str | None) -> Itera
 
 
 def link(tx: Session, pairs: Iterable[tuple[int, int]]) -> None:
-    """(message id, reminder id): which reminders a text tells."""
+    """Record which reminders a message contains, as (message id, reminder id)."""
     rows = [{"message_id": message_id, "reminder_id": reminder_id} for message_id, reminder_id in pairs]
     if rows:
         tx.execute(insert(MessageReminder), rows)

@@ -61,7 +61,7 @@ def claim(village: Village, limit: int = 500) -> list[int]:
 
 
 def claimed(tx: Tx, village: Village, limit: int) -> list[LeasedMessage]:
-    rows = leases.pick_due_and_end_untrue(tx, ChannelName.SMS, now=village.now, limit=limit).ready
+    rows = leases.pick_due_and_end_stale(tx, ChannelName.SMS, now=village.now, limit=limit).ready
     leases.lease(tx, [row.id for row in rows], now=village.now, lease=LEASE)
     return leases.decrypt(village.app.keys, rows, village.now, village.now + LEASE)[0]
 

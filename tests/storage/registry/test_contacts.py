@@ -177,7 +177,7 @@ def test_everybody_at_one_telephone_speaks_when_it_does(rows: Rows) -> None:
 def test_who_has_told_an_owner_of_the_question_is_kept(rows: Rows) -> None:
     contact = rows.contact(person_id=rows.person(rows.group()), confirmed=False)
 
-    contacts.told_by(rows.tx, contact, "長女")
+    contacts.record_announced_by(rows.tx, contact, "長女")
 
     assert rows.one(Contact.consent_by, contact) == "長女"
 
@@ -189,7 +189,7 @@ def test_people_with_texts_are_told_so_themselves(rows: Rows) -> None:
     rows.contact(person_id=by_mail, channel=EMAIL, address="haha@example.jp")
     rows.contact(person_id=by_family, is_family=True)
 
-    assert contacts.people_with_texts(rows.tx) == [by_text]
+    assert contacts.people_reminded_by_text(rows.tx) == [by_text]
 
 
 def test_a_contact_is_unproven_until_something_reaches_its_owner(rows: Rows) -> None:
