@@ -194,7 +194,7 @@ def _left_by_a_pass(tx: Tx, now: datetime, last_pass: datetime | None) -> audit.
     return audit.still_due(tx, [int(card_id) for card_id in card_ids], japan_date(now))
 
 
-def record_due_counts(tx: Tx, now: datetime) -> None:
+def record_due_cards(tx: Tx, now: datetime) -> None:
     """Store the due cards for the next audit."""
     card_ids = audit.cards_due(tx, japan_date(now), SEEN_AT_MOST)
     service_state.replace(tx, SEEN_DUE, " ".join([now.isoformat(), *map(str, card_ids)]))

@@ -127,7 +127,8 @@ def test_whose_owner_said_no_stays_so_whatever_else_becomes_known(rows: Rows) ->
     assert contacts.mark_unreachable(rows.tx, [stopped, working]) == [working]
     assert contacts.mark_unreachable(rows.tx, [working]) == []
     assert contacts.mark_unreachable(rows.tx, []) == []
-    contacts.set_state(rows.tx, [stopped, working], ContactState.CONFIRMED)
+    confirmed = [contacts.confirm(rows.tx, one, how=ConsentHow.SPOKEN, by=None, now=NOW) for one in (stopped, working)]
+    assert confirmed == [False, True]
 
     assert rows.column(Contact.state) == [ContactState.OPTED_OUT, ContactState.CONFIRMED]
     assert rows.one(Contact.stopped_by, stopped) == StoppedBy.REPLY
