@@ -1,6 +1,7 @@
-"""Is it working? The auditor: what is due and not told, what is stuck, what waits, and what somebody must do about it.
+"""The auditor: what is due and was not sent, what is stuck, what waits, and what somebody must do about it.
 
-It asks the database anew, in queries of its own (storage/maintenance/audit.py), and never takes the word of those who do the work.
+It asks the database anew, in queries of its own (storage/maintenance/audit.py), and relies on no result of the steps
+that it checks.
 """
 
 from collections.abc import Iterator, Mapping

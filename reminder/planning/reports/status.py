@@ -19,8 +19,11 @@ from reminder.storage.registry.people import PersonView
 
 @dataclass(frozen=True)
 class CardStatus:
-    """`latest`: the last text to the person about it, with what became of it, where it was asked for. `assigned_to`: the
-    contact whose owner sees to it. `is_silent`: everybody was asked, and nobody has answered."""
+    """The status of one card.
+
+    `latest`: the last text to the person about it, with what became of it, where it was asked for. `assigned_to`: the
+    contact whose owner sees to it. `is_silent`: everybody was asked, and nobody has answered.
+    """
 
     card: CardView
     dates: CardDates
