@@ -1,4 +1,4 @@
-"""Years in seconds: the worker's own tick on a stepped clock, from one moment at which something is due to the next."""
+"""The simulation: years in seconds, with the worker's own pass on a stepped clock, from one due moment to the next."""
 
 import shutil
 import sqlite3
@@ -26,13 +26,13 @@ from reminder.upkeep.contact_verification import first_moment_of_week
 from reminder.wiring import App, build_app, read_settings
 from reminder.worker.jobs import PassReport, run_once, work_due
 
-# Something that cannot be done yet (a channel that pauses) is tried again after this, as a real bell would.
+# What cannot be done yet (a paused channel) is tried again after this time, as the real scheduler does.
 AT_LEAST = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class SimulatedMessage:
-    """A message as it arrived: `at` is its instant, aware UTC."""
+    """A message that arrived; `at` is aware UTC."""
 
     at: datetime
     channel: ChannelName
@@ -40,17 +40,20 @@ class SimulatedMessage:
 
 
 class SimulatedWorld:
-    """An App on a stepped clock whose providers only remember."""
+    """An App on a stepped clock whose providers only record what they get."""
 
     def __init__(self, app: App, clock: SteppedClock, channels: Mapping[ChannelName, MemoryChannel]) -> None:
         self.app, self.clock, self.channels = app, clock, channels
-        self._last_tick: datetime | None = None
+        self._last_pass: datetime | None = None
 
     def run_until(self, until: datetime) -> Iterator[PassReport]:
-        """One tick at each moment at which something is due. Stop reading and time stands still."""
+        """Run one pass at each moment at which something is due, and yield its report.
+
+        The clock stands still while the caller does not ask for the next report.
+        """
         while (moment := self._next_moment()) is not None and moment <= until:
             self.clock.move_to(moment)
-            self._last_tick = moment
+            self._last_pass = moment
             yield run_once(self.app, moment)
         self.clock.move_to(max(until, self.clock.now()))
 
@@ -60,23 +63,23 @@ class SimulatedWorld:
             message, day, silent = queue.next_moment(tx), cards.next_due_on(tx), cards.next_silence_on(tx)
             waiting, has_homes = work_due(tx, now), groups.has_homes(tx)
         if self.app.settings.can_look_after_reach:
-            # Once a week everybody's reach is looked at.
+            # Contacts are verified once a week.
             week = now if waiting.reach else first_moment_of_week(japan_date(now) + timedelta(days=7))
         else:
             week = None
         days = [hours.instant(one, time(0)) for one in (day, silent) if one is not None]
-        bell = max(now, digest_week.next_digest_at(now, is_made=not waiting.digest)) if has_homes else None
-        is_heard = waiting.receipts or waiting.failures or waiting.replies or waiting.notices
-        moments = [*days, *([now] if is_heard else []), *(one for one in (message, week, bell) if one is not None)]
+        digest = max(now, digest_week.next_digest_at(now, is_made=not waiting.digest)) if has_homes else None
+        has_news = waiting.receipts or waiting.failures or waiting.replies or waiting.notices
+        moments = [*days, *([now] if has_news else []), *(one for one in (message, week, digest) if one is not None)]
         first = min(moments, default=None)
         if first is None:
             return None
         if first > now:
             return first
-        return now if self._last_tick != now else now + AT_LEAST
+        return now if self._last_pass != now else now + AT_LEAST
 
     def all_sent(self) -> list[SimulatedMessage]:
-        """Everything that arrived, in order of time."""
+        """Return everything that arrived, in order of time."""
         channels = self.channels.items()
         sent = [
             SimulatedMessage(outgoing.handed_at, name, outgoing)
@@ -90,9 +93,9 @@ class SimulatedWorld:
 def simulated_world(
     start: datetime, *, settings: Settings | None = None, copy_of: Path | None = None
 ) -> Iterator[SimulatedWorld]:
-    """A world on a throw-away SQLite file, or on a throw-away copy of one, gone at the end.
+    """Yield a world on a temporary SQLite file, or on a temporary copy of one; the file is deleted at the end.
 
-    `settings` lends its rules and, with `copy_of`, its keys; its database and its providers are left alone.
+    `settings` provides the rules and, with `copy_of`, the keys. Its database and providers are not used.
     """
     folder = Path(tempfile.mkdtemp(prefix="kigen-"))
     try:
@@ -113,7 +116,7 @@ def simulated_world(
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A whole copy, even while others write."""
+    """Copy the whole database, even while others write to it."""
     with sqlite3.connect(source) as here, sqlite3.connect(target) as there:
         here.backup(there)
     here.close()
@@ -121,7 +124,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 class Village:
-    """Invented people of the demo. `names`: who answers to which invented address."""
+    """The invented people of the demo; `names` says who answers to which invented address."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -130,7 +133,7 @@ class Village:
         self.names: dict[str, str] = {}
 
     def settle_family(self) -> None:
-        """Two parents and a daughter."""
+        """Enrol two parents and a daughter."""
         family = self._group("田中家", GroupKind.HOUSEHOLD)
         self._member(family, "musume@example.jp", "娘")
         mother = self._person(family, "母", Mode.ELDERLY, "090-0000-0001", mark="つばめ")
@@ -145,7 +148,7 @@ class Village:
         self._card(father, "driving_licence", _years_on(self._today, 1, months=6))
 
     def settle_home(self) -> None:
-        """Three residents, the son of one of them, and the office."""
+        """Enrol three residents, the son of one of them, and the office."""
         home = self._group("さくら苑", GroupKind.HOME)
         self._member(home, "jimu@example.jp", "さくら苑 事務")
         for room, label, months in (("201", "キヨさん", 5), ("202", "タケさん", 14), ("203", "ハナさん", 26)):
@@ -194,7 +197,7 @@ class Village:
 
 
 def settle_village(app: App) -> Village:
-    """A family and a care home, all invented."""
+    """Enrol an invented family and an invented care home."""
     village = Village(app)
     village.settle_family()
     village.settle_home()
@@ -207,4 +210,5 @@ def _years_on(day: date, years: int, months: int = 0) -> date:
 
 
 def start_of(day: date) -> datetime:
+    """Return 8:00 of that day in Japan as an instant, aware UTC."""
     return hours.instant(day, time(8)).astimezone(UTC)

@@ -19,7 +19,7 @@ from reminder.storage.db.session import Database
 from reminder.upkeep.health import Health, Trouble
 from reminder.wiring import read_rulebook, read_settings
 
-SWITCHES = ("two_way_sms", "calls", "links_in_carer_mail", "card_grace")
+SWITCHES = ("two_way_sms", "voice_enabled", "links_in_carer_mail", "card_grace")
 
 
 @dataclass(frozen=True)

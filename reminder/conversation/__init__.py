@@ -1,1 +1,1 @@
-"""Conversation: what people answer."""
+"""Conversation: the replies that people send and what follows from them."""

@@ -1,4 +1,4 @@
-"""What a call says, turn by turn: the provider asks when somebody answers, and again when a key is pressed."""
+"""The flow of a call, turn by turn: the provider asks when somebody answers, and again when a key is pressed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from reminder.storage.registry import contacts
 
 @dataclass(frozen=True)
 class CallEvent:
-    """What the provider says of a call: `turn` 0 when it was answered, then the turn in which `key` was pressed."""
+    """An event of a call: `turn` is 0 when it is answered, else the turn in which `key` was pressed."""
 
     message_id: int
     call_id: str
@@ -26,9 +26,9 @@ class CallEvent:
 
 
 def answer(units: UnitsOfWork, now: datetime, asked: CallEvent) -> tuple[Turn, Language]:
-    """What is said next, in which language. A key is kept, and acted on by the next pass.
+    """Return the next turn and its language. A key is stored, and the next pass acts on it.
 
-    Raises NotFoundError for what is no call of ours.
+    Raises NotFoundError if this is no call of ours.
     """
     with units.reading(now) as uow:
         called = queries.call_message(uow.tx, uow.keys, asked.message_id)

@@ -1,4 +1,4 @@
-"""What somebody answers: read and kept at once, without any number in it; acted on by the next pass."""
+"""The inbox: reads and stores replies at once, without any number in them; the next pass acts on them."""
 
 import logging
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ from reminder.storage.reminders.replies import ReplyView
 
 log = logging.getLogger(__name__)
 
-# Longer than any text message; what follows is cut off.
+# Longer than any text message; the rest is cut off.
 LONGEST = 1600
-# What is shown of it to a carer.
+# So much of a reply is shown to a carer.
 LONGEST_KEPT = 200
 
 
 @dataclass(frozen=True)
 class InboundText:
-    """One text as the provider tells it. `sender`: its number, E.164."""
+    """A text as the provider reports it; `sender` is its number, E.164."""
 
     provider_id: str
     sender: str
@@ -36,7 +36,7 @@ class InboundText:
 
 
 def keep(uow: UnitOfWork, heard: InboundText) -> bool:
-    """False for a stranger, of whom nothing is kept and who gets nothing."""
+    """Store a reply; return False for an unknown sender, of whom nothing is stored and who gets no answer."""
     try:
         address = addresses.read_sms_number(heard.sender)
     except RefusedInputError:
@@ -59,7 +59,7 @@ def keep(uow: UnitOfWork, heard: InboundText) -> bool:
 
 
 def keep_key(uow: UnitOfWork, *, contact_id: int, provider_id: str, key: str) -> None:
-    """A key that was pressed during a call."""
+    """Store a key that was pressed during a call."""
     intents = {"1": Intent.DONE, "2": Intent.LATER, "9": Intent.FAMILY}
     if key in intents and contacts.channel_of(uow.tx, contact_id) is not None:
         replies.keep(
@@ -68,7 +68,7 @@ def keep_key(uow: UnitOfWork, *, contact_id: int, provider_id: str, key: str) ->
 
 
 def _keepable(text: str, intent: Intent) -> str | None:
-    """Nothing of what holds anything like a number."""
+    """Return the text to store, or None if it holds anything like a number."""
     if intent is Intent.NUMBER:
         return None
     try:
@@ -78,7 +78,10 @@ def _keepable(text: str, intent: Intent) -> str | None:
 
 
 def act_on_replies(units: UnitsOfWork, now: datetime) -> int:
-    """How many replies were acted on. One that cannot be is logged, and the family is asked to look."""
+    """Act on the replies that wait and return their number.
+
+    A reply that cannot be acted on is logged, and the family is asked to look at it.
+    """
     handled = 0
     while True:
         try:
@@ -113,13 +116,13 @@ def _act(uow: UnitOfWork, reply: ReplyView) -> None:
         groups.lock(uow.tx, group_id)
     own = [speaker for speaker in sharing if speaker.person_id is not None and not speaker.is_family]
     if not own:
-        # A relative's or a member's telephone: they act on the page or by e-mail, and stop and start here.
+        # The telephone of a relative or member: they answer on the page or by e-mail; only stop and start work here.
         if reply.intent is Intent.STOP:
             reply_handlers.stop_all(uow, [speaker.contact_id for speaker in sharing])
         elif reply.intent is Intent.START:
             reply_handlers.start_all(uow, [speaker for speaker in sharing if speaker.state is ContactState.OPTED_OUT])
         return
-    # Whoever share a telephone are spoken to as the first of them.
+    # People who share a telephone are addressed as the first of them.
     first = next((speaker for speaker in own if speaker.state is ContactState.CONFIRMED), own[0])
     assert first.person_id is not None
     person, group = people.find(uow.tx, first.person_id), groups.find(uow.tx, first.group_id)

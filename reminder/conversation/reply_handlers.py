@@ -1,4 +1,4 @@
-"""What follows from an answer: one function for each thing that people mean. Whoever is told of it is told by a row."""
+"""Reply handlers: one function for each intent. Those who must know of it get a notice, by a row."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,18 +23,21 @@ from reminder.storage.reminders.recipients import reader
 from reminder.storage.reminders.replies import ReplyView
 from reminder.storage.runtime import activity_log
 
-# A telephone that answers every answer by itself would talk to us for ever.
+# A telephone that answers every message by itself would exchange messages with us for ever.
 MOST_ANSWERS = 3
 A_DAY = timedelta(days=1)
-# An answer that cannot be sent for so long answers nothing any more.
+# After this time an answer that could not be sent is of no use.
 ANSWERED_FOR = timedelta(hours=12)
-# "Thank you" for "thank you" is said once.
+# A "thank you" is answered once in this time.
 THANKED_ONCE_IN = timedelta(days=30)
 
 
 @dataclass(frozen=True)
 class ReplyContext:
-    """One answer, and all that is known of who gave it. `speakers`: everyone whose telephone it is, `speaker` first."""
+    """A reply with all that is known of its sender.
+
+    `speakers`: everybody who shares the telephone, `speaker` first.
+    """
 
     uow: UnitOfWork
     reply: ReplyView
@@ -45,14 +48,16 @@ class ReplyContext:
 
     @property
     def contact_ids(self) -> list[int]:
+        """Return the ids of the contacts that share the telephone."""
         return [speaker.contact_id for speaker in self.speakers]
 
     @property
     def questions(self) -> list[Question]:
+        """Return the open questions of these contacts."""
         return questions.open_at(self.uow.tx, self.contact_ids, self.uow.now)
 
-    def tell(self, kind: NoticeKind, *, of: int | None = None, card_id: int | None = None) -> None:
-        """Somebody around a person is told; `of`: which person, where not the one who is spoken to."""
+    def notify(self, kind: NoticeKind, *, of: int | None = None, card_id: int | None = None) -> None:
+        """Add a notice to those around a person; `of` is another person than the one who is spoken to."""
         notices.add(
             self.uow.tx,
             kind,
@@ -64,7 +69,7 @@ class ReplyContext:
         )
 
     def answer(self, name: str, day: date | None = None) -> None:
-        """By a text, at once; a call has said what is to be said."""
+        """Answer by a text at once; a call has already said what there is to say."""
         if not self.speaker.channel.can.is_two_way or not self.uow.rules.two_way:
             return
         if replies.answers_since(self.uow.tx, self.speaker.contact_id, self.uow.now - A_DAY) >= MOST_ANSWERS:
@@ -91,67 +96,72 @@ class ReplyContext:
         queue.add(self.uow.tx, self.uow.keys, [draft], self.uow.now)
 
 
-def act(talk: ReplyContext) -> None:
-    intent = talk.reply.intent
+def act(context: ReplyContext) -> None:
+    """Act on the reply by its intent."""
+    intent = context.reply.intent
     if intent is not Intent.WRONG_PERSON:
-        contacts.record_verified(talk.uow.tx, talk.contact_ids, talk.uow.now)
-    if _may_be_about_consent(talk) and intent not in (Intent.NUMBER, Intent.WRONG_PERSON):
-        _answers_about_consent(talk)
-    elif talk.speaker.state is ContactState.OPTED_OUT and intent is not Intent.START:
-        # Nothing more is wanted here, and so nothing is said.
+        contacts.record_verified(context.uow.tx, context.contact_ids, context.uow.now)
+    if _may_be_about_consent(context) and intent not in (Intent.NUMBER, Intent.WRONG_PERSON):
+        _answers_about_consent(context)
+    elif context.speaker.state is ContactState.OPTED_OUT and intent is not Intent.START:
+        # This person wants no more messages, so nothing is sent.
         return
-    elif (question := _named(talk)) is not None:
-        _is_done(talk, [question])
+    elif (question := _named(context)) is not None:
+        _is_done(context, [question])
     else:
-        _ACTS[intent](talk)
+        _ACTS[intent](context)
 
 
-def _named(talk: ReplyContext) -> Question | None:
-    """The question whose own digit was sent."""
-    digit = plain(talk.reply.text or "")
-    if len(digit) != 1 or not digit.isdigit() or talk.reply.intent not in (Intent.DONE, Intent.UNKNOWN):
+def _named(context: ReplyContext) -> Question | None:
+    """Return the open question whose digit was sent."""
+    digit = plain(context.reply.text or "")
+    if len(digit) != 1 or not digit.isdigit() or context.reply.intent not in (Intent.DONE, Intent.UNKNOWN):
         return None
-    named = [question for question in talk.questions if question.code == int(digit)]
+    named = [question for question in context.questions if question.code == int(digit)]
     return named[0] if len(named) == 1 else None
 
 
-def _may_be_about_consent(talk: ReplyContext) -> bool:
-    """Nothing else was asked here: of nobody's consent, or another on this telephone has only consent to give."""
-    if talk.speaker.state is ContactState.UNCONFIRMED:
+def _may_be_about_consent(context: ReplyContext) -> bool:
+    """Return whether the reply may be about consent.
+
+    It is if the speaker has not consented yet. It is also if another person on this telephone was asked for consent, no
+    question is open, and the words fit.
+    """
+    if context.speaker.state is ContactState.UNCONFIRMED:
         return True
-    is_asked = any(one.was_asked and one.state is ContactState.UNCONFIRMED for one in talk.speakers)
-    return is_asked and not talk.questions and read_consent(talk.reply.text or "", talk.uow.rules.replies) is not None
+    is_asked = any(one.was_asked and one.state is ContactState.UNCONFIRMED for one in context.speakers)
+    return is_asked and not context.questions and read_consent(context.reply.text or "", context.uow.rules.replies) is not None
 
 
-def _answers_about_consent(talk: ReplyContext) -> None:
-    asked = [speaker for speaker in talk.speakers if speaker.was_asked and speaker.state is ContactState.UNCONFIRMED]
+def _answers_about_consent(context: ReplyContext) -> None:
+    asked = [speaker for speaker in context.speakers if speaker.was_asked and speaker.state is ContactState.UNCONFIRMED]
     if not asked:
         return
-    said = read_consent(talk.reply.text or "", talk.uow.rules.replies)
-    if said is Consent.YES or talk.reply.intent is Intent.START:
+    said = read_consent(context.reply.text or "", context.uow.rules.replies)
+    if said is Consent.YES or context.reply.intent is Intent.START:
         for speaker in asked:
-            contacts.confirm(talk.uow.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=talk.uow.now)
-            cards.schedule_replan_of_group(talk.uow.tx, speaker.group_id, talk.uow.today)
-            _write(talk, "contact_confirmed", speaker)
-        talk.answer("welcome")
-    elif said is Consent.NO or talk.reply.intent is Intent.STOP:
-        contacts.stop(talk.uow.tx, [speaker.contact_id for speaker in asked], StoppedBy.REPLY)
+            contacts.confirm(context.uow.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=context.uow.now)
+            cards.schedule_replan_of_group(context.uow.tx, speaker.group_id, context.uow.today)
+            _write(context, "contact_confirmed", speaker)
+        context.answer("welcome")
+    elif said is Consent.NO or context.reply.intent is Intent.STOP:
+        contacts.stop(context.uow.tx, [speaker.contact_id for speaker in asked], StoppedBy.REPLY)
         for speaker in asked:
-            _write(talk, "contact_stopped", speaker)
-        talk.answer("declined")
-        talk.tell(NoticeKind.DECLINED)
-    elif talk.reply.intent is Intent.WHO:
-        talk.answer("who")
+            _write(context, "contact_stopped", speaker)
+        context.answer("declined")
+        context.notify(NoticeKind.DECLINED)
+    elif context.reply.intent is Intent.WHO:
+        context.answer("who")
     else:
-        talk.tell(NoticeKind.UNREAD)
+        context.notify(NoticeKind.UNREAD)
 
 
-def _write(talk: ReplyContext, act_name: str, speaker: Speaker) -> None:
-    activity_log.write(talk.uow.tx, act_name, talk.uow.now, group_id=speaker.group_id, contact_id=speaker.contact_id)
+def _write(context: ReplyContext, act_name: str, speaker: Speaker) -> None:
+    activity_log.write(context.uow.tx, act_name, context.uow.now, group_id=speaker.group_id, contact_id=speaker.contact_id)
 
 
 def stop_all(uow: UnitOfWork, contact_ids: Sequence[int]) -> list[int]:
-    """At once, by their own word; the ids of those that this stopped."""
+    """Stop these contacts at once, at their own word; return the ids of those that were active."""
     stopped = contacts.stop(uow.tx, contact_ids, StoppedBy.REPLY)
     for contact_id in contact_ids:
         queue.cancel_for_contact(uow.tx, contact_id, CancelReason.OPTED_OUT, uow.now)
@@ -164,6 +174,7 @@ def stop_all(uow: UnitOfWork, contact_ids: Sequence[int]) -> list[int]:
 
 
 def start_all(uow: UnitOfWork, speakers: Sequence[Speaker]) -> None:
+    """Confirm these contacts again, at their own word."""
     for speaker in speakers:
         contacts.confirm(uow.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=uow.now)
         cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
@@ -172,98 +183,98 @@ def start_all(uow: UnitOfWork, speakers: Sequence[Speaker]) -> None:
         )
 
 
-def _stop(talk: ReplyContext) -> None:
-    if stop_all(talk.uow, talk.contact_ids):
-        talk.answer("stopped")
+def _stop(context: ReplyContext) -> None:
+    if stop_all(context.uow, context.contact_ids):
+        context.answer("stopped")
 
 
-def _start(talk: ReplyContext) -> None:
-    stopped = [speaker for speaker in talk.speakers if speaker.state is ContactState.OPTED_OUT]
-    start_all(talk.uow, stopped)
-    talk.answer("started" if stopped else "thanks")
+def _start(context: ReplyContext) -> None:
+    stopped = [speaker for speaker in context.speakers if speaker.state is ContactState.OPTED_OUT]
+    start_all(context.uow, stopped)
+    context.answer("started" if stopped else "thanks")
 
 
-def _number(talk: ReplyContext) -> None:
-    talk.answer("number")
-    talk.tell(NoticeKind.NUMBER)
+def _number(context: ReplyContext) -> None:
+    context.answer("number")
+    context.notify(NoticeKind.NUMBER)
 
 
-def _wrong_person(talk: ReplyContext) -> None:
-    """The number is somebody else's now: they hear no more, and the family looks for the right one."""
-    contacts.set_state(talk.uow.tx, talk.contact_ids, ContactState.UNREACHABLE)
-    for speaker in talk.speakers:
-        queue.cancel_for_contact(talk.uow.tx, speaker.contact_id, CancelReason.OPTED_OUT, talk.uow.now)
-        cards.schedule_replan_of_group(talk.uow.tx, speaker.group_id, talk.uow.today)
-        talk.tell(NoticeKind.WRONG_PERSON, of=speaker.person_id)
-    talk.answer("wrong_person")
+def _wrong_person(context: ReplyContext) -> None:
+    """Stop the contact, because the number is somebody else's now, and ask the family for the right one."""
+    contacts.set_state(context.uow.tx, context.contact_ids, ContactState.UNREACHABLE)
+    for speaker in context.speakers:
+        queue.cancel_for_contact(context.uow.tx, speaker.contact_id, CancelReason.OPTED_OUT, context.uow.now)
+        cards.schedule_replan_of_group(context.uow.tx, speaker.group_id, context.uow.today)
+        context.notify(NoticeKind.WRONG_PERSON, of=speaker.person_id)
+    context.answer("wrong_person")
 
 
-def _who(talk: ReplyContext) -> None:
-    talk.answer("who")
+def _who(context: ReplyContext) -> None:
+    context.answer("who")
 
 
-def _family(talk: ReplyContext) -> None:
-    talk.answer("family")
-    talk.tell(NoticeKind.FAMILY)
+def _family(context: ReplyContext) -> None:
+    context.answer("family")
+    context.notify(NoticeKind.FAMILY)
 
 
-def _later(talk: ReplyContext) -> None:
-    _remind_again(talk, "later", escalation_policy.AFTER_LATER)
+def _later(context: ReplyContext) -> None:
+    _remind_again(context, "later", escalation_policy.AFTER_LATER)
 
 
-def _going(talk: ReplyContext) -> None:
-    _remind_again(talk, "going", escalation_policy.AFTER_GOING)
+def _going(context: ReplyContext) -> None:
+    _remind_again(context, "going", escalation_policy.AFTER_GOING)
 
 
-def _remind_again(talk: ReplyContext, name: str, after: timedelta) -> None:
-    open_questions = talk.questions
+def _remind_again(context: ReplyContext, name: str, after: timedelta) -> None:
+    open_questions = context.questions
     if not open_questions:
-        talk.answer("thanks")
+        context.answer("thanks")
         return
-    ends = cards.ends_of(talk.uow.tx, _cards_of(open_questions))
-    on_holidays = talk.group.preferences.on_holidays
-    on = escalation_policy.remind_again_on(min(ends.values()), talk.uow.today, talk.person.mode, after, on_holidays)
-    cards.remind_again(talk.uow.tx, list(ends), on)
-    talk.answer(name, on)
+    ends = cards.ends_of(context.uow.tx, _cards_of(open_questions))
+    on_holidays = context.group.preferences.on_holidays
+    on = escalation_policy.remind_again_on(min(ends.values()), context.uow.today, context.person.mode, after, on_holidays)
+    cards.remind_again(context.uow.tx, list(ends), on)
+    context.answer(name, on)
 
 
-def _done(talk: ReplyContext) -> None:
-    open_questions = talk.questions
+def _done(context: ReplyContext) -> None:
+    open_questions = context.questions
     if len(open_questions) == 1:
-        _is_done(talk, open_questions)
+        _is_done(context, open_questions)
     elif open_questions:
-        talk.answer("which")
-        talk.tell(NoticeKind.WHICH)
-    elif not replies.has_been_thanked(talk.uow.tx, talk.speaker.contact_id, talk.uow.now - THANKED_ONCE_IN):
-        talk.answer("thanks")
+        context.answer("which")
+        context.notify(NoticeKind.WHICH)
+    elif not replies.has_been_thanked(context.uow.tx, context.speaker.contact_id, context.uow.now - THANKED_ONCE_IN):
+        context.answer("thanks")
 
 
-def _is_done(talk: ReplyContext, answered: Sequence[Question]) -> None:
-    """The schedule pauses, and the family is asked for the new date: the person is never asked to type one."""
+def _is_done(context: ReplyContext, answered: Sequence[Question]) -> None:
+    """Pause the schedule and ask the family for the new date: the person is never asked to type one."""
     card_ids = _cards_of(answered)
-    cards.acknowledge(talk.uow.tx, card_ids, talk.uow.today)
-    reminders.acknowledge(talk.uow.tx, card_ids)
+    cards.acknowledge(context.uow.tx, card_ids, context.uow.today)
+    reminders.acknowledge(context.uow.tx, card_ids)
     for card_id in card_ids:
-        cancelled = queue.cancel_for_card(talk.uow.tx, card_id, CancelReason.DONE, talk.uow.now)
-        cards.schedule_replan_of_messages(talk.uow.tx, cancelled, talk.uow.today)
-        activity_log.write(talk.uow.tx, "card_acknowledged", talk.uow.now, group_id=talk.group.id, card_id=card_id)
-    talk.answer("done")
+        cancelled = queue.cancel_for_card(context.uow.tx, card_id, CancelReason.DONE, context.uow.now)
+        cards.schedule_replan_of_messages(context.uow.tx, cancelled, context.uow.today)
+        activity_log.write(context.uow.tx, "card_acknowledged", context.uow.now, group_id=context.group.id, card_id=card_id)
+    context.answer("done")
     for person_id in {question.person_id for question in answered}:
-        talk.tell(NoticeKind.DONE, of=person_id)
+        context.notify(NoticeKind.DONE, of=person_id)
 
 
 def _cards_of(open_questions: Collection[Question]) -> list[int]:
     return sorted({card_id for question in open_questions for card_id in question.card_ids})
 
 
-def _thanks(talk: ReplyContext) -> None:
-    if not replies.has_been_thanked(talk.uow.tx, talk.speaker.contact_id, talk.uow.now - THANKED_ONCE_IN):
-        talk.answer("thanks")
+def _thanks(context: ReplyContext) -> None:
+    if not replies.has_been_thanked(context.uow.tx, context.speaker.contact_id, context.uow.now - THANKED_ONCE_IN):
+        context.answer("thanks")
 
 
-def _unknown(talk: ReplyContext) -> None:
-    talk.answer("unread")
-    talk.tell(NoticeKind.UNREAD)
+def _unknown(context: ReplyContext) -> None:
+    context.answer("unread")
+    context.notify(NoticeKind.UNREAD)
 
 
 _ACTS: Mapping[Intent, Callable[[ReplyContext], None]] = {

@@ -1,1 +1,1 @@
-"""Delivery: handing messages to providers and learning what became of them."""
+"""Delivery: hands messages over to providers and records their outcomes."""

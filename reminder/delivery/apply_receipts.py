@@ -1,4 +1,4 @@
-"""Receipts: the provider's word on what became of a message. An end wins; late and repeated ones change nothing."""
+"""Receipts: applies what providers report. A final state wins; late and repeated receipts change nothing."""
 
 import logging
 from datetime import datetime
@@ -18,13 +18,13 @@ from reminder.storage.runtime import heartbeats
 log = logging.getLogger(__name__)
 
 AT_ONCE = 1000
-# Of the latest texts that came to an end, so many are looked at, and fewer filtered ones are chance.
+# Of the latest texts with a final state so many are checked; fewer filtered ones than the minimum are chance.
 ENDS_LOOKED_AT, FEWEST_FILTERED = 20, 3
 ENDS_OF_TEXTS = ("delivered", "undelivered", "failed")
 
 
 def apply_waiting(database: Database, now: datetime) -> int:
-    """How many receipts were applied."""
+    """Apply the receipts that wait and return their number."""
     with database.writing() as tx:
         waiting = receipts.waiting(tx, AT_ONCE)
         if not waiting:
@@ -35,7 +35,7 @@ def apply_waiting(database: Database, now: datetime) -> int:
             {r.message_id for r in waiting if r.message_id is not None},
         )
         by_provider_id = {row.provider_id: row for row in rows if row.provider_id}
-        # A message whose answer was lost is named by our own id in the callback's address.
+        # If the provider's answer was lost, the callback's address names the message by our id.
         unnamed = {row.id: row for row in rows if row.provider_id is None}
         for receipt in waiting:
             found = by_provider_id.get(receipt.provider_id)
@@ -60,7 +60,10 @@ def _apply(tx: Tx, receipt: WaitingReceipt, message: NamedMessage, now: datetime
 
 
 def _did_not_arrive(tx: Tx, code: str | None, message: NamedMessage, now: datetime) -> None:
-    """Whose fault it is decides about the contact and the channel; the person is told another way in any case."""
+    """Handle a message that did not arrive, and plan another channel for the person.
+
+    The kind of fault decides what happens to the contact and to the channel.
+    """
     fault = message.channel.can.read_error(code).fault
     if fault is Fault.NUMBER:
         notices.add_unreachable(tx, contacts.mark_unreachable(tx, [message.contact_id]), now)
@@ -68,7 +71,7 @@ def _did_not_arrive(tx: Tx, code: str | None, message: NamedMessage, now: dateti
         notices.add_stopped(tx, contacts.stop(tx, [message.contact_id], StoppedBy.PROVIDER), now)
     if fault in (Fault.TEXT, Fault.OPERATOR, Fault.ACCOUNT):
         log.error("message %s came back with %s: see what the provider says of it", message.id, code)
-        # A server that sends mail back speaks for its readers alone; ours refuses at once.
+        # A server that sends mail back speaks for its readers alone; our own server refuses mail at once.
         if message.channel.can.judges_sender and (fault is not Fault.TEXT or _most_are_filtered(tx, message.channel)):
             until = now + CHANNEL_PAUSE
             log.error("channel %s pauses: a receipt says %s; see the docs", message.channel, code)
@@ -77,8 +80,10 @@ def _did_not_arrive(tx: Tx, code: str | None, message: NamedMessage, now: dateti
 
 
 def _most_are_filtered(tx: Tx, channel: ChannelName) -> bool:
-    """One phone's own filter is its owner's matter. Where most texts are sent back for their words or their sender,
-    going on would lose the rest."""
+    """Return whether most of the latest texts were filtered, so that sending on would lose the rest.
+
+    The filter of a single telephone is its owner's own choice and does not count.
+    """
     ends = receipts.latest_ends(tx, ENDS_OF_TEXTS, ENDS_LOOKED_AT)
     filtered = sum(channel.can.read_error(code).fault is Fault.TEXT for code in ends)
     return filtered >= FEWEST_FILTERED and 2 * filtered > len(ends)

@@ -1,5 +1,8 @@
-"""A lane: one channel's messages on their way out. Claimed ahead, handed over by as many hands as the channel has, and
-recorded as the answers arrive, so that neither waits for the others and a crash leaves few in hand."""
+"""The dispatcher: sends the leased messages of one channel.
+
+It leases ahead, hands over as many messages at once as its concurrency allows, and records outcomes as they arrive. So
+neither part waits for the others, and a crash leaves few messages of unknown outcome.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,24 +19,27 @@ from reminder.storage.outbox.leases import LeasedMessage
 
 # More gains nothing at a provider's pace and costs sockets.
 CONCURRENCY = 64
-# With no more than this waiting for a hand, the next claim is made: it takes less long than these.
+# The next lease is taken when no more than these wait: leasing takes less time than sending them.
 LOW = BATCH // 2
-# A lease that has less left than this was not renewed: what it would send might be taken for lost meanwhile.
+# A lease with less time left than this was not renewed. Another worker might take its message for lost meanwhile.
 LEAST_LEASE = timedelta(minutes=1)
-# How often, and how far apart in seconds, an outcome is tried to be kept while the database is away: it may be
-# restarted, or another one may have to take its place.
+# How often, and how far apart in seconds, recording an outcome is tried while the database is away: it may restart, or
+# another database may have to take its place.
 RECORD_TRIES, BETWEEN_TRIES = 120, 1.0
 
-# Outcomes are gathered for so many seconds, or until there are no more, and kept together: a transaction for each would
-# cost more than sending it, and a crash leaves no more in hand than arrived in this while.
+# Outcomes are gathered for so many seconds, or until there are no more, and recorded together. A transaction for each
+# would cost more than sending it. A crash loses only the outcomes of this time.
 GATHERED_FOR = 0.1
 
 Answered = tuple[LeasedMessage, Outcome]
 
 
 class Dispatcher:
-    """`claim` takes what is next, `hand_over` tries one message at this moment and never raises, `record` keeps
-    outcomes; the first and the last are called in threads. `goes_on` says whether to claim and hand over more."""
+    """The dispatcher of one channel.
+
+    `claim` leases the next messages. `hand_over` tries one message at this instant and never raises. `record` stores
+    outcomes. `claim` and `record` are called in threads. `goes_on` says whether to lease and hand over more.
+    """
 
     def __init__(
         self,
@@ -52,17 +58,18 @@ class Dispatcher:
         self._answers: asyncio.Queue[Answered | None] = asyncio.Queue()
         self._all_answered = asyncio.Event()
         self._held: dict[int, LeasedMessage] = {}
-        # While outcomes cannot be kept nothing more is handed over.
+        # While outcomes cannot be recorded, nothing more is handed over.
         self._can_keep = asyncio.Event()
         self._can_keep.set()
 
     async def run(self, first: LeaseBatch) -> int:
-        """Until nothing more is due; how many were handed over or tried."""
+        """Send until nothing more is due; return how many messages were handed over or tried."""
         concurrency = min(CONCURRENCY, len(first.leased)) if first.is_all else CONCURRENCY
         recording = asyncio.create_task(self._record_as_they_arrive())
         renewing = asyncio.create_task(self._hold())
         try:
-            # When outcomes cannot be kept at all, everything here ends, and what was in hand is asked about.
+            # If outcomes cannot be recorded at all, everything here ends and reconciliation asks about the leased
+            # messages.
             async with asyncio.TaskGroup() as work:
                 work.create_task(self._feed(first, concurrency))
                 done = [work.create_task(self._work_off()) for _ in range(concurrency)]
@@ -114,7 +121,7 @@ class Dispatcher:
         return await self._hand_over(leased, now)
 
     async def _end_with(self, recording: "asyncio.Task[None]", concurrency: "Sequence[asyncio.Task[int]]") -> None:
-        """What was handed over is kept before the lane ends."""
+        """Wait until the outcome of every message that was handed over is recorded."""
         working = set(concurrency)
         while working and not recording.done():
             ended, _ = await asyncio.wait({recording, *working}, return_when=asyncio.FIRST_COMPLETED)
@@ -137,7 +144,10 @@ class Dispatcher:
                 await self._record_patiently(answered)
 
     async def _record_patiently(self, answered: Sequence[Answered]) -> None:
-        """A database that is away for a moment must not turn what was sent into messages of unknown fate."""
+        """Record outcomes, and try again while the database is away.
+
+        A short outage must not turn sent messages into messages of unknown outcome.
+        """
         for tries_left in reversed(range(RECORD_TRIES)):
             try:
                 await asyncio.to_thread(self._record, answered)
@@ -153,7 +163,7 @@ class Dispatcher:
                 return
 
     async def _hold(self) -> None:
-        """Leases are renewed as long as messages are in hand. What another has taken meanwhile is not handed over."""
+        """Renew the leases of held messages; what another worker has taken meanwhile is not handed over."""
         while True:
             await pause(RENEWED_EVERY.total_seconds())
             held = {message_id: one.attempts for message_id, one in self._held.items()}

@@ -1,4 +1,4 @@
-"""What may leave now by one channel: due, still true, at its sender's pace, and within what a day may come to."""
+"""The lease manager: leases messages of a channel that are due and still true, within rate and daily limits."""
 
 import logging
 from collections import Counter
@@ -21,18 +21,21 @@ from reminder.storage.runtime import heartbeats
 
 log = logging.getLogger(__name__)
 
-# A claim of thousands would cost a little less for each and keep the first waiting: so the first one is small.
+# Leasing thousands at once would cost a little less for each but delay the first, so the first batch is small.
 FIRST, BATCH = 100, 1000
-# How far ahead one worker takes turns of a sender: long enough to spare claims, short enough that what becomes urgent,
-# and other workers, do not wait.
+# How far ahead one worker reserves slots of a sender: long enough to save leases, short enough that urgent messages and
+# other workers do not wait.
 AHEAD = timedelta(seconds=5)
-# Under this name the operator sees that somebody would have been sent too much.
+# The operator sees this name if one address would have got too much.
 ADDRESS = "address"
 
 
 @dataclass(frozen=True)
 class LeaseBatch:
-    """`is_all`: nothing more is due at this moment. `wait`: the seconds until this sender has turns again."""
+    """Leased messages.
+
+    `is_all`: nothing more is due at this instant. `wait`: the seconds until this sender has slots again.
+    """
 
     leased: Sequence[LeasedMessage] = ()
     is_all: bool = True
@@ -40,33 +43,33 @@ class LeaseBatch:
 
 
 class LeaseManager:
-    """`per_second`: the pace of texts, which all workers share (None: as fast as it goes)."""
+    """Leases messages; `per_second` is the rate of texts that all workers share (None: no limit)."""
 
     def __init__(self, database: Database, keys: KeyRing, clock: Clock, *, per_second: float | None) -> None:
         self._database, self._keys, self._clock = database, keys, clock
         self._between = None if per_second is None else timedelta(seconds=1 / per_second)
 
     def claim(self, channel: ChannelName, *, can_send: bool, most: int = BATCH) -> LeaseBatch:
-        """`can_send`: else only what has missed its day ends."""
+        """Lease up to `most` messages; unless `can_send`, only end those that are past their day."""
         now = self._clock.now()
         with self._database.writing() as tx:
-            room, wait = self._room(tx, channel, now)
-            room = min(room, most)
-            if not room:
+            count, wait = self._leasable(tx, channel, now)
+            count = min(count, most)
+            if not count:
                 return LeaseBatch(is_all=False, wait=wait)
             least = _least(tx, channel, now) if can_send else None
-            picked = leases.pick_due_and_end_untrue(tx, channel, now=now, limit=room, least=least)
+            picked = leases.pick_due_and_end_untrue(tx, channel, now=now, limit=count, least=least)
             reschedule.reschedule_today(tx, picked.refused + picked.forgotten, now)
             digests.restart_if_lost(tx, picked.forgotten)
             reschedule.reschedule_next_day(tx, picked.stale, now)
             rows = _within_a_day(tx, channel, _within_reason(tx, channel, picked.ready, now), now)
             leases.lease(tx, [row.id for row in rows], now=now, lease=LEASE)
-            starts_in = self._turns(tx, channel, len(rows), now)
+            starts_in = self._reserve_slots(tx, channel, len(rows), now)
         ended = len(picked.stale) + len(picked.refused) + len(picked.forgotten)
-        return LeaseBatch(self._opened(rows, now, starts_in), is_all=len(picked.ready) + ended < room)
+        return LeaseBatch(self._decrypt(rows, now, starts_in), is_all=len(picked.ready) + ended < count)
 
-    def _room(self, tx: Tx, channel: ChannelName, now: datetime) -> tuple[int, float]:
-        """How many may be claimed, or in how many seconds any."""
+    def _leasable(self, tx: Tx, channel: ChannelName, now: datetime) -> tuple[int, float]:
+        """Return how many messages may be leased now, and if none, in how many seconds."""
         if self._between is None or not channel.can.is_paced:
             return BATCH, 0.0
         free = rate_limits.free_at(tx, channel)
@@ -75,8 +78,8 @@ class LeaseManager:
             return 0, (taken - AHEAD / 2).total_seconds()
         return min(BATCH, max(1, (AHEAD - taken) // self._between)), 0.0
 
-    def _turns(self, tx: Tx, channel: ChannelName, count: int, now: datetime) -> float:
-        """In how many seconds the first of them is, counted into the day."""
+    def _reserve_slots(self, tx: Tx, channel: ChannelName, count: int, now: datetime) -> float:
+        """Reserve `count` slots of the sender and return in how many seconds the first one is."""
         if not count:
             return 0.0
         rate_limits.count(tx, channel, japan_date(now), count)
@@ -85,8 +88,8 @@ class LeaseManager:
         first = rate_limits.reserve(tx, channel, count, between=self._between, now=now)
         return (first - now).total_seconds()
 
-    def _opened(self, rows: Sequence[DueRow], now: datetime, starts_in: float) -> list[LeasedMessage]:
-        """Outside the transaction: what is sealed takes longer to open than to claim."""
+    def _decrypt(self, rows: Sequence[DueRow], now: datetime, starts_in: float) -> list[LeasedMessage]:
+        """Decrypt the messages; this runs outside the transaction because it takes longer than leasing."""
         is_paced = self._between is not None and bool(rows) and ChannelName(rows[0].channel).can.is_paced
         between = self._between.total_seconds() if is_paced and self._between is not None else 0.0
         leased, unreadable = leases.decrypt(self._keys, rows, now, now + LEASE, starts_in=starts_in, between=between)
@@ -98,7 +101,10 @@ class LeaseManager:
 
 
 def _least(tx: Tx, channel: ChannelName, now: datetime) -> Urgency | None:
-    """A channel that waits sends nothing; one that had too much for a day still answers."""
+    """Return the lowest urgency that may be sent now, or None if nothing may be sent.
+
+    A paused channel sends nothing. A channel that has reached its daily limit still sends answers.
+    """
     match heartbeats.pause_of(tx, channel, now):
         case None:
             return Urgency.ROUTINE
@@ -109,9 +115,12 @@ def _least(tx: Tx, channel: ChannelName, now: datetime) -> Urgency | None:
 
 
 def _within_reason(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], now: datetime) -> list[DueRow]:
-    """Without what would be one too many for its address. That is put off to the next day, or ends with its own."""
-    told = leases.sent_recently(tx, {row.address_index for row in rows if row.address_index}, now - A_DAY)
-    every, alike = Counter(told.all), Counter(told.alike)
+    """Return the rows without those that are one too many for their address.
+
+    Those are deferred to the next day, or end with their own day.
+    """
+    sent = leases.sent_recently(tx, {row.address_index for row in rows if row.address_index}, now - A_DAY)
+    every, alike = Counter(sent.all), Counter(sent.alike)
     fits, stopped, most = [], dict[HoldReason, list[DueRow]](), channel.can.most_a_day
     for row in rows:
         address, body_fingerprint = row.address_index, row.body_fingerprint
@@ -127,11 +136,11 @@ def _within_reason(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], now: da
     for why, kept in stopped.items():
         log.error("%s messages are kept back: %s (the first: %s)", len(kept), why, kept[0].id)
         heartbeats.pause(tx, ADDRESS, why, now=now, until=now + A_DAY)
-        _put_off(tx, channel, kept, why, now)
+        _defer(tx, channel, kept, why, now)
     return fits
 
 
-def _put_off(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], why: HoldReason, now: datetime) -> None:
+def _defer(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], why: HoldReason, now: datetime) -> None:
     tomorrow = hours.instant(japan_date(now) + timedelta(days=1), time(0))
     for audience in {row.audience for row in rows}:
         until = hours.next_allowed(tomorrow, Mode.ELDERLY, Audience(audience), channel)
@@ -143,7 +152,7 @@ def _put_off(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], why: HoldReas
 
 
 def _within_a_day(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], now: datetime) -> Sequence[DueRow]:
-    """Without what would make this day one unlike any other, until the operator says that it is right."""
+    """Return the rows that keep this day like other days; more need the operator's consent."""
     today = japan_date(now)
     days = rate_limits.days(tx, channel, today)
     bound = None if days.is_lifted else bound_of_day(days.before)

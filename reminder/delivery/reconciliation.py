@@ -1,4 +1,4 @@
-"""Messages whose fate is unknown: the provider is asked before anything is sent again."""
+"""Reconciliation: asks the provider about messages of unknown outcome before anything is sent again."""
 
 import asyncio
 import logging
@@ -26,12 +26,12 @@ from reminder.storage.outbox.leases import LeasedMessage
 
 log = logging.getLogger(__name__)
 
-# Asking is rare and must not crowd out sending.
+# Reconciliation is rare and must not delay sending.
 AT_ONCE = 200
-# So many are asked about side by side, and kept before the next: a kill in the middle costs few questions.
+# So many are asked about at once, and recorded before the next: a killed process loses few answers.
 SIDE_BY_SIDE = 20
-# A provider that leaves so many questions in a row unanswered is not asked the others, for half an hour. After one
-# alone they would all wait for minutes, and of many questions one always fails.
+# After so many unanswered questions in a row the provider is not asked for half an hour. After a single one, all others
+# would wait for minutes, and of many questions one always fails.
 PATIENCE = 3
 
 
@@ -42,12 +42,12 @@ def settle_unknown(
     channels: Mapping[ChannelName, Channel],
     run: Callable[[Coroutine[None, None, list[Outcome]]], list[Outcome]],
 ) -> int:
-    """How many messages were asked about, or could not be."""
+    """Ask about messages of unknown outcome, record what is found, and return their number."""
     now = clock.now()
     with database.writing() as tx:
         lost = leases.mark_expired_unknown(tx, now)
         if lost:
-            log.warning("%s messages were in hand when their worker stopped; asking the provider", len(lost))
+            log.warning("%s messages were leased when their worker stopped; asking the provider", len(lost))
         unknown, forgotten = leases.lease_unknown(tx, keys, now=now, lease=LEASE, limit=AT_ONCE)
         reschedule.reschedule_next_day(tx, forgotten, now)
         others = leases.provider_ids_at_same_addresses(tx, [leased.contact_id for leased in unknown])
@@ -63,15 +63,21 @@ def settle_unknown(
 
 
 class _Inquiries:
-    """`taken`: what providers call the messages that are found already, which no other may be found in."""
+    """Questions to providers.
+
+    `taken`: the provider's ids of messages that are already found; no other message may be matched with them.
+    """
 
     def __init__(self, channels: Mapping[ChannelName, Channel], clock: Clock, taken: set[str]) -> None:
         self._channels, self._clock, self._taken = channels, clock, taken
         self._silence: dict[ChannelName, list[ChannelError]] = {}
 
     async def ask(self, unknown: Sequence[LeasedMessage]) -> list[Outcome]:
-        """In the order of the messages. Those to one address one after another: two texts of the same words to one
-        phone must not both be found in one entry of its list."""
+        """Return the outcomes in the order of the messages.
+
+        Messages to one address are asked about one after another: two texts of the same words to one telephone must not
+        both be matched with one entry of the provider's list.
+        """
         to_address: dict[str, list[LeasedMessage]] = {}
         for leased in unknown:
             to_address.setdefault(leased.outgoing.address, []).append(leased)
@@ -80,9 +86,9 @@ class _Inquiries:
         return [found[leased.outgoing.message_id] for leased in unknown]
 
     async def _in_turn(self, unknown: Sequence[LeasedMessage]) -> list[tuple[int, Outcome]]:
-        return [(leased.outgoing.message_id, await self._verdict(leased)) for leased in unknown]
+        return [(leased.outgoing.message_id, await self._outcome(leased)) for leased in unknown]
 
-    async def _verdict(self, leased: LeasedMessage) -> Outcome:
+    async def _outcome(self, leased: LeasedMessage) -> Outcome:
         silence = self._silence.setdefault(leased.channel, [])
         answer = silence[-1] if len(silence) >= PATIENCE else await self._answer(leased)
         if isinstance(answer, ChannelError):

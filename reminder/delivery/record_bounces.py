@@ -1,5 +1,4 @@
-"""Bounces: what a mail server says later, kept as a receipt that the next pass applies. Of the mail itself nothing is
-kept."""
+"""Bounces: stores what a mail server reports later as a receipt for the next pass. The mail itself is not stored."""
 
 from reminder.domain.model.messages import BOUNCED, DELAYED
 from reminder.domain.parsing.bounces import Bounce
@@ -9,7 +8,7 @@ from reminder.storage.outbox import queries, receipts
 
 
 def keep(uow: UnitOfWork, bounce: Bounce) -> bool:
-    """False for what speaks of no mail that we have sent. A repeated one changes nothing."""
+    """Store a bounce as a receipt; return False if it is about no mail of ours. A repeated one changes nothing."""
     about = str(bounce.message_id)
     if bounce.mark is not None and not uow.keys.is_signed(about, BOUNCE, bounce.mark):
         return False
@@ -18,7 +17,7 @@ def keep(uow: UnitOfWork, bounce: Bounce) -> bool:
         return False
     receipts.keep(
         uow.tx,
-        # One whose answer was lost has no name yet.
+        # A message whose answer was lost has no provider id yet.
         provider_id=mail.provider_id or f"mail-{bounce.message_id}",
         status=BOUNCED if bounce.is_final else DELAYED,
         error_code=bounce.status,

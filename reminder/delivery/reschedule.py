@@ -1,4 +1,4 @@
-"""What was not told is planned again: today by another way, or on the day after its own."""
+"""Rescheduling: plans again what was not sent, today by another channel or on the next day."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -10,12 +10,15 @@ from reminder.storage.registry import cards
 
 
 def reschedule_today(tx: Tx, message_ids: Collection[int], now: datetime) -> None:
-    """Somebody else, or another way, may still be told in place of these."""
+    """Plan again today, so that another recipient or channel can replace these messages."""
     _reschedule(tx, message_ids, now, days_later=0)
 
 
 def reschedule_next_day(tx: Tx, message_ids: Collection[int], now: datetime) -> None:
-    """The day after each message's own, which after an outage may be today; told if it is still the most urgent."""
+    """Plan again on the day after each message's own, which after an outage may be today.
+
+    The step is sent then if it is still the most urgent one.
+    """
     _reschedule(tx, message_ids, now, days_later=1)
 
 

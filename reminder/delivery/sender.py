@@ -1,4 +1,4 @@
-"""Claim, send, record: a claim is committed before a provider is called, and every outcome is kept as it arrives."""
+"""The sender: leases, sends and records. A lease is committed before a provider is called."""
 
 import asyncio
 import logging
@@ -25,15 +25,18 @@ from reminder.storage.runtime import heartbeats
 
 log = logging.getLogger(__name__)
 
-# How long one pass sends before somebody looks whether this program is still the right one.
+# How long one pass sends before the scheduler checks again that this program is still the right one.
 SECONDS_A_PASS = 30.0
 
 StopUrl = Callable[[int], str | None]
 
 
 class Sender:
-    """Sends what is due. `per_second` is the pace of SMS (None: as fast as it goes), `stop_url` gives an e-mail's
-    one-click address for a contact id; when `goes_on` says no, what has not left is given back."""
+    """Sends what is due.
+
+    `per_second`: the rate of SMS (None: no limit). `stop_url` returns the one-click address of an e-mail for a contact
+    id. When `goes_on` returns False, messages that have not left are released.
+    """
 
     def __init__(
         self,
@@ -51,10 +54,10 @@ class Sender:
         self._channels = channels
         self._stop_url = stop_url
         self._goes_on = goes_on
-        self._claimer = LeaseManager(database, keys, clock, per_second=per_second)
+        self._lease_manager = LeaseManager(database, keys, clock, per_second=per_second)
 
     def send_due(self, run: Callable[[Coroutine[None, None, int]], int]) -> int:
-        """How many messages were handed over or tried. `run` drives the sending loop."""
+        """Send what is due and return how many messages were handed over or tried; `run` drives the event loop."""
         with self._database.reading() as tx:
             due = heartbeats.messages_due(tx, self._clock.now())
         first = {channel: self._claim(channel, FIRST) for channel in due}
@@ -62,13 +65,15 @@ class Sender:
         return run(self._send_all(wanted)) if wanted else 0
 
     async def _send_all(self, first: Mapping[ChannelName, LeaseBatch]) -> int:
-        """Each channel has its own lane: slow mail does not hold up texts."""
+        """Run a dispatcher for each channel, so that slow mail does not delay texts."""
         end = asyncio.get_running_loop().time() + SECONDS_A_PASS
-        async with asyncio.TaskGroup() as lanes:
-            tried = [lanes.create_task(self._lane(channel, end).run(claim)) for channel, claim in first.items()]
+        async with asyncio.TaskGroup() as dispatchers:
+            tried = [
+                dispatchers.create_task(self._dispatcher(channel, end).run(claim)) for channel, claim in first.items()
+            ]
         return sum(task.result() for task in tried)
 
-    def _lane(self, channel: ChannelName, end: float) -> Dispatcher:
+    def _dispatcher(self, channel: ChannelName, end: float) -> Dispatcher:
         loop = asyncio.get_running_loop()
         return Dispatcher(
             self._database,
@@ -80,7 +85,7 @@ class Sender:
         )
 
     def _claim(self, channel: ChannelName, most: int = BATCH) -> LeaseBatch:
-        return self._claimer.claim(channel, can_send=channel in self._channels, most=most)
+        return self._lease_manager.claim(channel, can_send=channel in self._channels, most=most)
 
     async def _hand_over(self, leased: LeasedMessage, now: datetime) -> Outcome:
         outgoing = leased.outgoing
@@ -95,7 +100,8 @@ class Sender:
         except ChannelError as failed:
             answer = failed
         except Exception:
-            # A channel that breaks its word: nobody knows what it did, so it is asked before anything is sent again.
+            # The channel raised an unforeseen error: the outcome is unknown, so the provider is asked before anything
+            # is sent again.
             log.exception("message %s: the %s channel failed in an unforeseen way", outgoing.message_id, leased.channel)
             answer = UnknownOutcomeError("unforeseen")
         outcome = after_sending(answer, outgoing.message_id, leased.attempts, leased.expires_at, self._clock.now())
@@ -116,7 +122,7 @@ class Sender:
 
 
 def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], leaving: MessageState, clock: Clock) -> None:
-    """Keeps the outcomes, and what follows: contacts that are gone, channels that pause, days that are over."""
+    """Record the outcomes and their consequences: contacts that are gone, channels that pause, days that are over."""
     now = clock.now()
     leases.record(tx, outcomes, leaving, now)
     gone = _contacts(outcomes, ContactState.UNREACHABLE)
@@ -127,7 +133,7 @@ def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], leaving: M
         if outcome.pause_channel_until is not None:
             log.error("channel %s pauses: the provider answers %s; see the docs", leased.channel, outcome.reason)
             heartbeats.pause(tx, leased.channel, outcome.reason or "", now=now, until=outcome.pause_channel_until)
-    # What failed may reach the person another way, still today.
+    # A failed message may reach the person by another channel today.
     failed = [leased.outgoing.message_id for leased, v in outcomes if v.state is MessageState.FAILED]
     reschedule.reschedule_today(tx, failed, now)
     stale = [leased.outgoing.message_id for leased, v in outcomes if v.state is MessageState.STALE]
@@ -135,6 +141,6 @@ def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], leaving: M
 
 
 def _contacts(outcomes: Sequence[tuple[LeasedMessage, Outcome]], state: ContactState) -> set[int]:
-    """Those that an attempt has shown to be in this state."""
+    """Return the ids of the contacts that an attempt has shown to be in this state."""
     found = {leased.contact_id for leased, outcome in outcomes if outcome.contact is state}
     return {contact_id for contact_id in found if contact_id is not None}

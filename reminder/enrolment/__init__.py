@@ -1,1 +1,1 @@
-"""Enrolment: what people tell us, checked and kept."""
+"""Enrolment: checks and stores what people enter."""

@@ -1,4 +1,7 @@
-"""Registering the dates of cards: checked first, then kept in one transaction. A birth date is used and dropped."""
+"""Registration of cards: dates are checked first, then stored in one transaction.
+
+A birth date is used for the calculation and dropped.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,27 +32,30 @@ from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import reminders
 from reminder.storage.runtime import activity_log
 
-# No card of today is issued for longer than ten years; one more for a renewal made early.
+# No card is issued for longer than ten years today; one more for an early renewal.
 FURTHEST_AHEAD = relativedelta(years=11)
 
 
 @dataclass(frozen=True)
 class TypedDates:
-    """The dates of a card as people type them. `issued` and `born` are used and dropped, never kept.
+    """The dates of a card as people type them; `issued` and `born` are used and dropped, never stored.
 
-    Without `expires` the end is worked out from them; with it they are only held against it.
+    Without `expires` the end is worked out from them; with it they are only compared with it.
     """
 
-    expires: str | date | None = None  # a date where somebody has read it already
+    expires: str | date | None = None  # a date if somebody has parsed it already
     issued: str | None = None
     born: str | None = None
-    is_computed: bool = False  # `expires` was worked out by whoever typed it
+    is_computed: bool = False  # `expires` was worked out by the one who typed it
 
 
 @dataclass(frozen=True)
 class CardAdded:
-    """`next_reminder_on` is None when nothing is left to be told of this date. `offers`: what belongs to it and is not
-    registered yet. `asks`: the cards that lived in a renewed one, whose new dates are not known."""
+    """A card that was registered or renewed.
+
+    `next_reminder_on` is None if no reminder of this date is left. `offers`: cards that belong to it and are not
+    registered yet. `asks`: the cards that depended on a renewed one, whose new dates are not known.
+    """
 
     id: int
     expires_on: date
@@ -61,7 +67,7 @@ class CardAdded:
 
 @dataclass(frozen=True)
 class NewCard:
-    """A card as somebody types it. `label` only for what no kind names."""
+    """A card as somebody types it; `label` only for a kind that has no name of its own."""
 
     kind: str
     typed: TypedDates
@@ -78,8 +84,11 @@ def add_card(
     confirmed: bool = False,
     by: int | None = None,
 ) -> CardAdded:
-    """Raises NeedsConfirmationError for a date that is past, far or can hardly be right, unless `confirmed`; and what
-    expiry.work_out raises."""
+    """Register a card.
+
+    Raises NeedsConfirmationError for a date that is past, far or hardly right, unless `confirmed`; and what
+    expiry.work_out raises.
+    """
     wanted = [NewCard(kind, typed, label)]
     return add_cards(uow, person_id=person_id, wanted=wanted, confirmed=confirmed, by=by)[0]
 
@@ -87,7 +96,7 @@ def add_card(
 def add_cards(
     uow: UnitOfWork, *, person_id: int, wanted: Sequence[NewCard], confirmed: bool = False, by: int | None = None
 ) -> list[CardAdded]:
-    """All of them or none. Raises as add_card."""
+    """Register cards of one person, all of them or none. Raises as add_card."""
     return add_cards_of_people(uow, wanted={person_id: wanted}, confirmed=confirmed, by=by)[person_id]
 
 
@@ -97,14 +106,14 @@ def add_cards_of_people(
     wanted: Mapping[int, Sequence[NewCard]],
     confirmed: bool = False,
     by: int | None = None,
-    in_journal: bool = True,
+    in_activity_log: bool = True,
     with_offers: bool = True,
 ) -> dict[int, list[CardAdded]]:
     """Register cards by person in a few statements, all of them or none. Return them by person, in the same order.
 
-    Of one person they are added one after the other: a card that others live in or end with is best named first.
-    `in_journal`: False where the cards are a part of something that stands there. `with_offers`: False where nobody
-    is there to be offered anything. Raises as add_card.
+    The cards of one person are added one after the other: a card that others depend on or end with is best named first.
+    `in_activity_log`: False if the cards are part of an act that is logged already. `with_offers`: False if nobody can
+    be offered anything. Raises as add_card.
     """
     persons = people.by_id(uow.tx, wanted)
     if len(persons) < len(wanted):
@@ -118,7 +127,7 @@ def add_cards_of_people(
         for person_id, some in wanted.items()
     }
     batch.store()
-    if in_journal:
+    if in_activity_log:
         entries = [
             {"act": "card_added", "group_id": persons[person_id].group_id, "person_id": person_id, "card_id": card.id}
             for person_id, some in added.items()
@@ -129,7 +138,7 @@ def add_cards_of_people(
 
 
 class _CardBatch:
-    """Cards on their way to the table: kept in memory until a row that is there already must refer to one of them."""
+    """Cards to be written: kept in memory until a stored row must refer to one of them."""
 
     def __init__(
         self, uow: UnitOfWork, in_groups: Mapping[int, GroupView], wanted: Mapping[int, Sequence[NewCard]]
@@ -146,7 +155,7 @@ class _CardBatch:
         self._binding = {kind.bound_by for kind in uow.rules.kinds.values()}
 
     def add(self, person: PersonView, wanted: NewCard, *, confirmed: bool, with_offers: bool) -> CardAdded:
-        """Check a card and take it in. Raises as add_card."""
+        """Check a card and add it to the batch. Raises as add_card."""
         others = self._current[person.id]
         found = _check(self._uow, others, wanted, confirmed=confirmed)
         kind, dated, rules = wanted.kind, found.dated, self._uow.rules
@@ -172,7 +181,7 @@ class _CardBatch:
             renewed_at=None,
             retired_at=None,
             acknowledged_on=None,
-            asked=0,
+            escalation_level=0,
         )
         self._waiting.append(card)
         carried = [other.id for other in others if _belongs_to(rules, other)[0] == kind]
@@ -185,14 +194,14 @@ class _CardBatch:
         return CardAdded(card.id, dated.expires_on, dated.is_computed, next_on, offers)
 
     def store(self) -> None:
-        """Write what has been taken in since the last time."""
+        """Write the cards that were added since the last call."""
         cards.insert_all(self._uow.tx, self._waiting, self._uow.now)
         self._waiting = []
 
 
 @dataclass(frozen=True)
 class CardDraft:
-    """A card as it would be registered: nothing is kept. `offers`: what could be registered with it."""
+    """A card as it would be registered; nothing is stored. `offers`: what could be registered with it."""
 
     kind: str
     label: str
@@ -218,7 +227,7 @@ class _Dated:
 
 @dataclass(frozen=True)
 class _Checked:
-    """A card that may be registered. `ends`: of the person's other current cards, by kind."""
+    """A card that may be registered; `ends`: the end dates of the person's other current cards, by kind."""
 
     label: str
     dated: _Dated
@@ -226,8 +235,7 @@ class _Checked:
 
 
 def _check(uow: UnitOfWork, others: Sequence[CardView], wanted: NewCard, *, confirmed: bool) -> _Checked:
-    """Return what is to be known of a typed card before it is kept. `others`: the person's current cards. Raise as
-    add_card."""
+    """Check a typed card. `others`: the person's current cards. Raises as add_card."""
     uow.rules.kind(wanted.kind)
     label = clean_card_label(wanted.kind, wanted.label)
     ends = {other.kind: other.expires_on for other in others}
@@ -248,7 +256,7 @@ def _person(tx: Tx, person_id: int) -> PersonView:
 def renew_card(
     uow: UnitOfWork, *, card_id: int, typed: TypedDates, confirmed: bool = False, by: int | None = None
 ) -> CardAdded:
-    """The same card with its new date: a fresh schedule, and silence about the old one. Raises as add_card."""
+    """Renew a card: give it its new date and a fresh schedule, and end that of the old date. Raises as add_card."""
     card, person = _current_card(uow.tx, card_id)
     others = [other for other in cards.current_of_person(uow.tx, person.id) if other.id != card_id]
     ends = {other.kind: other.expires_on for other in others}
@@ -269,7 +277,7 @@ def renew_card(
 
 
 def retire_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
-    """Nothing more is told of this card; its history stays."""
+    """Retire a card: it is not reminded of any more; its history stays."""
     card, person = _current_card(uow.tx, card_id)
     _cancel_pending(uow, card_id, CancelReason.RETIRED)
     cards.retire(uow.tx, card_id, uow.now)
@@ -279,7 +287,7 @@ def retire_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None
 
 
 def acknowledge_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
-    """It is renewed, and its new date is not at hand: silence, and the date is asked for in a fortnight."""
+    """Record that the card is renewed but its new date is unknown: the date is asked for in a fortnight."""
     card, person = _current_card(uow.tx, card_id)
     _cancel_pending(uow, card_id, CancelReason.DONE)
     cards.acknowledge(uow.tx, [card_id], uow.today)
@@ -288,7 +296,7 @@ def acknowledge_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) ->
 
 
 def reopen_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None:
-    """It was not renewed after all: the schedule goes on."""
+    """Record that the card was not renewed after all: the schedule continues."""
     _, person = _current_card(uow.tx, card_id)
     cards.reopen(uow.tx, card_id, uow.today)
     ids = {"group_id": person.group_id, "person_id": person.id, "card_id": card_id}
@@ -296,9 +304,9 @@ def reopen_card(uow: UnitOfWork, *, card_id: int, by: int | None = None) -> None
 
 
 def assign_card(uow: UnitOfWork, *, card_id: int, contact_id: int, by: int | None = None) -> None:
-    """The owner of this contact sees to it, and the others are not asked any more. A second time changes nothing.
+    """Assign the card to the owner of this contact; the others are not asked any more. A second call changes nothing.
 
-    Raises ConflictError where somebody else sees to it: of two in the same minute the first.
+    Raises ConflictError if it is assigned to somebody else: the first of two wins.
     """
     card, person = _current_card(uow.tx, card_id)
     speaker = next(iter(contacts.speakers(uow.tx, contact_id)), None)
@@ -320,7 +328,7 @@ def assign_card(uow: UnitOfWork, *, card_id: int, contact_id: int, by: int | Non
 
 
 def _read_dates(uow: UnitOfWork, kind: str, typed: TypedDates, ends: Mapping[str, date], *, confirmed: bool) -> _Dated:
-    """What typed dates mean, beside the ends of the person's other cards. The date on the card wins."""
+    """Return what typed dates mean, given the ends of the person's other cards. The date on the card wins."""
     today = uow.today
     born = _maybe(typed.born, "born")
     known = KnownDates(
@@ -348,7 +356,7 @@ def _maybe(text: str | None, field: str) -> date | None:
 
 
 def refuse_unusual(day: date, today: date) -> None:
-    """Raises NeedsConfirmationError for an end that is past or far."""
+    """Raise NeedsConfirmationError for an end that is past or far."""
     if day < today:
         raise NeedsConfirmationError("date_past", field="expires", date=day.isoformat())
     if day > today + FURTHEST_AHEAD:
@@ -368,13 +376,16 @@ def _offers(uow: UnitOfWork, person: PersonView, kind: str, dated: _Dated, ends:
 
 
 def _belongs_to(rules: Rulebook, card: CardView) -> tuple[str, str]:
-    """The kinds it lives in and is bound by; one of a kind that config/ no longer has stands alone."""
+    """Return the kinds that a card depends on and is bound by; a kind that config/ no longer has has neither."""
     kind = rules.kinds.get(card.kind)
     return ("", "") if kind is None else (kind.carried_by, kind.bound_by)
 
 
 def clean_card_label(kind: str, label: str | None) -> str:
-    """Only what no kind names needs a label, and may be there several times under several. Raises RefusedInputError."""
+    """Return the cleaned label. Only a kind without a name of its own needs one, and may occur under several.
+
+    Raises RefusedInputError.
+    """
     if kind != OTHER:
         if label is not None:
             raise RefusedInputError("card_label_unwanted", field="card_label")
@@ -385,7 +396,7 @@ def clean_card_label(kind: str, label: str | None) -> str:
 
 
 def _schedule_replan_of_linked(uow: UnitOfWork, person_id: int, card_id: int, kind: str) -> None:
-    """What lives in this card, or ends with it, may be told otherwise now that it has changed."""
+    """Plan again the cards that depend on this card or end with it, because it has changed."""
     cards.schedule_replan_of_carried(uow.tx, card_id, uow.today)
     if any(other.bound_by == kind for other in uow.rules.kinds.values()):
         cards.schedule_replan_of_person(uow.tx, person_id, uow.today)
@@ -406,7 +417,7 @@ def _current_card(tx: Tx, card_id: int) -> tuple[CardView, PersonView]:
 def _cancel_pending(uow: UnitOfWork, card_id: int, reason: CancelReason) -> None:
     reminders.settle(uow.tx, card_id)
     cancelled = queue.cancel_for_card(uow.tx, card_id, reason, uow.now)
-    # A cancelled text may have spoken of other cards too: those are planned again.
+    # A cancelled text may have been about other cards too; those are planned again.
     cards.schedule_replan_of_messages(uow.tx, cancelled, uow.today)
 
 
@@ -443,7 +454,7 @@ def _first_look_on(
     carrier_ends_on: date | None,
     is_bound: bool,
 ) -> date | None:
-    """Return the day on which planning first looks at a card; None where nothing is left to be told of this date."""
+    """Return the first planning day of a card, or None if no reminder of this date is left."""
     _, plan = rules.plan(
         kind,
         expires_on,

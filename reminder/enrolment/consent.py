@@ -1,4 +1,4 @@
-"""Saying yes, and saying no: no at once and without asking why; yes only by their own word. Silence is not consent."""
+"""Consent: a "no" counts at once and without a reason, a "yes" only by their own word. Silence is not consent."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,17 +24,20 @@ from reminder.storage.runtime import activity_log
 # What may be recorded for somebody; REPLY is only ever their own text.
 RECORDED = (ConsentHow.SPOKEN, ConsentHow.WRITTEN, ConsentHow.AGENT)
 
-# Nobody is pressed: two texts that ask, a fortnight apart.
+# At most two texts ask for consent, a fortnight apart: nobody is pressed.
 MOST_ASKINGS = 2
 BETWEEN_ASKINGS = timedelta(days=14)
 ASKED_FOR = timedelta(days=7)
-# Somebody of the family sits beside the telephone.
+# Time in which somebody of the family sits beside the telephone.
 PRACTISED_WITHIN = timedelta(minutes=30)
 
 
 def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None) -> datetime:
-    """Sends the text that asks for 1 or 2, after somebody the person knows (`told_by`) has told them of it; when it
-    will be sent. Raises ConflictError where texts cannot be answered, or it was asked too often or too lately."""
+    """Send the text that asks for 1 or 2 and return when it is sent.
+
+    Somebody whom the person knows (`told_by`) has announced it. Raises ConflictError if texts cannot be answered, or if
+    it was asked too often or too lately.
+    """
     clean_by = clean_label(told_by, field="consent_by", longest=40, most_digits=16)
     if not uow.rules.two_way:
         raise ConflictError("replies_off", field="contact")
@@ -55,8 +58,10 @@ def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None
 
 
 def make_test_call(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> datetime:
-    """A call in which its owner tries out a key, beside somebody of the family; when it will ring. Only after it are
-    keys offered. Raises ConflictError where calls are off or not agreed to."""
+    """Queue a call in which its owner tries a key, beside somebody of the family; return when it is made.
+
+    Keys are offered only after it. Raises ConflictError if calls are off or not agreed to.
+    """
     if not any(channel.is_call for channel in uow.rules.channels):
         raise ConflictError("calls_off", field="contact")
     owner = _owner(uow.tx, contact_id)
@@ -72,10 +77,10 @@ def make_test_call(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -
 
 
 def confirm(uow: UnitOfWork, *, contact_id: int, how: ConsentHow, said_by: str, by: int | None = None) -> None:
-    """Its owner has agreed, or is reached there again.
+    """Record that the owner has agreed, or can be reached there again.
 
-    Raises ConflictError where they have said no: what they said by their own text, only they take back; what they said
-    through the family, a form with their signature.
+    Raises ConflictError if they have said no. A "no" by their own text is taken back only by their own text. One
+    through the family is taken back by a form with their signature.
     """
     if how not in RECORDED:
         raise UnknownChoiceError(field="consent", choices=RECORDED)
@@ -91,7 +96,7 @@ def confirm(uow: UnitOfWork, *, contact_id: int, how: ConsentHow, said_by: str, 
 
 
 def stop(uow: UnitOfWork, *, contact_id: int, whose_word: StoppedBy = StoppedBy.FAMILY, by: int | None = None) -> None:
-    """Stops this contact; a second time changes nothing. Others who should hear are looked for at once."""
+    """Stop this contact and plan again for the other recipients at once; a second call changes nothing."""
     speaker = _speaker(uow.tx, contact_id)
     groups.lock(uow.tx, speaker.group_id)
     stopped = contacts.stop(uow.tx, [contact_id], whose_word)
@@ -107,7 +112,7 @@ def stop(uow: UnitOfWork, *, contact_id: int, whose_word: StoppedBy = StoppedBy.
 
 
 def verify(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> None:
-    """Somebody has made sure that it is still theirs."""
+    """Record that somebody has made sure that the contact is still theirs."""
     speaker = _speaker(uow.tx, contact_id)
     contacts.record_verified(uow.tx, [contact_id], uow.now)
     activity_log.write(
@@ -116,7 +121,7 @@ def verify(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> None:
 
 
 def _say_that_it_stopped(uow: UnitOfWork, contact_id: int) -> None:
-    """Once, to the telephone of who was told until now. A mail program has shown its own page."""
+    """Confirm the stop once, to a telephone that got messages so far. A mail program has shown its own page."""
     owner = _owner(uow.tx, contact_id)
     if owner is None or not owner.speaker.channel.can.is_two_way:
         return
@@ -128,7 +133,7 @@ def _say_that_it_stopped(uow: UnitOfWork, contact_id: int) -> None:
 
 @dataclass(frozen=True)
 class _Owner:
-    """Who is spoken to by their own contact."""
+    """The person who is addressed by their own contact."""
 
     speaker: Speaker
     person: PersonView
@@ -137,7 +142,7 @@ class _Owner:
 
 
 def _owner(tx: Tx, contact_id: int) -> _Owner | None:
-    """None for a relative's or a member's contact."""
+    """Return the owner, or None for a relative's or a member's contact."""
     speaker = _speaker(tx, contact_id)
     person = None if speaker.person_id is None or speaker.is_family else people.find(tx, speaker.person_id)
     group = groups.find(tx, speaker.group_id)
@@ -148,7 +153,7 @@ def _owner(tx: Tx, contact_id: int) -> _Owner | None:
 
 
 def _send(uow: UnitOfWork, owner: _Owner, kind: MessageKind, key: str, said: Composed, true_for: timedelta) -> datetime:
-    """At the next hour at which they may be reached this way; when that is."""
+    """Queue a message for the next hour at which they may be reached by this channel; return that instant."""
     channel = owner.speaker.channel
     soon = hours.next_allowed(uow.now, owner.person.mode, Audience.PERSON, channel)
     draft = MessageDraft(
@@ -163,7 +168,7 @@ def _send(uow: UnitOfWork, owner: _Owner, kind: MessageKind, key: str, said: Com
         segments=said.segments if channel.can.counts_segments else 0,
         scheduled_at=soon,
         expires_at=soon + true_for,
-        # For a practice call somebody sits beside the telephone.
+        # Somebody sits beside the telephone and waits for a test call.
         urgency=Urgency.ANSWER if kind is MessageKind.TEST_CALL else Urgency.USUAL,
     )
     queue.add(uow.tx, uow.keys, [draft], uow.now)

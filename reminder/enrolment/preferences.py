@@ -1,4 +1,4 @@
-"""How a group and its members want to be told: kept, and everything planned again in one transaction."""
+"""Preferences of a group and its members: stored, and everything planned again in one transaction."""
 
 from reminder.domain.model.messages import CancelReason
 from reminder.domain.model.people import Copies
@@ -13,9 +13,10 @@ from reminder.storage.runtime import activity_log
 
 
 def set_preferences(uow: UnitOfWork, *, group_id: int, preferences: Preferences, by: int | None = None) -> None:
-    """What waits to be sent is taken back and planned anew, for today's message may go at another hour or not at all.
+    """Set the preferences of a group; waiting messages are cancelled and planned again.
 
-    Raises RefusedInputError for a rhythm that cannot be kept, NotFoundError for a group that there is not.
+    Today's message may leave at another hour or not at all. Raises RefusedInputError for preferences that cannot be
+    kept, NotFoundError for an unknown group.
     """
     checked = preferences.checked(uow.rules.schedules.presets)
     groups.lock(uow.tx, group_id)
@@ -30,7 +31,7 @@ def set_preferences(uow: UnitOfWork, *, group_id: int, preferences: Preferences,
 
 
 def set_copies(uow: UnitOfWork, *, member_id: int, copies: Copies, by: int | None = None) -> None:
-    """Which reminders about others a member is sent. What waits for them goes as it would now."""
+    """Set which reminders about others a member gets; waiting ones are planned again."""
     group_id = groups.group_of_member(uow.tx, member_id)
     if group_id is None:
         raise NotFoundError(field="member")
@@ -42,7 +43,7 @@ def set_copies(uow: UnitOfWork, *, member_id: int, copies: Copies, by: int | Non
 
 
 def _plan_again(uow: UnitOfWork, group_id: int, preferences: Preferences) -> None:
-    """Each card's next look is that of its new plan, sooner or later than before."""
+    """Set the next planning day of each card to that of its new plan, sooner or later than before."""
     current = [card for card in cards.of_group_as_due(uow.tx, group_id) if card.kind in uow.rules.kinds]
     ends = cards.ends_of_people(uow.tx, {card.person.id for card in current})
     next_on = {}

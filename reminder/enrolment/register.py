@@ -1,4 +1,4 @@
-"""Registering groups, members, persons and contacts: checked first, then kept in one transaction."""
+"""Registration of groups, members, persons and contacts: checked first, then stored in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ DEFAULT_OFFICE = "市役所"
 
 
 def add_group(uow: UnitOfWork, *, name: str, kind: GroupKind) -> int:
+    """Register a group; return the id."""
     clean_name = clean_label(name, field="name", longest=60, most_digits=8)
     group_id = groups.add(uow.tx, name=clean_name, kind=kind, now=uow.now)
     activity_log.write(uow.tx, "group_added", uow.now, group_id=group_id)
@@ -27,7 +28,10 @@ def add_group(uow: UnitOfWork, *, name: str, kind: GroupKind) -> int:
 
 
 def add_member(uow: UnitOfWork, *, group_id: int, email: str, role: Role, language: Language) -> int:
-    """The address is the member's contact too: whoever signs in to a group has agreed to hear from it."""
+    """Add a member to a group; return the id.
+
+    The address is the member's contact too: somebody who signs in to a group has agreed to get messages from it.
+    """
     address = addresses.read_email(email, field="email")
     if groups.find(uow.tx, group_id) is None:
         raise NotFoundError(field="group")
@@ -68,15 +72,17 @@ def add_person(
     insurance: bool = True,
     by: int | None = None,
 ) -> int:
-    """Register one person; return the id. As `add_people`."""
+    """Register one person; return the id. Raises as `add_people`."""
     person = NewPerson(label, mode, language, mark, reference, room, unit, office, insurance)
     return add_people(uow, group_id=group_id, wanted=[person], by=by)[0]
 
 
 @dataclass(frozen=True)
 class NewPerson:
-    """A person as somebody types them. Without a mode, a home's resident is spoken to as HOME and anyone else as
-    STANDARD."""
+    """A person as somebody types them.
+
+    Without a mode, a home's resident is addressed as HOME and anyone else as STANDARD.
+    """
 
     label: str
     mode: Mode | None = None
@@ -92,8 +98,8 @@ class NewPerson:
 def add_people(uow: UnitOfWork, *, group_id: int, wanted: Sequence[NewPerson], by: int | None = None) -> list[int]:
     """Register persons in a few statements, all of them or none; return their ids, in the order of `wanted`.
 
-    `by`: the member who does this, for the journal; None at the console. Raises RefusedInputError for a word that may
-    not be kept, and NotFoundError.
+    `by`: the member who does this, for the activity log; None on the console. Raises RefusedInputError for a word that
+    may not be stored, and NotFoundError.
     """
     rows = [_person_row(person) for person in wanted]
     group = groups.find(uow.tx, group_id)
@@ -126,7 +132,7 @@ def _person_row(person: NewPerson) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class PersonChanges:
-    """What is to be said otherwise of a person; None leaves it as it is, "" takes an optional word away."""
+    """The changes to a person; None leaves a value as it is, "" removes an optional one."""
 
     label: str | None = None
     mode: Mode | None = None
@@ -140,7 +146,7 @@ class PersonChanges:
 
 
 def edit_person(uow: UnitOfWork, *, person_id: int, changes: PersonChanges, by: int | None = None) -> None:
-    """What waits to be told of this person is planned anew, in the new words and by the new schedule."""
+    """Change a person; waiting reminders are planned again, in the new words and by the new schedule."""
     label = None if changes.label is None else clean_label(changes.label, field="label")
     mark = clean_label(changes.mark, field="mark", longest=10, most_digits=0) if changes.mark else None
     reference = clean_label(changes.reference, field="ref", most_digits=5) if changes.reference else None
@@ -187,7 +193,7 @@ def add_contact(
     consent_by: str | None = None,
     by: int | None = None,
 ) -> int:
-    """Register one contact; return the id. As `add_contacts`; raises ConflictError where its owner has it already."""
+    """Register one contact; return the id. Raises as `add_contacts`, and ConflictError if its owner has it already."""
     contact = NewContact(channel, address, person_id, member_id, is_family, consent_how, consent_by)
     contact_id = add_contacts(uow, wanted=[contact], by=by)[0]
     if contact_id is None:
@@ -197,8 +203,11 @@ def add_contact(
 
 @dataclass(frozen=True)
 class NewContact:
-    """A contact as somebody types it: around a person, or of a member. Without consent a person's contact is kept and
-    not told anything; a member's own needs none. `consent_by`: who heard it."""
+    """A contact as somebody types it, around a person or of a member.
+
+    Without consent a person's contact is stored but gets no messages; a member's own needs none. `consent_by`: who
+    heard it.
+    """
 
     channel: ChannelName
     address: str
@@ -210,12 +219,13 @@ class NewContact:
 
 
 def add_contacts(
-    uow: UnitOfWork, *, wanted: Sequence[NewContact], by: int | None = None, in_journal: bool = True
+    uow: UnitOfWork, *, wanted: Sequence[NewContact], by: int | None = None, in_activity_log: bool = True
 ) -> list[int | None]:
     """Register contacts in a few statements; return their ids, in the order of `wanted`.
 
-    None in place of an id: its owner has this contact already, registered before or earlier in `wanted`. `in_journal`:
-    False where the contacts are a part of something that stands there. Raises RefusedInputError and NotFoundError.
+    None in place of an id: its owner has this contact already, registered before or earlier in `wanted`.
+    `in_activity_log`: False if the contacts are part of an act that is logged already. Raises RefusedInputError and
+    NotFoundError.
     """
     rows = [_contact_row(contact) for contact in wanted]
     group_of = _owner_groups(uow.tx, rows)
@@ -224,7 +234,7 @@ def add_contacts(
     new = _not_known(uow, rows)
     ids = contacts.add_all(uow.tx, uow.keys, list(new.values()), uow.now)
     added = dict(zip(new, ids, strict=True))
-    if in_journal:
+    if in_activity_log:
         entries = [
             {
                 "act": "contact_added",
@@ -273,7 +283,7 @@ def _owner(row: NewContactRow) -> _Owner:
 
 
 def _owner_groups(tx: Tx, rows: Sequence[NewContactRow]) -> dict[_Owner, int]:
-    """Return by owner the group. Raises NotFoundError."""
+    """Return the group by owner. Raises NotFoundError."""
     found = people.by_id(tx, {row.person_id for row in rows if row.person_id is not None})
     group_of = {_Owner(person.id, None): person.group_id for person in found.values()}
     for row in rows:
@@ -285,7 +295,7 @@ def _owner_groups(tx: Tx, rows: Sequence[NewContactRow]) -> dict[_Owner, int]:
 
 
 def _not_known(uow: UnitOfWork, rows: Sequence[NewContactRow]) -> dict[int, NewContactRow]:
-    """Return by place in `rows` those that their owner has not yet."""
+    """Return by place in `rows` those that their owner does not have yet."""
     known = contacts.addresses_of(
         uow.tx,
         person_ids={row.person_id for row in rows if row.person_id is not None},

@@ -1,1 +1,1 @@
-"""Planning: which cards are due today, who is told, and in which words."""
+"""Planning: which cards are due today, who is reminded of them, and in which words."""

@@ -1,5 +1,7 @@
-"""Who is told what on one day: from cards that are looked at to messages. Nothing is kept here, so that what is shown
-beforehand (outlook.py) and what is sent (due.py) are made by the same lines."""
+"""The daily plan: turns the cards that are due into the messages of one day.
+
+It stores nothing, so the preview (forecast.py) and the planning pass (scheduler.py) run the same code.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,7 +40,7 @@ _DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
 
 @dataclass(frozen=True)
 class PlannedReminder:
-    """One step of one card that one contact is to be told."""
+    """A step of a card that is to be sent to one contact."""
 
     card: DueCard
     dates: CardDates
@@ -49,10 +51,12 @@ class PlannedReminder:
 
     @property
     def key(self) -> reminders.StepKey:
+        """Return the key of the step: card, end date and name of the step."""
         return reminders.StepKey(self.card.id, self.card.expires_on, self.step.name)
 
     @property
-    def told(self) -> ReminderContent:
+    def content(self) -> ReminderContent:
+        """Return what the composer needs to know about this step."""
         return ReminderContent(
             kind=self.card.kind,
             step=self.says,
@@ -67,7 +71,7 @@ class PlannedReminder:
 
 @dataclass(frozen=True)
 class CardContext:
-    """A card that is looked at, with its plan and who is around its person."""
+    """A card that is due, with its plan and the recipients around its person."""
 
     card: DueCard
     dates: CardDates
@@ -80,13 +84,14 @@ class CardContext:
 def context_of(
     rules: Rulebook, card: DueCard, ends: Mapping[str, date], recipient_set: RecipientSet, group: GroupView
 ) -> CardContext:
-    """`ends`: of all of the person's cards, by kind."""
+    """Return the card with its plan; `ends` holds the end dates of all cards of the person, by kind."""
     dates, plan = plan_of(rules, card, ends, group.preferences)
     is_bound = rules.is_bound(card.kind, card.expires_on, ends)
     return CardContext(card, dates, plan, is_bound, recipient_set, group)
 
 
 def by_owner(recipients: Iterable[Recipient]) -> dict[tuple[str, int], list[Recipient]]:
+    """Return the recipients grouped by owner (kind of owner and id)."""
     found: dict[tuple[str, int], list[Recipient]] = {}
     for recipient in recipients:
         found.setdefault(recipient.owner, []).append(recipient)
@@ -95,8 +100,12 @@ def by_owner(recipients: Iterable[Recipient]) -> dict[tuple[str, int], list[Reci
 
 @dataclass(frozen=True)
 class PlanningQueries:
-    """What is asked of the database while messages are made. `humans`: every contact of each, by owner, whatever its
-    state; `taken`: which of these message keys are in use; `sharing`: all contacts at the telephone of this one."""
+    """The queries that planning needs while it makes messages.
+
+    `humans`: every contact of each human, by owner, in any state. `taken`: which of these message keys are in use, with
+    the state of the message. `sharing`: all contacts that share the telephone of this one. `open_questions`: the
+    questions of these contacts that wait for an answer at an instant.
+    """
 
     past: DeliveryHistory
     humans: Mapping[tuple[str, int], Sequence[Recipient]]
@@ -107,34 +116,39 @@ class PlanningQueries:
 
 @dataclass
 class DailyPlan:
-    """One look at some cards at one instant. `drafts`: the messages it makes, each with what it tells."""
+    """The plan of some cards at one instant (aware, UTC).
+
+    `drafts`: the new messages, each with the reminders that it holds. `steps_due`: the steps that they belong to.
+    """
 
     rules: Rulebook
     now: datetime
     links: SignedLinks
     known: PlanningQueries
     steps_due: dict[reminders.StepKey, date] = field(default_factory=dict)
-    not_today: set[int] = field(default_factory=set)  # cards with something left to tell on another day
+    not_today: set[int] = field(default_factory=set)  # ids of cards that still have a reminder for another day
     drafts: list[tuple[MessageDraft, list[PlannedReminder]]] = field(default_factory=list)
-    asked_now: dict[int, list[Question]] = field(default_factory=dict)  # by contact
+    asked_now: dict[int, list[Question]] = field(default_factory=dict)  # by contact id
 
     @property
     def today(self) -> date:
+        """Return the date in Japan."""
         return japan_date(self.now)
 
     def undelivered(self, contexts: Iterable[CardContext]) -> dict[Recipient, list[PlannedReminder]]:
-        """Everything that somebody has not been told yet."""
+        """Return the reminders that are due and not sent yet, by recipient."""
         undelivered: dict[Recipient, list[PlannedReminder]] = {}
         for one in contexts:
-            for recipient, reminder in self._tellings(one):
+            for recipient, reminder in self._reminders(one):
                 if not self.known.past.is_delivered(reminder.key, recipient):
                     undelivered.setdefault(recipient, []).append(reminder)
         return undelivered
 
     def draft(self, undelivered: Mapping[Recipient, list[PlannedReminder]], group_of: Mapping[int, GroupView]) -> None:
-        """One message for each who may be told today. `group_of`: by group id."""
+        """Draft one message for each contact that may be written to today; `group_of` is by group id."""
         taken = self._taken(undelivered)
-        reminded_now: set[tuple[str, int]] = set()  # each human once, though two of their cards go by two ways
+        # Each human gets one message, even if two cards use two different channels.
+        reminded_now: set[tuple[str, int]] = set()
         sent_to_person: dict[int, str] = {}  # what a carer's copy quotes
         by_audience = sorted(undelivered.items(), key=lambda row: list(Audience).index(row[1][0].audience))
         for recipient, planned in by_audience:
@@ -144,7 +158,7 @@ class DailyPlan:
             if is_delivered or self._is_at_limit(for_today):
                 for_today = []
             if not recipient.channel.is_mail:
-                # One short text speaks of one person; the next is told on the next day.
+                # A short text speaks of one person; the next person follows on the next day.
                 for_today = [reminder for reminder in for_today if reminder.card.person == for_today[0].card.person]
             self.not_today.update(reminder.card.id for reminder in planned if reminder not in for_today)
             if not for_today:
@@ -160,37 +174,37 @@ class DailyPlan:
                 draft = replace(draft, possibly_double=True)
             self.drafts.append((draft, for_today))
 
-    def next_look(self, contexts: CardContext) -> date | None:
-        """When this card is to be looked at again."""
-        upcoming = next_day(contexts.plan, self.today)
-        if contexts.card.id not in self.not_today:
+    def next_planning_day(self, context: CardContext) -> date | None:
+        """Return the date on which this card is planned next, or None if there is none."""
+        upcoming = next_day(context.plan, self.today)
+        if context.card.id not in self.not_today:
             return upcoming
-        mode, on_holidays = contexts.card.person.mode, contexts.group.preferences.on_holidays
+        mode, on_holidays = context.card.person.mode, context.group.preferences.on_holidays
         again = hours.sending_day_on_or_after(self.today + timedelta(days=1), mode, on_holidays)
         return again if upcoming is None else min(again, upcoming)
 
-    def _tellings(self, contexts: CardContext) -> Iterable[tuple[Recipient, PlannedReminder]]:
-        card, past = contexts.card, self.known.past
-        recipient_set = recipients_now(contexts.recipient_set, card.progress, card.person.mode)
+    def _reminders(self, context: CardContext) -> Iterable[tuple[Recipient, PlannedReminder]]:
+        card, past = context.card, self.known.past
+        recipient_set = recipients_now(context.recipient_set, card.progress, card.person.mode)
         for audience, recipients in recipient_set.listeners().items():
-            step = step_due(contexts.plan, recipient_set.hears(audience), card.expires_on, self.today)
+            step = step_due(context.plan, recipient_set.hears(audience), card.expires_on, self.today)
             if step is None:
                 continue
             self.steps_due[reminders.StepKey(card.id, card.expires_on, step.name)] = step.on
-            said = text_at(step, contexts.plan)
-            reminder = PlannedReminder(card, contexts.dates, step, said, audience, contexts.is_bound)
+            said = text_at(step, context.plan)
+            reminder = PlannedReminder(card, context.dates, step, said, audience, context.is_bound)
             wanting = [one for one in recipients if is_wanted(one.copies, step, said, card.expires_on)]
-            # Somebody must hear: where nobody stands nearer to the person, these are no copies.
+            # At least one recipient must be reminded. If nobody is closer to the person, copy preferences do not apply.
             for recipient in wanting if wanting or recipient_set.has_nearer(audience) else recipients:
-                way = past.way(
+                contact = past.contact_for(
                     recipient,
                     reminder.key,
                     self.rules.channels,
-                    rings=is_called_at(step, contexts.plan, contexts.group.preferences),
-                    is_open=partial(self._is_allowed, reminder, preferences=contexts.group.preferences),
+                    is_call_step=is_called_at(step, context.plan, context.group.preferences),
+                    is_open=partial(self._is_allowed, reminder, preferences=context.group.preferences),
                 )
-                if way is not None:
-                    yield way, reminder
+                if contact is not None:
+                    yield contact, reminder
 
     def _taken(self, undelivered: Mapping[Recipient, list[PlannedReminder]]) -> Mapping[str, MessageState]:
         same_humans = {contact for recipient in undelivered for contact in self.known.humans[recipient.owner]}
@@ -202,7 +216,7 @@ class DailyPlan:
         return bool(own) and self.known.past.is_at_limit(own[0].person.id, self.now, is_near=is_near)
 
     def _code(self, recipient: Recipient, planned: Sequence[PlannedReminder]) -> int | None:
-        """The digit that answers "done" to this text: another one where another question is open on that telephone."""
+        """Return the digit that answers "done" to this text; no open question on that telephone has the same."""
         if planned[0].audience is not Audience.PERSON or not recipient.channel.can.can_be_answered:
             return None
         if recipient.channel.is_call:
@@ -219,13 +233,13 @@ class DailyPlan:
         return code
 
     def _is_day_used(self, recipient: Recipient, taken: Mapping[str, MessageState]) -> bool:
-        """By a message to this contact, or by one to another contact of the same human that did not fail."""
+        """Return whether this contact, or another contact of the same human, has a message today that did not fail."""
         is_used = any(key in taken for key in self._keys(recipient))
         others = self._states(self.known.humans[recipient.owner], taken)
         return is_used or any(state not in _DID_NOT_REACH for state in others)
 
     def _failovers(self, recipient: Recipient, taken: Mapping[str, MessageState]) -> int:
-        """How many of this human's other ways have failed today."""
+        """Return how many other channels of this human have failed today."""
         return len(self._states(self.known.humans[recipient.owner], taken))
 
     def _states(self, contacts: Iterable[Recipient], taken: Mapping[str, MessageState]) -> list[MessageState]:
@@ -234,7 +248,7 @@ class DailyPlan:
     def _is_allowed(self, reminder: PlannedReminder, channel: ChannelName, preferences: Preferences) -> bool:
         mode = reminder.card.person.mode
         if channel.can.own_hours:
-            # Nobody is called on a day on which the family cannot be asked at once.
+            # No calls on a day on which the family cannot be asked at once.
             mode = Mode.ELDERLY
         closes = hours.reminder_window(self.today, mode, reminder.audience, channel, preferences)[1]
         return hours.is_sending_day(self.today, mode, preferences.on_holidays) and self.now < closes
@@ -243,7 +257,7 @@ class DailyPlan:
         return f"told:{recipient.contact_id}:{self.today.isoformat()}:{recipient.channel}:{failovers}"
 
     def _keys(self, recipient: Recipient) -> list[str]:
-        """Every key that today's message to this contact may have: one for each way of this human that may fail."""
+        """Return every key that today's message to this contact may have: one for each channel that may fail."""
         return [self._key(recipient, failovers) for failovers in range(len(self.known.humans[recipient.owner]))]
 
     def _compose(
@@ -255,15 +269,15 @@ class DailyPlan:
         reply_code: int | None,
     ) -> Composed:
         if recipient.channel.is_call:
-            person, told = planned[0].card.person, [reminder.told for reminder in planned]
-            script = self.rules.composer.call(told, reader(recipient, person, Audience.PERSON, group))
+            person, contents = planned[0].card.person, [reminder.content for reminder in planned]
+            script = self.rules.composer.call(contents, reader(recipient, person, Audience.PERSON, group))
             return Composed(None, script.text)
         by_person: dict[PersonView, list[PlannedReminder]] = {}
         for reminder in planned:
             by_person.setdefault(reminder.card.person, []).append(reminder)
         texts = [
             self.rules.composer.reminder(
-                [reminder.told for reminder in theirs],
+                [reminder.content for reminder in theirs],
                 reader(recipient, person, theirs[0].audience, group, reply_code=reply_code),
                 brief=len(by_person) > 1,
                 copy=self._copy(recipient, theirs, sent_to_person.get(person.id)),
@@ -273,7 +287,7 @@ class DailyPlan:
         return self.rules.composer.together(texts, recipient.language)
 
     def _copy(self, recipient: Recipient, planned: Sequence[PlannedReminder], sent_to_person: str | None) -> Copy:
-        """What somebody around the person is shown of what the person was sent."""
+        """Return what a carer or member of staff sees of the message that the person gets."""
         card = planned[0].card
         text = sent_to_person if planned[0].audience is Audience.CARER else None
         if planned[0].audience is Audience.PERSON or card.person.mode is Mode.STANDARD:

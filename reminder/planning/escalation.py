@@ -1,4 +1,4 @@
-"""When nobody answers or acts: the next human is asked, and in the end it stands in red."""
+"""Escalation: when nobody answers or acts, the next human is asked; at the end the card is marked red."""
 
 from datetime import date
 
@@ -21,12 +21,12 @@ GROUPS_AT_ONCE = 100
 
 
 def escalate(uow: UnitOfWork, links: SignedLinks) -> int:
-    """How many messages that made."""
+    """Ask the next human about each card whose time to answer has passed; return the number of new messages."""
     return _Escalation(uow, links).run()
 
 
 class _Escalation:
-    """One pass over the silences of some groups, inside one transaction."""
+    """The escalation of some groups, inside one unit of work."""
 
     def __init__(self, uow: UnitOfWork, links: SignedLinks) -> None:
         self._uow, self._tx, self._rules, self._links = uow, uow.tx, uow.rules, links
@@ -42,11 +42,11 @@ class _Escalation:
             if reminder is not None:
                 asked.setdefault(reminder.recipient, []).append((card, reminder))
         cards.set_escalation(self._tx, waits)
-        drafts = [draft for recipient, told in asked.items() for draft in self._drafts(recipient, told)]
+        drafts = [draft for recipient, planned in asked.items() for draft in self._drafts(recipient, planned)]
         return enqueue(self._uow, drafts)
 
     def _next(self, card: DueCard, group: GroupView) -> tuple[tuple[int, date | None], PlannedNotice | None]:
-        """How many more humans have been asked then, until when an answer is waited for, and what the next is told."""
+        """Return (new escalation level, date until which an answer is awaited) and the notice to the next human."""
         progress = card.progress
         if progress.acknowledged_on is not None or self._today > card.expires_on or card.kind not in self._rules.kinds:
             return (progress.escalation_level, None), None
@@ -54,11 +54,11 @@ class _Escalation:
         if progress.assigned_on is not None:
             if self._today < progress.assigned_on + 2 * patience(card.expires_on, progress.assigned_on):
                 return (progress.escalation_level, until), None
-            # Reminded once, and not heard of since.
+            # This human was reminded once and has not answered since.
             cards.unassign(self._tx, card.id)
         subject = Subject(card.person, group, recipient_set_of(self._tx, card.person, group, self._rules.channels))
         humans, asked = escalation_order(subject.recipient_set), progress.escalation_level + 1
-        # The first has heard from the beginning, unless they want no copies: then they are the first to be asked.
+        # The first human has had copies from the beginning. If they want none, they are the first to be asked.
         following = asked if not humans or humans[0].copies is not Copies.NONE else progress.escalation_level
         if following >= len(humans) and card.expires_on - self._today > RED_WITHIN:
             return (progress.escalation_level, card.expires_on - RED_WITHIN), None
@@ -68,18 +68,18 @@ class _Escalation:
         about = About(about_card, link=self._links.take(card.id, humans[following].contact_id))
         return (asked, until), planned_notice(self._rules, subject, humans[following], NoticeKind.SILENT, about)
 
-    def _drafts(self, recipient: Recipient, told: list[tuple[DueCard, PlannedNotice]]) -> list[MessageDraft]:
-        """A home that is asked about many residents at once is asked in one mail."""
+    def _drafts(self, recipient: Recipient, planned: list[tuple[DueCard, PlannedNotice]]) -> list[MessageDraft]:
+        """Return the drafts; a home that is asked about many residents at once gets one mail."""
         kind = MessageKind.ESCALATION
         if not recipient.channel.is_mail:
             key = "silent:{{contact}}:{}:{{day}}"
             return [
                 draft_of(one, kind, key.format(card.id), self._now, speaks_of=[_spoken_of(card)], waits_for_hour=True)
-                for card, one in told
+                for card, one in planned
             ]
-        first = told[0][1]
-        composed = self._rules.composer.together([one.composed for _, one in told], recipient.language)
-        speaks_of = [_spoken_of(card) for card, _ in told]
+        first = planned[0][1]
+        composed = self._rules.composer.together([one.composed for _, one in planned], recipient.language)
+        speaks_of = [_spoken_of(card) for card, _ in planned]
         key = "silent:{contact}:{day}"
         return [draft_of(first, kind, key, self._now, composed, speaks_of=speaks_of, waits_for_hour=True)]
 

@@ -1,7 +1,7 @@
-"""The outlook: every text about one card to everybody who will be told, with its day and words, before it is sent.
+"""The forecast: every future message about one card, to every recipient, with its date and words.
 
-It takes the very steps of planning (telling.py) from day to day, on what is known now: nobody answers, everything
-arrives. Where another card is told on the same day, one message speaks of both.
+It runs the planning code (daily_plan.py) day by day on what is known now, and assumes that nobody answers and that
+every message arrives. If another card is due on the same day, one message speaks of both.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,13 +33,16 @@ from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import open_questions
 
-# The id of a card that is not kept yet: no row has it.
+# The id of a card that is not stored yet; no row has it.
 NOT_KEPT = 0
 
 
 @dataclass(frozen=True)
 class ForecastCard:
-    """`card_id`: of one that is kept; with another `expires_on` than it has, as it would be told with that date."""
+    """The card that a forecast is about.
+
+    `card_id`: of a stored card. With another `expires_on` than the stored one, the forecast is that of the new date.
+    """
 
     kind: str
     expires_on: date
@@ -50,7 +53,7 @@ class ForecastCard:
 
 @dataclass(frozen=True)
 class PlannedText:
-    """`on` is a date in Japan, `send_at` aware UTC; `segments` is 0 for what is no SMS."""
+    """A future message. `on` is a date in Japan, `send_at` is aware UTC, `segments` is 0 unless it is an SMS."""
 
     step: str
     on: date
@@ -65,7 +68,7 @@ class PlannedText:
 
 @dataclass(frozen=True)
 class Forecast:
-    """`texts` in order of `send_at`. `waiting`: contacts that nothing is sent to, and why."""
+    """The future messages about one card, in order of `send_at`; `waiting`: contacts that get nothing, and why."""
 
     dates: CardDates
     texts: tuple[PlannedText, ...]
@@ -73,16 +76,20 @@ class Forecast:
 
     @property
     def segments(self) -> int:
+        """Return the number of SMS segments of all texts."""
         return sum(text.segments for text in self.texts)
 
     @property
     def contact_ids(self) -> set[int]:
-        """All contacts that it speaks of."""
+        """Return the ids of all contacts that the forecast mentions."""
         return {text.contact_id for text in self.texts} | {contact_id for contact_id, _ in self.waiting}
 
 
 def forecast(uow: UnitOfWork, *, person: PersonView, card: ForecastCard, links: SignedLinks | None = None) -> Forecast:
-    """Nothing is changed. Raises UnknownChoiceError for a kind that there is not, NotFoundError for a card."""
+    """Return the future messages about the card; nothing is stored.
+
+    Raises UnknownChoiceError for an unknown kind and NotFoundError for an unknown card.
+    """
     group = groups.find(uow.tx, person.group_id)
     if group is None:
         raise NotFoundError(field="group")
@@ -94,16 +101,16 @@ def forecast(uow: UnitOfWork, *, person: PersonView, card: ForecastCard, links: 
     kept = _kept(uow.tx, person, card)
     is_kept = kept is not None and kept.expires_on == card.expires_on
     due = kept if kept is not None and is_kept else _with_new_date(uow.rules, person, card, others, kept)
-    contexts = context_of(uow.rules, due, ends, choose_recipients(group.kind, own, members, uow.rules.channels), group)
+    context = context_of(uow.rules, due, ends, choose_recipients(group.kind, own, members, uow.rules.channels), group)
     if kept is not None and is_kept:
         next_on = next(other.next_reminder_on for other in others if other.id == kept.id)
         waiting = [_planned(row, row.step, group, uow.now) for row in queries.queued_about(uow.tx, uow.keys, kept.id)]
     else:
-        next_on, waiting = first_look(contexts.plan, card.expires_on, today), []
+        next_on, waiting = first_look(context.plan, card.expires_on, today), []
     humans = by_owner((*own, *members))
-    texts = [*waiting, *_future_messages(uow, links, contexts, humans, next_on)]
+    texts = [*waiting, *_future_messages(uow, links, context, humans, next_on)]
     return Forecast(
-        contexts.dates,
+        context.dates,
         tuple(sorted(texts, key=lambda text: (text.send_at, list(Audience).index(text.audience), text.contact_id))),
         tuple((one.contact_id, one.state) for one in (*own, *members) if one.state is not ContactState.CONFIRMED),
     )
@@ -121,7 +128,7 @@ def _kept(tx: Tx, person: PersonView, card: ForecastCard) -> DueCard | None:
 def _with_new_date(
     rules: Rulebook, person: PersonView, card: ForecastCard, others: Sequence[CardView], kept: DueCard | None
 ) -> DueCard:
-    """As it stands once it is registered, or renewed: nothing has been said of that date yet."""
+    """Return the card as it will be once it is registered or renewed: no message about that date yet."""
     carried_by = rules.kind(card.kind).carried_by
     return DueCard(
         id=NOT_KEPT if kept is None else kept.id,
@@ -139,19 +146,19 @@ def _with_new_date(
 
 
 def _future_messages(
-    uow: UnitOfWork, links: SignedLinks, contexts: CardContext, humans: Humans, next_on: date | None
+    uow: UnitOfWork, links: SignedLinks, context: CardContext, humans: Humans, next_on: date | None
 ) -> Iterator[PlannedText]:
-    """What each look of planning will make, from one to the next."""
+    """Yield the messages of each future planning day of the card."""
     today = uow.today
-    past = DeliveryHistory(uow.tx, [contexts.card], humans, uow.now)
+    past = DeliveryHistory(uow.tx, [context.card], humans, uow.now)
     are_open = cache(lambda *contact_ids: open_questions.open_at(uow.tx, contact_ids, uow.now))
     known = PlanningQueries(
         past=past,
         humans=humans,
-        # What takes a day to come is not planned yet.
+        # Messages of later days are not planned yet.
         taken=lambda keys: queue.taken(uow.tx, keys) if on == today else {},
         sharing=cache(lambda contact_id: open_questions.sharing(uow.tx, [contact_id])[contact_id]),
-        # What is not asked now will not be: the questions to come are those about this very card.
+        # Questions that are not open now will not be: only those about this card come later.
         open_questions=lambda contact_ids, at: (
             open_questions.open_at(uow.tx, contact_ids, at) if are_open(*contact_ids) else []
         ),
@@ -160,17 +167,17 @@ def _future_messages(
         on = max(next_on, today)
         at = max(uow.now, hours.instant(on, time(0)))
         day = DailyPlan(uow.rules, at, links, known)
-        day.draft(day.undelivered([contexts]), {contexts.group.id: contexts.group})
-        for draft, told in day.drafts:
+        day.draft(day.undelivered([context]), {context.group.id: context.group})
+        for draft, planned in day.drafts:
             assert draft.contact_id is not None
-            whose = told[0].card.person.id if draft.audience is Audience.PERSON else None
-            past.assume_delivered(draft.contact_id, [reminder.key for reminder in told], whose=whose, now=at)
-            yield _planned(draft, told[0].step.name, contexts.group, at)
-        next_on = day.next_look(contexts)
+            whose = planned[0].card.person.id if draft.audience is Audience.PERSON else None
+            past.assume_delivered(draft.contact_id, [reminder.key for reminder in planned], whose=whose, now=at)
+            yield _planned(draft, planned[0].step.name, context.group, at)
+        next_on = day.next_planning_day(context)
 
 
 def _planned(made: MessageDraft | WaitingMessage, step: str, group: GroupView, now: datetime) -> PlannedText:
-    """At the moment at which delivery may send it: calls pause at noon."""
+    """Return the message at the instant at which delivery may send it: calls pause at noon."""
     assert made.contact_id is not None
     days = Preferences(on_holidays=group.preferences.on_holidays)
     send_at = hours.next_allowed(max(now, made.scheduled_at), Mode.STANDARD, made.audience, made.channel, days)

@@ -1,4 +1,4 @@
-"""Messages to those around a person, besides reminders: at the next hour at which they may be written to."""
+"""Drafts of notices: messages to those around a person, sent at the next hour at which they may be written to."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,13 +21,13 @@ from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders.recipients import reader, recipient_set_of
 
-# It stays true: a mail server that is away for days must not swallow it.
+# The notice stays true for a week; a mail server that is away for days must not lose it.
 TRUE_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Whom it is about, and who is around them."""
+    """The person whom a notice is about, with their recipients."""
 
     person: PersonView
     group: GroupView
@@ -36,7 +36,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class PlannedNotice:
-    """What one human is told of one person."""
+    """A notice about one person to one human."""
 
     recipient: Recipient
     audience: Audience
@@ -45,6 +45,7 @@ class PlannedNotice:
 
 
 def subject_of(tx: Tx, rules: Rulebook, person_id: int) -> Subject | None:
+    """Return the person with group and recipients, or None if the person is gone."""
     person = people.find(tx, person_id)
     group = None if person is None else groups.find(tx, person.group_id)
     if person is None or group is None:
@@ -55,27 +56,34 @@ def subject_of(tx: Tx, rules: Rulebook, person_id: int) -> Subject | None:
 def planned_notice(
     rules: Rulebook, subject: Subject, recipient: Recipient, kind: NoticeKind, about: About
 ) -> PlannedNotice:
+    """Return the notice to this recipient in their words and language."""
     audience = Audience.STAFF if recipient in subject.recipient_set.staff else Audience.CARER
     reads = reader(recipient, subject.person, audience, subject.group)
     return PlannedNotice(recipient, audience, subject, rules.composer.notice(reads, kind, about))
 
 
 def notices_to_all(rules: Rulebook, subject: Subject, kind: NoticeKind, about: About) -> Iterator[PlannedNotice]:
-    """Every carer, or where there is none the home's staff; where anybody of them wants copies, only who does."""
+    """Yield the notice to every carer or, if there is none, to the home's staff.
+
+    If any of them want copies, only those get it.
+    """
     around = subject.recipient_set.carers or subject.recipient_set.staff
     for recipient in [one for one in around if one.copies is not Copies.NONE] or around:
         yield planned_notice(rules, subject, recipient, kind, about)
 
 
 def notices_to_members(rules: Rulebook, subject: Subject, kind: NoticeKind, about: About) -> Iterator[PlannedNotice]:
-    """The members of the group, whatever copies they want: who of them is left; else who else is around."""
+    """Yield the notice to the members of the group, whatever copies they want.
+
+    If none of them can be reached, the other recipients of the person get it.
+    """
     around = (*subject.recipient_set.carers, *subject.recipient_set.staff)
     for recipient in [one for one in around if one.owner[0] == "member"] or around:
         yield planned_notice(rules, subject, recipient, kind, about)
 
 
 def draft_of(
-    reminder: PlannedNotice,
+    notice: PlannedNotice,
     kind: MessageKind,
     key: str,
     now: datetime,
@@ -84,34 +92,37 @@ def draft_of(
     speaks_of: Sequence[SpeaksOf] = (),
     waits_for_hour: bool = False,
 ) -> MessageDraft:
-    """`key` may name {contact}, {person} and the {day} on which it is sent. `speaks_of`: where not of this person
-    alone. What has just happened does not wait for the hour from which the group wants to be told; what was planned
-    (`waits_for_hour`) does."""
-    recipient, said = reminder.recipient, composed or reminder.composed
-    preferences = reminder.subject.group.preferences.about(reminder.subject.person.mode)
+    """Return the draft of a notice.
+
+    `key` may name {contact}, {person} and the {day} on which it is sent. `speaks_of`: the persons and cards in it, if
+    it is not about this person alone. `waits_for_hour`: a planned notice waits for the hour that the group prefers; a
+    notice about something that has just happened does not.
+    """
+    recipient, said = notice.recipient, composed or notice.composed
+    preferences = notice.subject.group.preferences.about(notice.subject.person.mode)
     if not waits_for_hour:
         preferences = replace(preferences, send_hour=None)
-    soon = hours.next_allowed(now, Mode.STANDARD, reminder.audience, recipient.channel, preferences)
+    soon = hours.next_allowed(now, Mode.STANDARD, notice.audience, recipient.channel, preferences)
     day = japan_date(soon).isoformat()
     return MessageDraft(
-        key=key.format(contact=recipient.contact_id, person=reminder.subject.person.id, day=day),
+        key=key.format(contact=recipient.contact_id, person=notice.subject.person.id, day=day),
         kind=kind,
-        group_id=reminder.subject.group.id,
+        group_id=notice.subject.group.id,
         contact_id=recipient.contact_id,
-        audience=reminder.audience,
+        audience=notice.audience,
         channel=recipient.channel,
         subject=said.subject,
         text=said.text,
         segments=said.segments,
         scheduled_at=soon,
         expires_at=soon + TRUE_FOR,
-        speaks_of=tuple(speaks_of) or (SpeaksOf(reminder.subject.person.id),),
+        speaks_of=tuple(speaks_of) or (SpeaksOf(notice.subject.person.id),),
         language=recipient.language if said.subject else None,
     )
 
 
 def enqueue(uow: UnitOfWork, drafts: Sequence[MessageDraft]) -> int:
-    """How many are new: one key is one message."""
+    """Add the drafts to the outbox and return how many are new: one key is one message."""
     by_key = {draft.key: draft for draft in drafts}
     taken = queue.taken(uow.tx, by_key.keys())
     return len(queue.add(uow.tx, uow.keys, [draft for key, draft in by_key.items() if key not in taken], uow.now))

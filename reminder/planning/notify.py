@@ -1,4 +1,4 @@
-"""What reached nobody, what was answered, what was stopped: those around the person are told, each once."""
+"""Notices about failed texts, replies and stopped contacts: those around the person get each once."""
 
 from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.notices import NoticeKind
@@ -14,27 +14,27 @@ AT_ONCE = 200
 
 
 def notify_failures(uow: UnitOfWork) -> int:
-    """Tells carers, or a home's staff, whose person's text failed or came back; how many messages that made."""
+    """Notify carers, or a home's staff, of texts that failed or came back; return the number of new messages."""
     failures = failures_.failures_nobody_knows_of(uow.tx, AT_ONCE)
     instead = failures_.sent_instead(uow.tx, [failure.message_id for failure in failures])
     drafts = []
     for failure in failures:
         subject = subject_of(uow.tx, uow.rules, failure.person_id)
-        # An answer that was lost was about nothing to come.
+        # A lost answer is not about any coming date.
         if subject is not None and not failure.is_answer:
             kind = failure.channel.can.undelivered
-            # One a day about one person, however many texts came back.
+            # At most one notice a day about one person, however many texts came back.
             key = "undelivered:{contact}:{person}:{day}"
             about = About(channel=failure.channel, instead=instead.get(failure.message_id))
-            told = notices_to_all(uow.rules, subject, kind, about)
-            drafts += [draft_of(one, MessageKind.FAILURE_NOTICE, key, uow.now) for one in told]
+            planned = notices_to_all(uow.rules, subject, kind, about)
+            drafts += [draft_of(one, MessageKind.FAILURE_NOTICE, key, uow.now) for one in planned]
     made = enqueue(uow, drafts)
     failures_.follow_up(uow.tx, [failure.message_id for failure in failures], uow.now)
     return made
 
 
 def notify_notices(uow: UnitOfWork) -> int:
-    """How many messages that made."""
+    """Send the notices that wait; return the number of new messages."""
     waiting = notices.waiting(uow.tx, AT_ONCE)
     if not waiting:
         return 0
@@ -52,12 +52,12 @@ def _drafts(uow: UnitOfWork, notice: notices.NoticeView) -> list[MessageDraft]:
         channel=None if notice.contact_id is None else contacts.channel_of(uow.tx, notice.contact_id),
         reply=None if notice.reply_id is None else replies.text(uow.tx, uow.keys, notice.reply_id),
     )
-    tell = notices_to_members if notice.kind is NoticeKind.LOST_MEMBER else notices_to_all
-    told = tell(uow.rules, subject, notice.kind, about)
+    notices_to = notices_to_members if notice.kind is NoticeKind.LOST_MEMBER else notices_to_all
+    planned = notices_to(uow.rules, subject, notice.kind, about)
     speaks_of = [SpeaksOf(notice.person_id, notice.card_id, notice.contact_id)]
-    # Not by the very contact it speaks of.
+    # Not by the contact that the notice is about.
     return [
         draft_of(one, MessageKind.NOTICE, f"notice:{notice.id}:{{contact}}", uow.now, speaks_of=speaks_of)
-        for one in told
+        for one in planned
         if one.recipient.contact_id != notice.contact_id
     ]

@@ -1,4 +1,4 @@
-"""What would be sent, and when: the plan of one end date with every text, before anything is registered."""
+"""The preview: all messages about an end date, before anything is registered."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ CHANNELS = {Audience.PERSON: ChannelName.SMS, Audience.CARER: ChannelName.EMAIL,
 
 @dataclass(frozen=True)
 class Preview:
-    """`segments` is 0 for an e-mail, `send_at` aware UTC, `on` its date in Japan."""
+    """A message of the preview. `segments` is 0 for an e-mail, `send_at` is aware UTC, `on` is its date in Japan."""
 
     step: str
     on: date
@@ -31,7 +31,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Sample:
-    """Whom the texts of a preview speak of."""
+    """The person whom the texts of a preview are about."""
 
     label: str = "花子さん"
     mark: str = "つばめ"
@@ -41,7 +41,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class PreviewedCard:
-    """`computed`: the date was worked out. `label`: what its owner calls it. `bound`: it ends with a residence."""
+    """The card of a preview.
+
+    `computed`: the date was worked out. `label`: the name that its owner gives it. `bound`: it ends with a residence.
+    """
 
     kind: str
     expires_on: date
@@ -60,7 +63,10 @@ def preview(
     sample: Sample = Sample(),  # frozen
     preferences: Preferences = DEFAULT_PREFERENCES,
 ) -> list[Preview]:
-    """In order of `send_at`. With `today`, what is past is left out, but for the most urgent that was missed."""
+    """Return the messages in order of `send_at`.
+
+    With `today`, past ones are left out, except for the most urgent one that was missed.
+    """
     dates, plan = rules.plan(
         card.kind, card.expires_on, mode, insurance=True, is_bound=card.bound, preferences=preferences
     )
@@ -117,7 +123,7 @@ def _days(
     upcoming = [step for step in own if step.on >= today]
     if missed is not None and missed.on < today:
         on = hours.sending_day_on_or_after(today, mode, preferences.on_holidays)
-        # Told late, it makes room for the next step where both would fall on one day.
+        # A late message is left out if the next step falls on the same day.
         if (not upcoming or upcoming[0].on > on) and step_due(plan, {audience}, expires_on, on) == missed:
             yield missed, on
     yield from ((step, step.on) for step in upcoming)

@@ -1,4 +1,4 @@
-"""Cards whose day has come: from what is due today to the messages that tell it."""
+"""The planning pass: makes the messages of all cards that are due today."""
 
 import logging
 from collections import Counter
@@ -26,15 +26,15 @@ from reminder.storage.reminders import open_questions, reminders
 
 log = logging.getLogger(__name__)
 
-# Groups planned in one transaction: enough to spare commits, few enough that no other writer waits long, and that one
-# who is killed has lost little.
+# Groups in one transaction: enough to save commits, and few enough that other writers wait briefly and that a killed
+# process loses little.
 GROUPS_AT_ONCE = 25
 
 
 def plan_due(units: UnitsOfWork, now: datetime, links: SignedLinks | None = None) -> int:
-    """Plans every card whose day has come; how many messages that made. `links`: what e-mails to carers may hold.
+    """Plan every card that is due and return the number of new messages; `links`: the links in e-mails to carers.
 
-    A group that cannot be planned is logged and left for the next pass, and never keeps the others waiting.
+    A group that cannot be planned is logged and left for the next pass. It never delays the others.
     """
     today = japan_date(now)
     planned, broken = 0, set[int]()
@@ -57,7 +57,7 @@ def plan_due(units: UnitsOfWork, now: datetime, links: SignedLinks | None = None
 
 
 class _PlanningPass:
-    """One pass over some groups, inside one unit of work."""
+    """The planning of some groups, inside one unit of work."""
 
     def __init__(self, uow: UnitOfWork, links: SignedLinks) -> None:
         self._tx, self._keys, self._rules, self._links = uow.tx, uow.keys, uow.rules, links
@@ -67,24 +67,26 @@ class _PlanningPass:
         due = self._plannable(cards.due(self._tx, group_ids, self._today))
         group_of = groups.by_id(self._tx, group_ids)
         humans, recipient_sets = self._recipient_sets(group_of, {card.person.id: card.person for card in due})
-        contexts = self._looked(due, group_of, recipient_sets)
+        contexts = self._contexts(due, group_of, recipient_sets)
         past = DeliveryHistory(self._tx, due, humans, self._now)
         day = DailyPlan(self._rules, self._now, self._links, self._known(past, humans))
         undelivered = day.undelivered(contexts)
         past.load_outcomes(
-            {t.card.id for told in undelivered.values() for t in told if t.audience is not Audience.PERSON}
+            {t.card.id for planned in undelivered.values() for t in planned if t.audience is not Audience.PERSON}
         )
         day.draft(undelivered, group_of)
         self._keep(day)
         self._wait_for_answers(day)
-        cards.set_next(self._tx, {one.card.id: day.next_look(one) for one in contexts})
+        cards.set_next(self._tx, {one.card.id: day.next_planning_day(one) for one in contexts})
         return len(day.drafts)
 
     def _plannable(self, due: Sequence[DueCard]) -> list[DueCard]:
-        """Without those of a kind that config/ no longer has: they must not silence the others of their home."""
+        """Return the cards of known kinds: a card of a kind that config/ no longer has must not stop its group."""
         unknown = [card for card in due if card.kind not in self._rules.kinds]
         for card in unknown:
-            log.error("card %s is of a kind that config/cards.toml does not have; looked at again tomorrow", card.id)
+            log.error(
+                "card %s is of a kind that config/cards.toml does not have; it is planned again tomorrow", card.id
+            )
         tomorrow = self._today + timedelta(days=1)
         cards.set_next(self._tx, {card.id: tomorrow for card in unknown})
         return [card for card in due if card.kind in self._rules.kinds]
@@ -92,7 +94,7 @@ class _PlanningPass:
     def _recipient_sets(
         self, group_of: Mapping[int, GroupView], people: Mapping[int, PersonView]
     ) -> tuple[dict[tuple[str, int], list[Recipient]], dict[int, RecipientSet]]:
-        """Every contact by its owner, whatever its state; and by person who may be told."""
+        """Return every contact by its owner, in any state, and by person id who may be written to."""
         own: dict[int, list[Recipient]] = {}
         for person_id, recipient in contacts.of_people(self._tx, list(people)):
             own.setdefault(person_id, []).append(recipient)
@@ -110,7 +112,7 @@ class _PlanningPass:
         }
         return by_owner((*chain(*own.values()), *chain(*members.values()))), recipient_sets
 
-    def _looked(
+    def _contexts(
         self, due: Sequence[DueCard], group_of: Mapping[int, GroupView], recipient_sets: Mapping[int, RecipientSet]
     ) -> list[CardContext]:
         ends = cards.ends_of_people(self._tx, {card.person.id for card in due})
@@ -137,13 +139,13 @@ class _PlanningPass:
             self._tx,
             (
                 (message_id, reminder_ids[reminder.key])
-                for message_id, (_, told) in zip(message_ids, day.drafts, strict=True)
-                for reminder in told
+                for message_id, (_, planned) in zip(message_ids, day.drafts, strict=True)
+                for reminder in planned
             ),
         )
 
     def _spread(self, day: DailyPlan) -> list[MessageDraft]:
-        """A home's wave of one morning is spread over as long as its sender takes for it."""
+        """Return the drafts of a home's morning, spread over the time that their sender needs."""
         turns, drafts = Counter[int | None](), []
         for draft, _ in day.drafts:
             due = draft.scheduled_at
@@ -154,11 +156,11 @@ class _PlanningPass:
         return drafts
 
     def _wait_for_answers(self, day: DailyPlan) -> None:
-        """From the first text on an elder's silence is counted."""
-        told = {reminder.card.id: reminder.card for _, planned in day.drafts for reminder in planned}
-        first_told = [
+        """Count the silence of an elder from the first text on."""
+        reminded = {reminder.card.id: reminder.card for _, planned in day.drafts for reminder in planned}
+        newly_reminded = [
             card
-            for card in told.values()
+            for card in reminded.values()
             if card.person.mode is not Mode.STANDARD
             and card.escalate_on is None
             and card.progress.acknowledged_on is None
@@ -166,6 +168,7 @@ class _PlanningPass:
             and self._today <= card.expires_on
         ]
         until = {
-            c.id: (c.progress.escalation_level, self._today + patience(c.expires_on, self._today)) for c in first_told
+            c.id: (c.progress.escalation_level, self._today + patience(c.expires_on, self._today))
+            for c in newly_reminded
         }
         cards.set_escalation(self._tx, until)

@@ -1,7 +1,7 @@
-"""The weekly digest: on Monday morning each member of a home's staff reads once what is to be done, or that nothing is.
+"""The weekly digest: on Monday morning each member of a home's staff gets one e-mail about what is to be done.
 
-It is made at the hour at which it may be sent, so that it says what is true then. One key is one e-mail: a pass that
-was stopped is gone on with, and a second worker adds nothing.
+It is made at the hour at which it may be sent, so that it is true then. One key is one e-mail: an interrupted pass can
+go on, and a second worker adds nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import digests
 
-# Homes in one transaction, and transactions in one pass: texts that are due meanwhile wait no longer than that.
+# Homes in one transaction, and transactions in one pass: other texts that are due wait no longer than that.
 AT_ONCE, IN_A_PASS = 20, 10
 
 UNREACHED = "unreached"
@@ -37,16 +37,18 @@ _NOT_ARRIVED = (MessageState.UNDELIVERED, MessageState.FAILED)
 
 
 def make_digests(units: UnitsOfWork, now: datetime, links: SignedLinks) -> int:
-    """How many e-mails that made; what one pass leaves the next one makes. After an outage it is the present week's
-    alone, on the next day of it on which staff may be written to."""
+    """Make the e-mails of the week and return their number; a pass leaves the rest to the next one.
+
+    After an outage only the present week's are made, on its next day on which staff may be written to.
+    """
     week, made = Week.of(japan_date(now)), 0
-    bell = week.sends_at
-    if bell is None or now < bell:
+    sends_at = week.sends_at
+    if sends_at is None or now < sends_at:
         return 0
     for _ in range(IN_A_PASS):
         with units.writing(now) as uow:
-            # A home that was founded since has not missed anything.
-            homes = digests.next_homes(uow.tx, week.name, founded_before=bell, limit=AT_ONCE)
+            # A home that was founded after the send time gets its first digest next week.
+            homes = digests.next_homes(uow.tx, week.name, founded_before=sends_at, limit=AT_ONCE)
             made += _make(uow, week, homes, links)
             if len(homes) < AT_ONCE:
                 digests.finish(uow.tx, now)
@@ -59,11 +61,11 @@ def _make(uow: UnitOfWork, week: Week, homes: Sequence[GroupView], links: Signed
     staff: dict[int, list[Recipient]] = {home.id: [] for home in homes}
     for group_id, recipient in contacts.of_members(uow.tx, [home.id for home in homes]):
         staff[group_id].append(recipient)
-    told = {home.id: _readers(home, staff[home.id]) for home in homes}
-    made = queue.taken(uow.tx, [_key(one, week) for some in told.values() for one in some])
+    readers = {home.id: _readers(home, staff[home.id]) for home in homes}
+    made = queue.taken(uow.tx, [_key(one, week) for some in readers.values() for one in some])
     drafts: list[MessageDraft] = []
     for home in homes:
-        left = [one for one in told[home.id] if _key(one, week) not in made]
+        left = [one for one in readers[home.id] if _key(one, week) not in made]
         if left:
             drafts += _drafts(uow, week, home, left, links)
     return len(queue.add(uow.tx, uow.keys, drafts, uow.now))
@@ -74,7 +76,7 @@ def _key(recipient: Recipient, week: Week) -> str:
 
 
 def _readers(home: GroupView, members: Sequence[Recipient]) -> list[Recipient]:
-    """Everybody of the staff who may be told by e-mail and wants copies; where nobody of them does, all."""
+    """Return the members of staff who can get e-mail and want copies; if none of them does, all."""
     everybody = [one for one in choose_recipients(home.kind, (), members).staff if one.channel is ChannelName.EMAIL]
     return [one for one in everybody if one.copies is not Copies.NONE] or everybody
 
@@ -82,14 +84,14 @@ def _readers(home: GroupView, members: Sequence[Recipient]) -> list[Recipient]:
 def _drafts(
     uow: UnitOfWork, week: Week, home: GroupView, readers: Sequence[Recipient], links: SignedLinks
 ) -> Iterator[MessageDraft]:
-    # Elders live here: what is told about them never goes out on a holiday, whatever the home has chosen.
+    # Elders live here: messages about them never leave on a holiday, whatever the home prefers.
     preferences = home.preferences.about(Mode.HOME)
     soon = hours.next_allowed(uow.now, Mode.STANDARD, Audience.STAFF, ChannelName.EMAIL, preferences)
     found = None if soon >= week.following.begins else digest_of(uow, home)
     if found is None:
         return
     for one in readers:
-        # Who wants no copies is not told either that there is nothing to do.
+        # A reader who wants no copies gets no mail that says that nothing is to be done.
         if one.copies is Copies.NONE and not found.digest.parts:
             continue
         composed = uow.rules.composer.digest(one.language, found.digest, links.months())
@@ -113,28 +115,28 @@ def _drafts(
 
 @dataclass(frozen=True)
 class HomeDigest:
-    """A home's digest, and whom it speaks of."""
+    """A home's digest, with the persons and cards that it is about."""
 
     digest: Digest
     speaks_of: tuple[SpeaksOf, ...]
 
 
 def digest_of(uow: UnitOfWork, home: GroupView) -> HomeDigest | None:
-    """As things stand; None for a home without cards, which is told nothing."""
+    """Return the digest as of now, or None for a home without cards, which gets none."""
     today = uow.today
     rows = group_status(uow, home, with_latest=True)
     watched = sum(len(row.cards) for row in rows)
     if not watched:
         return None
     first, _, after = months_from(today, 3)
-    told = [*_due(uow.rules, rows, first, after - timedelta(days=1), today), _unreached(rows)]
-    parts = [Part(name, [item for item, _ in some[:MOST_ROWS]], len(some)) for name, some in told if some]
-    speaks_of = dict.fromkeys(one for _, some in told for _, spoken in some[:MOST_ROWS] for one in spoken)
+    listed = [*_due(uow.rules, rows, first, after - timedelta(days=1), today), _unreached(rows)]
+    parts = [Part(name, [item for item, _ in some[:MOST_ROWS]], len(some)) for name, some in listed if some]
+    speaks_of = dict.fromkeys(one for _, some in listed for _, spoken in some[:MOST_ROWS] for one in spoken)
     return HomeDigest(Digest(home.name, today, watched, parts), tuple(speaks_of))
 
 
 def preview(uow: UnitOfWork, home: GroupView, language: Language, links: SignedLinks) -> Composed | None:
-    """What the staff would read; None where they would be told nothing."""
+    """Return the digest that the staff would get now, or None if they would get none."""
     found = digest_of(uow, home)
     return None if found is None else uow.rules.composer.digest(language, found.digest, links.months())
 
@@ -145,25 +147,25 @@ _Row = tuple[Item, list[SpeaksOf]]
 def _due(
     rules: Rulebook, rows: Sequence[PersonStatus], first: date, last: date, today: date
 ) -> Iterator[tuple[str, list[_Row]]]:
-    """By what is to be done, each person once a day, in the order of days and rooms; what ended last comes first."""
+    """Yield the rows by need, each person once a day, ordered by day and room; the latest end comes first."""
     for what, of_what in groupby(due(rules, rows, first, last, today), key=lambda one: one.what):
         in_order = sorted(of_what, key=lambda one: (one.day, by_place(one.person), one.one.card.is_computed))
-        told = [
-            _told_together(list(same))
+        together = [
+            _row_of(list(same))
             for _, same in groupby(in_order, key=lambda one: (one.day, one.person.id, one.one.card.is_computed))
         ]
-        yield what.value, told[::-1] if what is MonthlyNeed.ENDED else told
+        yield what.value, together[::-1] if what is MonthlyNeed.ENDED else together
 
 
-def _told_together(same: Sequence[MonthlyEntry]) -> _Row:
-    """One person's cards of one day."""
+def _row_of(same: Sequence[MonthlyEntry]) -> _Row:
+    """Return one row for the cards of one person on one day."""
     person, cards = same[0].person, [one.one.card for one in same]
     item = Item(_place(person), same[0].day, cards[0].is_computed, [(card.kind, card.label) for card in cards])
     return item, [SpeaksOf(person.id, card.id) for card in cards]
 
 
 def _unreached(rows: Sequence[PersonStatus]) -> tuple[str, list[_Row]]:
-    """Whom messages do not reach, and why. Who has said that no more are wanted is left alone."""
+    """Return the persons whom messages do not reach, and why. Contacts that opted out are left out."""
     found: list[_Row] = []
     for row in sorted(rows, key=lambda row: by_place(row.person)):
         why = [(one.channel, one.state) for one in row.unheard if one.state is not ContactState.OPTED_OUT]
@@ -182,5 +184,5 @@ def _unreached(rows: Sequence[PersonStatus]) -> tuple[str, list[_Row]]:
 
 
 def _place(person: PersonView) -> str:
-    """By the room, for an e-mail lies about; who has none is called by name, in their unit."""
+    """Return the room, because an e-mail may be left lying about; a person without one is named, with the unit."""
     return person.place if person.room else " ".join(said for said in (person.unit, person.label) if said)

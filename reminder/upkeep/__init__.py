@@ -1,1 +1,1 @@
-"""Upkeep: is it working, and is it forgetting what it should?"""
+"""Upkeep: health, metrics, back-ups, contact verification, retention, erasure and export."""

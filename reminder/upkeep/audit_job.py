@@ -1,4 +1,4 @@
-"""The auditor's round: once a minute one of all workers looks, counts, and lets those outside know that all is well."""
+"""The audit job: once a minute one of all workers audits the service and sends the heartbeat if all is well."""
 
 from datetime import datetime, timedelta
 
@@ -9,13 +9,16 @@ from reminder.storage.maintenance import counters
 from reminder.storage.runtime import heartbeats
 from reminder.upkeep.health import Health, Trouble, assess, record_due_counts
 
-# A little less than the bell's minute, which is never quite even.
+# A little less than the scheduler's minute, which is never exact.
 EVERY = timedelta(seconds=55)
 
 
 def run_audit(units: UnitsOfWork, now: datetime, heartbeat: Heartbeat, *, keeps_time: bool = False) -> Health | None:
-    """None where another worker has just looked. The heartbeat is sent only after an audit that has found nothing, and
-    a silent worker is something: so a pass has ended well shortly before."""
+    """Audit the service; return None if another worker has just done so.
+
+    The heartbeat is sent only after an audit that has found nothing. A silent worker counts as a finding, so a
+    heartbeat also means that a pass has ended well shortly before.
+    """
     try:
         with units.writing(now) as uow:
             if not heartbeats.take_turn(uow.tx, heartbeats.AUDIT, now, EVERY):

@@ -1,4 +1,4 @@
-"""Back-up: all rows and the keys in one sealed file, and out of such a file into an empty database of either kind."""
+"""Back-ups: all rows and the keys in one encrypted file, and restored into an empty database of either kind."""
 
 import hashlib
 import json
@@ -23,13 +23,13 @@ from reminder.storage.maintenance import snapshot
 from reminder.storage.maintenance.snapshot import TableShape, Value
 from reminder.storage.outbox import restore_guard
 
-# What is sealed in the rows does not get smaller; a stronger squeeze of the rest is not worth its time.
+# Encrypted values do not compress; stronger compression of the rest is not worth its time.
 _LIGHTLY = 1
 
 
 @dataclass(frozen=True)
 class BackupContents:
-    """What a back-up says of itself. `version`: of the tables."""
+    """The header of a back-up; `version` is that of the tables."""
 
     version: str
     taken_at: datetime
@@ -42,7 +42,7 @@ class BackupContents:
 
 @dataclass(frozen=True)
 class WrittenBackup:
-    """A whole back-up. `sha256`: as `sha256sum` shows it."""
+    """A complete back-up; `sha256` is the value that `sha256sum` prints."""
 
     contents: BackupContents
     sha256: str
@@ -50,8 +50,11 @@ class WrittenBackup:
 
 
 def make(database: Database, keys: KeyRing, key: bytes, file: Path, now: datetime) -> WrittenBackup:
-    """One moment of the database, while others write. Raises DatabaseNotReadyError for one that this program does not
-    know, RefusedInputError (backup_would_replace) for a file that is something else."""
+    """Write a back-up of one moment of the database, while others write.
+
+    Raises DatabaseNotReadyError for a database that this program does not know, and RefusedInputError
+    (backup_would_replace) if the file is something else.
+    """
     with _written_whole(file) as out, snapshot.snapshot(database) as taken:
         if taken.version is None or not schema.is_known(taken.version):
             raise DatabaseNotReadyError("database_behind" if taken.version is None else "database_ahead")
@@ -82,7 +85,7 @@ def _lines_of(contents: BackupContents, taken: snapshot.Snapshot) -> Iterator[by
 
 
 def check(file: Path, key: bytes) -> WrittenBackup:
-    """Reads the whole of it. Raises RefusedInputError where a bit of it is not as it was written."""
+    """Read the whole back-up. Raises RefusedInputError if a bit of it has changed."""
     with _opened(file) as found:
         sha256 = hashlib.file_digest(found, "sha256").hexdigest()
         size = found.tell()
@@ -95,7 +98,7 @@ def check(file: Path, key: bytes) -> WrittenBackup:
 
 
 def keys_in(file: Path, key: bytes) -> tuple[str, ...]:
-    """As REMINDER_SECRET_KEYS wants them, newest first."""
+    """Return the keys as REMINDER_SECRET_KEYS needs them, newest first."""
     with _opened(file) as found:
         return _Reading(found, key).contents.keys
 
@@ -110,10 +113,10 @@ def restore(
     keep_keys: Callable[[tuple[str, ...]], None],
     exact: bool = False,
 ) -> BackupContents:
-    """Whole or not at all, into a database without rows, and brought to this program's version.
+    """Restore a back-up, whole or not at all, into a database without rows, and upgrade it to this program's version.
 
-    `ring`: the keys there are, which must be able to open what is restored; None: those of the back-up are given to
-    `keep_keys`. `exact`: nothing was sent after the back-up, so everything goes on from there.
+    `ring`: the present keys, which must be able to open what is restored; None: the keys of the back-up are given to
+    `keep_keys`. `exact`: nothing was sent after the back-up, so everything continues from there.
     Raises RefusedInputError, and ConflictError (restore_not_empty).
     """
     with _opened(file) as found:
@@ -136,13 +139,13 @@ def restore(
                 with building.writing() as tx:
                     restore_guard.begin(tx, taken_at=contents.taken_at, now=now)
             if ring is None:
-                # Before the rows: rows without their keys would be lost, keys without rows are none the worse.
+                # Before the rows: rows without their keys would be lost; keys without rows do no harm.
                 keep_keys(contents.keys)
     return contents
 
 
 class _Reading:
-    """A back-up from its first line to its last; whoever reads less has not found out whether it is whole."""
+    """A back-up that is read from its first line to its last; only then is it known to be complete."""
 
     def __init__(self, file: BinaryIO, key: bytes) -> None:
         self._lines = _lines(file, key)
@@ -189,7 +192,7 @@ def _opened(file: Path) -> Iterator[BufferedReader]:
 
 @contextmanager
 def _written_whole(file: Path) -> Iterator[BinaryIO]:
-    """Under another name until its last byte is on the disk: what has its name is whole. Nobody else may read it."""
+    """Yield a file that gets its name once its last byte is on the disk; only its owner may read it."""
     if file.exists():
         with _opened(file) as there:
             if not sealed_file.is_one(there):
@@ -210,7 +213,7 @@ def _written_whole(file: Path) -> Iterator[BinaryIO]:
 
 
 def _remember_name(folder: Path) -> None:
-    """A power cut must not bring the old name back."""
+    """Sync the folder, so that a power cut does not bring the old name back."""
     place = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(place)

@@ -1,7 +1,7 @@
-"""Still reachable in five years: once a year every contact proves itself, and a human is told of the one that does not.
+"""Contact verification: once a year every contact proves that it works; a human is notified of one that does not.
 
-Proof is a delivery receipt, an answer, or a button pressed. A card that was enrolled today is told of in years, to a
-telephone that may be somebody else's by then.
+Proof is a delivery receipt, a reply or a pressed button. The reminders of a card enrolled today go out in years, to a
+telephone that may belong to somebody else by then.
 """
 
 from dataclasses import replace
@@ -25,30 +25,31 @@ from reminder.storage.registry.contacts import Unproven
 from reminder.storage.reminders import notices
 from reminder.storage.reminders.recipients import reader
 
-# The seasons in which people write to each other: midsummer, until autumn begins by the calendar, and the New Year.
+# The greeting seasons in Japan: from 20 July until autumn begins by the calendar, and the New Year.
 SEASONS = (((7, 20), (8, 6)), ((1, 4), (1, 20)))
 
-# Twice a year there is a season, so nobody who can be reached is without proof for the longer of these.
+# Seasons come twice a year, so a contact that works has a proof at least once in this time.
 ASKED_AFTER = relativedelta(months=7)
 FLAGGED_AFTER = relativedelta(months=14)
 
-# A greeting is not sent on top of reminders, which prove as much.
+# No greeting in the week of a reminder, which proves as much.
 QUIET_WEEK = timedelta(days=7)
 TRUE_FOR = timedelta(days=7)
 AT_ONCE = 500
 
 
 def monday_of(day: date) -> date:
-    """The bell for this rings once a week."""
+    """Return the Monday of that week: the check runs once a week."""
     return day - timedelta(days=day.weekday())
 
 
 def first_moment_of_week(day: date) -> datetime:
+    """Return midnight in Japan at the beginning of that week."""
     return hours.instant(monday_of(day), time(0))
 
 
 def verify_contacts(uow: UnitOfWork, links: SignedLinks) -> int:
-    """Greets whom nothing has reached for long, and flags who did not answer to that; how many messages that made."""
+    """Send greetings to contacts without recent proof, flag those that did not answer one; return the messages made."""
     today = uow.today
     flagged_since, asked_since = uow.now - FLAGGED_AFTER, uow.now - ASKED_AFTER
     made = 0
@@ -67,7 +68,7 @@ def _is_season(day: date) -> bool:
 
 
 def _request_verification(uow: UnitOfWork, one: Unproven, links: SignedLinks) -> int:
-    """In the way that this contact can answer: a text by its receipt, a carer by a button, a landline by the family."""
+    """Ask for the proof that this contact can give: a receipt, a button for a carer, the family for a landline."""
     key = f"reach:{one.contact_id}:{uow.today.year}"
     if queue.taken(uow.tx, [key]):
         return 0

@@ -1,7 +1,6 @@
-"""The auditor: what is due and was not sent, what is stuck, what waits, and what somebody must do about it.
+"""The health check: finds what is due and not sent, what is stuck, what waits, and what a human must do about it.
 
-It asks the database anew, in queries of its own (storage/maintenance/audit.py), and relies on no result of the steps
-that it checks.
+It queries the database on its own (storage/maintenance/audit.py) and never relies on what the worker reports.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,31 +25,35 @@ from reminder.storage.registry import cards, groups
 from reminder.storage.reminders.card_plan import plan_of
 from reminder.storage.runtime import heartbeats, service_state
 
-# Several missed bells in a row: a restart or a slow pass is shorter.
+# Several missed passes in a row; a restart or a slow pass is shorter.
 QUIET_FOR_TOO_LONG = timedelta(minutes=5)
-# A pass takes what waits within seconds; one that sends at its sender's pace, within minutes.
+# A pass takes what waits within seconds; with a limited sending rate, within minutes.
 LATE = timedelta(minutes=15)
-# At the pace of one sender a morning's wave may take this long, and a provider that is away may answer again.
+# With the rate of one sender a morning's messages may take this long, and a provider may recover within it.
 LONG_AGO = timedelta(hours=1)
-# A day's cards are planned on that day; those that were typed in its last minute, a little later.
+# Cards are planned on their day; those typed in its last minute a little later.
 AFTER_MIDNIGHT = timedelta(hours=1)
-# When a pause is over the channel is tried: until that has ended one way or the other nobody knows that it works.
+# After a pause the channel is tried. Until one attempt has ended nobody knows whether it works.
 BEING_TRIED = timedelta(minutes=2)
-# Further apart than this, one of two machines has stopped to keep time.
+# With more difference than this, one of the two clocks is wrong.
 CLOCKS_APART = timedelta(minutes=1)
-# How far behind its end a card may still have something to tell: a week, or to the end of the grace, moved by holidays.
+# How long after its end a card may still have reminders: a week, or until the end of the grace period, moved by
+# holidays.
 AFTER_END, AFTER_GRACE = timedelta(days=14), timedelta(days=110)
 SOON = timedelta(days=7)
 
 PAUSED = "channel_paused"
-# The cards that the audit before saw due, to see whether a whole pass has left them so.
+# The due cards of the audit before, to see whether a whole pass has left them.
 SEEN_DUE, SEEN_AT_MOST, SEEN_LATELY = "seen_due", 3, timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """`code` is stable. `count` of a thousand: that many or more. `since`: aware UTC, where anybody can know.
-    `name` and `reason`: of a channel that waits, which one, and what its provider says."""
+    """A finding.
+
+    `code` is stable. `count`: a thousand means that many or more. `since`: aware UTC, if known. `name` and `reason`: of
+    a channel that waits, which one and what its provider says.
+    """
 
     code: str
     count: int = 1
@@ -59,15 +62,18 @@ class Trouble:
     reason: str = ""
 
     def said(self, sentences: Mapping[str, str]) -> str:
-        """What it means and what to do: from [trouble] of config/wording/*.toml."""
+        """Return what it means and what to do, from [trouble] of config/wording/*.toml."""
         general = sentences.get(PAUSED if self.name else "", self.code)
         return sentences.get(self.code, general).format(n=self.count, name=self.name)
 
 
 @dataclass(frozen=True)
 class Health:
-    """`found`: what keeps the service from its work; it works when there is none. `concerns`: what is no fault of the
-    service, and needs a human all the same. `messages`: those that are not over, by state. Instants are aware UTC."""
+    """The result of an audit.
+
+    `found`: faults; the service works if there are none. `concerns`: no fault of the service, but a human must act.
+    `messages`: those that are not finished, by state. Instants are aware UTC.
+    """
 
     found: tuple[Trouble, ...]
     concerns: tuple[Trouble, ...] = ()
@@ -77,29 +83,30 @@ class Health:
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """Their codes."""
+        """Return the codes of the faults."""
         return tuple(trouble.code for trouble in self.found)
 
     @property
     def is_ready(self) -> bool:
+        """Return whether there is no fault."""
         return not self.found
 
     @property
     def pauses(self) -> Mapping[str, str]:
-        """Channel -> the provider's reason."""
+        """Return the provider's reason by channel that waits."""
         return {trouble.name: trouble.reason for trouble in self.found if trouble.name}
 
     @property
     def has_other_troubles(self) -> bool:
-        """Than channels that wait."""
+        """Return whether there are faults besides channels that wait."""
         return any(not trouble.name for trouble in self.found)
 
 
 class RecentHealth:
-    """The latest audit, kept for a few seconds: pages that many look at show it, and need not ask anew each time.
+    """The latest audit, kept for a few seconds, so that pages that many open need not run one each time.
 
-    `kept_for` is measured by the instants that `look` is given. Several threads may use it; of several databases only
-    the one looked at last is remembered.
+    `kept_for` is measured by the instants that `look` gets. Several threads may use it. It remembers one database: the
+    last one it was asked about.
     """
 
     def __init__(self, kept_for: timedelta = timedelta(seconds=5)) -> None:
@@ -108,7 +115,7 @@ class RecentHealth:
         self._kept: tuple[Database, datetime, Health] | None = None
 
     def look(self, units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> Health:
-        """Return an audit that is at most so old; see `look`. Of several who ask at once, one audits."""
+        """Return an audit that is at most `kept_for` old. If several ask at once, one of them audits."""
         with self._lock:
             if self._kept is not None:
                 of, at, found = self._kept
@@ -120,7 +127,7 @@ class RecentHealth:
 
 
 def assess(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> Health:
-    """One audit; it changes nothing. `keeps_time`: `now` is what this machine's clock shows, and not a rehearsal's."""
+    """Run an audit; nothing is changed. `keeps_time`: `now` is this machine's clock and not that of a rehearsal."""
     try:
         schema.require_newest(units.database)
         with units.reading(now) as uow:
@@ -174,8 +181,10 @@ def _begin_of(day: date) -> datetime:
 
 
 def _left_by_a_pass(tx: Tx, now: datetime, last_pass: datetime | None) -> audit.LateCards:
-    """A card may be due at any moment, for the pass that comes. One that was due before a whole pass, and is still, was
-    passed over: its group cannot be planned."""
+    """Return the cards that were due before a whole pass and still are: their group cannot be planned.
+
+    A card that has become due since is left to the next pass.
+    """
     seen_at, *card_ids = (service_state.find(tx, SEEN_DUE) or "").split() or [""]
     if not card_ids or last_pass is None:
         return audit.LateCards(0, None)
@@ -186,13 +195,13 @@ def _left_by_a_pass(tx: Tx, now: datetime, last_pass: datetime | None) -> audit.
 
 
 def record_due_counts(tx: Tx, now: datetime) -> None:
-    """For the audit after this one."""
+    """Store the due cards for the next audit."""
     card_ids = audit.cards_due(tx, japan_date(now), SEEN_AT_MOST)
     service_state.replace(tx, SEEN_DUE, " ".join([now.isoformat(), *map(str, card_ids)]))
 
 
 def _forgotten(tx: Tx, rules: Rulebook, today: date) -> int:
-    """Cards that nobody is going to look at although their plan goes on."""
+    """Return the number of cards that have no next planning day although their plan goes on."""
     with_grace = [name for name, kind in rules.kinds.items() if kind.grace is not Grace.NONE]
     suspects = {
         *audit.without_next_day(tx, list(rules.kinds), today - AFTER_END, insured=False),
@@ -212,7 +221,7 @@ def _goes_on(tx: Tx, rules: Rulebook, card_id: int, today: date) -> bool:
 
 
 def _late_messages(tx: Tx, now: datetime, waiting: set[str]) -> Trouble | None:
-    """At an hour at which they might be sent, by a channel that does not wait."""
+    """Return the messages that are late at an hour at which they might be sent, by a channel that does not wait."""
     late = [
         one
         for one in audit.late_messages(tx, now - LONG_AGO, waiting)

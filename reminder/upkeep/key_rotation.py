@@ -1,4 +1,4 @@
-"""A change of keys: everything that older keys have sealed is sealed with the newest, while the service goes on."""
+"""Key rotation: encrypts with the newest key what older keys have encrypted, while the service runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,18 +9,21 @@ from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.maintenance import key_rotation
 from reminder.storage.runtime import heartbeats
 
-# How often rows that others held are tried again before they are left to the next run.
+# How often rows that others have locked are tried again before they are left to the next run.
 ROUNDS = 20
-# A worker that has not passed for so long is not at work any more.
+# A worker without a pass for this time is not running.
 SILENCE = timedelta(minutes=2)
-# What is found by a key and cannot be indexed anew is forgotten by then.
+# Rows that are found by a key and cannot be indexed anew are deleted by then.
 KEPT_LONGER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Rotated:
-    """`left`: rows that others held to the end, or that no key opens. `unneeded`: the names of the keys that nothing
-    needs any more, from the instant `from_then_on`."""
+    """The result of a rotation.
+
+    `left`: rows that others had locked to the end, or that no key opens. `unneeded`: the names of the keys that nothing
+    needs from the instant `from_then_on`.
+    """
 
     changed: int
     left: int
@@ -29,9 +32,12 @@ class Rotated:
     from_then_on: datetime
 
 
-def rotate(units: UnitsOfWork, now: datetime, tell: Callable[[str, int], None]) -> Rotated:
-    """It may be killed and run again at any time. Raises ConflictError (keys_not_everywhere) while a worker is at work
-    that could not read what it seals. `tell` hears of each batch: which column, and how many rows of it so far."""
+def rotate(units: UnitsOfWork, now: datetime, on_progress: Callable[[str, int], None]) -> Rotated:
+    """Rotate the keys; it may be killed and run again at any time.
+
+    Raises ConflictError (keys_not_everywhere) while a worker runs that could not read the result. `on_progress` is
+    called after each batch with the column and the number of its rows so far.
+    """
     keys = units.keys
     with units.reading(now) as uow:
         if heartbeats.is_at_work_with_another_key(uow.tx, keys.ids[0], now - SILENCE):
@@ -45,7 +51,7 @@ def rotate(units: UnitsOfWork, now: datetime, tell: Callable[[str, int], None]) 
                 of_this += batch.changed
                 held, unreadable = held + batch.held, unreadable + batch.unreadable
                 if batch.changed:
-                    tell(sealed.name, of_this)
+                    on_progress(sealed.name, of_this)
             changed += of_this
         left = held + unreadable
         if not held:

@@ -1,4 +1,4 @@
-"""What a measuring program reads: counts at this moment and counters since the beginning, and nothing of anybody."""
+"""Metrics for Prometheus: counts at this moment and counters since the beginning, without personal data."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -16,7 +16,7 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 
 def exposition(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> bytes:
-    """In the text format of Prometheus; of a database that is away, only that it is."""
+    """Return the metrics in the text format of Prometheus; if the database is away, only that."""
     found = assess(units, now, keeps_time=keeps_time)
     counted: Mapping[str, int] = {}
     cards_due = 0
@@ -25,7 +25,7 @@ def exposition(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -
             counted = counters.all_of(uow.tx)
             cards_due = len(audit.cards_due(uow.tx, uow.today, audit.AT_MOST))
     except DatabaseNotReadyError:
-        pass  # the audit has said so
+        pass  # the audit has reported it
     registry = CollectorRegistry()
     registry.register(_Moment([*_gauges(found, cards_due, now), *_since_the_beginning(counted)]))
     ProcessCollector(registry=registry)
@@ -33,7 +33,7 @@ def exposition(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -
 
 
 class _Moment(Collector):
-    """What was found at one moment, asked for once."""
+    """The values of one moment, read once."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = list(metrics)

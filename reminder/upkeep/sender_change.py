@@ -1,5 +1,7 @@
-"""One sender for ever. Where it changes all the same, carers are told and tell the person: a text that says "our number
-has changed" is what fraud says."""
+"""The sender never changes. If it does, carers get a notice and inform the person themselves.
+
+A text that says "our number has changed" looks like fraud.
+"""
 
 from reminder.domain.model.notices import NoticeKind
 from reminder.storage.db.unit_of_work import UnitOfWork
@@ -11,7 +13,7 @@ SENDER = "sender"
 
 
 def note_sender_change(uow: UnitOfWork, sender: str) -> int:
-    """Keeps the sender of texts; how many persons' carers are to be told that it is another one now."""
+    """Store the sender of texts; return the number of persons whose carers get a notice that it has changed."""
     before = service_state.replace(uow.tx, SENDER, sender)
     if before in (None, sender):
         return 0

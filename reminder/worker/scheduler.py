@@ -18,19 +18,22 @@ from reminder.worker.jobs import PassReport, audit_once, prepare, send, work_on_
 
 log = logging.getLogger(__name__)
 
-# How often somebody looks whether a message is due: a look costs a tenth of a millisecond.
+# How often due messages are looked for, in seconds: the query takes a tenth of a millisecond.
 SEND_SECONDS = 1.0
 WATCH_SECONDS = 60.0
-# Of every 700 new objects some would be looked through for garbage, while thousands of messages are on their way that
-# are none: a seventh of the time it takes to send them.
+# By default garbage is collected after every 700 new objects, although the thousands of messages being sent are none:
+# that costs a seventh of the sending time.
 GARBAGE_AFTER = 10_000
-# Less than what is left of a lease between two renewals.
+# Less than the time that is left of a lease between two renewals.
 MOST_APART = timedelta(minutes=2)
 
 
 class WorkerScheduler:
-    """Rings every few seconds in threads of its own until it is stopped; what runs then is finished, and what has not
-    left yet is given back. `outgrown`: the database is of a newer program, so this one has stopped by itself."""
+    """Runs the jobs every few seconds in threads of its own until it is stopped.
+
+    On a stop, running jobs are finished and messages that have not left are released. `outgrown`: the database belongs
+    to a newer program, so this scheduler has stopped by itself.
+    """
 
     def __init__(self, app: App) -> None:
         from apscheduler.executors.pool import ThreadPoolExecutor
@@ -39,19 +42,20 @@ class WorkerScheduler:
         self._app = app
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(4)},
-            # Jobs live in the database, not here: a missed ring is made up for by the next one, and none is ever lost.
+            # The work to do is in the database, not here: the next run makes up for a missed one, and none is ever
+            # lost.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
-        # It would warn at every ring that finds the one before still at work, which is how it is meant to be.
+        # APScheduler would warn at every run that finds the one before still busy, which is intended.
         logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
         self._stopping = threading.Event()
         self.outgrown = False
-        # The bell itself keeps the machine's time, even in a rehearsal of another day.
+        # The scheduler uses the machine's clock even if the program is run with another date.
         at_once = SystemClock().now()
-        for ring, seconds in ((self._prepare, app.settings.pass_seconds), (self._send, SEND_SECONDS), (self._enrol, 1)):
-            self._scheduler.add_job(ring, "interval", seconds=seconds, next_run_time=at_once)
-        # Not at once: before the first pass every audit after an outage would find a silent worker.
+        for job, seconds in ((self._prepare, app.settings.pass_seconds), (self._send, SEND_SECONDS), (self._import, 1)):
+            self._scheduler.add_job(job, "interval", seconds=seconds, next_run_time=at_once)
+        # Not at once: before the first pass every audit after an outage would report a silent worker.
         self._scheduler.add_job(self._watch, "interval", seconds=WATCH_SECONDS)
 
     def _goes_on(self) -> bool:
@@ -59,7 +63,7 @@ class WorkerScheduler:
 
     def _prepare(self) -> None:
         def pass_once() -> None:
-            if self._is_out_of_time():
+            if self._is_clock_wrong():
                 return
             report = prepare(self._app, self._app.clock.now())
             if report != PassReport():
@@ -68,22 +72,22 @@ class WorkerScheduler:
         self._try(pass_once, "this pass failed; the next one tries again")
 
     def _send(self) -> None:
-        """Beside the passes: a slow provider keeps no answer and no plan waiting."""
+        """Send beside the passes, so that a slow provider delays neither answers nor plans."""
 
         def send_once() -> None:
-            if self._is_out_of_time():
+            if self._is_clock_wrong():
                 return
             sent = send(self._app, self._goes_on)
             if sent:
                 log.info("sent: %s", sent)
 
-        self._try(send_once, "sending failed; the next ring goes on")
+        self._try(send_once, "sending failed; the next run goes on")
 
-    def _enrol(self) -> None:
-        """Beside both: a long sheet keeps no text waiting."""
+    def _import(self) -> None:
+        """Work on imports beside both, so that a long sheet delays no text."""
         self._try(
             lambda: work_on_imports(self._app, self._goes_on),
-            "a sheet could not be worked on; the next ring goes on with it",
+            "a sheet could not be worked on; the next run goes on with it",
         )
 
     def _watch(self) -> None:
@@ -94,8 +98,11 @@ class WorkerScheduler:
 
         self._try(watch_once, "this audit failed, and no heartbeat was sent; the next one tries again")
 
-    def _is_out_of_time(self) -> bool:
-        """A machine whose clock has gone astray would write at night, and take for lost what another has in hand."""
+    def _is_clock_wrong(self) -> bool:
+        """Return whether this machine's clock is too far from the database's.
+
+        A wrong clock would make it send at night, and take for lost what another worker has leased.
+        """
         with self._app.database.reading() as tx:
             apart = abs(database_clock(tx) - self._app.clock.now())
         is_out = self._app.keeps_time and apart > MOST_APART
@@ -104,7 +111,10 @@ class WorkerScheduler:
         return is_out
 
     def _try(self, work: Callable[[], object], otherwise: str) -> None:
-        """A database that restarts must not silence the bell; /readyz shows how long no pass has ended well."""
+        """Run the work and log its failure: a database that restarts must not stop the scheduler.
+
+        /readyz shows how long ago the last pass ended well.
+        """
         if self._stopping.is_set():
             return
         try:
@@ -118,7 +128,7 @@ class WorkerScheduler:
             log.exception(otherwise)
 
     def _stop_by_itself(self) -> None:
-        """Somebody has brought the database up to a newer program, beside which this one must not write."""
+        """Stop the process: the database was upgraded by a newer program, beside which this one must not write."""
         if not self._stopping.is_set():
             log.error("the database is of a newer version: this program stops; start the new one")
             self.outgrown = True
@@ -133,16 +143,19 @@ class WorkerScheduler:
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._scheduler.shutdown(wait=True)
-        log.info("worker stopped; nothing is in hand")
+        log.info("worker stopped; nothing is leased")
 
 
 def collect_garbage_less_often() -> None:
-    """For the whole process: only who runs one may ask for it."""
+    """Set the threshold for the whole process; only the function that runs a process may call this."""
     gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])
 
 
 def run_until_stopped(app: App) -> None:
-    """Until SIGTERM or SIGINT. Raises DatabaseNotReadyError, code database_ahead, where it stopped by itself."""
+    """Run the worker until SIGTERM or SIGINT.
+
+    Raises DatabaseNotReadyError, code database_ahead, if it stopped by itself.
+    """
     collect_garbage_less_often()
     stopped = threading.Event()
 
@@ -151,7 +164,7 @@ def run_until_stopped(app: App) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    with WorkerScheduler(app) as bell:
+    with WorkerScheduler(app) as scheduler:
         stopped.wait()
-    if bell.outgrown:
+    if scheduler.outgrown:
         raise DatabaseNotReadyError("database_ahead")

@@ -93,6 +93,19 @@ def main() -> None:
 
 def measure(name: str, sizes: Sizes, parts: Sequence[str], times: int, *, few: bool = False) -> None:
     """Print the figures of one database, as rows of a table."""
+    if set(parts) != {"cards"}:
+        of_many_groups(name, sizes, parts, times, few=few)
+    if "cards" in parts:
+        each = -(-(MANY if not few else 200) // sizes.residents_of_the_largest)
+        many = replace(
+            sizes, households=10, homes=1, cards_each_in_the_largest=each, messages=min(sizes.messages, MANY)
+        )
+        with filled(name, many) as place, serving(place) as server:
+            many_cards = each * sizes.residents_of_the_largest
+            each_page(place, server, f"group of {many_cards:,} cards", many.largest, 3)
+
+
+def of_many_groups(name: str, sizes: Sizes, parts: Sequence[str], times: int, *, few: bool) -> None:
     with filled(name, sizes) as place:
         groups = {"household": sizes.first_household, "home": sizes.first_home, "largest": sizes.largest}
         with serving(place) as server:
@@ -107,14 +120,6 @@ def measure(name: str, sizes: Sizes, parts: Sequence[str], times: int, *, few: b
         if "list" in parts:
             for what in ("messages", "reminders", "cards", "people"):
                 command(place, f"list {what}", "list", what)
-    if "cards" in parts:
-        each = -(-(MANY if not few else 200) // sizes.residents_of_the_largest)
-        many = replace(
-            sizes, households=10, homes=1, cards_each_in_the_largest=each, messages=min(sizes.messages, MANY)
-        )
-        with filled(name, many) as place, serving(place) as server:
-            many_cards = each * sizes.residents_of_the_largest
-            each_page(place, server, f"group of {many_cards:,} cards", many.largest, 3)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ NUMBER_TYPED = [
     (f"{CONTACT} --channel sms --address {DIGITS}", "phone_unreadable", "in a phone's place"),
     (f"{CONTACT} --channel voice --address {DIGITS}", "phone_unreadable", "in another phone's place"),
     (f"{CONTACT} --channel sms --address 090-0000-0009 --consent spoken --consent-by {DIGITS}", "forbidden_number", "who asked"),
-    (f"{CONTACT} --channel {DIGITS} --address 090-0000-0009", "usage_value", "a channel"),
+    (f"{CONTACT} --channel {DIGITS} --address 090-0000-0009", "unknown_choice", "a channel"),
     (f"{CARD} --kind {SIGNATURE} --expires {DIGITS}", "forbidden_number", "the end"),
     (f"{CARD} --kind {DIGITS} --expires 2027-03-31", "unknown_choice", "a kind"),
     (f"card renew 1 --expires {DIGITS}", "forbidden_number", "a new end"),

@@ -45,7 +45,7 @@ VOICE = ChannelDefinition(
     name="voice",
     capabilities=CAPABILITIES,
     reads=(
-        "calls",
+        "voice_enabled",
         "twilio_account_sid",
         "twilio_auth_token",
         "twilio_voice_from",

@@ -1,1 +1,1 @@
-"""Who signs in: accounts, members, invitations and API tokens."""
+"""Identity: accounts, members, invitations and API tokens."""

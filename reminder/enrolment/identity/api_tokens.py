@@ -1,4 +1,4 @@
-"""Tokens for programs: made and revoked by members, and never able to do more than who made them."""
+"""API tokens: made and revoked by members, and never with more rights than their maker."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -12,17 +12,17 @@ from reminder.storage.crypto.keyring import new_token, token_hash
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.runtime import activity_log
 
-# So that it is known for what it is wherever it turns up, also by those who search for secrets in what was published.
+# The prefix identifies the token wherever it turns up, also for secret scanners.
 PREFIX = "kigen_"
-# Not at every request: one that only reads should not write.
+# Not at every request: a request that only reads should not write.
 USED_EVERY = timedelta(hours=1)
 
 
 def make_token(uow: UnitOfWork, *, who: Actor, name: str, scopes: Collection[str]) -> str:
-    """The token. It is shown this once; only its hash is kept.
+    """Make a token and return it. It is shown this once; only its hash is stored.
 
-    `scopes`: the widest counts. Raises UnknownChoiceError, and RefusedInputError for one wider than the role of who
-    makes it.
+    `scopes`: the widest counts. Raises UnknownChoiceError, and RefusedInputError for one wider than the role of its
+    maker.
     """
     clean = clean_label(name, field="token_name", longest=30, most_digits=8)
     if not scopes or not {*scopes} <= {*Scope}:
@@ -45,20 +45,22 @@ def make_token(uow: UnitOfWork, *, who: Actor, name: str, scopes: Collection[str
 
 
 def tokens_of(uow: UnitOfWork, who: Actor) -> list[TokenView]:
-    """Those of the group that still work."""
+    """Return the tokens of the group that still work."""
     return api_tokens.of_group(uow.tx, who.group_id)
 
 
 def revoke_token(uow: UnitOfWork, *, who: Actor, token_id: int) -> None:
-    """From this moment on it opens nothing."""
+    """Revoke a token at once."""
     if not api_tokens.revoke(uow.tx, who.group_id, token_id, uow.now):
         raise NotFoundError(field="token")
     activity_log.write(uow.tx, "token_revoked", uow.now, group_id=who.group_id, member_id=who.member_id)
 
 
 def shown(units: UnitsOfWork, now: datetime, token: str) -> TokenOwner | None:
-    """Return as whom a program acts that shows this token, or None for one that opens nothing. Most requests only
-    read; once an hour the use is kept."""
+    """Return as whom a program with this token acts, or None if the token is not valid.
+
+    Most requests only read; once an hour the use is stored.
+    """
     if not token.startswith(PREFIX):
         return None
     with units.reading(now) as uow:

@@ -1,4 +1,4 @@
-"""Who is in a group: new households, invitations, roles, and leaving."""
+"""Membership: new households, invitations, roles, and leaving a group."""
 
 from datetime import timedelta
 
@@ -19,12 +19,12 @@ from reminder.storage.runtime import activity_log
 
 INVITED_FOR = timedelta(days=14)
 MOST_INVITATIONS = 20
-# A household is a family: whoever needs more signs in with another address.
+# A household is a family; anyone who needs more groups uses another address.
 MOST_GROUPS = 10
 
 
 def found_household(uow: UnitOfWork, *, signed_in: SignedIn, name: str, member_name: str) -> int:
-    """A new household whose owner is this account; the session looks at it from now on."""
+    """Found a household with this account as its owner and return its id; the session switches to it."""
     clean_name = clean_label(name, field="group_name", longest=60, most_digits=8)
     clean_member = clean_label(member_name, field="member_name") if member_name else ""
     account = _account(uow, signed_in)
@@ -39,7 +39,10 @@ def found_household(uow: UnitOfWork, *, signed_in: SignedIn, name: str, member_n
 
 
 def invite(uow: UnitOfWork, *, who: Actor, email: str, role: Role) -> int:
-    """An e-mail tells them to sign in with that very address; there the invitation waits for a fortnight."""
+    """Invite an address and return the id of the invitation, which waits for a fortnight.
+
+    An e-mail asks them to sign in with that very address.
+    """
     address = addresses.read_email(email, field="email")
     group = groups.find(uow.tx, who.group_id)
     if group is None:
@@ -80,6 +83,7 @@ def invite(uow: UnitOfWork, *, who: Actor, email: str, role: Role) -> int:
 
 
 def take_back(uow: UnitOfWork, *, who: Actor, invitation_id: int) -> None:
+    """Withdraw an invitation. Raises NotFoundError."""
     if not any(one.id == invitation_id for one in accounts.invitations_of(uow.tx, uow.keys, who.group_id, uow.now)):
         raise NotFoundError(field="invitation")
     accounts.end_invitation(uow.tx, invitation_id, uow.now)
@@ -87,7 +91,7 @@ def take_back(uow: UnitOfWork, *, who: Actor, invitation_id: int) -> None:
 
 
 def answer(uow: UnitOfWork, *, signed_in: SignedIn, invitation_id: int, accepts: bool) -> None:
-    """By whoever is signed in with the invited address. Raises NotFoundError for anybody else."""
+    """Accept or decline an invitation; only the invited address may. Raises NotFoundError for anybody else."""
     account = _account(uow, signed_in)
     mine = [
         one for one in accounts.invitations_to(uow.tx, uow.keys, account.address, uow.now) if one.id == invitation_id
@@ -107,7 +111,7 @@ def answer(uow: UnitOfWork, *, signed_in: SignedIn, invitation_id: int, accepts:
 
 
 def set_role(uow: UnitOfWork, *, who: Actor, member_id: int, role: Role) -> None:
-    """Raises ConflictError where the last owner would be none any more."""
+    """Set the role of a member. Raises ConflictError if the group would have no owner."""
     groups.lock(uow.tx, who.group_id)
     member = _member(uow, who, member_id)
     if member.role is Role.OWNER and role is not Role.OWNER:
@@ -118,7 +122,7 @@ def set_role(uow: UnitOfWork, *, who: Actor, member_id: int, role: Role) -> None
 
 
 def remove(uow: UnitOfWork, *, who: Actor, member_id: int) -> None:
-    """A member, or who acts themselves. Raises ConflictError for the last owner."""
+    """Remove a member, or oneself. Raises ConflictError for the last owner."""
     groups.lock(uow.tx, who.group_id)
     if _member(uow, who, member_id).role is Role.OWNER:
         _refuse_without_owner(uow, who.group_id, member_id)
@@ -128,23 +132,27 @@ def remove(uow: UnitOfWork, *, who: Actor, member_id: int) -> None:
 
 
 def rename_member(uow: UnitOfWork, *, who: Actor, name: str) -> None:
-    """What the others of the group call who acts."""
+    """Set the name by which the others of the group know this member."""
     clean = clean_label(name, field="member_name") if name else ""
     groups.name_member(uow.tx, who.member_id, clean)
     activity_log.write(uow.tx, "member_changed", uow.now, group_id=who.group_id, member_id=who.member_id)
 
 
 def rename_group(uow: UnitOfWork, *, who: Actor, name: str) -> None:
+    """Set the name of the group."""
     clean = clean_label(name, field="group_name", longest=60, most_digits=8)
     groups.lock(uow.tx, who.group_id)
     groups.rename(uow.tx, who.group_id, clean)
-    # It stands in the texts.
+    # The texts hold the name.
     cards.schedule_replan_of_group(uow.tx, who.group_id, uow.today)
     activity_log.write(uow.tx, "group_changed", uow.now, group_id=who.group_id, member_id=who.member_id)
 
 
 def set_organisation(uow: UnitOfWork, *, group_id: int, organisation: str, by: int | None = None) -> None:
-    """Whose home it is; "" where it stands alone. Nobody sees another home by it of which they are no member."""
+    """Set the organisation of a home, "" for none.
+
+    The organisation shows nobody a home of which they are not a member.
+    """
     clean = clean_label(organisation, field="organisation", longest=60, most_digits=8) if organisation.strip() else ""
     group = groups.find(uow.tx, group_id)
     if group is None:
@@ -182,7 +190,7 @@ def _join(uow: UnitOfWork, account: AccountView, group_id: int, role: Role) -> i
         confirmed=True,
         now=uow.now,
     )
-    # Whoever has just typed a code from their mail reads it.
+    # Somebody has just typed a code from this mailbox, so they read it.
     contacts.record_verified(uow.tx, [contact_id], uow.now)
     cards.schedule_replan_of_group(uow.tx, group_id, uow.today)
     activity_log.write(uow.tx, "member_added", uow.now, group_id=group_id, member_id=member_id, contact_id=contact_id)

@@ -1,7 +1,7 @@
-"""Signing in: a six-digit code by e-mail, or a passkey; then a session, which can be seen and ended anywhere.
+"""Sign-in by a six-digit code in an e-mail or by a passkey, and the sessions that follow.
 
-A code works once, for ten minutes, in the browser that asked for it, and is the same effort for addresses we know and
-for those we do not.
+A code works once, for ten minutes, in the browser that asked for it. It costs the same effort for known and unknown
+addresses. A session can be seen and ended from any other.
 """
 
 import hmac
@@ -25,21 +25,21 @@ from reminder.storage.runtime import activity_log
 
 CODE_LASTS = timedelta(minutes=10)
 MOST_TRIES = 5
-# An address gets ten codes a day at most, so that whoever guesses has fifty tries in a million, and few e-mails annoy.
+# At most ten codes a day for an address: an attacker has fifty tries in a million, and few e-mails annoy.
 MOST_AN_HOUR, MOST_A_DAY = 5, 10
 MOST_A_NETWORK = 30  # an hour; a care home's staff share one network
 BETWEEN_CODES = timedelta(seconds=60)
 
 SESSION_LASTS = timedelta(days=365)
 SEEN_WITHIN = timedelta(days=60)
-# Not at every page: a look at the home page should not write.
+# Not at every page: opening the home page should not write.
 SEEN_EVERY = timedelta(hours=1)
 CHALLENGE_LASTS = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Entered:
-    """A new session: `token` is what the browser keeps. `first_group` is None for an account in no group."""
+    """A new session; the browser keeps `token`."""
 
     token: str
     account_id: int
@@ -49,9 +49,10 @@ class Entered:
 def ask_for_code(
     uow: UnitOfWork, *, email: str, network: str, browser: str | None, language: Language, sign_up: bool
 ) -> str:
-    """Sends a code; what the browser must hold to use it. `network`: where the browser is, kept only as a keyed hash.
-    `browser`: what an earlier call gave it. Without `sign_up` only those who are awaited get one, and nobody is told.
+    """Send a login code and return what the browser must hold to use it.
 
+    `network`: the browser's network, stored only as a keyed hash. `browser`: what an earlier call returned. Without
+    `sign_up` only accounts and invited addresses get a code; the answer is the same for all.
     Raises AddressError, and ConflictError (too_many_codes, code_just_sent): alike for known and unknown addresses.
     """
     address = addresses.read_email(email, field="email")
@@ -105,10 +106,10 @@ def _refuse_too_many(uow: UnitOfWork, address: str, network: str) -> None:
 def enter_code(
     units: UnitsOfWork, now: datetime, *, browser: str, code: str, device: str, language: Language
 ) -> Entered:
-    """Open a session for the browser that holds the code. The try counts also where the code is wrong, so this opens
-    its own unit of work, and refuses when that is kept.
+    """Open a session for the browser that holds the code.
 
-    Raises RefusedInputError: code_wrong (with the tries `left`), code_over where a new one must be asked for.
+    A wrong code counts as a try too, so this opens its own unit of work and refuses once the try is stored.
+    Raises RefusedInputError: code_wrong (with the tries `left`), code_over if a new one must be asked for.
     """
     typed = "".join(filter(str.isdecimal, unicodedata.normalize("NFKC", code)))
     with units.writing(now) as uow:
@@ -127,7 +128,7 @@ def enter_code(
 
 
 def enter(uow: UnitOfWork, account: AccountView, device: str) -> Entered:
-    """A session for who has shown that the account is theirs."""
+    """Open a session for somebody who has proved that the account is theirs."""
     accounts.link_members(uow.tx, uow.keys, account)
     as_whom = accounts.memberships(uow.tx, account.id)
     token = new_token()
@@ -146,12 +147,12 @@ def enter(uow: UnitOfWork, account: AccountView, device: str) -> Entered:
 
 
 def _code_hash(keys: KeyRing, sign_in: int, code: str) -> bytes:
-    """Keyed: a million codes are soon tried out on a copy of the database."""
+    """Return a keyed hash: without a key, a million codes are soon tried on a copy of the database."""
     return keys.sign(f"{sign_in} {code}", "code").encode()
 
 
 def session_of(units: UnitsOfWork, now: datetime, token: str) -> SignedIn | None:
-    """Return who is signed in with this token, or None. Most requests only read; once an hour the use is kept."""
+    """Return who is signed in with this token, or None. Most requests only read; once an hour the use is stored."""
     with units.reading(now) as uow:
         found = sessions.find(uow.tx, token_hash(token), now=now, seen_since=now - SEEN_WITHIN)
     if found is not None and now - found.seen_at >= SEEN_EVERY:
@@ -161,20 +162,22 @@ def session_of(units: UnitsOfWork, now: datetime, token: str) -> SignedIn | None
 
 
 def devices(uow: UnitOfWork, account_id: int) -> list[Device]:
+    """Return the devices with a session that was used lately."""
     return sessions.devices(uow.tx, account_id, now=uow.now, seen_since=uow.now - SEEN_WITHIN)
 
 
 def leave(uow: UnitOfWork, signed_in: SignedIn, session_id: int | None = None) -> bool:
-    """Ends this session, or another one of the same account; False for anybody else's, to which nothing happens."""
+    """End this session, or another one of the same account; return False for anybody else's, which stays."""
     return sessions.revoke(uow.tx, signed_in.account_id, session_id or signed_in.session_id, uow.now)
 
 
 def leave_everywhere_else(uow: UnitOfWork, signed_in: SignedIn) -> None:
+    """End all other sessions of the account."""
     sessions.revoke_others(uow.tx, signed_in.account_id, signed_in.session_id, uow.now)
 
 
 def act_in(uow: UnitOfWork, signed_in: SignedIn, group_id: int) -> bool:
-    """From now on this session looks at another of its account's groups; False where it is in no such group."""
+    """Switch the session to another group of its account; return False if the account is not in it."""
     for one in accounts.memberships(uow.tx, signed_in.account_id):
         if one.group_id == group_id:
             sessions.act_as(uow.tx, signed_in.session_id, one.member_id)
@@ -183,14 +186,14 @@ def act_in(uow: UnitOfWork, signed_in: SignedIn, group_id: int) -> bool:
 
 
 def new_challenge(uow: UnitOfWork, account_id: int | None) -> bytes:
-    """For a passkey to sign, once."""
+    """Return a challenge for a passkey to sign, once."""
     challenge = random_bytes(32)
     passkeys.challenge(uow.tx, challenge, account_id, uow.now + CHALLENGE_LASTS)
     return challenge
 
 
 def enter_with_passkey(uow: UnitOfWork, *, passkey_id: int, account_id: int, sign_count: int, device: str) -> Entered:
-    """After its signature was found good."""
+    """Open a session after the passkey's signature was verified."""
     account = accounts.find(uow.tx, uow.keys, account_id)
     if account is None:
         raise ConflictError("passkey_unknown")

@@ -1,1 +1,1 @@
-"""The import of a home's sheet: read, matched with who is registered, shown, and saved."""
+"""Imports: read a home's sheet, match it with the registered people, show it and save it."""

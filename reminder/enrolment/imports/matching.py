@@ -1,4 +1,4 @@
-"""Matching the rows of a sheet with those who are registered: who is new, who is changed, and what of them."""
+"""Matching: compares the rows of a sheet with the registered people, and finds who is new and what has changed."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.imports import CheckedRow, ImportRowView, ImportView
 from reminder.storage.registry.people import PersonView
 
-# Two labels as like as this, in one room, are asked about (0: nothing in common, 1: the same).
+# Two labels in one room that are this similar need a confirmation (0: nothing in common, 1: the same).
 ALIKE = 0.6
 
 
@@ -43,7 +43,7 @@ def read_row(mapping: ColumnMapping, row: ImportRowView, today: date) -> ReadRow
     """Return what a row says, read by this mapping. `today`: the date in Japan."""
     fields = mapping.by_place
     cells = {fields[place]: RowCell(place, text) for place, text in row.cells.items() if place in fields}
-    # A formula in a column that nobody wants harms nobody.
+    # A formula in an unused column does no harm.
     known = [one for one in row.reader_findings if one.code != "formula" or one.place in fields]
     resident, findings = read_resident(cells, mapping.fields, known, today)
     return ReadRow(row, resident, findings)
@@ -102,7 +102,7 @@ def check_rows(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[ImportR
     residents = [one.resident for one in read if one.resident is not None]
     candidates = find_candidates(uow, sheet_import.group_id, residents)
     fingerprints = {resident.identity: uow.keys.blind_index(resident.identity) for resident in residents}
-    # Checked a second time, a sheet finds its own rows: only earlier ones count.
+    # A sheet that is checked a second time finds its own rows: only earlier ones count.
     first_rows = imports.first_with_fingerprint(
         uow.tx, sheet_import.id, list(fingerprints.values()), up_to=sheet_import.last_row
     )
@@ -121,7 +121,10 @@ def _checked(
     fingerprint: bytes | None,
     first_rows: dict[bytes, int],
 ) -> CheckedRow:
-    """Return what becomes of a row. `first_rows`: by fingerprint, the first row of the same person; it is added to."""
+    """Return the result for a row.
+
+    `first_rows`: by fingerprint, the first row of the same person; this row is added to it.
+    """
     number, findings = read.row.number, list(read.findings)
     effect, person_id = RowEffect.NONE, None
     if read.resident is not None and fingerprint is not None:
@@ -154,7 +157,7 @@ def _counted(rows: Sequence[CheckedRow]) -> RowCounts:
 
 @dataclass(frozen=True)
 class _Match:
-    """Whom a row is about, if somebody who is registered, and whether it says anything new of them."""
+    """The person whom a row describes, if registered, and the effect of saving it."""
 
     effect: RowEffect
     person_id: int | None = None
@@ -165,7 +168,7 @@ def _match(keys: KeyRing, candidates: Candidates, resident: Resident) -> _Match:
     person = candidates.by_identity.get(resident.identity)
     findings: list[Finding] = []
     if person is None and resident.reference:
-        # Registered before the home gave references.
+        # The person was registered before the home used references.
         person = candidates.by_identity.get(replace(resident, reference=None).identity)
         if person is not None and person.reference:
             person = None
@@ -178,7 +181,7 @@ def _match(keys: KeyRing, candidates: Candidates, resident: Resident) -> _Match:
 
 
 def _maybe_the_same(candidates: Candidates, resident: Resident) -> tuple[PersonView | None, list[Finding]]:
-    """Return somebody of the same name in another room, or of nearly the same in this one, with the question."""
+    """Return a person of the same name in another room, or with a similar name in this one, and the question to ask."""
     if resident.reference:
         return None, []
     same_name = candidates.by_label.get(resident.label, ())
@@ -195,8 +198,10 @@ def _maybe_the_same(candidates: Candidates, resident: Resident) -> tuple[PersonV
 
 @dataclass(frozen=True)
 class RowChange:
-    """What saving a row changes of somebody. `field`: as a column holds it, or the channel of a contact that is added.
-    `was` is None where nothing was there."""
+    """A change that saving a row makes.
+
+    `field`: as a column names it, or the channel of a contact that is added. `was` is None if there was nothing.
+    """
 
     field: str
     was: str | date | None
@@ -219,7 +224,7 @@ def changes_of_rows(
 
 
 def row_changes(keys: KeyRing, candidates: Candidates, person: PersonView, resident: Resident) -> Iterable[RowChange]:
-    """Yield what a row says of a person that is not registered so."""
+    """Yield what a row says that differs from the registered person."""
     for field, becomes in vars(person_changes(person, resident)).items():
         if becomes is not None:
             yield RowChange(field, getattr(person, field), becomes)
@@ -234,7 +239,7 @@ def row_changes(keys: KeyRing, candidates: Candidates, person: PersonView, resid
 
 
 def person_changes(person: PersonView, resident: Resident) -> PersonChanges:
-    """Return what a row says otherwise of a person. A sheet that leaves something out says nothing about it."""
+    """Return the changes that a row makes to a person. What a sheet leaves out stays as it is."""
 
     def new(said: str | None, was: str | None) -> str | None:
         return said if said and said != was else None

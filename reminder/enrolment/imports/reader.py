@@ -1,8 +1,7 @@
-"""A home's sheet from bytes to rows: CSV in four encodings, and XLSX.
+"""Reader of a home's sheet, from bytes to rows: CSV in four encodings, and XLSX.
 
-What a column of numbers holds is never looked at, nor what is forgotten unread (利用者番号 has ten digits, and may). A
-number in a note or in any other cell is found here, and its cell goes no further. The file is held once, in memory, and
-never written anywhere.
+Columns of numbers are never read, nor are discarded columns (利用者番号 has ten digits and may). A number in a note or
+in any other cell is found here, and its cell is dropped. The file is held once, in memory, and never written anywhere.
 """
 
 import codecs
@@ -24,9 +23,9 @@ from reminder.guard.numbers import LooksLike, forbidden, forbidden_in_a_date_or_
 
 LARGEST = 20 * 1024 * 1024
 MOST_ROWS = 100_000
-MOST_COLUMNS = 1_000  # that hold anything
+MOST_COLUMNS = 1_000  # columns that hold anything
 LONGEST_HEADING = 200
-# Titles, notes and empty rows stand above the headings.
+# Titles, notes and empty rows may come before the headings.
 LOOKED_THROUGH = 30
 _PIECE = 1 << 16
 
@@ -35,8 +34,8 @@ _PIECE = 1 << 16
 class SheetRow:
     """A row of a sheet as it was read.
 
-    `number` as a spreadsheet counts rows. `cells`: those that hold anything, by place; none of a column that is refused
-    or discarded, no formula and no number. `findings`: what only the reader can see: a number, a formula, a hidden row.
+    `number` as a spreadsheet counts rows. `cells`: those that hold anything, by place; none of a refused or discarded
+    column, no formula and no number. `findings`: what only the reader can see: a number, a formula, a hidden row.
     `is_total`: a sum, which is no resident.
     """
 
@@ -48,8 +47,11 @@ class SheetRow:
 
 @dataclass(frozen=True)
 class ResidentSheet:
-    """A sheet whose headings are understood. `rows` can be gone through once. `names`: of all sheets of the file that
-    are not hidden. A heading of two rows reads "upper/lower"; one that holds a number itself is empty."""
+    """A sheet whose headings are known.
+
+    `rows` can be read once. `names`: of all sheets of the file that are not hidden. A heading of two rows reads
+    "upper/lower"; one that holds a number itself is empty.
+    """
 
     name: str
     names: Sequence[str]
@@ -59,8 +61,10 @@ class ResidentSheet:
 
 
 def read_sheet(content: bytes, headings: ColumnHeadings, *, sheet: str | None = None) -> ResidentSheet:
-    """What it is, its first bytes say, whatever its name. Raises RefusedInputError: for one that cannot be read, is too
-    large, protected, or has no headings we know."""
+    """Return the sheet in a file; its first bytes decide on the format, not its name.
+
+    Raises RefusedInputError if it cannot be read, is too large or protected, or has no known headings.
+    """
     if len(content) > LARGEST:
         raise RefusedInputError("sheet_too_large", field="file", megabytes=LARGEST // (1024 * 1024))
     if xlsx.is_workbook(content):
@@ -85,11 +89,11 @@ def _open_csv(content: bytes, headings: ColumnHeadings) -> xlsx.SheetTable:
 
 
 def _records(content: bytes, encoding: str, delimiter: str) -> Iterator[Sequence[str]]:
-    """Raises RefusedInputError at the end where a quotation mark was left open: it has swallowed all rows behind it."""
+    """Yield the records. Raises RefusedInputError at the end if a quotation mark stayed open."""
 
     def lines() -> Iterator[str]:
         yield from io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
-        # Becomes a record of its own, or a part of one that is still open.
+        # It becomes a record of its own, or a part of one that is still open.
         yield "\n"
 
     number, before = 0, None
@@ -105,7 +109,7 @@ def _records(content: bytes, encoding: str, delimiter: str) -> Iterator[Sequence
 
 
 def _is_page(content: bytes) -> bool:
-    """Many programs write a web page or XML and call it .xls."""
+    """Return whether the file is a web page or XML, which many programs call .xls."""
     start = content[:1024].removeprefix(codecs.BOM_UTF8).lstrip().lower()
     return start.startswith((b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta"))
 
@@ -124,12 +128,12 @@ def _encoding_of(content: bytes) -> str:
 
 
 def _decodes(content: bytes, encoding: str) -> bool:
-    """Piece by piece: the text is not held beside the bytes."""
+    """Return whether the bytes decode, piece by piece, so that the text is not held beside the bytes."""
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         for place in range(0, len(content), _PIECE):
             text = decoder.decode(content[place : place + _PIECE])
-            # What no text holds: a picture or a program that happens to decode.
+            # Characters that no text holds: a picture or a program that happens to decode.
             if "\0" in text or "\x1a" in text:
                 return False
         decoder.decode(b"", final=True)
@@ -139,7 +143,7 @@ def _decodes(content: bytes, encoding: str) -> bool:
 
 
 def _delimiter_of(content: bytes, encoding: str, headings: ColumnHeadings) -> str:
-    """The one between the most headings we know: a title above them, or what stands in the rows, has no say."""
+    """Return the delimiter that separates the most known headings; titles and data rows do not count."""
 
     def known(delimiter: str) -> int:
         try:
@@ -171,7 +175,7 @@ def _sheet(table: xlsx.SheetTable, headings: ColumnHeadings) -> ResidentSheet:
     if twice is not None:
         raise RefusedInputError("sheet_heading_twice", field="file", heading=twice.heading)
     held = (number for number, _ in _held(table) if number > last)
-    # A workbook that is short enough need not be gone through twice.
+    # A short workbook need not be read twice.
     is_short = table.length is not None and table.length - last <= MOST_ROWS
     rows = sum(1 for _ in (islice(held, 1) if is_short else held))
     if rows > MOST_ROWS:
@@ -182,7 +186,7 @@ def _sheet(table: xlsx.SheetTable, headings: ColumnHeadings) -> ResidentSheet:
 
 
 def _held(table: xlsx.SheetTable) -> Iterator[tuple[int, Sequence[object]]]:
-    """The rows that hold anything, with their numbers: also a formula whose value no program has worked out yet."""
+    """Yield the rows that hold anything with their numbers, also if that is a formula without a computed value."""
     with_formulas = {number for number, flags in table.flags.items() if flags.formulas}
     number = 0
     for number, record in enumerate(table.records(), 1):
@@ -192,18 +196,18 @@ def _held(table: xlsx.SheetTable) -> Iterator[tuple[int, Sequence[object]]]:
 
 
 def _without_end(cells: list[str]) -> list[str]:
-    """Without the empty cells behind the last one that holds anything: some programs fill a row to its end."""
+    """Return the cells without the empty ones at the end: some programs fill a row to its end."""
     while cells and not cells[-1].strip():
         cells.pop()
     return cells
 
 
 def _headings_in(top: Sequence[Sequence[str]], merged: xlsx.Merged, headings: ColumnHeadings) -> tuple[int, int]:
-    """Numbers of the first and the last row of the headings: those of whose words most are known."""
+    """Return the numbers of the first and last row of the headings: those with the most known words."""
     numbers = range(1, min(len(top), LOOKED_THROUGH) + 1)
     doubles = [(one, one + 1) for one in numbers if one < len(top) and _may_be_double(top, one, merged)]
     best, found = 0, (0, 0)
-    # Of two that say as much, one row: what stands above it is a note.
+    # If one row says as much as two, it is one row; what is above is a note.
     for first, last in [*((one, one) for one in numbers), *doubles]:
         texts = _flattened(top, first, last, merged)
         score = _weight(texts, headings)
@@ -215,8 +219,10 @@ def _headings_in(top: Sequence[Sequence[str]], merged: xlsx.Merged, headings: Co
 
 
 def _weight(texts: Iterable[str], headings: ColumnHeadings) -> int:
-    """How much a row looks like headings. What is forgotten may be a word in any sentence; a cell that holds a number
-    is no heading at all."""
+    """Return how much a row looks like headings.
+
+    A word that is only discarded may occur in any sentence. A cell that holds a number is no heading.
+    """
     short = (text for text in texts if 0 < len(text) <= LONGEST_HEADING)
     return sum(_WEIGHTS[headings.meaning(text).use] for text in short if forbidden(text) is None)
 
@@ -225,7 +231,10 @@ _WEIGHTS = {ColumnUse.MAPPED: 2, ColumnUse.REFUSED: 2, ColumnUse.DISCARDED: 1, C
 
 
 def _may_be_double(top: Sequence[Sequence[str]], number: int, merged: xlsx.Merged) -> bool:
-    """Merged cells say so; a CSV made of one, or a sheet whose maker merged nothing, has gaps above words."""
+    """Return whether the headings may take two rows.
+
+    Merged cells show it. A CSV made from them, or a sheet without merged cells, has gaps above words.
+    """
     if any(range_.first_row == number and range_.is_heading for range_ in merged):
         return True
     upper, lower = top[number - 1], top[number]
@@ -236,7 +245,7 @@ def _may_be_double(top: Sequence[Sequence[str]], number: int, merged: xlsx.Merge
 
 
 def _flattened(top: Sequence[Sequence[str]], first: int, last: int, merged: xlsx.Merged) -> list[str]:
-    """One heading a column: what stands above, a stroke, what stands below."""
+    """Return one heading a column: the upper text, a slash, the lower text."""
     upper = list(top[first - 1])
     if first == last:
         return [_heading(text) for text in upper]
@@ -265,7 +274,7 @@ def _heading(text: str) -> str:
 def _columns(
     top: Sequence[Sequence[str]], first: int, last: int, table: xlsx.SheetTable, headings: ColumnHeadings
 ) -> list[ImportColumn]:
-    """Also those without a heading, whose cells are looked through."""
+    """Return the columns, also those without a heading, whose cells are searched for numbers."""
     texts = _flattened(top, first, last, table.merged)
     found = []
     for place, text in enumerate(texts):
@@ -287,7 +296,7 @@ _SHARED = ("room", "unit")
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How the cells of a column are read. `number_in`: what is looked for in them."""
+    """The way in which the cells of a column are read; `number_in`: what they are searched for."""
 
     place: int
     field: str
@@ -298,7 +307,7 @@ class _Reading:
 
 
 def _reading(column: ImportColumn) -> _Reading | None:
-    """None for a column that nobody looks at."""
+    """Return how a column is read, or None for a column that is not read."""
     field = column.field
     is_discarded = column.use is ColumnUse.DISCARDED
     if column.use is ColumnUse.REFUSED or (is_discarded and field not in (BORN, NOTES)):
@@ -322,7 +331,7 @@ def _rows(table: xlsx.SheetTable, columns: Sequence[ImportColumn], headings_end:
     }
     rooms = [reading.place for reading in read if reading.field in _SHARED] if shared else []
     above: dict[int, tuple[int, object]] = {}
-    # Forgotten with the sheet: it holds birthdays.
+    # Lives as long as the sheet, because it holds birthdays.
     day = lru_cache(maxsize=4096)(_day)
     for number, record in _held(table):
         if number <= headings_end:
@@ -375,7 +384,7 @@ def _row(
             has_left = True
     findings = [] if refused is None else [refused]
     findings += [Finding("formula", Level.REFUSE, place) for place in sorted(formulas)]
-    # A sheet has a column for every kind it dates: only certificates end on birthdays.
+    # A sheet has a column for every kind with a date: only certificates end on birthdays.
     not_birthday = {place for place in ends if born and _is_on_another_day(day(cells[place]), born)}
     findings += [Finding("date_not_birthday", Level.NOTE, place) for place in sorted(not_birthday)]
     if flags.is_hidden:
@@ -390,7 +399,7 @@ def _is_on_another_day(end: date | None, born: date) -> bool:
 
 
 def _is_total(cells: Mapping[int, str], read: Sequence[_Reading], day: Callable[[str], date | None]) -> bool:
-    """Few cells, one of them 合計, and no day: somebody may be called 計."""
+    """Return whether the row is a sum: few cells, one of them 合計, and no date. Somebody may be called 計."""
     if len(cells) > 3 or not any(text.lower() in _TOTALS for text in cells.values()):
         return False
     return not any(reading.is_date and day(cells.get(reading.place, "")) for reading in read)
@@ -423,7 +432,7 @@ def _text(value: object) -> str:
     return str(value)
 
 
-# A day number of a spreadsheet whose column nobody has formatted as dates: from 1954 to 2119.
+# The number of a day in a spreadsheet whose column is not formatted as dates: from 1954 to 2119.
 _SERIALS = range(20_000, 80_001)
 
 

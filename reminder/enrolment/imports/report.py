@@ -1,4 +1,4 @@
-"""What an import comes to: a sentence for each finding, the rows to be mended, and who is missing from the sheet."""
+"""The report of an import: a sentence for each finding, the rows to correct, and who is missing from the sheet."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True)
 class RowReport:
-    """What becomes of a row.
+    """The result of a row.
 
-    `cell`: as C17; None where it is about the whole row. `codes`, `sentences`: of each finding, the gravest first, and
-    what to do about it. `needs_confirmation`: it is saved once somebody has said yes.
+    `cell`: as C17; None if it is about the whole row. `codes`, `sentences`: of each finding, the gravest first, and
+    what to do about it. `needs_confirmation`: it is saved once somebody has confirmed it.
     """
 
     number: int
@@ -40,7 +40,7 @@ class RowReport:
 
 
 def report_of(rules: Rulebook, sheet_import: ImportView, row: ImportRowView, language: Language) -> RowReport:
-    """Return what becomes of a row, in words."""
+    """Return the result of a row, in words."""
     findings = sorted(row.findings, key=lambda finding: -finding.level)
     place = findings[0].place if findings else None
     return RowReport(
@@ -57,7 +57,7 @@ def report_of(rules: Rulebook, sheet_import: ImportView, row: ImportRowView, lan
 
 def _sentence(rules: Rulebook, sheet_import: ImportView, finding: Finding, language: Language) -> str:
     heading = next((column.heading for column in sheet_import.columns if column.place == finding.place), "")
-    # A finding that came of a refusal names its field itself.
+    # A finding that comes from a refusal names its field itself.
     details: dict[str, Any] = {"field": heading, **(finding.details or {})}
     refused = RefusedInputError(finding.code, **details)
     said = explain(rules.wording, refused, language, own="sheet_rows")
@@ -65,7 +65,7 @@ def _sentence(rules: Rulebook, sheet_import: ImportView, finding: Finding, langu
 
 
 def row_reports(uow: UnitOfWork, sheet_import: ImportView, language: Language) -> list[RowReport]:
-    """Return what becomes of every row, in the order of the sheet."""
+    """Return the result of every row, in the order of the sheet."""
     return [report_of(uow.rules, sheet_import, row, language) for row in _all_rows(uow, sheet_import)]
 
 
@@ -77,7 +77,7 @@ def _all_rows(uow: UnitOfWork, sheet_import: ImportView) -> Iterator[ImportRowVi
 
 
 def rejected_rows_file(uow: UnitOfWork, sheet_import: ImportView, language: Language, suffix: str) -> bytes:
-    """Return the rows that were not taken, with why, as a file to be mended and sent again: ".csv", else XLSX.
+    """Return the rows that were not taken, with the reason, as a file to correct and send again: ".csv", else XLSX.
 
     It holds nothing of a column that is refused or discarded.
     """
@@ -103,6 +103,6 @@ def _rejected_rows(
 
 
 def people_not_in_sheet(uow: UnitOfWork, sheet_import: ImportView) -> list[PersonView]:
-    """Return those of the group whom the sheet does not speak of. Nothing is done to them."""
+    """Return the people of the group who are not in the sheet. Nothing is done to them."""
     matched = imports.matched_people(uow.tx, sheet_import.id)
     return [person for person in people.of_group(uow.tx, sheet_import.group_id) if person.id not in matched]

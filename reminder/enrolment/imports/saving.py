@@ -1,6 +1,6 @@
-"""Saving the rows of a sheet: new residents are registered, and of those who are registered what differs is changed.
+"""Saving of the rows of a sheet: registers new residents, and changes what differs of those who are registered.
 
-Everything goes through the use cases that a form goes through, for many rows at once.
+It uses the same use cases as a form, for many rows at once.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry import groups, imports, people
 from reminder.storage.registry.imports import ImportRowView, ImportView
 
-# Who heard a resident's consent, where a sheet gives only its day.
+# Recorded as who heard a resident's consent if the sheet gives only its day.
 HEARD_BY = "施設の名簿"
 
 
 @dataclass(frozen=True)
 class _WantedRow:
-    """A row that is to be saved. `person_id`: whom it is about; None while they are new."""
+    """A row to save; `person_id` is None for a new person."""
 
     row: ImportRowView
     resident: Resident
@@ -32,14 +32,14 @@ class _WantedRow:
 
 @dataclass(frozen=True)
 class _WantedContact:
-    """A contact that stands in a row that is to be saved."""
+    """A contact in a row to save."""
 
     of: _WantedRow
     contact: ResidentContact
 
 
 def save_rows(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[ImportRowView]) -> RowCounts:
-    """Save the rows that are good, or that somebody has said yes to; return how many those are."""
+    """Save the rows that are good or confirmed; return their number."""
     groups.lock(uow.tx, sheet_import.group_id)
     read = [read_row(sheet_import.mapping, row, uow.today) for row in rows if _is_to_be_saved(sheet_import, row)]
     wanted = [_WantedRow(one.row, one.resident, one.row.person_id) for one in read if one.resident is not None]
@@ -56,16 +56,16 @@ def _is_to_be_saved(sheet_import: ImportView, row: ImportRowView) -> bool:
 
 
 def _add_new(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_WantedRow]) -> dict[int, int | None]:
-    """Register residents with all that stands in their rows; return by row number the person."""
+    """Register residents with all that their rows hold; return the person id by row number."""
     by = sheet_import.member_id
     persons = [_new_person(one.resident) for one in rows]
     ids = register.add_people(uow, group_id=sheet_import.group_id, wanted=persons, by=by)
     new = [replace(one, person_id=person_id) for one, person_id in zip(rows, ids, strict=True)]
-    # A row is one act of the journal: the person is there with whatever stood beside them.
+    # A row is one entry of the activity log: the person with everything beside them.
     asked = [_WantedContact(one, contact) for one in new for contact in one.resident.contacts]
-    _add_contacts(uow, sheet_import, asked, in_journal=False)
+    _add_contacts(uow, sheet_import, asked, in_activity_log=False)
     wanted = {person_id: _new_cards(uow.rules, one.resident) for person_id, one in zip(ids, new, strict=True)}
-    cards.add_cards_of_people(uow, wanted=wanted, confirmed=True, by=by, in_journal=False, with_offers=False)
+    cards.add_cards_of_people(uow, wanted=wanted, confirmed=True, by=by, in_activity_log=False, with_offers=False)
     return {one.row.number: one.person_id for one in new}
 
 
@@ -80,7 +80,7 @@ def _new_person(resident: Resident) -> NewPerson:
 
 
 def _new_cards(rules: Rulebook, resident: Resident) -> list[NewCard]:
-    """Return the cards of a row, those first that others live in or end with."""
+    """Return the cards of a row; those that others depend on or end with come first."""
 
     def depth(kind: str) -> int:
         above = {rules.kind(kind).carried_by, rules.kind(kind).bound_by} & resident.cards.keys()
@@ -91,7 +91,7 @@ def _new_cards(rules: Rulebook, resident: Resident) -> list[NewCard]:
 
 
 def _change_known(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[_WantedRow]) -> None:
-    """Change only what differs. Contacts are added, never taken away."""
+    """Change only what differs. Contacts are added, never removed."""
     if not rows:
         return
     candidates = find_candidates(uow, sheet_import.group_id, [one.resident for one in rows])
@@ -125,11 +125,11 @@ def _change_cards(
 
 
 def _add_contacts(
-    uow: UnitOfWork, sheet_import: ImportView, asked: Sequence[_WantedContact], *, in_journal: bool = True
+    uow: UnitOfWork, sheet_import: ImportView, asked: Sequence[_WantedContact], *, in_activity_log: bool = True
 ) -> None:
     """Register the contacts of rows. A row whose person has one of them already gets a finding that says which."""
     wanted = [_new_contact(one.of, one.contact) for one in asked]
-    ids = register.add_contacts(uow, wanted=wanted, by=sheet_import.member_id, in_journal=in_journal)
+    ids = register.add_contacts(uow, wanted=wanted, by=sheet_import.member_id, in_activity_log=in_activity_log)
     findings: dict[int, list[Finding]] = {}
     for one, contact_id in zip(asked, ids, strict=True):
         if contact_id is None:

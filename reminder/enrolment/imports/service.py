@@ -1,7 +1,7 @@
 """The steps of an import: a sheet is read, its columns are named, its rows are checked and shown, then saved.
 
-Every step is a batch of rows in a transaction of its own, and the import remembers how far it has come: whoever goes on
-with it, after a kill or a restart, begins behind the last batch. Saved twice, a sheet changes nothing.
+Every step is a batch of rows in a transaction of its own, and the import stores its progress. After a kill or a restart
+it continues behind the last batch. Saving a sheet twice changes nothing.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from reminder.storage.registry import groups, imports
 from reminder.storage.registry.imports import ImportView, NewRow
 from reminder.storage.runtime import activity_log
 
-# Rows of one transaction. On SQLite nobody else writes during it.
+# Rows in one transaction. On SQLite nobody else can write meanwhile.
 BATCH = 500
 
 
@@ -29,9 +29,9 @@ BATCH = 500
 
 
 def begin_import(units: UnitsOfWork, now: datetime, *, group_id: int, sheet: ResidentSheet, by: int | None) -> int:
-    """Keep the rows of a sheet, sealed and without what was refused; return the id of the import.
+    """Store the rows of a sheet, encrypted and without what was refused; return the id of the import.
 
-    Nothing is kept where reading fails in the middle. `by`: the member who sent it; None at the console. Raises
+    Nothing is stored if reading fails in the middle. `by`: the member who sent it; None on the console. Raises
     RefusedInputError and NotFoundError.
     """
     with units.writing(now) as uow:
@@ -54,7 +54,7 @@ def begin_import(units: UnitsOfWork, now: datetime, *, group_id: int, sheet: Res
 
 
 def _keep_rows(units: UnitsOfWork, now: datetime, import_id: int, found: Iterator[SheetRow]) -> tuple[int, int]:
-    """Return how many rows were kept, and how many were ignored: sums."""
+    """Store the rows; return how many were stored, and how many were ignored as sums."""
     rows = ignored = 0
     while some := list(islice(found, BATCH)):
         kept = [NewRow(row.number, row.cells, row.findings) for row in some if not row.is_total]
@@ -68,7 +68,7 @@ def _keep_rows(units: UnitsOfWork, now: datetime, import_id: int, found: Iterato
 
 
 def _guessed_mapping(sheet: ResidentSheet, remembered: Mapping[str, str]) -> ColumnMapping:
-    """Return what this group said of such headings last time; else what a heading says. No field twice."""
+    """Return what this group said of such headings last time, else what a heading says. No field twice."""
     by_place: dict[int, str] = {}
     for column in sheet.columns:
         if not column.may_be_mapped:
@@ -83,15 +83,15 @@ def _guessed_mapping(sheet: ResidentSheet, remembered: Mapping[str, str]) -> Col
 
 
 def known_fields(rules: Rulebook) -> Sequence[str]:
-    """Return every field that a column can be said to hold."""
+    """Return every field that a column may hold."""
     cards = [CARD + kind for kind in rules.kinds if kind != "other"]
     return list(dict.fromkeys([*rules.headings.names, *cards]))
 
 
 def set_mapping(uow: UnitOfWork, *, import_id: int, by_place: Mapping[int, str]) -> None:
-    """Set what the columns hold, "" for nothing, and start checking. It is remembered for the group's next sheet.
+    """Set what the columns hold, "" for nothing, and start checking. It is stored for the group's next sheet.
 
-    Raises RefusedInputError where no column names the residents, none holds a date, or two hold the same.
+    Raises RefusedInputError if no column names the residents, none holds a date, or two hold the same.
     """
     mapping = ColumnMapping({place: field for place, field in by_place.items() if field})
     mapping.require_usable(known_fields(uow.rules))
@@ -120,7 +120,7 @@ def start_saving(
 
 
 def cancel_import(units: UnitsOfWork, now: datetime, *, import_id: int, by: int | None) -> None:
-    """Give an import up. What was saved stays; the rest is erased at once. Raises ConflictError."""
+    """Cancel an import. What was saved stays; the rest is erased at once. Raises ConflictError."""
     with units.writing(now) as uow:
         sheet_import = _locked(uow.tx, import_id)
         imports.cancel(uow.tx, import_id, now)
@@ -130,7 +130,7 @@ def cancel_import(units: UnitsOfWork, now: datetime, *, import_id: int, by: int 
 
 
 def erase_import(units: UnitsOfWork, now: datetime, *, import_id: int) -> None:
-    """Erase the import with all its rows; whom it registered stays."""
+    """Erase the import with all its rows; the people that it registered stay."""
     with units.writing(now) as uow:
         imports.delete_imports(uow.tx, [import_id])
         uow.note_erasure()
@@ -147,7 +147,7 @@ def _locked(tx: Tx, import_id: int) -> ImportView:
 
 
 def process_next_batch(units: UnitsOfWork, now: datetime, *, only: int | None = None) -> bool:
-    """Check or save one batch of rows; return False where there is nothing to do.
+    """Check or save one batch of rows; return False if there is nothing to do.
 
     Any number of workers may call it. `only`: of this import; else of the oldest one that nobody else works on.
     """
@@ -179,7 +179,7 @@ def process_next_batch(units: UnitsOfWork, now: datetime, *, only: int | None = 
 def process_to_end(
     units: UnitsOfWork, now: datetime, *, import_id: int, on_progress: Callable[[ImportView], None] = lambda _: None
 ) -> ImportView:
-    """Check or save batch after batch, for somebody at the console; return the import once it waits for somebody.
+    """Check or save all batches, for the console; return the import once it waits for a human.
 
     `on_progress` is called after each batch. Raises NotFoundError.
     """

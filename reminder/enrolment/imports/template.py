@@ -1,4 +1,4 @@
-"""The sheet that a home can begin with."""
+"""The template of a home's sheet."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -7,7 +7,7 @@ from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.text.spreadsheet_writer import TableSheet, xlsx
 
-# The dates most homes keep; any other kind is one more column, called as it is.
+# The dates that most homes keep; any other kind is one more column with the name of the kind.
 _COLUMNS = (
     "room", "unit", "reference", "name", "label", "mobile", "family_mobile", "family_email", "tell", "user_certificate",
     "card", "eligibility", "care", "mode", "consent_date", "consent_how",
@@ -15,7 +15,7 @@ _COLUMNS = (
 
 
 def template(rules: Rulebook, language: Language) -> bytes:
-    """An XLSX with a note, headings, an example row that nobody is, and what may be chosen."""
+    """Return an XLSX with a note, headings, an invented example row, and the allowed values."""
     words = cast(Mapping[str, str], rules.wording.of(language).table["template"])
     headings = [words[column] for column in _COLUMNS]
     example = [words[f"{column}_example"] for column in _COLUMNS]

@@ -1,4 +1,4 @@
-"""An XLSX file opened: its values, and what a reader of values does not tell: formulas, hidden rows, merged cells."""
+"""XLSX files: their values, and what a reader of values does not report: formulas, hidden rows, merged cells."""
 
 import io
 import re
@@ -15,8 +15,8 @@ from reminder.enrolment.imports import zip_guard
 from reminder.errors import RefusedInputError
 from reminder.guard.numbers import forbidden
 
-# Values are laid out as one block from the first cell to the last: one word in the last corner of a sheet would be the
-# size of the whole sheet, half a terabyte. 100,000 rows of 200 columns.
+# Values come as one block from the first cell to the last. One word in the last corner of a sheet would make that half
+# a terabyte. 100,000 rows of 200 columns.
 LARGEST_BLOCK = 20_000_000
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _EPOCH, _EPOCH_1904 = date(1899, 12, 30), date(1904, 1, 1)
@@ -24,7 +24,7 @@ _EPOCH, _EPOCH_1904 = date(1899, 12, 30), date(1904, 1, 1)
 
 @dataclass(frozen=True)
 class MergedRange:
-    """Rows count from 1, columns from 0."""
+    """A range of merged cells; rows count from 1, columns from 0."""
 
     first_row: int
     last_row: int
@@ -33,7 +33,7 @@ class MergedRange:
 
     @property
     def is_heading(self) -> bool:
-        """One that can stand over several columns, or over two rows of headings; a title is neither."""
+        """Return whether it can stand above several columns, or over two rows of headings; a title is neither."""
         return (self.first_row == self.last_row and self.last_column > self.first_column) or (
             self.last_row == self.first_row + 1
         )
@@ -44,7 +44,7 @@ Merged = Sequence[MergedRange]
 
 @dataclass(frozen=True)
 class RowFlags:
-    """Of one row: the places of its formulas, and whether it is hidden."""
+    """The places of the formulas of a row, and whether it is hidden."""
 
     formulas: frozenset[int]
     is_hidden: bool
@@ -52,8 +52,10 @@ class RowFlags:
 
 @dataclass(frozen=True)
 class SheetTable:
-    """`records()` goes through all rows from the first one, as often as it is called. `flags`: by row number, where
-    there is anything to say."""
+    """A sheet of a workbook.
+
+    `records()` yields all rows from the first one, as often as it is called. `flags`: by row number, if there are any.
+    """
 
     name: str
     names: Sequence[str]
@@ -62,11 +64,11 @@ class SheetTable:
     hidden_columns: frozenset[int]
     flags: Mapping[int, RowFlags]
     epoch: date = _EPOCH
-    length: int | None = None  # rows at most, where it is known without going through them
+    length: int | None = None  # the most rows, if known without reading them
 
 
 def is_workbook(content: bytes) -> bool:
-    """Or something else that is no text. Raises RefusedInputError for one that is protected, or of an older kind."""
+    """Return whether it is an XLSX file. Raises RefusedInputError for one that is protected, or of an older kind."""
     if content.startswith(_OLE):
         protected = "EncryptedPackage".encode("utf-16-le") in content
         raise RefusedInputError("sheet_protected" if protected else "sheet_old_excel", field="file")
@@ -74,7 +76,7 @@ def is_workbook(content: bytes) -> bool:
 
 
 def open_sheet(content: bytes, wanted: str | None) -> SheetTable:
-    """The first sheet that is not hidden, or the one that is named. Raises RefusedInputError."""
+    """Return the first sheet that is not hidden, or the named one. Raises RefusedInputError."""
     with _unreadable_unless_well(), zipfile.ZipFile(io.BytesIO(content)) as packed:
         zip_guard.refuse_bombs(content, packed)
         parts, epoch = _sheets_in(packed)
@@ -84,7 +86,7 @@ def open_sheet(content: bytes, wanted: str | None) -> SheetTable:
             for one in book.sheets_metadata
             if one.visible is python_calamine.SheetVisibleEnum.Visible and one.name in parts
         ]
-        # The name of a sheet is a place for a number, too.
+        # The name of a sheet may hold a number, too.
         shown = ["" if forbidden(name) is not None else name for name in names]
         if wanted is not None and wanted not in names:
             raise RefusedInputError("sheet_name_unknown", field="sheet_name", names="、".join(filter(None, shown)))
@@ -114,20 +116,20 @@ def open_sheet(content: bytes, wanted: str | None) -> SheetTable:
 
 @contextmanager
 def _unreadable_unless_well() -> Iterator[None]:
-    """Whatever a broken file makes its readers raise, and nothing of what it holds."""
+    """Turn any error that a broken file causes into a refusal that holds nothing of its content."""
     try:
         yield
     except RefusedInputError:
         raise
     except BaseException as broken:
-        # What goes wrong in Rust's own way is no Exception.
+        # A panic in Rust is no Exception.
         if isinstance(broken, Exception) or type(broken).__name__ == "PanicException":
             raise RefusedInputError("sheet_unreadable", field="file") from None
         raise
 
 
 def _sheets_in(packed: zipfile.ZipFile) -> tuple[dict[str, str], date]:
-    """By name, the part a sheet is kept in; and from which day it counts days."""
+    """Return by name the part that holds a sheet, and the day from which the workbook counts days."""
     targets: dict[str, str] = {}
     names: list[tuple[str, str]] = []
     is_1904 = False
@@ -177,10 +179,12 @@ _ANY_FORMULA = re.compile(rb"<f[\s/>]|:f[\s/>]")
 
 
 def _layout(sheet: bytes) -> tuple[dict[int, RowFlags], frozenset[int]]:
-    """By row, its formulas and whether it is hidden; and the hidden columns. Raises RefusedInputError for a sheet with
-    a cell so far from the others that there is no room for what lies between."""
+    """Return the flags by row, and the hidden columns.
+
+    Raises RefusedInputError for a sheet with a cell so far from the others that the block between them is too large.
+    """
     formulas: dict[int, set[int]] = {}
-    # Words before the rows, of which there are few.
+    # The part before the rows is short.
     above = sheet[: max(sheet.find(b"<sheetData"), 0)]
     is_usual = bool(above) and not _UNUSUAL.search(sheet)
     found: list[tuple[bytes, bytes]] = []
@@ -203,8 +207,10 @@ def _layout(sheet: bytes) -> tuple[dict[int, RowFlags], frozenset[int]]:
 
 
 def _layout_element_by_element(sheet: bytes) -> tuple[dict[int, RowFlags], frozenset[int]]:
-    """The same, element by element: some seconds for a large sheet, so only for one that is written in a way of its
-    own, or that reaches far."""
+    """Return the same, element by element.
+
+    It takes some seconds for a large sheet, so it is used only for an unusual or very wide one.
+    """
     formulas: dict[int, set[int]] = {}
     hidden_rows: set[int] = set()
     hidden_columns: set[int] = set()
@@ -218,7 +224,7 @@ def _layout_element_by_element(sheet: bytes) -> tuple[dict[int, RowFlags], froze
         if plain == "c":
             said = attributes.get("r", "")
             column = _place(said) if said else column + 1
-            # Where the two disagree, readers go by the cell.
+            # If row and cell disagree, readers use the cell.
             row = int(said.lstrip(_LETTERS)) if said else row
         elif plain in ("v", "is", "f"):
             rows, columns = [min([*rows, row]), max([*rows, row])], [min([*columns, column]), max([*columns, column])]
@@ -251,7 +257,7 @@ def _flags(formulas: Mapping[int, set[int]], hidden_rows: set[int]) -> dict[int,
 
 
 def _place(reference: str) -> int:
-    """C7 -> 2."""
+    """Return the place of a column: C7 -> 2."""
     place = 0
     for mark in reference:
         if not mark.isalpha():
@@ -261,7 +267,7 @@ def _place(reference: str) -> int:
 
 
 def letter(place: int) -> str:
-    """2 -> C."""
+    """Return the letter of a column: 2 -> C."""
     letters = ""
     place += 1
     while place:

@@ -1,4 +1,4 @@
-"""What is looked at before anything of an XLSX file is unpacked for good: that it does not grow without measure."""
+"""The guard against zip bombs: checks an XLSX file before any of it is unpacked."""
 
 import re
 import zipfile
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from reminder.errors import RefusedInputError
 
-# A hundred thousand rows of twenty columns unpack to a half of this.
+# A hundred thousand rows of twenty columns unpack to half of this.
 LARGEST_UNPACKED = 250 * 1024 * 1024
 MOST_PARTS = 2_000
-# A text that a thousand cells share stands once in the file and a thousand times in memory.
+# A text that a thousand cells share is once in the file and a thousand times in memory.
 LONGEST_TEXTS = 500 * 1024 * 1024
 ZIP = b"PK\x03\x04"
 _PIECE = 1 << 18
@@ -18,7 +18,7 @@ _DOCTYPE = b"<!DOCTYPE"
 
 
 def refuse_bombs(content: bytes, packed: zipfile.ZipFile) -> None:
-    """What each part unpacks to is measured, not believed."""
+    """Refuse a file that unpacks to too much; the size of each part is measured, not read from its header."""
     parts = packed.infolist()
     names = {part.filename for part in parts}
     if len(names) < len(parts):
@@ -35,7 +35,7 @@ def refuse_bombs(content: bytes, packed: zipfile.ZipFile) -> None:
         before = b""
         for piece in _unpacked(content, part):
             total += len(piece)
-            # A declared entity can be made to grow without end; no spreadsheet program writes one.
+            # A declared entity can expand without end; no spreadsheet program writes one.
             if total > LARGEST_UNPACKED or _DOCTYPE in before + piece[:16] or _DOCTYPE in piece:
                 raise RefusedInputError("sheet_bomb", field="file")
             before = piece[-16:]
@@ -67,7 +67,7 @@ _DECIMAL = re.compile(rb"v>-?(?:[0-9]{8,}|[0-9]+\.[0-9]+)(?:E[+-]?[0-9]+)?</")
 
 
 def refuse_repeated_texts(packed: zipfile.ZipFile, sheet: bytes) -> None:
-    """What the cells of a sheet would hold together, each with a copy of its text."""
+    """Refuse a sheet whose cells would hold too much text, counting a copy of its text for each."""
     part = next((name for name in packed.namelist() if name.lower() == "xl/sharedstrings.xml"), None)
     if part is None:
         return
@@ -79,7 +79,8 @@ def refuse_repeated_texts(packed: zipfile.ZipFile, sheet: bytes) -> None:
         return
     used = [int(place) for place in _PLACE_OF_TEXT.findall(sheet)]
     total = sum(lengths[place] for place in used if place < len(lengths))
-    # What is no day and no decimal may be a place, written so that only a reader of XML understands it.
+    # A value that is neither a day nor a decimal may be an index of a text, written so that only an XML parser reads
+    # it.
     others = max(cells - len(used) - len(_DECIMAL.findall(sheet)), 0)
     if total + others * longest > LONGEST_TEXTS:
         raise RefusedInputError("sheet_bomb", field="file")

@@ -1,1 +1,1 @@
-"""What is shown of a group: its status, its months, the visits of the city, its letters."""
+"""Reports about a group: its status, its months, the city's visits, its letters."""

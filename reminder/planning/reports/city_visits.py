@@ -1,4 +1,4 @@
-"""The monthly plan for the visit of the city's staff: who of a home renews what then, by unit and room."""
+"""The monthly plan for the visit of the city's staff: who in a home renews which cards, by unit and room."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,28 +16,31 @@ from reminder.storage.registry.people import PersonView
 
 @dataclass(frozen=True)
 class Visit:
-    """What one person renews together, for it ends on one day. `opens_on` None: at any time."""
+    """The cards that one person renews together because they end on one day; `opens_on` None means at any time."""
 
     person: PersonView
     cards: Sequence[CardStatus]
     opens_on: date | None
     last_counter_day: date
-    needs_form: bool  # where somebody else goes for them
+    needs_form: bool  # if a proxy goes for them
     is_over: bool
 
     @property
     def expires_on(self) -> date:
+        """Return the end date that the cards share."""
         return self.cards[0].dates.expires_on
 
     @property
     def is_about(self) -> bool:
-        """Its date was worked out, and not read."""
+        """Return whether the date was worked out and not read from the card."""
         return any(one.card.is_computed for one in self.cards)
 
 
 def visits(rules: Rulebook, rows: Sequence[PersonStatus], month: date, unit: str = "") -> list[Visit]:
-    """Everything that can be renewed by the end of the month, has not been, and that cities come for. `unit`: of this
-    one alone. What nobody has come for stays until it is renewed."""
+    """Return all that can be renewed by the end of the month, is not renewed, and that cities make visits for.
+
+    `unit`: only this unit. A visit that did not happen stays in the list until the card is renewed.
+    """
     _, following = months_from(month, 2)
     last = following - timedelta(days=1)
     found = []
@@ -69,8 +72,10 @@ def _visit(rules: Rulebook, person: PersonView, cards: Sequence[CardStatus]) -> 
 
 @dataclass(frozen=True)
 class VisitSheet:
-    """A plan in the words of one language: what stands above it, its headings and rows by column, and what is brought
-    along to any of it."""
+    """A plan in the words of one language.
+
+    `title` and `notes` stand above the table, `headings` and `rows` are by column, `bring` names what to bring along.
+    """
 
     title: str
     notes: Sequence[str]
@@ -82,8 +87,9 @@ class VisitSheet:
 def visit_sheet(
     rules: Rulebook, words: Catalog, group: str, month: date, found: Sequence[Visit], today: date
 ) -> VisitSheet:
+    """Return the plan of one group and month in the words of `words`."""
     said = words.section("visits")
-    # By then the month is over, and the next one is planned.
+    # The month is over by then and the next one is planned.
     shred = months_from(month, 3)[2] - timedelta(days=1)
     return VisitSheet(
         said["title"].format(group=group, month=words.date(month, "year_and_month")),
@@ -98,7 +104,7 @@ def visit_sheet(
 
 
 def _bring(rules: Rulebook, words: Catalog, kinds: Collection[str]) -> Mapping[str, str]:
-    """By what the kinds are called for which it is the same."""
+    """Return what to bring along, by the names of the kinds that need the same."""
     alike: dict[str, list[tuple[str, str]]] = {}
     for kind in rules.kinds:
         if kind in kinds:
@@ -131,7 +137,7 @@ def _row(rules: Rulebook, words: Catalog, visit: Visit, today: date) -> Mapping[
 
 
 def _may(words: Catalog, visit: Visit, today: date) -> str:
-    """From when on it can be renewed: earlier the office turns people away."""
+    """Return the text that says from when the card can be renewed: the office refuses earlier visits."""
     said = words.section("visits")
     if visit.is_over:
         return said["over"]
@@ -141,6 +147,7 @@ def _may(words: Catalog, visit: Visit, today: date) -> str:
 
 
 def as_xlsx(made: VisitSheet, month: date) -> bytes:
+    """Return the plan as an XLSX file."""
     rows = [[row[column] for column in VISIT_COLUMNS] for row in made.rows]
     headings = [made.headings[column] for column in VISIT_COLUMNS]
     return xlsx([TableSheet(f"{month:%Y-%m}", headings, rows, [made.title, *made.notes])])

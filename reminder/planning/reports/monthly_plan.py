@@ -14,18 +14,18 @@ from reminder.storage.registry.people import PersonView
 
 
 class MonthlyNeed(StrEnum):
-    """What a card wants in a month, the most pressing first."""
+    """The need of a card in a month, the most pressing first."""
 
-    UNANSWERED = "unanswered"  # everybody was asked, and nobody has answered
+    UNANSWERED = "unanswered"  # everybody was asked and nobody has answered
     ENDED = "ended"
     COUNTER = "counter"  # the last day on which a counter is open
-    FORM = "form"  # the sealed form must have come
+    FORM = "form"  # the sealed form must be there by then
     OPENS = "opens"
 
 
 @dataclass(frozen=True)
 class MonthlyEntry:
-    """`day` is a date in Japan."""
+    """A need of one card; `day` is a date in Japan."""
 
     what: MonthlyNeed
     day: date
@@ -34,7 +34,7 @@ class MonthlyEntry:
 
 
 def due(rules: Rulebook, rows: Sequence[PersonStatus], first: date, last: date, today: date) -> list[MonthlyEntry]:
-    """What stands in these days, both included. What has ended, or is unanswered, stands where today is."""
+    """Return the entries of these days, both included. Ended and unanswered cards appear on the day `today`."""
     found = []
     for row in rows:
         for one in row.cards:
@@ -80,12 +80,12 @@ def needs_form(rules: Rulebook, kind: str) -> bool:
 
 
 def months_from(day: date, count: int) -> list[date]:
-    """The first days of as many months."""
+    """Return the first days of `count` months, beginning with the month of `day`."""
     return [date(day.year + (day.month - 1 + n) // 12, (day.month - 1 + n) % 12 + 1, 1) for n in range(count)]
 
 
 def year(rows: Sequence[PersonStatus], today: date) -> Mapping[str, Sequence[int]]:
-    """By kind, how many last open days fall into each of twelve months, this one first; without kinds with none."""
+    """Return by kind the number of last open days in each of twelve months, this month first, without empty kinds."""
     firsts = months_from(today, 12)
     found: dict[str, list[int]] = {}
     for row in rows:
@@ -100,7 +100,7 @@ _DIGITS = re.compile(r"(\d+)")
 
 
 def by_place(person: PersonView) -> tuple[object, ...]:
-    """In the order in which somebody walks through a home: by unit and room, 9 before 10; who has no room last."""
+    """Return the sort key of a walk through the home: by unit and room, 9 before 10, persons without a room last."""
     unit, room = (
         [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in _DIGITS.split(place)]
         for place in (person.unit or "", person.room or "")

@@ -1,4 +1,4 @@
-"""Several homes of one organisation side by side: how much in each of them wants somebody."""
+"""The homes of one organisation side by side, with the number of cards and persons that need attention in each."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,8 +11,11 @@ from reminder.storage.registry.groups import GroupView
 
 @dataclass(frozen=True)
 class HomeCounts:
-    """In this month and the next. `opens`: cards that can be renewed from a day in it; `nears`: whose last open day is
-    in it; `ended` and `unanswered` as they stand today; `unreached`: persons with a contact that hears nothing."""
+    """The counts of one home for this month and the next.
+
+    `opens`: cards that can be renewed from a day in it. `nears`: cards whose last open day is in it. `ended` and
+    `unanswered`: as of today. `unreached`: persons with a contact that gets nothing.
+    """
 
     residents: int
     opens: int
@@ -23,6 +26,7 @@ class HomeCounts:
 
 
 def counts(uow: UnitOfWork, home: GroupView) -> HomeCounts:
+    """Return the counts of the home as of today."""
     rows = group_status(uow, home)
     today = uow.today
     first, _, after = months_from(today, 3)

@@ -1,4 +1,4 @@
-"""Which residents of a group get a letter, and what it speaks of: all that opens, nears or has ended for them."""
+"""Letters to residents: which residents of a group get one, and which cards it is about."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from reminder.planning.reports.status import CardStatus, PersonStatus, group_sta
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry.groups import GroupView
 
-# As many as one answer holds: more are printed unit by unit, or month by month.
+# The most letters in one answer. More are printed unit by unit or month by month.
 MOST_LETTERS = 500
 
 _CERTIFICATES = frozenset({USER_CERTIFICATE, SIGNATURE_CERTIFICATE})
@@ -23,8 +23,11 @@ _CERTIFICATES = frozenset({USER_CERTIFICATE, SIGNATURE_CERTIFICATE})
 
 @dataclass(frozen=True)
 class Choice:
-    """Whose letters. `month`: its first day; else this month and the next. `kind`: who has such a card due; it is told
-    first. `people`: these, whatever is due."""
+    """The choice of letters.
+
+    `month`: its first day; None means this month and the next. `kind`: only persons with such a card due; it is named
+    first. `people`: these persons, whatever is due.
+    """
 
     month: date | None = None
     unit: str = ""
@@ -33,7 +36,7 @@ class Choice:
 
 
 def read_month(text: str) -> date:
-    """2027-02 as its first day. Raises RefusedInputError."""
+    """Return the first day of a month such as 2027-02. Raises RefusedInputError."""
     try:
         return date.fromisoformat(f"{text}-01")
     except ValueError:
@@ -41,8 +44,10 @@ def read_month(text: str) -> date:
 
 
 def letters_of(uow: UnitOfWork, group: GroupView, choice: Choice) -> list[ResidentLetter]:
-    """In the order in which somebody walks through the house. Raises RefusedInputError where there are none or too
-    many, and NotFoundError for somebody of another group."""
+    """Return the letters in the order of a walk through the house.
+
+    Raises RefusedInputError if there are none or too many, and NotFoundError for a person of another group.
+    """
     rows = group_status(uow, group, choice.people or None)
     if not choice.people <= {row.person.id for row in rows}:
         raise NotFoundError(field="person")
@@ -57,6 +62,7 @@ def letters_of(uow: UnitOfWork, group: GroupView, choice: Choice) -> list[Reside
 def letters_from(
     rules: Rulebook, today: date, group: GroupView, rows: Sequence[PersonStatus], choice: Choice
 ) -> list[ResidentLetter]:
+    """Return the letters that `choice` selects from the rows of a group."""
     rows = [row for row in rows if choice.unit in ("", row.person.unit)]
     if choice.people:
         rows = [row for row in rows if row.person.id in choice.people]
@@ -72,7 +78,7 @@ def letters_from(
 
 
 def _due(rules: Rulebook, rows: Sequence[PersonStatus], today: date, month: date | None) -> set[int]:
-    """Cards of which something falls into that time."""
+    """Return the ids of the cards that have something due in that time."""
     first, *_, following = months_from(month, 2) if month else months_from(today, 3)
     return {one.one.card.id for one in due(rules, rows, first, following - timedelta(days=1), today)}
 
@@ -81,12 +87,12 @@ def _matters(
     rules: Rulebook, row: PersonStatus, due_in_time: set[int], kind_first: str, *, even_if_far: bool
 ) -> tuple[Matter, ...]:
     open_ones = [one for one in row.cards if one.next.act is not NextAct.NEW_DATE]
-    told = [one for one in open_ones if one.next.is_now or one.card.id in due_in_time]
-    if not told and even_if_far:
-        told = sorted(open_ones, key=lambda one: urgency(one.next))[:1]
-    told.sort(key=lambda one: (one.card.kind != kind_first, urgency(one.next), one.card.id))
+    chosen = [one for one in open_ones if one.next.is_now or one.card.id in due_in_time]
+    if not chosen and even_if_far:
+        chosen = sorted(open_ones, key=lambda one: urgency(one.next))[:1]
+    chosen.sort(key=lambda one: (one.card.kind != kind_first, urgency(one.next), one.card.id))
     ends = {one.card.kind: one.card.expires_on for one in row.cards}
-    return tuple(_together(rules.wording.families, [_matter(rules, one, ends) for one in told]))
+    return tuple(_together(rules.wording.families, [_matter(rules, one, ends) for one in chosen]))
 
 
 def _matter(rules: Rulebook, one: CardStatus, ends: Mapping[str, date]) -> Matter:
@@ -105,7 +111,7 @@ def _matter(rules: Rulebook, one: CardStatus, ends: Mapping[str, date]) -> Matte
 
 
 def _together(families: Mapping[str, str], matters: Sequence[Matter]) -> list[Matter]:
-    """The two certificates of one card, where they end on one day, as one matter: they are renewed in one visit."""
+    """Merge the two certificates of one card that end on one day: they are renewed in one visit."""
     found: list[Matter] = []
     for one in matters:
         same_day = {

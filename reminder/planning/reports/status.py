@@ -1,4 +1,4 @@
-"""How things stand in a group: for each person the next act, what they were sent, and whether somebody hears it."""
+"""The status of a group: for each person the next act, the latest messages, and whether they can be reached."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,13 @@ from reminder.storage.registry.people import PersonView
 class CardStatus:
     """The status of one card.
 
+<<<<<<< HEAD
     `latest`: the last text to the person about it, with what became of it, where it was asked for. `assigned_to`: the
     contact whose owner sees to it. `is_silent`: everybody was asked, and nobody has answered.
+=======
+    `latest`: the last text to the person about it, with its outcome, if asked for. `assigned_to`: the contact of the
+    human who takes care of it. `is_silent`: everybody was asked and nobody has answered.
+>>>>>>> main
     """
 
     card: CardView
@@ -35,8 +40,10 @@ class CardStatus:
 
 @dataclass(frozen=True)
 class PersonStatus:
-    """Cards with the most pressing first. `is_out_of_reach`: nobody around this person can be told anything.
-    `unheard`: contacts that can not be told, as (contact id, state)."""
+    """The status of one person, the most pressing card first.
+
+    `is_out_of_reach`: nobody around this person can be reached. `unheard`: contacts that cannot be written to.
+    """
 
     person: PersonView
     cards: Sequence[CardStatus]
@@ -46,27 +53,30 @@ class PersonStatus:
 
     @property
     def is_red(self) -> bool:
+        """Return whether a human must act: nobody can be reached, or nobody has answered."""
         return self.is_out_of_reach or any(card.is_silent for card in self.cards)
 
 
 def group_status(
     uow: UnitOfWork, group: GroupView, only: Collection[int] | None = None, *, with_latest: bool = False
 ) -> list[PersonStatus]:
-    """Everybody in the group, or `only` these of its people; whoever needs something first. `with_latest`: with the
-    last text about each card, which costs what was sent about their present ends."""
+    """Return everybody in the group, or only the people with these ids, the most pressing first.
+
+    `with_latest`: with the last text about each card, which costs as much as was sent about their present ends.
+    """
     tx, rules, today = uow.tx, uow.rules, uow.today
     everyone = people.of_group(tx, group.id) if only is None else people.some(tx, group.id, only)
     of_person: dict[int, list[CardView]] = {person.id: [] for person in everyone}
     takers: dict[int, int | None] = {}
-    # One of a kind that config/ no longer has cannot be spoken of; the log says so every day.
+    # A card of a kind that config/ no longer has is left out; the log names it every day.
     for card, taker in cards.current_with_takers(tx, group.id, None if only is None else of_person.keys()):
         if card.person_id in of_person and card.kind in rules.kinds:
             of_person[card.person_id].append(card)
             takers[card.id] = taker
     ends = {card.id: card.expires_on for some in of_person.values() for card in some}
-    told: Mapping[int, Sequence[EarlierMessage]] = {}
+    latest_texts: Mapping[int, Sequence[EarlierMessage]] = {}
     if with_latest:
-        told = (
+        latest_texts = (
             queries.earlier_of_group(tx, group.id, 1) if only is None else queries.earlier_messages(tx, ends.keys(), 1)
         )
     members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
@@ -95,7 +105,7 @@ def group_status(
                     card,
                     dates,
                     next_step(dates, card.acknowledged_on, today),
-                    next(iter(told.get(card.id, ())), None),
+                    next(iter(latest_texts.get(card.id, ())), None),
                     assigned_to,
                     is_silent=card.escalation_level == NOBODY_LEFT
                     and card.acknowledged_on is None
@@ -103,13 +113,13 @@ def group_status(
                 )
             )
         standings.sort(key=lambda one: (not one.is_silent, urgency(one.next), one.card.id))
-        heard = choose_recipients(group.kind, around[person.id], members, rules.channels)
+        recipient_set = choose_recipients(group.kind, around[person.id], members, rules.channels)
         rows.append(
             PersonStatus(
                 person,
                 standings,
-                is_out_of_reach=not (heard.own or heard.carers or heard.staff),
-                own=heard.own,
+                is_out_of_reach=not (recipient_set.own or recipient_set.carers or recipient_set.staff),
+                own=recipient_set.own,
                 unheard=[one for one in around[person.id] if one.state is not ContactState.CONFIRMED],
             )
         )
@@ -117,6 +127,6 @@ def group_status(
 
 
 def _need(row: PersonStatus) -> tuple[object, ...]:
-    """Red first, then by what comes next, then by name."""
+    """Return the sort key: red first, then by what comes next, then by name."""
     first = urgency(row.cards[0].next) if row.cards else (99, row.person.label)
     return not row.is_red, first[0], str(first[1]), row.person.id

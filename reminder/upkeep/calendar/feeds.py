@@ -1,4 +1,4 @@
-"""A member's calendars: made, ended, and read by whoever has the address."""
+"""Calendar feeds of a member: making and revoking them, and reading one by its address."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,10 @@ from reminder.upkeep.calendar.ics import calendar_of
 
 
 def make_feed(uow: UnitOfWork, *, member_id: int, is_private: bool) -> str:
-    """The secret of its address: only now can it be told. Raises NotFoundError for no member."""
+    """Make a feed and return the secret of its address, which cannot be shown again.
+
+    Raises NotFoundError for an unknown member.
+    """
     token = new_token()
     group_id = groups.group_of_member(uow.tx, member_id)
     if group_id is None:
@@ -24,11 +27,12 @@ def make_feed(uow: UnitOfWork, *, member_id: int, is_private: bool) -> str:
 
 
 def feeds_of(uow: UnitOfWork, member_id: int) -> Sequence[FeedView]:
+    """Return the feeds of a member."""
     return calendar_feeds.of_member(uow.tx, member_id)
 
 
 def revoke_feed(uow: UnitOfWork, *, member_id: int, feed_id: int) -> None:
-    """Raises NotFoundError for one that is somebody else's, or over."""
+    """Revoke a feed. Raises NotFoundError for one that is somebody else's or revoked."""
     if not calendar_feeds.revoke(uow.tx, member_id=member_id, feed_id=feed_id, now=uow.now):
         raise NotFoundError("page_not_found")
     group_id = groups.group_of_member(uow.tx, member_id)
@@ -36,7 +40,7 @@ def revoke_feed(uow: UnitOfWork, *, member_id: int, feed_id: int) -> None:
 
 
 def read_feed(uow: UnitOfWork, token: str) -> bytes:
-    """The calendar as it stands now. Raises NotFoundError for an address that is none, or none any more."""
+    """Return the calendar as of now. Raises NotFoundError for an unknown or revoked address."""
     found = calendar_feeds.find(uow.tx, token_hash(token))
     group = None if found is None else groups.find(uow.tx, found.group_id)
     if found is None or group is None:

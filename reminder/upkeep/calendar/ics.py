@@ -1,6 +1,6 @@
 """A group's calendar by RFC 5545: for each card the last day on which the counter is open, and the day renewal begins.
 
-It lies on other people's servers as soon as somebody subscribes to it, so it says no more than whose and which card.
+Other people's servers hold a copy as soon as somebody subscribes, so an entry says only whose and which card it is.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
 
-# Dates change rarely; programs that ask more often than this only cost battery.
+# Dates change rarely. A program that asks more often than this only costs battery.
 READ_AGAIN_AFTER = timedelta(hours=12)
 
 
@@ -33,7 +33,7 @@ class _Entry:
 def calendar_of(
     tx: Tx, rules: Rulebook, group: GroupView, *, language: Language, is_private: bool, now: datetime
 ) -> bytes:
-    """`is_private`: it says only that something ends, and not even in which group."""
+    """Return the calendar file; `is_private`: an entry says only that something ends, and not in which group."""
     words = rules.wording.of(language)
     said = words.section("calendar")
     service = words.word("service")
@@ -42,7 +42,7 @@ def calendar_of(
     calendar.add("prodid", f"-//Kigen Dayori//reminder//{words.facts.html.upper()}")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    # The first is what programs read, the second what the standard (RFC 7986) calls it; so with the two below.
+    # Programs read the first; the standard (RFC 7986) names the second. The same goes for the two below.
     calendar.add("x-wr-calname", name)
     calendar.add("name", name)
     calendar.add("refresh-interval", READ_AGAIN_AFTER, parameters={"VALUE": "DURATION"})
@@ -55,7 +55,7 @@ def calendar_of(
         event.add("summary", entry.title)
         if entry.said is not None:
             event.add("description", entry.said)
-        # It takes up nobody's time.
+        # The entry does not block anybody's time.
         event.add("transp", "TRANSPARENT")
         calendar.add_component(event)
     written: bytes = calendar.to_ical()
@@ -64,7 +64,7 @@ def calendar_of(
 
 def _entries(tx: Tx, rules: Rulebook, group: GroupView, words: Catalog, *, is_private: bool) -> Iterator[_Entry]:
     everyone = {person.id: person for person in people.of_group(tx, group.id)}
-    # One of a kind that config/ no longer has cannot be spoken of.
+    # A card of a kind that config/ no longer has is left out.
     current = [card for card in cards.of_group(tx, group.id) if card.retired_at is None and card.kind in rules.kinds]
     ends = {card.id: card.expires_on for card in current}
     by_kind: dict[int, dict[str, date]] = {person_id: {} for person_id in everyone}
@@ -96,7 +96,7 @@ def _of_card(
         carrier_ends_on=carrier_ends_on,
         is_bound=is_bound,
     )
-    # What comes by itself needs no counter.
+    # What is sent automatically needs no counter.
     last = card.expires_on if rules.kind(card.kind).comes_by_itself else dates.last_counter_day
     if is_private:
         yield _Entry(_uid("last", card), last, said["private"], None)
@@ -113,5 +113,5 @@ def _of_card(
 
 
 def _uid(which: str, card: CardView) -> str:
-    """The same for ever, so that an entry moves when its card is renewed."""
+    """Return an id that never changes, so that an entry moves when its card is renewed."""
     return f"{which}-{card.id}@kigen-dayori"

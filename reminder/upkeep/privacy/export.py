@@ -1,4 +1,4 @@
-"""Taking along: everything that is held of a group, or of one person, as data for programs and as a page to read."""
+"""Export: everything that is held of a group or of one person, as data for programs and as a page to read."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -40,15 +40,20 @@ rt { font-size: 50% }
 
 
 def export_group(uow: UnitOfWork, *, group_id: int, person_id: int | None = None) -> Mapping[str, Any]:
-    """Return plain values that JSON can hold, addresses and texts opened; instants as a clock in Japan shows them.
-    Raises NotFoundError for no such group, or no such person in it. All of it is in memory: see `export_json`."""
+    """Return the export as plain values that JSON can hold; instants are in Japan's time.
+
+    Addresses and texts are decrypted. Raises NotFoundError for an unknown group, or for a person who is not in it. All
+    of it is in memory: see `export_json`.
+    """
     parts = _parts(uow, ExportScope(group_id, person_id))
     return {name: list(value) if isinstance(value, Iterator) else value for name, value in parts}
 
 
 def export_json(uow: UnitOfWork, *, group_id: int, person_id: int | None = None) -> Iterator[str]:
-    """Yield the same as JSON, piece by piece: however large the group, only some of its rows are in memory. Raises as
-    `export_group`, before the first piece. The unit must be open until the last piece is taken."""
+    """Yield the same export as JSON, piece by piece: however large the group, few of its rows are in memory.
+
+    Raises as `export_group`, before the first piece. The unit of work must stay open until the last piece is taken.
+    """
     before = "{"
     for name, value in _parts(uow, ExportScope(group_id, person_id)):
         yield f"{before}\n{_json(name)}: "
@@ -58,7 +63,7 @@ def export_json(uow: UnitOfWork, *, group_id: int, person_id: int | None = None)
 
 
 def _array(rows: Iterable[object]) -> Iterator[str]:
-    """One row a line."""
+    """Yield a JSON array with one row a line."""
     before = "["
     for row in rows:
         yield f"{before}\n {_json(row)}"
@@ -71,7 +76,7 @@ def _json(value: object) -> str:
 
 
 def _parts(uow: UnitOfWork, which: ExportScope) -> Iterator[tuple[str, object]]:
-    """What the export consists of, by name; what may be long as an iterator, to be read before the next is taken."""
+    """Yield the parts of the export by name; a long part is an iterator, to be read before the next part."""
     tx, keys = uow.tx, uow.keys
     group = export.group(tx, which.group_id)
     if group is None:
@@ -100,7 +105,7 @@ def _parts(uow: UnitOfWork, which: ExportScope) -> Iterator[tuple[str, object]]:
 
 
 def _whole(tx: Tx, keys: KeyRing, kind_name: Callable[[Row], str], people: Sequence[Row]) -> Iterator[Row]:
-    """These people with what belongs to each."""
+    """Yield these people with everything that belongs to each."""
     ids = _ids(people)
     contacts, cards = export.contacts_of_people(tx, keys, ids), export.cards(tx, ids)
     card_ids = _ids(chain(*cards.values()))
@@ -129,18 +134,18 @@ def _ids(rows: Iterable[Row]) -> list[int]:
 
 
 def _kind_name(words: Catalog, card: Row) -> str:
-    """The kind's own key where config/ no longer has it."""
+    """Return the name of the card's kind, or its key if config/ no longer has the kind."""
     return card["label"] or words.kinds.get(card["kind"], {}).get("name", card["kind"])
 
 
 def export_page(exported: Mapping[str, Any], rules: Rulebook, language: Language) -> str:
-    """The same to read and to print: A4, one file, without script."""
+    """Return the same export as a page to read and print: A4, one file, without script."""
     return _Page(exported, rules.wording, language).whole()
 
 
 _HEADS = {"card_state": "state", "member_address": "address"}
 _SHORT = ("channel", "state", "card_state", "told", "whose", "role", "language", "by")
-# When it was, by the first of these that is known.
+# The instant of a row: the first of these that is known.
 _INSTANTS = ("handed_at", "received_at", "at", "created_at")
 
 
@@ -168,7 +173,7 @@ class _Page:
         self._about, self._replies, self._acts = self._by_person()
 
     def _by_person(self) -> tuple[dict[int, list[Row]], dict[int, list[Row]], dict[int, list[Row]]]:
-        """Messages, replies and acts of each person, gone through once."""
+        """Return messages, replies and activities by person, read once."""
         people = self._all["people"]
         of_contact = {contact["id"]: person["id"] for person in people for contact in person["contacts"]}
         of_card = {card["id"]: person["id"] for person in people for card in person["cards"]}
@@ -272,7 +277,7 @@ class _Page:
         return f"{title}<table><tr>{head}</tr>{body}</table>"
 
     def _cells(self) -> Mapping[str, Callable[[Row], str]]:
-        """What stands in each column."""
+        """Return for each column the function that gives its text."""
         said, words, contacts = self._said, self._words, self._contacts
         states, channels, acts = words.section("state"), words.section("channel"), words.section("acts")
 

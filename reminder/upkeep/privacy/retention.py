@@ -1,4 +1,4 @@
-"""Forgetting what has had its time: the words of messages, codes, invitations and sessions that are over."""
+"""Retention: deletes what has had its time: the words of messages, codes, invitations and sessions that are over."""
 
 from datetime import datetime, timedelta
 
@@ -6,17 +6,17 @@ from reminder.storage.db.session import Database
 from reminder.storage.maintenance import erasure
 from reminder.storage.runtime import heartbeats
 
-# A family may ask what its mother was told; after a quarter of a year nobody does.
+# A family may ask what was sent to its mother; after three months nobody does.
 WORDS = timedelta(days=90)
-# Those who counted how often a code was asked for look back a day.
+# The rate limit of codes counts those of one day.
 CODES = timedelta(days=1)
 INVITATIONS = SESSIONS = timedelta(days=30)
 TO_STRANGERS = SHEETS = timedelta(days=7)
 
-# No transaction holds up other writers for long; what is left, the next pass forgets.
+# No transaction delays other writers for long; the next pass deletes the rest.
 AT_ONCE = 1000
 
-# By the names of forgetting.OLD.
+# By the names that `erasure.retention_rules` uses.
 _AFTER = {
     "words": WORDS,
     "answers": WORDS,
@@ -31,7 +31,7 @@ _AFTER = {
 
 
 def apply_retention(database: Database, now: datetime, keep_messages_days: int | None = None) -> int:
-    """How much was forgotten. The bell for this rings once a day, and on until nothing is left."""
+    """Delete what has had its time and return how much; it runs once a day, and on until nothing is left."""
     before = {kind: now - after for kind, after in _AFTER.items()}
     with database.reading() as tx:
         kinds = erasure.retention_rules(tx, before)
@@ -50,7 +50,10 @@ def apply_retention(database: Database, now: datetime, keep_messages_days: int |
 
 
 def _rewrite_what_was_erased(database: Database, now: datetime) -> None:
-    """A pass that is stopped meanwhile, or kept from it by somebody who reads, leaves it to the next day's."""
+    """Rewrite a SQLite file in which something was erased, so that no page of it remains.
+
+    A pass that is stopped meanwhile, or kept from it by a reader, leaves it to the next day's.
+    """
     with database.reading() as tx:
         erased, rewritten = heartbeats.last(tx, heartbeats.ERASED), heartbeats.last(tx, heartbeats.REWRITTEN)
     if erased is None or (rewritten is not None and erased < rewritten):
