@@ -218,7 +218,7 @@ def _add_old_messages(database: Database, messages: list[tuple[int, str, str]]) 
         for number, key, audience in messages:
             connection.exec_driver_sql(
                 "INSERT INTO messages (id, key, group_id, address_sealed, audience, channel, segments, state, "
-                "scheduled_at, expires_at, attempts, not_found_count, possibly_double, created_at) VALUES "
+                "send_after, stale_after, attempts, not_seen, possibly_double, created_at) VALUES "
                 f"({number}, '{key}', 1, {seal}, '{audience}', 'email', 0, 'queued', "
                 f"'{at}', '{at}', 0, 0, FALSE, '{at}')"
             )

@@ -104,7 +104,7 @@ def test_many_rows_are_added_with_ids_in_their_order_and_changed_by_their_keys(r
     assert ids == rows.column(Card.id)
     assert rows.column(Card.kind) == [*kinds]
     assert rows.column(Card.expires_on) == [END + DAY, END + DAY, END]
-    assert rows.column(Card.asked) == [1, 1, 0]
+    assert rows.column(Card.escalation_level) == [1, 1, 0]
     assert statements.add_many(rows.tx, CARDS, []) == []
     statements.update_many(rows.tx, CARDS, ["id"], [])
 

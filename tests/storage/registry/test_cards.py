@@ -32,7 +32,7 @@ def test_a_card_is_found_as_it_was_added(rows: Rows) -> None:
 
     assert found is not None
     assert (found.person_id, found.kind, found.label, found.expires_on) == (person, "other", "老人パス", END)
-    assert (found.is_computed, found.next_reminder_on, found.asked) == (True, TODAY, 0)
+    assert (found.is_computed, found.next_reminder_on, found.escalation_level) == (True, TODAY, 0)
     assert cards.find(rows.tx, added + 1) is None
 
 
@@ -96,13 +96,13 @@ def test_a_card_is_taken_by_one_human_for_one_end_and_can_be_given_back(rows: Ro
 
 def test_a_new_end_clears_what_was_said_of_the_old_one(rows: Rows) -> None:
     card = rows.card(rows.person(rows.group()))
-    rows.change(Card, card, acknowledged_on=TODAY, asked=2, escalate_on=TODAY, remind_on=TODAY)
+    rows.change(Card, card, acknowledged_on=TODAY, escalation_level=2, escalate_on=TODAY, remind_on=TODAY)
 
     cards.renew(rows.tx, card, expires_on=date(2032, 3, 31), is_computed=True, next_on=TODAY, now=NOW)
 
     found = cards.find(rows.tx, card)
     assert found is not None
-    assert (found.expires_on, found.renewed_at, found.acknowledged_on, found.asked) == (date(2032, 3, 31), NOW, None, 0)
+    assert (found.expires_on, found.renewed_at, found.acknowledged_on, found.escalation_level) == (date(2032, 3, 31), NOW, None, 0)
     assert cards.next_silence_on(rows.tx) is None
 
 
@@ -184,12 +184,12 @@ def test_the_humans_who_were_asked_are_counted_and_one_less_where_one_was_not_as
 
     assert [one.id for one in cards.unanswered(rows.tx, 2)] == [card]
     cards.restart_escalation(rows.tx, [card], TODAY)
-    assert rows.one(Card.asked, card) == 2, "nobody is waited for"
+    assert rows.one(Card.escalation_level, card) == 2, "nobody is waited for"
 
     cards.set_escalation(rows.tx, {card: (2, TODAY + DAY)})
     cards.restart_escalation(rows.tx, [card], TODAY)
 
-    assert (rows.one(Card.asked, card), rows.one(Card.escalate_on, card)) == (1, TODAY)
+    assert (rows.one(Card.escalation_level, card), rows.one(Card.escalate_on, card)) == (1, TODAY)
     assert cards.unanswered(rows.tx, 2) == []
 
 
