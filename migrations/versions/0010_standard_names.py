@@ -140,7 +140,8 @@ def _rename_table(old: str, new: str) -> None:
         ):
             asked = old if kind == "SEQUENCE" else new
             for name in connection.exec_driver_sql(query, (asked,)).scalars().all():
-                if old in name:
+                # The index of a constraint has been renamed with it.
+                if old in name and new not in name:
                     spaced = "" if kind.startswith("TABLE") else " RENAME TO"
                     source = f" {name} TO" if kind.startswith("TABLE") else f" {name}{spaced}"
                     op.execute(f"ALTER {kind.format(table=new)}{source} {name.replace(old, new)}")

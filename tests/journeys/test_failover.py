@@ -180,7 +180,7 @@ def test_a_carer_whose_address_dies_is_told_another_way_and_the_others_hear_of_i
     assert village.contacts()["musume@example.jp"] == "unreachable"
     lost = [words for words in village.words_to("息子") if "届かなくなりました" in words]
     assert len(lost) == 1
-    assert "田中家でお知らせを受け取る方のうち、ひとりのメール" in lost[0]
+    assert "田中家でお知らせを受け取る方のうち、お一人にメール" in lost[0]
     village.run_until("2027-04-02 23:00")
     assert sum("届かなくなりました" in words for words in village.words_to("息子")) == 1, "once"
 
@@ -196,7 +196,7 @@ def test_a_relative_whose_phone_dies_is_noticed_by_who_is_left(village: Village)
 
     village.run_until("2027-02-01 23:00")
 
-    assert sum("ご家族のうち、ひとりのSMSに届かなくなりました" in words for words in village.words_to("事務")) == 1
+    assert sum("ご家族のうち、お一人にSMSが届かなくなりました" in words for words in village.words_to("事務")) == 1
     assert village.texts_to("見学") == []
 
 

@@ -16,11 +16,10 @@ from pathlib import Path
 import pytest
 
 from reminder.clock import JAPAN
-from reminder.domain.model.people import ChannelName
 from reminder.storage.crypto.keyring import new_key, read_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
-from reminder.storage.maintenance import key_rotation as sealed_columns
+from reminder.storage.maintenance import key_rotation as rekeying
 from reminder.storage.maintenance import snapshot
 from reminder.upkeep import backup, key_rotation
 from tests.village import Village, japan, open_village
@@ -47,16 +46,40 @@ def _column(value: object, _: Row) -> object:
 
 
 # By a table's name at 0009, what it is called now.
-TABLES: Mapping[str, str] = {"uploads": "imports", "upload_rows": "import_rows"}
+TABLES: Mapping[str, str] = {
+    "uploads": "imports",
+    "upload_rows": "import_rows",
+    "takings": "assignments",
+    "paces": "rate_limits",
+    "beats": "heartbeats",
+    "tallies": "counters",
+    "remembered": "service_state",
+    "kept_answers": "idempotency_keys",
+    "feeds": "calendar_feeds",
+    "journal": "activity_log",
+    "sign_ins": "login_codes",
+}
 # By "table.column" as both were called at 0009, what the column is called now.
 COLUMNS: Mapping[str, str] = {
     "uploads.reached": "last_row",
     "uploads.says_yes": "confirms_all",
     "upload_rows.upload_id": "import_id",
-    "upload_rows.body_fingerprint": "row_fingerprint",
+    "upload_rows.likeness": "row_fingerprint",
     "upload_rows.facts": "reader_findings",
     "upload_rows.verdict": "status",
     "upload_rows.is_agreed": "is_confirmed",
+    "messages.send_after": "scheduled_at",
+    "messages.stale_after": "expires_at",
+    "messages.not_seen": "not_found_count",
+    "messages.turn": "fairness_rank",
+    "messages.likeness": "body_fingerprint",
+    "messages.asks": "reply_code",
+    "reminders.rung": "step",
+    "cards.done_on": "acknowledged_on",
+    "cards.asked": "escalation_level",
+    "takings.taken_on": "assigned_on",
+    "notices.told_at": "notified_at",
+    "contacts.practised_at": "test_called_at",
 }
 # By "table.column" of 0009, what became of a value: from the old value and its whole old row to the new value. A column
 # whose facts stand in another column now is left out of this table only with a test of its own for where they stand.
@@ -70,6 +93,20 @@ VALUES: Mapping[str, Callable[[object, Row], object]] = {
     "upload_rows.findings": _finding,
     "upload_rows.verdict": lambda value, _: value or "unchecked",
     "upload_rows.effect": lambda value, _: value or "none",
+    "beats.name": lambda value, _: {
+        "tick": "pass",
+        "reach": "verification",
+        "forget": "retention",
+        "tallied": "counted",
+    }.get(str(value), value),
+    "journal.act": lambda value, _: {
+        "card_said_done": "card_acknowledged",
+        "card_not_done": "card_reopened",
+        "card_taken": "card_assigned",
+        "call_practised": "test_called",
+        "contact_reached": "contact_verified",
+        "rhythm_changed": "preferences_changed",
+    }.get(str(value), value),
 }
 
 VERSION = "0009"
@@ -84,8 +121,8 @@ SEALED_AS = {
     "accounts.address_sealed": "accounts.address",
     "contacts.address_sealed": "contacts.address",
     "invitations.address_sealed": "invitations.address",
-    "login_codes.address_sealed": "login_codes.address",
-    "idempotency_keys.body_sealed": "idempotency_keys.body",
+    "sign_ins.address_sealed": "sign_ins.address",
+    "kept_answers.body_sealed": "kept_answers.body",
     "messages.address_sealed": "contacts.address",
     "messages.body_sealed": "messages.body",
     "replies.body_sealed": "replies.body",
@@ -101,7 +138,7 @@ def unpacked(folder: Path) -> str:
 
 
 def everything(url: str) -> dict[str, list[Row]]:
-    """All rows by table, in the order of their keys; JSON as what it means."""
+    """All rows by table; JSON as what it means."""
     database = Database(url)
     with snapshot.snapshot(database) as taken:
         found = {shape.name: [_row(shape.columns, row) for row in taken.rows(shape)] for shape in taken.tables}
@@ -189,16 +226,30 @@ def test_every_value_of_every_row_stands_where_the_mappings_say(url: str, before
 
     lost = []
     for table, rows in before.items():
-        rows_now = now.get(TABLES.get(table, table), [])
-        assert len(rows_now) == len(rows), f"{table}: rows were lost or added"
-        for column in rows[0]:
-            name = f"{table}.{column}"
-            became = VALUES.get(name, lambda value, _: value)
-            wanted = [became(row[column], row) for row in rows]
-            found = [row.get(column_now(table, column), "no such column") for row in rows_now]
-            if found != wanted:
-                lost.append((name, next((w, f) for w, f in zip(wanted, found, strict=True) if w != f)))
+        table_now = TABLES.get(table, table)
+        assert table_now in now, f"{table}: there is no table {table_now}"
+        assert len(now[table_now]) == len(rows), f"{table}: rows were lost or added"
+        wanted = [_became(table, row) for row in rows]
+        # Of rows that are the same, whatever else a row holds now, none is counted twice.
+        found = [{name: row.get(name, "no such column") for name in wanted[0]} for row in now[table_now]]
+        left = sorted(map(_written, found))
+        for row in wanted:
+            written = _written(row)
+            if written in left:
+                left.remove(written)
+            else:
+                lost.append((table_now, row))
     assert lost == []
+
+
+def _became(table: str, row: Row) -> Row:
+    """What a row of 0009 must be today, as far as it had been there."""
+    values = {column: VALUES.get(f"{table}.{column}", lambda value, _: value) for column in row}
+    return {column_now(table, column): values[column](value, row) for column, value in row.items()}
+
+
+def _written(row: Row) -> str:
+    return json.dumps(row, ensure_ascii=False, sort_keys=True)
 
 
 def test_the_tables_are_those_of_today(url: str) -> None:
@@ -212,7 +263,7 @@ def test_the_tables_are_those_of_today(url: str) -> None:
 
 def test_every_sealed_value_opens_and_says_what_it_said(url: str, before: dict[str, list[Row]]) -> None:
     ring, database = read_keys(KEYS), Database(url)
-    sealed_now = {one.name: one for one in sealed_columns.SEALED}
+    sealed_now = {one.name: one for one in rekeying.SEALED}
 
     for name, purpose in SEALED_AS.items():
         table, column = name.split(".")
@@ -234,7 +285,7 @@ def test_addresses_are_still_found_by_their_keyed_index(url: str, before: dict[s
     """A restored or migrated database must know who answers."""
     ring, database = read_keys(KEYS), Database(url)
 
-    for sealed in sealed_columns.SEALED:
+    for sealed in rekeying.SEALED:
         if sealed.index is None:
             continue
         with database.reading() as tx:
@@ -249,7 +300,7 @@ def test_addresses_are_still_found_by_their_keyed_index(url: str, before: dict[s
 def test_a_change_of_keys_reaches_every_sealed_row(url: str, tmp_path: Path) -> None:
     with open_village(url, tmp_path, "2027-01-12 12:00", secret_keys=(new_key(), *KEYS)) as village:
         with village.app.database.reading() as tx:
-            sealed_rows = sum(len(tx.execute(one.rows()).all()) for one in sealed_columns.SEALED)
+            sealed_rows = sum(len(tx.execute(one.rows()).all()) for one in rekeying.SEALED)
 
         done = key_rotation.rotate(village.app.units, village.now, lambda name, count: None)
 
@@ -271,8 +322,8 @@ def test_it_goes_on_where_it_stopped(village: Village) -> None:
     assert all(after[one] == before[one] for one in kept if before[one] in ends)
     assert len(after) > len(before) + 10, "and more was told"
     told = [(one.channel, f"{one.outgoing.handed_at.astimezone(JAPAN):%m-%d}") for one in village.world.all_sent()]
-    assert (ChannelName.LINE, "01-20") in told, "a residence card that ends on this day"
-    assert (ChannelName.VOICE, "01-14") in told or (ChannelName.VOICE, "01-15") in told
+    assert ("line", "01-20") in told, "a residence card that ends on this day"
+    assert ("voice", "01-14") in told or ("voice", "01-15") in told
     texts = [one.outgoing.text for one in village.world.all_sent()]
     assert any("これは何でしょう" in text for text in texts), "a reply that waited to be read is passed on"
     assert any("バスの券" in text for text in texts), "a card by the name that its owner gave it"

@@ -15,7 +15,8 @@ from reminder.storage.db.statements import insert_or_ignore
 from reminder.storage.db.tables import IdempotencyKey
 
 KEPT_FOR = timedelta(hours=24)
-BODY = "idempotency_keys.body"
+# Bound into what is sealed: another word would open nothing that is kept.
+BODY = "kept_answers.body"
 
 
 @dataclass(frozen=True)
