@@ -1,4 +1,4 @@
-"""The rulebook: everything the rules are told from config/, read and checked once."""
+"""The rulebook: all rules read from config/, checked once."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from reminder.errors import SettingsError, UnknownChoiceError
 
 @dataclass(frozen=True)
 class Rulebook:
-    """Everything that config/ says, with the settings that decide how it is applied."""
+    """Everything that config/ defines, with the settings that decide how it is applied."""
 
     kinds: Mapping[str, CardKind]
     schedules: Schedules
@@ -39,17 +39,17 @@ class Rulebook:
 
     @property
     def composer(self) -> Composer:
-        """What makes every text that is sent."""
+        """The composer of every text that is sent."""
         return Composer(self.wording)
 
     def kind(self, key: str) -> CardKind:
-        """Return a kind of card by its name. Raises UnknownChoiceError."""
+        """Return a kind of card by its name; raises UnknownChoiceError."""
         if key not in self.kinds:
             raise UnknownChoiceError(field="kind", choices=list(self.kinds))
         return self.kinds[key]
 
     def language(self, name: str) -> Language:
-        """Return a language that has a file. Raises UnknownChoiceError."""
+        """Return a language that has a file; raises UnknownChoiceError."""
         if name not in self.wording.languages:
             raise UnknownChoiceError(field="language", choices=list(self.wording.languages))
         return Language(name)
@@ -67,9 +67,9 @@ class Rulebook:
     ) -> tuple[CardDates, Plan]:
         """Return the dates that matter and every step with its day.
 
-        `carrier_ends_on`: the end of the card this lives in; `is_bound`: it ends with a residence period; `rhythm`: how
-        the person's group wants to be told. What counts are the rules of the day after the end, when a new card must be
-        there.
+        `carrier_ends_on`: the end of the card that carries this one; `is_bound`: it ends with a residence period;
+        `preferences`: the choices of the person's group. The rules in force on the day after the end apply, when a new
+        card must be there.
         """
         card_kind = self.kind(kind).on(expires_on + ONE_DAY)
         dates = schedule.dates_of(
@@ -85,11 +85,11 @@ class Rulebook:
         )
 
     def is_bound(self, kind: str, expires_on: date, ends: Mapping[str, date]) -> bool:
-        """Return whether a residence period decides this end. `ends`: of the person's cards, by kind.
+        """Return whether a residence period decides this end. `ends`: the ends of the person's cards, by kind.
 
-        A stay is shorter than a My Number Card's ten years, so the card of who has one ends with it, also where the
-        stay has been renewed since: a new residence card does not extend it (Tokai City). A certificate is bound where
-        it ends with such a card; mostly its birthday comes first.
+        A stay is shorter than a My Number Card's ten years, so the card of a person who has one ends with it, also
+        where the stay has been renewed since: a new residence card does not extend it (Tokai City). A certificate is
+        bound where it ends with such a card; mostly its birthday comes first.
         """
         card_kind = self.kind(kind)
         residence_ends_on = ends.get(card_kind.bound_by)
@@ -99,7 +99,7 @@ class Rulebook:
 
 
 def refuse_gaps(kinds: Mapping[str, CardKind], schedules: Schedules) -> None:
-    """Raise SettingsError where one file of config/ asks for what another does not have."""
+    """Raise SettingsError where one file of config/ refers to something that another does not have."""
     for key, row in kinds.items():
         for kind in (row, *(version.kind for version in row.versions)):
             if kind.texts not in catalog.FAMILIES:
@@ -116,7 +116,7 @@ def refuse_gaps(kinds: Mapping[str, CardKind], schedules: Schedules) -> None:
 def refuse_unspoken(schedules: Schedules, wording: Catalogs) -> None:
     """Raise SettingsError where a step has no words in some voice, or a text belongs to no step.
 
-    Only a step that no stage of config/wording/ covers has none; a text of another name would never be read.
+    A step has no words only if no stage of config/wording/ covers it; a text of another name would never be read.
     """
     names = {rule.name for rule in schedules.steps}
     for language, words in wording.languages.items():
@@ -134,7 +134,7 @@ def refuse_unspoken(schedules: Schedules, wording: Catalogs) -> None:
 
 
 def refuse_nameless(schedules: Schedules, wording: Catalogs) -> None:
-    """Raise SettingsError for a preset that a group may choose and that some language does not call anything."""
+    """Raise SettingsError for a preset that a group may choose and that some language does not name."""
     for language, words_of in wording.languages.items():
         for preset in schedules.presets:
             if preset not in words_of.section("presets"):

@@ -19,7 +19,7 @@ from reminder.domain.rules import escalation_policy, expiry, linked_cards
 from reminder.domain.rules.expiry import KnownDates
 from reminder.domain.rules.linked_cards import Offered
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
-from reminder.domain.rules.steps import first_look
+from reminder.domain.rules.steps import first_planning_day
 from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.guard.text import clean_label
 from reminder.storage.db.session import Tx
@@ -148,8 +148,8 @@ class _CardBatch:
         self._waiting: list[CardView] = []
         self._current = cards.every_current_of_people(uow.tx, wanted)
         # Many certificates of one home end on the same few days.
-        self._first_looks = {
-            group_id: cache(partial(_first_look_on, uow.rules, group.preferences, uow.today))
+        self._first_planning_days = {
+            group_id: cache(partial(_first_planning_day_by, uow.rules, group.preferences, uow.today))
             for group_id, group in in_groups.items()
         }
         self._binding = {kind.bound_by for kind in uow.rules.kinds.values()}
@@ -161,7 +161,7 @@ class _CardBatch:
         kind, dated, rules = wanted.kind, found.dated, self._uow.rules
         carried_by = rules.kind(kind).carried_by
         carrier = next((other for other in others if other.kind == carried_by), None)
-        next_on = self._first_looks[person.group_id](
+        next_on = self._first_planning_days[person.group_id](
             kind,
             dated.expires_on,
             person.mode,
@@ -264,7 +264,7 @@ def renew_card(
     if card.expires_on == dated.expires_on:
         raise ConflictError("same_date", field="expires")
     carrier = cards.find(uow.tx, card.carried_by) if card.carried_by else None
-    next_on = _first_look(uow, person, card.kind, dated.expires_on, carrier, ends)
+    next_on = _first_planning_day(uow, person, card.kind, dated.expires_on, carrier, ends)
     _cancel_pending(uow, card_id, CancelReason.RENEWED)
     cards.renew(
         uow.tx, card_id, expires_on=dated.expires_on, is_computed=dated.is_computed, next_on=next_on, now=uow.now
@@ -347,7 +347,7 @@ def _read_dates(uow: UnitOfWork, kind: str, typed: TypedDates, ends: Mapping[str
         is_computed = typed.is_computed
     if not confirmed:
         refuse_unusual(end, today)
-        expiry.look_twice(kind, replace(known, expires_on=end))
+        expiry.check_plausibility(kind, replace(known, expires_on=end))
     return _Dated(end, is_computed, born)
 
 
@@ -421,7 +421,7 @@ def _cancel_pending(uow: UnitOfWork, card_id: int, reason: CancelReason) -> None
     cards.schedule_replan_of_messages(uow.tx, cancelled, uow.today)
 
 
-def _first_look(
+def _first_planning_day(
     uow: UnitOfWork,
     person: PersonView,
     kind: str,
@@ -430,7 +430,7 @@ def _first_look(
     ends: Mapping[str, date],
 ) -> date | None:
     group = groups.find(uow.tx, person.group_id)
-    return _first_look_on(
+    return _first_planning_day_by(
         uow.rules,
         DEFAULT_PREFERENCES if group is None else group.preferences,
         uow.today,
@@ -443,7 +443,7 @@ def _first_look(
     )
 
 
-def _first_look_on(
+def _first_planning_day_by(
     rules: Rulebook,
     preferences: Preferences,
     today: date,
@@ -464,4 +464,4 @@ def _first_look_on(
         is_bound=is_bound,
         preferences=preferences,
     )
-    return first_look(plan, expires_on, today)
+    return first_planning_day(plan, expires_on, today)

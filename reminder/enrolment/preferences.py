@@ -3,7 +3,7 @@
 from reminder.domain.model.messages import CancelReason
 from reminder.domain.model.people import Copies
 from reminder.domain.rules.preferences import Preferences
-from reminder.domain.rules.steps import first_look
+from reminder.domain.rules.steps import first_planning_day
 from reminder.errors import NotFoundError
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
@@ -49,6 +49,6 @@ def _plan_again(uow: UnitOfWork, group_id: int, preferences: Preferences) -> Non
     next_on = {}
     for card in current:
         _, plan = plan_of(uow.rules, card, ends[card.person.id], preferences)
-        next_on[card.id] = first_look(plan, card.expires_on, uow.today)
+        next_on[card.id] = first_planning_day(plan, card.expires_on, uow.today)
     cards.set_next(uow.tx, next_on)
     queue.cancel_reminders_of_group(uow.tx, group_id, CancelReason.SUPERSEDED, uow.now)

@@ -17,7 +17,7 @@ from reminder.domain.rules.escalation_policy import Progress
 from reminder.domain.rules.preferences import Preferences
 from reminder.domain.rules.recipients import choose_recipients
 from reminder.domain.rules.schedule_model import CardDates
-from reminder.domain.rules.steps import first_look
+from reminder.domain.rules.steps import first_planning_day
 from reminder.errors import NotFoundError
 from reminder.planning.daily_plan import CardContext, DailyPlan, PlanningQueries, by_owner, context_of
 from reminder.planning.delivery_history import DeliveryHistory, Humans
@@ -106,7 +106,7 @@ def forecast(uow: UnitOfWork, *, person: PersonView, card: ForecastCard, links: 
         next_on = next(other.next_reminder_on for other in others if other.id == kept.id)
         waiting = [_planned(row, row.step, group, uow.now) for row in queries.queued_about(uow.tx, uow.keys, kept.id)]
     else:
-        next_on, waiting = first_look(context.plan, card.expires_on, today), []
+        next_on, waiting = first_planning_day(context.plan, card.expires_on, today), []
     humans = by_owner((*own, *members))
     texts = [*waiting, *_future_messages(uow, links, context, humans, next_on)]
     return Forecast(

@@ -1,1 +1,1 @@
-"""What the rules speak of: values that are the same everywhere."""
+"""Value types that every rule uses."""

@@ -1,4 +1,4 @@
-"""Who acts, and what their role lets them do."""
+"""Roles, rights and token scopes: who acts, and what they may do."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from reminder.domain.model.people import Language, Role
 
 
 class Right(StrEnum):
+    """A right that a role grants within one group."""
+
     SEE = "see"
     CHANGE = "change"  # persons, contacts, cards
     OWN = "own"  # members, tokens, and what cannot be taken back
@@ -22,7 +24,7 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
 
 @dataclass(frozen=True)
 class Actor:
-    """A member who is signed in, or a program with a token that this member made; always within one group."""
+    """A signed-in member, or a program with a token that this member made; always within one group."""
 
     group_id: int
     member_id: int
@@ -30,11 +32,12 @@ class Actor:
     language: Language
 
     def may(self, right: Right) -> bool:
+        """Return whether the actor's role grants the right."""
         return right in RIGHTS[self.role]
 
 
 class Scope(StrEnum):
-    """What a program may do with a token. Each lets it do what those before it do."""
+    """A token's scope. Each scope includes the scopes before it."""
 
     READ = "read"
     WRITE = "write"
@@ -45,12 +48,12 @@ ROLES: Mapping[Scope, Role] = {Scope.READ: Role.VIEWER, Scope.WRITE: Role.EDITOR
 
 
 def grantable(role: Role) -> list[Scope]:
-    """What a token may do that somebody with this role makes."""
+    """Return the scopes that somebody with this role may give to a token."""
     return [scope for scope in Scope if RIGHTS[ROLES[scope]] <= RIGHTS[role]]
 
 
 def role_with(scopes: Collection[Scope], maker: Role) -> Role:
-    """As what a token acts: never above the present role of who made it."""
+    """Return the role that a token acts with: never above the present role of its maker."""
     as_scoped = (ROLES[scope] for scope in scopes)
     return min(maker, max(as_scoped, key=_width, default=Role.VIEWER), key=_width)
 

@@ -1,6 +1,6 @@
-"""The kinds of cards and certificates: what config/cards.toml says of each. A card's number has no place here.
+"""The kinds of cards and certificates, as config/cards.toml defines them. A card's number is never stored.
 
-What they are called, and every word about them, is in config/wording/.
+Their names, and every text about them, are in config/wording/.
 """
 
 from collections.abc import Mapping
@@ -23,19 +23,21 @@ OTHER = "other"
 
 
 class _Row(BaseModel):
-    """A table of the file, taken as it is written: no field more, no number for a word."""
+    """A table of the file, validated strictly: no extra fields, no type conversion."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Confidence(StrEnum):
+    """The strength of the sources of a kind's rules."""
+
     VERIFIED = "verified"
     INFERRED = "inferred"
     UNCONFIRMED = "unconfirmed"
 
 
 class Grace(StrEnum):
-    """Whether the health-insurance use outlives the end date; UNCONFIRMED counts only with the setting CARD_GRACE."""
+    """The health-insurance use after the end date; UNCONFIRMED counts only with the setting CARD_GRACE."""
 
     NONE = "none"
     HEALTH_INSURANCE = "health_insurance"
@@ -47,6 +49,8 @@ Years = Annotated[int, Field(ge=1, le=20)]
 
 
 class DayOfYear(_Row):
+    """A day that recurs every year; 29 February is refused."""
+
     month: int
     day: int
 
@@ -56,31 +60,34 @@ class DayOfYear(_Row):
         return self
 
     def of(self, year: int) -> date:
+        """Return this day in the given year."""
         return date(year, self.month, self.day)
 
 
-# When renewal opens, seen from the end date.
+# The opening of renewal, relative to the end date.
 
 
 class OpensMonthsBefore(_Row):
-    """The day after the end minus these months; `to_the_day`: that day itself."""
+    """Renewal opens on the day after the end minus these months; with `to_the_day` on that day itself."""
 
     months: Months
     to_the_day: bool = False
 
 
 class OpensDaysBefore(_Row):
+    """Renewal opens this many days before the end."""
+
     days: Annotated[int, Field(ge=1, le=730)]
 
 
 class OpensAroundBirthday(_Row):
-    """A month before the birthday; the end is a month after it."""
+    """Renewal opens a month before the birthday; the card ends a month after it."""
 
     birthday: Literal[True]
 
 
 class NoOpeningDay(_Row):
-    """It comes by itself, or no such day is known."""
+    """No opening day: the new card comes by itself, or no such day is known."""
 
 
 Opening = OpensMonthsBefore | OpensDaysBefore | DayOfYear | OpensAroundBirthday | NoOpeningDay
@@ -90,7 +97,7 @@ Opening = OpensMonthsBefore | OpensDaysBefore | DayOfYear | OpensAroundBirthday 
 
 
 class CardBirthdays(_Row):
-    """The nth birthday after issue, sooner for one who was younger than `adult_at` when the application came in."""
+    """An end on the nth birthday after issue, sooner for who was younger than `adult_at` at the application."""
 
     birthdays: Years
     of_minors: Years
@@ -98,39 +105,42 @@ class CardBirthdays(_Row):
 
 
 class CertificateBirthdays(_Row):
-    """The nth birthday after issue, a later one where it replaced one in that one's last three months."""
+    """An end on the nth birthday after issue; a later one if it replaced one in that one's last three months."""
 
     birthdays: Years
     renewed_early: Years
 
 
 class LastsYears(_Row):
-    """To the same day of that year."""
+    """An end on the same day so many years later."""
 
     years: Years
 
 
 class LastsMonths(_Row):
-    """To the day before that many months are over, or to the end of that day's month, or of the month before it."""
+    """An end so many months later.
+
+    It is the day before the months are over, the end of that day's month, or the end of the month before it.
+    """
 
     months: Months
     to: Literal["day", "month_end", "month_end_before"] = "day"
 
 
 class LastsUntil(_Row):
-    """To the next such day after issue."""
+    """An end on the next such day of the year after issue."""
 
     until: DayOfYear
 
 
 class LicenceBirthdays(_Row):
-    """A month after the third to fifth birthday, by age."""
+    """An end a month after the third to fifth birthday, by age."""
 
     licence: Literal[True]
 
 
 class OnlyTheCardSays(_Row):
-    pass
+    """An end that cannot be computed and must be read from the card."""
 
 
 Lasting = (
@@ -147,54 +157,58 @@ class LinkedEnd(StrEnum):
 
 
 class Offer(_Row):
-    """Who has this kind often has that one too."""
+    """Another kind that the holder of this kind often has too."""
 
     kind: str
     ends: Annotated[LinkedEnd, Field(strict=False)]
-    from_age: int = 0  # only to those who are at least, and at most, this old at the end
+    from_age: int = 0  # offered only from this age to `to_age`, at the end date
     to_age: int = 200
 
 
 class CardKind(_Row):
-    """`source` and `checked_on`: where the rule was read, and when. `versions`: the rules of other times."""
+    """A kind of card or certificate, with its rules.
+
+    `source` and `checked_on`: where the rule was read, and when. `versions`: the rules of other periods.
+    """
 
     key: str
-    texts: str  # the family of texts that speaks of it
-    schedule: str  # which steps of config/schedules.toml
+    texts: str  # the family of texts about it
+    schedule: str  # the schedule of config/schedules.toml
     opens: Opening
     lasts: Lasting
-    moves_past_holidays: bool  # an end on a closed day is by law the next open one
+    moves_past_holidays: bool  # by law, an end on a closed day moves to the next open day
     replacement_days: Annotated[int, Field(ge=0, le=365)]  # how long a new one takes; 0 = given the same day
     proxy_may_go: bool
     grace: Annotated[Grace, Field(strict=False)]
-    carried_by: str  # the kind of card this one lives in and ends with; "" = it stands alone
+    carried_by: str  # the kind of card that carries this one and ends it; "" = none
     bound_by: str  # the kind whose end, where it is the same day, decides this one's too; "" = none
     offers: Annotated[tuple[Offer, ...], Field(strict=False)]
-    told_to_elders: bool  # whether an elderly person is told of it, or only the carer
+    told_to_elders: bool  # whether an elderly person is reminded of it, or only the carer
     source: Annotated[tuple[Annotated[str, Field(pattern="^https?://")], ...], Field(strict=False)]
     checked_on: date
     confidence: Annotated[Confidence, Field(strict=False)]
-    city_visits: bool = False  # staff of some cities come to a home for it
+    city_visits: bool = False  # staff of some cities visit homes to renew it
     versions: tuple["Version", ...] = ()
 
     def on(self, day: date) -> "CardKind":
-        """The kind by the rules in force on that day."""
+        """Return the kind with the rules in force on that day."""
         return next((one.kind for one in self.versions if one.first <= day <= one.last), self)
 
     @property
     def comes_by_itself(self) -> bool:
+        """Whether the new card is sent without an application."""
         return self.texts == "arrival"
 
 
 class Version(_Row):
-    """A kind as it is from `first` to `last`, both included."""
+    """A kind with its rules from `first` to `last`, both included."""
 
     first: date
     last: date
     kind: CardKind
 
 
-# What each field may be, in the words of the file, for whoever got it wrong.
+# The allowed values of each field, in the syntax of the file, for error messages.
 _FIX: Mapping[str, str] = {
     "opens": "one of { months = 3 }, { months = 2, to_the_day = true }, { days = 60 }, { month = 6, day = 1 }, "
     "{ birthday = true } or {}",
@@ -216,7 +230,10 @@ _FIX: Mapping[str, str] = {
 
 
 def read_kinds(table: Mapping[str, object]) -> dict[str, CardKind]:
-    """From the parsed config/cards.toml, in its order. Raises SettingsError naming the kind and the field."""
+    """Return the kinds of the parsed config/cards.toml, in its order.
+
+    Raises SettingsError naming the kind and the field.
+    """
     kinds = {key: _read_kind(key, row) for key, row in table.items()}
     for key in (*MY_NUMBER, OTHER):
         if key not in kinds:

@@ -1,4 +1,4 @@
-"""A channel as the rules see it: its name, and what it can do. Each channel's folder in channels/ says what that is."""
+"""A channel as the rules see it: its name and its capabilities, which each channel's package defines."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from reminder.domain.model.notices import NoticeKind
 
 
 class TextForm(StrEnum):
-    """What is written for a channel."""
+    """The form of the text that a channel carries."""
 
     SHORT = "short"  # a text of one or two segments, without a subject
     LETTER = "letter"  # an e-mail: a subject, headings, advice
@@ -18,7 +18,7 @@ class TextForm(StrEnum):
 
 
 class AddressKind(StrEnum):
-    """What an address of a channel is. Two contacts with one telephone number are at one telephone."""
+    """The kind of address a channel uses. Two contacts with one telephone number share one telephone."""
 
     PHONE = "phone"
     EMAIL = "email"
@@ -26,12 +26,12 @@ class AddressKind(StrEnum):
 
 
 class Fault(StrEnum):
-    """Whose fault it is that a message did not arrive, and so what happens next."""
+    """The cause of a failed delivery, which decides what happens next."""
 
-    NUMBER = "number"  # this number or address will never take it: given up, told another way, the family hears
-    OPTED_OUT = "opted_out"  # its owner told the provider to stop
-    TEXT = "text"  # this one text to this one number: another way is tried, and all others go on
-    OPERATOR = "operator"  # sender or setting: the channel waits for the operator, trying again changes nothing
+    NUMBER = "number"  # this address never accepts it: given up, another channel is used, the family is notified
+    OPTED_OUT = "opted_out"  # its owner asked the provider to stop
+    TEXT = "text"  # this text to this number: another channel is tried; other messages are not affected
+    OPERATOR = "operator"  # sender or setting: the channel waits for the operator; a retry changes nothing
     ACCOUNT = "account"  # nothing can be sent at all: the whole channel waits
     RETRY = "retry"  # not now, perhaps later
     UNSURE = "unsure"  # the provider itself does not know whether it arrived: ask before sending again
@@ -39,7 +39,10 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class ProviderError:
-    """What one code of a provider means. `is_away`: the phone was only off, which is worth a try on a third day."""
+    """The meaning of one error code of a provider.
+
+    `is_away`: the phone was only off, so a try on a third day is worthwhile.
+    """
 
     fault: Fault
     is_away: bool = False
@@ -47,7 +50,7 @@ class ProviderError:
 
 @dataclass(frozen=True)
 class SendingHours:
-    """Japan time, from `opens` until just before `closes`."""
+    """A span of a day in Japan time, from `opens` until just before `closes`."""
 
     opens: time
     closes: time
@@ -55,10 +58,10 @@ class SendingHours:
 
 @dataclass(frozen=True)
 class Preference:
-    """Which of several channels somebody is told by: the one with the lowest number. None: never by this one.
+    """The rank of a channel among several of one person: the lowest number is used, None means never.
 
-    `own` is for the person themselves, `carer` for who looks after them, `instead` for what another channel did not
-    bring to the same human.
+    `own` is for the person themselves, `carer` for who looks after them, `instead` for failover to another channel of
+    the same person.
     """
 
     own: int | None
@@ -68,18 +71,18 @@ class Preference:
 
 @dataclass(frozen=True)
 class ChannelCapabilities:
-    """What a channel can do, and what it asks for.
+    """The capabilities and requirements of a channel.
 
-    `read_address` returns a typed address as it is kept; it raises AddressError. `read_error` says what the reason that
-    a message kept means (None: the provider gave none). `undelivered` is the notice to those around a person.
-    `own_hours` are several stretches of a day in which alone it may be used, on working days (empty: the reader's own
-    hours). `reads_early`: who looks after a person may be written to from 7 to 21. `can_be_answered`: what the reader
-    says comes back to us, by this channel. `is_two_way`: in the reader's own words. `gives_receipts`: the provider says
-    whether a message arrived. `needs_consent`: its owner must have agreed before the first message. `costs` is true
-    where each message is paid for. `counts_segments`: it is paid for by the segments of an SMS. `is_paced`: it has one
-    sender that may send only so many a second. `most_a_day` is how many one address is sent in 24 hours. `tries_a_step`
-    is how often a step comes back before the channel counts as one that does not reach (None: the fault decides).
-    `judges_sender`: a message that comes back for its words or its sender speaks for all others.
+    `read_address` returns a typed address in its stored form; it raises AddressError. `read_error` returns the meaning
+    of the reason stored with a message (None: the provider gave none). `undelivered` is the notice to those around a
+    person. `own_hours` are several spans of a day, on working days, outside which the channel is not used (empty: the
+    reader's own hours apply). `reads_early`: who looks after a person may be written to from 7 to 21.
+    `can_be_answered`: the reader's answer reaches us by this channel. `is_two_way`: in the reader's own words.
+    `gives_receipts`: the provider reports whether a message arrived. `needs_consent`: the owner of the address must
+    agree before the first message. `costs`: each message is paid for. `counts_segments`: it is billed by the segments
+    of an SMS. `is_paced`: its one sender may send only so many messages a second. `most_a_day` is the most messages to
+    one address in 24 hours. `tries_a_step` is how often a step may fail before the channel counts as unreachable (None:
+    the fault decides). `judges_sender`: a message refused for its words or its sender speaks for all others.
     """
 
     form: TextForm
@@ -111,12 +114,13 @@ class ChannelName(str):
 
     __slots__ = ()
 
-    # Those that some rule names for what only it does: texts are answered, mails sign somebody in, calls are practised.
+    # Channels that a rule names for a use of their own: texts are answered, mails carry login codes, calls have keys.
     SMS: ClassVar["ChannelName"]
     EMAIL: ClassVar["ChannelName"]
     VOICE: ClassVar["ChannelName"]
 
     def __new__(cls, name: str) -> Self:
+        """Return the one object of this name."""
         try:
             return _KNOWN[name]  # type: ignore[return-value]  # nobody makes a subclass
         except KeyError:
@@ -124,15 +128,17 @@ class ChannelName(str):
 
     @property
     def can(self) -> ChannelCapabilities:
-        """What this channel can do."""
+        """The capabilities of this channel."""
         return _CAPABILITIES[self]
 
     @property
     def is_call(self) -> bool:
+        """Whether the message is spoken on the telephone."""
         return _CAPABILITIES[self].form is TextForm.SPOKEN
 
     @property
     def is_mail(self) -> bool:
+        """Whether the message is an e-mail."""
         return _CAPABILITIES[self].form is TextForm.LETTER
 
 
@@ -148,9 +154,9 @@ ChannelName.SMS, ChannelName.EMAIL, ChannelName.VOICE = map(_named, ("sms", "ema
 
 
 def register(name: str, capabilities: ChannelCapabilities) -> ChannelName:
-    """Make the channel known to the rules, and return its name. channels/registry.py does so, once, for all of them.
+    """Make the channel known to the rules, and return its name.
 
-    Raises ValueError where another channel has the name.
+    Only channels/registry.py calls this, once for each channel. Raises ValueError where another channel has the name.
     """
     known = _named(name)
     if _CAPABILITIES.setdefault(known, capabilities) is not capabilities:
@@ -164,5 +170,5 @@ def registered() -> tuple[ChannelName, ...]:
 
 
 def with_form(form: TextForm, channels: Iterable[ChannelName]) -> tuple[ChannelName, ...]:
-    """Return those of the channels for which this is written."""
+    """Return those of the channels that carry texts of this form."""
     return tuple(one for one in channels if one.can.form is form)

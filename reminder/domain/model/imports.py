@@ -1,4 +1,4 @@
-"""The import of a home's sheet: its states, what its columns hold, and what is found out about its rows."""
+"""The import of a home's sheet: its states, the meaning of its columns, and findings about its rows."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -7,35 +7,35 @@ from enum import IntEnum, StrEnum
 
 from reminder.errors import RefusedInputError
 
-# A field that holds the end of a card is called by its kind: "card:mynumber_card".
+# A field that holds the end of a card is named by the card's kind: "card:mynumber_card".
 CARD = "card:"
 
 
 class ImportState(StrEnum):
-    """How far an import has come."""
+    """The progress of an import."""
 
-    READING = "reading"  # its rows come in; one that stays so was broken off
-    READ = "read"  # waits for somebody to say what its columns hold
+    READING = "reading"  # its rows are being stored; an import that stays here was interrupted
+    READ = "read"  # waits for somebody to confirm the column mapping
     CHECKING = "checking"
-    CHECKED = "checked"  # waits for somebody to say that it is to be saved
+    CHECKED = "checked"  # waits for somebody to confirm that it is to be saved
     SAVING = "saving"
     SAVED = "saved"
     CANCELLED = "cancelled"
 
 
-# What may follow each state. An update of the table names the states it may leave, so nothing else can happen.
+# Allowed transitions. An update of the table names the states it may leave, so no other transition can happen.
 IMPORT_MOVES: Mapping[ImportState, frozenset[ImportState]] = {
     ImportState.READING: frozenset({ImportState.READ, ImportState.CANCELLED}),
     ImportState.READ: frozenset({ImportState.CHECKING, ImportState.CANCELLED}),
     ImportState.CHECKING: frozenset({ImportState.CHECKED, ImportState.CANCELLED}),
-    # Checked once more where somebody says that a column holds something else.
+    # Checked once more when somebody changes the column mapping.
     ImportState.CHECKED: frozenset({ImportState.CHECKING, ImportState.SAVING, ImportState.CANCELLED}),
     ImportState.SAVING: frozenset({ImportState.SAVED, ImportState.CANCELLED}),
     ImportState.SAVED: frozenset(),
     ImportState.CANCELLED: frozenset(),
 }
 
-# The worker goes on with an import in one of these.
+# The worker continues an import in one of these states.
 IN_WORK = (ImportState.CHECKING, ImportState.SAVING)
 
 
@@ -45,7 +45,7 @@ def states_before(state: ImportState) -> list[ImportState]:
 
 
 class RowStatus(StrEnum):
-    """What becomes of a row of a sheet. WARNED is saved, unless it needs a confirmation that nobody has given."""
+    """The result for a row of a sheet. WARNED is saved, unless it needs a confirmation that is missing."""
 
     UNCHECKED = "unchecked"
     ACCEPTED = "accepted"
@@ -55,7 +55,7 @@ class RowStatus(StrEnum):
 
 
 class RowEffect(StrEnum):
-    """What saving a row does to the register."""
+    """The effect of saving a row on the registry."""
 
     NONE = "none"  # the row is refused, or not checked yet
     NEW = "new"
@@ -64,7 +64,7 @@ class RowEffect(StrEnum):
 
 
 class Level(IntEnum):
-    """The weight of a finding. CONFIRM: the row is saved once somebody has said yes to it."""
+    """The severity of a finding. CONFIRM: the row is saved once somebody has confirmed it."""
 
     NOTE = 0
     WARN = 1
@@ -74,10 +74,10 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that was found out about a row.
+    """A finding about a row.
 
-    `code` has a sentence in config/wording, [sheet_rows]. `place`: the column of the cell it is about, from 0; None for
-    the whole row. `details` fill the sentence; they never hold a refused value.
+    `code` names its sentence in config/wording, [sheet_rows]. `place`: the column of the cell, from 0; None for the
+    whole row. `details` fill the sentence; they never hold a refused value.
     """
 
     code: str
@@ -87,7 +87,7 @@ class Finding:
 
 
 def status_of(findings: Sequence[Finding]) -> RowStatus:
-    """Return what becomes of a row by the gravest of its findings."""
+    """Return the status that the most severe of its findings gives a row."""
     worst = max((finding.level for finding in findings), default=Level.NOTE)
     if worst is Level.REFUSE:
         return RowStatus.REFUSED
@@ -95,23 +95,26 @@ def status_of(findings: Sequence[Finding]) -> RowStatus:
 
 
 def needs_confirmation(findings: Sequence[Finding]) -> bool:
-    """Return whether the row is saved only once somebody has said yes to it."""
+    """Return whether the row is saved only after somebody has confirmed it."""
     return any(finding.level is Level.CONFIRM for finding in findings)
 
 
 class ColumnUse(StrEnum):
-    """What is done with the cells of a column."""
+    """The use of a column's cells."""
 
     MAPPED = "mapped"
     DISCARDED = "discarded"  # read, perhaps used, and never kept
-    REFUSED = "refused"  # its cells are never looked at
-    UNKNOWN = "unknown"  # somebody may say what it holds
+    REFUSED = "refused"  # its cells are never read
+    UNKNOWN = "unknown"  # somebody may map it to a field
 
 
 @dataclass(frozen=True)
 class ImportColumn:
-    """A column of a sheet. `place` counts from 0, `letter` is how spreadsheets call it. `field`: what its heading says
-    that it holds, "" where it says nothing we know."""
+    """A column of a sheet.
+
+    `place` counts from 0, `letter` is its name in spreadsheets. `field`: the field its heading names, "" where the
+    heading is unknown.
+    """
 
     place: int
     letter: str
@@ -122,13 +125,13 @@ class ImportColumn:
 
     @property
     def may_be_mapped(self) -> bool:
-        """Whether somebody may say what it holds: its cells are kept until the rows are saved."""
+        """Whether somebody may map it to a field: its cells are kept until the rows are saved."""
         return self.use in (ColumnUse.MAPPED, ColumnUse.UNKNOWN)
 
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """Which column is which. `by_place`: the field that the column at a place (from 0) holds."""
+    """A mapping of columns to fields. `by_place`: the field of the column at a place (from 0)."""
 
     by_place: Mapping[int, str] = field(default_factory=dict)
 
@@ -138,7 +141,10 @@ class ColumnMapping:
         return frozenset(self.by_place.values())
 
     def require_usable(self, known: Collection[str]) -> None:
-        """Raise RefusedInputError where residents could not be read by it. `known`: every field there is."""
+        """Raise RefusedInputError where residents cannot be read with this mapping.
+
+        `known`: every existing field.
+        """
         times = Counter(self.by_place.values())
         if not times.keys() <= set(known):
             raise RefusedInputError("column_unknown", field="mapping")
@@ -153,10 +159,10 @@ class ColumnMapping:
 
 @dataclass(frozen=True)
 class RowCounts:
-    """How many rows of a sheet there are of each kind.
+    """The number of rows of a sheet, by result.
 
-    `ignored`: sums, which are no rows of residents. `needs_confirmation`: those of the warned ones that are saved only
-    with a yes.
+    `ignored`: rows of sums, which describe no resident. `needs_confirmation`: the warned rows that are saved only after
+    a confirmation.
     """
 
     accepted: int = 0
@@ -170,5 +176,5 @@ class RowCounts:
     unchanged: int = 0
 
     def __add__(self, more: "RowCounts") -> "RowCounts":
-        """Return the sum of both, kind by kind."""
+        """Return the sums, kind by kind."""
         return RowCounts(**{name: count + getattr(more, name) for name, count in vars(self).items()})

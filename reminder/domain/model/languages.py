@@ -1,4 +1,4 @@
-"""What a language is, apart from its words: its name, its tag, and how dates and calls are made in it."""
+"""The facts about a language besides its words: its name, its tag, and how dates and calls are made in it."""
 
 import re
 from collections.abc import Mapping
@@ -9,19 +9,19 @@ from reminder.domain.model.people import Language
 from reminder.errors import SettingsError
 
 SECTION = "language"
-# BCP 47, as far as pages and mails use it: de, pt-BR, zh-Hant, en-x-test.
+# The subset of BCP 47 that pages and mails use: de, pt-BR, zh-Hant, en-x-test.
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 
 
 class Calendars(StrEnum):
-    """In which calendars a page shows the day on which a card ends."""
+    """The calendars in which a page shows the day on which a card ends."""
 
     BOTH = "both"  # 令和9年（2027年）
     WESTERN = "western"
 
 
 class Script(StrEnum):
-    """What most of a language's letters are. A text of Latin letters holds 160 of them, of others 70."""
+    """The script of most of a language's letters. A text of Latin letters holds 160 of them, of others 70."""
 
     LATIN = "latin"
     JAPANESE = "japanese"
@@ -32,9 +32,9 @@ class Script(StrEnum):
 class LanguageFacts:
     """One language as its file in config/wording/ describes it, in the section [language].
 
-    `name` is its name in itself. `html` is its tag by BCP 47. `order` is its place in lists of choices. `sheets` is the
-    language in which sentences about a spreadsheet are written. `speech` is the BCP 47 tag of calls; `voice` is
-    Twilio's name of the voice, None where the setting CALL_VOICE decides.
+    `name` is its own name for itself. `html` is its tag by BCP 47. `order` is its position in lists of choices.
+    `sheets` is the language of sentences about a spreadsheet. `speech` is the BCP 47 tag of calls; `voice` is Twilio's
+    name of the voice, None where the setting CALL_VOICE decides.
     """
 
     code: Language
@@ -49,7 +49,10 @@ class LanguageFacts:
 
 
 def read_facts(code: Language, table: Mapping[str, object]) -> LanguageFacts:
-    """Return what the parsed file of the language `code` says of it. Raises SettingsError naming the file and key."""
+    """Return the facts of the language `code` from its parsed file.
+
+    Raises SettingsError naming the file and the key.
+    """
     where = f"config/wording/{code}.toml: {SECTION}"
     section = table.get(SECTION)
     if not isinstance(section, Mapping):

@@ -1,4 +1,4 @@
-"""A message: one text to one contact by one channel, its states and the moves between them."""
+"""A message: one text to one contact by one channel, its states and the transitions between them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from reminder.errors import (
 
 @dataclass(frozen=True)
 class Outgoing:
-    """What a channel needs to hand one message over.
+    """Everything a channel needs to hand one message over.
 
-    `handed_at` is the instant of the claim (aware UTC), and the earliest the provider can have seen it.
-    `created_at` never changes between attempts, so a repeated e-mail has the same bytes.
+    `handed_at` is the instant of the lease (aware UTC), and the earliest at which the provider can have seen the
+    message. `created_at` never changes between attempts, so a repeated e-mail has the same bytes.
     """
 
     message_id: int
@@ -31,38 +31,44 @@ class Outgoing:
     subject: str | None
     created_at: datetime
     handed_at: datetime
-    stop_url: str | None = None  # where an e-mail's one-click "stop" goes
-    language: Language | None = None  # of an e-mail; None of one that was kept before messages knew it
+    stop_url: str | None = None  # the target of an e-mail's one-click "stop"
+    language: Language | None = None  # of an e-mail; None for one stored before messages recorded it
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The provider has taken it; `provider_id` names it there."""
+    """The provider's acceptance of a message; `provider_id` is its id there."""
 
     provider_id: str
 
 
 class ProviderAnswer(StrEnum):
-    """What a provider says when asked about a message whose fate is unknown."""
+    """A provider's answer about a message whose outcome is unknown."""
 
-    NOT_SEEN = "not_found_count"  # it lists none such: ask once more later, then send again
-    SAFE_TO_REPEAT = "safe_to_repeat"  # it cannot be asked, but a second copy is recognised as the same
-    SAFE_TO_REPEAT_SOON = "safe_to_repeat_soon"  # the same, but it is forgotten after a day
+    NOT_SEEN = "not_found_count"  # it lists no such message: ask once more later, then send again
+    SAFE_TO_REPEAT = "safe_to_repeat"  # it cannot be asked, but it recognises a second copy as the same
+    SAFE_TO_REPEAT_SOON = "safe_to_repeat_soon"  # the same, but it forgets the message after a day
 
 
 class Channel(Protocol):
-    """One way to reach people. Raises only errors.ChannelError."""
+    """One way to reach people. Its methods raise only errors.ChannelError."""
 
-    async def send(self, outgoing: Outgoing) -> Accepted: ...
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        """Hand the message to the provider and return its acceptance."""
 
     async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
-        """What became of a message handed over at `outgoing.handed_at` whose answer was lost. `others` are the
-        provider's ids of other messages: two people may share a phone, and their texts the words."""
+        """Return what became of a message handed over at `outgoing.handed_at` whose answer was lost.
 
-    async def close(self) -> None: ...
+        `others` are the provider's ids of other messages: two people may share a phone, and their texts may be equal.
+        """
+
+    async def close(self) -> None:
+        """Close the connections to the provider."""
 
 
 class MessageState(StrEnum):
+    """The state of a message in the outbox."""
+
     QUEUED = "queued"
     SENDING = "sending"
     UNKNOWN = "unknown"
@@ -76,8 +82,8 @@ class MessageState(StrEnum):
 
 S = MessageState
 MOVES: Mapping[MessageState, frozenset[MessageState]] = {
-    # A message that waits for another try may yet turn out to have arrived, and one that cannot be read never will.
-    # Of one in a database that was restored nobody knows whether it went out since the back-up.
+    # A message that waits for a retry may still turn out to have arrived. One that cannot be read never does.
+    # After a restore nobody knows whether a queued message was sent since the back-up.
     S.QUEUED: frozenset({S.SENDING, S.UNKNOWN, S.STALE, S.CANCELLED, S.FAILED, S.ACCEPTED, S.DELIVERED, S.UNDELIVERED}),
     S.SENDING: frozenset({S.ACCEPTED, S.QUEUED, S.UNKNOWN, S.FAILED, S.STALE, S.DELIVERED, S.UNDELIVERED}),
     S.UNKNOWN: frozenset({S.ACCEPTED, S.QUEUED, S.FAILED, S.DELIVERED, S.UNDELIVERED}),
@@ -91,7 +97,7 @@ MOVES: Mapping[MessageState, frozenset[MessageState]] = {
 
 
 class MessageKind(StrEnum):
-    """What a message is for."""
+    """The purpose of a message."""
 
     REMINDER = "reminder"  # of a step, to the person
     COPY = "copy"  # of a step, to a carer or to staff
@@ -108,12 +114,12 @@ class MessageKind(StrEnum):
 
     @property
     def is_asked_for(self) -> bool:
-        """Whether somebody has asked for it by an act of their own, at the moment at which it was made."""
+        """Whether the message is the direct result of an act of its recipient."""
         return self in _ASKED_FOR
 
     @property
     def is_immediate(self) -> bool:
-        """Whether somebody waits for it: it is sent at any hour."""
+        """Whether somebody waits for the message, so that it is sent at any hour."""
         return self in (MessageKind.ANSWER, MessageKind.LOGIN_CODE)
 
 
@@ -129,64 +135,68 @@ _ASKED_FOR = frozenset(
 
 
 class CancelReason(StrEnum):
+    """The reason for which a message was cancelled before it was sent."""
+
     RENEWED = "renewed"
     RETIRED = "retired"
     OPTED_OUT = "opted_out"
     DONE = "done"
-    ERASED = "erased"  # what it spoke of is forgotten
-    CHANGED = "changed"  # who is told, or how, is otherwise now: it is planned anew
-    SUPERSEDED = "superseded"  # the group wants to be told otherwise, and it is planned again
+    ERASED = "erased"  # its subject was erased
+    CHANGED = "changed"  # the recipients or their channels changed: it is planned again
+    SUPERSEDED = "superseded"  # the group's preferences changed: it is planned again
 
 
 class Urgency(IntEnum):
-    """Who goes first when more is due than a sender may send at once."""
+    """The order in which messages go when more is due than a sender may send at once."""
 
     ANSWER = 0  # somebody waits for it, before a telephone or a screen
     PRESSING = 1  # an end, or the last day on which a counter is open, is within a week
     USUAL = 2
-    ROUTINE = 3  # a greeting or a digest, for which another hour would do as well
+    ROUTINE = 3  # a greeting or a digest, which may as well leave an hour later
 
 
 class ReminderState(StrEnum):
+    """The state of a reminder."""
+
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     SUPERSEDED = "superseded"
     SETTLED = "settled"
 
 
-# One try after a minute, then slower, so that a provider in trouble is not pressed and a short one costs little.
+# The first retry comes after a minute, later ones more slowly: a short outage costs little, a long one adds no load.
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(minutes=30)
-# About one day of trying; after that a new text is planned on the next day, if it is still the most urgent.
+# Attempts span about one day; then a new text is planned on the next day, if it is still the most urgent.
 MOST_ATTEMPTS = 25
-# A channel whose account or sender is at fault waits this long before it is tried again.
+# The pause of a channel whose account or sender is at fault.
 CHANNEL_PAUSE = timedelta(minutes=15)
-# Pauses differ by up to this part, so that what was refused together does not come back together.
+# The jitter of pauses, as a fraction, so that messages refused together are not retried together.
 SPREAD = 0.25
-# Renewed while a message is in hand: one that has run out has nobody who is still sending it. Clocks of workers may
-# differ by as much as is left of it between two renewals before one takes from another what is not lost.
+# A lease is renewed while its message is being sent: an expired lease has no sender any more. Clocks of workers may
+# differ by as much as is left of it between two renewals before one takes another's live message.
 LEASE = timedelta(minutes=6)
 RENEWED_EVERY = timedelta(minutes=1)
-# How long a provider may take to list what it has accepted.
+# The longest time a provider takes to list what it has accepted.
 BEFORE_ASKING = timedelta(seconds=60)
 BEFORE_ASKING_AGAIN = timedelta(minutes=5)  # when it could not be asked
-# An e-mail whose answers keep getting lost is repeated as the same e-mail, but not for ever.
+# The limit for repeating the same e-mail when its answers keep getting lost.
 MOST_REPEATS = 5
 # LINE knows a retry key for 24 hours; a second copy after that would be a second message.
 REPEATED_SOON = timedelta(hours=20)
 GAVE_UP = "gave_up"  # certainly not sent
 NOT_SEEN = "not_found_count"  # very likely not sent, and nobody can know
 UNREADABLE = "unreadable"  # sealed with a key that is gone
-RESTORED = "restored"  # it may have gone out between the back-up and now
+RESTORED = "restored"  # it may have been sent between the back-up and now
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What becomes of a message after an attempt or a question.
+    """The result of an attempt to send a message, or of a question about it.
 
-    `wait_until` is when it may be sent again (queued) or asked about (unknown). `pause_channel_until`: nobody's text
-    can go by this channel before then. `contact` is the new state of an address that will not take texts any more.
-    `not_found_count` counts the provider's answers that it has no such message.
+    `wait_until` is when it may be sent again (queued) or asked about (unknown). `pause_channel_until`: no message may
+    leave by this channel before then. `contact` is the new state of an address that refuses messages. `not_found_count`
+    counts the provider's answers that it has no such message.
     """
 
     state: MessageState
@@ -202,7 +212,11 @@ class Outcome:
 def after_sending(
     outcome: Accepted | ChannelError, message_id: int, attempts: int, expires_at: datetime, now: datetime
 ) -> Outcome:
-    """`attempts` counts this one. What can no longer be told today is stale, and told tomorrow if still most urgent."""
+    """Return the outcome of an attempt; `attempts` counts this one.
+
+    A message that can no longer be sent today becomes stale; tomorrow's plan includes it if it is still the most
+    urgent.
+    """
     match outcome:
         case Accepted(provider_id=provider_id):
             return Outcome(S.ACCEPTED, provider_id=provider_id)
@@ -230,7 +244,7 @@ def _again(reason: str, at: datetime, expires_at: datetime, pause: datetime | No
 
 
 def pause_after(attempts: int, message_id: int) -> timedelta:
-    """The same for the same attempt of the same message."""
+    """Return the pause before the next attempt: always the same for the same attempt of the same message."""
     doublings = min(max(attempts - 1, 0), 10)
     chance = crc32(f"{message_id}:{attempts}".encode()) / 2**32
     return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE) * (1 + SPREAD * chance)
@@ -238,7 +252,7 @@ def pause_after(attempts: int, message_id: int) -> timedelta:
 
 @dataclass(frozen=True)
 class Inquiry:
-    """What is known of a message when its provider is asked about it."""
+    """The known facts of a message when its provider is asked about it."""
 
     attempts: int
     not_found_count: int  # how often the provider has already answered that it has no such message
@@ -248,8 +262,11 @@ class Inquiry:
 
 
 def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquiry, now: datetime) -> Outcome:
-    """Only after two answers of "not seen", a while apart, is a text sent again, once, and marked: the list may lag,
-    and nobody can rule out that it went out twice. What was repeated already, or has missed its day, is not repeated.
+    """Return the outcome of a question about a message.
+
+    A text is sent again only after two answers of "not found", a while apart, once, and marked: the list may lag, and
+    nobody can rule out that it was sent twice. A message that was repeated already, or that has missed its day, is not
+    repeated.
     """
     match answer:
         case Accepted(provider_id=provider_id):
@@ -274,17 +291,17 @@ def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquir
             )
 
 
-# What a mail server says later: it will not be delivered, or not yet.
+# A mail server's later report: the mail is not delivered, or not yet.
 BOUNCED, DELAYED = "bounced", "delayed"
 
-# Twilio's words for what became of a text or a call, and ours of a mail; the others are steps on the way.
+# Twilio's final states of a text or a call, and ours of a mail; all other states are intermediate.
 ENDS: Mapping[str, MessageState] = {
     "delivered": S.DELIVERED,
     "read": S.DELIVERED,
     "undelivered": S.UNDELIVERED,
     "failed": S.UNDELIVERED,
     "canceled": S.UNDELIVERED,
-    # Of a call: a human has answered, or nobody has.
+    # The result of a call: a human has answered, or nobody has.
     "completed": S.DELIVERED,
     "machine": S.UNDELIVERED,
     "busy": S.UNDELIVERED,

@@ -1,10 +1,10 @@
-"""What a human around a person is told besides reminders: what did not arrive, was answered, or was stopped."""
+"""Notices to those around a person: about a message that did not arrive, was answered, or was stopped."""
 
 from enum import StrEnum
 
 
 class NoticeKind(StrEnum):
-    """Each has its words in config/wording/ under [notices]."""
+    """The kind of a notice, with its words in config/wording/ under [notices]."""
 
     UNDELIVERED = "undelivered"
     UNDELIVERED_MAIL = "undelivered_mail"
@@ -13,21 +13,21 @@ class NoticeKind(StrEnum):
     LOST = "lost"  # a relative's phone or address that does not work any more
     LOST_MEMBER = "lost_member"  # a member's
     DONE = "done"  # answered "done": the new date is asked for
-    WHICH = "which"  # answered "done", and nobody knows of what
-    FAMILY = "family"  # asked for the family
-    UNREAD = "unread"  # answered something that only a human understands
+    WHICH = "which"  # answered "done", but not about which card
+    FAMILY = "family"  # asked us to contact the family
+    UNREAD = "unread"  # an answer that only a human understands
     NUMBER = "number"  # sent something like a number, which was not kept
     STOPPED = "stopped"
     DECLINED = "declined"
     WRONG_PERSON = "wrong_person"
     SILENT = "silent"  # nobody has answered or acted
-    UNPROVEN = "unproven"  # nothing has proved for long that a contact is still theirs
+    UNPROVEN = "unproven"  # a contact has not been verified for long
     LANDLINE = "landline"  # a number that only a human can check
-    SENDER = "sender"  # our texts come from another number now
+    SENDER = "sender"  # our texts come from another number from now on
     REACH = "reach"  # to a carer, once a year: does mail still arrive?
 
 
-# What somebody is told who has answered, in [answers] of config/wording/.
+# The texts sent to somebody who has answered, in [answers] of config/wording/.
 ANSWERS = (
     "consent", "welcome", "declined", "done", "which", "later", "going", "family", "who", "thanks", "number", "unread",
     "stopped", "stopped_one_way", "started", "wrong_person", "summer", "new_year",

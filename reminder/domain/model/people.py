@@ -1,4 +1,4 @@
-"""Whose card it is, how they are spoken to, and in which language."""
+"""The people of a group: their mode, language, role, consent, and the states of their contacts."""
 
 from enum import StrEnum
 from typing import ClassVar
@@ -9,7 +9,7 @@ ChannelName = channels.ChannelName
 
 
 class Mode(StrEnum):
-    """Which schedule a person has and in which voice the texts speak. HOME speaks as ELDERLY."""
+    """A person's schedule and the voice of the texts to them. HOME uses the voice of ELDERLY."""
 
     STANDARD = "standard"
     ELDERLY = "elderly"
@@ -30,50 +30,60 @@ Language.JAPANESE, Language.EASY_JAPANESE, Language.ENGLISH = map(Language, ("ja
 
 
 class Audience(StrEnum):
+    """A class of recipients: the person, the carers, the staff."""
+
     PERSON = "person"
     CARER = "carer"
     STAFF = "staff"
 
 
 class GroupKind(StrEnum):
+    """The kind of a workspace: a household or a home."""
+
     HOUSEHOLD = "household"
     HOME = "home"
 
 
 class Role(StrEnum):
+    """A member's role in a group."""
+
     OWNER = "owner"
     EDITOR = "editor"
     VIEWER = "viewer"
 
 
 class Copies(StrEnum):
-    """Which of the reminders about the persons of their group a member is sent. What somebody must act on reaches at
-    least one human, whatever they chose."""
+    """The reminders about the persons of their group that a member receives.
+
+    A message that somebody must act on reaches at least one human, whatever the members chose.
+    """
 
     ALL = "all"
-    NEAR = "near"  # from rhythm.NEAR_FROM before the end on
+    NEAR = "near"  # from preferences.NEAR_FROM before the end on
     NONE = "none"
 
 
 class ConsentHow(StrEnum):
-    """How the owner of an address said yes. Silence is not consent."""
+    """The way in which the owner of an address consented. Silence is not consent."""
 
     SPOKEN = "spoken"
     WRITTEN = "written"
-    AGENT = "agent"  # by who may legally decide for them
+    AGENT = "agent"  # by a person who may legally decide for them
     REPLY = "reply"  # by their own answer to a text
 
 
 class StoppedBy(StrEnum):
-    """Who said that nothing more is wanted at a contact. What its owner said, nobody else takes back."""
+    """The party that stopped a contact. A stop by the contact's owner is lifted by nobody else."""
 
     REPLY = "reply"  # its owner's own word to a text
     CLICK = "click"  # its owner's mail program
-    FAMILY = "family"  # the family or the home, told so by its owner
-    PROVIDER = "provider"  # told so by its owner
+    FAMILY = "family"  # the family or the home, at its owner's request
+    PROVIDER = "provider"  # at its owner's request
 
 
 class ContactState(StrEnum):
+    """The state of a contact."""
+
     UNCONFIRMED = "unconfirmed"
     CONFIRMED = "confirmed"
     OPTED_OUT = "opted_out"

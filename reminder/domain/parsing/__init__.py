@@ -1,1 +1,1 @@
-"""Readers of what people and programs write: dates, addresses, tags."""
+"""Parsers of what people and programs write: dates, addresses, tags."""

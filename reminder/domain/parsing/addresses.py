@@ -1,4 +1,4 @@
-"""Telephone numbers and e-mail addresses as people write them, made into the one form we keep, or refused.
+"""Parsers of telephone numbers and e-mail addresses: typed text becomes the one stored form, or is refused.
 
 Texts go to Japanese mobile numbers only: most 050 telephones cannot receive them, and foreign ones cost much and are
 used for fraud. Calls go to mobiles, landlines and 050. No refusal holds the address.
@@ -19,14 +19,16 @@ from reminder.guard.numbers import long_number
 FIELD = "address"
 JAPAN_CODE = 81
 
-# Longer than any telephone number with its punctuation, and than RFC 5321 lets an e-mail address be.
+# Above any telephone number with its punctuation, and above the limit of RFC 5321 for an e-mail address.
 LONGEST_PHONE, LONGEST_EMAIL = 60, 254
 
-# No number has these digits after its prefix, so lists for practice use them and nobody is ever disturbed.
+# No real number has these digits after its prefix, so practice lists can use them without disturbing anybody.
 _FOR_PRACTICE = {"900000": 10, "30000": 9, "500000": 10}
 
 
 class PhoneKind(StrEnum):
+    """The kind of a Japanese telephone number."""
+
     MOBILE = "mobile"
     LANDLINE = "landline"
     IP = "ip"
@@ -34,6 +36,8 @@ class PhoneKind(StrEnum):
 
 @dataclass(frozen=True)
 class Phone:
+    """A telephone number in E.164 form, and its kind."""
+
     e164: str
     kind: PhoneKind
 
@@ -60,7 +64,10 @@ _BETWEEN_NUMBERS = re.compile(r"[/,;、|\n]|または|又は|もしくは")
 
 
 def read_phone(text: str, *, field: str = FIELD) -> Phone:
-    """Raises AddressError. A number that lost its first 0 in a spreadsheet is taken: only one can be meant."""
+    """Return the telephone number that a text means; raises AddressError.
+
+    A number that lost its first 0 in a spreadsheet is accepted: only one number can be meant.
+    """
     if (mobile := _plain_mobile(text)) is not None:
         return mobile
     if len(text) > LONGEST_PHONE:
@@ -80,7 +87,7 @@ def read_phone(text: str, *, field: str = FIELD) -> Phone:
 
 
 def read_sms_number(text: str, *, field: str = FIELD) -> str:
-    """E.164. Raises AddressError."""
+    """Return a number that can receive texts, as E.164; raises AddressError."""
     phone = read_phone(text, field=field)
     if phone.kind is PhoneKind.LANDLINE:
         raise AddressError("phone_landline", field=field)
@@ -90,7 +97,7 @@ def read_sms_number(text: str, *, field: str = FIELD) -> str:
 
 
 def read_voice_number(text: str, *, field: str = FIELD) -> str:
-    """E.164. Raises AddressError."""
+    """Return a number that can be called, as E.164; raises AddressError."""
     return read_phone(text, field=field).e164
 
 
@@ -98,22 +105,24 @@ _LINE_ID = re.compile(r"U[0-9a-f]{32}")
 
 
 def read_line_id(text: str, *, field: str = FIELD) -> str:
-    """The id that LINE gives a friend of the operator's account, as its webhook tells it. Raises AddressError."""
+    """Return the id that LINE's webhook gives a friend of the operator's account; raises AddressError."""
     plain = _visible(text)
     if not _LINE_ID.fullmatch(plain):
         raise AddressError("line_unreadable", field=field)
     return plain
 
 
-# foo..bar@docomo.ne.jp and foo.@ezweb.ne.jp were given out against the standard, and elderly people still have them.
+# foo..bar@docomo.ne.jp and foo.@ezweb.ne.jp were issued against the standard, and elderly people still have them.
 _OLD_CARRIER = re.compile(
     r"(?P<local>[a-z0-9][a-z0-9._-]{0,63})@(?P<domain>docomo\.ne\.jp|ezweb\.ne\.jp)", re.IGNORECASE
 )
 
 
 def read_email(text: str, *, field: str = FIELD) -> str:
-    """The address as given, its domain in small letters. Raises AddressError, or ForbiddenNumberError for twelve digits
-    before the @; nothing is asked of the network."""
+    """Return the address as given, with its domain in small letters; does not use the network.
+
+    Raises AddressError, or ForbiddenNumberError for twelve digits before the @.
+    """
     plain = _visible(text)
     # Shorter runs are part of many people's addresses.
     looks_like = long_number(plain.rpartition("@")[0])
@@ -134,7 +143,10 @@ def read_email(text: str, *, field: str = FIELD) -> str:
 
 
 def shown(address: str) -> str:
-    """For lists and logs: enough to tell two addresses of one family apart, too little to reach anyone."""
+    """Return an address shortened for lists and logs.
+
+    It shows enough to tell two addresses of one family apart, and too little to reach anyone.
+    """
     if "@" in address:
         local, domain = address.rsplit("@", 1)
         return f"{local[:1]}***@{domain}"
@@ -143,12 +155,12 @@ def shown(address: str) -> str:
 
 
 def _visible(text: str) -> str:
-    """Half width, without invisible characters, trimmed."""
+    """Return the text in half width, without invisible characters, trimmed."""
     text = unicodedata.normalize("NFKC", text)
     return "".join(mark for mark in text if unicodedata.category(mark) != "Cf").strip()
 
 
-# Half of all cells of a home's sheet: written plainly, and told by the library's own pattern without its parser.
+# Half of all cells of a home's sheet: plain spellings, recognised by the library's own pattern without its parser.
 _PLAIN_MOBILE = re.compile(r"0[0-9]{2}-?[0-9]{4}-?[0-9]{4}")
 _JAPAN = phonenumbers.PhoneMetadata.metadata_for_region("JP")
 _PLUS_JAPAN = f"+{JAPAN_CODE}"

@@ -1,7 +1,7 @@
-"""Mail that comes back later: of which message of ours a bounce speaks, and what it says became of it.
+"""Parser of bounces: mails that report the delivery of an earlier message of ours.
 
-Each mail may leave with a return path of its own (VERP), `bounces+17-{mark}@…`: whatever else a bounce holds, it is
-sent there. Without one it is known by our Message-ID, which most bounces repeat.
+Each mail may leave with a return path of its own (VERP), `bounces+17-{mark}@…`: the bounce is sent there, whatever else
+it holds. Without one the message is found by our Message-ID, which most bounces repeat.
 """
 
 import re
@@ -11,7 +11,7 @@ from email import message_from_bytes, message_from_string
 from email.errors import MessageError
 from email.message import Message
 
-# What Postfix and other servers write down of where a bounce was sent to.
+# The headers in which Postfix and other servers record the address a bounce was sent to.
 _SENT_TO = ("To", "Delivered-To", "X-Original-To", "Envelope-To")
 _RETURN_PATH = re.compile(r"\+([1-9][0-9]{0,17})-([a-p]{32})@")
 _MAIL_ID = re.compile(r"<m([1-9][0-9]{0,17})\.[0-9]{1,12}@[A-Za-z0-9.-]{1,253}>")
@@ -21,8 +21,11 @@ _ACTIONS = {"failed": True, "delayed": False}  # whether it is final
 
 @dataclass(frozen=True)
 class Bounce:
-    """`mark`: from the return path, and to be held against our keys; `mail_id`: our Message-ID as it came back, where
-    there was no return path of its own. `status`: the enhanced code; `is_final`: it will not be tried again."""
+    """A report about one message of ours.
+
+    `mark`: from the return path, to be checked against our keys; `mail_id`: our Message-ID as it came back, where there
+    was no return path of its own. `status`: the enhanced code; `is_final`: it is not tried again.
+    """
 
     message_id: int
     mark: str | None
@@ -32,33 +35,39 @@ class Bounce:
 
 
 def return_path(bounce_address: str, message_id: int, mark: str) -> str:
+    """Return the return path of one message, below the operator's bounce address."""
     local, _, domain = bounce_address.rpartition("@")
     return f"{local}+{message_id}-{mark}@{domain}"
 
 
 def read_report(mail: bytes) -> Bounce | None:
-    """Of a delivery status notification (RFC 3464), whole or cut short. None for whatever else arrives there: answers
-    of who is on holiday, complaints, advertising."""
+    """Return the bounce in a delivery status notification (RFC 3464), whole or cut short.
+
+    None for any other mail that arrives there: automatic holiday answers, complaints, advertising.
+    """
     try:
         return _read(message_from_bytes(mail))
     except (MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        # The parser does not bear every strange mail; a bounce that nobody can read tells nothing.
+        # The parser fails on some malformed mails; a bounce that cannot be read says nothing.
         return None
 
 
 def _read(mail: Message) -> Bounce | None:
     parts = list(mail.walk())
-    told = next((found for part in parts for found in _told(part)), None)
-    if told is None:
+    reported = next((found for part in parts for found in _reported_statuses(part)), None)
+    if reported is None:
         return None
-    status, is_final = told
+    status, is_final = reported
     sent_to = " ".join(str(value) for name in _SENT_TO for value in mail.get_all(name, []))
     mail_ids = (mail_id for part in parts for mail_id in _mail_ids(part))
     return named(sent_to, next(mail_ids, ""), status, is_final=is_final)
 
 
 def named(sent_to: str, mail_id: str, status: str, *, is_final: bool) -> Bounce | None:
-    """A bounce of which only this is known. None where it names no message of ours, or says nothing."""
+    """Return a bounce of which only these facts are known.
+
+    None where it names no message of ours, or has no status.
+    """
     said = _STATUS.search(status)
     path, repeated = _RETURN_PATH.search(sent_to.lower()), _MAIL_ID.search(mail_id)
     if said is None:
@@ -68,8 +77,8 @@ def named(sent_to: str, mail_id: str, status: str, *, is_final: bool) -> Bounce 
     return None if repeated is None else Bounce(int(repeated[1]), None, repeated[0], said[1], is_final)
 
 
-def _told(part: Message) -> Iterator[tuple[str, bool]]:
-    """What a report says of each reader: the enhanced code, and whether that is final."""
+def _reported_statuses(part: Message) -> Iterator[tuple[str, bool]]:
+    """Yield the report's enhanced code for each recipient, and whether it is final."""
     if part.get_content_type() != "message/delivery-status":
         return
     blocks = part.get_payload()
@@ -80,13 +89,13 @@ def _told(part: Message) -> Iterator[tuple[str, bool]]:
         status = _STATUS.search(str(block.get("Status", "")))
         if is_final is None or status is None:
             continue
-        # "5.0.0" says nothing; the other server's own words may.
+        # "5.0.0" says nothing; the other server's own text may.
         exact = _STATUS.search(str(block.get("Diagnostic-Code", ""))) if status[1].endswith(".0.0") else None
         yield (exact or status)[1], is_final
 
 
 def _mail_ids(part: Message) -> Iterator[str]:
-    """The Message-ID of the mail that is sent back, whole or by its headers."""
+    """Yield the Message-ID of the returned mail, which is attached whole or as its headers."""
     if part.get_content_type() == "text/rfc822-headers":
         content = part.get_payload()
         yield str(message_from_string(content if isinstance(content, str) else "").get("Message-ID", ""))

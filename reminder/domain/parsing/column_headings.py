@@ -1,4 +1,4 @@
-"""What the headings of a home's sheet mean: taken, forgotten, or so that their columns are not read at all."""
+"""The meaning of the headings of a home's sheet: mapped, discarded, or refused so that no cell is read."""
 
 import re
 import unicodedata
@@ -14,8 +14,10 @@ BORN, NOTES = "born", "notes"
 
 @dataclass(frozen=True)
 class ColumnMeaning:
-    """`field`: what a mapped column holds, "card:" and its kind for the end of a card; "born" and "notes" of a
-    forgotten one."""
+    """The use of a column, by its heading.
+
+    `field`: of a mapped column, "card:" and its kind for the end of a card; "born" and "notes" of a discarded one.
+    """
 
     use: ColumnUse
     field: str = ""
@@ -26,7 +28,7 @@ UNKNOWN, REFUSED = ColumnMeaning(ColumnUse.UNKNOWN), ColumnMeaning(ColumnUse.REF
 
 @dataclass(frozen=True)
 class ColumnHeadings:
-    """config/headings.toml, folded once."""
+    """The headings of config/headings.toml, folded once."""
 
     refused: Sequence[str]
     refused_patterns: Sequence[re.Pattern[str]]
@@ -40,11 +42,14 @@ class ColumnHeadings:
 
     @property
     def names(self) -> Sequence[str]:
-        """What a column may be said to hold."""
+        """The fields that a column may be mapped to."""
         return list(dict.fromkeys(self.fields.values()))
 
     def meaning(self, heading: str) -> ColumnMeaning:
-        """Of a heading; one of two rows is "upper/lower". Numbers first: what is refused cannot be taken."""
+        """Return the meaning of a heading; one of two rows is "upper/lower".
+
+        Refused headings are tested first: a column of numbers can never be mapped.
+        """
         if not heading.strip():
             return UNKNOWN
         if forbidden(heading) is not None or self._is_refused(heading):
@@ -52,7 +57,7 @@ class ColumnHeadings:
         upper, _, lower = heading.rpartition("/")
         above, below = fold(upper), fold(lower)
         field = self._field(above + below)
-        # 期限 below 在留カード is not the certificate's, and 電話 below かかりつけ医 is the doctor's.
+        # 期限 below 在留カード is not the certificate's end, and 電話 below かかりつけ医 is the doctor's number.
         if field is None and above and (below not in self.plain or self._is_their_own(above)):
             field = self._field(below)
         if field is not None:
@@ -67,7 +72,7 @@ class ColumnHeadings:
         return UNKNOWN if field is None else ColumnMeaning(ColumnUse.DISCARDED, field)
 
     def _is_refused(self, heading: str) -> bool:
-        """By its words: a column that holds numbers."""
+        """Return whether the heading's words name a column of numbers."""
         folded = fold(heading)
         seen = unicodedata.normalize("NFKC", heading).lower()
         looks = (seen, re.sub(r"\s", "", seen))
@@ -88,7 +93,7 @@ class ColumnHeadings:
         return any(word in above for word in self.own) and not any(word in above for word in self.family)
 
 
-# As fold() leaves them: 資格確認書の有効期限, 資格確認書期限日 and 資格確認書 満了年月日 say the same.
+# In the form that fold() returns: 資格確認書の有効期限, 資格確認書期限日 and 資格確認書 満了年月日 mean the same.
 _END = re.compile(
     r"の?(?:有効)?(?:期限|期間満了|期間終了|満了|expirydate|expiry|expires|expirationdate)(?:年月日|日)?$"
 )
@@ -98,14 +103,14 @@ _BETWEEN = re.compile(r"[\s\-_・/（）()「」『』【】:：.,、。*※]")
 
 
 def fold(heading: str) -> str:
-    """One spelling for all that look alike: phone_number, Phone Number and PHONENUMBER."""
+    """Return one spelling for all that look alike: phone_number, Phone Number and PHONENUMBER."""
     plain = unicodedata.normalize("NFKC", heading).lower()
     visible = "".join(mark for mark in plain if unicodedata.category(mark) not in ("Cf", "Cc", "Mn"))
     return _BETWEEN.sub("", visible)
 
 
 def read_headings(table: Mapping[str, object]) -> ColumnHeadings:
-    """From config/headings.toml. Raises SettingsError."""
+    """Return the headings of the parsed config/headings.toml; raises SettingsError."""
     try:
         cards, fields = _lists(table["cards"]), _lists(table["fields"])
         known = {fold(heading): field for field, some in fields.items() for heading in some}

@@ -1,4 +1,4 @@
-"""Dates as people type them, in either calendar, and as we show them. What could mean two days is asked."""
+"""Parser and formats of dates, in either calendar. A date that could mean two days is asked about."""
 
 import calendar
 import re
@@ -15,12 +15,15 @@ WEEKDAYS = "月火水木金土日"
 
 @dataclass(frozen=True)
 class Era:
+    """A Japanese era: its names and its days."""
+
     name: str
     letter: str
     starts: date
 
     @property
     def year_zero(self) -> int:
+        """The Western year to which an era's year number is added."""
         return self.starts.year - 1
 
 
@@ -31,10 +34,10 @@ ERAS = (
     Era("大正", "T", date(1912, 7, 30)),
 )
 
-# Nobody alive was born before, and date arithmetic stays possible well after.
+# Nobody alive was born before the first, and date arithmetic is safe well after the last.
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 
-# The first card was made in 2016 and none lasts longer than eleven years: dates in these years are offered first.
+# The first card was issued in 2016 and none lasts longer than eleven years: dates in these years are offered first.
 LIKELY_YEARS = range(2016, 2041)
 
 # A date in both calendars with its weekday and full-width spaces is shorter.
@@ -66,10 +69,11 @@ _Reading = tuple[int, int, int]
 
 
 def read_date(text: str) -> date:
-    """The day a text means: 令和8年3月31日, R8.3.31, 平成39年2月1日, 2026/3/31, 20260331, 2026年3月31日（火）まで有効 …
+    """Return the day that a text means.
 
-    An era's years are counted on past its end and back before its beginning: old cards carry 平成36年. Raises DateError
-    when the text could mean several days, lacks a part, names a day that does not exist, or is no date.
+    Accepted are 令和8年3月31日, R8.3.31, 平成39年2月1日, 2026/3/31, 20260331, 2026年3月31日（火）まで有効 and similar
+    forms. An era's years are counted on past its end and back before its beginning: old cards carry 平成36年. Raises
+    DateError when the text could mean several days, lacks a part, names a day that does not exist, or is no date.
     """
     found = _TAIL.fullmatch(_plain(text)) if len(text) <= LONGEST else None
     if found is None:
@@ -86,7 +90,7 @@ _NAMES_ERA = re.compile(r"(?P<era>[令平昭大]|[RHST])(?:和|成|正)?[.・-]?
 
 
 def outlives_its_era(text: str, day: date) -> bool:
-    """Whether a date was counted on past its era's end, as 平成39年: so old cards count, and so do slips of the pen."""
+    """Return whether a date is counted past its era's end, as 平成39年: on old cards, or by mistake."""
     named = _NAMES_ERA.match(_plain(text))
     if named is None:
         return False
@@ -95,7 +99,10 @@ def outlives_its_era(text: str, day: date) -> bool:
 
 
 def read_typed(text: str, *, field: str) -> date:
-    """As read_date, at a door: names the field, and refuses a card's number typed in a date's place as one."""
+    """Return the day that a user typed in the named field, as read_date does.
+
+    Refuses a card's number typed in place of a date as a number.
+    """
     try:
         return read_date(text)
     except DateError as unread:
@@ -111,11 +118,12 @@ def read_typed(text: str, *, field: str) -> date:
 
 
 def year_month_day(day: date) -> str:
+    """Return the day as 2026年3月31日."""
     return f"{day.year}年{day.month}月{day.day}日"
 
 
 def era_date(day: date) -> str:
-    """令和8年3月31日; a day before Taisho is left in the Western calendar."""
+    """Return the day as 令和8年3月31日; a day before Taisho in the Western calendar."""
     for era in ERAS:
         if day >= era.starts:
             year = day.year - era.year_zero
@@ -124,19 +132,25 @@ def era_date(day: date) -> str:
 
 
 def in_both_calendars(day: date) -> str:
+    """Return the day as 2026年3月31日（令和8年3月31日）."""
     return f"{year_month_day(day)}（{era_date(day)}）"
 
 
 def with_weekday(day: date) -> str:
+    """Return the day as 3月31日（火）, without its year."""
     return f"{day.month}月{day.day}日（{WEEKDAYS[day.weekday()]}）"
 
 
 def month_end(year: int, month: int) -> date:
+    """Return the last day of the month."""
     return date(year, month, calendar.monthrange(year, month)[1])
 
 
 def _plain(text: str) -> str:
-    """One spelling for all that look alike: half width, digits for kanji numbers, nothing invisible, no spaces."""
+    """Return one spelling for all that look alike.
+
+    It is half width, with digits for kanji numbers, without spaces or anything invisible.
+    """
     text = unicodedata.normalize("NFKC", text)
     text = "".join(mark for mark in text if unicodedata.category(mark) != "Cf").strip().removeprefix("'")
     text = _DASH.sub("-", _MIDNIGHT.sub("", text))
@@ -189,7 +203,7 @@ def _read_one(text: str) -> date:
 
 
 def _years(era_name: str | None, digits: str) -> list[int]:
-    """The years a typed year can be; several where neither the era nor the century is said."""
+    """Return the years a typed year can be; several where neither the era nor the century is given."""
     year = 1 if digits == "元" else int(digits)
     if era_name:
         era = next(era for era in ERAS if era_name.upper() == era.letter or era.name.startswith(era_name))
@@ -205,7 +219,7 @@ def _years(era_name: str | None, digits: str) -> list[int]:
 
 
 def _years_that_agree(years: Sequence[int], beside: str, month: str | None, day: str | None) -> list[int]:
-    """2026年(令和8年): a year written twice must be one year."""
+    """Return the years that agree with a year written beside them, as in 2026年(令和8年)."""
     found = _YEAR.fullmatch(beside)
     if found is None:
         raise DateError("date_unreadable")
@@ -218,7 +232,7 @@ def _years_that_agree(years: Sequence[int], beside: str, month: str | None, day:
 
 
 def _other_orders(first: str, second: str, last: str) -> list[_Reading]:
-    """Month, day, year and day, month, year."""
+    """Return the readings as month, day, year and as day, month, year."""
     one, two = 1 if first == "元" else int(first), int(second)
     year = int(last) if len(last) == 4 else 2000 + int(last)
     return [(year, one, two), (year, two, one)]
@@ -233,7 +247,10 @@ def _question(readings: Sequence[_Reading]) -> DateError:
 
 
 def _nearest(year: int, month: int, day: int) -> list[date]:
-    """The days around one that does not exist: the month's end and the next day; or, for 2026/31/3, 31 March."""
+    """Return the days around one that does not exist.
+
+    These are the month's end and the next day; or, for 2026/31/3, 31 March.
+    """
     if month not in range(1, 13):
         return _existing([(year, day, month)])
     if not _exists(year, month, 1):

@@ -1,4 +1,4 @@
-"""Which of the languages that are offered somebody likes best: Accept-Language (RFC 9110), the locale of a console."""
+"""Choice of a language from Accept-Language (RFC 9110) or from the locale of a console."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ _MOST = 20
 
 
 def best_match(header: str, offered: Iterable[LanguageFacts]) -> LanguageFacts | None:
-    """Return the offered language that an Accept-Language header likes best, None where it names none of them.
+    """Return the offered language that an Accept-Language header prefers, None where it names none of them.
 
     The weights decide, then the order of the header; among several languages of one tag, their order in lists. A range
     is looked up by RFC 4647 §3.4: for zh-Hant-TW also zh-Hant and zh, and for pt also a language with the tag pt-BR.

@@ -1,4 +1,4 @@
-"""What somebody means who answers a text: config/replies.toml holds the words, this the way they are read."""
+"""The intent of a reply to a text: config/replies.toml holds the words, this module the matching."""
 
 import re
 import unicodedata
@@ -14,7 +14,10 @@ CONSENT = "consent"
 
 
 class Intent(StrEnum):
-    """In the order in which they are tried; NUMBER before all, UNKNOWN where nothing fits."""
+    """The intent of a reply, in the order in which intents are tried.
+
+    NUMBER comes before all, UNKNOWN applies where nothing fits.
+    """
 
     NUMBER = "number"  # a card's number or the like, which must not even be kept
     STOP = "stop"
@@ -30,13 +33,18 @@ class Intent(StrEnum):
 
 
 class Consent(StrEnum):
+    """The answer to a request for consent."""
+
     YES = "yes"
     NO = "no"
 
 
 @dataclass(frozen=True)
 class ReplyRule:
-    """`whole`: plain replies that mean it. `holds`: found in one that does, `unless` the other is found too."""
+    """The words that express one intent.
+
+    `whole`: plain replies that mean it. `holds`: found in a reply that means it, `unless` the other is found too.
+    """
 
     intent: Intent
     whole: frozenset[str]
@@ -44,12 +52,16 @@ class ReplyRule:
     unless: re.Pattern[str]
 
     def fits(self, plain: str) -> bool:
+        """Return whether a reply, as plain() returns it, expresses this intent."""
         return self.holds.search(plain) is not None and self.unless.search(plain) is None
 
 
 @dataclass(frozen=True)
 class ReplyRules:
-    """`consent`: the plain replies that say yes, or no, to who was asked whether they want to be told."""
+    """The rules of config/replies.toml.
+
+    `consent`: the plain replies that mean yes, or no, to a request for consent.
+    """
 
     spoken: tuple[ReplyRule, ...]
     consent: Mapping[Consent, frozenset[str]]
@@ -60,7 +72,7 @@ _SPOKEN = tuple(intent for intent in Intent if intent not in (Intent.NUMBER, Int
 
 
 def read_rules(table: Mapping[str, object]) -> ReplyRules:
-    """From the parsed config/replies.toml. Raises SettingsError naming the entry."""
+    """Return the rules of the parsed config/replies.toml; raises SettingsError naming the entry."""
     for name in table:
         if name not in (*_SPOKEN, CONSENT):
             raise SettingsError(f"{FILE}: [{name}]", f"remove it; there are only {', '.join((*_SPOKEN, CONSENT))}")
@@ -97,19 +109,22 @@ def _any_of(patterns: Sequence[str], name: str) -> re.Pattern[str]:
 
 
 def read_consent(text: str, rules: ReplyRules) -> Consent | None:
-    """None for what is neither a yes nor a no: silence and doubt are not consent."""
+    """Return whether a reply consents or refuses; None for neither. Silence and doubt are not consent."""
     said = plain(text)
     words = (said, _LAST_PARTICLE.sub("", said))
     return next((one for one in Consent if not rules.consent[one].isdisjoint(words)), None)
 
 
 def read(text: str, rules: ReplyRules) -> Intent:
-    """What is meant. Whole words first, then patterns; what says yes and no at once is UNKNOWN: a human reads it."""
+    """Return the intent of a reply.
+
+    Whole words are tried first, then patterns. A reply that says yes and no at once is UNKNOWN: a human reads it.
+    """
     if forbidden(text) is not None or _holds_long_digits(text):
         return Intent.NUMBER
     said = plain(text)
     if not said:
-        # Only a picture or a full stop: friendly, and nothing more.
+        # Only a picture or a full stop: a friendly reply without an intent.
         return Intent.THANKS if text.strip() else Intent.UNKNOWN
     for whole in (said, _LAST_PARTICLE.sub("", said)):
         for rule in rules.spoken:
@@ -125,7 +140,7 @@ def read(text: str, rules: ReplyRules) -> Intent:
 
 _LAST_PARTICLE = re.compile(r"(?<=.)(よ|ね|よね|わ|わよ|さ)$")
 
-# Four digits alone may be a passcode; times, days and years are none.
+# Four digits alone may be a passcode; times, days and years are not.
 _TIME = re.compile(r"\d{1,4}\s*(年|月|日|時|分|歳|才|人|番|階|円|:|/)")
 
 
@@ -133,7 +148,7 @@ def _holds_long_digits(text: str) -> bool:
     return re.search(r"\d{4}", _TIME.sub(" ", unicodedata.normalize("NFKC", text))) is not None
 
 
-# What mail programs and carriers write below a text.
+# Lines that mail programs and carriers add below a text.
 _SIGNATURE = re.compile(
     r"\n\s*([-_=—])\1[\s\S]*$|(iphone|ipad|android|スマートフォン|スマホ)から送信[\s\S]*$|sent from my[\s\S]*$",
     re.IGNORECASE,
@@ -148,7 +163,10 @@ _SAME_DIGIT = re.compile(r"^(\d)\1+$")
 
 
 def plain(text: str) -> str:
-    """As replies are compared: half width, hiragana, small letters; no spaces, punctuation, pictures or signature."""
+    """Return the form in which replies are compared.
+
+    It is half width, in hiragana and small letters, without spaces, punctuation, pictures and signature.
+    """
     folded = unicodedata.normalize("NFKC", _SIGNATURE.sub("", text).translate(_MARKS)).lower().translate(_HIRAGANA)
     letters = "".join(char for char in folded if char in "?'々ー〜" or unicodedata.category(char)[0] in "LN")
     letters = re.sub(r"[〜]+|ー{2,}|(?<=[ぁ-ん])[っッ]+$", "", re.sub(r"\?+", "?", letters))

@@ -1,4 +1,4 @@
-"""What one row of a home's sheet says of a resident: pure, from cells to a resident and what was found out.
+"""Parser of one row of a home's sheet: from cells to a resident and findings about the row.
 
 The cells have passed the guard already, and none comes from a column of numbers.
 """
@@ -24,7 +24,7 @@ FURTHEST_AHEAD = relativedelta(years=11)
 
 @dataclass(frozen=True)
 class RowCell:
-    """A cell of a row, with the column it stands in, from 0."""
+    """A cell of a row, with its column, from 0."""
 
     place: int
     text: str
@@ -42,7 +42,7 @@ class ResidentContact:
 
 @dataclass(frozen=True)
 class RowConsent:
-    """Consent as the home has recorded it: how it was given, and on which day (in Japan)."""
+    """A consent that the home has recorded: how it was given, and on which day (in Japan)."""
 
     how: ConsentHow
     on: date
@@ -50,7 +50,7 @@ class RowConsent:
 
 @dataclass(frozen=True)
 class Resident:
-    """Somebody as a row describes them. `cards`: by kind, its last valid day."""
+    """A person as a row describes them. `cards`: the last valid day, by kind."""
 
     label: str
     reference: str | None
@@ -63,12 +63,12 @@ class Resident:
 
     @property
     def identity(self) -> str:
-        """By what the same resident is known in another row or another sheet."""
+        """The key by which the same resident is found in another row or another sheet."""
         return identity_of(self.label, self.room, self.reference)
 
 
 def identity_of(label: str, room: str | None, reference: str | None = None) -> str:
-    """Return what stands for one resident of a home: the home's own reference, else the name with the room."""
+    """Return the key of one resident of a home: the home's own reference, else the name with the room."""
     if reference:
         return f"reference\0{reference}"
     return f"label\0{label}\0{room or ''}"
@@ -79,8 +79,8 @@ def read_resident(
 ) -> tuple[Resident | None, list[Finding]]:
     """Return the resident of a row and all findings about it; the resident is None where any finding refuses.
 
-    `cells`: by field. `fields`: all that the sheet has a column for. `known`: what reading has found already. `today`:
-    the date in Japan.
+    `cells`: by field. `fields`: all fields that the sheet has a column for. `known`: findings of earlier checks.
+    `today`: the date in Japan.
     """
     row = _Row(cells, fields, today, list(known))
     label = row.name()
@@ -112,10 +112,10 @@ class _Row:
         self._say(refused.code, Level.REFUSE, cell, **details)
 
     def name(self) -> str:
-        """The name a home speaks them by; else the name, cut to what a label holds."""
+        """Return the name that the home uses; else the name, cut to the length of a label."""
         full, short = self._cells.get("name"), self._cells.get("label")
         cell = short or full
-        # Where every other row has its name, a row without one is a slip.
+        # In a sheet with names, a row without one is a mistake.
         if cell is None or (full is None and "name" in self._fields):
             self._say("name_missing", Level.REFUSE)
             return ""
@@ -136,6 +136,7 @@ class _Row:
             return ""
 
     def words(self, field: str, *, most_digits: int = 3) -> str | None:
+        """Return a field's text on one line; None where it is empty or refused."""
         cell = self._cells.get(field)
         if cell is None:
             return None
@@ -145,6 +146,7 @@ class _Row:
         return self._label(_one_line(cell.text), cell, most_digits) or None
 
     def mode(self) -> Mode | None:
+        """Return the mode that the row asks for; None where it does not say."""
         cell = self._cells.get("mode")
         if cell is None:
             return None
@@ -157,10 +159,11 @@ class _Row:
         return None
 
     def contacts(self) -> list[ResidentContact]:
-        tell = self._cells.get("tell")
-        told = _folded(tell.text) if tell else ""
-        to_person = not told or "本人" in told or "self" in told
-        to_family = not told or "家族" in told or "family" in told
+        """Return the contacts of the person and of the family that the row names and wants to be used."""
+        notify = self._cells.get("tell")
+        wanted = _folded(notify.text) if notify else ""
+        to_person = not wanted or "本人" in wanted or "self" in wanted
+        to_family = not wanted or "家族" in wanted or "family" in wanted
         found = []
         mobile, phone = self._phone("mobile", ChannelName.SMS), self._phone("phone", ChannelName.VOICE)
         if mobile and to_person:
@@ -171,7 +174,7 @@ class _Row:
             found.append(ResidentContact(channel, phone.text, False, phone.place))
         family_mail, family_mobile = self._mail("family_email"), self._phone("family_mobile", ChannelName.SMS)
         if to_family:
-            # One relative with two addresses is one human: told by mail, not twice.
+            # One relative with two addresses is one human: they receive a mail, not two messages.
             if family_mail:
                 found.append(ResidentContact(ChannelName.EMAIL, family_mail.text, True, family_mail.place))
             elif family_mobile:
@@ -188,7 +191,7 @@ class _Row:
                 self._say("family_landline", Level.NOTE, cell)
                 return None
             can_take = channel is ChannelName.VOICE or phone.kind is addresses.PhoneKind.MOBILE
-            # The refusal says why.
+            # This raises the refusal that gives the reason.
             number = phone.e164 if can_take else addresses.read_sms_number(cell.text, field=field)
         except RefusedInputError as refused:
             self._refuse(refused, cell)
@@ -211,11 +214,11 @@ class _Row:
         return RowCell(cell.place, address)
 
     def consent(self) -> RowConsent | None:
-        """Only with its day: a box that says 有 everywhere is nobody's word."""
+        """Return the recorded consent; only with its day: a column that always holds 有 proves nothing."""
         day, how = self._cells.get("consent_date"), self._cells.get("consent_how")
         if day is None:
             if any(name in self._cells for name in _ADDRESSES):
-                # Of a sheet that has no column for it, this is no news of any one row.
+                # In a sheet without a column for it, this is not specific to any row.
                 self._say("consent_missing", Level.WARN if "consent_date" in self._fields else Level.NOTE)
             return None
         try:
@@ -231,6 +234,7 @@ class _Row:
         return RowConsent(manner, on)
 
     def cards(self) -> dict[str, date]:
+        """Return the last valid day of each card, by kind."""
         dated = {field: cell for field, cell in self._cells.items() if field.startswith(CARD)}
         if not dated:
             self._say("no_date", Level.REFUSE)
@@ -255,7 +259,7 @@ class _Row:
         return end
 
     def _day(self, cell: RowCell) -> date | None:
-        """Also one with a word behind it, as R8.12.31→更新申請中."""
+        """Return the day in a cell, also if a word follows it, as in R8.12.31→更新申請中."""
         try:
             return _read_day(cell.text)
         except DateError as refused:
@@ -289,7 +293,7 @@ _FORMULA = re.compile(r"[=+@]|-[^\d]")
 
 
 def _is_formula(text: str) -> bool:
-    """What a spreadsheet would run: nobody is called so."""
+    """Return whether a spreadsheet would run the text; no name looks like that."""
     return bool(_FORMULA.match(unicodedata.normalize("NFKC", text).strip()))
 
 
@@ -313,7 +317,7 @@ def _outlives(text: str, end: date) -> bool:
 
 @lru_cache(maxsize=4096)
 def _instead_of_a_day(text: str) -> Finding | None:
-    """Return what is to be said of words where a date should stand."""
+    """Return the finding for words in place of a date."""
     said = _folded(text)
     if said in _DITTO:
         return Finding("date_ditto", Level.REFUSE)

@@ -12,17 +12,18 @@ from reminder.domain.rules.steps import Anchor, StepRule
 def on_own_days(
     schedule: Schedule, own_days: tuple[int, ...], rules: tuple[StepRule, ...], comes_by_itself: bool
 ) -> Schedule:
-    """Return the schedule on a group's own days before the end: the opening, the last open day and what follows stay.
+    """Return the schedule on a group's own days before the end.
 
-    What goes to carers on the person's days are copies, and move with them; their own calls to act stay where they are.
-    A home's staff are told on the days that the home has chosen.
+    The opening, the last open day and the steps after the end stay. Carers' steps on the person's days are copies, and
+    move with them; carers' own calls to act keep their days. A home's staff are reminded on the days that the home has
+    chosen.
     """
     own = [_own_rule(day, rules) for day in own_days]
     persons = [rule for rule in schedule.person if rule.is_dated]
     copied = [rule for rule in schedule.carer if rule in persons]
     calls = [rule for rule in schedule.carer if rule.is_dated and rule not in persons]
     if comes_by_itself:
-        # Before it can have come, nobody is asked whether it has.
+        # Nobody is asked whether the new card has come before it can have come.
         own = _no_earlier(own, persons) or persons
     is_copied_early = max(copied, default=None, key=_ahead) == max(persons, default=None, key=_ahead)
     copies = own if is_copied_early else _no_earlier(own, copied) or own[-1:]
@@ -35,7 +36,7 @@ def on_own_days(
 
 
 def _own_rule(day: int, rules: Sequence[StepRule]) -> StepRule:
-    """Return the step of that day, or one of its own that stands behind the nearest above, and calls as that does."""
+    """Return the step of that day, or a new one ranked after the nearest above, which also decides whether it calls."""
     dated = sorted((rule for rule in rules if rule.is_dated), key=_ahead)
     same = next((rule for rule in dated if _ahead(rule) == day), None)
     if same is not None:
@@ -51,9 +52,9 @@ def _ahead(rule: StepRule) -> int:
     return rule.days_before
 
 
-def _no_earlier(own: Sequence[StepRule], told: Collection[StepRule]) -> list[StepRule]:
-    """Those that are no farther from the end than what is told now."""
-    farthest = max(map(_ahead, told), default=-1)
+def _no_earlier(own: Sequence[StepRule], present: Collection[StepRule]) -> list[StepRule]:
+    """Return the own days that are no farther from the end than the present steps."""
+    farthest = max(map(_ahead, present), default=-1)
     return [rule for rule in own if _ahead(rule) <= farthest]
 
 

@@ -10,7 +10,7 @@ from reminder.domain.rules import hours
 
 @dataclass(frozen=True)
 class Week:
-    """A week as Japan counts it, from Monday."""
+    """A week in Japan, from Monday."""
 
     monday: date
 
@@ -21,12 +21,12 @@ class Week:
 
     @classmethod
     def read(cls, name: str) -> Self:
-        """Return the week that is named so: 2027-W09, or a day in it. Raises ValueError."""
+        """Return the week with this name: 2027-W09, or a day in it; raises ValueError."""
         return cls.of(date.fromisoformat(name))
 
     @property
     def name(self) -> str:
-        """The week as ISO 8601 names it: 2027-W09."""
+        """The week's ISO 8601 name: 2027-W09."""
         return f"{self.monday:%G-W%V}"
 
     @property
@@ -36,13 +36,15 @@ class Week:
 
     @property
     def begins(self) -> datetime:
-        """Its first moment in Japan, aware UTC."""
+        """The first instant of the week in Japan, aware UTC."""
         return hours.instant(self.monday, time(0))
 
     @property
     def sends_at(self) -> datetime | None:
-        """The first moment of it at which staff may be written to: on Monday morning, or after the holiday. None for a
-        week of holidays: the next one speaks of all that it would have said.
+        """The first instant of the week at which staff may be written to, aware UTC.
+
+        It is on Monday morning, or after the holiday. None for a week of holidays: the next digest covers that week
+        too.
         """
         moment = hours.next_allowed(self.begins, Mode.STANDARD, Audience.STAFF)
         return moment if moment < self.following.begins else None
@@ -55,7 +57,10 @@ def digest_is_due(now: datetime) -> bool:
 
 
 def next_digest_at(now: datetime, *, is_made: bool) -> datetime:
-    """Return when it is next to be made, aware UTC; `is_made`: this week's was. A moment that is past has come."""
+    """Return when the next digest is to be made, aware UTC; an instant in the past means now.
+
+    `is_made`: this week's digest exists.
+    """
     week = Week.of(hours.japan(now).date())
     week = week.following if is_made else week
     while (at := week.sends_at) is None:

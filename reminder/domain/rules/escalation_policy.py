@@ -1,4 +1,4 @@
-"""What follows a text: who is asked next when nobody answers, and how a plan changes by what was said."""
+"""The escalation policy: who is asked next when nobody answers, and how an answer changes a plan."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,31 +8,31 @@ from reminder.domain.model.people import Audience, Copies, Mode, Role
 from reminder.domain.rules import hours
 from reminder.domain.rules.preferences import NEAR_FROM, Preferences
 from reminder.domain.rules.recipients import Recipient, RecipientSet
-from reminder.domain.rules.steps import AddedStep, Plan, Step, StepText, rule_told
+from reminder.domain.rules.steps import AddedStep, Plan, Step, StepText, rule_for_text
 
-# How often a carer is asked for the new date of what is said to be done.
+# The interval at which a carer is asked for the new date of an acknowledged card.
 BETWEEN_ASKING = timedelta(days=14)
 
-# Who says "I will go" is reminded again after a week, if no new date came of it.
+# A person who says "I will go" is reminded again after a week, if no new date came.
 AFTER_GOING = timedelta(days=7)
 AFTER_LATER = timedelta(days=3)
 
-# In `asked`: the last human has been asked, and nobody has answered. It stands in red until somebody does.
+# The escalation level once the last human was asked without an answer. The card is red until somebody answers.
 NOBODY_LEFT = 99
 
-# While more days are left, a silence of everybody is nothing to stand in red for: their reminders go on.
+# While more days are left, silence of everybody is not shown in red: their reminders go on.
 RED_WITHIN = timedelta(days=14)
 
 # Days of silence before the next human is asked: (days left to the end, days of silence).
 _PATIENCE = ((60, 30), (30, 14), (14, 7), (7, 4), (2, 2), (0, 1))
 _PATIENCE_AFTER_THE_END = timedelta(days=7)
 
-# An elder gets one text a day and eight a month; the last two are kept for the days before an end.
+# An elderly person gets one text a day and eight a month; the last two are reserved for the days before an end.
 MOST_TEXTS_A_MONTH, MOST_EARLY_TEXTS_A_MONTH = 8, 6
 MONTH = timedelta(days=31)
 NEAR_THE_END = timedelta(days=7)
 
-# How often who has no other way is called for one end date.
+# The most calls for one end date to a person without another channel.
 MOST_CALLS = 3
 
 _OUT = frozenset({Audience.CARER, Audience.STAFF})
@@ -40,7 +40,7 @@ _OUT = frozenset({Audience.CARER, Audience.STAFF})
 
 @dataclass(frozen=True)
 class Progress:
-    """What has been said of a card's present end date, each on a date in Japan."""
+    """The answers about a card's present end date, each with its date in Japan."""
 
     acknowledged_on: date | None = None
     remind_on: date | None = None
@@ -50,7 +50,7 @@ class Progress:
 
 
 def patience(expires_on: date, today: date) -> timedelta:
-    """Return how long nobody's answer is waited for: the nearer the end, the shorter."""
+    """Return how long an answer is waited for before the next human is asked: the nearer the end, the shorter."""
     left = (expires_on - today).days
     days = next((days for above, days in _PATIENCE if left > above), None)
     if days is not None:
@@ -59,12 +59,11 @@ def patience(expires_on: date, today: date) -> timedelta:
 
 
 def plan_after_answers(plan: Plan, progress: Progress, expires_on: date, mode: Mode, on_holidays: bool = False) -> Plan:
-    """Return the plan as what was said changes it.
+    """Return the plan as the answers change it.
 
-    `on_holidays`: the group wants to be told on Sundays and holidays too.
-
-    What is done is not told of before its end; its new date is asked for every fortnight. After the end the schedule
-    goes on, whose texts then ask whether it was renewed: an answer may have been a mistake.
+    An acknowledged card has no reminders before its end; its new date is asked for every fortnight. After the end the
+    schedule goes on, and its texts ask whether the card was renewed: an answer may have been a mistake. `on_holidays`:
+    the group wants reminders on Sundays and holidays too.
     """
     if progress.acknowledged_on is not None:
         asking, day = [], progress.acknowledged_on + BETWEEN_ASKING
@@ -84,14 +83,14 @@ def plan_after_answers(plan: Plan, progress: Progress, expires_on: date, mode: M
         )
         if day <= expires_on:
             extra.append(Step(AddedStep.TAKEN.value, day, _OUT, added=AddedStep.TAKEN))
-    # On one day the schedule's own step comes last, and so is the one that is told.
+    # On one day the schedule's own step comes last, and so is the one that is sent.
     return tuple(sorted((*extra, *plan), key=lambda step: step.on)) if extra else plan
 
 
 def is_wanted(copies: Copies, step: Step, said: StepText, expires_on: date) -> bool:
-    """Return whether who wants these copies is sent what is told at a step; the asking for a new date always.
+    """Return whether a member with this choice of copies is sent this step. The question for a new date always is.
 
-    `said`: the text that it takes: one that holidays have pulled forward is as near as its words say.
+    `said`: the text of the step. A text that holidays pulled forward is as near the end as its words say.
     """
     if copies is Copies.ALL or step.added in (AddedStep.DONE, AddedStep.TAKEN):
         return True
@@ -99,25 +98,28 @@ def is_wanted(copies: Copies, step: Step, said: StepText, expires_on: date) -> b
 
 
 def is_called_at(step: Step, plan: Plan, preferences: Preferences) -> bool:
-    """Return whether somebody who has no other way is called at this step. Of a group's own days the last are those."""
+    """Return whether a person without another channel is called at this step.
+
+    Of a group's own days these are the last.
+    """
     if step.rule is not None and preferences.own_days and step.rule.is_dated:
         return step.rule.days_before in preferences.own_days[-MOST_CALLS:]
-    rule = rule_told(step, plan)
+    rule = rule_for_text(step, plan)
     return rule.calls if rule is not None else step.added is AddedStep.AGAIN
 
 
 def remind_again_on(expires_on: date, today: date, mode: Mode, after: timedelta, on_holidays: bool = False) -> date:
-    """Return a day `after` today, sooner near the end, on which the person may be told."""
+    """Return a day `after` today, sooner near the end, on which the person may be reminded."""
     left = max((expires_on - today).days, 0)
     days = max(min(after.days, left // 2), 1)
     return hours.sending_day_on_or_after(today + timedelta(days=days), mode, on_holidays)
 
 
 def recipients_now(recipient_set: RecipientSet, progress: Progress, mode: Mode) -> RecipientSet:
-    """Return who is told at once.
+    """Return the recipients who are reminded at once.
 
-    Of several carers of an elder it is the first, then as many more as silence has brought in; where one has taken it
-    on, that one alone.
+    Of several carers of an elderly person it is the first, then one more for each escalation level; where one is
+    assigned, that one alone.
     """
     if mode is Mode.STANDARD:
         return recipient_set

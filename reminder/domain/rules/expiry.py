@@ -1,4 +1,4 @@
-"""From what somebody knows of a card to its dates: worked out, or read from it and looked at twice."""
+"""The dates of a card from the known facts: computed, or read from the card and checked for plausibility."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from reminder.domain.model.card_kinds import (
 from reminder.domain.rules import hours, validity
 from reminder.errors import NeedsConfirmationError, RefusedInputError, UnknownChoiceError
 
-# Cards have been issued since January 2016: an earlier issue date is a slip.
+# Cards have been issued since January 2016: an earlier issue date is a mistake.
 FIRST_ISSUED = date(2016, 1, 1)
 
-# Who is 22 or younger when the card ends was given a minor's card of five years.
+# A holder who is 22 or younger when the card ends was given a minor's card of five years.
 OLDEST_AT_END_OF_MINORS_CARD = 22
 
 # A minor's card ends at 24 at the latest (issued at 19 by the old law), an adult's at 28 at the earliest.
@@ -31,11 +31,12 @@ IMPOSSIBLE_AGES = range(25, 28)
 
 @dataclass(frozen=True)
 class KnownDates:
-    """What is known of a card: dates in Japan. The birth date is used here and kept nowhere.
+    """The known facts about a card: dates in Japan. The birth date is used here and never stored.
 
-    For a certificate `issued` is its own day of issue or renewal, and `card_expires_on` what is printed on the card.
-    `expires_on` was read from the card and wins over anything worked out. `special_period`: the residence renewal was
-    applied for in time and is not decided yet. `years`: of a licence or passport that has not the longest term.
+    For a certificate `issued` is its own day of issue or renewal, and `card_expires_on` is the date printed on the
+    card. `expires_on` was read from the card and overrides anything computed. `special_period`: the residence renewal
+    was applied for in time and is not decided yet. `years`: the term of a licence or passport that has not the longest
+    one.
     """
 
     issued: date | None = None
@@ -53,8 +54,11 @@ class KnownDates:
 
 @dataclass(frozen=True)
 class Expiry:
-    """What follows; None = not applicable. For a My Number Card the last three are its certificates' dates; for a kind
-    without certificates `card_expires_on` is its end."""
+    """The dates that follow from the known facts; None means not applicable.
+
+    For a My Number Card the last three are its certificates' dates; for a kind without certificates `card_expires_on`
+    is its end.
+    """
 
     card_expires_on: date | None
     certificate_expires_on: date | None
@@ -67,30 +71,31 @@ class Expiry:
     may_already_be_renewed: bool = False
     # Set where the certificate would last until then if it replaced one in that one's last three months.
     if_renewed_early: date | None = None
-    # Set where the rules give another date than the one that was read.
+    # Set where the rules compute another date than the one that was read.
     worked_out: date | None = None
 
     def ends_on(self, key: str) -> date | None:
+        """Return the end of the card or certificate of this kind."""
         return self.certificate_expires_on if key in (USER_CERTIFICATE, SIGNATURE_CERTIFICATE) else self.card_expires_on
 
 
 def work_out(kinds: Mapping[str, CardKind], key: str, known: KnownDates) -> Expiry:
-    """The end dates that follow from what is known, and what follows from an end date that was read.
+    """Return the end dates that follow from the known facts, and the dates that follow from an end that was read.
 
     Raises RefusedInputError, codes issue_date_needed, birth_date_needed, residence_needed, only_the_card_says and
-    dates_contradict; UnknownChoiceError; and, as look_twice, NeedsConfirmationError.
+    dates_contradict; UnknownChoiceError; and, as check_plausibility, NeedsConfirmationError.
     """
     if key not in kinds:
         raise UnknownChoiceError(field="kind", choices=list(kinds))
     _refuse_contradictions(key, known)
-    look_twice(key, known)
+    check_plausibility(key, known)
     if known.special_period:
         return _in_special_period(known)
     return _of_my_number(kinds, key, known) if key in MY_NUMBER else _of_another(kinds[key], known)
 
 
-def look_twice(key: str, known: KnownDates) -> None:
-    """Raises NeedsConfirmationError where a date that was read can hardly be right.
+def check_plausibility(key: str, known: KnownDates) -> None:
+    """Raise NeedsConfirmationError where a date that was read is implausible.
 
     Codes: age_impossible, a My Number Card that would end at 25 to 27; not_a_birthday, an end that follows from none.
     """
@@ -116,7 +121,10 @@ def look_twice(key: str, known: KnownDates) -> None:
 
 
 def _birthdays(born: date, year: int) -> set[date]:
-    """Every reading of a leap-day birthday: no source settles it, so none is held against a date that was read."""
+    """Return every reading of a leap-day birthday.
+
+    No source settles it, so a date that was read may agree with any of them.
+    """
     days = {validity.birthday(born, year)}
     return days | {date(year, 3, 1)} if (born.month, born.day) == (2, 29) else days
 
@@ -135,7 +143,7 @@ def _of_my_number(kinds: Mapping[str, CardKind], key: str, known: KnownDates) ->
     return Expiry(
         card_expires_on=card_end,
         certificate_expires_on=end,
-        # Nothing can be renewed before the residence period has been: there is no window of three months.
+        # Nothing can be renewed before the residence period: there is no window of three months.
         opens_on=None if ends_with_residence else validity.opens_on(end, kinds[key].opens),
         grace_ends_on=validity.grace_ends_on(end) if has_grace else None,
         last_counter_day=hours.last_counter_day(end),
@@ -147,7 +155,7 @@ def _of_my_number(kinds: Mapping[str, CardKind], key: str, known: KnownDates) ->
 
 
 def _ends_of_my_number(kinds: Mapping[str, CardKind], key: str, known: KnownDates) -> tuple[date | None, date]:
-    """Of the card, if it is known, and of the certificate."""
+    """Return the end of the card, if it is known, and of the certificate."""
     if key != CARD:
         return known.card_expires_on, known.expires_on or _certificate_end(kinds, key, known, known.card_expires_on)
     card_end = known.expires_on or _card_end(kinds[CARD], known)
@@ -181,9 +189,10 @@ def _certificate_end(
 
 
 def first_certificate_ends_on(kinds: Mapping[str, CardKind], card_end: date, born: date | None = None) -> date:
-    """Of a card whose certificates were never renewed: five years before the card, for one issued to a minor with it.
+    """Return the end of a card's certificates that were never renewed.
 
-    Without the birth date nobody can tell the two, and the earlier is taken. Source: jnotary.com.
+    It is five years before the card's end; for a card issued to a minor it is the card's end. Without the birth date
+    the two cannot be told apart, and the earlier is taken. Source: jnotary.com.
     """
     if born is not None and validity.age(born, card_end) <= OLDEST_AT_END_OF_MINORS_CARD:
         return card_end
@@ -192,7 +201,7 @@ def first_certificate_ends_on(kinds: Mapping[str, CardKind], card_end: date, bor
 
 
 def _years_outlived(kinds: Mapping[str, CardKind], card_end: date) -> int:
-    """How long a grown-up's card outlives its first certificate, by the rules of the day it was issued."""
+    """Return how many years an adult's card outlives its first certificate, by the rules of its day of issue."""
     lasts = kinds[CARD].lasts
     card_years = lasts.birthdays if isinstance(lasts, CardBirthdays) else 0
     of_certificate = kinds[USER_CERTIFICATE].on(validity.plus_months(card_end, -12 * card_years)).lasts
@@ -201,7 +210,7 @@ def _years_outlived(kinds: Mapping[str, CardKind], card_end: date) -> int:
 
 
 def _renewable(kinds: Mapping[str, CardKind], card_end: date, born: date) -> date | None:
-    """The end of a card's first certificate, where the card's own end is not that of a residence period."""
+    """Return the end of a card's first certificate, where the card's own end is not that of a residence period."""
     is_birthday = card_end == validity.birthday(born, card_end.year)
     return first_certificate_ends_on(kinds, card_end, born) if is_birthday else None
 

@@ -1,4 +1,4 @@
-"""Pulls the steps before an end forward until no gap between two of them is longer than the one before it."""
+"""Fitting of steps: those before an end are pulled forward until no gap is longer than the one before it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
@@ -10,21 +10,20 @@ from reminder.domain.rules.steps import Anchor, StepRule
 
 # How far a step may be pulled forward so that gaps never grow; beyond it a step is left out instead.
 FURTHEST_PULL = 21
-# And the first and the last of a group's own days.
+# The same for the first and the last of a group's own days.
 FURTHEST_PULL_OF_FIRST, FURTHEST_PULL_OF_LAST = timedelta(days=7), timedelta(days=3)
 
 
 def shrinking_gaps(
-    told_on: Mapping[StepRule, date], dates: CardDates, days: SendingDays, *, on_own_days: bool
+    day_of: Mapping[StepRule, date], dates: CardDates, days: SendingDays, *, on_own_days: bool
 ) -> dict[StepRule, date]:
     """Return the days of the steps, pulled forward, the far ones first, until no gap grows.
 
-    What cannot fit is left out.
-    Of a group's own days the first and the last may be pulled too, and the opening gives way to them: they are what was
-    chosen.
+    A step that cannot fit is left out. Of a group's own days the first and the last may be pulled too, and the opening
+    gives way to them: the group chose them.
     """
-    before = [(rule, day) for rule, day in told_on.items() if day <= dates.expires_on]
-    after = {rule: day for rule, day in told_on.items() if day > dates.expires_on}
+    before = [(rule, day) for rule, day in day_of.items() if day <= dates.expires_on]
+    after = {rule: day for rule, day in day_of.items() if day > dates.expires_on}
     while len(before) > 2 and not _shrinking([day for _, day in before]):
         ends = _ends_of_own_days(before, dates, days) if on_own_days else [(before[0][1], before[-1][1])]
         fitted = next((fit for first, last in ends if (fit := _fit(before, first, last, days)) is not None), None)
@@ -38,9 +37,9 @@ def shrinking_gaps(
 def _ends_of_own_days(
     steps: Sequence[tuple[StepRule, date]], dates: CardDates, days: SendingDays
 ) -> Iterator[tuple[date, date]]:
-    """Return the days on which the first and the last may be told: as chosen, or a little earlier.
+    """Yield the days for the first and the last step: as chosen, or a little earlier.
 
-    What speaks of the very end does not move, nor does the opening.
+    A step about the end itself does not move, nor does the opening.
     """
     (opening, first), (closing, last) = steps[0], steps[-1]
     firsts, lasts = [first], [last]
@@ -61,16 +60,19 @@ def _shrinking(days: Sequence[date]) -> bool:
 def _fit(
     steps: Sequence[tuple[StepRule, date]], first: date, last: date, days: SendingDays
 ) -> list[tuple[StepRule, date]] | None:
-    """Backtracks from the end, each step as late as it can be. The first stays: before it people are turned away."""
+    """Return the fitted days, each step as late as possible, by backtracking from the end; None where none fit.
+
+    The first step stays: before it people are turned away.
+    """
     gaps = len(steps) - 1
-    # Later gaps are no longer than those before them are on average: where even that does not reach the end, none fits.
+    # Later gaps are at most the average of those before them: where even that does not reach the end, none fits.
     if any((last - wanted) * at > (gaps - at) * (wanted - first) for at, (_, wanted) in enumerate(steps[:-1]) if at):
         return None
 
-    # What was tried once is known: without that a long schedule takes seconds.
+    # Memoised: without that a long schedule takes seconds.
     @cache
     def place(index: int, later: date, gap: timedelta) -> list[date] | None:
-        """Days for steps[1..index], given the day and the gap of the step after them."""
+        """Return days for steps[1..index], given the day and the gap of the step after them."""
         if index == 0:
             return [first] if later - first >= gap else None
         rule, wanted = steps[index]

@@ -1,4 +1,4 @@
-"""Cards that belong together: who has one is offered the others, with the dates that follow."""
+"""Linked cards: the holder of one is offered the others, with the dates that follow."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ from reminder.domain.rules.expiry import first_certificate_ends_on
 
 @dataclass(frozen=True)
 class Offered:
-    """A kind to register too. `expires_on` is worked out, to be compared with the card; None = to be read from it."""
+    """A kind to register too.
+
+    `expires_on` is computed, to be compared with the card; None means that it must be read from the card.
+    """
 
     kind: str
     expires_on: date | None
@@ -27,9 +30,9 @@ def offers(
     today: date,
     born: date | None = None,
 ) -> list[Offered]:
-    """What one who has registered this may want to register too, without the kinds that the person `has` already.
+    """Return the kinds that somebody who has registered this one may want too, without those the person `has`.
 
-    What only old people have is offered without a birth date where the person `is_elderly`.
+    A kind that only old people have is offered without a birth date where the person `is_elderly`.
     """
 
     def is_of_age(offer: Offer) -> bool:
@@ -54,6 +57,6 @@ def _end(
             return expires_on
         case LinkedEnd.CERTIFICATE:
             first = first_certificate_ends_on(kinds, expires_on, born)
-            # Once the first is past it has been renewed, and the one after it ends with the card; or it has ended, and
+            # Once the first end is past, it was renewed, and the next one ends with the card; or it has ended, and
             # nothing is known. The card's own date is on the card either way.
             return first if first >= today else expires_on

@@ -1,4 +1,4 @@
-"""What comes next for a card: one act and one date, for whoever looks after it."""
+"""The next step for a card: one act and one date, for its holder or carer."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -6,37 +6,37 @@ from enum import StrEnum
 
 from reminder.domain.rules.schedule_model import CardDates
 
-# Where no day is known on which renewal opens, this long before the end one can begin to ask.
+# Where the opening of renewal is unknown, asking begins this long before the end.
 SOON = timedelta(days=90)
 
 
 class NextAct(StrEnum):
-    """The most pressing first."""
+    """The next act, the most urgent first."""
 
     OVER = "over"  # it has ended
-    GRACE = "grace"  # it has ended, and hospitals still read it until the day
+    GRACE = "grace"  # it has ended, and hospitals accept it until the day
     CLOSED = "closed"  # it ends before a counter opens again
     GO = "go"  # a counter is open for it until the day
     NEW_DATE = "new_date"  # somebody says that it is done: the new date is not known
     OPENS = "opens"  # renewal opens on the day
-    LATER = "later"  # it holds until the day
+    LATER = "later"  # it is valid until the day
 
 
 @dataclass(frozen=True)
 class NextStep:
-    """What is to be done about a card, and until or from which day in Japan."""
+    """The next act for a card, and until or from which day in Japan."""
 
     act: NextAct
     day: date
 
     @property
     def is_now(self) -> bool:
-        """Whether somebody can do something today."""
+        """Whether somebody can act today."""
         return self.act in (NextAct.OVER, NextAct.GRACE, NextAct.CLOSED, NextAct.GO, NextAct.NEW_DATE)
 
 
 def next_step(dates: CardDates, acknowledged_on: date | None, today: date) -> NextStep:
-    """Return what comes next. `acknowledged_on`: the day on which somebody said that it is done."""
+    """Return the next step. `acknowledged_on`: the day on which somebody said that the card is renewed."""
     if acknowledged_on is not None:
         return NextStep(NextAct.NEW_DATE, dates.expires_on)
     if today > dates.over_after:
@@ -53,5 +53,5 @@ def next_step(dates: CardDates, acknowledged_on: date | None, today: date) -> Ne
 
 
 def urgency(step: NextStep) -> tuple[int, date]:
-    """Return a key by which the most pressing sorts first."""
+    """Return a sort key: the most urgent step comes first."""
     return list(NextAct).index(step.act), step.day

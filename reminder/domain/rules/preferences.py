@@ -1,4 +1,4 @@
-"""A group's preferences: on which days, from which hour, and whether on Sundays and holidays it wants to be told."""
+"""A group's preferences: its days and its hour for reminders, and whether Sundays and holidays count."""
 
 import re
 import unicodedata
@@ -12,10 +12,10 @@ from reminder.domain.model.people import Mode
 from reminder.errors import ForbiddenNumberError, RefusedInputError, UnknownChoiceError
 
 MOST_DAYS, FURTHEST_DAY = 8, 365
-# Nobody is told before the one; after the other too little time would be left for a second try.
+# No message goes before the first hour; after the last too little time would be left for a retry.
 FIRST_HOUR, LAST_HOUR = 9, 17
 
-# Holidays pull a text forward by about so much anyway: what would grow by less is put right when it is planned.
+# Holidays pull a text forward by about this much anyway: gaps that grow by less are corrected by the planner.
 _SLACK = 3
 
 _BETWEEN = re.compile(r"[\s,、・/;]+")
@@ -28,8 +28,10 @@ NEAR_FROM = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Preferences:
-    """`preset`: a name of config/schedules.toml, "" where each person's mode decides. `own_days`: days before the end
-    that take the place of the preset's. `send_hour`: nobody is told earlier, an hour in Japan.
+    """A group's own days, hour and holidays.
+
+    `preset`: a name of config/schedules.toml, "" where each person's mode decides. `own_days`: days before the end that
+    replace those of the preset. `send_hour`: no message goes earlier, an hour in Japan.
     """
 
     preset: str = ""
@@ -38,11 +40,11 @@ class Preferences:
     on_holidays: bool = False
 
     def about(self, mode: Mode) -> Self:
-        """Return it as it holds for a person of this mode: elders can act only when counters are open."""
+        """Return the preferences for a person of this mode: elderly people act only when counters are open."""
         return self if mode is Mode.STANDARD or not self.on_holidays else replace(self, on_holidays=False)
 
     def checked(self, presets: Collection[str]) -> Self:
-        """Return itself where each choice is allowed. Raises RefusedInputError."""
+        """Return itself where each choice is allowed; raises RefusedInputError."""
         if self.preset and self.preset not in presets:
             raise UnknownChoiceError(field="preset", choices=sorted(presets))
         if self.send_hour is not None and not FIRST_HOUR <= self.send_hour <= LAST_HOUR:
@@ -51,7 +53,7 @@ class Preferences:
         return self
 
 
-# Each person by their mode: what is told where nobody has chosen anything.
+# The default: each person by their mode.
 DEFAULT_PREFERENCES = Preferences()
 
 
@@ -88,7 +90,7 @@ def read_hour(text: str) -> int | None:
 
 
 def _unreadable(text: str, field: str, code: str = "", **details: object) -> RefusedInputError:
-    # It loads a library of telephone numbers, which the command line's help must not wait for.
+    # This loads a library of telephone numbers, which would delay the command line's help.
     from reminder.guard.numbers import forbidden
 
     looks_like = forbidden(text)

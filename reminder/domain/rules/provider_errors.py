@@ -1,17 +1,19 @@
-"""What a provider's error code means for us: how often a step is tried again, and what a carer is told of it."""
+"""The meaning of a provider's error code: how often a step is retried, and what a carer is informed of."""
 
 from enum import StrEnum
 
 from reminder.domain.model.channels import Fault
 from reminder.domain.model.people import ChannelName
 
-# A text that came back is sent once more on the next day; to a phone that was only off, twice.
+# A text that failed is sent once more on the next day; to a phone that was only off, twice.
 _TEXTS_A_STEP, _TEXTS_A_STEP_OF_A_PHONE_OFF = 2, 3
 
 
 def texts_a_step(channel: ChannelName, reason: str | None) -> int:
-    """Return how many messages of one step may come back by this channel, for this reason, before it counts as one that
-    does not reach. `reason`: the provider's code as it is kept of a message; None where it gave none."""
+    """Return how many messages of one step may fail by this channel before it counts as unreachable.
+
+    `reason`: the provider's code as it is stored with a message; None where it gave none.
+    """
     if channel.can.tries_a_step is not None:
         return channel.can.tries_a_step
     error = channel.can.read_error(reason)
@@ -19,14 +21,14 @@ def texts_a_step(channel: ChannelName, reason: str | None) -> int:
         case Fault.TEXT | Fault.NUMBER | Fault.OPTED_OUT:
             return 1
         case Fault.OPERATOR | Fault.ACCOUNT:
-            # Not the phone's fault: when the operator has acted it may well arrive.
+            # Not the phone's fault: it may arrive once the operator has acted.
             return _TEXTS_A_STEP_OF_A_PHONE_OFF
         case _:
             return _TEXTS_A_STEP_OF_A_PHONE_OFF if error.is_away else _TEXTS_A_STEP
 
 
 class Why(StrEnum):
-    """Why something did not arrive, as whoever looks after a person needs to know it."""
+    """The cause of a failure, in the terms of whoever looks after a person."""
 
     NUMBER = "number"
     REFUSED = "refused"
@@ -47,7 +49,7 @@ _BY_FAULT = {
 
 
 def why(channel: ChannelName, reason: str | None) -> Why:
-    """`reason`: what a message that failed keeps. Our own fault is called ours."""
+    """Return the cause of a failure; our own fault is named as ours. `reason`: as it is stored with the message."""
     if reason == "address":
         return Why.NUMBER
     if reason is None or not reason.replace(".", "").isdecimal():

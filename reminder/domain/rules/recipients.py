@@ -1,4 +1,4 @@
-"""Who is told: from a person and a step to contacts, their own first, then the carers', then the home's staff."""
+"""The recipients: which contacts are reminded for a person at a step, their own first, then carers, then staff."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,10 @@ from reminder.domain.model.people import Audience, ChannelName, ContactState, Co
 
 @dataclass(frozen=True)
 class Recipient:
-    """A contact as planning sees it, without its address. `owner` tells two contacts of one human from two humans'."""
+    """A contact as planning sees it, without its address.
+
+    `owner` distinguishes two contacts of one human from those of two humans.
+    """
 
     contact_id: int
     owner: tuple[str, int]  # ("person" | "family" | "member", id); each family contact is a human of its own
@@ -27,28 +30,28 @@ class Recipient:
 
 @dataclass(frozen=True)
 class RecipientSet:
-    """Everyone who may be told about one person, each by one contact."""
+    """Everyone who may be reminded for one person, each with one contact."""
 
     own: tuple[Recipient, ...]
     carers: tuple[Recipient, ...]
     staff: tuple[Recipient, ...]
 
     def listeners(self) -> Mapping[Audience, tuple[Recipient, ...]]:
-        """Return who is told, by audience."""
+        """Return the recipients, by audience."""
         return {Audience.PERSON: self.own, Audience.CARER: self.carers, Audience.STAFF: self.staff}
 
     def has_nearer(self, audience: Audience) -> bool:
-        """Return whether anybody who may be told stands nearer to the person."""
+        """Return whether an audience nearer to the person has a recipient."""
         return bool(self.own) or (audience is Audience.STAFF and bool(self.carers))
 
     def hears(self, audience: Audience) -> frozenset[Audience]:
-        """Return whose steps an audience is told. Where nobody stands in a place, the next one out stands in for it."""
-        heard = {audience}
+        """Return the audiences whose steps an audience receives. An empty audience is replaced by the next one."""
+        received = {audience}
         if audience is Audience.CARER and not self.own and not self.staff:
-            heard.add(Audience.PERSON)
+            received.add(Audience.PERSON)
         if audience is Audience.STAFF and not self.carers:
-            heard.add(Audience.CARER)
-        return frozenset(heard)
+            received.add(Audience.CARER)
+        return frozenset(received)
 
 
 def choose_recipients(
@@ -57,10 +60,10 @@ def choose_recipients(
     members: Sequence[Recipient],
     channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL),
 ) -> RecipientSet:
-    """Return who may be told about one person. `channels`: those that are in use.
+    """Return who may be reminded for one person. `channels`: the channels in use.
 
-    Members of a household are carers; members of a home are its staff. Who wants no copies comes last: the first carer
-    of an elder is the one who is told.
+    Members of a household are carers; members of a home are its staff. Members who want no copies come last: the first
+    carer of an elderly person is the one who is reminded.
     """
     own = [recipient for recipient in own_and_family if recipient.owner[0] == "person"]
     family = [recipient for recipient in own_and_family if recipient.owner[0] == "family"]
@@ -74,7 +77,7 @@ def choose_recipients(
 
 
 def _in_order(channels: Iterable[ChannelName], rank: Callable[[Preference], int | None]) -> Sequence[ChannelName]:
-    """Return the channels by which somebody may be told, the preferred one first."""
+    """Return the channels by which somebody may be reached, the preferred one first."""
     ranked = [(at, name) for name in channels if (at := rank(name.can.preference)) is not None]
     return [name for _, name in sorted(ranked, key=lambda row: row[0])]
 
@@ -85,7 +88,7 @@ def _eager_first(recipients: Sequence[Recipient]) -> tuple[Recipient, ...]:
 
 def _one_each(recipients: Iterable[Recipient], order: Sequence[ChannelName]) -> tuple[Recipient, ...]:
     everyone = list(recipients)
-    # Who has said that no more texts are wanted is not called instead.
+    # A contact who stopped texts is not called instead.
     said_no = {recipient.owner for recipient in everyone if recipient.state is ContactState.OPTED_OUT}
     chosen: dict[tuple[str, int], Recipient] = {}
     for recipient in everyone:
@@ -102,7 +105,7 @@ def _one_each(recipients: Iterable[Recipient], order: Sequence[ChannelName]) -> 
 def instead_of(
     recipient: Recipient, same_human: Iterable[Recipient], channels: Collection[ChannelName]
 ) -> tuple[Recipient, ...]:
-    """Return the other contacts by which this human may be told, in the order in which they are tried."""
+    """Return the other contacts of this human, in the order of failover."""
     everyone = list(same_human)
     said_no = any(one.state is ContactState.OPTED_OUT for one in everyone)
     may_be_called = recipient.owner[0] == "person" and not said_no

@@ -1,4 +1,4 @@
-"""The plan of one card: on which days around its end somebody is reminded, at intervals that shorten as it nears."""
+"""The plan of one card: the days around its end on which somebody is reminded, at ever shorter intervals."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
@@ -21,13 +21,13 @@ def dates_of(
     carrier_ends_on: date | None = None,
     is_bound: bool = False,
 ) -> CardDates:
-    """Return the dates on which a plan hangs.
+    """Return the dates that a plan is computed from.
 
-    `insurance`: the person uses the card at hospitals. `carrier_ends_on`: the end of the card this lives in.
+    `insurance`: the person uses the card at hospitals. `carrier_ends_on`: the end of the card that carries this one.
 
     `card_grace`: the operator has confirmed that the grace also covers an expired card itself. No source settles it, so
-    without that nothing is promised that would outlast the card. `is_bound`: it ends with a residence period, which
-    must be renewed first, and has neither window nor grace.
+    without that no date after the card's end is promised. `is_bound`: it ends with a residence period, which must be
+    renewed first, and has neither window nor grace.
     """
     grace_ends_on = validity.grace_ends_on(expires_on)
     outlasts_card = kind.grace is Grace.UNCONFIRMED or (carrier_ends_on is not None and carrier_ends_on < grace_ends_on)
@@ -45,27 +45,27 @@ def dates_of(
 def plan(schedule: Schedule, dates: CardDates, mode: Mode, on_holidays: bool = False) -> Plan:
     """Return every step with its day, in order.
 
-    Copies and carers' own steps share the person's day where both have the step. `on_holidays`: the group wants to be
-    told on Sundays and holidays too.
-    Before the end no gap between two texts to the person is longer than the one before it.
+    Copies and carers' own steps share the person's day where both have the step. `on_holidays`: the group wants
+    reminders on Sundays and holidays too. Before the end no gap between two texts to the person is longer than the one
+    before it.
     """
     days = SendingDays(mode, on_holidays)
     persons = _latest_of_each_day(_moved_days(schedule.person, dates, days), dates)
     person = shrinking_gaps(persons, dates, days, on_own_days=schedule.on_own_days)
-    told: dict[StepRule, tuple[date, set[Audience]]] = {}
+    audiences_of: dict[StepRule, tuple[date, set[Audience]]] = {}
     for audience, rules in (
         (Audience.PERSON, schedule.person),
         (Audience.CARER, schedule.carer),
         (Audience.STAFF, schedule.staff),
     ):
-        told_on = person
+        day_of = person
         if audience is not Audience.PERSON:
             own = _moved_days(rules, dates, days)
             same_day = {rule: person.get(rule, day) for rule, day in own.items()}
-            told_on = _not_soon_after_opening(_latest_of_each_day(same_day, dates), person)
-        for rule, on in told_on.items():
-            told.setdefault(rule, (on, set()))[1].add(audience)
-    in_order = sorted(told.items(), key=lambda row: (row[1][0], row[0].rank))
+            day_of = _not_soon_after_opening(_latest_of_each_day(same_day, dates), person)
+        for rule, on in day_of.items():
+            audiences_of.setdefault(rule, (on, set()))[1].add(audience)
+    in_order = sorted(audiences_of.items(), key=lambda row: (row[1][0], row[0].rank))
     return tuple(Step(rule.name, on, frozenset(audiences), rule) for rule, (on, audiences) in in_order)
 
 
@@ -88,7 +88,7 @@ def _moved(rule: StepRule, dates: CardDates, days: SendingDays) -> date | None:
     if rule.moves_after:
         return days.on_or_after(day)
     earlier = days.on_or_before(day)
-    # What speaks of an end as past must not arrive before it.
+    # A text about a past end must not arrive before the end.
     over = dates.grace_ends_on if rule.anchor is Anchor.GRACE else dates.over_after
     return days.on_or_after(day) if over is not None and earlier <= over < day else earlier
 
@@ -102,7 +102,7 @@ def _latest_of_each_day(days: Mapping[StepRule, date], dates: CardDates) -> dict
 
 
 def _not_soon_after_opening(days: Mapping[StepRule, date], person: Collection[StepRule]) -> dict[StepRule, date]:
-    """Without a carer's own call to act that would follow the opening within the week: it says little more."""
+    """Return the days without a carer's own call to act within a week of the opening: it adds little."""
     opening = next((day for rule, day in days.items() if rule.anchor is Anchor.OPENS), None)
     if opening is None:
         return dict(days)
@@ -111,5 +111,8 @@ def _not_soon_after_opening(days: Mapping[StepRule, date], person: Collection[St
 
 
 def _is_useful(day: date, dates: CardDates, last_before_end: date) -> bool:
-    """Before the renewal opens the counter turns people away; once it has closed for good, only the end counts."""
+    """Return whether somebody can act on a text of that day.
+
+    Before the renewal opens the counter turns people away; once it has closed for good, only the end counts.
+    """
     return (dates.opens_on is None or day >= dates.opens_on) and not dates.last_counter_day < day < last_before_end

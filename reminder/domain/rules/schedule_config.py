@@ -1,4 +1,4 @@
-"""Reads config/schedules.toml: the steps, the schedules of each mode, and those that a group may choose."""
+"""Reader of config/schedules.toml: the steps, the schedules of each mode, and the presets for groups."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -10,12 +10,12 @@ from reminder.domain.rules.steps import LONGEST_NAME as LONGEST_STEP_NAME
 from reminder.domain.rules.steps import Anchor, StepRule, is_allowed_name, stage_of
 from reminder.errors import SettingsError
 
-# A group's choice is kept under this name.
+# A group's choice is stored under this name.
 LONGEST_NAME = 20
 
 
 def read_schedules(table: Mapping[str, object]) -> Schedules:
-    """Return what the parsed config/schedules.toml says. Raises SettingsError naming the entry."""
+    """Return the schedules of the parsed config/schedules.toml; raises SettingsError naming the entry."""
     rows = _section(table, "steps").items()
     rules = {name: _read_rule(name, row, rank) for rank, (name, row) in enumerate(rows)}
     presets: dict[Mode, dict[str, Schedule]] = {}
@@ -37,7 +37,7 @@ def _chosen_in(table: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _read_chosen(rules: Mapping[str, StepRule], row: object, name: str, presets: Presets) -> Presets:
-    """Modes and schedules that it leaves out stay as they are."""
+    """Return the presets with this one added; modes and schedules that it leaves out are inherited."""
     if not isinstance(row, Mapping) or not row.keys() <= set(Mode) or len(name) > LONGEST_NAME:
         fix = (
             f"write [chosen.NAME.MODE.SCHEDULE], a mode of {', '.join(Mode)}, a name of {LONGEST_NAME} letters at most"
@@ -64,7 +64,7 @@ def _names_in(table: Mapping[str, object]) -> set[str]:
 
 
 def _read_schedule(rules: Mapping[str, StepRule], row: object, where: str) -> Schedule:
-    told = {}
+    steps = {}
     for audience in Audience:
         names = row.get(audience) if isinstance(row, Mapping) else None
         if not isinstance(names, list):
@@ -72,8 +72,8 @@ def _read_schedule(rules: Mapping[str, StepRule], row: object, where: str) -> Sc
         for name in names:
             if name not in rules:
                 raise SettingsError(f"config/schedules.toml: {where}: {name}", "add it to [steps] or remove it")
-        told[audience] = tuple(rule for name, rule in rules.items() if name in names)
-    return Schedule(told[Audience.PERSON], told[Audience.CARER], told[Audience.STAFF])
+        steps[audience] = tuple(rule for name, rule in rules.items() if name in names)
+    return Schedule(steps[Audience.PERSON], steps[Audience.CARER], steps[Audience.STAFF])
 
 
 def _section(table: Mapping[str, object], name: str) -> Mapping[str, object]:

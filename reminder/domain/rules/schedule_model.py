@@ -1,4 +1,4 @@
-"""What a schedule is made of: its steps for each audience, and the dates of a card on which they hang."""
+"""The parts of a schedule: its steps for each audience, and the dates of a card that they are counted from."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,8 +10,10 @@ from reminder.domain.rules.steps import StepRule
 
 @dataclass(frozen=True)
 class CardDates:
-    """The dates a plan hangs on. `opens_on` is None where no such day is known, `grace_ends_on` where no grace is
-    promised. `over_after`: the last day it holds by law, where that moves past holidays.
+    """The dates of a card that a plan is computed from.
+
+    `opens_on` is None where no such day is known, `grace_ends_on` where no grace is promised. `over_after`: the last
+    day on which it is valid by law, where that moves past holidays.
     """
 
     opens_on: date | None
@@ -23,7 +25,7 @@ class CardDates:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Who is told at which step, in the order of config/schedules.toml. `on_own_days`: the group has chosen them."""
+    """The steps of each audience, in the order of config/schedules.toml. `on_own_days`: the group has chosen them."""
 
     person: tuple[StepRule, ...]
     carer: tuple[StepRule, ...]
@@ -33,7 +35,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class SendingDays:
-    """Which days are allowed."""
+    """The days on which messages may be sent."""
 
     mode: Mode
     on_holidays: bool

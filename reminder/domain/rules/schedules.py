@@ -1,4 +1,4 @@
-"""All schedules of config/schedules.toml, and which of them is a person's."""
+"""All schedules of config/schedules.toml, and the choice of a person's schedule."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -14,8 +14,9 @@ Presets = Mapping[Mode, Mapping[str, Schedule]]
 
 
 class Schedules:
-    """The presets of config/schedules.toml: for each mode, one schedule by each name; and those that a group may choose
-    in place of its persons' modes, for the modes that they are written for.
+    """The presets of config/schedules.toml: for each mode, one schedule by each name.
+
+    A group may choose some of them in place of its persons' modes, for the modes that they are written for.
     """
 
     def __init__(self, rules: Mapping[str, StepRule], presets: Presets, chosen: Mapping[str, Presets]) -> None:
@@ -35,13 +36,14 @@ class Schedules:
 
     @property
     def presets(self) -> Collection[str]:
-        """Those that a group may choose."""
+        """The names that a group may choose."""
         return self._chosen.keys()
 
     def of(self, mode: Mode, kind: CardKind, preferences: Preferences = DEFAULT_PREFERENCES) -> Schedule:
         """Return the schedule of a person in this mode for cards of this kind.
 
-        What elders are not told, only their carers are. A preset that is gone is each person's own again.
+        Of a kind that elderly people are not reminded of, only the carers' steps remain. A preset that no longer exists
+        falls back to the person's mode.
         """
         presets = self._chosen.get(preferences.preset, self._presets) if preferences.preset else self._presets
         schedule = presets.get(mode, self._presets[mode])[kind.schedule]

@@ -1,4 +1,4 @@
-"""One step of a schedule: on which day somebody is reminded, and which texts speak on that day."""
+"""One step of a schedule: the day on which somebody is reminded, and the texts that are true on that day."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -20,7 +20,7 @@ class Anchor(StrEnum):
 
 
 class Stage(StrEnum):
-    """How near an end is. Texts of one stage are true on each of its days; a text of another stage may not be."""
+    """The nearness of an end. A text of one stage is true on each of its days; a text of another stage may not be."""
 
     OPENS = "opens"
     FAR = "far"  # more than six weeks before the end: something can be prepared
@@ -32,8 +32,8 @@ class Stage(StrEnum):
     GRACE = "grace"
     GRACE_NEAR = "grace_near"  # the last week of the grace
     POST = "post"  # the grace has ended
-    DONE = "done"  # somebody said that it is done: the new date is asked for
-    TAKEN = "taken"  # somebody took it on, and no new date has come
+    DONE = "done"  # the card was acknowledged: the new date is asked for
+    TAKEN = "taken"  # somebody is assigned, and no new date has come
 
     @property
     def is_after_end(self) -> bool:
@@ -46,10 +46,10 @@ class Stage(StrEnum):
         return self in (Stage.GRACE, Stage.GRACE_NEAR, Stage.POST)
 
 
-# The first day of each stage before the end of what is counted down: days left.
+# The first day of each stage before the end, in days left.
 _FAR_FROM, _MONTH_FROM, _NEAR_FROM = 46, 8, 2
 
-# The day whose text stands for a whole stage. A language has at least these, but for the stages of `_STANDS_IN`.
+# The day whose text represents a whole stage. A language has at least these, without those of `_FALLBACK_STAGES`.
 _REFERENCE = {
     Stage.OPENS: 0,
     Stage.FAR: 60,
@@ -63,8 +63,8 @@ _REFERENCE = {
     Stage.POST: 1,
 }
 
-# What speaks for a stage that has no text at all: the next stages, whose texts are true before their days as well.
-_STANDS_IN: dict[Stage, tuple[Stage, ...]] = {
+# The fallback of a stage without any text: the next stages, whose texts are true before their days as well.
+_FALLBACK_STAGES: dict[Stage, tuple[Stage, ...]] = {
     Stage.OPENS: (Stage.FAR, Stage.MONTH),
     Stage.FAR: (Stage.MONTH,),
     Stage.LAST_OPEN: (Stage.NEAR,),
@@ -77,7 +77,7 @@ NEEDED_STAGES_OF_GRACE = (Stage.GRACE, Stage.GRACE_NEAR, Stage.POST)
 _TEXT_KEY = re.compile(r"([dag])(0|[1-9][0-9]{0,2})")
 _NAMED_KEYS = {Stage.OPENS: "opens", Stage.LAST_OPEN: "lastopen", Stage.POST: "post"}
 
-# A step's name is kept with its reminder, in a column of 20 characters, beside those that a plan adds.
+# A step's name is stored with its reminder, in a column of 20 characters, as are those that a plan adds.
 LONGEST_NAME = 20
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -106,7 +106,7 @@ def stage_of(anchor: Anchor, days: int) -> Stage | None:
 
 @dataclass(frozen=True)
 class StepText:
-    """Which text speaks: that of the key `name`, else the nearest of the same stage. `days`: from the anchor, >= 0."""
+    """The text of a step: that of the key `name`, else the nearest of the same stage. `days`: from the anchor, >= 0."""
 
     name: str
     stage: Stage
@@ -114,7 +114,7 @@ class StepText:
 
     @classmethod
     def of_stage(cls, stage: Stage) -> Self:
-        """Return the text that stands for a whole stage, such as d30 for the last six weeks."""
+        """Return the text that represents a whole stage, such as d30 for the last six weeks."""
         days = _REFERENCE.get(stage, 0)
         letter = "a" if stage is Stage.AFTER else "g" if stage.is_of_grace else "d"
         named = _NAMED_KEYS.get(stage, stage.value if stage not in _REFERENCE else f"{letter}{days}")
@@ -122,7 +122,7 @@ class StepText:
 
     @classmethod
     def read(cls, key: str) -> Self | None:
-        """Return what a key of [texts] in config/wording/ says by itself: opens, d60, lastopen, a7, g30 or post.
+        """Return the stage and day of a key of [texts] in config/wording/: opens, d60, lastopen, a7, g30 or post.
 
         None for any other key, which is the text of the step of that name alone.
         """
@@ -139,19 +139,19 @@ class StepText:
 
     @property
     def is_near_end(self) -> bool:
-        """Whether it speaks of the last thirty days before an end."""
+        """Whether it is about the last thirty days before an end."""
         if self.stage is Stage.MONTH:
             return self.days <= _REFERENCE[Stage.MONTH]
         return self.stage in (Stage.NEAR, Stage.LAST, Stage.LAST_OPEN)
 
 
 def by_fitness(wanted: StepText, written: Iterable[str]) -> list[str]:
-    """Return those of the keys `written` that may speak for `wanted`, the best first.
+    """Return those of the keys `written` that may be used for `wanted`, the best first.
 
     The key of its own name comes first. Of its stage follow the nearest day farther from the anchor, then the day that
-    stands for the stage, then the nearest below; then the stages that stand in for it.
+    represents the stage, then the nearest below; then the fallback stages.
     """
-    stages = (wanted.stage, *_STANDS_IN.get(wanted.stage, ()))
+    stages = (wanted.stage, *_FALLBACK_STAGES.get(wanted.stage, ()))
     fitting = []
     for key in written:
         text = StepText.read(key)
@@ -172,11 +172,11 @@ def _distance(text: StepText, days: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class StepRule:
-    """A step as config/schedules.toml has it: `days` after its anchor, before it where negative.
+    """A step of config/schedules.toml: `days` after its anchor, before it where negative.
 
-    `rank` is its place in the file, and behind that of a group's own day: of two steps landing on one day the later is
-    told. `calls`: who has no other way is called by telephone. `asks_for_form`: carers are asked whether the form of
-    the office has come, without which a proxy goes twice.
+    `rank` is its place in the file, and behind that the rank of a group's own day: of two steps on one day the later is
+    sent. `calls`: a person without another channel is called by telephone. `asks_for_form`: carers are asked whether
+    the office's form has come, without which a proxy goes twice.
     """
 
     name: str
@@ -189,17 +189,17 @@ class StepRule:
 
     @property
     def is_dated(self) -> bool:
-        """Whether it stands so many days before the end, and so gives way to a group's own days."""
+        """Whether it is counted in days before the end, and so is replaced by a group's own days."""
         return self.anchor is Anchor.EXPIRES and self.days <= 0
 
     @property
     def days_before(self) -> int:
-        """How many days before its anchor it stands; negative after it."""
+        """The number of days before its anchor; negative after it."""
         return -self.days
 
     @property
     def text(self) -> StepText:
-        """Which text speaks at it."""
+        """The text of the step."""
         stage = stage_of(self.anchor, self.days)
         if stage is None:
             raise ValueError(f"nothing can be said at {self.name}")
@@ -207,15 +207,15 @@ class StepRule:
 
 
 class AddedStep(StrEnum):
-    """What a plan gains from an answer. The step's name begins with it; what follows tells one from the next."""
+    """A step that an answer adds to a plan. The step's name begins with it, followed by a part that makes it unique."""
 
     DONE = "done"  # the new date is asked for
-    TAKEN = "taken"  # who took it on is asked what came of it
+    TAKEN = "taken"  # the assigned contact is asked for the result
     AGAIN = "again"  # the person is reminded once more
 
 
 def is_allowed_name(name: str) -> bool:
-    """Whether a step of config/schedules.toml may be called so: no name that a plan may add itself."""
+    """Return whether a step of config/schedules.toml may have this name: no name that a plan may add itself."""
     return (
         _NAME.fullmatch(name) is not None
         and len(name) <= LONGEST_NAME
@@ -226,7 +226,10 @@ def is_allowed_name(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Step:
-    """One day of a plan: `audiences` are told on `on`, a date in Japan. It has a rule, or was added by an answer."""
+    """One day of a plan: `audiences` are reminded on `on`, a date in Japan.
+
+    It has a rule, or was added by an answer.
+    """
 
     name: str
     on: date
@@ -239,10 +242,10 @@ Plan = tuple[Step, ...]
 
 
 def step_due(plan: Plan, hears: Collection[Audience], expires_on: date, today: date) -> Step | None:
-    """Return the latest step whose day has come for one who hears what these audiences are told.
+    """Return the latest due step of a recipient who receives the steps of these audiences.
 
-    After an outage only that one is told: four texts in a morning frighten people. Once the end has passed, a step from
-    before it is no longer true and is not told.
+    After an outage only that one is sent: four texts in a morning frighten people. Once the end has passed, a step from
+    before it is no longer true and is not sent.
     """
     due = [step for step in plan if step.on <= today and not step.audiences.isdisjoint(hears)]
     if not due or (due[-1].on <= expires_on < today):
@@ -255,13 +258,13 @@ def next_day(plan: Plan, after: date) -> date | None:
     return next((step.on for step in plan if step.on > after), None)
 
 
-def first_look(plan: Plan, expires_on: date, today: date) -> date | None:
-    """Return when planning must look at a new or changed card: today if a step is overdue, else the next step's day."""
+def first_planning_day(plan: Plan, expires_on: date, today: date) -> date | None:
+    """Return the first planning day of a new or changed card: today if a step is overdue, else the next step's day."""
     return today if step_due(plan, frozenset(Audience), expires_on, today) else next_day(plan, today)
 
 
-def rule_told(step: Step, plan: Plan) -> StepRule | None:
-    """Return the rule whose words a step takes: its own; that of the step before it where somebody is reminded again.
+def rule_for_text(step: Step, plan: Plan) -> StepRule | None:
+    """Return the rule that gives a step its text: its own, or that of the step before it for a repeated reminder.
 
     None for a question about a new date, and where the person has no step of their own.
     """
@@ -273,8 +276,8 @@ def rule_told(step: Step, plan: Plan) -> StepRule | None:
 
 
 def text_at(step: Step, plan: Plan) -> StepText:
-    """Return which text speaks at a step of a plan; who is reminded again reads what was said last."""
+    """Return the text of a step of a plan; a repeated reminder takes the text before it."""
     if step.added is not None and step.added is not AddedStep.AGAIN:
         return StepText(step.name, Stage(step.added.value), 0)
-    rule = rule_told(step, plan)
+    rule = rule_for_text(step, plan)
     return StepText.of_stage(Stage.MONTH) if rule is None else rule.text

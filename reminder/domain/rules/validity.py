@@ -1,7 +1,7 @@
-"""When a card and its certificates end, when renewal opens and when the grace is over: the law's arithmetic.
+"""The end of a card and its certificates, the opening of renewal and the end of the grace, by law.
 
-Where no source settles a point, the earlier end and the later opening is taken: neither does harm. How many birthdays,
-months or days each kind has, and since when, is in config/cards.toml.
+Where no source settles a point, the earlier end and the later opening is taken: neither does harm. The number of
+birthdays, months or days of each kind, and since when, is in config/cards.toml.
 """
 
 import calendar
@@ -25,7 +25,7 @@ from reminder.domain.model.card_kinds import (
 from reminder.domain.parsing.dates import month_end
 from reminder.domain.rules import hours
 
-# A certificate is renewed in its last three months; one renewed in them loses no time.
+# A certificate can be renewed in its last three months, and then loses no time.
 WINDOW = OpensMonthsBefore(months=3)
 
 # A residence card that is being renewed can outlive its date by two months, and the My Number Card with it.
@@ -35,14 +35,14 @@ ONE_DAY = timedelta(days=1)
 
 
 def plus_months(day: date, months: int) -> date:
-    """The same day of another month; where that month is shorter, its last day."""
+    """Return the same day of another month; where that month is shorter, its last day."""
     years, month = divmod(day.month - 1 + months, 12)
     year = day.year + years
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def opens_on(expires_on: date, opening: Opening = WINDOW, born: date | None = None) -> date | None:
-    """The first day the renewal is accepted; None where there is no such day."""
+    """Return the first day on which the renewal is accepted; None where there is no such day."""
     match opening:
         case OpensMonthsBefore(months=months, to_the_day=True):
             return plus_months(expires_on, -months)
@@ -64,7 +64,11 @@ def opens_on(expires_on: date, opening: Opening = WINDOW, born: date | None = No
 
 
 def _birthday_a_month_before(ends_on: date, born: date | None) -> date:
-    """Of a month's last day, unless the birth date is known, the latest birthday that it can come from."""
+    """Return the birthday a month before the end.
+
+    Where the end is the last day of a month and the birth date is unknown, it is the latest birthday that gives this
+    end.
+    """
     a_month_before = plus_months(ends_on, -1)
     if born is not None:
         return birthday(born, a_month_before.year)
@@ -73,7 +77,7 @@ def _birthday_a_month_before(ends_on: date, born: date | None) -> date:
 
 
 def grace_ends_on(expires_on: date) -> date:
-    """The last day of health-insurance use: the end of the third month after the month of the end date.
+    """Return the last day of health-insurance use: the end of the third month after the month of the end date.
 
     Source: Kyokai Kenpo 2025-07-16; Iwaki City; Ministry of Health leaflet of August 2026.
     """
@@ -82,26 +86,33 @@ def grace_ends_on(expires_on: date) -> date:
 
 
 def birthday(born: date, year: int) -> date:
-    """A leap-day birthday is 28 February in common years: so the Road Traffic Act; for cards no source was found."""
+    """Return the birthday in a year; of a leap-day birthday 28 February in common years.
+
+    Source: the Road Traffic Act; for cards no source was found.
+    """
     if (born.month, born.day) == (2, 29) and not calendar.isleap(year):
         return date(year, 2, 28)
     return born.replace(year=year)
 
 
 def nth_birthday_after(issued: date, born: date, n: int) -> date:
-    """発行の日後のn回目の誕生日: a birthday on the day of issue is not counted. Source: Higashimurayama City."""
+    """Return the nth birthday after issue (発行の日後のn回目の誕生日).
+
+    A birthday on the day of issue is not counted. Source: Higashimurayama City.
+    """
     first = issued.year if birthday(born, issued.year) > issued else issued.year + 1
     return birthday(born, first + n - 1)
 
 
 def age(born: date, day: date) -> int:
+    """Return the age in completed years on that day."""
     return day.year - born.year - (birthday(born, day.year) > day)
 
 
 def card_ends_on(lasts: CardBirthdays, issued: date, born: date, received: date | None = None) -> date:
-    """The 10th birthday after issue, the 5th for a minor.
+    """Return the end of a card: the 10th birthday after issue, the 5th for a minor.
 
-    Whether someone was a minor is tested on the day the application was received; birthdays are counted from the day
+    Whether somebody was a minor is tested on the day the application was received; birthdays are counted from the day
     the card was made. Source: Miyakonojo and Uki City.
     """
     is_adult = age(born, received or issued) >= lasts.adult_at
@@ -116,8 +127,9 @@ def certificate_ends_on(
     replaces: date | None = None,
     caps: Sequence[date | None] = (),
 ) -> date:
-    """The 5th birthday after issue, never later than any of `caps`: the card, the residence period and, to sign, the
-    user certificate.
+    """Return the end of a certificate: the 5th birthday after issue, never later than any of `caps`.
+
+    `caps`: the ends of the card, the residence period and, to sign, the user certificate.
 
     `replaces` is the end date of the certificate it replaced: renewed inside that one's last three months it lasts to
     the 6th birthday, so that no time is lost. Source: Higashimurayama City; Oguchi Town.
@@ -129,15 +141,15 @@ def certificate_ends_on(
 
 
 def special_period_ends_on(residence_until: date) -> date:
-    """The end of the two months a city can add, once and before the end, while a residence renewal is being decided.
+    """Return the end of the two months that a city can add while a residence renewal is being decided.
 
-    Source: Tokai City; Hokkaido University.
+    They are added once, and before the end. Source: Tokai City; Hokkaido University.
     """
     return plus_months(residence_until, SPECIAL_PERIOD_MONTHS)
 
 
 def licence_ends_on(issued: date, born: date, years: int | None = None) -> date:
-    """A month after the birthday that many years on, before any move past holidays.
+    """Return the end of a licence: a month after the birthday that many years on, before any move past holidays.
 
     `years`: 3 where the holder has not the long term of 5. At 70 it is 4 and from 71 on 3 at most. A renewal in the
     month before the birthday counts from that birthday. Source: Road Traffic Act, art. 92-2 note 5 and art. 101.
@@ -150,12 +162,18 @@ def licence_ends_on(issued: date, born: date, years: int | None = None) -> date:
 
 
 def moved_past_holidays(ends_on: date) -> date:
-    """A licence that ends on a day its office is closed holds to the next open one. Source: Road Traffic Act, 92-2."""
+    """Return the last valid day of a licence: an end on a closed day moves to the next open one.
+
+    Source: Road Traffic Act, 92-2.
+    """
     return hours.counter_day_on_or_after(ends_on)
 
 
 def ends_after(lasts: LastsYears | LastsMonths | LastsUntil, issued: date, years: int | None = None) -> date:
-    """The end of what lasts a fixed time from its issue, or to a fixed day of the year. `years`: of a shorter term."""
+    """Return the end of a kind that lasts a fixed time from its issue, or to a fixed day of the year.
+
+    `years`: a term shorter than the longest.
+    """
     match lasts:
         case LastsYears(years=longest):
             return plus_months(issued, 12 * min(years or longest, longest))

@@ -1,1 +1,1 @@
-"""Everything that people read: the catalog of each language, and the texts that are made from it."""
+"""All texts that people read: the catalog of each language, and the texts composed from it."""

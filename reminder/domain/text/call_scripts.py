@@ -1,7 +1,7 @@
-"""What is said over the telephone: scripts without a question that helps a thief, and the turns of a call.
+"""The scripts of telephone calls, without a question that helps a thief, and the turns of a call.
 
-Calls with keys to press are how fraud sounds in Japan. So a call names the relative first, needs no key, and offers
-keys only to who has tried them out when they were enrolled; an answering machine learns nothing of what it is about.
+In Japan, calls with keys to press sound like fraud. So a call names the relative first, needs no key, and offers keys
+only to people who tried them out when they were enrolled. An answering machine does not learn the subject.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.model import ReminderContent
 from reminder.domain.text.phrases import MY_NUMBER_FAMILIES, Phrases
 
-# Keys, as they are named on a telephone.
+# The keys of a telephone.
 DONE, LATER, FAMILY = "1", "2", "9"
 
 _PARTS = "\n---\n"
@@ -20,31 +20,31 @@ _PARTS = "\n---\n"
 
 @dataclass(frozen=True)
 class Script:
-    """What a human hears, and what an answering machine keeps; a line each."""
+    """The lines for a human, and the lines for an answering machine."""
 
     human: tuple[str, ...]
     machine: tuple[str, ...]
 
     @property
     def text(self) -> str:
-        """The script as it is kept and shown."""
+        """The script in its stored and displayed form."""
         return _PARTS.join("\n".join(lines) for lines in (self.human, self.machine))
 
 
 def read_script(text: str) -> Script:
-    """Return the script of a call that was kept as its text."""
+    """Return the script from its stored form."""
     human, _, machine = text.partition(_PARTS)
     return Script(tuple(human.splitlines()), tuple(machine.splitlines()))
 
 
 def what_a_human_hears(text: str) -> str:
-    """Return what a human hears of a call; a text as it is."""
+    """Return the lines for a human of a stored call script; any other text unchanged."""
     return text.partition(_PARTS)[0]
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What is said now; then a key is waited for, or the call ends. `number`: which turn follows."""
+    """The lines of one turn of a call; then a key is awaited, or the call ends. `number`: the turn that follows."""
 
     lines: tuple[str, ...]
     waits_for_key: bool = False
@@ -53,12 +53,12 @@ class Turn:
 
 @dataclass(frozen=True)
 class CallComposer:
-    """Makes the scripts of calls for one reader."""
+    """A composer of the call scripts for one reader."""
 
     phrases: Phrases
 
     def reminder(self, contents: Sequence[ReminderContent]) -> Script:
-        """Return what is said of these cards, each with its date."""
+        """Return the script about these cards, each with its date."""
         words, reader, values = self.phrases.words, self.phrases.reader, self._values
         said = words.section("call")
         lines = _lines(said["opening"], values) + (_lines(said["marked"], values) if reader.mark else ())
@@ -68,7 +68,7 @@ class CallComposer:
         return Script(lines + _lines(said["ask"], values), _lines(said["voicemail"], values))
 
     def practice(self) -> Script:
-        """Return what is said when somebody tries the keys out at enrolment."""
+        """Return the script of the call in which somebody tries the keys out at enrolment."""
         said, values = self.phrases.words.section("call"), self._values
         human = _lines(said["opening"], values) + _lines(said["practice"], values)
         return Script(human, _lines(said["voicemail"], values))
@@ -91,7 +91,7 @@ class CallComposer:
 
 
 def first_turn(words: Catalog, script: Script, *, is_machine: bool, has_practised: bool) -> Turn:
-    """Return what is said when a call is taken; keys are offered only to who has tried them out."""
+    """Return the first turn of an answered call; keys are offered only to people who have tried them out."""
     said = words.section("call")
     if is_machine:
         return Turn(script.machine)
@@ -101,12 +101,12 @@ def first_turn(words: Catalog, script: Script, *, is_machine: bool, has_practise
 
 
 def practice_turn(script: Script, *, is_machine: bool) -> Turn:
-    """Return what is said when a practice call is taken."""
+    """Return the first turn of an answered practice call."""
     return Turn(script.machine) if is_machine else Turn(script.human, waits_for_key=True, number=1)
 
 
 def next_turn(words: Catalog, key: str, turn: int, *, is_practice: bool = False) -> Turn:
-    """Return what is said next. `turn`: the one in which the key was pressed, or none was ("")."""
+    """Return the next turn. `turn`: the one in which the key was pressed, or no key was ("")."""
     said = words.section("call")
     if is_practice:
         return Turn(_lines(said["practised" if key == DONE else "goodbye"], {}))
@@ -120,7 +120,7 @@ def next_turn(words: Catalog, key: str, turn: int, *, is_practice: bool = False)
 
 
 def spoken(words: Catalog, day: date) -> str:
-    """Return a date as it is said: さんがつ さんじゅういちにち、すいようび."""
+    """Return a date in spoken form: さんがつ さんじゅういちにち、すいようび."""
     said = words.section("call")
     return said["day"].format(
         month=said["months"].split()[day.month - 1],

@@ -1,6 +1,6 @@
-"""Where the date stands on each kind of card: config/pictures.toml, read and checked. What is drawn is a sketch.
+"""The place of the date on each kind of card: config/pictures.toml, read and checked. Drawings are sketches.
 
-Everything is measured in a drawing that is WIDTH wide; where a card's number would stand there is a covered bar.
+All lengths refer to a drawing that is WIDTH wide; a covered bar replaces a card's number.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ from reminder.errors import SettingsError
 FILE = "config/pictures.toml"
 
 WIDTH = 320
-# At 288 pixels, the width a telephone of 320 leaves between its margins, that is still more than 14.
+# At 288 pixels, the width between the margins of a telephone of 320, this is still more than 14.
 LETTERS = 16
 LINE = 22  # from one line of letters to the next
 _PAD = 6
@@ -33,7 +33,7 @@ Printed = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=20)], ..
 
 
 class Paper(_Row):
-    """What several kinds share: its sheets, and the grey things on them that are not the date."""
+    """The parts that several kinds share: the sheets, and the grey shapes on them besides the date."""
 
     sheets: Annotated[tuple[Box, ...], Field(strict=False, min_length=1)]
     corner: Length = 4
@@ -41,7 +41,9 @@ class Paper(_Row):
     photos: Annotated[tuple[Box, ...], Field(strict=False)] = ()
     lines: Annotated[tuple[Bar, ...], Field(strict=False)] = ()
     covered: Annotated[tuple[Bar, ...], Field(strict=False)] = ()
-    not_here: Annotated[tuple[Box, ...], Field(strict=False)] = ()  # where the date is looked for in vain
+    not_here: Annotated[
+        tuple[Box, ...], Field(strict=False)
+    ] = ()  # places where people look for the date although it is elsewhere
 
 
 class _Place(_Row):
@@ -53,7 +55,10 @@ class _Place(_Row):
 
 
 class Picture(_Row):
-    """`above` is printed over the date, as on the card; `date` is a sample in the way the card writes it."""
+    """The sketch of one kind of card.
+
+    `above` is printed over the date, as on the card; `date` is a sample in the card's own format.
+    """
 
     paper: Paper
     at: tuple[int, int]
@@ -63,14 +68,14 @@ class Picture(_Row):
 
     @property
     def mark(self) -> tuple[int, int, int, int]:
-        """The box around the date."""
+        """The box around the date: left, top, width, height."""
         width = max(width_of(line) for line in self.date) * LETTERS + 2 * _PAD
         top = self.at[1] + LINE * len(self.above)
         return self.at[0], top, round(width + 0.5), LINE * len(self.date) + _PAD
 
 
 def read_pictures(table: Mapping[str, object], kinds: Collection[str]) -> dict[str, Picture]:
-    """Return a picture for each kind. Raises SettingsError naming the entry."""
+    """Return a picture for each kind; raises SettingsError naming the entry."""
     papers = {
         name: _checked(Paper, row, f"papers.{name}", _PAPER_FIX) for name, row in _section(table, "papers").items()
     }

@@ -1,4 +1,4 @@
-"""The words of each language: read from config/wording/, checked before any use, found by voice, family and step."""
+"""The texts of each language: read from config/wording/, checked before any use, found by voice, family and step."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,29 +17,29 @@ from reminder.domain.rules.steps import NEEDED_STAGES, NEEDED_STAGES_OF_GRACE, S
 from reminder.domain.text import furigana
 from reminder.errors import SettingsError
 
-# Families of texts. The first four speak of a My Number Card and what lives in it, `bound` of one that ends with a
-# residence period; `procedure` of what is to be done about any other card, `arrival` of what comes by itself.
+# Families of texts. The first four are about a My Number Card and its certificates, `bound` about one that ends with a
+# residence period; `procedure` about any other card to be renewed, `arrival` about a card that comes by itself.
 CERTIFICATES, CARD = "certificates", "card"
 USER_CERTIFICATE, SIGNATURE_CERTIFICATE = "user_certificate", "signature_certificate"
 BOUND, PROCEDURE, ARRIVAL = "bound", "procedure", "arrival"
 FAMILIES = (CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE, CARD, BOUND, PROCEDURE, ARRIVAL)
-# Those that speak of health insurance, and so of a grace.
+# Families that mention health insurance, and so a grace.
 WITH_GRACE = (CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE, CARD)
 
-# Families that share what an e-mail advises.
+# Families that share the advice of an e-mail.
 MAIL_ADVICE = (CERTIFICATES, CARD, BOUND, PROCEDURE, ARRIVAL)
 
 MAIL_PARTS = ("to_do", "proxy", "stops", "sent", "history", "reply", "take", "reached", "done", "about")
 
 VOICES = ("standard", "elderly", "carer")
 
-# Texts that stand for no step: of an end without a health insurance, and of a date that was worked out.
+# Texts of no step: for an end without health insurance, and for a computed date.
 WITHOUT_INSURANCE, COMPUTED = "a7_without_insurance", "computed"
 WITHOUT_STEP = (WITHOUT_INSURANCE, COMPUTED)
 
 PLACEHOLDERS = frozenset({"date", "lastopen", "grace", "office", "call", "who", "thing", "both"})
 
-# What a language says of each kind, and the placeholders that are filled there.
+# The texts of each kind in a language, and their placeholders.
 _OFFICE = frozenset({"office"})
 KIND_WORDS = {
     **dict.fromkeys(
@@ -53,14 +53,14 @@ _SECTIONS = (
     "shown", "fields", "looks_like", "errors", "acts",
 )  # fmt: skip
 
-# What is said over the telephone.
+# The texts of telephone calls.
 CALL_PARTS = ("opening", "marked", "warning", "ask", "voicemail", "practice")
 PRESSED = ("pressed_done", "pressed_later", "pressed_family")
 
-# What a carer is told again while a card's new date is waited for.
+# The repeated texts to a carer while a card's new date is awaited.
 AGAIN = ("done", "taken")
 
-# Sheets of paper, and what is filled in there.
+# Printed leaflets, and their placeholders.
 SHEETS = ("welcome", "letter", "consent", "counter", "fridge")
 _ON_PAPER = frozenset({"service", "operator", "call", "who", "office", "from_", "mark", "sender", "today", "cards"})
 
@@ -69,7 +69,7 @@ LETTER_PARTS = ("title", "bring", "others", "renewed", "arrived", "not_yet", "le
 FILLED_LETTER_PARTS = ("look", "bound", "computed", "ask", "about", "slip", "how", "post")
 _IN_LETTER = frozenset({"service", "operator", "call", "office", "from_", "today"})
 
-# What the page says on which somebody reads everything that is kept about them.
+# The texts of the page on which somebody reads everything that is stored about them.
 EXPORTED = (
     "contacts", "cards", "messages", "messages_to_members", "replies", "acts", "members", "invitations", "tokens",
     "feeds", "imports", "none", "kind", "end", "told", "state", "channel", "address", "whose", "own", "family",
@@ -80,19 +80,19 @@ EXPORTED = (
     *(f"consent_{how}" for how in ConsentHow),
 )  # fmt: skip
 
-# What an e-mail, a page to take along or a sheet of paper says besides the texts.
+# The texts of an e-mail, an assignment page or a leaflet besides those of the steps.
 _READ_IN_MAIL = (
     "email", "sign_in", "sheets", "letter", "called", "carers_word", "several", "notices", "again", "history",
     "channel", "both_certificates", "export", "acts", "digest", "visits",
 )  # fmt: skip
 
-# The weekly e-mail to a home's staff: its headings, those with a line below, and the states of contacts and texts that
-# reach nobody.
+# The weekly e-mail to a home's staff: its headings, those with a line below, and the states of unreachable contacts and
+# of failed texts.
 DIGEST_PARTS = ("unanswered", "ended", "counter", "form", "opens", "unreached")
 DIGEST_NOTES = ("unanswered", "ended")
 DIGEST_STATES = ("unconfirmed", "unreachable", "undelivered", "failed")
 
-# The sheet for the visit of the city's staff: its columns, and what stands above and in them.
+# The sheet for the visit of the city's staff: its columns, and the texts above and in them.
 VISIT_COLUMNS = (
     "unit", "room", "label", "thing", "expires", "may", "counter", "bring", "envelope", "form", "consent", "proxy",
     "received", "done",
@@ -107,8 +107,8 @@ _NOTICE = _PERSON | {"thing", "date", "channel"}
 _DAY = frozenset({"year", "month", "day", "weekday"})
 _NONE: frozenset[str] = frozenset()
 
-# What else a language must say, and the placeholders that are filled there: a strange one would break the plan of a
-# whole group on the day it is to be told.
+# The other required texts of a language, and their placeholders: an unknown placeholder would break the plan of a
+# whole group on the day it is composed.
 _SAID = {
     **dict.fromkeys(("service", "operator", "weekdays", "list_separator", "call_suffix"), _NONE),
     "sender": frozenset({"service"}),
@@ -193,7 +193,7 @@ _SAID = {
 
 @dataclass(frozen=True)
 class TextKey:
-    """Where a text stands in config/wording/: [texts.VOICE.FAMILY] NAME."""
+    """The place of a text in config/wording/: [texts.VOICE.FAMILY] NAME."""
 
     voice: str
     family: str
@@ -202,13 +202,13 @@ class TextKey:
 
 @dataclass(frozen=True)
 class Catalog:
-    """One language: its table, its texts as they are written, and what it says of each kind."""
+    """One language: its table, its texts as they are written, and its words for each kind."""
 
     table: Mapping[str, object]
     texts: Mapping[TextKey, str]
     kinds: Mapping[str, Mapping[str, str]]  # kind -> KIND_WORDS
     facts: LanguageFacts
-    read: Callable[[str], str] = str  # a word of the reader's own, with its reading where the language has one
+    read: Callable[[str], str] = str  # a word typed by a user, with its reading where the language has one
 
     def section(self, name: str) -> Mapping[str, str]:
         """Return a section of the file; a dot names one inside another."""
@@ -218,7 +218,7 @@ class Catalog:
         return cast(Mapping[str, str], found)
 
     def text(self, voice: str, family: str, said: StepText | str) -> str:
-        """Return the text of a step, or that of a name such as COMPUTED. Raises SettingsError where there is none."""
+        """Return the text of a step, or of a name such as COMPUTED; raises SettingsError where there is none."""
         key = self.key_of(voice, family, said)
         if key is None:
             name = said if isinstance(said, str) else said.name
@@ -226,10 +226,10 @@ class Catalog:
         return self.texts[key]
 
     def key_of(self, voice: str, family: str, said: StepText | str) -> TextKey | None:
-        """Return where the text that speaks at a step stands, None where no text may.
+        """Return the place of the text for a step, None where no text fits.
 
-        A voice comes before the one that stands in for it, whose text may be nearer: an elder is spoken to in the voice
-        for elders. Of one step a family comes before the one that stands in for it.
+        A voice comes before its fallback, even if the fallback's text is nearer: an elderly person is addressed in the
+        voice for elderly people. Of one step a family comes before its fallback.
         """
         asked = (voice, family, said)
         if asked not in self._found:
@@ -251,11 +251,11 @@ class Catalog:
         return None
 
     def word(self, name: str) -> str:
-        """Return a text that stands before all sections."""
+        """Return a text that precedes all sections."""
         return cast(str, self.table[name])
 
     def date(self, day: date, form: str = "date") -> str:
-        """Return a day as this language writes it. `form`: date, full_date or year_and_month."""
+        """Return a day in this language's format. `form`: date, full_date or year_and_month."""
         weekdays, months = self.word("weekdays"), cast(str, self.table.get("months", ""))
         return self.word(form).format(
             year=day.year,
@@ -266,19 +266,19 @@ class Catalog:
 
     @cached_property
     def in_mail(self) -> "Catalog":
-        """The same words with the reading behind each word that is hard to read, where the language has readings."""
+        """The same catalog with readings behind words that are hard to read, where the language has readings."""
         return self._annotated(cast(Sequence[str], self.table.get("readings", ())))
 
     @cached_property
     def with_furigana(self) -> "Catalog":
-        """As in_mail, also where a language has readings only for who asks for them: those of its letters."""
+        """The same as in_mail, also for a language with readings only on request: those of its letters."""
         if self.has_readings:
             return self.in_mail
         return self._annotated(cast(Sequence[str], self.table.get("furigana", ())))
 
     @property
     def has_readings(self) -> bool:
-        """Whether its e-mails show readings."""
+        """Whether the language's e-mails show readings."""
         return bool(self.table.get("readings"))
 
     def _annotated(self, words: Sequence[str]) -> "Catalog":
@@ -297,10 +297,10 @@ class Catalogs:
     """The catalog of each language that has a file."""
 
     languages: Mapping[Language, Catalog]
-    families: Mapping[str, str]  # card kind -> family, in the order of the catalogue
+    families: Mapping[str, str]  # card kind -> family, in the order of config/cards.toml
 
     def of(self, language: Language) -> Catalog:
-        """Return a language's catalog; the Japanese one where its file is gone, so that its readers are still told."""
+        """Return a language's catalog; the Japanese one where its file is gone, so that its readers still get texts."""
         return self.languages.get(language) or self.languages[Language.JAPANESE]
 
     @cached_property
@@ -310,14 +310,17 @@ class Catalogs:
 
 
 def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind]) -> Catalogs:
-    """Return the parsed config/wording/*.toml. Raises SettingsError, which names the file and the text at fault."""
+    """Return the catalogs of the parsed config/wording/*.toml.
+
+    Raises SettingsError, which names the file and the text at fault.
+    """
     if Language.JAPANESE not in tables:
         raise SettingsError("config/wording/ja.toml", "keep this file: it stands in for what others lack")
     languages = {}
-    # Those that others lean on come first, so that the file that is really at fault is the one named.
+    # Languages that others inherit from come first, so that the error names the file at fault.
     for language, table in sorted(tables.items(), key=lambda row: "like" in row[1]):
-        stands_in = table.get("like")
-        if stands_in is not None and stands_in not in tables:
+        parent = table.get("like")
+        if parent is not None and parent not in tables:
             raise SettingsError(f"config/wording/{language}.toml: like", "name a language that has a file here")
         whole = with_fallback(table, lambda name: tables[Language(name)])
         languages[language] = _read_language(language, whole, kinds)
@@ -328,12 +331,12 @@ def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping
     return Catalogs(languages, {key: kind.texts for key, kind in kinds.items()})
 
 
-# What stands before a text that somebody still has to write or to translate.
+# The marker before a text that still has to be written or translated.
 UNFINISHED = "TODO"
 
 
 def refuse_unfinished(file: str, table: Mapping[str, object], before: str = "") -> None:
-    """Raises SettingsError for the first text of a file that is still marked: it must not reach anybody."""
+    """Raise SettingsError for the first text of a file that is still marked: it must not reach anybody."""
     for name, value in table.items():
         if isinstance(value, Mapping):
             refuse_unfinished(file, value, f"{before}{name}.")
@@ -342,7 +345,7 @@ def refuse_unfinished(file: str, table: Mapping[str, object], before: str = "") 
 
 
 def with_fallback(table: Mapping[str, object], table_of: Callable[[str], Mapping[str, object]]) -> Mapping[str, object]:
-    """Return a language's table with that of the language it takes over from (`like`) below it."""
+    """Return a language's table with that of the language it inherits from (`like`) below it."""
     like = table.get("like")
     return _merged(table_of(str(like)), table) if like else table
 
@@ -358,7 +361,7 @@ def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping
 
 
 def wrong_in(language: Language, table: Mapping[str, object], kinds: Mapping[str, CardKind]) -> Sequence[SettingsError]:
-    """Return everything that a language lacks, or says wrongly. `table`: with the language that it takes over from."""
+    """Return every missing or wrong text of a language. `table`: merged with the language that it inherits from."""
     found: list[SettingsError] = []
     try:
         _read_language(language, table, kinds, found.append)
@@ -412,7 +415,7 @@ def _read_language(
 
 
 def _needed(family: str) -> Iterator[StepText | str]:
-    """Yield what every voice must say of a family, so that there are words for any day of any schedule."""
+    """Yield the required texts of a family in every voice, so that any day of any schedule has a text."""
     yield from map(StepText.of_stage, NEEDED_STAGES)
     if family in WITH_GRACE:
         yield from map(StepText.of_stage, NEEDED_STAGES_OF_GRACE)
@@ -442,7 +445,7 @@ def _checked(name: str, text: object, placeholders: frozenset[str]) -> str:
     if not isinstance(text, str):
         raise SettingsError(name, "add this text")
     try:
-        # Of {date!r:>9} nothing but {date} can be filled.
+        # Only {date} can be filled, not {date!r:>9}.
         found = {
             "".join((field, spec or "", conversion or ""))
             for _, field, spec, conversion in Formatter().parse(text)
@@ -462,6 +465,6 @@ def _lint_patterns(banned: tuple[str, ...], patterns: tuple[str, ...]) -> re.Pat
 
 
 def lint(text: str, rules: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return what in a text message must not be there, by the rules of config/wording/lint.toml."""
+    """Return the forbidden parts of a text message, by the rules of config/wording/lint.toml."""
     words = (*rules["banned"], *rules["relative"])
     return [found[0] for found in _lint_patterns(words, tuple(rules["patterns"])).finditer(text)]

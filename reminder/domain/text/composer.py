@@ -1,4 +1,4 @@
-"""Makes every text that is sent: from what is told to whom, to the words of config/wording/ that say it."""
+"""The composer of every text that is sent: it combines the contents, the reader, and the texts of config/wording/."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,17 +17,16 @@ from reminder.domain.text.sms import SmsComposer
 
 @dataclass(frozen=True)
 class Composer:
-    """Makes texts in each language, for each channel in the form that it carries."""
+    """A composer of texts in each language, in the form that each channel carries."""
 
     catalogs: Catalogs
 
     def reminder(
         self, contents: Sequence[ReminderContent], reader: Reader, *, copy: Copy | None = None, brief: bool = False
     ) -> Composed:
-        """Return one message that tells all of these.
+        """Return one message about all of these reminders.
 
-        `copy` is what a carer is shown besides; `brief` leaves out the advice, for an e-mail that speaks of several
-        persons.
+        `copy` adds the part for a carer; `brief` leaves out the advice, for an e-mail about several persons.
         """
         phrases = Phrases.of(self.catalogs, reader)
         if reader.channel.is_mail:
@@ -35,22 +34,25 @@ class Composer:
         return SmsComposer(phrases).reminder(contents)
 
     def notice(self, reader: Reader, kind: NoticeKind, about: About) -> Composed:
-        """Return what a carer or a member of staff is told of what has become of a person's reminders."""
+        """Return a notice to a carer or a member of staff about a person's reminders."""
         phrases = Phrases.of(self.catalogs, reader)
         if reader.channel.is_mail:
             return EmailComposer(phrases).notice(kind, about)
         return SmsComposer(phrases).notice(kind, about)
 
     def answer(self, reader: Reader, name: str, *, day: date | None = None) -> Composed:
-        """Return one text to somebody who has just answered, or is asked for consent. `name`: of notices.ANSWERS."""
+        """Return one text to somebody who has just answered, or who is asked for consent.
+
+        `name`: of notices.ANSWERS.
+        """
         return SmsComposer(Phrases.of(self.catalogs, reader)).answer(name, day)
 
     def call(self, contents: Sequence[ReminderContent], reader: Reader) -> Script:
-        """Return what a telephone call says of these cards."""
+        """Return the script of a telephone call about these cards."""
         return CallComposer(Phrases.of(self.catalogs, reader)).reminder(contents)
 
     def practice_call(self, reader: Reader) -> Script:
-        """Return what a call says by which somebody tries the keys out."""
+        """Return the script of the call in which somebody tries the keys out."""
         return CallComposer(Phrases.of(self.catalogs, reader)).practice()
 
     def digest(self, language: Language, digest: Digest, link: str | None = None) -> Composed:
@@ -58,12 +60,12 @@ class Composer:
         return DigestComposer(self.catalogs, language).compose(digest, link)
 
     def login_code(self, language: Language, code: str) -> Composed:
-        """Return the e-mail with the code by which somebody signs in."""
+        """Return the e-mail with a login code."""
         said = self.catalogs.of(language).in_mail.section("sign_in")
         return Composed(said["code_subject"], said["code"].strip().format(code=code))
 
     def invitation(self, language: Language, group: str) -> Composed:
-        """Return the e-mail to who is invited to a group."""
+        """Return the e-mail that invites somebody to a group."""
         said = self.catalogs.of(language).in_mail.section("sign_in")
         return Composed(said["invitation_subject"].format(group=group), said["invitation"].strip().format(group=group))
 

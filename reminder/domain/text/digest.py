@@ -1,4 +1,4 @@
-"""The weekly digest of a home: what opens, nears, has ended or is unanswered, and who is not reached, as one e-mail."""
+"""The weekly digest of a home as one e-mail: what opens, nears, has ended or is unanswered, and who is unreachable."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,26 +10,29 @@ from reminder.domain.text.email import EmailComposer
 from reminder.domain.text.model import Composed, Reader
 from reminder.domain.text.phrases import Phrases
 
-# Who is behind a full page reads no e-mail of two hundred lines: the rest is counted, and stands on the page.
+# Nobody reads an e-mail of two hundred lines: further rows are only counted, and listed on the page.
 MOST_ROWS = 20
-# A day without its year is taken for the nearest such day.
+# Readers take a day without its year for the nearest such day.
 NEAR = timedelta(days=300)
 
 
 @dataclass(frozen=True)
 class Item:
-    """One person's cards of one day, or why a person is not reached. `place`: their room, or what they are called."""
+    """One person's cards of one day, or why a person is not reached. `place`: their room, or their label."""
 
     place: str
     day: date | None = None
-    is_about: bool = False  # a date that was worked out
-    cards: Sequence[tuple[str, str]] = ()  # kind, and what its owner calls it
+    is_about: bool = False  # the date was computed
+    cards: Sequence[tuple[str, str]] = ()  # kind and label
     reasons: Sequence[tuple[str, str]] = ()  # channel, and the state of the contact or of the text; "" for all of them
 
 
 @dataclass(frozen=True)
 class Part:
-    """`name`: a heading of [digest] in config/wording/. `items`: those that are shown, of `count` that there are."""
+    """One part of the digest.
+
+    `name`: a heading of [digest] in config/wording/. `items`: the items shown, of `count` in all.
+    """
 
     name: str
     items: Sequence[Item]
@@ -38,7 +41,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Digest:
-    """`watched`: how many cards there are."""
+    """The contents of one digest. `watched`: the number of the home's cards."""
 
     group: str
     day: date
@@ -47,13 +50,13 @@ class Digest:
 
     @property
     def count(self) -> int:
-        """How many cards it speaks of."""
+        """The number of items in all parts."""
         return sum(part.count for part in self.parts)
 
 
 @dataclass(frozen=True)
 class DigestComposer:
-    """Makes the digest in one language."""
+    """A composer of digests in one language."""
 
     catalogs: Catalogs
     language: Language
@@ -107,7 +110,7 @@ class DigestComposer:
 
 
 def things(families: Mapping[str, str], words: Catalog, cards: Sequence[tuple[str, str]]) -> list[str]:
-    """Return what these cards are called, as (kind, label); both certificates of one day are one thing."""
+    """Return the names of these cards, given as (kind, label); both certificates of one day are one thing."""
     certificates = {USER_CERTIFICATE, SIGNATURE_CERTIFICATE}
     has_both = certificates <= {families[kind] for kind, _ in cards}
     named = (

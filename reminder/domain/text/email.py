@@ -1,4 +1,4 @@
-"""E-mails: what a text says, then what is to be done, what became of earlier texts, and who writes."""
+"""E-mails: the text of a step, then the advice, the results of earlier texts, and the sender."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from reminder.domain.text.phrases import CERTIFICATE_FAMILIES, MY_NUMBER_FAMILIE
 
 @dataclass(frozen=True)
 class EmailComposer:
-    """Makes the e-mails for one reader: the subject in plain words, the body with readings where it has them."""
+    """A composer of e-mails for one reader: a plain subject, and a body with readings where the reader has them."""
 
     plain: Phrases
 
@@ -24,7 +24,7 @@ class EmailComposer:
         return self.plain.in_mail.words
 
     def reminder(self, contents: Sequence[ReminderContent], copy: Copy, *, brief: bool) -> Composed:
-        """Return one e-mail that tells all of these. `brief` leaves out the advice."""
+        """Return one e-mail about all of these reminders. `brief` leaves out the advice."""
         topic = Topic.of(contents, self.plain.families)
         family = topic.family or self.plain.families[topic.first.kind]
         values = self._mail.of_reminder(topic.first, family)
@@ -42,7 +42,7 @@ class EmailComposer:
         return Composed(subject, _joined(blocks), self.closing)
 
     def notice(self, kind: NoticeKind, about: About) -> Composed:
-        """Return what a carer or a member of staff is told of a person's reminders."""
+        """Return a notice to a carer or a member of staff about a person's reminders."""
         words, values = self._words, self._mail.of_notice(about)
         said, parts = words.section(f"notices.{kind}"), words.section("email.part")
         blocks = [said["said"].format_map(values)]
@@ -59,7 +59,7 @@ class EmailComposer:
 
     @property
     def closing(self) -> str:
-        """What stands under every e-mail: what it is about, and who writes."""
+        """The end of every e-mail: its purpose, and the sender."""
         words = self._words
         about = self._part("about", "about", self._mail.of_person)
         signature = words.section("email.text")["signature"]
@@ -105,7 +105,7 @@ def _joined(blocks: Sequence[str]) -> str:
 
 
 def _applies(line: str, content: ReminderContent, family: str) -> bool:
-    """Return whether a line of [email.line] is shown for this card; one that somebody added always is."""
+    """Return whether a line of [email.line] is shown for this card; a line that an operator added always is."""
     match line:
         case "grace":
             return content.grace_ends_on is not None and not content.computed
@@ -118,9 +118,7 @@ def _applies(line: str, content: ReminderContent, family: str) -> bool:
 
 
 def _advice(content: ReminderContent, family: str, computed: bool) -> list[tuple[str, str]]:
-    """Return the headings of an e-mail's advice, each with the text below it. `computed`: a date in it was worked
-    out.
-    """
+    """Return the headings of an e-mail's advice, each with the text below it. `computed`: a date was computed."""
     advises = CERTIFICATES if family in CERTIFICATE_FAMILIES else family
     if content.is_after_end:
         return [("to_do", "to_do_computed" if computed else f"after_{advises}"), ("done", "done")]

@@ -1,4 +1,4 @@
-"""How an e-mail looks: its plain text as a page for any mail program."""
+"""The HTML form of an e-mail: its plain text as a page for any mail program."""
 
 from collections.abc import Callable
 from html import escape
@@ -9,9 +9,9 @@ from reminder.domain.text.furigana import as_ruby
 
 
 def render_html(text: str, lang: str | None = None, title: str = "期限だより") -> str:
-    """Return the same words as a page for any mail program: one column, no picture, no link, nothing fetched.
+    """Return the same text as a page for any mail program: one column, no picture, no link, nothing fetched.
 
-    `lang` is the tag (BCP 47) of the language of the text; without one it is told from its letters. Lines that begin
+    `lang` is the tag (BCP 47) of the language of the text; without one it is derived from its letters. Lines that begin
     with ■ are headings; readings in brackets become furigana. The way to stop is in the mail's headers, where it asks
     before it acts.
     """
@@ -26,14 +26,14 @@ def render_html(text: str, lang: str | None = None, title: str = "期限だよ�
 
 
 def _language(text: str) -> str:
-    """Return the tag of a mail that was kept before messages knew their language: ja or en, whose letters are more."""
+    """Return the tag of a mail that was stored without its language: ja or en, whichever letters are more."""
     japanese = sum("\u3040" <= char <= "\u9fff" for char in text)
     latin = sum(char.isascii() and char.isalpha() for char in text)
     return "ja" if japanese > latin else "en"
 
 
 def renderer(wording: Catalogs) -> Callable[[str, Language | None], str]:
-    """Return render_html for a text in one of the languages of `wording`, None where a message does not say which."""
+    """Return render_html for a text in one of the languages of `wording`; None where the language is unknown."""
 
     def render(text: str, language: Language | None) -> str:
         words = None if language is None else wording.languages.get(language)

@@ -1,4 +1,4 @@
-"""What a person reads when something was refused or went wrong: a sentence that says what to do next."""
+"""Error messages: for each error a sentence that says what to do next."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -9,15 +9,15 @@ from reminder.errors import DateError, KigenError
 
 
 def explain(wording: Catalogs, error: KigenError, language: Language, *, own: str = "") -> str:
-    """Return a sentence that says what to do next. It holds nothing that was refused.
+    """Return a sentence that says what to do next. It never holds a refused value.
 
-    `own`: a section whose sentences come before those of [errors], for readers who have no command line before them.
+    `own`: a section whose sentences precede those of [errors], for readers without a command line.
     """
     return explain_from(wording.of(language).table, error, own=own)
 
 
 def explain_from(table: Mapping[str, object], error: KigenError, *, own: str = "") -> str:
-    """Return what explain does, from one parsed config/wording/*.toml that stands alone."""
+    """Return what explain returns, from one parsed config/wording/*.toml without the other languages."""
     errors, fields, looks_like = (cast(Mapping[str, str], table[name]) for name in ("errors", "fields", "looks_like"))
     values: dict[str, object] = {"choices": "", **error.details}
     values["field"] = fields.get(str(values.get("field", "")), str(values.get("field", "")))

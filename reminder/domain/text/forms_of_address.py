@@ -1,4 +1,4 @@
-"""How a person is addressed, and what carers call them."""
+"""Forms of address: how a person is addressed, and how carers refer to them."""
 
 import re
 from functools import lru_cache
@@ -16,7 +16,7 @@ def address_of(label: str, words: Catalog) -> str:
 
 
 def carers_word(label: str, words: Catalog) -> str:
-    """Return the person in a carer's words, with the room where the label has one."""
+    """Return how a carer refers to the person, with the room where the label has one."""
     return words.section("carers_word").get(label, label if label != _name_in(label) else address_of(label, words))
 
 

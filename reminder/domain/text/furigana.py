@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 
 _KANJI = "[\u3005\u4e00-\u9fff]+"
 _READING = re.compile("（[ぁ-ゖー]+）")
-# What is left as it is: placeholders, words that have their reading, and dates, which are read by rules of their own.
+# Left unchanged: placeholders, words with a reading, and dates, whose readings follow rules of their own.
 _AS_IT_IS = rf"\{{[^}}]*\}}|{_KANJI}{_READING.pattern}|[0-9０-９○＿]+[年月日]|（[月火水木金土日]）"
 
 
 def annotator(words: Sequence[str]) -> Callable[[str], str]:
     """Return a function that adds readings to a text. `words`: each with its reading, as 行（い）って.
 
-    The longest word is found first; a reading that is there stays.
+    The longest word is matched first; an existing reading stays.
     """
     with_reading = {_READING.sub("", word): word for word in words}
     if not with_reading:

@@ -1,7 +1,7 @@
-"""Sheets of paper: A4, large type, black on white, one page each, printed by any browser.
+"""Leaflets: A4, large type, black on white, one page each, printed by any browser.
 
-The words are blocks of text in config/wording/ under [sheets]. A line that begins with # is the title, with ! a date
-to be seen from afar, with ■ a heading; what follows a line of --- is small print in a frame.
+The words are blocks of text in config/wording/ under [sheets]. A line that begins with # is the title, with ! a date to
+be seen from afar, with ■ a heading; the lines after a line of --- are small print in a frame.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ rt { font-size: 50% }
 
 @dataclass(frozen=True)
 class OnPaper:
-    """One card: `label` is what its owner calls it."""
+    """One card on a leaflet, with its owner's label."""
 
     kind: str
     expires_on: date
@@ -43,8 +43,9 @@ class OnPaper:
 
 @dataclass(frozen=True)
 class ToPrint:
-    """Whose sheet it is, and of which cards: one for the letter, all for the refrigerator's door. `sender`: where
-    texts come from, as phones show it.
+    """The person and the cards of a leaflet: one card for the letter, all for the sheet on the refrigerator.
+
+    `sender`: the sender of our texts, as phones show it.
     """
 
     label: str
@@ -57,8 +58,11 @@ class ToPrint:
 
 
 def render_sheet(sheet: str, words: Catalog, facts: ToPrint, *, stylesheet: str | None = None) -> str:
-    """Return a whole page. `sheet`: one of words.SHEETS. Its STYLE stands in it, or at the address `stylesheet`."""
-    # The readings of an e-mail serve on paper, too.
+    """Return a whole page. `sheet`: one of words.SHEETS.
+
+    The page holds its STYLE, or refers to the address `stylesheet`.
+    """
+    # Paper uses the readings of an e-mail.
     words = words.in_mail
     said = words.section("sheets")
     values = _values(words, facts)

@@ -1,6 +1,6 @@
 """Letters to the residents of a home: A4, 20 points, one page a person, one matter first, and a slip for the family.
 
-The words stand in config/wording/ under [letter]; what is to be done and brought are the kind's own.
+The texts are in config/wording/ under [letter]; what is to be done and brought comes from the kind.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from reminder.domain.text.catalog import ARRIVAL, Catalog, Catalogs
 from reminder.domain.text.forms_of_address import address_of
 from reminder.domain.text.furigana import as_ruby
 
-# A font made to be told apart by weak eyes; after it what holds rare names.
+# A font designed for weak eyes; after it fonts with the characters of rare names.
 FONTS = ("BIZ UDPGothic", "BIZ UDPゴシック", "BIZ UDGothic", "Noto Sans CJK JP", "Hiragino Sans", "sans-serif")
 
 STYLE = f"""
@@ -54,13 +54,13 @@ section.furigana {{ line-height: 1.6 }}
 @media screen {{ section {{ padding: 8mm; border-bottom: 3pt solid #000 }} }}
 """
 
-# More rows than that do not fit one page, and the slip may break between them.
+# More rows do not fit one page, and the slip may break between them.
 ROWS_ON_ONE_PAGE = 10
 
 
 @dataclass(frozen=True)
 class Matter:
-    """One card of which the letter speaks. `is_both`: the two certificates of a My Number Card that end on one day."""
+    """One card of a letter. `is_both`: the two certificates of a My Number Card that end on one day."""
 
     kind: str
     expires_on: date
@@ -81,8 +81,9 @@ class Matter:
 
 @dataclass(frozen=True)
 class ResidentLetter:
-    """`from_`: the home or family that has it made; `has_slip`: for a home, to which families answer. The first of
-    `matters` is told at length.
+    """The contents of one resident's letter; the first of `matters` is described in full.
+
+    `from_`: the home or family that sends it; `has_slip`: for a home, to which families answer.
     """
 
     person_id: int
@@ -100,8 +101,10 @@ class ResidentLetter:
 def render_letters(
     sections: Sequence[str], title: str, *, lang: str = "ja", stylesheet: str | None = None, more_style: str = ""
 ) -> str:
-    """Return a whole page of what render_letter has made. `lang` is the tag of the title's language (BCP 47); each
-    letter names its own. Its STYLE stands in it, or at the address `stylesheet`.
+    """Return a whole page of the results of render_letter.
+
+    `lang` is the tag of the title's language (BCP 47); each letter has its own. The page holds its STYLE, or refers to
+    the address `stylesheet`.
     """
     style = f"<style>{STYLE}{more_style}</style>"
     look = style if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
@@ -114,12 +117,12 @@ def render_letters(
 
 
 def render_letter(wording: Catalogs, letter: ResidentLetter, *, furigana: bool = False) -> str:
-    """Return one section, which begins a page of its own. `furigana`: also where the language does without."""
+    """Return one section, which begins a new page. `furigana`: also where the language does without."""
     plain = wording.of(letter.language)
     words = plain.with_furigana if furigana else plain.in_mail
     parts = list(_LetterParts(words, wording.families, letter).text())
     if letter.has_slip:
-        # Read by the family: without readings, but where the language always has them.
+        # The family reads this: without readings, unless the language always has them.
         parts += _LetterParts(plain.in_mail, wording.families, letter).slip()
     body = "\n".join(parts)
     kind = ' class="furigana"' if "<ruby>" in body else ""
@@ -146,7 +149,7 @@ class _LetterParts:
         yield _p(" ".join([self._said["about"].format_map(self._values), *self._mark()]), "small")
 
     def slip(self) -> Iterator[str]:
-        """Yield what is for the family, under a line to cut along: who, which card, what became of it, by whom."""
+        """Yield the slip for the family, under a line to cut along: the person, the card, the result, the signer."""
         said, letter = self._said, self.letter
         whose = " ".join(part for part in (letter.label, letter.place) if part)
         long = " long" if len(letter.matters) > ROWS_ON_ONE_PAGE else ""
@@ -188,7 +191,7 @@ class _LetterParts:
         return [self._said["mark"].format(mark=self.letter.mark)] if self.letter.mark else []
 
     def _first(self, matter: Matter) -> Iterator[str]:
-        """Yield what ends, until when, and what is to be done about it."""
+        """Yield the card, its end, and what is to be done about it."""
         yield f"<h2>{_html(self._thing(matter))}</h2>"
         yield _p(self._end(matter), "date")
         filled = {**self._values, **self._dates(matter)}
@@ -204,7 +207,7 @@ class _LetterParts:
         return {name: self.words.date(day, forms[name]) for name, day in dates.items() if day is not None}
 
     def _to_do(self, matter: Matter) -> Iterator[str]:
-        """Yield what is to be done. Of a date that was worked out it is never said that it has passed."""
+        """Yield what is to be done. A computed date is never described as past."""
         said, kind, today = self._said, self.words.kinds[matter.kind], self.letter.today
         if matter.is_over:
             if matter.is_computed:

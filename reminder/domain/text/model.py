@@ -1,4 +1,4 @@
-"""What a text is made from, and what comes of it."""
+"""The inputs and the results of the composers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,9 @@ from reminder.domain.text import sms_segments
 
 @dataclass(frozen=True)
 class CardContent:
-    """A card of which a text speaks. `computed`: its date was worked out, not read from it. `label`: its owner's name
-    for it.
+    """A card in a text.
+
+    `computed`: its date was computed, not read from the card. `label`: its owner's name for it.
     """
 
     kind: str
@@ -23,8 +24,9 @@ class CardContent:
 
 @dataclass(frozen=True, kw_only=True)
 class ReminderContent(CardContent):
-    """One reminder that a text holds. `grace_ends_on` is None where no grace is promised. `bound`: the card ends with a
-    residence period.
+    """One reminder in a text.
+
+    `grace_ends_on` is None where no grace is promised. `bound`: the card ends with a residence period.
     """
 
     step: StepText
@@ -34,14 +36,16 @@ class ReminderContent(CardContent):
 
     @property
     def is_after_end(self) -> bool:
-        """Whether it is told after the end date."""
+        """Whether the step comes after the end date."""
         return self.step.stage.is_after_end
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads. `label` is what the family calls the person it speaks of; `from_` the family's or home's name;
-    `asks` the digit that answers "done" to this text, None where it cannot be answered.
+    """The reader of a text.
+
+    `label` is what the family calls the person in the text; `from_` the family's or home's name; `reply_code` the digit
+    that answers "done" to this text, None where it cannot be answered.
     """
 
     audience: Audience
@@ -56,7 +60,7 @@ class Reader:
 
     @property
     def voice(self) -> str:
-        """The voice of [texts] in config/wording/ in which this reader is spoken to."""
+        """The voice of [texts] in config/wording/ for this reader."""
         if self.audience is not Audience.PERSON:
             return "carer"
         return "standard" if self.mode is Mode.STANDARD else "elderly"
@@ -64,7 +68,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of one earlier text to the person, and what was answered."""
+    """The result of one earlier text to the person, and the answer to it."""
 
     on: date
     channel: ChannelName
@@ -75,8 +79,9 @@ class Fate:
 
 @dataclass(frozen=True)
 class Copy:
-    """What a carer is shown besides: the text of this day to the person, what became of the latest ones, and the
-    address of a page on which the carer takes it on.
+    """The additional part of a carer's copy.
+
+    It holds this day's text to the person, the results of the latest ones, and the address of the assignment page.
     """
 
     text: str | None = None
@@ -86,19 +91,21 @@ class Copy:
 
 @dataclass(frozen=True)
 class About:
-    """What a notice speaks of, where it speaks of a card or a contact, and what the person answered."""
+    """The subject of a notice: a card or a contact, where there is one, and the person's answer."""
 
     card: CardContent | None = None
     channel: ChannelName | None = None
     reply: str | None = None
     link: str | None = None  # for a carer's e-mail: a page with one button
-    instead: ChannelName | None = None  # by which the person is told what did not arrive
+    instead: ChannelName | None = None  # the failover channel for the message that did not arrive
 
 
 @dataclass(frozen=True)
 class Composed:
-    """A text as it is sent. `subject` is None for an SMS. `closing` is what an e-mail says once, however many persons
-    it speaks of.
+    """A text as it is sent.
+
+    `subject` is None for an SMS. `closing` is the part of an e-mail that appears once, however many persons it is
+    about.
     """
 
     subject: str | None
@@ -112,5 +119,5 @@ class Composed:
 
     @property
     def segments(self) -> int:
-        """How many messages the provider bills for it; 0 for an e-mail."""
+        """The number of messages that the provider bills; 0 for an e-mail."""
         return sms_segments.count(self.text) if self.subject is None else 0

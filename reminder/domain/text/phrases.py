@@ -1,4 +1,4 @@
-"""What a text says of cards and of a person, whichever channel it goes by: names, dates, and the words of a step."""
+"""The phrases that texts of every channel share: names, dates, and the text of a step."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from reminder.domain.text.catalog import (
 from reminder.domain.text.forms_of_address import address_of, carers_word
 from reminder.domain.text.model import About, CardContent, Reader, ReminderContent
 
-# Families that speak of the electronic certificates of a My Number Card, and of it as a whole.
+# Families about the electronic certificates of a My Number Card, and about the card as a whole.
 CERTIFICATE_FAMILIES = frozenset({CERTIFICATES, USER_CERTIFICATE, SIGNATURE_CERTIFICATE})
 MY_NUMBER_FAMILIES = frozenset({*CERTIFICATE_FAMILIES, CARD})
 
-# Which subject an e-mail has at a stage.
+# The subject of an e-mail at each stage.
 _SUBJECTS = {
     Stage.OPENS: "opens",
     **dict.fromkeys((Stage.NEAR, Stage.LAST, Stage.LAST_OPEN), "near"),
@@ -42,9 +42,9 @@ _Content = TypeVar("_Content", bound=CardContent)
 
 @dataclass(frozen=True)
 class Topic:
-    """What several reminders of one text have in common. `family` is None where they end, or stand, differently."""
+    """The common parts of several reminders in one text. `family` is None where their ends or stages differ."""
 
-    first: ReminderContent  # the soonest; of one day the card before what lives in it
+    first: ReminderContent  # the soonest; of one day the card before its certificates
     family: str | None
 
     @classmethod
@@ -54,7 +54,7 @@ class Topic:
 
 
 def in_order(contents: Sequence[_Content], families: Mapping[str, str]) -> list[_Content]:
-    """Return cards by their end; those of one day as config/cards.toml has their kinds."""
+    """Return cards by their end; those of one day in the order of their kinds in config/cards.toml."""
     kinds = list(families)
     return sorted(contents, key=lambda one: (one.expires_on, kinds.index(one.kind)))
 
@@ -73,7 +73,7 @@ def _family_of(contents: Sequence[ReminderContent], families: Mapping[str, str])
 
 
 def _text_key(content: ReminderContent, family: str) -> str | None:
-    """Return the name of a text that stands for no step, where one is told in place of the step's."""
+    """Return the name of a text that replaces the step's own, None where there is none."""
     if content.computed and content.is_after_end:
         return COMPUTED
     has_two_texts = family in (CERTIFICATES, USER_CERTIFICATE)
@@ -84,7 +84,7 @@ def _text_key(content: ReminderContent, family: str) -> str | None:
 
 @dataclass(frozen=True)
 class Phrases:
-    """What one language says to one reader. `families`: of each kind of card."""
+    """The phrases of one language for one reader. `families`: of each kind of card."""
 
     words: Catalog
     families: Mapping[str, str]
@@ -92,17 +92,17 @@ class Phrases:
 
     @classmethod
     def of(cls, catalogs: Catalogs, reader: Reader) -> Self:
-        """Return those of the reader's language, without readings."""
+        """Return the phrases in the reader's language, without readings."""
         return cls(catalogs.of(reader.language), catalogs.families, reader)
 
     @cached_property
     def in_mail(self) -> "Phrases":
-        """The same with the readings that an e-mail has room for."""
+        """The same phrases with the readings of an e-mail."""
         return Phrases(self.words.in_mail, self.families, self.reader)
 
     @cached_property
     def of_person(self) -> Mapping[str, str]:
-        """What is filled in of the person and of who sends."""
+        """The placeholders about the person and the sender."""
         return {
             "call": address_of(self.reader.label, self.words),
             "who": carers_word(self.reader.label, self.words),
@@ -111,7 +111,7 @@ class Phrases:
         }
 
     def of_reminder(self, content: ReminderContent, family: str) -> Mapping[str, str]:
-        """Return all that can be filled into the text of one card."""
+        """Return the placeholders of the text of one card."""
         words = self.words
         values = {
             **self.of_person,
@@ -125,7 +125,7 @@ class Phrases:
         return values | {name: said[name].format_map(values) for name in KIND_WORDS if name not in values}
 
     def of_notice(self, about: About) -> Mapping[str, str]:
-        """Return all that can be filled into a notice; "" for what it does not speak of."""
+        """Return the placeholders of a notice; "" for those without a value."""
         values = {**self.of_person, "thing": "", "date": "", "channel": ""}
         if about.card is not None:
             values["thing"] = self.thing(about.card, self.families[about.card.kind])
@@ -135,13 +135,13 @@ class Phrases:
         return values
 
     def thing(self, card: CardContent, family: str) -> str:
-        """Return what a card is called in a text of this family."""
+        """Return the name of a card in a text of this family."""
         if family == CERTIFICATES:
             return self.words.word("both_certificates")
         return card.label or self.words.kinds[card.kind]["thing"]
 
     def date(self, card: CardContent, form: str = "date") -> str:
-        """Return the end of a card; a date that was worked out is said to be one."""
+        """Return the end of a card; a computed date is marked as such."""
         day = self.words.date(card.expires_on, form)
         return self.words.word("about_date").format(date=day) if card.computed else day
 
@@ -161,7 +161,7 @@ class Phrases:
         return self.words.section("email.subject")[name]
 
     def items(self, contents: Sequence[ReminderContent]) -> list[str]:
-        """Return what ends when, soonest first; two certificates of one date are one item."""
+        """Return the cards with their ends, soonest first; two certificates of one date are one item."""
         by_date: dict[tuple[date, bool], list[ReminderContent]] = {}
         for one in in_order(contents, self.families):
             by_date.setdefault((one.expires_on, one.computed), []).append(one)

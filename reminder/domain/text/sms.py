@@ -1,4 +1,4 @@
-"""Texts for a telephone: one message where it can be, signed, with whom to ask. LINE carries the same words."""
+"""Text messages: one segment where possible, signed, with whom to ask. LINE carries the same words."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from reminder.domain.text import sms_segments
 from reminder.domain.text.model import About, CardContent, Composed, ReminderContent
 from reminder.domain.text.phrases import Phrases, Topic
 
-# A text to a person is one message where it can be, and never more than two.
+# A text to a person is one segment where possible, and never more than two.
 MOST_SEGMENTS = 2
 
 _SENTENCE = re.compile(r"(?<=。)|(?<=\.) ")
@@ -20,13 +20,13 @@ _SENTENCE = re.compile(r"(?<=。)|(?<=\.) ")
 
 @dataclass(frozen=True)
 class SmsComposer:
-    """Makes the texts for one reader."""
+    """A composer of text messages for one reader."""
 
     phrases: Phrases
 
     def reminder(self, contents: Sequence[ReminderContent]) -> Composed:
-        """Return one text that tells all of these."""
-        # A Japanese label would halve the length of a Latin text: there the kind's own name stands for it.
+        """Return one text about all of these reminders."""
+        # A Japanese label would halve the length of a Latin text: the kind's own name replaces it there.
         shown = [one if self._is_in_its_script(one) else replace(one, label=None) for one in contents]
         topic = Topic.of(shown, self.phrases.families)
         if topic.family is None:
@@ -36,12 +36,15 @@ class SmsComposer:
         return Composed(None, self._assured(_without_the_last(text)))
 
     def notice(self, kind: NoticeKind, about: About) -> Composed:
-        """Return what a carer or a member of staff is told of a person's reminders."""
+        """Return a notice to a carer or a member of staff about a person's reminders."""
         said = self.phrases.words.section(f"notices.{kind}")["said"]
         return Composed(None, self._signed(said.format_map(self.phrases.of_notice(about))))
 
     def answer(self, name: str, day: date | None) -> Composed:
-        """Return what somebody is answered, or asked for consent. `name`: one of notices.ANSWERS."""
+        """Return the text to somebody who has answered, or who is asked for consent.
+
+        `name`: one of notices.ANSWERS.
+        """
         words = self.phrases.words
         values = {**self.phrases.of_person, "date": "" if day is None else words.date(day)}
         return Composed(None, self._shortest(words.section("answers")[name], values))
@@ -63,9 +66,7 @@ class SmsComposer:
         return self._assured(text)
 
     def _assured(self, text: str) -> str:
-        """Add how it is answered, or whom to ask, and the promise that nobody is asked for a number, where there is
-        room for it.
-        """
+        """Add how to answer or whom to ask, and, where there is room, the promise never to ask for a number."""
         words, reader = self.phrases.words, self.phrases.reader
         after = [words.word("no_numbers")]
         if reader.audience is Audience.PERSON and reader.reply_code is not None:
@@ -77,8 +78,9 @@ class SmsComposer:
         return text
 
     def _shortest(self, template: str, values: Mapping[str, str]) -> str:
-        """Fill in a text that is one message if that can be had by leaving out the form of address, or the mark where
-        it is an ornament.
+        """Fill in a text, and shorten it to one segment where that is possible.
+
+        It leaves out the form of address, or the mark where that is an ornament.
         """
         text = self._signed(template.format_map(values))
         if sms_segments.count(text) == 1:
@@ -98,7 +100,7 @@ class SmsComposer:
 
 
 def _without_the_last(text: str) -> str:
-    """Return a text that a long name in another script has made too long without its last sentences."""
+    """Return a text without its last sentences, where a long name in another script made it too long."""
     sentences = _SENTENCE.split(text)
     while sms_segments.count(text) > MOST_SEGMENTS and len(sentences) > 1:
         text = text.removesuffix(sentences.pop()).rstrip()

@@ -1,9 +1,9 @@
-"""How long a text message is: what it costs, and whether it arrives in one piece."""
+"""The length of a text message: its segments and their cost."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
-# GSM 03.38, as every Latin text message is written. One character outside it turns the whole text into UCS-2.
+# GSM 03.38, the alphabet of Latin text messages. One character outside it turns the whole text into UCS-2.
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -12,29 +12,29 @@ _EXTENSION = frozenset("\f^{}\\[~]|€")  # each costs two: an escape and a char
 
 
 class Encoding(StrEnum):
-    """How a text message is written: 7 bits a character, or 16."""
+    """The encoding of a text message: 7 bits a character, or 16."""
 
     GSM_7 = "GSM-7"
     UCS_2 = "UCS-2"
 
 
-# Units in a text of one part, and in each part of a longer one, which also carries its place.
+# Units in a text of one segment, and in each segment of a longer one, which also carries its place.
 _ONE = {Encoding.GSM_7: 160, Encoding.UCS_2: 70}
 _EACH = {Encoding.GSM_7: 153, Encoding.UCS_2: 67}
 
 
 def encoding(text: str) -> Encoding:
-    """Return how a text is written: as UCS-2 as soon as one character needs it."""
+    """Return the encoding of a text: UCS-2 as soon as one character needs it."""
     return Encoding.GSM_7 if all(char in _BASIC or char in _EXTENSION for char in text) else Encoding.UCS_2
 
 
 def units(text: str) -> int:
-    """Return its length in GSM-7 septets, or in UTF-16 code units."""
+    """Return the length of a text in GSM-7 septets, or in UTF-16 code units."""
     return sum(_sizes(text, encoding(text)))
 
 
 def count(text: str) -> int:
-    """Return how many messages are sent and billed; 0 for an empty text. A pair of units is never cut in two."""
+    """Return how many segments are sent and billed; 0 for an empty text. A pair of units is never split."""
     written = encoding(text)
     sizes = list(_sizes(text, written))
     if not sizes or sum(sizes) <= _ONE[written]:

@@ -1,4 +1,4 @@
-"""Tables written for spreadsheet programs: XLSX and CSV. What people typed stays text and is never run as a formula."""
+"""Writer of XLSX and CSV. Typed text stays text and is never run as a formula."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ _WIDEST, _NARROWEST = 50, 8
 
 @dataclass(frozen=True)
 class TableSheet:
-    """`choices`: by column from 0, what may be chosen there. `notes`: lines above the headings."""
+    """One sheet of a table. `choices`: allowed values, by column from 0. `notes`: lines above the headings."""
 
     name: str
     headings: Sequence[str]
@@ -26,7 +26,7 @@ class TableSheet:
 
 
 def xlsx(sheets: Sequence[TableSheet]) -> bytes:
-    """Return an XLSX file: the headings stand still, columns fit their cells, a page is A4 in landscape."""
+    """Return an XLSX file: the headings are frozen, columns fit their cells, a page is A4 in landscape."""
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.styles import Alignment, Font, PatternFill
@@ -57,7 +57,7 @@ def xlsx(sheets: Sequence[TableSheet]) -> bytes:
             made = WriteOnlyCell(page, value=None)  # noqa: B023  # used within its own turn
             if isinstance(value, str):
                 made.value = value
-                # Whatever it begins with: = + - @ are read as text.
+                # A leading = + - @ is read as text.
                 made.data_type = "s"
                 made.number_format = "@"
                 made.alignment = Alignment(wrap_text=len(value) > _WIDEST, vertical="top")
@@ -80,7 +80,7 @@ def xlsx(sheets: Sequence[TableSheet]) -> bytes:
 
 
 def csv_bytes(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
-    """Return CSV for Excel: UTF-8 with a byte order mark, an apostrophe before what it would run as a formula."""
+    """Return CSV for Excel: UTF-8 with a byte order mark, an apostrophe before anything that would run as a formula."""
     kept = io.StringIO()
     writer = csv.writer(kept)
     for row in (headings, *rows):

@@ -1,12 +1,12 @@
-"""How wide words are when they are drawn, and where they break: a drawing made by the server cannot ask the screen."""
+"""The width of drawn text and its line breaks, for drawings that are made without a screen."""
 
 import re
 from unicodedata import east_asian_width
 
-# In ems, and rather too wide than too narrow: every reader's screen has a font of its own.
+# In ems, rather too wide than too narrow, because fonts differ between screens.
 _NARROW, _SMALL, _LARGE = 0.36, 0.62, 0.75
 _THIN = frozenset(" .,:;'!|()[]ijlIft")
-# What may not begin a line.
+# Characters that may not begin a line.
 _CLINGING = frozenset("、。，．）」』】ー・：！？ゃゅょっァィゥェォャュョッ")
 _PIECES = re.compile(r"\s*[^\s\u1100-\uffff]+|\s*[\u1100-\uffff]")
 
@@ -25,7 +25,7 @@ def _width(char: str) -> float:
 
 
 def wrapped(text: str, ems: float) -> list[str]:
-    """Return lines of at most `ems`, but for a single word that is wider."""
+    """Return lines of at most `ems`, except for a single word that is wider."""
     lines = [""]
     for piece in _PIECES.findall(text):
         if lines[-1] and piece not in _CLINGING and width_of(lines[-1] + piece) > ems:

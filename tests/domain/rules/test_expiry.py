@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reminder.domain.model.card_kinds import MY_NUMBER, OnlyTheCardSays, read_kinds
 from reminder.domain.rules import validity
-from reminder.domain.rules.expiry import Expiry, KnownDates, first_certificate_ends_on, look_twice
+from reminder.domain.rules.expiry import Expiry, KnownDates, check_plausibility, first_certificate_ends_on
 from reminder.domain.rules.expiry import work_out as by_the_rules
 from reminder.errors import NeedsConfirmationError, RefusedInputError, UnknownChoiceError
 
@@ -304,7 +304,7 @@ def test_a_card_that_ends_at_another_age_is_believed(age):
 )
 def test_an_end_that_follows_from_no_birthday_is_looked_at_twice(kind, born, end, more, why):
     with pytest.raises(NeedsConfirmationError) as doubt:
-        look_twice(kind, KnownDates(expires_on=day(end), born=day(born), **more))
+        check_plausibility(kind, KnownDates(expires_on=day(end), born=day(born), **more))
 
     assert doubt.value.code == "not_a_birthday"
 
@@ -324,7 +324,7 @@ def test_an_end_that_follows_from_no_birthday_is_looked_at_twice(kind, born, end
     ],
 )
 def test_an_end_that_may_be_right_is_believed(kind, born, end, more, why):
-    look_twice(kind, KnownDates(expires_on=day(end), born=day(born), **more))
+    check_plausibility(kind, KnownDates(expires_on=day(end), born=day(born), **more))
 
 
 def test_the_date_on_the_card_wins_and_the_other_is_mentioned():

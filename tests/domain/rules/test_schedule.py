@@ -16,7 +16,7 @@ from reminder.domain.rules import hours, schedule
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences, read_days
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.rules.schedule_model import CardDates
-from reminder.domain.rules.steps import Plan, first_look, next_day, step_due
+from reminder.domain.rules.steps import Plan, first_planning_day, next_day, step_due
 from reminder.errors import RefusedInputError, SettingsError
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -384,9 +384,9 @@ def test_a_new_card_is_looked_at_today_when_a_step_is_overdue_and_else_on_its_ne
     end = date(2027, 3, 31)
     steps = plan(USER, end)
 
-    assert first_look(steps, end, date(2026, 12, 1)) == date(2027, 1, 4)
-    assert first_look(steps, end, date(2027, 3, 12)) == date(2027, 3, 12)
-    assert first_look(steps, end, date(2027, 4, 2)) == date(2027, 4, 7)
+    assert first_planning_day(steps, end, date(2026, 12, 1)) == date(2027, 1, 4)
+    assert first_planning_day(steps, end, date(2027, 3, 12)) == date(2027, 3, 12)
+    assert first_planning_day(steps, end, date(2027, 4, 2)) == date(2027, 4, 7)
     assert next_day(steps, date(2027, 7, 1)) is None
 
 
