@@ -16,18 +16,25 @@ from reminder.wiring import read_rulebook, read_settings
 
 TOP = Path(__file__).parents[1]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))])
+CHANGES = (TOP / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def commands(command: object, path: str = "reminder") -> Iterator[str]:
-    """`reminder card add` and all the others that do something themselves."""
+def commands(command: object, *, hidden: bool, path: str = "reminder") -> Iterator[str]:
+    """Yield `reminder card add` and all the others that do something themselves, or those under an old name."""
     if not isinstance(command, TyperGroup):
-        yield path
+        if command.hidden is hidden:
+            yield path
         return
     for name, below in command.commands.items():
-        yield from commands(below, f"{path} {name}")
+        yield from commands(below, hidden=hidden, path=f"{path} {name}")
 
 
-@pytest.mark.parametrize("command", [*commands(get_command(app))])
+@pytest.mark.parametrize("command", [*commands(get_command(app), hidden=True)])
+def test_an_old_name_of_a_command_is_in_the_changelog_with_its_new_one(command: str) -> None:
+    assert re.search(rf"^\| `{re.escape(command)}` \| `reminder [a-z -]+` \|$", CHANGES, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [*commands(get_command(app), hidden=False)])
 def test_every_command_is_named_in_the_readme_or_the_docs(command: str) -> None:
     words = r"\s+".join(map(re.escape, command.split()))
 

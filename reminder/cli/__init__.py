@@ -5,8 +5,9 @@ import os
 import sys
 from functools import cache
 from io import TextIOWrapper
+from typing import Annotated
 
-from typer import Exit, Typer
+from typer import Exit, Option, Typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
@@ -34,6 +35,26 @@ app = Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(is_asked: bool) -> None:
+    """Print the version that is installed, and end the command."""
+    if is_asked:
+        from importlib.metadata import version
+
+        print(version("kigen-dayori"))
+        raise Exit
+
+
+@app.callback()
+def _options_of_all(
+    version: Annotated[
+        bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    del version
+
+
 service.add_to(app)
 registry.add_to(app)
 lookup.add_to(app)

@@ -24,9 +24,9 @@ FRESH_FOR = relativedelta(years=1)
 
 _PAGE_HEAD = """# The kinds of cards
 
-Made from `config/cards.toml` and `config/wording/` by `reminder kinds --markdown`; a test compares them. Dates of rules
-that no page settles are marked: *verified* was read in a source, *inferred* follows from what was read, *unconfirmed*
-is believed. The date on the card wins over every rule here.
+`reminder kinds --markdown` makes this page from `config/cards.toml` and `config/wording/`; a test compares them.
+Each rule is marked: *verified* was read in a source, *inferred* follows from a source, *unconfirmed* is believed.
+The date on the card wins over every rule here.
 
 """
 
@@ -121,7 +121,7 @@ def _chapter(rules: Rulebook, kind: CardKind) -> str:
     if kind.city_visits:
         lines.append("- staff of some cities come to a home for it")
     if kind.carried_by:
-        lines.append(f"- lives in: `{kind.carried_by}`")
+        lines.append(f"- is stored in: `{kind.carried_by}`")
     if kind.offers:
         lines.append(f"- offers: {', '.join(f'`{offer.kind}`' for offer in kind.offers)}")
     for one in kind.versions:
@@ -131,7 +131,8 @@ def _chapter(rules: Rulebook, kind: CardKind) -> str:
             f"{name} = {_as_toml(value)}" for name, value in _differences(kind, one.kind).items() if name != "source"
         )
         lines.append(f"- other rules{since}{until}: {changed}")
-    lines.append(f"- sources: {' '.join(f'<{address}>' for address in kind.source) or 'none found'}")
+    lines.append("- sources:" if kind.source else "- sources: none found")
+    lines += [f"  - <{address}>" for address in kind.source]
     return "\n".join([*lines, ""])
 
 
@@ -157,7 +158,7 @@ _SHOWN = {
 }
 
 _GRACE = {
-    Grace.NONE: "nothing holds on",
+    Grace.NONE: "nothing stays valid",
     Grace.HEALTH_INSURANCE: "at hospitals it is read to the end of the third month after",
     Grace.UNCONFIRMED: "whether hospitals still read it is not confirmed (`CARD_GRACE`)",
 }

@@ -130,7 +130,11 @@ def _may_be_about_consent(context: ReplyContext) -> bool:
     if context.speaker.state is ContactState.UNCONFIRMED:
         return True
     is_asked = any(one.was_asked and one.state is ContactState.UNCONFIRMED for one in context.speakers)
-    return is_asked and not context.questions and read_consent(context.reply.text or "", context.uow.rules.replies) is not None
+    return (
+        is_asked
+        and not context.questions
+        and read_consent(context.reply.text or "", context.uow.rules.replies) is not None
+    )
 
 
 def _answers_about_consent(context: ReplyContext) -> None:
@@ -157,7 +161,9 @@ def _answers_about_consent(context: ReplyContext) -> None:
 
 
 def _write(context: ReplyContext, act_name: str, speaker: Speaker) -> None:
-    activity_log.write(context.uow.tx, act_name, context.uow.now, group_id=speaker.group_id, contact_id=speaker.contact_id)
+    activity_log.write(
+        context.uow.tx, act_name, context.uow.now, group_id=speaker.group_id, contact_id=speaker.contact_id
+    )
 
 
 def stop_all(uow: UnitOfWork, contact_ids: Sequence[int]) -> list[int]:
@@ -233,7 +239,9 @@ def _remind_again(context: ReplyContext, name: str, after: timedelta) -> None:
         return
     ends = cards.ends_of(context.uow.tx, _cards_of(open_questions))
     on_holidays = context.group.preferences.on_holidays
-    on = escalation_policy.remind_again_on(min(ends.values()), context.uow.today, context.person.mode, after, on_holidays)
+    on = escalation_policy.remind_again_on(
+        min(ends.values()), context.uow.today, context.person.mode, after, on_holidays
+    )
     cards.remind_again(context.uow.tx, list(ends), on)
     context.answer(name, on)
 
@@ -257,7 +265,9 @@ def _is_done(context: ReplyContext, answered: Sequence[Question]) -> None:
     for card_id in card_ids:
         cancelled = queue.cancel_for_card(context.uow.tx, card_id, CancelReason.DONE, context.uow.now)
         cards.schedule_replan_of_messages(context.uow.tx, cancelled, context.uow.today)
-        activity_log.write(context.uow.tx, "card_acknowledged", context.uow.now, group_id=context.group.id, card_id=card_id)
+        activity_log.write(
+            context.uow.tx, "card_acknowledged", context.uow.now, group_id=context.group.id, card_id=card_id
+        )
     context.answer("done")
     for person_id in {question.person_id for question in answered}:
         context.notify(NoticeKind.DONE, of=person_id)

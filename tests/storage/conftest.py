@@ -85,8 +85,9 @@ class Rows:
         )
 
     def card(self, person_id: int, kind: str = "mynumber_card", *, expires_on: date = END, **more: Any) -> int:
-        values = {"label": "", "is_computed": False, "carried_by": None, "next_reminder_on": None, **more}
-        return cards.add(self.tx, person_id=person_id, kind=kind, expires_on=expires_on, now=NOW, **values)
+        usual = {"label": "", "is_computed": False, "carried_by": None, "next_reminder_on": None, "created_at": NOW}
+        row = {"person_id": person_id, "kind": kind, "expires_on": expires_on, **usual, **more}
+        return cards.add_all(self.tx, [row])[0]
 
     def draft(self, contact_id: int | None, **more: Any) -> MessageDraft:
         """One text that may be sent now."""

@@ -66,10 +66,10 @@ def as_of_0009(database: Database, keys: KeyRing) -> None:
         )
         for row in rows:
             run(
-                "INSERT INTO upload_rows (upload_id, number, cells_sealed, body_fingerprint, facts, verdict, findings, effect,"
-                " is_agreed) VALUES (7, {number}, {cells}, {body_fingerprint}, {facts}, {verdict}, {findings}, {effect},"
+                "INSERT INTO upload_rows (upload_id, number, cells_sealed, likeness, facts, verdict, findings, effect,"
+                " is_agreed) VALUES (7, {number}, {cells}, {likeness}, {facts}, {verdict}, {findings}, {effect},"
                 " {agreed})",
-                body_fingerprint=b"who",
+                likeness=b"who",
                 **row,
             )
 

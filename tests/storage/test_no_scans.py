@@ -27,11 +27,9 @@ from tests.web.asking import Visitor, web_of
 from tests.web.test_rights import doors
 
 END = date(2027, 3, 31)
-LARGE = (
-    "messages|message_reminders|reminders|cards|people|contacts|receipts|journal|replies|notices|assignments|mentions"
-)
+LARGE = "messages|message_reminders|reminders|cards|people|contacts|receipts|activity_log|replies|notices|assignments|mentions"
 # Indexes that hold only what waits, so that reading all of one is reading what is due.
-WHAT_WAITS = r"USING (COVERING )?INDEX (ix_cards_due|ix_cards_silent|ix_messages_(waiting|in_hand|failed|worded|to_strangers)|ix_receipts_waiting|ix_replies_waiting|ix_notices_waiting)"
+WHAT_WAITS = r"USING (COVERING )?INDEX (ix_cards_due|ix_cards_silent|ix_messages_(queued|leased|failed|old_bodies|to_strangers)|ix_receipts_waiting|ix_replies_waiting|ix_notices_waiting)"
 
 
 @contextmanager

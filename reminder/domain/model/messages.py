@@ -45,7 +45,7 @@ class Accepted:
 class ProviderAnswer(StrEnum):
     """A provider's answer about a message whose outcome is unknown."""
 
-    NOT_SEEN = "not_found_count"  # it lists no such message: ask once more later, then send again
+    NOT_SEEN = "not_seen"  # it lists no such message: ask once more later, then send again
     SAFE_TO_REPEAT = "safe_to_repeat"  # it cannot be asked, but it recognises a second copy as the same
     SAFE_TO_REPEAT_SOON = "safe_to_repeat_soon"  # the same, but it forgets the message after a day
 
@@ -185,7 +185,7 @@ MOST_REPEATS = 5
 # LINE knows a retry key for 24 hours; a second copy after that would be a second message.
 REPEATED_SOON = timedelta(hours=20)
 GAVE_UP = "gave_up"  # certainly not sent
-NOT_SEEN = "not_found_count"  # very likely not sent, and nobody can know
+NOT_SEEN = "not_seen"  # very likely not sent, and nobody can know
 UNREADABLE = "unreadable"  # sealed with a key that is gone
 RESTORED = "restored"  # it may have been sent between the back-up and now
 

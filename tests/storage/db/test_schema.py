@@ -130,16 +130,16 @@ def test_taking_a_migration_back_loses_no_row_but_what_it_brought(village: Villa
     village.run_until("2027-02-01 00:00")
     database = village.app.database
 
-    def rows() -> dict[str, int]:
-        names = ("cards", "reminders", "messages", "message_reminders", "contacts", "journal")
+    def rows(log: str = "activity_log") -> list[int]:
+        names = ("cards", "reminders", "messages", "message_reminders", "contacts", log)
         with database.reading() as tx:
             connection = tx.connection()
-            return {name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in names}
+            return [connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in names]
 
     before = rows()
     for version in ("0002", "0001"):
         schema.move(database, command.downgrade, version)
-        assert rows() == before
+        assert rows("journal") == before, "as it was called then"
     schema.migrate(database)
 
     assert rows() == before

@@ -97,7 +97,7 @@ def test_many_rows_are_added_with_ids_in_their_order_and_changed_by_their_keys(r
         CARDS,
         ["id"],
         [{"id": card, "expires_on": END + DAY} for card in ids],
-        also="asked = 1",
+        also="escalation_level = 1",
         only="cards.kind <> 'other'",
     )
 
@@ -106,6 +106,8 @@ def test_many_rows_are_added_with_ids_in_their_order_and_changed_by_their_keys(r
     assert rows.column(Card.expires_on) == [END + DAY, END + DAY, END]
     assert rows.column(Card.escalation_level) == [1, 1, 0]
     assert statements.add_many(rows.tx, CARDS, []) == []
+    assert len(statements.reserve_ids(rows.tx, CARDS, 2)) == 2
+    assert not {*statements.reserve_ids(rows.tx, CARDS, 2)} & {*ids}
     statements.update_many(rows.tx, CARDS, ["id"], [])
 
 

@@ -134,3 +134,12 @@ def test_the_log_of_writes_is_begun_anew_after_a_unit_that_erased(village: Villa
         log = Path(f"{village.app.database.engine.url.database}-wal")
         assert (log.stat().st_size == 0) is erases
     assert names(village) == ["田中家"]
+
+
+def test_a_unit_knows_whether_something_was_erased_in_it(village: Village) -> None:
+    with village.app.writing() as uow:
+        assert not uow.has_erased
+        uow.note_erasure()
+        assert uow.has_erased
+    with village.app.writing() as uow:
+        assert not uow.has_erased

@@ -154,7 +154,7 @@ def test_earlier_texts_about_a_card_come_with_the_answer_that_followed_each(rows
     group = rows.group()
     person = rows.person(group)
     phone, card = rows.contact(person_id=person), rows.card(person)
-    first = rows.handed(rows.told(card, phone, "d60", asks=1))
+    first = rows.handed(rows.told(card, phone, "d60", reply_code=1))
     second = rows.handed(rows.told(card, phone, "d30"), handed_at=NOW + DAY)
     for name, at, intent in (("SM1", NOW + HOUR, Intent.LATER), ("SM2", NOW + 2 * DAY, Intent.DONE)):
         replies.keep(rows.tx, rows.keys, contact_id=phone, provider_id=name, intent=intent, text=None, now=at)

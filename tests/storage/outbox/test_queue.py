@@ -127,7 +127,7 @@ def test_messages_are_added_in_their_order_with_their_turn_in_their_group_and_wh
     added = queue.add(rows.tx, rows.keys, drafts, NOW)
 
     assert added == rows.column(Message.id)
-    assert rows.column(Message.turn) == [0, 1]
+    assert rows.column(Message.fairness_rank) == [0, 1]
     assert rows.column(Mention.person_id) == [person]
     assert queue.add(rows.tx, rows.keys, [], NOW) == []
     taken = queue.taken(rows.tx, [drafts[0].key, "answer:none"])

@@ -8,7 +8,7 @@ from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, Language, Role, StoppedBy
 from reminder.storage.db.tables import Contact
 from reminder.storage.registry import contacts
-from reminder.storage.registry.contacts import ContactView
+from reminder.storage.registry.contacts import ContactView, NewContactRow, OwnedAddress
 from tests.storage.conftest import DAY, NOW, Rows
 
 PHONE = "+819000000001"
@@ -48,39 +48,42 @@ def test_a_row_of_the_table_is_shown_with_its_address_opened(rows: Rows) -> None
     assert contacts.view(rows.keys, row).address == PHONE
 
 
-def test_many_contacts_are_added_at_once_with_whose_they_are(rows: Rows) -> None:
+def test_many_contacts_are_added_at_once_and_their_ids_are_in_the_order_of_the_rows(rows: Rows) -> None:
     group = rows.group()
     first, second = rows.person(group), rows.person(group, "母")
 
     added = contacts.add_all(
         rows.tx,
         rows.keys,
-        [(first, False, SMS, PHONE, ConsentHow.WRITTEN, "長女"), (second, True, SMS, PHONE, None, None)],
+        [
+            NewContactRow(first, None, False, SMS, PHONE, ConsentHow.WRITTEN, "長女", True),
+            NewContactRow(second, None, True, SMS, PHONE, None, None, False),
+        ],
         NOW,
     )
 
-    assert [person for person, _ in added] == [first, second]
-    states = [contacts.by_ids(rows.tx, rows.keys, [one])[one].state for _, one in added]
-    assert states == [ContactState.CONFIRMED, ContactState.UNCONFIRMED]
+    kept = contacts.by_ids(rows.tx, rows.keys, added)
+    assert [(kept[one].person_id, kept[one].state) for one in added] == [
+        (first, ContactState.CONFIRMED),
+        (second, ContactState.UNCONFIRMED),
+    ]
     indexes = contacts.indexes_of(rows.tx, [first, second])
     assert indexes[first] == indexes[second] == {("sms", rows.keys.blind_index(PHONE))}
 
 
-def test_an_address_is_known_to_its_owner_and_its_channel_only(rows: Rows) -> None:
+def test_an_address_is_known_by_its_owner_and_its_channel(rows: Rows) -> None:
     group = rows.group()
-    person, member = rows.person(group), rows.member(group, email="hana@example.jp")
+    person, other, member = rows.person(group), rows.person(group, "母"), rows.member(group, email="hana@example.jp")
     rows.contact(person_id=person, address=PHONE)
+    rows.contact(person_id=other)
 
-    def known(person_id: int | None, member_id: int | None, channel: ChannelName, address: str) -> bool:
-        return contacts.is_known(
-            rows.tx, rows.keys, person_id=person_id, member_id=member_id, channel=channel, address=address
-        )
+    found = contacts.addresses_of(rows.tx, person_ids=[person], member_ids=[member])
 
-    assert known(person, None, SMS, PHONE)
-    assert not known(person, None, VOICE, PHONE)
-    assert known(None, member, EMAIL, "hana@example.jp")
-    assert not known(None, member, SMS, PHONE)
-    assert contacts.is_known(rows.tx, rows.keys, person_id=person, member_id=None, channel=SMS, address=PHONE)
+    assert found == {
+        OwnedAddress(person, None, SMS, rows.keys.blind_index(PHONE)),
+        OwnedAddress(None, member, EMAIL, rows.keys.blind_index("hana@example.jp")),
+    }
+    assert contacts.addresses_of(rows.tx, person_ids=[], member_ids=[]) == set()
     assert contacts.group_has_member(rows.tx, rows.keys, group_id=group, address="hana@example.jp")
     assert not contacts.group_has_member(rows.tx, rows.keys, group_id=group, address=PHONE)
 

@@ -20,6 +20,7 @@ def test_a_person_is_found_as_they_were_added_and_changed(rows: Rows) -> None:
     assert found is not None
     assert (found.label, found.mode, found.language, found.insurance) == ("父", Mode.HOME, Language.ENGLISH, False)
     assert people.find(rows.tx, added + 1) is None
+    assert people.by_id(rows.tx, [added, added + 1]) == {added: found}
     people.change(rows.tx, replace(found, label="祖父", mode=Mode.ELDERLY, room=None))
     changed = people.find(rows.tx, added)
     assert changed == replace(found, label="祖父", mode=Mode.ELDERLY, room=None)

@@ -10,10 +10,10 @@ from tests.storage.conftest import DAY, NOW, TODAY, Rows
 def test_a_card_is_asked_about_by_the_latest_text_that_may_have_arrived(rows: Rows) -> None:
     person = rows.person(rows.group())
     phone, card, other = rows.contact(person_id=person), rows.card(person), rows.card(person, "passport")
-    rows.told(card, phone, "d60", asks=1)
-    latest, of_other = rows.told(card, phone, "d30", asks=3), rows.told(other, phone, "d30", asks=1)
+    rows.told(card, phone, "d60", reply_code=1)
+    latest, of_other = rows.told(card, phone, "d30", reply_code=3), rows.told(other, phone, "d30", reply_code=1)
     rows.told(card, phone, "d7")
-    rows.handed(rows.told(card, phone, "d3", asks=4), MessageState.FAILED)
+    rows.handed(rows.told(card, phone, "d3", reply_code=4), MessageState.FAILED)
 
     assert open_questions.open_at(rows.tx, [phone], NOW) == [
         Question(latest, person, 3, frozenset({card})),
@@ -27,7 +27,7 @@ def test_a_card_is_asked_about_by_the_latest_text_that_may_have_arrived(rows: Ro
 def test_a_question_is_open_for_some_weeks(rows: Rows) -> None:
     person = rows.person(rows.group())
     phone, card = rows.contact(person_id=person), rows.card(person)
-    rows.told(card, phone, asks=1)
+    rows.told(card, phone, reply_code=1)
 
     assert open_questions.open_at(rows.tx, [phone], NOW + OPEN_FOR)
     assert not open_questions.open_at(rows.tx, [phone], NOW + OPEN_FOR + DAY)

@@ -20,8 +20,8 @@ def test_the_circle_of_a_person_is_themselves_their_family_and_the_members(rows:
 
     told = {one.contact_id for one in (*recipient_set.own, *recipient_set.carers)}
     assert told == {own, family, member}
-    reader = recipients.reader(recipient_set.own[0], person, Audience.PERSON, group, asks=3)
-    assert (reader.label, reader.mark, reader.from_, reader.mode, reader.asks) == (
+    reader = recipients.reader(recipient_set.own[0], person, Audience.PERSON, group, reply_code=3)
+    assert (reader.label, reader.mark, reader.from_, reader.mode, reader.reply_code) == (
         "父",
         "つばめ",
         "田中家",

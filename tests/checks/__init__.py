@@ -1,0 +1,1 @@
+"""What `make check` holds besides style, types and layers."""
