@@ -73,15 +73,10 @@ class CardState(StrEnum):
 
 
 class CardOut(Out):
-<<<<<<< HEAD
-    """A card and the days that matter. `state`: `done` is renewed, its new date not known yet. `assigned_to`: the
-    contact whose owner sees to it."""
-=======
     """A card and the days that matter. `state`: `done` is renewed, its new date not known yet.
 
     `assigned_to`: the contact whose owner sees to it.
     """
->>>>>>> main
 
     id: int
     person_id: int

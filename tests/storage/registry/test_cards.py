@@ -109,16 +109,12 @@ def test_a_new_end_clears_what_was_said_of_the_old_one(rows: Rows) -> None:
 
     found = cards.find(rows.tx, card)
     assert found is not None
-<<<<<<< HEAD
-    assert (found.expires_on, found.renewed_at, found.acknowledged_on, found.escalation_level) == (date(2032, 3, 31), NOW, None, 0)
-=======
     assert (found.expires_on, found.renewed_at, found.acknowledged_on, found.escalation_level) == (
         date(2032, 3, 31),
         NOW,
         None,
         0,
     )
->>>>>>> main
     assert cards.next_silence_on(rows.tx) is None
 
 
