@@ -21,13 +21,8 @@ from reminder.storage.registry.people import PersonView
 class CardStatus:
     """The status of one card.
 
-<<<<<<< HEAD
-    `latest`: the last text to the person about it, with what became of it, where it was asked for. `assigned_to`: the
-    contact whose owner sees to it. `is_silent`: everybody was asked, and nobody has answered.
-=======
     `latest`: the last text to the person about it, with its outcome, if asked for. `assigned_to`: the contact of the
     human who takes care of it. `is_silent`: everybody was asked and nobody has answered.
->>>>>>> main
     """
 
     card: CardView
@@ -69,7 +64,7 @@ def group_status(
     of_person: dict[int, list[CardView]] = {person.id: [] for person in everyone}
     takers: dict[int, int | None] = {}
     # A card of a kind that config/ no longer has is left out; the log names it every day.
-    for card, taker in cards.current_with_takers(tx, group.id, None if only is None else of_person.keys()):
+    for card, taker in cards.current_with_assignees(tx, group.id, None if only is None else of_person.keys()):
         if card.person_id in of_person and card.kind in rules.kinds:
             of_person[card.person_id].append(card)
             takers[card.id] = taker
