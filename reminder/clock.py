@@ -1,4 +1,4 @@
-"""Where time and chance come from: the only file that asks the machine for either.
+"""The only source of time and randomness in the program.
 
 Instants are aware UTC; a date is a date in Japan, for everyone. Japan has had one zone without summer time since 1952,
 so a fixed offset is exact for every date a card can carry.
@@ -14,22 +14,28 @@ JAPAN = timezone(timedelta(hours=9), "Asia/Tokyo")
 
 
 class Clock(Protocol):
+    """A source of the present instant."""
+
     def now(self) -> datetime:
-        """The present instant, aware UTC."""
+        """Return the present instant, aware UTC."""
 
 
 class SystemClock:
+    """The machine's clock."""
+
     def now(self) -> datetime:
+        """Return the present instant, aware UTC."""
         return datetime.now(UTC)
 
 
 class RehearsalClock:
-    """Runs as fast as the machine's, but as if it had been `began` when it was made: a rehearsal of another day."""
+    """A clock at normal speed that began at `began` when it was created: a rehearsal of another day."""
 
     def __init__(self, began: datetime) -> None:
         self._ahead = began - datetime.now(UTC)
 
     def now(self) -> datetime:
+        """Return the rehearsed instant, aware UTC."""
         return datetime.now(UTC) + self._ahead
 
 
@@ -40,36 +46,38 @@ class SteppedClock:
         self._now = now.astimezone(UTC)
 
     def now(self) -> datetime:
+        """Return the instant it was last moved to, aware UTC."""
         return self._now
 
     def move_to(self, now: datetime) -> None:
-        """Raises ValueError when asked to go back: time that runs backwards would hide a doubled text."""
+        """Move the clock; raises ValueError for an earlier instant, which would hide a doubled text."""
         if now < self._now:
             raise ValueError(f"time cannot run back from {self._now} to {now}")
         self._now = now.astimezone(UTC)
 
 
 def japan_date(instant: datetime) -> date:
+    """Return the date in Japan of an instant."""
     return instant.astimezone(JAPAN).date()
 
 
 async def pause(seconds: float) -> None:
-    """Waits for the provider's pace or answer. Rules never wait; only the sending loop does."""
+    """Wait for a provider's rate limit or answer. Rules never wait; only the sending loop does."""
     await asyncio.sleep(seconds)
 
 
 async def pause_unless(over: asyncio.Event, seconds: float) -> None:
-    """As pause, but not once this has happened."""
+    """Wait as pause does, but end as soon as the event is set."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await over.wait()
 
 
 def random_bytes(count: int) -> bytes:
-    """Unguessable bytes for keys, nonces and tokens."""
+    """Return unguessable bytes for keys, nonces and tokens."""
     return os.urandom(count)
 
 
 def random_code() -> str:
-    """Six digits; of 64 bits the remainder is even enough."""
+    """Return six random digits; the remainder of 64 bits is even enough."""
     return f"{int.from_bytes(os.urandom(8)) % 1_000_000:06}"

@@ -25,7 +25,7 @@ from datetime import date
 
 
 class KigenError(Exception):
-    """`details` fill the placeholders of the sentence; they never hold a refused value."""
+    """The base of all errors. `details` fill the placeholders of the sentence; they never hold a refused value."""
 
     code: str = "failure"
 
@@ -38,6 +38,8 @@ class KigenError(Exception):
 
 
 class RefusedInputError(KigenError):
+    """Input that cannot be accepted."""
+
     code = "refused"
 
     def __init__(self, code: str | None = None, *, field: str | None = None, **details: object) -> None:
@@ -46,7 +48,7 @@ class RefusedInputError(KigenError):
 
 
 class ForbiddenNumberError(RefusedInputError):
-    """`looks_like` is one of guard.numbers.LOOKS_LIKE."""
+    """Input that looks like a card's number or a passcode. `looks_like` is one of guard.numbers.LOOKS_LIKE."""
 
     code = "forbidden_number"
 
@@ -56,9 +58,11 @@ class ForbiddenNumberError(RefusedInputError):
 
 
 class DateError(RefusedInputError):
-    """Codes: date_ambiguous, date_incomplete, date_impossible, date_unreadable.
+    """A date that cannot be used.
 
-    `choices` are what it might have meant, or the nearest dates that exist; they may be empty.
+    Codes: date_ambiguous, date_incomplete, date_impossible, date_unreadable.
+
+    `choices` are the possible meanings, or the nearest dates that exist; they may be empty.
     """
 
     code = "date_unreadable"
@@ -69,20 +73,23 @@ class DateError(RefusedInputError):
 
 
 class NeedsConfirmationError(RefusedInputError):
-    """Codes: date_past, date_far. Said again with a yes, it is taken."""
+    """Unusual input that is accepted once it is confirmed. Codes: date_past, date_far."""
 
     code = "needs_confirmation"
 
 
 class AddressError(RefusedInputError):
-    """Codes: phone_unreadable, phone_landline, phone_ip, phone_tollfree, phone_pager, phone_premium, phone_foreign,
-    phone_emergency, phone_two_numbers, phone_digits_lost, email_unreadable."""
+    """A phone number or e-mail address that cannot be used.
+
+    Codes: phone_unreadable, phone_landline, phone_ip, phone_tollfree, phone_pager, phone_premium, phone_foreign,
+    phone_emergency, phone_two_numbers, phone_digits_lost, email_unreadable.
+    """
 
     code = "address_unreadable"
 
 
 class UnknownChoiceError(RefusedInputError):
-    """`choices` says what there is."""
+    """A choice that does not exist. `choices` are the existing ones."""
 
     code = "unknown_choice"
 
@@ -92,15 +99,22 @@ class UnknownChoiceError(RefusedInputError):
 
 
 class NotFoundError(RefusedInputError):
+    """A row that does not exist, or belongs to another group."""
+
     code = "not_found"
 
 
 class ConflictError(RefusedInputError):
+    """A row that exists already, or is not in the required state."""
+
     code = "conflict"
 
 
 class SettingsError(KigenError):
-    """`setting` is the name to look for, `fix` what to do, in one English clause; it never holds the value."""
+    """A setting or a file of config/ that is missing or wrong.
+
+    `setting` is its name, `fix` what to do, in one English clause; it never holds the value.
+    """
 
     code = "setting_wrong"
 
@@ -110,13 +124,16 @@ class SettingsError(KigenError):
 
 
 class DatabaseNotReadyError(KigenError):
-    """Codes: database_unreachable, database_behind, database_ahead."""
+    """A database that cannot be used. Codes: database_unreachable, database_behind, database_ahead."""
 
     code = "database_unreachable"
 
 
 class ChannelError(KigenError):
-    """`reason` is the provider's own code or a short word of ours, never the text or the address."""
+    """A message that a provider did not accept.
+
+    `reason` is the provider's own code or a short word of ours, never the text or the address.
+    """
 
     code = "channel_failed"
 
@@ -126,7 +143,7 @@ class ChannelError(KigenError):
 
 
 class TemporaryChannelError(ChannelError):
-    """`retry_after`: seconds the provider asked us to wait, if it did."""
+    """A message that may be retried. `retry_after`: seconds the provider asked us to wait, if it did."""
 
     code = "channel_temporary"
 
@@ -136,8 +153,11 @@ class TemporaryChannelError(ChannelError):
 
 
 class PermanentChannelError(ChannelError):
-    """`opted_out`: the owner of the address told the provider to stop. `address_is_gone`: not this message but the
-    address is at fault."""
+    """A message that this provider will never deliver.
+
+    `opted_out`: the owner of the address asked the provider to stop. `address_is_gone`: not this message but the
+    address is at fault.
+    """
 
     code = "channel_permanent"
 
@@ -147,10 +167,12 @@ class PermanentChannelError(ChannelError):
 
 
 class SetupChannelError(ChannelError):
-    """The operator must act; messages wait."""
+    """An error of the operator's account, sender or setting; messages wait."""
 
     code = "channel_setup"
 
 
 class UnknownOutcomeError(ChannelError):
+    """A message whose outcome is unknown: it may have been accepted."""
+
     code = "channel_unknown"

@@ -1,4 +1,4 @@
-"""What the operator has set: the environment (REMINDER_…) over config/reminder.toml, once, into one frozen Settings.
+"""The operator's settings: the environment (REMINDER_…) over config/reminder.toml, read once into frozen Settings.
 
 Unknown or wrong values refuse to start and name the setting and the fix, never the value.
 """
@@ -38,7 +38,7 @@ SECRET = frozenset(
         "backup_key",
     }
 )
-# What settings were called until the release before.
+# The names of settings until the previous release.
 RENAMED = {
     "sms_replies": "two_way_sms",
     "calls": "voice_enabled",
@@ -49,20 +49,20 @@ ON_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
 def web_address(value: str) -> str:
-    """Return the address without a stroke at its end. Raises ValueError where it is none of the web."""
+    """Return the address without a slash at its end; raises ValueError where it is no web address."""
     if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc:
         raise ValueError("write it with https:// in front")
     return value.rstrip("/")
 
 
 class Settings(BaseSettings):
-    """Every setting has a default, so the first run needs none."""
+    """All settings, each with a default, so that the first run needs none."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
     )
 
-    parts: ClassVar[tuple["SettingsPart", ...]] = ()  # what single channels add
+    parts: ClassVar[tuple["SettingsPart", ...]] = ()  # settings that single channels add
 
     config: Path | None = Field(None, description="folder that replaces the shipped config/")
     database_url: str | None = Field(
@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     bounce_address: str | None = Field(
         None,
         description="where mail that comes back is sent to, with a part of its own for each: bounces@example.jp",
-        # With the rest of a return path no more than the 64 characters that a mail server takes.
+        # With the rest of a return path at most the 64 characters that a mail server accepts.
         pattern=r"^[A-Za-z0-9._-]{1,16}@[A-Za-z0-9]([A-Za-z0-9.-]{0,120}[A-Za-z0-9])?$",
     )
     clock_override: AwareDatetime | None = Field(
@@ -156,12 +156,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources in order of precedence: arguments, environment, config/reminder.toml."""
         del dotenv_settings, file_secret_settings
         file = config_dir() / "reminder.toml"
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
 
     def part(self, model: type[P]) -> P:
-        """Return the settings of one channel. Raises TypeError where they were read without those of the channels."""
+        """Return the settings of one channel; raises TypeError where they were read without those of the channels."""
         if not isinstance(self, model):
             raise TypeError(f"read the settings by wiring.read_settings: {model.__name__} is not among these")
         return self
@@ -173,42 +174,48 @@ class Settings(BaseSettings):
 
     @property
     def has_twilio(self) -> bool:
+        """Whether Twilio's account is set."""
         return self.twilio_account_sid is not None
 
     @property
     def can_look_after_reach(self) -> bool:
-        """Receipts and buttons can come back, or there is a sender that may change."""
+        """Whether contacts can be verified: receipts and buttons come back, or a sender may change."""
         return self.public_url is not None or self.has_twilio
 
     @property
     def is_rehearsal_safe(self) -> bool:
-        """No provider outside this machine would be told anything."""
+        """Whether no provider outside this machine would be contacted."""
         reached = [self.twilio_base_url] if self.has_twilio else []
         reached += [self.twilio_voice_base_url] if self.has_twilio and self.voice_enabled else []
         reached += [self.smtp_url] if self.smtp_url else []
         reached += [address for part in self.parts for address in part.reached(self)]
-        # Whoever watches the real service would be told that it lives.
+        # The monitor of the real service would get a heartbeat.
         reached += [address for address in (self.heartbeat_url, self.heartbeat_fail_url) if address]
         return all(urlsplit(address).hostname in ON_THIS_MACHINE for address in reached)
 
     @property
     def is_public(self) -> bool:
-        """A proxy may stand in front, and whoever comes through it may look like this machine."""
+        """Whether a proxy may be in front, so that its clients may appear to be this machine."""
         return urlsplit(self.public_url or "").hostname not in (None, *ON_THIS_MACHINE)
 
     @property
     def database(self) -> str:
+        """The URL of the database."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'kigen.db').resolve()}"
 
     @property
     def on_sqlite(self) -> bool:
+        """Whether the database is SQLite."""
         return self.database.startswith("sqlite:")
 
 
 @dataclass(frozen=True)
 class SettingsPart:
-    """Settings that one channel adds. `model` has their fields; `reached` are the addresses that the channel would ask
-    for, so that a rehearsal can be kept away from them; `check` raises SettingsError where some are missing."""
+    """Settings that one channel adds.
+
+    `model` has their fields; `reached` are the addresses that the channel would contact, so that a rehearsal can avoid
+    them; `check` raises SettingsError where some are missing.
+    """
 
     model: type[BaseModel]
     secret: frozenset[str] = frozenset()
@@ -218,18 +225,18 @@ class SettingsPart:
 
 @cache
 def settings_with(parts: tuple[SettingsPart, ...]) -> type[Settings]:
-    """Return the class of all settings: those of this module and what the parts add."""
+    """Return the class of all settings: those of this module and those of the parts."""
     if not parts:
         return Settings
-    # type(): what pydantic's create_model does, with a type that can be checked.
+    # type() does what pydantic's create_model does, with a type that can be checked.
     bases: tuple[type, ...] = (Settings, *(part.model for part in parts))
     return cast(type[Settings], type("Settings", bases, {"parts": parts, "__module__": __name__}))
 
 
 def read_settings(*, parts: tuple[SettingsPart, ...] = (), **given: object) -> Settings:
-    """Return the settings of the environment and config/reminder.toml; `given` wins over both. Raises SettingsError.
+    """Return the settings of the environment and config/reminder.toml; `given` takes precedence.
 
-    `parts` are what channels add: wiring.read_settings names those of all channels.
+    Raises SettingsError. `parts` are the settings of channels: wiring.read_settings passes those of all channels.
     """
     whole = settings_with(parts)
     known = {PREFIX + name.upper() for name in whole.model_fields}
@@ -253,7 +260,7 @@ def read_settings(*, parts: tuple[SettingsPart, ...] = (), **given: object) -> S
 
 
 def _unknown(name: str) -> str:
-    """Return what to do about a setting that there is not: the new name of one that was renamed."""
+    """Return what to do about an unknown setting: the new name of one that was renamed."""
     new = RENAMED.get(name.lower())
     return (
         "there is no such setting; `reminder doctor` lists them all"
@@ -294,7 +301,7 @@ def _refuse_half_settings(settings: Settings) -> None:
 
 
 def config_dir() -> Path:
-    """REMINDER_CONFIG, else config/ inside the installed package, else config/ of this checkout."""
+    """Return REMINDER_CONFIG, else config/ inside the installed package, else config/ of this checkout."""
     chosen = os.environ.get(PREFIX + "CONFIG")
     if chosen:
         if not Path(chosen).is_dir():
@@ -304,7 +311,7 @@ def config_dir() -> Path:
 
 
 def shipped(name: str) -> Path:
-    """A top-level folder that travels inside the wheel."""
+    """Return a top-level folder that is part of the wheel."""
     here = Path(__file__).parent
     inside = here / "shipped" / name
     return inside if inside.is_dir() else here.parent / name
@@ -312,7 +319,7 @@ def shipped(name: str) -> Path:
 
 @cache
 def read_table(path: Path) -> Mapping[str, object]:
-    """One TOML file of config/, parsed. Raises SettingsError."""
+    """Return one parsed TOML file of config/; raises SettingsError."""
     try:
         return cast(Mapping[str, object], tomllib.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, IsADirectoryError):

@@ -1,4 +1,4 @@
-"""Wiring: Settings in, App out. Only the doors (cli, web, worker, simulate) see an App."""
+"""Wiring: it builds an App from Settings. Only entry points (cli, web, worker, simulate) use an App."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ from reminder.errors import SettingsError
 from reminder.guard import logs
 from reminder.settings import Settings, config_dir, read_table
 
-# Commands that only look need the rules and no database, which takes longer to load than they take to answer.
+# Read-only commands need the rules and no database, which takes longer to load than they run.
 if TYPE_CHECKING:
     from reminder.storage.crypto.keyring import KeyRing
     from reminder.storage.db.session import Database
@@ -39,8 +39,10 @@ T = TypeVar("T")
 
 
 class EventLoop:
-    """The one event loop in which providers are called, in a thread of its own: whoever needs an answer waits for it in
-    theirs. It begins with the first call."""
+    """The one event loop in which providers are called, in a thread of its own; it starts with the first call.
+
+    Callers wait for the result in their own thread.
+    """
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -48,6 +50,7 @@ class EventLoop:
         self._beginning = threading.Lock()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run the coroutine in the event loop, and return its result."""
         return asyncio.run_coroutine_threadsafe(work, self._begun()).result()
 
     def _begun(self) -> asyncio.AbstractEventLoop:
@@ -59,13 +62,14 @@ class EventLoop:
             return self._loop
 
     def close(self) -> None:
+        """Stop the event loop and its thread."""
         if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's where it is installed, which does the same with less of the processor."""
+    """Return uvloop's event loop where it is installed, which needs less CPU, else asyncio's."""
     try:
         import uvloop
     except ImportError:
@@ -74,7 +78,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 def _live(loop: asyncio.AbstractEventLoop) -> None:
-    """Until it is stopped; what it has begun ends with it, in the same thread."""
+    """Run the loop until it is stopped; its tasks end with it, in the same thread."""
     loop.run_forever()
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.run_until_complete(loop.shutdown_default_executor())
@@ -95,7 +99,7 @@ class App:
 
     @property
     def keeps_time(self) -> bool:
-        """Whether it lives now, and not on the day of a rehearsal or a simulation."""
+        """Whether it runs at the present time, and not on the day of a rehearsal or a simulation."""
         return isinstance(self.clock, SystemClock)
 
     @property
@@ -114,6 +118,7 @@ class App:
         return self.units.reading(self.clock.now())
 
     def close(self) -> None:
+        """Close the channels, the event loop and the database."""
         for channel in set(self.channels.values()):
             self.loop.run(channel.close())
         self.loop.close()
@@ -127,7 +132,7 @@ class App:
 
 
 def read_rulebook(settings: Settings) -> Rulebook:
-    """The rules of config/, read once and checked. Raises SettingsError naming the file and the entry."""
+    """Return the rules of config/, read once and checked; raises SettingsError naming the file and the entry."""
     return replace(
         _rules_in(config_dir()),
         card_grace=settings.card_grace,
@@ -139,7 +144,7 @@ def read_rulebook(settings: Settings) -> Rulebook:
 
 @cache
 def _rules_in(folder: Path) -> Rulebook:
-    """What the files say, whatever the settings."""
+    """Return the rules of the files, independent of the settings."""
     if (folder / "ladders.toml").exists() and not (folder / "schedules.toml").exists():
         fix = "call this file schedules.toml, its [rungs] [steps], and each `ladder` in cards.toml `schedule`"
         raise SettingsError("config/ladders.toml", fix)
@@ -163,7 +168,7 @@ def _rules_in(folder: Path) -> Rulebook:
 
 
 def read_settings(**given: object) -> Settings:
-    """Return the settings, with those that single channels add. `given` wins over the environment.
+    """Return the settings, with those that single channels add. `given` overrides the environment.
 
     Raises SettingsError.
     """
@@ -178,12 +183,12 @@ def build_app(
     write: Callable[[str], None] = print,
     durable: bool = True,
 ) -> App:
-    """Opens the database, which must be at the newest version (on SQLite an empty or older file is brought up to it).
+    """Return an App with an open database, which must be at the newest version.
 
-    `channels` replaces those the settings ask for; `write` is where the console channel prints;
-    a database that is not `durable` may be lost in a power cut, and is quicker.
+    On SQLite an empty or older file is migrated. `channels` replaces those of the settings; `write` prints the messages
+    of the console channel; a database that is not `durable` may be lost in a power cut, and is quicker.
     """
-    from reminder.storage.crypto.keyring import keys_kept_in, read_keys
+    from reminder.storage.crypto.keyring import read_keys, stored_keys
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
 
@@ -191,7 +196,7 @@ def build_app(
     rules = read_rulebook(settings)
     for language, said in rules.wording.languages.items():
         catalog.refuse_unfinished(f"config/wording/{language}.toml", said.table)
-    keys = read_keys(settings.secret_keys) if settings.secret_keys else keys_kept_in(settings.data_dir)
+    keys = read_keys(settings.secret_keys) if settings.secret_keys else stored_keys(settings.data_dir)
     database = Database(settings.database, durable=durable)
     if database.is_sqlite:
         schema.migrate(database)
@@ -211,8 +216,11 @@ def build_app(
 def make_channels(
     settings: Settings, write: Callable[[str], None], wording: catalog.Catalogs, keys: "KeyRing | None" = None
 ) -> Mapping[ChannelName, Channel]:
-    """Providers are imported only when they are asked for: the first run needs no account and starts at once. `keys`
-    sign the return path of each mail, `wording` names the languages of mails."""
+    """Return the clients of the channels in use.
+
+    Providers are imported only when they are needed: the first run needs no account and starts at once. `keys` sign the
+    return path of each mail, `wording` names the languages of mails.
+    """
     from reminder.channels.console import ConsoleChannel
 
     return_path = None

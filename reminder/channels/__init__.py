@@ -1,1 +1,4 @@
-"""The ways to reach people: a folder for each, registered in registry.py. Each client is a domain.messages.Channel."""
+"""The channels to reach people: a package for each, registered in registry.py.
+
+Each client is a domain.model.messages.Channel.
+"""

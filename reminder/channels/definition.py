@@ -1,4 +1,4 @@
-"""What a channel's folder says of it: its capabilities, its settings, when it is used, and how its client is made."""
+"""The definition of a channel: its capabilities, its settings, when it is in use, and its client."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from reminder.settings import Settings, SettingsPart
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What clients are given besides the settings.
+    """The arguments of clients besides the settings.
 
-    `return_path` names by message id where a mail's bounces go (None: to its sender). `render_html` makes the HTML twin
+    `return_path` maps a message id to the return path of a mail (None: its sender). `render_html` makes the HTML form
     of a mail in a language; `tags` are the languages' tags (BCP 47).
     """
 
@@ -31,9 +31,10 @@ class ChannelDefinition:
     """One channel, as channels/<name>/definition.py describes it and channels/registry.py lists it.
 
     `reads` are the settings that it reads, in small letters without REMINDER_; those of them that no other code needs
-    are fields of `settings`. `is_in_use` says whether contacts may have this channel at all. `make` returns its client,
-    None while a setting is missing: then the console prints its messages. `form_order` is its place on forms. `notes`
-    is what `reminder doctor` says of what is not set. Each language names a channel in the entries of `words_of`.
+    are fields of `settings`. `is_in_use` returns whether contacts may have this channel at all. `make` returns its
+    client, None while a setting is missing: then the console prints its messages. `form_order` is its place on forms.
+    `notes` is the text of `reminder doctor` about missing settings. Each language names a channel in the entries of
+    `words_of`.
     """
 
     name: str
@@ -47,7 +48,7 @@ class ChannelDefinition:
 
 
 def words_of(name: str) -> Mapping[str, Sequence[str]]:
-    """Return the entries by which each language names a channel, by folder of config/."""
+    """Return the entries in which each language names a channel, by folder of config/."""
     return {
         "wording": (f"channel.{name}",),
         "pages": (f"channel.{name}", f"contact_form.channel_{name}", f"contact_form.channel_{name}_more"),

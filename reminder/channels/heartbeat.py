@@ -1,6 +1,6 @@
-"""The heartbeat: a word to somebody outside that all is well. Its absence is noticed when nothing here can say so.
+"""The heartbeat: a request to an outside monitor while all is well. Its absence is noticed even if this machine fails.
 
-It says nothing of anybody: an address is asked for, and that is all.
+The request carries no data: only an address is fetched.
 """
 
 import asyncio
@@ -12,9 +12,11 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """`url` is asked for when all is well, and only then; `fail_url`, where there is one, when it is not.
+    """A client of an outside monitor.
 
-    A server that is away disturbs nobody: it is logged, without the address, which is a secret.
+    `url` is requested when all is well, and only then; `fail_url`, where there is one, when it is not.
+
+    An unreachable monitor disturbs nothing: it is logged, without the address, which is a secret.
     """
 
     def __init__(self, url: str | None, fail_url: str | None, *, timeout: float = 10) -> None:
@@ -23,13 +25,14 @@ class Heartbeat:
         self._timeout = timeout
 
     def tell(self, *, is_well: bool) -> None:
+        """Report the state to the monitor."""
         url = self._url if is_well else self._fail_url
         if url is not None:
             asyncio.run(self._ask(url))
 
     async def _ask(self, url: str) -> None:
         try:
-            # One limit for all of it: an answer that trickles would hold whoever waits for it. Of the answer only the
+            # One limit for the whole request: a slow answer would block the caller. Of the answer only the
             # status is read.
             async with (
                 asyncio.timeout(self._timeout),

@@ -1,4 +1,4 @@
-"""Keeps messages in memory, with failures on order: for simulations and tests."""
+"""The memory channel: it stores messages in memory and fails on request, for simulations and tests."""
 
 from collections import deque
 from collections.abc import Callable, Collection
@@ -8,7 +8,7 @@ from reminder.errors import ChannelError, UnknownOutcomeError
 
 
 class MemoryChannel:
-    """`sent` is what has arrived, in order. A message that was refused is not in it."""
+    """A channel that stores messages. `sent` holds those that arrived, in order, without refused ones."""
 
     def __init__(self) -> None:
         self.sent: list[Outgoing] = []
@@ -16,18 +16,19 @@ class MemoryChannel:
         self._rule: Callable[[Outgoing], ChannelError | None] | None = None
 
     def fail_next(self, error: ChannelError) -> None:
-        """The next message is refused with `error`; called twice, the next two are."""
+        """Refuse the next message with `error`; called twice, the next two."""
         self._next.append(error)
 
     def lose_answer_next(self) -> None:
-        """The next message arrives, but the sender does not learn it."""
+        """Accept the next message, but lose the answer to its sender."""
         self._next.append(None)
 
     def fail_when(self, rule: Callable[[Outgoing], ChannelError | None] | None) -> None:
-        """From now on a message for which `rule` returns an error is refused with it; None takes the rule away."""
+        """Refuse from now on each message for which `rule` returns an error; None removes the rule."""
         self._rule = rule
 
     async def send(self, outgoing: Outgoing) -> Accepted:
+        """Store the message, or raise the requested error."""
         error = self._next.popleft() if (ordered := bool(self._next)) else self._ruled(outgoing)
         if error is not None:
             raise error
@@ -40,12 +41,13 @@ class MemoryChannel:
         return self._rule(outgoing) if self._rule else None
 
     async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
-        del others  # a name belongs to one message
+        """Return whether the message has arrived."""
+        del others  # an id belongs to one message
         seen = any(sent.message_id == outgoing.message_id for sent in self.sent)
         return Accepted(_name(outgoing)) if seen else ProviderAnswer.NOT_SEEN
 
     async def close(self) -> None:
-        """Nothing was opened, and `sent` stays readable."""
+        """Do nothing: nothing was opened, and `sent` stays readable."""
 
 
 def _name(outgoing: Outgoing) -> str:

@@ -1,5 +1,7 @@
-"""Letters as PDF, by WeasyPrint, which need not be installed. It fetches nothing, and no name loses a character on the
-way: one that no font here can print is refused."""
+"""Letters as PDF, by WeasyPrint, which is optional.
+
+It fetches nothing, and no name loses a character: a letter with a character that no font here has is refused.
+"""
 
 import logging
 import re
@@ -15,20 +17,20 @@ from html import unescape
 from reminder.domain.text.letters import FONTS, ResidentLetter, render_letters
 from reminder.errors import RefusedInputError
 
-# WeasyPrint knows no <ruby>: the reading stands above its word in a block of its own.
+# WeasyPrint does not support <ruby>: the reading is placed above its word in a block of its own.
 _RUBY = re.compile("<ruby>(.*?)<rp>（</rp><rt>(.*?)</rt><rp>）</rp></ruby>")
 _RUBY_STYLE = """
 .ruby { display: inline-block; text-align: center; text-indent: 0; line-height: 1.15 }
 .ruby > span { display: block; font-size: 50%; line-height: 1 }
 """
-# What stands over, under or behind a character and belongs to it: accents, and selectors of one of its shapes (葛󠄀).
+# Marks that belong to the character before them: accents, and selectors of one of its shapes (葛󠄀).
 _SEQUENCE = re.compile("[^<>&;\\s][\u0300-\u036f\u3099\u309a\ufe00-\ufe0d\U000e0100-\U000e01ef]+")
 _SELECTOR = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
-# Nothing is drawn for these.
+# Characters that are not drawn.
 _UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 _EMOJI_STYLE = "\ufe0e\ufe0f"
 
-# Pango's fonts are shared by the threads of a process; and one batch at a time is as much memory as a small server has.
+# Pango's fonts are shared by the threads of a process, and the memory of a small server suffices for one batch only.
 _one_at_a_time = threading.Lock()
 
 
@@ -46,14 +48,14 @@ class Unprintable:
 
 @dataclass(frozen=True)
 class Printed:
-    """`pdf` is None where no letter is left to print."""
+    """The result of printing. `pdf` is None where no letter is left to print."""
 
     pdf: bytes | None
     unprintable: tuple[Unprintable, ...]
 
 
 def is_installed() -> bool:
-    """Whether the extra `letters` is there, and Pango, which it needs from the system."""
+    """Return whether the extra `letters` is installed, and Pango, which it needs from the system."""
     try:
         import weasyprint  # noqa: F401
     except (ImportError, OSError):
@@ -69,8 +71,11 @@ def print_letters(
     lang: str = "ja",
     leave_out: bool = True,
 ) -> Printed:
-    """Print the letters. `lang` is the tag of the title's language (BCP 47); with `leave_out` the others are printed
-    where some cannot be. Raises RefusedInputError where WeasyPrint is not installed."""
+    """Print the letters. `lang` is the tag of the title's language (BCP 47).
+
+    With `leave_out` the others are printed where some cannot be. Raises RefusedInputError where WeasyPrint is not
+    installed.
+    """
     if not is_installed():
         raise RefusedInputError("letters_not_installed")
     good: list[tuple[ResidentLetter, str]] = []
@@ -85,14 +90,14 @@ def print_letters(
         return Printed(None, tuple(unprintable))
     pdf, lost = written([section for _, section in good], title, lang)
     if lost:
-        # The fonts have changed under us: what WeasyPrint says it could not draw is the last word.
+        # The fonts have changed meanwhile: WeasyPrint's own report of missing characters decides.
         still = [Unprintable(one, tuple(sign for sign in lost if sign in section)) for one, section in good]
         return Printed(None, (*unprintable, *(one for one in still if one.characters)))
     return Printed(pdf, tuple(unprintable))
 
 
 def missing(html: str) -> list[str]:
-    """The characters in it that no font here has, and shapes of characters, each once."""
+    """Return the characters that no font here has, including their shapes, each once."""
     text = unescape(re.sub("<[^>]*>", " ", html))
     sequences = dict.fromkeys(_SEQUENCE.findall(text))
     signs = dict.fromkeys(sign for sign in _SEQUENCE.sub(" ", text) if sign not in _EMOJI_STYLE)
@@ -103,7 +108,7 @@ def missing(html: str) -> list[str]:
 
 
 def written(sections: Sequence[str], title: str, lang: str = "ja") -> tuple[bytes, list[str]]:
-    """The PDF, and the characters that WeasyPrint drew as empty boxes."""
+    """Return the PDF, and the characters that WeasyPrint drew as empty boxes."""
     from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 
@@ -114,7 +119,10 @@ def written(sections: Sequence[str], title: str, lang: str = "ja") -> tuple[byte
 
 
 def _for_weasyprint(section: str) -> str:
-    """Pango takes a font that has the character, though another one has the shape of it that is asked for."""
+    """Return the section with a font named for each character whose shape only that font has.
+
+    Pango takes any font with the character, even if another one has the requested shape.
+    """
     section = _RUBY.sub(r'<span class="ruby"><span>\2</span>\1</span>', section)
     return _SEQUENCE.sub(_in_its_font, section)
 
@@ -124,13 +132,14 @@ def _in_its_font(sequence: re.Match[str]) -> str:
 
 
 class _listening(logging.Handler):  # noqa: N801  # reads as a word: with _listening() as lost
-    """Hears what WeasyPrint says of characters that it could not draw."""
+    """A log handler that collects the characters that WeasyPrint could not draw."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.signs: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Collect the character of one log record."""
         if str(record.msg).startswith(".notdef") and isinstance(record.args, tuple):
             self.signs.append(str(record.args[0]))
 
@@ -142,7 +151,7 @@ class _listening(logging.Handler):  # noqa: N801  # reads as a word: with _liste
         logging.getLogger("weasyprint").removeHandler(self)
 
 
-# The fonts that are here, in the order in which they are asked.
+# The installed fonts, in the order of preference.
 
 
 @dataclass(frozen=True)
@@ -153,27 +162,27 @@ class _Font:
 
 
 def look_again() -> None:
-    """Forgets what was found: fonts have come or gone."""
+    """Clear the cache of fonts, after fonts were added or removed."""
     _fonts.cache_clear()
     _font_for.cache_clear()
 
 
 @lru_cache(maxsize=8192)
 def _font_for(characters: str) -> str | None:
-    """The first family that has the character, with its marks and in its shape; None where there is none."""
+    """Return the first family that has the character, with its marks and in its shape; None where there is none."""
     return next((font.family for font in _fonts() if _has(font, characters)), None)
 
 
 @cache
 def _fonts() -> tuple[_Font, ...]:
-    """As fontconfig sorts them, which Pango asks too."""
+    """Return the fonts in the order of fontconfig, which Pango uses too."""
     program = shutil.which("fc-match")
     assert program is not None, "is_installed() was asked before"
     asked = f"{','.join(FONTS)}:lang=ja"
     line = "%{file}\t%{index}\t%{family[0]}\n"
     found = subprocess.run([program, "-s", asked, "--format", line], capture_output=True, check=True, text=True)  # noqa: S603
     rows = [row.split("\t") for row in found.stdout.splitlines()]
-    # The upper half of an index names a variation of one font.
+    # The upper half of an index is a variation of one font.
     return tuple(_Font(family, file, int(number) & 0xFFFF) for file, number, family in rows)
 
 
@@ -186,7 +195,7 @@ def _has(font: _Font, characters: str) -> bool:
 
 @lru_cache(maxsize=128)
 def _covered(font: _Font) -> tuple[frozenset[int], Mapping[int, frozenset[int]]]:
-    """Characters, and by selector those that it has in that shape."""
+    """Return the font's characters, and by selector those that it has in that shape."""
     from fontTools.ttLib import TTFont, TTLibError
 
     try:
@@ -195,7 +204,7 @@ def _covered(font: _Font) -> tuple[frozenset[int], Mapping[int, frozenset[int]]]
             nominal = frozenset(file.getBestCmap() or ())
             shapes = {selector: frozenset(base for base, _ in pairs) for selector, pairs in _selected(tables)}
     except (OSError, TTLibError, KeyError):
-        # Such as a bitmap font: what only that has is not printed.
+        # Such as a bitmap font: characters that only it has are not printed.
         return frozenset(), {}
     return nominal, shapes
 

@@ -1,4 +1,4 @@
-"""Every channel, in one place: one line each. Importing this makes them known to the rules."""
+"""The registry of all channels. Importing this module registers them with the rules."""
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ def names() -> tuple[ChannelName, ...]:
 
 
 def channel_named(name: str) -> ChannelName:
-    """Return the channel of this name. Raises UnknownChoiceError."""
+    """Return the channel of this name; raises UnknownChoiceError."""
     if name not in names():
         raise UnknownChoiceError(field="channel", choices=names())
     return ChannelName(name)

@@ -1,4 +1,4 @@
-"""The command `reminder`. Heavy imports wait inside the commands, so that `--help` answers at once."""
+"""The command `reminder`. Heavy imports are inside the commands, so that `--help` answers at once."""
 
 import json
 import os
@@ -72,10 +72,10 @@ REFUSED, FAILED = 2, 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; its exit code: 0 fine, 2 refused input, 1 failure."""
+    """Run one command and return its exit code: 0 fine, 2 refused input, 1 failure."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if isinstance(sys.stdout, TextIOWrapper):
-        # A terminal that knows no Japanese shows escapes, which JSON reads back, rather than half an answer.
+        # A terminal without Japanese shows escapes, which JSON reads back, rather than half an answer.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(arguments)
@@ -84,19 +84,20 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader (head, less) has seen enough.
+        # The reader (head, less) has closed the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
-# To read every command off its function takes longer than most commands: done once, for who runs several in a process.
+# Reading every command from its function takes longer than most commands; once is enough for several commands in a
+# process.
 _command_of = cache(get_command)
 
 
 def _run(arguments: list[str]) -> int:
     command = _command_of(app)
     try:
-        # Not command.main(): it calls it a failure when the reader has seen enough.
+        # Not command.main(): it fails if the reader has closed the pipe.
         with command.make_context("reminder", list(arguments)) as context:
             command.invoke(context)
         return 0

@@ -1,4 +1,4 @@
-"""Commands for tokens: what a program shows instead of a sign-in."""
+"""Commands for API tokens, which programs use instead of a sign-in."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the commands to `reminder`."""
     about = "What programs show instead of a sign-in. Example: reminder token make --help"
     sub = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
     for name, command in (("make", make_token), ("list", list_tokens), ("revoke", revoke_token)):
@@ -28,7 +29,7 @@ def make_token(
     ] = Scope.READ,
     as_json: bool = AsJson,
 ) -> None:
-    """A token in the name of the group's first owner. It is shown this once; only a hash of it is kept.
+    """Make a token in the name of the group's first owner. It is shown this once; only a hash of it is stored.
 
     Example: reminder token make --group 1 --name 表計算 --scope write
     """
@@ -41,7 +42,10 @@ def make_token(
 
 
 def list_tokens(group: Group, as_json: bool = AsJson) -> None:
-    """The tokens of a group that still work, and when each was last used. Example: reminder token list --group 1"""
+    """List the tokens of a group that still work, and when each was last used.
+
+    Example: reminder token list --group 1
+    """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment.identity import api_tokens
 
@@ -51,7 +55,10 @@ def list_tokens(group: Group, as_json: bool = AsJson) -> None:
 
 
 def revoke_token(token: Id, as_json: bool = AsJson) -> None:
-    """From this moment on it opens nothing. Example: reminder token revoke 1"""
+    """Revoke a token at once.
+
+    Example: reminder token revoke 1
+    """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment.identity import api_tokens
     from reminder.errors import NotFoundError
@@ -66,7 +73,7 @@ def revoke_token(token: Id, as_json: bool = AsJson) -> None:
 
 
 def _first_owner(uow: "UnitOfWork", group_id: int) -> Actor:
-    """In whose name it is made. Raises RefusedInputError for a group without one."""
+    """Return the owner in whose name it is made. Raises RefusedInputError for a group without one."""
     from reminder.domain.model.people import Role
     from reminder.errors import NotFoundError, RefusedInputError
     from reminder.storage.auth import accounts

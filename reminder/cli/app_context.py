@@ -14,7 +14,10 @@ from reminder.wiring import App, build_app, read_settings
 
 @contextmanager
 def opened_app(at: datetime | None = None, *, write: Callable[[str], None] = print) -> Iterator[App]:
-    """`at`: the instant at which this command lives, instead of now. `write`: where the console channel prints."""
+    """Yield the App.
+
+    `at`: the instant at which this command runs, instead of now. `write`: where the console channel prints.
+    """
     settings = read_settings()
     require_folders(settings)
     clock = clock_of(settings) if at is None else SteppedClock(at)
@@ -23,11 +26,12 @@ def opened_app(at: datetime | None = None, *, write: Callable[[str], None] = pri
 
 
 def clock_of(settings: Settings) -> Clock:
+    """Return the clock of the settings."""
     return SystemClock() if settings.clock_override is None else RehearsalClock(settings.clock_override)
 
 
 def require_folders(settings: Settings) -> None:
-    """Raises SettingsError where nothing could be kept; the machine itself would only say that something exists."""
+    """Raise SettingsError if nothing could be stored; the error of the machine only says that something exists."""
     if not settings.secret_keys:
         _require(settings.data_dir, "DATA_DIR")
     if settings.on_sqlite:

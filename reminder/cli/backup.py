@@ -1,4 +1,4 @@
-"""Commands that write everything into one sealed file, and bring it back."""
+"""Commands that write everything into one encrypted file, and restore it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +24,7 @@ KeyFile = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the commands to `reminder`."""
     backups = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
     backups.callback()(backup)
     backups.command("key")(new_key)
@@ -41,8 +42,9 @@ def backup(
     key_file: KeyFile = None,
     as_json: bool = AsJson,
 ) -> None:
-    """Every row and the keys as they are at one moment, in one file that only the back-up key opens. The service may
-    go on meanwhile.
+    """Write every row and the keys into one file that only the back-up key opens.
+
+    All of it is from one moment. The service may run meanwhile.
 
     Example: reminder backup --out kigen.backup
     """
@@ -62,7 +64,7 @@ def backup(
 
 
 def new_key(as_json: bool = AsJson) -> None:
-    """A new back-up key. Write it down on paper: without it no back-up can be read, by nobody.
+    """Make a new back-up key. Write it down on paper: without it nobody can read a back-up.
 
     Example: reminder backup key
     """
@@ -73,7 +75,7 @@ def new_key(as_json: bool = AsJson) -> None:
 
 
 def check(file: File, key_file: KeyFile = None, as_json: bool = AsJson) -> None:
-    """Reads the whole of a back-up and says what is in it; nothing is restored.
+    """Read the whole of a back-up and say what is in it; nothing is restored.
 
     Example: reminder backup check kigen.backup
     """
@@ -85,7 +87,7 @@ def check(file: File, key_file: KeyFile = None, as_json: bool = AsJson) -> None:
 
 
 def show_keys(file: File, key_file: KeyFile = None, as_json: bool = AsJson) -> None:
-    """The keys in a back-up, for REMINDER_SECRET_KEYS of the place where it is restored. Show them to nobody.
+    """Show the keys in a back-up, for REMINDER_SECRET_KEYS of the place where it is restored. Show them to nobody.
 
     Example: reminder backup keys kigen.backup
     """
@@ -105,8 +107,9 @@ def restore(
     key_file: KeyFile = None,
     as_json: bool = AsJson,
 ) -> None:
-    """Everything of a back-up into an empty database, of either kind: all of it, or nothing. What may have been sent
-    since the back-up is asked about before anything is sent.
+    """Restore a back-up into an empty database, of either kind: all of it, or nothing.
+
+    What may have been sent since the back-up is asked about before anything is sent.
 
     Example: reminder restore kigen.backup
     """
@@ -122,13 +125,13 @@ def restore(
     print_answer({**_facts(contents), "exact": exact}, as_json=as_json, plain=f"restored: {_in_short(contents)}")
 
 
-# What is only looked into needs no database, and no keys of one.
+# Reading a back-up needs no database, and no keys of one.
 _ANY_KEYS: dict[str, object] = {"database_url": None}
 
 
 @contextmanager
 def _database() -> "Iterator[tuple[Settings, Database]]":
-    """As it is: a back-up is also made before a migration."""
+    """Yield settings and database as they are: a back-up can also be made before a migration."""
     from reminder.cli.app_context import require_folders
     from reminder.storage.db.session import Database
     from reminder.wiring import read_settings
@@ -143,11 +146,11 @@ def _database() -> "Iterator[tuple[Settings, Database]]":
 
 
 def _ring(settings: "Settings") -> "KeyRing | None":
-    from reminder.storage.crypto.keyring import keys_kept_in, read_keys
+    from reminder.storage.crypto.keyring import read_keys, stored_keys
 
     if settings.secret_keys:
         return read_keys(settings.secret_keys)
-    return keys_kept_in(settings.data_dir) if (settings.data_dir / "keys").exists() else None
+    return stored_keys(settings.data_dir) if (settings.data_dir / "keys").exists() else None
 
 
 def _backup_key(settings: "Settings", file: Path | None) -> bytes:

@@ -1,4 +1,4 @@
-"""Commands about mail that comes back."""
+"""Commands for mail that comes back."""
 
 import sys
 
@@ -10,6 +10,7 @@ LONGEST = 64 * 1024
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the commands to `reminder`."""
     about = "Mail that comes back. Example: reminder mail address"
     mail = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
     mail.command("bounce")(bounce)
@@ -18,7 +19,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def bounce(as_json: bool = AsJson) -> None:
-    """Reads one bounce from standard input, as a mail server's pipe gives it.
+    """Read one bounce from standard input, where a mail server's pipe writes it.
 
     Example: reminder mail bounce < bounce.eml
     """
@@ -35,12 +36,15 @@ def bounce(as_json: bool = AsJson) -> None:
     if report is not None:
         with opened_app() as app, app.writing() as uow:
             is_kept = record_bounces.keep(uow, report)
-    # Whatever else arrives there is no mistake: the mail server must not send it on.
+    # Other mail at this address is no error: the mail server must not forward it.
     print_answer({"kept": is_kept}, as_json=as_json, plain="kept" if is_kept else "nothing of ours")
 
 
 def address(as_json: bool = AsJson) -> None:
-    """The secret address to which a mail server or a provider may post bounces. Example: reminder mail address"""
+    """Show the secret address to which a mail server or a provider may post bounces.
+
+    Example: reminder mail address
+    """
     from reminder.cli.app_context import opened_app
     from reminder.errors import SettingsError
     from reminder.storage.auth.signed_links import SignedLinks

@@ -1,4 +1,4 @@
-"""The catalogue of kinds as people look at it: a row for programs, a table for a terminal, a page with its sources."""
+"""The catalogue of kinds: rows for programs, a table for a terminal, a page with its sources."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -19,7 +19,7 @@ from reminder.domain.model.card_kinds import (
 from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
 
-# A rule is read again after this long: cities and ministries change theirs in spring.
+# A rule must be read again after this time: cities and ministries change theirs in spring.
 FRESH_FOR = relativedelta(years=1)
 
 _PAGE_HEAD = """# The kinds of cards
@@ -32,7 +32,7 @@ The date on the card wins over every rule here.
 
 
 def row(rules: Rulebook, kind: CardKind) -> Mapping[str, object]:
-    """Everything about a kind: its names by language, its words by language, its facts as config/ writes them."""
+    """Return everything about a kind: its names and words by language, its facts as config/ writes them."""
     languages = dict.fromkeys([Language.JAPANESE, *rules.wording.languages])
     said = {language: rules.wording.of(language).kinds[kind.key] for language in languages}
     fields = next(iter(said.values()))
@@ -55,7 +55,7 @@ def _differences(kind: CardKind, other: CardKind) -> Mapping[str, object]:
 
 
 def table(rules: Rulebook, language: Language) -> str:
-    """One line a kind, in columns that line up although Japanese characters are twice as wide."""
+    """Return one line a kind, with columns that line up although Japanese characters are twice as wide."""
     words = rules.wording.of(language)
     shown = words.section("kinds_table")
     lines = [(shown["kind"], shown["name"], shown["opens"], shown["takes"], shown["proxy"], shown["confidence"])]
@@ -92,12 +92,12 @@ def _opening(opening: Opening, shown: Mapping[str, str]) -> str:
 
 
 def stale(rules: Rulebook, today: date) -> Iterator[CardKind]:
-    """Kinds whose rule nobody has read again for a year."""
+    """Yield the kinds whose rule nobody has read again for a year."""
     return (kind for kind in rules.kinds.values() if kind.checked_on + FRESH_FOR < today)
 
 
 def page(rules: Rulebook) -> str:
-    """docs/kinds.md."""
+    """Return the content of docs/kinds.md."""
     return _PAGE_HEAD + "\n".join(_chapter(rules, kind) for kind in rules.kinds.values())
 
 

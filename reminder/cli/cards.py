@@ -25,7 +25,7 @@ def add_card(
     computed: Computed = False,
     as_json: bool = AsJson,
 ) -> None:
-    """When a card or certificate ends; where no date stands on it, the end is worked out from --issued and --born.
+    """Add a card or certificate with its end date, which can be worked out from --issued and --born.
 
     Example: reminder card add --person 1 --kind mynumber_card --expires 2031-11-14
     """
@@ -49,7 +49,10 @@ def add_card(
 def renew_card(card: Id, expires: Annotated[str | None, typer.Option()] = None, issued: Issued = None,
                born: Born = None, yes: Yes = False, computed: Computed = False, as_json: bool = AsJson,
 ) -> None:  # fmt: skip
-    """The card has a new date. Example: reminder card renewed 4 --expires 2032-02-20"""
+    """Renew a card with its new date.
+
+    Example: reminder card renew 4 --expires 2032-02-20
+    """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment.cards import TypedDates
     from reminder.enrolment.cards import renew_card as renew
@@ -66,7 +69,7 @@ def renew_card(card: Id, expires: Annotated[str | None, typer.Option()] = None, 
 
 
 def print_card(rules: "Rulebook", card: "CardAdded", *, as_json: bool, person_id: int | None = None) -> None:
-    """With what belongs to it: cards to register too, and those whose new dates are asked for."""
+    """Print a card with what to do next: cards to register too, and those whose new dates are asked for."""
     from reminder.domain.parsing.dates import in_both_calendars
 
     words = rules.wording.of(terminal_language())
@@ -79,7 +82,7 @@ def print_card(rules: "Rulebook", card: "CardAdded", *, as_json: bool, person_id
         lines.append(shown["offer"].format(name=words.kinds[offer.kind]["name"], command=command))
     asks = [{"card": one.id, "kind": one.kind, "expires_on": one.expires_on,
              "why": words.kinds[one.kind].get("carrier_renewed", "")} for one in card.asks]  # fmt: skip
-    lines += [f"{one['why']} reminder card renewed {one['card']} --expires …" for one in asks]
+    lines += [f"{one['why']} reminder card renew {one['card']} --expires …" for one in asks]
     print_answer(
         {
             "id": card.id,
@@ -95,7 +98,10 @@ def print_card(rules: "Rulebook", card: "CardAdded", *, as_json: bool, person_id
 
 
 def acknowledge_card(card: Id, as_json: bool = AsJson) -> None:
-    """It is renewed, and the new date is not at hand: silence until it is asked for. Example: reminder card done 4"""
+    """Record that a card is renewed but its new date is unknown: no reminders until the date is asked for.
+
+    Example: reminder card acknowledge 4
+    """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment.cards import acknowledge_card
 
@@ -107,25 +113,29 @@ def acknowledge_card(card: Id, as_json: bool = AsJson) -> None:
 
 
 def reopen_card(card: Id, as_json: bool = AsJson) -> None:
-    """It was not renewed after all: reminders go on. Example: reminder card undone 4"""
+    """Record that a card was not renewed after all: reminders continue.
+
+    Example: reminder card reopen 4
+    """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment.cards import reopen_card
 
     with opened_app() as app, app.writing() as uow:
         reopen_card(uow, card_id=card)
-    print_answer({"id": card, "state": "open"}, as_json=as_json, plain=f"card {card} is told of again")
+    print_answer({"id": card, "state": "open"}, as_json=as_json, plain=f"card {card} is reminded of again")
 
 
 def assign_card(
     card: Id,
     contact: Annotated[
-        int, typer.Option(help="By which they are told: a relative's or a member's.", callback=storable_id)
+        int,
+        typer.Option(help="A contact of the one who takes it on: a relative's or a member's.", callback=storable_id),
     ],
     as_json: bool = AsJson,
 ) -> None:
-    """Somebody of the family or the home sees to it; the others are not asked any more.
+    """Assign a card to somebody of the family or the home; the others are not asked any more.
 
-    Example: reminder card take 4 --contact 1
+    Example: reminder card assign 4 --contact 1
     """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment.cards import assign_card as take
@@ -133,15 +143,18 @@ def assign_card(
     with opened_app() as app, app.writing() as uow:
         take(uow, card_id=card, contact_id=contact)
     print_answer(
-        {"id": card, "assigned_to": contact}, as_json=as_json, plain=f"card {card} is taken by contact {contact}"
+        {"id": card, "assigned_to": contact}, as_json=as_json, plain=f"card {card} is assigned to contact {contact}"
     )
 
 
 def retire_card(card: Id, as_json: bool = AsJson) -> None:
-    """Nothing more is told of this card. Example: reminder card retire 4"""
+    """Retire a card: it is not reminded of any more.
+
+    Example: reminder card retire 4
+    """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment.cards import retire_card as retire
 
     with opened_app() as app, app.writing() as uow:
         retire(uow, card_id=card)
-    print_answer({"id": card, "state": "retired"}, as_json=as_json, plain=f"card {card} is told of no more")
+    print_answer({"id": card, "state": "retired"}, as_json=as_json, plain=f"card {card} is reminded of no more")

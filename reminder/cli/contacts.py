@@ -24,7 +24,7 @@ def add_contact(
     consent_by: Annotated[str | None, typer.Option(help="Who asked them, in a word or two: 長女, 事務.")] = None,
     as_json: bool = AsJson,
 ) -> None:
-    """A phone or address.
+    """Add a phone or address.
 
     Example: reminder contact add --person 1 --channel sms --address 090-0000-0001 --consent spoken --consent-by 長女
     """
@@ -46,7 +46,7 @@ def add_contact(
         )
     lines = [f"contact {contact_id}"]
     if person is not None and not family and named.can.counts_segments:
-        # From which number texts come, and how to check them, belongs beside the telephone before the first one.
+        # The number that texts come from, and how to check them, should be beside the telephone before the first one.
         lines.append(f"reminder print welcome --person {person} --out welcome.html")
     print_answer({"id": contact_id}, as_json=as_json, plain="\n".join(lines))
 
@@ -57,7 +57,7 @@ def confirm_contact(
     consent_by: Annotated[str, typer.Option(help="Who asked them, in a word or two: 長女, 事務.")],
     as_json: bool = AsJson,
 ) -> None:
-    """Its owner has agreed, or can be reached again.
+    """Record that its owner has agreed, or can be reached again.
 
     Example: reminder contact confirm 3 --consent spoken --consent-by 長女
     """
@@ -66,17 +66,19 @@ def confirm_contact(
 
     with opened_app() as app, app.writing() as uow:
         consents.confirm(uow, contact_id=contact, how=consent, said_by=consent_by)
-    print_answer({"id": contact, "state": "confirmed"}, as_json=as_json, plain=f"contact {contact} is told again")
+    print_answer({"id": contact, "state": "confirmed"}, as_json=as_json, plain=f"contact {contact} gets messages again")
 
 
 def ask_contact(
     contact: Id,
-    told_by: Annotated[str, typer.Option(help="Who has told them of it, in a word or two: 長女, 事務.")],
+    told_by: Annotated[str, typer.Option(help="Who has announced it to them, in a word or two: 長女, 事務.")],
     as_json: bool = AsJson,
 ) -> None:
-    """Asks its owner by a text whether they want to be told; needs texts that can be answered (TWO_WAY_SMS).
+    """Ask its owner by a text whether they want messages; needs texts that can be answered (TWO_WAY_SMS).
 
-    The family tells them first. Example: reminder contact ask 3 --told-by 長女
+    The family tells them first.
+
+    Example: reminder contact ask 3 --told-by 長女
     """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment import consent
@@ -89,9 +91,9 @@ def ask_contact(
 
 
 def call_contact_as_test(contact: Id, as_json: bool = AsJson) -> None:
-    """A practice call, with somebody of the family beside them; only after it are keys offered in calls.
+    """Make a test call, with somebody of the family beside them; only after it are keys offered in calls.
 
-    Example: reminder contact practise 3
+    Example: reminder contact test-call 3
     """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment import consent
@@ -103,7 +105,10 @@ def call_contact_as_test(contact: Id, as_json: bool = AsJson) -> None:
 
 
 def verify_contact(contact: Id, as_json: bool = AsJson) -> None:
-    """Somebody has made sure that it is still theirs. Example: reminder contact reached 3"""
+    """Record that somebody has made sure that the contact is still theirs.
+
+    Example: reminder contact verify 3
+    """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment import consent
 
@@ -113,12 +118,15 @@ def verify_contact(contact: Id, as_json: bool = AsJson) -> None:
 
 
 def stop_contact(contact: Id, as_json: bool = AsJson) -> None:
-    """Its owner wants no more texts. Example: reminder contact stop 3"""
+    """Stop a contact, because its owner wants no more texts.
+
+    Example: reminder contact stop 3
+    """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment import consent
 
     with opened_app() as app, app.writing() as uow:
         consent.stop(uow, contact_id=contact)
     print_answer(
-        {"id": contact, "state": "opted_out"}, as_json=as_json, plain=f"contact {contact} is told nothing more"
+        {"id": contact, "state": "opted_out"}, as_json=as_json, plain=f"contact {contact} gets no more messages"
     )

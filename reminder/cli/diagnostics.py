@@ -1,4 +1,4 @@
-"""What `reminder doctor` finds in the settings, and how `reminder health` shows what the auditor found."""
+"""The findings of `reminder doctor` in the settings, and the output of `reminder health`."""
 
 import os
 from collections import Counter
@@ -13,7 +13,7 @@ from reminder.clock import JAPAN
 from reminder.domain.text import email_html
 from reminder.errors import KigenError
 from reminder.settings import PREFIX, Settings, config_dir, read_table, settings_with
-from reminder.storage.crypto.keyring import keys_kept_in, read_keys
+from reminder.storage.crypto.keyring import read_keys, stored_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
 from reminder.upkeep.health import Health, Trouble
@@ -24,7 +24,10 @@ SWITCHES = ("two_way_sms", "voice_enabled", "links_in_carer_mail", "card_grace")
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`settings`: name -> [value as shown, where it came from, what it is for]."""
+    """The result of `reminder doctor`.
+
+    `settings`: name -> [value as shown, where it comes from, what it is for].
+    """
 
     settings: dict[str, list[str]]
     notes: list[str]
@@ -32,6 +35,7 @@ class Diagnosis:
 
 
 def diagnose() -> Diagnosis:
+    """Check settings, rules, folders, keys, mail and database."""
     try:
         settings = read_settings()
     except KigenError as wrong:
@@ -49,7 +53,7 @@ def _keys(settings: Settings) -> None:
     if settings.secret_keys:
         read_keys(settings.secret_keys)
     elif (settings.data_dir / "keys").exists():
-        keys_kept_in(settings.data_dir)
+        stored_keys(settings.data_dir)
 
 
 def _mail(settings: Settings) -> None:
@@ -58,18 +62,18 @@ def _mail(settings: Settings) -> None:
 
 
 def _database(settings: Settings) -> None:
-    """An empty one is no trouble: the first run fills it."""
+    """Check the database. An empty one is fine: the first run fills it."""
     try:
         database = Database(settings.database)
     except OSError:
-        return  # its folder has been complained of
+        return  # its folder has been reported already
     if not (settings.on_sqlite and schema.present(database) is None):
         schema.require_newest(database)
     database.close()
 
 
 def _listed(settings: Settings | None) -> dict[str, list[str]]:
-    """Without settings (one of them is wrong) their names and uses all the same: this is where they are looked up."""
+    """Return the settings with their uses, also if one of them is wrong: people look them up here."""
     in_file = _in_file()
     whole, listed = settings_with(registry.parts()), {}
     secret = whole.secrets()
@@ -89,7 +93,7 @@ def _in_file() -> Collection[str]:
     try:
         return read_table(config_dir() / "reminder.toml")
     except KigenError:
-        return ()  # it need not be there, and what is wrong with it has been said
+        return ()  # the database may be missing, and what is wrong with it has been reported
 
 
 def _notes(settings: Settings) -> list[str]:
@@ -105,6 +109,7 @@ def _notes(settings: Settings) -> list[str]:
 
 
 def shown(found: Diagnosis) -> str:
+    """Return the diagnosis as lines."""
     lines = [f"{name:40} {value:32} {source:22} {use}" for name, (value, source, use) in found.settings.items()]
     lines += [f"note: {note}" for note in found.notes]
     lines += [f"WRONG: {trouble}" for trouble in found.troubles] or ["Nothing is wrong."]
@@ -112,8 +117,11 @@ def shown(found: Diagnosis) -> str:
 
 
 def health_as_json(found: Health, sentences: Mapping[str, str]) -> dict[str, object]:
-    """`troubles` are codes; `details` say of each how many, since when and what to do, and `concerns` the same of what
-    is no fault of the service."""
+    """Return the health for programs.
+
+    `troubles` are codes. `details` say of each how many, since when and what to do, and `concerns` the same of what is
+    no fault of the service.
+    """
     by_state = Counter[str]()
     for some in found.messages:
         by_state[some.state] += some.count
@@ -135,6 +143,7 @@ def _trouble(trouble: Trouble, sentences: Mapping[str, str]) -> dict[str, object
 
 
 def health_shown(found: Health, sentences: Mapping[str, str]) -> str:
+    """Return the health as lines."""
     lines = ["It works." if found.is_ready else "It does not work as it should."]
     for word, some in (("WRONG", found.found), ("note", found.concerns)):
         for one in some:

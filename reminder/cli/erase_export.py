@@ -1,4 +1,4 @@
-"""Commands that erase, and that write down everything that is held: for whoever it belongs to."""
+"""Commands that erase personal data, and that export it."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the commands to `reminder`."""
     app.command("erase")(erase)
     app.command("export")(export)
 
@@ -31,8 +32,9 @@ def erase(
     ] = False,
     as_json: bool = AsJson,
 ) -> None:
-    """A person, a group, a contact or a card is gone, with all that was sent and answered. To end the reminders of a
-    card and keep its history: reminder card retire.
+    """Erase a person, a group, a contact or a card, with all that was sent and answered.
+
+    To end the reminders of a card and keep its history: reminder card retire.
 
     Example: reminder erase --person 2 --yes
     """
@@ -61,7 +63,7 @@ def erase(
 
 
 def _is_meant(app: "App", what: str, its_id: int, *, as_json: bool) -> bool:
-    """Asked where somebody sits who can answer; a program must say so by itself."""
+    """Return whether the erasure is confirmed: a human is asked, a program must pass --yes."""
     if as_json or not sys.stdin.isatty():
         return False
     words = app.rules.wording.of(terminal_language())
@@ -69,7 +71,7 @@ def _is_meant(app: "App", what: str, its_id: int, *, as_json: bool) -> bool:
     try:
         return typer.confirm(words.section("shown")["erase"].format(what=shown, id=its_id))
     except typer.Abort:
-        # The answer was the end of the input.
+        # The input ended instead of an answer.
         return False
 
 
@@ -82,7 +84,7 @@ def export(
     html: Annotated[bool, typer.Option("--html", help="As a page to read and to print, instead of JSON.")] = False,
     as_json: bool = AsJson,
 ) -> None:
-    """Everything that is held of a group, or of one person in it: addresses, texts, answers, what was done.
+    """Export everything that is held of a group, or of one person in it: addresses, texts, answers, what was done.
 
     Example: reminder export --group 1 --person 2 --html --out mother.html
     """
@@ -101,13 +103,13 @@ def export(
             pieces = iter([page])
         else:
             pieces = upkeep.export_json(uow, group_id=group, person_id=person)
-        # What is refused is refused before anything is written.
+        # A refusal comes before anything is written.
         pieces = chain([next(pieces)], pieces)
         if out is None:
             _print(pieces)
             return
         try:
-            # It holds addresses: before there is a word in it, nobody else may read it.
+            # The file holds addresses: nobody else may read it, not even while it is written.
             out.touch(mode=0o600)
             out.chmod(0o600)
             with out.open("w", encoding="utf-8") as file:
@@ -118,7 +120,7 @@ def export(
 
 
 def _print(pieces: Iterable[str]) -> None:
-    """With one line's end at the end."""
+    """Print the pieces, with one newline at the end."""
     for piece in pieces:
         sys.stdout.write(piece)
     print(flush=True)

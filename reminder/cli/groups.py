@@ -19,7 +19,10 @@ def add_group(
     kind: Annotated[GroupKind, typer.Option(help="household: members are carers; home: members are staff.")],
     as_json: bool = AsJson,
 ) -> None:
-    """A family or a care home. Example: reminder group add --name 田中家 --kind household"""
+    """Add a family or a care home.
+
+    Example: reminder group add --name 田中家 --kind household
+    """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment import register
 
@@ -37,7 +40,7 @@ def set_group(
     organisation: Annotated[str | None, typer.Option(help="Whose home it is, where that has several homes.")] = None,
     as_json: bool = AsJson,
 ) -> None:
-    """How this group wants to be told; what is not given stays as it is, an empty --days "" is taken back.
+    """Set the preferences of a group; what is not given stays as it is, an empty --days "" is removed.
 
     Example: reminder group set 1 --days "60 30 7" --hour 10 --no-holidays
     """
@@ -69,7 +72,10 @@ def add_member(
     ] = Language.JAPANESE,
     as_json: bool = AsJson,
 ) -> None:
-    """A family carer or a member of staff. Example: reminder member add --group 1 --email musume@example.jp"""
+    """Add a family carer or a member of staff.
+
+    Example: reminder member add --group 1 --email musume@example.jp
+    """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment import register
 
@@ -81,11 +87,14 @@ def add_member(
 def set_member(
     member: Id,
     copies: Annotated[
-        Copies, typer.Option(help="near: only from 30 days before an end. none: only what needs a hand.")
+        Copies, typer.Option(help="near: only from 30 days before an end. none: only what somebody must act on.")
     ],
     as_json: bool = AsJson,
 ) -> None:
-    """Which reminders about the persons of their group a member gets. Example: reminder member set 1 --copies near"""
+    """Set which reminders about the persons of their group a member gets.
+
+    Example: reminder member set 1 --copies near
+    """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment import preferences as preference_settings
 

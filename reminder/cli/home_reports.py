@@ -1,4 +1,4 @@
-"""Commands for a home's office: what its staff read on Monday, and the plan for the visit of the city's staff."""
+"""Commands for a home's office: the weekly digest, and the plan for the visit of the city's staff."""
 
 from datetime import date, datetime, time
 from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the commands to `reminder`."""
     app.command("digest")(digest)
     app.command("visits")(visits)
 
@@ -23,10 +24,10 @@ def add_to(app: typer.Typer) -> None:
 def digest(
     group: Group,
     week: Annotated[str | None, typer.Option(help="As on its Monday: 2027-W09. Default: as of now.")] = None,
-    lang: Annotated[str, typer.Option(help="Its terminal_language: a file of config/wording/, such as en.")] = "ja",
+    lang: Annotated[str, typer.Option(help="Its language: a file of config/wording/, such as en.")] = "ja",
     as_json: bool = AsJson,
 ) -> None:
-    """The weekly e-mail to a home's staff, as it would be written; nothing is sent.
+    """Show the weekly e-mail to a home's staff, as it would be written; nothing is sent.
 
     Example: reminder digest --group 2 --week 2027-W09
     """
@@ -44,7 +45,7 @@ def digest(
                 raise RefusedInputError("home_only", field="group")
             found = preview(uow, home, spoken, links_of(app))
     said = None if found is None else {"subject": found.subject, "text": found.text}
-    # Of a home without a card nobody reads anything.
+    # A home without cards gets no digest.
     print_answer(said, as_json=as_json, plain="なし / none" if found is None else f"{found.subject}\n\n{found.text}")
 
 
@@ -55,7 +56,7 @@ def visits(
     out: Annotated[Path | None, typer.Option(help="Also write the sheet to print: .xlsx")] = None,
     as_json: bool = AsJson,
 ) -> None:
-    """Who renews when the city's staff come in a month: what can be renewed by its end and has not been.
+    """List who renews what when the city's staff come in a month: what can be renewed by its end and has not been.
 
     Example: reminder visits --group 1 --month 2027-02 --out visits.xlsx
     """
@@ -107,7 +108,7 @@ def _home(tx: "Tx", group_id: int) -> "GroupView":
 
 
 def _monday(week: str) -> datetime:
-    """When that week's would be made."""
+    """Return the instant at which that week's digest would be made."""
     from reminder.domain.rules import hours
     from reminder.domain.rules.digest_week import Week
 

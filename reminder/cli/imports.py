@@ -1,4 +1,4 @@
-"""`reminder enrol`: a home's own sheet, from the console. And the sheet to begin with."""
+"""The commands `reminder enrol` and `reminder template`: a home's own sheet, and the sheet to begin with."""
 
 import sys
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the commands to `reminder`."""
     app.command("enrol")(enrol)
     app.command("template")(template)
 
@@ -35,8 +36,9 @@ def enrol(
     yes: Annotated[bool, typer.Option("--yes", help="Save the rows that ask, too: past dates, hidden rows …")] = False,
     as_json: bool = AsJson,
 ) -> None:
-    """Enrols the residents of a home's own sheet: good rows are saved, bad ones come back with why. Columns of numbers
-    are never read. Exit 0: every row was taken; 2: some were not.
+    """Enrol the residents of a home's own sheet: good rows are saved, bad ones are reported with the reason.
+
+    Columns of numbers are never read. Exit 0: every row was taken; 2: some were not.
 
     Example: reminder enrol residents.xlsx --group 1 --dry-run
     """
@@ -78,12 +80,12 @@ def enrol(
             service.erase_import(units, now, import_id=import_id)
     refused = [column.heading or column.letter for column in done.columns if column.use is ColumnUse.REFUSED]
     counts = done.counts
-    # What needs a confirmation that nobody has given was not taken either.
+    # Rows that need a confirmation and have none were not taken either.
     taken = done.rows - counts.refused - (0 if yes else counts.needs_confirmation)
     print_answer(
         {
             "rows": done.rows,
-            # Those that are warned are accepted too.
+            # Warned rows are accepted too.
             **{**vars(counts), "accepted": done.rows - counts.refused},
             "columns_refused": refused,
             "results": [
@@ -106,7 +108,7 @@ def enrol(
 
 
 def _mapping_given(written: list[str], sheet_import: "ImportView") -> dict[int, str]:
-    """By place of a column, the field that it holds, from what was written as LETTER=FIELD."""
+    """Return by place of a column the field that it holds, from LETTER=FIELD."""
     places = {column.letter: column.place for column in sheet_import.columns}
     given = {}
     for one in written:
@@ -128,7 +130,7 @@ def _plain(refused: "Sequence[str]", total: int, counts: "RowCounts", rows: "Seq
 
 
 def _bar(as_json: bool, what: str) -> "Callable[[ImportView], None]":
-    """Return what shows how far the work has come, where somebody watches."""
+    """Return the callback that shows the progress on a terminal."""
 
     def show(sheet_import: "ImportView") -> None:
         if sys.stderr.isatty() and not as_json:
@@ -145,7 +147,7 @@ def template(
     out: Annotated[Path, typer.Option(help="Where to put it: .xlsx")] = Path("residents.xlsx"),
     as_json: bool = AsJson,
 ) -> None:
-    """A sheet to begin with: headings, an example row, and what may be chosen.
+    """Write a sheet to begin with: headings, an example row, and the allowed values.
 
     Example: reminder template --out residents.xlsx
     """

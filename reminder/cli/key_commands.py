@@ -1,4 +1,4 @@
-"""Commands that make a key, and that change everything over to it."""
+"""Commands that make a key, and that encrypt everything with it."""
 
 import sys
 from typing import Annotated
@@ -10,6 +10,7 @@ from reminder.errors import RefusedInputError
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the commands to `reminder`."""
     about = "The keys that encrypt addresses and texts. Example: reminder keys new"
     keys = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
     keys.command("new")(new)
@@ -23,7 +24,10 @@ def new(
     ] = False,
     as_json: bool = AsJson,
 ) -> None:
-    """A new key for REMINDER_SECRET_KEYS; put it in front of the old ones. Example: reminder keys new"""
+    """Make a new key for REMINDER_SECRET_KEYS; put it in front of the old ones.
+
+    Example: reminder keys new
+    """
     from reminder.storage.crypto.keyring import keep_newest, new_key
 
     key = new_key()
@@ -43,8 +47,9 @@ def new(
 
 
 def rotate(as_json: bool = AsJson) -> None:
-    """Everything that older keys have sealed is sealed with the newest, while the service goes on; it may be stopped
-    and run again. At the end it says which keys nothing needs any more.
+    """Encrypt with the newest key everything that older keys have encrypted, while the service runs.
+
+    It may be stopped and run again. At the end it says which keys nothing needs any more.
 
     Example: reminder keys rotate
     """
@@ -52,7 +57,7 @@ def rotate(as_json: bool = AsJson) -> None:
     from reminder.upkeep import key_rotation as upkeep
 
     with opened_app() as app:
-        done = upkeep.rotate(app.units, app.clock.now(), _tell)
+        done = upkeep.rotate(app.units, app.clock.now(), _print_progress)
         places = {key: place for place, key in enumerate(app.keys.ids, 1)}
     lines = [f"{done.changed} values are sealed with the newest key ({done.newest}); {done.left} are left"]
     for key in done.unneeded:
@@ -62,5 +67,5 @@ def rotate(as_json: bool = AsJson) -> None:
         raise typer.Exit(1)
 
 
-def _tell(column: str, rows: int) -> None:
+def _print_progress(column: str, rows: int) -> None:
     print(f"{column}: {rows}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What `reminder list` can list, and the rows of each."""
+"""The lists of `reminder list`, and the rows of each."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -40,7 +40,7 @@ def _contacts(app: App, tx: Tx, group: int | None, state: str | None) -> Iterabl
 def _cards(_app: App, tx: Tx, group: int | None, state: str | None) -> Iterable[Row]:
     for card in cards.each_of_group(tx, group):
         own_state = "retired" if card.retired_at else "current"
-        # What is said to be done, and what nobody has answered to, is current as well.
+        # Acknowledged and unanswered cards are current too.
         is_done, is_unanswered = (
             card.acknowledged_on is not None,
             card.escalation_level == NOBODY_LEFT and card.acknowledged_on is None,

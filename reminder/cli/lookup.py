@@ -1,4 +1,4 @@
-"""Commands that only look: kinds, dates, plans and texts. Nothing is stored and no database is opened."""
+"""Commands that look things up: kinds, dates, plans and texts. Nothing is stored and no database is opened."""
 
 import sys
 from datetime import date
@@ -14,6 +14,7 @@ from reminder.errors import RefusedInputError
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the commands to `reminder`."""
     app.command()(kinds)
     app.command("read-date")(read_date)
     app.command()(expiry)
@@ -28,7 +29,10 @@ def kinds(
     stale: Annotated[bool, typer.Option("--stale", help="Only those last checked more than a year ago.")] = False,
     check: Annotated[bool, typer.Option("--check", help="List what is missing, file by file.")] = False,
 ) -> None:
-    """The kinds of cards that can be registered. Example: reminder kinds --json"""
+    """List the kinds of cards that can be registered.
+
+    Example: reminder kinds --json
+    """
     if check:
         from reminder.cli.new import check_kinds
 
@@ -51,7 +55,10 @@ def kinds(
 
 
 def read_date(text: str, as_json: bool = AsJson) -> None:
-    """What a typed date means. Example: reminder read-date 令和8年3月31日 --json"""
+    """Read a typed date and say what it means.
+
+    Example: reminder read-date 令和8年3月31日 --json
+    """
     from reminder.domain.parsing import dates
 
     day = dates.read_typed(text, field="date")
@@ -84,7 +91,7 @@ def expiry(
     today: Day = None,
     as_json: bool = AsJson,
 ) -> None:
-    """End dates worked out from the rules, or what follows from one that was read; nothing is stored.
+    """Work out end dates from the rules, or what follows from one that was read; nothing is stored.
 
     Example: reminder expiry mynumber_card --issued 2021-11-20 --born 1985-11-14
     """
@@ -118,7 +125,7 @@ def preview(
     expires: Annotated[str, typer.Argument(metavar="EXPIRY", help="The end date, as it is typed.")],
     mode: Annotated[Mode, typer.Option(help="How the person is spoken to.")] = Mode.STANDARD,
     lang: Annotated[
-        str, typer.Option(help="The terminal_language of the texts: a file of config/wording/.")
+        str, typer.Option(help="The language of the texts: a file of config/wording/.")
     ] = Language.JAPANESE,
     today: Annotated[str | None, typer.Option(help="Leave out what is past on this day.")] = None,
     computed: Annotated[bool, typer.Option("--computed", help="The date was worked out, not read.")] = False,
@@ -131,7 +138,7 @@ def preview(
     svg: Annotated[Path | None, typer.Option(help="Also draw the plan as a timeline into this file.")] = None,
     as_json: bool = AsJson,
 ) -> None:
-    """Every text of one end date, with its day, hour and reader. Nothing is stored.
+    """Show every text about one end date, with its day, hour and reader. Nothing is stored.
 
     Example: reminder preview mynumber_user_certificate 2027-02-20 --mode elderly
     """
@@ -180,7 +187,10 @@ def preview(
 
 
 def check_text(as_json: bool = AsJson) -> None:
-    """Whether each line of standard input may be kept; no line is printed. Example: reminder check-text --json"""
+    """Check whether each line of standard input may be stored; no line is printed.
+
+    Example: reminder check-text --json
+    """
     from reminder.guard.numbers import forbidden
 
     for line in sys.stdin.buffer:
@@ -193,7 +203,7 @@ def check_text(as_json: bool = AsJson) -> None:
 
 
 def read_reply(as_json: bool = AsJson) -> None:
-    """What each line of standard input would mean as an answer to a text; no line is printed.
+    """Say what each line of standard input would mean as a reply to a text; no line is printed.
 
     Example: reminder read-reply --json
     """
@@ -207,7 +217,10 @@ def read_reply(as_json: bool = AsJson) -> None:
 
 
 def _read(line: bytes) -> str:
-    """Spreadsheets in Japan still save in Shift_JIS; what is neither leaves gaps, which hide no number."""
+    """Decode a line, which may be Shift_JIS: spreadsheets in Japan still save in it.
+
+    Other encodings leave gaps, which hide no number.
+    """
     try:
         return line.decode()
     except UnicodeDecodeError:

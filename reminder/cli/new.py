@@ -1,4 +1,4 @@
-"""Commands that add a kind, a language or a channel as a skeleton, and say what is still missing of any."""
+"""Commands that add a kind, a language or a channel as a skeleton, and report what is still missing."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +17,8 @@ Like = Annotated[str, typer.Option("--like", help="Which one it is copied from."
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to `reminder`."""
-    new = typer.Typer(no_args_is_help=True, help="The skeleton of a new kind of card, language or channel.")
+    about = "The skeleton of a new kind of card, language or channel. Example: reminder new kind --help"
+    new = typer.Typer(no_args_is_help=True, help=about, rich_markup_mode=None)
     new.command("kind")(new_kind)
     new.command("language")(new_language)
     new.command("channel")(new_channel)
@@ -60,7 +61,10 @@ def new_channel(name: str, as_json: bool = AsJson) -> None:
 
 
 def languages(as_json: bool = AsJson, check: Check = False) -> None:
-    """The languages of config/wording/. Example: reminder languages --check"""
+    """List the languages of config/wording/.
+
+    Example: reminder languages --check
+    """
     from reminder.settings import config_dir
 
     if check:
@@ -75,7 +79,10 @@ def languages(as_json: bool = AsJson, check: Check = False) -> None:
 
 
 def channels(as_json: bool = AsJson, check: Check = False) -> None:
-    """The channels, what they can do, and whether they are in use. Example: reminder channels --json"""
+    """List the channels, what they can do, and whether they are in use.
+
+    Example: reminder channels --json
+    """
     from reminder.channels import registry
 
     if check:
@@ -138,5 +145,5 @@ def _written(files: Iterable[Path], then: str, *, as_json: bool) -> None:
 
 
 def _package() -> Path:
-    """Return the folder reminder/ that runs."""
+    """Return the folder of the running reminder package."""
     return Path(__file__).parents[1]

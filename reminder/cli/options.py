@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def storable_id(parameter: typer.CallbackParam, number: int | None) -> int | None:
-    """A number larger than any database keeps is nobody's."""
+    """Return the id. A number that is larger than any database stores is nobody's."""
     if number is not None and abs(number) >= 2**63:
         raise NotFoundError(field=parameter.name)
     return number

@@ -1,4 +1,4 @@
-"""How the command line speaks: answers as JSON or plain lines, refusals as a sentence that says what to do."""
+"""Output of the command line: answers as JSON or plain lines, refusals as a sentence that says what to do."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def _of_machine(locale: str) -> Language | None:
             return Language(locale[:2])  # no other file can fit better, so none need be read
         facts = [read_facts(Language(name), words_in(config_dir(), name)) for name in names]
     except KigenError:
-        # The operator's own words cannot be read, which may be the very thing to be said.
+        # The operator's own words cannot be read, which may be the very thing to report.
         return None
     found = of_locale(locale, facts)
     return None if found is None else found.code
@@ -60,11 +60,12 @@ def words_in(folder: Path, language: str) -> Mapping[str, object]:
 
 
 def print_answer(value: object, *, as_json: bool, plain: str) -> None:
+    """Print an answer as JSON, or as plain text."""
     print(json.dumps(value, ensure_ascii=False, default=_plain) if as_json else plain)
 
 
 def print_rows(found: Iterable[Mapping[str, object]], *, as_json: bool) -> None:
-    """A list: one JSON array, or one line a row with what is not empty. Written row by row: it may be long."""
+    """Print a list, row by row because it may be long: one JSON array, or a line for each row with its values."""
     if as_json:
         before = "["
         for row in found:
@@ -109,13 +110,14 @@ def renamed(command: Callable[..., None], old: str, new: str) -> Callable[..., N
 
 
 def error_message(refused: KigenError) -> str:
+    """Return the sentence for a refusal in the terminal's language."""
     from reminder.domain.text.error_messages import explain_from
     from reminder.settings import config_dir, shipped
 
     try:
         return explain_from(words_in(config_dir(), terminal_language()), refused)
     except (KigenError, KeyError):
-        # The operator's own words cannot be read, which may be the very thing to be said.
+        # The operator's own words cannot be read, which may be the very thing to report.
         known = (
             terminal_language() if terminal_language() in (Language.JAPANESE, Language.ENGLISH) else Language.ENGLISH
         )
@@ -123,6 +125,7 @@ def error_message(refused: KigenError) -> str:
 
 
 def as_problem(refused: KigenError) -> dict[str, object]:
+    """Return the refusal as JSON shows it."""
     problem: dict[str, object] = {"error": refused.code, "message": error_message(refused)}
     if isinstance(refused, RefusedInputError):
         if refused.field:
@@ -139,12 +142,15 @@ _USAGE = {
 
 
 def help_instead(wrong: TyperException) -> str | None:
-    """For who typed only the beginning: `reminder`, `reminder card`."""
+    """Return the help for an incomplete command such as `reminder` or `reminder card`, or None."""
     return wrong.message if type(wrong).__name__ == "NoArgsIsHelpError" else None
 
 
 def usage_refusal(wrong: TyperException) -> RefusedInputError:
-    """What the command line itself refuses. What was typed is not repeated: it may hold a number."""
+    """Return an error of the command line as a refusal.
+
+    What was typed is not repeated: it may hold a number.
+    """
     context = getattr(wrong, "ctx", None)
     command = context.command_path if context is not None else "reminder"
     code = _USAGE.get(type(wrong).__name__, "usage")
@@ -152,7 +158,7 @@ def usage_refusal(wrong: TyperException) -> RefusedInputError:
 
 
 def _as_typed(parameter: object) -> str:
-    """--from for an option, KIND for a word without one."""
+    """Return --from for an option, KIND for an argument."""
     if getattr(parameter, "param_type_name", "") == "argument":
         return str(getattr(parameter, "metavar", None) or getattr(parameter, "name", "").upper())
     return next(iter(getattr(parameter, "opts", ())), "")

@@ -29,7 +29,10 @@ def add_person(
     ] = True,
     as_json: bool = AsJson,
 ) -> None:
-    """Whose card it is. Example: reminder person add --group 1 --label 母 --mode elderly --mark つばめ"""
+    """Add a person whose cards are to be watched.
+
+    Example: reminder person add --group 1 --label 母 --mode elderly --mark つばめ
+    """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment import register
 

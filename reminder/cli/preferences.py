@@ -1,4 +1,4 @@
-"""How a group wants to be told, as it is typed on the command line and shown there."""
+"""A group's preferences as they are typed on the command line and shown there."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 OwnDays = Annotated[
     str | None, typer.Option("--days", help='Days before the end, in place of the usual ones: "60 30 7".')
 ]
-SendHour = Annotated[str | None, typer.Option("--hour", help="Nobody is told earlier: 9 to 17 (elders from 10).")]
+SendHour = Annotated[str | None, typer.Option("--hour", help="No reminder is sent earlier: 9 to 17 (elders from 10).")]
 OnHolidays = Annotated[
     bool | None, typer.Option("--holidays/--no-holidays", help="Also on Sundays and holidays; elders never.")
 ]
@@ -24,7 +24,7 @@ Preset = Annotated[
 def typed_preferences(
     before: "Preferences", days: str | None, hour: str | None, holidays: bool | None, preset: str | None
 ) -> "Preferences":
-    """What is None stays as it was. Raises RefusedInputError."""
+    """Return the changed preferences; what is None stays as it was. Raises RefusedInputError."""
     from reminder.domain.rules.preferences import read_days, read_hour
 
     if days is not None:
@@ -37,6 +37,7 @@ def typed_preferences(
 
 
 def preferences_row(preferences: "Preferences") -> Mapping[str, object]:
+    """Return the preferences as JSON shows them."""
     return {
         "preset": preferences.preset,
         "days": " ".join(map(str, preferences.own_days)),

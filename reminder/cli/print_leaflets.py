@@ -1,4 +1,4 @@
-"""The command that makes sheets of paper: a welcome, letters, a form for consent, one for the counter or the door."""
+"""The command `reminder print`: leaflets such as a welcome, a letter, a consent form or a card for the counter."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the command to `reminder`."""
     app.command("print")(print_sheet)
 
 
@@ -24,12 +25,13 @@ def print_sheet(
     group: Annotated[int | None, typer.Option(help="For letters: of which group.")] = None,
     month: Annotated[str | None, typer.Option(help="For letters: what is due in it, as 2027-02.")] = None,
     unit: Annotated[str, typer.Option(help="For letters: only of this unit or floor.")] = "",
-    kind: Annotated[str, typer.Option(help="For letters: only who has this kind due; it is told first.")] = "",
+    kind: Annotated[str, typer.Option(help="For letters: only who has this kind due; it is named first.")] = "",
     furigana: Annotated[bool, typer.Option("--furigana", help="For letters: with readings over the words.")] = False,
     as_json: bool = AsJson,
 ) -> None:
-    """A sheet of paper as a page for any browser, to be printed on A4: in large type, without links. `letters` are
-    those of a whole home, one page a resident: they take --group, and --out letters.pdf makes a PDF.
+    """Print a leaflet as a page for any browser, for A4, in large type, without links.
+
+    `letters` are those of a whole home, one page a resident: they take --group, and --out letters.pdf makes a PDF.
 
     Example: reminder print welcome --person 1
     """
@@ -58,8 +60,8 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
         if whose is None:
             raise NotFoundError(field="person")
         group = groups.find(uow.tx, whose.group_id)
-        told = [one for one in cards.current_of_person(uow.tx, person) if card in (None, one.id)]
-        if group is None or (sheet in ("letter", "fridge") and not told):
+        chosen = [one for one in cards.current_of_person(uow.tx, person) if card in (None, one.id)]
+        if group is None or (sheet in ("letter", "fridge") and not chosen):
             raise NotFoundError(field="card")
         words = uow.rules.wording.of(whose.language)
         page = render_sheet(
@@ -74,7 +76,7 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
                 today=japan_date(uow.now),
                 cards=tuple(
                     OnPaper(one.kind, one.expires_on, one.label or None, one.is_computed)
-                    for one in sorted(told, key=lambda one: (one.expires_on, one.id))
+                    for one in sorted(chosen, key=lambda one: (one.expires_on, one.id))
                     if one.kind in uow.rules.kinds
                 ),
             ),

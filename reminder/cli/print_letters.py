@@ -23,7 +23,7 @@ PDF = ".pdf"
 
 @dataclass(frozen=True)
 class LetterRequest:
-    """What was typed. Without people: everybody of the group for whom something is due."""
+    """The letters that were asked for. Without people: everybody of the group for whom something is due."""
 
     group: int | None
     people: tuple[int, ...]
@@ -34,7 +34,7 @@ class LetterRequest:
 
 
 def print_letters(asked: LetterRequest, out: Path | None, *, as_json: bool) -> None:
-    """Exit 2 where some letters could not be printed; the others are in the file."""
+    """Print the letters. Exit 2 if some could not be printed; the others are in the file."""
     from reminder.channels import paper_pdf
     from reminder.cli.app_context import opened_app
     from reminder.domain.text.letters import render_letter, render_letters
@@ -98,6 +98,7 @@ def _refusal(left_out: "Sequence[Unprintable]") -> RefusedInputError:
 
 
 def write(out: Path, content: bytes) -> None:
+    """Write the file. Raises RefusedInputError."""
     try:
         out.write_bytes(content)
     except OSError:

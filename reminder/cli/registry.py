@@ -1,4 +1,4 @@
-"""Commands that keep and list: groups, members, persons, contacts and cards."""
+"""Commands that store and list: groups, members, persons, contacts and cards."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -20,15 +20,16 @@ from reminder.cli.output import AsJson, print_rows, renamed
 from reminder.cli.people import add_person
 from reminder.errors import NotFoundError, UnknownChoiceError
 
-# What these were called until the release before; each says so on standard error.
+# The names until the previous release; each says so on standard error.
 OLD_NAMES = {"card": {"renewed": "renew", "done": "acknowledge", "undone": "reopen", "take": "assign"}}
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the commands to `reminder`."""
     nouns: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
         ("group", "Households and care homes.", {"add": add_group, "set": set_group}),
         ("member", "Logins of a group: family carers, staff.", {"add": add_member, "set": set_member}),
-        ("person", "Whose cards they are.", {"add": add_person}),
+        ("person", "People whose cards are watched.", {"add": add_person}),
         (
             "contact",
             "Phones and addresses.",
@@ -71,7 +72,10 @@ def list_rows(
     state: Annotated[str | None, typer.Option(help="Of contacts, cards, reminders, messages or replies.")] = None,
     as_json: bool = AsJson,
 ) -> None:
-    """What is kept. Example: reminder list messages --state undelivered --json"""
+    """List what is stored.
+
+    Example: reminder list messages --state undelivered --json
+    """
     from reminder.cli.app_context import opened_app
     from reminder.cli.listing import LISTS, STATES
     from reminder.storage.registry import groups

@@ -1,4 +1,4 @@
-"""Commands that run the service, look after it, or show it at work."""
+"""Commands that run the service, look after it, or demonstrate it."""
 
 import sys
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ Port = Annotated[int, typer.Option(help="The port to listen on.", envvar="PORT",
 
 
 def add_to(app: typer.Typer) -> None:
+    """Add the commands to `reminder`."""
     app.command()(demo)
     app.command()(serve)
     app.command()(web)
@@ -34,7 +35,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(serve: Annotated[bool, typer.Option("--serve", help="Afterwards show the pages of it.")] = False) -> None:
-    """The whole main job on a throw-away file in simulated time: every text of two years, as it would arrive.
+    """Show the whole service on a temporary file in simulated time: every text of two years, as it would arrive.
 
     Example: reminder demo
     """
@@ -44,7 +45,10 @@ def demo(serve: Annotated[bool, typer.Option("--serve", help="Afterwards show th
 
 
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
-    """Pages, webhooks and the worker in one process: all that SQLite needs. Example: reminder serve"""
+    """Run pages, webhooks and the worker in one process: all that SQLite needs.
+
+    Example: reminder serve
+    """
     from reminder.cli.app_context import opened_app
     from reminder.errors import SettingsError
     from reminder.web.server import has_local_pages, listen, run
@@ -62,7 +66,10 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
 
 def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
-    """Webhooks and health answers only; the worker is a process of its own. Example: reminder web --host 0.0.0.0"""
+    """Run pages and webhooks only; the worker is a process of its own.
+
+    Example: reminder web --host 0.0.0.0
+    """
     from reminder.cli.app_context import opened_app
     from reminder.web.server import listen, run
 
@@ -71,7 +78,10 @@ def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
 
 def worker() -> None:
-    """Looks every few seconds for what is due, until it is told to stop. Example: reminder worker"""
+    """Run the worker: it does what is due every few seconds, until it is stopped.
+
+    Example: reminder worker
+    """
     from reminder.cli.app_context import opened_app
     from reminder.worker.scheduler import run_until_stopped
 
@@ -85,7 +95,7 @@ def run_once(
     ] = None,
     as_json: bool = AsJson,
 ) -> None:
-    """One pass over all that is due, with the configured channels, and over sheets that were sent in; then exit.
+    """Run one pass over all that is due, with the configured channels, and over sheets that were sent in; then exit.
 
     Example: reminder run-once --at 2026-12-01T09:00+09:00
     """
@@ -93,7 +103,7 @@ def run_once(
     from reminder.worker.jobs import run_once as one_pass
     from reminder.worker.jobs import work_on_imports
 
-    # With --json only the answer goes to standard output; what the console channel shows goes beside it.
+    # With --json only the answer goes to standard output; the output of the console channel goes to standard error.
     write = partial(print, file=sys.stderr) if as_json else print
     with opened_app(None if at is None else _instant(at), write=write) as app:
         done = {**vars(one_pass(app, app.clock.now())), "sheets": work_on_imports(app)}
@@ -113,7 +123,10 @@ def _instant(text: str) -> datetime:
 
 
 def migrate(as_json: bool = AsJson) -> None:
-    """Brings the database to this program's version. Example: reminder migrate"""
+    """Upgrade the database to this program's version.
+
+    Example: reminder migrate
+    """
     from reminder.cli.app_context import require_folders
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
@@ -129,7 +142,10 @@ def migrate(as_json: bool = AsJson) -> None:
 
 
 def doctor(as_json: bool = AsJson) -> None:
-    """Every setting with its value (never a secret), and what is wrong with it. Example: reminder doctor"""
+    """Show every setting with its value (never a secret), and what is wrong with it.
+
+    Example: reminder doctor
+    """
     from reminder.cli.diagnostics import diagnose, shown
 
     found = diagnose()
@@ -141,9 +157,11 @@ def doctor(as_json: bool = AsJson) -> None:
 def resume_channel(
     channel: Annotated[str, typer.Argument(help="One of those that `reminder channels` lists.")], as_json: bool = AsJson
 ) -> None:
-    """Lets today's messages go on that were kept back because they are ten times those of a usual day.
+    """Release today's messages that were held because they are ten times those of a usual day.
 
-    Look at what waits first: reminder list messages --state queued. Example: reminder channel resume sms
+    Look at what waits first: reminder list messages --state queued.
+
+    Example: reminder channel resume sms
     """
     from reminder.channels.registry import channel_named
     from reminder.cli.app_context import opened_app
@@ -161,7 +179,10 @@ def resume_channel(
 
 
 def health(as_json: bool = AsJson) -> None:
-    """Is it working: what is late, stuck or waiting, since when, and what to do. Example: reminder health --json"""
+    """Show whether the service works: what is late, stuck or waiting, since when, and what to do.
+
+    Example: reminder health --json
+    """
     from reminder.cli.app_context import opened_app
     from reminder.cli.diagnostics import health_as_json, health_shown
     from reminder.upkeep.health import assess
@@ -182,7 +203,7 @@ def simulate(
     ] = False,
     as_json: bool = AsJson,
 ) -> None:
-    """What would be sent between two days; nothing is sent and nothing is changed.
+    """Show what would be sent between two days; nothing is sent and nothing is changed.
 
     Example: reminder simulate --from 2026-12-01 --until 2027-12-01 --of-current
     """

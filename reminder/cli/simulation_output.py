@@ -1,4 +1,4 @@
-"""Showing texts as they would arrive: plans, simulations and the demo."""
+"""Output of texts as they would arrive: plans, simulations and the demo."""
 
 import json
 import logging
@@ -20,13 +20,14 @@ from reminder.settings import config_dir
 from reminder.simulate import SimulatedMessage, SimulatedWorld, settle_village, simulated_world, start_of
 from reminder.wiring import App, read_settings
 
-# Long enough for a certificate's whole schedule, its grace, and a card that is renewed at the counter.
+# Long enough for a certificate's whole schedule, its grace period, and a card that is renewed at the counter.
 DEMO_YEARS = 2.6
 # A fixed day, so that everyone sees the same demo.
 DEMO_START = date(2026, 12, 1)
 
 
 def show_plan(planned: Iterable[Preview]) -> None:
+    """Print the messages of a preview."""
     shown = _Shown()
     for row in planned:
         size = shown.sms(row.segments) if row.segments else shown.words["email"]
@@ -35,7 +36,8 @@ def show_plan(planned: Iterable[Preview]) -> None:
 
 
 def show_demo(*, and_serve: bool) -> None:
-    logging.disable(logging.INFO)  # the texts themselves are the show
+    """Run the demo and print its messages."""
+    logging.disable(logging.INFO)  # the texts themselves are the output
     shown = _Shown()
     until = DEMO_START + timedelta(days=365 * DEMO_YEARS)
     with simulated_world(start_of(DEMO_START)) as there:
@@ -47,7 +49,10 @@ def show_demo(*, and_serve: bool) -> None:
 
 
 def _serve(app: App, shown: "_Shown") -> None:
-    """The pages of what was shown. Time stands still; codes for signing in are printed like everything that is sent."""
+    """Serve the pages of what was shown.
+
+    The clock stands still; login codes are printed like everything that is sent.
+    """
     from reminder.channels.console import ConsoleChannel
     from reminder.web.server import listen, run
     from reminder.worker.scheduler import WorkerScheduler
@@ -60,6 +65,7 @@ def _serve(app: App, shown: "_Shown") -> None:
 
 
 def show_simulation(first: date, last: date, *, of_current: bool, as_json: bool) -> None:
+    """Run a simulation and print its messages."""
     from reminder.errors import RefusedInputError
 
     settings = read_settings()
@@ -93,7 +99,7 @@ def _run_and_print(there: SimulatedWorld, until: datetime, shown: "_Shown") -> N
 
 
 class _Shown:
-    """How texts look on a screen, in its reader's language. `names`: who answers to which address."""
+    """The layout of texts on a screen, in its reader's language; `names`: who answers to which address."""
 
     def __init__(self) -> None:
         table = words_in(config_dir(), terminal_language())
@@ -103,7 +109,7 @@ class _Shown:
         self._mails: set[tuple[str, str]] = set()
 
     def sent(self, sent: SimulatedMessage) -> str:
-        """An e-mail with the very words of an earlier one to the same reader, as a week's list may be, is one line."""
+        """Return the text of a message; an e-mail that repeats an earlier one to the same reader is one line."""
         is_sms = sent.channel.can.counts_segments
         how = self.sms(sms_segments.count(sent.outgoing.text)) if is_sms else self.words["email"]
         address = sent.outgoing.address

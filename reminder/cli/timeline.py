@@ -1,4 +1,4 @@
-"""A preview as a picture that stands alone."""
+"""A preview as an SVG file."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -17,6 +17,7 @@ def draw(
     planned: Sequence[Preview],
     today: date | None = None,
 ) -> str:
+    """Return the plan as an SVG document."""
     words = rules.wording.of(language)
     dates, _ = rules.plan(card.kind, card.expires_on, mode, insurance=True, is_bound=card.bound)
     texts = tuple(

@@ -39,8 +39,8 @@ def answer(units: UnitsOfWork, now: datetime, asked: CallEvent) -> tuple[Turn, L
     if asked.turn == 0 and is_practice:
         turn = call_scripts.practice_turn(script, is_machine=asked.is_machine)
     elif asked.turn == 0:
-        record_test_call = called.test_called_at is not None
-        turn = call_scripts.first_turn(words, script, is_machine=asked.is_machine, has_practised=record_test_call)
+        has_practised = called.test_called_at is not None
+        turn = call_scripts.first_turn(words, script, is_machine=asked.is_machine, has_practised=has_practised)
     else:
         turn = call_scripts.next_turn(words, asked.key, asked.turn, is_practice=is_practice)
         if is_practice and asked.key == call_scripts.DONE:

@@ -58,7 +58,7 @@ class LeaseManager:
             if not count:
                 return LeaseBatch(is_all=False, wait=wait)
             least = _least(tx, channel, now) if can_send else None
-            picked = leases.pick_due_and_end_untrue(tx, channel, now=now, limit=count, least=least)
+            picked = leases.pick_due_and_end_stale(tx, channel, now=now, limit=count, least=least)
             reschedule.reschedule_today(tx, picked.refused + picked.forgotten, now)
             digests.restart_if_lost(tx, picked.forgotten)
             reschedule.reschedule_next_day(tx, picked.stale, now)

@@ -52,7 +52,7 @@ def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None
     said = uow.rules.composer.answer(owner.reader, "consent")
     key = f"consent:{contact_id}:{times + 1}"
     soon = _send(uow, owner, MessageKind.CONSENT_REQUEST, key, said, ASKED_FOR)
-    contacts.told_by(uow.tx, contact_id, clean_by)
+    contacts.record_announced_by(uow.tx, contact_id, clean_by)
     activity_log.write(uow.tx, "consent_asked", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
 

@@ -246,7 +246,7 @@ def add_contacts(
             for place, row in new.items()
         ]
         activity_log.write_all(uow.tx, uow.now, entries)
-    cards.look_again_at_people(uow.tx, {row.person_id for row in new.values() if row.person_id}, uow.today)
+    cards.schedule_replan_of_people(uow.tx, {row.person_id for row in new.values() if row.person_id}, uow.today)
     for group_id in sorted({group_of[_owner(row)] for row in new.values() if row.member_id}):
         cards.schedule_replan_of_group(uow.tx, group_id, uow.today)
     return [added.get(place) for place in range(len(rows))]

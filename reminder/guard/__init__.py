@@ -1,1 +1,1 @@
-"""What the project refuses to hold: card numbers and passcodes, in whatever digits and disguise."""
+"""The guard against numbers that must not be stored: card numbers and passcodes, in any digits and disguise."""

@@ -1,8 +1,8 @@
-"""Recognises what must never be kept: card numbers and passcodes, in whatever digits and disguise they come.
+"""Recognition of numbers that must never be stored: card numbers and passcodes, in any digits and disguise.
 
-Dates, hyphenated phone numbers and postcodes are recognised first and let through; every other run of six or more
-digits is refused, and every run of twelve or more whatever its check digit: of random twelve-digit numbers one in ten
-passes the My Number's own check, so a check digit only chooses the words. Where it is unclear, it is refused.
+Dates, hyphenated phone numbers and postcodes are recognised first and accepted; every other run of six or more digits
+is refused, and every run of twelve or more whatever its check digit: of random twelve-digit numbers one in ten passes
+the My Number's own check, so a check digit only chooses the words. Unclear cases are refused.
 """
 
 import re
@@ -17,7 +17,7 @@ import phonenumbers
 
 
 class LooksLike(StrEnum):
-    """What a refusal may say a text looks like."""
+    """The kind of number that a text appears to hold."""
 
     MY_NUMBER = "my_number"
     CORPORATE_NUMBER = "corporate_number"
@@ -29,14 +29,14 @@ class LooksLike(StrEnum):
     INSURANCE_NUMBER = "insurance_number"
     PASSCODE = "passcode"
     LONG_NUMBER = "long_number"  # twelve digits or more
-    LONG_DIGITS = "long_digits"  # six to eleven digits that nothing ordinary explains
+    LONG_DIGITS = "long_digits"  # six to eleven digits that are no date, phone or postcode
 
 
 LONG, SUSPICIOUS = 12, 6
-# A passcode has four digits, and what is shorter than this has no room for its name beside it: rooms and floors.
+# A passcode has four digits; a shorter text has no room for them and a passcode word: rooms and floors.
 FEWEST = 4
 _TOO_SHORT = re.compile("[0-9A-Za-zぁ-んァ-ヶ一-龠階号室-]{1,6}")
-# Numbers are also written out by place: 一二三四…. Tens and hundreds (三十一) are how dates and counts are written.
+# Numbers are also written digit by digit: 一二三四…. Tens and hundreds (三十一) are used in dates and counts.
 _KANJI = str.maketrans(
     {
         kanji: str(digit)
@@ -54,8 +54,8 @@ _NAME_KANJI = re.compile(
 )
 _LETTERS_AS_DIGITS = str.maketrans("OoIl|", "00111")
 
-# What may stand between two digits of one number: anything that is no letter and no digit, and the little words and
-# marks with which people tell digits apart when they dictate.
+# Separators of two digits of one number: anything that is no letter and no digit, and the little words and
+# marks with which people separate digits when they dictate.
 _GAP = r"(?:[\W_]|[ーのと])"
 _STRETCH = re.compile(rf"\+?[0-9](?:{_GAP}*[0-9])*")
 _INTERRUPTED = re.compile(r"[0-9](?:[^0-9]?[0-9])*")
@@ -77,7 +77,7 @@ _WRITTEN_TIME = re.compile(r"[0-9]{1,2}時(?:[0-9]{1,2}分(?:[0-9]{1,2}秒)?|半
 _PHONE = re.compile(
     r"(?<![0-9])(?:\+81[- ]?(?:\(0\))?|0)[0-9]{1,4}[-‐‑‒–—−ー)][0-9]{1,4}[-‐‑‒–—−ー][0-9]{3,4}(?![0-9])"
 )
-# Numbers of the shape of a phone that belong to nobody, for practice and for examples.
+# Phone numbers that belong to nobody, for practice and for examples.
 _PRACTICE_PHONE = re.compile(r"0(?:[5-9]0|3)-?0000-?[0-9]{4}")
 _POSTCODE = re.compile(r"(?:〒\s*|(?<![0-9-]))[0-9]{3}[-‐‑‒–—−ー][0-9]{4}(?![0-9-])")
 _ORDINARY = (_DATE, _TIME, _PHONE, _POSTCODE)
@@ -92,15 +92,15 @@ _PASSCODE_WORD = re.compile(
     r"|(?<![a-z])pin(?:[ -]?code)?(?![a-z])",
     re.IGNORECASE,
 )
-_NEAR = 24  # characters on either side of a passcode word
+_NEAR = 24  # characters before and after a passcode word
 _CODE = re.compile(r"[0-9](?:[\W_ー]{0,3}[0-9]){3,}|(?=[A-Za-z]*[0-9])[A-Za-z0-9]{6,16}(?![A-Za-z0-9])")
 
 
 def forbidden(text: str) -> LooksLike | None:
-    """What number or passcode the text seems to hold; None when it may be kept.
+    """Return the kind of number or passcode that the text appears to hold; None when it may be stored.
 
     Linear in the length of the text. Nothing hides a digit: NFKC, other scripts' digits, circled and kanji digits,
-    zero-width characters, HTML and URL escapes are seen through.
+    zero-width characters, HTML and URL escapes are resolved.
     """
     if _WORDS.fullmatch(text) and len(_DIGIT.findall(text)) < SUSPICIOUS and not _MAY_BE_PASSCODE.search(text):
         return None
@@ -114,7 +114,7 @@ def forbidden(text: str) -> LooksLike | None:
 
 
 def forbidden_at_length(text: str) -> LooksLike | None:
-    """As forbidden(), without its short ways; they are proved by it."""
+    """Return what forbidden() returns, without its shortcuts; tests compare the two."""
     for seen in _as_seen(text):
         found = _forbidden_in(seen)
         if found is not None:
@@ -123,7 +123,10 @@ def forbidden_at_length(text: str) -> LooksLike | None:
 
 
 def forbidden_in_a_date_or_phone(text: str) -> LooksLike | None:
-    """As forbidden(), but up to eleven digits are a date or a telephone there, if perhaps a mistyped one."""
+    """Return what forbidden() returns, but accept up to eleven digits.
+
+    They are a date or a telephone number there, perhaps a mistyped one.
+    """
     if _DATE_OR_PHONE.fullmatch(text) and len(_DIGIT.findall(text)) < LONG:
         return None
     found = forbidden(text)
@@ -131,26 +134,28 @@ def forbidden_in_a_date_or_phone(text: str) -> LooksLike | None:
 
 
 def long_number(text: str) -> LooksLike | None:
-    """Only the numbers of twelve digits or more, also where a passcode's word stands beside them: for what may well
-    hold fewer, as the name in an e-mail address."""
+    """Return only numbers of twelve digits or more, also beside a passcode word.
+
+    It is for texts that may well hold fewer digits, such as the name in an e-mail address.
+    """
     if text.isascii() and not _ESCAPING.search(text) and len(_DIGIT_LIKE.findall(text)) < LONG:
         return None
     return next((found for seen in _as_seen(text) if (found := _long_number_in(seen)) is not None), None)
 
 
-# The characters of most cells. None of them is seen as a digit that is not one of _DIGIT, as an escape or as nothing.
+# The characters of most cells. None of them is a digit outside _DIGIT, an escape, or invisible.
 _WORDS = re.compile(r"[ -$'-;=?@\[\]_A-Za-z　、。々ぁ-ゖァ-ヺー・一-龥０-９（）～〇]*+")
 _DIGIT = re.compile(f"[0-9０-９{_ANY_KANJI}]")
-# The first letters of what _PASSCODE_WORD finds.
+# The first letters of the matches of _PASSCODE_WORD.
 _MAY_BE_PASSCODE = re.compile("暗|[パピセ]|[Pp][AaIi]")
 _DATE_OR_PHONE = re.compile(r"[RHSTrhst+]?[0-9 ()./:年月日令和平成昭元-]*+")
-# Escapes, and what may stand for a digit.
+# Escapes, and characters that may represent a digit.
 _ESCAPING = re.compile(r"[&%\\]")
 _DIGIT_LIKE = re.compile(r"[0-9OoIl|]")
 
 
 def _as_seen(text: str) -> Iterator[str]:
-    """The text with plain digits, as it is and as its escapes read."""
+    """Yield the text with plain digits, unchanged and with its escapes resolved."""
     if "&" in text or "%" in text or "\\" in text:
         yield _plain(_SLASHED.sub(_unslashed, unquote(unescape(text))))
     yield _plain(text)
@@ -160,7 +165,7 @@ _SLASHED = re.compile(r"(?:\\x[0-9a-fA-F]{2})+|\\u\{([0-9a-fA-F]{1,6})\}|\\u([0-
 
 
 def _unslashed(escape: re.Match[str]) -> str:
-    """\\u0031, \\u{31}, and the bytes of UTF-8 as \\xef\\xbc\\x91."""
+    r"""Return the character of \u0031, \u{31}, or the bytes of UTF-8 as \xef\xbc\x91."""
     if code := escape[1] or escape[2]:
         return chr(min(int(code, 16), 0x10FFFF))
     return bytes.fromhex(escape[0].replace("\\x", "")).decode("utf-8", "replace")
@@ -179,7 +184,7 @@ def _digit_or_itself(character: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _seen(character: str) -> str:
-    # Format characters, enclosing and combining marks, variation selectors and tags are not seen by a reader.
+    # Format characters, enclosing and combining marks, variation selectors and tags are invisible to a reader.
     return (
         ""
         if unicodedata.category(character) in ("Cf", "Me", "Mn", "Cc", "Cn", "Co") and character not in "\n\r\t"
@@ -207,8 +212,10 @@ def _digits(text: str) -> str:
 
 
 def _long_number(text: str, without_names: str | None = None) -> LooksLike | None:
-    """A run of twelve digits or more, whatever stands between them, unless it is dates and phones side by side.
-    `without_names`: the same text, as long, in which what is the end or the beginning of a name is no digit."""
+    """Return a run of twelve digits or more with any separators, unless it is dates and phones side by side.
+
+    `without_names`: the same text, of the same length, in which the end or the beginning of a name is no digit.
+    """
     for stretch in _STRETCH.finditer(text):
         digits = _digits(stretch[0])
         seen = stretch[0] if without_names is None else without_names[slice(*stretch.span())]
@@ -218,7 +225,10 @@ def _long_number(text: str, without_names: str | None = None) -> LooksLike | Non
 
 
 def _is_all_ordinary(stretch: str) -> bool:
-    """Whether a date, time, phone or postcode accounts for every digit. One item cannot shield another's leftovers."""
+    """Return whether dates, times, phones and postcodes account for every digit.
+
+    One item cannot cover the remaining digits of another.
+    """
     place = 0
     while place < len(stretch):
         if not "0" <= stretch[place] <= "9" and stretch[place] not in "+〒":
@@ -248,7 +258,7 @@ def _is_phone(text: str) -> bool:
 
 
 def _lettered_number(text: str) -> LooksLike | None:
-    """Twelve digits of which a few are written as the letters that look like them."""
+    """Return twelve digits of which a few are written as similar letters."""
     for stretch in _LETTERED.finditer(text):
         digits = _digits(stretch[0].translate(_LETTERS_AS_DIGITS))
         if len(digits) >= LONG and len(_digits(stretch[0])) * 2 > len(digits) and not _is_all_ordinary(stretch[0]):
@@ -257,7 +267,7 @@ def _lettered_number(text: str) -> LooksLike | None:
 
 
 def _interrupted_number(text: str) -> LooksLike | None:
-    """Twelve digits or more with no more than one letter between any two, once dates and times are taken out."""
+    """Return twelve digits or more with at most one letter between any two, outside dates and times."""
     for pattern in (_WRITTEN_DATE, _WRITTEN_TIME, *_ORDINARY):
         text = pattern.sub(lambda item: "　　" if _is_real(item) else item[0], text)
     for stretch in _INTERRUPTED.finditer(text):
@@ -268,7 +278,7 @@ def _interrupted_number(text: str) -> LooksLike | None:
 
 
 def _suspicious_digits(text: str) -> LooksLike | None:
-    """Six to eleven digits that no date, phone or postcode explains, and the numbers that begin with letters."""
+    """Return six to eleven digits that are no date, phone or postcode, and numbers that begin with letters."""
     for pattern in (_WRITTEN_DATE, *_ORDINARY):
         text = pattern.sub(lambda item: "\n" if _is_real(item) else item[0], text)
     capitals = _SPACED.sub("", text.upper())
@@ -297,7 +307,7 @@ def _holds_passcode(text: str) -> bool:
 
 
 def _name_of(digits: str) -> LooksLike:
-    """The words for a refusal; what is refused does not depend on it."""
+    """Return the kind that a refusal names; whether the text is refused does not depend on it."""
     if len(digits) == 12 and _has_my_number_check(digits):
         return LooksLike.MY_NUMBER
     if len(digits) == 12 and _has_licence_check(digits):
@@ -308,20 +318,23 @@ def _name_of(digits: str) -> LooksLike:
 
 
 def _has_my_number_check(digits: str) -> bool:
-    """Source: 行政手続における特定の個人を識別するための番号の検査用数字 (2014 省令 85), 第五条."""
+    """Return whether the check digit is that of a My Number.
+
+    Source: 行政手続における特定の個人を識別するための番号の検査用数字 (2014 省令 85), 第五条.
+    """
     weights = (2, 3, 4, 5, 6, 7, 2, 3, 4, 5, 6)
     rest = sum(int(digit) * weight for digit, weight in zip(reversed(digits[:11]), weights, strict=True)) % 11
     return int(digits[11]) == (0 if rest <= 1 else 11 - rest)
 
 
 def _has_licence_check(digits: str) -> bool:
-    """Unofficial: the eleventh digit of a driving licence from the first ten."""
+    """Return whether the eleventh digit is that of a driving licence, from the first ten (unofficial)."""
     weights = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
     rest = sum(int(digit) * weight for digit, weight in zip(digits[:10], weights, strict=True)) % 11
     return int(digits[10]) == (11 - rest) % 10
 
 
 def _has_corporate_check(digits: str) -> bool:
-    """Source: the check digit of 法人番号, as python-stdnum's jp.cn computes it."""
+    """Return whether the check digit is that of a 法人番号. Source: python-stdnum's jp.cn."""
     total = sum(int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits[1:])))
     return int(digits[0]) == 9 - total % 9

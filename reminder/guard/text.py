@@ -1,4 +1,4 @@
-"""The door for text that people typed: what comes out may be kept."""
+"""The guard of typed text: it returns text that may be stored."""
 
 import re
 import unicodedata
@@ -10,9 +10,9 @@ from reminder.guard.numbers import forbidden
 
 CleanText = NewType("CleanText", str)
 
-# Longer texts are hardly ever the same twice.
+# Longer texts are hardly ever repeated.
 SHORT = 40
-# What nobody sees at the ends of a pasted word: zero-width spaces and joiners, byte order marks, white space.
+# Invisible characters at the ends of a pasted word: zero-width spaces and joiners, byte order marks, white space.
 _UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad \u3000\t\r\n"
 
 
@@ -24,7 +24,7 @@ class _RefusedError(Exception):
 
 
 def _passed(text: str) -> bool:
-    """Whether a short text may be kept: the same few words stand in thousands of rows."""
+    """Return whether a short text may be stored; cached, because the same few words are in thousands of rows."""
     try:
         _pass(text)
     except _RefusedError:
@@ -34,25 +34,28 @@ def _passed(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _pass(text: str) -> None:
-    """Raises _RefusedError, so that what is refused is not remembered."""
+    """Raise _RefusedError for a refused text, so that it is not cached."""
     if forbidden(text) is not None:
         raise _RefusedError
 
 
 def clean(text: str, *, field: str) -> CleanText:
-    """The text without what is unseen at its ends. Raises ForbiddenNumberError, which holds nothing of the text."""
+    """Return the text without invisible characters at its ends.
+
+    Raises ForbiddenNumberError, which holds nothing of the text.
+    """
     looks_like = None if len(text) <= SHORT and _passed(text) else forbidden(text)
     if looks_like is not None:
         raise ForbiddenNumberError(field=field, looks_like=looks_like)
     return CleanText(_composed(text).strip(_UNSEEN))
 
 
-# Shapes of kanji that some families write their names with; composing would put the usual shape in their place.
+# Shapes of kanji in some families' names; composition would replace them by the usual shape.
 _OWN_SHAPES = re.compile("([\uf900-\ufaff\U0002f800-\U0002fa1f])")
 
 
 def _composed(text: str) -> str:
-    """か and ゛ become が, so that a word is the same however it was typed."""
+    """Return the text with か and ゛ composed to が, so that a word is the same however it was typed."""
     if unicodedata.is_normalized("NFC", text):
         return text
     return "".join(
@@ -61,11 +64,11 @@ def _composed(text: str) -> str:
 
 
 def clean_label(text: str, *, field: str, longest: int = 20, most_digits: int = 3) -> CleanText:
-    """A short name such as 母, 花子さん or 203: one line, few digits. Raises RefusedInputError."""
+    """Return a short name such as 母, 花子さん or 203: one line, few digits. Raises RefusedInputError."""
     label = clean(text, field=field)
     if not label:
         raise RefusedInputError("label_empty", field=field)
-    # Most are printable, which none of these is.
+    # None of these is printable, and most texts are.
     if not label.isprintable() and any(unicodedata.category(character) in _NO_WORDS for character in label):
         raise RefusedInputError("label_control_character", field=field)
     if len(label) > longest:
@@ -76,7 +79,7 @@ def clean_label(text: str, *, field: str, longest: int = 20, most_digits: int = 
 
 
 def _digit_count(label: str) -> int:
-    """Kanji are counted as the words they mostly are: 三四郎 has no digits, and what is all letters has none either."""
+    """Return the number of digits; kanji count as words: 三四郎 has none, nor has a text of letters only."""
     if label.isalpha():
         return 0
     if label.isascii():

@@ -27,14 +27,14 @@ class DeliveryHistory:
     def __init__(self, tx: Tx, due: Sequence[DueCard], humans: Humans, now: datetime) -> None:
         self._tx, self._humans = tx, humans
         planned = reminders.deliveries(tx, [card.id for card in due])
-        self._failed = {(one.step, one.contact_id) for one in planned if one.failed}
-        self._may_have_arrived = {(one.step, one.contact_id) for one in planned if one.may_have_arrived}
-        self._closed = {(one.step, one.contact_id) for one in planned if one.is_closed}
-        self._reached = {(one.step, one.contact_id) for one in planned if one.reached}
+        self._failed = {(one.step, one.contact_id) for one in planned if one.result.failed}
+        self._may_have_arrived = {(one.step, one.contact_id) for one in planned if one.result.may_have_arrived}
+        self._closed = {(one.step, one.contact_id) for one in planned if one.result.is_closed}
+        self._reached = {(one.step, one.contact_id) for one in planned if one.result.reached}
         self._times: dict[tuple[int, int], int] = {}
         for one in planned:
             delivery = (one.step.card_id, one.contact_id)
-            self._times[delivery] = self._times.get(delivery, 0) + one.times
+            self._times[delivery] = self._times.get(delivery, 0) + one.result.times
         elders = {card.person.id for card in due if card.person.mode is not Mode.STANDARD}
         self._today = japan_date(now)
         midnight = hours.instant(self._today, time(0))

@@ -38,9 +38,9 @@ class _Escalation:
         waits: dict[int, tuple[int, date | None]] = {}
         asked: dict[Recipient, list[tuple[DueCard, PlannedNotice]]] = {}
         for card in cards.silent(self._tx, group_ids, self._today):
-            waits[card.id], reminder = self._next(card, around[card.person.group_id])
-            if reminder is not None:
-                asked.setdefault(reminder.recipient, []).append((card, reminder))
+            waits[card.id], notice = self._next(card, around[card.person.group_id])
+            if notice is not None:
+                asked.setdefault(notice.recipient, []).append((card, notice))
         cards.set_escalation(self._tx, waits)
         drafts = [draft for recipient, planned in asked.items() for draft in self._drafts(recipient, planned)]
         return enqueue(self._uow, drafts)

@@ -15,8 +15,8 @@ AT_ONCE = 200
 
 def notify_failures(uow: UnitOfWork) -> int:
     """Notify carers, or a home's staff, of texts that failed or came back; return the number of new messages."""
-    failures = failures_.failures_nobody_knows_of(uow.tx, AT_ONCE)
-    instead = failures_.sent_instead(uow.tx, [failure.message_id for failure in failures])
+    failures = failures_.unreported_failures(uow.tx, AT_ONCE)
+    instead = failures_.failover_channels(uow.tx, [failure.message_id for failure in failures])
     drafts = []
     for failure in failures:
         subject = subject_of(uow.tx, uow.rules, failure.person_id)

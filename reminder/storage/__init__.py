@@ -1,1 +1,1 @@
-"""What is kept: tables, keys, transactions, and one file of queries for each noun."""
+"""The storage: tables, keys, transactions, and one module of queries for each entity."""

@@ -7,7 +7,7 @@ from reminder.errors import DatabaseNotReadyError
 from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.maintenance import counters
 from reminder.storage.runtime import heartbeats
-from reminder.upkeep.health import Health, Trouble, assess, record_due_counts
+from reminder.upkeep.health import Health, Trouble, assess, record_due_cards
 
 # A little less than the scheduler's minute, which is never exact.
 EVERY = timedelta(seconds=55)
@@ -25,7 +25,7 @@ def run_audit(units: UnitsOfWork, now: datetime, heartbeat: Heartbeat, *, keeps_
                 return None
         found = assess(units, now, keeps_time=keeps_time)
         with units.writing(now) as uow:
-            record_due_counts(uow.tx, now)
+            record_due_cards(uow.tx, now)
             counters.rollup(uow.tx, now)
     except DatabaseNotReadyError as not_ready:
         found = Health((Trouble(not_ready.code),))

@@ -164,11 +164,11 @@ def _troubles(
 
 def _cards(tx: Tx, rules: Rulebook, now: datetime, last_pass: datetime | None) -> Iterator[Trouble]:
     day_before = japan_date(now - AFTER_MIDNIGHT)
-    passed, seen = audit.cards_passed_over(tx, day_before), _left_by_a_pass(tx, now, last_pass)
+    passed, seen = audit.overdue_cards(tx, day_before), _left_by_a_pass(tx, now, last_pass)
     first = min((one.since for one in (passed, seen) if one.since is not None), default=None)
     if first is not None:
         yield Trouble("cards_overdue", max(passed.count, seen.count), _begin_of(first))
-    silent = audit.silences_passed_over(tx, day_before)
+    silent = audit.overdue_escalations(tx, day_before)
     if silent.since is not None:
         yield Trouble("silences_overdue", silent.count, _begin_of(silent.since))
     forgotten = _forgotten(tx, rules, japan_date(now))
@@ -194,7 +194,7 @@ def _left_by_a_pass(tx: Tx, now: datetime, last_pass: datetime | None) -> audit.
     return audit.still_due(tx, [int(card_id) for card_id in card_ids], japan_date(now))
 
 
-def record_due_counts(tx: Tx, now: datetime) -> None:
+def record_due_cards(tx: Tx, now: datetime) -> None:
     """Store the due cards for the next audit."""
     card_ids = audit.cards_due(tx, japan_date(now), SEEN_AT_MOST)
     service_state.replace(tx, SEEN_DUE, " ".join([now.isoformat(), *map(str, card_ids)]))

@@ -58,6 +58,6 @@ def rotate(units: UnitsOfWork, now: datetime, on_progress: Callable[[str, int], 
             break
     with units.reading(now) as uow:
         used = key_rotation.keys_in_use(uow.tx)
-        soon = key_rotation.has_what_is_forgotten_soon(uow.tx)
+        soon = key_rotation.has_short_lived_rows(uow.tx)
     unneeded = () if left else tuple(key for key in keys.ids[1:] if key not in used)
     return Rotated(changed, left, keys.ids[0], unneeded, now + KEPT_LONGER if soon else now)

@@ -17,7 +17,7 @@ def note_sender_change(uow: UnitOfWork, sender: str) -> int:
     before = service_state.replace(uow.tx, SENDER, sender)
     if before in (None, sender):
         return 0
-    texted = contacts.people_with_texts(uow.tx)
+    texted = contacts.people_reminded_by_text(uow.tx)
     for person_id in texted:
         notices.add(uow.tx, NoticeKind.SENDER, person_id=person_id, now=uow.now)
     return len(texted)

@@ -1,1 +1,1 @@
-"""The web: pages, webhooks and health answers."""
+"""The web: pages, API, webhooks and health checks."""

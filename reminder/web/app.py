@@ -1,4 +1,4 @@
-"""The web application put together: its doors, what every answer carries, and how a refusal is told."""
+"""The web application: its routes, the headers of every answer, and how refusals are shown."""
 
 import re
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ PROBLEM = "application/problem+json"
 LONGEST_BODY = 64 * 1024
 FOR_PROGRAMS = ("/api/", "/webhooks/")
 _LENGTH = re.compile("[0-9]{1,9}")
-# Everything is ours: nothing within a page, no frame, nothing from elsewhere. Every answer says so, also a refusal.
+# No framing, and nothing from other origins. Every answer has these headers, also a refusal.
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
     "img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -67,13 +67,17 @@ HEADERS = {
 
 
 def create_web(app: App, *, local_pages: bool) -> FastAPI:
-    """`local_pages`: also what is enrolled, due and sent. That has no sign-in, so only this machine sees it."""
+    """Return the application.
+
+    `local_pages`: with the pages that show what is enrolled, due and sent. They have no sign-in, so only this machine
+    may see them.
+    """
     web = FastAPI(
         title="期限だより",
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        # A redirect would repeat the address, and traces would keep it before our door has looked at it.
+        # A redirect would repeat the address, and traces would keep it before the request guard has checked it.
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
@@ -100,17 +104,18 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     return web
 
 
-# Our own ids stand in addresses; they are far from twelve digits long.
+# Our own ids occur in addresses; they are far from twelve digits long.
 _MAY_BE_AN_ID = (LooksLike.LONG_DIGITS, LooksLike.INSURANCE_NUMBER)
 
 
 class RequestGuard:
-    """What every request passes: its address must hold no number, its body no more than a webhook needs."""
+    """The check of every request: its address must hold no number, its body no more than its route needs."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check the request and add our headers to its answer."""
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
@@ -119,7 +124,7 @@ class RequestGuard:
             if message["type"] == "http.response.start":
                 sent = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    # Only what never changes may be kept: it says so itself.
+                    # Only what never changes may be cached, and says so itself.
                     sent.setdefault(name, value)
             await send(message)
 
@@ -141,13 +146,13 @@ class RequestGuard:
 
 
 def _longest_body(scope: Scope) -> int:
-    """Only where a home sends its sheet there is room for one."""
+    """Return the size limit; only the route for a home's sheet has a large one."""
     is_sheet = scope["method"] == "POST" and scope["path"] in upload_pages.TAKES_SHEETS + imports.TAKES_SHEETS
     return LARGEST + LONGEST_BODY if is_sheet else LONGEST_BODY
 
 
 def _bounded(receive: Receive, longest: int) -> Receive:
-    """A body sent in pieces has no length in front; past the bound it is cut off as if the sender had gone."""
+    """Return `receive` with a limit for bodies without a length; past it they end as if the sender had gone."""
     seen = 0
 
     async def bounded() -> Message:
@@ -162,7 +167,7 @@ def _bounded(receive: Receive, longest: int) -> Receive:
 def problem(
     request: Request, refused: KigenError, *, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """RFC 9457 problem details; `detail` says what to do and never repeats what was sent."""
+    """Return RFC 9457 problem details; `detail` says what to do and never repeats what was sent."""
     app: App = request.app.state.app
     if status is None:
         status = _status(refused)
@@ -189,10 +194,10 @@ _STATUS: dict[type[KigenError], int] = {
 }
 
 
-def _told(
+def _refusal(
     request: Request, refused: KigenError, *, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """To somebody before a browser as a page, to a program as problem details."""
+    """Return the refusal: a page for a browser, problem details for a program."""
     is_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(FOR_PROGRAMS)
     if not is_page:
         return problem(request, refused, status=status, headers=headers)
@@ -224,13 +229,13 @@ async def _lead_to_welcome(_request: Request, _refused: Exception) -> Response:
 
 async def _refuse(request: Request, refused: Exception) -> Response:
     assert isinstance(refused, KigenError)
-    return _told(request, refused)
+    return _refusal(request, refused)
 
 
 async def _not_there(request: Request, raised: Exception) -> Response:
     assert isinstance(raised, HTTPException)
     code = {404: "page_not_found", 405: "method_not_allowed", 403: "not_allowed"}.get(raised.status_code, "refused")
-    return _told(request, RefusedInputError(code), status=raised.status_code, headers=raised.headers)
+    return _refusal(request, RefusedInputError(code), status=raised.status_code, headers=raised.headers)
 
 
 async def _cut_off(request: Request, _raised: Exception) -> Response:
@@ -238,9 +243,9 @@ async def _cut_off(request: Request, _raised: Exception) -> Response:
 
 
 async def _broke(request: Request, _raised: Exception) -> Response:
-    """What happened is in the log, which the server writes. This answer is made outside the door."""
+    """Return the answer to an unexpected error, which the server logs. The request guard does not see this answer."""
     return problem(request, KigenError("failure"), headers=HEADERS)
 
 
 async def _malformed(request: Request, _raised: Exception) -> Response:
-    return _told(request, RefusedInputError("request_malformed"), status=422)
+    return _refusal(request, RefusedInputError("request_malformed"), status=422)

@@ -1,4 +1,4 @@
-"""Serving: the web application, alone or with something beside it (the worker's bell) in one process."""
+"""The web server: runs the application, alone or with the worker scheduler beside it in one process."""
 
 import asyncio
 import logging
@@ -19,22 +19,23 @@ from reminder.wiring import App
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Takes the address before anything else starts. Raises KigenError, code cannot_listen."""
+    """Open the listening socket before anything else starts. Raises KigenError, code cannot_listen."""
     try:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError:
         raise KigenError("cannot_listen") from None
-    # The loop sets this only on sockets it made itself; without it every answer waits 40 ms for an acknowledgement.
+    # The event loop sets this only on sockets it has made; without it every answer waits 40 ms for an acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 
 def has_local_pages(app: App, host: str) -> bool:
+    """Return whether the pages without sign-in are served: only on this machine."""
     return host in ON_THIS_MACHINE and not app.settings.is_public
 
 
 def run(app: App, listening: socket.socket, *, beside: AbstractContextManager[object] | None = None) -> None:
-    """Until SIGTERM or SIGINT; what runs then is finished. `beside` lives as long as the server does."""
+    """Serve until SIGTERM or SIGINT; running requests are finished. `beside` is open as long as the server runs."""
     host = listening.getsockname()[0]
     web = create_web(app, local_pages=beside is not None and has_local_pages(app, host))
 
@@ -46,22 +47,22 @@ def run(app: App, listening: socket.socket, *, beside: AbstractContextManager[ob
         few.cancel()
 
     web.router.lifespan_context = lifespan
-    # The server raises the signal that stopped it once more when it is done; by then there is nothing left to stop.
+    # The server raises its signal once more at the end; by then there is nothing left to stop.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
     make_server(web).run(sockets=[listening])
 
 
-# A request that has its thread for so many seconds waits for something, or makes a file of many pages.
+# A request that uses its thread for so many seconds waits for something, or makes a file of many pages.
 LONG = 0.5
 MOST_THREADS = 40
 
 
 async def keep_threads_few(few: int, long: float = LONG) -> None:
-    """Let `few` requests be worked on at once, until this is cancelled; those that take `long` seconds do not count.
+    """Allow `few` requests at once, until this is cancelled; those that take `long` seconds do not count.
 
-    The forty threads that are usual take turns at one interpreter, and 16 browsers get half as many pages a second. But
-    one that makes a long file or waits for the database must not keep the others from theirs.
+    The usual forty threads take turns at one interpreter, and 16 browsers get half as many pages a second. But a
+    request that makes a long file or waits for the database must not block the others.
     """
     limiter = to_thread.current_default_thread_limiter()
     before: set[object] = set()
@@ -73,7 +74,8 @@ async def keep_threads_few(few: int, long: float = LONG) -> None:
 
 
 def make_server(web: FastAPI) -> uvicorn.Server:
-    # Its access log would write addresses of requests before our door has looked at them.
+    """Return the uvicorn server for the application."""
+    # The access log would contain addresses that the request guard has not checked yet.
     return uvicorn.Server(
         uvicorn.Config(web, access_log=False, log_config=None, log_level=logging.WARNING, server_header=False)
     )

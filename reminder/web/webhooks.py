@@ -1,4 +1,4 @@
-"""What providers tell us. What is signed is kept at once and worked on by the next pass: the answer must be quick."""
+"""Webhooks of providers. A signed event is stored at once and the next pass works on it: the answer must be quick."""
 
 from typing import Annotated
 from urllib.parse import parse_qsl
@@ -22,6 +22,7 @@ Form = list[tuple[str, str]]
 
 
 def app_of(request: Request) -> App:
+    """Return the App of the application."""
     app: App = request.app.state.app
     return app
 
@@ -35,7 +36,7 @@ async def signed_form(
     x_twilio_signature: Annotated[str | None, Header()] = None,
     x_twilio_webhooks_signature_settings: Annotated[str | None, Header()] = None,
 ) -> Form:
-    """Its fields, in order. Anything not signed by the configured account is 403, and says nothing more."""
+    """Return the fields in order. A request that the configured account has not signed gets a bare 403."""
     from reminder.channels.twilio.webhooks import TwilioSignature
 
     form = parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
@@ -53,10 +54,11 @@ async def signed_form(
 
 
 class NotSignedError(Exception):
-    """Somebody who is not our provider, or something that it did not say."""
+    """The request is not signed by our provider."""
 
 
 async def answer_not_signed(_request: Request, _raised: Exception) -> Response:
+    """Return a bare 403."""
     return Response(status_code=403)
 
 
@@ -65,7 +67,7 @@ SignedForm = Annotated[Form, Depends(signed_form)]
 
 @router.post("/twilio/status")
 async def twilio_status(request: Request, app: OpenApp, form: SignedForm) -> Response:
-    """What became of a text or a call."""
+    """Store the receipt of a text or a call."""
     from reminder.channels.twilio.webhooks import parse_status
 
     receipt = parse_status(form)
@@ -88,18 +90,18 @@ async def twilio_status(request: Request, app: OpenApp, form: SignedForm) -> Res
 
 
 def named_message(request: Request) -> int | None:
-    """Our own id of the message that a provider speaks of, from the address that we gave it."""
+    """Return our id of the message that an event is about, from the address that we gave to the provider."""
     named = request.query_params.get("m", "")
     return int(named) if named.isascii() and named.isdigit() and len(named) < 19 else None
 
 
-# Nothing is said over the telephone that the next pass may not say.
+# Nothing is said on the telephone; the next pass answers.
 _SILENCE = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
 @router.post("/twilio/sms")
 async def twilio_sms(app: OpenApp, form: SignedForm) -> Response:
-    """What somebody texts us. A repeated one changes nothing, a stranger gets nothing."""
+    """Store an incoming text. A repeated one changes nothing, a stranger gets no answer."""
     from reminder.channels.twilio.webhooks import parse_inbound
 
     heard = parse_inbound(form)
@@ -117,7 +119,7 @@ async def twilio_sms(app: OpenApp, form: SignedForm) -> Response:
 
 @router.post("/twilio/voice")
 async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: int = 0) -> Response:
-    """What a call says next: when somebody has answered, and when a key was pressed."""
+    """Return the next turn of a call: when somebody has answered, and when a key was pressed."""
     from reminder.channels.twilio.webhooks import parse_call
     from reminder.channels.voice.client import render_turn
 
@@ -139,14 +141,17 @@ async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: i
 
 
 def secret_address(app: OpenApp, mark: str) -> None:
-    """Who knows it was told so by the operator. Anything else is 403, before a word of it is read."""
+    """Check the secret in the address, which only the operator gives out; else 403, before the body is read."""
     if not is_bounces_mark(app.keys, mark):
         raise NotSignedError
 
 
 class BounceNotice(BaseModel):
-    """A bounce as a provider's program tells of it. One of the two first names the mail; `status` is the enhanced code
-    (RFC 3463), and what begins with 5 is final where nothing else is said."""
+    """A bounce as a provider's program reports it.
+
+    One of the first two fields names the mail. `status` is the enhanced code (RFC 3463); one that begins with 5 is
+    final unless `is_final` says otherwise.
+    """
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
@@ -156,6 +161,7 @@ class BounceNotice(BaseModel):
     is_final: bool | None = None
 
     def read(self) -> Bounce | None:
+        """Return the bounce, or None if it names no mail of ours."""
         is_final = self.status.strip().startswith("5") if self.is_final is None else self.is_final
         # Programs write it with and without its brackets.
         return named(self.return_path, f"<{self.message_id.strip(' <>')}>", self.status, is_final=is_final)
@@ -163,8 +169,10 @@ class BounceNotice(BaseModel):
 
 @router.post("/mail/bounce/{mark}", dependencies=[Depends(secret_address)])
 async def mail_bounce(request: Request, app: OpenApp) -> Response:
-    """Mail that came back: the report itself (RFC 3464), or a few words of JSON. What is not about a mail of ours is
-    answered alike, so that nobody sends it again."""
+    """Store a bounce: the report itself (RFC 3464), or a short JSON object.
+
+    What is not about a mail of ours gets the same answer, so that nobody sends it again.
+    """
     body = await request.body()
     is_json = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 

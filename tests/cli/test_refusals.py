@@ -48,7 +48,7 @@ NUMBER_TYPED = [
     (f"preview {DIGITS} 2027-03-31", "unknown_choice", "a kind to show"),
     (f"preview mynumber_card {DIGITS}", "forbidden_number", "an end to show"),
     (f"preview mynumber_card 2027-03-31 --today {DIGITS}", "forbidden_number", "a today"),
-    (f"tick --at {DIGITS}", "instant_unreadable", "an instant"),
+    (f"run-once --at {DIGITS}", "instant_unreadable", "an instant"),
     (f"simulate --from {DIGITS} --until 2027-03-31", "forbidden_number", "a first day"),
     (f"simulate --from 2027-03-31 --until {DIGITS}", "forbidden_number", "a last day"),
     (DIGITS, "usage", "a command"),

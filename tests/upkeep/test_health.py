@@ -10,7 +10,7 @@ from reminder.domain.model.people import ChannelName, ContactState, GroupKind
 from reminder.errors import PermanentChannelError, SetupChannelError, UnknownOutcomeError
 from reminder.storage.registry import contacts
 from reminder.storage.runtime import heartbeats
-from reminder.upkeep.health import RecentHealth, Trouble, assess, record_due_counts
+from reminder.upkeep.health import RecentHealth, Trouble, assess, record_due_cards
 from tests.village import SIGNATURE_CERTIFICATE, Village, japan
 
 END = date(2027, 3, 31)
@@ -114,7 +114,7 @@ def test_a_card_far_ahead_that_was_never_planned_is_found_at_once(village: Villa
 def test_a_card_that_a_whole_pass_has_left_due_is_found_a_minute_later(family: Village) -> None:
     family.sleep_until("2027-03-24 09:00")  # its next day
     with family.app.database.writing() as tx:
-        record_due_counts(tx, family.now)
+        record_due_cards(tx, family.now)
     assert audit(family) == {}, "it is for the pass that comes"
 
     family.clock.move_to(family.now + timedelta(minutes=1))
@@ -127,7 +127,7 @@ def test_a_card_that_became_due_after_the_pass_began_is_left_to_the_next_one(fam
         heartbeats.record(tx, heartbeats.PASS, family.now)
     family.sleep_until("2027-03-24 00:00")
     with family.app.database.writing() as tx:
-        record_due_counts(tx, family.now)
+        record_due_cards(tx, family.now)
     family.clock.move_to(family.now + timedelta(minutes=1))
 
     found = assess(family.app.units, family.now)
@@ -138,7 +138,7 @@ def test_a_card_that_became_due_after_the_pass_began_is_left_to_the_next_one(fam
 def test_what_was_seen_due_long_ago_says_nothing_of_today(family: Village) -> None:
     family.sleep_until("2027-03-24 00:00")
     with family.app.database.writing() as tx:
-        record_due_counts(tx, family.now - timedelta(days=7))
+        record_due_cards(tx, family.now - timedelta(days=7))
 
     assert audit(family) == {}
 

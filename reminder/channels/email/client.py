@@ -1,6 +1,6 @@
-"""E-mail over SMTP.
+"""The client of SMTP servers.
 
-The same message has the same bytes and the same Message-ID for ever, so a second copy is recognised.
+One message always has the same bytes and the same Message-ID, so that a second copy is recognised.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from reminder.errors import (
     UnknownOutcomeError,
 )
 
-# Small providers allow few connections from one address.
+# Small providers allow only a few connections from one address.
 CONNECTIONS = 4
 _PORTS = {"smtp": 587, "smtps": 465}
 _SETTING = "REMINDER_SMTP_URL"
@@ -50,6 +50,8 @@ _URL = re.compile("https?://[!#-;=?-~]+")
 
 @dataclass(frozen=True)
 class Server:
+    """An SMTP server with its credentials."""
+
     host: str
     port: int
     tls: bool
@@ -58,15 +60,19 @@ class Server:
 
     @property
     def is_loopback(self) -> bool:
+        """Whether the server is this machine."""
         with suppress(ValueError):
             return ip_address(self.host).is_loopback
         return self.host == "localhost"
 
 
 class SmtpEmail:
-    """`mail_from`: the one sender, with or without a name. `render_html(text, language)` makes the HTML twin, the same
+    """A channel that sends e-mail over SMTP.
+
+    `mail_from`: the one sender, with or without a name. `render_html(text, language)` makes the HTML form, the same
     page for the same text; `tags` are the tags of the languages (BCP 47) for the header Content-Language. `timeout`:
-    seconds for each step of the conversation. `return_path`: by message id, where its bounces go; else to the sender.
+    seconds for each step of the conversation. `return_path`: the address of a message's bounces, by message id; else
+    the sender.
 
     Opens its connections when needed and may be used again after close(), each time within one event loop.
     """
@@ -91,6 +97,7 @@ class SmtpEmail:
         self._places = asyncio.Semaphore(CONNECTIONS)
 
     async def send(self, outgoing: Outgoing) -> Accepted:
+        """Send the e-mail; raises ChannelError."""
         recipient = _as_rfc(outgoing.address)
         mail = self._compose(outgoing, recipient)
         async with self._places:
@@ -105,18 +112,19 @@ class SmtpEmail:
         return Accepted(self._message_id(outgoing))
 
     async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
-        """SMTP cannot be asked. Mailboxes recognise the copy by its Message-ID."""
+        """Return that the message may be repeated: SMTP cannot be asked, but mailboxes recognise the Message-ID."""
         del outgoing, others
         return ProviderAnswer.SAFE_TO_REPEAT
 
     async def close(self) -> None:
+        """Close all connections."""
         idle, self._idle = self._idle, []
         for connection in idle:
             transport = connection.transport
             with suppress(aiosmtplib.SMTPException, OSError):
                 await connection.quit()
             _drop(connection, transport)
-        # Sockets are closed one turn of the loop later; a semaphore belongs to the loop that waited for it.
+        # Sockets are closed one iteration of the loop later; a semaphore belongs to the loop that waited for it.
         await asyncio.sleep(0)
         self._places = asyncio.Semaphore(CONNECTIONS)
 
@@ -127,7 +135,7 @@ class SmtpEmail:
     async def _connected(self) -> aiosmtplib.SMTP:
         while self._idle:
             connection = self._idle.pop()
-            # Servers hang up on who is idle. RSET finds out before anything is at stake, and clears what a no left.
+            # Servers close idle connections. RSET detects that in time, and clears the state that a refusal left.
             with suppress(aiosmtplib.SMTPException, OSError):
                 await connection.rset()
                 return connection
@@ -141,7 +149,7 @@ class SmtpEmail:
             use_tls=self._server.tls,
             tls_context=None if self._server.is_loopback and not self._server.tls else self._trusted,
             start_tls=False,
-            # A container's own name means nothing to the other side, and some servers refuse it.
+            # A container's own name is meaningless to the server, and some servers refuse it.
             local_hostname=self._domain,
             timeout=self._timeout,
         )
@@ -161,7 +169,7 @@ class SmtpEmail:
             await connection.login(self._server.user, self._server.password or "")
 
     async def _secure(self, connection: aiosmtplib.SMTP) -> None:
-        """A password and a family's letter do not cross a network in the open; within one machine they may."""
+        """Require TLS for a password and a family's letter, except within one machine."""
         if self._server.tls or self._server.is_loopback:
             return
         await connection.ehlo()
@@ -174,12 +182,12 @@ class SmtpEmail:
         return ssl.create_default_context()
 
     def _message_id(self, outgoing: Outgoing) -> str:
-        # With the instant in it, a database that starts anew at 1 does not repeat the ids of the old one: mailboxes
+        # With the instant in it, a new database whose ids start at 1 does not repeat those of the old one: mailboxes
         # would silently drop such mail.
         return f"<m{outgoing.message_id}.{int(outgoing.created_at.timestamp())}@{self._domain}>"
 
     def _compose(self, outgoing: Outgoing, recipient: str) -> bytes:
-        """Put together by hand: the standard library may fold and encode otherwise in its next version."""
+        """Return the mail's bytes, written without the standard library, whose next version may encode otherwise."""
         boundary = f"=_m{outgoing.message_id}"
         tag = None if outgoing.language is None else self._tags.get(outgoing.language)
         header = {
@@ -209,7 +217,10 @@ class SmtpEmail:
 
 
 def read_smtp_url(smtp_url: str) -> Server:
-    """smtp://user:password@host:port (STARTTLS, unless the host is this machine) or smtps://. Raises SettingsError."""
+    """Return the server of smtp://user:password@host:port or smtps://; raises SettingsError.
+
+    smtp:// uses STARTTLS, unless the host is this machine.
+    """
     fix = "write smtp://user:password@host:port; in user and password write / ? # @ : % as %2F %3F %23 %40 %3A %25"
     try:
         parts = urlsplit(smtp_url)
@@ -232,7 +243,7 @@ def read_smtp_url(smtp_url: str) -> Server:
 
 
 def _read_sender(mail_from: str) -> tuple[str, str]:
-    """The bare address, and the From header."""
+    """Return the bare address, and the From header."""
     name, address = parseaddr(mail_from)
     if _CONTROLS.search(mail_from) or not _ADDRESS.fullmatch(address):
         raise SettingsError(
@@ -244,9 +255,9 @@ def _read_sender(mail_from: str) -> tuple[str, str]:
 
 
 def _as_rfc(address: str) -> str:
-    """The address as a server accepts it. Raises PermanentChannelError.
+    """Return the address in a form that servers accept; raises PermanentChannelError.
 
-    Until 2009 two carriers gave out addresses such as foo..bar@ and foo.@; quoted they are regular and arrive.
+    Until 2009 two carriers issued addresses such as foo..bar@ and foo.@; quoted they are regular and arrive.
     """
     match = _ADDRESS.fullmatch(address)
     if match is None:
@@ -257,7 +268,7 @@ def _as_rfc(address: str) -> str:
 
 
 def _encoded(text: str, header: str) -> str:
-    """On one line as people see it; RFC 2047 on the wire. A line break in a subject would begin a header of its own."""
+    """Return a header line in RFC 2047; a line break in a subject would begin another header."""
     line = _CONTROLS.sub(" ", text).strip()[:200]
     plain = line.isascii() and "=?" not in line and len(line) < 60
     return line if plain else Header(line, "utf-8", header_name=header).encode(linesep="\r\n")
@@ -268,7 +279,7 @@ def _date(instant: datetime) -> str:
 
 
 def _stop_headers(stop_url: str | None) -> dict[str, str]:
-    """RFC 8058: the mail program's own "stop" button posts to this address."""
+    """Return the headers of RFC 8058: the mail program's own "stop" button posts to this address."""
     if stop_url is None:
         return {}
     if not _URL.fullmatch(stop_url) or len(stop_url) > 900:
@@ -297,13 +308,13 @@ async def _hand_over(connection: aiosmtplib.SMTP, sender: str, recipient: str, m
             raise TemporaryChannelError("lost") from None
         raise UnknownOutcomeError("timeout" if isinstance(lost, TimeoutError) else "lost") from None
     except BaseException:
-        # Cancelled in mid-conversation: the next mail must not be answered by what was meant for this one.
+        # Cancelled in mid-conversation: the next mail must not read the answer to this one.
         _drop(connection)
         raise
 
 
 def _drop(connection: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None = None) -> None:
-    """At once: a polite end of TLS waits for the other side, perhaps beyond the life of the loop."""
+    """Close the connection at once: a graceful end of TLS may wait beyond the life of the loop."""
     transport = transport or connection.transport
     connection.close()
     if isinstance(transport, asyncio.WriteTransport):
@@ -317,5 +328,5 @@ def _why_not_open(failure: Exception) -> ChannelError:
         return SetupChannelError("certificate")
     if isinstance(failure, OSError):
         return TemporaryChannelError("connect")
-    # No way to sign in that both sides know.
+    # No authentication method that both sides support.
     return SetupChannelError("auth")

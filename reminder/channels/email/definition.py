@@ -1,4 +1,4 @@
-"""E-mail: what it can do, and the settings that it reads."""
+"""The definition of e-mail: its capabilities and its settings."""
 
 from collections.abc import Sequence
 
@@ -21,9 +21,9 @@ CAPABILITIES = ChannelCapabilities(
     gives_receipts=True,
     costs=False,
     has_stop_link=True,
-    # Staff of a home read mails about many.
+    # Staff of a home get mails about many persons.
     most_a_day=60,
-    # A server that sends mail back speaks for its readers alone; ours refuses at once.
+    # A server that returns mail later speaks for its own users only; our own server refuses at once.
     judges_sender=False,
 )
 

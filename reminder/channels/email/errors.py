@@ -1,18 +1,18 @@
-"""What a mail server's codes mean: the enhanced ones of RFC 3463 and those of three digits."""
+"""The meaning of a mail server's codes: the enhanced ones of RFC 3463 and those of three digits."""
 
 from collections.abc import Mapping
 
 from reminder.domain.model.channels import Fault, ProviderError
 
-# RFC 3463 and the register of enhanced codes at IANA, read 2026-11. What stands in none of these and is final is about
-# this one mail; in 5.7, the policies, only those of the sender's own identity are surely ours.
+# RFC 3463 and the register of enhanced codes at IANA, read 2026-11. A final code in none of these sets is about
+# this one mail; in 5.7, the policies, only those about the sender's identity are certainly ours.
 _MAIL: Mapping[Fault, frozenset[str]] = {
     Fault.NUMBER: frozenset(
         {
-            "5.0.0",  # nothing more was said, and it is final
+            "5.0.0",  # final, without details
             *("5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10"),  # no such mailbox or domain; moved away
             *("5.2.0", "5.2.1"),  # the mailbox is closed
-            *("5.4.1", "5.4.4"),  # nobody answers for this domain
+            *("5.4.1", "5.4.4"),  # no server answers for this domain
         }
     ),
     Fault.OPERATOR: frozenset(
@@ -42,14 +42,17 @@ _SIGN_IN_FIRST = (503, 530, 534, 535, 538)
 
 
 def fault_of_mail(enhanced: str) -> Fault:
-    """Of a mail server's enhanced code, such as 5.1.1."""
+    """Return the fault of a mail server's enhanced code, such as 5.1.1."""
     if not enhanced.startswith("5."):
         return Fault.RETRY
     return _MAIL_FAULT_OF.get(enhanced, Fault.TEXT)
 
 
 def fault_of_refusal(code: int, enhanced: str | None, *, of_recipient: bool) -> Fault:
-    """Of a mail server that says a final no (5yz). `of_recipient`: to the one address, not to the mail or to us."""
+    """Return the fault of a mail server's permanent refusal (5yz).
+
+    `of_recipient`: the refusal is about the one address, not about the mail or us.
+    """
     if code in _SIGN_IN_FIRST:
         return Fault.OPERATOR
     if enhanced is not None:
@@ -61,7 +64,7 @@ def fault_of_refusal(code: int, enhanced: str | None, *, of_recipient: bool) -> 
 
 
 def read_error(reason: str | None) -> ProviderError:
-    """Return what the code that a mail kept means: an enhanced code, three digits, or None where nothing was said."""
+    """Return the meaning of the code stored with a mail: an enhanced code, three digits, or None without a reason."""
     if reason and "." in reason:
         return ProviderError(fault_of_mail(reason))
     is_no_mailbox = reason is not None and reason.isdecimal() and int(reason) in _NO_MAILBOX

@@ -1,4 +1,4 @@
-"""What a mail server's no means: of this reader, of this mail, or of us."""
+"""The meaning of a mail server's refusal: about this recipient, this mail, or us."""
 
 import re
 from enum import Enum
@@ -15,14 +15,14 @@ from reminder.errors import (
     UnknownOutcomeError,
 )
 
-# So many readers forbidden by policy with nothing taken in between: that is about us.
+# This many recipients refused by policy, with nothing accepted in between: the cause is ours.
 FORBIDDEN_IN_A_ROW = 3
 
 _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
 
 
 class Step(Enum):
-    """What was being done when the server said no: it decides whose fault a no is."""
+    """The step of the conversation at which the server refused: it decides whose fault a refusal is."""
 
     GREETING = "greeting"
     RECIPIENT = "recipient"
@@ -30,7 +30,7 @@ class Step(Enum):
 
 
 def meaning(refused: aiosmtplib.SMTPResponseException, step: Step) -> ChannelError:
-    """A server's no. Its enhanced code (RFC 3463) says more than the three digits."""
+    """Return the error for a refusal. Its enhanced code (RFC 3463) is more precise than the three digits."""
     enhanced = _ENHANCED.match(refused.message)
     reason = ".".join(enhanced.groups()) if enhanced else str(refused.code)
     if 400 <= refused.code < 500:
@@ -40,7 +40,7 @@ def meaning(refused: aiosmtplib.SMTPResponseException, step: Step) -> ChannelErr
     if step is Step.GREETING:
         return SetupChannelError(reason)
     fault = fault_of_refusal(refused.code, reason if enhanced else None, of_recipient=step is Step.RECIPIENT)
-    # "Relay access denied" is said of the recipient; taken at its word, one wrong setting would write off everybody.
+    # "Relay access denied" names the recipient; taken literally, one wrong setting would give up every address.
     if fault is not Fault.OPERATOR and (reason.startswith("5.7.") or "relay" in refused.message.lower()):
         return AgainstPolicyError(reason)
     match fault:
@@ -53,19 +53,22 @@ def meaning(refused: aiosmtplib.SMTPResponseException, step: Step) -> ChannelErr
 
 
 class AgainstPolicyError(ChannelError):
-    """A server's policy forbids this mail: because of its reader, or because of who we are."""
+    """A server's policy refuses this mail: because of its recipient, or because of our identity."""
 
 
 class Policy:
-    """Whom a server's policy forbids us to write to. What it says of one reader must not stop everybody's mail, and
-    what it says of us must not end everybody's, one by one: so the first no is tried again, and what the server has
-    meanwhile taken of others decides."""
+    """The record of refusals by a server's policy.
+
+    A refusal because of one recipient must not stop everybody's mail, and one because of us must not give up all
+    addresses, one by one: so the first refusal is retried, and the mails that the server accepted meanwhile decide.
+    """
 
     def __init__(self) -> None:
-        self._refused: set[str] = set()  # since it last took a mail
-        self._apart: set[str] = set()  # refused before, while others' mail was taken
+        self._refused: set[str] = set()  # since it last accepted a mail
+        self._apart: set[str] = set()  # refused before, while other mails were accepted
 
     def meaning(self, recipient: str, reason: str) -> ChannelError:
+        """Return the error for a refusal of this recipient by policy."""
         if recipient in self._apart:
             return PermanentChannelError(reason, address_is_gone=False)
         is_first = recipient not in self._refused and len(self._refused) < FORBIDDEN_IN_A_ROW - 1
@@ -73,5 +76,6 @@ class Policy:
         return TemporaryChannelError(reason) if is_first else SetupChannelError(reason)
 
     def taken(self, recipient: str) -> None:
+        """Record that the server has accepted a mail to this recipient."""
         self._apart = (self._apart | self._refused) - {recipient}
         self._refused.clear()

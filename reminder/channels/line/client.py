@@ -1,4 +1,4 @@
-"""LINE: one push for one message, with a retry key by which LINE knows a second copy as the first."""
+"""The client of LINE: one push per message, with a retry key by which LINE recognises a second copy."""
 
 import asyncio
 import json
@@ -18,21 +18,21 @@ from reminder.errors import (
     UnknownOutcomeError,
 )
 
-# httpx slows down with the square of its pool.
+# httpx slows down quadratically with its pool.
 CONNECTIONS = 8
 
 LONGEST_RETRY_AFTER = 24 * 60 * 60.0
 
-# Nothing else may stand in a header, nor become a name that reaches our logs.
+# No other characters may appear in a header, or in an id that reaches our logs.
 _VISIBLE = re.compile(r"[!-~]+")
 LONGEST_ID = 80
 
-# Under which our messages are named.
+# The namespace of our retry keys.
 _OURS = uuid.UUID("b6c1a5f0-3b7f-4a53-9a55-6a0d5d0f8f11")
 
 
 class LineMessaging:
-    """`timeout`: seconds to connect, and again for each part of the answer.
+    """A channel that sends LINE messages. `timeout`: seconds to connect, and again for each part of the answer.
 
     Opens its connections at the first call and may be used again after close(), each time within one event loop.
     """
@@ -44,8 +44,9 @@ class LineMessaging:
         self._client: httpx.AsyncClient | None = None
 
     async def send(self, outgoing: Outgoing) -> Accepted:
+        """Push the message; raises ChannelError."""
         if not _VISIBLE.fullmatch(self._token):
-            # httpx would complain about it with the token in its words, also in its own debug log.
+            # httpx would raise an error with the token in its text, also in its own debug log.
             raise SetupChannelError("token")
         key = retry_key(outgoing)
         status, headers, said = await self._pushed(outgoing, key)
@@ -60,11 +61,11 @@ class LineMessaging:
         return Accepted(name)
 
     async def _pushed(self, outgoing: Outgoing, key: str) -> tuple[int, httpx.Headers, object]:
-        """The status, the headers and the JSON of the answer; None where a refusal has no JSON that can be read."""
+        """Return the status, the headers and the JSON of the answer; None where a refusal has no readable JSON."""
         message = {"to": outgoing.address, "messages": [{"type": "text", "text": outgoing.text}]}
         try:
-            # Longer than waiting for a connection and making one: when it ends the request has left. Without it an
-            # answer that trickles would hold its connection for ever.
+            # Longer than waiting for a connection and opening one: when it ends the request was sent. Without it an
+            # slow answer would block its connection for ever.
             async with (
                 asyncio.timeout(2.5 * self._timeout),
                 self._opened().stream(
@@ -73,7 +74,7 @@ class LineMessaging:
             ):
                 return answer.status_code, answer.headers, await _json(answer)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-            # It has certainly not left. The originals of these errors would carry the token and the text.
+            # The request was certainly not sent. The original errors would carry the token and the text.
             raise TemporaryChannelError("connect") from None
         except (httpx.TimeoutException, TimeoutError):
             raise UnknownOutcomeError("timeout") from None
@@ -81,7 +82,10 @@ class LineMessaging:
             raise UnknownOutcomeError("reset") from None
 
     async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
-        """LINE cannot be asked; within 24 hours it knows a second copy by its retry key, and does not deliver it."""
+        """Return that the message may be repeated soon: LINE recognises its retry key for 24 hours.
+
+        LINE cannot be asked about a message.
+        """
         del outgoing, others
         return ProviderAnswer.SAFE_TO_REPEAT_SOON
 
@@ -98,15 +102,17 @@ class LineMessaging:
         return self._client
 
     async def close(self) -> None:
+        """Close all connections."""
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
 
 
 def retry_key(outgoing: Outgoing) -> str:
-    """The same at every attempt of one message, also after a restart: made of what never changes in it.
+    """Return the retry key: the same for every attempt of one message, also after a restart.
 
-    Not of its number alone, which comes again in a new or restored database: LINE would swallow another message.
+    It is not made of the message's id alone, which recurs in a new or restored database: LINE would drop the other
+    message.
     """
     created_at = outgoing.created_at.astimezone(UTC).isoformat()
     return str(uuid.uuid5(_OURS, f"{outgoing.message_id} {created_at}"))
@@ -119,7 +125,7 @@ async def _json(answer: httpx.Response) -> object:
         if answer.status_code == 200:
             raise UnknownOutcomeError("unreadable") from None
     except (httpx.HTTPError, TimeoutError):
-        # Refused is refused, and accepted before is accepted, even if the words got lost on the way.
+        # The status alone decides, even if the body of the answer was lost.
         if answer.status_code == 200:
             raise
     return None
@@ -127,7 +133,7 @@ async def _json(answer: httpx.Response) -> object:
 
 def _refusal(status: int, headers: httpx.Headers, said: object) -> ChannelError:
     if status == 400:
-        # No friend of this account ("Failed to send messages"), or no such id; where LINE names another part of the
+        # Not a friend of this account ("Failed to send messages"), or no such id; where LINE names another part of the
         # message, the message is wrong.
         return PermanentChannelError("400", address_is_gone=_named(said) <= {"to"})
     if status == 429:
@@ -136,16 +142,16 @@ def _refusal(status: int, headers: httpx.Headers, said: object) -> ChannelError:
             return SetupChannelError("monthly_limit")
         return TemporaryChannelError("429", _seconds(headers.get("Retry-After")))
     if status == 413:
-        # One text too long holds up no other.
+        # One text that is too long does not delay the others.
         return PermanentChannelError("413", address_is_gone=False)
     if 300 <= status < 500:
-        # LINE does not redirect: that is a wrong base address.
+        # LINE does not redirect: the base address is wrong.
         return SetupChannelError(str(status))
     return UnknownOutcomeError(str(status))
 
 
 def _named(said: object) -> set[str]:
-    """The parts of the request that LINE finds fault with."""
+    """Return the parts of the request that LINE names as wrong."""
     details = said.get("details") if isinstance(said, dict) else None
     rows = details if isinstance(details, list) else []
     return {str(row["property"]) for row in rows if isinstance(row, dict) and "property" in row}

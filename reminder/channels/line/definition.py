@@ -1,4 +1,4 @@
-"""LINE: what it can do, and the settings that only it reads."""
+"""The definition of LINE: its capabilities and its settings."""
 
 from pydantic import BaseModel, Field, field_validator
 
@@ -21,7 +21,7 @@ CAPABILITIES = ChannelCapabilities(
 
 
 class LineSettings(BaseModel):
-    """What only LINE reads."""
+    """The settings that only LINE reads."""
 
     line_token: str | None = Field(
         None, description="channel access token of your LINE account; its friends can be told"

@@ -1,9 +1,9 @@
-"""What LINE's refusals mean once a message has failed: the client has said so already, in its error."""
+"""The meaning of LINE's refusals after a message has failed: the client's error already held it."""
 
 from reminder.domain.model.channels import Fault, ProviderError
 
 
 def read_error(reason: str | None) -> ProviderError:
-    """Return what the HTTP status that a message kept means. LINE sends no receipts, so nothing comes back later."""
+    """Return the meaning of the HTTP status stored with a message. LINE sends no receipts."""
     del reason
     return ProviderError(Fault.RETRY)

@@ -1,1 +1,1 @@
-"""Texts, through Twilio."""
+"""Text messages, through Twilio."""

@@ -1,4 +1,4 @@
-"""SMS through Twilio: hand one over, and ask what became of it."""
+"""The client of Twilio's SMS: it hands a message over, and asks for its outcome."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -12,16 +12,18 @@ from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport,
 from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
-# A text that waited longer than four hours would arrive in the evening; our own schedule decides what comes then.
+# A text that waited longer than four hours would arrive in the evening; our own schedule decides about that.
 VALID_SECONDS = 4 * 60 * 60
 
 PAGE_SIZE = 100
-PAGES = 3  # and one more is read to learn whether the list ends there
+PAGES = 3  # and one more, to know whether the list ends there
 
 
 class TwilioSms:
-    """`sender` or `messaging_service_sid` is the one sender of every text. `timeout`: seconds to connect, and
-    again for the answer.
+    """A channel that sends texts through Twilio.
+
+    `sender` or `messaging_service_sid` is the one sender of every text. `timeout`: seconds to connect, and again for
+    the answer.
 
     Opens its connections at the first call and may be used again after close(), each time within one event loop.
     """
@@ -43,7 +45,7 @@ class TwilioSms:
         self._public_url = public_url.rstrip("/") if public_url else None
 
     async def send(self, outgoing: Outgoing) -> Accepted:
-        """Tries once. A second try inside the claim could be a second text."""
+        """Send the text with one attempt; a second one within the lease could be a second text."""
         last_answer.set(None)
         try:
             created = await self._messages.create_async(
@@ -54,20 +56,20 @@ class TwilioSms:
                 **self._sender,
             )
         except FAILURES as failure:
-            # The original would carry the phone number, which Twilio repeats, into logs.
+            # The original error would carry the phone number, which Twilio repeats, into logs.
             raise meaning(failure) from None
         if not isinstance(created.sid, str) or not created.sid:
             raise UnknownOutcomeError("no_sid")
         return Accepted(created.sid)
 
     def _callback(self, message_id: int) -> str | object:
-        # Our own id in it: the first receipt then tells which message it was, even if the answer to `send` was lost.
+        # With our own id, the first receipt identifies the message even if the answer to `send` was lost.
         return f"{self._public_url}/webhooks/twilio/status?m={message_id}" if self._public_url else values.unset
 
     async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
-        """Looks for the text among those to this number. Raises TemporaryChannelError if Twilio cannot be asked.
+        """Return the text among those to this number; raises TemporaryChannelError if Twilio cannot be asked.
 
-        Only the number is given to Twilio: whether its date filter also lists what is not sent yet is undocumented.
+        Only the number is passed to Twilio: whether its date filter also lists unsent texts is undocumented.
         """
         last_answer.set(None)
         earliest = outgoing.handed_at.astimezone(UTC) - CLOCK_SLACK
@@ -92,14 +94,15 @@ class TwilioSms:
                     return Accepted(row.sid)
             page = await page.next_page_async()
         if page is not None and not reached_older:
-            # Newer texts alone filled the pages, so ours may stand behind them: "not seen" could double it.
+            # Newer texts filled the pages, so ours may come after them: "not found" could cause a second copy.
             raise TemporaryChannelError("list_too_long")
         return ProviderAnswer.NOT_SEEN
 
     async def close(self) -> None:
+        """Close all connections."""
         await self._transport.close()
 
 
 def _is_older(row: MessageInstance, earliest: datetime) -> bool:
-    # A row without a date is one that was made just now.
+    # A row without a date was created just now.
     return row.date_created is not None and row.date_created < earliest

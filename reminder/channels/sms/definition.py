@@ -1,4 +1,4 @@
-"""Texts: what they can do, and the settings that they read."""
+"""The definition of text messages: their capabilities and their settings."""
 
 from collections.abc import Sequence
 

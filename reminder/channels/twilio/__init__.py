@@ -1,1 +1,1 @@
-"""What texts and calls through Twilio share: transport, webhooks and the table of its errors."""
+"""Parts that texts and calls through Twilio share: transport, webhooks and the table of its errors."""

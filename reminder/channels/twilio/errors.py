@@ -1,10 +1,10 @@
-"""What Twilio's error codes mean, of texts and of calls."""
+"""The meaning of Twilio's error codes, for texts and calls."""
 
 from collections.abc import Mapping
 
 from reminder.domain.model.channels import Fault, ProviderError
 
-# The phone was off or out of reach: it may be on tomorrow.
+# The phone was off or unreachable: it may be on tomorrow.
 PHONE_OFF = 30003
 
 # Meanings: twilio.com/docs/api/errors, read 2026-11.
@@ -17,14 +17,14 @@ _TWILIO: Mapping[Fault, frozenset[int]] = {
             21401,  # not a valid number
             21614,  # not a mobile: every Japanese landline
             30005,  # unknown to its carrier
-            30006,  # a landline, or a carrier that takes no texts
+            30006,  # a landline, or a carrier without texts
         }
     ),
     Fault.OPTED_OUT: frozenset({21610}),
-    # Also the operator's to look at. But one of them must not hold up everybody else's, again every quarter of an hour.
+    # The operator should look at these too, but one of them must not delay all other messages every quarter of an hour.
     Fault.TEXT: frozenset(
         {
-            *(21602, 21617, 21620),  # its words, or what is attached, are missing, too long or wrong
+            *(21602, 21617, 21620),  # its text or attachment is missing, too long or wrong
             *(21604, 21612),  # no number; not this number from this sender
             *(30004, 30007),  # blocked or filtered on the way
         }
@@ -34,7 +34,7 @@ _TWILIO: Mapping[Fault, frozenset[int]] = {
             *(21212, 21603, 21606, 21703, 21704, 21705),  # the sender cannot be used (for this country)
             *(21609, 90007),  # the callback's address, the validity: the same in every text of ours
             *(21408, 21608, 30018, 30024),  # not allowed: country, trial account, sender not registered
-            *range(35111, 35119),  # scheduling, which we never ask for
+            *range(35111, 35119),  # scheduling, which we never use
             20404,  # no such account or address
         }
     ),
@@ -48,26 +48,27 @@ _TWILIO: Mapping[Fault, frozenset[int]] = {
     ),
     Fault.RETRY: frozenset(
         {
-            *(20429, 20500, 20503),  # the provider is busy or ill
+            *(20429, 20500, 20503),  # the provider is overloaded or failing
             *(14107, 21611, 30001, 30017, 30036),  # queues: full, congested, waited too long
             *(30003, 30008),  # the phone is off; unknown reason
         }
     ),
-    Fault.UNSURE: frozenset({30410}),  # its carrier did not answer in time; Twilio does not send it again either
+    Fault.UNSURE: frozenset({30410}),  # the carrier did not answer in time; Twilio does not retry either
 }
 _FAULT_OF = {code: fault for fault, codes in _TWILIO.items() for code in codes}
 
 
 def read_error(reason: str | None) -> ProviderError:
-    """Return what the code that a message kept means: Twilio's number, None or a word of ours where it gave none."""
+    """Return the meaning of the code stored with a message: Twilio's number, None or our own word without one."""
     code = int(reason) if reason and reason.isdecimal() else None
     return ProviderError(fault_of_twilio(code), is_away=code == PHONE_OFF)
 
 
 def fault_of_twilio(code: int | None, http_status: int | None = None) -> Fault:
-    """`code` is Twilio's own, from an answer or from a receipt's ErrorCode; `http_status` decides where it is unknown.
+    """Return the fault of an answer or of a receipt.
 
-    The SDK puts the HTTP status into the code where an answer names none, so a code below 600 is read as a status.
+    `code` is Twilio's own, from an answer or from a receipt's ErrorCode; `http_status` decides where it is unknown. The
+    SDK puts the HTTP status into the code where an answer has none, so a code below 600 is read as a status.
     """
     if code in _FAULT_OF:
         return _FAULT_OF[code]
@@ -76,7 +77,7 @@ def fault_of_twilio(code: int | None, http_status: int | None = None) -> Fault:
         return Fault.ACCOUNT
     has_own_code = code is not None and code >= 600
     if has_own_code or status is None or status in (408, 429) or not 300 <= status < 500:
-        # A code that nobody knows yet may be about this one text: it must not hold up everybody else's.
+        # An unknown code may be about this one text: it must not delay all other messages.
         return Fault.RETRY
-    # Whoever answers so is not Twilio, or does not know the account.
+    # Such an answer does not come from Twilio, or the account is unknown.
     return Fault.OPERATOR

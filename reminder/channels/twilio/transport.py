@@ -1,4 +1,4 @@
-"""What texts and calls through Twilio share: the SDK's transport with what it lacks, and what its failures mean."""
+"""The transport of Twilio's SDK for texts and calls, and the meaning of its failures."""
 
 import asyncio
 from base64 import b64encode
@@ -24,19 +24,19 @@ from reminder.errors import (
     UnknownOutcomeError,
 )
 
-# At 100 ms an answer this is some 600 texts a second, far above what a sender may send.
+# At 100 ms an answer this is some 600 texts a second, far above the limit of a sender.
 CONNECTIONS = 64
 
-# Between two passes of the worker the loop stands still and does not see that the other side has hung up; a text sent
-# into such a dead connection would be an unknown outcome. No server hangs up this soon.
+# Between two passes of the worker the loop is idle and does not notice a closed connection; a text sent
+# into a dead connection would be an unknown outcome. No server closes one this soon.
 KEPT_OPEN_SECONDS = 2
 
-# Twilio's clock and ours may differ, and a text may be created a moment before our own record of the claim.
+# Twilio's clock and ours may differ, and a text may be created a moment before our own record of the lease.
 CLOCK_SLACK = timedelta(seconds=120)
 
 LONGEST_RETRY_AFTER = 24 * 60 * 60.0
 
-# What can come out of an SDK call beside a good answer: its own errors, the network's, and unreadable JSON or fields.
+# The exceptions of an SDK call: its own errors, those of the network, and unreadable JSON or fields.
 FAILURES = (
     TwilioException,
     aiohttp.ClientError,
@@ -51,18 +51,18 @@ FAILURES = (
 
 @dataclass(frozen=True)
 class Answered:
-    """What the SDK's errors leave out of an answer: its headers, and for some the real status."""
+    """The parts of an answer that the SDK's errors leave out: its headers, and for some the real status."""
 
     status: int
     retry_after: float | None
 
 
-# Each task sees its own value, so parallel sends cannot mix them up.
+# Each task has its own value, so parallel sends cannot mix them up.
 last_answer: ContextVar[Answered | None] = ContextVar("answered", default=None)
 
 
 def failure_of(code: int | None, http_status: int | None, retry_after: float | None = None) -> ChannelError:
-    """The error for an answer of Twilio's that says no. A 5xx is not a no: the text may be on its way."""
+    """Return the error for a refusal by Twilio. A 5xx is not a refusal: the text may be on its way."""
     reason = str(code if code is not None else http_status)
     if http_status is not None and not 300 <= http_status < 500:
         return UnknownOutcomeError(reason)
@@ -82,11 +82,12 @@ def failure_of(code: int | None, http_status: int | None, retry_after: float | N
 
 
 def meaning(failure: BaseException) -> ChannelError:
+    """Return the error for an exception of an SDK call."""
     answered = last_answer.get()
     if answered is not None and isinstance(failure, TwilioException) and not 200 <= answered.status < 300:
         return failure_of(_number(getattr(failure, "code", None)), answered.status, answered.retry_after)
     if isinstance(failure, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        # Raised while connecting: the request has certainly not left.
+        # Raised while connecting: the request was certainly not sent.
         return TemporaryChannelError("connect")
     if isinstance(failure, TimeoutError):
         return UnknownOutcomeError("timeout")
@@ -98,12 +99,12 @@ def meaning(failure: BaseException) -> ChannelError:
 
 
 def _number(value: object) -> int | None:
-    """The code of an answer comes out of somebody's JSON: only a number may become our reason."""
+    """Return the code of an answer, which is foreign JSON: only a number may become our reason."""
     return int(value) if isinstance(value, int | str) and str(value).isdecimal() and len(str(value)) <= 6 else None
 
 
 class Transport(AsyncTwilioHttpClient):
-    """The SDK's aiohttp transport with what it lacks: another address, a timeout that works, Retry-After.
+    """The SDK's aiohttp transport with another address, a working timeout, and Retry-After.
 
     The inherited request() ignores its timeout, logs phone numbers and keeps the last text in an attribute.
     """
@@ -111,7 +112,7 @@ class Transport(AsyncTwilioHttpClient):
     def __init__(self, base_url: str, timeout: float) -> None:
         super().__init__(pool_connections=False)
         self._base_url = base_url.rstrip("/")
-        # The total only starts to bind after connecting has its own limit, so a total timeout means: it has left.
+        # Connecting has its own, shorter limit, so a total timeout means that the request was sent.
         self._limits = aiohttp.ClientTimeout(total=2.5 * timeout, connect=timeout, sock_read=timeout)
 
     async def request(  # type: ignore[override]  # the SDK's signature
@@ -125,6 +126,7 @@ class Transport(AsyncTwilioHttpClient):
         timeout: float | None = None,  # noqa: ASYNC109  # the SDK's signature; it always passes None
         allow_redirects: bool = False,
     ) -> Response:
+        """Send one request of the SDK, and record the answer's headers and status for the current task."""
         del timeout, allow_redirects
         sent_headers = dict(headers or {})
         if auth is not None:
@@ -142,7 +144,7 @@ class Transport(AsyncTwilioHttpClient):
             except (aiohttp.ClientError, TimeoutError):
                 if answer.status not in range(400, 500):
                     raise
-                # Refused is refused, even if the reason got lost on the way.
+                # The status alone decides, even if the reason was lost.
                 body = ""
             return Response(answer.status, body, answer.headers)
 
@@ -161,15 +163,16 @@ class Transport(AsyncTwilioHttpClient):
         return self.session
 
     async def close(self) -> None:
+        """Close all connections."""
         session, self.session = self.session, None
         if session is not None:
             await session.close()
-            # Sockets are closed one turn of the loop later; without it they outlive a loop that ends now.
+            # Sockets are closed one iteration of the loop later; without it they outlive a loop that ends now.
             await asyncio.sleep(0)
 
 
 def _seconds(header: str | None) -> float | None:
-    """Only the form in seconds: nobody has seen Twilio send a date."""
+    """Return the header's seconds; Twilio has never been seen to send a date."""
     if header is None or not header.strip().isdecimal() or len(header.strip()) > 9:
         return None
     return min(float(header), LONGEST_RETRY_AFTER)

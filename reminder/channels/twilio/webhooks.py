@@ -1,4 +1,4 @@
-"""Whether a webhook really comes from Twilio, and what it says: of a message of ours, or of what somebody texted."""
+"""Webhooks of Twilio: the check of their signature, and the parsers of receipts, calls and texts."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +15,11 @@ _ERROR_CODE = re.compile(r"[1-9][0-9]{3,5}")
 
 @dataclass(frozen=True)
 class StatusReceipt:
-    """`status` is Twilio's word (queued, sent, delivered … of a call: completed, busy, no_answer …; machine where one
-    has answered); `error_code` is for domain.provider_codes."""
+    """A report about a message or a call.
+
+    `status` is Twilio's word (queued, sent, delivered …; of a call: completed, busy, no_answer …; machine where one has
+    answered); `error_code` is for twilio.errors.
+    """
 
     provider_id: str
     status: str
@@ -24,28 +27,31 @@ class StatusReceipt:
 
 
 class _Fields(dict[str, list[str]]):
-    """A form in which a field may stand several times, in the shape the SDK reads."""
+    """A form in which a field may occur several times, in the SDK's shape."""
 
     def getall(self, name: str) -> list[str]:
+        """Return all values of a field."""
         return self[name]
 
 
 class TwilioSignature:
-    """`tokens`: one, or two while the operator changes it. `public_url` is the configured address, never the
-    Host header."""
+    """The check of webhook signatures.
+
+    `tokens`: one, or two while the operator changes it. `public_url` is the configured address, never the Host header.
+    """
 
     def __init__(self, tokens: Sequence[str], public_url: str) -> None:
-        # An empty token would let anybody sign.
+        # With an empty token anybody could sign.
         self._validators = [RequestValidator(token) for token in tokens if token]
         self._public_url = public_url.rstrip("/")
 
     def is_valid(self, path: str, query: str, form: Form, signature: str | None, settings: str | None = None) -> bool:
-        """False for whatever is wrong, missing or strange; never raises.
+        """Return whether the signature is valid; anything wrong, missing or malformed is not. Never raises.
 
-        `path` and `query` are raw, as they came over the wire; `form` keeps blank fields; `settings` is the header
+        `path` and `query` are raw, as received; `form` keeps blank fields; `settings` is the header
         X-Twilio-Webhooks-Signature-Settings.
         """
-        # Twilio signs only the address of a JSON webhook and a hash of its body; we take forms, so this is not for us.
+        # Of a JSON webhook Twilio signs only the address and a hash of its body; we accept only forms.
         if not signature or "bodySHA256" in query:
             return False
         url = f"{self._public_url}{path}" + (f"?{query}" if query else "")
@@ -58,13 +64,16 @@ class TwilioSignature:
                 if validator.validate(url, fields, signature, algorithm):
                     return True
         except (TypeError, ValueError, LookupError, AttributeError):
-            # The SDK raises on input that no honest sender makes; an uncaught one would be a 500 for anybody to cause.
+            # The SDK raises on input that Twilio never sends; uncaught, anybody could cause a 500.
             pass
         return False
 
 
 def parse_status(form: Form) -> StatusReceipt | None:
-    """None where the form names no message or no status. Call it only for a form whose signature is valid."""
+    """Return the report; None where the form has no message or no status.
+
+    Call it only for a form with a valid signature.
+    """
     fields = _fields(form)
     provider_id = _first(fields, ("MessageSid", "SmsSid", "CallSid"))
     status = _first(fields, ("MessageStatus", "SmsStatus", "CallStatus")).replace("-", "_")
@@ -82,7 +91,7 @@ def _is_machine(fields: _Fields) -> bool:
 
 @dataclass(frozen=True)
 class OnCall:
-    """A turn of a call: who has answered, and the key that was pressed ("" for none)."""
+    """A turn of a call: whether a human or a machine answered, and the pressed key ("" for none)."""
 
     provider_id: str
     is_machine: bool
@@ -90,7 +99,7 @@ class OnCall:
 
 
 def parse_call(form: Form) -> OnCall | None:
-    """None where it names no call. Call it only for a form whose signature is valid."""
+    """Return the turn of a call; None where the form has no call. Call it only for a form with a valid signature."""
     fields = _fields(form)
     provider_id = _first(fields, ("CallSid",))
     if not _SID.fullmatch(provider_id):
@@ -101,7 +110,7 @@ def parse_call(form: Form) -> OnCall | None:
 
 @dataclass(frozen=True)
 class Inbound:
-    """A text to our own number. `sender` is as Twilio writes it, E.164."""
+    """A text to our own number. `sender` is in Twilio's form, E.164."""
 
     provider_id: str
     sender: str
@@ -109,7 +118,7 @@ class Inbound:
 
 
 def parse_inbound(form: Form) -> Inbound | None:
-    """None where it has no sender or no id. Call it only for a form whose signature is valid."""
+    """Return the text; None without a sender or an id. Call it only for a form with a valid signature."""
     fields = _fields(form)
     provider_id = _first(fields, ("MessageSid", "SmsSid"))
     sender = _first(fields, ("From",))

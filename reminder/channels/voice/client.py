@@ -1,4 +1,4 @@
-"""Calls through Twilio: ask for one, ask what became of it, and say in Twilio's language what is to be said next."""
+"""The client of Twilio's calls: it requests a call, asks for its outcome, and renders its turns as TwiML."""
 
 from collections.abc import Collection
 from datetime import UTC
@@ -11,9 +11,9 @@ from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
-# How long it rings: an elder walks to the telephone.
+# The ringing time: an elderly person needs time to walk to the telephone.
 RINGS_SECONDS = 40
-# How long a key is waited for, and the pause between two sentences.
+# The waiting time for a key, and the pause between two sentences.
 WAITS_SECONDS = 8
 BETWEEN_SENTENCES = "800ms"
 
@@ -21,7 +21,9 @@ PAGE_SIZE = 50
 
 
 class TwilioVoice:
-    """`sender`: the one domestic number of every call. What is said is asked for by the webhook when somebody answers.
+    """A channel that calls through Twilio.
+
+    `sender`: the one domestic number of every call. Twilio's webhook requests the script when somebody answers.
 
     Opens its connections at the first call and may be used again after close(), each time within one event loop.
     """
@@ -42,7 +44,7 @@ class TwilioVoice:
         self._public_url = public_url.rstrip("/")
 
     async def send(self, outgoing: Outgoing) -> Accepted:
-        """Tries once. A second try inside the claim could ring twice."""
+        """Request the call with one attempt; a second one within the lease could ring twice."""
         last_answer.set(None)
         webhooks = f"{self._public_url}/webhooks/twilio"
         try:
@@ -63,7 +65,7 @@ class TwilioVoice:
         return Accepted(created.sid)
 
     async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
-        """Looks for a call to this number that is no other message's: there is one a day at most."""
+        """Return the call to this number that belongs to no other message: there is at most one a day."""
         last_answer.set(None)
         earliest = outgoing.handed_at.astimezone(UTC) - CLOCK_SLACK
         try:
@@ -78,11 +80,12 @@ class TwilioVoice:
         return ProviderAnswer.NOT_SEEN
 
     async def close(self) -> None:
+        """Close all connections."""
         await self._transport.close()
 
 
 def render_turn(turn: Turn, *, language: str, voice: str, rate: str, action: str) -> str:
-    """TwiML. `rate`: how fast it is spoken, such as 85%; `action`: the address that hears the key."""
+    """Return the turn as TwiML. `rate`: the speed of speech, such as 85%; `action`: the address that gets the key."""
     response = VoiceResponse()
     if not turn.waits_for_key:
         response.append(_say(turn, language, voice, rate))

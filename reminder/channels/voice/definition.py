@@ -1,4 +1,4 @@
-"""Telephone calls: what they can do, and the settings that they read."""
+"""The definition of telephone calls: their capabilities and their settings."""
 
 from datetime import time
 
@@ -15,14 +15,14 @@ CAPABILITIES = ChannelCapabilities(
     address=AddressKind.PHONE,
     read_address=addresses.read_voice_number,
     read_error=read_error,
-    # Nobody calls a carer.
+    # Carers are not called.
     preference=Preference(own=3, carer=None, instead=0),
     undelivered=NoticeKind.UNDELIVERED_CALL,
-    # Nobody is called to the telephone during a meal.
+    # No calls during meals.
     own_hours=(SendingHours(time(10), time(11, 30)), SendingHours(time(13, 30), time(16))),
     can_be_answered=True,
     gives_receipts=True,
-    # A telephone rings on three days.
+    # A step may call on three days.
     tries_a_step=3,
 )
 

@@ -1,1 +1,1 @@
-"""Skeletons of a new kind of card, language or channel, and what of one is still missing."""
+"""Skeletons of a new kind of card, language or channel, and reports of what is still missing."""

@@ -1,4 +1,4 @@
-"""What kinds, languages and channels still lack, file by file."""
+"""Reports of what kinds, languages and channels still lack, file by file."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ from reminder.wiring import read_rulebook, read_settings
 
 @dataclass(frozen=True)
 class Missing:
-    """One thing that is missing or wrong: the file, the place in it (a key or a line), and what to do."""
+    """A missing or wrong thing: the file, the place in it (a key or a line), and what to do."""
 
     file: str
     place: str
@@ -103,7 +103,7 @@ def of_channels(package: Path, config: Path) -> Iterator[Missing]:
 
 
 def unreadable() -> Iterator[Missing]:
-    """Yield what the service itself would stop at when it reads config/: the last word, when nothing else is found."""
+    """Yield the error at which the service would stop when it reads config/, if nothing else is found."""
     try:
         read_rulebook(read_settings())
         read_pages()

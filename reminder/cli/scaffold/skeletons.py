@@ -1,4 +1,4 @@
-"""The skeleton of a kind, a language or a channel: files with everything that somebody has to fill in, marked."""
+"""Skeletons of a kind, a language or a channel: files in which everything that somebody must fill in is marked."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -66,7 +66,7 @@ def new_language(config: Path, name: str, like: str) -> list[Path]:
             facts = _FACTS.substitute(name=name, order=len(_languages(config)) + 1, todo=TODO)
             at = len(text) if first is None else first.start()
             below = marked(without_block(text[at:], SECTION))
-            # Which language it takes over from is no word.
+            # The language that it falls back to is not to be translated.
             above = re.sub(rf'(?m)^like = "{TODO} ', 'like = "', marked(text[:at]))
             written[path] = f"{above}{facts}\n{below}"
         else:
@@ -86,8 +86,10 @@ speech = "$name" # $todo: the tag in which a call speaks it, such as ko-KR
 
 
 def new_channel(package: Path, config: Path, name: str) -> list[Path]:
-    """Add a channel's folder to `package` (reminder/ of a checkout), its tests, its line in the registry and its names
-    in each language. Return the files that were written."""
+    """Add a channel's folder and tests to a checkout, its line in the registry and its names in each language.
+
+    `package` is reminder/ of the checkout. Return the files that were written.
+    """
     _checked(name, NAME, LONGEST_NAME)
     folder, tests = package / "channels" / name, package.parent / "tests" / "channels"
     if folder.exists():
@@ -122,7 +124,7 @@ def new_channel(package: Path, config: Path, name: str) -> list[Path]:
             for entry in entries:
                 section, _, key = entry.rpartition(".")
                 if block(text, section) is None and re.search("(?m)^like = ", text):
-                    continue  # it has this word of the language that it takes over from
+                    continue  # the language that it falls back to has this word
                 text = add_entry(text, section, f'{key} = "{TODO} {name}"', after=_last_of_its_sort(text, section, key))
             written[path] = text
     return _write(written)

@@ -1,4 +1,4 @@
-"""TOML files as people keep them: changed as text, so that comments and order stay as they are."""
+"""TOML files edited as text, so that comments and order stay as they are."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ _HEADER = re.compile(r"(?m)^\[\[?([^\[\]\n]+)\]\]?[^\n]*\n")
 
 
 def map_strings(text: str, change: Callable[[str], str]) -> str:
-    """Return the TOML with each string changed. `change` is given what stands between the quotation marks, escaped."""
+    """Return the TOML with each string changed. `change` gets what is between the quotation marks, escaped."""
 
     def changed(token: re.Match[str]) -> str:
         found = token[0]
@@ -33,13 +33,13 @@ def _opening(said: str) -> str:
 
 
 def block(text: str, header: str) -> str | None:
-    """Return a table with all that belongs to it ([a], [a.b], [[a.c]]), and the comments right above it; None if it is
-    not there."""
+    """Return a table with its sub-tables ([a], [a.b], [[a.c]]) and the comments above it, or None if it is missing."""
     place = _place(text, header)
     return None if place is None else text[slice(*place)]
 
 
 def without_block(text: str, header: str) -> str:
+    """Return the TOML without this table."""
     place = _place(text, header)
     return text if place is None else text[: place[0]] + text[place[1] :]
 

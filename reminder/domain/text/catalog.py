@@ -72,7 +72,7 @@ _IN_LETTER = frozenset({"service", "operator", "call", "office", "from_", "today
 # The texts of the page on which somebody reads everything that is stored about them.
 EXPORTED = (
     "contacts", "cards", "messages", "messages_to_members", "replies", "acts", "members", "invitations", "tokens",
-    "feeds", "imports", "none", "kind", "end", "told", "state", "channel", "address", "whose", "own", "family",
+    "calendar_feeds", "imports", "none", "kind", "end", "told", "state", "channel", "address", "whose", "own", "family",
     "consent", "at", "to", "text", "said", "act", "by", "name", "role", "language", "reference", "room", "unit", "mark",
     "office",
     "mode", "insurance", "yes", "no", "current", "retired", "forgotten", "of_others", "not_kept", "at_console",

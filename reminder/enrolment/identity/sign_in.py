@@ -118,7 +118,7 @@ def enter_code(
             raise RefusedInputError("code_over", field="code")
         if hmac.compare_digest(_code_hash(uow.keys, tried.id, typed), tried.code_hash):
             login_codes.use(uow.tx, tried.id, now)
-            login_codes.forget_others(uow.tx, uow.keys, tried.address, now)
+            login_codes.end_other_codes(uow.tx, uow.keys, tried.address, now)
             account = accounts.at_address(uow.tx, uow.keys, tried.address)
             if account is None:
                 account = accounts.add(uow.tx, uow.keys, address=tried.address, language=language, now=now)

@@ -1,1 +1,1 @@
-"""Who may do what: accounts, sessions, passkeys, tokens, signed links and what belongs to whom."""
+"""Storage for authentication and authorisation: accounts, sessions, passkeys, tokens and signed links."""

@@ -1,4 +1,4 @@
-"""Accounts: who signs in by which address, and as whom in which groups; and who is invited to one."""
+"""Accounts, their memberships in groups, and invitations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ ADDRESS, INVITED = "accounts.address", "invitations.address"
 
 @dataclass(frozen=True)
 class AccountView:
+    """An account, with its e-mail address and its language."""
+
     id: int
     address: str
     language: Language
@@ -25,7 +27,7 @@ class AccountView:
 
 @dataclass(frozen=True)
 class Membership:
-    """What one account is in one group."""
+    """The role of one account in one group."""
 
     member_id: int
     group_id: int
@@ -36,6 +38,8 @@ class Membership:
 
 @dataclass(frozen=True)
 class InvitationView:
+    """An open invitation of an e-mail address to a group."""
+
     id: int
     group_id: int
     group: str
@@ -45,12 +49,14 @@ class InvitationView:
 
 
 def at_address(tx: Session, keys: KeyRing, address: str) -> AccountView | None:
+    """Return the account of this e-mail address, None where there is none."""
     query = select(Account).where(Account.address_index.in_(keys.blind_indexes(address)))
     row = tx.execute(query).scalar_one_or_none()
     return None if row is None else _view(keys, row)
 
 
 def find(tx: Session, keys: KeyRing, account_id: int) -> AccountView | None:
+    """Return the account with this id, None where there is none."""
     row = tx.get(Account, account_id)
     return None if row is None else _view(keys, row)
 
@@ -60,6 +66,7 @@ def _view(keys: KeyRing, row: Account) -> AccountView:
 
 
 def add(tx: Session, keys: KeyRing, *, address: str, language: Language, now: datetime) -> AccountView:
+    """Add an account, and return it."""
     account = Account(
         address_sealed=keys.seal(address, ADDRESS),
         address_index=keys.blind_index(address),
@@ -72,13 +79,13 @@ def add(tx: Session, keys: KeyRing, *, address: str, language: Language, now: da
 
 
 def set_language(tx: Session, account_id: int, language: Language) -> None:
-    """Of the pages, and of the e-mails to this account's members."""
+    """Set the language of an account's pages, and of the e-mails to its members."""
     tx.execute(update(Account).where(Account.id == account_id).values(language=language))
     tx.execute(update(Member).where(Member.account_id == account_id).values(language=language))
 
 
 def is_awaited(tx: Session, keys: KeyRing, address: str, now: datetime) -> bool:
-    """Whether somebody has an account, is a member, or is invited under this address."""
+    """Return whether somebody has an account, is a member, or is invited under this address."""
     return (
         at_address(tx, keys, address) is not None
         or bool(_unlinked(tx, keys, address))
@@ -87,15 +94,18 @@ def is_awaited(tx: Session, keys: KeyRing, address: str, now: datetime) -> bool:
 
 
 def link_members(tx: Session, keys: KeyRing, account: AccountView) -> None:
-    """Members that were entered with this address, and have not signed in before, are this account's."""
+    """Link to the account the members that were entered with its address and have not signed in yet."""
     for member_id, group_id in _unlinked(tx, keys, account.address):
         if not any(one.group_id == group_id for one in memberships(tx, account.id)):
             tx.execute(update(Member).where(Member.id == member_id).values(account_id=account.id))
 
 
 def _unlinked(tx: Session, keys: KeyRing, address: str) -> list[tuple[int, int]]:
-    """(member id, group id). Only by a member's first address: it is what they were entered with, and nobody can add
-    themselves to somebody else's account by another."""
+    """Return the unlinked members entered with this address, as (member id, group id).
+
+    Only a member's first address counts, with which they were entered: nobody can add themselves to somebody else's
+    account by another.
+    """
     other = aliased(Contact)
     first = select(func.min(other.id)).where(other.member_id == Member.id).scalar_subquery()
     rows = tx.execute(
@@ -121,6 +131,7 @@ _MEMBERSHIPS = (
 
 
 def memberships(tx: Session, account_id: int) -> list[Membership]:
+    """Return the groups of an account, the oldest membership first."""
     rows = tx.execute(_MEMBERSHIPS, {"account": account_id})
     return [Membership(*row[:3], GroupKind(row[3]), Role(row[4])) for row in rows]
 
@@ -128,6 +139,7 @@ def memberships(tx: Session, account_id: int) -> list[Membership]:
 def invite(
     tx: Session, keys: KeyRing, *, group_id: int, address: str, role: Role, now: datetime, expires_at: datetime
 ) -> int:
+    """Add an invitation, and return its id."""
     invitation = Invitation(
         group_id=group_id,
         address_sealed=keys.seal(address, INVITED),
@@ -142,10 +154,12 @@ def invite(
 
 
 def invitations_to(tx: Session, keys: KeyRing, address: str, now: datetime) -> list[InvitationView]:
+    """Return the open invitations of an e-mail address."""
     return _invitations(tx, keys, now, Invitation.address_index.in_(keys.blind_indexes(address)))
 
 
 def invitations_of(tx: Session, keys: KeyRing, group_id: int, now: datetime) -> list[InvitationView]:
+    """Return the open invitations to a group."""
     return _invitations(tx, keys, now, Invitation.group_id == group_id)
 
 
@@ -165,7 +179,7 @@ def _invitations(tx: Session, keys: KeyRing, now: datetime, which: ColumnElement
 
 
 def end_invitation(tx: Session, invitation_id: int, now: datetime) -> bool:
-    """Accepted, refused or taken back. False where it had ended already."""
+    """End an invitation that was accepted, refused or withdrawn; return False where it had ended already."""
     ended = tx.execute(
         update(Invitation)
         .where(Invitation.id == invitation_id, Invitation.ended_at.is_(None), Invitation.expires_at > now)
@@ -176,12 +190,13 @@ def end_invitation(tx: Session, invitation_id: int, now: datetime) -> bool:
 
 
 def set_account(tx: Session, member_id: int, account_id: int) -> None:
+    """Link a member to an account."""
     tx.execute(update(Member).where(Member.id == member_id).values(account_id=account_id))
 
 
 @dataclass(frozen=True)
 class MemberView:
-    """`address`: what they sign in with, or were entered with."""
+    """A member of a group. `address`: the one they sign in with, or were entered with."""
 
     id: int
     name: str
@@ -198,11 +213,12 @@ _ONE = _MEMBERS.where(Member.id == bindparam("member"))
 
 
 def members(tx: Session, keys: KeyRing, group_id: int) -> list[MemberView]:
+    """Return the members of a group, the oldest first."""
     return _members(tx, keys, tx.execute(_OF_GROUP, {"group": group_id}).all())
 
 
 def member(tx: Session, keys: KeyRing, member_id: int) -> MemberView:
-    """One who is there, with their address alone."""
+    """Return an existing member, with their address."""
     return _members(tx, keys, tx.execute(_ONE, {"member": member_id}).all())[0]
 
 

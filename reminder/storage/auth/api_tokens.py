@@ -1,4 +1,4 @@
-"""Tokens: what a program of a group shows instead of a sign-in. Only a hash of each is kept."""
+"""API tokens, with which the programs of a group authenticate. Only a hash of each is stored."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from reminder.storage.db.tables import ApiToken, Member
 
 @dataclass(frozen=True)
 class TokenView:
-    """`made_by` is a member's id, `maker` what the others of the group call them."""
+    """An API token. `made_by` is a member's id, `maker` that member's name in the group."""
 
     id: int
     name: str
@@ -27,7 +27,7 @@ class TokenView:
 
 @dataclass(frozen=True)
 class TokenOwner:
-    """A token that somebody shows, and as whom it acts."""
+    """A token that a program presents, and the actor it acts as."""
 
     token_id: int
     scopes: tuple[Scope, ...]
@@ -45,6 +45,7 @@ def add(
     scopes: Collection[Scope],
     now: datetime,
 ) -> int:
+    """Add a token, and return its id."""
     token = ApiToken(
         group_id=group_id,
         made_by=made_by,
@@ -59,7 +60,7 @@ def add(
 
 
 def find(tx: Session, token_hash: bytes) -> TokenOwner | None:
-    """None for one that nobody has made, or that was revoked."""
+    """Return the owner of a token; None for one that is unknown or revoked."""
     row = tx.execute(
         select(
             ApiToken.id,
@@ -82,11 +83,12 @@ def find(tx: Session, token_hash: bytes) -> TokenOwner | None:
 
 
 def used(tx: Session, token_id: int, now: datetime) -> None:
+    """Record when a token was used last."""
     tx.execute(update(ApiToken).where(ApiToken.id == token_id).values(used_at=now))
 
 
 def of_group(tx: Session, group_id: int) -> list[TokenView]:
-    """Those that still work."""
+    """Return the valid tokens of a group."""
     rows = tx.execute(
         select(
             ApiToken.id,
@@ -105,11 +107,12 @@ def of_group(tx: Session, group_id: int) -> list[TokenView]:
 
 
 def group_of(tx: Session, token_id: int) -> int | None:
+    """Return the group of a token, None where there is no such token."""
     return tx.execute(select(ApiToken.group_id).where(ApiToken.id == token_id)).scalar_one_or_none()
 
 
 def revoke(tx: Session, group_id: int, token_id: int, now: datetime) -> bool:
-    """False where the group has no such token that still works."""
+    """Revoke a token; return False where the group has no such valid token."""
     revoked = tx.execute(
         update(ApiToken)
         .where(ApiToken.id == token_id, ApiToken.group_id == group_id, ApiToken.revoked_at.is_(None))

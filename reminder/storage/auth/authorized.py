@@ -1,4 +1,7 @@
-"""What belongs to the group of who acts. Everything else is not found: nothing is protected by being unguessable."""
+"""The rows that an actor may see: those of the actor's group. Every other row raises NotFoundError.
+
+No row is protected by an id that is hard to guess.
+"""
 
 from sqlalchemy.orm import Session
 
@@ -16,6 +19,7 @@ from reminder.storage.registry.people import PersonView
 
 
 def group(tx: Session, who: Actor) -> GroupView:
+    """Return the actor's group; raises NotFoundError."""
     found = groups.find(tx, who.group_id)
     if found is None:
         raise NotFoundError(field="group")
@@ -23,7 +27,10 @@ def group(tx: Session, who: Actor) -> GroupView:
 
 
 def homes(tx: Session, who: Actor, account_id: int) -> list[GroupView]:
-    """This one, and the other homes of its organisation in which the account is a member, by their names."""
+    """Return the actor's home and the other homes of its organisation, by their names.
+
+    Only homes in which the account is a member are returned.
+    """
     here = group(tx, who)
     mine = groups.by_id(tx, [one.group_id for one in accounts.memberships(tx, account_id)])
     others = [
@@ -35,6 +42,7 @@ def homes(tx: Session, who: Actor, account_id: int) -> list[GroupView]:
 
 
 def person(tx: Session, who: Actor, person_id: int) -> PersonView:
+    """Return a person of the actor's group; raises NotFoundError."""
     found = people.find(tx, person_id)
     if found is None or found.group_id != who.group_id:
         raise NotFoundError(field="person")
@@ -42,7 +50,7 @@ def person(tx: Session, who: Actor, person_id: int) -> PersonView:
 
 
 def card(tx: Session, who: Actor, card_id: int) -> tuple[CardView, PersonView]:
-    """With the person whose it is; retired ones too."""
+    """Return a card of the actor's group, also a retired one, with its person; raises NotFoundError."""
     found = cards.find(tx, card_id)
     whose = None if found is None else people.find(tx, found.person_id)
     if found is None or whose is None or whose.group_id != who.group_id:
@@ -51,6 +59,7 @@ def card(tx: Session, who: Actor, card_id: int) -> tuple[CardView, PersonView]:
 
 
 def contact(tx: Session, keys: KeyRing, who: Actor, contact_id: int) -> ContactView:
+    """Return a contact of the actor's group; raises NotFoundError."""
     found = contacts.owned_by_group(tx, keys, who.group_id, contact_id)
     if found is None:
         raise NotFoundError(field="contact")
@@ -58,7 +67,7 @@ def contact(tx: Session, keys: KeyRing, who: Actor, contact_id: int) -> ContactV
 
 
 def sheet_import(tx: Session, who: Actor, import_id: int) -> ImportView:
-    """Raises NotFoundError for an import of another group."""
+    """Return an import of the actor's group; raises NotFoundError."""
     found = imports.find(tx, import_id)
     if found is None or found.group_id != who.group_id:
         raise NotFoundError(field="import")
@@ -66,6 +75,6 @@ def sheet_import(tx: Session, who: Actor, import_id: int) -> ImportView:
 
 
 def member(tx: Session, who: Actor, member_id: int) -> None:
-    """Raises NotFoundError for a member of another group."""
+    """Raise NotFoundError for a member of another group."""
     if groups.group_of_member(tx, member_id) != who.group_id:
         raise NotFoundError(field="member")

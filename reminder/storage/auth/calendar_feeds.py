@@ -1,4 +1,4 @@
-"""Calendars that members' programs read by a secret address, of which only a hash is kept."""
+"""Calendar feeds, which members' programs read at a secret address. Only a hash of the address is stored."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,8 @@ from reminder.storage.db.tables import CalendarFeed, Member
 
 @dataclass(frozen=True)
 class FeedView:
+    """A calendar feed of a member."""
+
     id: int
     is_private: bool
     created_at: datetime
@@ -19,7 +21,7 @@ class FeedView:
 
 @dataclass(frozen=True)
 class FeedReader:
-    """For whom a calendar is written, and of which group."""
+    """The member that a calendar is written for, and their group."""
 
     group_id: int
     language: Language
@@ -27,6 +29,7 @@ class FeedReader:
 
 
 def add(tx: Session, *, member_id: int, token_hash: bytes, is_private: bool, now: datetime) -> int:
+    """Add a calendar feed, and return its id."""
     feed = CalendarFeed(member_id=member_id, token_hash=token_hash, is_private=is_private, created_at=now)
     tx.add(feed)
     tx.flush()
@@ -34,7 +37,7 @@ def add(tx: Session, *, member_id: int, token_hash: bytes, is_private: bool, now
 
 
 def of_member(tx: Session, member_id: int) -> list[FeedView]:
-    """Those that can still be read."""
+    """Return the feeds of a member that can still be read."""
     rows = tx.execute(
         select(CalendarFeed.id, CalendarFeed.is_private, CalendarFeed.created_at)
         .where(CalendarFeed.member_id == member_id, CalendarFeed.revoked_at.is_(None))
@@ -44,7 +47,7 @@ def of_member(tx: Session, member_id: int) -> list[FeedView]:
 
 
 def revoke(tx: Session, *, member_id: int, feed_id: int, now: datetime) -> bool:
-    """False for one of another member, or one that is over."""
+    """Revoke a feed; return False for one of another member, or one that is revoked already."""
     revoked = tx.execute(
         update(CalendarFeed)
         .where(CalendarFeed.id == feed_id, CalendarFeed.member_id == member_id, CalendarFeed.revoked_at.is_(None))
@@ -56,6 +59,7 @@ def revoke(tx: Session, *, member_id: int, feed_id: int, now: datetime) -> bool:
 
 
 def find(tx: Session, token_hash: bytes) -> FeedReader | None:
+    """Return the reader of a feed, None where there is no such feed."""
     row = tx.execute(
         select(Member.group_id, Member.language, CalendarFeed.is_private)
         .join(Member, Member.id == CalendarFeed.member_id)

@@ -1,6 +1,6 @@
-"""What programs were answered, so that a request that is sent again does nothing and is answered the same.
+"""Idempotency keys: a request that is sent again has no second effect and gets the stored response.
 
-Keys and requests are kept as keyed hashes: what a program sends may be a number that we refuse.
+Keys and requests are stored as keyed hashes: a program may send a number that we refuse.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ BODY = "kept_answers.body"
 
 @dataclass(frozen=True)
 class IdempotentRequest:
-    """One request under one key. The hashes are those under every key of the ring, the newest first."""
+    """A request under one idempotency key. The hashes are those under every key of the ring, newest first."""
 
     token_id: int
     key_hashes: Sequence[bytes]
@@ -30,7 +30,10 @@ class IdempotentRequest:
 
 @dataclass(frozen=True)
 class StoredResponse:
-    """`status` is None while it is being answered. `is_same`: it was this very request."""
+    """The response to an idempotent request. `status` is None while it is being answered.
+
+    `is_same`: the stored request is the same.
+    """
 
     id: int
     is_same: bool
@@ -40,6 +43,7 @@ class StoredResponse:
 
 
 def request_of(keys: KeyRing, token_id: int, key: str, request: bytes) -> IdempotentRequest:
+    """Return the request with its keyed hashes."""
     return IdempotentRequest(
         token_id,
         keys.blind_indexes(f"answer key {key}"),
@@ -48,7 +52,7 @@ def request_of(keys: KeyRing, token_id: int, key: str, request: bytes) -> Idempo
 
 
 def begin(tx: Session, one: IdempotentRequest, now: datetime) -> bool:
-    """From now on this request is being answered; False where one under this key is known already."""
+    """Record that the request is being answered; return False where its key is already known."""
     return insert_or_ignore(
         tx,
         IdempotencyKey,
@@ -60,6 +64,7 @@ def begin(tx: Session, one: IdempotentRequest, now: datetime) -> bool:
 
 
 def find(tx: Session, keys: KeyRing, one: IdempotentRequest) -> StoredResponse | None:
+    """Return the stored response for the request's key, None where the key is unknown."""
     row = tx.scalars(
         select(IdempotencyKey)
         .where(IdempotencyKey.token_id == one.token_id, IdempotencyKey.key_hash.in_(one.key_hashes))
@@ -73,7 +78,7 @@ def find(tx: Session, keys: KeyRing, one: IdempotentRequest) -> StoredResponse |
 
 
 def begin_again(tx: Session, kept: StoredResponse, one: IdempotentRequest, now: datetime) -> bool:
-    """What nobody is answering any more is answered now; False where somebody else was faster."""
+    """Take over an abandoned request; return False where another process was faster."""
     taken = tx.execute(
         update(IdempotencyKey)
         .where(IdempotencyKey.id == kept.id, IdempotencyKey.created_at == kept.created_at)
@@ -84,7 +89,10 @@ def begin_again(tx: Session, kept: StoredResponse, one: IdempotentRequest, now: 
 
 
 def keep(tx: Session, keys: KeyRing, one: IdempotentRequest, began: datetime, *, status: int, body: str) -> bool:
-    """False where somebody else has begun to answer it since `began`: then this answer must not count."""
+    """Store the response; return False where another process has taken the request over since `began`.
+
+    In that case the response must be discarded.
+    """
     kept = tx.execute(
         update(IdempotencyKey)
         .where(
@@ -100,7 +108,7 @@ def keep(tx: Session, keys: KeyRing, one: IdempotentRequest, began: datetime, *,
 
 
 def give_up(tx: Session, one: IdempotentRequest, began: datetime) -> None:
-    """It could not be answered: the next try begins at once."""
+    """Delete the key of a request that could not be answered, so that the next attempt starts at once."""
     tx.execute(
         delete(IdempotencyKey).where(
             IdempotencyKey.token_id == one.token_id,

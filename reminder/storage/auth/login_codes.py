@@ -1,4 +1,4 @@
-"""Codes that were asked for: counted for each address and network, tried a few times, used once."""
+"""Login codes: counted for each address and network, tried a few times, used once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ ADDRESS = "sign_ins.address"
 
 @dataclass(frozen=True)
 class CodeAttempt:
-    """A code that may be tried once more; `tries` counts this one."""
+    """One attempt at a login code; `tries` counts this attempt."""
 
     id: int
     address: str
@@ -34,7 +34,7 @@ def add(
     now: datetime,
     expires_at: datetime,
 ) -> int:
-    """Still without its code, which is sealed to the row's id."""
+    """Add a login code without its hash, and return its id: the hash is bound to the row's id."""
     asked = LoginCode(
         address_sealed=keys.seal(address, ADDRESS),
         address_index=keys.blind_index(address),
@@ -51,14 +51,17 @@ def add(
 
 
 def set_code(tx: Session, sign_in_id: int, code_hash: bytes) -> None:
+    """Set the hash of a login code."""
     tx.execute(update(LoginCode).where(LoginCode.id == sign_in_id).values(code_hash=code_hash))
 
 
 def asked_by_address(tx: Session, keys: KeyRing, address: str, since: datetime) -> int:
+    """Return how many codes were requested for an address since then."""
     return _asked(tx, LoginCode.address_index.in_(keys.blind_indexes(address)), LoginCode.created_at >= since)
 
 
 def asked_by_network(tx: Session, keys: KeyRing, network: str, since: datetime) -> int:
+    """Return how many codes were requested from a network since then."""
     return _asked(tx, LoginCode.network_index.in_(keys.blind_indexes(network)), LoginCode.created_at >= since)
 
 
@@ -67,7 +70,7 @@ def _asked(tx: Session, *which: ColumnElement[bool]) -> int:
 
 
 def try_code(tx: Session, keys: KeyRing, browser_hash: bytes, most_tries: int, now: datetime) -> CodeAttempt | None:
-    """The latest code that this browser asked for, one try fewer left in it; None where there is nothing to try."""
+    """Count an attempt at the latest code of this browser, and return it; None where no attempt is left."""
     latest = (
         select(LoginCode.id)
         .where(LoginCode.browser_hash == browser_hash)
@@ -93,11 +96,12 @@ def try_code(tx: Session, keys: KeyRing, browser_hash: bytes, most_tries: int, n
 
 
 def use(tx: Session, sign_in_id: int, now: datetime) -> None:
+    """Record that a login code was used."""
     tx.execute(update(LoginCode).where(LoginCode.id == sign_in_id).values(used_at=now))
 
 
-def forget_others(tx: Session, keys: KeyRing, address: str, now: datetime) -> Sequence[int]:
-    """Once somebody is in, older codes to their address are worth nothing."""
+def end_other_codes(tx: Session, keys: KeyRing, address: str, now: datetime) -> Sequence[int]:
+    """End the older codes to an address after a sign-in, and return their ids."""
     ended = tx.execute(
         update(LoginCode)
         .where(LoginCode.address_index.in_(keys.blind_indexes(address)), LoginCode.used_at.is_(None))

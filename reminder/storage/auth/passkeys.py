@@ -1,4 +1,4 @@
-"""Passkeys, and what they are asked to sign."""
+"""Passkeys and their challenges."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,8 @@ from reminder.storage.db.tables import Challenge, Passkey
 
 @dataclass(frozen=True)
 class PasskeyView:
+    """A passkey of an account."""
+
     id: int
     account_id: int
     credential_id: bytes
@@ -44,6 +46,7 @@ def add(
     device: str,
     now: datetime,
 ) -> None:
+    """Add a passkey."""
     tx.add(
         Passkey(
             account_id=account_id,
@@ -58,21 +61,24 @@ def add(
 
 
 def find(tx: Session, credential_id: bytes) -> PasskeyView | None:
+    """Return the passkey with this credential id, None where there is none."""
     row = tx.execute(select(Passkey).where(Passkey.credential_id == credential_id)).scalar_one_or_none()
     return None if row is None else _view(row)
 
 
 def of_account(tx: Session, account_id: int) -> list[PasskeyView]:
+    """Return the passkeys of an account, the oldest first."""
     rows = tx.scalars(select(Passkey).where(Passkey.account_id == account_id).order_by(Passkey.id))
     return [_view(row) for row in rows]
 
 
 def used(tx: Session, passkey_id: int, sign_count: int, now: datetime) -> None:
+    """Record the use of a passkey, with its new signature counter."""
     tx.execute(update(Passkey).where(Passkey.id == passkey_id).values(sign_count=sign_count, used_at=now))
 
 
 def remove(tx: Session, account_id: int, passkey_id: int) -> bool:
-    """False for one of another account."""
+    """Delete a passkey; return False for one of another account."""
     removed = tx.execute(
         delete(Passkey).where(Passkey.id == passkey_id, Passkey.account_id == account_id).returning(Passkey.id)
     )
@@ -80,16 +86,20 @@ def remove(tx: Session, account_id: int, passkey_id: int) -> bool:
 
 
 def challenge(tx: Session, value: bytes, account_id: int | None, expires_at: datetime) -> None:
+    """Store a challenge; `account_id` is None for a sign-in."""
     tx.add(Challenge(challenge=value, account_id=account_id, expires_at=expires_at))
     tx.flush()
 
 
 def take_challenge(tx: Session, value: bytes, account_id: int | None, now: datetime) -> bool:
-    """Once only, in time, and for the same account (None: for whoever comes)."""
+    """Delete a challenge; return whether it existed, is in time, and belongs to the same account.
+
+    `account_id` is None for a sign-in, before the account is known.
+    """
     same = Challenge.account_id.is_(None) if account_id is None else Challenge.account_id == account_id
     taken = tx.execute(
         delete(Challenge).where(Challenge.challenge == value, same).returning(Challenge.expires_at)
     ).scalar_one_or_none()
-    # Nobody comes back for those that ran out.
+    # Expired challenges are never used again.
     tx.execute(delete(Challenge).where(Challenge.expires_at <= now))
     return taken is not None and taken > now

@@ -1,4 +1,4 @@
-"""Sessions: browsers in which somebody is signed in. Only a hash of what the browser holds is kept."""
+"""Sessions: browsers in which somebody is signed in. Only a hash of the browser's token is stored."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from reminder.storage.db.tables import Session as Row
 
 @dataclass(frozen=True)
 class SignedIn:
-    """`who` is None for an account that is in no group yet."""
+    """A session. `who` is None for an account that is in no group yet."""
 
     session_id: int
     account_id: int
@@ -44,6 +44,7 @@ def add(
     now: datetime,
     expires_at: datetime,
 ) -> int:
+    """Add a session, and return its id."""
     session = Row(
         account_id=account_id,
         member_id=member_id,
@@ -82,7 +83,7 @@ _FIND = (
 
 
 def find(tx: Session, token_hash: bytes, *, now: datetime, seen_since: datetime) -> SignedIn | None:
-    """None for one that is unknown, over, revoked, or was not seen for long."""
+    """Return a session; None for one that is unknown, expired, revoked, or not used since `seen_since`."""
     asked = {"token": token_hash, "now": now, "seen_since": seen_since}
     row = tx.execute(_FIND, asked).one_or_none()
     if row is None:
@@ -95,15 +96,17 @@ def find(tx: Session, token_hash: bytes, *, now: datetime, seen_since: datetime)
 
 
 def seen(tx: Session, session_id: int, now: datetime) -> None:
+    """Record when a session was used last."""
     tx.execute(update(Row).where(Row.id == session_id).values(seen_at=now))
 
 
 def act_as(tx: Session, session_id: int, member_id: int) -> None:
+    """Set the member that a session acts as."""
     tx.execute(update(Row).where(Row.id == session_id).values(member_id=member_id))
 
 
 def devices(tx: Session, account_id: int, *, now: datetime, seen_since: datetime) -> list[Device]:
-    """The one seen last first."""
+    """Return the account's valid sessions, the most recently used first."""
     rows = tx.execute(
         select(Row.id, Row.device, Row.created_at, Row.seen_at)
         .where(Row.account_id == account_id, Row.revoked_at.is_(None), Row.expires_at > now, Row.seen_at >= seen_since)
@@ -113,7 +116,7 @@ def devices(tx: Session, account_id: int, *, now: datetime, seen_since: datetime
 
 
 def revoke(tx: Session, account_id: int, session_id: int, now: datetime) -> bool:
-    """False for one of another account, or one that is over."""
+    """Revoke a session; return False for one of another account, or one that is revoked already."""
     revoked = tx.execute(
         update(Row)
         .where(Row.id == session_id, Row.account_id == account_id, Row.revoked_at.is_(None))
@@ -125,6 +128,7 @@ def revoke(tx: Session, account_id: int, session_id: int, now: datetime) -> bool
 
 
 def revoke_others(tx: Session, account_id: int, but: int, now: datetime) -> None:
+    """Revoke all sessions of an account except one."""
     tx.execute(
         update(Row)
         .where(Row.account_id == account_id, Row.id != but, Row.revoked_at.is_(None))

@@ -1,6 +1,6 @@
-"""Addresses of pages that need no sign-in: each acts for one contact, and only our own key ring can make it.
+"""Signed links: addresses of pages without a sign-in. Each acts for one contact, and only our key ring can make it.
 
-Each shows a button; nothing happens by looking, for mail scanners follow every link.
+Each page shows a button; a GET changes nothing, because mail scanners follow every link.
 """
 
 from collections.abc import Callable
@@ -15,30 +15,33 @@ STOP, ASSIGN, VERIFY, BOUNCE = "stop", "take", "reached", "bounce"
 
 @dataclass(frozen=True)
 class SignedLinks:
-    """`in_carer_mail`: the operator allows links in e-mails to carers. None is made without a public address."""
+    """A factory of signed links, which returns none without a public address.
+
+    `in_carer_mail`: the operator allows links in e-mails to carers.
+    """
 
     keys: KeyRing
     public_url: str | None
     in_carer_mail: bool = False
 
     def stop(self, contact_id: int) -> str | None:
-        """Behind an e-mail's one-click "stop"; the same for every mail to this contact."""
+        """Return the target of an e-mail's one-click "stop"; the same for every mail to this contact."""
         return self._page(STOP, str(contact_id))
 
     def take(self, card_id: int, contact_id: int) -> str | None:
-        """For a carer who sees to a card."""
+        """Return the link with which a carer assigns a card to themselves."""
         return self._page(ASSIGN, f"{card_id}/{contact_id}") if self.in_carer_mail else None
 
     def reached(self, contact_id: int) -> str | None:
-        """For a carer who proves once a year that mail still arrives."""
+        """Return the link with which a carer proves once a year that mail still arrives."""
         return self._page(VERIFY, str(contact_id)) if self.in_carer_mail else None
 
     def months(self) -> str | None:
-        """For a home's staff: this month and the next. It acts for nobody; who opens it signs in."""
+        """Return the link to the monthly plan, for a home's staff. It acts for nobody; its reader signs in."""
         return f"{self.public_url}/months" if self.in_carer_mail and self.public_url is not None else None
 
     def bounces(self) -> str | None:
-        """Where a mail server posts what came back. It names nobody, so knowing it is the permission."""
+        """Return the address to which a mail server posts bounces. Knowledge of it is the permission."""
         return None if self.public_url is None else f"{self.public_url}/webhooks/mail/bounce/{bounces_mark(self.keys)}"
 
     def _page(self, act: str, about: str) -> str | None:
@@ -46,19 +49,21 @@ class SignedLinks:
 
 
 def bounces_mark(keys: KeyRing) -> str:
+    """Return the signature in the address for bounces."""
     return keys.sign("all", BOUNCE)
 
 
 def is_bounces_mark(keys: KeyRing, mark: str) -> bool:
+    """Return whether this is the signature in the address for bounces."""
     return keys.is_signed("all", BOUNCE, mark)
 
 
 def return_path_of(keys: KeyRing, bounce_address: str) -> Callable[[int], str]:
-    """By message id, where its bounces are sent to."""
+    """Return a function from a message id to the return path of its bounces."""
     return lambda message_id: return_path(bounce_address, message_id, keys.sign(str(message_id), BOUNCE))
 
 
 def require_mark(keys: KeyRing, act: str, about: str, mark: str) -> None:
-    """Raises NotFoundError for an address we did not make."""
+    """Raise NotFoundError for an address that we did not sign."""
     if not keys.is_signed(about, act, mark):
         raise NotFoundError("page_not_found")

@@ -1,6 +1,6 @@
-"""The key ring: addresses and texts are sealed with it, and addresses are found again by a keyed blind index.
+"""The key ring: it seals addresses and texts, and finds addresses again by a keyed blind index.
 
-A sealed value names its key, so that keys can be changed while running: the newest seals, every one opens.
+A sealed value names its key, so that keys can be rotated at run time: the newest key seals, every key opens.
 """
 
 import base64
@@ -37,7 +37,10 @@ def _derive(secret: bytes, purpose: bytes) -> bytes:
 
 
 class KeyRing:
-    """`purpose` binds a sealed value to its column: a body cannot be passed off as an address."""
+    """The keys, newest first.
+
+    `purpose` binds a sealed value to its column: a body cannot be passed off as an address.
+    """
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._keys = [_Key(secret) for secret in secrets]
@@ -45,19 +48,23 @@ class KeyRing:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The names of the keys, newest first; they tell nothing of the keys."""
+        """The names of the keys, newest first; they reveal nothing about the keys."""
         return tuple(key.id.hex() for key in self._keys)
 
     def written(self) -> list[str]:
-        """As REMINDER_SECRET_KEYS holds them; for a sealed back-up only."""
+        """Return the keys in the format of REMINDER_SECRET_KEYS; for a sealed back-up only."""
         return [_write(key.secret) for key in self._keys]
 
     def seal(self, text: str, purpose: str) -> bytes:
+        """Return the text sealed with the newest key."""
         key, nonce = self._keys[0], random_bytes(_NONCE_BYTES)
         return key.id + nonce + key.seal.encrypt(nonce, text.encode(), purpose.encode())
 
     def open(self, sealed: bytes, purpose: str) -> str:
-        """Raises SettingsError when its key is not on the ring, or it was changed or belongs to another purpose."""
+        """Return the text of a sealed value.
+
+        Raises SettingsError where its key is not on the ring, or where it was changed or belongs to another purpose.
+        """
         key = self._by_id.get(sealed[:_ID_BYTES])
         if key is None:
             raise SettingsError(
@@ -70,18 +77,19 @@ class KeyRing:
             raise SettingsError("REMINDER_SECRET_KEYS", "a sealed value was changed; restore the database") from None
 
     def blind_index(self, address: str) -> bytes:
-        """What a new row keeps, so that an address can be found without being readable."""
+        """Return the index of an address for a new row: the address can be found, but not read."""
         return self.blind_indexes(address)[0]
 
     def blind_indexes(self, address: str) -> list[bytes]:
-        """What rows sealed under any key of the ring may have kept."""
+        """Return the indexes that rows under any key of the ring may have for an address."""
         return [hmac.digest(key.index, address.encode(), "sha256") for key in self._keys]
 
     def sign(self, text: str, purpose: str) -> str:
-        """A short URL-safe mark that only this ring can make; the same for the same text."""
+        """Return a short URL-safe signature that only this ring can make; the same for the same text."""
         return _mark(self._keys[0].sign, text, purpose)
 
     def is_signed(self, text: str, purpose: str, mark: str) -> bool:
+        """Return whether `mark` is the signature of the text under any key of the ring."""
         return any(hmac.compare_digest(_mark(key.sign, text, purpose).encode(), mark.encode()) for key in self._keys)
 
 
@@ -90,26 +98,27 @@ def _mark(key: bytes, text: str, purpose: str) -> str:
 
 
 def letters(value: bytes) -> str:
-    """Letters only: a run of digits in an address would look like a number we refuse."""
+    """Return the value in letters only: a run of digits in an address would look like a number we refuse."""
     return value.hex().translate(_LETTERS)
 
 
 def new_token() -> str:
-    """256 bits that nobody can guess, in letters."""
+    """Return a random token of 256 bits, in letters."""
     return letters(random_bytes(32))
 
 
 def token_hash(token: str) -> bytes:
-    """What is kept of a token. It has 256 bits, so a quick hash will do."""
+    """Return the stored hash of a token. A token has 256 bits, so a fast hash is sufficient."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def sealed_with(sealed: bytes) -> str:
-    """The name of the key that sealed this."""
+    """Return the name of the key that sealed this value."""
     return sealed[:_ID_BYTES].hex()
 
 
 def new_key() -> str:
+    """Return a new random key in its text form."""
     return _write(random_bytes(KEY_BYTES))
 
 
@@ -118,7 +127,7 @@ def _write(secret: bytes) -> str:
 
 
 def read_keys(written: Sequence[str]) -> KeyRing:
-    """From REMINDER_SECRET_KEYS, newest first."""
+    """Return the key ring of REMINDER_SECRET_KEYS, newest first."""
     try:
         secrets = [base64.urlsafe_b64decode(key) for key in written]
     except ValueError:
@@ -130,23 +139,23 @@ def read_keys(written: Sequence[str]) -> KeyRing:
     return KeyRing(secrets)
 
 
-def keys_kept_in(data_dir: Path) -> KeyRing:
-    """The keys in DATA_DIR/keys, made at the first run and readable by nobody else."""
+def stored_keys(data_dir: Path) -> KeyRing:
+    """Return the keys in DATA_DIR/keys, which is created at the first run, readable by its owner only."""
     if not (data_dir / "keys").exists():
         keep_keys(data_dir, [new_key()])
     return read_keys(_kept(data_dir))
 
 
 def keep_keys(data_dir: Path, written: Sequence[str]) -> None:
-    """Into DATA_DIR/keys where there are none yet; those that are there stay."""
+    """Write the keys into DATA_DIR/keys unless it exists."""
     with _drafted(data_dir, written) as draft, suppress(FileExistsError):
-        # Made whole under another name and then linked, so that two first runs at once agree on one key.
+        # Written under another name and then linked, so that two simultaneous first runs agree on one key.
         (data_dir / "keys").hardlink_to(draft)
 
 
 def keep_newest(data_dir: Path, written: str) -> None:
-    """In front of the keys in DATA_DIR/keys: from the next start on it seals."""
-    keys_kept_in(data_dir)
+    """Put a key before those in DATA_DIR/keys: it seals from the next start on."""
+    stored_keys(data_dir)
     with _drafted(data_dir, [written, *_kept(data_dir)]) as draft:
         draft.replace(data_dir / "keys")
 

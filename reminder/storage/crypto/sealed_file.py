@@ -1,7 +1,7 @@
-"""A file that only its key opens, in chunks that are bound to their places: what was cut, moved or changed is found.
+"""A file that only its key opens, in chunks bound to their places: any cut, move or change is detected.
 
-Head: a line that says what it is, the key's name, a salt. Chunks: AES-256-GCM under a key of this file's own; a chunk's
-nonce is its number and whether it is the last one (the construction is STREAM, as the file format of age uses it).
+Head: a line with the format, the key's name, a salt. Chunks: AES-256-GCM under a key of this file; a chunk's nonce is
+its number and whether it is the last one (the construction is STREAM, as in the file format of age).
 """
 
 import base64
@@ -25,12 +25,12 @@ _KEY_LETTERS, _PADDING = 52, "===="
 
 
 def new_key() -> str:
-    """For paper: groups of four of A to Z and 2 to 7, the last of which shows whether the others are right."""
+    """Return a new key for paper: groups of four of A to Z and 2 to 7, the last of which is a checksum."""
     return _grouped(random_bytes(_KEY_BYTES))
 
 
 def read_key(typed: str) -> bytes:
-    """Raises RefusedInputError: backup_key_unreadable."""
+    """Return the key that was typed; raises RefusedInputError: backup_key_unreadable."""
     plain = "".join(typed.split()).replace("-", "").upper()
     try:
         key = base64.b32decode(plain[:_KEY_LETTERS] + _PADDING)
@@ -48,11 +48,12 @@ def _grouped(key: bytes) -> str:
 
 
 def is_one(file: BinaryIO) -> bool:
+    """Return whether the file begins as a sealed file."""
     return file.read(len(_WHAT)) == _WHAT
 
 
 class Sealing:
-    """Everything that is written is sealed; a file that was not closed by `end` is refused by `opened`."""
+    """A writer that seals its content; `opened` refuses a file that was not finished by `end`."""
 
     def __init__(self, file: BinaryIO, key: bytes) -> None:
         self._file = file
@@ -64,14 +65,15 @@ class Sealing:
         self._put(_WHAT + _VERSION + name + salt)
 
     def write(self, content: bytes) -> None:
+        """Write content, sealed in chunks."""
         self._waiting += content
-        # The last chunk is known only at the end, so one is always held back.
+        # The last chunk is known only at the end, so one is always buffered.
         while len(self._waiting) > CHUNK:
             self._seal(bytes(self._waiting[:CHUNK]), is_last=False)
             del self._waiting[:CHUNK]
 
     def end(self) -> str:
-        """The SHA-256 of the whole file, as `sha256sum` shows it."""
+        """Write the last chunk; return the SHA-256 of the whole file, as `sha256sum` shows it."""
         self._seal(bytes(self._waiting), is_last=True)
         return self._whole.hexdigest()
 
@@ -85,8 +87,10 @@ class Sealing:
 
 
 def opened(file: BinaryIO, key: bytes) -> Iterator[bytes]:
-    """What was written, chunk by chunk: the last one has come when this ends. Raises RefusedInputError: backup_unknown,
-    backup_newer, backup_key_wrong, backup_damaged."""
+    """Yield the content chunk by chunk; it is complete when the iterator ends.
+
+    Raises RefusedInputError: backup_unknown, backup_newer, backup_key_wrong, backup_damaged.
+    """
     head = file.read(HEAD_BYTES)
     if not head.startswith(_WHAT):
         raise RefusedInputError("backup_unknown")
@@ -111,7 +115,7 @@ def opened(file: BinaryIO, key: bytes) -> Iterator[bytes]:
 
 
 def _read(file: BinaryIO) -> bytes:
-    """A pipe gives less than it is asked for."""
+    """Return the next chunk in full; a pipe may return less than it is asked for."""
     parts, missing = [], CHUNK + _TAG_BYTES
     while missing and (part := file.read(missing)):
         parts.append(part)

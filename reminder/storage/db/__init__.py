@@ -1,1 +1,1 @@
-"""How the database is opened and what a transaction carries."""
+"""The database: its tables, its connections and its transactions."""

@@ -1,4 +1,4 @@
-"""The schema's version: bringing a database up to date, and refusing to work on one that is not."""
+"""The schema's version: migrates a database, and refuses to work on any other version."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -26,20 +26,23 @@ def _config() -> Config:
     return config
 
 
-@cache  # the files travel with the program
+@cache  # the files are part of the program
 def newest() -> str:
+    """Return the newest version of the schema."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
 def present(database: Database) -> str | None:
-    """The version the database is at; None when it is empty."""
+    """Return the version of the database; None where it is empty."""
     with reachable(), database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def migrate(database: Database) -> None:
-    """Brings the database to the newest version; one process at a time. Raises DatabaseNotReadyError for one that a
-    newer program has made."""
+    """Migrate the database to the newest version; one process at a time.
+
+    Raises DatabaseNotReadyError for a database of a newer program.
+    """
     at = present(database)
     if at == newest():
         return
@@ -49,20 +52,20 @@ def migrate(database: Database) -> None:
 
 
 def move(database: Database, command: Callable[[Config, str], None], version: str) -> None:
-    """`command`: Alembic's upgrade or downgrade. All of it or nothing is done."""
+    """Run `command`, Alembic's upgrade or downgrade, completely or not at all."""
     with _changing(database) as (_, config):
         command(config, version)
 
 
 @contextmanager
 def _changing(database: Database) -> Iterator[tuple[Connection, Config]]:
-    """One transaction for all that is done to the tables."""
+    """Yield one transaction for all changes to the tables."""
     config = _config()
     writing = database.engine.execution_options(kigen_writes=True)
     with reachable(), writing.connect() as connection, _references_at_rest(connection), connection.begin():
         if not database.is_sqlite:
-            # Two releases at once would both try; the second waits and then finds nothing to do. Whoever is writing
-            # ends first, and whoever begins to write waits, and then finds out.
+            # Two releases at once would both try; the second waits and then finds nothing to do. A running write
+            # ends first; a new write waits, and then sees the new version.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
         config.attributes["connection"] = connection
         yield connection, config
@@ -72,17 +75,18 @@ def _changing(database: Database) -> Iterator[tuple[Connection, Config]]:
 
 @dataclass(frozen=True)
 class SchemaBuild:
-    """A database whose tables are being made: at one version, filled by whoever does, and on to the next."""
+    """A database whose tables are being built: at one version, filled by the caller, then migrated further."""
 
     connection: Connection
     _config: Config
 
     def up_to(self, version: str) -> None:
+        """Migrate to this version."""
         command.upgrade(self._config, version)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """What is written inside is kept, or not, with everything else."""
+        """Yield a session whose changes are committed or rolled back together with the migrations."""
         with Session(self.connection) as tx:
             yield tx
             tx.flush()
@@ -90,8 +94,10 @@ class SchemaBuild:
 
 @contextmanager
 def building(database: Database) -> Iterator[SchemaBuild]:
-    """Kept at the end of the block, all or nothing. Raises ConflictError where a row or somebody else's table is in the
-    database already."""
+    """Yield a build that is committed at the end of the block, completely or not at all.
+
+    Raises ConflictError where the database already holds a row or a foreign table.
+    """
     with _changing(database) as (connection, config):
         names = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
         at = MigrationContext.configure(connection).get_current_revision()
@@ -109,13 +115,17 @@ def building(database: Database) -> Iterator[SchemaBuild]:
 
 
 def is_known(version: str) -> bool:
+    """Return whether this program has this version of the schema."""
     return version in _known()
 
 
 @contextmanager
 def _references_at_rest(connection: Connection) -> Iterator[None]:
-    """SQLite changes some tables by making them anew; dropping the old one would delete all that refers to its rows.
-    Only outside a transaction can that be switched off."""
+    """Switch off foreign keys on SQLite for the duration of the block.
+
+    SQLite changes some tables by creating them anew; dropping the old one would delete all rows that refer to it. This
+    can be switched off only outside a transaction.
+    """
     if connection.dialect.name != "sqlite":
         yield
         return
@@ -129,7 +139,10 @@ def _references_at_rest(connection: Connection) -> Iterator[None]:
 
 
 def require_newest(database: Database) -> None:
-    """Raises DatabaseNotReadyError: an old program must not write into a newer database, nor the other way."""
+    """Raise DatabaseNotReadyError unless the database is at the newest version.
+
+    An old program must not write into a newer database, nor the other way round.
+    """
     at = present(database)
     if at == newest():
         return
@@ -141,16 +154,16 @@ def _known() -> set[str]:
 
 
 def differences(database: Database) -> list[object]:
-    """Return what the tables in the code have and the database has not, or the other way round."""
+    """Return the differences between the tables in the code and those of the database, in both directions."""
     with reachable(), database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return [*compare_metadata(context, Base.metadata), *_different_checks(connection)]
 
 
 def _different_checks(connection: Connection) -> list[tuple[str, str, frozenset[str]]]:
-    """Return the table, the name and the values of each CHECK that only one of the two has.
+    """Return the table, the name and the values of each CHECK that only one side has.
 
-    Each database spells a condition in its own way, but both keep the values that it names.
+    Each database spells a condition in its own way, but both preserve the values that it names.
     """
     asked = inspect(connection)
     there = {

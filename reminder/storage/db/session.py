@@ -1,4 +1,4 @@
-"""Opening the database: one engine, transactions that write and transactions that only look."""
+"""The database engine, with writing and reading transactions."""
 
 import json
 import re
@@ -16,15 +16,15 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from reminder.errors import DatabaseNotReadyError, SettingsError
 
-# What the steps call a transaction; only storage knows what it is made of.
+# The type of a transaction for other packages; only storage knows that it is a session.
 Tx = Session
 
-# Longer than any write of ours holds the file, so that `web` and `worker` may be two processes on it.
+# Longer than any of our writes locks the file, so that `web` and `worker` may be two processes.
 SQLITE_BUSY_SECONDS = 30
 MOMENT_SECONDS = 1
 
-# A server that lost its power never says so. Without these a connection to it would wait for a quarter of an hour, and
-# a new one two minutes before it tries the standby. What stands in the URL wins.
+# A server that lost its power closes no connection. Without these, one would wait for a quarter of an hour, and
+# a new one two minutes before it tries the standby. Values in the URL take precedence.
 POSTGRESQL_WAITS: Mapping[str, int] = {
     "connect_timeout": 5,
     "keepalives_idle": 15,
@@ -33,17 +33,18 @@ POSTGRESQL_WAITS: Mapping[str, int] = {
     "tcp_user_timeout": 30_000,  # milliseconds
 }
 _SEVERAL_HOSTS = re.compile(r"(postgresql(?:\+psycopg)?://(?:[^@/?]*@)?)([^/?@]*,[^/?@]*)(/[^?]*)?(?:\?(.*))?")
-# On PostgreSQL whoever writes shares this lock, and whoever changes the tables has it alone: an old program that writes
-# while they change waits, and then finds that they are no longer its own. (On SQLite the file has one writer.)
+# On PostgreSQL writers share this lock, and a migration takes it exclusively: an old program that writes
+# during a migration waits, and then finds the new version. (On SQLite the file has one writer.)
 SCHEMA_LOCK = 20261123
 _SHARE_LOCK = f"SELECT pg_advisory_xact_lock_shared({SCHEMA_LOCK})"
 _VERSION = "SELECT version_num FROM alembic_version"
 
 
 class Database:
-    """`writing()` commits at the end of its block or leaves nothing behind; `reading()` never changes anything.
+    """The engine of one database.
 
-    Neither may be open while a provider is being called. Raises DatabaseNotReadyError when the server is out of reach.
+    `writing()` commits at the end of its block or leaves nothing behind; `reading()` never changes anything. Neither
+    may be open while a provider is being called. Raises DatabaseNotReadyError when the server cannot be reached.
     """
 
     def __init__(self, url: str, *, durable: bool = True) -> None:
@@ -52,28 +53,32 @@ class Database:
         self._writing = sessionmaker(self.engine.execution_options(kigen_writes=True), expire_on_commit=False)
         self._reading = sessionmaker(self.engine, expire_on_commit=False)
         self._version: str | None = None
-        # A tenth of a second, for which otherwise the first transaction would hold its locks.
+        # This takes a tenth of a second, during which the first transaction would otherwise hold its locks.
         configure_mappers()
 
     @property
     def is_sqlite(self) -> bool:
+        """Whether this is SQLite."""
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
+        """Yield a session that commits at the end of the block, or rolls back where the block raises."""
         with reachable(), self._writing.begin() as tx:
             self._refuse_other_tables(tx)
             yield tx
 
     def write_only_at(self, version: str) -> None:
-        """From now on a transaction that writes begins with a look at the version of the tables, and raises
-        DatabaseNotReadyError, code database_ahead, where somebody has changed them."""
+        """Check the version of the tables at the beginning of each writing transaction from now on.
+
+        Such a transaction raises DatabaseNotReadyError, code database_ahead, after a migration.
+        """
         self._version = version
 
     def _refuse_other_tables(self, tx: Session) -> None:
         if self._version is None:
             return
-        # Past what is built for each statement, which would take longer than these: every write begins with them.
+        # Executed by the driver: every write begins with these, and SQLAlchemy's statements take longer to build.
         connection = tx.connection()
         if not self.is_sqlite:
             connection.exec_driver_sql(_SHARE_LOCK).close()
@@ -82,31 +87,36 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
+        """Yield a session that sees one state of the database and changes nothing."""
         with reachable(), self._reading() as tx:
             yield tx
 
     def empty_log(self) -> None:
-        """On SQLite what was erased still stands in the log of writes, until that is begun anew; here it is, unless
-        somebody is reading for longer than a moment."""
+        """Truncate the write-ahead log on SQLite, which still holds erased content.
+
+        It does not succeed while somebody reads for longer than a moment.
+        """
         if self.is_sqlite:
             with self._alone(MOMENT_SECONDS) as connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
     def rewrite(self) -> bool:
-        """On SQLite a row that was moved between pages may have left a copy of itself, one in a thousand; a file that
-        is written anew has none. Other writers wait meanwhile. False where somebody was reading the old one for too
-        long: then it stands there still."""
+        """Rewrite the file on SQLite; return False where a reader of the old one prevented it for too long.
+
+        About one in a thousand rows that move between pages leaves a copy of itself; a rewritten file has none. Other
+        writers wait meanwhile.
+        """
         if not self.is_sqlite:
             return True
         with self._alone(SQLITE_BUSY_SECONDS) as connection:
             connection.execute("VACUUM").close()
-            # (was it kept from emptying the log?, pages in the log, pages that were moved into the file)
+            # (was the checkpoint blocked?, pages in the log, pages moved into the file)
             kept_from_it, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not kept_from_it
 
     @contextmanager
     def _alone(self, seconds: float) -> Iterator[sqlite3.Connection]:
-        """Outside any transaction, which neither of the two may be in."""
+        """Yield a connection outside any transaction, in which neither of the two statements may run."""
         with closing(sqlite3.connect(self.engine.url.database or "", timeout=seconds, isolation_level=None)) as own:
             try:
                 yield own
@@ -114,11 +124,12 @@ class Database:
                 raise DatabaseNotReadyError("database_unreachable", reason=type(failed).__name__) from None
 
     def close(self) -> None:
+        """Close all connections."""
         self.engine.dispose()
 
 
-# Classes of SQLSTATE (PostgreSQL, appendix A) that say that the server is away, full, closed to us or was interrupted,
-# or that others had the rows: the same statement may succeed a moment later. 08 connection, 28 authorization, 3D no
+# Classes of SQLSTATE (PostgreSQL, appendix A) for a server that is down, full, closed to us or was interrupted,
+# or for rows locked by others: the same statement may succeed a moment later. 08 connection, 28 authorization, 3D no
 # such database, 40 rollback, 53 resources, 55 locks, 57 operator, 58 system.
 _AWAY_ON_POSTGRESQL = ("08", "28", "3D", "40", "53", "55", "57", "58")
 _AWAY_ON_SQLITE = frozenset(
@@ -138,12 +149,14 @@ _AWAY_ON_SQLITE = frozenset(
 
 @contextmanager
 def reachable() -> Iterator[None]:
-    """Raise DatabaseNotReadyError for a database that is away or has not our tables. What is wrong with a statement of
-    ours stays the error that it is."""
+    """Raise DatabaseNotReadyError for a database that cannot be reached or has not our tables.
+
+    An error in one of our statements is not converted.
+    """
     try:
         yield
     except DatabaseError as failed:
-        # A missing table and a file that is no database have a class of their own on each driver.
+        # Each driver has its own error class for a missing table and for a file that is no database.
         name, said = type(failed.orig).__name__, str(failed.orig)
         if name == "UndefinedTable" or "no such table" in said:
             raise DatabaseNotReadyError("database_behind") from None
@@ -153,11 +166,11 @@ def reachable() -> Iterator[None]:
 
 
 def _is_away(failed: DatabaseError) -> bool:
-    # Without a statement it was not even connected.
+    # An error without a statement comes from connecting.
     if failed.connection_invalidated or failed.statement is None:
         return True
     if isinstance(failed.orig, sqlite3.Error):
-        # The lower byte is the kind of error, what is above says more of it.
+        # The lower byte is the kind of error, the upper ones are details.
         return getattr(failed.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _AWAY_ON_SQLITE
     return (getattr(failed.orig, "sqlstate", None) or "").startswith(_AWAY_ON_POSTGRESQL)
 
@@ -189,19 +202,22 @@ def _engine(url: str, durable: bool) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     waits = {name: value for name, value in POSTGRESQL_WAITS.items() if name not in parsed.query}
-    # Asked before each use: after a restart or a failover no step fails with a connection that died meanwhile.
+    # Checked before each use: after a restart or a failover no step fails because of a dead connection.
     return create_engine(
         parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10, connect_args=waits, json_deserializer=_from_json
     )
 
 
 def _from_json(text: str) -> object:
-    """Of most rows of a sheet there is nothing to say, and they are many."""
+    """Return the parsed value; the empty list, which most rows of a sheet have, without parsing."""
     return [] if text == "[]" else json.loads(text)
 
 
 def _each_host_apart(url: str) -> str:
-    """A URL as PostgreSQL's own programs take it, `…@one:5432,two:5432/name`, in the form that SQLAlchemy takes."""
+    """Return a URL in SQLAlchemy's form.
+
+    PostgreSQL's own programs write several hosts as `…@one:5432,two:5432/name`.
+    """
     found = _SEVERAL_HOSTS.fullmatch(url)
     if found is None:
         return url
@@ -211,14 +227,14 @@ def _each_host_apart(url: str) -> str:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-    # The driver's own transactions begin too late and cannot begin IMMEDIATE; ours are begun below.
+    # The driver's own transactions begin too late and cannot be IMMEDIATE; ours begin below.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
-    # FULL: after a power cut a claim that was committed is still there, so nothing is sent twice.
+    # FULL: a committed lease survives a power cut, so nothing is sent twice.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
-    # What is erased is overwritten: some builds of SQLite only unlink it, and it could be read out of the file. No
+    # Erased content is overwritten: some builds of SQLite only unlink it, and it could be read from the file. No
     # cost could be measured: a pass that sends 300 texts took 101 to 120 ms with it and without.
     cursor.execute("PRAGMA secure_delete = ON")
     cursor.close()
@@ -229,6 +245,6 @@ def _trust_the_power(connection: sqlite3.Connection, _entry: ConnectionPoolEntry
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A writing transaction takes the lock at once: two that read first and write later would deadlock.
+    # A writing transaction locks at once: two that read first and write later would deadlock.
     writes = connection.get_execution_options().get("kigen_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -29,12 +29,12 @@ from sqlalchemy.types import NullType, TypeDecorator, TypeEngine
 T = TypeVar("T")
 
 _ROWS_AT_ONCE = 1_000
-# How many values that are no ids one statement names: SQLite takes 32,766, PostgreSQL 65,535.
+# The most values other than ids in one statement: SQLite accepts 32,766, PostgreSQL 65,535.
 _AT_ONCE = 10_000
 
 
 class _Ids(TypeDecorator[Collection[int]]):
-    """Ids as one value: an array on PostgreSQL, a list in JSON on SQLite."""
+    """A list of ids as one value: an array on PostgreSQL, a JSON list on SQLite."""
 
     impl = String
     cache_ok = True
@@ -49,8 +49,10 @@ class _Ids(TypeDecorator[Collection[int]]):
 
 
 class _Among(FunctionElement[Any]):
-    """The column is one of the ids. Without a type: SQLAlchemy would compare a truth value with 1 on SQLite, which
-    then could not use the column's index."""
+    """The condition that a column is one of the ids.
+
+    It has no type: SQLAlchemy would compare a boolean with 1 on SQLite, which then could not use the column's index.
+    """
 
     name = "among"
     type = NullType()
@@ -71,7 +73,7 @@ def _among_on_postgresql(element: _Among, compiler: SQLCompiler, **how: Any) -> 
 
 
 def ids_param(name: str) -> ColumnElement[Any]:
-    """Return the open place of a statement that is made once, for the ids of `among`."""
+    """Return a parameter for the ids of `among`, in a statement that is built once."""
     return bindparam(name, type_=_Ids())
 
 
@@ -82,27 +84,32 @@ def among(
     | InstrumentedAttribute[int | None],
     ids: Iterable[int] | ColumnElement[Any],
 ) -> ColumnElement[bool]:
-    """Return "column IN ids" for any number of ids: they travel as one value, so that no driver's bound on parameters
-    is reached, and the statement is the same for every number of them. `ids` may be an `ids_param`."""
+    """Return "column IN ids" for any number of ids; `ids` may be an `ids_param`.
+
+    The ids are one value, so that no driver's limit on parameters applies, and the statement is the same for any
+    number.
+    """
     value = ids if isinstance(ids, ColumnElement) else bindparam(None, list(ids), type_=_Ids(), unique=True)
     return _Among(column, value)
 
 
 def in_batches(values: Iterable[T], most: int = _AT_ONCE) -> Iterator[list[T]]:
-    """Yield the values in lists that one statement may name."""
+    """Yield the values in lists that fit one statement."""
     rest = iter(values)
     while some := list(islice(rest, most)):
         yield some
 
 
 def each(tx: Session, query: Executable, values: Mapping[str, object] | None = None) -> Iterator[Row[*tuple[Any, ...]]]:
-    """Yield the rows of a list that may be long, without ever holding all of them: on PostgreSQL by a cursor on the
-    server. Read it to its end before the transaction ends."""
+    """Yield the rows of a possibly long list in bounded memory.
+
+    On PostgreSQL it uses a cursor on the server. Read it to its end before the transaction ends.
+    """
     return iter(tx.execute(query, values or {}, execution_options={"yield_per": _ROWS_AT_ONCE}))
 
 
 def insert_or_ignore(tx: Session, table: type[DeclarativeBase], **values: object) -> bool:
-    """False where such a row is there already."""
+    """Insert a row; return False where such a row exists already."""
     added = tx.execute(
         _insert(tx)(table).values(**values).on_conflict_do_nothing().returning(*table.__mapper__.primary_key)
     )
@@ -117,27 +124,30 @@ def put(
     *,
     changed: Mapping[str, object] | None = None,
 ) -> None:
-    """The row with this key has these values from now on; or, where it is there already, those of `changed`."""
+    """Insert a row with this key, or update it with the values of `changed` where it exists."""
     new = _insert(tx)(table).values(**key, **values)
     tx.execute(new.on_conflict_do_update(index_elements=list(key), set_=dict(changed or values)))
 
 
 def add_to(tx: Session, table: type[DeclarativeBase], key: Mapping[str, object], counts: Mapping[str, int]) -> None:
-    """The row with this key counts so much more."""
+    """Add these counts to the row with this key."""
     more = {name: getattr(table, name) + count for name, count in counts.items()}
     tx.execute(_insert(tx)(table).values(**key, **counts).on_conflict_do_update(index_elements=list(key), set_=more))
 
 
 def add_many(tx: Session, table: Table, rows: Sequence[Mapping[str, object]]) -> list[int]:
-    """Add many rows with the same columns; return their ids, in the order of the rows. As `reserve_ids`."""
+    """Insert many rows with the same columns; return their ids, in the order of the rows. See `reserve_ids`."""
     ids = reserve_ids(tx, table, len(rows))
     insert_many(tx, table, [{"id": one, **row} for one, row in zip(ids, rows, strict=True)])
     return ids
 
 
 def reserve_ids(tx: Session, table: Table, count: int) -> list[int]:
-    """Return ids for rows that this transaction is about to add. On SQLite it must be one that writes: nobody else
-    takes an id meanwhile, and no other row is added before these."""
+    """Return ids for rows that this transaction is about to insert.
+
+    On SQLite it must be a writing transaction: nobody else takes an id meanwhile, and no other row is added before
+    these.
+    """
     if not count:
         return []
     if tx.get_bind().dialect.name == "postgresql":
@@ -148,10 +158,10 @@ def reserve_ids(tx: Session, table: Table, count: int) -> list[int]:
 
 
 def insert_many(tx: Session, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Rows with the same columns, and values for what has no default of the database's own.
+    """Insert rows with the same columns, and values for every column without a default of the database.
 
-    Past what SQLAlchemy does for each row, which costs more than the row: column by column, as one array each on
-    PostgreSQL. A column's type is asked all the same, so the guard sees what it sees elsewhere.
+    SQLAlchemy's work for each row costs more than the row, so this passes it by: column by column, as one array each on
+    PostgreSQL. Each column's type still converts its values, so the guard applies as elsewhere.
     """
     if not rows:
         return
@@ -172,8 +182,10 @@ def update_many(
     also: str = "",
     only: str = "",
 ) -> None:
-    """The row that has the values of `keys` gets all others. As insert_many. `also`, `only`: what all of them get, and
-    which alone, in SQL."""
+    """Update the row with the values of `keys` with all other values, for each of the rows. See insert_many.
+
+    `also`, `only`: additional assignments, and an additional condition, in SQL.
+    """
     if not rows:
         return
     others = [name for name in rows[0] if name not in keys]
@@ -190,7 +202,7 @@ def update_many(
 
 
 def _execute(tx: Session, sql: str, table: Table, names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
-    """`sql` is made of names of our own tables and columns alone."""
+    """Execute `sql`, which holds only names of our own tables and columns."""
     connection = tx.connection()
     columns = [_bound(connection.dialect, table.c[name], [row[name] for row in rows]) for name in names]
     is_postgresql = connection.dialect.name == "postgresql"
@@ -203,16 +215,16 @@ def _arrays(tx: Session, table: Table, names: Sequence[str]) -> str:
 
 
 def _bound(dialect: Dialect, column: Column[Any], values: Sequence[object]) -> list[object]:
-    """As the driver takes them."""
+    """Return the values in the driver's form."""
     process = column.type.dialect_impl(dialect).bind_processor(dialect)
     bound: list[object] = []
     before, after = object(), None
     for value in values:
-        # Most of many rows say the same in most columns.
+        # In most columns most of many rows have the same value.
         if value is not before:
             before, after = value, value if process is None else process(value)
             if isinstance(after, str):
-                # A driver may take a name of an enumeration for something else.
+                # A driver may misinterpret the name of an enumeration.
                 after = str(after)
         bound.append(after)
     return bound

@@ -1,8 +1,8 @@
-"""Every table on one page. There is no column for a card's number, and no birth date.
+"""All tables. There is no column for a card's number, and no birth date.
 
-Closed sets are enums with a CHECK (`EnumText`); what configuration or a provider names (channels, kinds of cards,
-languages, steps, presets, reasons) is open, and plain text.
-An `Instant` is aware UTC; a `date` is a date in Japan. What is sealed is encrypted with the key ring (keys.py).
+Closed sets are enums with a CHECK (`EnumText`); values that configuration or a provider names (channels, kinds of
+cards, languages, steps, presets, reasons) are open, and plain text. An `Instant` is aware UTC; a `date` is a date in
+Japan. Sealed columns are encrypted with the key ring (crypto/keyring.py).
 """
 
 import re
@@ -37,6 +37,8 @@ from reminder.storage.db.columns import EnumText, GuardedText, Instant
 
 
 class Base(DeclarativeBase):
+    """The base of all tables, with the naming convention and the column types."""
+
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -57,13 +59,13 @@ class Base(DeclarativeBase):
 
 
 def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
-    """In an index's own definition columns stand without their table."""
+    """Return a partial index; in its definition columns are named without their table."""
     bare = text(re.sub(r"\b(cards|messages|receipts|replies)\.", "", where.text))
     return Index(name, *columns, unique=unique, sqlite_where=bare, postgresql_where=bare)
 
 
 class Group(Base):
-    """A household or a care home: who shares persons. Its rhythm: see domain/rules/preferences.py."""
+    """A household or a care home, which shares persons. Its preferences: see domain/rules/preferences.py."""
 
     __tablename__ = "groups"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -74,12 +76,12 @@ class Group(Base):
     send_hour: Mapped[int | None] = mapped_column(SmallInteger)
     on_holidays: Mapped[bool] = mapped_column(server_default=false())
     organisation: Mapped[str] = mapped_column(GuardedText(60, field="organisation"), server_default="")
-    headings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # what this home's own headings mean
+    headings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # the meaning of this home's own headings
     created_at: Mapped[datetime]
 
 
 class Account(Base):
-    """Who signs in, by one e-mail address: a member in any number of groups."""
+    """An account with one e-mail address: a member in any number of groups."""
 
     __tablename__ = "accounts"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -90,7 +92,10 @@ class Account(Base):
 
 
 class Member(Base):
-    """Somebody in a group. `account_id` is empty until they have signed in with the address of their first contact."""
+    """A member of a group.
+
+    `account_id` is empty until the first sign-in with the address of the member's first contact.
+    """
 
     __tablename__ = "members"
     __table_args__ = (UniqueConstraint("group_id", "account_id"),)
@@ -105,6 +110,8 @@ class Member(Base):
 
 
 class Person(Base):
+    """A person whose cards are watched."""
+
     __tablename__ = "people"
     __table_args__ = (
         Index("ix_people_group_id_reference", "group_id", "reference"),
@@ -145,9 +152,9 @@ class Contact(Base):
     consent_how: Mapped[ConsentHow | None] = mapped_column(EnumText(ConsentHow, 10))
     consent_by: Mapped[str | None] = mapped_column(GuardedText(40, field="consent_by"))
     consent_at: Mapped[datetime | None]
-    # Who said that nothing more is wanted here.
+    # The party that stopped this contact.
     stopped_by: Mapped[StoppedBy | None] = mapped_column(EnumText(StoppedBy, 10))
-    test_called_at: Mapped[datetime | None]  # when the keys of a call were tried out: only then are they offered
+    test_called_at: Mapped[datetime | None]  # when the keys of a call were tried out; before that none are offered
     reached_at: Mapped[datetime | None]  # last proof that this address is still theirs
     created_at: Mapped[datetime]
 
@@ -158,7 +165,10 @@ IS_UNPLANNED = text("cards.retired_at IS NULL AND cards.next_reminder_on IS NULL
 
 
 class Card(Base):
-    """A thing with an end date. `next_reminder_on` is the schedule: a tick costs what is due, not what is enrolled."""
+    """A card with an end date.
+
+    `next_reminder_on` is its schedule: a pass costs as much as is due, not as is enrolled.
+    """
 
     __tablename__ = "cards"
     __table_args__ = (
@@ -170,26 +180,26 @@ class Card(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(String(40))
-    # What its owner calls it, where the kind alone does not tell; "" otherwise.
+    # Its owner's name for it, where the kind alone is not enough; "" otherwise.
     label: Mapped[str] = mapped_column(GuardedText(20, field="card_label"), server_default="")
     expires_on: Mapped[date]
-    is_computed: Mapped[bool]  # the date was worked out from rules, not read from the card
+    is_computed: Mapped[bool]  # the date was computed from rules, not read from the card
     carried_by: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="SET NULL"), index=True)
     next_reminder_on: Mapped[date | None]
-    # The following are of the present end date; a new one clears them.
-    acknowledged_on: Mapped[date | None]  # somebody says that it is renewed; its new date is still asked for
-    remind_on: Mapped[date | None]  # the person asked to be reminded again then
+    # The following belong to the present end date; a new one clears them.
+    acknowledged_on: Mapped[date | None]  # somebody said that it is renewed; its new date is still asked for
+    remind_on: Mapped[date | None]  # the person asked to be reminded again on this day
     escalation_level: Mapped[int] = mapped_column(
         SmallInteger, server_default="0"
-    )  # how many more humans silence has brought in
-    escalate_on: Mapped[date | None]  # when the silence has lasted long enough for the next human
+    )  # how many more humans have been asked
+    escalate_on: Mapped[date | None]  # when the next human is asked
     renewed_at: Mapped[datetime | None]
     retired_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
 class Assignment(Base):
-    """Somebody does it: one human for each end date of a card, however many say so in the same minute."""
+    """The contact who takes a card on: one for each end date, however many answer in the same minute."""
 
     __tablename__ = "assignments"
     __table_args__ = (UniqueConstraint("card_id", "expires_on"),)
@@ -201,7 +211,7 @@ class Assignment(Base):
 
 
 class Reminder(Base):
-    """One step of one card: a second one is impossible, and a new end date is a fresh schedule."""
+    """One step of one card: a second one is impossible, and a new end date starts a new schedule."""
 
     __tablename__ = "reminders"
     __table_args__ = (UniqueConstraint("card_id", "expires_on", "step"),)
@@ -214,8 +224,8 @@ class Reminder(Base):
     created_at: Mapped[datetime]
 
 
-# What the partial indexes hold. Queries use these very words: of a bound value neither database can know beforehand
-# that the index will do, and would read every message there ever was.
+# The conditions of the partial indexes. Queries use the same text: with a bound value neither database can know
+# that the index applies, and would read every message in the table.
 IS_QUEUED = text("messages.state = 'queued'")
 IS_LEASED = text("messages.state IN ('sending', 'unknown')")
 IS_LIVE = text("messages.state NOT IN ('cancelled', 'stale')")
@@ -228,8 +238,10 @@ IS_UNREPORTED_FAILURE = text(
 
 
 class Message(Base):
-    """One text to one contact by one channel. `key` makes a second one impossible; only what was never handed over
-    frees its key."""
+    """One text to one contact by one channel.
+
+    `key` makes a second one impossible; the key is freed only by a message that was never handed over.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -250,36 +262,34 @@ class Message(Base):
     kind: Mapped[MessageKind] = mapped_column(EnumText(MessageKind, 20))
     group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
-    address_sealed: Mapped[bytes | None]  # of a stranger: who asks for a code, or is invited
+    address_sealed: Mapped[bytes | None]  # of somebody without a contact: a code, an invitation
     audience: Mapped[Audience] = mapped_column(EnumText(Audience, 10))
     channel: Mapped[str] = mapped_column(String(10))
     body_sealed: Mapped[bytes | None]
-    body_fingerprint: Mapped[
-        bytes | None
-    ]  # a keyed index of its words, to notice that somebody is sent the same ever again
+    body_fingerprint: Mapped[bytes | None]  # a keyed fingerprint of its text, to notice repeated messages
     segments: Mapped[int]
-    reply_code: Mapped[int | None] = mapped_column(SmallInteger)  # the digit that answers "done" to this very text
+    reply_code: Mapped[int | None] = mapped_column(SmallInteger)  # the digit that answers "done" to this text
     state: Mapped[MessageState] = mapped_column(EnumText(MessageState, 12))
     reason: Mapped[str | None] = mapped_column(String(40))
     urgency: Mapped[int] = mapped_column(SmallInteger, server_default="2")
     fairness_rank: Mapped[int] = mapped_column(
         Integer, server_default="0"
-    )  # which of its group's: every group's first goes first
+    )  # its position in its group: every group's first message goes first
     scheduled_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]
     attempts: Mapped[int]
-    not_found_count: Mapped[int]  # how often the provider has said that it has no such message
+    not_found_count: Mapped[int]  # how often the provider answered that it has no such message
     possibly_double: Mapped[bool]
     provider_id: Mapped[str | None] = mapped_column(String(80), index=True)
     handed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    followed_up_at: Mapped[datetime | None]  # a failure that a human has been told of
+    followed_up_at: Mapped[datetime | None]  # when a human was notified of the failure
     created_at: Mapped[datetime]
 
 
 class MessageReminder(Base):
-    """Which reminders one text told: several cards, one text."""
+    """A reminder that a message contains: one text may be about several cards."""
 
     __tablename__ = "message_reminders"
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
@@ -289,8 +299,10 @@ class MessageReminder(Base):
 
 
 class Mention(Base):
-    """Whom a message speaks of that tells none of their reminders: a notice, or who is asked next about a card.
-    `contact_id`: whose words it repeats, or of which contact it speaks."""
+    """A person, card or contact that a message mentions without one of their reminders.
+
+    It belongs to a notice, or to an escalation. `contact_id`: the contact whose answer it repeats, or that it is about.
+    """
 
     __tablename__ = "mentions"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -301,7 +313,7 @@ class Mention(Base):
 
 
 class Receipt(Base):
-    """What the provider says became of a message; each is kept once, however often it is repeated."""
+    """A provider's report about a message; each is stored once, however often it is repeated."""
 
     __tablename__ = "receipts"
     __table_args__ = (
@@ -323,7 +335,7 @@ class Receipt(Base):
 
 
 class RateLimit(Base):
-    """When a sender may send again: every worker takes its turns from this one row."""
+    """The next instant at which a sender may send: every worker takes its turns from this row."""
 
     __tablename__ = "rate_limits"
     channel: Mapped[str] = mapped_column(String(10), primary_key=True)
@@ -331,8 +343,10 @@ class RateLimit(Base):
 
 
 class DayTotal(Base):
-    """How much left by a channel on a day in Japan. `is_lifted`: the operator has said that this day is right as it
-    is."""
+    """The number of messages of a channel on a day in Japan.
+
+    `is_lifted`: the operator has confirmed the day's total.
+    """
 
     __tablename__ = "day_totals"
     channel: Mapped[str] = mapped_column(String(10), primary_key=True)
@@ -352,7 +366,7 @@ class Pause(Base):
 
 
 class Heartbeat(Base):
-    """When something that must run last did."""
+    """The last time of something that must run regularly."""
 
     __tablename__ = "heartbeats"
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
@@ -360,7 +374,7 @@ class Heartbeat(Base):
 
 
 class Counter(Base):
-    """How often something has happened since the service began to count: for those who measure it."""
+    """The number of events of one kind since the service began to count, for monitoring."""
 
     __tablename__ = "counters"
     name: Mapped[str] = mapped_column(String(60), primary_key=True)
@@ -368,7 +382,7 @@ class Counter(Base):
 
 
 class ServiceState(Base):
-    """What the service remembers of itself, such as from which number its texts come."""
+    """A remembered fact of the service, such as the number from which its texts come."""
 
     __tablename__ = "service_state"
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
@@ -379,7 +393,7 @@ HAS_BODY = text("replies.body_sealed IS NOT NULL")
 
 
 class Reply(Base):
-    """What somebody answered. What looked like a number was never kept: then `body_sealed` is None."""
+    """A person's reply. Text that looked like a number was never stored: then `body_sealed` is None."""
 
     __tablename__ = "replies"
     __table_args__ = (
@@ -401,7 +415,7 @@ class Reply(Base):
 
 
 class Notice(Base):
-    """Something a human around a person must be told; planning makes the messages of it."""
+    """An event that a human around a person must be notified of; planning makes its messages."""
 
     __tablename__ = "notices"
     __table_args__ = (
@@ -423,7 +437,7 @@ class Notice(Base):
 
 
 class ActivityEntry(Base):
-    """What was done, by ids only; it is added to and never changed."""
+    """An act, by ids only; rows are added and never changed."""
 
     __tablename__ = "activity_log"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -438,7 +452,7 @@ class ActivityEntry(Base):
 
 
 class LoginCode(Base):
-    """A code that was asked for. It works in the one browser that asked."""
+    """A requested login code. It works only in the browser that requested it."""
 
     __tablename__ = "login_codes"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -454,7 +468,7 @@ class LoginCode(Base):
 
 
 class Session(Base):
-    """A browser in which somebody is signed in. `member_id`: as whom, where they are in a group."""
+    """A browser in which somebody is signed in. `member_id`: the member it acts as, where they are in a group."""
 
     __tablename__ = "sessions"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -469,6 +483,8 @@ class Session(Base):
 
 
 class Passkey(Base):
+    """A passkey of an account."""
+
     __tablename__ = "passkeys"
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
@@ -481,7 +497,7 @@ class Passkey(Base):
 
 
 class Challenge(Base):
-    """What a passkey must sign, once. `account_id`: for whom, where they are signed in already."""
+    """A challenge that a passkey signs once. `account_id`: the account, where it is signed in already."""
 
     __tablename__ = "challenges"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -491,6 +507,8 @@ class Challenge(Base):
 
 
 class Invitation(Base):
+    """An invitation of an e-mail address to a group."""
+
     __tablename__ = "invitations"
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
@@ -499,11 +517,11 @@ class Invitation(Base):
     role: Mapped[Role] = mapped_column(EnumText(Role, 10))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]  # accepted, refused or taken back
+    ended_at: Mapped[datetime | None]  # accepted, refused or withdrawn
 
 
 class ApiToken(Base):
-    """What a program of a group shows instead of a sign-in."""
+    """A token with which a program of a group authenticates."""
 
     __tablename__ = "api_tokens"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -518,7 +536,7 @@ class ApiToken(Base):
 
 
 class IdempotencyKey(Base):
-    """What a program was answered, so that the same request, sent again, does nothing and is answered the same."""
+    """A stored response to a program, which is returned when the same request is sent again."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (UniqueConstraint("token_id", "key_hash"),)
@@ -532,7 +550,7 @@ class IdempotencyKey(Base):
 
 
 class CalendarFeed(Base):
-    """A calendar that a member's programs read by a secret address."""
+    """A calendar that a member's programs read at a secret address."""
 
     __tablename__ = "calendar_feeds"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -544,7 +562,7 @@ class CalendarFeed(Base):
 
 
 class Import(Base):
-    """A home's sheet on its way in: its rows wait here, sealed, until they are saved or given up, and go then."""
+    """A home's sheet on its way in: its rows are stored here, sealed, until they are saved or cancelled."""
 
     __tablename__ = "imports"
     __table_args__ = (_partial_index("ix_imports_in_work", "id", where=text("state IN ('checking', 'saving')")),)
@@ -558,21 +576,23 @@ class Import(Base):
     rows: Mapped[int] = mapped_column(Integer)
     last_row: Mapped[int] = mapped_column(Integer)  # the number of the last row that was checked, or saved
     done: Mapped[int] = mapped_column(Integer)  # how many rows that are
-    confirms_all: Mapped[bool] = mapped_column(server_default=false())  # every row that needs a confirmation has it
+    confirms_all: Mapped[bool] = mapped_column(
+        server_default=false()
+    )  # every row that needs a confirmation is confirmed
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
 
 
 class ImportRow(Base):
-    """One row of a sheet: its cells without what was refused, and what was found out about them."""
+    """One row of a sheet: its cells without refused values, and the findings about them."""
 
     __tablename__ = "import_rows"
     __table_args__ = (Index("ix_import_rows_import_id_row_fingerprint", "import_id", "row_fingerprint"),)
     import_id: Mapped[int] = mapped_column(ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     cells_sealed: Mapped[bytes | None]
-    row_fingerprint: Mapped[bytes | None]  # a keyed index of who it is, to find a second row of the same
-    reader_findings: Mapped[list[Any]]  # what reading saw: a number, a formula, a hidden row
+    row_fingerprint: Mapped[bytes | None]  # a keyed index of the person, to find a second row of the same person
+    reader_findings: Mapped[list[Any]]  # findings of the reader: a number, a formula, a hidden row
     status: Mapped[RowStatus] = mapped_column(EnumText(RowStatus, 10), server_default=RowStatus.UNCHECKED)
     findings: Mapped[list[Any]]  # of each: code, level, place of the cell, details
     effect: Mapped[RowEffect] = mapped_column(EnumText(RowEffect, 10), server_default=RowEffect.NONE)
@@ -585,7 +605,7 @@ for _table in Base.metadata.tables.values():
         if isinstance(_column.type, EnumText):
             _table.append_constraint(CheckConstraint(_column.type.checks(_column.name), name=_column.name))
 
-# For statements that run once for each of many rows, past the unit of work.
+# For statements that run once for each of many rows, without the session's objects.
 CARDS, MESSAGES = cast(Table, Card.__table__), cast(Table, Message.__table__)
 PEOPLE, CONTACTS, ACTIVITY_LOG = (cast(Table, table.__table__) for table in (Person, Contact, ActivityEntry))
 IMPORT_ROWS = cast(Table, ImportRow.__table__)

@@ -17,7 +17,7 @@ class UnitOfWork:
     """One open transaction, with the keys, the rules and the instant that everything inside it shares.
 
     Use cases take it as their first parameter. They never commit and never open a transaction of their own, so that
-    several of them are kept together or not at all. Whoever opened it decides when it ends.
+    several of them are committed together or not at all. The code that opened it decides when it ends.
     """
 
     tx: Tx
@@ -32,7 +32,7 @@ class UnitOfWork:
         return japan_date(self.now)
 
     def note_erasure(self) -> None:
-        """Have the database's log of writes begun anew after the commit: what was erased must not stand there."""
+        """Request that the database's write-ahead log is truncated after the commit: it holds erased content."""
         self._erased.set()
 
     @property
@@ -43,10 +43,10 @@ class UnitOfWork:
 
 @dataclass(frozen=True)
 class UnitsOfWork:
-    """The factory of units of work on one database.
+    """A factory of units of work on one database.
 
-    Entry points (web, cli, worker, tests) open a unit and hand it to use cases. A step that needs several transactions
-    takes the factory instead. No unit may be open while a provider is called: on SQLite a writing one holds the file.
+    Entry points (web, cli, worker, tests) open a unit and pass it to use cases. A step that needs several transactions
+    takes the factory instead. No unit may be open while a provider is called: on SQLite a writing one locks the file.
     """
 
     database: Database
@@ -67,28 +67,28 @@ class UnitsOfWork:
 
     @contextmanager
     def reading(self, now: datetime) -> Iterator[UnitOfWork]:
-        """Open a unit that sees one state of the database and never changes it. Raises DatabaseNotReadyError."""
+        """Open a unit that sees one state of the database and never changes it; raises DatabaseNotReadyError."""
         with self.database.reading() as tx:
             yield UnitOfWork(tx, self.keys, self.rules, now)
 
 
 @dataclass(frozen=True)
 class UnitsWithin(UnitsOfWork):
-    """The factory inside a unit of work that is open: every unit it gives is that one.
+    """A factory inside an open unit of work, which returns that unit each time.
 
-    What a step of several transactions does is then kept together with all else in the outer unit, or not at all.
+    The changes of a step with several transactions are then committed together with the outer unit, or not at all.
     """
 
     outer: UnitOfWork
 
     @contextmanager
     def writing(self, now: datetime) -> Iterator[UnitOfWork]:
-        """Give the outer unit, whose instant may be an earlier one; its block decides whether it is kept."""
+        """Return the outer unit, whose instant may be an earlier one; its block decides about the commit."""
         del now
         yield self.outer
 
     @contextmanager
     def reading(self, now: datetime) -> Iterator[UnitOfWork]:
-        """Give the outer unit, which sees what was written in it."""
+        """Return the outer unit, which sees its own changes."""
         del now
         yield self.outer

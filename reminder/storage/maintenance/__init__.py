@@ -1,1 +1,1 @@
-"""Looking after the rows: audit, counters, snapshots, erasure, export, key rotation."""
+"""Maintenance of the rows: audit, counters, snapshots, erasure, export, key rotation."""

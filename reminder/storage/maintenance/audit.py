@@ -1,7 +1,7 @@
-"""What the auditor asks of the database, in queries of its own: what the steps that do the work overlook, it must see.
+"""The audit's own queries: it must find what the jobs that do the work overlook.
 
-Each finds its rows by an index that holds only what waits, and stops counting at AT_MOST: an audit costs the same
-whatever is enrolled and whatever was ever sent.
+Each query uses an index that holds only waiting rows, and stops counting at AT_MOST: the cost of an audit does not
+depend on how much is enrolled or was ever sent.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -39,7 +39,10 @@ _IN_USE = Card.retired_at.is_(None)
 
 @dataclass(frozen=True)
 class LateWork:
-    """`count` of AT_MOST: that many or more. `since`: when the first of them should have been done."""
+    """Overdue work of one kind.
+
+    `count` of AT_MOST: that many or more. `since`: when the first of it should have been done.
+    """
 
     count: int
     since: datetime | None
@@ -47,6 +50,8 @@ class LateWork:
 
 @dataclass(frozen=True)
 class LateCards:
+    """Overdue cards of one kind of work."""
+
     count: int
     since: date | None
 
@@ -56,9 +61,9 @@ def _counted(since: InstrumentedAttribute[Any], *which: Any) -> Select[*tuple[An
     return select(func.count(), func.min(some.c.since))
 
 
-# By the code of the trouble. `late` is some minutes ago, `long_ago` an hour.
+# By the code of the problem. `late` is some minutes ago, `long_ago` an hour.
 _WAITING: Mapping[str, Select[*tuple[Any, ...]]] = {
-    # A lease that is missing would never run out: nobody would ever ask about such a message.
+    # A missing lease would never expire: nobody would ever ask about such a message.
     "messages_stuck": _counted(
         Message.handed_at,
         IS_LEASED,
@@ -82,7 +87,7 @@ _WAITING: Mapping[str, Select[*tuple[Any, ...]]] = {
 
 
 def waiting(tx: Session, *, late: datetime, long_ago: datetime) -> dict[str, LateWork]:
-    """What waits for too long, by the code of the trouble; nothing where nothing does."""
+    """Return the overdue work, by the code of the problem."""
     found = {}
     for code, query in _WAITING.items():
         count, since = tx.execute(query, {"late": late, "long_ago": long_ago}).one()
@@ -93,7 +98,7 @@ def waiting(tx: Session, *, late: datetime, long_ago: datetime) -> dict[str, Lat
 
 @dataclass(frozen=True)
 class LateMessages:
-    """Messages of one channel to one audience whose moment has passed, and nobody has taken them."""
+    """Messages of one channel to one audience that are due and not leased."""
 
     channel: str
     audience: str
@@ -118,7 +123,7 @@ _LATE = select(_SOME_LATE.c.channel, _SOME_LATE.c.audience, func.count(), func.m
 
 
 def late_messages(tx: Session, before: datetime, but_not: Collection[str]) -> list[LateMessages]:
-    """`but_not`: channels that are known to wait."""
+    """Return the messages that were due before then. `but_not`: channels that are known to wait."""
     return [LateMessages(*row) for row in tx.execute(_LATE, {"before": before, "but_not": list(but_not)})]
 
 
@@ -140,24 +145,24 @@ _PASSED_OVER = select(func.count(), func.min(_DAYS_PASSED.c.since))
 _SILENT_FOR_TOO_LONG = select(func.count(), func.min(_SILENCES_PASSED.c.since))
 
 
-def cards_passed_over(tx: Session, before: date) -> LateCards:
-    """Cards in use that were to be looked at on a day before this one."""
+def overdue_cards(tx: Session, before: date) -> LateCards:
+    """Return the current cards whose planning day is before this day."""
     return LateCards(*tx.execute(_PASSED_OVER, {"before": before}).one())
 
 
-def silences_passed_over(tx: Session, before: date) -> LateCards:
-    """Cards of which nothing was heard, and the next human was to be asked on a day before this one."""
+def overdue_escalations(tx: Session, before: date) -> LateCards:
+    """Return the unanswered cards whose escalation day is before this day."""
     return LateCards(*tx.execute(_SILENT_FOR_TOO_LONG, {"before": before}).one())
 
 
 def cards_due(tx: Session, today: date, limit: int) -> list[int]:
-    """The first of those that are to be looked at now."""
+    """Return the ids of the first cards that planning is due for."""
     due = select(Card.id).where(_IN_USE, Card.next_reminder_on <= today)
     return list(tx.scalars(due.order_by(Card.next_reminder_on, Card.id).limit(limit)))
 
 
 def still_due(tx: Session, card_ids: Sequence[int], today: date) -> LateCards:
-    """Those among these that are."""
+    """Return those of these cards that are still due."""
     if not card_ids:
         return LateCards(0, None)
     row = tx.execute(
@@ -179,8 +184,10 @@ _WITHOUT_OF_THE_INSURED = _WITHOUT.join(Person, Person.id == _SOME_WITHOUT.c.per
 
 
 def without_next_day(tx: Session, kinds: Collection[str], ends_from: date, *, insured: bool) -> list[int]:
-    """Cards in use of these kinds, ending then or later, that nobody is going to look at. `insured`: only where their
-    person uses them at hospitals."""
+    """Return the ids of current cards of these kinds, ending then or later, without a planning day.
+
+    `insured`: only cards whose person uses them at hospitals.
+    """
     query = _WITHOUT_OF_THE_INSURED if insured else _WITHOUT
     return list(tx.scalars(query, {"kinds": list(kinds), "ends_from": ends_from}))
 
@@ -192,33 +199,36 @@ _SOON = (
     .limit(AT_MOST)
     .subquery()
 )
-_MAY_BE_TOLD = and_(
+_MAY_BE_CONTACTED = and_(
     Contact.state == literal_column(f"'{ContactState.CONFIRMED}'"),
     Contact.channel.in_(bindparam("channels", expanding=True)),
 )
 _BY_A_MEMBER = (
     select(Contact.id)
     .join(Member, Member.id == Contact.member_id)
-    .where(Member.group_id == Person.group_id, Member.role != literal_column(f"'{Role.VIEWER}'"), _MAY_BE_TOLD)
+    .where(Member.group_id == Person.group_id, Member.role != literal_column(f"'{Role.VIEWER}'"), _MAY_BE_CONTACTED)
     .exists()
 )
 _OUT_OF_REACH = (
     select(func.count(func.distinct(Person.id)))
     .join(_SOON, _SOON.c.person_id == Person.id)
-    .where(~exists().where(Contact.person_id == Person.id, _MAY_BE_TOLD), ~_BY_A_MEMBER)
+    .where(~exists().where(Contact.person_id == Person.id, _MAY_BE_CONTACTED), ~_BY_A_MEMBER)
 )
 
 
 def people_out_of_reach(tx: Session, until: date, channels: Collection[str]) -> int:
-    """Of the AT_MOST cards to be told next, until a day: how many people have nobody around them who can be told.
-    `channels`: those in use."""
+    """Return how many persons have no recipient who can be reached.
+
+    It looks at the AT_MOST cards with the next reminders, until a day. `channels`: those in use.
+    """
     return tx.execute(_OUT_OF_REACH, {"until": until, "channels": list(channels)}).scalar_one()
 
 
-# The one place where the database is asked for the time, and only to hold it against ours.
+# The only place that asks the database for the time, to compare it with ours.
 _ITS_CLOCK = text("SELECT CURRENT_TIMESTAMP AS at").columns(at=Instant())
 
 
 def database_clock(tx: Session) -> datetime:
+    """Return the database server's present instant, aware UTC."""
     at: datetime = tx.execute(_ITS_CLOCK).scalar_one()
     return at

@@ -1,7 +1,7 @@
-"""Tallies: how many messages were handed over, what was known of them soon after, and how long they had been due.
+"""Counters: messages handed over, their results soon after, and how long they had been due.
 
-Folded from the messages themselves, a stretch of time after the other, and never twice: whatever the number of workers,
-and whoever of them was killed meanwhile.
+They are computed from the messages themselves, one interval after the other, and never twice: whatever the number of
+workers, and even if some of them were killed.
 """
 
 from bisect import bisect_left
@@ -18,18 +18,18 @@ from reminder.storage.db.tables import WAS_HANDED_OVER, Message
 from reminder.storage.db.tables import Counter as Tally
 from reminder.storage.runtime import heartbeats
 
-# By then most answers are there, and what a worker of a slow clock was writing is.
+# By then most answers have come, and the writes of a worker with a slow clock are committed.
 LATER = timedelta(minutes=2)
-# What is folded at once, so that a long outage does not end in one long read.
+# The interval of one run, so that a long outage does not end in one long read.
 LONGEST = timedelta(minutes=10)
-# How long a message that was due may have waited, in seconds; the last one holds all that waited longer.
+# The buckets of the time a due message waited, in seconds; the last one holds all longer times.
 BUCKETS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 14400)
 HANDED, WAITED, SECONDS = "handed", "waited", "seconds"
 _TAKEN = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNDELIVERED)
 
 
 def rollup(tx: Session, now: datetime) -> None:
-    """Counts what was handed over since the last time. A message that is tried again is handed over again."""
+    """Count the messages handed over since the last run. A message that is retried is counted again."""
     until, since = now - LATER, heartbeats.last(tx, heartbeats.COUNTED)
     if since is None:
         heartbeats.record(tx, heartbeats.COUNTED, until)
@@ -57,4 +57,5 @@ def rollup(tx: Session, now: datetime) -> None:
 
 
 def all_of(tx: Session) -> Mapping[str, int]:
+    """Return all counters, by name."""
     return dict(list(tx.execute(select(Tally.name, Tally.value).order_by(Tally.name))))

@@ -1,6 +1,6 @@
-"""What is forgotten: a person, a contact, a card, a group, and the words of every message that speaks of them.
+"""Erasure of a person, a contact, a card, a group, and the text of every message that mentions them.
 
-A message to somebody who stays keeps its row, so that nobody is told twice in a day; its words go.
+A message to somebody who stays keeps its row, so that nobody is reminded twice in a day; its text is erased.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -22,7 +22,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from reminder.domain.model.messages import NOT_SEEN, CancelReason, MessageKind, MessageState
+from reminder.domain.model.messages import (
+    CANCEL,
+    FORGET_WORDS,
+    MESSAGE_STATES,
+    NOT_SEEN,
+    CancelReason,
+    MessageKind,
+    MessageState,
+)
+from reminder.domain.model.state_machine import Move
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.tables import (
     HAS_BODY,
@@ -50,94 +59,96 @@ from reminder.storage.db.tables import (
     Reply,
 )
 from reminder.storage.db.tables import Session as SignedIn
+from reminder.storage.db.transitions import transition
 from reminder.storage.outbox.queue import login_code_key
 from reminder.storage.registry.imports import delete_imports
 
-# How many numbers one statement names: SQLite takes 32766, PostgreSQL 65535.
+# The most numbers in one statement: SQLite accepts 32766, PostgreSQL 65535.
 _AT_ONCE = 10_000
 
 
 def about(
     tx: Session, *, person_id: int | None = None, card_ids: Collection[int] = (), contact_ids: Collection[int] = ()
 ) -> set[int]:
-    """The messages that speak of any of these."""
-    told = (
+    """Return the ids of the messages that mention any of these."""
+    reminding = (
         select(MessageReminder.message_id)
         .join(Reminder, Reminder.id == MessageReminder.reminder_id)
         .where(Reminder.card_id.in_(card_ids))
     )
-    spoken = select(Mention.message_id).where(
+    mentioning = select(Mention.message_id).where(
         or_(Mention.person_id == person_id, Mention.card_id.in_(card_ids), Mention.contact_id.in_(contact_ids))
     )
-    return {*tx.scalars(told), *tx.scalars(spoken)}
+    return {*tx.scalars(reminding), *tx.scalars(mentioning)}
 
 
 def to_contacts(tx: Session, contact_ids: Collection[int]) -> set[int]:
+    """Return the ids of the messages to these contacts."""
     return set(tx.scalars(select(Message.id).where(Message.contact_id.in_(contact_ids))))
 
 
 def cards_of(tx: Session, person_id: int) -> list[int]:
-    """Retired ones too."""
+    """Return the ids of a person's cards, retired ones too."""
     return list(tx.scalars(select(Card.id).where(Card.person_id == person_id)))
 
 
 def contacts_of(tx: Session, person_id: int) -> list[int]:
+    """Return the ids of a person's contacts."""
     return list(tx.scalars(select(Contact.id).where(Contact.person_id == person_id)))
 
 
-# The index of the words goes with them: whoever holds the key could otherwise guess at them.
+# The fingerprint is erased too: a holder of the key could otherwise guess the text.
 NO_WORDS = {"body_sealed": None, "body_fingerprint": None}
 
 
 @dataclass(frozen=True)
 class ErasedMessages:
-    """Messages that do not go out any more, and messages of which nobody will know any more whether they did."""
+    """The cancelled messages, and the messages whose outcome can no longer be found out."""
 
     cancelled: list[int]
     uncertain: list[int]
 
 
 def erase_bodies(tx: Session, message_ids: Collection[int], now: datetime) -> ErasedMessages:
-    """One of unknown fate can no longer be repeated as it was, so it ends as one that may have arrived; one that is
-    being sent at this moment ends as its sender says."""
-    untold = ErasedMessages([], [])
+    """Erase the text of these messages, and end those that wait.
+
+    One of unknown outcome can no longer be repeated, so it ends as one that may have arrived. One that is being sent at
+    this moment ends with the result of its sender.
+    """
+    ended = ErasedMessages([], [])
     for ids in _portions(message_ids):
-        cancelled = {"state": MessageState.CANCELLED, "reason": CancelReason.ERASED}
-        uncertain = {"state": MessageState.FAILED, "reason": NOT_SEEN, "lease_until": None}
-        untold.cancelled.extend(_end(tx, ids, MessageState.QUEUED, now, cancelled))
-        untold.uncertain.extend(_end(tx, ids, MessageState.UNKNOWN, now, uncertain))
+        cancelled, uncertain = {"reason": CancelReason.ERASED}, {"reason": NOT_SEEN, "lease_until": None}
+        ended.cancelled.extend(_end(tx, ids, CANCEL, now, cancelled))
+        ended.uncertain.extend(_end(tx, ids, FORGET_WORDS, now, uncertain))
         tx.execute(
             update(Message).where(Message.id.in_(ids)).values(NO_WORDS).execution_options(synchronize_session=False)
         )
-    return untold
+    return ended
 
 
 def _end(
-    tx: Session, ids: Collection[int], leaving: MessageState, now: datetime, values: Mapping[str, object]
+    tx: Session, ids: Collection[int], move: Move[MessageState], now: datetime, values: Mapping[str, object]
 ) -> Sequence[int]:
     ended = tx.execute(
-        update(Message)
-        .where(Message.id.in_(ids), Message.state == leaving)
-        .values(ended_at=now, **values)
-        .returning(Message.id)
-        .execution_options(synchronize_session=False)
+        transition(MESSAGE_STATES, move, Message.id.in_(ids)).values(ended_at=now, **values).returning(Message.id)
     )
     return ended.scalars().all()
 
 
 def cards_asked_about(tx: Session, message_ids: Collection[int]) -> list[int]:
-    """Of which these messages ask the next human."""
+    """Return the ids of the cards that these messages escalate."""
     asked = select(Mention.card_id).join(Message, Message.id == Mention.message_id)
     asked = asked.where(Mention.message_id.in_(message_ids), Message.kind == MessageKind.ESCALATION)
     return [card_id for card_id in tx.scalars(asked) if card_id is not None]
 
 
 def waiting(tx: Session, message_ids: Collection[int]) -> list[int]:
+    """Return those of these messages that are queued."""
     return list(tx.scalars(select(Message.id).where(Message.id.in_(message_ids), IS_QUEUED)))
 
 
 def delete_messages(tx: Session, message_ids: Collection[int]) -> None:
-    """With what their providers said of them."""
+    """Delete these messages with their receipts."""
     for some in _portions(message_ids):
         names = select(Message.provider_id).where(Message.id.in_(some), Message.provider_id.is_not(None))
         _delete(tx, Receipt, Receipt.provider_id.in_(names))
@@ -145,19 +156,22 @@ def delete_messages(tx: Session, message_ids: Collection[int]) -> None:
 
 
 def person(tx: Session, person_id: int) -> None:
+    """Delete a person."""
     _delete(tx, Person, Person.id == person_id)
 
 
 def contact(tx: Session, contact_id: int) -> None:
+    """Delete a contact."""
     _delete(tx, Contact, Contact.id == contact_id)
 
 
 def card(tx: Session, card_id: int) -> None:
+    """Delete a card."""
     _delete(tx, Card, Card.id == card_id)
 
 
 def group(tx: Session, group_id: int) -> None:
-    """With everybody and everything in it, and the accounts that are in no group then."""
+    """Delete a group with everything in it, and the accounts that are then in no group."""
     accounts = set(
         tx.scalars(select(Member.account_id).where(Member.group_id == group_id, Member.account_id.is_not(None)))
     )
@@ -165,7 +179,7 @@ def group(tx: Session, group_id: int) -> None:
     _delete(tx, Group, Group.id == group_id)
     elsewhere = select(Member.id).where(Member.account_id == Account.id).exists()
     gone = tx.execute(select(Account.id, Account.address_index).where(Account.id.in_(accounts), ~elsewhere)).all()
-    _forget_codes(tx, LoginCode.address_index.in_([index for _, index in gone]))
+    _delete_codes(tx, LoginCode.address_index.in_([index for _, index in gone]))
     _delete(tx, Account, Account.id.in_([account_id for account_id, _ in gone]))
 
 
@@ -179,15 +193,15 @@ def _messages_of_group(group_id: int) -> Select[int]:
     return select(Message.id).where(or_(Message.group_id == group_id, Message.contact_id.in_(theirs)))
 
 
-def _forget_codes(tx: Session, which: ColumnElement[bool]) -> None:
-    """Codes that were asked for, with the e-mails that brought them."""
+def _delete_codes(tx: Session, which: ColumnElement[bool]) -> None:
+    """Delete login codes, with the e-mails that carried them."""
     asked = list(tx.scalars(select(LoginCode.id).where(which)))
     brought = select(Message.id).where(Message.key.in_([login_code_key(sign_in) for sign_in in asked]), IS_LIVE)
     delete_messages(tx, list(tx.scalars(brought)))
     _delete(tx, LoginCode, LoginCode.id.in_(asked))
 
 
-# Nothing more becomes of these, and nobody needs their words.
+# These are final, and nobody needs their text.
 _IS_OVER = Message.state.not_in((MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN))
 
 
@@ -198,8 +212,10 @@ def _was_over(before: ColumnElement[datetime]) -> ColumnElement[bool]:
 
 @dataclass(frozen=True)
 class Expired:
-    """What has had its time, as a question for its ids with one open place: the instant before which it is old. And how
-    it is forgotten."""
+    """One kind of expired rows: a query for their ids, and how they are erased.
+
+    The query has one parameter: the instant before which a row is old.
+    """
 
     ids: Select[int]
     forget: Callable[[Session, Collection[int]], None]
@@ -222,23 +238,23 @@ def _before(kind: str) -> BindParameter[datetime]:
     return bindparam(kind)
 
 
-# What was over before then was made before then: that the index can find.
+# A message that ended before then was created before then, which the index can find.
 OLD: Mapping[str, Expired] = {
-    # Of messages that were over.
+    # The texts of messages that have ended.
     "words": Expired(
         select(Message.id)
         .where(HAS_OLD_BODY, Message.created_at < _before("words"), _was_over(_before("words")))
         .order_by(Message.created_at),
         _without_words(Message),
     ),
-    # The words of what people answered.
+    # The texts of replies.
     "answers": Expired(
         select(Reply.id)
         .where(HAS_BODY, Reply.received_at < _before("answers"), Reply.handled_at.is_not(None))
         .order_by(Reply.received_at),
         _without_words(Reply),
     ),
-    # Codes and invitations, with the address they went to.
+    # Codes and invitations, with their addresses.
     "to_strangers": Expired(
         select(Message.id)
         .where(
@@ -250,7 +266,7 @@ OLD: Mapping[str, Expired] = {
         .order_by(Message.created_at),
         delete_messages,
     ),
-    # Sheets that nobody has touched since: with all their rows.
+    # Sheets without changes since then, with all their rows.
     "sheets": Expired(select(Import.id).where(Import.changed_at < _before("sheets")), delete_imports),
     "codes": Expired(
         select(LoginCode.id).where(LoginCode.created_at < _before("codes")), _deleted(LoginCode, LoginCode.id)
@@ -262,14 +278,14 @@ OLD: Mapping[str, Expired] = {
         select(IdempotencyKey.id).where(IdempotencyKey.created_at < _before("idempotency_keys")),
         _deleted(IdempotencyKey, IdempotencyKey.id),
     ),
-    # That were answered or taken back, or ran out.
+    # Answered, withdrawn or expired invitations.
     "invitations": Expired(
         select(Invitation.id).where(
             or_(Invitation.ended_at < _before("invitations"), Invitation.expires_at < _before("invitations"))
         ),
         _deleted(Invitation, Invitation.id),
     ),
-    # That were ended, or ran out.
+    # Ended or expired sessions.
     "sessions": Expired(
         select(SignedIn.id).where(
             or_(SignedIn.revoked_at < _before("sessions"), SignedIn.expires_at < _before("sessions"))
@@ -277,18 +293,18 @@ OLD: Mapping[str, Expired] = {
         _deleted(SignedIn, SignedIn.id),
     ),
 }
-# On most days there is nothing, and one look says so.
+# On most days nothing is old, which one query finds out.
 _ANY_OLD = select(*(exists(old.ids.order_by(None)) for old in OLD.values()))
 
 
 def retention_rules(tx: Session, before: Mapping[str, datetime]) -> list[str]:
-    """Of which kinds anything is older than `before` says for its kind."""
+    """Return the kinds with any row older than the instant in `before` for the kind."""
     row = tx.execute(_ANY_OLD, dict(before)).one()
     return [kind for kind, is_any in zip(OLD, row, strict=True) if is_any]
 
 
 def delete_old(tx: Session, kind: str, before: datetime, limit: int) -> int:
-    """How many, `limit` at most."""
+    """Erase at most `limit` old rows of a kind; return how many were erased."""
     old = OLD[kind]
     ids = list(tx.scalars(old.ids.limit(limit).with_for_update(skip_locked=True), {kind: before}))
     if ids:
@@ -297,8 +313,11 @@ def delete_old(tx: Session, kind: str, before: datetime, limit: int) -> int:
 
 
 def old_messages(tx: Session, before: datetime, limit: int) -> int:
-    """Messages that were over before then, with their receipts. Ids grow with time, so only the oldest are looked at:
-    one that is not over yet keeps its place, and a table of a thousand million is not read for it."""
+    """Delete messages that had ended before then, with their receipts; return how many were deleted.
+
+    Ids grow with time, so only the oldest are read: one that has not ended yet keeps its place, and a table of a
+    thousand million rows is not scanned for it.
+    """
     oldest = select(Message.id).order_by(Message.id).limit(limit).subquery()
     old = select(Message.id).where(Message.id.in_(select(oldest.c.id)), Message.created_at < before, _IS_OVER)
     ids = list(tx.scalars(old.where(_was_over(literal(before, Instant()))).with_for_update(skip_locked=True)))

@@ -1,4 +1,4 @@
-"""Everything that is held of a group, or of one person in it, as plain values: theirs to read and to take along."""
+"""The export of everything about a group, or about one person in it, as plain values."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -40,12 +40,12 @@ from reminder.storage.registry import contacts
 from reminder.storage.reminders.replies import text_of
 
 Row = dict[str, Any]
-# How many rows are in memory at once, of whatever is being taken along.
+# The most rows of one kind in memory at once.
 AT_ONCE = 1_000
 
 
 class ExportScope:
-    """Of a whole group, or of one person in it."""
+    """A whole group, or one person in it."""
 
     def __init__(self, group_id: int, person_id: int | None) -> None:
         self.group_id, self.person_id = group_id, person_id
@@ -61,18 +61,19 @@ class ExportScope:
 
 
 def group(tx: Session, group_id: int) -> Row | None:
+    """Return the group, None where there is none."""
     return next(_rows(tx, Group, Group.id == group_id), None)
 
 
 def people(tx: Session, which: ExportScope) -> Iterator[list[Row]]:
-    """Some people after the other, in the order of their ids."""
+    """Yield the persons in batches, in the order of their ids."""
     rows = _rows(tx, Person, which.people)
     while some := list(islice(rows, AT_ONCE)):
         yield some
 
 
 def members(tx: Session, keys: KeyRing, group_id: int) -> list[Row]:
-    """`signs_in_with`: None for whoever has not signed in yet."""
+    """Return the members. `signs_in_with`: None for a member who has not signed in yet."""
     names = _names(Member, but=("group_id", "account_id"))
     rows = tx.execute(
         select(*_columns(Member, names), Account.address_sealed)
@@ -84,12 +85,12 @@ def members(tx: Session, keys: KeyRing, group_id: int) -> list[Row]:
 
 
 def contacts_of_people(tx: Session, keys: KeyRing, person_ids: Collection[int]) -> Mapping[int, list[Row]]:
-    """By person."""
+    """Return the contacts of these persons, by person."""
     return _by("person_id", _contacts(tx, keys, among(Contact.person_id, person_ids)))
 
 
 def contacts_of_members(tx: Session, keys: KeyRing, member_ids: Collection[int]) -> Mapping[int, list[Row]]:
-    """By member."""
+    """Return the contacts of these members, by member."""
     return _by("member_id", _contacts(tx, keys, among(Contact.member_id, member_ids)))
 
 
@@ -100,27 +101,27 @@ def _contacts(tx: Session, keys: KeyRing, which: ColumnElement[bool]) -> Iterato
 
 
 def cards(tx: Session, person_ids: Collection[int]) -> Mapping[int, list[Row]]:
-    """By person."""
+    """Return the cards of these persons, by person."""
     return _by("person_id", _rows(tx, Card, among(Card.person_id, person_ids)))
 
 
 def reminders(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row]]:
-    """By card."""
+    """Return the reminders of these cards, by card."""
     return _by("card_id", _rows(tx, Reminder, among(Reminder.card_id, card_ids)))
 
 
 def assignments(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[Row]]:
-    """By card."""
+    """Return the assignments of these cards, by card."""
     return _by("card_id", _rows(tx, Assignment, among(Assignment.card_id, card_ids)))
 
 
 def notices(tx: Session, person_ids: Collection[int]) -> Mapping[int, list[Row]]:
-    """By person."""
+    """Return the notices about these persons, by person."""
     return _by("person_id", _rows(tx, Notice, among(Notice.person_id, person_ids)))
 
 
 def replies(tx: Session, keys: KeyRing, which: ExportScope) -> Iterator[Row]:
-    """`text` is None where it looked like a number, or was forgotten."""
+    """Yield the replies. `text` is None where it looked like a number, or was erased."""
     names = _names(Reply, but=("provider_id",))
     theirs = which.contacts.subquery()
     query = (
@@ -132,8 +133,8 @@ def replies(tx: Session, keys: KeyRing, which: ExportScope) -> Iterator[Row]:
         yield {**_plain(names, row), "text": text_of(keys, row[-1])}
 
 
-# What only we need: how a message is sent, not what it is.
-NOT_TOLD = (
+# Internal columns: how a message is sent, not its content.
+INTERNAL_COLUMNS = (
     "key",
     "group_id",
     "provider_id",
@@ -147,7 +148,10 @@ NOT_TOLD = (
 
 
 def messages(tx: Session, keys: KeyRing, which: ExportScope) -> Iterator[Row]:
-    """With the cards that each tells of. Of one person's those that speak of others, too, are there without words."""
+    """Yield the messages, with the cards that each is about.
+
+    For one person, messages that also mention others are included without their text.
+    """
     if which.person_id is None:
         theirs = which.contacts.subquery()
         wanted = union(
@@ -156,15 +160,15 @@ def messages(tx: Session, keys: KeyRing, which: ExportScope) -> Iterator[Row]:
         ).subquery()
     else:
         wanted = ids_about_person(which.person_id).subquery()
-    # Numbers alone: of the messages only some are in memory at once.
+    # Ids only: a few of the messages are in memory at once.
     ids = iter(list(tx.scalars(select(wanted.c[0]).order_by(wanted.c[0]))))
     while some := list(islice(ids, AT_ONCE)):
         yield from _messages(tx, keys, which, some)
 
 
 def _messages(tx: Session, keys: KeyRing, which: ExportScope, message_ids: Collection[int]) -> Iterator[Row]:
-    names = _names(Message, but=NOT_TOLD)
-    tells, whom = _told_of(tx, message_ids)
+    names = _names(Message, but=INTERNAL_COLUMNS)
+    card_ids_of, whom = _subjects_of(tx, message_ids)
     query = select(*_columns(Message, names), Message.id, Message.body_sealed, Message.address_sealed)
     for row in tx.execute(query.where(among(Message.id, message_ids)).order_by(Message.id)):
         message_id, body, address = row[-3:]
@@ -175,13 +179,13 @@ def _messages(tx: Session, keys: KeyRing, which: ExportScope, message_ids: Colle
             "address": _open(keys, address, contacts.ADDRESS),
             "subject": None if others else subject,
             "text": None if others else text,
-            "tells_of_cards": [] if others else sorted(tells.get(message_id, ())),
+            "tells_of_cards": [] if others else sorted(card_ids_of.get(message_id, ())),
             "speaks_of_people": [] if others else sorted(whom.get(message_id, ())),
             "speaks_of_others": others,
         }
 
 
-_TOLD_OF = (
+_SUBJECTS = (
     select(MessageReminder.message_id, Card.id, Card.person_id)
     .join(Reminder, Reminder.id == MessageReminder.reminder_id)
     .join(Card, Card.id == Reminder.card_id)
@@ -190,19 +194,20 @@ _TOLD_OF = (
 _SPOKEN_OF = select(Mention.message_id, Mention.person_id).where(among(Mention.message_id, ids_param("messages")))
 
 
-def _told_of(tx: Session, message_ids: Collection[int]) -> tuple[Mapping[int, set[int]], Mapping[int, set[int]]]:
-    """By message, the cards it tells of and the people it speaks of."""
-    tells: dict[int, set[int]] = {}
+def _subjects_of(tx: Session, message_ids: Collection[int]) -> tuple[Mapping[int, set[int]], Mapping[int, set[int]]]:
+    """By message, the cards it card_ids_of of and the people it speaks of."""
+    card_ids_of: dict[int, set[int]] = {}
     whom: dict[int, set[int]] = {}
-    for message_id, card_id, person_id in tx.execute(_TOLD_OF, {"messages": message_ids}):
-        tells.setdefault(message_id, set()).add(card_id)
+    for message_id, card_id, person_id in tx.execute(_SUBJECTS, {"messages": message_ids}):
+        card_ids_of.setdefault(message_id, set()).add(card_id)
         whom.setdefault(message_id, set()).add(person_id)
     for message_id, person_id in tx.execute(_SPOKEN_OF, {"messages": message_ids}):
         whom.setdefault(message_id, set()).add(person_id)
-    return tells, whom
+    return card_ids_of, whom
 
 
 def invitations(tx: Session, keys: KeyRing, group_id: int) -> Iterator[Row]:
+    """Yield the invitations to the group."""
     names = _names(Invitation)
     query = select(*_columns(Invitation, names), Invitation.address_sealed).where(Invitation.group_id == group_id)
     for row in tx.execute(query.order_by(Invitation.id)):
@@ -210,19 +215,22 @@ def invitations(tx: Session, keys: KeyRing, group_id: int) -> Iterator[Row]:
 
 
 def api_tokens(tx: Session, group_id: int) -> Iterator[Row]:
+    """Yield the API tokens of the group."""
     return _rows(tx, ApiToken, ApiToken.group_id == group_id)
 
 
 def calendar_feeds(tx: Session, group_id: int) -> Iterator[Row]:
+    """Yield the calendar feeds of the group's members."""
     return _rows(tx, CalendarFeed, CalendarFeed.member_id.in_(select(Member.id).where(Member.group_id == group_id)))
 
 
 def imports(tx: Session, group_id: int) -> Iterator[Row]:
+    """Yield the imports of the group."""
     return _rows(tx, Import, Import.group_id == group_id)
 
 
 def activity_log(tx: Session, which: ExportScope) -> Iterator[Row]:
-    """What was done in the group, or of the one person, their cards and their contacts."""
+    """Yield the acts in the group, or those about the one person, their cards and their contacts."""
     wanted: ColumnElement[bool] = ActivityEntry.group_id == which.group_id
     if which.person_id is not None:
         wanted = wanted & or_(
@@ -247,10 +255,13 @@ def _by(owner: str, rows: Iterable[Row]) -> Mapping[int, list[Row]]:
 
 
 def _names(table: type[DeclarativeBase], *, but: Sequence[str] = ()) -> list[str]:
-    """Of what is told of a row. What was sealed is opened by whoever asks; hashes are nothing anybody could read."""
+    """Return the exported columns of a table.
+
+    Sealed columns are opened by the caller; hashes are unreadable and left out.
+    """
     hidden = ("_sealed", "_index", "_hash")
-    told = [column.key for column in table.__mapper__.column_attrs if column.key not in but]
-    return [name for name in told if not name.endswith(hidden)]
+    names = [column.key for column in table.__mapper__.column_attrs if column.key not in but]
+    return [name for name in names if not name.endswith(hidden)]
 
 
 def _columns(table: type[DeclarativeBase], names: Sequence[str]) -> list[InstrumentedAttribute[Any]]:
@@ -268,7 +279,7 @@ def _value(value: object) -> object:
 
 
 def _open(keys: KeyRing, sealed: bytes | None, purpose: str) -> str | None:
-    """None, too, for what was sealed with a key that is gone: the rest can still be taken along."""
+    """Return the text; None where it was sealed with a key that is gone, so that the rest can still be exported."""
     try:
         return None if sealed is None else keys.open(sealed, purpose)
     except SettingsError:

@@ -1,7 +1,7 @@
-"""What is sealed is sealed again with the newest key, and what is found by a keyed index is indexed with it.
+"""Key rotation: sealed values are sealed again with the newest key, and keyed indexes are computed again.
 
-Batch by batch, each in a short transaction, while others read and write: every key of the ring opens and finds
-meanwhile. Rows that somebody holds are left for the next round, so that no two ever wait for one another.
+It works in batches, each in a short transaction, while others read and write: every key of the ring opens and finds
+meanwhile. Locked rows are left for the next round, so that no two transactions ever wait for one another.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Sealed:
-    """A sealed column. `index`: the keyed index of the same text; rows of one text keep one index all the while."""
+    """A sealed column. `index`: the keyed index of the same text; rows with the same text always share one index."""
 
     table: Table
     column: str
@@ -45,14 +45,16 @@ class Sealed:
 
     @property
     def name(self) -> str:
+        """The name of the column, with its table."""
         return f"{self.table.name}.{self.column}"
 
     @property
     def key(self) -> list[Column[Any]]:
+        """The primary key of the table."""
         return list(self.table.primary_key)
 
     def rows(self) -> Select[Any]:
-        """The key, what is sealed, and the index."""
+        """Return a query for the primary key, the sealed value, and the index."""
         kept = self.table.c[self.column]
         index = [] if self.index is None else [self.table.c[self.index]]
         return select(*self.key, kept, *index).where(kept.is_not(None))
@@ -73,20 +75,20 @@ SEALED = (
     Sealed(_table(Reply), "body_sealed", replies.BODY),
     Sealed(IMPORT_ROWS, "cells_sealed", imports.CELLS),
 )
-# Keyed, and nothing to work them out from again: each is forgotten after a day, a sheet's rows after a week.
+# Keyed hashes that cannot be computed again: each is deleted after a day, a sheet's rows after a week.
 FORGOTTEN_SOON = (
     "login_codes.network_index",
     "idempotency_keys.key_hash",
     "idempotency_keys.request_hash",
     "import_rows.row_fingerprint",
 )
-# Held only against those of the same day: after a change of keys the count of equal words begins anew.
+# Compared only within a day: after a rotation the count of equal texts starts again.
 COUNTED_FOR_A_DAY = ("messages.body_fingerprint",)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`held`: rows that somebody else had in hand."""
+    """The result of one batch. `held`: rows that were locked by others."""
 
     changed: int = 0
     held: int = 0
@@ -94,7 +96,7 @@ class Batch:
 
 
 def renew(database: Database, keys: KeyRing, sealed: Sealed) -> Iterator[Batch]:
-    """One round over a column, from its first row to its last."""
+    """Rotate a column, from its first row to its last, and yield the result of each batch."""
     query, width = sealed.rows().order_by(*sealed.key).limit(AT_ONCE), len(sealed.key)
     behind = query
     while True:
@@ -115,7 +117,7 @@ class _Opened:
 
 
 def _old(keys: KeyRing, sealed: Sealed, rows: Sequence[Row[Any]]) -> tuple[list[_Opened], int]:
-    """The rows that an older key has sealed or indexed; and how many no key opens."""
+    """Return the rows that an older key has sealed or indexed, and the number of rows that no key opens."""
     width, old, unreadable = len(sealed.key), [], 0
     for row in rows:
         is_new = sealed_with(row[width]) == keys.ids[0]
@@ -146,14 +148,16 @@ def _renew_some(database: Database, keys: KeyRing, sealed: Sealed, old: Sequence
 
 
 def _unheld(tx: Session, keys: KeyRing, sealed: Sealed, old: Sequence[_Opened]) -> list[_Opened]:
-    """As they are now, for somebody may have written them meanwhile."""
+    """Return the unlocked rows with their present values, which may have changed meanwhile."""
     these = sealed.rows().where(tuple_(*sealed.key).in_([one.key for one in old]))
     return _old(keys, sealed, tx.execute(these.with_for_update(skip_locked=True)).all())[0]
 
 
 def _of_same_text(tx: Session, keys: KeyRing, sealed: Sealed, old: Sequence[_Opened]) -> list[_Opened]:
-    """With every other row of the same text: two people with one telephone are found by its index, and so it changes
-    for both at once, or for neither."""
+    """Return the rows with every other row of the same text.
+
+    Two people with one telephone are found by its index, which therefore changes for both at once, or for neither.
+    """
     text_of = {index: one.text for one in old for index in keys.blind_indexes(one.text)}
     index = sealed.table.c[sealed.index or ""]
     these = select(*sealed.key, index).where(index.in_(text_of))
@@ -164,7 +168,7 @@ def _of_same_text(tx: Session, keys: KeyRing, sealed: Sealed, old: Sequence[_Ope
 
 
 def keys_in_use(tx: Session) -> set[str]:
-    """The names of the keys without which something could not be opened."""
+    """Return the names of the keys that some sealed value still needs."""
     found: set[str] = set()
     for sealed in SEALED:
         kept = sealed.table.c[sealed.column]
@@ -173,6 +177,7 @@ def keys_in_use(tx: Session) -> set[str]:
     return found
 
 
-def has_what_is_forgotten_soon(tx: Session) -> bool:
+def has_short_lived_rows(tx: Session) -> bool:
+    """Return whether short-lived rows with keyed hashes exist."""
     names = {one.partition(".")[0] for one in FORGOTTEN_SOON}
     return any(tx.execute(select(Base.metadata.tables[name]).limit(1)).first() is not None for name in names)

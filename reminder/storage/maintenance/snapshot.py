@@ -1,6 +1,6 @@
-"""All rows of all tables, out of one database and into another: in one transaction each, and in bounded memory.
+"""Snapshots: all rows of all tables are read from one database or written to another, in one transaction each.
 
-Values travel as plain JSON. A table of any version can be read, for its columns are asked of the database itself.
+Memory is bounded. Values are plain JSON. Tables of any version can be read: the columns are read from the database.
 """
 
 import base64
@@ -17,13 +17,13 @@ from sqlalchemy.types import TypeEngine
 
 from reminder.storage.db.session import Database, reachable
 
-# How many rows are in hand at once.
+# The most rows in memory at once.
 AT_ONCE = 1000
 
 Value = str | int | float | bool | None
 _Turn = Callable[[Any], Any]
 
-# A column's kind, by its type; the first that fits.
+# A column's kind, by its type; the first match counts.
 _KINDS: Sequence[tuple[type[TypeEngine[Any]], str]] = (
     (Boolean, "yes_no"),
     (DateTime, "instant"),
@@ -38,7 +38,7 @@ _KINDS: Sequence[tuple[type[TypeEngine[Any]], str]] = (
 
 @dataclass(frozen=True)
 class TableShape:
-    """A table: its columns with their kinds, and the id its next row would get where the database counts by itself."""
+    """A table: its columns with their kinds, and the next id where the database assigns ids."""
 
     name: str
     columns: tuple[tuple[str, str], ...]
@@ -47,7 +47,7 @@ class TableShape:
 
 
 class Snapshot:
-    """One moment of a database, whatever is written meanwhile."""
+    """One state of a database, whatever is written meanwhile."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -60,8 +60,9 @@ class Snapshot:
         return self._connection.exec_driver_sql(sql.format(_quoted(self._connection, table))).scalar_one()
 
     def rows(self, shape: TableShape) -> Iterator[list[Value]]:
+        """Yield the rows of a table, in batches."""
         sqlite = self._connection.dialect.name == "sqlite"
-        # JSON as the very text that stands there.
+        # JSON as its stored text.
         spelled = [
             f"{_quoted(self._connection, name)}{'::text' if kind == 'json' and not sqlite else ''}"
             for name, kind in shape.columns
@@ -77,6 +78,7 @@ class Snapshot:
 
 @contextmanager
 def snapshot(database: Database) -> Iterator[Snapshot]:
+    """Yield a snapshot, which stays open until the end of the block."""
     with reachable(), database.engine.connect() as connection:
         if not database.is_sqlite:
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -85,7 +87,7 @@ def snapshot(database: Database) -> Iterator[Snapshot]:
 
 
 def load(connection: Connection, shape: TableShape, rows: Iterable[list[Value]]) -> int:
-    """How many there were."""
+    """Insert rows into a table; return how many there were."""
     names = ", ".join(_quoted(connection, name) for name, _ in shape.columns)
     table = _quoted(connection, shape.name)
     if connection.dialect.name == "sqlite":
@@ -109,13 +111,16 @@ def _load_sqlite(connection: Connection, sql: str, rows: Iterator[list[Any]]) ->
 
 
 def empty(connection: Connection) -> None:
-    """What a migration has put into a new table comes with the rows that are loaded."""
+    """Delete the rows that migrations have inserted; the snapshot holds them too."""
     for shape in reversed(_tables(connection)):
         connection.exec_driver_sql(f"DELETE FROM {_quoted(connection, shape.name)}")  # noqa: S608
 
 
 def count_on(connection: Connection, next_ids: Mapping[str, int]) -> None:
-    """New rows get ids that no row has, nor had when the rows were read. SQLite looks for itself."""
+    """Set the next ids, so that a new row gets an id that no row has, nor had in the snapshot.
+
+    SQLite does this by itself.
+    """
     if connection.dialect.name == "sqlite":
         return
     for shape in _tables(connection):
@@ -129,7 +134,7 @@ def count_on(connection: Connection, next_ids: Mapping[str, int]) -> None:
 
 
 def _tables(connection: Connection) -> list[TableShape]:
-    """Those that others refer to first."""
+    """Return the tables, those that others refer to first."""
     asked = inspect(connection)
     found = [name for name, _ in asked.get_sorted_table_and_fkc_names() if name is not None]
     names = [name for name in found if name != "alembic_version"]
@@ -165,7 +170,7 @@ def _driver(connection: Connection) -> Any:
 
 
 def _turns(shape: TableShape, by_kind: Mapping[str, _Turn]) -> list[tuple[int, _Turn]]:
-    """Only the columns whose values are written otherwise."""
+    """Return the conversions of the columns whose values need one, with their positions."""
     return [(place, by_kind[kind]) for place, (_, kind) in enumerate(shape.columns) if kind in by_kind]
 
 
@@ -194,7 +199,7 @@ _OUT_OF_SQLITE: Mapping[str, _Turn] = {
 }
 _OUT_OF_POSTGRESQL: Mapping[str, _Turn] = {"instant": _written_instant, "date": date.isoformat, "bytes": _base64}
 _INTO_SQLITE: Mapping[str, _Turn] = {
-    # As SQLAlchemy writes them there: so they compare as text.
+    # In SQLAlchemy's format for SQLite, in which values compare as text.
     "instant": lambda text: datetime.fromisoformat(text).replace(tzinfo=None).isoformat(" ", "microseconds"),
     "bytes": base64.b64decode,
 }

@@ -1,1 +1,1 @@
-"""The messages: queued, leased, handed over and settled."""
+"""The outbox: messages are queued, leased, handed over and settled."""

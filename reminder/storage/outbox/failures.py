@@ -1,4 +1,4 @@
-"""Messages that did not arrive, and whether a human knows of it."""
+"""Messages that did not arrive, and whether a human was notified of them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from reminder.storage.outbox.queries import _NOT_ARRIVED
 
 @dataclass(frozen=True)
 class Failure:
-    """A text to a person that nobody received."""
+    """A message to a person that reached nobody."""
 
     message_id: int
     group_id: int
@@ -25,7 +25,8 @@ class Failure:
     is_answer: bool
 
 
-def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
+def unreported_failures(tx: Session, limit: int) -> list[Failure]:
+    """Return failures that no human was notified of, the oldest first."""
     rows = tx.execute(
         select(Message.id, Person.group_id, Person.id, Message.channel, Message.kind == MessageKind.ANSWER)
         .join(Contact, Contact.id == Message.contact_id)
@@ -40,8 +41,8 @@ def failures_nobody_knows_of(tx: Session, limit: int) -> list[Failure]:
     return [Failure(*row[:3], ChannelName(row[3]), row[4]) for row in rows]
 
 
-def sent_instead(tx: Session, message_ids: Collection[int]) -> Mapping[int, ChannelName]:
-    """By message that did not arrive: by which way the person is told the same instead."""
+def failover_channels(tx: Session, message_ids: Collection[int]) -> Mapping[int, ChannelName]:
+    """Return the failover channel of each failed message, by message id."""
     if not message_ids:
         return {}
     failed, other = aliased(MessageReminder), aliased(MessageReminder)
@@ -60,13 +61,14 @@ def sent_instead(tx: Session, message_ids: Collection[int]) -> Mapping[int, Chan
 
 
 def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
+    """Record that a human was notified of these failures."""
     these = update(Message).where(among(Message.id, message_ids))
     tx.execute(these.values(followed_up_at=now).execution_options(synchronize_session=False))
 
 
 @dataclass(frozen=True)
 class NotArrived:
-    """What has not reached a contact since something last did: how often, since when, and why the last time."""
+    """The failures of a contact since the last message that arrived: how many, since when, and the last reason."""
 
     times: int
     since: datetime
@@ -74,7 +76,7 @@ class NotArrived:
 
 
 def not_arrived(tx: Session, group_id: int) -> dict[int, NotArrived]:
-    """By contact, of those to whom the latest message did not come."""
+    """Return the failures by contact, of the contacts whose latest message failed."""
     found: dict[int, NotArrived] = {}
     for contact_id, ended_at, created_at, reason in tx.execute(_NOT_ARRIVED, {"group": group_id}):
         assert contact_id is not None

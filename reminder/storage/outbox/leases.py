@@ -1,15 +1,25 @@
-"""Claims: what a worker takes into its hands, holds while it sends, and what nobody holds any more."""
+"""Leases: a worker leases messages, holds them while it sends, and records the outcomes."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, and_, bindparam, case, exists, false, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import (
+    CANCEL,
+    FAIL_UNASKABLE,
+    FAIL_UNREADABLE,
+    FORGET_WORDS,
+    LOSE_LEASE,
+    MESSAGE_STATES,
+    MISS,
     NOT_SEEN,
+    RECORD_ANSWER,
+    RECORD_OUTCOME,
+    TAKE_LEASE,
     UNREADABLE,
     CancelReason,
     MessageKind,
@@ -19,6 +29,7 @@ from reminder.domain.model.messages import (
     Urgency,
 )
 from reminder.domain.model.people import Audience, ChannelName, ContactState, Mode
+from reminder.domain.model.state_machine import Move
 from reminder.errors import SettingsError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.columns import Instant
@@ -35,19 +46,21 @@ from reminder.storage.db.tables import (
     Person,
     Reminder,
 )
+from reminder.storage.db.transitions import staying, transition
 from reminder.storage.outbox import restore_guard
-from reminder.storage.outbox.queue import moving
 from reminder.storage.outbox.sealed_body import open_body
 from reminder.storage.registry import contacts
 
-# A message as it stands in the database, with its reader's address: only until the claim is over.
+# A row of a due message, with its recipient's address, until it is leased.
 DueRow = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
 class LeasedMessage:
-    """A message this worker has claimed; `attempts` fences it off from a later claim of the same message.
-    `starts_in`: seconds after the claim, where its sender keeps a pace."""
+    """A message that this worker has leased; `attempts` fences it off from a later lease of the same message.
+
+    `starts_in`: seconds after the lease, where its sender is paced.
+    """
 
     kind: MessageKind
     outgoing: Outgoing
@@ -58,20 +71,37 @@ class LeasedMessage:
     not_found_count: int
     possibly_double: bool
     expires_at: datetime
-    lease_until: datetime  # whoever holds it longer must not hand it over any more
+    lease_until: datetime  # after this instant it must not be handed over
     on_holidays: bool = False  # may be sent on a Sunday or holiday
     starts_in: float = 0.0
 
 
 @dataclass(frozen=True)
 class DueMessages:
-    """What is due by one channel, locked until the transaction ends. `ready` may be taken; the ids of what cannot be
-    told: any more today (`stale`), or to this contact (`refused`), or in these words (`forgotten`: they spoke of
-    somebody who is erased). Those have ended."""
+    """The due messages of one channel, locked until the transaction ends.
+
+    `ready` may be leased. The others are ids of messages that have ended: it is too late for today (`stale`), the
+    contact refuses messages (`refused`), or their text was erased because it mentions somebody who was erased
+    (`forgotten`).
+    """
 
     ready: Sequence[DueRow]
     stale: list[int]
     refused: list[int]
+    forgotten: list[int]
+
+
+class Opened(NamedTuple):
+    """Messages with their words, and the ids of those that were sealed with a key that is gone."""
+
+    leased: list[LeasedMessage]
+    unreadable: list[int]
+
+
+class Unknown(NamedTuple):
+    """Leased messages of unknown fate, and the ids of those whose words were forgotten: they may have arrived."""
+
+    leased: list[LeasedMessage]
     forgotten: list[int]
 
 
@@ -103,7 +133,7 @@ _COLUMNS = (
     Message.expires_at,
     Message.urgency,
 )
-# Every column of a message comes out of the very rows that are locked: what else is read in the same statement may be
+# Every column of a message is read from the locked rows: values read elsewhere in the same statement may be
 # a moment older.
 _DUE = (
     select(*_COLUMNS, Message.fairness_rank, Message.scheduled_at)
@@ -128,13 +158,13 @@ _ASKABLE = (
 )
 
 
-# What only finds and orders the rows, or is answered in another way.
+# Columns that only find and order the rows, or that are returned in another form.
 _INSIDE = {Message.group_id.key, Message.fairness_rank.key, Message.scheduled_at.key, Message.address_sealed.key}
 
 
 def _with_reader(due: Any) -> Any:
-    """The rows with to whom and how they go."""
-    # A group may want it so; but elders themselves are written to only when counters are open.
+    """Return the rows with the recipient's address and channel facts."""
+    # A group may want this; but elderly people themselves are written to only when counters are open.
     on_holidays = and_(
         func.coalesce(Group.on_holidays, false()),
         or_(due.c.audience != Audience.PERSON, func.coalesce(Person.mode, Mode.STANDARD) == Mode.STANDARD),
@@ -169,19 +199,19 @@ _PICK = (
 _ASK = _with_reader(_ASKABLE).order_by(_ASKABLE.c.id)
 
 
-def pick_due_and_end_untrue(
+def pick_due_and_end_stale(
     tx: Session, channel: ChannelName, *, now: datetime, limit: int, least: Urgency | None = Urgency.ROUTINE
 ) -> DueMessages:
-    """What is due, the most urgent first, and of that every group's first before any group's second.
+    """Return the due messages, the most urgent first; of those every group's first comes before any second.
 
-    `least`: nothing less urgent than this; None: nothing at all but what has missed its day. Looks once more before
-    anything is sent: what is stale, or no longer true, or for someone who said no, ends here. On PostgreSQL rows that
-    another worker is taking are skipped; on SQLite the transaction holds the file.
+    `least`: no message less urgent than this; None: none at all, only stale messages end. Messages are checked once
+    more before they are sent: a stale one, one that is no longer true, and one to a contact that was stopped end here.
+    On PostgreSQL rows that another worker is leasing are skipped; on SQLite the transaction locks the file.
     """
     asked = {"channel": channel, "now": now, "limit": limit, "least": -1 if least is None else least}
     stale, refused, forgotten, untrue = list[int](), list[int](), list[int](), list[int]()
     true: list[DueRow] = []
-    # Rows, and no objects of ours: past what a session adds for those.
+    # Plain rows, which avoids the cost of the session's objects.
     for row in tx.connection().execute(_PICK, asked):
         if row.expires_at <= now:
             stale.append(row.id)
@@ -193,47 +223,52 @@ def pick_due_and_end_untrue(
             untrue.append(row.id)
         else:
             true.append(row)
-    doubtful = restore_guard.in_doubt(tx, [row.id for row in true], now)
-    _end_queued(tx, stale, MessageState.STALE, None, now)
-    _end_queued(tx, refused, MessageState.CANCELLED, CancelReason.OPTED_OUT, now)
-    _end_queued(tx, untrue, MessageState.CANCELLED, CancelReason.RENEWED, now)
-    _end_queued(tx, forgotten, MessageState.CANCELLED, CancelReason.ERASED, now)
+    doubtful = restore_guard.mark_doubtful_unknown(tx, [row.id for row in true], now)
+    _end_queued(tx, stale, MISS, None, now)
+    _end_queued(tx, refused, CANCEL, CancelReason.OPTED_OUT, now)
+    _end_queued(tx, untrue, CANCEL, CancelReason.RENEWED, now)
+    _end_queued(tx, forgotten, CANCEL, CancelReason.ERASED, now)
     return DueMessages([row for row in true if row.id not in doubtful], stale, refused, forgotten)
 
 
 def lease(tx: Session, ids: Sequence[int], *, now: datetime, lease: timedelta) -> None:
-    """From now on they are in this worker's hands."""
+    """Lease these messages to this worker from now on."""
     if ids:
         tx.execute(
-            moving(among(Message.id, ids), MessageState.QUEUED).values(
-                state=MessageState.SENDING, lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
+            transition(MESSAGE_STATES, TAKE_LEASE, among(Message.id, ids)).values(
+                lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
             )
         )
 
 
 def defer(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> None:
+    """Set a later `scheduled_at` for these messages."""
     if ids:
         values = {"scheduled_at": until, "reason": reason}
-        tx.execute(moving(among(Message.id, ids), MessageState.QUEUED).values(values))
+        tx.execute(staying(MESSAGE_STATES, among(Message.id, ids), states=TAKE_LEASE.leaves).values(values))
 
 
 def end_stale(tx: Session, ids: Sequence[int], reason: str, now: datetime) -> None:
-    _end_queued(tx, ids, MessageState.STALE, reason, now)
+    """End these messages as stale."""
+    _end_queued(tx, ids, MISS, reason, now)
 
 
 def fail_unreadable(tx: Session, ids: Sequence[int], now: datetime) -> None:
-    """Sealed with a key that is gone."""
+    """End these messages as failed, because the key that sealed them is gone."""
     if ids:
-        values = {"state": MessageState.FAILED, "reason": UNREADABLE, "lease_until": None, "ended_at": now}
-        tx.execute(moving(among(Message.id, ids), MessageState.SENDING).values(values))
+        values = {"reason": UNREADABLE, "lease_until": None, "ended_at": now}
+        tx.execute(transition(MESSAGE_STATES, FAIL_UNREADABLE, among(Message.id, ids)).values(values))
 
 
 def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
-    """`held`: by message the attempt that holds it. Those that are still held, from now on until then."""
+    """Extend leases; return the ids of the messages that are still leased.
+
+    `held`: the attempt that holds each message, by its id.
+    """
     if not held:
         return set()
     renewed = tx.execute(
-        moving(among(Message.id, held), MessageState.SENDING)
+        staying(MESSAGE_STATES, among(Message.id, held), states=RECORD_OUTCOME.leaves)
         .values(lease_until=until)
         .returning(Message.id, Message.attempts)
     )
@@ -242,14 +277,17 @@ def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
 
 @dataclass(frozen=True)
 class RecentlySent:
-    """How much an address was sent, by the keyed index of the address; and how often the same words."""
+    """The number of recent messages per address, by its keyed index, and per text."""
 
     all: Mapping[bytes, int]
     alike: Mapping[tuple[bytes, bytes], int]
 
 
 def sent_recently(tx: Session, address_indexes: Collection[bytes], since: datetime) -> RecentlySent:
-    """Whoever's contacts they are, and whatever became of it: what was once handed over counts."""
+    """Return the messages handed over to these addresses since then.
+
+    Every contact with the address counts, and every outcome.
+    """
     if not address_indexes:
         return RecentlySent({}, {})
     found = tx.execute(
@@ -271,43 +309,45 @@ def sent_recently(tx: Session, address_indexes: Collection[bytes], since: dateti
     return RecentlySent(every, alike)
 
 
-def _end_queued(tx: Session, ids: Sequence[int], state: MessageState, reason: str | None, now: datetime) -> None:
+def _end_queued(tx: Session, ids: Sequence[int], move: Move[MessageState], reason: str | None, now: datetime) -> None:
     if ids:
-        values = {"state": state, "ended_at": now} | ({"reason": reason} if reason else {})
-        tx.execute(moving(among(Message.id, ids), MessageState.QUEUED).values(values))
+        values = {"ended_at": now} | ({"reason": reason} if reason else {})
+        tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(values))
 
 
 def mark_expired_unknown(tx: Session, now: datetime) -> list[int]:
-    """Whoever was sending these is gone: nobody knows whether they went out."""
+    """Mark messages with an expired lease as unknown: nobody knows whether they were sent. Return their ids."""
     lost = tx.execute(
-        moving(and_(IS_LEASED, Message.lease_until <= now), MessageState.SENDING)
-        .values(state=MessageState.UNKNOWN, reason="lease_ran_out", not_found_count=0)
+        transition(MESSAGE_STATES, LOSE_LEASE, and_(IS_LEASED, Message.lease_until <= now))
+        .values(reason="lease_ran_out", not_found_count=0)
         .returning(Message.id)
     )
     return list(lost.scalars())
 
 
-def lease_unknown(
-    tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int
-) -> tuple[list[LeasedMessage], list[int]]:
-    """Messages of unknown fate whose time to be asked about has come, and the ids of those whose words were forgotten
-    meanwhile: they may have arrived. What cannot be read cannot be asked about."""
+def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> Unknown:
+    """Lease messages of unknown outcome whose reconciliation is due.
+
+    A message that cannot be read cannot be asked about, and fails.
+    """
     askable = tx.execute(_ASK, {"now": now, "limit": limit}).all()
     forgotten = [row.id for row in askable if row.body_sealed is None]
     leased, unreadable = decrypt(keys, [row for row in askable if row.body_sealed is not None], None, now + lease)
-    failed = {"state": MessageState.FAILED, "lease_until": None, "ended_at": now}
-    for ids, values in (
-        ([message.outgoing.message_id for message in leased], {"lease_until": now + lease}),
-        (forgotten, failed | {"reason": NOT_SEEN}),
-        (unreadable, failed | {"reason": UNREADABLE}),
-    ):
+    if leased:
+        these = among(Message.id, [message.outgoing.message_id for message in leased])
+        tx.execute(staying(MESSAGE_STATES, these, states=RECORD_ANSWER.leaves).values(lease_until=now + lease))
+    for ids, move, reason in ((forgotten, FORGET_WORDS, NOT_SEEN), (unreadable, FAIL_UNASKABLE, UNREADABLE)):
         if ids:
-            tx.execute(moving(among(Message.id, ids), MessageState.UNKNOWN).values(values))
-    return leased, forgotten
+            failed = {"reason": reason, "lease_until": None, "ended_at": now}
+            tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(failed))
+    return Unknown(leased, forgotten)
 
 
 def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
-    """What the provider calls the messages to these phones and addresses, whoever's they are."""
+    """Return the provider's ids of the messages to the addresses of these contacts.
+
+    Every contact with the same address counts.
+    """
     if not contact_ids:
         return []
     addresses = select(Contact.address_index).where(among(Contact.id, [one for one in contact_ids if one is not None]))
@@ -326,10 +366,12 @@ def decrypt(
     *,
     starts_in: float = 0.0,
     between: float = 0.0,
-) -> tuple[list[LeasedMessage], list[int]]:
-    """As the rows stand after the claim, for sending (`claimed_at`) or for asking; and the ids of those whose key is
-    gone, for one of them must not keep all others waiting. `starts_in`, `between`: the seconds to the first, and from
-    one to the next."""
+) -> Opened:
+    """Return the leased messages, for sending (`claimed_at`) or for reconciliation, and the ids of the unreadable ones.
+
+    A message is unreadable if its key is gone; it must not delay the others. `starts_in`, `between`: the seconds to the
+    first message, and from one to the next.
+    """
     leased: list[LeasedMessage] = []
     unreadable: list[int] = []
     for row in rows:
@@ -364,7 +406,14 @@ def decrypt(
                 starts_in=starts_in + len(leased) * between,
             )
         )
-    return leased, unreadable
+    return Opened(leased, unreadable)
+
+
+class AcceptedSql(NamedTuple):
+    """Parts of the statement that records many acceptances."""
+
+    change: str
+    only: str
 
 
 _STILL_NEEDED = (MessageState.QUEUED, MessageState.UNKNOWN)
@@ -384,29 +433,43 @@ _RECORD = (
         lease_until=bindparam("ask_at"),
         possibly_double=or_(MESSAGES.c.possibly_double, bindparam("double")),
         ended_at=bindparam("ended"),
-        # A code is forgotten as soon as it is handed over, or never will be.
+        # A code is erased as soon as it is handed over, or cannot be any more.
         body_sealed=case((bindparam("forget"), None), else_=MESSAGES.c.body_sealed),
         body_fingerprint=case((bindparam("forget"), None), else_=MESSAGES.c.body_fingerprint),
     )
 )
 
 
-_ACCEPTED = f"state = '{MessageState.ACCEPTED}', reason = NULL, lease_until = NULL, not_found_count = 0"
+def _accepted(move: Move[MessageState]) -> AcceptedSql:
+    """Return what changes in a message that the provider has simply taken, and in which state it must be, as SQL."""
+    MESSAGE_STATES.require(move)
+    to, (leaving,) = move.target(MessageState.ACCEPTED), move.leaves
+    return AcceptedSql(
+        f"state = '{to}', reason = NULL, lease_until = NULL, not_found_count = 0", f"messages.state = '{leaving}'"
+    )
+
+
+_ACCEPTED = {move.name: _accepted(move) for move in (RECORD_OUTCOME, RECORD_ANSWER)}
 
 
 def _is_simply_taken(leased: LeasedMessage, outcome: Outcome) -> bool:
-    """Return whether nothing is to be kept but that the provider has it: a code is forgotten with it."""
+    """Return whether only the provider's acceptance is to be recorded; a code is erased with it."""
     return outcome.state is MessageState.ACCEPTED and leased.kind is not MessageKind.LOGIN_CODE
 
 
 def record(
-    tx: Session, outcomes: Sequence[tuple[LeasedMessage, Outcome]], leaving: MessageState, now: datetime
+    tx: Session, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], now: datetime
 ) -> None:
-    """What became of messages this worker had in hand. What a receipt or another worker moved on stays there."""
-    # In the order of their ids, as everybody locks them who changes several.
+    """Record the outcomes of messages that this worker had leased.
+
+    `move`: RECORD_OUTCOME or RECORD_ANSWER; it reaches the state of each outcome. A message that a receipt or another
+    worker has moved on keeps its state.
+    """
+    (leaving,) = move.leaves
+    # In the order of their ids, the lock order of all changes to several messages.
     in_order = sorted(outcomes, key=lambda one: one[0].outgoing.message_id)
     taken = [one for one in in_order if _is_simply_taken(*one)]
-    # Nearly all are these, and of these little changes.
+    # Nearly all messages are in this group, and few of their columns change.
     update_many(
         tx,
         MESSAGES,
@@ -415,8 +478,8 @@ def record(
             {"provider_id": outcome.provider_id, "id": leased.outgoing.message_id, "attempts": leased.attempts}
             for leased, outcome in taken
         ],
-        also=_ACCEPTED,
-        only=f"messages.state = '{leaving}'",
+        also=_ACCEPTED[move.name].change,
+        only=_ACCEPTED[move.name].only,
     )
     others = [one for one in in_order if not _is_simply_taken(*one)]
     if not others:
@@ -428,7 +491,7 @@ def record(
                 "message": leased.outgoing.message_id,
                 "leaving": leaving,
                 "in_attempt": leased.attempts,
-                "to": outcome.state,
+                "to": move.target(outcome.state),
                 "why": outcome.reason,
                 "known_as": outcome.provider_id,
                 "again_at": outcome.wait_until if outcome.state is MessageState.QUEUED else None,

@@ -1,4 +1,4 @@
-"""How many messages are in which state, and which are not over."""
+"""The numbers of messages by state, for monitoring."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from reminder.storage.db.tables import (
 
 
 def counts(tx: Session) -> Mapping[str, int]:
-    """How many messages are in each state."""
+    """Return the number of messages in each state."""
     rows = tx.execute(select(Message.state, func.count()).group_by(Message.state).order_by(Message.state))
     return dict(list(rows))
 
 
 @dataclass(frozen=True)
 class NotOver:
-    """Messages of one channel and state that wait or are in hand; of those waiting, how many are due, since when."""
+    """Messages of one channel and state that wait or are leased; of those waiting, how many are due, since when."""
 
     channel: str
     state: str
@@ -49,6 +49,9 @@ _NOT_OVER = [
 
 
 def not_over(tx: Session, now: datetime) -> list[NotOver]:
-    """By the indexes that hold only these: what was ever sent costs nothing."""
+    """Return the messages that have not ended.
+
+    It uses indexes that hold only these: the cost does not depend on how many were ever sent.
+    """
     found = [NotOver(*row) for query in _NOT_OVER for row in tx.execute(query, {"now": now})]
     return sorted(found, key=lambda one: (one.channel, one.state))

@@ -1,4 +1,4 @@
-"""Messages: what was sent to whom, what became of it, and which of it nobody knows of yet."""
+"""Queries about messages: recipients, contents, outcomes."""
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ from reminder.storage.outbox.sealed_body import open_body, readable
 
 @dataclass(frozen=True)
 class MessageView:
-    """`contact_id` is None for what went to somebody who is nobody's contact: a code, an invitation."""
+    """A message. `contact_id` is None for a code or an invitation to somebody who is no contact."""
 
     id: int
     key: str
@@ -51,7 +51,7 @@ class MessageView:
     segments: int
     subject: str | None
     text: str | None
-    label: str | None  # whose card it speaks of
+    label: str | None  # of the person whose card it is about
 
 
 _LABEL = (
@@ -87,14 +87,14 @@ _LISTED = select(
 def of_group(
     tx: Session, keys: KeyRing, *, group_id: int | None = None, state: str | None = None, limit: int | None = None
 ) -> list[MessageView]:
-    """Newest first where limited, else oldest first."""
+    """Return messages, newest first where limited, else oldest first."""
     return list(each_of_group(tx, keys, group_id=group_id, state=state, limit=limit))
 
 
 def each_of_group(
     tx: Session, keys: KeyRing, *, group_id: int | None = None, state: str | None = None, limit: int | None = None
 ) -> Iterator[MessageView]:
-    """As `of_group`, without holding them all in memory."""
+    """Yield messages as `of_group` returns them, in bounded memory."""
     query = _LISTED.order_by(Message.id.desc() if limit else Message.id).limit(limit)
     if group_id is not None:
         query = query.where(Message.group_id == group_id)
@@ -108,7 +108,7 @@ def each_of_group(
 
 @dataclass(frozen=True)
 class SentMessage:
-    """A message with the cards whose reminders it told."""
+    """A message with the cards whose reminders it contains."""
 
     id: int
     contact_id: int | None
@@ -137,7 +137,10 @@ def some_of_group(
     after: int,
     limit: int,
 ) -> list[SentMessage]:
-    """Oldest first. `person_id`: to them or their family, or about them."""
+    """Return messages of a group with a higher id than `after`, oldest first.
+
+    `person_id`: only messages to this person or their family, or about them.
+    """
     query = select(Message).where(Message.group_id == group_id, Message.id > after).order_by(Message.id).limit(limit)
     if state is not None:
         query = query.where(Message.state == state)
@@ -146,7 +149,7 @@ def some_of_group(
     if person_id is not None:
         query = query.where(Message.id.in_(select(ids_about_person(person_id).subquery())))
     rows = list(tx.scalars(query))
-    told = _cards_told(tx, [row.id for row in rows])
+    card_ids = _card_ids_of(tx, [row.id for row in rows])
     return [
         SentMessage(
             row.id,
@@ -161,15 +164,17 @@ def some_of_group(
             row.ended_at,
             row.segments,
             *readable(keys, row.body_sealed),
-            tuple(told.get(row.id, ())),
+            tuple(card_ids.get(row.id, ())),
         )
         for row in rows
     ]
 
 
 def ids_about_person(person_id: int) -> CompoundSelect[int]:
-    """The ids of messages to the person or their family, about their cards, or that mention them. Each of the ways has
-    an index; with OR between them there would be none."""
+    """Return a query for the ids of messages to a person or their family, about their cards, or mentioning them.
+
+    Each of these conditions has an index; joined with OR they would have none.
+    """
     return union(
         select(Message.id).join(Contact, Contact.id == Message.contact_id).where(Contact.person_id == person_id),
         select(MessageReminder.message_id)
@@ -180,7 +185,7 @@ def ids_about_person(person_id: int) -> CompoundSelect[int]:
     )
 
 
-def _cards_told(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[int]]:
+def _card_ids_of(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[int]]:
     found: dict[int, list[int]] = {}
     rows = tx.execute(
         select(MessageReminder.message_id, Reminder.card_id)
@@ -193,7 +198,7 @@ def _cards_told(tx: Session, message_ids: Collection[int]) -> Mapping[int, list[
     return found
 
 
-_TOLD_DAYS = (
+_DAYS_SENT = (
     select(Message.handed_at, Message.audience)
     .join(MessageReminder, MessageReminder.message_id == Message.id)
     .join(Reminder, Reminder.id == MessageReminder.reminder_id)
@@ -205,14 +210,14 @@ _TOLD_DAYS = (
 
 
 def days_sent(tx: Session, card_id: int) -> list[tuple[datetime, Audience]]:
-    """When messages about this card's present end date were handed over, and to whom."""
-    rows = tx.execute(_TOLD_DAYS, {"card": card_id})
+    """Return when messages about this card's present end date were handed over, and to which audience."""
+    rows = tx.execute(_DAYS_SENT, {"card": card_id})
     return [(handed_at, Audience(audience)) for handed_at, audience in rows if handed_at is not None]
 
 
 @dataclass(frozen=True)
 class WaitingMessage:
-    """A message that is made and not sent yet, with the step of the card that it tells."""
+    """A queued message, with the step of the card that it contains."""
 
     step: str
     contact_id: int
@@ -243,7 +248,7 @@ _WAITING_ABOUT = (
 
 
 def queued_about(tx: Session, keys: KeyRing, card_id: int) -> list[WaitingMessage]:
-    """About this card's present end date."""
+    """Return the queued messages about this card's present end date."""
     found = []
     for step, contact_id, audience, channel, scheduled_at, sealed, segments in tx.execute(
         _WAITING_ABOUT, {"card": card_id}
@@ -257,20 +262,21 @@ def queued_about(tx: Session, keys: KeyRing, card_id: int) -> list[WaitingMessag
 
 @dataclass(frozen=True)
 class MessageDay:
-    """Until when (aware UTC) a message could be told."""
+    """The last instant (aware UTC) at which a message could be sent."""
 
     message_id: int
     expires_at: datetime
 
 
 def days_of(tx: Session, message_ids: Collection[int]) -> list[MessageDay]:
+    """Return the last instants of these messages."""
     rows = tx.execute(select(Message.id, Message.expires_at).where(among(Message.id, message_ids)))
     return [MessageDay(*row) for row in rows]
 
 
 @dataclass(frozen=True)
 class NamedMessage:
-    """A message that a receipt speaks of."""
+    """A message that a receipt is about."""
 
     id: int
     provider_id: str | None
@@ -279,15 +285,17 @@ class NamedMessage:
 
 
 def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]) -> list[NamedMessage]:
-    """Locked in the order of their ids: two workers that each applied some of the same messages' receipts would wait
-    for each other for ever."""
+    """Return the messages that receipts are about, locked in the order of their ids.
+
+    Without this order, two workers that each applied some of the same messages' receipts would deadlock.
+    """
     rows = tx.execute(
         select(Message.id, Message.provider_id, Message.contact_id, Message.channel)
         .where(or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids))))
         .order_by(Message.id)
         .with_for_update()
     )
-    # Nobody reports on what went to somebody who is no contact: those are e-mails.
+    # Messages to somebody who is no contact get no receipts: they are e-mails.
     return [NamedMessage(row[0], row[1], row[2], ChannelName(row[3])) for row in rows if row[2] is not None]
 
 
@@ -299,6 +307,7 @@ class SentMail:
 
 
 def sent_mail(tx: Session, message_id: int) -> SentMail | None:
+    """Return the e-mail, None where it was never handed over."""
     row = tx.execute(
         select(Message.provider_id).where(
             Message.id == message_id, Message.channel == ChannelName.EMAIL, Message.handed_at.is_not(None)
@@ -309,7 +318,7 @@ def sent_mail(tx: Session, message_id: int) -> SentMail | None:
 
 @dataclass(frozen=True)
 class EarlierMessage:
-    """A text to a person about a card, with the first answer that came after it and before the next."""
+    """A message to a person about a card, with the first answer between it and the next message."""
 
     message_id: int
     handed_at: datetime
@@ -347,12 +356,12 @@ _ANSWERS = (
 
 
 def earlier_messages(tx: Session, card_ids: Collection[int], latest: int) -> Mapping[int, list[EarlierMessage]]:
-    """By card, the latest texts to its person about its present end date, oldest first."""
+    """Return the latest messages to each card's person about its present end date, oldest first, by card."""
     return _with_answers(tx, tx.execute(_EARLIER_OF_CARDS, {"cards": card_ids}).all(), latest) if card_ids else {}
 
 
 def earlier_of_group(tx: Session, group_id: int, latest: int) -> Mapping[int, list[EarlierMessage]]:
-    """As `earlier`, of every card that the group's people have now."""
+    """Return the same as `earlier_messages`, of every current card of the group."""
     return _with_answers(tx, tx.execute(_EARLIER_OF_GROUP, {"group": group_id}).all(), latest)
 
 
@@ -367,7 +376,7 @@ def _with_answers(
     for answered_by, received_at, intent in tx.execute(_ANSWERS, {"contacts": contact_ids, "since": since}):
         answered.setdefault(answered_by, []).append((received_at, intent))
     found: dict[int, list[EarlierMessage]] = {}
-    # From the latest back: an answer belongs to the text before it.
+    # From the latest backwards: an answer belongs to the message before it.
     later: dict[tuple[int, int | None], datetime] = {}
     for card_id, message_id, to, handed_at, channel, state, answerable in reversed(rows):
         assert handed_at is not None
@@ -383,7 +392,7 @@ def _with_answers(
     return found
 
 
-_TOLD_LATELY = (
+_SENT_RECENTLY = (
     select(Contact.person_id, Message.created_at)
     .join(Message, Message.contact_id == Contact.id)
     .where(
@@ -410,20 +419,23 @@ _GREETED = (
 def sent_recently(
     tx: Session, person_ids: Collection[int], since: datetime, *, today: datetime | None = None
 ) -> Mapping[int, list[datetime]]:
-    """By person, when messages were made that were sent them unasked, one for each day: by whichever way, whether they
-    arrived or not. What failed since `today` began is not counted yet: it is to be told another way."""
+    """Return when unrequested messages to each person were made, one for each day, by person.
+
+    Every channel counts, and every outcome. A failure since `today` began does not count yet: failover is still to
+    come.
+    """
     if not person_ids:
         return {}
-    rows = tx.execute(_TOLD_LATELY, {"people": person_ids, "since": since, "today": today or since})
-    told: dict[int, dict[date, datetime]] = {}
+    rows = tx.execute(_SENT_RECENTLY, {"people": person_ids, "since": since, "today": today or since})
+    days_of_person: dict[int, dict[date, datetime]] = {}
     for person_id, at in rows:
         if person_id is not None:
-            told.setdefault(person_id, {}).setdefault(japan_date(at), at)
-    return {person_id: list(by_day.values()) for person_id, by_day in told.items()}
+            days_of_person.setdefault(person_id, {}).setdefault(japan_date(at), at)
+    return {person_id: list(by_day.values()) for person_id, by_day in days_of_person.items()}
 
 
 def verified_today(tx: Session, person_ids: Collection[int], since: datetime) -> set[int]:
-    """Those who were sent a greeting."""
+    """Return those of these persons who were sent a greeting since then."""
     if not person_ids:
         return set()
     found = tx.scalars(_GREETED, {"people": person_ids, "since": since})
@@ -432,7 +444,7 @@ def verified_today(tx: Session, person_ids: Collection[int], since: datetime) ->
 
 @dataclass(frozen=True)
 class CallMessage:
-    """A message as a call needs it: what it says, to whom."""
+    """A message for a call: its script and its recipient."""
 
     kind: MessageKind
     contact_id: int
@@ -443,6 +455,7 @@ class CallMessage:
 
 
 def call_message(tx: Session, keys: KeyRing, message_id: int) -> CallMessage | None:
+    """Return the message of a call, None where there is none."""
     row = tx.execute(
         select(
             Message.kind,

@@ -1,4 +1,7 @@
-"""The outbox: messages waiting, in hand and done. A move names the state it leaves; one changed row is the proof."""
+"""The queue of the outbox: messages are added, cancelled and ended.
+
+A transition names the state it leaves; one changed row proves it.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -6,11 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import ColumnElement, Executable, Update, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Executable, and_, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import registered
-from reminder.domain.model.messages import CancelReason, MessageKind, MessageState, Urgency
+from reminder.domain.model.messages import (
+    ACCEPT_BY_RECEIPT,
+    CANCEL,
+    END_BY_RECEIPT,
+    MESSAGE_STATES,
+    CancelReason,
+    MessageKind,
+    MessageState,
+    Urgency,
+)
 from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import in_batches
@@ -25,16 +37,20 @@ from reminder.storage.db.tables import (
     MessageReminder,
     Reminder,
 )
+from reminder.storage.db.transitions import transition
 from reminder.storage.outbox.sealed_body import seal_body
 from reminder.storage.registry import contacts
 
-# Enough to tell the words that one address is sent from each other.
+# Enough to distinguish the texts to one address.
 FINGERPRINT_BYTES = 16
 
 
 @dataclass(frozen=True)
 class SpeaksOf:
-    """Whom a message speaks of that tells none of their reminders: it is forgotten with any of these."""
+    """The person, card or contact that a message mentions without one of their reminders.
+
+    The message is erased with any of these.
+    """
 
     person_id: int
     card_id: int | None = None
@@ -43,7 +59,7 @@ class SpeaksOf:
 
 @dataclass(frozen=True)
 class MessageDraft:
-    """A message as it is planned."""
+    """A message to be queued."""
 
     key: str  # a second message with the same key is impossible
     kind: MessageKind
@@ -58,19 +74,19 @@ class MessageDraft:
     expires_at: datetime
     possibly_double: bool = False  # it repeats one that may have arrived
     reply_code: int | None = None  # the digit that answers "done" to it
-    address: str | None = None  # of who is nobody's contact yet; then `contact_id` is None
+    address: str | None = None  # of somebody who is no contact yet; then `contact_id` is None
     speaks_of: tuple[SpeaksOf, ...] = ()
     urgency: Urgency = Urgency.USUAL
     language: Language | None = None  # of an e-mail
 
 
 def login_code_key(sign_in: int) -> str:
-    """Return the key of the message that brings the code of this sign-in."""
+    """Return the key of the message with the code of this sign-in."""
     return f"code:{sign_in}"
 
 
 def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
-    """Which of these message keys are in use, and by a message in what state."""
+    """Return those of these message keys that are in use, with the state of their message."""
     found: dict[str, MessageState] = {}
     for some in in_batches(keys):
         query = select(Message.key, Message.state).where(Message.key.in_(some), IS_LIVE)
@@ -79,7 +95,7 @@ def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
 
 
 def add(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetime) -> list[int]:
-    """Their ids, in order. The unique key refuses a second one."""
+    """Queue messages; return their ids, in order. The unique key refuses a second message."""
     if not drafts:
         return []
     ranks = _fairness_ranks(drafts)
@@ -123,8 +139,11 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetim
 
 
 def _fairness_ranks(drafts: Sequence[MessageDraft]) -> list[int]:
-    """Which of its group's each is. A group is planned at once, so however many residents a home has, the first of
-    its texts is one of many groups' first, and its thousandth waits for all of theirs."""
+    """Return the position of each message within its group.
+
+    A group is planned at once. The first message of a large home is sent with the first messages of the other groups,
+    and its thousandth after all of theirs.
+    """
     ranks, so_far = [], Counter[tuple[int | None, ChannelName, Urgency]]()
     for draft in drafts:
         of = (draft.group_id, draft.channel, draft.urgency)
@@ -134,7 +153,7 @@ def _fairness_ranks(drafts: Sequence[MessageDraft]) -> list[int]:
 
 
 def cancel_for_card(tx: Session, card_id: int, reason: CancelReason, now: datetime) -> list[int]:
-    """Cancels what is queued about this card; the cancelled ids, since such a text may speak of other cards too."""
+    """Cancel the queued messages about this card, and return their ids: they may be about other cards too."""
     about = (
         select(MessageReminder.message_id)
         .join(Reminder, Reminder.id == MessageReminder.reminder_id)
@@ -144,7 +163,7 @@ def cancel_for_card(tx: Session, card_id: int, reason: CancelReason, now: dateti
 
 
 def cancel_for_person(tx: Session, person_id: int, reason: CancelReason, now: datetime) -> list[int]:
-    """What is queued about any card of this person."""
+    """Cancel the queued messages about any card of this person, and return their ids."""
     about = (
         select(MessageReminder.message_id)
         .join(Reminder, Reminder.id == MessageReminder.reminder_id)
@@ -155,6 +174,7 @@ def cancel_for_person(tx: Session, person_id: int, reason: CancelReason, now: da
 
 
 def cancel_for_contact(tx: Session, contact_id: int, reason: CancelReason, now: datetime) -> list[int]:
+    """Cancel the queued messages to this contact, and return their ids."""
     return _cancel(tx, Message.contact_id == contact_id, reason, now)
 
 
@@ -162,30 +182,27 @@ _REMINDS = exists().where(MessageReminder.message_id == Message.id)
 
 
 def cancel_reminders_of_group(tx: Session, group_id: int, reason: CancelReason, now: datetime) -> list[int]:
-    """Those that nobody has tried to send yet: what was tried goes on, for it may have arrived."""
+    """Cancel the group's queued reminders that were never attempted, and return their ids.
+
+    An attempted one stays, because it may have arrived.
+    """
     return _cancel(tx, and_(Message.group_id == group_id, Message.attempts == 0, _REMINDS), reason, now)
 
 
 def cancel_reminders_of_member(tx: Session, member_id: int, reason: CancelReason, now: datetime) -> list[int]:
-    """As cancel_reminders_of_group."""
+    """Cancel the member's queued reminders that were never attempted, and return their ids."""
     theirs = Message.contact_id.in_(select(Contact.id).where(Contact.member_id == member_id))
     return _cancel(tx, and_(theirs, Message.attempts == 0, _REMINDS), reason, now)
 
 
-def moving(which: ColumnElement[bool], leaving: MessageState) -> Update:
-    return update(Message).where(which, Message.state == leaving).execution_options(synchronize_session=False)
-
-
 def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: datetime) -> list[int]:
     cancelled = tx.execute(
-        moving(where, MessageState.QUEUED)
-        .values(state=MessageState.CANCELLED, reason=reason, ended_at=now)
-        .returning(Message.id)
+        transition(MESSAGE_STATES, CANCEL, where).values(reason=reason, ended_at=now).returning(Message.id)
     )
     return list(cancelled.scalars())
 
 
-# One look at each channel: the index begins with it.
+# One look-up per channel, with which the index begins.
 @cache
 def _next(channels: Sequence[ChannelName]) -> Executable:
     """Return the statement, built once for the channels of this process."""
@@ -195,36 +212,34 @@ def _next(channels: Sequence[ChannelName]) -> Executable:
 
 
 def next_moment(tx: Session) -> datetime | None:
-    """When a message is next to be sent or asked about."""
+    """Return when a message is next to be sent or asked about, None where there is none."""
     moments = tx.execute(_next(registered())).one()
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-# Handed over at least once, and no answer kept: it waits for one, or for another try.
-_MAY_HAVE_ARRIVED = and_(
-    Message.state.in_((MessageState.SENDING, MessageState.UNKNOWN, MessageState.QUEUED)), Message.handed_at.is_not(None)
-)
+# Until it is accepted, a receipt counts only for what was handed over at least once.
+_WAS_HANDED = or_(Message.state == MessageState.ACCEPTED, Message.handed_at.is_not(None))
 
 
 def end(
     tx: Session, message_id: int, state: MessageState, *, provider_id: str, reason: str | None, now: datetime
 ) -> bool:
-    """What a receipt says became of it. False where it had come to an end already."""
+    """Record the final state that a receipt reports; return False where the message had ended already."""
     ended = tx.execute(
-        update(Message)
-        .where(Message.id == message_id, or_(Message.state == MessageState.ACCEPTED, _MAY_HAVE_ARRIVED))
-        .values(state=state, provider_id=provider_id, reason=reason, lease_until=None, ended_at=now)
-        .execution_options(synchronize_session=False)
+        transition(MESSAGE_STATES, END_BY_RECEIPT, Message.id == message_id, _WAS_HANDED, to=state)
+        .values(provider_id=provider_id, reason=reason, lease_until=None, ended_at=now)
         .returning(Message.id)
     )
     return ended.first() is not None
 
 
 def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:
-    """A first callback names a message whose answer was lost, or is still on its way: the provider has it."""
+    """Record that the provider has a message whose answer was lost or is still on its way.
+
+    The first callback that names the message is the proof.
+    """
     tx.execute(
-        update(Message)
-        .where(Message.id == message_id, _MAY_HAVE_ARRIVED)
-        .values(state=MessageState.ACCEPTED, provider_id=provider_id, reason=None, lease_until=None)
-        .execution_options(synchronize_session=False)
+        transition(MESSAGE_STATES, ACCEPT_BY_RECEIPT, Message.id == message_id, Message.handed_at.is_not(None)).values(
+            provider_id=provider_id, reason=None, lease_until=None
+        )
     )

@@ -1,4 +1,4 @@
-"""At what pace a sender sends, and how much left on each day: rows that all workers share."""
+"""Rate limits and daily totals of senders, in rows that all workers share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,15 @@ from reminder.storage.db.tables import DayTotal, Pause, RateLimit
 
 
 def free_at(tx: Session, channel: ChannelName) -> datetime | None:
-    """When the next turn of its sender is to be had, as it looks now. None: at once."""
+    """Return when the sender's next turn is free at present; None: at once."""
     return tx.execute(select(RateLimit.free_at).where(RateLimit.channel == channel)).scalar_one_or_none()
 
 
 def reserve(tx: Session, channel: ChannelName, turns: int, *, between: timedelta, now: datetime) -> datetime:
-    """When the first of them is. Others wait for their turns until this transaction ends: take them last in it."""
+    """Reserve turns, and return the instant of the first.
+
+    Other workers wait for theirs until this transaction ends: call it last.
+    """
     free = tx.execute(
         select(RateLimit.free_at).where(RateLimit.channel == channel).with_for_update()
     ).scalar_one_or_none()
@@ -30,7 +33,7 @@ def reserve(tx: Session, channel: ChannelName, turns: int, *, between: timedelta
 
 @dataclass(frozen=True)
 class Days:
-    """How much left today, and on each of the last days on which anything did."""
+    """The number of messages today, and on each of the last days with any."""
 
     handed: int
     before: Sequence[int]
@@ -38,6 +41,7 @@ class Days:
 
 
 def days(tx: Session, channel: ChannelName, today: date) -> Days:
+    """Return the totals of a channel."""
     query = select(DayTotal.day, DayTotal.handed, DayTotal.is_lifted).where(
         DayTotal.channel == channel, DayTotal.day >= today - timedelta(days=USUAL_DAYS), DayTotal.day <= today
     )
@@ -47,12 +51,12 @@ def days(tx: Session, channel: ChannelName, today: date) -> Days:
 
 
 def count(tx: Session, channel: ChannelName, today: date, handed: int) -> None:
-    """As `take_turns`: late in a transaction."""
+    """Add to the day's total of a channel. Like `reserve`: call it late in a transaction."""
     add_to(tx, DayTotal, {"channel": channel, "day": today}, {"handed": handed})
 
 
 def lift_daily_bound(tx: Session, channel: ChannelName, today: date) -> bool:
-    """The operator says that this day is right as it is. False where nothing was kept back."""
+    """Record the operator's confirmation of the day's total; return False where nothing was held."""
     released = tx.execute(
         delete(Pause).where(Pause.channel == channel, Pause.reason == HoldReason.UNUSUAL_DAY).returning(Pause.channel)
     ).first()

@@ -1,4 +1,4 @@
-"""Receipts: what providers say became of messages, each kept once."""
+"""Receipts: providers' reports about messages, each stored once."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from reminder.storage.db.tables import Receipt
 
 @dataclass(frozen=True)
 class WaitingReceipt:
+    """A receipt that was not applied yet."""
+
     id: int
     provider_id: str
     status: str
@@ -23,7 +25,7 @@ class WaitingReceipt:
 def keep(
     tx: Session, *, provider_id: str, status: str, error_code: str | None, message_id: int | None, now: datetime
 ) -> None:
-    """A repeated one changes nothing."""
+    """Store a receipt; a repeated one changes nothing."""
     insert_or_ignore(
         tx,
         Receipt,
@@ -36,6 +38,7 @@ def keep(
 
 
 def waiting(tx: Session, limit: int) -> list[WaitingReceipt]:
+    """Return receipts that were not applied yet, the oldest first."""
     rows = tx.execute(
         select(Receipt.id, Receipt.provider_id, Receipt.status, Receipt.error_code, Receipt.message_id)
         .where(Receipt.applied_at.is_(None))
@@ -47,6 +50,7 @@ def waiting(tx: Session, limit: int) -> list[WaitingReceipt]:
 
 
 def mark_applied(tx: Session, receipt_ids: Collection[int], now: datetime) -> None:
+    """Record that these receipts were applied."""
     tx.execute(
         update(Receipt)
         .where(among(Receipt.id, receipt_ids))
@@ -56,7 +60,7 @@ def mark_applied(tx: Session, receipt_ids: Collection[int], now: datetime) -> No
 
 
 def latest_ends(tx: Session, statuses: Collection[str], limit: int) -> list[str | None]:
-    """The error codes of the latest receipts that speak of an end, by one of these words."""
+    """Return the error codes of the latest receipts with one of these final statuses."""
     rows = tx.execute(
         select(Receipt.error_code).where(Receipt.status.in_(statuses)).order_by(Receipt.id.desc()).limit(limit)
     )

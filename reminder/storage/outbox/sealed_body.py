@@ -11,7 +11,10 @@ BODY = "messages.body"
 
 
 class Body(NamedTuple):
-    """What a message says. `language` is that of an e-mail, None of one that was kept before messages knew it."""
+    """The content of a message.
+
+    `language` is that of an e-mail, None for one stored before messages recorded it.
+    """
 
     subject: str | None
     text: str
@@ -19,17 +22,19 @@ class Body(NamedTuple):
 
 
 def seal_body(keys: KeyRing, subject: str | None, text: str, language: Language | None = None) -> bytes:
+    """Return the sealed subject and text."""
     body = Body(subject, text, language) if language else (subject, text)
     return keys.seal(json.dumps(body, ensure_ascii=False), BODY)
 
 
 def open_body(keys: KeyRing, sealed: bytes) -> Body:
+    """Return the content of a sealed body; raises SettingsError where its key is gone."""
     body = Body(*json.loads(keys.open(sealed, BODY)))
     return body if body.language is None else body._replace(language=Language(body.language))
 
 
 def readable(keys: KeyRing, sealed: bytes | None) -> tuple[str | None, str | None]:
-    """A list shows the other rows when one was sealed with a key that is gone."""
+    """Return the subject and the text, both None where the key is gone, so that a list still shows its other rows."""
     try:
         return (None, None) if sealed is None else open_body(keys, sealed)[:2]
     except SettingsError:

@@ -1,1 +1,1 @@
-"""Whom the service knows: groups, people, their cards and contacts, and the lists that they came in."""
+"""The registry: groups, people, their cards and contacts, and the sheets they were imported from."""

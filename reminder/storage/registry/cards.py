@@ -1,4 +1,4 @@
-"""Cards, and the schedule that hangs on them: `next_reminder_on`."""
+"""Cards, and the day on which planning is due for each: `next_reminder_on`."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ _CURRENT = Card.retired_at.is_(None)
 
 @dataclass(frozen=True)
 class CardView:
+    """A card of a person."""
+
     id: int
     person_id: int
     kind: str
@@ -36,14 +38,14 @@ class CardView:
 
 @dataclass(frozen=True)
 class DueCard:
-    """A card that planning must look at, with the person whose it is."""
+    """A card that planning is due for, with its person."""
 
     id: int
     kind: str
     label: str
     expires_on: date
     is_computed: bool
-    carrier_ends_on: date | None  # the end of the card this one lives in
+    carrier_ends_on: date | None  # the end of the card that carries this one
     progress: Progress
     escalate_on: date | None
     person: PersonView
@@ -66,7 +68,7 @@ _COLUMNS = (
 
 
 def _view(row: Sequence[Any]) -> CardView:
-    """`row` has the columns of `_COLUMNS`."""
+    """Return the card of a row with the columns of `_COLUMNS`."""
     return CardView(*row)
 
 
@@ -111,7 +113,7 @@ _FIND = select(*_COLUMNS).where(Card.id == bindparam("card"))
 
 
 def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Their ids, in the order of the rows."""
+    """Add cards; return their ids, in the order of the rows."""
     return add_many(tx, CARDS, rows)
 
 
@@ -121,7 +123,7 @@ def reserve_ids(tx: Session, count: int) -> list[int]:
 
 
 def insert_all(tx: Session, new: Sequence[CardView], now: datetime) -> None:
-    """Add cards with the ids that were reserved for them; one that another is carried by stands before it."""
+    """Add cards with their reserved ids; a card that carries another comes before it."""
     rows = [
         {
             "id": card.id,
@@ -140,19 +142,23 @@ def insert_all(tx: Session, new: Sequence[CardView], now: datetime) -> None:
 
 
 def find(tx: Session, card_id: int) -> CardView | None:
+    """Return the card with this id, None where there is none."""
     row = tx.execute(_FIND, {"card": card_id}).one_or_none()
     return None if row is None else _view(row)
 
 
 def current_of_person(tx: Session, person_id: int) -> list[CardView]:
+    """Return a person's current cards."""
     return [_view(row) for row in tx.execute(_CURRENT_OF_PERSON, {"person": person_id})]
 
 
-def current_with_takers(
+def current_with_assignees(
     tx: Session, group_id: int, person_ids: Collection[int] | None = None
 ) -> list[tuple[CardView, int | None]]:
-    """(card, the contact whose owner sees to it before its present end) of everybody in the group, or of some of its
-    people, in the order of the cards' ids."""
+    """Return the current cards of a group, or of some of its persons, in the order of their ids.
+
+    Each comes with the id of the contact who is assigned for its present end date, or None.
+    """
     rows = (
         tx.execute(_TAKEN_OF_GROUP, {"group": group_id})
         if person_ids is None
@@ -164,8 +170,10 @@ def current_with_takers(
 def ending(
     tx: Session, group_id: int, first: date, last: date, *, after: tuple[date, int] = (date.min, 0), limit: int
 ) -> list[CardView]:
-    """The group's current cards that end within these days, both included, the soonest first. `after`: the end and the
-    id of the last card that the page before has shown."""
+    """Return the group's current cards that end within these days, both included, the soonest first.
+
+    `after`: the end and the id of the last card on the page before.
+    """
     escalation_level = {
         "group": group_id,
         "first": first,
@@ -178,7 +186,7 @@ def ending(
 
 
 def current_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, CardView]]:
-    """By person and kind; of several that no kind names, one."""
+    """Return the current cards by person and kind; of several of one kind, one."""
     found: dict[int, dict[str, CardView]] = {}
     for row in tx.execute(_BY_PERSON, {"people": person_ids}):
         found.setdefault(row.person_id, {})[row.kind] = _view(row)
@@ -194,7 +202,7 @@ def every_current_of_people(tx: Session, person_ids: Collection[int]) -> dict[in
 
 
 def ends_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, date]]:
-    """When each person's cards end, by kind."""
+    """Return the ends of each person's cards, by kind."""
     ends: dict[int, dict[str, date]] = {person_id: {} for person_id in person_ids}
     for person_id, kind, expires_on in tx.execute(_ENDS_OF_PEOPLE, {"people": person_ids}):
         ends[person_id][kind] = expires_on
@@ -202,16 +210,17 @@ def ends_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[s
 
 
 def ends_of(tx: Session, card_ids: Collection[int]) -> dict[int, date]:
+    """Return the ends of these cards, by id."""
     return dict(list(tx.execute(_ENDS_OF_CARDS, {"cards": card_ids})))
 
 
 def of_group(tx: Session, group_id: int | None) -> list[CardView]:
-    """All cards, retired ones too, where `group_id` is None."""
+    """Return the cards of a group, or of all groups where `group_id` is None; retired ones too."""
     return list(each_of_group(tx, group_id))
 
 
 def each_of_group(tx: Session, group_id: int | None) -> Iterator[CardView]:
-    """As `of_group`, without holding them all in memory."""
+    """Yield the cards that `of_group` returns, in bounded memory."""
     query = select(*_COLUMNS).order_by(Card.id)
     if group_id is not None:
         query = query.join(Person, Person.id == Card.person_id).where(Person.group_id == group_id)
@@ -219,7 +228,7 @@ def each_of_group(tx: Session, group_id: int | None) -> Iterator[CardView]:
 
 
 def some_of_person(tx: Session, person_id: int, *, after: int, limit: int) -> list[CardView]:
-    """Retired ones too."""
+    """Return a person's cards with a higher id than `after`, retired ones too."""
     query = select(*_COLUMNS).where(Card.person_id == person_id, Card.id > after).order_by(Card.id).limit(limit)
     return [_view(row) for row in tx.execute(query)]
 
@@ -227,6 +236,7 @@ def some_of_person(tx: Session, person_id: int, *, after: int, limit: int) -> li
 def renew(
     tx: Session, card_id: int, *, expires_on: date, is_computed: bool, next_on: date | None, now: datetime
 ) -> None:
+    """Set a new end date, and clear the answers about the old one."""
     tx.execute(
         update(Card)
         .where(Card.id == card_id)
@@ -244,22 +254,26 @@ def renew(
 
 
 def retire(tx: Session, card_id: int, now: datetime) -> None:
+    """Retire a card."""
     tx.execute(update(Card).where(Card.id == card_id, _CURRENT).values(retired_at=now, next_reminder_on=None))
 
 
 def carry(tx: Session, card_id: int, carried: Collection[int]) -> None:
-    """`carried` live in this card and end with it."""
+    """Record that this card carries the cards of `carried`, which end with it."""
     if carried:
         tx.execute(_changing(among(Card.id, carried)).values(carried_by=card_id))
 
 
 def groups_due(tx: Session, today: date, *, limit: int, but_not: Collection[int] = ()) -> list[int]:
-    """The groups with a card to look at, longest waiting first, locked so that no other worker plans them too."""
+    """Return the groups with a card that planning is due for, longest waiting first.
+
+    They are locked, so that no other worker plans them at the same time.
+    """
     return _groups(tx, Card.next_reminder_on, and_(_CURRENT, Card.next_reminder_on <= today), limit, but_not)
 
 
 def groups_silent(tx: Session, today: date, *, limit: int) -> list[int]:
-    """The groups with a card of which nobody has said anything for long enough; locked as those of `groups_due`."""
+    """Return the groups with a card whose escalation is due, locked as those of `groups_due`."""
     return _groups(tx, Card.escalate_on, and_(IS_SILENT, Card.escalate_on <= today), limit, ())
 
 
@@ -319,27 +333,30 @@ _UNANSWERED = _WITH_PERSONS.where(
 
 
 def due(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
-    """Held until the transaction ends, so that whoever wants them looked at again waits and then has the last word."""
+    """Return the cards of these groups that planning is due for, locked until the transaction ends.
+
+    A concurrent request to plan a card again waits for it, and then applies.
+    """
     return _with_persons(tx.execute(_DUE, {"groups": group_ids, "today": today}))
 
 
 def silent(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
-    """Whose silence has lasted long enough; held as `due`."""
+    """Return the cards of these groups whose escalation is due, locked as those of `due`."""
     return _with_persons(tx.execute(_SILENT, {"groups": group_ids, "today": today}))
 
 
 def as_due(tx: Session, card_id: int) -> DueCard | None:
-    """As planning would look at it, to be looked at only."""
+    """Return a card as planning would see it, without a lock."""
     return next(iter(_with_persons(tx.execute(_AS_DUE, {"card": card_id}))), None)
 
 
 def of_group_as_due(tx: Session, group_id: int) -> list[DueCard]:
-    """All that are current, held as `due`."""
+    """Return all current cards of the group, locked as those of `due`."""
     return _with_persons(tx.execute(_HELD_OF_GROUP, {"group": group_id}))
 
 
 def unanswered(tx: Session, escalation_level: int) -> list[DueCard]:
-    """Of which everybody who could be asked has been, and nobody has done anything."""
+    """Return the cards at this escalation level: everybody was asked, and nobody has acted."""
     return _with_persons(tx.execute(_UNANSWERED, {"asked": escalation_level}))
 
 
@@ -355,11 +372,12 @@ _NEXT_SILENCE_ON = select(func.min(Card.escalate_on)).where(IS_SILENT)
 
 
 def next_due_on(tx: Session) -> date | None:
+    """Return the next day for which planning is due, None where there is none."""
     return tx.execute(_NEXT_DUE_ON).scalar()
 
 
 def set_next(tx: Session, next_on: Mapping[int, date | None]) -> None:
-    """By card id."""
+    """Set the next planning day of cards, by id."""
     if next_on:
         tx.connection().execute(
             update(CARDS).where(CARDS.c.id == bindparam("card")).values(next_reminder_on=bindparam("on")),
@@ -368,6 +386,7 @@ def set_next(tx: Session, next_on: Mapping[int, date | None]) -> None:
 
 
 def next_silence_on(tx: Session) -> date | None:
+    """Return the next day for which an escalation is due, None where there is none."""
     return tx.execute(_NEXT_SILENCE_ON).scalar()
 
 
@@ -376,7 +395,7 @@ def _changing(*which: ColumnElement[bool] | TextClause) -> Update:
 
 
 def acknowledge(tx: Session, card_ids: Collection[int], on: date) -> None:
-    """Nothing is told of them until their end; nobody is asked to see to them any more."""
+    """Acknowledge cards: they have no reminders until their end, and no further escalation."""
     tx.execute(
         _changing(among(Card.id, card_ids), _CURRENT, Card.acknowledged_on.is_(None)).values(
             acknowledged_on=on, remind_on=None, escalate_on=None, next_reminder_on=on
@@ -385,10 +404,12 @@ def acknowledge(tx: Session, card_ids: Collection[int], on: date) -> None:
 
 
 def reopen(tx: Session, card_id: int, on: date) -> None:
+    """Undo the acknowledgement of a card."""
     tx.execute(update(Card).where(Card.id == card_id, _CURRENT).values(acknowledged_on=None, next_reminder_on=on))
 
 
 def remind_again(tx: Session, card_ids: Collection[int], on: date) -> None:
+    """Record the day on which the person asked to be reminded again."""
     tx.execute(
         _changing(among(Card.id, card_ids), _CURRENT, Card.acknowledged_on.is_(None)).values(
             remind_on=on, next_reminder_on=_no_later_than(on)
@@ -397,7 +418,7 @@ def remind_again(tx: Session, card_ids: Collection[int], on: date) -> None:
 
 
 def set_escalation(tx: Session, until: Mapping[int, tuple[int, date | None]]) -> None:
-    """By card id: how many humans more have been asked, and when the next one is."""
+    """Set, by card id, the number of further humans asked, and the day of the next escalation."""
     if until:
         tx.connection().execute(
             update(CARDS)
@@ -411,7 +432,7 @@ def set_escalation(tx: Session, until: Mapping[int, tuple[int, date | None]]) ->
 
 
 def restart_escalation(tx: Session, card_ids: Collection[int], on: date) -> None:
-    """Whoever was to be asked about these was not after all."""
+    """Reset the escalation of these cards, whose next contact was not asked after all."""
     tx.execute(
         _changing(among(Card.id, card_ids), IS_SILENT, Card.escalation_level > 0).values(
             escalation_level=Card.escalation_level - 1, escalate_on=on
@@ -420,61 +441,72 @@ def restart_escalation(tx: Session, card_ids: Collection[int], on: date) -> None
 
 
 def assign(tx: Session, card_id: int, expires_on: date, contact_id: int, on: date) -> bool:
-    """False where somebody has taken it already: the table holds one for each end date."""
+    """Assign a contact to a card's end date; return False where somebody is assigned already.
+
+    The table holds one for each end date.
+    """
     return insert_or_ignore(
         tx, Assignment, card_id=card_id, expires_on=expires_on, contact_id=contact_id, assigned_on=on
     )
 
 
 def assigned_to(tx: Session, card_id: int, expires_on: date) -> int | None:
-    """The contact whose owner sees to it."""
+    """Return the contact assigned for this end date, None where there is none."""
     query = select(Assignment.contact_id).where(Assignment.card_id == card_id, Assignment.expires_on == expires_on)
     return tx.execute(query).scalar_one_or_none()
 
 
 def assignees(tx: Session, card_ids: Collection[int]) -> dict[int, int]:
-    """By card, the contact whose owner sees to it before its present end."""
+    """Return the contacts assigned for the present end dates, by card."""
     return dict(list(tx.execute(_TAKERS, {"cards": card_ids})))
 
 
 def unassign(tx: Session, card_id: int) -> None:
-    """Whoever took it on has not been heard of since."""
+    """Remove the assignment of a card whose contact has not reported since."""
     tx.execute(delete(Assignment).where(Assignment.card_id == card_id))
 
 
 def schedule_replan_of_carried(tx: Session, card_id: int, on: date) -> None:
-    """What lives in this card may be told otherwise now that it has changed."""
+    """Request a new plan of the cards that this card carries, because this card has changed."""
     tx.execute(update(Card).where(Card.carried_by == card_id, _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
 
 def schedule_replan_of_person(tx: Session, person_id: int, on: date) -> None:
+    """Request a new plan of every current card of a person, on this day at the latest."""
     tx.execute(update(Card).where(Card.person_id == person_id, _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
 
-def look_again_at_people(tx: Session, person_ids: Collection[int], on: date) -> None:
-    """Let the schedule look at every current card of these persons on this day at the latest."""
+def schedule_replan_of_people(tx: Session, person_ids: Collection[int], on: date) -> None:
+    """Request a new plan of every current card of these persons, on this day at the latest."""
     tx.execute(_changing(among(Card.person_id, person_ids), _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
 
 def schedule_replan_of_group(tx: Session, group_id: int, on: date) -> None:
+    """Request a new plan of every current card of a group, on this day at the latest."""
     of_group = select(Person.id).where(Person.group_id == group_id)
     tx.execute(update(Card).where(Card.person_id.in_(of_group), _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
 
 def schedule_replan_of_messages(tx: Session, message_ids: Collection[int], on: date) -> None:
-    """What these messages were to tell is still to be told, where the card has not changed since."""
+    """Request a new plan of the cards of these messages that have not changed since.
+
+    Their reminders are still to be sent.
+    """
     if not message_ids:
         return
-    as_told = aliased(Card)
-    told = (
+    present = aliased(Card)
+    mentioned = (
         select(Reminder.card_id)
         .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
-        .join(as_told, and_(as_told.id == Reminder.card_id, as_told.expires_on == Reminder.expires_on))
+        .join(present, and_(present.id == Reminder.card_id, present.expires_on == Reminder.expires_on))
         .where(among(MessageReminder.message_id, message_ids))
     )
-    tx.execute(update(Card).where(Card.id.in_(told), _CURRENT).values(next_reminder_on=_no_later_than(on)))
+    tx.execute(update(Card).where(Card.id.in_(mentioned), _CURRENT).values(next_reminder_on=_no_later_than(on)))
 
 
 def _no_later_than(on: date) -> ColumnElement[date]:
-    """Worked out on the row as it stands once it can be changed: planning may be setting a later day at this moment."""
+    """Return the earlier of the row's day and this one.
+
+    It is computed on the row once it is locked: planning may be setting a later day at this moment.
+    """
     return case((or_(Card.next_reminder_on.is_(None), Card.next_reminder_on > on), on), else_=Card.next_reminder_on)

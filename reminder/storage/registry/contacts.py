@@ -1,20 +1,35 @@
-"""Contacts: sealed addresses, whose they are, and whether they may be told."""
+"""Contacts: their sealed addresses, their owners, and whether they may be contacted."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, bindparam, exists, func, or_, select, union_all, update
+from sqlalchemy import Row, bindparam, exists, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import AddressKind, registered
 from reminder.domain.model.messages import MessageKind
-from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
+from reminder.domain.model.people import (
+    CONFIRM,
+    CONTACT_STATES,
+    GIVE_UP,
+    RENEW_CONSENT,
+    STOP,
+    ChannelName,
+    ConsentHow,
+    ContactState,
+    Copies,
+    Language,
+    Role,
+    StoppedBy,
+    stops_lifted,
+)
 from reminder.domain.rules.recipients import Recipient
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.db.tables import CONTACTS, Contact, Member, Message, Person
+from reminder.storage.db.transitions import transition
 
 ADDRESS = "contacts.address"
 
@@ -39,7 +54,7 @@ _OF_EVERY_MEMBER = (
     .where(Member.group_id == bindparam("group"))
     .order_by(Contact.id)
 )
-# A contact is a person's or a member's. Each way has an index; with OR between them all contacts would be read.
+# A contact is a person's or a member's. Each condition has an index; joined with OR, all contacts would be read.
 _BOTH_WAYS = union_all(
     select(*_COLUMNS).join(Person, Person.id == Contact.person_id).where(Person.group_id == bindparam("group")),
     select(*_COLUMNS).join(Member, Member.id == Contact.member_id).where(Member.group_id == bindparam("group")),
@@ -58,6 +73,8 @@ _OWNED = (
 
 @dataclass(frozen=True)
 class ContactView:
+    """A contact of a person or of a member, with its address."""
+
     id: int
     person_id: int | None
     member_id: int | None
@@ -82,6 +99,7 @@ def add(
     confirmed: bool,
     now: datetime,
 ) -> int:
+    """Add a contact, and return its id."""
     row = NewContactRow(
         person_id=person_id,
         member_id=member_id,
@@ -97,7 +115,7 @@ def add(
 
 @dataclass(frozen=True)
 class NewContactRow:
-    """A contact to be kept: of a person or of a member. `confirmed`: its owner has agreed, at this moment."""
+    """A contact to be added, of a person or of a member. `confirmed`: its owner consents at this moment."""
 
     person_id: int | None
     member_id: int | None
@@ -110,7 +128,7 @@ class NewContactRow:
 
 
 def add_all(tx: Session, keys: KeyRing, rows: Sequence[NewContactRow], now: datetime) -> list[int]:
-    """Add contacts, their addresses sealed; return their ids, in the order of the rows."""
+    """Add contacts with sealed addresses; return their ids, in the order of the rows."""
     indexes = _indexes(tx, keys, {row.address for row in rows})
     values = [
         {
@@ -132,22 +150,24 @@ def add_all(tx: Session, keys: KeyRing, rows: Sequence[NewContactRow], now: date
 
 
 def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str, bytes]:
-    """What new rows keep to be found by. Those who share a telephone are found by having the same, so while keys are
-    being changed it is what the rows that are there have."""
+    """Return the blind indexes for new rows.
+
+    Rows with one telephone number are found by the same index; during a key rotation it is that of the existing rows.
+    """
     indexes = {address: keys.blind_index(address) for address in addresses}
     if len(keys.ids) == 1:
         return indexes
     address_of = {index: address for address in addresses for index in keys.blind_indexes(address)}
     for asked in in_batches(address_of):
         some = Contact.address_index.in_(asked)
-        # Whoever is giving these another index is waited for.
+        # This waits for a key rotation of the same rows.
         there = select(Contact.address_index).where(some).with_for_update(read=True)
         indexes |= {address_of[index]: index for index in tx.scalars(there)}
     return indexes
 
 
 def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[str, bytes]]]:
-    """(channel, blind index) of the contacts around each person."""
+    """Return (channel, blind index) of the contacts around each person."""
     found: dict[int, set[tuple[str, bytes]]] = {}
     query = select(Contact.person_id, Contact.channel, Contact.address_index).where(
         among(Contact.person_id, person_ids)
@@ -160,7 +180,7 @@ def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[
 
 @dataclass(frozen=True)
 class OwnedAddress:
-    """An address as one owner has it, by its blind index."""
+    """An address of one owner, by its blind index."""
 
     person_id: int | None
     member_id: int | None
@@ -180,6 +200,7 @@ def addresses_of(tx: Session, *, person_ids: Collection[int], member_ids: Collec
 
 
 def group_has_member(tx: Session, keys: KeyRing, *, group_id: int, address: str) -> bool:
+    """Return whether a member of the group has this e-mail address."""
     query = (
         select(Contact.id)
         .join(Member, Member.id == Contact.member_id)
@@ -189,51 +210,55 @@ def group_has_member(tx: Session, keys: KeyRing, *, group_id: int, address: str)
 
 
 def of_group(tx: Session, keys: KeyRing, group_id: int | None) -> list[ContactView]:
-    """All contacts where `group_id` is None. Opens every address: for lists people asked for, never for planning."""
+    """Return the contacts of a group, or all contacts where `group_id` is None.
+
+    This opens every address: use it for lists that people asked for, never for planning.
+    """
     rows = tx.execute(_EVERY) if group_id is None else tx.execute(_OF_GROUP, {"group": group_id})
     return [view(keys, row) for row in rows]
 
 
 def each_of_group(tx: Session, keys: KeyRing, group_id: int | None) -> Iterator[ContactView]:
-    """As `of_group`, without holding them all in memory."""
+    """Yield the contacts that `of_group` returns, in bounded memory."""
     rows = each(tx, _EVERY) if group_id is None else each(tx, _OF_GROUP, {"group": group_id})
     return (view(keys, row) for row in rows)
 
 
 def by_ids(tx: Session, keys: KeyRing, contact_ids: Collection[int]) -> dict[int, ContactView]:
-    """By id; for those that a page shows."""
+    """Return these contacts by id, for those that a page shows."""
     rows = tx.execute(_THESE, {"contacts": list(contact_ids)}) if contact_ids else ()
     return {row.id: view(keys, row) for row in rows}
 
 
 def of_member(tx: Session, keys: KeyRing, member_id: int) -> list[ContactView]:
-    """By which one member hears."""
+    """Return the contacts of a member."""
     return [view(keys, row) for row in tx.execute(_OF_MEMBER, {"member": member_id})]
 
 
 def owned_by_group(tx: Session, keys: KeyRing, group_id: int, contact_id: int) -> ContactView | None:
-    """A contact of a person or a member of this group; None for any other."""
+    """Return a contact of a person or a member of this group; None for any other."""
     row = tx.execute(_OWNED, {"group": group_id, "contact": contact_id}).one_or_none()
     return None if row is None else view(keys, row)
 
 
 def of_person(tx: Session, keys: KeyRing, person_id: int) -> list[ContactView]:
-    """Their own and their family's."""
+    """Return the contacts of a person and of their family."""
     return [view(keys, row) for row in tx.execute(_OF_PERSON, {"person": person_id})]
 
 
 def some_of_person(tx: Session, keys: KeyRing, person_id: int, *, after: int, limit: int) -> list[ContactView]:
-    """Their own and those of their family."""
+    """Return those contacts of a person and of their family that have a higher id than `after`."""
     query = _OF_PERSON.where(Contact.id > after).limit(limit)
     return [view(keys, row) for row in tx.execute(query, {"person": person_id})]
 
 
 def of_every_member(tx: Session, keys: KeyRing, group_id: int) -> list[ContactView]:
+    """Return the contacts of all members of a group."""
     return [view(keys, row) for row in tx.execute(_OF_EVERY_MEMBER, {"group": group_id})]
 
 
 def view(keys: KeyRing, row: Row[*tuple[Any, ...]]) -> ContactView:
-    """`row` has the columns of `_COLUMNS`."""
+    """Return the contact of a row with the columns of `_COLUMNS`."""
     return ContactView(
         id=row.id,
         person_id=row.person_id,
@@ -271,12 +296,12 @@ _MEMBERS = (
 
 
 def of_people(tx: Session, person_ids: Collection[int]) -> list[tuple[int, Recipient]]:
-    """(person id, recipient) of persons' own and family contacts, without addresses."""
+    """Return (person id, recipient) of persons' own and family contacts, without addresses."""
     return _recipients(tx.execute(_RECIPIENTS_OF_PEOPLE, {"people": person_ids}))
 
 
 def of_people_of_group(tx: Session, group_id: int) -> list[tuple[int, Recipient]]:
-    """As `of_people`, of everybody in the group."""
+    """Return the same as `of_people`, for every person of the group."""
     return _recipients(tx.execute(_RECIPIENTS_OF_GROUP, {"group": group_id}))
 
 
@@ -298,7 +323,7 @@ def _recipients(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[tuple[int, Recipi
 
 
 def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipient]]:
-    """(group id, recipient) of the members of these groups."""
+    """Return (group id, recipient) of the members of these groups."""
     return [
         (
             group_id,
@@ -320,15 +345,18 @@ def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipie
 
 
 def first_of_member(tx: Session, member_id: int) -> int | None:
+    """Return the id of a member's first contact, None where there is none."""
     return tx.execute(select(func.min(Contact.id)).where(Contact.member_id == member_id)).scalar_one()
 
 
 def channel_of(tx: Session, contact_id: int) -> ChannelName | None:
+    """Return the channel of a contact, None where there is no such contact."""
     channel = tx.execute(select(Contact.channel).where(Contact.id == contact_id)).scalar_one_or_none()
     return None if channel is None else ChannelName(channel)
 
 
 def group_of(tx: Session, contact_id: int) -> int | None:
+    """Return the group of a contact, None where there is no such contact."""
     query = (
         select(func.coalesce(Person.group_id, Member.group_id))
         .select_from(Contact)
@@ -339,74 +367,54 @@ def group_of(tx: Session, contact_id: int) -> int | None:
     return tx.scalars(query).one_or_none()
 
 
-def _changing(contact_ids: Iterable[int]) -> Update:
-    return update(Contact).where(among(Contact.id, contact_ids)).execution_options(synchronize_session=False)
-
-
-def set_state(tx: Session, contact_ids: Iterable[int], state: ContactState) -> None:
-    """One whose owner said no stays as it is."""
-    ids = list(contact_ids)
-    if ids:
-        may_change = Contact.state != ContactState.OPTED_OUT
-        tx.execute(_changing(ids).where(may_change).values(state=state))
-
-
 def mark_unreachable(tx: Session, contact_ids: Iterable[int]) -> list[int]:
-    """Nothing arrives there any more; the ids of those of which that is news. One whose owner said no stays so."""
+    """Mark contacts as unreachable; return the ids of those that were not before.
+
+    Contacts that their owner has stopped keep their state.
+    """
     ids = list(contact_ids)
     if not ids:
         return []
-    gone = tx.execute(
-        _changing(ids)
-        .where(Contact.state.not_in((ContactState.OPTED_OUT, ContactState.UNREACHABLE)))
-        .values(state=ContactState.UNREACHABLE)
-        .returning(Contact.id)
-    )
+    gone = tx.execute(transition(CONTACT_STATES, GIVE_UP, among(Contact.id, ids)).returning(Contact.id))
     return list(gone.scalars())
 
 
 def stop(tx: Session, contact_ids: Iterable[int], by: StoppedBy) -> list[int]:
-    """Whoever says no is not told any more, whatever was before; the ids of those that this stopped."""
+    """Stop contacts, whatever their state; return the ids of those that were not stopped before."""
     stopped = tx.execute(
-        _changing(contact_ids)
-        .where(Contact.state != ContactState.OPTED_OUT)
-        .values(state=ContactState.OPTED_OUT, stopped_by=by)
-        .returning(Contact.id)
+        transition(CONTACT_STATES, STOP, among(Contact.id, contact_ids)).values(stopped_by=by).returning(Contact.id)
     )
     return list(stopped.scalars())
 
 
 def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str | None, now: datetime) -> bool:
-    """False for one whose owner said no, where this is not their own word again. `by` None keeps who told them.
+    """Confirm a contact's consent; return False for a stop that this does not lift. `by` None keeps the present name.
 
-    Their own word takes back everything. What they said through the family, or by a click, a form that they signed
-    takes back; what they said by a text or to the provider, only a text of theirs.
+    Which consent lifts which stop: see stops_lifted.
     """
-    taken_back: dict[ConsentHow, ColumnElement[bool]] = {
-        ConsentHow.REPLY: Contact.id.is_not(None),
-        **dict.fromkeys(
-            (ConsentHow.WRITTEN, ConsentHow.AGENT), Contact.stopped_by.in_((StoppedBy.FAMILY, StoppedBy.CLICK))
-        ),
-    }
-    may = Contact.state != ContactState.OPTED_OUT
-    confirmed = tx.execute(
-        update(Contact)
-        .where(Contact.id == contact_id, or_(may, taken_back[how]) if how in taken_back else may)
-        .values(
-            state=ContactState.CONFIRMED,
-            consent_how=how,
-            consent_by=Contact.consent_by if by is None else by,
-            consent_at=now,
-            stopped_by=None,
+    this, words = Contact.id == contact_id, stops_lifted(how)
+    by_known = Contact.stopped_by.in_([word for word in words if word is not None])
+    by_these = or_(by_known, Contact.stopped_by.is_(None)) if None in words else by_known
+    for move in (
+        transition(CONTACT_STATES, CONFIRM, this),
+        transition(CONTACT_STATES, RENEW_CONSENT, this, by_these),
+    ):
+        confirmed = tx.execute(
+            move.values(
+                consent_how=how,
+                consent_by=Contact.consent_by if by is None else by,
+                consent_at=now,
+                stopped_by=None,
+            ).returning(Contact.id)
         )
-        .returning(Contact.id)
-    )
-    return confirmed.first() is not None
+        if confirmed.first() is not None:
+            return True
+    return False
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """A contact whose owner has just answered, with whose it is. `was_asked`: for their consent."""
+    """A contact whose owner has just answered, with its person or member. `was_asked`: for their consent."""
 
     contact_id: int
     person_id: int | None
@@ -418,7 +426,7 @@ class Speaker:
 
 
 def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
-    """Every contact for texts or calls with this number: two people may share a telephone."""
+    """Return the ids of every contact with this number, for texts or calls: two people may share a telephone."""
     query = select(Contact.id).where(
         Contact.channel.in_([name for name in registered() if name.can.address is AddressKind.PHONE]),
         Contact.address_index.in_(keys.blind_indexes(address)),
@@ -427,7 +435,7 @@ def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
 
 
 def speakers(tx: Session, contact_id: int) -> list[Speaker]:
-    """This contact, and others of the same channel and address, for they share one telephone; itself first."""
+    """Return this contact, and then the others with the same channel and address, which share its telephone."""
     itself = select(Contact.address_index, Contact.channel).where(Contact.id == contact_id).subquery()
     asked = exists().where(Message.contact_id == Contact.id, Message.kind == MessageKind.CONSENT_REQUEST)
     rows = tx.execute(
@@ -448,13 +456,13 @@ def speakers(tx: Session, contact_id: int) -> list[Speaker]:
     return [Speaker(*row[:4], ChannelName(row[4]), ContactState(row[5]), row[6]) for row in rows]
 
 
-def told_by(tx: Session, contact_id: int, by: str) -> None:
-    """Who has told its owner that a text will ask for their consent."""
+def record_announced_by(tx: Session, contact_id: int, by: str) -> None:
+    """Record who has announced to the owner that a text will ask for their consent."""
     tx.execute(update(Contact).where(Contact.id == contact_id).values(consent_by=by))
 
 
-def people_with_texts(tx: Session) -> list[int]:
-    """Everybody who is told by texts."""
+def people_reminded_by_text(tx: Session) -> list[int]:
+    """Return the ids of all persons who are reminded by text."""
     own = select(Contact.person_id).where(
         Contact.channel == ChannelName.SMS, Contact.state == ContactState.CONFIRMED, Contact.is_family.is_(False)
     )
@@ -462,7 +470,7 @@ def people_with_texts(tx: Session) -> list[int]:
 
 
 def times_asked(tx: Session, contact_id: int) -> tuple[int, datetime | None]:
-    """How often its owner was asked for consent by a text, and when last."""
+    """Return how often the owner was asked for consent by a text, and when last."""
     row = tx.execute(
         select(func.count(), func.max(Message.created_at)).where(
             Message.contact_id == contact_id, Message.kind == MessageKind.CONSENT_REQUEST
@@ -472,14 +480,16 @@ def times_asked(tx: Session, contact_id: int) -> tuple[int, datetime | None]:
 
 
 def record_test_call(tx: Session, contact_id: int, now: datetime) -> None:
-    """Its owner has pressed a key in a practice call."""
+    """Record that the owner has pressed a key in a practice call."""
     tx.execute(update(Contact).where(Contact.id == contact_id).values(test_called_at=now, reached_at=now))
 
 
 @dataclass(frozen=True)
 class Unproven:
-    """A contact that may be told, of which nothing has proved lately that it is still theirs. `since`: the last proof,
-    or when it was enrolled."""
+    """A contact in use without a recent verification.
+
+    `since`: the last verification, or the enrolment.
+    """
 
     contact_id: int
     person_id: int | None
@@ -490,7 +500,7 @@ class Unproven:
 
 
 def unproven(tx: Session, before: datetime, limit: int) -> list[Unproven]:
-    """Longest first."""
+    """Return the contacts that were not verified since then, the longest first."""
     since = func.coalesce(Contact.reached_at, Contact.created_at)
     rows = tx.execute(
         select(
@@ -511,7 +521,8 @@ def unproven(tx: Session, before: datetime, limit: int) -> list[Unproven]:
 
 
 def record_verified(tx: Session, contact_ids: Iterable[int], now: datetime) -> None:
-    """There is proof that these addresses are still theirs."""
+    """Record proof that these addresses are still their owners'."""
     ids = list(contact_ids)
     if ids:
-        tx.execute(_changing(ids).values(reached_at=now))
+        these = update(Contact).where(among(Contact.id, ids)).execution_options(synchronize_session=False)
+        tx.execute(these.values(reached_at=now))

@@ -15,11 +15,13 @@ from reminder.storage.db.tables import Contact, Group, Member
 
 @dataclass(frozen=True)
 class GroupView:
+    """A household or a home."""
+
     id: int
     name: str
     kind: GroupKind
     preferences: Preferences = DEFAULT_PREFERENCES
-    organisation: str = ""  # whose home it is, where that has several
+    organisation: str = ""  # the organisation that runs the home, where it runs several
 
 
 _COLUMNS = (
@@ -49,6 +51,7 @@ def _view(
 
 
 def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
+    """Add a group, and return its id."""
     group = Group(name=name, kind=kind, created_at=now)
     tx.add(group)
     tx.flush()
@@ -56,6 +59,7 @@ def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
 
 
 def add_member(tx: Session, *, group_id: int, role: Role, language: Language, now: datetime) -> int:
+    """Add a member to a group, and return their id."""
     added = tx.execute(
         insert(Member).returning(Member.id),
         [{"group_id": group_id, "role": role, "language": language, "created_at": now}],
@@ -73,19 +77,22 @@ _MEMBER_NAMES = select(Member.id, Member.name).where(Member.group_id == bindpara
 
 
 def find(tx: Session, group_id: int) -> GroupView | None:
+    """Return the group with this id, None where there is none."""
     return next(iter(by_id(tx, [group_id]).values()), None)
 
 
 def by_id(tx: Session, group_ids: Sequence[int]) -> Mapping[int, GroupView]:
+    """Return these groups, by id."""
     return {row.id: _view(*row) for row in tx.execute(_THESE, {"groups": group_ids})}
 
 
 def everyone(tx: Session) -> list[GroupView]:
+    """Return all groups, in the order of their ids."""
     return [_view(*row) for row in tx.execute(select(*_COLUMNS).order_by(Group.id))]
 
 
 def homes_after(tx: Session, group_id: int, *, founded_before: datetime, limit: int) -> list[GroupView]:
-    """Care homes in the order of their ids; nobody plans or erases in them until the transaction ends."""
+    """Return homes in the order of their ids, locked until the transaction ends against planning and erasure."""
     rows = tx.execute(
         select(*_COLUMNS)
         .where(Group.id > group_id, Group.kind == GroupKind.HOME, Group.created_at < founded_before)
@@ -97,38 +104,46 @@ def homes_after(tx: Session, group_id: int, *, founded_before: datetime, limit: 
 
 
 def has_homes(tx: Session) -> bool:
+    """Return whether any group is a home."""
     return tx.execute(select(Group.id).where(Group.kind == GroupKind.HOME).limit(1)).first() is not None
 
 
 def group_of_member(tx: Session, member_id: int) -> int | None:
+    """Return the group of a member, None where there is no such member."""
     return tx.execute(select(Member.group_id).where(Member.id == member_id)).scalar_one_or_none()
 
 
 def lock(tx: Session, group_id: int) -> None:
-    """Until the transaction ends nobody plans this group: its plan rests on what is about to change. On SQLite the
-    transaction holds the whole file."""
+    """Lock a group against planning until the transaction ends: its plan depends on the rows that are about to change.
+
+    On SQLite the transaction locks the whole file.
+    """
     tx.execute(select(Group.id).where(Group.id == group_id).with_for_update()).all()
 
 
 def rename(tx: Session, group_id: int, name: str) -> None:
+    """Set the name of a group."""
     tx.execute(update(Group).where(Group.id == group_id).values(name=name))
 
 
 def set_organisation(tx: Session, group_id: int, organisation: str) -> None:
+    """Set the organisation of a home."""
     tx.execute(update(Group).where(Group.id == group_id).values(organisation=organisation))
 
 
 def headings(tx: Session, group_id: int) -> dict[str, str]:
-    """What this group's own headings mean, as its last sheet was read."""
+    """Return the meaning of this group's own headings, from its last sheet."""
     return dict(tx.execute(select(Group.headings).where(Group.id == group_id)).scalar_one())
 
 
 def save_column_headings(tx: Session, group_id: int, said: Mapping[str, str]) -> None:
+    """Store the meaning of this group's own headings."""
     kept = {**headings(tx, group_id), **said}
     tx.execute(update(Group).where(Group.id == group_id).values(headings=kept))
 
 
 def set_preferences(tx: Session, group_id: int, preferences: Preferences) -> None:
+    """Set the preferences of a group."""
     tx.execute(
         update(Group)
         .where(Group.id == group_id)
@@ -142,26 +157,30 @@ def set_preferences(tx: Session, group_id: int, preferences: Preferences) -> Non
 
 
 def set_copies(tx: Session, member_id: int, copies: Copies) -> None:
+    """Set which copies a member receives."""
     tx.execute(update(Member).where(Member.id == member_id).values(copies=copies))
 
 
 def set_role(tx: Session, member_id: int, role: Role) -> None:
+    """Set the role of a member."""
     tx.execute(update(Member).where(Member.id == member_id).values(role=role))
 
 
 def name_member(tx: Session, member_id: int, name: str) -> None:
+    """Set the name of a member."""
     tx.execute(update(Member).where(Member.id == member_id).values(name=name))
 
 
 def remove_member(tx: Session, member_id: int) -> None:
-    """With their contacts, tokens and calendars."""
+    """Delete a member with their contacts, tokens and calendar feeds."""
     tx.execute(delete(Member).where(Member.id == member_id))
 
 
 def names_by_contact(tx: Session, group_id: int) -> dict[int, str]:
-    """Whose of the members a contact is, by the name they gave themselves."""
+    """Return the members' names, by the ids of their contacts."""
     return dict(list(tx.execute(_NAMES_BY_CONTACT, {"group": group_id})))
 
 
 def member_names(tx: Session, group_id: int) -> dict[int, str]:
+    """Return the members' names, by id."""
     return dict(list(tx.execute(_MEMBER_NAMES, {"group": group_id})))

@@ -1,4 +1,4 @@
-"""Imports of homes' sheets: what their columns hold, how far they have come, and their rows, sealed until saved."""
+"""Imports of homes' sheets: their column mapping, their progress, and their rows, sealed until saved."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import insert_many, update_many
 from reminder.storage.db.tables import IMPORT_ROWS, Import, ImportRow
 
-# The purpose is part of a seal: rows that older versions sealed are opened by the name that the table had then.
+# The purpose is part of a seal: rows sealed by older versions are opened with the former name of the table.
 CELLS = "upload_rows.cells"
 
 
@@ -36,7 +36,7 @@ class ImportView:
     """An import of one sheet.
 
     `last_row`: the number of the last row that was checked, or saved; `done`: how many rows those are. `confirms_all`:
-    somebody has said yes to every row that needs a confirmation.
+    somebody has confirmed every row that needs it.
     """
 
     id: int
@@ -55,8 +55,11 @@ class ImportView:
 
 @dataclass(frozen=True)
 class ImportRowView:
-    """A row of a sheet. `cells`: by place, without what was refused; empty once the row is saved. `reader_findings`:
-    what was found while the file was read; `findings`: those and what checking has found."""
+    """A row of a sheet.
+
+    `cells`: by place, without refused values; empty once the row is saved. `reader_findings`: findings of the reader of
+    the file; `findings`: those and the findings of the check.
+    """
 
     number: int
     cells: Mapping[int, str]
@@ -70,7 +73,7 @@ class ImportRowView:
 
 @dataclass(frozen=True)
 class NewRow:
-    """A row as it was read."""
+    """A row from the reader of the file."""
 
     number: int
     cells: Mapping[int, str]
@@ -79,7 +82,7 @@ class NewRow:
 
 @dataclass(frozen=True)
 class CheckedRow:
-    """What checking has found out about a row. `fingerprint`: a keyed index of who it is; None where it is refused."""
+    """The result of checking a row. `fingerprint`: a keyed index of the person; None where the row is refused."""
 
     number: int
     status: RowStatus
@@ -144,12 +147,12 @@ def _counts_json(counts: RowCounts) -> dict[str, Any]:
     return {name: count for name, count in vars(counts).items() if count}
 
 
-# Of most rows there is nothing to say, and they are many: one list for all, which statements bind once.
+# Most of many rows have no findings: they share one list, which statements bind once.
 _NOTHING: list[Any] = []
 
 
 def _findings_json(findings: Sequence[Finding]) -> list[Any]:
-    """Return the findings as they are kept; what is usual is left out."""
+    """Return the findings in their stored form; default values are left out."""
     if not findings:
         return _NOTHING
     return [
@@ -164,7 +167,7 @@ def _findings(kept: Sequence[Mapping[str, Any]]) -> list[Finding]:
     return [Finding(one["code"], Level[one["level"].upper()], one.get("place"), one.get("details")) for one in kept]
 
 
-# ---- one import
+# Imports.
 
 
 def add(tx: Session, *, group_id: int, member_id: int | None, columns: Sequence[ImportColumn], now: datetime) -> int:
@@ -200,8 +203,7 @@ def lock(tx: Session, import_id: int) -> ImportView | None:
 
 
 def next_in_work(tx: Session) -> ImportView | None:
-    """Return the oldest import that is being checked or saved, locked; one that another worker has locked is passed
-    over."""
+    """Return the oldest import that is being checked or saved, locked; skip those that another worker has locked."""
     query = (
         select(*_COLUMNS)
         .where(Import.state.in_(IN_WORK))
@@ -234,7 +236,7 @@ def is_another_being_saved(tx: Session, group_id: int, import_id: int) -> bool:
 
 
 def _move(tx: Session, import_id: int, state: ImportState, now: datetime, **values: Any) -> None:
-    """Raises ConflictError where the import is in none of the states that this one may follow."""
+    """Set the state; raise ConflictError where the import is in no state that this one may follow."""
     moved = tx.execute(
         update(Import)
         .where(Import.id == import_id, Import.state.in_(states_before(state)))
@@ -246,18 +248,18 @@ def _move(tx: Session, import_id: int, state: ImportState, now: datetime, **valu
 
 
 def start_checking(tx: Session, import_id: int, mapping: ColumnMapping, counts: RowCounts, now: datetime) -> None:
-    """Set what the columns hold and go through all rows from the first. Raises ConflictError."""
+    """Set the column mapping and check all rows from the first; raises ConflictError."""
     values = {"mapping": _mapping_json(mapping), "counts": _counts_json(counts), "last_row": 0, "done": 0}
     _move(tx, import_id, ImportState.CHECKING, now, **values)
 
 
 def start_saving(tx: Session, import_id: int, now: datetime, *, confirms_all: bool) -> None:
-    """Go through all rows from the first once more, to save them. Raises ConflictError."""
+    """Begin to save all rows from the first; raises ConflictError."""
     _move(tx, import_id, ImportState.SAVING, now, confirms_all=confirms_all, last_row=0, done=0)
 
 
 def cancel(tx: Session, import_id: int, now: datetime) -> None:
-    """Give the import up. Raises ConflictError where it is saved or cancelled already."""
+    """Cancel the import; raises ConflictError where it is saved or cancelled already."""
     _move(tx, import_id, ImportState.CANCELLED, now)
 
 
@@ -267,7 +269,7 @@ def set_rows_read(tx: Session, import_id: int, rows: int, now: datetime) -> None
 
 
 def end_reading(tx: Session, import_id: int, mapping: ColumnMapping, counts: RowCounts, now: datetime) -> None:
-    """Record that all rows are in, with what the columns seem to hold. Raises ConflictError."""
+    """Record that all rows are stored, with the guessed column mapping; raises ConflictError."""
     values = {"mapping": _mapping_json(mapping), "counts": _counts_json(counts)}
     _move(tx, import_id, ImportState.READ, now, **values)
 
@@ -294,11 +296,11 @@ def delete_imports(tx: Session, import_ids: Collection[int]) -> None:
     tx.execute(delete(Import).where(Import.id.in_(import_ids)))
 
 
-# ---- its rows
+# Rows.
 
 
 def add_rows(tx: Session, keys: KeyRing, import_id: int, rows: Iterable[NewRow]) -> int:
-    """Add rows, their cells sealed; return how many they were."""
+    """Add rows with sealed cells; return how many there were."""
     values = [
         {
             "import_id": import_id,
@@ -314,8 +316,11 @@ def add_rows(tx: Session, keys: KeyRing, import_id: int, rows: Iterable[NewRow])
 
 
 def analyse_rows(tx: Session) -> None:
-    """Let PostgreSQL count the rows at once. It plans by what it has counted, and counts by itself only minutes later:
-    until then every search for a second row of the same person would go through all rows of the sheet."""
+    """Update PostgreSQL's statistics of the rows at once.
+
+    By itself it does so only minutes later: until then every search for a second row of the same person would scan all
+    rows of the sheet.
+    """
     if tx.get_bind().dialect.name == "postgresql":
         tx.connection().exec_driver_sql("ANALYZE import_rows")
 
@@ -347,7 +352,7 @@ def some_rows(
     after: int = 0,
     limit: int = 200,
 ) -> list[ImportRowView]:
-    """Return rows with one of these statuses, or effects; of all where none is named. In the order of the sheet."""
+    """Return rows with one of these statuses, or effects, in the order of the sheet; all rows where none is named."""
     query = select(*_ROW).where(ImportRow.import_id == import_id, ImportRow.number > after)
     if statuses:
         query = query.where(ImportRow.status.in_(list(statuses)))
@@ -380,8 +385,10 @@ def _row(keys: KeyRing, row: Row[*tuple[Any, ...]]) -> ImportRowView:
 def first_with_fingerprint(
     tx: Session, import_id: int, fingerprints: Collection[bytes], *, up_to: int
 ) -> dict[bytes, int]:
-    """Return, by fingerprint, the number of the first row of the same person among those that were checked and not
-    refused. Only rows up to the number `up_to` count."""
+    """Return the number of the first row of the same person, by fingerprint.
+
+    Only checked and unrefused rows up to the number `up_to` count.
+    """
     rows = tx.execute(
         select(ImportRow.row_fingerprint, func.min(ImportRow.number))
         .where(ImportRow.import_id == import_id, ImportRow.row_fingerprint.in_(list(fingerprints)))
@@ -395,7 +402,7 @@ _KEYS = ("import_id", "number")
 
 
 def set_checked(tx: Session, import_id: int, rows: Sequence[CheckedRow]) -> None:
-    """Record what checking has found out about rows."""
+    """Record the results of checking rows."""
     values = [
         {
             "import_id": import_id,
@@ -412,7 +419,7 @@ def set_checked(tx: Session, import_id: int, rows: Sequence[CheckedRow]) -> None
 
 
 def set_saved(tx: Session, import_id: int, people: Mapping[int, int | None]) -> None:
-    """Record, by row number, which person it became. The cells of the row are erased at once."""
+    """Record the person of each saved row, by row number, and erase the rows' cells."""
     saved = {"import_id": import_id, "status": RowStatus.SAVED, "cells_sealed": None, "row_fingerprint": None}
     update_many(
         tx,
@@ -423,7 +430,7 @@ def set_saved(tx: Session, import_id: int, people: Mapping[int, int | None]) -> 
 
 
 def set_findings(tx: Session, import_id: int, findings: Mapping[int, Sequence[Finding]]) -> None:
-    """Record, by row number, all that was found out about a row."""
+    """Record all findings about rows, by row number."""
     values = [
         {"import_id": import_id, "number": number, "findings": _findings_json(some)}
         for number, some in findings.items()
@@ -432,12 +439,12 @@ def set_findings(tx: Session, import_id: int, findings: Mapping[int, Sequence[Fi
 
 
 def confirm_rows(tx: Session, import_id: int, numbers: Collection[int]) -> None:
-    """Record that somebody has said yes to these rows."""
+    """Record that somebody has confirmed these rows."""
     values = [{"import_id": import_id, "number": number, "is_confirmed": True} for number in set(numbers)]
     update_many(tx, IMPORT_ROWS, _KEYS, values)
 
 
 def matched_people(tx: Session, import_id: int) -> set[int]:
-    """Return the ids of the persons that rows of the sheet were found to be."""
+    """Return the ids of the existing persons that rows of the sheet matched."""
     query = select(ImportRow.person_id).where(ImportRow.import_id == import_id, ImportRow.person_id.is_not(None))
     return {person_id for person_id in tx.scalars(query) if person_id is not None}

@@ -1,7 +1,7 @@
-"""The one way to find and to order by what people typed: names, rooms, units, references, names of groups and cards.
+"""The only search and order by typed text: names, rooms, units, references, names of groups and cards.
 
-No other module writes SQL that compares or sorts these columns, so that they can be sealed one day: then only what
-stands here changes. What needs the words themselves is done on the words of one group, in Python.
+No other module has SQL that compares or sorts these columns, so that they can be sealed later by changing this module
+alone. Comparisons of the text itself run on the rows of one group, in Python.
 """
 
 import re
@@ -18,7 +18,7 @@ from reminder.storage.db.tables import Person
 
 @dataclass(frozen=True)
 class NamePage:
-    """Some of the people that were asked for, as ids in order, of `total`."""
+    """A page of a list of persons, as ids in order, of `total`."""
 
     person_ids: Sequence[int]
     total: int
@@ -43,11 +43,10 @@ _NAMES = select(Person.id, Person.label, Person.unit, Person.room, Person.refere
 def page(
     tx: Session, group_id: int, *, words: str = "", unit: str | None = None, skip: int = 0, limit: int = 100
 ) -> NamePage:
-    """Return the group's people in the order in which somebody walks through a home: by unit and room, 9 before 10;
-    in each unit who has no room comes last.
+    """Return the group's persons by unit and room, 9 before 10; persons without a room come last in each unit.
 
-    `words`: only whose label, unit, room or reference holds each of them, however they are written (full width or
-    half, large letters or small). `unit`: only of this one.
+    `words`: only persons whose label, unit, room or reference contains each of them, in any spelling (full or half
+    width, large or small letters). `unit`: only this one.
     """
     wanted = [_plain(word) for word in words.split()]
     found = []
@@ -75,6 +74,6 @@ _DIGITS = re.compile(r"(\d+)")
 
 
 def _natural(place: str | None) -> list[tuple[bool, int, str]]:
-    """A key that sorts numbers by their value."""
+    """Return a key that sorts numbers by their value."""
     parts = _DIGITS.split(place or "")
     return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]

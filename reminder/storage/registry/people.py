@@ -1,4 +1,4 @@
-"""Persons: whose cards they are."""
+"""Persons, whose cards are watched."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from reminder.storage.registry import name_index
 
 @dataclass(frozen=True)
 class PersonView:
+    """A person of a group."""
+
     id: int
     group_id: int
     label: str
@@ -30,7 +32,7 @@ class PersonView:
 
     @property
     def place(self) -> str:
-        """Where they are found: floor or unit and room; else the group's own reference."""
+        """Where the person is found: floor or unit and room; else the group's own reference."""
         return " ".join(said for said in (self.unit, self.room) if said) or self.reference or ""
 
 
@@ -59,6 +61,7 @@ _SOME = _OF_GROUP.where(among(Person.id, ids_param("people")))
 def view(
     row: tuple[int, int, str, str | None, str | None, str | None, str | None, str, str, str, bool],
 ) -> PersonView:
+    """Return the person of a row."""
     return PersonView(*row[:8], Mode(row[8]), Language(row[9]), row[10])
 
 
@@ -77,6 +80,7 @@ def add(
     insurance: bool,
     now: datetime,
 ) -> int:
+    """Add a person, and return their id."""
     return add_all(
         tx,
         [
@@ -98,55 +102,59 @@ def add(
 
 
 def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Their ids, in the order of the rows."""
+    """Add persons; return their ids, in the order of the rows."""
     return add_many(tx, PEOPLE, rows)
 
 
 def like(
     tx: Session, group_id: int, *, references: Collection[str], labels: Collection[str], rooms: Collection[str]
 ) -> list[PersonView]:
-    """Those of the group who share a reference, a label or a room with somebody."""
+    """Return the persons of the group with one of these references, labels or rooms."""
     return some(tx, group_id, name_index.alike(tx, group_id, references=references, labels=labels, rooms=rooms))
 
 
 def change(tx: Session, person: PersonView) -> None:
+    """Store the changed fields of a person."""
     said = {name: value for name, value in vars(person).items() if name not in ("id", "group_id")}
     tx.execute(update(Person).where(Person.id == person.id).values(**said))
 
 
 def find(tx: Session, person_id: int) -> PersonView | None:
+    """Return the person with this id, None where there is none."""
     row = tx.execute(_FIND, {"person": person_id}).one_or_none()
     return None if row is None else view(row)
 
 
 def by_id(tx: Session, person_ids: Collection[int]) -> dict[int, PersonView]:
-    """Return those of these persons who are registered, by id."""
+    """Return those of these persons that exist, by id."""
     found = tx.execute(_BY_ID, {"people": person_ids})
     return {row.id: view(row) for row in found}
 
 
 def of_group(tx: Session, group_id: int | None) -> list[PersonView]:
-    """All persons where `group_id` is None."""
+    """Return the persons of a group, or all persons where `group_id` is None."""
     rows = tx.execute(_EVERY) if group_id is None else tx.execute(_OF_GROUP, {"group": group_id})
     return [view(row) for row in rows]
 
 
 def each_of_group(tx: Session, group_id: int | None) -> Iterator[PersonView]:
-    """As `of_group`, without holding them all in memory."""
+    """Yield the persons that `of_group` returns, in bounded memory."""
     rows = each(tx, _EVERY) if group_id is None else each(tx, _OF_GROUP, {"group": group_id})
     return (view(row) for row in rows)
 
 
 def some(tx: Session, group_id: int, person_ids: Collection[int]) -> list[PersonView]:
-    """Those of these people who are in the group, in the order of their ids."""
+    """Return those of these persons that are in the group, in the order of their ids."""
     return [view(row) for row in tx.execute(_SOME, {"group": group_id, "people": person_ids})]
 
 
 def has_card(tx: Session, person_id: int) -> bool:
+    """Return whether the person has a card."""
     query = select(Card.id).where(Card.person_id == person_id, Card.retired_at.is_(None))
     return tx.execute(query).first() is not None
 
 
 def some_of_group(tx: Session, group_id: int, *, after: int, limit: int) -> list[PersonView]:
+    """Return persons of a group with a higher id than `after`."""
     query = select(*COLUMNS).where(Person.group_id == group_id, Person.id > after).order_by(Person.id).limit(limit)
     return [view(row) for row in tx.execute(query)]

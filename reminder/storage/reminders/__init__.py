@@ -1,1 +1,1 @@
-"""The reminders, what was answered, and what those around a person are told."""
+"""Reminders, replies to them, and notices."""

@@ -1,4 +1,4 @@
-"""The plan of a card that is kept: its dates and every step, as its person, its group and what was said make them."""
+"""The plan of a stored card: its dates and every step, by its person, its group and the answers."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -14,7 +14,7 @@ from reminder.storage.registry.cards import DueCard
 def plan_of(
     rules: Rulebook, card: DueCard, ends: Mapping[str, date], preferences: Preferences
 ) -> tuple[CardDates, Plan]:
-    """`ends`: of all of the person's cards, by kind."""
+    """Return the dates and the plan of a card. `ends`: the ends of all of the person's cards, by kind."""
     person = card.person
     dates, plan = rules.plan(
         card.kind,

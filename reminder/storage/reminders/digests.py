@@ -1,4 +1,4 @@
-"""How far the weekly digest has come: each pass takes a few homes more, whichever worker makes it."""
+"""The progress of the weekly digest: each pass handles a few more homes, on any worker."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -17,24 +17,30 @@ _REACHED = "digest"
 
 
 def next_homes(tx: Session, week: str, *, founded_before: datetime, limit: int) -> list[GroupView]:
-    """The next homes of that week, held until the transaction ends. Two workers may be given the same ones, one after
-    the other: the keys of the messages tell what has been made."""
+    """Return the next homes of that week, locked until the transaction ends.
+
+    Two workers may get the same homes, one after the other: the keys of the messages show which digests exist.
+    """
     reached = tx.execute(select(ServiceState.value).where(ServiceState.name == _REACHED)).scalar_one_or_none() or ""
     of_week, _, after = reached.partition(":")
     return groups.homes_after(tx, int(after) if of_week == week else 0, founded_before=founded_before, limit=limit)
 
 
 def record_progress(tx: Session, week: str, group_id: int) -> None:
+    """Record the last home of that week."""
     put(tx, ServiceState, {"name": _REACHED}, {"value": f"{week}:{group_id}"})
 
 
 def finish(tx: Session, now: datetime) -> None:
-    """Every home has had its digest of this week."""
+    """Record that every home has its digest of this week."""
     heartbeats.record(tx, heartbeats.DIGEST, now)
 
 
 def restart_if_lost(tx: Session, message_ids: Collection[int]) -> None:
-    """These were forgotten before they were sent: the homes are gone through once more, and who has theirs keeps it."""
+    """Restart the week's digests where one of these erased messages was one that had not been sent.
+
+    Homes that have their digest are skipped.
+    """
     lost = select(Message.id).where(among(Message.id, message_ids), Message.kind == MessageKind.DIGEST)
     if message_ids and tx.execute(lost.limit(1)).first() is not None:
         tx.execute(delete(ServiceState).where(ServiceState.name == _REACHED))

@@ -1,4 +1,4 @@
-"""Notices: what a human around a person must be told, and what every pass has told already."""
+"""Notices: events that a human around a person must be notified of, until their messages are made."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from reminder.storage.db.tables import Contact, Member, Notice, Person
 
 @dataclass(frozen=True)
 class NoticeView:
+    """A notice that waits for its messages."""
+
     id: int
     kind: NoticeKind
     person_id: int
@@ -35,12 +37,13 @@ def add(
     card_id: int | None = None,
     reply_id: int | None = None,
 ) -> None:
+    """Add a notice."""
     row = {"person_id": person_id, "contact_id": contact_id, "card_id": card_id, "reply_id": reply_id}
     tx.execute(insert(Notice), [{"kind": kind, "created_at": now, **row}])
 
 
 def add_stopped(tx: Session, contact_ids: Collection[int], now: datetime) -> None:
-    """Somebody's own way is stopped: those around the person are told that it is, and no more."""
+    """Add notices that persons' own contacts were stopped, for those around them."""
     if contact_ids:
         stopped = select(Contact.id, Contact.person_id).where(
             among(Contact.id, contact_ids), Contact.person_id.is_not(None), Contact.is_family.is_(False)
@@ -51,8 +54,10 @@ def add_stopped(tx: Session, contact_ids: Collection[int], now: datetime) -> Non
 
 
 def add_unreachable(tx: Session, contact_ids: Collection[int], now: datetime) -> None:
-    """A relative's or a member's way is gone: who is left around the person, or in the group, is told. Of a person's
-    own way they hear by the text that did not arrive."""
+    """Add notices that contacts of relatives or members are unreachable, for those around the person or group.
+
+    A person's own contact needs none: the failed message itself causes a notice.
+    """
     if not contact_ids:
         return
     first_person = select(func.min(Person.id)).where(Person.group_id == Member.group_id).scalar_subquery()
@@ -63,18 +68,19 @@ def add_unreachable(tx: Session, contact_ids: Collection[int], now: datetime) ->
     ).all()
     for contact_id, family_of, in_group_with in gone:
         kind = NoticeKind.LOST_MEMBER if family_of is None else NoticeKind.LOST
-        # In a group without persons there is nothing to be told of either.
+        # In a group without persons there is nothing to notify of.
         if (person_id := family_of or in_group_with) is not None:
             add(tx, kind, person_id=person_id, contact_id=contact_id, now=now)
 
 
 def exists_since(tx: Session, kind: NoticeKind, contact_id: int, since: datetime) -> bool:
+    """Return whether there is a notice of this kind about the contact since then."""
     query = select(Notice.id).where(Notice.kind == kind, Notice.contact_id == contact_id, Notice.created_at >= since)
     return tx.execute(query.limit(1)).first() is not None
 
 
 def waiting(tx: Session, limit: int) -> list[NoticeView]:
-    """Held until the transaction ends, so that no other worker tells them too."""
+    """Return waiting notices, locked until the transaction ends, so that no other worker handles them too."""
     rows = tx.execute(
         select(*_COLUMNS)
         .where(Notice.notified_at.is_(None))
@@ -86,6 +92,7 @@ def waiting(tx: Session, limit: int) -> list[NoticeView]:
 
 
 def mark_notified(tx: Session, notice_ids: Collection[int], now: datetime) -> None:
+    """Record that the messages of these notices were made."""
     tx.execute(
         update(Notice)
         .where(among(Notice.id, notice_ids))

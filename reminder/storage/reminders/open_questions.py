@@ -1,4 +1,4 @@
-"""Questions that are open: texts that somebody may answer, and the cards that they ask about."""
+"""Open questions: texts that somebody may still answer, and the cards that they are about."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from reminder.domain.model.messages import MessageState
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import Card, Contact, Message, MessageReminder, Reminder
 
-# An answer that comes later than this is one to nothing in particular.
+# An answer that comes later than this refers to no question.
 OPEN_FOR = timedelta(days=45)
 
-# A digit each where several questions are open on one telephone; 2 and 9 mean something else.
+# One digit for each question where several are open on one telephone; 2 and 9 have other meanings.
 CODES = (1, 3, 4, 5, 6, 7, 8)
 
 _NEVER_LEFT = (MessageState.CANCELLED, MessageState.STALE, MessageState.FAILED)
@@ -59,7 +59,10 @@ _SHARING = (
 
 
 def open_at(tx: Session, contact_ids: Collection[int], now: datetime) -> list[Question]:
-    """Oldest first. A card is asked about by the latest text alone, and no more once it is done or has a new date."""
+    """Return the open questions, oldest first.
+
+    Only the latest text about a card counts, and only until the card is acknowledged or has a new date.
+    """
     rows = tx.execute(_OPEN, {"contacts": contact_ids, "since": now - OPEN_FOR})
     seen: set[int] = set()
     asked: dict[int, tuple[int, int, set[int]]] = {}
@@ -74,13 +77,13 @@ def open_at(tx: Session, contact_ids: Collection[int], now: datetime) -> list[Qu
 
 
 def free_code(questions: Collection[Question], about: Collection[int]) -> int:
-    """The digit for a new text about these cards, whose older questions it replaces."""
+    """Return the digit for a new text about these cards, which replaces older questions about them."""
     taken = {question.code for question in questions if not question.card_ids <= set(about)}
     return next((code for code in CODES if code not in taken), CODES[0])
 
 
 def sharing(tx: Session, contact_ids: Collection[int]) -> Mapping[int, list[int]]:
-    """For each of these contacts all that have its channel and address, itself too."""
+    """Return, for each of these contacts, all that have its channel and address, including itself."""
     rows = tx.execute(_SHARING, {"contacts": contact_ids})
     found: dict[int, list[int]] = {}
     for contact_id, other_id in rows:

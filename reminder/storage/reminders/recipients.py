@@ -1,4 +1,4 @@
-"""Who is around a person, and who reads a message: from rows to what the rules and the wording need to know."""
+"""The recipients around a person, and the reader of a message: from rows to the types of the rules and composers."""
 
 from collections.abc import Collection
 
@@ -12,7 +12,7 @@ from reminder.storage.registry.people import PersonView
 
 
 def recipient_set_of(tx: Tx, person: PersonView, group: GroupView, channels: Collection[ChannelName]) -> RecipientSet:
-    """Everyone who may be told about one person."""
+    """Return everyone who may be reminded for one person."""
     own_and_family = [recipient for _, recipient in contacts.of_people(tx, [person.id])]
     members = [recipient for _, recipient in contacts.of_members(tx, [group.id])]
     return choose_recipients(group.kind, own_and_family, members, channels)
@@ -21,6 +21,7 @@ def recipient_set_of(tx: Tx, person: PersonView, group: GroupView, channels: Col
 def reader(
     recipient: Recipient, person: PersonView, audience: Audience, group: GroupView, *, reply_code: int | None = None
 ) -> Reader:
+    """Return the reader of a message to this recipient about the person."""
     return Reader(
         audience=audience,
         channel=recipient.channel,

@@ -1,22 +1,31 @@
-"""Reminders: which step of which card has come, and whom it has been told to."""
+"""Reminders: the due steps of cards, and whether each recipient has been reached."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Update, and_, func, insert, select, update
+from sqlalchemy import and_, func, insert, select
 from sqlalchemy.orm import Session
 
-from reminder.domain.model.channels import Fault
-from reminder.domain.model.messages import GAVE_UP, NOT_SEEN, UNREADABLE, MessageState, ReminderState
+from reminder.domain.model.messages import (
+    ACKNOWLEDGE,
+    REMINDER_STATES,
+    SETTLE,
+    SUPERSEDE,
+    MessageState,
+    ReminderState,
+)
 from reminder.domain.model.people import ChannelName
-from reminder.domain.rules.provider_errors import texts_a_step
+from reminder.domain.rules.step_result import MessageResult, StepResult, step_result
 from reminder.storage.db.statements import among, each, ids_param
 from reminder.storage.db.tables import Card, Message, MessageReminder, Person, Reminder
+from reminder.storage.db.transitions import transition
 
 
 @dataclass(frozen=True)
 class StepKey:
+    """The identity of a reminder: one step of one card's end date."""
+
     card_id: int
     expires_on: date
     step: str
@@ -24,6 +33,8 @@ class StepKey:
 
 @dataclass(frozen=True)
 class ReminderView:
+    """A reminder, with its state."""
+
     id: int
     card_id: int
     expires_on: date
@@ -33,7 +44,10 @@ class ReminderView:
 
 
 def get_or_create(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> dict[StepKey, int]:
-    """The reminders of these steps (with the day each was due), made where missing; older open ones are superseded."""
+    """Return the ids of the reminders of these steps, created where missing; older open ones are superseded.
+
+    `steps`: the day on which each is due.
+    """
     if not steps:
         return {}
     cards = {step.card_id for step in steps}
@@ -55,7 +69,7 @@ def get_or_create(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> 
             if row.state == ReminderState.OPEN and row.due_on < latest.get((row.card_id, row.expires_on), date.min)
         ]
         if superseded:
-            tx.execute(_changing(among(Reminder.id, superseded)).values(state=ReminderState.SUPERSEDED))
+            tx.execute(transition(REMINDER_STATES, SUPERSEDE, among(Reminder.id, superseded)))
         made = tx.execute(
             insert(Reminder).returning(Reminder.id, sort_by_parameter_order=True),
             [
@@ -76,18 +90,14 @@ def get_or_create(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> 
 
 @dataclass(frozen=True)
 class StepDelivery:
-    """What became of telling one step to one contact."""
+    """The delivery of one step to one contact."""
 
     step: StepKey
     contact_id: int
-    reached: bool  # told, or on its way: nobody of this human is told it again
-    is_closed: bool  # not by this contact again, whatever became of it
-    may_have_arrived: bool  # not known to be told, and not known not to be
-    failed: bool  # it was tried, and did not reach: another way is next
-    times: int  # how many messages left for it
+    result: StepResult
 
 
-_TELLINGS = (
+_DELIVERIES = (
     select(
         Reminder.card_id,
         Reminder.expires_on,
@@ -97,7 +107,7 @@ _TELLINGS = (
         Message.state,
         Message.reason,
         Message.possibly_double,
-        func.count(),
+        func.count().label("times"),
     )
     .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
     .join(Message, Message.id == MessageReminder.message_id)
@@ -117,90 +127,35 @@ _TELLINGS = (
 
 
 def deliveries(tx: Session, card_ids: Collection[int]) -> list[StepDelivery]:
-    """Of these cards' present end dates. What never left, or was given up by us, told nobody; what came back told
-    nobody either, and is closed when it has come back too often."""
-    rows = tx.execute(_TELLINGS, {"cards": card_ids})
-    by_way: dict[tuple[StepKey, int], list[_Outcome]] = {}
-    for row in rows:
-        if row[3] is not None:  # whoever is told of a card is a contact
-            by_way.setdefault((StepKey(*row[:3]), row[3]), []).append(_Outcome(*row[4:]))
-    return [_step_delivery(step, contact_id, outcomes) for (step, contact_id), outcomes in by_way.items()]
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """Of messages of one step to one contact that came to the same end."""
-
-    channel: str
-    state: str
-    reason: str | None
-    possibly_double: bool
-    times: int
-
-    @property
-    def came_back(self) -> bool:
-        return self.state == MessageState.UNDELIVERED
-
-    @property
-    def failed(self) -> bool:
-        return self.state == MessageState.FAILED
-
-    @property
-    def untold(self) -> bool:
-        is_given_up = self.failed and self.reason in (GAVE_UP, NOT_SEEN, UNREADABLE)
-        return self.state == MessageState.STALE or is_given_up
-
-    @property
-    def may_have_arrived(self) -> bool:
-        if self.came_back:
-            return ChannelName(self.channel).can.read_error(self.reason).fault is Fault.UNSURE
-        return self.untold and (self.possibly_double or self.reason == NOT_SEEN)
-
-
-def _step_delivery(step: StepKey, contact_id: int, outcomes: Sequence[_Outcome]) -> StepDelivery:
-    back = [one for one in outcomes if one.came_back]
-    reached = any(not (one.came_back or one.failed or one.untold) for one in outcomes)
-    refused = any(one.failed and not one.untold for one in outcomes)
-    allowed = min((texts_a_step(ChannelName(one.channel), one.reason) for one in back), default=0)
-    return StepDelivery(
-        step,
-        contact_id,
-        reached=reached,
-        is_closed=reached or refused or (bool(back) and sum(one.times for one in back) >= allowed),
-        may_have_arrived=any(one.may_have_arrived for one in outcomes),
-        failed=any(one.came_back or one.failed for one in outcomes),
-        times=sum(one.times for one in outcomes if not one.untold),
-    )
-
-
-def _changing(*which: ColumnElement[bool]) -> Update:
-    return update(Reminder).where(*which).execution_options(synchronize_session=False)
+    """Return the deliveries of these cards' present end dates. Cancelled messages do not count."""
+    by_way: dict[tuple[StepKey, int], list[MessageResult]] = {}
+    for row in tx.execute(_DELIVERIES, {"cards": card_ids}):
+        if row.contact_id is not None:  # a reminder always goes to a contact
+            result = MessageResult(
+                ChannelName(row.channel), row.state, row.reason, row.possibly_double, times=row.times
+            )
+            step = StepKey(row.card_id, row.expires_on, row.step)
+            by_way.setdefault((step, row.contact_id), []).append(result)
+    return [StepDelivery(step, contact_id, step_result(results)) for (step, contact_id), results in by_way.items()]
 
 
 def settle(tx: Session, card_id: int) -> None:
-    """The card has a new date or is gone: nothing of the old one is open any more."""
-    tx.execute(
-        update(Reminder)
-        .where(Reminder.card_id == card_id, Reminder.state == ReminderState.OPEN)
-        .values(state=ReminderState.SETTLED)
-    )
+    """Close the open reminders of a card that has a new date or is gone."""
+    tx.execute(transition(REMINDER_STATES, SETTLE, Reminder.card_id == card_id))
 
 
 def acknowledge(tx: Session, card_ids: Collection[int]) -> None:
-    """Their person has said that it is done."""
-    tx.execute(
-        _changing(among(Reminder.card_id, card_ids), Reminder.state == ReminderState.OPEN).values(
-            state=ReminderState.ACKNOWLEDGED
-        )
-    )
+    """Close the reminders of cards that were acknowledged."""
+    tx.execute(transition(REMINDER_STATES, ACKNOWLEDGE, among(Reminder.card_id, card_ids)))
 
 
 def of_group(tx: Session, group_id: int | None, state: str | None) -> list[ReminderView]:
+    """Return the reminders of a group in this state; None means all groups, or all states."""
     return list(each_of_group(tx, group_id, state))
 
 
 def each_of_group(tx: Session, group_id: int | None, state: str | None) -> Iterator[ReminderView]:
-    """As `of_group`, without holding them all in memory."""
+    """Yield the reminders that `of_group` returns, in bounded memory."""
     query = select(
         Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state
     ).order_by(Reminder.id)
@@ -214,7 +169,7 @@ def each_of_group(tx: Session, group_id: int | None, state: str | None) -> Itera
 
 
 def link(tx: Session, pairs: Iterable[tuple[int, int]]) -> None:
-    """(message id, reminder id): which reminders a text tells."""
+    """Record which reminders a message contains, as (message id, reminder id)."""
     rows = [{"message_id": message_id, "reminder_id": reminder_id} for message_id, reminder_id in pairs]
     if rows:
         tx.execute(insert(MessageReminder), rows)

@@ -1,4 +1,4 @@
-"""What people answer: kept at once, handled by the next pass. What looked like a number was never kept."""
+"""Replies: stored at once, handled by the next pass. Text that looked like a number was never stored."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ BODY = "replies.body"
 
 @dataclass(frozen=True)
 class ReplyView:
-    """`text` is None where it was not kept."""
+    """A reply. `text` is None where it was not stored."""
 
     id: int
     contact_id: int
@@ -38,7 +38,7 @@ def keep(
     text: str | None,
     now: datetime,
 ) -> None:
-    """A repeated one changes nothing."""
+    """Store a reply; a repeated one changes nothing."""
     insert_or_ignore(
         tx,
         Reply,
@@ -51,7 +51,7 @@ def keep(
 
 
 def waiting(tx: Session, keys: KeyRing, limit: int) -> list[ReplyView]:
-    """Held until the transaction ends, so that no other worker answers them too."""
+    """Return unhandled replies, locked until the transaction ends, so that no other worker answers them too."""
     rows = tx.execute(
         select(Reply.id, Reply.contact_id, Reply.intent, Reply.body_sealed, Reply.received_at)
         .where(Reply.handled_at.is_(None))
@@ -66,7 +66,7 @@ def waiting(tx: Session, keys: KeyRing, limit: int) -> list[ReplyView]:
 
 
 def text_of(keys: KeyRing, sealed: bytes | None) -> str | None:
-    """None, too, where it was sealed with a key that is gone: one such must not keep all others waiting."""
+    """Return the text; None also where its key is gone, so that one such reply does not delay the others."""
     try:
         return None if sealed is None else keys.open(sealed, BODY)
     except SettingsError:
@@ -74,11 +74,11 @@ def text_of(keys: KeyRing, sealed: bytes | None) -> str | None:
 
 
 def of_group(tx: Session, keys: KeyRing, group_id: int | None) -> list[ReplyView]:
-    """All where `group_id` is None."""
+    """Return the replies of a group, or all replies where `group_id` is None."""
     return list(each_of_group(tx, keys, group_id))
 
 
-# A contact is a person's or a member's. Each way has an index; with OR between them there is none.
+# A contact is a person's or a member's. Each condition has an index; joined with OR they have none.
 _OF_PEOPLE = (
     select(Contact.id).join(Person, Person.id == Contact.person_id).where(Person.group_id == bindparam("group"))
 )
@@ -91,22 +91,24 @@ _OF_GROUP = _EVERY.join(_THEIRS, _THEIRS.c.id == Reply.contact_id)
 
 
 def each_of_group(tx: Session, keys: KeyRing, group_id: int | None) -> Iterator[ReplyView]:
-    """As `of_group`, without holding them all in memory."""
+    """Yield the replies that `of_group` returns, in bounded memory."""
     rows = each(tx, _EVERY) if group_id is None else each(tx, _OF_GROUP, {"group": group_id})
     for reply_id, contact_id, intent, sealed, received_at in rows:
         yield ReplyView(reply_id, contact_id, Intent(intent or Intent.UNKNOWN), text_of(keys, sealed), received_at)
 
 
 def text(tx: Session, keys: KeyRing, reply_id: int) -> str | None:
+    """Return the text of a reply, None where it was not stored or cannot be opened."""
     return text_of(keys, tx.execute(select(Reply.body_sealed).where(Reply.id == reply_id)).scalar_one_or_none())
 
 
 def mark_handled(tx: Session, reply_id: int, now: datetime) -> None:
+    """Record that a reply was handled."""
     tx.execute(update(Reply).where(Reply.id == reply_id).values(handled_at=now))
 
 
 def answers_since(tx: Session, contact_id: int, since: datetime) -> int:
-    """How many answers went, or are on their way, to this phone: whoever's contact it is."""
+    """Return how many answers were sent or queued to this phone since then, for every contact that shares it."""
     phone = select(Contact.address_index).where(Contact.id == contact_id)
     sharing = select(Contact.id).where(Contact.address_index.in_(phone))
     query = select(func.count()).where(
@@ -116,7 +118,7 @@ def answers_since(tx: Session, contact_id: int, since: datetime) -> int:
 
 
 def has_been_thanked(tx: Session, contact_id: int, since: datetime) -> bool:
-    """Whether they have had their answer to what needs none."""
+    """Return whether they have had an answer to a reply that needs none since then."""
     query = select(Reply.id).where(
         Reply.contact_id == contact_id,
         Reply.intent.in_((Intent.THANKS, Intent.DONE)),

@@ -1,4 +1,4 @@
-"""What happened around a person, newest first: what was sent and its fate, what was answered, what was done."""
+"""The timeline of a person, newest first: messages with their outcomes, replies, and acts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from reminder.storage.reminders.replies import text_of
 
 @dataclass(frozen=True)
 class SentEntry:
-    """`contact_id` None: somebody whose contact is gone. `text` None: its words have been forgotten."""
+    """A message. `contact_id` None: its contact is gone. `text` None: its text was erased."""
 
     at: datetime
     contact_id: int | None
@@ -28,7 +28,7 @@ class SentEntry:
 
 @dataclass(frozen=True)
 class ReplyEntry:
-    """`text` is None where it looked like a number, which is never kept."""
+    """A reply. `text` is None where it looked like a number, which is never stored."""
 
     at: datetime
     contact_id: int
@@ -38,7 +38,7 @@ class ReplyEntry:
 
 @dataclass(frozen=True)
 class ActEntry:
-    """An act, by the journal's name for it. `member_id` None: at the console, or by the person."""
+    """An act, by its name in the activity log. `member_id` None: at the console, or by the person."""
 
     at: datetime
     act: str
@@ -50,12 +50,13 @@ TimelineEntry = SentEntry | ReplyEntry | ActEntry
 
 
 def of_person(tx: Session, keys: KeyRing, person_id: int, limit: int) -> list[TimelineEntry]:
+    """Return the latest entries of a person's timeline."""
     events = [*_sent(tx, keys, person_id, limit), *_answered(tx, keys, person_id, limit), *_done(tx, person_id, limit)]
     return sorted(events, key=lambda event: event.at, reverse=True)[:limit]
 
 
-# Each of the two ways to a message has an index. Asked for with OR they would have none in common, and every message
-# there ever was would be read.
+# Each of the two conditions has an index. Joined with OR they would have none in common, and every message
+# in the table would be read.
 _ABOUT_THEIR_CARDS = (
     select(MessageReminder.message_id.label("id"))
     .join(Reminder, Reminder.id == MessageReminder.reminder_id)

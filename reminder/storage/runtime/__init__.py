@@ -1,1 +1,1 @@
-"""What the running service keeps of itself: heartbeats, its state, the activity log."""
+"""The runtime state of the service: heartbeats, service state, the activity log."""

@@ -1,4 +1,4 @@
-"""The journal: what was done and when, by ids only. It is added to and never changed."""
+"""The activity log: acts and their times, by ids only. Rows are added and never changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from reminder.storage.db.tables import ACTIVITY_LOG, ActivityEntry
 
 
 def write(tx: Session, act: str, now: datetime, **ids: int | None) -> None:
-    """`ids`: group_id, member_id, person_id, contact_id, card_id, message_id."""
+    """Add an act. `ids`: group_id, member_id, person_id, contact_id, card_id, message_id."""
     tx.execute(insert(ActivityEntry), [{"act": act, "at": now, **ids}])
 
 
 def write_all(tx: Session, now: datetime, rows: Sequence[Mapping[str, object]]) -> None:
-    """Many at once; each with the same ids."""
+    """Add many acts at once; each with the same ids."""
     nothing = dict.fromkeys(("group_id", "member_id", "person_id", "contact_id", "card_id", "message_id"))
     insert_many(tx, ACTIVITY_LOG, [{**nothing, "at": now, **row} for row in rows])
 
 
 @dataclass(frozen=True)
 class EntryView:
-    """`member_id`: who did it; None for the program itself, or at the console."""
+    """An act. `member_id`: who did it; None for the program itself, or at the console."""
 
     id: int
     at: datetime
@@ -49,13 +49,13 @@ _COLUMNS = (
 
 
 def some_of_group(tx: Session, group_id: int, *, after: int, limit: int) -> list[EntryView]:
-    """Oldest first."""
+    """Return acts of a group with a higher id than `after`, oldest first."""
     query = select(*_COLUMNS).where(ActivityEntry.group_id == group_id, ActivityEntry.id > after)
     return [EntryView(*row) for row in tx.execute(query.order_by(ActivityEntry.id).limit(limit))]
 
 
 def latest_of_group(tx: Session, group_id: int, *, before: int, limit: int) -> list[EntryView]:
-    """Newest first. `before`: only older ones than this; 0 for the newest."""
+    """Return acts of a group, newest first. `before`: only older ones than this; 0 for the newest."""
     query = select(*_COLUMNS).where(ActivityEntry.group_id == group_id)
     if before:
         query = query.where(ActivityEntry.id < before)

@@ -1,4 +1,4 @@
-"""Signs of life: when the worker last passed, whose turn it is to look, and which channels wait for the operator."""
+"""Heartbeats: the worker's last pass, the turns that workers take, and the channels that wait for the operator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,17 +29,19 @@ from reminder.storage.db.tables import (
 PASS, VERIFICATION, RETENTION, ERASED, REWRITTEN = "pass", "verification", "retention", "erased", "rewritten"
 AUDIT, COUNTED, DIGEST = "audit", "counted", "digest"
 
-# A pause that follows another within this is the same trouble: the channel was tried once, and in vain.
+# A pause that follows another within this time is the same outage: the channel was tried once in between.
 SAME_TROUBLE = timedelta(minutes=10)
-# The first pass over a database that was made or restored.
+# The first pass over a created or restored database.
 FIRST = "first"
 
-# A worker says with each pass which key it seals with.
+# Each pass of a worker records the key that it seals with.
 _SEALS_WITH = "key "
 
 
 @dataclass(frozen=True)
 class PauseView:
+    """A paused channel."""
+
     channel: str
     reason: str
     since: datetime
@@ -48,7 +50,7 @@ class PauseView:
 
 @dataclass(frozen=True)
 class Work:
-    """Which steps of a pass have anything to do: one look, so that a pass with nothing due costs next to nothing."""
+    """The jobs with anything to do, from one query, so that a pass with nothing due costs next to nothing."""
 
     receipts: bool
     unknown: bool
@@ -59,7 +61,7 @@ class Work:
     silences: bool
     reach: bool
     forget: bool
-    digest: bool  # this week's has not been made, whether or not its hour has come
+    digest: bool  # this week's has not been made, even if its hour has not come
 
 
 _WORK = select(
@@ -76,7 +78,7 @@ _WORK = select(
 )
 
 
-# One look at each channel: the index begins with it.
+# One look-up per channel, with which the index begins.
 @cache
 def _messages_due(channels: Sequence[ChannelName]) -> Executable:
     """Return the statement, built once for the channels of this process."""
@@ -85,24 +87,25 @@ def _messages_due(channels: Sequence[ChannelName]) -> Executable:
 
 
 def messages_due(tx: Session, now: datetime) -> list[ChannelName]:
-    """On which channels any is."""
+    """Return the channels with a due message."""
     channels = registered()
     row = tx.execute(_messages_due(channels), {"now": now}).one()
     return [name for name, is_any in zip(channels, row, strict=True) if is_any]
 
 
 def work_due(tx: Session, now: datetime, today: date, *, day: datetime, week: datetime) -> Work:
-    """`day`, `week`: the first instants of this day and of this week."""
+    """Return the jobs with anything to do. `day`, `week`: the first instants of this day and of this week."""
     row = tx.execute(_WORK, {"now": now, "today": today, "day": day, "week": week}).one()
     return Work(*tuple(row))
 
 
 def record(tx: Session, name: str, at: datetime) -> None:
+    """Record a heartbeat."""
     put(tx, Heartbeat, {"name": name}, {"at": at})
 
 
 def record_pass(tx: Session, key: str, at: datetime) -> None:
-    """A pass has ended well, by a worker whose newest key has this name."""
+    """Record that a pass has succeeded, on a worker whose newest key has this name."""
     if last(tx, PASS) is None:
         record(tx, FIRST, at)
     record(tx, PASS, at)
@@ -110,10 +113,12 @@ def record_pass(tx: Session, key: str, at: datetime) -> None:
 
 
 def clear_passes(tx: Session) -> None:
+    """Delete the heartbeats of all passes."""
     tx.execute(delete(Heartbeat).where(or_(Heartbeat.name.in_((PASS, FIRST)), Heartbeat.name.startswith(_SEALS_WITH))))
 
 
 def is_at_work_with_another_key(tx: Session, key: str, since: datetime) -> bool:
+    """Return whether a worker with another key has passed since then."""
     others = select(Heartbeat.name).where(
         Heartbeat.name.startswith(_SEALS_WITH), Heartbeat.name != f"{_SEALS_WITH}{key}", Heartbeat.at > since
     )
@@ -124,11 +129,12 @@ _LAST = select(Heartbeat.at).where(Heartbeat.name == bindparam("name"))
 
 
 def last(tx: Session, name: str) -> datetime | None:
+    """Return the last heartbeat of this name, None where there is none."""
     return tx.execute(_LAST, {"name": name}).scalar_one_or_none()
 
 
 def take_turn(tx: Session, name: str, now: datetime, every: timedelta) -> bool:
-    """True for one of all workers, once in this while."""
+    """Return True for only one of all workers, once in this interval."""
     taken = tx.execute(
         update(Heartbeat)
         .where(Heartbeat.name == name, Heartbeat.at <= now - every)
@@ -140,18 +146,19 @@ def take_turn(tx: Session, name: str, now: datetime, every: timedelta) -> bool:
 
 
 def pause(tx: Session, channel: str, reason: str, *, now: datetime, until: datetime) -> None:
-    """A channel that was tried in vain goes on waiting since when it first did."""
+    """Pause a channel; a repeated pause of the same outage keeps its beginning."""
     goes_on = case((Pause.until > now - SAME_TROUBLE, Pause.since), else_=literal(now, Instant()))
     values = {"reason": reason, "since": now, "until": until}
     put(tx, Pause, {"channel": channel}, values, changed={**values, "since": goes_on})
 
 
 def pause_of(tx: Session, channel: str, now: datetime) -> str | None:
-    """Why it waits."""
+    """Return the reason for which a channel is paused, None where it is not."""
     return tx.execute(select(Pause.reason).where(Pause.channel == channel, Pause.until > now)).scalar_one_or_none()
 
 
 def pauses(tx: Session, now: datetime) -> list[PauseView]:
+    """Return the paused channels."""
     rows = tx.execute(
         select(Pause.channel, Pause.reason, Pause.since, Pause.until).where(Pause.until > now).order_by(Pause.channel)
     )

@@ -1,4 +1,4 @@
-"""What the service remembers of itself from one start to the next."""
+"""The facts that the service remembers from one start to the next."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -8,11 +8,12 @@ from reminder.storage.db.tables import ServiceState
 
 
 def find(tx: Session, name: str) -> str | None:
+    """Return a remembered fact, None where there is none."""
     return tx.execute(select(ServiceState.value).where(ServiceState.name == name)).scalar_one_or_none()
 
 
 def replace(tx: Session, name: str, value: str) -> str | None:
-    """What it was before."""
+    """Store a fact, and return its former value."""
     before = find(tx, name)
     if before != value:
         put(tx, ServiceState, {"name": name}, {"value": value})

@@ -19,17 +19,18 @@ for _part in (people, contacts, cards, plans, messages, reference, imports, grou
 
 @router.get(f"{PREFIX}/openapi.json", include_in_schema=False)
 def openapi() -> JSONResponse:
-    """What this API can do, for programs and those who write them: OpenAPI 3.1. It needs no token."""
+    """Describe this API for programs and their authors: OpenAPI 3.1. It needs no token."""
     return JSONResponse(document.made_of(router.routes))
 
 
 class NoOther:
-    """What any other method of an address is answered: which ones it has. By itself, only one would be named."""
+    """The answer to any other method of an address: all methods that it has. By itself, only one would be named."""
 
     def __init__(self, methods: set[str]) -> None:
         self._methods = methods
 
     async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
+        """Raise the 405 that names all methods."""
         raise HTTPException(405, headers={"allow": ", ".join(sorted(self._methods))})
 
 

@@ -1,4 +1,4 @@
-"""Cards by the API: dates at which they end. A card's number has no place here."""
+"""Cards in the API: the dates at which they end. A card's number is never accepted."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -30,8 +30,11 @@ CardLabel = Annotated[
 
 
 class DatesIn(In):
-    """The dates of a card as people type them. `issued` and `born` are used and dropped: without `expires` the end is
-    worked out from them, with it they are only held against it."""
+    """The dates of a card as people type them.
+
+    `issued` and `born` are used and dropped: without `expires` the end is worked out from them, with it they are only
+    compared with it.
+    """
 
     expires: Annotated[TypedDate | None, Field(description="The last valid day: 令和11年2月20日, 2029-02-20.")] = None
     issued: Annotated[TypedDate | None, Field(description="The day of issue. Not kept.")] = None
@@ -40,6 +43,7 @@ class DatesIn(In):
     confirmed: Annotated[bool, Field(description="Take a date that is past, far ahead or unlikely.")] = False
 
     def typed(self) -> TypedDates:
+        """Return the dates for the use case."""
         return TypedDates(self.expires, self.issued, self.born, is_computed=self.computed)
 
 
@@ -60,22 +64,25 @@ class RenewedIn(DatesIn):
 
 
 class AssignIn(In):
-    """Who sees to it: by which contact they are told, a relative's or a member's."""
+    """The contact of the human who takes the card on, a relative or a member."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"contact_id": 1}]})
     contact_id: IdIn
 
 
 class CardState(StrEnum):
+    """The state of a card."""
+
     CURRENT = "current"
     DONE = "done"
     RETIRED = "retired"
 
 
 class CardOut(Out):
-    """A card and the days that matter. `state`: `done` is renewed, its new date not known yet.
+    """A card and the days that matter.
 
-    `assigned_to`: the contact whose owner sees to it.
+    `state`: `done` is renewed, its new date not known yet. `assigned_to`: the contact of the human who takes care of
+    it.
     """
 
     id: int
@@ -95,14 +102,14 @@ class CardOut(Out):
 
 
 class OfferOut(Out):
-    """A card that belongs to this one and is not registered yet, with its end where that is known."""
+    """A card that belongs to this one and is not registered yet, with its end if that is known."""
 
     kind: str
     expires_on: date | None
 
 
 class AskOut(Out):
-    """A card that lived in the renewed one: its new date is asked for."""
+    """A card that depended on the renewed one: its new date is asked for."""
 
     card_id: int
     kind: str
@@ -110,13 +117,15 @@ class AskOut(Out):
 
 
 class CardKeptOut(CardOut):
+    """A card that was registered or renewed, with what to register or to ask for next."""
+
     offers: list[OfferOut]
     asks: list[AskOut]
 
 
 @router.get("/people/{person_id}/cards")
 def list_cards(caller: Sees, person_id: Id, page: Paged) -> Listed[CardOut]:
-    """A person's cards, also those of which nothing more is told."""
+    """List a person's cards, also those that are retired."""
     with caller.reading() as uow:
         person = authorized.person(uow.tx, caller.who, person_id)
         found = cards.some_of_person(uow.tx, person_id, after=page.after, limit=page.limit + 1)
@@ -126,7 +135,7 @@ def list_cards(caller: Sees, person_id: Id, page: Paged) -> Listed[CardOut]:
 
 @router.post("/people/{person_id}/cards", status_code=201)
 def add_card(caller: Changes, person_id: Id, given: CardIn) -> CardKeptOut:
-    """When a card or certificate ends. A date that is past, far ahead or unlikely is asked about first."""
+    """Add a card or certificate with its end date. A date that is past, far ahead or unlikely needs a confirmation."""
     with caller.writing() as uow:
         authorized.person(uow.tx, caller.who, person_id)
         added = enrolment.add_card(
@@ -143,14 +152,14 @@ def add_card(caller: Changes, person_id: Id, given: CardIn) -> CardKeptOut:
 
 @router.get("/cards/{card_id}")
 def get_card(caller: Sees, card_id: Id) -> CardOut:
-    """One card."""
+    """Get one card."""
     with caller.reading() as uow:
         return _look_up(uow, caller, card_id)
 
 
 @router.delete("/cards/{card_id}", status_code=204)
 def erase_card(caller: Owns, card_id: Id) -> None:
-    """Forgets a card and what was told of it. It cannot be taken back; `retire` keeps its history."""
+    """Erase a card and its reminders. This cannot be undone; `retire` keeps its history."""
     with caller.reading() as uow:
         authorized.card(uow.tx, caller.who, card_id)
     erasure.erase_card(caller.app.units, caller.app.clock.now(), card_id=card_id, by=caller.who.member_id)
@@ -158,7 +167,7 @@ def erase_card(caller: Owns, card_id: Id) -> None:
 
 @router.post("/cards/{card_id}/renew")
 def renew_card(caller: Changes, card_id: Id, given: RenewedIn) -> CardKeptOut:
-    """The card has a new date: a fresh plan, and silence about the old one."""
+    """Give the card its new date: a fresh plan, and no more reminders about the old one."""
     with caller.writing() as uow:
         authorized.card(uow.tx, caller.who, card_id)
         renewed = enrolment.renew_card(
@@ -173,7 +182,7 @@ def renew_card(caller: Changes, card_id: Id, given: RenewedIn) -> CardKeptOut:
 
 @router.post("/cards/{card_id}/acknowledge")
 def acknowledge_card(caller: Changes, card_id: Id) -> CardOut:
-    """It is renewed and its new date is not at hand: silence, and the date is asked for every fortnight."""
+    """Record that it is renewed but its new date is unknown: no reminders; the date is asked for every fortnight."""
     with caller.writing() as uow:
         authorized.card(uow.tx, caller.who, card_id)
         enrolment.acknowledge_card(uow, card_id=card_id, by=caller.who.member_id)
@@ -182,7 +191,7 @@ def acknowledge_card(caller: Changes, card_id: Id) -> CardOut:
 
 @router.post("/cards/{card_id}/reopen")
 def reopen_card(caller: Changes, card_id: Id) -> CardOut:
-    """It was not renewed after all: reminders go on."""
+    """Record that it was not renewed after all: reminders continue."""
     with caller.writing() as uow:
         authorized.card(uow.tx, caller.who, card_id)
         enrolment.reopen_card(uow, card_id=card_id, by=caller.who.member_id)
@@ -191,7 +200,7 @@ def reopen_card(caller: Changes, card_id: Id) -> CardOut:
 
 @router.post("/cards/{card_id}/assign")
 def assign_card(caller: Changes, card_id: Id, given: AssignIn) -> CardOut:
-    """Somebody of the family or the home sees to it: the others are not asked any more."""
+    """Assign the card to somebody of the family or the home: the others are not asked any more."""
     with caller.writing() as uow:
         authorized.card(uow.tx, caller.who, card_id)
         authorized.contact(uow.tx, uow.keys, caller.who, given.contact_id)
@@ -201,7 +210,7 @@ def assign_card(caller: Changes, card_id: Id, given: AssignIn) -> CardOut:
 
 @router.post("/cards/{card_id}/retire")
 def retire_card(caller: Changes, card_id: Id) -> CardOut:
-    """Nothing more is told of this card; its history stays."""
+    """Retire a card: it is not reminded of any more; its history stays."""
     with caller.writing() as uow:
         authorized.card(uow.tx, caller.who, card_id)
         enrolment.retire_card(uow, card_id=card_id, by=caller.who.member_id)
@@ -209,7 +218,7 @@ def retire_card(caller: Changes, card_id: Id) -> CardOut:
 
 
 def _look_up(uow: UnitOfWork, caller: Caller, card_id: int) -> CardOut:
-    """Raises NotFoundError for a card of another group."""
+    """Return the card. Raises NotFoundError for a card of another group."""
     card, person = authorized.card(uow.tx, caller.who, card_id)
     return _shown(uow, [card], person)[0]
 
@@ -255,7 +264,7 @@ def _shown(uow: UnitOfWork, found: Sequence[CardView], person: PersonView) -> li
 def _days(
     rules: Rulebook, card: CardView, person: PersonView, carrier_ends_on: date | None, ends: dict[str, date]
 ) -> CardDates | None:
-    """None for a kind that config/ no longer has."""
+    """Return the dates that matter, or None for a kind that config/ no longer has."""
     if card.kind not in rules.kinds:
         return None
     days, _ = rules.plan(

@@ -1,4 +1,4 @@
-"""Contacts by the API: phones and addresses, and whether their owners agreed to be told."""
+"""Contacts in the API: phones and addresses, and whether their owners agreed to get messages."""
 
 from typing import Annotated, Literal
 
@@ -44,7 +44,7 @@ class ContactIn(In):
 
 
 class ConsentIn(In):
-    """Its owner has agreed, or can be reached there again."""
+    """The way in which its owner has agreed, or confirmed that they can be reached there again."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"consent": "spoken", "consent_by": "長女"}]})
     consent: How
@@ -52,7 +52,7 @@ class ConsentIn(In):
 
 
 class AskIn(In):
-    """Who has told its owner that a text will ask for 1 or 2."""
+    """The person who has announced to its owner that a text will ask for 1 or 2."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"told_by": "長女"}]})
     told_by: By
@@ -72,14 +72,14 @@ class ContactOut(Out):
 
 
 class AskedOut(ContactOut):
-    """With when the text that asks will be sent."""
+    """A contact, and when the text that asks will be sent."""
 
     send_at: Instant
 
 
 @router.get("/people/{person_id}/contacts")
 def list_contacts(caller: Sees, person_id: Id, page: Paged) -> Listed[ContactOut]:
-    """A person's own contacts and their family's, with masked addresses."""
+    """List a person's own contacts and their family's, with masked addresses."""
     with caller.reading() as uow:
         authorized.person(uow.tx, caller.who, person_id)
         found = contacts.some_of_person(uow.tx, uow.keys, person_id, after=page.after, limit=page.limit + 1)
@@ -89,7 +89,7 @@ def list_contacts(caller: Sees, person_id: Id, page: Paged) -> Listed[ContactOut
 
 @router.post("/people/{person_id}/contacts", status_code=201)
 def add_contact(caller: Changes, person_id: Id, given: ContactIn) -> ContactOut:
-    """Adds a phone or address of a person or of their family."""
+    """Add a phone or address of a person or of their family."""
     with caller.writing() as uow:
         authorized.person(uow.tx, caller.who, person_id)
         contact_id = register.add_contact(
@@ -107,7 +107,7 @@ def add_contact(caller: Changes, person_id: Id, given: ContactIn) -> ContactOut:
 
 @router.get("/contacts/{contact_id}")
 def get_contact(caller: Sees, contact_id: Id) -> ContactOut:
-    """One contact with its whole address."""
+    """Get one contact with its whole address."""
     with caller.reading() as uow:
         contact = _look_up(uow, caller, contact_id)
     return shown(contact).model_copy(update={"address": contact.address})
@@ -115,7 +115,7 @@ def get_contact(caller: Sees, contact_id: Id) -> ContactOut:
 
 @router.delete("/contacts/{contact_id}", status_code=204)
 def erase_contact(caller: Owns, contact_id: Id) -> None:
-    """Forgets a contact of a person. It cannot be taken back. A member's leaves with the member."""
+    """Erase a contact of a person. This cannot be undone. A member's contact is erased with the member."""
     with caller.reading() as uow:
         if _look_up(uow, caller, contact_id).person_id is None:
             raise NotFoundError(field="contact")
@@ -124,7 +124,7 @@ def erase_contact(caller: Owns, contact_id: Id) -> None:
 
 @router.post("/contacts/{contact_id}/confirm")
 def confirm_contact(caller: Changes, contact_id: Id, given: ConsentIn) -> ContactOut:
-    """Its owner has agreed, or is reached there again. Whoever said no by a text takes it back by a text."""
+    """Record that its owner has agreed, or is reached there again. A "no" by text is taken back only by a text."""
     with caller.writing() as uow:
         _look_up(uow, caller, contact_id)
         consent.confirm(
@@ -139,7 +139,7 @@ def confirm_contact(caller: Changes, contact_id: Id, given: ConsentIn) -> Contac
 
 @router.post("/contacts/{contact_id}/stop")
 def stop_contact(caller: Changes, contact_id: Id) -> ContactOut:
-    """Its owner wants no more. A second time changes nothing."""
+    """Stop a contact, because its owner wants no more messages. A second call changes nothing."""
     with caller.writing() as uow:
         _look_up(uow, caller, contact_id)
         consent.stop(uow, contact_id=contact_id, by=caller.who.member_id)
@@ -148,7 +148,7 @@ def stop_contact(caller: Changes, contact_id: Id) -> ContactOut:
 
 @router.post("/contacts/{contact_id}/ask")
 def ask_contact(caller: Changes, contact_id: Id, given: AskIn) -> AskedOut:
-    """Asks its owner by a text whether they want to be told; needs texts that can be answered."""
+    """Ask its owner by a text whether they want messages; needs texts that can be answered."""
     with caller.writing() as uow:
         _look_up(uow, caller, contact_id)
         send_at = consent.ask(uow, contact_id=contact_id, told_by=given.told_by, by=caller.who.member_id)
@@ -157,7 +157,7 @@ def ask_contact(caller: Changes, contact_id: Id, given: AskIn) -> AskedOut:
 
 @router.post("/contacts/{contact_id}/verify")
 def verify_contact(caller: Changes, contact_id: Id) -> ContactOut:
-    """Somebody has made sure that it is still theirs."""
+    """Record that somebody has made sure that it is still theirs."""
     with caller.writing() as uow:
         _look_up(uow, caller, contact_id)
         consent.verify(uow, contact_id=contact_id, by=caller.who.member_id)
@@ -165,11 +165,12 @@ def verify_contact(caller: Changes, contact_id: Id) -> ContactOut:
 
 
 def _look_up(uow: UnitOfWork, caller: Caller, contact_id: int) -> ContactView:
-    """Raises NotFoundError for a contact of another group."""
+    """Return the contact. Raises NotFoundError for a contact of another group."""
     return authorized.contact(uow.tx, uow.keys, caller.who, contact_id)
 
 
 def shown(contact: ContactView) -> ContactOut:
+    """Return the contact with a masked address."""
     return ContactOut(
         id=contact.id,
         person_id=contact.person_id,

@@ -1,4 +1,4 @@
-"""The API's description of itself: OpenAPI 3.1, made from the operations, with every refusal they can answer."""
+"""The OpenAPI 3.1 document of the API, made from the operations, with every refusal that they can answer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +32,7 @@ _KEY = {
 
 
 def made_of(routes: Sequence[BaseRoute]) -> dict[str, Any]:
+    """Return the document for these routes."""
     document = get_openapi(
         title="期限だより", version="1.0", description=_ABOUT, routes=routes, openapi_version="3.1.0"
     )

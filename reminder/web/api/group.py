@@ -1,4 +1,4 @@
-"""The group by the API: its name, its members, and the journal of what was done in it."""
+"""The group in the API: its name, its members, and its activity log."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix=PREFIX, tags=["group"], route_class=Operation)
 
 
 class GroupChange(In):
-    """What the group is called from now on, and whose home it is; what is left out stays as it is."""
+    """The new name of the group or of its organisation; what is left out stays as it is."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "田中家"}]})
     name: Annotated[str | None, Field(min_length=1, max_length=60), GUARDED] = None
@@ -29,7 +29,7 @@ class GroupChange(In):
 
 
 class MemberOut(Out):
-    """Somebody who signs in. By one of their contacts they may take a card on; addresses are masked."""
+    """A member, who signs in. By one of their contacts they can be assigned a card; addresses are masked."""
 
     id: int
     name: str
@@ -49,7 +49,7 @@ class GroupOut(Out):
 
 
 class CountsOut(Out):
-    """How many cards of this month and the next want somebody, and how many persons hear nothing."""
+    """The number of cards of this month and the next that need attention, and of persons who cannot be reached."""
 
     residents: int
     opens: int
@@ -60,7 +60,7 @@ class CountsOut(Out):
 
 
 class EntryOut(Out):
-    """What was done, by ids only. `member_id`: by whom; null where nobody was signed in."""
+    """An entry of the activity log, by ids only. `member_id`: by whom; null if nobody was signed in."""
 
     id: int
     at: Instant
@@ -74,14 +74,14 @@ class EntryOut(Out):
 
 @router.get("/group")
 def get_group(caller: Sees) -> GroupOut:
-    """The group that the token belongs to, and who is in it."""
+    """Get the group that the token belongs to, and its members."""
     with caller.reading() as uow:
         return _look_up(uow, caller)
 
 
 @router.patch("/group")
 def rename_group(caller: Owns, given: GroupChange) -> GroupOut:
-    """Gives the group another name: it stands in the texts. Or says whose home it is."""
+    """Change the name of the group, which its texts contain, or of its organisation."""
     who = caller.who
     with caller.writing() as uow:
         if given.name is not None:
@@ -93,8 +93,10 @@ def rename_group(caller: Owns, given: GroupChange) -> GroupOut:
 
 @router.get("/group/counts")
 def get_counts(caller: Sees) -> CountsOut:
-    """What the group wants in this month and the next, in numbers. A token sees one home; who has several asks with
-    the token of each."""
+    """Count what needs attention in this month and the next.
+
+    A token sees one home; a program for several homes asks with the token of each.
+    """
     with caller.reading() as uow:
         found = counts(uow, authorized.group(uow.tx, caller.who))
     return CountsOut(**vars(found))
@@ -102,7 +104,7 @@ def get_counts(caller: Sees) -> CountsOut:
 
 @router.get("/activity")
 def list_activity(caller: Owns, page: Paged) -> Listed[EntryOut]:
-    """Everything that was done in the group, oldest first."""
+    """List everything that was done in the group, oldest first."""
     with caller.reading() as uow:
         found = activity_log.some_of_group(uow.tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
     rows, after = part(found, page.limit)

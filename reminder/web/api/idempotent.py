@@ -1,6 +1,6 @@
-"""A request that a program sends again under the same key does nothing, and is answered as it was the first time.
+"""Idempotent requests: a request that is repeated with the same key does nothing and gets the first answer again.
 
-What was done and the answer are kept in one transaction, so that a crash between the two is none.
+The act and its answer are stored in one transaction, so that a crash cannot separate them.
 """
 
 from collections.abc import Callable
@@ -18,16 +18,17 @@ from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.web.api import problems
 from reminder.wiring import App
 
-# Longer than any answer takes: who began to answer it does so no more.
+# Longer than any answer takes: after this time the request that began it is given up.
 GIVEN_UP_AFTER = timedelta(minutes=1)
 
 
 def answer(
     app: App, asked: IdempotentRequest, language: Language, status: int, act: Callable[[UnitOfWork], BaseModel]
 ) -> Response:
-    """Return the answer that `act` gives in one unit of work, or the one that was kept under the same key.
+    """Return the answer that `act` gives in one unit of work, or the one that is stored under the same key.
 
-    Raises ConflictError while another one is being answered, RefusedInputError where the key named another one.
+    Raises ConflictError while another request with the key runs, RefusedInputError if the key belongs to a different
+    one.
     """
     began = app.clock.now()
     kept = _begin(app, asked, began)
@@ -51,12 +52,12 @@ def answer(
 
 
 def _begin(app: App, asked: IdempotentRequest, now: datetime) -> Response | None:
-    """None where this request is to be answered now, by us."""
+    """Return the stored answer, or None if this request is to be answered now."""
     with app.units.writing(now) as uow:
         kept = idempotency.find(uow.tx, uow.keys, asked)
         if kept is None and idempotency.begin(uow.tx, asked, now):
             return None
-        # Another one may have begun meanwhile, or given up.
+        # Another request may have begun or been given up meanwhile.
         kept = kept or idempotency.find(uow.tx, uow.keys, asked)
         if kept is not None and _is_over(kept, now) and idempotency.begin_again(uow.tx, kept, asked, now):
             return None
@@ -68,7 +69,7 @@ def _begin(app: App, asked: IdempotentRequest, now: datetime) -> Response | None
 
 
 def _is_over(kept: StoredResponse, now: datetime) -> bool:
-    """Kept long enough, or begun by somebody who has not been heard of since."""
+    """Return whether a stored answer is past its time, or its request began and never ended."""
     since = now - kept.created_at
     return since >= KEPT_FOR or (kept.status is None and kept.is_same and since >= GIVEN_UP_AFTER)
 

@@ -1,4 +1,4 @@
-"""Imports by the API: a sheet is sent, checked, its good rows saved. The worker does the work; the program asks."""
+"""Imports in the API: a program sends a sheet, has it checked and saves its good rows; the worker does the work."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -32,14 +32,17 @@ SheetName = Annotated[
 
 
 class CheckIn(In):
-    """What the columns hold; those left out stay as they were guessed, or as your group said last time."""
+    """The fields of the columns; those left out stay as guessed, or as the group set them last time."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"columns": {}}]})
     columns: Annotated[dict[Letter, FieldName], Field(default_factory=dict)]
 
 
 class SaveIn(In):
-    """Good rows are saved. `rows`: those that need a confirmation and have it; `all`: every one of them has it."""
+    """The rows to save besides the good ones.
+
+    `rows`: those that need a confirmation and have it; `all`: all of them have it.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"rows": [], "all": False}]})
     rows: Annotated[list[RowNumber], Field(default_factory=list, max_length=MOST_ROWS)]
@@ -47,8 +50,10 @@ class SaveIn(In):
 
 
 class ColumnOut(Out):
-    """One column: what stands over it, and what is done with it. `use` refused: a column of numbers, which is never
-    read; discarded: read and not kept. `field`: what it holds."""
+    """A column with its heading and its use.
+
+    `use` refused: a column of numbers, which is never read; discarded: read and not stored. `field`: what it holds.
+    """
 
     letter: str
     heading: str
@@ -57,8 +62,11 @@ class ColumnOut(Out):
 
 
 class CountsOut(Out):
-    """Rows by status (accepted, warned, refused, saved; `ignored` are sums, which are no residents) and by effect (new,
-    changed, unchanged). `needs_confirmation`: of the warned, those that are saved only with a yes."""
+    """The number of rows by status and by effect.
+
+    Status: accepted, warned, refused, saved; `ignored` are sums, which are no residents. Effect: new, changed,
+    unchanged. `needs_confirmation`: warned rows that are saved only with a confirmation.
+    """
 
     accepted: int
     warned: int
@@ -72,7 +80,7 @@ class CountsOut(Out):
 
 
 class ImportOut(Out):
-    """An import of one sheet. `done` of `rows`: how far the worker is."""
+    """An import of one sheet. `done` of `rows`: the progress of the worker."""
 
     id: int
     state: ImportState
@@ -84,7 +92,7 @@ class ImportOut(Out):
 
 
 class RowOut(Out):
-    """What becomes of one row of the sheet. `cell`: where it is wrong; `sentences`: what to do about it."""
+    """The result of one row of the sheet. `cell`: where it is wrong; `sentences`: what to do about it."""
 
     row: int
     status: RowStatus
@@ -98,7 +106,7 @@ class RowOut(Out):
 
 @router.get("/imports")
 def list_imports(caller: Changes, page: Paged) -> Listed[ImportOut]:
-    """The sheets that were sent in during the last days."""
+    """List the sheets that were sent in during the last days."""
     with caller.reading() as uow:
         found = imports.some_of_group(uow.tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
     rows, after = part(found, page.limit)
@@ -113,7 +121,7 @@ def send_sheet(
     ] = b"",
     sheet: SheetName = "",
 ) -> ImportOut:
-    """Reads a sheet. Columns of numbers are not read at all; nothing else is checked yet, and nobody is enrolled."""
+    """Send a sheet. Columns of numbers are not read at all; nothing else is checked yet, and nobody is enrolled."""
     app = caller.app
     read = read_sheet(content, app.rules.headings, sheet=sheet or None)
     import_id = service.begin_import(
@@ -124,13 +132,13 @@ def send_sheet(
 
 @router.get("/imports/{import_id}")
 def get_import(caller: Changes, import_id: Id) -> ImportOut:
-    """How far a sheet has come."""
+    """Get the progress of an import."""
     return _look_up(caller, import_id)
 
 
 @router.post("/imports/{import_id}/check")
 def check_sheet(caller: Changes, import_id: Id, given: CheckIn) -> ImportOut:
-    """Begins to check every row; also once more, with other columns. The answer comes before the work is done."""
+    """Start checking every row, or check again with other columns. The answer comes before the work is done."""
     with caller.writing() as uow:
         sheet_import = authorized.sheet_import(uow.tx, caller.who, import_id)
         places = {column.letter: column.place for column in sheet_import.columns}
@@ -143,7 +151,7 @@ def check_sheet(caller: Changes, import_id: Id, given: CheckIn) -> ImportOut:
 
 @router.get("/imports/{import_id}/rows")
 def list_rows(caller: Changes, import_id: Id, page: Paged) -> Listed[RowOut]:
-    """What becomes of each row, in the order of the sheet; `after` is the number of a row."""
+    """List the result of each row, in the order of the sheet; `after` is the number of a row."""
     app = caller.app
     with app.reading() as uow:
         sheet_import = authorized.sheet_import(uow.tx, caller.who, import_id)
@@ -169,7 +177,7 @@ def list_rows(caller: Changes, import_id: Id, page: Paged) -> Listed[RowOut]:
 
 @router.post("/imports/{import_id}/save")
 def save_sheet(caller: Changes, import_id: Id, given: SaveIn) -> ImportOut:
-    """Begins to save what was checked. The answer comes before the work is done."""
+    """Start saving what was checked. The answer comes before the work is done."""
     with caller.writing() as uow:
         authorized.sheet_import(uow.tx, caller.who, import_id)
         service.start_saving(uow, import_id=import_id, confirmed=given.rows, all_confirmed=given.all)
@@ -178,7 +186,7 @@ def save_sheet(caller: Changes, import_id: Id, given: SaveIn) -> ImportOut:
 
 @router.post("/imports/{import_id}/cancel")
 def cancel_sheet(caller: Changes, import_id: Id) -> ImportOut:
-    """Gives a sheet up: its rows are forgotten at once. Who was saved before stays."""
+    """Cancel an import: its rows are erased at once. People who were saved before stay."""
     _look_up(caller, import_id)
     service.cancel_import(caller.units, caller.app.clock.now(), import_id=import_id, by=caller.who.member_id)
     return _look_up(caller, import_id)
@@ -194,7 +202,7 @@ _FILE: Mapping[int | str, dict[str, Any]] = {
 
 @router.get("/imports/{import_id}/not-taken", response_class=Response, responses=dict(_FILE))
 def get_not_taken(caller: Changes, import_id: Id) -> Response:
-    """The rows that were not taken as an Excel file, without what was refused or is never kept."""
+    """Get the rows that were not taken as an Excel file, without refused or discarded columns."""
     with caller.reading() as uow:
         sheet_import = authorized.sheet_import(uow.tx, caller.who, import_id)
         made = report.rejected_rows_file(uow, sheet_import, caller.language, ".xlsx")
@@ -202,7 +210,7 @@ def get_not_taken(caller: Changes, import_id: Id) -> Response:
 
 
 def _look_up(caller: Caller, import_id: int) -> ImportOut:
-    """Raises NotFoundError for an import of another group."""
+    """Return the import. Raises NotFoundError for an import of another group."""
     with caller.reading() as uow:
         return _shown(authorized.sheet_import(uow.tx, caller.who, import_id))
 

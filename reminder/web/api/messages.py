@@ -1,4 +1,4 @@
-"""Messages by the API: what was sent to whom, what waits, and what became of it."""
+"""Messages in the API: what was sent to whom, what waits, and the outcomes."""
 
 from datetime import date, time
 from typing import Annotated
@@ -21,7 +21,7 @@ router = APIRouter(prefix=PREFIX, tags=["messages"], route_class=Operation)
 
 
 class MessageFilter(Page):
-    """Which messages are asked for."""
+    """The choice of messages."""
 
     state: MessageState | None = None
     person: Annotated[
@@ -31,8 +31,10 @@ class MessageFilter(Page):
 
 
 class MessageOut(Out):
-    """One text to one contact. `text` is null once it was erased, ninety days after. `card_ids`: the cards it spoke
-    of, where it was a reminder."""
+    """A text to one contact.
+
+    `text` is null once it was erased, after ninety days. `card_ids`: the cards that a reminder was about.
+    """
 
     id: int
     state: MessageState
@@ -52,7 +54,7 @@ class MessageOut(Out):
 
 @router.get("/messages", responses=refusals(404))
 def list_messages(caller: Sees, which: Annotated[MessageFilter, Query()]) -> Listed[MessageOut]:
-    """What was sent, what waits, and what became of it; oldest first."""
+    """List the messages that were sent or wait, with their outcomes, oldest first."""
     since = None if which.since is None else _midnight(dates.read_typed(which.since, field="since"))
     with caller.reading() as uow:
         if which.person is not None:

@@ -1,7 +1,7 @@
-"""An operation of the API: who may call it, and what becomes of a call before and after its own work.
+"""Operations of the API: who may call one, and what happens to a call before and after its own work.
 
-Only a token opens the API, never a browser's cookie. Every operation names the right it needs; one that names none
-cannot be made.
+Only a token gives access to the API, never a browser's cookie. Every operation names the right that it needs; one that
+names none cannot be made.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterator
@@ -36,18 +36,18 @@ LONGEST_KEY = 200
 
 @dataclass(frozen=True)
 class Caller:
-    """A program that was let in, as whom it acts, and what it calls this very request, if it says so."""
+    """A program with a valid token: as whom it acts, and its key for this request, if any."""
 
     app: App
     who: Actor
     token_id: int
-    language: Language  # of what is said to it
+    language: Language  # of the sentences in its answers
     asked: IdempotentRequest | None = None
-    unit: UnitOfWork | None = None  # the one in which the answer is kept, of a request that has a key
+    unit: UnitOfWork | None = None  # if the request has a key: the unit of work in which its answer is stored
 
     @property
     def units(self) -> UnitsOfWork:
-        """The factory for steps of several units; of a request that has a key, all of them are the one above."""
+        """Return the factory for steps of several units; if the request has a key, all of them are `unit`."""
         units = self.app.units
         return units if self.unit is None else UnitsWithin(units.database, units.keys, units.rules, self.unit)
 
@@ -71,16 +71,20 @@ class Caller:
 
 
 class RequireScope:
-    """A rule: a token that was made for this, by somebody whose role still has this right."""
+    """The requirement of a token with this right, made by a member whose role still has it."""
 
     def __init__(self, right: Right) -> None:
         self.right = right
 
     def __call__(self, request: Request) -> Caller:
-        """Once let in."""
+        """Return the caller that was let in."""
         return cast(Caller, request.state.caller)
 
     def let_in(self, request: Request) -> Caller:
+        """Return the caller with this token.
+
+        Raises NoTokenError, WrongTokenError or ScopeTooSmallError.
+        """
         app: App = request.app.state.app
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
@@ -95,14 +99,14 @@ class RequireScope:
         return Caller(app, shown.who, shown.token_id, problems.language_of(request))
 
 
-# The rules.
+# The requirements.
 Sees = Annotated[Caller, Depends(RequireScope(Right.SEE))]
 Changes = Annotated[Caller, Depends(RequireScope(Right.CHANGE))]
 Owns = Annotated[Caller, Depends(RequireScope(Right.OWN))]
 
 
 class Operation(APIRoute):
-    """The caller is let in before anything of the body is looked at, and every refusal is a problem."""
+    """A route that checks the caller before it reads the body, and answers every refusal as a problem."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **given: Any) -> None:
         if "POST" in given["methods"]:
@@ -113,12 +117,14 @@ class Operation(APIRoute):
 
     @property
     def rule(self) -> RequireScope:
+        """Return the requirement of the operation. Raises TypeError unless there is exactly one."""
         rules = [below.call for below in self.dependant.dependencies if isinstance(below.call, RequireScope)]
         if len(rules) != 1:
             raise TypeError(f"{self.path}: name the one right that this operation needs")
         return rules[0]
 
     def get_route_handler(self) -> Callable[[Request], Any]:
+        """Return the handler with authorization, idempotency and refusals around it."""
         answer = super().get_route_handler()
         rule = self.rule
 
@@ -132,14 +138,14 @@ class Operation(APIRoute):
             except RequestValidationError as wrong:
                 return problems.malformed(request, wrong)
             except HTTPException:
-                # What is no text at all, or nested too deeply to be read.
+                # The body is no text, or nested too deeply to be read.
                 return problems.answer(request, RefusedInputError("request_malformed", field="body"))
 
         return handled
 
 
 def _refusals(path: str, methods: Collection[str]) -> dict[int | str, dict[str, Any]]:
-    """What any such operation may answer instead."""
+    """Return the refusals that any such operation may answer."""
     statuses = [401, 403, 422, 500, 503]
     statuses += [404] if "{" in path else []
     statuses += [409] if "POST" in methods else []
@@ -148,8 +154,8 @@ def _refusals(path: str, methods: Collection[str]) -> dict[int | str, dict[str, 
 
 
 async def _named(request: Request, caller: Caller) -> Caller:
-    """With what the caller calls this request, so that it can be told when it comes again."""
-    # Read here, so that one that is too long is cut off as everywhere.
+    """Return the caller with the key and fingerprint of this request, so that a repetition is recognised."""
+    # The body is read here, so that one that is too long is cut off as everywhere.
     body = await request.body()
     key = request.headers.get(KEY_HEADER)
     if request.method != "POST" or key is None:

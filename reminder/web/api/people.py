@@ -1,4 +1,4 @@
-"""Persons by the API: whose cards they are."""
+"""Persons in the API: the owners of cards."""
 
 from typing import Annotated
 
@@ -31,7 +31,7 @@ Insurance = Annotated[bool, Field(description="They use the card as a health-ins
 
 
 class PersonIn(In):
-    """A new person. Without `mode` a home's resident is spoken to as `home`, anyone else as `standard`."""
+    """A new person. Without `mode` a home's resident is addressed as `home`, anyone else as `standard`."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"label": "母", "mode": "elderly", "mark": "つばめ", "reference": "203"}]}
@@ -48,8 +48,10 @@ class PersonIn(In):
 
 
 class PersonChange(In):
-    """What is named is changed. null takes the mark word, the reference, the room or the unit away, and
-    leaves anything else as it is."""
+    """The changes to a person.
+
+    null removes the mark word, the reference, the room or the unit, and leaves anything else as it is.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"mark": "ひまわり", "reference": None}]})
     label: Label | None = None
@@ -64,7 +66,7 @@ class PersonChange(In):
 
 
 class PersonOut(Out):
-    """Whose cards they are. There is no birth date and no full name."""
+    """A person who owns cards. There is no birth date and no full name."""
 
     id: int
     label: str
@@ -80,7 +82,7 @@ class PersonOut(Out):
 
 @router.get("/people")
 def list_people(caller: Sees, page: Paged) -> Listed[PersonOut]:
-    """The persons of the group."""
+    """List the persons of the group."""
     with caller.reading() as uow:
         found = people.some_of_group(uow.tx, caller.who.group_id, after=page.after, limit=page.limit + 1)
     rows, after = part(found, page.limit)
@@ -89,7 +91,7 @@ def list_people(caller: Sees, page: Paged) -> Listed[PersonOut]:
 
 @router.post("/people", status_code=201)
 def add_person(caller: Changes, given: PersonIn) -> PersonOut:
-    """Adds somebody whose cards are to be told of."""
+    """Add a person whose cards are to be watched."""
     with caller.writing() as uow:
         person_id = register.add_person(
             uow,
@@ -110,16 +112,16 @@ def add_person(caller: Changes, given: PersonIn) -> PersonOut:
 
 @router.get("/people/{person_id}")
 def get_person(caller: Sees, person_id: Id) -> PersonOut:
-    """One person."""
+    """Get one person."""
     with caller.reading() as uow:
         return shown(authorized.person(uow.tx, caller.who, person_id))
 
 
 @router.patch("/people/{person_id}")
 def change_person(caller: Changes, person_id: Id, given: PersonChange) -> PersonOut:
-    """Changes what is said of a person; what waits to be told is planned anew, in the new words."""
+    """Change a person; waiting messages are planned again in the new words."""
     named = given.model_dump(exclude_unset=True)
-    # To the step an empty word is one that is taken away.
+    # The use case takes an empty word as a removal.
     named |= {name: named[name] or "" for name in ("mark", "reference", "room", "unit") if name in named}
     with caller.writing() as uow:
         authorized.person(uow.tx, caller.who, person_id)
@@ -131,13 +133,14 @@ def change_person(caller: Changes, person_id: Id, given: PersonChange) -> Person
 
 @router.delete("/people/{person_id}", status_code=204)
 def erase_person(caller: Owns, person_id: Id) -> None:
-    """Forgets a person with all their contacts, cards and texts. It cannot be taken back."""
+    """Erase a person with all their contacts, cards and texts. This cannot be undone."""
     with caller.reading() as uow:
         authorized.person(uow.tx, caller.who, person_id)
     erasure.erase_person(caller.app.units, caller.app.clock.now(), person_id=person_id, by=caller.who.member_id)
 
 
 def shown(person: PersonView) -> PersonOut:
+    """Return the person as the API shows them."""
     return PersonOut(
         id=person.id,
         label=person.label,

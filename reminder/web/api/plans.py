@@ -1,4 +1,4 @@
-"""Plans by the API: every text that would be sent of a card, registered or not, with its day, hour and words."""
+"""Plans in the API: every future text about a card, registered or not, with its day, hour and words."""
 
 from datetime import date
 from typing import Annotated
@@ -23,7 +23,7 @@ router = APIRouter(prefix=PREFIX, tags=["plans"], route_class=Operation)
 
 
 class PlanIn(CardIn):
-    """A card as it would be registered for a person; nothing is kept."""
+    """A card as it would be registered for a person; nothing is stored."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -34,7 +34,7 @@ class PlanIn(CardIn):
 
 
 class PlannedOut(Out):
-    """One text to come."""
+    """A future text."""
 
     step: str
     on: date
@@ -48,14 +48,14 @@ class PlannedOut(Out):
 
 
 class WaitingOut(Out):
-    """A contact that nothing is sent to, and why."""
+    """A contact that gets nothing, and why."""
 
     contact_id: int
     state: ContactState
 
 
 class PlanOut(Out):
-    """What will be told of a card, in order of `send_at`, if nobody answers and nothing changes."""
+    """The future texts about a card, in order of `send_at`, if nobody answers and nothing changes."""
 
     person_id: int
     kind: str
@@ -71,7 +71,7 @@ class PlanOut(Out):
 
 @router.get("/cards/{card_id}/plan", responses=refusals(409))
 def get_plan(caller: Sees, card_id: Id) -> PlanOut:
-    """Every text to come of a card."""
+    """Get every future text about a card."""
     with caller.reading() as uow:
         card, person = authorized.card(uow.tx, caller.who, card_id)
         if card.retired_at is not None or card.kind not in uow.rules.kinds:
@@ -84,7 +84,7 @@ def get_plan(caller: Sees, card_id: Id) -> PlanOut:
 
 @router.post("/plans", responses=refusals(404))
 def plan_card(caller: Sees, given: PlanIn) -> PlanOut:
-    """Every text of a card before it is registered. Nothing is kept."""
+    """Get every future text about a card before it is registered. Nothing is stored."""
     wanted = NewCard(given.kind, given.typed(), given.label)
     with caller.reading() as uow:
         person = authorized.person(uow.tx, caller.who, given.person_id)

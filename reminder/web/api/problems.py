@@ -1,4 +1,4 @@
-"""How the API says no: RFC 9457 problem details with a stable code, the field, and what to do; never what was sent."""
+"""Refusals of the API: RFC 9457 problem details with a stable code, the field, and what to do; never what was sent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,38 +25,41 @@ from reminder.web.support.authorization import NotAllowedError
 from reminder.wiring import App
 
 MEDIA_TYPE = "application/problem+json"
-# The section of config/wording/ that speaks to who writes programs, not to who sits at a command line.
+# The section of config/wording/ that addresses programmers, not people at a command line.
 WORDS = "errors_api"
 
 
 class NoTokenError(KigenError):
-    """Nothing that opens the API was shown."""
+    """The request has no token."""
 
     code = "token_needed"
 
 
 class WrongTokenError(KigenError):
-    """It was never made, was revoked, or its maker has left."""
+    """The token was never made, was revoked, or its maker has left."""
 
     code = "token_wrong"
 
 
 class ScopeTooSmallError(KigenError):
-    """The token was made for less."""
+    """The token has too small a scope."""
 
     code = "scope_too_small"
 
 
 class InvalidField(BaseModel):
-    """One field that is not as the document says."""
+    """A field that is not as the document says."""
 
     field: str
     code: str
 
 
 class ProblemDetails(BaseModel):
-    """RFC 9457 problem details. `code` is stable; `detail` is a sentence for people, in the language of
-    `Accept-Language`. Nothing that was refused is repeated in it."""
+    """RFC 9457 problem details.
+
+    `code` is stable; `detail` is a sentence for people, in the language of `Accept-Language`. Nothing that was refused
+    is repeated in it.
+    """
 
     type: str = "about:blank"
     title: str
@@ -84,16 +87,17 @@ _CHALLENGES = {
     WrongTokenError: 'Bearer realm="kigen", error="invalid_token"',
     ScopeTooSmallError: 'Bearer realm="kigen", error="insufficient_scope"',
 }
-# What the steps call a field, and what it is called here.
+# The API's name of each field that the use cases call differently.
 _FIELDS = {"ref": "reference", "card_label": "label", "group_name": "name", "contact": "contact_id", "card": "card_id",
            "person": "person_id"}  # fmt: skip
-# Said again with this, it is taken.
+# Repeated with this value, the request is taken.
 _YES = {"confirmed": True}
 
 
 def problem_of(
     app: App, refused: KigenError, language: Language, invalid: Sequence[InvalidField] = ()
 ) -> ProblemDetails:
+    """Return the problem details of a refusal in this language."""
     status = next((code for kind, code in _STATUS.items() if isinstance(refused, kind)), 500)
     field = refused.field if isinstance(refused, RefusedInputError) else None
     choices = refused.choices if isinstance(refused, DateError | UnknownChoiceError) else ()
@@ -110,6 +114,7 @@ def problem_of(
 
 
 def answer(request: Request, refused: KigenError, invalid: Sequence[InvalidField] = ()) -> JSONResponse:
+    """Return the response to a refusal."""
     problem = problem_of(request.app.state.app, refused, language_of(request), invalid)
     challenge = _CHALLENGES.get(type(refused))
     headers = None if challenge is None else {"www-authenticate": challenge}
@@ -123,7 +128,10 @@ def language_of(request: Request) -> Language:
 
 
 def malformed(request: Request, wrong: RequestValidationError) -> JSONResponse:
-    """Names the fields of ours that are wrong. A field that we do not know is not named: its name is what was sent."""
+    """Return the response that names our fields that are wrong.
+
+    An unknown field is not named: its name is part of what was sent.
+    """
     found = dict.fromkeys((_field(row), _CODES.get(_family(row["type"]), "malformed")) for row in wrong.errors())
     invalid = [InvalidField(field=field, code=code) for field, code in found]
     return answer(request, RefusedInputError("request_malformed"), invalid)
@@ -157,7 +165,7 @@ _CODES = {
 }
 
 
-# What each status says, for the document.
+# The meaning of each status, for the document.
 _MEANINGS = {
     401: "No token was shown, or one that opens nothing.",
     403: "The token was made for less (`scope_too_small`), or its maker's role has become less (`role_too_small`).",
@@ -172,7 +180,7 @@ _MEANINGS = {
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For the document: each as a problem."""
+    """Return these statuses as problems, for the document."""
     shape = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": _MEANINGS[status], "content": {MEDIA_TYPE: {"schema": shape}}} for status in statuses

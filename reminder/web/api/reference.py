@@ -1,4 +1,4 @@
-"""What is the same for everybody: the kinds of cards, and what a typed date means. Nothing is kept."""
+"""Reference data that is the same for everybody: the kinds of cards, and what a typed date means. Nothing is stored."""
 
 from datetime import date
 from typing import Annotated
@@ -18,7 +18,7 @@ ByLanguage = dict[str, str]
 
 
 class KindOut(Out):
-    """A kind of card. `words` says of it what people ask, by language; `source` is where its rule was read."""
+    """A kind of card. `words` answers common questions about it, by language; `source` is where its rule was read."""
 
     kind: str
     names: ByLanguage
@@ -33,6 +33,8 @@ class KindOut(Out):
 
 
 class KindsOut(Out):
+    """All kinds of cards."""
+
     items: list[KindOut]
 
 
@@ -44,27 +46,27 @@ class DateIn(In):
 
 
 class DateOut(Out):
-    """What it means. What could mean several days is refused, with the `choices`."""
+    """The day that a typed date means. A date that could mean several days is refused, with the `choices`."""
 
     date: date
     both_calendars: str
     weekday: str
 
 
-# What people ask of a kind, in the words of config/wording/.
+# The common questions about a kind, in the words of config/wording/.
 _WORDS = ("asked", "stands", "validity", "place", "bring", "proxy", "stops")
 
 
 @router.get("/kinds")
 def list_kinds(caller: Sees) -> KindsOut:
-    """The kinds of cards that can be registered."""
+    """List the kinds of cards that can be registered."""
     rules = caller.app.rules
     return KindsOut(items=[_shown(rules, kind) for kind in rules.kinds.values()])
 
 
 @router.post("/dates")
 def read_date(caller: Sees, given: DateIn) -> DateOut:
-    """What a typed date means, in both calendars. Nothing is kept."""
+    """Read a typed date, and return it in both calendars. Nothing is stored."""
     del caller
     day = dates.read_typed(given.text, field="text")
     return DateOut(date=day, both_calendars=dates.in_both_calendars(day), weekday=dates.WEEKDAYS[day.weekday()])

@@ -1,4 +1,4 @@
-"""What goes in and out of the API: the shapes its operations share. Nothing here travels further than this door."""
+"""Shapes of requests and answers that the operations share. They are not used outside the API."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,23 +23,25 @@ from reminder.domain.parsing import dates
 from reminder.errors import ForbiddenNumberError
 from reminder.guard.numbers import forbidden
 
-# The door lets no more digits than these pass in an address: a card's number has twelve.
+# No address may hold more digits than these: a card's number has twelve.
 GREATEST_ID = 99_999_999_999
 MOST_AT_ONCE, USUAL_AT_ONCE = 200, 50
 
 
 class In(BaseModel):
-    """Taken as it is written: no field more, no number for a word."""
+    """A request body. It is taken as it is written: no unknown field, no number for a word."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class Out(BaseModel):
+    """An answer."""
+
     model_config = ConfigDict(extra="forbid")
 
 
 def _guarded(value: object, info: ValidationInfo) -> object:
-    """A number is refused as what it is, before anything else is found wrong with it."""
+    """Refuse a forbidden number before any other check of the value."""
     looks_like = forbidden(value) if isinstance(value, str) else None
     if looks_like is not None:
         raise ForbiddenNumberError(field=info.field_name, looks_like=looks_like)
@@ -47,14 +49,14 @@ def _guarded(value: object, info: ValidationInfo) -> object:
 
 
 GUARDED = BeforeValidator(_guarded)
-# As people type it: the words for a wrong one are those of everywhere else.
+# As people type it; a wrong date gets the same words as everywhere else.
 TypedDate = Annotated[str, Field(min_length=1, max_length=dates.LONGEST)]
 
 Id = Annotated[int, Path(ge=1, le=GREATEST_ID, description="As an earlier answer gave it.", examples=[1])]
 
 
 def whole(value: object) -> object:
-    """JSON knows one kind of number: to some programs 4 is 4.0."""
+    """Return 4.0 as 4: JSON knows one kind of number, and some programs write it so."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -82,7 +84,7 @@ Channel = Annotated[
 
 
 class Page(BaseModel):
-    """Which part of a list is asked for."""
+    """The requested part of a list."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     after: Annotated[int, Field(ge=0, le=GREATEST_ID, description="The `next` of the answer before.")] = 0
@@ -101,14 +103,17 @@ class Listed(Out, Generic[Row]):
 
 
 class HasId(Protocol):
+    """A row with an id."""
+
     @property
-    def id(self) -> int: ...
+    def id(self) -> int:
+        """Return the id."""
 
 
 Found = TypeVar("Found", bound=HasId)
 
 
 def part(found: Sequence[Found], limit: int) -> tuple[Sequence[Found], int | None]:
-    """Of what was looked up, one more than asked for, the rows to show and the `next` behind them."""
+    """Return the rows to show and the `next` after them, from one row more than asked for."""
     rows = found[:limit]
     return rows, rows[-1].id if len(found) > limit else None

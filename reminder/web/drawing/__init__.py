@@ -1,1 +1,1 @@
-"""Drawings as SVG: the timeline, and where the date stands on a card."""
+"""Drawings as SVG: the timeline, and the place of the date on a card."""

@@ -1,4 +1,4 @@
-"""Where the date stands on a card, drawn for a page: an inline SVG that needs no style of its own."""
+"""Pictures of cards that show where the date is: inline SVG that needs no style of its own."""
 
 from collections.abc import Iterable, Iterator
 from html import escape
@@ -9,7 +9,7 @@ from reminder.domain.text.card_pictures import LETTERS, LINE, WIDTH, Picture
 from reminder.domain.text.text_width import width_of
 
 INK, PAPER, GREY, EDGE, COVER, PEN = "#1f2a24", "#ffffff", "#cfcabd", "#56635b", "#ece8dd", "#1b3a73"
-# As with a marker pen, which the outline makes visible on a black and white printer too.
+# The colour of a marker pen; the outline shows it on a black and white printer too.
 MARKED = "#fff1a8"
 _BAR, _SHORTEST, _AIR = 8, 24, 4
 _MARGIN = 6
@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]
 
 
 def draw(rules: Rulebook, kind: str, language: Language) -> str:
-    """Raises UnknownChoiceError."""
+    """Return the picture of a kind of card. Raises UnknownChoiceError."""
     rules.kind(kind)
     picture = rules.pictures[kind]
     said = rules.wording.of(language)
@@ -42,7 +42,7 @@ def draw(rules: Rulebook, kind: str, language: Language) -> str:
 
 
 def _printed_box(picture: Picture) -> Box:
-    """All that is printed in letters: the date and what stands above it."""
+    """Return the box of the printed letters: the date and the line above it."""
     x, _, width, height = picture.mark
     above = len(picture.above) * LINE
     return x, picture.at[1], max([width, *(width_of(line) * LETTERS for line in picture.above)]), height + above
@@ -70,7 +70,7 @@ def _paper(picture: Picture, letters: Iterable[Box]) -> Iterator[str]:
 
 
 def _beside(bar: tuple[float, float, float], taken: Iterable[Box]) -> Iterator[tuple[float, float]]:
-    """What is left of a grey bar, from the left and how wide, where something else stands in its way."""
+    """Yield the start and width of the parts of a grey bar that nothing else covers."""
     left, top, right = bar[0], bar[1], bar[0] + bar[2]
     in_its_way = [box for box in taken if box[1] - _AIR < top + _BAR and top < box[1] + box[3] + _AIR]
     for box in sorted(in_its_way):
@@ -100,7 +100,7 @@ def _photo(box: Box) -> str:
 
 
 def _covered(x: float, y: float, width: float) -> str:
-    """A number's place: nobody is to think of writing one here."""
+    """Return a covered bar in the place of a number, so that nobody thinks of writing one here."""
     high = _BAR + 4
     hatch = "".join(f"M{x + step:g} {y + high:g}l{high:g} {-high:g}" for step in range(0, int(width - high) + 1, 8))
     return _rect((x, y, width, high), COVER, EDGE, thick=1) + f'<path d="{hatch}" stroke="{EDGE}" stroke-width="1"/>'
@@ -115,7 +115,7 @@ def _not_here(box: Box, words: str) -> str:
 
 
 def _date(picture: Picture) -> Iterator[str]:
-    """In Japanese whatever the page is in: this is what has to be found on the card."""
+    """Yield the date in Japanese, whatever the page's language: this is what has to be found on the card."""
     x, y, width, height = picture.mark
     for place, line in enumerate(picture.above):
         yield _text(x + 1, picture.at[1] + place * LINE + LETTERS, line, language="ja")

@@ -1,7 +1,7 @@
-"""One card's plan as a drawing, from top to bottom: when renewal opens, who is told on which days, the end, the grace.
+"""The timeline of one card's plan from top to bottom: opening, reminders by audience, end and grace period.
 
-From top to bottom because a telephone is narrow and the days before an end lie close together: each has a line of its
-own, and time shows in the space between. Inline SVG for a page, or a document that stands alone.
+It runs from top to bottom because a telephone is narrow and the days before an end lie close together: each has a line
+of its own, and the spacing shows time. It is inline SVG for a page, or a document of its own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,9 +19,9 @@ from reminder.domain.text.text_width import width_of, wrapped
 # A page's drawing is as wide as a telephone; a document has more room.
 NARROW, WIDE = 360, 600
 LETTERS, SMALL, LARGE = 15, 13, 17
-LINE = 20  # from one line of letters to the next
+LINE = 20  # from one line of text to the next
 ROW = 28  # a day
-PER_DAY, LONGEST = 1, 60  # the space that time takes; beyond it the line is broken
+PER_DAY, LONGEST = 1, 60  # the space for a day, and the limit beyond which the line is broken
 AXIS, TEXT, MARGIN = 20, 40, 8
 DOT = 8
 
@@ -32,13 +32,15 @@ _FONT = "'BIZ UDPGothic','Noto Sans CJK JP','Hiragino Sans',sans-serif"
 
 
 class MarkState(StrEnum):
+    """The state of a text on the timeline."""
+
     TOLD = "told"
     COMING = "coming"
 
 
 @dataclass(frozen=True)
 class TimelineMark:
-    """One text on its day. `title` is shown where a pointer rests on it."""
+    """A text on its day; `title` is shown when a pointer rests on it."""
 
     on: date
     audience: Audience
@@ -48,9 +50,10 @@ class TimelineMark:
 
 @dataclass(frozen=True)
 class Timeline:
-    """`name`: what ends. `at_counter`: somebody must go, so that the last day of the counter counts as well.
+    """A plan to draw.
 
-    Without `today` nothing is told yet or still to come: it is a plan.
+    `name`: what ends. `at_counter`: somebody must go there, so that the last day of the counter counts as well.
+    Without `today` nothing is past or future: it is a plan.
     """
 
     name: str
@@ -61,7 +64,7 @@ class Timeline:
 
 
 def draw(timeline: Timeline, words: Catalog) -> str:
-    """For a page, which says the same in a list of its own."""
+    """Return the drawing for a page, which has a list with the same content."""
     height, parts = _body(timeline, words, NARROW, 0)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="timeline" role="img" viewBox="0 0 {NARROW} {height:g}" '
@@ -71,7 +74,7 @@ def draw(timeline: Timeline, words: Catalog) -> str:
 
 
 def document(timeline: Timeline, words: Catalog) -> str:
-    """An SVG file that stands alone."""
+    """Return a complete SVG file."""
     heading = wrapped(_title(timeline, words), (WIDE - 2 * MARGIN) / LARGE)
     top = len(heading) * 28 + 8
     height, parts = _body(timeline, words, WIDE, top)
@@ -95,13 +98,13 @@ def _title(timeline: Timeline, words: Catalog) -> str:
     return words.section("timeline")["title"].format(kind=timeline.name)
 
 
-# What stands on one day, from top to bottom: it opens in the morning, it ends at night.
+# The order on one day, from top to bottom: it opens in the morning, it ends at night.
 _ORDER = ("opens", "today", "texts", "counter", "expires", "grace")
 
 
 @dataclass(frozen=True)
 class _Row:
-    """A day with something on it. `lines`: what is written there; `y`: where its sign stands on the axis."""
+    """A day with something on it; `lines`: its text, `y`: the place of its mark on the axis."""
 
     on: date
     what: str
@@ -114,7 +117,7 @@ class _Row:
 
 
 def _body(timeline: Timeline, words: Catalog, width: int, top: float) -> tuple[float, list[str]]:
-    """Everything but the frame, and where it ends."""
+    """Return the bottom of the drawing and everything but its frame."""
     audiences = [audience for audience in Audience if any(text.audience is audience for text in timeline.texts)]
     columns = _columns(timeline, words, audiences, width)
     heads = {a: wrapped(words.section("timeline")[a], column[1] / LETTERS) for a, column in columns.items()}
@@ -139,7 +142,7 @@ def _body(timeline: Timeline, words: Catalog, width: int, top: float) -> tuple[f
 def _columns(
     timeline: Timeline, words: Catalog, audiences: Sequence[Audience], width: int
 ) -> dict[Audience, tuple[float, float]]:
-    """The middle of each reader's column, and how wide it is."""
+    """Return the middle and the width of each audience's column."""
     dates = max((width_of(words.date(text.on)) for text in timeline.texts), default=0) * LETTERS
     left = TEXT + dates + 8
     wide = min((width - MARGIN - left) / max(len(audiences), 1), 160)
@@ -187,7 +190,7 @@ def _placed(rows: Sequence[_Row], top: float) -> list[_Row]:
 
 
 def _axis(timeline: Timeline, rows: Sequence[_Row]) -> Iterator[str]:
-    """Thin while nothing can be done, strong while it can be renewed, hollow while only the grace lasts."""
+    """Yield the axis: thin before renewal opens, strong while it is open, hollow during the grace period."""
     at = {row.what: row.y for row in rows if row.what != "texts"}
     dates = timeline.dates
     yield (f'<line x1="{AXIS}" x2="{AXIS}" y1="{rows[0].y:g}" y2="{rows[-1].y:g}" stroke="{SOFT}" stroke-width="2"/>')
@@ -254,21 +257,21 @@ def _texts(timeline: Timeline, row: _Row, columns: dict[Audience, tuple[float, f
     left, right = (min(x - wide / 2 for x, wide in columns.values()), max(x + wide / 2 for x, wide in columns.values()))
     yield f'<line x1="{left:g}" x2="{right:g}" y1="{row.y:g}" y2="{row.y:g}" stroke="{RULE}" stroke-width="1"/>'
     for audience, (x, _) in columns.items():
-        told = [text for text in timeline.texts if text.on == row.on and text.audience is audience]
-        if told:
-            all_told = all(text.state is MarkState.TOLD for text in told)
-            yield _dot(x, row.y, _COLOUR[audience], "\n".join(text.title for text in told), is_delivered=all_told)
+        on_day = [text for text in timeline.texts if text.on == row.on and text.audience is audience]
+        if on_day:
+            is_delivered = all(text.state is MarkState.TOLD for text in on_day)
+            yield _dot(x, row.y, _COLOUR[audience], "\n".join(text.title for text in on_day), is_delivered=is_delivered)
 
 
 def _dot(x: float, y: float, colour: str, title: str, *, is_delivered: bool) -> str:
-    """Filled with a tick, or hollow: to be told apart without colours."""
+    """Return a dot, filled with a tick or hollow, so that no colour is needed to tell them apart."""
     named = f"<title>{escape(title)}</title>" if title else ""
-    recipient_set = (
+    circle = (
         f'<circle cx="{x:g}" cy="{y:g}" r="{DOT}" fill="{colour if is_delivered else PAPER}" stroke="{colour}" '
         f'stroke-width="3">{named}</circle>'
     )
     tick = f'<path d="M{x - 4:g} {y:g}l3 3l5 -6" fill="none" stroke="{PAPER}" stroke-width="2"/>'
-    return recipient_set + (tick if is_delivered else "")
+    return circle + (tick if is_delivered else "")
 
 
 def _legend(timeline: Timeline, words: Catalog, top: float) -> Iterator[str]:

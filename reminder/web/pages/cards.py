@@ -1,4 +1,4 @@
-"""Pages of cards: adding one (what it is, until when, what belongs to it, the plan), renewing, and taking it on."""
+"""Pages of cards: adding one (its kind, its date, what belongs to it, the plan), renewing and assigning it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from reminder.wiring import App
 
 router = APIRouter()
 
-# Those that nearly every family has; the others stand behind one more press.
+# The kinds that nearly every family has; the others appear after one more press.
 FIRST_KINDS = (
     "mynumber_user_certificate",
     "mynumber_signature_certificate",
@@ -37,13 +37,13 @@ FIRST_KINDS = (
     "driving_licence",
     "residence_card",
 )
-# What is typed of one day, and how it is put together; the year's field also takes a whole date that was pasted.
+# The parts of a typed day, and how they are joined; the year's field also takes a whole date that was pasted.
 _ERAS = ("西暦", "令和", "平成", "昭和")
 
 
 @router.get("/people/{person_id}/cards/new")
 def ask_for_card(request: Request, app: OpenApp, who: Changes, person_id: int, kind: str | None = None) -> Response:
-    """First what it is; with `kind` until when it holds."""
+    """Show the choice of kinds or, with `kind`, the form for its date."""
     if kind is None:
         return _kinds_page(request, app, who, person_id)
     return _date_page(request, app, who, person_id, kind, {})
@@ -91,7 +91,7 @@ def _date_page(
 
 @router.get("/dates")
 def read_date(request: Request, app: OpenApp, _found: Anyone) -> HTMLResponse:
-    """What is typed in the fields of a day, in both calendars with its weekday; nothing while it is no date yet."""
+    """Return a typed day in both calendars with its weekday; nothing while it is no date yet."""
     names = {name.rsplit("_", 1)[0] for name in request.query_params if "_" in name}
     words = words_of(request)
     said = ""
@@ -105,7 +105,7 @@ def read_date(request: Request, app: OpenApp, _found: Anyone) -> HTMLResponse:
 
 
 def day_text(fields: Mapping[str, object], name: str) -> str:
-    """The day typed in its parts, as one text for the reader of dates; "" where nothing was typed."""
+    """Return the parts of a typed day as one text for the date parser; "" if nothing was typed."""
     era, year, month, day = (
         str(fields.get(f"{name}_{part}") or "").strip() for part in ("era", "year", "month", "day")
     )
@@ -115,7 +115,7 @@ def day_text(fields: Mapping[str, object], name: str) -> str:
 
 
 def _new_card(form: FormData, kind: str) -> NewCard:
-    """The end as it stands on the card, or what it is worked out from."""
+    """Return the card with the end that is printed on it, or what the end is worked out from."""
     expires = day_text(form, "expires")
     dated = TypedDates(
         expires=expires or None,
@@ -129,7 +129,7 @@ def _new_card(form: FormData, kind: str) -> NewCard:
 
 @router.post("/people/{person_id}/cards/date")
 def take_date(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
-    """The date is looked at; then what belongs to the card is offered, or the plan is shown."""
+    """Check the date, then offer what belongs to the card or show the plan."""
     kind = typed(form, "kind")
     if kind not in app.rules.kinds:
         raise NotFoundError("page_not_found")
@@ -155,7 +155,7 @@ def take_date(request: Request, app: OpenApp, who: Changes, person_id: int, form
 
 @dataclass(frozen=True)
 class Wanted:
-    """A card on its way through the pages, in hidden fields: nothing is kept before the last button."""
+    """A card on its way through the pages, in hidden fields: nothing is stored before the last button."""
 
     kind: str
     label: str
@@ -164,12 +164,13 @@ class Wanted:
 
     @property
     def new_card(self) -> NewCard:
+        """Return the card for the use case."""
         dated = TypedDates(expires=self.expires_on.isoformat(), is_computed=self.is_computed)
         return NewCard(self.kind, dated, self.label or None)
 
 
 def _wanted(app: App, form: FormData) -> list[Wanted]:
-    """Raises NotFoundError for what no page of ours has written."""
+    """Return the cards in the hidden fields. Raises NotFoundError for fields that no page of ours has written."""
     found = [_wanted_card(app, form, str(number)) for number in form.getlist("card")]
     if not found:
         raise NotFoundError("page_not_found")
@@ -190,6 +191,7 @@ def _wanted_card(app: App, form: FormData, number: str) -> Wanted:
 
 @router.post("/people/{person_id}/cards/plan")
 def show_plan(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
+    """Show the plan of the cards."""
     return _plan_page(request, app, who, person_id, _wanted(app, form))
 
 
@@ -229,7 +231,7 @@ def _plan_page(
 
 @router.post("/people/{person_id}/cards")
 def add_cards(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
-    """What the plan has shown is registered, all of it or nothing."""
+    """Register what the plan has shown, all of it or nothing."""
     wanted = _wanted(app, form)
     try:
         with app.writing() as uow:
@@ -238,7 +240,7 @@ def add_cards(request: Request, app: OpenApp, who: Changes, person_id: int, form
                 uow,
                 person_id=person_id,
                 wanted=[one.new_card for one in wanted],
-                # It was asked about on the page of the date.
+                # The page of the date has asked for the confirmation.
                 confirmed=True,
                 by=who.member_id,
             )
@@ -247,12 +249,12 @@ def add_cards(request: Request, app: OpenApp, who: Changes, person_id: int, form
     return go(f"/people/{person_id}")
 
 
-# One that is registered.
+# Pages of a registered card.
 
 
 @router.get("/cards/{card_id}")
 def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Response:
-    """Every text to come of one card: day, hour, way, reader, words and cost."""
+    """Show every future text about one card: day, hour, channel, reader, words and cost."""
     with app.reading() as uow:
         card, person = authorized.card(uow.tx, who, card_id)
         if card.retired_at is not None or card.kind not in uow.rules.kinds:
@@ -268,6 +270,7 @@ def show_card(request: Request, app: OpenApp, who: Sees, card_id: int) -> Respon
 
 @router.get("/cards/{card_id}/renew")
 def ask_for_new_date(request: Request, app: OpenApp, who: Changes, card_id: int) -> Response:
+    """Show the form for the new date."""
     return _renew_page(request, app, who, card_id, {})
 
 
@@ -301,7 +304,7 @@ def _renew_page(
 
 @router.post("/cards/{card_id}/renew")
 def renew(request: Request, app: OpenApp, who: Changes, card_id: int, form: Filled) -> Response:
-    """The new date; then those that lived in the card are asked for, one after another."""
+    """Renew the card; then ask for those that depended on it, one after another."""
     try:
         with app.writing() as uow:
             card, person = authorized.card(uow.tx, who, card_id)
@@ -321,6 +324,7 @@ def renew(request: Request, app: OpenApp, who: Changes, card_id: int, form: Fill
 
 @router.get("/cards/{card_id}/erase")
 def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns, card_id: int) -> Response:
+    """Ask whether to erase the card."""
     with app.reading() as uow:
         card, person = authorized.card(uow.tx, who, card_id)
     words = app.rules.wording.of(words_of(request).language)
@@ -330,6 +334,7 @@ def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns, card_id: int
 
 @router.post("/cards/{card_id}/erase")
 def erase_card(app: OpenApp, who: Owns, card_id: int, _form: Filled) -> Response:
+    """Erase the card."""
     with app.reading() as uow:
         card, _ = authorized.card(uow.tx, who, card_id)
     erasure.erase_card(app.units, app.clock.now(), card_id=card.id, by=who.member_id)
@@ -338,7 +343,7 @@ def erase_card(app: OpenApp, who: Owns, card_id: int, _form: Filled) -> Response
 
 @router.post("/cards/{card_id}/{act}")
 def act_on_card(app: OpenApp, who: Changes, card_id: int, act: str, _form: Filled) -> Response:
-    """`act`: done, undone, take or retire."""
+    """Acknowledge, reopen, assign or retire a card; `act`: done, undone, take or retire."""
     by = who.member_id
     with app.writing() as uow:
         card, person = authorized.card(uow.tx, who, card_id)

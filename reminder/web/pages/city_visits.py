@@ -1,4 +1,4 @@
-"""A home's plan for the visit of the city's staff: one month as a page to print, and as a sheet."""
+"""A home's plan for the visit of the city's staff: one month as a page to print, and as a spreadsheet."""
 
 from datetime import date
 
@@ -21,13 +21,13 @@ from reminder.wiring import App
 
 router = APIRouter()
 
-# As a list below the table, for it is the same for nearly all.
+# Listed below the table, because it is the same for nearly all.
 _NOT_A_COLUMN = "bring"
 
 
 @router.get("/visits")
 def show_visits(request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "") -> Response:
-    """Of this month, or of `month` (2027-02)."""
+    """Show the plan of this month, or of `month` (2027-02)."""
     today = japan_date(app.clock.now())
     chosen = first_of(month) or today.replace(day=1)
     words = words_of(request)
@@ -50,7 +50,7 @@ def show_visits(request: Request, app: OpenApp, who: Sees, month: str = "", unit
 
 @router.get("/visits.xlsx")
 def download_visits(request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "") -> Response:
-    """The same as a sheet; a cell shows no reading."""
+    """Return the same plan as a spreadsheet; its cells have no furigana."""
     chosen = first_of(month) or japan_date(app.clock.now()).replace(day=1)
     group, rows = _standing(app, who)
     made = _sheet(app, app.rules.wording.of(words_of(request).language), group, rows, chosen, unit)

@@ -20,6 +20,7 @@ from reminder.wiring import App
 
 @router.get("/people/{person_id}/contacts/new")
 def ask_for_contact(request: Request, app: OpenApp, who: Changes, person_id: int) -> Response:
+    """Show the form for a new contact."""
     return _contact_form(request, app, who, person_id, {"channel": "sms", "whose": "own", "consent": ""})
 
 
@@ -50,6 +51,7 @@ def _contact_form(
 
 @router.post("/people/{person_id}/contacts")
 def add_contact(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
+    """Add the contact."""
     try:
         how = _consent(typed(form, "consent"))
         with app.writing() as uow:
@@ -88,6 +90,7 @@ def _consent(value: str) -> ConsentHow | None:
 
 @router.get("/contacts/{contact_id}")
 def show_contact(request: Request, app: OpenApp, who: Sees, contact_id: int) -> Response:
+    """Show one contact."""
     return _contact(request, app, who, contact_id)
 
 
@@ -113,7 +116,7 @@ def _contact(
 
 @router.post("/contacts/{contact_id}/{act}")
 def act_on_contact(request: Request, app: OpenApp, who: Changes, contact_id: int, act: str, form: Filled) -> Response:
-    """`act`: confirm, stop, ask, practise, reached or erase."""
+    """Act on a contact; `act`: confirm, stop, ask, practise, reached or erase."""
     if act == "erase":
         return _erase_contact(app, who, contact_id)
     said_by, by = typed(form, "consent_by"), who.member_id

@@ -1,4 +1,4 @@
-"""The home page: for each person one act and one date, worst first; what was sent, who does it, who is out of reach."""
+"""The home page: for each person the next act and its date, the most urgent first, and who takes care of it."""
 
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ router = APIRouter()
 
 @router.get("/")
 def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Response:
+    """Show the home page of the group."""
     with app.reading() as uow:
         now = uow.now
         group = authorized.group(uow.tx, who)
@@ -47,7 +48,7 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
 
 @router.post("/groups")
 def look_at_another_group(app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
-    """One account may be in several: their own household, their parents-in-law's, the home where they work."""
+    """Switch the session to another group of its account: a second household, or the home where they work."""
     wanted = typed(form, "group")
     if not wanted.isdecimal() or len(wanted) > 11:
         raise NotFoundError(field="group")
@@ -59,7 +60,7 @@ def look_at_another_group(app: OpenApp, found: WhoIsSignedIn, form: Filled) -> R
 
 @dataclass(frozen=True)
 class UnreachedContact:
-    """A contact that hears nothing. `why`: a provider's answer in plain words, else the state it is in."""
+    """A contact that gets nothing; `why`: a provider's answer in plain words, else its state."""
 
     contact: ContactView
     why: str
@@ -67,7 +68,7 @@ class UnreachedContact:
 
 
 def _unreached(contact: ContactView, failure: NotArrived | None) -> UnreachedContact:
-    # Somebody's own no counts more than what a provider says.
+    # An owner's own refusal counts more than a provider's answer.
     is_theirs = contact.state in (ContactState.OPTED_OUT, ContactState.UNCONFIRMED)
     if failure is None or is_theirs:
         return UnreachedContact(contact, contact.state, failure)
@@ -76,13 +77,13 @@ def _unreached(contact: ContactView, failure: NotArrived | None) -> UnreachedCon
 
 @router.get("/undelivered")
 def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reason: str = "") -> Response:
-    """Who cannot be told, and why: each with what can be done."""
+    """Show who cannot be reached and why, each with what can be done."""
     with app.reading() as uow:
         now = uow.now
         group = authorized.group(uow.tx, who)
         everyone = group_status(uow, group)
         failed = failures.not_arrived(uow.tx, group.id)
-        # Of all their addresses only those are opened that the page shows.
+        # Only the addresses that the page shows are decrypted.
         unheard = {one.contact_id for row in everyone for one in row.unheard}
         known = contacts.by_ids(uow.tx, uow.keys, unheard | failed.keys()).values()
     missed: dict[int, list[UnreachedContact]] = {row.person.id: [] for row in everyone}
@@ -113,7 +114,7 @@ def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reaso
 
 @router.get("/calendar")
 def calendar(request: Request, app: OpenApp, who: Sees) -> Response:
-    """Every date to come, month by month: the last day on which a counter is open."""
+    """Show every future date, month by month: the last day on which a counter is open."""
     with app.reading() as uow:
         rows = group_status(uow, authorized.group(uow.tx, who))
     days = sorted(

@@ -1,4 +1,4 @@
-"""A home's own sheet: sent in, its columns named, checked, and its good rows saved while the bad ones come back."""
+"""Pages of imports: a home's sheet is sent in, its columns named, checked; good rows are saved, bad ones returned."""
 
 from datetime import date
 from typing import Annotated
@@ -33,13 +33,13 @@ RowNumber = Annotated[int, Query(ge=0, le=9_999_999)]
 @router.get("/uploads")
 @router.get("/uploads/{rest:path}")
 def redirect_old_path(rest: str = "") -> Response:
-    """Lead from the path of earlier versions to the page's own; for one release."""
+    """Redirect from the path of earlier versions, for one release."""
     return RedirectResponse(f"/imports/{rest}".rstrip("/"), 301)
 
 
 @router.get("/imports")
 def list_imports(request: Request, app: OpenApp, who: Changes) -> Response:
-    """Show where a sheet is sent in, and those that were."""
+    """Show the form for a sheet, and the sheets that were sent in."""
     return _list(request, app, who)
 
 
@@ -60,14 +60,16 @@ def _list(request: Request, app: App, who: Actor, refused: RefusedInputError | N
 
 @router.get("/imports/template.xlsx")
 def download_template(request: Request, app: OpenApp, _who: Sees) -> Response:
-    """Return the sheet to begin with."""
+    """Return the template."""
     return _file(template(app.rules, _written(request, app)), "residents.xlsx")
 
 
 @router.post("/imports")
 def take_sheet(request: Request, app: OpenApp, who: Changes, form: FilledWithFile) -> Response:
-    """Read a sheet at once: what is refused is never kept, and nothing of the file is written anywhere but its rows,
-    sealed."""
+    """Read a sheet at once.
+
+    Nothing that is refused is stored. Only the rows of the file are written, encrypted.
+    """
     sent = form.get("file")
     try:
         if not isinstance(sent, UploadFile) or not sent.size:
@@ -85,13 +87,15 @@ def take_sheet(request: Request, app: OpenApp, who: Changes, form: FilledWithFil
 def show_import(
     request: Request, app: OpenApp, who: Changes, import_id: int, show: str = "", after: RowNumber = 0
 ) -> Response:
-    """Show what it waits for: for its columns to be named, for the worker, for a yes, or for nothing any more. `show`:
-    which of its rows."""
+    """Show what the import waits for: names for its columns, the worker, a confirmation, or nothing.
+
+    `show`: which of its rows.
+    """
     return _show(request, app, _own_import(app, who, import_id), show=show, after=after)
 
 
 def _own_import(app: App, who: Actor, import_id: int) -> ImportView:
-    """Raises NotFoundError for an import of another group."""
+    """Return the import. Raises NotFoundError for one of another group."""
     with app.reading() as uow:
         return authorized.sheet_import(uow.tx, who, import_id)
 
@@ -166,13 +170,13 @@ def _in_words(request: Request, app: App, said: str | date) -> str:
 
 
 def _whose(sheet_import: ImportView, row: ImportRowView) -> str:
-    """So that somebody finds the row in their sheet: the room and the name."""
+    """Return the room and the name, by which somebody finds the row in their sheet."""
     said = {field: row.cells.get(place, "") for place, field in sheet_import.mapping.by_place.items()}
     return " ".join(filter(None, (said.get("room"), said.get("label") or said.get("name"))))
 
 
 def _examples(app: App, sheet_import: ImportView) -> dict[int, str]:
-    """By place of a column, what stands in its first rows: so that somebody sees what it holds."""
+    """Return by place of a column the first values in it, so that somebody sees what it holds."""
     found: dict[int, list[str]] = {}
     with app.reading() as uow:
         for row in imports.rows_after(uow.tx, uow.keys, sheet_import.id, 0, 20):
@@ -209,7 +213,7 @@ def save_import(request: Request, app: OpenApp, who: Changes, import_id: int, fo
 
 @router.post("/imports/{import_id}/cancel")
 def cancel_import(request: Request, app: OpenApp, who: Changes, import_id: int, _form: Filled) -> Response:
-    """Give an import up: its rows are erased at once."""
+    """Cancel an import: its rows are erased at once."""
     sheet_import = _own_import(app, who, import_id)
     try:
         service.cancel_import(app.units, app.clock.now(), import_id=import_id, by=who.member_id)
@@ -220,7 +224,7 @@ def cancel_import(request: Request, app: OpenApp, who: Changes, import_id: int, 
 
 @router.get("/imports/{import_id}/not-taken.xlsx")
 def download_not_taken(request: Request, app: OpenApp, who: Changes, import_id: int) -> Response:
-    """Return the rows that were not taken, with why: to be mended and sent again."""
+    """Return the rows that were not taken, with the reasons, to correct and send again."""
     with app.reading() as uow:
         sheet_import = authorized.sheet_import(uow.tx, who, import_id)
         made = report.rejected_rows_file(uow, sheet_import, _written(request, app), ".xlsx")

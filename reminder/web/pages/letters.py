@@ -22,7 +22,7 @@ from reminder.wiring import App
 router = APIRouter()
 
 STYLESHEET = "letters.css"
-# A PDF takes 80 to 200 ms a letter, and whoever asked waits for it: more are made by the command, or printed as HTML.
+# A PDF takes 80 to 200 ms a letter, and the request waits for it. More are made by the command, or printed as HTML.
 MOST_IN_PDF = 100
 
 _NOBODY: list[int] = []
@@ -32,7 +32,7 @@ _NOBODY: list[int] = []
 def choose_letters(
     request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "", kind: str = ""
 ) -> Response:
-    """Who would get one: this month and the next, or in `month` (2027-02)."""
+    """Show who would get a letter: this month and the next, or in `month` (2027-02)."""
     return _choices(request, app, who, Choice(_month(month), unit, kind))
 
 
@@ -47,6 +47,7 @@ def print_letters(
     person: list[int] = Query(_NOBODY),  # noqa: B008  # read by FastAPI
     furigana: str = "",
 ) -> Response:
+    """Show the letters as a page to print."""
     choice = Choice(_month(month), unit, kind, frozenset(person))
     try:
         letters = _letters(app, who, choice)
@@ -72,7 +73,10 @@ def print_letters_as_pdf(
     furigana: str = "",
     leave_out: str = "",
 ) -> Response:
-    """`leave_out`: without those that no font here can print; else they are named, and nothing is printed."""
+    """Return the letters as PDF.
+
+    `leave_out`: without those that no font here can print; else they are named, and nothing is printed.
+    """
     choice = Choice(_month(month), unit, kind, frozenset(person))
     wording = app.rules.wording
     try:
@@ -98,7 +102,7 @@ def print_letters_as_pdf(
 
 
 def _month(text: str) -> date | None:
-    """What is no month is this one and the next."""
+    """Return the first day of the month, or None (this month and the next) if the text is no month."""
     try:
         return read_month(text)
     except RefusedInputError:

@@ -1,4 +1,4 @@
-"""A home's pages: this month and the next by what is due, the year at a glance, and acts for many at once."""
+"""A home's months: this and the next by what is due, the year at a glance, and acts for many cards at once."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -28,7 +28,7 @@ from reminder.wiring import App
 
 router = APIRouter()
 
-# As many as one form can hold with a day and a yes for each.
+# As many as one form can hold with a day and a confirmation for each.
 MOST_AT_ONCE = 60
 ACTS_SHOWN = 100
 
@@ -37,7 +37,7 @@ ACTS_SHOWN = 100
 def show_months(
     request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "", kind: str = "", what: str = ""
 ) -> Response:
-    """This month and the next, or those from `month` (2027-02) on."""
+    """Show this month and the next, or those from `month` (2027-02) on."""
     return _months(request, app, who, month=month, unit=unit, kind=kind, what=what)
 
 
@@ -87,10 +87,12 @@ def _months(
 
 
 def month_name(words: PageWords, month: date) -> str:
+    """Return the month as a heading."""
     return words.plain("calendar.month", year=month.year, month=month.month)
 
 
 def first_of(month: str) -> date | None:
+    """Return the first day of a month such as 2027-02, or None if it is no month."""
     try:
         return date.fromisoformat(f"{month}-01")
     except ValueError:
@@ -109,10 +111,13 @@ def _month(
 
 @router.post("/months/act")
 def act_on_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
-    """`act` done: city staff came, or somebody went, and new dates are asked for later; else they are asked for now."""
+    """Act on the chosen cards.
+
+    `act` done: they are renewed, and new dates are asked for later; else the dates are asked for now.
+    """
     ids = _ids(form)
     if not ids or len(ids) > MOST_AT_ONCE:
-        # Nothing is recorded of a part that nobody has chosen.
+        # Nothing is recorded for only a part of the chosen cards.
         code = "too_many_at_once" if ids else "nothing_chosen"
         return _months(request, app, who, refused=RefusedInputError(code, most=MOST_AT_ONCE, n=len(ids)), ticked=ids)
     if typed(form, "act") == "done":
@@ -127,7 +132,7 @@ def act_on_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> R
 
 @router.post("/months/renew")
 def renew_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
-    """Good dates are taken; those that are not, or that ask, come back with why."""
+    """Take the good dates; show those that are refused or need a confirmation again, with the reason."""
     left: list[tuple[CardView, PersonView]] = []
     also: list[PersonView] = []
     days: dict[int, str] = {}
@@ -139,7 +144,7 @@ def renew_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Re
         if not day:
             continue
         try:
-            # A unit of work for each: what is refused keeps none of the others back.
+            # A unit of work for each, so that a refused one does not block the others.
             with app.writing() as uow:
                 renewed = enrolment.renew_card(
                     uow,
@@ -183,7 +188,7 @@ def _grid(
 
 
 def _ids(form: FormData) -> list[int]:
-    """Each once: a card may stand in several lists of a page."""
+    """Return each id once: a card may be in several lists of a page."""
     ids = dict.fromkeys(one for one in form.getlist("card") if isinstance(one, str))
     if not all(one.isdecimal() and len(one) < 12 for one in ids):
         raise NotFoundError(field="card")
@@ -191,13 +196,13 @@ def _ids(form: FormData) -> list[int]:
 
 
 def _chosen(uow: UnitOfWork, who: Actor, ids: Sequence[int]) -> list[tuple[CardView, PersonView]]:
-    """Raises NotFoundError where one is another group's."""
+    """Return the chosen cards. Raises NotFoundError if one belongs to another group."""
     return [authorized.card(uow.tx, who, one) for one in ids[:MOST_AT_ONCE]]
 
 
 @router.get("/settings/activity")
 def show_activity_log(request: Request, app: OpenApp, who: Owns, before: int = 0) -> Response:
-    """What was done in the group, newest first, and by whom."""
+    """Show what was done in the group, newest first, and by whom."""
     with app.reading() as uow:
         entries = activity_log.latest_of_group(uow.tx, who.group_id, before=before, limit=ACTS_SHOWN + 1)
         names = groups.member_names(uow.tx, who.group_id)

@@ -1,4 +1,4 @@
-"""The homes of one organisation, for who works in several of them: what each wants, and the way there."""
+"""The homes of one organisation, for members of several of them: the counts of each, and a way to switch."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -13,7 +13,7 @@ router = APIRouter()
 
 @router.get("/homes")
 def list_homes(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Response:
-    """Only those in which this account is a member, whatever else bears the organisation's name."""
+    """Show the homes in which this account is a member, and no others of the organisation."""
     with app.reading() as uow:
         here = authorized.group(uow.tx, who)
         homes = [(one, counts(uow, one)) for one in authorized.homes(uow.tx, who, found.account_id)]

@@ -1,4 +1,4 @@
-"""Pages of a person: adding and changing one, their page with its history, and how they can be reached."""
+"""Pages of a person: adding and changing one, their page with its history, and their contacts."""
 
 from collections.abc import Mapping
 
@@ -34,6 +34,7 @@ HISTORY = 200
 
 @router.get("/people/new")
 def ask_for_person(request: Request, app: OpenApp, who: Changes) -> Response:
+    """Show the form for a new person."""
     with app.reading() as uow:
         is_home = authorized.group(uow.tx, who).kind is GroupKind.HOME
     first = {"mode": Mode.HOME if is_home else Mode.ELDERLY, "language": who.language, "insurance": "yes"}
@@ -42,6 +43,7 @@ def ask_for_person(request: Request, app: OpenApp, who: Changes) -> Response:
 
 @router.post("/people")
 def add_person(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
+    """Register the person."""
     try:
         with app.writing() as uow:
             person_id = register.add_person(
@@ -94,6 +96,7 @@ def _person_again(
 
 @router.get("/people/{person_id}")
 def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Response:
+    """Show the person with their cards, contacts and history."""
     with app.reading() as uow:
         person = authorized.person(uow.tx, who, person_id)
         group = authorized.group(uow.tx, who)
@@ -145,6 +148,7 @@ def _timeline(request: Request, uow: UnitOfWork, person: PersonView, card: CardV
 
 @router.get("/people/{person_id}/edit")
 def ask_for_changes(request: Request, app: OpenApp, who: Changes, person_id: int) -> Response:
+    """Show the form with the person's present data."""
     with app.reading() as uow:
         person = authorized.person(uow.tx, who, person_id)
         is_home = authorized.group(uow.tx, who).kind is GroupKind.HOME
@@ -164,6 +168,7 @@ def ask_for_changes(request: Request, app: OpenApp, who: Changes, person_id: int
 
 @router.post("/people/{person_id}/edit")
 def edit_person(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
+    """Change the person."""
     try:
         changes = PersonChanges(
             label=typed(form, "label"),
@@ -186,6 +191,7 @@ def edit_person(request: Request, app: OpenApp, who: Changes, person_id: int, fo
 
 @router.get("/people/{person_id}/erase")
 def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns, person_id: int) -> Response:
+    """Ask whether to erase the person."""
     with app.reading() as uow:
         person = authorized.person(uow.tx, who, person_id)
     return page(request, app, "sure.html", what="erase_person", name=person.label, back=f"/people/{person.id}")
@@ -193,17 +199,21 @@ def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns, person_id: i
 
 @router.post("/people/{person_id}/erase")
 def erase_person(app: OpenApp, who: Owns, person_id: int, _form: Filled) -> Response:
+    """Erase the person."""
     with app.reading() as uow:
         authorized.person(uow.tx, who, person_id)
     erasure.erase_person(app.units, app.clock.now(), person_id=person_id, by=who.member_id)
     return go("/")
 
 
-# How a person can be reached.
+# Contacts.
 
 
 def _own_or_of_a_person(uow: UnitOfWork, who: Actor, contact_id: int) -> ContactView:
-    """Raises NotFoundError for another group's contact, and for another member's: what they hear by is theirs."""
+    """Return the contact.
+
+    Raises NotFoundError for another group's contact, and for another member's own contact.
+    """
     contact = authorized.contact(uow.tx, uow.keys, who, contact_id)
     if contact.member_id not in (None, who.member_id):
         raise NotFoundError(field="contact")
@@ -217,11 +227,11 @@ def _erase_contact(app: App, who: Actor, contact_id: int) -> Response:
     return go("/settings" if contact.person_id is None else f"/people/{contact.person_id}")
 
 
-# Paper.
+# Leaflets.
 
 
 def planned(card: CardView) -> ForecastCard:
-    """A card as it is registered."""
+    """Return the registered card for a forecast."""
     return ForecastCard(
         card.kind, card.expires_on, is_computed=card.is_computed, label=card.label or None, card_id=card.id
     )

@@ -18,7 +18,7 @@ from reminder.web.support.rendering import words_of
 def print_sheet(
     request: Request, app: OpenApp, who: Sees, person_id: int, sheet: str, card: int | None = None
 ) -> HTMLResponse:
-    """A sheet of paper; for the letter with `card`."""
+    """Show a leaflet; the letter needs `card`."""
     if sheet not in SHEETS:
         raise NotFoundError("page_not_found")
     with app.reading() as uow:

@@ -1,4 +1,4 @@
-"""Pages that need no sign-in: one button behind a link in an e-mail, health answers, and what the operator may see."""
+"""Pages that need no sign-in: buttons behind links in e-mails, health checks, metrics, and the operator's pages."""
 
 import re
 from collections import defaultdict
@@ -30,19 +30,19 @@ public = APIRouter()
 local = APIRouter()
 
 LATEST = 200
-# How paper looks: the very style of the sheets that stand alone.
+# The style of paper, the same as that of leaflets and letters as files.
 PAPER = {"sheet.css": leaflets.STYLE, "letters.css": letters.STYLE}
 
 
 @public.get("/healthz")
 async def is_alive() -> JSONResponse:
-    """Whether the server answers at all, however long the pages before it take."""
+    """Answer as long as the server runs, however long other pages take."""
     return JSONResponse({"alive": True})
 
 
 @public.get("/readyz")
 def is_ready(app: OpenApp) -> JSONResponse:
-    """503 with the troubles when it cannot do its work: database, migrations, the last pass of the worker."""
+    """Answer 503 with the troubles if the service cannot work: database, migrations, the worker's last pass."""
     found = assess(app.units, app.clock.now(), keeps_time=app.keeps_time)
     body = {
         "ready": found.is_ready,
@@ -54,7 +54,7 @@ def is_ready(app: OpenApp) -> JSONResponse:
 
 @public.get("/metrics")
 def metrics(request: Request, app: OpenApp) -> Response:
-    """For the operator's own measuring. Without a token only this machine is answered, and not behind a proxy."""
+    """Return the metrics. Without a token only this machine is answered, and not behind a proxy."""
     token = app.settings.metrics_token
     shown = request.headers.get("authorization", "").encode()
     if token is None or not compare_digest(shown, f"Bearer {token}".encode()):
@@ -67,6 +67,7 @@ def metrics(request: Request, app: OpenApp) -> Response:
 
 @public.get("/static/{name}")
 def static(name: str) -> Response:
+    """Return a static file."""
     if name in PAPER:
         return Response(PAPER[name], media_type="text/css", headers={"cache-control": "public, max-age=86400"})
     file = HERE / "static" / name
@@ -77,14 +78,14 @@ def static(name: str) -> Response:
 
 @public.get("/stop/{contact_id}/{mark}")
 def ask_to_stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
-    """Only asks: mail scanners follow every link, and must not be able to stop anybody's reminders."""
+    """Show the button only: mail scanners follow every link and must not stop anybody's reminders."""
     require_mark(app.keys, STOP, str(contact_id), mark)
     return page(request, app, "stop.html", stopped=False)
 
 
 @public.post("/stop/{contact_id}/{mark}")
 def stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
-    """By the button or by a mail program's one click; neither needs a sign-in."""
+    """Stop the contact, by the button or by a mail program's one click; neither needs a sign-in."""
     require_mark(app.keys, STOP, str(contact_id), mark)
     with app.writing() as uow:
         consent.stop(uow, contact_id=contact_id, whose_word=StoppedBy.CLICK)
@@ -93,12 +94,13 @@ def stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResp
 
 @public.get("/take/{card_id}/{contact_id}/{mark}")
 def ask_to_assign(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
+    """Show the button."""
     require_mark(app.keys, ASSIGN, f"{card_id}/{contact_id}", mark)
     return page(request, app, "button.html", act=ASSIGN, state="asks", what=_what(request, app, card_id))
 
 
 def _what(request: Request, app: App, card_id: int) -> str:
-    """Whose card it is and until when it holds, as the mail with the link has said."""
+    """Return whose card it is and until when it is valid, as in the mail with the link."""
     shown = words_of(request)
     words = app.rules.wording.of(shown.language)
     with app.reading() as uow:
@@ -113,7 +115,7 @@ def _what(request: Request, app: App, card_id: int) -> str:
 
 @public.post("/take/{card_id}/{contact_id}/{mark}")
 def assign(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
-    """A carer sees to a card; of two in the same minute the first."""
+    """Assign the card to the carer with the link; the first of two wins."""
     require_mark(app.keys, ASSIGN, f"{card_id}/{contact_id}", mark)
     state = "done"
     try:
@@ -126,13 +128,14 @@ def assign(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: 
 
 @public.get("/reached/{contact_id}/{mark}")
 def ask_to_verify(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Show the button."""
     require_mark(app.keys, VERIFY, str(contact_id), mark)
     return page(request, app, "button.html", act=VERIFY, state="asks", what="")
 
 
 @public.post("/reached/{contact_id}/{mark}")
 def verify(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
-    """Once a year a carer proves that mail still arrives."""
+    """Record that a carer still gets mail; asked once a year."""
     require_mark(app.keys, VERIFY, str(contact_id), mark)
     with app.writing() as uow:
         consent.verify(uow, contact_id=contact_id)
@@ -143,7 +146,7 @@ _OUR_OWN_NAME = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?")
 
 
 def only_this_machine(request: Request) -> None:
-    """Whoever reaches this through a proxy or under another name is told that there is no such page."""
+    """Raise NotFoundError for requests through a proxy or under another name."""
     from_here = request.client is not None and request.client.host in ("127.0.0.1", "::1")
     forwarded = any(
         name.startswith("x-forwarded-") or name in ("forwarded", "x-real-ip", "via") for name in request.headers
@@ -154,13 +157,13 @@ def only_this_machine(request: Request) -> None:
 
 @local.get("/overview", dependencies=[Depends(only_this_machine)])
 def overview(request: Request, app: OpenApp) -> HTMLResponse:
-    """What is enrolled and what is due next, in every group."""
+    """Show what is enrolled and what is due next, in every group."""
     words = app.rules.wording.of(Language.JAPANESE)
     now = app.clock.now()
     with app.reading() as uow:
         of_group = {group.id: group for group in groups.everyone(uow.tx)}
         by_person = {person.id: person for person in people.of_group(uow.tx, None)}
-        # One of a kind that config/ no longer has cannot be spoken of; the log says so every day.
+        # A card of a kind that config/ no longer has is left out; the log names it every day.
         current = [
             card for card in cards.of_group(uow.tx, None) if not card.retired_at and card.kind in uow.rules.kinds
         ]
@@ -174,7 +177,7 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
     for contact in known:
         if contact.person_id is not None:
             of_person[contact.person_id].append(contact)
-    # What nobody has answered to stands first.
+    # Unanswered cards come first.
     soonest = sorted(
         current, key=lambda card: (card.id not in unanswered, card.next_reminder_on or card.expires_on, card.id)
     )[:LATEST]
@@ -214,7 +217,7 @@ def overview(request: Request, app: OpenApp) -> HTMLResponse:
 
 @local.get("/outbox", dependencies=[Depends(only_this_machine)])
 def sent_and_waiting(request: Request, app: OpenApp, state: MessageState | None = None) -> HTMLResponse:
-    """The latest messages: what was sent, what waits, and what became of it."""
+    """Show the latest messages: what was sent, what waits, and the outcomes."""
     with app.reading() as uow:
         latest = queries.of_group(uow.tx, uow.keys, state=state, limit=LATEST)
         known = contacts.of_group(uow.tx, uow.keys, None)

@@ -1,4 +1,4 @@
-"""Pages of settings: oneself, the group and its rhythm, its members, devices, programs, the calendar, one's data."""
+"""Pages of settings: oneself, the group, its preferences, members, devices, programs, the calendar, one's data."""
 
 from collections.abc import Mapping
 
@@ -26,6 +26,7 @@ INVITABLE = (Role.EDITOR, Role.VIEWER, Role.OWNER)
 
 @router.get("/settings")
 def settings(request: Request, app: OpenApp, who: Sees) -> Response:
+    """Show the list of settings."""
     with app.reading() as uow:
         group = authorized.group(uow.tx, who)
     return page(request, app, "settings.html", group=group)
@@ -33,6 +34,7 @@ def settings(request: Request, app: OpenApp, who: Sees) -> Response:
 
 @router.get("/settings/me")
 def me(request: Request, app: OpenApp, who: Sees) -> Response:
+    """Show the member's own settings."""
     return _me(request, app, who)
 
 
@@ -53,7 +55,7 @@ def _me(request: Request, app: App, who: Actor, refused: RefusedInputError | Non
 
 @router.post("/settings/me")
 def change_me(request: Request, app: OpenApp, who: Sees, form: Filled) -> Response:
-    """Everybody's own, whatever their role."""
+    """Change the member's own settings, which every role may do."""
     try:
         copies = typed(form, "copies")
         if copies not in list(Copies):
@@ -68,6 +70,7 @@ def change_me(request: Request, app: OpenApp, who: Sees, form: Filled) -> Respon
 
 @router.get("/settings/group")
 def group(request: Request, app: OpenApp, who: Sees) -> Response:
+    """Show the settings of the group."""
     with app.reading() as uow:
         found = authorized.group(uow.tx, who)
     return _group(request, app, who, _as_typed(found))
@@ -104,6 +107,7 @@ def _group(
 
 @router.post("/settings/group")
 def change_group(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
+    """Change the name and the preferences of the group."""
     try:
         wanted = Preferences(
             preset=typed(form, "preset"),
@@ -122,11 +126,12 @@ def change_group(request: Request, app: OpenApp, who: Owns, form: Filled) -> Res
     return go("/settings")
 
 
-# Who else is in the group.
+# Members.
 
 
 @router.get("/settings/members")
 def members(request: Request, app: OpenApp, who: Sees) -> Response:
+    """Show the members and invitations."""
     return _members(request, app, who, {})
 
 
@@ -159,6 +164,7 @@ def _role(value: str) -> Role:
 
 @router.post("/settings/members")
 def invite(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
+    """Invite an address."""
     try:
         with app.writing() as uow:
             membership.invite(uow, who=who, email=typed(form, "email"), role=_role(typed(form, "role")))
@@ -169,6 +175,7 @@ def invite(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
 
 @router.post("/settings/members/leave")
 def leave_group(request: Request, app: OpenApp, who: Sees, _form: Filled) -> Response:
+    """Leave the group."""
     try:
         with app.writing() as uow:
             membership.remove(uow, who=who, member_id=who.member_id)
@@ -179,7 +186,7 @@ def leave_group(request: Request, app: OpenApp, who: Sees, _form: Filled) -> Res
 
 @router.post("/settings/members/{member_id}")
 def change_member(request: Request, app: OpenApp, who: Owns, member_id: int, form: Filled) -> Response:
-    """Another role, or out of the group."""
+    """Change a member's role, or remove them from the group."""
     try:
         with app.writing() as uow:
             authorized.member(uow.tx, who, member_id)
@@ -196,16 +203,18 @@ def change_member(request: Request, app: OpenApp, who: Owns, member_id: int, for
 
 @router.post("/settings/invitations/{invitation_id}")
 def take_invitation_back(app: OpenApp, who: Owns, invitation_id: int, _form: Filled) -> Response:
+    """Withdraw an invitation."""
     with app.writing() as uow:
         membership.take_back(uow, who=who, invitation_id=invitation_id)
     return go("/settings/members")
 
 
-# Where one is signed in, and by which passkeys.
+# Devices and passkeys.
 
 
 @router.get("/settings/devices")
 def show_devices(request: Request, app: OpenApp, found: WhoIsSignedIn) -> Response:
+    """Show the devices and passkeys of the account."""
     with app.reading() as uow:
         devices = sign_in.devices(uow, found.account_id)
         keys = passkeys.of_account(uow.tx, found.account_id)
@@ -221,6 +230,7 @@ def show_devices(request: Request, app: OpenApp, found: WhoIsSignedIn) -> Respon
 
 @router.post("/settings/devices")
 def leave_other_devices(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
+    """End the other sessions of the account."""
     with app.writing() as uow:
         sign_in.leave_everywhere_else(uow, found)
     return go("/settings/devices")
@@ -228,7 +238,7 @@ def leave_other_devices(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Re
 
 @router.post("/settings/devices/{session_id}")
 def leave_device(app: OpenApp, found: WhoIsSignedIn, session_id: int, _form: Filled) -> Response:
-    """Of somebody else's nothing happens, and is not found."""
+    """End a session of the account; somebody else's is not found."""
     with app.writing() as uow:
         if not sign_in.leave(uow, found, session_id):
             raise NotFoundError("page_not_found")
@@ -237,6 +247,7 @@ def leave_device(app: OpenApp, found: WhoIsSignedIn, session_id: int, _form: Fil
 
 @router.post("/settings/passkeys/{passkey_id}")
 def remove_passkey(app: OpenApp, found: WhoIsSignedIn, passkey_id: int, _form: Filled) -> Response:
+    """Remove a passkey."""
     with app.writing() as uow:
         if not passkeys.remove(uow.tx, found.account_id, passkey_id):
             raise NotFoundError("page_not_found")
@@ -248,6 +259,7 @@ def remove_passkey(app: OpenApp, found: WhoIsSignedIn, passkey_id: int, _form: F
 
 @router.get("/settings/tokens")
 def show_tokens(request: Request, app: OpenApp, who: Owns) -> Response:
+    """Show the API tokens of the group."""
     return _tokens(request, app, who)
 
 
@@ -269,7 +281,7 @@ def _tokens(
 
 @router.post("/settings/tokens")
 def make_token(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
-    """It is shown once: in the answer, not behind a redirect that would have to keep it."""
+    """Make a token and show it once: in this answer, because a redirect would have to store it."""
     try:
         with app.writing() as uow:
             made = api_tokens.make_token(uow, who=who, name=typed(form, "token_name"), scopes=[typed(form, "scope")])
@@ -280,6 +292,7 @@ def make_token(request: Request, app: OpenApp, who: Owns, form: Filled) -> Respo
 
 @router.post("/settings/tokens/{token_id}")
 def revoke_token(app: OpenApp, who: Owns, token_id: int, _form: Filled) -> Response:
+    """Revoke a token."""
     with app.writing() as uow:
         api_tokens.revoke_token(uow, who=who, token_id=token_id)
     return go("/settings/tokens")
@@ -290,6 +303,7 @@ def revoke_token(app: OpenApp, who: Owns, token_id: int, _form: Filled) -> Respo
 
 @router.get("/settings/calendar")
 def calendar(request: Request, app: OpenApp, who: Sees) -> Response:
+    """Show the member's calendar feeds."""
     return _calendar(request, app, who)
 
 
@@ -308,7 +322,7 @@ def _calendar(request: Request, app: App, who: Actor, made: str | None = None) -
 
 @router.post("/settings/calendar")
 def make_feed(request: Request, app: OpenApp, who: Sees, form: Filled) -> Response:
-    """Its address is shown once."""
+    """Make a calendar feed and show its address once."""
     with app.writing() as uow:
         made = feeds.make_feed(uow, member_id=who.member_id, is_private=typed(form, "private") == "yes")
     return _calendar(request, app, who, made)
@@ -316,6 +330,7 @@ def make_feed(request: Request, app: OpenApp, who: Sees, form: Filled) -> Respon
 
 @router.post("/settings/calendar/{feed_id}")
 def revoke_feed(app: OpenApp, who: Sees, feed_id: int, _form: Filled) -> Response:
+    """Revoke a calendar feed."""
     with app.writing() as uow:
         feeds.revoke_feed(uow, member_id=who.member_id, feed_id=feed_id)
     return go("/settings/calendar")
@@ -323,7 +338,7 @@ def revoke_feed(app: OpenApp, who: Sees, feed_id: int, _form: Filled) -> Respons
 
 @router.get("/feeds/{token}")
 def read_feed(app: OpenApp, token: str) -> Response:
-    """For calendar programs, which cannot sign in: the address itself is the secret."""
+    """Return the calendar. Calendar programs cannot sign in, so the address itself is the secret."""
     with app.reading() as uow:
         found = feeds.read_feed(uow, token.removesuffix(".ics"))
     return Response(found, media_type="text/calendar; charset=utf-8")
@@ -334,6 +349,7 @@ def read_feed(app: OpenApp, token: str) -> Response:
 
 @router.get("/settings/data")
 def data(request: Request, app: OpenApp, who: Sees) -> Response:
+    """Show the page about the group's data."""
     with app.reading() as uow:
         found = authorized.group(uow.tx, who)
     return page(request, app, "settings_data.html", group=found)
@@ -341,7 +357,8 @@ def data(request: Request, app: OpenApp, who: Sees) -> Response:
 
 @router.get("/settings/data/export.json")
 def export_json(app: OpenApp, who: Owns) -> Response:
-    # Whole before the first byte leaves: a slow reader must not hold a transaction open.
+    """Return the export as JSON."""
+    # The whole export is read before the first byte leaves: a slow reader must not keep a transaction open.
     with app.reading() as uow:
         text = "".join(export.export_json(uow, group_id=who.group_id))
     return Response(
@@ -353,6 +370,7 @@ def export_json(app: OpenApp, who: Owns) -> Response:
 
 @router.get("/settings/data/export.html")
 def export_page(request: Request, app: OpenApp, who: Owns) -> Response:
+    """Return the export as a page."""
     with app.reading() as uow:
         found = export.export_group(uow, group_id=who.group_id)
     text = export.export_page(found, app.rules, words_of(request).language)
@@ -365,6 +383,7 @@ def export_page(request: Request, app: OpenApp, who: Owns) -> Response:
 
 @router.get("/settings/data/erase")
 def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns) -> Response:
+    """Ask whether to erase the group."""
     with app.reading() as uow:
         found = authorized.group(uow.tx, who)
     return page(request, app, "sure.html", what="erase_group", name=found.name, back="/settings/data")
@@ -372,5 +391,6 @@ def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns) -> Response:
 
 @router.post("/settings/data/erase")
 def erase_group(app: OpenApp, who: Owns, _form: Filled) -> Response:
+    """Erase the group."""
     erasure.erase_group(app.units, app.clock.now(), group_id=who.group_id, by=who.member_id)
     return go("/welcome")

@@ -1,4 +1,4 @@
-"""Pages for signing in and out: a code by e-mail, then a passkey if one likes; never a password, never a link."""
+"""Pages for signing in and out: a code by e-mail, then a passkey if wanted; never a password, never a link."""
 
 from typing import Annotated, Any
 
@@ -39,13 +39,14 @@ from reminder.wiring import App
 
 router = APIRouter()
 
-# What a browser holds while it waits for its code, and where it wanted to go.
+# The cookie of a browser that waits for its code, and the page that it wanted to open.
 BROWSER_COOKIE, NEXT_COOKIE = "kigen_browser", "kigen_next"
 CODE_COOKIE_LASTS = 15 * 60
 
 
 @router.get("/sign-in")
 def ask_for_address(request: Request, app: OpenApp, found: Anyone) -> Response:
+    """Show the form for the address."""
     if found is not None:
         return go("/")
     return page(request, app, "sign_in.html", typed={})
@@ -53,7 +54,7 @@ def ask_for_address(request: Request, app: OpenApp, found: Anyone) -> Response:
 
 @router.post("/sign-in")
 def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> Response:
-    """The same answer whether or not somebody is known under the address."""
+    """Send a code. The answer is the same whether or not the address is known."""
     try:
         with app.writing() as uow:
             browser = sign_in.ask_for_code(
@@ -79,6 +80,7 @@ def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> R
 
 @router.get("/sign-in/code")
 def ask_for_code(request: Request, app: OpenApp, found: Anyone) -> Response:
+    """Show the form for the code."""
     if found is not None:
         return go("/")
     if not request.cookies.get(BROWSER_COOKIE):
@@ -88,6 +90,7 @@ def ask_for_code(request: Request, app: OpenApp, found: Anyone) -> Response:
 
 @router.post("/sign-in/code")
 def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> Response:
+    """Sign in with the code."""
     try:
         entered = sign_in.enter_code(
             app.units,
@@ -110,7 +113,7 @@ def _wanted(request: Request) -> str:
 
 
 def _inside(request: Request, app: App, entered: Entered, answer: Response) -> Response:
-    """A session of its own for this sign-in: whatever the browser held before is worth nothing."""
+    """Return the answer with the cookie of the new session; whatever the browser held before is invalid."""
     old = request.cookies.get(session_cookie(app))
     before = sign_in.session_of(app.units, app.clock.now(), old) if old else None
     if before is not None:
@@ -124,6 +127,7 @@ def _inside(request: Request, app: App, entered: Entered, answer: Response) -> R
 
 @router.post("/sign-out")
 def sign_out(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
+    """End the session."""
     with app.writing() as uow:
         sign_in.leave(uow, found)
     answer = go("/sign-in")
@@ -133,7 +137,7 @@ def sign_out(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
 
 @router.post("/look")
 def choose_look(request: Request, app: OpenApp, found: Anyone, form: Filled) -> Response:
-    """The language and the size of letters, kept in this browser; the language also for who is signed in."""
+    """Set language and text size in this browser, and the language of the member who is signed in."""
     answer = go(local_path(typed(form, "back")))
     language, size = typed(form, "language"), typed(form, "size")
     if language in request.app.state.pages:
@@ -148,12 +152,14 @@ def choose_look(request: Request, app: OpenApp, found: Anyone, form: Filled) -> 
 
 @router.get("/passkey")
 def offer_passkey(request: Request, app: OpenApp, found: WhoIsSignedIn) -> HTMLResponse:
+    """Offer to register a passkey."""
     del found
     return page(request, app, "passkey.html", then=_wanted(request))
 
 
 @router.post("/passkey/options")
 def options_to_register(request: Request, app: OpenApp, found: WhoIsSignedIn) -> JSONResponse:
+    """Return the options for registering a passkey."""
     _from_here(request, app)
     with app.writing() as uow:
         account = accounts.find(uow.tx, uow.keys, found.account_id)
@@ -167,6 +173,7 @@ def options_to_register(request: Request, app: OpenApp, found: WhoIsSignedIn) ->
 def register_passkey(
     request: Request, app: OpenApp, found: WhoIsSignedIn, credential: Annotated[dict[str, Any], Body()]
 ) -> JSONResponse:
+    """Register a passkey."""
     _from_here(request, app)
     challenge, made = webauthn.read_registration(webauthn.site_of(request, app), credential)
     with app.writing() as uow:
@@ -187,6 +194,7 @@ def register_passkey(
 
 @router.post("/sign-in/passkey/options")
 def options_to_sign_in(request: Request, app: OpenApp, _found: Anyone) -> JSONResponse:
+    """Return the options for signing in with a passkey."""
     _from_here(request, app)
     with app.writing() as uow:
         challenge = sign_in.new_challenge(uow, None)
@@ -197,6 +205,7 @@ def options_to_sign_in(request: Request, app: OpenApp, _found: Anyone) -> JSONRe
 def sign_in_by_passkey(
     request: Request, app: OpenApp, _found: Anyone, credential: Annotated[dict[str, Any], Body()]
 ) -> Response:
+    """Sign in with a passkey."""
     _from_here(request, app)
     with app.reading() as uow:
         known = passkeys.find(uow.tx, webauthn.credential_id(credential))
@@ -227,7 +236,7 @@ def _from_here(request: Request, app: App) -> None:
 
 @router.get("/welcome")
 def welcome(request: Request, app: OpenApp, found: WhoIsSignedIn) -> Response:
-    """For who is in no group yet, or is invited to one more."""
+    """Show invitations and the form for a new household to somebody without a group, or invited to one more."""
     return _welcome(request, app, found)
 
 
@@ -242,6 +251,7 @@ def _welcome(request: Request, app: App, found: WhoIsSignedIn, status: int = 200
 
 @router.post("/welcome")
 def found_household(request: Request, app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
+    """Found a household."""
     if not app.settings.sign_up:
         raise NotFoundError("page_not_found")
     try:
@@ -259,7 +269,7 @@ def found_household(request: Request, app: OpenApp, found: WhoIsSignedIn, form: 
 
 @router.get("/invitations/{invitation_id}")
 def show_invitation(request: Request, app: OpenApp, found: WhoIsSignedIn, invitation_id: int) -> Response:
-    """Only asks; the button acts."""
+    """Show an invitation; only the button answers it."""
     with app.reading() as uow:
         account = accounts.find(uow.tx, uow.keys, found.account_id)
         assert account is not None
@@ -275,6 +285,7 @@ def show_invitation(request: Request, app: OpenApp, found: WhoIsSignedIn, invita
 
 @router.post("/invitations/{invitation_id}")
 def answer_invitation(app: OpenApp, found: WhoIsSignedIn, invitation_id: int, form: Filled) -> Response:
+    """Accept or decline an invitation."""
     accepts = typed(form, "answer") == "yes"
     with app.writing() as uow:
         membership.answer(uow, signed_in=found, invitation_id=invitation_id, accepts=accepts)

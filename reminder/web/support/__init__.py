@@ -1,1 +1,1 @@
-"""What pages share: rendering, the catalog of their words, authorization, WebAuthn."""
+"""Support for pages: rendering, the catalog of their words, authorization, WebAuthn."""

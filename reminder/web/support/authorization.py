@@ -1,6 +1,6 @@
-"""Who may come in: every page and every operation names one of the rules below, and a test looks for one that does not.
+"""Authorization: every page and every operation names one of the rules below, and a test finds one that does not.
 
-What belongs to another group is not found; what one's role does not allow is refused.
+What belongs to another group is not found; what the member's role does not allow is refused.
 """
 
 from collections.abc import AsyncIterator
@@ -22,12 +22,12 @@ from reminder.wiring import App
 OpenApp = Annotated[App, Depends(app_of)]
 
 SAFE_METHODS = ("GET", "HEAD")
-# A sheet may have a thousand columns to be named, and a page of two hundred rows a box to be ticked in each.
+# A sheet may have a thousand columns to be named, and a page of two hundred rows a checkbox in each.
 FORM_FIELDS = 1_200
 
 
 class NotSignedInError(KigenError):
-    """Answered with the way to the sign-in page."""
+    """Nobody is signed in; the answer redirects to the sign-in page."""
 
     code = "not_signed_in"
 
@@ -39,7 +39,7 @@ class NotAllowedError(KigenError):
 
 
 class NoGroupError(KigenError):
-    """Somebody is signed in who is in no group yet: answered with the way to the page where they found or join one."""
+    """The account is in no group yet; the answer redirects to the page where it can found or join one."""
 
     code = "no_group"
 
@@ -51,15 +51,17 @@ class ForeignFormError(RefusedInputError):
 
 
 def session_cookie(app: App) -> str:
-    """Behind https no other host, and no page without https, can plant it."""
+    """Return the name of the session cookie; with https no other host and no page without https can set it."""
     return "__Host-kigen" if is_https(app) else "kigen"
 
 
 def is_https(app: App) -> bool:
+    """Return whether the public address uses https."""
     return (app.settings.public_url or "").startswith("https:")
 
 
 def maybe_signed_in(request: Request, app: OpenApp) -> SignedIn | None:
+    """Return who is signed in, or None."""
     token = request.cookies.get(session_cookie(app))
     found = sign_in.session_of(app.units, app.clock.now(), token) if token else None
     request.state.signed_in = found
@@ -67,18 +69,20 @@ def maybe_signed_in(request: Request, app: OpenApp) -> SignedIn | None:
 
 
 def signed_in(found: Annotated[SignedIn | None, Depends(maybe_signed_in)]) -> SignedIn:
+    """Return who is signed in. Raises NotSignedInError."""
     if found is None:
         raise NotSignedInError
     return found
 
 
 class RequireRight:
-    """A rule: somebody who is signed in, is in a group, and whose role has this right."""
+    """The requirement of a signed-in member of a group whose role has this right."""
 
     def __init__(self, right: Right) -> None:
         self.right = right
 
     def __call__(self, found: Annotated[SignedIn, Depends(signed_in)]) -> Actor:
+        """Return the member. Raises NoGroupError or NotAllowedError."""
         if found.who is None:
             raise NoGroupError
         if not found.who.may(self.right):
@@ -95,15 +99,15 @@ Owns = Annotated[Actor, Depends(RequireRight(Right.OWN))]
 
 
 async def filled(request: Request, app: OpenApp) -> FormData:
-    """What was typed into a form of ours.
+    """Return the fields of a form of ours.
 
-    Two locks against forms of others: the browser says from where it was sent, and it holds a seal of this session.
+    Two checks protect against forms of others: the origin that the browser sends, and the seal of this session.
     """
     return await _sealed(request, app, files=0)
 
 
 async def filled_with_file(request: Request, app: OpenApp) -> AsyncIterator[FormData]:
-    """As filled, with a file in it, which is gone after the answer."""
+    """Yield the same for a form with a file, which is deleted after the answer."""
     form = await _sealed(request, app, files=1)
     try:
         yield form
@@ -125,18 +129,21 @@ async def _sealed(request: Request, app: App, *, files: int) -> FormData:
 Filled = Annotated[FormData, Depends(filled)]
 FilledWithFile = Annotated[FormData, Depends(filled_with_file)]
 
-# A sheet may hold numbers until it has been read: it stays in memory, and is never spooled to the disk.
+# A sheet may hold numbers until it has been read: it stays in memory and is never written to the disk.
 MultiPartParser.spool_max_size = LARGEST + 1
 
 
 def form_seal(request: Request, app: App) -> str:
-    """What a form must hold, so that only pages of this session can send it."""
+    """Return the value that a form must hold, so that only pages of this session can send it."""
     token = request.cookies.get(session_cookie(app))
     return app.keys.sign(token, "form") if token else ""
 
 
 def is_from_here(request: Request, app: App) -> bool:
-    """As browsers say; who says nothing is no browser, and holds no cookie that could be misused."""
+    """Return whether the request comes from our pages.
+
+    A client that sends no origin is no browser, and has no cookie that could be misused.
+    """
     site = request.headers.get("sec-fetch-site")
     if site is not None and site not in ("same-origin", "none"):
         return False
@@ -148,7 +155,7 @@ def is_from_here(request: Request, app: App) -> bool:
 
 
 def network_of(request: Request) -> str:
-    """Where a request comes from, as coarse as one household: counted, never kept."""
+    """Return the network of a request, as coarse as one household: counted, never stored."""
     host = request.client.host if request.client else ""
     if ":" in host:
         return ":".join(host.split(":")[:4])

@@ -21,28 +21,31 @@ FOLDER = "pages"
 
 @dataclass(frozen=True)
 class PageWords:
-    """One language's words. Entries are named section.name; what is put into them is escaped."""
+    """The words of one language. Entries are named section.name; the values put into them are escaped."""
 
     facts: LanguageFacts
     entries: Mapping[str, str]
 
     @property
     def language(self) -> Language:
+        """Return the language."""
         return self.facts.code
 
     def __call__(self, entry: str, /, **values: object) -> Markup:
+        """Return the entry as HTML with its furigana."""
         filled = escape(self.entries[entry]).format(**values)
         return Markup(furigana.as_ruby(str(filled)))  # noqa: S704  # escaped above; the furigana are ours
 
     def plain(self, entry: str, /, **values: object) -> str:
-        """For titles and attributes, where no furigana can stand: without readings."""
+        """Return the entry without furigana, for titles and attributes."""
         return furigana.without(self.entries[entry].format(**values))
 
     def has(self, name: str) -> bool:
+        """Return whether there is such an entry."""
         return name in self.entries
 
     def explain(self, wording: Catalogs, refused: KigenError) -> str:
-        """What to do next, on a page: a sentence of its own where the console's speaks of commands."""
+        """Return what to do next; the pages have sentences of their own if the console's mention commands."""
         own = self.entries.get(f"errors.{refused.code}")
         if own is None:
             return explain(wording, refused, self.language)
@@ -59,7 +62,10 @@ Pages = Mapping[Language, PageWords]
 
 
 def read_pages() -> Pages:
-    """Raises SettingsError naming the file and the entry that one language has and another has not."""
+    """Return the words of all languages.
+
+    Raises SettingsError with the file and the entry that one language has and another has not.
+    """
     return _read(config_dir())
 
 

@@ -1,4 +1,4 @@
-"""How a page is shown: its words in the reader's language, what every page has, and what to do about a refusal."""
+"""Rendering of pages: words in the reader's language, the parts of every page, and what to do about a refusal."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from reminder.web.support.authorization import form_seal
 from reminder.web.support.page_catalog import Pages, PageWords
 from reminder.wiring import App
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 templates = Jinja2Templates(
     env=Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -60,14 +60,14 @@ A_YEAR = 365 * 24 * 60 * 60
 
 @dataclass(frozen=True)
 class FormProblem:
-    """What is wrong with a form: the field it is about, if one, and the sentence that says what to do."""
+    """A problem with a form: its field, if any, and the sentence that says what to do."""
 
     field: str | None
     sentence: str
 
 
 def language_of(request: Request) -> Language:
-    """As whom is signed in wishes, then as was chosen in this browser, then what the browser likes best."""
+    """Return the language: the member's, else the one chosen in this browser, else the browser's preference."""
     pages: Pages = request.app.state.pages
     signed_in: SignedIn | None = getattr(request.state, "signed_in", None)
     for chosen in (signed_in.language if signed_in else None, request.cookies.get(LANGUAGE_COOKIE)):
@@ -78,12 +78,13 @@ def language_of(request: Request) -> Language:
 
 
 def words_of(request: Request) -> PageWords:
+    """Return the words in the reader's language."""
     pages: Pages = request.app.state.pages
     return pages.get(language_of(request)) or pages[Language.JAPANESE]
 
 
 def page(request: Request, app: App, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-    """`problems` among the values are shown on top, and take the focus."""
+    """Return the page; `problems` among the values are shown on top and get the focus."""
     words = words_of(request)
     signed_in: SignedIn | None = getattr(request.state, "signed_in", None)
     of_kinds = app.rules.wording.of(words.language)
@@ -117,7 +118,7 @@ def page(request: Request, app: App, template: str, *, status: int = 200, **valu
 
 
 def _near_day(words: Catalog, day: date, today: date) -> str:
-    """Without its year where nobody would think of another one."""
+    """Return the day, without its year if nobody would think of another one."""
     return words.date(day, "date" if abs(day - today) < NEAR else "full_date")
 
 
@@ -139,44 +140,48 @@ def _kind(app: App, words: PageWords, kind: str) -> Markup:
 
 
 def furigana(text: str) -> Markup:
+    """Return the text as HTML with its furigana."""
     return Markup(as_ruby(str(escape(text))))  # noqa: S704  # escaped; the furigana are ours
 
 
 def problem_of(request: Request, app: App, refused: KigenError, *, field: str | None = None) -> FormProblem:
+    """Return the refusal as a problem of the form."""
     found = refused.field if isinstance(refused, RefusedInputError) else None
     return FormProblem(field or found, words_of(request).explain(app.rules.wording, refused))
 
 
 def kept(form: FormData, refused: KigenError | None = None) -> Mapping[str, str]:
-    """What was typed, to be shown again; never what looks like a number that we refuse."""
+    """Return the typed values to show again; never one that looks like a number that we refuse."""
     del refused
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
     return {name: "" if forbidden(value) else value for name, value in typed.items()}
 
 
 def typed(form: FormData, name: str) -> str:
+    """Return a typed value, stripped; "" if it is missing."""
     value = form.get(name)
     return value.strip() if isinstance(value, str) else ""
 
 
 def go(to: str) -> RedirectResponse:
-    """After an act: the browser asks anew, and does not act twice when it is reloaded."""
+    """Redirect after an act, so that a reload of the page does not repeat the act."""
     return RedirectResponse(to, 303)
 
 
 def local_path(wanted: str | None) -> str:
-    """Only a path of ours: nobody is led elsewhere by an address that begins here."""
+    """Return a path of ours, so that an address that begins here leads nobody elsewhere."""
     if wanted and re.fullmatch(r"/[A-Za-z0-9_\-./]*", wanted) and not wanted.startswith("//"):
         return wanted
     return "/"
 
 
 def with_cookie(response: Response, name: str, value: str, *, secure: bool, lasts: int | None = A_YEAR) -> None:
+    """Set a cookie."""
     response.set_cookie(name, value, max_age=lasts, httponly=True, secure=secure, samesite="lax", path="/")
 
 
 def device_of(request: Request) -> str:
-    """What its owner calls a browser, as near as it says itself: never the whole of what it says."""
+    """Return what the owner of a browser calls it, from its user agent, of which nothing else is stored."""
     said = request.headers.get("user-agent", "")
     machine = next((name for mark, name in _MACHINES if mark in said), "")
     browser = next((name for mark, name in _BROWSERS if mark in said), "")
@@ -203,10 +208,11 @@ _BROWSERS: Sequence[tuple[str, str]] = (
 
 
 def recent_health(request: Request, app: App) -> Health:
-    """As the pages show it: a few seconds old at most."""
+    """Return the health that the pages show: a few seconds old at most."""
     recent: RecentHealth = request.app.state.health
     return recent.look(app.units, app.clock.now(), keeps_time=app.keeps_time)
 
 
 def minutes_since(now: datetime, then: datetime | None) -> int | None:
+    """Return the minutes since then, or None if there was no such time."""
     return None if then is None else max(0, int((now - then).total_seconds() // 60))

@@ -1,4 +1,4 @@
-"""Passkeys: what the browser is asked for, and whether what it answers is good. The cryptography is webauthn's."""
+"""Passkeys: the options for the browser, and the verification of its answers by the package webauthn."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,14 +27,14 @@ Credential = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Site:
-    """For which name a passkey holds, and from which address it may be used."""
+    """The name for which a passkey is valid, and the origin from which it may be used."""
 
     name: str
     origin: str
 
 
 def site_of(request: Request, app: App) -> Site:
-    """The public address; without one, the machine's own names."""
+    """Return the site of the public address; without one, of this machine's own names."""
     public = app.settings.public_url
     if public is not None:
         return Site(urlsplit(public).hostname or "", public)
@@ -48,6 +48,7 @@ def site_of(request: Request, app: App) -> Site:
 def options_to_register(
     site: Site, account: AccountView, challenge: bytes, known: Sequence[bytes]
 ) -> Mapping[str, object]:
+    """Return the options for registering a passkey; `known` are not offered again."""
     options = webauthn.generate_registration_options(
         rp_id=site.name,
         rp_name="期限だより",
@@ -63,6 +64,7 @@ def options_to_register(
 
 
 def options_to_sign_in(site: Site, challenge: bytes) -> Mapping[str, object]:
+    """Return the options for signing in."""
     options = webauthn.generate_authentication_options(
         rp_id=site.name, challenge=challenge, user_verification=UserVerificationRequirement.REQUIRED
     )
@@ -70,7 +72,7 @@ def options_to_sign_in(site: Site, challenge: bytes) -> Mapping[str, object]:
 
 
 def read_registration(site: Site, credential: Credential) -> tuple[bytes, VerifiedRegistration]:
-    """The challenge that was signed, to be looked up, and the new passkey. Raises RefusedInputError."""
+    """Return the challenge that was signed, to look it up, and the new passkey. Raises RefusedInputError."""
     challenge = _challenge(credential)
     try:
         made = webauthn.verify_registration_response(
@@ -86,7 +88,7 @@ def read_registration(site: Site, credential: Credential) -> tuple[bytes, Verifi
 
 
 def read_signature(site: Site, credential: Credential, public_key: bytes, sign_count: int) -> tuple[bytes, int]:
-    """The challenge that was signed, to be looked up, and the passkey's new count. Raises RefusedInputError."""
+    """Return the challenge that was signed, to look it up, and the passkey's new count. Raises RefusedInputError."""
     challenge = _challenge(credential)
     try:
         checked = webauthn.verify_authentication_response(
@@ -104,7 +106,7 @@ def read_signature(site: Site, credential: Credential, public_key: bytes, sign_c
 
 
 def credential_id(credential: Credential) -> bytes:
-    """Raises RefusedInputError."""
+    """Return the id of the passkey. Raises RefusedInputError."""
     try:
         return base64url_to_bytes(str(credential["rawId"]))
     except (KeyError, ValueError):

@@ -54,7 +54,7 @@ def test_older_codes_to_an_address_are_worth_nothing_once_somebody_is_in(rows: R
     ask(rows, address="taro@example.jp", browser=b"other")
     login_codes.use(rows.tx, used, NOW)
 
-    assert list(login_codes.forget_others(rows.tx, rows.keys, HANA, NOW)) == [first, second]
+    assert list(login_codes.end_other_codes(rows.tx, rows.keys, HANA, NOW)) == [first, second]
 
     assert login_codes.try_code(rows.tx, rows.keys, b"browser", 9, NOW) is None
     assert login_codes.try_code(rows.tx, rows.keys, b"other", 9, NOW) is not None

@@ -7,7 +7,7 @@ import pytest
 
 from reminder.errors import SettingsError
 from reminder.storage.crypto import keyring
-from reminder.storage.crypto.keyring import keys_kept_in, new_key, read_keys
+from reminder.storage.crypto.keyring import new_key, read_keys, stored_keys
 
 OLD, NEW = new_key(), new_key()
 ADDRESS = "+819000000001"
@@ -81,8 +81,8 @@ def test_a_key_that_is_none_refuses_to_start(keys: list[str], why: str) -> None:
 
 
 def test_the_first_run_makes_a_key_that_nobody_else_may_read_and_the_second_finds_it(tmp_path: Path) -> None:
-    first = keys_kept_in(tmp_path / "data")
-    second = keys_kept_in(tmp_path / "data")
+    first = stored_keys(tmp_path / "data")
+    second = stored_keys(tmp_path / "data")
 
     assert second.open(first.seal(ADDRESS, "contacts.address"), "contacts.address") == ADDRESS
     assert stat.S_IMODE((tmp_path / "data" / "keys").stat().st_mode) == 0o600
@@ -112,9 +112,9 @@ def test_a_token_is_letters_that_nobody_has_seen_and_only_its_hash_is_kept() -> 
 def test_kept_keys_stay_where_some_are_and_a_new_one_goes_in_front(tmp_path: Path) -> None:
     keyring.keep_keys(tmp_path, [OLD])
     keyring.keep_keys(tmp_path, [NEW])
-    assert keys_kept_in(tmp_path).written() == [OLD]
+    assert stored_keys(tmp_path).written() == [OLD]
 
     keyring.keep_newest(tmp_path, NEW)
 
-    assert keys_kept_in(tmp_path).written() == [NEW, OLD]
+    assert stored_keys(tmp_path).written() == [NEW, OLD]
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o600

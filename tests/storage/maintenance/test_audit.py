@@ -63,8 +63,8 @@ def test_cards_and_silences_whose_day_has_passed_are_counted_with_the_first_of_t
     retired = rows.card(person, "driving_licence", next_reminder_on=TODAY - DAY)
     rows.change(Card, retired, retired_at=NOW)
 
-    assert audit.cards_passed_over(rows.tx, TODAY) == LateCards(1, TODAY - DAY)
-    assert audit.silences_passed_over(rows.tx, TODAY) == LateCards(1, TODAY - 2 * DAY)
+    assert audit.overdue_cards(rows.tx, TODAY) == LateCards(1, TODAY - DAY)
+    assert audit.overdue_escalations(rows.tx, TODAY) == LateCards(1, TODAY - 2 * DAY)
     assert audit.cards_due(rows.tx, TODAY, AT_MOST) == [due, silent]
     assert audit.cards_due(rows.tx, TODAY, 1) == [due]
     assert audit.still_due(rows.tx, [silent, retired], TODAY) == LateCards(1, TODAY)

@@ -37,7 +37,7 @@ def test_after_a_round_over_every_column_the_old_key_is_needed_by_nothing(databa
         phone = rows.contact(person_id=rows.person(rows.group()), address="+819000000001")
         rows.message(phone)
         assert key_rotation.keys_in_use(tx) == {*BEFORE.ids}
-        assert not key_rotation.has_what_is_forgotten_soon(tx)
+        assert not key_rotation.has_short_lived_rows(tx)
 
     changed = sum(batch.changed for sealed in SEALED for batch in key_rotation.renew(database, AFTER, sealed))
 
@@ -47,7 +47,7 @@ def test_after_a_round_over_every_column_the_old_key_is_needed_by_nothing(databa
         login_codes.add(
             tx, AFTER, address="a@example.jp", network="n", browser_hash=b"b", now=NOW, expires_at=NOW + DAY
         )
-        assert key_rotation.has_what_is_forgotten_soon(tx)
+        assert key_rotation.has_short_lived_rows(tx)
 
 
 def test_what_no_key_opens_is_counted_and_stays(database: Database) -> None:

@@ -3,6 +3,7 @@
 from reminder.domain.model.messages import (
     LEASE,
     NOT_SEEN,
+    RECORD_OUTCOME,
     UNREADABLE,
     Accepted,
     MessageKind,
@@ -22,12 +23,12 @@ SMS = ChannelName.SMS
 
 
 def ready(rows: Rows, **more: object) -> list[int]:
-    return [row.id for row in leases.pick_due_and_end_untrue(rows.tx, SMS, now=NOW, limit=9, **more).ready]  # type: ignore[arg-type]
+    return [row.id for row in leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9, **more).ready]  # type: ignore[arg-type]
 
 
 def leased(rows: Rows) -> list[LeasedMessage]:
     """Everything that is due, taken."""
-    picked = leases.pick_due_and_end_untrue(rows.tx, SMS, now=NOW, limit=9).ready
+    picked = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9).ready
     leases.lease(rows.tx, [row.id for row in picked], now=NOW, lease=LEASE)
     return leases.decrypt(rows.keys, picked, NOW, NOW + LEASE)[0]
 
@@ -37,12 +38,12 @@ def test_what_is_due_is_picked_the_most_urgent_first(rows: Rows) -> None:
     usual, pressing = rows.message(phone), rows.message(phone, urgency=Urgency.PRESSING)
     rows.message(phone, scheduled_at=NOW + HOUR)
 
-    picked = leases.pick_due_and_end_untrue(rows.tx, SMS, now=NOW, limit=9)
+    picked = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9)
 
     assert [row.id for row in picked.ready] == [pressing, usual]
     assert ready(rows, least=Urgency.PRESSING) == [pressing]
     assert ready(rows, least=None) == []
-    assert leases.pick_due_and_end_untrue(rows.tx, ChannelName.EMAIL, now=NOW, limit=9).ready == []
+    assert leases.pick_due_and_end_stale(rows.tx, ChannelName.EMAIL, now=NOW, limit=9).ready == []
 
 
 def test_what_may_not_be_sent_any_more_ends_where_it_is_picked(rows: Rows) -> None:
@@ -56,7 +57,7 @@ def test_what_may_not_be_sent_any_more_ends_where_it_is_picked(rows: Rows) -> No
     untrue = rows.told(card, phone, key="step:2", kind=MessageKind.REMINDER)
     rows.tx.connection().exec_driver_sql(f"UPDATE cards SET expires_on = '{END + DAY}'")
 
-    picked = leases.pick_due_and_end_untrue(rows.tx, SMS, now=NOW, limit=9)
+    picked = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9)
 
     assert (picked.stale, picked.refused, picked.forgotten) == ([stale], [refused], [forgotten])
     assert list(picked.ready) == []
@@ -96,7 +97,7 @@ def test_what_is_put_off_waits_and_what_has_missed_its_day_ends(rows: Rows) -> N
 def test_what_is_sealed_with_a_key_that_is_gone_fails_and_keeps_no_other_waiting(rows: Rows) -> None:
     phone = rows.contact(person_id=rows.person(rows.group()))
     message = rows.message(phone)
-    (row,) = leases.pick_due_and_end_untrue(rows.tx, SMS, now=NOW, limit=9).ready
+    (row,) = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9).ready
     leases.lease(rows.tx, [message], now=NOW, lease=LEASE)
 
     opened, unreadable = leases.decrypt(read_keys([new_key()]), [row], NOW, NOW + LEASE)
@@ -111,7 +112,7 @@ def test_messages_are_opened_with_what_a_channel_needs_and_one_after_the_other(r
     phone = rows.contact(person_id=rows.person(rows.group()), address="+819000000001")
     rows.message(phone, text="一")
     rows.message(phone, text="二", kind=MessageKind.DIGEST)
-    picked = leases.pick_due_and_end_untrue(rows.tx, SMS, now=NOW, limit=9).ready
+    picked = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9).ready
 
     opened, _ = leases.decrypt(rows.keys, picked, NOW, NOW + LEASE, starts_in=1.0, between=0.5)
 
@@ -177,7 +178,7 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
     rows.change(Message, moved, attempts=2)
 
     outcome = [(one, after_sending(Accepted("SM1"), 1, one.attempts, one.expires_at, NOW)) for one in held]
-    leases.record(rows.tx, outcome, MessageState.SENDING, NOW)
+    leases.record(rows.tx, outcome, RECORD_OUTCOME, NOW)
 
     assert dict(zip((taken, code, moved), rows.column(Message.state), strict=True)) == {
         taken: "accepted",

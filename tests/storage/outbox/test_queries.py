@@ -115,21 +115,21 @@ def test_a_failure_is_one_that_nobody_knows_of_until_somebody_is_told(rows: Rows
     rows.handed(failed, MessageState.UNDELIVERED)
     rows.handed(arrived, MessageState.DELIVERED)
 
-    assert failures.failures_nobody_knows_of(rows.tx, 9) == [Failure(failed, group, person, SMS, True)]
+    assert failures.unreported_failures(rows.tx, 9) == [Failure(failed, group, person, SMS, True)]
     failures.follow_up(rows.tx, [failed], NOW)
-    assert failures.failures_nobody_knows_of(rows.tx, 9) == []
+    assert failures.unreported_failures(rows.tx, 9) == []
 
 
 def test_a_person_is_told_instead_by_a_later_message_of_the_same_step(rows: Rows) -> None:
     person = rows.person(rows.group())
     phone, call, card = rows.contact(person_id=person), rows.contact(person_id=person, channel=VOICE), rows.card(person)
     failed = rows.handed(rows.told(card, phone), MessageState.UNDELIVERED)
-    assert failures.sent_instead(rows.tx, [failed]) == {}
+    assert failures.failover_channels(rows.tx, [failed]) == {}
 
     rows.told(card, call, channel=VOICE)
 
-    assert failures.sent_instead(rows.tx, [failed]) == {failed: VOICE}
-    assert failures.sent_instead(rows.tx, []) == {}
+    assert failures.failover_channels(rows.tx, [failed]) == {failed: VOICE}
+    assert failures.failover_channels(rows.tx, []) == {}
 
 
 def test_what_a_receipt_or_a_bounce_names_is_found(rows: Rows) -> None:

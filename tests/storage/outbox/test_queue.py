@@ -6,10 +6,21 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from reminder.domain.model.messages import LEASE, Accepted, CancelReason, MessageKind, MessageState, after_sending
+from reminder.domain.model.messages import (
+    LEASE,
+    MESSAGE_STATES,
+    MISS,
+    RECORD_OUTCOME,
+    Accepted,
+    CancelReason,
+    MessageKind,
+    MessageState,
+    after_sending,
+)
 from reminder.domain.model.people import Audience, ChannelName
 from reminder.storage.db.session import Tx
 from reminder.storage.db.tables import Mention, Message
+from reminder.storage.db.transitions import transition
 from reminder.storage.outbox import leases, queue
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.outbox.queue import MessageDraft, SpeaksOf
@@ -50,7 +61,7 @@ def claim(village: Village, limit: int = 500) -> list[int]:
 
 
 def claimed(tx: Tx, village: Village, limit: int) -> list[LeasedMessage]:
-    rows = leases.pick_due_and_end_untrue(tx, ChannelName.SMS, now=village.now, limit=limit).ready
+    rows = leases.pick_due_and_end_stale(tx, ChannelName.SMS, now=village.now, limit=limit).ready
     leases.lease(tx, [row.id for row in rows], now=village.now, lease=LEASE)
     return leases.decrypt(village.app.keys, rows, village.now, village.now + LEASE)[0]
 
@@ -86,7 +97,7 @@ def test_a_worker_that_comes_back_after_its_lease_cannot_overwrite_the_next_ones
     with waiting.app.database.writing() as tx:
         assert leases.mark_expired_unknown(tx, waiting.now) == [late.outgoing.message_id]
         accepted = after_sending(Accepted("SM-late"), 1, late.attempts, late.expires_at, waiting.now)
-        leases.record(tx, [(late, accepted)], MessageState.SENDING, waiting.now)
+        leases.record(tx, [(late, accepted)], RECORD_OUTCOME, waiting.now)
 
     assert waiting.messages()[0].state == "unknown"
     assert waiting.messages()[0].provider_id is None
@@ -176,7 +187,7 @@ def test_a_move_names_the_state_that_it_leaves(rows: Rows) -> None:
     queued, sent = rows.message(phone), rows.handed(rows.message(phone))
 
     both = Message.id.in_([queued, sent])
-    rows.tx.execute(queue.moving(both, MessageState.QUEUED).values(state=MessageState.STALE))
+    rows.tx.execute(transition(MESSAGE_STATES, MISS, both))
 
     assert rows.column(Message.state) == ["stale", "accepted"]
 

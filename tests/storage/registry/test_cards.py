@@ -92,9 +92,9 @@ def test_a_card_is_taken_by_one_human_for_one_end_and_can_be_given_back(rows: Ro
     assert cards.assigned_to(rows.tx, card, END) == phone
     assert cards.assigned_to(rows.tx, card, END + DAY) is None
     assert cards.assignees(rows.tx, [card]) == {card: phone}
-    with_takers = [(one.id, taker) for one, taker in cards.current_with_takers(rows.tx, group)]
+    with_takers = [(one.id, taker) for one, taker in cards.current_with_assignees(rows.tx, group)]
     assert with_takers == [(card, phone)]
-    assert cards.current_with_takers(rows.tx, group, [person + 1]) == []
+    assert cards.current_with_assignees(rows.tx, group, [person + 1]) == []
 
     cards.unassign(rows.tx, card)
 
@@ -217,7 +217,7 @@ def test_what_changed_around_a_card_has_it_looked_at_again(rows: Rows) -> None:
     cards.schedule_replan_of_person(rows.tx, person, TODAY + DAY)
     assert rows.column(Card.next_reminder_on) == [TODAY + DAY, TODAY + DAY, None]
 
-    cards.look_again_at_people(rows.tx, [other], TODAY + DAY)
+    cards.schedule_replan_of_people(rows.tx, [other], TODAY + DAY)
     assert rows.column(Card.next_reminder_on) == [TODAY + DAY] * 3
 
     cards.schedule_replan_of_group(rows.tx, group, TODAY)

@@ -127,7 +127,8 @@ def test_whose_owner_said_no_stays_so_whatever_else_becomes_known(rows: Rows) ->
     assert contacts.mark_unreachable(rows.tx, [stopped, working]) == [working]
     assert contacts.mark_unreachable(rows.tx, [working]) == []
     assert contacts.mark_unreachable(rows.tx, []) == []
-    contacts.set_state(rows.tx, [stopped, working], ContactState.CONFIRMED)
+    confirmed = [contacts.confirm(rows.tx, one, how=ConsentHow.SPOKEN, by=None, now=NOW) for one in (stopped, working)]
+    assert confirmed == [False, True]
 
     assert rows.column(Contact.state) == [ContactState.OPTED_OUT, ContactState.CONFIRMED]
     assert rows.one(Contact.stopped_by, stopped) == StoppedBy.REPLY
@@ -176,7 +177,7 @@ def test_everybody_at_one_telephone_speaks_when_it_does(rows: Rows) -> None:
 def test_who_has_told_an_owner_of_the_question_is_kept(rows: Rows) -> None:
     contact = rows.contact(person_id=rows.person(rows.group()), confirmed=False)
 
-    contacts.told_by(rows.tx, contact, "長女")
+    contacts.record_announced_by(rows.tx, contact, "長女")
 
     assert rows.one(Contact.consent_by, contact) == "長女"
 
@@ -188,7 +189,7 @@ def test_people_with_texts_are_told_so_themselves(rows: Rows) -> None:
     rows.contact(person_id=by_mail, channel=EMAIL, address="haha@example.jp")
     rows.contact(person_id=by_family, is_family=True)
 
-    assert contacts.people_with_texts(rows.tx) == [by_text]
+    assert contacts.people_reminded_by_text(rows.tx) == [by_text]
 
 
 def test_a_contact_is_unproven_until_something_reaches_its_owner(rows: Rows) -> None:

@@ -77,11 +77,11 @@ def test_a_group_takes_along_everything_with_addresses_and_texts_opened(family: 
     assert [one["contacts"][0]["address"] for one in held["members"]] == ["musume@example.jp"]
     assert [one["address"] for one in held["invitations"]] == ["mago@example.jp"]
     assert [reply["text"] for reply in held["replies"]] == ["むすこに きいて みます"]
-    assert len(held["feeds"]) == 1
+    assert len(held["calendar_feeds"]) == 1
     texts = [message["text"] for message in held["messages"]]
     assert any("むすこに きいて みます" in text for text in texts), "what the daughter was told of it"
     assert any("お母さん" in text for text in texts)
-    assert {"person_added", "card_added", "member_invited", "feed_made"} <= {act["act"] for act in held["journal"]}
+    assert {"person_added", "card_added", "member_invited", "feed_made"} <= {act["act"] for act in held["activity_log"]}
 
 
 def test_nothing_of_another_group_is_in_it(family: Village) -> None:
@@ -104,13 +104,13 @@ def test_of_one_person_nothing_is_told_of_the_others(family: Village) -> None:
     assert [person["label"] for person in held["people"]] == ["母"]
     assert not any(word in written for word in ("お父", '"父"', "9000000002", "musume"))
     assert held["group"].keys() == {"id", "name", "kind"}
-    assert not {"members", "invitations", "tokens", "feeds"} & held.keys()
+    assert not {"members", "invitations", "tokens", "calendar_feeds"} & held.keys()
     of_both = [message for message in held["messages"] if message["speaks_of_others"]]
     assert of_both
     assert {(message["text"], message["subject"]) for message in of_both} == {(None, None)}
     assert any("お母さま" in (message["text"] or "") for message in held["messages"]), "what she alone is spoken of in"
-    assert {act["person_id"] for act in held["journal"]} <= {1, None}
-    assert "person_added" in [act["act"] for act in held["journal"]]
+    assert {act["person_id"] for act in held["activity_log"]} <= {1, None}
+    assert "person_added" in [act["act"] for act in held["activity_log"]]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_of_the_erased_the_journal_alone_is_taken_along(family: Village) -> None
 
     assert [person["label"] for person in held["people"]] == ["父"]
     assert "お母" not in json.dumps(held, ensure_ascii=False)
-    assert held["journal"][-1]["act"] == "person_erased"
+    assert held["activity_log"][-1]["act"] == "person_erased"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -240,7 +240,7 @@ def test_whoever_is_sending_a_message_is_not_disturbed(told: Village) -> None:
     told.sleep_until("2027-03-24 09:00")
     with told.app.database.writing() as tx:
         tx.execute(text("UPDATE messages SET state = 'queued', expires_at = '2029-01-01' WHERE id = 1"))
-        rows = leases.pick_due_and_end_untrue(tx, ChannelName.SMS, now=told.now, limit=1).ready
+        rows = leases.pick_due_and_end_stale(tx, ChannelName.SMS, now=told.now, limit=1).ready
         leases.lease(tx, [row.id for row in rows], now=told.now, lease=LEASE)
 
     apply_retention(told.app.database, told.now + timedelta(days=120))

@@ -185,7 +185,7 @@ def test_what_was_done_is_written_newest_first_with_who_did_it(office: Browser) 
 def test_every_act_that_is_written_has_its_words(village: Village) -> None:
     """Also one in a call over several lines."""
     sources = "\n".join(file.read_text(encoding="utf-8") for file in Path("reminder").rglob("*.py"))
-    written = set(re.findall(r'journal\.write\(\s*(?:uow\.)?tx,\s*"([a-z_]+)"', sources))
+    written = set(re.findall(r'activity_log\.write\(\s*(?:uow\.)?tx,\s*"([a-z_]+)"', sources))
 
     for language in village.app.rules.wording.languages:
         assert written - set(village.app.rules.wording.of(language).section("acts")) == set(), language
