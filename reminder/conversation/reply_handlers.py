@@ -207,7 +207,7 @@ def _number(context: ReplyContext) -> None:
 
 def _wrong_person(context: ReplyContext) -> None:
     """Stop the contact, because the number is somebody else's now, and ask the family for the right one."""
-    contacts.set_state(context.uow.tx, context.contact_ids, ContactState.UNREACHABLE)
+    contacts.mark_unreachable(context.uow.tx, context.contact_ids)
     for speaker in context.speakers:
         queue.cancel_for_contact(context.uow.tx, speaker.contact_id, CancelReason.OPTED_OUT, context.uow.now)
         cards.schedule_replan_of_group(context.uow.tx, speaker.group_id, context.uow.today)

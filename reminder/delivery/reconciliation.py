@@ -9,10 +9,10 @@ from reminder.delivery import reschedule
 from reminder.delivery.sender import record
 from reminder.domain.model.messages import (
     LEASE,
+    RECORD_ANSWER,
     Accepted,
     Channel,
     Inquiry,
-    MessageState,
     Outcome,
     ProviderAnswer,
     after_asking,
@@ -58,7 +58,7 @@ def settle_unknown(
         some = unknown[start : start + SIDE_BY_SIDE]
         outcomes = run(asking.ask(some))
         with database.writing() as tx:
-            record(tx, list(zip(some, outcomes, strict=True)), MessageState.UNKNOWN, clock)
+            record(tx, list(zip(some, outcomes, strict=True)), RECORD_ANSWER, clock)
     return len(unknown) + len(forgotten)
 
 

@@ -10,8 +10,9 @@ from reminder.clock import Clock
 from reminder.delivery import reschedule
 from reminder.delivery.dispatcher import Dispatcher
 from reminder.delivery.lease_manager import BATCH, FIRST, LeaseBatch, LeaseManager
-from reminder.domain.model.messages import Accepted, Channel, MessageState, Outcome, after_sending
+from reminder.domain.model.messages import RECORD_OUTCOME, Accepted, Channel, MessageState, Outcome, after_sending
 from reminder.domain.model.people import ChannelName, ContactState, Mode, StoppedBy
+from reminder.domain.model.state_machine import Move
 from reminder.domain.rules import hours
 from reminder.domain.rules.preferences import Preferences
 from reminder.errors import ChannelError, UnknownOutcomeError
@@ -118,13 +119,13 @@ class Sender:
 
     def _record(self, outcomes: Sequence[tuple[LeasedMessage, Outcome]]) -> None:
         with self._database.writing() as tx:
-            record(tx, outcomes, MessageState.SENDING, self._clock)
+            record(tx, outcomes, RECORD_OUTCOME, self._clock)
 
 
-def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], leaving: MessageState, clock: Clock) -> None:
+def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], clock: Clock) -> None:
     """Record the outcomes and their consequences: contacts that are gone, channels that pause, days that are over."""
     now = clock.now()
-    leases.record(tx, outcomes, leaving, now)
+    leases.record(tx, outcomes, move, now)
     gone = _contacts(outcomes, ContactState.UNREACHABLE)
     notices.add_unreachable(tx, contacts.mark_unreachable(tx, gone), now)
     opted_out = _contacts(outcomes, ContactState.OPTED_OUT)

@@ -13,7 +13,7 @@ from reminder.delivery.dispatcher import Dispatcher
 from reminder.delivery.lease_manager import LeaseBatch, LeaseManager
 from reminder.delivery.sender import Sender
 from reminder.domain.model.messages import LEASE, Accepted, MessageState, Outcome, Outgoing
-from reminder.domain.model.people import ChannelName, ContactState, Mode
+from reminder.domain.model.people import ChannelName, Mode
 from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError, UnknownOutcomeError
 from reminder.storage.db.tables import Message
 from reminder.storage.outbox.leases import LeasedMessage
@@ -40,7 +40,7 @@ def planned(village: Village) -> Village:
 
 def test_who_cannot_be_told_any_more_is_replaced_by_who_can_the_same_day(planned: Village) -> None:
     with planned.app.database.writing() as tx:
-        contacts.set_state(tx, [phone(planned)], ContactState.UNREACHABLE)
+        contacts.mark_unreachable(tx, [phone(planned)])
 
     planned.run_until("2027-03-17 23:00")
 

@@ -300,7 +300,7 @@ def test_two_carers_answering_at_the_same_minute(street: OpenStreet) -> None:
             cards.assign_card(uow, card_id=card, contact_id=3)
         with home.village.app.database.reading() as tx:
             assert kept.assigned_to(tx, card, END) == 1
-        assert home.village.card_of(card).asked != NOBODY_LEFT
+        assert home.village.card_of(card).escalation_level != NOBODY_LEFT
 
 
 def test_the_provider_s_own_opt_out_is_honoured_as_hers(street: OpenStreet) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from reminder.domain.model.people import ChannelName, ContactState, Copies, GroupKind, Language, Mode, Role
+from reminder.domain.model.people import ChannelName, Copies, GroupKind, Language, Mode, Role
 from reminder.domain.rules.preferences import Preferences
 from reminder.domain.text.digest import MOST_ROWS
 from reminder.enrolment import preferences as preference_settings
@@ -229,7 +229,7 @@ def test_whom_messages_do_not_reach_is_named_by_room_with_why(home: Village) -> 
     phone = home.contact("ハナさん", ChannelName.SMS, "090-0000-0001")
     home.contact("ハナさん", ChannelName.EMAIL, "musuko@example.jp", consent=False, family="息子")
     with home.app.database.writing() as tx:
-        contacts.set_state(tx, [phone], ContactState.UNREACHABLE)
+        contacts.mark_unreachable(tx, [phone])
 
     home.run_until("2026-12-08 00:00")
 

@@ -137,7 +137,7 @@ def test_it_says_who_is_not_told_and_why(village: Village) -> None:
     gone = village.contact("母", ChannelName.EMAIL, "ane@example.jp", family="姉")
     village.stop(gone)
     with village.app.database.writing() as tx:
-        contacts.set_state(tx, [2], ContactState.UNREACHABLE)
+        contacts.mark_unreachable(tx, [2])
 
     planned = look_ahead(village, ForecastCard(USER_CERTIFICATE, END))
 

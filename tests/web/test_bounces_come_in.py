@@ -15,7 +15,7 @@ from reminder.channels.email.client import SmtpEmail
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
 from reminder.domain.model.channels import registered
-from reminder.domain.model.people import ChannelName
+from reminder.domain.model.people import ChannelName, ConsentHow
 from reminder.errors import SettingsError
 from reminder.simulate import SimulatedWorld
 from reminder.storage.auth.signed_links import SignedLinks
@@ -180,7 +180,7 @@ def test_a_repeated_bounce_changes_nothing_nor_does_one_of_an_address_that_was_p
     post.comes_back(bounce)
     with post.village.app.database.writing() as tx:
         contacts.record_verified(tx, [2], post.village.now)
-        contacts.set_state(tx, [2], contacts.ContactState.CONFIRMED)
+        contacts.confirm(tx, 2, how=ConsentHow.REPLY, by=None, now=post.village.now)
 
     assert post.comes_back(bounce).status == 204
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from zlib import crc32
 
 from reminder.domain.model.people import ContactState, Language
+from reminder.domain.model.state_machine import Move, StateMachine
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -80,20 +81,53 @@ class MessageState(StrEnum):
     CANCELLED = "cancelled"
 
 
-S = MessageState
-MOVES: Mapping[MessageState, frozenset[MessageState]] = {
-    # A message that waits for a retry may still turn out to have arrived. One that cannot be read never does.
-    # After a restore nobody knows whether a queued message was sent since the back-up.
-    S.QUEUED: frozenset({S.SENDING, S.UNKNOWN, S.STALE, S.CANCELLED, S.FAILED, S.ACCEPTED, S.DELIVERED, S.UNDELIVERED}),
-    S.SENDING: frozenset({S.ACCEPTED, S.QUEUED, S.UNKNOWN, S.FAILED, S.STALE, S.DELIVERED, S.UNDELIVERED}),
-    S.UNKNOWN: frozenset({S.ACCEPTED, S.QUEUED, S.FAILED, S.DELIVERED, S.UNDELIVERED}),
-    S.ACCEPTED: frozenset({S.DELIVERED, S.UNDELIVERED}),
-    S.DELIVERED: frozenset(),
-    S.UNDELIVERED: frozenset(),
-    S.FAILED: frozenset(),
-    S.STALE: frozenset(),
-    S.CANCELLED: frozenset(),
-}
+_QUEUED, _SENDING, _UNKNOWN = MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN
+
+TAKE_LEASE = Move("a worker leases it", (_QUEUED,), (_SENDING,))
+MISS = Move("its time is over", (_QUEUED,), (MessageState.STALE,))
+CANCEL = Move("it is not wanted any more", (_QUEUED,), (MessageState.CANCELLED,))
+# Of a message in a database that was restored nobody knows whether it went out since the back-up.
+DOUBT = Move("the database was restored", (_QUEUED,), (_UNKNOWN,))
+RECORD_OUTCOME = Move(
+    "the provider has answered",
+    (_SENDING,),
+    (MessageState.ACCEPTED, _QUEUED, _UNKNOWN, MessageState.FAILED, MessageState.STALE),
+)
+LOSE_LEASE = Move("its lease has run out", (_SENDING,), (_UNKNOWN,))
+RECORD_ANSWER = Move(
+    "the provider was asked about it",
+    (_UNKNOWN,),
+    (MessageState.ACCEPTED, _QUEUED, _UNKNOWN, MessageState.FAILED),
+)
+FAIL_UNREADABLE = Move("its key is gone", (_SENDING,), (MessageState.FAILED,))
+FAIL_UNASKABLE = Move("its key is gone: nobody can be asked", (_UNKNOWN,), (MessageState.FAILED,))
+FORGET_WORDS = Move("its text is erased", (_UNKNOWN,), (MessageState.FAILED,))
+# A message that waits for another attempt may turn out to have arrived with an earlier one.
+ACCEPT_BY_RECEIPT = Move("a receipt names it", (_QUEUED, _SENDING, _UNKNOWN), (MessageState.ACCEPTED,))
+END_BY_RECEIPT = Move(
+    "a receipt says its end",
+    (_QUEUED, _SENDING, _UNKNOWN, MessageState.ACCEPTED),
+    (MessageState.DELIVERED, MessageState.UNDELIVERED),
+)
+MESSAGE_STATES = StateMachine(
+    "message",
+    MessageState,
+    starts=(_QUEUED,),
+    moves=(
+        TAKE_LEASE,
+        MISS,
+        CANCEL,
+        DOUBT,
+        RECORD_OUTCOME,
+        LOSE_LEASE,
+        RECORD_ANSWER,
+        FAIL_UNREADABLE,
+        FAIL_UNASKABLE,
+        FORGET_WORDS,
+        ACCEPT_BY_RECEIPT,
+        END_BY_RECEIPT,
+    ),
+)
 
 
 class MessageKind(StrEnum):
@@ -164,6 +198,14 @@ class ReminderState(StrEnum):
     SETTLED = "settled"
 
 
+SUPERSEDE = Move("a later step has come", (ReminderState.OPEN,), (ReminderState.SUPERSEDED,))
+ACKNOWLEDGE = Move("its person says that it is done", (ReminderState.OPEN,), (ReminderState.ACKNOWLEDGED,))
+SETTLE = Move("the card has a new date or is gone", (ReminderState.OPEN,), (ReminderState.SETTLED,))
+REMINDER_STATES = StateMachine(
+    "reminder", ReminderState, starts=(ReminderState.OPEN,), moves=(SUPERSEDE, ACKNOWLEDGE, SETTLE)
+)
+
+
 # The first retry comes after a minute, later ones more slowly: a short outage costs little, a long one adds no load.
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(minutes=30)
@@ -219,18 +261,18 @@ def after_sending(
     """
     match outcome:
         case Accepted(provider_id=provider_id):
-            return Outcome(S.ACCEPTED, provider_id=provider_id)
+            return Outcome(MessageState.ACCEPTED, provider_id=provider_id)
         case UnknownOutcomeError():
-            return Outcome(S.UNKNOWN, outcome.reason, wait_until=now + BEFORE_ASKING)
+            return Outcome(MessageState.UNKNOWN, outcome.reason, wait_until=now + BEFORE_ASKING)
         case PermanentChannelError():
             gone = ContactState.UNREACHABLE if outcome.address_is_gone else None
             contact = ContactState.OPTED_OUT if outcome.opted_out else gone
-            return Outcome(S.FAILED, outcome.reason, contact=contact)
+            return Outcome(MessageState.FAILED, outcome.reason, contact=contact)
         case SetupChannelError():
             return _again(outcome.reason, now + CHANNEL_PAUSE, expires_at, pause=now + CHANNEL_PAUSE)
         case TemporaryChannelError(retry_after=asked):
             if attempts >= MOST_ATTEMPTS:
-                return Outcome(S.FAILED, GAVE_UP)
+                return Outcome(MessageState.FAILED, GAVE_UP)
             pause = max(pause_after(attempts, message_id), timedelta(seconds=asked or 0))
             return _again(outcome.reason, now + pause, expires_at)
         case _:
@@ -239,8 +281,8 @@ def after_sending(
 
 def _again(reason: str, at: datetime, expires_at: datetime, pause: datetime | None = None) -> Outcome:
     if at >= expires_at:
-        return Outcome(S.STALE, reason, pause_channel_until=pause)
-    return Outcome(S.QUEUED, reason, wait_until=at, pause_channel_until=pause)
+        return Outcome(MessageState.STALE, reason, pause_channel_until=pause)
+    return Outcome(MessageState.QUEUED, reason, wait_until=at, pause_channel_until=pause)
 
 
 def pause_after(attempts: int, message_id: int) -> timedelta:
@@ -270,24 +312,27 @@ def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquir
     """
     match answer:
         case Accepted(provider_id=provider_id):
-            return Outcome(S.ACCEPTED, provider_id=provider_id)
+            return Outcome(MessageState.ACCEPTED, provider_id=provider_id)
         case ProviderAnswer.SAFE_TO_REPEAT_SOON if now - asked.handed_at > REPEATED_SOON:
-            return Outcome(S.FAILED, NOT_SEEN)
+            return Outcome(MessageState.FAILED, NOT_SEEN)
         case ProviderAnswer.SAFE_TO_REPEAT | ProviderAnswer.SAFE_TO_REPEAT_SOON if (
             asked.attempts >= MOST_REPEATS or now >= asked.expires_at
         ):
-            return Outcome(S.FAILED, NOT_SEEN)
+            return Outcome(MessageState.FAILED, NOT_SEEN)
         case ProviderAnswer.SAFE_TO_REPEAT | ProviderAnswer.SAFE_TO_REPEAT_SOON:
-            return Outcome(S.QUEUED, "repeated", wait_until=now, possibly_double=True)
+            return Outcome(MessageState.QUEUED, "repeated", wait_until=now, possibly_double=True)
         case ProviderAnswer.NOT_SEEN if asked.not_found_count == 0:
-            return Outcome(S.UNKNOWN, NOT_SEEN, wait_until=now + BEFORE_ASKING, not_found_count=1)
+            return Outcome(MessageState.UNKNOWN, NOT_SEEN, wait_until=now + BEFORE_ASKING, not_found_count=1)
         case ProviderAnswer.NOT_SEEN if asked.possibly_double or now >= asked.expires_at:
-            return Outcome(S.FAILED, NOT_SEEN)
+            return Outcome(MessageState.FAILED, NOT_SEEN)
         case ProviderAnswer.NOT_SEEN:
-            return Outcome(S.QUEUED, NOT_SEEN, wait_until=now, possibly_double=True)
+            return Outcome(MessageState.QUEUED, NOT_SEEN, wait_until=now, possibly_double=True)
         case _:
             return Outcome(
-                S.UNKNOWN, "cannot_ask", wait_until=now + BEFORE_ASKING_AGAIN, not_found_count=asked.not_found_count
+                MessageState.UNKNOWN,
+                "cannot_ask",
+                wait_until=now + BEFORE_ASKING_AGAIN,
+                not_found_count=asked.not_found_count,
             )
 
 
@@ -296,15 +341,15 @@ BOUNCED, DELAYED = "bounced", "delayed"
 
 # Twilio's final states of a text or a call, and ours of a mail; all other states are intermediate.
 ENDS: Mapping[str, MessageState] = {
-    "delivered": S.DELIVERED,
-    "read": S.DELIVERED,
-    "undelivered": S.UNDELIVERED,
-    "failed": S.UNDELIVERED,
-    "canceled": S.UNDELIVERED,
+    "delivered": MessageState.DELIVERED,
+    "read": MessageState.DELIVERED,
+    "undelivered": MessageState.UNDELIVERED,
+    "failed": MessageState.UNDELIVERED,
+    "canceled": MessageState.UNDELIVERED,
     # The result of a call: a human has answered, or nobody has.
-    "completed": S.DELIVERED,
-    "machine": S.UNDELIVERED,
-    "busy": S.UNDELIVERED,
-    "no_answer": S.UNDELIVERED,
-    BOUNCED: S.UNDELIVERED,
+    "completed": MessageState.DELIVERED,
+    "machine": MessageState.UNDELIVERED,
+    "busy": MessageState.UNDELIVERED,
+    "no_answer": MessageState.UNDELIVERED,
+    BOUNCED: MessageState.UNDELIVERED,
 }

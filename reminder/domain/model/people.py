@@ -1,9 +1,11 @@
 """The people of a group: their mode, language, role, consent, and the states of their contacts."""
 
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import ClassVar
 
 from reminder.domain.model import channels
+from reminder.domain.model.state_machine import Move, StateMachine
 
 ChannelName = channels.ChannelName
 
@@ -88,3 +90,33 @@ class ContactState(StrEnum):
     CONFIRMED = "confirmed"
     OPTED_OUT = "opted_out"
     UNREACHABLE = "unreachable"
+
+
+_UNCONFIRMED, _CONFIRMED, _UNREACHABLE = ContactState.UNCONFIRMED, ContactState.CONFIRMED, ContactState.UNREACHABLE
+
+CONFIRM = Move("its owner agrees", (_UNCONFIRMED, _CONFIRMED, _UNREACHABLE), (_CONFIRMED,))
+RENEW_CONSENT = Move("its owner takes their no back", (ContactState.OPTED_OUT,), (_CONFIRMED,))
+STOP = Move("its owner says no", (_UNCONFIRMED, _CONFIRMED, _UNREACHABLE), (ContactState.OPTED_OUT,))
+GIVE_UP = Move("nothing arrives there", (_UNCONFIRMED, _CONFIRMED), (_UNREACHABLE,))
+CONTACT_STATES = StateMachine(
+    "contact",
+    ContactState,
+    starts=(_UNCONFIRMED, _CONFIRMED),
+    moves=(CONFIRM, RENEW_CONSENT, STOP, GIVE_UP),
+)
+
+
+# By the way in which consent is given, the stops that it lifts. The owner's own reply lifts every stop. A signed form
+# lifts a stop that came through the family or by a click; a stop by a text or through the provider is lifted only by
+# the owner's own text.
+_LIFTS: Mapping[ConsentHow, Collection[StoppedBy | None]] = {
+    ConsentHow.REPLY: (*StoppedBy, None),
+    ConsentHow.WRITTEN: (StoppedBy.FAMILY, StoppedBy.CLICK),
+    ConsentHow.AGENT: (StoppedBy.FAMILY, StoppedBy.CLICK),
+    ConsentHow.SPOKEN: (),
+}
+
+
+def stops_lifted(how: ConsentHow) -> Collection[StoppedBy | None]:
+    """Return the stops that consent given in this way lifts; None stands for a stop of unknown origin."""
+    return _LIFTS[how]

@@ -22,7 +22,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from reminder.domain.model.messages import NOT_SEEN, CancelReason, MessageKind, MessageState
+from reminder.domain.model.messages import (
+    CANCEL,
+    FORGET_WORDS,
+    MESSAGE_STATES,
+    NOT_SEEN,
+    CancelReason,
+    MessageKind,
+    MessageState,
+)
+from reminder.domain.model.state_machine import Move
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.tables import (
     HAS_BODY,
@@ -50,6 +59,7 @@ from reminder.storage.db.tables import (
     Reply,
 )
 from reminder.storage.db.tables import Session as SignedIn
+from reminder.storage.db.transitions import transition
 from reminder.storage.outbox.queue import login_code_key
 from reminder.storage.registry.imports import delete_imports
 
@@ -107,10 +117,9 @@ def erase_bodies(tx: Session, message_ids: Collection[int], now: datetime) -> Er
     """
     ended = ErasedMessages([], [])
     for ids in _portions(message_ids):
-        cancelled = {"state": MessageState.CANCELLED, "reason": CancelReason.ERASED}
-        uncertain = {"state": MessageState.FAILED, "reason": NOT_SEEN, "lease_until": None}
-        ended.cancelled.extend(_end(tx, ids, MessageState.QUEUED, now, cancelled))
-        ended.uncertain.extend(_end(tx, ids, MessageState.UNKNOWN, now, uncertain))
+        cancelled, uncertain = {"reason": CancelReason.ERASED}, {"reason": NOT_SEEN, "lease_until": None}
+        ended.cancelled.extend(_end(tx, ids, CANCEL, now, cancelled))
+        ended.uncertain.extend(_end(tx, ids, FORGET_WORDS, now, uncertain))
         tx.execute(
             update(Message).where(Message.id.in_(ids)).values(NO_WORDS).execution_options(synchronize_session=False)
         )
@@ -118,19 +127,15 @@ def erase_bodies(tx: Session, message_ids: Collection[int], now: datetime) -> Er
 
 
 def _end(
-    tx: Session, ids: Collection[int], leaving: MessageState, now: datetime, values: Mapping[str, object]
+    tx: Session, ids: Collection[int], move: Move[MessageState], now: datetime, values: Mapping[str, object]
 ) -> Sequence[int]:
     ended = tx.execute(
-        update(Message)
-        .where(Message.id.in_(ids), Message.state == leaving)
-        .values(ended_at=now, **values)
-        .returning(Message.id)
-        .execution_options(synchronize_session=False)
+        transition(MESSAGE_STATES, move, Message.id.in_(ids)).values(ended_at=now, **values).returning(Message.id)
     )
     return ended.scalars().all()
 
 
-def cards_asked_about(tx: Session, message_ids: Collection[int]) -> list[int]:
+def escalated_cards(tx: Session, message_ids: Collection[int]) -> list[int]:
     """Return the ids of the cards that these messages escalate."""
     asked = select(Mention.card_id).join(Message, Message.id == Mention.message_id)
     asked = asked.where(Mention.message_id.in_(message_ids), Message.kind == MessageKind.ESCALATION)

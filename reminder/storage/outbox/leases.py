@@ -3,13 +3,23 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, and_, bindparam, case, exists, false, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import (
+    CANCEL,
+    FAIL_UNASKABLE,
+    FAIL_UNREADABLE,
+    FORGET_WORDS,
+    LOSE_LEASE,
+    MESSAGE_STATES,
+    MISS,
     NOT_SEEN,
+    RECORD_ANSWER,
+    RECORD_OUTCOME,
+    TAKE_LEASE,
     UNREADABLE,
     CancelReason,
     MessageKind,
@@ -19,6 +29,7 @@ from reminder.domain.model.messages import (
     Urgency,
 )
 from reminder.domain.model.people import Audience, ChannelName, ContactState, Mode
+from reminder.domain.model.state_machine import Move
 from reminder.errors import SettingsError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.columns import Instant
@@ -35,8 +46,8 @@ from reminder.storage.db.tables import (
     Person,
     Reminder,
 )
+from reminder.storage.db.transitions import staying, transition
 from reminder.storage.outbox import restore_guard
-from reminder.storage.outbox.queue import moving
 from reminder.storage.outbox.sealed_body import open_body
 from reminder.storage.registry import contacts
 
@@ -77,6 +88,20 @@ class DueMessages:
     ready: Sequence[DueRow]
     stale: list[int]
     refused: list[int]
+    forgotten: list[int]
+
+
+class Opened(NamedTuple):
+    """Messages with their words, and the ids of those that were sealed with a key that is gone."""
+
+    leased: list[LeasedMessage]
+    unreadable: list[int]
+
+
+class Unknown(NamedTuple):
+    """Leased messages of unknown fate, and the ids of those whose words were forgotten: they may have arrived."""
+
+    leased: list[LeasedMessage]
     forgotten: list[int]
 
 
@@ -198,11 +223,11 @@ def pick_due_and_end_stale(
             untrue.append(row.id)
         else:
             true.append(row)
-    doubtful = restore_guard.in_doubt(tx, [row.id for row in true], now)
-    _end_queued(tx, stale, MessageState.STALE, None, now)
-    _end_queued(tx, refused, MessageState.CANCELLED, CancelReason.OPTED_OUT, now)
-    _end_queued(tx, untrue, MessageState.CANCELLED, CancelReason.RENEWED, now)
-    _end_queued(tx, forgotten, MessageState.CANCELLED, CancelReason.ERASED, now)
+    doubtful = restore_guard.mark_doubtful_unknown(tx, [row.id for row in true], now)
+    _end_queued(tx, stale, MISS, None, now)
+    _end_queued(tx, refused, CANCEL, CancelReason.OPTED_OUT, now)
+    _end_queued(tx, untrue, CANCEL, CancelReason.RENEWED, now)
+    _end_queued(tx, forgotten, CANCEL, CancelReason.ERASED, now)
     return DueMessages([row for row in true if row.id not in doubtful], stale, refused, forgotten)
 
 
@@ -210,8 +235,8 @@ def lease(tx: Session, ids: Sequence[int], *, now: datetime, lease: timedelta) -
     """Lease these messages to this worker from now on."""
     if ids:
         tx.execute(
-            moving(among(Message.id, ids), MessageState.QUEUED).values(
-                state=MessageState.SENDING, lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
+            transition(MESSAGE_STATES, TAKE_LEASE, among(Message.id, ids)).values(
+                lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
             )
         )
 
@@ -220,19 +245,19 @@ def defer(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> N
     """Set a later `scheduled_at` for these messages."""
     if ids:
         values = {"scheduled_at": until, "reason": reason}
-        tx.execute(moving(among(Message.id, ids), MessageState.QUEUED).values(values))
+        tx.execute(staying(MESSAGE_STATES, among(Message.id, ids), states=TAKE_LEASE.leaves).values(values))
 
 
 def end_stale(tx: Session, ids: Sequence[int], reason: str, now: datetime) -> None:
     """End these messages as stale."""
-    _end_queued(tx, ids, MessageState.STALE, reason, now)
+    _end_queued(tx, ids, MISS, reason, now)
 
 
 def fail_unreadable(tx: Session, ids: Sequence[int], now: datetime) -> None:
     """End these messages as failed, because the key that sealed them is gone."""
     if ids:
-        values = {"state": MessageState.FAILED, "reason": UNREADABLE, "lease_until": None, "ended_at": now}
-        tx.execute(moving(among(Message.id, ids), MessageState.SENDING).values(values))
+        values = {"reason": UNREADABLE, "lease_until": None, "ended_at": now}
+        tx.execute(transition(MESSAGE_STATES, FAIL_UNREADABLE, among(Message.id, ids)).values(values))
 
 
 def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
@@ -243,7 +268,7 @@ def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
     if not held:
         return set()
     renewed = tx.execute(
-        moving(among(Message.id, held), MessageState.SENDING)
+        staying(MESSAGE_STATES, among(Message.id, held), states=RECORD_OUTCOME.leaves)
         .values(lease_until=until)
         .returning(Message.id, Message.attempts)
     )
@@ -284,42 +309,38 @@ def sent_recently(tx: Session, address_indexes: Collection[bytes], since: dateti
     return RecentlySent(every, alike)
 
 
-def _end_queued(tx: Session, ids: Sequence[int], state: MessageState, reason: str | None, now: datetime) -> None:
+def _end_queued(tx: Session, ids: Sequence[int], move: Move[MessageState], reason: str | None, now: datetime) -> None:
     if ids:
-        values = {"state": state, "ended_at": now} | ({"reason": reason} if reason else {})
-        tx.execute(moving(among(Message.id, ids), MessageState.QUEUED).values(values))
+        values = {"ended_at": now} | ({"reason": reason} if reason else {})
+        tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(values))
 
 
 def mark_expired_unknown(tx: Session, now: datetime) -> list[int]:
     """Mark messages with an expired lease as unknown: nobody knows whether they were sent. Return their ids."""
     lost = tx.execute(
-        moving(and_(IS_LEASED, Message.lease_until <= now), MessageState.SENDING)
-        .values(state=MessageState.UNKNOWN, reason="lease_ran_out", not_found_count=0)
+        transition(MESSAGE_STATES, LOSE_LEASE, and_(IS_LEASED, Message.lease_until <= now))
+        .values(reason="lease_ran_out", not_found_count=0)
         .returning(Message.id)
     )
     return list(lost.scalars())
 
 
-def lease_unknown(
-    tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int
-) -> tuple[list[LeasedMessage], list[int]]:
+def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> Unknown:
     """Lease messages of unknown outcome whose reconciliation is due.
 
-    Return them, and the ids of those whose text was erased meanwhile: they may have arrived. A message that cannot be
-    read cannot be asked about.
+    A message that cannot be read cannot be asked about, and fails.
     """
     askable = tx.execute(_ASK, {"now": now, "limit": limit}).all()
     forgotten = [row.id for row in askable if row.body_sealed is None]
     leased, unreadable = decrypt(keys, [row for row in askable if row.body_sealed is not None], None, now + lease)
-    failed = {"state": MessageState.FAILED, "lease_until": None, "ended_at": now}
-    for ids, values in (
-        ([message.outgoing.message_id for message in leased], {"lease_until": now + lease}),
-        (forgotten, failed | {"reason": NOT_SEEN}),
-        (unreadable, failed | {"reason": UNREADABLE}),
-    ):
+    if leased:
+        these = among(Message.id, [message.outgoing.message_id for message in leased])
+        tx.execute(staying(MESSAGE_STATES, these, states=RECORD_ANSWER.leaves).values(lease_until=now + lease))
+    for ids, move, reason in ((forgotten, FORGET_WORDS, NOT_SEEN), (unreadable, FAIL_UNASKABLE, UNREADABLE)):
         if ids:
-            tx.execute(moving(among(Message.id, ids), MessageState.UNKNOWN).values(values))
-    return leased, forgotten
+            failed = {"reason": reason, "lease_until": None, "ended_at": now}
+            tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(failed))
+    return Unknown(leased, forgotten)
 
 
 def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
@@ -345,7 +366,7 @@ def decrypt(
     *,
     starts_in: float = 0.0,
     between: float = 0.0,
-) -> tuple[list[LeasedMessage], list[int]]:
+) -> Opened:
     """Return the leased messages, for sending (`claimed_at`) or for reconciliation, and the ids of the unreadable ones.
 
     A message is unreadable if its key is gone; it must not delay the others. `starts_in`, `between`: the seconds to the
@@ -385,7 +406,14 @@ def decrypt(
                 starts_in=starts_in + len(leased) * between,
             )
         )
-    return leased, unreadable
+    return Opened(leased, unreadable)
+
+
+class AcceptedSql(NamedTuple):
+    """Parts of the statement that records many acceptances."""
+
+    change: str
+    only: str
 
 
 _STILL_NEEDED = (MessageState.QUEUED, MessageState.UNKNOWN)
@@ -412,7 +440,16 @@ _RECORD = (
 )
 
 
-_ACCEPTED = f"state = '{MessageState.ACCEPTED}', reason = NULL, lease_until = NULL, not_found_count = 0"
+def _accepted(move: Move[MessageState]) -> AcceptedSql:
+    """Return what changes in a message that the provider has simply taken, and in which state it must be, as SQL."""
+    MESSAGE_STATES.require(move)
+    to, (leaving,) = move.target(MessageState.ACCEPTED), move.leaves
+    return AcceptedSql(
+        f"state = '{to}', reason = NULL, lease_until = NULL, not_found_count = 0", f"messages.state = '{leaving}'"
+    )
+
+
+_ACCEPTED = {move.name: _accepted(move) for move in (RECORD_OUTCOME, RECORD_ANSWER)}
 
 
 def _is_simply_taken(leased: LeasedMessage, outcome: Outcome) -> bool:
@@ -421,12 +458,14 @@ def _is_simply_taken(leased: LeasedMessage, outcome: Outcome) -> bool:
 
 
 def record(
-    tx: Session, outcomes: Sequence[tuple[LeasedMessage, Outcome]], leaving: MessageState, now: datetime
+    tx: Session, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], now: datetime
 ) -> None:
     """Record the outcomes of messages that this worker had leased.
 
-    A message that a receipt or another worker has moved on keeps its state.
+    `move`: RECORD_OUTCOME or RECORD_ANSWER; it reaches the state of each outcome. A message that a receipt or another
+    worker has moved on keeps its state.
     """
+    (leaving,) = move.leaves
     # In the order of their ids, the lock order of all changes to several messages.
     in_order = sorted(outcomes, key=lambda one: one[0].outgoing.message_id)
     taken = [one for one in in_order if _is_simply_taken(*one)]
@@ -439,8 +478,8 @@ def record(
             {"provider_id": outcome.provider_id, "id": leased.outgoing.message_id, "attempts": leased.attempts}
             for leased, outcome in taken
         ],
-        also=_ACCEPTED,
-        only=f"messages.state = '{leaving}'",
+        also=_ACCEPTED[move.name].change,
+        only=_ACCEPTED[move.name].only,
     )
     others = [one for one in in_order if not _is_simply_taken(*one)]
     if not others:
@@ -452,7 +491,7 @@ def record(
                 "message": leased.outgoing.message_id,
                 "leaving": leaving,
                 "in_attempt": leased.attempts,
-                "to": outcome.state,
+                "to": move.target(outcome.state),
                 "why": outcome.reason,
                 "known_as": outcome.provider_id,
                 "again_at": outcome.wait_until if outcome.state is MessageState.QUEUED else None,

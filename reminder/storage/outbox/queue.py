@@ -9,11 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import ColumnElement, Executable, Update, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Executable, and_, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import registered
-from reminder.domain.model.messages import CancelReason, MessageKind, MessageState, Urgency
+from reminder.domain.model.messages import (
+    ACCEPT_BY_RECEIPT,
+    CANCEL,
+    END_BY_RECEIPT,
+    MESSAGE_STATES,
+    CancelReason,
+    MessageKind,
+    MessageState,
+    Urgency,
+)
 from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import in_batches
@@ -28,6 +37,7 @@ from reminder.storage.db.tables import (
     MessageReminder,
     Reminder,
 )
+from reminder.storage.db.transitions import transition
 from reminder.storage.outbox.sealed_body import seal_body
 from reminder.storage.registry import contacts
 
@@ -36,7 +46,7 @@ FINGERPRINT_BYTES = 16
 
 
 @dataclass(frozen=True)
-class SpeaksOf:
+class MentionDraft:
     """The person, card or contact that a message mentions without one of their reminders.
 
     The message is erased with any of these.
@@ -65,7 +75,7 @@ class MessageDraft:
     possibly_double: bool = False  # it repeats one that may have arrived
     reply_code: int | None = None  # the digit that answers "done" to it
     address: str | None = None  # of somebody who is no contact yet; then `contact_id` is None
-    speaks_of: tuple[SpeaksOf, ...] = ()
+    speaks_of: tuple[MentionDraft, ...] = ()
     urgency: Urgency = Urgency.USUAL
     language: Language | None = None  # of an e-mail
 
@@ -185,16 +195,9 @@ def cancel_reminders_of_member(tx: Session, member_id: int, reason: CancelReason
     return _cancel(tx, and_(theirs, Message.attempts == 0, _REMINDS), reason, now)
 
 
-def moving(which: ColumnElement[bool], leaving: MessageState) -> Update:
-    """Return an update of messages that leave this state."""
-    return update(Message).where(which, Message.state == leaving).execution_options(synchronize_session=False)
-
-
 def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: datetime) -> list[int]:
     cancelled = tx.execute(
-        moving(where, MessageState.QUEUED)
-        .values(state=MessageState.CANCELLED, reason=reason, ended_at=now)
-        .returning(Message.id)
+        transition(MESSAGE_STATES, CANCEL, where).values(reason=reason, ended_at=now).returning(Message.id)
     )
     return list(cancelled.scalars())
 
@@ -214,10 +217,8 @@ def next_moment(tx: Session) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-# Handed over at least once, without a recorded answer: it waits for one, or for another attempt.
-_MAY_HAVE_ARRIVED = and_(
-    Message.state.in_((MessageState.SENDING, MessageState.UNKNOWN, MessageState.QUEUED)), Message.handed_at.is_not(None)
-)
+# Until it is accepted, a receipt counts only for what was handed over at least once.
+_WAS_HANDED = or_(Message.state == MessageState.ACCEPTED, Message.handed_at.is_not(None))
 
 
 def end(
@@ -225,10 +226,8 @@ def end(
 ) -> bool:
     """Record the final state that a receipt reports; return False where the message had ended already."""
     ended = tx.execute(
-        update(Message)
-        .where(Message.id == message_id, or_(Message.state == MessageState.ACCEPTED, _MAY_HAVE_ARRIVED))
-        .values(state=state, provider_id=provider_id, reason=reason, lease_until=None, ended_at=now)
-        .execution_options(synchronize_session=False)
+        transition(MESSAGE_STATES, END_BY_RECEIPT, Message.id == message_id, _WAS_HANDED, to=state)
+        .values(provider_id=provider_id, reason=reason, lease_until=None, ended_at=now)
         .returning(Message.id)
     )
     return ended.first() is not None
@@ -240,8 +239,7 @@ def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:
     The first callback that names the message is the proof.
     """
     tx.execute(
-        update(Message)
-        .where(Message.id == message_id, _MAY_HAVE_ARRIVED)
-        .values(state=MessageState.ACCEPTED, provider_id=provider_id, reason=None, lease_until=None)
-        .execution_options(synchronize_session=False)
+        transition(MESSAGE_STATES, ACCEPT_BY_RECEIPT, Message.id == message_id, Message.handed_at.is_not(None)).values(
+            provider_id=provider_id, reason=None, lease_until=None
+        )
     )

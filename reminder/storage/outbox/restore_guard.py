@@ -4,20 +4,20 @@ Only the providers know what happened between the back-up and the restore.
 """
 
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from reminder.domain.model.messages import RESTORED, MessageKind, MessageState
+from reminder.domain.model.messages import DOUBT, MESSAGE_STATES, RESTORED
+from reminder.domain.rules.restore import QueuedMessage, Restore, is_in_doubt
 from reminder.storage.db.statements import among, put
-from reminder.storage.db.tables import Challenge, LoginCode, Message, ServiceState
+from reminder.storage.db.tables import IS_QUEUED, Challenge, LoginCode, Message, ServiceState
 from reminder.storage.db.tables import Session as SignedIn
+from reminder.storage.db.transitions import transition
 from reminder.storage.runtime import heartbeats
 
 _NAME = "restored"
-# A message planned so soon after the first pass may repeat one that was sent before the restore.
-_MAKES_UP = timedelta(hours=1)
 
 
 def begin(tx: Session, *, taken_at: datetime, now: datetime) -> None:
@@ -29,34 +29,39 @@ def begin(tx: Session, *, taken_at: datetime, now: datetime) -> None:
         tx.execute(delete(table))
 
 
-def in_doubt(tx: Session, message_ids: Collection[int], now: datetime) -> set[int]:
+def mark_doubtful_unknown(tx: Session, message_ids: Collection[int], now: datetime) -> set[int]:
     """Mark those of these queued messages that may have been sent already as unknown, and return their ids.
 
-    They are not sent. A message that somebody has just asked for cannot be one of before.
+    They are not sent.
     """
-    value = tx.execute(select(ServiceState.value).where(ServiceState.name == _NAME)).scalar_one_or_none()
-    if value is None or not message_ids:
+    restore = _restore(tx) if message_ids else None
+    if restore is None:
         return set()
-    taken_at, restored_at = map(datetime.fromisoformat, value.split())
-    first = heartbeats.last(tx, heartbeats.FIRST)
-    until = (first or now) + _MAKES_UP
-    was_due = and_(Message.created_at <= taken_at, Message.scheduled_at <= restored_at)
-    asked_for = Message.kind.in_([kind for kind in MessageKind if kind.is_asked_for])
-    makes_up = and_(Message.created_at > taken_at, Message.created_at <= until, ~asked_for)
-    not_looked_at = or_(Message.handed_at.is_(None), Message.handed_at < taken_at)
-    doubtful = tx.execute(
-        update(Message)
-        .where(
-            among(Message.id, message_ids), Message.state == MessageState.QUEUED, not_looked_at, or_(was_due, makes_up)
+    queued = tx.execute(
+        select(Message.id, Message.kind, Message.created_at, Message.scheduled_at, Message.handed_at).where(
+            among(Message.id, message_ids), IS_QUEUED
         )
-        .values(
-            state=MessageState.UNKNOWN,
-            reason=RESTORED,
-            handed_at=taken_at,  # the earliest at which the provider can have seen it
-            lease_until=now,
-            not_found_count=0,
-        )
-        .returning(Message.id)
-        .execution_options(synchronize_session=False)
     )
-    return set(doubtful.scalars())
+    doubtful = {
+        message_id
+        for message_id, kind, created_at, scheduled_at, handed_at in queued
+        if is_in_doubt(QueuedMessage(kind, created_at, scheduled_at, handed_at), restore, now)
+    }
+    if doubtful:
+        tx.execute(
+            transition(MESSAGE_STATES, DOUBT, among(Message.id, doubtful)).values(
+                reason=RESTORED,
+                handed_at=restore.taken_at,  # the earliest at which the provider can have seen it
+                lease_until=now,
+                not_found_count=0,
+            )
+        )
+    return doubtful
+
+
+def _restore(tx: Session) -> Restore | None:
+    value = tx.execute(select(ServiceState.value).where(ServiceState.name == _NAME)).scalar_one_or_none()
+    if value is None:
+        return None
+    taken_at, restored_at = map(datetime.fromisoformat, value.split())
+    return Restore(taken_at, restored_at, first_pass_at=heartbeats.last(tx, heartbeats.FIRST))

@@ -5,16 +5,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, bindparam, exists, func, or_, select, union_all, update
+from sqlalchemy import Row, bindparam, exists, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import AddressKind, registered
 from reminder.domain.model.messages import MessageKind
-from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, Copies, Language, Role, StoppedBy
+from reminder.domain.model.people import (
+    CONFIRM,
+    CONTACT_STATES,
+    GIVE_UP,
+    RENEW_CONSENT,
+    STOP,
+    ChannelName,
+    ConsentHow,
+    ContactState,
+    Copies,
+    Language,
+    Role,
+    StoppedBy,
+    stops_lifted,
+)
 from reminder.domain.rules.recipients import Recipient
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.db.tables import CONTACTS, Contact, Member, Message, Person
+from reminder.storage.db.transitions import transition
 
 ADDRESS = "contacts.address"
 
@@ -366,18 +381,6 @@ def group_of(tx: Session, contact_id: int) -> int | None:
     return tx.scalars(query).one_or_none()
 
 
-def _changing(contact_ids: Iterable[int]) -> Update:
-    return update(Contact).where(among(Contact.id, contact_ids)).execution_options(synchronize_session=False)
-
-
-def set_state(tx: Session, contact_ids: Iterable[int], state: ContactState) -> None:
-    """Set the state of contacts, except of those whose owner has stopped them."""
-    ids = list(contact_ids)
-    if ids:
-        may_change = Contact.state != ContactState.OPTED_OUT
-        tx.execute(_changing(ids).where(may_change).values(state=state))
-
-
 def mark_unreachable(tx: Session, contact_ids: Iterable[int]) -> list[int]:
     """Mark contacts as unreachable; return the ids of those that were not before.
 
@@ -386,22 +389,14 @@ def mark_unreachable(tx: Session, contact_ids: Iterable[int]) -> list[int]:
     ids = list(contact_ids)
     if not ids:
         return []
-    gone = tx.execute(
-        _changing(ids)
-        .where(Contact.state.not_in((ContactState.OPTED_OUT, ContactState.UNREACHABLE)))
-        .values(state=ContactState.UNREACHABLE)
-        .returning(Contact.id)
-    )
+    gone = tx.execute(transition(CONTACT_STATES, GIVE_UP, among(Contact.id, ids)).returning(Contact.id))
     return list(gone.scalars())
 
 
 def stop(tx: Session, contact_ids: Iterable[int], by: StoppedBy) -> list[int]:
     """Stop contacts, whatever their state; return the ids of those that were not stopped before."""
     stopped = tx.execute(
-        _changing(contact_ids)
-        .where(Contact.state != ContactState.OPTED_OUT)
-        .values(state=ContactState.OPTED_OUT, stopped_by=by)
-        .returning(Contact.id)
+        transition(CONTACT_STATES, STOP, among(Contact.id, contact_ids)).values(stopped_by=by).returning(Contact.id)
     )
     return list(stopped.scalars())
 
@@ -409,29 +404,26 @@ def stop(tx: Session, contact_ids: Iterable[int], by: StoppedBy) -> list[int]:
 def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str | None, now: datetime) -> bool:
     """Confirm a contact's consent; return False for a stop that this does not lift. `by` None keeps the present name.
 
-    The owner's own reply lifts every stop. A signed form lifts a stop that came through the family or by a click; a
-    stop by a text or through the provider is lifted only by the owner's own text.
+    Which consent lifts which stop: see stops_lifted.
     """
-    taken_back: dict[ConsentHow, ColumnElement[bool]] = {
-        ConsentHow.REPLY: Contact.id.is_not(None),
-        **dict.fromkeys(
-            (ConsentHow.WRITTEN, ConsentHow.AGENT), Contact.stopped_by.in_((StoppedBy.FAMILY, StoppedBy.CLICK))
-        ),
-    }
-    may = Contact.state != ContactState.OPTED_OUT
-    confirmed = tx.execute(
-        update(Contact)
-        .where(Contact.id == contact_id, or_(may, taken_back[how]) if how in taken_back else may)
-        .values(
-            state=ContactState.CONFIRMED,
-            consent_how=how,
-            consent_by=Contact.consent_by if by is None else by,
-            consent_at=now,
-            stopped_by=None,
+    this, words = Contact.id == contact_id, stops_lifted(how)
+    by_known = Contact.stopped_by.in_([word for word in words if word is not None])
+    by_these = or_(by_known, Contact.stopped_by.is_(None)) if None in words else by_known
+    for move in (
+        transition(CONTACT_STATES, CONFIRM, this),
+        transition(CONTACT_STATES, RENEW_CONSENT, this, by_these),
+    ):
+        confirmed = tx.execute(
+            move.values(
+                consent_how=how,
+                consent_by=Contact.consent_by if by is None else by,
+                consent_at=now,
+                stopped_by=None,
+            ).returning(Contact.id)
         )
-        .returning(Contact.id)
-    )
-    return confirmed.first() is not None
+        if confirmed.first() is not None:
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -507,7 +499,7 @@ def record_test_call(tx: Session, contact_id: int, now: datetime) -> None:
 
 
 @dataclass(frozen=True)
-class Unproven:
+class UnverifiedContact:
     """A contact in use without a recent verification.
 
     `since`: the last verification, or the enrolment.
@@ -521,7 +513,7 @@ class Unproven:
     since: datetime
 
 
-def unproven(tx: Session, before: datetime, limit: int) -> list[Unproven]:
+def unverified_contacts(tx: Session, before: datetime, limit: int) -> list[UnverifiedContact]:
     """Return the contacts that were not verified since then, the longest first."""
     since = func.coalesce(Contact.reached_at, Contact.created_at)
     rows = tx.execute(
@@ -539,11 +531,12 @@ def unproven(tx: Session, before: datetime, limit: int) -> list[Unproven]:
         .order_by(since, Contact.id)
         .limit(limit)
     )
-    return [Unproven(*row[:4], ChannelName(row[4]), row[5]) for row in rows]
+    return [UnverifiedContact(*row[:4], ChannelName(row[4]), row[5]) for row in rows]
 
 
 def record_verified(tx: Session, contact_ids: Iterable[int], now: datetime) -> None:
     """Record proof that these addresses are still their owners'."""
     ids = list(contact_ids)
     if ids:
-        tx.execute(_changing(ids).values(reached_at=now))
+        these = update(Contact).where(among(Contact.id, ids)).execution_options(synchronize_session=False)
+        tx.execute(these.values(reached_at=now))

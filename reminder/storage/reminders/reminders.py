@@ -1,18 +1,25 @@
 """Reminders: the due steps of cards, and whether each recipient has been reached."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Update, and_, func, insert, select, update
+from sqlalchemy import and_, func, insert, select
 from sqlalchemy.orm import Session
 
-from reminder.domain.model.channels import Fault
-from reminder.domain.model.messages import GAVE_UP, NOT_SEEN, UNREADABLE, MessageState, ReminderState
+from reminder.domain.model.messages import (
+    ACKNOWLEDGE,
+    REMINDER_STATES,
+    SETTLE,
+    SUPERSEDE,
+    MessageState,
+    ReminderState,
+)
 from reminder.domain.model.people import ChannelName
-from reminder.domain.rules.provider_errors import texts_a_step
+from reminder.domain.rules.step_result import MessageResult, StepResult, step_result
 from reminder.storage.db.statements import among, each, ids_param
 from reminder.storage.db.tables import Card, Message, MessageReminder, Person, Reminder
+from reminder.storage.db.transitions import transition
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ def get_or_create(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> 
             if row.state == ReminderState.OPEN and row.due_on < latest.get((row.card_id, row.expires_on), date.min)
         ]
         if superseded:
-            tx.execute(_changing(among(Reminder.id, superseded)).values(state=ReminderState.SUPERSEDED))
+            tx.execute(transition(REMINDER_STATES, SUPERSEDE, among(Reminder.id, superseded)))
         made = tx.execute(
             insert(Reminder).returning(Reminder.id, sort_by_parameter_order=True),
             [
@@ -87,11 +94,7 @@ class StepDelivery:
 
     step: StepKey
     contact_id: int
-    reached: bool  # arrived, or on its way: no contact of this human gets it again
-    is_closed: bool  # this contact does not get it again, whatever the outcome
-    may_have_arrived: bool  # the outcome is unknown
-    failed: bool  # it was attempted, and did not arrive: failover is next
-    times: int  # how many messages were handed over for it
+    result: StepResult
 
 
 _DELIVERIES = (
@@ -104,7 +107,7 @@ _DELIVERIES = (
         Message.state,
         Message.reason,
         Message.possibly_double,
-        func.count(),
+        func.count().label("times"),
     )
     .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
     .join(Message, Message.id == MessageReminder.message_id)
@@ -124,89 +127,26 @@ _DELIVERIES = (
 
 
 def deliveries(tx: Session, card_ids: Collection[int]) -> list[StepDelivery]:
-    """Return the deliveries of these cards' present end dates.
-
-    A message that never left, or that we gave up, reached nobody. Neither did one that failed at the provider; it is
-    closed once it has failed too often.
-    """
-    rows = tx.execute(_DELIVERIES, {"cards": card_ids})
-    by_way: dict[tuple[StepKey, int], list[_Outcome]] = {}
-    for row in rows:
-        if row[3] is not None:  # a reminder always goes to a contact
-            by_way.setdefault((StepKey(*row[:3]), row[3]), []).append(_Outcome(*row[4:]))
-    return [_step_delivery(step, contact_id, outcomes) for (step, contact_id), outcomes in by_way.items()]
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """Messages of one step to one contact with the same outcome."""
-
-    channel: str
-    state: str
-    reason: str | None
-    possibly_double: bool
-    times: int
-
-    @property
-    def came_back(self) -> bool:
-        """Whether the provider reported that they did not arrive."""
-        return self.state == MessageState.UNDELIVERED
-
-    @property
-    def failed(self) -> bool:
-        """Whether they ended as failed, without a report of the provider."""
-        return self.state == MessageState.FAILED
-
-    @property
-    def never_left(self) -> bool:
-        """Whether they certainly or probably never left."""
-        is_given_up = self.failed and self.reason in (GAVE_UP, NOT_SEEN, UNREADABLE)
-        return self.state == MessageState.STALE or is_given_up
-
-    @property
-    def may_have_arrived(self) -> bool:
-        """Whether they may have arrived although that is not known."""
-        if self.came_back:
-            return ChannelName(self.channel).can.read_error(self.reason).fault is Fault.UNSURE
-        return self.never_left and (self.possibly_double or self.reason == NOT_SEEN)
-
-
-def _step_delivery(step: StepKey, contact_id: int, outcomes: Sequence[_Outcome]) -> StepDelivery:
-    back = [one for one in outcomes if one.came_back]
-    reached = any(not (one.came_back or one.failed or one.never_left) for one in outcomes)
-    refused = any(one.failed and not one.never_left for one in outcomes)
-    allowed = min((texts_a_step(ChannelName(one.channel), one.reason) for one in back), default=0)
-    return StepDelivery(
-        step,
-        contact_id,
-        reached=reached,
-        is_closed=reached or refused or (bool(back) and sum(one.times for one in back) >= allowed),
-        may_have_arrived=any(one.may_have_arrived for one in outcomes),
-        failed=any(one.came_back or one.failed for one in outcomes),
-        times=sum(one.times for one in outcomes if not one.never_left),
-    )
-
-
-def _changing(*which: ColumnElement[bool]) -> Update:
-    return update(Reminder).where(*which).execution_options(synchronize_session=False)
+    """Return the deliveries of these cards' present end dates. Cancelled messages do not count."""
+    by_way: dict[tuple[StepKey, int], list[MessageResult]] = {}
+    for row in tx.execute(_DELIVERIES, {"cards": card_ids}):
+        if row.contact_id is not None:  # a reminder always goes to a contact
+            result = MessageResult(
+                ChannelName(row.channel), row.state, row.reason, row.possibly_double, times=row.times
+            )
+            step = StepKey(row.card_id, row.expires_on, row.step)
+            by_way.setdefault((step, row.contact_id), []).append(result)
+    return [StepDelivery(step, contact_id, step_result(results)) for (step, contact_id), results in by_way.items()]
 
 
 def settle(tx: Session, card_id: int) -> None:
     """Close the open reminders of a card that has a new date or is gone."""
-    tx.execute(
-        update(Reminder)
-        .where(Reminder.card_id == card_id, Reminder.state == ReminderState.OPEN)
-        .values(state=ReminderState.SETTLED)
-    )
+    tx.execute(transition(REMINDER_STATES, SETTLE, Reminder.card_id == card_id))
 
 
 def acknowledge(tx: Session, card_ids: Collection[int]) -> None:
     """Close the reminders of cards that were acknowledged."""
-    tx.execute(
-        _changing(among(Reminder.card_id, card_ids), Reminder.state == ReminderState.OPEN).values(
-            state=ReminderState.ACKNOWLEDGED
-        )
-    )
+    tx.execute(transition(REMINDER_STATES, ACKNOWLEDGE, among(Reminder.card_id, card_ids)))
 
 
 def of_group(tx: Session, group_id: int | None, state: str | None) -> list[ReminderView]:

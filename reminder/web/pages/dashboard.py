@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from reminder.domain.model.people import ChannelName, ContactState
-from reminder.domain.rules.provider_errors import why
+from reminder.domain.rules.provider_errors import failure_cause
 from reminder.enrolment.identity import sign_in
 from reminder.errors import NotFoundError
 from reminder.planning.reports.group_overview import group_overview
@@ -15,7 +15,7 @@ from reminder.planning.reports.status import group_status
 from reminder.storage.auth import accounts, authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import failures
-from reminder.storage.outbox.failures import NotArrived
+from reminder.storage.outbox.failures import ContactFailures
 from reminder.storage.registry import contacts, groups, people
 from reminder.storage.registry.contacts import ContactView
 from reminder.storage.registry.groups import GroupView
@@ -89,13 +89,13 @@ class UnreachedContact:
 
     contact: ContactView
     why: str
-    failure: NotArrived | None
+    failure: ContactFailures | None
 
 
-def _why(channel: ChannelName, state: ContactState, failure: NotArrived | None) -> str:
+def _why(channel: ChannelName, state: ContactState, failure: ContactFailures | None) -> str:
     # An owner's own refusal counts more than a provider's answer.
     is_theirs = state in (ContactState.OPTED_OUT, ContactState.UNCONFIRMED)
-    return state if failure is None or is_theirs else why(channel, failure.reason)
+    return state if failure is None or is_theirs else failure_cause(channel, failure.reason)
 
 
 @router.get("/undelivered")
@@ -105,7 +105,7 @@ def undelivered(request: Request, app: OpenApp, who: Sees, search: Searched, rea
         now = uow.now
         group = authorized.group(uow.tx, who)
         overview = group_overview(uow, group)
-        failed = failures.not_arrived(uow.tx, group.id)
+        failed = failures.failures_by_contact(uow.tx, group.id)
         reasons_of: dict[int, dict[int, str]] = {}  # by person and contact
         for person_id, one in contacts.unheard_of_group(uow.tx, group.id, failed.keys()):
             failure = failed.get(one.contact_id)

@@ -10,8 +10,10 @@ from reminder.domain.model.messages import (
     CHANNEL_PAUSE,
     GAVE_UP,
     LONGEST_PAUSE,
+    MESSAGE_STATES,
     MOST_ATTEMPTS,
-    MOVES,
+    RECORD_ANSWER,
+    RECORD_OUTCOME,
     SPREAD,
     Accepted,
     Inquiry,
@@ -72,7 +74,7 @@ def test_every_outcome_of_a_send_has_its_verdict(
     assert outcome.state is state, why
     assert (outcome.wait_until is None) == (wait is None), why
     assert wait is None or NOW + wait <= (outcome.wait_until or NOW) <= NOW + wait * (1 + SPREAD), why
-    assert outcome.state in MOVES[S.SENDING]
+    assert outcome.state in RECORD_OUTCOME.reaches
 
 
 def test_a_phone_that_refuses_for_good_is_unreachable_and_one_whose_owner_said_stop_has_opted_out() -> None:
@@ -142,7 +144,7 @@ def test_every_answer_about_an_unknown_fate_has_its_verdict(
 
     assert outcome.state is state, why
     assert outcome.possibly_double is double, why
-    assert outcome.state is S.UNKNOWN or outcome.state in MOVES[S.UNKNOWN]
+    assert outcome.state in RECORD_ANSWER.reaches
 
 
 def test_only_answers_count_towards_sending_again() -> None:
@@ -155,4 +157,4 @@ def test_only_answers_count_towards_sending_again() -> None:
 def test_every_end_is_an_end() -> None:
     ends = {S.DELIVERED, S.UNDELIVERED, S.FAILED, S.STALE, S.CANCELLED}
 
-    assert {state for state, moves in MOVES.items() if not moves} == ends
+    assert set(MESSAGE_STATES.ends) == ends

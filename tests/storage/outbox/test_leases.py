@@ -3,6 +3,7 @@
 from reminder.domain.model.messages import (
     LEASE,
     NOT_SEEN,
+    RECORD_OUTCOME,
     UNREADABLE,
     Accepted,
     MessageKind,
@@ -177,7 +178,7 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
     rows.change(Message, moved, attempts=2)
 
     outcome = [(one, after_sending(Accepted("SM1"), 1, one.attempts, one.expires_at, NOW)) for one in held]
-    leases.record(rows.tx, outcome, MessageState.SENDING, NOW)
+    leases.record(rows.tx, outcome, RECORD_OUTCOME, NOW)
 
     assert dict(zip((taken, code, moved), rows.column(Message.state), strict=True)) == {
         taken: "accepted",

@@ -6,13 +6,24 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from reminder.domain.model.messages import LEASE, Accepted, CancelReason, MessageKind, MessageState, after_sending
+from reminder.domain.model.messages import (
+    LEASE,
+    MESSAGE_STATES,
+    MISS,
+    RECORD_OUTCOME,
+    Accepted,
+    CancelReason,
+    MessageKind,
+    MessageState,
+    after_sending,
+)
 from reminder.domain.model.people import Audience, ChannelName
 from reminder.storage.db.session import Tx
 from reminder.storage.db.tables import Mention, Message
+from reminder.storage.db.transitions import transition
 from reminder.storage.outbox import leases, queue
 from reminder.storage.outbox.leases import LeasedMessage
-from reminder.storage.outbox.queue import MessageDraft, SpeaksOf
+from reminder.storage.outbox.queue import MentionDraft, MessageDraft
 from tests.storage.conftest import HOUR, NOW, Rows
 from tests.village import Village
 
@@ -86,7 +97,7 @@ def test_a_worker_that_comes_back_after_its_lease_cannot_overwrite_the_next_ones
     with waiting.app.database.writing() as tx:
         assert leases.mark_expired_unknown(tx, waiting.now) == [late.outgoing.message_id]
         accepted = after_sending(Accepted("SM-late"), 1, late.attempts, late.expires_at, waiting.now)
-        leases.record(tx, [(late, accepted)], MessageState.SENDING, waiting.now)
+        leases.record(tx, [(late, accepted)], RECORD_OUTCOME, waiting.now)
 
     assert waiting.messages()[0].state == "unknown"
     assert waiting.messages()[0].provider_id is None
@@ -122,7 +133,7 @@ def test_messages_are_added_in_their_order_with_their_turn_in_their_group_and_wh
     group = rows.group()
     person = rows.person(group)
     phone = rows.contact(person_id=person)
-    drafts = [rows.draft(phone, group_id=group, speaks_of=(SpeaksOf(person),)), rows.draft(phone, group_id=group)]
+    drafts = [rows.draft(phone, group_id=group, speaks_of=(MentionDraft(person),)), rows.draft(phone, group_id=group)]
 
     added = queue.add(rows.tx, rows.keys, drafts, NOW)
 
@@ -176,7 +187,7 @@ def test_a_move_names_the_state_that_it_leaves(rows: Rows) -> None:
     queued, sent = rows.message(phone), rows.handed(rows.message(phone))
 
     both = Message.id.in_([queued, sent])
-    rows.tx.execute(queue.moving(both, MessageState.QUEUED).values(state=MessageState.STALE))
+    rows.tx.execute(transition(MESSAGE_STATES, MISS, both))
 
     assert rows.column(Message.state) == ["stale", "accepted"]
 

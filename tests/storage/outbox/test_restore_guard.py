@@ -11,7 +11,7 @@ from tests.storage.conftest import DAY, HOUR, NOW, Rows
 def test_nothing_is_in_doubt_in_a_database_that_was_not_restored(rows: Rows) -> None:
     message = rows.message(rows.contact(person_id=rows.person(rows.group())))
 
-    assert restore_guard.in_doubt(rows.tx, [message], NOW) == set()
+    assert restore_guard.mark_doubtful_unknown(rows.tx, [message], NOW) == set()
 
 
 def test_what_was_due_or_makes_up_for_what_was_due_is_in_doubt_and_an_answer_of_now_is_not(rows: Rows) -> None:
@@ -30,7 +30,7 @@ def test_what_was_due_or_makes_up_for_what_was_due_is_in_doubt_and_an_answer_of_
     assert heartbeats.last(rows.tx, heartbeats.PASS) is None
     assert rows.column(LoginCode.id) == []
     every = [was_due, later, makes_up, answer]
-    assert restore_guard.in_doubt(rows.tx, every, NOW + HOUR) == {was_due, makes_up}
-    assert restore_guard.in_doubt(rows.tx, every, NOW + HOUR) == set()
-    assert restore_guard.in_doubt(rows.tx, [], NOW) == set()
+    assert restore_guard.mark_doubtful_unknown(rows.tx, every, NOW + HOUR) == {was_due, makes_up}
+    assert restore_guard.mark_doubtful_unknown(rows.tx, every, NOW + HOUR) == set()
+    assert restore_guard.mark_doubtful_unknown(rows.tx, [], NOW) == set()
     assert rows.column(Message.reason) == [RESTORED, None, RESTORED, None]

@@ -135,7 +135,8 @@ def test_whose_owner_said_no_stays_so_whatever_else_becomes_known(rows: Rows) ->
     assert contacts.mark_unreachable(rows.tx, [stopped, working]) == [working]
     assert contacts.mark_unreachable(rows.tx, [working]) == []
     assert contacts.mark_unreachable(rows.tx, []) == []
-    contacts.set_state(rows.tx, [stopped, working], ContactState.CONFIRMED)
+    confirmed = [contacts.confirm(rows.tx, one, how=ConsentHow.SPOKEN, by=None, now=NOW) for one in (stopped, working)]
+    assert confirmed == [False, True]
 
     assert rows.column(Contact.state) == [ContactState.OPTED_OUT, ContactState.CONFIRMED]
     assert rows.one(Contact.stopped_by, stopped) == StoppedBy.REPLY
@@ -205,12 +206,12 @@ def test_a_contact_is_unproven_until_something_reaches_its_owner(rows: Rows) -> 
     year = timedelta(days=365)
 
     def found(at: datetime) -> list[int]:
-        return [one.contact_id for one in contacts.unproven(rows.tx, at, 9)]
+        return [one.contact_id for one in contacts.unverified_contacts(rows.tx, at, 9)]
 
     assert found(NOW + year) == [pressed, read, silent]
     contacts.record_test_call(rows.tx, pressed, NOW + year)
     contacts.record_verified(rows.tx, [read], NOW + year)
 
-    assert [one.since for one in contacts.unproven(rows.tx, NOW + year, 1)] == [NOW]
+    assert [one.since for one in contacts.unverified_contacts(rows.tx, NOW + year, 1)] == [NOW]
     assert found(NOW + year) == [silent]
     assert rows.one(Contact.test_called_at, pressed) == NOW + year

@@ -63,7 +63,9 @@ def test_what_became_of_telling_a_step_is_known_by_contact(rows: Rows) -> None:
 
     found = reminders.deliveries(rows.tx, [card])
 
-    assert {(one.step.step, one.contact_id, one.reached, one.is_closed, one.times) for one in found} == {
+    assert {
+        (one.step.step, one.contact_id, one.result.reached, one.result.is_closed, one.result.times) for one in found
+    } == {
         ("d30", told, True, True, 1),
         ("d30", stale, False, False, 0),
         ("d30", waiting, True, True, 1),

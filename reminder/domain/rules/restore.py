@@ -1,0 +1,42 @@
+"""After a restore: which queued messages may have gone out between the back-up and now."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reminder.domain.model.messages import MessageKind
+
+# What is planned so soon after the first pass may make up for what was told before the restore.
+MAKES_UP = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Restore:
+    """When the back-up was taken, when it was restored, and the first pass since then (aware UTC)."""
+
+    taken_at: datetime
+    restored_at: datetime
+    first_pass_at: datetime | None
+
+
+@dataclass(frozen=True)
+class QueuedMessage:
+    """What is known of a message that is about to be leased. Instants are aware UTC."""
+
+    kind: MessageKind
+    created_at: datetime
+    scheduled_at: datetime
+    handed_at: datetime | None
+
+
+def is_in_doubt(message: QueuedMessage, restore: Restore, now: datetime) -> bool:
+    """Return whether the message may have gone out already, so that its provider is asked before it is sent.
+
+    It was due before the restore, or it makes up for one that was; what somebody has just asked for does neither. A
+    message that was handed over since the back-up was taken has been looked at already.
+    """
+    if message.handed_at is not None and message.handed_at >= restore.taken_at:
+        return False
+    if message.created_at <= restore.taken_at:
+        return message.scheduled_at <= restore.restored_at
+    makes_up_until = (restore.first_pass_at or now) + MAKES_UP
+    return message.created_at <= makes_up_until and not message.kind.is_asked_for
