@@ -105,7 +105,7 @@ def _prepare(app: App, now: datetime) -> tuple[PassReport, list[Exception]]:
         work.unknown,
         lambda: reconciliation.settle_unknown(app.database, app.keys, app.clock, app.channels, app.loop.run),
     )
-    is_week_s_look = work.reach and app.settings.can_look_after_reach
+    is_week_s_look = work.reach and app.settings.can_verify_contacts
     if is_week_s_look:
         with app.database.writing() as tx:
             heartbeats.record(tx, heartbeats.VERIFICATION, now)
