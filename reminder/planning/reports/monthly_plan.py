@@ -39,19 +39,39 @@ class CardState(Protocol):
     """What is asked of a card here; its status has it, and so has its place in the overview of a large group."""
 
     @property
-    def card_id(self) -> int: ...
+    def card_id(self) -> int:
+        """Return the id of the card."""
+        ...
+
     @property
-    def person_id(self) -> int: ...
+    def person_id(self) -> int:
+        """Return the id of the person whose card it is."""
+        ...
+
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """Return the kind of the card."""
+        ...
+
     @property
-    def dates(self) -> CardDates: ...
+    def dates(self) -> CardDates:
+        """Return the dates that its plan is computed from."""
+        ...
+
     @property
-    def next(self) -> NextStep: ...
+    def next(self) -> NextStep:
+        """Return the next step."""
+        ...
+
     @property
-    def is_acknowledged(self) -> bool: ...
+    def is_acknowledged(self) -> bool:
+        """Return whether somebody has said that the card is renewed."""
+        ...
+
     @property
-    def is_silent(self) -> bool: ...
+    def is_silent(self) -> bool:
+        """Return whether everybody was asked and nobody has answered."""
+        ...
 
 
 CardT = TypeVar("CardT", bound=CardState)
