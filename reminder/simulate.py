@@ -71,7 +71,7 @@ class SimulatedWorld:
         with self.app.database.reading() as tx:
             message, day, silent = queue.next_moment(tx), cards.next_due_on(tx), cards.next_silence_on(tx)
             found, has_homes = work_conditions.work_due(tx, CONDITIONS, now), groups.has_homes(tx)
-        if self.app.settings.can_look_after_reach:
+        if self.app.settings.can_verify_contacts:
             # Contacts are verified once a week.
             is_due = work_conditions.VERIFICATION_DUE in found
             week = now if is_due else first_moment_of_week(japan_date(now) + timedelta(days=7))

@@ -140,7 +140,7 @@ JOBS = (
     Job("reconciled", when(work_conditions.LEASE_EXPIRED), _reconcile),
     Job(
         "weeks_begun",
-        when(work_conditions.VERIFICATION_DUE, only_if=lambda app, _now: app.settings.can_look_after_reach),
+        when(work_conditions.VERIFICATION_DUE, only_if=lambda app, _now: app.settings.can_verify_contacts),
         _begin_week,
     ),
     Job("answered", when(work_conditions.REPLY_WAITS), lambda app, now: act_on_replies(app.units, now)),
