@@ -161,7 +161,7 @@ class _Font:
     number: int
 
 
-def look_again() -> None:
+def rescan_fonts() -> None:
     """Clear the cache of fonts, after fonts were added or removed."""
     _fonts.cache_clear()
     _font_for.cache_clear()

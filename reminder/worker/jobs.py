@@ -1,11 +1,11 @@
-"""The worker: one pass over all that is due, and the bell that rings for it."""
+"""The jobs of the worker: one pass over everything that is due."""
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 
-from reminder.channels.heartbeat import Heartbeat
+from reminder.channels.heartbeat import HeartbeatClient
 from reminder.clock import japan_date
 from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import apply_receipts, reconciliation
@@ -15,7 +15,7 @@ from reminder.domain.rules.digest_week import digest_is_due
 from reminder.enrolment.imports.service import process_next_batch
 from reminder.planning.escalation import escalate
 from reminder.planning.notify import notify_failures, notify_notices
-from reminder.planning.scheduler import plan_due
+from reminder.planning.planner import plan_due
 from reminder.planning.weekly_digest import make_digests
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.session import Tx
@@ -166,6 +166,6 @@ def work_on_imports(app: App, goes_on: Callable[[], bool] = lambda: True) -> int
 
 def audit_once(app: App) -> tuple[str, ...]:
     """The auditor's round; the codes of what it has found, none where it was another worker's turn."""
-    heartbeat = Heartbeat(app.settings.heartbeat_url, app.settings.heartbeat_fail_url)
+    heartbeat = HeartbeatClient(app.settings.heartbeat_url, app.settings.heartbeat_fail_url)
     found = run_audit(app.units, app.clock.now(), heartbeat, keeps_time=app.keeps_time)
     return found.troubles if found else ()

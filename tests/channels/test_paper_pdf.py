@@ -126,10 +126,10 @@ def _only_ud_fonts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     file = tmp_path / "fonts.conf"
     file.write_text(f"<fontconfig><dir>{UD}</dir><cachedir>{tmp_path}/cache</cachedir></fontconfig>", encoding="utf-8")
     monkeypatch.setenv("FONTCONFIG_FILE", str(file))
-    paper_pdf.look_again()
+    paper_pdf.rescan_fonts()
     yield
     monkeypatch.undo()
-    paper_pdf.look_again()
+    paper_pdf.rescan_fonts()
 
 
 @pytest.mark.usefixtures("_only_ud_fonts")

@@ -1,4 +1,4 @@
-"""The bell: it rings at once, outlives a pass that fails, and finishes what runs when it is stopped."""
+"""The scheduler: it rings at once, outlives a pass that fails, and finishes what runs when it is stopped."""
 
 import threading
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def test_a_pass_with_nothing_to_do_only_says_that_it_passed(village: Village) ->
         assert heartbeats.last(tx, heartbeats.PASS) == village.now
 
 
-def test_the_bell_rings_as_soon_as_it_hangs(due: Village) -> None:
+def test_the_scheduler_runs_at_once(due: Village) -> None:
     provider = Provider(lambda: None)
     due.app.channels[ChannelName.SMS] = provider  # type: ignore[index]
 
@@ -69,15 +69,15 @@ def test_the_bell_rings_as_soon_as_it_hangs(due: Village) -> None:
     assert due.states() == ["accepted"]
 
 
-def test_whoever_stops_the_bell_waits_for_the_text_that_is_leaving(due: Village) -> None:
+def test_whoever_stops_the_scheduler_waits_for_the_text_that_is_leaving(due: Village) -> None:
     may_answer = threading.Event()
     provider = Provider(lambda: may_answer.wait(PATIENCE) and None)
     due.app.channels[ChannelName.SMS] = provider  # type: ignore[index]
-    bell = WorkerScheduler(due.app)
-    bell.__enter__()
+    scheduler = WorkerScheduler(due.app)
+    scheduler.__enter__()
     assert provider.took.wait(PATIENCE)
 
-    stopping = threading.Thread(target=bell.__exit__, args=(None, None, None))
+    stopping = threading.Thread(target=scheduler.__exit__, args=(None, None, None))
     stopping.start()
     assert due.states() == ["sending"]
     may_answer.set()
