@@ -178,7 +178,7 @@ class Settings(BaseSettings):
         return self.twilio_account_sid is not None
 
     @property
-    def can_look_after_reach(self) -> bool:
+    def can_verify_contacts(self) -> bool:
         """Whether contacts can be verified: receipts and buttons come back, or a sender may change."""
         return self.public_url is not None or self.has_twilio
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from reminder import settings as settings_of_all
 from reminder.channels import registry
-from reminder.channels.definition import Surroundings
+from reminder.channels.definition import ClientContext
 from reminder.clock import Clock, SystemClock
 from reminder.domain.model.card_kinds import read_kinds
 from reminder.domain.model.messages import Channel
 from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.parsing import replies
 from reminder.domain.parsing.column_headings import read_headings
-from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless, refuse_unspoken
+from reminder.domain.rulebook import Rulebook, refuse_dangling_names, refuse_missing_texts, refuse_unnamed_presets
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog, email_html
 from reminder.domain.text.card_pictures import read_pictures
@@ -150,12 +150,12 @@ def _rules_in(folder: Path) -> Rulebook:
         raise SettingsError("config/ladders.toml", fix)
     schedules = read_schedules(read_table(folder / "schedules.toml"))
     kinds = read_kinds(read_table(folder / "cards.toml"))
-    refuse_gaps(kinds, schedules)
+    refuse_dangling_names(kinds, schedules)
     files = sorted(path for path in (folder / "wording").glob("*.toml") if path.name != "lint.toml")
     tables = {Language(path.stem): read_table(path) for path in files}
     wording = catalog.read_wording(tables, kinds)
-    refuse_unspoken(schedules, wording)
-    refuse_nameless(schedules, wording)
+    refuse_missing_texts(schedules, wording)
+    refuse_unnamed_presets(schedules, wording)
     return Rulebook(
         kinds=kinds,
         schedules=schedules,
@@ -228,7 +228,7 @@ def make_channels(
         from reminder.storage.auth.signed_links import return_path_of
 
         return_path = return_path_of(keys, settings.bounce_address)
-    surroundings = Surroundings(
+    surroundings = ClientContext(
         render_html=email_html.renderer(wording),
         return_path=return_path,
         tags={language: said.facts.html for language, said in wording.languages.items()},

@@ -10,7 +10,7 @@ from reminder.settings import Settings, SettingsPart
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ClientContext:
     """The arguments of clients besides the settings.
 
     `return_path` maps a message id to the return path of a mail (None: its sender). `render_html` makes the HTML form
@@ -40,7 +40,7 @@ class ChannelDefinition:
     name: str
     capabilities: ChannelCapabilities
     reads: tuple[str, ...]
-    make: Callable[[Settings, Surroundings], Channel | None]
+    make: Callable[[Settings, ClientContext], Channel | None]
     form_order: int
     is_in_use: Callable[[Settings], bool] = lambda _: True
     settings: SettingsPart | None = None

@@ -24,7 +24,7 @@ class HeartbeatClient:
         self._fail_url = fail_url
         self._timeout = timeout
 
-    def tell(self, *, is_well: bool) -> None:
+    def report(self, *, is_well: bool) -> None:
         """Report the state to the monitor."""
         url = self._url if is_well else self._fail_url
         if url is not None:

@@ -161,7 +161,7 @@ class _Font:
     number: int
 
 
-def rescan_fonts() -> None:
+def clear_font_cache() -> None:
     """Clear the cache of fonts, after fonts were added or removed."""
     _fonts.cache_clear()
     _font_for.cache_clear()

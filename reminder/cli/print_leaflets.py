@@ -48,7 +48,7 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
     from reminder.cli.app_context import opened_app
     from reminder.clock import japan_date
     from reminder.domain.text.catalog import SHEETS
-    from reminder.domain.text.leaflets import OnPaper, ToPrint, render_sheet
+    from reminder.domain.text.leaflets import LeafletCard, LeafletContents, render_sheet
     from reminder.storage.registry import cards, groups, people
 
     if sheet not in SHEETS:
@@ -67,7 +67,7 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
         page = render_sheet(
             sheet,
             words,
-            ToPrint(
+            LeafletContents(
                 label=whose.label,
                 office=whose.office,
                 from_=group.name,
@@ -75,7 +75,7 @@ def _print_sheet(sheet: str, person: int, card: int | None, out: Path | None, *,
                 sender=app.settings.twilio_from or "＿＿＿＿＿＿＿＿＿＿",
                 today=japan_date(uow.now),
                 cards=tuple(
-                    OnPaper(one.kind, one.expires_on, one.label or None, one.is_computed)
+                    LeafletCard(one.kind, one.expires_on, one.label or None, one.is_computed)
                     for one in sorted(chosen, key=lambda one: (one.expires_on, one.id))
                     if one.kind in uow.rules.kinds
                 ),

@@ -98,7 +98,7 @@ class Rulebook:
         return not card_kind.carried_by or expires_on == ends.get(card_kind.carried_by, residence_ends_on)
 
 
-def refuse_gaps(kinds: Mapping[str, CardKind], schedules: Schedules) -> None:
+def refuse_dangling_names(kinds: Mapping[str, CardKind], schedules: Schedules) -> None:
     """Raise SettingsError where one file of config/ refers to something that another does not have."""
     for key, row in kinds.items():
         for kind in (row, *(version.kind for version in row.versions)):
@@ -113,7 +113,7 @@ def refuse_gaps(kinds: Mapping[str, CardKind], schedules: Schedules) -> None:
                 raise SettingsError(f"config/cards.toml: {key}.grace", fix)
 
 
-def refuse_unspoken(schedules: Schedules, wording: Catalogs) -> None:
+def refuse_missing_texts(schedules: Schedules, wording: Catalogs) -> None:
     """Raise SettingsError where a step has no words in some voice, or a text belongs to no step.
 
     A step has no words only if no stage of config/wording/ covers it; a text of another name would never be read.
@@ -133,7 +133,7 @@ def refuse_unspoken(schedules: Schedules, wording: Catalogs) -> None:
                 raise SettingsError(f"{where}: texts.{key.voice}.{key.family}.{key.name}", fix)
 
 
-def refuse_nameless(schedules: Schedules, wording: Catalogs) -> None:
+def refuse_unnamed_presets(schedules: Schedules, wording: Catalogs) -> None:
     """Raise SettingsError for a preset that a group may choose and that some language does not name."""
     for language, words_of in wording.languages.items():
         for preset in schedules.presets:

@@ -18,7 +18,7 @@ from reminder.domain.rules.preferences import Preferences
 from reminder.domain.rules.recipients import Recipient, RecipientSet
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.domain.rules.steps import Plan, Step, StepText, next_day, step_due, text_at
-from reminder.domain.text.call_scripts import DONE, what_a_human_hears
+from reminder.domain.text.call_scripts import DONE, human_part
 from reminder.domain.text.model import Composed, Copy, ReminderContent
 from reminder.planning.delivery_history import DeliveryHistory
 from reminder.storage.auth.signed_links import SignedLinks
@@ -167,7 +167,7 @@ class DailyPlan:
             reply_code = self._code(recipient, for_today)
             composed = self._compose(recipient, for_today, group, sent_to_person, reply_code)
             if for_today[0].audience is Audience.PERSON:
-                sent_to_person[for_today[0].card.person.id] = what_a_human_hears(composed.text)
+                sent_to_person[for_today[0].card.person.id] = human_part(composed.text)
             key = self._key(recipient, self._failovers(recipient, taken))
             draft = replace(self._message(key, recipient, for_today, group, composed), reply_code=reply_code)
             if any(self.known.past.may_have_arrived(reminder.key, recipient) for reminder in for_today):
@@ -187,7 +187,7 @@ class DailyPlan:
         card, past = context.card, self.known.past
         recipient_set = recipients_now(context.recipient_set, card.progress, card.person.mode)
         for audience, recipients in recipient_set.listeners().items():
-            step = step_due(context.plan, recipient_set.hears(audience), card.expires_on, self.today)
+            step = step_due(context.plan, recipient_set.audiences_for(audience), card.expires_on, self.today)
             if step is None:
                 continue
             self.steps_due[reminders.StepKey(card.id, card.expires_on, step.name)] = step.on

@@ -8,7 +8,7 @@ from reminder.domain.model.people import ChannelName, Mode
 from reminder.domain.rules import hours
 from reminder.domain.rules.escalation_policy import MONTH, MOST_CALLS, MOST_EARLY_TEXTS_A_MONTH, MOST_TEXTS_A_MONTH
 from reminder.domain.rules.recipients import Recipient, instead_of
-from reminder.domain.text.model import Fate
+from reminder.domain.text.model import EarlierOutcome
 from reminder.storage.db.session import Tx
 from reminder.storage.outbox import queries
 from reminder.storage.registry.cards import DueCard
@@ -121,10 +121,11 @@ class DeliveryHistory:
         """Load the outcomes of the texts about these cards, which carers are shown."""
         self._earlier = queries.earlier_messages(self._tx, card_ids, latest=SHOWN)
 
-    def outcomes(self, card_ids: Collection[int]) -> list[Fate]:
+    def outcomes(self, card_ids: Collection[int]) -> list[EarlierOutcome]:
         """Return the outcomes of the latest texts about these cards, oldest first."""
         earlier = {one.message_id: one for card_id in card_ids for one in self._earlier.get(card_id, ())}
         latest = [earlier[message_id] for message_id in sorted(earlier)][-SHOWN:]
         return [
-            Fate(japan_date(one.handed_at), one.channel, one.state, one.intent, one.was_answerable) for one in latest
+            EarlierOutcome(japan_date(one.handed_at), one.channel, one.state, one.intent, one.was_answerable)
+            for one in latest
         ]

@@ -11,7 +11,7 @@ from reminder.domain.text.model import About, CardContent
 from reminder.planning.notice_builder import PlannedNotice, Subject, draft_of, enqueue, planned_notice
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.outbox.queue import MessageDraft, SpeaksOf
+from reminder.storage.outbox.queue import MentionDraft, MessageDraft
 from reminder.storage.registry import cards, groups
 from reminder.storage.registry.cards import DueCard
 from reminder.storage.registry.groups import GroupView
@@ -84,5 +84,5 @@ class _Escalation:
         return [draft_of(first, kind, key, self._now, composed, speaks_of=speaks_of, waits_for_hour=True)]
 
 
-def _spoken_of(card: DueCard) -> SpeaksOf:
-    return SpeaksOf(card.person.id, card.id)
+def _spoken_of(card: DueCard) -> MentionDraft:
+    return MentionDraft(card.person.id, card.id)

@@ -15,7 +15,7 @@ from reminder.domain.text.model import About, Composed
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
-from reminder.storage.outbox.queue import MessageDraft, SpeaksOf
+from reminder.storage.outbox.queue import MentionDraft, MessageDraft
 from reminder.storage.registry import groups, people
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -89,7 +89,7 @@ def draft_of(
     now: datetime,
     composed: Composed | None = None,
     *,
-    speaks_of: Sequence[SpeaksOf] = (),
+    speaks_of: Sequence[MentionDraft] = (),
     waits_for_hour: bool = False,
 ) -> MessageDraft:
     """Return the draft of a notice.
@@ -116,7 +116,7 @@ def draft_of(
         segments=said.segments,
         scheduled_at=soon,
         expires_at=soon + TRUE_FOR,
-        speaks_of=tuple(speaks_of) or (SpeaksOf(notice.subject.person.id),),
+        speaks_of=tuple(speaks_of) or (MentionDraft(notice.subject.person.id),),
         language=recipient.language if said.subject else None,
     )
 

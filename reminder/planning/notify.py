@@ -6,7 +6,7 @@ from reminder.domain.text.model import About
 from reminder.planning.notice_builder import draft_of, enqueue, notices_to_all, notices_to_members, subject_of
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import failures as failures_
-from reminder.storage.outbox.queue import MessageDraft, SpeaksOf
+from reminder.storage.outbox.queue import MentionDraft, MessageDraft
 from reminder.storage.registry import contacts
 from reminder.storage.reminders import notices, replies
 
@@ -54,7 +54,7 @@ def _drafts(uow: UnitOfWork, notice: notices.NoticeView) -> list[MessageDraft]:
     )
     notices_to = notices_to_members if notice.kind is NoticeKind.LOST_MEMBER else notices_to_all
     planned = notices_to(uow.rules, subject, notice.kind, about)
-    speaks_of = [SpeaksOf(notice.person_id, notice.card_id, notice.contact_id)]
+    speaks_of = [MentionDraft(notice.person_id, notice.card_id, notice.contact_id)]
     # Not by the contact that the notice is about.
     return [
         draft_of(one, MessageKind.NOTICE, f"notice:{notice.id}:{{contact}}", uow.now, speaks_of=speaks_of)

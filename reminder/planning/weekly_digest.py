@@ -23,7 +23,7 @@ from reminder.planning.reports.status import PersonStatus, group_status
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queue
-from reminder.storage.outbox.queue import MessageDraft, SpeaksOf
+from reminder.storage.outbox.queue import MentionDraft, MessageDraft
 from reminder.storage.registry import contacts
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -118,7 +118,7 @@ class HomeDigest:
     """A home's digest, with the persons and cards that it is about."""
 
     digest: Digest
-    speaks_of: tuple[SpeaksOf, ...]
+    speaks_of: tuple[MentionDraft, ...]
 
 
 def digest_of(uow: UnitOfWork, home: GroupView) -> HomeDigest | None:
@@ -141,7 +141,7 @@ def preview(uow: UnitOfWork, home: GroupView, language: Language, links: SignedL
     return None if found is None else uow.rules.composer.digest(language, found.digest, links.months())
 
 
-_Row = tuple[Item, list[SpeaksOf]]
+_Row = tuple[Item, list[MentionDraft]]
 
 
 def _due(
@@ -161,7 +161,7 @@ def _row_of(same: Sequence[MonthlyEntry]) -> _Row:
     """Return one row for the cards of one person on one day."""
     person, cards = same[0].person, [one.one.card for one in same]
     item = Item(_place(person), same[0].day, cards[0].is_computed, [(card.kind, card.label) for card in cards])
-    return item, [SpeaksOf(person.id, card.id) for card in cards]
+    return item, [MentionDraft(person.id, card.id) for card in cards]
 
 
 def _unreached(rows: Sequence[PersonStatus]) -> tuple[str, list[_Row]]:
@@ -178,8 +178,8 @@ def _unreached(rows: Sequence[PersonStatus]) -> tuple[str, list[_Row]]:
             ]
         )
         if reasons:
-            spoken = [SpeaksOf(row.person.id, None, one.contact_id) for one in row.unheard]
-            found.append((Item(_place(row.person), reasons=list(reasons)), spoken or [SpeaksOf(row.person.id)]))
+            spoken = [MentionDraft(row.person.id, None, one.contact_id) for one in row.unheard]
+            found.append((Item(_place(row.person), reasons=list(reasons)), spoken or [MentionDraft(row.person.id)]))
     return UNREACHED, found
 
 

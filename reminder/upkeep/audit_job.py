@@ -31,5 +31,5 @@ def run_audit(
             counters.rollup(uow.tx, now)
     except DatabaseNotReadyError as not_ready:
         found = Health((Trouble(not_ready.code),))
-    heartbeat.tell(is_well=found.is_ready)
+    heartbeat.report(is_well=found.is_ready)
     return found

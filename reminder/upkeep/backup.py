@@ -195,7 +195,7 @@ def _written_whole(file: Path) -> Iterator[BinaryIO]:
     """Yield a file that gets its name once its last byte is on the disk; only its owner may read it."""
     if file.exists():
         with _opened(file) as there:
-            if not sealed_file.is_one(there):
+            if not sealed_file.is_sealed_file(there):
                 raise RefusedInputError("backup_would_replace")
     draft = file.with_name(f".{file.name}-{random_bytes(8).hex()}")
     try:

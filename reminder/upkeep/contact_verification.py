@@ -21,7 +21,7 @@ from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queries, queue
 from reminder.storage.outbox.queue import MessageDraft
 from reminder.storage.registry import contacts, groups, people
-from reminder.storage.registry.contacts import Unproven
+from reminder.storage.registry.contacts import UnverifiedContact
 from reminder.storage.reminders import notices
 from reminder.storage.reminders.recipients import reader
 
@@ -53,7 +53,7 @@ def verify_contacts(uow: UnitOfWork, links: SignedLinks) -> int:
     today = uow.today
     flagged_since, asked_since = uow.now - FLAGGED_AFTER, uow.now - ASKED_AFTER
     made = 0
-    for one in contacts.unproven(uow.tx, asked_since, AT_ONCE):
+    for one in contacts.unverified_contacts(uow.tx, asked_since, AT_ONCE):
         if one.since < flagged_since and one.person_id is not None:
             if not notices.exists_since(uow.tx, NoticeKind.UNPROVEN, one.contact_id, flagged_since):
                 kind, who = NoticeKind.UNPROVEN, one.person_id
@@ -67,7 +67,7 @@ def _is_season(day: date) -> bool:
     return any(first <= (day.month, day.day) <= last for first, last in SEASONS)
 
 
-def _request_verification(uow: UnitOfWork, one: Unproven, links: SignedLinks) -> int:
+def _request_verification(uow: UnitOfWork, one: UnverifiedContact, links: SignedLinks) -> int:
     """Ask for the proof that this contact can give: a receipt, a button for a carer, the family for a landline."""
     key = f"reach:{one.contact_id}:{uow.today.year}"
     if queue.taken(uow.tx, [key]):
@@ -81,11 +81,11 @@ def _request_verification(uow: UnitOfWork, one: Unproven, links: SignedLinks) ->
     return len(queue.add(uow.tx, uow.keys, [draft], uow.now)) if draft else 0
 
 
-def _is_own_phone(one: Unproven) -> bool:
+def _is_own_phone(one: UnverifiedContact) -> bool:
     return one.channel.can.is_two_way and one.person_id is not None and not one.is_family
 
 
-def _greeting(uow: UnitOfWork, one: Unproven, key: str) -> MessageDraft | None:
+def _greeting(uow: UnitOfWork, one: UnverifiedContact, key: str) -> MessageDraft | None:
     person = None if one.person_id is None else people.find(uow.tx, one.person_id)
     group = groups.find(uow.tx, one.group_id)
     if person is None or group is None or queries.sent_recently(uow.tx, [person.id], uow.now - QUIET_WEEK):
@@ -97,7 +97,7 @@ def _greeting(uow: UnitOfWork, one: Unproven, key: str) -> MessageDraft | None:
     return _draft(one, key, Audience.PERSON, composed, soon)
 
 
-def _button(uow: UnitOfWork, one: Unproven, key: str, links: SignedLinks) -> MessageDraft | None:
+def _button(uow: UnitOfWork, one: UnverifiedContact, key: str, links: SignedLinks) -> MessageDraft | None:
     link, group = links.reached(one.contact_id), groups.find(uow.tx, one.group_id)
     if not one.channel.is_mail or link is None or group is None:
         return None
@@ -109,14 +109,14 @@ def _button(uow: UnitOfWork, one: Unproven, key: str, links: SignedLinks) -> Mes
     return replace(_draft(one, key, Audience.CARER, composed, soon), language=recipient.language)
 
 
-def _recipient(tx: Tx, one: Unproven) -> Recipient:
+def _recipient(tx: Tx, one: UnverifiedContact) -> Recipient:
     around = (
         contacts.of_members(tx, [one.group_id]) if one.person_id is None else contacts.of_people(tx, [one.person_id])
     )
     return next(recipient for _, recipient in around if recipient.contact_id == one.contact_id)
 
 
-def _draft(one: Unproven, key: str, audience: Audience, composed: Composed, soon: datetime) -> MessageDraft:
+def _draft(one: UnverifiedContact, key: str, audience: Audience, composed: Composed, soon: datetime) -> MessageDraft:
     return MessageDraft(
         key=key,
         kind=MessageKind.VERIFICATION,

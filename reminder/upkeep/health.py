@@ -20,7 +20,7 @@ from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.maintenance import audit
 from reminder.storage.outbox import monitoring
-from reminder.storage.outbox.monitoring import NotOver
+from reminder.storage.outbox.monitoring import OpenMessages
 from reminder.storage.registry import cards, groups
 from reminder.storage.reminders.card_plan import plan_of
 from reminder.storage.runtime import heartbeats, service_state
@@ -79,7 +79,7 @@ class Health:
     concerns: tuple[Trouble, ...] = ()
     last_pass: datetime | None = None
     last_audit: datetime | None = None
-    messages: tuple[NotOver, ...] = ()
+    messages: tuple[OpenMessages, ...] = ()
 
     @property
     def troubles(self) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ def assess(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> He
                 concerns=tuple(_concerns(uow.tx, uow.rules, now)),
                 last_pass=last_pass,
                 last_audit=heartbeats.last(uow.tx, heartbeats.AUDIT),
-                messages=tuple(monitoring.not_over(uow.tx, now)),
+                messages=tuple(monitoring.open_messages(uow.tx, now)),
             )
     except DatabaseNotReadyError as not_ready:
         return Health((Trouble(not_ready.code),))

@@ -126,10 +126,10 @@ def _only_ud_fonts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     file = tmp_path / "fonts.conf"
     file.write_text(f"<fontconfig><dir>{UD}</dir><cachedir>{tmp_path}/cache</cachedir></fontconfig>", encoding="utf-8")
     monkeypatch.setenv("FONTCONFIG_FILE", str(file))
-    paper_pdf.rescan_fonts()
+    paper_pdf.clear_font_cache()
     yield
     monkeypatch.undo()
-    paper_pdf.rescan_fonts()
+    paper_pdf.clear_font_cache()
 
 
 @pytest.mark.usefixtures("_only_ud_fonts")

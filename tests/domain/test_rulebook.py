@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from reminder.domain.model.people import Language
-from reminder.domain.rulebook import Rulebook, refuse_gaps, refuse_nameless, refuse_unspoken
+from reminder.domain.rulebook import Rulebook, refuse_dangling_names, refuse_missing_texts, refuse_unnamed_presets
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.errors import SettingsError, UnknownChoiceError
 from reminder.settings import read_table
@@ -53,7 +53,7 @@ def test_a_kind_that_the_other_files_do_not_know_refuses_to_start(
     kind = type(KINDS["passport"]).model_validate({**KINDS["passport"].model_dump(), **changed})
 
     with pytest.raises(SettingsError) as refused:
-        refuse_gaps({**KINDS, "passport": kind}, SCHEDULES)
+        refuse_dangling_names({**KINDS, "passport": kind}, SCHEDULES)
 
     assert refused.value.setting == f"config/cards.toml: {named}", why
 
@@ -66,14 +66,14 @@ def test_a_step_without_words_refuses_to_start_and_says_what_to_write() -> None:
     languages = {**WORDING.languages, Language.ENGLISH: replace(words, texts=silent)}
 
     with pytest.raises(SettingsError) as refused:
-        refuse_unspoken(SCHEDULES, replace(WORDING, languages=languages))
+        refuse_missing_texts(SCHEDULES, replace(WORDING, languages=languages))
 
     assert refused.value.setting == "config/schedules.toml: steps.a7"
     assert refused.value.fix == "write texts.carer.card.a7 in config/wording/en.toml, or remove this step"
 
 
 def test_every_preset_that_a_group_may_choose_has_a_name_in_every_language() -> None:
-    refuse_nameless(SCHEDULES, WORDING)
+    refuse_unnamed_presets(SCHEDULES, WORDING)
 
     assert set(SCHEDULES.presets) == {"few", "often"}
     assert all("usual" in WORDING.languages[language].section("presets") for language in LANGUAGES)
@@ -84,7 +84,7 @@ def test_a_preset_without_a_name_refuses_to_start() -> None:
     own = read_schedules({**table, "chosen": {"weekly": {}}})
 
     with pytest.raises(SettingsError) as refused:
-        refuse_nameless(own, WORDING)
+        refuse_unnamed_presets(own, WORDING)
 
     assert refused.value.setting.endswith(".toml: presets.weekly")
 

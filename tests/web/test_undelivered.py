@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from reminder.domain.model.people import ChannelName, GroupKind, Mode
-from reminder.domain.rules.provider_errors import Why, why
+from reminder.domain.rules.provider_errors import FailureCause, failure_cause
 from reminder.errors import PermanentChannelError
 from tests.village import Village
 from tests.web.browsing import Browser
@@ -67,18 +67,18 @@ def test_whom_the_next_text_reaches_is_on_the_list_no_more(office: Browser, vill
 @pytest.mark.parametrize(
     ("channel", "reason", "meant"),
     [
-        ("sms", "30003", Why.AWAY),
-        ("sms", "30005", Why.NUMBER),
-        ("sms", "21610", Why.REFUSED),
-        ("sms", "20003", Why.OURS),
-        ("sms", "30008", Why.LATER),
-        ("sms", None, Why.LATER),
-        ("sms", "gave_up", Why.LATER),
-        ("email", "550", Why.NUMBER),
-        ("email", "452", Why.LATER),
-        ("email", "address", Why.NUMBER),
-        ("voice", "no-answer", Why.LATER),
+        ("sms", "30003", FailureCause.AWAY),
+        ("sms", "30005", FailureCause.NUMBER),
+        ("sms", "21610", FailureCause.REFUSED),
+        ("sms", "20003", FailureCause.OURS),
+        ("sms", "30008", FailureCause.LATER),
+        ("sms", None, FailureCause.LATER),
+        ("sms", "gave_up", FailureCause.LATER),
+        ("email", "550", FailureCause.NUMBER),
+        ("email", "452", FailureCause.LATER),
+        ("email", "address", FailureCause.NUMBER),
+        ("voice", "no-answer", FailureCause.LATER),
     ],
 )
-def test_what_a_provider_says_is_told_in_a_few_words(channel: str, reason: str | None, meant: Why) -> None:
-    assert why(ChannelName(channel), reason) is meant
+def test_what_a_provider_says_is_told_in_a_few_words(channel: str, reason: str | None, meant: FailureCause) -> None:
+    assert failure_cause(ChannelName(channel), reason) is meant

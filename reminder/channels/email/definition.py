@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reminder.channels.definition import ChannelDefinition, Surroundings
+from reminder.channels.definition import ChannelDefinition, ClientContext
 from reminder.channels.email.errors import read_error
 from reminder.domain.model.channels import AddressKind, ChannelCapabilities, Preference, TextForm
 from reminder.domain.model.messages import Channel
@@ -28,7 +28,7 @@ CAPABILITIES = ChannelCapabilities(
 )
 
 
-def _make(settings: Settings, surroundings: Surroundings) -> Channel | None:
+def _make(settings: Settings, surroundings: ClientContext) -> Channel | None:
     if settings.smtp_url is None or settings.mail_from is None:
         return None
     from reminder.channels.email.client import SmtpEmail

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field, field_validator
 
-from reminder.channels.definition import ChannelDefinition, Surroundings
+from reminder.channels.definition import ChannelDefinition, ClientContext
 from reminder.channels.line.errors import read_error
 from reminder.domain.model.channels import AddressKind, ChannelCapabilities, Preference, TextForm
 from reminder.domain.model.messages import Channel
@@ -31,7 +31,7 @@ class LineSettings(BaseModel):
     _address = field_validator("line_base_url")(web_address)
 
 
-def _make(settings: Settings, _: Surroundings) -> Channel | None:
+def _make(settings: Settings, _: ClientContext) -> Channel | None:
     ours = settings.part(LineSettings)
     if ours.line_token is None:
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reminder.channels.definition import ChannelDefinition, Surroundings
+from reminder.channels.definition import ChannelDefinition, ClientContext
 from reminder.channels.twilio.errors import read_error
 from reminder.domain.model.channels import AddressKind, ChannelCapabilities, Preference, TextForm
 from reminder.domain.model.messages import Channel
@@ -23,7 +23,7 @@ CAPABILITIES = ChannelCapabilities(
 )
 
 
-def _make(settings: Settings, _: Surroundings) -> Channel | None:
+def _make(settings: Settings, _: ClientContext) -> Channel | None:
     if settings.twilio_account_sid is None:
         return None
     from reminder.channels.sms.client import TwilioSms

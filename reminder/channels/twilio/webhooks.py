@@ -90,7 +90,7 @@ def _is_machine(fields: _Fields) -> bool:
 
 
 @dataclass(frozen=True)
-class OnCall:
+class CallTurn:
     """A turn of a call: whether a human or a machine answered, and the pressed key ("" for none)."""
 
     provider_id: str
@@ -98,14 +98,14 @@ class OnCall:
     key: str
 
 
-def parse_call(form: Form) -> OnCall | None:
+def parse_call(form: Form) -> CallTurn | None:
     """Return the turn of a call; None where the form has no call. Call it only for a form with a valid signature."""
     fields = _fields(form)
     provider_id = _first(fields, ("CallSid",))
     if not _SID.fullmatch(provider_id):
         return None
     key = _first(fields, ("Digits",))
-    return OnCall(provider_id, _is_machine(fields), key if len(key) == 1 else "")
+    return CallTurn(provider_id, _is_machine(fields), key if len(key) == 1 else "")
 
 
 @dataclass(frozen=True)

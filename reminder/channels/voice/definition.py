@@ -2,7 +2,7 @@
 
 from datetime import time
 
-from reminder.channels.definition import ChannelDefinition, Surroundings
+from reminder.channels.definition import ChannelDefinition, ClientContext
 from reminder.channels.twilio.errors import read_error
 from reminder.domain.model.channels import AddressKind, ChannelCapabilities, Preference, SendingHours, TextForm
 from reminder.domain.model.messages import Channel
@@ -27,7 +27,7 @@ CAPABILITIES = ChannelCapabilities(
 )
 
 
-def _make(settings: Settings, _: Surroundings) -> Channel | None:
+def _make(settings: Settings, _: ClientContext) -> Channel | None:
     if settings.twilio_account_sid is None or settings.public_url is None:
         return None
     from reminder.channels.voice.client import TwilioVoice

@@ -11,7 +11,7 @@ from reminder.channels.registry import CHANNELS, parts
 from reminder.cli.scaffold.skeletons import marks_in
 from reminder.domain.model.card_kinds import read_kinds
 from reminder.domain.model.people import Language
-from reminder.domain.rulebook import refuse_gaps
+from reminder.domain.rulebook import refuse_dangling_names
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog
 from reminder.domain.text.card_pictures import read_pictures
@@ -34,7 +34,7 @@ def of_kinds(config: Path) -> Iterator[Missing]:
     """Yield what kinds of cards lack: facts, words in each language, pictures."""
     try:
         kinds = read_kinds(read_table(config / "cards.toml"))
-        refuse_gaps(kinds, read_schedules(read_table(config / "schedules.toml")))
+        refuse_dangling_names(kinds, read_schedules(read_table(config / "schedules.toml")))
     except SettingsError as wrong:
         yield _refused(wrong)
         return

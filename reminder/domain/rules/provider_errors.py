@@ -27,7 +27,7 @@ def texts_a_step(channel: ChannelName, reason: str | None) -> int:
             return _TEXTS_A_STEP_OF_A_PHONE_OFF if error.is_away else _TEXTS_A_STEP
 
 
-class Why(StrEnum):
+class FailureCause(StrEnum):
     """The cause of a failure, in the terms of whoever looks after a person."""
 
     NUMBER = "number"
@@ -38,21 +38,21 @@ class Why(StrEnum):
 
 
 _BY_FAULT = {
-    Fault.NUMBER: Why.NUMBER,
-    Fault.OPTED_OUT: Why.REFUSED,
-    Fault.OPERATOR: Why.OURS,
-    Fault.ACCOUNT: Why.OURS,
-    Fault.TEXT: Why.LATER,
-    Fault.RETRY: Why.LATER,
-    Fault.UNSURE: Why.LATER,
+    Fault.NUMBER: FailureCause.NUMBER,
+    Fault.OPTED_OUT: FailureCause.REFUSED,
+    Fault.OPERATOR: FailureCause.OURS,
+    Fault.ACCOUNT: FailureCause.OURS,
+    Fault.TEXT: FailureCause.LATER,
+    Fault.RETRY: FailureCause.LATER,
+    Fault.UNSURE: FailureCause.LATER,
 }
 
 
-def why(channel: ChannelName, reason: str | None) -> Why:
+def failure_cause(channel: ChannelName, reason: str | None) -> FailureCause:
     """Return the cause of a failure; our own fault is named as ours. `reason`: as it is stored with the message."""
     if reason == "address":
-        return Why.NUMBER
+        return FailureCause.NUMBER
     if reason is None or not reason.replace(".", "").isdecimal():
-        return Why.LATER
+        return FailureCause.LATER
     error = channel.can.read_error(reason)
-    return Why.AWAY if error.is_away else _BY_FAULT[error.fault]
+    return FailureCause.AWAY if error.is_away else _BY_FAULT[error.fault]

@@ -44,7 +44,7 @@ class RecipientSet:
         """Return whether an audience nearer to the person has a recipient."""
         return bool(self.own) or (audience is Audience.STAFF and bool(self.carers))
 
-    def hears(self, audience: Audience) -> frozenset[Audience]:
+    def audiences_for(self, audience: Audience) -> frozenset[Audience]:
         """Return the audiences whose steps an audience receives. An empty audience is replaced by the next one."""
         received = {audience}
         if audience is Audience.CARER and not self.own and not self.staff:

@@ -241,13 +241,13 @@ class Step:
 Plan = tuple[Step, ...]
 
 
-def step_due(plan: Plan, hears: Collection[Audience], expires_on: date, today: date) -> Step | None:
+def step_due(plan: Plan, audiences: Collection[Audience], expires_on: date, today: date) -> Step | None:
     """Return the latest due step of a recipient who receives the steps of these audiences.
 
     After an outage only that one is sent: four texts in a morning frighten people. Once the end has passed, a step from
     before it is no longer true and is not sent.
     """
-    due = [step for step in plan if step.on <= today and not step.audiences.isdisjoint(hears)]
+    due = [step for step in plan if step.on <= today and not step.audiences.isdisjoint(audiences)]
     if not due or (due[-1].on <= expires_on < today):
         return None
     return due[-1]

@@ -37,7 +37,7 @@ def read_script(text: str) -> CallScript:
     return CallScript(tuple(human.splitlines()), tuple(machine.splitlines()))
 
 
-def what_a_human_hears(text: str) -> str:
+def human_part(text: str) -> str:
     """Return the lines for a human of a stored call script; any other text unchanged."""
     return text.partition(_PARTS)[0]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.text.catalog import ARRIVAL, CERTIFICATES, PROCEDURE, Catalog
-from reminder.domain.text.model import About, Composed, Copy, Fate, ReminderContent
+from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, ReminderContent
 from reminder.domain.text.phrases import CERTIFICATE_FAMILIES, MY_NUMBER_FAMILIES, Phrases, Topic
 
 
@@ -85,7 +85,7 @@ class EmailComposer:
         if copy.take_link is not None:
             yield f"■ {parts['take']}\n{copy.take_link}"
 
-    def _fate(self, fate: Fate) -> str:
+    def _fate(self, fate: EarlierOutcome) -> str:
         words = self._words
         form = "answered" if fate.reply is not None else "silent" if fate.was_answerable else "sent"
         return words.section("history")[form].format(

@@ -32,7 +32,7 @@ rt { font-size: 50% }
 
 
 @dataclass(frozen=True)
-class OnPaper:
+class LeafletCard:
     """One card on a leaflet, with its owner's label."""
 
     kind: str
@@ -42,7 +42,7 @@ class OnPaper:
 
 
 @dataclass(frozen=True)
-class ToPrint:
+class LeafletContents:
     """The person and the cards of a leaflet: one card for the letter, all for the sheet on the refrigerator.
 
     `sender`: the sender of our texts, as phones show it.
@@ -54,10 +54,10 @@ class ToPrint:
     mark: str | None
     sender: str
     today: date
-    cards: tuple[OnPaper, ...] = ()
+    cards: tuple[LeafletCard, ...] = ()
 
 
-def render_sheet(sheet: str, words: Catalog, facts: ToPrint, *, stylesheet: str | None = None) -> str:
+def render_sheet(sheet: str, words: Catalog, facts: LeafletContents, *, stylesheet: str | None = None) -> str:
     """Return a whole page. `sheet`: one of words.SHEETS.
 
     The page holds its STYLE, or refers to the address `stylesheet`.
@@ -81,7 +81,7 @@ def render_sheet(sheet: str, words: Catalog, facts: ToPrint, *, stylesheet: str 
     )
 
 
-def _values(words: Catalog, facts: ToPrint) -> dict[str, str]:
+def _values(words: Catalog, facts: LeafletContents) -> dict[str, str]:
     return {
         "service": words.word("service"),
         "operator": words.word("operator"),
@@ -95,7 +95,7 @@ def _values(words: Catalog, facts: ToPrint) -> dict[str, str]:
     }
 
 
-def _of_card(words: Catalog, card: OnPaper, values: Mapping[str, str]) -> dict[str, str]:
+def _of_card(words: Catalog, card: LeafletCard, values: Mapping[str, str]) -> dict[str, str]:
     said = words.kinds[card.kind]
     full_date = words.date(card.expires_on, "full_date")
     return {

@@ -67,7 +67,7 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Fate:
+class EarlierOutcome:
     """The result of one earlier text to the person, and the answer to it."""
 
     on: date
@@ -85,7 +85,7 @@ class Copy:
     """
 
     text: str | None = None
-    outcomes: Sequence[Fate] = ()
+    outcomes: Sequence[EarlierOutcome] = ()
     take_link: str | None = None
 
 

@@ -47,7 +47,7 @@ def _grouped(key: bytes) -> str:
     return "-".join(plain[at : at + 4] for at in range(0, len(plain), 4))
 
 
-def is_one(file: BinaryIO) -> bool:
+def is_sealed_file(file: BinaryIO) -> bool:
     """Return whether the file begins as a sealed file."""
     return file.read(len(_WHAT)) == _WHAT
 

@@ -135,7 +135,7 @@ def _end(
     return ended.scalars().all()
 
 
-def cards_asked_about(tx: Session, message_ids: Collection[int]) -> list[int]:
+def escalated_cards(tx: Session, message_ids: Collection[int]) -> list[int]:
     """Return the ids of the cards that these messages escalate."""
     asked = select(Mention.card_id).join(Message, Message.id == Mention.message_id)
     asked = asked.where(Mention.message_id.in_(message_ids), Message.kind == MessageKind.ESCALATION)

@@ -67,7 +67,7 @@ def follow_up(tx: Session, message_ids: Collection[int], now: datetime) -> None:
 
 
 @dataclass(frozen=True)
-class NotArrived:
+class ContactFailures:
     """The failures of a contact since the last message that arrived: how many, since when, and the last reason."""
 
     times: int
@@ -75,12 +75,12 @@ class NotArrived:
     reason: str | None
 
 
-def not_arrived(tx: Session, group_id: int) -> dict[int, NotArrived]:
+def failures_by_contact(tx: Session, group_id: int) -> dict[int, ContactFailures]:
     """Return the failures by contact, of the contacts whose latest message failed."""
-    found: dict[int, NotArrived] = {}
+    found: dict[int, ContactFailures] = {}
     for contact_id, ended_at, created_at, reason in tx.execute(_NOT_ARRIVED, {"group": group_id}):
         assert contact_id is not None
         before = found.get(contact_id)
         since = before.since if before else ended_at or created_at
-        found[contact_id] = NotArrived((before.times if before else 0) + 1, since, reason)
+        found[contact_id] = ContactFailures((before.times if before else 0) + 1, since, reason)
     return found

@@ -21,7 +21,7 @@ def counts(tx: Session) -> Mapping[str, int]:
 
 
 @dataclass(frozen=True)
-class NotOver:
+class OpenMessages:
     """Messages of one channel and state that wait or are leased; of those waiting, how many are due, since when."""
 
     channel: str
@@ -48,10 +48,10 @@ _NOT_OVER = [
 ]
 
 
-def not_over(tx: Session, now: datetime) -> list[NotOver]:
+def open_messages(tx: Session, now: datetime) -> list[OpenMessages]:
     """Return the messages that have not ended.
 
     It uses indexes that hold only these: the cost does not depend on how many were ever sent.
     """
-    found = [NotOver(*row) for query in _NOT_OVER for row in tx.execute(query, {"now": now})]
+    found = [OpenMessages(*row) for query in _NOT_OVER for row in tx.execute(query, {"now": now})]
     return sorted(found, key=lambda one: (one.channel, one.state))

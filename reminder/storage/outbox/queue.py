@@ -46,7 +46,7 @@ FINGERPRINT_BYTES = 16
 
 
 @dataclass(frozen=True)
-class SpeaksOf:
+class MentionDraft:
     """The person, card or contact that a message mentions without one of their reminders.
 
     The message is erased with any of these.
@@ -75,7 +75,7 @@ class MessageDraft:
     possibly_double: bool = False  # it repeats one that may have arrived
     reply_code: int | None = None  # the digit that answers "done" to it
     address: str | None = None  # of somebody who is no contact yet; then `contact_id` is None
-    speaks_of: tuple[SpeaksOf, ...] = ()
+    speaks_of: tuple[MentionDraft, ...] = ()
     urgency: Urgency = Urgency.USUAL
     language: Language | None = None  # of an e-mail
 

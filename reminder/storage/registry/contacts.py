@@ -485,7 +485,7 @@ def record_test_call(tx: Session, contact_id: int, now: datetime) -> None:
 
 
 @dataclass(frozen=True)
-class Unproven:
+class UnverifiedContact:
     """A contact in use without a recent verification.
 
     `since`: the last verification, or the enrolment.
@@ -499,7 +499,7 @@ class Unproven:
     since: datetime
 
 
-def unproven(tx: Session, before: datetime, limit: int) -> list[Unproven]:
+def unverified_contacts(tx: Session, before: datetime, limit: int) -> list[UnverifiedContact]:
     """Return the contacts that were not verified since then, the longest first."""
     since = func.coalesce(Contact.reached_at, Contact.created_at)
     rows = tx.execute(
@@ -517,7 +517,7 @@ def unproven(tx: Session, before: datetime, limit: int) -> list[Unproven]:
         .order_by(since, Contact.id)
         .limit(limit)
     )
-    return [Unproven(*row[:4], ChannelName(row[4]), row[5]) for row in rows]
+    return [UnverifiedContact(*row[:4], ChannelName(row[4]), row[5]) for row in rows]
 
 
 def record_verified(tx: Session, contact_ids: Iterable[int], now: datetime) -> None:

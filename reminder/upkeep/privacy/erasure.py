@@ -107,7 +107,7 @@ def _erase_bodies(uow: UnitOfWork, message_ids: set[int]) -> None:
 
 def _ask_anew(uow: UnitOfWork, message_ids: list[int]) -> None:
     """Ask again about the other cards of erased questions that nobody has answered yet."""
-    cards.restart_escalation(uow.tx, erasure.cards_asked_about(uow.tx, message_ids), uow.today)
+    cards.restart_escalation(uow.tx, erasure.escalated_cards(uow.tx, message_ids), uow.today)
 
 
 def _log_erasure(uow: UnitOfWork, act: str, **ids: int | None) -> None:

@@ -271,7 +271,7 @@ def _dot(x: float, y: float, colour: str, title: str, *, is_delivered: bool) -> 
         f'stroke-width="3">{named}</circle>'
     )
     tick = f'<path d="M{x - 4:g} {y:g}l3 3l5 -6" fill="none" stroke="{PAPER}" stroke-width="2"/>'
-    return circle + (tick if is_delivered else "")
+    return shape + (tick if is_delivered else "")
 
 
 def _legend(timeline: Timeline, words: Catalog, top: float) -> Iterator[str]:

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from reminder.domain.model.people import ContactState
-from reminder.domain.rules.provider_errors import why
+from reminder.domain.rules.provider_errors import failure_cause
 from reminder.enrolment.identity import sign_in
 from reminder.errors import NotFoundError
 from reminder.planning.reports.status import group_status
 from reminder.storage.auth import accounts, authorized
 from reminder.storage.outbox import failures
-from reminder.storage.outbox.failures import NotArrived
+from reminder.storage.outbox.failures import ContactFailures
 from reminder.storage.registry import contacts, groups
 from reminder.storage.registry.contacts import ContactView
 from reminder.web.support.authorization import Filled, OpenApp, Sees, WhoIsSignedIn
@@ -64,15 +64,15 @@ class UnreachedContact:
 
     contact: ContactView
     why: str
-    failure: NotArrived | None
+    failure: ContactFailures | None
 
 
-def _unreached(contact: ContactView, failure: NotArrived | None) -> UnreachedContact:
+def _unreached(contact: ContactView, failure: ContactFailures | None) -> UnreachedContact:
     # An owner's own refusal counts more than a provider's answer.
     is_theirs = contact.state in (ContactState.OPTED_OUT, ContactState.UNCONFIRMED)
     if failure is None or is_theirs:
         return UnreachedContact(contact, contact.state, failure)
-    return UnreachedContact(contact, why(contact.channel, failure.reason), failure)
+    return UnreachedContact(contact, failure_cause(contact.channel, failure.reason), failure)
 
 
 @router.get("/undelivered")
@@ -82,7 +82,7 @@ def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reaso
         now = uow.now
         group = authorized.group(uow.tx, who)
         everyone = group_status(uow, group)
-        failed = failures.not_arrived(uow.tx, group.id)
+        failed = failures.failures_by_contact(uow.tx, group.id)
         # Only the addresses that the page shows are decrypted.
         unheard = {one.contact_id for row in everyone for one in row.unheard}
         known = contacts.by_ids(uow.tx, uow.keys, unheard | failed.keys()).values()

@@ -5,7 +5,7 @@ from fastapi.responses import HTMLResponse
 
 from reminder.domain.text import leaflets
 from reminder.domain.text.catalog import SHEETS
-from reminder.domain.text.leaflets import OnPaper, ToPrint
+from reminder.domain.text.leaflets import LeafletCard, LeafletContents
 from reminder.errors import NotFoundError
 from reminder.planning.reports.status import group_status
 from reminder.storage.auth import authorized
@@ -33,14 +33,14 @@ def print_sheet(
         leaflets.render_sheet(
             sheet,
             app.rules.wording.of(language),
-            ToPrint(
+            LeafletContents(
                 label=person.label,
                 office=person.office,
                 from_=group.name,
                 mark=person.mark,
                 sender=app.settings.twilio_from or "＿＿＿＿＿＿＿＿＿＿",
                 today=uow.today,
-                cards=tuple(OnPaper(one.kind, one.expires_on, one.label or None, one.is_computed) for one in told),
+                cards=tuple(LeafletCard(one.kind, one.expires_on, one.label or None, one.is_computed) for one in told),
             ),
             stylesheet="/static/sheet.css",
         )

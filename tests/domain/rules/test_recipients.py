@@ -81,4 +81,4 @@ def test_where_nobody_stands_the_next_one_out_stands_in(
 ) -> None:
     staff = [contact(4, "member 1", EMAIL, role=Role.OWNER)] if members else []
 
-    assert choose_recipients(GroupKind(kind), contacts, staff).hears(audience) == hears, why
+    assert choose_recipients(GroupKind(kind), contacts, staff).audiences_for(audience) == hears, why

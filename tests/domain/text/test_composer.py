@@ -15,7 +15,7 @@ from reminder.domain.text import sms_segments
 from reminder.domain.text.catalog import VOICES, WITH_GRACE, lint, read_wording
 from reminder.domain.text.composer import Composer
 from reminder.domain.text.forms_of_address import address_of, carers_word
-from reminder.domain.text.model import About, Composed, Copy, Fate, Reader, ReminderContent
+from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, Reader, ReminderContent
 from reminder.domain.text.sms import MOST_SEGMENTS
 from reminder.guard.numbers import forbidden
 from reminder.settings import read_table
@@ -505,7 +505,10 @@ def test_a_notice_may_name_the_person() -> None:
 
 
 def test_a_carer_sees_what_became_of_the_latest_texts_and_what_was_answered() -> None:
-    outcomes = [Fate(date(2027, 1, 4), SMS, "delivered"), Fate(date(2027, 1, 29), SMS, "undelivered", "later")]
+    outcomes = [
+        EarlierOutcome(date(2027, 1, 4), SMS, "delivered"),
+        EarlierOutcome(date(2027, 1, 29), SMS, "undelivered", "later"),
+    ]
 
     mail = COMPOSER.reminder(
         [reminder()], reader(CARER, EMAIL), copy=Copy("文", outcomes, "https://kigen.example.jp/x")

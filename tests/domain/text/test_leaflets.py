@@ -10,16 +10,16 @@ import pytest
 
 from reminder.domain.model.people import Language
 from reminder.domain.text.catalog import SHEETS
-from reminder.domain.text.leaflets import OnPaper, ToPrint, render_sheet
+from reminder.domain.text.leaflets import LeafletCard, LeafletContents, render_sheet
 from reminder.guard.numbers import forbidden
 from tests.rules import KINDS, LANGUAGES, WORDING
 
-FACTS = ToPrint("母", "市役所", "田中家", "つばめ", "KIGEN", date(2026, 11, 23))
-CARE = OnPaper("care_certification", date(2027, 3, 31))
+FACTS = LeafletContents("母", "市役所", "田中家", "つばめ", "KIGEN", date(2026, 11, 23))
+CARE = LeafletCard("care_certification", date(2027, 3, 31))
 LETTER = replace(FACTS, cards=(CARE,))
 
 
-def page(sheet: str, language: Language = Language.JAPANESE, facts: ToPrint = LETTER) -> str:
+def page(sheet: str, language: Language = Language.JAPANESE, facts: LeafletContents = LETTER) -> str:
     return render_sheet(sheet, WORDING.of(language), facts)
 
 
@@ -59,7 +59,10 @@ def test_a_welcome_says_from_where_under_which_mark_and_how_to_check_without_us(
 
 def test_a_letter_for_a_date_that_was_worked_out_says_so_and_uses_the_owner_s_label() -> None:
     said = text_of(
-        page("letter", facts=replace(FACTS, cards=(OnPaper("other", date(2027, 3, 31), "老人パス", is_computed=True),)))
+        page(
+            "letter",
+            facts=replace(FACTS, cards=(LeafletCard("other", date(2027, 3, 31), "老人パス", is_computed=True),)),
+        )
     )
 
     assert "老人パスのお知らせ" in said
@@ -77,7 +80,7 @@ def test_whatever_somebody_is_called_is_shown_and_never_obeyed() -> None:
 def test_the_sheet_for_the_refrigerator_has_every_card_with_its_date_and_what_to_bring(language: Language) -> None:
     words = WORDING.of(language)
     ends = {kind: date(2027, 3, day) for day, kind in enumerate(("passport", "mynumber_card", "driving_licence"), 1)}
-    facts = replace(FACTS, cards=tuple(OnPaper(kind, end) for kind, end in ends.items()))
+    facts = replace(FACTS, cards=tuple(LeafletCard(kind, end) for kind, end in ends.items()))
 
     said = text_of(page("fridge", language, facts))
 

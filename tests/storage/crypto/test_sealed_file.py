@@ -119,5 +119,5 @@ def test_a_sealed_file_is_known_by_its_beginning_and_shown_by_its_sum() -> None:
     shown = sealing.end()
 
     assert shown == hashlib.sha256(file.getvalue()).hexdigest()
-    assert sealed_file.is_one(io.BytesIO(file.getvalue()))
-    assert not sealed_file.is_one(io.BytesIO(b"SQLite format 3\x00"))
+    assert sealed_file.is_sealed_file(io.BytesIO(file.getvalue()))
+    assert not sealed_file.is_sealed_file(io.BytesIO(b"SQLite format 3\x00"))

@@ -11,7 +11,7 @@ from reminder.storage.auth import accounts, idempotency, login_codes, passkeys, 
 from reminder.storage.db.tables import Account, Card, Contact, Group, Import, LoginCode, Message, Person, Receipt
 from reminder.storage.maintenance import erasure
 from reminder.storage.outbox import queue, receipts
-from reminder.storage.outbox.queue import SpeaksOf
+from reminder.storage.outbox.queue import MentionDraft
 from reminder.storage.reminders import replies
 from tests.storage.conftest import DAY, NOW, Rows
 
@@ -25,7 +25,7 @@ def test_messages_about_somebody_are_those_that_tell_of_their_cards_or_mention_t
     theirs = rows.contact(person_id=other)
     rows.change(Card, retired, retired_at=NOW)
     told = rows.told(card, phone)
-    of_person = rows.message(theirs, speaks_of=(SpeaksOf(person, card, phone),), kind=MessageKind.ESCALATION)
+    of_person = rows.message(theirs, speaks_of=(MentionDraft(person, card, phone),), kind=MessageKind.ESCALATION)
     plain = rows.message(theirs)
 
     assert erasure.cards_of(rows.tx, person) == [card, retired]
@@ -35,7 +35,7 @@ def test_messages_about_somebody_are_those_that_tell_of_their_cards_or_mention_t
     assert erasure.about(rows.tx, contact_ids=[phone]) == {of_person}
     assert erasure.about(rows.tx) == set()
     assert erasure.to_contacts(rows.tx, [theirs]) == {of_person, plain}
-    assert erasure.cards_asked_about(rows.tx, [told, of_person]) == [card]
+    assert erasure.escalated_cards(rows.tx, [told, of_person]) == [card]
 
 
 def test_a_message_whose_words_are_forgotten_is_not_sent_any_more(rows: Rows) -> None:

@@ -7,7 +7,7 @@ from reminder.domain.parsing.replies import Intent
 from reminder.storage.auth import accounts, calendar_feeds
 from reminder.storage.maintenance import export
 from reminder.storage.maintenance.export import ExportScope
-from reminder.storage.outbox.queue import SpeaksOf
+from reminder.storage.outbox.queue import MentionDraft
 from reminder.storage.registry import cards
 from reminder.storage.reminders import notices, replies
 from reminder.storage.runtime import activity_log
@@ -66,7 +66,7 @@ def test_a_person_takes_along_no_words_that_speak_of_somebody_else(rows: Rows) -
     person, other = rows.person(group), rows.person(group, "母")
     phone, card, hers = rows.contact(person_id=person), rows.card(person), rows.card(other)
     own = rows.told(card, phone, text="父のこと")
-    of_both = rows.message(phone, text="二人のこと", speaks_of=(SpeaksOf(person), SpeaksOf(other)))
+    of_both = rows.message(phone, text="二人のこと", speaks_of=(MentionDraft(person), MentionDraft(other)))
     activity_log.write(rows.tx, "card_added", NOW, group_id=group, card_id=card)
     activity_log.write(rows.tx, "card_added", NOW, group_id=group, card_id=hers)
     which = ExportScope(group, person)

@@ -88,7 +88,7 @@ class Outbox(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 3))
     def are_leased(self, limit: int) -> None:
-        due = leases.pick_due_and_end_untrue(self.tx, ChannelName.SMS, now=self.now, limit=limit).ready
+        due = leases.pick_due_and_end_stale(self.tx, ChannelName.SMS, now=self.now, limit=limit).ready
         leases.lease(self.tx, [row.id for row in due], now=self.now, lease=LEASE)
         self.leased += leases.decrypt(self.keys, due, self.now, self.now + LEASE).leased
         self.check_moves()

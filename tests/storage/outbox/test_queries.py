@@ -8,10 +8,10 @@ from reminder.domain.parsing.replies import Intent
 from reminder.storage.crypto.keyring import new_key, read_keys
 from reminder.storage.db.tables import Card, Message
 from reminder.storage.outbox import failures, monitoring, queries, sealed_body
-from reminder.storage.outbox.failures import Failure, NotArrived
-from reminder.storage.outbox.monitoring import NotOver
+from reminder.storage.outbox.failures import ContactFailures, Failure
+from reminder.storage.outbox.monitoring import OpenMessages
 from reminder.storage.outbox.queries import CallMessage, MessageDay, NamedMessage, SentMail
-from reminder.storage.outbox.queue import SpeaksOf
+from reminder.storage.outbox.queue import MentionDraft
 from reminder.storage.outbox.sealed_body import Body
 from reminder.storage.registry import contacts
 from reminder.storage.reminders import replies
@@ -52,7 +52,7 @@ def test_pages_of_messages_are_narrowed_by_state_person_and_day(rows: Rows) -> N
     phone, card, theirs = rows.contact(person_id=person), rows.card(person), rows.contact(person_id=other)
     told = rows.handed(rows.told(card, theirs, group_id=group))
     to_them = rows.message(phone, group_id=group, created_at=NOW + DAY)
-    spoken = rows.message(theirs, group_id=group, speaks_of=(SpeaksOf(person),))
+    spoken = rows.message(theirs, group_id=group, speaks_of=(MentionDraft(person),))
     rows.message(theirs, group_id=group)
 
     def page(**more: object) -> list[int]:
@@ -94,9 +94,9 @@ def test_messages_are_counted_by_state_and_those_not_over_by_channel(rows: Rows)
     rows.handed(rows.message(phone))
 
     assert monitoring.counts(rows.tx) == {"accepted": 1, "queued": 2, "sending": 1}
-    assert monitoring.not_over(rows.tx, NOW) == [
-        NotOver("sms", "queued", 2, 1, NOW),
-        NotOver("sms", "sending", 1, 0, None),
+    assert monitoring.open_messages(rows.tx, NOW) == [
+        OpenMessages("sms", "queued", 2, 1, NOW),
+        OpenMessages("sms", "sending", 1, 0, None),
     ]
 
 
@@ -223,4 +223,4 @@ def test_what_has_not_arrived_is_counted_since_something_last_did(rows: Rows) ->
     ):
         rows.handed(rows.message(contact, group_id=group), state, ended_at=at, reason=reason)
 
-    assert failures.not_arrived(rows.tx, group) == {broken: NotArrived(2, NOW + HOUR, "21211")}
+    assert failures.failures_by_contact(rows.tx, group) == {broken: ContactFailures(2, NOW + HOUR, "21211")}

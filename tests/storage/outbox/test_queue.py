@@ -23,7 +23,7 @@ from reminder.storage.db.tables import Mention, Message
 from reminder.storage.db.transitions import transition
 from reminder.storage.outbox import leases, queue
 from reminder.storage.outbox.leases import LeasedMessage
-from reminder.storage.outbox.queue import MessageDraft, SpeaksOf
+from reminder.storage.outbox.queue import MentionDraft, MessageDraft
 from tests.storage.conftest import HOUR, NOW, Rows
 from tests.village import Village
 
@@ -133,7 +133,7 @@ def test_messages_are_added_in_their_order_with_their_turn_in_their_group_and_wh
     group = rows.group()
     person = rows.person(group)
     phone = rows.contact(person_id=person)
-    drafts = [rows.draft(phone, group_id=group, speaks_of=(SpeaksOf(person),)), rows.draft(phone, group_id=group)]
+    drafts = [rows.draft(phone, group_id=group, speaks_of=(MentionDraft(person),)), rows.draft(phone, group_id=group)]
 
     added = queue.add(rows.tx, rows.keys, drafts, NOW)
 

@@ -198,12 +198,12 @@ def test_a_contact_is_unproven_until_something_reaches_its_owner(rows: Rows) -> 
     year = timedelta(days=365)
 
     def found(at: datetime) -> list[int]:
-        return [one.contact_id for one in contacts.unproven(rows.tx, at, 9)]
+        return [one.contact_id for one in contacts.unverified_contacts(rows.tx, at, 9)]
 
     assert found(NOW + year) == [pressed, read, silent]
     contacts.record_test_call(rows.tx, pressed, NOW + year)
     contacts.record_verified(rows.tx, [read], NOW + year)
 
-    assert [one.since for one in contacts.unproven(rows.tx, NOW + year, 1)] == [NOW]
+    assert [one.since for one in contacts.unverified_contacts(rows.tx, NOW + year, 1)] == [NOW]
     assert found(NOW + year) == [silent]
     assert rows.one(Contact.test_called_at, pressed) == NOW + year
