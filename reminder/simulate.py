@@ -22,10 +22,19 @@ from reminder.settings import Settings
 from reminder.storage.crypto.keyring import new_key
 from reminder.storage.outbox import queue
 from reminder.storage.registry import cards, groups
+from reminder.storage.runtime import work_conditions
 from reminder.upkeep.contact_verification import first_moment_of_week
 from reminder.wiring import App, build_app, read_settings
-from reminder.worker.jobs import PassReport, run_once, work_due
+from reminder.worker.jobs import PassReport, run_once
 
+# News that a pass takes up at once, whatever the hour.
+NEWS = (
+    work_conditions.RECEIPT_WAITS,
+    work_conditions.FAILURE_UNREPORTED,
+    work_conditions.REPLY_WAITS,
+    work_conditions.NOTICE_WAITS,
+)
+CONDITIONS = (*NEWS, work_conditions.VERIFICATION_DUE, work_conditions.DIGEST_MISSING)
 # What cannot be done yet (a paused channel) is tried again after this time, as the real scheduler does.
 AT_LEAST = timedelta(minutes=1)
 
@@ -61,16 +70,18 @@ class SimulatedWorld:
         now = self.clock.now()
         with self.app.database.reading() as tx:
             message, day, silent = queue.next_moment(tx), cards.next_due_on(tx), cards.next_silence_on(tx)
-            waiting, has_homes = work_due(tx, now), groups.has_homes(tx)
+            found, has_homes = work_conditions.work_due(tx, CONDITIONS, now), groups.has_homes(tx)
         if self.app.settings.can_verify_contacts:
             # Contacts are verified once a week.
-            week = now if waiting.reach else first_moment_of_week(japan_date(now) + timedelta(days=7))
+            is_due = work_conditions.VERIFICATION_DUE in found
+            week = now if is_due else first_moment_of_week(japan_date(now) + timedelta(days=7))
         else:
             week = None
         days = [hours.instant(one, time(0)) for one in (day, silent) if one is not None]
-        digest = max(now, digest_week.next_digest_at(now, is_made=not waiting.digest)) if has_homes else None
-        has_news = waiting.receipts or waiting.failures or waiting.replies or waiting.notices
-        moments = [*days, *([now] if has_news else []), *(one for one in (message, week, digest) if one is not None)]
+        is_made = work_conditions.DIGEST_MISSING not in found
+        digest = max(now, digest_week.next_digest_at(now, is_made=is_made)) if has_homes else None
+        news = now if found.intersection(NEWS) else None
+        moments = [*days, *(one for one in (news, message, week, digest) if one is not None)]
         first = min(moments, default=None)
         if first is None:
             return None

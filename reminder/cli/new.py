@@ -17,7 +17,7 @@ Like = Annotated[str, typer.Option("--like", help="Which one it is copied from."
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to `reminder`."""
-    about = "The skeleton of a new kind of card, language or channel. Example: reminder new kind --help"
+    about = "Skeletons of new kinds of cards, languages and channels.\n\nExample: reminder new kind --help"
     new = typer.Typer(no_args_is_help=True, help=about, rich_markup_mode=None)
     new.command("kind")(new_kind)
     new.command("language")(new_language)

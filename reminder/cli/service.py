@@ -106,8 +106,8 @@ def run_once(
     # With --json only the answer goes to standard output; the output of the console channel goes to standard error.
     write = partial(print, file=sys.stderr) if as_json else print
     with opened_app(None if at is None else _instant(at), write=write) as app:
-        done = {**vars(one_pass(app, app.clock.now())), "sheets": work_on_imports(app)}
-    print_answer(done, as_json=as_json, plain="  ".join(f"{step}={count}" for step, count in done.items()))
+        done = {**one_pass(app, app.clock.now()), "sheets": work_on_imports(app)}
+    print_answer(done, as_json=as_json, plain="  ".join(f"{job}={count}" for job, count in done.items()))
 
 
 def _instant(text: str) -> datetime:

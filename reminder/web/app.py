@@ -29,6 +29,7 @@ from reminder.web.api import imports
 from reminder.web.pages import (
     cards,
     city_visits,
+    contacts,
     dashboard,
     letters,
     monthly_plan,
@@ -38,7 +39,8 @@ from reminder.web.pages import (
     settings,
     sign_in,
 )
-from reminder.web.pages import imports as upload_pages
+from reminder.web.pages import imports as import_pages
+from reminder.web.pages import print as print_pages
 from reminder.web.support.authorization import (
     SAFE_METHODS,
     ForeignFormError,
@@ -86,8 +88,8 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.state.health = RecentHealth()
     web.include_router(webhooks.router)
     web.include_router(public.public)
-    at_home = (dashboard, organisation, monthly_plan, city_visits, letters, upload_pages)
-    for module in (sign_in, *at_home, people, cards, settings):
+    at_home = (dashboard, organisation, monthly_plan, city_visits, letters, import_pages)
+    for module in (sign_in, *at_home, people, contacts, print_pages, cards, settings):
         web.include_router(module.router)
     web.include_router(api.router)
     if local_pages:
@@ -147,7 +149,7 @@ class RequestGuard:
 
 def _longest_body(scope: Scope) -> int:
     """Return the size limit; only the route for a home's sheet has a large one."""
-    is_sheet = scope["method"] == "POST" and scope["path"] in upload_pages.TAKES_SHEETS + imports.TAKES_SHEETS
+    is_sheet = scope["method"] == "POST" and scope["path"] in import_pages.TAKES_SHEETS + imports.TAKES_SHEETS
     return LARGEST + LONGEST_BODY if is_sheet else LONGEST_BODY
 
 

@@ -1,16 +1,14 @@
-"""The worker: one pass over all that is due, and the bell that rings for it."""
+"""The jobs of the worker: one pass runs those that are due, in the order of the table JOBS."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from reminder.channels.heartbeat import Heartbeat
-from reminder.clock import japan_date
 from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import apply_receipts, reconciliation
 from reminder.delivery.sender import Sender
-from reminder.domain.rules import hours
 from reminder.domain.rules.digest_week import digest_is_due
 from reminder.enrolment.imports.service import process_next_batch
 from reminder.planning.escalation import escalate
@@ -18,12 +16,11 @@ from reminder.planning.notify import notify_failures, notify_notices
 from reminder.planning.scheduler import plan_due
 from reminder.planning.weekly_digest import make_digests
 from reminder.storage.auth.signed_links import SignedLinks
-from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.runtime import heartbeats
-from reminder.storage.runtime.heartbeats import Work
+from reminder.storage.runtime import heartbeats, work_conditions
+from reminder.storage.runtime.work_conditions import WorkCondition
 from reminder.upkeep.audit_job import run_audit
-from reminder.upkeep.contact_verification import first_moment_of_week, verify_contacts
+from reminder.upkeep.contact_verification import verify_contacts
 from reminder.upkeep.privacy.retention import apply_retention
 from reminder.upkeep.sender_change import note_sender_change
 from reminder.wiring import App
@@ -31,120 +28,211 @@ from reminder.wiring import App
 log = logging.getLogger(__name__)
 
 
+class PassReport(Mapping[str, int]):
+    """How much each job of one pass did, by the name of the job, in the order in which they ran."""
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self._counts = dict(counts)
+
+    def __getitem__(self, name: str) -> int:
+        return self._counts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._counts)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def __repr__(self) -> str:
+        return f"PassReport({self._counts})"
+
+    def __str__(self) -> str:
+        """Return what was done, without the jobs that did nothing."""
+        return " ".join(f"{name}={count}" for name, count in self._counts.items() if count)
+
+    @property
+    def total(self) -> int:
+        """The sum over all jobs; 0 if nothing was due."""
+        return sum(self._counts.values())
+
+
 @dataclass(frozen=True)
-class PassReport:
-    """How much each step of one pass did."""
+class DueRule:
+    """What makes a job due: one of `conditions` holds as the pass begins, or one of the jobs `after` did something.
 
-    receipts: int = 0
-    asked: int = 0
-    answered: int = 0
-    planned: int = 0
-    escalated: int = 0
-    greeted: int = 0  # to see whether they can still be reached
-    told: int = 0  # notices to those around a person
-    sent: int = 0
-    forgotten: int = 0  # words and rows that have had their time
-    digests: int = 0  # to the staff of homes, once a week
-
-
-def run_once(app: App, now: datetime) -> PassReport:
-    """One pass at one instant. Cheap when nothing is due; what it leaves undone the next one does.
-
-    A step that fails keeps none of the others from their work; at the end its error is raised, and the pass leaves no
-    sign of life, so that /readyz shows what the log says.
+    `after`: names of jobs that stand earlier in the table. `only_if`: what must be true besides, of the settings or of
+    the hour.
     """
-    report, failed = _prepare(app, now)
-    try:
-        report = replace(report, sent=sender(app).send_due(app.loop.run))
-    except Exception as error:
-        log.exception("sending failed")
-        failed.append(error)
+
+    conditions: tuple[WorkCondition, ...] = ()
+    after: tuple[str, ...] = ()
+    only_if: Callable[[App, datetime], bool] | None = None
+    is_always: bool = False
+
+    def holds(self, app: App, now: datetime, found: Collection[WorkCondition], done: Mapping[str, int]) -> bool:
+        """Return whether the job is due; `found`: the conditions that hold, `done`: the counts of earlier jobs."""
+        is_due = (
+            self.is_always
+            or any(condition in found for condition in self.conditions)
+            or any(done[name] for name in self.after)
+        )
+        return is_due and (self.only_if is None or self.only_if(app, now))
+
+
+def when(
+    *conditions: WorkCondition, after: tuple[str, ...] = (), only_if: Callable[[App, datetime], bool] | None = None
+) -> DueRule:
+    """Return the rule by which a job is due."""
+    return DueRule(conditions, after, only_if)
+
+
+ALWAYS = DueRule(is_always=True)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One kind of work of a pass. `name` is its key in the report; `run` returns how much was done.
+
+    `run` is called only if the job is due, with no transaction open. It opens its own, and none while a provider is
+    called. What it leaves undone, the next pass does.
+    """
+
+    name: str
+    is_due: DueRule
+    run: Callable[[App, datetime], int]
+
+
+def _in_one_unit(act: Callable[[App, UnitOfWork], int]) -> Callable[[App, datetime], int]:
+    """Return what runs a use case in a unit of work of its own."""
+
+    def run(app: App, now: datetime) -> int:
+        with app.units.writing(now) as uow:
+            return act(app, uow)
+
+    return run
+
+
+def _reconcile(app: App, _now: datetime) -> int:
+    return reconciliation.settle_unknown(app.database, app.keys, app.clock, app.channels, app.loop.run)
+
+
+def _begin_week(app: App, now: datetime) -> int:
+    """Record that the yearly checks of this week have begun: where one of them fails, it waits for the next week."""
+    with app.database.writing() as tx:
+        heartbeats.record(tx, heartbeats.VERIFICATION, now)
+    return 1
+
+
+def _note_sender_change(app: App, now: datetime) -> int:
+    sender_now = app.settings.twilio_from or app.settings.twilio_messaging_service_sid
+    if not sender_now:
+        return 0
+    with app.units.writing(now) as uow:
+        return note_sender_change(uow, sender_now)
+
+
+JOBS = (
+    Job(
+        "receipts",
+        when(work_conditions.RECEIPT_WAITS),
+        lambda app, now: apply_receipts.apply_waiting(app.database, now),
+    ),
+    Job("reconciled", when(work_conditions.LEASE_EXPIRED), _reconcile),
+    Job(
+        "weeks_begun",
+        when(work_conditions.VERIFICATION_DUE, only_if=lambda app, _now: app.settings.can_verify_contacts),
+        _begin_week,
+    ),
+    Job("answered", when(work_conditions.REPLY_WAITS), lambda app, now: act_on_replies(app.units, now)),
+    Job(
+        "planned",
+        when(work_conditions.REMINDER_DUE, after=("receipts", "reconciled", "answered")),
+        lambda app, now: plan_due(app.units, now, links_of(app)),
+    ),
+    Job(
+        "escalated",
+        when(work_conditions.ESCALATION_DUE),
+        _in_one_unit(lambda app, uow: escalate(uow, links_of(app))),
+    ),
+    Job("sender_changed", when(after=("weeks_begun",)), _note_sender_change),
+    Job(
+        "verified",
+        when(after=("weeks_begun",), only_if=lambda app, _now: app.settings.public_url is not None),
+        _in_one_unit(lambda app, uow: verify_contacts(uow, links_of(app))),
+    ),
+    Job(
+        "failures_reported",
+        when(work_conditions.FAILURE_UNREPORTED, after=("receipts",)),
+        _in_one_unit(lambda _app, uow: notify_failures(uow)),
+    ),
+    Job(
+        "notified",
+        when(work_conditions.NOTICE_WAITS, after=("receipts", "answered", "weeks_begun")),
+        _in_one_unit(lambda _app, uow: notify_notices(uow)),
+    ),
+    Job(
+        "digests",
+        when(work_conditions.DIGEST_MISSING, only_if=lambda _app, now: digest_is_due(now)),
+        lambda app, now: make_digests(app.units, now, links_of(app)),
+    ),
+    Job(
+        "deleted",
+        when(work_conditions.RETENTION_DUE),
+        lambda app, now: apply_retention(app.database, now, app.settings.keep_messages_days),
+    ),
+)
+
+# The worker sends beside its passes; a single pass ends with it. Which messages are due the sender asks itself.
+SENDING = Job("sent", ALWAYS, lambda app, _now: send(app))
+
+
+def run_once(app: App, now: datetime, jobs: tuple[Job, ...] = (*JOBS, SENDING)) -> PassReport:
+    """Run one pass at one instant (aware UTC), and return its report. Cheap when nothing is due.
+
+    A job that fails keeps none of the others from their work. At the end its error is raised, the first where several
+    failed, and the pass leaves no sign of life, so that /readyz shows what the log says.
+    """
+    with app.database.reading() as tx:
+        found = work_conditions.work_due(tx, conditions_of(jobs), now)
+    done: dict[str, int] = {}
+    failed: list[Exception] = []
+    for job in jobs:
+        done[job.name] = 0
+        try:
+            if job.is_due.holds(app, now, found, done):
+                done[job.name] = job.run(app, now)
+        except Exception as error:
+            log.exception("the job %s of this pass failed; the others go on", job.name)
+            failed.append(error)
     if failed:
         raise failed[0]
-    _record_pass(app, now)
-    return report
+    with app.database.writing() as tx:
+        heartbeats.record_pass(tx, app.keys.ids[0], now)
+    return PassReport(done)
+
+
+def conditions_of(jobs: tuple[Job, ...]) -> tuple[WorkCondition, ...]:
+    """Return every condition that makes one of the jobs due, each once."""
+    return tuple(dict.fromkeys(condition for job in jobs for condition in job.is_due.conditions))
 
 
 def prepare(app: App, now: datetime) -> PassReport:
-    """A pass without its sending, which goes on beside it: a slow provider keeps nobody's answer waiting."""
-    report, failed = _prepare(app, now)
-    if failed:
-        raise failed[0]
-    _record_pass(app, now)
-    return report
+    """Run a pass without its sending, which goes on beside it: a slow provider delays nobody's answer."""
+    return run_once(app, now, JOBS)
 
 
-def send(app: App, goes_on: Callable[[], bool]) -> int:
-    """What is due; how many were handed over or tried."""
+def send(app: App, goes_on: Callable[[], bool] = lambda: True) -> int:
+    """Send what is due, and return how many messages were handed over or tried."""
     return sender(app, goes_on).send_due(app.loop.run)
 
 
-def _record_pass(app: App, now: datetime) -> None:
-    with app.database.writing() as tx:
-        heartbeats.record_pass(tx, app.keys.ids[0], now)
-
-
-def _prepare(app: App, now: datetime) -> tuple[PassReport, list[Exception]]:
-    """Everything but sending; and what failed."""
-    with app.database.reading() as tx:
-        work = work_due(tx, now)
-    failed: list[Exception] = []
-
-    def step(is_due: object, work_off: Callable[[], int]) -> int:
-        if not is_due:
-            return 0
-        try:
-            return work_off()
-        except Exception as error:
-            log.exception("a step of this pass failed; the others go on")
-            failed.append(error)
-            return 0
-
-    applied = step(work.receipts, lambda: apply_receipts.apply_waiting(app.database, now))
-    asked = step(
-        work.unknown,
-        lambda: reconciliation.settle_unknown(app.database, app.keys, app.clock, app.channels, app.loop.run),
-    )
-    is_week_s_look = work.reach and app.settings.can_verify_contacts
-    if is_week_s_look:
-        with app.database.writing() as tx:
-            heartbeats.record(tx, heartbeats.VERIFICATION, now)
-    links = links_of(app)
-
-    def in_one_unit(act: Callable[[UnitOfWork], int]) -> Callable[[], int]:
-        def work_off() -> int:
-            with app.units.writing(now) as uow:
-                return act(uow)
-
-        return work_off
-
-    answered = step(work.replies, lambda: act_on_replies(app.units, now))
-    planned = step(work.cards or applied or asked or answered, lambda: plan_due(app.units, now, links))
-    escalated = step(work.silences, in_one_unit(lambda uow: escalate(uow, links)))
-    sender_now = app.settings.twilio_from or app.settings.twilio_messaging_service_sid
-    if is_week_s_look and sender_now:
-        step(True, in_one_unit(lambda uow: note_sender_change(uow, sender_now)))
-    can_prove = is_week_s_look and app.settings.public_url is not None
-    greeted = step(can_prove, in_one_unit(lambda uow: verify_contacts(uow, links)))
-    told = step(work.failures or applied, in_one_unit(notify_failures))
-    told += step(work.notices or applied or answered or is_week_s_look, in_one_unit(notify_notices))
-    digests = step(work.digest and digest_is_due(now), lambda: make_digests(app.units, now, links))
-    forgotten = step(work.forget, lambda: apply_retention(app.database, now, app.settings.keep_messages_days))
-    done = PassReport(applied, asked, answered, planned, escalated, greeted, told, 0, forgotten, digests)
-    return done, failed
-
-
-def work_due(tx: Tx, now: datetime) -> Work:
-    today = japan_date(now)
-    day, week = hours.instant(today, time(0)), first_moment_of_week(today)
-    return heartbeats.work_due(tx, now, today, day=day, week=week)
-
-
 def links_of(app: App) -> SignedLinks:
+    """Return what makes the links of messages, by the settings of this app."""
     return SignedLinks(app.keys, app.settings.public_url, app.settings.links_in_carer_mail)
 
 
 def sender(app: App, goes_on: Callable[[], bool] = lambda: True) -> Sender:
+    """Return a sender over the channels of this app that stops between messages once `goes_on` returns False."""
     return Sender(
         app.database,
         app.keys,
@@ -157,7 +245,7 @@ def sender(app: App, goes_on: Callable[[], bool] = lambda: True) -> Sender:
 
 
 def work_on_imports(app: App, goes_on: Callable[[], bool] = lambda: True) -> int:
-    """Checks and saves what homes have sent in, a batch of rows at a time; how many batches."""
+    """Check and save the sheets that homes sent in, a batch of rows at a time; return the number of batches."""
     batches = 0
     while goes_on() and process_next_batch(app.units, app.clock.now()):
         batches += 1
@@ -165,7 +253,7 @@ def work_on_imports(app: App, goes_on: Callable[[], bool] = lambda: True) -> int
 
 
 def audit_once(app: App) -> tuple[str, ...]:
-    """The auditor's round; the codes of what it has found, none where it was another worker's turn."""
+    """Run one audit, and return the codes of what it found; none where it was another worker's turn."""
     heartbeat = Heartbeat(app.settings.heartbeat_url, app.settings.heartbeat_fail_url)
     found = run_audit(app.units, app.clock.now(), heartbeat, keeps_time=app.keeps_time)
     return found.troubles if found else ()

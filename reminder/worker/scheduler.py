@@ -1,47 +1,126 @@
-"""The worker scheduler: APScheduler runs the jobs until the process is stopped."""
+"""The worker scheduler: APScheduler runs the jobs of INTERVAL_JOBS until the process is stopped."""
 
 import gc
 import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from types import FrameType
 from typing import Self
 
 from reminder.clock import SystemClock
 from reminder.errors import DatabaseNotReadyError
+from reminder.settings import Settings
 from reminder.storage.maintenance.audit import database_clock
 from reminder.wiring import App
-from reminder.worker.jobs import PassReport, audit_once, prepare, send, work_on_imports
+from reminder.worker.jobs import audit_once, prepare, send, work_on_imports
 
 log = logging.getLogger(__name__)
 
 # How often due messages are looked for, in seconds: the query takes a tenth of a millisecond.
 SEND_SECONDS = 1.0
-WATCH_SECONDS = 60.0
+IMPORT_SECONDS = 1.0
+AUDIT_SECONDS = 60.0
 # By default garbage is collected after every 700 new objects, although the thousands of messages being sent are none:
 # that costs a seventh of the sending time.
 GARBAGE_AFTER = 10_000
 # Less than the time that is left of a lease between two renewals.
 MOST_APART = timedelta(minutes=2)
 
+# False once a job is to end: what it has not done, its next run does.
+GoesOn = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class IntervalJob:
+    """What the scheduler runs again and again, in a thread of its own.
+
+    `seconds`: how many lie between two runs. `run` ends early once the function it is given returns False. `failure`:
+    what the log says of a run that failed; the next one comes all the same. `needs_right_clock`: it does nothing while
+    this machine's clock and the database's are apart. `starts_at_once`: the first run does not wait for `seconds`.
+    """
+
+    name: str
+    seconds: Callable[[Settings], float]
+    run: Callable[[App, GoesOn], None]
+    failure: str
+    needs_right_clock: bool = False
+    starts_at_once: bool = True
+
+
+def _prepare(app: App, _goes_on: GoesOn) -> None:
+    report = prepare(app, app.clock.now())
+    if report.total:
+        log.info("pass: %s", report)
+
+
+def _send(app: App, goes_on: GoesOn) -> None:
+    sent = send(app, goes_on)
+    if sent:
+        log.info("sent: %s", sent)
+
+
+def _import(app: App, goes_on: GoesOn) -> None:
+    work_on_imports(app, goes_on)
+
+
+def _audit(app: App, _goes_on: GoesOn) -> None:
+    troubles = audit_once(app)
+    if troubles:
+        log.error("the audit has found: %s; `reminder health` says what to do", ", ".join(troubles))
+
+
+INTERVAL_JOBS = (
+    IntervalJob(
+        "prepare",
+        lambda settings: settings.pass_seconds,
+        _prepare,
+        failure="this pass failed; the next one tries again",
+        needs_right_clock=True,
+    ),
+    # Beside the passes, so that a slow provider delays neither answers nor plans.
+    IntervalJob(
+        "send",
+        lambda _: SEND_SECONDS,
+        _send,
+        failure="sending failed; the next run goes on",
+        needs_right_clock=True,
+    ),
+    # Beside both, so that a long sheet delays no text.
+    IntervalJob(
+        "import",
+        lambda _: IMPORT_SECONDS,
+        _import,
+        failure="a sheet could not be worked on; the next run goes on with it",
+    ),
+    # Not at once: before the first pass every audit after an outage would report a silent worker.
+    IntervalJob(
+        "audit",
+        lambda _: AUDIT_SECONDS,
+        _audit,
+        failure="this audit failed, and no heartbeat was sent; the next one tries again",
+        starts_at_once=False,
+    ),
+)
+
 
 class WorkerScheduler:
-    """Runs the jobs every few seconds in threads of its own until it is stopped.
+    """Runs every job at its interval, in threads of its own, until it is stopped.
 
     On a stop, running jobs are finished and messages that have not left are released. `outgrown`: the database belongs
     to a newer program, so this scheduler has stopped by itself.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, jobs: Sequence[IntervalJob] = INTERVAL_JOBS) -> None:
         from apscheduler.executors.pool import ThreadPoolExecutor
         from apscheduler.schedulers.background import BackgroundScheduler
 
         self._app = app
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(4)},
+            executors={"default": ThreadPoolExecutor(len(jobs))},
             # The work to do is in the database, not here: the next run makes up for a missed one, and none is ever
             # lost.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -53,50 +132,13 @@ class WorkerScheduler:
         self.outgrown = False
         # The scheduler uses the machine's clock even if the program is run with another date.
         at_once = SystemClock().now()
-        for job, seconds in ((self._prepare, app.settings.pass_seconds), (self._send, SEND_SECONDS), (self._import, 1)):
-            self._scheduler.add_job(job, "interval", seconds=seconds, next_run_time=at_once)
-        # Not at once: before the first pass every audit after an outage would report a silent worker.
-        self._scheduler.add_job(self._watch, "interval", seconds=WATCH_SECONDS)
+        for job in jobs:
+            first = {"next_run_time": at_once} if job.starts_at_once else {}
+            seconds = job.seconds(app.settings)
+            self._scheduler.add_job(self._run, "interval", args=(job,), name=job.name, seconds=seconds, **first)
 
     def _goes_on(self) -> bool:
         return not self._stopping.is_set()
-
-    def _prepare(self) -> None:
-        def pass_once() -> None:
-            if self._is_clock_wrong():
-                return
-            report = prepare(self._app, self._app.clock.now())
-            if report != PassReport():
-                log.info("pass: %s", report)
-
-        self._try(pass_once, "this pass failed; the next one tries again")
-
-    def _send(self) -> None:
-        """Send beside the passes, so that a slow provider delays neither answers nor plans."""
-
-        def send_once() -> None:
-            if self._is_clock_wrong():
-                return
-            sent = send(self._app, self._goes_on)
-            if sent:
-                log.info("sent: %s", sent)
-
-        self._try(send_once, "sending failed; the next run goes on")
-
-    def _import(self) -> None:
-        """Work on imports beside both, so that a long sheet delays no text."""
-        self._try(
-            lambda: work_on_imports(self._app, self._goes_on),
-            "a sheet could not be worked on; the next run goes on with it",
-        )
-
-    def _watch(self) -> None:
-        def watch_once() -> None:
-            troubles = audit_once(self._app)
-            if troubles:
-                log.error("the audit has found: %s; `reminder health` says what to do", ", ".join(troubles))
-
-        self._try(watch_once, "this audit failed, and no heartbeat was sent; the next one tries again")
 
     def _is_clock_wrong(self) -> bool:
         """Return whether this machine's clock is too far from the database's.
@@ -110,22 +152,23 @@ class WorkerScheduler:
             log.error("this machine's clock and the database's are %s apart: nothing is done here", apart)
         return is_out
 
-    def _try(self, work: Callable[[], object], otherwise: str) -> None:
-        """Run the work and log its failure: a database that restarts must not stop the scheduler.
+    def _run(self, job: IntervalJob) -> None:
+        """Run a job once and log its failure: a database that restarts must not stop the scheduler.
 
         /readyz shows how long ago the last pass ended well.
         """
         if self._stopping.is_set():
             return
         try:
-            work()
+            if not (job.needs_right_clock and self._is_clock_wrong()):
+                job.run(self._app, self._goes_on)
         except DatabaseNotReadyError as not_ready:
             if not_ready.code == "database_ahead":
                 self._stop_by_itself()
             else:
-                log.warning("%s (%s)", otherwise, not_ready)
+                log.warning("%s (%s)", job.failure, not_ready)
         except Exception:
-            log.exception(otherwise)
+            log.exception(job.failure)
 
     def _stop_by_itself(self) -> None:
         """Stop the process: the database was upgraded by a newer program, beside which this one must not write."""

@@ -104,7 +104,7 @@ def idle_and_busy_ticks() -> None:
             first = first or idle
             print(f"{people} cards, {sent_before} messages ever sent:")
             print(f"  a pass with nothing due {idle * 1000:.2f} ms ({idle / first:.1f} times the first)")
-            print(f"  one that plans and sends {report.sent} texts {busy * 1000:.0f} ms")
+            print(f"  one that plans and sends {report['sent']} texts {busy * 1000:.0f} ms")
 
 
 def enrol(town: SimulatedWorld, people: int, *, due: int) -> None:

@@ -98,7 +98,7 @@ def seconds(app: App, clock: SteppedClock, sent: int = 0) -> float:
     began = time.perf_counter()
     report = run_once(app, clock.now())
     took = time.perf_counter() - began
-    assert report.sent == sent, report
+    assert report["sent"] == sent, report
     return took
 
 

@@ -23,8 +23,8 @@ from reminder.storage.db import schema
 from reminder.storage.db.session import Database
 from reminder.storage.db.tables import IS_LEASED, Message
 from reminder.storage.outbox import queue
+from reminder.storage.runtime import work_conditions
 from reminder.wiring import build_app, read_settings
-from reminder.worker.jobs import work_due
 from tests.chaos import people, processes, servers
 from tests.chaos.account import Account, account
 from tests.chaos.clocks import FastClock
@@ -34,6 +34,7 @@ from tests.fakes import twilio as fake
 from tests.program import free_port
 
 LOOK_SECONDS = 0.2
+NEWS = (work_conditions.RECEIPT_WAITS, work_conditions.FAILURE_UNREPORTED, work_conditions.NOTICE_WAITS)
 
 
 @dataclass(frozen=True)
@@ -202,13 +203,13 @@ class _Watch:
         now = self._clock.now()
         try:
             with self._database.reading() as tx:
-                work = work_due(tx, now)
+                has_news = bool(work_conditions.work_due(tx, NEWS, now))
                 held = tx.execute(_HELD, {"renewed": now + LEASE - 2.5 * RENEWED_EVERY}).scalar_one()
                 moments = [queue.next_moment(tx), _morning(tx.execute(_NEXT_CARD).scalar_one())]
         except DatabaseNotReadyError:
             return False
         following = min((moment for moment in moments if moment is not None), default=people.LAST_MOMENT)
-        if held or following <= now or work.receipts or work.failures or work.notices:
+        if held or following <= now or has_news:
             return False
         if following >= people.LAST_MOMENT:
             return self._twilio.is_calm

@@ -1,160 +1,223 @@
-"""The bell: it rings at once, outlives a pass that fails, and finishes what runs when it is stopped."""
+"""The table of jobs: what makes each due, in which order they run, and that one that fails keeps none from its work."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import date, datetime
-from pathlib import Path
+from datetime import UTC, date, datetime
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, exists
 
-from reminder.domain.model.messages import Accepted, Outgoing
-from reminder.domain.model.people import ChannelName
-from reminder.errors import DatabaseNotReadyError
-from reminder.storage.crypto.keyring import new_key
-from reminder.storage.db.session import SCHEMA_LOCK, Database
-from reminder.storage.runtime import heartbeats
-from reminder.worker.jobs import PassReport, run_once
-from reminder.worker.scheduler import WorkerScheduler
-from tests.patience import PATIENCE
-from tests.program import Program, until
+from reminder.storage.db.tables import Card, Person
+from reminder.storage.runtime import heartbeats, work_conditions
+from reminder.storage.runtime.work_conditions import WorkCondition
+from reminder.wiring import App
+from reminder.worker.jobs import ALWAYS, JOBS, SENDING, Job, PassReport, prepare, run_once, when
 from tests.village import Village
 
 END = date(2027, 3, 31)
+# Monday at ten in Japan, when the week's digest is due, and at six, when it is not.
+MONDAY = datetime(2026, 12, 7, 1, tzinfo=UTC)
+BEFORE_ITS_HOUR = datetime(2026, 12, 6, 21, tzinfo=UTC)
 
 
-class Provider:
-    """Takes texts, and calls `meanwhile` while it holds one."""
+def due(app: App, found: Collection[WorkCondition], *done: str, now: datetime = MONDAY) -> set[str]:
+    """The names of the jobs that are due where these conditions hold and these jobs did something."""
+    counts = {job.name: int(job.name in done) for job in JOBS}
+    return {job.name for job in JOBS if job.is_due.holds(app, now, found, counts)}
 
-    def __init__(self, meanwhile: Callable[[], None]) -> None:
-        self.meanwhile, self.took, self.taken = meanwhile, threading.Event(), 0
 
-    async def send(self, outgoing: Outgoing) -> Accepted:
-        self.taken += 1
-        self.took.set()
-        self.meanwhile()
-        return Accepted(f"sms-{outgoing.message_id}")
-
-    async def ask(self, outgoing: Outgoing, others: object) -> Accepted:
-        raise AssertionError("nothing is unknown here")
-
-    async def close(self) -> None:
-        """Nothing was opened."""
+def with_settings(app: App, **changed: object) -> App:
+    return replace(app, settings=app.settings.model_copy(update=changed))
 
 
 @pytest.fixture
-def due(village: Village) -> Village:
-    village.person("父", phone="090-0000-0002")
-    village.card("父", END)
-    village.sleep_until("2027-03-17 09:00")
-    return village
+def reachable(village: Village) -> App:
+    """An app whose links and receipts come back, and which has a sender."""
+    return with_settings(village.app, public_url="https://reminder.example")
 
 
-def test_a_pass_with_nothing_to_do_only_says_that_it_passed(village: Village) -> None:
-    assert run_once(village.app, village.now) == PassReport(0, 0, 0, 0, 0)
-
+def last_pass(village: Village) -> datetime | None:
     with village.app.database.reading() as tx:
-        assert heartbeats.last(tx, heartbeats.PASS) == village.now
-
-
-def test_the_bell_rings_as_soon_as_it_hangs(due: Village) -> None:
-    provider = Provider(lambda: None)
-    due.app.channels[ChannelName.SMS] = provider  # type: ignore[index]
-
-    with WorkerScheduler(due.app):
-        assert provider.took.wait(PATIENCE)
-
-    assert due.states() == ["accepted"]
-
-
-def test_whoever_stops_the_bell_waits_for_the_text_that_is_leaving(due: Village) -> None:
-    may_answer = threading.Event()
-    provider = Provider(lambda: may_answer.wait(PATIENCE) and None)
-    due.app.channels[ChannelName.SMS] = provider  # type: ignore[index]
-    bell = WorkerScheduler(due.app)
-    bell.__enter__()
-    assert provider.took.wait(PATIENCE)
-
-    stopping = threading.Thread(target=bell.__exit__, args=(None, None, None))
-    stopping.start()
-    assert due.states() == ["sending"]
-    may_answer.set()
-    stopping.join(PATIENCE)
-
-    assert due.states() == ["accepted"]
-
-
-def test_a_pass_that_fails_is_followed_by_one_that_works(due: Village, caplog: pytest.LogCaptureFixture) -> None:
-    provider = Provider(lambda: None)
-    due.app.channels[ChannelName.SMS] = provider  # type: ignore[index]
-    often = replace(due.app, settings=due.app.settings.model_copy(update={"pass_seconds": 0.05}))
-    rename(due, "beats", "beats_away")
-
-    with WorkerScheduler(often):
-        until(lambda: "the next one tries again" in caplog.text, "a pass has failed")
-        rename(due, "beats_away", "beats")
-        until(lambda: has_passed(due) and due.states() == ["accepted"], "a pass has ended well and the text has left")
-
-    assert provider.taken == 1
-
-
-def rename(village: Village, table: str, to: str) -> None:
-    with village.app.database.writing() as tx:
-        tx.execute(text(f"ALTER TABLE {table} RENAME TO {to}"))
-
-
-def has_passed(village: Village) -> bool:
-    with village.app.database.reading() as tx:
-        return heartbeats.last(tx, heartbeats.PASS) is not None
-
-
-def test_an_old_program_stops_by_itself_once_the_database_is_a_newer_ones(database_url: str, tmp_path: Path) -> None:
-    program = Program(tmp_path, REMINDER_DATABASE_URL=database_url, REMINDER_SECRET_KEYS=new_key())
-    worker = program.start("worker")
-    database = Database(database_url)
-    until(lambda: last_pass(database) is not None, "it has passed once")
-
-    with database.writing() as tx:
-        tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-
-    assert worker.wait(PATIENCE) == 1
-    assert "this program stops; start the new one" in (tmp_path / "server.log").read_text()
-    database.close()
-
-
-def last_pass(database: Database) -> datetime | None:
-    with database.reading() as tx:
         return heartbeats.last(tx, heartbeats.PASS)
 
 
-def test_whoever_writes_while_the_tables_change_waits_and_then_writes_nothing(village: Village) -> None:
-    database = Database(village.app.database.url)
-    if database.is_sqlite:
-        return  # there the file has one writer anyway
-    changed = threading.Event()
+def test_a_pass_with_nothing_to_do_only_says_that_it_passed(village: Village) -> None:
+    report = run_once(village.app, village.now)
 
-    def write() -> str:
-        assert changed.wait(PATIENCE)
-        try:
-            with village.app.database.writing():
-                return "written"
-        except DatabaseNotReadyError as refused:
-            return refused.code
-
-    with ThreadPoolExecutor() as others, database.writing() as tx:
-        tx.execute(text(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})"))
-        tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        writing = others.submit(write)
-        changed.set()
-        until(lambda: waits_for_lock(database), "the writer waits")
-        tx.commit()
-        assert writing.result(PATIENCE) == "database_ahead"
-    database.close()
+    assert report.total == 0
+    assert set(report.values()) == {0}
+    assert str(report) == ""
+    assert last_pass(village) == village.now
 
 
-def waits_for_lock(database: Database) -> bool:
-    with database.reading() as tx:
-        query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        return bool(tx.execute(text(query)).scalar_one())
+def test_a_pass_with_nothing_to_do_asks_the_database_once_and_writes_once(village: Village) -> None:
+    run_once(village.app, village.now)
+    asked: list[str] = []
+
+    def hear(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(village.app.database.engine, "before_cursor_execute", hear)
+    prepare(village.app, village.now)
+
+    assert len([statement for statement in asked if "EXISTS" in statement]) == 1
+    large = ("messages", "reminders", "cards", "people", "receipts", "replies", "notices")
+    rest = [statement for statement in asked if "EXISTS" not in statement]
+    assert not [statement for statement in rest if any(f" {table} " in f"{statement} " for table in large)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "names"),
+    [
+        (work_conditions.RECEIPT_WAITS, {"receipts"}),
+        (work_conditions.LEASE_EXPIRED, {"reconciled"}),
+        (work_conditions.VERIFICATION_DUE, {"weeks_begun"}),
+        (work_conditions.REPLY_WAITS, {"answered"}),
+        (work_conditions.REMINDER_DUE, {"planned"}),
+        (work_conditions.ESCALATION_DUE, {"escalated"}),
+        (work_conditions.FAILURE_UNREPORTED, {"failures_reported"}),
+        (work_conditions.NOTICE_WAITS, {"notified"}),
+        (work_conditions.DIGEST_MISSING, {"digests"}),
+        (work_conditions.RETENTION_DUE, {"deleted"}),
+    ],
+    ids=lambda given: getattr(given, "name", ""),
+)
+def test_each_condition_makes_its_own_job_due(reachable: App, condition: WorkCondition, names: set[str]) -> None:
+    assert due(reachable, {condition}) == names
+
+
+@pytest.mark.parametrize(
+    ("done", "names", "why"),
+    [
+        ("receipts", {"planned", "failures_reported", "notified"}, "a text that failed goes another way, and is said"),
+        ("reconciled", {"planned"}, "what was never sent is planned anew"),
+        ("answered", {"planned", "notified"}, "an answer changes the plan, and those around hear of it"),
+        ("weeks_begun", {"sender_changed", "verified", "notified"}, "once a week is looked whether all can be reached"),
+        ("planned", set(), "what was planned is sent, and sending is always due"),
+    ],
+)
+def test_what_an_earlier_job_did_makes_later_ones_due(reachable: App, done: str, names: set[str], why: str) -> None:
+    assert due(reachable, (), done) == names, why
+
+
+def test_without_links_no_contact_is_asked_for_proof_and_without_a_sender_too_no_week_begins(village: Village) -> None:
+    with_a_sender = with_settings(village.app, public_url=None, twilio_account_sid="AC1")
+    without = with_settings(village.app, public_url=None, twilio_account_sid=None)
+    week = {work_conditions.VERIFICATION_DUE}
+
+    assert due(with_a_sender, week) == {"weeks_begun"}
+    assert due(with_a_sender, (), "weeks_begun") == {"sender_changed", "notified"}
+    assert due(without, week) == set()
+
+
+def test_a_digest_waits_for_its_hour(village: Village) -> None:
+    missing = {work_conditions.DIGEST_MISSING}
+
+    assert due(village.app, missing, now=BEFORE_ITS_HOUR) == set()
+    assert due(village.app, missing, now=MONDAY) == {"digests"}
+
+
+def test_nothing_is_due_where_no_condition_holds_but_sending(reachable: App) -> None:
+    assert due(reachable, ()) == set()
+    assert SENDING.is_due.holds(reachable, MONDAY, (), {})
+
+
+def test_every_job_has_a_name_of_its_own_and_follows_only_jobs_before_it() -> None:
+    names = [job.name for job in (*JOBS, SENDING)]
+
+    assert len(set(names)) == len(names)
+    for place, job in enumerate(JOBS):
+        assert set(job.is_due.after) <= set(names[:place]), job.name
+
+
+def recording(name: str, ran: list[str], count: int = 1) -> Job:
+    def run(_app: App, _now: datetime) -> int:
+        ran.append(name)
+        return count
+
+    return Job(name, ALWAYS, run)
+
+
+def failing(name: str, ran: list[str], error: Exception) -> Job:
+    def run(_app: App, _now: datetime) -> int:
+        ran.append(name)
+        raise error
+
+    return Job(name, ALWAYS, run)
+
+
+def test_jobs_run_in_the_order_of_the_table_and_so_does_the_report_name_them(village: Village) -> None:
+    ran: list[str] = []
+
+    report = run_once(village.app, village.now, tuple(recording(name, ran, 2) for name in ("b", "a", "c")))
+
+    assert ran == list(report) == ["b", "a", "c"]
+    assert report.total == 6
+    assert str(report) == "b=2 a=2 c=2"
+    assert list(run_once(village.app, village.now)) == [job.name for job in (*JOBS, SENDING)]
+    assert list(prepare(village.app, village.now)) == [job.name for job in JOBS]
+
+
+def test_a_job_that_fails_keeps_none_of_the_others_from_their_work(
+    village: Village, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran: list[str] = []
+    first, second = ValueError("the first"), LookupError("the second")
+    jobs = (failing("one", ran, first), recording("two", ran), failing("three", ran, second), recording("four", ran))
+
+    with pytest.raises(ValueError, match="the first"):
+        run_once(village.app, village.now, jobs)
+
+    assert ran == ["one", "two", "three", "four"]
+    assert last_pass(village) is None, "a pass that failed leaves no sign of life"
+    assert "the job one of this pass failed" in caplog.text
+    assert "the job three of this pass failed" in caplog.text
+
+
+def test_a_job_whose_due_rule_fails_keeps_none_of_the_others_from_their_work(village: Village) -> None:
+    ran: list[str] = []
+    wrong = Job("wrong", when(after=("nobody",)), lambda _app, _now: 1)
+
+    with pytest.raises(KeyError):
+        run_once(village.app, village.now, (wrong, recording("right", ran)))
+
+    assert ran == ["right"]
+
+
+def test_what_follows_a_job_that_failed_does_not_run_for_it(village: Village) -> None:
+    ran: list[str] = []
+    follower = replace(recording("follower", ran), is_due=when(after=("one",)))
+
+    with pytest.raises(ValueError, match="no"):
+        run_once(village.app, village.now, (failing("one", ran, ValueError("no")), follower))
+
+    assert ran == ["one"]
+
+
+CARD_OF_A_PERSON = WorkCondition("card_of_a_person", exists().where(Card.person_id == Person.id))
+
+
+@pytest.mark.parametrize(
+    ("enrol", "counted", "why"),
+    [(False, 0, "its condition does not hold"), (True, 7, "its condition holds")],
+)
+def test_a_thirteenth_job_is_one_row(village: Village, enrol: bool, counted: int, why: str) -> None:
+    if enrol:
+        village.person("父", phone="090-0000-0002")
+        village.card("父", END)
+    thirteenth = Job("thirteenth", when(CARD_OF_A_PERSON), lambda _app, _now: 7)
+
+    report = run_once(village.app, village.now, (*JOBS, thirteenth))
+
+    assert len(report) == 13
+    assert report["thirteenth"] == counted, why
+    assert list(report)[-1] == "thirteenth"
+
+
+def test_a_report_is_a_mapping_from_names_to_counts() -> None:
+    report = PassReport({"planned": 2, "sent": 0})
+
+    assert (report["planned"], report["sent"], report.total) == (2, 0, 2)
+    assert report == {"planned": 2, "sent": 0}
+    assert {**report, "sheets": 1} == {"planned": 2, "sent": 0, "sheets": 1}
+    assert repr(report) == "PassReport({'planned': 2, 'sent': 0})"

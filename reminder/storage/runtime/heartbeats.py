@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 from sqlalchemy import Executable, bindparam, case, delete, exists, literal, or_, select, update
@@ -12,19 +12,7 @@ from reminder.domain.model.channels import registered
 from reminder.domain.model.people import ChannelName
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.statements import insert_or_ignore, put
-from reminder.storage.db.tables import (
-    IS_LEASED,
-    IS_QUEUED,
-    IS_SILENT,
-    IS_UNREPORTED_FAILURE,
-    Card,
-    Heartbeat,
-    Message,
-    Notice,
-    Pause,
-    Receipt,
-    Reply,
-)
+from reminder.storage.db.tables import IS_QUEUED, Heartbeat, Message, Pause
 
 PASS, VERIFICATION, RETENTION, ERASED, REWRITTEN = "pass", "verification", "retention", "erased", "rewritten"
 AUDIT, COUNTED, DIGEST = "audit", "counted", "digest"
@@ -48,36 +36,6 @@ class PauseView:
     until: datetime
 
 
-@dataclass(frozen=True)
-class Work:
-    """The jobs with anything to do, from one query, so that a pass with nothing due costs next to nothing."""
-
-    receipts: bool
-    unknown: bool
-    cards: bool
-    failures: bool
-    replies: bool
-    notices: bool
-    silences: bool
-    reach: bool
-    forget: bool
-    digest: bool  # this week's has not been made, even if its hour has not come
-
-
-_WORK = select(
-    exists().where(Receipt.applied_at.is_(None)),
-    exists().where(IS_LEASED, Message.lease_until <= bindparam("now")),
-    exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= bindparam("today")),
-    exists(select(Message.id).where(IS_UNREPORTED_FAILURE)),
-    exists().where(Reply.handled_at.is_(None)),
-    exists().where(Notice.notified_at.is_(None)),
-    exists().where(IS_SILENT, Card.escalate_on <= bindparam("today")),
-    ~exists().where(Heartbeat.name == VERIFICATION, Heartbeat.at >= bindparam("week")),
-    ~exists().where(Heartbeat.name == RETENTION, Heartbeat.at >= bindparam("day")),
-    ~exists().where(Heartbeat.name == DIGEST, Heartbeat.at >= bindparam("week")),
-)
-
-
 # One look-up per channel, with which the index begins.
 @cache
 def _messages_due(channels: Sequence[ChannelName]) -> Executable:
@@ -91,12 +49,6 @@ def messages_due(tx: Session, now: datetime) -> list[ChannelName]:
     channels = registered()
     row = tx.execute(_messages_due(channels), {"now": now}).one()
     return [name for name, is_any in zip(channels, row, strict=True) if is_any]
-
-
-def work_due(tx: Session, now: datetime, today: date, *, day: datetime, week: datetime) -> Work:
-    """Return the jobs with anything to do. `day`, `week`: the first instants of this day and of this week."""
-    row = tx.execute(_WORK, {"now": now, "today": today, "day": day, "week": week}).one()
-    return Work(*tuple(row))
 
 
 def record(tx: Session, name: str, at: datetime) -> None:

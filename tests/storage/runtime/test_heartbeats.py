@@ -1,23 +1,11 @@
-"""What a pass has to do, that passes end well, and which channels wait."""
+"""Signs of life: which channels have something due, that passes end well, and which channels wait."""
 
-from dataclasses import asdict
 from datetime import timedelta
 
-from reminder.domain.model.messages import MessageState
-from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import ChannelName
-from reminder.domain.parsing.replies import Intent
-from reminder.storage.db.tables import Card
-from reminder.storage.outbox import receipts
-from reminder.storage.reminders import notices, replies
 from reminder.storage.runtime import heartbeats
 from reminder.storage.runtime.heartbeats import PauseView
-from tests.storage.conftest import DAY, HOUR, NOW, TODAY, Rows
-
-
-def work(rows: Rows) -> set[str]:
-    found = heartbeats.work_due(rows.tx, NOW, TODAY, day=NOW, week=NOW)
-    return {name for name, waits in asdict(found).items() if waits}
+from tests.storage.conftest import DAY, HOUR, NOW, Rows
 
 
 def test_a_message_is_due_on_its_channel_when_its_moment_has_come(rows: Rows) -> None:
@@ -29,26 +17,6 @@ def test_a_message_is_due_on_its_channel_when_its_moment_has_come(rows: Rows) ->
 
     assert heartbeats.messages_due(rows.tx, NOW) == [ChannelName.VOICE]
     assert heartbeats.messages_due(rows.tx, NOW + HOUR) == [ChannelName.SMS, ChannelName.VOICE]
-
-
-def test_every_step_of_a_pass_says_whether_it_has_anything_to_do(rows: Rows) -> None:
-    assert work(rows) == {"reach", "forget", "digest"}
-    assert heartbeats.work_due(rows.tx, NOW, TODAY, day=NOW, week=NOW).forget
-    for name in (heartbeats.VERIFICATION, heartbeats.RETENTION, heartbeats.DIGEST):
-        heartbeats.record(rows.tx, name, NOW)
-    assert work(rows) == set()
-
-    person = rows.person(rows.group())
-    phone = rows.contact(person_id=person)
-    due, silent = rows.card(person, next_reminder_on=TODAY), rows.card(person, "passport")
-    rows.change(Card, silent, escalate_on=TODAY)
-    rows.handed(rows.message(phone), MessageState.UNKNOWN, lease_until=NOW)
-    rows.handed(rows.message(phone), MessageState.FAILED)
-    receipts.keep(rows.tx, provider_id="SM1", status="sent", error_code=None, message_id=None, now=NOW)
-    replies.keep(rows.tx, rows.keys, contact_id=phone, provider_id="SM2", intent=Intent.DONE, text="済", now=NOW)
-    notices.add(rows.tx, NoticeKind.STOPPED, person_id=person, card_id=due, now=NOW)
-
-    assert work(rows) == {"receipts", "unknown", "cards", "failures", "replies", "notices", "silences"}
 
 
 def test_the_last_pass_is_known_and_by_which_key_other_workers_seal(rows: Rows) -> None:

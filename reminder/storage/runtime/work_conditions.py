@@ -1,0 +1,76 @@
+"""Conditions: what in the database makes a job of the worker due, all asked for in one statement."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import cache
+
+from sqlalchemy import BindParameter, ColumnElement, Executable, bindparam, exists, select
+from sqlalchemy.orm import Session
+
+from reminder.clock import japan_date
+from reminder.domain.rules import hours
+from reminder.domain.rules.digest_week import Week
+from reminder.storage.db.tables import (
+    IS_LEASED,
+    IS_SILENT,
+    IS_UNREPORTED_FAILURE,
+    Card,
+    Heartbeat,
+    Message,
+    Notice,
+    Receipt,
+    Reply,
+)
+from reminder.storage.runtime import heartbeats
+
+
+@dataclass(frozen=True, eq=False)
+class WorkCondition:
+    """A condition that holds while a job has something to do.
+
+    `clause` is a boolean expression that an index answers. It may use the parameters `now` (aware UTC), `today` (the
+    date in Japan), `day` and `week` (the first instants of this day and of this week in Japan, aware UTC).
+    """
+
+    name: str
+    clause: ColumnElement[bool]
+
+
+_NOW: BindParameter[datetime] = bindparam("now")
+_TODAY: BindParameter[date] = bindparam("today")
+_DAY: BindParameter[datetime] = bindparam("day")
+_WEEK: BindParameter[datetime] = bindparam("week")
+
+RECEIPT_WAITS = WorkCondition("receipt_waits", exists().where(Receipt.applied_at.is_(None)))
+LEASE_EXPIRED = WorkCondition("lease_expired", exists().where(IS_LEASED, Message.lease_until <= _NOW))
+REPLY_WAITS = WorkCondition("reply_waits", exists().where(Reply.handled_at.is_(None)))
+REMINDER_DUE = WorkCondition("reminder_due", exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= _TODAY))
+ESCALATION_DUE = WorkCondition("escalation_due", exists().where(IS_SILENT, Card.escalate_on <= _TODAY))
+FAILURE_UNREPORTED = WorkCondition("failure_unreported", exists(select(Message.id).where(IS_UNREPORTED_FAILURE)))
+NOTICE_WAITS = WorkCondition("notice_waits", exists().where(Notice.notified_at.is_(None)))
+
+
+def _not_since(heartbeat: str, since: ColumnElement[datetime]) -> ColumnElement[bool]:
+    return ~exists().where(Heartbeat.name == heartbeat, Heartbeat.at >= since)
+
+
+VERIFICATION_DUE = WorkCondition("verification_due", _not_since(heartbeats.VERIFICATION, _WEEK))
+RETENTION_DUE = WorkCondition("retention_due", _not_since(heartbeats.RETENTION, _DAY))
+# This week's has not been made, whether or not its hour has come.
+DIGEST_MISSING = WorkCondition("digest_missing", _not_since(heartbeats.DIGEST, _WEEK))
+
+
+def work_due(tx: Session, conditions: tuple[WorkCondition, ...], now: datetime) -> frozenset[WorkCondition]:
+    """Return those of the conditions that hold at `now` (aware UTC), by one statement that reads no table whole."""
+    if not conditions:
+        return frozenset()
+    today = japan_date(now)
+    moments = {"now": now, "today": today, "day": hours.instant(today, time(0)), "week": Week.of(today).begins}
+    row = tx.execute(_statement(conditions), moments).one()
+    return frozenset(condition for condition, holds in zip(conditions, row, strict=True) if holds)
+
+
+@cache
+def _statement(conditions: tuple[WorkCondition, ...]) -> Executable:
+    """Return the statement, built once for each table of jobs: to build it takes longer than to run it."""
+    return select(*(condition.clause for condition in conditions))

@@ -1,0 +1,141 @@
+"""Conditions: each holds while its job has something to do, and all are asked for at once."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, exists
+
+from reminder.domain.model.messages import MessageState
+from reminder.domain.model.notices import NoticeKind
+from reminder.domain.parsing.replies import Intent
+from reminder.storage.db.tables import Card
+from reminder.storage.outbox import receipts
+from reminder.storage.reminders import notices, replies
+from reminder.storage.runtime import heartbeats, work_conditions
+from reminder.storage.runtime.work_conditions import WorkCondition
+from reminder.worker.jobs import JOBS, conditions_of
+from tests.storage.conftest import DAY, HOUR, NOW, TODAY, Rows
+
+ALL = conditions_of(JOBS)
+
+
+def holding(rows: Rows, now: timedelta = timedelta(0)) -> set[str]:
+    return {condition.name for condition in work_conditions.work_due(rows.tx, ALL, NOW + now)}
+
+
+@pytest.fixture
+def idle(rows: Rows) -> Rows:
+    """What is done once a day or once a week has been done."""
+    for name in (heartbeats.VERIFICATION, heartbeats.RETENTION, heartbeats.DIGEST):
+        heartbeats.record(rows.tx, name, NOW)
+    assert holding(rows) == set()
+    return rows
+
+
+def phone_of(rows: Rows) -> int:
+    return rows.contact(person_id=rows.person(rows.group()))
+
+
+def receipt(rows: Rows) -> None:
+    receipts.keep(rows.tx, provider_id="SM1", status="sent", error_code=None, message_id=None, now=NOW)
+
+
+def lease_that_ends(rows: Rows) -> None:
+    rows.handed(rows.message(phone_of(rows)), MessageState.UNKNOWN, lease_until=NOW)
+
+
+def failure(rows: Rows) -> None:
+    rows.handed(rows.message(phone_of(rows)), MessageState.FAILED)
+
+
+def reply(rows: Rows) -> None:
+    phone = phone_of(rows)
+    replies.keep(rows.tx, rows.keys, contact_id=phone, provider_id="SM2", intent=Intent.DONE, text="済", now=NOW)
+
+
+def reminder(rows: Rows) -> None:
+    rows.card(rows.person(rows.group()), next_reminder_on=TODAY)
+
+
+def silence(rows: Rows) -> None:
+    rows.change(Card, rows.card(rows.person(rows.group())), escalate_on=TODAY)
+
+
+def notice(rows: Rows) -> None:
+    person = rows.person(rows.group())
+    notices.add(rows.tx, NoticeKind.STOPPED, person_id=person, card_id=rows.card(person), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("happens", "name"),
+    [
+        (receipt, "receipt_waits"),
+        (lease_that_ends, "lease_expired"),
+        (failure, "failure_unreported"),
+        (reply, "reply_waits"),
+        (reminder, "reminder_due"),
+        (silence, "escalation_due"),
+        (notice, "notice_waits"),
+    ],
+)
+def test_what_waits_makes_its_own_condition_hold_and_no_other(
+    idle: Rows, happens: Callable[[Rows], None], name: str
+) -> None:
+    happens(idle)
+
+    assert holding(idle) == {name}
+
+
+@pytest.mark.parametrize(
+    ("happens", "name"),
+    [(lease_that_ends, "lease_expired"), (reminder, "reminder_due"), (silence, "escalation_due")],
+)
+def test_what_has_a_moment_is_not_due_before_it(idle: Rows, happens: Callable[[Rows], None], name: str) -> None:
+    happens(idle)
+
+    assert name not in holding(idle, -DAY)
+
+
+@pytest.mark.parametrize(
+    ("later", "names"),
+    [
+        (16 * HOUR - timedelta(seconds=1), set()),  # 23:59:59 of the same day in Japan
+        (16 * HOUR, {"retention_due"}),
+        (6 * DAY - 8 * HOUR - timedelta(seconds=1), {"retention_due"}),  # Sunday, 23:59:59
+        (6 * DAY - 8 * HOUR, {"retention_due", "verification_due", "digest_missing"}),
+    ],
+)
+def test_what_is_done_once_a_day_or_a_week_is_due_from_the_first_moment_of_the_next_in_japan(
+    idle: Rows, later: timedelta, names: set[str]
+) -> None:
+    assert holding(idle, later) == names
+
+
+def test_what_was_never_done_is_due(rows: Rows) -> None:
+    assert holding(rows) == {"verification_due", "retention_due", "digest_missing"}
+
+
+def test_only_conditions_that_were_asked_for_are_answered_whichever_parameters_they_use(rows: Rows) -> None:
+    own = WorkCondition("any_card", exists().where(Card.id.is_not(None)))
+    assert work_conditions.work_due(rows.tx, (), NOW) == frozenset()
+
+    assert work_conditions.work_due(rows.tx, (own, work_conditions.RECEIPT_WAITS), NOW) == frozenset()
+    reminder(rows)
+    receipt(rows)
+
+    assert work_conditions.work_due(rows.tx, (own,), NOW) == {own}
+    assert work_conditions.work_due(rows.tx, (work_conditions.RETENTION_DUE, own), NOW) == {
+        own,
+        work_conditions.RETENTION_DUE,
+    }
+
+
+def test_all_conditions_are_asked_for_in_one_statement(rows: Rows) -> None:
+    asked: list[str] = []
+    connection = rows.tx.connection()
+    event.listen(connection, "before_cursor_execute", lambda *given: asked.append(given[2]))
+
+    holding(rows)
+
+    assert len(asked) == 1
