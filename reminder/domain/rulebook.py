@@ -71,17 +71,29 @@ class Rulebook:
         `preferences`: the choices of the person's group. The rules in force on the day after the end apply, when a new
         card must be there.
         """
+        dates = self.dates_of(kind, expires_on, insurance=insurance, carrier_ends_on=carrier_ends_on, is_bound=is_bound)
         card_kind = self.kind(kind).on(expires_on + ONE_DAY)
-        dates = schedule.dates_of(
-            card_kind,
+        return dates, schedule.plan(
+            self.schedules.of(mode, card_kind, preferences), dates, mode, preferences.on_holidays
+        )
+
+    def dates_of(
+        self,
+        kind: str,
+        expires_on: date,
+        *,
+        insurance: bool,
+        carrier_ends_on: date | None = None,
+        is_bound: bool = False,
+    ) -> CardDates:
+        """Return the dates that matter, without the steps; the parameters are those of `plan`."""
+        return schedule.dates_of(
+            self.kind(kind).on(expires_on + ONE_DAY),
             expires_on,
             insurance=insurance,
             card_grace=self.card_grace,
             carrier_ends_on=carrier_ends_on,
             is_bound=is_bound,
-        )
-        return dates, schedule.plan(
-            self.schedules.of(mode, card_kind, preferences), dates, mode, preferences.on_holidays
         )
 
     def is_bound(self, kind: str, expires_on: date, ends: Mapping[str, date]) -> bool:

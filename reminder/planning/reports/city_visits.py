@@ -9,7 +9,8 @@ from reminder.domain.rules.next_step import SOON, NextAct
 from reminder.domain.text.catalog import VISIT_COLUMNS, Catalog
 from reminder.domain.text.digest import things
 from reminder.domain.text.spreadsheet_writer import Cell, TableSheet, xlsx
-from reminder.planning.reports.monthly_plan import by_place, months_from, needs_form
+from reminder.planning.reports.group_overview import GroupOverview
+from reminder.planning.reports.monthly_plan import CardState, by_place, months_from, needs_form
 from reminder.planning.reports.status import CardStatus, PersonStatus
 from reminder.storage.registry.people import PersonView
 
@@ -41,22 +42,35 @@ def visits(rules: Rulebook, rows: Sequence[PersonStatus], month: date, unit: str
 
     `unit`: only this unit. A visit that did not happen stays in the list until the card is renewed.
     """
-    _, following = months_from(month, 2)
-    last = following - timedelta(days=1)
+    last = _last_day(month)
     found = []
     for row in sorted(rows, key=lambda row: by_place(row.person)):
         if unit not in ("", row.person.unit):
             continue
         by_end: dict[date, list[CardStatus]] = {}
         for one in sorted(row.cards, key=lambda one: list(rules.kinds).index(one.card.kind)):
-            if rules.kind(one.card.kind).city_visits and one.card.acknowledged_on is None and _opens_on(one) <= last:
+            if _is_for_a_visit(rules, one, last):
                 by_end.setdefault(one.dates.expires_on, []).append(one)
         found += [_visit(rules, row.person, by_end[end]) for end in sorted(by_end)]
     return found
 
 
-def _opens_on(one: CardStatus) -> date:
-    return one.dates.opens_on or one.dates.expires_on - SOON
+def people_visited(rules: Rulebook, overview: GroupOverview, month: date) -> list[int]:
+    """Return the ids of everybody in the group whom `visits` names, in its order."""
+    last = _last_day(month)
+    found = {card.person_id for card in overview.cards if _is_for_a_visit(rules, card, last)}
+    return [person.id for person in sorted((overview.people[one] for one in found), key=by_place)]
+
+
+def _last_day(month: date) -> date:
+    _, following = months_from(month, 2)
+    return following - timedelta(days=1)
+
+
+def _is_for_a_visit(rules: Rulebook, card: CardState, last: date) -> bool:
+    if card.is_acknowledged or not rules.kind(card.kind).city_visits:
+        return False
+    return (card.dates.opens_on or card.dates.expires_on - SOON) <= last
 
 
 def _visit(rules: Rulebook, person: PersonView, cards: Sequence[CardStatus]) -> Visit:

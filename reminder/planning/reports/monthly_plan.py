@@ -1,16 +1,18 @@
 """A home's months: what opens and what is due on which day, what has ended, and who has not answered."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
 
 from reminder.domain.model.people import Mode
 from reminder.domain.rulebook import Rulebook
-from reminder.domain.rules.next_step import NextAct
+from reminder.domain.rules.next_step import NextAct, NextStep
+from reminder.domain.rules.schedule_model import CardDates
 from reminder.planning.reports.status import CardStatus, PersonStatus
-from reminder.storage.registry.people import PersonView
+from reminder.storage.registry.people import PersonBrief, PersonView
 
 
 class MonthlyNeed(StrEnum):
@@ -33,23 +35,98 @@ class MonthlyEntry:
     one: CardStatus
 
 
+class CardState(Protocol):
+    """What is asked of a card here; its status has it, and so has its place in the overview of a large group."""
+
+    @property
+    def card_id(self) -> int:
+        """Return the id of the card."""
+        ...
+
+    @property
+    def person_id(self) -> int:
+        """Return the id of the person whose card it is."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of the card."""
+        ...
+
+    @property
+    def dates(self) -> CardDates:
+        """Return the dates that its plan is computed from."""
+        ...
+
+    @property
+    def next(self) -> NextStep:
+        """Return the next step."""
+        ...
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Return whether somebody has said that the card is renewed."""
+        ...
+
+    @property
+    def is_silent(self) -> bool:
+        """Return whether everybody was asked and nobody has answered."""
+        ...
+
+
+CardT = TypeVar("CardT", bound=CardState)
+
+
+@dataclass(frozen=True)
+class CardNeed(Generic[CardT]):
+    """As a MonthlyEntry, of a card whose person is not read yet."""
+
+    what: MonthlyNeed
+    day: date
+    card: CardT
+
+
 def due(rules: Rulebook, rows: Sequence[PersonStatus], first: date, last: date, today: date) -> list[MonthlyEntry]:
     """Return the entries of these days, both included. Ended and unanswered cards appear on the day `today`."""
+    people = {row.person.id: row.person for row in rows}
+    found = due_cards(rules, (one for row in rows for one in row.cards), first, last, today)
+    return [MonthlyEntry(each.what, each.day, people[each.card.person_id], each.card) for each in found]
+
+
+def due_cards(rules: Rulebook, cards: Iterable[CardT], first: date, last: date, today: date) -> list[CardNeed[CardT]]:
+    """As `due`, of cards."""
+    form_before = {kind: form_asked_before(rules, kind) for kind in rules.kinds}
     found = []
-    for row in rows:
-        for one in row.cards:
-            found += [
-                MonthlyEntry(what, day, row.person, one)
-                for what, day in _of_card(rules, one, today)
-                if first <= (today if what in (MonthlyNeed.ENDED, MonthlyNeed.UNANSWERED) else day) <= last
-            ]
-    return sorted(
-        found, key=lambda each: (list(MonthlyNeed).index(each.what), each.day, each.person.id, each.one.card.id)
-    )
+    for one in cards:
+        dates, before = one.dates, form_before[one.kind]
+        # Of thousands of cards most end years from now.
+        if (
+            (dates.opens_on or dates.last_counter_day) > last
+            and dates.last_counter_day > last
+            and (before is None or dates.expires_on - before > last)
+            and not one.is_silent
+            and today <= dates.expires_on
+        ):
+            continue
+        found += [
+            CardNeed(what, day, one)
+            for what, day in _of_card(one, before, today)
+            if first <= shown_on(what, day, today) <= last
+        ]
+    return sorted(found, key=lambda each: (_RANK[each.what], each.day, each.card.person_id, each.card.card_id))
 
 
-def _of_card(rules: Rulebook, one: CardStatus, today: date) -> list[tuple[MonthlyNeed, date]]:
-    if one.card.acknowledged_on is not None:
+def shown_on(what: MonthlyNeed, day: date, today: date) -> date:
+    """Return the day on which an entry appears: ended and unanswered cards do today, whatever their own day is."""
+    return today if what in _OF_TODAY else day
+
+
+_OF_TODAY = (MonthlyNeed.ENDED, MonthlyNeed.UNANSWERED)
+_RANK = {need: rank for rank, need in enumerate(MonthlyNeed)}
+
+
+def _of_card(one: CardState, form_before: timedelta | None, today: date) -> list[tuple[MonthlyNeed, date]]:
+    if one.is_acknowledged:
         return []
     dates = one.dates
     if one.next.act in (NextAct.OVER, NextAct.GRACE):
@@ -59,7 +136,6 @@ def _of_card(rules: Rulebook, one: CardStatus, today: date) -> list[tuple[Monthl
         found.append((MonthlyNeed.UNANSWERED, dates.last_counter_day))
     if dates.opens_on is not None and today <= dates.opens_on:
         found.append((MonthlyNeed.OPENS, dates.opens_on))
-    form_before = form_asked_before(rules, one.card.kind)
     if form_before is not None:
         found.append((MonthlyNeed.FORM, dates.expires_on - form_before))
     return found
@@ -84,22 +160,23 @@ def months_from(day: date, count: int) -> list[date]:
     return [date(day.year + (day.month - 1 + n) // 12, (day.month - 1 + n) % 12 + 1, 1) for n in range(count)]
 
 
-def year(rows: Sequence[PersonStatus], today: date) -> Mapping[str, Sequence[int]]:
+def year(cards: Iterable[CardState], today: date) -> Mapping[str, Sequence[int]]:
     """Return by kind the number of last open days in each of twelve months, this month first, without empty kinds."""
     firsts = months_from(today, 12)
+    column_of = {(first.year, first.month): column for column, first in enumerate(firsts)}
     found: dict[str, list[int]] = {}
-    for row in rows:
-        for one in row.cards:
-            month = one.dates.last_counter_day.replace(day=1)
-            if month in firsts and one.card.acknowledged_on is None:
-                found.setdefault(one.card.kind, [0] * 12)[firsts.index(month)] += 1
+    for one in cards:
+        day = one.dates.last_counter_day
+        column = column_of.get((day.year, day.month))
+        if column is not None and not one.is_acknowledged:
+            found.setdefault(one.kind, [0] * 12)[column] += 1
     return found
 
 
 _DIGITS = re.compile(r"(\d+)")
 
 
-def by_place(person: PersonView) -> tuple[object, ...]:
+def by_place(person: PersonView | PersonBrief) -> tuple[object, ...]:
     """Return the sort key of a walk through the home: by unit and room, 9 before 10, persons without a room last."""
     unit, room = (
         [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in _DIGITS.split(place)]

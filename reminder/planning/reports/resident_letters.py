@@ -1,6 +1,6 @@
 """Letters to residents: which residents of a group get one, and which cards it is about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -10,7 +10,8 @@ from reminder.domain.rules.next_step import NextAct, urgency
 from reminder.domain.text.catalog import SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 from reminder.domain.text.letters import Matter, ResidentLetter
 from reminder.errors import NotFoundError, RefusedInputError
-from reminder.planning.reports.monthly_plan import due, months_from
+from reminder.planning.reports.group_overview import GroupOverview
+from reminder.planning.reports.monthly_plan import CardNeed, CardT, due_cards, months_from
 from reminder.planning.reports.status import CardStatus, PersonStatus, group_status
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry.groups import GroupView
@@ -26,13 +27,14 @@ class Choice:
     """The choice of letters.
 
     `month`: its first day; None means this month and the next. `kind`: only persons with such a card due; it is named
-    first. `people`: these persons, whatever is due.
+    first. `people`: these persons, whatever is due. `found`: only persons among these, None for all.
     """
 
     month: date | None = None
     unit: str = ""
     kind: str = ""
     people: frozenset[int] = frozenset()
+    found: frozenset[int] | None = None
 
 
 def read_month(text: str) -> date:
@@ -64,9 +66,13 @@ def letters_from(
 ) -> list[ResidentLetter]:
     """Return the letters that `choice` selects from the rows of a group."""
     rows = [row for row in rows if choice.unit in ("", row.person.unit)]
+    if choice.found is not None:
+        rows = [row for row in rows if row.person.id in choice.found]
     if choice.people:
         rows = [row for row in rows if row.person.id in choice.people]
-    due_in_time = _due(rules, rows, today, choice.month)
+    due_in_time = {
+        each.card.card_id for each in _due(rules, (one for row in rows for one in row.cards), today, choice.month)
+    }
     found = []
     for row in sorted(rows, key=lambda row: (row.person.unit or "", row.person.room or "", row.person.id)):
         due_kinds = {one.card.kind for one in row.cards if one.card.id in due_in_time}
@@ -77,10 +83,22 @@ def letters_from(
     return found
 
 
-def _due(rules: Rulebook, rows: Sequence[PersonStatus], today: date, month: date | None) -> set[int]:
-    """Return the ids of the cards that have something due in that time."""
+def people_with_letters(rules: Rulebook, today: date, overview: GroupOverview, choice: Choice) -> list[int]:
+    """Return the ids of those in the group who get a letter by `choice`, in the order of the letters.
+
+    `choice` names no people: those get one whatever is due.
+    """
+    cards = (card for card in overview.cards if choice.kind in ("", card.kind))
+    found = {each.card.person_id for each in _due(rules, cards, today, choice.month)}
+    people = [overview.people[person_id] for person_id in found if choice.found is None or person_id in choice.found]
+    people = [person for person in people if choice.unit in ("", person.unit)]
+    return [person.id for person in sorted(people, key=lambda one: (one.unit or "", one.room or "", one.id))]
+
+
+def _due(rules: Rulebook, cards: Iterable[CardT], today: date, month: date | None) -> list[CardNeed[CardT]]:
+    """Return what is due of the cards in that time."""
     first, *_, following = months_from(month, 2) if month else months_from(today, 3)
-    return {one.one.card.id for one in due(rules, rows, first, following - timedelta(days=1), today)}
+    return due_cards(rules, cards, first, following - timedelta(days=1), today)
 
 
 def _matters(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from reminder.domain.model.people import ContactState
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
@@ -15,6 +16,8 @@ from reminder.storage.registry import cards, contacts, people
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
+
+Need = tuple[bool, int, str, int]
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,26 @@ class CardStatus:
     latest: EarlierMessage | None
     assigned_to: int | None
     is_silent: bool
+
+    @property
+    def card_id(self) -> int:
+        """Return the id of the card."""
+        return self.card.id
+
+    @property
+    def person_id(self) -> int:
+        """Return the id of the person whose card it is."""
+        return self.card.person_id
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of the card."""
+        return self.card.kind
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Return whether somebody has said that the card is renewed."""
+        return self.card.acknowledged_on is not None
 
 
 @dataclass(frozen=True)
@@ -86,10 +109,9 @@ def group_status(
         ends_by_kind = {card.kind: card.expires_on for card in of_person[person.id]}
         standings = []
         for card in of_person[person.id]:
-            dates, _ = rules.plan(
+            dates = rules.dates_of(
                 card.kind,
                 card.expires_on,
-                person.mode,
                 insurance=person.insurance,
                 carrier_ends_on=None if card.carried_by is None else ends.get(card.carried_by),
                 is_bound=rules.is_bound(card.kind, card.expires_on, ends_by_kind),
@@ -121,7 +143,15 @@ def group_status(
     return sorted(rows, key=_need)
 
 
-def _need(row: PersonStatus) -> tuple[object, ...]:
-    """Return the sort key: red first, then by what comes next, then by name."""
-    first = urgency(row.cards[0].next) if row.cards else (99, row.person.label)
-    return not row.is_red, first[0], str(first[1]), row.person.id
+def _need(row: PersonStatus) -> Need:
+    first = urgency(row.cards[0].next) if row.cards else None
+    return need(first, row.person.label, row.person.id, is_red=row.is_red)
+
+
+def need(first: tuple[int, date] | None, label: str, person_id: int, *, is_red: bool) -> Need:
+    """Return the sort key of a person: red first, then by what comes next, then by name.
+
+    `first`: the urgency of the most pressing card, None where there is no card.
+    """
+    rank, then = (99, label) if first is None else (first[0], str(first[1]))
+    return not is_red, rank, then, person_id

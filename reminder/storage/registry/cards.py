@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, TextClause, Update, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
@@ -34,6 +34,18 @@ class CardView:
     retired_at: datetime | None
     acknowledged_on: date | None
     escalation_level: int
+
+
+class CardBrief(NamedTuple):
+    """A current card without its details, made for thousands at once: a tuple, because it is the quickest to make."""
+
+    id: int
+    person_id: int
+    kind: str
+    expires_on: date
+    acknowledged_on: date | None
+    escalation_level: int
+    carried_by: int | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,26 @@ _TAKEN = (
 )
 _TAKEN_OF_PEOPLE = _TAKEN.where(among(Card.person_id, ids_param("people")))
 _TAKEN_OF_GROUP = _TAKEN.join(Person, Person.id == Card.person_id).where(Person.group_id == bindparam("group"))
+_BRIEF = (
+    select(
+        Card.id,
+        Card.person_id,
+        Card.kind,
+        Card.expires_on,
+        Card.acknowledged_on,
+        Card.escalation_level,
+        Card.carried_by,
+    )
+    .join(Person, Person.id == Card.person_id)
+    .where(_CURRENT, Person.group_id == bindparam("group"))
+    .order_by(Card.id)
+)
+_ASSIGNED_OF_GROUP = (
+    select(Card.id)
+    .join(Person, Person.id == Card.person_id)
+    .join(Assignment, and_(Assignment.card_id == Card.id, Assignment.expires_on == Card.expires_on))
+    .where(_CURRENT, Person.group_id == bindparam("group"))
+)
 _ENDING = (
     select(*_COLUMNS)
     .join(Person, Person.id == Card.person_id)
@@ -165,6 +197,16 @@ def current_with_assignees(
         else tx.execute(_TAKEN_OF_PEOPLE, {"people": person_ids})
     )
     return [(_view(row[:-1]), row.contact_id) for row in rows]
+
+
+def brief_of_group(tx: Session, group_id: int) -> list[CardBrief]:
+    """Return the current cards of everybody in the group without their details, in the order of their ids."""
+    return [CardBrief._make(row) for row in tx.execute(_BRIEF, {"group": group_id})]
+
+
+def assigned_of_group(tx: Session, group_id: int) -> set[int]:
+    """Return the ids of the group's current cards that somebody sees to before their present end."""
+    return set(tx.scalars(_ASSIGNED_OF_GROUP, {"group": group_id}))
 
 
 def ending(

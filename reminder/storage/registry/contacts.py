@@ -278,6 +278,8 @@ _RECIPIENTS = (
 )
 _RECIPIENTS_OF_PEOPLE = _RECIPIENTS.where(among(Contact.person_id, ids_param("people")))
 _RECIPIENTS_OF_GROUP = _RECIPIENTS.where(Person.group_id == bindparam("group"))
+_UNHEARD_OF_GROUP = _RECIPIENTS_OF_GROUP.where(Contact.state != ContactState.CONFIRMED)
+_THESE_OF_GROUP = _RECIPIENTS_OF_GROUP.where(among(Contact.id, ids_param("contacts")))
 _MEMBERS = (
     select(
         Contact.id,
@@ -303,6 +305,18 @@ def of_people(tx: Session, person_ids: Collection[int]) -> list[tuple[int, Recip
 def of_people_of_group(tx: Session, group_id: int) -> list[tuple[int, Recipient]]:
     """Return the same as `of_people`, for every person of the group."""
     return _recipients(tx.execute(_RECIPIENTS_OF_GROUP, {"group": group_id}))
+
+
+def unheard_of_group(tx: Session, group_id: int, failed: Collection[int]) -> list[tuple[int, Recipient]]:
+    """As `of_people_of_group`, only those that cannot be written to, and those with the ids `failed`."""
+    found = _by_contact(_recipients(tx.execute(_UNHEARD_OF_GROUP, {"group": group_id})))
+    if failed:
+        found |= _by_contact(_recipients(tx.execute(_THESE_OF_GROUP, {"group": group_id, "contacts": list(failed)})))
+    return [found[contact_id] for contact_id in sorted(found)]
+
+
+def _by_contact(found: Iterable[tuple[int, Recipient]]) -> dict[int, tuple[int, Recipient]]:
+    return {recipient.contact_id: (person_id, recipient) for person_id, recipient in found}
 
 
 def _recipients(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[tuple[int, Recipient]]:

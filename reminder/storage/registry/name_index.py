@@ -48,6 +48,12 @@ def page(
     `words`: only persons whose label, unit, room or reference contains each of them, in any spelling (full or half
     width, large or small letters). `unit`: only this one.
     """
+    found = matching(tx, group_id, words=words, unit=unit)
+    return NamePage(found[skip : skip + limit], len(found))
+
+
+def matching(tx: Session, group_id: int, *, words: str = "", unit: str | None = None) -> list[int]:
+    """Return the ids of all that `page` pages through, in its order."""
     wanted = [_plain(word) for word in words.split()]
     found = []
     for person_id, label, its_unit, room, reference in tx.execute(_NAMES, {"group": group_id}):
@@ -57,7 +63,7 @@ def page(
         if all(word in written for word in wanted):
             found.append((_natural(its_unit), room is None, _natural(room), label, person_id))
     found.sort()
-    return NamePage([person_id for *_, person_id in found[skip : skip + limit]], len(found))
+    return [person_id for *_, person_id in found]
 
 
 def units(tx: Session, group_id: int) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
@@ -36,6 +36,16 @@ class PersonView:
         return " ".join(said for said in (self.unit, self.room) if said) or self.reference or ""
 
 
+class PersonBrief(NamedTuple):
+    """A person without details, made for thousands at once: a tuple, because it is the quickest to make."""
+
+    id: int
+    label: str
+    room: str | None
+    unit: str | None
+    insurance: bool
+
+
 COLUMNS = (
     Person.id,
     Person.group_id,
@@ -55,6 +65,12 @@ _FIND = select(*COLUMNS).where(Person.id == bindparam("person"))
 _BY_ID = select(*COLUMNS).where(among(Person.id, ids_param("people")))
 _EVERY = select(*COLUMNS).order_by(Person.id)
 _OF_GROUP = _EVERY.where(Person.group_id == bindparam("group"))
+_BRIEF = (
+    select(Person.id, Person.label, Person.room, Person.unit, Person.insurance)
+    .where(Person.group_id == bindparam("group"))
+    .order_by(Person.id)
+)
+_FIRST_IDS = select(Person.id).where(Person.group_id == bindparam("group")).limit(bindparam("limit"))
 _SOME = _OF_GROUP.where(among(Person.id, ids_param("people")))
 
 
@@ -135,6 +151,16 @@ def of_group(tx: Session, group_id: int | None) -> list[PersonView]:
     """Return the persons of a group, or all persons where `group_id` is None."""
     rows = tx.execute(_EVERY) if group_id is None else tx.execute(_OF_GROUP, {"group": group_id})
     return [view(row) for row in rows]
+
+
+def brief_of_group(tx: Session, group_id: int) -> list[PersonBrief]:
+    """Return everybody in the group without details, in the order of their ids."""
+    return [PersonBrief._make(row) for row in tx.execute(_BRIEF, {"group": group_id})]
+
+
+def are_more_than(tx: Session, group_id: int, count: int) -> bool:
+    """Return whether the group has more people than that; no more are looked at."""
+    return len(tx.scalars(_FIRST_IDS, {"group": group_id, "limit": count + 1}).all()) > count
 
 
 def each_of_group(tx: Session, group_id: int | None) -> Iterator[PersonView]:

@@ -1,21 +1,23 @@
 """A home's plan for the visit of the city's staff: one month as a page to print, and as a spreadsheet."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from reminder.clock import japan_date
-from reminder.domain.model.access import Actor
 from reminder.domain.text.catalog import VISIT_COLUMNS, Catalog
 from reminder.domain.text.spreadsheet_writer import XLSX
-from reminder.planning.reports.city_visits import VisitSheet, as_xlsx, visit_sheet, visits
+from reminder.planning.reports.city_visits import VisitSheet, as_xlsx, people_visited, visit_sheet, visits
+from reminder.planning.reports.group_overview import group_overview
 from reminder.planning.reports.monthly_plan import months_from
 from reminder.planning.reports.status import PersonStatus, group_status
 from reminder.storage.auth import authorized
 from reminder.storage.registry.groups import GroupView
 from reminder.web.pages.monthly_plan import first_of, month_name
 from reminder.web.support.authorization import OpenApp, Sees
+from reminder.web.support.paging import ROWS_SHOWN, Paging, Searched, paged
 from reminder.web.support.rendering import furigana, page, words_of
 from reminder.wiring import App
 
@@ -26,14 +28,27 @@ _NOT_A_COLUMN = "bring"
 
 
 @router.get("/visits")
-def show_visits(request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "") -> Response:
-    """Show the plan of this month, or of `month` (2027-02)."""
+def show_visits(
+    request: Request, app: OpenApp, who: Sees, search: Searched, month: str = "", whole: str = ""
+) -> Response:
+    """Show the plan of this month, or of `month` (2027-02). `whole`: in one page, to be printed."""
     today = japan_date(app.clock.now())
     chosen = first_of(month) or today.replace(day=1)
     words = words_of(request)
-    group, rows = _standing(app, who)
-    made = _sheet(app, app.rules.wording.of(words.language).in_mail, group, rows, chosen, unit)
-    units = sorted({row.person.unit for row in rows if row.person.unit})
+    paging: Paging | None = None
+    with app.reading() as uow:
+        group = authorized.group(uow.tx, who)
+        overview = group_overview(uow, group)
+        units, found = overview.units, search.people_found(uow.tx, group.id)
+        ids: Sequence[int] = [
+            person_id
+            for person_id in people_visited(app.rules, overview, chosen)
+            if found is None or person_id in found
+        ]
+        if len(overview.people) > ROWS_SHOWN and whole != "yes":
+            ids, paging = paged(ids, search, "/visits", month=f"{chosen:%Y-%m}")
+        rows = group_status(uow, group, ids)
+    made = _sheet(app, app.rules.wording.of(words.language).in_mail, group, rows, chosen, "")
     without = {_NOT_A_COLUMN, *(["unit"] if not units else [])}
     return page(
         request,
@@ -43,7 +58,9 @@ def show_visits(request: Request, app: OpenApp, who: Sees, month: str = "", unit
         columns=[column for column in VISIT_COLUMNS if column not in without],
         named_months=[(f"{one:%Y-%m}", month_name(words, one)) for one in sorted({*months_from(today, 12), chosen})],
         named_units=[(one, one) for one in units],
-        chosen={"month": f"{chosen:%Y-%m}", "unit": unit},
+        chosen={"month": f"{chosen:%Y-%m}", "unit": search.unit},
+        search=search,
+        paging=paging,
         furigana=furigana,
     )
 
@@ -52,16 +69,12 @@ def show_visits(request: Request, app: OpenApp, who: Sees, month: str = "", unit
 def download_visits(request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "") -> Response:
     """Return the same plan as a spreadsheet; its cells have no furigana."""
     chosen = first_of(month) or japan_date(app.clock.now()).replace(day=1)
-    group, rows = _standing(app, who)
+    with app.reading() as uow:
+        group = authorized.group(uow.tx, who)
+        rows = group_status(uow, group, people_visited(app.rules, group_overview(uow, group), chosen))
     made = _sheet(app, app.rules.wording.of(words_of(request).language), group, rows, chosen, unit)
     name = f'attachment; filename="visits-{chosen:%Y-%m}.xlsx"'
     return Response(as_xlsx(made, chosen), media_type=XLSX, headers={"content-disposition": name})
-
-
-def _standing(app: App, who: Actor) -> tuple[GroupView, list[PersonStatus]]:
-    with app.reading() as uow:
-        group = authorized.group(uow.tx, who)
-        return group, group_status(uow, group)
 
 
 def _sheet(app: App, words: Catalog, group: GroupView, rows: list[PersonStatus], month: date, unit: str) -> VisitSheet:

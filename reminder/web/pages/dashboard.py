@@ -1,33 +1,42 @@
 """The home page: for each person the next act and its date, the most urgent first, and who takes care of it."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from reminder.domain.model.people import ContactState
+from reminder.domain.model.people import ChannelName, ContactState
 from reminder.domain.rules.provider_errors import failure_cause
 from reminder.enrolment.identity import sign_in
 from reminder.errors import NotFoundError
+from reminder.planning.reports.group_overview import group_overview
 from reminder.planning.reports.status import group_status
 from reminder.storage.auth import accounts, authorized
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import failures
 from reminder.storage.outbox.failures import ContactFailures
-from reminder.storage.registry import contacts, groups
+from reminder.storage.registry import contacts, groups, people
 from reminder.storage.registry.contacts import ContactView
+from reminder.storage.registry.groups import GroupView
 from reminder.web.support.authorization import Filled, OpenApp, Sees, WhoIsSignedIn
+from reminder.web.support.paging import ROWS_SHOWN, Paging, Search, Searched, paged
 from reminder.web.support.rendering import go, local_path, minutes_since, page, recent_health, typed
 
 router = APIRouter()
 
+# Each with all their cards, so that a page of a large group is not larger than 100 kB.
+PEOPLE_SHOWN = 25
+
 
 @router.get("/")
-def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Response:
-    """Show the home page of the group."""
+def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn, search: Searched) -> Response:
+    """Show everybody, the most urgent first; of a large group some at a time, with a search by name, room and unit."""
     with app.reading() as uow:
         now = uow.now
         group = authorized.group(uow.tx, who)
-        rows = group_status(uow, group, with_latest=True)
+        ids, paging, units = _page_of_people(uow, group, search)
+        rows = group_status(uow, group, ids, with_latest=True)
         names = groups.names_by_contact(uow.tx, group.id)
         other_groups = [one for one in accounts.memberships(uow.tx, found.account_id) if one.group_id != group.id]
         has_sisters = len(authorized.homes(uow.tx, who, found.account_id)) > 1
@@ -38,12 +47,28 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) -> Res
         "home.html",
         group=group,
         rows=rows,
+        search=search,
+        paging=paging,
+        units=units,
         names=names,
         other_groups=other_groups,
         has_sisters=has_sisters,
         minutes=minutes_since(now, found_health.last_pass),
         health=found_health,
     )
+
+
+def _page_of_people(
+    uow: UnitOfWork, group: GroupView, search: Search
+) -> tuple[Sequence[int] | None, Paging | None, Sequence[str]]:
+    """Return the ids on this page, its place among the pages, and the units; a small group is shown whole (None)."""
+    if not people.are_more_than(uow.tx, group.id, ROWS_SHOWN):
+        return None, None, ()
+    overview = group_overview(uow, group)
+    found = search.people_found(uow.tx, group.id)
+    in_order = [person_id for person_id in overview.worst_first() if found is None or person_id in found]
+    ids, paging = paged(in_order, search, "/", PEOPLE_SHOWN)
+    return ids, paging, overview.units
 
 
 @router.post("/groups")
@@ -67,61 +92,91 @@ class UnreachedContact:
     failure: ContactFailures | None
 
 
-def _unreached(contact: ContactView, failure: ContactFailures | None) -> UnreachedContact:
+def _why(channel: ChannelName, state: ContactState, failure: ContactFailures | None) -> str:
     # An owner's own refusal counts more than a provider's answer.
-    is_theirs = contact.state in (ContactState.OPTED_OUT, ContactState.UNCONFIRMED)
-    if failure is None or is_theirs:
-        return UnreachedContact(contact, contact.state, failure)
-    return UnreachedContact(contact, failure_cause(contact.channel, failure.reason), failure)
+    is_theirs = state in (ContactState.OPTED_OUT, ContactState.UNCONFIRMED)
+    return state if failure is None or is_theirs else failure_cause(channel, failure.reason)
 
 
 @router.get("/undelivered")
-def undelivered(request: Request, app: OpenApp, who: Sees, unit: str = "", reason: str = "") -> Response:
+def undelivered(request: Request, app: OpenApp, who: Sees, search: Searched, reason: str = "") -> Response:
     """Show who cannot be reached and why, each with what can be done."""
     with app.reading() as uow:
         now = uow.now
         group = authorized.group(uow.tx, who)
-        everyone = group_status(uow, group)
+        overview = group_overview(uow, group)
         failed = failures.failures_by_contact(uow.tx, group.id)
+        reasons_of: dict[int, dict[int, str]] = {}  # by person and contact
+        for person_id, one in contacts.unheard_of_group(uow.tx, group.id, failed.keys()):
+            failure = failed.get(one.contact_id)
+            if person_id in overview.people:
+                reasons_of.setdefault(person_id, {})[one.contact_id] = _why(one.channel, one.state, failure)
+        is_large = len(overview.people) > ROWS_SHOWN
+        found = search.people_found(uow.tx, group.id)
+        red = overview.red
+        wanted = [
+            person_id
+            for person_id in overview.worst_first()
+            if (person_id in reasons_of or person_id in red)
+            and (found is None or person_id in found)
+            and (not reason or reason in reasons_of.get(person_id, {}).values())
+        ]
+        ids, paging = paged(wanted, search, "/undelivered", reason=reason) if is_large else (wanted, None)
+        rows = group_status(uow, group, ids)
         # Only the addresses that the page shows are decrypted.
-        unheard = {one.contact_id for row in everyone for one in row.unheard}
-        known = contacts.by_ids(uow.tx, uow.keys, unheard | failed.keys()).values()
-    missed: dict[int, list[UnreachedContact]] = {row.person.id: [] for row in everyone}
-    for one in known:
-        if one.person_id in missed:
-            missed[one.person_id].append(_unreached(one, failed.get(one.id)))
-    wanted = [
-        row
-        for row in everyone
-        if (missed[row.person.id] or row.is_red)
-        and unit in ("", row.person.unit)
-        and (not reason or any(one.why == reason for one in missed[row.person.id]))
-    ]
+        shown = {contact_id: why for person_id in ids for contact_id, why in reasons_of.get(person_id, {}).items()}
+        missed: dict[int, list[UnreachedContact]] = {person_id: [] for person_id in ids}
+        for contact in contacts.by_ids(uow.tx, uow.keys, shown.keys()).values():
+            assert contact.person_id is not None
+            said = UnreachedContact(contact, shown[contact.id], failed.get(contact.id))
+            missed[contact.person_id].append(said)
     found_health = recent_health(request, app)
     return page(
         request,
         app,
         "undelivered.html",
-        rows=wanted,
+        rows=rows,
         missed=missed,
-        units=sorted({row.person.unit for row in everyone if row.person.unit}),
-        reasons=sorted({one.why for some in missed.values() for one in some}),
-        chosen={"unit": unit, "reason": reason},
+        units=overview.units,
+        reasons=sorted({one for some in reasons_of.values() for one in some.values()}),
+        search=search,
+        paging=paging,
+        chosen={"unit": search.unit, "reason": reason},
         minutes=minutes_since(now, found_health.last_pass),
         health=found_health,
     )
 
 
 @router.get("/calendar")
-def calendar(request: Request, app: OpenApp, who: Sees) -> Response:
+def calendar(request: Request, app: OpenApp, who: Sees, search: Searched) -> Response:
     """Show every future date, month by month: the last day on which a counter is open."""
     with app.reading() as uow:
-        rows = group_status(uow, authorized.group(uow.tx, who))
+        group = authorized.group(uow.tx, who)
+        paging: Paging | None = None
+        units: Sequence[str] = ()
+        wanted: Collection[int] | None = None
+        if people.are_more_than(uow.tx, group.id, ROWS_SHOWN):
+            overview = group_overview(uow, group)
+            units, found = overview.units, search.people_found(uow.tx, group.id)
+            in_order = sorted(
+                (card for card in overview.cards if found is None or card.person_id in found),
+                key=lambda card: (card.dates.last_counter_day, card.person_id, card.card_id),
+            )
+            shown, paging = paged(in_order, search, "/calendar")
+            wanted = {card.card_id for card in shown}
+            rows = group_status(uow, group, {card.person_id for card in shown})
+        else:
+            rows = group_status(uow, group)
     days = sorted(
-        ((one.dates.last_counter_day, row.person, one) for row in rows for one in row.cards),
+        (
+            (one.dates.last_counter_day, row.person, one)
+            for row in rows
+            for one in row.cards
+            if wanted is None or one.card.id in wanted
+        ),
         key=lambda day: (day[0], day[1].id, day[2].card.id),
     )
     months: dict[tuple[int, int], list[object]] = {}
     for day, person, one in days:
         months.setdefault((day.year, day.month), []).append((day, person, one))
-    return page(request, app, "calendar.html", months=months)
+    return page(request, app, "calendar.html", months=months, search=search, paging=paging, units=units)

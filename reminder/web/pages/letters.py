@@ -1,6 +1,7 @@
 """Letters to residents: who gets one, and the letters themselves, as a page to print and as PDF."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from fastapi import APIRouter, Query, Request
@@ -11,11 +12,22 @@ from reminder.clock import japan_date
 from reminder.domain.model.access import Actor
 from reminder.domain.text.letters import ResidentLetter, render_letter, render_letters
 from reminder.errors import NotFoundError, RefusedInputError
+from reminder.planning.reports.group_overview import group_overview
 from reminder.planning.reports.monthly_plan import months_from
-from reminder.planning.reports.resident_letters import Choice, letters_from, letters_of, read_month
+from reminder.planning.reports.resident_letters import (
+    Choice,
+    letters_from,
+    letters_of,
+    people_with_letters,
+    read_month,
+)
 from reminder.planning.reports.status import group_status
 from reminder.storage.auth import authorized
+from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.registry import name_index
+from reminder.storage.registry.groups import GroupView
 from reminder.web.support.authorization import OpenApp, Sees
+from reminder.web.support.paging import ROWS_SHOWN, Search, Searched, paged
 from reminder.web.support.rendering import page, problem_of, words_of
 from reminder.wiring import App
 
@@ -30,10 +42,10 @@ _NOBODY: list[int] = []
 
 @router.get("/letters")
 def choose_letters(
-    request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "", kind: str = ""
+    request: Request, app: OpenApp, who: Sees, search: Searched, month: str = "", kind: str = ""
 ) -> Response:
     """Show who would get a letter: this month and the next, or in `month` (2027-02)."""
-    return _choices(request, app, who, Choice(_month(month), unit, kind))
+    return _choices(request, app, who, search, Choice(_month(month), search.unit, kind))
 
 
 @router.get("/letters/print")
@@ -41,20 +53,20 @@ def print_letters(
     request: Request,
     app: OpenApp,
     who: Sees,
+    search: Searched,
     month: str = "",
-    unit: str = "",
     kind: str = "",
     person: list[int] = Query(_NOBODY),  # noqa: B008  # read by FastAPI
     furigana: str = "",
 ) -> Response:
     """Show the letters as a page to print."""
-    choice = Choice(_month(month), unit, kind, frozenset(person))
+    choice = Choice(_month(month), search.unit, kind, frozenset(person))
     try:
-        letters = _letters(app, who, choice)
+        letters = _letters(app, who, search, choice)
     except NotFoundError:
         raise
     except RefusedInputError as refused:
-        return _choices(request, app, who, choice, refused)
+        return _choices(request, app, who, search, choice, refused)
     sections = [render_letter(app.rules.wording, letter, furigana=furigana == "yes") for letter in letters]
     words = words_of(request)
     title, stylesheet = words.plain("letters.title"), f"/static/{STYLESHEET}"
@@ -66,8 +78,8 @@ def print_letters_as_pdf(
     request: Request,
     app: OpenApp,
     who: Sees,
+    search: Searched,
     month: str = "",
-    unit: str = "",
     kind: str = "",
     person: list[int] = Query(_NOBODY),  # noqa: B008  # read by FastAPI
     furigana: str = "",
@@ -77,10 +89,10 @@ def print_letters_as_pdf(
 
     `leave_out`: without those that no font here can print; else they are named, and nothing is printed.
     """
-    choice = Choice(_month(month), unit, kind, frozenset(person))
+    choice = Choice(_month(month), search.unit, kind, frozenset(person))
     wording = app.rules.wording
     try:
-        letters = _letters(app, who, choice)
+        letters = _letters(app, who, search, choice)
         if len(letters) > MOST_IN_PDF:
             raise RefusedInputError("letters_too_many", n=len(letters), most=MOST_IN_PDF)
         printed = paper_pdf.print_letters(
@@ -95,7 +107,7 @@ def print_letters_as_pdf(
     except NotFoundError:
         raise
     except RefusedInputError as refused:
-        return _choices(request, app, who, choice, refused)
+        return _choices(request, app, who, search, choice, refused)
     name = f"letters-{japan_date(app.clock.now())}.pdf"
     disposition = {"content-disposition": f'attachment; filename="{name}"'}
     return Response(printed.pdf, media_type="application/pdf", headers=disposition)
@@ -109,19 +121,39 @@ def _month(text: str) -> date | None:
         return None
 
 
-def _letters(app: App, who: Actor, choice: Choice) -> Sequence[ResidentLetter]:
+def _letters(app: App, who: Actor, search: Search, choice: Choice) -> Sequence[ResidentLetter]:
+    """Return all of them, on whichever page they stand; of a search, those that it has found."""
     with app.reading() as uow:
-        return letters_of(uow, authorized.group(uow.tx, who), choice)
+        group = authorized.group(uow.tx, who)
+        found = None if choice.people else _found(uow, group, search)
+        return letters_of(uow, group, replace(choice, found=found))
+
+
+def _found(uow: UnitOfWork, group: GroupView, search: Search) -> frozenset[int] | None:
+    if not search.words.strip():
+        return None
+    return frozenset(name_index.matching(uow.tx, group.id, words=search.words))
 
 
 def _choices(
-    request: Request, app: App, who: Actor, choice: Choice, refused: RefusedInputError | None = None
+    request: Request,
+    app: App,
+    who: Actor,
+    search: Search,
+    choice: Choice,
+    refused: RefusedInputError | None = None,
 ) -> HTMLResponse:
     with app.reading() as uow:
         today = uow.today
         group = authorized.group(uow.tx, who)
-        rows = group_status(uow, group)
-    everybody = Choice(choice.month, choice.unit, choice.kind)
+        overview = group_overview(uow, group)
+        everybody = Choice(choice.month, choice.unit, choice.kind, found=_found(uow, group, search))
+        ids: Sequence[int] = people_with_letters(app.rules, today, overview, everybody)
+        total, paging = len(ids), None
+        if len(overview.people) > ROWS_SHOWN:
+            month = f"{choice.month:%Y-%m}" if choice.month else ""
+            ids, paging = paged(ids, search, "/letters", month=month, kind=choice.kind)
+        rows = group_status(uow, group, ids)
     words = words_of(request)
     said = app.rules.wording.of(words.language).kinds
     offered = sorted({*months_from(today, 12), *([choice.month] if choice.month else [])})
@@ -130,12 +162,15 @@ def _choices(
         app,
         "letters.html",
         status=422 if refused else 200,
+        search=search,
+        paging=paging,
+        total=total,
         letters=letters_from(app.rules, today, group, rows, everybody),
         named_months=[
             (f"{one:%Y-%m}", words.plain("calendar.month", year=one.year, month=one.month)) for one in offered
         ],
-        named_units=[(one, one) for one in sorted({row.person.unit for row in rows if row.person.unit})],
-        named_kinds=[(one, said[one]["name"]) for one in sorted({one.card.kind for row in rows for one in row.cards})],
+        named_units=[(one, one) for one in overview.units],
+        named_kinds=[(one, said[one]["name"]) for one in sorted({card.kind for card in overview.cards})],
         chosen={
             "month": f"{choice.month:%Y-%m}" if choice.month else "",
             "unit": choice.unit,

@@ -1,8 +1,8 @@
 """A home's months: this and the next by what is due, the year at a glance, and acts for many cards at once."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
-from itertools import pairwise
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -12,7 +12,16 @@ from reminder.domain.model.access import Actor
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import TypedDates
 from reminder.errors import ForbiddenNumberError, NeedsConfirmationError, NotFoundError, RefusedInputError
-from reminder.planning.reports.monthly_plan import MonthlyEntry, MonthlyNeed, due, months_from, year
+from reminder.planning.reports.group_overview import CardOutline, group_overview
+from reminder.planning.reports.monthly_plan import (
+    CardNeed,
+    MonthlyEntry,
+    MonthlyNeed,
+    due_cards,
+    months_from,
+    shown_on,
+    year,
+)
 from reminder.planning.reports.status import PersonStatus, group_status
 from reminder.storage.auth import authorized
 from reminder.storage.db.session import Tx
@@ -23,6 +32,7 @@ from reminder.storage.registry.people import PersonView
 from reminder.storage.runtime import activity_log
 from reminder.web.support.authorization import Changes, Filled, OpenApp, Owns, Sees
 from reminder.web.support.page_catalog import PageWords
+from reminder.web.support.paging import ROWS_SHOWN, Paging, Search, Searched, paged
 from reminder.web.support.rendering import FormProblem, go, page, problem_of, typed, words_of
 from reminder.wiring import App
 
@@ -35,19 +45,19 @@ ACTS_SHOWN = 100
 
 @router.get("/months")
 def show_months(
-    request: Request, app: OpenApp, who: Sees, month: str = "", unit: str = "", kind: str = "", what: str = ""
+    request: Request, app: OpenApp, who: Sees, search: Searched, month: str = "", kind: str = "", what: str = ""
 ) -> Response:
     """Show this month and the next, or those from `month` (2027-02) on."""
-    return _months(request, app, who, month=month, unit=unit, kind=kind, what=what)
+    return _months(request, app, who, search, month=month, kind=kind, what=what)
 
 
 def _months(
     request: Request,
     app: App,
     who: Actor,
+    search: Search,
     *,
     month: str = "",
-    unit: str = "",
     kind: str = "",
     what: str = "",
     refused: RefusedInputError | None = None,
@@ -55,16 +65,33 @@ def _months(
 ) -> Response:
     with app.reading() as uow:
         today = uow.today
-        rows = group_status(uow, authorized.group(uow.tx, who))
-    units = sorted({row.person.unit for row in rows if row.person.unit})
-    kinds = sorted({one.card.kind for row in rows for one in row.cards})
-    rows = [row for row in rows if unit in ("", row.person.unit)]
-    firsts = months_from(first_of(month) or today, 3)
+        group = authorized.group(uow.tx, who)
+        overview = group_overview(uow, group)
+        found = search.people_found(uow.tx, group.id)
+        cards = [card for card in overview.cards if found is None or card.person_id in found]
+        firsts = months_from(first_of(month) or today, 3)
+        last = firsts[-1] - timedelta(days=1)
+        asked_for = [
+            (shown_on(each.what, each.day, today).replace(day=1), each)
+            for each in due_cards(uow.rules, cards, firsts[0], last, today)
+            if kind in ("", each.card.kind) and what in ("", each.what)
+        ]
+        asked_for.sort(key=lambda row: row[0])
+        paging: Paging | None = None
+        on_page: Sequence[tuple[date, CardNeed[CardOutline]]] = asked_for
+        if len(overview.people) > ROWS_SHOWN:
+            # As many as can be recorded at once, so that a page can be ticked from its top to its end.
+            on_page, paging = paged(asked_for, search, "/months", MOST_AT_ONCE, month=month, kind=kind, what=what)
+        rows = group_status(uow, group, {each.card.person_id for _, each in on_page})
+    shown = _by_month(firsts[:-1], on_page, rows)
+    if paging is not None:
+        # What stands on other pages is not said to be nothing.
+        shown = {first: some for first, some in shown.items() if some} or shown
+    kinds = sorted({card.kind for card in overview.cards})
     words = words_of(request)
     said = app.rules.wording.of(words.language).kinds
     names = {one: said[one]["name"] for one in kinds}
     offered = sorted({*months_from(today, 12), firsts[0]})
-    shown = [_month(app, rows, first, after, kind, what, today) for first, after in pairwise(firsts)]
     return page(
         request,
         app,
@@ -72,16 +99,19 @@ def _months(
         status=422 if refused else 200,
         problems=[problem_of(request, app, refused)] if refused else (),
         ticked=ticked,
-        months=list(zip(firsts, shown, strict=False)),
+        months=list(shown.items()),
+        counts=Counter((first, each.what) for first, each in asked_for),
+        search=search,
+        paging=paging,
         all_months=months_from(today, 12),
-        units=units,
+        units=overview.units,
         named_months=[(f"{one:%Y-%m}", month_name(words, one)) for one in offered],
-        named_units=[(one, one) for one in units],
+        named_units=[(one, one) for one in overview.units],
         named_kinds=[(one, names[one]) for one in kinds],
         named_whats=[(one.value, words.plain(f"months.{one}")) for one in MonthlyNeed],
         plain_names={one: names[one] for one in kinds},
-        chosen={"month": f"{firsts[0]:%Y-%m}", "unit": unit, "kind": kind, "what": what},
-        year={one: counts for one, counts in year(rows, today).items() if kind in ("", one)},
+        chosen={"month": f"{firsts[0]:%Y-%m}", "unit": search.unit, "kind": kind, "what": what},
+        year={one: counts for one, counts in year(cards, today).items() if kind in ("", one)},
         most=MOST_AT_ONCE,
     )
 
@@ -99,13 +129,14 @@ def first_of(month: str) -> date | None:
         return None
 
 
-def _month(
-    app: App, rows: Sequence[PersonStatus], first: date, after: date, kind: str, what: str, today: date
-) -> dict[MonthlyNeed, list[MonthlyEntry]]:
-    found: dict[MonthlyNeed, list[MonthlyEntry]] = {}
-    for one in due(app.rules, rows, first, after - timedelta(days=1), today):
-        if kind in ("", one.one.card.kind) and what in ("", one.what):
-            found.setdefault(one.what, []).append(one)
+def _by_month(
+    firsts: Sequence[date], needs: Sequence[tuple[date, CardNeed[CardOutline]]], rows: Sequence[PersonStatus]
+) -> dict[date, dict[MonthlyNeed, list[MonthlyEntry]]]:
+    status_of = {one.card.id: (row.person, one) for row in rows for one in row.cards}
+    found: dict[date, dict[MonthlyNeed, list[MonthlyEntry]]] = {first: {} for first in firsts}
+    for first, each in needs:
+        person, status = status_of[each.card.card_id]
+        found[first].setdefault(each.what, []).append(MonthlyEntry(each.what, each.day, person, status))
     return found
 
 
@@ -119,7 +150,14 @@ def act_on_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> R
     if not ids or len(ids) > MOST_AT_ONCE:
         # Nothing is recorded for only a part of the chosen cards.
         code = "too_many_at_once" if ids else "nothing_chosen"
-        return _months(request, app, who, refused=RefusedInputError(code, most=MOST_AT_ONCE, n=len(ids)), ticked=ids)
+        return _months(
+            request,
+            app,
+            who,
+            Search("", "", ""),
+            refused=RefusedInputError(code, most=MOST_AT_ONCE, n=len(ids)),
+            ticked=ids,
+        )
     if typed(form, "act") == "done":
         with app.writing() as uow:
             for card, _ in _chosen(uow, who, ids):
@@ -206,8 +244,8 @@ def show_activity_log(request: Request, app: OpenApp, who: Owns, before: int = 0
     with app.reading() as uow:
         entries = activity_log.latest_of_group(uow.tx, who.group_id, before=before, limit=ACTS_SHOWN + 1)
         names = groups.member_names(uow.tx, who.group_id)
-        labels = _labels(uow.tx, who.group_id)
-    shown = entries[:ACTS_SHOWN]
+        shown = entries[:ACTS_SHOWN]
+        labels = _labels(uow.tx, who.group_id, {one.person_id for one in shown if one.person_id is not None})
     return page(
         request,
         app,
@@ -220,5 +258,5 @@ def show_activity_log(request: Request, app: OpenApp, who: Owns, before: int = 0
     )
 
 
-def _labels(tx: Tx, group_id: int) -> dict[int, str]:
-    return {person.id: person.label for person in people.of_group(tx, group_id)}
+def _labels(tx: Tx, group_id: int, person_ids: Collection[int]) -> dict[int, str]:
+    return {person.id: person.label for person in people.some(tx, group_id, person_ids)}

@@ -82,6 +82,19 @@ def test_cards_that_end_within_some_days_come_the_soonest_first_and_page_by_page
     assert ([one.id for one in first], [one.id for one in second]) == ([soon], [late])
 
 
+def test_the_current_cards_of_a_group_are_listed_without_their_details(rows: Rows) -> None:
+    group = rows.group()
+    first, retired = rows.card(rows.person(group)), rows.card(rows.person(group), "passport", retired_at=NOW)
+    rows.card(rows.person(rows.group()))
+    rows.change(Card, first, acknowledged_on=TODAY, escalation_level=2)
+
+    (found,) = cards.brief_of_group(rows.tx, group)
+
+    assert retired != found.id == first
+    assert (found.kind, found.expires_on, found.acknowledged_on) == ("mynumber_card", END, TODAY)
+    assert (found.escalation_level, found.carried_by) == (2, None)
+
+
 def test_a_card_is_taken_by_one_human_for_one_end_and_can_be_given_back(rows: Rows) -> None:
     group = rows.group()
     person = rows.person(group)
@@ -95,6 +108,8 @@ def test_a_card_is_taken_by_one_human_for_one_end_and_can_be_given_back(rows: Ro
     with_takers = [(one.id, taker) for one, taker in cards.current_with_assignees(rows.tx, group)]
     assert with_takers == [(card, phone)]
     assert cards.current_with_assignees(rows.tx, group, [person + 1]) == []
+    assert cards.assigned_of_group(rows.tx, group) == {card}
+    assert cards.assigned_of_group(rows.tx, group + 1) == set()
 
     cards.unassign(rows.tx, card)
 

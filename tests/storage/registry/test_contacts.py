@@ -103,6 +103,14 @@ def test_recipients_are_given_without_addresses_and_with_whose_they_are(rows: Ro
         (person, family, ("family", family), "ja"),
     ]
     assert contacts.of_people_of_group(rows.tx, group) == around
+    assert contacts.unheard_of_group(rows.tx, group, []) == []
+    assert contacts.unheard_of_group(rows.tx, group, [family, theirs]) == around[1:]
+    rows.change(Contact, own, state=ContactState.OPTED_OUT)
+    unheard = contacts.unheard_of_group(rows.tx, group, [family])
+    assert [(of, one.contact_id, one.state) for of, one in unheard] == [
+        (person, own, ContactState.OPTED_OUT),
+        (person, family, ContactState.CONFIRMED),
+    ]
     assert (of_group, told.contact_id, told.owner, told.role) == (group, theirs, ("member", member), Role.EDITOR)
 
 

@@ -55,6 +55,7 @@ def test_people_are_found_and_stand_as_one_walks_through_the_house(
 
 def test_the_units_of_a_house_are_in_order_and_none_is_another_s(home: Village) -> None:
     with home.app.database.reading() as tx:
+        assert name_index.matching(tx, 1, words="2階") == name_index.page(tx, 1, words="2階").person_ids == [2, 1]
         assert name_index.units(tx, 1) == ["2階", "10階"]
         assert name_index.units(tx, 2) == ["2階"]
 

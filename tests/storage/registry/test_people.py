@@ -98,3 +98,18 @@ def test_a_person_has_a_card_until_it_is_retired(rows: Rows) -> None:
 
     rows.change(Card, card, retired_at=NOW)
     assert not people.has_card(rows.tx, person)
+
+
+def test_the_people_of_a_group_are_listed_without_details_and_counted_up_to_a_limit(rows: Rows) -> None:
+    group = rows.group()
+    first, second = rows.person(group, room="101", unit="2階"), rows.person(group, "母", insurance=False)
+    rows.person(rows.group())
+
+    found = people.brief_of_group(rows.tx, group)
+
+    assert [(one.id, one.label, one.room, one.unit, one.insurance) for one in found] == [
+        (first, "父", "101", "2階", True),
+        (second, "母", None, None, False),
+    ]
+    assert people.are_more_than(rows.tx, group, 1)
+    assert not people.are_more_than(rows.tx, group, 2)
