@@ -34,6 +34,9 @@ check: $(INSTALLED)
 	$(IN_VENV)/ruff format --check .
 	$(IN_VENV)/mypy
 	$(IN_VENV)/lint-imports
+	$(IN_VENV)/python -m tests.checks.glossary
+	$(IN_VENV)/python -m tests.checks.migrations
+	$(IN_VENV)/python -m tests.checks.documents
 
 bench: $(INSTALLED)
 	$(IN_VENV)/python -m tests.bench

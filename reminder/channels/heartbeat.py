@@ -11,7 +11,7 @@ import httpx
 log = logging.getLogger(__name__)
 
 
-class Heartbeat:
+class HeartbeatClient:
     """A client of an outside monitor.
 
     `url` is requested when all is well, and only then; `fail_url`, where there is one, when it is not.

@@ -44,7 +44,7 @@ class MemoryChannel:
         """Return whether the message has arrived."""
         del others  # an id belongs to one message
         seen = any(sent.message_id == outgoing.message_id for sent in self.sent)
-        return Accepted(_name(outgoing)) if seen else ProviderAnswer.NOT_SEEN
+        return Accepted(_name(outgoing)) if seen else ProviderAnswer.NOT_FOUND
 
     async def close(self) -> None:
         """Do nothing: nothing was opened, and `sent` stays readable."""

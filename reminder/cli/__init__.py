@@ -15,6 +15,7 @@ from reminder.cli import (
     api_tokens,
     backup,
     bounce_mail,
+    entities,
     erase_export,
     home_reports,
     imports,
@@ -22,7 +23,6 @@ from reminder.cli import (
     lookup,
     new,
     print_leaflets,
-    registry,
     service,
 )
 from reminder.errors import KigenError, RefusedInputError, SettingsError
@@ -56,7 +56,7 @@ def _options_of_all(
 
 
 service.add_to(app)
-registry.add_to(app)
+entities.add_to(app)
 lookup.add_to(app)
 new.add_to(app)
 print_leaflets.add_to(app)

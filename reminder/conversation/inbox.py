@@ -35,13 +35,13 @@ class InboundText:
     text: str
 
 
-def keep(uow: UnitOfWork, heard: InboundText) -> bool:
+def keep(uow: UnitOfWork, inbound: InboundText) -> bool:
     """Store a reply; return False for an unknown sender, of whom nothing is stored and who gets no answer."""
     try:
-        address = addresses.read_sms_number(heard.sender)
+        address = addresses.read_sms_number(inbound.sender)
     except RefusedInputError:
         return False
-    text = heard.text[:LONGEST]
+    text = inbound.text[:LONGEST]
     intent = reading.read(text, uow.rules.replies)
     known = contacts.at_phone(uow.tx, uow.keys, address)
     if not known:
@@ -50,7 +50,7 @@ def keep(uow: UnitOfWork, heard: InboundText) -> bool:
         uow.tx,
         uow.keys,
         contact_id=known[0],
-        provider_id=heard.provider_id,
+        provider_id=inbound.provider_id,
         intent=intent,
         text=_keepable(text, intent),
         now=uow.now,

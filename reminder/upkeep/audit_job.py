@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from reminder.channels.heartbeat import Heartbeat
+from reminder.channels.heartbeat import HeartbeatClient
 from reminder.errors import DatabaseNotReadyError
 from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.maintenance import counters
@@ -13,7 +13,9 @@ from reminder.upkeep.health import Health, Trouble, assess, record_due_cards
 EVERY = timedelta(seconds=55)
 
 
-def run_audit(units: UnitsOfWork, now: datetime, heartbeat: Heartbeat, *, keeps_time: bool = False) -> Health | None:
+def run_audit(
+    units: UnitsOfWork, now: datetime, heartbeat: HeartbeatClient, *, keeps_time: bool = False
+) -> Health | None:
     """Audit the service; return None if another worker has just done so.
 
     The heartbeat is sent only after an audit that has found nothing. A silent worker counts as a finding, so a

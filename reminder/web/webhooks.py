@@ -104,10 +104,10 @@ async def twilio_sms(app: OpenApp, form: SignedForm) -> Response:
     """Store an incoming text. A repeated one changes nothing, a stranger gets no answer."""
     from reminder.channels.twilio.webhooks import parse_inbound
 
-    heard = parse_inbound(form)
-    if heard is None:
+    inbound = parse_inbound(form)
+    if inbound is None:
         raise RefusedInputError("request_malformed")
-    said = inbox.InboundText(heard.provider_id, heard.sender, heard.text)
+    said = inbox.InboundText(inbound.provider_id, inbound.sender, inbound.text)
 
     def keep() -> None:
         with app.writing() as uow:

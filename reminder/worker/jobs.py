@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from reminder.channels.heartbeat import Heartbeat
+from reminder.channels.heartbeat import HeartbeatClient
 from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import apply_receipts, reconciliation
 from reminder.delivery.sender import Sender
@@ -13,7 +13,7 @@ from reminder.domain.rules.digest_week import digest_is_due
 from reminder.enrolment.imports.service import process_next_batch
 from reminder.planning.escalation import escalate
 from reminder.planning.notify import notify_failures, notify_notices
-from reminder.planning.scheduler import plan_due
+from reminder.planning.planner import plan_due
 from reminder.planning.weekly_digest import make_digests
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.unit_of_work import UnitOfWork
@@ -254,6 +254,6 @@ def work_on_imports(app: App, goes_on: Callable[[], bool] = lambda: True) -> int
 
 def audit_once(app: App) -> tuple[str, ...]:
     """Run one audit, and return the codes of what it found; none where it was another worker's turn."""
-    heartbeat = Heartbeat(app.settings.heartbeat_url, app.settings.heartbeat_fail_url)
+    heartbeat = HeartbeatClient(app.settings.heartbeat_url, app.settings.heartbeat_fail_url)
     found = run_audit(app.units, app.clock.now(), heartbeat, keeps_time=app.keeps_time)
     return found.troubles if found else ()

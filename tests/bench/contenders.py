@@ -44,7 +44,7 @@ def ours(database: str, sink: str, key: str) -> None:
     with build_app(settings) as app:
         print("ready", flush=True)
         while True:
-            send(app, app.clock.now(), lambda: True)
+            send(app, lambda: True)
             with app.database.reading() as tx:
                 if not heartbeats.messages_due(tx, app.clock.now()):
                     return

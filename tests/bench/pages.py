@@ -32,7 +32,7 @@ from tests.program import PROGRAM, free_port, until
 PAGES = ("/", "/months", "/visits", "/letters", "/undelivered", "/calendar", "/settings/me")
 MANY = 70_000  # cards of one group
 CLIENTS = 16
-TICK = os.sysconf("SC_CLK_TCK")
+PASS_EVERY = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Server:
 
     def processor_seconds(self) -> float:
         user, system = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
-        return (int(user) + int(system)) / TICK
+        return (int(user) + int(system)) / PASS_EVERY
 
     def memory(self) -> int:
         """The most it has held, in MB."""

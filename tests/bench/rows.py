@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from reminder.clock import SteppedClock
-from reminder.planning.scheduler import plan_due
+from reminder.planning.planner import plan_due
 from reminder.storage.crypto.keyring import new_key
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database

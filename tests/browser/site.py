@@ -55,7 +55,7 @@ class Site:
         return [mail for mail in self.smtp.mails if address in mail.recipients]
 
 
-class _RememberedMail(SmtpEmail):
+class _KeptMail(SmtpEmail):
     """Also keeps what arrived, as the village's other channels do."""
 
     def __init__(self, smtp_url: str, mail_from: str) -> None:
@@ -83,7 +83,7 @@ def open_site(database_url: str, folder: Path, start: str, **settings_given: obj
             **{"public_url": url, "links_in_carer_mail": True, **settings_given},
         )
         clock, channels = SteppedClock(japan(start)), {name: MemoryChannel() for name in registered()}
-        channels[ChannelName.EMAIL] = _RememberedMail(settings.smtp_url, settings.mail_from)
+        channels[ChannelName.EMAIL] = _KeptMail(settings.smtp_url, settings.mail_from)
         with (
             build_app(settings, clock=clock, channels=channels, durable=False) as app,
             served(create_web(app, local_pages=has_local_pages(app, HOST)), listening),

@@ -48,16 +48,16 @@ def test_a_sheet_is_sent_in_mended_and_sent_again(site: Site, page: Page, tmp_pa
     impossible[0].value = "2027.4.30"
     mended = tmp_path / "mended.xlsx"
     book.save(mended)
-    upload(site, page, mended)
+    sheet_import(site, page, mended)
     assert "斎藤 弘" in [person.label for person in everybody(site)]
 
     before = len(everybody(site))
-    upload(site, page, SHEETS / "residents.xlsx")
+    sheet_import(site, page, SHEETS / "residents.xlsx")
     expect(page.get_by_role("term").filter(has_text="変わらない方")).to_be_visible()
     assert len(everybody(site)) == before
 
 
-def upload(site: Site, page: Page, file: Path) -> None:
+def sheet_import(site: Site, page: Page, file: Path) -> None:
     page.goto(f"{site.url}/imports")
     page.get_by_label("名簿のファイル").set_input_files(file)
     page.get_by_role("button", name="送って確かめる").click()

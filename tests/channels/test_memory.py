@@ -45,7 +45,7 @@ def test_a_lost_answer_leaves_the_message_with_the_provider() -> None:
 
     assert channel.sent == [text(1)]
     assert asyncio.run(channel.ask(text(1), ())) == Accepted("memory-1")
-    assert asyncio.run(channel.ask(text(2), ())) is ProviderAnswer.NOT_SEEN
+    assert asyncio.run(channel.ask(text(2), ())) is ProviderAnswer.NOT_FOUND
 
 
 def test_ordered_failures_come_in_the_order_of_the_orders() -> None:

@@ -221,7 +221,7 @@ def test_a_group_says_how_it_wants_to_be_told_and_takes_it_back(reminder: Termin
         (["preview", "passport", "2031-05-05", "--preset", "daily"], "unknown_choice", "no such preset"),
     ],
 )
-def test_a_rhythm_that_cannot_be_kept_is_refused(
+def test_a_preferences_that_cannot_be_kept_is_refused(
     reminder: Terminal, arguments: list[str], error: str, why: str
 ) -> None:
     settle(reminder)

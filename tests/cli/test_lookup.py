@@ -235,7 +235,7 @@ def test_elders_are_told_at_ten_and_others_from_nine(reminder: Terminal) -> None
     assert hours == {"standard": {"09:00"}, "elderly": {"10:00"}}
 
 
-def test_a_plan_can_be_seen_in_a_group_s_own_rhythm(reminder: Terminal) -> None:
+def test_a_plan_can_be_seen_in_a_group_s_own_preferences(reminder: Terminal) -> None:
     preferences = ["--days", "３１ 12", "--hour", "13", "--holidays"]
 
     plan = to_person(reminder.answer("preview", USER, "2027-06-30", *preferences))

@@ -45,12 +45,12 @@ def add(village: Village, drafts: Sequence[MessageDraft]) -> list[int]:
         return queue.add(tx, village.app.keys, drafts, village.now)
 
 
-def claimer(village: Village, per_second: float | None = TEN_A_SECOND) -> LeaseManager:
+def lease_manager(village: Village, per_second: float | None = TEN_A_SECOND) -> LeaseManager:
     return LeaseManager(village.app.database, village.app.keys, village.clock, per_second=per_second)
 
 
 def claim(village: Village, per_second: float | None = TEN_A_SECOND) -> LeaseBatch:
-    return claimer(village, per_second).claim(ChannelName.SMS, can_send=True)
+    return lease_manager(village, per_second).claim(ChannelName.SMS, can_send=True)
 
 
 @pytest.fixture

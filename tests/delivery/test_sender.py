@@ -254,10 +254,10 @@ def test_a_claim_that_is_about_to_run_out_hands_nothing_over(planned: Village) -
     def record(answered: Sequence[tuple[LeasedMessage, Outcome]]) -> None:
         assert [outcome.state for _, outcome in answered] == [MessageState.QUEUED]
 
-    lane = Dispatcher(
+    dispatcher = Dispatcher(
         app.database, planned.clock, claim=LeaseBatch, hand_over=hand_over, record=record, goes_on=lambda: True
     )
-    assert app.loop.run(lane.run(claim)) == 1
+    assert app.loop.run(dispatcher.run(claim)) == 1
     assert handed_over == []
 
 
@@ -276,14 +276,14 @@ def test_a_pass_that_has_told_everybody_waits_for_nothing_more(planned: Village)
     async def hand_over(_: LeasedMessage, __: datetime) -> Outcome:
         return Outcome(MessageState.ACCEPTED)
 
-    lane = Dispatcher(
+    dispatcher = Dispatcher(
         app.database, planned.clock, claim=LeaseBatch, hand_over=hand_over, record=kept.extend, goes_on=lambda: True
     )
     loop = _StillLoop()
     patience = threading.Timer(PATIENCE, loop.call_soon_threadsafe, [loop.stop])
     patience.start()
     try:
-        assert loop.run_until_complete(lane.run(claim)) == 1
+        assert loop.run_until_complete(dispatcher.run(claim)) == 1
         loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         patience.cancel()

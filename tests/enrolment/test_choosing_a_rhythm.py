@@ -25,7 +25,7 @@ def choose_copies(village: Village, member_id: int, copies: Copies) -> None:
         preference_settings.set_copies(uow, member_id=member_id, copies=copies)
 
 
-def rhythm_of(village: Village) -> Preferences:
+def preferences_of(village: Village) -> Preferences:
     with village.app.database.reading() as tx:
         group = groups.find(tx, 1)
     assert group is not None
@@ -47,17 +47,17 @@ def written(village: Village) -> list[str]:
         DEFAULT_PREFERENCES,
     ],
 )
-def test_a_rhythm_is_kept_as_it_was_chosen(village: Village, preferences: Preferences) -> None:
+def test_a_preferences_is_kept_as_it_was_chosen(village: Village, preferences: Preferences) -> None:
     village.group()
     choose(village, Preferences("often", (9,), 9, on_holidays=True))
 
     choose(village, preferences)
 
-    assert rhythm_of(village) == preferences
+    assert preferences_of(village) == preferences
     assert written(village).count("preferences_changed") == 2
 
 
-def test_a_rhythm_that_cannot_be_kept_is_refused_and_changes_nothing(village: Village) -> None:
+def test_a_preferences_that_cannot_be_kept_is_refused_and_changes_nothing(village: Village) -> None:
     village.group()
 
     with pytest.raises(RefusedInputError):
@@ -66,7 +66,7 @@ def test_a_rhythm_that_cannot_be_kept_is_refused_and_changes_nothing(village: Vi
         choose(village, Preferences("few"), group_id=99)
     choose(village, DEFAULT_PREFERENCES)
 
-    assert rhythm_of(village) == DEFAULT_PREFERENCES
+    assert preferences_of(village) == DEFAULT_PREFERENCES
     assert "preferences_changed" not in written(village), "nothing was changed"
 
 
@@ -93,7 +93,7 @@ def test_a_rhythm_that_cannot_be_kept_is_refused_and_changes_nothing(village: Vi
         ),
     ],
 )
-def test_a_card_that_is_registered_then_is_told_in_its_group_s_rhythm(
+def test_a_card_that_is_registered_then_is_told_in_its_group_s_preferences(
     village: Village, preferences: Preferences, texts: list[str], why: str
 ) -> None:
     village.group()

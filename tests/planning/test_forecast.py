@@ -110,7 +110,7 @@ def settle(village: Village, house: dict[str, object]) -> ForecastCard:
 
 @given(house=households())
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_the_outlook_shows_is_what_everybody_is_sent(
+def test_what_the_forecast_shows_is_what_everybody_is_sent(
     fresh_village_factory: Villages, house: dict[str, object]
 ) -> None:
     with fresh_village_factory(voice_enabled=True) as village:

@@ -87,7 +87,7 @@ def test_no_statement_of_a_busy_week_reads_a_whole_table(village: Village) -> No
     assert whole_tables(village, heard) == []
 
 
-def test_no_question_of_the_auditor_and_no_tally_reads_a_whole_table(village: Village) -> None:
+def test_no_question_of_the_auditor_and_no_counter_reads_a_whole_table(village: Village) -> None:
     a_busy_week(village)
     with village.app.database.writing() as tx:
         tx.execute(text("UPDATE cards SET next_reminder_on = NULL WHERE id = 1"))

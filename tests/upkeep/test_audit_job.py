@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from reminder.channels.heartbeat import Heartbeat
+from reminder.channels.heartbeat import HeartbeatClient
 from reminder.errors import TemporaryChannelError
 from reminder.storage.maintenance import counters
 from reminder.storage.runtime import heartbeats
@@ -29,7 +29,7 @@ def listener() -> Iterator[Listener]:
 
 
 def go_round(village: Village, listener: Listener) -> Health | None:
-    heartbeat = Heartbeat(listener.url, f"{listener.url}/fail")
+    heartbeat = HeartbeatClient(listener.url, f"{listener.url}/fail")
     return run_audit(village.app.units, village.now, heartbeat)
 
 
@@ -170,7 +170,7 @@ def test_a_try_that_failed_is_counted_as_such_and_the_next_one_again(counting: V
 # ── the bell ──
 
 
-def test_beside_the_bell_the_worker_goes_its_rounds(village: Village, listener: Listener) -> None:
+def test_beside_sending_the_worker_audits(village: Village, listener: Listener) -> None:
     settings = village.app.settings.model_copy(update={"heartbeat_url": listener.url, "pass_seconds": 0.05})
     app = replace(village.app, settings=settings)
 

@@ -19,7 +19,7 @@ from reminder.clock import JAPAN
 from reminder.storage.crypto.keyring import new_key, read_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
-from reminder.storage.maintenance import key_rotation as rekeying
+from reminder.storage.maintenance import key_rotation as sealed_columns
 from reminder.storage.maintenance import snapshot
 from reminder.upkeep import backup, key_rotation
 from tests.village import Village, japan, open_village
@@ -263,7 +263,7 @@ def test_the_tables_are_those_of_today(url: str) -> None:
 
 def test_every_sealed_value_opens_and_says_what_it_said(url: str, before: dict[str, list[Row]]) -> None:
     ring, database = read_keys(KEYS), Database(url)
-    sealed_now = {one.name: one for one in rekeying.SEALED}
+    sealed_now = {one.name: one for one in sealed_columns.SEALED}
 
     for name, purpose in SEALED_AS.items():
         table, column = name.split(".")
@@ -285,7 +285,7 @@ def test_addresses_are_still_found_by_their_keyed_index(url: str, before: dict[s
     """A restored or migrated database must know who answers."""
     ring, database = read_keys(KEYS), Database(url)
 
-    for sealed in rekeying.SEALED:
+    for sealed in sealed_columns.SEALED:
         if sealed.index is None:
             continue
         with database.reading() as tx:
@@ -300,7 +300,7 @@ def test_addresses_are_still_found_by_their_keyed_index(url: str, before: dict[s
 def test_a_change_of_keys_reaches_every_sealed_row(url: str, tmp_path: Path) -> None:
     with open_village(url, tmp_path, "2027-01-12 12:00", secret_keys=(new_key(), *KEYS)) as village:
         with village.app.database.reading() as tx:
-            sealed_rows = sum(len(tx.execute(one.rows()).all()) for one in rekeying.SEALED)
+            sealed_rows = sum(len(tx.execute(one.rows()).all()) for one in sealed_columns.SEALED)
 
         done = key_rotation.rotate(village.app.units, village.now, lambda name, count: None)
 

@@ -86,7 +86,7 @@ def test_an_address_is_masked_wherever_it_stands_but_in_its_own_place(village: V
         added,
         sheet.get("/people/1/contacts"),
         sheet.post(f"/contacts/{contact}/confirm", {"consent": "written", "consent_by": "長女"}),
-        sheet.post(f"/contacts/{contact}/reached"),
+        sheet.post(f"/contacts/{contact}/verify"),
         sheet.post(f"/contacts/{contact}/stop"),
         sheet.get("/group"),
     ]
@@ -213,8 +213,8 @@ def test_the_life_of_a_card(village: Village, sheet: Program) -> None:
     ]
     assert acts[2][0].json["assigned_to"] == 1
     assert acts[3][0].json["assigned_to"] is None
-    for path in ("renewed", "done", "retire"):
-        again = sheet.post(f"/cards/1/{path}", {"expires": "2033-03-31"} if path == "renewed" else None)
+    for path in ("renew", "acknowledge", "retire"):
+        again = sheet.post(f"/cards/1/{path}", {"expires": "2033-03-31"} if path == "renew" else None)
         assert (again.status, again.json["code"]) == (409, "card_retired")
     assert sheet.get("/cards/1/plan").status == 409
 

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from reminder.channels.email.refusals import AgainstPolicyError, Policy, Step, meaning
+from reminder.channels.email.refusals import AgainstPolicyError, Policy, SmtpStage, meaning
 from reminder.clock import JAPAN
 from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.domain.model.people import Language
@@ -293,18 +293,18 @@ def _in_base64(content: str) -> list[str]:
 
 
 async def _hand_over(connection: aiosmtplib.SMTP, sender: str, recipient: str, mail: bytes) -> None:
-    step = Step.GREETING
+    step = SmtpStage.GREETING
     try:
         await connection.mail(sender)
-        step = Step.RECIPIENT
+        step = SmtpStage.RECIPIENT
         await connection.rcpt(recipient)
-        step = Step.CONTENT
+        step = SmtpStage.CONTENT
         await connection.data(mail)
     except aiosmtplib.SMTPResponseException as refused:
         raise meaning(refused, step) from None
     except (aiosmtplib.SMTPException, OSError, ValueError) as lost:
         _drop(connection)
-        if step is not Step.CONTENT:
+        if step is not SmtpStage.CONTENT:
             raise TemporaryChannelError("lost") from None
         raise UnknownOutcomeError("timeout" if isinstance(lost, TimeoutError) else "lost") from None
     except BaseException:
@@ -323,7 +323,7 @@ def _drop(connection: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None =
 
 def _why_not_open(failure: Exception) -> ChannelError:
     if isinstance(failure, aiosmtplib.SMTPResponseException):
-        return meaning(failure, Step.GREETING)
+        return meaning(failure, SmtpStage.GREETING)
     if isinstance(failure, ssl.SSLCertVerificationError) or isinstance(failure.__cause__, ssl.SSLCertVerificationError):
         return SetupChannelError("certificate")
     if isinstance(failure, OSError):

@@ -21,7 +21,7 @@ FORBIDDEN_IN_A_ROW = 3
 _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
 
 
-class Step(Enum):
+class SmtpStage(Enum):
     """The step of the conversation at which the server refused: it decides whose fault a refusal is."""
 
     GREETING = "greeting"
@@ -29,17 +29,17 @@ class Step(Enum):
     CONTENT = "content"
 
 
-def meaning(refused: aiosmtplib.SMTPResponseException, step: Step) -> ChannelError:
+def meaning(refused: aiosmtplib.SMTPResponseException, step: SmtpStage) -> ChannelError:
     """Return the error for a refusal. Its enhanced code (RFC 3463) is more precise than the three digits."""
     enhanced = _ENHANCED.match(refused.message)
     reason = ".".join(enhanced.groups()) if enhanced else str(refused.code)
     if 400 <= refused.code < 500:
         return TemporaryChannelError(reason)
     if not 500 <= refused.code < 600:
-        return UnknownOutcomeError("unreadable") if step is Step.CONTENT else TemporaryChannelError("unreadable")
-    if step is Step.GREETING:
+        return UnknownOutcomeError("unreadable") if step is SmtpStage.CONTENT else TemporaryChannelError("unreadable")
+    if step is SmtpStage.GREETING:
         return SetupChannelError(reason)
-    fault = fault_of_refusal(refused.code, reason if enhanced else None, of_recipient=step is Step.RECIPIENT)
+    fault = fault_of_refusal(refused.code, reason if enhanced else None, of_recipient=step is SmtpStage.RECIPIENT)
     # "Relay access denied" names the recipient; taken literally, one wrong setting would give up every address.
     if fault is not Fault.OPERATOR and (reason.startswith("5.7.") or "relay" in refused.message.lower()):
         return AgainstPolicyError(reason)

@@ -86,7 +86,7 @@ class TwilioSms:
         reached_older = False
         for _ in range(PAGES):
             if page is None:
-                return ProviderAnswer.NOT_SEEN
+                return ProviderAnswer.NOT_FOUND
             for row in page:
                 if _is_older(row, earliest):
                     reached_older = True
@@ -96,7 +96,7 @@ class TwilioSms:
         if page is not None and not reached_older:
             # Newer texts filled the pages, so ours may come after them: "not found" could cause a second copy.
             raise TemporaryChannelError("list_too_long")
-        return ProviderAnswer.NOT_SEEN
+        return ProviderAnswer.NOT_FOUND
 
     async def close(self) -> None:
         """Close all connections."""

@@ -77,7 +77,7 @@ class TwilioVoice:
         except FAILURES as failure:
             retry_after = answered.retry_after if (answered := last_answer.get()) else None
             raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
-        return ProviderAnswer.NOT_SEEN
+        return ProviderAnswer.NOT_FOUND
 
     async def close(self) -> None:
         """Close all connections."""

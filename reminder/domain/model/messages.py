@@ -46,7 +46,7 @@ class Accepted:
 class ProviderAnswer(StrEnum):
     """A provider's answer about a message whose outcome is unknown."""
 
-    NOT_SEEN = "not_seen"  # it lists no such message: ask once more later, then send again
+    NOT_FOUND = "not_seen"  # it lists no such message: ask once more later, then send again
     SAFE_TO_REPEAT = "safe_to_repeat"  # it cannot be asked, but it recognises a second copy as the same
     SAFE_TO_REPEAT_SOON = "safe_to_repeat_soon"  # the same, but it forgets the message after a day
 
@@ -227,7 +227,7 @@ MOST_REPEATS = 5
 # LINE knows a retry key for 24 hours; a second copy after that would be a second message.
 REPEATED_SOON = timedelta(hours=20)
 GAVE_UP = "gave_up"  # certainly not sent
-NOT_SEEN = "not_seen"  # very likely not sent, and nobody can know
+NOT_FOUND = "not_seen"  # very likely not sent, and nobody can know
 UNREADABLE = "unreadable"  # sealed with a key that is gone
 RESTORED = "restored"  # it may have been sent between the back-up and now
 
@@ -314,19 +314,19 @@ def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquir
         case Accepted(provider_id=provider_id):
             return Outcome(MessageState.ACCEPTED, provider_id=provider_id)
         case ProviderAnswer.SAFE_TO_REPEAT_SOON if now - asked.handed_at > REPEATED_SOON:
-            return Outcome(MessageState.FAILED, NOT_SEEN)
+            return Outcome(MessageState.FAILED, NOT_FOUND)
         case ProviderAnswer.SAFE_TO_REPEAT | ProviderAnswer.SAFE_TO_REPEAT_SOON if (
             asked.attempts >= MOST_REPEATS or now >= asked.expires_at
         ):
-            return Outcome(MessageState.FAILED, NOT_SEEN)
+            return Outcome(MessageState.FAILED, NOT_FOUND)
         case ProviderAnswer.SAFE_TO_REPEAT | ProviderAnswer.SAFE_TO_REPEAT_SOON:
             return Outcome(MessageState.QUEUED, "repeated", wait_until=now, possibly_double=True)
-        case ProviderAnswer.NOT_SEEN if asked.not_found_count == 0:
-            return Outcome(MessageState.UNKNOWN, NOT_SEEN, wait_until=now + BEFORE_ASKING, not_found_count=1)
-        case ProviderAnswer.NOT_SEEN if asked.possibly_double or now >= asked.expires_at:
-            return Outcome(MessageState.FAILED, NOT_SEEN)
-        case ProviderAnswer.NOT_SEEN:
-            return Outcome(MessageState.QUEUED, NOT_SEEN, wait_until=now, possibly_double=True)
+        case ProviderAnswer.NOT_FOUND if asked.not_found_count == 0:
+            return Outcome(MessageState.UNKNOWN, NOT_FOUND, wait_until=now + BEFORE_ASKING, not_found_count=1)
+        case ProviderAnswer.NOT_FOUND if asked.possibly_double or now >= asked.expires_at:
+            return Outcome(MessageState.FAILED, NOT_FOUND)
+        case ProviderAnswer.NOT_FOUND:
+            return Outcome(MessageState.QUEUED, NOT_FOUND, wait_until=now, possibly_double=True)
         case _:
             return Outcome(
                 MessageState.UNKNOWN,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reminder.domain.model.channels import ChannelName, Fault
-from reminder.domain.model.messages import GAVE_UP, NOT_SEEN, UNREADABLE, MessageState
+from reminder.domain.model.messages import GAVE_UP, NOT_FOUND, UNREADABLE, MessageState
 from reminder.domain.rules.provider_errors import texts_a_step
 
 
@@ -31,7 +31,7 @@ class MessageResult:
     @property
     def never_left(self) -> bool:
         """Whether they certainly or probably never left, so that they reached nobody and may be sent again."""
-        is_given_up = self.failed and self.reason in (GAVE_UP, NOT_SEEN, UNREADABLE)
+        is_given_up = self.failed and self.reason in (GAVE_UP, NOT_FOUND, UNREADABLE)
         return self.state is MessageState.STALE or is_given_up
 
     @property
@@ -39,7 +39,7 @@ class MessageResult:
         """Whether they may have arrived although that is not known."""
         if self.came_back:
             return self.channel.can.read_error(self.reason).fault is Fault.UNSURE
-        return self.never_left and (self.possibly_double or self.reason == NOT_SEEN)
+        return self.never_left and (self.possibly_double or self.reason == NOT_FOUND)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ _PARTS = "\n---\n"
 
 
 @dataclass(frozen=True)
-class Script:
+class CallScript:
     """The lines for a human, and the lines for an answering machine."""
 
     human: tuple[str, ...]
@@ -31,10 +31,10 @@ class Script:
         return _PARTS.join("\n".join(lines) for lines in (self.human, self.machine))
 
 
-def read_script(text: str) -> Script:
+def read_script(text: str) -> CallScript:
     """Return the script from its stored form."""
     human, _, machine = text.partition(_PARTS)
-    return Script(tuple(human.splitlines()), tuple(machine.splitlines()))
+    return CallScript(tuple(human.splitlines()), tuple(machine.splitlines()))
 
 
 def human_part(text: str) -> str:
@@ -57,7 +57,7 @@ class CallComposer:
 
     phrases: Phrases
 
-    def reminder(self, contents: Sequence[ReminderContent]) -> Script:
+    def reminder(self, contents: Sequence[ReminderContent]) -> CallScript:
         """Return the script about these cards, each with its date."""
         words, reader, values = self.phrases.words, self.phrases.reader, self._values
         said = words.section("call")
@@ -65,13 +65,13 @@ class CallComposer:
         lines += _lines(said["warning"], values)
         for one in sorted(contents, key=lambda one: one.expires_on):
             lines += _lines(said["date"], {**values, "thing": self._thing(one), "date": spoken(words, one.expires_on)})
-        return Script(lines + _lines(said["ask"], values), _lines(said["voicemail"], values))
+        return CallScript(lines + _lines(said["ask"], values), _lines(said["voicemail"], values))
 
-    def practice(self) -> Script:
+    def practice(self) -> CallScript:
         """Return the script of the call in which somebody tries the keys out at enrolment."""
         said, values = self.phrases.words.section("call"), self._values
         human = _lines(said["opening"], values) + _lines(said["practice"], values)
-        return Script(human, _lines(said["voicemail"], values))
+        return CallScript(human, _lines(said["voicemail"], values))
 
     def _thing(self, card: ReminderContent) -> str:
         words = self.phrases.words
@@ -90,7 +90,7 @@ class CallComposer:
         }
 
 
-def first_turn(words: Catalog, script: Script, *, is_machine: bool, has_practised: bool) -> Turn:
+def first_turn(words: Catalog, script: CallScript, *, is_machine: bool, has_practised: bool) -> Turn:
     """Return the first turn of an answered call; keys are offered only to people who have tried them out."""
     said = words.section("call")
     if is_machine:
@@ -100,7 +100,7 @@ def first_turn(words: Catalog, script: Script, *, is_machine: bool, has_practise
     return Turn(script.human + _lines(said["closing"], {}))
 
 
-def practice_turn(script: Script, *, is_machine: bool) -> Turn:
+def practice_turn(script: CallScript, *, is_machine: bool) -> Turn:
     """Return the first turn of an answered practice call."""
     return Turn(script.machine) if is_machine else Turn(script.human, waits_for_key=True, number=1)
 

@@ -6,7 +6,7 @@ from datetime import date
 
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Language
-from reminder.domain.text.call_scripts import CallComposer, Script
+from reminder.domain.text.call_scripts import CallComposer, CallScript
 from reminder.domain.text.catalog import Catalogs
 from reminder.domain.text.digest import Digest, DigestComposer
 from reminder.domain.text.email import EmailComposer
@@ -47,11 +47,11 @@ class Composer:
         """
         return SmsComposer(Phrases.of(self.catalogs, reader)).answer(name, day)
 
-    def call(self, contents: Sequence[ReminderContent], reader: Reader) -> Script:
+    def call(self, contents: Sequence[ReminderContent], reader: Reader) -> CallScript:
         """Return the script of a telephone call about these cards."""
         return CallComposer(Phrases.of(self.catalogs, reader)).reminder(contents)
 
-    def practice_call(self, reader: Reader) -> Script:
+    def practice_call(self, reader: Reader) -> CallScript:
         """Return the script of the call in which somebody tries the keys out."""
         return CallComposer(Phrases.of(self.catalogs, reader)).practice()
 

@@ -67,13 +67,13 @@ def _keep_rows(units: UnitsOfWork, now: datetime, import_id: int, found: Iterato
     return rows, ignored
 
 
-def _guessed_mapping(sheet: ResidentSheet, remembered: Mapping[str, str]) -> ColumnMapping:
+def _guessed_mapping(sheet: ResidentSheet, saved: Mapping[str, str]) -> ColumnMapping:
     """Return what this group said of such headings last time, else what a heading says. No field twice."""
     by_place: dict[int, str] = {}
     for column in sheet.columns:
         if not column.may_be_mapped:
             continue
-        field = remembered.get(column.heading, column.field)
+        field = saved.get(column.heading, column.field)
         if field and field not in by_place.values():
             by_place[column.place] = field
     return ColumnMapping(by_place)

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import MessageState
+from reminder.storage.db import tables
 from reminder.storage.db.statements import put
 from reminder.storage.db.tables import WAS_HANDED_OVER, Message
-from reminder.storage.db.tables import Counter as Tally
 from reminder.storage.runtime import heartbeats
 
 # By then most answers have come, and the writes of a worker with a slow clock are committed.
@@ -52,10 +52,10 @@ def rollup(tx: Session, now: datetime) -> None:
             counted[f"{WAITED}.{channel}.{bucket}"] += 1
             counted[f"{WAITED}.{channel}.{SECONDS}"] += round(waited)
     for name, count in sorted(counted.items()):
-        put(tx, Tally, {"name": name}, {"value": count}, changed={"value": Tally.value + count})
+        put(tx, tables.Counter, {"name": name}, {"value": count}, changed={"value": tables.Counter.value + count})
     heartbeats.record(tx, heartbeats.COUNTED, until)
 
 
 def all_of(tx: Session) -> Mapping[str, int]:
     """Return all counters, by name."""
-    return dict(list(tx.execute(select(Tally.name, Tally.value).order_by(Tally.name))))
+    return dict(list(tx.execute(select(tables.Counter.name, tables.Counter.value).order_by(tables.Counter.name))))

@@ -26,7 +26,7 @@ from reminder.domain.model.messages import (
     CANCEL,
     FORGET_WORDS,
     MESSAGE_STATES,
-    NOT_SEEN,
+    NOT_FOUND,
     CancelReason,
     MessageKind,
     MessageState,
@@ -117,7 +117,7 @@ def erase_bodies(tx: Session, message_ids: Collection[int], now: datetime) -> Er
     """
     ended = ErasedMessages([], [])
     for ids in _portions(message_ids):
-        cancelled, uncertain = {"reason": CancelReason.ERASED}, {"reason": NOT_SEEN, "lease_until": None}
+        cancelled, uncertain = {"reason": CancelReason.ERASED}, {"reason": NOT_FOUND, "lease_until": None}
         ended.cancelled.extend(_end(tx, ids, CANCEL, now, cancelled))
         ended.uncertain.extend(_end(tx, ids, FORGET_WORDS, now, uncertain))
         tx.execute(

@@ -16,7 +16,7 @@ from reminder.domain.model.messages import (
     LOSE_LEASE,
     MESSAGE_STATES,
     MISS,
-    NOT_SEEN,
+    NOT_FOUND,
     RECORD_ANSWER,
     RECORD_OUTCOME,
     TAKE_LEASE,
@@ -336,7 +336,7 @@ def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta
     if leased:
         these = among(Message.id, [message.outgoing.message_id for message in leased])
         tx.execute(staying(MESSAGE_STATES, these, states=RECORD_ANSWER.leaves).values(lease_until=now + lease))
-    for ids, move, reason in ((forgotten, FORGET_WORDS, NOT_SEEN), (unreadable, FAIL_UNASKABLE, UNREADABLE)):
+    for ids, move, reason in ((forgotten, FORGET_WORDS, NOT_FOUND), (unreadable, FAIL_UNASKABLE, UNREADABLE)):
         if ids:
             failed = {"reason": reason, "lease_until": None, "ended_at": now}
             tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(failed))

@@ -109,7 +109,7 @@ def _whole(tx: Tx, keys: KeyRing, kind_name: Callable[[Row], str], people: Seque
     ids = _ids(people)
     contacts, cards = export.contacts_of_people(tx, keys, ids), export.cards(tx, ids)
     card_ids = _ids(chain(*cards.values()))
-    reminders, takings = export.reminders(tx, card_ids), export.assignments(tx, card_ids)
+    reminders, assignments = export.reminders(tx, card_ids), export.assignments(tx, card_ids)
     notices = export.notices(tx, ids)
     for person in people:
         whose = person["id"]
@@ -121,7 +121,7 @@ def _whole(tx: Tx, keys: KeyRing, kind_name: Callable[[Row], str], people: Seque
                     **card,
                     "kind_name": kind_name(card),
                     "reminders": reminders.get(card["id"], []),
-                    "assignments": takings.get(card["id"], []),
+                    "assignments": assignments.get(card["id"], []),
                 }
                 for card in cards.get(whose, [])
             ],

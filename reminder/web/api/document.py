@@ -10,14 +10,15 @@ from reminder.web.api.operation import LONGEST_KEY
 from reminder.web.api.problems import ProblemDetails
 
 _ABOUT = """Dates at which cards end, for a program of one family or one care home. There is no field for a card's
-number; what looks like one is refused wherever it stands, and repeated nowhere.
+number; what looks like one is refused everywhere, and never repeated.
 
-Show your token as `Authorization: Bearer kigen_…`. With `read` it sees, with `write` it also changes, with `erase` it
-may also do what only an owner may: erase, give the group a name, read the journal. It may never do more than whoever
-made it.
+Send your token as `Authorization: Bearer kigen_…`. With `read` it sees, with `write` it also changes, with `erase` it
+may also do what only an owner may: erase, rename the group, read the activity log. It never has more rights than its
+maker.
 
 Dates go in as people type them (`令和9年3月31日`, `2027-03-31`) and come out as ISO 8601; instants are in UTC.
-A refusal is a problem (RFC 9457) with a stable `code`. Say `Idempotency-Key` with a POST that you may have to repeat.
+A refusal is a problem (RFC 9457) with a stable `code`. Send an `Idempotency-Key` with a POST that you may have to
+repeat.
 """
 
 _KEY = {

@@ -48,7 +48,7 @@ class GroupOut(Out):
     members: list[MemberOut]
 
 
-class CountsOut(Out):
+class GroupCountsOut(Out):
     """The number of cards of this month and the next that need attention, and of persons who cannot be reached."""
 
     residents: int
@@ -92,14 +92,14 @@ def rename_group(caller: Owns, given: GroupChange) -> GroupOut:
 
 
 @router.get("/group/counts")
-def get_counts(caller: Sees) -> CountsOut:
+def get_counts(caller: Sees) -> GroupCountsOut:
     """Count what needs attention in this month and the next.
 
     A token sees one home; a program for several homes asks with the token of each.
     """
     with caller.reading() as uow:
         found = counts(uow, authorized.group(uow.tx, caller.who))
-    return CountsOut(**vars(found))
+    return GroupCountsOut(**vars(found))
 
 
 @router.get("/activity")

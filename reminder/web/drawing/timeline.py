@@ -266,12 +266,12 @@ def _texts(timeline: Timeline, row: _Row, columns: dict[Audience, tuple[float, f
 def _dot(x: float, y: float, colour: str, title: str, *, is_delivered: bool) -> str:
     """Return a dot, filled with a tick or hollow, so that no colour is needed to tell them apart."""
     named = f"<title>{escape(title)}</title>" if title else ""
-    circle = (
+    shape = (
         f'<circle cx="{x:g}" cy="{y:g}" r="{DOT}" fill="{colour if is_delivered else PAPER}" stroke="{colour}" '
         f'stroke-width="3">{named}</circle>'
     )
     tick = f'<path d="M{x - 4:g} {y:g}l3 3l5 -6" fill="none" stroke="{PAPER}" stroke-width="2"/>'
-    return circle + (tick if is_delivered else "")
+    return shape + (tick if is_delivered else "")
 
 
 def _legend(timeline: Timeline, words: Catalog, top: float) -> Iterator[str]:

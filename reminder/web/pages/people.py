@@ -123,7 +123,7 @@ def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Re
 def _timeline(request: Request, uow: UnitOfWork, person: PersonView, card: CardView) -> Markup:
     words = uow.rules.wording.of(words_of(request).language)
     plan = forecast(uow, person=person, card=planned(card))
-    told = [
+    sent = [
         timeline.TimelineMark(japan_date(at), audience, timeline.MarkState.TOLD, "")
         for at, audience in queries.days_sent(uow.tx, card.id)
     ]
@@ -137,7 +137,7 @@ def _timeline(request: Request, uow: UnitOfWork, person: PersonView, card: CardV
         timeline.Timeline(
             card.label or words.kinds[card.kind]["name"],
             plan.dates,
-            (*told, *coming),
+            (*sent, *coming),
             uow.today,
             at_counter=not uow.rules.kind(card.kind).comes_by_itself,
         ),

@@ -25,8 +25,8 @@ def print_sheet(
         person = authorized.person(uow.tx, who, person_id)
         group = authorized.group(uow.tx, who)
         row = group_status(uow, group, [person.id])[0]
-    told = sorted((one.card for one in row.cards if card in (None, one.card.id)), key=lambda one: one.expires_on)
-    if sheet in ("letter", "fridge") and not told:
+    chosen = sorted((one.card for one in row.cards if card in (None, one.card.id)), key=lambda one: one.expires_on)
+    if sheet in ("letter", "fridge") and not chosen:
         raise NotFoundError("page_not_found")
     language = words_of(request).language if sheet == "consent" else person.language
     return HTMLResponse(
@@ -40,7 +40,9 @@ def print_sheet(
                 mark=person.mark,
                 sender=app.settings.twilio_from or "＿＿＿＿＿＿＿＿＿＿",
                 today=uow.today,
-                cards=tuple(LeafletCard(one.kind, one.expires_on, one.label or None, one.is_computed) for one in told),
+                cards=tuple(
+                    LeafletCard(one.kind, one.expires_on, one.label or None, one.is_computed) for one in chosen
+                ),
             ),
             stylesheet="/static/sheet.css",
         )

@@ -426,7 +426,7 @@ def test_two_people_on_one_phone_do_not_answer_for_each_other(twilio: FakeTwilio
     twilio.phone(MOTHER).expect(TEXT.text)
     first = send(twilio)
 
-    assert ask(twilio, others=[first.provider_id]) is ProviderAnswer.NOT_SEEN
+    assert ask(twilio, others=[first.provider_id]) is ProviderAnswer.NOT_FOUND
 
     second = send(twilio)
     assert ask(twilio, others=[first.provider_id]) == second
@@ -437,7 +437,7 @@ def test_asking_does_not_see_what_the_list_does_not_show_yet(twilio: FakeTwilio)
     twilio.hide_new_texts()
     send(twilio)
 
-    assert ask(twilio) is ProviderAnswer.NOT_SEEN
+    assert ask(twilio) is ProviderAnswer.NOT_FOUND
     twilio.show_all_texts()
     assert ask(twilio) == Accepted(twilio.texts[0].sid)
 
@@ -453,7 +453,7 @@ def test_asking_does_not_take_another_text_for_ours(twilio: FakeTwilio, other: O
     twilio.allow_all()
     send(twilio, other)
 
-    assert ask(twilio) is ProviderAnswer.NOT_SEEN
+    assert ask(twilio) is ProviderAnswer.NOT_FOUND
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,9 @@ def test_a_call_whose_answer_was_lost_is_found_by_its_number(twilio: FakeTwilio)
 
     sid = twilio.rings[0].sid
     assert ask(twilio) == Accepted(sid)
-    assert ask(twilio, others=[sid]) is ProviderAnswer.NOT_SEEN, "that one is another message's"
+    assert ask(twilio, others=[sid]) is ProviderAnswer.NOT_FOUND, "that one is another message's"
     later = Outgoing(8, TO, "", None, created_at=NOW, handed_at=NOW + timedelta(days=1))
-    assert ask(twilio, outgoing=later) is ProviderAnswer.NOT_SEEN, "yesterday's call"
+    assert ask(twilio, outgoing=later) is ProviderAnswer.NOT_FOUND, "yesterday's call"
 
 
 def test_who_cannot_be_asked_is_asked_again_later(twilio: FakeTwilio) -> None:

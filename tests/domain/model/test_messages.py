@@ -112,16 +112,16 @@ ONCE_NOT_SEEN = replace(FRESH, not_found_count=1)
     ("answer", "asked", "state", "double", "why"),
     [
         (Accepted("SM1"), FRESH, S.ACCEPTED, False, "it had arrived after all"),
-        (ProviderAnswer.NOT_SEEN, FRESH, S.UNKNOWN, False, "lists lag: one 'no' is not enough"),
-        (ProviderAnswer.NOT_SEEN, ONCE_NOT_SEEN, S.QUEUED, True, "sent again, and marked"),
+        (ProviderAnswer.NOT_FOUND, FRESH, S.UNKNOWN, False, "lists lag: one 'no' is not enough"),
+        (ProviderAnswer.NOT_FOUND, ONCE_NOT_SEEN, S.QUEUED, True, "sent again, and marked"),
         (
-            ProviderAnswer.NOT_SEEN,
+            ProviderAnswer.NOT_FOUND,
             replace(ONCE_NOT_SEEN, possibly_double=True),
             S.FAILED,
             False,
             "once, and never a third time",
         ),
-        (ProviderAnswer.NOT_SEEN, replace(ONCE_NOT_SEEN, expires_at=NOW), S.FAILED, False, "not after its day"),
+        (ProviderAnswer.NOT_FOUND, replace(ONCE_NOT_SEEN, expires_at=NOW), S.FAILED, False, "not after its day"),
         (ProviderAnswer.SAFE_TO_REPEAT, FRESH, S.QUEUED, True, "a mailbox recognises the copy, a person may not"),
         (ProviderAnswer.SAFE_TO_REPEAT, replace(FRESH, attempts=5), S.FAILED, False, "but not for ever"),
         (ProviderAnswer.SAFE_TO_REPEAT, replace(FRESH, expires_at=NOW), S.FAILED, False, "nor after its day"),
@@ -149,7 +149,7 @@ def test_every_answer_about_an_unknown_fate_has_its_verdict(
 
 def test_only_answers_count_towards_sending_again() -> None:
     unanswered = after_asking(TemporaryChannelError("503"), FRESH, NOW)
-    answered = after_asking(ProviderAnswer.NOT_SEEN, FRESH, NOW)
+    answered = after_asking(ProviderAnswer.NOT_FOUND, FRESH, NOW)
 
     assert (unanswered.not_found_count, answered.not_found_count) == (0, 1)
 

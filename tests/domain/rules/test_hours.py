@@ -239,7 +239,7 @@ def test_who_wants_to_be_told_on_holidays_is_and_elders_are_not(day):
         ("2026-11-22 08:00", Mode.STANDARD, ChannelName.VOICE, "2026-11-24 10:00", "nobody is called on holidays"),
     ],
 )
-def test_the_next_allowed_moment_of_a_group_with_its_own_rhythm(now, mode, channel, allowed, why):
+def test_the_next_allowed_moment_of_a_group_with_its_own_preferences(now, mode, channel, allowed, why):
     preferences = Preferences(send_hour=13, on_holidays=True)
 
     assert hours.next_allowed(in_japan(now), mode, Audience.PERSON, channel, preferences) == in_japan(allowed), why

@@ -105,7 +105,7 @@ def test_hours_at_which_nobody_may_be_told_are_refused(typed: str, code: str) ->
         (Preferences(own_days=(7, 30)), "own_days_unreadable", "the farthest comes first"),
     ],
 )
-def test_a_rhythm_that_was_not_typed_is_checked_as_well(wanted: Preferences, code: str, why: str) -> None:
+def test_a_preferences_that_was_not_typed_is_checked_as_well(wanted: Preferences, code: str, why: str) -> None:
     with pytest.raises(RefusedInputError) as refused:
         wanted.checked(PRESETS)
 

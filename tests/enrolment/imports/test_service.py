@@ -17,7 +17,7 @@ from reminder.enrolment.cards import NewCard, TypedDates, add_cards
 from reminder.enrolment.imports import service
 from reminder.enrolment.imports.reader import SheetRow, read_sheet
 from reminder.errors import ConflictError, RefusedInputError
-from reminder.planning.scheduler import plan_due
+from reminder.planning.planner import plan_due
 from reminder.storage.registry import cards, contacts, imports, people
 from tests.homes import EXPECTED, SHEETS, checked, found, rejected, rows_of, saved, start_saving
 from tests.rules import HEADINGS
@@ -249,7 +249,7 @@ def test_the_same_person_twice_in_a_sheet_is_registered_once(village: Village) -
     assert residents(village) == [("ハナ", "201")]
 
 
-def test_what_a_home_said_of_its_columns_is_remembered(village: Village) -> None:
+def test_what_a_home_said_of_its_columns_is_kept(village: Village) -> None:
     a_home(village)
     head = "部屋のなまえ,氏名,電子証明書期限"
     checked(village, sheet_of("201,ハナ,2027-11-16", head=head), mapping={0: "room", 1: "name", 2: "card:passport"})

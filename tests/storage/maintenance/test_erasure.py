@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from reminder.domain.model.messages import NOT_SEEN, MessageKind, MessageState
+from reminder.domain.model.messages import NOT_FOUND, MessageKind, MessageState
 from reminder.domain.model.people import Role
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.auth import accounts, idempotency, login_codes, passkeys, sessions
@@ -49,7 +49,7 @@ def test_a_message_whose_words_are_forgotten_is_not_sent_any_more(rows: Rows) ->
 
     assert (untold.cancelled, untold.uncertain) == ([queued], [unknown])
     assert rows.column(Message.state) == ["cancelled", "failed", "accepted"]
-    assert rows.column(Message.reason) == ["erased", NOT_SEEN, None]
+    assert rows.column(Message.reason) == ["erased", NOT_FOUND, None]
     assert rows.column(Message.body_sealed) == rows.column(Message.body_fingerprint) == [None] * 3
 
 

@@ -2,7 +2,7 @@
 
 from reminder.domain.model.messages import (
     LEASE,
-    NOT_SEEN,
+    NOT_FOUND,
     RECORD_OUTCOME,
     UNREADABLE,
     Accepted,
@@ -154,7 +154,7 @@ def test_a_message_of_unknown_fate_is_asked_about_when_its_time_has_come(rows: R
     assert [(one.attempts, one.outgoing.handed_at) for one in claimed] == [(1, NOW)]
     assert gone == [forgotten]
     assert rows.one(Message.lease_until, asked) == NOW + LEASE
-    assert (rows.one(Message.state, forgotten), rows.one(Message.reason, forgotten)) == ("failed", NOT_SEEN)
+    assert (rows.one(Message.state, forgotten), rows.one(Message.reason, forgotten)) == ("failed", NOT_FOUND)
 
 
 def test_what_a_provider_calls_other_messages_to_one_telephone_is_known(rows: Rows) -> None:

@@ -6,7 +6,7 @@ from reminder.storage.reminders import recipients
 from tests.storage.conftest import Rows
 
 
-def test_the_circle_of_a_person_is_themselves_their_family_and_the_members(rows: Rows) -> None:
+def test_the_recipients_of_a_person_is_themselves_their_family_and_the_members(rows: Rows) -> None:
     of = rows.group()
     person_id = rows.person(of, mark="つばめ")
     own, family = rows.contact(person_id=person_id), rows.contact(person_id=person_id, is_family=True)

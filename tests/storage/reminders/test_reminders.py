@@ -52,7 +52,7 @@ def test_a_message_is_linked_to_what_it_tells(rows: Rows) -> None:
     )
 
 
-def test_what_became_of_telling_a_step_is_known_by_contact(rows: Rows) -> None:
+def test_what_became_of_a_step_is_known_by_contact(rows: Rows) -> None:
     person = rows.person(rows.group())
     card = rows.card(person)
     told, stale, waiting = (rows.contact(person_id=person) for _ in range(3))

@@ -9,7 +9,7 @@ from reminder.domain.model.access import Actor
 from reminder.domain.model.messages import LEASE
 from reminder.domain.model.people import ChannelName, Language, Mode, Role
 from reminder.enrolment.identity import membership, sign_in
-from reminder.planning.scheduler import plan_due
+from reminder.planning.planner import plan_due
 from reminder.storage.auth import sessions
 from reminder.storage.outbox import leases, receipts
 from reminder.storage.runtime import heartbeats
@@ -217,7 +217,7 @@ def test_a_session_is_forgotten_a_month_after_its_end(
     assert count(village, "sessions") == left, why
 
 
-def test_the_bell_rings_once_a_day_and_on_until_nothing_is_left(told: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_job_is_due_once_a_day_and_on_until_nothing_is_left(told: Village, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "AT_ONCE", 1)
     with told.app.database.writing() as tx:
         tx.execute(text("UPDATE cards SET retired_at = created_at"))

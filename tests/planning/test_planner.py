@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from reminder.domain.model.people import ChannelName, GroupKind
-from reminder.planning.scheduler import plan_due
+from reminder.planning.planner import plan_due
 from reminder.storage.registry import cards
 from tests.patience import PATIENCE
 from tests.village import Village
