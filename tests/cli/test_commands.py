@@ -135,7 +135,7 @@ def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: li
     else:
         phone += ["--consent", "spoken", "--consent-by", "長女"]
     reminder.answer("contact", "add", "--person", "2", *phone)
-    reminder.answer("tick")
+    reminder.answer("run-once")
     if path == ["contact", "add"]:
         reminder.answer("person", "add", "--group", "1", "--label", "祖母")
     if path == ["mail", "address"]:

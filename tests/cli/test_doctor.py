@@ -83,7 +83,7 @@ WRONG = [
         "+81",
         "nobody is called from a foreign number",
     ),
-    ({**TWILIO, "REMINDER_VOICE_ENABLED": "yes"}, "REMINDER_PUBLIC_URL", "CALLS", "nobody could say what to say"),
+    ({**TWILIO, "REMINDER_VOICE_ENABLED": "yes"}, "REMINDER_PUBLIC_URL", "VOICE_ENABLED", "nobody could say what to say"),
     ({**TWILIO, "REMINDER_TWO_WAY_SMS": "yes"}, "REMINDER_PUBLIC_URL", "TWO_WAY_SMS", "answers could not come in"),
     ({"REMINDER_CALL_RATE": "10%"}, "REMINDER_CALL_RATE", "", "slower than anybody speaks"),
     ({"REMINDER_CONFIG": f"/nowhere/{VALUE}"}, "REMINDER_CONFIG", "folder", "no folder"),
@@ -161,7 +161,7 @@ def test_a_damaged_config_folder_refuses_to_start_and_names_the_file(
     damage(config / name)
     reminder.set(REMINDER_CONFIG=str(config))
 
-    started = reminder.run("tick")
+    started = reminder.run("run-once")
     examined = reminder.run("doctor", "--json")
 
     assert started.code == (0 if named is None else 2), why
@@ -293,7 +293,7 @@ def test_without_json_every_trouble_stands_on_a_line_that_says_wrong(reminder: T
 
 def test_the_service_is_healthy_only_after_its_first_pass(reminder: Terminal) -> None:
     before = reminder.run("health", "--json")
-    ticked = reminder.run("tick")
+    ticked = reminder.run("run-once")
     after = reminder.run("health", "--json")
 
     assert before.code == 1
@@ -368,7 +368,7 @@ def test_somebody_whom_nobody_can_tell_is_named_and_the_service_still_works(remi
     reminder.answer(
         "card", "add", "--person", str(person), "--kind", "mynumber_user_certificate", "--expires", "2027-03-05"
     )
-    reminder.run("tick")
+    reminder.run("run-once")
 
     health = reminder.run("health", "--json")
 

@@ -184,7 +184,7 @@ def test_a_birth_date_is_kept_nowhere(family: Village) -> None:
     with family.app.database.engine.connect() as connection:
         whole = "".join(
             str(connection.exec_driver_sql(f"SELECT * FROM {table}").fetchall())
-            for table in ("cards", "people", "journal", "messages")
+            for table in ("cards", "people", "activity_log", "messages")
         )
     assert "1945" not in whole + "".join(family.words_to("母"))
 

@@ -36,8 +36,8 @@ OPEN = {
 # A passkey's answers come as JSON, which no form of another page can send.
 JSON = {"/passkey/options", "/passkey", "/sign-in/passkey/options", "/sign-in/passkey"}
 ACTS = {
-    "/contacts/{contact_id}/{act}": ("confirm", "stop", "ask", "practise", "reached", "erase"),
-    "/cards/{card_id}/{act}": ("done", "undone", "take", "retire"),
+    "/contacts/{contact_id}/{act}": ("confirm", "stop", "ask", "test-call", "verify", "erase"),
+    "/cards/{card_id}/{act}": ("acknowledge", "reopen", "assign", "retire"),
 }
 
 

@@ -10,7 +10,7 @@ from reminder.domain.text.catalog import VISIT_COLUMNS, Catalog
 from reminder.domain.text.digest import things
 from reminder.domain.text.spreadsheet_writer import Cell, TableSheet, xlsx
 from reminder.planning.reports.group_overview import GroupOverview
-from reminder.planning.reports.monthly_plan import CardState, by_place, months_from, needs_form
+from reminder.planning.reports.monthly_plan import DatedCard, by_place, months_from, needs_form
 from reminder.planning.reports.status import CardStatus, PersonStatus
 from reminder.storage.registry.people import PersonView
 
@@ -67,7 +67,7 @@ def _last_day(month: date) -> date:
     return following - timedelta(days=1)
 
 
-def _is_for_a_visit(rules: Rulebook, card: CardState, last: date) -> bool:
+def _is_for_a_visit(rules: Rulebook, card: DatedCard, last: date) -> bool:
     if card.is_acknowledged or not rules.kind(card.kind).city_visits:
         return False
     return (card.dates.opens_on or card.dates.expires_on - SOON) <= last

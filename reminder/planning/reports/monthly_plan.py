@@ -35,7 +35,7 @@ class MonthlyEntry:
     one: CardStatus
 
 
-class CardState(Protocol):
+class DatedCard(Protocol):
     """What is asked of a card here; its status has it, and so has its place in the overview of a large group."""
 
     @property
@@ -74,7 +74,7 @@ class CardState(Protocol):
         ...
 
 
-CardT = TypeVar("CardT", bound=CardState)
+CardT = TypeVar("CardT", bound=DatedCard)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ _OF_TODAY = (MonthlyNeed.ENDED, MonthlyNeed.UNANSWERED)
 _RANK = {need: rank for rank, need in enumerate(MonthlyNeed)}
 
 
-def _of_card(one: CardState, form_before: timedelta | None, today: date) -> list[tuple[MonthlyNeed, date]]:
+def _of_card(one: DatedCard, form_before: timedelta | None, today: date) -> list[tuple[MonthlyNeed, date]]:
     if one.is_acknowledged:
         return []
     dates = one.dates
@@ -160,7 +160,7 @@ def months_from(day: date, count: int) -> list[date]:
     return [date(day.year + (day.month - 1 + n) // 12, (day.month - 1 + n) % 12 + 1, 1) for n in range(count)]
 
 
-def year(cards: Iterable[CardState], today: date) -> Mapping[str, Sequence[int]]:
+def year(cards: Iterable[DatedCard], today: date) -> Mapping[str, Sequence[int]]:
     """Return by kind the number of last open days in each of twelve months, this month first, without empty kinds."""
     firsts = months_from(today, 12)
     column_of = {(first.year, first.month): column for column, first in enumerate(firsts)}

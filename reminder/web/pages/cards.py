@@ -343,19 +343,19 @@ def erase_card(app: OpenApp, who: Owns, card_id: int, _form: Filled) -> Response
 
 @router.post("/cards/{card_id}/{act}")
 def act_on_card(app: OpenApp, who: Changes, card_id: int, act: str, _form: Filled) -> Response:
-    """Acknowledge, reopen, assign or retire a card; `act`: done, undone, take or retire."""
+    """Acknowledge, reopen, assign or retire a card; `act`: acknowledge, reopen, assign or retire."""
     by = who.member_id
     with app.writing() as uow:
         card, person = authorized.card(uow.tx, who, card_id)
         mine = contacts.first_of_member(uow.tx, who.member_id)
         match act:
-            case "done":
+            case "acknowledge":
                 enrolment.acknowledge_card(uow, card_id=card.id, by=by)
-            case "undone":
+            case "reopen":
                 enrolment.reopen_card(uow, card_id=card.id, by=by)
             case "retire":
                 enrolment.retire_card(uow, card_id=card.id, by=by)
-            case "take" if mine is not None:
+            case "assign" if mine is not None:
                 enrolment.assign_card(uow, card_id=card.id, contact_id=mine, by=by)
             case _:
                 raise NotFoundError("page_not_found")

@@ -116,7 +116,7 @@ def _contact(
 
 @router.post("/contacts/{contact_id}/{act}")
 def act_on_contact(request: Request, app: OpenApp, who: Changes, contact_id: int, act: str, form: Filled) -> Response:
-    """Act on a contact; `act`: confirm, stop, ask, practise, reached or erase."""
+    """Act on a contact; `act`: confirm, stop, ask, test-call, verify or erase."""
     if act == "erase":
         return _erase_contact(app, who, contact_id)
     said_by, by = typed(form, "consent_by"), who.member_id
@@ -133,9 +133,9 @@ def act_on_contact(request: Request, app: OpenApp, who: Changes, contact_id: int
                     consent.stop(uow, contact_id=contact_id, by=by)
                 case "ask":
                     consent.ask(uow, contact_id=contact_id, told_by=said_by, by=by)
-                case "practise":
+                case "test-call":
                     consent.make_test_call(uow, contact_id=contact_id, by=by)
-                case "reached":
+                case "verify":
                     consent.verify(uow, contact_id=contact_id, by=by)
                 case _:
                     raise NotFoundError("page_not_found")

@@ -478,7 +478,7 @@ def test_a_text_that_can_be_answered_says_how_where_there_is_room(language: Lang
     said = words.word("reply_done").format(code=3)
     told = [reminder(step=step, kind=kind) for step, kind in product(("d60", "d30", "d7"), (USER, "passport", "other"))]
 
-    texts = [COMPOSER.reminder([one], replace(to, asks=3)) for one in told]
+    texts = [COMPOSER.reminder([one], replace(to, reply_code=3)) for one in told]
 
     assert any(said in text.text for text in texts)
     assert not any(said in COMPOSER.reminder([one], to).text for one in told)

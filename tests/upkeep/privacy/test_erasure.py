@@ -325,7 +325,7 @@ def test_an_email_of_two_that_may_have_arrived_is_told_again_of_the_one_who_stay
     family.run_until("2027-01-06 00:00")
 
     first, *others = mails(family)
-    assert (first.state, first.reason, first.text) == ("failed", "not_found_count", None)
+    assert (first.state, first.reason, first.text) == ("failed", "not_seen", None)
     assert all("お母さま" not in (mail.text or "") for mail in others)
     assert [mail.possibly_double for mail in others if "お父さま" in (mail.text or "")][:1] == [True]
 
@@ -379,9 +379,9 @@ def test_with_a_group_go_the_accounts_that_are_in_no_other(village: Village) -> 
 
     erase(village, group=1)
 
-    tables = ("groups", "members", "accounts", "sessions", "challenges", "invitations", "feeds", "login_codes")
+    tables = ("groups", "members", "accounts", "sessions", "challenges", "invitations", "calendar_feeds", "login_codes")
     assert rows(village, *tables) == {
-        "groups": 1, "members": 1, "accounts": 1, "sessions": 1, "challenges": 0, "invitations": 0, "feeds": 0,
+        "groups": 1, "members": 1, "accounts": 1, "sessions": 1, "challenges": 0, "invitations": 0, "calendar_feeds": 0,
         "login_codes": 1,
     }  # fmt: skip
     with village.app.database.reading() as tx:

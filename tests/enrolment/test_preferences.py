@@ -381,5 +381,5 @@ def test_an_own_day_s_reminder_can_be_read_in_every_list(village: Village) -> No
     village.run_until("2027-06-29 00:00")
 
     with village.app.database.reading() as tx:
-        rows = tx.connection().exec_driver_sql(f"SELECT rung FROM reminders WHERE card_id = {card} ORDER BY id").all()
+        rows = tx.connection().exec_driver_sql(f"SELECT step FROM reminders WHERE card_id = {card} ORDER BY id").all()
     assert [row[0] for row in rows] == ["opens", "d20", "d8"]
