@@ -23,7 +23,7 @@ WITH_AN_ID = [one for one in OPERATIONS if "{" in one.path]
 # What only looks, although it takes a body.
 LOOKS = ("plan_card", "read_date")
 WRITES = [one for one in OPERATIONS if one.method != "GET" and one.id not in LOOKS]
-OWNERS_ONLY = {"erase_person", "erase_contact", "erase_card", "rename_group", "list_journal"}
+OWNERS_ONLY = {"erase_person", "erase_contact", "erase_card", "rename_group", "list_activity"}
 
 
 @dataclass(frozen=True)
