@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, text
 
-from reminder.channels.heartbeat import Heartbeat
+from reminder.channels.heartbeat import HeartbeatClient
 from reminder.domain.model.people import ChannelName, Copies, GroupKind
 from reminder.domain.rules.preferences import Preferences
 from reminder.enrolment import preferences as preference_settings
@@ -95,7 +95,7 @@ def test_no_question_of_the_auditor_and_no_counter_reads_a_whole_table(village: 
 
     with overheard(village.app.database.engine) as heard:
         for _ in range(2):
-            run_audit(village.app.units, village.now, Heartbeat(None, None), keeps_time=True)
+            run_audit(village.app.units, village.now, HeartbeatClient(None, None), keeps_time=True)
             village.clock.move_to(village.now + timedelta(minutes=1))
         exposition(village.app.units, village.now)
 
