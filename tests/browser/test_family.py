@@ -71,7 +71,7 @@ def test_from_the_first_code_to_a_plan_that_runs(site: Site, page: Page) -> None
     looks.keep(page, "kinds")
     page.get_by_role("link", name="マイナンバーカードの電子証明書（利用者証明用）").click()
     looks.keep(page, "date")
-    page.get_by_label("年号").first.select_option("令和")
+    page.get_by_label("年の書き方").first.select_option("令和")
     page.get_by_label("年", exact=True).first.fill("9")
     page.get_by_label("月", exact=True).first.fill("2")
     page.get_by_label("日", exact=True).first.fill("20")
@@ -90,7 +90,7 @@ def test_from_the_first_code_to_a_plan_that_runs(site: Site, page: Page) -> None
     page.get_by_role("button", name="この予定でお知らせを始める").click()
     page.goto(site.url)
 
-    expect(page.get_by_text("窓口へ。")).to_be_visible()
+    expect(page.get_by_text("窓口が開いている最後の日")).to_be_visible()
     site.village.run_until("2026-12-01 12:00")
     assert len(site.village.texts_to("母")) == 0  # her phone is not one of the village's own
     page.reload()
