@@ -84,6 +84,8 @@ def act_on_replies(units: UnitsOfWork, now: datetime) -> int:
     """
     handled = 0
     while True:
+        # Of an earlier turn nothing is left: an error before the next reply is known is nobody's reply.
+        waiting: list[ReplyView] = []
         try:
             with units.writing(now) as uow:
                 waiting = replies.waiting(uow.tx, uow.keys, 1)
