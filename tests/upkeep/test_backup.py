@@ -28,6 +28,7 @@ from reminder.storage.registry import cards, people
 from reminder.upkeep import backup
 from tests.program import PROGRAM
 from tests.upkeep import old_backup
+from tests.upkeep.old_names import TABLES
 from tests.village import Village, japan
 
 KEY = b"k" * 32
@@ -238,22 +239,6 @@ def test_a_restore_that_is_killed_leaves_nothing_behind(
     database.close()
 
 
-# By their names of then, the tables that have another name by now.
-RENAMED = {
-    "uploads": "imports",
-    "upload_rows": "import_rows",
-    "takings": "assignments",
-    "paces": "rate_limits",
-    "beats": "heartbeats",
-    "tallies": "counters",
-    "remembered": "service_state",
-    "kept_answers": "idempotency_keys",
-    "feeds": "calendar_feeds",
-    "journal": "activity_log",
-    "sign_ins": "login_codes",
-}
-
-
 def test_a_backup_of_older_tables_lives_on_in_those_of_today(empty: Database) -> None:
     assert backup.check(old_backup.FILE, old_backup.KEY).contents.version == old_backup.VERSION
 
@@ -265,7 +250,7 @@ def test_a_backup_of_older_tables_lives_on_in_those_of_today(empty: Database) ->
         [card] = cards.current_of_person(tx, 1)
     assert card.expires_on == date(2027, 3, 31)
     now = rows(empty)
-    assert {name: len(now[RENAMED.get(name, name)]) for name in contents.rows} == contents.rows
+    assert {name: len(now[TABLES.get(name, name)]) for name in contents.rows} == contents.rows
 
 
 def test_an_older_database_can_be_backed_up_before_it_is_migrated(empty: Database, tmp_path: Path) -> None:

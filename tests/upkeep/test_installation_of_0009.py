@@ -22,6 +22,7 @@ from reminder.storage.db.session import Database
 from reminder.storage.maintenance import key_rotation as sealed_columns
 from reminder.storage.maintenance import snapshot
 from reminder.upkeep import backup, key_rotation
+from tests.upkeep.old_names import TABLES
 from tests.village import Village, japan, open_village
 
 Row = Mapping[str, object]
@@ -45,20 +46,6 @@ def _column(value: object, _: Row) -> object:
     ]
 
 
-# By a table's name at 0009, what it is called now.
-TABLES: Mapping[str, str] = {
-    "uploads": "imports",
-    "upload_rows": "import_rows",
-    "takings": "assignments",
-    "paces": "rate_limits",
-    "beats": "heartbeats",
-    "tallies": "counters",
-    "remembered": "service_state",
-    "kept_answers": "idempotency_keys",
-    "feeds": "calendar_feeds",
-    "journal": "activity_log",
-    "sign_ins": "login_codes",
-}
 # By "table.column" as both were called at 0009, what the column is called now.
 COLUMNS: Mapping[str, str] = {
     "uploads.reached": "last_row",
