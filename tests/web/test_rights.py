@@ -247,6 +247,27 @@ def test_nobody_does_what_their_role_does_not_allow(town: Town, role: Role) -> N
     assert everything(town.village) == before
 
 
+TEMPLATES = Path(__file__).parents[2] / "reminder" / "web" / "templates"
+# How templates write where a button or a form about one card or contact posts to.
+_POSTS = re.compile(r"""(?:act\(|action=)"/(cards|contacts)/(?:"\s*~[^~]*~\s*"|\{\{[^}]*\}\})/([a-z-]+)\"""")
+
+
+def test_every_button_of_a_page_is_known_where_it_leads(town: Town) -> None:
+    offered = sorted({found for page in TEMPLATES.rglob("*.html") for found in _POSTS.findall(page.read_text("utf-8"))})
+    numbers = {"cards": town.ids["card_id"], "contacts": town.ids["contact_id"]}
+    owner = town.members[Role.OWNER]
+
+    # What ends a card or contact comes last: of one that has ended nothing is left to act on.
+    last = ("stop", "retire", "erase")
+    answers = {}
+    for noun, act in sorted(offered, key=lambda one: last.index(one[1]) if one[1] in last else -1):
+        address = f"/{noun}/{numbers[noun]}/{act}"
+        answers[address] = ask(owner, Door("POST", address, "right", None, seals=True), address)
+
+    assert {address for address, status in answers.items() if status in (404, 405)} == set()
+    assert len(answers) > 8
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_everybody_sees_every_page_that_their_role_allows(town: Town, role: Role) -> None:
     browser = town.members[role]
