@@ -1,6 +1,7 @@
 """Delivery history: the earlier messages about the cards and persons of one planning pass, and their outcomes."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import datetime, time
 
 from reminder.clock import japan_date
@@ -42,6 +43,14 @@ class DeliveryHistory:
         self._lately = {person_id: list(at) for person_id, at in lately.items()}
         self._greeted = queries.verified_today(tx, elders, midnight)
         self._earlier: Mapping[int, Sequence[queries.EarlierMessage]] = {}
+
+    def copy(self) -> "DeliveryHistory":
+        """Return a history of its own: what is assumed in one is not so in the other."""
+        other = copy(self)
+        other._reached = set(self._reached)
+        other._times = dict(self._times)
+        other._lately = {person_id: list(at) for person_id, at in self._lately.items()}
+        return other
 
     def is_delivered(self, step: StepKey, recipient: Recipient) -> bool:
         """Return whether this human has been sent the step by any contact.

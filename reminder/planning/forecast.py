@@ -4,7 +4,7 @@ It runs the planning code (daily_plan.py) day by day on what is known now, and a
 every message arrives. If another card is due on the same day, one message speaks of both.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cache
@@ -15,14 +15,13 @@ from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import hours
 from reminder.domain.rules.escalation_policy import Progress
 from reminder.domain.rules.preferences import Preferences
-from reminder.domain.rules.recipients import choose_recipients
+from reminder.domain.rules.recipients import Recipient, choose_recipients
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.domain.rules.steps import first_planning_day
 from reminder.errors import NotFoundError
 from reminder.planning.daily_plan import CardContext, DailyPlan, PlanningQueries, by_owner, context_of
-from reminder.planning.delivery_history import DeliveryHistory, Humans
+from reminder.planning.delivery_history import DeliveryHistory
 from reminder.storage.auth.signed_links import SignedLinks
-from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queries, queue
 from reminder.storage.outbox.queries import WaitingMessage
@@ -90,39 +89,116 @@ def forecast(uow: UnitOfWork, *, person: PersonView, card: ForecastCard, links: 
 
     Raises UnknownChoiceError for an unknown kind and NotFoundError for an unknown card.
     """
+    (found,) = forecasts(uow, person=person, wanted=[card], links=links)
+    return found
+
+
+def forecasts(
+    uow: UnitOfWork, *, person: PersonView, wanted: Sequence[ForecastCard], links: SignedLinks | None = None
+) -> list[Forecast]:
+    """Return the forecast of each card by itself, in the order of `wanted`; what they share is read once.
+
+    Raises UnknownChoiceError for an unknown kind and NotFoundError for an unknown card.
+    """
     group = groups.find(uow.tx, person.group_id)
     if group is None:
         raise NotFoundError(field="group")
-    links, today = links or SignedLinks(uow.keys, None), uow.today
     own = [recipient for _, recipient in contacts.of_people(uow.tx, [person.id])]
     members = [recipient for _, recipient in contacts.of_members(uow.tx, [group.id])]
-    others = cards.current_of_person(uow.tx, person.id)
-    ends = {other.kind: other.expires_on for other in others} | {card.kind: card.expires_on}
-    kept = _kept(uow.tx, person, card)
-    is_kept = kept is not None and kept.expires_on == card.expires_on
-    due = kept if kept is not None and is_kept else _with_new_date(uow.rules, person, card, others, kept)
-    context = context_of(uow.rules, due, ends, choose_recipients(group.kind, own, members, uow.rules.channels), group)
-    if kept is not None and is_kept:
-        next_on = next(other.next_reminder_on for other in others if other.id == kept.id)
-        waiting = [_planned(row, row.step, group, uow.now) for row in queries.queued_about(uow.tx, uow.keys, kept.id)]
-    else:
-        next_on, waiting = first_planning_day(context.plan, card.expires_on, today), []
-    humans = by_owner((*own, *members))
-    texts = [*waiting, *_future_messages(uow, links, context, humans, next_on)]
-    return Forecast(
-        context.dates,
-        tuple(sorted(texts, key=lambda text: (text.send_at, list(Audience).index(text.audience), text.contact_id))),
-        tuple((one.contact_id, one.state) for one in (*own, *members) if one.state is not ContactState.CONFIRMED),
-    )
+    around = _Around(uow, links or SignedLinks(uow.keys, None), group, own, members)
+    return around.forecasts(person, wanted)
 
 
-def _kept(tx: Tx, person: PersonView, card: ForecastCard) -> DueCard | None:
-    if card.card_id is None:
-        return None
-    kept = cards.as_due(tx, card.card_id)
-    if kept is None or kept.person.id != person.id:
-        raise NotFoundError(field="card")
-    return kept
+class _Around:
+    """The group and the contacts around one person, which all forecasts about their cards share."""
+
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        links: SignedLinks,
+        group: GroupView,
+        own: Sequence[Recipient],
+        members: Sequence[Recipient],
+    ) -> None:
+        self._uow, self._links, self._group = uow, links, group
+        self._recipients = (*own, *members)
+        self._recipient_set = choose_recipients(group.kind, own, members, uow.rules.channels)
+        self._humans = by_owner(self._recipients)
+        self._sharing = cache(lambda contact_id: open_questions.sharing(uow.tx, [contact_id])[contact_id])
+        self._are_open = cache(lambda *contact_ids: open_questions.open_at(uow.tx, contact_ids, uow.now))
+
+    def forecasts(self, person: PersonView, wanted: Sequence[ForecastCard]) -> list[Forecast]:
+        """Return the forecast of each card by itself."""
+        tx, ids = self._uow.tx, [card.card_id for card in wanted if card.card_id is not None]
+        kept = {due.id: due for due in cards.as_due(tx, ids) if due.person.id == person.id}
+        if not kept.keys() >= set(ids):
+            raise NotFoundError(field="card")
+        current = cards.current_of_person(tx, person.id)
+        contexts = [self._context(person, card, current, kept) for card in wanted]
+        past = DeliveryHistory(tx, [context.card for context in contexts], self._humans, self._uow.now)
+        queued = queries.queued_about(tx, self._uow.keys, ids)
+        return [
+            # A new date has no messages yet.
+            self._forecast(context, past.copy(), queued if context.card in kept.values() else None, current)
+            for context in contexts
+        ]
+
+    def _context(
+        self, person: PersonView, card: ForecastCard, current: Sequence[CardView], kept: Mapping[int, DueCard]
+    ) -> CardContext:
+        ends = {other.kind: other.expires_on for other in current} | {card.kind: card.expires_on}
+        due = None if card.card_id is None else kept[card.card_id]
+        if due is None or due.expires_on != card.expires_on:
+            due = _with_new_date(self._uow.rules, person, card, current, due)
+        return context_of(self._uow.rules, due, ends, self._recipient_set, self._group)
+
+    def _forecast(
+        self,
+        context: CardContext,
+        past: DeliveryHistory,
+        queued: Sequence[WaitingMessage] | None,
+        current: Sequence[CardView],
+    ) -> Forecast:
+        card, now = context.card, self._uow.now
+        if queued is None:
+            next_on = first_planning_day(context.plan, card.expires_on, self._uow.today)
+        else:
+            next_on = next(other.next_reminder_on for other in current if other.id == card.id)
+        texts = [_planned(row, row.step, self._group, now) for row in queued or () if row.card_id == card.id]
+        texts += self._future_messages(context, past, next_on)
+        return Forecast(
+            context.dates,
+            tuple(sorted(texts, key=lambda text: (text.send_at, list(Audience).index(text.audience), text.contact_id))),
+            tuple((one.contact_id, one.state) for one in self._recipients if one.state is not ContactState.CONFIRMED),
+        )
+
+    def _future_messages(
+        self, context: CardContext, past: DeliveryHistory, next_on: date | None
+    ) -> Iterator[PlannedText]:
+        """Yield the messages of each future planning day of the card."""
+        uow, today = self._uow, self._uow.today
+        known = PlanningQueries(
+            past=past,
+            humans=self._humans,
+            # Messages of later days are not planned yet.
+            taken=lambda keys: queue.taken(uow.tx, keys) if on == today else {},
+            sharing=self._sharing,
+            # Questions that are not open now will not be: only those about this card come later.
+            open_questions=lambda contact_ids, at: (
+                open_questions.open_at(uow.tx, contact_ids, at) if self._are_open(*contact_ids) else []
+            ),
+        )
+        while next_on is not None:
+            on = max(next_on, today)
+            at = max(uow.now, hours.instant(on, time(0)))
+            day = DailyPlan(uow.rules, at, self._links, known)
+            day.draft(day.undelivered([context]), {self._group.id: self._group})
+            for draft, planned in day.drafts:
+                assert draft.contact_id is not None
+                whose = planned[0].card.person.id if draft.audience is Audience.PERSON else None
+                past.assume_delivered(draft.contact_id, [reminder.key for reminder in planned], whose=whose, now=at)
+                yield _planned(draft, planned[0].step.name, self._group, at)
+            next_on = day.next_planning_day(context)
 
 
 def _with_new_date(
@@ -143,37 +219,6 @@ def _with_new_date(
         escalate_on=None,
         person=person,
     )
-
-
-def _future_messages(
-    uow: UnitOfWork, links: SignedLinks, context: CardContext, humans: Humans, next_on: date | None
-) -> Iterator[PlannedText]:
-    """Yield the messages of each future planning day of the card."""
-    today = uow.today
-    past = DeliveryHistory(uow.tx, [context.card], humans, uow.now)
-    are_open = cache(lambda *contact_ids: open_questions.open_at(uow.tx, contact_ids, uow.now))
-    known = PlanningQueries(
-        past=past,
-        humans=humans,
-        # Messages of later days are not planned yet.
-        taken=lambda keys: queue.taken(uow.tx, keys) if on == today else {},
-        sharing=cache(lambda contact_id: open_questions.sharing(uow.tx, [contact_id])[contact_id]),
-        # Questions that are not open now will not be: only those about this card come later.
-        open_questions=lambda contact_ids, at: (
-            open_questions.open_at(uow.tx, contact_ids, at) if are_open(*contact_ids) else []
-        ),
-    )
-    while next_on is not None:
-        on = max(next_on, today)
-        at = max(uow.now, hours.instant(on, time(0)))
-        day = DailyPlan(uow.rules, at, links, known)
-        day.draft(day.undelivered([context]), {context.group.id: context.group})
-        for draft, planned in day.drafts:
-            assert draft.contact_id is not None
-            whose = planned[0].card.person.id if draft.audience is Audience.PERSON else None
-            past.assume_delivered(draft.contact_id, [reminder.key for reminder in planned], whose=whose, now=at)
-            yield _planned(draft, planned[0].step.name, context.group, at)
-        next_on = day.next_planning_day(context)
 
 
 def _planned(made: MessageDraft | WaitingMessage, step: str, group: GroupView, now: datetime) -> PlannedText:

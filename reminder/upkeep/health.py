@@ -22,6 +22,7 @@ from reminder.storage.maintenance import audit
 from reminder.storage.outbox import monitoring
 from reminder.storage.outbox.monitoring import OpenMessages
 from reminder.storage.registry import cards, groups
+from reminder.storage.registry.cards import DueCard
 from reminder.storage.reminders.card_plan import plan_of
 from reminder.storage.runtime import heartbeats, service_state
 
@@ -207,13 +208,12 @@ def _forgotten(tx: Tx, rules: Rulebook, today: date) -> int:
         *audit.without_next_day(tx, list(rules.kinds), today - AFTER_END, insured=False),
         *audit.without_next_day(tx, with_grace, today - AFTER_GRACE, insured=True),
     }
-    return sum(_goes_on(tx, rules, card_id, today) for card_id in suspects)
+    return sum(_goes_on(tx, rules, card, today) for card in cards.as_due(tx, suspects))
 
 
-def _goes_on(tx: Tx, rules: Rulebook, card_id: int, today: date) -> bool:
-    card = cards.as_due(tx, card_id)
-    group = groups.find(tx, card.person.group_id) if card is not None else None
-    if card is None or group is None:
+def _goes_on(tx: Tx, rules: Rulebook, card: DueCard, today: date) -> bool:
+    group = groups.find(tx, card.person.group_id)
+    if group is None:
         return False
     ends = cards.ends_of_people(tx, [card.person.id])[card.person.id]
     _, plan = plan_of(rules, card, ends, group.preferences)

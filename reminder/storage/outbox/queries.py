@@ -199,26 +199,30 @@ def _card_ids_of(tx: Session, message_ids: Collection[int]) -> Mapping[int, list
 
 
 _DAYS_SENT = (
-    select(Message.handed_at, Message.audience)
+    select(Card.id, Message.handed_at, Message.audience)
     .join(MessageReminder, MessageReminder.message_id == Message.id)
     .join(Reminder, Reminder.id == MessageReminder.reminder_id)
     .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
-    .where(Card.id == bindparam("card"), Message.handed_at.is_not(None))
+    .where(among(Card.id, ids_param("cards")), Message.handed_at.is_not(None))
     .distinct()
     .order_by(Message.handed_at)
 )
 
 
-def days_sent(tx: Session, card_id: int) -> list[tuple[datetime, Audience]]:
-    """Return when messages about this card's present end date were handed over, and to which audience."""
-    rows = tx.execute(_DAYS_SENT, {"card": card_id})
-    return [(handed_at, Audience(audience)) for handed_at, audience in rows if handed_at is not None]
+def days_sent(tx: Session, card_ids: Collection[int]) -> Mapping[int, list[tuple[datetime, Audience]]]:
+    """Return by card id when messages about its present end date were handed over, and to which audience."""
+    found: dict[int, list[tuple[datetime, Audience]]] = {card_id: [] for card_id in card_ids}
+    for card_id, handed_at, audience in tx.execute(_DAYS_SENT, {"cards": card_ids}):
+        assert handed_at is not None
+        found[card_id].append((handed_at, Audience(audience)))
+    return found
 
 
 @dataclass(frozen=True)
 class WaitingMessage:
     """A queued message, with the step of the card that it contains."""
 
+    card_id: int
     step: str
     contact_id: int
     audience: Audience
@@ -231,6 +235,7 @@ class WaitingMessage:
 
 _WAITING_ABOUT = (
     select(
+        Card.id,
         Reminder.step,
         Message.contact_id,
         Message.audience,
@@ -242,21 +247,21 @@ _WAITING_ABOUT = (
     .join(MessageReminder, MessageReminder.message_id == Message.id)
     .join(Reminder, Reminder.id == MessageReminder.reminder_id)
     .join(Card, and_(Card.id == Reminder.card_id, Card.expires_on == Reminder.expires_on))
-    .where(Card.id == bindparam("card"), IS_QUEUED)
+    .where(among(Card.id, ids_param("cards")), IS_QUEUED)
     .order_by(Message.id)
 )
 
 
-def queued_about(tx: Session, keys: KeyRing, card_id: int) -> list[WaitingMessage]:
-    """Return the queued messages about this card's present end date."""
+def queued_about(tx: Session, keys: KeyRing, card_ids: Collection[int]) -> list[WaitingMessage]:
+    """Return the queued messages about the present end dates of these cards: one for each card that it speaks of."""
     found = []
-    for step, contact_id, audience, channel, scheduled_at, sealed, segments in tx.execute(
-        _WAITING_ABOUT, {"card": card_id}
+    for card_id, step, contact_id, audience, channel, scheduled_at, sealed, segments in tx.execute(
+        _WAITING_ABOUT, {"cards": card_ids}
     ):
         subject, text = readable(keys, sealed)
         if contact_id is not None and text is not None:
             whom, way = Audience(audience), ChannelName(channel)
-            found.append(WaitingMessage(step, contact_id, whom, way, scheduled_at, subject, text, segments))
+            found.append(WaitingMessage(card_id, step, contact_id, whom, way, scheduled_at, subject, text, segments))
     return found
 
 

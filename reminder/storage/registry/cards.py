@@ -368,7 +368,7 @@ _OF_GROUPS = among(Person.group_id, ids_param("groups"))
 _DUE = _HELD.where(Card.next_reminder_on <= bindparam("today"), _OF_GROUPS)
 _SILENT = _HELD.where(IS_SILENT, Card.escalate_on <= bindparam("today"), _OF_GROUPS)
 _HELD_OF_GROUP = _HELD.where(Person.group_id == bindparam("group"))
-_AS_DUE = _WITH_PERSONS.where(Card.id == bindparam("card"))
+_AS_DUE = _WITH_PERSONS.where(among(Card.id, ids_param("cards")))
 _UNANSWERED = _WITH_PERSONS.where(
     Card.escalation_level == bindparam("asked"), Card.acknowledged_on.is_(None), Assignment.id.is_(None)
 )
@@ -387,9 +387,9 @@ def silent(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
     return _with_persons(tx.execute(_SILENT, {"groups": group_ids, "today": today}))
 
 
-def as_due(tx: Session, card_id: int) -> DueCard | None:
-    """Return a card as planning would see it, without a lock."""
-    return next(iter(_with_persons(tx.execute(_AS_DUE, {"card": card_id}))), None)
+def as_due(tx: Session, card_ids: Collection[int]) -> list[DueCard]:
+    """Return these current cards as planning would see them, without a lock."""
+    return _with_persons(tx.execute(_AS_DUE, {"cards": card_ids}))
 
 
 def of_group_as_due(tx: Session, group_id: int) -> list[DueCard]:

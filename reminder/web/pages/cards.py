@@ -15,7 +15,7 @@ from reminder.domain.parsing import dates
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.errors import DateError, NeedsConfirmationError, NotFoundError, RefusedInputError
-from reminder.planning.forecast import ForecastCard, forecast
+from reminder.planning.forecast import ForecastCard, forecast, forecasts
 from reminder.storage.auth import authorized
 from reminder.storage.registry import contacts, groups
 from reminder.upkeep.privacy import erasure
@@ -205,14 +205,11 @@ def _plan_page(
 ) -> HTMLResponse:
     with app.reading() as uow:
         person = authorized.person(uow.tx, who, person_id)
-        plans = [
-            forecast(
-                uow,
-                person=person,
-                card=ForecastCard(one.kind, one.expires_on, is_computed=one.is_computed, label=one.label or None),
-            )
+        drafts = [
+            ForecastCard(one.kind, one.expires_on, is_computed=one.is_computed, label=one.label or None)
             for one in wanted
         ]
+        plans = forecasts(uow, person=person, wanted=drafts)
         known = contacts.by_ids(uow.tx, uow.keys, {one for plan in plans for one in plan.contact_ids})
         names = groups.names_by_contact(uow.tx, who.group_id)
     return page(

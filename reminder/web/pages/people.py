@@ -1,6 +1,7 @@
 """Pages of a person: adding and changing one, their page with its history, and their contacts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -8,11 +9,11 @@ from markupsafe import Markup
 
 from reminder.clock import japan_date
 from reminder.domain.model.access import Actor
-from reminder.domain.model.people import GroupKind, Mode
+from reminder.domain.model.people import Audience, GroupKind, Mode
 from reminder.enrolment import register
 from reminder.enrolment.register import PersonChanges
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
-from reminder.planning.forecast import ForecastCard, forecast
+from reminder.planning.forecast import Forecast, ForecastCard, forecasts
 from reminder.planning.reports.status import group_status
 from reminder.storage.auth import authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
@@ -105,7 +106,7 @@ def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Re
         names = groups.names_by_contact(uow.tx, group.id)
         member_names = groups.member_names(uow.tx, group.id)
         past = history.of_person(uow.tx, uow.keys, person.id, HISTORY)
-        drawings = {one.card.id: _timeline(request, uow, person, one.card) for one in row.cards}
+        drawings = _timelines(request, uow, person, [one.card for one in row.cards])
     return page(
         request,
         app,
@@ -120,13 +121,17 @@ def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Re
     )
 
 
-def _timeline(request: Request, uow: UnitOfWork, person: PersonView, card: CardView) -> Markup:
+def _timelines(request: Request, uow: UnitOfWork, person: PersonView, kept: Sequence[CardView]) -> Mapping[int, Markup]:
+    plans = forecasts(uow, person=person, wanted=[planned(card) for card in kept])
+    days = queries.days_sent(uow.tx, [card.id for card in kept])
+    return {card.id: _timeline(request, uow, card, plan, days[card.id]) for card, plan in zip(kept, plans, strict=True)}
+
+
+def _timeline(
+    request: Request, uow: UnitOfWork, card: CardView, plan: Forecast, days: Iterable[tuple[datetime, Audience]]
+) -> Markup:
     words = uow.rules.wording.of(words_of(request).language)
-    plan = forecast(uow, person=person, card=planned(card))
-    sent = [
-        timeline.TimelineMark(japan_date(at), audience, timeline.MarkState.TOLD, "")
-        for at, audience in queries.days_sent(uow.tx, card.id)
-    ]
+    sent = [timeline.TimelineMark(japan_date(at), audience, timeline.MarkState.TOLD, "") for at, audience in days]
     coming = [
         timeline.TimelineMark(
             text.on, text.audience, timeline.MarkState.COMING, text.subject or text.text.splitlines()[0]

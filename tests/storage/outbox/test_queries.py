@@ -78,12 +78,13 @@ def test_what_was_said_and_what_waits_about_a_card_is_of_its_present_end(rows: R
     rows.handed(rows.told(card, phone, "d60"))
     waiting = rows.told(card, phone, "d30", text="そろそろ")
 
-    assert queries.days_sent(rows.tx, card) == [(NOW, Audience.PERSON)]
-    (found,) = queries.queued_about(rows.tx, rows.keys, card)
-    assert (found.step, found.contact_id, found.text) == ("d30", phone, "そろそろ")
+    assert queries.days_sent(rows.tx, [card]) == {card: [(NOW, Audience.PERSON)]}
+    (found,) = queries.queued_about(rows.tx, rows.keys, [card])
+    assert (found.card_id, found.step, found.contact_id, found.text) == (card, "d30", phone, "そろそろ")
     assert waiting > 0
     rows.change(Card, card, expires_on=END + DAY)
-    assert queries.days_sent(rows.tx, card) == queries.queued_about(rows.tx, rows.keys, card) == []
+    assert queries.days_sent(rows.tx, [card]) == {card: []}
+    assert queries.queued_about(rows.tx, rows.keys, [card]) == []
 
 
 def test_messages_are_counted_by_state_and_those_not_over_by_channel(rows: Rows) -> None:

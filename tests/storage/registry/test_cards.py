@@ -158,13 +158,12 @@ def test_a_card_to_look_at_comes_with_its_person_its_carrier_and_what_was_said(r
     cards.carry(rows.tx, carrier, [carried])
     cards.assign(rows.tx, carried, END + DAY, phone, TODAY)
 
-    found = cards.as_due(rows.tx, carried)
+    (found,) = cards.as_due(rows.tx, [carried])
 
-    assert found is not None
     assert (found.carrier_ends_on, found.person.id) == (END, person)
     assert (found.progress.assigned_on, found.progress.assigned_to) == (TODAY, phone)
     assert [one.id for one in cards.of_group_as_due(rows.tx, group)] == [carrier, carried]
-    assert cards.as_due(rows.tx, carried + 1) is None
+    assert cards.as_due(rows.tx, [carried + 1]) == []
 
 
 def test_the_next_days_are_set_card_by_card(rows: Rows) -> None:

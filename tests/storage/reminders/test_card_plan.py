@@ -9,8 +9,7 @@ from tests.storage.conftest import END, Rows
 
 def test_the_plan_of_a_card_rests_on_its_dates_its_person_and_its_group(rows: Rows) -> None:
     person = rows.person(rows.group())
-    card = cards.as_due(rows.tx, rows.card(person, "mynumber_user_certificate"))
-    assert card is not None
+    (card,) = cards.as_due(rows.tx, [rows.card(person, "mynumber_user_certificate")])
 
     rules = read_rulebook(read_settings())
     dates, usual = card_plan.plan_of(rules, card, cards.ends_of_people(rows.tx, [person])[person], Preferences())
