@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from reminder.domain.model.state_machine import Move, StateMachine
 from reminder.errors import RefusedInputError
 
 # A field that holds the end of a card is named by the card's kind: "card:mynumber_card".
@@ -23,25 +24,27 @@ class ImportState(StrEnum):
     CANCELLED = "cancelled"
 
 
-# Allowed transitions. An update of the table names the states it may leave, so no other transition can happen.
-IMPORT_MOVES: Mapping[ImportState, frozenset[ImportState]] = {
-    ImportState.READING: frozenset({ImportState.READ, ImportState.CANCELLED}),
-    ImportState.READ: frozenset({ImportState.CHECKING, ImportState.CANCELLED}),
-    ImportState.CHECKING: frozenset({ImportState.CHECKED, ImportState.CANCELLED}),
-    # Checked once more when somebody changes the column mapping.
-    ImportState.CHECKED: frozenset({ImportState.CHECKING, ImportState.SAVING, ImportState.CANCELLED}),
-    ImportState.SAVING: frozenset({ImportState.SAVED, ImportState.CANCELLED}),
-    ImportState.SAVED: frozenset(),
-    ImportState.CANCELLED: frozenset(),
-}
+END_READING = Move("all its rows are stored", (ImportState.READING,), (ImportState.READ,))
+# Checked once more when somebody changes the column mapping.
+START_CHECKING = Move("somebody confirms the columns", (ImportState.READ, ImportState.CHECKED), (ImportState.CHECKING,))
+END_CHECKING = Move("all its rows are checked", (ImportState.CHECKING,), (ImportState.CHECKED,))
+START_SAVING = Move("somebody has it saved", (ImportState.CHECKED,), (ImportState.SAVING,))
+END_SAVING = Move("all its rows are saved", (ImportState.SAVING,), (ImportState.SAVED,))
+GIVE_UP_IMPORT = Move(
+    "somebody gives it up, or its time is over",
+    (ImportState.READING, ImportState.READ, ImportState.CHECKING, ImportState.CHECKED, ImportState.SAVING),
+    (ImportState.CANCELLED,),
+)
+
+IMPORT_STATES = StateMachine(
+    "import",
+    ImportState,
+    starts=(ImportState.READING,),
+    moves=(END_READING, START_CHECKING, END_CHECKING, START_SAVING, END_SAVING, GIVE_UP_IMPORT),
+)
 
 # The worker continues an import in one of these states.
 IN_WORK = (ImportState.CHECKING, ImportState.SAVING)
-
-
-def states_before(state: ImportState) -> list[ImportState]:
-    """Return the states that an import may leave for this one."""
-    return [before for before, after in IMPORT_MOVES.items() if state in after]
 
 
 class RowStatus(StrEnum):

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from itertools import islice
 
-from reminder.domain.model.imports import CARD, IN_WORK, ColumnMapping, ImportState, RowCounts
+from reminder.domain.model.imports import CARD, END_CHECKING, END_SAVING, IN_WORK, ColumnMapping, ImportState, RowCounts
 from reminder.domain.rulebook import Rulebook
 from reminder.enrolment.imports.matching import check_rows
 from reminder.enrolment.imports.reader import ResidentSheet, SheetRow
@@ -157,9 +157,9 @@ def process_next_batch(units: UnitsOfWork, now: datetime, *, only: int | None = 
             return False
         rows = imports.rows_after(uow.tx, uow.keys, sheet_import.id, sheet_import.last_row, BATCH)
         if sheet_import.state is ImportState.CHECKING:
-            counts, state_after = check_rows(uow, sheet_import, rows), ImportState.CHECKED
+            counts, ending = check_rows(uow, sheet_import, rows), END_CHECKING
         else:
-            counts, state_after = save_rows(uow, sheet_import, rows), ImportState.SAVED
+            counts, ending = save_rows(uow, sheet_import, rows), END_SAVING
         imports.set_progress(
             uow.tx,
             sheet_import.id,
@@ -169,8 +169,8 @@ def process_next_batch(units: UnitsOfWork, now: datetime, *, only: int | None = 
             done=sheet_import.done + len(rows),
         )
         if len(rows) < BATCH:
-            imports.end_work(uow.tx, sheet_import.id, state_after, now)
-            if state_after is ImportState.SAVED:
+            imports.end_work(uow.tx, sheet_import.id, ending, now)
+            if ending is END_SAVING:
                 whose = {"group_id": sheet_import.group_id, "member_id": sheet_import.member_id}
                 activity_log.write(uow.tx, "sheet_saved", now, **whose)
         return True

@@ -10,7 +10,12 @@ from sqlalchemy import Row, Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.imports import (
+    END_READING,
+    GIVE_UP_IMPORT,
+    IMPORT_STATES,
     IN_WORK,
+    START_CHECKING,
+    START_SAVING,
     ColumnMapping,
     ColumnUse,
     Finding,
@@ -20,12 +25,13 @@ from reminder.domain.model.imports import (
     RowCounts,
     RowEffect,
     RowStatus,
-    states_before,
 )
+from reminder.domain.model.state_machine import Move
 from reminder.errors import ConflictError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import insert_many, update_many
 from reminder.storage.db.tables import IMPORT_ROWS, Import, ImportRow
+from reminder.storage.db.transitions import transition
 
 # The purpose is part of a seal: rows sealed by older versions are opened with the former name of the table.
 CELLS = "upload_rows.cells"
@@ -235,14 +241,10 @@ def is_another_being_saved(tx: Session, group_id: int, import_id: int) -> bool:
     return tx.execute(query.limit(1)).first() is not None
 
 
-def _move(tx: Session, import_id: int, state: ImportState, now: datetime, **values: Any) -> None:
-    """Set the state; raise ConflictError where the import is in no state that this one may follow."""
-    moved = tx.execute(
-        update(Import)
-        .where(Import.id == import_id, Import.state.in_(states_before(state)))
-        .values(**values, state=state, changed_at=now)
-        .returning(Import.id)
-    )
+def _make(tx: Session, move: Move[ImportState], import_id: int, now: datetime, **values: Any) -> None:
+    """Make the move; raise ConflictError where the import is in no state that it leaves."""
+    moving = transition(IMPORT_STATES, move, Import.id == import_id).values(**values, changed_at=now)
+    moved = tx.execute(moving.returning(Import.id))
     if moved.first() is None:
         raise ConflictError("import_state", field="import")
 
@@ -250,17 +252,17 @@ def _move(tx: Session, import_id: int, state: ImportState, now: datetime, **valu
 def start_checking(tx: Session, import_id: int, mapping: ColumnMapping, counts: RowCounts, now: datetime) -> None:
     """Set the column mapping and check all rows from the first; raises ConflictError."""
     values = {"mapping": _mapping_json(mapping), "counts": _counts_json(counts), "last_row": 0, "done": 0}
-    _move(tx, import_id, ImportState.CHECKING, now, **values)
+    _make(tx, START_CHECKING, import_id, now, **values)
 
 
 def start_saving(tx: Session, import_id: int, now: datetime, *, confirms_all: bool) -> None:
     """Begin to save all rows from the first; raises ConflictError."""
-    _move(tx, import_id, ImportState.SAVING, now, confirms_all=confirms_all, last_row=0, done=0)
+    _make(tx, START_SAVING, import_id, now, confirms_all=confirms_all, last_row=0, done=0)
 
 
 def cancel(tx: Session, import_id: int, now: datetime) -> None:
     """Cancel the import; raises ConflictError where it is saved or cancelled already."""
-    _move(tx, import_id, ImportState.CANCELLED, now)
+    _make(tx, GIVE_UP_IMPORT, import_id, now)
 
 
 def set_rows_read(tx: Session, import_id: int, rows: int, now: datetime) -> None:
@@ -271,7 +273,7 @@ def set_rows_read(tx: Session, import_id: int, rows: int, now: datetime) -> None
 def end_reading(tx: Session, import_id: int, mapping: ColumnMapping, counts: RowCounts, now: datetime) -> None:
     """Record that all rows are stored, with the guessed column mapping; raises ConflictError."""
     values = {"mapping": _mapping_json(mapping), "counts": _counts_json(counts)}
-    _move(tx, import_id, ImportState.READ, now, **values)
+    _make(tx, END_READING, import_id, now, **values)
 
 
 def set_progress(tx: Session, import_id: int, counts: RowCounts, now: datetime, *, last_row: int, done: int) -> None:
@@ -280,9 +282,9 @@ def set_progress(tx: Session, import_id: int, counts: RowCounts, now: datetime, 
     tx.execute(update(Import).where(Import.id == import_id).values(values))
 
 
-def end_work(tx: Session, import_id: int, state: ImportState, now: datetime) -> None:
-    """Record that the last batch was checked or saved: `state` is CHECKED or SAVED. Raises ConflictError."""
-    _move(tx, import_id, state, now)
+def end_work(tx: Session, import_id: int, move: Move[ImportState], now: datetime) -> None:
+    """Record that the last batch was checked or saved: `move` is END_CHECKING or END_SAVING. Raises ConflictError."""
+    _make(tx, move, import_id, now)
 
 
 def delete_rows(tx: Session, import_id: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from reminder.domain.model.messages import CANCEL, MESSAGE_STATES, MessageState
 from reminder.domain.model.state_machine import Move, StateMachine
-from reminder.storage.db.tables import Contact, Message, Reminder
+from reminder.storage.db.tables import Contact, Import, Message, Reminder
 from reminder.storage.db.transitions import staying, transition
 from tests.states import MACHINES
 from tests.storage.conftest import NOW, Rows
@@ -24,12 +24,14 @@ from tests.storage.conftest import NOW, Rows
 def test_only_rows_in_a_state_that_the_move_leaves_are_moved(
     rows: Rows, machine: StateMachine[StrEnum], move: Move[StrEnum], to: StrEnum
 ) -> None:
-    person = rows.person(rows.group())
+    group = rows.group()
+    person = rows.person(group)
     phone, card = rows.contact(person_id=person), rows.card(person)
     table, row = {
         "message": (Message, rows.message(phone)),
         "reminder": (Reminder, rows.reminder(card)),
         "contact": (Contact, phone),
+        "import": (Import, rows.sheet_import(group)),
     }[machine.name]
     for state in machine.states:
         rows.change(table, row, state=state)

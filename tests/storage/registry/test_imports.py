@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from reminder.domain.model.imports import (
+    END_CHECKING,
+    END_SAVING,
     ColumnMapping,
     ColumnUse,
     Finding,
@@ -71,12 +73,12 @@ def test_an_import_goes_from_reading_to_saved_and_no_step_is_left_out(rows: Rows
     assert in_work is not None
     assert (in_work.id, in_work.mapping, in_work.counts) == (added, MAPPING, RowCounts(accepted=2))
     assert (in_work.last_row, in_work.done) == (2, 2)
-    imports.end_work(rows.tx, added, ImportState.CHECKED, NOW)
+    imports.end_work(rows.tx, added, END_CHECKING, NOW)
 
     imports.start_saving(rows.tx, added, NOW, confirms_all=True)
     assert imports.is_another_being_saved(rows.tx, group, added + 1)
     assert not imports.is_another_being_saved(rows.tx, group, added)
-    imports.end_work(rows.tx, added, ImportState.SAVED, NOW)
+    imports.end_work(rows.tx, added, END_SAVING, NOW)
     assert state() == ImportState.SAVED
     with pytest.raises(ConflictError):
         imports.cancel(rows.tx, added, NOW)
