@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Dialect,
     Executable,
+    FromClause,
     Row,
     String,
     Table,
@@ -125,14 +127,26 @@ def put(
     changed: Mapping[str, object] | None = None,
 ) -> None:
     """Insert a row with this key, or update it with the values of `changed` where it exists."""
-    new = _insert(tx)(table).values(**key, **values)
-    tx.execute(new.on_conflict_do_update(index_elements=list(key), set_=dict(changed or values)))
+    if changed is None:
+        tx.execute(_put(_is_postgresql(tx), table.__table__, tuple(key), tuple(values)), {**key, **values})
+    else:
+        new = _insert(tx)(table).values(**key, **values)
+        tx.execute(new.on_conflict_do_update(index_elements=list(key), set_=dict(changed)))
 
 
 def add_to(tx: Session, table: type[DeclarativeBase], key: Mapping[str, object], counts: Mapping[str, int]) -> None:
     """Add these counts to the row with this key."""
-    more = {name: getattr(table, name) + count for name, count in counts.items()}
-    tx.execute(_insert(tx)(table).values(**key, **counts).on_conflict_do_update(index_elements=list(key), set_=more))
+    tx.execute(_put(_is_postgresql(tx), table.__table__, tuple(key), tuple(counts), adds=True), {**key, **counts})
+
+
+@cache
+def _put(
+    is_postgresql: bool, table: FromClause, key: Sequence[str], names: Sequence[str], *, adds: bool = False
+) -> Executable:
+    """Return the statement of `put` or `add_to`: each pass runs some, and building one takes longer than running it."""
+    new = (postgresql.insert if is_postgresql else sqlite.insert)(cast("Table", table))
+    values = {name: table.c[name] + new.excluded[name] if adds else new.excluded[name] for name in names}
+    return new.on_conflict_do_update(index_elements=list(key), set_=values)
 
 
 def add_many(tx: Session, table: Table, rows: Sequence[Mapping[str, object]]) -> list[int]:
@@ -230,5 +244,9 @@ def _bound(dialect: Dialect, column: Column[Any], values: Sequence[object]) -> l
     return bound
 
 
+def _is_postgresql(tx: Session) -> bool:
+    return tx.get_bind().dialect.name == "postgresql"
+
+
 def _insert(tx: Session):  # type: ignore[no-untyped-def]  # two classes of the same shape
-    return postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
+    return postgresql.insert if _is_postgresql(tx) else sqlite.insert

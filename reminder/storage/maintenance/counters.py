@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import MessageState
 from reminder.storage.db import tables
-from reminder.storage.db.statements import put
+from reminder.storage.db.statements import add_to
 from reminder.storage.db.tables import WAS_HANDED_OVER, Message
 from reminder.storage.runtime import heartbeats
 
@@ -52,7 +52,7 @@ def rollup(tx: Session, now: datetime) -> None:
             counted[f"{WAITED}.{channel}.{bucket}"] += 1
             counted[f"{WAITED}.{channel}.{SECONDS}"] += round(waited)
     for name, count in sorted(counted.items()):
-        put(tx, tables.Counter, {"name": name}, {"value": count}, changed={"value": tables.Counter.value + count})
+        add_to(tx, tables.Counter, {"name": name}, {"value": count})
     heartbeats.record(tx, heartbeats.COUNTED, until)
 
 

@@ -33,7 +33,7 @@ from reminder.domain.model.state_machine import Move
 from reminder.errors import SettingsError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.columns import Instant
-from reminder.storage.db.statements import among, update_many
+from reminder.storage.db.statements import among, ids_param, update_many
 from reminder.storage.db.tables import (
     IS_LEASED,
     IS_QUEUED,
@@ -231,14 +231,20 @@ def pick_due_and_end_stale(
     return DueMessages([row for row in true if row.id not in doubtful], stale, refused, forgotten)
 
 
+_LEASE = transition(MESSAGE_STATES, TAKE_LEASE, among(Message.id, ids_param("ids"))).values(
+    lease_until=bindparam("until"), handed_at=bindparam("now"), attempts=Message.attempts + 1
+)
+_RENEW = (
+    staying(MESSAGE_STATES, among(Message.id, ids_param("ids")), states=RECORD_OUTCOME.leaves)
+    .values(lease_until=bindparam("until"))
+    .returning(Message.id, Message.attempts)
+)
+
+
 def lease(tx: Session, ids: Sequence[int], *, now: datetime, lease: timedelta) -> None:
     """Lease these messages to this worker from now on."""
     if ids:
-        tx.execute(
-            transition(MESSAGE_STATES, TAKE_LEASE, among(Message.id, ids)).values(
-                lease_until=now + lease, handed_at=now, attempts=Message.attempts + 1
-            )
-        )
+        tx.connection().execute(_LEASE, {"ids": ids, "now": now, "until": now + lease})
 
 
 def defer(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> None:
@@ -267,11 +273,7 @@ def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
     """
     if not held:
         return set()
-    renewed = tx.execute(
-        staying(MESSAGE_STATES, among(Message.id, held), states=RECORD_OUTCOME.leaves)
-        .values(lease_until=until)
-        .returning(Message.id, Message.attempts)
-    )
+    renewed = tx.connection().execute(_RENEW, {"ids": list(held), "until": until})
     return {message_id for message_id, attempts in renewed if held[message_id] == attempts}
 
 
@@ -283,6 +285,18 @@ class RecentlySent:
     alike: Mapping[tuple[bytes, bytes], int]
 
 
+_SENT_RECENTLY = (
+    select(Contact.address_index, Message.body_fingerprint, func.count())
+    .join(Message, Message.contact_id == Contact.id)
+    .where(
+        Contact.address_index.in_(bindparam("addresses", expanding=True)),
+        Message.handed_at >= bindparam("since"),
+        Message.state != MessageState.QUEUED,
+    )
+    .group_by(Contact.address_index, Message.body_fingerprint)
+)
+
+
 def sent_recently(tx: Session, address_indexes: Collection[bytes], since: datetime) -> RecentlySent:
     """Return the messages handed over to these addresses since then.
 
@@ -290,16 +304,7 @@ def sent_recently(tx: Session, address_indexes: Collection[bytes], since: dateti
     """
     if not address_indexes:
         return RecentlySent({}, {})
-    found = tx.execute(
-        select(Contact.address_index, Message.body_fingerprint, func.count())
-        .join(Message, Message.contact_id == Contact.id)
-        .where(
-            Contact.address_index.in_(address_indexes),
-            Message.handed_at >= since,
-            Message.state != MessageState.QUEUED,
-        )
-        .group_by(Contact.address_index, Message.body_fingerprint)
-    )
+    found = tx.execute(_SENT_RECENTLY, {"addresses": list(address_indexes), "since": since})
     every: dict[bytes, int] = {}
     alike: dict[tuple[bytes, bytes], int] = {}
     for address, body_fingerprint, count in found:

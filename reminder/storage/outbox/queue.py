@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import ColumnElement, Executable, and_, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Executable, and_, bindparam, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import registered
@@ -85,12 +85,14 @@ def login_code_key(sign_in: int) -> str:
     return f"code:{sign_in}"
 
 
+_TAKEN = select(Message.key, Message.state).where(Message.key.in_(bindparam("keys", expanding=True)), IS_LIVE)
+
+
 def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
     """Return those of these message keys that are in use, with the state of their message."""
     found: dict[str, MessageState] = {}
     for some in in_batches(keys):
-        query = select(Message.key, Message.state).where(Message.key.in_(some), IS_LIVE)
-        found |= {key: MessageState(state) for key, state in tx.execute(query)}
+        found |= {key: MessageState(state) for key, state in tx.execute(_TAKEN, {"keys": some})}
     return found
 
 

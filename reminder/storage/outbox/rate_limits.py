@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import ChannelName
@@ -40,12 +40,15 @@ class Days:
     is_lifted: bool
 
 
+_DAYS = select(DayTotal.day, DayTotal.handed, DayTotal.is_lifted).where(
+    DayTotal.channel == bindparam("channel"), DayTotal.day.between(bindparam("first"), bindparam("today"))
+)
+
+
 def days(tx: Session, channel: ChannelName, today: date) -> Days:
     """Return the totals of a channel."""
-    query = select(DayTotal.day, DayTotal.handed, DayTotal.is_lifted).where(
-        DayTotal.channel == channel, DayTotal.day >= today - timedelta(days=USUAL_DAYS), DayTotal.day <= today
-    )
-    rows = tx.execute(query).all()
+    asked = {"channel": channel, "first": today - timedelta(days=USUAL_DAYS), "today": today}
+    rows = tx.execute(_DAYS, asked).all()
     handed, is_lifted = next(((row.handed, row.is_lifted) for row in rows if row.day == today), (0, False))
     return Days(handed, [row.handed for row in rows if row.day != today and row.handed], is_lifted)
 

@@ -15,7 +15,7 @@ from reminder.storage.db.statements import among, put
 from reminder.storage.db.tables import IS_QUEUED, Challenge, LoginCode, Message, ServiceState
 from reminder.storage.db.tables import Session as SignedIn
 from reminder.storage.db.transitions import transition
-from reminder.storage.runtime import heartbeats
+from reminder.storage.runtime import heartbeats, service_state
 
 _NAME = "restored"
 
@@ -60,7 +60,7 @@ def mark_doubtful_unknown(tx: Session, message_ids: Collection[int], now: dateti
 
 
 def _restore(tx: Session) -> Restore | None:
-    value = tx.execute(select(ServiceState.value).where(ServiceState.name == _NAME)).scalar_one_or_none()
+    value = service_state.find(tx, _NAME)
     if value is None:
         return None
     taken_at, restored_at = map(datetime.fromisoformat, value.split())

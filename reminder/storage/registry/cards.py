@@ -5,7 +5,20 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, TextClause, Update, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    TextClause,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from reminder.domain.rules.escalation_policy import Progress
@@ -306,38 +319,38 @@ def carry(tx: Session, card_id: int, carried: Collection[int]) -> None:
         tx.execute(_changing(among(Card.id, carried)).values(carried_by=card_id))
 
 
+def _groups_with(day: InstrumentedAttribute[date | None], which: ColumnElement[bool] | TextClause) -> Executable:
+    return (
+        select(Person.group_id)
+        .join(Card, Card.person_id == Person.id)
+        .where(which, day <= bindparam("today"), ~among(Person.group_id, ids_param("but_not")))
+        .group_by(Person.group_id)
+        .order_by(func.min(day), Person.group_id)
+        .limit(bindparam("limit"))
+    )
+
+
+_GROUPS_DUE = _groups_with(Card.next_reminder_on, _CURRENT)
+_GROUPS_SILENT = _groups_with(Card.escalate_on, IS_SILENT)
+_LOCK_GROUPS = select(Group.id).where(among(Group.id, ids_param("groups"))).with_for_update(skip_locked=True)
+
+
 def groups_due(tx: Session, today: date, *, limit: int, but_not: Collection[int] = ()) -> list[int]:
     """Return the groups with a card that planning is due for, longest waiting first.
 
     They are locked, so that no other worker plans them at the same time.
     """
-    return _groups(tx, Card.next_reminder_on, and_(_CURRENT, Card.next_reminder_on <= today), limit, but_not)
+    return _locked_groups(tx, _GROUPS_DUE, {"today": today, "limit": limit, "but_not": but_not})
 
 
 def groups_silent(tx: Session, today: date, *, limit: int) -> list[int]:
     """Return the groups with a card whose escalation is due, locked as those of `groups_due`."""
-    return _groups(tx, Card.escalate_on, and_(IS_SILENT, Card.escalate_on <= today), limit, ())
+    return _locked_groups(tx, _GROUPS_SILENT, {"today": today, "limit": limit, "but_not": ()})
 
 
-def _groups(
-    tx: Session,
-    day: InstrumentedAttribute[date | None],
-    which: ColumnElement[bool],
-    limit: int,
-    but_not: Collection[int],
-) -> list[int]:
-    waiting = (
-        select(Person.group_id)
-        .join(Card, Card.person_id == Person.id)
-        .where(which, ~among(Person.group_id, but_not))
-        .group_by(Person.group_id)
-        .order_by(func.min(day), Person.group_id)
-        .limit(limit)
-    )
-    ids = list(tx.scalars(waiting))
-    if not ids:
-        return []
-    return list(tx.scalars(select(Group.id).where(among(Group.id, ids)).with_for_update(skip_locked=True)))
+def _locked_groups(tx: Session, waiting: Executable, asked: Mapping[str, object]) -> list[int]:
+    ids = list(tx.execute(waiting, asked).scalars())
+    return list(tx.execute(_LOCK_GROUPS, {"groups": ids}).scalars()) if ids else []
 
 
 _CARRIER = aliased(Card)

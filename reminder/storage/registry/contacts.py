@@ -513,24 +513,27 @@ class UnverifiedContact:
     since: datetime
 
 
+_verified_at = func.coalesce(Contact.reached_at, Contact.created_at)
+_UNVERIFIED = (
+    select(
+        Contact.id,
+        Contact.person_id,
+        func.coalesce(Person.group_id, Member.group_id),
+        Contact.is_family,
+        Contact.channel,
+        _verified_at,
+    )
+    .outerjoin(Person, Person.id == Contact.person_id)
+    .outerjoin(Member, Member.id == Contact.member_id)
+    .where(Contact.state == ContactState.CONFIRMED, _verified_at < bindparam("before"))
+    .order_by(_verified_at, Contact.id)
+    .limit(bindparam("limit"))
+)
+
+
 def unverified_contacts(tx: Session, before: datetime, limit: int) -> list[UnverifiedContact]:
     """Return the contacts that were not verified since then, the longest first."""
-    since = func.coalesce(Contact.reached_at, Contact.created_at)
-    rows = tx.execute(
-        select(
-            Contact.id,
-            Contact.person_id,
-            func.coalesce(Person.group_id, Member.group_id),
-            Contact.is_family,
-            Contact.channel,
-            since,
-        )
-        .outerjoin(Person, Person.id == Contact.person_id)
-        .outerjoin(Member, Member.id == Contact.member_id)
-        .where(Contact.state == ContactState.CONFIRMED, since < before)
-        .order_by(since, Contact.id)
-        .limit(limit)
-    )
+    rows = tx.execute(_UNVERIFIED, {"before": before, "limit": limit})
     return [UnverifiedContact(*row[:4], ChannelName(row[4]), row[5]) for row in rows]
 
 

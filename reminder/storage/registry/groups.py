@@ -91,21 +91,25 @@ def everyone(tx: Session) -> list[GroupView]:
     return [_view(*row) for row in tx.execute(select(*_COLUMNS).order_by(Group.id))]
 
 
+_HOMES_AFTER = (
+    select(*_COLUMNS)
+    .where(Group.id > bindparam("after"), Group.kind == GroupKind.HOME, Group.created_at < bindparam("before"))
+    .order_by(Group.id)
+    .limit(bindparam("limit"))
+    .with_for_update()
+)
+_ANY_HOME = select(Group.id).where(Group.kind == GroupKind.HOME).limit(1)
+
+
 def homes_after(tx: Session, group_id: int, *, founded_before: datetime, limit: int) -> list[GroupView]:
     """Return homes in the order of their ids, locked until the transaction ends against planning and erasure."""
-    rows = tx.execute(
-        select(*_COLUMNS)
-        .where(Group.id > group_id, Group.kind == GroupKind.HOME, Group.created_at < founded_before)
-        .order_by(Group.id)
-        .limit(limit)
-        .with_for_update()
-    )
+    rows = tx.execute(_HOMES_AFTER, {"after": group_id, "before": founded_before, "limit": limit})
     return [_view(*row) for row in rows]
 
 
 def has_homes(tx: Session) -> bool:
     """Return whether any group is a home."""
-    return tx.execute(select(Group.id).where(Group.kind == GroupKind.HOME).limit(1)).first() is not None
+    return tx.execute(_ANY_HOME).first() is not None
 
 
 def group_of_member(tx: Session, member_id: int) -> int | None:

@@ -11,7 +11,7 @@ from reminder.storage.db.statements import among, put
 from reminder.storage.db.tables import Heartbeat, Message, ServiceState
 from reminder.storage.registry import groups
 from reminder.storage.registry.groups import GroupView
-from reminder.storage.runtime import heartbeats
+from reminder.storage.runtime import heartbeats, service_state
 
 _REACHED = "digest"
 
@@ -21,7 +21,7 @@ def next_homes(tx: Session, week: str, *, founded_before: datetime, limit: int) 
 
     Two workers may get the same homes, one after the other: the keys of the messages show which digests exist.
     """
-    reached = tx.execute(select(ServiceState.value).where(ServiceState.name == _REACHED)).scalar_one_or_none() or ""
+    reached = service_state.find(tx, _REACHED) or ""
     of_week, _, after = reached.partition(":")
     return groups.homes_after(tx, int(after) if of_week == week else 0, founded_before=founded_before, limit=limit)
 

@@ -43,6 +43,11 @@ class ReminderView:
     state: ReminderState
 
 
+_OF_CARDS = select(
+    Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state
+).where(among(Reminder.card_id, ids_param("cards")))
+
+
 def get_or_create(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> dict[StepKey, int]:
     """Return the ids of the reminders of these steps, created where missing; older open ones are superseded.
 
@@ -51,11 +56,7 @@ def get_or_create(tx: Session, steps: Mapping[StepKey, date], now: datetime) -> 
     if not steps:
         return {}
     cards = {step.card_id for step in steps}
-    rows = tx.execute(
-        select(
-            Reminder.id, Reminder.card_id, Reminder.expires_on, Reminder.step, Reminder.due_on, Reminder.state
-        ).where(among(Reminder.card_id, cards))
-    ).all()
+    rows = tx.execute(_OF_CARDS, {"cards": cards}).all()
     known = {StepKey(row.card_id, row.expires_on, row.step): row.id for row in rows}
     new = [step for step in steps if step not in known]
     if new:

@@ -104,9 +104,12 @@ def pause(tx: Session, channel: str, reason: str, *, now: datetime, until: datet
     put(tx, Pause, {"channel": channel}, values, changed={**values, "since": goes_on})
 
 
+_PAUSE_OF = select(Pause.reason).where(Pause.channel == bindparam("channel"), Pause.until > bindparam("now"))
+
+
 def pause_of(tx: Session, channel: str, now: datetime) -> str | None:
     """Return the reason for which a channel is paused, None where it is not."""
-    return tx.execute(select(Pause.reason).where(Pause.channel == channel, Pause.until > now)).scalar_one_or_none()
+    return tx.execute(_PAUSE_OF, {"channel": channel, "now": now}).scalar_one_or_none()
 
 
 def pauses(tx: Session, now: datetime) -> list[PauseView]:
