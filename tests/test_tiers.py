@@ -15,7 +15,9 @@ POSTGRESQL = re.compile(r"(?<=[\[-])postgresql(?=[\]-])")
     ("file", "database", "tier"),
     [
         ("storage/test_outbox.py", "postgresql", Tier.EVERYDAY),
-        ("journeys/test_stories.py", "postgresql", Tier.EVERYDAY),
+        ("delivery/test_sender.py", "postgresql", Tier.EVERYDAY),
+        ("journeys/test_stories.py", "postgresql", Tier.REST),
+        ("journeys/test_over_sockets.py", None, Tier.REST),
         ("web/test_api.py", "sqlite", Tier.EVERYDAY),
         ("web/test_api.py", "postgresql", Tier.REST),
         ("web/test_page_words.py", None, Tier.EVERYDAY),
@@ -33,7 +35,8 @@ def test_a_test_is_of_the_rest_if_it_is_slow_or_repeats_on_postgresql_what_stora
 def test_what_is_left_for_the_rest_is_slow_or_has_a_twin_on_sqlite_every_day(request: pytest.FixtureRequest) -> None:
     tiers = request.config.stash[TIERS]
     everyday = {name for name, tier in tiers.items() if tier is Tier.EVERYDAY}
-    rest = {name for name, tier in tiers.items() if tier is Tier.REST and name.split("/")[1] not in SLOW}
+    slow = tuple(f"tests/{path}" for path in SLOW)
+    rest = {name for name, tier in tiers.items() if tier is Tier.REST and not name.startswith(slow)}
 
     assert {name for name in rest if POSTGRESQL.sub("sqlite", name) not in everyday} == set()
 
