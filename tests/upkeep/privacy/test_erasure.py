@@ -357,7 +357,12 @@ def sign_in(village: Village, email: str) -> int:
     run_once(app, village.now)
     [code] = re.findall(r"\b\d{6}\b", next(one.text for one in reversed(village.email.sent) if one.address == email))
     entered = signing_in.enter_code(
-        app.units, village.now, browser=browser, code=code, device="Firefox", language=japanese,
+        app.units,
+        village.now,
+        browser=browser,
+        code=code,
+        device="Firefox",
+        language=japanese,
         sign_up=SignUp.OPEN,
     )
     return entered.account_id
