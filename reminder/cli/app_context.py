@@ -1,17 +1,15 @@
 """The App of a command: opened from the settings, closed at the end."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from os import W_OK, access
 from pathlib import Path
-from typing import cast
 
-from reminder.cli.output import terminal_language
 from reminder.clock import Clock, RehearsalClock, SteppedClock, SystemClock
 from reminder.errors import SettingsError
-from reminder.settings import PREFIX, Settings, former_values, read_table, shipped
+from reminder.settings import PREFIX, Settings, former_values
 from reminder.wiring import App, build_app, read_settings
 
 
@@ -32,9 +30,7 @@ def opened_app(at: datetime | None = None, *, write: Callable[[str], None] = pri
 def name_former_values() -> None:
     """Say on standard error which settings still have a former value, and what to write instead."""
     for name, value in former_values().items():
-        words = read_table(shipped("config") / "wording" / f"{terminal_language()}.toml")
-        shown = cast(Mapping[str, str], words["shown"])
-        print(shown["former_value"].format(name=name, value=value), file=sys.stderr)
+        print(f"{name} has a former value, which goes with the next release. Write {value}.", file=sys.stderr)
 
 
 def clock_of(settings: Settings) -> Clock:
