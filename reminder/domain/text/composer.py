@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from reminder.domain.model.notices import NoticeKind
-from reminder.domain.model.people import Language
+from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.text import furigana
 from reminder.domain.text.call_scripts import CallComposer, CallScript
 from reminder.domain.text.catalog import Catalogs
@@ -40,6 +40,12 @@ class Composer:
         if reader.channel.is_mail:
             return EmailComposer(phrases).notice(kind, about)
         return SmsComposer(phrases).notice(kind, about)
+
+    def limit(self, reader: Reader, name: str, channel: ChannelName) -> Composed:
+        """Return the notice to a member that their group has reached a limit. `name`: of catalog.LIMITS."""
+        phrases = Phrases.of(self.catalogs, reader)
+        of_form = EmailComposer(phrases) if reader.channel.is_mail else SmsComposer(phrases)
+        return of_form.limit(name, channel)
 
     def answer(self, reader: Reader, name: str, *, day: date | None = None, is_named: bool = True) -> Composed:
         """Return one text to somebody who has just answered, or who is asked for consent.

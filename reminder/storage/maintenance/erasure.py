@@ -45,6 +45,7 @@ from reminder.storage.db.tables import (
     Challenge,
     Contact,
     Group,
+    GroupDayTotal,
     IdempotencyKey,
     Import,
     Invitation,
@@ -190,6 +191,7 @@ def group(tx: Session, group_id: int) -> None:
     )
     delete_messages(tx, set(tx.scalars(_messages_of_group(group_id))))
     _delete(tx, UnclearReply, UnclearReply.id.in_(_unclear(ReplyChoice.contact_id.in_(_contacts_of_group(group_id)))))
+    _delete(tx, GroupDayTotal, GroupDayTotal.group_id == group_id)
     _delete(tx, Group, Group.id == group_id)
     elsewhere = select(Member.id).where(Member.account_id == Account.id).exists()
     gone = tx.execute(select(Account.id, Account.address_index).where(Account.id.in_(accounts), ~elsewhere)).all()
