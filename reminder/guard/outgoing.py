@@ -240,7 +240,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]{1,16}(?= ?:)")
 _ESCAPED = re.compile(
     r"&#|&(?:period|dot|sol|colon|commat);|%[0-9a-f]{2}|\\[ux][0-9a-f]|xn--|0x[0-9a-f]{4}", re.IGNORECASE
 )
-_WWW = re.compile(r"(?<![a-z])w{3}[0-9]?(?=[ ._・。-]*[^w\s)）」】])", re.IGNORECASE)
+_WWW = re.compile(r"(?<![a-z])w{3}(?!w)[0-9]?(?=[ ._・。-]*[a-z0-9])", re.IGNORECASE)
 _LATIN_RUN = re.compile(r"[A-Za-z0-9-]{1,63}")
 
 
@@ -427,9 +427,9 @@ class _MoneyWords:
     def has(self, text: str) -> bool:
         """Return whether one of the words is in a folded text in small letters."""
         with_spaces = _without_marks(text)
-        for words, patterns in ((with_spaces, self.in_one), (with_spaces.replace(" ", ""), self.apart)):
-            hiragana, kanji = patterns
-            if hiragana.search(words.translate(_HIRAGANA)) or kanji.search(words.translate(_LOOKS_LIKE_KANJI)):
+        in_hiragana, in_kanji = with_spaces.translate(_HIRAGANA), with_spaces.translate(_LOOKS_LIKE_KANJI)
+        for hiragana, kanji in (self.in_one, self.apart):
+            if hiragana.search(in_hiragana) or kanji.search(in_kanji):
                 return True
         return any(word in self.spaced for word in _phrases(text))
 
@@ -569,10 +569,16 @@ def _money_pattern(words: Sequence[str], folding: dict[int, int]) -> re.Pattern[
 
 
 def _apart_pattern(across: Sequence[str], others: Sequence[str], folding: dict[int, int]) -> re.Pattern[str]:
-    """Return the pattern of a text without its spaces. 山口 座間さん has no 口座: the kanji around belong to names."""
-    anywhere = "|".join(re.escape(_folded(word, folding)) for word in across)
-    alone = "|".join(re.escape(_folded(word, folding)) for word in others)
-    return re.compile(f"{anywhere}|(?<![々一-龥])(?:{alone})(?![々一-龥])")
+    """Return the pattern of words with spaces in them. 山口 座間さん has no 口座: other kanji make a name of it."""
+    anywhere = [word for word in (*across, *others) if word in across or not _KANJI.search(word)]
+    alone = [word for word in others if word not in anywhere]
+    free, bound = (
+        "|".join(" ?".join(map(re.escape, _folded(word, folding))) for word in some) for some in (anywhere, alone)
+    )
+    return re.compile(f"{free}|(?<!{_KANJI.pattern})(?:{bound})(?!{_KANJI.pattern})")
+
+
+_KANJI = re.compile("[々一-龥]")
 
 
 def _folded(word: str, folding: dict[int, int]) -> str:

@@ -20,13 +20,17 @@ NEAR = timedelta(days=300)
 
 @dataclass(frozen=True)
 class Item:
-    """One person's cards of one day, or why a person is not reached. `place`: their room, or their label."""
+    """One person's cards of one day, or why a person is not reached.
+
+    `place`: their room, or their label where they have none (`is_name`).
+    """
 
     place: str
     day: date | None = None
     is_about: bool = False  # the date was computed
     cards: Sequence[tuple[str, str]] = ()  # kind and label
     reasons: Sequence[tuple[str, str]] = ()  # channel, and the state of the contact or of the text; "" for all of them
+    is_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def safe_digest(words: Catalog, digest: Digest) -> Digest:
 
 def _safe_item(words: Catalog, item: Item) -> Item:
     cards = [(kind, safe_card_label(label) or "") for kind, label in item.cards]
-    return replace(item, place=safe_place(words, item.place), cards=cards)
+    return replace(item, place=safe_place(words, item.place, is_name=item.is_name), cards=cards)
 
 
 def without_words(words: Catalog, digest: Digest) -> Digest:

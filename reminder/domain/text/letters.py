@@ -127,8 +127,8 @@ def render_letters(
 def render_letter(wording: Catalogs, letter: ResidentLetter, *, furigana: bool = False) -> str:
     """Return one section, which begins a new page. `furigana`: also where the language does without."""
     plain = wording.of(letter.language)
-    letter = _safe(plain, letter)
     words = plain.with_furigana if furigana else plain.in_mail
+    letter = _safe(words, letter)
     parts = list(_LetterParts(words, wording.families, letter).text())
     if letter.has_slip:
         # The family reads this: without readings, unless the language always has them.

@@ -37,9 +37,10 @@ def safe_office(words: Catalog, office: str) -> str:
     return office if outgoing.is_safe(office, field="office") else words.section("neutral")["office"]
 
 
-def safe_place(words: Catalog, place: str) -> str:
-    """Return a room with its unit, or a label; neutral words where it may not leave us."""
-    return place if not place or outgoing.is_safe(place, field="place") else words.section("neutral")["who"]
+def safe_place(words: Catalog, place: str, *, is_name: bool = False) -> str:
+    """Return a room with its unit, or a label (`is_name`); neutral words where it may not leave us."""
+    field = "label" if is_name else "place"
+    return place if not place or outgoing.is_safe(place, field=field) else words.section("neutral")["who"]
 
 
 def safe_card(card: _Card) -> _Card:
