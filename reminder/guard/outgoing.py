@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -495,6 +496,17 @@ def _is_small_capital(letter: str) -> bool:
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 # ---- the files
+
+
+# Counted up with every change of the rules in this module that refuses more than before.
+_RULES = 1
+
+
+@cache
+def version() -> str:
+    """Return a short name of the rules and words that are in force; it changes with them."""
+    files = b"".join((_FILES / name).read_bytes() for name in ("outgoing.toml", "top_level_domains.txt"))
+    return f"{_RULES}-{sha256(files).hexdigest()[:12]}"
 
 
 @cache

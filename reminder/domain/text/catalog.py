@@ -82,8 +82,8 @@ EXPORTED = (
 
 # The texts of an e-mail, an assignment page or a leaflet besides those of the steps.
 _READ_IN_MAIL = (
-    "email", "sign_in", "sheets", "letter", "neutral", "called", "carers_word", "several", "notices", "again",
-    "history", "channel", "both_certificates", "export", "acts", "digest", "visits",
+    "email", "sign_in", "sheets", "letter", "neutral", "unsafe_words", "called", "carers_word", "several", "notices",
+    "again", "history", "channel", "both_certificates", "export", "acts", "digest", "visits",
 )  # fmt: skip
 
 # The weekly e-mail to a home's staff: its headings, those with a line below, and the states of unreachable contacts and
@@ -120,6 +120,9 @@ _SAID = {
     "no_numbers": _NONE,
     "reply_done": frozenset({"code"}),
     **dict.fromkeys(("ask_family", "ask_staff"), _NONE),
+    **dict.fromkeys(("unsafe_words.subject", "unsafe_words.where", "unsafe_words.group", "unsafe_words.to_do"), _NONE),
+    "unsafe_words.said": frozenset({"n"}),
+    "unsafe_words.item": frozenset({"place", "field"}),
     **{f"neutral.{name}": _NONE for name in ("call", "who", "from_", "office", "reply")},
     **{f"several.{voice}": _PERSON | {"items"} for voice in VOICES},
     "several.item": frozenset({"thing", "date"}),

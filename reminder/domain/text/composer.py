@@ -11,12 +11,13 @@ from reminder.domain.text.call_scripts import CallComposer, CallScript, read_scr
 from reminder.domain.text.catalog import Catalogs
 from reminder.domain.text.digest import Digest, DigestComposer, safe_digest, without_words
 from reminder.domain.text.email import EmailComposer
-from reminder.domain.text.model import About, Composed, Copy, Reader, ReminderContent
+from reminder.domain.text.model import About, Composed, Copy, Reader, ReminderContent, WordPlace
 from reminder.domain.text.phrases import Phrases
 from reminder.domain.text.safe_words import (
     MessageWords,
     safe_about,
     safe_card,
+    safe_place,
     safe_reader,
     safe_sender,
     without_label,
@@ -67,6 +68,15 @@ class Composer:
         return MessageWords(words, safe_reader(words, reader), cards, shown.reply).checked(
             partial(compose, shown), partial(compose, neutral), [shown.link]
         )
+
+    def unsafe_words(self, reader: Reader, places: Sequence[WordPlace], count: int) -> Composed:
+        """Return the notice to those of a group that some of its words cannot stand in messages, `count` in all."""
+        words = self.catalogs.of(reader.language)
+        phrases = Phrases.of(self.catalogs, safe_reader(words, reader))
+        shown = [replace(one, place=safe_place(words, one.place, is_name=one.is_name)) for one in places]
+        if reader.channel.is_mail:
+            return EmailComposer(phrases).unsafe_words(shown, count)
+        return SmsComposer(phrases).unsafe_words(count)
 
     def answer(self, reader: Reader, name: str, *, day: date | None = None) -> Composed:
         """Return one text to somebody who has just answered, or who is asked for consent.
