@@ -191,7 +191,7 @@ _IGNORABLE = frozenset(
     )
     for point in range(first, last + 1)
 )
-_NOT_SEEN = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn", "Me")
+_WITHOUT_SHAPE = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn", "Me")
 # Thai, Hindi and Vietnamese letters carry one to three marks; more hide what is below them.
 _MOST_MARKS = 3
 
@@ -205,7 +205,7 @@ def _has_invisible(text: str) -> bool:
         category = unicodedata.category(character)
         if _is_shape(character, before):
             pass
-        elif category in _NOT_SEEN or character in _IGNORABLE:
+        elif category in _WITHOUT_SHAPE or character in _IGNORABLE:
             return True
         elif category == "Mn":
             marks += 1
