@@ -110,12 +110,26 @@ def _unsafe(word: str, most_in_a_row: int, *, may_hold_dates: bool) -> UnsafeWor
 
 
 @lru_cache(maxsize=4096)
-def is_inert(word: str) -> bool:
-    """Return whether a word that passed cannot become a part of a link or a number by what stands beside it."""
-    return _LIVE.search(unicodedata.normalize("NFKC", word)) is None
+def may_join(word: str) -> bool:
+    """Return whether a word that passed can become a part of a link by what stands beside it in a message.
 
-
-_LIVE = re.compile(r"[0-9A-Za-z.。:/@%&\\]")
+    It begins or ends with a sign of an address, begins with the end of a domain, or ends with the name of a dot. Of
+    numbers no word can: it has at most three digits in a row, and no sentence of ours puts two words side by side.
+    """
+    edges = _as_seen(word).strip(_AROUND_DOT)
+    if not edges or edges[0] in _JOINING or edges[-1] in _JOINING:
+        return True
+    words, first = _link_words(), _LATIN_RUN.match(edges)
+    begins = "" if first is None else first[0].strip("-").lower()
+    ends = _word_before(edges, len(edges)).lower()
+    return (
+        begins in words.ends
+        or ends in words.schemes
+        or ends.startswith("www")
+        or words.dots.search(f" {begins} ") is not None
+        or words.dots.search(f" {ends} ") is not None
+        or edges.lower().startswith(words.other_ends + _spoken_ends())
+    )
 
 
 def foreign_parts(text: str, ours: Sequence[str] = ()) -> frozenset[str]:
@@ -124,28 +138,33 @@ def foreign_parts(text: str, ours: Sequence[str] = ()) -> frozenset[str]:
     `ours`: the links of the message that are ours. Years and shorter numbers are parts of our sentences. A caller
     compares the result with that of the same message in neutral words.
     """
-    found = set(foreign_links(text, ours))
     for link in ours:
         text = text.replace(link, "\n")
-    if any(_has_invisible(line) for line in text.splitlines() if line.strip()):
-        found.add("invisible")
     plain = unicodedata.normalize("NFKC", text)
-    found |= {f"digits {run}" for run in _LONG_RUN.findall(plain) if not _YEAR.fullmatch(run)}
+    found = {f"digits {run}" for run in _LONG_RUN.findall(plain) if not _YEAR.fullmatch(run)}
     found |= {f"phone {shape}" for shape in _PHONE_SHAPE.findall(plain)}
-    return frozenset(found)
+    if _UNSEEN.search(text):
+        found.add("invisible")
+    return foreign_links(plain) | found
 
 
 def foreign_links(text: str, ours: Sequence[str] = ()) -> frozenset[str]:
     """Return the links and addresses of a composed message, without those that we made."""
     for link in ours:
         text = text.replace(link, "\n")
-    seen = _as_seen(text)
-    return frozenset({f"link {part}" for part in _links(seen)} | ({"at"} if "@" in seen else set()))
+    plain = unicodedata.normalize("NFKC", text)
+    return frozenset({f"link {part}" for part in _links(plain)} | ({"at"} if "@" in plain else set()))
 
 
 _LONG_RUN = re.compile(r"[0-9]{4,}")
 _YEAR = re.compile(r"(?:19|20|21)[0-9]{2}")
 _PHONE_SHAPE = re.compile(r"[0-9]{2,4}[-ー‐‑–—() ]{1,2}[0-9]{2,4}[-ー‐‑–—() ]{1,2}[0-9]{3,4}")
+
+
+# The invisible characters that a text of ours never holds; the gate has refused the others in each word.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0]"
+)
 
 
 # ---- what a reader sees
@@ -233,10 +252,13 @@ def _is_shape(character: str, before: str) -> bool:
 # Dots of other scripts; browsers take 。 for the dot of a domain (UTS 46), a reader takes the others for one.
 _DOTS = ".。︒․‧・·∙⋅•۔ꓸ⸱ᐧ"
 _REAL_DOTS = ".。︒"
+_ANY_DOT = re.compile(f"[{re.escape(_DOTS)}]")
 _SPACES = 3
 _LONGEST_END = 63
 _BRACKETS = "()[]{}<>〈〉《》「」【】〔〕'\"*_-"
 _AROUND_DOT = " \t\u3000" + _BRACKETS
+# Signs of an address, at the edge of a word.
+_JOINING = frozenset(_DOTS + "/:@%&#\\")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]{1,16}(?= ?:)")
 _ESCAPED = re.compile(
     r"&#|&(?:period|dot|sol|colon|commat);|%[0-9a-f]{2}|\\[ux][0-9a-f]|xn--|0x[0-9a-f]{4}", re.IGNORECASE
@@ -266,8 +288,8 @@ def _links(text: str) -> Iterator[str]:
     for pattern in (_ESCAPED, _WWW, words.glued):
         for found in pattern.finditer(text):
             yield found[0]
-    for place, character in enumerate(text):
-        if character in _DOTS and (end := _end_after(text, place, place + 1, words)):
+    for dot in _ANY_DOT.finditer(text):
+        if end := _end_after(text, dot.start(), dot.end(), words):
             yield end
     for dot in words.dots.finditer(text):
         if end := _end_after(text, dot.start(), dot.end(), words, is_spoken=True):

@@ -51,14 +51,11 @@ def safe_card(card: _Card) -> _Card:
 
 def safe_reader(words: Catalog, reader: Reader) -> Reader:
     """Return the reader with words that may leave us."""
-    safe = replace(
-        reader,
-        label=safe_label(reader.label),
-        mark=safe_mark(reader.mark),
-        office=safe_office(words, reader.office),
-        from_=safe_sender(words, reader.from_),
-    )
-    return reader if safe == reader else safe
+    label, mark = safe_label(reader.label), safe_mark(reader.mark)
+    office, from_ = safe_office(words, reader.office), safe_sender(words, reader.from_)
+    if (label, mark, office, from_) == (reader.label, reader.mark, reader.office, reader.from_):
+        return reader
+    return replace(reader, label=label, mark=mark, office=office, from_=from_)
 
 
 def safe_about(words: Catalog, about: About) -> About:
@@ -89,12 +86,11 @@ class MessageWords:
     ) -> Composed:
         """Return the composed message, in neutral words where its words bring in something that we did not make.
 
-        Each word has passed the gate by itself, so only where a word meets what stands beside it can a link or a
-        number appear; words without a digit, a dot or a Latin letter cannot take part in one. `ours`: the links of
-        the message that are ours.
+        Each word has passed the gate by itself, so a link can appear only where a word meets what stands beside it.
+        Most words cannot take part in one (outgoing.may_join). `ours`: the links of the message that are ours.
         """
         composed = compose(self.reader)
-        if all(map(outgoing.is_inert, self._typed)):
+        if not any(map(outgoing.may_join, self._typed)):
             return composed
         links = [link for link in ours if link]
         found = _foreign(composed, links)
@@ -113,7 +109,8 @@ class MessageWords:
 
 
 def _foreign(composed: Composed, links: Sequence[str]) -> frozenset[str]:
-    return outgoing.foreign_parts(f"{composed.subject or ''}\n{composed.text}", links)
+    whole = f"{composed.subject or ''}\n{composed.text}"
+    return outgoing.foreign_parts(whole, links)
 
 
 def without_label(card: _Card) -> _Card:

@@ -1,7 +1,8 @@
 """Whatever somebody has typed: no message, sheet or letter carries a link, a number or a demand that we did not make."""
 
+import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from itertools import cycle, product
@@ -268,6 +269,29 @@ def test_the_sentences_of_every_language_hold_no_link_and_no_number_of_their_own
     }
 
     assert found == {}
+
+
+FREE = r"\{(?:call|who|from_|office|mark|thing|label|group|place|things|whose)\}"
+# Nothing between a word and a digit or a date, or three words with only signs between them.
+_SIDE_BY_SIDE = re.compile(rf"{FREE}(?:\{{|[0-9])|[0-9}}]{FREE}|{FREE}[^\w\n{{}}]*{FREE}[^\w\n{{}}]*{FREE}")
+
+
+def every_text(table: Mapping[str, object]) -> Iterator[str]:
+    for value in table.values():
+        if isinstance(value, Mapping):
+            yield from every_text(value)
+        elif isinstance(value, str):
+            yield value
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_sentence_puts_a_word_beside_another_or_beside_a_digit_so_that_a_number_could_grow(
+    language: Language,
+) -> None:
+    # Two words with a sign between them have six digits at most, in two groups: no telephone number.
+    found = {part[0] for said in every_text(WORDING.of(language).table) for part in _SIDE_BY_SIDE.finditer(said)}
+
+    assert found == set()
 
 
 def test_a_composer_without_words_of_people_costs_no_second_composing() -> None:
