@@ -1,12 +1,13 @@
 """The composer of every text that is sent: it combines the contents, the reader, and the texts of config/wording/."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Language
+from reminder.domain.text import furigana
 from reminder.domain.text.call_scripts import CallComposer, CallScript, read_script
 from reminder.domain.text.catalog import Catalogs
 from reminder.domain.text.digest import Digest, DigestComposer, safe_digest, without_words
@@ -78,17 +79,40 @@ class Composer:
             return EmailComposer(phrases).unsafe_words(shown, count)
         return SmsComposer(phrases).unsafe_words(count)
 
-    def answer(self, reader: Reader, name: str, *, day: date | None = None) -> Composed:
+    def answer(self, reader: Reader, name: str, *, day: date | None = None, is_named: bool = True) -> Composed:
         """Return one text to somebody who has just answered, or who is asked for consent.
 
-        `name`: of notices.ANSWERS.
+        `name`: of notices.ANSWERS. `is_named`: it addresses the person, who is known.
         """
         words = self.catalogs.of(reader.language)
 
         def compose(reads: Reader) -> Composed:
-            return SmsComposer(Phrases.of(self.catalogs, reads)).answer(name, day)
+            return SmsComposer(Phrases.of(self.catalogs, reads)).answer(name, day, is_named=is_named)
 
         return MessageWords(words, safe_reader(words, reader)).checked(compose, compose, [])
+
+    def choice(self, reader: Reader, names: Mapping[int, str]) -> Composed:
+        """Return the text that asks whom an answer is about. `names`: of each person, by the digit that means them.
+
+        The names are those of `name_of`.
+        """
+        words = self.catalogs.of(reader.language)
+        neutral = dict.fromkeys(names, words.section("neutral")["call"])
+
+        def compose(said: Mapping[int, str], reads: Reader) -> Composed:
+            return SmsComposer(Phrases.of(self.catalogs, reads)).choice(said)
+
+        listed = MessageWords(words, safe_reader(words, reader), others=tuple(names.values()))
+        return listed.checked(partial(compose, names), partial(compose, neutral), [])
+
+    def name_of(self, reader: Reader, *, with_group: bool = False) -> str:
+        """Return how a person is called in that text; `with_group`: by the name of their group too."""
+        phrases = Phrases.of(self.catalogs, safe_reader(self.catalogs.of(reader.language), reader))
+        return phrases.words.word("whose").format_map(phrases.of_person) if with_group else phrases.of_person["call"]
+
+    def reading_of(self, name: str, language: Language) -> str:
+        """Return a name as it is read aloud, where the language has readings: お母さん is おかあさん."""
+        return furigana.read_aloud(self.catalogs.of(language).with_furigana.read(name))
 
     def call(self, contents: Sequence[ReminderContent], reader: Reader) -> CallScript:
         """Return the script of a telephone call about these cards."""

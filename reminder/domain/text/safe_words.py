@@ -74,11 +74,13 @@ class MessageWords:
     reader: Reader
     cards: Sequence[CardContent] = ()
     reply: str | None = None
+    others: tuple[str, ...] = ()
 
     @cached_property
     def _typed(self) -> list[str]:
         reader = self.reader
-        found = [reader.label, reader.mark, reader.office, reader.from_, self.reply, *(one.label for one in self.cards)]
+        of_cards = (one.label for one in self.cards)
+        found = [reader.label, reader.mark, reader.office, reader.from_, self.reply, *of_cards, *self.others]
         return [word for word in found if word]
 
     def checked(
