@@ -18,6 +18,7 @@ from reminder.domain.model.imports import CARD, ColumnUse, Finding, ImportColumn
 from reminder.domain.parsing import dates
 from reminder.domain.parsing.column_headings import BORN, NOTES, ColumnHeadings
 from reminder.enrolment.imports import xlsx
+from reminder.enrolment.imports.zip_guard import WHOLE, Bounds
 from reminder.errors import DateError, RefusedInputError
 from reminder.guard.numbers import LooksLike, forbidden, forbidden_in_a_date_or_phone, long_number
 
@@ -25,6 +26,8 @@ LARGEST = 20 * 1024 * 1024
 MOST_ROWS = 100_000
 MOST_COLUMNS = 1_000  # columns that hold anything
 LONGEST_HEADING = 200
+# Characters of a cell that are looked at: the longest notes of a home have some hundred.
+LONGEST_CELL = 1_000
 # Titles, notes and empty rows may come before the headings.
 LOOKED_THROUGH = 30
 _PIECE = 1 << 16
@@ -60,15 +63,19 @@ class ResidentSheet:
     rows: Iterator[SheetRow]
 
 
-def read_sheet(content: bytes, headings: ColumnHeadings, *, sheet: str | None = None) -> ResidentSheet:
+def read_sheet(
+    content: bytes, headings: ColumnHeadings, *, sheet: str | None = None, bounds: Bounds = WHOLE
+) -> ResidentSheet:
     """Return the sheet in a file; its first bytes decide on the format, not its name.
+
+    What strangers send goes through `bounded_reader`: reading within WHOLE may take a minute and half a gigabyte.
 
     Raises RefusedInputError if it cannot be read, is too large or protected, or has no known headings.
     """
     if len(content) > LARGEST:
         raise RefusedInputError("sheet_too_large", field="file", megabytes=LARGEST // (1024 * 1024))
     if xlsx.is_workbook(content):
-        book = xlsx.open_sheet(content, sheet)
+        book = xlsx.open_sheet(content, sheet, bounds)
         return _sheet(book, headings)
     return _sheet(_open_csv(content, headings), headings)
 
@@ -356,6 +363,7 @@ def _row(
     cells: dict[int, str] = {}
     refused: Finding | None = None
     formulas: set[int] = set()
+    too_long: set[int] = set()
     born: date | None = None
     has_left = False
     ends: list[int] = []
@@ -371,6 +379,11 @@ def _row(
         text = (_date_text(value, epoch) if reading.is_date else _text(value)).strip()
         if not text:
             continue
+        if len(text) > LONGEST_CELL:
+            if reading.is_kept:
+                too_long.add(place)
+                continue
+            text = text[:LONGEST_CELL]
         looks_like = reading.number_in(text)
         if looks_like is not None:
             refused = refused or Finding("forbidden_number", Level.REFUSE, place, {"looks_like": looks_like})
@@ -384,6 +397,7 @@ def _row(
             has_left = True
     findings = [] if refused is None else [refused]
     findings += [Finding("formula", Level.REFUSE, place) for place in sorted(formulas)]
+    findings += [Finding("cell_too_long", Level.REFUSE, place, {"most": LONGEST_CELL}) for place in sorted(too_long)]
     # A sheet has a column for every kind with a date: only certificates end on birthdays.
     not_birthday = {place for place in ends if born and _is_on_another_day(day(cells[place]), born)}
     findings += [Finding("date_not_birthday", Level.NOTE, place) for place in sorted(not_birthday)]
