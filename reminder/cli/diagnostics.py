@@ -12,7 +12,7 @@ from reminder.cli.output import error_message
 from reminder.clock import JAPAN
 from reminder.domain.text import email_html
 from reminder.errors import KigenError
-from reminder.settings import PREFIX, Settings, config_dir, read_table, settings_with
+from reminder.settings import PREFIX, Settings, config_dir, former_values, read_table, settings_with
 from reminder.storage.crypto.keyring import read_keys, stored_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
@@ -108,6 +108,7 @@ def _notes(settings: Settings) -> list[str]:
         notes.append(
             "TRUSTED_PROXIES is not set: behind a proxy all visitors count as one, for sign-in and for connections."
         )
+    notes += [f"{name} has a former value; write {value}." for name, value in former_values().items()]
     notes += [f"{PREFIX}{name.upper()} is on." for name in SWITCHES if getattr(settings, name)]
     return notes
 

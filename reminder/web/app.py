@@ -53,7 +53,7 @@ from reminder.web.support.authorization import (
 )
 from reminder.web.support.page_catalog import read_pages
 from reminder.web.support.rendering import go, language_of, local_path, page, with_cookie, words_of
-from reminder.web.support.request_rates import RequestRates
+from reminder.web.support.api_rates import RequestRates
 from reminder.web.support.security_headers import headers_of
 from reminder.wiring import App
 
@@ -67,6 +67,8 @@ LONGEST_URL = 2048
 LONGEST_HEADERS, MOST_HEADERS = 16 * 1024, 100
 FOR_PROGRAMS = ("/api/", "/webhooks/")
 _LENGTH = re.compile("[0-9]{1,9}")
+
+
 def create_web(app: App, *, local_pages: bool) -> FastAPI:
     """Return the application.
 

@@ -38,7 +38,7 @@ class ConnectionLimits:
 
     total: int
     of_client: int
-    trusted: TrustedProxies = TrustedProxies(())
+    trusted: TrustedProxies
 
 
 def most_connections(wanted: int, most_files: int) -> int:
@@ -270,4 +270,3 @@ def whole_answer(status: int, reason: str, headers: Mapping[str, str], problem: 
     }
     head = f"HTTP/1.1 {status} {reason}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return head.encode("latin-1") + b"\r\n" + body
-

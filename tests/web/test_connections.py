@@ -82,7 +82,7 @@ class Site:
                 await client.writer.wait_closed()
 
     async def until(self, true: Callable[[], bool]) -> None:
-        while not true():
+        while not true():  # noqa: ASYNC110  # it is another's state
             await asyncio.sleep(0)
 
     def after(self, seconds: float) -> None:
@@ -106,7 +106,7 @@ async def served(village: Village) -> AsyncIterator[Site]:
     with listen("127.0.0.1", 0) as listening:
         server = make_server(web)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0)
         site = Site(listening.getsockname()[1], server.config.http.registry, may_end)
         yield site

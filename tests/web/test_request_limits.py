@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from reminder.domain.model.people import Language
-from reminder.web.app import LONGEST_BODY, LONGEST_BODY_OF_STRANGER, LONGEST_HEADERS, LONGEST_URL, MOST_HEADERS, create_web
+from reminder.web.app import (
+    LONGEST_BODY,
+    LONGEST_BODY_OF_STRANGER,
+    LONGEST_HEADERS,
+    LONGEST_URL,
+    MOST_HEADERS,
+    create_web,
+)
 from reminder.web.support.authorization import FORM_FIELDS, LONGEST_FIELD
 from reminder.web.support.security_headers import HEADERS, HSTS
 from tests.village import Village, open_village
@@ -64,9 +71,7 @@ def test_a_long_address_is_refused_before_it_is_looked_at(browser: Visitor) -> N
     ],
     ids=["long", "a long list of languages", "many"],
 )
-def test_no_route_takes_headers_without_end(
-    browser: Visitor, routes: list[Route], headers: dict[str, str]
-) -> None:
+def test_no_route_takes_headers_without_end(browser: Visitor, routes: list[Route], headers: dict[str, str]) -> None:
     answers = {str(route): browser.ask(route.method, route.at(), headers=headers) for route in routes}
 
     assert {name: answer.status for name, answer in answers.items()} == dict.fromkeys(answers, 431)
@@ -129,7 +134,12 @@ def test_every_answer_of_every_route_carries_every_header(sqlite_url: str, tmp_p
         owner.sign_in("musume@example.jp")
         routes = every_route(create_web(village.app, local_pages=True))
         missing: dict[str, object] = {}
-        for route in [*routes, Route("GET", "/nowhere", ()), Route("GET", "/static/house.css", ()), Route("TRACE", "/", ())]:
+        for route in [
+            *routes,
+            Route("GET", "/nowhere", ()),
+            Route("GET", "/static/house.css", ()),
+            Route("TRACE", "/", ()),
+        ]:
             body = b"x" if route.method in ("POST", "PATCH") else b""
             for answer in (
                 somebody.ask(route.method, route.at()),

@@ -70,7 +70,7 @@ def _child() -> Iterator["subprocess.Popen[bytes]"]:
     before = os.environ.get("PYTHONPATH")
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     environment["PYTHONPATH"] = ours if before is None else f"{ours}{os.pathsep}{before}"
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # noqa: S603  # our own program; the file goes to its standard input
         # Not the current directory: whatever lies there is no part of the program.
         [sys.executable, "-P", "-m", MODULE],
         stdin=subprocess.PIPE,

@@ -26,8 +26,8 @@ LARGEST = 20 * 1024 * 1024
 MOST_ROWS = 100_000
 MOST_COLUMNS = 1_000  # columns that hold anything
 LONGEST_HEADING = 200
-# Characters of a cell that are looked at: the longest notes of a home have some hundred.
-LONGEST_CELL = 1_000
+# Characters that are searched of notes, which are not kept. The guard refuses longer cells that are (TOO_LONG).
+LONGEST_NOTES = 1_000
 # Titles, notes and empty rows may come before the headings.
 LOOKED_THROUGH = 30
 _PIECE = 1 << 16
@@ -363,7 +363,6 @@ def _row(
     cells: dict[int, str] = {}
     refused: Finding | None = None
     formulas: set[int] = set()
-    too_long: set[int] = set()
     born: date | None = None
     has_left = False
     ends: list[int] = []
@@ -376,17 +375,14 @@ def _row(
         value = record[place] if place < len(record) else None
         if value is None or value == "":
             continue
-        text = (_date_text(value, epoch) if reading.is_date else _text(value)).strip()
+        whole = (_date_text(value, epoch) if reading.is_date else _text(value)).strip()
+        text = whole if reading.is_kept else whole[:LONGEST_NOTES]
         if not text:
             continue
-        if len(text) > LONGEST_CELL:
-            if reading.is_kept:
-                too_long.add(place)
-                continue
-            text = text[:LONGEST_CELL]
         looks_like = reading.number_in(text)
         if looks_like is not None:
-            refused = refused or Finding("forbidden_number", Level.REFUSE, place, {"looks_like": looks_like})
+            code = "text_too_long" if looks_like is LooksLike.TOO_LONG else "forbidden_number"
+            refused = refused or Finding(code, Level.REFUSE, place, {"looks_like": looks_like})
         elif reading.is_kept:
             cells[place] = text
             if reading.ends_on_birthday:
@@ -397,7 +393,6 @@ def _row(
             has_left = True
     findings = [] if refused is None else [refused]
     findings += [Finding("formula", Level.REFUSE, place) for place in sorted(formulas)]
-    findings += [Finding("cell_too_long", Level.REFUSE, place, {"most": LONGEST_CELL}) for place in sorted(too_long)]
     # A sheet has a column for every kind with a date: only certificates end on birthdays.
     not_birthday = {place for place in ends if born and _is_on_another_day(day(cells[place]), born)}
     findings += [Finding("date_not_birthday", Level.NOTE, place) for place in sorted(not_birthday)]

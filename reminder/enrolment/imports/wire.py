@@ -1,4 +1,4 @@
-"""What a process that reads a sheet says of it: one line of JSON for the sheet, for each portion of rows, at the end."""
+"""What a process that reads a sheet says of it: lines of JSON for the sheet, for portions of rows, and at the end."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -28,7 +28,7 @@ from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithi
 from reminder.web.api import idempotent, problems
 from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
 from reminder.web.support.authorization import NotAllowedError, network_of
-from reminder.web.support.request_rates import Rate, RequestRates
+from reminder.web.support.api_rates import Rate, RequestRates
 from reminder.wiring import App
 
 PREFIX = "/api/v1"

@@ -167,7 +167,7 @@ def _parsed(headers: Headers, body: bytes, files: int) -> FormData:
         return FormData()
     if body.count(b"&") >= FORM_FIELDS or max(map(len, body.split(b"&"))) > LONGEST_FIELD:
         raise MultiPartException("too large")
-    return FormData(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
+    return FormData([*parse_qsl(body.decode("latin-1"), keep_blank_values=True)])
 
 
 _PIECE = 1 << 16

@@ -109,7 +109,7 @@ def credential_id(credential: Credential) -> bytes:
     """Return the id of the passkey. Raises RefusedInputError."""
     with _refused_unless_well():
         found = base64url_to_bytes(str(credential["rawId"])[: LONGEST_ID * 2])
-    return found
+    return bytes(found)
 
 
 def _challenge(credential: Credential) -> bytes:

@@ -18,7 +18,7 @@ import pytest
 from reminder.domain.model.people import GroupKind
 from reminder.enrolment.imports import bounded_reader, reader_process, service
 from reminder.enrolment.imports.bounded_reader import LIGHT_TEXT, read_bounded
-from reminder.enrolment.imports.reader import LONGEST_CELL, ResidentSheet, read_sheet
+from reminder.enrolment.imports.reader import ResidentSheet, read_sheet
 from reminder.enrolment.imports.zip_guard import LIGHT
 from reminder.errors import RefusedInputError, TooManyRequestsError
 from reminder.storage.registry import imports
@@ -49,7 +49,10 @@ def book(rows: int = 1, cell: object = "2027-11-16") -> bytes:
 
 def with_sheet(change: bytes, place: bytes = b"</sheetData>") -> bytes:
     changed = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(book())) as sound, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
+    with (
+        zipfile.ZipFile(io.BytesIO(book())) as sound,
+        zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made,
+    ):
         for part in sound.namelist():
             content = sound.read(part)
             made.writestr(part, content.replace(place, change + place) if "sheet1" in part else content)
@@ -131,7 +134,9 @@ def limited(code: str) -> "subprocess.CompletedProcess[bytes]":
     ],
     ids=["memory", "a file"],
 )
-def test_the_child_is_held_to_its_limits(code: str, error: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_child_is_held_to_its_limits(
+    code: str, error: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
 
     ended = limited("import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " + code)
@@ -141,7 +146,9 @@ def test_the_child_is_held_to_its_limits(code: str, error: bytes, tmp_path: Path
 
 
 def test_time_is_limited_by_the_system() -> None:
-    ended = limited("import resource; print(resource.getrlimit(resource.RLIMIT_CPU)[0], resource.getrlimit(resource.RLIMIT_CORE)[0])")
+    ended = limited(
+        "import resource; print(resource.getrlimit(resource.RLIMIT_CPU)[0], resource.getrlimit(resource.RLIMIT_CORE)[0])"
+    )
 
     assert ended.stdout.split() == [str(reader_process.CPU_SECONDS).encode(), b"0"]
 
@@ -159,9 +166,13 @@ def test_a_child_that_is_killed_leaves_nothing_half_stored(village: Village, lin
                 children[0].wait()
             yield row
 
-    with pytest.raises(RefusedInputError) as refused, read_bounded(content, HEADINGS) as sheet:
-        killed = ResidentSheet(sheet.name, sheet.names, sheet.columns, sheet.headings_end, half(sheet))
-        service.begin_import(app.units, village.now, group_id=1, sheet=killed, by=None)
+    def begin() -> None:
+        with read_bounded(content, HEADINGS) as sheet:
+            killed = ResidentSheet(sheet.name, sheet.names, sheet.columns, sheet.headings_end, half(sheet))
+            service.begin_import(app.units, village.now, group_id=1, sheet=killed, by=None)
+
+    with pytest.raises(RefusedInputError) as refused:
+        begin()
 
     assert refused.value.code == "sheet_too_costly"
     with app.database.reading() as tx:
@@ -220,7 +231,7 @@ def test_a_cell_without_end_is_refused_and_costs_no_search(kind: str) -> None:
     with read_bounded(rows[kind], HEADINGS) as sheet:
         found = [[(one.code, one.details) for one in row.findings] for row in sheet.rows]
 
-    assert found[0] == [("cell_too_long", {"most": LONGEST_CELL})]
+    assert [code for code, _ in found[0]] == ["text_too_long"]
 
 
 def test_of_long_notes_only_the_beginning_is_looked_at() -> None:
@@ -232,4 +243,4 @@ def test_of_long_notes_only_the_beginning_is_looked_at() -> None:
 
 
 def test_a_turn_lasts_longer_than_reading_may() -> None:
-    assert service.TURN_LASTS >= timedelta(seconds=reader_process.SECONDS)
+    assert timedelta(seconds=reader_process.SECONDS) <= service.TURN_LASTS
