@@ -109,7 +109,7 @@ class TooManyRequestsError(RefusedInputError):
 
     def __init__(self, code: str | None = None, *, field: str | None = None, retry_after: int) -> None:
         self.retry_after = max(1, retry_after)
-        super().__init__(code, field=field, seconds=self.retry_after)
+        super().__init__(code, field=field, retry_after=self.retry_after)
 
 
 class NotFoundError(RefusedInputError):

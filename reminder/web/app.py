@@ -42,6 +42,7 @@ from reminder.web.pages import (
 )
 from reminder.web.pages import imports as import_pages
 from reminder.web.pages import print as print_pages
+from reminder.web.support.api_rates import RequestRates
 from reminder.web.support.authorization import (
     SAFE_METHODS,
     ForeignFormError,
@@ -53,7 +54,6 @@ from reminder.web.support.authorization import (
 )
 from reminder.web.support.page_catalog import read_pages
 from reminder.web.support.rendering import go, language_of, local_path, page, with_cookie, words_of
-from reminder.web.support.api_rates import RequestRates
 from reminder.web.support.security_headers import headers_of
 from reminder.wiring import App
 

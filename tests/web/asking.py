@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reminder.web.app import create_web
-from reminder.web.support.page_catalog import read_pages
 from reminder.web.support.api_rates import RequestRates
+from reminder.web.support.page_catalog import read_pages
 from reminder.wiring import App
 from tests.village import Village
 

@@ -27,8 +27,8 @@ from reminder.storage.auth.idempotency import IdempotentRequest
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithin
 from reminder.web.api import idempotent, problems
 from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
-from reminder.web.support.authorization import NotAllowedError, network_of
 from reminder.web.support.api_rates import Rate, RequestRates
+from reminder.web.support.authorization import NotAllowedError, network_of
 from reminder.wiring import App
 
 PREFIX = "/api/v1"

@@ -50,11 +50,15 @@ class Rate:
 
 @dataclass(frozen=True)
 class _Held:
-    """What a process has of a rate: `count` requests until `until`; with none, nothing is allowed until then."""
+    """What a process has of a rate: `count` requests until `until`.
+
+    `left`: in the shared row, besides. `is_over`: nothing is allowed until then, and nobody need ask.
+    """
 
     count: int
-    left: int  # in the shared row, besides
+    left: int
     until: datetime
+    is_over: bool = False
 
 
 class RequestRates:
@@ -73,7 +77,8 @@ class RequestRates:
                     held = replace(held, count=held.count - 1)
                     self._keep(name, held)
                     return _rate(most, held.count + held.left, allowed=True)
-                return _rate(most, held.left, allowed=False, wait=held.until - now)
+                if held.is_over:
+                    return _rate(most, held.left, allowed=False, wait=held.until - now)
         portion = max(1, most // _PORTIONS)
         with units.writing(now) as uow:
             taken = request_rates.take(uow.tx, name, portion, most=most, within=MINUTE, now=now)
@@ -89,7 +94,7 @@ class RequestRates:
                 also = before.count if before is not None and now < before.until else 0
                 self._keep(name, _Held(portion - 1 + also, taken.left, now + _KEPT))
                 return _rate(most, portion - 1 + also + taken.left, allowed=True)
-            self._keep(name, _Held(0, taken.left, now + taken.wait))
+            self._keep(name, _Held(0, taken.left, now + taken.wait, is_over=True))
         return _rate(most, taken.left, allowed=False, wait=taken.wait)
 
     def _keep(self, name: str, held: _Held) -> None:
