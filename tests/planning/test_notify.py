@@ -141,7 +141,9 @@ def test_a_son_who_gets_texts_is_told_of_both_parents_on_the_last_day(village: V
 def test_a_member_who_gets_texts_is_told_of_all_whose_end_is_near_on_one_day(village: Village) -> None:
     group = village.group()
     with village.app.writing() as uow:
-        member = register.add_member(uow, group_id=group, email="musuko@example.jp", role=Role.OWNER, language=Language.JAPANESE)
+        member = register.add_member(
+            uow, group_id=group, email="musuko@example.jp", role=Role.OWNER, language=Language.JAPANESE
+        )
         register.add_contact(uow, member_id=member, channel=ChannelName.SMS, address="090-0000-0007")
         (mail,) = [one for one in contacts.of_member(uow.tx, uow.keys, member) if one.channel.is_mail]
         contacts.mark_unreachable(uow.tx, [mail.id])
