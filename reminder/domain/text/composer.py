@@ -81,9 +81,14 @@ class Composer:
 
     def limit(self, reader: Reader, name: str, channel: ChannelName) -> Composed:
         """Return the notice to a member that their group has reached a limit. `name`: of catalog.LIMITS."""
-        phrases = Phrases.of(self.catalogs, reader)
-        of_form = EmailComposer(phrases) if reader.channel.is_mail else SmsComposer(phrases)
-        return of_form.limit(name, channel)
+        words = self.catalogs.of(reader.language)
+
+        def compose(reads: Reader) -> Composed:
+            phrases = Phrases.of(self.catalogs, reads)
+            of_form = EmailComposer(phrases) if reads.channel.is_mail else SmsComposer(phrases)
+            return of_form.limit(name, channel)
+
+        return MessageWords(words, safe_reader(words, reader)).checked(compose, compose, [])
 
     def answer(self, reader: Reader, name: str, *, day: date | None = None, is_named: bool = True) -> Composed:
         """Return one text to somebody who has just answered, or who is asked for consent.
