@@ -18,7 +18,7 @@ from reminder.errors import DatabaseNotReadyError
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitsOfWork
-from reminder.storage.maintenance import audit
+from reminder.storage.maintenance import audit, counters
 from reminder.storage.outbox import monitoring
 from reminder.storage.outbox.monitoring import OpenMessages
 from reminder.storage.registry import cards, groups
@@ -42,6 +42,8 @@ CLOCKS_APART = timedelta(minutes=1)
 # holidays.
 AFTER_END, AFTER_GRACE = timedelta(days=14), timedelta(days=110)
 SOON = timedelta(days=7)
+# A few on a day are returned mails of an earlier version, or of another service under the same address.
+MANY_REFUSED_BOUNCES = 20
 
 PAUSED = "channel_paused"
 # The due cards of the audit before, to see whether a whole pass has left them.
@@ -236,3 +238,6 @@ def _concerns(tx: Tx, rules: Rulebook, now: datetime) -> Iterator[Trouble]:
     out_of_reach = audit.people_out_of_reach(tx, japan_date(now) + SOON, rules.channels)
     if out_of_reach:
         yield Trouble("people_out_of_reach", out_of_reach)
+    refused = counters.bounces_refused_on(tx, japan_date(now))
+    if refused >= MANY_REFUSED_BOUNCES:
+        yield Trouble("bounces_refused", refused)

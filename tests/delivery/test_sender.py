@@ -131,7 +131,7 @@ def test_texts_leave_no_faster_than_the_sender_may_send(village: Village) -> Non
         village.clock,
         {ChannelName.SMS: watched},  # type: ignore[dict-item]
         per_second=100,
-        stop_url=lambda _: None,
+        stop_url=lambda *_: None,
     )
 
     assert sender.send_due(village.app.loop.run) == 5

@@ -24,6 +24,8 @@ class Outgoing:
 
     `handed_at` is the instant of the lease (aware UTC), and the earliest at which the provider can have seen the
     message. `created_at` never changes between attempts, so a repeated e-mail has the same bytes.
+    `reference` is the message's name outside of this service, which nobody can guess; "" where there is none.
+    `is_older`: it was made before messages had references, and may have been attempted under the name of then.
     """
 
     message_id: int
@@ -34,6 +36,18 @@ class Outgoing:
     handed_at: datetime
     stop_url: str | None = None  # the target of an e-mail's one-click "stop"
     language: Language | None = None  # of an e-mail; None for one stored before messages recorded it
+    reference: str = ""
+    is_older: bool = False
+
+    @property
+    def has_old_name(self) -> bool:
+        """Whether a provider may know this message by its id and its instant, and must go on doing so."""
+        return self.is_older or not self.reference
+
+    @property
+    def outside_name(self) -> str:
+        """What names this message in an address that we give to a provider."""
+        return self.reference or str(self.message_id)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from reminder.storage.db.tables import (
     Account,
     Base,
     IdempotencyKey,
+    InstallationSecret,
     Invitation,
     LoginCode,
     Reply,
@@ -32,6 +33,8 @@ from reminder.storage.registry import contacts, imports
 from reminder.storage.reminders import replies
 
 AT_ONCE = 500
+# The purpose of an installation's secrets.
+OF_INSTALLATION = "installation_secrets.value"
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ SEALED = (
     Sealed(MESSAGES, "body_sealed", sealed_body.BODY),
     Sealed(_table(Reply), "body_sealed", replies.BODY),
     Sealed(IMPORT_ROWS, "cells_sealed", imports.CELLS),
+    Sealed(_table(InstallationSecret), "value_sealed", OF_INSTALLATION),
 )
 # Keyed hashes that cannot be computed again: each is deleted after a day, a sheet's rows after a week.
 FORGOTTEN_SOON = (

@@ -32,6 +32,7 @@ from reminder.domain.model.people import Audience, ChannelName, ContactState, Mo
 from reminder.domain.model.state_machine import Move
 from reminder.errors import SettingsError
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.references import MESSAGE
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.statements import among, ids_param, update_many
 from reminder.storage.db.tables import (
@@ -73,6 +74,7 @@ class LeasedMessage:
     expires_at: datetime
     lease_until: datetime  # after this instant it must not be handed over
     on_holidays: bool = False  # may be sent on a Sunday or holiday
+    contact_added_at: datetime | None = None
     starts_in: float = 0.0
 
 
@@ -174,6 +176,7 @@ def _with_reader(due: Any) -> Any:
             *(column for column in due.c if column.name not in _INSIDE),
             func.coalesce(due.c.address_sealed, Contact.address_sealed).label("address_sealed"),
             Contact.address_index,
+            Contact.created_at.label("contact_added_at"),
             on_holidays.label("on_holidays"),
         )
         .select_from(due)
@@ -394,6 +397,8 @@ def decrypt(
             created_at=row.created_at,
             handed_at=claimed_at or row.handed_at,
             language=language,
+            reference=keys.references.make(MESSAGE, [row.id], row.created_at),
+            is_older=keys.references.is_older(row.created_at),
         )
         leased.append(
             LeasedMessage(
@@ -408,6 +413,7 @@ def decrypt(
                 expires_at=row.expires_at,
                 lease_until=lease_until,
                 on_holidays=row.on_holidays,
+                contact_added_at=row.contact_added_at,
                 starts_in=starts_in + len(leased) * between,
             )
         )
