@@ -217,29 +217,43 @@ def build_app(
     )
 
 
+def refuse_missing_keys(settings: Settings, database: "Database") -> "KeyRing | None":
+    """Return the keys that are there, None where no file of keys exists; nothing is made.
+
+    Raises KeysMissingError where the database, which is at the newest version, knows a key that is not there.
+    """
+    from reminder.storage.crypto.keyring import kept_keys, read_keys
+    from reminder.storage.maintenance import installation
+
+    ring = read_keys(settings.secret_keys) if settings.secret_keys else kept_keys(settings.data_dir)
+    with database.reading() as tx:
+        missing = installation.missing_keys(tx, ring)
+    if missing:
+        raise KeysMissingError(missing, _place_of_keys(settings))
+    return ring
+
+
+def _place_of_keys(settings: Settings) -> str:
+    return f"{PREFIX}SECRET_KEYS" if settings.secret_keys else str(settings.data_dir / "keys")
+
+
 def open_key_ring(settings: Settings, database: "Database", now: datetime) -> "KeyRing":
     """Return the keys with which this database may be read and written; the first run on SQLite makes one.
 
     Raises KeysMissingError where the database knows a key that is not there: then nothing is made and nothing changes.
     """
-    from reminder.storage.crypto.keyring import kept_keys, read_keys, stored_keys
+    from reminder.storage.crypto.keyring import stored_keys
     from reminder.storage.maintenance import installation
 
-    place = f"{PREFIX}SECRET_KEYS" if settings.secret_keys else str(settings.data_dir / "keys")
-    ring = read_keys(settings.secret_keys) if settings.secret_keys else kept_keys(settings.data_dir)
+    ring = refuse_missing_keys(settings, database) or stored_keys(settings.data_dir)
     with database.reading() as tx:
-        missing = installation.missing_keys(tx, ring)
-        if missing:
-            raise KeysMissingError(missing, place)
-        known = None if ring is None else installation.found_references(tx, ring)
-    if ring is None:
-        ring = stored_keys(settings.data_dir)
+        known = installation.found_references(tx, ring)
     if known is None:
         with database.writing() as tx:
             # Another process may have begun meanwhile, with another key.
             missing = installation.missing_keys(tx, ring)
             if missing:
-                raise KeysMissingError(missing, place)
+                raise KeysMissingError(missing, _place_of_keys(settings))
             installation.note_keys(tx, ring, now)
             known = installation.references_of(tx, ring, now)
     return ring.referring_by(known)

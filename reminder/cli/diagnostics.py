@@ -17,7 +17,7 @@ from reminder.storage.crypto.keyring import read_keys, stored_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
 from reminder.upkeep.health import Health, Trouble
-from reminder.wiring import read_rulebook, read_settings
+from reminder.wiring import read_rulebook, read_settings, refuse_missing_keys
 
 SWITCHES = ("two_way_sms", "voice_enabled", "links_in_carer_mail", "card_grace")
 
@@ -67,9 +67,12 @@ def _database(settings: Settings) -> None:
         database = Database(settings.database)
     except OSError:
         return  # its folder has been reported already
-    if not (settings.on_sqlite and schema.present(database) is None):
-        schema.require_newest(database)
-    database.close()
+    try:
+        if not (settings.on_sqlite and schema.present(database) is None):
+            schema.require_newest(database)
+            refuse_missing_keys(settings, database)
+    finally:
+        database.close()
 
 
 def _listed(settings: Settings | None) -> dict[str, list[str]]:

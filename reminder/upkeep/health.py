@@ -42,6 +42,8 @@ CLOCKS_APART = timedelta(minutes=1)
 # holidays.
 AFTER_END, AFTER_GRACE = timedelta(days=14), timedelta(days=110)
 SOON = timedelta(days=7)
+# A message that waits for its key is looked at again within this time.
+SOON_LOOKED_AT = timedelta(minutes=10)
 # A few on a day are returned mails of an earlier version, or of another service under the same address.
 MANY_REFUSED_BOUNCES = 20
 
@@ -160,6 +162,9 @@ def _troubles(
         yield late
     for code, found in audit.waiting(tx, late=now - LATE, long_ago=now - LONG_AGO).items():
         yield Trouble(code, found.count, found.since)
+    unreadable = audit.unreadable_messages(tx, rules.channels, now + SOON_LOOKED_AT)
+    if unreadable.count:
+        yield Trouble("messages_unreadable", unreadable.count, unreadable.since)
     for pause in pauses:
         code = HoldReason.UNUSUAL_DAY if pause.reason == HoldReason.UNUSUAL_DAY else f"{PAUSED}_{pause.channel}"
         yield Trouble(code, since=pause.since, name=pause.channel, reason=pause.reason)

@@ -130,7 +130,14 @@ def installed(folder: Path, name: str) -> Iterator[Installation]:
 
 
 def tell(one: Installation) -> None:
-    for instant in ("2026-12-05 11:00", "2027-01-05 11:00", "2027-03-17 11:00", "2028-01-04 11:00", "2028-01-11 11:00"):
+    for instant in (
+        "2026-12-05 11:00",
+        "2027-01-05 11:00",
+        "2027-02-22 10:30",
+        "2027-03-17 11:00",
+        "2028-01-04 11:00",
+        "2028-01-11 11:00",
+    ):
         one.village.sleep_until(instant)
         run_once(one.village.app, one.village.now)
         run_once(one.village.app, one.village.now)

@@ -113,8 +113,8 @@ RECORD_ANSWER = Move(
     (_UNKNOWN,),
     (MessageState.ACCEPTED, _QUEUED, _UNKNOWN, MessageState.FAILED),
 )
-FAIL_UNREADABLE = Move("its key is gone", (_SENDING,), (MessageState.FAILED,))
-FAIL_UNASKABLE = Move("its key is gone: nobody can be asked", (_UNKNOWN,), (MessageState.FAILED,))
+FAIL_UNREADABLE = Move("it cannot be read", (_SENDING,), (MessageState.FAILED,))
+FAIL_UNASKABLE = Move("it cannot be read: nobody can be asked", (_UNKNOWN,), (MessageState.FAILED,))
 FORGET_WORDS = Move("its text is erased", (_UNKNOWN,), (MessageState.FAILED,))
 # A message that waits for another attempt may turn out to have arrived with an earlier one.
 ACCEPT_BY_RECEIPT = Move("a receipt names it", (_QUEUED, _SENDING, _UNKNOWN), (MessageState.ACCEPTED,))
@@ -242,7 +242,7 @@ MOST_REPEATS = 5
 REPEATED_SOON = timedelta(hours=20)
 GAVE_UP = "gave_up"  # certainly not sent
 NOT_FOUND = "not_seen"  # very likely not sent, and nobody can know
-UNREADABLE = "unreadable"  # sealed with a key that is gone
+UNREADABLE = "unreadable"  # its key is missing, or it was changed
 RESTORED = "restored"  # it may have been sent between the back-up and now
 
 

@@ -1,5 +1,6 @@
 """What an installation knows of itself: the keys with which it has sealed, and the secrets that outlive them."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import func, select, union_all
@@ -38,7 +39,7 @@ def note_keys(tx: Session, keys: KeyRing, now: datetime) -> None:
     insert_or_ignore(tx, KnownKey, name=keys.ids[0], seen_at=now, abandoned_at=None)
 
 
-def forget_keys(tx: Session, names: list[str]) -> None:
+def forget_keys(tx: Session, names: Collection[str]) -> None:
     """Remove keys from the list that nothing needs any more."""
     for name in names:
         found = tx.get(KnownKey, name)

@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, bindparam, case, exists, false, func, literal_
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import (
+    BEFORE_ASKING_AGAIN,
     CANCEL,
     FAIL_UNASKABLE,
     FAIL_UNREADABLE,
@@ -94,7 +95,7 @@ class DueMessages:
 
 
 class Opened(NamedTuple):
-    """Messages with their words, and the ids of those that were sealed with a key that is gone."""
+    """Messages with their words, and the ids of those that cannot be read."""
 
     leased: list[LeasedMessage]
     unreadable: list[int]
@@ -263,7 +264,7 @@ def end_stale(tx: Session, ids: Sequence[int], reason: str, now: datetime) -> No
 
 
 def fail_unreadable(tx: Session, ids: Sequence[int], now: datetime) -> None:
-    """End these messages as failed, because the key that sealed them is gone."""
+    """End these messages as failed, because nobody can read them."""
     if ids:
         values = {"reason": UNREADABLE, "lease_until": None, "ended_at": now}
         tx.execute(transition(MESSAGE_STATES, FAIL_UNREADABLE, among(Message.id, ids)).values(values))
@@ -336,9 +337,14 @@ def mark_expired_unknown(tx: Session, now: datetime) -> list[int]:
 def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> Unknown:
     """Lease messages of unknown outcome whose reconciliation is due.
 
-    A message that cannot be read cannot be asked about, and fails.
+    One whose key is missing waits for it. One that was changed cannot be asked about, and fails.
     """
-    askable = tx.execute(_ASK, {"now": now, "limit": limit}).all()
+    found = tx.execute(_ASK, {"now": now, "limit": limit}).all()
+    closed = [row.id for row in found if not is_openable(keys, row)]
+    if closed:
+        later = {"lease_until": now + BEFORE_ASKING_AGAIN}
+        tx.execute(staying(MESSAGE_STATES, among(Message.id, closed), states=RECORD_ANSWER.leaves).values(later))
+    askable = [row for row in found if row.id not in set(closed)]
     forgotten = [row.id for row in askable if row.body_sealed is None]
     leased, unreadable = decrypt(keys, [row for row in askable if row.body_sealed is not None], None, now + lease)
     if leased:
@@ -349,6 +355,11 @@ def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta
             failed = {"reason": reason, "lease_until": None, "ended_at": now}
             tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(failed))
     return Unknown(leased, forgotten)
+
+
+def is_openable(keys: KeyRing, row: DueRow) -> bool:
+    """Return whether the keys that sealed a message and its address are on the ring."""
+    return keys.can_open(row.body_sealed) and keys.can_open(row.address_sealed)
 
 
 def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
@@ -377,8 +388,8 @@ def decrypt(
 ) -> Opened:
     """Return the leased messages, for sending (`claimed_at`) or for reconciliation, and the ids of the unreadable ones.
 
-    A message is unreadable if its key is gone; it must not delay the others. `starts_in`, `between`: the seconds to the
-    first message, and from one to the next.
+    A message is unreadable if it was changed, or its key is missing; it must not delay the others. `starts_in`,
+    `between`: the seconds to the first message, and from one to the next.
     """
     leased: list[LeasedMessage] = []
     unreadable: list[int] = []
