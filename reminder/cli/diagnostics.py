@@ -12,7 +12,7 @@ from reminder.cli.output import error_message
 from reminder.clock import JAPAN
 from reminder.domain.text import email_html
 from reminder.errors import KigenError
-from reminder.settings import PREFIX, Settings, config_dir, read_table, settings_with
+from reminder.settings import PREFIX, Settings, config_dir, former_values, read_table, settings_with
 from reminder.storage.crypto.keyring import read_keys, stored_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
@@ -107,6 +107,7 @@ def _notes(settings: Settings) -> list[str]:
         notes.append("CLOCK_OVERRIDE is set: this is a rehearsal of another day, and nothing leaves this machine.")
     if settings.heartbeat_url is None:
         notes.append("HEARTBEAT_URL is not set: nobody outside notices when this machine stands still.")
+    notes += [f"{name} has a former value; write {value}." for name, value in former_values().items()]
     notes += [f"{PREFIX}{name.upper()} is on." for name in SWITCHES if getattr(settings, name)]
     return notes
 

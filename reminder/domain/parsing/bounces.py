@@ -19,6 +19,8 @@ _OLD_RETURN_PATH = re.compile(r"\+([1-9][0-9]{0,17})-([a-p]{32})@")
 _MAIL_ID = re.compile(r"<([a-z]{20,60})@[A-Za-z0-9.-]{1,253}>", re.IGNORECASE)
 _OLD_MAIL_ID = re.compile(r"<m[1-9][0-9]{0,17}\.[0-9]{1,12}@[A-Za-z0-9.-]{1,253}>")
 _STATUS = re.compile(r"(?<![0-9.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
+# Anybody may send such a mail: of a header only so many characters are read.
+_LONGEST = 2000
 _ACTIONS = {"failed": True, "delayed": False}  # whether it is final
 
 
@@ -85,7 +87,8 @@ def named(sent_to: str, mail_id: str, status: str, *, is_final: bool) -> Bounce 
 
     None where it does not even claim to name a message of ours, or has no status.
     """
-    said, addressed = _STATUS.search(status), sent_to.lower()
+    said, addressed = _STATUS.search(status[:_LONGEST]), sent_to[:_LONGEST].lower()
+    mail_id = mail_id[:_LONGEST]
     if said is None:
         return None
     paths = {found[1] for found in _RETURN_PATH.finditer(addressed)}
@@ -105,11 +108,11 @@ def _reported_statuses(part: Message) -> Iterator[tuple[str, bool]]:
         if not isinstance(block, Message):
             continue
         is_final = _ACTIONS.get(str(block.get("Action", "")).strip().lower())
-        status = _STATUS.search(str(block.get("Status", "")))
+        status = _STATUS.search(str(block.get("Status", ""))[:_LONGEST])
         if is_final is None or status is None:
             continue
         # "5.0.0" says nothing; the other server's own text may.
-        exact = _STATUS.search(str(block.get("Diagnostic-Code", ""))) if status[1].endswith(".0.0") else None
+        exact = _STATUS.search(str(block.get("Diagnostic-Code", ""))[:_LONGEST]) if status[1].endswith(".0.0") else None
         yield (exact or status)[1], is_final
 
 

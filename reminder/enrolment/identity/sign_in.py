@@ -13,6 +13,7 @@ from reminder.clock import random_bytes, random_code
 from reminder.domain.model.messages import MessageKind, Urgency
 from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.domain.parsing import addresses
+from reminder.enrolment.identity.sign_up import SignUp, add_account
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.storage.auth import accounts, login_codes, passkeys, sessions
 from reminder.storage.auth.accounts import AccountView
@@ -51,8 +52,8 @@ def ask_for_code(
 ) -> str:
     """Send a login code and return what the browser must hold to use it.
 
-    `network`: the browser's network, stored only as a keyed hash. `browser`: what an earlier call returned. Without
-    `sign_up` only accounts and invited addresses get a code; the answer is the same for all.
+    `network`: the browser's network, stored only as a keyed hash. `browser`: what an earlier call returned. Unless
+    `sign_up`, only accounts and invited addresses get a code; the answer is the same for all.
     Raises AddressError, and ConflictError (too_many_codes, code_just_sent): alike for known and unknown addresses.
     """
     address = addresses.read_email(email, field="email")
@@ -104,9 +105,9 @@ def _refuse_too_many(uow: UnitOfWork, address: str, network: str) -> None:
 
 
 def enter_code(
-    units: UnitsOfWork, now: datetime, *, browser: str, code: str, device: str, language: Language
+    units: UnitsOfWork, now: datetime, *, browser: str, code: str, device: str, language: Language, sign_up: SignUp
 ) -> Entered:
-    """Open a session for the browser that holds the code.
+    """Open a session for the browser that holds the code; `sign_up` decides whether a new address gets an account.
 
     A wrong code counts as a try too, so this opens its own unit of work and refuses once the try is stored.
     Raises RefusedInputError: code_wrong (with the tries `left`), code_over if a new one must be asked for.
@@ -121,7 +122,10 @@ def enter_code(
             login_codes.end_other_codes(uow.tx, uow.keys, tried.address, now)
             account = accounts.at_address(uow.tx, uow.keys, tried.address)
             if account is None:
-                account = accounts.add(uow.tx, uow.keys, address=tried.address, language=language, now=now)
+                account = add_account(uow, sign_up, address=tried.address, language=language)
+            if account is None:
+                # Withdrawn meanwhile, or somebody else was the first owner.
+                raise RefusedInputError("code_over", field="code")
             return enter(uow, account, device)
         left = MOST_TRIES - tried.tries
     raise RefusedInputError("code_wrong" if left else "code_over", field="code", left=left)
