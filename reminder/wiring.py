@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class EventLoop:
@@ -196,6 +197,7 @@ def build_app(
     for language, said in rules.wording.languages.items():
         catalog.refuse_unfinished(f"config/wording/{language}.toml", said.table)
     clock = clock or SystemClock()
+    _close_to_others(settings)
     database = Database(settings.database, durable=durable)
     try:
         if database.is_sqlite:
@@ -215,6 +217,27 @@ def build_app(
         channels=channels or make_channels(settings, write, rules.wording),
         loop=EventLoop(),
     )
+
+
+def private_paths(settings: Settings) -> list[Path]:
+    """Return the folder and the files of data that only the service's own user may read."""
+    from reminder.storage.crypto import private_files
+
+    paths = [settings.data_dir, settings.data_dir / "keys"]
+    if settings.on_sqlite:
+        paths += private_files.of_sqlite(Path(settings.database.removeprefix("sqlite:///")))
+    return paths
+
+
+def _close_to_others(settings: Settings) -> None:
+    """Make private what an earlier version, or somebody, has left open, and say so."""
+    from reminder.storage.crypto import private_files
+
+    changed, left = private_files.tighten(private_paths(settings))
+    if changed:
+        log.warning("others could read %s: only this user can now", ", ".join(path.name for path in changed))
+    if left:
+        log.error("others can read %s; see `reminder doctor`", ", ".join(path.name for path in left))
 
 
 def refuse_missing_keys(settings: Settings, database: "Database") -> "KeyRing | None":

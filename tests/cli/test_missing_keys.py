@@ -27,6 +27,7 @@ NEEDS_KEYS = {
     "health": [],
     "simulate": ["--from", "2026-12-01", "--until", "2026-12-31", "--of-current"],
     "list": ["contacts"],
+    "setup-code": [],
     "print": ["welcome", *PERSON],
     "erase": [*PERSON, "--yes"],
     "export": ["--group", "1"],

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from reminder.clock import random_bytes
 from reminder.errors import SettingsError
+from reminder.storage.crypto import private_files
 from reminder.storage.crypto.references import References
 
 KEY_BYTES = 32
@@ -186,9 +187,9 @@ def _kept(data_dir: Path) -> list[str]:
 
 @contextmanager
 def _drafted(data_dir: Path, written: Sequence[str]) -> Iterator[Path]:
-    data_dir.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(data_dir)
     draft = data_dir / f".keys-{random_bytes(8).hex()}"
-    draft.touch(mode=0o600)
+    private_files.create(draft)
     try:
         draft.write_text("".join(f"{key}\n" for key in written), encoding="ascii")
         yield draft

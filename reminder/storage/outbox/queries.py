@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, Row, and_, bindparam, or_,
 from sqlalchemy.orm import Session
 
 from reminder.clock import japan_date
-from reminder.domain.model.messages import MessageKind
+from reminder.domain.model.messages import MessageKind, MessageState
 from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.crypto.keyring import KeyRing
