@@ -223,7 +223,7 @@ def private_paths(settings: Settings) -> list[Path]:
     """Return the folder and the files of data that only the service's own user may read."""
     from reminder.storage.crypto import private_files
 
-    paths = [settings.data_dir, settings.data_dir / "keys"]
+    paths = [settings.data_dir, settings.data_dir / "keys"] if settings.data_dir.is_dir() else []
     if settings.on_sqlite:
         paths += private_files.of_sqlite(Path(settings.database.removeprefix("sqlite:///")))
     return paths

@@ -13,7 +13,12 @@ BESIDE = ("", "-wal", "-shm", "-journal")
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, that only their owner may enter. One that is there stays as it is."""
+    """Make a folder, and those above it, that only their owner may enter. One that is there stays as it is.
+
+    Raises OSError, also where something else has its name.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(folder)
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         try:

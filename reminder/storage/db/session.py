@@ -4,7 +4,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -199,7 +199,7 @@ def _engine(url: str, durable: bool) -> Engine:
             json_deserializer=_from_json,
         )
         # SQLite would create it as the umask says; what it makes beside it gets the mode of the file.
-        event.listen(engine, "do_connect", lambda *_: private_files.create(file, anew=False))
+        event.listen(engine, "do_connect", lambda *_: _create_private(file))
         event.listen(engine, "connect", _prepare_sqlite)
         if not durable:
             event.listen(engine, "connect", _trust_the_power)
@@ -210,6 +210,11 @@ def _engine(url: str, durable: bool) -> Engine:
     return create_engine(
         parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10, connect_args=waits, json_deserializer=_from_json
     )
+
+
+def _create_private(file: Path) -> None:
+    with suppress(OSError):  # SQLite says what is wrong with the place
+        private_files.create(file, anew=False)
 
 
 def _from_json(text: str) -> object:

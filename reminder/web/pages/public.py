@@ -76,14 +76,14 @@ def static(name: str) -> Response:
     return FileResponse(file, headers={"cache-control": "public, max-age=86400"})
 
 
-@public.get("/stop/{named:path}")
+@public.get("/stop/{named}")
 def ask_to_stop(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Show the button only: mail scanners follow every link and must not stop anybody's reminders."""
     _target(app, STOP, named)
     return page(request, app, "stop.html", stopped=False)
 
 
-@public.post("/stop/{named:path}")
+@public.post("/stop/{named}")
 def stop(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Stop the contact, by the button or by a mail program's one click; neither needs a sign-in."""
     with app.writing() as uow:
@@ -98,7 +98,7 @@ def _target(app: App, act: str, named: str) -> LinkTarget:
         return target(uow.tx, uow.keys, act, named)
 
 
-@public.get("/take/{named:path}")
+@public.get("/take/{named}")
 def ask_to_assign(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Show the button."""
     card_id = _target(app, ASSIGN, named).card_id
@@ -119,7 +119,7 @@ def _what(request: Request, app: App, card_id: int | None) -> str:
     return shown.plain("take.what", who=carers_word(person.label, words), thing=thing, day=until)
 
 
-@public.post("/take/{named:path}")
+@public.post("/take/{named}")
 def assign(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Assign the card to the carer with the link; the first of two wins."""
     state = "done"
@@ -134,19 +134,56 @@ def assign(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     return page(request, app, "button.html", act=ASSIGN, state=state, what="")
 
 
-@public.get("/reached/{named:path}")
+@public.get("/reached/{named}")
 def ask_to_verify(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Show the button."""
     _target(app, VERIFY, named)
     return page(request, app, "button.html", act=VERIFY, state="asks", what="")
 
 
-@public.post("/reached/{named:path}")
+@public.post("/reached/{named}")
 def verify(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Record that a carer still gets mail; asked once a year."""
     with app.writing() as uow:
         consent.verify(uow, contact_id=target(uow.tx, uow.keys, VERIFY, named).contact_id)
     return page(request, app, "button.html", act=VERIFY, state="done", what="")
+
+
+# The links of mails from before references, which hold ids and a signature.
+@public.get("/stop/{contact_id}/{mark}")
+def ask_to_stop_of_before(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Show the button."""
+    return ask_to_stop(request, app, f"{contact_id}/{mark}")
+
+
+@public.post("/stop/{contact_id}/{mark}")
+def stop_of_before(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Stop the contact."""
+    return stop(request, app, f"{contact_id}/{mark}")
+
+
+@public.get("/take/{card_id}/{contact_id}/{mark}")
+def ask_to_assign_of_before(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
+    """Show the button."""
+    return ask_to_assign(request, app, f"{card_id}/{contact_id}/{mark}")
+
+
+@public.post("/take/{card_id}/{contact_id}/{mark}")
+def assign_of_before(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
+    """Assign the card."""
+    return assign(request, app, f"{card_id}/{contact_id}/{mark}")
+
+
+@public.get("/reached/{contact_id}/{mark}")
+def ask_to_verify_of_before(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Show the button."""
+    return ask_to_verify(request, app, f"{contact_id}/{mark}")
+
+
+@public.post("/reached/{contact_id}/{mark}")
+def verify_of_before(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Record that a carer still gets mail."""
+    return verify(request, app, f"{contact_id}/{mark}")
 
 
 _OUR_OWN_NAME = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?")
