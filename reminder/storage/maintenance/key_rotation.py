@@ -27,10 +27,11 @@ from reminder.storage.db.tables import (
     Invitation,
     LoginCode,
     Reply,
+    UnclearReply,
 )
 from reminder.storage.outbox import sealed_body
 from reminder.storage.registry import contacts, imports
-from reminder.storage.reminders import replies
+from reminder.storage.reminders import replies, unclear_replies
 
 AT_ONCE = 500
 # The purpose of an installation's secrets.
@@ -76,6 +77,7 @@ SEALED = (
     Sealed(MESSAGES, "address_sealed", contacts.ADDRESS),
     Sealed(MESSAGES, "body_sealed", sealed_body.BODY),
     Sealed(_table(Reply), "body_sealed", replies.BODY),
+    Sealed(_table(UnclearReply), "body_sealed", unclear_replies.BODY),
     Sealed(IMPORT_ROWS, "cells_sealed", imports.CELLS),
     Sealed(_table(InstallationSecret), "value_sealed", OF_INSTALLATION),
 )

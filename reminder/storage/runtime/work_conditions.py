@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from reminder.clock import japan_date
 from reminder.domain.rules import hours
 from reminder.domain.rules.digest_week import Week
+from reminder.guard import outgoing
 from reminder.storage.db.tables import (
     IS_LEASED,
     IS_SILENT,
@@ -20,6 +21,8 @@ from reminder.storage.db.tables import (
     Notice,
     Receipt,
     Reply,
+    ServiceState,
+    UnclearReply,
 )
 from reminder.storage.runtime import heartbeats
 
@@ -44,6 +47,9 @@ _WEEK: BindParameter[datetime] = bindparam("week")
 RECEIPT_WAITS = WorkCondition("receipt_waits", exists().where(Receipt.applied_at.is_(None)))
 LEASE_EXPIRED = WorkCondition("lease_expired", exists().where(IS_LEASED, Message.lease_until <= _NOW))
 REPLY_WAITS = WorkCondition("reply_waits", exists().where(Reply.handled_at.is_(None)))
+UNCLEAR_REPLY_DUE = WorkCondition(
+    "unclear_reply_due", exists().where(UnclearReply.settled_at.is_(None), UnclearReply.expires_at <= _NOW)
+)
 REMINDER_DUE = WorkCondition("reminder_due", exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= _TODAY))
 ESCALATION_DUE = WorkCondition("escalation_due", exists().where(IS_SILENT, Card.escalate_on <= _TODAY))
 FAILURE_UNREPORTED = WorkCondition("failure_unreported", exists(select(Message.id).where(IS_UNREPORTED_FAILURE)))
@@ -56,6 +62,12 @@ def _not_since(heartbeat: str, since: ColumnElement[datetime]) -> ColumnElement[
 
 VERIFICATION_DUE = WorkCondition("verification_due", _not_since(heartbeats.VERIFICATION, _WEEK))
 RETENTION_DUE = WorkCondition("retention_due", _not_since(heartbeats.RETENTION, _DAY))
+# Every stored word has been checked by the rules that are in force (upkeep/word_check.py): the value is their version.
+WORDS_CHECKED = "words_checked"
+WORDS_UNCHECKED = WorkCondition(
+    "words_unchecked",
+    ~exists().where(ServiceState.name == WORDS_CHECKED, ServiceState.value == outgoing.version()),
+)
 # This week's has not been made, whether or not its hour has come.
 DIGEST_MISSING = WorkCondition("digest_missing", _not_since(heartbeats.DIGEST, _WEEK))
 
