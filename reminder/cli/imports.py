@@ -45,8 +45,10 @@ def enrol(
     from reminder.cli.app_context import opened_app
     from reminder.domain.model.imports import ColumnUse
     from reminder.enrolment.imports import service
-    from reminder.enrolment.imports.reader import LARGEST, read_sheet
+    from reminder.enrolment.imports.bounded_reader import read_bounded
+    from reminder.enrolment.imports.reader import LARGEST
     from reminder.enrolment.imports.report import rejected_rows_file, row_reports
+    from reminder.storage.crypto import private_files
     from reminder.storage.registry import imports
 
     try:
@@ -56,10 +58,10 @@ def enrol(
     except OSError:
         raise RefusedInputError("file_not_there", field="file") from None
     with opened_app() as app:
-        found = read_sheet(content, app.rules.headings, sheet=sheet)
-        del content
         now, units = app.clock.now(), app.units
-        import_id = service.begin_import(units, now, group_id=group, sheet=found, by=None)
+        with read_bounded(content, app.rules.headings, sheet=sheet) as found:
+            del content
+            import_id = service.begin_import(units, now, group_id=group, sheet=found, by=None)
         try:
             with units.writing(now) as uow:
                 begun = imports.find(uow.tx, import_id)
@@ -75,7 +77,9 @@ def enrol(
                 done = service.process_to_end(units, now, import_id=import_id, on_progress=_bar(as_json, "saved"))
             if report is not None:
                 with units.reading(now) as uow:
-                    report.write_bytes(rejected_rows_file(uow, done, terminal_language(), report.suffix))
+                    rejected = rejected_rows_file(uow, done, terminal_language(), report.suffix)
+                with private_files.written(report) as refused_rows:
+                    refused_rows.write(rejected)
         finally:
             service.erase_import(units, now, import_id=import_id)
     refused = [column.heading or column.letter for column in done.columns if column.use is ColumnUse.REFUSED]

@@ -1,15 +1,19 @@
 """Pages for signing in and out: a code by e-mail, then a passkey if wanted; never a password, never a link."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
+from reminder.domain.text.safe_words import safe_sender
 from reminder.enrolment.identity import membership, sign_in, sign_up
 from reminder.enrolment.identity.sign_in import Entered
 from reminder.enrolment.identity.sign_up import SignUp
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError
 from reminder.storage.auth import accounts, passkeys
+from reminder.storage.auth.accounts import InvitationView
 from reminder.web.support import webauthn
 from reminder.web.support.authorization import (
     Anyone,
@@ -17,6 +21,7 @@ from reminder.web.support.authorization import (
     ForeignFormError,
     OpenApp,
     WhoIsSignedIn,
+    cookie_name,
     is_from_here,
     is_https,
     network_of,
@@ -35,6 +40,7 @@ from reminder.web.support.rendering import (
     problem_of,
     typed,
     with_cookie,
+    words_of,
 )
 from reminder.wiring import App
 
@@ -81,7 +87,8 @@ def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> R
                 uow,
                 email=typed(form, "email"),
                 network=network_of(request),
-                browser=request.cookies.get(BROWSER_COOKIE),
+                # What the browser shows may have been planted: every ask begins anew.
+                browser=None,
                 language=language_of(request),
                 sign_up=is_first or rule is SignUp.OPEN,
             )
@@ -90,7 +97,7 @@ def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> R
     except RefusedInputError as refused:
         return _sign_in_page(request, app, 422, typed=kept(form), problems=[problem_of(request, app, refused)])
     answer = go("/sign-in/code")
-    with_cookie(answer, BROWSER_COOKIE, browser, secure=is_https(app), lasts=CODE_COOKIE_LASTS)
+    with_cookie(answer, cookie_name(app, BROWSER_COOKIE), browser, secure=is_https(app), lasts=CODE_COOKIE_LASTS)
     return answer
 
 
@@ -99,7 +106,7 @@ def ask_for_code(request: Request, app: OpenApp, found: Anyone) -> Response:
     """Show the form for the code."""
     if found is not None:
         return go("/")
-    if not request.cookies.get(BROWSER_COOKIE):
+    if not request.cookies.get(cookie_name(app, BROWSER_COOKIE)):
         return go("/sign-in")
     return page(request, app, "sign_in_code.html")
 
@@ -111,7 +118,7 @@ def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> 
         entered = sign_in.enter_code(
             app.units,
             app.clock.now(),
-            browser=request.cookies.get(BROWSER_COOKIE, ""),
+            browser=request.cookies.get(cookie_name(app, BROWSER_COOKIE), ""),
             code=typed(form, "code"),
             device=device_of(request),
             language=language_of(request),
@@ -121,12 +128,12 @@ def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> 
         return page(request, app, "sign_in_code.html", status=422, problems=[problem_of(request, app, refused)])
     with app.reading() as uow:
         has_passkey = bool(passkeys.of_account(uow.tx, entered.account_id))
-    to = "/welcome" if not entered.is_member else "/passkey" if not has_passkey else _wanted(request)
+    to = "/welcome" if not entered.is_member else "/passkey" if not has_passkey else _wanted(request, app)
     return _inside(request, app, entered, go(to))
 
 
-def _wanted(request: Request) -> str:
-    return local_path(request.cookies.get(NEXT_COOKIE))
+def _wanted(request: Request, app: App) -> str:
+    return local_path(request.cookies.get(cookie_name(app, NEXT_COOKIE)))
 
 
 def _inside(request: Request, app: App, entered: Entered, answer: Response) -> Response:
@@ -138,7 +145,7 @@ def _inside(request: Request, app: App, entered: Entered, answer: Response) -> R
             sign_in.leave(uow, before)
     lasts = int(sign_in.SEEN_WITHIN.total_seconds())
     with_cookie(answer, session_cookie(app), entered.token, secure=is_https(app), lasts=lasts)
-    answer.delete_cookie(BROWSER_COOKIE, path="/")
+    answer.delete_cookie(cookie_name(app, BROWSER_COOKIE), path="/", secure=is_https(app), httponly=True)
     return answer
 
 
@@ -171,17 +178,17 @@ def choose_look(request: Request, app: OpenApp, found: Anyone, form: Filled) -> 
 def offer_passkey(request: Request, app: OpenApp, found: WhoIsSignedIn) -> HTMLResponse:
     """Offer to register a passkey."""
     del found
-    return page(request, app, "passkey.html", then=_wanted(request))
+    return page(request, app, "passkey.html", then=_wanted(request, app))
 
 
 @router.post("/passkey/options")
 def options_to_register(request: Request, app: OpenApp, found: WhoIsSignedIn) -> JSONResponse:
     """Return the options for registering a passkey."""
     _from_here(request, app)
-    with app.writing() as uow:
+    with app.reading() as uow:
         account = accounts.find(uow.tx, uow.keys, found.account_id)
         known = [one.credential_id for one in passkeys.of_account(uow.tx, found.account_id)]
-        challenge = sign_in.new_challenge(uow, found.account_id)
+    challenge = sign_in.new_challenge(app.keys, app.clock.now(), found.account_id)
     assert account is not None
     return JSONResponse(webauthn.options_to_register(webauthn.site_of(request, app), account, challenge, known))
 
@@ -194,7 +201,7 @@ def register_passkey(
     _from_here(request, app)
     challenge, made = webauthn.read_registration(webauthn.site_of(request, app), credential)
     with app.writing() as uow:
-        if not passkeys.take_challenge(uow.tx, challenge, found.account_id, uow.now):
+        if not sign_in.use_challenge(uow, challenge, found.account_id):
             raise RefusedInputError("passkey_refused")
         if passkeys.find(uow.tx, made.credential_id) is None:
             passkeys.add(
@@ -213,8 +220,7 @@ def register_passkey(
 def options_to_sign_in(request: Request, app: OpenApp, _found: Anyone) -> JSONResponse:
     """Return the options for signing in with a passkey."""
     _from_here(request, app)
-    with app.writing() as uow:
-        challenge = sign_in.new_challenge(uow, None)
+    challenge = sign_in.new_challenge(app.keys, app.clock.now(), None)
     return JSONResponse(webauthn.options_to_sign_in(webauthn.site_of(request, app), challenge))
 
 
@@ -232,7 +238,7 @@ def sign_in_by_passkey(
         webauthn.site_of(request, app), credential, known.public_key, known.sign_count
     )
     with app.writing() as uow:
-        is_ours = passkeys.take_challenge(uow.tx, challenge, None, uow.now)
+        is_ours = sign_in.use_challenge(uow, challenge, None)
     if not is_ours:
         raise RefusedInputError("passkey_refused")
     with app.writing() as uow:
@@ -243,7 +249,9 @@ def sign_in_by_passkey(
             sign_count=sign_count,
             device=device_of(request),
         )
-    return _inside(request, app, entered, JSONResponse({"then": _wanted(request) if entered.is_member else "/welcome"}))
+    return _inside(
+        request, app, entered, JSONResponse({"then": _wanted(request, app) if entered.is_member else "/welcome"})
+    )
 
 
 def _from_here(request: Request, app: App) -> None:
@@ -261,7 +269,7 @@ def _welcome(request: Request, app: App, found: WhoIsSignedIn, status: int = 200
     with app.reading() as uow:
         account = accounts.find(uow.tx, uow.keys, found.account_id)
         assert account is not None
-        invited = accounts.invitations_to(uow.tx, uow.keys, account.address, uow.now)
+        invited = _shown(request, app, accounts.invitations_to(uow.tx, uow.keys, account.address, uow.now))
         may_found = sign_up.may_found(uow, _rule(app), account.id)
     shown = {"account": account, "invited": invited, "may_found": may_found, "typed": {}, **values}
     return page(request, app, "welcome.html", status=status, **shown)
@@ -299,7 +307,14 @@ def show_invitation(request: Request, app: OpenApp, found: WhoIsSignedIn, invita
         ]
     if not mine:
         raise NotFoundError("page_not_found")
-    return page(request, app, "welcome.html", account=account, invited=mine, may_found=False, typed={})
+    invited = _shown(request, app, mine)
+    return page(request, app, "welcome.html", account=account, invited=invited, may_found=False, typed={})
+
+
+def _shown(request: Request, app: App, invited: Sequence[InvitationView]) -> list[InvitationView]:
+    """Return the invitations with names of groups that may be shown to a stranger."""
+    words = app.rules.wording.of(words_of(request).language)
+    return [replace(one, group=safe_sender(words, one.group)) for one in invited]
 
 
 @router.post("/invitations/{invitation_id}")
