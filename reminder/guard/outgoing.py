@@ -52,7 +52,12 @@ def refuse_unsafe(word: str, *, field: str) -> None:
     """Raise UnsafeWordError for a word that may not leave us; it holds nothing of the word."""
     found = unsafe(word, field=field)
     if found is not None:
-        raise UnsafeWordError(found.value, field=field, most=_MORE_IN_A_ROW.get(field, MOST_IN_A_ROW))
+        raise refusal(found, field=field)
+
+
+def refusal(why: UnsafeWord, *, field: str) -> UnsafeWordError:
+    """Return the error with the sentence for an unsafe word in this field."""
+    return UnsafeWordError(why.value, field=field, most=_MORE_IN_A_ROW.get(field, MOST_IN_A_ROW))
 
 
 def is_safe(word: str, *, field: str = "") -> bool:
