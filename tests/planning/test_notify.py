@@ -102,6 +102,7 @@ def test_a_stranger_s_flood_waits_and_is_told_to_the_stranger_and_the_family_s_e
     assert f"{of_the_family[0].handed_at:%m-%d}" == "12-01", "on the day on which it is due"
     assert sum(FLOOD in words for words in village.words_to("だれか")) == 2, "once on each day"
     assert not any(FLOOD in words for words in village.words_to("娘"))
+    village.pass_once()
     health = assess(village.app.units, village.now)
     assert health.troubles == ()
     assert [one.name for one in health.concerns if one.code == "group_over_limit"] == ["1 (sms, daily_cap)"]

@@ -5,7 +5,7 @@ A message to somebody who stays keeps its row, so that nobody is reminded twice 
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import (
     BindParameter,
@@ -340,6 +340,12 @@ def delete_old(tx: Session, kind: str, before: datetime, limit: int) -> int:
     if ids:
         old.forget(tx, ids)
     return len(ids)
+
+
+def old_day_totals(tx: Session, before: date) -> int:
+    """Delete the totals of groups of days before this one; return how many were deleted."""
+    old = delete(GroupDayTotal).where(GroupDayTotal.day < before).returning(GroupDayTotal.group_id)
+    return len(tx.execute(old.execution_options(synchronize_session=False)).all())
 
 
 def old_messages(tx: Session, before: datetime, limit: int) -> int:

@@ -4,6 +4,7 @@ from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.sending_limits import HoldReason
 from reminder.storage.db import statements
 from reminder.storage.db.tables import GroupDayTotal, GroupHold, Message
+from reminder.storage.maintenance import erasure
 from reminder.storage.outbox import group_limits
 from tests.storage.conftest import DAY, HOUR, NOW, TODAY, Rows
 
@@ -70,3 +71,11 @@ def test_the_operator_confirms_a_group_s_day_and_its_messages_leave(rows: Rows) 
     assert rows.column(Message.scheduled_at) == [NOW, NOW + DAY]
     assert rows.column(GroupHold.group_id) == []
     assert other
+
+
+def test_totals_of_long_ago_are_deleted(rows: Rows) -> None:
+    for day in (TODAY - 2 * DAY, TODAY - DAY, TODAY):
+        group_limits.count(rows.tx, SMS, day, {1: 1})
+
+    assert erasure.old_day_totals(rows.tx, TODAY - DAY) == 1
+    assert len(rows.column(GroupDayTotal.day)) == 2
