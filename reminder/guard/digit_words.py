@@ -9,27 +9,30 @@ from collections.abc import Iterator, Sequence
 
 # In the order of alternatives: a longer word before its own beginning. Values: digit, or 10, 100, 1000, 10000.
 _KANA = {
-    "ぜーろ": 0, "ぜろ": 0, "れい": 0, "まる": 0, "いち": 1, "いっ": 1, "ふた": 2, "に": 2, "さん": 3, "よん": 4, "ご": 5, "ろく": 6,
-    "ろっ": 6, "なな": 7, "しち": 7, "し": 4, "はち": 8, "はっ": 8, "きゅう": 9, "きゆう": 9, "きゅ": 9, "く": 9,
-    "じゅう": 10, "じゅっ": 10, "じっ": 10, "ひゃく": 100, "びゃく": 100, "ぴゃく": 100, "せん": 1000, "ぜん": 1000, "まん": 10000,
+    "ぜーろ": 0, "ぜろ": 0, "れい": 0, "まる": 0, "いち": 1, "いっ": 1, "ふた": 2, "に": 2, "さん": 3,
+    "よん": 4, "ご": 5, "ろく": 6, "ろっ": 6, "なな": 7, "しち": 7, "し": 4, "はち": 8, "はっ": 8,
+    "きゅう": 9, "きゆう": 9, "きゅ": 9, "く": 9, "じゅう": 10, "じゅっ": 10, "じっ": 10, "ひゃく": 100,
+    "びゃく": 100, "ぴゃく": 100, "せん": 1000, "ぜん": 1000, "まん": 10000,
 }  # fmt: skip
 # Words that hardly mean anything else; the others only count beside them.
 _SURE_KANA = frozenset(
     {"ぜろ", "ぜーろ", "れい", "いち", "よん", "ろく", "なな", "しち", "はち", "きゅう", "きゆう", "きゅ"}
 )
 _LATIN = {
-    "zero": 0, "rei": 0, "maru": 0, "oh": 0, "o": 0, "nought": 0, "ichi": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5,
-    "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
-    "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40,
-    "fourty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100, "thousand": 1000,
-    "ni": 2, "nii": 2, "san": 3, "yon": 4, "shi": 4, "si": 4, "go": 5, "goo": 5, "roku": 6, "nana": 7, "shichi": 7, "siti": 7,
-    "hachi": 8, "hati": 8, "kyuu": 9, "kyu": 9, "kyū": 9, "ku": 9, "juu": 10, "ju": 10, "jū": 10, "hyaku": 100, "sen": 1000,
-    "double": -1,
+    "zero": 0, "rei": 0, "maru": 0, "oh": 0, "o": 0, "nought": 0, "ichi": 1, "one": 1, "two": 2, "three": 3,
+    "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
+    "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18,
+    "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50, "sixty": 60,
+    "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100, "thousand": 1000, "ni": 2, "nii": 2, "san": 3,
+    "yon": 4, "shi": 4, "si": 4, "go": 5, "goo": 5, "roku": 6, "nana": 7, "shichi": 7, "siti": 7, "hachi": 8,
+    "hati": 8, "kyuu": 9, "kyu": 9, "kyū": 9, "ku": 9, "juu": 10, "ju": 10, "jū": 10, "hyaku": 100,
+    "sen": 1000, "double": -1,
 }  # fmt: skip
 _SURE_LATIN = frozenset(
     {
-        "zero", "three", "four", "five", "six", "seven", "eight", "nine", "ichi", "yon", "roku", "nana", "shichi", "siti", "hachi",
-        "hati", "kyuu", "kyu", "kyū", "forty", "fourty", "fifty", "sixty", "seventy", "eighty", "ninety", "twenty", "thirty",
+        "zero", "three", "four", "five", "six", "seven", "eight", "nine", "ichi", "yon", "roku", "nana",
+        "shichi", "siti", "hachi", "hati", "kyuu", "kyu", "kyū", "forty", "fourty", "fifty", "sixty",
+        "seventy", "eighty", "ninety", "twenty", "thirty",
     }
 )  # fmt: skip
 # They stand between digit words and separate them.
@@ -37,13 +40,15 @@ _BETWEEN_LATIN = frozenset({"and", "no", "to", "dash", "hyphen", "then", "minus"
 
 _GAP = r"[ \t\n　、,・\-‐‑‒–—−ー〜~。.．/／_のと]{0,3}+"
 _LONGEST_FIRST = sorted(_KANA, key=len, reverse=True)
-_KANA_RUN = re.compile(rf"(?:(?:{'|'.join(_LONGEST_FIRST)}|[0-9])ー*+{_GAP})++")
+_FIRST_KANA = "[" + "".join(sorted({word[0] for word in _KANA})) + "0-9]"
+_KANA_RUN = re.compile(rf"(?:(?={_FIRST_KANA})(?:{'|'.join(_LONGEST_FIRST)}|[0-9])ー*+{_GAP})++")
 _KANA_WORD = re.compile(f"{'|'.join(_LONGEST_FIRST)}|[0-9]")
-_ENDS_WITH_GAP = re.compile(_GAP.replace("{0,3}+", ""))
 _LATIN_WORDS = "|".join(sorted(_LATIN, key=len, reverse=True))
 _LATIN_TOKEN = re.compile(r"[a-zū]++|[0-9]++|[^a-zū0-9]++")
 _ONLY_NUMBERS = re.compile(rf"(?:{_LATIN_WORDS})++")
 _LATIN_WORD = re.compile(_LATIN_WORDS)
+_SURE_KANA_WORD = re.compile("|".join(sorted(_SURE_KANA)))
+_SURE_LATIN_WORD = re.compile("|".join(sorted(_SURE_LATIN)))
 _FARTHEST = 4  # characters between two digit words in Latin script
 
 _HIRAGANA = {place: place - 0x60 for place in range(ord("ァ"), ord("ヷ"))}
@@ -65,12 +70,15 @@ FEWEST_WORDS = 4
 
 def may_hold_words(text: str) -> bool:
     """Return quickly whether the text may hold digit words; in half width and in small letters."""
-    return bool(_MAY_HOLD_KANA.search(text.translate(_HIRAGANA)) or _MAY_HOLD_LATIN.search(text))
+    folded = text.translate(_HIRAGANA)
+    if _SURE_KANA_WORD.search(folded) and _MAY_HOLD_KANA.search(folded):
+        return True
+    return _SURE_LATIN_WORD.search(text) is not None and _MAY_HOLD_LATIN.search(text) is not None
 
 
 _ANY_KANA = "|".join(_LONGEST_FIRST)
-_MAY_HOLD_KANA = re.compile(rf"(?:(?:{_ANY_KANA}|[0-9])ー*+{_GAP}){{4}}")
-_MAY_HOLD_LATIN = re.compile(rf"(?:(?:{_LATIN_WORDS}|[0-9]{{1,4}})[^a-z0-9]{{0,4}}+){{4}}")
+_MAY_HOLD_KANA = re.compile(rf"(?:(?={_FIRST_KANA})(?:{_ANY_KANA}|[0-9])ー*+{_GAP}){{4}}")
+_MAY_HOLD_LATIN = re.compile(rf"(?:(?=[a-z0-9])(?:{_LATIN_WORDS}|[0-9]{{1,4}})[^a-z0-9]{{0,4}}+){{4}}")
 
 
 def with_digits(text: str, *, is_beside_secret: bool = False) -> str:
@@ -111,6 +119,8 @@ def _one_kanji_number(written: str) -> str:
 
 def _kana(text: str, sure: int) -> str:
     folded = text.translate(_HIRAGANA)
+    if not _SURE_KANA_WORD.search(folded):
+        return text
     kept, end = [], 0
     for run in _KANA_RUN.finditer(folded):
         words = _KANA_WORD.findall(run[0])
@@ -132,7 +142,7 @@ def _kana(text: str, sure: int) -> str:
 
 def _latin(text: str) -> str:
     lower = text.lower()
-    if len(lower) != len(text) or not _MAY_HOLD_LATIN.search(lower):
+    if len(lower) != len(text) or not _SURE_LATIN_WORD.search(lower) or not _MAY_HOLD_LATIN.search(lower):
         return text
     kept, end = [], 0
     for start, stop, values in _latin_runs(lower):
@@ -207,7 +217,7 @@ def _joined(values: Sequence[int]) -> str:
                 pending = kept
             total, pending, unit = (total or 0) + (1 if pending is None else pending) * value, None, value
         else:
-            # Sixteen or seventy: a number by itself, or the end of one with hundreds; seventy may have a digit behind it.
+            # Sixteen or seventy: a number by itself, or the end of one with hundreds. A digit may follow seventy.
             if pending is not None or (total is not None and unit < 100):
                 close()
             total, unit = (total or 0) + value, 10 if value >= 20 else 1

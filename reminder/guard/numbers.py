@@ -9,7 +9,7 @@ Unclear cases are refused.
 import re
 import unicodedata
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
 from html import unescape
@@ -37,8 +37,8 @@ class LooksLike(StrEnum):
 
 
 LONG, SUSPICIOUS = 12, 6
-# A longer text is refused before any pattern is tried: no field, cell, address or reply is longer.
-LONGEST = 2048
+# A longer text is refused before any pattern is tried: no field, cell, address or text message is longer.
+LONGEST = 1000
 # Numbers are also written digit by digit: 一二三四…. Tens and hundreds (三十一) are used in dates and counts.
 _KANJI = str.maketrans(
     {
@@ -97,19 +97,14 @@ def forbidden(text: str) -> LooksLike | None:
 
 def _is_plain(text: str) -> bool:
     """Return quickly that a text holds nothing to look for: names, rooms, dates and telephone numbers of a sheet."""
-    if _DATE.fullmatch(text):
-        return True
-    # 万 may stand for four more digits.
-    if not _WORDS.fullmatch(text) or len(_DIGIT.findall(text)) + 4 * len(_UNIT.findall(text)) >= SUSPICIOUS:
+    if not _WORDS.fullmatch(text) or len(_DIGIT.findall(text)) >= SUSPICIOUS or _UNIT.search(text):
+        return _DATE.fullmatch(text) is not None
+    if _NAMES_SECRET.search(text):
         return False
-    if len(text) < _FEWEST_LETTERS and not _NAMES_SECRET.search(text):
+    if len(text) < _FEWEST_LETTERS:
         return True
-    return not (
-        _NAMES_SECRET.search(text)
-        or secrets.may_name_secret(text.lower())
-        or digit_words.may_hold_words(text.lower())
-        or _MAY_BE_BASE64.search(text)
-    )
+    lower = text.lower()
+    return not (secrets.may_name_secret(lower) or digit_words.may_hold_words(lower) or _MAY_BE_BASE64.search(text))
 
 
 def forbidden_at_length(text: str) -> LooksLike | None:
@@ -145,7 +140,9 @@ def forbidden_in_record(fields: Iterable[str | None]) -> LooksLike | None:
     together = "\n".join(texts)
     if len(together) > LONGEST:
         return LooksLike.TOO_LONG
-    if sum(map(str.isnumeric, together)) < _FEWEST_OF_SECRET and not _MAY_BE_WORD.search(together):
+    lower = together.lower()
+    is_short = sum(map(str.isnumeric, together)) < LONG and not _UNIT.search(together)
+    if is_short and not secrets.may_name_secret(lower) and not digit_words.may_hold_words(lower):
         return None
     seen = [_plain(text) for text in texts]
     secret = secrets.passcode_or_insurance("\n".join(seen))
@@ -154,21 +151,13 @@ def forbidden_in_record(fields: Iterable[str | None]) -> LooksLike | None:
     if len(together) < LONG:
         return None
     groups: dict[str, None] = {}
-    for text in [*seen, digit_words.with_digits(" ".join(seen))] if _has_words(seen) else seen:
-        masked = ordinary.mask(digit_words.with_digits(text))
-        groups.update(dict.fromkeys(_GROUP.findall(masked)))
+    for text in seen:
+        groups.update(dict.fromkeys(_GROUP.findall(ordinary.mask(digit_words.with_digits(text)))))
     digits = "".join(groups)
+    if len(digits) < LONG and digit_words.may_hold_words(lower):
+        # Words that only are a run of digits beside those of another field.
+        digits = max(_GROUP.findall(digit_words.with_digits(" ".join(seen))), key=len, default="")
     return _name_of(digits) if len(digits) >= LONG else None
-
-
-# The fewest digits that a word makes a secret: those of an insured person's symbol.
-_FEWEST_OF_SECRET = 3
-# Ten kana or letters in a row may be digits in words; a name is shorter.
-_MAY_BE_WORD = re.compile("[ぁ-ゖァ-ヺｦ-ﾟーA-Za-z]{4}")
-
-
-def _has_words(seen: Sequence[str]) -> bool:
-    return digit_words.may_hold_words(" ".join(seen).lower())
 
 
 def forbidden_in_a_date_or_phone(text: str) -> LooksLike | None:
@@ -201,6 +190,18 @@ def long_number(text: str) -> LooksLike | None:
         found = _long_number_in(seen, read, masked) or _joined_number(masked, farthest=len(masked))
         if found is not None:
             return found
+    return None
+
+
+def number_in_random_id(text: str) -> LooksLike | None:
+    """Return a My Number that is written into an id of random digits and letters a to f.
+
+    One such id in forty has twelve digits in a row, but one in four hundred has a My Number's check digit there.
+    """
+    for run in _GROUP.finditer(text):
+        for start in range(len(run[0]) - LONG + 1):
+            if _has_my_number_check(run[0][start : start + LONG]):
+                return LooksLike.MY_NUMBER
     return None
 
 
@@ -272,7 +273,7 @@ def _forbidden_in(text: str, *, joins: bool = True) -> LooksLike | None:
 
 def _long_number_in(text: str, read: str, masked: str) -> LooksLike | None:
     """Return twelve digits or more that stand together; `read` is the text with digits for words, `masked` masked."""
-    found = _long_number(read, masked) or _lettered_number(text)
+    found = _long_number(read, masked) or _lettered_number(text, masked if read == text else ordinary.mask(text))
     if found is None and _SOME_KANJI.search(text):
         every, named = text.translate(_KANJI), _NAME_KANJI.sub("　", text).translate(_KANJI)
         found = _long_number(every, ordinary.mask(every), ordinary.mask(named))
@@ -301,13 +302,17 @@ def _long_number(text: str, masked: str, named: str | None = None) -> LooksLike 
     return None
 
 
-def _lettered_number(text: str) -> LooksLike | None:
+def _lettered_number(text: str, masked: str) -> LooksLike | None:
     """Return twelve digits of which a few are written as similar letters."""
     for stretch in _LETTERED.finditer(text):
         if _LETTER.match(text, stretch.end()):
             continue
         digits = _digits(stretch[0].translate(_LETTERS_AS_DIGITS))
-        if len(digits) >= LONG and len(_digits(stretch[0])) * 2 > len(digits) and _digits(ordinary.mask(stretch[0])):
+        if (
+            len(digits) >= LONG
+            and len(_digits(stretch[0])) * 2 > len(digits)
+            and _digits(masked[slice(*stretch.span())])
+        ):
             return _name_of(digits)
     return None
 

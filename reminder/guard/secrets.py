@@ -36,13 +36,14 @@ _SHORT_WORDS = re.compile("せきゅりてぃ?(?:こど|番号|ばんごう|な�
 _CERTIFICATES = re.compile("署名用|利用者(?:証明)?用|りようしゃしょうめいよう|しょめいよう")
 _LATIN_WORDS = re.compile(
     r"(?<![a-z])(?:p[\s._-]{0,2}i[\s._-]{0,2}n(?:[\s._-]?(?:code|number|no))?(?![a-z])"
-    r"|pas{1,2}u?[ -]?w[a-z]{0,3}d|pasuwa-do|pas{1,2}[ -]?code|pas{1,2}[ -]?phrase|pswd|pwd|passwd|pass(?=[\s:=]{1,3}[0-9])"
+    r"|pas{1,2}u?[ -]?w[a-z]{0,3}d|pasuwa-do|pas{1,2}[ -]?(?:code|phrase)|pswd|pwd|passwd|pass(?=[\s:=]{1,3}[0-9])"
     r"|secret (?:number|code|word)|ans[hy]o[ou]?h?(?![a-z]))"
 )
 NEAR = 24  # characters before and after such a word
 _CODE = re.compile(
     r"[0-9](?:[\W_ー]{0,3}[0-9]){3,}|(?<![A-Za-z0-9])(?=[A-Za-z]{0,15}[0-9])(?=[0-9]{0,15}[A-Za-z])[A-Za-z0-9]{6,16}(?![A-Za-z0-9])"
 )
+_FEWEST_JOINED = 3  # digits of a code that is written without a space behind its word
 _SHORT_CODE = re.compile(r"[0-9](?:[\W_ー]{0,3}[0-9]){2,}")
 _YEAR = re.compile(r"(?<![0-9])20[2-6][0-9](?![0-9])")
 # A word that is told as the passcode: パスワードは hanako, password is hanako.
@@ -50,10 +51,55 @@ _TOLD = re.compile(
     r"[ーｰ]?\s{0,3}(?:は|が|:|=|→|is|was|wa)\s{0,3}[\"'「『]?([A-Za-z][A-Za-z0-9!#$%&*+@^-]{3,23})[\"'」』]?\s{0,2}(?:です|だ|$|[。、,\n])",
     re.IGNORECASE,
 )
+# What is said about a password, and is none.
 _NOT_TOLD = frozenset(
-    """needed required forgotten reset changed lost wrong expired unknown known locked blocked written kept secret safe private different
-    missing enough allowed invalid valid correct incorrect optional mandatory never always asked stored sent email mail line here there
-    home same null none update updated renewed closed""".split()
+    [
+        "needed",
+        "required",
+        "forgotten",
+        "reset",
+        "changed",
+        "lost",
+        "wrong",
+        "expired",
+        "unknown",
+        "known",
+        "locked",
+        "blocked",
+        "written",
+        "kept",
+        "secret",
+        "safe",
+        "private",
+        "different",
+        "missing",
+        "enough",
+        "allowed",
+        "invalid",
+        "valid",
+        "correct",
+        "incorrect",
+        "optional",
+        "mandatory",
+        "never",
+        "always",
+        "asked",
+        "stored",
+        "sent",
+        "email",
+        "mail",
+        "line",
+        "here",
+        "there",
+        "home",
+        "same",
+        "null",
+        "none",
+        "update",
+        "updated",
+        "renewed",
+        "closed",
+    ]
 )
 
 _INSURANCE = re.compile(
@@ -97,34 +143,40 @@ def _compact(lower: str) -> tuple[str, list[int]]:
 
 
 def _passcode(lower: str, compact: str, places: list[int]) -> Secret | None:
-    hidden: str | None = None
-
-    def shown() -> str:
-        nonlocal hidden
-        if hidden is None:
-            hidden = ordinary.mask_plain(lower)
-        return hidden
-
-    for words, code, is_certificate in (
-        (_WORDS, _CODE, False),
-        (_SHORT_WORDS, _SHORT_CODE, False),
-        (_CERTIFICATES, _CODE, True),
+    named = [(places[word.start()], places[word.end() - 1] + 1) for word in _WORDS.finditer(compact)]
+    named += [word.span() for word in _LATIN_WORDS.finditer(lower)]
+    short = [(places[word.start()], places[word.end() - 1] + 1) for word in _SHORT_WORDS.finditer(compact)]
+    certificates = [(places[word.start()], places[word.end() - 1] + 1) for word in _CERTIFICATES.finditer(compact)]
+    if not (named or short or certificates):
+        return None
+    masked = ordinary.mask_plain(lower)
+    if (
+        _are_beside(named, masked, _CODE)
+        or _are_beside(short, masked, _SHORT_CODE)
+        or (certificates and _are_beside(certificates, _YEAR.sub("    ", masked), _CODE))
+        or any(_is_told(lower, end) for _, end in (*named, *short))
     ):
-        for word in words.finditer(compact):
-            start, end = places[word.start()], places[word.end() - 1] + 1
-            if _is_beside(shown(), start, end, code, is_certificate) or (not is_certificate and _is_told(lower, end)):
-                return Secret.PASSCODE
-    for word in _LATIN_WORDS.finditer(lower):
-        if _is_beside(shown(), word.start(), word.end(), _CODE, False) or _is_told(lower, word.end()):
-            return Secret.PASSCODE
+        return Secret.PASSCODE
     return None
 
 
-def _is_beside(masked: str, start: int, end: int, code: re.Pattern[str], is_certificate: bool) -> bool:
-    around = masked[max(0, start - NEAR) : start] + "\n\n\n\n" + masked[end : end + NEAR]
-    if is_certificate:
-        around = _YEAR.sub("\n", around)
-    return code.search(around) is not None
+def _are_beside(words: list[tuple[int, int]], masked: str, code: re.Pattern[str]) -> bool:
+    """Return whether a code stands at most NEAR characters before or behind one of the words."""
+    if not words:
+        return False
+    words.sort()
+    place = 0
+    for found in code.finditer(masked):
+        start, end = found.span()
+        while place < len(words) - 1 and words[place][1] + NEAR < start:
+            place += 1
+        for word_start, word_end in words[place : place + 2]:
+            if word_start - NEAR <= end and start <= word_end + NEAR:
+                own = start < word_end and word_start < end
+                # PIN1234 is a word with its code, password2 is not.
+                if not own or sum(map(str.isdecimal, found[0])) >= _FEWEST_JOINED:
+                    return True
+    return False
 
 
 def _is_told(lower: str, end: int) -> bool:

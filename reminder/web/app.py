@@ -22,7 +22,7 @@ from reminder.errors import (
     NotFoundError,
     RefusedInputError,
 )
-from reminder.guard.numbers import LooksLike, forbidden
+from reminder.guard.numbers import LooksLike, forbidden_in_running_text
 from reminder.upkeep.health import RecentHealth
 from reminder.web import api, webhooks
 from reminder.web.api import imports
@@ -55,6 +55,7 @@ from reminder.wiring import App
 
 PROBLEM = "application/problem+json"
 LONGEST_BODY = 64 * 1024
+LONGEST_URL = 2048  # characters of its path, and of its query
 FOR_PROGRAMS = ("/api/", "/webhooks/")
 _LENGTH = re.compile("[0-9]{1,9}")
 # No framing, and nothing from other origins. Every answer has these headers, also a refusal.
@@ -138,7 +139,7 @@ class RequestGuard:
 
     def _refused(self, request: Request) -> Response | None:
         for part in (request.scope["path"], unquote_to_bytes(request.scope["query_string"]).decode("utf-8", "replace")):
-            looks_like = forbidden(part)
+            looks_like = LooksLike.TOO_LONG if len(part) > LONGEST_URL else forbidden_in_running_text(part)
             if looks_like is not None and looks_like not in _MAY_BE_AN_ID:
                 return problem(request, ForbiddenNumberError(field="url", looks_like=looks_like))
         length = request.headers.get("content-length", "0")

@@ -14,7 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 from phonenumbers import PhoneNumberType
 
 from reminder.errors import AddressError, ForbiddenNumberError
-from reminder.guard.numbers import long_number
+from reminder.guard.numbers import long_number, number_in_random_id
 
 FIELD = "address"
 JAPAN_CODE = 81
@@ -111,6 +111,9 @@ def read_line_id(text: str, *, field: str = FIELD) -> str:
     plain = _visible(text) if len(text) <= LONGEST_LINE_ID else ""
     if not _LINE_ID.fullmatch(plain):
         raise AddressError("line_unreadable", field=field)
+    looks_like = number_in_random_id(plain)
+    if looks_like is not None:
+        raise ForbiddenNumberError(field=field, looks_like=looks_like)
     return plain
 
 
