@@ -133,7 +133,7 @@ def read_email(text: str, *, field: str = FIELD) -> str:
         raise AddressError("email_unreadable", field=field)
     plain = _visible(text)
     # Shorter runs are part of many people's addresses.
-    looks_like = long_number(plain)
+    looks_like = long_number(plain) if "@" in plain else None
     if looks_like is not None:
         raise ForbiddenNumberError(field=field, looks_like=looks_like)
     if len(plain) > LONGEST_EMAIL:
