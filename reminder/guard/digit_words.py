@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 # In the order of alternatives: a longer word before its own beginning. Values: digit, or 10, 100, 1000, 10000.
 _KANA = {
-    "ぜーろ": 0, "ぜろ": 0, "れい": 0, "まる": 0, "いち": 1, "いっ": 1, "ふた": 2, "に": 2, "さん": 3,
-    "よん": 4, "ご": 5, "ろく": 6, "ろっ": 6, "なな": 7, "しち": 7, "し": 4, "はち": 8, "はっ": 8,
+    "ぜーろ": 0, "ぜろ": 0, "れい": 0, "まる": 0, "いち": 1, "いっ": 1, "ひと": 1, "ふた": 2, "に": 2, "さん": 3,
+    "よん": 4, "ご": 5, "ろく": 6, "ろっ": 6, "なな": 7, "しち": 7, "し": 4, "はち": 8, "ぱち": 8, "はっ": 8,
     "きゅう": 9, "きゆう": 9, "きゅ": 9, "く": 9, "じゅう": 10, "じゅっ": 10, "じっ": 10, "ひゃく": 100,
     "びゃく": 100, "ぴゃく": 100, "せん": 1000, "ぜん": 1000, "まん": 10000,
 }  # fmt: skip
@@ -61,7 +61,8 @@ _KANJI_DIGITS = {
 }
 _KANJI_UNITS = {"十": 10, "拾": 10, "百": 100, "千": 1000, "万": 10000, "萬": 10000}
 _KANJI = "".join((*_KANJI_DIGITS, *_KANJI_UNITS))
-_KANJI_RUN = re.compile(f"[{_KANJI}○◯]++(?:[のと、・][{_KANJI}○◯]++)*+")
+_KANJI_RUN = re.compile(f"[{_KANJI}○◯]++(?:[のと、・ ][{_KANJI}○◯]++)*+")
+_KANJI_GAP = re.compile("([のと、・ ])")
 _HAS_KANJI = re.compile(f"[{_KANJI}]")
 
 # Runs of at least so many words are numbers.
@@ -96,8 +97,12 @@ def _kanji(text: str) -> str:
 
 
 def _kanji_number(run: re.Match[str]) -> str:
-    parts = re.split("([のと、・])", run[0])
+    parts = _KANJI_GAP.split(run[0])
     numbers = parts[::2]
+    if len(numbers) >= FEWEST_WORDS and all(one in _KANJI_DIGITS or one in "○◯" for one in numbers):
+        return "".join(
+            str(_KANJI_DIGITS.get(sign, 0)) if sign in "○◯" or sign in _KANJI_DIGITS else sign for sign in run[0]
+        )
     read = ["" if set(one) <= {"○", "◯"} else _one_kanji_number(one) for one in numbers]
     # 四百五十四 beside 四千九百三十八 is 0454.
     is_positional = [any(sign in _KANJI_UNITS for sign in one) for one in numbers]
@@ -127,9 +132,10 @@ def _kana(text: str, sure: int) -> str:
         spoken = [word for word in words if not word.isdecimal()]
         digits = [word for word in spoken if _KANA[word] < 10]
         certain = sum(word in _SURE_KANA for word in digits)
-        if len(digits) < 2 or len(words) < FEWEST_WORDS or certain < sure or certain * 3 < len(digits):
+        if len(digits) < 2 or len(words) < FEWEST_WORDS or certain < sure:
             continue
-        if sure > 1 and len(digits) < 2 * FEWEST_WORDS and certain * 2 < len(digits):
+        # In a long run fewer need to be sure.
+        if sure > 1 and certain * (3 if len(digits) >= 2 * FEWEST_WORDS else 2) < len(digits):
             continue
         body = run[0].rstrip(" \t\n　、,・-‐‑‒–—−ー〜~。.．/／_のと")
         kept += [

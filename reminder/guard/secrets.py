@@ -24,8 +24,8 @@ _NUMBER = "(?:番号|ばんごう|ばんご|数字|すうじ|なんば|こど|�
 _WORDS = re.compile(
     # 暗証 and what is taken for it.
     "暗[証正唱照称章誦賞號号番]|[安案闇][証正唱照称章]番|証暗番|あんし[ょよ]|あんそうばんごう"
-    "|ぱすわ一?[どと]?|ぱすこ[ど一]|ぱすふれ|ぱす(?=[はが]?[0-9])|ぴんこど|ぴん(?:番号|ばんごう|なんば)|ぴん(?=[はが]?[0-9])"
-    f"|(?:秘密|ひみつ|内緒|ないしょ|秘蔵)の?{_NUMBER}|合い?言葉|あいことば"
+    "|ぱすわ一?[どと]?|ぱすこ[ど一]|ぱすふれ|ぱす(?=[はが]?[0-9a-z])|ぴんこど|ぴん(?:番号|ばんごう|なんば)|ぴん(?=[はが]?[0-9])"
+    f"|(?:秘密|ひみつ|内緒|ないしょ|秘蔵)の?(?:{_NUMBER}|(?=[はが]?[0-9]{{4}}))|合い?言葉|あいことば"
     f"|(?:かど|きゃっしゅかど|銀行|atm)の?{_NUMBER}|[4四よ]ん?(?:桁|けた)の?(?:番号|数字|すうじ|ばんごう|なんば)"
     f"|利用者(?:証明)?用の?{_NUMBER}|(?:番号|数字)[4四]つ"
     "|(?:ans[hy]y?[oō]u?h?)(?:no)?ban[ -]?g[oō]u?|himitsunobang[oō]|anshou?bang[oō]"
@@ -33,11 +33,13 @@ _WORDS = re.compile(
 # Three digits are enough beside this one.
 _SHORT_WORDS = re.compile("せきゅりてぃ?(?:こど|番号|ばんごう|なんば)|securitycode|cvc|cvv")
 # A year beside these words is the end of a certificate.
-_CERTIFICATES = re.compile("署名用|利用者(?:証明)?用|りようしゃしょうめいよう|しょめいよう")
+_CERTIFICATES = re.compile(
+    "まいなんば|個人番号|券面(?:事項)?入力|きゃっしゅかど|くれじっと|署名用|利用者(?:証明)?用|りようしゃしょうめいよう|しょめいよう"
+)
 _LATIN_WORDS = re.compile(
     r"(?<![a-z])(?:p[\s._-]{0,2}i[\s._-]{0,2}n(?:[\s._-]?(?:code|number|no))?(?![a-z])"
     r"|pas{1,2}u?[ -]?w[a-z]{0,3}d|pasuwa-do|pas{1,2}[ -]?(?:code|phrase)|pswd|pwd|passwd|pass(?=[\s:=]{1,3}[0-9])"
-    r"|secret (?:number|code|word)|ans[hy]o[ou]?h?(?![a-z]))"
+    r"|p/?w(?![a-z])|secret (?:number|code|word)|ans[hy]o[ou]?h?(?![a-z]))"
 )
 NEAR = 24  # characters before and after such a word
 _CODE = re.compile(
@@ -104,7 +106,7 @@ _NOT_TOLD = frozenset(
 
 _INSURANCE = re.compile(
     "(?:被?保険者証?|保険証|健保|けんぽ|国保|こくほ|保険|医療証|受給者証?|負担者|資格確認書|ほけんしょう?)の?(?:記号|番号|ばんごう|なんば|no)"
-    "|記号・?番号|きごうばんごう|insurancen(?:umber|o)|insurednumber|healthcarenumber"
+    "|手帳(?:の?番号)?(?=第?[0-9]{4})|記号・?番号|きごうばんごう|insurancen(?:umber|o)|insurednumber|healthcarenumber"
 )
 _SYMBOL = re.compile("(?:記号|きごう|symbol)[はが:]?(?=[^0-9]{0,3}[0-9])")
 _SYMBOL_OF_INSURANCE = re.compile("番号|ばんごう|枝番|number|[0-9]{3}")
@@ -124,15 +126,17 @@ def passcode_or_insurance(text: str) -> Secret | None:
     return _passcode(lower, compact, places) or _insurance(lower, compact, places)
 
 
-_FIRST_LETTERS = re.compile(
-    "[暗安案闇証秘蜜密内合署銀4四]|あん|ぱす|ぱ|ぴ|ひみ|ない|あい|かど|かー|きゃ|よん|よけ|せき|り|しょ|[pcs]|an|hi|atm"
-    "|[保健国受負資記被医]|けん|こく|きご|ほけ|ins|hea|sym|なん"
+# All of them, and how they begin; a test compares this with the words.
+WORDS = (_WORDS, _SHORT_WORDS, _CERTIFICATES, _LATIN_WORDS, _INSURANCE, _SYMBOL)
+_BEGINNINGS = re.compile(
+    "[暗安案闇証秘内合銀4四署利個券保健国受負資記医被手]|あん|ぱす|ぴん|ひみつ|ないし|あいこ|かど|きゃっ|よん?[けの桁]|せきゅ|りよう|しょめ"
+    "|まいな|くれじ|けん|こく|きごう|ほけん|[pcs]|an[hsy]|hi|atm|ins|hea"
 )
 
 
 def may_name_secret(lower: str) -> bool:
     """Return quickly whether the text may hold one of the words; in half width and in small letters."""
-    return _FIRST_LETTERS.search(lower.translate(_HIRAGANA)) is not None
+    return _BEGINNINGS.search(_MARKS.sub("", lower.translate(_HIRAGANA))) is not None
 
 
 def _compact(lower: str) -> tuple[str, list[int]]:
@@ -153,7 +157,7 @@ def _passcode(lower: str, compact: str, places: list[int]) -> Secret | None:
     if (
         _are_beside(named, masked, _CODE)
         or _are_beside(short, masked, _SHORT_CODE)
-        or (certificates and _are_beside(certificates, _YEAR.sub("    ", masked), _CODE))
+        or (certificates and _are_beside(certificates, _YEAR.sub("    ", ordinary.mask(lower)), _CODE))
         or any(_is_told(lower, end) for _, end in (*named, *short))
     ):
         return Secret.PASSCODE

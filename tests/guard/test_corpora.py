@@ -3,12 +3,15 @@
 The half that is called sealed was looked at only as these figures. `python -m tests.guard.recall` prints them.
 """
 
+import re
 from collections import Counter
 
 import pytest
 
+from reminder.guard import secrets
 from reminder.guard.numbers import LooksLike, forbidden_in_record
 from tests.guard.recall import SEALED, TUNED, entries, measured
+from tests.guard.steps import beginnings
 
 RECALL, FALSE_ALARMS = 0.95, 0.01
 
@@ -49,3 +52,9 @@ def test_a_record_is_looked_at_as_a_whole(
     fields: tuple[str | None, ...], looks_like: LooksLike | None, why: str
 ) -> None:
     assert forbidden_in_record(fields) == looks_like, why
+
+
+@pytest.mark.parametrize("words", secrets.WORDS, ids=lambda words: words.pattern[:12])
+def test_the_quick_look_for_a_secret_word_misses_none(words: re.Pattern[str]) -> None:
+    for beginning in beginnings(words):
+        assert secrets.may_name_secret(beginning), beginning
