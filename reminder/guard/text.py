@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NewType
 
 from reminder.errors import ForbiddenNumberError, RefusedInputError
-from reminder.guard import digit_words, ordinary
+from reminder.guard import digit_words, ordinary, outgoing
 from reminder.guard.numbers import forbidden
 
 CleanText = NewType("CleanText", str)
@@ -67,7 +67,10 @@ def _composed(text: str) -> str:
 def clean_label(
     text: str, *, field: str, longest: int = 20, most_digits: int = 3, counts_dates_and_phones: bool = True
 ) -> CleanText:
-    """Return a short name such as 母, 花子さん or 203: one line, few digits. Raises RefusedInputError."""
+    """Return a short name such as 母, 花子さん or 203: one line, few digits, and nothing that may not leave us.
+
+    Raises RefusedInputError.
+    """
     label = clean(text, field=field)
     if not label:
         raise RefusedInputError("label_empty", field=field)
@@ -79,6 +82,7 @@ def clean_label(
     counted = label if counts_dates_and_phones else ordinary.mask_plain(unicodedata.normalize("NFKC", label))
     if _digit_count(counted) > most_digits:
         raise RefusedInputError("label_too_many_digits", field=field, most_digits=most_digits)
+    outgoing.refuse_unsafe(label, field=field)
     return label
 
 
