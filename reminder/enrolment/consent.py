@@ -35,7 +35,7 @@ LONGEST_BY, MOST_DIGITS_OF_BY = 40, 4
 
 
 def clean_consent_by(text: str) -> CleanText:
-    """Return who heard a consent, perhaps with the day, the time and their telephone. Raises RefusedInputError."""
+    """Return who heard a consent, perhaps with the day and the time. Raises RefusedInputError."""
     return clean_label(
         text, field="consent_by", longest=LONGEST_BY, most_digits=MOST_DIGITS_OF_BY, counts_dates_and_phones=False
     )

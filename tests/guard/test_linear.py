@@ -145,7 +145,7 @@ def test_what_is_too_long_costs_nothing_more_however_long_it_is(entrance: str, m
         # Their callers bound it.
         return
     taken = counting(MODULES, monkeypatch.setattr)
-    longest = logs.LONGEST if entrance == "a log" else numbers.LONGEST
+    longest = {"a log": logs.LONGEST, "a bounce": 2000}.get(entrance, numbers.LONGEST)
     over = "a" * (longest + 1)
     taken(ENTRANCES[entrance], over)
 
