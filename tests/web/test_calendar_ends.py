@@ -19,9 +19,8 @@ from tests.web.every_route import Route, every_route
 PAGES = Path(__file__).parents[2] / "reminder" / "web"
 # A month, a day and a year, each at and past the ends of what date, ISO 8601, the eras and our own rules know.
 ENDS = (
-    "9999-12", "9999-12-31", "10000-01", "99999-12-31", "0001-01", "0001-01-01", "0000-00", "0000-00-00", "-001-01",
-    "1868-01", "1900-02", "2100-02-29", "2027-13", "2027-00", "2027-02-30", "令和9999年12月31日", "令和99年1月1日", "昭和元年1月1日", "R0.1.1",
-    "9999", "-1", "9" * 15, "²", "１２", "2027-02-20T23:59:59+99:99", "NaN", "1e309", "\u0000", "%00",
+    "9999-12", "9999-12-31", "10000-01", "0001-01", "0001-01-01", "0000-00", "2100-02-29", "令和9999年12月31日", "9" * 15, "-1",
+    "\u0000",
 )  # fmt: skip
 IDS = {
     "person_id": 1, "card_id": 1, "contact_id": 1, "member_id": 1, "invitation_id": 9, "session_id": 9, "passkey_id": 9,
