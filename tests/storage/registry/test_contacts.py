@@ -221,7 +221,9 @@ def test_a_contact_is_unproven_until_something_reaches_its_owner(rows: Rows) -> 
 
     assert found(NOW + year) == [pressed, read, silent]
     contacts.record_test_call(rows.tx, pressed, NOW + year)
-    contacts.record_verified(rows.tx, [read], NOW + year)
+    assert contacts.record_verified(rows.tx, [read], NOW + year) == [read]
+    assert contacts.record_verified(rows.tx, [read], NOW + year + HOUR, unless_since=NOW + year) == []
+    assert contacts.record_verified(rows.tx, [], NOW) == []
 
     assert [one.since for one in contacts.unverified_contacts(rows.tx, NOW + year, 1)] == [NOW]
     assert found(NOW + year) == [silent]
