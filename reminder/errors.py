@@ -3,6 +3,7 @@
     KigenError                      has a stable `code`; config/wording/*.toml turns the code into a sentence
     ├── RefusedInputError           what came in cannot be taken: exit 2, HTTP 422
     │   ├── ForbiddenNumberError    it looks like a card's number or a passcode
+    │   ├── UnsafeWordError         a word that could mislead whoever reads it in a message of ours
     │   ├── DateError               a typed date is ambiguous, impossible, incomplete or unreadable
     │   ├── NeedsConfirmationError  it may be right, but is so unusual that we ask first
     │   ├── AddressError            a phone number or e-mail address that cannot be used
@@ -11,6 +12,7 @@
     │   ├── NotFoundError           no such person, card … (HTTP 404)
     │   └── ConflictError           it is there already, or no longer in the state this needs (HTTP 409)
     ├── SettingsError               a setting or file of config/ is missing or wrong: nothing starts
+    │   └── KeysMissingError        the database knows a key that this program was not given
     ├── DatabaseNotReadyError       the database cannot be reached, or is of another version
     └── ChannelError                a provider did not take a message
         ├── TemporaryChannelError   try again later; certainly not sent
@@ -59,6 +61,20 @@ class ForbiddenNumberError(RefusedInputError):
     def __init__(self, *, field: str | None = None, looks_like: str) -> None:
         self.looks_like = looks_like
         super().__init__("text_too_long" if looks_like == "too_long" else None, field=field, looks_like=looks_like)
+
+
+class UnsafeWordError(RefusedInputError):
+    """A word that may not leave us in a message.
+
+    Codes: word_too_long, word_invisible, word_lookalike, word_link, word_at, word_digits, word_phone, word_money.
+
+    `most`: the digits that may follow one another in this field.
+    """
+
+    code = "word_unsafe"
+
+    def __init__(self, code: str, *, field: str | None = None, most: int = 3) -> None:
+        super().__init__(code, field=field, most=most)
 
 
 class DateError(RefusedInputError):
@@ -135,6 +151,20 @@ class SettingsError(KigenError):
     def __init__(self, setting: str, fix: str) -> None:
         self.setting, self.fix = setting, fix
         super().__init__(setting=setting, fix=fix)
+
+
+class KeysMissingError(SettingsError):
+    """A database that knows keys which this program was not given: what they sealed could not be opened.
+
+    `keys` are their names; `place` is where they are looked for.
+    """
+
+    code = "keys_missing"
+
+    def __init__(self, keys: Sequence[str], place: str) -> None:
+        self.keys, self.setting = tuple(keys), place
+        self.fix = "give the keys back; nothing was changed"
+        KigenError.__init__(self, keys=", ".join(keys), place=place)
 
 
 class DatabaseNotReadyError(KigenError):

@@ -9,7 +9,7 @@ from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, 
 from reminder.storage.db.tables import Contact
 from reminder.storage.registry import contacts
 from reminder.storage.registry.contacts import ContactView, NewContactRow, OwnedAddress
-from tests.storage.conftest import DAY, NOW, Rows
+from tests.storage.conftest import DAY, HOUR, NOW, Rows
 
 PHONE = "+819000000001"
 SMS, EMAIL, VOICE = ChannelName.SMS, ChannelName.EMAIL, ChannelName.VOICE
