@@ -169,6 +169,7 @@ CALLS: dict[tuple[str, str], Reader | Ours] = {
     ("python_calamine", "enrolment/imports/xlsx.py"): sheet,
     ("python_multipart", "web/support/authorization.py"): form,
     ("tomllib", "enrolment/imports/reader_process.py"): SETTINGS,
+    ("tomllib", "guard/outgoing.py"): SETTINGS,
     ("tomllib", "settings.py"): SETTINGS,
     ("twilio", "channels/sms/client.py"): PROVIDER,
     ("twilio", "channels/twilio/transport.py"): PROVIDER,

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from reminder.domain.model.people import ChannelName
 from reminder.enrolment.identity.sign_in import MOST_A_NETWORK
-from reminder.storage.auth.signed_links import ASSIGN, STOP, VERIFY
+from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.tables import Base
 from reminder.web.app import create_web
 from tests.village import Village, open_village
@@ -91,9 +91,13 @@ def test_a_signed_link_that_is_opened_again_and_again_writes_once(village: Villa
     village.person("母", phone="090-0000-0001")
     carer = village.contact("母", ChannelName.EMAIL, "musuko@example.jp", family="息子")
     card = village.card("母", date(2027, 3, 31))
-    stranger, keys = visitor(village, local_pages=False), village.app.keys
-    named = f"{card}/{carer}" if act == "take" else f"{carer}"
-    link = f"/{act}/{named}/{keys.sign(named, {'stop': STOP, 'take': ASSIGN, 'reached': VERIFY}[act])}"
+    stranger, links = visitor(village, local_pages=False), SignedLinks(village.app.keys, "", in_carer_mail=True)
+    by_act = {
+        "stop": links.stop(carer, village.now),
+        "take": links.take(card, carer, village.now),
+        "reached": links.reached(carer, village.now),
+    }
+    link = str(by_act[act])
     assert stranger.post(link).status == 200
     before = rows(village)
 
