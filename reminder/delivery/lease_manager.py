@@ -206,7 +206,7 @@ class _Limits:
         }
         if not bounds:
             return rows
-        handed, fits, held = Counter(before), [], []
+        handed, fits, held = Counter(before), list[DueRow](), list[DueRow]()
         for row in rows:
             group_id = _group_of(row)
             handed[group_id] += 1
