@@ -191,6 +191,7 @@ def build_app(
     from reminder.storage.crypto.keyring import read_keys, stored_keys
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
+    from reminder.storage.maintenance.settlement import settling
 
     logs.install(logging.INFO)
     rules = read_rulebook(settings)
@@ -199,7 +200,7 @@ def build_app(
     keys = read_keys(settings.secret_keys) if settings.secret_keys else stored_keys(settings.data_dir)
     database = Database(settings.database, durable=durable)
     if database.is_sqlite:
-        schema.migrate(database)
+        schema.migrate(database, settling(keys))
     schema.require_newest(database)
     database.write_only_at(schema.newest())
     return App(

@@ -128,14 +128,17 @@ def migrate(as_json: bool = AsJson) -> None:
     Example: reminder migrate
     """
     from reminder.cli.app_context import require_folders
+    from reminder.storage.crypto.keyring import read_keys, stored_keys
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
+    from reminder.storage.maintenance.settlement import settling
     from reminder.wiring import read_settings
 
     settings = read_settings()
     require_folders(settings)
+    keys = read_keys(settings.secret_keys) if settings.secret_keys else stored_keys(settings.data_dir)
     database = Database(settings.database)
-    schema.migrate(database)
+    schema.migrate(database, settling(keys))
     version = schema.present(database)
     database.close()
     print_answer({"version": version}, as_json=as_json, plain=f"the database is at version {version}")

@@ -19,7 +19,7 @@ KEPT_LONGER = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Rotated:
-    """The result of a rotation.
+    """The result of a rotation. `changed`: values that were sealed again.
 
     `left`: rows that others had locked to the end, or that no key opens. `unneeded`: the names of the keys that nothing
     needs from the instant `from_then_on`.
@@ -53,6 +53,8 @@ def rotate(units: UnitsOfWork, now: datetime, on_progress: Callable[[str, int], 
                 if batch.changed:
                     on_progress(sealed.name, of_this)
             changed += of_this
+        for proof in key_rotation.PROOFS:
+            key_rotation.renew_proofs(units.database, keys, proof)
         left = held + unreadable
         if not held:
             break

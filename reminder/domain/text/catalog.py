@@ -154,7 +154,7 @@ _SAID = {
     **{f"call.{part}": _NONE for part in ("months", "days", "weekdays")},
     "call.day": frozenset({"month", "day", "weekday"}),
     "sign_in.code_subject": _NONE,
-    "sign_in.code": frozenset({"code"}),
+    "sign_in.code": frozenset({"code", "long_code"}),
     **{f"sign_in.{name}": frozenset({"group"}) for name in ("invitation_subject", "invitation")},
     "pictures.title": frozenset({"kind", "stands"}),
     **{f"pictures.{name}": _NONE for name in ("here", "here_by_hand", "not_here")},

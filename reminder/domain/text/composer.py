@@ -59,10 +59,10 @@ class Composer:
         """Return the weekly e-mail to a home's staff. `link`: of the page, where the operator allows links."""
         return DigestComposer(self.catalogs, language).compose(digest, link)
 
-    def login_code(self, language: Language, code: str) -> Composed:
-        """Return the e-mail with a login code."""
+    def login_code(self, language: Language, code: str, long_code: str) -> Composed:
+        """Return the e-mail with a login code, and the long one that works where it does not."""
         said = self.catalogs.of(language).in_mail.section("sign_in")
-        return Composed(said["code_subject"], said["code"].strip().format(code=code))
+        return Composed(said["code_subject"], said["code"].strip().format(code=code, long_code=long_code))
 
     def invitation(self, language: Language, group: str) -> Composed:
         """Return the e-mail that invites somebody to a group."""

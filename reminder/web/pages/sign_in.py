@@ -19,6 +19,7 @@ from reminder.web.support.authorization import (
     is_from_here,
     is_https,
     network_of,
+    own_cookie,
     session_cookie,
 )
 from reminder.web.support.rendering import (
@@ -42,6 +43,8 @@ router = APIRouter()
 # The cookie of a browser that waits for its code, and the page that it wanted to open.
 BROWSER_COOKIE, NEXT_COOKIE = "kigen_browser", "kigen_next"
 CODE_COOKIE_LASTS = 15 * 60
+# The cookie of a browser in which somebody has signed in: its requests for codes are not counted with strangers'.
+KNOWN_COOKIE = "kigen_known"
 
 
 @router.get("/sign-in")
@@ -61,7 +64,8 @@ def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> R
                 uow,
                 email=typed(form, "email"),
                 network=network_of(request),
-                browser=request.cookies.get(BROWSER_COOKIE),
+                browser=request.cookies.get(own_cookie(app, BROWSER_COOKIE)),
+                known=request.cookies.get(own_cookie(app, KNOWN_COOKIE)),
                 language=language_of(request),
                 sign_up=app.settings.sign_up,
             )
@@ -74,7 +78,7 @@ def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> R
             request, app, "sign_in.html", status=422, typed=kept(form), problems=[problem_of(request, app, refused)]
         )
     answer = go("/sign-in/code")
-    with_cookie(answer, BROWSER_COOKIE, browser, secure=is_https(app), lasts=CODE_COOKIE_LASTS)
+    with_cookie(answer, own_cookie(app, BROWSER_COOKIE), browser, secure=is_https(app), lasts=CODE_COOKIE_LASTS)
     return answer
 
 
@@ -83,7 +87,7 @@ def ask_for_code(request: Request, app: OpenApp, found: Anyone) -> Response:
     """Show the form for the code."""
     if found is not None:
         return go("/")
-    if not request.cookies.get(BROWSER_COOKIE):
+    if not request.cookies.get(own_cookie(app, BROWSER_COOKIE)):
         return go("/sign-in")
     return page(request, app, "sign_in_code.html")
 
@@ -95,7 +99,8 @@ def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> 
         entered = sign_in.enter_code(
             app.units,
             app.clock.now(),
-            browser=request.cookies.get(BROWSER_COOKIE, ""),
+            browser=request.cookies.get(own_cookie(app, BROWSER_COOKIE), ""),
+            known=request.cookies.get(own_cookie(app, KNOWN_COOKIE)),
             code=typed(form, "code"),
             device=device_of(request),
             language=language_of(request),
@@ -121,7 +126,9 @@ def _inside(request: Request, app: App, entered: Entered, answer: Response) -> R
             sign_in.leave(uow, before)
     lasts = int(sign_in.SEEN_WITHIN.total_seconds())
     with_cookie(answer, session_cookie(app), entered.token, secure=is_https(app), lasts=lasts)
-    answer.delete_cookie(BROWSER_COOKIE, path="/")
+    with_cookie(answer, own_cookie(app, KNOWN_COOKIE), entered.known, secure=is_https(app))
+    name = own_cookie(app, BROWSER_COOKIE)
+    answer.delete_cookie(name, path="/", secure=is_https(app), httponly=True, samesite="lax")
     return answer
 
 
@@ -179,9 +186,10 @@ def register_passkey(
     with app.writing() as uow:
         if not passkeys.take_challenge(uow.tx, challenge, found.account_id, uow.now):
             raise RefusedInputError("passkey_refused")
-        if passkeys.find(uow.tx, made.credential_id) is None:
+        if not passkeys.is_registered(uow.tx, made.credential_id):
             passkeys.add(
                 uow.tx,
+                uow.keys,
                 account_id=found.account_id,
                 credential_id=made.credential_id,
                 public_key=made.credential_public_key,
@@ -208,7 +216,7 @@ def sign_in_by_passkey(
     """Sign in with a passkey."""
     _from_here(request, app)
     with app.reading() as uow:
-        known = passkeys.find(uow.tx, webauthn.credential_id(credential))
+        known = passkeys.find(uow.tx, uow.keys, webauthn.credential_id(credential))
     if known is None:
         raise RefusedInputError("passkey_unknown")
     challenge, sign_count = webauthn.read_signature(
@@ -225,6 +233,7 @@ def sign_in_by_passkey(
             account_id=known.account_id,
             sign_count=sign_count,
             device=device_of(request),
+            known=request.cookies.get(own_cookie(app, KNOWN_COOKIE)),
         )
     return _inside(request, app, entered, JSONResponse({"then": _wanted(request) if entered.is_member else "/welcome"}))
 

@@ -51,8 +51,13 @@ class ForeignFormError(RefusedInputError):
 
 
 def session_cookie(app: App) -> str:
-    """Return the name of the session cookie; with https no other host and no page without https can set it."""
-    return "__Host-kigen" if is_https(app) else "kigen"
+    """Return the name of the session cookie."""
+    return own_cookie(app, "kigen")
+
+
+def own_cookie(app: App, name: str) -> str:
+    """Return the name of a cookie; with https no other host and no page without https can set it."""
+    return f"__Host-{name}" if is_https(app) else name
 
 
 def is_https(app: App) -> bool:
