@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, ClassVar, TypeVar, cast
+from typing import Annotated, ClassVar, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -45,6 +45,9 @@ RENAMED = {
     "as_if": "clock_override",
     "tick_seconds": "pass_seconds",
 }
+# The former values of a setting, in small letters, with the present ones. They work for one more release.
+_ON, _OFF = ("on", "true", "yes", "y", "t", "1"), ("off", "false", "no", "n", "f", "0")
+OLD_VALUES = {"sign_up": {**dict.fromkeys(_ON, "open"), **dict.fromkeys(_OFF, "invited")}}
 ON_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
@@ -123,8 +126,10 @@ class Settings(BaseSettings):
     links_in_carer_mail: bool = Field(
         default=False, description="links in e-mails to carers: one page with one button (needs PUBLIC_URL)"
     )
-    sign_up: bool = Field(
-        default=True, description="whoever signs in with a new address may make a household; else only who is invited"
+    sign_up: Literal["first", "invited", "open"] = Field(
+        "first",
+        description="who may begin: first (the first owner, by the code that the terminal shows; then who is invited), "
+        "invited, open (anybody; new groups are on trial)",
     )
     operator: str | None = Field(None, description="who runs this service, as every page says", max_length=60)
     card_grace: bool = Field(
@@ -135,6 +140,11 @@ class Settings(BaseSettings):
     @classmethod
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator(*OLD_VALUES, mode="before")
+    @classmethod
+    def _former_value(cls, value: object, about: ValidationInfo) -> object:
+        return _present_value(about.field_name or "", value) or value
 
     @field_validator("public_url", "twilio_base_url", "twilio_voice_base_url")
     @classmethod
@@ -257,6 +267,26 @@ def read_settings(*, parts: tuple[SettingsPart, ...] = (), **given: object) -> S
         part.check(settings)
     _refuse_half_settings(settings)
     return settings
+
+
+def _present_value(name: str, value: object) -> str | None:
+    """Return what replaces a former value of a setting; None where it is no former one."""
+    return OLD_VALUES.get(name, {}).get(str(value).strip().lower())
+
+
+def former_values() -> dict[str, str]:
+    """Return the settings that still have a former value, by their full name, with the value to write instead."""
+    try:
+        in_file = read_table(config_dir() / "reminder.toml")
+    except SettingsError:
+        in_file = {}
+    found = {}
+    for name in OLD_VALUES:
+        value = os.environ.get(PREFIX + name.upper()) or in_file.get(name)
+        present = None if value is None else _present_value(name, value)
+        if present is not None:
+            found[PREFIX + name.upper()] = present
+    return found
 
 
 def _unknown(name: str) -> str:

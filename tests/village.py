@@ -210,7 +210,8 @@ class Village:
 def open_village(
     database_url: str, folder: Path, start: str, *, durable: bool = True, **settings_given: object
 ) -> Iterator[Village]:
-    given = {"secret_keys": (new_key(),), **settings_given}
+    # Strangers may sign up, so that a test needs no setup code.
+    given = {"secret_keys": (new_key(),), "sign_up": "open", **settings_given}
     settings = read_settings(database_url=database_url, data_dir=folder, **given)
     clock, channels = SteppedClock(japan(start)), {name: MemoryChannel() for name in registered()}
     with build_app(settings, clock=clock, channels=channels, durable=durable) as app:

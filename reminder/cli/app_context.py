@@ -1,5 +1,6 @@
 """The App of a command: opened from the settings, closed at the end."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from reminder.clock import Clock, RehearsalClock, SteppedClock, SystemClock
 from reminder.errors import SettingsError
-from reminder.settings import PREFIX, Settings
+from reminder.settings import PREFIX, Settings, former_values
 from reminder.wiring import App, build_app, read_settings
 
 
@@ -19,10 +20,17 @@ def opened_app(at: datetime | None = None, *, write: Callable[[str], None] = pri
     `at`: the instant at which this command runs, instead of now. `write`: where the console channel prints.
     """
     settings = read_settings()
+    name_former_values()
     require_folders(settings)
     clock = clock_of(settings) if at is None else SteppedClock(at)
     with build_app(settings, clock=clock, write=write) as app:
         yield app
+
+
+def name_former_values() -> None:
+    """Say on standard error which settings still have a former value, and what to write instead."""
+    for name, value in former_values().items():
+        print(f"{name} has a former value, which goes with the next release. Write {value}.", file=sys.stderr)
 
 
 def clock_of(settings: Settings) -> Clock:

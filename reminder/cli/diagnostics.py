@@ -11,11 +11,12 @@ from reminder.cli.app_context import require_folders
 from reminder.cli.output import error_message
 from reminder.clock import JAPAN
 from reminder.domain.text import email_html
-from reminder.errors import KigenError
-from reminder.settings import PREFIX, Settings, config_dir, read_table, settings_with
+from reminder.errors import ConflictError, KigenError
+from reminder.settings import PREFIX, Settings, config_dir, former_values, read_table, settings_with
 from reminder.storage.crypto.keyring import read_keys, stored_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
+from reminder.storage.maintenance import settlement
 from reminder.upkeep.health import Health, Trouble
 from reminder.wiring import read_rulebook, read_settings
 
@@ -69,7 +70,20 @@ def _database(settings: Settings) -> None:
         return  # its folder has been reported already
     if not (settings.on_sqlite and schema.present(database) is None):
         schema.require_newest(database)
+        notes = _divided(database, settings)
+        if notes:
+            raise ConflictError("addresses_divided", what="; ".join(notes))
     database.close()
+
+
+def _divided(database: Database, settings: Settings) -> list[str]:
+    """Return the accounts and contacts whose addresses are spellings of one, which a migration could not make one."""
+    if not settings.secret_keys and not (settings.data_dir / "keys").exists():
+        return []
+    keys = read_keys(settings.secret_keys) if settings.secret_keys else stored_keys(settings.data_dir)
+    with database.reading() as tx:
+        found = settlement.divided(tx, keys)
+    return [f"{one.table} {', '.join(map(str, one.ids))}" for one in found]
 
 
 def _listed(settings: Settings | None) -> dict[str, list[str]]:
@@ -104,6 +118,7 @@ def _notes(settings: Settings) -> list[str]:
         notes.append("CLOCK_OVERRIDE is set: this is a rehearsal of another day, and nothing leaves this machine.")
     if settings.heartbeat_url is None:
         notes.append("HEARTBEAT_URL is not set: nobody outside notices when this machine stands still.")
+    notes += [f"{name} has a former value; write {value}." for name, value in former_values().items()]
     notes += [f"{PREFIX}{name.upper()} is on." for name in SWITCHES if getattr(settings, name)]
     return notes
 

@@ -1,13 +1,17 @@
 """Commands that run the service, look after it, or demonstrate it."""
 
 import sys
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from reminder.cli.output import AsJson, print_answer, renamed, terminal_language
+
+if TYPE_CHECKING:
+    from reminder.wiring import App
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(help="The port to listen on.", envvar="PORT", min=0, max=65535)]
@@ -19,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(serve)
     app.command()(web)
     app.command()(worker)
+    app.command("setup-code")(setup_code)
     app.command("run-once")(run_once)
     app.command("tick", hidden=True)(renamed(run_once, "tick", "run-once"))
     app.command()(migrate)
@@ -62,7 +67,46 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
                 shown = app.rules.wording.of(terminal_language()).section("shown")
                 # By its name: a passkey belongs to a name, not to a number.
                 print(shown["pages"].format(url=f"http://localhost:{listening.getsockname()[1]}"), flush=True)
+            code = _setup_code_if_needed(app)
+            if code is not None:
+                print(_setup_code_shown(code), flush=True)
             run(app, listening, beside=WorkerScheduler(app))
+
+
+def _setup_code_if_needed(app: "App") -> str | None:
+    """Return a new setup code, or None where nobody needs one."""
+    from reminder.enrolment.identity import sign_up
+    from reminder.enrolment.identity.sign_up import SignUp
+
+    rule = SignUp(app.settings.sign_up)
+    with app.writing() as uow:
+        return sign_up.new_setup_code(uow, rule) if sign_up.needs_setup_code(uow, rule) else None
+
+
+def _setup_code_shown(code: str) -> str:
+    from reminder.cli.output import words_in
+    from reminder.enrolment.identity.sign_up import SETUP_CODE_LASTS
+    from reminder.settings import config_dir
+
+    shown = cast(Mapping[str, str], words_in(config_dir(), terminal_language())["shown"])
+    return shown["setup_code"].format(code=code, hours=SETUP_CODE_LASTS // timedelta(hours=1))
+
+
+def setup_code(as_json: bool = AsJson) -> None:
+    """Make a new setup code, with which the first owner signs in; it works once, and replaces any earlier one.
+
+    `reminder serve` shows one when it starts. This is for servers without a terminal, and for a code that has expired.
+
+    Example: reminder setup-code
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment.identity import sign_up
+    from reminder.enrolment.identity.sign_up import SignUp
+
+    with opened_app() as app, app.writing() as uow:
+        code = sign_up.new_setup_code(uow, SignUp(app.settings.sign_up))
+        expires_at = uow.now + sign_up.SETUP_CODE_LASTS
+    print_answer({"setup_code": code, "expires_at": expires_at}, as_json=as_json, plain=_setup_code_shown(code))
 
 
 def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:

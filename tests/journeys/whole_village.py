@@ -30,6 +30,7 @@ from reminder.domain.rules.preferences import Preferences
 from reminder.enrolment import cards, consent, preferences, register
 from reminder.enrolment.cards import TypedDates
 from reminder.enrolment.identity import membership, sign_in
+from reminder.enrolment.identity.sign_up import SignUp
 from reminder.enrolment.register import PersonChanges
 from reminder.errors import (
     ChannelError,
@@ -506,7 +507,7 @@ class Years:
         self._hear()
         entered = sign_in.enter_code(
             app.units, village.now, browser=browser, code=village.code_to(email), device="a browser",
-            language=language
+            language=language, sign_up=SignUp.OPEN
         )  # fmt: skip
         signed_in = sign_in.session_of(app.units, village.now, entered.token)
         assert signed_in is not None

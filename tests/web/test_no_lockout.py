@@ -13,6 +13,7 @@ import pytest
 
 from reminder.domain.model.people import ChannelName, Language
 from reminder.enrolment.identity import sign_in
+from reminder.enrolment.identity.sign_up import SignUp
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.storage.auth import login_codes
 from reminder.storage.crypto.keyring import new_token
@@ -310,7 +311,13 @@ def test_the_tries_of_a_day_hold_for_tries_at_the_same_moment(postgres_url: str,
 
 def enter(village: Village, browser: str, code: str) -> sign_in.Entered:
     return sign_in.enter_code(
-        village.app.units, village.now, browser=browser, code=code, device="", language=Language.JAPANESE
+        village.app.units,
+        village.now,
+        browser=browser,
+        code=code,
+        device="",
+        language=Language.JAPANESE,
+        sign_up=SignUp.OPEN,
     )
 
 

@@ -102,7 +102,7 @@ def test_known_and_unknown_addresses_are_answered_alike(village: Village) -> Non
 
 
 def test_without_sign_up_a_stranger_is_answered_alike_and_gets_no_mail(sqlite_url: str, tmp_path: Path) -> None:
-    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00", sign_up=False) as village:
+    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00", sign_up="invited") as village:
         village.group()
         village.member("長男", OTHER)
 

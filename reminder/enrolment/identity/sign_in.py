@@ -17,6 +17,7 @@ from reminder.clock import random_bytes, random_code
 from reminder.domain.model.messages import MessageKind, MessageState, Urgency
 from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.domain.parsing import addresses
+from reminder.enrolment.identity.sign_up import SignUp, add_account
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.storage.auth import accounts, login_codes, passkeys, sessions
 from reminder.storage.auth.accounts import AccountView
@@ -72,7 +73,7 @@ def ask_for_code(
     """Send a login code, or let the latest e-mail count, and return what the browser must hold to use it.
 
     `network`: the browser's network, stored only as a keyed hash. `browser`: what an earlier call returned. `known`:
-    what an earlier sign-in left in this browser. Without `sign_up` only accounts and invited addresses get a code; the
+    what an earlier sign-in left in this browser. Unless `sign_up`, only accounts and invited addresses get a code; the
     answer is the same for all.
     Raises AddressError, and ConflictError (too_many_codes, code_just_sent): alike for known and unknown addresses, and
     only because of requests by the same browser or network.
@@ -189,9 +190,10 @@ def enter_code(
     code: str,
     device: str,
     language: Language,
+    sign_up: SignUp,
     known: str | None = None,
 ) -> Entered:
-    """Open a session for the browser that holds the code.
+    """Open a session for the browser that holds the code; `sign_up` decides whether a new address gets an account.
 
     A wrong code counts as a try too, so this opens its own unit of work and refuses once the try is stored.
     Raises RefusedInputError: code_wrong (with the tries `left`), code_over if a new one must be asked for,
@@ -207,10 +209,10 @@ def enter_code(
         if long_code:
             if not _is_long_code(uow, asked, long_code):
                 raise RefusedInputError("code_long_wrong", field="code")
-            return _enter_by_code(uow, asked, device, language, known)
+            return _enter_by_code(uow, asked, device, language, sign_up, known)
         tried = _try(uow, asked, token_hash(browser))
         if _is_code(uow, tried, digits):
-            return _enter_by_code(uow, tried, device, language, known)
+            return _enter_by_code(uow, tried, device, language, sign_up, known)
         left = MOST_TRIES - tried.tries
     raise RefusedInputError("code_wrong" if left else "code_over", field="code", left=left)
 
@@ -242,12 +244,17 @@ def _is_long_code(uow: UnitOfWork, asked: CodeAttempt, code: str) -> bool:
     )
 
 
-def _enter_by_code(uow: UnitOfWork, asked: CodeAttempt, device: str, language: Language, known: str | None) -> Entered:
+def _enter_by_code(
+    uow: UnitOfWork, asked: CodeAttempt, device: str, language: Language, sign_up: SignUp, known: str | None
+) -> Entered:
     login_codes.use(uow.tx, asked.id, uow.now)
     login_codes.end_other_codes(uow.tx, uow.keys, asked.address, uow.now)
     account = accounts.at_address(uow.tx, uow.keys, asked.address)
     if account is None:
-        account = accounts.add(uow.tx, uow.keys, address=asked.address, language=language, now=uow.now)
+        account = add_account(uow, sign_up, address=asked.address, language=language)
+    if account is None:
+        # Withdrawn meanwhile, or somebody else was the first owner.
+        raise RefusedInputError("code_over", field="code")
     return enter(uow, account, device, known)
 
 

@@ -478,6 +478,19 @@ class LoginCode(Base):
     used_at: Mapped[datetime | None]
 
 
+class SetupCode(Base):
+    """A one-time code, shown in the operator's terminal, with which the first owner of an installation signs in."""
+
+    __tablename__ = "setup_codes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code_hash: Mapped[bytes]
+    tries: Mapped[int] = mapped_column(SmallInteger)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]  # when it was last typed correctly; the sign-in that it began may end after it
+    used_at: Mapped[datetime | None]
+
+
 class Session(Base):
     """A browser in which somebody is signed in. `member_id`: the member it acts as, where they are in a group.
 

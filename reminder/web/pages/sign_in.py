@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from reminder.enrolment.identity import membership, sign_in
+from reminder.enrolment.identity import membership, sign_in, sign_up
 from reminder.enrolment.identity.sign_in import Entered
+from reminder.enrolment.identity.sign_up import SignUp
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError
 from reminder.storage.auth import accounts, passkeys
 from reminder.web.support import webauthn
@@ -52,13 +53,32 @@ def ask_for_address(request: Request, app: OpenApp, found: Anyone) -> Response:
     """Show the form for the address."""
     if found is not None:
         return go("/")
-    return page(request, app, "sign_in.html", typed={})
+    return _sign_in_page(request, app)
+
+
+def _sign_in_page(request: Request, app: App, status: int = 200, **values: object) -> HTMLResponse:
+    with app.reading() as uow:
+        needs_setup_code = sign_up.needs_setup_code(uow, _rule(app))
+    shown = {"typed": {}, "needs_setup_code": needs_setup_code, **values}
+    return page(request, app, "sign_in.html", status=status, **shown)
+
+
+def _rule(app: App) -> SignUp:
+    return SignUp(app.settings.sign_up)
 
 
 @router.post("/sign-in")
 def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> Response:
-    """Send a code. The answer is the same whether or not the address is known."""
+    """Send a code. The answer is the same whether or not the address is known.
+
+    While the installation has no owner, nothing is sent without the setup code: it decides who that owner is.
+    """
+    rule = _rule(app)
     try:
+        with app.reading() as uow:
+            is_first = sign_up.needs_setup_code(uow, rule)
+        if is_first:
+            sign_up.check_setup_code(app.units, app.clock.now(), typed(form, "setup_code"))
         with app.writing() as uow:
             browser = sign_in.ask_for_code(
                 uow,
@@ -67,16 +87,12 @@ def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> R
                 browser=request.cookies.get(own_cookie(app, BROWSER_COOKIE)),
                 known=request.cookies.get(own_cookie(app, KNOWN_COOKIE)),
                 language=language_of(request),
-                sign_up=app.settings.sign_up,
+                sign_up=is_first or rule is SignUp.OPEN,
             )
     except ConflictError as refused:
-        return page(
-            request, app, "sign_in.html", status=429, typed=kept(form), problems=[problem_of(request, app, refused)]
-        )
+        return _sign_in_page(request, app, 429, typed=kept(form), problems=[problem_of(request, app, refused)])
     except RefusedInputError as refused:
-        return page(
-            request, app, "sign_in.html", status=422, typed=kept(form), problems=[problem_of(request, app, refused)]
-        )
+        return _sign_in_page(request, app, 422, typed=kept(form), problems=[problem_of(request, app, refused)])
     answer = go("/sign-in/code")
     with_cookie(answer, own_cookie(app, BROWSER_COOKIE), browser, secure=is_https(app), lasts=CODE_COOKIE_LASTS)
     return answer
@@ -104,6 +120,7 @@ def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> 
             code=typed(form, "code"),
             device=device_of(request),
             language=language_of(request),
+            sign_up=_rule(app),
         )
     except RefusedInputError as refused:
         return page(request, app, "sign_in_code.html", status=422, problems=[problem_of(request, app, refused)])
@@ -254,15 +271,17 @@ def _welcome(request: Request, app: App, found: WhoIsSignedIn, status: int = 200
         account = accounts.find(uow.tx, uow.keys, found.account_id)
         assert account is not None
         invited = accounts.invitations_to(uow.tx, uow.keys, account.address, uow.now)
-    shown = {"account": account, "invited": invited, "may_found": app.settings.sign_up, "typed": {}, **values}
+        may_found = sign_up.may_found(uow, _rule(app), account.id)
+    shown = {"account": account, "invited": invited, "may_found": may_found, "typed": {}, **values}
     return page(request, app, "welcome.html", status=status, **shown)
 
 
 @router.post("/welcome")
 def found_household(request: Request, app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
     """Found a household."""
-    if not app.settings.sign_up:
-        raise NotFoundError("page_not_found")
+    with app.reading() as uow:
+        if not sign_up.may_found(uow, _rule(app), found.account_id):
+            raise NotFoundError("page_not_found")
     try:
         with app.writing() as uow:
             membership.found_household(

@@ -19,6 +19,7 @@ from reminder.enrolment import consent
 from reminder.enrolment.cards import assign_card
 from reminder.enrolment.identity import membership
 from reminder.enrolment.identity import sign_in as signing_in
+from reminder.enrolment.identity.sign_up import SignUp
 from reminder.errors import NotFoundError, PermanentChannelError, TemporaryChannelError, UnknownOutcomeError
 from reminder.storage.auth import accounts
 from reminder.storage.db import session
@@ -356,7 +357,13 @@ def sign_in(village: Village, email: str) -> int:
     run_once(app, village.now)
     [code] = re.findall(r"\b\d{6}\b", next(one.text for one in reversed(village.email.sent) if one.address == email))
     entered = signing_in.enter_code(
-        app.units, village.now, browser=browser, code=code, device="Firefox", language=japanese
+        app.units,
+        village.now,
+        browser=browser,
+        code=code,
+        device="Firefox",
+        language=japanese,
+        sign_up=SignUp.OPEN,
     )
     return entered.account_id
 
