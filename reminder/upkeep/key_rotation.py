@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminder.errors import ConflictError
+from reminder.storage.auth.proofs import PROOFS
 from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.maintenance import key_rotation
 from reminder.storage.runtime import heartbeats
@@ -53,7 +54,7 @@ def rotate(units: UnitsOfWork, now: datetime, on_progress: Callable[[str, int], 
                 if batch.changed:
                     on_progress(sealed.name, of_this)
             changed += of_this
-        for proof in key_rotation.PROOFS:
+        for proof in PROOFS:
             key_rotation.renew_proofs(units.database, keys, proof)
         left = held + unreadable
         if not held:

@@ -50,12 +50,14 @@ def is_proved(keys: KeyRing, of: Proof, proof: bytes | None, *over: object) -> b
 
 def prove_row(keys: KeyRing, of: Proof, row: Row[Any]) -> bytes:
     """Return the proof, by the newest key, of a row of `of.rows()`."""
-    return prove(keys, of, *row[2:])
+    _, _, *over = tuple(row)
+    return prove(keys, of, *over)
 
 
 def row_is_proved(keys: KeyRing, of: Proof, row: Row[Any]) -> bool:
     """Return whether a row of `of.rows()` has a proof by a key of the ring."""
-    return is_proved(keys, of, row[1], *row[2:])
+    _, proof, *over = tuple(row)
+    return is_proved(keys, of, proof, *over)
 
 
 def _text(over: Sequence[object]) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import ChannelName
 from reminder.domain.parsing.addresses import address_identity
-from reminder.storage.auth.proofs import PROOFS, prove_row
+from reminder.storage.auth.proofs import PROOFS, prove_row, row_is_proved
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db import schema
@@ -43,7 +43,7 @@ def settling(keys: KeyRing) -> schema.Settle:
 def settle(tx: Tx, keys: KeyRing, version: str) -> None:
     """Fill what the migrations after `version` have added."""
     if schema.is_before(version, FIRST_WITH_PROOFS):
-        # The proofs name the account that owns a row, which is known only afterwards.
+        # A proof names the account that owns a row, which is known only afterwards.
         unite_spellings(tx, keys)
         prove_rows(tx, keys)
 
@@ -63,7 +63,7 @@ def unite_spellings(tx: Session, keys: KeyRing) -> int:
 
     Two accounts of one address become one, with its groups, devices and passkeys, unless both are in one group. Two
     equal contacts of one owner become one if both may be written to, or neither. What is left apart keeps its old
-    index, and `divided` finds it.
+    index, and `divided` finds it. It may run again at any time.
     """
     return _accounts(tx, keys) + _contacts(tx, keys) + _plainly(tx, keys, Invitation) + _plainly(tx, keys, LoginCode)
 
@@ -89,9 +89,10 @@ def _spelled(tx: Session, keys: KeyRing, table: Table, owner: Sequence[str] = ()
 
 
 def _one(keys: KeyRing, purpose: str, row: Row[Any]) -> _Spelled:
-    identity = address_identity(keys.open(row[1], purpose))
-    owner = (row[3], row[4]) if len(row) > 3 else (None, None)
-    return _Spelled(row[0], identity, owner, row[2] in address_indexes(keys, identity))
+    row_id, sealed, index, *owners = tuple(row)
+    identity = address_identity(keys.open(sealed, purpose))
+    owner = (owners[0], owners[1]) if owners else (None, None)
+    return _Spelled(row_id, identity, owner, index in address_indexes(keys, identity))
 
 
 def _plainly(tx: Session, keys: KeyRing, table: type[Invitation] | type[LoginCode]) -> int:
@@ -116,7 +117,7 @@ def _accounts(tx: Session, keys: KeyRing) -> int:
         first, *others = sorted(some, key=lambda one: (not one.is_indexed, one.id))
         for other in others:
             if not _share_a_group(tx, first.id, other.id):
-                _merge_accounts(tx, first.id, other.id)
+                _merge_accounts(tx, keys, first.id, other.id)
         if not first.is_indexed:
             index = address_index_of(keys, first.identity)
             tx.execute(update(Account).where(Account.id == first.id).values(address_index=index))
@@ -130,8 +131,19 @@ def _share_a_group(tx: Session, one: int, other: int) -> bool:
     return tx.execute(shared).first() is not None
 
 
-def _merge_accounts(tx: Session, into: int, away: int) -> None:
+def _merge_accounts(tx: Session, keys: KeyRing, into: int, away: int) -> None:
+    owned = [of for of in PROOFS if "account_id" in of.over]
+    good = {
+        of: [
+            row.id for row in tx.execute(of.rows().where(of.table.c.account_id == away)) if row_is_proved(keys, of, row)
+        ]
+        for of in owned
+    }
     _point_elsewhere(tx, Account, into, away)
+    # A proof names the account.
+    for of in owned:
+        rows = tx.execute(of.rows().where(of.table.c.id.in_(good[of]))).all()
+        update_many(tx, of.table, ["id"], [{"id": row.id, of.column: prove_row(keys, of, row)} for row in rows])
     tx.execute(delete(Account).where(Account.id == away))
 
 

@@ -11,6 +11,7 @@ from reminder.storage.db.session import Database
 from reminder.storage.db.tables import Account, Contact, Invitation, Member, Message, Session
 from reminder.storage.maintenance import settlement
 from reminder.storage.maintenance.settlement import Divided
+from reminder.storage.registry import groups
 from tests.storage.conftest import DAY, NOW, Rows
 
 SMALL, LARGE = "hana@example.jp", "Hana@Example.jp"
@@ -141,6 +142,16 @@ def test_two_accounts_in_one_group_stay_and_the_operator_is_asked(rows: Rows) ->
     assert found is not None
     assert found.id == older
     assert rows.column(Member.account_id) == [older, newer]
+
+    passkeys.add(
+        rows.tx, rows.keys, account_id=newer, credential_id=b"id", public_key=b"k", sign_count=0, device="", now=NOW
+    )
+    groups.remove_member(rows.tx, rows.column(Member.id)[1])
+    settlement.unite_spellings(rows.tx, rows.keys)
+    assert settlement.divided(rows.tx, rows.keys) == []
+    kept = passkeys.find(rows.tx, rows.keys, b"id")
+    assert kept is not None
+    assert kept.account_id == older, "a passkey of the one leads into the other"
 
 
 def test_two_equal_contacts_become_one_with_its_messages(rows: Rows) -> None:
