@@ -12,6 +12,7 @@ from reminder.enrolment.identity import sign_in
 from reminder.errors import ConflictError
 from reminder.storage.auth import sessions
 from reminder.storage.crypto.keyring import token_hash
+from reminder.storage.outbox import queue
 from tests.village import Village, open_village
 from tests.web.browsing import Browser
 
@@ -178,7 +179,10 @@ def test_an_address_gets_five_codes_an_hour_and_ten_a_day(village: Village) -> N
                     language=Language.JAPANESE,
                     sign_up=True,
                 )
-            village.pass_once()
+            with app.reading() as uow:
+                waits = queue.next_moment(uow.tx) is not None
+            if waits:
+                village.pass_once()
             sent[address] += [village.now] * (len(mails_to(village, address)) - before)
 
     known, unknown = sent[OTHER], sent[ME]
