@@ -72,7 +72,7 @@ def _database(settings: Settings) -> None:
         schema.require_newest(database)
         notes = _divided(database, settings)
         if notes:
-            raise ConflictError("addresses_divided", what="; ".join(notes))
+            raise ConflictError("addresses_divided", rows="; ".join(notes))
     database.close()
 
 
