@@ -11,8 +11,15 @@ from pathlib import PurePath
 
 import pytest
 
-# Real browsers, and real processes that are killed: packages, and files of other packages.
-SLOW = ("browser", "chaos", "journeys/test_over_sockets.py", "journeys/test_sheets_through_kills.py")
+# Real browsers, and real processes that are killed or asked for long: packages, and files of other packages.
+SLOW = (
+    "browser",
+    "chaos",
+    "journeys/test_over_sockets.py",
+    "journeys/test_sheets_leave_no_number.py",
+    "journeys/test_sheets_through_kills.py",
+    "web/test_api_docs.py",
+)
 ON_ONE_DATABASE = ("cli", "enrolment", "journeys", "planning", "upkeep", "web")
 
 

@@ -6,7 +6,7 @@ It stores nothing, so the preview (forecast.py) and the planning pass (scheduler
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 
 from reminder.clock import japan_date
 from reminder.domain.model.messages import MessageKind, MessageState, Urgency
@@ -35,6 +35,7 @@ from reminder.storage.reminders.recipients import reader
 DONE_KEY = int(DONE)
 # Within a week of the end, or of the last day on which a counter is open, another day may be too late.
 PRESSING = timedelta(days=7)
+_RANK = {audience: rank for rank, audience in enumerate(Audience)}
 _DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
 
 
@@ -104,7 +105,8 @@ class PlanningQueries:
 
     `humans`: every contact of each human, by owner, in any state. `taken`: which of these message keys are in use, with
     the state of the message. `sharing`: all contacts that share the telephone of this one. `open_questions`: the
-    questions of these contacts that wait for an answer at an instant.
+    questions of these contacts that wait for an answer at an instant. `is_shared`: whether another person is written to
+    at the address of this contact.
     """
 
     past: DeliveryHistory
@@ -112,6 +114,7 @@ class PlanningQueries:
     taken: Callable[[Collection[str]], Mapping[str, MessageState]]
     sharing: Callable[[int], Collection[int]]
     open_questions: Callable[[Collection[int], datetime], list[Question]]
+    is_shared: Callable[[int], bool]
 
 
 @dataclass
@@ -130,9 +133,9 @@ class DailyPlan:
     drafts: list[tuple[MessageDraft, list[PlannedReminder]]] = field(default_factory=list)
     asked_now: dict[int, list[Question]] = field(default_factory=dict)  # by contact id
 
-    @property
+    @cached_property
     def today(self) -> date:
-        """Return the date in Japan."""
+        """The date in Japan."""
         return japan_date(self.now)
 
     def undelivered(self, contexts: Iterable[CardContext]) -> dict[Recipient, list[PlannedReminder]]:
@@ -150,7 +153,7 @@ class DailyPlan:
         # Each human gets one message, even if two cards use two different channels.
         reminded_now: set[tuple[str, int]] = set()
         sent_to_person: dict[int, str] = {}  # what a carer's copy quotes
-        by_audience = sorted(undelivered.items(), key=lambda row: list(Audience).index(row[1][0].audience))
+        by_audience = sorted(undelivered.items(), key=lambda row: _RANK[row[1][0].audience])
         for recipient, planned in by_audience:
             group = group_of[planned[0].card.person.group_id]
             for_today = [one for one in planned if self._is_allowed(one, recipient.channel, group.preferences)]
@@ -228,7 +231,7 @@ class DailyPlan:
         open_questions = self.known.open_questions(sharing, self.now)
         open_questions += [one for contact_id in sharing for one in self.asked_now.get(contact_id, ())]
         code = questions.free_code(open_questions, about)
-        question = Question(0, planned[0].card.person.id, code, about)
+        question = Question(0, planned[0].card.person.id, code, about, recipient.contact_id)
         self.asked_now.setdefault(recipient.contact_id, []).append(question)
         return code
 
@@ -278,7 +281,14 @@ class DailyPlan:
         texts = [
             self.rules.composer.reminder(
                 [reminder.content for reminder in theirs],
-                reader(recipient, person, theirs[0].audience, group, reply_code=reply_code),
+                reader(
+                    recipient,
+                    person,
+                    theirs[0].audience,
+                    group,
+                    reply_code=reply_code,
+                    is_shared=theirs[0].audience is Audience.PERSON and self.known.is_shared(recipient.contact_id),
+                ),
                 brief=len(by_person) > 1,
                 copy=self._copy(recipient, theirs, sent_to_person.get(person.id)),
             )

@@ -11,7 +11,7 @@ WORDS = timedelta(days=90)
 # The rate limit of codes counts those of one day.
 CODES = timedelta(days=1)
 INVITATIONS = SESSIONS = timedelta(days=30)
-TO_STRANGERS = SHEETS = timedelta(days=7)
+TO_STRANGERS = SHEETS = UNCLEAR_REPLIES = timedelta(days=7)
 
 # No transaction delays other writers for long; the next pass deletes the rest.
 AT_ONCE = 1000
@@ -21,6 +21,7 @@ _AFTER = {
     "words": WORDS,
     "answers": WORDS,
     "to_strangers": TO_STRANGERS,
+    "unclear_replies": UNCLEAR_REPLIES,
     "sheets": SHEETS,
     "codes": CODES,
     "challenges": CODES,

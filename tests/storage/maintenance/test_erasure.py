@@ -12,7 +12,7 @@ from reminder.storage.db.tables import Account, Card, Contact, Group, Import, Lo
 from reminder.storage.maintenance import erasure
 from reminder.storage.outbox import queue, receipts
 from reminder.storage.outbox.queue import MentionDraft
-from reminder.storage.reminders import replies
+from reminder.storage.reminders import replies, unclear_replies
 from tests.storage.conftest import DAY, NOW, Rows
 
 OLD, NEW = NOW - 30 * DAY, NOW
@@ -125,6 +125,16 @@ def add_old(rows: Rows, at: datetime) -> None:
     replies.keep(rows.tx, rows.keys, contact_id=phone, provider_id=str(at), intent=Intent.DONE, text="済", now=at)
     for reply in replies.waiting(rows.tx, rows.keys, 9):
         replies.mark_handled(rows.tx, reply.id, at)
+    unclear_replies.keep(
+        rows.tx,
+        rows.keys,
+        provider_id=f"unclear {at}",
+        intent=Intent.DONE,
+        text="済",
+        choices={1: phone},
+        now=at,
+        expires_at=at,
+    )
     rows.change(Import, rows.sheet_import(group), changed_at=at)
     login_codes.add(
         rows.tx, rows.keys, address="a@example.jp", network="n", browser_hash=mark, now=at, expires_at=at + DAY
