@@ -346,6 +346,19 @@ class RateLimit(Base):
     free_at: Mapped[datetime]
 
 
+class RequestRate(Base):
+    """The requests of one program or network that are accounted for, or a task that one process has claimed.
+
+    `used_until`: milliseconds since 1970; what lies in the past means nothing.
+    """
+
+    __tablename__ = "request_rates"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    used_until: Mapped[int]
+    asked_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class DayTotal(Base):
     """The number of messages of a channel on a day in Japan.
 
@@ -576,7 +589,7 @@ class Passkey(Base):
 
 
 class Challenge(Base):
-    """A challenge that a passkey signs once. `account_id`: the account, where it is signed in already."""
+    """A challenge that a passkey has signed. `account_id`: the account, where it was signed in already."""
 
     __tablename__ = "challenges"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -58,6 +58,7 @@ from reminder.storage.db.tables import (
     Reminder,
     Reply,
     ReplyChoice,
+    RequestRate,
     UnclearReply,
 )
 from reminder.storage.db.tables import Session as SignedIn
@@ -300,6 +301,10 @@ OLD: Mapping[str, Expired] = {
     "idempotency_keys": Expired(
         select(IdempotencyKey.id).where(IdempotencyKey.created_at < _before("idempotency_keys")),
         _deleted(IdempotencyKey, IdempotencyKey.id),
+    ),
+    "request_rates": Expired(
+        select(RequestRate.id).where(RequestRate.asked_at < _before("request_rates")),
+        _deleted(RequestRate, RequestRate.id),
     ),
     # Answered, withdrawn or expired invitations.
     "invitations": Expired(

@@ -31,7 +31,7 @@ from reminder.storage.db.tables import (
 )
 from reminder.storage.maintenance.key_rotation import SEALED
 
-FIRST_WITH_PROOFS = "0014"
+FIRST_WITH_PROOFS = "0015"
 AT_ONCE = 500
 
 

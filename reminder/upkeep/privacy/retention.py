@@ -26,6 +26,7 @@ _AFTER = {
     "codes": CODES,
     "challenges": CODES,
     "idempotency_keys": CODES,
+    "request_rates": CODES,
     "invitations": INVITATIONS,
     "sessions": SESSIONS,
 }

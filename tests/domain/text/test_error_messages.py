@@ -212,6 +212,7 @@ def test_nothing_is_said_but_what_we_know_ourselves(language: Language) -> None:
         "n",
         "row",
         "rows",
+        "retry_after",
     }
     # A date that was understood, how many boxes were ticked; a heading and the names of sheets, where the guard has nothing against them.
     allowed = {

@@ -13,6 +13,7 @@ from reminder.storage.maintenance import erasure
 from reminder.storage.outbox import queue, receipts
 from reminder.storage.outbox.queue import MentionDraft
 from reminder.storage.reminders import replies, unclear_replies
+from reminder.storage.runtime import request_rates
 from tests.storage.conftest import DAY, NOW, Rows
 
 OLD, NEW = NOW - 30 * DAY, NOW
@@ -139,7 +140,8 @@ def add_old(rows: Rows, at: datetime) -> None:
     login_codes.add(
         rows.tx, rows.keys, address="a@example.jp", network="n", browser_hash=mark, now=at, expires_at=at + DAY
     )
-    passkeys.challenge(rows.tx, mark, None, at)
+    passkeys.use_challenge(rows.tx, mark, None, at)
+    request_rates.claim(rows.tx, f"{at}", at, until=at)
     one = idempotency.request_of(rows.keys, rows.token(member, group, mark), "key", b"request")
     idempotency.begin(rows.tx, one, at)
     accounts.invite(rows.tx, rows.keys, group_id=group, address="b@example.jp", role=Role.VIEWER, now=at, expires_at=at)

@@ -125,7 +125,8 @@ def test_that_a_code_was_asked_for_is_known_for_a_day(village: Village, hours: i
 @pytest.mark.parametrize(("hours", "left"), [(23, 1), (25, 0)])
 def test_what_a_passkey_was_to_sign_is_kept_for_a_day(village: Village, hours: int, left: int) -> None:
     with village.app.writing() as uow:
-        sign_in.new_challenge(uow, None)
+        challenge = sign_in.new_challenge(uow.keys, uow.now, None)
+        assert sign_in.use_challenge(uow, challenge, None)
 
     apply_retention(village.app.database, village.now + sign_in.CHALLENGE_LASTS + timedelta(hours=hours))
 
