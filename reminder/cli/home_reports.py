@@ -65,6 +65,7 @@ def visits(
     from reminder.planning.reports.city_visits import as_xlsx, visit_sheet
     from reminder.planning.reports.city_visits import visits as planned
     from reminder.planning.reports.status import group_status
+    from reminder.storage.crypto import private_files
 
     with opened_app() as app:
         today = japan_date(app.clock.now())
@@ -75,7 +76,8 @@ def visits(
         made = visit_sheet(app.rules, app.rules.wording.of(terminal_language()), home.name, first, found, today)
     if out is not None:
         try:
-            out.write_bytes(as_xlsx(made, first))
+            with private_files.written(out) as file:
+                file.write(as_xlsx(made, first))
         except OSError:
             raise RefusedInputError("usage_value", option="--out", command="reminder visits") from None
     print_rows(

@@ -99,7 +99,10 @@ def _refusal(left_out: "Sequence[Unprintable]") -> RefusedInputError:
 
 def write(out: Path, content: bytes) -> None:
     """Write the file. Raises RefusedInputError."""
+    from reminder.storage.crypto import private_files
+
     try:
-        out.write_bytes(content)
+        with private_files.written(out) as file:
+            file.write(content)
     except OSError:
         raise RefusedInputError("usage_value", option="--out", command="reminder print") from None

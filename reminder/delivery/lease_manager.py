@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 
 from reminder.clock import Clock, japan_date
 from reminder.delivery import reschedule
-from reminder.domain.model.messages import LEASE, Urgency
+from reminder.domain.model.messages import LEASE, UNREADABLE, Urgency
 from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.domain.rules import hours
 from reminder.domain.rules.sending_limits import A_DAY, MOST_ALIKE, HoldReason, bound_of_day, may_still_leave
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # Leasing thousands at once would cost a little less for each but delay the first, so the first batch is small.
 FIRST, BATCH = 100, 1000
+# When a message whose key is missing is looked at again.
+BEFORE_KEY = timedelta(minutes=5)
 # How far ahead one worker reserves slots of a sender: long enough to save leases, short enough that urgent messages and
 # other workers do not wait.
 AHEAD = timedelta(seconds=5)
@@ -62,11 +64,25 @@ class LeaseManager:
             reschedule.reschedule_today(tx, picked.refused + picked.forgotten, now)
             digests.restart_if_lost(tx, picked.forgotten)
             reschedule.reschedule_next_day(tx, picked.stale, now)
-            rows = _within_a_day(tx, channel, _within_reason(tx, channel, picked.ready, now), now)
+            readable = self._readable(tx, picked.ready, now)
+            rows = _within_a_day(tx, channel, _within_reason(tx, channel, readable, now), now)
             leases.lease(tx, [row.id for row in rows], now=now, lease=LEASE)
             starts_in = self._reserve_slots(tx, channel, len(rows), now)
         ended = len(picked.stale) + len(picked.refused) + len(picked.forgotten)
         return LeaseBatch(self._decrypt(rows, now, starts_in), is_all=len(picked.ready) + ended < count)
+
+    def _readable(self, tx: Tx, rows: Sequence[DueRow], now: datetime) -> Sequence[DueRow]:
+        """Return the rows that a key of the ring has sealed.
+
+        The others wait: a missing key is the operator's mistake, and giving it back mends it. They end with their own
+        day, as every message does.
+        """
+        closed = [row.id for row in rows if not leases.is_openable(self._keys, row)]
+        if not closed:
+            return rows
+        log.error("messages %s were sealed with a key that is missing; they wait for it", closed)
+        leases.defer(tx, closed, until=now + BEFORE_KEY, reason=UNREADABLE)
+        return [row for row in rows if row.id not in set(closed)]
 
     def _leasable(self, tx: Tx, channel: ChannelName, now: datetime) -> tuple[int, float]:
         """Return how many messages may be leased now, and if none, in how many seconds."""
@@ -94,7 +110,7 @@ class LeaseManager:
         between = self._between.total_seconds() if is_paced and self._between is not None else 0.0
         leased, unreadable = leases.decrypt(self._keys, rows, now, now + LEASE, starts_in=starts_in, between=between)
         if unreadable:
-            log.error("messages %s were sealed with a key that is gone; they cannot be sent", unreadable)
+            log.error("messages %s were changed in the database; they cannot be sent", unreadable)
             with self._database.writing() as tx:
                 leases.fail_unreadable(tx, unreadable, now)
         return leased

@@ -302,7 +302,8 @@ class DailyPlan:
         text = sent_to_person if planned[0].audience is Audience.CARER else None
         if planned[0].audience is Audience.PERSON or card.person.mode is Mode.STANDARD:
             return Copy(text)
-        link = None if card.progress.assigned_to else self.links.take(card.id, recipient.contact_id)
+        added_at = recipient.added_at
+        link = None if card.progress.assigned_to else self.links.take(card.id, recipient.contact_id, added_at)
         return Copy(text, self.known.past.outcomes({reminder.card.id for reminder in planned}), link)
 
     def _message(

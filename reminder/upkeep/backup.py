@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from reminder.clock import random_bytes
 from reminder.errors import DatabaseNotReadyError, RefusedInputError
-from reminder.storage.crypto import sealed_file
+from reminder.storage.crypto import private_files, sealed_file
 from reminder.storage.crypto.keyring import KeyRing, read_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
@@ -201,7 +201,7 @@ def _written_whole(file: Path) -> Iterator[BinaryIO]:
                 raise RefusedInputError("backup_would_replace")
     draft = file.with_name(f".{file.name}-{random_bytes(8).hex()}")
     try:
-        draft.touch(mode=0o600, exist_ok=False)
+        private_files.create(draft)
         with draft.open("wb") as out:
             yield out
             out.flush()

@@ -267,7 +267,7 @@ class Quick(Slow):
 
 def send(village: Village, channels: dict[ChannelName, Slow], **more: object) -> int:
     app = village.app
-    sender = Sender(app.database, app.keys, village.clock, channels, per_second=None, stop_url=lambda _: None, **more)  # type: ignore[arg-type]
+    sender = Sender(app.database, app.keys, village.clock, channels, per_second=None, stop_url=lambda *_: None, **more)  # type: ignore[arg-type]
     return sender.send_due(app.loop.run)
 
 

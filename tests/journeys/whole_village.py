@@ -193,9 +193,9 @@ class Years:
 
     def _speak(self, outgoing: Outgoing, key: str) -> None:
         """A human answers a call, and presses a key."""
-        call_id = f"CA{outgoing.message_id:032x}"
+        call_id = f"memory-{outgoing.message_id}"
         for turn, pressed in ((0, ""), (1, key)):
-            asked = call_flow.CallEvent(outgoing.message_id, call_id, is_machine=False, turn=turn, key=pressed)
+            asked = call_flow.CallEvent(outgoing.reference, call_id, is_machine=False, turn=turn, key=pressed)
             call_flow.answer(self.app.units, self.village.now, asked)
 
     def _may_answer(self, reader: Somebody, address: str, today: date) -> None:

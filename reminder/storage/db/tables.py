@@ -61,7 +61,7 @@ class Base(DeclarativeBase):
 
 def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
     """Return a partial index; in its definition columns are named without their table."""
-    bare = text(re.sub(r"\b(cards|messages|receipts|replies)\.", "", where.text))
+    bare = text(re.sub(r"\b(activity_log|cards|messages|receipts|replies)\.", "", where.text))
     return Index(name, *columns, unique=unique, sqlite_where=bare, postgresql_where=bare)
 
 
@@ -497,10 +497,20 @@ class Notice(Base):
     notified_at: Mapped[datetime | None]
 
 
+IS_UNCHAINED = text("activity_log.position IS NULL")
+
+
 class ActivityEntry(Base):
-    """An act, by ids only; rows are added and never changed."""
+    """An act, by ids only; rows are added and never changed.
+
+    The last three columns are empty until the auditor has chained the row (storage/runtime/activity_chain.py).
+    """
 
     __tablename__ = "activity_log"
+    __table_args__ = (
+        _partial_index("ix_activity_log_unchained", "id", where=IS_UNCHAINED),
+        Index("ix_activity_log_position", "position"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     act: Mapped[str] = mapped_column(String(40))
@@ -510,6 +520,34 @@ class ActivityEntry(Base):
     contact_id: Mapped[int | None]
     card_id: Mapped[int | None]
     message_id: Mapped[int | None]
+    position: Mapped[int | None]  # its place in the chain, from 1 on
+    content_hash: Mapped[bytes | None]  # a keyed hash of the columns above
+    chain_hash: Mapped[bytes | None]  # a keyed hash of the position, the content and the chain up to here
+
+
+class KnownKey(Base):
+    """A key that has sealed something in this database, by its name; the key itself is not here.
+
+    `abandoned_at`: the operator has said that it is lost, so that it is not asked for any more.
+    """
+
+    __tablename__ = "known_keys"
+    name: Mapped[str] = mapped_column(String(8), primary_key=True)
+    seen_at: Mapped[datetime]
+    abandoned_at: Mapped[datetime | None]
+
+
+class InstallationSecret(Base):
+    """A secret that was made once and belongs to this installation, whatever becomes of its keys and its machine.
+
+    `older_until`: the newest row that was there when it was made; None where there was none.
+    """
+
+    __tablename__ = "installation_secrets"
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    value_sealed: Mapped[bytes]
+    older_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
 
 
 class LoginCode(Base):

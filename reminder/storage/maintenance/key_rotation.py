@@ -26,6 +26,7 @@ from reminder.storage.db.tables import (
     Account,
     Base,
     IdempotencyKey,
+    InstallationSecret,
     Invitation,
     LoginCode,
     Reply,
@@ -36,6 +37,8 @@ from reminder.storage.registry import contacts, imports
 from reminder.storage.reminders import replies, unclear_replies
 
 AT_ONCE = 500
+# The purpose of an installation's secrets.
+OF_INSTALLATION = "installation_secrets.value"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ SEALED = (
     Sealed(_table(Reply), "body_sealed", replies.BODY),
     Sealed(_table(UnclearReply), "body_sealed", unclear_replies.BODY),
     Sealed(IMPORT_ROWS, "cells_sealed", imports.CELLS),
+    Sealed(_table(InstallationSecret), "value_sealed", OF_INSTALLATION),
 )
 # Keyed hashes that cannot be computed again: each is deleted after a day, a sheet's rows after a week.
 FORGOTTEN_SOON = (

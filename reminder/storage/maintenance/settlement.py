@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import ChannelName
 from reminder.domain.parsing.addresses import address_identity
+from reminder.errors import SettingsError
 from reminder.storage.auth.proofs import PROOFS, prove_row, row_is_proved
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing
@@ -31,21 +32,29 @@ from reminder.storage.db.tables import (
 )
 from reminder.storage.maintenance.key_rotation import SEALED
 
-FIRST_WITH_PROOFS = "0015"
+_INDEXED = [one for one in SEALED if one.index is not None]
+FIRST_WITH_PROOFS = "0016"
 AT_ONCE = 500
 
 
-def settling(keys: KeyRing) -> schema.Settle:
+def settling(keys: KeyRing | None) -> schema.Settle:
     """Return `settle` with these keys, for schema.migrate."""
     return lambda tx, version: settle(tx, keys, version)
 
 
-def settle(tx: Tx, keys: KeyRing, version: str) -> None:
-    """Fill what the migrations after `version` have added."""
-    if schema.is_before(version, FIRST_WITH_PROOFS):
+def settle(tx: Tx, keys: KeyRing | None, version: str) -> None:
+    """Fill what the migrations after `version` have added.
+
+    Raises SettingsError where there is something to fill and a key is missing: then the migration does not happen.
+    """
+    if not schema.is_before(version, FIRST_WITH_PROOFS):
+        return
+    if keys is not None:
         # A proof names the account that owns a row, which is known only afterwards.
         unite_spellings(tx, keys)
         prove_rows(tx, keys)
+    elif any(tx.execute(of.rows().limit(1)).first() is not None for of in (*PROOFS, *_INDEXED)):
+        raise SettingsError("REMINDER_SECRET_KEYS", "the keys of this database are missing; put them back first")
 
 
 def prove_rows(tx: Session, keys: KeyRing) -> int:
@@ -78,7 +87,7 @@ class _Spelled:
 
 def _spelled(tx: Session, keys: KeyRing, table: Table, owner: Sequence[str] = ()) -> Iterator[_Spelled]:
     """Yield the rows of a table with an e-mail address that is not spelled as its identity, or indexed otherwise."""
-    of = next(one for one in SEALED if one.table is table and one.index is not None)
+    of = next(one for one in _INDEXED if one.table is table)
     only = [table.c.channel == ChannelName.EMAIL] if "channel" in table.c else []
     query = select(table.c.id, table.c[of.column], table.c[of.index or ""], *(table.c[name] for name in owner))
     last = 0

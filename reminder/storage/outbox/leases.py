@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, bindparam, case, exists, false, func, literal_
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import (
+    BEFORE_ASKING_AGAIN,
     CANCEL,
     FAIL_UNASKABLE,
     FAIL_UNREADABLE,
@@ -32,6 +33,7 @@ from reminder.domain.model.people import Audience, ChannelName, ContactState, Mo
 from reminder.domain.model.state_machine import Move
 from reminder.errors import SettingsError
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.references import MESSAGE
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.statements import among, ids_param, update_many
 from reminder.storage.db.tables import (
@@ -73,6 +75,7 @@ class LeasedMessage:
     expires_at: datetime
     lease_until: datetime  # after this instant it must not be handed over
     on_holidays: bool = False  # may be sent on a Sunday or holiday
+    contact_added_at: datetime | None = None
     starts_in: float = 0.0
 
 
@@ -92,7 +95,7 @@ class DueMessages:
 
 
 class Opened(NamedTuple):
-    """Messages with their words, and the ids of those that were sealed with a key that is gone."""
+    """Messages with their words, and the ids of those that cannot be read."""
 
     leased: list[LeasedMessage]
     unreadable: list[int]
@@ -174,6 +177,7 @@ def _with_reader(due: Any) -> Any:
             *(column for column in due.c if column.name not in _INSIDE),
             func.coalesce(due.c.address_sealed, Contact.address_sealed).label("address_sealed"),
             Contact.address_index,
+            Contact.created_at.label("contact_added_at"),
             on_holidays.label("on_holidays"),
         )
         .select_from(due)
@@ -260,7 +264,7 @@ def end_stale(tx: Session, ids: Sequence[int], reason: str, now: datetime) -> No
 
 
 def fail_unreadable(tx: Session, ids: Sequence[int], now: datetime) -> None:
-    """End these messages as failed, because the key that sealed them is gone."""
+    """End these messages as failed, because nobody can read them."""
     if ids:
         values = {"reason": UNREADABLE, "lease_until": None, "ended_at": now}
         tx.execute(transition(MESSAGE_STATES, FAIL_UNREADABLE, among(Message.id, ids)).values(values))
@@ -333,9 +337,14 @@ def mark_expired_unknown(tx: Session, now: datetime) -> list[int]:
 def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> Unknown:
     """Lease messages of unknown outcome whose reconciliation is due.
 
-    A message that cannot be read cannot be asked about, and fails.
+    One whose key is missing waits for it. One that was changed cannot be asked about, and fails.
     """
-    askable = tx.execute(_ASK, {"now": now, "limit": limit}).all()
+    found = tx.execute(_ASK, {"now": now, "limit": limit}).all()
+    closed = [row.id for row in found if not is_openable(keys, row)]
+    if closed:
+        later = {"lease_until": now + BEFORE_ASKING_AGAIN}
+        tx.execute(staying(MESSAGE_STATES, among(Message.id, closed), states=RECORD_ANSWER.leaves).values(later))
+    askable = [row for row in found if row.id not in set(closed)]
     forgotten = [row.id for row in askable if row.body_sealed is None]
     leased, unreadable = decrypt(keys, [row for row in askable if row.body_sealed is not None], None, now + lease)
     if leased:
@@ -346,6 +355,11 @@ def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta
             failed = {"reason": reason, "lease_until": None, "ended_at": now}
             tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(failed))
     return Unknown(leased, forgotten)
+
+
+def is_openable(keys: KeyRing, row: DueRow) -> bool:
+    """Return whether the keys that sealed a message and its address are on the ring."""
+    return keys.can_open(row.body_sealed) and keys.can_open(row.address_sealed)
 
 
 def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
@@ -374,8 +388,8 @@ def decrypt(
 ) -> Opened:
     """Return the leased messages, for sending (`claimed_at`) or for reconciliation, and the ids of the unreadable ones.
 
-    A message is unreadable if its key is gone; it must not delay the others. `starts_in`, `between`: the seconds to the
-    first message, and from one to the next.
+    A message is unreadable if it was changed, or its key is missing; it must not delay the others. `starts_in`,
+    `between`: the seconds to the first message, and from one to the next.
     """
     leased: list[LeasedMessage] = []
     unreadable: list[int] = []
@@ -394,6 +408,8 @@ def decrypt(
             created_at=row.created_at,
             handed_at=claimed_at or row.handed_at,
             language=language,
+            reference=keys.references.make(MESSAGE, [row.id], row.created_at),
+            is_older=keys.references.is_older(row.created_at),
         )
         leased.append(
             LeasedMessage(
@@ -408,6 +424,7 @@ def decrypt(
                 expires_at=row.expires_at,
                 lease_until=lease_until,
                 on_holidays=row.on_holidays,
+                contact_added_at=row.contact_added_at,
                 starts_in=starts_in + len(leased) * between,
             )
         )

@@ -276,7 +276,15 @@ def view(keys: KeyRing, row: Row[*tuple[Any, ...]]) -> ContactView:
 
 
 _RECIPIENTS = (
-    select(Contact.id, Contact.person_id, Contact.is_family, Contact.channel, Contact.state, Person.language)
+    select(
+        Contact.id,
+        Contact.person_id,
+        Contact.is_family,
+        Contact.channel,
+        Contact.state,
+        Person.language,
+        Contact.created_at,
+    )
     .join(Person, Person.id == Contact.person_id)
     .order_by(Contact.id)
 )
@@ -294,6 +302,7 @@ _MEMBERS = (
         Member.language,
         Member.role,
         Member.copies,
+        Contact.created_at,
     )
     .join(Member, Member.id == Contact.member_id)
     .where(among(Member.group_id, ids_param("groups")))
@@ -333,9 +342,10 @@ def _recipients(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[tuple[int, Recipi
                 channel=ChannelName(channel),
                 state=ContactState(state),
                 language=Language.JAPANESE if is_family else Language(language),
+                added_at=added_at,
             ),
         )
-        for contact_id, person_id, is_family, channel, state, language in rows
+        for contact_id, person_id, is_family, channel, state, language, added_at in rows
         if person_id is not None
     ]
 
@@ -353,9 +363,10 @@ def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipie
                 language=Language(language),
                 role=Role(role),
                 copies=Copies(copies),
+                added_at=added_at,
             ),
         )
-        for contact_id, member_id, channel, state, group_id, language, role, copies in tx.execute(
+        for contact_id, member_id, channel, state, group_id, language, role, copies, added_at in tx.execute(
             _MEMBERS, {"groups": group_ids}
         )
         if member_id is not None
@@ -543,6 +554,7 @@ class UnverifiedContact:
     is_family: bool
     channel: ChannelName
     since: datetime
+    added_at: datetime
 
 
 _verified_at = func.coalesce(Contact.reached_at, Contact.created_at)
@@ -554,6 +566,7 @@ _UNVERIFIED = (
         Contact.is_family,
         Contact.channel,
         _verified_at,
+        Contact.created_at,
     )
     .outerjoin(Person, Person.id == Contact.person_id)
     .outerjoin(Member, Member.id == Contact.member_id)
@@ -566,7 +579,7 @@ _UNVERIFIED = (
 def unverified_contacts(tx: Session, before: datetime, limit: int) -> list[UnverifiedContact]:
     """Return the contacts that were not verified since then, the longest first."""
     rows = tx.execute(_UNVERIFIED, {"before": before, "limit": limit})
-    return [UnverifiedContact(*row[:4], ChannelName(row[4]), row[5]) for row in rows]
+    return [UnverifiedContact(*row[:4], ChannelName(row[4]), row[5], row[6]) for row in rows]
 
 
 def record_verified(tx: Session, contact_ids: Iterable[int], now: datetime) -> None:

@@ -52,4 +52,12 @@ def read_feed(uow: UnitOfWork, token: str) -> bytes:
     group = None if found is None else groups.find(uow.tx, found.group_id)
     if found is None or group is None:
         raise NotFoundError("page_not_found")
-    return calendar_of(uow.tx, uow.rules, group, language=found.language, is_private=found.is_private, now=uow.now)
+    return calendar_of(
+        uow.tx,
+        uow.rules,
+        group,
+        language=found.language,
+        is_private=found.is_private,
+        now=uow.now,
+        references=uow.keys.references,
+    )

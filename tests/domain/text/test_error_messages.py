@@ -40,6 +40,7 @@ ERRORS = {
 BRINGS = {
     **{name: {"reason"} for name, error in ERRORS.items() if issubclass(error, errors.ChannelError)},
     "SettingsError": {"setting", "fix"},
+    "KeysMissingError": {"keys", "place"},
     "ForbiddenNumberError": {"field", "looks_like"},
     "UnknownChoiceError": {"field", "choices"},
 }
@@ -224,6 +225,9 @@ def test_nothing_is_said_but_what_we_know_ourselves(language: Language) -> None:
         "letters_unprintable": {"people"},
         # The name of a kind, language or channel that config/ has already.
         "name_taken": {"name"},
+        # The names of keys, which reveal nothing of them, and paths of files of ours.
+        "keys_missing": {"keys", "place"},
+        "files_open_to_others": {"files"},
     }
 
     asked = {code: placeholders(sentence) for code, sentence in WORDING.languages[language].section("errors").items()}

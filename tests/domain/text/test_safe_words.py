@@ -296,6 +296,6 @@ def test_no_sentence_puts_a_word_beside_another_or_beside_a_digit_so_that_a_numb
 
 def test_a_composer_without_words_of_people_costs_no_second_composing() -> None:
     assert isinstance(COMPOSER, Composer)
-    login = COMPOSER.login_code(Language.JAPANESE, "123456")
+    login = COMPOSER.login_code(Language.JAPANESE, "123456", "abcd-efgh-ijkl")
 
     assert "123456" in login.text

@@ -1,6 +1,7 @@
 """What a worker takes, holds and gives back; a message is in one worker's hands."""
 
 from reminder.domain.model.messages import (
+    BEFORE_ASKING_AGAIN,
     LEASE,
     NOT_FOUND,
     RECORD_OUTCOME,
@@ -94,10 +95,26 @@ def test_what_is_put_off_waits_and_what_has_missed_its_day_ends(rows: Rows) -> N
     assert (rows.one(Message.state, missed), rows.one(Message.ended_at, missed)) == (MessageState.STALE, NOW)
 
 
+def test_a_message_of_unknown_outcome_whose_key_is_missing_is_asked_about_later(rows: Rows) -> None:
+    message = rows.handed(
+        rows.message(rows.contact(person_id=rows.person(rows.group()))), MessageState.UNKNOWN, lease_until=NOW
+    )
+    strange = read_keys([new_key()])
+
+    assert leases.lease_unknown(rows.tx, strange, now=NOW, lease=LEASE, limit=9) == ([], [])
+
+    assert rows.one(Message.state, message) == MessageState.UNKNOWN
+    assert rows.one(Message.lease_until, message) == NOW + BEFORE_ASKING_AGAIN
+    later = NOW + BEFORE_ASKING_AGAIN
+    assert leases.lease_unknown(rows.tx, rows.keys, now=later, lease=LEASE, limit=9).leased[0].channel == SMS
+
+
 def test_what_is_sealed_with_a_key_that_is_gone_fails_and_keeps_no_other_waiting(rows: Rows) -> None:
     phone = rows.contact(person_id=rows.person(rows.group()))
     message = rows.message(phone)
     (row,) = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9).ready
+    assert leases.is_openable(rows.keys, row)
+    assert not leases.is_openable(read_keys([new_key()]), row)
     leases.lease(rows.tx, [message], now=NOW, lease=LEASE)
 
     opened, unreadable = leases.decrypt(read_keys([new_key()]), [row], NOW, NOW + LEASE)
