@@ -53,7 +53,9 @@ def settle(tx: Tx, keys: KeyRing | None, version: str) -> None:
         # A proof names the account that owns a row, which is known only afterwards.
         unite_spellings(tx, keys)
         prove_rows(tx, keys)
-    elif any(tx.execute(of.rows().limit(1)).first() is not None for of in (*PROOFS, *_INDEXED)):
+        return
+    filled = [*(of.rows() for of in PROOFS), *(of.rows() for of in _INDEXED)]
+    if any(tx.execute(rows.limit(1)).first() is not None for rows in filled):
         raise SettingsError("REMINDER_SECRET_KEYS", "the keys of this database are missing; put them back first")
 
 
