@@ -126,6 +126,8 @@ def _notes(settings: Settings) -> list[str]:
         notes.append("CLOCK_OVERRIDE is set: this is a rehearsal of another day, and nothing leaves this machine.")
     if settings.heartbeat_url is None:
         notes.append("HEARTBEAT_URL is not set: nobody outside notices when this machine stands still.")
+    if settings.is_public and settings.operator_contact is None:
+        notes.append("OPERATOR_CONTACT is not set: the page /privacy names nobody to ask about personal information.")
     if settings.is_public and not settings.trusted_proxies:
         notes.append(
             "TRUSTED_PROXIES is not set: behind a proxy all visitors count as one, for sign-in and for connections."

@@ -36,6 +36,7 @@ from reminder.web.pages import (
     monthly_plan,
     organisation,
     people,
+    privacy,
     public,
     settings,
     sign_in,
@@ -91,7 +92,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.include_router(webhooks.router)
     web.include_router(public.public)
     at_home = (dashboard, organisation, monthly_plan, city_visits, letters, import_pages)
-    for module in (sign_in, *at_home, people, contacts, print_pages, cards, settings):
+    for module in (sign_in, privacy, *at_home, people, contacts, print_pages, cards, settings):
         web.include_router(module.router)
     web.include_router(api.router)
     if local_pages:
