@@ -27,6 +27,7 @@ RECORDED = (ConsentHow.SPOKEN, ConsentHow.WRITTEN, ConsentHow.AGENT)
 # At most two texts ask for consent, a fortnight apart: nobody is pressed.
 MOST_ASKINGS = 2
 BETWEEN_ASKINGS = timedelta(days=14)
+ONCE_A_DAY = timedelta(days=1)
 ASKED_FOR = timedelta(days=7)
 # Time in which somebody of the family sits beside the telephone.
 PRACTISED_WITHIN = timedelta(minutes=30)
@@ -102,10 +103,12 @@ def stop(uow: UnitOfWork, *, contact_id: int, whose_word: StoppedBy = StoppedBy.
     stopped = contacts.stop(uow.tx, [contact_id], whose_word)
     queue.cancel_for_contact(uow.tx, contact_id, CancelReason.OPTED_OUT, uow.now)
     cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
-    if stopped:
-        notices.add_stopped(uow.tx, stopped, uow.now)
-        if speaker.state is ContactState.CONFIRMED:
-            _say_that_it_stopped(uow, contact_id)
+    if not stopped:
+        # Mail programs ask again and again, without a sign-in: only the first time is an act.
+        return
+    notices.add_stopped(uow.tx, stopped, uow.now)
+    if speaker.state is ContactState.CONFIRMED:
+        _say_that_it_stopped(uow, contact_id)
     activity_log.write(
         uow.tx, "contact_stopped", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by
     )
@@ -114,7 +117,10 @@ def stop(uow: UnitOfWork, *, contact_id: int, whose_word: StoppedBy = StoppedBy.
 def verify(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> None:
     """Record that somebody has made sure that the contact is still theirs."""
     speaker = _speaker(uow.tx, contact_id)
-    contacts.record_verified(uow.tx, [contact_id], uow.now)
+    # By a link, which needs no sign-in, at most once a day: it may be opened again and again.
+    since = uow.now - ONCE_A_DAY if by is None else None
+    if not contacts.record_verified(uow.tx, [contact_id], uow.now, unless_since=since):
+        return
     activity_log.write(
         uow.tx, "contact_verified", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by
     )

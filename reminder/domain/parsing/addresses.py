@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
+from email_validator import validate_email
 from phonenumbers import PhoneNumberType
 
 from reminder.errors import AddressError, ForbiddenNumberError
@@ -140,7 +140,7 @@ def read_email(text: str, *, field: str = FIELD) -> str:
         return f"{old['local']}@{old['domain'].lower()}"
     try:
         address = validate_email(plain, check_deliverability=False, allow_smtputf8=False).ascii_email
-    except EmailNotValidError:
+    except Exception:  # noqa: BLE001  # also what the packages below it raise, for names of domains
         address = None
     if address is None:
         raise AddressError("email_unreadable", field=field)
@@ -230,7 +230,8 @@ def _recognised(plain: str, field: str) -> Phone:
         return mobile
     try:
         number = phonenumbers.parse(plain, "JP")
-    except phonenumbers.NumberParseException:
+        type_ = phonenumbers.number_type(number)
+    except Exception:  # noqa: BLE001  # of whatever class the package raises: it is no telephone number
         raise AddressError("phone_unreadable", field=field) from None
     if number.country_code != JAPAN_CODE:
         raise AddressError("phone_foreign", field=field)
@@ -239,7 +240,6 @@ def _recognised(plain: str, field: str) -> Phone:
     for prefix, length in _FOR_PRACTICE.items():
         if national.startswith(prefix) and len(national) == length:
             return Phone(e164, _PRACTICE_KINDS[prefix[0]])
-    type_ = phonenumbers.number_type(number)
     if type_ in _KINDS:
         return Phone(e164, _KINDS[type_])
     raise AddressError(_REFUSED_TYPES.get(type_, "phone_unreadable"), field=field)
