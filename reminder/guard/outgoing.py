@@ -99,7 +99,8 @@ def _unsafe(word: str, most_in_a_row: int, *, may_hold_dates: bool) -> UnsafeWor
     if _has_invisible(word):
         return UnsafeWord.INVISIBLE
     seen = _as_seen(word)
-    if next(_links(seen), None) is not None or next(_links(_spelt(seen)), None) is not None:
+    spelt = _spelt(seen)
+    if next(_links(seen), None) is not None or (spelt and next(_links(spelt), None) is not None):
         return UnsafeWord.LINK
     if "@" in seen:
         return UnsafeWord.AT
