@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import cast
 
 from reminder.errors import UnsafeWordError
+from reminder.guard import digit_words
 
 _FILES = Path(__file__).parent
 
@@ -111,7 +112,12 @@ def _unsafe(word: str, most_in_a_row: int, *, may_hold_dates: bool) -> UnsafeWor
     if _amounts().search(small) or _money_words().has(small):
         return UnsafeWord.MONEY
     without_dates = _DATE.sub("、", seen) if may_hold_dates else seen
-    if _has_many_digits(without_dates, most_in_a_row) or _has_lettered_digits(without_dates):
+    spoken = digit_words.with_digits(small) if digit_words.may_hold_words(small) else ""
+    if (
+        _has_many_digits(without_dates, most_in_a_row)
+        or _has_many_digits(spoken, most_in_a_row)
+        or _has_lettered_digits(without_dates)
+    ):
         return UnsafeWord.DIGITS
     return UnsafeWord.LOOKALIKE if _imitates(seen) else None
 
