@@ -29,6 +29,8 @@ LONGEST = 200
 MOST_IN_A_ROW = 3
 # A telephone number of Japan has ten digits; nine digits in all, whatever stands between them, are on their way there.
 MOST_IN_ALL = 8
+# Fewer digits that are written as words are more often words: さんごの家.
+MOST_SPOKEN = 5
 # Rooms such as 1203 and a home's own references have more. No text message and no call shows either.
 # `place` is a unit with a room, in the list for a home's staff.
 _MORE_IN_A_ROW = {"room": 5, "ref": 5, "place": 8}
@@ -115,7 +117,7 @@ def _unsafe(word: str, most_in_a_row: int, *, may_hold_dates: bool) -> UnsafeWor
     spoken = digit_words.with_digits(small) if digit_words.may_hold_words(small) else ""
     if (
         _has_many_digits(without_dates, most_in_a_row)
-        or _has_many_digits(spoken, most_in_a_row)
+        or _has_many_digits(spoken, MOST_SPOKEN)
         or _has_lettered_digits(without_dates)
     ):
         return UnsafeWord.DIGITS
