@@ -579,9 +579,17 @@ def unverified_contacts(tx: Session, before: datetime, limit: int) -> list[Unver
     return [UnverifiedContact(*row[:4], ChannelName(row[4]), row[5], row[6]) for row in rows]
 
 
-def record_verified(tx: Session, contact_ids: Iterable[int], now: datetime) -> None:
-    """Record proof that these addresses are still their owners'."""
+def record_verified(
+    tx: Session, contact_ids: Iterable[int], now: datetime, *, unless_since: datetime | None = None
+) -> list[int]:
+    """Record proof that these addresses are still their owners', and return the ids of those it was recorded for.
+
+    `unless_since`: not for those that were verified since then.
+    """
     ids = list(contact_ids)
-    if ids:
-        these = update(Contact).where(among(Contact.id, ids)).execution_options(synchronize_session=False)
-        tx.execute(these.values(reached_at=now))
+    if not ids:
+        return []
+    these = update(Contact).where(among(Contact.id, ids)).execution_options(synchronize_session=False)
+    if unless_since is not None:
+        these = these.where(or_(Contact.reached_at.is_(None), Contact.reached_at < unless_since))
+    return list(tx.execute(these.values(reached_at=now).returning(Contact.id)).scalars())
