@@ -114,7 +114,9 @@ def test_the_data_inventory_says_of_each_column_how_it_is_stored() -> None:
             assert (stored_as == "sealed") is column.name.endswith("_sealed"), column
             assert (stored_as == "keyed index") is column.name.endswith("_index"), column
             assert (stored_as == "guarded") is isinstance(column.type, GuardedText), column
-            assert (stored_as in ("hash", "keyed hash")) is column.name.endswith(("_hash", "_fingerprint")), column
+            assert (stored_as in ("hash", "keyed hash")) is column.name.endswith(("_hash", "_fingerprint", "proof")), (
+                column
+            )
 
 
 def test_the_times_of_the_data_inventory_are_those_of_the_retention() -> None:

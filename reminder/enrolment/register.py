@@ -10,6 +10,7 @@ from reminder.enrolment.consent import RECORDED, clean_consent_by
 from reminder.enrolment.records import refuse_beside_person, refuse_with_person
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label, has_unexplained_digits
+from reminder.storage.crypto.address_index import address_indexes
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
@@ -312,7 +313,7 @@ def _not_known(uow: UnitOfWork, rows: Sequence[NewContactRow]) -> dict[int, NewC
     for place, row in enumerate(rows):
         written = {
             OwnedAddress(row.person_id, row.member_id, row.channel, index)
-            for index in uow.keys.blind_indexes(row.address)
+            for index in address_indexes(uow.keys, row.address)
         }
         if known.isdisjoint(written):
             new[place] = row

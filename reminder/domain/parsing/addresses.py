@@ -150,6 +150,48 @@ def read_email(text: str, *, field: str = FIELD) -> str:
     return address
 
 
+def address_identity(address: str) -> str:
+    """Return what makes two addresses the same: of an e-mail address all letters small, and its domain in IDNA form.
+
+    No provider that people use tells capital letters apart. A +tag and dots stay: another mailbox may have them. Other
+    addresses are returned as they are.
+    """
+    local, at, domain = address.rpartition("@")
+    if not at:
+        return address
+    return f"{local.casefold()}@{_idna(domain)}"
+
+
+def _idna(domain: str) -> str:
+    small = domain.casefold().rstrip(".")
+    if small.isascii():
+        return small
+    try:
+        return small.encode("idna").decode("ascii")
+    except UnicodeError:
+        return small
+
+
+# Of these providers every spelling with and without dots is one mailbox; the second name is the first's.
+_WITHOUT_DOTS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
+
+
+def mailbox_of(address: str) -> str:
+    """Return the one form under which limits count all spellings that probably reach the same mailbox.
+
+    Without a +tag, and without dots where the provider ignores them. It is never an identity: elsewhere `a+b` may be
+    somebody else than `a`.
+    """
+    local, at, domain = address_identity(address).rpartition("@")
+    if not at:
+        return address
+    domain = _WITHOUT_DOTS.get(domain, domain)
+    plain = local.partition("+")[0] or local
+    if domain in _WITHOUT_DOTS.values():
+        plain = plain.replace(".", "") or plain
+    return f"{plain}@{domain}"
+
+
 def shown(address: str) -> str:
     """Return an address shortened for lists and logs.
 

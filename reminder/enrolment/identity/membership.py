@@ -55,7 +55,8 @@ def invite(uow: UnitOfWork, *, who: Actor, email: str, role: Role) -> int:
     ):
         raise ConflictError("member_known", field="email")
     waiting = accounts.invitations_of(uow.tx, uow.keys, group.id, uow.now)
-    if any(one.address == address for one in waiting):
+    identity = addresses.address_identity(address)
+    if any(addresses.address_identity(one.address) == identity for one in waiting):
         raise ConflictError("invited_already", field="email")
     if len(waiting) >= MOST_INVITATIONS:
         raise ConflictError("too_many_invitations", field="email")
