@@ -76,7 +76,7 @@ _COUNTERS = (
     "|%|％|℃|kg|km|cm|mm|mg|ml|dl|ヵ月|F(?![a-z])|f(?![a-z])|th|st|nd|rd|am|pm| am| pm"
 )
 COUNT = re.compile(
-    rf"(?<![{_DASH}0-9.,/])[1-9]?[0-9]{{1,2}}(?:\.[0-9]{{1,2}})?(?:{_COUNTERS})"
+    rf"(?<![{_DASH}0-9A-Za-z.,/])[1-9]?[0-9]{{1,2}}(?:\.[0-9]{{1,2}})?(?:{_COUNTERS})"
     r"|(?<![0-9.,])[1-9][0-9]{3}(?:歩|ml|m|km|g|kg|号室|室|名|人|件|kcal)(?![a-z])"
 )
 NUMBERED = re.compile(r"(?:(?:第|no\. ?|№|#|要介護|要支援)[0-9]{1,3}|room [0-9]{1,4})(?![0-9.,-])", re.IGNORECASE)
@@ -90,7 +90,7 @@ _MONTHS_AND_DAYS = re.compile(
 _MONTH_AND_DAY = re.compile(r"([0-9]{1,2})/([0-9]{1,2})")
 _BETWEEN_LISTED = "[ 　\n]{0,2}[・、,/ 　\n~〜][ 　\n]{0,2}"
 _LIST = re.compile(
-    rf"(?<![{_DASH}0-9.,:/])[0-9]{{1,4}}(?:{_BETWEEN_LISTED}[0-9]{{1,4}}){{2,30}}(?![0-9:]|[{_DASH}.,/][0-9])"
+    rf"(?<![{_DASH}0-9A-Za-z.,:/])[0-9]{{1,4}}(?:{_BETWEEN_LISTED}[0-9]{{1,4}}){{2,30}}(?![0-9:]|[{_DASH}.,/][0-9])"
 )
 _SAME_UNIT = re.compile(r"(?<![0-9,])(?:[0-9]{3,6}(?:円|号室|歩|件|人|名|室|g|m|ml)[ 　\n、,・と]{0,3}){3,20}")
 _ITEM = re.compile(r"\(([0-9]{1,2})\)")
