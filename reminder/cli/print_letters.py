@@ -77,7 +77,8 @@ def print_letters(asked: LetterRequest, out: Path | None, *, as_json: bool) -> N
 
 
 def _letters(app: "App", asked: LetterRequest) -> "list[ResidentLetter]":
-    from reminder.planning.reports.resident_letters import Choice, letters_of, read_month
+    from reminder.domain.parsing.dates import read_month
+    from reminder.planning.reports.resident_letters import Choice, letters_of
     from reminder.storage.registry import groups
 
     if asked.group is None:

@@ -174,12 +174,18 @@ def migrate(as_json: bool = AsJson) -> None:
     from reminder.cli.app_context import require_folders
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
-    from reminder.wiring import read_settings
+    from reminder.storage.maintenance.settlement import settling, unite_spellings
+    from reminder.wiring import present_keys, read_settings
 
     settings = read_settings()
     require_folders(settings)
+    keys = present_keys(settings)
     database = Database(settings.database)
-    schema.migrate(database)
+    schema.migrate(database, settling(keys))
+    if keys is not None:
+        with database.writing() as tx:
+            # What an operator has made clear since the last time becomes one row.
+            unite_spellings(tx, keys)
     version = schema.present(database)
     database.close()
     print_answer({"version": version}, as_json=as_json, plain=f"the database is at version {version}")

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
-from email.errors import MessageError
 from email.message import Message
 
 # The headers in which Postfix and other servers record the address a bounce was sent to.
@@ -53,8 +52,8 @@ def read_report(mail: bytes) -> Bounce | None:
     """
     try:
         return _read(message_from_bytes(mail))
-    except (MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        # The parser fails on some malformed mails; a bounce that cannot be read says nothing.
+    except Exception:  # noqa: BLE001  # the parser names nowhere what it raises for a malformed mail
+        # A bounce that cannot be read says nothing.
         return None
 
 

@@ -162,7 +162,7 @@ _SAID = {
     **{f"call.{part}": _NONE for part in ("months", "days", "weekdays")},
     "call.day": frozenset({"month", "day", "weekday"}),
     "sign_in.code_subject": _NONE,
-    "sign_in.code": frozenset({"code"}),
+    "sign_in.code": frozenset({"code", "long_code"}),
     **dict.fromkeys(("sign_in.invitation_subject", "sign_in.invitation_unnamed"), _NONE),
     "sign_in.invitation": frozenset({"group"}),
     "pictures.title": frozenset({"kind", "stands"}),

@@ -157,10 +157,10 @@ class Composer:
             return composed if foreign_links(f"{plain.subject}\n{plain.text}", ours) else plain
         return composed
 
-    def login_code(self, language: Language, code: str) -> Composed:
-        """Return the e-mail with a login code."""
+    def login_code(self, language: Language, code: str, long_code: str) -> Composed:
+        """Return the e-mail with a login code, and the long one that works where it does not."""
         said = self.catalogs.of(language).in_mail.section("sign_in")
-        return Composed(said["code_subject"], said["code"].strip().format(code=code))
+        return Composed(said["code_subject"], said["code"].strip().format(code=code, long_code=long_code))
 
     def invitation(self, language: Language, group: str) -> Composed:
         """Return the e-mail that invites somebody to a group.

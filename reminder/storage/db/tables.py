@@ -25,6 +25,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -550,16 +551,26 @@ class InstallationSecret(Base):
 
 
 class LoginCode(Base):
-    """A requested login code. It works only in the browser that requested it."""
+    """A request for a login code.
+
+    `is_mailed`: it has a code and an e-mail of its own; without them, the codes of the latest e-mail to its address
+    count. `is_known`: its browser had been signed in to the account before. `session_id`: the session that asks for a
+    confirmation, and not for a sign-in.
+    """
 
     __tablename__ = "login_codes"
     id: Mapped[int] = mapped_column(primary_key=True)
     address_sealed: Mapped[bytes]
     address_index: Mapped[bytes] = mapped_column(index=True)
+    mailbox_index: Mapped[bytes | None] = mapped_column(index=True)  # all spellings that reach one mailbox
     network_index: Mapped[bytes] = mapped_column(index=True)
     browser_hash: Mapped[bytes] = mapped_column(index=True)
     code_hash: Mapped[bytes]
+    long_code_hash: Mapped[bytes | None]
     tries: Mapped[int]
+    is_mailed: Mapped[bool] = mapped_column(server_default=true())
+    is_known: Mapped[bool] = mapped_column(server_default=false())
+    session_id: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(index=True)
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
@@ -579,28 +590,36 @@ class SetupCode(Base):
 
 
 class Session(Base):
-    """A browser in which somebody is signed in. `member_id`: the member it acts as, where they are in a group."""
+    """A browser in which somebody is signed in. `member_id`: the member it acts as, where they are in a group.
+
+    `token_proof`: made with the key ring; a row without it signs nobody in. `proved_at`: when its owner last entered a
+    code or used a passkey. `browser_hash`: of the cookie that tells this browser from one never signed in before.
+    """
 
     __tablename__ = "sessions"
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
     member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="SET NULL"), index=True)
     token_hash: Mapped[bytes] = mapped_column(unique=True)
+    token_proof: Mapped[bytes | None]
+    browser_hash: Mapped[bytes | None]
     device: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime]
+    proved_at: Mapped[datetime | None]
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 
 
 class Passkey(Base):
-    """A passkey of an account."""
+    """A passkey of an account. `proof`: made with the key ring; a row without it signs nobody in."""
 
     __tablename__ = "passkeys"
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
     credential_id: Mapped[bytes] = mapped_column(unique=True)
     public_key: Mapped[bytes]
+    proof: Mapped[bytes | None]
     sign_count: Mapped[int]
     device: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime]
@@ -640,6 +659,7 @@ class ApiToken(Base):
     made_by: Mapped[int] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(GuardedText(30, field="token_name"))
     token_hash: Mapped[bytes] = mapped_column(unique=True)
+    token_proof: Mapped[bytes | None]
     scopes: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
@@ -667,6 +687,7 @@ class CalendarFeed(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     member_id: Mapped[int] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"), index=True)
     token_hash: Mapped[bytes] = mapped_column(unique=True)
+    token_proof: Mapped[bytes | None]
     is_private: Mapped[bool]  # entries say only that something ends
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]

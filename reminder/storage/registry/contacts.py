@@ -27,6 +27,7 @@ from reminder.domain.model.people import (
     stops_lifted,
 )
 from reminder.domain.rules.recipients import Recipient
+from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.db.tables import CONTACTS, Contact, Member, Message, Person
@@ -155,16 +156,18 @@ def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str
 
     Rows with one telephone number are found by the same index; during a key rotation it is that of the existing rows.
     """
-    indexes = {address: keys.blind_index(address) for address in addresses}
     if len(keys.ids) == 1:
-        return indexes
-    address_of = {index: address for address in addresses for index in keys.blind_indexes(address)}
-    for asked in in_batches(address_of):
+        return {address: address_index_of(keys, address) for address in addresses}
+    newest = {index: index for index in (address_index_of(keys, address) for address in addresses)}
+    newest_of = {
+        index: address_index_of(keys, address) for address in addresses for index in address_indexes(keys, address)
+    }
+    for asked in in_batches(newest_of):
         some = Contact.address_index.in_(asked)
         # This waits for a key rotation of the same rows.
         there = select(Contact.address_index).where(some).with_for_update(read=True)
-        indexes |= {address_of[index]: index for index in tx.scalars(there)}
-    return indexes
+        newest |= {newest_of[index]: index for index in tx.scalars(there)}
+    return {address: newest[address_index_of(keys, address)] for address in addresses}
 
 
 def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[str, bytes]]]:
@@ -205,7 +208,7 @@ def group_has_member(tx: Session, keys: KeyRing, *, group_id: int, address: str)
     query = (
         select(Contact.id)
         .join(Member, Member.id == Contact.member_id)
-        .where(Member.group_id == group_id, Contact.address_index.in_(keys.blind_indexes(address)))
+        .where(Member.group_id == group_id, Contact.address_index.in_(address_indexes(keys, address)))
     )
     return tx.execute(query).first() is not None
 
@@ -467,7 +470,7 @@ def _phones() -> list[ChannelName]:
 def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
     """Return the ids of every contact with this number, for texts or calls: two people may share a telephone."""
     query = select(Contact.id).where(
-        Contact.channel.in_(_phones()), Contact.address_index.in_(keys.blind_indexes(address))
+        Contact.channel.in_(_phones()), Contact.address_index.in_(address_indexes(keys, address))
     )
     return list(tx.scalars(query.order_by(Contact.channel, Contact.id)))
 
@@ -579,9 +582,17 @@ def unverified_contacts(tx: Session, before: datetime, limit: int) -> list[Unver
     return [UnverifiedContact(*row[:4], ChannelName(row[4]), row[5], row[6]) for row in rows]
 
 
-def record_verified(tx: Session, contact_ids: Iterable[int], now: datetime) -> None:
-    """Record proof that these addresses are still their owners'."""
+def record_verified(
+    tx: Session, contact_ids: Iterable[int], now: datetime, *, unless_since: datetime | None = None
+) -> list[int]:
+    """Record proof that these addresses are still their owners', and return the ids of those it was recorded for.
+
+    `unless_since`: not for those that were verified since then.
+    """
     ids = list(contact_ids)
-    if ids:
-        these = update(Contact).where(among(Contact.id, ids)).execution_options(synchronize_session=False)
-        tx.execute(these.values(reached_at=now))
+    if not ids:
+        return []
+    these = update(Contact).where(among(Contact.id, ids)).execution_options(synchronize_session=False)
+    if unless_since is not None:
+        these = these.where(or_(Contact.reached_at.is_(None), Contact.reached_at < unless_since))
+    return list(tx.execute(these.values(reached_at=now).returning(Contact.id)).scalars())

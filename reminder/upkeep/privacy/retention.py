@@ -17,7 +17,7 @@ TO_STRANGERS = SHEETS = UNCLEAR_REPLIES = timedelta(days=7)
 AT_ONCE = 1000
 
 # By the names that `erasure.retention_rules` uses.
-_AFTER = {
+AFTER = {
     "words": WORDS,
     "answers": WORDS,
     "to_strangers": TO_STRANGERS,
@@ -34,7 +34,7 @@ _AFTER = {
 
 def apply_retention(database: Database, now: datetime, keep_messages_days: int | None = None) -> int:
     """Delete what has had its time and return how much; it runs once a day, and on until nothing is left."""
-    before = {kind: now - after for kind, after in _AFTER.items()}
+    before = {kind: now - after for kind, after in AFTER.items()}
     with database.reading() as tx:
         kinds = erasure.retention_rules(tx, before)
     counts = []

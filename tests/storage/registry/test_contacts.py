@@ -9,7 +9,7 @@ from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, 
 from reminder.storage.db.tables import Contact
 from reminder.storage.registry import contacts
 from reminder.storage.registry.contacts import ContactView, NewContactRow, OwnedAddress
-from tests.storage.conftest import DAY, NOW, Rows
+from tests.storage.conftest import DAY, HOUR, NOW, Rows
 
 PHONE = "+819000000001"
 SMS, EMAIL, VOICE = ChannelName.SMS, ChannelName.EMAIL, ChannelName.VOICE
@@ -221,7 +221,9 @@ def test_a_contact_is_unproven_until_something_reaches_its_owner(rows: Rows) -> 
 
     assert found(NOW + year) == [pressed, read, silent]
     contacts.record_test_call(rows.tx, pressed, NOW + year)
-    contacts.record_verified(rows.tx, [read], NOW + year)
+    assert contacts.record_verified(rows.tx, [read], NOW + year) == [read]
+    assert contacts.record_verified(rows.tx, [read], NOW + year + HOUR, unless_since=NOW + year) == []
+    assert contacts.record_verified(rows.tx, [], NOW) == []
 
     assert [one.since for one in contacts.unverified_contacts(rows.tx, NOW + year, 1)] == [NOW]
     assert found(NOW + year) == [silent]
