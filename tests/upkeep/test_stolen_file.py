@@ -63,7 +63,7 @@ def lived(village: Village) -> Mapping[str, list[str]]:
         feed = make_feed(uow, member_id=1, is_private=False)
         account = accounts.add(uow.tx, uow.keys, address="tsuma@example.jp", language=Language.JAPANESE, now=uow.now)
         sessions.add(
-            uow.tx, account_id=account.id, member_id=1, token_hash=token_hash(browser), device="Firefox", now=uow.now,
+            uow.tx, uow.keys, account_id=account.id, member_id=1, token_hash=token_hash(browser), device="Firefox", now=uow.now,
             expires_at=village.now,
         )  # fmt: skip
         sheet = imports.add(uow.tx, group_id=1, member_id=1, columns=[], now=uow.now)
