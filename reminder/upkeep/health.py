@@ -19,7 +19,7 @@ from reminder.storage.db import schema
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.maintenance import activity_chain, audit, counters
-from reminder.storage.outbox import monitoring
+from reminder.storage.outbox import group_limits, monitoring
 from reminder.storage.outbox.monitoring import OpenMessages
 from reminder.storage.registry import cards, groups
 from reminder.storage.registry.cards import DueCard
@@ -52,6 +52,7 @@ MANY_REFUSED_BOUNCES = 20
 
 # What was set aside is not worked on again; the operator has a week to read of it.
 SHOWN_FOR = timedelta(days=7)
+MOST_GROUPS_SHOWN = 20
 
 PAUSED = "channel_paused"
 # The due cards of the audit before, to see whether a whole pass has left them.
@@ -288,6 +289,10 @@ def _late_messages(tx: Tx, now: datetime, waiting: set[str]) -> Trouble | None:
 
 
 def _concerns(tx: Tx, rules: Rulebook, now: datetime) -> Iterator[Trouble]:
+    held = group_limits.holds(tx, now, MOST_GROUPS_SHOWN)
+    if held:
+        named = ", ".join(f"{one.group_id} ({one.channel}, {one.reason})" for one in held)
+        yield Trouble("group_over_limit", len(held), min(one.since for one in held), name=named)
     aside = set_aside.lately(tx, now - SHOWN_FOR)
     if aside:
         yield Trouble("rows_set_aside", sum(aside.values()), name=" ".join(aside))
