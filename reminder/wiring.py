@@ -191,6 +191,7 @@ def build_app(
     """
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
+    from reminder.storage.maintenance.settlement import settling
 
     logs.install(logging.INFO)
     rules = read_rulebook(settings)
@@ -201,7 +202,7 @@ def build_app(
     database = Database(settings.database, durable=durable)
     try:
         if database.is_sqlite:
-            schema.migrate(database)
+            schema.migrate(database, settling(present_keys(settings)))
         schema.require_newest(database)
         database.write_only_at(schema.newest())
         keys = open_key_ring(settings, database, clock.now())
@@ -240,15 +241,21 @@ def _close_to_others(settings: Settings) -> None:
         log.error("others can read %s; see `reminder doctor`", ", ".join(path.name for path in left))
 
 
+def present_keys(settings: Settings) -> "KeyRing | None":
+    """Return the keys that are there, None where no file of keys exists; nothing is made."""
+    from reminder.storage.crypto.keyring import kept_keys, read_keys
+
+    return read_keys(settings.secret_keys) if settings.secret_keys else kept_keys(settings.data_dir)
+
+
 def refuse_missing_keys(settings: Settings, database: "Database") -> "KeyRing | None":
     """Return the keys that are there, None where no file of keys exists; nothing is made.
 
     Raises KeysMissingError where the database, which is at the newest version, knows a key that is not there.
     """
-    from reminder.storage.crypto.keyring import kept_keys, read_keys
     from reminder.storage.maintenance import installation
 
-    ring = read_keys(settings.secret_keys) if settings.secret_keys else kept_keys(settings.data_dir)
+    ring = present_keys(settings)
     with database.reading() as tx:
         missing = installation.missing_keys(tx, ring)
     if missing:

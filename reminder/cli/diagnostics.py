@@ -11,12 +11,13 @@ from reminder.cli.app_context import require_folders
 from reminder.cli.output import error_message
 from reminder.clock import JAPAN
 from reminder.domain.text import email_html
-from reminder.errors import KigenError, RefusedInputError
+from reminder.errors import ConflictError, KigenError, RefusedInputError
 from reminder.settings import PREFIX, Settings, config_dir, former_values, read_table, settings_with
 from reminder.storage.crypto import private_files
-from reminder.storage.crypto.keyring import read_keys, stored_keys
+from reminder.storage.crypto.keyring import KeyRing, read_keys, stored_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
+from reminder.storage.maintenance import activity_chain, settlement
 from reminder.upkeep.health import Health, Trouble
 from reminder.wiring import private_paths, read_rulebook, read_settings, refuse_missing_keys
 
@@ -71,9 +72,20 @@ def _database(settings: Settings) -> None:
     try:
         if not (settings.on_sqlite and schema.present(database) is None):
             schema.require_newest(database)
-            refuse_missing_keys(settings, database)
+            ring = refuse_missing_keys(settings, database)
+            _refuse_divided(database, ring)
+            _activity(database, ring)
     finally:
         database.close()
+
+
+def _activity(database: Database, ring: KeyRing | None) -> None:
+    """Check the whole activity log."""
+    if ring is not None:
+        with database.reading() as tx:
+            found = activity_chain.check_all(tx, ring)
+        if found.wrong is not None:
+            raise RefusedInputError("activity_log_changed", position=found.wrong)
 
 
 def _files(settings: Settings) -> None:
@@ -81,6 +93,16 @@ def _files(settings: Settings) -> None:
     _, left = private_files.tighten(private_paths(settings))
     if left:
         raise RefusedInputError("files_open_to_others", files=", ".join(map(str, left)))
+
+
+def _refuse_divided(database: Database, keys: KeyRing | None) -> None:
+    """Refuse accounts and contacts of one address in two spellings, which a migration could not make one."""
+    if keys is not None:
+        with database.reading() as tx:
+            found = settlement.divided(tx, keys)
+        if found:
+            rows = "; ".join(f"{one.table} {', '.join(map(str, one.ids))}" for one in found)
+            raise ConflictError("addresses_divided", rows=rows)
 
 
 def _listed(settings: Settings | None) -> dict[str, list[str]]:

@@ -7,8 +7,9 @@ from reminder.domain.model.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, StoppedBy
 from reminder.domain.rules import hours
 from reminder.domain.text.model import Composed, Reader
+from reminder.enrolment.records import refuse_beside_person
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
-from reminder.guard.text import clean_label
+from reminder.guard.text import CleanText, clean_label
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
@@ -31,6 +32,14 @@ ONCE_A_DAY = timedelta(days=1)
 ASKED_FOR = timedelta(days=7)
 # Time in which somebody of the family sits beside the telephone.
 PRACTISED_WITHIN = timedelta(minutes=30)
+LONGEST_BY, MOST_DIGITS_OF_BY = 40, 4
+
+
+def clean_consent_by(text: str) -> CleanText:
+    """Return who heard a consent, perhaps with the day and the time. Raises RefusedInputError."""
+    return clean_label(
+        text, field="consent_by", longest=LONGEST_BY, most_digits=MOST_DIGITS_OF_BY, counts_dates_and_phones=False
+    )
 
 
 def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None) -> datetime:
@@ -39,7 +48,7 @@ def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None
     Somebody whom the person knows (`told_by`) has announced it. Raises ConflictError if texts cannot be answered, or if
     it was asked too often or too lately.
     """
-    clean_by = clean_label(told_by, field="consent_by", longest=40, most_digits=16)
+    clean_by = clean_consent_by(told_by)
     if not uow.rules.two_way:
         raise ConflictError("replies_off", field="contact")
     owner = _owner(uow.tx, contact_id)
@@ -47,6 +56,7 @@ def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None
         raise RefusedInputError("only_own_texts", field="contact")
     if owner.speaker.state is not ContactState.UNCONFIRMED:
         raise ConflictError("already_answered", field="contact")
+    refuse_beside_person(uow.tx, owner.person.id, clean_by)
     times, last = contacts.times_asked(uow.tx, contact_id)
     if times >= MOST_ASKINGS or (last is not None and uow.now - last < BETWEEN_ASKINGS):
         raise ConflictError("asked_enough", field="contact")
@@ -85,8 +95,9 @@ def confirm(uow: UnitOfWork, *, contact_id: int, how: ConsentHow, said_by: str, 
     """
     if how not in RECORDED:
         raise UnknownChoiceError(field="consent", choices=RECORDED)
-    clean_by = clean_label(said_by, field="consent_by", longest=40, most_digits=16)
+    clean_by = clean_consent_by(said_by)
     speaker = _speaker(uow.tx, contact_id)
+    refuse_beside_person(uow.tx, speaker.person_id, clean_by)
     groups.lock(uow.tx, speaker.group_id)
     if not contacts.confirm(uow.tx, contact_id, how=how, by=clean_by, now=uow.now):
         raise ConflictError("contact_said_no", field="contact")

@@ -19,7 +19,7 @@ from reminder.storage.crypto import private_files, sealed_file
 from reminder.storage.crypto.keyring import KeyRing, read_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
-from reminder.storage.maintenance import snapshot
+from reminder.storage.maintenance import settlement, snapshot
 from reminder.storage.maintenance.snapshot import TableShape, Value
 from reminder.storage.outbox import restore_guard
 
@@ -134,6 +134,8 @@ def restore(
                 snapshot.load(building.connection, shape, rows)
                 next_ids[shape.name] = shape.next_id or 1
             building.up_to("head")
+            with building.writing() as tx:
+                settlement.settle(tx, ring or read_keys(contents.keys), contents.version)
             snapshot.count_on(building.connection, next_ids)
             if not exact:
                 with building.writing() as tx:

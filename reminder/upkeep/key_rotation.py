@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminder.errors import ConflictError
+from reminder.storage.auth.proofs import PROOFS
 from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.maintenance import installation, key_rotation
 from reminder.storage.runtime import heartbeats
@@ -19,7 +20,7 @@ KEPT_LONGER = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Rotated:
-    """The result of a rotation.
+    """The result of a rotation. `changed`: values that were sealed again.
 
     `left`: rows that others had locked to the end, or that no key opens. `unneeded`: the names of the keys that nothing
     needs from the instant `from_then_on`.
@@ -53,6 +54,8 @@ def rotate(units: UnitsOfWork, now: datetime, on_progress: Callable[[str, int], 
                 if batch.changed:
                     on_progress(sealed.name, of_this)
             changed += of_this
+        for proof in PROOFS:
+            key_rotation.renew_proofs(units.database, keys, proof)
         left = held + unreadable
         if not held:
             break

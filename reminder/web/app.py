@@ -24,7 +24,7 @@ from reminder.errors import (
     RefusedInputError,
     TooManyRequestsError,
 )
-from reminder.guard.numbers import LooksLike, forbidden
+from reminder.guard.numbers import LooksLike, forbidden_in_running_text
 from reminder.upkeep.health import RecentHealth
 from reminder.web import api, webhooks
 from reminder.web.api import imports
@@ -165,7 +165,7 @@ class RequestGuard:
 
     def _number(self, request: Request) -> Response | None:
         for part in (request.scope["path"], unquote_to_bytes(request.scope["query_string"]).decode("utf-8", "replace")):
-            looks_like = forbidden(part)
+            looks_like = forbidden_in_running_text(part)
             if looks_like is not None and looks_like not in _MAY_BE_AN_ID:
                 return problem(request, ForbiddenNumberError(field="url", looks_like=looks_like))
         return None

@@ -53,7 +53,7 @@ START = date(2026, 12, 1)
 # As REMINDER_SECRET_KEYS holds one: links and marks are made from it.
 KEY = "A" * 43 + "="
 LINK = re.compile(r"(https?://[^\s/]+)/\S+")
-CODE = re.compile(r"(?<![0-9])[0-9]{6}(?![0-9])")
+CODE = re.compile(r"(?<![0-9])[0-9]{6}(?![0-9])|[a-p]{4}-[a-p]{4}-[a-p]{4}")
 # When cards end, so that most days of the years between have little to do: from these days on, for so many days.
 SEASONS = tuple(timedelta(days=days) for days in (30, 700, 1500, 2200, 2900))
 SEASON = 50

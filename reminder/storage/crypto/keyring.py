@@ -104,9 +104,24 @@ class KeyRing:
         """Return a short URL-safe signature that only this ring can make; the same for the same text."""
         return _mark(self._keys[0].sign, text, purpose)
 
+    def prove(self, text: str, purpose: str) -> bytes:
+        """Return the proof that only this ring can make, with the name of its key in front; see `is_proved`."""
+        return self._keys[0].id + _proof(self._keys[0].sign, text, purpose)
+
+    def is_proved(self, text: str, purpose: str, proof: bytes | None) -> bool:
+        """Return whether `proof` was made for this text by a key of the ring; a row without a proof is nobody's."""
+        key = None if proof is None else self._by_id.get(proof[:_ID_BYTES])
+        if proof is None or key is None:
+            return False
+        return hmac.compare_digest(_proof(key.sign, text, purpose), proof[_ID_BYTES:])
+
     def is_signed(self, text: str, purpose: str, mark: str) -> bool:
         """Return whether `mark` is the signature of the text under any key of the ring."""
         return any(hmac.compare_digest(_mark(key.sign, text, purpose).encode(), mark.encode()) for key in self._keys)
+
+
+def _proof(key: bytes, text: str, purpose: str) -> bytes:
+    return hmac.digest(key, f"proof {purpose}\0{text}".encode(), "sha256")
 
 
 def _mark(key: bytes, text: str, purpose: str) -> str:

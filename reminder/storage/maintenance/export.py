@@ -238,11 +238,13 @@ def activity_log(tx: Session, which: ExportScope) -> Iterator[Row]:
             ActivityEntry.card_id.in_(select(Card.id).where(Card.person_id == which.person_id)),
             ActivityEntry.contact_id.in_(select(Contact.id).where(Contact.person_id == which.person_id)),
         )
-    return _rows(tx, ActivityEntry, wanted)
+    return _rows(tx, ActivityEntry, wanted, but=("position",))
 
 
-def _rows(tx: Session, table: type[DeclarativeBase], which: ColumnElement[bool]) -> Iterator[Row]:
-    names, first = _names(table), table.__mapper__.primary_key[0]
+def _rows(
+    tx: Session, table: type[DeclarativeBase], which: ColumnElement[bool], *, but: Sequence[str] = ()
+) -> Iterator[Row]:
+    names, first = _names(table, but=but), table.__mapper__.primary_key[0]
     query = select(*_columns(table, names)).where(which).order_by(first)
     return (_plain(names, row) for row in each(tx, query))
 
@@ -259,7 +261,7 @@ def _names(table: type[DeclarativeBase], *, but: Sequence[str] = ()) -> list[str
 
     Sealed columns are opened by the caller; hashes are unreadable and left out.
     """
-    hidden = ("_sealed", "_index", "_hash")
+    hidden = ("_sealed", "_index", "_hash", "proof")
     names = [column.key for column in table.__mapper__.column_attrs if column.key not in but]
     return [name for name in names if not name.endswith(hidden)]
 

@@ -27,6 +27,7 @@ from reminder.domain.model.people import (
     stops_lifted,
 )
 from reminder.domain.rules.recipients import Recipient
+from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.db.tables import CONTACTS, Contact, Member, Message, Person
@@ -155,16 +156,18 @@ def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str
 
     Rows with one telephone number are found by the same index; during a key rotation it is that of the existing rows.
     """
-    indexes = {address: keys.blind_index(address) for address in addresses}
     if len(keys.ids) == 1:
-        return indexes
-    address_of = {index: address for address in addresses for index in keys.blind_indexes(address)}
-    for asked in in_batches(address_of):
+        return {address: address_index_of(keys, address) for address in addresses}
+    newest = {index: index for index in (address_index_of(keys, address) for address in addresses)}
+    newest_of = {
+        index: address_index_of(keys, address) for address in addresses for index in address_indexes(keys, address)
+    }
+    for asked in in_batches(newest_of):
         some = Contact.address_index.in_(asked)
         # This waits for a key rotation of the same rows.
         there = select(Contact.address_index).where(some).with_for_update(read=True)
-        indexes |= {address_of[index]: index for index in tx.scalars(there)}
-    return indexes
+        newest |= {newest_of[index]: index for index in tx.scalars(there)}
+    return {address: newest[address_index_of(keys, address)] for address in addresses}
 
 
 def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[str, bytes]]]:
@@ -205,7 +208,7 @@ def group_has_member(tx: Session, keys: KeyRing, *, group_id: int, address: str)
     query = (
         select(Contact.id)
         .join(Member, Member.id == Contact.member_id)
-        .where(Member.group_id == group_id, Contact.address_index.in_(keys.blind_indexes(address)))
+        .where(Member.group_id == group_id, Contact.address_index.in_(address_indexes(keys, address)))
     )
     return tx.execute(query).first() is not None
 
@@ -467,7 +470,7 @@ def _phones() -> list[ChannelName]:
 def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
     """Return the ids of every contact with this number, for texts or calls: two people may share a telephone."""
     query = select(Contact.id).where(
-        Contact.channel.in_(_phones()), Contact.address_index.in_(keys.blind_indexes(address))
+        Contact.channel.in_(_phones()), Contact.address_index.in_(address_indexes(keys, address))
     )
     return list(tx.scalars(query.order_by(Contact.channel, Contact.id)))
 

@@ -21,7 +21,14 @@ def make_feed(uow: UnitOfWork, *, member_id: int, is_private: bool) -> str:
     group_id = groups.group_of_member(uow.tx, member_id)
     if group_id is None:
         raise NotFoundError(field="member")
-    calendar_feeds.add(uow.tx, member_id=member_id, token_hash=token_hash(token), is_private=is_private, now=uow.now)
+    calendar_feeds.add(
+        uow.tx,
+        uow.keys,
+        member_id=member_id,
+        token_hash=token_hash(token),
+        is_private=is_private,
+        now=uow.now,
+    )
     activity_log.write(uow.tx, "feed_made", uow.now, group_id=group_id, member_id=member_id)
     return token
 
@@ -41,7 +48,7 @@ def revoke_feed(uow: UnitOfWork, *, member_id: int, feed_id: int) -> None:
 
 def read_feed(uow: UnitOfWork, token: str) -> bytes:
     """Return the calendar as of now. Raises NotFoundError for an unknown or revoked address."""
-    found = calendar_feeds.find(uow.tx, token_hash(token))
+    found = calendar_feeds.find(uow.tx, uow.keys, token_hash(token))
     group = None if found is None else groups.find(uow.tx, found.group_id)
     if found is None or group is None:
         raise NotFoundError("page_not_found")

@@ -146,3 +146,22 @@ def test_kept_keys_stay_where_some_are_and_a_new_one_goes_in_front(tmp_path: Pat
 
     assert stored_keys(tmp_path).written() == [NEW, OLD]
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o600
+
+
+def test_a_proof_is_of_one_text_for_one_purpose_by_a_key_of_the_ring() -> None:
+    first, second = keyring.new_key(), keyring.new_key()
+    before, after = keyring.read_keys([first]), keyring.read_keys([second, first])
+    proof = before.prove("7", "session")
+
+    assert before.is_proved("7", "session", proof)
+    assert after.is_proved("7", "session", proof), "an older key still proves"
+    assert after.prove("7", "session") != proof
+    assert keyring.sealed_with(proof) == before.ids[0]
+    for text, purpose, said in (
+        ("8", "session", proof),
+        ("7", "token", proof),
+        ("7", "session", None),
+        ("7", "session", b""),
+    ):
+        assert not before.is_proved(text, purpose, said)
+    assert not keyring.read_keys([second]).is_proved("7", "session", proof)
