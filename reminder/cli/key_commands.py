@@ -89,6 +89,7 @@ def abandon(
     from reminder.cli.app_context import clock_of, require_folders
     from reminder.storage.crypto.keyring import kept_keys, read_keys
     from reminder.storage.maintenance import installation
+    from reminder.storage.runtime import activity_log
     from reminder.wiring import read_settings
 
     settings = read_settings()
@@ -97,20 +98,24 @@ def abandon(
     with _migrated(settings) as database, database.writing() as tx:
         if name not in installation.missing_keys(tx, ring):
             raise RefusedInputError("key_not_missing", field="name")
-        installation.abandon_key(tx, name, clock_of(settings).now())
+        now = clock_of(settings).now()
+        installation.abandon_key(tx, name, now)
+        activity_log.write(tx, "key_abandoned", now)
     print_answer({"abandoned": name}, as_json=as_json, plain=f"{name} is not asked for any more")
 
 
 @contextmanager
 def _migrated(settings: "Settings") -> "Iterator[Database]":
-    """Yield the database at the newest version, without its keys."""
+    """Yield the database at the newest version, whichever of its keys are there."""
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
+    from reminder.storage.maintenance.settlement import settling
+    from reminder.wiring import present_keys
 
     database = Database(settings.database)
     try:
         if database.is_sqlite:
-            schema.migrate(database)
+            schema.migrate(database, settling(present_keys(settings)))
         schema.require_newest(database)
         yield database
     finally:

@@ -217,10 +217,12 @@ def resume_channel(
     from reminder.cli.app_context import opened_app
     from reminder.clock import japan_date
     from reminder.storage.outbox import rate_limits
+    from reminder.storage.runtime import activity_log
 
     named = channel_named(channel)
     with opened_app() as app, app.writing() as uow:
         waited = rate_limits.lift_daily_bound(uow.tx, named, japan_date(uow.now))
+        activity_log.write(uow.tx, "channel_resumed", uow.now)
     print_answer(
         {"channel": channel, "waited": waited},
         as_json=as_json,
