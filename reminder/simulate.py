@@ -35,6 +35,7 @@ NEWS = (
     work_conditions.FAILURE_UNREPORTED,
     work_conditions.REPLY_WAITS,
     work_conditions.NOTICE_WAITS,
+    work_conditions.GROUP_HOLD_UNTOLD,
 )
 CONDITIONS = (*NEWS, work_conditions.VERIFICATION_DUE, work_conditions.DIGEST_MISSING)
 # What cannot be done yet (a paused channel) is tried again after this time, as the real scheduler does.

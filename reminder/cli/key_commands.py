@@ -106,7 +106,7 @@ def abandon(
 
 @contextmanager
 def _migrated(settings: "Settings") -> "Iterator[Database]":
-    """Yield the database at the newest version, whichever of its keys are there."""
+    """Yield the database at the newest version; its keys may be missing."""
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
     from reminder.storage.maintenance.settlement import settling

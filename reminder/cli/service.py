@@ -205,24 +205,31 @@ def doctor(as_json: bool = AsJson) -> None:
 
 
 def resume_channel(
-    channel: Annotated[str, typer.Argument(help="One of those that `reminder channels` lists.")], as_json: bool = AsJson
+    channel: Annotated[str, typer.Argument(help="One of those that `reminder channels` lists.")],
+    group: Annotated[int | None, typer.Option(help="Only the messages of this group, held by its own limit.")] = None,
+    as_json: bool = AsJson,
 ) -> None:
     """Release today's messages that were held because they are ten times those of a usual day.
 
-    Look at what waits first: reminder list messages --state queued.
+    Look at what waits first: reminder list messages --state queued. `--group`: one that `reminder health` names.
 
     Example: reminder channel resume sms
     """
     from reminder.channels.registry import channel_named
     from reminder.cli.app_context import opened_app
     from reminder.clock import japan_date
-    from reminder.storage.outbox import rate_limits
+    from reminder.storage.outbox import group_limits, rate_limits
     from reminder.storage.runtime import activity_log
 
     named = channel_named(channel)
     with opened_app() as app, app.writing() as uow:
-        waited = rate_limits.lift_daily_bound(uow.tx, named, japan_date(uow.now))
-        activity_log.write(uow.tx, "channel_resumed", uow.now)
+        today = japan_date(uow.now)
+        if group is None:
+            waited = rate_limits.lift_daily_bound(uow.tx, named, today)
+        else:
+            group_limits.lift_daily_bound(uow.tx, named, group, today)
+            waited = bool(group_limits.release(uow.tx, named, group, uow.now))
+        activity_log.write(uow.tx, "channel_resumed", uow.now, group_id=group)
     print_answer(
         {"channel": channel, "waited": waited},
         as_json=as_json,

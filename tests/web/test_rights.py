@@ -184,7 +184,7 @@ WHICH = {"activity_log": "WHERE act <> 'exported'"}
 
 
 def everything(village: Village) -> str:
-    """All rows but those that say when somebody was here, or read everything."""
+    """All rows but those that say when and how often somebody was here, or read everything."""
     with village.app.database.engine.connect() as connection:
         tables = connection.exec_driver_sql(
             "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
@@ -192,7 +192,7 @@ def everything(village: Village) -> str:
         return "\n".join(
             f"{table}: {connection.exec_driver_sql(f'SELECT * FROM {table} {WHICH.get(table, str())}').all()}"
             for table in tables
-            if table not in ("sessions", "sqlite_sequence")
+            if table not in ("sessions", "request_rates", "sqlite_sequence")
         )
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from functools import partial
 
 from reminder.domain.model.notices import NoticeKind
-from reminder.domain.model.people import Language
+from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.text import furigana
 from reminder.domain.text.call_scripts import CallComposer, CallScript, read_script
 from reminder.domain.text.catalog import Catalogs
@@ -78,6 +78,17 @@ class Composer:
         if reader.channel.is_mail:
             return EmailComposer(phrases).unsafe_words(shown, count)
         return SmsComposer(phrases).unsafe_words(count)
+
+    def limit(self, reader: Reader, name: str, channel: ChannelName) -> Composed:
+        """Return the notice to a member that their group has reached a limit. `name`: of catalog.LIMITS."""
+        words = self.catalogs.of(reader.language)
+
+        def compose(reads: Reader) -> Composed:
+            phrases = Phrases.of(self.catalogs, reads)
+            of_form = EmailComposer(phrases) if reads.channel.is_mail else SmsComposer(phrases)
+            return of_form.limit(name, channel)
+
+        return MessageWords(words, safe_reader(words, reader)).checked(compose, compose, [])
 
     def answer(self, reader: Reader, name: str, *, day: date | None = None, is_named: bool = True) -> Composed:
         """Return one text to somebody who has just answered, or who is asked for consent.

@@ -369,7 +369,43 @@ class DayTotal(Base):
     channel: Mapped[str] = mapped_column(String(10), primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     handed: Mapped[int] = mapped_column(Integer)
+    # Of each group no more than sending_limits.MOST_OF_A_GROUP; None: counted by the version before.
+    counted: Mapped[int | None] = mapped_column(Integer)
     is_lifted: Mapped[bool] = mapped_column(server_default=false())
+
+
+class GroupDayTotal(Base):
+    """The number of messages of a group by a channel on a day in Japan. `group_id` 0: of no group.
+
+    `is_lifted`: the operator has confirmed the group's day.
+    """
+
+    __tablename__ = "group_day_totals"
+    group_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True, index=True)
+    handed: Mapped[int] = mapped_column(Integer)
+    is_lifted: Mapped[bool] = mapped_column(server_default=false())
+
+
+class GroupHold(Base):
+    """A group some of whose messages wait because it has reached a limit of its own."""
+
+    __tablename__ = "group_holds"
+    __table_args__ = (
+        Index(
+            "ix_group_holds_untold",
+            "since",
+            sqlite_where=text("notified_at IS NULL"),
+            postgresql_where=text("notified_at IS NULL"),
+        ),
+    )
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(40), primary_key=True)
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    notified_at: Mapped[datetime | None]  # when its members were told
 
 
 class Pause(Base):
@@ -503,7 +539,7 @@ IS_UNCHAINED = text("activity_log.position IS NULL")
 class ActivityEntry(Base):
     """An act, by ids only; rows are added and never changed.
 
-    The last three columns are empty until the auditor has chained the row (storage/runtime/activity_chain.py).
+    The last three columns are empty until the auditor has chained the row (storage/maintenance/activity_chain.py).
     """
 
     __tablename__ = "activity_log"

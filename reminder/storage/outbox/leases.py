@@ -162,7 +162,7 @@ _ASKABLE = (
 
 
 # Columns that only find and order the rows, or that are returned in another form.
-_INSIDE = {Message.group_id.key, Message.fairness_rank.key, Message.scheduled_at.key, Message.address_sealed.key}
+_INSIDE = {Message.fairness_rank.key, Message.scheduled_at.key, Message.address_sealed.key}
 
 
 def _with_reader(due: Any) -> Any:
@@ -177,6 +177,7 @@ def _with_reader(due: Any) -> Any:
             *(column for column in due.c if column.name not in _INSIDE),
             func.coalesce(due.c.address_sealed, Contact.address_sealed).label("address_sealed"),
             Contact.address_index,
+            Group.kind.label("group_kind"),
             Contact.created_at.label("contact_added_at"),
             on_holidays.label("on_holidays"),
         )
@@ -283,21 +284,22 @@ def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
 
 @dataclass(frozen=True)
 class RecentlySent:
-    """The number of recent messages per address, by its keyed index, and per text."""
+    """The number of recent messages per address, by its keyed index: of all, of each group, and of its same texts."""
 
     all: Mapping[bytes, int]
-    alike: Mapping[tuple[bytes, bytes], int]
+    of_group: Mapping[tuple[bytes, int | None], int]
+    alike: Mapping[tuple[bytes, int | None, bytes], int]
 
 
 _SENT_RECENTLY = (
-    select(Contact.address_index, Message.body_fingerprint, func.count())
+    select(Contact.address_index, Message.group_id, Message.body_fingerprint, func.count())
     .join(Message, Message.contact_id == Contact.id)
     .where(
         Contact.address_index.in_(bindparam("addresses", expanding=True)),
         Message.handed_at >= bindparam("since"),
         Message.state != MessageState.QUEUED,
     )
-    .group_by(Contact.address_index, Message.body_fingerprint)
+    .group_by(Contact.address_index, Message.group_id, Message.body_fingerprint)
 )
 
 
@@ -307,15 +309,17 @@ def sent_recently(tx: Session, address_indexes: Collection[bytes], since: dateti
     Every contact with the address counts, and every outcome.
     """
     if not address_indexes:
-        return RecentlySent({}, {})
+        return RecentlySent({}, {}, {})
     found = tx.execute(_SENT_RECENTLY, {"addresses": list(address_indexes), "since": since})
     every: dict[bytes, int] = {}
-    alike: dict[tuple[bytes, bytes], int] = {}
-    for address, body_fingerprint, count in found:
+    of_group: dict[tuple[bytes, int | None], int] = {}
+    alike: dict[tuple[bytes, int | None, bytes], int] = {}
+    for address, group_id, body_fingerprint, count in found:
         every[address] = every.get(address, 0) + count
+        of_group[address, group_id] = of_group.get((address, group_id), 0) + count
         if body_fingerprint is not None:
-            alike[address, body_fingerprint] = count
-    return RecentlySent(every, alike)
+            alike[address, group_id, body_fingerprint] = count
+    return RecentlySent(every, of_group, alike)
 
 
 def _end_queued(tx: Session, ids: Sequence[int], move: Move[MessageState], reason: str | None, now: datetime) -> None:

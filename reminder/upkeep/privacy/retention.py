@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from reminder.clock import japan_date
 from reminder.storage.db.session import Database
 from reminder.storage.maintenance import erasure
 from reminder.storage.runtime import heartbeats
@@ -12,6 +13,8 @@ WORDS = timedelta(days=90)
 CODES = timedelta(days=1)
 INVITATIONS = SESSIONS = timedelta(days=30)
 TO_STRANGERS = SHEETS = UNCLEAR_REPLIES = timedelta(days=7)
+# The usual day of a group is that of its last 28.
+DAY_TOTALS = timedelta(days=60)
 
 # No transaction delays other writers for long; the next pass deletes the rest.
 AT_ONCE = 1000
@@ -44,6 +47,8 @@ def apply_retention(database: Database, now: datetime, keep_messages_days: int |
     if keep_messages_days is not None:
         with database.writing() as tx:
             counts.append(erasure.old_messages(tx, now - timedelta(days=keep_messages_days), AT_ONCE))
+    with database.writing() as tx:
+        erasure.old_day_totals(tx, japan_date(now - DAY_TOTALS))
     if max(counts, default=0) < AT_ONCE:
         with database.writing() as tx:
             heartbeats.record(tx, heartbeats.RETENTION, now)

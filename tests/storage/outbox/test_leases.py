@@ -153,9 +153,24 @@ def test_how_much_an_address_was_sent_counts_for_everybody_who_shares_it(rows: R
     lately = leases.sent_recently(rows.tx, [index], NOW)
 
     assert lately.all == {index: 3}
+    assert lately.of_group == {(index, None): 3}
     assert sorted(lately.alike.values()) == [1, 2]
     assert leases.sent_recently(rows.tx, [index], NOW + HOUR).all == {}
     assert leases.sent_recently(rows.tx, [], NOW).all == {}
+
+
+def test_what_an_address_was_sent_is_known_of_each_group(rows: Rows) -> None:
+    groups = [rows.group(name) for name in ("田中家", "鈴木家")]
+    phones = [rows.contact(person_id=rows.person(group), address="+819000000001") for group in groups]
+    for times, group, phone in zip((2, 1), groups, phones, strict=True):
+        for _ in range(times):
+            rows.handed(rows.message(phone, text="同じ", group_id=group))
+    index = rows.keys.blind_index("+819000000001")
+
+    lately = leases.sent_recently(rows.tx, [index], NOW)
+
+    assert lately.of_group == {(index, groups[0]): 2, (index, groups[1]): 1}
+    assert {key[1]: count for key, count in lately.alike.items()} == {groups[0]: 2, groups[1]: 1}
 
 
 def test_a_message_of_unknown_fate_is_asked_about_when_its_time_has_come(rows: Rows) -> None:
