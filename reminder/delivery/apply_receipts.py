@@ -13,7 +13,7 @@ from reminder.storage.outbox import queries, queue, receipts
 from reminder.storage.outbox.queries import NamedMessage
 from reminder.storage.outbox.receipts import WaitingReceipt
 from reminder.storage.registry import contacts
-from reminder.storage.reminders import notices
+from reminder.storage.reminders import notices, open_questions
 from reminder.storage.runtime import heartbeats, set_aside
 from reminder.storage.runtime.set_aside import Queue
 
@@ -102,7 +102,8 @@ def _did_not_arrive(tx: Tx, code: str | None, message: NamedMessage, now: dateti
     if fault is Fault.NUMBER:
         notices.add_unreachable(tx, contacts.mark_unreachable(tx, [message.contact_id]), now)
     if fault is Fault.OPTED_OUT:
-        notices.add_stopped(tx, contacts.stop(tx, [message.contact_id], StoppedBy.PROVIDER), now)
+        at_number = open_questions.sharing(tx, [message.contact_id])[message.contact_id]
+        notices.add_stopped(tx, contacts.stop(tx, at_number, StoppedBy.PROVIDER), now)
     if fault in (Fault.TEXT, Fault.OPERATOR, Fault.ACCOUNT):
         log.error("message %s came back with %s: see what the provider says of it", message.id, code)
         # A server that sends mail back speaks for its readers alone; our own server refuses mail at once.

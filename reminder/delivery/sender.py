@@ -21,7 +21,7 @@ from reminder.storage.db.session import Database, Tx
 from reminder.storage.outbox import leases
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.registry import contacts
-from reminder.storage.reminders import notices
+from reminder.storage.reminders import notices, open_questions
 from reminder.storage.runtime import heartbeats
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,9 @@ def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move
     gone = _contacts(outcomes, ContactState.UNREACHABLE)
     notices.add_unreachable(tx, contacts.mark_unreachable(tx, gone), now)
     opted_out = _contacts(outcomes, ContactState.OPTED_OUT)
-    notices.add_stopped(tx, contacts.stop(tx, opted_out, StoppedBy.PROVIDER), now)
+    # The owner of a number has stopped all that we send there, whichever group's text has shown it.
+    at_number = {one for found in open_questions.sharing(tx, opted_out).values() for one in found} if opted_out else ()
+    notices.add_stopped(tx, contacts.stop(tx, at_number, StoppedBy.PROVIDER), now)
     for leased, outcome in outcomes:
         if outcome.pause_channel_until is not None:
             log.error("channel %s pauses: the provider answers %s; see the docs", leased.channel, outcome.reason)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from reminder.domain.model.people import ContactState, Mode
 from reminder.domain.parsing.replies import Intent
+from reminder.errors import PermanentChannelError
 from reminder.storage.db.tables import Card, Contact, Notice, Person
 from reminder.storage.reminders import replies
 from tests.conversation import whose_replies
@@ -183,3 +184,11 @@ def test_who_stopped_through_one_group_is_stopped_for_all_and_starts_for_those_t
     with talking_village.app.database.reading() as tx:
         states = list(tx.scalars(select(Contact.state).where(Contact.channel == "sms").order_by(Contact.id)))
     assert states == [ContactState.CONFIRMED, ContactState.CONFIRMED, ContactState.UNCONFIRMED], "she agreed to nothing"
+
+
+def test_a_stop_that_the_provider_reports_holds_for_every_group_too(talking_village: Village) -> None:
+    talking_village.sms.fail_when(lambda _: PermanentChannelError("21610", opted_out=True))
+
+    story = Story(talking_village, ONE_WROTE)
+
+    assert (story.heard("A"), story.heard("B")) == ("notice stopped, opted_out", "notice stopped, opted_out")
