@@ -104,6 +104,12 @@ def _notes(settings: Settings) -> list[str]:
         notes.append("CLOCK_OVERRIDE is set: this is a rehearsal of another day, and nothing leaves this machine.")
     if settings.heartbeat_url is None:
         notes.append("HEARTBEAT_URL is not set: nobody outside notices when this machine stands still.")
+    if settings.sign_up == "open":
+        notes.append("SIGN_UP is open: groups of strangers are on trial until `reminder group approve`.")
+        if not settings.two_way_sms:
+            notes.append("Texts cannot be answered: a group on trial can text nobody before you approve it.")
+        if settings.public_url is None:
+            notes.append("PUBLIC_URL is not set: in a group on trial no e-mail address can be confirmed.")
     notes += [f"{name} has a former value; write {value}." for name, value in former_values().items()]
     notes += [f"{PREFIX}{name.upper()} is on." for name in SWITCHES if getattr(settings, name)]
     return notes

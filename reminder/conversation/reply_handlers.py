@@ -30,6 +30,8 @@ A_DAY = timedelta(days=1)
 ANSWERED_FOR = timedelta(hours=12)
 # A "thank you" is answered once in this time.
 THANKED_ONCE_IN = timedelta(days=30)
+# What a person of a suspended group still gets: that their "no" was heard.
+_STOP_CONFIRMATIONS = frozenset({"stopped", "declined", "wrong_person"})
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class ReplyContext:
     def answer(self, name: str, day: date | None = None) -> None:
         """Answer by a text at once; a call has already said what there is to say."""
         if not self.speaker.channel.can.is_two_way or not self.uow.rules.two_way:
+            return
+        if self.group.is_suspended and name not in _STOP_CONFIRMATIONS:
             return
         if replies.answers_since(self.uow.tx, self.speaker.contact_id, self.uow.now - A_DAY) >= MOST_ANSWERS:
             return

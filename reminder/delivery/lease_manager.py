@@ -26,6 +26,8 @@ FIRST, BATCH = 100, 1000
 # How far ahead one worker reserves slots of a sender: long enough to save leases, short enough that urgent messages and
 # other workers do not wait.
 AHEAD = timedelta(seconds=5)
+# How long a message of a suspended group waits before it is looked at again; resuming the group releases it at once.
+WHILE_SUSPENDED = timedelta(hours=6)
 # The operator sees this name if one address would have got too much.
 ADDRESS = "address"
 
@@ -61,11 +63,12 @@ class LeaseManager:
             picked = leases.pick_due_and_end_stale(tx, channel, now=now, limit=count, least=least)
             reschedule.reschedule_today(tx, picked.refused + picked.forgotten, now)
             digests.restart_if_lost(tx, picked.forgotten)
+            leases.hold(tx, picked.suspended, WHILE_SUSPENDED)
             reschedule.reschedule_next_day(tx, picked.stale, now)
             rows = _within_a_day(tx, channel, _within_reason(tx, channel, picked.ready, now), now)
             leases.lease(tx, [row.id for row in rows], now=now, lease=LEASE)
             starts_in = self._reserve_slots(tx, channel, len(rows), now)
-        ended = len(picked.stale) + len(picked.refused) + len(picked.forgotten)
+        ended = len(picked.stale) + len(picked.refused) + len(picked.forgotten) + len(picked.suspended)
         return LeaseBatch(self._decrypt(rows, now, starts_in), is_all=len(picked.ready) + ended < count)
 
     def _leasable(self, tx: Tx, channel: ChannelName, now: datetime) -> tuple[int, float]:

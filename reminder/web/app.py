@@ -44,6 +44,7 @@ from reminder.web.pages import print as print_pages
 from reminder.web.support.authorization import (
     SAFE_METHODS,
     ForeignFormError,
+    GroupSuspendedError,
     NoGroupError,
     NotAllowedError,
     NotSignedInError,
@@ -188,6 +189,7 @@ def problem(
 
 _STATUS: dict[type[KigenError], int] = {
     NotAllowedError: 403,
+    GroupSuspendedError: 403,
     ForeignFormError: 403,
     NotFoundError: 404,
     ConflictError: 409,

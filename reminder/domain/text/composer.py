@@ -64,10 +64,22 @@ class Composer:
         said = self.catalogs.of(language).in_mail.section("sign_in")
         return Composed(said["code_subject"], said["code"].strip().format(code=code))
 
-    def invitation(self, language: Language, group: str) -> Composed:
-        """Return the e-mail that invites somebody to a group."""
+    def invitation(self, language: Language, group: str | None) -> Composed:
+        """Return the e-mail that invites somebody to a group; None for a group whose name strangers may not read."""
         said = self.catalogs.of(language).in_mail.section("sign_in")
+        group = group or said["unnamed_group"]
         return Composed(said["invitation_subject"].format(group=group), said["invitation"].strip().format(group=group))
+
+    def consent_request(self, language: Language, link: str | None) -> Composed:
+        """Return the message that asks a stranger for consent: a text, or an e-mail with a link of ours.
+
+        It holds no word of the group that asks.
+        """
+        words = self.catalogs.of(language)
+        said = (words if link is None else words.in_mail).section("sign_in")
+        if link is None:
+            return Composed(None, said["consent_text"])
+        return Composed(said["consent_subject"], said["consent"].strip().format(link=link))
 
     def together(self, composed: Sequence[Composed], language: Language) -> Composed:
         """Return several messages to one human as one; a single one as it is."""

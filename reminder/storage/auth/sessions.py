@@ -1,6 +1,6 @@
 """Sessions: browsers in which somebody is signed in. Only a hash of the browser's token is stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import bindparam, select, update
@@ -8,13 +8,16 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.model.access import Actor
 from reminder.domain.model.people import Language, Role
-from reminder.storage.db.tables import Account, Member
+from reminder.storage.db.tables import Account, Group, Member
 from reminder.storage.db.tables import Session as Row
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A session. `who` is None for an account that is in no group yet."""
+    """A session. `who` is None for an account that is in no group yet.
+
+    `suspended_why`: the operator's words where the group of `who` is suspended, else None.
+    """
 
     session_id: int
     account_id: int
@@ -22,6 +25,8 @@ class SignedIn:
     who: Actor | None
     seen_at: datetime
     created_at: datetime
+    is_on_trial: bool = False
+    suspended_why: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,13 @@ _FIND = (
         Member.group_id,
         Member.role,
         Member.account_id,
+        Group.trial_since,
+        Group.suspended_at,
+        Group.suspended_why,
     )
     .join(Account, Account.id == Row.account_id)
     .outerjoin(Member, Member.id == Row.member_id)
+    .outerjoin(Group, Group.id == Member.group_id)
     .where(
         Row.token_hash == bindparam("token"),
         Row.revoked_at.is_(None),
@@ -88,11 +97,17 @@ def find(tx: Session, token_hash: bytes, *, now: datetime, seen_since: datetime)
     row = tx.execute(_FIND, asked).one_or_none()
     if row is None:
         return None
-    session_id, account_id, language, seen_at, created_at, member_id, group_id, role, owner = row
-    who = None
-    if member_id is not None and owner == account_id:
-        who = Actor(group_id, member_id, Role(role), Language(language))
-    return SignedIn(session_id, account_id, Language(language), who, seen_at, created_at)
+    session_id, account_id, language, seen_at, created_at, member_id, group_id, role, owner, *standing = row
+    signed_in = SignedIn(session_id, account_id, Language(language), None, seen_at, created_at)
+    if member_id is None or owner != account_id:
+        return signed_in
+    trial_since, suspended_at, why = standing
+    return replace(
+        signed_in,
+        who=Actor(group_id, member_id, Role(role), Language(language)),
+        is_on_trial=trial_since is not None,
+        suspended_why=None if suspended_at is None else why,
+    )
 
 
 def seen(tx: Session, session_id: int, now: datetime) -> None:

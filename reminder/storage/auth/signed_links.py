@@ -10,7 +10,7 @@ from reminder.domain.parsing.bounces import return_path
 from reminder.errors import NotFoundError
 from reminder.storage.crypto.keyring import KeyRing
 
-STOP, ASSIGN, VERIFY, BOUNCE = "stop", "take", "reached", "bounce"
+STOP, ASSIGN, VERIFY, AGREE, BOUNCE = "stop", "take", "reached", "agree", "bounce"
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class SignedLinks:
     def reached(self, contact_id: int) -> str | None:
         """Return the link with which a carer proves once a year that mail still arrives."""
         return self._page(VERIFY, str(contact_id)) if self.in_carer_mail else None
+
+    def agree(self, contact_id: int) -> str | None:
+        """Return the link with which the owner of an e-mail address agrees to messages of a group on trial."""
+        return self._page(AGREE, str(contact_id))
 
     def months(self) -> str | None:
         """Return the link to the monthly plan, for a home's staff. It acts for nobody; its reader signs in."""

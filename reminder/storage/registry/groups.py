@@ -22,6 +22,8 @@ class GroupView:
     kind: GroupKind
     preferences: Preferences = DEFAULT_PREFERENCES
     organisation: str = ""  # the organisation that runs the home, where it runs several
+    is_on_trial: bool = False  # somebody signed up, and the operator has not approved the group yet
+    is_suspended: bool = False  # the operator has stopped it: nothing is sent for it
 
 
 _COLUMNS = (
@@ -33,6 +35,8 @@ _COLUMNS = (
     Group.send_hour,
     Group.on_holidays,
     Group.organisation,
+    Group.trial_since,
+    Group.suspended_at,
 )
 
 
@@ -45,9 +49,19 @@ def _view(
     send_hour: int | None,
     on_holidays: bool,
     organisation: str,
+    trial_since: datetime | None,
+    suspended_at: datetime | None,
 ) -> GroupView:
     preferences = Preferences(preset, tuple(map(int, own_days.split())), send_hour, on_holidays)
-    return GroupView(group_id, name, GroupKind(kind), preferences, organisation)
+    return GroupView(
+        group_id,
+        name,
+        GroupKind(kind),
+        preferences,
+        organisation,
+        is_on_trial=trial_since is not None,
+        is_suspended=suspended_at is not None,
+    )
 
 
 def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:

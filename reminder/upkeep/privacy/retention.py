@@ -13,6 +13,9 @@ CODES = timedelta(days=1)
 INVITATIONS = SESSIONS = timedelta(days=30)
 TO_STRANGERS = SHEETS = timedelta(days=7)
 
+# The operator sees what a group used this month and the month before.
+USAGE = timedelta(days=62)
+
 # No transaction delays other writers for long; the next pass deletes the rest.
 AT_ONCE = 1000
 
@@ -24,6 +27,8 @@ _AFTER = {
     "sheets": SHEETS,
     "codes": CODES,
     "challenges": CODES,
+    "address_usage": CODES,
+    "group_usage": USAGE,
     "idempotency_keys": CODES,
     "invitations": INVITATIONS,
     "sessions": SESSIONS,

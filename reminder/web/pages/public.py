@@ -16,13 +16,14 @@ from reminder.domain.text.forms_of_address import carers_word
 from reminder.enrolment import cards as cards_kept
 from reminder.enrolment import consent
 from reminder.errors import ConflictError, NotFoundError
-from reminder.storage.auth.signed_links import ASSIGN, STOP, VERIFY, require_mark
+from reminder.storage.auth.signed_links import AGREE, ASSIGN, STOP, VERIFY, require_mark
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import monitoring, queries
-from reminder.storage.registry import cards, contacts, groups, people
+from reminder.storage.registry import cards, contacts, group_standing, groups, people
 from reminder.storage.registry.contacts import ContactView
 from reminder.upkeep.health import assess
 from reminder.upkeep.metrics import CONTENT_TYPE, exposition
-from reminder.web.support.authorization import OpenApp
+from reminder.web.support.authorization import OpenApp, refuse_suspended
 from reminder.web.support.rendering import HERE, both_calendars, minutes_since, page, words_of
 from reminder.wiring import App
 
@@ -120,6 +121,7 @@ def assign(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: 
     state = "done"
     try:
         with app.writing() as uow:
+            _refuse_suspended(request, uow, contact_id)
             cards_kept.assign_card(uow, card_id=card_id, contact_id=contact_id)
     except ConflictError as refused:
         state = refused.code
@@ -138,8 +140,33 @@ def verify(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLRe
     """Record that a carer still gets mail; asked once a year."""
     require_mark(app.keys, VERIFY, str(contact_id), mark)
     with app.writing() as uow:
+        _refuse_suspended(request, uow, contact_id)
         consent.verify(uow, contact_id=contact_id)
     return page(request, app, "button.html", act=VERIFY, state="done", what="")
+
+
+@public.get("/agree/{contact_id}/{mark}")
+def ask_to_agree(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Show the button with which the owner of an address agrees to messages."""
+    require_mark(app.keys, AGREE, str(contact_id), mark)
+    return page(request, app, "button.html", act=AGREE, state="asks", what="")
+
+
+@public.post("/agree/{contact_id}/{mark}")
+def agree(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Record that the owner of an address agrees."""
+    require_mark(app.keys, AGREE, str(contact_id), mark)
+    with app.writing() as uow:
+        if not consent.agree(uow, contact_id=contact_id):
+            raise NotFoundError("page_not_found")
+    return page(request, app, "button.html", act=AGREE, state="done", what="")
+
+
+def _refuse_suspended(request: Request, uow: UnitOfWork, contact_id: int) -> None:
+    group_id = contacts.group_of(uow.tx, contact_id)
+    standing = None if group_id is None else group_standing.find(uow.tx, group_id)
+    if standing is not None and standing.is_suspended:
+        refuse_suspended(request, standing.suspended_why)
 
 
 _OUR_OWN_NAME = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?")

@@ -16,6 +16,7 @@ from reminder.enrolment.identity import sign_in
 from reminder.enrolment.imports.reader import LARGEST
 from reminder.errors import KigenError, RefusedInputError
 from reminder.storage.auth.sessions import SignedIn
+from reminder.storage.auth.signed_links import SignedLinks
 from reminder.web.webhooks import app_of
 from reminder.wiring import App
 
@@ -42,6 +43,12 @@ class NoGroupError(KigenError):
     """The account is in no group yet; the answer redirects to the page where it can found or join one."""
 
     code = "no_group"
+
+
+class GroupSuspendedError(KigenError):
+    """The operator has suspended the group: nobody may change anything in it. `why`: the operator's words."""
+
+    code = "group_suspended"
 
 
 class ForeignFormError(RefusedInputError):
@@ -81,13 +88,20 @@ class RequireRight:
     def __init__(self, right: Right) -> None:
         self.right = right
 
-    def __call__(self, found: Annotated[SignedIn, Depends(signed_in)]) -> Actor:
-        """Return the member. Raises NoGroupError or NotAllowedError."""
+    def __call__(self, request: Request, found: Annotated[SignedIn, Depends(signed_in)]) -> Actor:
+        """Return the member. Raises NoGroupError, NotAllowedError, or GroupSuspendedError for a change."""
         if found.who is None:
             raise NoGroupError
         if not found.who.may(self.right):
             raise NotAllowedError
+        refuse_suspended(request, found.suspended_why)
         return found.who
+
+
+def refuse_suspended(request: Request, why: str | None) -> None:
+    """Raise GroupSuspendedError for a request that changes something in a suspended group. `why`: None if it is not."""
+    if why is not None and request.method not in SAFE_METHODS:
+        raise GroupSuspendedError(why=why)
 
 
 # The rules.
@@ -152,6 +166,11 @@ def is_from_here(request: Request, app: App) -> bool:
         return True
     ours = {request.headers.get("host", ""), urlsplit(app.settings.public_url or "").netloc} - {""}
     return urlsplit(origin).netloc in ours
+
+
+def signed_links(app: App) -> SignedLinks:
+    """Return what makes the links of a message that somebody asks for on a page or by the API."""
+    return SignedLinks(app.keys, app.settings.public_url)
 
 
 def network_of(request: Request) -> str:
