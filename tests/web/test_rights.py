@@ -29,6 +29,7 @@ OPEN = {
     "/stop/{contact_id}/{mark}": "the address is signed",
     "/take/{card_id}/{contact_id}/{mark}": "the address is signed",
     "/reached/{contact_id}/{mark}": "the address is signed",
+    "/agree/{contact_id}/{mark}": "the address is signed",
     "/feeds/{token}": "the address is secret",
     "/uploads": "leads to /imports, which has a rule of its own",
     "/uploads/{rest:path}": "leads to /imports/…, which has a rule of its own",

@@ -40,6 +40,12 @@ BATCH = 500
 # ---- reading
 
 
+def require_one_more(uow: UnitOfWork, group_id: int) -> None:
+    """Raise QuotaReachedError where the group may send no more sheets now: asked before a file is unpacked."""
+    wanted = {Quota.IMPORTS_OPEN: 1, Quota.IMPORTS_A_DAY: 1}
+    quotas.require_room(uow.tx, uow.rules.quotas, group_id, wanted, uow.now)
+
+
 def begin_import(units: UnitsOfWork, now: datetime, *, group_id: int, sheet: ResidentSheet, by: int | None) -> int:
     """Store the rows of a sheet, encrypted and without what was refused; return the id of the import.
 
@@ -47,8 +53,7 @@ def begin_import(units: UnitsOfWork, now: datetime, *, group_id: int, sheet: Res
     RefusedInputError, NotFoundError and QuotaReachedError.
     """
     with units.writing(now) as uow:
-        wanted = {Quota.IMPORTS_OPEN: 1, Quota.IMPORTS_A_DAY: 1}
-        quotas.require_room(uow.tx, uow.rules.quotas, group_id, wanted, now)
+        require_one_more(uow, group_id)
         quotas.record_use(uow.tx, group_id, Quota.IMPORTS_A_DAY, now)
         import_id = imports.add(uow.tx, group_id=group_id, member_id=by, columns=sheet.columns, now=now)
     with ExitStack() as unless_read:

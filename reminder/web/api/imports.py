@@ -123,6 +123,8 @@ def send_sheet(
 ) -> ImportOut:
     """Send a sheet. Columns of numbers are not read at all; nothing else is checked yet, and nobody is enrolled."""
     app = caller.app
+    with caller.writing() as uow:
+        service.require_one_more(uow, caller.who.group_id)
     read = read_sheet(content, app.rules.headings, sheet=sheet or None)
     import_id = service.begin_import(
         caller.units, app.clock.now(), group_id=caller.who.group_id, sheet=read, by=caller.who.member_id

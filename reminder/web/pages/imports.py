@@ -74,6 +74,8 @@ def take_sheet(request: Request, app: OpenApp, who: Changes, form: FilledWithFil
     try:
         if not isinstance(sent, UploadFile) or not sent.size:
             raise RefusedInputError("sheet_empty", field="file")
+        with app.writing() as uow:
+            service.require_one_more(uow, who.group_id)
         sheet = read_sheet(sent.file.read(), app.rules.headings, sheet=typed(form, "sheet") or None)
         import_id = service.begin_import(
             app.units, app.clock.now(), group_id=who.group_id, sheet=sheet, by=who.member_id

@@ -4,7 +4,7 @@ import pytest
 
 from reminder.errors import NotFoundError
 from reminder.storage.auth import signed_links
-from reminder.storage.auth.signed_links import ASSIGN, STOP, VERIFY, SignedLinks
+from reminder.storage.auth.signed_links import AGREE, ASSIGN, STOP, VERIFY, SignedLinks
 from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys
 
 URL = "https://example.jp"
@@ -21,6 +21,7 @@ def test_each_page_has_a_mark_that_holds_for_it_alone(keys: KeyRing) -> None:
     signed_links.require_mark(keys, STOP, "7", mark_of(ours.stop(7)))
     signed_links.require_mark(keys, ASSIGN, "3/7", mark_of(ours.take(3, 7)))
     signed_links.require_mark(keys, VERIFY, "7", mark_of(ours.reached(7)))
+    signed_links.require_mark(keys, AGREE, "7", mark_of(ours.agree(7)))
     with pytest.raises(NotFoundError):
         signed_links.require_mark(keys, STOP, "8", mark_of(ours.stop(7)))
     with pytest.raises(NotFoundError):
@@ -42,6 +43,8 @@ def test_no_page_is_named_without_an_address_nor_in_mail_where_the_operator_forb
     assert [nowhere.stop(7), nowhere.take(3, 7), nowhere.reached(7), nowhere.months(), nowhere.bounces()] == [None] * 5
     assert [careful.take(3, 7), careful.reached(7), careful.months()] == [None] * 3
     assert careful.stop(7) is not None
+    assert nowhere.agree(7) is None
+    assert careful.agree(7) is not None
 
 
 def test_the_return_path_of_each_message_is_its_own(keys: KeyRing) -> None:
