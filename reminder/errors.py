@@ -49,13 +49,16 @@ class RefusedInputError(KigenError):
 
 
 class ForbiddenNumberError(RefusedInputError):
-    """Input that looks like a card's number or a passcode. `looks_like` is one of guard.numbers.LOOKS_LIKE."""
+    """Input that looks like a card's number or a passcode; `looks_like` is a member of guard.numbers.LooksLike.
+
+    For "too_long" the code is text_too_long: the text was refused without being read.
+    """
 
     code = "forbidden_number"
 
     def __init__(self, *, field: str | None = None, looks_like: str) -> None:
         self.looks_like = looks_like
-        super().__init__(field=field, looks_like=looks_like)
+        super().__init__("text_too_long" if looks_like == "too_long" else None, field=field, looks_like=looks_like)
 
 
 class DateError(RefusedInputError):

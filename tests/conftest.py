@@ -85,7 +85,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _tier(item: pytest.Item) -> Tier:
     calls = getattr(item, "callspec", None)
-    return tier_of(item.path.relative_to(HERE), calls.params if calls else {})
+    return tier_of(item.path.relative_to(HERE), getattr(item, "fixturenames", ()), calls.params if calls else {})
 
 
 def pytest_collection_finish() -> None:

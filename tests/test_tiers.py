@@ -7,6 +7,8 @@ import pytest
 
 from tests.tiers import SLOW, TIERS, Tier, tier_of
 
+# Moves between the databases, and programs on one.
+ABOUT_POSTGRESQL = ("upkeep/test_backup_of_anything.py", "upkeep/test_key_rotation.py")
 # The part of a test's name that says which database it has.
 POSTGRESQL = re.compile(r"(?<=[\[-])postgresql(?=[\]-])")
 
@@ -22,6 +24,7 @@ POSTGRESQL = re.compile(r"(?<=[\[-])postgresql(?=[\]-])")
         ("web/test_api.py", "postgresql", Tier.REST),
         ("web/test_page_words.py", None, Tier.EVERYDAY),
         ("browser/test_family.py", "sqlite", Tier.REST),
+        ("upkeep/test_backup_of_anything.py", "postgresql", Tier.REST),
         ("browser/test_chromium.py", None, Tier.REST),
         ("chaos/test_chaos.py", None, Tier.REST),
     ],
@@ -29,7 +32,9 @@ POSTGRESQL = re.compile(r"(?<=[\[-])postgresql(?=[\]-])")
 def test_a_test_is_of_the_rest_if_it_is_slow_or_repeats_on_postgresql_what_storage_proves(
     file: str, database: str | None, tier: Tier
 ) -> None:
-    assert tier_of(PurePath(file), {} if database is None else {"database_url": database}) == tier
+    # A test on each database, and a test that knows one only.
+    assert tier_of(PurePath(file), (), {} if database is None else {"database_url": database}) == tier
+    assert tier_of(PurePath(file), ["postgres"] if database == "postgresql" else ()) == tier
 
 
 def test_what_is_left_for_the_rest_is_slow_or_has_a_twin_on_sqlite_every_day(request: pytest.FixtureRequest) -> None:
@@ -37,8 +42,10 @@ def test_what_is_left_for_the_rest_is_slow_or_has_a_twin_on_sqlite_every_day(req
     everyday = {name for name, tier in tiers.items() if tier is Tier.EVERYDAY}
     slow = tuple(f"tests/{path}" for path in SLOW)
     rest = {name for name, tier in tiers.items() if tier is Tier.REST and not name.startswith(slow)}
+    alone = {name for name in rest if POSTGRESQL.sub("sqlite", name) not in everyday}
 
-    assert {name for name in rest if POSTGRESQL.sub("sqlite", name) not in everyday} == set()
+    # What is about PostgreSQL itself has no twin.
+    assert {name.split("::")[0] for name in alone} <= {f"tests/{path}" for path in ABOUT_POSTGRESQL}
 
 
 def test_this_run_leaves_out_the_other_tier_and_nothing_else(request: pytest.FixtureRequest) -> None:

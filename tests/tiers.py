@@ -1,18 +1,25 @@
 """The two tiers of the tests: `make test` runs one every day, `make test-all` the rest, and `.ci/run` both.
 
-A test is of the rest if it is slow by nature, or if it repeats on PostgreSQL what it proves on SQLite: of the packages
-below each statement is proved on both databases by tests/storage, and what runs at the same time by tests/delivery and
-tests/worker.
+A test is of the rest if it is slow by nature, or if it needs PostgreSQL and is of a package that is tested on one
+database every day: there each statement is proved on both by tests/storage, and what runs at the same time by
+tests/delivery and tests/worker.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import PurePath
 
 import pytest
 
-# Real browsers, and real processes that are killed: packages, and files of other packages.
-SLOW = ("browser", "chaos", "journeys/test_over_sockets.py", "journeys/test_sheets_through_kills.py")
+# Real browsers, and real processes that are killed or asked for long: packages, and files of other packages.
+SLOW = (
+    "browser",
+    "chaos",
+    "journeys/test_over_sockets.py",
+    "journeys/test_sheets_leave_no_number.py",
+    "journeys/test_sheets_through_kills.py",
+    "web/test_api_docs.py",
+)
 ON_ONE_DATABASE = ("cli", "enrolment", "journeys", "planning", "upkeep", "web")
 
 
@@ -27,14 +34,13 @@ class Tier(StrEnum):
     REST = "rest"
 
 
-def tier_of(path: PurePath, parameters: Mapping[str, object]) -> Tier:
+def tier_of(path: PurePath, fixtures: Collection[str] = (), parameters: Mapping[str, object] | None = None) -> Tier:
     """Return the tier of one test.
 
-    `path` is its file, relative to tests/; `parameters` are those of its fixtures: `database_url` says which database
-    a test has that has one of each. A test that knows one database only is never of the rest for it.
+    `path` is its file, relative to tests/. `fixtures`: the names of what it asks for. `parameters`: of those with
+    several; `database_url` says which database a test has that has one of each.
     """
     if path.parts[0] in SLOW or path.as_posix() in SLOW:
         return Tier.REST
-    if path.parts[0] in ON_ONE_DATABASE and parameters.get("database_url") == "postgresql":
-        return Tier.REST
-    return Tier.EVERYDAY
+    needs_postgresql = "postgres" in fixtures or (parameters or {}).get("database_url") == "postgresql"
+    return Tier.REST if needs_postgresql and path.parts[0] in ON_ONE_DATABASE else Tier.EVERYDAY

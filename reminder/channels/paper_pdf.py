@@ -18,7 +18,7 @@ from reminder.domain.text.letters import FONTS, ResidentLetter, render_letters
 from reminder.errors import RefusedInputError
 
 # WeasyPrint does not support <ruby>: the reading is placed above its word in a block of its own.
-_RUBY = re.compile("<ruby>(.*?)<rp>（</rp><rt>(.*?)</rt><rp>）</rp></ruby>")
+_RUBY = re.compile("<ruby>([^<]*)<rp>（</rp><rt>([^<]*)</rt><rp>）</rp></ruby>")
 _RUBY_STYLE = """
 .ruby { display: inline-block; text-align: center; text-indent: 0; line-height: 1.15 }
 .ruby > span { display: block; font-size: 50%; line-height: 1 }
@@ -98,7 +98,7 @@ def print_letters(
 
 def missing(html: str) -> list[str]:
     """Return the characters that no font here has, including their shapes, each once."""
-    text = unescape(re.sub("<[^>]*>", " ", html))
+    text = unescape(re.sub("<[^<>]*>", " ", html))
     sequences = dict.fromkeys(_SEQUENCE.findall(text))
     signs = dict.fromkeys(sign for sign in _SEQUENCE.sub(" ", text) if sign not in _EMOJI_STYLE)
     return [

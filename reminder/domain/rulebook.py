@@ -1,8 +1,9 @@
 """The rulebook: all rules read from config/, checked once."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property, lru_cache
 from itertools import product
 
 from reminder.domain.model.card_kinds import CardKind, Grace
@@ -89,14 +90,26 @@ class Rulebook:
         is_bound: bool = False,
     ) -> CardDates:
         """Return the dates that matter, without the steps; the parameters are those of `plan`."""
-        return schedule.dates_of(
-            self.kind(kind).on(expires_on + ONE_DAY),
-            expires_on,
-            insurance=insurance,
-            card_grace=self.card_grace,
-            carrier_ends_on=carrier_ends_on,
-            is_bound=is_bound,
-        )
+        return self._dates(kind, expires_on, insurance, carrier_ends_on, is_bound)
+
+    @cached_property
+    def _dates(self) -> Callable[[str, date, bool, date | None, bool], CardDates]:
+        """The dates by kind, end and what they depend on: every page of a large home asks for the same thousands."""
+
+        @lru_cache(maxsize=20_000)
+        def dates_of(
+            kind: str, expires_on: date, insurance: bool, carrier_ends_on: date | None, is_bound: bool
+        ) -> CardDates:
+            return schedule.dates_of(
+                self.kind(kind).on(expires_on + ONE_DAY),
+                expires_on,
+                insurance=insurance,
+                card_grace=self.card_grace,
+                carrier_ends_on=carrier_ends_on,
+                is_bound=is_bound,
+            )
+
+        return dates_of
 
     def is_bound(self, kind: str, expires_on: date, ends: Mapping[str, date]) -> bool:
         """Return whether a residence period decides this end. `ends`: the ends of the person's cards, by kind.

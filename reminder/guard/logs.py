@@ -5,12 +5,15 @@ import re
 import sys
 import traceback
 
-from reminder.guard.numbers import forbidden
+from reminder.guard.numbers import forbidden_at_length as forbidden
 
 BLANK = "▇▇▇"
+# What is longer is cut before any pattern is tried, and the entry ends with CUT: a stranger may have made it long.
+LONGEST, CUT = 8192, "…"
 _PHONE = re.compile(r"\+81\d{8,10}|(?<!\d)0\d{1,4}-\d{1,4}-\d{3,4}(?!\d)")
 # An e-mail address, or a user and password before a server's name.
-_ADDRESS = re.compile(r"[^\s<>\"'/]+@[^\s<>\"',;]+")
+# It begins where such a word begins: tried at each of its letters, a long word without @ would cost its square.
+_ADDRESS = re.compile(r"(?<![^\s<>\"'/@])[^\s<>\"'/@]+@[^\s<>\"',;]+")
 # API tokens, and any other value after these words in a request.
 _TOKEN = re.compile(r"kigen_\w+|(?<=Bearer )\S+|(?<=bearer )\S+")
 # In a line in which every script's digits are "0": from a first to a last digit, at most one letter between any two.
@@ -18,7 +21,10 @@ _NUMBER = re.compile(r"0(?:[\W_]*(?:[^\W0_][\W_]*)?0)+")
 
 
 def scrubbed(text: str) -> str:
-    """Return the text with its numbers blanked; a whole line where that is not enough."""
+    """Return the text with its numbers blanked, a whole line where that is not enough, and cut after LONGEST."""
+    if len(text) > LONGEST:
+        # Half a number at the cut would not be seen as one.
+        return scrubbed(text[:LONGEST].rstrip("0123456789")) + CUT
     text = _TOKEN.sub(BLANK, _ADDRESS.sub(BLANK, _PHONE.sub(BLANK, text)))
     if forbidden(text) is None:
         return text

@@ -30,9 +30,12 @@ class LooksLike(StrEnum):
     PASSCODE = "passcode"
     LONG_NUMBER = "long_number"  # twelve digits or more
     LONG_DIGITS = "long_digits"  # six to eleven digits that are no date, phone or postcode
+    TOO_LONG = "too_long"  # longer than anything that may be stored: not read at all
 
 
 LONG, SUSPICIOUS = 12, 6
+# A longer text is refused before any pattern is tried: no field, cell, address or reply is longer.
+LONGEST = 2048
 # A passcode has four digits; a shorter text has no room for them and a passcode word: rooms and floors.
 FEWEST = 4
 _TOO_SHORT = re.compile("[0-9A-Za-zぁ-んァ-ヶ一-龠階号室-]{1,6}")
@@ -59,7 +62,9 @@ _LETTERS_AS_DIGITS = str.maketrans("OoIl|", "00111")
 _GAP = r"(?:[\W_]|[ーのと])"
 _STRETCH = re.compile(rf"\+?[0-9](?:{_GAP}*[0-9])*")
 _INTERRUPTED = re.compile(r"[0-9](?:[^0-9]?[0-9])*")
-_LETTERED = re.compile(rf"(?<![^\W0-9_OoIl])\+?[0-9OoIl|](?:{_GAP}*[0-9OoIl|])*+(?![^\W0-9_OoIl])")
+# Without a look ahead: it would fail behind a long run, and the run would be read again from each of its characters.
+_LETTERED = re.compile(rf"(?<![^\W0-9_OoIl])\+?[0-9OoIl|](?:{_GAP}*[0-9OoIl|])*+")
+_LETTER = re.compile(r"[^\W0-9_OoIl]")
 
 _DATE = re.compile(
     r"""(?<![0-9])(?:
@@ -93,15 +98,18 @@ _PASSCODE_WORD = re.compile(
     re.IGNORECASE,
 )
 _NEAR = 24  # characters before and after a passcode word
-_CODE = re.compile(r"[0-9](?:[\W_ー]{0,3}[0-9]){3,}|(?=[A-Za-z]*[0-9])[A-Za-z0-9]{6,16}(?![A-Za-z0-9])")
+_CODE = re.compile(r"[0-9](?:[\W_ー]{0,3}[0-9]){3,}|(?=[A-Za-z]{0,15}[0-9])[A-Za-z0-9]{6,16}(?![A-Za-z0-9])")
 
 
 def forbidden(text: str) -> LooksLike | None:
     """Return the kind of number or passcode that the text appears to hold; None when it may be stored.
 
-    Linear in the length of the text. Nothing hides a digit: NFKC, other scripts' digits, circled and kanji digits,
-    zero-width characters, HTML and URL escapes are resolved.
+    A text of more than LONGEST characters is TOO_LONG. Below that the work is linear in the length of the text. Nothing
+    hides a digit: NFKC, other scripts' digits, circled and kanji digits, zero-width characters, HTML and URL escapes
+    are resolved.
     """
+    if len(text) > LONGEST:
+        return LooksLike.TOO_LONG
     if _WORDS.fullmatch(text) and len(_DIGIT.findall(text)) < SUSPICIOUS and not _MAY_BE_PASSCODE.search(text):
         return None
     if _DATE.fullmatch(text):
@@ -114,9 +122,10 @@ def forbidden(text: str) -> LooksLike | None:
 
 
 def forbidden_at_length(text: str) -> LooksLike | None:
-    """Return what forbidden() returns, without its shortcuts; tests compare the two."""
+    """Return what forbidden() returns, without its shortcuts and of any length; the caller bounds it."""
     for seen in _as_seen(text):
-        found = _forbidden_in(seen)
+        # One character may be folded to eighteen.
+        found = LooksLike.TOO_LONG if len(seen) > 2 * len(text) + LONGEST else _forbidden_in(seen)
         if found is not None:
             return found
     return None
@@ -127,6 +136,8 @@ def forbidden_in_a_date_or_phone(text: str) -> LooksLike | None:
 
     They are a date or a telephone number there, perhaps a mistyped one.
     """
+    if len(text) > LONGEST:
+        return LooksLike.TOO_LONG
     if _DATE_OR_PHONE.fullmatch(text) and len(_DIGIT.findall(text)) < LONG:
         return None
     found = forbidden(text)
@@ -138,6 +149,8 @@ def long_number(text: str) -> LooksLike | None:
 
     It is for texts that may well hold fewer digits, such as the name in an e-mail address.
     """
+    if len(text) > LONGEST:
+        return LooksLike.TOO_LONG
     if text.isascii() and not _ESCAPING.search(text) and len(_DIGIT_LIKE.findall(text)) < LONG:
         return None
     return next((found for seen in _as_seen(text) if (found := _long_number_in(seen)) is not None), None)
@@ -260,6 +273,8 @@ def _is_phone(text: str) -> bool:
 def _lettered_number(text: str) -> LooksLike | None:
     """Return twelve digits of which a few are written as similar letters."""
     for stretch in _LETTERED.finditer(text):
+        if _LETTER.match(text, stretch.end()):
+            continue
         digits = _digits(stretch[0].translate(_LETTERS_AS_DIGITS))
         if len(digits) >= LONG and len(_digits(stretch[0])) * 2 > len(digits) and not _is_all_ordinary(stretch[0]):
             return _name_of(digits)

@@ -6,7 +6,7 @@ It stores nothing, so the preview (forecast.py) and the planning pass (scheduler
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 
 from reminder.clock import japan_date
 from reminder.domain.model.messages import MessageKind, MessageState, Urgency
@@ -35,6 +35,7 @@ from reminder.storage.reminders.recipients import reader
 DONE_KEY = int(DONE)
 # Within a week of the end, or of the last day on which a counter is open, another day may be too late.
 PRESSING = timedelta(days=7)
+_RANK = {audience: rank for rank, audience in enumerate(Audience)}
 _DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
 
 
@@ -132,9 +133,9 @@ class DailyPlan:
     left: dict[int, int] = field(default_factory=dict)
     asked_now: dict[int, list[Question]] = field(default_factory=dict)  # by contact id
 
-    @property
+    @cached_property
     def today(self) -> date:
-        """Return the date in Japan."""
+        """The date in Japan."""
         return japan_date(self.now)
 
     def undelivered(self, contexts: Iterable[CardContext]) -> dict[Recipient, list[PlannedReminder]]:
@@ -152,7 +153,7 @@ class DailyPlan:
         # Each human gets one message, even if two cards use two different channels.
         reminded_now: set[tuple[str, int]] = set()
         sent_to_person: dict[int, str] = {}  # what a carer's copy quotes
-        by_audience = sorted(undelivered.items(), key=lambda row: list(Audience).index(row[1][0].audience))
+        by_audience = sorted(undelivered.items(), key=lambda row: _RANK[row[1][0].audience])
         if any(left < len(by_audience) for left in self.left.values()):
             # Not everything may fit: what is most urgent goes first, the rest follows tomorrow.
             by_audience.sort(key=lambda row: self._urgency(row[1]))

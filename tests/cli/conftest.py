@@ -13,7 +13,12 @@ from tests.cli.terminal import Terminal, settle
 
 
 @pytest.fixture
-def reminder(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+def reminder(
+    tmp_path: Path,
+    _migrated_sqlite: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Terminal]:
     """`reminder`, spoken to in Japanese, at eight in the morning of Tuesday, 1 December 2026, with nothing kept."""
     for name in os.environ:
         if name.startswith("REMINDER_") or name in ("LC_ALL", "LC_MESSAGES", "PORT"):
@@ -23,7 +28,7 @@ def reminder(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
     monkeypatch.setenv("REMINDER_CLOCK_OVERRIDE", "2026-12-01T08:00+09:00")
     monkeypatch.chdir(tmp_path)
     _take_down_logging()
-    yield Terminal(tmp_path / "data", capsys, monkeypatch)
+    yield Terminal(tmp_path / "data", _migrated_sqlite, capsys, monkeypatch)
     _take_down_logging()
 
 

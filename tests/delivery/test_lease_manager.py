@@ -10,8 +10,10 @@ import pytest
 from reminder.delivery.lease_manager import AHEAD, LeaseBatch, LeaseManager
 from reminder.delivery.sender import Sender
 from reminder.domain.model.messages import LEASE, RENEWED_EVERY, Accepted, MessageKind, MessageState, Outgoing, Urgency
-from reminder.domain.model.people import Audience, ChannelName
+from reminder.domain.model.people import Audience, ChannelName, ConsentHow
 from reminder.domain.rules.sending_limits import LEAST_BOUND, LEAST_KNOWN_DAYS, MOST_ALIKE
+from reminder.enrolment import register
+from reminder.enrolment.register import NewContact, NewPerson
 from reminder.storage.outbox import leases, queue, rate_limits
 from reminder.storage.outbox.queue import MessageDraft
 from reminder.storage.runtime import heartbeats
@@ -57,9 +59,22 @@ def claim(village: Village, per_second: float | None = TEN_A_SECOND) -> LeaseBat
 def crowd(village: Village) -> Village:
     """At ten in the morning a chain of homes, its contacts 1 to 100, and a family, its contact 101."""
     village.sleep_until(MORNING)
-    village.group()
-    for place in range(100):
-        village.person(f"入居者{place}", phone=f"090-0000-{place:04}")
+    chain = village.group()
+    with village.app.writing() as uow:
+        residents = register.add_people(
+            uow, group_id=chain, wanted=[NewPerson(f"入居者{place}") for place in range(100)]
+        )
+        phones = [
+            NewContact(
+                ChannelName.SMS,
+                f"090-0000-{place:04}",
+                person_id=person,
+                consent_how=ConsentHow.SPOKEN,
+                consent_by="長女",
+            )
+            for place, person in enumerate(residents)
+        ]
+        assert register.add_contacts(uow, wanted=phones) == [*range(1, 101)]
     village.group()
     village.person("母", phone="090-0000-9001")
     return village

@@ -3,8 +3,6 @@
 Every number here is invented.
 """
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -218,36 +216,7 @@ def test_no_text_breaks_the_guard(text: str) -> None:
     assert forbidden(text) in (None, *LooksLike)
 
 
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "1 ",
-        "1a",
-        "a1-",
-        "AB1",
-        "<",
-        "暗証1",
-        "090-0000-0001 ",
-        "2026-03-31 ",
-        "1年",
-        "0O",
-        "年(",
-        "%31",
-        "&#49",
-        "9-",
-        "一",
-    ],
-)
-def test_a_long_text_costs_in_proportion_to_its_length(piece: str) -> None:
-    """Four times the text must not cost sixteen times; the margin is wide, and a quadratic guard is far beyond it."""
-
-    def cost(length: int) -> float:
-        text = (piece * length)[:length]
-        taken = []
-        for _ in range(3):
-            began = time.process_time()
-            forbidden(text)
-            taken.append(time.process_time() - began)
-        return min(taken)
-
-    assert cost(80_000) < 10 * cost(20_000) + 0.05
+def test_a_text_that_no_field_could_hold_is_not_read() -> None:
+    assert forbidden("母" * 2048) is None
+    assert forbidden("母" * 2049) == LooksLike.TOO_LONG
+    assert forbidden("1-O" * 20_000 + "z") == LooksLike.TOO_LONG

@@ -21,6 +21,8 @@ JAPAN_CODE = 81
 
 # Above any telephone number with its punctuation, and above the limit of RFC 5321 for an e-mail address.
 LONGEST_PHONE, LONGEST_EMAIL = 60, 254
+# With invisible characters and spaces around it.
+LONGEST_LINE_ID = 60
 
 # No real number has these digits after its prefix, so practice lists can use them without disturbing anybody.
 _FOR_PRACTICE = {"900000": 10, "30000": 9, "500000": 10}
@@ -70,7 +72,7 @@ def read_phone(text: str, *, field: str = FIELD) -> Phone:
     """
     if (mobile := _plain_mobile(text)) is not None:
         return mobile
-    if len(text) > LONGEST_PHONE:
+    if len(text) > LONGEST_PHONE or len(unicodedata.normalize("NFKC", text)) > LONGEST_PHONE:
         raise AddressError("phone_unreadable", field=field)
     plain = _DASH.sub("-", _visible(text)).removeprefix("'").removeprefix("tel:").strip()
     if _DIGITS_LOST.fullmatch(plain):
@@ -106,7 +108,7 @@ _LINE_ID = re.compile(r"U[0-9a-f]{32}")
 
 def read_line_id(text: str, *, field: str = FIELD) -> str:
     """Return the id that LINE's webhook gives a friend of the operator's account; raises AddressError."""
-    plain = _visible(text)
+    plain = _visible(text) if len(text) <= LONGEST_LINE_ID else ""
     if not _LINE_ID.fullmatch(plain):
         raise AddressError("line_unreadable", field=field)
     return plain
@@ -123,16 +125,19 @@ def read_email(text: str, *, field: str = FIELD) -> str:
 
     Raises AddressError, or ForbiddenNumberError for twelve digits before the @.
     """
+    # Characters that are not seen may be pasted with it; the visible ones are counted below.
+    if len(text) > 2 * LONGEST_EMAIL:
+        raise AddressError("email_unreadable", field=field)
     plain = _visible(text)
     # Shorter runs are part of many people's addresses.
     looks_like = long_number(plain.rpartition("@")[0])
     if looks_like is not None:
         raise ForbiddenNumberError(field=field, looks_like=looks_like)
+    if len(plain) > LONGEST_EMAIL:
+        raise AddressError("email_unreadable", field=field)
     old = _OLD_CARRIER.fullmatch(plain)
     if old:
         return f"{old['local']}@{old['domain'].lower()}"
-    if len(plain) > LONGEST_EMAIL:
-        raise AddressError("email_unreadable", field=field)
     try:
         address = validate_email(plain, check_deliverability=False, allow_smtputf8=False).ascii_email
     except EmailNotValidError:

@@ -16,6 +16,8 @@ _SENT_TO = ("To", "Delivered-To", "X-Original-To", "Envelope-To")
 _RETURN_PATH = re.compile(r"\+([1-9][0-9]{0,17})-([a-p]{32})@")
 _MAIL_ID = re.compile(r"<m([1-9][0-9]{0,17})\.[0-9]{1,12}@[A-Za-z0-9.-]{1,253}>")
 _STATUS = re.compile(r"(?<![0-9.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
+# Anybody may send such a mail: of a header only so many characters are read.
+_LONGEST = 2000
 _ACTIONS = {"failed": True, "delayed": False}  # whether it is final
 
 
@@ -68,8 +70,8 @@ def named(sent_to: str, mail_id: str, status: str, *, is_final: bool) -> Bounce 
 
     None where it names no message of ours, or has no status.
     """
-    said = _STATUS.search(status)
-    path, repeated = _RETURN_PATH.search(sent_to.lower()), _MAIL_ID.search(mail_id)
+    said = _STATUS.search(status[:_LONGEST])
+    path, repeated = _RETURN_PATH.search(sent_to[:_LONGEST].lower()), _MAIL_ID.search(mail_id[:_LONGEST])
     if said is None:
         return None
     if path is not None:
@@ -86,11 +88,11 @@ def _reported_statuses(part: Message) -> Iterator[tuple[str, bool]]:
         if not isinstance(block, Message):
             continue
         is_final = _ACTIONS.get(str(block.get("Action", "")).strip().lower())
-        status = _STATUS.search(str(block.get("Status", "")))
+        status = _STATUS.search(str(block.get("Status", ""))[:_LONGEST])
         if is_final is None or status is None:
             continue
         # "5.0.0" says nothing; the other server's own text may.
-        exact = _STATUS.search(str(block.get("Diagnostic-Code", ""))) if status[1].endswith(".0.0") else None
+        exact = _STATUS.search(str(block.get("Diagnostic-Code", ""))[:_LONGEST]) if status[1].endswith(".0.0") else None
         yield (exact or status)[1], is_final
 
 

@@ -10,6 +10,8 @@ from reminder.errors import SettingsError
 from reminder.guard.numbers import forbidden
 
 BORN, NOTES = "born", "notes"
+# A longer heading is a paragraph; its column is not read.
+LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class ColumnHeadings:
         """
         if not heading.strip():
             return UNKNOWN
+        if len(heading) > LONGEST:
+            return REFUSED
         if forbidden(heading) is not None or self._is_refused(heading):
             return REFUSED
         upper, _, lower = heading.rpartition("/")

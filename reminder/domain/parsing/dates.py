@@ -47,11 +47,11 @@ _KANJI_DIGITS = str.maketrans("〇零○一二三四五六七八九", "000123456
 _KANJI_NUMBER = re.compile("[一二三四五六七八九]?十[一二三四五六七八九]?|[〇零○一二三四五六七八九]+")
 _DASH = re.compile("[‐‒–—―−ー]")
 # Spreadsheets write a date as midnight of that day.
-_MIDNIGHT = re.compile(r"[T\s]\s*0?0:00(:00)?$")
+_MIDNIGHT = re.compile(r"(?:T\s*+|(?<!\s)\s++)0?0:00(:00)?$")
 _TAIL = re.compile(
     rf"(?P<date>.*?)(?:\((?P<short>[{WEEKDAYS}])\)|\(?(?P<long>[{WEEKDAYS}])曜日?\)?)?(?:まで|迄)?(?:有効)?"
 )
-_TWICE = re.compile(r"(.+)\((.+)\)")
+_TWICE = re.compile(r"(.+)\(([^(]+)\)")
 
 _ERA = r"(?:(?P<era>令和?|平成?|昭和?|大正?|[RHST])[.・-]?)?"
 _YEAR = re.compile(rf"{_ERA}(?P<year>[0-9]{{1,4}}|元)年?", re.IGNORECASE)
@@ -75,8 +75,10 @@ def read_date(text: str) -> date:
     forms. An era's years are counted on past its end and back before its beginning: old cards carry 平成36年. Raises
     DateError when the text could mean several days, lacks a part, names a day that does not exist, or is no date.
     """
-    found = _TAIL.fullmatch(_plain(text)) if len(text) <= LONGEST else None
-    if found is None:
+    plain = _plain(text) if len(text) <= LONGEST else ""
+    # Folding can make a text longer.
+    found = _TAIL.fullmatch(plain) if len(plain) <= LONGEST else None
+    if found is None or not plain:
         raise DateError("date_unreadable")
     twice = _TWICE.fullmatch(found["date"])
     days = [_read_one(part) for part in (twice.groups() if twice else [found["date"]])]
@@ -91,7 +93,7 @@ _NAMES_ERA = re.compile(r"(?P<era>[令平昭大]|[RHST])(?:和|成|正)?[.・-]?
 
 def outlives_its_era(text: str, day: date) -> bool:
     """Return whether a date is counted past its era's end, as 平成39年: on old cards, or by mistake."""
-    named = _NAMES_ERA.match(_plain(text))
+    named = _NAMES_ERA.match(_plain(text[:LONGEST]))
     if named is None:
         return False
     place = next(i for i, era in enumerate(ERAS) if named["era"].upper() in (era.letter, era.name[0]))

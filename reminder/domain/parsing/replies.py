@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reminder.errors import SettingsError
-from reminder.guard.numbers import forbidden
+from reminder.guard.numbers import LONGEST, LooksLike, forbidden
 
 FILE = "config/replies.toml"
 CONSENT = "consent"
@@ -110,7 +110,7 @@ def _any_of(patterns: Sequence[str], name: str) -> re.Pattern[str]:
 
 def read_consent(text: str, rules: ReplyRules) -> Consent | None:
     """Return whether a reply consents or refuses; None for neither. Silence and doubt are not consent."""
-    said = plain(text)
+    said = plain(text[:LONGEST])
     words = (said, _LAST_PARTICLE.sub("", said))
     return next((one for one in Consent if not rules.consent[one].isdisjoint(words)), None)
 
@@ -118,9 +118,13 @@ def read_consent(text: str, rules: ReplyRules) -> Consent | None:
 def read(text: str, rules: ReplyRules) -> Intent:
     """Return the intent of a reply.
 
-    Whole words are tried first, then patterns. A reply that says yes and no at once is UNKNOWN: a human reads it.
+    Whole words are tried first, then patterns. A reply that says yes and no at once is UNKNOWN: a human reads it. So is
+    one of more than LONGEST characters, which is not read.
     """
-    if forbidden(text) is not None or _holds_long_digits(text):
+    looks_like = forbidden(text)
+    if looks_like is LooksLike.TOO_LONG:
+        return Intent.UNKNOWN
+    if looks_like is not None or _holds_long_digits(text):
         return Intent.NUMBER
     said = plain(text)
     if not said:
@@ -150,7 +154,7 @@ def _holds_long_digits(text: str) -> bool:
 
 # Lines that mail programs and carriers add below a text.
 _SIGNATURE = re.compile(
-    r"\n\s*([-_=—])\1[\s\S]*$|(iphone|ipad|android|スマートフォン|スマホ)から送信[\s\S]*$|sent from my[\s\S]*$",
+    r"\n[^\S\n]*([-_=—])\1[\s\S]*$|(iphone|ipad|android|スマートフォン|スマホ)から送信[\s\S]*$|sent from my[\s\S]*$",
     re.IGNORECASE,
 )
 _APOLOGY = re.compile(
@@ -169,6 +173,8 @@ def plain(text: str) -> str:
     """
     folded = unicodedata.normalize("NFKC", _SIGNATURE.sub("", text).translate(_MARKS)).lower().translate(_HIRAGANA)
     letters = "".join(char for char in folded if char in "?'々ー〜" or unicodedata.category(char)[0] in "LN")
-    letters = re.sub(r"[〜]+|ー{2,}|(?<=[ぁ-ん])[っッ]+$", "", re.sub(r"\?+", "?", letters))
+    letters = re.sub(r"[〜]+|ー{2,}", "", re.sub(r"\?+", "?", letters))
+    cut = letters.rstrip("っッ")
+    letters = cut if cut and "ぁ" <= cut[-1] <= "ん" else letters
     letters = _APOLOGY.sub("", letters)
     return _SAME_DIGIT.sub(r"\1", letters)

@@ -288,7 +288,8 @@ _DITTO = frozenset({"〃", "々", '"', "''", "同上", "″", "仝", "ditto"})
 _IN_RENEWAL = ("更新中", "更新申請中", "申請中", "手続中", "手続き中")
 _NOT_KNOWN = ("不明", "未確認", "確認中", "未定", "なし", "無し", "不詳", "?", "-", "ー", "unknown", "n/a", "持って")
 _FIRST_ZERO = re.compile(r"[0+(tT]")
-_WITH_NOTE = re.compile(r"\s*(?P<date>[^\s→(＞>※,、]*[0-9元]日?)\s*(?:まで)?[\s→(＞>※,、]+\D*$")
+# The word's own end decides where the date ends, so that no two parts can share white space between them.
+_WITH_NOTE = re.compile(r"\s*+(?P<date>[^\s→(＞>※,、]*[0-9元]日?)(?=(?:まで)?[\s→(＞>※,、])\D*$")
 _FORMULA = re.compile(r"[=+@]|-[^\d]")
 
 

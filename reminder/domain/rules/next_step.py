@@ -52,6 +52,9 @@ def next_step(dates: CardDates, acknowledged_on: date | None, today: date) -> Ne
     return NextStep(NextAct.GO, dates.last_counter_day)
 
 
+_RANK = {act: rank for rank, act in enumerate(NextAct)}
+
+
 def urgency(step: NextStep) -> tuple[int, date]:
     """Return a sort key: the most urgent step comes first."""
-    return list(NextAct).index(step.act), step.day
+    return _RANK[step.act], step.day

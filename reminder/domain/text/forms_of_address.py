@@ -20,7 +20,7 @@ def carers_word(label: str, words: Catalog) -> str:
     return words.section("carers_word").get(label, label if label != _name_in(label) else address_of(label, words))
 
 
-_BRACKETS_AND_ROOMS = re.compile(r"[(（\[［][^)）\]］]*[)）\]］]|[0-9０-９]+ *号室?")
+_BRACKETS_AND_ROOMS = re.compile(r"[(（\[［][^)）\]］]{0,60}[)）\]］]|(?<![0-9０-９])[0-9０-９]+ *号室?")
 
 
 @lru_cache(maxsize=4096)

@@ -29,7 +29,8 @@ def everywhere(table: object, annotate: Callable[[str], str]) -> object:
     return annotate(table) if isinstance(table, str) else table
 
 
-_RUBY = re.compile(rf"({_KANJI})（([ぁ-ゖー]+)）")
+# From the first of its kanji: tried at each, a long run of them would cost its square.
+_RUBY = re.compile(rf"(?<![\u3005\u4e00-\u9fff])({_KANJI})（([ぁ-ゖー]+)）")
 
 
 def as_ruby(html: str) -> str:

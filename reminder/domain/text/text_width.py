@@ -8,7 +8,7 @@ _NARROW, _SMALL, _LARGE = 0.36, 0.62, 0.75
 _THIN = frozenset(" .,:;'!|()[]ijlIft")
 # Characters that may not begin a line.
 _CLINGING = frozenset("、。，．）」』】ー・：！？ゃゅょっァィゥェォャュョッ")
-_PIECES = re.compile(r"\s*[^\s\u1100-\uffff]+|\s*[\u1100-\uffff]")
+_PIECES = re.compile(r"\s*+(?:[^\s\u1100-\uffff]+|[\u1100-\uffff])|\s++")
 
 
 def width_of(text: str) -> float:
@@ -27,7 +27,7 @@ def _width(char: str) -> float:
 def wrapped(text: str, ems: float) -> list[str]:
     """Return lines of at most `ems`, except for a single word that is wider."""
     lines = [""]
-    for piece in _PIECES.findall(text):
+    for piece in _PIECES.findall(text.rstrip()):
         if lines[-1] and piece not in _CLINGING and width_of(lines[-1] + piece) > ems:
             lines.append(piece.lstrip())
         else:

@@ -373,7 +373,8 @@ def _row(
             continue
         looks_like = reading.number_in(text)
         if looks_like is not None:
-            refused = refused or Finding("forbidden_number", Level.REFUSE, place, {"looks_like": looks_like})
+            code = "text_too_long" if looks_like is LooksLike.TOO_LONG else "forbidden_number"
+            refused = refused or Finding(code, Level.REFUSE, place, {"looks_like": looks_like})
         elif reading.is_kept:
             cells[place] = text
             if reading.ends_on_birthday:

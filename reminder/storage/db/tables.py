@@ -260,6 +260,8 @@ IS_LIVE = text("messages.state NOT IN ('cancelled', 'stale')")
 HAS_OLD_BODY = text("messages.body_sealed IS NOT NULL AND messages.state NOT IN ('queued', 'sending', 'unknown')")
 IS_TO_A_STRANGER = text("messages.contact_id IS NULL")
 WAS_HANDED_OVER = text("messages.handed_at IS NOT NULL")
+# In another order than below: SQLite would take this index, which it cannot search there, for that condition.
+DID_NOT_ARRIVE = text("messages.state IN ('failed', 'undelivered')")
 IS_UNREPORTED_FAILURE = text(
     "messages.followed_up_at IS NULL AND messages.audience = 'person' AND messages.state IN ('undelivered', 'failed')"
 )
@@ -283,6 +285,7 @@ class Message(Base):
         _partial_index("ix_messages_to_strangers", "created_at", where=IS_TO_A_STRANGER),
         Index("ix_messages_contact_id_handed_at", "contact_id", "handed_at"),
         _partial_index("ix_messages_handed", "handed_at", where=WAS_HANDED_OVER),
+        _partial_index("ix_messages_failures_of_group", "group_id", where=DID_NOT_ARRIVE),
         CheckConstraint("(contact_id IS NULL) <> (address_sealed IS NULL)", name="one_reader"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -4,14 +4,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, bindparam, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
-from reminder.domain.model.messages import MessageKind
+from reminder.domain.model.messages import MessageKind, MessageState
 from reminder.domain.model.people import Audience, ChannelName
 from reminder.storage.db.statements import among
-from reminder.storage.db.tables import IS_UNREPORTED_FAILURE, Contact, Message, MessageReminder, Person
-from reminder.storage.outbox.queries import _NOT_ARRIVED
+from reminder.storage.db.tables import DID_NOT_ARRIVE, IS_UNREPORTED_FAILURE, Contact, Message, MessageReminder, Person
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,24 @@ class ContactFailures:
     times: int
     since: datetime
     reason: str | None
+
+
+_LATER = aliased(Message)
+_NOT_ARRIVED = (
+    select(Message.contact_id, Message.ended_at, Message.created_at, Message.reason)
+    .where(
+        Message.group_id == bindparam("group"),
+        Message.contact_id.is_not(None),
+        DID_NOT_ARRIVE,
+        # One look-up a failure: the last arrival of everybody would be read from all that was ever sent.
+        ~exists().where(
+            _LATER.contact_id == Message.contact_id,
+            _LATER.id > Message.id,
+            _LATER.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED)),
+        ),
+    )
+    .order_by(Message.id)
+)
 
 
 def failures_by_contact(tx: Session, group_id: int) -> dict[int, ContactFailures]:

@@ -7,11 +7,11 @@ from datetime import date, datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Row, and_, bindparam, func, or_, select, union
+from sqlalchemy import CompoundSelect, Row, and_, bindparam, or_, select, union
 from sqlalchemy.orm import Session
 
 from reminder.clock import japan_date
-from reminder.domain.model.messages import MessageKind, MessageState
+from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.crypto.keyring import KeyRing
@@ -480,25 +480,3 @@ def call_message(tx: Session, keys: KeyRing, message_id: int) -> CallMessage | N
     return CallMessage(
         row.kind, row.contact_id, ChannelName(row.channel), text, row.test_called_at, Language(row.language)
     )
-
-
-_ARRIVED = (
-    select(Message.contact_id, func.max(Message.id).label("last"))
-    .where(
-        Message.group_id == bindparam("group"),
-        Message.state.in_((MessageState.ACCEPTED, MessageState.DELIVERED)),
-    )
-    .group_by(Message.contact_id)
-    .subquery()
-)
-_NOT_ARRIVED = (
-    select(Message.contact_id, Message.ended_at, Message.created_at, Message.reason)
-    .outerjoin(_ARRIVED, _ARRIVED.c.contact_id == Message.contact_id)
-    .where(
-        Message.group_id == bindparam("group"),
-        Message.contact_id.is_not(None),
-        Message.state.in_((MessageState.UNDELIVERED, MessageState.FAILED)),
-        Message.id > func.coalesce(_ARRIVED.c.last, 0),
-    )
-    .order_by(Message.id)
-)

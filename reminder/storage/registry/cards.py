@@ -214,7 +214,8 @@ def current_with_assignees(
 
 def brief_of_group(tx: Session, group_id: int) -> list[CardBrief]:
     """Return the current cards of everybody in the group without their details, in the order of their ids."""
-    return [CardBrief._make(row) for row in tx.execute(_BRIEF, {"group": group_id})]
+    # Plain rows: the session would double the time for tens of thousands.
+    return list(map(CardBrief._make, tx.connection().execute(_BRIEF, {"group": group_id}).all()))
 
 
 def assigned_of_group(tx: Session, group_id: int) -> set[int]:

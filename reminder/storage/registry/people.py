@@ -155,7 +155,8 @@ def of_group(tx: Session, group_id: int | None) -> list[PersonView]:
 
 def brief_of_group(tx: Session, group_id: int) -> list[PersonBrief]:
     """Return everybody in the group without details, in the order of their ids."""
-    return [PersonBrief._make(row) for row in tx.execute(_BRIEF, {"group": group_id})]
+    # Plain rows: the session would double the time for thousands.
+    return list(map(PersonBrief._make, tx.connection().execute(_BRIEF, {"group": group_id}).all()))
 
 
 def are_more_than(tx: Session, group_id: int, count: int) -> bool:

@@ -131,6 +131,14 @@ def mails() -> Sequence[Case]:
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _matrix() -> Iterator[None]:
+    """Forget the matrix after the last test of it: it takes half a gigabyte, and every later test would be slower."""
+    yield
+    texts.cache_clear()
+    mails.cache_clear()
+
+
 def holding(pattern: str, cases: Iterable[Case]) -> set[str]:
     """The messages in which the pattern is found, each once."""
     found = re.compile(pattern, re.IGNORECASE)

@@ -148,37 +148,37 @@ def test_taking_a_migration_back_loses_no_row_but_what_it_brought(village: Villa
         tx.connection().exec_driver_sql("UPDATE cards SET person_id = 99")  # references count again
 
 
-@pytest.mark.parametrize(
-    ("key", "audience", "kind", "why"),
-    [
-        ("told:1:2026-12-01:sms:0", "person", "reminder", "a step, to the person"),
-        ("told:1:2026-12-01:email:0", "carer", "copy", "the same step, to a carer"),
-        ("told:1:2026-12-01:email:1", "staff", "copy", "and to a home's staff"),
-        ("silent:1:2026-12-01", "carer", "escalation", "nobody has answered"),
-        ("silent:1:1:2026-12-01", "carer", "escalation", "likewise, about one card"),
-        ("notice:1:1", "carer", "notice", "something happened"),
-        ("undelivered:1:1:2026-12-01", "carer", "failure_notice", "a message reached nobody"),
-        ("reach:1:2026", "person", "verification", "the yearly question"),
-        ("digest:1:2026-W50", "staff", "digest", "the weekly letter of a home"),
-        ("answer:1", "person", "answer", "to a reply"),
-        ("answer:stop:1:20261201000000", "person", "answer", "to a stop"),
-        ("consent:1:1", "person", "consent_request", "may we write to you?"),
-        ("practice:1:20261201000000", "person", "test_call", "a call to try out the keys"),
-        ("code:1", "carer", "login_code", "a sign-in"),
-        ("invitation:1", "carer", "invitation", "a member to be"),
-        ("elsewhere:1", "carer", "notice", "nobody knows what it was"),
-    ],
-)
-def test_a_message_of_an_older_database_has_its_kind(
-    empty_database_url: str, key: str, audience: str, kind: str, why: str
-) -> None:
+# The key of a message of an older database, its audience, its kind, and why.
+OLD_MESSAGES = [
+    ("told:1:2026-12-01:sms:0", "person", "reminder", "a step, to the person"),
+    ("told:1:2026-12-01:email:0", "carer", "copy", "the same step, to a carer"),
+    ("told:1:2026-12-01:email:1", "staff", "copy", "and to a home's staff"),
+    ("silent:1:2026-12-01", "carer", "escalation", "nobody has answered"),
+    ("silent:1:1:2026-12-01", "carer", "escalation", "likewise, about one card"),
+    ("notice:1:1", "carer", "notice", "something happened"),
+    ("undelivered:1:1:2026-12-01", "carer", "failure_notice", "a message reached nobody"),
+    ("reach:1:2026", "person", "verification", "the yearly question"),
+    ("digest:1:2026-W50", "staff", "digest", "the weekly letter of a home"),
+    ("answer:1", "person", "answer", "to a reply"),
+    ("answer:stop:1:20261201000000", "person", "answer", "to a stop"),
+    ("consent:1:1", "person", "consent_request", "may we write to you?"),
+    ("practice:1:20261201000000", "person", "test_call", "a call to try out the keys"),
+    ("code:1", "carer", "login_code", "a sign-in"),
+    ("invitation:1", "carer", "invitation", "a member to be"),
+    ("elsewhere:1", "carer", "notice", "nobody knows what it was"),
+]
+
+
+def test_messages_of_an_older_database_have_their_kinds(empty_database_url: str) -> None:
     database = Database(empty_database_url)
     schema.move(database, command.upgrade, "0009")
-    _add_old_messages(database, [(1, key, audience)])
+    _add_old_messages(database, [(number, key, audience) for number, (key, audience, _, _) in enumerate(OLD_MESSAGES)])
 
     schema.migrate(database)
 
-    assert _kinds(database) == [(1, kind)], why
+    of_number = dict(_kinds(database))
+    got = [(key, of_number[number], why) for number, (key, _, _, why) in enumerate(OLD_MESSAGES)]
+    assert got == [(key, kind, why) for key, _, kind, why in OLD_MESSAGES]
     database.close()
 
 
