@@ -7,12 +7,15 @@ INSTALLED := $(VENV)/installed
 # What pytest is asked beside the whole suite: make test TESTS="tests/domain -x"
 TESTS ?=
 
-.PHONY: help demo test test-all check bench chaos clean
+.PHONY: help demo test test-all check advisories sbom wheel bench chaos clean
 help:
 	@echo "make demo      see it work: a family and a care home of invented people, years in seconds"
 	@echo "make test      the tests of every day, on SQLite and on a PostgreSQL that the tests start themselves"
 	@echo "make test-all  the rest: the other database where make test has one, a browser, and when everything goes wrong"
 	@echo "make check     style, types and which part may use which"
+	@echo "make advisories  asks whether an advisory about a locked package is known, where the network allows it"
+	@echo "make sbom      writes the bill of materials of what production installs"
+	@echo "make wheel     builds the package that production installs, in dist/"
 	@echo "make bench     how fast it is on this machine"
 	@echo "make chaos     everything goes wrong at once for half an hour, and every text is accounted for"
 	@echo "make clean     forget what was installed and cached"
@@ -37,6 +40,19 @@ check: $(INSTALLED)
 	$(IN_VENV)/python -m tests.checks.glossary
 	$(IN_VENV)/python -m tests.checks.migrations
 	$(IN_VENV)/python -m tests.checks.documents
+	$(IN_VENV)/python -m tests.checks.locks
+	$(IN_VENV)/python -m tests.checks.licences
+	$(IN_VENV)/python -m tests.checks.sbom --check
+
+# Ends well where the source cannot be reached, and says so.
+advisories: $(INSTALLED)
+	$(IN_VENV)/python -m tests.checks.advisories
+
+sbom: $(INSTALLED)
+	$(IN_VENV)/python -m tests.checks.sbom
+
+wheel: $(INSTALLED)
+	$(IN_VENV)/python -m hatchling build -t wheel
 
 bench: $(INSTALLED)
 	$(IN_VENV)/python -m tests.bench
@@ -45,11 +61,11 @@ chaos: $(INSTALLED)
 	$(IN_VENV)/python -m tests.chaos
 
 # The build tool comes out of the lock too: left to itself pip would fetch the newest one, whatever it is that day.
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "This needs Python 3.11 or newer. Name one: make PYTHON=python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(IN_VENV)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(IN_VENV)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(IN_VENV)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

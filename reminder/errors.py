@@ -7,6 +7,7 @@
     │   ├── NeedsConfirmationError  it may be right, but is so unusual that we ask first
     │   ├── AddressError            a phone number or e-mail address that cannot be used
     │   ├── UnknownChoiceError      a kind, mode, channel … that does not exist
+    │   ├── TooManyRequestsError    a limit is reached; when to try again is known (HTTP 429)
     │   ├── NotFoundError           no such person, card … (HTTP 404)
     │   └── ConflictError           it is there already, or no longer in the state this needs (HTTP 409)
     │       └── QuotaReachedError   the group holds or uses as much as it may
@@ -100,6 +101,16 @@ class UnknownChoiceError(RefusedInputError):
     def __init__(self, *, field: str, choices: Sequence[str]) -> None:
         self.choices = tuple(choices)
         super().__init__(field=field, choices=", ".join(choices))
+
+
+class TooManyRequestsError(RefusedInputError):
+    """A limit was reached. `retry_after`: the seconds after which it is worth trying again, at least one."""
+
+    code = "too_many_requests"
+
+    def __init__(self, code: str | None = None, *, field: str | None = None, retry_after: int) -> None:
+        self.retry_after = max(1, retry_after)
+        super().__init__(code, field=field, retry_after=self.retry_after)
 
 
 class NotFoundError(RefusedInputError):

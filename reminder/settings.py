@@ -3,6 +3,7 @@
 Unknown or wrong values refuse to start and name the setting and the fix, never the value.
 """
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -58,6 +59,14 @@ def web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def network_of_proxy(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Return the network that an address such as 127.0.0.1 or 10.0.0.0/8 means; raises ValueError for anything else."""
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        raise ValueError("write addresses or networks, separated by commas: 127.0.0.1,10.0.0.0/8") from None
+
+
 class Settings(BaseSettings):
     """All settings, each with a default, so that the first run needs none."""
 
@@ -110,6 +119,21 @@ class Settings(BaseSettings):
     web_threads: int = Field(
         2, ge=1, le=64, description="how many requests for pages are worked on at once; Python gains nothing by more"
     )
+    web_connections: int = Field(
+        500, ge=1, le=20_000, description="how many connections the web server keeps open; fewer where files are few"
+    )
+    web_connections_per_client: int = Field(
+        64, ge=1, le=20_000, description="how many of these one client may hold: an IPv4 address or an IPv6 /64"
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="addresses or networks of proxies whose X-Forwarded-For and -Proto are believed; default: none"
+    )
+    api_requests_per_minute: int = Field(
+        300, ge=1, le=1_000_000, description="how many requests of one API token are answered in a minute"
+    )
+    api_wrong_tokens_per_minute: int = Field(
+        30, ge=1, le=1_000_000, description="how many wrong API tokens of one network are answered in a minute"
+    )
     two_way_sms: bool = Field(
         default=False, description="texts can be answered: your sender receives, and Twilio tells PUBLIC_URL of it"
     )
@@ -136,10 +160,15 @@ class Settings(BaseSettings):
         default=False, description="the health-insurance grace also covers an expired card itself (confirm it first)"
     )
 
-    @field_validator("secret_keys", "twilio_auth_token", mode="before")
+    @field_validator("secret_keys", "twilio_auth_token", "trusted_proxies", mode="before")
     @classmethod
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses_of_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(network_of_proxy(one)) for one in value)
 
     @field_validator(*OLD_VALUES, mode="before")
     @classmethod

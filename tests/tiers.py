@@ -15,9 +15,11 @@ import pytest
 SLOW = (
     "browser",
     "chaos",
+    "enrolment/imports/test_heavy_workbooks.py",
     "journeys/test_over_sockets.py",
     "journeys/test_sheets_leave_no_number.py",
     "journeys/test_sheets_through_kills.py",
+    "journeys/test_slow_clients.py",
     "web/test_api_docs.py",
 )
 ON_ONE_DATABASE = ("cli", "enrolment", "journeys", "planning", "upkeep", "web")

@@ -110,6 +110,10 @@ def _notes(settings: Settings) -> list[str]:
             notes.append("Texts cannot be answered: a group on trial can text nobody before you approve it.")
         if settings.public_url is None:
             notes.append("PUBLIC_URL is not set: in a group on trial no e-mail address can be confirmed.")
+    if settings.is_public and not settings.trusted_proxies:
+        notes.append(
+            "TRUSTED_PROXIES is not set: behind a proxy all visitors count as one, for sign-in and for connections."
+        )
     notes += [f"{name} has a former value; write {value}." for name, value in former_values().items()]
     notes += [f"{PREFIX}{name.upper()} is on." for name in SWITCHES if getattr(settings, name)]
     return notes

@@ -45,7 +45,8 @@ def enrol(
     from reminder.cli.app_context import opened_app
     from reminder.domain.model.imports import ColumnUse
     from reminder.enrolment.imports import service
-    from reminder.enrolment.imports.reader import LARGEST, read_sheet
+    from reminder.enrolment.imports.bounded_reader import read_bounded
+    from reminder.enrolment.imports.reader import LARGEST
     from reminder.enrolment.imports.report import rejected_rows_file, row_reports
     from reminder.storage.registry import imports
 
@@ -56,10 +57,10 @@ def enrol(
     except OSError:
         raise RefusedInputError("file_not_there", field="file") from None
     with opened_app() as app:
-        found = read_sheet(content, app.rules.headings, sheet=sheet)
-        del content
         now, units = app.clock.now(), app.units
-        import_id = service.begin_import(units, now, group_id=group, sheet=found, by=None)
+        with read_bounded(content, app.rules.headings, sheet=sheet) as found:
+            del content
+            import_id = service.begin_import(units, now, group_id=group, sheet=found, by=None)
         try:
             with units.writing(now) as uow:
                 begun = imports.find(uow.tx, import_id)

@@ -1,22 +1,24 @@
 """The inbox: reads and stores replies at once, without any number in them; the next pass acts on them."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from reminder.conversation import reply_handlers
+from reminder.conversation import reply_handlers, unclear
 from reminder.conversation.reply_handlers import ReplyContext
 from reminder.domain.model.notices import NoticeKind
-from reminder.domain.model.people import ContactState
 from reminder.domain.parsing import addresses
 from reminder.domain.parsing import replies as reading
-from reminder.domain.parsing.replies import Intent
+from reminder.domain.parsing.replies import Consent, Intent
+from reminder.domain.rules.reply_routing import Conversation, Reach, route
 from reminder.errors import ForbiddenNumberError, RefusedInputError
 from reminder.guard.text import clean
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.registry import contacts, groups, people
-from reminder.storage.reminders import notices, replies
+from reminder.storage.reminders import conversations, notices, replies, unclear_replies
 from reminder.storage.reminders.replies import ReplyView
+from reminder.storage.runtime import set_aside
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 LONGEST = 1600
 # So much of a reply is shown to a carer.
 LONGEST_KEPT = 200
+# What a human said about the number itself, in every group that knows it.
+_OF_THE_NUMBER = (Intent.STOP, Intent.START, Intent.WRONG_PERSON)
 
 
 @dataclass(frozen=True)
@@ -36,23 +40,47 @@ class InboundText:
 
 
 def keep(uow: UnitOfWork, inbound: InboundText) -> bool:
-    """Store a reply; return False for an unknown sender, of whom nothing is stored and who gets no answer."""
+    """Store a reply with the contact whose message it can answer.
+
+    Return False where nothing is stored and nobody is answered: for an unknown sender, and for one to whom nothing was
+    ever sent, who may only say stop.
+    """
     try:
         address = addresses.read_sms_number(inbound.sender)
     except RefusedInputError:
         return False
     text = inbound.text[:LONGEST]
     intent = reading.read(text, uow.rules.replies)
-    known = contacts.at_phone(uow.tx, uow.keys, address)
+    known = conversations.at_number(uow.tx, uow.keys, address, uow.now)
     if not known:
         return False
+    if replies.is_known(uow.tx, inbound.provider_id) or unclear_replies.is_known(uow.tx, inbound.provider_id):
+        return True
+    if intent not in _OF_THE_NUMBER and unclear.is_answer_to_choice(uow, known, inbound.provider_id, text):
+        return True
+    return _file(uow, inbound.provider_id, intent, text, known)
+
+
+def _file(uow: UnitOfWork, provider_id: str, intent: Intent, text: str, known: Collection[Conversation]) -> bool:
+    consent = Consent.YES if intent is Intent.START else reading.read_consent(text, uow.rules.replies)
+    routing = route(intent, reading.digit_of(text, intent), consent, tuple(known))
+    if routing.reach is Reach.NOBODY:
+        return False
+    said = _keepable(text, intent)
+    if routing.reach is Reach.UNCLEAR:
+        unclear.keep(uow, provider_id=provider_id, intent=intent, text=said, contact_ids=routing.contact_ids)
+        return True
+    if routing.reach is Reach.NUMBER:
+        unclear.drop(uow, routing.contact_ids)
+        # The words are shown to the one group that has written to the number. Of two nobody knows which is meant.
+        said = said if len({one.group_id for one in known if one.written_at is not None}) == 1 else None
     replies.keep(
         uow.tx,
         uow.keys,
-        contact_id=known[0],
-        provider_id=inbound.provider_id,
+        contact_id=routing.contact_ids[0],
+        provider_id=provider_id,
         intent=intent,
-        text=_keepable(text, intent),
+        text=said,
         now=uow.now,
     )
     return True
@@ -80,53 +108,71 @@ def _keepable(text: str, intent: Intent) -> str | None:
 def act_on_replies(units: UnitsOfWork, now: datetime) -> int:
     """Act on the replies that wait and return their number.
 
-    A reply that cannot be acted on is logged, and the family is asked to look at it.
+    A reply that cannot be acted on is logged, and the family is asked to look at it. One that cannot even be read is
+    set aside, where the operator sees it. Neither delays another.
     """
     handled = 0
-    while True:
-        # Of an earlier turn nothing is left: an error before the next reply is known is nobody's reply.
-        waiting: list[ReplyView] = []
-        try:
-            with units.writing(now) as uow:
-                waiting = replies.waiting(uow.tx, uow.keys, 1)
-                for reply in waiting:
-                    _act(uow, reply)
-                    replies.mark_handled(uow.tx, reply.id, now)
-        except Exception:
-            if not waiting:
-                raise
-            log.exception("reply %s could not be acted on", waiting[0].id)
-            with units.writing(now) as uow:
-                _hand_to_family(uow, waiting[0])
-        if not waiting:
-            return handled
+    while _act_on_next(units, now) or unclear.settle_next(units, now):
         handled += 1
+    return handled
 
 
-def _hand_to_family(uow: UnitOfWork, reply: ReplyView) -> None:
-    for speaker in contacts.speakers(uow.tx, reply.contact_id):
-        if speaker.person_id is not None:
-            notices.add(
-                uow.tx, NoticeKind.UNREAD, person_id=speaker.person_id, contact_id=speaker.contact_id, now=uow.now
-            )
-    replies.mark_handled(uow.tx, reply.id, uow.now)
+def _act_on_next(units: UnitsOfWork, now: datetime) -> bool:
+    # Of an earlier turn nothing is left: an error before the next reply is known is nobody's reply.
+    next_id: int | None = None
+    try:
+        with units.writing(now) as uow:
+            next_id = replies.next_waiting(uow.tx)
+            if next_id is None:
+                return False
+            reply = replies.waiting_reply(uow.tx, uow.keys, next_id)
+            if reply.is_unreadable:
+                log.error("reply %s was sealed with a key that is gone", next_id)
+                set_aside.add(uow.tx, set_aside.REPLIES, [next_id], now)
+            if reply.is_unreadable and reply.intent not in _OF_THE_NUMBER:
+                _hand_to_family(uow, next_id)
+            else:
+                _act(uow, reply)
+            replies.mark_handled(uow.tx, next_id, now)
+    except Exception:
+        if next_id is None:
+            raise
+        log.exception("reply %s could not be acted on", next_id)
+        with units.writing(now) as uow:
+            set_aside.add(uow.tx, set_aside.REPLIES, [next_id], now)
+            replies.mark_handled(uow.tx, next_id, now)
+            _hand_to_family(uow, next_id)
+    return True
+
+
+def _hand_to_family(uow: UnitOfWork, reply_id: int) -> None:
+    """Ask those around the person of a reply to look at it."""
+    contact_id = replies.contact_of(uow.tx, reply_id)
+    speaker = next(iter(contacts.speakers(uow.tx, contact_id)), None)
+    if speaker is not None and speaker.person_id is not None:
+        notices.add(uow.tx, NoticeKind.UNREAD, person_id=speaker.person_id, contact_id=contact_id, now=uow.now)
 
 
 def _act(uow: UnitOfWork, reply: ReplyView) -> None:
-    sharing = contacts.speakers(uow.tx, reply.contact_id)
-    for group_id in sorted({speaker.group_id for speaker in sharing}):
-        groups.lock(uow.tx, group_id)
-    own = [speaker for speaker in sharing if speaker.person_id is not None and not speaker.is_family]
-    if not own:
-        # The telephone of a relative or member: they answer on the page or by e-mail; only stop and start work here.
-        if reply.intent is Intent.STOP:
-            reply_handlers.stop_all(uow, [speaker.contact_id for speaker in sharing])
-        elif reply.intent is Intent.START:
-            reply_handlers.start_all(uow, [speaker for speaker in sharing if speaker.state is ContactState.OPTED_OUT])
+    # The words about the number concern every group that knows it; all others are an answer to this contact's texts.
+    is_of_number = reply.intent in _OF_THE_NUMBER
+    speakers = (contacts.speakers_at_number if is_of_number else contacts.speakers)(uow.tx, reply.contact_id)
+    if not speakers:
         return
-    # People who share a telephone are addressed as the first of them.
-    first = next((speaker for speaker in own if speaker.state is ContactState.CONFIRMED), own[0])
-    assert first.person_id is not None
-    person, group = people.find(uow.tx, first.person_id), groups.find(uow.tx, first.group_id)
-    if person is not None and group is not None:
-        reply_handlers.act(ReplyContext(uow, reply, first, tuple(own), person, group))
+    itself = speakers[0]
+    for group_id in sorted({speaker.group_id for speaker in speakers} if is_of_number else {itself.group_id}):
+        groups.lock(uow.tx, group_id)
+    answer = reply_handlers.act_on_number(uow, reply, speakers) if is_of_number else None
+    person = people.find(uow.tx, itself.person_id) if itself.is_own and itself.person_id is not None else None
+    group = groups.find(uow.tx, itself.group_id)
+    if person is None or group is None:
+        # The telephone of a relative or member: they answer on the page or by e-mail. Only those words work here, and
+        # the answer to a request for consent of a group on trial.
+        if not is_of_number:
+            reply_handlers.answer_for_consent(uow, reply, itself)
+        return
+    context = ReplyContext(uow, reply, itself, tuple(speakers), person, group)
+    if not is_of_number:
+        reply_handlers.act(context)
+    elif answer is not None:
+        context.answer(answer)

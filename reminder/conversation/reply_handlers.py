@@ -7,16 +7,16 @@ from datetime import date, timedelta
 from reminder.domain.model.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, StoppedBy
-from reminder.domain.parsing.replies import Consent, Intent, plain, read_consent
+from reminder.domain.parsing.replies import Consent, Intent, digit_of, read_consent
 from reminder.domain.rules import escalation_policy
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.registry import cards, contacts
+from reminder.storage.registry import cards, contacts, groups, people
 from reminder.storage.registry.contacts import Speaker
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
-from reminder.storage.reminders import notices, reminders, replies
+from reminder.storage.reminders import conversations, notices, reminders, replies
 from reminder.storage.reminders import open_questions as questions
 from reminder.storage.reminders.open_questions import Question
 from reminder.storage.reminders.recipients import reader
@@ -38,7 +38,8 @@ _STOP_CONFIRMATIONS = frozenset({"stopped", "declined", "wrong_person"})
 class ReplyContext:
     """A reply with all that is known of its sender.
 
-    `speakers`: everybody who shares the telephone, `speaker` first.
+    `speaker`: the contact that it answers, a person's own. `speakers`: everybody at this telephone, in every group,
+    `speaker` first.
     """
 
     uow: UnitOfWork
@@ -49,14 +50,14 @@ class ReplyContext:
     group: GroupView
 
     @property
-    def contact_ids(self) -> list[int]:
-        """Return the ids of the contacts that share the telephone."""
-        return [speaker.contact_id for speaker in self.speakers]
+    def questions(self) -> list[Question]:
+        """Return the open questions of this person at this telephone."""
+        return questions.open_at(self.uow.tx, [self.speaker.contact_id], self.uow.now)
 
     @property
-    def questions(self) -> list[Question]:
-        """Return the open questions of these contacts."""
-        return questions.open_at(self.uow.tx, self.contact_ids, self.uow.now)
+    def is_shared(self) -> bool:
+        """Whether other persons are written to at this telephone."""
+        return is_shared(self.speakers)
 
     def notify(self, kind: NoticeKind, *, of: int | None = None, card_id: int | None = None) -> None:
         """Add a notice to those around a person; `of` is another person than the one who is spoken to."""
@@ -72,90 +73,109 @@ class ReplyContext:
 
     def answer(self, name: str, day: date | None = None) -> None:
         """Answer by a text at once; a call has already said what there is to say."""
-        if not self.speaker.channel.can.is_two_way or not self.uow.rules.two_way:
-            return
-        if self.group.is_suspended and name not in _STOP_CONFIRMATIONS:
-            return
-        if replies.answers_since(self.uow.tx, self.speaker.contact_id, self.uow.now - A_DAY) >= MOST_ANSWERS:
-            return
-        recipient = next(
-            r for _, r in contacts.of_people(self.uow.tx, [self.person.id]) if r.contact_id == self.speaker.contact_id
-        )
-        reads = reader(recipient, self.person, Audience.PERSON, self.group)
-        composed = self.uow.rules.composer.answer(reads, name, day=day)
-        draft = MessageDraft(
+        answer(
+            self.uow,
+            self.speaker,
+            name,
             key=f"answer:{self.reply.id}",
-            kind=MessageKind.ANSWER,
-            group_id=self.group.id,
-            contact_id=self.speaker.contact_id,
-            audience=Audience.PERSON,
-            channel=self.speaker.channel,
-            subject=None,
-            text=composed.text,
-            segments=composed.segments,
-            scheduled_at=self.uow.now,
-            expires_at=self.uow.now + ANSWERED_FOR,
-            urgency=Urgency.ANSWER,
+            day=day,
+            most=most_answers(self.speakers, self.group.id),
+            is_at_shared_phone=self.is_shared,
         )
-        queue.add(self.uow.tx, self.uow.keys, [draft], self.uow.now)
+
+
+def is_shared(speakers: Collection[Speaker]) -> bool:
+    """Return whether several persons are written to at this telephone."""
+    return len({one.person_id for one in speakers if one.is_own and one.state is not ContactState.OPTED_OUT}) > 1
+
+
+def most_answers(speakers: Collection[Speaker], group_id: int) -> int:
+    """Return how many answers a day this group may send to the telephone: a couple needs twice as many as one."""
+    persons = {one.person_id for one in speakers if one.is_own and one.group_id == group_id}
+    return MOST_ANSWERS * min(max(len(persons), 1), 2)
+
+
+def answer(
+    uow: UnitOfWork,
+    speaker: Speaker,
+    name: str,
+    *,
+    key: str,
+    day: date | None = None,
+    most: int,
+    is_at_shared_phone: bool,
+    is_named: bool = True,
+) -> None:
+    """Answer a person by a text at once; `name`: of notices.ANSWERS, `most`: answers a day to this telephone.
+
+    `is_named`: False where it is not known which person of the group is meant.
+    """
+    if not speaker.channel.can.is_two_way or not uow.rules.two_way or speaker.person_id is None:
+        return
+    if replies.answers_since(uow.tx, speaker.contact_id, uow.now - A_DAY) >= most:
+        return
+    person = people.find(uow.tx, speaker.person_id)
+    group = groups.find(uow.tx, speaker.group_id)
+    if person is None or group is None or (group.is_suspended and name not in _STOP_CONFIRMATIONS):
+        return
+    recipient = next(r for _, r in contacts.of_people(uow.tx, [person.id]) if r.contact_id == speaker.contact_id)
+    codes = sorted(question.code for question in questions.open_at(uow.tx, [speaker.contact_id], uow.now))
+    if name == "unread" and not codes and is_at_shared_phone:
+        # The digit that it names would mean somebody else's card.
+        name = "thanks"
+    code = codes[0] if codes else None
+    reads = reader(recipient, person, Audience.PERSON, group, reply_code=code, is_shared=is_at_shared_phone)
+    composed = uow.rules.composer.answer(reads, name, day=day, is_named=is_named)
+    draft = MessageDraft(
+        key=key,
+        kind=MessageKind.ANSWER,
+        group_id=group.id,
+        contact_id=speaker.contact_id,
+        audience=Audience.PERSON,
+        channel=speaker.channel,
+        subject=None,
+        text=composed.text,
+        segments=composed.segments,
+        scheduled_at=uow.now,
+        expires_at=uow.now + ANSWERED_FOR,
+        urgency=Urgency.ANSWER,
+    )
+    queue.add(uow.tx, uow.keys, [draft], uow.now)
 
 
 def act(context: ReplyContext) -> None:
-    """Act on the reply by its intent."""
-    intent = context.reply.intent
-    if intent is not Intent.WRONG_PERSON:
-        contacts.record_verified(context.uow.tx, context.contact_ids, context.uow.now)
-    if _may_be_about_consent(context) and intent not in (Intent.NUMBER, Intent.WRONG_PERSON):
+    """Act on an answer by its intent. Words about the number itself: see act_on_number."""
+    of_group = [speaker.contact_id for speaker in context.speakers if speaker.group_id == context.group.id]
+    contacts.record_verified(context.uow.tx, of_group, context.uow.now)
+    if context.speaker.state is ContactState.UNCONFIRMED and context.reply.intent is not Intent.NUMBER:
         _answers_about_consent(context)
-    elif context.speaker.state is ContactState.OPTED_OUT and intent is not Intent.START:
+    elif context.speaker.state is ContactState.OPTED_OUT:
         # This person wants no more messages, so nothing is sent.
         return
     elif (question := _named(context)) is not None:
         _is_done(context, [question])
     else:
-        _ACTS[intent](context)
+        _ACTS[context.reply.intent](context)
 
 
 def _named(context: ReplyContext) -> Question | None:
     """Return the open question whose digit was sent."""
-    digit = plain(context.reply.text or "")
-    if len(digit) != 1 or not digit.isdigit() or context.reply.intent not in (Intent.DONE, Intent.UNKNOWN):
-        return None
-    named = [question for question in context.questions if question.code == int(digit)]
-    return named[0] if len(named) == 1 else None
-
-
-def _may_be_about_consent(context: ReplyContext) -> bool:
-    """Return whether the reply may be about consent.
-
-    It is if the speaker has not consented yet. It is also if another person on this telephone was asked for consent, no
-    question is open, and the words fit.
-    """
-    if context.speaker.state is ContactState.UNCONFIRMED:
-        return True
-    is_asked = any(one.was_asked and one.state is ContactState.UNCONFIRMED for one in context.speakers)
-    return (
-        is_asked
-        and not context.questions
-        and read_consent(context.reply.text or "", context.uow.rules.replies) is not None
-    )
+    digit = digit_of(context.reply.text or "", context.reply.intent)
+    named = [question for question in context.questions if question.code == digit]
+    return named[0] if len(named) == 1 and context.reply.intent in (Intent.DONE, Intent.UNKNOWN) else None
 
 
 def _answers_about_consent(context: ReplyContext) -> None:
-    asked = [speaker for speaker in context.speakers if speaker.was_asked and speaker.state is ContactState.UNCONFIRMED]
-    if not asked:
+    speaker = context.speaker
+    if not speaker.was_asked:
         return
     said = read_consent(context.reply.text or "", context.uow.rules.replies)
-    if said is Consent.YES or context.reply.intent is Intent.START:
-        for speaker in asked:
-            contacts.confirm(context.uow.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=context.uow.now)
-            cards.schedule_replan_of_group(context.uow.tx, speaker.group_id, context.uow.today)
-            _write(context, "contact_confirmed", speaker)
+    if said is Consent.YES:
+        _confirm(context.uow, speaker)
         context.answer("welcome")
-    elif said is Consent.NO or context.reply.intent is Intent.STOP:
-        contacts.stop(context.uow.tx, [speaker.contact_id for speaker in asked], StoppedBy.REPLY)
-        for speaker in asked:
-            _write(context, "contact_stopped", speaker)
+    elif said is Consent.NO:
+        contacts.stop(context.uow.tx, [speaker.contact_id], StoppedBy.REPLY)
+        _write(context.uow, "contact_stopped", speaker)
         context.answer("declined")
         context.notify(NoticeKind.DECLINED)
     elif context.reply.intent is Intent.WHO:
@@ -164,59 +184,118 @@ def _answers_about_consent(context: ReplyContext) -> None:
         context.notify(NoticeKind.UNREAD)
 
 
-def _write(context: ReplyContext, act_name: str, speaker: Speaker) -> None:
-    activity_log.write(
-        context.uow.tx, act_name, context.uow.now, group_id=speaker.group_id, contact_id=speaker.contact_id
-    )
+def answer_for_consent(uow: UnitOfWork, reply: ReplyView, speaker: Speaker) -> None:
+    """Act on the answer of a relative or a member whom a group on trial has asked for consent."""
+    if not speaker.was_asked or speaker.state is not ContactState.UNCONFIRMED:
+        return
+    said = read_consent(reply.text or "", uow.rules.replies)
+    if said is Consent.YES:
+        _confirm(uow, speaker)
+    elif said is Consent.NO:
+        contacts.stop(uow.tx, [speaker.contact_id], StoppedBy.REPLY)
+        _write(uow, "contact_stopped", speaker)
 
 
-def stop_all(uow: UnitOfWork, contact_ids: Sequence[int]) -> list[int]:
-    """Stop these contacts at once, at their own word; return the ids of those that were active."""
-    stopped = contacts.stop(uow.tx, contact_ids, StoppedBy.REPLY)
-    for contact_id in contact_ids:
-        queue.cancel_for_contact(uow.tx, contact_id, CancelReason.OPTED_OUT, uow.now)
-        group_id = contacts.group_of(uow.tx, contact_id)
-        if group_id is not None:
-            cards.schedule_replan_of_group(uow.tx, group_id, uow.today)
-            activity_log.write(uow.tx, "contact_stopped", uow.now, group_id=group_id, contact_id=contact_id)
-    notices.add_stopped(uow.tx, stopped, uow.now)
-    return stopped
+def _write(uow: UnitOfWork, act_name: str, speaker: Speaker) -> None:
+    activity_log.write(uow.tx, act_name, uow.now, group_id=speaker.group_id, contact_id=speaker.contact_id)
 
 
-def start_all(uow: UnitOfWork, speakers: Sequence[Speaker]) -> None:
-    """Confirm these contacts again, at their own word."""
-    for speaker in speakers:
-        contacts.confirm(uow.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=uow.now)
-        cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
-        activity_log.write(
-            uow.tx, "contact_confirmed", uow.now, group_id=speaker.group_id, contact_id=speaker.contact_id
+def _confirm(uow: UnitOfWork, speaker: Speaker) -> None:
+    contacts.confirm(uow.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=uow.now)
+    cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
+    _write(uow, "contact_confirmed", speaker)
+
+
+def act_on_number(uow: UnitOfWork, reply: ReplyView, speakers: Sequence[Speaker]) -> str | None:
+    """Act on words about the number itself, for every contact with it in every group; return the name of the answer.
+
+    Each group is told about its own contact only. `speakers`: all of them, the one whose text was answered first.
+    """
+    if reply.intent is not Intent.WRONG_PERSON:
+        contacts.record_verified(uow.tx, [speakers[0].contact_id], uow.now)
+    match reply.intent:
+        case Intent.STOP:
+            return _stop(uow, reply, speakers)
+        case Intent.START:
+            return _start(uow, speakers)
+        case _:
+            return _wrong_person(uow, reply, speakers)
+
+
+def _stop(uow: UnitOfWork, reply: ReplyView, speakers: Sequence[Speaker]) -> str | None:
+    stopped = set(contacts.stop(uow.tx, [one.contact_id for one in speakers], StoppedBy.REPLY))
+    declined = [one for one in speakers if one.state is ContactState.UNCONFIRMED and one.was_asked and one.is_own]
+    for one in speakers:
+        if one.contact_id in stopped:
+            _end(uow, one)
+            _write(uow, "contact_stopped", one)
+    for one in declined:
+        assert one.person_id is not None
+        reply_id = reply.id if one.contact_id == reply.contact_id else None
+        notices.add(
+            uow.tx,
+            NoticeKind.DECLINED,
+            person_id=one.person_id,
+            contact_id=one.contact_id,
+            reply_id=reply_id,
+            now=uow.now,
         )
+    notices.add_stopped(uow.tx, stopped - {one.contact_id for one in declined}, uow.now)
+    if speakers[0] in declined:
+        return "declined"
+    return "stopped" if stopped else None
 
 
-def _stop(context: ReplyContext) -> None:
-    if stop_all(context.uow, context.contact_ids):
-        context.answer("stopped")
+def _end(uow: UnitOfWork, speaker: Speaker) -> None:
+    """Cancel what waits for this contact, and plan its group again."""
+    queue.cancel_for_contact(uow.tx, speaker.contact_id, CancelReason.OPTED_OUT, uow.now)
+    cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
 
 
-def _start(context: ReplyContext) -> None:
-    stopped = [speaker for speaker in context.speakers if speaker.state is ContactState.OPTED_OUT]
-    start_all(context.uow, stopped)
-    context.answer("started" if stopped else "thanks")
+def _start(uow: UnitOfWork, speakers: Sequence[Speaker]) -> str:
+    stopped = [one for one in speakers if one.state is ContactState.OPTED_OUT]
+    for one in stopped:
+        if one.has_consented or one.was_asked or not one.channel.can.needs_consent:
+            _confirm(uow, one)
+        else:
+            # Its owner has agreed to nothing from this group, and does not do so now: they may be asked.
+            contacts.ask_anew(uow.tx, [one.contact_id])
+    itself = speakers[0]
+    if itself.state is ContactState.UNCONFIRMED and itself.was_asked:
+        _confirm(uow, itself)
+        return "welcome"
+    return "started" if stopped else "thanks"
+
+
+def _wrong_person(uow: UnitOfWork, reply: ReplyView, speakers: Sequence[Speaker]) -> str | None:
+    """Stop what was sent to a number that is somebody else's, and ask each family for the right one.
+
+    It concerns the groups that have written to the number. Others learn nothing of it.
+    """
+    wrote = conversations.groups_that_wrote(uow.tx, [one.contact_id for one in speakers])
+    concerned = [one for one in speakers if one.group_id in wrote]
+    gone = set(contacts.mark_unreachable(uow.tx, [one.contact_id for one in concerned]))
+    for one in concerned:
+        if one.contact_id not in gone:
+            continue
+        _end(uow, one)
+        if one.is_own and one.person_id is not None:
+            reply_id = reply.id if one.group_id == speakers[0].group_id else None
+            notices.add(
+                uow.tx,
+                NoticeKind.WRONG_PERSON,
+                person_id=one.person_id,
+                contact_id=one.contact_id,
+                reply_id=reply_id,
+                now=uow.now,
+            )
+    notices.add_unreachable(uow.tx, [one.contact_id for one in concerned if one.contact_id in gone], uow.now)
+    return "wrong_person" if gone else None
 
 
 def _number(context: ReplyContext) -> None:
     context.answer("number")
     context.notify(NoticeKind.NUMBER)
-
-
-def _wrong_person(context: ReplyContext) -> None:
-    """Stop the contact, because the number is somebody else's now, and ask the family for the right one."""
-    contacts.mark_unreachable(context.uow.tx, context.contact_ids)
-    for speaker in context.speakers:
-        queue.cancel_for_contact(context.uow.tx, speaker.contact_id, CancelReason.OPTED_OUT, context.uow.now)
-        cards.schedule_replan_of_group(context.uow.tx, speaker.group_id, context.uow.today)
-        context.notify(NoticeKind.WRONG_PERSON, of=speaker.person_id)
-    context.answer("wrong_person")
 
 
 def _who(context: ReplyContext) -> None:
@@ -293,9 +372,8 @@ def _unknown(context: ReplyContext) -> None:
 
 _ACTS: Mapping[Intent, Callable[[ReplyContext], None]] = {
     Intent.NUMBER: _number,
-    Intent.STOP: _stop,
-    Intent.START: _start,
-    Intent.WRONG_PERSON: _wrong_person,
+    # Nobody has stopped anything, and nobody was asked.
+    Intent.START: _thanks,
     Intent.WHO: _who,
     Intent.FAMILY: _family,
     Intent.LATER: _later,

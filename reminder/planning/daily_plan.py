@@ -105,7 +105,8 @@ class PlanningQueries:
 
     `humans`: every contact of each human, by owner, in any state. `taken`: which of these message keys are in use, with
     the state of the message. `sharing`: all contacts that share the telephone of this one. `open_questions`: the
-    questions of these contacts that wait for an answer at an instant.
+    questions of these contacts that wait for an answer at an instant. `is_shared`: whether another person is written to
+    at the address of this contact.
     """
 
     past: DeliveryHistory
@@ -113,6 +114,7 @@ class PlanningQueries:
     taken: Callable[[Collection[str]], Mapping[str, MessageState]]
     sharing: Callable[[int], Collection[int]]
     open_questions: Callable[[Collection[int], datetime], list[Question]]
+    is_shared: Callable[[int], bool]
 
 
 @dataclass
@@ -236,7 +238,7 @@ class DailyPlan:
         open_questions = self.known.open_questions(sharing, self.now)
         open_questions += [one for contact_id in sharing for one in self.asked_now.get(contact_id, ())]
         code = questions.free_code(open_questions, about)
-        question = Question(0, planned[0].card.person.id, code, about)
+        question = Question(0, planned[0].card.person.id, code, about, recipient.contact_id)
         self.asked_now.setdefault(recipient.contact_id, []).append(question)
         return code
 
@@ -286,7 +288,14 @@ class DailyPlan:
         texts = [
             self.rules.composer.reminder(
                 [reminder.content for reminder in theirs],
-                reader(recipient, person, theirs[0].audience, group, reply_code=reply_code),
+                reader(
+                    recipient,
+                    person,
+                    theirs[0].audience,
+                    group,
+                    reply_code=reply_code,
+                    is_shared=theirs[0].audience is Audience.PERSON and self.known.is_shared(recipient.contact_id),
+                ),
                 brief=len(by_person) > 1,
                 copy=self._copy(recipient, theirs, sent_to_person.get(person.id)),
             )

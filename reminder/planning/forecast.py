@@ -125,6 +125,9 @@ class _Around:
         self._recipient_set = choose_recipients(group.kind, own, members, uow.rules.channels)
         self._humans = by_owner(self._recipients)
         self._sharing = cache(lambda contact_id: open_questions.sharing(uow.tx, [contact_id])[contact_id])
+        self._shared = open_questions.of_several_persons(
+            uow.tx, [recipient.contact_id for recipient in own if recipient.owner[0] == "person"]
+        )
         self._are_open = cache(lambda *contact_ids: open_questions.open_at(uow.tx, contact_ids, uow.now))
 
     def forecasts(self, person: PersonView, wanted: Sequence[ForecastCard]) -> list[Forecast]:
@@ -187,6 +190,7 @@ class _Around:
             open_questions=lambda contact_ids, at: (
                 open_questions.open_at(uow.tx, contact_ids, at) if self._are_open(*contact_ids) else []
             ),
+            is_shared=self._shared.__contains__,
         )
         while next_on is not None:
             on = max(next_on, today)

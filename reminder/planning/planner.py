@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -70,7 +70,8 @@ class _PlanningPass:
         contexts = self._contexts(due, group_of, recipient_sets)
         past = DeliveryHistory(self._tx, due, humans, self._now)
         left = quotas.messages_left(self._tx, self._rules.quotas, group_ids, self._now)
-        day = DailyPlan(self._rules, self._now, self._links, self._known(past, humans), left=left)
+        known = self._known(past, humans, recipient_sets.values())
+        day = DailyPlan(self._rules, self._now, self._links, known, left=left)
         undelivered = day.undelivered(contexts)
         past.load_outcomes(
             {t.card.id for planned in undelivered.values() for t in planned if t.audience is not Audience.PERSON}
@@ -124,13 +125,21 @@ class _PlanningPass:
             for card in due
         ]
 
-    def _known(self, past: DeliveryHistory, humans: Mapping[tuple[str, int], Sequence[Recipient]]) -> PlanningQueries:
+    def _known(
+        self,
+        past: DeliveryHistory,
+        humans: Mapping[tuple[str, int], Sequence[Recipient]],
+        recipient_sets: Iterable[RecipientSet],
+    ) -> PlanningQueries:
+        own = [one.contact_id for around in recipient_sets for one in around.own if not one.channel.is_mail]
+        shared = open_questions.of_several_persons(self._tx, own)
         return PlanningQueries(
             past=past,
             humans=humans,
             taken=lambda keys: queue.taken(self._tx, keys),
             sharing=lambda contact_id: open_questions.sharing(self._tx, [contact_id])[contact_id],
             open_questions=lambda contact_ids, now: open_questions.open_at(self._tx, contact_ids, now),
+            is_shared=shared.__contains__,
         )
 
     def _keep(self, day: DailyPlan) -> None:

@@ -24,7 +24,7 @@ from reminder.storage.outbox.monitoring import OpenMessages
 from reminder.storage.registry import cards, groups
 from reminder.storage.registry.cards import DueCard
 from reminder.storage.reminders.card_plan import plan_of
-from reminder.storage.runtime import heartbeats, service_state
+from reminder.storage.runtime import heartbeats, service_state, set_aside
 
 # Several missed passes in a row; a restart or a slow pass is shorter.
 QUIET_FOR_TOO_LONG = timedelta(minutes=5)
@@ -42,6 +42,9 @@ CLOCKS_APART = timedelta(minutes=1)
 # holidays.
 AFTER_END, AFTER_GRACE = timedelta(days=14), timedelta(days=110)
 SOON = timedelta(days=7)
+
+# What was set aside is not worked on again; the operator has a week to read of it.
+SHOWN_FOR = timedelta(days=7)
 
 PAUSED = "channel_paused"
 # The due cards of the audit before, to see whether a whole pass has left them.
@@ -233,6 +236,9 @@ def _late_messages(tx: Tx, now: datetime, waiting: set[str]) -> Trouble | None:
 
 
 def _concerns(tx: Tx, rules: Rulebook, now: datetime) -> Iterator[Trouble]:
+    aside = set_aside.lately(tx, now - SHOWN_FOR)
+    if aside:
+        yield Trouble("rows_set_aside", sum(aside.values()), name=" ".join(aside))
     out_of_reach = audit.people_out_of_reach(tx, japan_date(now) + SOON, rules.channels)
     if out_of_reach:
         yield Trouble("people_out_of_reach", out_of_reach)

@@ -21,6 +21,7 @@ from reminder.errors import (
     KigenError,
     NotFoundError,
     RefusedInputError,
+    TooManyRequestsError,
 )
 from reminder.guard.numbers import LooksLike, forbidden
 from reminder.upkeep.health import RecentHealth
@@ -41,6 +42,7 @@ from reminder.web.pages import (
 )
 from reminder.web.pages import imports as import_pages
 from reminder.web.pages import print as print_pages
+from reminder.web.support.api_rates import RequestRates
 from reminder.web.support.authorization import (
     SAFE_METHODS,
     ForeignFormError,
@@ -48,25 +50,24 @@ from reminder.web.support.authorization import (
     NoGroupError,
     NotAllowedError,
     NotSignedInError,
+    cookie_name,
     is_https,
 )
 from reminder.web.support.page_catalog import read_pages
 from reminder.web.support.rendering import go, language_of, local_path, page, with_cookie, words_of
+from reminder.web.support.security_headers import headers_of
 from reminder.wiring import App
 
 PROBLEM = "application/problem+json"
 LONGEST_BODY = 64 * 1024
+# What somebody may send who has not signed in: one address, one code, one button, one passkey.
+LONGEST_BODY_OF_STRANGER = 16 * 1024
+OF_STRANGERS = ("/sign-in", "/look", "/stop/", "/take/", "/reached/", "/passkey")
+# Bytes of an address with its query, and of all headers; the number of headers. Browsers send a tenth of it.
+LONGEST_URL = 2048
+LONGEST_HEADERS, MOST_HEADERS = 16 * 1024, 100
 FOR_PROGRAMS = ("/api/", "/webhooks/")
 _LENGTH = re.compile("[0-9]{1,9}")
-# No framing, and nothing from other origins. Every answer has these headers, also a refusal.
-HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
-    "img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "x-content-type-options": "nosniff",
-    # Not "no-referrer": browsers would then send our own forms with an origin of "null".
-    "referrer-policy": "same-origin",
-    "cache-control": "no-store",
-}
 
 
 def create_web(app: App, *, local_pages: bool) -> FastAPI:
@@ -87,6 +88,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.state.app = app
     web.state.pages = read_pages()
     web.state.health = RecentHealth()
+    web.state.rates = RequestRates()
     web.include_router(webhooks.router)
     web.include_router(public.public)
     at_home = (dashboard, organisation, monthly_plan, city_visits, letters, import_pages)
@@ -112,7 +114,10 @@ _MAY_BE_AN_ID = (LooksLike.LONG_DIGITS, LooksLike.INSURANCE_NUMBER)
 
 
 class RequestGuard:
-    """The check of every request: its address must hold no number, its body no more than its route needs."""
+    """The check of every request before anything else of ours looks at it.
+
+    Its address, headers and body are bounded. Its address must hold no number.
+    """
 
     def __init__(self, inner: ASGIApp) -> None:
         self._inner = inner
@@ -122,20 +127,35 @@ class RequestGuard:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
+        headers = headers_of(scope["app"].state.app.settings)
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 sent = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in headers.items():
                     # Only what never changes may be cached, and says so itself.
                     sent.setdefault(name, value)
             await send(message)
 
-        refused = self._refused(Request(scope))
+        refused = self._too_long(scope) or self._refused(Request(scope))
         if refused is not None:
             await refused(scope, receive, with_headers)
         else:
             await self._inner(scope, _bounded(receive, _longest_body(scope)), with_headers)
+
+    def _too_long(self, scope: Scope) -> Response | None:
+        """Return the refusal of a head that is too long. Of a long header not even the language is read."""
+        if len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"]) > LONGEST_URL:
+            code, status = "url_too_long", 414
+        elif (
+            len(scope["headers"]) > MOST_HEADERS
+            or sum(len(name) + len(value) for name, value in scope["headers"]) > LONGEST_HEADERS
+        ):
+            code, status = "headers_too_long", 431
+            scope["headers"] = []
+        else:
+            return None
+        return problem(Request(scope), RefusedInputError(code, field="url" if status == 414 else None), status=status)
 
     def _refused(self, request: Request) -> Response | None:
         for part in (request.scope["path"], unquote_to_bytes(request.scope["query_string"]).decode("utf-8", "replace")):
@@ -150,8 +170,9 @@ class RequestGuard:
 
 def _longest_body(scope: Scope) -> int:
     """Return the size limit; only the route for a home's sheet has a large one."""
-    is_sheet = scope["method"] == "POST" and scope["path"] in import_pages.TAKES_SHEETS + imports.TAKES_SHEETS
-    return LARGEST + LONGEST_BODY if is_sheet else LONGEST_BODY
+    if scope["method"] == "POST" and scope["path"] in import_pages.TAKES_SHEETS + imports.TAKES_SHEETS:
+        return LARGEST + LONGEST_BODY
+    return LONGEST_BODY_OF_STRANGER if scope["path"].startswith(OF_STRANGERS) else LONGEST_BODY
 
 
 def _bounded(receive: Receive, longest: int) -> Receive:
@@ -174,6 +195,7 @@ def problem(
     app: App = request.app.state.app
     if status is None:
         status = _status(refused)
+    headers = {**_retry_after(refused), **(headers or {})}
     sentence = explain(app.rules.wording, refused, language_of(request))
     body: dict[str, object] = {
         "type": "about:blank",
@@ -193,6 +215,7 @@ _STATUS: dict[type[KigenError], int] = {
     ForeignFormError: 403,
     NotFoundError: 404,
     ConflictError: 409,
+    TooManyRequestsError: 429,
     RefusedInputError: 422,
     DatabaseNotReadyError: 503,
 }
@@ -208,8 +231,12 @@ def _refusal(
     app: App = request.app.state.app
     sentence = words_of(request).explain(app.rules.wording, refused)
     answer = page(request, app, "refused.html", status=status or _status(refused), sentence=sentence, code=refused.code)
-    answer.headers.update(headers or {})
+    answer.headers.update({**_retry_after(refused), **(headers or {})})
     return answer
+
+
+def _retry_after(refused: KigenError) -> Mapping[str, str]:
+    return {"retry-after": str(refused.retry_after)} if isinstance(refused, TooManyRequestsError) else {}
 
 
 def _status(refused: KigenError) -> int:
@@ -223,7 +250,8 @@ async def _lead_to_sign_in(request: Request, refused: Exception) -> Response:
     answer = go("/sign-in")
     if request.method in SAFE_METHODS:
         secure = is_https(request.app.state.app)
-        with_cookie(answer, sign_in.NEXT_COOKIE, local_path(request.url.path), secure=secure, lasts=60 * 60)
+        name = cookie_name(request.app.state.app, sign_in.NEXT_COOKIE)
+        with_cookie(answer, name, local_path(request.url.path), secure=secure, lasts=60 * 60)
     return answer
 
 
@@ -248,7 +276,7 @@ async def _cut_off(request: Request, _raised: Exception) -> Response:
 
 async def _broke(request: Request, _raised: Exception) -> Response:
     """Return the answer to an unexpected error, which the server logs. The request guard does not see this answer."""
-    return problem(request, KigenError("failure"), headers=HEADERS)
+    return problem(request, KigenError("failure"), headers=headers_of(request.app.state.app.settings))
 
 
 async def _malformed(request: Request, _raised: Exception) -> Response:

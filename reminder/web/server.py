@@ -12,9 +12,21 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from reminder.clock import pause
-from reminder.errors import KigenError
+from reminder.domain.model.people import Language
+from reminder.domain.text.error_messages import explain
+from reminder.errors import KigenError, RefusedInputError
 from reminder.settings import ON_THIS_MACHINE
 from reminder.web.app import create_web
+from reminder.web.connections import (
+    BACKLOG,
+    ConnectionLimits,
+    Connections,
+    bounded_protocol,
+    most_connections,
+    whole_answer,
+)
+from reminder.web.support.network import TrustedProxies
+from reminder.web.support.security_headers import headers_of
 from reminder.wiring import App
 
 
@@ -56,6 +68,10 @@ def run(app: App, listening: socket.socket, *, beside: AbstractContextManager[ob
 # A request that uses its thread for so many seconds waits for something, or makes a file of many pages.
 LONG = 0.5
 MOST_THREADS = 40
+# Seconds for which a connection is kept for the next request.
+KEPT_IDLE = 5
+# Some systems allow a billion open files, and every one that could be open costs memory at the start of a child.
+MOST_FILES = 65_536
 
 
 async def keep_threads_few(few: int, long: float = LONG) -> None:
@@ -73,9 +89,72 @@ async def keep_threads_few(few: int, long: float = LONG) -> None:
         await pause(long)
 
 
+def allow_many_files() -> int:
+    """Raise the limit of open files to the most that the system allows; return it."""
+    try:
+        import resource
+    except ImportError:  # not on Windows, where sockets are no files
+        return MOST_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (ValueError, OSError):
+        return soft
+    return most
+
+
 def make_server(web: FastAPI) -> uvicorn.Server:
     """Return the uvicorn server for the application."""
-    # The access log would contain addresses that the request guard has not checked yet.
-    return uvicorn.Server(
-        uvicorn.Config(web, access_log=False, log_config=None, log_level=logging.WARNING, server_header=False)
+    app: App = web.state.app
+    settings = app.settings
+    limits = ConnectionLimits(
+        most_connections(settings.web_connections, allow_many_files()),
+        settings.web_connections_per_client,
+        TrustedProxies(settings.trusted_proxies),
     )
+    connections = Connections(limits, _whole_answers(app))
+    return uvicorn.Server(
+        uvicorn.Config(
+            web,
+            http=bounded_protocol(connections),
+            ws="none",
+            backlog=BACKLOG,
+            timeout_keep_alive=KEPT_IDLE,
+            # Only by our own setting; uvicorn would believe any program of this machine.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            # The access log would contain addresses that the request guard has not checked yet.
+            access_log=False,
+            log_config=None,
+            # Warnings are of requests that are no HTTP: strangers would fill the log.
+            log_level=logging.ERROR,
+            server_header=False,
+        )
+    )
+
+
+def _whole_answers(app: App) -> dict[int, bytes]:
+    """Return by status what is answered to requests that do not reach the application."""
+    said = {
+        400: ("Bad Request", "request_malformed", {}),
+        408: ("Request Timeout", "request_too_slow", {}),
+        503: ("Service Unavailable", "too_many_connections", {"retry-after": "5"}),
+    }
+    return {
+        status: whole_answer(
+            status,
+            reason,
+            {**headers_of(app.settings), **more},
+            {
+                "type": "about:blank",
+                "title": code,
+                "status": status,
+                "code": code,
+                "detail": explain(app.rules.wording, RefusedInputError(code), Language.JAPANESE),
+            },
+        )
+        for status, (reason, code, more) in said.items()
+    }

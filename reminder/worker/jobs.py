@@ -143,7 +143,11 @@ JOBS = (
         when(work_conditions.VERIFICATION_DUE, only_if=lambda app, _now: app.settings.can_verify_contacts),
         _begin_week,
     ),
-    Job("answered", when(work_conditions.REPLY_WAITS), lambda app, now: act_on_replies(app.units, now)),
+    Job(
+        "answered",
+        when(work_conditions.REPLY_WAITS, work_conditions.UNCLEAR_REPLY_DUE),
+        lambda app, now: act_on_replies(app.units, now),
+    ),
     Job(
         "planned",
         when(work_conditions.REMINDER_DUE, after=("receipts", "reconciled", "answered")),

@@ -11,11 +11,11 @@ def test_the_operator_sees_what_each_group_holds_and_uses(family: Terminal) -> N
     mine, other = family.answer("group", "list", "--usage")
 
     assert (mine["id"], mine["state"], mine["people"]["used"], mine["cards"]["used"]) == (1, "active", 1, 1)
-    assert mine["contacts"] == {"used": 2, "limit": 200}
+    assert mine["contacts"] == {"used": 2, "limit": 500}
     assert mine["contacts_of_person"] == {"limit": 12}
     assert mine["messages_a_day"]["used"] == 0
     assert (other["people"]["used"], other["messages_this_month"]) == (0, 0)
-    assert "people=1/40" in family.run("group", "list", "--usage").out
+    assert "people=1/120" in family.run("group", "list", "--usage").out
     assert family.answer("group", "list") == [
         {"id": 1, "name": "田中家", "kind": "household", "state": "active"},
         {"id": 2, "name": "他人家", "kind": "home", "state": "active"},

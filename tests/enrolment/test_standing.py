@@ -233,3 +233,23 @@ def test_after_the_approval_consents_that_were_recorded_count(village: Village) 
     }
     village.run_until("2026-12-20 18:00")
     assert village.words_to("母")
+
+
+@pytest.mark.parametrize(("answer", "after"), [("1", ContactState.CONFIRMED), ("2", ContactState.OPTED_OUT)])
+@pytest.mark.parametrize("whose", ["family", "member"])
+def test_a_relative_and_a_member_answer_for_themselves(
+    village: Village, whose: str, answer: str, after: ContactState
+) -> None:
+    if whose == "family":
+        village.contact("母", ChannelName.SMS, "090-0000-0005", family="姉")
+    else:
+        member = village.member("姉", "ane@example.jp")
+        with village.app.writing() as uow:
+            register.add_contact(uow, member_id=member, channel=ChannelName.SMS, address="090-0000-0005")
+        village._addresses["姉"] = {"+819000000005"}
+    ask(village, max(range(1, 4), key=lambda one: one if one <= len(village.contacts()) else 0))
+    village.run_until("2026-12-01 10:05")
+
+    village.answers("姉", answer)
+
+    assert village.contacts()["+819000000005"] is after

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reminder.web.app import create_web
+from reminder.web.support.api_rates import RequestRates
 from reminder.web.support.page_catalog import read_pages
 from reminder.wiring import App
 from tests.village import Village
@@ -128,9 +129,10 @@ class Lent:
 
     web: FastAPI
     app: App
+    rates: RequestRates = field(default_factory=RequestRates)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.web.state.app, self.web.state.pages = self.app, read_pages()
+        self.web.state.app, self.web.state.pages, self.web.state.rates = self.app, read_pages(), self.rates
         await self.web(scope, receive, send)
 
 

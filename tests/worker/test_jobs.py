@@ -73,6 +73,7 @@ def test_a_pass_with_nothing_to_do_asks_the_database_once_and_writes_once(villag
         (work_conditions.LEASE_EXPIRED, {"reconciled"}),
         (work_conditions.VERIFICATION_DUE, {"weeks_begun"}),
         (work_conditions.REPLY_WAITS, {"answered"}),
+        (work_conditions.UNCLEAR_REPLY_DUE, {"answered"}),
         (work_conditions.REMINDER_DUE, {"planned"}),
         (work_conditions.ESCALATION_DUE, {"escalated"}),
         (work_conditions.FAILURE_UNREPORTED, {"failures_reported"}),

@@ -32,3 +32,6 @@ ANSWERS = (
     "consent", "welcome", "declined", "done", "which", "later", "going", "family", "who", "thanks", "number", "unread",
     "stopped", "stopped_one_way", "started", "wrong_person", "summer", "new_year",
 )  # fmt: skip
+
+# Those of them that are about the number itself, whoever is meant: they name nobody.
+OF_THE_NUMBER = frozenset({"who", "number", "stopped", "stopped_one_way", "started", "wrong_person"})

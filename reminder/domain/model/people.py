@@ -97,12 +97,13 @@ _UNCONFIRMED, _CONFIRMED, _UNREACHABLE = ContactState.UNCONFIRMED, ContactState.
 CONFIRM = Move("its owner agrees", (_UNCONFIRMED, _CONFIRMED, _UNREACHABLE), (_CONFIRMED,))
 RENEW_CONSENT = Move("its owner takes their no back", (ContactState.OPTED_OUT,), (_CONFIRMED,))
 STOP = Move("its owner says no", (_UNCONFIRMED, _CONFIRMED, _UNREACHABLE), (ContactState.OPTED_OUT,))
+ASK_ANEW = Move("its owner takes their no back, and has never agreed", (ContactState.OPTED_OUT,), (_UNCONFIRMED,))
 GIVE_UP = Move("nothing arrives there", (_UNCONFIRMED, _CONFIRMED), (_UNREACHABLE,))
 CONTACT_STATES = StateMachine(
     "contact",
     ContactState,
     starts=(_UNCONFIRMED, _CONFIRMED),
-    moves=(CONFIRM, RENEW_CONSENT, STOP, GIVE_UP),
+    moves=(CONFIRM, RENEW_CONSENT, ASK_ANEW, STOP, GIVE_UP),
 )
 
 

@@ -115,6 +115,13 @@ def read_consent(text: str, rules: ReplyRules) -> Consent | None:
     return next((one for one in Consent if not rules.consent[one].isdisjoint(words)), None)
 
 
+def digit_of(text: str, intent: Intent) -> int | None:
+    """Return the digit that is all of a reply, None for any other. `intent`: what `read` made of it."""
+    said = plain(text)
+    is_digit = len(said) == 1 and said.isascii() and said.isdigit()
+    return int(said) if is_digit and intent is not Intent.NUMBER else None
+
+
 def read(text: str, rules: ReplyRules) -> Intent:
     """Return the intent of a reply.
 

@@ -1,11 +1,12 @@
 """The composer of every text that is sent: it combines the contents, the reader, and the texts of config/wording/."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Language
+from reminder.domain.text import furigana
 from reminder.domain.text.call_scripts import CallComposer, CallScript
 from reminder.domain.text.catalog import Catalogs
 from reminder.domain.text.digest import Digest, DigestComposer
@@ -40,12 +41,25 @@ class Composer:
             return EmailComposer(phrases).notice(kind, about)
         return SmsComposer(phrases).notice(kind, about)
 
-    def answer(self, reader: Reader, name: str, *, day: date | None = None) -> Composed:
+    def answer(self, reader: Reader, name: str, *, day: date | None = None, is_named: bool = True) -> Composed:
         """Return one text to somebody who has just answered, or who is asked for consent.
 
-        `name`: of notices.ANSWERS.
+        `name`: of notices.ANSWERS. `is_named`: it addresses the person, who is known.
         """
-        return SmsComposer(Phrases.of(self.catalogs, reader)).answer(name, day)
+        return SmsComposer(Phrases.of(self.catalogs, reader)).answer(name, day, is_named=is_named)
+
+    def choice(self, reader: Reader, names: Mapping[int, str]) -> Composed:
+        """Return the text that asks whom an answer is about. `names`: of each person, by the digit that means them."""
+        return SmsComposer(Phrases.of(self.catalogs, reader)).choice(names)
+
+    def name_of(self, reader: Reader, *, with_group: bool = False) -> str:
+        """Return how a person is called in that text; `with_group`: by the name of their group too."""
+        phrases = Phrases.of(self.catalogs, reader)
+        return phrases.words.word("whose").format_map(phrases.of_person) if with_group else phrases.of_person["call"]
+
+    def reading_of(self, name: str, language: Language) -> str:
+        """Return a name as it is read aloud, where the language has readings: お母さん is おかあさん."""
+        return furigana.read_aloud(self.catalogs.of(language).with_furigana.read(name))
 
     def call(self, contents: Sequence[ReminderContent], reader: Reader) -> CallScript:
         """Return the script of a telephone call about these cards."""

@@ -41,3 +41,8 @@ def as_ruby(html: str) -> str:
 def without(text: str) -> str:
     """Return the same words without their readings."""
     return _RUBY.sub(r"\1", text)
+
+
+def read_aloud(text: str) -> str:
+    """Return the text with each word that has a reading replaced by it."""
+    return _RUBY.sub(r"\2", text)

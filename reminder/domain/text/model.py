@@ -45,7 +45,8 @@ class Reader:
     """The reader of a text.
 
     `label` is what the family calls the person in the text; `from_` the family's or home's name; `reply_code` the digit
-    that answers "done" to this text, None where it cannot be answered.
+    that answers "done" to this text, None where it cannot be answered. `is_shared`: others are written to there too, so
+    that every text names its person, whatever its length.
     """
 
     audience: Audience
@@ -57,6 +58,7 @@ class Reader:
     office: str = "市役所"
     from_: str = ""
     reply_code: int | None = None
+    is_shared: bool = False
 
     @property
     def voice(self) -> str:

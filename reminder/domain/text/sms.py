@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from reminder.domain.model.languages import Script
-from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.notices import OF_THE_NUMBER, NoticeKind
 from reminder.domain.model.people import Audience, Mode
 from reminder.domain.text import sms_segments
 from reminder.domain.text.model import About, CardContent, Composed, ReminderContent
@@ -14,6 +14,10 @@ from reminder.domain.text.phrases import Phrases, Topic
 
 # A text to a person is one segment where possible, and never more than two.
 MOST_SEGMENTS = 2
+
+# The digit that answers "done" where no other question is open.
+DONE_DIGIT = 1
+_CALL = "{call}、"
 
 _SENTENCE = re.compile(r"(?<=。)|(?<=\.) ")
 
@@ -40,14 +44,25 @@ class SmsComposer:
         said = self.phrases.words.section(f"notices.{kind}")["said"]
         return Composed(None, self._signed(said.format_map(self.phrases.of_notice(about))))
 
-    def answer(self, name: str, day: date | None) -> Composed:
+    def answer(self, name: str, day: date | None, *, is_named: bool = True) -> Composed:
         """Return the text to somebody who has answered, or who is asked for consent.
 
-        `name`: one of notices.ANSWERS.
+        `name`: one of notices.ANSWERS. `is_named`: it addresses the person, who is known.
         """
         words = self.phrases.words
-        values = {**self.phrases.of_person, "date": "" if day is None else words.date(day)}
-        return Composed(None, self._shortest(words.section("answers")[name], values))
+        code = self.phrases.reader.reply_code or DONE_DIGIT
+        values = {**self.phrases.of_person, "date": "" if day is None else words.date(day), "code": str(code)}
+        template = words.section("answers")[name]
+        if not is_named or name in OF_THE_NUMBER:
+            return Composed(None, self._signed(template.replace(_CALL, "").format_map(values)))
+        return Composed(None, self._shortest(template, values))
+
+    def choice(self, names: Mapping[int, str]) -> Composed:
+        """Return the text that asks whom an answer is about."""
+        words = self.phrases.words
+        listed = (words.word("choice").format(digit=digit, call=name) for digit, name in names.items())
+        said = words.word("which_person").format(choices=words.word("list_separator").join(listed))
+        return Composed(None, self._signed(said))
 
     def _is_in_its_script(self, card: CardContent) -> bool:
         thing = self.phrases.words.kinds[card.kind]["thing"]
@@ -73,20 +88,26 @@ class SmsComposer:
             after.insert(0, words.word("reply_done").format(code=reader.reply_code))
         elif reader.voice == "elderly":
             after.insert(0, words.word("ask_staff" if reader.mode is Mode.HOME else "ask_family"))
-        for more in after:
-            text = text + more if sms_segments.count(text + more) == 1 else text
+        # Who shares a telephone must be able to say whose card it was.
+        longest = MOST_SEGMENTS if reader.is_shared and reader.reply_code is not None else 1
+        for more, most in zip(after, (longest, 1), strict=False):
+            text = text + more if sms_segments.count(text + more) <= most else text
         return text
 
     def _shortest(self, template: str, values: Mapping[str, str]) -> str:
         """Fill in a text, and shorten it to one segment where that is possible.
 
-        It leaves out the form of address, or the mark where that is an ornament.
+        It leaves out the form of address, or the mark where that is an ornament. A text to a telephone that several
+        persons share names its person, whatever its length.
         """
+        is_shared = self.phrases.reader.is_shared
+        if is_shared and not any(f"{{{name}}}" in template for name in ("call", "who")):
+            template = self.phrases.words.word("to_one") + template
         text = self._signed(template.format_map(values))
         if sms_segments.count(text) == 1:
             return text
-        if "{call}、" in template:
-            shorter = self._signed(template.replace("{call}、", "").format_map(values))
+        if _CALL in template and not is_shared:
+            shorter = self._signed(template.replace(_CALL, "").format_map(values))
         else:
             shorter = self._signed(template.format_map(values), marked=self.phrases.reader.voice == "elderly")
         return shorter if sms_segments.count(shorter) < sms_segments.count(text) else text

@@ -7,7 +7,7 @@ addresses. A session can be seen and ended from any other.
 import hmac
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from reminder.clock import random_bytes, random_code
 from reminder.domain.model.messages import MessageKind, Urgency
@@ -36,6 +36,8 @@ SEEN_WITHIN = timedelta(days=60)
 # Not at every page: opening the home page should not write.
 SEEN_EVERY = timedelta(hours=1)
 CHALLENGE_LASTS = timedelta(minutes=5)
+_NONCE, LONGEST_CHALLENGE = 16, 80
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -189,11 +191,30 @@ def act_in(uow: UnitOfWork, signed_in: SignedIn, group_id: int) -> bool:
     return False
 
 
-def new_challenge(uow: UnitOfWork, account_id: int | None) -> bytes:
-    """Return a challenge for a passkey to sign, once."""
-    challenge = random_bytes(32)
-    passkeys.challenge(uow.tx, challenge, account_id, uow.now + CHALLENGE_LASTS)
-    return challenge
+def new_challenge(keys: KeyRing, now: datetime, account_id: int | None) -> bytes:
+    """Return a challenge for a passkey to sign, once. `account_id`: None for a sign-in.
+
+    It is stored nowhere: it holds its own end and our signature, so that strangers who ask for thousands write nothing.
+    """
+    nonce, expires_at = random_bytes(_NONCE), now + CHALLENGE_LASTS
+    ends = (expires_at - _EPOCH) // timedelta(milliseconds=1)
+    return nonce + ends.to_bytes(8, "big") + keys.sign(_challenge_text(nonce, ends, account_id), "challenge").encode()
+
+
+def use_challenge(uow: UnitOfWork, challenge: bytes, account_id: int | None) -> bool:
+    """Use a challenge whose signature was verified; return whether it is ours, for this account, in time and unused."""
+    nonce, ends, mark = challenge[:_NONCE], challenge[_NONCE : _NONCE + 8], challenge[_NONCE + 8 :]
+    if len(challenge) > LONGEST_CHALLENGE or len(ends) < 8 or not mark.isascii():
+        return False
+    until = int.from_bytes(ends, "big")
+    if not uow.keys.is_signed(_challenge_text(nonce, until, account_id), "challenge", mark.decode("ascii")):
+        return False
+    expires_at = _EPOCH + timedelta(milliseconds=until)
+    return expires_at > uow.now and passkeys.use_challenge(uow.tx, challenge, account_id, expires_at)
+
+
+def _challenge_text(nonce: bytes, ends: int, account_id: int | None) -> str:
+    return f"{nonce.hex()} {ends} {account_id or ''}"
 
 
 def enter_with_passkey(uow: UnitOfWork, *, passkey_id: int, account_id: int, sign_count: int, device: str) -> Entered:

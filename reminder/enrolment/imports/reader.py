@@ -18,6 +18,7 @@ from reminder.domain.model.imports import CARD, ColumnUse, Finding, ImportColumn
 from reminder.domain.parsing import dates
 from reminder.domain.parsing.column_headings import BORN, NOTES, ColumnHeadings
 from reminder.enrolment.imports import xlsx
+from reminder.enrolment.imports.zip_guard import WHOLE, Bounds
 from reminder.errors import DateError, RefusedInputError
 from reminder.guard.numbers import LooksLike, forbidden, forbidden_in_a_date_or_phone, long_number
 
@@ -25,6 +26,8 @@ LARGEST = 20 * 1024 * 1024
 MOST_ROWS = 100_000
 MOST_COLUMNS = 1_000  # columns that hold anything
 LONGEST_HEADING = 200
+# Characters that are searched of notes, which are not kept. The guard refuses longer cells that are (TOO_LONG).
+LONGEST_NOTES = 1_000
 # Titles, notes and empty rows may come before the headings.
 LOOKED_THROUGH = 30
 _PIECE = 1 << 16
@@ -60,15 +63,19 @@ class ResidentSheet:
     rows: Iterator[SheetRow]
 
 
-def read_sheet(content: bytes, headings: ColumnHeadings, *, sheet: str | None = None) -> ResidentSheet:
+def read_sheet(
+    content: bytes, headings: ColumnHeadings, *, sheet: str | None = None, bounds: Bounds = WHOLE
+) -> ResidentSheet:
     """Return the sheet in a file; its first bytes decide on the format, not its name.
+
+    What strangers send goes through `bounded_reader`: reading within WHOLE may take a minute and half a gigabyte.
 
     Raises RefusedInputError if it cannot be read, is too large or protected, or has no known headings.
     """
     if len(content) > LARGEST:
         raise RefusedInputError("sheet_too_large", field="file", megabytes=LARGEST // (1024 * 1024))
     if xlsx.is_workbook(content):
-        book = xlsx.open_sheet(content, sheet)
+        book = xlsx.open_sheet(content, sheet, bounds)
         return _sheet(book, headings)
     return _sheet(_open_csv(content, headings), headings)
 
@@ -368,7 +375,8 @@ def _row(
         value = record[place] if place < len(record) else None
         if value is None or value == "":
             continue
-        text = (_date_text(value, epoch) if reading.is_date else _text(value)).strip()
+        whole = (_date_text(value, epoch) if reading.is_date else _text(value)).strip()
+        text = whole if reading.is_kept else whole[:LONGEST_NOTES]
         if not text:
             continue
         looks_like = reading.number_in(text)

@@ -6,8 +6,8 @@ it continues behind the last batch. Saving a sheet twice changes nothing.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from datetime import datetime
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
 from itertools import islice
 
 from reminder.domain.model.imports import (
@@ -26,18 +26,47 @@ from reminder.domain.rules.quotas import Quota
 from reminder.enrolment.imports.matching import check_rows
 from reminder.enrolment.imports.reader import ResidentSheet, SheetRow
 from reminder.enrolment.imports.saving import needed_room, save_rows
-from reminder.errors import ConflictError, NotFoundError, QuotaReachedError, RefusedInputError
+from reminder.errors import (
+    ConflictError,
+    NotFoundError,
+    QuotaReachedError,
+    RefusedInputError,
+    TooManyRequestsError,
+)
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.registry import groups, imports, quotas
 from reminder.storage.registry.imports import ImportView, NewRow
-from reminder.storage.runtime import activity_log
+from reminder.storage.runtime import activity_log, request_rates
 
 # Rows in one transaction. On SQLite nobody else can write meanwhile.
 BATCH = 500
 
 
 # ---- reading
+
+# A turn that a killed process has not given back ends after this time.
+TURN_LASTS = timedelta(minutes=5)
+_TRY_AGAIN = 10
+
+
+@contextmanager
+def turn_to_read(units: UnitsOfWork, now: datetime, *, group_id: int) -> Iterator[None]:
+    """Hold the group's one turn to have a sheet received and read, in any process.
+
+    Raises TooManyRequestsError while another sheet of the group has it, and QuotaReachedError where the group may send
+    no more sheets now.
+    """
+    name, until = f"sheet {group_id}", now + TURN_LASTS
+    with units.writing(now) as uow:
+        require_one_more(uow, group_id)
+        if not request_rates.claim(uow.tx, name, now, until=until):
+            raise TooManyRequestsError("sheet_being_read", field="file", retry_after=_TRY_AGAIN)
+    try:
+        yield
+    finally:
+        with units.writing(now) as uow:
+            request_rates.release(uow.tx, name, now, until=until)
 
 
 def require_one_more(uow: UnitOfWork, group_id: int) -> None:

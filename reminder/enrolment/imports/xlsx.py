@@ -12,12 +12,10 @@ from xml.parsers import expat
 import python_calamine
 
 from reminder.enrolment.imports import zip_guard
+from reminder.enrolment.imports.zip_guard import Bounds
 from reminder.errors import RefusedInputError
 from reminder.guard.numbers import forbidden
 
-# Values come as one block from the first cell to the last. One word in the last corner of a sheet would make that half
-# a terabyte. 100,000 rows of 200 columns.
-LARGEST_BLOCK = 20_000_000
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _EPOCH, _EPOCH_1904 = date(1899, 12, 30), date(1904, 1, 1)
 
@@ -75,10 +73,13 @@ def is_workbook(content: bytes) -> bool:
     return content.startswith(zip_guard.ZIP)
 
 
-def open_sheet(content: bytes, wanted: str | None) -> SheetTable:
-    """Return the first sheet that is not hidden, or the named one. Raises RefusedInputError."""
+def open_sheet(content: bytes, wanted: str | None, bounds: Bounds) -> SheetTable:
+    """Return the first sheet that is not hidden, or the named one.
+
+    Raises RefusedInputError, with the code sheet_bomb where it would cost more than `bounds`.
+    """
     with _unreadable_unless_well(), zipfile.ZipFile(io.BytesIO(content)) as packed:
-        zip_guard.refuse_bombs(content, packed)
+        zip_guard.refuse_bombs(content, packed, bounds)
         parts, epoch = _sheets_in(packed)
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
         names = [
@@ -94,8 +95,8 @@ def open_sheet(content: bytes, wanted: str | None) -> SheetTable:
             raise RefusedInputError("sheet_empty", field="file")
         place = names.index(wanted) if wanted else 0
         sheet = packed.read(parts[names[place]])
-        zip_guard.refuse_repeated_texts(packed, sheet)
-        flags, hidden = _layout(sheet)
+        zip_guard.refuse_repeated_texts(packed, sheet, bounds)
+        flags, hidden = _layout(sheet, bounds)
         del sheet
         opened = book.get_sheet_by_name(names[place])
         start = opened.start or (0, 0)
@@ -121,6 +122,8 @@ def _unreadable_unless_well() -> Iterator[None]:
         yield
     except RefusedInputError:
         raise
+    except MemoryError:
+        raise RefusedInputError("sheet_bomb", field="file") from None
     except BaseException as broken:
         # A panic in Rust is no Exception.
         if isinstance(broken, Exception) or type(broken).__name__ == "PanicException":
@@ -169,7 +172,8 @@ def _parser(start: Callable[[str, Mapping[str, str]], None]) -> expat.XMLParserT
     return parser
 
 
-# A cell as every program writes it, within the first 104 columns and 109,999 rows.
+# A cell as every program writes it, within the first 104 columns and 109,999 rows: no block of these is too large for
+# WHOLE.
 _UNUSUAL = re.compile(
     rb"<c(?=[\s/>])(?! r=\"[A-C]?[A-Z](?:[1-9][0-9]{0,4}|10[0-9]{4})\")|:c[\s/>]|<row(?! r=\"[0-9]+\")|:row[\s/>]"
 )
@@ -178,7 +182,7 @@ _FORMULA = re.compile(rb"<c r=\"([A-Z]+)([0-9]+)\"[^<>]*><f[\s/>]")
 _ANY_FORMULA = re.compile(rb"<f[\s/>]|:f[\s/>]")
 
 
-def _layout(sheet: bytes) -> tuple[dict[int, RowFlags], frozenset[int]]:
+def _layout(sheet: bytes, bounds: Bounds) -> tuple[dict[int, RowFlags], frozenset[int]]:
     """Return the flags by row, and the hidden columns.
 
     Raises RefusedInputError for a sheet with a cell so far from the others that the block between them is too large.
@@ -186,13 +190,13 @@ def _layout(sheet: bytes) -> tuple[dict[int, RowFlags], frozenset[int]]:
     formulas: dict[int, set[int]] = {}
     # The part before the rows is short.
     above = sheet[: max(sheet.find(b"<sheetData"), 0)]
-    is_usual = bool(above) and not _UNUSUAL.search(sheet)
+    is_usual = bounds == zip_guard.WHOLE and bool(above) and not _UNUSUAL.search(sheet)
     found: list[tuple[bytes, bytes]] = []
     if is_usual and (b"<f" in sheet or b":f" in sheet):
         found = _FORMULA.findall(sheet)
         is_usual = len(found) == len(_ANY_FORMULA.findall(sheet))
     if not is_usual:
-        return _layout_element_by_element(sheet)
+        return _layout_element_by_element(sheet, bounds)
     for letters, number in found:
         formulas.setdefault(int(number), set()).add(_place(letters.decode()))
     hidden_rows = {int(number) for number in _ROW.findall(sheet)} if b"hidden=" in sheet else set()
@@ -206,7 +210,7 @@ def _layout(sheet: bytes) -> tuple[dict[int, RowFlags], frozenset[int]]:
     return _flags(formulas, hidden_rows), frozenset(hidden_columns)
 
 
-def _layout_element_by_element(sheet: bytes) -> tuple[dict[int, RowFlags], frozenset[int]]:
+def _layout_element_by_element(sheet: bytes, bounds: Bounds) -> tuple[dict[int, RowFlags], frozenset[int]]:
     """Return the same, element by element.
 
     It takes some seconds for a large sheet, so it is used only for an unusual or very wide one.
@@ -238,7 +242,7 @@ def _layout_element_by_element(sheet: bytes) -> tuple[dict[int, RowFlags], froze
             hidden_columns.update(_hidden_columns(attributes))
 
     _parser(start).Parse(sheet, True)
-    if rows and (rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1) > LARGEST_BLOCK:
+    if rows and (rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1) > bounds.block:
         raise RefusedInputError("sheet_bomb", field="file")
     return _flags(formulas, hidden_rows), frozenset(hidden_columns)
 

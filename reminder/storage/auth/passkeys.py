@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from reminder.storage.db.statements import insert_or_ignore
 from reminder.storage.db.tables import Challenge, Passkey
 
 
@@ -85,21 +86,9 @@ def remove(tx: Session, account_id: int, passkey_id: int) -> bool:
     return removed.first() is not None
 
 
-def challenge(tx: Session, value: bytes, account_id: int | None, expires_at: datetime) -> None:
-    """Store a challenge; `account_id` is None for a sign-in."""
-    tx.add(Challenge(challenge=value, account_id=account_id, expires_at=expires_at))
-    tx.flush()
+def use_challenge(tx: Session, value: bytes, account_id: int | None, expires_at: datetime) -> bool:
+    """Record that a challenge was signed; return False where it was signed before.
 
-
-def take_challenge(tx: Session, value: bytes, account_id: int | None, now: datetime) -> bool:
-    """Delete a challenge; return whether it existed, is in time, and belongs to the same account.
-
-    `account_id` is None for a sign-in, before the account is known.
+    `account_id`: None for a sign-in. It is kept until it has expired, and then deleted by `erasure`.
     """
-    same = Challenge.account_id.is_(None) if account_id is None else Challenge.account_id == account_id
-    taken = tx.execute(
-        delete(Challenge).where(Challenge.challenge == value, same).returning(Challenge.expires_at)
-    ).scalar_one_or_none()
-    # Expired challenges are never used again.
-    tx.execute(delete(Challenge).where(Challenge.expires_at <= now))
-    return taken is not None and taken > now
+    return insert_or_ignore(tx, Challenge, challenge=value, account_id=account_id, expires_at=expires_at)

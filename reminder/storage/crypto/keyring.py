@@ -73,7 +73,7 @@ class KeyRing:
         nonce, sealed_text = sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES], sealed[_ID_BYTES + _NONCE_BYTES :]
         try:
             return key.seal.decrypt(nonce, sealed_text, purpose.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # a cut-off value has no whole nonce
             raise SettingsError("REMINDER_SECRET_KEYS", "a sealed value was changed; restore the database") from None
 
     def blind_index(self, address: str) -> bytes:

@@ -373,6 +373,19 @@ class RateLimit(Base):
     free_at: Mapped[datetime]
 
 
+class RequestRate(Base):
+    """The requests of one program or network that are accounted for, or a task that one process has claimed.
+
+    `used_until`: milliseconds since 1970; what lies in the past means nothing.
+    """
+
+    __tablename__ = "request_rates"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    used_until: Mapped[int]
+    asked_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class DayTotal(Base):
     """The number of messages of a channel on a day in Japan.
 
@@ -443,6 +456,50 @@ class Reply(Base):
     body_sealed: Mapped[bytes | None]
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
+
+
+class UnclearReply(Base):
+    """A text from a shared telephone of which nobody knows yet whom it is about.
+
+    It is nobody's reply: no group sees it. The sender is asked (`asked_at`), and at `expires_at` those around the
+    persons are. Text that looked like a number was never stored, and none is kept once it is settled.
+    """
+
+    __tablename__ = "unclear_replies"
+    __table_args__ = (
+        Index(
+            "ix_unclear_replies_waiting",
+            "expires_at",
+            sqlite_where=text("settled_at IS NULL"),
+            postgresql_where=text("settled_at IS NULL"),
+        ),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_id: Mapped[str] = mapped_column(String(80), unique=True)
+    intent: Mapped[Intent] = mapped_column(EnumText(Intent, 20))
+    body_sealed: Mapped[bytes | None]
+    received_at: Mapped[datetime] = mapped_column(index=True)
+    expires_at: Mapped[datetime]  # when a worker looks at it next
+    asked_at: Mapped[datetime | None]  # when the sender was offered a choice
+    settled_at: Mapped[datetime | None]  # when it was filed, or others were asked about it
+
+
+class ReplyChoice(Base):
+    """A contact that an unclear reply may be about; `digit` names it in the text that asks."""
+
+    __tablename__ = "reply_choices"
+    reply_id: Mapped[int] = mapped_column(ForeignKey("unclear_replies.id", ondelete="CASCADE"), primary_key=True)
+    digit: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+
+
+class SetAsideRow(Base):
+    """A row of a queue that could not be worked on. It is out of the queue, so that it delays no other."""
+
+    __tablename__ = "set_aside_rows"
+    queue: Mapped[str] = mapped_column(String(20), primary_key=True)
+    row_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Notice(Base):
@@ -541,7 +598,7 @@ class Passkey(Base):
 
 
 class Challenge(Base):
-    """A challenge that a passkey signs once. `account_id`: the account, where it is signed in already."""
+    """A challenge that a passkey has signed. `account_id`: the account, where it was signed in already."""
 
     __tablename__ = "challenges"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -59,6 +59,9 @@ from reminder.storage.db.tables import (
     Receipt,
     Reminder,
     Reply,
+    ReplyChoice,
+    RequestRate,
+    UnclearReply,
 )
 from reminder.storage.db.tables import Session as SignedIn
 from reminder.storage.db.transitions import transition
@@ -157,13 +160,24 @@ def delete_messages(tx: Session, message_ids: Collection[int]) -> None:
         _delete(tx, Message, Message.id.in_(some))
 
 
+def delete_unclear_replies(tx: Session, contact_ids: Collection[int]) -> None:
+    """Delete the replies that may be about any of these contacts and are not filed with one yet."""
+    _delete(tx, UnclearReply, UnclearReply.id.in_(_unclear(ReplyChoice.contact_id.in_(contact_ids))))
+
+
+def _unclear(which: ColumnElement[bool]) -> Select[int]:
+    return select(ReplyChoice.reply_id).where(which)
+
+
 def person(tx: Session, person_id: int) -> None:
     """Delete a person."""
+    delete_unclear_replies(tx, contacts_of(tx, person_id))
     _delete(tx, Person, Person.id == person_id)
 
 
 def contact(tx: Session, contact_id: int) -> None:
     """Delete a contact."""
+    delete_unclear_replies(tx, [contact_id])
     _delete(tx, Contact, Contact.id == contact_id)
 
 
@@ -178,6 +192,7 @@ def group(tx: Session, group_id: int) -> None:
         tx.scalars(select(Member.account_id).where(Member.group_id == group_id, Member.account_id.is_not(None)))
     )
     delete_messages(tx, set(tx.scalars(_messages_of_group(group_id))))
+    _delete(tx, UnclearReply, UnclearReply.id.in_(_unclear(ReplyChoice.contact_id.in_(_contacts_of_group(group_id)))))
     _delete(tx, Group, Group.id == group_id)
     elsewhere = select(Member.id).where(Member.account_id == Account.id).exists()
     gone = tx.execute(select(Account.id, Account.address_index).where(Account.id.in_(accounts), ~elsewhere)).all()
@@ -185,13 +200,17 @@ def group(tx: Session, group_id: int) -> None:
     _delete(tx, Account, Account.id.in_([account_id for account_id, _ in gone]))
 
 
-def _messages_of_group(group_id: int) -> Select[int]:
-    theirs = (
+def _contacts_of_group(group_id: int) -> Select[int]:
+    return (
         select(Contact.id)
         .outerjoin(Person, Person.id == Contact.person_id)
         .outerjoin(Member, Member.id == Contact.member_id)
         .where(or_(Person.group_id == group_id, Member.group_id == group_id))
     )
+
+
+def _messages_of_group(group_id: int) -> Select[int]:
+    theirs = _contacts_of_group(group_id)
     return select(Message.id).where(or_(Message.group_id == group_id, Message.contact_id.in_(theirs)))
 
 
@@ -256,6 +275,11 @@ OLD: Mapping[str, Expired] = {
         .order_by(Reply.received_at),
         _without_words(Reply),
     ),
+    # Replies that were filed elsewhere since, or that nobody could ask about.
+    "unclear_replies": Expired(
+        select(UnclearReply.id).where(UnclearReply.received_at < _before("unclear_replies")),
+        _deleted(UnclearReply, UnclearReply.id),
+    ),
     # Codes and invitations, with their addresses.
     "to_strangers": Expired(
         select(Message.id)
@@ -279,6 +303,10 @@ OLD: Mapping[str, Expired] = {
     "idempotency_keys": Expired(
         select(IdempotencyKey.id).where(IdempotencyKey.created_at < _before("idempotency_keys")),
         _deleted(IdempotencyKey, IdempotencyKey.id),
+    ),
+    "request_rates": Expired(
+        select(RequestRate.id).where(RequestRate.asked_at < _before("request_rates")),
+        _deleted(RequestRate, RequestRate.id),
     ),
     # Answered, withdrawn or expired invitations.
     "invitations": Expired(

@@ -26,10 +26,11 @@ from reminder.storage.db.tables import (
     Invitation,
     LoginCode,
     Reply,
+    UnclearReply,
 )
 from reminder.storage.outbox import sealed_body
 from reminder.storage.registry import contacts, imports
-from reminder.storage.reminders import replies
+from reminder.storage.reminders import replies, unclear_replies
 
 AT_ONCE = 500
 
@@ -73,6 +74,7 @@ SEALED = (
     Sealed(MESSAGES, "address_sealed", contacts.ADDRESS),
     Sealed(MESSAGES, "body_sealed", sealed_body.BODY),
     Sealed(_table(Reply), "body_sealed", replies.BODY),
+    Sealed(_table(UnclearReply), "body_sealed", unclear_replies.BODY),
     Sealed(IMPORT_ROWS, "cells_sealed", imports.CELLS),
 )
 # Keyed hashes that cannot be computed again: each is deleted after a day, a sheet's rows after a week.

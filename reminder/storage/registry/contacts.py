@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Row, bindparam, exists, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import AddressKind, registered
 from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.people import (
+    ASK_ANEW,
     CONFIRM,
     CONTACT_STATES,
     GIVE_UP,
@@ -428,7 +429,10 @@ def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str | None, no
 
 @dataclass(frozen=True)
 class Speaker:
-    """A contact whose owner has just answered, with its person or member. `was_asked`: for their consent."""
+    """A contact whose owner has just answered, with its person or member.
+
+    `was_asked`: for their consent. `has_consented`: they have agreed once, whatever was said later.
+    """
 
     contact_id: int
     person_id: int | None
@@ -437,20 +441,39 @@ class Speaker:
     channel: ChannelName
     state: ContactState
     was_asked: bool
+    has_consented: bool
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the contact is a person's own."""
+        return self.person_id is not None and not self.is_family
+
+
+def _phones() -> list[ChannelName]:
+    return [name for name in registered() if name.can.address is AddressKind.PHONE]
 
 
 def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
     """Return the ids of every contact with this number, for texts or calls: two people may share a telephone."""
     query = select(Contact.id).where(
-        Contact.channel.in_([name for name in registered() if name.can.address is AddressKind.PHONE]),
-        Contact.address_index.in_(keys.blind_indexes(address)),
+        Contact.channel.in_(_phones()), Contact.address_index.in_(keys.blind_indexes(address))
     )
     return list(tx.scalars(query.order_by(Contact.channel, Contact.id)))
 
 
 def speakers(tx: Session, contact_id: int) -> list[Speaker]:
     """Return this contact, and then the others with the same channel and address, which share its telephone."""
-    itself = select(Contact.address_index, Contact.channel).where(Contact.id == contact_id).subquery()
+    itself = select(Contact.channel).where(Contact.id == contact_id).scalar_subquery()
+    return _speakers(tx, contact_id, Contact.channel == itself)
+
+
+def speakers_at_number(tx: Session, contact_id: int) -> list[Speaker]:
+    """Return this contact, and then all others with its number, for texts or calls, in every group."""
+    return _speakers(tx, contact_id, Contact.channel.in_(_phones()))
+
+
+def _speakers(tx: Session, contact_id: int, which: ColumnElement[bool]) -> list[Speaker]:
+    address = select(Contact.address_index).where(Contact.id == contact_id).scalar_subquery()
     asked = exists().where(Message.contact_id == Contact.id, Message.kind == MessageKind.CONSENT_REQUEST)
     rows = tx.execute(
         select(
@@ -461,13 +484,19 @@ def speakers(tx: Session, contact_id: int) -> list[Speaker]:
             Contact.channel,
             Contact.state,
             asked,
+            Contact.consent_at.is_not(None),
         )
         .outerjoin(Person, Person.id == Contact.person_id)
         .outerjoin(Member, Member.id == Contact.member_id)
-        .where(Contact.address_index == itself.c.address_index, Contact.channel == itself.c.channel)
+        .where(Contact.address_index == address, which)
         .order_by(Contact.id != contact_id, Contact.id)
     )
-    return [Speaker(*row[:4], ChannelName(row[4]), ContactState(row[5]), row[6]) for row in rows]
+    return [Speaker(*row[:4], ChannelName(row[4]), ContactState(row[5]), *row[6:]) for row in rows]
+
+
+def ask_anew(tx: Session, contact_ids: Iterable[int]) -> None:
+    """Take back a stop of contacts whose owner never agreed: they may be asked, and are sent nothing else."""
+    tx.execute(transition(CONTACT_STATES, ASK_ANEW, among(Contact.id, contact_ids)).values(stopped_by=None))
 
 
 def has_said_no(tx: Session, contact_id: int) -> bool:

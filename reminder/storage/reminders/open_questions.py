@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import MessageState
+from reminder.domain.model.people import ContactState
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import Card, Contact, Message, MessageReminder, Reminder
 
@@ -22,16 +23,17 @@ _NEVER_LEFT = (MessageState.CANCELLED, MessageState.STALE, MessageState.FAILED)
 
 @dataclass(frozen=True)
 class Question:
-    """The latest text about some cards of one person. `code`: the digit that answers "done"."""
+    """The latest text about some cards of one person, to a contact. `code`: the digit that answers "done"."""
 
     message_id: int
     person_id: int
     code: int
     card_ids: frozenset[int]
+    contact_id: int
 
 
 _OPEN = (
-    select(Message.id, Contact.person_id, Message.reply_code, Card.id)
+    select(Message.id, Contact.person_id, Message.reply_code, Card.id, Contact.id)
     .join(Contact, Contact.id == Message.contact_id)
     .join(MessageReminder, MessageReminder.message_id == Message.id)
     .join(Reminder, Reminder.id == MessageReminder.reminder_id)
@@ -47,6 +49,21 @@ _OPEN = (
     .order_by(Message.id.desc())
 )
 _ITSELF, _OTHER = Contact.__table__.alias(), Contact.__table__.alias()
+_OF_SEVERAL = (
+    select(_ITSELF.c.id)
+    .join_from(
+        _ITSELF,
+        _OTHER,
+        and_(_OTHER.c.address_index == _ITSELF.c.address_index, _OTHER.c.channel == _ITSELF.c.channel),
+    )
+    .where(
+        among(_ITSELF.c.id, ids_param("contacts")),
+        _OTHER.c.person_id != _ITSELF.c.person_id,
+        _OTHER.c.is_family.is_(False),
+        _OTHER.c.state == ContactState.CONFIRMED,
+    )
+    .distinct()
+)
 _SHARING = (
     select(_ITSELF.c.id, _OTHER.c.id)
     .join_from(
@@ -65,14 +82,14 @@ def open_at(tx: Session, contact_ids: Collection[int], now: datetime) -> list[Qu
     """
     rows = tx.execute(_OPEN, {"contacts": contact_ids, "since": now - OPEN_FOR})
     seen: set[int] = set()
-    asked: dict[int, tuple[int, int, set[int]]] = {}
-    for message_id, person_id, code, card_id in rows:
+    asked: dict[int, tuple[int, int, int, set[int]]] = {}
+    for message_id, person_id, code, card_id, contact_id in rows:
         if card_id not in seen and person_id is not None and code is not None:
             seen.add(card_id)
-            asked.setdefault(message_id, (person_id, code, set()))[2].add(card_id)
+            asked.setdefault(message_id, (person_id, code, contact_id, set()))[3].add(card_id)
     return [
-        Question(message_id, person_id, code, frozenset(card_ids))
-        for message_id, (person_id, code, card_ids) in sorted(asked.items())
+        Question(message_id, person_id, code, frozenset(card_ids), contact_id)
+        for message_id, (person_id, code, contact_id, card_ids) in sorted(asked.items())
     ]
 
 
@@ -80,6 +97,11 @@ def free_code(questions: Collection[Question], about: Collection[int]) -> int:
     """Return the digit for a new text about these cards, which replaces older questions about them."""
     taken = {question.code for question in questions if not question.card_ids <= set(about)}
     return next((code for code in CODES if code not in taken), CODES[0])
+
+
+def of_several_persons(tx: Session, contact_ids: Collection[int]) -> set[int]:
+    """Return those of these persons' contacts at whose address another person is written to, in any group."""
+    return set(tx.scalars(_OF_SEVERAL, {"contacts": contact_ids})) if contact_ids else set()
 
 
 def sharing(tx: Session, contact_ids: Collection[int]) -> Mapping[int, list[int]]:

@@ -19,9 +19,15 @@ def recipient_set_of(tx: Tx, person: PersonView, group: GroupView, channels: Col
 
 
 def reader(
-    recipient: Recipient, person: PersonView, audience: Audience, group: GroupView, *, reply_code: int | None = None
+    recipient: Recipient,
+    person: PersonView,
+    audience: Audience,
+    group: GroupView,
+    *,
+    reply_code: int | None = None,
+    is_shared: bool = False,
 ) -> Reader:
-    """Return the reader of a message to this recipient about the person."""
+    """Return the reader of a message to this recipient about the person. `is_shared`: others are written to there."""
     return Reader(
         audience=audience,
         channel=recipient.channel,
@@ -32,4 +38,5 @@ def reader(
         office=person.office,
         from_=group.name,
         reply_code=reply_code,
+        is_shared=is_shared,
     )

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, func, select, union_all, update
+from sqlalchemy import FromClause, Select, bindparam, func, select, union_all, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import MessageKind
@@ -19,13 +20,14 @@ BODY = "replies.body"
 
 @dataclass(frozen=True)
 class ReplyView:
-    """A reply. `text` is None where it was not stored."""
+    """A reply. `text` is None where it was not stored, or cannot be read any more (`is_unreadable`)."""
 
     id: int
     contact_id: int
     intent: Intent
     text: str | None
     received_at: datetime
+    is_unreadable: bool = False
 
 
 def keep(
@@ -37,8 +39,9 @@ def keep(
     intent: Intent,
     text: str | None,
     now: datetime,
+    is_handled: bool = False,
 ) -> None:
-    """Store a reply; a repeated one changes nothing."""
+    """Store a reply; a repeated one changes nothing. `is_handled`: nothing is left to do about it."""
     insert_or_ignore(
         tx,
         Reply,
@@ -47,7 +50,18 @@ def keep(
         intent=intent,
         body_sealed=None if text is None else keys.seal(text, BODY),
         received_at=now,
+        handled_at=now if is_handled else None,
     )
+
+
+def is_known(tx: Session, provider_id: str) -> bool:
+    """Return whether this text was stored before."""
+    return tx.execute(select(Reply.id).where(Reply.provider_id == provider_id)).first() is not None
+
+
+def id_of(tx: Session, provider_id: str) -> int:
+    """Return the id of the reply with the provider's id."""
+    return tx.execute(select(Reply.id).where(Reply.provider_id == provider_id)).scalar_one()
 
 
 def waiting(tx: Session, keys: KeyRing, limit: int) -> list[ReplyView]:
@@ -65,10 +79,30 @@ def waiting(tx: Session, keys: KeyRing, limit: int) -> list[ReplyView]:
     ]
 
 
-def text_of(keys: KeyRing, sealed: bytes | None) -> str | None:
+def next_waiting(tx: Session) -> int | None:
+    """Return the id of the next unhandled reply, locked until the transaction ends, without reading what it says."""
+    query = select(Reply.id).where(Reply.handled_at.is_(None)).order_by(Reply.id).limit(1)
+    return tx.execute(query.with_for_update(skip_locked=True)).scalar_one_or_none()
+
+
+def waiting_reply(tx: Session, keys: KeyRing, reply_id: int) -> ReplyView:
+    """Return a reply. Raises ValueError or KeyError for a row that this program cannot have written."""
+    query = select(Reply.id, Reply.contact_id, Reply.intent, Reply.body_sealed, Reply.received_at)
+    row = tx.execute(query.where(Reply.id == reply_id)).one()
+    text = text_of(keys, row.body_sealed)
+    is_unreadable = row.body_sealed is not None and text is None
+    return ReplyView(row.id, row.contact_id, Intent(row.intent), text, row.received_at, is_unreadable)
+
+
+def contact_of(tx: Session, reply_id: int) -> int:
+    """Return the id of the contact that a reply was filed with."""
+    return tx.execute(select(Reply.contact_id).where(Reply.id == reply_id)).scalar_one()
+
+
+def text_of(keys: KeyRing, sealed: bytes | None, purpose: str = BODY) -> str | None:
     """Return the text; None also where its key is gone, so that one such reply does not delay the others."""
     try:
-        return None if sealed is None else keys.open(sealed, BODY)
+        return None if sealed is None else keys.open(sealed, purpose)
     except SettingsError:
         return None
 
@@ -107,10 +141,33 @@ def mark_handled(tx: Session, reply_id: int, now: datetime) -> None:
     tx.execute(update(Reply).where(Reply.id == reply_id).values(handled_at=now))
 
 
+_ITSELF = Contact.__table__.alias()
+_GROUP = func.coalesce(Person.group_id, Member.group_id)
+_IN_GROUP = (
+    select(Contact.id)
+    .outerjoin(Person, Person.id == Contact.person_id)
+    .outerjoin(Member, Member.id == Contact.member_id)
+)
+
+
+def _group_of(contact: FromClause) -> Select[Any]:
+    persons, members = Person.__table__.alias(), Member.__table__.alias()
+    return (
+        select(func.coalesce(persons.c.group_id, members.c.group_id))
+        .select_from(contact)
+        .outerjoin(persons, persons.c.id == contact.c.person_id)
+        .outerjoin(members, members.c.id == contact.c.member_id)
+    )
+
+
 def answers_since(tx: Session, contact_id: int, since: datetime) -> int:
-    """Return how many answers were sent or queued to this phone since then, for every contact that shares it."""
-    phone = select(Contact.address_index).where(Contact.id == contact_id)
-    sharing = select(Contact.id).where(Contact.address_index.in_(phone))
+    """Return how many answers were sent or queued to this phone since then, by the group of this contact.
+
+    Every contact of the group that shares the phone counts. Another group's answers are not taken from this one's.
+    """
+    of_itself = _group_of(_ITSELF).where(_ITSELF.c.id == contact_id).scalar_subquery()
+    phone = select(Contact.address_index).where(Contact.id == contact_id).scalar_subquery()
+    sharing = _IN_GROUP.where(Contact.address_index == phone, of_itself == _GROUP)
     query = select(func.count()).where(
         Message.contact_id.in_(sharing), Message.created_at >= since, Message.kind == MessageKind.ANSWER
     )

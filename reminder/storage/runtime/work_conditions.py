@@ -20,6 +20,7 @@ from reminder.storage.db.tables import (
     Notice,
     Receipt,
     Reply,
+    UnclearReply,
 )
 from reminder.storage.runtime import heartbeats
 
@@ -44,6 +45,9 @@ _WEEK: BindParameter[datetime] = bindparam("week")
 RECEIPT_WAITS = WorkCondition("receipt_waits", exists().where(Receipt.applied_at.is_(None)))
 LEASE_EXPIRED = WorkCondition("lease_expired", exists().where(IS_LEASED, Message.lease_until <= _NOW))
 REPLY_WAITS = WorkCondition("reply_waits", exists().where(Reply.handled_at.is_(None)))
+UNCLEAR_REPLY_DUE = WorkCondition(
+    "unclear_reply_due", exists().where(UnclearReply.settled_at.is_(None), UnclearReply.expires_at <= _NOW)
+)
 REMINDER_DUE = WorkCondition("reminder_due", exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= _TODAY))
 ESCALATION_DUE = WorkCondition("escalation_due", exists().where(IS_SILENT, Card.escalate_on <= _TODAY))
 FAILURE_UNREPORTED = WorkCondition("failure_unreported", exists(select(Message.id).where(IS_UNREPORTED_FAILURE)))

@@ -11,7 +11,7 @@ WORDS = timedelta(days=90)
 # The rate limit of codes counts those of one day.
 CODES = timedelta(days=1)
 INVITATIONS = SESSIONS = timedelta(days=30)
-TO_STRANGERS = SHEETS = timedelta(days=7)
+TO_STRANGERS = SHEETS = UNCLEAR_REPLIES = timedelta(days=7)
 
 # The operator sees what a group used this month and the month before.
 USAGE = timedelta(days=62)
@@ -24,12 +24,14 @@ _AFTER = {
     "words": WORDS,
     "answers": WORDS,
     "to_strangers": TO_STRANGERS,
+    "unclear_replies": UNCLEAR_REPLIES,
     "sheets": SHEETS,
     "codes": CODES,
     "challenges": CODES,
     "address_usage": CODES,
     "group_usage": USAGE,
     "idempotency_keys": CODES,
+    "request_rates": CODES,
     "invitations": INVITATIONS,
     "sessions": SESSIONS,
 }

@@ -19,6 +19,8 @@ maker.
 Dates go in as people type them (`令和9年3月31日`, `2027-03-31`) and come out as ISO 8601; instants are in UTC.
 A refusal is a problem (RFC 9457) with a stable `code`. Send an `Idempotency-Key` with a POST that you may have to
 repeat.
+
+A token may send so many requests in a minute as `RateLimit-Limit` says; then the answer is 429 with `Retry-After`.
 """
 
 _KEY = {
@@ -30,6 +32,15 @@ _KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
     "example": "b9f4-enrol-mother",
 }
+
+
+_RATE = {
+    "RateLimit-Limit": {"schema": {"type": "integer"}, "description": "Requests of this token in a minute."},
+    "RateLimit-Remaining": {"schema": {"type": "integer"}, "description": "How many of them are left."},
+    "RateLimit-Reset": {"schema": {"type": "integer"}, "description": "Seconds until all of them may be used again."},
+    "RateLimit-Policy": {"schema": {"type": "string"}, "description": "The limit, and its time in seconds."},
+}
+_RETRY = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds until a request is answered again."}}
 
 
 def made_of(routes: Sequence[BaseRoute]) -> dict[str, Any]:
@@ -49,6 +60,9 @@ def made_of(routes: Sequence[BaseRoute]) -> dict[str, Any]:
         if "post" in path:
             path["post"].setdefault("parameters", []).append(_KEY)
         for operation in path.values():
+            for status, response in operation["responses"].items():
+                if status not in ("401", "500", "503"):
+                    response["headers"] = {**_RATE, **(_RETRY if status == "429" else {})}
             operation["responses"]["401"]["headers"] = {
                 "WWW-Authenticate": {"schema": {"type": "string"}, "description": "How to show a token."}
             }

@@ -1,34 +1,39 @@
 """Imports in the API: a program sends a sheet, has it checked and saves its good rows; the worker does the work."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Depends, Query
 from fastapi.responses import Response
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, FailFast, Field
 
 from reminder.domain.model.imports import ColumnUse, ImportState, RowEffect, RowStatus
 from reminder.domain.text.spreadsheet_writer import XLSX
 from reminder.enrolment.imports import report, service
-from reminder.enrolment.imports.reader import MOST_ROWS, read_sheet
+from reminder.enrolment.imports.bounded_reader import read_bounded
+from reminder.enrolment.imports.reader import MOST_ROWS, ResidentSheet
 from reminder.errors import RefusedInputError
 from reminder.storage.auth import authorized
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportView
-from reminder.web.api.operation import PREFIX, Caller, Changes, Operation
+from reminder.web.api.operation import PREFIX, TAKES_SHEETS, Caller, Changes, Operation
 from reminder.web.api.shapes import Id, In, Instant, Listed, Out, Paged, part, whole
 
+__all__ = ["TAKES_SHEETS", "router"]
+
 router = APIRouter(prefix=PREFIX, tags=["imports"], route_class=Operation)
-TAKES_SHEETS = (f"{PREFIX}/imports",)
 
 Letter = Annotated[str, Field(min_length=1, max_length=3, pattern="^[A-Z]+$", description="Of a column: A, B … AA.")]
 FieldName = Annotated[
     str, Field(max_length=60, pattern="^[a-z0-9_:]*$", description="What it holds; empty for nothing.")
 ]
-RowNumber = Annotated[int, Field(ge=1, le=9_999_999), BeforeValidator(whole)]
 SheetName = Annotated[
     str, Query(alias="sheet", max_length=60, description="The name of the sheet, where it is not the first.")
 ]
+
+
+def _whole_numbers(value: object) -> object:
+    return [whole(one) for one in value] if isinstance(value, list) else value
 
 
 class CheckIn(In):
@@ -45,7 +50,13 @@ class SaveIn(In):
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"rows": [], "all": False}]})
-    rows: Annotated[list[RowNumber], Field(default_factory=list, max_length=MOST_ROWS)]
+    rows: Annotated[
+        list[Annotated[int, Field(ge=1, le=9_999_999)]],
+        # The first wrong one will do: each costs a hundred times what a right one does.
+        FailFast(),
+        Field(default_factory=list, max_length=MOST_ROWS),
+        BeforeValidator(_whole_numbers),
+    ]
     all: bool = False
 
 
@@ -113,21 +124,23 @@ def list_imports(caller: Changes, page: Paged) -> Listed[ImportOut]:
     return Listed(items=[_shown(row) for row in rows], next=after)
 
 
-@router.post("/imports", status_code=201)
-def send_sheet(
+def _read(
     caller: Changes,
     content: Annotated[
         bytes, Body(media_type="application/octet-stream", description="A CSV or XLSX file as it is, up to 20 MB.")
     ] = b"",
     sheet: SheetName = "",
-) -> ImportOut:
+) -> Iterator[ResidentSheet]:
+    """Yield the sheet, read before the unit of work of the request is open: that may take some time."""
+    with read_bounded(content, caller.app.rules.headings, sheet=sheet or None) as found:
+        yield found
+
+
+@router.post("/imports", status_code=201)
+def send_sheet(caller: Changes, read: Annotated[ResidentSheet, Depends(_read, scope="function")]) -> ImportOut:
     """Send a sheet. Columns of numbers are not read at all; nothing else is checked yet, and nobody is enrolled."""
-    app = caller.app
-    with caller.writing() as uow:
-        service.require_one_more(uow, caller.who.group_id)
-    read = read_sheet(content, app.rules.headings, sheet=sheet or None)
     import_id = service.begin_import(
-        caller.units, app.clock.now(), group_id=caller.who.group_id, sheet=read, by=caller.who.member_id
+        caller.units, caller.app.clock.now(), group_id=caller.who.group_id, sheet=read, by=caller.who.member_id
     )
     return _look_up(caller, import_id)
 

@@ -5,13 +5,13 @@ names none cannot be made.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
-from fastapi.concurrency import run_in_threadpool
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
@@ -20,18 +20,24 @@ from starlette.exceptions import HTTPException
 from reminder.domain.model.access import RIGHTS, ROLES, Actor, Right
 from reminder.domain.model.people import Language
 from reminder.enrolment.identity import api_tokens
-from reminder.errors import KigenError, RefusedInputError
+from reminder.enrolment.imports import service
+from reminder.errors import KigenError, RefusedInputError, TooManyRequestsError
 from reminder.storage.auth import idempotency
 from reminder.storage.auth.idempotency import IdempotentRequest
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithin
 from reminder.web.api import idempotent, problems
 from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
-from reminder.web.support.authorization import NotAllowedError, refuse_suspended
+from reminder.web.support.api_rates import Rate, RequestRates
+from reminder.web.support.authorization import NotAllowedError, network_of, refuse_suspended
 from reminder.wiring import App
 
 PREFIX = "/api/v1"
+# The one route with a large body.
+TAKES_SHEETS = (f"{PREFIX}/imports",)
 KEY_HEADER = "idempotency-key"
 LONGEST_KEY = 200
+# Names, and lists and objects, in a body: a sheet has a thousand columns. Each of them may be a refusal of its own.
+MOST_NAMES, MOST_NESTED = 1_200, 100
 
 
 @dataclass(frozen=True)
@@ -89,15 +95,30 @@ class RequireScope:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise NoTokenError
-        shown = api_tokens.shown(app.units, app.clock.now(), token.strip())
+        now, settings = app.clock.now(), app.settings
+        shown = api_tokens.shown(app.units, now, token.strip())
         if shown is None:
+            # By network, and after the look-up: whoever shares it with an attacker still gets in with a right token.
+            network = app.keys.blind_index(network_of(request)).hex()[:32]
+            _count(request, f"wrong token {network}", settings.api_wrong_tokens_per_minute)
             raise WrongTokenError
+        _count(request, f"token {shown.token_id}", settings.api_requests_per_minute)
         if not any(self.right in RIGHTS[ROLES[scope]] for scope in shown.scopes):
             raise ScopeTooSmallError
         if not shown.who.may(self.right):
             raise NotAllowedError
         refuse_suspended(request, shown.suspended_why)
         return Caller(app, shown.who, shown.token_id, problems.language_of(request))
+
+
+def _count(request: Request, name: str, most: int) -> None:
+    """Count the request; its answer says what is left. Raises TooManyRequestsError."""
+    app: App = request.app.state.app
+    rates: RequestRates = request.app.state.rates
+    rate = rates.ask(app.units, app.clock.now(), name, most=most)
+    request.state.rate = rate
+    if not rate.is_allowed:
+        raise TooManyRequestsError(retry_after=rate.retry_after)
 
 
 # The requirements.
@@ -130,10 +151,18 @@ class Operation(APIRoute):
         rule = self.rule
 
         async def handled(request: Request) -> Response:
+            response = await answered(request)
+            rate: Rate | None = getattr(request.state, "rate", None)
+            if rate is not None:
+                response.headers.update(rate.headers)
+            return response
+
+        async def answered(request: Request) -> Response:
             try:
                 caller = await run_in_threadpool(rule.let_in, request)
-                request.state.caller = await _named(request, caller)
-                return await cast(Awaitable[Response], answer(request))
+                async with contextmanager_in_threadpool(_turn(request, caller)):
+                    request.state.caller = await _named(request, caller)
+                    return await cast(Awaitable[Response], answer(request))
             except KigenError as refused:
                 return problems.answer(request, refused)
             except RequestValidationError as wrong:
@@ -145,9 +174,16 @@ class Operation(APIRoute):
         return handled
 
 
+def _turn(request: Request, caller: Caller) -> AbstractContextManager[None]:
+    """Return the group's turn to send a sheet, which is taken before its body is received; nothing elsewhere."""
+    if request.method == "POST" and request.scope["path"] in TAKES_SHEETS:
+        return service.turn_to_read(caller.app.units, caller.app.clock.now(), group_id=caller.who.group_id)
+    return nullcontext()
+
+
 def _refusals(path: str, methods: Collection[str]) -> dict[int | str, dict[str, Any]]:
     """Return the refusals that any such operation may answer."""
-    statuses = [401, 403, 422, 500, 503]
+    statuses = [401, 403, 422, 429, 500, 503]
     statuses += [404] if "{" in path else []
     statuses += [409] if "POST" in methods else []
     statuses += [413] if not {"POST", "PATCH"}.isdisjoint(methods) else []
@@ -158,6 +194,10 @@ async def _named(request: Request, caller: Caller) -> Caller:
     """Return the caller with the key and fingerprint of this request, so that a repetition is recognised."""
     # The body is read here, so that one that is too long is cut off as everywhere.
     body = await request.body()
+    if request.scope["path"] not in TAKES_SHEETS and (
+        body.count(b":") > MOST_NAMES or body.count(b"{") + body.count(b"[") > MOST_NESTED
+    ):
+        raise RefusedInputError("request_malformed", field="body")
     key = request.headers.get(KEY_HEADER)
     if request.method != "POST" or key is None:
         return caller

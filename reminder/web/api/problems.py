@@ -1,6 +1,7 @@
 """Refusals of the API: RFC 9457 problem details with a stable code, the field, and what to do; never what was sent."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from fastapi import Request
@@ -19,12 +20,15 @@ from reminder.errors import (
     NeedsConfirmationError,
     NotFoundError,
     RefusedInputError,
+    TooManyRequestsError,
     UnknownChoiceError,
 )
 from reminder.web.support.authorization import GroupSuspendedError, NotAllowedError
 from reminder.wiring import App
 
 MEDIA_TYPE = "application/problem+json"
+# A program that is wrong in more places mends these first.
+_MOST_NAMED = 50
 # The section of config/wording/ that addresses programmers, not people at a command line.
 WORDS = "errors_api"
 
@@ -80,6 +84,7 @@ _STATUS: Mapping[type[KigenError], int] = {
     GroupSuspendedError: 403,
     NotFoundError: 404,
     ConflictError: 409,
+    TooManyRequestsError: 429,
     RefusedInputError: 422,
     DatabaseNotReadyError: 503,
 }
@@ -118,7 +123,9 @@ def answer(request: Request, refused: KigenError, invalid: Sequence[InvalidField
     """Return the response to a refusal."""
     problem = problem_of(request.app.state.app, refused, language_of(request), invalid)
     challenge = _CHALLENGES.get(type(refused))
-    headers = None if challenge is None else {"www-authenticate": challenge}
+    headers = {} if challenge is None else {"www-authenticate": challenge}
+    if isinstance(refused, TooManyRequestsError):
+        headers["retry-after"] = str(refused.retry_after)
     return JSONResponse(problem.model_dump(exclude_none=True), problem.status, headers, media_type=MEDIA_TYPE)
 
 
@@ -133,7 +140,9 @@ def malformed(request: Request, wrong: RequestValidationError) -> JSONResponse:
 
     An unknown field is not named: its name is part of what was sent.
     """
-    found = dict.fromkeys((_field(row), _CODES.get(_family(row["type"]), "malformed")) for row in wrong.errors())
+    found = dict.fromkeys(
+        (_field(row), _CODES.get(_family(row["type"]), "malformed")) for row in islice(wrong.errors(), _MOST_NAMED)
+    )
     invalid = [InvalidField(field=field, code=code) for field, code in found]
     return answer(request, RefusedInputError("request_malformed"), invalid)
 
@@ -176,6 +185,7 @@ _MEANINGS = {
     413: "The body is too long.",
     422: "What was sent cannot be taken: malformed (`errors` names the fields), a number that is never kept "
     "(`forbidden_number`), or unusual and to be confirmed (`confirm` says how).",
+    429: "Too many requests of this token, or wrong tokens from this address: `Retry-After` says when to try again.",
     500: "Something went wrong on our side.",
     503: "The database cannot be reached now.",
 }

@@ -26,6 +26,8 @@ from reminder.guard.numbers import forbidden
 # No address may hold more digits than these: a card's number has twelve.
 GREATEST_ID = 99_999_999_999
 MOST_AT_ONCE, USUAL_AT_ONCE = 200, 50
+# No field of text takes more, so that only so much of it is ever searched for numbers.
+LONGEST_TEXT = 1_000
 
 
 class In(BaseModel):
@@ -41,7 +43,9 @@ class Out(BaseModel):
 
 
 def _guarded(value: object, info: ValidationInfo) -> object:
-    """Refuse a forbidden number before any other check of the value."""
+    """Refuse a forbidden number before any other check of the value but its length."""
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        raise PydanticCustomError("string_too_long", "too long")
     looks_like = forbidden(value) if isinstance(value, str) else None
     if looks_like is not None:
         raise ForbiddenNumberError(field=info.field_name, looks_like=looks_like)

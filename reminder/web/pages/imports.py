@@ -1,9 +1,10 @@
 """Pages of imports: a home's sheet is sent in, its columns named, checked; good rows are saved, bad ones returned."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import UploadFile
 
@@ -12,9 +13,10 @@ from reminder.domain.model.imports import IN_WORK, ColumnUse, ImportState, RowEf
 from reminder.domain.model.people import Language, Mode
 from reminder.domain.text.spreadsheet_writer import XLSX
 from reminder.enrolment.imports import matching, report, service
-from reminder.enrolment.imports.reader import LARGEST, read_sheet
+from reminder.enrolment.imports.bounded_reader import read_bounded
+from reminder.enrolment.imports.reader import LARGEST
 from reminder.enrolment.imports.template import template
-from reminder.errors import RefusedInputError
+from reminder.errors import RefusedInputError, TooManyRequestsError
 from reminder.storage.auth import authorized
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportRowView, ImportView
@@ -28,6 +30,15 @@ TAKES_SHEETS = ("/imports",)
 MOST_SHOWN = 200
 SHOWN = (RowEffect.NEW, RowEffect.CHANGED, RowEffect.UNCHANGED)
 RowNumber = Annotated[int, Query(ge=0, le=9_999_999)]
+
+
+def _turn_to_read(app: OpenApp, who: Changes) -> Iterator[None]:
+    with service.turn_to_read(app.units, app.clock.now(), group_id=who.group_id):
+        yield
+
+
+# Taken before the file is received, and given back before the answer: the next file may follow at once.
+Turn = Annotated[None, Depends(_turn_to_read, scope="function")]
 
 
 @router.get("/uploads")
@@ -65,7 +76,7 @@ def download_template(request: Request, app: OpenApp, _who: Sees) -> Response:
 
 
 @router.post("/imports")
-def take_sheet(request: Request, app: OpenApp, who: Changes, form: FilledWithFile) -> Response:
+def take_sheet(request: Request, app: OpenApp, who: Changes, _turn: Turn, form: FilledWithFile) -> Response:
     """Read a sheet at once.
 
     Nothing that is refused is stored. Only the rows of the file are written, encrypted.
@@ -74,12 +85,13 @@ def take_sheet(request: Request, app: OpenApp, who: Changes, form: FilledWithFil
     try:
         if not isinstance(sent, UploadFile) or not sent.size:
             raise RefusedInputError("sheet_empty", field="file")
-        with app.writing() as uow:
-            service.require_one_more(uow, who.group_id)
-        sheet = read_sheet(sent.file.read(), app.rules.headings, sheet=typed(form, "sheet") or None)
-        import_id = service.begin_import(
-            app.units, app.clock.now(), group_id=who.group_id, sheet=sheet, by=who.member_id
-        )
+        named = typed(form, "sheet") or None
+        with read_bounded(sent.file.read(), app.rules.headings, sheet=named) as sheet:
+            import_id = service.begin_import(
+                app.units, app.clock.now(), group_id=who.group_id, sheet=sheet, by=who.member_id
+            )
+    except TooManyRequestsError:
+        raise
     except RefusedInputError as refused:
         return _list(request, app, who, refused)
     return go(f"/imports/{import_id}")

@@ -17,6 +17,7 @@ from reminder.web.support.authorization import (
     ForeignFormError,
     OpenApp,
     WhoIsSignedIn,
+    cookie_name,
     is_from_here,
     is_https,
     network_of,
@@ -81,7 +82,8 @@ def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> R
                 uow,
                 email=typed(form, "email"),
                 network=network_of(request),
-                browser=request.cookies.get(BROWSER_COOKIE),
+                # What the browser shows may have been planted: every ask begins anew.
+                browser=None,
                 language=language_of(request),
                 sign_up=is_first or rule is SignUp.OPEN,
             )
@@ -90,7 +92,7 @@ def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> R
     except RefusedInputError as refused:
         return _sign_in_page(request, app, 422, typed=kept(form), problems=[problem_of(request, app, refused)])
     answer = go("/sign-in/code")
-    with_cookie(answer, BROWSER_COOKIE, browser, secure=is_https(app), lasts=CODE_COOKIE_LASTS)
+    with_cookie(answer, cookie_name(app, BROWSER_COOKIE), browser, secure=is_https(app), lasts=CODE_COOKIE_LASTS)
     return answer
 
 
@@ -99,7 +101,7 @@ def ask_for_code(request: Request, app: OpenApp, found: Anyone) -> Response:
     """Show the form for the code."""
     if found is not None:
         return go("/")
-    if not request.cookies.get(BROWSER_COOKIE):
+    if not request.cookies.get(cookie_name(app, BROWSER_COOKIE)):
         return go("/sign-in")
     return page(request, app, "sign_in_code.html")
 
@@ -111,7 +113,7 @@ def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> 
         entered = sign_in.enter_code(
             app.units,
             app.clock.now(),
-            browser=request.cookies.get(BROWSER_COOKIE, ""),
+            browser=request.cookies.get(cookie_name(app, BROWSER_COOKIE), ""),
             code=typed(form, "code"),
             device=device_of(request),
             language=language_of(request),
@@ -121,12 +123,12 @@ def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> 
         return page(request, app, "sign_in_code.html", status=422, problems=[problem_of(request, app, refused)])
     with app.reading() as uow:
         has_passkey = bool(passkeys.of_account(uow.tx, entered.account_id))
-    to = "/welcome" if not entered.is_member else "/passkey" if not has_passkey else _wanted(request)
+    to = "/welcome" if not entered.is_member else "/passkey" if not has_passkey else _wanted(request, app)
     return _inside(request, app, entered, go(to))
 
 
-def _wanted(request: Request) -> str:
-    return local_path(request.cookies.get(NEXT_COOKIE))
+def _wanted(request: Request, app: App) -> str:
+    return local_path(request.cookies.get(cookie_name(app, NEXT_COOKIE)))
 
 
 def _inside(request: Request, app: App, entered: Entered, answer: Response) -> Response:
@@ -138,7 +140,7 @@ def _inside(request: Request, app: App, entered: Entered, answer: Response) -> R
             sign_in.leave(uow, before)
     lasts = int(sign_in.SEEN_WITHIN.total_seconds())
     with_cookie(answer, session_cookie(app), entered.token, secure=is_https(app), lasts=lasts)
-    answer.delete_cookie(BROWSER_COOKIE, path="/")
+    answer.delete_cookie(cookie_name(app, BROWSER_COOKIE), path="/", secure=is_https(app), httponly=True)
     return answer
 
 
@@ -171,17 +173,17 @@ def choose_look(request: Request, app: OpenApp, found: Anyone, form: Filled) -> 
 def offer_passkey(request: Request, app: OpenApp, found: WhoIsSignedIn) -> HTMLResponse:
     """Offer to register a passkey."""
     del found
-    return page(request, app, "passkey.html", then=_wanted(request))
+    return page(request, app, "passkey.html", then=_wanted(request, app))
 
 
 @router.post("/passkey/options")
 def options_to_register(request: Request, app: OpenApp, found: WhoIsSignedIn) -> JSONResponse:
     """Return the options for registering a passkey."""
     _from_here(request, app)
-    with app.writing() as uow:
+    with app.reading() as uow:
         account = accounts.find(uow.tx, uow.keys, found.account_id)
         known = [one.credential_id for one in passkeys.of_account(uow.tx, found.account_id)]
-        challenge = sign_in.new_challenge(uow, found.account_id)
+    challenge = sign_in.new_challenge(app.keys, app.clock.now(), found.account_id)
     assert account is not None
     return JSONResponse(webauthn.options_to_register(webauthn.site_of(request, app), account, challenge, known))
 
@@ -194,7 +196,7 @@ def register_passkey(
     _from_here(request, app)
     challenge, made = webauthn.read_registration(webauthn.site_of(request, app), credential)
     with app.writing() as uow:
-        if not passkeys.take_challenge(uow.tx, challenge, found.account_id, uow.now):
+        if not sign_in.use_challenge(uow, challenge, found.account_id):
             raise RefusedInputError("passkey_refused")
         if passkeys.find(uow.tx, made.credential_id) is None:
             passkeys.add(
@@ -213,8 +215,7 @@ def register_passkey(
 def options_to_sign_in(request: Request, app: OpenApp, _found: Anyone) -> JSONResponse:
     """Return the options for signing in with a passkey."""
     _from_here(request, app)
-    with app.writing() as uow:
-        challenge = sign_in.new_challenge(uow, None)
+    challenge = sign_in.new_challenge(app.keys, app.clock.now(), None)
     return JSONResponse(webauthn.options_to_sign_in(webauthn.site_of(request, app), challenge))
 
 
@@ -232,7 +233,7 @@ def sign_in_by_passkey(
         webauthn.site_of(request, app), credential, known.public_key, known.sign_count
     )
     with app.writing() as uow:
-        is_ours = passkeys.take_challenge(uow.tx, challenge, None, uow.now)
+        is_ours = sign_in.use_challenge(uow, challenge, None)
     if not is_ours:
         raise RefusedInputError("passkey_refused")
     with app.writing() as uow:
@@ -243,7 +244,9 @@ def sign_in_by_passkey(
             sign_count=sign_count,
             device=device_of(request),
         )
-    return _inside(request, app, entered, JSONResponse({"then": _wanted(request) if entered.is_member else "/welcome"}))
+    return _inside(
+        request, app, entered, JSONResponse({"then": _wanted(request, app) if entered.is_member else "/welcome"})
+    )
 
 
 def _from_here(request: Request, app: App) -> None:

@@ -3,13 +3,16 @@
 What belongs to another group is not found; what the member's role does not allow is refused.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Depends, Request
-from starlette.datastructures import FormData
-from starlette.formparsers import MultiPartParser
+from fastapi.concurrency import run_in_threadpool
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData, Headers
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from reminder.domain.model.access import Actor, Right
 from reminder.enrolment.identity import sign_in
@@ -17,6 +20,8 @@ from reminder.enrolment.imports.reader import LARGEST
 from reminder.errors import KigenError, RefusedInputError
 from reminder.storage.auth.sessions import SignedIn
 from reminder.storage.auth.signed_links import SignedLinks
+from reminder.web.support import security_headers
+from reminder.web.support.network import network_named
 from reminder.web.webhooks import app_of
 from reminder.wiring import App
 
@@ -25,6 +30,8 @@ OpenApp = Annotated[App, Depends(app_of)]
 SAFE_METHODS = ("GET", "HEAD")
 # A sheet may have a thousand columns to be named, and a page of two hundred rows a checkbox in each.
 FORM_FIELDS = 1_200
+# Bytes of one field as they are sent: 900 kanji, which take nine bytes each in a form. Pages ask for 200 at most.
+LONGEST_FIELD = 8 * 1024
 
 
 class NotSignedInError(KigenError):
@@ -58,13 +65,18 @@ class ForeignFormError(RefusedInputError):
 
 
 def session_cookie(app: App) -> str:
-    """Return the name of the session cookie; with https no other host and no page without https can set it."""
-    return "__Host-kigen" if is_https(app) else "kigen"
+    """Return the name of the session cookie."""
+    return cookie_name(app, "kigen")
+
+
+def cookie_name(app: App, name: str) -> str:
+    """Return the name of a cookie that decides something; with https no other host and no page without can set it."""
+    return f"__Host-{name}" if is_https(app) else name
 
 
 def is_https(app: App) -> bool:
     """Return whether the public address uses https."""
-    return (app.settings.public_url or "").startswith("https:")
+    return security_headers.is_https(app.settings)
 
 
 def maybe_signed_in(request: Request, app: OpenApp) -> SignedIn | None:
@@ -132,13 +144,47 @@ async def filled_with_file(request: Request, app: OpenApp) -> AsyncIterator[Form
 async def _sealed(request: Request, app: App, *, files: int) -> FormData:
     if not is_from_here(request, app):
         raise ForeignFormError
-    form = await request.form(max_files=files, max_fields=FORM_FIELDS)
+    form = await _fields(request, files=files)
     token = request.cookies.get(session_cookie(app))
     seal = form.get("seal")
     if token and not (isinstance(seal, str) and app.keys.is_signed(token, "form", seal)):
         raise ForeignFormError
     return form
 
+
+async def _fields(request: Request, *, files: int) -> FormData:
+    """Return the fields of a form. Raises RefusedInputError for one with too many fields, too long ones, or no form.
+
+    The body is read here and parsed in a thread: parsing takes longer than the event loop may be held.
+    """
+    body = await request.body()
+    try:
+        return await run_in_threadpool(_parsed, request.headers, body, files)
+    except MultiPartException:
+        raise RefusedInputError("form_too_large", field="body") from None
+
+
+def _parsed(headers: Headers, body: bytes, files: int) -> FormData:
+    kind = parse_options_header(headers.get("content-type"))[0]
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        for place in range(0, len(body), _PIECE):
+            yield body[place : place + _PIECE]
+
+    if kind == b"multipart/form-data":
+        parser = MultiPartParser(
+            headers, pieces(), max_files=files, max_fields=FORM_FIELDS, max_part_size=LONGEST_FIELD
+        )
+        # Nothing in it waits: what is sent is here, and it stays in memory.
+        return asyncio.run(parser.parse())
+    if kind != b"application/x-www-form-urlencoded":
+        return FormData()
+    if body.count(b"&") >= FORM_FIELDS or max(map(len, body.split(b"&"))) > LONGEST_FIELD:
+        raise MultiPartException("too large")
+    return FormData([*parse_qsl(body.decode("latin-1"), keep_blank_values=True)])
+
+
+_PIECE = 1 << 16
 
 Filled = Annotated[FormData, Depends(filled)]
 FilledWithFile = Annotated[FormData, Depends(filled_with_file)]
@@ -175,7 +221,4 @@ def signed_links(app: App) -> SignedLinks:
 
 def network_of(request: Request) -> str:
     """Return the network of a request, as coarse as one household: counted, never stored."""
-    host = request.client.host if request.client else ""
-    if ":" in host:
-        return ":".join(host.split(":")[:4])
-    return host
+    return network_named(request.client.host if request.client else "")

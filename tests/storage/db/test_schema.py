@@ -17,7 +17,7 @@ from reminder.storage.db.columns import EnumText
 from reminder.storage.db.session import Database
 from reminder.storage.db.tables import Base
 from reminder.storage.registry import cards, groups, imports
-from reminder.storage.reminders import notices, replies
+from reminder.storage.reminders import notices, replies, unclear_replies
 from tests.storage.conftest import NOW
 from tests.village import Village
 
@@ -246,6 +246,9 @@ def test_the_database_itself_refuses_what_is_no_member_of_an_enum(village: Villa
     with database.writing() as tx:
         notices.add(tx, NoticeKind.SENDER, person_id=1, now=now)
         replies.keep(tx, keys, contact_id=1, provider_id="SM1", intent=Intent.DONE, text=None, now=now)
+        unclear_replies.keep(
+            tx, keys, provider_id="SM2", intent=Intent.DONE, text=None, choices={1: 1}, now=now, expires_at=now
+        )
         accounts.invite(tx, keys, group_id=1, address="ane@example.jp", role=Role.EDITOR, now=now, expires_at=now)
         sheet = imports.add(tx, group_id=1, member_id=1, columns=[], now=now)
         imports.add_rows(tx, keys, sheet, [imports.NewRow(2, {}, ())])

@@ -165,6 +165,15 @@ def test_who_may_take_back_a_no(rows: Rows, stopped_by: StoppedBy | None, how: C
     assert rows.one(Contact.state, contact) == state
 
 
+def test_who_never_agreed_may_be_asked_anew_after_a_stop_and_is_sent_nothing_else(rows: Rows) -> None:
+    contact = rows.contact(person_id=rows.person(rows.group()), confirmed=False)
+    contacts.stop(rows.tx, [contact], StoppedBy.REPLY)
+
+    contacts.ask_anew(rows.tx, [contact])
+
+    assert rows.one(Contact.state, contact) == ContactState.UNCONFIRMED
+
+
 def test_everybody_at_one_telephone_speaks_when_it_does(rows: Rows) -> None:
     group, other = rows.group(), rows.group("鈴木家")
     mother = rows.contact(person_id=rows.person(group), address=PHONE)
@@ -178,6 +187,8 @@ def test_everybody_at_one_telephone_speaks_when_it_does(rows: Rows) -> None:
         (father, other, True),
         (mother, group, False),
     ]
+    assert [one.contact_id for one in contacts.speakers_at_number(rows.tx, call)] == [call, mother, father]
+    assert [one.has_consented for one in speakers] == [False, True]
     assert contacts.times_asked(rows.tx, father) == (1, NOW + DAY)
     assert contacts.times_asked(rows.tx, mother) == (0, None)
 

@@ -101,6 +101,16 @@ def test_what_is_over_does_not_count(rows: Rows) -> None:
     assert quotas.held(rows.tx, group, Quota.MESSAGES_A_DAY, NOW + DAY) == 0
 
 
+@pytest.mark.parametrize("quota", sorted(quotas.DAILY))
+def test_what_is_used_in_a_day_adds_up_and_ends_with_the_day(rows: Rows, quota: Quota) -> None:
+    group = rows.group()
+    quotas.record_use(rows.tx, group, quota, NOW, 2)
+    quotas.record_use(rows.tx, group, quota, NOW)
+
+    assert quotas.held(rows.tx, group, quota, NOW) == 3
+    assert quotas.held(rows.tx, group, quota, NOW + DAY) == 0
+
+
 def test_counting_ends_where_the_limit_is_reached(rows: Rows) -> None:
     group = rows.group()
     for _ in range(5):

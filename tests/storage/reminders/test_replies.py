@@ -47,3 +47,37 @@ def test_answers_are_counted_for_a_telephone_whoever_shares_it(rows: Rows) -> No
 
     assert replies.answers_since(rows.tx, mine, NOW) == 2
     assert replies.answers_since(rows.tx, hers, NOW + HOUR) == 1
+
+
+def test_another_group_s_answers_to_the_same_telephone_are_its_own(rows: Rows) -> None:
+    mine, hers = (
+        rows.contact(person_id=rows.person(rows.group(name)), address="+819000000001") for name in ("田中家", "鈴木家")
+    )
+    rows.message(mine)
+
+    assert (replies.answers_since(rows.tx, mine, NOW), replies.answers_since(rows.tx, hers, NOW)) == (1, 0)
+
+
+def test_the_next_reply_is_found_without_reading_it_and_then_read(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    assert replies.next_waiting(rows.tx) is None
+    for name, is_handled in (("SM1", True), ("SM2", False)):
+        replies.keep(
+            rows.tx,
+            rows.keys,
+            contact_id=phone,
+            provider_id=name,
+            intent=Intent.DONE,
+            text="済",
+            now=NOW,
+            is_handled=is_handled,
+        )
+
+    waiting = replies.next_waiting(rows.tx)
+
+    assert waiting == replies.id_of(rows.tx, "SM2")
+    assert replies.contact_of(rows.tx, waiting) == phone
+    reply = replies.waiting_reply(rows.tx, rows.keys, waiting)
+    assert (reply.intent, reply.text, reply.is_unreadable) == (Intent.DONE, "済", False)
+    assert replies.waiting_reply(rows.tx, read_keys([new_key()]), waiting).is_unreadable
+    assert (replies.is_known(rows.tx, "SM1"), replies.is_known(rows.tx, "SM3")) == (True, False)

@@ -11,7 +11,7 @@ from reminder.domain.model.notices import NoticeKind
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.db.tables import Card
 from reminder.storage.outbox import receipts
-from reminder.storage.reminders import notices, replies
+from reminder.storage.reminders import notices, replies, unclear_replies
 from reminder.storage.runtime import heartbeats, work_conditions
 from reminder.storage.runtime.work_conditions import WorkCondition
 from reminder.worker.jobs import JOBS, conditions_of
@@ -54,6 +54,19 @@ def reply(rows: Rows) -> None:
     replies.keep(rows.tx, rows.keys, contact_id=phone, provider_id="SM2", intent=Intent.DONE, text="済", now=NOW)
 
 
+def unclear_reply(rows: Rows) -> None:
+    unclear_replies.keep(
+        rows.tx,
+        rows.keys,
+        provider_id="SM3",
+        intent=Intent.DONE,
+        text="済",
+        choices={1: phone_of(rows)},
+        now=NOW,
+        expires_at=NOW,
+    )
+
+
 def reminder(rows: Rows) -> None:
     rows.card(rows.person(rows.group()), next_reminder_on=TODAY)
 
@@ -74,6 +87,7 @@ def notice(rows: Rows) -> None:
         (lease_that_ends, "lease_expired"),
         (failure, "failure_unreported"),
         (reply, "reply_waits"),
+        (unclear_reply, "unclear_reply_due"),
         (reminder, "reminder_due"),
         (silence, "escalation_due"),
         (notice, "notice_waits"),

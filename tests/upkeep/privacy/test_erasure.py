@@ -21,7 +21,7 @@ from reminder.enrolment.identity import membership
 from reminder.enrolment.identity import sign_in as signing_in
 from reminder.enrolment.identity.sign_up import SignUp
 from reminder.errors import NotFoundError, PermanentChannelError, TemporaryChannelError, UnknownOutcomeError
-from reminder.storage.auth import accounts
+from reminder.storage.auth import accounts, passkeys
 from reminder.storage.db import session
 from reminder.storage.outbox import receipts
 from reminder.storage.outbox.queries import MessageView
@@ -374,7 +374,7 @@ def test_with_a_group_go_the_accounts_that_are_in_no_other(village: Village) -> 
     village.member("息子", "musuko@example.jp")
     daughter, son = sign_in(village, DAUGHTER), sign_in(village, "musuko@example.jp")
     with village.app.writing() as uow:
-        signing_in.new_challenge(uow, daughter)
+        passkeys.use_challenge(uow.tx, b"signed", daughter, village.now + timedelta(minutes=5))
     owner = Actor(1, 1, Role.OWNER, Language.JAPANESE)
     with village.app.writing() as uow:
         membership.invite(uow, who=owner, email="mago@example.jp", role=Role.VIEWER)
