@@ -189,7 +189,7 @@ def test_an_address_is_protected_from_all_groups_together(rows: Rows) -> None:
 
     invite(HANA, timedelta(0))
     invite(HANA, timedelta(0))
-    with rows.tx.begin_nested(), pytest.raises(QuotaReachedError, match="quota_address_invitations_an_hour"):
+    with pytest.raises(QuotaReachedError, match="quota_address_invitations_an_hour"), rows.tx.begin_nested():
         invite(HANA, HOUR / 2)
     invite("taro@example.jp", timedelta(0))
     invite(HANA, 5 * HOUR)
