@@ -3,6 +3,7 @@
     KigenError                      has a stable `code`; config/wording/*.toml turns the code into a sentence
     ├── RefusedInputError           what came in cannot be taken: exit 2, HTTP 422
     │   ├── ForbiddenNumberError    it looks like a card's number or a passcode
+    │   ├── UnsafeWordError         a word that could mislead whoever reads it in a message of ours
     │   ├── DateError               a typed date is ambiguous, impossible, incomplete or unreadable
     │   ├── NeedsConfirmationError  it may be right, but is so unusual that we ask first
     │   ├── AddressError            a phone number or e-mail address that cannot be used
@@ -60,6 +61,20 @@ class ForbiddenNumberError(RefusedInputError):
     def __init__(self, *, field: str | None = None, looks_like: str) -> None:
         self.looks_like = looks_like
         super().__init__("text_too_long" if looks_like == "too_long" else None, field=field, looks_like=looks_like)
+
+
+class UnsafeWordError(RefusedInputError):
+    """A word that may not leave us in a message.
+
+    Codes: word_too_long, word_invisible, word_lookalike, word_link, word_at, word_digits, word_phone, word_money.
+
+    `most`: the digits that may follow one another in this field.
+    """
+
+    code = "word_unsafe"
+
+    def __init__(self, code: str, *, field: str | None = None, most: int = 3) -> None:
+        super().__init__(code, field=field, most=most)
 
 
 class DateError(RefusedInputError):

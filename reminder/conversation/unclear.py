@@ -16,6 +16,7 @@ from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.parsing.replies import Intent, digit_of, plain, read
 from reminder.domain.rules.reply_routing import Conversation
 from reminder.domain.text.model import Composed, Reader
+from reminder.domain.text.safe_words import safe_sender
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
@@ -288,7 +289,8 @@ def _names(uow: UnitOfWork, choices: Mapping[int, int]) -> dict[int, str]:
     for digit, contact_id in choices.items():
         for speaker in _speakers(uow, [contact_id]):
             person, group = _person_of(uow, speaker), groups.find(uow.tx, speaker.group_id)
-            of_group[digit] = group.name if group is not None else ""
+            language = person.language if person is not None else Language.JAPANESE
+            of_group[digit] = "" if group is None else safe_sender(uow.rules.wording.of(language), group.name)
             if speaker.is_own and person is not None:
                 readers[digit] = _reader(person, None, from_=of_group[digit])
     names = {digit: composer.name_of(reads) for digit, reads in readers.items()}

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NewType
 
 from reminder.errors import ForbiddenNumberError, RefusedInputError
+from reminder.guard import outgoing
 from reminder.guard.numbers import forbidden
 
 CleanText = NewType("CleanText", str)
@@ -64,7 +65,10 @@ def _composed(text: str) -> str:
 
 
 def clean_label(text: str, *, field: str, longest: int = 20, most_digits: int = 3) -> CleanText:
-    """Return a short name such as 母, 花子さん or 203: one line, few digits. Raises RefusedInputError."""
+    """Return a short name such as 母, 花子さん or 203: one line, few digits, and nothing that may not leave us.
+
+    Raises RefusedInputError.
+    """
     label = clean(text, field=field)
     if not label:
         raise RefusedInputError("label_empty", field=field)
@@ -75,6 +79,7 @@ def clean_label(text: str, *, field: str, longest: int = 20, most_digits: int = 
         raise RefusedInputError("label_too_long", field=field, longest=longest)
     if _digit_count(label) > most_digits:
         raise RefusedInputError("label_too_many_digits", field=field, most_digits=most_digits)
+    outgoing.refuse_unsafe(label, field=field)
     return label
 
 

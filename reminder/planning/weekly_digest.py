@@ -160,7 +160,8 @@ def _due(
 def _row_of(same: Sequence[MonthlyEntry]) -> _Row:
     """Return one row for the cards of one person on one day."""
     person, cards = same[0].person, [one.one.card for one in same]
-    item = Item(_place(person), same[0].day, cards[0].is_computed, [(card.kind, card.label) for card in cards])
+    named = [(card.kind, card.label) for card in cards]
+    item = Item(_place(person), same[0].day, cards[0].is_computed, named, is_name=not person.room)
     return item, [MentionDraft(person.id, card.id) for card in cards]
 
 
@@ -179,7 +180,8 @@ def _unreached(rows: Sequence[PersonStatus]) -> tuple[str, list[_Row]]:
         )
         if reasons:
             spoken = [MentionDraft(row.person.id, None, one.contact_id) for one in row.unheard]
-            found.append((Item(_place(row.person), reasons=list(reasons)), spoken or [MentionDraft(row.person.id)]))
+            item = Item(_place(row.person), reasons=list(reasons), is_name=not row.person.room)
+            found.append((item, spoken or [MentionDraft(row.person.id)]))
     return UNREACHED, found
 
 

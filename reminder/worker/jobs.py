@@ -23,6 +23,7 @@ from reminder.upkeep.audit_job import run_audit
 from reminder.upkeep.contact_verification import verify_contacts
 from reminder.upkeep.privacy.retention import apply_retention
 from reminder.upkeep.sender_change import note_sender_change
+from reminder.upkeep.word_check import check_words
 from reminder.wiring import App
 
 log = logging.getLogger(__name__)
@@ -164,6 +165,7 @@ JOBS = (
         when(after=("weeks_begun",), only_if=lambda app, _now: app.settings.public_url is not None),
         _in_one_unit(lambda app, uow: verify_contacts(uow, links_of(app))),
     ),
+    Job("words_checked", when(work_conditions.WORDS_UNCHECKED), lambda app, now: check_words(app.units, now)),
     Job(
         "failures_reported",
         when(work_conditions.FAILURE_UNREPORTED, after=("receipts",)),

@@ -298,7 +298,7 @@ def test_a_pass_tells_what_is_due_and_the_lists_say_so(family: Terminal) -> None
     assert (report["planned"], report["sent"]) == (2, 2)
     assert list(report) == [
         "receipts", "reconciled", "weeks_begun", "answered", "planned", "escalated", "sender_changed", "verified",
-        "failures_reported", "notified", "digests", "deleted", "sent", "sheets",
+        "words_checked", "failures_reported", "notified", "digests", "deleted", "sent", "sheets",
     ]  # fmt: skip
     [reminded] = family.answer("list", "reminders")
     assert (reminded["step"], reminded["due_on"], reminded["state"]) == ("d60", "2027-01-29", "open")

@@ -18,11 +18,11 @@ from tests.web.asking import visitor
 from tests.web.calling import actor
 
 URL = "https://kigen.example.jp"
-# Words of a stranger, in every place where a group has words of its own.
-EVIL = ("至急", "市役所", "あなたの口座")
+# Words of the group, in every place where it has any.
+WORDS_OF_ITS_OWN = ("つばめ", "ひまわり", "おとなり")
 
 
-def stranger_s_group(village: Village, name: str = EVIL[1]) -> int:
+def stranger_s_group(village: Village, name: str = WORDS_OF_ITS_OWN[1]) -> int:
     group = village.group(name=name)
     with village.app.writing() as uow:
         group_standing.begin_trial(uow.tx, group, uow.now)
@@ -34,7 +34,7 @@ def village(sqlite_url: str, tmp_path: Path) -> Iterator[Village]:
     """Texts are answered, and a stranger has a group (1) with a person who is told of a card that ends in two weeks."""
     with open_village(sqlite_url, tmp_path, "2026-12-01 10:00", two_way_sms=True, public_url=URL) as opened:
         stranger_s_group(opened)
-        opened.person("母", mark=EVIL[0])
+        opened.person("母", mark=WORDS_OF_ITS_OWN[0])
         opened.card("母", date(2026, 12, 15))
         yield opened
 
@@ -45,7 +45,7 @@ def links(village: Village) -> SignedLinks:
 
 def ask(village: Village, contact: int) -> None:
     with village.app.writing() as uow:
-        consent.ask(uow, contact_id=contact, told_by=EVIL[2], links=links(village))
+        consent.ask(uow, contact_id=contact, told_by=WORDS_OF_ITS_OWN[2], links=links(village))
 
 
 def state(village: Village) -> ContactState:
@@ -72,7 +72,7 @@ def test_nobody_is_told_on_the_word_of_a_stranger(
                 address="a@example.jp" if channel.is_mail else "090-0000-0001",
                 is_family=family is not None,
                 consent_how=how,
-                consent_by=EVIL[2],
+                consent_by=WORDS_OF_ITS_OWN[2],
             )
 
     village.run_until("2026-12-20 18:00")
@@ -95,12 +95,12 @@ def test_no_consent_can_be_recorded_for_them(village: Village) -> None:
     contact = village.contact("母", ChannelName.SMS, "090-0000-0001", consent=False)
 
     with village.app.writing() as uow, pytest.raises(ConflictError, match="trial_own_answer"):
-        consent.confirm(uow, contact_id=contact, how=ConsentHow.WRITTEN, said_by=EVIL[2])
+        consent.confirm(uow, contact_id=contact, how=ConsentHow.WRITTEN, said_by=WORDS_OF_ITS_OWN[2])
 
 
 @pytest.mark.parametrize("language", ["ja", "en", "ja-easy"])
 def test_the_text_that_asks_holds_no_word_of_the_group(village: Village, language: str) -> None:
-    village.person("父", phone="090-0000-0002", consent=False, mark=EVIL[0], language=Language(language))
+    village.person("父", phone="090-0000-0002", consent=False, mark=WORDS_OF_ITS_OWN[0], language=Language(language))
     (contact,) = (one for one in village.contacts() if one.endswith("2"))
     ask(village, 1)
 
@@ -109,7 +109,7 @@ def test_the_text_that_asks_holds_no_word_of_the_group(village: Village, languag
     (text,) = village.words_to("父")
     assert contact
     assert text == village.app.rules.wording.of(language).section("sign_in")["consent_text"]
-    assert not any(word in text for word in (*EVIL, "父"))
+    assert not any(word in text for word in (*WORDS_OF_ITS_OWN, "父"))
     assert "1" in text
 
 
@@ -146,7 +146,7 @@ def test_an_e_mail_is_confirmed_by_the_button_behind_a_link_in_a_fixed_mail(vill
     ask(village, 1)
     village.run_until("2026-12-01 10:05")
     (mail,) = village.email.sent
-    assert not any(word in f"{mail.subject}{mail.text}" for word in (*EVIL, "母"))
+    assert not any(word in f"{mail.subject}{mail.text}" for word in (*WORDS_OF_ITS_OWN, "母"))
     link = re.search(re.escape(URL) + r"(/agree/\S+)", mail.text)
     assert link is not None
     browser = visitor(village, local_pages=False)
@@ -217,7 +217,7 @@ def test_an_invitation_of_a_group_on_trial_holds_no_word_of_it(village: Village)
     village.pass_once()
 
     (mail,) = (one for one in village.email.sent if one.address == "dareka@example.jp")
-    assert not any(word in f"{mail.subject}{mail.text}" for word in EVIL)
+    assert not any(word in f"{mail.subject}{mail.text}" for word in WORDS_OF_ITS_OWN)
 
 
 def test_after_the_approval_consents_that_were_recorded_count(village: Village) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import reminder
 from reminder.domain.parsing import column_headings, replies
+from reminder.guard import outgoing
 from reminder.settings import config_dir, read_table
 
 FUNCTIONS = ("compile", "search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer")
@@ -138,4 +139,7 @@ def in_configuration() -> list[Found]:
         for name, pattern in (("holds", rule.holds), ("unless", rule.unless))
     ]
     found += [Found("config/headings.toml refused_patterns", one, {"search"}) for one in headings.refused_patterns]
+    links, money = outgoing._link_words(), outgoing._money_words()
+    made = [links.dots, links.glued, outgoing._phone_words(), outgoing._amounts(), *money.in_one, *money.apart]
+    found += [Found(f"guard/outgoing.toml {place}", one, {"finditer"}) for place, one in enumerate(made)]
     return found

@@ -30,6 +30,13 @@ MADE_WHILE_RUNNING = {
     "reminder.domain.parsing.replies._any_of": "config/replies.toml, tested below",
     "reminder.domain.parsing.column_headings.read_headings": "config/headings.toml, tested below",
     "reminder.domain.text.catalog._lint_patterns": "config/wording/lint.toml, on our own texts",
+    **dict.fromkeys(
+        (
+            f"reminder.guard.outgoing.{name}"
+            for name in ("_link_words", "_phone_words", "_amounts", "_money_pattern", "_apart_pattern")
+        ),
+        "guard/outgoing.toml, tested below",
+    ),
     "reminder.domain.text.furigana.annotator": "the readings of config/, whole words without repeats",
 }
 

@@ -76,6 +76,7 @@ def test_a_pass_with_nothing_to_do_asks_the_database_once_and_writes_once(villag
         (work_conditions.UNCLEAR_REPLY_DUE, {"answered"}),
         (work_conditions.REMINDER_DUE, {"planned"}),
         (work_conditions.ESCALATION_DUE, {"escalated"}),
+        (work_conditions.WORDS_UNCHECKED, {"words_checked"}),
         (work_conditions.FAILURE_UNREPORTED, {"failures_reported"}),
         (work_conditions.NOTICE_WAITS, {"notified"}),
         (work_conditions.DIGEST_MISSING, {"digests"}),

@@ -126,11 +126,11 @@ class _Row:
         if len(text) > LONGEST_LABEL:
             text = text[:LONGEST_LABEL].rstrip()
             self._say("label_shortened", Level.NOTE, cell)
-        return self._label(text, cell, 3)
+        return self._label("label", text, cell, 3)
 
-    def _label(self, text: str, cell: RowCell, most_digits: int) -> str:
+    def _label(self, field: str, text: str, cell: RowCell, most_digits: int) -> str:
         try:
-            return clean_label(text, field="label", longest=LONGEST_LABEL, most_digits=most_digits)
+            return clean_label(text, field=field, longest=LONGEST_LABEL, most_digits=most_digits)
         except RefusedInputError as refused:
             self._refuse(refused, cell)
             return ""
@@ -143,7 +143,7 @@ class _Row:
         if _is_formula(cell.text):
             self._say("formula", Level.REFUSE, cell)
             return None
-        return self._label(_one_line(cell.text), cell, most_digits) or None
+        return self._label("ref" if field == "reference" else field, _one_line(cell.text), cell, most_digits) or None
 
     def mode(self) -> Mode | None:
         """Return the mode that the row asks for; None where it does not say."""

@@ -49,7 +49,7 @@ KIND_WORDS = {
 }
 
 _SECTIONS = (
-    "called", "presets", "carers_word", "reply", "email.line", "email.part", "state", "channel", "trouble",
+    "called", "presets", "carers_word", "neutral", "reply", "email.line", "email.part", "state", "channel", "trouble",
     "shown", "fields", "looks_like", "errors", "acts",
 )  # fmt: skip
 
@@ -82,8 +82,8 @@ EXPORTED = (
 
 # The texts of an e-mail, an assignment page or a leaflet besides those of the steps.
 _READ_IN_MAIL = (
-    "email", "sign_in", "sheets", "letter", "called", "carers_word", "several", "notices", "again", "history",
-    "channel", "both_certificates", "export", "acts", "digest", "visits",
+    "email", "sign_in", "sheets", "letter", "neutral", "unsafe_words", "called", "carers_word", "several", "notices",
+    "again", "history", "channel", "both_certificates", "export", "acts", "digest", "visits",
 )  # fmt: skip
 
 # The weekly e-mail to a home's staff: its headings, those with a line below, and the states of unreachable contacts and
@@ -124,6 +124,10 @@ _SAID = {
     "choice": frozenset({"digit", "call"}),
     "which_person": frozenset({"choices"}),
     **dict.fromkeys(("ask_family", "ask_staff"), _NONE),
+    **dict.fromkeys(("unsafe_words.subject", "unsafe_words.where", "unsafe_words.group", "unsafe_words.to_do"), _NONE),
+    "unsafe_words.said": frozenset({"n"}),
+    "unsafe_words.item": frozenset({"place", "field"}),
+    **{f"neutral.{name}": _NONE for name in ("call", "who", "from_", "office", "reply")},
     **{f"several.{voice}": _PERSON | {"items"} for voice in VOICES},
     "several.item": frozenset({"thing", "date"}),
     "email.text.about": _PERSON,
@@ -159,7 +163,8 @@ _SAID = {
     "call.day": frozenset({"month", "day", "weekday"}),
     "sign_in.code_subject": _NONE,
     "sign_in.code": frozenset({"code"}),
-    **{f"sign_in.{name}": frozenset({"group"}) for name in ("invitation_subject", "invitation")},
+    **dict.fromkeys(("sign_in.invitation_subject", "sign_in.invitation_unnamed"), _NONE),
+    "sign_in.invitation": frozenset({"group"}),
     "pictures.title": frozenset({"kind", "stands"}),
     **{f"pictures.{name}": _NONE for name in ("here", "here_by_hand", "not_here")},
     "timeline.title": frozenset({"kind"}),

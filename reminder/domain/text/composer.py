@@ -1,19 +1,30 @@
 """The composer of every text that is sent: it combines the contents, the reader, and the texts of config/wording/."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Language
 from reminder.domain.text import furigana
-from reminder.domain.text.call_scripts import CallComposer, CallScript
+from reminder.domain.text.call_scripts import CallComposer, CallScript, read_script
 from reminder.domain.text.catalog import Catalogs
-from reminder.domain.text.digest import Digest, DigestComposer
+from reminder.domain.text.digest import Digest, DigestComposer, safe_digest, without_words
 from reminder.domain.text.email import EmailComposer
-from reminder.domain.text.model import About, Composed, Copy, Reader, ReminderContent
+from reminder.domain.text.model import About, Composed, Copy, Reader, ReminderContent, WordPlace
 from reminder.domain.text.phrases import Phrases
+from reminder.domain.text.safe_words import (
+    MessageWords,
+    safe_about,
+    safe_card,
+    safe_place,
+    safe_reader,
+    safe_sender,
+    without_label,
+)
 from reminder.domain.text.sms import SmsComposer
+from reminder.guard.outgoing import foreign_links
 
 
 @dataclass(frozen=True)
@@ -29,32 +40,74 @@ class Composer:
 
         `copy` adds the part for a carer; `brief` leaves out the advice, for an e-mail about several persons.
         """
-        phrases = Phrases.of(self.catalogs, reader)
-        if reader.channel.is_mail:
-            return EmailComposer(phrases).reminder(contents, copy or Copy(), brief=brief)
-        return SmsComposer(phrases).reminder(contents)
+        words, shown = self.catalogs.of(reader.language), [safe_card(one) for one in contents]
+        added = copy or Copy()
+
+        def compose(cards: Sequence[ReminderContent], reads: Reader) -> Composed:
+            phrases = Phrases.of(self.catalogs, reads)
+            if reads.channel.is_mail:
+                return EmailComposer(phrases).reminder(cards, added, brief=brief)
+            return SmsComposer(phrases).reminder(cards)
+
+        return MessageWords(words, safe_reader(words, reader), shown).checked(
+            partial(compose, shown), partial(compose, [without_label(one) for one in shown]), [added.take_link]
+        )
 
     def notice(self, reader: Reader, kind: NoticeKind, about: About) -> Composed:
         """Return a notice to a carer or a member of staff about a person's reminders."""
-        phrases = Phrases.of(self.catalogs, reader)
+        words = self.catalogs.of(reader.language)
+        shown = safe_about(words, about)
+        neutral = replace(shown, card=shown.card and without_label(shown.card), reply=None)
+
+        def compose(subject: About, reads: Reader) -> Composed:
+            phrases = Phrases.of(self.catalogs, reads)
+            if reads.channel.is_mail:
+                return EmailComposer(phrases).notice(kind, subject)
+            return SmsComposer(phrases).notice(kind, subject)
+
+        cards = [] if shown.card is None else [shown.card]
+        return MessageWords(words, safe_reader(words, reader), cards, shown.reply).checked(
+            partial(compose, shown), partial(compose, neutral), [shown.link]
+        )
+
+    def unsafe_words(self, reader: Reader, places: Sequence[WordPlace], count: int) -> Composed:
+        """Return the notice to those of a group that some of its words cannot stand in messages, `count` in all."""
+        words = self.catalogs.of(reader.language)
+        phrases = Phrases.of(self.catalogs, safe_reader(words, reader))
+        shown = [replace(one, place=safe_place(words, one.place, is_name=one.is_name)) for one in places]
         if reader.channel.is_mail:
-            return EmailComposer(phrases).notice(kind, about)
-        return SmsComposer(phrases).notice(kind, about)
+            return EmailComposer(phrases).unsafe_words(shown, count)
+        return SmsComposer(phrases).unsafe_words(count)
 
     def answer(self, reader: Reader, name: str, *, day: date | None = None, is_named: bool = True) -> Composed:
         """Return one text to somebody who has just answered, or who is asked for consent.
 
         `name`: of notices.ANSWERS. `is_named`: it addresses the person, who is known.
         """
-        return SmsComposer(Phrases.of(self.catalogs, reader)).answer(name, day, is_named=is_named)
+        words = self.catalogs.of(reader.language)
+
+        def compose(reads: Reader) -> Composed:
+            return SmsComposer(Phrases.of(self.catalogs, reads)).answer(name, day, is_named=is_named)
+
+        return MessageWords(words, safe_reader(words, reader)).checked(compose, compose, [])
 
     def choice(self, reader: Reader, names: Mapping[int, str]) -> Composed:
-        """Return the text that asks whom an answer is about. `names`: of each person, by the digit that means them."""
-        return SmsComposer(Phrases.of(self.catalogs, reader)).choice(names)
+        """Return the text that asks whom an answer is about. `names`: of each person, by the digit that means them.
+
+        The names are those of `name_of`.
+        """
+        words = self.catalogs.of(reader.language)
+        neutral = dict.fromkeys(names, words.section("neutral")["call"])
+
+        def compose(said: Mapping[int, str], reads: Reader) -> Composed:
+            return SmsComposer(Phrases.of(self.catalogs, reads)).choice(said)
+
+        listed = MessageWords(words, safe_reader(words, reader), others=tuple(names.values()))
+        return listed.checked(partial(compose, names), partial(compose, neutral), [])
 
     def name_of(self, reader: Reader, *, with_group: bool = False) -> str:
         """Return how a person is called in that text; `with_group`: by the name of their group too."""
-        phrases = Phrases.of(self.catalogs, reader)
+        phrases = Phrases.of(self.catalogs, safe_reader(self.catalogs.of(reader.language), reader))
         return phrases.words.word("whose").format_map(phrases.of_person) if with_group else phrases.of_person["call"]
 
     def reading_of(self, name: str, language: Language) -> str:
@@ -63,15 +116,46 @@ class Composer:
 
     def call(self, contents: Sequence[ReminderContent], reader: Reader) -> CallScript:
         """Return the script of a telephone call about these cards."""
-        return CallComposer(Phrases.of(self.catalogs, reader)).reminder(contents)
+        shown = [safe_card(one) for one in contents]
+
+        def compose(cards: Sequence[ReminderContent], reads: Reader) -> CallScript:
+            return CallComposer(Phrases.of(self.catalogs, reads)).reminder(cards)
+
+        return self._spoken(
+            reader, shown, partial(compose, shown), partial(compose, [without_label(one) for one in shown])
+        )
 
     def practice_call(self, reader: Reader) -> CallScript:
         """Return the script of the call in which somebody tries the keys out."""
-        return CallComposer(Phrases.of(self.catalogs, reader)).practice()
+
+        def compose(reads: Reader) -> CallScript:
+            return CallComposer(Phrases.of(self.catalogs, reads)).practice()
+
+        return self._spoken(reader, [], compose, compose)
+
+    def _spoken(
+        self,
+        reader: Reader,
+        shown: Sequence[ReminderContent],
+        compose: Callable[[Reader], CallScript],
+        neutral: Callable[[Reader], CallScript],
+    ) -> CallScript:
+        words = self.catalogs.of(reader.language)
+        checked = MessageWords(words, safe_reader(words, reader), shown).checked(
+            lambda reads: Composed(None, compose(reads).text), lambda reads: Composed(None, neutral(reads).text), []
+        )
+        return read_script(checked.text)
 
     def digest(self, language: Language, digest: Digest, link: str | None = None) -> Composed:
         """Return the weekly e-mail to a home's staff. `link`: of the page, where the operator allows links."""
-        return DigestComposer(self.catalogs, language).compose(digest, link)
+        shown = safe_digest(self.catalogs.of(language), digest)
+        composer, ours = DigestComposer(self.catalogs, language), [link] if link else []
+        composed = composer.compose(shown, link)
+        # Rooms are numbers; a link can appear only where one word meets another.
+        if foreign_links(f"{composed.subject}\n{composed.text}", ours):
+            plain = composer.compose(without_words(self.catalogs.of(language), shown), link)
+            return composed if foreign_links(f"{plain.subject}\n{plain.text}", ours) else plain
+        return composed
 
     def login_code(self, language: Language, code: str) -> Composed:
         """Return the e-mail with a login code."""
@@ -79,10 +163,15 @@ class Composer:
         return Composed(said["code_subject"], said["code"].strip().format(code=code))
 
     def invitation(self, language: Language, group: str | None) -> Composed:
-        """Return the e-mail that invites somebody to a group; None for a group whose name strangers may not read."""
-        said = self.catalogs.of(language).in_mail.section("sign_in")
-        group = group or said["unnamed_group"]
-        return Composed(said["invitation_subject"].format(group=group), said["invitation"].strip().format(group=group))
+        """Return the e-mail that invites somebody to a group.
+
+        It goes to any address that a member types, so its subject is ours alone, and a name that may not leave us is
+        left out. None for a group whose name no stranger may read.
+        """
+        words = self.catalogs.of(language)
+        said, name = words.in_mail.section("sign_in"), safe_sender(words, group or "")
+        text = said["invitation"] if group and name == group else said["invitation_unnamed"]
+        return Composed(said["invitation_subject"], text.strip().format(group=name))
 
     def consent_request(self, language: Language, link: str | None) -> Composed:
         """Return the message that asks a stranger for consent: a text, or an e-mail with a link of ours.

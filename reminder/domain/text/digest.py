@@ -1,7 +1,8 @@
 """The weekly digest of a home as one e-mail: what opens, nears, has ended or is unanswered, and who is unreachable."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from reminder.domain.model.people import Audience, ChannelName, Language, Mode
@@ -9,6 +10,7 @@ from reminder.domain.text.catalog import SIGNATURE_CERTIFICATE, USER_CERTIFICATE
 from reminder.domain.text.email import EmailComposer
 from reminder.domain.text.model import Composed, Reader
 from reminder.domain.text.phrases import Phrases
+from reminder.domain.text.safe_words import safe_card_label, safe_place, safe_sender
 
 # Nobody reads an e-mail of two hundred lines: further rows are only counted, and listed on the page.
 MOST_ROWS = 20
@@ -18,13 +20,17 @@ NEAR = timedelta(days=300)
 
 @dataclass(frozen=True)
 class Item:
-    """One person's cards of one day, or why a person is not reached. `place`: their room, or their label."""
+    """One person's cards of one day, or why a person is not reached.
+
+    `place`: their room, or their label where they have none (`is_name`).
+    """
 
     place: str
     day: date | None = None
     is_about: bool = False  # the date was computed
     cards: Sequence[tuple[str, str]] = ()  # kind and label
     reasons: Sequence[tuple[str, str]] = ()  # channel, and the state of the contact or of the text; "" for all of them
+    is_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,32 @@ class Digest:
     def count(self) -> int:
         """The number of items in all parts."""
         return sum(part.count for part in self.parts)
+
+
+def safe_digest(words: Catalog, digest: Digest) -> Digest:
+    """Return the digest with words that may leave us."""
+    parts = [replace(part, items=[_safe_item(words, item) for item in part.items]) for part in digest.parts]
+    return replace(digest, group=safe_sender(words, digest.group), parts=parts)
+
+
+def _safe_item(words: Catalog, item: Item) -> Item:
+    cards = [(kind, safe_card_label(label) or "") for kind, label in item.cards]
+    return replace(item, place=safe_place(words, item.place, is_name=item.is_name), cards=cards)
+
+
+def without_words(words: Catalog, digest: Digest) -> Digest:
+    """Return the digest with neutral words in place of all typed ones but rooms."""
+    said = words.section("neutral")
+
+    def plain(item: Item) -> Item:
+        place = item.place if _ROOM.fullmatch(item.place) else said["who"]
+        return replace(item, place=place, cards=[(kind, "") for kind, _ in item.cards])
+
+    parts = [replace(part, items=list(map(plain, part.items))) for part in digest.parts]
+    return replace(digest, group=said["from_"], parts=parts)
+
+
+_ROOM = re.compile("[0-9０-９]{1,5}(?:号室?)?")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.text.catalog import ARRIVAL, CERTIFICATES, PROCEDURE, Catalog
-from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, ReminderContent
+from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, ReminderContent, WordPlace
 from reminder.domain.text.phrases import CERTIFICATE_FAMILIES, MY_NUMBER_FAMILIES, Phrases, Topic
 
 
@@ -56,6 +56,23 @@ class EmailComposer:
             blocks.append(f"■ {parts['take' if about.card else 'reached']}\n{about.link}")
         subject = self.plain.words.section(f"notices.{kind}")["subject"]
         return Composed(subject.format_map(self.plain.of_notice(about)), _joined(blocks), self.closing)
+
+    def unsafe_words(self, places: Sequence[WordPlace], count: int) -> Composed:
+        """Return the notice that so many words of the group cannot stand in messages, with the places of some."""
+        words = self._words
+        said, fields = words.section("unsafe_words"), words.section("fields")
+        lines = [
+            said["item"].format(place=one.place or said["group"], field=fields[one.field])
+            for one in dict.fromkeys(places)
+        ]
+        if count > len(places):
+            lines.append(words.section("digest")["more"].format(n=count - len(places)))
+        blocks = [
+            said["said"].format(n=count),
+            "\n".join([f"■ {said['where']}", *lines]),
+            f"■ {words.section('email.part')['to_do']}\n{said['to_do'].strip()}",
+        ]
+        return Composed(self.plain.words.section("unsafe_words")["subject"], _joined(blocks), self.closing)
 
     @property
     def closing(self) -> str:

@@ -7,7 +7,12 @@ from reminder.domain.text.catalog import Catalog
 
 
 def address_of(label: str, words: Catalog) -> str:
-    """Return how a person is addressed: 母 → お母さん, 203 佐藤 → 佐藤さん, 花子さん as it is."""
+    """Return how a person is addressed: 母 → お母さん, 203 佐藤 → 佐藤さん, 花子さん as it is.
+
+    An empty label is one that may not leave us: neutral words replace it.
+    """
+    if not label:
+        return words.section("neutral")["call"]
     name = _name_in(label)
     called, suffix = words.section("called"), words.word("call_suffix")
     if name in called:
@@ -16,7 +21,9 @@ def address_of(label: str, words: Catalog) -> str:
 
 
 def carers_word(label: str, words: Catalog) -> str:
-    """Return how a carer refers to the person, with the room where the label has one."""
+    """Return how a carer refers to the person, with the room where the label has one; neutral words for no label."""
+    if not label:
+        return words.section("neutral")["who"]
     return words.section("carers_word").get(label, label if label != _name_in(label) else address_of(label, words))
 
 

@@ -5,13 +5,14 @@ be seen from afar, with ■ a heading; the lines after a line of --- are small p
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from html import escape
 
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.forms_of_address import address_of, carers_word
 from reminder.domain.text.furigana import as_ruby
+from reminder.domain.text.safe_words import safe_card_label, safe_label, safe_mark, safe_office, safe_sender
 
 STYLE = """
 @page { size: A4; margin: 15mm 18mm }
@@ -64,6 +65,7 @@ def render_sheet(sheet: str, words: Catalog, facts: LeafletContents, *, styleshe
     """
     # Paper uses the readings of an e-mail.
     words = words.in_mail
+    facts = _safe(words, facts)
     said = words.section("sheets")
     values = _values(words, facts)
     each = [said["fridge_card"].strip("\n").format_map(values | _of_card(words, card, values)) for card in facts.cards]
@@ -78,6 +80,18 @@ def render_sheet(sheet: str, words: Catalog, facts: LeafletContents, *, styleshe
         f'<!doctype html>\n<html lang="{words.facts.html}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(plain_title)}</title>'
         f"{look}</head>\n<body{kind}>\n{body}\n</body></html>\n"
+    )
+
+
+def _safe(words: Catalog, facts: LeafletContents) -> LeafletContents:
+    """Return the contents with words that may leave us."""
+    return replace(
+        facts,
+        label=safe_label(facts.label),
+        office=safe_office(words, facts.office),
+        from_=safe_sender(words, facts.from_),
+        mark=safe_mark(facts.mark),
+        cards=tuple(replace(one, label=safe_card_label(one.label)) for one in facts.cards),
     )
 
 

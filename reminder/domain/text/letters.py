@@ -4,7 +4,7 @@ The texts are in config/wording/ under [letter]; what is to be done and brought 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from html import escape
@@ -14,6 +14,14 @@ from reminder.domain.rules.next_step import NextAct
 from reminder.domain.text.catalog import ARRIVAL, Catalog, Catalogs
 from reminder.domain.text.forms_of_address import address_of
 from reminder.domain.text.furigana import as_ruby
+from reminder.domain.text.safe_words import (
+    safe_card_label,
+    safe_label,
+    safe_mark,
+    safe_office,
+    safe_place,
+    safe_sender,
+)
 
 # A font designed for weak eyes; after it fonts with the characters of rare names.
 FONTS = ("BIZ UDPGothic", "BIZ UDPゴシック", "BIZ UDGothic", "Noto Sans CJK JP", "Hiragino Sans", "sans-serif")
@@ -120,6 +128,7 @@ def render_letter(wording: Catalogs, letter: ResidentLetter, *, furigana: bool =
     """Return one section, which begins a new page. `furigana`: also where the language does without."""
     plain = wording.of(letter.language)
     words = plain.with_furigana if furigana else plain.in_mail
+    letter = _safe(words, letter)
     parts = list(_LetterParts(words, wording.families, letter).text())
     if letter.has_slip:
         # The family reads this: without readings, unless the language always has them.
@@ -127,6 +136,19 @@ def render_letter(wording: Catalogs, letter: ResidentLetter, *, furigana: bool =
     body = "\n".join(parts)
     kind = ' class="furigana"' if "<ruby>" in body else ""
     return f'<section lang="{plain.facts.html}"{kind}>\n{body}\n</section>'
+
+
+def _safe(words: Catalog, letter: ResidentLetter) -> ResidentLetter:
+    """Return the letter with words that may leave us."""
+    return replace(
+        letter,
+        label=safe_label(letter.label),
+        place=safe_place(words, letter.place),
+        office=safe_office(words, letter.office),
+        from_=safe_sender(words, letter.from_),
+        mark=safe_mark(letter.mark),
+        matters=tuple(replace(one, label=safe_card_label(one.label)) for one in letter.matters),
+    )
 
 
 @dataclass(frozen=True)
@@ -151,7 +173,7 @@ class _LetterParts:
     def slip(self) -> Iterator[str]:
         """Yield the slip for the family, under a line to cut along: the person, the card, the result, the signer."""
         said, letter = self._said, self.letter
-        whose = " ".join(part for part in (letter.label, letter.place) if part)
+        whose = " ".join(part for part in (letter.label or self.words.section("neutral")["who"], letter.place) if part)
         long = " long" if len(letter.matters) > ROWS_ON_ONE_PAGE else ""
         yield f'<div class="slip{long}">'
         yield f"<h2>{_html(said['slip'].format_map(self._values))}</h2>"

@@ -103,6 +103,18 @@ class About:
 
 
 @dataclass(frozen=True)
+class WordPlace:
+    """The place of a stored word that messages cannot carry.
+
+    `field`: as in a refusal. `place`: the room of the person, or their label (`is_name`); "" for the group's own name.
+    """
+
+    field: str
+    place: str
+    is_name: bool = False
+
+
+@dataclass(frozen=True)
 class Composed:
     """A text as it is sent.
 

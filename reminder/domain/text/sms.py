@@ -44,6 +44,10 @@ class SmsComposer:
         said = self.phrases.words.section(f"notices.{kind}")["said"]
         return Composed(None, self._signed(said.format_map(self.phrases.of_notice(about))))
 
+    def unsafe_words(self, count: int) -> Composed:
+        """Return the notice that so many words of the group cannot stand in messages."""
+        return Composed(None, self._signed(self.phrases.words.section("unsafe_words")["said"].format(n=count)))
+
     def answer(self, name: str, day: date | None, *, is_named: bool = True) -> Composed:
         """Return the text to somebody who has answered, or who is asked for consent.
 

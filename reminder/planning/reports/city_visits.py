@@ -8,6 +8,7 @@ from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.next_step import SOON, NextAct
 from reminder.domain.text.catalog import VISIT_COLUMNS, Catalog
 from reminder.domain.text.digest import things
+from reminder.domain.text.safe_words import safe_card_label, safe_label, safe_place, safe_sender
 from reminder.domain.text.spreadsheet_writer import Cell, TableSheet, xlsx
 from reminder.planning.reports.group_overview import GroupOverview
 from reminder.planning.reports.monthly_plan import DatedCard, by_place, months_from, needs_form
@@ -106,7 +107,7 @@ def visit_sheet(
     # The month is over by then and the next one is planned.
     shred = months_from(month, 3)[2] - timedelta(days=1)
     return VisitSheet(
-        said["title"].format(group=group, month=words.date(month, "year_and_month")),
+        said["title"].format(group=safe_sender(words, group), month=words.date(month, "year_and_month")),
         [
             *(said[name] for name in ("about", "form_about", "no_numbers")),
             said["shred"].format(day=words.date(shred, "full_date")),
@@ -130,12 +131,12 @@ def _bring(rules: Rulebook, words: Catalog, kinds: Collection[str]) -> Mapping[s
 def _row(rules: Rulebook, words: Catalog, visit: Visit, today: date) -> Mapping[str, Cell]:
     said, person, separator = words.section("visits"), visit.person, words.word("list_separator")
     about = words.word("about_date").format(date=words.date(visit.expires_on, "full_date"))
-    kinds = [(one.card.kind, one.card.label) for one in visit.cards]
+    kinds = [(one.card.kind, safe_card_label(one.card.label) or "") for one in visit.cards]
     bring = dict.fromkeys(words.kinds[kind]["bring"] for kind, _ in kinds)
     return {
-        "unit": person.unit,
-        "room": person.room,
-        "label": person.label,
+        "unit": person.unit and safe_place(words, person.unit),
+        "room": person.room and safe_place(words, person.room),
+        "label": safe_label(person.label) or words.section("neutral")["who"],
         "thing": separator.join(things(rules.wording.families, words, kinds)),
         "expires": about if visit.is_about else visit.expires_on,
         "may": _may(words, visit, today),

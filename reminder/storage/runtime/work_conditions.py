@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from reminder.clock import japan_date
 from reminder.domain.rules import hours
 from reminder.domain.rules.digest_week import Week
+from reminder.guard import outgoing
 from reminder.storage.db.tables import (
     IS_LEASED,
     IS_SILENT,
@@ -20,6 +21,7 @@ from reminder.storage.db.tables import (
     Notice,
     Receipt,
     Reply,
+    ServiceState,
     UnclearReply,
 )
 from reminder.storage.runtime import heartbeats
@@ -60,6 +62,12 @@ def _not_since(heartbeat: str, since: ColumnElement[datetime]) -> ColumnElement[
 
 VERIFICATION_DUE = WorkCondition("verification_due", _not_since(heartbeats.VERIFICATION, _WEEK))
 RETENTION_DUE = WorkCondition("retention_due", _not_since(heartbeats.RETENTION, _DAY))
+# Every stored word has been checked by the rules that are in force (upkeep/word_check.py): the value is their version.
+WORDS_CHECKED = "words_checked"
+WORDS_UNCHECKED = WorkCondition(
+    "words_unchecked",
+    ~exists().where(ServiceState.name == WORDS_CHECKED, ServiceState.value == outgoing.version()),
+)
 # This week's has not been made, whether or not its hour has come.
 DIGEST_MISSING = WorkCondition("digest_missing", _not_since(heartbeats.DIGEST, _WEEK))
 

@@ -12,6 +12,7 @@ from icalendar import Calendar, Event
 from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.text.catalog import Catalog
+from reminder.domain.text.safe_words import safe_card_label, safe_label, safe_sender
 from reminder.storage.db.session import Tx
 from reminder.storage.registry import cards, people
 from reminder.storage.registry.cards import CardView
@@ -37,7 +38,7 @@ def calendar_of(
     words = rules.wording.of(language)
     said = words.section("calendar")
     service = words.word("service")
-    name = service if is_private else said["name"].format(service=service, group=group.name)
+    name = service if is_private else said["name"].format(service=service, group=safe_sender(words, group.name))
     calendar = Calendar()
     calendar.add("prodid", f"-//Kigen Dayori//reminder//{words.facts.html.upper()}")
     calendar.add("version", "2.0")
@@ -101,7 +102,10 @@ def _of_card(
     if is_private:
         yield _Entry(_uid("last", card), last, said["private"], None)
         return
-    thing = {"label": person.label, "thing": card.label or words.kinds[card.kind]["thing"]}
+    thing = {
+        "label": safe_label(person.label) or words.section("neutral")["who"],
+        "thing": safe_card_label(card.label) or words.kinds[card.kind]["thing"],
+    }
     full = words.date(card.expires_on, "full_date")
     end = said["end"].format(end=words.word("about_date").format(date=full) if card.is_computed else full)
     counter = said["last"].format(last=words.date(last, "full_date"))

@@ -13,6 +13,7 @@ from reminder.domain.model.people import Language, StoppedBy
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT
 from reminder.domain.text import leaflets, letters
 from reminder.domain.text.forms_of_address import carers_word
+from reminder.domain.text.safe_words import safe_card_label, safe_label
 from reminder.enrolment import cards as cards_kept
 from reminder.enrolment import consent
 from reminder.errors import ConflictError, NotFoundError
@@ -109,9 +110,9 @@ def _what(request: Request, app: App, card_id: int) -> str:
         person = people.find(uow.tx, card.person_id) if card else None
     if card is None or person is None or card.kind not in app.rules.kinds:
         raise NotFoundError("page_not_found")
-    thing = card.label or words.kinds[card.kind]["thing"]
+    thing = safe_card_label(card.label) or words.kinds[card.kind]["thing"]
     until = both_calendars(words, card.expires_on)
-    return shown.plain("take.what", who=carers_word(person.label, words), thing=thing, day=until)
+    return shown.plain("take.what", who=carers_word(safe_label(person.label), words), thing=thing, day=until)
 
 
 @public.post("/take/{card_id}/{contact_id}/{mark}")

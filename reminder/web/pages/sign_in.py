@@ -1,15 +1,19 @@
 """Pages for signing in and out: a code by e-mail, then a passkey if wanted; never a password, never a link."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
+from reminder.domain.text.safe_words import safe_sender
 from reminder.enrolment.identity import membership, sign_in, sign_up
 from reminder.enrolment.identity.sign_in import Entered
 from reminder.enrolment.identity.sign_up import SignUp
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError
 from reminder.storage.auth import accounts, passkeys
+from reminder.storage.auth.accounts import InvitationView
 from reminder.web.support import webauthn
 from reminder.web.support.authorization import (
     Anyone,
@@ -36,6 +40,7 @@ from reminder.web.support.rendering import (
     problem_of,
     typed,
     with_cookie,
+    words_of,
 )
 from reminder.wiring import App
 
@@ -264,7 +269,7 @@ def _welcome(request: Request, app: App, found: WhoIsSignedIn, status: int = 200
     with app.reading() as uow:
         account = accounts.find(uow.tx, uow.keys, found.account_id)
         assert account is not None
-        invited = accounts.invitations_to(uow.tx, uow.keys, account.address, uow.now)
+        invited = _shown(request, app, accounts.invitations_to(uow.tx, uow.keys, account.address, uow.now))
         may_found = sign_up.may_found(uow, _rule(app), account.id)
     shown = {"account": account, "invited": invited, "may_found": may_found, "typed": {}, **values}
     return page(request, app, "welcome.html", status=status, **shown)
@@ -303,7 +308,14 @@ def show_invitation(request: Request, app: OpenApp, found: WhoIsSignedIn, invita
         ]
     if not mine:
         raise NotFoundError("page_not_found")
-    return page(request, app, "welcome.html", account=account, invited=mine, may_found=False, typed={})
+    invited = _shown(request, app, mine)
+    return page(request, app, "welcome.html", account=account, invited=invited, may_found=False, typed={})
+
+
+def _shown(request: Request, app: App, invited: Sequence[InvitationView]) -> list[InvitationView]:
+    """Return the invitations with names of groups that may be shown to a stranger."""
+    words = app.rules.wording.of(words_of(request).language)
+    return [replace(one, group=safe_sender(words, one.group)) for one in invited]
 
 
 @router.post("/invitations/{invitation_id}")

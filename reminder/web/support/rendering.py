@@ -23,6 +23,7 @@ from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.forms_of_address import carers_word
 from reminder.domain.text.furigana import as_ruby
 from reminder.errors import KigenError, RefusedInputError
+from reminder.guard import outgoing
 from reminder.guard.numbers import forbidden
 from reminder.storage.auth.sessions import SignedIn
 from reminder.upkeep.health import Health, RecentHealth
@@ -152,10 +153,21 @@ def problem_of(request: Request, app: App, refused: KigenError, *, field: str | 
 
 
 def kept(form: FormData, refused: KigenError | None = None) -> Mapping[str, str]:
-    """Return the typed values to show again; never one that looks like a number that we refuse."""
+    """Return the typed values to show again; never a number or a word that we refuse."""
     del refused
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
-    return {name: "" if forbidden(value) else value for name, value in typed.items()}
+    return {name: "" if forbidden(value) or _is_refused(name, value) else value for name, value in typed.items()}
+
+
+# Fields of the forms for free words; addresses and dates have readers of their own.
+_FREE_WORDS = frozenset(
+    {"label", "mark", "ref", "room", "unit", "office", "card_label", "consent_by"}
+    | {"group_name", "member_name", "organisation", "token_name"}
+)
+
+
+def _is_refused(name: str, value: str) -> bool:
+    return name in _FREE_WORDS and bool(value) and not outgoing.is_safe(value, field=name)
 
 
 def typed(form: FormData, name: str) -> str:

@@ -9,10 +9,11 @@ from sqlalchemy import event, exists
 from reminder.domain.model.messages import MessageState
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.parsing.replies import Intent
+from reminder.guard import outgoing
 from reminder.storage.db.tables import Card
 from reminder.storage.outbox import receipts
 from reminder.storage.reminders import notices, replies, unclear_replies
-from reminder.storage.runtime import heartbeats, work_conditions
+from reminder.storage.runtime import heartbeats, service_state, work_conditions
 from reminder.storage.runtime.work_conditions import WorkCondition
 from reminder.worker.jobs import JOBS, conditions_of
 from tests.storage.conftest import DAY, HOUR, NOW, TODAY, Rows
@@ -29,6 +30,7 @@ def idle(rows: Rows) -> Rows:
     """What is done once a day or once a week has been done."""
     for name in (heartbeats.VERIFICATION, heartbeats.RETENTION, heartbeats.DIGEST):
         heartbeats.record(rows.tx, name, NOW)
+    service_state.replace(rows.tx, work_conditions.WORDS_CHECKED, outgoing.version())
     assert holding(rows) == set()
     return rows
 
@@ -127,7 +129,13 @@ def test_what_is_done_once_a_day_or_a_week_is_due_from_the_first_moment_of_the_n
 
 
 def test_what_was_never_done_is_due(rows: Rows) -> None:
-    assert holding(rows) == {"verification_due", "retention_due", "digest_missing"}
+    assert holding(rows) == {"verification_due", "retention_due", "digest_missing", "words_unchecked"}
+
+
+def test_words_are_unchecked_until_all_have_been_checked_by_the_rules_in_force(idle: Rows) -> None:
+    for value in ("", "0-before", f"{outgoing.version()}:7"):
+        service_state.replace(idle.tx, work_conditions.WORDS_CHECKED, value)
+        assert holding(idle) == {"words_unchecked"}, value
 
 
 def test_only_conditions_that_were_asked_for_are_answered_whichever_parameters_they_use(rows: Rows) -> None:
