@@ -40,13 +40,13 @@ class Town:
         return answer.status, answer.json["code"] if answer.status >= 400 else ""
 
     def rows(self) -> str:
-        """Everything that is kept, but for when tokens were used."""
+        """Everything that is kept, but for when tokens were used and how many requests there were."""
         with self.village.app.database.engine.connect() as connection:
             tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
             return "\n".join(
                 f"{table}: {connection.exec_driver_sql(f'SELECT * FROM {table}').all()}"
                 for table in tables
-                if table not in ("api_tokens", "sqlite_sequence")
+                if table not in ("api_tokens", "request_rates", "sqlite_sequence")
             )
 
 
