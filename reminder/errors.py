@@ -13,6 +13,7 @@
     │   └── ConflictError           it is there already, or no longer in the state this needs (HTTP 409)
     │       └── QuotaReachedError   the group holds or uses as much as it may
     ├── SettingsError               a setting or file of config/ is missing or wrong: nothing starts
+    │   └── KeysMissingError        the database knows a key that this program was not given
     ├── DatabaseNotReadyError       the database cannot be reached, or is of another version
     └── ChannelError                a provider did not take a message
         ├── TemporaryChannelError   try again later; certainly not sent
@@ -162,6 +163,20 @@ class SettingsError(KigenError):
     def __init__(self, setting: str, fix: str) -> None:
         self.setting, self.fix = setting, fix
         super().__init__(setting=setting, fix=fix)
+
+
+class KeysMissingError(SettingsError):
+    """A database that knows keys which this program was not given: what they sealed could not be opened.
+
+    `keys` are their names; `place` is where they are looked for.
+    """
+
+    code = "keys_missing"
+
+    def __init__(self, keys: Sequence[str], place: str) -> None:
+        self.keys, self.setting = tuple(keys), place
+        self.fix = "give the keys back; nothing was changed"
+        KigenError.__init__(self, keys=", ".join(keys), place=place)
 
 
 class DatabaseNotReadyError(KigenError):

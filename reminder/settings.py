@@ -156,6 +156,11 @@ class Settings(BaseSettings):
         "invited, open (anybody; new groups are on trial)",
     )
     operator: str | None = Field(None, description="who runs this service, as every page says", max_length=60)
+    operator_contact: str | None = Field(
+        None,
+        description="where people ask about their personal information and report faults, as /privacy says",
+        max_length=300,
+    )
     card_grace: bool = Field(
         default=False, description="the health-insurance grace also covers an expired card itself (confirm it first)"
     )

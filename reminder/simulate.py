@@ -19,6 +19,7 @@ from reminder.domain.rules import digest_week, hours
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.settings import Settings
+from reminder.storage.crypto import private_files
 from reminder.storage.crypto.keyring import new_key
 from reminder.storage.outbox import queue
 from reminder.storage.registry import cards, groups
@@ -34,6 +35,7 @@ NEWS = (
     work_conditions.FAILURE_UNREPORTED,
     work_conditions.REPLY_WAITS,
     work_conditions.NOTICE_WAITS,
+    work_conditions.GROUP_HOLD_UNTOLD,
 )
 CONDITIONS = (*NEWS, work_conditions.VERIFICATION_DUE, work_conditions.DIGEST_MISSING)
 # What cannot be done yet (a paused channel) is tried again after this time, as the real scheduler does.
@@ -116,7 +118,8 @@ def simulated_world(
         if copy_of is not None:
             _copy(copy_of, folder / "kigen.db")
             if settings is not None and (settings.data_dir / "keys").exists():
-                shutil.copy(settings.data_dir / "keys", folder / "keys")
+                private_files.create(folder / "keys")
+                shutil.copyfile(settings.data_dir / "keys", folder / "keys")
         else:
             given["secret_keys"] = (new_key(),)
         thrown_away = {"data_dir": folder, "database_url": None, "twilio_account_sid": None, "twilio_auth_token": ()}
@@ -130,6 +133,7 @@ def simulated_world(
 
 def _copy(source: Path, target: Path) -> None:
     """Copy the whole database, even while others write to it."""
+    private_files.create(target)
     with sqlite3.connect(source) as here, sqlite3.connect(target) as there:
         here.backup(there)
     here.close()

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -25,9 +25,9 @@ from reminder.domain.rules.quotas import read_quotas
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog, email_html
 from reminder.domain.text.card_pictures import read_pictures
-from reminder.errors import SettingsError
+from reminder.errors import KeysMissingError, SettingsError
 from reminder.guard import logs
-from reminder.settings import Settings, config_dir, read_table
+from reminder.settings import PREFIX, Settings, config_dir, read_table
 
 # Read-only commands need the rules and no database, which takes longer to load than they run.
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class EventLoop:
@@ -190,46 +191,121 @@ def build_app(
     On SQLite an empty or older file is migrated. `channels` replaces those of the settings; `write` prints the messages
     of the console channel; a database that is not `durable` may be lost in a power cut, and is quicker.
     """
-    from reminder.storage.crypto.keyring import read_keys, stored_keys
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
+    from reminder.storage.maintenance.settlement import settling
 
     logs.install(logging.INFO)
     rules = read_rulebook(settings)
     for language, said in rules.wording.languages.items():
         catalog.refuse_unfinished(f"config/wording/{language}.toml", said.table)
-    keys = read_keys(settings.secret_keys) if settings.secret_keys else stored_keys(settings.data_dir)
+    clock = clock or SystemClock()
+    _close_to_others(settings)
     database = Database(settings.database, durable=durable)
-    if database.is_sqlite:
-        schema.migrate(database)
-    schema.require_newest(database)
-    database.write_only_at(schema.newest())
+    try:
+        if database.is_sqlite:
+            schema.migrate(database, settling(present_keys(settings)))
+        schema.require_newest(database)
+        database.write_only_at(schema.newest())
+        keys = open_key_ring(settings, database, clock.now())
+    except BaseException:
+        database.close()
+        raise
     return App(
         settings=settings,
         rules=rules,
         database=database,
         keys=keys,
-        clock=clock or SystemClock(),
-        channels=channels or make_channels(settings, write, rules.wording, keys),
+        clock=clock,
+        channels=channels or make_channels(settings, write, rules.wording),
         loop=EventLoop(),
     )
 
 
+def private_paths(settings: Settings) -> list[Path]:
+    """Return the folder and the files of data that only the service's own user may read."""
+    from reminder.storage.crypto import private_files
+
+    paths = [settings.data_dir, settings.data_dir / "keys"] if settings.data_dir.is_dir() else []
+    if settings.on_sqlite:
+        paths += private_files.of_sqlite(Path(settings.database.removeprefix("sqlite:///")))
+    return paths
+
+
+def _close_to_others(settings: Settings) -> None:
+    """Make private what an earlier version, or somebody, has left open, and say so."""
+    from reminder.storage.crypto import private_files
+
+    changed, left = private_files.tighten(private_paths(settings))
+    if changed:
+        log.warning("others could read %s: only this user can now", ", ".join(path.name for path in changed))
+    if left:
+        log.error("others can read %s; see `reminder doctor`", ", ".join(path.name for path in left))
+
+
+def present_keys(settings: Settings) -> "KeyRing | None":
+    """Return the keys that are there, None where no file of keys exists; nothing is made."""
+    from reminder.storage.crypto.keyring import kept_keys, read_keys
+
+    return read_keys(settings.secret_keys) if settings.secret_keys else kept_keys(settings.data_dir)
+
+
+def refuse_missing_keys(settings: Settings, database: "Database") -> "KeyRing | None":
+    """Return the keys that are there, None where no file of keys exists; nothing is made.
+
+    Raises KeysMissingError where the database, which is at the newest version, knows a key that is not there.
+    """
+    from reminder.storage.maintenance import installation
+
+    ring = present_keys(settings)
+    with database.reading() as tx:
+        missing = installation.missing_keys(tx, ring)
+    if missing:
+        raise KeysMissingError(missing, _place_of_keys(settings))
+    return ring
+
+
+def _place_of_keys(settings: Settings) -> str:
+    return f"{PREFIX}SECRET_KEYS" if settings.secret_keys else str(settings.data_dir / "keys")
+
+
+def open_key_ring(settings: Settings, database: "Database", now: datetime) -> "KeyRing":
+    """Return the keys with which this database may be read and written; the first run on SQLite makes one.
+
+    Raises KeysMissingError where the database knows a key that is not there: then nothing is made and nothing changes.
+    """
+    from reminder.storage.crypto.keyring import stored_keys
+    from reminder.storage.maintenance import installation
+
+    ring = refuse_missing_keys(settings, database) or stored_keys(settings.data_dir)
+    with database.reading() as tx:
+        known = installation.found_references(tx, ring)
+    if known is None:
+        with database.writing() as tx:
+            # Another process may have begun meanwhile, with another key.
+            missing = installation.missing_keys(tx, ring)
+            if missing:
+                raise KeysMissingError(missing, _place_of_keys(settings))
+            installation.note_keys(tx, ring, now)
+            known = installation.references_of(tx, ring, now)
+    return ring.referring_by(known)
+
+
 def make_channels(
-    settings: Settings, write: Callable[[str], None], wording: catalog.Catalogs, keys: "KeyRing | None" = None
+    settings: Settings, write: Callable[[str], None], wording: catalog.Catalogs
 ) -> Mapping[ChannelName, Channel]:
     """Return the clients of the channels in use.
 
-    Providers are imported only when they are needed: the first run needs no account and starts at once. `keys` sign the
-    return path of each mail, `wording` names the languages of mails.
+    Providers are imported only when they are needed: the first run needs no account and starts at once. `wording` names
+    the languages of mails.
     """
     from reminder.channels.console import ConsoleChannel
 
     return_path = None
-    if keys is not None and settings.bounce_address is not None:
+    if settings.bounce_address is not None:
         from reminder.storage.auth.signed_links import return_path_of
 
-        return_path = return_path_of(keys, settings.bounce_address)
+        return_path = return_path_of(settings.bounce_address)
     surroundings = ClientContext(
         render_html=email_html.renderer(wording),
         return_path=return_path,

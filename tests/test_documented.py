@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 from reminder.channels.registry import parts
 from reminder.cli import app, card_kinds
 from reminder.settings import PREFIX, settings_with
+from reminder.storage.db.columns import GuardedText
+from reminder.storage.db.tables import Base
+from reminder.upkeep.privacy import retention
 from reminder.wiring import read_rulebook, read_settings
 
 TOP = Path(__file__).parents[1]
@@ -73,3 +76,51 @@ def test_a_rule_that_nobody_has_read_again_for_a_year_is_named() -> None:
 
     assert list(card_kinds.stale(rules, checked.replace(year=checked.year + 1))) == []
     assert list(card_kinds.stale(rules, checked.replace(year=checked.year + 2)))
+
+
+INVENTORY = (TOP / "docs" / "security" / "data-inventory.md").read_text(encoding="utf-8")
+CLASSES = {"person", "special", "address", "secret", "log", "technical"}
+STORED_AS = {"sealed", "keyed index", "keyed hash", "hash", "guarded", "plain"}
+
+
+def inventory() -> Iterator[tuple[str, str, str]]:
+    """Yield each column that the data inventory names, as table.column, with its class and how it is stored."""
+    tables = INVENTORY.partition("\n## Tables\n")[2].partition("\n## Outside the database\n")[0]
+    for part in tables.split("\n### ")[1:]:
+        heading, _, rest = part.partition("\n")
+        rows = re.findall(r"^\| (`.+?`) \| .+ \| ([a-z ]+) \| ([a-z ]+) \|$", rest, re.MULTILINE)
+        for names, kind, stored_as in rows:
+            for name in re.findall(r"`([^`]+)`", names):
+                yield name if "." in name else f"{heading}.{name}", kind, stored_as
+
+
+def test_every_column_of_the_database_is_in_the_data_inventory() -> None:
+    there = {f"{table.name}.{column.name}" for table in Base.metadata.tables.values() for column in table.columns}
+    named = [column for column, _, _ in inventory()]
+
+    assert len(named) == len(set(named))
+    missing, gone = there - set(named), set(named) - there
+    assert (missing, gone) == (set(), set()), "enter it in docs/security/data-inventory.md: purpose, class, how stored"
+    assert {kind for _, kind, _ in inventory()} <= CLASSES
+    assert {stored_as for _, _, stored_as in inventory()} <= STORED_AS
+
+
+def test_the_data_inventory_says_of_each_column_how_it_is_stored() -> None:
+    said = {column: stored_as for column, _, stored_as in inventory()}
+
+    for table in Base.metadata.tables.values():
+        for column in table.columns:
+            stored_as = said[f"{table.name}.{column.name}"]
+            assert (stored_as == "sealed") is column.name.endswith("_sealed"), column
+            assert (stored_as == "keyed index") is column.name.endswith("_index"), column
+            assert (stored_as == "guarded") is isinstance(column.type, GuardedText), column
+            assert (stored_as in ("hash", "keyed hash")) is column.name.endswith(("_hash", "_fingerprint", "proof")), (
+                column
+            )
+
+
+def test_the_times_of_the_data_inventory_are_those_of_the_retention() -> None:
+    part = INVENTORY.partition("\n## How long it is kept\n")[2].partition("\n## ")[0]
+    written = {name: int(days) for name, days in re.findall(r"^\| (\w+): [^|]+ \| (\d+) \|$", part, re.MULTILINE)}
+
+    assert written == {name: after.days for name, after in retention.AFTER.items()}

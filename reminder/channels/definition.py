@@ -13,12 +13,12 @@ from reminder.settings import Settings, SettingsPart
 class ClientContext:
     """The arguments of clients besides the settings.
 
-    `return_path` maps a message id to the return path of a mail (None: its sender). `render_html` makes the HTML form
-    of a mail in a language; `tags` are the languages' tags (BCP 47).
+    `return_path` maps the reference of a message to the return path of a mail (None: its sender). `render_html` makes
+    the HTML form of a mail in a language; `tags` are the languages' tags (BCP 47).
     """
 
     render_html: Callable[[str, Language | None], str]
-    return_path: Callable[[int], str] | None
+    return_path: Callable[[str], str] | None
     tags: Mapping[Language, str]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from reminder.clock import Clock, RehearsalClock, SteppedClock, SystemClock
 from reminder.errors import SettingsError
 from reminder.settings import PREFIX, Settings, former_values
+from reminder.storage.crypto import private_files
 from reminder.wiring import App, build_app, read_settings
 
 
@@ -49,7 +50,7 @@ def require_folders(settings: Settings) -> None:
 
 def _require(folder: Path, setting: str) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(folder)
         may_write = access(folder, W_OK)
     except OSError:
         may_write = False

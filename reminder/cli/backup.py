@@ -51,12 +51,17 @@ def backup(
     if context.invoked_subcommand is not None:
         return
     from reminder.cli.app_context import clock_of
+    from reminder.storage.db import schema
     from reminder.upkeep import backup as upkeep
+    from reminder.wiring import refuse_missing_keys
 
     if out is None:
         raise RefusedInputError("usage_missing", option="--out", command="reminder backup")
     with _database() as (settings, database):
         key, ring = _backup_key(settings, key_file), _ring(settings)
+        if schema.present(database) == schema.newest():
+            # A back-up holds the keys: without them it could not be read after a restore.
+            refuse_missing_keys(settings, database)
         if ring is None:
             raise SettingsError("REMINDER_SECRET_KEYS", "nothing was sealed yet, or its keys are not in DATA_DIR")
         kept = upkeep.make(database, ring, key, out, clock_of(settings).now())

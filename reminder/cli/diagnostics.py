@@ -11,13 +11,15 @@ from reminder.cli.app_context import require_folders
 from reminder.cli.output import error_message
 from reminder.clock import JAPAN
 from reminder.domain.text import email_html
-from reminder.errors import KigenError
+from reminder.errors import ConflictError, KigenError, RefusedInputError
 from reminder.settings import PREFIX, Settings, config_dir, former_values, read_table, settings_with
-from reminder.storage.crypto.keyring import read_keys, stored_keys
+from reminder.storage.crypto import private_files
+from reminder.storage.crypto.keyring import KeyRing, read_keys, stored_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
+from reminder.storage.maintenance import settlement
 from reminder.upkeep.health import Health, Trouble
-from reminder.wiring import read_rulebook, read_settings
+from reminder.wiring import private_paths, read_rulebook, read_settings, refuse_missing_keys
 
 SWITCHES = ("two_way_sms", "voice_enabled", "links_in_carer_mail", "card_grace")
 
@@ -41,7 +43,7 @@ def diagnose() -> Diagnosis:
     except KigenError as wrong:
         return Diagnosis(_listed(None), [], [error_message(wrong)])
     troubles = []
-    for part in (read_rulebook, require_folders, _keys, _mail, _database):
+    for part in (read_rulebook, require_folders, _keys, _mail, _database, _files):
         try:
             part(settings)
         except KigenError as wrong:
@@ -67,9 +69,29 @@ def _database(settings: Settings) -> None:
         database = Database(settings.database)
     except OSError:
         return  # its folder has been reported already
-    if not (settings.on_sqlite and schema.present(database) is None):
-        schema.require_newest(database)
-    database.close()
+    try:
+        if not (settings.on_sqlite and schema.present(database) is None):
+            schema.require_newest(database)
+            _refuse_divided(database, refuse_missing_keys(settings, database))
+    finally:
+        database.close()
+
+
+def _files(settings: Settings) -> None:
+    """Check that nobody else may read the data; what can be closed is closed."""
+    _, left = private_files.tighten(private_paths(settings))
+    if left:
+        raise RefusedInputError("files_open_to_others", files=", ".join(map(str, left)))
+
+
+def _refuse_divided(database: Database, keys: KeyRing | None) -> None:
+    """Refuse accounts and contacts of one address in two spellings, which a migration could not make one."""
+    if keys is not None:
+        with database.reading() as tx:
+            found = settlement.divided(tx, keys)
+        if found:
+            rows = "; ".join(f"{one.table} {', '.join(map(str, one.ids))}" for one in found)
+            raise ConflictError("addresses_divided", rows=rows)
 
 
 def _listed(settings: Settings | None) -> dict[str, list[str]]:
@@ -110,6 +132,8 @@ def _notes(settings: Settings) -> list[str]:
             notes.append("Texts cannot be answered: a group on trial can text nobody before you approve it.")
         if settings.public_url is None:
             notes.append("PUBLIC_URL is not set: in a group on trial no e-mail address can be confirmed.")
+    if settings.is_public and settings.operator_contact is None:
+        notes.append("OPERATOR_CONTACT is not set: the page /privacy names nobody to ask about personal information.")
     if settings.is_public and not settings.trusted_proxies:
         notes.append(
             "TRUSTED_PROXIES is not set: behind a proxy all visitors count as one, for sign-in and for connections."

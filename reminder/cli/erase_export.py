@@ -89,6 +89,7 @@ def export(
     Example: reminder export --group 1 --person 2 --html --out mother.html
     """
     from reminder.cli.app_context import opened_app
+    from reminder.storage.crypto import private_files
     from reminder.upkeep.privacy import export as upkeep
 
     with opened_app() as app, app.reading() as uow:
@@ -110,10 +111,8 @@ def export(
             return
         try:
             # The file holds addresses: nobody else may read it, not even while it is written.
-            out.touch(mode=0o600)
-            out.chmod(0o600)
-            with out.open("w", encoding="utf-8") as file:
-                file.writelines(pieces)
+            with private_files.written(out) as file:
+                file.writelines(piece.encode() for piece in pieces)
         except OSError:
             raise RefusedInputError("usage_value", option="--out", command="reminder export") from None
     print_answer({"file": str(out)}, as_json=as_json, plain=str(out))

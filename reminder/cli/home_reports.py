@@ -1,6 +1,6 @@
 """Commands for a home's office: the weekly digest, and the plan for the visit of the city's staff."""
 
-from datetime import date, datetime, time
+from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +8,7 @@ import typer
 
 from reminder.cli.options import Group
 from reminder.cli.output import AsJson, print_answer, print_rows, terminal_language
+from reminder.domain.parsing.dates import read_month
 from reminder.errors import NotFoundError, RefusedInputError
 
 if TYPE_CHECKING:
@@ -65,17 +66,19 @@ def visits(
     from reminder.planning.reports.city_visits import as_xlsx, visit_sheet
     from reminder.planning.reports.city_visits import visits as planned
     from reminder.planning.reports.status import group_status
+    from reminder.storage.crypto import private_files
 
     with opened_app() as app:
         today = japan_date(app.clock.now())
-        first = today.replace(day=1) if month is None else _first_of(month)
+        first = today.replace(day=1) if month is None else read_month(month)
         with app.reading() as uow:
             home = _home(uow.tx, group)
             found = planned(uow.rules, group_status(uow, home), first, unit)
         made = visit_sheet(app.rules, app.rules.wording.of(terminal_language()), home.name, first, found, today)
     if out is not None:
         try:
-            out.write_bytes(as_xlsx(made, first))
+            with private_files.written(out) as file:
+                file.write(as_xlsx(made, first))
         except OSError:
             raise RefusedInputError("usage_value", option="--out", command="reminder visits") from None
     print_rows(
@@ -117,10 +120,3 @@ def _monday(week: str) -> datetime:
     except (ValueError, OverflowError):
         raise RefusedInputError("week_unreadable", field="week") from None
     return found.sends_at or hours.instant(found.monday, time(9))
-
-
-def _first_of(month: str) -> date:
-    try:
-        return date.fromisoformat(f"{month}-01")
-    except ValueError:
-        raise RefusedInputError("month_unreadable", field="month") from None

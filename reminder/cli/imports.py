@@ -48,6 +48,7 @@ def enrol(
     from reminder.enrolment.imports.bounded_reader import read_bounded
     from reminder.enrolment.imports.reader import LARGEST
     from reminder.enrolment.imports.report import rejected_rows_file, row_reports
+    from reminder.storage.crypto import private_files
     from reminder.storage.registry import imports
 
     try:
@@ -76,7 +77,9 @@ def enrol(
                 done = service.process_to_end(units, now, import_id=import_id, on_progress=_bar(as_json, "saved"))
             if report is not None:
                 with units.reading(now) as uow:
-                    report.write_bytes(rejected_rows_file(uow, done, terminal_language(), report.suffix))
+                    rejected = rejected_rows_file(uow, done, terminal_language(), report.suffix)
+                with private_files.written(report) as refused_rows:
+                    refused_rows.write(rejected)
         finally:
             service.erase_import(units, now, import_id=import_id)
     refused = [column.heading or column.letter for column in done.columns if column.use is ColumnUse.REFUSED]

@@ -1,12 +1,18 @@
 """Commands that make a key, and that encrypt everything with it."""
 
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reminder.cli.output import AsJson, print_answer
 from reminder.errors import RefusedInputError
+
+if TYPE_CHECKING:
+    from reminder.settings import Settings
+    from reminder.storage.db.session import Database
 
 
 def add_to(app: typer.Typer) -> None:
@@ -15,6 +21,7 @@ def add_to(app: typer.Typer) -> None:
     keys = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
     keys.command("new")(new)
     keys.command("rotate")(rotate)
+    keys.command("abandon")(abandon)
     app.add_typer(keys, name="keys")
 
 
@@ -35,12 +42,14 @@ def new(
         print_answer({"key": key}, as_json=as_json, plain=key)
         return
     from reminder.cli.app_context import require_folders
-    from reminder.wiring import read_settings
+    from reminder.wiring import read_settings, refuse_missing_keys
 
     settings = read_settings()
     if settings.secret_keys:
         raise RefusedInputError("keys_in_settings")
     require_folders(settings)
+    with _migrated(settings) as database:
+        refuse_missing_keys(settings, database)
     keep_newest(settings.data_dir, key)
     file = settings.data_dir / "keys"
     print_answer({"file": str(file)}, as_json=as_json, plain=f"{file}: the first one is new. Restart the service.")
@@ -65,6 +74,47 @@ def rotate(as_json: bool = AsJson) -> None:
     print_answer(vars(done), as_json=as_json, plain="\n".join(lines))
     if done.left:
         raise typer.Exit(1)
+
+
+def abandon(
+    name: Annotated[str, typer.Argument(help="The name of the lost key, as the refusal to start shows it.")],
+    as_json: bool = AsJson,
+) -> None:
+    """Give up a key that is lost for good, so that the service starts without it.
+
+    What the key has encrypted stays unreadable for ever: addresses, texts, links in mails. Look in back-ups first.
+
+    Example: reminder keys abandon 1a2b3c4d
+    """
+    from reminder.cli.app_context import clock_of, require_folders
+    from reminder.storage.crypto.keyring import kept_keys, read_keys
+    from reminder.storage.maintenance import installation
+    from reminder.wiring import read_settings
+
+    settings = read_settings()
+    require_folders(settings)
+    ring = read_keys(settings.secret_keys) if settings.secret_keys else kept_keys(settings.data_dir)
+    with _migrated(settings) as database, database.writing() as tx:
+        if name not in installation.missing_keys(tx, ring):
+            raise RefusedInputError("key_not_missing", field="name")
+        installation.abandon_key(tx, name, clock_of(settings).now())
+    print_answer({"abandoned": name}, as_json=as_json, plain=f"{name} is not asked for any more")
+
+
+@contextmanager
+def _migrated(settings: "Settings") -> "Iterator[Database]":
+    """Yield the database at the newest version, without its keys."""
+    from reminder.storage.db import schema
+    from reminder.storage.db.session import Database
+
+    database = Database(settings.database)
+    try:
+        if database.is_sqlite:
+            schema.migrate(database)
+        schema.require_newest(database)
+        yield database
+    finally:
+        database.close()
 
 
 def _print_progress(column: str, rows: int) -> None:

@@ -77,7 +77,8 @@ def print_letters(asked: LetterRequest, out: Path | None, *, as_json: bool) -> N
 
 
 def _letters(app: "App", asked: LetterRequest) -> "list[ResidentLetter]":
-    from reminder.planning.reports.resident_letters import Choice, letters_of, read_month
+    from reminder.domain.parsing.dates import read_month
+    from reminder.planning.reports.resident_letters import Choice, letters_of
     from reminder.storage.registry import groups
 
     if asked.group is None:
@@ -99,7 +100,10 @@ def _refusal(left_out: "Sequence[Unprintable]") -> RefusedInputError:
 
 def write(out: Path, content: bytes) -> None:
     """Write the file. Raises RefusedInputError."""
+    from reminder.storage.crypto import private_files
+
     try:
-        out.write_bytes(content)
+        with private_files.written(out) as file:
+            file.write(content)
     except OSError:
         raise RefusedInputError("usage_value", option="--out", command="reminder print") from None

@@ -174,12 +174,18 @@ def migrate(as_json: bool = AsJson) -> None:
     from reminder.cli.app_context import require_folders
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
-    from reminder.wiring import read_settings
+    from reminder.storage.maintenance.settlement import settling, unite_spellings
+    from reminder.wiring import present_keys, read_settings
 
     settings = read_settings()
     require_folders(settings)
+    keys = present_keys(settings)
     database = Database(settings.database)
-    schema.migrate(database)
+    schema.migrate(database, settling(keys))
+    if keys is not None:
+        with database.writing() as tx:
+            # What an operator has made clear since the last time becomes one row.
+            unite_spellings(tx, keys)
     version = schema.present(database)
     database.close()
     print_answer({"version": version}, as_json=as_json, plain=f"the database is at version {version}")
@@ -199,22 +205,29 @@ def doctor(as_json: bool = AsJson) -> None:
 
 
 def resume_channel(
-    channel: Annotated[str, typer.Argument(help="One of those that `reminder channels` lists.")], as_json: bool = AsJson
+    channel: Annotated[str, typer.Argument(help="One of those that `reminder channels` lists.")],
+    group: Annotated[int | None, typer.Option(help="Only the messages of this group, held by its own limit.")] = None,
+    as_json: bool = AsJson,
 ) -> None:
     """Release today's messages that were held because they are ten times those of a usual day.
 
-    Look at what waits first: reminder list messages --state queued.
+    Look at what waits first: reminder list messages --state queued. `--group`: one that `reminder health` names.
 
     Example: reminder channel resume sms
     """
     from reminder.channels.registry import channel_named
     from reminder.cli.app_context import opened_app
     from reminder.clock import japan_date
-    from reminder.storage.outbox import rate_limits
+    from reminder.storage.outbox import group_limits, rate_limits
 
     named = channel_named(channel)
     with opened_app() as app, app.writing() as uow:
-        waited = rate_limits.lift_daily_bound(uow.tx, named, japan_date(uow.now))
+        today = japan_date(uow.now)
+        if group is None:
+            waited = rate_limits.lift_daily_bound(uow.tx, named, today)
+        else:
+            group_limits.lift_daily_bound(uow.tx, named, group, today)
+            waited = bool(group_limits.release(uow.tx, named, group, uow.now))
     print_answer(
         {"channel": channel, "waited": waited},
         as_json=as_json,

@@ -4,21 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reminder.conversation import inbox
-from reminder.domain.model.messages import MessageKind
+from reminder.domain.model.messages import MessageKind, MessageState
 from reminder.domain.model.people import Language
 from reminder.domain.text import call_scripts
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import NotFoundError
-from reminder.storage.db.unit_of_work import UnitsOfWork
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queries
 from reminder.storage.registry import contacts
 
 
 @dataclass(frozen=True)
 class CallEvent:
-    """An event of a call: `turn` is 0 when it is answered, else the turn in which `key` was pressed."""
+    """An event of a call: `turn` is 0 when it is answered, else the turn in which `key` was pressed.
 
-    message_id: int
+    `reference`: what the address that we gave to the provider names.
+    """
+
+    reference: str
     call_id: str
     is_machine: bool
     turn: int
@@ -28,10 +31,11 @@ class CallEvent:
 def answer(units: UnitsOfWork, now: datetime, asked: CallEvent) -> tuple[Turn, Language]:
     """Return the next turn and its language. A key is stored, and the next pass acts on it.
 
-    Raises NotFoundError if this is no call of ours.
+    Raises NotFoundError if this is no call of ours, or one that is over: a repeated event of it changes nothing.
     """
     with units.reading(now) as uow:
-        called = queries.call_message(uow.tx, uow.keys, asked.message_id)
+        message_id = _message_of(uow, asked)
+        called = None if message_id is None else queries.call_message(uow.tx, uow.keys, message_id)
     if called is None or not called.channel.is_call:
         raise NotFoundError("page_not_found")
     words, is_practice = units.rules.wording.of(called.language), called.kind is MessageKind.TEST_CALL
@@ -51,3 +55,20 @@ def answer(units: UnitsOfWork, now: datetime, asked: CallEvent) -> tuple[Turn, L
             with units.writing(now) as uow:
                 inbox.keep_key(uow, contact_id=called.contact_id, provider_id=call, key=asked.key)
     return turn, called.language
+
+
+# While somebody speaks, the provider's answer may be recorded, lost or still on its way.
+_RINGS = (MessageState.SENDING, MessageState.UNKNOWN, MessageState.ACCEPTED)
+
+
+def _message_of(uow: UnitOfWork, asked: CallEvent) -> int | None:
+    """Return the message of this call: by our reference, or by the provider's id for one from before references."""
+    if asked.reference.isascii() and asked.reference.isdigit():
+        found = queries.by_provider_id(uow.tx, asked.call_id)
+        if found is not None and not uow.keys.references.is_older(found.created_at):
+            return None
+    else:
+        found = queries.referred(uow.tx, uow.keys, asked.reference)
+    if found is None or found.state not in _RINGS or found.provider_id not in (None, asked.call_id):
+        return None
+    return found.id

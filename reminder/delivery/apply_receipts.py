@@ -8,6 +8,7 @@ from reminder.domain.model.channels import Fault
 from reminder.domain.model.messages import CHANNEL_PAUSE, ENDS, MessageState
 from reminder.domain.model.people import ChannelName, StoppedBy
 from reminder.storage.db.session import Database, Tx
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queries, queue, receipts
 from reminder.storage.outbox.queries import NamedMessage
 from reminder.storage.outbox.receipts import WaitingReceipt
@@ -21,6 +22,28 @@ AT_ONCE = 1000
 # Of the latest texts with a final state so many are checked; fewer filtered ones than the minimum are chance.
 ENDS_LOOKED_AT, FEWEST_FILTERED = 20, 3
 ENDS_OF_TEXTS = ("delivered", "undelivered", "failed")
+
+
+# What Twilio reports on: texts and calls.
+_TWILIO = (ChannelName.SMS, ChannelName.VOICE)
+
+
+def keep_from_twilio(uow: UnitOfWork, *, provider_id: str, status: str, error_code: str | None, reference: str) -> bool:
+    """Store a signed receipt of Twilio for the next pass; return False for one that names no message of ours.
+
+    `reference`: what the callback's address names, "" for nothing. A number there is an id from before references; it
+    names nothing, and such a receipt counts only for the message with this id at Twilio.
+    """
+    message_id = None
+    if reference and not (reference.isascii() and reference.isdigit()):
+        named = queries.referred(uow.tx, uow.keys, reference)
+        if named is None or named.channel not in _TWILIO or named.provider_id not in (None, provider_id):
+            return False
+        message_id = named.id
+    receipts.keep(
+        uow.tx, provider_id=provider_id, status=status, error_code=error_code, message_id=message_id, now=uow.now
+    )
+    return True
 
 
 def apply_waiting(database: Database, now: datetime) -> int:
@@ -41,7 +64,8 @@ def apply_waiting(database: Database, now: datetime) -> int:
             found = by_provider_id.get(receipt.provider_id)
             if found is None and receipt.message_id is not None:
                 found = unnamed.get(receipt.message_id)
-            if found is not None:
+            # One that names a message by our reference and another by the provider's id proves neither.
+            if found is not None and receipt.message_id in (None, found.id):
                 _apply(tx, receipt, found, now)
         receipts.mark_applied(tx, [receipt.id for receipt in waiting], now)
         return len(waiting)

@@ -2,19 +2,30 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from reminder.clock import Clock, japan_date
 from reminder.delivery import reschedule
-from reminder.domain.model.messages import LEASE, Urgency
-from reminder.domain.model.people import Audience, ChannelName, Mode
+from reminder.domain.model.messages import LEASE, UNREADABLE, MessageKind, Urgency
+from reminder.domain.model.people import Audience, ChannelName, GroupKind, Mode
 from reminder.domain.rules import hours
-from reminder.domain.rules.sending_limits import A_DAY, MOST_ALIKE, HoldReason, bound_of_day, may_still_leave
+from reminder.domain.rules.sending_limits import (
+    A_DAY,
+    LEAST_BOUND_OF,
+    MOST_ALIKE,
+    PRESSING_TIMES,
+    HoldReason,
+    bound_of_day,
+    bound_of_group,
+    counts_for_service,
+    is_within_share,
+    may_still_leave,
+)
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.session import Database, Tx
-from reminder.storage.outbox import leases, rate_limits
+from reminder.storage.outbox import group_limits, leases, rate_limits
 from reminder.storage.outbox.leases import DueRow, LeasedMessage
 from reminder.storage.reminders import digests
 from reminder.storage.runtime import heartbeats
@@ -23,13 +34,13 @@ log = logging.getLogger(__name__)
 
 # Leasing thousands at once would cost a little less for each but delay the first, so the first batch is small.
 FIRST, BATCH = 100, 1000
+# When a message whose key is missing is looked at again.
+BEFORE_KEY = timedelta(minutes=5)
 # How far ahead one worker reserves slots of a sender: long enough to save leases, short enough that urgent messages and
 # other workers do not wait.
 AHEAD = timedelta(seconds=5)
 # How long a message of a suspended group waits before it is looked at again; resuming the group releases it at once.
 WHILE_SUSPENDED = timedelta(hours=6)
-# The operator sees this name if one address would have got too much.
-ADDRESS = "address"
 
 
 @dataclass(frozen=True)
@@ -65,11 +76,25 @@ class LeaseManager:
             digests.restart_if_lost(tx, picked.forgotten)
             leases.hold(tx, picked.suspended, WHILE_SUSPENDED)
             reschedule.reschedule_next_day(tx, picked.stale, now)
-            rows = _within_a_day(tx, channel, _within_reason(tx, channel, picked.ready, now), now)
+            readable = self._readable(tx, picked.ready, now)
+            rows = _Limits(tx, channel, now).within(readable)
             leases.lease(tx, [row.id for row in rows], now=now, lease=LEASE)
             starts_in = self._reserve_slots(tx, channel, len(rows), now)
         ended = len(picked.stale) + len(picked.refused) + len(picked.forgotten) + len(picked.suspended)
         return LeaseBatch(self._decrypt(rows, now, starts_in), is_all=len(picked.ready) + ended < count)
+
+    def _readable(self, tx: Tx, rows: Sequence[DueRow], now: datetime) -> Sequence[DueRow]:
+        """Return the rows that a key of the ring has sealed.
+
+        The others wait: a missing key is the operator's mistake, and giving it back mends it. They end with their own
+        day, as every message does.
+        """
+        closed = [row.id for row in rows if not leases.is_openable(self._keys, row)]
+        if not closed:
+            return rows
+        log.error("messages %s were sealed with a key that is missing; they wait for it", closed)
+        leases.defer(tx, closed, until=now + BEFORE_KEY, reason=UNREADABLE)
+        return [row for row in rows if row.id not in set(closed)]
 
     def _leasable(self, tx: Tx, channel: ChannelName, now: datetime) -> tuple[int, float]:
         """Return how many messages may be leased now, and if none, in how many seconds."""
@@ -83,10 +108,7 @@ class LeaseManager:
 
     def _reserve_slots(self, tx: Tx, channel: ChannelName, count: int, now: datetime) -> float:
         """Reserve `count` slots of the sender and return in how many seconds the first one is."""
-        if not count:
-            return 0.0
-        rate_limits.count(tx, channel, japan_date(now), count)
-        if self._between is None or not channel.can.is_paced:
+        if not count or self._between is None or not channel.can.is_paced:
             return 0.0
         first = rate_limits.reserve(tx, channel, count, between=self._between, now=now)
         return (first - now).total_seconds()
@@ -97,7 +119,7 @@ class LeaseManager:
         between = self._between.total_seconds() if is_paced and self._between is not None else 0.0
         leased, unreadable = leases.decrypt(self._keys, rows, now, now + LEASE, starts_in=starts_in, between=between)
         if unreadable:
-            log.error("messages %s were sealed with a key that is gone; they cannot be sent", unreadable)
+            log.error("messages %s were changed in the database; they cannot be sent", unreadable)
             with self._database.writing() as tx:
                 leases.fail_unreadable(tx, unreadable, now)
         return leased
@@ -117,30 +139,134 @@ def _least(tx: Tx, channel: ChannelName, now: datetime) -> Urgency | None:
             return None
 
 
-def _within_reason(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], now: datetime) -> list[DueRow]:
-    """Return the rows without those that are one too many for their address.
+class _Limits:
+    """The limits of one channel at one instant, each a group's own first."""
 
-    Those are deferred to the next day, or end with their own day.
-    """
-    sent = leases.sent_recently(tx, {row.address_index for row in rows if row.address_index}, now - A_DAY)
-    every, alike = Counter(sent.all), Counter(sent.alike)
-    fits, stopped, most = [], dict[HoldReason, list[DueRow]](), channel.can.most_a_day
-    for row in rows:
-        address, body_fingerprint = row.address_index, row.body_fingerprint
-        words = (address, body_fingerprint)
-        if address and every[address] >= most and row.urgency > Urgency.ANSWER:
-            stopped.setdefault(HoldReason.DAILY_CAP, []).append(row)
-        elif address and body_fingerprint and alike[words] >= MOST_ALIKE:
-            stopped.setdefault(HoldReason.REPEATED, []).append(row)
-        else:
-            every[address] += 1
-            alike[words] += 1
-            fits.append(row)
-    for why, kept in stopped.items():
-        log.error("%s messages are kept back: %s (the first: %s)", len(kept), why, kept[0].id)
-        heartbeats.pause(tx, ADDRESS, why, now=now, until=now + A_DAY)
-        _defer(tx, channel, kept, why, now)
-    return fits
+    def __init__(self, tx: Tx, channel: ChannelName, now: datetime) -> None:
+        self._tx, self._channel, self._now, self._today = tx, channel, now, japan_date(now)
+
+    def within(self, rows: Sequence[DueRow]) -> Sequence[DueRow]:
+        """Return the rows that may leave now, and count them; the others wait, or end with their own day."""
+        if not rows:
+            return rows
+        rows = self._within_reason(rows)
+        wanted = Counter(_group_of(row) for row in rows)
+        totals = group_limits.count(self._tx, self._channel, self._today, wanted) if wanted else {}
+        before = {group_id: total - wanted[group_id] for group_id, total in totals.items()}
+        of_groups = self._within_groups(rows, before, totals)
+        leaving = self._within_a_day(of_groups, before)
+        if len(leaving) < len(rows):
+            left = Counter(_group_of(row) for row in leaving)
+            unsent = {group_id: left[group_id] - count for group_id, count in wanted.items() if left[group_id] < count}
+            group_limits.count(self._tx, self._channel, self._today, unsent)
+        return leaving
+
+    def _within_reason(self, rows: Sequence[DueRow]) -> Sequence[DueRow]:
+        """Return the rows without those that are one too many for their address, from their own group.
+
+        Those are deferred to the next day, or end with their own day.
+        """
+        addresses = {row.address_index for row in rows if row.address_index}
+        sent = leases.sent_recently(self._tx, addresses, self._now - A_DAY)
+        every, of_group, alike = Counter(sent.all), Counter(sent.of_group), Counter(sent.alike)
+        writing: dict[bytes, set[int | None]] = {}
+        for address, group_id in (*sent.of_group, *((row.address_index, row.group_id) for row in rows)):
+            writing.setdefault(address, set()).add(group_id)
+        fits, held, most = [], dict[HoldReason, list[DueRow]](), self._channel.can.most_a_day
+        for row in rows:
+            address, group, words = (
+                row.address_index,
+                row.group_id,
+                (row.address_index, row.group_id, row.body_fingerprint),
+            )
+            groups = len(writing[address])
+            is_asked_for = row.urgency <= Urgency.ANSWER
+            if address and not (
+                is_asked_for or is_within_share(most, every[address], of_group[address, group], groups)
+            ):
+                held.setdefault(HoldReason.DAILY_CAP, []).append(row)
+            elif address and row.body_fingerprint and alike[words] >= MOST_ALIKE:
+                held.setdefault(HoldReason.REPEATED, []).append(row)
+            else:
+                every[address] += 1
+                of_group[address, group] += 1
+                alike[words] += 1
+                fits.append(row)
+        for why, kept in held.items():
+            self._hold(kept, why, self._now + A_DAY)
+        return fits
+
+    def _within_groups(
+        self, rows: Sequence[DueRow], before: Mapping[int, int], totals: Mapping[int, int]
+    ) -> Sequence[DueRow]:
+        """Return the rows without those of a group that sends far more than on its other days."""
+        kinds = {_group_of(row): row.group_kind for row in rows if row.group_kind is not None}
+        bounds = {
+            group_id: bound
+            for group_id, total in totals.items()
+            if group_id in kinds and total > LEAST_BOUND_OF[kinds[group_id]]
+            if (bound := self._bound_of(group_id, kinds[group_id])) is not None and total > bound
+        }
+        if not bounds:
+            return rows
+        handed, fits, held = Counter(before), list[DueRow](), list[DueRow]()
+        for row in rows:
+            group_id = _group_of(row)
+            handed[group_id] += 1
+            bound = bounds.get(group_id)
+            times = PRESSING_TIMES if row.urgency <= Urgency.PRESSING else 1
+            # The notice of this very limit has nobody to wait for, and answers were asked for.
+            is_notice = row.kind == MessageKind.NOTICE and row.urgency <= Urgency.ANSWER
+            is_kept = is_notice or row.kind in (MessageKind.ANSWER, MessageKind.LOGIN_CODE)
+            is_over = bound is not None and handed[group_id] > times * bound and not is_kept
+            (held if is_over else fits).append(row)
+        if held:
+            self._hold(held, HoldReason.UNUSUAL_DAY, hours.instant(self._today + timedelta(days=1), time(0)))
+        return fits
+
+    def _bound_of(self, group_id: int, kind: GroupKind) -> int | None:
+        days = group_limits.days(self._tx, self._channel, group_id, self._today)
+        return None if days.is_lifted else bound_of_group(kind, days.before)
+
+    def _hold(self, rows: Sequence[DueRow], why: HoldReason, until: datetime) -> None:
+        group_ids = sorted({row.group_id for row in rows if row.group_id is not None})
+        log.error("%s messages of the groups %s are held: %s (the first: %s)", len(rows), group_ids, why, rows[0].id)
+        for group_id in group_ids:
+            group_limits.hold(self._tx, self._channel, group_id, why, now=self._now, until=until)
+        _defer(self._tx, self._channel, rows, why, self._now)
+
+    def _within_a_day(self, rows: Sequence[DueRow], before: Mapping[int, int]) -> Sequence[DueRow]:
+        """Return the rows that keep this day like other days; more need the operator's consent.
+
+        It is the last safety, behind the groups' own limits: of no group more than a few messages count.
+        """
+        days = rate_limits.days(self._tx, self._channel, self._today)
+        bound = None if days.is_lifted else bound_of_day(days.before)
+        wanted = Counter(map(_group_of, rows))
+        weights = sum(counts_for_service(before.get(group_id, 0), count) for group_id, count in wanted.items())
+        if rows and may_still_leave(bound, days.counted, weights) == weights:
+            rate_limits.count(self._tx, self._channel, self._today, len(rows), weights)
+            return rows
+        handed, counted, fits = Counter(before), days.counted, []
+        for row in rows:
+            weight = counts_for_service(handed[_group_of(row)], 1)
+            if may_still_leave(bound, counted, weight) == weight or row.urgency == Urgency.ANSWER:
+                handed[_group_of(row)] += 1
+                counted += weight
+                fits.append(row)
+        if len(fits) < len(rows):
+            log.error(
+                "channel %s: %s messages wait: today is like ten usual days", self._channel, len(rows) - len(fits)
+            )
+            until = hours.instant(self._today + timedelta(days=1), time(0))
+            heartbeats.pause(self._tx, self._channel, HoldReason.UNUSUAL_DAY, now=self._now, until=until)
+        if fits:
+            rate_limits.count(self._tx, self._channel, self._today, len(fits), counted - days.counted)
+        return fits
+
+
+def _group_of(row: DueRow) -> int:
+    return row.group_id or group_limits.NO_GROUP
 
 
 def _defer(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], why: HoldReason, now: datetime) -> None:
@@ -152,17 +278,3 @@ def _defer(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], why: HoldReason
         over = [row.id for row in theirs if until >= row.expires_at]
         leases.end_stale(tx, over, why, now)
         reschedule.reschedule_next_day(tx, over, now)
-
-
-def _within_a_day(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], now: datetime) -> Sequence[DueRow]:
-    """Return the rows that keep this day like other days; more need the operator's consent."""
-    today = japan_date(now)
-    days = rate_limits.days(tx, channel, today)
-    bound = None if days.is_lifted else bound_of_day(days.before)
-    allowed = may_still_leave(bound, days.handed, len(rows))
-    if allowed == len(rows):
-        return rows
-    log.error("channel %s: %s have left today, ten times a usual day; the others wait", channel, days.handed + allowed)
-    until = hours.instant(today + timedelta(days=1), time(0))
-    heartbeats.pause(tx, channel, HoldReason.UNUSUAL_DAY, now=now, until=until)
-    return [row for place, row in enumerate(rows) if place < allowed or row.urgency == Urgency.ANSWER]

@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 # How long one pass sends before the scheduler checks again that this program is still the right one.
 SECONDS_A_PASS = 30.0
 
-StopUrl = Callable[[int], str | None]
+# The address for the id of a contact and the instant at which the contact was added.
+StopUrl = Callable[[int, datetime], str | None]
 
 
 class Sender:
@@ -93,8 +94,8 @@ class Sender:
         allowed = self._allowed(now, leased)
         if allowed > now:
             return Outcome(MessageState.QUEUED, "waits", wait_until=allowed)
-        if leased.channel.can.has_stop_link and leased.contact_id is not None:
-            outgoing = replace(outgoing, stop_url=self._stop_url(leased.contact_id))
+        if leased.channel.can.has_stop_link and leased.contact_id is not None and leased.contact_added_at is not None:
+            outgoing = replace(outgoing, stop_url=self._stop_url(leased.contact_id, leased.contact_added_at))
         answer: Accepted | ChannelError
         try:
             answer = await self._channels[leased.channel].send(outgoing)

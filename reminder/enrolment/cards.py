@@ -22,6 +22,7 @@ from reminder.domain.rules.linked_cards import Offered
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.domain.rules.quotas import Quota
 from reminder.domain.rules.steps import first_planning_day
+from reminder.enrolment.records import refuse_with_person
 from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
 from reminder.guard.text import clean_label
 from reminder.storage.db.session import Tx
@@ -163,6 +164,8 @@ class _CardBatch:
         """Check a card and add it to the batch. Raises as add_card."""
         others = self._current[person.id]
         found = _check(self._uow, others, wanted, confirmed=confirmed)
+        if found.label:
+            refuse_with_person(person, found.label)
         kind, dated, rules = wanted.kind, found.dated, self._uow.rules
         carried_by = rules.kind(kind).carried_by
         carrier = next((other for other in others if other.kind == carried_by), None)

@@ -9,8 +9,9 @@ from reminder.domain.model.people import Audience, ConsentHow, ContactState, Mod
 from reminder.domain.rules import hours
 from reminder.domain.rules.quotas import AddressQuota, Quota
 from reminder.domain.text.model import Composed, Reader
+from reminder.enrolment.records import refuse_beside_person
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
-from reminder.guard.text import clean_label
+from reminder.guard.text import CleanText, clean_label
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
@@ -30,9 +31,18 @@ RECORDED = (ConsentHow.SPOKEN, ConsentHow.WRITTEN, ConsentHow.AGENT)
 # At most two texts ask for consent, a fortnight apart: nobody is pressed.
 MOST_ASKINGS = 2
 BETWEEN_ASKINGS = timedelta(days=14)
+ONCE_A_DAY = timedelta(days=1)
 ASKED_FOR = timedelta(days=7)
 # Time in which somebody of the family sits beside the telephone.
 PRACTISED_WITHIN = timedelta(minutes=30)
+LONGEST_BY, MOST_DIGITS_OF_BY = 40, 4
+
+
+def clean_consent_by(text: str) -> CleanText:
+    """Return who heard a consent, perhaps with the day and the time. Raises RefusedInputError."""
+    return clean_label(
+        text, field="consent_by", longest=LONGEST_BY, most_digits=MOST_DIGITS_OF_BY, counts_dates_and_phones=False
+    )
 
 
 def ask(
@@ -44,7 +54,7 @@ def ask(
     of ours: by a text, or by a mail with one of the `links`. Raises ConflictError if the message could not be answered,
     if it was asked too often or too lately, or if the owner has said no before; and QuotaReachedError.
     """
-    clean_by = clean_label(told_by, field="consent_by", longest=40, most_digits=16)
+    clean_by = clean_consent_by(told_by)
     if _is_on_trial(uow, _speaker(uow.tx, contact_id).group_id):
         return _ask_in_fixed_words(uow, contact_id, clean_by, by, links)
     if not uow.rules.two_way:
@@ -53,6 +63,7 @@ def ask(
     if owner is None or not owner.speaker.channel.can.is_two_way:
         raise RefusedInputError("only_own_texts", field="contact")
     times = _refuse_asked_enough(uow, owner.speaker)
+    refuse_beside_person(uow.tx, owner.person.id, clean_by)
     quotas.require_room(uow.tx, uow.rules.quotas, owner.group.id, {Quota.MESSAGES_A_DAY: 1}, uow.now)
     said = uow.rules.composer.answer(owner.reader, "consent")
     key = f"consent:{contact_id}:{times + 1}"
@@ -68,7 +79,8 @@ def _ask_in_fixed_words(
     """Ask for a group that nobody has approved yet: no word of the group's is in it."""
     speaker = _speaker(uow.tx, contact_id)
     by_mail, by_text = speaker.channel.is_mail, speaker.channel.can.is_two_way
-    link = links.agree(contact_id) if links is not None and by_mail else None
+    added_at = contacts.added_at(uow.tx, contact_id)
+    link = links.agree(contact_id, added_at) if links is not None and added_at is not None and by_mail else None
     if not (by_mail or by_text):
         raise ConflictError("trial_channel", field="contact")
     if by_text and not uow.rules.two_way:
@@ -174,8 +186,9 @@ def confirm(uow: UnitOfWork, *, contact_id: int, how: ConsentHow, said_by: str, 
     """
     if how not in RECORDED:
         raise UnknownChoiceError(field="consent", choices=RECORDED)
-    clean_by = clean_label(said_by, field="consent_by", longest=40, most_digits=16)
+    clean_by = clean_consent_by(said_by)
     speaker = _speaker(uow.tx, contact_id)
+    refuse_beside_person(uow.tx, speaker.person_id, clean_by)
     groups.lock(uow.tx, speaker.group_id)
     if _is_on_trial(uow, speaker.group_id):
         raise ConflictError("trial_own_answer", field="contact")
@@ -194,10 +207,12 @@ def stop(uow: UnitOfWork, *, contact_id: int, whose_word: StoppedBy = StoppedBy.
     stopped = contacts.stop(uow.tx, [contact_id], whose_word)
     queue.cancel_for_contact(uow.tx, contact_id, CancelReason.OPTED_OUT, uow.now)
     cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
-    if stopped:
-        notices.add_stopped(uow.tx, stopped, uow.now)
-        if speaker.state is ContactState.CONFIRMED:
-            _say_that_it_stopped(uow, contact_id)
+    if not stopped:
+        # Mail programs ask again and again, without a sign-in: only the first time is an act.
+        return
+    notices.add_stopped(uow.tx, stopped, uow.now)
+    if speaker.state is ContactState.CONFIRMED:
+        _say_that_it_stopped(uow, contact_id)
     activity_log.write(
         uow.tx, "contact_stopped", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by
     )
@@ -206,7 +221,10 @@ def stop(uow: UnitOfWork, *, contact_id: int, whose_word: StoppedBy = StoppedBy.
 def verify(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> None:
     """Record that somebody has made sure that the contact is still theirs."""
     speaker = _speaker(uow.tx, contact_id)
-    contacts.record_verified(uow.tx, [contact_id], uow.now)
+    # By a link, which needs no sign-in, at most once a day: it may be opened again and again.
+    since = uow.now - ONCE_A_DAY if by is None else None
+    if not contacts.record_verified(uow.tx, [contact_id], uow.now, unless_since=since):
+        return
     activity_log.write(
         uow.tx, "contact_verified", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by
     )

@@ -8,9 +8,11 @@ from reminder.domain.model.messages import CancelReason
 from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.domain.parsing import addresses
 from reminder.domain.rules.quotas import Quota
-from reminder.enrolment.consent import RECORDED
+from reminder.enrolment.consent import RECORDED, clean_consent_by
+from reminder.enrolment.records import refuse_beside_person, refuse_with_person
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
-from reminder.guard.text import clean_label
+from reminder.guard.text import clean_label, has_unexplained_digits
+from reminder.storage.crypto.address_index import address_indexes
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
@@ -102,6 +104,8 @@ def add_people(uow: UnitOfWork, *, group_id: int, wanted: Sequence[NewPerson], b
     may not be stored, NotFoundError, and QuotaReachedError.
     """
     rows = [_person_row(person) for person in wanted]
+    for person in wanted:
+        refuse_with_person(person)
     group = quotas.require_room(uow.tx, uow.rules.quotas, group_id, {Quota.PEOPLE: len(rows)}, uow.now)
     usual_mode = Mode.HOME if group.kind is GroupKind.HOME else Mode.STANDARD
     of_all = {"group_id": group_id, "created_at": uow.now}
@@ -173,6 +177,7 @@ def edit_person(uow: UnitOfWork, *, person_id: int, changes: PersonChanges, by: 
     )
     if changed == person:
         return
+    refuse_with_person(changed)
     people.change(uow.tx, changed)
     queue.cancel_for_person(uow.tx, person_id, CancelReason.CHANGED, uow.now)
     cards.schedule_replan_of_person(uow.tx, person_id, uow.today)
@@ -231,6 +236,9 @@ def add_contacts(
     for group_id in sorted(set(group_of.values())):
         groups.lock(uow.tx, group_id)
     new = _within_quotas(uow, _not_known(uow, rows), group_of)
+    for row in new.values():
+        if row.consent_by and has_unexplained_digits(row.consent_by):
+            refuse_beside_person(uow.tx, row.person_id, row.consent_by)
     ids = contacts.add_all(uow.tx, uow.keys, list(new.values()), uow.now)
     added = dict(zip(new, ids, strict=True))
     if in_activity_log:
@@ -283,7 +291,7 @@ def _contact_row(contact: NewContact) -> NewContactRow:
         channel=contact.channel,
         address=contact.channel.can.read_address(contact.address),
         consent_how=contact.consent_how,
-        consent_by=None if by is None else clean_label(by, field="consent_by", longest=40, most_digits=16),
+        consent_by=None if by is None else clean_consent_by(by),
         confirmed=contact.consent_how is not None or contact.member_id is not None,
     )
 
@@ -321,7 +329,7 @@ def _not_known(uow: UnitOfWork, rows: Sequence[NewContactRow]) -> dict[int, NewC
     for place, row in enumerate(rows):
         written = {
             OwnedAddress(row.person_id, row.member_id, row.channel, index)
-            for index in uow.keys.blind_indexes(row.address)
+            for index in address_indexes(uow.keys, row.address)
         }
         if known.isdisjoint(written):
             new[place] = row

@@ -5,7 +5,7 @@ import re
 import sys
 import traceback
 
-from reminder.guard.numbers import forbidden_at_length as forbidden
+from reminder.guard.numbers import forbidden_in_running_text as forbidden
 
 BLANK = "▇▇▇"
 # What is longer is cut before any pattern is tried, and the entry ends with CUT: a stranger may have made it long.

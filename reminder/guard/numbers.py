@@ -1,19 +1,22 @@
-"""Recognition of numbers that must never be stored: card numbers and passcodes, in any digits and disguise.
+"""Recognition of numbers that must never be stored: card numbers and passcodes, in any digits, words and disguise.
 
-Dates, hyphenated phone numbers and postcodes are recognised first and accepted; every other run of six or more digits
-is refused, and every run of twelve or more whatever its check digit: of random twelve-digit numbers one in ten passes
-the My Number's own check, so a check digit only chooses the words. Unclear cases are refused.
+What explains digits is recognised first (guard/ordinary): dates, telephone numbers, amounts, addresses, references and
+the like. Of the rest six digits in a run are refused, and twelve however they are divided, whatever their check digit:
+of random twelve-digit numbers one in ten passes the My Number's own check, so a check digit only chooses the words.
+Unclear cases are refused.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
 from html import unescape
 from urllib.parse import unquote
 
-import phonenumbers
+from reminder.guard import digit_words, ordinary, secrets
+from reminder.guard.ordinary import DATE as _DATE
 
 
 class LooksLike(StrEnum):
@@ -29,16 +32,13 @@ class LooksLike(StrEnum):
     INSURANCE_NUMBER = "insurance_number"
     PASSCODE = "passcode"
     LONG_NUMBER = "long_number"  # twelve digits or more
-    LONG_DIGITS = "long_digits"  # six to eleven digits that are no date, phone or postcode
+    LONG_DIGITS = "long_digits"  # six to eleven digits that nothing explains
     TOO_LONG = "too_long"  # longer than anything that may be stored: not read at all
 
 
 LONG, SUSPICIOUS = 12, 6
-# A longer text is refused before any pattern is tried: no field, cell, address or reply is longer.
-LONGEST = 2048
-# A passcode has four digits; a shorter text has no room for them and a passcode word: rooms and floors.
-FEWEST = 4
-_TOO_SHORT = re.compile("[0-9A-Za-zぁ-んァ-ヶ一-龠階号室-]{1,6}")
+# A longer text is refused before any pattern is tried: no field, cell, address or text message is longer.
+LONGEST = 1000
 # Numbers are also written digit by digit: 一二三四…. Tens and hundreds (三十一) are used in dates and counts.
 _KANJI = str.maketrans(
     {
@@ -57,6 +57,8 @@ _NAME_KANJI = re.compile(
 )
 _LETTERS_AS_DIGITS = str.maketrans("OoIl|", "00111")
 
+_SOME_KANJI = re.compile(f"[{_ANY_KANJI}]")
+
 # Separators of two digits of one number: anything that is no letter and no digit, and the little words and
 # marks with which people separate digits when they dictate.
 _GAP = r"(?:[\W_]|[ーのと])"
@@ -66,69 +68,96 @@ _INTERRUPTED = re.compile(r"[0-9](?:[^0-9]?[0-9])*")
 _LETTERED = re.compile(rf"(?<![^\W0-9_OoIl])\+?[0-9OoIl|](?:{_GAP}*[0-9OoIl|])*+")
 _LETTER = re.compile(r"[^\W0-9_OoIl]")
 
-_DATE = re.compile(
-    r"""(?<![0-9])(?:
-        (?:19|20)[0-9]{2}[-/.](?:0?[1-9]|1[0-2])[-/.](?:3[01]|[12][0-9]|0?[1-9])
-      | (?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])
-      | [RHSTrhst][0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{1,2}
-    )(?![0-9])""",
-    re.VERBOSE,
-)
-_WRITTEN_DATE = re.compile(
-    r"(?:[0-9]{4}|[0-9]{1,2}|元)年(?:\([^()0-9]*[0-9]{0,2}年?\))?(?:[0-9]{1,2}月(?:[0-9]{1,2}日?)?)?|[0-9]{1,2}月[0-9]{1,2}日"
-)
-_TIME = re.compile(r"(?<![0-9])(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?(?![0-9])")
-_WRITTEN_TIME = re.compile(r"[0-9]{1,2}時(?:[0-9]{1,2}分(?:[0-9]{1,2}秒)?|半)?")
-_PHONE = re.compile(
-    r"(?<![0-9])(?:\+81[- ]?(?:\(0\))?|0)[0-9]{1,4}[-‐‑‒–—−ー)][0-9]{1,4}[-‐‑‒–—−ー][0-9]{3,4}(?![0-9])"
-)
-# Phone numbers that belong to nobody, for practice and for examples.
-_PRACTICE_PHONE = re.compile(r"0(?:[5-9]0|3)-?0000-?[0-9]{4}")
-_POSTCODE = re.compile(r"(?:〒\s*|(?<![0-9-]))[0-9]{3}[-‐‑‒–—−ー][0-9]{4}(?![0-9-])")
-_ORDINARY = (_DATE, _TIME, _PHONE, _POSTCODE)
+_SUSPICIOUS_RUN = re.compile(r"[0-9](?:(?:[ \t　\-‐‑‒–—−ー・.,_/]{0,3}|[のと])[0-9])*")
+# Groups of one number may be as far apart as "次の4けたは、裏に書いてある" is long.
+_FARTHEST = 32
+_GROUP = re.compile("[0-9]+")
+_LETTER_AS_DIGIT = re.compile("(?<=[0-9])[OoIl|](?=[0-9])")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/])(?=[A-Za-z0-9+/]{0,40}[a-z])[A-Za-z0-9+/]{16,64}={0,2}(?![A-Za-z0-9+/=])")
 
 _RESIDENCE_CARD = re.compile(r"(?<![A-Z0-9])[A-Z]{2}[0-9]{8}[A-Z]{2}(?![A-Z0-9])")
 _PASSPORT = re.compile(r"(?<![A-Z0-9])[A-Z]{2}[0-9]{7}(?![A-Z0-9])")
 _SPACED = re.compile(r"(?<=[A-Z0-9])[\s\-‐‑‒–—−ー・.]+(?=[A-Z0-9])")
 _MACHINE_READABLE = re.compile(r"[A-Z0-9<]{0,44}<<[A-Z0-9<]{0,44}")
 
-_PASSCODE_WORD = re.compile(
-    r"暗証|暗唱番号|パスワード|パスコード|ピンコード|ピン番号|セキュリティコード|password|passcode|passwd"
-    r"|(?<![a-z])pin(?:[ -]?code)?(?![a-z])",
-    re.IGNORECASE,
-)
-_NEAR = 24  # characters before and after a passcode word
-_CODE = re.compile(r"[0-9](?:[\W_ー]{0,3}[0-9]){3,}|(?=[A-Za-z]{0,15}[0-9])[A-Za-z0-9]{6,16}(?![A-Za-z0-9])")
-
 
 def forbidden(text: str) -> LooksLike | None:
     """Return the kind of number or passcode that the text appears to hold; None when it may be stored.
 
     A text of more than LONGEST characters is TOO_LONG. Below that the work is linear in the length of the text. Nothing
-    hides a digit: NFKC, other scripts' digits, circled and kanji digits, zero-width characters, HTML and URL escapes
-    are resolved.
+    hides a digit: NFKC, other scripts' digits, circled and kanji digits, digit words, zero-width characters, HTML and
+    URL escapes are resolved, and groups that stand apart are counted together.
     """
     if len(text) > LONGEST:
         return LooksLike.TOO_LONG
-    if _WORDS.fullmatch(text) and len(_DIGIT.findall(text)) < SUSPICIOUS and not _MAY_BE_PASSCODE.search(text):
-        return None
-    if _DATE.fullmatch(text):
-        return None
-    if not any(map(str.isnumeric, text)) and "<<" not in text:
-        return None
-    if _TOO_SHORT.fullmatch(text) and sum(map(str.isnumeric, text)) < FEWEST:
+    if _is_plain(text):
         return None
     return forbidden_at_length(text)
 
 
+def _is_plain(text: str) -> bool:
+    """Return quickly that a text holds nothing to look for: names, rooms, dates and telephone numbers of a sheet."""
+    if not _WORDS.fullmatch(text) or len(_DIGIT.findall(text)) >= SUSPICIOUS or _UNIT.search(text):
+        return _DATE.fullmatch(text) is not None
+    if _NAMES_SECRET.search(text):
+        return False
+    if len(text) < _FEWEST_LETTERS:
+        return True
+    lower = text.lower()
+    return not (secrets.may_name_secret(lower) or digit_words.may_hold_words(lower) or _MAY_BE_BASE64.search(text))
+
+
 def forbidden_at_length(text: str) -> LooksLike | None:
     """Return what forbidden() returns, without its shortcuts and of any length; the caller bounds it."""
+    return _first_in(text, joins=True)
+
+
+def forbidden_in_running_text(text: str) -> LooksLike | None:
+    """Return what forbidden() returns of a text that we wrote ourselves, such as a log or the address of a page.
+
+    It holds many digits that are ours, so that groups with words between them are no number there.
+    """
+    return _first_in(text, joins=False)
+
+
+def _first_in(text: str, *, joins: bool) -> LooksLike | None:
     for seen in _as_seen(text):
         # One character may be folded to eighteen.
-        found = LooksLike.TOO_LONG if len(seen) > 2 * len(text) + LONGEST else _forbidden_in(seen)
+        too_long = len(seen) > 2 * len(text) + LONGEST
+        found = LooksLike.TOO_LONG if too_long else _forbidden_in(seen, joins=joins)
         if found is not None:
             return found
     return None
+
+
+def forbidden_in_record(fields: Iterable[str | None]) -> LooksLike | None:
+    """Return the kind of number or passcode that the free fields of one record hold together.
+
+    Each field has been checked alone. Of digits that nothing explains, twelve are a number however they are divided; a
+    field's word makes a passcode of another's digits. A number that stands in two fields, as a room does, counts once.
+    """
+    texts = [text for text in fields if text]
+    together = "\n".join(texts)
+    if len(together) > LONGEST:
+        return LooksLike.TOO_LONG
+    lower = together.lower()
+    is_short = sum(map(str.isnumeric, together)) < LONG and not _UNIT.search(together)
+    if is_short and not secrets.may_name_secret(lower) and not digit_words.may_hold_words(lower):
+        return None
+    seen = [_plain(text) for text in texts]
+    secret = secrets.passcode_or_insurance("\n".join(seen))
+    if secret is not None:
+        return LooksLike.PASSCODE if secret is secrets.Secret.PASSCODE else LooksLike.INSURANCE_NUMBER
+    if len(together) < LONG:
+        return None
+    groups: dict[str, None] = {}
+    for text in seen:
+        groups.update(dict.fromkeys(_GROUP.findall(ordinary.mask(digit_words.with_digits(text)))))
+    digits = "".join(groups)
+    if len(digits) < LONG and digit_words.may_hold_words(lower):
+        # Words that only are a run of digits beside those of another field.
+        digits = max(_GROUP.findall(digit_words.with_digits(" ".join(seen))), key=len, default="")
+    return _name_of(digits) if len(digits) >= LONG else None
 
 
 def forbidden_in_a_date_or_phone(text: str) -> LooksLike | None:
@@ -147,20 +176,43 @@ def forbidden_in_a_date_or_phone(text: str) -> LooksLike | None:
 def long_number(text: str) -> LooksLike | None:
     """Return only numbers of twelve digits or more, also beside a passcode word.
 
-    It is for texts that may well hold fewer digits, such as the name in an e-mail address.
+    It is for texts that may well hold fewer digits, such as an e-mail address.
     """
     if len(text) > LONGEST:
         return LooksLike.TOO_LONG
     if text.isascii() and not _ESCAPING.search(text) and len(_DIGIT_LIKE.findall(text)) < LONG:
-        return None
-    return next((found for seen in _as_seen(text) if (found := _long_number_in(seen)) is not None), None)
+        lower = text.lower()
+        if not digit_words.may_hold_words(lower):
+            return None
+    for seen in _as_seen(text):
+        read = digit_words.with_digits(seen)
+        masked = ordinary.mask_dates(read)
+        found = _long_number_in(seen, read, masked) or _joined_number(masked, farthest=len(masked))
+        if found is not None:
+            return found
+    return None
+
+
+def number_in_random_id(text: str) -> LooksLike | None:
+    """Return a My Number that is written into an id of random digits and letters a to f.
+
+    One such id in forty has twelve digits in a row, but one in four hundred has a My Number's check digit there.
+    """
+    for run in _GROUP.finditer(text):
+        for start in range(len(run[0]) - LONG + 1):
+            if _has_my_number_check(run[0][start : start + LONG]):
+                return LooksLike.MY_NUMBER
+    return None
 
 
 # The characters of most cells. None of them is a digit outside _DIGIT, an escape, or invisible.
 _WORDS = re.compile(r"[ -$'-;=?@\[\]_A-Za-z　、。々ぁ-ゖァ-ヺー・一-龥０-９（）～〇]*+")
 _DIGIT = re.compile(f"[0-9０-９{_ANY_KANJI}]")
-# The first letters of the matches of _PASSCODE_WORD.
-_MAY_BE_PASSCODE = re.compile("暗|[パピセ]|[Pp][AaIi]")
+_UNIT = re.compile("[十拾百千万萬]")
+# The shortest text that can hold a secret word with a code, or six digits in words.
+_FEWEST_LETTERS = 6
+_NAMES_SECRET = re.compile("[暗記]|[パピぱぴ][スすンん]|[Pp][AaIi]")
+_MAY_BE_BASE64 = re.compile(r"[A-Za-z0-9+/]{16}")
 _DATE_OR_PHONE = re.compile(r"[RHSTrhst+]?[0-9 ()./:年月日令和平成昭元-]*+")
 # Escapes, and characters that may represent a digit.
 _ESCAPING = re.compile(r"[&%\\]")
@@ -205,98 +257,102 @@ def _seen(character: str) -> str:
     )
 
 
-def _forbidden_in(text: str) -> LooksLike | None:
-    if _holds_passcode(text):
-        return LooksLike.PASSCODE
-    return _long_number_in(text) or _suspicious_digits(text)
-
-
-def _long_number_in(text: str) -> LooksLike | None:
+def _forbidden_in(text: str, *, joins: bool = True) -> LooksLike | None:
+    secret = secrets.passcode_or_insurance(text)
+    if secret is not None:
+        return LooksLike.PASSCODE if secret is secrets.Secret.PASSCODE else LooksLike.INSURANCE_NUMBER
+    read = digit_words.with_digits(text)
+    masked = ordinary.mask(read)
     return (
-        _long_number(text)
-        or _lettered_number(text)
-        or _long_number(text.translate(_KANJI), _NAME_KANJI.sub("　", text).translate(_KANJI))
-        or _interrupted_number(text)
+        _long_number_in(text, read, masked)
+        or (_joined_number(masked) if joins else None)
+        or _encoded_number(text)
+        or _suspicious_digits(read, masked)
     )
+
+
+def _long_number_in(text: str, read: str, masked: str) -> LooksLike | None:
+    """Return twelve digits or more that stand together; `read` is the text with digits for words, `masked` masked."""
+    found = _long_number(read, masked) or _lettered_number(text, masked if read == text else ordinary.mask(text))
+    if found is None and _SOME_KANJI.search(text):
+        every, named = text.translate(_KANJI), _NAME_KANJI.sub("　", text).translate(_KANJI)
+        found = _long_number(every, ordinary.mask(every), ordinary.mask(named))
+        masked_every = ordinary.mask(every)
+        return found or _interrupted_number(masked) or _interrupted_number(masked_every)
+    return found or _interrupted_number(masked)
 
 
 def _digits(text: str) -> str:
     return "".join(character for character in text if "0" <= character <= "9")
 
 
-def _long_number(text: str, without_names: str | None = None) -> LooksLike | None:
-    """Return a run of twelve digits or more with any separators, unless it is dates and phones side by side.
+def _long_number(text: str, masked: str, named: str | None = None) -> LooksLike | None:
+    """Return a run of twelve digits or more with any separators, unless all of them are ordinary.
 
-    `without_names`: the same text, of the same length, in which the end or the beginning of a name is no digit.
+    Dates and telephone numbers may stand side by side, but one cannot cover the remaining digits of another. `named`:
+    the masked text in which the end or the beginning of a name is no digit.
     """
     for stretch in _STRETCH.finditer(text):
         digits = _digits(stretch[0])
-        seen = stretch[0] if without_names is None else without_names[slice(*stretch.span())]
-        if len(digits) >= LONG and not _is_all_ordinary(stretch[0]) and not _is_all_ordinary(seen):
+        if len(digits) < LONG:
+            continue
+        place = slice(*stretch.span())
+        if _digits(masked[place]) and (named is None or _digits(named[place])):
             return _name_of(digits)
     return None
 
 
-def _is_all_ordinary(stretch: str) -> bool:
-    """Return whether dates, times, phones and postcodes account for every digit.
-
-    One item cannot cover the remaining digits of another.
-    """
-    place = 0
-    while place < len(stretch):
-        if not "0" <= stretch[place] <= "9" and stretch[place] not in "+〒":
-            place += 1
-            continue
-        item = next(
-            (found for pattern in _ORDINARY if (found := pattern.match(stretch, place)) and _is_real(found)), None
-        )
-        if item is None:
-            return False
-        place = item.end()
-    return True
-
-
-def _is_real(item: re.Match[str]) -> bool:
-    return item.re is not _PHONE or _is_phone(item[0])
-
-
-@lru_cache(maxsize=1024)
-def _is_phone(text: str) -> bool:
-    try:
-        number = phonenumbers.parse(text, "JP")
-    except phonenumbers.NumberParseException:
-        return False
-    national = "0" + str(number.national_number)
-    return phonenumbers.is_valid_number(number) or bool(_PRACTICE_PHONE.fullmatch(national))
-
-
-def _lettered_number(text: str) -> LooksLike | None:
+def _lettered_number(text: str, masked: str) -> LooksLike | None:
     """Return twelve digits of which a few are written as similar letters."""
     for stretch in _LETTERED.finditer(text):
         if _LETTER.match(text, stretch.end()):
             continue
         digits = _digits(stretch[0].translate(_LETTERS_AS_DIGITS))
-        if len(digits) >= LONG and len(_digits(stretch[0])) * 2 > len(digits) and not _is_all_ordinary(stretch[0]):
+        if (
+            len(digits) >= LONG
+            and len(_digits(stretch[0])) * 2 > len(digits)
+            and _digits(masked[slice(*stretch.span())])
+        ):
             return _name_of(digits)
     return None
 
 
-def _interrupted_number(text: str) -> LooksLike | None:
-    """Return twelve digits or more with at most one letter between any two, outside dates and times."""
-    for pattern in (_WRITTEN_DATE, _WRITTEN_TIME, *_ORDINARY):
-        text = pattern.sub(lambda item: "　　" if _is_real(item) else item[0], text)
-    for stretch in _INTERRUPTED.finditer(text):
+def _interrupted_number(masked: str) -> LooksLike | None:
+    """Return twelve digits or more with at most one letter between any two, outside ordinary digits."""
+    for stretch in _INTERRUPTED.finditer(masked):
         digits = _digits(stretch[0])
         if len(digits) >= LONG:
             return _name_of(digits)
     return None
 
 
-def _suspicious_digits(text: str) -> LooksLike | None:
-    """Return six to eleven digits that are no date, phone or postcode, and numbers that begin with letters."""
-    for pattern in (_WRITTEN_DATE, *_ORDINARY):
-        text = pattern.sub(lambda item: "\n" if _is_real(item) else item[0], text)
-    capitals = _SPACED.sub("", text.upper())
+def _joined_number(masked: str, *, farthest: int = _FARTHEST) -> LooksLike | None:
+    """Return twelve digits or more in groups with words between them, of digits that nothing explains."""
+    digits, end = "", -farthest
+    for group in _GROUP.finditer(_LETTER_AS_DIGIT.sub("0", masked)):
+        digits = digits + group[0] if group.start() - end <= farthest else group[0]
+        end = group.end()
+        if len(digits) >= LONG:
+            return _name_of(digits)
+    return None
+
+
+def _encoded_number(text: str) -> LooksLike | None:
+    """Return twelve digits or more that are written in Base64."""
+    for token in _BASE64.finditer(text):
+        try:
+            decoded = b64decode(token[0].rstrip("=") + "=" * (-len(token[0].rstrip("=")) % 4))
+        except ValueError:
+            continue
+        digits = _digits(decoded.decode("latin-1"))
+        if len(digits) >= LONG and 2 * len(digits) > len(decoded):
+            return _name_of(digits)
+    return None
+
+
+def _suspicious_digits(read: str, masked: str) -> LooksLike | None:
+    """Return six to eleven digits that nothing explains, and numbers that begin with letters."""
+    capitals = _SPACED.sub("", ordinary.mask_plain(read).upper())
     for machine in _MACHINE_READABLE.finditer(capitals):
         if len(machine[0]) >= LONG:
             return LooksLike.MACHINE_READABLE_ZONE
@@ -304,21 +360,11 @@ def _suspicious_digits(text: str) -> LooksLike | None:
         return LooksLike.RESIDENCE_CARD_NUMBER
     if _PASSPORT.search(capitals):
         return LooksLike.PASSPORT_NUMBER
-    for stretch in re.finditer(r"[0-9](?:[ \t　\-‐‑‒–—−ー・.,_/]{0,3}[0-9])*", text):
+    for stretch in _SUSPICIOUS_RUN.finditer(masked):
         digits = _digits(stretch[0])
         if len(digits) >= SUSPICIOUS:
             return LooksLike.INSURANCE_NUMBER if len(digits) == 8 else LooksLike.LONG_DIGITS
     return None
-
-
-def _holds_passcode(text: str) -> bool:
-    for word in _PASSCODE_WORD.finditer(text):
-        around = text[max(0, word.start() - _NEAR) : word.start()] + "\n" + text[word.end() : word.end() + _NEAR]
-        for pattern in (_WRITTEN_DATE, _DATE, _TIME):
-            around = pattern.sub("\n", around)
-        if _CODE.search(around):
-            return True
-    return False
 
 
 def _name_of(digits: str) -> LooksLike:

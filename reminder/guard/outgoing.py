@@ -52,7 +52,12 @@ def refuse_unsafe(word: str, *, field: str) -> None:
     """Raise UnsafeWordError for a word that may not leave us; it holds nothing of the word."""
     found = unsafe(word, field=field)
     if found is not None:
-        raise UnsafeWordError(found.value, field=field, most=_MORE_IN_A_ROW.get(field, MOST_IN_A_ROW))
+        raise refusal(found, field=field)
+
+
+def refusal(why: UnsafeWord, *, field: str) -> UnsafeWordError:
+    """Return the error with the sentence for an unsafe word in this field."""
+    return UnsafeWordError(why.value, field=field, most=_MORE_IN_A_ROW.get(field, MOST_IN_A_ROW))
 
 
 def is_safe(word: str, *, field: str = "") -> bool:
@@ -94,7 +99,7 @@ def _unsafe(word: str, most_in_a_row: int, *, may_hold_dates: bool) -> UnsafeWor
     if _has_invisible(word):
         return UnsafeWord.INVISIBLE
     seen = _as_seen(word)
-    if next(_links(seen), None) is not None:
+    if next(_links(seen), None) is not None or next(_links(_spelt(seen)), None) is not None:
         return UnsafeWord.LINK
     if "@" in seen:
         return UnsafeWord.AT
@@ -104,7 +109,8 @@ def _unsafe(word: str, most_in_a_row: int, *, may_hold_dates: bool) -> UnsafeWor
         return UnsafeWord.PHONE
     if _amounts().search(small) or _money_words().has(small):
         return UnsafeWord.MONEY
-    if _has_many_digits(_DATE.sub("、", small) if may_hold_dates else small, most_in_a_row):
+    without_dates = _DATE.sub("、", seen) if may_hold_dates else seen
+    if _has_many_digits(without_dates, most_in_a_row) or _has_lettered_digits(without_dates):
         return UnsafeWord.DIGITS
     return UnsafeWord.LOOKALIKE if _imitates(seen) else None
 
@@ -264,6 +270,7 @@ _ESCAPED = re.compile(
     r"&#|&(?:period|dot|sol|colon|commat);|%[0-9a-f]{2}|\\[ux][0-9a-f]|xn--|0x[0-9a-f]{4}", re.IGNORECASE
 )
 _WWW = re.compile(r"(?<![a-z])w{3}(?!w)[0-9]?(?=[ ._・。-]*[a-z0-9])", re.IGNORECASE)
+_HTTP = re.compile(r"(?<![a-z])h(?:tt|xx)ps?(?![a-z])", re.IGNORECASE)
 _LATIN_RUN = re.compile(r"[A-Za-z0-9-]{1,63}")
 
 
@@ -285,7 +292,7 @@ def _links(text: str) -> Iterator[str]:
     for scheme in _SCHEME.finditer(text):
         if scheme[0].lower() in words.schemes:
             yield scheme[0] + ":"
-    for pattern in (_ESCAPED, _WWW, words.glued):
+    for pattern in (_ESCAPED, _WWW, _HTTP, words.glued):
         for found in pattern.finditer(text):
             yield found[0]
     for dot in _ANY_DOT.finditer(text):
@@ -299,6 +306,15 @@ def _links(text: str) -> Iterator[str]:
         before = text[max(0, slash.start() - 12) : slash.start()].lower().rsplit(None, 1)
         if len(before) == 2 and before[1] in words.ends:
             yield before[1] + "/"
+
+
+def _spelt(text: str) -> str:
+    """Return the text without the spaces of a word that is spelt, as e v i l . j p; "" where none is."""
+    is_spelt = sum(len(part) == 1 for part in text.split()) > 3
+    return _AFTER_ONE.sub(r"\1", text) if is_spelt else ""
+
+
+_AFTER_ONE = re.compile(r"(?<!\S)(\S)\s(?=\S)")
 
 
 _SLASH = re.compile(r"/(?=[^\W_])")
@@ -367,7 +383,8 @@ _BETWEEN_DIGITS = "ーのと"
 _DATE = re.compile(
     r"(?<![0-9])(?<![0-9][-/. ])(?:(?:19|20)[0-9]{2}[-/.年] ?[0-9]{1,2}[-/.月] ?[0-9]{1,2}日?"
     r"|(?:令和|平成|昭和|[rhs]) ?[0-9]{1,2}[-/.年] ?[0-9]{1,2}[-/.月] ?[0-9]{1,2}日?"
-    r"|(?:19|20)[0-9]{2}年(?:[0-9]{1,2}月)?|[0-9]{1,2}月[0-9]{1,2}日)(?![-/. ]?[0-9])"
+    r"|(?:19|20)[0-9]{2}年(?:[0-9]{1,2}月)?|[0-9]{1,2}月[0-9]{1,2}日)(?![-/. ]?[0-9])",
+    re.IGNORECASE,
 )
 
 
@@ -414,6 +431,18 @@ def _has_many_digits(text: str, most_in_a_row: int) -> bool:
         sum(group.count for group in some if len(some) > 2 or not group.is_part_of_word) for some in _stretches(text)
     ]
     return any(count > most_in_a_row for count in counts) or sum(counts) > max(MOST_IN_ALL, most_in_a_row)
+
+
+def _has_lettered_digits(text: str) -> bool:
+    """Return whether a number of seven digits or more has similar letters in place of some: O9O-l234."""
+    for run in _LETTERED.finditer(text):
+        digits, letters = sum(map(str.isdecimal, run[0])), sum(one in "OoIiLl|SsBbZz" for one in run[0])
+        if letters and digits >= 4 and digits + letters >= 7:
+            return True
+    return False
+
+
+_LETTERED = re.compile(r"(?<![A-Za-z0-9])[0-9OoIiLl|SsBbZzー‐‑‒–—−() -]{7,40}+(?![A-Za-z])")
 
 
 def _has_phone(text: str) -> bool:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NewType
 
 from reminder.errors import ForbiddenNumberError, RefusedInputError
-from reminder.guard import outgoing
+from reminder.guard import digit_words, ordinary, outgoing
 from reminder.guard.numbers import forbidden
 
 CleanText = NewType("CleanText", str)
@@ -64,7 +64,9 @@ def _composed(text: str) -> str:
     )
 
 
-def clean_label(text: str, *, field: str, longest: int = 20, most_digits: int = 3) -> CleanText:
+def clean_label(
+    text: str, *, field: str, longest: int = 20, most_digits: int = 3, counts_dates_and_phones: bool = True
+) -> CleanText:
     """Return a short name such as 母, 花子さん or 203: one line, few digits, and nothing that may not leave us.
 
     Raises RefusedInputError.
@@ -77,10 +79,17 @@ def clean_label(text: str, *, field: str, longest: int = 20, most_digits: int = 
         raise RefusedInputError("label_control_character", field=field)
     if len(label) > longest:
         raise RefusedInputError("label_too_long", field=field, longest=longest)
-    if _digit_count(label) > most_digits:
+    counted = label if counts_dates_and_phones else ordinary.mask_plain(unicodedata.normalize("NFKC", label))
+    if _digit_count(counted) > most_digits:
         raise RefusedInputError("label_too_many_digits", field=field, most_digits=most_digits)
     outgoing.refuse_unsafe(label, field=field)
     return label
+
+
+def has_unexplained_digits(text: str) -> bool:
+    """Return whether a text holds digits other than those of dates, times and telephone numbers, or digit words."""
+    plain = unicodedata.normalize("NFKC", text)
+    return any(map(str.isnumeric, ordinary.mask_plain(plain))) or digit_words.may_hold_words(plain.lower())
 
 
 def _digit_count(label: str) -> int:

@@ -35,6 +35,8 @@ from reminder.storage.reminders.recipients import reader
 DONE_KEY = int(DONE)
 # Within a week of the end, or of the last day on which a counter is open, another day may be too late.
 PRESSING = timedelta(days=7)
+# A relative may look after several persons by text. An address gets ten texts a day, and answers need some of them.
+MOST_TEXTS_A_DAY = 6
 _RANK = {audience: rank for rank, audience in enumerate(Audience)}
 _DID_NOT_REACH = (MessageState.FAILED, MessageState.UNDELIVERED)
 
@@ -165,24 +167,51 @@ class DailyPlan:
             is_delivered = recipient.owner in reminded_now or self._is_day_used(recipient, taken)
             if is_delivered or self._is_at_limit(for_today) or self.left.get(group.id, 1) <= 0:
                 for_today = []
-            if not recipient.channel.is_mail:
-                # A short text speaks of one person; the next person follows on the next day.
-                for_today = [reminder for reminder in for_today if reminder.card.person == for_today[0].card.person]
-            self.not_today.update(reminder.card.id for reminder in planned if reminder not in for_today)
-            if not for_today:
-                continue
-            reminded_now.add(recipient.owner)
-            reply_code = self._code(recipient, for_today)
-            composed = self._compose(recipient, for_today, group, sent_to_person, reply_code)
-            if for_today[0].audience is Audience.PERSON:
-                sent_to_person[for_today[0].card.person.id] = human_part(composed.text)
+            texts = self._texts(recipient, for_today)
+            told = [reminder for text in texts for reminder in text]
+            self.not_today.update(reminder.card.id for reminder in planned if reminder not in told)
             key = self._key(recipient, self._failovers(recipient, taken))
-            draft = replace(self._message(key, recipient, for_today, group, composed), reply_code=reply_code)
-            if any(self.known.past.may_have_arrived(reminder.key, recipient) for reminder in for_today):
-                draft = replace(draft, possibly_double=True)
-            self.drafts.append((draft, for_today))
-            if group.id in self.left:
-                self.left[group.id] -= 1
+            for place, text in enumerate(texts):
+                reminded_now.add(recipient.owner)
+                # The first text takes the day; those of other persons are beside it.
+                own_key = key if place == 0 else f"{key}:{text[0].card.person.id}"
+                self._draft_one(own_key, recipient, text, group, sent_to_person)
+
+    def _texts(self, recipient: Recipient, planned: Sequence[PlannedReminder]) -> list[list[PlannedReminder]]:
+        """Return the reminders of today, each list one message.
+
+        A short text speaks of one person, the one whose end is nearest. The next person follows on the next day, but
+        where another day may be too late, beside it.
+        """
+        if recipient.channel.is_mail or not planned:
+            return [list(planned)] if planned else []
+        of_person: dict[int, list[PlannedReminder]] = {}
+        for reminder in planned:
+            of_person.setdefault(reminder.card.person.id, []).append(reminder)
+        nearest = sorted(of_person.values(), key=lambda text: (self._urgency(text), self._days_left(text)))
+        if recipient.channel.is_call:
+            return nearest[:1]
+        pressing = [text for text in nearest[1:MOST_TEXTS_A_DAY] if self._urgency(text) is Urgency.PRESSING]
+        return [nearest[0], *pressing]
+
+    def _draft_one(
+        self,
+        key: str,
+        recipient: Recipient,
+        planned: list[PlannedReminder],
+        group: GroupView,
+        sent_to_person: dict[int, str],
+    ) -> None:
+        reply_code = self._code(recipient, planned)
+        composed = self._compose(recipient, planned, group, sent_to_person, reply_code)
+        if planned[0].audience is Audience.PERSON:
+            sent_to_person[planned[0].card.person.id] = human_part(composed.text)
+        draft = replace(self._message(key, recipient, planned, group, composed), reply_code=reply_code)
+        if any(self.known.past.may_have_arrived(reminder.key, recipient) for reminder in planned):
+            draft = replace(draft, possibly_double=True)
+        self.drafts.append((draft, planned))
+        if group.id in self.left:
+            self.left[group.id] -= 1
 
     def next_planning_day(self, context: CardContext) -> date | None:
         """Return the date on which this card is planned next, or None if there is none."""
@@ -309,7 +338,8 @@ class DailyPlan:
         text = sent_to_person if planned[0].audience is Audience.CARER else None
         if planned[0].audience is Audience.PERSON or card.person.mode is Mode.STANDARD:
             return Copy(text)
-        link = None if card.progress.assigned_to else self.links.take(card.id, recipient.contact_id)
+        added_at = recipient.added_at
+        link = None if card.progress.assigned_to else self.links.take(card.id, recipient.contact_id, added_at)
         return Copy(text, self.known.past.outcomes({reminder.card.id for reminder in planned}), link)
 
     def _message(
@@ -336,6 +366,8 @@ class DailyPlan:
             language=recipient.language if composed.subject else None,
         )
 
+    def _days_left(self, planned: Sequence[PlannedReminder]) -> timedelta:
+        return min(min(t.card.expires_on, t.dates.last_counter_day) - self.today for t in planned)
+
     def _urgency(self, planned: Sequence[PlannedReminder]) -> Urgency:
-        left = min(min(t.card.expires_on, t.dates.last_counter_day) - self.today for t in planned)
-        return Urgency.PRESSING if timedelta(0) <= left <= PRESSING else Urgency.USUAL
+        return Urgency.PRESSING if timedelta(0) <= self._days_left(planned) <= PRESSING else Urgency.USUAL

@@ -69,8 +69,10 @@ class _Escalation:
         if following >= len(humans):
             return (NOBODY_LEFT, None), None
         about_card = CardContent(card.kind, card.expires_on, card.is_computed, card.label or None)
-        about = About(about_card, link=self._links.take(card.id, humans[following].contact_id))
-        return (asked, until), planned_notice(self._rules, subject, humans[following], NoticeKind.SILENT, about)
+        asked_human = humans[following]
+        link = self._links.take(card.id, asked_human.contact_id, asked_human.added_at)
+        about = About(about_card, link=link)
+        return (asked, until), planned_notice(self._rules, subject, asked_human, NoticeKind.SILENT, about)
 
     def _drafts(self, recipient: Recipient, planned: list[tuple[DueCard, PlannedNotice]]) -> list[MessageDraft]:
         """Return the drafts; a home that is asked about many residents at once gets one mail."""

@@ -1,13 +1,30 @@
 """Notices about failed texts, replies and stopped contacts: those around the person get each once."""
 
-from reminder.domain.model.messages import MessageKind
+from collections.abc import Iterable
+from dataclasses import replace
+
+from reminder.clock import japan_date
+from reminder.domain.model.messages import MessageKind, Urgency
 from reminder.domain.model.notices import NoticeKind
-from reminder.domain.text.model import About
-from reminder.planning.notice_builder import draft_of, enqueue, notices_to_all, notices_to_members, subject_of
+from reminder.domain.model.people import Audience, GroupKind, Mode
+from reminder.domain.rules import hours
+from reminder.domain.rules.recipients import Recipient
+from reminder.domain.text.model import About, Reader
+from reminder.planning.notice_builder import (
+    TRUE_FOR,
+    draft_of,
+    enqueue,
+    notices_to_all,
+    notices_to_members,
+    subject_of,
+)
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import failures as failures_
+from reminder.storage.outbox import group_limits
+from reminder.storage.outbox.group_limits import GroupHoldView
 from reminder.storage.outbox.queue import MentionDraft, MessageDraft
-from reminder.storage.registry import contacts
+from reminder.storage.registry import contacts, groups
+from reminder.storage.registry.groups import GroupView
 from reminder.storage.reminders import notices, replies
 
 AT_ONCE = 200
@@ -61,3 +78,56 @@ def _drafts(uow: UnitOfWork, notice: notices.NoticeView) -> list[MessageDraft]:
         for one in planned
         if one.recipient.contact_id != notice.contact_id
     ]
+
+
+def notify_holds(uow: UnitOfWork) -> int:
+    """Tell the members of groups that have reached a limit of their own; return the number of new messages."""
+    untold = group_limits.untold(uow.tx, AT_ONCE)
+    if not untold:
+        return 0
+    group_of = groups.by_id(uow.tx, [hold.group_id for hold in untold])
+    members: dict[int, list[Recipient]] = {}
+    for group_id, recipient in contacts.of_members(uow.tx, list(group_of)):
+        if recipient.may_be_contacted and not recipient.channel.is_call:
+            members.setdefault(group_id, []).append(recipient)
+    drafts = [
+        _limit_draft(uow, hold, group_of[hold.group_id], recipient)
+        for hold in untold
+        for recipient in _one_of_each(members.get(hold.group_id, ()))
+    ]
+    made = enqueue(uow, drafts)
+    group_limits.mark_told(uow.tx, untold, uow.now)
+    return made
+
+
+def _one_of_each(recipients: Iterable[Recipient]) -> list[Recipient]:
+    """Return one contact of each member, the e-mail address where there is one."""
+    chosen: dict[tuple[str, int], Recipient] = {}
+    for recipient in sorted(recipients, key=lambda one: (not one.channel.is_mail, one.contact_id)):
+        chosen.setdefault(recipient.owner, recipient)
+    return list(chosen.values())
+
+
+def _limit_draft(uow: UnitOfWork, hold: GroupHoldView, group: GroupView, recipient: Recipient) -> MessageDraft:
+    audience = Audience.STAFF if group.kind is GroupKind.HOME else Audience.CARER
+    reads = Reader(audience, recipient.channel, recipient.language, Mode.STANDARD, group.name, from_=group.name)
+    said = uow.rules.composer.limit(reads, hold.reason, hold.channel)
+    preferences = replace(group.preferences, send_hour=None)
+    soon = hours.next_allowed(uow.now, Mode.STANDARD, audience, recipient.channel, preferences)
+    day = japan_date(hold.since).isoformat()
+    return MessageDraft(
+        key=f"limit:{group.id}:{hold.channel}:{hold.reason}:{day}:{recipient.contact_id}",
+        kind=MessageKind.NOTICE,
+        group_id=group.id,
+        contact_id=recipient.contact_id,
+        audience=audience,
+        channel=recipient.channel,
+        subject=said.subject,
+        text=said.text,
+        segments=said.segments,
+        scheduled_at=soon,
+        expires_at=soon + TRUE_FOR,
+        # It must not wait for the limit that it tells of.
+        urgency=Urgency.ANSWER,
+        language=recipient.language if said.subject else None,
+    )

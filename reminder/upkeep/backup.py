@@ -15,11 +15,11 @@ from typing import Any, BinaryIO
 
 from reminder.clock import random_bytes
 from reminder.errors import DatabaseNotReadyError, RefusedInputError
-from reminder.storage.crypto import sealed_file
+from reminder.storage.crypto import private_files, sealed_file
 from reminder.storage.crypto.keyring import KeyRing, read_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
-from reminder.storage.maintenance import snapshot
+from reminder.storage.maintenance import settlement, snapshot
 from reminder.storage.maintenance.snapshot import TableShape, Value
 from reminder.storage.outbox import restore_guard
 
@@ -134,6 +134,8 @@ def restore(
                 snapshot.load(building.connection, shape, rows)
                 next_ids[shape.name] = shape.next_id or 1
             building.up_to("head")
+            with building.writing() as tx:
+                settlement.settle(tx, ring or read_keys(contents.keys), contents.version)
             snapshot.count_on(building.connection, next_ids)
             if not exact:
                 with building.writing() as tx:
@@ -199,7 +201,7 @@ def _written_whole(file: Path) -> Iterator[BinaryIO]:
                 raise RefusedInputError("backup_would_replace")
     draft = file.with_name(f".{file.name}-{random_bytes(8).hex()}")
     try:
-        draft.touch(mode=0o600, exist_ok=False)
+        private_files.create(draft)
         with draft.open("wb") as out:
             yield out
             out.flush()

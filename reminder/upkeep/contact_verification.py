@@ -98,7 +98,7 @@ def _greeting(uow: UnitOfWork, one: UnverifiedContact, key: str) -> MessageDraft
 
 
 def _button(uow: UnitOfWork, one: UnverifiedContact, key: str, links: SignedLinks) -> MessageDraft | None:
-    link, group = links.reached(one.contact_id), groups.find(uow.tx, one.group_id)
+    link, group = links.reached(one.contact_id, one.added_at), groups.find(uow.tx, one.group_id)
     if not one.channel.is_mail or link is None or group is None:
         return None
     recipient = _recipient(uow.tx, one)

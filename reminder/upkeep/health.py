@@ -18,8 +18,8 @@ from reminder.errors import DatabaseNotReadyError
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitsOfWork
-from reminder.storage.maintenance import audit
-from reminder.storage.outbox import monitoring
+from reminder.storage.maintenance import audit, counters
+from reminder.storage.outbox import group_limits, monitoring
 from reminder.storage.outbox.monitoring import OpenMessages
 from reminder.storage.registry import cards, groups
 from reminder.storage.registry.cards import DueCard
@@ -42,9 +42,14 @@ CLOCKS_APART = timedelta(minutes=1)
 # holidays.
 AFTER_END, AFTER_GRACE = timedelta(days=14), timedelta(days=110)
 SOON = timedelta(days=7)
+# A message that waits for its key is looked at again within this time.
+SOON_LOOKED_AT = timedelta(minutes=10)
+# A few on a day are returned mails of an earlier version, or of another service under the same address.
+MANY_REFUSED_BOUNCES = 20
 
 # What was set aside is not worked on again; the operator has a week to read of it.
 SHOWN_FOR = timedelta(days=7)
+MOST_GROUPS_SHOWN = 20
 
 PAUSED = "channel_paused"
 # The due cards of the audit before, to see whether a whole pass has left them.
@@ -161,6 +166,9 @@ def _troubles(
         yield late
     for code, found in audit.waiting(tx, late=now - LATE, long_ago=now - LONG_AGO).items():
         yield Trouble(code, found.count, found.since)
+    unreadable = audit.unreadable_messages(tx, rules.channels, now + SOON_LOOKED_AT)
+    if unreadable.count:
+        yield Trouble("messages_unreadable", unreadable.count, unreadable.since)
     for pause in pauses:
         code = HoldReason.UNUSUAL_DAY if pause.reason == HoldReason.UNUSUAL_DAY else f"{PAUSED}_{pause.channel}"
         yield Trouble(code, since=pause.since, name=pause.channel, reason=pause.reason)
@@ -236,9 +244,16 @@ def _late_messages(tx: Tx, now: datetime, waiting: set[str]) -> Trouble | None:
 
 
 def _concerns(tx: Tx, rules: Rulebook, now: datetime) -> Iterator[Trouble]:
+    held = group_limits.holds(tx, now, MOST_GROUPS_SHOWN)
+    if held:
+        named = ", ".join(f"{one.group_id} ({one.channel}, {one.reason})" for one in held)
+        yield Trouble("group_over_limit", len(held), min(one.since for one in held), name=named)
     aside = set_aside.lately(tx, now - SHOWN_FOR)
     if aside:
         yield Trouble("rows_set_aside", sum(aside.values()), name=" ".join(aside))
     out_of_reach = audit.people_out_of_reach(tx, japan_date(now) + SOON, rules.channels)
     if out_of_reach:
         yield Trouble("people_out_of_reach", out_of_reach)
+    refused = counters.bounces_refused_on(tx, japan_date(now))
+    if refused >= MANY_REFUSED_BOUNCES:
+        yield Trouble("bounces_refused", refused)

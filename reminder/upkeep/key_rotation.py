@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminder.errors import ConflictError
+from reminder.storage.auth.proofs import PROOFS
 from reminder.storage.db.unit_of_work import UnitsOfWork
-from reminder.storage.maintenance import key_rotation
+from reminder.storage.maintenance import installation, key_rotation
 from reminder.storage.runtime import heartbeats
 
 # How often rows that others have locked are tried again before they are left to the next run.
@@ -19,7 +20,7 @@ KEPT_LONGER = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Rotated:
-    """The result of a rotation.
+    """The result of a rotation. `changed`: values that were sealed again.
 
     `left`: rows that others had locked to the end, or that no key opens. `unneeded`: the names of the keys that nothing
     needs from the instant `from_then_on`.
@@ -53,6 +54,8 @@ def rotate(units: UnitsOfWork, now: datetime, on_progress: Callable[[str, int], 
                 if batch.changed:
                     on_progress(sealed.name, of_this)
             changed += of_this
+        for proof in PROOFS:
+            key_rotation.renew_proofs(units.database, keys, proof)
         left = held + unreadable
         if not held:
             break
@@ -60,4 +63,7 @@ def rotate(units: UnitsOfWork, now: datetime, on_progress: Callable[[str, int], 
         used = key_rotation.keys_in_use(uow.tx)
         soon = key_rotation.has_short_lived_rows(uow.tx)
     unneeded = () if left else tuple(key for key in keys.ids[1:] if key not in used)
+    with units.writing(now) as uow:
+        # From now on the service starts without them.
+        installation.forget_keys(uow.tx, unneeded)
     return Rotated(changed, left, keys.ids[0], unneeded, now + KEPT_LONGER if soon else now)

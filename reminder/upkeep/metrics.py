@@ -86,12 +86,16 @@ def _since_the_beginning(counted: Mapping[str, int]) -> Iterator[Metric]:
     waited = HistogramMetricFamily(
         "kigen_due_to_handed_seconds", "From the moment a message was due until it was handed over", labels=["channel"]
     )
+    refused = CounterMetricFamily(
+        "kigen_bounces_refused", "Bounces that named no mail of ours with a reference that we have made"
+    )
+    refused.add_metric([], counted.get(f"{counters.BOUNCES}.email.{counters.REFUSED}", 0))
     channels = set()
     for name, count in counted.items():
         what, channel, detail = name.split(".")
         if what == counters.HANDED:
             handed.add_metric([channel, detail], count)
-        else:
+        elif what == counters.WAITED:
             channels.add(channel)
     for channel in sorted(channels):
         below, buckets = 0, []
@@ -101,3 +105,4 @@ def _since_the_beginning(counted: Mapping[str, int]) -> Iterator[Metric]:
         waited.add_metric([channel], buckets, counted.get(f"{counters.WAITED}.{channel}.{counters.SECONDS}", 0))
     yield handed
     yield waited
+    yield refused

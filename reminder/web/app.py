@@ -23,7 +23,7 @@ from reminder.errors import (
     RefusedInputError,
     TooManyRequestsError,
 )
-from reminder.guard.numbers import LooksLike, forbidden
+from reminder.guard.numbers import LooksLike, forbidden_in_running_text
 from reminder.upkeep.health import RecentHealth
 from reminder.web import api, webhooks
 from reminder.web.api import imports
@@ -36,6 +36,7 @@ from reminder.web.pages import (
     monthly_plan,
     organisation,
     people,
+    privacy,
     public,
     settings,
     sign_in,
@@ -92,7 +93,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.include_router(webhooks.router)
     web.include_router(public.public)
     at_home = (dashboard, organisation, monthly_plan, city_visits, letters, import_pages)
-    for module in (sign_in, *at_home, people, contacts, print_pages, cards, settings):
+    for module in (sign_in, privacy, *at_home, people, contacts, print_pages, cards, settings):
         web.include_router(module.router)
     web.include_router(api.router)
     if local_pages:
@@ -159,7 +160,7 @@ class RequestGuard:
 
     def _refused(self, request: Request) -> Response | None:
         for part in (request.scope["path"], unquote_to_bytes(request.scope["query_string"]).decode("utf-8", "replace")):
-            looks_like = forbidden(part)
+            looks_like = forbidden_in_running_text(part)
             if looks_like is not None and looks_like not in _MAY_BE_AN_ID:
                 return problem(request, ForbiddenNumberError(field="url", looks_like=looks_like))
         length = request.headers.get("content-length", "0")

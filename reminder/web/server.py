@@ -110,6 +110,8 @@ def make_server(web: FastAPI) -> uvicorn.Server:
     """Return the uvicorn server for the application."""
     app: App = web.state.app
     settings = app.settings
+    # It warns of every malformed form, and strangers would fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     limits = ConnectionLimits(
         most_connections(settings.web_connections, allow_many_files()),
         settings.web_connections_per_client,

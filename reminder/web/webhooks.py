@@ -1,7 +1,7 @@
 """Webhooks of providers. A signed event is stored at once and the next pass works on it: the answer must be quick."""
 
 from typing import Annotated
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
@@ -9,11 +9,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reminder.conversation import call_flow, inbox
-from reminder.delivery import record_bounces
+from reminder.delivery import apply_receipts, record_bounces
 from reminder.domain.parsing.bounces import Bounce, named, read_report
 from reminder.errors import RefusedInputError
 from reminder.storage.auth.signed_links import is_bounces_mark
-from reminder.storage.outbox import receipts
 from reminder.wiring import App
 
 router = APIRouter(prefix="/webhooks")
@@ -85,23 +84,22 @@ async def twilio_status(request: Request, app: OpenApp, form: SignedForm) -> Res
 
     def keep() -> None:
         with app.writing() as uow:
-            receipts.keep(
-                uow.tx,
+            apply_receipts.keep_from_twilio(
+                uow,
                 provider_id=receipt.provider_id,
                 status=receipt.status,
                 error_code=None if receipt.error_code is None else str(receipt.error_code),
-                message_id=named_message(request),
-                now=uow.now,
+                reference=named_message(request),
             )
 
     await run_in_threadpool(keep)
     return Response(status_code=204)
 
 
-def named_message(request: Request) -> int | None:
-    """Return our id of the message that an event is about, from the address that we gave to the provider."""
-    named = request.query_params.get("m", "")
-    return int(named) if named.isascii() and named.isdigit() and len(named) < 19 else None
+def named_message(request: Request) -> str:
+    """Return our reference to the message that an event is about, from the address that we gave to the provider."""
+    named = request.query_params.getlist("m")
+    return named[0] if len(named) == 1 else ""
 
 
 # Nothing is said on the telephone; the next pass answers.
@@ -132,10 +130,10 @@ async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: i
     from reminder.channels.twilio.webhooks import parse_call
     from reminder.channels.voice.client import render_turn
 
-    on_call, message_id = parse_call(form), named_message(request)
-    if on_call is None or message_id is None or not 0 <= turn <= 2:
+    on_call, reference = parse_call(form), named_message(request)
+    if on_call is None or not reference or not 0 <= turn <= 2:
         raise RefusedInputError("request_malformed")
-    asked = call_flow.CallEvent(message_id, on_call.provider_id, on_call.is_machine, turn, on_call.key)
+    asked = call_flow.CallEvent(reference, on_call.provider_id, on_call.is_machine, turn, on_call.key)
     now = app.clock.now()
     spoken, language = await run_in_threadpool(call_flow.answer, app.units, now, asked)
     facts = app.rules.wording.of(language).facts
@@ -144,7 +142,7 @@ async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: i
         language=facts.speech,
         voice=facts.voice or app.settings.call_voice,
         rate=app.settings.call_rate,
-        action=f"{app.settings.public_url}/webhooks/twilio/voice?m={message_id}&turn={spoken.number}",
+        action=f"{app.settings.public_url}/webhooks/twilio/voice?m={quote(reference)}&turn={spoken.number}",
     )
     return Response(twiml, media_type="text/xml")
 

@@ -12,7 +12,7 @@ from reminder.delivery.sender import Sender
 from reminder.domain.rules.digest_week import digest_is_due
 from reminder.enrolment.imports.service import process_next_batch
 from reminder.planning.escalation import escalate
-from reminder.planning.notify import notify_failures, notify_notices
+from reminder.planning.notify import notify_failures, notify_holds, notify_notices
 from reminder.planning.planner import plan_due
 from reminder.planning.weekly_digest import make_digests
 from reminder.storage.auth.signed_links import SignedLinks
@@ -175,6 +175,11 @@ JOBS = (
         "notified",
         when(work_conditions.NOTICE_WAITS, after=("receipts", "answered", "weeks_begun")),
         _in_one_unit(lambda _app, uow: notify_notices(uow)),
+    ),
+    Job(
+        "limits_told",
+        when(work_conditions.GROUP_HOLD_UNTOLD),
+        _in_one_unit(lambda _app, uow: notify_holds(uow)),
     ),
     Job(
         "digests",

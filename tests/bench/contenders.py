@@ -60,7 +60,7 @@ def claim_and_record(database: str, sink: str, key: str) -> None:
     folder = os.environ.get("BENCH_FOLDER", "/tmp")
     with build_app(read_settings(database_url=database, secret_keys=(key,), data_dir=folder)) as app:
         channels = {ChannelName.SMS: MemoryChannel()}
-        sender = Sender(app.database, app.keys, app.clock, channels, per_second=None, stop_url=lambda _: None)
+        sender = Sender(app.database, app.keys, app.clock, channels, per_second=None, stop_url=lambda *_: None)
         print("ready", flush=True)
         while sender.send_due(app.loop.run):
             pass

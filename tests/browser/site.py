@@ -16,13 +16,13 @@ from reminder.domain.model.messages import Accepted, Outgoing
 from reminder.domain.model.people import ChannelName
 from reminder.domain.text import email_html
 from reminder.simulate import SimulatedWorld
-from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.crypto.keyring import new_key
 from reminder.web.app import create_web
 from reminder.web.server import has_local_pages, listen, make_server
 from reminder.wiring import App, build_app, read_settings
-from reminder.worker.jobs import PassReport, links_of, run_once
+from reminder.worker.jobs import PassReport, run_once
 from tests.fakes.smtp import FakeSmtp, Mail
+from tests.links import MailedLinks
 from tests.patience import PATIENCE
 from tests.village import Village, japan
 
@@ -42,9 +42,9 @@ class Site:
         return self.village.app
 
     @property
-    def links(self) -> SignedLinks:
+    def links(self) -> MailedLinks:
         """Addresses of the pages that need no sign-in."""
-        return links_of(self.app)
+        return MailedLinks(self.app, self.url)
 
     def tick(self) -> PassReport:
         """One pass of the worker, now. What it sends has arrived when it ends."""

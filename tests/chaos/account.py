@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import text
 
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.references import MESSAGE
 from reminder.storage.db.session import Database
 from tests.chaos.provider import Fate
 
@@ -40,13 +42,15 @@ class Account:
         return not any(self.wrong.values()) and self.doubled_and_marked <= max(1, self.messages // 10_000)
 
 
-def account(database: Database, outcomes: Collection[Fate]) -> Account:
+def account(database: Database, keys: KeyRing, outcomes: Collection[Fate]) -> Account:
+    """`keys`: of the service, which read the references in the callbacks."""
     with database.reading() as tx:
         cards = [row.id for row in tx.execute(_CARDS)]
         rows = tx.execute(_TOLD).all()
     of_message, of_card = defaultdict(list), defaultdict(list)
     for fate in outcomes:
-        of_message[fate.message_id].append(fate)
+        named = keys.references.read(MESSAGE, fate.reference)
+        of_message[0 if named is None else named.ids[0]].append(fate)
     for row in rows:
         of_card[row.card_id].append(row)
     found = Account(cards=len(cards), messages=len(rows), texts=len(outcomes))

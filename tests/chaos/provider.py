@@ -52,7 +52,7 @@ CALLBACKS_AT_ONCE, TRIES = 8, 200
 @dataclass
 class Fate:
     text: Text
-    message_id: int
+    reference: str  # of the message, as the callback names it
     last_word: str
     lag: float
     pending: int = 0  # callbacks still on their way
@@ -112,7 +112,7 @@ class HostileTwilio(FakeTwilio):
         shares = [share for share, _, _ in FATES]
         _, words, error = self._chance.choices(FATES, shares)[0]
         lag = self._chance.uniform(0, LIST_LAG) if self._chance.random() < 0.5 else 0.0
-        fate = Fate(text, int((text.status_callback or "m=0").rsplit("m=", 1)[1]), words[-1], lag)
+        fate = Fate(text, (text.status_callback or "m=").rsplit("m=", 1)[1], words[-1], lag)
         if self._chance.random() < 0.1:
             fate.answer_waits = self._chance.uniform(0, 5)
         self.outcomes[text.sid] = fate

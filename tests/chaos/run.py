@@ -90,6 +90,7 @@ def run(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Outcome:
         }
         with build_app(read_settings(**given), clock=SteppedClock(people.MORNING)) as app:
             people.enrol(app, plan.texts)
+            keys = app.keys
         say(f"{plan.texts} people are enrolled")
         database = Database(url)
         stack.callback(database.close)
@@ -101,7 +102,9 @@ def run(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Outcome:
         watch = _Watch(plan, clock, database, twilio, workers, accidents, say)
         settled = watch.until_settled()
         workers.stop()
-        outcome = Outcome(account(database, twilio.outcomes.values()), watch.passed(), clock.now().astimezone(JAPAN))
+        outcome = Outcome(
+            account(database, keys, twilio.outcomes.values()), watch.passed(), clock.now().astimezone(JAPAN)
+        )
         outcome.kills, outcome.happened, outcome.settled = workers.kills, watch.happened, settled
         outcome.ended_by_themselves, outcome.faults = watch.ended_by_themselves, twilio.faults
         outcome.errors = errors_in(log)

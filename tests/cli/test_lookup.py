@@ -336,8 +336,8 @@ LINES = [
     (b"\xff\xfe", None, "bytes that are nothing"),
     (b"\x00", None, "nor is that"),
     (b"\xef\xbb\xbf203", None, "a byte order mark before a room"),
-    ("あ".encode() * 300_000, None, "a very long line"),
-    (b"a" * 300_000 + TWELVE.encode(), "long_number", "and what stands at its end"),
+    ("あ".encode() * 300_000, "too_long", "a very long line is not read"),
+    (b"a" * 300_000 + TWELVE.encode(), "too_long", "whatever stands at its end"),
 ]
 
 

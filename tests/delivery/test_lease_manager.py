@@ -10,13 +10,21 @@ import pytest
 from reminder.delivery.lease_manager import AHEAD, LeaseBatch, LeaseManager
 from reminder.delivery.sender import Sender
 from reminder.domain.model.messages import LEASE, RENEWED_EVERY, Accepted, MessageKind, MessageState, Outgoing, Urgency
-from reminder.domain.model.people import Audience, ChannelName, ConsentHow
-from reminder.domain.rules.sending_limits import LEAST_BOUND, LEAST_KNOWN_DAYS, MOST_ALIKE
+from reminder.domain.model.people import Audience, ChannelName, ConsentHow, GroupKind
+from reminder.domain.rules.sending_limits import (
+    FIRST_BOUND_OF,
+    LEAST_BOUND,
+    LEAST_KNOWN_DAYS,
+    MOST_ALIKE,
+    MOST_OF_A_GROUP,
+    PRESSING_TIMES,
+)
 from reminder.enrolment import register
 from reminder.enrolment.register import NewContact, NewPerson
-from reminder.storage.outbox import leases, queue, rate_limits
+from reminder.storage.outbox import group_limits, leases, queue, rate_limits
 from reminder.storage.outbox.queue import MessageDraft
 from reminder.storage.runtime import heartbeats
+from reminder.upkeep.health import assess
 from tests.village import Village, japan
 
 TEN_A_SECOND = 10
@@ -59,7 +67,7 @@ def claim(village: Village, per_second: float | None = TEN_A_SECOND) -> LeaseBat
 def crowd(village: Village) -> Village:
     """At ten in the morning a chain of homes, its contacts 1 to 100, and a family, its contact 101."""
     village.sleep_until(MORNING)
-    chain = village.group()
+    chain = village.group(GroupKind.HOME)
     with village.app.writing() as uow:
         residents = register.add_people(
             uow, group_id=chain, wanted=[NewPerson(f"入居者{place}") for place in range(100)]
@@ -135,8 +143,16 @@ def test_nobody_is_sent_more_than_a_day_s_worth_and_the_operator_sees_it(crowd: 
     assert len(claimed.leased) == ChannelName.SMS.can.most_a_day
     rest = [one for one in crowd.messages() if one.state == "stale"]
     assert [(one.reason, one.handed_at) for one in rest] == [("daily_cap", None)] * 2, "their day would be over"
+    assert held(crowd) == [(1, "sms", "daily_cap")]
+    (concern,) = [one for one in assess(crowd.app.units, crowd.now).concerns if one.code == "group_over_limit"]
+    assert concern.name == "1 (sms, daily_cap)"
     with crowd.app.database.reading() as tx:
-        assert [(one.channel, one.reason) for one in heartbeats.pauses(tx, crowd.now)] == [("address", "daily_cap")]
+        assert heartbeats.pauses(tx, crowd.now) == [], "it is that group's own matter"
+
+
+def held(village: Village) -> list[tuple[int, str, str]]:
+    with village.app.database.reading() as tx:
+        return [(one.group_id, one.channel, one.reason) for one in group_limits.holds(tx, village.now, 99)]
 
 
 def test_what_is_still_true_tomorrow_is_told_tomorrow(crowd: Village) -> None:
@@ -174,9 +190,41 @@ def usual_days(village: Village, handed: int) -> None:
             rate_limits.count(tx, ChannelName.SMS, date(2026, 12, 1) - timedelta(days=back), handed)
 
 
+def of_many_families(village: Village, families: int, each: int) -> None:
+    """`each` messages of each of so many families."""
+    for place in range(families):
+        group = village.group(name=f"家{place}")
+        person = village.person("母")
+        contact = village.contact("母", ChannelName.SMS, f"080-1234-{place:04}")
+        assert person
+        numbers = range(10_000 + each * place, 10_000 + each * (place + 1))
+        add(village, [draft(village, number, group_id=group, contact_id=contact) for number in numbers])
+
+
+def flooding_family(village: Village, count: int, **more: object) -> int:
+    """A household without history that sends so many messages to 40 persons; return its id."""
+    group = village.group(name="だれか")
+    with village.app.writing() as uow:
+        persons = register.add_people(uow, group_id=group, wanted=[NewPerson(f"人{place}") for place in range(40)])
+        phones = [
+            NewContact(
+                ChannelName.SMS,
+                f"080-2345-{place:04}",
+                person_id=person,
+                consent_how=ConsentHow.SPOKEN,
+                consent_by="長女",
+            )
+            for place, person in enumerate(persons)
+        ]
+        contacts = register.add_contacts(uow, wanted=phones)
+    numbers = range(50_000, 50_000 + count)
+    add(village, [draft(village, n, group_id=group, contact_id=contacts[n % 40], **more) for n in numbers])
+    return group
+
+
 def test_a_day_unlike_any_other_stops_is_kept_and_goes_on_when_the_operator_says_so(crowd: Village) -> None:
     usual_days(crowd, 20)
-    of_the_chain(crowd, LEAST_BOUND + 50)
+    of_many_families(crowd, 104, 5)
     (answer,) = add(
         crowd, [draft(crowd, 8002, key="answer:1", kind=MessageKind.ANSWER, contact_id=101, urgency=Urgency.ANSWER)]
     )
@@ -196,7 +244,80 @@ def test_a_day_unlike_any_other_stops_is_kept_and_goes_on_when_the_operator_says
     with crowd.app.database.writing() as tx:
         assert rate_limits.lift_daily_bound(tx, ChannelName.SMS, date(2026, 12, 1))
 
-    assert len(claim(crowd, per_second=None).leased) == 51
+    assert len(claim(crowd, per_second=None).leased) == 21
+
+
+@pytest.mark.parametrize("kind", [MessageKind.REMINDER, MessageKind.INVITATION])
+@pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.PRESSING, Urgency.USUAL])
+def test_one_group_s_flood_waits_and_delays_nobody_else(crowd: Village, kind: MessageKind, urgency: Urgency) -> None:
+    usual_days(crowd, 30)
+    bound = FIRST_BOUND_OF[GroupKind.HOUSEHOLD]
+    flooding = flooding_family(crowd, 3 * bound, kind=kind, urgency=urgency)
+    (of_the_family,) = add(crowd, [draft(crowd, 9001, group_id=2, contact_id=101, urgency=Urgency.ROUTINE)])
+
+    leased = [one for _ in range(3) for one in ids(claim(crowd, per_second=None))]
+
+    assert of_the_family in leased, "a greeting of another family leaves on the same day"
+    assert len(leased) - 1 == (bound if urgency is Urgency.USUAL else PRESSING_TIMES * bound)
+    assert held(crowd) == [(flooding, "sms", "unusual_day")]
+    with crowd.app.database.reading() as tx:
+        assert heartbeats.pauses(tx, crowd.now) == []
+        totals = rate_limits.days(tx, ChannelName.SMS, date(2026, 12, 1))
+    assert (totals.handed, totals.counted) == (len(leased), MOST_OF_A_GROUP + 1)
+
+
+def test_five_hundred_of_a_new_household_leave_the_service_s_own_breaker_alone(crowd: Village) -> None:
+    usual_days(crowd, 30)
+    flooding_family(crowd, 1, kind=MessageKind.INVITATION, urgency=Urgency.ANSWER)
+    (greeting,) = add(crowd, [draft(crowd, 9001, group_id=2, contact_id=101, urgency=Urgency.ROUTINE)])
+    with crowd.app.database.writing() as tx:
+        group_limits.count(tx, ChannelName.SMS, date(2026, 12, 1), {3: LEAST_BOUND})
+        rate_limits.count(tx, ChannelName.SMS, date(2026, 12, 1), LEAST_BOUND, MOST_OF_A_GROUP)
+
+    assert greeting in ids(claim(crowd, per_second=None))
+
+
+def test_a_group_whose_day_the_operator_has_confirmed_sends_the_rest(crowd: Village) -> None:
+    bound = FIRST_BOUND_OF[GroupKind.HOUSEHOLD]
+    flooding = flooding_family(crowd, bound + 50, expires_at=crowd.now + timedelta(days=7))
+    first = ids(claim(crowd, per_second=None))
+    with crowd.app.database.writing() as tx:
+        group_limits.lift_daily_bound(tx, ChannelName.SMS, flooding, date(2026, 12, 1))
+        assert len(first) == bound
+        assert group_limits.release(tx, ChannelName.SMS, flooding, crowd.now) == 50
+
+    assert len(claim(crowd, per_second=None).leased) == 50
+    assert held(crowd) == []
+
+
+@pytest.mark.parametrize("urgency", list(Urgency))
+@pytest.mark.parametrize("channel", [ChannelName.SMS, ChannelName.EMAIL])
+@pytest.mark.parametrize("are_alike", [False, True], ids=["other words", "the same words"])
+def test_what_one_group_sends_to_an_address_takes_nothing_from_another_s(
+    crowd: Village, channel: ChannelName, urgency: Urgency, are_alike: bool
+) -> None:
+    to = "haha@example.jp" if channel.is_mail else "090-0000-9001"
+    family = crowd.contact("母", channel, to) if channel.is_mail else 101
+    flooding = crowd.group()
+    crowd.person("だれか")
+    theirs = crowd.contact("だれか", channel, to)
+
+    def message(number: int, **more: object) -> MessageDraft:
+        words = "同じ文" if are_alike else f"お知らせ {number}"
+        return draft(crowd, number, channel=channel, text=words, **more)
+
+    most = channel.can.most_a_day
+    add(crowd, [message(n, group_id=flooding, contact_id=theirs) for n in range(most + 4)])
+    lease_manager(crowd, None).claim(channel, can_send=True)
+    mine = [message(9000 + n, group_id=2, contact_id=family, urgency=urgency) for n in range(2)]
+    of_the_family = add(crowd, mine)
+
+    leased = ids(lease_manager(crowd, None).claim(channel, can_send=True))
+
+    assert leased == of_the_family
+    assert {group_id for group_id, *_ in held(crowd)} == {flooding}
+    with crowd.app.database.reading() as tx:
+        assert heartbeats.pauses(tx, crowd.now) == []
 
 
 def test_who_is_new_may_write_as_much_as_there_is(crowd: Village) -> None:
@@ -267,7 +388,7 @@ class Quick(Slow):
 
 def send(village: Village, channels: dict[ChannelName, Slow], **more: object) -> int:
     app = village.app
-    sender = Sender(app.database, app.keys, village.clock, channels, per_second=None, stop_url=lambda _: None, **more)  # type: ignore[arg-type]
+    sender = Sender(app.database, app.keys, village.clock, channels, per_second=None, stop_url=lambda *_: None, **more)  # type: ignore[arg-type]
     return sender.send_due(app.loop.run)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -15,11 +16,13 @@ from reminder.delivery.sender import Sender
 from reminder.domain.model.messages import LEASE, Accepted, MessageState, Outcome, Outgoing
 from reminder.domain.model.people import ChannelName, Mode
 from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError, UnknownOutcomeError
-from reminder.storage.db.tables import Message
+from reminder.storage.crypto.keyring import new_key, read_keys
+from reminder.storage.db.tables import Contact, Message
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.registry import contacts
 from reminder.storage.runtime import heartbeats
 from reminder.upkeep.health import assess
+from reminder.worker.jobs import run_once
 from tests.patience import PATIENCE
 from tests.village import Village, japan
 
@@ -131,7 +134,7 @@ def test_texts_leave_no_faster_than_the_sender_may_send(village: Village) -> Non
         village.clock,
         {ChannelName.SMS: watched},  # type: ignore[dict-item]
         per_second=100,
-        stop_url=lambda _: None,
+        stop_url=lambda *_: None,
     )
 
     assert sender.send_due(village.app.loop.run) == 5
@@ -183,18 +186,83 @@ def test_what_may_have_arrived_and_is_told_again_the_next_day_is_marked(planned:
     ]
 
 
-def test_a_row_whose_key_is_gone_keeps_no_other_text_from_leaving(planned: Village) -> None:
+def _with_another_sealed(planned: Village, column: str, sealed: bytes | None = None) -> None:
+    """A second text, to the mother; of the first one the body or the address is sealed otherwise."""
     planned.person("母", phone="090-0000-0001")
     planned.card("母", END)
     planned.run_until("2027-03-17 08:30")
+    sealed = sealed or read_keys([new_key()]).seal('[null, "お知らせ"]', "messages.body")
+    change = (
+        update(Message).where(Message.id == 1).values(body_sealed=sealed)
+        if column == "body"
+        else update(Contact).where(Contact.id == planned.messages()[0].contact_id).values(address_sealed=sealed)
+    )
     with planned.app.database.writing() as tx:
-        tx.execute(update(Message).where(Message.id == 1).values(body_sealed=b"sealed by nobody we know"))
+        tx.execute(change)
+
+
+@pytest.mark.parametrize("column", ["body", "address"])
+def test_a_text_whose_key_is_missing_waits_and_keeps_no_other_from_leaving(planned: Village, column: str) -> None:
+    _with_another_sealed(planned, column)
+
+    planned.run_until("2027-03-17 09:05")
+
+    assert planned.texts_to("母") == ["03-17 09:00"]
+    first = planned.messages()[0]
+    assert (first.state, first.reason, first.attempts) == ("queued", "unreadable", 0)
+    app = planned.app
+    found = {one.code: one.count for one in assess(app.units, app.clock.now()).found}
+    assert found["messages_unreadable"] == 1
+    planned.run_until("2027-03-18 00:30")
+    assert planned.messages()[0].state == "stale", "it waits no longer than its own day"
+    assert set(planned.contacts().values()) == {"confirmed"} if column == "body" else True
+    assert "messages_unreadable" not in assess(app.units, app.clock.now()).troubles
+
+
+def test_a_text_whose_key_is_given_back_in_time_leaves_on_its_day(planned: Village) -> None:
+    planned.person("母", phone="090-0000-0001")
+    planned.card("母", END)
+    planned.run_until("2027-03-17 08:30")
+    right = planned.app
+    wrong = replace(right, keys=read_keys([new_key()]))
+    for minute in ("09:00", "09:05", "09:10"):
+        planned.clock.move_to(japan(f"2027-03-17 {minute}"))
+        run_once(wrong, planned.now)
+    assert set(planned.states()) == {"queued"}
+
+    planned.run_until("2027-03-17 09:20")
+
+    assert set(planned.states()) == {"accepted"}
+    assert len(planned.texts_to("母")) == len(planned.texts_to("父")) == 1
+    assert assess(right.units, planned.now).troubles == ()
+
+
+def test_a_text_that_was_changed_in_the_database_fails_and_keeps_no_other_from_leaving(planned: Village) -> None:
+    key = planned.app.keys
+    _with_another_sealed(planned, "body", key.seal("x", "contacts.address"))
 
     planned.run_until("2027-03-17 09:05")
 
     assert planned.texts_to("母") == ["03-17 09:00"]
     first = planned.messages()[0]
     assert (first.state, first.reason) == ("failed", "unreadable")
+
+
+@pytest.mark.parametrize("column", ["body", "address"])
+def test_a_text_of_unknown_outcome_whose_key_is_missing_is_asked_about_when_it_is_back(
+    planned: Village, column: str
+) -> None:
+    planned.sms.lose_answer_next()
+    planned.run_until("2027-03-17 09:00")
+    assert planned.states() == ["unknown"]
+    wrong = replace(planned.app, keys=read_keys([new_key()]))
+    planned.clock.move_to(planned.now + timedelta(minutes=2))
+
+    run_once(wrong, planned.now)
+    assert planned.states() == ["unknown"]
+
+    planned.run_until("2027-03-17 09:30")
+    assert (planned.states(), planned.texts_to("父")) == (["accepted"], ["03-17 09:00"])
 
 
 def test_after_an_outage_over_the_night_yesterdays_text_is_told_today(village: Village) -> None:

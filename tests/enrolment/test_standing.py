@@ -161,7 +161,7 @@ def test_an_e_mail_is_confirmed_by_the_button_behind_a_link_in_a_fixed_mail(vill
 def test_an_old_link_does_not_lift_a_stop(village: Village) -> None:
     contact = village.contact("母", ChannelName.EMAIL, "a@example.jp")
     village.stop(contact)
-    link = links(village).agree(contact)
+    link = links(village).agree(contact, village.now)
     assert link is not None
 
     assert visitor(village, local_pages=False).ask("POST", link.removeprefix(URL), b"").status == 404

@@ -38,8 +38,9 @@ class _Pattern:
         def counted(*arguments: Any, **named: Any) -> Any:
             place = 1 if name in ("sub", "subn") else 0
             at = arguments[1] if place == 0 and len(arguments) > 1 else 0
+            end = arguments[2] if place == 0 and len(arguments) > 2 else None
             with _unprofiled():
-                self._count.steps += steps(self._own, arguments[place], name, at=at)
+                self._count.steps += steps(self._own, arguments[place][:end], name, at=at)
             return found(*arguments, **named)
 
         return counted

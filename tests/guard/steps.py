@@ -458,3 +458,36 @@ def _alphabet(nodes: Sequence[Node]) -> list[str]:
         elif kind == sre.ATOMIC_GROUP:
             letters += _alphabet(list(value))
     return list(dict.fromkeys(letters))
+
+
+def beginnings(pattern: re.Pattern[Any], most: int = 3) -> set[str]:
+    """Return how the matches of a pattern of words can begin: up to `most` characters of each alternative."""
+    return _beginnings(list(tree_of(pattern)), most)
+
+
+def _beginnings(nodes: Sequence[Node], most: int) -> set[str]:
+    begun = {""}
+    for kind, value in nodes:
+        if all(len(one) >= most for one in begun):
+            break
+        found = _choices(kind, value, most)
+        begun = {one if len(one) >= most else one + other for one in begun for other in found}
+    return begun
+
+
+def _choices(kind: Any, value: Any, most: int) -> set[str]:
+    if kind == sre.IN:
+        fits = _set(value)
+        listed = {chr(item[1]) for item in value if item[0] == sre.LITERAL}
+        return {one for one in listed if fits(one)} or {_one_of(kind, value)}
+    if kind in _SINGLE:
+        return {_one_of(kind, value)}
+    if kind in _REPEATS:
+        least, _, inner = value
+        once = _beginnings(list(inner), most)
+        return once if least else once | {""}
+    if kind == sre.SUBPATTERN:
+        return _beginnings(list(value[3]), most)
+    if kind == sre.BRANCH:
+        return {one for way in value[1] for one in _beginnings(list(way), most)}
+    return {""}

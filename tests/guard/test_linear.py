@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from reminder.domain.parsing import addresses, bounces, column_headings, dates, replies, resident_rows
-from reminder.guard import logs, numbers, text
+from reminder.guard import digit_words, logs, numbers, ordinary, secrets, text
 from reminder.settings import config_dir, read_table
 from tests.guard.counting import counting
 from tests.guard.patterns import Found, in_configuration, in_source
@@ -96,6 +96,8 @@ ENTRANCES: dict[str, Callable[[str], object]] = {
     "forbidden at any length": numbers.forbidden_at_length,
     "a date or a telephone number": numbers.forbidden_in_a_date_or_phone,
     "a long number": numbers.long_number,
+    "running text": numbers.forbidden_in_running_text,
+    "a record": lambda said: numbers.forbidden_in_record([said, said[:20], "203"]),
     "a log": logs.scrubbed,
     "a text to store": lambda said: text.clean(said, field="label"),
     "a reply": lambda said: replies.read(said, RULES),
@@ -108,7 +110,20 @@ ENTRANCES: dict[str, Callable[[str], object]] = {
     "a heading": HEADINGS.meaning,
     "a bounce": lambda said: bounces.named(said, said, said, is_final=True),
 }
-MODULES = (numbers, logs, text, replies, dates, addresses, column_headings, bounces, resident_rows)
+MODULES = (
+    numbers,
+    digit_words,
+    ordinary,
+    secrets,
+    logs,
+    text,
+    replies,
+    dates,
+    addresses,
+    column_headings,
+    bounces,
+    resident_rows,
+)
 LENGTH = 150
 
 
@@ -126,11 +141,11 @@ def test_an_entrance_costs_twice_as_much_for_twice_the_text(entrance: str, monke
 
 @pytest.mark.parametrize("entrance", ENTRANCES)
 def test_what_is_too_long_costs_nothing_more_however_long_it_is(entrance: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if entrance == "forbidden at any length":
-        # Its callers bound it.
+    if entrance in ("forbidden at any length", "running text"):
+        # Their callers bound it.
         return
     taken = counting(MODULES, monkeypatch.setattr)
-    longest = logs.LONGEST if entrance == "a log" else numbers.LONGEST
+    longest = {"a log": logs.LONGEST, "a bounce": 2000}.get(entrance, numbers.LONGEST)
     over = "a" * (longest + 1)
     taken(ENTRANCES[entrance], over)
 

@@ -149,7 +149,7 @@ def test_the_list_of_domains_is_complete() -> None:
         ("期限　2026年12月20日（日）\n1. カードを用意する\n2. 窓口へ行く", set()),
         ("It ends on 20 Dec 2026. Ask at the office. We never ask.", set()),
         ("お母さんevil.jpは", {"link jp"}),
-        ("次のページ\nhttps://kigen.example/take/1/2/x\n", {"link //", "link https:", "link example"}),
+        ("次のページ\nhttps://kigen.example/take/1/2/x\n", {"link //", "link https", "link https:", "link example"}),
         ("お電話は 090-1234-5678 まで", {"digits 1234", "digits 5678", "phone 090-1234-5678"}),
         ("お電話は 090 123 567 まで", {"phone 090 123 567"}),
         ("a@b", {"at"}),

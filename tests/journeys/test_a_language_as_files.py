@@ -142,7 +142,15 @@ def test_texts_mails_and_the_weekly_digest_are_in_it(home: Village, folder: Path
 def test_the_calendar_is_in_it(home: Village, folder: Path) -> None:
     with home.app.database.reading() as tx:
         group = groups.everyone(tx)[0]
-        made = calendar_of(tx, home.app.rules, group, language=PSEUDO, is_private=False, now=home.now).decode()
+        made = calendar_of(
+            tx,
+            home.app.rules,
+            group,
+            language=PSEUDO,
+            is_private=False,
+            now=home.now,
+            references=home.app.keys.references,
+        ).decode()
 
     assert f"PRODID:-//Kigen Dayori//reminder//{pseudo.TAG.upper()}" in made
     lines = made.replace("\r\n ", "").split("\r\n")

@@ -6,12 +6,14 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from sqlalchemy import update
 
 from reminder.clock import JAPAN
 from reminder.domain.model.people import ChannelName, Mode
 from reminder.enrolment import consent
 from reminder.errors import ConflictError, PermanentChannelError, RefusedInputError
-from reminder.storage.outbox import receipts
+from reminder.storage.db.tables import Message
+from reminder.storage.outbox import queries, receipts
 from reminder.web.app import LONGEST_BODY
 from tests.fakes import twilio as fake
 from tests.fakes.twilio import sign
@@ -21,7 +23,8 @@ from tests.web.asking import Answer, visitor
 END = date(2027, 3, 31)
 LANDLINE = "03-3500-0001"
 PUBLIC, PATH = "https://kigen.example.jp", "/webhooks/twilio/voice"
-CALL = "CA" + "1a" * 16
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+STRANGE_CALL = "CA" + "1a" * 16
 
 
 @pytest.fixture
@@ -53,17 +56,34 @@ def rang(village: Village) -> list[str]:
 
 def became(village: Village, status: str) -> None:
     """What the provider says of the latest call."""
-    provider_id = f"memory-{village.calls.sent[-1].message_id}"
     with village.app.database.writing() as tx:
+        latest = queries.by_id(tx, village.calls.sent[-1].message_id)
+        assert latest is not None
+        provider_id = str(latest.provider_id)
         receipts.keep(tx, provider_id=provider_id, status=status, error_code=None, message_id=None, now=village.now)
 
 
-def turn(village: Village, message_id: int, *, forged: bool = False, at: int = 0, **fields: str) -> Answer:
-    form = [("CallSid", CALL), *fields.items()]
-    query = f"m={message_id}" + (f"&turn={at}" if at else "")
+def call_of(village: Village, message_id: int) -> str:
+    """The provider's id of a call: the memory channel's own names are no ids of Twilio's."""
+    call = f"CA{message_id:032x}"
+    with village.app.database.writing() as tx:
+        tx.execute(update(Message).where(Message.id == message_id).values(provider_id=call))
+    return call
+
+
+def reference_of(village: Village, message_id: int) -> str:
+    return next((one.reference for one in village.calls.sent if one.message_id == message_id), "a" * 45)
+
+
+def turn(
+    village: Village, message_id: int, *, forged: bool = False, at: int = 0, named: str | None = None, **fields: str
+) -> Answer:
+    """`named`: what the address names, instead of the call's reference."""
+    form = [("CallSid", call_of(village, message_id)), *fields.items()]
+    query = f"m={named or reference_of(village, message_id)}" + (f"&turn={at}" if at else "")
     url = f"{PUBLIC}{PATH}?{query}"
     token = "somebody-elses" if forged else fake.AUTH_TOKEN
-    headers = {"content-type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(token, url, form)}
+    headers = {**FORM, "X-Twilio-Signature": sign(token, url, form)}
     return visitor(village, local_pages=False).post(f"{PATH}?{query}", urlencode(form).encode(), headers)
 
 
@@ -216,7 +236,7 @@ def test_keys_are_offered_to_who_has_practised_and_1_asks_the_family_for_the_new
     said = turn(village, message, AnsweredBy="human").text
     assert "<Gather" in said
     assert 'numDigits="1"' in said
-    assert f'action="{PUBLIC}{PATH}?m={message}&amp;turn=1"' in said
+    assert f'action="{PUBLIC}{PATH}?m={reference_of(village, message)}&amp;turn=1"' in said
 
     assert "おつかれさまでした" in turn(village, message, at=1, Digits="1").text
     assert "おつかれさまでした" in turn(village, message, at=1, Digits="1").text, "repeated by the provider"
@@ -277,6 +297,36 @@ def test_a_turn_that_is_not_signed_is_refused(calling_village: Village, at: int)
     assert village.card_of(1).acknowledged_on is None
 
 
+def test_a_turn_whose_address_does_not_name_its_call_changes_nothing(calling_village: Village) -> None:
+    village = calling_village
+    message = record_test_call(village)
+    references = village.app.keys.references
+    reference = reference_of(village, message)
+    earlier = village.calls.sent[0].reference
+
+    for named in (str(message), reference[:-1], earlier, references.make("stop", [message], village.now), "999"):
+        assert turn(village, message, at=1, named=named, Digits="1").status == 404
+    form = [("CallSid", STRANGE_CALL), ("Digits", "1")]
+    for named in (reference, str(message)):
+        query = f"m={named}&turn=1"
+        headers = {"X-Twilio-Signature": sign(fake.AUTH_TOKEN, f"{PUBLIC}{PATH}?{query}", form), **FORM}
+        answer = visitor(village, local_pages=False).post(f"{PATH}?{query}", urlencode(form).encode(), headers)
+        assert answer.status == 404
+
+
+def test_a_turn_that_is_repeated_when_its_call_is_over_changes_nothing(calling_village: Village) -> None:
+    village = calling_village
+    message = record_test_call(village)
+    assert turn(village, message, at=1, Digits="2").status == 200
+    became(village, "completed")
+    village.run_until("2027-02-22 11:10")
+
+    assert turn(village, message, at=1, Digits="1").status == 404
+
+    village.run_until("2027-02-22 11:20")
+    assert village.card_of(1).acknowledged_on is None
+
+
 @pytest.mark.parametrize(("message", "at", "status"), [(99_999, 0, 404), (1, 0, 404), (2, 3, 422), (2, -1, 422)])
 def test_what_is_no_call_of_ours_is_not_answered(calling_village: Village, message: int, at: int, status: int) -> None:
     first_call(calling_village)
@@ -288,11 +338,13 @@ def test_a_turn_of_more_than_64_kibibytes_is_refused(calling_village: Village) -
     assert turn(calling_village, first_call(calling_village), Digits="1" * LONGEST_BODY).status == 413
 
 
-def test_a_practice_is_refused_where_calls_are_off_or_nobody_agreed(village: Village, calling_village: Village) -> None:
+def test_a_practice_is_refused_where_calls_are_off(village: Village) -> None:
     contact = with_a_landline(village)
     with pytest.raises(ConflictError), village.app.writing() as uow:
         consent.make_test_call(uow, contact_id=contact)
 
+
+def test_a_practice_is_refused_where_nobody_agreed_to_calls(calling_village: Village) -> None:
     app = calling_village.app
     with_a_landline(calling_village)
     with pytest.raises(RefusedInputError), app.units.writing(calling_village.now) as uow:

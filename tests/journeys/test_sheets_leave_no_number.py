@@ -73,6 +73,7 @@ def signed_in(program: Program) -> tuple[str, str]:
         accounts.set_account(tx, member, account.id)
         sessions.add(
             tx,
+            app.keys,
             account_id=account.id,
             member_id=member,
             token_hash=token_hash(token),

@@ -53,7 +53,7 @@ START = date(2026, 12, 1)
 # As REMINDER_SECRET_KEYS holds one: links and marks are made from it.
 KEY = "A" * 43 + "="
 LINK = re.compile(r"(https?://[^\s/]+)/\S+")
-CODE = re.compile(r"(?<![0-9])[0-9]{6}(?![0-9])")
+CODE = re.compile(r"(?<![0-9])[0-9]{6}(?![0-9])|[a-p]{4}-[a-p]{4}-[a-p]{4}")
 # When cards end, so that most days of the years between have little to do: from these days on, for so many days.
 SEASONS = tuple(timedelta(days=days) for days in (30, 700, 1500, 2200, 2900))
 SEASON = 50
@@ -193,9 +193,9 @@ class Years:
 
     def _speak(self, outgoing: Outgoing, key: str) -> None:
         """A human answers a call, and presses a key."""
-        call_id = f"CA{outgoing.message_id:032x}"
+        call_id = f"memory-{outgoing.message_id}"
         for turn, pressed in ((0, ""), (1, key)):
-            asked = call_flow.CallEvent(outgoing.message_id, call_id, is_machine=False, turn=turn, key=pressed)
+            asked = call_flow.CallEvent(outgoing.reference, call_id, is_machine=False, turn=turn, key=pressed)
             call_flow.answer(self.app.units, self.village.now, asked)
 
     def _may_answer(self, reader: Somebody, address: str, today: date) -> None:

@@ -12,7 +12,7 @@ from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.text.catalog import FAMILIES, VOICES, WITH_GRACE, lint
 from reminder.errors import SettingsError
-from reminder.guard.numbers import forbidden
+from reminder.guard.numbers import forbidden_at_length as forbidden
 from reminder.planning.preview import PreviewedCard, preview
 from reminder.settings import read_table
 from reminder.wiring import read_rulebook, read_settings

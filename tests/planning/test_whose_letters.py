@@ -5,9 +5,10 @@ from datetime import date
 import pytest
 
 from reminder.domain.model.people import GroupKind, Mode
+from reminder.domain.parsing.dates import read_month
 from reminder.domain.text.letters import ResidentLetter
 from reminder.errors import NotFoundError, RefusedInputError
-from reminder.planning.reports.resident_letters import Choice, letters_of, read_month
+from reminder.planning.reports.resident_letters import Choice, letters_of
 from reminder.storage.registry import groups
 from tests.village import CARD, SIGNATURE_CERTIFICATE, USER_CERTIFICATE, Village
 

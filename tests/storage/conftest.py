@@ -130,7 +130,14 @@ class Rows:
 
     def token(self, member_id: int, group_id: int, token_hash: bytes = b"token", scopes: tuple[Any, ...] = ()) -> int:
         return api_tokens.add(
-            self.tx, group_id=group_id, made_by=member_id, name="台帳", token_hash=token_hash, scopes=scopes, now=NOW
+            self.tx,
+            self.keys,
+            group_id=group_id,
+            made_by=member_id,
+            name="台帳",
+            token_hash=token_hash,
+            scopes=scopes,
+            now=NOW,
         )
 
     def sheet_import(self, group_id: int, member_id: int | None = None) -> int:

@@ -302,7 +302,7 @@ def test_every_trouble_has_a_sentence_in_every_language_of_the_operator(family: 
     codes = {*INSERTS, "worker_silent", "clocks_apart", "cards_overdue", "cards_forgotten", "silences_overdue"}
     codes |= {"messages_overdue", "messages_stuck", "messages_unknown", "failures_untold", "people_out_of_reach"}
     codes |= {"database_unreachable", "database_behind", "database_ahead", "channel_paused_sms", "channel_paused_email"}
-    codes |= {"channel_paused_address", "unusual_day", "rows_set_aside"}
+    codes |= {"group_over_limit", "unusual_day", "rows_set_aside", "bounces_refused", "messages_unreadable"}
     for language in ("ja", "en"):
         sentences = family.app.rules.wording.of(language).section("trouble")
         said = {code: Trouble(code, 7).said(sentences) for code in codes}

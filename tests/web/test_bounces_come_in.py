@@ -2,8 +2,9 @@
 
 import json
 import logging
+from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from email import message_from_bytes
 from pathlib import Path
@@ -20,8 +21,11 @@ from reminder.errors import SettingsError
 from reminder.simulate import SimulatedWorld
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.crypto.keyring import KeyRing, new_key
+from reminder.storage.crypto.references import References
 from reminder.storage.db.tables import Receipt
 from reminder.storage.registry import contacts
+from reminder.upkeep.health import MANY_REFUSED_BOUNCES, assess
+from reminder.upkeep.metrics import exposition
 from reminder.wiring import build_app, make_channels, read_settings
 from reminder.worker.jobs import run_once
 from tests.fakes.smtp import FakeSmtp
@@ -188,27 +192,120 @@ def test_a_repeated_bounce_changes_nothing_nor_does_one_of_an_address_that_was_p
     assert post.kept() == 1
 
 
-def test_what_is_forged_or_of_another_s_mail_changes_nothing(post: Post) -> None:
-    message_id = post.path.partition("+")[2].partition("-")[0]
-    other = post.path.replace(f"+{message_id}-", f"+{int(message_id) + 1}-")
-    strange = KeyRing([b"x" * 32]).sign(message_id, "bounce")
-    bodies = [
-        report(to=other),
-        report(to=f"bounces+{message_id}-{strange}@example.jp"),
-        # A mark that is wrong is not made good by a Message-ID, which can be guessed.
-        report(to=other, mail_id=post.mail_id),
-        report(mail_id=post.mail_id.replace(".", ".1", 1)),
-        report(mail_id="<m999999.1@example.jp>"),
-        report(to=f"bounces+{'9' * 18}-{strange}@example.jp"),
-        HOLIDAY % (post.path.encode(), post.mail_id.encode()),
-        COMPLAINT % (post.path.encode(), post.mail_id.encode()),
-        b"\xff" * 100,
-    ]
+def forgeries(post: Post) -> dict[str, bytes]:
+    """What a member may write who has got one mail, hers, and knows how the others are made; by what it tries."""
+    hers = next(mail for mail in post.smtp.mails if mail.recipients == ("musume@example.jp",))
+    her_id = str(message_from_bytes(hers.raw)["Message-ID"])
+    reference = her_id.strip("<>").partition("@")[0]
+    sent = post.village.messages()
+    ids = [message.id for message in sent]
+    seconds = {int(message.handed_at.timestamp()) for message in sent if message.handed_at is not None}
+    strange = KeyRing([b"x" * 32])
+    guesses = {
+        f"the id {number} and the second {second}": report(mail_id=f"<m{number}.{second}@example.jp>")
+        for number in ids
+        for second in seconds
+    }
+    return {
+        **guesses,
+        "an id for a return path": report(to=f"bounces+{ids[0]}@example.jp"),
+        "an old return path of another ring": report(
+            to=f"bounces+{ids[0]}-{strange.sign(str(ids[0]), 'bounce')}@example.jp"
+        ),
+        "an old return path, signed, of a mail with a reference": report(
+            to=f"bounces+{ids[0]}-{post.village.app.keys.sign(str(ids[0]), 'bounce')}@example.jp"
+        ),
+        "a reference of another installation": report(
+            to=f"bounces+{strange.references.make('message', [ids[0]], post.village.now)}@example.jp"
+        ),
+        "a reference for another purpose": report(
+            to=f"bounces+{post.village.app.keys.references.make('stop', [ids[0]], post.village.now)}@example.jp"
+        ),
+        "a letter less": report(mail_id=her_id.replace(reference, reference[:-1])),
+        "two letters exchanged": report(mail_id=her_id.replace(reference, reference[1] + reference[0] + reference[2:])),
+        "half of hers and half of his": report(
+            mail_id=f"<{reference[:20]}{post.mail_id.strip('<>').partition('@')[0][20:]}@example.jp>"
+        ),
+        "her path around his mail": report(to=hers.sender, mail_id=post.mail_id),
+        "his path around her mail": report(to=post.path, mail_id=her_id),
+        "a wrong path around his mail": report(
+            to=post.path.replace("bounces+", "bounces+a"), mail_id=post.mail_id
+        ).replace(post.mail_id.encode(), b"<m1.1@example.jp>"),
+        "an address in the text alone": report(words=f"To: {post.path} Message-ID: {post.mail_id}"),
+        "a holiday": HOLIDAY % (post.path.encode(), post.mail_id.encode()),
+        "a complaint": COMPLAINT % (post.path.encode(), post.mail_id.encode()),
+        "no mail": b"\xff" * 100,
+    }
 
-    assert {post.comes_back(body).status for body in bodies} == {204}
+
+def test_what_is_forged_or_of_another_s_mail_changes_nothing(post: Post) -> None:
+    bodies = forgeries(post)
+
+    assert {post.comes_back(body).status for body in bodies.values()} == {204}
 
     assert post.state() == ("accepted", "confirmed")
     assert post.kept() == 0
+    assert set(post.village.contacts().values()) == {"confirmed"}
+
+
+@pytest.mark.parametrize("returned", ["rfc822 in rfc822", "base64"])
+def test_a_forgery_wrapped_in_parts_changes_nothing_either(post: Post, returned: str) -> None:
+    for forged in forgeries(post).values():
+        inner = forged.replace(b"B1/mail", b"B2/mail")
+        wrapped = inner if returned == "rfc822 in rfc822" else b64encode(inner)
+        how = b"" if returned == "rfc822 in rfc822" else b"Content-Transfer-Encoding: base64\r\n"
+        body = (
+            report(returns="message/rfc822")
+            .replace(b"Content-Type: message/rfc822\r\n", b"Content-Type: message/rfc822\r\n" + how)
+            .replace(b"\r\n\r\n--B1/mail.example.jp--", b"\r\n\r\n" + wrapped + b"\r\n--B1/mail.example.jp--")
+        )
+        assert post.comes_back(body).status == 204
+
+    assert (post.state(), post.kept()) == (("accepted", "confirmed"), 0)
+
+
+def test_a_bounce_of_her_own_mail_that_names_his_address_reaches_her_contact_alone(post: Post) -> None:
+    hers = next(mail for mail in post.smtp.mails if mail.recipients == ("musume@example.jp",))
+
+    # The report says that it could not be delivered to him.
+    post.comes_back(report(to=hers.sender))
+
+    assert post.village.contacts() == {"musume@example.jp": "unreachable", "chichi@example.jp": "confirmed"}
+    assert post.state() == ("accepted", "confirmed")
+
+
+def test_refused_bounces_are_counted_and_many_on_a_day_are_told_to_the_operator(post: Post) -> None:
+    app, forged = post.village.app, report(mail_id="<m1.1796086800@example.jp>")
+    for _ in range(MANY_REFUSED_BOUNCES - 1):
+        post.comes_back(forged)
+    before = assess(app.units, app.clock.now())
+
+    post.comes_back(forged)
+    post.comes_back(HOLIDAY % (post.path.encode(), post.mail_id.encode()))
+
+    found = assess(app.units, app.clock.now())
+    assert "bounces_refused" not in {one.code for one in before.concerns}
+    assert {one.code: one.count for one in found.concerns}["bounces_refused"] == MANY_REFUSED_BOUNCES
+    assert found.troubles == before.troubles, "a stranger's mail must not look like a fault of the service"
+    assert f"kigen_bounces_refused_total {MANY_REFUSED_BOUNCES}.0".encode() in exposition(app.units, app.clock.now())
+    post.village.clock.move_to(japan("2027-03-18 09:00"))
+    assert "bounces_refused" not in {one.code for one in assess(app.units, app.clock.now()).concerns}
+
+
+def test_mails_from_before_references_are_known_by_their_signed_path_and_never_by_their_message_id(post: Post) -> None:
+    app = post.village.app
+    message = next(one for one in post.village.messages() if one.provider_id == post.mail_id)
+    older = replace(app, keys=app.keys.referring_by(References("another", app.clock.now())))
+    old = Village(SimulatedWorld(older, post.village.clock, post.village.world.channels))
+    web = visitor(old, local_pages=False)
+    path = f"bounces+{message.id}-{app.keys.sign(str(message.id), 'bounce')}@example.jp"
+    assert message.handed_at is not None
+    guess = f"<m{message.id}.{int(message.handed_at.timestamp())}@example.jp>"
+
+    web.post(post.address, report(mail_id=guess), {"content-type": "message/rfc822"})
+    assert post.kept() == 0
+    web.post(post.address, report(to=path), {"content-type": "message/rfc822"})
+    assert post.kept() == 1
 
 
 @pytest.mark.parametrize("mark", ["x", "a" * 32, "%20", "../bounce"])
@@ -261,10 +358,10 @@ def test_a_mail_whose_answer_was_lost_and_that_bounces_is_known_by_its_return_pa
 def test_without_a_bounce_address_mail_leaves_as_from_the_sender(smtp: FakeSmtp, tmp_path: Path) -> None:
     settings = read_settings(data_dir=tmp_path, smtp_url=smtp.url, mail_from="otayori@example.jp")
 
-    channel = make_channels(settings, print, WORDING, KeyRing([b"x" * 32]))[ChannelName.EMAIL]
+    channel = make_channels(settings, print, WORDING)[ChannelName.EMAIL]
 
     assert isinstance(channel, SmtpEmail)
-    assert channel._return_path(17) == "otayori@example.jp"
+    assert channel._return_path("reference") == "otayori@example.jp"
 
 
 @pytest.mark.parametrize("address", ["bounces", "a+b@example.jp", "x" * 17 + "@example.jp", "a@b c", "a@example.jp\n"])

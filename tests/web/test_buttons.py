@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from reminder.domain.model.people import Mode
-from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.registry import cards
+from tests.links import MailedLinks
 from tests.village import Village
 from tests.web.asking import visitor
 
@@ -22,8 +22,8 @@ def card(village: Village) -> int:
     return village.card("母", END)
 
 
-def links(village: Village) -> SignedLinks:
-    return SignedLinks(village.app.keys, "", in_carer_mail=True)
+def links(village: Village) -> MailedLinks:
+    return MailedLinks(village.app)
 
 
 def assigned_to(village: Village, card: int) -> int | None:
@@ -69,7 +69,7 @@ def test_an_address_that_we_did_not_make_is_not_found(village: Village, card: in
     ours = str(links(village).take(card, 1) if act == "take" else links(village).reached(1))
     browser = visitor(village, local_pages=False)
 
-    for wrong in (ours[:-1], ours.replace("/1/", "/2/"), ours + "a"):
+    for wrong in (ours[:-1], ours.replace(f"/{act}/", "/stop/"), ours + "a"):
         assert browser.ask(method, wrong).status == 404
     assert assigned_to(village, card) is None
 

@@ -8,7 +8,7 @@ from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.errors import UnknownChoiceError
-from reminder.guard.numbers import forbidden
+from reminder.guard.numbers import forbidden_at_length as forbidden
 from reminder.settings import read_table
 from reminder.web.drawing.card_pictures import draw
 from tests.rules import CONFIG, HEADINGS, KINDS, LANGUAGES, PICTURES, QUOTAS, WORDING

@@ -86,10 +86,10 @@ def test_its_signed_links_change_nothing_but_the_stop_works(town: Town, act: str
     contact, card = town.ids["contact_id"], town.ids["card_id"]
     suspend(town)
     browser = visitor(town.village, local_pages=False)
-    link = links.take(card, contact) if act == "take" else links.reached(contact)
+    link = links.take(card, contact, town.village.now) if act == "take" else links.reached(contact, town.village.now)
 
     refused = browser.ask("POST", link.removeprefix("https://kigen.example.jp"), b"")
-    stopped = browser.ask("POST", links.stop(contact).removeprefix("https://kigen.example.jp"), b"")
+    stopped = browser.ask("POST", links.stop(contact, town.village.now).removeprefix("https://kigen.example.jp"), b"")
 
     assert refused.status == 403
     assert stopped.status == 200

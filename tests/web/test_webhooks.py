@@ -5,19 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from pathlib import Path
-from urllib.parse import quote_from_bytes, urlencode, urlsplit
+from urllib.parse import parse_qs, quote_from_bytes, urlencode, urlsplit
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from reminder.channels.memory import MemoryChannel
 from reminder.clock import SteppedClock
 from reminder.domain.model.channels import registered
-from reminder.domain.model.people import ContactState
+from reminder.domain.model.people import ChannelName, ConsentHow, ContactState
 from reminder.simulate import SimulatedWorld
 from reminder.storage.crypto.keyring import new_key
-from reminder.storage.db.tables import Receipt
-from reminder.storage.outbox import receipts
+from reminder.storage.db.tables import Message, Receipt
+from reminder.storage.outbox import queries, receipts
 from reminder.storage.registry import contacts
 from reminder.web.app import LONGEST_BODY
 from reminder.wiring import build_app, read_settings
@@ -302,6 +302,79 @@ def test_an_address_that_names_no_message_of_ours_harms_nothing(office: Office, 
 
     assert answer.status == 204
     assert office.states() == ["accepted"]
+
+
+def test_a_receipt_that_names_another_message_than_its_own_changes_nothing(office: Office) -> None:
+    sid = office.send_one()
+    office.village.person("父", phone="090-0000-0002")
+    office.village.card("父", date(2027, 3, 31))
+    office.run_a_pass()
+    first, second = office.twilio.texts
+    with office.village.app.database.writing() as tx:
+        # The answer to the second text was lost.
+        lost = update(Message).where(Message.provider_id == second.sid)
+        tx.execute(lost.values(provider_id=None, state="unknown", lease_until=office.village.now + timedelta(hours=1)))
+    own, other = (parse_qs(urlsplit(str(text.status_callback)).query)["m"][0] for text in (first, second))
+    references = office.village.app.keys.references
+    wrong = {
+        "the name of another message": (sid, other),
+        "its own name, cut": (sid, own[:-1]),
+        "its own name in capitals": (sid, own.upper()),
+        "a name for another purpose": (sid, references.make("stop", [1], office.village.now)),
+        "of a text that is not ours, by our name": (SOMEBODY, own),
+        "an id alone": (SOMEBODY, "1"),
+        "an id of the lost text": (second.sid, "2"),
+        "no name, of the lost text": (second.sid, ""),
+        "two names": (second.sid, f"{other}&m={own}"),
+    }
+
+    for why, (named_sid, name) in wrong.items():
+        answer = office.say(signed(fields("undelivered", named_sid, ErrorCode="30005"), query=f"m={name}"))
+        office.run_a_pass()
+        assert (answer.status, office.states()) == (204, ["accepted", "unknown"]), why
+
+    office.say(signed(fields("undelivered", second.sid, ErrorCode="30005"), query=f"m={other}"))
+    office.run_a_pass()
+    assert office.states() == ["accepted", "undelivered"], "the name alone finds a text whose answer was lost"
+
+
+def test_a_receipt_about_a_mail_by_its_name_changes_nothing(small_office: Office) -> None:
+    village = small_office.village
+    small_office.send_one()
+    village.person("父")
+    village.contact("父", ChannelName.EMAIL, "chichi@example.jp")
+    village.card("父", date(2027, 3, 31))
+    small_office.run_a_pass()
+    mail = next(one for one in village.messages() if one.channel == ChannelName.EMAIL)
+    with village.app.database.reading() as tx:
+        made_at = queries.by_id(tx, mail.id)
+    assert made_at is not None
+    name = village.app.keys.references.make("message", [mail.id], made_at.created_at)
+
+    small_office.say(signed(fields("undelivered"), query=f"m={name}"))
+    small_office.run_a_pass()
+
+    assert "undelivered" not in small_office.states()
+    assert small_office.kept() == 0
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_a_receipt_that_is_replayed_is_kept_once_and_its_contact_may_be_put_right_between(
+    small_office: Office, times: int
+) -> None:
+    sid = small_office.send_one()
+    callback = small_office.twilio.callback(sid, "undelivered", 30005)
+    small_office.say(callback)
+    small_office.run_a_pass()
+    with small_office.village.app.database.writing() as tx:
+        contacts.confirm(tx, 1, how=ConsentHow.REPLY, by=None, now=small_office.village.now)
+
+    for _ in range(times):
+        assert small_office.say(callback).status == 204
+        small_office.run_a_pass()
+
+    assert small_office.kept() == 1
+    assert set(small_office.village.contacts().values()) == {"confirmed"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from sqlalchemy import text
 from reminder.domain.model.access import Actor
 from reminder.domain.model.people import GroupKind, Language, Mode, Role
 from reminder.domain.text.catalog import SHEETS
+from reminder.enrolment import register
 from reminder.enrolment.identity import membership
+from reminder.enrolment.register import PersonChanges
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.upkeep.calendar.feeds import make_feed, read_feed
 from tests.village import Village
@@ -128,3 +130,23 @@ def test_a_form_that_is_refused_shows_the_word_no_more(office: Browser, path: st
     assert answer.status == 422
     assert "evil-h" not in answer.text
     assert quote("evil-h") not in answer.text
+
+
+def test_the_pages_of_the_group_say_which_words_messages_cannot_carry(office: Browser, village: Village) -> None:
+    person, group = office.get("/people/1"), office.get("/settings/group")
+
+    assert (person.status, group.status) == (200, 200)
+    for field in ("呼び名", "しるしの言葉", "居室", "階・ユニット", "役所の呼び名", "カードの呼び名"):
+        assert f"{field}に、リンクに見えるものは入れられません" in person.text
+    assert "グループの名前に、リンクに見えるものは入れられません" in group.text
+
+    with village.app.writing() as uow:
+        register.edit_person(
+            uow,
+            person_id=1,
+            changes=PersonChanges(label="ハナさん", mark="つばめ", room="1203", unit="2階", office="区役所"),
+        )
+        membership.rename_group(uow, who=Actor(1, 1, Role.OWNER, Language.JAPANESE), name="見本の里")
+
+    assert "入れられません" in office.get("/people/1").text, "the card's label is left"
+    assert "入れられません" not in office.get("/settings/group").text

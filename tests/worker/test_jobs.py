@@ -79,6 +79,7 @@ def test_a_pass_with_nothing_to_do_asks_the_database_once_and_writes_once(villag
         (work_conditions.WORDS_UNCHECKED, {"words_checked"}),
         (work_conditions.FAILURE_UNREPORTED, {"failures_reported"}),
         (work_conditions.NOTICE_WAITS, {"notified"}),
+        (work_conditions.GROUP_HOLD_UNTOLD, {"limits_told"}),
         (work_conditions.DIGEST_MISSING, {"digests"}),
         (work_conditions.RETENTION_DUE, {"deleted"}),
     ],

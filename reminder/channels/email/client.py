@@ -33,6 +33,7 @@ from reminder.errors import (
     UnknownOutcomeError,
 )
 
+LONGEST_ID = 80
 # Small providers allow only a few connections from one address.
 CONNECTIONS = 4
 _PORTS = {"smtp": 587, "smtps": 465}
@@ -71,8 +72,8 @@ class SmtpEmail:
 
     `mail_from`: the one sender, with or without a name. `render_html(text, language)` makes the HTML form, the same
     page for the same text; `tags` are the tags of the languages (BCP 47) for the header Content-Language. `timeout`:
-    seconds for each step of the conversation. `return_path`: the address of a message's bounces, by message id; else
-    the sender.
+    seconds for each step of the conversation. `return_path`: the address of a message's bounces, by its
+    reference; else the sender.
 
     Opens its connections when needed and may be used again after close(), each time within one event loop.
     """
@@ -83,7 +84,7 @@ class SmtpEmail:
         mail_from: str,
         render_html: Callable[[str, Language | None], str],
         timeout: float = 20,
-        return_path: Callable[[int], str] | None = None,
+        return_path: Callable[[str], str] | None = None,
         tags: Mapping[Language, str] = MappingProxyType({}),
     ) -> None:
         self._server = read_smtp_url(smtp_url)
@@ -103,13 +104,13 @@ class SmtpEmail:
         async with self._places:
             connection = await self._connected()
             try:
-                await _hand_over(connection, self._return_path(outgoing.message_id), recipient, mail)
+                await _hand_over(connection, self._path_of(outgoing), recipient, mail)
             except AgainstPolicyError as refused:
                 raise self._policy.meaning(recipient, refused.reason) from None
             finally:
                 self._keep(connection)
         self._policy.taken(recipient)
-        return Accepted(self._message_id(outgoing))
+        return Accepted(self._known_as(outgoing))
 
     async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
         """Return that the message may be repeated: SMTP cannot be asked, but mailboxes recognise the Message-ID."""
@@ -181,21 +182,25 @@ class SmtpEmail:
     def _trusted(self) -> ssl.SSLContext:
         return ssl.create_default_context()
 
-    def _message_id(self, outgoing: Outgoing) -> str:
-        # With the instant in it, a new database whose ids start at 1 does not repeat those of the old one: mailboxes
-        # would silently drop such mail.
-        return f"<m{outgoing.message_id}.{int(outgoing.created_at.timestamp())}@{self._domain}>"
+    def _known_as(self, outgoing: Outgoing) -> str:
+        """Return the Message-ID; of one that is too long to be stored, what stands before its @."""
+        mail_id = f"<{_local_part(outgoing)}@{self._domain}>"
+        return mail_id if len(mail_id) <= LONGEST_ID else _local_part(outgoing)
+
+    def _path_of(self, outgoing: Outgoing) -> str:
+        return self._return_path(outgoing.reference) if outgoing.reference else self._sender
 
     def _compose(self, outgoing: Outgoing, recipient: str) -> bytes:
         """Return the mail's bytes, written without the standard library, whose next version may encode otherwise."""
-        boundary = f"=_m{outgoing.message_id}"
+        local_part = _local_part(outgoing)
+        boundary = f"=_{local_part.partition('.')[0]}"
         tag = None if outgoing.language is None else self._tags.get(outgoing.language)
         header = {
             "From": self._sender_header,
             "To": recipient,
             "Subject": _encoded(outgoing.subject or outgoing.text, "Subject"),
             "Date": _date(outgoing.created_at),
-            "Message-ID": self._message_id(outgoing),
+            "Message-ID": f"<{local_part}@{self._domain}>",
             "MIME-Version": "1.0",
             "Auto-Submitted": "auto-generated",
             **({} if tag is None else {"Content-Language": tag}),
@@ -272,6 +277,16 @@ def _encoded(text: str, header: str) -> str:
     line = _CONTROLS.sub(" ", text).strip()[:200]
     plain = line.isascii() and "=?" not in line and len(line) < 60
     return line if plain else Header(line, "utf-8", header_name=header).encode(linesep="\r\n")
+
+
+def _local_part(outgoing: Outgoing) -> str:
+    """Return what stands before the @ in the Message-ID.
+
+    It is the same for each attempt: mailboxes silently drop a mail that repeats it, and nothing else.
+    """
+    if outgoing.has_old_name:
+        return f"m{outgoing.message_id}.{int(outgoing.created_at.timestamp())}"
+    return outgoing.reference
 
 
 def _date(instant: datetime) -> str:

@@ -112,8 +112,10 @@ def retry_key(outgoing: Outgoing) -> str:
     """Return the retry key: the same for every attempt of one message, also after a restart.
 
     It is not made of the message's id alone, which recurs in a new or restored database: LINE would drop the other
-    message.
+    message. Nor can it be guessed: it is made of the reference.
     """
+    if not outgoing.has_old_name:
+        return str(uuid.uuid5(_OURS, outgoing.reference))
     created_at = outgoing.created_at.astimezone(UTC).isoformat()
     return str(uuid.uuid5(_OURS, f"{outgoing.message_id} {created_at}"))
 

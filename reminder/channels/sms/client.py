@@ -51,7 +51,7 @@ class TwilioSms:
             created = await self._messages.create_async(
                 to=outgoing.address,
                 body=outgoing.text,
-                status_callback=self._callback(outgoing.message_id),
+                status_callback=self._callback(outgoing.outside_name),
                 validity_period=VALID_SECONDS,
                 **self._sender,
             )
@@ -62,9 +62,9 @@ class TwilioSms:
             raise UnknownOutcomeError("no_sid")
         return Accepted(created.sid)
 
-    def _callback(self, message_id: int) -> str | object:
-        # With our own id, the first receipt identifies the message even if the answer to `send` was lost.
-        return f"{self._public_url}/webhooks/twilio/status?m={message_id}" if self._public_url else values.unset
+    def _callback(self, name: str) -> str | object:
+        # With our reference, the first receipt identifies the message even if the answer to `send` was lost.
+        return f"{self._public_url}/webhooks/twilio/status?m={name}" if self._public_url else values.unset
 
     async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
         """Return the text among those to this number; raises TemporaryChannelError if Twilio cannot be asked.

@@ -51,9 +51,9 @@ class TwilioVoice:
             created = await self._calls.create_async(
                 to=outgoing.address,
                 from_=self._sender,
-                url=f"{webhooks}/voice?m={outgoing.message_id}",
+                url=f"{webhooks}/voice?m={outgoing.outside_name}",
                 method="POST",
-                status_callback=f"{webhooks}/status?m={outgoing.message_id}",
+                status_callback=f"{webhooks}/status?m={outgoing.outside_name}",
                 status_callback_event=["completed"],
                 machine_detection="DetectMessageEnd",
                 timeout=RINGS_SECONDS,

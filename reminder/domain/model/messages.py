@@ -24,6 +24,8 @@ class Outgoing:
 
     `handed_at` is the instant of the lease (aware UTC), and the earliest at which the provider can have seen the
     message. `created_at` never changes between attempts, so a repeated e-mail has the same bytes.
+    `reference` is the message's name outside of this service, which nobody can guess; "" where there is none.
+    `is_older`: it was made before messages had references, and may have been attempted under the name of then.
     """
 
     message_id: int
@@ -34,6 +36,18 @@ class Outgoing:
     handed_at: datetime
     stop_url: str | None = None  # the target of an e-mail's one-click "stop"
     language: Language | None = None  # of an e-mail; None for one stored before messages recorded it
+    reference: str = ""
+    is_older: bool = False
+
+    @property
+    def has_old_name(self) -> bool:
+        """Whether a provider may know this message by its id and its instant, and must go on doing so."""
+        return self.is_older or not self.reference
+
+    @property
+    def outside_name(self) -> str:
+        """What names this message in an address that we give to a provider."""
+        return self.reference or str(self.message_id)
 
 
 @dataclass(frozen=True)
@@ -99,8 +113,8 @@ RECORD_ANSWER = Move(
     (_UNKNOWN,),
     (MessageState.ACCEPTED, _QUEUED, _UNKNOWN, MessageState.FAILED),
 )
-FAIL_UNREADABLE = Move("its key is gone", (_SENDING,), (MessageState.FAILED,))
-FAIL_UNASKABLE = Move("its key is gone: nobody can be asked", (_UNKNOWN,), (MessageState.FAILED,))
+FAIL_UNREADABLE = Move("it cannot be read", (_SENDING,), (MessageState.FAILED,))
+FAIL_UNASKABLE = Move("it cannot be read: nobody can be asked", (_UNKNOWN,), (MessageState.FAILED,))
 FORGET_WORDS = Move("its text is erased", (_UNKNOWN,), (MessageState.FAILED,))
 # A message that waits for another attempt may turn out to have arrived with an earlier one.
 ACCEPT_BY_RECEIPT = Move("a receipt names it", (_QUEUED, _SENDING, _UNKNOWN), (MessageState.ACCEPTED,))
@@ -228,7 +242,7 @@ MOST_REPEATS = 5
 REPEATED_SOON = timedelta(hours=20)
 GAVE_UP = "gave_up"  # certainly not sent
 NOT_FOUND = "not_seen"  # very likely not sent, and nobody can know
-UNREADABLE = "unreadable"  # sealed with a key that is gone
+UNREADABLE = "unreadable"  # its key is missing, or it was changed
 RESTORED = "restored"  # it may have been sent between the back-up and now
 
 

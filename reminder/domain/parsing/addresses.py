@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
+from email_validator import validate_email
 from phonenumbers import PhoneNumberType
 
 from reminder.errors import AddressError, ForbiddenNumberError
-from reminder.guard.numbers import long_number
+from reminder.guard.numbers import long_number, number_in_random_id
 
 FIELD = "address"
 JAPAN_CODE = 81
@@ -111,6 +111,9 @@ def read_line_id(text: str, *, field: str = FIELD) -> str:
     plain = _visible(text) if len(text) <= LONGEST_LINE_ID else ""
     if not _LINE_ID.fullmatch(plain):
         raise AddressError("line_unreadable", field=field)
+    looks_like = number_in_random_id(plain)
+    if looks_like is not None:
+        raise ForbiddenNumberError(field=field, looks_like=looks_like)
     return plain
 
 
@@ -123,14 +126,14 @@ _OLD_CARRIER = re.compile(
 def read_email(text: str, *, field: str = FIELD) -> str:
     """Return the address as given, with its domain in small letters; does not use the network.
 
-    Raises AddressError, or ForbiddenNumberError for twelve digits before the @.
+    Raises AddressError, or ForbiddenNumberError for twelve digits in it, before or behind the @.
     """
     # Characters that are not seen may be pasted with it; the visible ones are counted below.
     if len(text) > 2 * LONGEST_EMAIL:
         raise AddressError("email_unreadable", field=field)
     plain = _visible(text)
     # Shorter runs are part of many people's addresses.
-    looks_like = long_number(plain.rpartition("@")[0])
+    looks_like = long_number(plain) if "@" in plain else None
     if looks_like is not None:
         raise ForbiddenNumberError(field=field, looks_like=looks_like)
     if len(plain) > LONGEST_EMAIL:
@@ -140,11 +143,53 @@ def read_email(text: str, *, field: str = FIELD) -> str:
         return f"{old['local']}@{old['domain'].lower()}"
     try:
         address = validate_email(plain, check_deliverability=False, allow_smtputf8=False).ascii_email
-    except EmailNotValidError:
+    except Exception:  # noqa: BLE001  # also what the packages below it raise, for names of domains
         address = None
     if address is None:
         raise AddressError("email_unreadable", field=field)
     return address
+
+
+def address_identity(address: str) -> str:
+    """Return what makes two addresses the same: of an e-mail address all letters small, and its domain in IDNA form.
+
+    No provider that people use tells capital letters apart. A +tag and dots stay: another mailbox may have them. Other
+    addresses are returned as they are.
+    """
+    local, at, domain = address.rpartition("@")
+    if not at:
+        return address
+    return f"{local.casefold()}@{_idna(domain)}"
+
+
+def _idna(domain: str) -> str:
+    small = domain.casefold().rstrip(".")
+    if small.isascii():
+        return small
+    try:
+        return small.encode("idna").decode("ascii")
+    except UnicodeError:
+        return small
+
+
+# Of these providers every spelling with and without dots is one mailbox; the second name is the first's.
+_WITHOUT_DOTS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
+
+
+def mailbox_of(address: str) -> str:
+    """Return the one form under which limits count all spellings that probably reach the same mailbox.
+
+    Without a +tag, and without dots where the provider ignores them. It is never an identity: elsewhere `a+b` may be
+    somebody else than `a`.
+    """
+    local, at, domain = address_identity(address).rpartition("@")
+    if not at:
+        return address
+    domain = _WITHOUT_DOTS.get(domain, domain)
+    plain = local.partition("+")[0] or local
+    if domain in _WITHOUT_DOTS.values():
+        plain = plain.replace(".", "") or plain
+    return f"{plain}@{domain}"
 
 
 def shown(address: str) -> str:
@@ -188,7 +233,8 @@ def _recognised(plain: str, field: str) -> Phone:
         return mobile
     try:
         number = phonenumbers.parse(plain, "JP")
-    except phonenumbers.NumberParseException:
+        type_ = phonenumbers.number_type(number)
+    except Exception:  # noqa: BLE001  # of whatever class the package raises: it is no telephone number
         raise AddressError("phone_unreadable", field=field) from None
     if number.country_code != JAPAN_CODE:
         raise AddressError("phone_foreign", field=field)
@@ -197,7 +243,6 @@ def _recognised(plain: str, field: str) -> Phone:
     for prefix, length in _FOR_PRACTICE.items():
         if national.startswith(prefix) and len(national) == length:
             return Phone(e164, _PRACTICE_KINDS[prefix[0]])
-    type_ = phonenumbers.number_type(number)
     if type_ in _KINDS:
         return Phone(e164, _KINDS[type_])
     raise AddressError(_REFUSED_TYPES.get(type_, "phone_unreadable"), field=field)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from reminder.errors import DateError, ForbiddenNumberError
+from reminder.errors import DateError, ForbiddenNumberError, RefusedInputError
 from reminder.guard.numbers import LooksLike, forbidden
 
 WEEKDAYS = "月火水木金土日"
@@ -42,6 +42,8 @@ LIKELY_YEARS = range(2016, 2041)
 
 # A date in both calendars with its weekday and full-width spaces is shorter.
 LONGEST = 80
+# The years that the service can plan in; cards of the first and the last of them are none that anybody has.
+CALENDAR = range(1900, 2200)
 
 _KANJI_DIGITS = str.maketrans("〇零○一二三四五六七八九", "000123456789")
 _KANJI_NUMBER = re.compile("[一二三四五六七八九]?十[一二三四五六七八九]?|[〇零○一二三四五六七八九]+")
@@ -141,6 +143,20 @@ def in_both_calendars(day: date) -> str:
 def with_weekday(day: date) -> str:
     """Return the day as 3月31日（火）, without its year."""
     return f"{day.month}月{day.day}日（{WEEKDAYS[day.weekday()]}）"
+
+
+def read_month(text: str) -> date:
+    """Return the first day of a month such as 2027-02.
+
+    Raises RefusedInputError, also for a month so far away that the days around it may be no dates any more.
+    """
+    try:
+        first = date.fromisoformat(f"{text}-01") if len(text) == len("2027-02") else None
+    except ValueError:
+        first = None
+    if first is None or first.year not in CALENDAR:
+        raise RefusedInputError("month_unreadable", field="month")
+    return first
 
 
 def month_end(year: int, month: int) -> date:

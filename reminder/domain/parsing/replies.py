@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reminder.errors import SettingsError
+from reminder.guard.digit_words import with_digits
 from reminder.guard.numbers import LONGEST, LooksLike, forbidden
 
 FILE = "config/replies.toml"
@@ -131,7 +132,7 @@ def read(text: str, rules: ReplyRules) -> Intent:
     looks_like = forbidden(text)
     if looks_like is LooksLike.TOO_LONG:
         return Intent.UNKNOWN
-    if looks_like is not None or _holds_long_digits(text):
+    if looks_like is not None or _holds_long_digits(with_digits(unicodedata.normalize("NFKC", text))):
         return Intent.NUMBER
     said = plain(text)
     if not said:

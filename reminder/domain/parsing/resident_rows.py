@@ -16,6 +16,7 @@ from reminder.domain.model.imports import CARD, Finding, Level
 from reminder.domain.model.people import ChannelName, ConsentHow, Mode
 from reminder.domain.parsing import addresses, dates
 from reminder.errors import DateError, RefusedInputError
+from reminder.guard.numbers import forbidden_in_record
 from reminder.guard.text import clean_label
 
 LONGEST_LABEL, LONGEST_BY = 20, 40
@@ -94,6 +95,7 @@ def read_resident(
         row.consent(),
         row.cards(),
     )
+    row.check_together(resident)
     is_refused = any(finding.level is Level.REFUSE for finding in row.found)
     return (None if is_refused else resident), row.found
 
@@ -144,6 +146,13 @@ class _Row:
             self._say("formula", Level.REFUSE, cell)
             return None
         return self._label("ref" if field == "reference" else field, _one_line(cell.text), cell, most_digits) or None
+
+    def check_together(self, resident: Resident) -> None:
+        """Refuse a row whose words hold a number only together."""
+        words = (resident.label, resident.reference, resident.room, resident.unit)
+        looks_like = forbidden_in_record(words)
+        if looks_like is not None:
+            self._say("forbidden_number", Level.REFUSE, None, looks_like=looks_like)
 
     def mode(self) -> Mode | None:
         """Return the mode that the row asks for; None where it does not say."""

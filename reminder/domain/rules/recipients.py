@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from reminder.domain.model.channels import Preference
 from reminder.domain.model.people import Audience, ChannelName, ContactState, Copies, GroupKind, Language, Role
@@ -21,6 +22,7 @@ class Recipient:
     language: Language
     role: Role | None = None  # of a member
     copies: Copies = Copies.ALL  # which of the reminders about others a member wants
+    added_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # links to the contact are made of it
 
     @property
     def may_be_contacted(self) -> bool:

@@ -57,6 +57,9 @@ _SECTIONS = (
 CALL_PARTS = ("opening", "marked", "warning", "ask", "voicemail", "practice")
 PRESSED = ("pressed_done", "pressed_later", "pressed_family")
 
+# The limits that a group can reach, as sending_limits.HoldReason has them.
+LIMITS = ("daily_cap", "repeated", "unusual_day")
+
 # The repeated texts to a carer while a card's new date is awaited.
 AGAIN = ("done", "taken")
 
@@ -83,7 +86,7 @@ EXPORTED = (
 # The texts of an e-mail, an assignment page or a leaflet besides those of the steps.
 _READ_IN_MAIL = (
     "email", "sign_in", "sheets", "letter", "neutral", "unsafe_words", "called", "carers_word", "several", "notices",
-    "again", "history", "channel", "both_certificates", "export", "acts", "digest", "visits",
+    "again", "history", "channel", "both_certificates", "export", "limits", "acts", "digest", "visits",
 )  # fmt: skip
 
 # The weekly e-mail to a home's staff: its headings, those with a line below, and the states of unreachable contacts and
@@ -162,7 +165,7 @@ _SAID = {
     **{f"call.{part}": _NONE for part in ("months", "days", "weekdays")},
     "call.day": frozenset({"month", "day", "weekday"}),
     "sign_in.code_subject": _NONE,
-    "sign_in.code": frozenset({"code"}),
+    "sign_in.code": frozenset({"code", "long_code"}),
     **dict.fromkeys(("sign_in.invitation_subject", "sign_in.invitation_unnamed"), _NONE),
     "sign_in.invitation": frozenset({"group"}),
     "pictures.title": frozenset({"kind", "stands"}),
@@ -195,6 +198,7 @@ _SAID = {
     "visits.shred": frozenset({"day"}),
     **{f"visits.{name}": _NONE for name in (*VISIT_COLUMNS, *VISIT_WORDS)},
     "visits.from_day": frozenset({"day"}),
+    **{f"limits.{name}": frozenset({"from_", "channel"}) for name in (*LIMITS, "subject", "to_do")},
     "errors.failure": _NONE,
     "errors.choices": frozenset({"choices"}),
 }

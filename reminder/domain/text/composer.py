@@ -6,7 +6,7 @@ from datetime import date
 from functools import partial
 
 from reminder.domain.model.notices import NoticeKind
-from reminder.domain.model.people import Language
+from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.text import furigana
 from reminder.domain.text.call_scripts import CallComposer, CallScript, read_script
 from reminder.domain.text.catalog import Catalogs
@@ -78,6 +78,17 @@ class Composer:
         if reader.channel.is_mail:
             return EmailComposer(phrases).unsafe_words(shown, count)
         return SmsComposer(phrases).unsafe_words(count)
+
+    def limit(self, reader: Reader, name: str, channel: ChannelName) -> Composed:
+        """Return the notice to a member that their group has reached a limit. `name`: of catalog.LIMITS."""
+        words = self.catalogs.of(reader.language)
+
+        def compose(reads: Reader) -> Composed:
+            phrases = Phrases.of(self.catalogs, reads)
+            of_form = EmailComposer(phrases) if reads.channel.is_mail else SmsComposer(phrases)
+            return of_form.limit(name, channel)
+
+        return MessageWords(words, safe_reader(words, reader)).checked(compose, compose, [])
 
     def answer(self, reader: Reader, name: str, *, day: date | None = None, is_named: bool = True) -> Composed:
         """Return one text to somebody who has just answered, or who is asked for consent.
@@ -157,10 +168,10 @@ class Composer:
             return composed if foreign_links(f"{plain.subject}\n{plain.text}", ours) else plain
         return composed
 
-    def login_code(self, language: Language, code: str) -> Composed:
-        """Return the e-mail with a login code."""
+    def login_code(self, language: Language, code: str, long_code: str) -> Composed:
+        """Return the e-mail with a login code, and the long one that works where it does not."""
         said = self.catalogs.of(language).in_mail.section("sign_in")
-        return Composed(said["code_subject"], said["code"].strip().format(code=code))
+        return Composed(said["code_subject"], said["code"].strip().format(code=code, long_code=long_code))
 
     def invitation(self, language: Language, group: str | None) -> Composed:
         """Return the e-mail that invites somebody to a group.

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.people import ChannelName
 from reminder.domain.text.catalog import ARRIVAL, CERTIFICATES, PROCEDURE, Catalog
 from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, ReminderContent, WordPlace
 from reminder.domain.text.phrases import CERTIFICATE_FAMILIES, MY_NUMBER_FAMILIES, Phrases, Topic
@@ -56,6 +57,15 @@ class EmailComposer:
             blocks.append(f"■ {parts['take' if about.card else 'reached']}\n{about.link}")
         subject = self.plain.words.section(f"notices.{kind}")["subject"]
         return Composed(subject.format_map(self.plain.of_notice(about)), _joined(blocks), self.closing)
+
+    def limit(self, name: str, channel: ChannelName) -> Composed:
+        """Return the notice to a member that their group has reached a limit. `name`: of catalog.LIMITS."""
+        words, said = self._words, self._words.section("limits")
+        values = {**self._mail.of_person, "channel": words.section("channel")[channel]}
+        blocks = [said[name].format_map(values), f"■ {words.section('email.part')['to_do']}\n{said['to_do']}"]
+        plain = {**self.plain.of_person, "channel": self.plain.words.section("channel")[channel]}
+        subject = self.plain.words.section("limits")["subject"].format_map(plain)
+        return Composed(subject, _joined(blocks), self.closing)
 
     def unsafe_words(self, places: Sequence[WordPlace], count: int) -> Composed:
         """Return the notice that so many words of the group cannot stand in messages, with the places of some."""

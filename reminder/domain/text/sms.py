@@ -7,7 +7,7 @@ from datetime import date
 
 from reminder.domain.model.languages import Script
 from reminder.domain.model.notices import OF_THE_NUMBER, NoticeKind
-from reminder.domain.model.people import Audience, Mode
+from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.domain.text import sms_segments
 from reminder.domain.text.model import About, CardContent, Composed, ReminderContent
 from reminder.domain.text.phrases import Phrases, Topic
@@ -60,6 +60,12 @@ class SmsComposer:
         if not is_named or name in OF_THE_NUMBER:
             return Composed(None, self._signed(template.replace(_CALL, "").format_map(values)))
         return Composed(None, self._shortest(template, values))
+
+    def limit(self, name: str, channel: ChannelName) -> Composed:
+        """Return the text to a member that their group has reached a limit. `name`: of catalog.LIMITS."""
+        words = self.phrases.words
+        values = {**self.phrases.of_person, "channel": words.section("channel")[channel]}
+        return Composed(None, self._signed(words.section("limits")[name].format_map(values)))
 
     def choice(self, names: Mapping[int, str]) -> Composed:
         """Return the text that asks whom an answer is about."""

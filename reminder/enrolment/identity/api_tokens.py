@@ -36,6 +36,7 @@ def make_token(uow: UnitOfWork, *, who: Actor, name: str, scopes: Collection[str
     token = PREFIX + new_token()
     api_tokens.add(
         uow.tx,
+        uow.keys,
         group_id=who.group_id,
         made_by=who.member_id,
         name=clean,
@@ -67,7 +68,7 @@ def shown(units: UnitsOfWork, now: datetime, token: str) -> TokenOwner | None:
     if not token.startswith(PREFIX):
         return None
     with units.reading(now) as uow:
-        found = api_tokens.find(uow.tx, token_hash(token))
+        found = api_tokens.find(uow.tx, uow.keys, token_hash(token))
     if found is not None and (found.used_at is None or now - found.used_at >= USED_EVERY):
         with units.writing(now) as uow:
             api_tokens.used(uow.tx, found.token_id, now)

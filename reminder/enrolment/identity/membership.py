@@ -7,6 +7,7 @@ from reminder.domain.model.messages import MessageKind, Urgency
 from reminder.domain.model.people import Audience, ChannelName, GroupKind, Role
 from reminder.domain.parsing import addresses
 from reminder.domain.rules.quotas import AddressQuota, Quota
+from reminder.enrolment.records import refuse_hidden_number
 from reminder.errors import ConflictError, NotFoundError
 from reminder.guard.text import clean_label
 from reminder.storage.auth import accounts, sessions
@@ -33,6 +34,7 @@ def found_household(
     """
     clean_name = clean_label(name, field="group_name", longest=60, most_digits=8)
     clean_member = clean_label(member_name, field="member_name") if member_name else ""
+    refuse_hidden_number(clean_name, clean_member)
     account = _account(uow, signed_in)
     if len(accounts.memberships(uow.tx, account.id)) >= MOST_GROUPS:
         raise ConflictError("too_many_groups", field="group_name")
@@ -62,7 +64,8 @@ def invite(uow: UnitOfWork, *, who: Actor, email: str, role: Role) -> int:
     ):
         raise ConflictError("member_known", field="email")
     waiting = accounts.invitations_of(uow.tx, uow.keys, group.id, uow.now)
-    if any(one.address == address for one in waiting):
+    identity = addresses.address_identity(address)
+    if any(addresses.address_identity(one.address) == identity for one in waiting):
         raise ConflictError("invited_already", field="email")
     # Withdrawn invitations count too: each was a mail to somebody who did not ask for it.
     quotas.use_address(uow.tx, uow.keys, uow.rules.quotas, address, _TO_ONE_ADDRESS, uow.now)
@@ -158,6 +161,8 @@ def rename_group(uow: UnitOfWork, *, who: Actor, name: str) -> None:
     """Set the name of the group."""
     clean = clean_label(name, field="group_name", longest=60, most_digits=8)
     groups.lock(uow.tx, who.group_id)
+    group = groups.find(uow.tx, who.group_id)
+    refuse_hidden_number(clean, group.organisation if group else None)
     groups.rename(uow.tx, who.group_id, clean)
     # The texts hold the name.
     cards.schedule_replan_of_group(uow.tx, who.group_id, uow.today)
@@ -173,6 +178,7 @@ def set_organisation(uow: UnitOfWork, *, group_id: int, organisation: str, by: i
     group = groups.find(uow.tx, group_id)
     if group is None:
         raise NotFoundError(field="group")
+    refuse_hidden_number(group.name, clean)
     if group.organisation != clean:
         groups.set_organisation(uow.tx, group_id, clean)
         activity_log.write(uow.tx, "group_changed", uow.now, group_id=group_id, member_id=by)

@@ -19,6 +19,7 @@ from reminder.domain.model.imports import (
 from reminder.domain.parsing import addresses
 from reminder.domain.parsing.resident_rows import Resident, ResidentContact, RowCell, identity_of, read_resident
 from reminder.enrolment.register import PersonChanges
+from reminder.storage.crypto.address_index import address_indexes
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry import cards, contacts, imports, people
@@ -65,7 +66,7 @@ class Candidates:
     def has(self, keys: KeyRing, person_id: int, contact: ResidentContact) -> bool:
         """Return whether the person has this contact already."""
         known = self.addresses.get(person_id, ())
-        return any((contact.channel, index) in known for index in keys.blind_indexes(contact.address))
+        return any((contact.channel, index) in known for index in address_indexes(keys, contact.address))
 
 
 def find_candidates(uow: UnitOfWork, group_id: int, residents: Sequence[Resident]) -> Candidates:

@@ -37,14 +37,6 @@ class Choice:
     found: frozenset[int] | None = None
 
 
-def read_month(text: str) -> date:
-    """Return the first day of a month such as 2027-02. Raises RefusedInputError."""
-    try:
-        return date.fromisoformat(f"{text}-01")
-    except ValueError:
-        raise RefusedInputError("month_unreadable", field="month") from None
-
-
 def letters_of(uow: UnitOfWork, group: GroupView, choice: Choice) -> list[ResidentLetter]:
     """Return the letters in the order of a walk through the house.
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from reminder.domain.model.people import ChannelName, GroupKind, Language, Role
+from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import among
 from reminder.storage.db.tables import Account, Contact, Group, Invitation, Member
@@ -50,7 +51,7 @@ class InvitationView:
 
 def at_address(tx: Session, keys: KeyRing, address: str) -> AccountView | None:
     """Return the account of this e-mail address, None where there is none."""
-    query = select(Account).where(Account.address_index.in_(keys.blind_indexes(address)))
+    query = select(Account).where(Account.address_index.in_(address_indexes(keys, address)))
     row = tx.execute(query).scalar_one_or_none()
     return None if row is None else _view(keys, row)
 
@@ -69,7 +70,7 @@ def add(tx: Session, keys: KeyRing, *, address: str, language: Language, now: da
     """Add an account, and return it."""
     account = Account(
         address_sealed=keys.seal(address, ADDRESS),
-        address_index=keys.blind_index(address),
+        address_index=address_index_of(keys, address),
         language=language,
         created_at=now,
     )
@@ -114,7 +115,7 @@ def _unlinked(tx: Session, keys: KeyRing, address: str) -> list[tuple[int, int]]
         .where(
             Member.account_id.is_(None),
             Contact.channel == ChannelName.EMAIL,
-            Contact.address_index.in_(keys.blind_indexes(address)),
+            Contact.address_index.in_(address_indexes(keys, address)),
             Contact.id == first,
         )
         .order_by(Member.id)
@@ -143,7 +144,7 @@ def invite(
     invitation = Invitation(
         group_id=group_id,
         address_sealed=keys.seal(address, INVITED),
-        address_index=keys.blind_index(address),
+        address_index=address_index_of(keys, address),
         role=role,
         created_at=now,
         expires_at=expires_at,
@@ -155,7 +156,7 @@ def invite(
 
 def invitations_to(tx: Session, keys: KeyRing, address: str, now: datetime) -> list[InvitationView]:
     """Return the open invitations of an e-mail address."""
-    return _invitations(tx, keys, now, Invitation.address_index.in_(keys.blind_indexes(address)))
+    return _invitations(tx, keys, now, Invitation.address_index.in_(address_indexes(keys, address)))
 
 
 def invitations_of(tx: Session, keys: KeyRing, group_id: int, now: datetime) -> list[InvitationView]:

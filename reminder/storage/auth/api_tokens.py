@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.model.access import Actor, Scope, role_with
 from reminder.domain.model.people import Language, Role
+from reminder.storage.auth.proofs import API_TOKEN, is_proved, prove
+from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.tables import ApiToken, Group, Member
 
 
@@ -41,6 +43,7 @@ class TokenOwner:
 
 def add(
     tx: Session,
+    keys: KeyRing,
     *,
     group_id: int,
     made_by: int,
@@ -55,6 +58,7 @@ def add(
         made_by=made_by,
         name=name,
         token_hash=token_hash,
+        token_proof=prove(keys, API_TOKEN, token_hash, group_id, made_by, " ".join(scopes)),
         scopes=" ".join(scopes),
         created_at=now,
     )
@@ -63,8 +67,8 @@ def add(
     return token.id
 
 
-def find(tx: Session, token_hash: bytes) -> TokenOwner | None:
-    """Return the owner of a token; None for one that is unknown or revoked."""
+def find(tx: Session, keys: KeyRing, token_hash: bytes) -> TokenOwner | None:
+    """Return the owner of a token; None for one that is unknown, revoked, or not proved by the key ring."""
     row = tx.execute(
         select(
             ApiToken.id,
@@ -74,6 +78,7 @@ def find(tx: Session, token_hash: bytes) -> TokenOwner | None:
             Member.role,
             Member.language,
             ApiToken.used_at,
+            ApiToken.token_proof,
             Group.suspended_at,
             Group.suspended_why,
         )
@@ -83,7 +88,9 @@ def find(tx: Session, token_hash: bytes) -> TokenOwner | None:
     ).one_or_none()
     if row is None:
         return None
-    token_id, kept, group_id, member_id, role, language, used_at, suspended_at, why = row
+    token_id, kept, group_id, member_id, role, language, used_at, proof, suspended_at, why = row
+    if not is_proved(keys, API_TOKEN, proof, token_hash, group_id, member_id, kept):
+        return None
     scopes = _scopes(kept)
     who = Actor(group_id, member_id, role_with(scopes, Role(role)), Language(language))
     return TokenOwner(token_id, scopes, who, used_at, None if suspended_at is None else why)

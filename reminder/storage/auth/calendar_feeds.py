@@ -7,6 +7,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import Language
+from reminder.storage.auth.proofs import CALENDAR_FEED, is_proved, prove
+from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.tables import CalendarFeed, Member
 
 
@@ -28,9 +30,15 @@ class FeedReader:
     is_private: bool
 
 
-def add(tx: Session, *, member_id: int, token_hash: bytes, is_private: bool, now: datetime) -> int:
+def add(tx: Session, keys: KeyRing, *, member_id: int, token_hash: bytes, is_private: bool, now: datetime) -> int:
     """Add a calendar feed, and return its id."""
-    feed = CalendarFeed(member_id=member_id, token_hash=token_hash, is_private=is_private, created_at=now)
+    feed = CalendarFeed(
+        member_id=member_id,
+        token_hash=token_hash,
+        token_proof=prove(keys, CALENDAR_FEED, token_hash, member_id),
+        is_private=is_private,
+        created_at=now,
+    )
     tx.add(feed)
     tx.flush()
     return feed.id
@@ -58,11 +66,13 @@ def revoke(tx: Session, *, member_id: int, feed_id: int, now: datetime) -> bool:
     return revoked.first() is not None
 
 
-def find(tx: Session, token_hash: bytes) -> FeedReader | None:
-    """Return the reader of a feed, None where there is no such feed."""
+def find(tx: Session, keys: KeyRing, token_hash: bytes) -> FeedReader | None:
+    """Return the reader of a feed, None where there is no such feed, or none that the key ring proves."""
     row = tx.execute(
-        select(Member.group_id, Member.language, CalendarFeed.is_private)
+        select(Member.group_id, Member.language, CalendarFeed.is_private, Member.id, CalendarFeed.token_proof)
         .join(Member, Member.id == CalendarFeed.member_id)
         .where(CalendarFeed.token_hash == token_hash, CalendarFeed.revoked_at.is_(None))
     ).one_or_none()
-    return None if row is None else FeedReader(row[0], Language(row[1]), row[2])
+    if row is None or not is_proved(keys, CALENDAR_FEED, row[4], token_hash, row[3]):
+        return None
+    return FeedReader(row[0], Language(row[1]), row[2])

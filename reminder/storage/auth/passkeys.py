@@ -6,6 +6,8 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from reminder.storage.auth.proofs import PASSKEY, is_proved, prove
+from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import insert_or_ignore
 from reminder.storage.db.tables import Challenge, Passkey
 
@@ -39,6 +41,7 @@ def _view(row: Passkey) -> PasskeyView:
 
 def add(
     tx: Session,
+    keys: KeyRing,
     *,
     account_id: int,
     credential_id: bytes,
@@ -53,6 +56,7 @@ def add(
             account_id=account_id,
             credential_id=credential_id,
             public_key=public_key,
+            proof=prove(keys, PASSKEY, credential_id, public_key, account_id),
             sign_count=sign_count,
             device=device,
             created_at=now,
@@ -61,10 +65,17 @@ def add(
     tx.flush()
 
 
-def find(tx: Session, credential_id: bytes) -> PasskeyView | None:
-    """Return the passkey with this credential id, None where there is none."""
+def find(tx: Session, keys: KeyRing, credential_id: bytes) -> PasskeyView | None:
+    """Return the passkey with this credential id, None where there is none, or none that the key ring proves."""
     row = tx.execute(select(Passkey).where(Passkey.credential_id == credential_id)).scalar_one_or_none()
-    return None if row is None else _view(row)
+    if row is None or not is_proved(keys, PASSKEY, row.proof, row.credential_id, row.public_key, row.account_id):
+        return None
+    return _view(row)
+
+
+def is_registered(tx: Session, credential_id: bytes) -> bool:
+    """Return whether any account has a passkey with this credential id."""
+    return tx.execute(select(Passkey.id).where(Passkey.credential_id == credential_id)).first() is not None
 
 
 def of_account(tx: Session, account_id: int) -> list[PasskeyView]:

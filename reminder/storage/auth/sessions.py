@@ -1,13 +1,20 @@
-"""Sessions: browsers in which somebody is signed in. Only a hash of the browser's token is stored."""
+"""Sessions: browsers in which somebody is signed in. Only a hash of the browser's token is stored.
+
+Each row carries a proof that only the key ring can make: whoever can write into the database, and has no key, can sign
+nobody in, nor hand a session over to another account.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, select, true, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.access import Actor
-from reminder.domain.model.people import Language, Role
+from reminder.domain.model.people import GroupKind, Language, Role
+from reminder.storage.auth.proofs import SESSION, prove
+from reminder.storage.auth.proofs import is_proved as row_is_proved
+from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.tables import Account, Group, Member
 from reminder.storage.db.tables import Session as Row
 
@@ -16,7 +23,8 @@ from reminder.storage.db.tables import Session as Row
 class SignedIn:
     """A session. `who` is None for an account that is in no group yet.
 
-    `suspended_why`: the operator's words where the group of `who` is suspended, else None.
+    `proved_at`: when its owner last entered a code or used a passkey in it. `kind`: of the group in which it acts.
+    `suspended_why`: the operator's words where that group is suspended, else None.
     """
 
     session_id: int
@@ -25,6 +33,8 @@ class SignedIn:
     who: Actor | None
     seen_at: datetime
     created_at: datetime
+    proved_at: datetime | None = None
+    kind: GroupKind | None = None
     is_on_trial: bool = False
     suspended_why: str | None = None
 
@@ -41,6 +51,7 @@ class Device:
 
 def add(
     tx: Session,
+    keys: KeyRing,
     *,
     account_id: int,
     member_id: int | None,
@@ -48,14 +59,18 @@ def add(
     device: str,
     now: datetime,
     expires_at: datetime,
+    browser_hash: bytes | None = None,
 ) -> int:
-    """Add a session, and return its id."""
+    """Add a session of somebody who has just proved who they are, and return its id."""
     session = Row(
         account_id=account_id,
         member_id=member_id,
         token_hash=token_hash,
+        token_proof=prove(keys, SESSION, token_hash, account_id),
+        browser_hash=browser_hash,
         device=device,
         created_at=now,
+        proved_at=now,
         seen_at=now,
         expires_at=expires_at,
     )
@@ -68,13 +83,16 @@ _FIND = (
     select(
         Row.id,
         Row.account_id,
+        Row.token_proof,
         Account.language,
         Row.seen_at,
         Row.created_at,
-        Member.id,
+        Row.proved_at,
+        Member.id.label("member_id"),
         Member.group_id,
         Member.role,
-        Member.account_id,
+        Member.account_id.label("owner"),
+        Group.kind,
         Group.trial_since,
         Group.suspended_at,
         Group.suspended_why,
@@ -91,23 +109,41 @@ _FIND = (
 )
 
 
-def find(tx: Session, token_hash: bytes, *, now: datetime, seen_since: datetime) -> SignedIn | None:
-    """Return a session; None for one that is unknown, expired, revoked, or not used since `seen_since`."""
-    asked = {"token": token_hash, "now": now, "seen_since": seen_since}
-    row = tx.execute(_FIND, asked).one_or_none()
-    if row is None:
+def find(tx: Session, keys: KeyRing, token_hash: bytes, *, now: datetime, seen_since: datetime) -> SignedIn | None:
+    """Return a session; None for one that is unknown, expired, revoked, or not used since `seen_since`.
+
+    A row without a proof by the key ring is unknown.
+    """
+    row = tx.execute(_FIND, {"token": token_hash, "now": now, "seen_since": seen_since}).one_or_none()
+    if row is None or not row_is_proved(keys, SESSION, row.token_proof, token_hash, row.account_id):
         return None
-    session_id, account_id, language, seen_at, created_at, member_id, group_id, role, owner, *standing = row
-    signed_in = SignedIn(session_id, account_id, Language(language), None, seen_at, created_at)
-    if member_id is None or owner != account_id:
+    language = Language(row.language)
+    signed_in = SignedIn(row.id, row.account_id, language, None, row.seen_at, row.created_at, row.proved_at)
+    if row.member_id is None or row.owner != row.account_id:
         return signed_in
-    trial_since, suspended_at, why = standing
     return replace(
         signed_in,
-        who=Actor(group_id, member_id, Role(role), Language(language)),
-        is_on_trial=trial_since is not None,
-        suspended_why=None if suspended_at is None else why,
+        who=Actor(row.group_id, row.member_id, Role(row.role), language),
+        kind=GroupKind(row.kind),
+        is_on_trial=row.trial_since is not None,
+        suspended_why=None if row.suspended_at is None else row.suspended_why,
     )
+
+
+def record_proof(tx: Session, session_id: int, now: datetime) -> None:
+    """Record that the owner of a session has just entered a code or used a passkey."""
+    tx.execute(update(Row).where(Row.id == session_id).values(proved_at=now, seen_at=now))
+
+
+def knows(tx: Session, account_id: int, browser_hash: bytes) -> bool:
+    """Return whether this account has been signed in to in this browser, and nobody has ended that from another."""
+    found = select(Row.id).where(Row.account_id == account_id, Row.browser_hash == browser_hash).limit(1)
+    return tx.execute(found).first() is not None
+
+
+def is_seen_before(tx: Session, browser_hash: bytes) -> bool:
+    """Return whether any account has been signed in to in this browser."""
+    return tx.execute(select(Row.id).where(Row.browser_hash == browser_hash).limit(1)).first() is not None
 
 
 def seen(tx: Session, session_id: int, now: datetime) -> None:
@@ -130,23 +166,42 @@ def devices(tx: Session, account_id: int, *, now: datetime, seen_since: datetime
     return [Device(*row) for row in rows]
 
 
-def revoke(tx: Session, account_id: int, session_id: int, now: datetime) -> bool:
-    """Revoke a session; return False for one of another account, or one that is revoked already."""
+def revoke(tx: Session, account_id: int, session_id: int, now: datetime, *, forgets: bool = False) -> bool:
+    """Revoke a session; return False for one of another account, or one that is revoked already.
+
+    `forgets`: its browser is from now on as one that was never signed in.
+    """
     revoked = tx.execute(
         update(Row)
         .where(Row.id == session_id, Row.account_id == account_id, Row.revoked_at.is_(None))
         .values(revoked_at=now)
+        .returning(Row.browser_hash)
+        .execution_options(synchronize_session=False)
+    ).first()
+    if revoked is not None and forgets and revoked.browser_hash is not None:
+        _forget(tx, account_id, Row.browser_hash == revoked.browser_hash)
+    return revoked is not None
+
+
+def revoke_others(tx: Session, account_id: int, but: int | None, now: datetime) -> int:
+    """Revoke all sessions of an account except one, or all where `but` is None; return how many.
+
+    Their browsers are from now on as ones that were never signed in.
+    """
+    others = (Row.account_id == account_id, *(() if but is None else (Row.id != but,)))
+    revoked = tx.execute(
+        update(Row)
+        .where(*others, Row.revoked_at.is_(None))
+        .values(revoked_at=now)
         .returning(Row.id)
         .execution_options(synchronize_session=False)
     )
-    return revoked.first() is not None
+    count = len(list(revoked))
+    mine = None if but is None else tx.execute(select(Row.browser_hash).where(Row.id == but)).scalar_one_or_none()
+    _forget(tx, account_id, true() if mine is None else Row.browser_hash != mine)
+    return count
 
 
-def revoke_others(tx: Session, account_id: int, but: int, now: datetime) -> None:
-    """Revoke all sessions of an account except one."""
-    tx.execute(
-        update(Row)
-        .where(Row.account_id == account_id, Row.id != but, Row.revoked_at.is_(None))
-        .values(revoked_at=now)
-        .execution_options(synchronize_session=False)
-    )
+def _forget(tx: Session, account_id: int, which: ColumnElement[bool]) -> None:
+    forgotten = update(Row).where(Row.account_id == account_id, which).values(browser_hash=None)
+    tx.execute(forgotten.execution_options(synchronize_session=False))

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from reminder.clock import random_bytes
 from reminder.errors import SettingsError
+from reminder.storage.crypto import private_files
+from reminder.storage.crypto.references import References
 
 KEY_BYTES = 32
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
@@ -42,9 +44,23 @@ class KeyRing:
     `purpose` binds a sealed value to its column: a body cannot be passed off as an address.
     """
 
-    def __init__(self, secrets: Sequence[bytes]) -> None:
+    def __init__(self, secrets: Sequence[bytes], references: References | None = None) -> None:
         self._keys = [_Key(secret) for secret in secrets]
         self._by_id = {key.id: key for key in self._keys}
+        # Without a database there is no secret of its own: the oldest key serves, which is the last to change.
+        self.references = references or References(letters(_derive(self._keys[-1].secret, b"references")))
+
+    def referring_by(self, references: References) -> "KeyRing":
+        """Return a ring of the same keys that makes and reads references with the secret of an installation."""
+        return KeyRing([key.secret for key in self._keys], references)
+
+    def has(self, name: str) -> bool:
+        """Return whether the key of this name is on the ring."""
+        return name in self.ids
+
+    def can_open(self, sealed: bytes | None) -> bool:
+        """Return whether the key that sealed this value is on the ring; None needs none."""
+        return sealed is None or sealed[:_ID_BYTES] in self._by_id
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -88,9 +104,24 @@ class KeyRing:
         """Return a short URL-safe signature that only this ring can make; the same for the same text."""
         return _mark(self._keys[0].sign, text, purpose)
 
+    def prove(self, text: str, purpose: str) -> bytes:
+        """Return the proof that only this ring can make, with the name of its key in front; see `is_proved`."""
+        return self._keys[0].id + _proof(self._keys[0].sign, text, purpose)
+
+    def is_proved(self, text: str, purpose: str, proof: bytes | None) -> bool:
+        """Return whether `proof` was made for this text by a key of the ring; a row without a proof is nobody's."""
+        key = None if proof is None else self._by_id.get(proof[:_ID_BYTES])
+        if proof is None or key is None:
+            return False
+        return hmac.compare_digest(_proof(key.sign, text, purpose), proof[_ID_BYTES:])
+
     def is_signed(self, text: str, purpose: str, mark: str) -> bool:
         """Return whether `mark` is the signature of the text under any key of the ring."""
         return any(hmac.compare_digest(_mark(key.sign, text, purpose).encode(), mark.encode()) for key in self._keys)
+
+
+def _proof(key: bytes, text: str, purpose: str) -> bytes:
+    return hmac.digest(key, f"proof {purpose}\0{text}".encode(), "sha256")
 
 
 def _mark(key: bytes, text: str, purpose: str) -> str:
@@ -146,6 +177,11 @@ def stored_keys(data_dir: Path) -> KeyRing:
     return read_keys(_kept(data_dir))
 
 
+def kept_keys(data_dir: Path) -> KeyRing | None:
+    """Return the keys in DATA_DIR/keys; None where there is no such file. Nothing is made."""
+    return read_keys(_kept(data_dir)) if (data_dir / "keys").exists() else None
+
+
 def keep_keys(data_dir: Path, written: Sequence[str]) -> None:
     """Write the keys into DATA_DIR/keys unless it exists."""
     with _drafted(data_dir, written) as draft, suppress(FileExistsError):
@@ -166,9 +202,9 @@ def _kept(data_dir: Path) -> list[str]:
 
 @contextmanager
 def _drafted(data_dir: Path, written: Sequence[str]) -> Iterator[Path]:
-    data_dir.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(data_dir)
     draft = data_dir / f".keys-{random_bytes(8).hex()}"
-    draft.touch(mode=0o600)
+    private_files.create(draft)
     try:
         draft.write_text("".join(f"{key}\n" for key in written), encoding="ascii")
         yield draft

@@ -38,23 +38,41 @@ def present(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def migrate(database: Database) -> None:
+# What is filled with the keys after a migration, in its transaction. It gets the version that the database had.
+Settle = Callable[[Session, str], None]
+
+
+def migrate(database: Database, settle: Settle | None = None) -> None:
     """Migrate the database to the newest version; one process at a time.
 
-    Raises DatabaseNotReadyError for a database of a newer program.
+    `settle` is called for a database that had a version before. Raises DatabaseNotReadyError for a database of a newer
+    program.
     """
     at = present(database)
     if at == newest():
         return
     if at is not None and at not in _known():
         raise DatabaseNotReadyError("database_ahead")
-    move(database, command.upgrade, "head")
+    with _changing(database) as (connection, config):
+        # Another process may have migrated it since.
+        at = MigrationContext.configure(connection).get_current_revision()
+        command.upgrade(config, "head")
+        if settle is not None and at is not None:
+            with Session(connection) as tx:
+                settle(tx, at)
+                tx.flush()
 
 
 def move(database: Database, command: Callable[[Config, str], None], version: str) -> None:
     """Run `command`, Alembic's upgrade or downgrade, completely or not at all."""
     with _changing(database) as (_, config):
         command(config, version)
+
+
+def is_before(version: str, other: str) -> bool:
+    """Return whether a known version is older than another one."""
+    older = ScriptDirectory.from_config(_config()).iterate_revisions(other, "base")
+    return version != other and any(script.revision == version for script in older)
 
 
 @contextmanager

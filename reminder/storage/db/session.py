@@ -4,7 +4,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, configure_mappers, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from reminder.errors import DatabaseNotReadyError, SettingsError
+from reminder.storage.crypto import private_files
 
 # The type of a transaction for other packages; only storage knows that it is a session.
 Tx = Session
@@ -188,7 +189,8 @@ def _engine(url: str, durable: bool) -> Engine:
     if parsed.drivername == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise SettingsError("REMINDER_DATABASE_URL", "name a file: a database in memory would forget every date")
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(parsed.database)
+        private_files.make_folder(file.parent)
         engine = create_engine(
             parsed,
             hide_parameters=True,
@@ -196,6 +198,8 @@ def _engine(url: str, durable: bool) -> Engine:
             pool_use_lifo=True,
             json_deserializer=_from_json,
         )
+        # SQLite would create it as the umask says; what it makes beside it gets the mode of the file.
+        event.listen(engine, "do_connect", lambda *_: _create_private(file))
         event.listen(engine, "connect", _prepare_sqlite)
         if not durable:
             event.listen(engine, "connect", _trust_the_power)
@@ -206,6 +210,11 @@ def _engine(url: str, durable: bool) -> Engine:
     return create_engine(
         parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10, connect_args=waits, json_deserializer=_from_json
     )
+
+
+def _create_private(file: Path) -> None:
+    with suppress(OSError):  # SQLite says what is wrong with the place
+        private_files.create(file, anew=False)
 
 
 def _from_json(text: str) -> object:

@@ -147,6 +147,33 @@ def add_to_each(
         tx.execute(_put(_is_postgresql(tx), table.__table__, tuple(key), tuple(names), adds=True), list(rows))
 
 
+def add_each(
+    tx: Session, table: type[DeclarativeBase], key: Sequence[str], counted: str, rows: Sequence[Mapping[str, Any]]
+) -> Mapping[int, int]:
+    """Add the value of `counted` to the row with each key; return the new values, by the first name of `key`.
+
+    One statement for many rows, which changes them in this order. The first name of `key` differs in all rows.
+    """
+    new: dict[int, int] = {}
+    names = [*key, counted]
+    of = cast("Table", table.__table__)
+    connection = tx.connection()
+    is_postgresql = connection.dialect.name == "postgresql"
+    for some in in_batches(rows, _ROWS_AT_ONCE):
+        columns = [_bound(connection.dialect, of.c[name], [row[name] for row in some]) for name in names]
+        if is_postgresql:
+            given, values = f"SELECT * FROM {_arrays(tx, of, names)}", tuple(columns)  # noqa: S608  # names of our own columns
+        else:
+            given = "VALUES " + ", ".join([f"({', '.join('?' * len(names))})"] * len(some))
+            values = tuple(value for row in zip(*columns, strict=True) for value in row)
+        sql = (
+            f"INSERT INTO {of.name} ({', '.join(names)}) {given} ON CONFLICT ({', '.join(key)}) "
+            f"DO UPDATE SET {counted} = {of.name}.{counted} + excluded.{counted} RETURNING {key[0]}, {counted}"
+        )
+        new |= {row[0]: row[1] for row in connection.exec_driver_sql(sql, values)}
+    return new
+
+
 @cache
 def _put(
     is_postgresql: bool, table: FromClause, key: Sequence[str], names: Sequence[str], *, adds: bool = False

@@ -25,6 +25,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -60,7 +61,7 @@ class Base(DeclarativeBase):
 
 def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
     """Return a partial index; in its definition columns are named without their table."""
-    bare = text(re.sub(r"\b(cards|messages|receipts|replies)\.", "", where.text))
+    bare = text(re.sub(r"\b(activity_log|cards|messages|receipts|replies)\.", "", where.text))
     return Index(name, *columns, unique=unique, sqlite_where=bare, postgresql_where=bare)
 
 
@@ -396,7 +397,43 @@ class DayTotal(Base):
     channel: Mapped[str] = mapped_column(String(10), primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     handed: Mapped[int] = mapped_column(Integer)
+    # Of each group no more than sending_limits.MOST_OF_A_GROUP; None: counted by the version before.
+    counted: Mapped[int | None] = mapped_column(Integer)
     is_lifted: Mapped[bool] = mapped_column(server_default=false())
+
+
+class GroupDayTotal(Base):
+    """The number of messages of a group by a channel on a day in Japan. `group_id` 0: of no group.
+
+    `is_lifted`: the operator has confirmed the group's day.
+    """
+
+    __tablename__ = "group_day_totals"
+    group_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True, index=True)
+    handed: Mapped[int] = mapped_column(Integer)
+    is_lifted: Mapped[bool] = mapped_column(server_default=false())
+
+
+class GroupHold(Base):
+    """A group some of whose messages wait because it has reached a limit of its own."""
+
+    __tablename__ = "group_holds"
+    __table_args__ = (
+        Index(
+            "ix_group_holds_untold",
+            "since",
+            sqlite_where=text("notified_at IS NULL"),
+            postgresql_where=text("notified_at IS NULL"),
+        ),
+    )
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(40), primary_key=True)
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    notified_at: Mapped[datetime | None]  # when its members were told
 
 
 class Pause(Base):
@@ -524,10 +561,20 @@ class Notice(Base):
     notified_at: Mapped[datetime | None]
 
 
+IS_UNCHAINED = text("activity_log.position IS NULL")
+
+
 class ActivityEntry(Base):
-    """An act, by ids only; rows are added and never changed."""
+    """An act, by ids only; rows are added and never changed.
+
+    The last three columns are empty until the auditor has chained the row (storage/runtime/activity_chain.py).
+    """
 
     __tablename__ = "activity_log"
+    __table_args__ = (
+        _partial_index("ix_activity_log_unchained", "id", where=IS_UNCHAINED),
+        Index("ix_activity_log_position", "position"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     act: Mapped[str] = mapped_column(String(40))
@@ -537,19 +584,57 @@ class ActivityEntry(Base):
     contact_id: Mapped[int | None]
     card_id: Mapped[int | None]
     message_id: Mapped[int | None]
+    position: Mapped[int | None]  # its place in the chain, from 1 on
+    content_hash: Mapped[bytes | None]  # a keyed hash of the columns above
+    chain_hash: Mapped[bytes | None]  # a keyed hash of the position, the content and the chain up to here
+
+
+class KnownKey(Base):
+    """A key that has sealed something in this database, by its name; the key itself is not here.
+
+    `abandoned_at`: the operator has said that it is lost, so that it is not asked for any more.
+    """
+
+    __tablename__ = "known_keys"
+    name: Mapped[str] = mapped_column(String(8), primary_key=True)
+    seen_at: Mapped[datetime]
+    abandoned_at: Mapped[datetime | None]
+
+
+class InstallationSecret(Base):
+    """A secret that was made once and belongs to this installation, whatever becomes of its keys and its machine.
+
+    `older_until`: the newest row that was there when it was made; None where there was none.
+    """
+
+    __tablename__ = "installation_secrets"
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    value_sealed: Mapped[bytes]
+    older_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
 
 
 class LoginCode(Base):
-    """A requested login code. It works only in the browser that requested it."""
+    """A request for a login code.
+
+    `is_mailed`: it has a code and an e-mail of its own; without them, the codes of the latest e-mail to its address
+    count. `is_known`: its browser had been signed in to the account before. `session_id`: the session that asks for a
+    confirmation, and not for a sign-in.
+    """
 
     __tablename__ = "login_codes"
     id: Mapped[int] = mapped_column(primary_key=True)
     address_sealed: Mapped[bytes]
     address_index: Mapped[bytes] = mapped_column(index=True)
+    mailbox_index: Mapped[bytes | None] = mapped_column(index=True)  # all spellings that reach one mailbox
     network_index: Mapped[bytes] = mapped_column(index=True)
     browser_hash: Mapped[bytes] = mapped_column(index=True)
     code_hash: Mapped[bytes]
+    long_code_hash: Mapped[bytes | None]
     tries: Mapped[int]
+    is_mailed: Mapped[bool] = mapped_column(server_default=true())
+    is_known: Mapped[bool] = mapped_column(server_default=false())
+    session_id: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(index=True)
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
@@ -569,28 +654,36 @@ class SetupCode(Base):
 
 
 class Session(Base):
-    """A browser in which somebody is signed in. `member_id`: the member it acts as, where they are in a group."""
+    """A browser in which somebody is signed in. `member_id`: the member it acts as, where they are in a group.
+
+    `token_proof`: made with the key ring; a row without it signs nobody in. `proved_at`: when its owner last entered a
+    code or used a passkey. `browser_hash`: of the cookie that tells this browser from one never signed in before.
+    """
 
     __tablename__ = "sessions"
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
     member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="SET NULL"), index=True)
     token_hash: Mapped[bytes] = mapped_column(unique=True)
+    token_proof: Mapped[bytes | None]
+    browser_hash: Mapped[bytes | None]
     device: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime]
+    proved_at: Mapped[datetime | None]
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 
 
 class Passkey(Base):
-    """A passkey of an account."""
+    """A passkey of an account. `proof`: made with the key ring; a row without it signs nobody in."""
 
     __tablename__ = "passkeys"
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
     credential_id: Mapped[bytes] = mapped_column(unique=True)
     public_key: Mapped[bytes]
+    proof: Mapped[bytes | None]
     sign_count: Mapped[int]
     device: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime]
@@ -630,6 +723,7 @@ class ApiToken(Base):
     made_by: Mapped[int] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(GuardedText(30, field="token_name"))
     token_hash: Mapped[bytes] = mapped_column(unique=True)
+    token_proof: Mapped[bytes | None]
     scopes: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
@@ -657,6 +751,7 @@ class CalendarFeed(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     member_id: Mapped[int] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"), index=True)
     token_hash: Mapped[bytes] = mapped_column(unique=True)
+    token_proof: Mapped[bytes | None]
     is_private: Mapped[bool]  # entries say only that something ends
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]

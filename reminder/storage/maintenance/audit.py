@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Select, and_, bindparam, exists, func, literal_column, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from reminder.domain.model.messages import UNREADABLE
 from reminder.domain.model.people import ContactState, Role
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.statements import among
@@ -125,6 +126,20 @@ _LATE = select(_SOME_LATE.c.channel, _SOME_LATE.c.audience, func.count(), func.m
 def late_messages(tx: Session, before: datetime, but_not: Collection[str]) -> list[LateMessages]:
     """Return the messages that were due before then. `but_not`: channels that are known to wait."""
     return [LateMessages(*row) for row in tx.execute(_LATE, {"before": before, "but_not": list(but_not)})]
+
+
+_UNREADABLE = _counted(
+    Message.created_at,
+    IS_QUEUED,
+    Message.channel.in_(bindparam("channels", expanding=True)),
+    Message.scheduled_at < bindparam("until"),
+    Message.reason == literal_column(f"'{UNREADABLE}'"),
+)
+
+
+def unreadable_messages(tx: Session, channels: Collection[str], until: datetime) -> LateWork:
+    """Return the queued messages that wait for a missing key, of those that are looked at until then."""
+    return LateWork(*tx.execute(_UNREADABLE, {"channels": list(channels), "until": until}).one())
 
 
 _DAYS_PASSED = (

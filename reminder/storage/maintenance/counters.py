@@ -7,16 +7,17 @@ workers, and even if some of them were killed.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from reminder.clock import japan_date
 from reminder.domain.model.messages import MessageState
 from reminder.storage.db import tables
 from reminder.storage.db.statements import add_to
 from reminder.storage.db.tables import WAS_HANDED_OVER, Message
-from reminder.storage.runtime import heartbeats
+from reminder.storage.runtime import heartbeats, service_state
 
 # By then most answers have come, and the writes of a worker with a slow clock are committed.
 LATER = timedelta(minutes=2)
@@ -25,6 +26,9 @@ LONGEST = timedelta(minutes=10)
 # The buckets of the time a due message waited, in seconds; the last one holds all longer times.
 BUCKETS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 14400)
 HANDED, WAITED, SECONDS = "handed", "waited", "seconds"
+# By name of the counter: bounces that prove no mail of ours. Of the present day there is also a count for the audit.
+BOUNCES, REFUSED = "bounces", "refused"
+_REFUSED_TODAY = "bounces_refused"
 _TAKEN = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNDELIVERED)
 
 
@@ -54,6 +58,18 @@ def rollup(tx: Session, now: datetime) -> None:
     for name, count in sorted(counted.items()):
         add_to(tx, tables.Counter, {"name": name}, {"value": count})
     heartbeats.record(tx, heartbeats.COUNTED, until)
+
+
+def count_refused_bounce(tx: Session, now: datetime) -> None:
+    """Count a bounce that was refused, since the beginning and on this day in Japan."""
+    add_to(tx, tables.Counter, {"name": f"{BOUNCES}.email.{REFUSED}"}, {"value": 1})
+    service_state.replace(tx, _REFUSED_TODAY, f"{japan_date(now)} {bounces_refused_on(tx, japan_date(now)) + 1}")
+
+
+def bounces_refused_on(tx: Session, day: date) -> int:
+    """Return how many bounces were refused on a day in Japan, which is today; of other days nothing is known."""
+    counted_on, _, count = (service_state.find(tx, _REFUSED_TODAY) or "").partition(" ")
+    return int(count) if counted_on == day.isoformat() else 0
 
 
 def all_of(tx: Session) -> Mapping[str, int]:

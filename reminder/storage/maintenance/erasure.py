@@ -5,7 +5,7 @@ A message to somebody who stays keeps its row, so that nobody is reminded twice 
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import (
     BindParameter,
@@ -46,6 +46,7 @@ from reminder.storage.db.tables import (
     Challenge,
     Contact,
     Group,
+    GroupDayTotal,
     GroupUsage,
     IdempotencyKey,
     Import,
@@ -193,6 +194,7 @@ def group(tx: Session, group_id: int) -> None:
     )
     delete_messages(tx, set(tx.scalars(_messages_of_group(group_id))))
     _delete(tx, UnclearReply, UnclearReply.id.in_(_unclear(ReplyChoice.contact_id.in_(_contacts_of_group(group_id)))))
+    _delete(tx, GroupDayTotal, GroupDayTotal.group_id == group_id)
     _delete(tx, Group, Group.id == group_id)
     elsewhere = select(Member.id).where(Member.account_id == Account.id).exists()
     gone = tx.execute(select(Account.id, Account.address_index).where(Account.id.in_(accounts), ~elsewhere)).all()
@@ -348,6 +350,12 @@ def delete_old(tx: Session, kind: str, before: datetime, limit: int) -> int:
     if ids:
         old.forget(tx, ids)
     return len(ids)
+
+
+def old_day_totals(tx: Session, before: date) -> int:
+    """Delete the totals of groups of days before this one; return how many were deleted."""
+    old = delete(GroupDayTotal).where(GroupDayTotal.day < before).returning(GroupDayTotal.group_id)
+    return len(tx.execute(old.execution_options(synchronize_session=False)).all())
 
 
 def old_messages(tx: Session, before: datetime, limit: int) -> int:

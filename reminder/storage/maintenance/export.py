@@ -259,7 +259,7 @@ def _names(table: type[DeclarativeBase], *, but: Sequence[str] = ()) -> list[str
 
     Sealed columns are opened by the caller; hashes are unreadable and left out.
     """
-    hidden = ("_sealed", "_index", "_hash")
+    hidden = ("_sealed", "_index", "_hash", "proof")
     names = [column.key for column in table.__mapper__.column_attrs if column.key not in but]
     return [name for name in names if not name.endswith(hidden)]
 

@@ -11,8 +11,11 @@ from typing import Any, cast
 from sqlalchemy import Column, Row, Select, Table, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from reminder.domain.parsing.addresses import address_identity
 from reminder.errors import SettingsError
 from reminder.storage.auth import accounts, idempotency, login_codes
+from reminder.storage.auth.proofs import PROOFS, Proof, prove_row, row_is_proved
+from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing, sealed_with
 from reminder.storage.db.session import Database
 from reminder.storage.db.statements import update_many
@@ -23,6 +26,7 @@ from reminder.storage.db.tables import (
     Account,
     Base,
     IdempotencyKey,
+    InstallationSecret,
     Invitation,
     LoginCode,
     Reply,
@@ -33,6 +37,8 @@ from reminder.storage.registry import contacts, imports
 from reminder.storage.reminders import replies, unclear_replies
 
 AT_ONCE = 500
+# The purpose of an installation's secrets.
+OF_INSTALLATION = "installation_secrets.value"
 
 
 @dataclass(frozen=True)
@@ -76,10 +82,12 @@ SEALED = (
     Sealed(_table(Reply), "body_sealed", replies.BODY),
     Sealed(_table(UnclearReply), "body_sealed", unclear_replies.BODY),
     Sealed(IMPORT_ROWS, "cells_sealed", imports.CELLS),
+    Sealed(_table(InstallationSecret), "value_sealed", OF_INSTALLATION),
 )
 # Keyed hashes that cannot be computed again: each is deleted after a day, a sheet's rows after a week.
 FORGOTTEN_SOON = (
     "login_codes.network_index",
+    "login_codes.mailbox_index",
     "idempotency_keys.key_hash",
     "idempotency_keys.request_hash",
     "import_rows.row_fingerprint",
@@ -131,7 +139,7 @@ def _old(keys: KeyRing, sealed: Sealed, rows: Sequence[Row[Any]]) -> tuple[list[
         except SettingsError:
             unreadable += 1
             continue
-        if not is_new or row[width + 1] != keys.blind_index(text):
+        if not is_new or row[width + 1] != address_index_of(keys, text):
             old.append(_Opened(tuple(row[:width]), text))
     return old, unreadable
 
@@ -143,7 +151,7 @@ def _renew_some(database: Database, keys: KeyRing, sealed: Sealed, old: Sequence
         values = [
             dict(zip(names, one.key, strict=True))
             | {sealed.column: keys.seal(one.text, sealed.purpose)}
-            | ({sealed.index: keys.blind_index(one.text)} if sealed.index else {})
+            | ({sealed.index: address_index_of(keys, one.text)} if sealed.index else {})
             for one in free
         ]
         update_many(tx, sealed.table, names, values)
@@ -161,20 +169,40 @@ def _of_same_text(tx: Session, keys: KeyRing, sealed: Sealed, old: Sequence[_Ope
 
     Two people with one telephone are found by its index, which therefore changes for both at once, or for neither.
     """
-    text_of = {index: one.text for one in old for index in keys.blind_indexes(one.text)}
+    text_of = {index: address_identity(one.text) for one in old for index in address_indexes(keys, one.text)}
     index = sealed.table.c[sealed.index or ""]
     these = select(*sealed.key, index).where(index.in_(text_of))
     free = tx.execute(these.with_for_update(skip_locked=True)).all()
     unheld = {tuple(row[:-1]) for row in free}
     held = {text_of[row[-1]] for row in tx.execute(these) if tuple(row[:-1]) not in unheld}
-    return [_Opened(tuple(row[:-1]), text_of[row[-1]]) for row in free if text_of[row[-1]] not in held]
+    open_to = [tuple(row[:-1]) for row in free if text_of[row[-1]] not in held]
+    if not open_to:
+        return []
+    # Each keeps its own spelling.
+    again = tx.execute(sealed.rows().where(tuple_(*sealed.key).in_(open_to)))
+    return [_Opened(tuple(row[:-2]), keys.open(row[-2], sealed.purpose)) for row in again]
+
+
+def renew_proofs(database: Database, keys: KeyRing, of: Proof) -> int:
+    """Make the proofs of a table again with the newest key, and return how many; a row without one gets none."""
+    count, query = 0, of.rows().where(of.table.c[of.column].is_not(None)).order_by(of.table.c.id).limit(AT_ONCE)
+    behind = query
+    while True:
+        with database.writing() as tx:
+            rows = tx.execute(behind.with_for_update(skip_locked=True)).all()
+            old = [row for row in rows if sealed_with(row[1]) != keys.ids[0] and row_is_proved(keys, of, row)]
+            values = [{"id": row.id, of.column: prove_row(keys, of, row)} for row in old]
+            update_many(tx, of.table, ["id"], values)
+        count += len(values)
+        if not rows:
+            return count
+        behind = query.where(of.table.c.id > rows[-1].id)
 
 
 def keys_in_use(tx: Session) -> set[str]:
-    """Return the names of the keys that some sealed value still needs."""
+    """Return the names of the keys that some sealed value or some proof still needs."""
     found: set[str] = set()
-    for sealed in SEALED:
-        kept = sealed.table.c[sealed.column]
+    for kept in [one.table.c[one.column] for one in (*SEALED, *PROOFS)]:
         beginnings = select(func.substr(kept, 1, 4).label("beginning")).where(kept.is_not(None)).distinct()
         found |= {sealed_with(bytes(beginning)) for beginning in tx.scalars(beginnings)}
     return found

@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, bindparam, case, exists, false, func, literal_
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import (
+    BEFORE_ASKING_AGAIN,
     CANCEL,
     FAIL_UNASKABLE,
     FAIL_UNREADABLE,
@@ -32,6 +33,7 @@ from reminder.domain.model.people import Audience, ChannelName, ContactState, Mo
 from reminder.domain.model.state_machine import Move
 from reminder.errors import SettingsError
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.references import MESSAGE
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.statements import among, ids_param, update_many
 from reminder.storage.db.tables import (
@@ -73,6 +75,7 @@ class LeasedMessage:
     expires_at: datetime
     lease_until: datetime  # after this instant it must not be handed over
     on_holidays: bool = False  # may be sent on a Sunday or holiday
+    contact_added_at: datetime | None = None
     starts_in: float = 0.0
 
 
@@ -93,7 +96,7 @@ class DueMessages:
 
 
 class Opened(NamedTuple):
-    """Messages with their words, and the ids of those that were sealed with a key that is gone."""
+    """Messages with their words, and the ids of those that cannot be read."""
 
     leased: list[LeasedMessage]
     unreadable: list[int]
@@ -160,7 +163,7 @@ _ASKABLE = (
 
 
 # Columns that only find and order the rows, or that are returned in another form.
-_INSIDE = {Message.group_id.key, Message.fairness_rank.key, Message.scheduled_at.key, Message.address_sealed.key}
+_INSIDE = {Message.fairness_rank.key, Message.scheduled_at.key, Message.address_sealed.key}
 
 
 def _with_reader(due: Any) -> Any:
@@ -175,6 +178,8 @@ def _with_reader(due: Any) -> Any:
             *(column for column in due.c if column.name not in _INSIDE),
             func.coalesce(due.c.address_sealed, Contact.address_sealed).label("address_sealed"),
             Contact.address_index,
+            Group.kind.label("group_kind"),
+            Contact.created_at.label("contact_added_at"),
             on_holidays.label("on_holidays"),
             Group.suspended_at.is_not(None).label("is_suspended"),
         )
@@ -290,7 +295,7 @@ def end_stale(tx: Session, ids: Sequence[int], reason: str, now: datetime) -> No
 
 
 def fail_unreadable(tx: Session, ids: Sequence[int], now: datetime) -> None:
-    """End these messages as failed, because the key that sealed them is gone."""
+    """End these messages as failed, because nobody can read them."""
     if ids:
         values = {"reason": UNREADABLE, "lease_until": None, "ended_at": now}
         tx.execute(transition(MESSAGE_STATES, FAIL_UNREADABLE, among(Message.id, ids)).values(values))
@@ -309,21 +314,22 @@ def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
 
 @dataclass(frozen=True)
 class RecentlySent:
-    """The number of recent messages per address, by its keyed index, and per text."""
+    """The number of recent messages per address, by its keyed index: of all, of each group, and of its same texts."""
 
     all: Mapping[bytes, int]
-    alike: Mapping[tuple[bytes, bytes], int]
+    of_group: Mapping[tuple[bytes, int | None], int]
+    alike: Mapping[tuple[bytes, int | None, bytes], int]
 
 
 _SENT_RECENTLY = (
-    select(Contact.address_index, Message.body_fingerprint, func.count())
+    select(Contact.address_index, Message.group_id, Message.body_fingerprint, func.count())
     .join(Message, Message.contact_id == Contact.id)
     .where(
         Contact.address_index.in_(bindparam("addresses", expanding=True)),
         Message.handed_at >= bindparam("since"),
         Message.state != MessageState.QUEUED,
     )
-    .group_by(Contact.address_index, Message.body_fingerprint)
+    .group_by(Contact.address_index, Message.group_id, Message.body_fingerprint)
 )
 
 
@@ -333,15 +339,17 @@ def sent_recently(tx: Session, address_indexes: Collection[bytes], since: dateti
     Every contact with the address counts, and every outcome.
     """
     if not address_indexes:
-        return RecentlySent({}, {})
+        return RecentlySent({}, {}, {})
     found = tx.execute(_SENT_RECENTLY, {"addresses": list(address_indexes), "since": since})
     every: dict[bytes, int] = {}
-    alike: dict[tuple[bytes, bytes], int] = {}
-    for address, body_fingerprint, count in found:
+    of_group: dict[tuple[bytes, int | None], int] = {}
+    alike: dict[tuple[bytes, int | None, bytes], int] = {}
+    for address, group_id, body_fingerprint, count in found:
         every[address] = every.get(address, 0) + count
+        of_group[address, group_id] = of_group.get((address, group_id), 0) + count
         if body_fingerprint is not None:
-            alike[address, body_fingerprint] = count
-    return RecentlySent(every, alike)
+            alike[address, group_id, body_fingerprint] = count
+    return RecentlySent(every, of_group, alike)
 
 
 def _end_queued(tx: Session, ids: Sequence[int], move: Move[MessageState], reason: str | None, now: datetime) -> None:
@@ -363,9 +371,14 @@ def mark_expired_unknown(tx: Session, now: datetime) -> list[int]:
 def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> Unknown:
     """Lease messages of unknown outcome whose reconciliation is due.
 
-    A message that cannot be read cannot be asked about, and fails.
+    One whose key is missing waits for it. One that was changed cannot be asked about, and fails.
     """
-    askable = tx.execute(_ASK, {"now": now, "limit": limit}).all()
+    found = tx.execute(_ASK, {"now": now, "limit": limit}).all()
+    closed = [row.id for row in found if not is_openable(keys, row)]
+    if closed:
+        later = {"lease_until": now + BEFORE_ASKING_AGAIN}
+        tx.execute(staying(MESSAGE_STATES, among(Message.id, closed), states=RECORD_ANSWER.leaves).values(later))
+    askable = [row for row in found if row.id not in set(closed)]
     forgotten = [row.id for row in askable if row.body_sealed is None]
     leased, unreadable = decrypt(keys, [row for row in askable if row.body_sealed is not None], None, now + lease)
     if leased:
@@ -376,6 +389,11 @@ def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta
             failed = {"reason": reason, "lease_until": None, "ended_at": now}
             tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(failed))
     return Unknown(leased, forgotten)
+
+
+def is_openable(keys: KeyRing, row: DueRow) -> bool:
+    """Return whether the keys that sealed a message and its address are on the ring."""
+    return keys.can_open(row.body_sealed) and keys.can_open(row.address_sealed)
 
 
 def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
@@ -404,8 +422,8 @@ def decrypt(
 ) -> Opened:
     """Return the leased messages, for sending (`claimed_at`) or for reconciliation, and the ids of the unreadable ones.
 
-    A message is unreadable if its key is gone; it must not delay the others. `starts_in`, `between`: the seconds to the
-    first message, and from one to the next.
+    A message is unreadable if it was changed, or its key is missing; it must not delay the others. `starts_in`,
+    `between`: the seconds to the first message, and from one to the next.
     """
     leased: list[LeasedMessage] = []
     unreadable: list[int] = []
@@ -424,6 +442,8 @@ def decrypt(
             created_at=row.created_at,
             handed_at=claimed_at or row.handed_at,
             language=language,
+            reference=keys.references.make(MESSAGE, [row.id], row.created_at),
+            is_older=keys.references.is_older(row.created_at),
         )
         leased.append(
             LeasedMessage(
@@ -438,6 +458,7 @@ def decrypt(
                 expires_at=row.expires_at,
                 lease_until=lease_until,
                 on_holidays=row.on_holidays,
+                contact_added_at=row.contact_added_at,
                 starts_in=starts_in + len(leased) * between,
             )
         )

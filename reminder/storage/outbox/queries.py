@@ -7,14 +7,15 @@ from datetime import date, datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Row, and_, bindparam, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Row, and_, bindparam, or_, select, union
 from sqlalchemy.orm import Session
 
 from reminder.clock import japan_date
-from reminder.domain.model.messages import MessageKind
+from reminder.domain.model.messages import MessageKind, MessageState
 from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.references import MESSAGE
 from reminder.storage.db.statements import among, each, ids_param
 from reminder.storage.db.tables import (
     IS_QUEUED,
@@ -305,20 +306,42 @@ def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Ite
 
 
 @dataclass(frozen=True)
-class SentMail:
-    """An e-mail that was handed over at least once."""
+class ReferredMessage:
+    """A message that something from outside names."""
 
+    id: int
+    channel: ChannelName
+    state: MessageState
     provider_id: str | None
+    was_handed_over: bool
+    created_at: datetime
 
 
-def sent_mail(tx: Session, message_id: int) -> SentMail | None:
-    """Return the e-mail, None where it was never handed over."""
-    row = tx.execute(
-        select(Message.provider_id).where(
-            Message.id == message_id, Message.channel == ChannelName.EMAIL, Message.handed_at.is_not(None)
-        )
-    ).one_or_none()
-    return None if row is None else SentMail(row.provider_id)
+_REFERRED = select(
+    Message.id, Message.channel, Message.state, Message.provider_id, Message.handed_at.is_not(None), Message.created_at
+)
+
+
+def referred(tx: Session, keys: KeyRing, reference: str) -> ReferredMessage | None:
+    """Return the message with this reference, None for one that we did not make."""
+    found = keys.references.read(MESSAGE, reference)
+    message = None if found is None else by_id(tx, found.ids[0])
+    return message if found is not None and message is not None and found.was_made(message.created_at) else None
+
+
+def by_id(tx: Session, message_id: int) -> ReferredMessage | None:
+    """Return the message with this id."""
+    return _one_referred(tx, Message.id == message_id)
+
+
+def by_provider_id(tx: Session, provider_id: str) -> ReferredMessage | None:
+    """Return the message that the provider knows by this id."""
+    return _one_referred(tx, Message.provider_id == provider_id)
+
+
+def _one_referred(tx: Session, which: ColumnElement[bool]) -> ReferredMessage | None:
+    row = tx.execute(_REFERRED.where(which).order_by(Message.id).limit(1)).first()
+    return None if row is None else ReferredMessage(row[0], ChannelName(row[1]), row[2], *row[3:])
 
 
 @dataclass(frozen=True)

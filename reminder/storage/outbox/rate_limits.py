@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import ChannelName
@@ -33,14 +33,19 @@ def reserve(tx: Session, channel: ChannelName, turns: int, *, between: timedelta
 
 @dataclass(frozen=True)
 class Days:
-    """The number of messages today, and on each of the last days with any."""
+    """The number of messages today, and on each of the last days with any.
+
+    `counted`, `before`: of each group no more than sending_limits.MOST_OF_A_GROUP a day, so that none decides alone.
+    """
 
     handed: int
     before: Sequence[int]
     is_lifted: bool
+    counted: int = 0
 
 
-_DAYS = select(DayTotal.day, DayTotal.handed, DayTotal.is_lifted).where(
+_COUNTED = func.coalesce(DayTotal.counted, DayTotal.handed).label("counted")
+_DAYS = select(DayTotal.day, DayTotal.handed, _COUNTED, DayTotal.is_lifted).where(
     DayTotal.channel == bindparam("channel"), DayTotal.day.between(bindparam("first"), bindparam("today"))
 )
 
@@ -49,13 +54,20 @@ def days(tx: Session, channel: ChannelName, today: date) -> Days:
     """Return the totals of a channel."""
     asked = {"channel": channel, "first": today - timedelta(days=USUAL_DAYS), "today": today}
     rows = tx.execute(_DAYS, asked).all()
-    handed, is_lifted = next(((row.handed, row.is_lifted) for row in rows if row.day == today), (0, False))
-    return Days(handed, [row.handed for row in rows if row.day != today and row.handed], is_lifted)
+    of_today = next((row for row in rows if row.day == today), None)
+    before = [row.counted for row in rows if row.day != today and row.handed]
+    if of_today is None:
+        return Days(0, before, is_lifted=False)
+    return Days(of_today.handed, before, of_today.is_lifted, of_today.counted)
 
 
-def count(tx: Session, channel: ChannelName, today: date, handed: int) -> None:
-    """Add to the day's total of a channel. Like `reserve`: call it late in a transaction."""
-    add_to(tx, DayTotal, {"channel": channel, "day": today}, {"handed": handed})
+def count(tx: Session, channel: ChannelName, today: date, handed: int, counted: int | None = None) -> None:
+    """Add to the day's total of a channel. Like `reserve`: call it late in a transaction.
+
+    `counted`: how many of them count towards the bound of the channel; None: all.
+    """
+    values = {"handed": handed, "counted": handed if counted is None else counted}
+    add_to(tx, DayTotal, {"channel": channel, "day": today}, values)
 
 
 def lift_daily_bound(tx: Session, channel: ChannelName, today: date) -> bool:

@@ -25,8 +25,11 @@ class WaitingReceipt:
 def keep(
     tx: Session, *, provider_id: str, status: str, error_code: str | None, message_id: int | None, now: datetime
 ) -> None:
-    """Store a receipt; a repeated one changes nothing."""
-    insert_or_ignore(
+    """Store a receipt; a repeated one changes nothing.
+
+    One that names its message waits again, where the same one was stored before without a name and found nothing.
+    """
+    is_new = insert_or_ignore(
         tx,
         Receipt,
         provider_id=provider_id,
@@ -35,6 +38,13 @@ def keep(
         message_id=message_id,
         received_at=now,
     )
+    if not is_new and message_id is not None:
+        tx.execute(
+            update(Receipt)
+            .where(Receipt.provider_id == provider_id, Receipt.status == status, Receipt.message_id.is_(None))
+            .values(message_id=message_id, error_code=error_code, applied_at=None)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def waiting(tx: Session, limit: int) -> list[WaitingReceipt]:

@@ -275,6 +275,12 @@ def of_group(tx: Session, group_id: int | None) -> list[CardView]:
     return list(each_of_group(tx, group_id))
 
 
+def added_at(tx: Session, group_id: int) -> Mapping[int, datetime]:
+    """Return when each card of a group was added, by its id."""
+    query = select(Card.id, Card.created_at).join(Person, Person.id == Card.person_id)
+    return dict(list(tx.execute(query.where(Person.group_id == group_id))))
+
+
 def each_of_group(tx: Session, group_id: int | None) -> Iterator[CardView]:
     """Yield the cards that `of_group` returns, in bounded memory."""
     query = select(*_COLUMNS).order_by(Card.id)

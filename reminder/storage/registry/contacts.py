@@ -27,6 +27,7 @@ from reminder.domain.model.people import (
     stops_lifted,
 )
 from reminder.domain.rules.recipients import Recipient
+from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.db.tables import CONTACTS, Contact, Member, Message, Person
@@ -155,16 +156,18 @@ def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str
 
     Rows with one telephone number are found by the same index; during a key rotation it is that of the existing rows.
     """
-    indexes = {address: keys.blind_index(address) for address in addresses}
     if len(keys.ids) == 1:
-        return indexes
-    address_of = {index: address for address in addresses for index in keys.blind_indexes(address)}
-    for asked in in_batches(address_of):
+        return {address: address_index_of(keys, address) for address in addresses}
+    newest = {index: index for index in (address_index_of(keys, address) for address in addresses)}
+    newest_of = {
+        index: address_index_of(keys, address) for address in addresses for index in address_indexes(keys, address)
+    }
+    for asked in in_batches(newest_of):
         some = Contact.address_index.in_(asked)
         # This waits for a key rotation of the same rows.
         there = select(Contact.address_index).where(some).with_for_update(read=True)
-        indexes |= {address_of[index]: index for index in tx.scalars(there)}
-    return indexes
+        newest |= {newest_of[index]: index for index in tx.scalars(there)}
+    return {address: newest[address_index_of(keys, address)] for address in addresses}
 
 
 def indexes_of(tx: Session, person_ids: Collection[int]) -> dict[int, set[tuple[str, bytes]]]:
@@ -205,7 +208,7 @@ def group_has_member(tx: Session, keys: KeyRing, *, group_id: int, address: str)
     query = (
         select(Contact.id)
         .join(Member, Member.id == Contact.member_id)
-        .where(Member.group_id == group_id, Contact.address_index.in_(keys.blind_indexes(address)))
+        .where(Member.group_id == group_id, Contact.address_index.in_(address_indexes(keys, address)))
     )
     return tx.execute(query).first() is not None
 
@@ -273,7 +276,15 @@ def view(keys: KeyRing, row: Row[*tuple[Any, ...]]) -> ContactView:
 
 
 _RECIPIENTS = (
-    select(Contact.id, Contact.person_id, Contact.is_family, Contact.channel, Contact.state, Person.language)
+    select(
+        Contact.id,
+        Contact.person_id,
+        Contact.is_family,
+        Contact.channel,
+        Contact.state,
+        Person.language,
+        Contact.created_at,
+    )
     .join(Person, Person.id == Contact.person_id)
     .order_by(Contact.id)
 )
@@ -291,6 +302,7 @@ _MEMBERS = (
         Member.language,
         Member.role,
         Member.copies,
+        Contact.created_at,
     )
     .join(Member, Member.id == Contact.member_id)
     .where(among(Member.group_id, ids_param("groups")))
@@ -330,9 +342,10 @@ def _recipients(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[tuple[int, Recipi
                 channel=ChannelName(channel),
                 state=ContactState(state),
                 language=Language.JAPANESE if is_family else Language(language),
+                added_at=added_at,
             ),
         )
-        for contact_id, person_id, is_family, channel, state, language in rows
+        for contact_id, person_id, is_family, channel, state, language, added_at in rows
         if person_id is not None
     ]
 
@@ -350,9 +363,10 @@ def of_members(tx: Session, group_ids: Sequence[int]) -> list[tuple[int, Recipie
                 language=Language(language),
                 role=Role(role),
                 copies=Copies(copies),
+                added_at=added_at,
             ),
         )
-        for contact_id, member_id, channel, state, group_id, language, role, copies in tx.execute(
+        for contact_id, member_id, channel, state, group_id, language, role, copies, added_at in tx.execute(
             _MEMBERS, {"groups": group_ids}
         )
         if member_id is not None
@@ -456,7 +470,7 @@ def _phones() -> list[ChannelName]:
 def at_phone(tx: Session, keys: KeyRing, address: str) -> list[int]:
     """Return the ids of every contact with this number, for texts or calls: two people may share a telephone."""
     query = select(Contact.id).where(
-        Contact.channel.in_(_phones()), Contact.address_index.in_(keys.blind_indexes(address))
+        Contact.channel.in_(_phones()), Contact.address_index.in_(address_indexes(keys, address))
     )
     return list(tx.scalars(query.order_by(Contact.channel, Contact.id)))
 
@@ -509,6 +523,11 @@ def has_said_no(tx: Session, contact_id: int) -> bool:
     return tx.execute(query.limit(1)).first() is not None
 
 
+def added_at(tx: Session, contact_id: int) -> datetime | None:
+    """Return when a contact was added (aware UTC), None where there is no such contact; its links are made of it."""
+    return tx.execute(select(Contact.created_at).where(Contact.id == contact_id)).scalar_one_or_none()
+
+
 def language_of(tx: Session, contact_id: int) -> Language:
     """Return the language of a member's contact, Japanese for everybody else's."""
     query = select(Member.language).join(Contact, Contact.member_id == Member.id).where(Contact.id == contact_id)
@@ -556,6 +575,7 @@ class UnverifiedContact:
     is_family: bool
     channel: ChannelName
     since: datetime
+    added_at: datetime
 
 
 _verified_at = func.coalesce(Contact.reached_at, Contact.created_at)
@@ -567,6 +587,7 @@ _UNVERIFIED = (
         Contact.is_family,
         Contact.channel,
         _verified_at,
+        Contact.created_at,
     )
     .outerjoin(Person, Person.id == Contact.person_id)
     .outerjoin(Member, Member.id == Contact.member_id)
@@ -579,12 +600,20 @@ _UNVERIFIED = (
 def unverified_contacts(tx: Session, before: datetime, limit: int) -> list[UnverifiedContact]:
     """Return the contacts that were not verified since then, the longest first."""
     rows = tx.execute(_UNVERIFIED, {"before": before, "limit": limit})
-    return [UnverifiedContact(*row[:4], ChannelName(row[4]), row[5]) for row in rows]
+    return [UnverifiedContact(*row[:4], ChannelName(row[4]), row[5], row[6]) for row in rows]
 
 
-def record_verified(tx: Session, contact_ids: Iterable[int], now: datetime) -> None:
-    """Record proof that these addresses are still their owners'."""
+def record_verified(
+    tx: Session, contact_ids: Iterable[int], now: datetime, *, unless_since: datetime | None = None
+) -> list[int]:
+    """Record proof that these addresses are still their owners', and return the ids of those it was recorded for.
+
+    `unless_since`: not for those that were verified since then.
+    """
     ids = list(contact_ids)
-    if ids:
-        these = update(Contact).where(among(Contact.id, ids)).execution_options(synchronize_session=False)
-        tx.execute(these.values(reached_at=now))
+    if not ids:
+        return []
+    these = update(Contact).where(among(Contact.id, ids)).execution_options(synchronize_session=False)
+    if unless_since is not None:
+        these = these.where(or_(Contact.reached_at.is_(None), Contact.reached_at < unless_since))
+    return list(tx.execute(these.values(reached_at=now).returning(Contact.id)).scalars())

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from reminder.clock import japan_date
 from reminder.domain.model.imports import ImportState
+from reminder.domain.parsing.addresses import mailbox_of
 from reminder.domain.rules.quotas import AddressQuota, Quota, Quotas, refuse_beyond
 from reminder.errors import NotFoundError, QuotaReachedError
 from reminder.storage.crypto.keyring import KeyRing
@@ -188,13 +189,15 @@ def use_address(
     before the sum is read, so that of two transactions the second waits and then sees the first.
     """
     what = _SINCE[limits[0]][0]
-    key = {"address_index": keys.blind_index(address), "what": what, "hour": _hour_of(now)}
+    # Spellings of one mailbox count together.
+    mailbox = mailbox_of(address) if "@" in address else address
+    key = {"address_index": keys.blind_index(mailbox), "what": what, "hour": _hour_of(now)}
     add_to(tx, AddressUsage, key, {"used": 1})
     for one in limits:
         _, period = _SINCE[one]
         used = tx.execute(
             select(func.coalesce(func.sum(AddressUsage.used), 0)).where(
-                AddressUsage.address_index.in_(keys.blind_indexes(address)),
+                AddressUsage.address_index.in_(keys.blind_indexes(mailbox)),
                 AddressUsage.what == what,
                 AddressUsage.hour >= _hour_of(now - period),
             )

@@ -16,6 +16,7 @@ from reminder.storage.db.tables import (
     IS_SILENT,
     IS_UNREPORTED_FAILURE,
     Card,
+    GroupHold,
     Heartbeat,
     Message,
     Notice,
@@ -53,6 +54,7 @@ UNCLEAR_REPLY_DUE = WorkCondition(
 REMINDER_DUE = WorkCondition("reminder_due", exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= _TODAY))
 ESCALATION_DUE = WorkCondition("escalation_due", exists().where(IS_SILENT, Card.escalate_on <= _TODAY))
 FAILURE_UNREPORTED = WorkCondition("failure_unreported", exists(select(Message.id).where(IS_UNREPORTED_FAILURE)))
+GROUP_HOLD_UNTOLD = WorkCondition("group_hold_untold", exists().where(GroupHold.notified_at.is_(None)))
 NOTICE_WAITS = WorkCondition("notice_waits", exists().where(Notice.notified_at.is_(None)))
 
 

@@ -23,7 +23,14 @@ def make_feed(uow: UnitOfWork, *, member_id: int, is_private: bool) -> str:
     if group_id is None:
         raise NotFoundError(field="member")
     quotas.require_room(uow.tx, uow.rules.quotas, group_id, {Quota.FEEDS: 1}, uow.now)
-    calendar_feeds.add(uow.tx, member_id=member_id, token_hash=token_hash(token), is_private=is_private, now=uow.now)
+    calendar_feeds.add(
+        uow.tx,
+        uow.keys,
+        member_id=member_id,
+        token_hash=token_hash(token),
+        is_private=is_private,
+        now=uow.now,
+    )
     activity_log.write(uow.tx, "feed_made", uow.now, group_id=group_id, member_id=member_id)
     return token
 
@@ -43,8 +50,16 @@ def revoke_feed(uow: UnitOfWork, *, member_id: int, feed_id: int) -> None:
 
 def read_feed(uow: UnitOfWork, token: str) -> bytes:
     """Return the calendar as of now. Raises NotFoundError for an unknown or revoked address."""
-    found = calendar_feeds.find(uow.tx, token_hash(token))
+    found = calendar_feeds.find(uow.tx, uow.keys, token_hash(token))
     group = None if found is None else groups.find(uow.tx, found.group_id)
     if found is None or group is None:
         raise NotFoundError("page_not_found")
-    return calendar_of(uow.tx, uow.rules, group, language=found.language, is_private=found.is_private, now=uow.now)
+    return calendar_of(
+        uow.tx,
+        uow.rules,
+        group,
+        language=found.language,
+        is_private=found.is_private,
+        now=uow.now,
+        references=uow.keys.references,
+    )

@@ -13,6 +13,7 @@ from reminder.domain.model.people import Language
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.text.catalog import Catalog
 from reminder.domain.text.safe_words import safe_card_label, safe_label, safe_sender
+from reminder.storage.crypto.references import CARD, References
 from reminder.storage.db.session import Tx
 from reminder.storage.registry import cards, people
 from reminder.storage.registry.cards import CardView
@@ -21,6 +22,7 @@ from reminder.storage.registry.people import PersonView
 
 # Dates change rarely. A program that asks more often than this only costs battery.
 READ_AGAIN_AFTER = timedelta(hours=12)
+_DOMAIN = "kigen-dayori"
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,19 @@ class _Entry:
 
 
 def calendar_of(
-    tx: Tx, rules: Rulebook, group: GroupView, *, language: Language, is_private: bool, now: datetime
+    tx: Tx,
+    rules: Rulebook,
+    group: GroupView,
+    *,
+    language: Language,
+    is_private: bool,
+    now: datetime,
+    references: References,
 ) -> bytes:
-    """Return the calendar file; `is_private`: an entry says only that something ends, and not in which group."""
+    """Return the calendar file.
+
+    `is_private`: an entry says only that something ends, and not in which group. `references` make the UIDs of entries.
+    """
     words = rules.wording.of(language)
     said = words.section("calendar")
     service = words.word("service")
@@ -48,7 +60,7 @@ def calendar_of(
     calendar.add("name", name)
     calendar.add("refresh-interval", READ_AGAIN_AFTER, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", "PT12H")
-    for entry in _entries(tx, rules, group, words, is_private=is_private):
+    for entry in _entries(tx, rules, group, words, references, is_private=is_private):
         event = Event()
         event.add("uid", entry.uid)
         event.add("dtstamp", now)
@@ -63,7 +75,10 @@ def calendar_of(
     return written
 
 
-def _entries(tx: Tx, rules: Rulebook, group: GroupView, words: Catalog, *, is_private: bool) -> Iterator[_Entry]:
+def _entries(
+    tx: Tx, rules: Rulebook, group: GroupView, words: Catalog, references: References, *, is_private: bool
+) -> Iterator[_Entry]:
+    added_at = cards.added_at(tx, group.id)
     everyone = {person.id: person for person in people.of_group(tx, group.id)}
     # A card of a kind that config/ no longer has is left out.
     current = [card for card in cards.of_group(tx, group.id) if card.retired_at is None and card.kind in rules.kinds]
@@ -75,7 +90,9 @@ def _entries(tx: Tx, rules: Rulebook, group: GroupView, words: Catalog, *, is_pr
         carrier_ends_on = None if card.carried_by is None else ends.get(card.carried_by)
         is_bound = rules.is_bound(card.kind, card.expires_on, by_kind[card.person_id])
         person = everyone[card.person_id]
-        yield from _of_card(rules, words, person, card, carrier_ends_on, is_bound=is_bound, is_private=is_private)
+        # A UID never changes, so that an entry moves when its card is renewed, and no other installation has it.
+        uid = references.make(CARD, [card.id], added_at[card.id])
+        yield from _of_card(rules, words, person, card, carrier_ends_on, uid, is_bound=is_bound, is_private=is_private)
 
 
 def _of_card(
@@ -84,6 +101,7 @@ def _of_card(
     person: PersonView,
     card: CardView,
     carrier_ends_on: date | None,
+    uid: str,
     *,
     is_bound: bool,
     is_private: bool,
@@ -100,7 +118,7 @@ def _of_card(
     # What is sent automatically needs no counter.
     last = card.expires_on if rules.kind(card.kind).comes_by_itself else dates.last_counter_day
     if is_private:
-        yield _Entry(_uid("last", card), last, said["private"], None)
+        yield _Entry(f"last-{uid}@{_DOMAIN}", last, said["private"], None)
         return
     thing = {
         "label": safe_label(person.label) or words.section("neutral")["who"],
@@ -110,12 +128,7 @@ def _of_card(
     end = said["end"].format(end=words.word("about_date").format(date=full) if card.is_computed else full)
     counter = said["last"].format(last=words.date(last, "full_date"))
     about = end if rules.kind(card.kind).comes_by_itself else f"{counter}\n{end}"
-    yield _Entry(_uid("last", card), last, said["title"].format_map(thing), about)
+    yield _Entry(f"last-{uid}@{_DOMAIN}", last, said["title"].format_map(thing), about)
     if dates.opens_on is not None:
         title = said["opens_title"].format_map(thing)
-        yield _Entry(_uid("opens", card), dates.opens_on, title, f"{said['opens']}\n{end}")
-
-
-def _uid(which: str, card: CardView) -> str:
-    """Return an id that never changes, so that an entry moves when its card is renewed."""
-    return f"{which}-{card.id}@kigen-dayori"
+        yield _Entry(f"opens-{uid}@{_DOMAIN}", dates.opens_on, title, f"{said['opens']}\n{end}")

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from reminder.clock import japan_date
 from reminder.storage.db.session import Database
 from reminder.storage.maintenance import erasure
 from reminder.storage.runtime import heartbeats
@@ -12,6 +13,8 @@ WORDS = timedelta(days=90)
 CODES = timedelta(days=1)
 INVITATIONS = SESSIONS = timedelta(days=30)
 TO_STRANGERS = SHEETS = UNCLEAR_REPLIES = timedelta(days=7)
+# The usual day of a group is that of its last 28.
+DAY_TOTALS = timedelta(days=60)
 
 # The operator sees what a group used this month and the month before.
 USAGE = timedelta(days=62)
@@ -20,7 +23,7 @@ USAGE = timedelta(days=62)
 AT_ONCE = 1000
 
 # By the names that `erasure.retention_rules` uses.
-_AFTER = {
+AFTER = {
     "words": WORDS,
     "answers": WORDS,
     "to_strangers": TO_STRANGERS,
@@ -39,7 +42,7 @@ _AFTER = {
 
 def apply_retention(database: Database, now: datetime, keep_messages_days: int | None = None) -> int:
     """Delete what has had its time and return how much; it runs once a day, and on until nothing is left."""
-    before = {kind: now - after for kind, after in _AFTER.items()}
+    before = {kind: now - after for kind, after in AFTER.items()}
     with database.reading() as tx:
         kinds = erasure.retention_rules(tx, before)
     counts = []
@@ -49,6 +52,8 @@ def apply_retention(database: Database, now: datetime, keep_messages_days: int |
     if keep_messages_days is not None:
         with database.writing() as tx:
             counts.append(erasure.old_messages(tx, now - timedelta(days=keep_messages_days), AT_ONCE))
+    with database.writing() as tx:
+        erasure.old_day_totals(tx, japan_date(now - DAY_TOTALS))
     if max(counts, default=0) < AT_ONCE:
         with database.writing() as tx:
             heartbeats.record(tx, heartbeats.RETENTION, now)

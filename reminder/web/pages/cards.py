@@ -184,7 +184,7 @@ def _wanted_card(app: App, form: FormData, number: str) -> Wanted:
         expires_on = date.fromisoformat(typed(form, f"expires{number}"))
     except ValueError:
         raise NotFoundError("page_not_found") from None
-    if kind not in app.rules.kinds or computed not in ("yes", ""):
+    if expires_on.year not in dates.CALENDAR or kind not in app.rules.kinds or computed not in ("yes", ""):
         raise NotFoundError("page_not_found")
     return Wanted(kind, typed(form, f"label{number}"), expires_on, is_computed=computed == "yes")
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -19,13 +18,13 @@ from reminder.planning.reports.resident_letters import (
     letters_from,
     letters_of,
     people_with_letters,
-    read_month,
 )
 from reminder.planning.reports.status import group_status
 from reminder.storage.auth import authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry import name_index
 from reminder.storage.registry.groups import GroupView
+from reminder.web.pages.monthly_plan import first_of
 from reminder.web.support.authorization import OpenApp, Sees
 from reminder.web.support.paging import ROWS_SHOWN, Search, Searched, paged
 from reminder.web.support.rendering import page, problem_of, words_of
@@ -45,7 +44,7 @@ def choose_letters(
     request: Request, app: OpenApp, who: Sees, search: Searched, month: str = "", kind: str = ""
 ) -> Response:
     """Show who would get a letter: this month and the next, or in `month` (2027-02)."""
-    return _choices(request, app, who, search, Choice(_month(month), search.unit, kind))
+    return _choices(request, app, who, search, Choice(first_of(month), search.unit, kind))
 
 
 @router.get("/letters/print")
@@ -60,7 +59,7 @@ def print_letters(
     furigana: str = "",
 ) -> Response:
     """Show the letters as a page to print."""
-    choice = Choice(_month(month), search.unit, kind, frozenset(person))
+    choice = Choice(first_of(month), search.unit, kind, frozenset(person))
     try:
         letters = _letters(app, who, search, choice)
     except NotFoundError:
@@ -89,7 +88,7 @@ def print_letters_as_pdf(
 
     `leave_out`: without those that no font here can print; else they are named, and nothing is printed.
     """
-    choice = Choice(_month(month), search.unit, kind, frozenset(person))
+    choice = Choice(first_of(month), search.unit, kind, frozenset(person))
     wording = app.rules.wording
     try:
         letters = _letters(app, who, search, choice)
@@ -111,14 +110,6 @@ def print_letters_as_pdf(
     name = f"letters-{japan_date(app.clock.now())}.pdf"
     disposition = {"content-disposition": f'attachment; filename="{name}"'}
     return Response(printed.pdf, media_type="application/pdf", headers=disposition)
-
-
-def _month(text: str) -> date | None:
-    """Return the first day of the month, or None (this month and the next) if the text is no month."""
-    try:
-        return read_month(text)
-    except RefusedInputError:
-        return None
 
 
 def _letters(app: App, who: Actor, search: Search, choice: Choice) -> Sequence[ResidentLetter]:

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from starlette.datastructures import FormData
 
 from reminder.domain.model.access import Actor
+from reminder.domain.parsing import dates
 from reminder.enrolment import cards as enrolment
 from reminder.enrolment.cards import TypedDates
 from reminder.errors import ForbiddenNumberError, NeedsConfirmationError, NotFoundError, RefusedInputError
@@ -124,8 +125,8 @@ def month_name(words: PageWords, month: date) -> str:
 def first_of(month: str) -> date | None:
     """Return the first day of a month such as 2027-02, or None if it is no month."""
     try:
-        return date.fromisoformat(f"{month}-01")
-    except ValueError:
+        return dates.read_month(month)
+    except RefusedInputError:
         return None
 
 

@@ -1,6 +1,6 @@
 """Pages of a person: adding and changing one, their page with its history, and their contacts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from fastapi import APIRouter, Request
@@ -26,7 +26,7 @@ from reminder.storage.reminders import timeline as history
 from reminder.upkeep.privacy import erasure
 from reminder.web.drawing import timeline
 from reminder.web.support.authorization import Changes, Filled, OpenApp, Owns, Sees
-from reminder.web.support.rendering import go, kept, page, problem_of, typed, words_of
+from reminder.web.support.rendering import go, kept, page, problem_of, typed, unsafe_words_of, words_of
 from reminder.wiring import App
 
 router = APIRouter()
@@ -118,7 +118,15 @@ def show_person(request: Request, app: OpenApp, who: Sees, person_id: int) -> Re
         member_names=member_names,
         history=past,
         timelines=drawings,
+        unsafe=unsafe_words_of(request, app, _words_of(person, [one.card for one in row.cards])),
     )
+
+
+def _words_of(person: PersonView, kept: Sequence[CardView]) -> Iterator[tuple[str, str | None]]:
+    """Yield the words of a person that messages carry, each after its field."""
+    yield from (("label", person.label), ("mark", person.mark), ("room", person.room), ("unit", person.unit))
+    yield "office", person.office
+    yield from (("card_label", card.label) for card in kept)
 
 
 def _timelines(request: Request, uow: UnitOfWork, person: PersonView, kept: Sequence[CardView]) -> Mapping[int, Markup]:

@@ -17,7 +17,7 @@ from reminder.domain.text.safe_words import safe_card_label, safe_label
 from reminder.enrolment import cards as cards_kept
 from reminder.enrolment import consent
 from reminder.errors import ConflictError, NotFoundError
-from reminder.storage.auth.signed_links import AGREE, ASSIGN, STOP, VERIFY, require_mark
+from reminder.storage.auth.signed_links import AGREE, ASSIGN, STOP, VERIFY, LinkTarget, target
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import monitoring, queries
 from reminder.storage.registry import cards, contacts, group_standing, groups, people
@@ -78,35 +78,41 @@ def static(name: str) -> Response:
     return FileResponse(file, headers={"cache-control": "public, max-age=86400"})
 
 
-@public.get("/stop/{contact_id}/{mark}")
-def ask_to_stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+@public.get("/stop/{named}")
+def ask_to_stop(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Show the button only: mail scanners follow every link and must not stop anybody's reminders."""
-    require_mark(app.keys, STOP, str(contact_id), mark)
+    _target(app, STOP, named)
     return page(request, app, "stop.html", stopped=False)
 
 
-@public.post("/stop/{contact_id}/{mark}")
-def stop(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+@public.post("/stop/{named}")
+def stop(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Stop the contact, by the button or by a mail program's one click; neither needs a sign-in."""
-    require_mark(app.keys, STOP, str(contact_id), mark)
     with app.writing() as uow:
-        consent.stop(uow, contact_id=contact_id, whose_word=StoppedBy.CLICK)
+        found = target(uow.tx, uow.keys, STOP, named)
+        consent.stop(uow, contact_id=found.contact_id, whose_word=StoppedBy.CLICK)
     return page(request, app, "stop.html", stopped=True)
 
 
-@public.get("/take/{card_id}/{contact_id}/{mark}")
-def ask_to_assign(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
+def _target(app: App, act: str, named: str) -> LinkTarget:
+    """Return what the link acts for; raises NotFoundError for one that we did not make."""
+    with app.reading() as uow:
+        return target(uow.tx, uow.keys, act, named)
+
+
+@public.get("/take/{named}")
+def ask_to_assign(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Show the button."""
-    require_mark(app.keys, ASSIGN, f"{card_id}/{contact_id}", mark)
+    card_id = _target(app, ASSIGN, named).card_id
     return page(request, app, "button.html", act=ASSIGN, state="asks", what=_what(request, app, card_id))
 
 
-def _what(request: Request, app: App, card_id: int) -> str:
+def _what(request: Request, app: App, card_id: int | None) -> str:
     """Return whose card it is and until when it is valid, as in the mail with the link."""
     shown = words_of(request)
     words = app.rules.wording.of(shown.language)
     with app.reading() as uow:
-        card = cards.find(uow.tx, card_id)
+        card = None if card_id is None else cards.find(uow.tx, card_id)
         person = people.find(uow.tx, card.person_id) if card else None
     if card is None or person is None or card.kind not in app.rules.kinds:
         raise NotFoundError("page_not_found")
@@ -115,50 +121,52 @@ def _what(request: Request, app: App, card_id: int) -> str:
     return shown.plain("take.what", who=carers_word(safe_label(person.label), words), thing=thing, day=until)
 
 
-@public.post("/take/{card_id}/{contact_id}/{mark}")
-def assign(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
+@public.post("/take/{named}")
+def assign(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Assign the card to the carer with the link; the first of two wins."""
-    require_mark(app.keys, ASSIGN, f"{card_id}/{contact_id}", mark)
     state = "done"
     try:
         with app.writing() as uow:
-            _refuse_suspended(request, uow, contact_id)
-            cards_kept.assign_card(uow, card_id=card_id, contact_id=contact_id)
+            found = target(uow.tx, uow.keys, ASSIGN, named)
+            if found.card_id is None:
+                raise NotFoundError("page_not_found")
+            _refuse_suspended(request, uow, found.contact_id)
+            cards_kept.assign_card(uow, card_id=found.card_id, contact_id=found.contact_id)
     except ConflictError as refused:
         state = refused.code
     return page(request, app, "button.html", act=ASSIGN, state=state, what="")
 
 
-@public.get("/reached/{contact_id}/{mark}")
-def ask_to_verify(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+@public.get("/reached/{named}")
+def ask_to_verify(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Show the button."""
-    require_mark(app.keys, VERIFY, str(contact_id), mark)
+    _target(app, VERIFY, named)
     return page(request, app, "button.html", act=VERIFY, state="asks", what="")
 
 
-@public.post("/reached/{contact_id}/{mark}")
-def verify(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+@public.post("/reached/{named}")
+def verify(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Record that a carer still gets mail; asked once a year."""
-    require_mark(app.keys, VERIFY, str(contact_id), mark)
     with app.writing() as uow:
+        contact_id = target(uow.tx, uow.keys, VERIFY, named).contact_id
         _refuse_suspended(request, uow, contact_id)
         consent.verify(uow, contact_id=contact_id)
     return page(request, app, "button.html", act=VERIFY, state="done", what="")
 
 
-@public.get("/agree/{contact_id}/{mark}")
-def ask_to_agree(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+@public.get("/agree/{named}")
+def ask_to_agree(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Show the button with which the owner of an address agrees to messages."""
-    require_mark(app.keys, AGREE, str(contact_id), mark)
+    with app.reading() as uow:
+        target(uow.tx, uow.keys, AGREE, named)
     return page(request, app, "button.html", act=AGREE, state="asks", what="")
 
 
-@public.post("/agree/{contact_id}/{mark}")
-def agree(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+@public.post("/agree/{named}")
+def agree(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Record that the owner of an address agrees."""
-    require_mark(app.keys, AGREE, str(contact_id), mark)
     with app.writing() as uow:
-        if not consent.agree(uow, contact_id=contact_id):
+        if not consent.agree(uow, contact_id=target(uow.tx, uow.keys, AGREE, named).contact_id):
             raise NotFoundError("page_not_found")
     return page(request, app, "button.html", act=AGREE, state="done", what="")
 
@@ -168,6 +176,43 @@ def _refuse_suspended(request: Request, uow: UnitOfWork, contact_id: int) -> Non
     standing = None if group_id is None else group_standing.find(uow.tx, group_id)
     if standing is not None and standing.is_suspended:
         refuse_suspended(request, standing.suspended_why)
+
+
+# The links of mails from before references, which hold ids and a signature.
+@public.get("/stop/{contact_id}/{mark}")
+def ask_to_stop_of_before(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Show the button."""
+    return ask_to_stop(request, app, f"{contact_id}/{mark}")
+
+
+@public.post("/stop/{contact_id}/{mark}")
+def stop_of_before(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Stop the contact."""
+    return stop(request, app, f"{contact_id}/{mark}")
+
+
+@public.get("/take/{card_id}/{contact_id}/{mark}")
+def ask_to_assign_of_before(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
+    """Show the button."""
+    return ask_to_assign(request, app, f"{card_id}/{contact_id}/{mark}")
+
+
+@public.post("/take/{card_id}/{contact_id}/{mark}")
+def assign_of_before(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
+    """Assign the card."""
+    return assign(request, app, f"{card_id}/{contact_id}/{mark}")
+
+
+@public.get("/reached/{contact_id}/{mark}")
+def ask_to_verify_of_before(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Show the button."""
+    return ask_to_verify(request, app, f"{contact_id}/{mark}")
+
+
+@public.post("/reached/{contact_id}/{mark}")
+def verify_of_before(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
+    """Record that a carer still gets mail."""
+    return verify(request, app, f"{contact_id}/{mark}")
 
 
 _OUR_OWN_NAME = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?")

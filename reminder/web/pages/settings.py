@@ -17,7 +17,7 @@ from reminder.storage.registry.groups import GroupView
 from reminder.upkeep.calendar import feeds
 from reminder.upkeep.privacy import erasure, export
 from reminder.web.support.authorization import Filled, OpenApp, Owns, Sees, WhoIsSignedIn
-from reminder.web.support.rendering import go, kept, page, problem_of, typed, words_of
+from reminder.web.support.rendering import go, kept, page, problem_of, typed, unsafe_words_of, words_of
 from reminder.wiring import App
 
 router = APIRouter()
@@ -101,7 +101,9 @@ def _group(
         status=422 if refused else 200,
         typed=shown,
         presets=app.rules.schedules.presets,
-        problems=[problem_of(request, app, refused)] if refused else (),
+        problems=[problem_of(request, app, refused)]
+        if refused
+        else unsafe_words_of(request, app, [("group_name", shown.get("group_name"))]),
     )
 
 

@@ -49,6 +49,8 @@ router = APIRouter()
 # The cookie of a browser that waits for its code, and the page that it wanted to open.
 BROWSER_COOKIE, NEXT_COOKIE = "kigen_browser", "kigen_next"
 CODE_COOKIE_LASTS = 15 * 60
+# The cookie of a browser in which somebody has signed in: its requests for codes are not counted with strangers'.
+KNOWN_COOKIE = "kigen_known"
 
 
 @router.get("/sign-in")
@@ -87,8 +89,8 @@ def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> R
                 uow,
                 email=typed(form, "email"),
                 network=network_of(request),
-                # What the browser shows may have been planted: every ask begins anew.
-                browser=None,
+                browser=request.cookies.get(cookie_name(app, BROWSER_COOKIE)),
+                known=request.cookies.get(cookie_name(app, KNOWN_COOKIE)),
                 language=language_of(request),
                 sign_up=is_first or rule is SignUp.OPEN,
             )
@@ -119,6 +121,7 @@ def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> 
             app.units,
             app.clock.now(),
             browser=request.cookies.get(cookie_name(app, BROWSER_COOKIE), ""),
+            known=request.cookies.get(cookie_name(app, KNOWN_COOKIE)),
             code=typed(form, "code"),
             device=device_of(request),
             language=language_of(request),
@@ -145,7 +148,9 @@ def _inside(request: Request, app: App, entered: Entered, answer: Response) -> R
             sign_in.leave(uow, before)
     lasts = int(sign_in.SEEN_WITHIN.total_seconds())
     with_cookie(answer, session_cookie(app), entered.token, secure=is_https(app), lasts=lasts)
-    answer.delete_cookie(cookie_name(app, BROWSER_COOKIE), path="/", secure=is_https(app), httponly=True)
+    with_cookie(answer, cookie_name(app, KNOWN_COOKIE), entered.known, secure=is_https(app))
+    name = cookie_name(app, BROWSER_COOKIE)
+    answer.delete_cookie(name, path="/", secure=is_https(app), httponly=True, samesite="lax")
     return answer
 
 
@@ -203,9 +208,10 @@ def register_passkey(
     with app.writing() as uow:
         if not sign_in.use_challenge(uow, challenge, found.account_id):
             raise RefusedInputError("passkey_refused")
-        if passkeys.find(uow.tx, made.credential_id) is None:
+        if not passkeys.is_registered(uow.tx, made.credential_id):
             passkeys.add(
                 uow.tx,
+                uow.keys,
                 account_id=found.account_id,
                 credential_id=made.credential_id,
                 public_key=made.credential_public_key,
@@ -231,7 +237,7 @@ def sign_in_by_passkey(
     """Sign in with a passkey."""
     _from_here(request, app)
     with app.reading() as uow:
-        known = passkeys.find(uow.tx, webauthn.credential_id(credential))
+        known = passkeys.find(uow.tx, uow.keys, webauthn.credential_id(credential))
     if known is None:
         raise RefusedInputError("passkey_unknown")
     challenge, sign_count = webauthn.read_signature(
@@ -248,6 +254,7 @@ def sign_in_by_passkey(
             account_id=known.account_id,
             sign_count=sign_count,
             device=device_of(request),
+            known=request.cookies.get(cookie_name(app, KNOWN_COOKIE)),
         )
     return _inside(
         request, app, entered, JSONResponse({"then": _wanted(request, app) if entered.is_member else "/welcome"})

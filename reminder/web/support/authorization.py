@@ -148,6 +148,7 @@ async def _sealed(request: Request, app: App, *, files: int) -> FormData:
     token = request.cookies.get(session_cookie(app))
     seal = form.get("seal")
     if token and not (isinstance(seal, str) and app.keys.is_signed(token, "form", seal)):
+        await form.close()
         raise ForeignFormError
     return form
 
@@ -157,11 +158,17 @@ async def _fields(request: Request, *, files: int) -> FormData:
 
     The body is read here and parsed in a thread: parsing takes longer than the event loop may be held.
     """
-    body = await request.body()
+    return await run_in_threadpool(read_form, request.headers, await request.body(), files)
+
+
+def read_form(headers: Headers, body: bytes, files: int) -> FormData:
+    """Return the fields, at most `files` of them files. Raises RefusedInputError."""
     try:
-        return await run_in_threadpool(_parsed, request.headers, body, files)
+        return _parsed(headers, body, files)
     except MultiPartException:
         raise RefusedInputError("form_too_large", field="body") from None
+    except Exception:  # noqa: BLE001  # the parser names nowhere all that it raises for a malformed body
+        raise RefusedInputError("request_malformed", field="body") from None
 
 
 def _parsed(headers: Headers, body: bytes, files: int) -> FormData:

@@ -1,7 +1,7 @@
 """Rendering of pages: words in the reader's language, the parts of every page, and what to do about a refusal."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -150,6 +150,16 @@ def problem_of(request: Request, app: App, refused: KigenError, *, field: str | 
     """Return the refusal as a problem of the form."""
     found = refused.field if isinstance(refused, RefusedInputError) else None
     return FormProblem(field or found, words_of(request).explain(app.rules.wording, refused))
+
+
+def unsafe_words_of(request: Request, app: App, words: Iterable[tuple[str, str | None]]) -> list[FormProblem]:
+    """Return what is wrong with stored words, given as (field, word), that messages cannot carry."""
+    found = []
+    for field, word in words:
+        why = outgoing.unsafe(word, field=field) if word else None
+        if why is not None:
+            found.append(problem_of(request, app, outgoing.refusal(why, field=field)))
+    return found
 
 
 def kept(form: FormData, refused: KigenError | None = None) -> Mapping[str, str]:

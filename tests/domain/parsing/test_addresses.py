@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reminder.domain.parsing import addresses
 from reminder.domain.parsing.addresses import (
     Phone,
     PhoneKind,
@@ -204,3 +205,50 @@ def refusal(read, text: str) -> AddressError:
     with pytest.raises(AddressError) as refused:
         read(text)
     return refused.value
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Hana@example.jp", "hana@example.jp"),
+        ("hana@EXAMPLE.JP", "hana@example.jp"),
+        ("HANA.T+x@Example.jp", "hana.t+x@example.jp"),
+        ("hana@日本語.jp", "hana@xn--wgv71a119e.jp"),
+        ("hana@xn--wgv71a119e.jp", "HANA@XN--WGV71A119E.JP"),
+        ("hana@example.jp.", "hana@example.jp"),
+    ],
+)
+def test_spellings_of_one_address_have_one_identity(one: str, other: str) -> None:
+    assert addresses.address_identity(one) == addresses.address_identity(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "why"),
+    [
+        ("hana+a@example.jp", "hana@example.jp", "elsewhere it may be another mailbox"),
+        ("ha.na@gmail.com", "hana@gmail.com", "an identity is not a guess"),
+        ("hana@example.jp", "hana@example.com", "another domain"),
+    ],
+)
+def test_what_may_be_two_mailboxes_has_two_identities(one: str, other: str, why: str) -> None:
+    assert addresses.address_identity(one) != addresses.address_identity(other), why
+
+
+@pytest.mark.parametrize("address", ["+819000000001", "U" + "0a" * 16])
+def test_what_is_no_e_mail_address_is_its_own_identity(address: str) -> None:
+    assert addresses.address_identity(address) == addresses.mailbox_of(address) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "mailbox"),
+    [
+        ("Hana+kigen@Example.jp", "hana@example.jp"),
+        ("ha.na@example.jp", "ha.na@example.jp"),
+        ("Ha.Na+a+b@gmail.com", "hana@gmail.com"),
+        ("hana@googlemail.com", "hana@gmail.com"),
+        ("+hana@example.jp", "+hana@example.jp"),
+        ("...@gmail.com", "...@gmail.com"),
+    ],
+)
+def test_limits_count_what_reaches_one_mailbox_together(address: str, mailbox: str) -> None:
+    assert addresses.mailbox_of(address) == mailbox

@@ -4,12 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from reminder.domain.model.people import GroupKind
 from reminder.domain.rules.sending_limits import (
     BEFORE_CLOSING,
+    FIRST_BOUND_OF,
     LEAST_BOUND,
+    LEAST_BOUND_OF,
     LEAST_KNOWN_DAYS,
+    MOST_OF_A_GROUP,
     TIMES_THE_USUAL,
     bound_of_day,
+    bound_of_group,
+    counts_for_service,
+    is_within_share,
     may_still_leave,
     spread,
 )
@@ -46,3 +53,31 @@ def test_a_home_s_wave_is_spread_at_its_sender_s_pace_and_ends_before_the_day_do
     assert spread(OPENS, CLOSES, 1_000_000, a_second) == CLOSES - BEFORE_CLOSING
     assert spread(CLOSES - a_second, CLOSES, 5, a_second) == CLOSES - a_second, "what comes late is due at once"
     assert spread(OPENS, CLOSES, 600, None) == OPENS, "without a pace nothing is spread"
+
+
+def test_a_group_is_bound_by_its_own_days_and_a_new_one_by_its_kind() -> None:
+    assert bound_of_group(GroupKind.HOUSEHOLD, [3] * 6) == FIRST_BOUND_OF[GroupKind.HOUSEHOLD]
+    assert bound_of_group(GroupKind.HOUSEHOLD, [3] * 7) == LEAST_BOUND_OF[GroupKind.HOUSEHOLD]
+    assert bound_of_group(GroupKind.HOME, [90] * 7) == 900
+
+
+@pytest.mark.parametrize(
+    ("of_all", "of_group", "groups", "fits", "why"),
+    [
+        (9, 9, 1, True, "alone it may have everything"),
+        (10, 10, 1, False, "and no more"),
+        (10, 0, 2, True, "what another has sent takes nothing from this one's share"),
+        (14, 4, 2, True, "half of it"),
+        (15, 5, 2, False, "and no more than half"),
+        (40, 1, 20, True, "a couple's two, however many write"),
+        (40, 2, 20, False, "and no third"),
+    ],
+)
+def test_an_address_is_shared_fairly(of_all: int, of_group: int, groups: int, fits: bool, why: str) -> None:
+    assert is_within_share(10, of_all, of_group, groups) is fits, why
+
+
+def test_no_group_decides_alone_about_the_service_s_day() -> None:
+    assert counts_for_service(0, 500) == MOST_OF_A_GROUP
+    assert counts_for_service(MOST_OF_A_GROUP - 1, 2) == 1
+    assert counts_for_service(MOST_OF_A_GROUP, 500) == 0

@@ -17,7 +17,7 @@ from reminder.domain.text.composer import Composer
 from reminder.domain.text.forms_of_address import address_of, carers_word
 from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, Reader, ReminderContent
 from reminder.domain.text.sms import MOST_SEGMENTS
-from reminder.guard.numbers import forbidden
+from reminder.guard.numbers import forbidden_at_length as forbidden
 from reminder.settings import read_table
 from tests.rules import COMPOSER, CONFIG, KINDS, LANGUAGES, STEPS, WORDING, step_text
 

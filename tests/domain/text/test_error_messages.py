@@ -40,6 +40,7 @@ ERRORS = {
 BRINGS = {
     **{name: {"reason"} for name, error in ERRORS.items() if issubclass(error, errors.ChannelError)},
     "SettingsError": {"setting", "fix"},
+    "KeysMissingError": {"keys", "place"},
     "ForbiddenNumberError": {"field", "looks_like"},
     "UnknownChoiceError": {"field", "choices"},
 }
@@ -228,6 +229,9 @@ def test_nothing_is_said_but_what_we_know_ourselves(language: Language) -> None:
         "name_taken": {"name"},
         # The operator's words, which were checked when they were given.
         "group_suspended": {"why"},
+        # The names of keys, which reveal nothing of them, and paths of files of ours.
+        "keys_missing": {"keys", "place"},
+        "files_open_to_others": {"files"},
     }
 
     asked = {code: placeholders(sentence) for code, sentence in WORDING.languages[language].section("errors").items()}

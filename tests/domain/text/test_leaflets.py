@@ -11,7 +11,7 @@ import pytest
 from reminder.domain.model.people import Language
 from reminder.domain.text.catalog import SHEETS
 from reminder.domain.text.leaflets import LeafletCard, LeafletContents, render_sheet
-from reminder.guard.numbers import forbidden
+from reminder.guard.numbers import forbidden_at_length as forbidden
 from tests.rules import KINDS, LANGUAGES, WORDING
 
 FACTS = LeafletContents("母", "市役所", "田中家", "つばめ", "KIGEN", date(2026, 11, 23))

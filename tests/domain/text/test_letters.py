@@ -12,7 +12,7 @@ from reminder.domain.model.people import Language
 from reminder.domain.rules.next_step import NextAct
 from reminder.domain.text.catalog import lint
 from reminder.domain.text.letters import STYLE, Matter, ResidentLetter, render_letter, render_letters
-from reminder.guard.numbers import forbidden
+from reminder.guard.numbers import forbidden_at_length as forbidden
 from reminder.settings import read_table
 from tests.domain.text.test_furigana import bare
 from tests.rules import CONFIG, KINDS, LANGUAGES, WORDING

@@ -10,15 +10,23 @@ from tests.storage.conftest import HOUR, NOW, Rows
 def test_a_passkey_is_found_by_its_credential_and_counts_its_use(rows: Rows) -> None:
     account, other = rows.account(), rows.account("taro@example.jp")
     passkeys.add(
-        rows.tx, account_id=account, credential_id=b"id", public_key=b"key", sign_count=1, device="iPhone", now=NOW
+        rows.tx,
+        rows.keys,
+        account_id=account,
+        credential_id=b"id",
+        public_key=b"key",
+        sign_count=1,
+        device="iPhone",
+        now=NOW,
     )
 
-    found = passkeys.find(rows.tx, b"id")
+    found = passkeys.find(rows.tx, rows.keys, b"id")
 
     assert found is not None
     assert found == PasskeyView(found.id, account, b"id", b"key", 1, "iPhone", NOW, None)
     assert passkeys.of_account(rows.tx, account) == [found]
-    assert passkeys.find(rows.tx, b"other") is None
+    assert passkeys.find(rows.tx, rows.keys, b"other") is None
+    assert [passkeys.is_registered(rows.tx, one) for one in (b"id", b"other")] == [True, False]
     passkeys.used(rows.tx, found.id, 2, NOW + HOUR)
     (used,) = passkeys.of_account(rows.tx, account)
     assert (used.sign_count, used.used_at) == (2, NOW + HOUR)

@@ -1,5 +1,7 @@
 """Browsers in which somebody is signed in."""
 
+from datetime import datetime
+
 from reminder.domain.model.people import Role
 from reminder.storage.auth import accounts, sessions
 from reminder.storage.auth.sessions import Device
@@ -8,7 +10,14 @@ from tests.storage.conftest import DAY, HOUR, NOW, Rows
 
 def add(rows: Rows, account: int, secret: bytes, device: str = "Safari") -> int:
     return sessions.add(
-        rows.tx, account_id=account, member_id=None, token_hash=secret, device=device, now=NOW, expires_at=NOW + DAY
+        rows.tx,
+        rows.keys,
+        account_id=account,
+        member_id=None,
+        token_hash=secret,
+        device=device,
+        now=NOW,
+        expires_at=NOW + DAY,
     )
 
 
@@ -17,13 +26,20 @@ def test_a_session_is_found_by_its_secret_and_acts_as_a_member_of_its_own_accoun
     mine, theirs = rows.member(group, role=Role.EDITOR), rows.member(group)
     accounts.set_account(rows.tx, mine, account)
     session = sessions.add(
-        rows.tx, account_id=account, member_id=None, token_hash=b"s", device="Safari", now=NOW, expires_at=NOW + DAY
+        rows.tx,
+        rows.keys,
+        account_id=account,
+        member_id=None,
+        token_hash=b"s",
+        device="Safari",
+        now=NOW,
+        expires_at=NOW + DAY,
     )
 
     def found() -> sessions.SignedIn | None:
-        return sessions.find(rows.tx, b"s", now=NOW, seen_since=NOW)
+        return sessions.find(rows.tx, rows.keys, b"s", now=NOW, seen_since=NOW)
 
-    signed_in = sessions.find(rows.tx, b"s", now=NOW, seen_since=NOW)
+    signed_in = sessions.find(rows.tx, rows.keys, b"s", now=NOW, seen_since=NOW)
     assert signed_in is not None
     assert (signed_in.session_id, signed_in.account_id, signed_in.who) == (session, account, None)
     sessions.act_as(rows.tx, session, theirs)
@@ -38,11 +54,11 @@ def test_a_session_is_found_by_its_secret_and_acts_as_a_member_of_its_own_accoun
 def test_a_session_that_is_over_unseen_for_long_or_unknown_is_not_found(rows: Rows) -> None:
     session = add(rows, rows.account(), b"s")
 
-    assert sessions.find(rows.tx, b"other", now=NOW, seen_since=NOW) is None
-    assert sessions.find(rows.tx, b"s", now=NOW + DAY, seen_since=NOW) is None
-    assert sessions.find(rows.tx, b"s", now=NOW + HOUR, seen_since=NOW + HOUR) is None
+    assert sessions.find(rows.tx, rows.keys, b"other", now=NOW, seen_since=NOW) is None
+    assert sessions.find(rows.tx, rows.keys, b"s", now=NOW + DAY, seen_since=NOW) is None
+    assert sessions.find(rows.tx, rows.keys, b"s", now=NOW + HOUR, seen_since=NOW + HOUR) is None
     sessions.seen(rows.tx, session, NOW + HOUR)
-    assert sessions.find(rows.tx, b"s", now=NOW + HOUR, seen_since=NOW + HOUR) is not None
+    assert sessions.find(rows.tx, rows.keys, b"s", now=NOW + HOUR, seen_since=NOW + HOUR) is not None
 
 
 def test_the_devices_of_an_account_are_ended_one_by_one_or_all_but_one(rows: Rows) -> None:
@@ -61,3 +77,50 @@ def test_the_devices_of_an_account_are_ended_one_by_one_or_all_but_one(rows: Row
     assert devices() == [third, second]
     sessions.revoke_others(rows.tx, account, second, NOW)
     assert devices() == [second]
+
+
+def test_a_browser_is_known_to_the_accounts_that_were_signed_in_to_there(rows: Rows) -> None:
+    account, other = rows.account(), rows.account("taro@example.jp")
+    lost = _in_browser(rows, account, b"1", b"laptop")
+    _in_browser(rows, account, b"2", b"laptop")
+    mine = _in_browser(rows, account, b"3", b"phone")
+
+    def knows() -> list[bool]:
+        return [sessions.knows(rows.tx, account, one) for one in (b"laptop", b"phone", b"new")]
+
+    assert knows() == [True, True, False]
+    assert not sessions.knows(rows.tx, other, b"laptop")
+    assert [sessions.is_seen_before(rows.tx, one) for one in (b"laptop", b"new")] == [True, False]
+    assert sessions.revoke(rows.tx, account, mine, NOW)
+    assert knows() == [True, True, False], "who signs out comes back"
+    assert sessions.revoke(rows.tx, account, lost, NOW, forgets=True)
+    assert knows() == [False, True, False], "whom another device signed out does not"
+    assert sessions.revoke_others(rows.tx, account, None, NOW) == 1
+    assert knows() == [False, False, False]
+
+
+def _in_browser(rows: Rows, account: int, token: bytes, browser: bytes) -> int:
+    return sessions.add(
+        rows.tx,
+        rows.keys,
+        account_id=account,
+        member_id=None,
+        token_hash=token,
+        browser_hash=browser,
+        device="",
+        now=NOW,
+        expires_at=NOW + DAY,
+    )
+
+
+def test_a_session_says_when_its_owner_was_last_proved(rows: Rows) -> None:
+    session = add(rows, rows.account(), b"s")
+
+    def proved() -> datetime | None:
+        found = sessions.find(rows.tx, rows.keys, b"s", now=NOW, seen_since=NOW)
+        assert found is not None
+        return found.proved_at
+
+    assert proved() == NOW
+    sessions.record_proof(rows.tx, session, NOW + HOUR)
+    assert proved() == NOW + HOUR

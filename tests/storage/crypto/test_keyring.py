@@ -1,6 +1,7 @@
 """The key ring: what it seals only it can open, and an address is found without being readable."""
 
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from reminder.errors import SettingsError
 from reminder.storage.crypto import keyring
 from reminder.storage.crypto.keyring import new_key, read_keys, stored_keys
+from reminder.storage.crypto.references import References
 
 OLD, NEW = new_key(), new_key()
 ADDRESS = "+819000000001"
@@ -89,6 +91,32 @@ def test_the_first_run_makes_a_key_that_nobody_else_may_read_and_the_second_find
     assert [file.name for file in (tmp_path / "data").iterdir()] == ["keys"]
 
 
+def test_a_file_of_keys_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> None:
+    assert keyring.kept_keys(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+    keyring.keep_keys(tmp_path, [OLD])
+
+    found = keyring.kept_keys(tmp_path)
+
+    assert found is not None
+    assert found.written() == [OLD]
+
+
+def test_a_ring_knows_what_it_could_open_and_refers_by_the_secret_of_an_installation() -> None:
+    old, ring = read_keys([OLD]), read_keys([NEW, OLD])
+    assert ring.has(old.ids[0])
+    assert not old.has(ring.ids[0])
+    assert ring.can_open(old.seal(ADDRESS, "contacts.address"))
+    assert ring.can_open(None)
+    assert not old.can_open(ring.seal(ADDRESS, "contacts.address"))
+
+    at = datetime(2027, 3, 17, tzinfo=UTC)
+    assert old.references.make("stop", [1], at) == ring.references.make("stop", [1], at), "the oldest key serves"
+    ours = ring.referring_by(References("secret"))
+    assert ours.ids == ring.ids
+    assert ours.references.make("stop", [1], at) == References("secret").make("stop", [1], at)
+
+
 def test_the_ring_names_its_keys_and_writes_them_down_newest_first() -> None:
     ring = read_keys([NEW, OLD])
 
@@ -118,3 +146,22 @@ def test_kept_keys_stay_where_some_are_and_a_new_one_goes_in_front(tmp_path: Pat
 
     assert stored_keys(tmp_path).written() == [NEW, OLD]
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o600
+
+
+def test_a_proof_is_of_one_text_for_one_purpose_by_a_key_of_the_ring() -> None:
+    first, second = keyring.new_key(), keyring.new_key()
+    before, after = keyring.read_keys([first]), keyring.read_keys([second, first])
+    proof = before.prove("7", "session")
+
+    assert before.is_proved("7", "session", proof)
+    assert after.is_proved("7", "session", proof), "an older key still proves"
+    assert after.prove("7", "session") != proof
+    assert keyring.sealed_with(proof) == before.ids[0]
+    for text, purpose, said in (
+        ("8", "session", proof),
+        ("7", "token", proof),
+        ("7", "session", None),
+        ("7", "session", b""),
+    ):
+        assert not before.is_proved(text, purpose, said)
+    assert not keyring.read_keys([second]).is_proved("7", "session", proof)

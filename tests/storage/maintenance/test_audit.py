@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from reminder.domain.model.imports import ImportState
-from reminder.domain.model.messages import MessageState
+from reminder.domain.model.messages import UNREADABLE, MessageState
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import ChannelName, Role
 from reminder.domain.parsing.replies import Intent
@@ -19,6 +19,16 @@ LATER = NOW + timedelta(minutes=1)
 
 def test_nothing_waits_where_nothing_is(rows: Rows) -> None:
     assert audit.waiting(rows.tx, late=LATER, long_ago=LATER) == {}
+
+
+def test_messages_that_wait_for_a_key_are_counted_while_they_are_looked_at(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    waiting, _ = rows.message(phone), rows.message(phone)
+    rows.change(Message, waiting, reason=UNREADABLE)
+
+    assert audit.unreadable_messages(rows.tx, [ChannelName.SMS], LATER) == LateWork(1, NOW)
+    assert audit.unreadable_messages(rows.tx, [ChannelName.SMS], NOW) == LateWork(0, None)
+    assert audit.unreadable_messages(rows.tx, [ChannelName.EMAIL], LATER) == LateWork(0, None)
 
 
 def test_each_thing_that_waits_for_too_long_is_counted_by_its_code(rows: Rows) -> None:

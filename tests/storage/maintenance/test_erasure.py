@@ -153,6 +153,7 @@ def add_old(rows: Rows, at: datetime) -> None:
     accounts.invite(rows.tx, rows.keys, group_id=group, address="b@example.jp", role=Role.VIEWER, now=at, expires_at=at)
     sessions.add(
         rows.tx,
+        rows.keys,
         account_id=rows.account(f"{at:%d}@example.jp"),
         member_id=None,
         token_hash=mark,

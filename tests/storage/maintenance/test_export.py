@@ -33,7 +33,7 @@ def test_a_group_takes_along_what_belongs_to_it_and_nothing_of_another(rows: Row
         rows.tx, rows.keys, group_id=group, address="guest@example.jp", role=Role.VIEWER, now=NOW, expires_at=NOW + DAY
     )
     rows.token(member, group, scopes=(Scope.READ,))
-    calendar_feeds.add(rows.tx, member_id=member, token_hash=b"feed", is_private=True, now=NOW)
+    calendar_feeds.add(rows.tx, rows.keys, member_id=member, token_hash=b"feed", is_private=True, now=NOW)
     rows.sheet_import(group, member)
     activity_log.write(rows.tx, "card_added", NOW, group_id=group, card_id=card)
     which = ExportScope(group, None)

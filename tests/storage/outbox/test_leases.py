@@ -1,6 +1,7 @@
 """What a worker takes, holds and gives back; a message is in one worker's hands."""
 
 from reminder.domain.model.messages import (
+    BEFORE_ASKING_AGAIN,
     LEASE,
     NOT_FOUND,
     RECORD_OUTCOME,
@@ -94,10 +95,26 @@ def test_what_is_put_off_waits_and_what_has_missed_its_day_ends(rows: Rows) -> N
     assert (rows.one(Message.state, missed), rows.one(Message.ended_at, missed)) == (MessageState.STALE, NOW)
 
 
+def test_a_message_of_unknown_outcome_whose_key_is_missing_is_asked_about_later(rows: Rows) -> None:
+    message = rows.handed(
+        rows.message(rows.contact(person_id=rows.person(rows.group()))), MessageState.UNKNOWN, lease_until=NOW
+    )
+    strange = read_keys([new_key()])
+
+    assert leases.lease_unknown(rows.tx, strange, now=NOW, lease=LEASE, limit=9) == ([], [])
+
+    assert rows.one(Message.state, message) == MessageState.UNKNOWN
+    assert rows.one(Message.lease_until, message) == NOW + BEFORE_ASKING_AGAIN
+    later = NOW + BEFORE_ASKING_AGAIN
+    assert leases.lease_unknown(rows.tx, rows.keys, now=later, lease=LEASE, limit=9).leased[0].channel == SMS
+
+
 def test_what_is_sealed_with_a_key_that_is_gone_fails_and_keeps_no_other_waiting(rows: Rows) -> None:
     phone = rows.contact(person_id=rows.person(rows.group()))
     message = rows.message(phone)
     (row,) = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9).ready
+    assert leases.is_openable(rows.keys, row)
+    assert not leases.is_openable(read_keys([new_key()]), row)
     leases.lease(rows.tx, [message], now=NOW, lease=LEASE)
 
     opened, unreadable = leases.decrypt(read_keys([new_key()]), [row], NOW, NOW + LEASE)
@@ -136,9 +153,24 @@ def test_how_much_an_address_was_sent_counts_for_everybody_who_shares_it(rows: R
     lately = leases.sent_recently(rows.tx, [index], NOW)
 
     assert lately.all == {index: 3}
+    assert lately.of_group == {(index, None): 3}
     assert sorted(lately.alike.values()) == [1, 2]
     assert leases.sent_recently(rows.tx, [index], NOW + HOUR).all == {}
     assert leases.sent_recently(rows.tx, [], NOW).all == {}
+
+
+def test_what_an_address_was_sent_is_known_of_each_group(rows: Rows) -> None:
+    groups = [rows.group(name) for name in ("田中家", "鈴木家")]
+    phones = [rows.contact(person_id=rows.person(group), address="+819000000001") for group in groups]
+    for times, group, phone in zip((2, 1), groups, phones, strict=True):
+        for _ in range(times):
+            rows.handed(rows.message(phone, text="同じ", group_id=group))
+    index = rows.keys.blind_index("+819000000001")
+
+    lately = leases.sent_recently(rows.tx, [index], NOW)
+
+    assert lately.of_group == {(index, groups[0]): 2, (index, groups[1]): 1}
+    assert {key[1]: count for key, count in lately.alike.items()} == {groups[0]: 2, groups[1]: 1}
 
 
 def test_a_message_of_unknown_fate_is_asked_about_when_its_time_has_come(rows: Rows) -> None:

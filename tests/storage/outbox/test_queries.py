@@ -6,11 +6,12 @@ from reminder.domain.model.messages import MessageKind, MessageState
 from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.crypto.keyring import new_key, read_keys
+from reminder.storage.crypto.references import MESSAGE
 from reminder.storage.db.tables import Card, Message
 from reminder.storage.outbox import failures, monitoring, queries, sealed_body
 from reminder.storage.outbox.failures import ContactFailures, Failure
 from reminder.storage.outbox.monitoring import OpenMessages
-from reminder.storage.outbox.queries import CallMessage, MessageDay, NamedMessage, SentMail
+from reminder.storage.outbox.queries import CallMessage, MessageDay, NamedMessage, ReferredMessage
 from reminder.storage.outbox.queue import MentionDraft
 from reminder.storage.outbox.sealed_body import Body
 from reminder.storage.registry import contacts
@@ -147,8 +148,25 @@ def test_what_a_receipt_or_a_bounce_names_is_found(rows: Rows) -> None:
         NamedMessage(by_name, "SM1", phone, SMS),
         NamedMessage(by_id, None, phone, SMS),
     ]
-    assert queries.sent_mail(rows.tx, sent) == SentMail("<1@example.jp>")
-    assert queries.sent_mail(rows.tx, by_name) is queries.sent_mail(rows.tx, stranger) is None
+    mail = ReferredMessage(sent, EMAIL, MessageState.ACCEPTED, "<1@example.jp>", True, NOW)
+    assert queries.by_id(rows.tx, sent) == queries.by_provider_id(rows.tx, "<1@example.jp>") == mail
+    assert queries.by_id(rows.tx, 999) is queries.by_provider_id(rows.tx, "SM9") is None
+    waiting = queries.by_id(rows.tx, by_id)
+    assert waiting is not None
+    assert (waiting.was_handed_over, waiting.provider_id, waiting.channel) == (False, None, SMS)
+
+
+def test_a_reference_names_the_message_it_was_made_for_and_no_later_one_with_its_id(rows: Rows) -> None:
+    message = rows.message(rows.contact(person_id=rows.person(rows.group())))
+    reference = rows.keys.references.make(MESSAGE, [message], NOW)
+
+    found = queries.referred(rows.tx, rows.keys, reference)
+    assert found is not None
+    assert found.id == message
+    for wrong in (reference[:-1], str(message), "", rows.keys.references.make("stop", [message], NOW)):
+        assert queries.referred(rows.tx, rows.keys, wrong) is None
+    rows.change(Message, message, created_at=NOW + DAY)
+    assert queries.referred(rows.tx, rows.keys, reference) is None
 
 
 def test_earlier_texts_about_a_card_come_with_the_answer_that_followed_each(rows: Rows) -> None:

@@ -26,11 +26,12 @@ def test_turns_follow_each_other_and_nobody_gets_one_that_has_passed(rows: Rows)
 def test_what_left_is_counted_by_the_day_and_the_channel(rows: Rows) -> None:
     for day, handed in ((TODAY - 2 * DAY, 5), (TODAY - DAY, 0), (TODAY, 2), (TODAY, 3)):
         rate_limits.count(rows.tx, SMS, day, handed)
+    rate_limits.count(rows.tx, SMS, TODAY, 7, 1)
     rate_limits.count(rows.tx, ChannelName.EMAIL, TODAY, 100)
 
     days = rate_limits.days(rows.tx, SMS, TODAY)
 
-    assert (days.handed, days.before, days.is_lifted) == (5, [5], False)
+    assert (days.handed, days.counted, days.before, days.is_lifted) == (12, 6, [5], False)
     assert rate_limits.days(rows.tx, ChannelName.VOICE, TODAY).handed == 0
 
 

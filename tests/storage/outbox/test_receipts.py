@@ -5,6 +5,20 @@ from reminder.storage.outbox.receipts import WaitingReceipt
 from tests.storage.conftest import NOW, Rows
 
 
+def test_the_same_receipt_with_a_name_waits_again_where_it_found_nothing_without(rows: Rows) -> None:
+    receipts.keep(rows.tx, provider_id="SM1", status="sent", error_code=None, message_id=None, now=NOW)
+    (first,) = receipts.waiting(rows.tx, 9)
+    receipts.mark_applied(rows.tx, [first.id], NOW)
+
+    receipts.keep(rows.tx, provider_id="SM1", status="sent", error_code=None, message_id=None, now=NOW)
+    assert receipts.waiting(rows.tx, 9) == []
+    receipts.keep(rows.tx, provider_id="SM1", status="sent", error_code=None, message_id=7, now=NOW)
+    assert receipts.waiting(rows.tx, 9) == [WaitingReceipt(first.id, "SM1", "sent", None, 7)]
+    receipts.mark_applied(rows.tx, [first.id], NOW)
+    receipts.keep(rows.tx, provider_id="SM1", status="sent", error_code=None, message_id=7, now=NOW)
+    assert receipts.waiting(rows.tx, 9) == []
+
+
 def test_a_receipt_waits_once_until_it_was_applied(rows: Rows) -> None:
     for _ in range(2):
         receipts.keep(rows.tx, provider_id="SM1", status="sent", error_code=None, message_id=7, now=NOW)

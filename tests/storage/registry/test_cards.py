@@ -27,6 +27,14 @@ def test_a_card_is_found_as_it_was_added(rows: Rows) -> None:
     assert cards.find(rows.tx, added + 1) is None
 
 
+def test_when_each_card_of_a_group_was_added_is_known_by_its_id(rows: Rows) -> None:
+    group = rows.group()
+    first, second = (rows.card(rows.person(group), created_at=at) for at in (NOW, NOW + DAY))
+    rows.card(rows.person(rows.group()))
+
+    assert cards.added_at(rows.tx, group) == {first: NOW, second: NOW + DAY}
+
+
 def test_many_cards_are_added_at_once_and_their_ids_are_in_the_order_of_the_rows(rows: Rows) -> None:
     person = rows.person(rows.group())
 

@@ -9,7 +9,7 @@ from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, 
 from reminder.storage.db.tables import Contact, Member
 from reminder.storage.registry import contacts
 from reminder.storage.registry.contacts import ContactView, NewContactRow, OwnedAddress
-from tests.storage.conftest import DAY, NOW, Rows
+from tests.storage.conftest import DAY, HOUR, NOW, Rows
 
 PHONE = "+819000000001"
 SMS, EMAIL, VOICE = ChannelName.SMS, ChannelName.EMAIL, ChannelName.VOICE
@@ -221,7 +221,9 @@ def test_a_contact_is_unproven_until_something_reaches_its_owner(rows: Rows) -> 
 
     assert found(NOW + year) == [pressed, read, silent]
     contacts.record_test_call(rows.tx, pressed, NOW + year)
-    contacts.record_verified(rows.tx, [read], NOW + year)
+    assert contacts.record_verified(rows.tx, [read], NOW + year) == [read]
+    assert contacts.record_verified(rows.tx, [read], NOW + year + HOUR, unless_since=NOW + year) == []
+    assert contacts.record_verified(rows.tx, [], NOW) == []
 
     assert [one.since for one in contacts.unverified_contacts(rows.tx, NOW + year, 1)] == [NOW]
     assert found(NOW + year) == [silent]
@@ -248,3 +250,10 @@ def test_a_contact_of_a_member_speaks_the_member_s_language(rows: Rows) -> None:
 
     assert contacts.language_of(rows.tx, rows.contact(member_id=member)) == "en"
     assert contacts.language_of(rows.tx, rows.contact(person_id=rows.person(group))) == "ja"
+
+
+def test_when_a_contact_was_added_is_known_while_it_is_there(rows: Rows) -> None:
+    contact = rows.contact(person_id=rows.person(rows.group()))
+
+    assert contacts.added_at(rows.tx, contact) == NOW
+    assert contacts.added_at(rows.tx, contact + 1) is None

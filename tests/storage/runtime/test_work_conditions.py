@@ -8,10 +8,12 @@ from sqlalchemy import event, exists
 
 from reminder.domain.model.messages import MessageState
 from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.people import ChannelName
 from reminder.domain.parsing.replies import Intent
+from reminder.domain.rules.sending_limits import HoldReason
 from reminder.guard import outgoing
 from reminder.storage.db.tables import Card
-from reminder.storage.outbox import receipts
+from reminder.storage.outbox import group_limits, receipts
 from reminder.storage.reminders import notices, replies, unclear_replies
 from reminder.storage.runtime import heartbeats, service_state, work_conditions
 from reminder.storage.runtime.work_conditions import WorkCondition
@@ -77,6 +79,10 @@ def silence(rows: Rows) -> None:
     rows.change(Card, rows.card(rows.person(rows.group())), escalate_on=TODAY)
 
 
+def limit_of_a_group(rows: Rows) -> None:
+    group_limits.hold(rows.tx, ChannelName.SMS, rows.group(), HoldReason.DAILY_CAP, now=NOW, until=NOW + DAY)
+
+
 def notice(rows: Rows) -> None:
     person = rows.person(rows.group())
     notices.add(rows.tx, NoticeKind.STOPPED, person_id=person, card_id=rows.card(person), now=NOW)
@@ -93,6 +99,7 @@ def notice(rows: Rows) -> None:
         (reminder, "reminder_due"),
         (silence, "escalation_due"),
         (notice, "notice_waits"),
+        (limit_of_a_group, "group_hold_untold"),
     ],
 )
 def test_what_waits_makes_its_own_condition_hold_and_no_other(

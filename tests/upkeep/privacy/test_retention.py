@@ -203,6 +203,7 @@ def test_a_session_is_forgotten_a_month_after_its_end(
         )
         session = sessions.add(
             tx,
+            village.app.keys,
             account_id=1,
             member_id=None,
             token_hash=b"x",

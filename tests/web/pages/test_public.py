@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from reminder.domain.model.people import ChannelName, Role
-from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.crypto.keyring import new_key, read_keys
 from reminder.storage.registry import contacts
 from reminder.storage.runtime import heartbeats
 from reminder.worker.jobs import run_once
+from tests.links import MailedLinks
 from tests.village import Village, open_village
 from tests.web.asking import Visitor, visitor, web_of
 
@@ -298,7 +298,7 @@ def state_of(village: Village, contact_id: int) -> str:
 
 
 def link_of(village: Village, contact_id: int) -> str:
-    return str(SignedLinks(village.app.keys, "").stop(contact_id))
+    return MailedLinks(village.app).stop(contact_id)
 
 
 @pytest.fixture
@@ -372,12 +372,18 @@ WRONG: list[tuple[Callable[[Village, int], str], str]] = [
     (_one_letter_changed, "one letter is wrong"),
     (lambda village, son: link_of(village, son)[:-1], "one letter is missing"),
     (lambda village, son: link_of(village, son).upper(), "in capitals, even its first word"),
-    (lambda village, son: f"/stop/{son}/{link_of(village, son + 1).rpartition('/')[2]}", "the mark of another"),
+    (lambda village, son: link_of(village, son + 1), "of a contact that is not there"),
+    (lambda village, son: f"/stop/{son}/{village.app.keys.sign(str(son), 'stop')}", "signed as before references"),
     (lambda village, son: f"/stop/{son}/x", "a guess"),
     (lambda village, son: f"/stop/{son}/あ", "no letter of ours"),
     (lambda village, son: f"/stop/{son}/", "no mark"),
-    (lambda village, son: str(SignedLinks(read_keys([new_key()]), "").stop(son)), "made with another key"),
+    (
+        lambda village, son: f"/stop/{read_keys([new_key()]).references.make('stop', [son], village.now)}",
+        "made with another key",
+    ),
     (lambda village, son: f"/stop/{son}/{village.app.keys.sign(str(son), 'sign-in')}", "made for another purpose"),
+    (lambda village, son: link_of(village, son).replace("/stop/", "/reached/"), "pressed on another page"),
+    (lambda village, son: f"/stop/{MailedLinks(village.app).reached(son).rpartition('/')[2]}", "of another page"),
 ]
 
 
