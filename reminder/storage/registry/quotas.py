@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, select, union_all
+from sqlalchemy import BindParameter, Select, and_, bindparam, func, select, union_all
 from sqlalchemy.orm import Session
 
 from reminder.clock import japan_date
@@ -34,7 +34,8 @@ from reminder.storage.db.tables import (
 from reminder.storage.registry import group_standing
 from reminder.storage.registry.group_standing import Standing
 
-_GROUP, _MOST = bindparam("group"), bindparam("most")
+_GROUP: BindParameter[int] = bindparam("group")
+_MOST: BindParameter[int] = bindparam("most")
 _OVER = (ImportState.SAVED, ImportState.CANCELLED)
 DAILY = frozenset({Quota.MESSAGES_A_DAY, Quota.INVITATIONS_A_DAY, Quota.IMPORTS_A_DAY})
 
@@ -230,8 +231,8 @@ def usage(tx: Session, group_id: int, now: datetime) -> GroupUsageRow:
             GroupUsage.day <= _last_of(first),
         )
     ).scalar_one()
-    used = {quota: held(tx, group_id, quota, now) for quota in Quota if quota is not Quota.CONTACTS_OF_PERSON}
-    return GroupUsageRow(group_id, used, month)
+    counted: list[Quota] = [quota for quota in Quota if quota is not Quota.CONTACTS_OF_PERSON]
+    return GroupUsageRow(group_id, {quota: held(tx, group_id, quota, now) for quota in counted}, month)
 
 
 def _last_of(first: date) -> date:
