@@ -8,7 +8,14 @@ from reminder.storage.registry.free_words import FreeWord
 from tests.storage.conftest import NOW, Rows
 
 # Columns of typed words that no message holds: they are shown on pages and in exports to the group itself.
-NOT_IN_MESSAGES = {"groups.organisation", "members.name", "people.reference", "contacts.consent_by", "api_tokens.name"}
+NOT_IN_MESSAGES = {
+    "groups.organisation",
+    "members.name",
+    "people.reference",
+    "contacts.consent_by",
+    "api_tokens.name",
+    "groups.suspended_why",
+}
 READ = {
     "groups.name": "group_name",
     **{f"people.{field}": field for field in ("label", "mark", "room", "unit", "office")},

@@ -27,7 +27,7 @@ def only(limit: int, quota: Quota) -> Quotas:
 
 def a_feed(rows: Rows, group: int) -> int:
     return calendar_feeds.add(
-        rows.tx, member_id=rows.member(group), token_hash=str(rows._made).encode(), is_private=True, now=NOW
+        rows.tx, rows.keys, member_id=rows.member(group), token_hash=str(rows._made).encode(), is_private=True, now=NOW
     )
 
 
