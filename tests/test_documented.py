@@ -1,6 +1,7 @@
 """Nothing works in secret: every command and every setting is named where its user looks for it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,3 +125,42 @@ def test_the_times_of_the_data_inventory_are_those_of_the_retention() -> None:
     written = {name: int(days) for name, days in re.findall(r"^\| (\w+): [^|]+ \| (\d+) \|$", part, re.MULTILINE)}
 
     assert written == {name: after.days for name, after in retention.AFTER.items()}
+
+
+ASVS = (TOP / "docs" / "security" / "asvs.md").read_text(encoding="utf-8")
+STATES = {"met", "partly", "not yet", "not applicable"}
+
+
+def asvs_rows() -> list[tuple[str, str, str, str, str]]:
+    """Return the rows of the ASVS table: id, level, words, state, evidence."""
+    return re.findall(r"^\| ([\d.]+) \| (\d) \| (.+?) \| ([a-z ]+) \| (.+?) \|$", ASVS, re.MULTILINE)
+
+
+def test_the_asvs_table_has_every_requirement_of_levels_1_and_2_and_invents_none() -> None:
+    lines = (TOP / "tests" / "data" / "asvs_5_0_0.csv").read_text(encoding="utf-8").splitlines()[1:]
+    levels = dict(line.split(",") for line in lines)
+    named = {requirement: level for requirement, level, *_ in asvs_rows()}
+
+    assert len(named) == len(asvs_rows())
+    assert named.items() <= levels.items()
+    assert {requirement for requirement, level in levels.items() if level in "12"} <= named.keys()
+
+
+def test_the_asvs_table_has_evidence_for_what_it_says_is_met_and_a_reason_for_what_is_not() -> None:
+    rows = asvs_rows()
+
+    assert {state for *_, state, _ in rows} <= STATES
+    assert [one[0] for one in rows if one[3] in ("met", "partly") and "`" not in one[4]] == []
+    assert [one[0] for one in rows if one[3] in ("partly", "not yet") and ". " not in one[2]] == []
+
+
+def test_the_summary_of_the_asvs_table_counts_its_rows() -> None:
+    part = ASVS.partition("\n## Summary\n")[2].partition("\n## ")[0]
+    written = {
+        cells[0]: list(map(int, cells[1:]))
+        for cells in re.findall(r"^\| (\d) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", part, re.MULTILINE)
+    }
+    counted = Counter((level, state) for _, level, _, state, _ in asvs_rows())
+
+    order = ("met", "partly", "not yet", "not applicable")
+    assert written == {level: [counted[level, state] for state in order] for level in "123"}

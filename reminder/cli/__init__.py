@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from reminder.cli import (
+    activity,
     api_tokens,
     backup,
     bounce_mail,
@@ -67,6 +68,7 @@ home_reports.add_to(app)
 bounce_mail.add_to(app)
 backup.add_to(app)
 key_commands.add_to(app)
+activity.add_to(app)
 
 REFUSED, FAILED = 2, 1
 

@@ -17,7 +17,7 @@ from reminder.storage.crypto import private_files
 from reminder.storage.crypto.keyring import KeyRing, read_keys, stored_keys
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
-from reminder.storage.maintenance import settlement
+from reminder.storage.maintenance import activity_chain, settlement
 from reminder.upkeep.health import Health, Trouble
 from reminder.wiring import private_paths, read_rulebook, read_settings, refuse_missing_keys
 
@@ -72,9 +72,20 @@ def _database(settings: Settings) -> None:
     try:
         if not (settings.on_sqlite and schema.present(database) is None):
             schema.require_newest(database)
-            _refuse_divided(database, refuse_missing_keys(settings, database))
+            ring = refuse_missing_keys(settings, database)
+            _refuse_divided(database, ring)
+            _activity(database, ring)
     finally:
         database.close()
+
+
+def _activity(database: Database, ring: KeyRing | None) -> None:
+    """Check the whole activity log."""
+    if ring is not None:
+        with database.reading() as tx:
+            found = activity_chain.check_all(tx, ring)
+        if found.wrong is not None:
+            raise RefusedInputError("activity_log_changed", position=found.wrong)
 
 
 def _files(settings: Settings) -> None:

@@ -103,14 +103,16 @@ def abandon(
 
 @contextmanager
 def _migrated(settings: "Settings") -> "Iterator[Database]":
-    """Yield the database at the newest version, without its keys."""
+    """Yield the database at the newest version; its keys may be missing."""
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
+    from reminder.storage.maintenance.settlement import settling
+    from reminder.wiring import present_keys
 
     database = Database(settings.database)
     try:
         if database.is_sqlite:
-            schema.migrate(database)
+            schema.migrate(database, settling(present_keys(settings)))
         schema.require_newest(database)
         yield database
     finally:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import cast
 
 from reminder.errors import UnsafeWordError
+from reminder.guard import digit_words
 
 _FILES = Path(__file__).parent
 
@@ -28,6 +29,8 @@ LONGEST = 200
 MOST_IN_A_ROW = 3
 # A telephone number of Japan has ten digits; nine digits in all, whatever stands between them, are on their way there.
 MOST_IN_ALL = 8
+# Fewer digits that are written as words are more often words: さんごの家.
+MOST_SPOKEN = 5
 # Rooms such as 1203 and a home's own references have more. No text message and no call shows either.
 # `place` is a unit with a room, in the list for a home's staff.
 _MORE_IN_A_ROW = {"room": 5, "ref": 5, "place": 8}
@@ -99,7 +102,8 @@ def _unsafe(word: str, most_in_a_row: int, *, may_hold_dates: bool) -> UnsafeWor
     if _has_invisible(word):
         return UnsafeWord.INVISIBLE
     seen = _as_seen(word)
-    if next(_links(seen), None) is not None or next(_links(_spelt(seen)), None) is not None:
+    spelt = _spelt(seen)
+    if next(_links(seen), None) is not None or (spelt and next(_links(spelt), None) is not None):
         return UnsafeWord.LINK
     if "@" in seen:
         return UnsafeWord.AT
@@ -110,7 +114,12 @@ def _unsafe(word: str, most_in_a_row: int, *, may_hold_dates: bool) -> UnsafeWor
     if _amounts().search(small) or _money_words().has(small):
         return UnsafeWord.MONEY
     without_dates = _DATE.sub("、", seen) if may_hold_dates else seen
-    if _has_many_digits(without_dates, most_in_a_row) or _has_lettered_digits(without_dates):
+    spoken = digit_words.with_digits(small) if digit_words.may_hold_words(small) else ""
+    if (
+        _has_many_digits(without_dates, most_in_a_row)
+        or _has_many_digits(spoken, MOST_SPOKEN)
+        or _has_lettered_digits(without_dates)
+    ):
         return UnsafeWord.DIGITS
     return UnsafeWord.LOOKALIKE if _imitates(seen) else None
 

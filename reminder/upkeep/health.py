@@ -14,17 +14,17 @@ from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import hours
 from reminder.domain.rules.sending_limits import HoldReason
-from reminder.errors import DatabaseNotReadyError
+from reminder.errors import DatabaseNotReadyError, SettingsError
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database, Tx
-from reminder.storage.db.unit_of_work import UnitsOfWork
-from reminder.storage.maintenance import audit, counters
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
+from reminder.storage.maintenance import activity_chain, audit, counters
 from reminder.storage.outbox import group_limits, monitoring
 from reminder.storage.outbox.monitoring import OpenMessages
 from reminder.storage.registry import cards, groups
 from reminder.storage.registry.cards import DueCard
 from reminder.storage.reminders.card_plan import plan_of
-from reminder.storage.runtime import heartbeats, service_state, set_aside
+from reminder.storage.runtime import activity_log, heartbeats, service_state, set_aside
 
 # Several missed passes in a row; a restart or a slow pass is shorter.
 QUIET_FOR_TOO_LONG = timedelta(minutes=5)
@@ -42,6 +42,9 @@ CLOCKS_APART = timedelta(minutes=1)
 # holidays.
 AFTER_END, AFTER_GRACE = timedelta(days=14), timedelta(days=110)
 SOON = timedelta(days=7)
+# So many of the latest rows of the activity log are checked each time, all others one after another by the auditor.
+LATEST_ACTS = 200
+CHANGED_ACT, NEXT_ACT = "activity_changed", "activity_next"
 # A message that waits for its key is looked at again within this time.
 SOON_LOOKED_AT = timedelta(minutes=10)
 # A few on a day are returned mails of an earlier version, or of another service under the same address.
@@ -142,7 +145,7 @@ def assess(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> He
         with units.reading(now) as uow:
             last_pass = heartbeats.last(uow.tx, heartbeats.PASS)
             return Health(
-                found=tuple(_troubles(uow.tx, uow.rules, now, last_pass, keeps_time=keeps_time)),
+                found=(*_troubles(uow.tx, uow.rules, now, last_pass, keeps_time=keeps_time), *_activity(uow)),
                 concerns=tuple(_concerns(uow.tx, uow.rules, now)),
                 last_pass=last_pass,
                 last_audit=heartbeats.last(uow.tx, heartbeats.AUDIT),
@@ -172,6 +175,48 @@ def _troubles(
     for pause in pauses:
         code = HoldReason.UNUSUAL_DAY if pause.reason == HoldReason.UNUSUAL_DAY else f"{PAUSED}_{pause.channel}"
         yield Trouble(code, since=pause.since, name=pause.channel, reason=pause.reason)
+
+
+def _activity(uow: UnitOfWork) -> Iterator[Trouble]:
+    """Find a change in the latest rows of the activity log, or one that an audit has found further back."""
+    try:
+        found = activity_chain.check(uow.tx, uow.keys, limit=LATEST_ACTS)
+    except SettingsError:
+        return  # without its key nothing can be said of the chain; the missing key is a fault of its own
+    if found.wrong is not None or service_state.find(uow.tx, CHANGED_ACT):
+        yield Trouble("activity_log_changed")
+
+
+def check_activity(uow: UnitOfWork) -> None:
+    """Check the next stretch of the activity log, from the beginning again after its end, and chain new rows.
+
+    What is found stays a fault until the same place is right again, or the chain is begun anew.
+    """
+    try:
+        known = service_state.find(uow.tx, CHANGED_ACT)
+        if known and activity_chain.check(uow.tx, uow.keys, first=int(known), limit=1).wrong is None:
+            service_state.replace(uow.tx, CHANGED_ACT, "")
+        first = int(service_state.find(uow.tx, NEXT_ACT) or 1)
+        found = activity_chain.check(uow.tx, uow.keys, first=first)
+        if found.wrong is not None:
+            service_state.replace(uow.tx, CHANGED_ACT, str(found.wrong))
+        following = first + activity_chain.AT_ONCE
+        service_state.replace(uow.tx, NEXT_ACT, str(1 if following > found.last else following))
+        activity_chain.extend(uow.tx, uow.keys, uow.now)
+    except SettingsError:
+        return  # a key is missing, which is a fault of its own
+
+
+def accept_activity(uow: UnitOfWork) -> int:
+    """Chain the whole activity log anew, and log that; return the number of its rows."""
+    activity_log.write(uow.tx, "activity_log_accepted", uow.now)
+    activity_chain.restart(uow.tx)
+    rows = 0
+    while chained := activity_chain.extend(uow.tx, uow.keys, uow.now):
+        rows += chained
+    for name in (CHANGED_ACT, NEXT_ACT):
+        service_state.replace(uow.tx, name, "")
+    return rows
 
 
 def _cards(tx: Tx, rules: Rulebook, now: datetime, last_pass: datetime | None) -> Iterator[Trouble]:

@@ -89,12 +89,13 @@ def _since_the_beginning(counted: Mapping[str, int]) -> Iterator[Metric]:
     refused = CounterMetricFamily(
         "kigen_bounces_refused", "Bounces that named no mail of ours with a reference that we have made"
     )
-    refused.add_metric([], counted.get(f"{counters.BOUNCES}.email.{counters.REFUSED}", 0))
     channels = set()
     for name, count in counted.items():
         what, channel, detail = name.split(".")
         if what == counters.HANDED:
             handed.add_metric([channel, detail], count)
+        elif what == counters.BOUNCES:
+            refused.add_metric([], count)
         elif what == counters.WAITED:
             channels.add(channel)
     for channel in sorted(channels):

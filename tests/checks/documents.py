@@ -1,5 +1,7 @@
 """Hold the documents to their form: lines of at most 120 characters, and links that lead to something that exists.
 
+In SECURITY.md and docs/security every file and test that is named must exist, too.
+
 `python -m tests.checks.documents` lists what is wrong and exits with 1 where there is something.
 """
 
@@ -14,6 +16,10 @@ LONGEST = 120
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _LINK = re.compile(r"\[[^\]]*\]\(([^()\s]+)\)")
 _CODE = re.compile(r"`[^`]*`")
+# A file of the checkout that a document names as evidence, with a test in it where one is named: `tests/a.py::test_b`.
+_EVIDENCE = re.compile(r"`((?:tests|reminder|docs|config|migrations)/[\w./-]+)(?:::(\w+))?`")
+# Documents whose every file must exist: somebody relies on them.
+RELIED_ON = ("SECURITY.md", "docs/security")
 _ELSEWHERE = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
@@ -67,12 +73,32 @@ def dead_links(path: Path, text: str) -> Iterator[str]:
                 yield f"{number}: {target} leads to no heading"
 
 
+def missing_evidence(root: Path, text: str) -> Iterator[str]:
+    """Yield each file or test, as "number: what is wrong", that a document names and the checkout has not."""
+    for number, line in prose(text):
+        for name, test in _EVIDENCE.findall(line):
+            file = root / name
+            if not file.exists():
+                yield f"{number}: {name} does not exist"
+            elif test and not re.search(
+                rf"^\s*(?:async )?def {test}\(", file.read_text(encoding="utf-8"), re.MULTILINE
+            ):
+                yield f"{number}: {name} has no {test}"
+
+
+def is_relied_on(name: str) -> bool:
+    """Return whether every file that a document names must exist. `name`: its path in the checkout."""
+    return any(name == one or name.startswith(f"{one}/") for one in RELIED_ON)
+
+
 def faults(root: Path = ROOT) -> Iterator[str]:
     """Yield what is wrong with the documents of a checkout, as "path:number: what is wrong"."""
     for path in documents(root):
         text = path.read_text(encoding="utf-8")
-        for fault in (*long_lines(text), *dead_links(path, text)):
-            yield f"{path.relative_to(root)}:{fault}"
+        name = path.relative_to(root).as_posix()
+        evidence = missing_evidence(root, text) if is_relied_on(name) else ()
+        for fault in (*long_lines(text), *dead_links(path, text), *evidence):
+            yield f"{name}:{fault}"
 
 
 def main() -> int:

@@ -27,6 +27,8 @@ NEEDS_KEYS = {
     "health": [],
     "simulate": ["--from", "2026-12-01", "--until", "2026-12-31", "--of-current"],
     "list": ["contacts"],
+    "activity check": [],
+    "activity accept": [],
     "setup-code": [],
     "print": ["welcome", *PERSON],
     "erase": [*PERSON, "--yes"],

@@ -17,6 +17,7 @@ from reminder.enrolment import register
 from reminder.enrolment.identity import membership
 from reminder.enrolment.register import PersonChanges
 from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.registry import contacts
 from reminder.upkeep.calendar.feeds import make_feed, read_feed
 from tests.village import Village
 from tests.web.browsing import Browser
@@ -48,7 +49,9 @@ def leaves(browser: Browser, village: Village) -> dict[str, str]:
     """Everything that is printed, sent to others, or opened by a link without signing in."""
     with village.app.writing() as uow:
         public, private = (make_feed(uow, member_id=1, is_private=private) for private in (False, True))
-        link = SignedLinks(uow.keys, "https://kigen.example", in_carer_mail=True).take(1, 1)
+        [(_, office)] = contacts.of_members(uow.tx, [1])
+        links = SignedLinks(uow.keys, "https://kigen.example", in_carer_mail=True)
+        link = links.take(1, office.contact_id, office.added_at)
     with village.app.reading() as uow:
         calendars = [read_feed(uow, token) for token in (public, private)]
     pdf = pypdf.PdfReader(io.BytesIO(browser.get("/letters/pdf?person=1").body))

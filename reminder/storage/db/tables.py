@@ -567,7 +567,7 @@ IS_UNCHAINED = text("activity_log.position IS NULL")
 class ActivityEntry(Base):
     """An act, by ids only; rows are added and never changed.
 
-    The last three columns are empty until the auditor has chained the row (storage/runtime/activity_chain.py).
+    The last three columns are empty until the auditor has chained the row (storage/maintenance/activity_chain.py).
     """
 
     __tablename__ = "activity_log"

@@ -238,11 +238,13 @@ def activity_log(tx: Session, which: ExportScope) -> Iterator[Row]:
             ActivityEntry.card_id.in_(select(Card.id).where(Card.person_id == which.person_id)),
             ActivityEntry.contact_id.in_(select(Contact.id).where(Contact.person_id == which.person_id)),
         )
-    return _rows(tx, ActivityEntry, wanted)
+    return _rows(tx, ActivityEntry, wanted, but=("position",))
 
 
-def _rows(tx: Session, table: type[DeclarativeBase], which: ColumnElement[bool]) -> Iterator[Row]:
-    names, first = _names(table), table.__mapper__.primary_key[0]
+def _rows(
+    tx: Session, table: type[DeclarativeBase], which: ColumnElement[bool], *, but: Sequence[str] = ()
+) -> Iterator[Row]:
+    names, first = _names(table, but=but), table.__mapper__.primary_key[0]
     query = select(*_columns(table, names)).where(which).order_by(first)
     return (_plain(names, row) for row in each(tx, query))
 
