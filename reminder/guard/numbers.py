@@ -197,10 +197,12 @@ def number_in_random_id(text: str) -> LooksLike | None:
     """Return a My Number that is written into an id of random digits and letters a to f.
 
     One such id in forty has twelve digits in a row, but one in four hundred has a My Number's check digit there.
+    Zeros before a short number are padding: of a million My Numbers one begins with six of them.
     """
     for run in _GROUP.finditer(text):
         for start in range(len(run[0]) - LONG + 1):
-            if _has_my_number_check(run[0][start : start + LONG]):
+            digits = run[0][start : start + LONG]
+            if not digits.startswith("000000") and _has_my_number_check(digits):
                 return LooksLike.MY_NUMBER
     return None
 

@@ -62,12 +62,12 @@ AMOUNT = re.compile(
     r"|[1-9][0-9]{0,3}万(?:[0-9]{1,4}千?)?円?|(?<=[¥$€])[1-9][0-9]{0,7}(?:\.[0-9]{2})?(?![0-9]))"
 )
 REFERENCE = re.compile(
-    rf"(?<![0-9{_DASH}])(?:(?:19|20)[0-9]{{2}}|[RHrh][0-9]{{1,2}})[{_DASH}](?:[0-9]{{1,2}}[{_DASH}])?[0-9]{{1,5}}(?![0-9{_DASH}])"
-    rf"|(?<=[A-Za-z][{_DASH}])(?:19|20)[0-9]{{2}}[{_DASH}][0-9]{{1,5}}(?![0-9{_DASH}])"
+    rf"(?<![{_DASH}0-9])(?:(?:19|20)[0-9]{{2}}|[RHrh][0-9]{{1,2}})[{_DASH}](?:[0-9]{{1,2}}[{_DASH}])?[0-9]{{1,5}}(?![{_DASH}0-9])"
+    rf"|(?<=[A-Za-z][{_DASH}])(?:19|20)[0-9]{{2}}[{_DASH}][0-9]{{1,5}}(?![{_DASH}0-9])"
 )
 _ADDRESS = re.compile(
     rf"(?<=[^\W0-9_A-Za-z〇])[0-9]{{1,4}}(?:[{_DASH}の][0-9]{{1,2}}){{1,2}}"
-    rf"(?:[{_DASH} の]{{1,2}}[0-9]{{3,4}})?(?![0-9{_DASH}])"
+    rf"(?:[{_DASH} の]{{1,2}}[0-9]{{3,4}})?(?![{_DASH}0-9])"
 )
 _MOST_OF_ADDRESS = 9
 _COUNTERS = (
@@ -76,12 +76,13 @@ _COUNTERS = (
     "|%|％|℃|kg|km|cm|mm|mg|ml|dl|ヵ月|F(?![a-z])|f(?![a-z])|th|st|nd|rd|am|pm| am| pm"
 )
 COUNT = re.compile(
-    rf"(?<![0-9.,{_DASH}/])[1-9]?[0-9]{{1,2}}(?:\.[0-9]{{1,2}})?(?:{_COUNTERS})"
+    rf"(?<![{_DASH}0-9A-Za-z.,/])[1-9]?[0-9]{{1,2}}(?:\.[0-9]{{1,2}})?(?:{_COUNTERS})"
     r"|(?<![0-9.,])[1-9][0-9]{3}(?:歩|ml|m|km|g|kg|号室|室|名|人|件|kcal)(?![a-z])"
 )
 NUMBERED = re.compile(r"(?:(?:第|no\. ?|№|#|要介護|要支援)[0-9]{1,3}|room [0-9]{1,4})(?![0-9.,-])", re.IGNORECASE)
 DECIMAL = re.compile(r"(?<![0-9.])[0-9]{1,3}\.[0-9](?![0-9.])")
 _PRESSURE = re.compile(r"(?<![0-9/])([0-9]{2,3})/([0-9]{2,3})(?![0-9/])")
+_RANGE = re.compile(rf"(?<![{_DASH}0-9A-Za-z.,/])([0-9]{{1,3}})[-~〜–]([0-9]{{1,3}})(?![{_DASH}0-9.,/])")
 _MONTHS_AND_DAYS = re.compile(
     r"(?<![0-9/.:-])(?:1[0-2]|0?[1-9])/(?:3[01]|[12][0-9]|0?[1-9])(?![0-9/])"
     r"(?:[ 、,・〜~–と\n-]{1,3}(?:1[0-2]|0?[1-9])/(?:3[01]|[12][0-9]|0?[1-9])(?![0-9/])){0,40}"
@@ -89,7 +90,7 @@ _MONTHS_AND_DAYS = re.compile(
 _MONTH_AND_DAY = re.compile(r"([0-9]{1,2})/([0-9]{1,2})")
 _BETWEEN_LISTED = "[ 　\n]{0,2}[・、,/ 　\n~〜][ 　\n]{0,2}"
 _LIST = re.compile(
-    rf"(?<![0-9.,:/{_DASH}])[0-9]{{1,4}}(?:{_BETWEEN_LISTED}[0-9]{{1,4}}){{2,30}}(?![0-9:]|[.,/{_DASH}][0-9])"
+    rf"(?<![{_DASH}0-9A-Za-z.,:/])[0-9]{{1,4}}(?:{_BETWEEN_LISTED}[0-9]{{1,4}}){{2,30}}(?![0-9:]|[{_DASH}.,/][0-9])"
 )
 _SAME_UNIT = re.compile(r"(?<![0-9,])(?:[0-9]{3,6}(?:円|号室|歩|件|人|名|室|g|m|ml)[ 　\n、,・と]{0,3}){3,20}")
 _ITEM = re.compile(r"\(([0-9]{1,2})\)")
@@ -175,6 +176,11 @@ def _is_pressure(text: str) -> bool:
     return 80 <= high <= 230 and 35 <= low <= 140 and high > low
 
 
+def _is_range(text: str) -> bool:
+    first, last = map(int, _RUN.findall(text))
+    return first < last <= first + 100
+
+
 def _are_days(text: str) -> bool:
     """Return whether months and days follow one another, at most once past a year's end."""
     days = [(int(month), int(day)) for month, day in _MONTH_AND_DAY.findall(text)]
@@ -207,6 +213,7 @@ ALL: Sequence[tuple[re.Pattern[str], Callable[[str], bool]]] = (
     *PLAIN,
     (_MONTHS_AND_DAYS, _are_days),
     (_PRESSURE, _is_pressure),
+    (_RANGE, _is_range),
     (AMOUNT, _is_amount),
     (REFERENCE, _always),
     (_ADDRESS, _is_address),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import MutableHeaders
@@ -65,7 +66,7 @@ LONGEST_BODY = 64 * 1024
 LONGEST_BODY_OF_STRANGER = 16 * 1024
 OF_STRANGERS = ("/sign-in", "/look", "/stop/", "/take/", "/reached/", "/passkey")
 # Bytes of an address with its query, and of all headers; the number of headers. Browsers send a tenth of it.
-LONGEST_URL = 2048
+LONGEST_URL, SHORT_URL = 2048, 256
 LONGEST_HEADERS, MOST_HEADERS = 16 * 1024, 100
 FOR_PROGRAMS = ("/api/", "/webhooks/")
 _LENGTH = re.compile("[0-9]{1,9}")
@@ -138,7 +139,12 @@ class RequestGuard:
                     sent.setdefault(name, value)
             await send(message)
 
-        refused = self._too_long(scope) or self._refused(Request(scope))
+        refused = self._too_long(scope) or self._body_too_long(Request(scope))
+        if refused is None:
+            # A page's address is searched in a tenth of a millisecond; what takes longer must not hold the event loop.
+            is_short = len(scope["path"]) + len(scope["query_string"]) <= SHORT_URL
+            request = Request(scope)
+            refused = self._number(request) if is_short else await run_in_threadpool(self._number, request)
         if refused is not None:
             await refused(scope, receive, with_headers)
         else:
@@ -158,11 +164,14 @@ class RequestGuard:
             return None
         return problem(Request(scope), RefusedInputError(code, field="url" if status == 414 else None), status=status)
 
-    def _refused(self, request: Request) -> Response | None:
+    def _number(self, request: Request) -> Response | None:
         for part in (request.scope["path"], unquote_to_bytes(request.scope["query_string"]).decode("utf-8", "replace")):
             looks_like = forbidden_in_running_text(part)
             if looks_like is not None and looks_like not in _MAY_BE_AN_ID:
                 return problem(request, ForbiddenNumberError(field="url", looks_like=looks_like))
+        return None
+
+    def _body_too_long(self, request: Request) -> Response | None:
         length = request.headers.get("content-length", "0")
         if not _LENGTH.fullmatch(length) or int(length) > _longest_body(request.scope):
             return problem(request, RefusedInputError("body_too_long", field="body"), status=413)
@@ -244,7 +253,8 @@ def _status(refused: KigenError) -> int:
     return next((code for kind, code in _STATUS.items() if isinstance(refused, kind)), 500)
 
 
-async def _lead_to_sign_in(request: Request, refused: Exception) -> Response:
+# These render pages, so they are no coroutines: Starlette runs them in threads.
+def _lead_to_sign_in(request: Request, refused: Exception) -> Response:
     assert isinstance(refused, KigenError)
     if "text/html" not in request.headers.get("accept", ""):
         return problem(request, refused, status=401)
@@ -256,16 +266,16 @@ async def _lead_to_sign_in(request: Request, refused: Exception) -> Response:
     return answer
 
 
-async def _lead_to_welcome(_request: Request, _refused: Exception) -> Response:
+def _lead_to_welcome(_request: Request, _refused: Exception) -> Response:
     return go("/welcome")
 
 
-async def _refuse(request: Request, refused: Exception) -> Response:
+def _refuse(request: Request, refused: Exception) -> Response:
     assert isinstance(refused, KigenError)
     return _refusal(request, refused)
 
 
-async def _not_there(request: Request, raised: Exception) -> Response:
+def _not_there(request: Request, raised: Exception) -> Response:
     assert isinstance(raised, HTTPException)
     code = {404: "page_not_found", 405: "method_not_allowed", 403: "not_allowed"}.get(raised.status_code, "refused")
     return _refusal(request, RefusedInputError(code), status=raised.status_code, headers=raised.headers)
@@ -280,5 +290,5 @@ async def _broke(request: Request, _raised: Exception) -> Response:
     return problem(request, KigenError("failure"), headers=headers_of(request.app.state.app.settings))
 
 
-async def _malformed(request: Request, _raised: Exception) -> Response:
+def _malformed(request: Request, _raised: Exception) -> Response:
     return _refusal(request, RefusedInputError("request_malformed"), status=422)

@@ -40,7 +40,7 @@ class Town:
         return answer.status, answer.json["code"] if answer.status >= 400 else ""
 
     def rows(self) -> str:
-        """Everything that is kept, but for when tokens were used and how many requests there were."""
+        """Everything that is kept, but for when and how often tokens were used."""
         with self.village.app.database.engine.connect() as connection:
             tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
             return "\n".join(

@@ -4,12 +4,14 @@ Every number here is invented.
 """
 
 import pytest
+from starlette.datastructures import FormData
 
 from reminder.domain.model.people import Language
 from reminder.domain.text.error_messages import explain
 from reminder.enrolment.identity import api_tokens
 from reminder.errors import ForbiddenNumberError
 from reminder.guard.numbers import LooksLike
+from reminder.web.support.rendering import kept
 from tests.rules import WORDING
 from tests.village import Village
 from tests.web.calling import Program, actor, program, token_of
@@ -71,6 +73,14 @@ def test_a_change_that_completes_a_number_is_refused(village: Village, family: P
     answer = family.patch(f"/people/{added}", {"room": "0454"})
 
     assert (answer.status, answer.json["code"], answer.json["field"]) == (422, "forbidden_number", "record")
+
+
+def test_a_form_does_not_show_again_what_is_a_number_only_together() -> None:
+    again = kept(FormData([("label", "母493"), ("ref", "82716"), ("room", "0454"), ("mode", "elderly")]))
+    ordinary = kept(FormData([("label", "203 佐藤"), ("ref", "A-12"), ("room", "203")]))
+
+    assert again == {"label": "", "ref": "", "room": "", "mode": "elderly"}
+    assert ordinary == {"label": "203 佐藤", "ref": "A-12", "room": "203"}
 
 
 def test_an_ordinary_record_is_taken(village: Village, family: Program) -> None:

@@ -181,7 +181,7 @@ def ask(browser: Browser, door: Door, address: str) -> int:
 
 
 def everything(village: Village) -> str:
-    """All rows but those that say when somebody was here."""
+    """All rows but those that say when and how often somebody was here."""
     with village.app.database.engine.connect() as connection:
         tables = connection.exec_driver_sql(
             "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
@@ -189,7 +189,7 @@ def everything(village: Village) -> str:
         return "\n".join(
             f"{table}: {connection.exec_driver_sql(f'SELECT * FROM {table}').all()}"
             for table in tables
-            if table not in ("sessions", "sqlite_sequence")
+            if table not in ("sessions", "request_rates", "sqlite_sequence")
         )
 
 

@@ -27,7 +27,7 @@ from reminder.guard.numbers import forbidden
 GREATEST_ID = 99_999_999_999
 MOST_AT_ONCE, USUAL_AT_ONCE = 200, 50
 # No field of text takes more, so that only so much of it is ever searched for numbers.
-LONGEST_TEXT = 1_000
+LONGEST_TEXT = 200
 
 
 class In(BaseModel):

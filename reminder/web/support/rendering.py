@@ -24,7 +24,7 @@ from reminder.domain.text.forms_of_address import carers_word
 from reminder.domain.text.furigana import as_ruby
 from reminder.errors import KigenError, RefusedInputError
 from reminder.guard import outgoing
-from reminder.guard.numbers import forbidden
+from reminder.guard.numbers import forbidden, forbidden_in_record
 from reminder.storage.auth.sessions import SignedIn
 from reminder.upkeep.health import Health, RecentHealth
 from reminder.web.support.authorization import form_seal
@@ -166,7 +166,13 @@ def kept(form: FormData, refused: KigenError | None = None) -> Mapping[str, str]
     """Return the typed values to show again; never a number or a word that we refuse."""
     del refused
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
-    return {name: "" if forbidden(value) or _is_refused(name, value) else value for name, value in typed.items()}
+    words = {name for name in typed if name in _FREE_WORDS}
+    # A number may be divided over the fields.
+    hidden = words if forbidden_in_record(typed[name] for name in sorted(words)) else frozenset[str]()
+    return {
+        name: "" if name in hidden or forbidden(value) or _is_refused(name, value) else value
+        for name, value in typed.items()
+    }
 
 
 # Fields of the forms for free words; addresses and dates have readers of their own.

@@ -13,6 +13,7 @@ from reminder.domain.parsing.addresses import (
     Phone,
     PhoneKind,
     read_email,
+    read_line_id,
     read_phone,
     read_sms_number,
     read_voice_number,
@@ -252,3 +253,14 @@ def test_what_is_no_e_mail_address_is_its_own_identity(address: str) -> None:
 )
 def test_limits_count_what_reaches_one_mailbox_together(address: str, mailbox: str) -> None:
     assert addresses.mailbox_of(address) == mailbox
+
+
+def test_an_id_of_line_that_is_a_short_number_with_zeros_before_it_is_taken() -> None:
+    for place in (*range(200), 16**5):
+        assert read_line_id(f"U{place:032x}") == f"U{place:032x}"
+
+
+def test_a_my_number_in_an_id_of_line_is_refused_also_behind_zeros() -> None:
+    for written in ("493827160454" + "a" * 20, "0" * 20 + "493827160454"):
+        with pytest.raises(ForbiddenNumberError):
+            read_line_id(f"U{written}")
