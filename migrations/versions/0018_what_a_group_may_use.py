@@ -24,9 +24,7 @@ def upgrade() -> None:
         sa.Column("quota", sa.String(30), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("used", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["group_id"], ["groups.id"], name="fk_group_usage_group_id_groups", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["group_id"], ["groups.id"], name="fk_group_usage_group_id_groups", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_group_usage"),
         sa.UniqueConstraint("group_id", "quota", "day", name="uq_group_usage_group_id_quota_day"),
     )
