@@ -92,29 +92,33 @@ def export(
     from reminder.storage.crypto import private_files
     from reminder.upkeep.privacy import export as upkeep
 
-    with opened_app() as app, app.reading() as uow:
-        pieces: Iterator[str]
-        if html:
-            page = upkeep.export_page(
-                upkeep.export_group(uow, group_id=group, person_id=person), app.rules, terminal_language()
-            )
+    with opened_app() as app:
+        # Before it is read: one that is stopped half-way has been read all the same.
+        with app.writing() as uow:
+            upkeep.record_export(uow, group_id=group, person_id=person)
+        with app.reading() as uow:
+            pieces: Iterator[str]
+            if html:
+                page = upkeep.export_page(
+                    upkeep.export_group(uow, group_id=group, person_id=person), app.rules, terminal_language()
+                )
+                if out is None:
+                    print_answer({"html": page}, as_json=as_json, plain=page.rstrip("\n"))
+                    return
+                pieces = iter([page])
+            else:
+                pieces = upkeep.export_json(uow, group_id=group, person_id=person)
+            # A refusal comes before anything is written.
+            pieces = chain([next(pieces)], pieces)
             if out is None:
-                print_answer({"html": page}, as_json=as_json, plain=page.rstrip("\n"))
+                _print(pieces)
                 return
-            pieces = iter([page])
-        else:
-            pieces = upkeep.export_json(uow, group_id=group, person_id=person)
-        # A refusal comes before anything is written.
-        pieces = chain([next(pieces)], pieces)
-        if out is None:
-            _print(pieces)
-            return
-        try:
-            # The file holds addresses: nobody else may read it, not even while it is written.
-            with private_files.written(out) as file:
-                file.writelines(piece.encode() for piece in pieces)
-        except OSError:
-            raise RefusedInputError("usage_value", option="--out", command="reminder export") from None
+            try:
+                # The file holds addresses: nobody else may read it, not even while it is written.
+                with private_files.written(out) as file:
+                    file.writelines(piece.encode() for piece in pieces)
+            except OSError:
+                raise RefusedInputError("usage_value", option="--out", command="reminder export") from None
     print_answer({"file": str(out)}, as_json=as_json, plain=str(out))
 
 

@@ -89,6 +89,7 @@ def abandon(
     from reminder.cli.app_context import clock_of, require_folders
     from reminder.storage.crypto.keyring import kept_keys, read_keys
     from reminder.storage.maintenance import installation
+    from reminder.storage.runtime import activity_log
     from reminder.wiring import read_settings
 
     settings = read_settings()
@@ -97,7 +98,9 @@ def abandon(
     with _migrated(settings) as database, database.writing() as tx:
         if name not in installation.missing_keys(tx, ring):
             raise RefusedInputError("key_not_missing", field="name")
-        installation.abandon_key(tx, name, clock_of(settings).now())
+        now = clock_of(settings).now()
+        installation.abandon_key(tx, name, now)
+        activity_log.write(tx, "key_abandoned", now)
     print_answer({"abandoned": name}, as_json=as_json, plain=f"{name} is not asked for any more")
 
 

@@ -219,6 +219,7 @@ def resume_channel(
     from reminder.cli.app_context import opened_app
     from reminder.clock import japan_date
     from reminder.storage.outbox import group_limits, rate_limits
+    from reminder.storage.runtime import activity_log
 
     named = channel_named(channel)
     with opened_app() as app, app.writing() as uow:
@@ -228,6 +229,7 @@ def resume_channel(
         else:
             group_limits.lift_daily_bound(uow.tx, named, group, today)
             waited = bool(group_limits.release(uow.tx, named, group, uow.now))
+        activity_log.write(uow.tx, "channel_resumed", uow.now, group_id=group)
     print_answer(
         {"channel": channel, "waited": waited},
         as_json=as_json,

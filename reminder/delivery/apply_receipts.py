@@ -14,7 +14,8 @@ from reminder.storage.outbox.queries import NamedMessage
 from reminder.storage.outbox.receipts import WaitingReceipt
 from reminder.storage.registry import contacts
 from reminder.storage.reminders import notices
-from reminder.storage.runtime import heartbeats
+from reminder.storage.runtime import heartbeats, set_aside
+from reminder.storage.runtime.set_aside import Queue
 
 log = logging.getLogger(__name__)
 
@@ -47,28 +48,37 @@ def keep_from_twilio(uow: UnitOfWork, *, provider_id: str, status: str, error_co
 
 
 def apply_waiting(database: Database, now: datetime) -> int:
-    """Apply the receipts that wait and return their number."""
-    with database.writing() as tx:
-        waiting = receipts.waiting(tx, AT_ONCE)
-        if not waiting:
-            return 0
-        rows = queries.named_by_receipts(
-            tx,
-            {receipt.provider_id for receipt in waiting},
-            {r.message_id for r in waiting if r.message_id is not None},
-        )
-        by_provider_id = {row.provider_id: row for row in rows if row.provider_id}
-        # If the provider's answer was lost, the callback's address names the message by our id.
-        unnamed = {row.id: row for row in rows if row.provider_id is None}
-        for receipt in waiting:
-            found = by_provider_id.get(receipt.provider_id)
-            if found is None and receipt.message_id is not None:
-                found = unnamed.get(receipt.message_id)
-            # One that names a message by our reference and another by the provider's id proves neither.
-            if found is not None and receipt.message_id in (None, found.id):
-                _apply(tx, receipt, found, now)
-        receipts.mark_applied(tx, [receipt.id for receipt in waiting], now)
-        return len(waiting)
+    """Apply the receipts that wait and return their number. One that cannot be applied is set aside."""
+
+    def drop(tx: Tx, receipt_id: int) -> None:
+        set_aside.add(tx, set_aside.RECEIPTS, [receipt_id], now)
+        receipts.mark_applied(tx, [receipt_id], now)
+
+    queue_ = Queue[Tx](set_aside.RECEIPTS, receipts.first_waiting, lambda tx, most: _apply_some(tx, most, now), drop)
+    return set_aside.work_off(queue_, database.writing, AT_ONCE)
+
+
+def _apply_some(tx: Tx, most: int, now: datetime) -> int:
+    waiting = receipts.waiting(tx, most)
+    if not waiting:
+        return 0
+    rows = queries.named_by_receipts(
+        tx,
+        {receipt.provider_id for receipt in waiting},
+        {r.message_id for r in waiting if r.message_id is not None},
+    )
+    by_provider_id = {row.provider_id: row for row in rows if row.provider_id}
+    # If the provider's answer was lost, the callback's address names the message by our id.
+    unnamed = {row.id: row for row in rows if row.provider_id is None}
+    for receipt in waiting:
+        found = by_provider_id.get(receipt.provider_id)
+        if found is None and receipt.message_id is not None:
+            found = unnamed.get(receipt.message_id)
+        # One that names a message by our reference and another by the provider's id proves neither.
+        if found is not None and receipt.message_id in (None, found.id):
+            _apply(tx, receipt, found, now)
+    receipts.mark_applied(tx, [receipt.id for receipt in waiting], now)
+    return len(waiting)
 
 
 def _apply(tx: Tx, receipt: WaitingReceipt, message: NamedMessage, now: datetime) -> None:

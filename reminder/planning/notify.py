@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 from reminder.clock import japan_date
 from reminder.domain.model.messages import MessageKind, Urgency
@@ -18,7 +20,7 @@ from reminder.planning.notice_builder import (
     notices_to_members,
     subject_of,
 )
-from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import failures as failures_
 from reminder.storage.outbox import group_limits
 from reminder.storage.outbox.group_limits import GroupHoldView
@@ -26,13 +28,30 @@ from reminder.storage.outbox.queue import MentionDraft, MessageDraft
 from reminder.storage.registry import contacts, groups
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.reminders import notices, replies
+from reminder.storage.runtime import set_aside
+from reminder.storage.runtime.set_aside import Queue
 
 AT_ONCE = 200
 
 
-def notify_failures(uow: UnitOfWork) -> int:
-    """Notify carers, or a home's staff, of texts that failed or came back; return the number of new messages."""
-    failures = failures_.unreported_failures(uow.tx, AT_ONCE)
+def notify_failures(units: UnitsOfWork, now: datetime) -> int:
+    """Notify carers, or a home's staff, of texts that failed or came back; return the number of new messages.
+
+    A failure that nobody can be notified of for a fault of ours is set aside.
+    """
+
+    def drop(uow: UnitOfWork, message_id: int) -> None:
+        set_aside.add(uow.tx, set_aside.FAILURES, [message_id], now)
+        failures_.follow_up(uow.tx, [message_id], now)
+
+    queue = Queue[UnitOfWork](
+        set_aside.FAILURES, lambda uow: failures_.first_unreported(uow.tx), _notify_some_failures, drop
+    )
+    return set_aside.work_off(queue, partial(units.writing, now), AT_ONCE)
+
+
+def _notify_some_failures(uow: UnitOfWork, most: int) -> int:
+    failures = failures_.unreported_failures(uow.tx, most)
     instead = failures_.failover_channels(uow.tx, [failure.message_id for failure in failures])
     drafts = []
     for failure in failures:
@@ -50,9 +69,19 @@ def notify_failures(uow: UnitOfWork) -> int:
     return made
 
 
-def notify_notices(uow: UnitOfWork) -> int:
-    """Send the notices that wait; return the number of new messages."""
-    waiting = notices.waiting(uow.tx, AT_ONCE)
+def notify_notices(units: UnitsOfWork, now: datetime) -> int:
+    """Send the notices that wait; return the number of new messages. One that cannot be read is set aside."""
+
+    def drop(uow: UnitOfWork, notice_id: int) -> None:
+        set_aside.add(uow.tx, set_aside.NOTICES, [notice_id], now)
+        notices.mark_notified(uow.tx, [notice_id], now)
+
+    queue = Queue[UnitOfWork](set_aside.NOTICES, lambda uow: notices.first_waiting(uow.tx), _notify_some, drop)
+    return set_aside.work_off(queue, partial(units.writing, now), AT_ONCE)
+
+
+def _notify_some(uow: UnitOfWork, most: int) -> int:
+    waiting = notices.waiting(uow.tx, most)
     if not waiting:
         return 0
     drafts = [draft for notice in waiting for draft in _drafts(uow, notice)]

@@ -8,7 +8,7 @@ from reminder.errors import ConflictError
 from reminder.storage.auth.proofs import PROOFS
 from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.maintenance import installation, key_rotation
-from reminder.storage.runtime import heartbeats
+from reminder.storage.runtime import activity_log, heartbeats
 
 # How often rows that others have locked are tried again before they are left to the next run.
 ROUNDS = 20
@@ -43,6 +43,8 @@ def rotate(units: UnitsOfWork, now: datetime, on_progress: Callable[[str, int], 
     with units.reading(now) as uow:
         if heartbeats.is_at_work_with_another_key(uow.tx, keys.ids[0], now - SILENCE):
             raise ConflictError("keys_not_everywhere")
+    with units.writing(now) as uow:
+        activity_log.write(uow.tx, "keys_rotated", now)
     changed, left = 0, 0
     for _ in range(ROUNDS):
         held, unreadable = 0, 0

@@ -169,12 +169,12 @@ JOBS = (
     Job(
         "failures_reported",
         when(work_conditions.FAILURE_UNREPORTED, after=("receipts",)),
-        _in_one_unit(lambda _app, uow: notify_failures(uow)),
+        lambda app, now: notify_failures(app.units, now),
     ),
     Job(
         "notified",
         when(work_conditions.NOTICE_WAITS, after=("receipts", "answered", "weeks_begun")),
-        _in_one_unit(lambda _app, uow: notify_notices(uow)),
+        lambda app, now: notify_notices(app.units, now),
     ),
     Job(
         "limits_told",

@@ -76,7 +76,8 @@ def test_the_keyboard_alone_is_enough(site: Site, page: Page, card: int, link: L
 
     stops = looks.walk_by_keyboard(page)
 
-    assert stops[-1] == f"button {button(page).inner_text()}"
+    # The notice at the foot of every page comes last.
+    assert stops[-2:] == [f"button {button(page).inner_text()}", "a 個人情報の取り扱い"]
     button(page).focus()
     page.keyboard.press("Enter")
     expect(button(page)).to_have_count(0)
@@ -118,3 +119,15 @@ def test_the_second_daughter_reads_that_the_first_has_taken_it(
 
     expect(second.get_by_role("heading", level=1)).to_have_text("もうほかの方が引き受けています")
     assert_accessible(second)
+
+
+@pytest.mark.parametrize("language", ["ja", "ja-easy", "en"])
+def test_the_privacy_notice_can_be_read_at_any_size_and_with_any_tool(site: Site, page: Page, language: str) -> None:
+    page.goto(f"{site.url}/privacy")
+    if language != "ja":
+        page.locator(f"button[name=language][value={language}]").click()
+
+    expect(page.locator("footer a[aria-current=page]")).to_have_count(1)
+    assert_accessible(page)
+    assert looks.overflows(page) == []
+    looks.keep(page, f"privacy-{language}")

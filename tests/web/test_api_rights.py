@@ -40,11 +40,12 @@ class Town:
         return answer.status, answer.json["code"] if answer.status >= 400 else ""
 
     def rows(self) -> str:
-        """Everything that is kept, but for when and how often tokens were used."""
+        """Everything that is kept, but for when and how often tokens were used, and who read an address."""
+        which = {"activity_log": "WHERE act <> 'address_read'"}
         with self.village.app.database.engine.connect() as connection:
             tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
             return "\n".join(
-                f"{table}: {connection.exec_driver_sql(f'SELECT * FROM {table}').all()}"
+                f"{table}: {connection.exec_driver_sql(f'SELECT * FROM {table} {which.get(table, str())}').all()}"
                 for table in tables
                 if table not in ("api_tokens", "request_rates", "sqlite_sequence")
             )

@@ -281,8 +281,7 @@ def enter(uow: UnitOfWork, account: AccountView, device: str, known: str | None 
         now=uow.now,
         expires_at=uow.now + SESSION_LASTS,
     )
-    for one in as_whom:
-        activity_log.write(uow.tx, "signed_in", uow.now, group_id=one.group_id, member_id=one.member_id)
+    _log(uow, account.id, "signed_in")
     return Entered(token, account.id, bool(as_whom), known)
 
 
@@ -310,13 +309,54 @@ def devices(uow: UnitOfWork, account_id: int) -> list[Device]:
 
 
 def leave(uow: UnitOfWork, signed_in: SignedIn, session_id: int | None = None) -> bool:
-    """End this session, or another one of the same account; return False for anybody else's, which stays."""
-    return sessions.revoke(uow.tx, signed_in.account_id, session_id or signed_in.session_id, uow.now)
+    """End this session, or another one of the same account; return False for anybody else's, which stays.
+
+    The browser of another one is from then on as one that was never signed in.
+    """
+    is_other = session_id is not None and session_id != signed_in.session_id
+    ended = sessions.revoke(uow.tx, signed_in.account_id, session_id or signed_in.session_id, uow.now, forgets=is_other)
+    if ended:
+        _log(uow, signed_in.account_id, "device_signed_out" if is_other else "signed_out")
+    return ended
 
 
 def leave_everywhere_else(uow: UnitOfWork, signed_in: SignedIn) -> None:
     """End all other sessions of the account."""
-    sessions.revoke_others(uow.tx, signed_in.account_id, signed_in.session_id, uow.now)
+    if sessions.revoke_others(uow.tx, signed_in.account_id, signed_in.session_id, uow.now):
+        _log(uow, signed_in.account_id, "devices_signed_out")
+
+
+def add_passkey(
+    uow: UnitOfWork, signed_in: SignedIn, *, credential_id: bytes, public_key: bytes, sign_count: int, device: str
+) -> None:
+    """Add a passkey to the account; one that is registered already stays whose it is."""
+    if passkeys.is_registered(uow.tx, credential_id):
+        return
+    passkeys.add(
+        uow.tx,
+        uow.keys,
+        account_id=signed_in.account_id,
+        credential_id=credential_id,
+        public_key=public_key,
+        sign_count=sign_count,
+        device=device,
+        now=uow.now,
+    )
+    _log(uow, signed_in.account_id, "passkey_added")
+
+
+def remove_passkey(uow: UnitOfWork, signed_in: SignedIn, passkey_id: int) -> bool:
+    """Remove a passkey of the account; return False for anybody else's, which stays."""
+    removed = passkeys.remove(uow.tx, signed_in.account_id, passkey_id)
+    if removed:
+        _log(uow, signed_in.account_id, "passkey_removed")
+    return removed
+
+
+def _log(uow: UnitOfWork, account_id: int, act: str) -> None:
+    """Write what an account did into the activity log of each of its groups."""
+    mine = [{"group_id": one.group_id, "member_id": one.member_id} for one in accounts.memberships(uow.tx, account_id)]
+    activity_log.write_all(uow.tx, uow.now, [{"act": act, **ids} for ids in mine])
 
 
 def act_in(uow: UnitOfWork, signed_in: SignedIn, group_id: int) -> bool:

@@ -6,10 +6,11 @@ without a proof gets none, however it came into the database.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Table, delete, func, select, update
+from sqlalchemy import Row, Select, Table, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import ChannelName
@@ -17,7 +18,7 @@ from reminder.domain.parsing.addresses import address_identity
 from reminder.errors import SettingsError
 from reminder.storage.auth.proofs import PROOFS, prove_row, row_is_proved
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
-from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.keyring import KeyRing, sealed_with
 from reminder.storage.db import schema
 from reminder.storage.db.session import Tx
 from reminder.storage.db.statements import among, update_many
@@ -30,7 +31,7 @@ from reminder.storage.db.tables import (
     LoginCode,
     Member,
 )
-from reminder.storage.maintenance.key_rotation import SEALED
+from reminder.storage.maintenance.key_rotation import SEALED, Sealed
 
 _INDEXED = [one for one in SEALED if one.index is not None]
 FIRST_WITH_PROOFS = "0016"
@@ -45,18 +46,26 @@ def settling(keys: KeyRing | None) -> schema.Settle:
 def settle(tx: Tx, keys: KeyRing | None, version: str) -> None:
     """Fill what the migrations after `version` have added.
 
-    Raises SettingsError where there is something to fill and a key is missing: then the migration does not happen.
+    Raises SettingsError where addresses are there and no key opens any: then the migration does not happen.
     """
     if not schema.is_before(version, FIRST_WITH_PROOFS):
         return
-    if keys is not None:
-        # A proof names the account that owns a row, which is known only afterwards.
-        unite_spellings(tx, keys)
-        prove_rows(tx, keys)
+    if keys is None or not _opens_any(tx, keys):
+        if any(tx.execute(of.rows().limit(1)).first() is not None for of in _INDEXED):
+            raise SettingsError("REMINDER_SECRET_KEYS", "the keys of this database are missing; put them back first")
         return
-    filled = [*(of.rows() for of in PROOFS), *(of.rows() for of in _INDEXED)]
-    if any(tx.execute(rows.limit(1)).first() is not None for rows in filled):
-        raise SettingsError("REMINDER_SECRET_KEYS", "the keys of this database are missing; put them back first")
+    # A proof names the account that owns a row, which is known only afterwards.
+    unite_spellings(tx, keys)
+    prove_rows(tx, keys)
+
+
+def _opens_any(tx: Session, keys: KeyRing) -> bool:
+    used = {sealed_with(bytes(sealed)) for of in _INDEXED for _, sealed, *_ in tx.execute(_newest(of))}
+    return not used or not used.isdisjoint(keys.ids)
+
+
+def _newest(of: Sealed) -> Select[Any]:
+    return of.rows().order_by(of.table.c.id.desc()).limit(1)
 
 
 def prove_rows(tx: Session, keys: KeyRing) -> int:
@@ -96,7 +105,9 @@ def _spelled(tx: Session, keys: KeyRing, table: Table, owner: Sequence[str] = ()
     while rows := tx.execute(query.where(table.c.id > last, *only).order_by(table.c.id).limit(AT_ONCE)).all():
         last = rows[-1].id
         for row in rows:
-            yield _one(keys, of.purpose, row)
+            # What no key opens stays as it is, like everything else that this key has sealed.
+            with suppress(SettingsError):
+                yield _one(keys, of.purpose, row)
 
 
 def _one(keys: KeyRing, purpose: str, row: Row[Any]) -> _Spelled:
@@ -113,17 +124,22 @@ def _plainly(tx: Session, keys: KeyRing, table: type[Invitation] | type[LoginCod
     return len(wrong)
 
 
-def _grouped(rows: Iterator[_Spelled]) -> list[list[_Spelled]]:
-    """Return the rows of one owner and one identity together, the oldest first, where any needs another index."""
+def _grouped(tx: Session, keys: KeyRing, table: Table, owner: Sequence[str] = ()) -> list[list[_Spelled]]:
+    """Return the rows of one owner and one identity together, where any needs another index."""
     found: dict[tuple[str, tuple[int | None, int | None]], list[_Spelled]] = defaultdict(list)
-    for one in rows:
-        found[one.identity, one.owner].append(one)
-    return [some for some in found.values() if not all(one.is_indexed for one in some)]
+    for one in _spelled(tx, keys, table, owner):
+        if not one.is_indexed:
+            found[one.identity, one.owner].append(one)
+    for (identity, owners), some in found.items():
+        theirs = [table.c[name].is_not_distinct_from(value) for name, value in zip(owner, owners, strict=False)]
+        equal = select(table.c.id).where(table.c.address_index.in_(address_indexes(keys, identity)), *theirs)
+        some.extend(_Spelled(row_id, identity, owners, True) for row_id in tx.scalars(equal))
+    return list(found.values())
 
 
 def _accounts(tx: Session, keys: KeyRing) -> int:
     count = 0
-    for some in _grouped(_spelled(tx, keys, Account.__table__)):  # type: ignore[arg-type]
+    for some in _grouped(tx, keys, Account.__table__):  # type: ignore[arg-type]
         # The one that has the index already keeps it: two rows cannot have it, not even for a moment.
         first, *others = sorted(some, key=lambda one: (not one.is_indexed, one.id))
         for other in others:
@@ -169,7 +185,7 @@ def _point_elsewhere(tx: Session, to: type[Account] | type[Contact], into: int, 
 
 def _contacts(tx: Session, keys: KeyRing) -> int:
     count = 0
-    for some in _grouped(_spelled(tx, keys, CONTACTS, ("person_id", "member_id"))):
+    for some in _grouped(tx, keys, CONTACTS, ("person_id", "member_id")):
         first, *others = sorted(some, key=lambda one: (not one.is_indexed, one.id))
         states = {row.id: (row.state, row.is_family) for row in tx.execute(_states([one.id for one in some]))}
         for other in others:
@@ -205,6 +221,6 @@ def divided(tx: Session, keys: KeyRing) -> list[Divided]:
     """Return what an operator must decide: which of two accounts, or of two contacts, is to stay."""
     found = []
     for table, owner in ((Account.__table__, ()), (CONTACTS, ("person_id", "member_id"))):
-        for some in _grouped(_spelled(tx, keys, table, owner)):  # type: ignore[arg-type]
+        for some in _grouped(tx, keys, table, owner):  # type: ignore[arg-type]
             found.append(Divided(table.name, tuple(sorted(one.id for one in some))))  # type: ignore[attr-defined]
     return found

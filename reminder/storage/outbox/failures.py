@@ -40,6 +40,19 @@ def unreported_failures(tx: Session, limit: int) -> list[Failure]:
     return [Failure(*row[:3], ChannelName(row[3]), row[4]) for row in rows]
 
 
+def first_unreported(tx: Session) -> int | None:
+    """Return the id of the oldest failed message that no human was notified of, locked."""
+    query = (
+        select(Message.id)
+        .join(Contact, Contact.id == Message.contact_id)
+        .join(Person, Person.id == Contact.person_id)
+        .where(IS_UNREPORTED_FAILURE)
+        .order_by(Message.id)
+        .limit(1)
+    )
+    return tx.execute(query.with_for_update(of=Message, skip_locked=True)).scalar_one_or_none()
+
+
 def failover_channels(tx: Session, message_ids: Collection[int]) -> Mapping[int, ChannelName]:
     """Return the failover channel of each failed message, by message id."""
     if not message_ids:

@@ -59,6 +59,12 @@ def waiting(tx: Session, limit: int) -> list[WaitingReceipt]:
     return [WaitingReceipt(*row) for row in rows]
 
 
+def first_waiting(tx: Session) -> int | None:
+    """Return the id of the next receipt that was not applied yet, locked, without reading what it says."""
+    query = select(Receipt.id).where(Receipt.applied_at.is_(None)).order_by(Receipt.id).limit(1)
+    return tx.execute(query.with_for_update(skip_locked=True)).scalar_one_or_none()
+
+
 def mark_applied(tx: Session, receipt_ids: Collection[int], now: datetime) -> None:
     """Record that these receipts were applied."""
     tx.execute(

@@ -91,6 +91,12 @@ def waiting(tx: Session, limit: int) -> list[NoticeView]:
     return [NoticeView(row[0], NoticeKind(row[1]), *row[2:]) for row in rows]
 
 
+def first_waiting(tx: Session) -> int | None:
+    """Return the id of the next waiting notice, locked, without reading what it says."""
+    query = select(Notice.id).where(Notice.notified_at.is_(None)).order_by(Notice.id).limit(1)
+    return tx.execute(query.with_for_update(skip_locked=True)).scalar_one_or_none()
+
+
 def mark_notified(tx: Session, notice_ids: Collection[int], now: datetime) -> None:
     """Record that the messages of these notices were made."""
     tx.execute(

@@ -19,6 +19,8 @@ from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.maintenance import export
 from reminder.storage.maintenance.export import ExportScope, Row
+from reminder.storage.registry import groups, people
+from reminder.storage.runtime import activity_log
 
 FORMAT = "kigen-dayori export 1"
 
@@ -47,6 +49,19 @@ def export_group(uow: UnitOfWork, *, group_id: int, person_id: int | None = None
     """
     parts = _parts(uow, ExportScope(group_id, person_id))
     return {name: list(value) if isinstance(value, Iterator) else value for name, value in parts}
+
+
+def record_export(uow: UnitOfWork, *, group_id: int, person_id: int | None = None, by: int | None = None) -> None:
+    """Record in the activity log that a group, or one person of it, is exported. `by`: None on the console.
+
+    Raises NotFoundError as `export_group`.
+    """
+    if groups.find(uow.tx, group_id) is None:
+        raise NotFoundError(field="group")
+    person = None if person_id is None else people.find(uow.tx, person_id)
+    if person_id is not None and (person is None or person.group_id != group_id):
+        raise NotFoundError(field="person")
+    activity_log.write(uow.tx, "exported", uow.now, group_id=group_id, person_id=person_id, member_id=by)
 
 
 def export_json(uow: UnitOfWork, *, group_id: int, person_id: int | None = None) -> Iterator[str]:

@@ -14,6 +14,7 @@ from reminder.storage.auth import authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry import contacts
 from reminder.storage.registry.contacts import ContactView
+from reminder.storage.runtime import activity_log
 from reminder.upkeep.privacy import erasure
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Channel, Id, In, Instant, Listed, Out, Paged, part
@@ -107,9 +108,17 @@ def add_contact(caller: Changes, person_id: Id, given: ContactIn) -> ContactOut:
 
 @router.get("/contacts/{contact_id}")
 def get_contact(caller: Sees, contact_id: Id) -> ContactOut:
-    """Get one contact with its whole address."""
-    with caller.reading() as uow:
+    """Get one contact with its whole address; the activity log keeps that it was read."""
+    with caller.writing() as uow:
         contact = _look_up(uow, caller, contact_id)
+        activity_log.write(
+            uow.tx,
+            "address_read",
+            uow.now,
+            group_id=caller.who.group_id,
+            member_id=caller.who.member_id,
+            contact_id=contact_id,
+        )
     return shown(contact).model_copy(update={"address": contact.address})
 
 

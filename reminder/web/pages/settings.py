@@ -251,7 +251,7 @@ def leave_device(app: OpenApp, found: WhoIsSignedIn, session_id: int, _form: Fil
 def remove_passkey(app: OpenApp, found: WhoIsSignedIn, passkey_id: int, _form: Filled) -> Response:
     """Remove a passkey."""
     with app.writing() as uow:
-        if not passkeys.remove(uow.tx, found.account_id, passkey_id):
+        if not sign_in.remove_passkey(uow, found, passkey_id):
             raise NotFoundError("page_not_found")
     return go("/settings/devices")
 
@@ -361,6 +361,8 @@ def data(request: Request, app: OpenApp, who: Sees) -> Response:
 def export_json(app: OpenApp, who: Owns) -> Response:
     """Return the export as JSON."""
     # The whole export is read before the first byte leaves: a slow reader must not keep a transaction open.
+    with app.writing() as uow:
+        export.record_export(uow, group_id=who.group_id, by=who.member_id)
     with app.reading() as uow:
         text = "".join(export.export_json(uow, group_id=who.group_id))
     return Response(
@@ -373,6 +375,8 @@ def export_json(app: OpenApp, who: Owns) -> Response:
 @router.get("/settings/data/export.html")
 def export_page(request: Request, app: OpenApp, who: Owns) -> Response:
     """Return the export as a page."""
+    with app.writing() as uow:
+        export.record_export(uow, group_id=who.group_id, by=who.member_id)
     with app.reading() as uow:
         found = export.export_group(uow, group_id=who.group_id)
     text = export.export_page(found, app.rules, words_of(request).language)

@@ -208,17 +208,14 @@ def register_passkey(
     with app.writing() as uow:
         if not sign_in.use_challenge(uow, challenge, found.account_id):
             raise RefusedInputError("passkey_refused")
-        if not passkeys.is_registered(uow.tx, made.credential_id):
-            passkeys.add(
-                uow.tx,
-                uow.keys,
-                account_id=found.account_id,
-                credential_id=made.credential_id,
-                public_key=made.credential_public_key,
-                sign_count=made.sign_count,
-                device=device_of(request),
-                now=uow.now,
-            )
+        sign_in.add_passkey(
+            uow,
+            found,
+            credential_id=made.credential_id,
+            public_key=made.credential_public_key,
+            sign_count=made.sign_count,
+            device=device_of(request),
+        )
     return JSONResponse({"then": "/"})
 
 

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import select, text, update
 
 from reminder.domain.model.people import ChannelName, ContactState, Language, Role
+from reminder.errors import SettingsError
 from reminder.storage.auth import accounts, passkeys, sessions
-from reminder.storage.crypto.keyring import KeyRing, token_hash
+from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys, token_hash
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
 from reminder.storage.db.tables import Account, Contact, Invitation, Member, Message, Session
@@ -203,6 +204,36 @@ def test_it_runs_with_the_migration_and_only_then(empty_database_url: str, keys:
     with database.writing() as tx:
         tx.execute(text("DELETE FROM sessions"))
     database.close()
+
+
+def test_a_migration_without_the_keys_of_its_rows_does_not_happen(rows: Rows) -> None:
+    other, version = read_keys([new_key()]), "0009"
+    settlement.settle(rows.tx, None, version)
+    mine = account(rows, LARGE)
+    session(rows, mine, token_hash("mine"))
+    rows.tx.execute(update(Session).values(token_proof=None))
+
+    for keys in (None, other):
+        with pytest.raises(SettingsError):
+            settlement.settle(rows.tx, keys, version)
+    assert rows.column(Session.token_proof) == [None]
+    settlement.settle(rows.tx, rows.keys, version)
+
+    assert sessions.find(rows.tx, rows.keys, token_hash("mine"), now=NOW, seen_since=NOW) is not None
+
+
+def test_what_a_lost_key_has_sealed_stays_as_it_is(rows: Rows) -> None:
+    lost = Rows(rows.tx, read_keys([new_key()]))
+    account(lost, "Lost@example.jp")
+    mine = account(rows, LARGE)
+    before = rows.column(Account.address_index)[0]
+
+    settlement.settle(rows.tx, rows.keys, "0009")
+
+    assert rows.column(Account.address_index)[0] == before
+    found = accounts.at_address(rows.tx, rows.keys, SMALL)
+    assert found is not None
+    assert found.id == mine
 
 
 def test_versions_know_which_came_before() -> None:
