@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, Mode, StoppedBy
+from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, Language, Mode, StoppedBy
 from reminder.enrolment import consent
 from reminder.errors import ConflictError
 from tests.village import SIGNATURE_CERTIFICATE, Village
@@ -437,3 +437,28 @@ def test_an_answer_from_a_relative_s_telephone_is_no_answer_of_the_person_s(talk
     assert village.card_of(card).acknowledged_on is None
     assert village.contacts()["+819000000007"] is ContactState.OPTED_OUT
     assert village.contacts()["+819000000001"] is ContactState.CONFIRMED
+
+
+@pytest.mark.parametrize("mode", [Mode.STANDARD, Mode.ELDERLY])
+@pytest.mark.parametrize(
+    ("language", "names"),
+    [("ja", ("お母さん", "お父さん")), ("en", ("母", "父")), ("ja-easy", ("お母さん", "お父さん"))],
+)
+def test_a_couple_at_one_telephone_reads_whose_card_it_is_and_is_answered_by_name(
+    talking_village: Village, mode: Mode, language: str, names: tuple[str, str]
+) -> None:
+    village = talking_village
+    village.member("娘", "musume@example.jp")
+    for label in ("母", "父"):
+        village.person(label, phone=MOTHER, mode=mode, language=Language(language))
+        village.card(label, date(2026, 12, 4), "passport")
+
+    village.run_until("2026-12-01 12:00")
+    village.answers("母", "3")
+    village.run_until("2026-12-04 20:00")
+
+    texts = village.words_to("母")
+    assert [names[0] in texts[0], names[1] in texts[1]] == [True, True]
+    assert ["1" in texts[0].rpartition("日")[2], "3" in texts[1]] == [True, True], "each has a digit"
+    assert names[1] in texts[2], "the answer names whose card is done"
+    assert sum(names[0] in text for text in texts) > sum(names[1] in text for text in texts) - 1
