@@ -5,6 +5,7 @@ What belongs to another group is not found; what the member's role does not allo
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
@@ -79,10 +80,19 @@ def is_https(app: App) -> bool:
     return security_headers.is_https(app.settings)
 
 
+def home_sessions(app: App) -> sign_in.HomeSessions:
+    """Return the operator's limits for sessions that act in a home."""
+    hours, minutes = app.settings.home_session_hours, app.settings.home_idle_minutes
+    return sign_in.HomeSessions(
+        lasts=None if hours is None else timedelta(hours=hours),
+        idle=None if minutes is None else timedelta(minutes=minutes),
+    )
+
+
 def maybe_signed_in(request: Request, app: OpenApp) -> SignedIn | None:
     """Return who is signed in, or None."""
     token = request.cookies.get(session_cookie(app))
-    found = sign_in.session_of(app.units, app.clock.now(), token) if token else None
+    found = sign_in.session_of(app.units, app.clock.now(), token, home_sessions(app)) if token else None
     request.state.signed_in = found
     return found
 
