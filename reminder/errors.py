@@ -11,6 +11,7 @@
     │   ├── TooManyRequestsError    a limit is reached; when to try again is known (HTTP 429)
     │   ├── NotFoundError           no such person, card … (HTTP 404)
     │   └── ConflictError           it is there already, or no longer in the state this needs (HTTP 409)
+    │       └── QuotaReachedError   the group holds or uses as much as it may
     ├── SettingsError               a setting or file of config/ is missing or wrong: nothing starts
     │   └── KeysMissingError        the database knows a key that this program was not given
     ├── DatabaseNotReadyError       the database cannot be reached, or is of another version
@@ -138,6 +139,17 @@ class ConflictError(RefusedInputError):
     """A row that exists already, or is not in the required state."""
 
     code = "conflict"
+
+
+class QuotaReachedError(ConflictError):
+    """More than a group may hold or use. `quota` names the limit, `limit` is its value, `adding` how many were asked.
+
+    The code is quota_people, quota_cards … : a sentence for each limit.
+    """
+
+    def __init__(self, quota: str, *, limit: int, adding: int = 1) -> None:
+        self.quota, self.limit = quota, limit
+        super().__init__(f"quota_{quota}", limit=limit, adding=adding)
 
 
 class SettingsError(KigenError):

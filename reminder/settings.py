@@ -105,6 +105,15 @@ class Settings(BaseSettings):
     clock_override: AwareDatetime | None = Field(
         None, description="a rehearsal: live as if it were this instant now; never with a real provider"
     )
+    home_session_hours: int | None = Field(
+        None, ge=1, le=8760, description="after how many hours a session of a home's staff ends; default: a year"
+    )
+    home_idle_minutes: int | None = Field(
+        None,
+        ge=5,
+        le=86400,
+        description="after how many minutes without use a session of a home's staff ends; default: 60 days",
+    )
     keep_messages_days: int | None = Field(
         None, ge=400, description="messages that were over so many days ago are deleted; default: kept for ever"
     )

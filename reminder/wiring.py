@@ -21,6 +21,7 @@ from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.parsing import replies
 from reminder.domain.parsing.column_headings import read_headings
 from reminder.domain.rulebook import Rulebook, refuse_dangling_names, refuse_missing_texts, refuse_unnamed_presets
+from reminder.domain.rules.quotas import read_quotas
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog, email_html
 from reminder.domain.text.card_pictures import read_pictures
@@ -165,6 +166,7 @@ def _rules_in(folder: Path) -> Rulebook:
         pictures=read_pictures(read_table(folder / "pictures.toml"), kinds),
         headings=read_headings(read_table(folder / "headings.toml")),
         card_grace=False,
+        quotas=read_quotas(read_table(folder / "quotas.toml")),
     )
 
 

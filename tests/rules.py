@@ -5,6 +5,7 @@ from pathlib import Path
 from reminder.domain.model.card_kinds import read_kinds
 from reminder.domain.model.people import Language
 from reminder.domain.parsing.column_headings import read_headings
+from reminder.domain.rules.quotas import read_quotas
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.rules.steps import StepText
 from reminder.domain.text.card_pictures import read_pictures
@@ -25,6 +26,7 @@ COMPOSER = Composer(WORDING)
 SCHEDULES = read_schedules(read_table(CONFIG / "schedules.toml"))
 STEPS = tuple(rule.name for rule in SCHEDULES.steps)
 HEADINGS = read_headings(read_table(CONFIG / "headings.toml"))
+QUOTAS = read_quotas(read_table(CONFIG / "quotas.toml"))
 PICTURES = read_pictures(read_table(CONFIG / "pictures.toml"), KINDS)
 
 

@@ -20,14 +20,15 @@ from reminder.domain.model.people import (
     Role,
     StoppedBy,
 )
-from reminder.enrolment import cards, consent, register
+from reminder.domain.rules.quotas import Quota
+from reminder.enrolment import cards, consent, register, standing
 from reminder.enrolment.cards import TypedDates
 from reminder.simulate import SimulatedWorld
 from reminder.storage.crypto.keyring import new_key
 from reminder.storage.outbox import queries
 from reminder.storage.outbox.queries import MessageView
 from reminder.storage.registry import cards as cards_kept
-from reminder.storage.registry import contacts
+from reminder.storage.registry import contacts, groups
 from reminder.storage.registry.cards import CardView
 from reminder.wiring import build_app, read_settings
 from reminder.worker.jobs import run_once
@@ -61,6 +62,18 @@ class Village:
         with self.app.writing() as uow:
             self._group = register.add_group(uow, name=name, kind=kind)
         return self._group
+
+    def limit(self, group_id: int, **quotas: int) -> None:
+        """What `reminder group quota` does."""
+        with self.app.writing() as uow:
+            standing.set_quotas(uow, group_id=group_id, changes={Quota(name): n for name, n in quotas.items()})
+
+    def approve_all(self) -> None:
+        """Whoever signed up is somebody the operator knows."""
+        with self.app.writing() as uow:
+            for group in groups.everyone(uow.tx):
+                if group.is_on_trial:
+                    standing.approve(uow, group_id=group.id)
 
     def member(self, name: str, email: str, role: Role = Role.OWNER, language: Language = Language.JAPANESE) -> int:
         self._addresses[name] = {email}

@@ -82,9 +82,11 @@ def ask_contact(
     """
     from reminder.cli.app_context import opened_app
     from reminder.enrolment import consent
+    from reminder.storage.auth.signed_links import SignedLinks
 
     with opened_app() as app, app.writing() as uow:
-        sent_at = consent.ask(uow, contact_id=contact, told_by=told_by)
+        links = SignedLinks(app.keys, app.settings.public_url)
+        sent_at = consent.ask(uow, contact_id=contact, told_by=told_by, links=links)
     print_answer(
         {"id": contact, "sent_at": sent_at}, as_json=as_json, plain=f"contact {contact} is asked at {sent_at:%F %R} UTC"
     )

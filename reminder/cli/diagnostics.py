@@ -137,6 +137,12 @@ def _notes(settings: Settings) -> list[str]:
         notes.append("CLOCK_OVERRIDE is set: this is a rehearsal of another day, and nothing leaves this machine.")
     if settings.heartbeat_url is None:
         notes.append("HEARTBEAT_URL is not set: nobody outside notices when this machine stands still.")
+    if settings.sign_up == "open":
+        notes.append("SIGN_UP is open: groups of strangers are on trial until `reminder group approve`.")
+        if not settings.two_way_sms:
+            notes.append("Texts cannot be answered: a group on trial can text nobody before you approve it.")
+        if settings.public_url is None:
+            notes.append("PUBLIC_URL is not set: in a group on trial no e-mail address can be confirmed.")
     if settings.is_public and settings.operator_contact is None:
         notes.append("OPERATOR_CONTACT is not set: the page /privacy names nobody to ask about personal information.")
     if settings.is_public and not settings.trusted_proxies:

@@ -14,7 +14,17 @@ from reminder.cli.contacts import (
     stop_contact,
     verify_contact,
 )
-from reminder.cli.groups import add_group, add_member, set_group, set_member
+from reminder.cli.groups import (
+    add_group,
+    add_member,
+    approve_group,
+    list_groups,
+    resume_group,
+    set_group,
+    set_group_quotas,
+    set_member,
+    suspend_group,
+)
 from reminder.cli.options import storable_id
 from reminder.cli.output import AsJson, print_rows, renamed
 from reminder.cli.people import add_person
@@ -27,7 +37,19 @@ OLD_NAMES = {"card": {"renewed": "renew", "done": "acknowledge", "undone": "reop
 def add_to(app: typer.Typer) -> None:
     """Add the commands to `reminder`."""
     nouns: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
-        ("group", "Households and care homes.", {"add": add_group, "set": set_group}),
+        (
+            "group",
+            "Households and care homes.",
+            {
+                "add": add_group,
+                "set": set_group,
+                "list": list_groups,
+                "approve": approve_group,
+                "suspend": suspend_group,
+                "resume": resume_group,
+                "quota": set_group_quotas,
+            },
+        ),
         ("member", "Logins of a group: family carers, staff.", {"add": add_member, "set": set_member}),
         ("person", "People whose cards are watched.", {"add": add_person}),
         (

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reminder.cli.options import Id, storable_id
-from reminder.cli.output import AsJson, print_answer, terminal_language
+from reminder.cli.output import AsJson, print_answer, print_rows, terminal_language
 from reminder.cli.preferences import OnHolidays, OwnDays, Preset, SendHour, preferences_row, typed_preferences
 from reminder.domain.model.people import Copies, GroupKind, Language, Role
 from reminder.errors import NotFoundError
 
 if TYPE_CHECKING:
-    pass
+    from reminder.storage.db.unit_of_work import UnitOfWork
+    from reminder.storage.registry.groups import GroupView
 
 
 def add_group(
@@ -101,3 +102,109 @@ def set_member(
     with opened_app() as app, app.writing() as uow:
         preference_settings.set_copies(uow, member_id=member, copies=copies)
     print_answer({"id": member, "copies": copies}, as_json=as_json, plain=f"member {member} gets copies: {copies}")
+
+
+def list_groups(
+    usage: Annotated[
+        bool, typer.Option("--usage", help="With what each holds and uses, and its limits: held/limit.")
+    ] = False,
+    as_json: bool = AsJson,
+) -> None:
+    """List the groups with their state: active, trial or suspended.
+
+    Example: reminder group list --usage
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.storage.registry import groups
+
+    with opened_app() as app, app.reading() as uow:
+        found = groups.everyone(uow.tx)
+        print_rows((_group_row(uow, one, with_usage=usage, as_json=as_json) for one in found), as_json=as_json)
+
+
+def _group_row(uow: "UnitOfWork", group: "GroupView", *, with_usage: bool, as_json: bool) -> dict[str, object]:
+    """Return a group for the operator; for programs each quota is an object, for people held/limit."""
+    from reminder.domain.rules.quotas import Quota
+    from reminder.storage.registry import group_standing, quotas
+
+    state = "suspended" if group.is_suspended else "trial" if group.is_on_trial else "active"
+    row: dict[str, object] = {"id": group.id, "name": group.name, "kind": group.kind, "state": state}
+    standing = group_standing.find(uow.tx, group.id)
+    if not with_usage or standing is None:
+        return row
+    row["why"] = standing.suspended_why
+    used = quotas.usage(uow.tx, group.id, uow.now)
+    for quota in Quota:
+        limit, there = quotas.limit_of(uow.rules.quotas, standing, quota), used.used.get(quota)
+        if as_json:
+            row[quota] = {"limit": limit} if there is None else {"used": there, "limit": limit}
+        else:
+            row[quota] = str(limit) if there is None else f"{there}/{limit}"
+    row["messages_this_month"] = used.messages_this_month
+    return row
+
+
+def approve_group(group: Id, as_json: bool = AsJson) -> None:
+    """Approve a group on trial: the usual limits apply, and the consents that it has recorded count.
+
+    Example: reminder group approve 1
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment import standing
+
+    with opened_app() as app, app.writing() as uow:
+        confirmed = standing.approve(uow, group_id=group)
+    plain = f"group {group} is approved; contacts that may be told from now on: {confirmed}"
+    print_answer({"id": group, "state": "active", "confirmed": confirmed}, as_json=as_json, plain=plain)
+
+
+def suspend_group(
+    group: Id,
+    why: Annotated[str, typer.Option(help="What its members read, in a few words.")],
+    as_json: bool = AsJson,
+) -> None:
+    """Suspend a group: nothing is sent for it but confirmations of a stop, and nobody may change it. Nothing is lost.
+
+    Example: reminder group suspend 1 --why 問い合わせのため
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment import standing
+
+    with opened_app() as app, app.writing() as uow:
+        standing.suspend(uow, group_id=group, why=why)
+    print_answer({"id": group, "state": "suspended"}, as_json=as_json, plain=f"group {group} is suspended")
+
+
+def resume_group(group: Id, as_json: bool = AsJson) -> None:
+    """Resume a suspended group: what waited is sent, and what is due is planned.
+
+    Example: reminder group resume 1
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment import standing
+
+    with opened_app() as app, app.writing() as uow:
+        standing.resume(uow, group_id=group)
+    print_answer({"id": group, "resumed": True}, as_json=as_json, plain=f"group {group} goes on")
+
+
+def set_group_quotas(
+    group: Id,
+    limits: Annotated[
+        list[str], typer.Argument(metavar="NAME=VALUE...", help="people=500; people= for the usual limit.")
+    ],
+    as_json: bool = AsJson,
+) -> None:
+    """Set limits of one group. The names are those of `reminder group list --usage`.
+
+    Example: reminder group quota 1 people=500 cards=100000
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.domain.rules.quotas import read_changes
+    from reminder.enrolment import standing
+
+    changes = read_changes({name: value for name, _, value in (limit.partition("=") for limit in limits)})
+    with opened_app() as app, app.writing() as uow:
+        kept = standing.set_quotas(uow, group_id=group, changes=changes)
+    plain = f"group {group}: " + (" ".join(f"{name}={limit}" for name, limit in kept.items()) or "the usual limits")
+    print_answer({"id": group, "quotas": kept}, as_json=as_json, plain=plain)

@@ -166,7 +166,10 @@ def _act(uow: UnitOfWork, reply: ReplyView) -> None:
     person = people.find(uow.tx, itself.person_id) if itself.is_own and itself.person_id is not None else None
     group = groups.find(uow.tx, itself.group_id)
     if person is None or group is None:
-        # The telephone of a relative or member: they answer on the page or by e-mail; only those words work here.
+        # The telephone of a relative or member: they answer on the page or by e-mail. Only those words work here, and
+        # the answer to a request for consent of a group on trial.
+        if not is_of_number:
+            reply_handlers.answer_for_consent(uow, reply, itself)
         return
     context = ReplyContext(uow, reply, itself, tuple(speakers), person, group)
     if not is_of_number:

@@ -30,6 +30,8 @@ A_DAY = timedelta(days=1)
 ANSWERED_FOR = timedelta(hours=12)
 # A "thank you" is answered once in this time.
 THANKED_ONCE_IN = timedelta(days=30)
+# What a person of a suspended group still gets: that their "no" was heard.
+_STOP_CONFIRMATIONS = frozenset({"stopped", "declined", "wrong_person"})
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def answer(
         return
     person = people.find(uow.tx, speaker.person_id)
     group = groups.find(uow.tx, speaker.group_id)
-    if person is None or group is None:
+    if person is None or group is None or (group.is_suspended and name not in _STOP_CONFIRMATIONS):
         return
     recipient = next(r for _, r in contacts.of_people(uow.tx, [person.id]) if r.contact_id == speaker.contact_id)
     codes = sorted(question.code for question in questions.open_at(uow.tx, [speaker.contact_id], uow.now))
@@ -180,6 +182,18 @@ def _answers_about_consent(context: ReplyContext) -> None:
         context.answer("who")
     else:
         context.notify(NoticeKind.UNREAD)
+
+
+def answer_for_consent(uow: UnitOfWork, reply: ReplyView, speaker: Speaker) -> None:
+    """Act on the answer of a relative or a member whom a group on trial has asked for consent."""
+    if not speaker.was_asked or speaker.state is not ContactState.UNCONFIRMED:
+        return
+    said = read_consent(reply.text or "", uow.rules.replies)
+    if said is Consent.YES:
+        _confirm(uow, speaker)
+    elif said is Consent.NO:
+        contacts.stop(uow.tx, [speaker.contact_id], StoppedBy.REPLY)
+        _write(uow, "contact_stopped", speaker)
 
 
 def _write(uow: UnitOfWork, act_name: str, speaker: Speaker) -> None:

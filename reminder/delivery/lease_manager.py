@@ -39,6 +39,8 @@ BEFORE_KEY = timedelta(minutes=5)
 # How far ahead one worker reserves slots of a sender: long enough to save leases, short enough that urgent messages and
 # other workers do not wait.
 AHEAD = timedelta(seconds=5)
+# How long a message of a suspended group waits before it is looked at again; resuming the group releases it at once.
+WHILE_SUSPENDED = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,13 @@ class LeaseManager:
             picked = leases.pick_due_and_end_stale(tx, channel, now=now, limit=count, least=least)
             reschedule.reschedule_today(tx, picked.refused + picked.forgotten, now)
             digests.restart_if_lost(tx, picked.forgotten)
+            leases.hold(tx, picked.suspended, WHILE_SUSPENDED)
             reschedule.reschedule_next_day(tx, picked.stale, now)
             readable = self._readable(tx, picked.ready, now)
             rows = _Limits(tx, channel, now).within(readable)
             leases.lease(tx, [row.id for row in rows], now=now, lease=LEASE)
             starts_in = self._reserve_slots(tx, channel, len(rows), now)
-        ended = len(picked.stale) + len(picked.refused) + len(picked.forgotten)
+        ended = len(picked.stale) + len(picked.refused) + len(picked.forgotten) + len(picked.suspended)
         return LeaseBatch(self._decrypt(rows, now, starts_in), is_all=len(picked.ready) + ended < count)
 
     def _readable(self, tx: Tx, rows: Sequence[DueRow], now: datetime) -> Sequence[DueRow]:

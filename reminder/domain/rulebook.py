@@ -12,6 +12,7 @@ from reminder.domain.parsing.column_headings import ColumnHeadings
 from reminder.domain.parsing.replies import ReplyRules
 from reminder.domain.rules import schedule
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
+from reminder.domain.rules.quotas import Quotas
 from reminder.domain.rules.schedule_model import CardDates
 from reminder.domain.rules.schedules import Schedules
 from reminder.domain.rules.steps import Plan, StepText
@@ -34,6 +35,7 @@ class Rulebook:
     pictures: Mapping[str, Picture]  # of every kind
     headings: ColumnHeadings  # of the sheets that homes keep
     card_grace: bool
+    quotas: Quotas
     two_way: bool = False  # texts can be answered
     channels: Collection[ChannelName] = (ChannelName.SMS, ChannelName.EMAIL)  # those that are in use
     between_texts: timedelta | None = None  # the pace of the sender of texts, where there is one

@@ -3,6 +3,7 @@
 A birth date is used for the calculation and dropped.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -19,6 +20,7 @@ from reminder.domain.rules import escalation_policy, expiry, linked_cards
 from reminder.domain.rules.expiry import KnownDates
 from reminder.domain.rules.linked_cards import Offered
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
+from reminder.domain.rules.quotas import Quota
 from reminder.domain.rules.steps import first_planning_day
 from reminder.enrolment.records import refuse_with_person
 from reminder.errors import ConflictError, NeedsConfirmationError, NotFoundError, RefusedInputError
@@ -26,7 +28,7 @@ from reminder.guard.text import clean_label
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
-from reminder.storage.registry import cards, contacts, groups, people
+from reminder.storage.registry import cards, contacts, groups, people, quotas
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -119,9 +121,12 @@ def add_cards_of_people(
     persons = people.by_id(uow.tx, wanted)
     if len(persons) < len(wanted):
         raise NotFoundError(field="person")
-    group_ids = sorted({person.group_id for person in persons.values()})
+    adding = Counter[int]()
+    for person_id, some in wanted.items():
+        adding[persons[person_id].group_id] += len(some)
+    group_ids = sorted(adding)
     for group_id in group_ids:
-        groups.lock(uow.tx, group_id)
+        quotas.require_room(uow.tx, uow.rules.quotas, group_id, {Quota.CARDS: adding[group_id]}, uow.now)
     batch = _CardBatch(uow, groups.by_id(uow.tx, group_ids), wanted)
     added = {
         person_id: [batch.add(persons[person_id], card, confirmed=confirmed, with_offers=with_offers) for card in some]

@@ -1,20 +1,23 @@
 """Consent: a "no" counts at once and without a reason, a "yes" only by their own word. Silence is not consent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reminder.domain.model.messages import CancelReason, MessageKind, Urgency
-from reminder.domain.model.people import Audience, ConsentHow, ContactState, StoppedBy
+from reminder.domain.model.people import Audience, ConsentHow, ContactState, Mode, StoppedBy
 from reminder.domain.rules import hours
+from reminder.domain.rules.quotas import AddressQuota, Quota
 from reminder.domain.text.model import Composed, Reader
 from reminder.enrolment.records import refuse_beside_person
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import CleanText, clean_label
+from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.registry import cards, contacts, groups, people
+from reminder.storage.registry import cards, contacts, groups, people, quotas
 from reminder.storage.registry.contacts import Speaker
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -42,30 +45,116 @@ def clean_consent_by(text: str) -> CleanText:
     )
 
 
-def ask(uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None) -> datetime:
+def ask(
+    uow: UnitOfWork, *, contact_id: int, told_by: str, by: int | None = None, links: SignedLinks | None = None
+) -> datetime:
     """Send the text that asks for 1 or 2 and return when it is sent.
 
-    Somebody whom the person knows (`told_by`) has announced it. Raises ConflictError if texts cannot be answered, or if
-    it was asked too often or too lately.
+    Somebody whom the person knows (`told_by`) has announced it. In a group on trial anybody is asked, in fixed words
+    of ours: by a text, or by a mail with one of the `links`. Raises ConflictError if the message could not be answered,
+    if it was asked too often or too lately, or if the owner has said no before; and QuotaReachedError.
     """
     clean_by = clean_consent_by(told_by)
+    if _is_on_trial(uow, _speaker(uow.tx, contact_id).group_id):
+        return _ask_in_fixed_words(uow, contact_id, clean_by, by, links)
     if not uow.rules.two_way:
         raise ConflictError("replies_off", field="contact")
     owner = _owner(uow.tx, contact_id)
     if owner is None or not owner.speaker.channel.can.is_two_way:
         raise RefusedInputError("only_own_texts", field="contact")
-    if owner.speaker.state is not ContactState.UNCONFIRMED:
-        raise ConflictError("already_answered", field="contact")
+    times = _refuse_asked_enough(uow, owner.speaker)
     refuse_beside_person(uow.tx, owner.person.id, clean_by)
-    times, last = contacts.times_asked(uow.tx, contact_id)
-    if times >= MOST_ASKINGS or (last is not None and uow.now - last < BETWEEN_ASKINGS):
-        raise ConflictError("asked_enough", field="contact")
+    quotas.require_room(uow.tx, uow.rules.quotas, owner.group.id, {Quota.MESSAGES_A_DAY: 1}, uow.now)
     said = uow.rules.composer.answer(owner.reader, "consent")
     key = f"consent:{contact_id}:{times + 1}"
     soon = _send(uow, owner, MessageKind.CONSENT_REQUEST, key, said, ASKED_FOR)
     contacts.record_announced_by(uow.tx, contact_id, clean_by)
     activity_log.write(uow.tx, "consent_asked", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
+
+
+def _ask_in_fixed_words(
+    uow: UnitOfWork, contact_id: int, told_by: str, by: int | None, links: SignedLinks | None
+) -> datetime:
+    """Ask for a group that nobody has approved yet: no word of the group's is in it."""
+    speaker = _speaker(uow.tx, contact_id)
+    by_mail, by_text = speaker.channel.is_mail, speaker.channel.can.is_two_way
+    added_at = contacts.added_at(uow.tx, contact_id)
+    link = links.agree(contact_id, added_at) if links is not None and added_at is not None and by_mail else None
+    if not (by_mail or by_text):
+        raise ConflictError("trial_channel", field="contact")
+    if by_text and not uow.rules.two_way:
+        raise ConflictError("trial_one_way", field="contact")
+    if by_mail and link is None:
+        raise ConflictError("trial_no_links", field="contact")
+    standing = quotas.require_room(uow.tx, uow.rules.quotas, speaker.group_id, {Quota.MESSAGES_A_DAY: 1}, uow.now)
+    _refuse_asked_enough(uow, speaker)
+    address = contacts.by_ids(uow.tx, uow.keys, [contact_id])[contact_id].address
+    if contacts.has_said_no(uow.tx, contact_id):
+        raise ConflictError("asked_enough", field="contact")
+    limits = (AddressQuota.CONSENT_REQUESTS_A_DAY,)
+    quotas.use_address(uow.tx, uow.keys, uow.rules.quotas, address, limits, uow.now)
+    person = None if speaker.person_id is None else people.find(uow.tx, speaker.person_id)
+    own = person is not None and not speaker.is_family
+    language = person.language if person is not None and own else contacts.language_of(uow.tx, contact_id)
+    mode, audience = person.mode if person is not None and own else Mode.STANDARD, Audience.PERSON
+    soon = hours.next_allowed(uow.now, mode, audience, speaker.channel)
+    said = uow.rules.composer.consent_request(language, link)
+    times, _ = contacts.times_asked(uow.tx, contact_id)
+    draft = MessageDraft(
+        key=f"consent:{contact_id}:{times + 1}",
+        kind=MessageKind.CONSENT_REQUEST,
+        group_id=standing.group_id,
+        contact_id=contact_id,
+        audience=audience,
+        channel=speaker.channel,
+        subject=said.subject,
+        text=said.text,
+        segments=said.segments if speaker.channel.can.counts_segments else 0,
+        scheduled_at=soon,
+        expires_at=soon + ASKED_FOR,
+        language=language if by_mail else None,
+    )
+    queue.add(uow.tx, uow.keys, [draft], uow.now)
+    contacts.record_announced_by(uow.tx, contact_id, told_by)
+    activity_log.write(
+        uow.tx, "consent_asked", uow.now, group_id=standing.group_id, contact_id=contact_id, member_id=by
+    )
+    return soon
+
+
+def _refuse_asked_enough(uow: UnitOfWork, speaker: Speaker) -> int:
+    """Return how often this contact was asked. Raises ConflictError where it may not be asked now."""
+    if speaker.state is not ContactState.UNCONFIRMED:
+        raise ConflictError("already_answered", field="contact")
+    times, last = contacts.times_asked(uow.tx, speaker.contact_id)
+    if times >= MOST_ASKINGS or (last is not None and uow.now - last < BETWEEN_ASKINGS):
+        raise ConflictError("asked_enough", field="contact")
+    return times
+
+
+def agree(uow: UnitOfWork, *, contact_id: int) -> bool:
+    """Record that the owner of an e-mail address has pressed the button of our mail; False where it is of no use now.
+
+    It answers a request only: an address that was stopped since then stays stopped.
+    """
+    found = contacts.speakers(uow.tx, contact_id)
+    if not found or not found[0].channel.is_mail or found[0].state is not ContactState.UNCONFIRMED:
+        return bool(found) and found[0].state is ContactState.CONFIRMED
+    agree_by_answer(uow, found[:1])
+    return True
+
+
+def agree_by_answer(uow: UnitOfWork, speakers: Sequence[Speaker]) -> None:
+    """Confirm contacts whose owner has answered our request themselves."""
+    for speaker in speakers:
+        groups.lock(uow.tx, speaker.group_id)
+        if contacts.confirm(uow.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=uow.now):
+            contacts.record_verified(uow.tx, [speaker.contact_id], uow.now)
+            cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
+            activity_log.write(
+                uow.tx, "contact_confirmed", uow.now, group_id=speaker.group_id, contact_id=speaker.contact_id
+            )
 
 
 def make_test_call(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> datetime:
@@ -80,6 +169,7 @@ def make_test_call(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -
         raise RefusedInputError("only_own_calls", field="contact")
     if owner.speaker.state is not ContactState.CONFIRMED:
         raise ConflictError("no_consent_yet", field="contact")
+    quotas.require_room(uow.tx, uow.rules.quotas, owner.group.id, {Quota.MESSAGES_A_DAY: 1}, uow.now)
     said = Composed(None, uow.rules.composer.practice_call(owner.reader).text)
     key = f"practice:{contact_id}:{uow.now:%Y%m%d%H%M%S}"
     soon = _send(uow, owner, MessageKind.TEST_CALL, key, said, PRACTISED_WITHIN)
@@ -90,7 +180,8 @@ def make_test_call(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -
 def confirm(uow: UnitOfWork, *, contact_id: int, how: ConsentHow, said_by: str, by: int | None = None) -> None:
     """Record that the owner has agreed, or can be reached there again.
 
-    Raises ConflictError if they have said no. A "no" by their own text is taken back only by their own text. One
+    Raises ConflictError if they have said no, or if the group is on trial: then only their own answer counts.
+    A "no" by their own text is taken back only by their own text. One
     through the family is taken back by a form with their signature.
     """
     if how not in RECORDED:
@@ -99,6 +190,8 @@ def confirm(uow: UnitOfWork, *, contact_id: int, how: ConsentHow, said_by: str, 
     speaker = _speaker(uow.tx, contact_id)
     refuse_beside_person(uow.tx, speaker.person_id, clean_by)
     groups.lock(uow.tx, speaker.group_id)
+    if _is_on_trial(uow, speaker.group_id):
+        raise ConflictError("trial_own_answer", field="contact")
     if not contacts.confirm(uow.tx, contact_id, how=how, by=clean_by, now=uow.now):
         raise ConflictError("contact_said_no", field="contact")
     cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
@@ -190,6 +283,11 @@ def _send(uow: UnitOfWork, owner: _Owner, kind: MessageKind, key: str, said: Com
     )
     queue.add(uow.tx, uow.keys, [draft], uow.now)
     return soon
+
+
+def _is_on_trial(uow: UnitOfWork, group_id: int) -> bool:
+    group = groups.find(uow.tx, group_id)
+    return group is not None and group.is_on_trial
 
 
 def _speaker(tx: Tx, contact_id: int) -> Speaker:

@@ -1,11 +1,13 @@
 """Registration of groups, members, persons and contacts: checked first, then stored in one transaction."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reminder.domain.model.messages import CancelReason
 from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.domain.parsing import addresses
+from reminder.domain.rules.quotas import Quota
 from reminder.enrolment.consent import RECORDED, clean_consent_by
 from reminder.enrolment.records import refuse_beside_person, refuse_with_person
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
@@ -14,7 +16,7 @@ from reminder.storage.crypto.address_index import address_indexes
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
-from reminder.storage.registry import cards, contacts, groups, people
+from reminder.storage.registry import cards, contacts, groups, people, quotas
 from reminder.storage.registry.contacts import NewContactRow, OwnedAddress
 from reminder.storage.runtime import activity_log
 
@@ -35,9 +37,7 @@ def add_member(uow: UnitOfWork, *, group_id: int, email: str, role: Role, langua
     The address is the member's contact too: somebody who signs in to a group has agreed to get messages from it.
     """
     address = addresses.read_email(email, field="email")
-    if groups.find(uow.tx, group_id) is None:
-        raise NotFoundError(field="group")
-    groups.lock(uow.tx, group_id)
+    quotas.require_room(uow.tx, uow.rules.quotas, group_id, {Quota.MEMBERS: 1, Quota.CONTACTS: 1}, uow.now)
     if contacts.group_has_member(uow.tx, uow.keys, group_id=group_id, address=address):
         raise ConflictError("member_known", field="email")
     member_id = groups.add_member(uow.tx, group_id=group_id, role=role, language=language, now=uow.now)
@@ -101,14 +101,12 @@ def add_people(uow: UnitOfWork, *, group_id: int, wanted: Sequence[NewPerson], b
     """Register persons in a few statements, all of them or none; return their ids, in the order of `wanted`.
 
     `by`: the member who does this, for the activity log; None on the console. Raises RefusedInputError for a word that
-    may not be stored, and NotFoundError.
+    may not be stored, NotFoundError, and QuotaReachedError.
     """
     rows = [_person_row(person) for person in wanted]
     for person in wanted:
         refuse_with_person(person)
-    group = groups.find(uow.tx, group_id)
-    if group is None:
-        raise NotFoundError(field="group")
+    group = quotas.require_room(uow.tx, uow.rules.quotas, group_id, {Quota.PEOPLE: len(rows)}, uow.now)
     usual_mode = Mode.HOME if group.kind is GroupKind.HOME else Mode.STANDARD
     of_all = {"group_id": group_id, "created_at": uow.now}
     ids = people.add_all(uow.tx, [{**row, **of_all, "mode": row["mode"] or usual_mode} for row in rows])
@@ -229,14 +227,15 @@ def add_contacts(
     """Register contacts in a few statements; return their ids, in the order of `wanted`.
 
     None in place of an id: its owner has this contact already, registered before or earlier in `wanted`.
-    `in_activity_log`: False if the contacts are part of an act that is logged already. Raises RefusedInputError and
-    NotFoundError.
+    `in_activity_log`: False if the contacts are part of an act that is logged already. In a group on trial a recorded
+    consent is only kept until the group is approved: until then the owner of the address decides by their own answer.
+    Raises RefusedInputError, NotFoundError and QuotaReachedError.
     """
     rows = [_contact_row(contact) for contact in wanted]
     group_of = _owner_groups(uow.tx, rows)
     for group_id in sorted(set(group_of.values())):
         groups.lock(uow.tx, group_id)
-    new = _not_known(uow, rows)
+    new = _within_quotas(uow, _not_known(uow, rows), group_of)
     for row in new.values():
         if row.consent_by and has_unexplained_digits(row.consent_by):
             refuse_beside_person(uow.tx, row.person_id, row.consent_by)
@@ -258,6 +257,23 @@ def add_contacts(
     for group_id in sorted({group_of[_owner(row)] for row in new.values() if row.member_id}):
         cards.schedule_replan_of_group(uow.tx, group_id, uow.today)
     return [added.get(place) for place in range(len(rows))]
+
+
+def _within_quotas(
+    uow: UnitOfWork, new: Mapping[int, NewContactRow], group_of: Mapping["_Owner", int]
+) -> dict[int, NewContactRow]:
+    """Return the rows as they may be stored now. Raises QuotaReachedError."""
+    standings = {}
+    for group_id in sorted(set(group_of.values())):
+        adding = sum(group_of[_owner(row)] == group_id for row in new.values())
+        wanted = {Quota.CONTACTS: adding}
+        standings[group_id] = standing = quotas.require_room(uow.tx, uow.rules.quotas, group_id, wanted, uow.now)
+        around = Counter(row.person_id for row in new.values() if row.person_id and group_of[_owner(row)] == group_id)
+        quotas.require_room_around(uow.tx, uow.rules.quotas, standing, around)
+    return {
+        place: replace(row, confirmed=False) if standings[group_of[_owner(row)]].is_on_trial else row
+        for place, row in new.items()
+    }
 
 
 def _contact_row(contact: NewContact) -> NewContactRow:

@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-import phonenumbers
-
 # No character of a text: unassigned and private ones are taken away before.
 MARK = "\ue000"
 
@@ -150,6 +148,9 @@ def _always(_: str) -> bool:
 @lru_cache(maxsize=1024)
 def is_phone(text: str) -> bool:
     """Return whether the text is a telephone number that exists in Japan, or one for practice."""
+    # A large library, which the command line's help does not need.
+    import phonenumbers
+
     try:
         number = phonenumbers.parse(text, "JP")
     except phonenumbers.NumberParseException:

@@ -133,6 +133,8 @@ class DailyPlan:
     steps_due: dict[reminders.StepKey, date] = field(default_factory=dict)
     not_today: set[int] = field(default_factory=set)  # ids of cards that still have a reminder for another day
     drafts: list[tuple[MessageDraft, list[PlannedReminder]]] = field(default_factory=list)
+    # How many more messages a group may have today, by group id; a group that is not named has no limit.
+    left: dict[int, int] = field(default_factory=dict)
     asked_now: dict[int, list[Question]] = field(default_factory=dict)  # by contact id
 
     @cached_property
@@ -156,11 +158,14 @@ class DailyPlan:
         reminded_now: set[tuple[str, int]] = set()
         sent_to_person: dict[int, str] = {}  # what a carer's copy quotes
         by_audience = sorted(undelivered.items(), key=lambda row: _RANK[row[1][0].audience])
+        if any(left < len(by_audience) for left in self.left.values()):
+            # Not everything may fit: what is most urgent goes first, the rest follows tomorrow.
+            by_audience.sort(key=lambda row: self._urgency(row[1]))
         for recipient, planned in by_audience:
             group = group_of[planned[0].card.person.group_id]
             for_today = [one for one in planned if self._is_allowed(one, recipient.channel, group.preferences)]
             is_delivered = recipient.owner in reminded_now or self._is_day_used(recipient, taken)
-            if is_delivered or self._is_at_limit(for_today):
+            if is_delivered or self._is_at_limit(for_today) or self.left.get(group.id, 1) <= 0:
                 for_today = []
             texts = self._texts(recipient, for_today)
             told = [reminder for text in texts for reminder in text]
@@ -205,6 +210,8 @@ class DailyPlan:
         if any(self.known.past.may_have_arrived(reminder.key, recipient) for reminder in planned):
             draft = replace(draft, possibly_double=True)
         self.drafts.append((draft, planned))
+        if group.id in self.left:
+            self.left[group.id] -= 1
 
     def next_planning_day(self, context: CardContext) -> date | None:
         """Return the date on which this card is planned next, or None if there is none."""

@@ -1,6 +1,6 @@
 """Escalation: when nobody answers or acts, the next human is asked; at the end the card is marked red."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.notices import NoticeKind
@@ -38,6 +38,10 @@ class _Escalation:
         waits: dict[int, tuple[int, date | None]] = {}
         asked: dict[Recipient, list[tuple[DueCard, PlannedNotice]]] = {}
         for card in cards.silent(self._tx, group_ids, self._today):
+            if around[card.person.group_id].is_suspended:
+                # Nobody is asked meanwhile, and nothing is skipped.
+                waits[card.id] = (card.progress.escalation_level, self._today + timedelta(days=1))
+                continue
             waits[card.id], notice = self._next(card, around[card.person.group_id])
             if notice is not None:
                 asked.setdefault(notice.recipient, []).append((card, notice))

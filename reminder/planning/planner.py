@@ -18,7 +18,7 @@ from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.registry import cards, contacts, groups
+from reminder.storage.registry import cards, contacts, groups, quotas
 from reminder.storage.registry.cards import DueCard
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -69,7 +69,9 @@ class _PlanningPass:
         humans, recipient_sets = self._recipient_sets(group_of, {card.person.id: card.person for card in due})
         contexts = self._contexts(due, group_of, recipient_sets)
         past = DeliveryHistory(self._tx, due, humans, self._now)
-        day = DailyPlan(self._rules, self._now, self._links, self._known(past, humans, recipient_sets.values()))
+        left = quotas.messages_left(self._tx, self._rules.quotas, group_ids, self._now)
+        known = self._known(past, humans, recipient_sets.values())
+        day = DailyPlan(self._rules, self._now, self._links, known, left=left)
         undelivered = day.undelivered(contexts)
         past.load_outcomes(
             {t.card.id for planned in undelivered.values() for t in planned if t.audience is not Audience.PERSON}

@@ -48,6 +48,7 @@ from reminder.web.support.api_rates import RequestRates
 from reminder.web.support.authorization import (
     SAFE_METHODS,
     ForeignFormError,
+    GroupSuspendedError,
     NoGroupError,
     NotAllowedError,
     NotSignedInError,
@@ -220,6 +221,7 @@ def problem(
 
 _STATUS: dict[type[KigenError], int] = {
     NotAllowedError: 403,
+    GroupSuspendedError: 403,
     ForeignFormError: 403,
     NotFoundError: 404,
     ConflictError: 409,

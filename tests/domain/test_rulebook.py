@@ -11,10 +11,17 @@ from reminder.domain.rulebook import Rulebook, refuse_dangling_names, refuse_mis
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.errors import SettingsError, UnknownChoiceError
 from reminder.settings import read_table
-from tests.rules import CONFIG, HEADINGS, KINDS, LANGUAGES, SCHEDULES, WORDING
+from tests.rules import CONFIG, HEADINGS, KINDS, LANGUAGES, QUOTAS, SCHEDULES, WORDING
 
 RULES = Rulebook(
-    kinds=KINDS, schedules=SCHEDULES, wording=WORDING, replies=(), pictures={}, headings=HEADINGS, card_grace=False
+    kinds=KINDS,
+    schedules=SCHEDULES,
+    wording=WORDING,
+    replies=(),
+    pictures={},
+    headings=HEADINGS,
+    card_grace=False,
+    quotas=QUOTAS,
 )
 CARD, USER = "mynumber_card", "mynumber_user_certificate"
 END = date(2027, 3, 31)

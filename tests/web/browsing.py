@@ -130,6 +130,8 @@ class Browser:
         self.submit("/sign-in/code", code=self.village.code_to(email))
         if self.path == "/welcome" and any(form.action == "/welcome" for form in self.forms):
             self.submit("/welcome", group_name=household, member_name=name)
+            # A household on trial has tests of its own.
+            self.village.approve_all()
 
     def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         said = {**self.headers, **headers}

@@ -11,7 +11,7 @@ from reminder.errors import UnknownChoiceError
 from reminder.guard.numbers import forbidden_at_length as forbidden
 from reminder.settings import read_table
 from reminder.web.drawing.card_pictures import draw
-from tests.rules import CONFIG, HEADINGS, KINDS, LANGUAGES, PICTURES, WORDING
+from tests.rules import CONFIG, HEADINGS, KINDS, LANGUAGES, PICTURES, QUOTAS, WORDING
 from tests.web.drawn import ELEMENTS, Drawn, contrast
 
 RULES = Rulebook(
@@ -22,6 +22,7 @@ RULES = Rulebook(
     pictures=PICTURES,
     headings=HEADINGS,
     card_grace=False,
+    quotas=QUOTAS,
 )
 EVERY = [*product(KINDS, LANGUAGES)]
 # A telephone of 320 pixels leaves this much between the margins of a page.

@@ -13,7 +13,7 @@ from reminder.domain.parsing.replies import Consent, Intent
 from reminder.domain.rules.next_step import NextAct
 from reminder.errors import SettingsError
 from reminder.settings import config_dir
-from reminder.storage.auth.signed_links import ASSIGN, STOP, VERIFY
+from reminder.storage.auth.signed_links import AGREE, ASSIGN, STOP, VERIFY
 from reminder.web.support.page_catalog import read_pages
 from tests.domain.text.test_furigana import bare
 
@@ -58,7 +58,7 @@ def test_every_word_that_a_page_asks_for_is_there() -> None:
 
 
 # The pages of one button are named by what their signed link is for.
-BUTTONS = (ASSIGN, STOP, VERIFY)
+BUTTONS = (AGREE, ASSIGN, STOP, VERIFY)
 
 
 def test_no_word_stands_there_for_nothing() -> None:

@@ -32,6 +32,7 @@ OPEN = {
     "/stop/{contact_id}/{mark}": "the address is signed",
     "/take/{card_id}/{contact_id}/{mark}": "the address is signed",
     "/reached/{contact_id}/{mark}": "the address is signed",
+    "/agree/{named}": "only we can make the address",
     "/feeds/{token}": "the address is secret",
     "/uploads": "leads to /imports, which has a rule of its own",
     "/uploads/{rest:path}": "leads to /imports/…, which has a rule of its own",

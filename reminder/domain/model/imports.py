@@ -29,6 +29,7 @@ END_READING = Move("all its rows are stored", (ImportState.READING,), (ImportSta
 START_CHECKING = Move("somebody confirms the columns", (ImportState.READ, ImportState.CHECKED), (ImportState.CHECKING,))
 END_CHECKING = Move("all its rows are checked", (ImportState.CHECKING,), (ImportState.CHECKED,))
 START_SAVING = Move("somebody has it saved", (ImportState.CHECKED,), (ImportState.SAVING,))
+STOP_SAVING = Move("the group may not have so much more", (ImportState.SAVING,), (ImportState.CHECKED,))
 END_SAVING = Move("all its rows are saved", (ImportState.SAVING,), (ImportState.SAVED,))
 GIVE_UP_IMPORT = Move(
     "somebody gives it up, or its time is over",
@@ -40,7 +41,7 @@ IMPORT_STATES = StateMachine(
     "import",
     ImportState,
     starts=(ImportState.READING,),
-    moves=(END_READING, START_CHECKING, END_CHECKING, START_SAVING, END_SAVING, GIVE_UP_IMPORT),
+    moves=(END_READING, START_CHECKING, END_CHECKING, START_SAVING, STOP_SAVING, END_SAVING, GIVE_UP_IMPORT),
 )
 
 # The worker continues an import in one of these states.

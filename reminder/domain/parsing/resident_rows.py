@@ -226,7 +226,7 @@ class _Row:
         """Return the recorded consent; only with its day: a column that always holds 有 proves nothing."""
         day, how = self._cells.get("consent_date"), self._cells.get("consent_how")
         if day is None:
-            if any(name in self._cells for name in _ADDRESSES):
+            if any(name in self._cells for name in CONTACT_FIELDS):
                 # In a sheet without a column for it, this is not specific to any row.
                 self._say("consent_missing", Level.WARN if "consent_date" in self._fields else Level.NOTE)
             return None
@@ -284,7 +284,7 @@ class _Row:
             return day
 
 
-_ADDRESSES = ("mobile", "phone", "family_mobile", "family_email")
+CONTACT_FIELDS = ("mobile", "phone", "family_mobile", "family_email")
 _YES = frozenset(
     {"はい", "有", "あり", "有り", "○", "〇", "◯", "1", "yes", "y", "true", "✓", "レ", "elderly", "見守り"}
 )

@@ -173,16 +173,27 @@ class Composer:
         said = self.catalogs.of(language).in_mail.section("sign_in")
         return Composed(said["code_subject"], said["code"].strip().format(code=code, long_code=long_code))
 
-    def invitation(self, language: Language, group: str) -> Composed:
+    def invitation(self, language: Language, group: str | None) -> Composed:
         """Return the e-mail that invites somebody to a group.
 
         It goes to any address that a member types, so its subject is ours alone, and a name that may not leave us is
-        left out.
+        left out. None for a group whose name no stranger may read.
         """
         words = self.catalogs.of(language)
-        said, name = words.in_mail.section("sign_in"), safe_sender(words, group)
-        text = said["invitation"] if name == group else said["invitation_unnamed"]
+        said, name = words.in_mail.section("sign_in"), safe_sender(words, group or "")
+        text = said["invitation"] if group and name == group else said["invitation_unnamed"]
         return Composed(said["invitation_subject"], text.strip().format(group=name))
+
+    def consent_request(self, language: Language, link: str | None) -> Composed:
+        """Return the message that asks a stranger for consent: a text, or an e-mail with a link of ours.
+
+        It holds no word of the group that asks.
+        """
+        words = self.catalogs.of(language)
+        said = (words if link is None else words.in_mail).section("sign_in")
+        if link is None:
+            return Composed(None, said["consent_text"])
+        return Composed(said["consent_subject"], said["consent"].strip().format(link=link))
 
     def together(self, composed: Sequence[Composed], language: Language) -> Composed:
         """Return several messages to one human as one; a single one as it is."""

@@ -4,12 +4,14 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from reminder.domain.model.access import ROLES, Actor, Scope, grantable
+from reminder.domain.rules.quotas import Quota
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
 from reminder.storage.auth import api_tokens
 from reminder.storage.auth.api_tokens import TokenOwner, TokenView
 from reminder.storage.crypto.keyring import new_token, token_hash
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
+from reminder.storage.registry import quotas
 from reminder.storage.runtime import activity_log
 
 # The prefix identifies the token wherever it turns up, also for secret scanners.
@@ -30,6 +32,7 @@ def make_token(uow: UnitOfWork, *, who: Actor, name: str, scopes: Collection[str
     widest = max(map(Scope, scopes), key=list(Scope).index)
     if widest not in grantable(who.role):
         raise RefusedInputError("scope_above_role", field="scope")
+    quotas.require_room(uow.tx, uow.rules.quotas, who.group_id, {Quota.TOKENS: 1}, uow.now)
     token = PREFIX + new_token()
     api_tokens.add(
         uow.tx,

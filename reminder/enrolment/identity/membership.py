@@ -6,6 +6,7 @@ from reminder.domain.model.access import Actor
 from reminder.domain.model.messages import MessageKind, Urgency
 from reminder.domain.model.people import Audience, ChannelName, GroupKind, Role
 from reminder.domain.parsing import addresses
+from reminder.domain.rules.quotas import AddressQuota, Quota
 from reminder.enrolment.records import refuse_hidden_number
 from reminder.errors import ConflictError, NotFoundError
 from reminder.guard.text import clean_label
@@ -15,17 +16,22 @@ from reminder.storage.auth.sessions import SignedIn
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.registry import cards, contacts, groups
+from reminder.storage.registry import cards, contacts, group_standing, groups, quotas
 from reminder.storage.runtime import activity_log
 
 INVITED_FOR = timedelta(days=14)
-MOST_INVITATIONS = 20
+_TO_ONE_ADDRESS = (AddressQuota.INVITATIONS_AN_HOUR, AddressQuota.INVITATIONS_A_DAY)
 # A household is a family; anyone who needs more groups uses another address.
 MOST_GROUPS = 10
 
 
-def found_household(uow: UnitOfWork, *, signed_in: SignedIn, name: str, member_name: str) -> int:
-    """Found a household with this account as its owner and return its id; the session switches to it."""
+def found_household(
+    uow: UnitOfWork, *, signed_in: SignedIn, name: str, member_name: str, on_trial: bool = False
+) -> int:
+    """Found a household with this account as its owner and return its id; the session switches to it.
+
+    `on_trial`: until the operator approves it, because nobody knows who signed up.
+    """
     clean_name = clean_label(name, field="group_name", longest=60, most_digits=8)
     clean_member = clean_label(member_name, field="member_name") if member_name else ""
     refuse_hidden_number(clean_name, clean_member)
@@ -33,6 +39,8 @@ def found_household(uow: UnitOfWork, *, signed_in: SignedIn, name: str, member_n
     if len(accounts.memberships(uow.tx, account.id)) >= MOST_GROUPS:
         raise ConflictError("too_many_groups", field="group_name")
     group_id = groups.add(uow.tx, name=clean_name, kind=GroupKind.HOUSEHOLD, now=uow.now)
+    if on_trial:
+        group_standing.begin_trial(uow.tx, group_id, uow.now)
     activity_log.write(uow.tx, "group_added", uow.now, group_id=group_id)
     member_id = _join(uow, account, group_id, Role.OWNER)
     groups.name_member(uow.tx, member_id, clean_member)
@@ -49,7 +57,8 @@ def invite(uow: UnitOfWork, *, who: Actor, email: str, role: Role) -> int:
     group = groups.find(uow.tx, who.group_id)
     if group is None:
         raise NotFoundError(field="group")
-    groups.lock(uow.tx, group.id)
+    wanted = dict.fromkeys((Quota.INVITATIONS, Quota.INVITATIONS_A_DAY, Quota.MESSAGES_A_DAY, Quota.MEMBERS), 1)
+    quotas.require_room(uow.tx, uow.rules.quotas, group.id, wanted, uow.now)
     if contacts.group_has_member(uow.tx, uow.keys, group_id=group.id, address=address) or _is_member(
         uow, group.id, address
     ):
@@ -58,12 +67,13 @@ def invite(uow: UnitOfWork, *, who: Actor, email: str, role: Role) -> int:
     identity = addresses.address_identity(address)
     if any(addresses.address_identity(one.address) == identity for one in waiting):
         raise ConflictError("invited_already", field="email")
-    if len(waiting) >= MOST_INVITATIONS:
-        raise ConflictError("too_many_invitations", field="email")
+    # Withdrawn invitations count too: each was a mail to somebody who did not ask for it.
+    quotas.use_address(uow.tx, uow.keys, uow.rules.quotas, address, _TO_ONE_ADDRESS, uow.now)
+    quotas.record_use(uow.tx, group.id, Quota.INVITATIONS_A_DAY, uow.now)
     invitation = accounts.invite(
         uow.tx, uow.keys, group_id=group.id, address=address, role=role, now=uow.now, expires_at=uow.now + INVITED_FOR
     )
-    said = uow.rules.composer.invitation(who.language, group.name)
+    said = uow.rules.composer.invitation(who.language, None if group.is_on_trial else group.name)
     draft = MessageDraft(
         key=f"invitation:{invitation}",
         kind=MessageKind.INVITATION,
@@ -102,12 +112,18 @@ def answer(uow: UnitOfWork, *, signed_in: SignedIn, invitation_id: int, accepts:
     if not mine:
         raise NotFoundError(field="invitation")
     groups.lock(uow.tx, mine[0].group_id)
+    is_member = any(one.group_id == mine[0].group_id for one in accounts.memberships(uow.tx, account.id))
+    if accepts and not is_member:
+        wanted = {Quota.MEMBERS: 1, Quota.CONTACTS: 1}
+        standing = quotas.require_room(uow.tx, uow.rules.quotas, mine[0].group_id, wanted, uow.now)
+        if standing.is_suspended:
+            raise ConflictError("group_suspended", field="invitation", why=standing.suspended_why)
     if not accounts.end_invitation(uow.tx, invitation_id, uow.now):
         raise NotFoundError(field="invitation")
     if not accepts:
         activity_log.write(uow.tx, "invitation_ended", uow.now, group_id=mine[0].group_id)
         return
-    if any(one.group_id == mine[0].group_id for one in accounts.memberships(uow.tx, account.id)):
+    if is_member:
         return
     member_id = _join(uow, account, mine[0].group_id, mine[0].role)
     sessions.act_as(uow.tx, signed_in.session_id, member_id)

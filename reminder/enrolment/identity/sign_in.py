@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from reminder.clock import random_bytes, random_code
 from reminder.domain.model.messages import MessageKind, MessageState, Urgency
-from reminder.domain.model.people import Audience, ChannelName, Language
+from reminder.domain.model.people import Audience, ChannelName, GroupKind, Language
 from reminder.domain.parsing import addresses
 from reminder.enrolment.identity.sign_up import SignUp, add_account
 from reminder.errors import ConflictError, RefusedInputError
@@ -293,11 +293,35 @@ def _code_hash(keys: KeyRing, sign_in: int, address: str, code: str) -> bytes:
     return keys.sign(f"{sign_in} {addresses.address_identity(address)} {code}", "code").encode()
 
 
-def session_of(units: UnitsOfWork, now: datetime, token: str) -> SignedIn | None:
+@dataclass(frozen=True)
+class HomeSessions:
+    """How long a session that acts in a home may last, and be unused; None for as long as any other."""
+
+    lasts: timedelta | None = None
+    idle: timedelta | None = None
+
+    def is_over(self, found: SignedIn, now: datetime) -> bool:
+        """Return whether the session acts in a home and is too old, or was unused for too long."""
+        if found.kind is not GroupKind.HOME:
+            return False
+        is_old = self.lasts is not None and now - found.created_at >= self.lasts
+        return is_old or (self.idle is not None and now - found.seen_at >= self.idle)
+
+    @property
+    def seen_every(self) -> timedelta:
+        """How often the use of a session is stored: often enough to know that it is in use."""
+        return SEEN_EVERY if self.idle is None else min(SEEN_EVERY, self.idle / 10)
+
+
+def session_of(
+    units: UnitsOfWork, now: datetime, token: str, in_homes: HomeSessions = HomeSessions()
+) -> SignedIn | None:
     """Return who is signed in with this token, or None. Most requests only read; once an hour the use is stored."""
     with units.reading(now) as uow:
         found = sessions.find(uow.tx, uow.keys, token_hash(token), now=now, seen_since=now - SEEN_WITHIN)
-    if found is not None and now - found.seen_at >= SEEN_EVERY:
+    if found is None or in_homes.is_over(found, now):
+        return None
+    if now - found.seen_at >= (in_homes.seen_every if found.kind is GroupKind.HOME else SEEN_EVERY):
         with units.writing(now) as uow:
             sessions.seen(uow.tx, found.session_id, now)
     return found

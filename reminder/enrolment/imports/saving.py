@@ -3,12 +3,14 @@
 It uses the same use cases as a form, for many rows at once.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from reminder.domain.model.imports import Finding, Level, RowCounts, RowEffect, RowStatus, needs_confirmation
 from reminder.domain.parsing.resident_rows import Resident, ResidentContact
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.quotas import Quota
 from reminder.enrolment import cards, register
 from reminder.enrolment.cards import NewCard, TypedDates
 from reminder.enrolment.imports.matching import Candidates, find_candidates, person_changes, read_row
@@ -47,6 +49,33 @@ def save_rows(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[ImportRo
     _change_known(uow, sheet_import, [one for one in wanted if one.row.effect is RowEffect.CHANGED])
     imports.set_saved(uow.tx, sheet_import.id, {one.row.number: one.person_id for one in wanted} | new)
     return RowCounts(saved=len(wanted))
+
+
+def needed_room(
+    uow: UnitOfWork,
+    sheet_import: ImportView,
+    rows: Sequence[ImportRowView],
+    confirmed: Collection[int],
+    *,
+    all_confirmed: bool,
+) -> Counter[Quota]:
+    """Return how many people, contacts and cards saving these rows would add. `confirmed`: numbers of rows."""
+    sheet_import = replace(sheet_import, confirms_all=all_confirmed)
+    chosen = [replace(row, is_confirmed=row.is_confirmed or row.number in confirmed) for row in rows]
+    read = [read_row(sheet_import.mapping, row, uow.today) for row in chosen if _is_to_be_saved(sheet_import, row)]
+    wanted = [(one.row, one.resident) for one in read if one.resident is not None]
+    known = [resident for row, resident in wanted if row.effect is RowEffect.CHANGED]
+    candidates = find_candidates(uow, sheet_import.group_id, known) if known else None
+    room = Counter[Quota]()
+    for row, resident in wanted:
+        if row.effect is RowEffect.NEW:
+            room += Counter({Quota.PEOPLE: 1})
+            room += Counter({Quota.CONTACTS: len(resident.contacts), Quota.CARDS: len(resident.cards)})
+        elif row.effect is RowEffect.CHANGED and row.person_id is not None and candidates is not None:
+            person_id, theirs = row.person_id, candidates.cards.get(row.person_id, {})
+            new = [one for one in resident.contacts if not candidates.has(uow.keys, person_id, one)]
+            room += Counter({Quota.CONTACTS: len(new), Quota.CARDS: len(resident.cards.keys() - theirs.keys())})
+    return room
 
 
 def _is_to_be_saved(sheet_import: ImportView, row: ImportRowView) -> bool:

@@ -4,20 +4,38 @@ Every step is a batch of rows in a transaction of its own, and the import stores
 it continues behind the last batch. Saving a sheet twice changes nothing.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import islice
 
-from reminder.domain.model.imports import CARD, END_CHECKING, END_SAVING, IN_WORK, ColumnMapping, ImportState, RowCounts
+from reminder.domain.model.imports import (
+    CARD,
+    END_CHECKING,
+    END_SAVING,
+    IN_WORK,
+    STOP_SAVING,
+    ColumnMapping,
+    ImportState,
+    RowCounts,
+)
+from reminder.domain.parsing.resident_rows import CONTACT_FIELDS
 from reminder.domain.rulebook import Rulebook
+from reminder.domain.rules.quotas import Quota
 from reminder.enrolment.imports.matching import check_rows
 from reminder.enrolment.imports.reader import ResidentSheet, SheetRow
-from reminder.enrolment.imports.saving import save_rows
-from reminder.errors import ConflictError, NotFoundError, RefusedInputError, TooManyRequestsError
+from reminder.enrolment.imports.saving import needed_room, save_rows
+from reminder.errors import (
+    ConflictError,
+    NotFoundError,
+    QuotaReachedError,
+    RefusedInputError,
+    TooManyRequestsError,
+)
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
-from reminder.storage.registry import groups, imports
+from reminder.storage.registry import groups, imports, quotas
 from reminder.storage.registry.imports import ImportView, NewRow
 from reminder.storage.runtime import activity_log, request_rates
 
@@ -36,10 +54,12 @@ _TRY_AGAIN = 10
 def turn_to_read(units: UnitsOfWork, now: datetime, *, group_id: int) -> Iterator[None]:
     """Hold the group's one turn to have a sheet received and read, in any process.
 
-    Raises TooManyRequestsError while another sheet of the group has it.
+    Raises TooManyRequestsError while another sheet of the group has it, and QuotaReachedError where the group may send
+    no more sheets now.
     """
     name, until = f"sheet {group_id}", now + TURN_LASTS
     with units.writing(now) as uow:
+        require_one_more(uow, group_id)
         if not request_rates.claim(uow.tx, name, now, until=until):
             raise TooManyRequestsError("sheet_being_read", field="file", retry_after=_TRY_AGAIN)
     try:
@@ -49,15 +69,21 @@ def turn_to_read(units: UnitsOfWork, now: datetime, *, group_id: int) -> Iterato
             request_rates.release(uow.tx, name, now, until=until)
 
 
+def require_one_more(uow: UnitOfWork, group_id: int) -> None:
+    """Raise QuotaReachedError where the group may send no more sheets now: asked before a file is unpacked."""
+    wanted = {Quota.IMPORTS_OPEN: 1, Quota.IMPORTS_A_DAY: 1}
+    quotas.require_room(uow.tx, uow.rules.quotas, group_id, wanted, uow.now)
+
+
 def begin_import(units: UnitsOfWork, now: datetime, *, group_id: int, sheet: ResidentSheet, by: int | None) -> int:
     """Store the rows of a sheet, encrypted and without what was refused; return the id of the import.
 
     Nothing is stored if reading fails in the middle. `by`: the member who sent it; None on the console. Raises
-    RefusedInputError and NotFoundError.
+    RefusedInputError, NotFoundError and QuotaReachedError.
     """
     with units.writing(now) as uow:
-        if groups.find(uow.tx, group_id) is None:
-            raise NotFoundError(field="group")
+        require_one_more(uow, group_id)
+        quotas.record_use(uow.tx, group_id, Quota.IMPORTS_A_DAY, now)
         import_id = imports.add(uow.tx, group_id=group_id, member_id=by, columns=sheet.columns, now=now)
     with ExitStack() as unless_read:
         unless_read.callback(erase_import, units, now, import_id=import_id)
@@ -130,14 +156,40 @@ def start_saving(
 ) -> None:
     """Start saving what was checked. `confirmed`: the numbers of rows that need a confirmation and have it.
 
-    One import of a group at a time. Raises ConflictError.
+    One import of a group at a time. Raises ConflictError, and QuotaReachedError with the number of rows, contacts or
+    cards that are too many together: then nothing is saved.
     """
     sheet_import = _locked(uow.tx, import_id)
     groups.lock(uow.tx, sheet_import.group_id)
+    _refuse_beyond_quotas(uow, sheet_import, frozenset(confirmed), all_confirmed=all_confirmed)
     imports.start_saving(uow.tx, import_id, uow.now, confirms_all=all_confirmed)
     if imports.is_another_being_saved(uow.tx, sheet_import.group_id, import_id):
         raise ConflictError("import_running", field="import")
     imports.confirm_rows(uow.tx, import_id, confirmed)
+
+
+def _refuse_beyond_quotas(
+    uow: UnitOfWork, sheet_import: ImportView, confirmed: Collection[int], *, all_confirmed: bool
+) -> None:
+    """Raise QuotaReachedError where the group may not have all that is about to be saved."""
+    if sheet_import.state is not ImportState.CHECKED:
+        return  # start_saving refuses it
+    fields = sheet_import.mapping.fields
+    rows = sheet_import.counts.new + sheet_import.counts.changed
+    # Reading every row takes time, so it is done only where even full rows might be too many.
+    most = {
+        Quota.PEOPLE: sheet_import.counts.new,
+        Quota.CARDS: rows * sum(name.startswith(CARD) for name in fields),
+        Quota.CONTACTS: rows * sum(name in CONTACT_FIELDS for name in fields),
+    }
+    try:
+        quotas.require_room(uow.tx, uow.rules.quotas, sheet_import.group_id, most, uow.now)
+    except QuotaReachedError:
+        after, wanted = 0, Counter[Quota]()
+        while rows_read := imports.rows_after(uow.tx, uow.keys, sheet_import.id, after, BATCH):
+            wanted += needed_room(uow, sheet_import, rows_read, confirmed, all_confirmed=all_confirmed)
+            after = rows_read[-1].number
+        quotas.require_room(uow.tx, uow.rules.quotas, sheet_import.group_id, wanted, uow.now)
 
 
 def cancel_import(units: UnitsOfWork, now: datetime, *, import_id: int, by: int | None) -> None:
@@ -170,12 +222,26 @@ def _locked(tx: Tx, import_id: int) -> ImportView:
 def process_next_batch(units: UnitsOfWork, now: datetime, *, only: int | None = None) -> bool:
     """Check or save one batch of rows; return False if there is nothing to do.
 
-    Any number of workers may call it. `only`: of this import; else of the oldest one that nobody else works on.
+    Any number of workers may call it. `only`: of this import; else of the oldest one that nobody else works on. Where
+    others have taken the room meanwhile, this batch is not saved, and the import waits for somebody to decide.
     """
+    held: list[int] = []
+    try:
+        return _process(units, now, only, held)
+    except QuotaReachedError:
+        # Another worker may have found the same.
+        with units.writing(now) as uow, suppress(ConflictError):
+            imports.end_work(uow.tx, held[0], STOP_SAVING, now)
+        return True
+
+
+def _process(units: UnitsOfWork, now: datetime, only: int | None, held: list[int]) -> bool:
+    """Check or save a batch; `held` gets the id of its import."""
     with units.writing(now) as uow:
         sheet_import = imports.next_in_work(uow.tx) if only is None else _locked(uow.tx, only)
         if sheet_import is None or sheet_import.state not in IN_WORK:
             return False
+        held.append(sheet_import.id)
         rows = imports.rows_after(uow.tx, uow.keys, sheet_import.id, sheet_import.last_row, BATCH)
         if sheet_import.state is ImportState.CHECKING:
             counts, ending = check_rows(uow, sheet_import, rows), END_CHECKING

@@ -11,7 +11,7 @@ from reminder.domain.model.access import Actor, Scope, role_with
 from reminder.domain.model.people import Language, Role
 from reminder.storage.auth.proofs import API_TOKEN, is_proved, prove
 from reminder.storage.crypto.keyring import KeyRing
-from reminder.storage.db.tables import ApiToken, Member
+from reminder.storage.db.tables import ApiToken, Group, Member
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,16 @@ class TokenView:
 
 @dataclass(frozen=True)
 class TokenOwner:
-    """A token that a program presents, and the actor it acts as."""
+    """A token that a program presents, and the actor it acts as.
+
+    `suspended_why`: the operator's words where the group is suspended, else None.
+    """
 
     token_id: int
     scopes: tuple[Scope, ...]
     who: Actor
     used_at: datetime | None
+    suspended_why: str | None = None
 
 
 def add(
@@ -75,18 +79,21 @@ def find(tx: Session, keys: KeyRing, token_hash: bytes) -> TokenOwner | None:
             Member.language,
             ApiToken.used_at,
             ApiToken.token_proof,
+            Group.suspended_at,
+            Group.suspended_why,
         )
         .join(Member, Member.id == ApiToken.made_by)
+        .join(Group, Group.id == ApiToken.group_id)
         .where(ApiToken.token_hash == token_hash, ApiToken.revoked_at.is_(None))
     ).one_or_none()
     if row is None:
         return None
-    token_id, kept, group_id, member_id, role, language, used_at, proof = row
+    token_id, kept, group_id, member_id, role, language, used_at, proof, suspended_at, why = row
     if not is_proved(keys, API_TOKEN, proof, token_hash, group_id, member_id, kept):
         return None
     scopes = _scopes(kept)
     who = Actor(group_id, member_id, role_with(scopes, Role(role)), Language(language))
-    return TokenOwner(token_id, scopes, who, used_at)
+    return TokenOwner(token_id, scopes, who, used_at, None if suspended_at is None else why)
 
 
 def used(tx: Session, token_id: int, now: datetime) -> None:

@@ -4,7 +4,7 @@ Each row carries a proof that only the key ring can make: whoever can write into
 nobody in, nor hand a session over to another account.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, bindparam, select, true, update
@@ -24,6 +24,7 @@ class SignedIn:
     """A session. `who` is None for an account that is in no group yet.
 
     `proved_at`: when its owner last entered a code or used a passkey in it. `kind`: of the group in which it acts.
+    `suspended_why`: the operator's words where that group is suspended, else None.
     """
 
     session_id: int
@@ -34,6 +35,8 @@ class SignedIn:
     created_at: datetime
     proved_at: datetime | None = None
     kind: GroupKind | None = None
+    is_on_trial: bool = False
+    suspended_why: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,9 @@ _FIND = (
         Member.role,
         Member.account_id.label("owner"),
         Group.kind,
+        Group.trial_since,
+        Group.suspended_at,
+        Group.suspended_why,
     )
     .join(Account, Account.id == Row.account_id)
     .outerjoin(Member, Member.id == Row.member_id)
@@ -111,10 +117,17 @@ def find(tx: Session, keys: KeyRing, token_hash: bytes, *, now: datetime, seen_s
     row = tx.execute(_FIND, {"token": token_hash, "now": now, "seen_since": seen_since}).one_or_none()
     if row is None or not row_is_proved(keys, SESSION, row.token_proof, token_hash, row.account_id):
         return None
-    language, who, kind = Language(row.language), None, None
-    if row.member_id is not None and row.owner == row.account_id:
-        who, kind = Actor(row.group_id, row.member_id, Role(row.role), language), GroupKind(row.kind)
-    return SignedIn(row.id, row.account_id, language, who, row.seen_at, row.created_at, row.proved_at, kind)
+    language = Language(row.language)
+    signed_in = SignedIn(row.id, row.account_id, language, None, row.seen_at, row.created_at, row.proved_at)
+    if row.member_id is None or row.owner != row.account_id:
+        return signed_in
+    return replace(
+        signed_in,
+        who=Actor(row.group_id, row.member_id, Role(row.role), language),
+        kind=GroupKind(row.kind),
+        is_on_trial=row.trial_since is not None,
+        suspended_why=None if row.suspended_at is None else row.suspended_why,
+    )
 
 
 def record_proof(tx: Session, session_id: int, now: datetime) -> None:

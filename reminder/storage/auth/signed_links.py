@@ -19,7 +19,8 @@ from reminder.storage.crypto import references
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.tables import Contact
 
-STOP, ASSIGN, VERIFY, BOUNCE = references.STOP, references.ASSIGN, references.VERIFY, "bounce"
+STOP, ASSIGN, VERIFY = references.STOP, references.ASSIGN, references.VERIFY
+AGREE, BOUNCE = references.AGREE, "bounce"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class SignedLinks:
     def reached(self, contact_id: int, added_at: datetime) -> str | None:
         """Return the link with which a carer proves once a year that mail still arrives."""
         return self._page(VERIFY, [contact_id], added_at) if self.in_carer_mail else None
+
+    def agree(self, contact_id: int, added_at: datetime) -> str | None:
+        """Return the link with which the owner of an e-mail address agrees to messages of a group on trial."""
+        return self._page(AGREE, [contact_id], added_at)
 
     def months(self) -> str | None:
         """Return the link to the monthly plan, for a home's staff. It acts for nobody; its reader signs in."""

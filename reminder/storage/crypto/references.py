@@ -20,6 +20,7 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _VALUE = {letter: value for value, letter in enumerate(_ALPHABET)}
 # What a reference may be for.
 MESSAGE, STOP, ASSIGN, VERIFY, CARD = "message", "stop", "take", "reached", "card"
+AGREE = "agree"
 _TAG_BYTES, _ID_BYTES, _SECOND_BYTES = 16, 6, 4
 
 

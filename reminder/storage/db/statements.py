@@ -139,6 +139,14 @@ def add_to(tx: Session, table: type[DeclarativeBase], key: Mapping[str, object],
     tx.execute(_put(_is_postgresql(tx), table.__table__, tuple(key), tuple(counts), adds=True), {**key, **counts})
 
 
+def add_to_each(
+    tx: Session, table: type[DeclarativeBase], key: Sequence[str], names: Sequence[str], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Add the counts `names` of each row to the row with its `key`; give the rows in one order, against deadlocks."""
+    if rows:
+        tx.execute(_put(_is_postgresql(tx), table.__table__, tuple(key), tuple(names), adds=True), list(rows))
+
+
 def add_each(
     tx: Session, table: type[DeclarativeBase], key: Sequence[str], counted: str, rows: Sequence[Mapping[str, Any]]
 ) -> Mapping[int, int]:

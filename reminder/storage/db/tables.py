@@ -78,7 +78,35 @@ class Group(Base):
     on_holidays: Mapped[bool] = mapped_column(server_default=false())
     organisation: Mapped[str] = mapped_column(GuardedText(60, field="organisation"), server_default="")
     headings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # the meaning of this home's own headings
+    quotas: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # limits that the operator has set for it
+    trial_since: Mapped[datetime | None]  # until the operator approves the group of somebody who signed up
+    suspended_at: Mapped[datetime | None]
+    suspended_why: Mapped[str] = mapped_column(GuardedText(100, field="why"), server_default="")
     created_at: Mapped[datetime]
+
+
+class GroupUsage(Base):
+    """How often a group has used something on a day in Japan: messages, invitations, imports."""
+
+    __tablename__ = "group_usage"
+    __table_args__ = (UniqueConstraint("group_id", "quota", "day"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
+    quota: Mapped[str] = mapped_column(String(30))
+    day: Mapped[date] = mapped_column(index=True)
+    used: Mapped[int] = mapped_column(Integer)
+
+
+class AddressUsage(Base):
+    """How often all groups together have invited or asked one address, by hour. It names no group."""
+
+    __tablename__ = "address_usage"
+    __table_args__ = (UniqueConstraint("address_index", "what", "hour"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address_index: Mapped[bytes]
+    what: Mapped[str] = mapped_column(String(30))
+    hour: Mapped[datetime] = mapped_column(index=True)
+    used: Mapped[int] = mapped_column(Integer)
 
 
 class Account(Base):

@@ -40,12 +40,14 @@ from reminder.storage.db.tables import (
     IS_QUEUED,
     IS_TO_A_STRANGER,
     Account,
+    AddressUsage,
     Base,
     Card,
     Challenge,
     Contact,
     Group,
     GroupDayTotal,
+    GroupUsage,
     IdempotencyKey,
     Import,
     Invitation,
@@ -314,6 +316,14 @@ OLD: Mapping[str, Expired] = {
             or_(Invitation.ended_at < _before("invitations"), Invitation.expires_at < _before("invitations"))
         ),
         _deleted(Invitation, Invitation.id),
+    ),
+    # What was counted for quotas.
+    "group_usage": Expired(
+        select(GroupUsage.id).where(GroupUsage.day < _before("group_usage")), _deleted(GroupUsage, GroupUsage.id)
+    ),
+    "address_usage": Expired(
+        select(AddressUsage.id).where(AddressUsage.hour < _before("address_usage")),
+        _deleted(AddressUsage, AddressUsage.id),
     ),
     # Ended or expired sessions.
     "sessions": Expired(

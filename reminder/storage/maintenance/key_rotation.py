@@ -91,6 +91,7 @@ FORGOTTEN_SOON = (
     "idempotency_keys.key_hash",
     "idempotency_keys.request_hash",
     "import_rows.row_fingerprint",
+    "address_usage.address_index",
 )
 # Compared only within a day: after a rotation the count of equal texts starts again.
 COUNTED_FOR_A_DAY = ("messages.body_fingerprint",)

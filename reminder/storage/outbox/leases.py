@@ -85,13 +85,14 @@ class DueMessages:
 
     `ready` may be leased. The others are ids of messages that have ended: it is too late for today (`stale`), the
     contact refuses messages (`refused`), or their text was erased because it mentions somebody who was erased
-    (`forgotten`).
+    (`forgotten`). `suspended` wait: the operator has suspended their group.
     """
 
     ready: Sequence[DueRow]
     stale: list[int]
     refused: list[int]
     forgotten: list[int]
+    suspended: list[int]
 
 
 class Opened(NamedTuple):
@@ -180,6 +181,7 @@ def _with_reader(due: Any) -> Any:
             Group.kind.label("group_kind"),
             Contact.created_at.label("contact_added_at"),
             on_holidays.label("on_holidays"),
+            Group.suspended_at.is_not(None).label("is_suspended"),
         )
         .select_from(due)
         .outerjoin(Contact, Contact.id == due.c.contact_id)
@@ -228,12 +230,14 @@ def pick_due_and_end_stale(
             untrue.append(row.id)
         else:
             true.append(row)
+    suspended = [row.id for row in true if row.is_suspended and row.kind != MessageKind.ANSWER]
+    true = [row for row in true if row.id not in {*suspended}]
     doubtful = restore_guard.mark_doubtful_unknown(tx, [row.id for row in true], now)
     _end_queued(tx, stale, MISS, None, now)
     _end_queued(tx, refused, CANCEL, CancelReason.OPTED_OUT, now)
     _end_queued(tx, untrue, CANCEL, CancelReason.RENEWED, now)
     _end_queued(tx, forgotten, CANCEL, CancelReason.ERASED, now)
-    return DueMessages([row for row in true if row.id not in doubtful], stale, refused, forgotten)
+    return DueMessages([row for row in true if row.id not in doubtful], stale, refused, forgotten, suspended)
 
 
 _LEASE = transition(MESSAGE_STATES, TAKE_LEASE, among(Message.id, ids_param("ids"))).values(
@@ -257,6 +261,32 @@ def defer(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> N
     if ids:
         values = {"scheduled_at": until, "reason": reason}
         tx.execute(staying(MESSAGE_STATES, among(Message.id, ids), states=TAKE_LEASE.leaves).values(values))
+
+
+# Of no use later: a digest is of its week, and nobody sits beside the telephone for a test call any more.
+_OF_THEIR_HOUR = (MessageKind.DIGEST, MessageKind.TEST_CALL)
+SUSPENDED = "suspended"
+
+
+def hold(tx: Session, ids: Sequence[int], by: timedelta) -> None:
+    """Set these messages later; their validity is as much longer, so that they wait for their group to be resumed."""
+    if not ids:
+        return
+    waiting = tx.execute(
+        select(Message.id, Message.kind, Message.scheduled_at, Message.expires_at).where(among(Message.id, ids))
+    )
+    rows = [
+        {
+            "scheduled_at": scheduled_at + by,
+            "expires_at": expires_at if kind in _OF_THEIR_HOUR else expires_at + by,
+            "reason": SUSPENDED,
+            "id": message_id,
+        }
+        for message_id, kind, scheduled_at, expires_at in waiting
+    ]
+    MESSAGE_STATES.require(TAKE_LEASE)
+    (queued,) = TAKE_LEASE.leaves
+    update_many(tx, MESSAGES, ("id",), rows, only=f"messages.state = '{queued}'")
 
 
 def end_stale(tx: Session, ids: Sequence[int], reason: str, now: datetime) -> None:

@@ -18,6 +18,7 @@ from reminder.domain.model.messages import (
     CANCEL,
     END_BY_RECEIPT,
     MESSAGE_STATES,
+    TAKE_LEASE,
     CancelReason,
     MessageKind,
     MessageState,
@@ -37,9 +38,9 @@ from reminder.storage.db.tables import (
     MessageReminder,
     Reminder,
 )
-from reminder.storage.db.transitions import transition
+from reminder.storage.db.transitions import staying, transition
 from reminder.storage.outbox.sealed_body import seal_body
-from reminder.storage.registry import contacts
+from reminder.storage.registry import contacts, quotas
 
 # Enough to distinguish the texts to one address.
 FINGERPRINT_BYTES = 16
@@ -130,6 +131,7 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetim
         ],
     )
     ids = list(made.scalars())
+    quotas.record_messages(tx, Counter(draft.group_id for draft in drafts if draft.group_id is not None), now)
     mentions = [
         {"message_id": message_id, "person_id": one.person_id, "card_id": one.card_id, "contact_id": one.contact_id}
         for message_id, draft in zip(ids, drafts, strict=True)
@@ -195,6 +197,12 @@ def cancel_reminders_of_member(tx: Session, member_id: int, reason: CancelReason
     """Cancel the member's queued reminders that were never attempted, and return their ids."""
     theirs = Message.contact_id.in_(select(Contact.id).where(Contact.member_id == member_id))
     return _cancel(tx, and_(theirs, Message.attempts == 0, _REMINDS), reason, now)
+
+
+def release_suspended(tx: Session, group_id: int, now: datetime) -> None:
+    """Let the messages that waited for their group to be resumed be sent now."""
+    which = and_(Message.group_id == group_id, Message.reason == "suspended")
+    tx.execute(staying(MESSAGE_STATES, which, states=TAKE_LEASE.leaves).values(scheduled_at=now, reason=None))
 
 
 def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: datetime) -> list[int]:

@@ -513,6 +513,27 @@ def ask_anew(tx: Session, contact_ids: Iterable[int]) -> None:
     tx.execute(transition(CONTACT_STATES, ASK_ANEW, among(Contact.id, contact_ids)).values(stopped_by=None))
 
 
+def has_said_no(tx: Session, contact_id: int) -> bool:
+    """Return whether the owner of this contact's address has stopped it in any group, by an own word."""
+    itself = select(Contact.address_index).where(Contact.id == contact_id).scalar_subquery()
+    own_word = (StoppedBy.REPLY, StoppedBy.CLICK, StoppedBy.PROVIDER)
+    query = select(Contact.id).where(
+        Contact.address_index == itself, Contact.state == ContactState.OPTED_OUT, Contact.stopped_by.in_(own_word)
+    )
+    return tx.execute(query.limit(1)).first() is not None
+
+
+def added_at(tx: Session, contact_id: int) -> datetime | None:
+    """Return when a contact was added (aware UTC), None where there is no such contact; its links are made of it."""
+    return tx.execute(select(Contact.created_at).where(Contact.id == contact_id)).scalar_one_or_none()
+
+
+def language_of(tx: Session, contact_id: int) -> Language:
+    """Return the language of a member's contact, Japanese for everybody else's."""
+    query = select(Member.language).join(Contact, Contact.member_id == Member.id).where(Contact.id == contact_id)
+    return Language(tx.execute(query).scalar_one_or_none() or Language.JAPANESE)
+
+
 def record_announced_by(tx: Session, contact_id: int, by: str) -> None:
     """Record who has announced to the owner that a text will ask for their consent."""
     tx.execute(update(Contact).where(Contact.id == contact_id).values(consent_by=by))

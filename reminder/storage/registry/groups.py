@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import Copies, GroupKind, Language, Role
@@ -22,6 +23,8 @@ class GroupView:
     kind: GroupKind
     preferences: Preferences = DEFAULT_PREFERENCES
     organisation: str = ""  # the organisation that runs the home, where it runs several
+    is_on_trial: bool = False  # somebody signed up, and the operator has not approved the group yet
+    is_suspended: bool = False  # the operator has stopped it: nothing is sent for it
 
 
 _COLUMNS = (
@@ -33,21 +36,23 @@ _COLUMNS = (
     Group.send_hour,
     Group.on_holidays,
     Group.organisation,
+    Group.trial_since,
+    Group.suspended_at,
 )
 
 
-def _view(
-    group_id: int,
-    name: str,
-    kind: str,
-    preset: str,
-    own_days: str,
-    send_hour: int | None,
-    on_holidays: bool,
-    organisation: str,
-) -> GroupView:
-    preferences = Preferences(preset, tuple(map(int, own_days.split())), send_hour, on_holidays)
-    return GroupView(group_id, name, GroupKind(kind), preferences, organisation)
+def _view(row: Row[*tuple[Any, ...]]) -> GroupView:
+    """Return the group of a row with the columns of `_COLUMNS`."""
+    days = tuple(map(int, row.own_days.split()))
+    return GroupView(
+        row.id,
+        row.name,
+        GroupKind(row.kind),
+        Preferences(row.preset, days, row.send_hour, row.on_holidays),
+        row.organisation,
+        is_on_trial=row.trial_since is not None,
+        is_suspended=row.suspended_at is not None,
+    )
 
 
 def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
@@ -83,12 +88,12 @@ def find(tx: Session, group_id: int) -> GroupView | None:
 
 def by_id(tx: Session, group_ids: Sequence[int]) -> Mapping[int, GroupView]:
     """Return these groups, by id."""
-    return {row.id: _view(*row) for row in tx.execute(_THESE, {"groups": group_ids})}
+    return {row.id: _view(row) for row in tx.execute(_THESE, {"groups": group_ids})}
 
 
 def everyone(tx: Session) -> list[GroupView]:
     """Return all groups, in the order of their ids."""
-    return [_view(*row) for row in tx.execute(select(*_COLUMNS).order_by(Group.id))]
+    return [_view(row) for row in tx.execute(select(*_COLUMNS).order_by(Group.id))]
 
 
 _HOMES_AFTER = (
@@ -104,7 +109,7 @@ _ANY_HOME = select(Group.id).where(Group.kind == GroupKind.HOME).limit(1)
 def homes_after(tx: Session, group_id: int, *, founded_before: datetime, limit: int) -> list[GroupView]:
     """Return homes in the order of their ids, locked until the transaction ends against planning and erasure."""
     rows = tx.execute(_HOMES_AFTER, {"after": group_id, "before": founded_before, "limit": limit})
-    return [_view(*row) for row in rows]
+    return [_view(row) for row in rows]
 
 
 def has_homes(tx: Session) -> bool:

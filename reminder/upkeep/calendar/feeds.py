@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+from reminder.domain.rules.quotas import Quota
 from reminder.errors import NotFoundError
 from reminder.storage.auth import calendar_feeds
 from reminder.storage.auth.calendar_feeds import FeedView
 from reminder.storage.crypto.keyring import new_token, token_hash
 from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.registry import groups
+from reminder.storage.registry import groups, quotas
 from reminder.storage.runtime import activity_log
 from reminder.upkeep.calendar.ics import calendar_of
 
@@ -21,6 +22,7 @@ def make_feed(uow: UnitOfWork, *, member_id: int, is_private: bool) -> str:
     group_id = groups.group_of_member(uow.tx, member_id)
     if group_id is None:
         raise NotFoundError(field="member")
+    quotas.require_room(uow.tx, uow.rules.quotas, group_id, {Quota.FEEDS: 1}, uow.now)
     calendar_feeds.add(
         uow.tx,
         uow.keys,

@@ -16,6 +16,9 @@ TO_STRANGERS = SHEETS = UNCLEAR_REPLIES = timedelta(days=7)
 # The usual day of a group is that of its last 28.
 DAY_TOTALS = timedelta(days=60)
 
+# The operator sees what a group used this month and the month before.
+USAGE = timedelta(days=62)
+
 # No transaction delays other writers for long; the next pass deletes the rest.
 AT_ONCE = 1000
 
@@ -28,6 +31,8 @@ AFTER = {
     "sheets": SHEETS,
     "codes": CODES,
     "challenges": CODES,
+    "address_usage": CODES,
+    "group_usage": USAGE,
     "idempotency_keys": CODES,
     "request_rates": CODES,
     "invitations": INVITATIONS,

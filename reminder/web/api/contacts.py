@@ -18,6 +18,7 @@ from reminder.storage.runtime import activity_log
 from reminder.upkeep.privacy import erasure
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Channel, Id, In, Instant, Listed, Out, Paged, part
+from reminder.web.support.authorization import signed_links
 
 router = APIRouter(prefix=PREFIX, tags=["contacts"], route_class=Operation)
 
@@ -160,7 +161,8 @@ def ask_contact(caller: Changes, contact_id: Id, given: AskIn) -> AskedOut:
     """Ask its owner by a text whether they want messages; needs texts that can be answered."""
     with caller.writing() as uow:
         _look_up(uow, caller, contact_id)
-        send_at = consent.ask(uow, contact_id=contact_id, told_by=given.told_by, by=caller.who.member_id)
+        links = signed_links(caller.app)
+        send_at = consent.ask(uow, contact_id=contact_id, told_by=given.told_by, by=caller.who.member_id, links=links)
         return AskedOut(**shown(_look_up(uow, caller, contact_id)).model_dump(), send_at=send_at)
 
 

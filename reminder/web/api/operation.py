@@ -28,7 +28,7 @@ from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithi
 from reminder.web.api import idempotent, problems
 from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
 from reminder.web.support.api_rates import Rate, RequestRates
-from reminder.web.support.authorization import NotAllowedError, network_of
+from reminder.web.support.authorization import NotAllowedError, network_of, refuse_suspended
 from reminder.wiring import App
 
 PREFIX = "/api/v1"
@@ -89,7 +89,7 @@ class RequireScope:
     def let_in(self, request: Request) -> Caller:
         """Return the caller with this token.
 
-        Raises NoTokenError, WrongTokenError or ScopeTooSmallError.
+        Raises NoTokenError, WrongTokenError, ScopeTooSmallError, or GroupSuspendedError for a change.
         """
         app: App = request.app.state.app
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -107,6 +107,7 @@ class RequireScope:
             raise ScopeTooSmallError
         if not shown.who.may(self.right):
             raise NotAllowedError
+        refuse_suspended(request, shown.suspended_why)
         return Caller(app, shown.who, shown.token_id, problems.language_of(request))
 
 

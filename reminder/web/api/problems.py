@@ -23,7 +23,7 @@ from reminder.errors import (
     TooManyRequestsError,
     UnknownChoiceError,
 )
-from reminder.web.support.authorization import NotAllowedError
+from reminder.web.support.authorization import GroupSuspendedError, NotAllowedError
 from reminder.wiring import App
 
 MEDIA_TYPE = "application/problem+json"
@@ -81,6 +81,7 @@ _STATUS: Mapping[type[KigenError], int] = {
     WrongTokenError: 401,
     ScopeTooSmallError: 403,
     NotAllowedError: 403,
+    GroupSuspendedError: 403,
     NotFoundError: 404,
     ConflictError: 409,
     TooManyRequestsError: 429,
@@ -177,9 +178,10 @@ _CODES = {
 # The meaning of each status, for the document.
 _MEANINGS = {
     401: "No token was shown, or one that opens nothing.",
-    403: "The token was made for less (`scope_too_small`), or its maker's role has become less (`role_too_small`).",
+    403: "The token was made for less (`scope_too_small`), or its maker's role has become less (`role_too_small`), "
+    "or the operator has suspended the group (`group_suspended`).",
     404: "There is none such in this group.",
-    409: "It is there already, or no longer in the state that this needs.",
+    409: "It is there already, no longer in the state that this needs, or more than the group may have (`quota_…`).",
     413: "The body is too long.",
     422: "What was sent cannot be taken: malformed (`errors` names the fields), a number that is never kept "
     "(`forbidden_number`), or unusual and to be confirmed (`confirm` says how).",

@@ -13,7 +13,7 @@ from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.storage.auth import authorized
 from reminder.storage.registry import contacts, people
 from reminder.web.pages.people import _erase_contact, _own_or_of_a_person, router
-from reminder.web.support.authorization import Changes, Filled, OpenApp, Sees
+from reminder.web.support.authorization import Changes, Filled, OpenApp, Sees, signed_links
 from reminder.web.support.rendering import go, kept, page, problem_of, typed
 from reminder.wiring import App
 
@@ -132,7 +132,7 @@ def act_on_contact(request: Request, app: OpenApp, who: Changes, contact_id: int
                 case "stop":
                     consent.stop(uow, contact_id=contact_id, by=by)
                 case "ask":
-                    consent.ask(uow, contact_id=contact_id, told_by=said_by, by=by)
+                    consent.ask(uow, contact_id=contact_id, told_by=said_by, by=by, links=signed_links(app))
                 case "test-call":
                     consent.make_test_call(uow, contact_id=contact_id, by=by)
                 case "verify":

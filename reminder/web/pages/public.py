@@ -17,13 +17,14 @@ from reminder.domain.text.safe_words import safe_card_label, safe_label
 from reminder.enrolment import cards as cards_kept
 from reminder.enrolment import consent
 from reminder.errors import ConflictError, NotFoundError
-from reminder.storage.auth.signed_links import ASSIGN, STOP, VERIFY, LinkTarget, target
+from reminder.storage.auth.signed_links import AGREE, ASSIGN, STOP, VERIFY, LinkTarget, target
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import monitoring, queries
-from reminder.storage.registry import cards, contacts, groups, people
+from reminder.storage.registry import cards, contacts, group_standing, groups, people
 from reminder.storage.registry.contacts import ContactView
 from reminder.upkeep.health import assess
 from reminder.upkeep.metrics import CONTENT_TYPE, exposition
-from reminder.web.support.authorization import OpenApp
+from reminder.web.support.authorization import OpenApp, refuse_suspended
 from reminder.web.support.rendering import HERE, both_calendars, minutes_since, page, words_of
 from reminder.wiring import App
 
@@ -129,6 +130,7 @@ def assign(request: Request, app: OpenApp, named: str) -> HTMLResponse:
             found = target(uow.tx, uow.keys, ASSIGN, named)
             if found.card_id is None:
                 raise NotFoundError("page_not_found")
+            _refuse_suspended(request, uow, found.contact_id)
             cards_kept.assign_card(uow, card_id=found.card_id, contact_id=found.contact_id)
     except ConflictError as refused:
         state = refused.code
@@ -146,8 +148,34 @@ def ask_to_verify(request: Request, app: OpenApp, named: str) -> HTMLResponse:
 def verify(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Record that a carer still gets mail; asked once a year."""
     with app.writing() as uow:
-        consent.verify(uow, contact_id=target(uow.tx, uow.keys, VERIFY, named).contact_id)
+        contact_id = target(uow.tx, uow.keys, VERIFY, named).contact_id
+        _refuse_suspended(request, uow, contact_id)
+        consent.verify(uow, contact_id=contact_id)
     return page(request, app, "button.html", act=VERIFY, state="done", what="")
+
+
+@public.get("/agree/{named}")
+def ask_to_agree(request: Request, app: OpenApp, named: str) -> HTMLResponse:
+    """Show the button with which the owner of an address agrees to messages."""
+    with app.reading() as uow:
+        target(uow.tx, uow.keys, AGREE, named)
+    return page(request, app, "button.html", act=AGREE, state="asks", what="")
+
+
+@public.post("/agree/{named}")
+def agree(request: Request, app: OpenApp, named: str) -> HTMLResponse:
+    """Record that the owner of an address agrees."""
+    with app.writing() as uow:
+        if not consent.agree(uow, contact_id=target(uow.tx, uow.keys, AGREE, named).contact_id):
+            raise NotFoundError("page_not_found")
+    return page(request, app, "button.html", act=AGREE, state="done", what="")
+
+
+def _refuse_suspended(request: Request, uow: UnitOfWork, contact_id: int) -> None:
+    group_id = contacts.group_of(uow.tx, contact_id)
+    standing = None if group_id is None else group_standing.find(uow.tx, group_id)
+    if standing is not None and standing.is_suspended:
+        refuse_suspended(request, standing.suspended_why)
 
 
 # The links of mails from before references, which hold ids and a signature.

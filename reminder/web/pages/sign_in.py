@@ -292,6 +292,7 @@ def found_household(request: Request, app: OpenApp, found: WhoIsSignedIn, form: 
                 signed_in=found,
                 name=typed(form, "group_name"),
                 member_name=typed(form, "member_name"),
+                on_trial=_rule(app) is SignUp.OPEN,
             )
     except RefusedInputError as refused:
         return _welcome(request, app, found, 422, typed=kept(form), problems=[problem_of(request, app, refused)])

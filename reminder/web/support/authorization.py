@@ -5,6 +5,7 @@ What belongs to another group is not found; what the member's role does not allo
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,6 +20,7 @@ from reminder.enrolment.identity import sign_in
 from reminder.enrolment.imports.reader import LARGEST
 from reminder.errors import KigenError, RefusedInputError
 from reminder.storage.auth.sessions import SignedIn
+from reminder.storage.auth.signed_links import SignedLinks
 from reminder.web.support import security_headers
 from reminder.web.support.network import network_named
 from reminder.web.webhooks import app_of
@@ -51,6 +53,12 @@ class NoGroupError(KigenError):
     code = "no_group"
 
 
+class GroupSuspendedError(KigenError):
+    """The operator has suspended the group: nobody may change anything in it. `why`: the operator's words."""
+
+    code = "group_suspended"
+
+
 class ForeignFormError(RefusedInputError):
     """The form was not filled in on a page of ours, or long ago."""
 
@@ -72,10 +80,19 @@ def is_https(app: App) -> bool:
     return security_headers.is_https(app.settings)
 
 
+def home_sessions(app: App) -> sign_in.HomeSessions:
+    """Return the operator's limits for sessions that act in a home."""
+    hours, minutes = app.settings.home_session_hours, app.settings.home_idle_minutes
+    return sign_in.HomeSessions(
+        lasts=None if hours is None else timedelta(hours=hours),
+        idle=None if minutes is None else timedelta(minutes=minutes),
+    )
+
+
 def maybe_signed_in(request: Request, app: OpenApp) -> SignedIn | None:
     """Return who is signed in, or None."""
     token = request.cookies.get(session_cookie(app))
-    found = sign_in.session_of(app.units, app.clock.now(), token) if token else None
+    found = sign_in.session_of(app.units, app.clock.now(), token, home_sessions(app)) if token else None
     request.state.signed_in = found
     return found
 
@@ -93,13 +110,20 @@ class RequireRight:
     def __init__(self, right: Right) -> None:
         self.right = right
 
-    def __call__(self, found: Annotated[SignedIn, Depends(signed_in)]) -> Actor:
-        """Return the member. Raises NoGroupError or NotAllowedError."""
+    def __call__(self, request: Request, found: Annotated[SignedIn, Depends(signed_in)]) -> Actor:
+        """Return the member. Raises NoGroupError, NotAllowedError, or GroupSuspendedError for a change."""
         if found.who is None:
             raise NoGroupError
         if not found.who.may(self.right):
             raise NotAllowedError
+        refuse_suspended(request, found.suspended_why)
         return found.who
+
+
+def refuse_suspended(request: Request, why: str | None) -> None:
+    """Raise GroupSuspendedError for a request that changes something in a suspended group. `why`: None if it is not."""
+    if why is not None and request.method not in SAFE_METHODS:
+        raise GroupSuspendedError(why=why)
 
 
 # The rules.
@@ -205,6 +229,11 @@ def is_from_here(request: Request, app: App) -> bool:
         return True
     ours = {request.headers.get("host", ""), urlsplit(app.settings.public_url or "").netloc} - {""}
     return urlsplit(origin).netloc in ours
+
+
+def signed_links(app: App) -> SignedLinks:
+    """Return what makes the links of a message that somebody asks for on a page or by the API."""
+    return SignedLinks(app.keys, app.settings.public_url)
 
 
 def network_of(request: Request) -> str:

@@ -112,6 +112,7 @@ def page(request: Request, app: App, template: str, *, status: int = 200, **valu
         "day": lambda day: _near_day(of_kinds, day, japan_date(app.clock.now())),
         "full_day": lambda day: of_kinds.date(day, "full_date"),
         "both": lambda day: both_calendars(of_kinds, day),
+        "trial_by_text": app.rules.two_way,
         "problems": (),
         **values,
     }

@@ -6,7 +6,7 @@ import pytest
 
 from reminder.errors import NotFoundError
 from reminder.storage.auth import signed_links
-from reminder.storage.auth.signed_links import ASSIGN, STOP, VERIFY, LinkTarget, SignedLinks
+from reminder.storage.auth.signed_links import AGREE, ASSIGN, STOP, VERIFY, LinkTarget, SignedLinks
 from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys
 from reminder.storage.crypto.references import References
 from reminder.storage.db.tables import Contact
@@ -28,6 +28,7 @@ def test_each_link_acts_for_its_contact_alone_and_on_its_page_alone(rows: Rows) 
         STOP: named_by(ours.stop(contact, NOW), STOP),
         ASSIGN: named_by(ours.take(3, contact, NOW), ASSIGN),
         VERIFY: named_by(ours.reached(contact, NOW), VERIFY),
+        AGREE: named_by(ours.agree(contact, NOW), AGREE),
     }
 
     found = {act: signed_links.target(rows.tx, rows.keys, act, link) for act, link in links.items()}

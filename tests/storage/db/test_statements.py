@@ -84,6 +84,15 @@ def test_a_row_counts_more_from_nothing_on(rows: Rows) -> None:
     assert rows.column(DayTotal.handed) == [5]
 
 
+def test_many_rows_count_more_at_once(rows: Rows) -> None:
+    for handed in (2, 3):
+        more = [{"channel": channel, "day": TODAY, "handed": handed} for channel in ("email", "sms")]
+        statements.add_to_each(rows.tx, DayTotal, ("channel", "day"), ("handed",), more)
+    statements.add_to_each(rows.tx, DayTotal, ("channel", "day"), ("handed",), [])
+
+    assert rows.column(DayTotal.handed) == [5, 5]
+
+
 def test_many_rows_are_added_with_ids_in_their_order_and_changed_by_their_keys(rows: Rows) -> None:
     person = rows.person(rows.group())
     nothing = {"label": "", "is_computed": False, "carried_by": None, "next_reminder_on": None, "created_at": NOW}

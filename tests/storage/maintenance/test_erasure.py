@@ -7,13 +7,16 @@ import pytest
 from reminder.domain.model.messages import NOT_FOUND, MessageKind, MessageState
 from reminder.domain.model.people import Role
 from reminder.domain.parsing.replies import Intent
+from reminder.domain.rules.quotas import AddressQuota, Quota
 from reminder.storage.auth import accounts, idempotency, login_codes, passkeys, sessions
 from reminder.storage.db.tables import Account, Card, Contact, Group, Import, LoginCode, Message, Person, Receipt
 from reminder.storage.maintenance import erasure
 from reminder.storage.outbox import queue, receipts
 from reminder.storage.outbox.queue import MentionDraft
+from reminder.storage.registry import quotas
 from reminder.storage.reminders import replies, unclear_replies
 from reminder.storage.runtime import request_rates
+from tests.rules import QUOTAS
 from tests.storage.conftest import DAY, NOW, Rows
 
 OLD, NEW = NOW - 30 * DAY, NOW
@@ -141,6 +144,9 @@ def add_old(rows: Rows, at: datetime) -> None:
         rows.tx, rows.keys, address="a@example.jp", network="n", browser_hash=mark, now=at, expires_at=at + DAY
     )
     passkeys.use_challenge(rows.tx, mark, None, at)
+    quotas.record_use(rows.tx, group, Quota.IMPORTS_A_DAY, at)
+    limits = (AddressQuota.INVITATIONS_A_DAY,)
+    quotas.use_address(rows.tx, rows.keys, QUOTAS, f"{at:%d}@example.jp", limits, at)
     request_rates.claim(rows.tx, f"{at}", at, until=at)
     one = idempotency.request_of(rows.keys, rows.token(member, group, mark), "key", b"request")
     idempotency.begin(rows.tx, one, at)

@@ -6,7 +6,7 @@ import pytest
 
 from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, Language, Role, StoppedBy
-from reminder.storage.db.tables import Contact
+from reminder.storage.db.tables import Contact, Member
 from reminder.storage.registry import contacts
 from reminder.storage.registry.contacts import ContactView, NewContactRow, OwnedAddress
 from tests.storage.conftest import DAY, HOUR, NOW, Rows
@@ -228,3 +228,32 @@ def test_a_contact_is_unproven_until_something_reaches_its_owner(rows: Rows) -> 
     assert [one.since for one in contacts.unverified_contacts(rows.tx, NOW + year, 1)] == [NOW]
     assert found(NOW + year) == [silent]
     assert rows.one(Contact.test_called_at, pressed) == NOW + year
+
+
+def test_a_no_is_found_in_every_group_and_by_own_word_only(rows: Rows) -> None:
+    number = "+819000000077"
+    here, there = (rows.contact(person_id=rows.person(rows.group()), address=number) for _ in range(2))
+    other = rows.contact(person_id=rows.person(rows.group()))
+
+    contacts.stop(rows.tx, [there], StoppedBy.FAMILY)
+    assert not contacts.has_said_no(rows.tx, here), "that was the family's word"
+    rows.change(Contact, there, stopped_by=StoppedBy.REPLY)
+
+    assert contacts.has_said_no(rows.tx, here)
+    assert not contacts.has_said_no(rows.tx, other)
+
+
+def test_a_contact_of_a_member_speaks_the_member_s_language(rows: Rows) -> None:
+    group = rows.group()
+    member = rows.member(group)
+    rows.change(Member, member, language="en")
+
+    assert contacts.language_of(rows.tx, rows.contact(member_id=member)) == "en"
+    assert contacts.language_of(rows.tx, rows.contact(person_id=rows.person(group))) == "ja"
+
+
+def test_when_a_contact_was_added_is_known_while_it_is_there(rows: Rows) -> None:
+    contact = rows.contact(person_id=rows.person(rows.group()))
+
+    assert contacts.added_at(rows.tx, contact) == NOW
+    assert contacts.added_at(rows.tx, contact + 1) is None
