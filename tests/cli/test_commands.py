@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from reminder.cli import app, main
+from reminder.storage.crypto.keyring import kept_keys
 from tests.cli.terminal import FATHER, MOTHER, Terminal, settle
 from tests.program import PATIENCE, PROGRAM, Program
 
@@ -143,6 +144,11 @@ def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: li
     if path == ["setup-code"]:
         # Of an installation that nobody uses yet.
         reminder.set(REMINDER_DATA_DIR=f"{reminder.data}-new")
+    if path == ["group", "approve"]:
+        with closing(sqlite3.connect(reminder.data / "kigen.db")) as connection, connection:
+            connection.execute("UPDATE groups SET trial_since = '2026-12-01 00:00:00'")
+    if path == ["group", "resume"]:
+        reminder.answer("group", "suspend", "1", "--why", "問い合わせ中")
     if path == ["digest"]:
         reminder.answer("group", "add", "--name", "さくら苑", "--kind", "home")
     if path == ["enrol"]:
@@ -153,6 +159,11 @@ def test_the_example_of_the_help_works_as_it_stands(reminder: Terminal, path: li
     if path == ["restore"]:
         reminder.set(REMINDER_DATA_DIR=f"{reminder.data}-of-another-machine")
     given = {"contact add": ("--person 1", "--person 3"), "member add": ("musume@", "mago@")}.get(joined(path))
+    if path == ["keys", "abandon"]:
+        ring = kept_keys(reminder.data)
+        assert ring is not None
+        (reminder.data / "keys").unlink()
+        given = ("1a2b3c4d", ring.ids[0])
 
     example = shlex.join(example_of(reminder, path)[1:])
     done = reminder.run(*shlex.split(example.replace(*given) if given else example))
@@ -298,7 +309,7 @@ def test_a_pass_tells_what_is_due_and_the_lists_say_so(family: Terminal) -> None
     assert (report["planned"], report["sent"]) == (2, 2)
     assert list(report) == [
         "receipts", "reconciled", "weeks_begun", "answered", "planned", "escalated", "sender_changed", "verified",
-        "words_checked", "failures_reported", "notified", "digests", "deleted", "sent", "sheets",
+        "words_checked", "failures_reported", "notified", "limits_told", "digests", "deleted", "sent", "sheets",
     ]  # fmt: skip
     [reminded] = family.answer("list", "reminders")
     assert (reminded["step"], reminded["due_on"], reminded["state"]) == ("d60", "2027-01-29", "open")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -27,6 +28,9 @@ def opened(database_url: str, folder: Path) -> Iterator[Village]:
     ) as village:
         village.member("娘", "musume@example.jp")
         village.person("母", phone="090-0000-0001", mode=Mode.ELDERLY, mark="つばめ")
+        # Who was never written to has nothing to answer.
+        village.card("母", date(2027, 2, 28))
+        village.run_until("2027-01-29 11:00")
         yield village
 
 
@@ -82,7 +86,7 @@ def test_a_text_that_is_repeated_is_acted_on_once(village_of_twilio: Village) ->
     village.run_until("2027-01-29 11:10")
 
     assert len(kept(village)) == 1
-    assert len(village.texts_to("母")) == 1
+    assert len(village.texts_to("母")) == 2, "what she answers, and the answer"
 
 
 def test_a_body_of_more_than_64_kibibytes_is_refused(village_of_twilio: Village) -> None:

@@ -42,7 +42,7 @@ _OF_PEOPLE = (
 _OF_CARDS: Executable = (
     select(Person.group_id, Person.id, Person.label, Person.room, Person.unit, Card.label)
     .join(Card, Card.person_id == Person.id)
-    .where(among(Person.group_id, ids_param("groups")), Card.retired_at.is_(None), Card.label != "")
+    .where(among(Person.group_id, ids_param("groups")), Card.retired_at.is_(None))
     .order_by(Person.group_id, Person.id, Card.id)
 )
 
@@ -62,8 +62,11 @@ def of_groups(tx: Session, group_ids: Sequence[int]) -> list[FreeWord]:
         found += [
             FreeWord(group_id, field, text, person_id, place, is_name) for field, text in of_person.items() if text
         ]
-    for group_id, person_id, label, room, unit, text in tx.execute(_OF_CARDS, asked):
-        found.append(FreeWord(group_id, "card_label", text, person_id, *_place(label, room, unit)))
+    found += [
+        FreeWord(group_id, "card_label", text, person_id, *_place(label, room, unit))
+        for group_id, person_id, label, room, unit, text in tx.execute(_OF_CARDS, asked)
+        if text
+    ]
     return found
 
 

@@ -78,7 +78,7 @@ def compared(source: str) -> Iterator[str]:
             and node.attr in WORDS.get(node.value.id, ())
         ):
             above = parent[node]
-            is_read = isinstance(above, ast.Tuple) or (
+            is_read = isinstance(above, ast.Tuple | ast.Dict) or (
                 isinstance(above, ast.Call) and isinstance(above.func, ast.Name) and above.func.id == "select"
             )
             if not is_read:
