@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from playwright.sync_api import Browser, Page
 
-from reminder.web.app import HEADERS
 from reminder.web.server import listen
+from reminder.web.support.security_headers import HEADERS
 from tests.browser import axe, looks
 from tests.browser.site import HOST, served
 from tests.browser.visit import HEAVIEST, Visit, Watch, visiting, watched_visits
