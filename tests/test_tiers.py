@@ -7,8 +7,13 @@ import pytest
 
 from tests.tiers import SLOW, TIERS, Tier, tier_of
 
-# Moves between the databases, and programs on one.
-ABOUT_POSTGRESQL = ("upkeep/test_backup_of_anything.py", "upkeep/test_key_rotation.py")
+# Moves between the databases, and many at the same moment.
+ABOUT_POSTGRESQL = (
+    "enrolment/test_quotas.py",
+    "upkeep/test_backup_of_anything.py",
+    "upkeep/test_key_rotation.py",
+    "web/test_no_lockout.py",
+)
 # The part of a test's name that says which database it has.
 POSTGRESQL = re.compile(r"(?<=[\[-])postgresql(?=[\]-])")
 

@@ -23,7 +23,7 @@ from tests.rules import WORDING
 # A shape of 葛 that fonts have, and one that does not exist.
 SHAPED, UNKNOWN_SHAPE = "葛\U000e0100", "葛\U000e01ef"
 # Of a plane that no font fills.
-UNKNOWN = "\U0003fffd"
+UNKNOWN = "\U00030010"
 UD = Path("/usr/share/fonts/truetype/bizud-gothic")
 
 

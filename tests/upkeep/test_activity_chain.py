@@ -103,6 +103,8 @@ def test_erasing_people_breaks_nothing(logged: Village) -> None:
 def test_a_change_of_keys_breaks_nothing(logged: Village) -> None:
     app = with_new_key(logged)
     key_rotation.rotate(app.units, logged.now + timedelta(minutes=5), lambda *_: None)
+    with app.database.writing() as tx:
+        activity_chain.extend(tx, app.keys, logged.now)
     alone = replace(app, keys=type(app.keys)([app.keys._keys[0].secret], app.keys.references))
 
     with alone.database.writing() as tx:

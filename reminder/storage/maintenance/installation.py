@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reminder.storage.crypto.keyring import KeyRing, new_token, sealed_with
@@ -63,7 +63,10 @@ def abandon_key(tx: Session, name: str, now: datetime) -> bool:
     return True
 
 
-_NEWEST = union_all(*(select(func.max(table.created_at).label("at")) for table in (Card, Contact, Message))).subquery()
+# Of each table the row with the highest id: to look for the latest instant would read all rows.
+_NEWEST = [
+    select(table.created_at).order_by(table.id.desc()).limit(1).scalar_subquery() for table in (Card, Contact, Message)
+]
 
 
 def secret(tx: Session, keys: KeyRing, name: str, now: datetime) -> str:
@@ -73,13 +76,13 @@ def secret(tx: Session, keys: KeyRing, name: str, now: datetime) -> str:
     """
     found = _secret(tx, name)
     if found is None:
-        older_until = tx.execute(select(func.max(_NEWEST.c.at))).scalar_one()
+        newest = [at for at in tx.execute(select(*_NEWEST)).one() if at is not None]
         insert_or_ignore(
             tx,
             InstallationSecret,
             name=name,
             value_sealed=keys.seal(new_token(), OF_INSTALLATION),
-            older_until=older_until,
+            older_until=max(newest, default=None),
             created_at=now,
         )
         # Another process may have made it at the same moment.
