@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from reminder.storage.crypto.keyring import KeyRing, new_token, sealed_with
@@ -65,7 +65,8 @@ def abandon_key(tx: Session, name: str, now: datetime) -> bool:
 
 # Of each table the row with the highest id: to look for the latest instant would read all rows.
 _NEWEST = [
-    select(table.created_at).order_by(table.id.desc()).limit(1).scalar_subquery() for table in (Card, Contact, Message)
+    select(table.created_at).where(table.id == select(func.max(table.id)).scalar_subquery()).scalar_subquery()
+    for table in (Card, Contact, Message)
 ]
 
 

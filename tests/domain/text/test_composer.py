@@ -243,9 +243,10 @@ def test_a_date_that_was_read_from_the_card_is_said_to_have_passed() -> None:
 
 def test_no_message_holds_a_number_and_our_own_guard_lets_every_one_through() -> None:
     assert holding(r"[0-9０-９]{6}", (*texts(), *mails())) == set()
-    assert {
-        whole: forbidden(whole) for whole in {case.whole for case in (*texts(), *mails())} if forbidden(whole)
-    } == {}
+    # Mails share most of their paragraphs, and each costs the guard a millisecond.
+    paragraphs = {part for case in mails() for part in case.whole.split("\n\n")}
+    assert len(paragraphs) < len(mails()) / 4
+    assert {part: forbidden(part) for part in {case.whole for case in texts()} | paragraphs if forbidden(part)} == {}
 
 
 @pytest.mark.parametrize(
