@@ -11,18 +11,27 @@ from pathlib import PurePath
 
 import pytest
 
-# Real browsers, and real processes that are killed or asked for long: packages, and files of other packages.
+# Real browsers, real processes that are killed or asked for long, years, and what tries thousands of strangers' inputs:
+# packages, and files of other packages.
 SLOW = (
     "browser",
     "chaos",
+    "cli/test_setup_code.py",
     "enrolment/imports/test_heavy_workbooks.py",
+    "guard/test_linear.py",
     "journeys/test_over_sockets.py",
     "journeys/test_sheets_leave_no_number.py",
     "journeys/test_sheets_through_kills.py",
     "journeys/test_slow_clients.py",
+    "journeys/test_years.py",
+    "test_strangers_bytes.py",
+    "web/test_api_contract.py",
     "web/test_api_docs.py",
+    "web/test_calendar_ends.py",
+    "web/test_passkey_ceremonies.py",
+    "web/test_unsigned_writes.py",
 )
-ON_ONE_DATABASE = ("cli", "enrolment", "journeys", "planning", "upkeep", "web")
+ON_ONE_DATABASE = ("cli", "conversation", "enrolment", "journeys", "planning", "upkeep", "web")
 
 
 # The tier of each test that was collected, by its name, also of those that then were left out.
