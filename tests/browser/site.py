@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI
+import uvicorn
 
 from reminder.channels.email.client import SmtpEmail
 from reminder.channels.memory import MemoryChannel
@@ -86,15 +86,14 @@ def open_site(database_url: str, folder: Path, start: str, **settings_given: obj
         channels[ChannelName.EMAIL] = _KeptMail(settings.smtp_url, settings.mail_from)
         with (
             build_app(settings, clock=clock, channels=channels, durable=False) as app,
-            served(create_web(app, local_pages=has_local_pages(app, HOST)), listening),
+            served(make_server(create_web(app, local_pages=has_local_pages(app, HOST))), listening),
         ):
             yield Site(url, Village(SimulatedWorld(app, clock, channels)), smtp)
 
 
 @contextmanager
-def served(web: FastAPI, listening) -> Iterator[None]:
+def served(server: uvicorn.Server, listening) -> Iterator[None]:
     """Who connects before it is ready waits at the socket."""
-    server = make_server(web)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:

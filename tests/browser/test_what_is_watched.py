@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from playwright.sync_api import Browser, Page
@@ -43,10 +44,14 @@ class _Exhibition(FastAPI):
         return HTMLResponse(FRAME.format(request.headers["accept-language"]), headers=self.policy)
 
 
+def _plain_server(exhibition: FastAPI) -> uvicorn.Server:
+    return uvicorn.Server(uvicorn.Config(exhibition, log_config=None, lifespan="off"))
+
+
 @pytest.fixture(scope="module")
 def open_house() -> Iterator[tuple[_Exhibition, str]]:
     exhibition = _Exhibition()
-    with listen(HOST, 0) as listening, served(exhibition, listening):
+    with listen(HOST, 0) as listening, served(_plain_server(exhibition), listening):
         yield exhibition, f"http://localhost:{listening.getsockname()[1]}"
 
 
