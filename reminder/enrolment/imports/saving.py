@@ -13,11 +13,11 @@ from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules.quotas import Quota
 from reminder.enrolment import cards, register
 from reminder.enrolment.cards import NewCard, TypedDates
-from reminder.enrolment.imports.matching import Candidates, find_candidates, person_changes, read_row
+from reminder.enrolment.imports.matching import Candidates, ReadRow, find_candidates, person_changes, read_row
 from reminder.enrolment.register import NewContact, NewPerson, PersonChanges
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry import groups, imports, people
-from reminder.storage.registry.imports import ImportRowView, ImportView
+from reminder.storage.registry.imports import CheckedRow, ImportRowView, ImportView
 
 # Recorded as who heard a resident's consent if the sheet gives only its day.
 HEARD_BY = "施設の名簿"
@@ -41,14 +41,36 @@ class _WantedContact:
 
 
 def save_rows(uow: UnitOfWork, sheet_import: ImportView, rows: Sequence[ImportRowView]) -> RowCounts:
-    """Save the rows that are good or confirmed; return their number."""
+    """Save the rows that are good or confirmed; return what that changes in the counts of the sheet.
+
+    A row that was accepted once and that the present rules refuse becomes a refused row with its findings: rules may be
+    stricter since the sheet was checked.
+    """
     groups.lock(uow.tx, sheet_import.group_id)
     read = [read_row(sheet_import.mapping, row, uow.today) for row in rows if _is_to_be_saved(sheet_import, row)]
     wanted = [_WantedRow(one.row, one.resident, one.row.person_id) for one in read if one.resident is not None]
     new = _add_new(uow, sheet_import, [one for one in wanted if one.row.effect is RowEffect.NEW])
     _change_known(uow, sheet_import, [one for one in wanted if one.row.effect is RowEffect.CHANGED])
     imports.set_saved(uow.tx, sheet_import.id, {one.row.number: one.person_id for one in wanted} | new)
-    return RowCounts(saved=len(wanted))
+    return RowCounts(saved=len(wanted)) + _refuse(uow, sheet_import, [one for one in read if one.resident is None])
+
+
+def _refuse(uow: UnitOfWork, sheet_import: ImportView, read: Sequence[ReadRow]) -> RowCounts:
+    refused = [
+        CheckedRow(one.row.number, RowStatus.REFUSED, one.findings, RowEffect.NONE, one.row.person_id, None)
+        for one in read
+    ]
+    imports.set_checked(uow.tx, sheet_import.id, refused)
+    statuses, effects = [one.row.status for one in read], [one.row.effect for one in read]
+    return RowCounts(
+        accepted=-statuses.count(RowStatus.ACCEPTED),
+        warned=-statuses.count(RowStatus.WARNED),
+        refused=len(refused),
+        needs_confirmation=-sum(needs_confirmation(one.row.findings) for one in read),
+        new=-effects.count(RowEffect.NEW),
+        changed=-effects.count(RowEffect.CHANGED),
+        unchanged=-effects.count(RowEffect.UNCHANGED),
+    )
 
 
 def needed_room(

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
-from reminder.domain.model.imports import ColumnUse, ImportState, Level, RowEffect
+from reminder.domain.model.imports import ColumnUse, ImportState, Level, RowEffect, RowStatus
 from reminder.domain.model.people import ChannelName, ContactState, GroupKind, Language
 from reminder.enrolment.cards import NewCard, TypedDates, add_cards
 from reminder.enrolment.imports import service
 from reminder.enrolment.imports.reader import SheetRow, read_sheet
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.planning.planner import plan_due
+from reminder.storage.db.tables import ImportRow
 from reminder.storage.registry import cards, contacts, imports, people
 from tests.homes import EXPECTED, SHEETS, checked, found, rejected, rows_of, saved, start_saving
 from tests.rules import HEADINGS
@@ -293,6 +295,25 @@ def test_who_goes_on_after_a_kill_begins_behind_the_last_batch(
 
     assert (half.state, half.done) == (ImportState.SAVING, 20)
     assert len(residents(village)) == 34
+
+
+def test_a_row_that_stricter_rules_refuse_after_it_was_checked_is_said_to_be_refused(village: Village) -> None:
+    a_home(village)
+    sheet_import = checked(village, sheet_of("201,ハナ,2027-11-16", "202,トミ,2027-11-16"))
+    # As it would have been accepted by a version whose rules are less strict.
+    number = next(iter(rows_of(village, sheet_import)))
+    cells = json.dumps({0: "201", 1: "1234" * 3, 2: "2027-11-16"})  # invented
+    with village.app.database.writing() as tx:
+        sealed = village.app.keys.seal(cells, imports.CELLS)
+        tx.execute(update(ImportRow).where(ImportRow.number == number).values(cells_sealed=sealed))
+
+    start_saving(village, sheet_import)
+    service.process_to_end(village.app.units, village.now, import_id=sheet_import.id)
+
+    assert residents(village) == [("トミ", "202")]
+    row, counts = rows_of(village, sheet_import)[number], found(village, sheet_import.id).counts
+    assert (row.status, [one.code for one in row.findings]) == (RowStatus.REFUSED, ["forbidden_number"])
+    assert (counts.accepted, counts.refused, counts.saved, counts.new) == (1, 1, 1, 1)
 
 
 def test_a_cancelled_sheet_is_forgotten_and_cannot_be_saved(village: Village) -> None:
