@@ -123,6 +123,4 @@ def draft_of(
 
 def enqueue(uow: UnitOfWork, drafts: Sequence[MessageDraft]) -> int:
     """Add the drafts to the outbox and return how many are new: one key is one message."""
-    by_key = {draft.key: draft for draft in drafts}
-    taken = queue.taken(uow.tx, by_key.keys())
-    return len(queue.add(uow.tx, uow.keys, [draft for key, draft in by_key.items() if key not in taken], uow.now))
+    return len(queue.add_new(uow.tx, uow.keys, drafts, uow.now))

@@ -84,8 +84,7 @@ def _tell(uow: UnitOfWork, group: GroupView, words: Sequence[FreeWord], version:
                 language=recipient.language if composed.subject else None,
             )
         )
-    taken = queue.taken(uow.tx, [draft.key for draft in drafts])
-    return len(queue.add(uow.tx, uow.keys, [draft for draft in drafts if draft.key not in taken], uow.now))
+    return len(queue.add_new(uow.tx, uow.keys, drafts, uow.now))
 
 
 def _recipients(uow: UnitOfWork, group: GroupView, people: Sequence[int]) -> Sequence[Recipient]:

@@ -12,10 +12,10 @@ from threading import Barrier
 import pytest
 
 from reminder.domain.model.people import ChannelName, Language
-from reminder.enrolment.identity import sign_in
+from reminder.enrolment.identity import membership, sign_in
 from reminder.enrolment.identity.sign_up import SignUp
 from reminder.errors import ConflictError, RefusedInputError
-from reminder.storage.auth import login_codes
+from reminder.storage.auth import accounts, login_codes
 from reminder.storage.crypto.keyring import new_token
 from reminder.storage.db.tables import LoginCode, Message
 from reminder.storage.outbox import queue
@@ -330,3 +330,29 @@ def ask_from(uow: object, network: str, email: str = ME) -> str:
         language=Language.JAPANESE,
         sign_up=True,
     )
+
+
+@pytest.mark.postgres
+def test_an_account_founds_no_more_households_at_the_same_moment_than_one_after_the_other(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    with open_village(postgres_url, tmp_path, "2026-12-01 08:00") as village:
+        with village.app.units.writing(village.now) as uow:
+            account = accounts.add(uow.tx, uow.keys, address=ME, language=Language.JAPANESE, now=uow.now)
+            token = sign_in.enter(uow, account, "a browser").token
+        signed_in, together = sign_in.session_of(village.app.units, village.now, token), Barrier(PARALLEL)
+        assert signed_in is not None
+
+        def found(_: int) -> bool:
+            together.wait()
+            try:
+                with village.app.units.writing(village.now) as uow:
+                    membership.found_household(uow, signed_in=signed_in, name="田中家", member_name="")
+            except ConflictError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            founded = sum(pool.map(found, range(PARALLEL)))
+
+        assert founded == membership.MOST_GROUPS

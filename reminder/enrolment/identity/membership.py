@@ -13,6 +13,7 @@ from reminder.guard.text import clean_label
 from reminder.storage.auth import accounts, sessions
 from reminder.storage.auth.accounts import AccountView, MemberView
 from reminder.storage.auth.sessions import SignedIn
+from reminder.storage.db.locks import lock
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
@@ -36,6 +37,7 @@ def found_household(
     clean_member = clean_label(member_name, field="member_name") if member_name else ""
     refuse_hidden_number(clean_name, clean_member)
     account = _account(uow, signed_in)
+    lock(uow.tx, f"groups of account {account.id}")
     if len(accounts.memberships(uow.tx, account.id)) >= MOST_GROUPS:
         raise ConflictError("too_many_groups", field="group_name")
     group_id = groups.add(uow.tx, name=clean_name, kind=GroupKind.HOUSEHOLD, now=uow.now)

@@ -97,6 +97,13 @@ def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
     return found
 
 
+def add_new(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetime) -> list[int]:
+    """Queue those messages whose key is not in use and return their ids; of several with one key the last counts."""
+    by_key = {draft.key: draft for draft in drafts}
+    in_use = taken(tx, by_key.keys())
+    return add(tx, keys, [draft for key, draft in by_key.items() if key not in in_use], now)
+
+
 def add(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetime) -> list[int]:
     """Queue messages; return their ids, in order. The unique key refuses a second message."""
     if not drafts:

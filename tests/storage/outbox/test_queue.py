@@ -217,3 +217,15 @@ def test_a_receipt_ends_a_message_once_and_settles_one_whose_answer_was_lost(row
     assert queue.end(rows.tx, sent, MessageState.DELIVERED, provider_id="SM1", reason=None, now=NOW)
     assert [end(queued), end(lost), end(sent)] == [False, True, False]
     assert rows.column(Message.state) == ["queued", "delivered", "delivered"]
+
+
+def test_of_messages_with_one_key_one_is_queued_and_none_where_the_key_is_in_use(village: Village) -> None:
+    village.person("父", phone="090-0000-0002")
+    keys, now = village.app.keys, village.now
+    first, second = draft(village, 1), draft(village, 2)
+
+    with village.app.database.writing() as tx:
+        assert len(queue.add_new(tx, keys, [first], now)) == 1
+        assert len(queue.add_new(tx, keys, [first, second, second], now)) == 1
+        assert queue.add_new(tx, keys, [], now) == []
+        assert set(queue.taken(tx, [first.key, second.key])) == {first.key, second.key}
