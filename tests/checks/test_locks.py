@@ -57,7 +57,7 @@ def test_two_locks_that_disagree_are_refused(production: str, development: str, 
     [
         "--index-url https://packages.example.jp/simple",
         "-i somewhere",
-        "one @ file:///work/one.whl",
+        "one @ file:///srv/somewhere/one.whl",
         "/home/somebody/one.whl",
         "    # via -r /home/somebody/pyproject.toml",
         "# from https://packages.example.jp",
