@@ -99,6 +99,9 @@ class App:
     channels: Mapping[ChannelName, Channel]
     loop: EventLoop
 
+    def __post_init__(self) -> None:
+        self.database.open_with(self.keys)
+
     @property
     def keeps_time(self) -> bool:
         """Whether it runs at the present time, and not on the day of a rehearsal or a simulation."""
@@ -193,7 +196,7 @@ def build_app(
     """
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
-    from reminder.storage.maintenance.settlement import settling
+    from reminder.storage.maintenance.settlement import seal_rows, settling
 
     logs.install(logging.INFO)
     rules = read_rulebook(settings)
@@ -208,6 +211,7 @@ def build_app(
         schema.require_newest(database)
         database.write_only_at(schema.newest())
         keys = open_key_ring(settings, database, clock.now())
+        seal_rows(database, keys)
     except BaseException:
         database.close()
         raise

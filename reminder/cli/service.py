@@ -174,7 +174,7 @@ def migrate(as_json: bool = AsJson) -> None:
     from reminder.cli.app_context import require_folders
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
-    from reminder.storage.maintenance.settlement import settling, unite_spellings
+    from reminder.storage.maintenance.settlement import seal_rows, settling, unite_spellings
     from reminder.wiring import present_keys, read_settings
 
     settings = read_settings()
@@ -186,6 +186,7 @@ def migrate(as_json: bool = AsJson) -> None:
         with database.writing() as tx:
             # What an operator has made clear since the last time becomes one row.
             unite_spellings(tx, keys)
+        seal_rows(database, keys)
     version = schema.present(database)
     database.close()
     print_answer({"version": version}, as_json=as_json, plain=f"the database is at version {version}")

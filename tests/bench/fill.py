@@ -32,6 +32,7 @@ from reminder.storage.db.tables import (
     Reminder,
     Reply,
 )
+from reminder.storage.maintenance import settlement
 from reminder.storage.outbox import sealed_body
 from reminder.storage.registry import contacts
 from tests.conftest import migrate
@@ -119,6 +120,8 @@ def fill(url: str, keys: KeyRing, now: datetime, sizes: Sizes) -> None:
         _messages(database, sizes, keys, cards, now)
         _add(database, ActivityEntry, (_act(number, one, now) for number, one in enumerate(cards, 1)))
         _add(database, Heartbeat, ({"name": name, "at": now} for name in ("pass", "audit")))
+        # As the program would have written it: the rows above are as they were before words were sealed.
+        settlement.seal_every_row(database, keys)
         _settle(database)
     finally:
         database.close()

@@ -12,7 +12,7 @@ from reminder.domain.model.messages import MessageKind, MessageState
 from reminder.domain.model.people import Audience, ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.storage.auth import accounts, api_tokens
 from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys
-from reminder.storage.db.session import Database, Tx
+from reminder.storage.db.session import KEYS, Database, Tx
 from reminder.storage.db.tables import Base, Message
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
@@ -34,6 +34,9 @@ class Rows:
     tx: Tx
     keys: KeyRing
     _made: int = 0
+
+    def __post_init__(self) -> None:
+        self.tx.info[KEYS] = self.keys
 
     def group(self, name: str = "田中家", kind: GroupKind = GroupKind.HOUSEHOLD) -> int:
         return groups.add(self.tx, name=name, kind=kind, now=NOW)
@@ -164,9 +167,10 @@ def keys() -> KeyRing:
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(database_url: str, keys: KeyRing) -> Iterator[Database]:
     """Each of the two databases: every table, no rows."""
     opened = Database(database_url, durable=False)
+    opened.open_with(keys)
     yield opened
     opened.close()
 

@@ -3,18 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
 from reminder.domain.model.people import ChannelName, GroupKind, Language, Role
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
-from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.keyring import KeyRing, new_row_token
+from reminder.storage.db import sealing
 from reminder.storage.db.statements import among
-from reminder.storage.db.tables import Account, Contact, Group, Invitation, Member
-from reminder.storage.registry import contacts
+from reminder.storage.db.tables import (
+    ACCOUNT_ADDRESS,
+    INVITED_ADDRESS,
+    Account,
+    Contact,
+    Group,
+    Invitation,
+    Member,
+)
 
-ADDRESS, INVITED = "accounts.address", "invitations.address"
+ADDRESS, INVITED = ACCOUNT_ADDRESS, INVITED_ADDRESS
 
 
 @dataclass(frozen=True)
@@ -49,34 +58,36 @@ class InvitationView:
     expires_at: datetime
 
 
+_ACCOUNT = select(Account.id, Account.address_sealed, Account.language)
+
+
 def at_address(tx: Session, keys: KeyRing, address: str) -> AccountView | None:
     """Return the account of this e-mail address, None where there is none."""
-    query = select(Account).where(Account.address_index.in_(address_indexes(keys, address)))
-    row = tx.execute(query).scalar_one_or_none()
+    row = tx.execute(_ACCOUNT.where(Account.address_index.in_(address_indexes(keys, address)))).one_or_none()
     return None if row is None else _view(keys, row)
 
 
 def find(tx: Session, keys: KeyRing, account_id: int) -> AccountView | None:
     """Return the account with this id, None where there is none."""
-    row = tx.get(Account, account_id)
+    row = tx.execute(_ACCOUNT.where(Account.id == account_id)).one_or_none()
     return None if row is None else _view(keys, row)
 
 
-def _view(keys: KeyRing, row: Account) -> AccountView:
-    return AccountView(row.id, keys.open(row.address_sealed, ADDRESS), Language(row.language))
+def _view(keys: KeyRing, row: Row[*tuple[Any, ...]]) -> AccountView:
+    return AccountView(row.id, keys.open(row.address_sealed), Language(row.language))
 
 
 def add(tx: Session, keys: KeyRing, *, address: str, language: Language, now: datetime) -> AccountView:
     """Add an account, and return it."""
-    account = Account(
-        address_sealed=keys.seal(address, ADDRESS),
+    row_token = new_row_token()
+    added = insert(Account).values(
+        row_token=row_token,
+        address_sealed=keys.seal(address, ADDRESS, row_token),
         address_index=address_index_of(keys, address),
         language=language,
         created_at=now,
     )
-    tx.add(account)
-    tx.flush()
-    return AccountView(account.id, address, language)
+    return AccountView(tx.execute(added.returning(Account.id)).scalar_one(), address, language)
 
 
 def set_language(tx: Session, account_id: int, language: Language) -> None:
@@ -134,24 +145,25 @@ _MEMBERSHIPS = (
 def memberships(tx: Session, account_id: int) -> list[Membership]:
     """Return the groups of an account, the oldest membership first."""
     rows = tx.execute(_MEMBERSHIPS, {"account": account_id})
-    return [Membership(*row[:3], GroupKind(row[3]), Role(row[4])) for row in rows]
+    read = sealing.reader_of(tx, Group.name)
+    return [Membership(row[0], row[1], read(row[2]), GroupKind(row[3]), Role(row[4])) for row in rows]
 
 
 def invite(
     tx: Session, keys: KeyRing, *, group_id: int, address: str, role: Role, now: datetime, expires_at: datetime
 ) -> int:
     """Add an invitation, and return its id."""
-    invitation = Invitation(
+    row_token = new_row_token()
+    invitation = insert(Invitation).values(
         group_id=group_id,
-        address_sealed=keys.seal(address, INVITED),
+        row_token=row_token,
+        address_sealed=keys.seal(address, INVITED, row_token),
         address_index=address_index_of(keys, address),
         role=role,
         created_at=now,
         expires_at=expires_at,
     )
-    tx.add(invitation)
-    tx.flush()
-    return invitation.id
+    return tx.execute(invitation.returning(Invitation.id)).scalar_one()
 
 
 def invitations_to(tx: Session, keys: KeyRing, address: str, now: datetime) -> list[InvitationView]:
@@ -166,16 +178,22 @@ def invitations_of(tx: Session, keys: KeyRing, group_id: int, now: datetime) -> 
 
 def _invitations(tx: Session, keys: KeyRing, now: datetime, which: ColumnElement[bool]) -> list[InvitationView]:
     query = (
-        select(Invitation, Group.name)
+        select(
+            Invitation.id,
+            Invitation.group_id,
+            Group.name,
+            Invitation.address_sealed,
+            Invitation.role,
+            Invitation.expires_at,
+        )
         .join(Group, Group.id == Invitation.group_id)
         .where(which, Invitation.ended_at.is_(None), Invitation.expires_at > now)
         .order_by(Invitation.id)
     )
+    name_of = sealing.reader(keys, Group.name)
     return [
-        InvitationView(
-            row.id, row.group_id, name, keys.open(row.address_sealed, INVITED), Role(row.role), row.expires_at
-        )
-        for row, name in tx.execute(query)
+        InvitationView(invitation_id, group_id, name_of(name), keys.open(sealed), Role(role), expires_at)
+        for invitation_id, group_id, name, sealed, role, expires_at in tx.execute(query)
     ]
 
 
@@ -208,7 +226,9 @@ class MemberView:
     has_signed_in: bool
 
 
-_MEMBERS = select(Member, Account.address_sealed).outerjoin(Account, Account.id == Member.account_id)
+_MEMBERS = select(
+    Member.id, Member.name, Member.role, Member.language, Member.copies, Account.address_sealed
+).outerjoin(Account, Account.id == Member.account_id)
 _OF_GROUP = _MEMBERS.where(Member.group_id == bindparam("group")).order_by(Member.id)
 _ONE = _MEMBERS.where(Member.id == bindparam("member"))
 
@@ -223,19 +243,20 @@ def member(tx: Session, keys: KeyRing, member_id: int) -> MemberView:
     return _members(tx, keys, tx.execute(_ONE, {"member": member_id}).all())[0]
 
 
-def _members(tx: Session, keys: KeyRing, rows: Sequence[Row[Member, bytes | None]]) -> list[MemberView]:
-    first = _first_addresses(tx, keys, [row.id for row, _ in rows])
+def _members(tx: Session, keys: KeyRing, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[MemberView]:
+    name_of = sealing.reader(keys, Member.name)
+    first = _first_addresses(tx, keys, [row.id for row in rows])
     return [
         MemberView(
             id=row.id,
-            name=row.name,
+            name=name_of(row.name),
             role=Role(row.role),
             language=Language(row.language),
             copies=row.copies,
-            address=first.get(row.id) if sealed is None else keys.open(sealed, ADDRESS),
-            has_signed_in=sealed is not None,
+            address=first.get(row.id) if row.address_sealed is None else keys.open(row.address_sealed),
+            has_signed_in=row.address_sealed is not None,
         )
-        for row, sealed in rows
+        for row in rows
     ]
 
 
@@ -245,4 +266,4 @@ def _first_addresses(tx: Session, keys: KeyRing, member_ids: Sequence[int]) -> d
         .where(among(Contact.member_id, member_ids), Contact.channel == ChannelName.EMAIL)
         .order_by(Contact.id.desc())
     )
-    return {member_id: keys.open(sealed, contacts.ADDRESS) for member_id, sealed in rows if member_id is not None}
+    return {member_id: keys.open(sealed) for member_id, sealed in rows if member_id is not None}

@@ -4,13 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.access import Actor, Scope, role_with
 from reminder.domain.model.people import Language, Role
 from reminder.storage.auth.proofs import API_TOKEN, is_proved, prove
-from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.keyring import KeyRing, new_row_token
+from reminder.storage.db import sealing
 from reminder.storage.db.tables import ApiToken, Group, Member
 
 
@@ -53,18 +54,19 @@ def add(
     now: datetime,
 ) -> int:
     """Add a token, and return its id."""
-    token = ApiToken(
+    row_token = new_row_token()
+    token = insert(ApiToken).values(
         group_id=group_id,
         made_by=made_by,
-        name=name,
+        row_token=row_token,
+        name=sealing.words(keys, ApiToken.name, name, row_token),
+        name_plain="",
         token_hash=token_hash,
         token_proof=prove(keys, API_TOKEN, token_hash, group_id, made_by, " ".join(scopes)),
         scopes=" ".join(scopes),
         created_at=now,
     )
-    tx.add(token)
-    tx.flush()
-    return token.id
+    return tx.execute(token.returning(ApiToken.id)).scalar_one()
 
 
 def find(tx: Session, keys: KeyRing, token_hash: bytes) -> TokenOwner | None:
@@ -93,7 +95,8 @@ def find(tx: Session, keys: KeyRing, token_hash: bytes) -> TokenOwner | None:
         return None
     scopes = _scopes(kept)
     who = Actor(group_id, member_id, role_with(scopes, Role(role)), Language(language))
-    return TokenOwner(token_id, scopes, who, used_at, None if suspended_at is None else why)
+    read = sealing.reader(keys, Group.suspended_why)
+    return TokenOwner(token_id, scopes, who, used_at, None if suspended_at is None else read(why))
 
 
 def used(tx: Session, token_id: int, now: datetime) -> None:
@@ -117,7 +120,8 @@ def of_group(tx: Session, group_id: int) -> list[TokenView]:
         .where(ApiToken.group_id == group_id, ApiToken.revoked_at.is_(None))
         .order_by(ApiToken.id)
     )
-    return [TokenView(row[0], row[1], _scopes(row[2]), *row[3:]) for row in rows]
+    name_of, member_of = sealing.reader_of(tx, ApiToken.name), sealing.reader_of(tx, Member.name)
+    return [TokenView(row[0], name_of(row[1]), _scopes(row[2]), row[3], member_of(row[4]), *row[5:]) for row in rows]
 
 
 def group_of(tx: Session, token_id: int) -> int | None:

@@ -10,13 +10,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.keyring import KeyRing, new_row_token
 from reminder.storage.db.statements import insert_or_ignore
-from reminder.storage.db.tables import IdempotencyKey
+from reminder.storage.db.tables import ANSWER_BODY, IdempotencyKey
 
+BODY = ANSWER_BODY
 KEPT_FOR = timedelta(hours=24)
-# Bound into what is sealed: another word would open nothing that is kept.
-BODY = "kept_answers.body"
 
 
 @dataclass(frozen=True)
@@ -65,15 +64,21 @@ def begin(tx: Session, one: IdempotentRequest, now: datetime) -> bool:
 
 def find(tx: Session, keys: KeyRing, one: IdempotentRequest) -> StoredResponse | None:
     """Return the stored response for the request's key, None where the key is unknown."""
-    row = tx.scalars(
-        select(IdempotencyKey)
+    row = tx.execute(
+        select(
+            IdempotencyKey.id,
+            IdempotencyKey.request_hash,
+            IdempotencyKey.status,
+            IdempotencyKey.body_sealed,
+            IdempotencyKey.created_at,
+        )
         .where(IdempotencyKey.token_id == one.token_id, IdempotencyKey.key_hash.in_(one.key_hashes))
         .order_by(IdempotencyKey.id.desc())
         .limit(1)
     ).one_or_none()
     if row is None:
         return None
-    body = None if row.body_sealed is None else keys.open(row.body_sealed, BODY)
+    body = None if row.body_sealed is None else keys.open(row.body_sealed)
     return StoredResponse(row.id, row.request_hash in one.request_hashes, row.status, body, row.created_at)
 
 
@@ -93,6 +98,8 @@ def keep(tx: Session, keys: KeyRing, one: IdempotentRequest, began: datetime, *,
 
     In that case the response must be discarded.
     """
+    # Nothing else in the row is sealed, so that it may have a token of its own for each response.
+    row_token = new_row_token()
     kept = tx.execute(
         update(IdempotencyKey)
         .where(
@@ -101,7 +108,7 @@ def keep(tx: Session, keys: KeyRing, one: IdempotentRequest, began: datetime, *,
             IdempotencyKey.status.is_(None),
             IdempotencyKey.created_at == began,
         )
-        .values(status=status, body_sealed=keys.seal(body, BODY))
+        .values(status=status, row_token=row_token, body_sealed=keys.seal(body, BODY, row_token))
         .returning(IdempotencyKey.id)
     )
     return kept.first() is not None

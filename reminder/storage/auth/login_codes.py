@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.parsing.addresses import mailbox_of
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
-from reminder.storage.crypto.keyring import KeyRing
-from reminder.storage.db.tables import LoginCode
+from reminder.storage.crypto.keyring import KeyRing, new_row_token
+from reminder.storage.db.tables import LOGIN_ADDRESS, LoginCode
 
-# Bound into what is sealed: another word would open nothing that is kept.
-ADDRESS = "sign_ins.address"
+ADDRESS = LOGIN_ADDRESS
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,10 @@ def add(
     session_id: int | None = None,
 ) -> int:
     """Add a request without the hashes of its codes, and return its id: the hashes are bound to the row's id."""
-    asked = LoginCode(
-        address_sealed=keys.seal(address, ADDRESS),
+    row_token = new_row_token()
+    asked = insert(LoginCode).values(
+        row_token=row_token,
+        address_sealed=keys.seal(address, ADDRESS, row_token),
         address_index=address_index_of(keys, address),
         mailbox_index=keys.blind_index(_mailbox(address)),
         network_index=keys.blind_index(network),
@@ -68,9 +69,7 @@ def add(
         created_at=now,
         expires_at=expires_at,
     )
-    tx.add(asked)
-    tx.flush()
-    return asked.id
+    return tx.execute(asked.returning(LoginCode.id)).scalar_one()
 
 
 def _mailbox(address: str) -> str:
@@ -165,7 +164,7 @@ def latest(tx: Session, keys: KeyRing, browser_hash: bytes, now: datetime) -> Co
     ).one_or_none()
     if row is None or row.used_at is not None or row.expires_at <= now:
         return None
-    return CodeAttempt(row.id, keys.open(row.address_sealed, ADDRESS), *row[2:6])
+    return CodeAttempt(row.id, keys.open(row.address_sealed), *row[2:6])
 
 
 def try_code(tx: Session, keys: KeyRing, browser_hash: bytes, most_tries: int, now: datetime) -> CodeAttempt | None:
@@ -191,7 +190,7 @@ def try_code(tx: Session, keys: KeyRing, browser_hash: bytes, most_tries: int, n
     ).one_or_none()
     if tried is None:
         return None
-    return CodeAttempt(tried[0], keys.open(tried[1], ADDRESS), *tried[2:])
+    return CodeAttempt(tried[0], keys.open(tried[1]), *tried[2:])
 
 
 def use(tx: Session, sign_in_id: int, now: datetime) -> None:

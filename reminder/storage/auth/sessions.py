@@ -15,6 +15,7 @@ from reminder.domain.model.people import GroupKind, Language, Role
 from reminder.storage.auth.proofs import SESSION, prove
 from reminder.storage.auth.proofs import is_proved as row_is_proved
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import sealing
 from reminder.storage.db.tables import Account, Group, Member
 from reminder.storage.db.tables import Session as Row
 
@@ -126,7 +127,9 @@ def find(tx: Session, keys: KeyRing, token_hash: bytes, *, now: datetime, seen_s
         who=Actor(row.group_id, row.member_id, Role(row.role), language),
         kind=GroupKind(row.kind),
         is_on_trial=row.trial_since is not None,
-        suspended_why=None if row.suspended_at is None else row.suspended_why,
+        suspended_why=None
+        if row.suspended_at is None
+        else sealing.reader(keys, Group.suspended_why)(row.suspended_why),
     )
 
 

@@ -1,14 +1,16 @@
 """The key ring: it seals addresses and texts, and finds addresses again by a keyed blind index.
 
 A sealed value names its key, so that keys can be rotated at run time: the newest key seals, every key opens.
+It is bound to its place, which is a column, and to the random token of its row: in another row or column it is refused.
 """
 
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -23,6 +25,29 @@ from reminder.storage.crypto.references import References
 KEY_BYTES = 32
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 _ID_BYTES, _NONCE_BYTES = 4, 12
+ROW_TOKEN_BYTES = 16
+# Short: it finds candidates, whose words are compared once they are open.
+_WORD_INDEX_BYTES = 8
+
+
+class Place(NamedTuple):
+    """A sealed column. `before`: what its values were bound to before rows had tokens; "" for a newer column."""
+
+    column: str
+    before: str = ""
+
+
+class SealedValue(NamedTuple):
+    """A sealed value as it was read. `row_token`: that of its row; None where the row has none yet."""
+
+    place: Place
+    row_token: bytes | None
+    content: bytes
+
+    @property
+    def key_name(self) -> str:
+        """The name of the key that sealed it."""
+        return sealed_with(self.content)
 
 
 class _Key:
@@ -31,6 +56,7 @@ class _Key:
         self.id = hashlib.sha256(b"kigen key id" + secret).digest()[:_ID_BYTES]
         self.seal = AESGCMSIV(_derive(secret, b"seal"))
         self.index = _derive(secret, b"index")
+        self.words = _derive(secret, b"index of words")
         self.sign = _derive(secret, b"sign")
 
 
@@ -39,16 +65,16 @@ def _derive(secret: bytes, purpose: bytes) -> bytes:
 
 
 class KeyRing:
-    """The keys, newest first.
-
-    `purpose` binds a sealed value to its column: a body cannot be passed off as an address.
-    """
+    """The keys, newest first."""
 
     def __init__(self, secrets: Sequence[bytes], references: References | None = None) -> None:
         self._keys = [_Key(secret) for secret in secrets]
         self._by_id = {key.id: key for key in self._keys}
         # Without a database there is no secret of its own: the oldest key serves, which is the last to change.
-        self.references = references or References(letters(_derive(self._keys[-1].secret, b"references")))
+        # Functions that open columns with words, by column; see storage/db/sealing.py.
+        self.readers: dict[str, Callable[[Any], Any]] = {}
+        oldest = self._keys[-1].secret if self._keys else b""
+        self.references = references or References(letters(_derive(oldest, b"references")))
 
     def referring_by(self, references: References) -> "KeyRing":
         """Return a ring of the same keys that makes and reads references with the secret of an installation."""
@@ -58,9 +84,10 @@ class KeyRing:
         """Return whether the key of this name is on the ring."""
         return name in self.ids
 
-    def can_open(self, sealed: bytes | None) -> bool:
+    def can_open(self, sealed: SealedValue | bytes | None) -> bool:
         """Return whether the key that sealed this value is on the ring; None needs none."""
-        return sealed is None or sealed[:_ID_BYTES] in self._by_id
+        content = sealed.content if isinstance(sealed, SealedValue) else sealed
+        return content is None or content[:_ID_BYTES] in self._by_id
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -71,26 +98,42 @@ class KeyRing:
         """Return the keys in the format of REMINDER_SECRET_KEYS; for a sealed back-up only."""
         return [_write(key.secret) for key in self._keys]
 
-    def seal(self, text: str, purpose: str) -> bytes:
-        """Return the text sealed with the newest key."""
-        key, nonce = self._keys[0], random_bytes(_NONCE_BYTES)
-        return key.id + nonce + key.seal.encrypt(nonce, text.encode(), purpose.encode())
+    def seal(self, text: str, place: Place | str, row_token: bytes | None = None) -> bytes:
+        """Return the text sealed with the newest key, for this column of the row with this token.
 
-    def open(self, sealed: bytes, purpose: str) -> str:
-        """Return the text of a sealed value.
-
-        Raises SettingsError where its key is not on the ring, or where it was changed or belongs to another purpose.
+        Without a token it is bound as before rows had them, for a row that has none; so is one for a purpose that is no
+        column.
         """
-        key = self._by_id.get(sealed[:_ID_BYTES])
+        key, nonce = self._keys[0], random_bytes(_NONCE_BYTES)
+        return key.id + nonce + key.seal.encrypt(nonce, text.encode(), _bound_to(place, row_token))
+
+    def open(self, sealed: SealedValue | bytes, purpose: Place | str = "") -> str:
+        """Return the text of a sealed value. `purpose`: of bytes that were sealed without a row's token.
+
+        Raises SettingsError where its key is not on the ring, or where it was changed or belongs to another column or
+        another row.
+        """
+        value = sealed if isinstance(sealed, SealedValue) else SealedValue(_place(purpose), None, sealed)
+        content = value.content
+        key = self._by_id.get(content[:_ID_BYTES])
         if key is None:
             raise SettingsError(
                 "REMINDER_SECRET_KEYS", "the key that sealed this database is missing; add it at the end"
             )
-        nonce, sealed_text = sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES], sealed[_ID_BYTES + _NONCE_BYTES :]
+        nonce, sealed_text = content[_ID_BYTES : _ID_BYTES + _NONCE_BYTES], content[_ID_BYTES + _NONCE_BYTES :]
         try:
-            return key.seal.decrypt(nonce, sealed_text, purpose.encode()).decode()
+            return key.seal.decrypt(nonce, sealed_text, _bound_to(value.place, value.row_token)).decode()
         except (InvalidTag, ValueError):  # a cut-off value has no whole nonce
             raise SettingsError("REMINDER_SECRET_KEYS", "a sealed value was changed; restore the database") from None
+
+    def word_index(self, words: str) -> bytes:
+        """Return the short index of words for a new row: equal words can be found, but not read."""
+        return self.word_indexes(words)[0]
+
+    def word_indexes(self, words: str) -> list[bytes]:
+        """Return the short indexes that rows under any key of the ring may have for these words."""
+        said = words.encode()
+        return [hashlib.blake2b(said, key=key.words, digest_size=_WORD_INDEX_BYTES).digest() for key in self._keys]
 
     def blind_index(self, address: str) -> bytes:
         """Return the index of an address for a new row: the address can be found, but not read."""
@@ -120,6 +163,18 @@ class KeyRing:
         return any(hmac.compare_digest(_mark(key.sign, text, purpose).encode(), mark.encode()) for key in self._keys)
 
 
+def _place(purpose: Place | str) -> Place:
+    return purpose if isinstance(purpose, Place) else Place("", purpose)
+
+
+def _bound_to(place: Place | str, row_token: bytes | None) -> bytes:
+    """Return the associated data of a sealed value. No purpose of before is the name of a column."""
+    place = _place(place)
+    if row_token is None:
+        return place.before.encode()
+    return place.column.encode() + b"\0" + row_token
+
+
 def _proof(key: bytes, text: str, purpose: str) -> bytes:
     return hmac.digest(key, f"proof {purpose}\0{text}".encode(), "sha256")
 
@@ -131,6 +186,11 @@ def _mark(key: bytes, text: str, purpose: str) -> str:
 def letters(value: bytes) -> str:
     """Return the value in letters only: a run of digits in an address would look like a number we refuse."""
     return value.hex().translate(_LETTERS)
+
+
+def new_row_token() -> bytes:
+    """Return a random token for a new row, which no row had before."""
+    return random_bytes(ROW_TOKEN_BYTES)
 
 
 def new_token() -> str:

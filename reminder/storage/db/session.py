@@ -16,9 +16,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from reminder.errors import DatabaseNotReadyError, SettingsError
 from reminder.storage.crypto import private_files
+from reminder.storage.crypto.keyring import KeyRing
 
 # The type of a transaction for other packages; only storage knows that it is a session.
 Tx = Session
+
+# In `Session.info`: the keys of a transaction.
+KEYS = "keys"
 
 # Longer than any of our writes locks the file, so that `web` and `worker` may be two processes.
 SQLITE_BUSY_SECONDS = 30
@@ -54,6 +58,7 @@ class Database:
         self._writing = sessionmaker(self.engine.execution_options(kigen_writes=True), expire_on_commit=False)
         self._reading = sessionmaker(self.engine, expire_on_commit=False)
         self._version: str | None = None
+        self._keys: KeyRing | None = None
         # This takes a tenth of a second, during which the first transaction would otherwise hold its locks.
         configure_mappers()
 
@@ -61,6 +66,13 @@ class Database:
     def is_sqlite(self) -> bool:
         """Whether this is SQLite."""
         return self.engine.dialect.name == "sqlite"
+
+    def open_with(self, keys: KeyRing) -> None:
+        """Give these keys to each transaction from now on, for the words that are read and written in it."""
+        if self._keys is not keys:
+            self._keys = keys
+            for sessions in (self._writing, self._reading):
+                sessions.configure(info={KEYS: keys})
 
     @contextmanager
     def writing(self) -> Iterator[Session]:

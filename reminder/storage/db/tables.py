@@ -2,7 +2,8 @@
 
 Closed sets are enums with a CHECK (`EnumText`); values that configuration or a provider names (channels, kinds of
 cards, languages, steps, presets, reasons) are open, and plain text. An `Instant` is aware UTC; a `date` is a date in
-Japan. Sealed columns are encrypted with the key ring (crypto/keyring.py).
+Japan. Sealed columns are encrypted with the key ring (crypto/keyring.py); words in them are opened as they are read
+(columns.SealedWords). `…_plain`: where words stood before they were sealed; empty since.
 """
 
 import re
@@ -34,7 +35,17 @@ from reminder.domain.model.messages import MessageKind, MessageState, ReminderSt
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, Copies, GroupKind, Mode, Role, StoppedBy
 from reminder.domain.parsing.replies import Intent
-from reminder.storage.db.columns import EnumText, GuardedText, Instant
+from reminder.storage.crypto.keyring import Place, SealedValue
+from reminder.storage.db.columns import (
+    EnumText,
+    GuardedText,
+    Instant,
+    Sealed,
+    SealedJson,
+    SealedPersonWords,
+    SealedText,
+    Unread,
+)
 
 
 class Base(DeclarativeBase):
@@ -59,6 +70,20 @@ class Base(DeclarativeBase):
     }
 
 
+# The places of sealed addresses and texts.
+ACCOUNT_ADDRESS = Place("accounts.address_sealed", before="accounts.address")
+CONTACT_ADDRESS = Place("contacts.address_sealed", before="contacts.address")
+INVITED_ADDRESS = Place("invitations.address_sealed", before="invitations.address")
+LOGIN_ADDRESS = Place("login_codes.address_sealed", before="sign_ins.address")
+ANSWER_BODY = Place("idempotency_keys.body_sealed", before="kept_answers.body")
+MESSAGE_ADDRESS = Place("messages.address_sealed", before="contacts.address")
+MESSAGE_BODY = Place("messages.body_sealed", before="messages.body")
+REPLY_BODY = Place("replies.body_sealed", before="replies.body")
+UNCLEAR_BODY = Place("unclear_replies.body_sealed", before="unclear_replies.body")
+IMPORT_CELLS = Place("import_rows.cells_sealed", before="upload_rows.cells")
+INSTALLATION_SECRET = Place("installation_secrets.value_sealed", before="installation_secrets.value")
+
+
 def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
     """Return a partial index; in its definition columns are named without their table."""
     bare = text(re.sub(r"\b(activity_log|cards|messages|receipts|replies)\.", "", where.text))
@@ -70,18 +95,38 @@ class Group(Base):
 
     __tablename__ = "groups"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(GuardedText(60, field="name"))
+    row_token: Mapped[bytes | None]
+    name: Mapped[Unread] = mapped_column(
+        "name_sealed", SealedText(Place("groups.name_sealed"), "name", field="name"), nullable=True
+    )
+    name_plain: Mapped[str] = mapped_column("name", GuardedText(60, field="name"), default="")
     kind: Mapped[GroupKind] = mapped_column(EnumText(GroupKind, 20))
     preset: Mapped[str] = mapped_column(String(20), server_default="")  # "": each person by their mode
     own_days: Mapped[str] = mapped_column(String(80), server_default="")  # days before the end: "60 30 7"
     send_hour: Mapped[int | None] = mapped_column(SmallInteger)
     on_holidays: Mapped[bool] = mapped_column(server_default=false())
-    organisation: Mapped[str] = mapped_column(GuardedText(60, field="organisation"), server_default="")
-    headings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # the meaning of this home's own headings
+    organisation: Mapped[Unread] = mapped_column(
+        "organisation_sealed",
+        SealedText(Place("groups.organisation_sealed"), "organisation", field="organisation"),
+        nullable=True,
+    )
+    organisation_plain: Mapped[str] = mapped_column(
+        "organisation", GuardedText(60, field="organisation"), server_default=""
+    )
+    # The meaning of this home's own headings.
+    headings: Mapped[Unread] = mapped_column(
+        "headings_sealed", SealedJson(Place("groups.headings_sealed"), "headings"), nullable=True
+    )
+    headings_plain: Mapped[dict[str, Any]] = mapped_column("headings", server_default="{}")
     quotas: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # limits that the operator has set for it
     trial_since: Mapped[datetime | None]  # until the operator approves the group of somebody who signed up
     suspended_at: Mapped[datetime | None]
-    suspended_why: Mapped[str] = mapped_column(GuardedText(100, field="why"), server_default="")
+    suspended_why: Mapped[Unread] = mapped_column(
+        "suspended_why_sealed",
+        SealedText(Place("groups.suspended_why_sealed"), "suspended_why", field="why"),
+        nullable=True,
+    )
+    suspended_why_plain: Mapped[str] = mapped_column("suspended_why", GuardedText(100, field="why"), server_default="")
     created_at: Mapped[datetime]
 
 
@@ -114,7 +159,8 @@ class Account(Base):
 
     __tablename__ = "accounts"
     id: Mapped[int] = mapped_column(primary_key=True)
-    address_sealed: Mapped[bytes]
+    row_token: Mapped[bytes | None]
+    address_sealed: Mapped[SealedValue] = mapped_column(Sealed(ACCOUNT_ADDRESS))
     address_index: Mapped[bytes] = mapped_column(unique=True)
     language: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime]
@@ -131,7 +177,11 @@ class Member(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="SET NULL"), index=True)
-    name: Mapped[str] = mapped_column(GuardedText(20, field="member_name"), server_default="")
+    row_token: Mapped[bytes | None]
+    name: Mapped[Unread] = mapped_column(
+        "name_sealed", SealedText(Place("members.name_sealed"), "name", field="member_name"), nullable=True
+    )
+    name_plain: Mapped[str] = mapped_column("name", GuardedText(20, field="member_name"), server_default="")
     role: Mapped[Role] = mapped_column(EnumText(Role, 10))
     language: Mapped[str] = mapped_column(String(10))
     copies: Mapped[Copies] = mapped_column(EnumText(Copies, 10), server_default="all")
@@ -143,18 +193,28 @@ class Person(Base):
 
     __tablename__ = "people"
     __table_args__ = (
-        Index("ix_people_group_id_reference", "group_id", "reference"),
-        Index("ix_people_group_id_label", "group_id", "label"),
-        Index("ix_people_group_id_room", "group_id", "room"),
+        Index("ix_people_group_id_reference_index", "group_id", "reference_index"),
+        Index("ix_people_group_id_label_index", "group_id", "label_index"),
+        Index("ix_people_group_id_room_index", "group_id", "room_index"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
-    label: Mapped[str] = mapped_column(GuardedText(20, field="label"))
-    reference: Mapped[str | None] = mapped_column(GuardedText(20, field="ref"))
-    room: Mapped[str | None] = mapped_column(GuardedText(20, field="room"))
-    unit: Mapped[str | None] = mapped_column(GuardedText(20, field="unit"))  # a floor or a unit of the home
-    mark: Mapped[str | None] = mapped_column(GuardedText(10, field="mark"))
-    office: Mapped[str] = mapped_column(GuardedText(10, field="office"))
+    row_token: Mapped[bytes | None]
+    words: Mapped[Unread] = mapped_column(
+        "words_sealed",
+        SealedPersonWords(Place("people.words_sealed"), "label", "reference", "room", "unit", "mark", "office"),
+        nullable=True,
+    )
+    # Short keyed indexes of three of the words, each within its group; see registry/name_index.py.
+    reference_index: Mapped[bytes | None]
+    label_index: Mapped[bytes | None]
+    room_index: Mapped[bytes | None]
+    label_plain: Mapped[str] = mapped_column("label", GuardedText(20, field="label"), default="")
+    reference_plain: Mapped[str | None] = mapped_column("reference", GuardedText(20, field="ref"))
+    room_plain: Mapped[str | None] = mapped_column("room", GuardedText(20, field="room"))
+    unit_plain: Mapped[str | None] = mapped_column("unit", GuardedText(20, field="unit"))
+    mark_plain: Mapped[str | None] = mapped_column("mark", GuardedText(10, field="mark"))
+    office_plain: Mapped[str] = mapped_column("office", GuardedText(10, field="office"), default="")
     mode: Mapped[Mode] = mapped_column(EnumText(Mode, 10))
     language: Mapped[str] = mapped_column(String(10))
     insurance: Mapped[bool]  # uses the card as a health-insurance card
@@ -175,11 +235,15 @@ class Contact(Base):
     member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"))
     is_family: Mapped[bool]  # a person's contact that belongs to a relative, not to the person
     channel: Mapped[str] = mapped_column(String(10))
-    address_sealed: Mapped[bytes]
+    row_token: Mapped[bytes | None]
+    address_sealed: Mapped[SealedValue] = mapped_column(Sealed(CONTACT_ADDRESS))
     address_index: Mapped[bytes] = mapped_column(index=True)
     state: Mapped[ContactState] = mapped_column(EnumText(ContactState, 12))
     consent_how: Mapped[ConsentHow | None] = mapped_column(EnumText(ConsentHow, 10))
-    consent_by: Mapped[str | None] = mapped_column(GuardedText(40, field="consent_by"))
+    consent_by: Mapped[Unread | None] = mapped_column(
+        "consent_by_sealed", SealedText(Place("contacts.consent_by_sealed"), "consent_by", field="consent_by")
+    )
+    consent_by_plain: Mapped[str | None] = mapped_column("consent_by", GuardedText(40, field="consent_by"))
     consent_at: Mapped[datetime | None]
     # The party that stopped this contact.
     stopped_by: Mapped[StoppedBy | None] = mapped_column(EnumText(StoppedBy, 10))
@@ -202,7 +266,7 @@ class Card(Base):
     __tablename__ = "cards"
     __table_args__ = (
         _partial_index("ix_cards_due", "next_reminder_on", where=_IN_USE),
-        _partial_index("uq_cards_current", "person_id", "kind", "label", where=_IN_USE, unique=True),
+        _partial_index("uq_cards_in_use", "person_id", "kind", "label", "label_index", where=_IN_USE, unique=True),
         _partial_index("ix_cards_silent", "escalate_on", where=IS_SILENT),
         _partial_index("ix_cards_unplanned", "kind", "expires_on", where=IS_UNPLANNED),
     )
@@ -210,7 +274,13 @@ class Card(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(String(40))
     # Its owner's name for it, where the kind alone is not enough; "" otherwise.
-    label: Mapped[str] = mapped_column(GuardedText(20, field="card_label"), server_default="")
+    label: Mapped[Unread] = mapped_column(
+        "label_sealed", SealedText(Place("cards.label_sealed"), "label", field="card_label"), nullable=True
+    )
+    label_plain: Mapped[str] = mapped_column("label", GuardedText(20, field="card_label"), server_default="")
+    # A keyed index of the label for this person, in letters; "" where there is none.
+    label_index: Mapped[str] = mapped_column(String(16), server_default="")
+    row_token: Mapped[bytes | None]  # only of a card with a label
     expires_on: Mapped[date]
     is_computed: Mapped[bool]  # the date was computed from rules, not read from the card
     carried_by: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="SET NULL"), index=True)
@@ -294,10 +364,12 @@ class Message(Base):
     kind: Mapped[MessageKind] = mapped_column(EnumText(MessageKind, 20))
     group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
-    address_sealed: Mapped[bytes | None]  # of somebody without a contact: a code, an invitation
+    row_token: Mapped[bytes | None]
+    # Of somebody without a contact: a code, an invitation.
+    address_sealed: Mapped[SealedValue | None] = mapped_column(Sealed(MESSAGE_ADDRESS))
     audience: Mapped[Audience] = mapped_column(EnumText(Audience, 10))
     channel: Mapped[str] = mapped_column(String(10))
-    body_sealed: Mapped[bytes | None]
+    body_sealed: Mapped[SealedValue | None] = mapped_column(Sealed(MESSAGE_BODY))
     body_fingerprint: Mapped[bytes | None]  # a keyed fingerprint of its text, to notice repeated messages
     segments: Mapped[int]
     reply_code: Mapped[int | None] = mapped_column(SmallInteger)  # the digit that answers "done" to this text
@@ -490,7 +562,8 @@ class Reply(Base):
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
     provider_id: Mapped[str] = mapped_column(String(80), unique=True)
     intent: Mapped[Intent | None] = mapped_column(EnumText(Intent, 20))
-    body_sealed: Mapped[bytes | None]
+    row_token: Mapped[bytes | None]
+    body_sealed: Mapped[SealedValue | None] = mapped_column(Sealed(REPLY_BODY))
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
 
@@ -514,7 +587,8 @@ class UnclearReply(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     provider_id: Mapped[str] = mapped_column(String(80), unique=True)
     intent: Mapped[Intent] = mapped_column(EnumText(Intent, 20))
-    body_sealed: Mapped[bytes | None]
+    row_token: Mapped[bytes | None]
+    body_sealed: Mapped[SealedValue | None] = mapped_column(Sealed(UNCLEAR_BODY))
     received_at: Mapped[datetime] = mapped_column(index=True)
     expires_at: Mapped[datetime]  # when a worker looks at it next
     asked_at: Mapped[datetime | None]  # when the sender was offered a choice
@@ -609,7 +683,8 @@ class InstallationSecret(Base):
 
     __tablename__ = "installation_secrets"
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
-    value_sealed: Mapped[bytes]
+    row_token: Mapped[bytes | None]
+    value_sealed: Mapped[SealedValue] = mapped_column(Sealed(INSTALLATION_SECRET))
     older_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
@@ -624,7 +699,8 @@ class LoginCode(Base):
 
     __tablename__ = "login_codes"
     id: Mapped[int] = mapped_column(primary_key=True)
-    address_sealed: Mapped[bytes]
+    row_token: Mapped[bytes | None]
+    address_sealed: Mapped[SealedValue] = mapped_column(Sealed(LOGIN_ADDRESS))
     address_index: Mapped[bytes] = mapped_column(index=True)
     mailbox_index: Mapped[bytes | None] = mapped_column(index=True)  # all spellings that reach one mailbox
     network_index: Mapped[bytes] = mapped_column(index=True)
@@ -706,7 +782,8 @@ class Invitation(Base):
     __tablename__ = "invitations"
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
-    address_sealed: Mapped[bytes]
+    row_token: Mapped[bytes | None]
+    address_sealed: Mapped[SealedValue] = mapped_column(Sealed(INVITED_ADDRESS))
     address_index: Mapped[bytes] = mapped_column(index=True)
     role: Mapped[Role] = mapped_column(EnumText(Role, 10))
     created_at: Mapped[datetime]
@@ -721,7 +798,11 @@ class ApiToken(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     made_by: Mapped[int] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(GuardedText(30, field="token_name"))
+    row_token: Mapped[bytes | None]
+    name: Mapped[Unread] = mapped_column(
+        "name_sealed", SealedText(Place("api_tokens.name_sealed"), "name", field="token_name"), nullable=True
+    )
+    name_plain: Mapped[str] = mapped_column("name", GuardedText(30, field="token_name"), default="")
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     token_proof: Mapped[bytes | None]
     scopes: Mapped[str] = mapped_column(String(100))
@@ -740,7 +821,8 @@ class IdempotencyKey(Base):
     key_hash: Mapped[bytes]
     request_hash: Mapped[bytes]
     status: Mapped[int | None]  # None while it is being answered
-    body_sealed: Mapped[bytes | None]
+    row_token: Mapped[bytes | None]
+    body_sealed: Mapped[SealedValue | None] = mapped_column(Sealed(ANSWER_BODY))
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 
@@ -766,7 +848,12 @@ class Import(Base):
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="SET NULL"), index=True)
     state: Mapped[ImportState] = mapped_column(EnumText(ImportState, 10))
-    columns: Mapped[list[Any]]  # of each: place, letter, heading, use, field, is_hidden
+    row_token: Mapped[bytes | None]
+    # Of each: place, letter, heading, use, field, is_hidden.
+    columns: Mapped[Unread] = mapped_column(
+        "columns_sealed", SealedJson(Place("imports.columns_sealed"), "columns"), nullable=True
+    )
+    columns_plain: Mapped[list[Any]] = mapped_column("columns", default=list)
     mapping: Mapped[dict[str, Any]]  # by place of a column, the field that it holds
     counts: Mapped[dict[str, Any]]  # rows by status and by effect; what is 0 is left out
     rows: Mapped[int] = mapped_column(Integer)
@@ -786,11 +873,16 @@ class ImportRow(Base):
     __table_args__ = (Index("ix_import_rows_import_id_row_fingerprint", "import_id", "row_fingerprint"),)
     import_id: Mapped[int] = mapped_column(ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
-    cells_sealed: Mapped[bytes | None]
+    row_token: Mapped[bytes | None]
+    cells_sealed: Mapped[SealedValue | None] = mapped_column(Sealed(IMPORT_CELLS))
     row_fingerprint: Mapped[bytes | None]  # a keyed index of the person, to find a second row of the same person
     reader_findings: Mapped[list[Any]]  # findings of the reader: a number, a formula, a hidden row
     status: Mapped[RowStatus] = mapped_column(EnumText(RowStatus, 10), server_default=RowStatus.UNCHECKED)
-    findings: Mapped[list[Any]]  # of each: code, level, place of the cell, details
+    # Of each: code, level, place of the cell, details, which may be words of the group.
+    findings: Mapped[Unread] = mapped_column(
+        "findings_sealed", SealedJson(Place("import_rows.findings_sealed"), "findings"), nullable=True
+    )
+    findings_plain: Mapped[list[Any]] = mapped_column("findings")
     effect: Mapped[RowEffect] = mapped_column(EnumText(RowEffect, 10), server_default=RowEffect.NONE)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"), index=True)
     is_confirmed: Mapped[bool] = mapped_column(server_default=false())

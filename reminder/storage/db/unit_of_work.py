@@ -53,6 +53,9 @@ class UnitsOfWork:
     keys: KeyRing
     rules: Rulebook
 
+    def __post_init__(self) -> None:
+        self.database.open_with(self.keys)
+
     @contextmanager
     def writing(self, now: datetime) -> Iterator[UnitOfWork]:
         """Open a unit that commits at the end of its block, or leaves nothing behind if the block raises.

@@ -11,8 +11,9 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
 from reminder.clock import JAPAN
 from reminder.errors import SettingsError
-from reminder.storage.auth import accounts
-from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.keyring import KeyRing, SealedValue
+from reminder.storage.db import sealing
+from reminder.storage.db.columns import PersonWords, SealedPersonWords, SealedWords
 from reminder.storage.db.statements import among, each, ids_param
 from reminder.storage.db.tables import (
     Account,
@@ -36,7 +37,6 @@ from reminder.storage.db.tables import (
 )
 from reminder.storage.outbox.queries import ids_about_person
 from reminder.storage.outbox.sealed_body import readable
-from reminder.storage.registry import contacts
 from reminder.storage.reminders.replies import text_of
 
 Row = dict[str, Any]
@@ -81,7 +81,7 @@ def members(tx: Session, keys: KeyRing, group_id: int) -> list[Row]:
         .where(Member.group_id == group_id)
         .order_by(Member.id)
     )
-    return [{**_plain(names, row), "signs_in_with": _open(keys, row[-1], accounts.ADDRESS)} for row in rows]
+    return [{**_plain(tx, Member, names, row), "signs_in_with": _open(keys, row[-1])} for row in rows]
 
 
 def contacts_of_people(tx: Session, keys: KeyRing, person_ids: Collection[int]) -> Mapping[int, list[Row]]:
@@ -97,7 +97,7 @@ def contacts_of_members(tx: Session, keys: KeyRing, member_ids: Collection[int])
 def _contacts(tx: Session, keys: KeyRing, which: ColumnElement[bool]) -> Iterator[Row]:
     names = _names(Contact)
     rows = tx.execute(select(*_columns(Contact, names), Contact.address_sealed).where(which).order_by(Contact.id))
-    return ({**_plain(names, row), "address": _open(keys, row[-1], contacts.ADDRESS)} for row in rows)
+    return ({**_plain(tx, Contact, names, row), "address": _open(keys, row[-1])} for row in rows)
 
 
 def cards(tx: Session, person_ids: Collection[int]) -> Mapping[int, list[Row]]:
@@ -130,7 +130,7 @@ def replies(tx: Session, keys: KeyRing, which: ExportScope) -> Iterator[Row]:
         .order_by(Reply.id)
     )
     for row in each(tx, query):
-        yield {**_plain(names, row), "text": text_of(keys, row[-1])}
+        yield {**_plain(tx, Reply, names, row), "text": text_of(keys, row[-1])}
 
 
 # Internal columns: how a message is sent, not its content.
@@ -175,8 +175,8 @@ def _messages(tx: Session, keys: KeyRing, which: ExportScope, message_ids: Colle
         subject, text = readable(keys, body)
         others = which.person_id is not None and not whom.get(message_id, set()) <= {which.person_id}
         yield {
-            **_plain(names, row),
-            "address": _open(keys, address, contacts.ADDRESS),
+            **_plain(tx, Message, names, row),
+            "address": _open(keys, address),
             "subject": None if others else subject,
             "text": None if others else text,
             "tells_of_cards": [] if others else sorted(card_ids_of.get(message_id, ())),
@@ -211,7 +211,7 @@ def invitations(tx: Session, keys: KeyRing, group_id: int) -> Iterator[Row]:
     names = _names(Invitation)
     query = select(*_columns(Invitation, names), Invitation.address_sealed).where(Invitation.group_id == group_id)
     for row in tx.execute(query.order_by(Invitation.id)):
-        yield {**_plain(names, row), "address": _open(keys, row[-1], accounts.INVITED)}
+        yield {**_plain(tx, Invitation, names, row), "address": _open(keys, row[-1])}
 
 
 def api_tokens(tx: Session, group_id: int) -> Iterator[Row]:
@@ -246,7 +246,7 @@ def _rows(
 ) -> Iterator[Row]:
     names, first = _names(table, but=but), table.__mapper__.primary_key[0]
     query = select(*_columns(table, names)).where(which).order_by(first)
-    return (_plain(names, row) for row in each(tx, query))
+    return (_plain(tx, table, names, row) for row in each(tx, query))
 
 
 def _by(owner: str, rows: Iterable[Row]) -> Mapping[int, list[Row]]:
@@ -261,7 +261,7 @@ def _names(table: type[DeclarativeBase], *, but: Sequence[str] = ()) -> list[str
 
     Sealed columns are opened by the caller; hashes are unreadable and left out.
     """
-    hidden = ("_sealed", "_index", "_hash", "proof")
+    hidden = ("_sealed", "_index", "_hash", "_plain", "proof", "row_token")
     names = [column.key for column in table.__mapper__.column_attrs if column.key not in but]
     return [name for name in names if not name.endswith(hidden)]
 
@@ -270,8 +270,25 @@ def _columns(table: type[DeclarativeBase], names: Sequence[str]) -> list[Instrum
     return [getattr(table, name) for name in names]
 
 
-def _plain(names: Sequence[str], row: SqlRow[*tuple[Any, ...]]) -> Row:
-    return {name: _value(value) for name, value in zip(names, row, strict=False)}
+def _plain(tx: Session, table: type[DeclarativeBase], names: Sequence[str], row: SqlRow[*tuple[Any, ...]]) -> Row:
+    found: Row = {}
+    for name, stored in zip(names, row, strict=False):
+        value = _words(tx, getattr(table, name), stored)
+        if isinstance(value, PersonWords):
+            found |= value._asdict()
+        else:
+            found[name] = _value(value)
+    return found
+
+
+def _words(tx: Session, column: InstrumentedAttribute[Any], stored: object) -> object:
+    """Return words opened, None where they were sealed with a key that is gone, and every other value as it is."""
+    if not isinstance(column.type, SealedWords):
+        return stored
+    try:
+        return sealing.reader_of(tx, column)(stored)
+    except SettingsError:
+        return PersonWords("", None, None, None, None, "") if isinstance(column.type, SealedPersonWords) else None
 
 
 def _value(value: object) -> object:
@@ -280,9 +297,9 @@ def _value(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _open(keys: KeyRing, sealed: bytes | None, purpose: str) -> str | None:
+def _open(keys: KeyRing, sealed: SealedValue | None) -> str | None:
     """Return the text; None where it was sealed with a key that is gone, so that the rest can still be exported."""
     try:
-        return None if sealed is None else keys.open(sealed, purpose)
+        return None if sealed is None else keys.open(sealed)
     except SettingsError:
         return None

@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from reminder.storage.crypto.keyring import KeyRing, new_token, sealed_with
+from reminder.storage.crypto.keyring import KeyRing, new_row_token, new_token
 from reminder.storage.crypto.references import References
 from reminder.storage.db.statements import insert_or_ignore, put
-from reminder.storage.db.tables import Card, Contact, InstallationSecret, KnownKey, Message
-from reminder.storage.maintenance.key_rotation import OF_INSTALLATION, keys_in_use
+from reminder.storage.db.tables import INSTALLATION_SECRET, Card, Contact, InstallationSecret, KnownKey, Message
+from reminder.storage.maintenance.key_rotation import keys_in_use
 
 REFERENCES, ACTIVITY_CHAIN, CHAIN_HEAD = "references", "activity_chain", "chain_head"
 
@@ -57,7 +57,7 @@ def abandon_key(tx: Session, name: str, now: datetime) -> bool:
         return False
     put(tx, KnownKey, {"name": name}, {"seen_at": now, "abandoned_at": now}, changed={"abandoned_at": now})
     for secret in tx.scalars(select(InstallationSecret)):
-        if sealed_with(secret.value_sealed) == name:
+        if secret.value_sealed.key_name == name:
             tx.delete(secret)
     tx.flush()
     return True
@@ -77,32 +77,35 @@ def secret(tx: Session, keys: KeyRing, name: str, now: datetime) -> str:
     """
     found = _secret(tx, name)
     if found is None:
+        row_token = new_row_token()
         newest = [at for at in tx.execute(select(*_NEWEST)).one() if at is not None]
         insert_or_ignore(
             tx,
             InstallationSecret,
             name=name,
-            value_sealed=keys.seal(new_token(), OF_INSTALLATION),
+            row_token=row_token,
+            value_sealed=keys.seal(new_token(), INSTALLATION_SECRET, row_token),
             older_until=max(newest, default=None),
             created_at=now,
         )
         # Another process may have made it at the same moment.
         found = _secret(tx, name)
     assert found is not None
-    return keys.open(found.value_sealed, OF_INSTALLATION)
+    return keys.open(found.value_sealed)
 
 
 def find_secret(tx: Session, keys: KeyRing, name: str) -> str | None:
     """Return a secret; None where it was never made. Raises SettingsError where it cannot be opened."""
     found = _secret(tx, name)
-    return None if found is None else keys.open(found.value_sealed, OF_INSTALLATION)
+    return None if found is None else keys.open(found.value_sealed)
 
 
 def keep_secret(tx: Session, keys: KeyRing, name: str, value: str, now: datetime) -> None:
     """Store a secret, or replace it."""
-    sealed = keys.seal(value, OF_INSTALLATION)
-    values = {"value_sealed": sealed, "older_until": None, "created_at": now}
-    put(tx, InstallationSecret, {"name": name}, values, changed={"value_sealed": sealed})
+    row_token = new_row_token()
+    sealed = {"row_token": row_token, "value_sealed": keys.seal(value, INSTALLATION_SECRET, row_token)}
+    values = {**sealed, "older_until": None, "created_at": now}
+    put(tx, InstallationSecret, {"name": name}, values, changed=sealed)
 
 
 def references_of(tx: Session, keys: KeyRing, now: datetime) -> References:
@@ -120,7 +123,7 @@ def found_references(tx: Session, keys: KeyRing) -> References | None:
     ).first()
     if found is None or is_noted is None:
         return None
-    return References(keys.open(found.value_sealed, OF_INSTALLATION), found.older_until)
+    return References(keys.open(found.value_sealed), found.older_until)
 
 
 def _secret(tx: Session, name: str) -> InstallationSecret | None:

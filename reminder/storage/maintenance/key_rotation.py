@@ -6,39 +6,23 @@ meanwhile. Locked rows are left for the next round, so that no two transactions 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Column, Row, Select, Table, func, select, tuple_
+from sqlalchemy import Column, LargeBinary, Row, Select, Table, func, select, tuple_, type_coerce
 from sqlalchemy.orm import Session
 
 from reminder.domain.parsing.addresses import address_identity
 from reminder.errors import SettingsError
-from reminder.storage.auth import accounts, idempotency, login_codes
 from reminder.storage.auth.proofs import PROOFS, Proof, prove_row, row_is_proved
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
-from reminder.storage.crypto.keyring import KeyRing, sealed_with
+from reminder.storage.crypto.keyring import KeyRing, Place, SealedValue, sealed_with
+from reminder.storage.db import sealing
+from reminder.storage.db.columns import SealedWords, sealed_value
 from reminder.storage.db.session import Database
 from reminder.storage.db.statements import update_many
-from reminder.storage.db.tables import (
-    CONTACTS,
-    IMPORT_ROWS,
-    MESSAGES,
-    Account,
-    Base,
-    IdempotencyKey,
-    InstallationSecret,
-    Invitation,
-    LoginCode,
-    Reply,
-    UnclearReply,
-)
-from reminder.storage.outbox import sealed_body
-from reminder.storage.registry import contacts, imports
-from reminder.storage.reminders import replies, unclear_replies
+from reminder.storage.db.tables import Base
 
 AT_ONCE = 500
-# The purpose of an installation's secrets.
-OF_INSTALLATION = "installation_secrets.value"
 
 
 @dataclass(frozen=True)
@@ -47,7 +31,6 @@ class Sealed:
 
     table: Table
     column: str
-    purpose: str
     index: str | None = None
 
     @property
@@ -60,30 +43,31 @@ class Sealed:
         """The primary key of the table."""
         return list(self.table.primary_key)
 
+    @property
+    def purpose(self) -> Place:
+        """What its values are bound to, beside their rows."""
+        place: Place = self.table.c[self.column].type.place  # type: ignore[attr-defined]
+        return place
+
     def rows(self) -> Select[Any]:
-        """Return a query for the primary key, the sealed value, and the index."""
-        kept = self.table.c[self.column]
+        """Return a query for the primary key, the SealedValue, and the index."""
         index = [] if self.index is None else [self.table.c[self.index]]
-        return select(*self.key, kept, *index).where(kept.is_not(None))
+        kept = self.table.c[self.column]
+        value = sealed_value(kept) if isinstance(kept.type, SealedWords) else kept
+        return select(*self.key, value, *index).where(type_coerce(kept, LargeBinary).is_not(None))
 
 
-def _table(of: type[Base]) -> Table:
-    return cast(Table, of.__table__)
+def _every_sealed_column() -> Iterator[Sealed]:
+    for seals in sealing.row_seals():
+        for column in (*seals.sealed, *seals.words):
+            index = column.name.replace("_sealed", "_index")
+            # A label's index is made of its words, as those of a person are; it is not that of an address.
+            is_address = column in seals.sealed and index in seals.table.c
+            yield Sealed(seals.table, column.name, index if is_address else None)
 
 
-SEALED = (
-    Sealed(_table(Account), "address_sealed", accounts.ADDRESS, "address_index"),
-    Sealed(CONTACTS, "address_sealed", contacts.ADDRESS, "address_index"),
-    Sealed(_table(Invitation), "address_sealed", accounts.INVITED, "address_index"),
-    Sealed(_table(LoginCode), "address_sealed", login_codes.ADDRESS, "address_index"),
-    Sealed(_table(IdempotencyKey), "body_sealed", idempotency.BODY),
-    Sealed(MESSAGES, "address_sealed", contacts.ADDRESS),
-    Sealed(MESSAGES, "body_sealed", sealed_body.BODY),
-    Sealed(_table(Reply), "body_sealed", replies.BODY),
-    Sealed(_table(UnclearReply), "body_sealed", unclear_replies.BODY),
-    Sealed(IMPORT_ROWS, "cells_sealed", imports.CELLS),
-    Sealed(_table(InstallationSecret), "value_sealed", OF_INSTALLATION),
-)
+# Every column with a type of sealed values, in every table.
+SEALED = tuple(_every_sealed_column())
 # Keyed hashes that cannot be computed again: each is deleted after a day, a sheet's rows after a week.
 FORGOTTEN_SOON = (
     "login_codes.network_index",
@@ -125,22 +109,24 @@ def renew(database: Database, keys: KeyRing, sealed: Sealed) -> Iterator[Batch]:
 class _Opened:
     key: tuple[object, ...]
     text: str
+    value: SealedValue
 
 
 def _old(keys: KeyRing, sealed: Sealed, rows: Sequence[Row[Any]]) -> tuple[list[_Opened], int]:
     """Return the rows that an older key has sealed or indexed, and the number of rows that no key opens."""
     width, old, unreadable = len(sealed.key), [], 0
     for row in rows:
-        is_new = sealed_with(row[width]) == keys.ids[0]
+        value: SealedValue = row[width]
+        is_new = value.key_name == keys.ids[0]
         if is_new and sealed.index is None:
             continue
         try:
-            text = keys.open(row[width], sealed.purpose)
+            text = keys.open(value)
         except SettingsError:
             unreadable += 1
             continue
         if not is_new or row[width + 1] != address_index_of(keys, text):
-            old.append(_Opened(tuple(row[:width]), text))
+            old.append(_Opened(tuple(row[:width]), text, value))
     return old, unreadable
 
 
@@ -150,10 +136,11 @@ def _renew_some(database: Database, keys: KeyRing, sealed: Sealed, old: Sequence
         free = _of_same_text(tx, keys, sealed, old) if sealed.index else _unheld(tx, keys, sealed, old)
         values = [
             dict(zip(names, one.key, strict=True))
-            | {sealed.column: keys.seal(one.text, sealed.purpose)}
+            | {sealed.column: keys.seal(one.text, one.value.place, one.value.row_token)}
             | ({sealed.index: address_index_of(keys, one.text)} if sealed.index else {})
             for one in free
         ]
+        sealing.index_words(tx, keys, sealed.table.c[sealed.column], values, [one.text for one in free])
         update_many(tx, sealed.table, names, values)
     return len(values)
 
@@ -180,7 +167,7 @@ def _of_same_text(tx: Session, keys: KeyRing, sealed: Sealed, old: Sequence[_Ope
         return []
     # Each keeps its own spelling.
     again = tx.execute(sealed.rows().where(tuple_(*sealed.key).in_(open_to)))
-    return [_Opened(tuple(row[:-2]), keys.open(row[-2], sealed.purpose)) for row in again]
+    return [_Opened(tuple(row[:-2]), keys.open(row[-2]), row[-2]) for row in again]
 
 
 def renew_proofs(database: Database, keys: KeyRing, of: Proof) -> int:
@@ -202,8 +189,9 @@ def renew_proofs(database: Database, keys: KeyRing, of: Proof) -> int:
 def keys_in_use(tx: Session) -> set[str]:
     """Return the names of the keys that some sealed value or some proof still needs."""
     found: set[str] = set()
-    for kept in [one.table.c[one.column] for one in (*SEALED, *PROOFS)]:
-        beginnings = select(func.substr(kept, 1, 4).label("beginning")).where(kept.is_not(None)).distinct()
+    for kept in [*(one.table.c[one.column] for one in SEALED), *(one.table.c[one.column] for one in PROOFS)]:
+        content = type_coerce(kept, LargeBinary)
+        beginnings = select(func.substr(content, 1, 4).label("beginning")).where(content.is_not(None)).distinct()
         found |= {sealed_with(bytes(beginning)) for beginning in tx.scalars(beginnings)}
     return found
 

@@ -1,7 +1,11 @@
-"""What a migration leaves to be filled with the keys: proofs of rows that sign in, and indexes of e-mail addresses.
+"""What a migration leaves to be filled with the keys: proofs of rows, indexes of addresses, and the seals of words.
 
-It runs in the transaction of the migration, once, for the rows that were there before. A row that is added later
-without a proof gets none, however it came into the database.
+Proofs and indexes are made in the transaction of the migration, once, for the rows that were there before. A row that
+is added later without a proof gets none, however it came into the database.
+
+Words are sealed, and sealed values bound to their rows, after it (`seal_rows`): in batches, each in a short
+transaction, while others read and write. What is not bound yet opens meanwhile. Killed in the middle, it goes on at the
+next start.
 """
 
 from collections import defaultdict
@@ -10,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, delete, func, select, update
+from sqlalchemy import Row, Select, Table, delete, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import ChannelName
@@ -18,9 +22,10 @@ from reminder.domain.parsing.addresses import address_identity
 from reminder.errors import SettingsError
 from reminder.storage.auth.proofs import PROOFS, prove_row, row_is_proved
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
-from reminder.storage.crypto.keyring import KeyRing, sealed_with
-from reminder.storage.db import schema
-from reminder.storage.db.session import Tx
+from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import schema, sealing
+from reminder.storage.db.sealing import RowSeals
+from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.statements import among, update_many
 from reminder.storage.db.tables import (
     CONTACTS,
@@ -32,6 +37,7 @@ from reminder.storage.db.tables import (
     Member,
 )
 from reminder.storage.maintenance.key_rotation import SEALED, Sealed
+from reminder.storage.runtime import service_state
 
 _INDEXED = [one for one in SEALED if one.index is not None]
 FIRST_WITH_PROOFS = "0016"
@@ -60,12 +66,91 @@ def settle(tx: Tx, keys: KeyRing | None, version: str) -> None:
 
 
 def _opens_any(tx: Session, keys: KeyRing) -> bool:
-    used = {sealed_with(bytes(sealed)) for of in _INDEXED for _, sealed, *_ in tx.execute(_newest(of))}
+    used = {sealed.key_name for of in _INDEXED for _, sealed, *_ in tx.execute(_newest(of))}
     return not used or not used.isdisjoint(keys.ids)
 
 
 def _newest(of: Sealed) -> Select[Any]:
     return of.rows().order_by(of.table.c.id.desc()).limit(1)
+
+
+# The name of the fact that every row was looked at.
+ROWS_SEALED = "rows_sealed"
+
+
+def are_sealed(tx: Session) -> bool:
+    """Return whether `seal_rows` has come to its end in this database."""
+    return service_state.find(tx, ROWS_SEALED) is not None
+
+
+def seal_rows(database: Database, keys: KeyRing | None) -> int:
+    """Seal the words, and bind the sealed values, of all rows of before; return how many rows were changed.
+
+    A row that somebody else has locked is waited for, and one with a value whose key is not on the ring stays as it
+    is. At the end SQLite's file is written anew: copies of rows that have moved would still show the words. `keys`:
+    None where there is no ring yet, so that nothing can have been sealed. Raises SettingsError where words are there.
+    """
+    with database.reading() as tx:
+        if are_sealed(tx):
+            return 0
+    count = seal_every_row(database, keys)
+    with database.reading() as tx:
+        began = service_state.find(tx, _SEALING) is not None
+    if began and not database.rewrite():
+        return count
+    with database.writing() as tx:
+        service_state.replace(tx, ROWS_SEALED, schema.newest())
+    return count
+
+
+_SEALING = "rows_being_sealed"
+
+
+def seal_every_row(database: Database, keys: KeyRing | None) -> int:
+    """Do what `seal_rows` does to rows, whether or not it was done before; return how many were changed."""
+    return sum(_seal_table(database, keys, seals) for seals in sealing.row_seals())
+
+
+def _seal_table(database: Database, keys: KeyRing | None, seals: RowSeals) -> int:
+    count = 0
+    for ids in _unbound_ids(database, seals):
+        if keys is None:
+            raise SettingsError("REMINDER_SECRET_KEYS", "the keys of this database are missing; put them back first")
+        with database.writing() as tx:
+            service_state.replace(tx, _SEALING, "yes")
+            done = sealing.bind_rows(tx, keys, seals, ids)
+        count += len(done)
+        for left in set(ids) - done:
+            # One at a time: whoever waits for several rows may be waited for.
+            with database.writing() as tx:
+                count += len(sealing.bind_rows(tx, keys, seals, [left], waits=True))
+    return count
+
+
+def _unbound_ids(database: Database, seals: RowSeals) -> Iterator[list[tuple[Any, ...]]]:
+    query = select(*seals.key).where(seals.unbound()).order_by(*seals.key).limit(AT_ONCE)
+    behind = query
+    while True:
+        with database.reading() as tx:
+            ids = [tuple(row) for row in tx.execute(behind)]
+        if not ids:
+            return
+        yield ids
+        behind = query.where(tuple_(*seals.key) > tuple_(*ids[-1]))
+
+
+def unsealed_rows(tx: Session, keys: KeyRing) -> dict[str, int]:
+    """Return how many rows of each table have plain words, or a value that is bound to no row, and could be sealed.
+
+    A value whose key is not on the ring is not counted. It stops at AT_ONCE rows of a table.
+    """
+    found = {}
+    for seals in sealing.row_seals():
+        rows = tx.execute(seals.rows().where(or_(seals.unbound(), *seals.plain_words())).limit(AT_ONCE)).all()
+        count = sum(sealing.can_bind(keys, seals, row) for row in rows)
+        if count:
+            found[seals.table.name] = count
+    return found
 
 
 def prove_rows(tx: Session, keys: KeyRing) -> int:
@@ -107,12 +192,12 @@ def _spelled(tx: Session, keys: KeyRing, table: Table, owner: Sequence[str] = ()
         for row in rows:
             # What no key opens stays as it is, like everything else that this key has sealed.
             with suppress(SettingsError):
-                yield _one(keys, of.purpose, row)
+                yield _one(keys, row)
 
 
-def _one(keys: KeyRing, purpose: str, row: Row[Any]) -> _Spelled:
+def _one(keys: KeyRing, row: Row[Any]) -> _Spelled:
     row_id, sealed, index, *owners = tuple(row)
-    identity = address_identity(keys.open(sealed, purpose))
+    identity = address_identity(keys.open(sealed))
     owner = (owners[0], owners[1]) if owners else (None, None)
     return _Spelled(row_id, identity, owner, index in address_indexes(keys, identity))
 

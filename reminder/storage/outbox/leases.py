@@ -51,7 +51,6 @@ from reminder.storage.db.tables import (
 from reminder.storage.db.transitions import staying, transition
 from reminder.storage.outbox import restore_guard
 from reminder.storage.outbox.sealed_body import open_body
-from reminder.storage.registry import contacts
 
 # A row of a due message, with its recipient's address, until it is leased.
 DueRow = Row[*tuple[Any, ...]]
@@ -130,6 +129,7 @@ _COLUMNS = (
     Message.attempts,
     Message.not_found_count,
     Message.possibly_double,
+    Message.row_token,
     Message.body_sealed,
     Message.body_fingerprint,
     Message.address_sealed,
@@ -163,7 +163,7 @@ _ASKABLE = (
 
 
 # Columns that only find and order the rows, or that are returned in another form.
-_INSIDE = {Message.fairness_rank.key, Message.scheduled_at.key, Message.address_sealed.key}
+_INSIDE = {Message.fairness_rank.key, Message.scheduled_at.key, Message.row_token.key}
 
 
 def _with_reader(due: Any) -> Any:
@@ -176,7 +176,7 @@ def _with_reader(due: Any) -> Any:
     return (
         select(
             *(column for column in due.c if column.name not in _INSIDE),
-            func.coalesce(due.c.address_sealed, Contact.address_sealed).label("address_sealed"),
+            Contact.address_sealed.label("contact_address_sealed"),
             Contact.address_index,
             Group.kind.label("group_kind"),
             Contact.created_at.label("contact_added_at"),
@@ -393,7 +393,7 @@ def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta
 
 def is_openable(keys: KeyRing, row: DueRow) -> bool:
     """Return whether the keys that sealed a message and its address are on the ring."""
-    return keys.can_open(row.body_sealed) and keys.can_open(row.address_sealed)
+    return keys.can_open(row.body_sealed) and keys.can_open(row.address_sealed or row.contact_address_sealed)
 
 
 def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
@@ -430,7 +430,7 @@ def decrypt(
     for row in rows:
         try:
             subject, text, language = open_body(keys, row.body_sealed)
-            address = keys.open(row.address_sealed, contacts.ADDRESS)
+            address = keys.open(row.address_sealed or row.contact_address_sealed)
         except SettingsError:
             unreadable.append(row.id)
             continue

@@ -16,6 +16,8 @@ from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.crypto.references import MESSAGE
+from reminder.storage.db import sealing
+from reminder.storage.db.columns import unread
 from reminder.storage.db.statements import among, each, ids_param
 from reminder.storage.db.tables import (
     IS_QUEUED,
@@ -56,7 +58,7 @@ class MessageView:
 
 
 _LABEL = (
-    select(Person.label)
+    select(unread(Person.words))
     .join(Card, Card.person_id == Person.id)
     .join(Reminder, Reminder.card_id == Card.id)
     .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
@@ -101,10 +103,12 @@ def each_of_group(
         query = query.where(Message.group_id == group_id)
     if state is not None:
         query = query.where(Message.state == state)
+    words_of = sealing.reader(keys, Person.words)
     for row in each(tx, query):
         columns: dict[str, Any] = row._asdict()
         subject, text = readable(keys, columns.pop("body_sealed"))
-        yield MessageView(**columns, subject=subject, text=text)
+        about = words_of(columns.pop("label"))
+        yield MessageView(**columns, subject=subject, text=text, label=None if about is None else about.label)
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,13 @@ from reminder.domain.model.messages import (
     Urgency,
 )
 from reminder.domain.model.people import Audience, ChannelName, Language
-from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.keyring import KeyRing, new_row_token
 from reminder.storage.db.statements import in_batches
 from reminder.storage.db.tables import (
     IS_LEASED,
     IS_LIVE,
     IS_QUEUED,
+    MESSAGE_ADDRESS,
     Card,
     Contact,
     Mention,
@@ -40,7 +41,7 @@ from reminder.storage.db.tables import (
 )
 from reminder.storage.db.transitions import staying, transition
 from reminder.storage.outbox.sealed_body import seal_body
-from reminder.storage.registry import contacts, quotas
+from reminder.storage.registry import quotas
 
 # Enough to distinguish the texts to one address.
 FINGERPRINT_BYTES = 16
@@ -108,7 +109,7 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetim
     """Queue messages; return their ids, in order. The unique key refuses a second message."""
     if not drafts:
         return []
-    ranks = _fairness_ranks(drafts)
+    ranks, tokens = _fairness_ranks(drafts), [new_row_token() for _ in drafts]
     made = tx.execute(
         insert(Message).returning(Message.id, sort_by_parameter_order=True),
         [
@@ -117,10 +118,13 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetim
                 "kind": draft.kind,
                 "group_id": draft.group_id,
                 "contact_id": draft.contact_id,
-                "address_sealed": None if draft.address is None else keys.seal(draft.address, contacts.ADDRESS),
+                "row_token": row_token,
+                "address_sealed": None
+                if draft.address is None
+                else keys.seal(draft.address, MESSAGE_ADDRESS, row_token),
                 "audience": draft.audience,
                 "channel": draft.channel,
-                "body_sealed": seal_body(keys, draft.subject, draft.text, draft.language),
+                "body_sealed": seal_body(keys, draft.subject, draft.text, draft.language, row_token=row_token),
                 "body_fingerprint": keys.blind_index(f"words\0{draft.subject}\0{draft.text}")[:FINGERPRINT_BYTES],
                 "segments": draft.segments,
                 "reply_code": draft.reply_code,
@@ -134,7 +138,7 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetim
                 "possibly_double": draft.possibly_double,
                 "created_at": now,
             }
-            for draft, fairness_rank in zip(drafts, ranks, strict=True)
+            for draft, fairness_rank, row_token in zip(drafts, ranks, tokens, strict=True)
         ],
     )
     ids = list(made.scalars())

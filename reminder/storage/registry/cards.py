@@ -22,7 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from reminder.domain.rules.escalation_policy import Progress
-from reminder.storage.db import statements
+from reminder.storage.crypto.keyring import KeyRing, new_row_token
+from reminder.storage.db import sealing, statements
 from reminder.storage.db.statements import add_many, among, each, ids_param, insert_many, insert_or_ignore
 from reminder.storage.db.tables import CARDS, IS_SILENT, Assignment, Card, Group, MessageReminder, Person, Reminder
 from reminder.storage.registry import people
@@ -92,9 +93,14 @@ _COLUMNS = (
 )
 
 
-def _view(row: Sequence[Any]) -> CardView:
-    """Return the card of a row with the columns of `_COLUMNS`."""
-    return CardView(*row)
+def _view(row: Sequence[Any], read: people.Reader) -> CardView:
+    """Return the card of a row with the columns of `_COLUMNS`. `read`: see `_reader`."""
+    return CardView(row[0], row[1], row[2], read(row[3]), *row[4:])
+
+
+def _reader(tx: Session) -> people.Reader:
+    """Return the function that opens the labels of cards."""
+    return sealing.reader_of(tx, Card.label)
 
 
 _CURRENT_OF_PERSON = (
@@ -159,7 +165,21 @@ _FIND = select(*_COLUMNS).where(Card.id == bindparam("card"))
 
 def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Add cards; return their ids, in the order of the rows."""
-    return add_many(tx, CARDS, rows)
+    keys = sealing.keys_of(tx)
+    return add_many(tx, CARDS, [{**row, **_label(keys, row["person_id"], row["label"])} for row in rows])
+
+
+def _label(keys: KeyRing, person_id: int, label: str) -> dict[str, Any]:
+    """Return the columns of a card's label. A card without one has nothing to seal, and needs no token."""
+    if not label:
+        return {"label": "", "label_sealed": None, "label_index": "", "row_token": None}
+    row_token = new_row_token()
+    return {
+        "label": "",
+        "label_sealed": sealing.words(keys, Card.label, label, row_token),
+        "label_index": sealing.card_index(keys, person_id, label),
+        "row_token": row_token,
+    }
 
 
 def reserve_ids(tx: Session, count: int) -> list[int]:
@@ -169,12 +189,13 @@ def reserve_ids(tx: Session, count: int) -> list[int]:
 
 def insert_all(tx: Session, new: Sequence[CardView], now: datetime) -> None:
     """Add cards with their reserved ids; a card that carries another comes before it."""
+    keys = sealing.keys_of(tx)
     rows = [
         {
             "id": card.id,
             "person_id": card.person_id,
             "kind": card.kind,
-            "label": card.label,
+            **_label(keys, card.person_id, card.label),
             "expires_on": card.expires_on,
             "is_computed": card.is_computed,
             "carried_by": card.carried_by,
@@ -189,12 +210,13 @@ def insert_all(tx: Session, new: Sequence[CardView], now: datetime) -> None:
 def find(tx: Session, card_id: int) -> CardView | None:
     """Return the card with this id, None where there is none."""
     row = tx.execute(_FIND, {"card": card_id}).one_or_none()
-    return None if row is None else _view(row)
+    return None if row is None else _view(row, _reader(tx))
 
 
 def current_of_person(tx: Session, person_id: int) -> list[CardView]:
     """Return a person's current cards."""
-    return [_view(row) for row in tx.execute(_CURRENT_OF_PERSON, {"person": person_id})]
+    read = _reader(tx)
+    return [_view(row, read) for row in tx.execute(_CURRENT_OF_PERSON, {"person": person_id})]
 
 
 def current_with_assignees(
@@ -209,7 +231,8 @@ def current_with_assignees(
         if person_ids is None
         else tx.execute(_TAKEN_OF_PEOPLE, {"people": person_ids})
     )
-    return [(_view(row[:-1]), row.contact_id) for row in rows]
+    read = _reader(tx)
+    return [(_view(row[:-1], read), row.contact_id) for row in rows]
 
 
 def brief_of_group(tx: Session, group_id: int) -> list[CardBrief]:
@@ -238,22 +261,25 @@ def ending(
         "card": after[1],
         "limit": limit,
     }
-    return [_view(row) for row in tx.execute(_ENDING, escalation_level)]
+    read = _reader(tx)
+    return [_view(row, read) for row in tx.execute(_ENDING, escalation_level)]
 
 
 def current_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, dict[str, CardView]]:
     """Return the current cards by person and kind; of several of one kind, one."""
+    read = _reader(tx)
     found: dict[int, dict[str, CardView]] = {}
     for row in tx.execute(_BY_PERSON, {"people": person_ids}):
-        found.setdefault(row.person_id, {})[row.kind] = _view(row)
+        found.setdefault(row.person_id, {})[row.kind] = _view(row, read)
     return found
 
 
 def every_current_of_people(tx: Session, person_ids: Collection[int]) -> dict[int, list[CardView]]:
     """Return the current cards by person, in the order of their ids."""
+    read = _reader(tx)
     found: dict[int, list[CardView]] = {person_id: [] for person_id in person_ids}
     for row in tx.execute(_IN_ORDER, {"people": person_ids}):
-        found[row.person_id].append(_view(row))
+        found[row.person_id].append(_view(row, read))
     return found
 
 
@@ -286,13 +312,15 @@ def each_of_group(tx: Session, group_id: int | None) -> Iterator[CardView]:
     query = select(*_COLUMNS).order_by(Card.id)
     if group_id is not None:
         query = query.join(Person, Person.id == Card.person_id).where(Person.group_id == group_id)
-    return (_view(row) for row in each(tx, query))
+    read = _reader(tx)
+    return (_view(row, read) for row in each(tx, query))
 
 
 def some_of_person(tx: Session, person_id: int, *, after: int, limit: int) -> list[CardView]:
     """Return a person's cards with a higher id than `after`, retired ones too."""
     query = select(*_COLUMNS).where(Card.person_id == person_id, Card.id > after).order_by(Card.id).limit(limit)
-    return [_view(row) for row in tx.execute(query)]
+    read = _reader(tx)
+    return [_view(row, read) for row in tx.execute(query)]
 
 
 def renew(
@@ -399,32 +427,43 @@ def due(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
 
     A concurrent request to plan a card again waits for it, and then applies.
     """
-    return _with_persons(tx.execute(_DUE, {"groups": group_ids, "today": today}))
+    return _with_persons(tx, tx.execute(_DUE, {"groups": group_ids, "today": today}))
 
 
 def silent(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
     """Return the cards of these groups whose escalation is due, locked as those of `due`."""
-    return _with_persons(tx.execute(_SILENT, {"groups": group_ids, "today": today}))
+    return _with_persons(tx, tx.execute(_SILENT, {"groups": group_ids, "today": today}))
 
 
 def as_due(tx: Session, card_ids: Collection[int]) -> list[DueCard]:
     """Return these current cards as planning would see them, without a lock."""
-    return _with_persons(tx.execute(_AS_DUE, {"cards": card_ids}))
+    return _with_persons(tx, tx.execute(_AS_DUE, {"cards": card_ids}))
 
 
 def of_group_as_due(tx: Session, group_id: int) -> list[DueCard]:
     """Return all current cards of the group, locked as those of `due`."""
-    return _with_persons(tx.execute(_HELD_OF_GROUP, {"group": group_id}))
+    return _with_persons(tx, tx.execute(_HELD_OF_GROUP, {"group": group_id}))
 
 
 def unanswered(tx: Session, escalation_level: int) -> list[DueCard]:
     """Return the cards at this escalation level: everybody was asked, and nobody has acted."""
-    return _with_persons(tx.execute(_UNANSWERED, {"asked": escalation_level}))
+    return _with_persons(tx, tx.execute(_UNANSWERED, {"asked": escalation_level}))
 
 
-def _with_persons(rows: Iterable[Any]) -> list[DueCard]:
+def _with_persons(tx: Session, rows: Iterable[Any]) -> list[DueCard]:
+    label_of, words_of = _reader(tx), people.reader(tx)
     return [
-        DueCard(row[0], row[1], row[2], row[3], row[4], row[5], Progress(*row[6:11]), row[11], people.view(row[12:]))
+        DueCard(
+            row[0],
+            row[1],
+            label_of(row[2]),
+            row[3],
+            row[4],
+            row[5],
+            Progress(*row[6:11]),
+            row[11],
+            people.view(row[12:], words_of),
+        )
         for row in rows
     ]
 

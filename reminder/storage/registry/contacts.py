@@ -28,14 +28,13 @@ from reminder.domain.model.people import (
 )
 from reminder.domain.rules.recipients import Recipient
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
-from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.keyring import KeyRing, new_row_token
+from reminder.storage.db import sealing
 from reminder.storage.db.statements import add_many, among, each, ids_param, in_batches
-from reminder.storage.db.tables import CONTACTS, Contact, Member, Message, Person
+from reminder.storage.db.tables import CONTACT_ADDRESS, CONTACTS, Contact, Member, Message, Person
 from reminder.storage.db.transitions import transition
 
-ADDRESS = "contacts.address"
-
-
+ADDRESS = CONTACT_ADDRESS
 _COLUMNS = (
     Contact.id,
     Contact.person_id,
@@ -57,9 +56,10 @@ _OF_EVERY_MEMBER = (
     .order_by(Contact.id)
 )
 # A contact is a person's or a member's. Each condition has an index; joined with OR, all contacts would be read.
+_INNER = (*_COLUMNS, Contact.row_token)
 _BOTH_WAYS = union_all(
-    select(*_COLUMNS).join(Person, Person.id == Contact.person_id).where(Person.group_id == bindparam("group")),
-    select(*_COLUMNS).join(Member, Member.id == Contact.member_id).where(Member.group_id == bindparam("group")),
+    select(*_INNER).join(Person, Person.id == Contact.person_id).where(Person.group_id == bindparam("group")),
+    select(*_INNER).join(Member, Member.id == Contact.member_id).where(Member.group_id == bindparam("group")),
 ).subquery()
 _OF_GROUP = select(_BOTH_WAYS).order_by(_BOTH_WAYS.c.id)
 _OWNED = (
@@ -132,21 +132,23 @@ class NewContactRow:
 def add_all(tx: Session, keys: KeyRing, rows: Sequence[NewContactRow], now: datetime) -> list[int]:
     """Add contacts with sealed addresses; return their ids, in the order of the rows."""
     indexes = _indexes(tx, keys, {row.address for row in rows})
+    tokens = [new_row_token() for _ in rows]
     values = [
         {
             "person_id": row.person_id,
             "member_id": row.member_id,
             "is_family": row.is_family,
             "channel": row.channel,
-            "address_sealed": keys.seal(row.address, ADDRESS),
+            "row_token": row_token,
+            "address_sealed": keys.seal(row.address, ADDRESS, row_token),
             "address_index": indexes[row.address],
             "state": ContactState.CONFIRMED if row.confirmed else ContactState.UNCONFIRMED,
             "consent_how": row.consent_how,
-            "consent_by": row.consent_by,
+            "consent_by_sealed": sealing.words(keys, Contact.consent_by, row.consent_by, row_token),
             "consent_at": now if row.confirmed else None,
             "created_at": now,
         }
-        for row in rows
+        for row, row_token in zip(rows, tokens, strict=True)
     ]
     return add_many(tx, CONTACTS, values)
 
@@ -269,7 +271,7 @@ def view(keys: KeyRing, row: Row[*tuple[Any, ...]]) -> ContactView:
         member_id=row.member_id,
         is_family=row.is_family,
         channel=ChannelName(row.channel),
-        address=keys.open(row.address_sealed, ADDRESS),
+        address=keys.open(row.address_sealed),
         state=ContactState(row.state),
         reached_at=row.reached_at,
     )
@@ -422,6 +424,7 @@ def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str | None, no
     Which consent lifts which stop: see stops_lifted.
     """
     this, words = Contact.id == contact_id, stops_lifted(how)
+    named = {} if by is None else _consent_by(tx, contact_id, by)
     by_known = Contact.stopped_by.in_([word for word in words if word is not None])
     by_these = or_(by_known, Contact.stopped_by.is_(None)) if None in words else by_known
     for move in (
@@ -431,9 +434,9 @@ def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str | None, no
         confirmed = tx.execute(
             move.values(
                 consent_how=how,
-                consent_by=Contact.consent_by if by is None else by,
                 consent_at=now,
                 stopped_by=None,
+                **named,
             ).returning(Contact.id)
         )
         if confirmed.first() is not None:
@@ -536,7 +539,13 @@ def language_of(tx: Session, contact_id: int) -> Language:
 
 def record_announced_by(tx: Session, contact_id: int, by: str) -> None:
     """Record who has announced to the owner that a text will ask for their consent."""
-    tx.execute(update(Contact).where(Contact.id == contact_id).values(consent_by=by))
+    tx.execute(update(Contact).where(Contact.id == contact_id).values(**_consent_by(tx, contact_id, by)))
+
+
+def _consent_by(tx: Session, contact_id: int, by: str) -> dict[str, object]:
+    """Return the new value of `consent_by`, sealed for this contact."""
+    row_token = sealing.token_of(tx, Contact, contact_id)
+    return {"consent_by": sealing.words(sealing.keys_of(tx), Contact.consent_by, by, row_token)}
 
 
 def people_reminded_by_text(tx: Session) -> list[int]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import Executable, bindparam, select
 from sqlalchemy.orm import Session
 
+from reminder.storage.db import sealing
+from reminder.storage.db.columns import PersonWords
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import Card, Group, Person
 
@@ -27,20 +29,14 @@ class FreeWord:
 
 _NEXT = select(Group.id).where(Group.id > bindparam("after")).order_by(Group.id).limit(bindparam("limit"))
 _OF_GROUPS = select(Group.id, Group.name).where(among(Group.id, ids_param("groups"))).order_by(Group.id)
-_PRINTED = {
-    "label": Person.label,
-    "mark": Person.mark,
-    "room": Person.room,
-    "unit": Person.unit,
-    "office": Person.office,
-}
+_PRINTED = ("label", "mark", "room", "unit", "office")
 _OF_PEOPLE = (
-    select(Person.group_id, Person.id, *_PRINTED.values())
+    select(Person.group_id, Person.id, Person.words)
     .where(among(Person.group_id, ids_param("groups")))
     .order_by(Person.group_id, Person.id)
 )
 _OF_CARDS: Executable = (
-    select(Person.group_id, Person.id, Person.label, Person.room, Person.unit, Card.label)
+    select(Person.group_id, Person.id, Person.words, Card.label)
     .join(Card, Card.person_id == Person.id)
     .where(among(Person.group_id, ids_param("groups")), Card.retired_at.is_(None))
     .order_by(Person.group_id, Person.id, Card.id)
@@ -55,21 +51,24 @@ def groups_after(tx: Session, group_id: int, *, limit: int) -> list[int]:
 def of_groups(tx: Session, group_ids: Sequence[int]) -> list[FreeWord]:
     """Return the words of these groups that stand in messages: names of groups, words of persons, labels of cards."""
     asked = {"groups": group_ids}
-    found = [FreeWord(group_id, "group_name", name) for group_id, name in tx.execute(_OF_GROUPS, asked)]
-    for group_id, person_id, *words in tx.execute(_OF_PEOPLE, asked):
-        of_person = dict(zip(_PRINTED, words, strict=True))
-        place, is_name = _place(of_person["label"], of_person["room"], of_person["unit"])
+    read, label_of = sealing.reader_of(tx, Person.words), sealing.reader_of(tx, Card.label)
+    name_of = sealing.reader_of(tx, Group.name)
+    found = [FreeWord(group_id, "group_name", name_of(name)) for group_id, name in tx.execute(_OF_GROUPS, asked)]
+    for group_id, person_id, unread in tx.execute(_OF_PEOPLE, asked):
+        said = read(unread)
+        place, is_name = _place(said)
+        of_person = {field: getattr(said, field) for field in _PRINTED}
         found += [
             FreeWord(group_id, field, text, person_id, place, is_name) for field, text in of_person.items() if text
         ]
     found += [
-        FreeWord(group_id, "card_label", text, person_id, *_place(label, room, unit))
-        for group_id, person_id, label, room, unit, text in tx.execute(_OF_CARDS, asked)
-        if text
+        FreeWord(group_id, "card_label", text, person_id, *_place(read(unread)))
+        for group_id, person_id, unread, label in tx.execute(_OF_CARDS, asked)
+        if (text := label_of(label))
     ]
     return found
 
 
-def _place(label: str, room: str | None, unit: str | None) -> tuple[str, bool]:
+def _place(said: PersonWords) -> tuple[str, bool]:
     """Return the room with its unit; without a room the label, and that it is one."""
-    return (" ".join(part for part in (unit, room) if part), False) if room else (label, True)
+    return (" ".join(part for part in (said.unit, said.room) if part), False) if said.room else (said.label, True)

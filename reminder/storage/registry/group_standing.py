@@ -1,16 +1,19 @@
 """The standing of a group: on trial, suspended, and the limits that the operator has set for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import ContactState, GroupKind
 from reminder.domain.rules.quotas import Quota
+from reminder.storage.db import sealing
 from reminder.storage.db.statements import among
 from reminder.storage.db.tables import Contact, Group, Member, Person
+from reminder.storage.registry import groups
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,21 @@ _FIND = select(Group.id, Group.kind, Group.trial_since, Group.suspended_at, Grou
 _LOCK = _FIND.with_for_update()
 
 
+def _standing(tx: Session, row: Sequence[Any]) -> Standing:
+    why = sealing.reader_of(tx, Group.suspended_why)(row[4])
+    return Standing(row[0], GroupKind(row[1]), row[2], row[3], why, row[5])
+
+
 def find(tx: Session, group_id: int) -> Standing | None:
     """Return the standing of a group, None where there is no such group."""
     row = tx.execute(_FIND, {"group": group_id}).one_or_none()
-    return None if row is None else Standing(row[0], GroupKind(row[1]), *row[2:])
+    return None if row is None else _standing(tx, row)
 
 
 def lock(tx: Session, group_id: int) -> Standing | None:
     """Return the same with the group locked until the transaction ends, as groups.lock does."""
     row = tx.execute(_LOCK, {"group": group_id}).one_or_none()
-    return None if row is None else Standing(row[0], GroupKind(row[1]), *row[2:])
+    return None if row is None else _standing(tx, row)
 
 
 def begin_trial(tx: Session, group_id: int, now: datetime) -> None:
@@ -90,10 +98,13 @@ def suspend(tx: Session, group_id: int, why: str, now: datetime) -> bool:
     suspended = tx.execute(
         update(Group)
         .where(Group.id == group_id, Group.suspended_at.is_(None))
-        .values(suspended_at=now, suspended_why=why)
+        .values(suspended_at=now)
         .returning(Group.id)
     )
-    return suspended.first() is not None
+    if suspended.first() is None:
+        return False
+    groups.set_words(tx, group_id, Group.suspended_why, why)
+    return True
 
 
 def resume(tx: Session, group_id: int) -> bool:
@@ -101,7 +112,7 @@ def resume(tx: Session, group_id: int) -> bool:
     resumed = tx.execute(
         update(Group)
         .where(Group.id == group_id, Group.suspended_at.is_not(None))
-        .values(suspended_at=None, suspended_why="")
+        .values(suspended_at=None, suspended_why=None, suspended_why_plain="")
         .returning(Group.id)
     )
     return resumed.first() is not None

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from reminder.domain.model.people import Copies, GroupKind, Language, Role
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
+from reminder.storage.crypto.keyring import new_row_token
+from reminder.storage.db import sealing
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import Contact, Group, Member
 
@@ -41,15 +43,15 @@ _COLUMNS = (
 )
 
 
-def _view(row: Row[*tuple[Any, ...]]) -> GroupView:
+def _view(tx: Session, row: Row[*tuple[Any, ...]]) -> GroupView:
     """Return the group of a row with the columns of `_COLUMNS`."""
     days = tuple(map(int, row.own_days.split()))
     return GroupView(
         row.id,
-        row.name,
+        sealing.reader_of(tx, Group.name)(row.name),
         GroupKind(row.kind),
         Preferences(row.preset, days, row.send_hour, row.on_holidays),
-        row.organisation,
+        sealing.reader_of(tx, Group.organisation)(row.organisation),
         is_on_trial=row.trial_since is not None,
         is_suspended=row.suspended_at is not None,
     )
@@ -57,10 +59,16 @@ def _view(row: Row[*tuple[Any, ...]]) -> GroupView:
 
 def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
     """Add a group, and return its id."""
-    group = Group(name=name, kind=kind, created_at=now)
-    tx.add(group)
-    tx.flush()
-    return group.id
+    row_token = new_row_token()
+    sealed = sealing.words(sealing.keys_of(tx), Group.name, name, row_token)
+    added = insert(Group).values(row_token=row_token, name=sealed, name_plain="", kind=kind, created_at=now)
+    return tx.execute(added.returning(Group.id)).scalar_one()
+
+
+def set_words(tx: Session, group_id: int, column: InstrumentedAttribute[Any], said: object) -> None:
+    """Seal a word of a group, its `name`, `organisation`, `headings` or `suspended_why`, and store it."""
+    sealed = sealing.words(sealing.keys_of(tx), column, said, sealing.token_of(tx, Group, group_id))
+    tx.execute(update(Group).where(Group.id == group_id).values({column: sealed}))
 
 
 def add_member(tx: Session, *, group_id: int, role: Role, language: Language, now: datetime) -> int:
@@ -88,12 +96,12 @@ def find(tx: Session, group_id: int) -> GroupView | None:
 
 def by_id(tx: Session, group_ids: Sequence[int]) -> Mapping[int, GroupView]:
     """Return these groups, by id."""
-    return {row.id: _view(row) for row in tx.execute(_THESE, {"groups": group_ids})}
+    return {row.id: _view(tx, row) for row in tx.execute(_THESE, {"groups": group_ids})}
 
 
 def everyone(tx: Session) -> list[GroupView]:
     """Return all groups, in the order of their ids."""
-    return [_view(row) for row in tx.execute(select(*_COLUMNS).order_by(Group.id))]
+    return [_view(tx, row) for row in tx.execute(select(*_COLUMNS).order_by(Group.id))]
 
 
 _HOMES_AFTER = (
@@ -109,7 +117,7 @@ _ANY_HOME = select(Group.id).where(Group.kind == GroupKind.HOME).limit(1)
 def homes_after(tx: Session, group_id: int, *, founded_before: datetime, limit: int) -> list[GroupView]:
     """Return homes in the order of their ids, locked until the transaction ends against planning and erasure."""
     rows = tx.execute(_HOMES_AFTER, {"after": group_id, "before": founded_before, "limit": limit})
-    return [_view(row) for row in rows]
+    return [_view(tx, row) for row in rows]
 
 
 def has_homes(tx: Session) -> bool:
@@ -132,23 +140,23 @@ def lock(tx: Session, group_id: int) -> None:
 
 def rename(tx: Session, group_id: int, name: str) -> None:
     """Set the name of a group."""
-    tx.execute(update(Group).where(Group.id == group_id).values(name=name))
+    set_words(tx, group_id, Group.name, name)
 
 
 def set_organisation(tx: Session, group_id: int, organisation: str) -> None:
     """Set the organisation of a home."""
-    tx.execute(update(Group).where(Group.id == group_id).values(organisation=organisation))
+    set_words(tx, group_id, Group.organisation, organisation)
 
 
 def headings(tx: Session, group_id: int) -> dict[str, str]:
     """Return the meaning of this group's own headings, from its last sheet."""
-    return dict(tx.execute(select(Group.headings).where(Group.id == group_id)).scalar_one())
+    read = sealing.reader_of(tx, Group.headings)
+    return dict(read(tx.execute(select(Group.headings).where(Group.id == group_id)).scalar_one()))
 
 
 def save_column_headings(tx: Session, group_id: int, said: Mapping[str, str]) -> None:
     """Store the meaning of this group's own headings."""
-    kept = {**headings(tx, group_id), **said}
-    tx.execute(update(Group).where(Group.id == group_id).values(headings=kept))
+    set_words(tx, group_id, Group.headings, {**headings(tx, group_id), **said})
 
 
 def set_preferences(tx: Session, group_id: int, preferences: Preferences) -> None:
@@ -177,7 +185,9 @@ def set_role(tx: Session, member_id: int, role: Role) -> None:
 
 def name_member(tx: Session, member_id: int, name: str) -> None:
     """Set the name of a member."""
-    tx.execute(update(Member).where(Member.id == member_id).values(name=name))
+    row_token = sealing.token_of(tx, Member, member_id)
+    sealed = sealing.words(sealing.keys_of(tx), Member.name, name, row_token)
+    tx.execute(update(Member).where(Member.id == member_id).values(name=sealed))
 
 
 def remove_member(tx: Session, member_id: int) -> None:
@@ -187,9 +197,11 @@ def remove_member(tx: Session, member_id: int) -> None:
 
 def names_by_contact(tx: Session, group_id: int) -> dict[int, str]:
     """Return the members' names, by the ids of their contacts."""
-    return dict(list(tx.execute(_NAMES_BY_CONTACT, {"group": group_id})))
+    read = sealing.reader_of(tx, Member.name)
+    return {contact_id: read(name) for contact_id, name in tx.execute(_NAMES_BY_CONTACT, {"group": group_id})}
 
 
 def member_names(tx: Session, group_id: int) -> dict[int, str]:
     """Return the members' names, by id."""
-    return dict(list(tx.execute(_MEMBER_NAMES, {"group": group_id})))
+    read = sealing.reader_of(tx, Member.name)
+    return {member_id: read(name) for member_id, name in tx.execute(_MEMBER_NAMES, {"group": group_id})}

@@ -1,12 +1,12 @@
 """Imports of homes' sheets: their column mapping, their progress, and their rows, sealed until saved."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.imports import (
@@ -28,13 +28,13 @@ from reminder.domain.model.imports import (
 )
 from reminder.domain.model.state_machine import Move
 from reminder.errors import ConflictError
-from reminder.storage.crypto.keyring import KeyRing
-from reminder.storage.db.statements import insert_many, update_many
-from reminder.storage.db.tables import IMPORT_ROWS, Import, ImportRow
+from reminder.storage.crypto.keyring import KeyRing, new_row_token
+from reminder.storage.db import sealing
+from reminder.storage.db.statements import among, insert_many, update_many
+from reminder.storage.db.tables import IMPORT_CELLS, IMPORT_ROWS, Import, ImportRow
 from reminder.storage.db.transitions import transition
 
-# The purpose is part of a seal: rows sealed by older versions are opened with the former name of the table.
-CELLS = "upload_rows.cells"
+CELLS = IMPORT_CELLS
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ _COLUMNS = (
 )
 
 
-def _view(row: Row[*tuple[Any, ...]]) -> ImportView:
+def _view(tx: Session, row: Row[*tuple[Any, ...]]) -> ImportView:
+    columns = sealing.reader_of(tx, Import.columns)(row.columns)
     return ImportView(
         id=row.id,
         group_id=row.group_id,
@@ -129,7 +130,7 @@ def _view(row: Row[*tuple[Any, ...]]) -> ImportView:
                 field=column["field"],
                 is_hidden=column["is_hidden"],
             )
-            for column in row.columns
+            for column in columns
         ],
         mapping=ColumnMapping({int(place): field for place, field in row.mapping.items()}),
         counts=RowCounts(**row.counts),
@@ -178,11 +179,14 @@ def _findings(kept: Sequence[Mapping[str, Any]]) -> list[Finding]:
 
 def add(tx: Session, *, group_id: int, member_id: int | None, columns: Sequence[ImportColumn], now: datetime) -> int:
     """Add an import whose rows are about to come in; return its id."""
-    added = Import(
+    row_token = new_row_token()
+    added = insert(Import).values(
         group_id=group_id,
         member_id=member_id,
         state=ImportState.READING,
-        columns=_columns_json(columns),
+        row_token=row_token,
+        columns=sealing.words(sealing.keys_of(tx), Import.columns, _columns_json(columns), row_token),
+        columns_plain=[],
         mapping={},
         counts={},
         rows=0,
@@ -191,21 +195,19 @@ def add(tx: Session, *, group_id: int, member_id: int | None, columns: Sequence[
         created_at=now,
         changed_at=now,
     )
-    tx.add(added)
-    tx.flush()
-    return added.id
+    return tx.execute(added.returning(Import.id)).scalar_one()
 
 
 def find(tx: Session, import_id: int) -> ImportView | None:
     """Return the import, None where there is none."""
     row = tx.execute(select(*_COLUMNS).where(Import.id == import_id)).one_or_none()
-    return None if row is None else _view(row)
+    return None if row is None else _view(tx, row)
 
 
 def lock(tx: Session, import_id: int) -> ImportView | None:
     """Return the import, locked until the transaction ends."""
     row = tx.execute(select(*_COLUMNS).where(Import.id == import_id).with_for_update()).one_or_none()
-    return None if row is None else _view(row)
+    return None if row is None else _view(tx, row)
 
 
 def next_in_work(tx: Session) -> ImportView | None:
@@ -218,19 +220,19 @@ def next_in_work(tx: Session) -> ImportView | None:
         .with_for_update(skip_locked=True)
     )
     row = tx.execute(query).one_or_none()
-    return None if row is None else _view(row)
+    return None if row is None else _view(tx, row)
 
 
 def of_group(tx: Session, group_id: int, *, limit: int = 20) -> list[ImportView]:
     """Return the newest imports of a group, the newest first."""
     query = select(*_COLUMNS).where(Import.group_id == group_id).order_by(Import.id.desc()).limit(limit)
-    return [_view(row) for row in tx.execute(query)]
+    return [_view(tx, row) for row in tx.execute(query)]
 
 
 def some_of_group(tx: Session, group_id: int, *, after: int, limit: int) -> list[ImportView]:
     """Return imports of a group with a higher id than `after`, the oldest first."""
     query = select(*_COLUMNS).where(Import.group_id == group_id, Import.id > after).order_by(Import.id).limit(limit)
-    return [_view(row) for row in tx.execute(query)]
+    return [_view(tx, row) for row in tx.execute(query)]
 
 
 def is_another_being_saved(tx: Session, group_id: int, import_id: int) -> bool:
@@ -303,16 +305,19 @@ def delete_imports(tx: Session, import_ids: Collection[int]) -> None:
 
 def add_rows(tx: Session, keys: KeyRing, import_id: int, rows: Iterable[NewRow]) -> int:
     """Add rows with sealed cells; return how many there were."""
-    values = [
-        {
-            "import_id": import_id,
-            "number": row.number,
-            "cells_sealed": keys.seal(json.dumps(row.cells, ensure_ascii=False), CELLS),
-            "reader_findings": _findings_json(row.findings),
-            "findings": _NOTHING,
-        }
-        for row in rows
-    ]
+    values = []
+    for row in rows:
+        row_token = new_row_token()
+        values.append(
+            {
+                "import_id": import_id,
+                "number": row.number,
+                "row_token": row_token,
+                "cells_sealed": keys.seal(json.dumps(row.cells, ensure_ascii=False), CELLS, row_token),
+                "reader_findings": _findings_json(row.findings),
+                "findings": _NOTHING,
+            }
+        )
     insert_many(tx, IMPORT_ROWS, values)
     return len(values)
 
@@ -364,20 +369,21 @@ def some_rows(
 
 
 def _rows(tx: Session, keys: KeyRing, query: Select[*tuple[Any, ...]], limit: int) -> list[ImportRowView]:
-    return [_row(keys, row) for row in tx.execute(query.order_by(ImportRow.number).limit(limit))]
+    read = sealing.reader(keys, ImportRow.findings)
+    return [_row(keys, read, row) for row in tx.execute(query.order_by(ImportRow.number).limit(limit))]
 
 
-def _row(keys: KeyRing, row: Row[*tuple[Any, ...]]) -> ImportRowView:
+def _row(keys: KeyRing, read: Callable[[Any], Any], row: Row[*tuple[Any, ...]]) -> ImportRowView:
     number, cells_sealed, reader_findings, status, findings, effect, person_id, is_confirmed = row
     cells = {}
     if cells_sealed is not None:
-        cells = {int(place): text for place, text in json.loads(keys.open(cells_sealed, CELLS)).items()}
+        cells = {int(place): text for place, text in json.loads(keys.open(cells_sealed)).items()}
     return ImportRowView(
         number=number,
         cells=cells,
         reader_findings=_findings(reader_findings),
         status=RowStatus(status),
-        findings=_findings(findings),
+        findings=_findings(read(findings)),
         effect=RowEffect(effect),
         person_id=person_id,
         is_confirmed=is_confirmed,
@@ -405,12 +411,13 @@ _KEYS = ("import_id", "number")
 
 def set_checked(tx: Session, import_id: int, rows: Sequence[CheckedRow]) -> None:
     """Record the results of checking rows."""
+    findings = _sealed_findings(tx, import_id, {row.number: row.findings for row in rows})
     values = [
         {
             "import_id": import_id,
             "number": row.number,
             "status": row.status,
-            "findings": _findings_json(row.findings),
+            "findings_sealed": findings[row.number],
             "effect": row.effect,
             "person_id": row.person_id,
             "row_fingerprint": row.fingerprint,
@@ -434,10 +441,38 @@ def set_saved(tx: Session, import_id: int, people: Mapping[int, int | None]) -> 
 def set_findings(tx: Session, import_id: int, findings: Mapping[int, Sequence[Finding]]) -> None:
     """Record all findings about rows, by row number."""
     values = [
-        {"import_id": import_id, "number": number, "findings": _findings_json(some)}
-        for number, some in findings.items()
+        {"import_id": import_id, "number": number, "findings_sealed": sealed}
+        for number, sealed in _sealed_findings(tx, import_id, findings).items()
     ]
     update_many(tx, IMPORT_ROWS, _KEYS, values)
+
+
+def _sealed_findings(
+    tx: Session, import_id: int, findings: Mapping[int, Sequence[Finding]]
+) -> Mapping[int, bytes | None]:
+    """Return the findings of each row, sealed for it; None where it has none."""
+    sealed: dict[int, bytes | None] = dict.fromkeys(findings)
+    numbers = [number for number, some in findings.items() if some]
+    keys = sealing.keys_of(tx)
+    for number, row_token in _tokens(tx, keys, import_id, numbers).items():
+        said = _findings_json(findings[number])
+        sealed[number] = sealing.words(keys, ImportRow.findings, said, row_token)
+    return sealed
+
+
+def _tokens(tx: Session, keys: KeyRing, import_id: int, numbers: Sequence[int]) -> Mapping[int, bytes]:
+    """Return the tokens of rows, by number; a row of before gets one."""
+    if not numbers:
+        return {}
+    query = select(ImportRow.number, ImportRow.row_token).where(
+        ImportRow.import_id == import_id, among(ImportRow.number, numbers)
+    )
+    found = dict(list(tx.execute(query)))
+    bare = [(import_id, number) for number, row_token in found.items() if row_token is None]
+    if bare:
+        sealing.bind_rows(tx, keys, sealing.seals_of(IMPORT_ROWS), bare)
+        found = dict(list(tx.execute(query)))
+    return {number: bytes(row_token) for number, row_token in found.items() if row_token is not None}
 
 
 def confirm_rows(tx: Session, import_id: int, numbers: Collection[int]) -> None:

@@ -1,7 +1,7 @@
 """The only search and order by typed text: names, rooms, units, references, names of groups and cards.
 
-No other module has SQL that compares or sorts these columns, so that they can be sealed later by changing this module
-alone. Comparisons of the text itself run on the rows of one group, in Python.
+They are sealed. A reference, a label or a room is found by its short keyed index; parts of words are compared, and
+lists are sorted, on the opened rows of one group, in Python. No other module has SQL that compares or sorts them.
 """
 
 import re
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from reminder.storage.db import sealing
 from reminder.storage.db.statements import in_batches
 from reminder.storage.db.tables import Person
 
@@ -28,16 +29,37 @@ def alike(
     tx: Session, group_id: int, *, references: Collection[str], labels: Collection[str], rooms: Collection[str]
 ) -> list[int]:
     """Return the ids of the group's people who have one of these references, labels or rooms, in their order."""
+    keys = sealing.keys_of(tx)
     found: set[int] = set()
-    for column, values in ((Person.reference, references), (Person.label, labels), (Person.room, rooms)):
-        for some in in_batches(values):
+    for column, name, values in (
+        (Person.reference_index, "reference", references),
+        (Person.label_index, "label", labels),
+        (Person.room_index, "room", rooms),
+    ):
+        indexes = (index for word in values for index in keys.word_indexes(sealing.index_text(group_id, name, word)))
+        for some in in_batches(indexes):
             found.update(tx.scalars(select(Person.id).where(Person.group_id == group_id, column.in_(some))))
-    return sorted(found)
+    plain = _plainly_alike(tx, group_id, references, labels, rooms)
+    return sorted(found | plain)
 
 
-_NAMES = select(Person.id, Person.label, Person.unit, Person.room, Person.reference).where(
-    Person.group_id == bindparam("group")
-)
+def _plainly_alike(
+    tx: Session, group_id: int, references: Collection[str], labels: Collection[str], rooms: Collection[str]
+) -> set[int]:
+    """Return those whose words are not sealed yet: there are some only during the deploy of a version.
+
+    Everybody has a label, and so, once it is sealed, its index.
+    """
+    unsealed = select(Person.id, Person.words).where(Person.group_id == group_id, Person.label_index.is_(None))
+    read = sealing.reader_of(tx, Person.words)
+    return {
+        person_id
+        for person_id, said in ((person_id, read(unread)) for person_id, unread in tx.execute(unsealed))
+        if said.reference in references or said.label in labels or said.room in rooms
+    }
+
+
+_NAMES = select(Person.id, Person.words).where(Person.group_id == bindparam("group"))
 
 
 def page(
@@ -56,7 +78,9 @@ def matching(tx: Session, group_id: int, *, words: str = "", unit: str | None = 
     """Return the ids of all that `page` pages through, in its order."""
     wanted = [_plain(word) for word in words.split()]
     found = []
-    for person_id, label, its_unit, room, reference in tx.execute(_NAMES, {"group": group_id}):
+    read = sealing.reader_of(tx, Person.words)
+    for person_id, unread in tx.connection().execute(_NAMES, {"group": group_id}):
+        label, reference, room, its_unit = read(unread)[:4]
         if unit is not None and unit != (its_unit or ""):
             continue
         written = _plain(" ".join(part for part in (label, its_unit, room, reference) if part))
@@ -68,7 +92,8 @@ def matching(tx: Session, group_id: int, *, words: str = "", unit: str | None = 
 
 def units(tx: Session, group_id: int) -> list[str]:
     """Return the units or floors of the group, in their order; none where nobody has one."""
-    found = {unit for _, _, unit, _, _ in tx.execute(_NAMES, {"group": group_id}) if unit}
+    read = sealing.reader_of(tx, Person.words)
+    found = {unit for _, unread in tx.execute(_NAMES, {"group": group_id}) if (unit := read(unread).unit)}
     return sorted(found, key=_natural)
 
 

@@ -1,6 +1,6 @@
 """Persons, whose cards are watched."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -9,6 +9,9 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import Language, Mode
+from reminder.storage.crypto.keyring import KeyRing, new_row_token
+from reminder.storage.db import sealing
+from reminder.storage.db.columns import PersonWords
 from reminder.storage.db.statements import add_many, among, each, ids_param
 from reminder.storage.db.tables import PEOPLE, Card, Person
 from reminder.storage.registry import name_index
@@ -49,12 +52,7 @@ class PersonBrief(NamedTuple):
 COLUMNS = (
     Person.id,
     Person.group_id,
-    Person.label,
-    Person.reference,
-    Person.room,
-    Person.unit,
-    Person.mark,
-    Person.office,
+    Person.words,
     Person.mode,
     Person.language,
     Person.insurance,
@@ -66,19 +64,26 @@ _BY_ID = select(*COLUMNS).where(among(Person.id, ids_param("people")))
 _EVERY = select(*COLUMNS).order_by(Person.id)
 _OF_GROUP = _EVERY.where(Person.group_id == bindparam("group"))
 _BRIEF = (
-    select(Person.id, Person.label, Person.room, Person.unit, Person.insurance)
-    .where(Person.group_id == bindparam("group"))
-    .order_by(Person.id)
+    select(Person.id, Person.words, Person.insurance).where(Person.group_id == bindparam("group")).order_by(Person.id)
 )
 _FIRST_IDS = select(Person.id).where(Person.group_id == bindparam("group")).limit(bindparam("limit"))
 _SOME = _OF_GROUP.where(among(Person.id, ids_param("people")))
 
 
-def view(
-    row: tuple[int, int, str, str | None, str | None, str | None, str | None, str, str, str, bool],
-) -> PersonView:
-    """Return the person of a row."""
-    return PersonView(*row[:8], Mode(row[8]), Language(row[9]), row[10])
+Reader = Callable[[Any], Any]
+
+
+def reader(tx: Session) -> Reader:
+    """Return the function that opens the words of a person, for `view`."""
+    return sealing.reader_of(tx, Person.words)
+
+
+def view(row: Sequence[Any], read: Reader) -> PersonView:
+    """Return the person of a row with the columns of `COLUMNS`."""
+    label, reference, room, unit, mark, office = read(row[2])
+    return PersonView(
+        row[0], row[1], label, reference, room, unit, mark, office, Mode(row[3]), Language(row[4]), row[5]
+    )
 
 
 def add(
@@ -118,8 +123,25 @@ def add(
 
 
 def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Add persons; return their ids, in the order of the rows."""
-    return add_many(tx, PEOPLE, rows)
+    """Add persons; return their ids, in the order of the rows. Raises ForbiddenNumberError for a word with a number."""
+    keys = sealing.keys_of(tx)
+    return add_many(tx, PEOPLE, [_sealed(keys, row) for row in rows])
+
+
+def _sealed(keys: KeyRing, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values for a new row, with its words sealed."""
+    said = PersonWords._make(row[name] for name in PersonWords._fields)
+    others = {name: value for name, value in row.items() if name not in PersonWords._fields}
+    # What a column without a default must have.
+    return others | _words(keys, row["group_id"], said) | {"label": "", "office": ""}
+
+
+def _words(keys: KeyRing, group_id: int, said: PersonWords) -> dict[str, Any]:
+    """Return the columns with the words of a person. Nothing else is sealed in the row, so its token is a new one."""
+    row_token = new_row_token()
+    sealed = sealing.words(keys, Person.words, said, row_token)
+    indexes = sealing.person_indexes(keys, group_id, said)._asdict()
+    return {"row_token": row_token, "words_sealed": sealed, **indexes}
 
 
 def like(
@@ -131,32 +153,39 @@ def like(
 
 def change(tx: Session, person: PersonView) -> None:
     """Store the changed fields of a person."""
-    said = {name: value for name, value in vars(person).items() if name not in ("id", "group_id")}
-    tx.execute(update(Person).where(Person.id == person.id).values(**said))
+    said = PersonWords._make(getattr(person, name) for name in PersonWords._fields)
+    values = _words(sealing.keys_of(tx), person.group_id, said) | sealing.no_plain_words(PEOPLE)
+    values |= {"mode": person.mode, "language": person.language, "insurance": person.insurance}
+    tx.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(values))
 
 
 def find(tx: Session, person_id: int) -> PersonView | None:
     """Return the person with this id, None where there is none."""
     row = tx.execute(_FIND, {"person": person_id}).one_or_none()
-    return None if row is None else view(row)
+    return None if row is None else view(row, reader(tx))
 
 
 def by_id(tx: Session, person_ids: Collection[int]) -> dict[int, PersonView]:
     """Return those of these persons that exist, by id."""
-    found = tx.execute(_BY_ID, {"people": person_ids})
-    return {row.id: view(row) for row in found}
+    read = reader(tx)
+    return {row.id: view(row, read) for row in tx.execute(_BY_ID, {"people": person_ids})}
 
 
 def of_group(tx: Session, group_id: int | None) -> list[PersonView]:
     """Return the persons of a group, or all persons where `group_id` is None."""
     rows = tx.execute(_EVERY) if group_id is None else tx.execute(_OF_GROUP, {"group": group_id})
-    return [view(row) for row in rows]
+    read = reader(tx)
+    return [view(row, read) for row in rows]
 
 
 def brief_of_group(tx: Session, group_id: int) -> list[PersonBrief]:
     """Return everybody in the group without details, in the order of their ids."""
     # Plain rows: the session would double the time for thousands.
-    return list(map(PersonBrief._make, tx.connection().execute(_BRIEF, {"group": group_id}).all()))
+    rows, read, found = tx.connection().execute(_BRIEF, {"group": group_id}).all(), reader(tx), []
+    for person_id, unread, insurance in rows:
+        said = read(unread)
+        found.append(PersonBrief(person_id, said[0], said[2], said[3], insurance))
+    return found
 
 
 def are_more_than(tx: Session, group_id: int, count: int) -> bool:
@@ -167,12 +196,14 @@ def are_more_than(tx: Session, group_id: int, count: int) -> bool:
 def each_of_group(tx: Session, group_id: int | None) -> Iterator[PersonView]:
     """Yield the persons that `of_group` returns, in bounded memory."""
     rows = each(tx, _EVERY) if group_id is None else each(tx, _OF_GROUP, {"group": group_id})
-    return (view(row) for row in rows)
+    read = reader(tx)
+    return (view(row, read) for row in rows)
 
 
 def some(tx: Session, group_id: int, person_ids: Collection[int]) -> list[PersonView]:
     """Return those of these persons that are in the group, in the order of their ids."""
-    return [view(row) for row in tx.execute(_SOME, {"group": group_id, "people": person_ids})]
+    read = reader(tx)
+    return [view(row, read) for row in tx.execute(_SOME, {"group": group_id, "people": person_ids})]
 
 
 def has_card(tx: Session, person_id: int) -> bool:
@@ -184,4 +215,5 @@ def has_card(tx: Session, person_id: int) -> bool:
 def some_of_group(tx: Session, group_id: int, *, after: int, limit: int) -> list[PersonView]:
     """Return persons of a group with a higher id than `after`."""
     query = select(*COLUMNS).where(Person.group_id == group_id, Person.id > after).order_by(Person.id).limit(limit)
-    return [view(row) for row in tx.execute(query)]
+    read = reader(tx)
+    return [view(row, read) for row in tx.execute(query)]

@@ -145,8 +145,8 @@ def messages_left(tx: Session, quotas: Quotas, group_ids: Sequence[int], now: da
     """Return how many more messages each of these groups may have today; 0 for a group that is suspended."""
     rows = tx.execute(_LEFT, {"groups": list(group_ids), "day": japan_date(now)})
     left = {}
-    for *of_group, used in rows:
-        standing = Standing(*of_group)
+    for group_id, kind, trial_since, suspended_at, own_limits, used in rows:
+        standing = Standing(group_id, kind, trial_since, suspended_at, "", own_limits)
         limit = limit_of(quotas, standing, Quota.MESSAGES_A_DAY)
         left[standing.group_id] = 0 if standing.is_suspended else max(0, limit - (used or 0))
     return left
@@ -158,7 +158,6 @@ _LEFT = (
         Group.kind,
         Group.trial_since,
         Group.suspended_at,
-        Group.suspended_why,
         Group.quotas,
         GroupUsage.used,
     )

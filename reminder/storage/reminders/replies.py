@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from reminder.domain.model.messages import MessageKind
 from reminder.domain.parsing.replies import Intent
 from reminder.errors import SettingsError
-from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.keyring import KeyRing, SealedValue, new_row_token
 from reminder.storage.db.statements import each, insert_or_ignore
-from reminder.storage.db.tables import Contact, Member, Message, Person, Reply
+from reminder.storage.db.tables import REPLY_BODY, Contact, Member, Message, Person, Reply
 
-BODY = "replies.body"
+BODY = REPLY_BODY
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,15 @@ def keep(
     is_handled: bool = False,
 ) -> None:
     """Store a reply; a repeated one changes nothing. `is_handled`: nothing is left to do about it."""
+    row_token = new_row_token()
     insert_or_ignore(
         tx,
         Reply,
+        row_token=row_token,
         contact_id=contact_id,
         provider_id=provider_id,
         intent=intent,
-        body_sealed=None if text is None else keys.seal(text, BODY),
+        body_sealed=None if text is None else keys.seal(text, BODY, row_token),
         received_at=now,
         handled_at=now if is_handled else None,
     )
@@ -99,10 +101,10 @@ def contact_of(tx: Session, reply_id: int) -> int:
     return tx.execute(select(Reply.contact_id).where(Reply.id == reply_id)).scalar_one()
 
 
-def text_of(keys: KeyRing, sealed: bytes | None, purpose: str = BODY) -> str | None:
+def text_of(keys: KeyRing, sealed: SealedValue | bytes | None) -> str | None:
     """Return the text; None also where its key is gone, so that one such reply does not delay the others."""
     try:
-        return None if sealed is None else keys.open(sealed, purpose)
+        return None if sealed is None else keys.open(sealed, BODY)
     except SettingsError:
         return None
 

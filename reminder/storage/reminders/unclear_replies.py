@@ -9,12 +9,12 @@ from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.parsing.replies import Intent
-from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.crypto.keyring import KeyRing, new_row_token
 from reminder.storage.db.statements import among, insert_or_ignore
-from reminder.storage.db.tables import Message, ReplyChoice, UnclearReply
+from reminder.storage.db.tables import UNCLEAR_BODY, Message, ReplyChoice, UnclearReply
 from reminder.storage.reminders.replies import text_of
 
-BODY = "unclear_replies.body"
+BODY = UNCLEAR_BODY
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,14 @@ def keep(
     expires_at: datetime,
 ) -> None:
     """Store a reply with its choices; a repeated one changes nothing."""
+    row_token = new_row_token()
     is_new = insert_or_ignore(
         tx,
         UnclearReply,
+        row_token=row_token,
         provider_id=provider_id,
         intent=intent,
-        body_sealed=None if text is None else keys.seal(text, BODY),
+        body_sealed=None if text is None else keys.seal(text, BODY, row_token),
         received_at=now,
         expires_at=expires_at,
     )
@@ -108,7 +110,7 @@ def _views(tx: Session, keys: KeyRing, query: Select[*tuple[Any, ...]]) -> list[
             id=row.id,
             provider_id=row.provider_id,
             intent=Intent(row.intent),
-            text=text_of(keys, row.body_sealed, BODY),
+            text=text_of(keys, row.body_sealed),
             received_at=row.received_at,
             expires_at=row.expires_at,
             asked_at=row.asked_at,

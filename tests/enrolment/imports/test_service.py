@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from reminder.domain.model.imports import ColumnUse, ImportState, Level, RowEffect, RowStatus
 from reminder.domain.model.people import ChannelName, ContactState, GroupKind, Language
@@ -304,7 +304,8 @@ def test_a_row_that_stricter_rules_refuse_after_it_was_checked_is_said_to_be_ref
     number = next(iter(rows_of(village, sheet_import)))
     cells = json.dumps({0: "201", 1: "1234" * 3, 2: "2027-11-16"})  # invented
     with village.app.database.writing() as tx:
-        sealed = village.app.keys.seal(cells, imports.CELLS)
+        row_token = tx.scalars(select(ImportRow.row_token).where(ImportRow.number == number)).one()
+        sealed = village.app.keys.seal(cells, imports.CELLS, row_token)
         tx.execute(update(ImportRow).where(ImportRow.number == number).values(cells_sealed=sealed))
 
     start_saving(village, sheet_import)

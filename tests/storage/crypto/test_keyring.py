@@ -8,7 +8,7 @@ import pytest
 
 from reminder.errors import SettingsError
 from reminder.storage.crypto import keyring
-from reminder.storage.crypto.keyring import new_key, read_keys, stored_keys
+from reminder.storage.crypto.keyring import Place, SealedValue, new_key, read_keys, stored_keys
 from reminder.storage.crypto.references import References
 
 OLD, NEW = new_key(), new_key()
@@ -165,3 +165,35 @@ def test_a_proof_is_of_one_text_for_one_purpose_by_a_key_of_the_ring() -> None:
     ):
         assert not before.is_proved(text, purpose, said)
     assert not keyring.read_keys([second]).is_proved("7", "session", proof)
+
+
+def test_words_are_found_by_a_short_index_under_every_key_of_the_ring() -> None:
+    before, after = read_keys([OLD]), read_keys([NEW, OLD])
+
+    assert after.word_indexes("ハナ") == [read_keys([NEW]).word_index("ハナ"), before.word_index("ハナ")]
+    assert before.word_index("ハナ") != before.word_index("はな")
+    assert len(before.word_index("ハナ")) == 8
+    assert before.word_index("ハナ") not in (before.blind_index("ハナ")[:8], before.blind_index("ハナ"))
+
+
+def test_a_value_opens_only_with_the_token_of_its_row_and_in_its_column() -> None:
+    keys, place, elsewhere = read_keys([OLD]), Place("a.b_sealed", "a.b"), Place("a.c_sealed", "a.b")
+    one, other = keyring.new_row_token(), keyring.new_row_token()
+    content = keys.seal(ADDRESS, place, one)
+
+    assert keys.open(SealedValue(place, one, content)) == ADDRESS
+    for wrong in (
+        SealedValue(place, other, content),
+        SealedValue(place, None, content),
+        SealedValue(elsewhere, one, content),
+        SealedValue(place, one, content[:-1]),
+        SealedValue(place, one, content[:7]),
+    ):
+        with pytest.raises(SettingsError):
+            keys.open(wrong)
+    unbound = keys.seal(ADDRESS, place)
+    assert keys.open(SealedValue(place, None, unbound)) == keys.open(unbound, "a.b") == ADDRESS
+    with pytest.raises(SettingsError):
+        keys.open(SealedValue(place, one, unbound))
+    assert keys.can_open(SealedValue(place, one, content))
+    assert SealedValue(place, one, content).key_name == keys.ids[0]

@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import literal, select
+from sqlalchemy import literal, literal_column, select
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import CompileError, StatementError
 
 from reminder.domain.model.people import Copies
 from reminder.errors import ForbiddenNumberError
+from reminder.storage.crypto.keyring import SealedValue
 from reminder.storage.db.columns import EnumText, GuardedText, Instant
-from reminder.storage.db.tables import Group
+from reminder.storage.db.tables import Contact, Group
 from tests.storage.conftest import NOW, Rows
 
 NUMBER = "1234 5678 9018"
@@ -63,3 +65,20 @@ def test_a_member_of_an_enum_comes_back_as_itself_and_an_unknown_value_is_an_err
         read("elsewhere")
     assert kind.checks("copies") == "copies IN ('all', 'near', 'none')"
     assert rows.tx.execute(select(literal(Copies.NONE, kind))).scalar_one() is Copies.NONE
+
+
+def test_a_sealed_column_is_read_with_the_token_of_its_row_by_every_select() -> None:
+    sealed, words = Contact.__table__.c.address_sealed, Group.__table__.c.name_sealed
+
+    for column in (sealed, words):
+        read = str(column.type.column_expression(column).compile(dialect=sqlite.dialect()))
+        assert "row_token" in read
+        assert column.name in read
+    assert "groups.name " in str(words.type.column_expression(words).compile(dialect=sqlite.dialect()))
+    read_value = sealed.type.result_processor(sqlite.dialect(), None)
+    assert read_value(None) is None
+    assert read_value(b"\0x") == SealedValue(sealed.type.place, None, b"x")
+    assert read_value(b"\1" + bytes(16) + b"x") == SealedValue(sealed.type.place, bytes(16), b"x")
+    assert words.type.result_processor(sqlite.dialect(), None) is None
+    with pytest.raises(AttributeError):
+        sealed.type.column_expression(literal_column("x"))

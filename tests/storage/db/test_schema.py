@@ -8,17 +8,18 @@ from alembic import command
 from sqlalchemy.exc import IntegrityError
 
 from reminder.domain.model.notices import NoticeKind
-from reminder.domain.model.people import GroupKind, Role
+from reminder.domain.model.people import Role
 from reminder.domain.parsing.replies import Intent
 from reminder.errors import ConflictError, DatabaseNotReadyError, SettingsError
 from reminder.storage.auth import accounts
+from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db import schema
 from reminder.storage.db.columns import EnumText
 from reminder.storage.db.session import Database
 from reminder.storage.db.tables import Base
 from reminder.storage.registry import cards, groups, imports
 from reminder.storage.reminders import notices, replies, unclear_replies
-from tests.storage.conftest import NOW
+from tests.storage.conftest import Rows
 from tests.village import Village
 
 
@@ -263,13 +264,16 @@ def test_a_version_is_known_that_the_migrations_have() -> None:
     assert not schema.is_known("9999")
 
 
-def test_a_database_is_built_at_one_version_filled_and_brought_to_the_next(empty_database_url: str) -> None:
+def test_a_database_is_built_at_one_version_filled_and_brought_to_the_next(
+    empty_database_url: str, keys: KeyRing
+) -> None:
     database = Database(empty_database_url)
     with schema.building(database) as building:
         building.up_to(schema.newest())
         with building.writing() as tx:
-            added = groups.add(tx, name="田中家", kind=GroupKind.HOUSEHOLD, now=NOW)
+            added = Rows(tx, keys).group()
 
+    database.open_with(keys)
     with database.reading() as tx:
         assert [one.id for one in groups.everyone(tx)] == [added]
     with pytest.raises(ConflictError), schema.building(database):

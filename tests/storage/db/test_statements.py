@@ -3,7 +3,7 @@
 from typing import cast
 
 import pytest
-from sqlalchemy import Table, select
+from sqlalchemy import Table, delete, select
 from sqlalchemy.exc import OperationalError
 
 from reminder.errors import DatabaseNotReadyError
@@ -11,6 +11,7 @@ from reminder.storage.db import statements
 from reminder.storage.db.session import Database
 from reminder.storage.db.statements import among, each, in_batches
 from reminder.storage.db.tables import CARDS, PEOPLE, Card, DayTotal, Person, ServiceState
+from reminder.storage.registry import people
 from tests.storage.conftest import DAY, END, NOW, TODAY, Rows
 from tests.village import Village
 
@@ -25,7 +26,7 @@ def test_any_number_of_ids_can_be_named(village: Village) -> None:
 
     with village.app.database.reading() as tx:
         query = select(Person.id).where(among(Person.id, range(2, TOO_MANY))).order_by(Person.id)
-        others = select(Person.id).where(~among(Person.id, [2]), Person.mark.is_(None))
+        others = select(Person.id).where(~among(Person.id, [2]), Person.label_index.is_not(None))
         nobody = select(Person.id).where(among(Person.id, []))
 
         assert list(tx.scalars(query)) == [2]
@@ -55,7 +56,8 @@ def test_a_long_list_is_read_to_its_end(village: Village) -> None:
         village.person(label)
 
     with village.app.database.reading() as tx:
-        assert [row.label for row in each(tx, select(Person.label).order_by(Person.id))] == labels
+        assert [one.label for one in people.each_of_group(tx, 1)] == labels
+        assert [row.id for row in each(tx, select(Person.id).order_by(Person.id))] == [1, 2, 3]
 
 
 def test_values_come_in_lists_that_one_statement_may_name() -> None:
@@ -64,6 +66,7 @@ def test_values_come_in_lists_that_one_statement_may_name() -> None:
 
 
 def test_a_row_is_inserted_once_and_ignored_where_it_is_there(rows: Rows) -> None:
+    rows.tx.execute(delete(ServiceState))
     assert statements.insert_or_ignore(rows.tx, ServiceState, name="a", value="1")
     assert not statements.insert_or_ignore(rows.tx, ServiceState, name="a", value="2")
 
@@ -71,6 +74,7 @@ def test_a_row_is_inserted_once_and_ignored_where_it_is_there(rows: Rows) -> Non
 
 
 def test_a_row_is_put_whether_or_not_it_is_there(rows: Rows) -> None:
+    rows.tx.execute(delete(ServiceState))
     statements.put(rows.tx, ServiceState, {"name": "a"}, {"value": "1"})
     statements.put(rows.tx, ServiceState, {"name": "a"}, {"value": "2"}, changed={"value": "3"})
 
@@ -121,6 +125,7 @@ def test_many_rows_are_added_with_ids_in_their_order_and_changed_by_their_keys(r
 
 
 def test_many_rows_without_ids_of_their_own_are_inserted_at_once(rows: Rows) -> None:
+    rows.tx.execute(delete(ServiceState))
     values = [{"name": name, "value": "1"} for name in "abc"]
 
     statements.insert_many(rows.tx, cast(Table, ServiceState.__table__), values)

@@ -42,6 +42,7 @@ def contact(rows: Rows, address: str, state: ContactState = ContactState.CONFIRM
     rows.change(
         Contact,
         added,
+        row_token=None,
         address_sealed=rows.keys.seal(address, "contacts.address"),
         address_index=rows.keys.blind_index(address),
         state=state,

@@ -6,6 +6,7 @@ import pytest
 
 from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.people import ChannelName, ConsentHow, ContactState, Language, Role, StoppedBy
+from reminder.storage.db import sealing
 from reminder.storage.db.tables import Contact, Member
 from reminder.storage.registry import contacts
 from reminder.storage.registry.contacts import ContactView, NewContactRow, OwnedAddress
@@ -198,7 +199,7 @@ def test_who_has_told_an_owner_of_the_question_is_kept(rows: Rows) -> None:
 
     contacts.record_announced_by(rows.tx, contact, "長女")
 
-    assert rows.one(Contact.consent_by, contact) == "長女"
+    assert sealing.reader(rows.keys, Contact.consent_by)(rows.one(Contact.consent_by, contact)) == "長女"
 
 
 def test_people_with_texts_are_told_so_themselves(rows: Rows) -> None:

@@ -86,7 +86,8 @@ def test_a_row_of_the_table_is_a_person(rows: Rows) -> None:
 
     row = rows.tx.execute(Person.__table__.select()).one()
 
-    assert people.view(tuple(row._mapping[column.name] for column in people.COLUMNS)) == people.find(rows.tx, person)  # type: ignore[arg-type]
+    values = [row._mapping[column.name] for column in people.COLUMNS]  # type: ignore[attr-defined]
+    assert people.view(values, people.reader(rows.tx)) == people.find(rows.tx, person)
 
 
 def test_a_person_has_a_card_until_it_is_retired(rows: Rows) -> None:
