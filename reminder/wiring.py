@@ -292,7 +292,8 @@ def open_key_ring(settings: Settings, database: "Database", now: datetime) -> "K
                 raise KeysMissingError(missing, _place_of_keys(settings))
             installation.note_keys(tx, ring, now)
             known = installation.references_of(tx, ring, now)
-    return ring.referring_by(known)
+    with database.reading() as tx:
+        return ring.referring_by(known, installation.abandoned_keys(tx))
 
 
 def make_channels(

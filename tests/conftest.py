@@ -158,11 +158,9 @@ def migrate(url: str) -> None:
     # Tests of the pure rules start without loading any of this.
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
-    from reminder.storage.maintenance.settlement import seal_rows
 
     database = Database(url)
     schema.migrate(database)
-    seal_rows(database, None)
     database.close()
 
 

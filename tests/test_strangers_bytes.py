@@ -156,6 +156,7 @@ CALLS: dict[tuple[str, str], Reader | Ours] = {
     ("json", "enrolment/imports/bounded_reader.py"): WRITES,
     ("json", "enrolment/imports/reader_process.py"): Ours("a line of the process that has started it"),
     ("json", "enrolment/imports/wire.py"): Ours("lines of a child process of ours"),
+    ("json", "storage/db/columns.py"): Ours("words that the key ring has opened"),
     ("json", "storage/db/session.py"): WRITES,
     ("json", "storage/db/statements.py"): WRITES,
     ("json", "storage/maintenance/activity_chain.py"): WRITES,

@@ -285,6 +285,8 @@ def test_addresses_are_still_found_by_their_keyed_index(url: str, before: dict[s
 
 
 def test_a_change_of_keys_reaches_every_sealed_row(url: str, tmp_path: Path) -> None:
+    with open_village(url, tmp_path, "2027-01-12 12:00", secret_keys=KEYS):
+        """Its first start seals with the keys of then."""
     with open_village(url, tmp_path, "2027-01-12 12:00", secret_keys=(new_key(), *KEYS)) as village:
         with village.app.database.reading() as tx:
             # The secrets of this version were made with the new key.

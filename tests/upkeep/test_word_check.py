@@ -14,6 +14,7 @@ from reminder.storage.runtime import service_state
 from reminder.storage.runtime.work_conditions import WORDS_CHECKED
 from reminder.upkeep import word_check
 from reminder.upkeep.word_check import check_words
+from tests.storage.unsealed import unseal
 from tests.village import Village
 
 END = date(2026, 12, 20)
@@ -22,6 +23,7 @@ END = date(2026, 12, 20)
 def stored_before(village: Village, table: str, column: str, row_id: int, word: str) -> None:
     """As an earlier version would have stored it."""
     with village.app.database.writing() as tx:
+        unseal(tx, village.app.keys)
         tx.execute(text(f"UPDATE {table} SET {column} = :word WHERE id = :id"), {"word": word, "id": row_id})
 
 

@@ -7,7 +7,7 @@ It is bound to its place, which is a column, and to the random token of its row:
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,18 +67,25 @@ def _derive(secret: bytes, purpose: bytes) -> bytes:
 class KeyRing:
     """The keys, newest first."""
 
-    def __init__(self, secrets: Sequence[bytes], references: References | None = None) -> None:
+    def __init__(
+        self, secrets: Sequence[bytes], references: References | None = None, given_up: Collection[str] = ()
+    ) -> None:
         self._keys = [_Key(secret) for secret in secrets]
         self._by_id = {key.id: key for key in self._keys}
         # Without a database there is no secret of its own: the oldest key serves, which is the last to change.
+        # Names of keys that are lost for good: what they have sealed is not waited for.
+        self.given_up = frozenset(given_up)
         # Functions that open columns with words, by column; see storage/db/sealing.py.
         self.readers: dict[str, Callable[[Any], Any]] = {}
         oldest = self._keys[-1].secret if self._keys else b""
         self.references = references or References(letters(_derive(oldest, b"references")))
 
-    def referring_by(self, references: References) -> "KeyRing":
-        """Return a ring of the same keys that makes and reads references with the secret of an installation."""
-        return KeyRing([key.secret for key in self._keys], references)
+    def referring_by(self, references: References, given_up: Collection[str] = ()) -> "KeyRing":
+        """Return a ring of the same keys that makes and reads references with the secret of an installation.
+
+        `given_up`: the names of its keys that are lost for good.
+        """
+        return KeyRing([key.secret for key in self._keys], references, given_up)
 
     def has(self, name: str) -> bool:
         """Return whether the key of this name is on the ring."""

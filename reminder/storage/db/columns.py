@@ -192,7 +192,7 @@ class _Value(TypeDecorator[Any]):
         return read
 
 
-class Sealed(_Value):
+class SealedBytes(_Value):
     """A sealed value. Writers pass what KeyRing.seal returns; readers get a SealedValue, which the key ring opens.
 
     `place` binds it to the column; the table has a column `row_token`, which binds it to the row.
@@ -215,7 +215,9 @@ class SealedWords(TypeDecorator[Any]):
     impl = LargeBinary
     cache_ok = True
     # Values that can be changed are made anew each time.
-    remembers = True
+    keeps_opened = True
+    # What stands for words whose key is lost for good.
+    unreadable: Any = "？"
 
     def __init__(self, place: Place, *plain: str) -> None:
         self.place = place
@@ -305,7 +307,8 @@ class SealedJson(SealedWords):
     """A structure that holds words, such as the headings of a sheet."""
 
     cache_ok = True
-    remembers = False
+    keeps_opened = False
+    unreadable: Any = ()
 
     def __init__(self, place: Place, plain: str) -> None:
         super().__init__(place, plain)
@@ -326,7 +329,7 @@ def _from_json(text: str) -> Any:
     return [] if text == "[]" else json.loads(text)
 
 
-class PersonWords(NamedTuple):
+class StoredWords(NamedTuple):
     """The words about a person. They are sealed together, because nearly everything that reads one reads several."""
 
     label: str
@@ -341,16 +344,17 @@ class SealedPersonWords(SealedWords):
     """The words about a person."""
 
     cache_ok = True
+    unreadable: Any = StoredWords("？", None, None, None, None, "？")
 
-    def read(self, text: str) -> PersonWords:
+    def read(self, text: str) -> StoredWords:
         """Return the words."""
-        return PersonWords._make(json.loads(text))
+        return StoredWords._make(json.loads(text))
 
-    def spelled(self, value: PersonWords) -> str:
+    def spelled(self, value: StoredWords) -> str:
         """Return their text."""
         return json.dumps(value, ensure_ascii=False)
 
-    def write(self, value: PersonWords) -> str:
+    def write(self, value: StoredWords) -> str:
         """Return the text of words that may be stored; raises ForbiddenNumberError."""
         said = [
             None if text is None else guard_text.clean(text, field=field)
@@ -358,9 +362,9 @@ class SealedPersonWords(SealedWords):
         ]
         return json.dumps(said, ensure_ascii=False)
 
-    def of_plain(self, values: Sequence[Any]) -> PersonWords | None:
+    def of_plain(self, values: Sequence[Any]) -> StoredWords | None:
         """Return the words that stood in the columns `plain`; None where they are sealed already."""
-        return PersonWords(*values) if any(values) else None
+        return StoredWords(*values) if any(values) else None
 
 
 # The names of a person's words in refusals.

@@ -28,7 +28,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from reminder.errors import SettingsError
 from reminder.storage.crypto.keyring import KeyRing, SealedValue, letters, new_row_token
-from reminder.storage.db.columns import ROW_TOKEN, PersonWords, Sealed, SealedWords
+from reminder.storage.db.columns import ROW_TOKEN, SealedBytes, SealedWords, StoredWords
 from reminder.storage.db.session import KEYS
 from reminder.storage.db.statements import update_many
 from reminder.storage.db.tables import CARDS, PEOPLE, Base
@@ -37,8 +37,8 @@ from reminder.storage.db.tables import CARDS, PEOPLE, Base
 _NO_JSON = ("{}", "[]", "null")
 
 
-# Opened words that are remembered of one column: of people some 15 MB.
-MOST_REMEMBERED = 30_000
+# Opened words that are opened_before of one column: of people some 15 MB.
+MOST_KEPT = 30_000
 
 
 def keys_of(tx: Session) -> KeyRing:
@@ -56,8 +56,8 @@ _NO_KEYS = KeyRing([])
 def reader(keys: KeyRing, column: InstrumentedAttribute[Any]) -> Callable[[Any], Any]:
     """Return the function that opens what was read from a column with words; None stays None.
 
-    It raises SettingsError for what cannot be opened. Equal bytes in one column are the same words, so they are
-    remembered as long as the ring is in use, and most lists open nothing twice.
+    It raises SettingsError for what cannot be opened, unless its key is given up; then it returns "？". Equal bytes in one column are the same words, so they are
+    opened_before as long as the ring is in use, and most lists open nothing twice.
     """
     type_ = cast(SealedWords, column.type)
     found = keys.readers.get(type_.place.column)
@@ -67,7 +67,7 @@ def reader(keys: KeyRing, column: InstrumentedAttribute[Any]) -> Callable[[Any],
 
 
 def _reader(keys: KeyRing, type_: SealedWords) -> Callable[[Any], Any]:
-    read, remembers, remembered = type_.read, type_.remembers, dict[bytes, Any]()
+    read, keeps_opened, opened_before = type_.read, type_.keeps_opened, dict[bytes, Any]()
 
     def opened(unread: bytes | str | None) -> Any:
         if unread is None:
@@ -75,17 +75,23 @@ def _reader(keys: KeyRing, type_: SealedWords) -> Callable[[Any], Any]:
         if isinstance(unread, str):
             return read(unread)
         unread = bytes(unread)
-        known = remembered.get(unread)
+        known = opened_before.get(unread)
         if known is not None:
             return known
         sealed = type_.sealed_value(unread)
         if sealed is None:
             return read(type_.plain_text(unread))
-        known = read(keys.open(sealed))
-        if remembers:
-            if len(remembered) >= MOST_REMEMBERED:
-                remembered.clear()
-            remembered[unread] = known
+        try:
+            known = read(keys.open(sealed))
+        except SettingsError:
+            if sealed.key_name not in keys.given_up:
+                raise
+            # Whoever sees it can type the words again.
+            return type_.unreadable
+        if keeps_opened:
+            if len(opened_before) >= MOST_KEPT:
+                opened_before.clear()
+            opened_before[unread] = known
         return known
 
     return opened
@@ -115,7 +121,7 @@ class WordIndexes(NamedTuple):
     room_index: bytes | None
 
 
-def person_indexes(keys: KeyRing, group_id: int, said: PersonWords) -> WordIndexes:
+def person_indexes(keys: KeyRing, group_id: int, said: StoredWords) -> WordIndexes:
     """Return the indexes of a person's reference, label and room for a new row."""
     return WordIndexes(
         *(
@@ -178,7 +184,7 @@ def row_seals() -> tuple[RowSeals, ...]:
     """Return the sealed columns of every table that has any, in the order in which tables refer to one another."""
     found = []
     for table in Base.metadata.sorted_tables:
-        sealed = tuple(column for column in table.columns if isinstance(column.type, Sealed))
+        sealed = tuple(column for column in table.columns if isinstance(column.type, SealedBytes))
         of_words = tuple(column for column in table.columns if isinstance(column.type, SealedWords))
         if sealed or of_words:
             found.append(RowSeals(table, sealed, of_words))
@@ -229,7 +235,7 @@ def can_bind(keys: KeyRing, seals: RowSeals, row: Row[Any]) -> bool:
 
 
 def _unbound_value(column: Column[Any], content: bytes | None) -> SealedValue | None:
-    place = cast(Sealed | SealedWords, column.type).place
+    place = cast(SealedBytes | SealedWords, column.type).place
     return None if content is None else SealedValue(place, None, bytes(content))
 
 
@@ -298,7 +304,7 @@ def index_words(
         value.update(index(keys, {owner.name: owners[value["id"]]}, column.type.read(text)))
 
 
-def _of_person(keys: KeyRing, stored: Mapping[str, Any], said: PersonWords | None) -> dict[str, Any]:
+def _of_person(keys: KeyRing, stored: Mapping[str, Any], said: StoredWords | None) -> dict[str, Any]:
     return {} if said is None else person_indexes(keys, stored["group_id"], said)._asdict()
 
 

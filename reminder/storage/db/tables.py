@@ -2,7 +2,7 @@
 
 Closed sets are enums with a CHECK (`EnumText`); values that configuration or a provider names (channels, kinds of
 cards, languages, steps, presets, reasons) are open, and plain text. An `Instant` is aware UTC; a `date` is a date in
-Japan. Sealed columns are encrypted with the key ring (crypto/keyring.py); words in them are opened as they are read
+Japan. SealedBytes columns are encrypted with the key ring (crypto/keyring.py); words in them are opened as they are read
 (columns.SealedWords). `…_plain`: where words stood before they were sealed; empty since.
 """
 
@@ -40,7 +40,7 @@ from reminder.storage.db.columns import (
     EnumText,
     GuardedText,
     Instant,
-    Sealed,
+    SealedBytes,
     SealedJson,
     SealedPersonWords,
     SealedText,
@@ -160,7 +160,7 @@ class Account(Base):
     __tablename__ = "accounts"
     id: Mapped[int] = mapped_column(primary_key=True)
     row_token: Mapped[bytes | None]
-    address_sealed: Mapped[SealedValue] = mapped_column(Sealed(ACCOUNT_ADDRESS))
+    address_sealed: Mapped[SealedValue] = mapped_column(SealedBytes(ACCOUNT_ADDRESS))
     address_index: Mapped[bytes] = mapped_column(unique=True)
     language: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime]
@@ -236,7 +236,7 @@ class Contact(Base):
     is_family: Mapped[bool]  # a person's contact that belongs to a relative, not to the person
     channel: Mapped[str] = mapped_column(String(10))
     row_token: Mapped[bytes | None]
-    address_sealed: Mapped[SealedValue] = mapped_column(Sealed(CONTACT_ADDRESS))
+    address_sealed: Mapped[SealedValue] = mapped_column(SealedBytes(CONTACT_ADDRESS))
     address_index: Mapped[bytes] = mapped_column(index=True)
     state: Mapped[ContactState] = mapped_column(EnumText(ContactState, 12))
     consent_how: Mapped[ConsentHow | None] = mapped_column(EnumText(ConsentHow, 10))
@@ -366,10 +366,10 @@ class Message(Base):
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
     row_token: Mapped[bytes | None]
     # Of somebody without a contact: a code, an invitation.
-    address_sealed: Mapped[SealedValue | None] = mapped_column(Sealed(MESSAGE_ADDRESS))
+    address_sealed: Mapped[SealedValue | None] = mapped_column(SealedBytes(MESSAGE_ADDRESS))
     audience: Mapped[Audience] = mapped_column(EnumText(Audience, 10))
     channel: Mapped[str] = mapped_column(String(10))
-    body_sealed: Mapped[SealedValue | None] = mapped_column(Sealed(MESSAGE_BODY))
+    body_sealed: Mapped[SealedValue | None] = mapped_column(SealedBytes(MESSAGE_BODY))
     body_fingerprint: Mapped[bytes | None]  # a keyed fingerprint of its text, to notice repeated messages
     segments: Mapped[int]
     reply_code: Mapped[int | None] = mapped_column(SmallInteger)  # the digit that answers "done" to this text
@@ -535,7 +535,7 @@ class Counter(Base):
 
 
 class ServiceState(Base):
-    """A remembered fact of the service, such as the number from which its texts come."""
+    """A opened_before fact of the service, such as the number from which its texts come."""
 
     __tablename__ = "service_state"
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
@@ -563,7 +563,7 @@ class Reply(Base):
     provider_id: Mapped[str] = mapped_column(String(80), unique=True)
     intent: Mapped[Intent | None] = mapped_column(EnumText(Intent, 20))
     row_token: Mapped[bytes | None]
-    body_sealed: Mapped[SealedValue | None] = mapped_column(Sealed(REPLY_BODY))
+    body_sealed: Mapped[SealedValue | None] = mapped_column(SealedBytes(REPLY_BODY))
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
 
@@ -588,7 +588,7 @@ class UnclearReply(Base):
     provider_id: Mapped[str] = mapped_column(String(80), unique=True)
     intent: Mapped[Intent] = mapped_column(EnumText(Intent, 20))
     row_token: Mapped[bytes | None]
-    body_sealed: Mapped[SealedValue | None] = mapped_column(Sealed(UNCLEAR_BODY))
+    body_sealed: Mapped[SealedValue | None] = mapped_column(SealedBytes(UNCLEAR_BODY))
     received_at: Mapped[datetime] = mapped_column(index=True)
     expires_at: Mapped[datetime]  # when a worker looks at it next
     asked_at: Mapped[datetime | None]  # when the sender was offered a choice
@@ -684,7 +684,7 @@ class InstallationSecret(Base):
     __tablename__ = "installation_secrets"
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
     row_token: Mapped[bytes | None]
-    value_sealed: Mapped[SealedValue] = mapped_column(Sealed(INSTALLATION_SECRET))
+    value_sealed: Mapped[SealedValue] = mapped_column(SealedBytes(INSTALLATION_SECRET))
     older_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
@@ -700,7 +700,7 @@ class LoginCode(Base):
     __tablename__ = "login_codes"
     id: Mapped[int] = mapped_column(primary_key=True)
     row_token: Mapped[bytes | None]
-    address_sealed: Mapped[SealedValue] = mapped_column(Sealed(LOGIN_ADDRESS))
+    address_sealed: Mapped[SealedValue] = mapped_column(SealedBytes(LOGIN_ADDRESS))
     address_index: Mapped[bytes] = mapped_column(index=True)
     mailbox_index: Mapped[bytes | None] = mapped_column(index=True)  # all spellings that reach one mailbox
     network_index: Mapped[bytes] = mapped_column(index=True)
@@ -783,7 +783,7 @@ class Invitation(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
     row_token: Mapped[bytes | None]
-    address_sealed: Mapped[SealedValue] = mapped_column(Sealed(INVITED_ADDRESS))
+    address_sealed: Mapped[SealedValue] = mapped_column(SealedBytes(INVITED_ADDRESS))
     address_index: Mapped[bytes] = mapped_column(index=True)
     role: Mapped[Role] = mapped_column(EnumText(Role, 10))
     created_at: Mapped[datetime]
@@ -822,7 +822,7 @@ class IdempotencyKey(Base):
     request_hash: Mapped[bytes]
     status: Mapped[int | None]  # None while it is being answered
     row_token: Mapped[bytes | None]
-    body_sealed: Mapped[SealedValue | None] = mapped_column(Sealed(ANSWER_BODY))
+    body_sealed: Mapped[SealedValue | None] = mapped_column(SealedBytes(ANSWER_BODY))
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 
@@ -874,7 +874,7 @@ class ImportRow(Base):
     import_id: Mapped[int] = mapped_column(ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     row_token: Mapped[bytes | None]
-    cells_sealed: Mapped[SealedValue | None] = mapped_column(Sealed(IMPORT_CELLS))
+    cells_sealed: Mapped[SealedValue | None] = mapped_column(SealedBytes(IMPORT_CELLS))
     row_fingerprint: Mapped[bytes | None]  # a keyed index of the person, to find a second row of the same person
     reader_findings: Mapped[list[Any]]  # findings of the reader: a number, a formula, a hidden row
     status: Mapped[RowStatus] = mapped_column(EnumText(RowStatus, 10), server_default=RowStatus.UNCHECKED)

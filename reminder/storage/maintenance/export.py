@@ -13,7 +13,7 @@ from reminder.clock import JAPAN
 from reminder.errors import SettingsError
 from reminder.storage.crypto.keyring import KeyRing, SealedValue
 from reminder.storage.db import sealing
-from reminder.storage.db.columns import PersonWords, SealedPersonWords, SealedWords
+from reminder.storage.db.columns import SealedPersonWords, SealedWords, StoredWords
 from reminder.storage.db.statements import among, each, ids_param
 from reminder.storage.db.tables import (
     Account,
@@ -274,7 +274,7 @@ def _plain(tx: Session, table: type[DeclarativeBase], names: Sequence[str], row:
     found: Row = {}
     for name, stored in zip(names, row, strict=False):
         value = _words(tx, getattr(table, name), stored)
-        if isinstance(value, PersonWords):
+        if isinstance(value, StoredWords):
             found |= value._asdict()
         else:
             found[name] = _value(value)
@@ -288,7 +288,7 @@ def _words(tx: Session, column: InstrumentedAttribute[Any], stored: object) -> o
     try:
         return sealing.reader_of(tx, column)(stored)
     except SettingsError:
-        return PersonWords("", None, None, None, None, "") if isinstance(column.type, SealedPersonWords) else None
+        return StoredWords("", None, None, None, None, "") if isinstance(column.type, SealedPersonWords) else None
 
 
 def _value(value: object) -> object:

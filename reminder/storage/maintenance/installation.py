@@ -26,6 +26,11 @@ def known_keys(tx: Session) -> set[str]:
     return {name for name, abandoned_at in rows if abandoned_at is None}
 
 
+def abandoned_keys(tx: Session) -> set[str]:
+    """Return the names of the keys that the operator has said to be lost."""
+    return set(tx.scalars(select(KnownKey.name).where(KnownKey.abandoned_at.is_not(None))))
+
+
 def missing_keys(tx: Session, keys: KeyRing | None) -> list[str]:
     """Return the names of the known keys that the ring has not, in order. `keys`: None where there is no ring yet."""
     return sorted(name for name in known_keys(tx) if keys is None or not keys.has(name))

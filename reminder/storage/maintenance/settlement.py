@@ -33,6 +33,7 @@ from reminder.storage.db.tables import (
     Base,
     Contact,
     Invitation,
+    KnownKey,
     LoginCode,
     Member,
 )
@@ -96,10 +97,13 @@ def seal_rows(database: Database, keys: KeyRing | None) -> int:
     count = seal_every_row(database, keys)
     with database.reading() as tx:
         began = service_state.find(tx, _SEALING) is not None
+        is_in_use = tx.execute(select(KnownKey.name).limit(1)).first() is not None
     if began and not database.rewrite():
         return count
-    with database.writing() as tx:
-        service_state.replace(tx, ROWS_SEALED, schema.newest())
+    if is_in_use:
+        # A database that nobody has used yet stays without a row, so that a back-up can be restored into it.
+        with database.writing() as tx:
+            service_state.replace(tx, ROWS_SEALED, schema.newest())
     return count
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Executable, bindparam, select
 from sqlalchemy.orm import Session
 
 from reminder.storage.db import sealing
-from reminder.storage.db.columns import PersonWords
+from reminder.storage.db.columns import StoredWords
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import Card, Group, Person
 
@@ -69,6 +69,6 @@ def of_groups(tx: Session, group_ids: Sequence[int]) -> list[FreeWord]:
     return found
 
 
-def _place(said: PersonWords) -> tuple[str, bool]:
+def _place(said: StoredWords) -> tuple[str, bool]:
     """Return the room with its unit; without a room the label, and that it is one."""
     return (" ".join(part for part in (said.unit, said.room) if part), False) if said.room else (said.label, True)

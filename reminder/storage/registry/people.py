@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from reminder.domain.model.people import Language, Mode
 from reminder.storage.crypto.keyring import KeyRing, new_row_token
 from reminder.storage.db import sealing
-from reminder.storage.db.columns import PersonWords
+from reminder.storage.db.columns import StoredWords
 from reminder.storage.db.statements import add_many, among, each, ids_param
 from reminder.storage.db.tables import PEOPLE, Card, Person
 from reminder.storage.registry import name_index
@@ -130,13 +130,13 @@ def add_all(tx: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
 
 def _sealed(keys: KeyRing, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values for a new row, with its words sealed."""
-    said = PersonWords._make(row[name] for name in PersonWords._fields)
-    others = {name: value for name, value in row.items() if name not in PersonWords._fields}
+    said = StoredWords._make(row[name] for name in StoredWords._fields)
+    others = {name: value for name, value in row.items() if name not in StoredWords._fields}
     # What a column without a default must have.
     return others | _words(keys, row["group_id"], said) | {"label": "", "office": ""}
 
 
-def _words(keys: KeyRing, group_id: int, said: PersonWords) -> dict[str, Any]:
+def _words(keys: KeyRing, group_id: int, said: StoredWords) -> dict[str, Any]:
     """Return the columns with the words of a person. Nothing else is sealed in the row, so its token is a new one."""
     row_token = new_row_token()
     sealed = sealing.words(keys, Person.words, said, row_token)
@@ -153,7 +153,7 @@ def like(
 
 def change(tx: Session, person: PersonView) -> None:
     """Store the changed fields of a person."""
-    said = PersonWords._make(getattr(person, name) for name in PersonWords._fields)
+    said = StoredWords._make(getattr(person, name) for name in StoredWords._fields)
     values = _words(sealing.keys_of(tx), person.group_id, said) | sealing.no_plain_words(PEOPLE)
     values |= {"mode": person.mode, "language": person.language, "insurance": person.insurance}
     tx.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(values))

@@ -3,7 +3,7 @@
 from typing import cast
 
 import pytest
-from sqlalchemy import Table, delete, select
+from sqlalchemy import Table, select
 from sqlalchemy.exc import OperationalError
 
 from reminder.errors import DatabaseNotReadyError
@@ -66,7 +66,6 @@ def test_values_come_in_lists_that_one_statement_may_name() -> None:
 
 
 def test_a_row_is_inserted_once_and_ignored_where_it_is_there(rows: Rows) -> None:
-    rows.tx.execute(delete(ServiceState))
     assert statements.insert_or_ignore(rows.tx, ServiceState, name="a", value="1")
     assert not statements.insert_or_ignore(rows.tx, ServiceState, name="a", value="2")
 
@@ -74,7 +73,6 @@ def test_a_row_is_inserted_once_and_ignored_where_it_is_there(rows: Rows) -> Non
 
 
 def test_a_row_is_put_whether_or_not_it_is_there(rows: Rows) -> None:
-    rows.tx.execute(delete(ServiceState))
     statements.put(rows.tx, ServiceState, {"name": "a"}, {"value": "1"})
     statements.put(rows.tx, ServiceState, {"name": "a"}, {"value": "2"}, changed={"value": "3"})
 
@@ -125,7 +123,6 @@ def test_many_rows_are_added_with_ids_in_their_order_and_changed_by_their_keys(r
 
 
 def test_many_rows_without_ids_of_their_own_are_inserted_at_once(rows: Rows) -> None:
-    rows.tx.execute(delete(ServiceState))
     values = [{"name": name, "value": "1"} for name in "abc"]
 
     statements.insert_many(rows.tx, cast(Table, ServiceState.__table__), values)

@@ -421,13 +421,14 @@ def held(village: Village) -> bytes:
 
 
 def traces(village: Village, person: int) -> list[bytes]:
-    """Words as they are written, and what is encrypted as it is kept."""
+    """What is encrypted, and its indexes, as they are kept."""
     theirs = f"SELECT id FROM contacts WHERE person_id = {person}"
     queries = (
-        f"SELECT label FROM people WHERE id = {person}",
-        f"SELECT reference FROM people WHERE id = {person}",
-        f"SELECT mark FROM people WHERE id = {person}",
-        f"SELECT consent_by FROM contacts WHERE id IN ({theirs})",
+        f"SELECT words_sealed FROM people WHERE id = {person}",
+        f"SELECT row_token FROM people WHERE id = {person}",
+        f"SELECT label_index FROM people WHERE id = {person}",
+        f"SELECT reference_index FROM people WHERE id = {person}",
+        f"SELECT consent_by_sealed FROM contacts WHERE id IN ({theirs})",
         f"SELECT address_sealed FROM contacts WHERE id IN ({theirs})",
         f"SELECT address_index FROM contacts WHERE id IN ({theirs})",
         f"SELECT body_sealed FROM messages WHERE contact_id IN ({theirs})",
@@ -456,13 +457,15 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(crowd: Village) -> Non
 
 
 def test_not_even_the_open_log_of_writes_holds_an_erased_person(crowd: Village) -> None:
-    crowd.person("おたえさん", reference="403-kita")
+    her = crowd.person("おたえさん", reference="403-kita")
     log = file_of(crowd).with_name("kigen.db-wal")
-    assert "おたえさん".encode() in log.read_bytes()
+    with crowd.app.database.reading() as tx:
+        words = tx.scalars(text(f"SELECT words_sealed FROM people WHERE id = {her}")).one()
+    assert words in log.read_bytes()
 
     erase(crowd, person=61)
 
-    assert "おたえさん".encode() not in log.read_bytes() + file_of(crowd).read_bytes()
+    assert words not in log.read_bytes() + file_of(crowd).read_bytes()
 
 
 def test_after_a_day_no_page_holds_a_copy_that_was_moved(crowd: Village) -> None:
