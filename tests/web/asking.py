@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reminder.web.app import create_web
 from reminder.web.support.api_rates import RequestRates
 from reminder.web.support.page_catalog import read_pages
+from reminder.web.support.refused_requests import RefusedRequests
+from reminder.web.support.uploads import Uploads
 from reminder.wiring import App
 from tests.village import Village
 
@@ -130,9 +132,12 @@ class Lent:
     web: FastAPI
     app: App
     rates: RequestRates = field(default_factory=RequestRates)
+    refused_requests: RefusedRequests = field(default_factory=RefusedRequests)
+    uploads: Uploads = field(default_factory=Uploads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.web.state.app, self.web.state.pages, self.web.state.rates = self.app, read_pages(), self.rates
+        self.web.state.refused_requests, self.web.state.uploads = self.refused_requests, self.uploads
         await self.web(scope, receive, send)
 
 
