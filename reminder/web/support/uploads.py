@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from starlette.requests import Request
 from starlette.types import Message, Receive
@@ -34,7 +35,7 @@ class Upload:
         self.received = 0
         self.is_whole = False
         self._ended = threading.Event()
-        self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
+        self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Future[Any]] | None = None
 
     def is_slow(self, now: datetime) -> bool:
         """Return whether it has had its time and trickles."""
@@ -46,20 +47,22 @@ class Upload:
         self._ended.set()
         if self._waiting is not None:
             loop, waiting = self._waiting
-            loop.call_soon_threadsafe(lambda: waiting.done() or waiting.set_result(None))
+            loop.call_soon_threadsafe(waiting.cancel)
 
     async def next_of(self, receive: Receive) -> Message:
         """Return the next message of the body. Raises TooBusyError once it was ended."""
         loop = asyncio.get_running_loop()
         if self._waiting is None:
             self._waiting = loop, loop.create_future()
-        coming, ended = asyncio.ensure_future(receive()), self._waiting[1]
-        if not self._ended.is_set():
-            await asyncio.wait({coming, ended}, return_when=asyncio.FIRST_COMPLETED)
-        if self._ended.is_set():
+        coming: asyncio.Future[Any] = asyncio.ensure_future(receive())
+        try:
+            if not self._ended.is_set():
+                await asyncio.wait({coming, self._waiting[1]}, return_when=asyncio.FIRST_COMPLETED)
+            if self._ended.is_set():
+                raise TooBusyError(field="file", retry_after=_TRY_AGAIN)
+            message: Message = await coming
+        finally:
             coming.cancel()
-            raise TooBusyError(field="file", retry_after=_TRY_AGAIN)
-        message = await coming
         self.received += len(message.get("body", b""))
         self.is_whole = not message.get("more_body", False)
         return message
