@@ -130,9 +130,9 @@ class TooManyRequestsError(RefusedInputError):
 
 
 class TooBusyError(TooManyRequestsError):
-    """A request that this process has no room for now, whoever asks. Code: uploads_full."""
+    """A request that this process has no room for now, whoever asks. Code: too_many_sheets."""
 
-    code = "uploads_full"
+    code = "too_many_sheets"
 
 
 class NotFoundError(RefusedInputError):

@@ -60,7 +60,7 @@ from reminder.web.support.page_catalog import read_pages
 from reminder.web.support.refused_requests import CLIENT_GONE, REFUSED_CODE, RefusedRequests, cause_of, note_refusal
 from reminder.web.support.rendering import go, language_of, local_path, page, with_cookie, words_of
 from reminder.web.support.security_headers import headers_of
-from reminder.web.support.uploads import UPLOAD, Upload, Uploads
+from reminder.web.support.sheet_bodies import SHEET_BODY, SheetBodies, SheetBody
 from reminder.wiring import App
 
 PROBLEM = "application/problem+json"
@@ -97,7 +97,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.state.health = RecentHealth()
     web.state.rates = RequestRates()
     web.state.refused_requests = RefusedRequests()
-    web.state.uploads = Uploads()
+    web.state.sheet_bodies = SheetBodies()
     web.include_router(webhooks.router)
     web.include_router(public.public)
     at_home = (dashboard, organisation, monthly_plan, city_visits, letters, import_pages)
@@ -207,8 +207,8 @@ def _bounded(scope: Scope, receive: Receive) -> Receive:
 
     async def bounded() -> Message:
         nonlocal seen
-        upload: Upload | None = scope.get("state", {}).get(UPLOAD)
-        message = await (receive() if upload is None else upload.next_of(receive))
+        body: SheetBody | None = scope.get("state", {}).get(SHEET_BODY)
+        message = await (receive() if body is None else body.next_of(receive))
         seen += len(message.get("body", b""))
         if seen <= longest:
             return message

@@ -22,7 +22,7 @@ from reminder.web.server import listen, make_server
 from reminder.web.support.network import TrustedProxies, network_named
 from reminder.web.support.refused_requests import RefusedRequests
 from reminder.web.support.security_headers import HEADERS
-from reminder.web.support.uploads import Uploads
+from reminder.web.support.sheet_bodies import SheetBodies
 from tests.patience import PATIENCE
 from tests.village import Village, open_village
 
@@ -69,7 +69,7 @@ class Site:
     connections: Connections
     may_end: asyncio.Event
     refused: RefusedRequests
-    uploads: Uploads
+    sheet_bodies: SheetBodies
     clients: list[Client] = field(default_factory=list)
 
     async def client(self, sent: bytes = b"", machine: str = "127.0.0.1") -> Client:
@@ -113,7 +113,7 @@ async def served(village: Village) -> AsyncIterator[Site]:
         while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0)
         port, connections = listening.getsockname()[1], server.config.http.registry
-        site = Site(port, connections, may_end, web.state.refused_requests, web.state.uploads)
+        site = Site(port, connections, may_end, web.state.refused_requests, web.state.sheet_bodies)
         yield site
         may_end.set()
         server.should_exit = True

@@ -29,7 +29,7 @@ from reminder.web.api import idempotent, problems
 from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
 from reminder.web.support.api_rates import Rate, RequestRates
 from reminder.web.support.authorization import NotAllowedError, network_of, refuse_suspended
-from reminder.web.support.uploads import receiving
+from reminder.web.support.sheet_bodies import receiving
 from reminder.wiring import App
 
 PREFIX = "/api/v1"

@@ -191,7 +191,7 @@ _MEANINGS = {
     "(`forbidden_number`), or unusual and to be confirmed (`confirm` says how).",
     429: "Too many requests of this token, or wrong tokens from this address: `Retry-After` says when to try again.",
     500: "Something went wrong on our side.",
-    503: "The database cannot be reached now, or too many sheets are coming in (`uploads_full`, with `Retry-After`).",
+    503: "The database cannot be reached now, or too many sheets come in (`too_many_sheets`, with `Retry-After`).",
 }
 
 

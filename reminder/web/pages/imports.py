@@ -22,7 +22,7 @@ from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportRowView, ImportView
 from reminder.web.support.authorization import Changes, Filled, FilledWithFile, OpenApp, Sees
 from reminder.web.support.rendering import both_calendars, go, language_of, page, problem_of, typed, words_of
-from reminder.web.support.uploads import receiving
+from reminder.web.support.sheet_bodies import receiving
 from reminder.wiring import App
 
 router = APIRouter()

@@ -1,4 +1,4 @@
-"""Sheets that many groups send at once: their memory is bounded together, and nobody's slow upload keeps others out."""
+"""Sheets that many groups send at once: their memory is bounded together, and nobody's slow body keeps others out."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reminder.domain.model.people import GroupKind
 from reminder.errors import TooBusyError
-from reminder.web.support.uploads import MOST_BYTES, PACE, UNHURRIED, Uploads
+from reminder.web.support.sheet_bodies import MOST_BYTES, PACE, UNHURRIED, SheetBodies
 from tests.patience import PATIENCE
 from tests.village import Village, japan, open_village
 from tests.web.calling import SHEET, token_of
@@ -41,7 +41,7 @@ def head(token: str, length: int) -> bytes:
 
 
 async def held(site: Site, count: int) -> None:
-    await site.until(lambda: len(site.uploads) == count)
+    await site.until(lambda: len(site.sheet_bodies) == count)
 
 
 def test_of_many_groups_as_many_send_large_sheets_at_once_as_there_is_memory(village: Village) -> None:
@@ -59,7 +59,7 @@ def test_of_many_groups_as_many_send_large_sheets_at_once_as_there_is_memory(vil
                 status, answer = await late.answer()
                 assert status == 503
                 assert b"retry-after: " in answer.lower()
-                assert b'"code":"uploads_full"' in answer
+                assert b'"code":"too_many_sheets"' in answer
                 assert b"Wait about" in answer
             small = await site.client(head(tokens[-1], len(SHEET)) + SHEET, "127.0.3.1")
             assert (await small.answer())[0] == 201, "a sheet as people send them has room"
@@ -90,7 +90,7 @@ def test_an_upload_that_trickles_loses_its_room_to_one_that_needs_it(village: Vi
             answers = [asyncio.create_task(one.answer()) for one in slow]
             done, _ = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
             assert [one.result()[0] for one in done] == [503]
-            await site.until(lambda: len(site.uploads) == room)
+            await site.until(lambda: len(site.sheet_bodies) == room)
             late.writer.transport.abort()
 
     asyncio.run(asyncio.wait_for(told(), PATIENCE))
@@ -98,7 +98,7 @@ def test_an_upload_that_trickles_loses_its_room_to_one_that_needs_it(village: Vi
 
 def test_a_full_house_is_told_on_the_page_in_each_language(village: Village) -> None:
     for language, said in (("ja", "受け取っている"), ("en", "Many files"), ("ja-easy", "たくさん")):
-        sentence = village.app.rules.wording.of(language).section("errors")["uploads_full"]
+        sentence = village.app.rules.wording.of(language).section("errors")["too_many_sheets"]
 
         assert said in sentence
         assert "{retry_after}" in sentence
@@ -106,7 +106,7 @@ def test_a_full_house_is_told_on_the_page_in_each_language(village: Village) -> 
 
 @given(sizes=st.lists(st.integers(1, LARGE), max_size=60), paces=st.lists(st.integers(0, 2 * PACE), min_size=60))
 def test_whatever_is_sent_no_more_is_held_than_there_is_room_for(sizes: list[int], paces: list[int]) -> None:
-    all_of_them, now = Uploads(), NOW
+    all_of_them, now = SheetBodies(), NOW
     for size, pace in zip(sizes, paces, strict=False):
         now += timedelta(seconds=7)
         for one in all_of_them:
@@ -117,7 +117,7 @@ def test_whatever_is_sent_no_more_is_held_than_there_is_room_for(sizes: list[int
 
 
 def test_an_upload_that_keeps_its_pace_or_is_whole_is_never_ended() -> None:
-    all_of_them = Uploads(most=10)
+    all_of_them = SheetBodies(most=10)
     fast, whole = all_of_them.admit(4, NOW), all_of_them.admit(4, NOW)
     later = NOW + 10 * UNHURRIED
     fast.received, whole.is_whole = 10 * PACE * int(UNHURRIED.total_seconds()), True
@@ -132,7 +132,7 @@ def test_an_upload_that_keeps_its_pace_or_is_whole_is_never_ended() -> None:
 
 
 def test_nothing_slow_is_ended_for_an_upload_that_would_find_no_room_all_the_same() -> None:
-    all_of_them = Uploads(most=10)
+    all_of_them = SheetBodies(most=10)
     slow, whole = all_of_them.admit(2, NOW), all_of_them.admit(8, NOW)
     whole.is_whole = True
 

@@ -1,7 +1,7 @@
 """The memory for sheets that are being received, of all groups together.
 
 A group sends one sheet at a time, but there are many groups. A body is received only when there is room for all of it.
-An upload that trickles does not keep the room from others: it is ended when another one needs it.
+A body that trickles does not keep the room from others: it is ended when another one needs it.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ from reminder.wiring import App
 
 # Bytes of bodies at a time; a form keeps its file three times until it is read. Most sheets have a hundredth of it.
 MOST_BYTES = 48 * 1024 * 1024
-# An upload may take its time; after this much it must have come this fast where others wait (bytes a second).
+# A body may take its time; after this much it must have come this fast where others wait (bytes a second).
 UNHURRIED, PACE = timedelta(seconds=30), 64 * 1024
 _TRY_AGAIN = 15
 # In the state of a request.
-UPLOAD = "upload"
+SHEET_BODY = "sheet_body"
 
 
-class Upload:
+class SheetBody:
     """One body that is being received. `size`: the bytes that it may have; `since`: aware UTC."""
 
     def __init__(self, size: int, since: datetime) -> None:
@@ -68,22 +68,22 @@ class Upload:
         return message
 
 
-class Uploads:
-    """The uploads that this process receives or reads."""
+class SheetBodies:
+    """The bodies that this process receives or reads."""
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most = most
-        self._now: list[Upload] = []
+        self._now: list[SheetBody] = []
         self._changing = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._now)
 
-    def __iter__(self) -> Iterator[Upload]:
+    def __iter__(self) -> Iterator[SheetBody]:
         return iter(list(self._now))
 
-    def admit(self, size: int, now: datetime) -> Upload:
-        """Take the room for a body, if need be that of uploads that trickle. Raises TooBusyError."""
+    def admit(self, size: int, now: datetime) -> SheetBody:
+        """Take the room for a body, if need be that of bodies that trickle. Raises TooBusyError."""
         with self._changing:
             needed = size - (self._most - sum(one.size for one in self._now))
             slow = sorted((one for one in self._now if one.is_slow(now)), key=lambda one: one.received)
@@ -95,27 +95,27 @@ class Uploads:
                 needed -= one.size
                 self._now.remove(one)
                 one.end()
-            upload = Upload(size, now)
-            self._now.append(upload)
-            return upload
+            body = SheetBody(size, now)
+            self._now.append(body)
+            return body
 
-    def release(self, upload: Upload) -> None:
+    def release(self, body: SheetBody) -> None:
         """Give the room back; it may have been taken already."""
         with self._changing:
-            if upload in self._now:
-                self._now.remove(upload)
+            if body in self._now:
+                self._now.remove(body)
 
 
 @contextmanager
 def receiving(request: Request) -> Iterator[None]:
     """Hold room for the body of this request, until what it holds was read. Raises TooBusyError."""
     app: App = request.app.state.app
-    uploads: Uploads = request.app.state.uploads
+    sheet_bodies: SheetBodies = request.app.state.sheet_bodies
     length = request.headers.get("content-length")
     # The request guard has refused what is longer, and ends a body without a length at this.
-    upload = uploads.admit(LARGEST if length is None else int(length), app.clock.now())
-    setattr(request.state, UPLOAD, upload)
+    body = sheet_bodies.admit(LARGEST if length is None else int(length), app.clock.now())
+    setattr(request.state, SHEET_BODY, body)
     try:
         yield
     finally:
-        uploads.release(upload)
+        sheet_bodies.release(body)
