@@ -22,6 +22,7 @@ from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportRowView, ImportView
 from reminder.web.support.authorization import Changes, Filled, FilledWithFile, OpenApp, Sees
 from reminder.web.support.rendering import both_calendars, go, language_of, page, problem_of, typed, words_of
+from reminder.web.support.sheet_bodies import receiving
 from reminder.wiring import App
 
 router = APIRouter()
@@ -32,8 +33,8 @@ SHOWN = (RowEffect.NEW, RowEffect.CHANGED, RowEffect.UNCHANGED)
 RowNumber = Annotated[int, Query(ge=0, le=9_999_999)]
 
 
-def _turn_to_read(app: OpenApp, who: Changes) -> Iterator[None]:
-    with service.turn_to_read(app.units, app.clock.now(), group_id=who.group_id):
+def _turn_to_read(request: Request, app: OpenApp, who: Changes) -> Iterator[None]:
+    with service.turn_to_read(app.units, app.clock.now(), group_id=who.group_id), receiving(request):
         yield
 
 
