@@ -193,8 +193,8 @@ class Contact(Base):
 class ConsentEntry(Base):
     """One record of the ledger of consents: what the owner of an address was asked, agreed to, or refused.
 
-    Rows are added and never changed; only a group's erasure takes its id out (consent_records.NO_GROUP). They outlive the
-    contact. The address is not here: `address_index` is keyed by a secret of the installation, which the key ring
+    Rows are added and never changed; only a group's erasure takes its id out (consent_records.NO_GROUP). They outlive
+    the contact. The address is not here: `address_index` is keyed by a secret of the installation, which the key ring
     seals (crypto/consent_index.py). `group_id` None: it concerns every group. The table belongs to no group and is
     looked up by address alone. Who may read it: registration and consent, before somebody may be written to or asked;
     conversation, for a text from the number; an export, which shows a group its own records and those for every group.

@@ -124,7 +124,7 @@ class NewContactRow:
     """A contact to be added, of a person or of a member.
 
     `confirmed`: its owner consents at this moment. `way`: how, where `consent_how` does not say it; of a member None
-    is MEMBER. `held`: the state of a contact whose owner has refused before (consents.py), and `stopped_by` how; it is
+    is MEMBER. `held`: the state of a contact whose owner has refused before, and `stopped_by` how; it is
     not confirmed then.
     """
 
