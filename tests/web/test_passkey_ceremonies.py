@@ -53,8 +53,8 @@ def rows(village: Village) -> dict[str, int]:
         return {name: tx.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in Base.metadata.tables}
 
 
-def registered(browser: Browser) -> Authenticator:
-    device = Authenticator()
+def registered(browser: Browser, device: Authenticator | None = None) -> Authenticator:
+    device = device or Authenticator()
     answer = send(browser, "/passkey", device.register(challenge(browser, "/passkey/options")))
     assert (answer.status, answer.json) == (200, {"then": "/"})
     return device
@@ -222,7 +222,9 @@ def test_no_malformed_signature_is_more_than_refused(
     assert send(elsewhere, "/sign-in/passkey", sound).status == 200
 
 
-@pytest.mark.parametrize("path", ["/passkey", "/sign-in/passkey", "/passkey/options", "/sign-in/passkey/options"])
+@pytest.mark.parametrize(
+    "path", [f"{of}{more}" for of in ("/passkey", "/sign-in/passkey", "/confirm/passkey") for more in ("", "/options")]
+)
 @pytest.mark.parametrize(
     "body",
     [

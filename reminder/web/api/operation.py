@@ -29,6 +29,7 @@ from reminder.web.api import idempotent, problems
 from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
 from reminder.web.support.api_rates import Rate, RequestRates
 from reminder.web.support.authorization import NotAllowedError, network_of, refuse_suspended
+from reminder.web.support.declared import require_declaration
 from reminder.wiring import App
 
 PREFIX = "/api/v1"
@@ -136,6 +137,7 @@ class Operation(APIRoute):
         given["operation_id"] = endpoint.__name__
         given["responses"] = {**_refusals(path, given["methods"]), **(given.get("responses") or {})}
         super().__init__(path, endpoint, **given)
+        self.declared = require_declaration(self)
 
     @property
     def rule(self) -> RequireScope:
