@@ -30,6 +30,7 @@ from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTok
 from reminder.web.support.api_rates import Rate, RequestRates
 from reminder.web.support.authorization import NotAllowedError, network_of, refuse_suspended
 from reminder.web.support.declared import require_declaration
+from reminder.web.support.sheet_bodies import receiving
 from reminder.wiring import App
 
 PREFIX = "/api/v1"
@@ -177,10 +178,18 @@ class Operation(APIRoute):
 
 
 def _turn(request: Request, caller: Caller) -> AbstractContextManager[None]:
-    """Return the group's turn to send a sheet, which is taken before its body is received; nothing elsewhere."""
+    """Return what a sheet needs before its body is received; nothing elsewhere."""
     if request.method == "POST" and request.scope["path"] in TAKES_SHEETS:
-        return service.turn_to_read(caller.app.units, caller.app.clock.now(), group_id=caller.who.group_id)
+        return _turn_to_send(request, caller)
     return nullcontext()
+
+
+@contextmanager
+def _turn_to_send(request: Request, caller: Caller) -> Iterator[None]:
+    """Hold the group's turn to send a sheet, and room for its body."""
+    turn = service.turn_to_read(caller.app.units, caller.app.clock.now(), group_id=caller.who.group_id)
+    with turn, receiving(request):
+        yield
 
 
 def _refusals(path: str, methods: Collection[str]) -> dict[int | str, dict[str, Any]]:

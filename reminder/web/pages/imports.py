@@ -24,6 +24,7 @@ from reminder.web.support.authorization import Changes, Filled, FilledWithFile, 
 from reminder.web.support.confirmation import Confirmed
 from reminder.web.support.declared import Asks, declares, page_router
 from reminder.web.support.rendering import both_calendars, go, language_of, page, problem_of, typed, words_of
+from reminder.web.support.sheet_bodies import receiving
 from reminder.wiring import App
 
 router = page_router()
@@ -34,8 +35,8 @@ SHOWN = (RowEffect.NEW, RowEffect.CHANGED, RowEffect.UNCHANGED)
 RowNumber = Annotated[int, Query(ge=0, le=9_999_999)]
 
 
-def _turn_to_read(app: OpenApp, who: Changes) -> Iterator[None]:
-    with service.turn_to_read(app.units, app.clock.now(), group_id=who.group_id):
+def _turn_to_read(request: Request, app: OpenApp, who: Changes) -> Iterator[None]:
+    with service.turn_to_read(app.units, app.clock.now(), group_id=who.group_id), receiving(request):
         yield
 
 

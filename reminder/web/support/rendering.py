@@ -29,6 +29,7 @@ from reminder.storage.auth.sessions import SignedIn
 from reminder.upkeep.health import Health, RecentHealth
 from reminder.web.support.authorization import form_seal
 from reminder.web.support.page_catalog import Pages, PageWords
+from reminder.web.support.refused_requests import note_refusal
 from reminder.wiring import App
 
 HERE = Path(__file__).parents[1]
@@ -148,6 +149,7 @@ def furigana(text: str) -> Markup:
 
 def problem_of(request: Request, app: App, refused: KigenError, *, field: str | None = None) -> FormProblem:
     """Return the refusal as a problem of the form."""
+    note_refusal(request, refused)
     found = refused.field if isinstance(refused, RefusedInputError) else None
     return FormProblem(field or found, words_of(request).explain(app.rules.wording, refused))
 
