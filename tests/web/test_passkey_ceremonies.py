@@ -281,7 +281,9 @@ def mangled(written: str) -> Iterator[bytes]:
         changed_ = bytearray(sound)
         for _ in range(chance.randint(1, 4)):
             changed_[chance.randrange(len(sound))] = chance.randrange(256)
-        yield bytes(changed_)
+        # A byte may have been changed into itself: signatures differ from run to run.
+        if bytes(changed_) != sound:
+            yield bytes(changed_)
     yield from (cbor2.dumps(one) for one in ([], {}, 1, "x", {"fmt": "none"}, [["x"]], {1: 2}))
     yield b"\x9f" * 900
     yield b"\x5b" + b"\xff" * 8
