@@ -13,7 +13,7 @@ from reminder.delivery import apply_receipts, record_bounces
 from reminder.domain.parsing.bounces import Bounce, named, read_report
 from reminder.errors import RefusedInputError
 from reminder.storage.auth.signed_links import is_bounces_mark
-from reminder.web.support.declared import declares, page_router
+from reminder.web.declared import declares, page_router
 from reminder.wiring import App
 
 router = page_router(prefix="/webhooks")

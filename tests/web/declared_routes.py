@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from reminder.web.api.operation import Operation
-from reminder.web.support.declared import NOTHING, Declared, PageRoute
+from reminder.web.declared import NOTHING, Declared, PageRoute
 
 
 @dataclass(frozen=True)

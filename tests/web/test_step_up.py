@@ -15,9 +15,9 @@ from reminder.domain.model.people import Role
 from reminder.enrolment.identity import sign_in, step_up
 from reminder.storage.db.tables import Session as SessionRow
 from reminder.web.app import create_web
+from reminder.web.declared import Asks, PageRoute, declares
 from reminder.web.support.authorization import Filled
 from reminder.web.support.confirmation import Confirmed
-from reminder.web.support.declared import Asks, PageRoute, declares
 from tests.fakes.authenticator import Authenticator
 from tests.village import Village, open_village
 from tests.web.asking import Answer

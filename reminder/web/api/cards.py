@@ -20,7 +20,7 @@ from reminder.storage.registry.people import PersonView
 from reminder.upkeep.privacy import erasure
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Id, IdIn, In, Instant, Listed, Out, Paged, TypedDate, part
-from reminder.web.support.declared import declares
+from reminder.web.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["cards"], route_class=Operation)
 

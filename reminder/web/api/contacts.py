@@ -18,8 +18,8 @@ from reminder.storage.runtime import activity_log
 from reminder.upkeep.privacy import erasure
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Channel, Id, In, Instant, Listed, Out, Paged, part
+from reminder.web.declared import declares
 from reminder.web.support.authorization import signed_links
-from reminder.web.support.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["contacts"], route_class=Operation)
 

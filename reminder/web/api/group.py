@@ -16,7 +16,7 @@ from reminder.web.api.contacts import ContactOut
 from reminder.web.api.contacts import shown as contact_shown
 from reminder.web.api.operation import PREFIX, Caller, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, In, Instant, Listed, Out, Paged, part
-from reminder.web.support.declared import declares
+from reminder.web.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["group"], route_class=Operation)
 

@@ -18,7 +18,7 @@ from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportView
 from reminder.web.api.operation import PREFIX, TAKES_SHEETS, Caller, Changes, Operation
 from reminder.web.api.shapes import Id, In, Instant, Listed, Out, Paged, part, whole
-from reminder.web.support.declared import declares
+from reminder.web.declared import declares
 
 __all__ = ["TAKES_SHEETS", "router"]
 

@@ -27,9 +27,9 @@ from reminder.storage.auth.idempotency import IdempotentRequest
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithin
 from reminder.web.api import idempotent, problems
 from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
+from reminder.web.declared import require_declaration
 from reminder.web.support.api_rates import Rate, RequestRates
 from reminder.web.support.authorization import NotAllowedError, network_of, refuse_suspended
-from reminder.web.support.declared import require_declaration
 from reminder.web.support.sheet_bodies import receiving
 from reminder.wiring import App
 

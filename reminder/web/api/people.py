@@ -14,7 +14,7 @@ from reminder.storage.registry.people import PersonView
 from reminder.upkeep.privacy import erasure
 from reminder.web.api.operation import PREFIX, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Id, In, Listed, Out, Paged, part
-from reminder.web.support.declared import declares
+from reminder.web.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["people"], route_class=Operation)
 

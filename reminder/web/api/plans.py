@@ -18,7 +18,7 @@ from reminder.web.api.cards import CardIn
 from reminder.web.api.operation import PREFIX, Operation, Sees
 from reminder.web.api.problems import refusals
 from reminder.web.api.shapes import Channel, Id, IdIn, Instant, Out
-from reminder.web.support.declared import declares
+from reminder.web.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["plans"], route_class=Operation)
 

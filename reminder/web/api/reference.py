@@ -11,7 +11,7 @@ from reminder.domain.parsing import dates
 from reminder.domain.rulebook import Rulebook
 from reminder.web.api.operation import PREFIX, Operation, Sees
 from reminder.web.api.shapes import In, Out, TypedDate
-from reminder.web.support.declared import declares
+from reminder.web.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["reference"], route_class=Operation)
 

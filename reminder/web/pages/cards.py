@@ -19,11 +19,11 @@ from reminder.planning.forecast import ForecastCard, forecast, forecasts
 from reminder.storage.auth import authorized
 from reminder.storage.registry import contacts, groups
 from reminder.upkeep.privacy import erasure
+from reminder.web.declared import Asks, declares, page_router
 from reminder.web.drawing import card_pictures
 from reminder.web.pages.people import planned
 from reminder.web.support.authorization import Anyone, Changes, Filled, OpenApp, Owns, Sees
 from reminder.web.support.confirmation import Confirmed
-from reminder.web.support.declared import Asks, declares, page_router
 from reminder.web.support.rendering import both_calendars, go, kept, page, problem_of, typed, words_of
 from reminder.wiring import App
 

@@ -16,10 +16,10 @@ from reminder.planning.reports.status import PersonStatus, group_status
 from reminder.storage.auth import authorized
 from reminder.storage.registry.groups import GroupView
 from reminder.upkeep.privacy import export
+from reminder.web.declared import Asks, declares, page_router
 from reminder.web.pages.monthly_plan import first_of, month_name
 from reminder.web.support.authorization import OpenApp, Sees
 from reminder.web.support.confirmation import Confirmed
-from reminder.web.support.declared import Asks, declares, page_router
 from reminder.web.support.paging import ROWS_SHOWN, Paging, Searched, paged
 from reminder.web.support.rendering import furigana, page, typed, words_of
 from reminder.wiring import App

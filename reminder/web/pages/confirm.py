@@ -10,9 +10,9 @@ from reminder.enrolment.identity import sign_in, step_up
 from reminder.errors import ConflictError, RefusedInputError
 from reminder.storage.auth import accounts, passkeys
 from reminder.storage.auth.sessions import SignedIn
+from reminder.web.declared import declares, page_router
 from reminder.web.support import webauthn
 from reminder.web.support.authorization import Filled, OpenApp, WhoIsSignedIn, from_here, network_of
-from reminder.web.support.declared import declares, page_router
 from reminder.web.support.rendering import go, page, problem_of
 from reminder.wiring import App
 

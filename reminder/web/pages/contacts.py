@@ -13,10 +13,10 @@ from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.storage.auth import authorized
 from reminder.storage.registry import contacts, people
 from reminder.upkeep.privacy import erasure
+from reminder.web.declared import Asks, declares
 from reminder.web.pages.people import _own_or_of_a_person, router
 from reminder.web.support.authorization import Changes, Filled, OpenApp, Sees, signed_links
 from reminder.web.support.confirmation import Confirmed
-from reminder.web.support.declared import Asks, declares
 from reminder.web.support.rendering import go, kept, page, problem_of, typed
 from reminder.wiring import App
 

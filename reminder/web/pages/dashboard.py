@@ -19,8 +19,8 @@ from reminder.storage.outbox.failures import ContactFailures
 from reminder.storage.registry import contacts, groups, people
 from reminder.storage.registry.contacts import ContactView
 from reminder.storage.registry.groups import GroupView
+from reminder.web.declared import declares, page_router
 from reminder.web.support.authorization import Filled, OpenApp, Sees, WhoIsSignedIn
-from reminder.web.support.declared import declares, page_router
 from reminder.web.support.paging import ROWS_SHOWN, Paging, Search, Searched, paged
 from reminder.web.support.rendering import go, local_path, minutes_since, page, recent_health, typed
 

@@ -20,9 +20,9 @@ from reminder.errors import RefusedInputError, TooManyRequestsError
 from reminder.storage.auth import authorized
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportRowView, ImportView
+from reminder.web.declared import Asks, declares, page_router
 from reminder.web.support.authorization import Changes, Filled, FilledWithFile, OpenApp, Sees
 from reminder.web.support.confirmation import Confirmed
-from reminder.web.support.declared import Asks, declares, page_router
 from reminder.web.support.rendering import both_calendars, go, language_of, page, problem_of, typed, words_of
 from reminder.web.support.sheet_bodies import receiving
 from reminder.wiring import App

@@ -24,9 +24,9 @@ from reminder.storage.auth import authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry import name_index
 from reminder.storage.registry.groups import GroupView
+from reminder.web.declared import page_router
 from reminder.web.pages.monthly_plan import first_of
 from reminder.web.support.authorization import OpenApp, Sees
-from reminder.web.support.declared import page_router
 from reminder.web.support.paging import ROWS_SHOWN, Search, Searched, paged
 from reminder.web.support.rendering import page, problem_of, words_of
 from reminder.wiring import App

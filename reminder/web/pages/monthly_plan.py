@@ -31,8 +31,8 @@ from reminder.storage.registry import groups, people
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.runtime import activity_log
+from reminder.web.declared import declares, page_router
 from reminder.web.support.authorization import Changes, Filled, OpenApp, Owns, Sees
-from reminder.web.support.declared import declares, page_router
 from reminder.web.support.page_catalog import PageWords
 from reminder.web.support.paging import ROWS_SHOWN, Paging, Search, Searched, paged
 from reminder.web.support.rendering import FormProblem, go, page, problem_of, typed, words_of

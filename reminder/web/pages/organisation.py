@@ -5,8 +5,8 @@ from fastapi.responses import Response
 
 from reminder.planning.reports.organisation import counts
 from reminder.storage.auth import authorized
+from reminder.web.declared import page_router
 from reminder.web.support.authorization import OpenApp, Sees, WhoIsSignedIn
-from reminder.web.support.declared import page_router
 from reminder.web.support.rendering import page
 
 router = page_router()

@@ -24,10 +24,10 @@ from reminder.storage.registry.contacts import ContactView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import timeline as history
 from reminder.upkeep.privacy import erasure
+from reminder.web.declared import Asks, declares, page_router
 from reminder.web.drawing import timeline
 from reminder.web.support.authorization import Changes, Filled, OpenApp, Owns, Sees
 from reminder.web.support.confirmation import Confirmed
-from reminder.web.support.declared import Asks, declares, page_router
 from reminder.web.support.rendering import go, kept, page, problem_of, typed, unsafe_words_of, words_of
 from reminder.wiring import App
 

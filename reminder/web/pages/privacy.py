@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse
 
 from reminder.channels import registry
 from reminder.upkeep.privacy import retention
+from reminder.web.declared import page_router
 from reminder.web.support.authorization import Anyone, OpenApp
-from reminder.web.support.declared import page_router
 from reminder.web.support.rendering import page
 from reminder.wiring import App
 

@@ -24,8 +24,8 @@ from reminder.storage.registry import cards, contacts, group_standing, groups, p
 from reminder.storage.registry.contacts import ContactView
 from reminder.upkeep.health import assess
 from reminder.upkeep.metrics import CONTENT_TYPE, exposition
+from reminder.web.declared import declares, page_router
 from reminder.web.support.authorization import OpenApp, refuse_suspended
-from reminder.web.support.declared import declares, page_router
 from reminder.web.support.rendering import HERE, both_calendars, minutes_since, page, words_of
 from reminder.wiring import App
 

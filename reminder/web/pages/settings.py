@@ -16,9 +16,9 @@ from reminder.storage.registry import contacts
 from reminder.storage.registry.groups import GroupView
 from reminder.upkeep.calendar import feeds
 from reminder.upkeep.privacy import erasure, export
+from reminder.web.declared import Asks, declares, page_router
 from reminder.web.support.authorization import Filled, OpenApp, Owns, Sees, WhoIsSignedIn
 from reminder.web.support.confirmation import Confirmed
-from reminder.web.support.declared import Asks, declares, page_router
 from reminder.web.support.rendering import go, kept, page, problem_of, typed, unsafe_words_of, words_of
 from reminder.wiring import App
 

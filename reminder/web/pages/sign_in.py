@@ -14,6 +14,7 @@ from reminder.enrolment.identity.sign_up import SignUp
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError
 from reminder.storage.auth import accounts, passkeys
 from reminder.storage.auth.accounts import InvitationView
+from reminder.web.declared import Asks, declares, page_router
 from reminder.web.support import webauthn
 from reminder.web.support.authorization import (
     Anyone,
@@ -27,7 +28,6 @@ from reminder.web.support.authorization import (
     session_cookie,
 )
 from reminder.web.support.confirmation import Confirmed, WhoIsProved
-from reminder.web.support.declared import Asks, declares, page_router
 from reminder.web.support.rendering import (
     LANGUAGE_COOKIE,
     SIZE_COOKIE,

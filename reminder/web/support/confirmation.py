@@ -15,8 +15,8 @@ from reminder.errors import ConflictError, ForbiddenNumberError, KigenError, Ref
 from reminder.guard import outgoing
 from reminder.guard.numbers import forbidden, forbidden_in_record
 from reminder.storage.auth.sessions import SignedIn
+from reminder.web.declared import Asks, PageRoute, looks_at_proof
 from reminder.web.support.authorization import Filled, OpenApp, WhoIsSignedIn, network_of
-from reminder.web.support.declared import Asks, PageRoute, looks_at_proof
 from reminder.web.support.rendering import FREE_WORDS, local_path, typed
 
 # The fields that the page which asks adds to a form.
