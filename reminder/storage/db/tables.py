@@ -680,6 +680,7 @@ class Session(Base):
 
     `token_proof`: made with the key ring; a row without it signs nobody in. `proved_at`: when its owner last entered a
     code or used a passkey. `browser_hash`: of the cookie that tells this browser from one never signed in before.
+    `held_sealed`: the form that waits for a fresh proof, since `held_at`.
     """
 
     __tablename__ = "sessions"
@@ -695,6 +696,8 @@ class Session(Base):
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    held_sealed: Mapped[bytes | None]
+    held_at: Mapped[datetime | None]
 
 
 class Passkey(Base):

@@ -32,6 +32,7 @@ from reminder.domain.model.messages import (
     MessageState,
 )
 from reminder.domain.model.state_machine import Move
+from reminder.storage.auth import sessions
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.tables import (
     HAS_BODY,
@@ -255,6 +256,11 @@ def _without_words(table: type[Message] | type[Reply]) -> Callable[[Session, Col
     return forget
 
 
+def _without_held_form(tx: Session, ids: Collection[int]) -> None:
+    for session_id in ids:
+        sessions.release(tx, session_id)
+
+
 def _deleted(table: type[Base], its_id: InstrumentedAttribute[int]) -> Callable[[Session, Collection[int]], None]:
     return lambda tx, ids: _delete(tx, table, its_id.in_(ids))
 
@@ -326,6 +332,11 @@ OLD: Mapping[str, Expired] = {
     "address_usage": Expired(
         select(AddressUsage.id).where(AddressUsage.hour < _before("address_usage")),
         _deleted(AddressUsage, AddressUsage.id),
+    ),
+    # Forms that waited for a fresh proof, and nobody came back to.
+    "held_forms": Expired(
+        select(SignedIn.id).where(SignedIn.held_at < _before("held_forms")),
+        _without_held_form,
     ),
     # Ended or expired sessions.
     "sessions": Expired(

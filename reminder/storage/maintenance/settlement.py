@@ -35,7 +35,7 @@ from reminder.storage.maintenance import consent_backfill, installation
 from reminder.storage.maintenance.key_rotation import SEALED, Sealed
 
 _INDEXED = [one for one in SEALED if one.index is not None]
-FIRST_WITH_PROOFS, FIRST_WITH_CONSENTS = "0016", "0019"
+FIRST_WITH_PROOFS, FIRST_WITH_CONSENTS = "0016", "0020"
 AT_ONCE = 500
 
 

@@ -148,7 +148,7 @@ def test_the_migration_fills_it_with_the_secret_of_the_installation_and_only_onc
     rows.contact(person_id=rows.person(rows.group()), address=PHONE)
     as_before(rows)
 
-    settlement.settle(rows.tx, rows.keys, "0018")
+    settlement.settle(rows.tx, rows.keys, "0019")
     settlement.settle(rows.tx, rows.keys, settlement.FIRST_WITH_CONSENTS)
 
     with_secret = rows.keys.referring_by(installation.references_of(rows.tx, rows.keys, NOW))
