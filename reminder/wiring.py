@@ -212,6 +212,7 @@ def build_app(
         database.write_only_at(schema.newest())
         keys = open_key_ring(settings, database, clock.now())
         seal_rows(database, keys)
+        fill_consents(database, keys)
     except BaseException:
         database.close()
         raise
@@ -294,6 +295,22 @@ def open_key_ring(settings: Settings, database: "Database", now: datetime) -> "K
             known = installation.references_of(tx, ring, now)
     with database.reading() as tx:
         return ring.referring_by(known, installation.abandoned_keys(tx))
+
+
+def fill_consents(database: "Database", keys: "KeyRing") -> None:
+    """Give the contacts of earlier versions their place in the ledger of consents, in short transactions.
+
+    The migration has done it, unless it had not the key of a contact. Another start goes on where one was interrupted.
+    """
+    from reminder.storage.maintenance import consent_backfill
+
+    with database.reading() as tx:
+        if consent_backfill.is_complete(tx):
+            return
+    last: int | None = 0
+    while last is not None:
+        with database.writing() as tx:
+            last = consent_backfill.fill_some(tx, keys, after=last)
 
 
 def make_channels(

@@ -37,7 +37,7 @@ from reminder.storage.db.tables import CARDS, PEOPLE, Base
 _NO_JSON = ("{}", "[]", "null")
 
 
-# Opened words that are opened_before of one column: of people some 15 MB.
+# Opened words that are kept in memory of one column: of people some 15 MB.
 MOST_KEPT = 30_000
 
 
@@ -56,8 +56,9 @@ _NO_KEYS = KeyRing([])
 def reader(keys: KeyRing, column: InstrumentedAttribute[Any]) -> Callable[[Any], Any]:
     """Return the function that opens what was read from a column with words; None stays None.
 
-    It raises SettingsError for what cannot be opened, unless its key is given up; then it returns "？". Equal bytes in one column are the same words, so they are
-    opened_before as long as the ring is in use, and most lists open nothing twice.
+    It raises SettingsError for what cannot be opened, unless its key is given up; then it returns "？". Equal bytes in
+    one column are the same words, so they are kept in memory as long as the ring is in use, and most lists open nothing
+    twice.
     """
     type_ = cast(SealedWords, column.type)
     found = keys.readers.get(type_.place.column)

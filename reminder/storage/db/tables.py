@@ -2,7 +2,7 @@
 
 Closed sets are enums with a CHECK (`EnumText`); values that configuration or a provider names (channels, kinds of
 cards, languages, steps, presets, reasons) are open, and plain text. An `Instant` is aware UTC; a `date` is a date in
-Japan. SealedBytes columns are encrypted with the key ring (crypto/keyring.py); words in them are opened as they are read
+Japan. Sealed columns are encrypted with the key ring (crypto/keyring.py); words in them are opened as they are read
 (columns.SealedWords). `…_plain`: where words stood before they were sealed; empty since.
 """
 
@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from reminder.domain.model.consent_records import ConsentAct, ConsentWay
 from reminder.domain.model.imports import ImportState, RowEffect, RowStatus
 from reminder.domain.model.messages import MessageKind, MessageState, ReminderState
 from reminder.domain.model.notices import NoticeKind
@@ -81,6 +82,7 @@ MESSAGE_BODY = Place("messages.body_sealed", before="messages.body")
 REPLY_BODY = Place("replies.body_sealed", before="replies.body")
 UNCLEAR_BODY = Place("unclear_replies.body_sealed", before="unclear_replies.body")
 IMPORT_CELLS = Place("import_rows.cells_sealed", before="upload_rows.cells")
+SESSION_FORM = Place("sessions.held_sealed", before="sessions.held")
 INSTALLATION_SECRET = Place("installation_secrets.value_sealed", before="installation_secrets.value")
 
 
@@ -238,6 +240,7 @@ class Contact(Base):
     row_token: Mapped[bytes | None]
     address_sealed: Mapped[SealedValue] = mapped_column(SealedBytes(CONTACT_ADDRESS))
     address_index: Mapped[bytes] = mapped_column(index=True)
+    consent_index: Mapped[bytes | None] = mapped_column(index=True)  # the address in the ledger of consents
     state: Mapped[ContactState] = mapped_column(EnumText(ContactState, 12))
     consent_how: Mapped[ConsentHow | None] = mapped_column(EnumText(ConsentHow, 10))
     consent_by: Mapped[Unread | None] = mapped_column(
@@ -250,6 +253,26 @@ class Contact(Base):
     test_called_at: Mapped[datetime | None]  # when the keys of a call were tried out; before that none are offered
     reached_at: Mapped[datetime | None]  # last proof that this address is still theirs
     created_at: Mapped[datetime]
+
+
+class ConsentEntry(Base):
+    """One record of the ledger of consents: what the owner of an address was asked, agreed to, or refused.
+
+    Rows are added and never changed; only a group's erasure takes its id out (consent_records.NO_GROUP). They outlive
+    the contact. The address is not here: `address_index` is keyed by a secret of the installation, which the key ring
+    seals (crypto/consent_index.py). `group_id` None: it concerns every group. The table belongs to no group and is
+    looked up by address alone. Who may read it: registration and consent, before somebody may be written to or asked;
+    conversation, for a text from the number; an export, which shows a group its own records and those for every group.
+    Nothing else, and no page.
+    """
+
+    __tablename__ = "consent_records"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address_index: Mapped[bytes] = mapped_column(index=True)
+    group_id: Mapped[int | None] = mapped_column(index=True)
+    act: Mapped[ConsentAct] = mapped_column(EnumText(ConsentAct, 12))
+    way: Mapped[ConsentWay] = mapped_column(EnumText(ConsentWay, 10))
+    at: Mapped[datetime]
 
 
 _IN_USE = text("cards.retired_at IS NULL")
@@ -734,6 +757,7 @@ class Session(Base):
 
     `token_proof`: made with the key ring; a row without it signs nobody in. `proved_at`: when its owner last entered a
     code or used a passkey. `browser_hash`: of the cookie that tells this browser from one never signed in before.
+    `held_sealed`: the form that waits for a fresh proof, since `held_at`.
     """
 
     __tablename__ = "sessions"
@@ -749,6 +773,9 @@ class Session(Base):
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    row_token: Mapped[bytes | None]  # only of one that has held something
+    held_sealed: Mapped[SealedValue | None] = mapped_column(SealedBytes(SESSION_FORM))
+    held_at: Mapped[datetime | None]
 
 
 class Passkey(Base):

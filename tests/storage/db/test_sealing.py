@@ -11,7 +11,7 @@ from reminder.domain.model.imports import Finding, ImportColumn, Level, RowEffec
 from reminder.domain.model.people import Mode, Role
 from reminder.domain.parsing.replies import Intent
 from reminder.errors import ForbiddenNumberError, SettingsError
-from reminder.storage.auth import accounts, api_tokens, idempotency, login_codes
+from reminder.storage.auth import accounts, api_tokens, idempotency, login_codes, sessions
 from reminder.storage.auth.idempotency import IdempotentRequest
 from reminder.storage.crypto.keyring import ROW_TOKEN_BYTES, KeyRing, SealedValue, new_key, new_row_token, read_keys
 from reminder.storage.db import columns, sealing
@@ -43,7 +43,6 @@ from reminder.storage.maintenance.key_rotation import SEALED
 from reminder.storage.registry import cards, contacts, free_words, group_standing, groups, imports, name_index, people
 from reminder.storage.registry.imports import CheckedRow, NewRow
 from reminder.storage.reminders import replies, unclear_replies
-from reminder.storage.runtime import service_state
 from tests.storage.conftest import DAY, NOW, Rows
 from tests.storage.unsealed import unseal
 
@@ -64,7 +63,12 @@ def filled(rows: Rows) -> None:
         group_standing.suspend(tx, group, "しらせ", NOW)
         member = rows.member(group, email=f"musume{number}@example.jp")
         groups.name_member(tx, member, "ナデシコ")
-        rows.account(f"tsuma{number}@example.jp")
+        account = rows.account(f"tsuma{number}@example.jp")
+        session = sessions.add(
+            tx, keys, account_id=account, member_id=None, token_hash=bytes([number]), device="", now=NOW,
+            expires_at=NOW + DAY,
+        )  # fmt: skip
+        sessions.hold(tx, keys, session, "ねこがいます", NOW)
         person = rows.person(
             group, "カワセミ", reference="K-77", room="松の間", unit="三階", mark="つばめ", office="港区役所"
         )
@@ -256,9 +260,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_stopped(
         filled(Rows(tx, keys))
         before = everything(tx, keys)
         unseal(tx, keys)
-        service_state.replace(tx, settlement.ROWS_SEALED, "")
-    with database.writing() as tx:
-        tx.connection().exec_driver_sql("DELETE FROM service_state").close()
+        installation.note_keys(tx, keys, NOW)
     monkeypatch.setattr(settlement, "AT_ONCE", 1)
     batches, bind = itertools.count(1), sealing.bind_rows
 
