@@ -74,6 +74,7 @@ def _database(settings: Settings) -> None:
             schema.require_newest(database)
             ring = refuse_missing_keys(settings, database)
             _refuse_divided(database, ring)
+            _refuse_unsealed(database, ring)
             _activity(database, ring)
     finally:
         database.close()
@@ -103,6 +104,15 @@ def _refuse_divided(database: Database, keys: KeyRing | None) -> None:
         if found:
             rows = "; ".join(f"{one.table} {', '.join(map(str, one.ids))}" for one in found)
             raise ConflictError("addresses_divided", rows=rows)
+
+
+def _refuse_unsealed(database: Database, keys: KeyRing | None) -> None:
+    """Refuse rows with plain words, or with a sealed value that is not bound to its row; see settlement.seal_rows."""
+    if keys is not None:
+        with database.reading() as tx:
+            found = settlement.unsealed_rows(tx, keys)
+        if found:
+            raise ConflictError("rows_unsealed", rows=", ".join(f"{table} {count}" for table, count in found.items()))
 
 
 def _listed(settings: Settings | None) -> dict[str, list[str]]:

@@ -18,7 +18,7 @@ from reminder.errors import DatabaseNotReadyError, SettingsError
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
-from reminder.storage.maintenance import activity_chain, audit, counters
+from reminder.storage.maintenance import activity_chain, audit, counters, settlement
 from reminder.storage.outbox import group_limits, monitoring
 from reminder.storage.outbox.monitoring import OpenMessages
 from reminder.storage.registry import cards, groups
@@ -173,6 +173,8 @@ def _troubles(
     unreadable = audit.unreadable_messages(tx, rules.channels, now + SOON_LOOKED_AT)
     if unreadable.count:
         yield Trouble("messages_unreadable", unreadable.count, unreadable.since)
+    if not settlement.are_sealed(tx):
+        yield Trouble("rows_unsealed")
     for pause in pauses:
         code = HoldReason.UNUSUAL_DAY if pause.reason == HoldReason.UNUSUAL_DAY else f"{PAUSED}_{pause.channel}"
         yield Trouble(code, since=pause.since, name=pause.channel, reason=pause.reason)

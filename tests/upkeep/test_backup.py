@@ -93,6 +93,7 @@ def test_new_rows_get_ids_that_were_never_given(lived_in: Village, empty: Databa
 
     restore(empty, made(lived_in, tmp_path))
 
+    empty.open_with(lived_in.app.keys)
     with empty.writing() as tx:
         tx.connection().exec_driver_sql(
             "INSERT INTO people (group_id, label, office, mode, language, insurance, created_at) "

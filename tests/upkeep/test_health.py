@@ -304,7 +304,7 @@ def test_every_trouble_has_a_sentence_in_every_language_of_the_operator(family: 
     codes |= {"database_unreachable", "database_behind", "database_ahead", "channel_paused_sms", "channel_paused_email"}
     codes |= {"group_over_limit", "unusual_day", "rows_set_aside", "bounces_refused", "messages_unreadable"}
     codes |= {"request_flood"}
-    codes |= {"activity_log_changed"}
+    codes |= {"activity_log_changed", "rows_unsealed"}
     for language in ("ja", "en"):
         sentences = family.app.rules.wording.of(language).section("trouble")
         said = {code: Trouble(code, 7).said(sentences) for code in codes}

@@ -214,9 +214,10 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def sealed_with(sealed: bytes) -> str:
+def sealed_with(sealed: SealedValue | bytes) -> str:
     """Return the name of the key that sealed this value."""
-    return sealed[:_ID_BYTES].hex()
+    content = sealed.content if isinstance(sealed, SealedValue) else sealed
+    return content[:_ID_BYTES].hex()
 
 
 def new_key() -> str:

@@ -100,8 +100,12 @@ ROWS_SEALED = "rows_sealed"
 
 
 def are_sealed(tx: Session) -> bool:
-    """Return whether `seal_rows` has come to its end in this database."""
-    return service_state.find(tx, ROWS_SEALED) is not None
+    """Return whether `seal_rows` has come to its end in this database, or nobody has used it yet."""
+    return service_state.find(tx, ROWS_SEALED) is not None or not _is_in_use(tx)
+
+
+def _is_in_use(tx: Session) -> bool:
+    return tx.execute(select(KnownKey.name).limit(1)).first() is not None
 
 
 def seal_rows(database: Database, keys: KeyRing | None) -> int:
@@ -112,12 +116,12 @@ def seal_rows(database: Database, keys: KeyRing | None) -> int:
     None where there is no ring yet, so that nothing can have been sealed. Raises SettingsError where words are there.
     """
     with database.reading() as tx:
-        if are_sealed(tx):
+        if service_state.find(tx, ROWS_SEALED) is not None:
             return 0
     count = seal_every_row(database, keys)
     with database.reading() as tx:
         began = service_state.find(tx, _SEALING) is not None
-        is_in_use = tx.execute(select(KnownKey.name).limit(1)).first() is not None
+        is_in_use = _is_in_use(tx)
     if began and not database.rewrite():
         return count
     if is_in_use:
