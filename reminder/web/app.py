@@ -32,6 +32,7 @@ from reminder.web.api import imports
 from reminder.web.pages import (
     cards,
     city_visits,
+    confirm,
     contacts,
     dashboard,
     letters,
@@ -56,6 +57,7 @@ from reminder.web.support.authorization import (
     cookie_name,
     is_https,
 )
+from reminder.web.support.confirmation import NotProvedError, ProofNeededError
 from reminder.web.support.page_catalog import read_pages
 from reminder.web.support.refused_requests import CLIENT_GONE, REFUSED_CODE, RefusedRequests, cause_of, note_refusal
 from reminder.web.support.rendering import go, language_of, local_path, page, with_cookie, words_of
@@ -101,7 +103,7 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.include_router(webhooks.router)
     web.include_router(public.public)
     at_home = (dashboard, organisation, monthly_plan, city_visits, letters, import_pages)
-    for module in (sign_in, privacy, *at_home, people, contacts, print_pages, cards, settings):
+    for module in (sign_in, confirm, privacy, *at_home, people, contacts, print_pages, cards, settings):
         web.include_router(module.router)
     web.include_router(api.router)
     if local_pages:
@@ -109,6 +111,8 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.add_exception_handler(KigenError, _refuse)
     web.add_exception_handler(NotSignedInError, _lead_to_sign_in)
     web.add_exception_handler(NoGroupError, _lead_to_welcome)
+    web.add_exception_handler(ProofNeededError, _lead_to_confirm)
+    web.add_exception_handler(NotProvedError, _ask_for_proof_again)
     web.add_exception_handler(webhooks.NotSignedError, webhooks.answer_not_signed)
     web.add_exception_handler(HTTPException, _not_there)
     web.add_exception_handler(RequestValidationError, _malformed)
@@ -291,6 +295,20 @@ def _lead_to_sign_in(request: Request, refused: Exception) -> Response:
 
 def _lead_to_welcome(_request: Request, _refused: Exception) -> Response:
     return go("/welcome")
+
+
+def _lead_to_confirm(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, ProofNeededError)
+    if "text/html" not in request.headers.get("accept", ""):
+        return problem(request, refused, status=403)
+    return go("/confirm")
+
+
+def _ask_for_proof_again(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, NotProvedError)
+    if "text/html" not in request.headers.get("accept", ""):
+        return problem(request, refused.refused)
+    return confirm.wrong_code(request, request.app.state.app, refused.refused)
 
 
 def _refuse(request: Request, refused: Exception) -> Response:

@@ -27,6 +27,7 @@ from reminder.storage.auth.idempotency import IdempotentRequest
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithin
 from reminder.web.api import idempotent, problems
 from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
+from reminder.web.declared import require_declaration
 from reminder.web.support.api_rates import Rate, RequestRates
 from reminder.web.support.authorization import NotAllowedError, network_of, refuse_suspended
 from reminder.web.support.sheet_bodies import receiving
@@ -137,6 +138,7 @@ class Operation(APIRoute):
         given["operation_id"] = endpoint.__name__
         given["responses"] = {**_refusals(path, given["methods"]), **(given.get("responses") or {})}
         super().__init__(path, endpoint, **given)
+        self.declared = require_declaration(self)
 
     @property
     def rule(self) -> RequireScope:

@@ -168,7 +168,7 @@ def kept(form: FormData, refused: KigenError | None = None) -> Mapping[str, str]
     """Return the typed values to show again; never a number or a word that we refuse."""
     del refused
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
-    words = {name for name in typed if name in _FREE_WORDS}
+    words = {name for name in typed if name in FREE_WORDS}
     # A number may be divided over the fields.
     hidden = words if forbidden_in_record(typed[name] for name in sorted(words)) else frozenset[str]()
     return {
@@ -178,14 +178,14 @@ def kept(form: FormData, refused: KigenError | None = None) -> Mapping[str, str]
 
 
 # Fields of the forms for free words; addresses and dates have readers of their own.
-_FREE_WORDS = frozenset(
+FREE_WORDS = frozenset(
     {"label", "mark", "ref", "room", "unit", "office", "card_label", "consent_by"}
     | {"group_name", "member_name", "organisation", "token_name"}
 )
 
 
 def _is_refused(name: str, value: str) -> bool:
-    return name in _FREE_WORDS and bool(value) and not outgoing.is_safe(value, field=name)
+    return name in FREE_WORDS and bool(value) and not outgoing.is_safe(value, field=name)
 
 
 def typed(form: FormData, name: str) -> str:
