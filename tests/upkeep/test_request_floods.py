@@ -91,7 +91,7 @@ def test_after_a_day_it_is_over(village: Village) -> None:
     assert after(village, MINUTE) is None
 
 
-def test_all_causes_at_once_are_remembered_on_every_database(village: Village) -> None:
+def test_all_causes_at_once_are_told_on_every_database(village: Village) -> None:
     come(village, **dict.fromkeys(Cause, 10**9))
 
     told = after(village, MINUTE)
