@@ -299,7 +299,7 @@ def test_every_message_that_can_be_composed_is_among_those_that_are_tried_here()
     """A new method of the composer that takes words of people must be tried with hostile ones."""
     tried = {
         "reminder", "notice", "limit", "answer", "call", "practice_call", "digest", "invitation", "choice", "name_of",
-        "unsafe_words",
+        "unsafe_words", "account_act",
     }  # fmt: skip
     without_words = {"login_code", "confirm_code", "together", "reading_of", "consent_request"}
 
@@ -333,3 +333,19 @@ def test_the_notice_about_unsafe_words_holds_none_of_them(language: Language) ->
         assert foreign_parts(said_) == frozenset()
         assert "99" in said_
         assert ("203" in said_) is channel.is_mail
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("act", AccountAct)
+def test_an_e_mail_about_an_act_holds_no_word_of_anybody_that_may_not_leave_us(
+    language: Language, act: AccountAct
+) -> None:
+    at = datetime(2026, 12, 1, 0, 5, tzinfo=UTC)
+    for word in HOSTILE:
+        for device, group in ((word, word), ("?", None), ("terminal", "田中家"), ("iPhone・Safari", word), ("", word)):
+            mail = COMPOSER.account_act(language, act, at, device, group)
+            assert foreign_parts(said(mail)) == frozenset()
+            assert word not in said(mail)
+            assert "09:05" in mail.text
+    assert "iPhone・Safari" in COMPOSER.account_act(language, act, at, "iPhone・Safari", None).text
+    assert "田中家" in COMPOSER.account_act(language, act, at, "terminal", "田中家").text
