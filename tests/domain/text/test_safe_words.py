@@ -5,12 +5,13 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import cycle, product
 from pathlib import Path
 
 import pytest
 
+from reminder.domain.model.account_acts import AccountAct
 from reminder.domain.model.notices import ANSWERS, NoticeKind
 from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rules.next_step import NextAct
@@ -341,11 +342,13 @@ def test_an_e_mail_about_an_act_holds_no_word_of_anybody_that_may_not_leave_us(
     language: Language, act: AccountAct
 ) -> None:
     at = datetime(2026, 12, 1, 0, 5, tzinfo=UTC)
+    ours = said(COMPOSER.account_act(language, act, at, "?", None))
     for word in HOSTILE:
         for device, group in ((word, word), ("?", None), ("terminal", "田中家"), ("iPhone・Safari", word), ("", word)):
             mail = COMPOSER.account_act(language, act, at, device, group)
             assert foreign_parts(said(mail)) == frozenset()
-            assert word not in said(mail)
+            # Some of them are words of ours, too.
+            assert said(mail).count(word) == ours.count(word)
             assert "09:05" in mail.text
     assert "iPhone・Safari" in COMPOSER.account_act(language, act, at, "iPhone・Safari", None).text
     assert "田中家" in COMPOSER.account_act(language, act, at, "terminal", "田中家").text
