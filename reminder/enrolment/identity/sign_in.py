@@ -20,7 +20,7 @@ from reminder.domain.model.people import Audience, ChannelName, GroupKind, Langu
 from reminder.domain.parsing import addresses
 from reminder.enrolment.identity import owner_mails
 from reminder.enrolment.identity.sign_up import SignUp, add_account
-from reminder.errors import ConflictError, RefusedInputError
+from reminder.errors import ConflictError, NotFoundError, RefusedInputError
 from reminder.storage.auth import accounts, login_codes, passkeys, sessions
 from reminder.storage.auth.accounts import AccountView
 from reminder.storage.auth.login_codes import CodeAttempt, MailedCode
@@ -358,6 +358,29 @@ def leave_everywhere_else(uow: UnitOfWork, signed_in: SignedIn) -> None:
     """End all other sessions of the account."""
     if sessions.revoke_others(uow.tx, signed_in.account_id, signed_in.session_id, uow.now):
         log(uow, signed_in.account_id, "devices_signed_out")
+
+
+def leave_everywhere(uow: UnitOfWork, account_id: int) -> int:
+    """End all sessions of an account, and return how many."""
+    ended = sessions.revoke_others(uow.tx, account_id, None, uow.now)
+    if ended:
+        log(uow, account_id, "devices_signed_out")
+    return ended
+
+
+def end_sessions_of(uow: UnitOfWork, *, email: str) -> int:
+    """End all sessions of the account with this address, and return how many. Raises NotFoundError."""
+    account = accounts.at_address(uow.tx, uow.keys, addresses.read_email(email, field="email"))
+    if account is None:
+        raise NotFoundError(field="email")
+    return leave_everywhere(uow, account.id)
+
+
+def end_all_sessions(uow: UnitOfWork) -> int:
+    """End the sessions of all accounts, and return how many."""
+    ended = sessions.revoke_all(uow.tx, uow.now)
+    activity_log.write(uow.tx, "all_signed_out", uow.now)
+    return ended
 
 
 def add_passkey(

@@ -19,7 +19,7 @@ from reminder.storage.registry.groups import GroupView
 from reminder.upkeep.calendar import feeds
 from reminder.upkeep.privacy import erasure, export
 from reminder.web.declared import Asks, declares, page_router
-from reminder.web.support.authorization import Filled, OpenApp, Owns, Sees, WhoIsSignedIn
+from reminder.web.support.authorization import Filled, OpenApp, Owns, Sees, WhoIsSignedIn, is_https, session_cookie
 from reminder.web.support.confirmation import Confirmed
 from reminder.web.support.rendering import go, kept, page, problem_of, typed, unsafe_words_of, words_of
 from reminder.wiring import App
@@ -247,6 +247,17 @@ def leave_other_devices(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Re
     with app.writing() as uow:
         sign_in.leave_everywhere_else(uow, found)
     return go("/settings/devices")
+
+
+@router.post("/settings/devices/all")
+@declares(logs=["devices_signed_out"])
+def leave_everywhere(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
+    """End all sessions of the account, this one too."""
+    with app.writing() as uow:
+        sign_in.leave_everywhere(uow, found.account_id)
+    answer = go("/sign-in")
+    answer.delete_cookie(session_cookie(app), path="/", secure=is_https(app), httponly=True)
+    return answer
 
 
 @router.post("/settings/devices/{session_id}")
