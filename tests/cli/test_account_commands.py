@@ -3,9 +3,8 @@
 from datetime import timedelta
 
 from reminder.domain.model.people import Language
-from reminder.settings import read_settings
 from reminder.storage.auth import accounts, sessions
-from reminder.wiring import build_app
+from reminder.wiring import build_app, read_settings
 from tests.cli.terminal import Terminal
 
 

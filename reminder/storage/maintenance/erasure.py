@@ -68,6 +68,7 @@ from reminder.storage.db.tables import (
 from reminder.storage.db.tables import Session as SignedIn
 from reminder.storage.db.transitions import transition
 from reminder.storage.outbox.queue import login_code_key
+from reminder.storage.registry import consents
 from reminder.storage.registry.imports import delete_imports
 
 # The most numbers in one statement: SQLite accepts 32766, PostgreSQL 65535.
@@ -196,6 +197,7 @@ def group(tx: Session, group_id: int) -> None:
     delete_messages(tx, set(tx.scalars(_messages_of_group(group_id))))
     _delete(tx, UnclearReply, UnclearReply.id.in_(_unclear(ReplyChoice.contact_id.in_(_contacts_of_group(group_id)))))
     _delete(tx, GroupDayTotal, GroupDayTotal.group_id == group_id)
+    consents.forget_group(tx, group_id)
     _delete(tx, Group, Group.id == group_id)
     elsewhere = select(Member.id).where(Member.account_id == Account.id).exists()
     gone = tx.execute(select(Account.id, Account.address_index).where(Account.id.in_(accounts), ~elsewhere)).all()
