@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
-from reminder.clock import JAPAN, japan_date
 from reminder.domain.model.account_acts import OPERATORS_TERMINAL, AccountAct
 from reminder.domain.model.devices import is_known_device
 from reminder.domain.model.notices import NoticeKind
@@ -187,13 +186,13 @@ class Composer:
     ) -> Composed:
         """Return the e-mail about something that was done to an account or a group, in case it was somebody else.
 
-        `device`: what its owner calls it, or one of the names in account_acts. `group`: its name, None to leave it out.
+        `at`: in Japan. `device`: what its owner calls it, or one of the names in account_acts. `group`: its name, None to leave it out.
         """
         words = self.catalogs.of(language)
         said, name = words.in_mail.section("account"), safe_sender(words, group or "")
         of_ours = said["terminal"] if device == OPERATORS_TERMINAL else said["unknown_device"]
         where = device if is_known_device(device) else of_ours
-        when = f"{words.in_mail.date(japan_date(at), 'full_date')} {at.astimezone(JAPAN):%H:%M}"
+        when = f"{words.in_mail.date(at.date(), 'full_date')} {at:%H:%M}"
         text = (
             said["act"]
             .strip()

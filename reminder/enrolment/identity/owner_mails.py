@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from reminder.clock import JAPAN
 from reminder.domain.model.account_acts import AccountAct
 from reminder.domain.model.messages import MessageKind, Urgency
 from reminder.domain.model.people import Audience, ChannelName, Language, Role
@@ -74,7 +75,7 @@ def _tell(
 ) -> None:
     drafts = []
     for number, reader in enumerate({addresses.address_identity(one.address): one for one in told}.values()):
-        said = uow.rules.composer.account_act(reader.language, act, uow.now, device, group)
+        said = uow.rules.composer.account_act(reader.language, act, uow.now.astimezone(JAPAN), device, group)
         drafts.append(
             MessageDraft(
                 # Twice in a moment, as by a second press of a button, is once.

@@ -5,12 +5,13 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from itertools import cycle, product
 from pathlib import Path
 
 import pytest
 
+from reminder.clock import JAPAN
 from reminder.domain.model.account_acts import AccountAct
 from reminder.domain.model.notices import ANSWERS, NoticeKind
 from reminder.domain.model.people import Audience, ChannelName, Language, Mode
@@ -341,7 +342,7 @@ def test_the_notice_about_unsafe_words_holds_none_of_them(language: Language) ->
 def test_an_e_mail_about_an_act_holds_no_word_of_anybody_that_may_not_leave_us(
     language: Language, act: AccountAct
 ) -> None:
-    at = datetime(2026, 12, 1, 0, 5, tzinfo=UTC)
+    at = datetime(2026, 12, 1, 9, 5, tzinfo=JAPAN)
     ours = said(COMPOSER.account_act(language, act, at, "?", None))
     for word in HOSTILE:
         for device, group in ((word, word), ("?", None), ("terminal", "田中家"), ("iPhone・Safari", word), ("", word)):
