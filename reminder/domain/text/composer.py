@@ -186,7 +186,8 @@ class Composer:
     ) -> Composed:
         """Return the e-mail about something that was done to an account or a group, in case it was somebody else.
 
-        `at`: in Japan. `device`: what its owner calls it, or one of the names in account_acts. `group`: its name, None to leave it out.
+        `at`: in Japan. `device`: what its owner calls it, or one of the names in account_acts. `group`: its name, None
+        to leave it out.
         """
         words = self.catalogs.of(language)
         said, name = words.in_mail.section("account"), safe_sender(words, group or "")
