@@ -369,11 +369,17 @@ def leave_everywhere(uow: UnitOfWork, account_id: int) -> int:
 
 
 def end_sessions_of(uow: UnitOfWork, *, email: str) -> int:
-    """End all sessions of the account with this address, and return how many. Raises NotFoundError."""
-    account = accounts.at_address(uow.tx, uow.keys, addresses.read_email(email, field="email"))
-    if account is None:
+    """End all sessions of the account with this address, and return how many.
+
+    Raises NotFoundError for an address that nobody signs in with, nor may.
+    """
+    address = addresses.read_email(email, field="email")
+    account = accounts.at_address(uow.tx, uow.keys, address)
+    if account is not None:
+        return leave_everywhere(uow, account.id)
+    if not accounts.is_awaited(uow.tx, uow.keys, address, uow.now):
         raise NotFoundError(field="email")
-    return leave_everywhere(uow, account.id)
+    return 0
 
 
 def end_all_sessions(uow: UnitOfWork) -> int:
