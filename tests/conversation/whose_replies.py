@@ -174,12 +174,13 @@ If two persons or groups could be meant, and neither a digit nor the words decid
 - "両方", "ふたりとも" or "both" files the text with each of two; "1と2" with those two.
 
 Whoever asks who writes ("だれから", "WHO", "だれですか") gets the list of those who have already texted the number, three
-times a day at most, and leaves one of them by "2 停止" or "STOP 2". The digits mean what they meant in the latest list, for
-a week; without one the list is sent. A group that has only registered the number is not in it. The list is a message of
-no group. With a sender that cannot receive there is no list: the owner asks the family, the home or the operator.
+times a day at most, and leaves one of them by "2 停止" or "STOP 2". The digits mean what they meant in the latest list,
+for a week; without one the list is sent. A group that has only registered the number is not in it. The list is a
+message of no group. With a sender that cannot receive there is no list: the owner asks the family, the home or the
+operator.
 
-A refusal outlives the contact ([0053](decisions/0053-consent-ledger.md)). "Entered again": every group erases its contacts
-with the number and enters them anew, in another spelling and with somebody's word that the owner agrees.
+A refusal outlives the contact ([0053](decisions/0053-consent-ledger.md)). "Entered again": every group erases its
+contacts with the number and enters them anew, in another spelling and with somebody's word that the owner agrees.
 
 What a group hears: `reply`, it sees the words; `notice KIND`, those around its person get that notice;
 `opted_out` and the like, the new state of its contact; `acknowledged` or `again`, what became of its card.
