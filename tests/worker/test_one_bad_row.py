@@ -85,9 +85,8 @@ def plans(village: Village) -> Scene:
 def escalations(village: Village) -> Scene:
     parents(village, Mode.ELDERLY)
     village.member("息子", "musuko@example.jp")
-    village.run_until("2027-03-18 12:00")
-    with village.app.database.writing() as tx:
-        tx.execute(text("UPDATE cards SET escalate_on = '2027-03-18'"))
+    village.run_until("2027-02-02 12:00")
+    village.sleep_until("2027-02-03 10:00")
 
     def asked() -> set[int]:
         about = text(
