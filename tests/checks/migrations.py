@@ -24,8 +24,8 @@ ADDITIVE = {
 }
 # Statements that are allowed all the same: (revision, call) -> why no running program of the version before minds.
 _ALLOWED: dict[tuple[str, str], str] = {
-    ("0021", "drop_index"): "an index only makes a search quick, or refuses a row: the version before no longer writes",
-    ("0021", "create_index"): "its unique index refuses nothing that the one before it did not refuse as well",
+    ("0022", "drop_index"): "an index only makes a search quick, or refuses a row: the version before no longer writes",
+    ("0022", "create_index"): "its unique index refuses nothing that the one before it did not refuse as well",
 }
 
 

@@ -1,10 +1,13 @@
 """The composer of every text that is sent: it combines the contents, the reader, and the texts of config/wording/."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 
+from reminder.domain.model.account_acts import OPERATORS_TERMINAL, AccountAct
+from reminder.domain.model.devices import is_known_device
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.text import furigana
@@ -116,6 +119,34 @@ class Composer:
         listed = MessageWords(words, safe_reader(words, reader), others=tuple(names.values()))
         return listed.checked(partial(compose, names), partial(compose, neutral), [])
 
+    def senders(self, reader: Reader, names: Mapping[int, str], more: int) -> Composed | None:
+        """Return the text that lists who has written to a telephone, by the digit with which each is stopped.
+
+        `more`: of so many there is no room. None: it is too long, and some have to be left out.
+        """
+        return self._listed(reader, names, more, SmsComposer.senders)
+
+    def left(self, reader: Reader, names: Mapping[int, str]) -> Composed | None:
+        """Return the text that confirms that these write no more. None: it is too long."""
+        return self._listed(reader, names, 0, SmsComposer.left)
+
+    def _listed(
+        self,
+        reader: Reader,
+        names: Mapping[int, str],
+        more: int,
+        say: Callable[[SmsComposer, Mapping[int, str], int], str | None],
+    ) -> Composed | None:
+        words = self.catalogs.of(reader.language)
+        neutral = dict.fromkeys(names, words.section("neutral")["from_"])
+
+        def compose(said: Mapping[int, str], reads: Reader) -> Composed:
+            return Composed(None, say(SmsComposer(Phrases.of(self.catalogs, reads)), said, more) or "")
+
+        listed = MessageWords(words, safe_reader(words, reader), others=tuple(names.values()))
+        composed = listed.checked(partial(compose, names), partial(compose, neutral), [])
+        return composed if composed.text else None
+
     def name_of(self, reader: Reader, *, with_group: bool = False) -> str:
         """Return how a person is called in that text; `with_group`: by the name of their group too."""
         phrases = Phrases.of(self.catalogs, safe_reader(self.catalogs.of(reader.language), reader))
@@ -177,6 +208,26 @@ class Composer:
         """Return the e-mail with the code by which somebody who is signed in shows once more who they are."""
         said = self.catalogs.of(language).in_mail.section("sign_in")
         return Composed(said["confirm_subject"], said["confirm"].strip().format(code=code))
+
+    def account_act(
+        self, language: Language, act: AccountAct, at: datetime, device: str, group: str | None
+    ) -> Composed:
+        """Return the e-mail about something that was done to an account or a group, in case it was somebody else.
+
+        `at`: in Japan. `device`: what its owner calls it, or one of the names in account_acts. `group`: its name, None
+        to leave it out.
+        """
+        words = self.catalogs.of(language)
+        said, name = words.in_mail.section("account"), safe_sender(words, group or "")
+        of_ours = said["terminal"] if device == OPERATORS_TERMINAL else said["unknown_device"]
+        where = device if is_known_device(device) else of_ours
+        when = f"{words.in_mail.date(at.date(), 'full_date')} {at:%H:%M}"
+        text = (
+            said["act"]
+            .strip()
+            .format(what=said[act], when=when, device=where, group=said["group"].format(group=name) if name else "")
+        )
+        return Composed(said["subject"], re.sub("\n{3,}", "\n\n", text))
 
     def invitation(self, language: Language, group: str | None) -> Composed:
         """Return the e-mail that invites somebody to a group.

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 from reminder.domain.model.access import Actor
+from reminder.domain.model.account_acts import AccountAct
 from reminder.domain.model.consent_records import ConsentWay
 from reminder.domain.model.messages import MessageKind, Urgency
 from reminder.domain.model.people import Audience, ChannelName, GroupKind, Role
 from reminder.domain.parsing import addresses
 from reminder.domain.rules.quotas import AddressQuota, Quota
+from reminder.enrolment.identity import owner_mails
 from reminder.enrolment.records import refuse_hidden_number
 from reminder.errors import ConflictError, NotFoundError
 from reminder.guard.text import clean_label
@@ -39,7 +41,7 @@ def found_household(
     refuse_hidden_number(clean_name, clean_member)
     account = _account(uow, signed_in)
     lock(uow.tx, f"groups of account {account.id}")
-    if len(accounts.memberships(uow.tx, account.id)) >= MOST_GROUPS:
+    if len(accounts.memberships(uow.tx, uow.keys, account.id)) >= MOST_GROUPS:
         raise ConflictError("too_many_groups", field="group_name")
     group_id = groups.add(uow.tx, name=clean_name, kind=GroupKind.HOUSEHOLD, now=uow.now)
     if on_trial:
@@ -115,7 +117,7 @@ def answer(uow: UnitOfWork, *, signed_in: SignedIn, invitation_id: int, accepts:
     if not mine:
         raise NotFoundError(field="invitation")
     groups.lock(uow.tx, mine[0].group_id)
-    is_member = any(one.group_id == mine[0].group_id for one in accounts.memberships(uow.tx, account.id))
+    is_member = any(one.group_id == mine[0].group_id for one in accounts.memberships(uow.tx, uow.keys, account.id))
     if accepts and not is_member:
         wanted = {Quota.MEMBERS: 1, Quota.CONTACTS: 1}
         standing = quotas.require_room(uow.tx, uow.rules.quotas, mine[0].group_id, wanted, uow.now)
@@ -129,7 +131,13 @@ def answer(uow: UnitOfWork, *, signed_in: SignedIn, invitation_id: int, accepts:
     if is_member:
         return
     member_id = _join(uow, account, mine[0].group_id, mine[0].role)
+    tell_of_new_member(uow, mine[0].group_id, member_id, device=signed_in.device)
     sessions.act_as(uow.tx, signed_in.session_id, member_id)
+
+
+def tell_of_new_member(uow: UnitOfWork, group_id: int, member_id: int, *, device: str) -> None:
+    """Tell the other owners of a group of a new member."""
+    owner_mails.tell_group(uow, AccountAct.MEMBER_ADDED, group_id, device=device, about=member_id, but=member_id)
 
 
 def set_role(uow: UnitOfWork, *, who: Actor, member_id: int, role: Role) -> None:
@@ -138,7 +146,10 @@ def set_role(uow: UnitOfWork, *, who: Actor, member_id: int, role: Role) -> None
     member = _member(uow, who, member_id)
     if member.role is Role.OWNER and role is not Role.OWNER:
         _refuse_without_owner(uow, who.group_id, member_id)
-    groups.set_role(uow.tx, member_id, role)
+    if not accounts.set_role(uow.tx, uow.keys, member_id, role):
+        raise NotFoundError(field="member")
+    if member.role is not role:
+        _tell(uow, who, AccountAct.ROLE_CHANGED, member_id)
     cards.schedule_replan_of_group(uow.tx, who.group_id, uow.today)
     activity_log.write(uow.tx, "member_changed", uow.now, group_id=who.group_id, member_id=member_id)
 
@@ -148,6 +159,7 @@ def remove(uow: UnitOfWork, *, who: Actor, member_id: int) -> None:
     groups.lock(uow.tx, who.group_id)
     if _member(uow, who, member_id).role is Role.OWNER:
         _refuse_without_owner(uow, who.group_id, member_id)
+    _tell(uow, who, AccountAct.MEMBER_REMOVED, member_id)
     groups.remove_member(uow.tx, member_id)
     cards.schedule_replan_of_group(uow.tx, who.group_id, uow.today)
     activity_log.write(uow.tx, "member_removed", uow.now, group_id=who.group_id, member_id=member_id)
@@ -187,6 +199,10 @@ def set_organisation(uow: UnitOfWork, *, group_id: int, organisation: str, by: i
         activity_log.write(uow.tx, "group_changed", uow.now, group_id=group_id, member_id=by)
 
 
+def _tell(uow: UnitOfWork, who: Actor, act: AccountAct, member_id: int) -> None:
+    owner_mails.tell_group(uow, act, who.group_id, device=who.device, by=who.member_id, whom=member_id)
+
+
 def _account(uow: UnitOfWork, signed_in: SignedIn) -> AccountView:
     account = accounts.find(uow.tx, uow.keys, signed_in.account_id)
     if account is None:
@@ -196,12 +212,16 @@ def _account(uow: UnitOfWork, signed_in: SignedIn) -> AccountView:
 
 def _is_member(uow: UnitOfWork, group_id: int, address: str) -> bool:
     account = accounts.at_address(uow.tx, uow.keys, address)
-    return account is not None and any(one.group_id == group_id for one in accounts.memberships(uow.tx, account.id))
+    return account is not None and any(
+        one.group_id == group_id for one in accounts.memberships(uow.tx, uow.keys, account.id)
+    )
 
 
 def _join(uow: UnitOfWork, account: AccountView, group_id: int, role: Role) -> int:
-    member_id = groups.add_member(uow.tx, group_id=group_id, role=role, language=account.language, now=uow.now)
-    accounts.set_account(uow.tx, member_id, account.id)
+    member_id = accounts.add_member(
+        uow.tx, uow.keys, group_id=group_id, role=role, language=account.language, now=uow.now
+    )
+    accounts.set_account(uow.tx, uow.keys, member_id, account.id)
     contact_id = contacts.add(
         uow.tx,
         uow.keys,
@@ -232,5 +252,5 @@ def _member(uow: UnitOfWork, who: Actor, member_id: int) -> MemberView:
 
 def _refuse_without_owner(uow: UnitOfWork, group_id: int, member_id: int) -> None:
     members = accounts.members(uow.tx, uow.keys, group_id)
-    if not any(one.role is Role.OWNER and one.id != member_id for one in members):
+    if not any(one.role is Role.OWNER and one.is_proved and one.id != member_id for one in members):
         raise ConflictError("last_owner", field="member")

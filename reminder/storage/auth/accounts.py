@@ -1,6 +1,6 @@
 """Accounts, their memberships in groups, and invitations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select, upda
 from sqlalchemy.orm import Session, aliased
 
 from reminder.domain.model.people import ChannelName, GroupKind, Language, Role
+from reminder.storage.auth.proofs import INVITATION, MEMBER, is_proved, prove, row_is_proved
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing, new_row_token
 from reminder.storage.db import sealing
@@ -105,11 +106,46 @@ def is_awaited(tx: Session, keys: KeyRing, address: str, now: datetime) -> bool:
     )
 
 
+def add_member(tx: Session, keys: KeyRing, *, group_id: int, role: Role, language: Language, now: datetime) -> int:
+    """Add a member to a group, and return their id."""
+    member = Member(group_id=group_id, role=role, language=language, created_at=now)
+    tx.add(member)
+    tx.flush()
+    member.proof = prove(keys, MEMBER, member.id, group_id, None, role)
+    tx.flush()
+    return member.id
+
+
+def set_role(tx: Session, keys: KeyRing, member_id: int, role: Role) -> bool:
+    """Set the role of a member; return False for one whose present role the program has not given."""
+    return _change(tx, keys, member_id, {"role": role})
+
+
+def set_account(tx: Session, keys: KeyRing, member_id: int, account_id: int) -> bool:
+    """Link a member to an account; return False for one whose role the program has not given."""
+    return _change(tx, keys, member_id, {"account_id": account_id})
+
+
+def _change(tx: Session, keys: KeyRing, member_id: int, changes: Mapping[str, object]) -> bool:
+    """Change what the proof of a member is made over. A row without a proof gets none by it."""
+    row = tx.execute(_PROVED.where(Member.id == member_id).with_for_update()).one_or_none()
+    if row is None or not row_is_proved(keys, MEMBER, row):
+        return False
+    after = {**row._mapping, **changes}
+    proof = prove(keys, MEMBER, *(after[name] for name in MEMBER.over))
+    changed = update(Member).where(Member.id == member_id).values(**changes, proof=proof)
+    tx.execute(changed.execution_options(synchronize_session=False))
+    return True
+
+
+_PROVED = MEMBER.rows()
+
+
 def link_members(tx: Session, keys: KeyRing, account: AccountView) -> None:
     """Link to the account the members that were entered with its address and have not signed in yet."""
     for member_id, group_id in _unlinked(tx, keys, account.address):
-        if not any(one.group_id == group_id for one in memberships(tx, account.id)):
-            tx.execute(update(Member).where(Member.id == member_id).values(account_id=account.id))
+        if not any(one.group_id == group_id for one in memberships(tx, keys, account.id)):
+            set_account(tx, keys, member_id, account.id)
 
 
 def _unlinked(tx: Session, keys: KeyRing, address: str) -> list[tuple[int, int]]:
@@ -135,18 +171,21 @@ def _unlinked(tx: Session, keys: KeyRing, address: str) -> list[tuple[int, int]]
 
 
 _MEMBERSHIPS = (
-    select(Member.id, Member.group_id, Group.name, Group.kind, Member.role)
+    select(Member.id, Member.group_id, Group.name, Group.kind, Member.role, Member.account_id, Member.proof)
     .join(Group, Group.id == Member.group_id)
     .where(Member.account_id == bindparam("account"))
     .order_by(Member.id)
 )
 
 
-def memberships(tx: Session, account_id: int) -> list[Membership]:
-    """Return the groups of an account, the oldest membership first."""
-    rows = tx.execute(_MEMBERSHIPS, {"account": account_id})
-    read = sealing.reader_of(tx, Group.name)
-    return [Membership(row[0], row[1], read(row[2]), GroupKind(row[3]), Role(row[4])) for row in rows]
+def memberships(tx: Session, keys: KeyRing, account_id: int) -> list[Membership]:
+    """Return the groups of an account, the oldest membership first; none that the key ring does not prove."""
+    read = sealing.reader(keys, Group.name)
+    return [
+        Membership(row.id, row.group_id, read(row.name), GroupKind(row.kind), Role(row.role))
+        for row in tx.execute(_MEMBERSHIPS, {"account": account_id})
+        if is_proved(keys, MEMBER, row.proof, row.id, row.group_id, row.account_id, row.role)
+    ]
 
 
 def invite(
@@ -163,7 +202,10 @@ def invite(
         created_at=now,
         expires_at=expires_at,
     )
-    return tx.execute(invitation.returning(Invitation.id)).scalar_one()
+    invitation_id = tx.execute(invitation.returning(Invitation.id)).scalar_one()
+    proof = prove(keys, INVITATION, invitation_id, group_id, role)
+    tx.execute(update(Invitation).where(Invitation.id == invitation_id).values(proof=proof))
+    return invitation_id
 
 
 def invitations_to(tx: Session, keys: KeyRing, address: str, now: datetime) -> list[InvitationView]:
@@ -185,6 +227,7 @@ def _invitations(tx: Session, keys: KeyRing, now: datetime, which: ColumnElement
             Invitation.address_sealed,
             Invitation.role,
             Invitation.expires_at,
+            Invitation.proof,
         )
         .join(Group, Group.id == Invitation.group_id)
         .where(which, Invitation.ended_at.is_(None), Invitation.expires_at > now)
@@ -192,8 +235,11 @@ def _invitations(tx: Session, keys: KeyRing, now: datetime, which: ColumnElement
     )
     name_of = sealing.reader(keys, Group.name)
     return [
-        InvitationView(invitation_id, group_id, name_of(name), keys.open(sealed), Role(role), expires_at)
-        for invitation_id, group_id, name, sealed, role, expires_at in tx.execute(query)
+        InvitationView(
+            row.id, row.group_id, name_of(row.name), keys.open(row.address_sealed), Role(row.role), row.expires_at
+        )
+        for row in tx.execute(query)
+        if is_proved(keys, INVITATION, row.proof, row.id, row.group_id, row.role)
     ]
 
 
@@ -208,14 +254,12 @@ def end_invitation(tx: Session, invitation_id: int, now: datetime) -> bool:
     return ended.first() is not None
 
 
-def set_account(tx: Session, member_id: int, account_id: int) -> None:
-    """Link a member to an account."""
-    tx.execute(update(Member).where(Member.id == member_id).values(account_id=account_id))
-
-
 @dataclass(frozen=True)
 class MemberView:
-    """A member of a group. `address`: the one they sign in with, or were entered with."""
+    """A member of a group. `address`: the one they sign in with, or were entered with.
+
+    `is_proved`: whether the program has given them this role; somebody else's row gives no right.
+    """
 
     id: int
     name: str
@@ -224,10 +268,19 @@ class MemberView:
     copies: str
     address: str | None
     has_signed_in: bool
+    is_proved: bool = True
 
 
 _MEMBERS = select(
-    Member.id, Member.name, Member.role, Member.language, Member.copies, Account.address_sealed
+    Member.id,
+    Member.group_id,
+    Member.account_id,
+    Member.name,
+    Member.role,
+    Member.language,
+    Member.copies,
+    Member.proof,
+    Account.address_sealed,
 ).outerjoin(Account, Account.id == Member.account_id)
 _OF_GROUP = _MEMBERS.where(Member.group_id == bindparam("group")).order_by(Member.id)
 _ONE = _MEMBERS.where(Member.id == bindparam("member"))
@@ -255,6 +308,7 @@ def _members(tx: Session, keys: KeyRing, rows: Sequence[Row[*tuple[Any, ...]]]) 
             copies=row.copies,
             address=first.get(row.id) if row.address_sealed is None else keys.open(row.address_sealed),
             has_signed_in=row.address_sealed is not None,
+            is_proved=is_proved(keys, MEMBER, row.proof, row.id, row.group_id, row.account_id, row.role),
         )
         for row in rows
     ]

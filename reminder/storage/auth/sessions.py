@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.model.access import Actor
 from reminder.domain.model.people import GroupKind, Language, Role
-from reminder.storage.auth.proofs import SESSION, prove
+from reminder.storage.auth.proofs import MEMBER, SESSION, prove
 from reminder.storage.auth.proofs import is_proved as row_is_proved
 from reminder.storage.crypto.keyring import KeyRing, new_row_token
 from reminder.storage.db import sealing
@@ -95,6 +95,7 @@ _FIND = (
         Member.group_id,
         Member.role,
         Member.account_id.label("owner"),
+        Member.proof.label("member_proof"),
         Group.kind,
         Group.trial_since,
         Group.suspended_at,
@@ -115,7 +116,7 @@ _FIND = (
 def find(tx: Session, keys: KeyRing, token_hash: bytes, *, now: datetime, seen_since: datetime) -> SignedIn | None:
     """Return a session; None for one that is unknown, expired, revoked, or not used since `seen_since`.
 
-    A row without a proof by the key ring is unknown.
+    A row without a proof by the key ring is unknown, and a member without one has no role.
     """
     row = tx.execute(_FIND, {"token": token_hash, "now": now, "seen_since": seen_since}).one_or_none()
     if row is None or not row_is_proved(keys, SESSION, row.token_proof, token_hash, row.account_id):
@@ -125,6 +126,8 @@ def find(tx: Session, keys: KeyRing, token_hash: bytes, *, now: datetime, seen_s
         row.id, row.account_id, language, None, row.seen_at, row.created_at, row.proved_at, device=row.device
     )
     if row.member_id is None or row.owner != row.account_id:
+        return signed_in
+    if not row_is_proved(keys, MEMBER, row.member_proof, row.member_id, row.group_id, row.owner, row.role):
         return signed_in
     return replace(
         signed_in,
@@ -238,6 +241,20 @@ def revoke_others(tx: Session, account_id: int, but: int | None, now: datetime) 
     count = len(list(revoked))
     mine = None if but is None else tx.execute(select(Row.browser_hash).where(Row.id == but)).scalar_one_or_none()
     _forget(tx, account_id, true() if mine is None else Row.browser_hash != mine)
+    return count
+
+
+def revoke_all(tx: Session, now: datetime) -> int:
+    """Revoke every session there is, and return how many; every browser is as one that was never signed in."""
+    revoked = tx.execute(
+        update(Row)
+        .where(Row.revoked_at.is_(None))
+        .values(_ENDED | {"revoked_at": now})
+        .returning(Row.id)
+        .execution_options(synchronize_session=False)
+    )
+    count = len(list(revoked))
+    tx.execute(update(Row).values(browser_hash=None).execution_options(synchronize_session=False))
     return count
 
 

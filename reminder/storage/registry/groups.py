@@ -1,6 +1,6 @@
 """Groups and their members."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from reminder.domain.model.people import Copies, GroupKind, Language, Role
+from reminder.domain.model.people import Copies, GroupKind
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.storage.crypto.keyring import new_row_token
 from reminder.storage.db import sealing
@@ -71,15 +71,6 @@ def set_words(tx: Session, group_id: int, column: InstrumentedAttribute[Any], sa
     tx.execute(update(Group).where(Group.id == group_id).values({column: sealed}))
 
 
-def add_member(tx: Session, *, group_id: int, role: Role, language: Language, now: datetime) -> int:
-    """Add a member to a group, and return their id."""
-    added = tx.execute(
-        insert(Member).returning(Member.id),
-        [{"group_id": group_id, "role": role, "language": language, "created_at": now}],
-    )
-    return added.scalar_one()
-
-
 _THESE = select(*_COLUMNS).where(among(Group.id, ids_param("groups")))
 _NAMES_BY_CONTACT = (
     select(Contact.id, Member.name)
@@ -105,19 +96,28 @@ def everyone(tx: Session) -> list[GroupView]:
 
 
 _HOMES_AFTER = (
-    select(*_COLUMNS)
+    select(Group.id)
     .where(Group.id > bindparam("after"), Group.kind == GroupKind.HOME, Group.created_at < bindparam("before"))
     .order_by(Group.id)
     .limit(bindparam("limit"))
+)
+_HOMES = (
+    select(*_COLUMNS)
+    .where(among(Group.id, ids_param("groups")), Group.kind == GroupKind.HOME)
+    .order_by(Group.id)
     .with_for_update()
 )
 _ANY_HOME = select(Group.id).where(Group.kind == GroupKind.HOME).limit(1)
 
 
-def homes_after(tx: Session, group_id: int, *, founded_before: datetime, limit: int) -> list[GroupView]:
-    """Return homes in the order of their ids, locked until the transaction ends against planning and erasure."""
-    rows = tx.execute(_HOMES_AFTER, {"after": group_id, "before": founded_before, "limit": limit})
-    return [_view(tx, row) for row in rows]
+def home_ids_after(tx: Session, group_id: int, *, founded_before: datetime, limit: int) -> list[int]:
+    """Return the ids of homes in their order, without reading them."""
+    return list(tx.scalars(_HOMES_AFTER, {"after": group_id, "before": founded_before, "limit": limit}))
+
+
+def homes(tx: Session, group_ids: Collection[int]) -> list[GroupView]:
+    """Return those of these groups that are homes, locked until the transaction ends against planning and erasure."""
+    return [_view(tx, row) for row in tx.execute(_HOMES, {"groups": group_ids})]
 
 
 def has_homes(tx: Session) -> bool:
@@ -176,11 +176,6 @@ def set_preferences(tx: Session, group_id: int, preferences: Preferences) -> Non
 def set_copies(tx: Session, member_id: int, copies: Copies) -> None:
     """Set which copies a member receives."""
     tx.execute(update(Member).where(Member.id == member_id).values(copies=copies))
-
-
-def set_role(tx: Session, member_id: int, role: Role) -> None:
-    """Set the role of a member."""
-    tx.execute(update(Member).where(Member.id == member_id).values(role=role))
 
 
 def name_member(tx: Session, member_id: int, name: str) -> None:

@@ -210,17 +210,19 @@ def lock(tx: Session, import_id: int) -> ImportView | None:
     return None if row is None else _view(tx, row)
 
 
-def next_in_work(tx: Session) -> ImportView | None:
-    """Return the oldest import that is being checked or saved, locked; skip those that another worker has locked."""
+def next_in_work(tx: Session, *, aside: Collection[int] = ()) -> int | None:
+    """Return the id of the oldest import that is being checked or saved, locked.
+
+    Those that another worker has locked are skipped, and those of `aside`.
+    """
     query = (
-        select(*_COLUMNS)
-        .where(Import.state.in_(IN_WORK))
+        select(Import.id)
+        .where(Import.state.in_(IN_WORK), ~among(Import.id, aside))
         .order_by(Import.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    row = tx.execute(query).one_or_none()
-    return None if row is None else _view(tx, row)
+    return tx.execute(query).scalar_one_or_none()
 
 
 def of_group(tx: Session, group_id: int, *, limit: int = 20) -> list[ImportView]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from reminder.domain.model.people import Role
 from reminder.storage.auth import accounts, sessions
 from reminder.storage.auth.sessions import Device
+from reminder.storage.db.tables import Session as SessionRow
 from tests.storage.conftest import DAY, HOUR, NOW, Rows
 
 
@@ -24,7 +25,7 @@ def add(rows: Rows, account: int, secret: bytes, device: str = "Safari") -> int:
 def test_a_session_is_found_by_its_secret_and_acts_as_a_member_of_its_own_account(rows: Rows) -> None:
     account, group = rows.account(), rows.group()
     mine, theirs = rows.member(group, role=Role.EDITOR), rows.member(group)
-    accounts.set_account(rows.tx, mine, account)
+    accounts.set_account(rows.tx, rows.keys, mine, account)
     session = sessions.add(
         rows.tx,
         rows.keys,
@@ -153,3 +154,16 @@ def test_an_ended_session_holds_nothing(rows: Rows) -> None:
 
     held = [sessions.held(rows.tx, rows.keys, session, NOW) for session in (one, another, mine)]
     assert held == [None, None, "what"]
+
+
+def test_all_sessions_of_everybody_are_revoked_and_their_browsers_forgotten(rows: Rows) -> None:
+    one, other = rows.account(), rows.account("b@example.jp")
+    add(rows, one, b"s")
+    add(rows, other, b"t")
+    rows.change(SessionRow, 1, browser_hash=b"known")
+
+    assert sessions.revoke_all(rows.tx, NOW) == 2
+
+    assert sessions.revoke_all(rows.tx, NOW) == 0
+    assert sessions.devices(rows.tx, one, now=NOW, seen_since=NOW) == []
+    assert not sessions.is_seen_before(rows.tx, b"known")

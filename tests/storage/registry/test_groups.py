@@ -2,6 +2,7 @@
 
 from reminder.domain.model.people import Copies, GroupKind, Language, Role
 from reminder.domain.rules.preferences import Preferences
+from reminder.storage.auth import accounts
 from reminder.storage.db.tables import CalendarFeed, Member
 from reminder.storage.registry import groups
 from tests.storage.conftest import DAY, NOW, Rows
@@ -31,12 +32,13 @@ def test_homes_come_in_the_order_of_their_ids_and_a_household_is_none(rows: Rows
     first, second = (rows.group(name, GroupKind.HOME) for name in ("ひまわり苑", "さくら苑"))
 
     def homes(after: int) -> list[int]:
-        return [one.id for one in groups.homes_after(rows.tx, after, founded_before=NOW + DAY, limit=9)]
+        return groups.home_ids_after(rows.tx, after, founded_before=NOW + DAY, limit=9)
 
     assert groups.has_homes(rows.tx)
     assert homes(0) == [first, second]
     assert homes(first) == [second]
-    assert groups.homes_after(rows.tx, 0, founded_before=NOW, limit=9) == []
+    assert [one.name for one in groups.homes(rows.tx, [second, second - 2, first])] == ["ひまわり苑", "さくら苑"]
+    assert groups.home_ids_after(rows.tx, 0, founded_before=NOW, limit=9) == []
 
 
 def test_what_a_group_chose_is_kept(rows: Rows) -> None:
@@ -65,10 +67,12 @@ def test_what_a_groups_own_headings_mean_is_added_to_what_was_known(rows: Rows) 
 
 def test_a_member_has_a_role_a_name_and_chooses_which_copies_they_get(rows: Rows) -> None:
     group = rows.group()
-    member = groups.add_member(rows.tx, group_id=group, role=Role.VIEWER, language=Language.JAPANESE, now=NOW)
+    member = accounts.add_member(
+        rows.tx, rows.keys, group_id=group, role=Role.VIEWER, language=Language.JAPANESE, now=NOW
+    )
     phone = rows.contact(member_id=member)
 
-    groups.set_role(rows.tx, member, Role.EDITOR)
+    assert accounts.set_role(rows.tx, rows.keys, member, Role.EDITOR)
     groups.set_copies(rows.tx, member, Copies.NEAR)
     groups.name_member(rows.tx, member, "長女")
 
