@@ -1,15 +1,17 @@
 """`demo` and `simulate`: years in seconds that leave nothing behind and change nothing that is real."""
 
 import re
-import sqlite3
 import subprocess
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from reminder.storage.crypto.keyring import kept_keys
+from reminder.storage.db.session import Database
+from reminder.storage.registry import people
 from tests.cli.terminal import FATHER, MOTHER, Terminal, settle
 from tests.program import Program
 
@@ -163,10 +165,14 @@ def test_a_simulation_of_the_present_data_shows_its_texts_and_changes_no_byte_of
 
 
 def test_a_simulation_while_others_write_sees_what_they_have_written(family: Terminal, temporary: Path) -> None:
-    with closing(sqlite3.connect(family.data / "kigen.db")) as worker:
-        worker.execute("UPDATE people SET label = '父'")
-        worker.commit()  # in the write-ahead log, and not yet in the file itself
-
+    worker, keys = Database(f"sqlite:///{family.data / 'kigen.db'}"), kept_keys(family.data)
+    assert keys is not None
+    worker.open_with(keys)
+    with closing(worker):
+        with worker.writing() as tx:
+            for person in people.of_group(tx, None):
+                people.change(tx, replace(person, label="父"))
+        # In the write-ahead log, and not yet in the file itself.
         sent = family.answer("simulate", "--from", "2026-12-01", "--until", "2027-02-01", "--of-current")
 
     assert any("お父さん" in row["text"] for row in sent)

@@ -3,15 +3,15 @@
 from datetime import date
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from reminder.conversation import inbox
 from reminder.conversation.senders import LIST_OPEN_FOR, MOST_LISTS
 from reminder.domain.model.people import ChannelName, ContactState, Mode
 from reminder.domain.text import sms_segments
 from reminder.domain.text.sms import MOST_SEGMENTS_OF_LIST
-from reminder.storage.db.tables import Contact, Group, Message
-from reminder.storage.registry import consents, group_standing
+from reminder.storage.db.tables import Contact, Message
+from reminder.storage.registry import consents, group_standing, groups
 from reminder.upkeep.privacy import erasure
 from tests.village import Village
 
@@ -197,7 +197,7 @@ def test_a_name_that_may_not_leave_us_and_one_of_a_group_on_trial_are_replaced(
     of_stranger = family(village, "市民課", "叔母")
     village.run_until("2026-12-01 11:00")
     with village.app.database.writing() as tx:
-        tx.execute(update(Group).where(Group.id == 1).values(name=name))
+        groups.rename(tx, 1, name)
         group_standing.begin_trial(tx, of_stranger, village.now)
 
     (said,) = say(village, "WHO")

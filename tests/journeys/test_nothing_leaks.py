@@ -28,8 +28,10 @@ from reminder.enrolment.identity import api_tokens
 from reminder.guard import logs
 from reminder.guard.logs import Scrubbing
 from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.crypto.keyring import Place, SealedValue, kept_keys
 from reminder.storage.db.session import Tx
 from reminder.storage.db.tables import Person
+from reminder.storage.maintenance.key_rotation import SEALED
 from reminder.storage.registry import contacts, groups, people
 from reminder.wiring import App, build_app, read_settings
 from tests.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, SENDER, sign
@@ -96,7 +98,34 @@ def holds_the_number(seen: bytes | str) -> bool:
 def found_in(folder: Path) -> list[str]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert folder / "kigen.db" in files
-    return [path.name for path in files if holds_the_number(path.name) or holds_the_number(path.read_bytes())]
+    found = [path.name for path in files if holds_the_number(path.name) or holds_the_number(path.read_bytes())]
+    return found + [name for name, text in opened(folder) if holds_the_number(text)]
+
+
+def opened(folder: Path) -> Iterator[tuple[str, str]]:
+    """Everything that is sealed in the database, with its column: in its bytes no search would find it."""
+    keys = kept_keys(folder)
+    if keys is None:
+        return
+    with closing(sqlite3.connect(folder / "kigen.db")) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'people'").fetchall():
+            return
+        for sealed in SEALED:
+            rows = connection.execute(f"SELECT row_token, {sealed.column} FROM {sealed.table.name}").fetchall()
+            for token, content in rows:
+                if content is not None:
+                    yield sealed.name, keys.open(SealedValue(sealed.purpose, token, content))
+
+
+def test_the_search_finds_a_number_that_is_sealed(home: "Home") -> None:
+    keys = kept_keys(home.data)
+    assert keys is not None
+    place, token = Place("people.words_sealed"), b"t" * 16
+    with closing(sqlite3.connect(home.data / "kigen.db", isolation_level=None)) as connection:
+        sealed = keys.seal(f'["{NUMBER}"]', place, token)
+        connection.execute("UPDATE people SET row_token = ?, words_sealed = ?", (token, sealed))
+
+    assert found_in(home.data) == ["people.words_sealed"]
 
 
 @DISGUISED
@@ -685,8 +714,8 @@ COLUMNS: dict[str, Callable[[App, Tx, str], object]] = {
     "person's mark": person(mark="◯"),
     "person's office": person(office="◯"),
     "who asked for consent": consent_by,
-    "a change": lambda _, tx, text: tx.execute(update(Person).values(label=text)),
-    "a question": lambda _, tx, text: tx.execute(select(Person.id).where(Person.label == text)),
+    "a change": lambda _, tx, text: tx.execute(update(Person).values(label_plain=text)),
+    "a question": lambda _, tx, text: tx.execute(select(Person.id).where(Person.label_plain == text)),
 }
 
 

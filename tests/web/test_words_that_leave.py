@@ -19,6 +19,7 @@ from reminder.enrolment.register import PersonChanges
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.registry import contacts
 from reminder.upkeep.calendar.feeds import make_feed, read_feed
+from tests.storage.unsealed import unseal
 from tests.village import Village
 from tests.web.browsing import Browser
 
@@ -36,6 +37,7 @@ def office(village: Village) -> Browser:
     village.card("ハナさん", date(2026, 12, 20))
     village.card("ハナさん", date(2026, 12, 21), "other", label="老人パス")
     with village.app.database.writing() as tx:
+        unseal(tx, village.app.keys)
         for column, word in HOSTILE.items():
             tx.execute(text(f"UPDATE people SET {column} = :word"), {"word": word})
         tx.execute(text("UPDATE cards SET label = :word WHERE label <> ''"), {"word": CARD})

@@ -47,6 +47,7 @@ def test_keys_that_nothing_needs_any_more_are_forgotten_and_lost_ones_are_not_as
     assert installation.abandon_key(rows.tx, old.ids[0], NOW)
 
     assert installation.known_keys(rows.tx) == {both.ids[0]}
+    assert installation.abandoned_keys(rows.tx) == {old.ids[0]}
     assert list(rows.tx.scalars(select(InstallationSecret.name))) == [], "what nobody can open is made anew"
     installation.forget_keys(rows.tx, both.ids)
     assert list(rows.tx.scalars(select(KnownKey.name))) == []
