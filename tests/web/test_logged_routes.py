@@ -182,7 +182,7 @@ def imports(do: Doing) -> None:
     do.left[save] |= {"sheet_saved"}.intersection(lines(do.village)[before:])
 
 
-def sign_ins(do: Doing) -> None:
+def by_each_way_in(do: Doing) -> None:
     village = do.village
     device = None
 
@@ -276,7 +276,7 @@ def test_every_route_leaves_the_acts_that_it_declares_and_no_others(town: Town) 
     through_the_pages(do)
     imports(do)
     by_programs(do)
-    sign_ins(do)
+    by_each_way_in(do)
     members(do)
     person = f"/people/{town.ids['person_id']}/erase"
     do.owner = Browser(town.village)
