@@ -117,7 +117,7 @@ def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     from reminder.cli.app_context import opened_app
     from reminder.web.server import listen, run
 
-    with opened_app() as app, listen(host, port) as listening:
+    with opened_app(for_web=True) as app, listen(host, port) as listening:
         run(app, listening)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from reminder.domain.model.people import ChannelName, GroupKind, Language, Role
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import row_security
 from reminder.storage.db.statements import among
 from reminder.storage.db.tables import Account, Contact, Group, Invitation, Member
 from reminder.storage.registry import contacts
@@ -107,6 +108,7 @@ def _unlinked(tx: Session, keys: KeyRing, address: str) -> list[tuple[int, int]]
     Only a member's first address counts, with which they were entered: nobody can add themselves to somebody else's
     account by another.
     """
+    row_security.include_address(tx, address_indexes(keys, address))
     other = aliased(Contact)
     first = select(func.min(other.id)).where(other.member_id == Member.id).scalar_subquery()
     rows = tx.execute(
@@ -133,7 +135,8 @@ _MEMBERSHIPS = (
 
 def memberships(tx: Session, account_id: int) -> list[Membership]:
     """Return the groups of an account, the oldest membership first."""
-    rows = tx.execute(_MEMBERSHIPS, {"account": account_id})
+    with row_security.of_account(tx, account_id):
+        rows = tx.execute(_MEMBERSHIPS, {"account": account_id}).all()
     return [Membership(*row[:3], GroupKind(row[3]), Role(row[4])) for row in rows]
 
 
@@ -156,7 +159,9 @@ def invite(
 
 def invitations_to(tx: Session, keys: KeyRing, address: str, now: datetime) -> list[InvitationView]:
     """Return the open invitations of an e-mail address."""
-    return _invitations(tx, keys, now, Invitation.address_index.in_(address_indexes(keys, address)))
+    indexes = address_indexes(keys, address)
+    row_security.include_address(tx, indexes)
+    return _invitations(tx, keys, now, Invitation.address_index.in_(indexes))
 
 
 def invitations_of(tx: Session, keys: KeyRing, group_id: int, now: datetime) -> list[InvitationView]:

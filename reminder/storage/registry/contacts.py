@@ -29,6 +29,7 @@ from reminder.domain.model.people import (
 from reminder.domain.rules.recipients import Recipient
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import row_security
 from reminder.storage.db.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.db.tables import CONTACTS, Contact, Member, Message, Person
 from reminder.storage.db.transitions import transition
@@ -166,7 +167,8 @@ def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str
         some = Contact.address_index.in_(asked)
         # This waits for a key rotation of the same rows.
         there = select(Contact.address_index).where(some).with_for_update(read=True)
-        newest |= {newest_of[index]: index for index in tx.scalars(there)}
+        with row_security.of_address(tx, asked):
+            newest |= {newest_of[index]: index for index in tx.scalars(there).all()}
     return {address: newest[address_index_of(keys, address)] for address in addresses}
 
 
@@ -515,12 +517,15 @@ def ask_anew(tx: Session, contact_ids: Iterable[int]) -> None:
 
 def has_said_no(tx: Session, contact_id: int) -> bool:
     """Return whether the owner of this contact's address has stopped it in any group, by an own word."""
-    itself = select(Contact.address_index).where(Contact.id == contact_id).scalar_subquery()
+    itself = tx.scalars(select(Contact.address_index).where(Contact.id == contact_id)).one_or_none()
     own_word = (StoppedBy.REPLY, StoppedBy.CLICK, StoppedBy.PROVIDER)
     query = select(Contact.id).where(
         Contact.address_index == itself, Contact.state == ContactState.OPTED_OUT, Contact.stopped_by.in_(own_word)
     )
-    return tx.execute(query.limit(1)).first() is not None
+    if itself is None:
+        return False
+    with row_security.of_address(tx, [itself]):
+        return tx.execute(query.limit(1)).first() is not None
 
 
 def added_at(tx: Session, contact_id: int) -> datetime | None:
