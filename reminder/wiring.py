@@ -288,15 +288,13 @@ def open_key_ring(settings: Settings, database: "Database", now: datetime) -> "K
     Raises KeysMissingError where the database knows a key that is not there: then nothing is made and nothing changes.
     """
     from reminder.storage.crypto.keyring import stored_keys
-    from reminder.storage.db.row_security import Access, Scope
     from reminder.storage.maintenance import installation
 
     ring = refuse_missing_keys(settings, database) or stored_keys(settings.data_dir)
     with database.reading() as tx:
         known = installation.found_references(tx, ring)
     if known is None:
-        # A new secret says which rows are older than it.
-        with database.writing(Access(scope=Scope.MONITORING)) as tx:
+        with database.writing() as tx:
             # Another process may have begun meanwhile, with another key.
             missing = installation.missing_keys(tx, ring)
             if missing:

@@ -24,7 +24,7 @@ class Scope(StrEnum):
 
     SIGN_IN = "sign_in"  # accounts and their codes, sessions and passkeys; messages to addresses of no group
     PROVIDER = "provider"  # receipts, and replies that no group owns yet
-    MONITORING = "monitoring"  # reads what waits or is late, of all groups; changes nothing
+    MONITORING = "monitoring"  # reads what waits or is late, of all groups, as a role that can change nothing
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,9 @@ _SET = (
     "SELECT set_config('kigen.groups', %s, true), set_config('kigen.account', %s, true),"
     " set_config('kigen.scope', %s, true)"
 )
+# The role of a monitoring transaction. It cannot sign in; the web's role may become it, and inherits nothing from it.
+MONITORING_ROLE = "kigen_monitoring"
+_AS_MONITORING = f"SET LOCAL ROLE {MONITORING_ROLE}"
 _SET_OF_ACCOUNT = (
     "SELECT set_config('kigen.groups', (kigen_groups_of_account(%s) || %s::bigint[])::text, true),"
     " set_config('kigen.account', %s, true), set_config('kigen.scope', %s, true)"
@@ -104,7 +107,9 @@ def enter(tx: Session, access: Access) -> None:
     tx.info[_ACCESS] = access
     account, scope = "" if access.account_id is None else str(access.account_id), access.scope or ""
     groups = _array(access.groups)
-    if access.of_account:
+    if access.scope is Scope.MONITORING:
+        tx.connection().exec_driver_sql(_AS_MONITORING).close()
+    elif access.of_account:
         _run(tx, _SET_OF_ACCOUNT, access.account_id, groups, account, scope)
     else:
         _run(tx, _SET, groups, account, scope)
@@ -255,6 +260,12 @@ def may_create(connection: Connection) -> bool:
     return bool(connection.exec_driver_sql(_MAY_CREATE).scalar())
 
 
+def _made(role: str, quoted: str) -> str:
+    name = role.replace("'", "''")
+    exists = f"EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}')"
+    return f"DO $$ BEGIN IF NOT {exists} THEN CREATE ROLE {quoted}; END IF; END $$"
+
+
 def statements_for_role(connection: Connection, role: str) -> list[str]:
     """Return the statements that make the web's role, or give an existing one what it may do. They may run again.
 
@@ -263,12 +274,14 @@ def statements_for_role(connection: Connection, role: str) -> list[str]:
     owner, database, schema = connection.exec_driver_sql(_OWNER_AND_PLACE).one()
     quote = connection.dialect.identifier_preparer.quote_identifier
     to, by, place = quote(role), quote(owner), quote(schema)
-    literal = role.replace("'", "''")
     rows = "SELECT, INSERT, UPDATE, DELETE"
     later = f"ALTER DEFAULT PRIVILEGES FOR ROLE {by} IN SCHEMA {place}"
+    inherits_by_grant = (connection.dialect.server_version_info or (0,)) >= (16,)
     return [
-        f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{literal}') THEN CREATE ROLE {to}; END IF; END $$",
-        f"ALTER ROLE {to} LOGIN",
+        _made(role, to),
+        _made(MONITORING_ROLE, MONITORING_ROLE),
+        f"ALTER ROLE {to} LOGIN NOINHERIT",
+        f"GRANT {MONITORING_ROLE} TO {to}" + (" WITH INHERIT FALSE, SET TRUE" if inherits_by_grant else ""),
         f"GRANT CONNECT ON DATABASE {quote(database)} TO {to}",
         f"GRANT USAGE, CREATE ON SCHEMA {place} TO {by}",
         f"REVOKE CREATE ON SCHEMA {place} FROM PUBLIC",
@@ -277,8 +290,16 @@ def statements_for_role(connection: Connection, role: str) -> list[str]:
         f"REVOKE INSERT, UPDATE, DELETE ON {place}.alembic_version FROM {to}",
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {place} TO {to}",
         *(f"GRANT EXECUTE ON FUNCTION {place}.{name}({of}) TO {to}" for name, of in FUNCTIONS.items()),
+        f"GRANT USAGE ON SCHEMA {place} TO {MONITORING_ROLE}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {place} TO {MONITORING_ROLE}",
+        *(f"DROP POLICY IF EXISTS monitoring ON {place}.{table}" for table in SCOPES[Scope.MONITORING]),
+        *(
+            f"CREATE POLICY monitoring ON {place}.{table} FOR SELECT TO {MONITORING_ROLE} USING (true)"
+            for table in SCOPES[Scope.MONITORING]
+        ),
         # What later migrations add.
         f"{later} GRANT {rows} ON TABLES TO {to}",
+        f"{later} GRANT SELECT ON TABLES TO {MONITORING_ROLE}",
         f"{later} GRANT USAGE, SELECT ON SEQUENCES TO {to}",
         f"{later} GRANT EXECUTE ON FUNCTIONS TO {to}",
     ]
