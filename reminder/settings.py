@@ -257,8 +257,8 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The URL of the database."""
-        return self.database_url or f"sqlite:///{(self.data_dir / 'kigen.db').resolve()}"
+        """The URL of the database; where only the web server runs, the one of its role."""
+        return self.database_url or self.web_database_url or f"sqlite:///{(self.data_dir / 'kigen.db').resolve()}"
 
     def for_web(self) -> "Settings":
         """Return the settings of the web server, which uses the database as a role of its own where there is one."""

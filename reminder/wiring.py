@@ -25,7 +25,7 @@ from reminder.domain.rules.quotas import read_quotas
 from reminder.domain.rules.schedule_config import read_schedules
 from reminder.domain.text import catalog, email_html
 from reminder.domain.text.card_pictures import read_pictures
-from reminder.errors import DatabaseNotReadyError, KeysMissingError, SettingsError
+from reminder.errors import KeysMissingError, SettingsError
 from reminder.guard import logs
 from reminder.settings import PREFIX, Settings, config_dir, read_table
 
@@ -216,9 +216,10 @@ def build_app(
         if database.is_sqlite:
             schema.migrate(database, settling(present_keys(settings)))
         schema.require_newest(database)
-        database.find_role()
-        if database.is_confined and not for_web:
-            raise DatabaseNotReadyError("database_role_confined")
+        if for_web:
+            database.find_role()
+        else:
+            database.refuse_confined()
         database.write_only_at(schema.newest())
         keys = open_key_ring(settings, database, clock.now())
     except BaseException:

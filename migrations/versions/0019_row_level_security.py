@@ -4,6 +4,8 @@ The owner of the tables sees everything, by a policy of its own: programs of the
 commands run as that role. A role that is not the owner sees what its transaction acts for.
 """
 
+# ruff: noqa: S608  # every name in these statements stands in this file
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -167,8 +169,6 @@ _TELLING = {
     ),
     "kigen_has_groups": ("", "boolean", "SELECT EXISTS (SELECT 1 FROM groups)"),
 }
-# Only the owner may count what its planner has to know.
-_ANALYSE = "CREATE FUNCTION kigen_analyse_sheets() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = {place}, pg_temp AS $$ BEGIN ANALYZE import_rows; END $$"
 
 
 def upgrade() -> None:
@@ -177,56 +177,64 @@ def upgrade() -> None:
         return
     # CREATE FUNCTION and CREATE POLICY add, and take nothing from the owner of the tables, as which the version
     # before runs: its policy lets through every row.
-    run = connection.exec_driver_sql
     place = sa.inspect(connection).dialect.identifier_preparer.quote_identifier(
-        str(run("SELECT current_schema()").scalar())
+        str(connection.exec_driver_sql("SELECT current_schema()").scalar())
     )
     for name, parameters, result, query in _SAID:
-        run(f"CREATE FUNCTION {name}({parameters}) RETURNS {result} LANGUAGE sql STABLE PARALLEL SAFE AS $${query}$$")
+        connection.exec_driver_sql(
+            f"CREATE FUNCTION {name}({parameters}) RETURNS {result} LANGUAGE sql STABLE PARALLEL SAFE AS $${query}$$"
+        )
     for name, (parameters, result, query) in _TELLING.items():
-        run(
+        connection.exec_driver_sql(
             f"CREATE FUNCTION {name}({parameters}) RETURNS {result} LANGUAGE sql STABLE SECURITY DEFINER"
             f" SET search_path = {place}, pg_temp AS $${query}$$"
         )
-    run(_ANALYSE.format(place=place))
+    # Only the owner may count what its planner has to know.
+    connection.exec_driver_sql(
+        "CREATE FUNCTION kigen_analyse_sheets() RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
+        f" SET search_path = {place}, pg_temp AS $$ BEGIN ANALYZE import_rows; END $$"
+    )
     for name, parameters in [*((name, one[0]) for name, one in _TELLING.items()), ("kigen_analyse_sheets", "")]:
         types = ", ".join(one.split()[1] for one in parameters.split(", ") if one)
-        run(f"REVOKE EXECUTE ON FUNCTION {name}({types}) FROM PUBLIC")
+        connection.exec_driver_sql(f"REVOKE EXECUTE ON FUNCTION {name}({types}) FROM PUBLIC")
     for table, whose in _OF.items():
         # A statement is checked against what it reads before anything of it is written.
         seen = [f"({column} IS NULL OR {_parent(table, column, to)})" for column, to in _REFERS_TO.get(table, ())]
-        owner = run(f"SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = '{table}'::regclass")
-        run(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-        run(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-        run(f"CREATE POLICY everything ON {table} TO {owner.scalar()} USING (true) WITH CHECK (true)")
+        owner = connection.exec_driver_sql(
+            f"SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = '{table}'::regclass"
+        )
+        connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        connection.exec_driver_sql(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+        connection.exec_driver_sql(
+            f"CREATE POLICY everything ON {table} TO {owner.scalar()} USING (true) WITH CHECK (true)"
+        )
         if table == "cards":
             seen = ["(carried_by IS NULL OR kigen_sees_card(carried_by))"]
         check = " AND ".join([f"({whose})", *seen])
-        run(f"CREATE POLICY acted_for ON {table} USING ({whose}) WITH CHECK ({check})")
+        connection.exec_driver_sql(f"CREATE POLICY acted_for ON {table} USING ({whose}) WITH CHECK ({check})")
     # An act may be of nobody, such as the first sign-in of all; whoever writes it does not read it.
-    run("CREATE POLICY of_nobody ON activity_log FOR INSERT WITH CHECK (group_id IS NULL)")
-    run(
+    connection.exec_driver_sql("CREATE POLICY of_nobody ON activity_log FOR INSERT WITH CHECK (group_id IS NULL)")
+    connection.exec_driver_sql(
         "CREATE POLICY of_members ON accounts FOR SELECT"
-        " USING (id IN (SELECT account_id FROM members))"
+        f" USING (id IN (SELECT account_id FROM members WHERE group_id = {_GROUPS}))"
     )
-    if run(f"SELECT 1 FROM pg_roles WHERE rolname = '{_MONITORING}'").scalar():
+    if connection.exec_driver_sql(f"SELECT 1 FROM pg_roles WHERE rolname = '{_MONITORING}'").scalar():
         for table in _WATCHED:
-            run(f"CREATE POLICY monitoring ON {table} FOR SELECT TO {_MONITORING} USING (true)")
+            connection.exec_driver_sql(f"CREATE POLICY monitoring ON {table} FOR SELECT TO {_MONITORING} USING (true)")
 
 
 def downgrade() -> None:
     connection = op.get_bind()
     if connection.dialect.name != "postgresql":
         return
-    run = connection.exec_driver_sql
     for table in _WATCHED:
-        run(f"DROP POLICY IF EXISTS monitoring ON {table}")
-    run("DROP POLICY of_members ON accounts")
-    run("DROP POLICY of_nobody ON activity_log")
+        connection.exec_driver_sql(f"DROP POLICY IF EXISTS monitoring ON {table}")
+    connection.exec_driver_sql("DROP POLICY of_members ON accounts")
+    connection.exec_driver_sql("DROP POLICY of_nobody ON activity_log")
     for table in _OF:
         for policy in ("acted_for", "everything"):
-            run(f"DROP POLICY {policy} ON {table}")
-        run(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-        run(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+            connection.exec_driver_sql(f"DROP POLICY {policy} ON {table}")
+        connection.exec_driver_sql(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+        connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     for name in (*_TELLING, "kigen_analyse_sheets", *(one[0] for one in _SAID)):
-        run(f"DROP FUNCTION {name}")
+        connection.exec_driver_sql(f"DROP FUNCTION {name}")

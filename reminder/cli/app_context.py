@@ -24,6 +24,8 @@ def opened_app(
     for the web server.
     """
     settings = read_settings()
+    if for_web:
+        settings = settings.for_web()
     name_former_values()
     require_folders(settings)
     clock = clock_of(settings) if at is None else SteppedClock(at)

@@ -181,6 +181,7 @@ def migrate(as_json: bool = AsJson) -> None:
     require_folders(settings)
     keys = present_keys(settings)
     database = Database(settings.database)
+    database.refuse_confined()
     schema.migrate(database, settling(keys))
     if keys is not None:
         with database.writing() as tx:

@@ -15,7 +15,7 @@ from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import hours
 from reminder.domain.rules.sending_limits import HoldReason
 from reminder.errors import DatabaseNotReadyError, SettingsError
-from reminder.storage.db import schema
+from reminder.storage.db import row_security, schema
 from reminder.storage.db.row_security import Access, Scope
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
@@ -290,6 +290,8 @@ def _late_messages(tx: Tx, now: datetime, waiting: set[str]) -> Trouble | None:
 
 
 def _concerns(tx: Tx, rules: Rulebook, now: datetime) -> Iterator[Trouble]:
+    if not row_security.has_web_role(tx.connection()):
+        yield Trouble("row_security_off")
     held = group_limits.holds(tx, now, MOST_GROUPS_SHOWN)
     if held:
         named = ", ".join(f"{one.group_id} ({one.channel}, {one.reason})" for one in held)

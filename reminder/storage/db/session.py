@@ -72,8 +72,16 @@ class Database:
 
     def find_role(self) -> None:
         """Ask the database what its role may reach; from now on transactions say for whom they act, if they must."""
+        if self.is_sqlite:
+            return
         with reachable(), self.engine.connect() as connection:
             self._is_confined = row_security.is_confined(connection)
+
+    def refuse_confined(self) -> None:
+        """Raise DatabaseNotReadyError, code database_role_confined, for a role that does not see every row."""
+        self.find_role()
+        if self._is_confined:
+            raise DatabaseNotReadyError("database_role_confined")
 
     @contextmanager
     def writing(self, access: Access = NOBODY) -> Iterator[Session]:
