@@ -173,6 +173,11 @@ class Composer:
         said = self.catalogs.of(language).in_mail.section("sign_in")
         return Composed(said["code_subject"], said["code"].strip().format(code=code, long_code=long_code))
 
+    def confirm_code(self, language: Language, code: str) -> Composed:
+        """Return the e-mail with the code by which somebody who is signed in shows once more who they are."""
+        said = self.catalogs.of(language).in_mail.section("sign_in")
+        return Composed(said["confirm_subject"], said["confirm"].strip().format(code=code))
+
     def invitation(self, language: Language, group: str | None) -> Composed:
         """Return the e-mail that invites somebody to a group.
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from reminder.domain.model.access import Actor
+from reminder.domain.model.consent_records import ConsentWay
 from reminder.domain.model.messages import MessageKind, Urgency
 from reminder.domain.model.people import Audience, ChannelName, GroupKind, Role
 from reminder.domain.parsing import addresses
@@ -212,6 +213,7 @@ def _join(uow: UnitOfWork, account: AccountView, group_id: int, role: Role) -> i
         consent_how=None,
         consent_by=None,
         confirmed=True,
+        way=ConsentWay.SIGN_IN,
         now=uow.now,
     )
     # Somebody has just typed a code from this mailbox, so they read it.

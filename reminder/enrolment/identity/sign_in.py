@@ -111,8 +111,8 @@ def ask_for_code(
         login_codes.set_code(
             uow.tx,
             sign_in,
-            _code_hash(uow.keys, sign_in, address, code),
-            _code_hash(uow.keys, sign_in, address, long_code),
+            code_hash(uow.keys, sign_in, address, code),
+            code_hash(uow.keys, sign_in, address, long_code),
         )
         if sign_up or is_awaited:
             _mail(uow, sign_in, address, language, code, long_code)
@@ -157,12 +157,13 @@ def _mailed(uow: UnitOfWork, address: str) -> Sequence[MailedCode]:
 
 def _mail(uow: UnitOfWork, sign_in: int, address: str, language: Language, code: str, long_code: str) -> None:
     said = uow.rules.composer.login_code(language, code, _in_groups(long_code))
-    queue.add(uow.tx, uow.keys, [_draft(sign_in, address, language, said.subject, said.text, uow.now)], uow.now)
+    queue.add(uow.tx, uow.keys, [code_draft(sign_in, address, language, said.subject, said.text, uow.now)], uow.now)
 
 
-def _draft(
+def code_draft(
     sign_in: int, address: str, language: Language, subject: str | None, text: str, now: datetime
 ) -> MessageDraft:
+    """Return the e-mail with a code, which is of no use once the code is over."""
     return MessageDraft(
         key=queue.login_code_key(sign_in),
         kind=MessageKind.LOGIN_CODE,
@@ -236,13 +237,13 @@ def _is_code(uow: UnitOfWork, tried: CodeAttempt, code: str) -> bool:
     """Return whether this is the request's own six-digit code, or that of the latest e-mail to its address."""
     valid = [(tried.id, tried.code_hash)] if tried.is_mailed else []
     valid += [(one.id, one.code_hash) for one in _mailed(uow, tried.address)[:1]]
-    return any(hmac.compare_digest(_code_hash(uow.keys, one, tried.address, code), kept) for one, kept in valid)
+    return any(hmac.compare_digest(code_hash(uow.keys, one, tried.address, code), kept) for one, kept in valid)
 
 
 def _is_long_code(uow: UnitOfWork, asked: CodeAttempt, code: str) -> bool:
     return any(
         one.long_code_hash is not None
-        and hmac.compare_digest(_code_hash(uow.keys, one.id, asked.address, code), one.long_code_hash)
+        and hmac.compare_digest(code_hash(uow.keys, one.id, asked.address, code), one.long_code_hash)
         for one in _mailed(uow, asked.address)
     )
 
@@ -283,11 +284,11 @@ def enter(uow: UnitOfWork, account: AccountView, device: str, known: str | None 
         now=uow.now,
         expires_at=uow.now + SESSION_LASTS,
     )
-    _log(uow, account.id, "signed_in")
+    log(uow, account.id, "signed_in")
     return Entered(token, account.id, bool(as_whom), known)
 
 
-def _code_hash(keys: KeyRing, sign_in: int, address: str, code: str) -> bytes:
+def code_hash(keys: KeyRing, sign_in: int, address: str, code: str) -> bytes:
     """Return a keyed hash: without a key, a million codes are soon tried on a copy of the database.
 
     It is bound to the address too: nobody who writes into the database can turn their own code into another's.
@@ -342,14 +343,14 @@ def leave(uow: UnitOfWork, signed_in: SignedIn, session_id: int | None = None) -
     is_other = session_id is not None and session_id != signed_in.session_id
     ended = sessions.revoke(uow.tx, signed_in.account_id, session_id or signed_in.session_id, uow.now, forgets=is_other)
     if ended:
-        _log(uow, signed_in.account_id, "device_signed_out" if is_other else "signed_out")
+        log(uow, signed_in.account_id, "device_signed_out" if is_other else "signed_out")
     return ended
 
 
 def leave_everywhere_else(uow: UnitOfWork, signed_in: SignedIn) -> None:
     """End all other sessions of the account."""
     if sessions.revoke_others(uow.tx, signed_in.account_id, signed_in.session_id, uow.now):
-        _log(uow, signed_in.account_id, "devices_signed_out")
+        log(uow, signed_in.account_id, "devices_signed_out")
 
 
 def add_passkey(
@@ -368,18 +369,18 @@ def add_passkey(
         device=device,
         now=uow.now,
     )
-    _log(uow, signed_in.account_id, "passkey_added")
+    log(uow, signed_in.account_id, "passkey_added")
 
 
 def remove_passkey(uow: UnitOfWork, signed_in: SignedIn, passkey_id: int) -> bool:
     """Remove a passkey of the account; return False for anybody else's, which stays."""
     removed = passkeys.remove(uow.tx, signed_in.account_id, passkey_id)
     if removed:
-        _log(uow, signed_in.account_id, "passkey_removed")
+        log(uow, signed_in.account_id, "passkey_removed")
     return removed
 
 
-def _log(uow: UnitOfWork, account_id: int, act: str) -> None:
+def log(uow: UnitOfWork, account_id: int, act: str) -> None:
     """Write what an account did into the activity log of each of its groups."""
     mine = [{"group_id": one.group_id, "member_id": one.member_id} for one in accounts.memberships(uow.tx, account_id)]
     activity_log.write_all(uow.tx, uow.now, [{"act": act, **ids} for ids in mine])

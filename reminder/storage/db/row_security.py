@@ -6,7 +6,7 @@ works through a transaction pooler; one that says nothing reaches no row of anyb
 answer "whose is this?" for what names no group yet: a session, a token, an address, a link, a receipt. They return
 ids of groups and nothing else. On SQLite, and for the role that owns the tables, nothing here does anything.
 
-The policies are made by migrations; docs/decisions/0052-row-level-security.md gives the reasons.
+The policies are made by migrations; docs/decisions/0054-row-level-security.md gives the reasons.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -184,6 +184,15 @@ def of_address(tx: Session, indexes: Sequence[bytes]) -> Iterator[None]:
     """Act for every group that knows the address with these blind indexes, until the end of the block."""
     with _until_end_of_block(tx, "kigen.groups"):
         include_address(tx, indexes)
+        yield
+
+
+@contextmanager
+def of_consents(tx: Session, indexes: Collection[bytes]) -> Iterator[None]:
+    """Reach the records of these addresses in the ledger of consents, of every group, until the end of the block."""
+    with _until_end_of_block(tx, "kigen.addresses"):
+        if is_under_policies(tx):
+            _run(tx, "SELECT set_config('kigen.addresses', %s::bytea[]::text, true)", list(indexes))
         yield
 
 

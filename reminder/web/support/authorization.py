@@ -22,6 +22,7 @@ from reminder.errors import KigenError, RefusedInputError
 from reminder.storage.auth.sessions import SignedIn
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.row_security import Access, Scope
+from reminder.storage.db.unit_of_work import CurrentAccess
 from reminder.web.support import security_headers
 from reminder.web.support.network import network_named
 from reminder.web.webhooks import access_of, app_of
@@ -100,9 +101,14 @@ def maybe_signed_in(request: Request, app: OpenApp) -> SignedIn | None:
     token = request.cookies.get(session_cookie(app))
     found = sign_in.session_of(app.units, app.clock.now(), token, home_sessions(app)) if token else None
     if found is not None:
-        access.now = Access(account_id=found.account_id, of_account=True, scope=Scope.SIGN_IN)
+        access.now = access_of_account(found).now
     request.state.signed_in = found
     return found
+
+
+def access_of_account(found: SignedIn) -> CurrentAccess:
+    """Return the access of what is done for the account itself, and not for the group in which it acts."""
+    return CurrentAccess(Access(account_id=found.account_id, of_account=True, scope=Scope.SIGN_IN))
 
 
 def signed_in(found: Annotated[SignedIn | None, Depends(maybe_signed_in)]) -> SignedIn:
@@ -241,6 +247,12 @@ def is_from_here(request: Request, app: App) -> bool:
         return True
     ours = {request.headers.get("host", ""), urlsplit(app.settings.public_url or "").netloc} - {""}
     return urlsplit(origin).netloc in ours
+
+
+def from_here(request: Request, app: App) -> None:
+    """Raise ForeignFormError for JSON that a page of others may have sent: no form of theirs can send this type."""
+    if request.headers.get("content-type") != "application/json" or not is_from_here(request, app):
+        raise ForeignFormError
 
 
 def signed_links(app: App) -> SignedLinks:

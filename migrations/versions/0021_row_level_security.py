@@ -9,8 +9,8 @@ commands run as that role. A role that is not the owner sees what its transactio
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
@@ -57,6 +57,8 @@ _OF = {
     "receipts": f"{_scope('provider')}"
     " OR EXISTS (SELECT 1 FROM messages WHERE messages.provider_id = receipts.provider_id)",
     "unclear_replies": _scope("provider"),
+    # The ledger is looked up by address, in the records of every group: by those that the transaction has named.
+    "consent_records": f"group_id = {_GROUPS} OR address_index = ANY ((SELECT kigen_addresses())::bytea[])",
     "accounts": f"id = (SELECT kigen_account()) OR {_scope('sign_in')}",
     **dict.fromkeys(("challenges", "passkeys", "sessions"), f"{_ACCOUNT} OR {_scope('sign_in')}"),
     **dict.fromkeys(("login_codes", "setup_codes"), _scope("sign_in")),
@@ -98,6 +100,12 @@ _SAID = (
         "",
         "bigint[]",
         "SELECT coalesce(nullif(current_setting('kigen.groups', true), ''), '{}')::bigint[]",
+    ),
+    (
+        "kigen_addresses",
+        "",
+        "bytea[]",
+        "SELECT coalesce(nullif(current_setting('kigen.addresses', true), ''), '{}')::bytea[]",
     ),
     ("kigen_account", "", "bigint", "SELECT nullif(current_setting('kigen.account', true), '')::bigint"),
     ("kigen_scope", "", "text", "SELECT coalesce(current_setting('kigen.scope', true), '')"),
@@ -210,6 +218,9 @@ def upgrade() -> None:
         )
         if table == "cards":
             seen = ["(carried_by IS NULL OR kigen_sees_card(carried_by))"]
+        elif table == "consent_records":
+            # Of one's own group, of every group, or of one that is erased.
+            seen = [f"(group_id IS NULL OR group_id = 0 OR group_id = {_GROUPS})"]
         check = " AND ".join([f"({whose})", *seen])
         connection.exec_driver_sql(f"CREATE POLICY acted_for ON {table} USING ({whose}) WITH CHECK ({check})")
     # An act may be of nobody, such as the first sign-in of all; whoever writes it does not read it.
