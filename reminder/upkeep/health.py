@@ -16,7 +16,7 @@ from reminder.domain.rules import hours
 from reminder.domain.rules.sending_limits import HoldReason
 from reminder.errors import DatabaseNotReadyError, SettingsError
 from reminder.storage.db import row_security, schema
-from reminder.storage.db.row_security import Access, Scope
+from reminder.storage.db.row_security import Access, AccessScope
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.maintenance import activity_chain, audit, counters
@@ -144,7 +144,7 @@ def assess(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> He
     """Run an audit; nothing is changed. `keeps_time`: `now` is this machine's clock and not that of a rehearsal."""
     try:
         schema.require_newest(units.database)
-        with units.acting_for(Access(scope=Scope.MONITORING)).reading(now) as uow:
+        with units.acting_for(Access(scope=AccessScope.MONITORING)).reading(now) as uow:
             last_pass = heartbeats.last(uow.tx, heartbeats.PASS)
             return Health(
                 found=(*_troubles(uow.tx, uow.rules, now, last_pass, keeps_time=keeps_time), *_activity(uow)),

@@ -13,7 +13,7 @@ from reminder.delivery import apply_receipts, record_bounces
 from reminder.domain.parsing.bounces import Bounce, named, read_report
 from reminder.errors import RefusedInputError
 from reminder.storage.auth.signed_links import is_bounces_mark
-from reminder.storage.db.row_security import Access, Scope
+from reminder.storage.db.row_security import Access, AccessScope
 from reminder.storage.db.unit_of_work import CurrentAccess
 from reminder.web.declared import declares, page_router
 from reminder.wiring import App
@@ -23,7 +23,7 @@ router = page_router(prefix="/webhooks")
 Form = list[tuple[str, str]]
 MOST_FIELDS = 200
 # The group is that of the message, call or telephone number that a provider's event names.
-OF_PROVIDERS = Access(scope=Scope.PROVIDER)
+OF_PROVIDERS = Access(scope=AccessScope.PROVIDER)
 
 
 def access_of(request: Request) -> CurrentAccess:

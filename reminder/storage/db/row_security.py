@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 
-class Scope(StrEnum):
+class AccessScope(StrEnum):
     """A task of the web that needs rows of no group. Each names the few tables that it opens (`SCOPES`)."""
 
     SIGN_IN = "sign_in"  # accounts and their codes, sessions and passkeys; messages to addresses of no group
@@ -38,7 +38,7 @@ class Access:
     groups: tuple[int, ...] = ()
     account_id: int | None = None
     of_account: bool = False
-    scope: Scope | None = None
+    scope: AccessScope | None = None
 
 
 NOBODY = Access()
@@ -59,9 +59,9 @@ SHARED = {
 }
 # What each scope opens, besides the rows of the groups and the account.
 SCOPES = {
-    Scope.SIGN_IN: ("accounts", "challenges", "login_codes", "messages", "passkeys", "sessions", "setup_codes"),
-    Scope.PROVIDER: ("receipts", "unclear_replies"),
-    Scope.MONITORING: (
+    AccessScope.SIGN_IN: ("accounts", "challenges", "login_codes", "messages", "passkeys", "sessions", "setup_codes"),
+    AccessScope.PROVIDER: ("receipts", "unclear_replies"),
+    AccessScope.MONITORING: (
         "activity_log",
         "cards",
         "contacts",
@@ -107,7 +107,7 @@ def enter(tx: Session, access: Access) -> None:
     tx.info[_ACCESS] = access
     account, scope = "" if access.account_id is None else str(access.account_id), access.scope or ""
     groups = _array(access.groups)
-    if access.scope is Scope.MONITORING:
+    if access.scope is AccessScope.MONITORING:
         tx.connection().exec_driver_sql(_AS_MONITORING).close()
     elif access.of_account:
         _run(tx, _SET_OF_ACCOUNT, access.account_id, groups, account, scope)
@@ -197,7 +197,7 @@ def of_consents(tx: Session, indexes: Collection[bytes]) -> Iterator[None]:
 
 
 @contextmanager
-def in_scope(tx: Session, scope: Scope) -> Iterator[None]:
+def in_scope(tx: Session, scope: AccessScope) -> Iterator[None]:
     """Open the rows of a scope, until the end of the block."""
     with _until_end_of_block(tx, "kigen.scope"):
         if is_under_policies(tx):
@@ -304,6 +304,7 @@ def statements_for_role(connection: Connection, role: str) -> list[str]:
     to, by, place = quote(role), quote(owner), quote(schema)
     rows = "SELECT, INSERT, UPDATE, DELETE"
     later = f"ALTER DEFAULT PRIVILEGES FOR ROLE {by} IN SCHEMA {place}"
+    watched = SCOPES[AccessScope.MONITORING]
     inherits_by_grant = (connection.dialect.server_version_info or (0,)) >= (16,)
     return [
         _made(role, to),
@@ -319,11 +320,11 @@ def statements_for_role(connection: Connection, role: str) -> list[str]:
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {place} TO {to}",
         *(f"GRANT EXECUTE ON FUNCTION {place}.{name}({of}) TO {to}" for name, of in FUNCTIONS.items()),
         f"GRANT USAGE ON SCHEMA {place} TO {MONITORING_ROLE}",
-        f"GRANT SELECT ON ALL TABLES IN SCHEMA {place} TO {MONITORING_ROLE}",
-        *(f"DROP POLICY IF EXISTS monitoring ON {place}.{table}" for table in SCOPES[Scope.MONITORING]),
+        *(f"GRANT SELECT ON {place}.{table} TO {MONITORING_ROLE}" for table in (*watched, *SHARED, "alembic_version")),
+        *(f"DROP POLICY IF EXISTS monitoring ON {place}.{table}" for table in watched),
         *(
             f"CREATE POLICY monitoring ON {place}.{table} FOR SELECT TO {MONITORING_ROLE} USING (true)"
-            for table in SCOPES[Scope.MONITORING]
+            for table in watched
         ),
         # What later migrations add.
         f"{later} GRANT {rows} ON TABLES TO {to}",

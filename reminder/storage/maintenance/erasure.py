@@ -35,7 +35,7 @@ from reminder.domain.model.state_machine import Move
 from reminder.storage.auth import sessions
 from reminder.storage.db import row_security
 from reminder.storage.db.columns import Instant
-from reminder.storage.db.row_security import Scope
+from reminder.storage.db.row_security import AccessScope
 from reminder.storage.db.tables import (
     HAS_BODY,
     HAS_OLD_BODY,
@@ -172,7 +172,7 @@ def delete_unclear_replies(tx: Session, contact_ids: Collection[int]) -> None:
 
 def _delete_unclear(tx: Session, which: ColumnElement[bool]) -> None:
     # Such a reply is no group's to see, also where one of them may delete it.
-    with row_security.in_scope(tx, Scope.PROVIDER):
+    with row_security.in_scope(tx, AccessScope.PROVIDER):
         _delete(tx, UnclearReply, UnclearReply.id.in_(select(ReplyChoice.reply_id).where(which)))
 
 
@@ -206,7 +206,7 @@ def group(tx: Session, group_id: int) -> None:
     consents.forget_group(tx, group_id)
     _delete(tx, Group, Group.id == group_id)
     elsewhere = select(Member.id).where(Member.account_id == Account.id).exists()
-    with row_security.in_scope(tx, Scope.SIGN_IN):
+    with row_security.in_scope(tx, AccessScope.SIGN_IN):
         gone = tx.execute(select(Account.id, Account.address_index).where(Account.id.in_(accounts), ~elsewhere)).all()
         _delete_codes(tx, LoginCode.address_index.in_([index for _, index in gone]))
         _delete(tx, Account, Account.id.in_([account_id for account_id, _ in gone]))

@@ -21,7 +21,7 @@ from reminder.enrolment.imports.reader import LARGEST
 from reminder.errors import KigenError, RefusedInputError
 from reminder.storage.auth.sessions import SignedIn
 from reminder.storage.auth.signed_links import SignedLinks
-from reminder.storage.db.row_security import Access, Scope
+from reminder.storage.db.row_security import Access, AccessScope
 from reminder.storage.db.unit_of_work import CurrentAccess
 from reminder.web.support import security_headers
 from reminder.web.support.network import network_named
@@ -97,7 +97,7 @@ def maybe_signed_in(request: Request, app: OpenApp) -> SignedIn | None:
     What the request does from now on it does for the account and all of its groups, and may sign somebody in.
     """
     access = access_of(request)
-    access.now = Access(scope=Scope.SIGN_IN)
+    access.now = Access(scope=AccessScope.SIGN_IN)
     token = request.cookies.get(session_cookie(app))
     found = sign_in.session_of(app.units, app.clock.now(), token, home_sessions(app)) if token else None
     if found is not None:
@@ -108,7 +108,7 @@ def maybe_signed_in(request: Request, app: OpenApp) -> SignedIn | None:
 
 def access_of_account(found: SignedIn) -> CurrentAccess:
     """Return the access of what is done for the account itself, and not for the group in which it acts."""
-    return CurrentAccess(Access(account_id=found.account_id, of_account=True, scope=Scope.SIGN_IN))
+    return CurrentAccess(Access(account_id=found.account_id, of_account=True, scope=AccessScope.SIGN_IN))
 
 
 def signed_in(found: Annotated[SignedIn | None, Depends(maybe_signed_in)]) -> SignedIn:
