@@ -80,6 +80,7 @@ _REFERS_TO = {
 _MONITORING = "kigen_monitoring"
 _WATCHED = (
     "activity_log",
+    "assignments",
     "cards",
     "contacts",
     "group_holds",

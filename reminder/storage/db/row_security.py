@@ -63,6 +63,7 @@ SCOPES = {
     AccessScope.PROVIDER: ("receipts", "unclear_replies"),
     AccessScope.MONITORING: (
         "activity_log",
+        "assignments",
         "cards",
         "contacts",
         "group_holds",
