@@ -181,14 +181,16 @@ def migrate(as_json: bool = AsJson) -> None:
     require_folders(settings)
     keys = present_keys(settings)
     database = Database(settings.database)
-    database.refuse_confined()
-    schema.migrate(database, settling(keys))
-    if keys is not None:
-        with database.writing() as tx:
-            # What an operator has made clear since the last time becomes one row.
-            unite_spellings(tx, keys)
-    version = schema.present(database)
-    database.close()
+    try:
+        database.refuse_confined()
+        schema.migrate(database, settling(keys))
+        if keys is not None:
+            with database.writing() as tx:
+                # What an operator has made clear since the last time becomes one row.
+                unite_spellings(tx, keys)
+        version = schema.present(database)
+    finally:
+        database.close()
     print_answer({"version": version}, as_json=as_json, plain=f"the database is at version {version}")
 
 

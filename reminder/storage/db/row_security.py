@@ -104,7 +104,9 @@ _SET_OF_ACCOUNT = (
 
 
 def enter(tx: Session, access: Access) -> None:
-    """Begin the transaction as one that acts for these. Only for a role that is under the policies."""
+    """Begin the transaction as one that acts for these, of a role that is under the policies; nothing on SQLite."""
+    if tx.get_bind().dialect.name != "postgresql":
+        return
     tx.info[_ACCESS] = access
     account, scope = "" if access.account_id is None else str(access.account_id), access.scope or ""
     groups = _array(access.groups)
@@ -298,8 +300,10 @@ def _made(role: str, quoted: str) -> str:
 def statements_for_role(connection: Connection, role: str) -> list[str]:
     """Return the statements that make the web's role, or give an existing one what it may do. They may run again.
 
-    They are for a superuser, or for the owner of the tables where it may create roles. Only on PostgreSQL.
+    They are for a superuser, or for the owner of the tables where it may create roles. None on SQLite.
     """
+    if connection.dialect.name != "postgresql":
+        return []
     owner, database, schema = connection.exec_driver_sql(_OWNER_AND_PLACE).one()
     quote = connection.dialect.identifier_preparer.quote_identifier
     to, by, place = quote(role), quote(owner), quote(schema)

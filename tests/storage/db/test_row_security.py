@@ -329,6 +329,7 @@ def test_a_later_table_is_for_the_web_s_role_too_and_under_no_policy_until_it_ha
 
 def test_for_the_owner_and_on_sqlite_nothing_is_confined(database: Database) -> None:
     database.find_role()
+    database.refuse_confined()
 
     assert not database.is_confined
     with database.writing(A) as tx:
@@ -347,8 +348,19 @@ def test_for_the_owner_and_on_sqlite_nothing_is_confined(database: Database) -> 
             row_security.of_account(tx, 1),
             row_security.of_address(tx, [b"1"]),
             row_security.in_scope(tx, AccessScope.SIGN_IN),
+            row_security.of_consents(tx, [b"1"]),
+            row_security.copying_into(tx.connection(), "people"),
         ):
             pass
+
+
+def test_a_role_for_the_web_is_there_and_what_makes_it_is_for_postgresql(database: Database) -> None:
+    with database.reading() as tx:
+        assert row_security.has_web_role(tx.connection())
+        assert row_security.may_create(tx.connection())
+        assert bool(row_security.statements_for_role(tx.connection(), "web")) is not database.is_sqlite
+        row_security.enter(tx, A)
+        assert row_security.is_under_policies(tx) is not database.is_sqlite
 
 
 def whom(tx: Tx) -> list[int]:
