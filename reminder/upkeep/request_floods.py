@@ -3,11 +3,10 @@
 Web processes count what they refuse. The auditor compares the counts of ten minutes with what honest people cause.
 """
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
@@ -22,7 +21,8 @@ MANY, WINDOW = 300, timedelta(minutes=10)
 SAME_WITHIN = timedelta(hours=1)
 # An operator who looks once a day sees it.
 SHOWN_FOR = timedelta(days=1)
-_STATE = "request_floods"
+# The fact that holds the beginning of the window.
+_WINDOW = "flood_window"
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class _State:
     floods: Sequence[Flood]
 
 
+def fact_of(cause: str) -> str:
+    """Return the name of the fact about a cause; names of facts have 20 characters at most."""
+    return f"flood_{cause[:14]}"
+
+
 def lately(tx: Tx, now: datetime) -> Sequence[Flood]:
     """Return the floods of the last day, the largest first. Nothing is changed."""
     known = _read(tx, now)
@@ -60,9 +65,9 @@ def note(uow: UnitOfWork) -> None:
         named = ", ".join(f"{one.cause} {one.count}" for one in begun)
         log.warning("many requests of strangers within ten minutes: %s; `reminder health` says more", named)
     is_over = uow.now - known.at >= WINDOW
-    state = _State(uow.now, totals, floods) if is_over else _State(known.at, known.totals, floods)
     if totals:
-        service_state.replace(uow.tx, _STATE, _written(state))
+        state = _State(uow.now, totals, floods) if is_over else _State(known.at, known.totals, floods)
+        _write(uow.tx, state)
 
 
 def _floods(known: _State, totals: Mapping[str, int], now: datetime) -> list[Flood]:
@@ -81,20 +86,29 @@ def _floods(known: _State, totals: Mapping[str, int], now: datetime) -> list[Flo
 
 
 def _read(tx: Tx, now: datetime) -> _State:
-    written = service_state.find(tx, _STATE)
-    if written is None:
+    at = service_state.find(tx, _WINDOW)
+    if at is None:
         return _State(now, {}, ())
-    state = json.loads(written)
-    floods = [
-        Flood(one["cause"], one["count"], datetime.fromisoformat(one["since"]), datetime.fromisoformat(one["until"]))
-        for one in state["floods"]
-    ]
-    return _State(datetime.fromisoformat(state["at"]), state["totals"], floods)
+    totals, floods = {}, []
+    for cause in counters.requests(tx):
+        written = service_state.find(tx, fact_of(cause))
+        if written is not None:
+            total, count, since, until = (int(part) for part in written.split())
+            totals[cause] = total
+            if count:
+                floods.append(Flood(cause, count, _instant(since), _instant(until)))
+    return _State(_instant(int(at)), totals, floods)
 
 
-def _written(state: _State) -> str:
-    floods = [
-        {"cause": one.cause, "count": one.count, "since": one.since.isoformat(), "until": one.until.isoformat()}
-        for one in state.floods
-    ]
-    return json.dumps({"at": state.at.isoformat(), "totals": dict(state.totals), "floods": floods})
+def _write(tx: Tx, state: _State) -> None:
+    """Store whole seconds since 1970: a value of the service's state is short."""
+    service_state.replace(tx, _WINDOW, str(int(state.at.timestamp())))
+    floods = {one.cause: one for one in state.floods}
+    for cause in {*state.totals, *floods}:
+        found, total = floods.get(cause), state.totals.get(cause, 0)
+        times = (0, 0, 0) if found is None else (found.count, found.since.timestamp(), found.until.timestamp())
+        service_state.replace(tx, fact_of(cause), " ".join(str(int(one)) for one in (total, *times)))
+
+
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -11,7 +11,8 @@ from reminder.storage.maintenance import counters
 from reminder.upkeep.audit_job import run_audit
 from reminder.upkeep.health import Trouble, assess
 from reminder.upkeep.metrics import exposition
-from reminder.upkeep.request_floods import MANY, SAME_WITHIN, SHOWN_FOR, WINDOW
+from reminder.upkeep.request_floods import MANY, SAME_WITHIN, SHOWN_FOR, WINDOW, fact_of
+from reminder.web.support.refused_requests import Cause
 from tests.village import Village
 
 MINUTE = timedelta(minutes=1)
@@ -88,6 +89,19 @@ def test_after_a_day_it_is_over(village: Village) -> None:
     village.clock.move_to(village.now + SHOWN_FOR)
 
     assert after(village, MINUTE) is None
+
+
+def test_all_causes_at_once_are_told_on_every_database(village: Village) -> None:
+    come(village, **dict.fromkeys(Cause, 10**9))
+
+    told = after(village, MINUTE)
+    village.clock.move_to(village.now + 3 * WINDOW)
+    again = after(village, MINUTE)
+
+    assert told is not None
+    assert again is not None
+    assert len({fact_of(cause) for cause in Cause}) == len(Cause)
+    assert told.count == again.count == len(Cause) * 10**9
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,7 @@ def test_a_viewer_changes_nothing_but_what_is_their_own(town: Town) -> None:
         "/settings/me",
         "/settings/members/leave",
         "/settings/devices",
+        "/settings/devices/all",
         "/settings/devices/{session_id}",
         "/settings/passkeys/{passkey_id}",
         "/settings/calendar",

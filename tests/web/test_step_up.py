@@ -75,6 +75,7 @@ DOES_NOT_ASK = {
         (
             "POST /sign-out",
             "POST /settings/devices",
+            "POST /settings/devices/all",
             "POST /settings/devices/{session_id}",
             "POST /settings/calendar/{feed_id}",
             "POST /settings/invitations/{invitation_id}",

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from reminder.clock import random_bytes, random_code
+from reminder.domain.model.account_acts import AccountAct
 from reminder.domain.model.messages import MessageKind, MessageState, Urgency
 from reminder.domain.model.people import Audience, ChannelName, GroupKind, Language
 from reminder.domain.parsing import addresses
+from reminder.enrolment.identity import owner_mails
 from reminder.enrolment.identity.sign_up import SignUp, add_account
-from reminder.errors import ConflictError, RefusedInputError
+from reminder.errors import ConflictError, NotFoundError, RefusedInputError
 from reminder.storage.auth import accounts, login_codes, passkeys, sessions
 from reminder.storage.auth.accounts import AccountView
 from reminder.storage.auth.login_codes import CodeAttempt, MailedCode
@@ -254,26 +256,31 @@ def _enter_by_code(
     login_codes.use(uow.tx, asked.id, uow.now)
     login_codes.end_other_codes(uow.tx, uow.keys, asked.address, uow.now)
     account = accounts.at_address(uow.tx, uow.keys, asked.address)
+    is_new = account is None
     if account is None:
         account = add_account(uow, sign_up, address=asked.address, language=language)
     if account is None:
         # Withdrawn meanwhile, or somebody else was the first owner.
         raise RefusedInputError("code_over", field="code")
-    return enter(uow, account, device, known)
+    return enter(uow, account, device, known, is_new=is_new)
 
 
-def enter(uow: UnitOfWork, account: AccountView, device: str, known: str | None = None) -> Entered:
-    """Open a session for somebody who has proved that the account is theirs.
+def enter(
+    uow: UnitOfWork, account: AccountView, device: str, known: str | None = None, *, is_new: bool = False
+) -> Entered:
+    """Open a session for somebody who has proved that the account is theirs, and tell them of a new device.
 
-    `known`: what an earlier sign-in left in this browser; it stays if any account knows it.
+    `known`: what an earlier sign-in left in this browser; it stays if any account knows it. `is_new`: this very sign-in
+    has made the account, so that every device is new.
     """
+    is_seen = bool(known) and sessions.knows(uow.tx, account.id, token_hash(known or ""))
     accounts.link_members(uow.tx, uow.keys, account)
     row_security.include_account(uow.tx, account.id)
     as_whom = accounts.memberships(uow.tx, account.id)
     token = new_token()
     if not known or not sessions.is_seen_before(uow.tx, token_hash(known)):
         known = new_token()
-    sessions.add(
+    session_id = sessions.add(
         uow.tx,
         uow.keys,
         account_id=account.id,
@@ -285,6 +292,8 @@ def enter(uow: UnitOfWork, account: AccountView, device: str, known: str | None 
         expires_at=uow.now + SESSION_LASTS,
     )
     log(uow, account.id, "signed_in")
+    if not is_seen and not is_new:
+        owner_mails.tell_account(uow, AccountAct.NEW_DEVICE, account.id, device=device, about=session_id)
     return Entered(token, account.id, bool(as_whom), known)
 
 
@@ -353,13 +362,36 @@ def leave_everywhere_else(uow: UnitOfWork, signed_in: SignedIn) -> None:
         log(uow, signed_in.account_id, "devices_signed_out")
 
 
+def leave_everywhere(uow: UnitOfWork, account_id: int) -> int:
+    """End all sessions of an account, and return how many."""
+    ended = sessions.revoke_others(uow.tx, account_id, None, uow.now)
+    if ended:
+        log(uow, account_id, "devices_signed_out")
+    return ended
+
+
+def end_sessions_of(uow: UnitOfWork, *, email: str) -> int:
+    """End all sessions of the account with this address, and return how many. Raises NotFoundError."""
+    account = accounts.at_address(uow.tx, uow.keys, addresses.read_email(email, field="email"))
+    if account is None:
+        raise NotFoundError(field="email")
+    return leave_everywhere(uow, account.id)
+
+
+def end_all_sessions(uow: UnitOfWork) -> int:
+    """End the sessions of all accounts, and return how many."""
+    ended = sessions.revoke_all(uow.tx, uow.now)
+    activity_log.write(uow.tx, "all_signed_out", uow.now)
+    return ended
+
+
 def add_passkey(
     uow: UnitOfWork, signed_in: SignedIn, *, credential_id: bytes, public_key: bytes, sign_count: int, device: str
 ) -> None:
     """Add a passkey to the account; one that is registered already stays whose it is."""
     if passkeys.is_registered(uow.tx, credential_id):
         return
-    passkeys.add(
+    passkey_id = passkeys.add(
         uow.tx,
         uow.keys,
         account_id=signed_in.account_id,
@@ -370,6 +402,9 @@ def add_passkey(
         now=uow.now,
     )
     log(uow, signed_in.account_id, "passkey_added")
+    owner_mails.tell_account(
+        uow, AccountAct.PASSKEY_ADDED, signed_in.account_id, device=signed_in.device, about=passkey_id
+    )
 
 
 def remove_passkey(uow: UnitOfWork, signed_in: SignedIn, passkey_id: int) -> bool:
@@ -377,6 +412,9 @@ def remove_passkey(uow: UnitOfWork, signed_in: SignedIn, passkey_id: int) -> boo
     removed = passkeys.remove(uow.tx, signed_in.account_id, passkey_id)
     if removed:
         log(uow, signed_in.account_id, "passkey_removed")
+        owner_mails.tell_account(
+            uow, AccountAct.PASSKEY_REMOVED, signed_in.account_id, device=signed_in.device, about=passkey_id
+        )
     return removed
 
 

@@ -238,6 +238,20 @@ def revoke_others(tx: Session, account_id: int, but: int | None, now: datetime) 
     return count
 
 
+def revoke_all(tx: Session, now: datetime) -> int:
+    """Revoke every session there is, and return how many; every browser is as one that was never signed in."""
+    revoked = tx.execute(
+        update(Row)
+        .where(Row.revoked_at.is_(None))
+        .values(_ENDED | {"revoked_at": now})
+        .returning(Row.id)
+        .execution_options(synchronize_session=False)
+    )
+    count = len(list(revoked))
+    tx.execute(update(Row).values(browser_hash=None).execution_options(synchronize_session=False))
+    return count
+
+
 def _forget(tx: Session, account_id: int, which: ColumnElement[bool]) -> None:
     forgotten = update(Row).where(Row.account_id == account_id, which).values(browser_hash=None)
     tx.execute(forgotten.execution_options(synchronize_session=False))

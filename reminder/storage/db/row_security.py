@@ -6,7 +6,7 @@ works through a transaction pooler; one that says nothing reaches no row of anyb
 answer "whose is this?" for what names no group yet: a session, a token, an address, a link, a receipt. They return
 ids of groups and nothing else. On SQLite, and for the role that owns the tables, nothing here does anything.
 
-The policies are made by migrations; docs/decisions/0054-row-level-security.md gives the reasons.
+The policies are made by migrations; docs/decisions/0056-row-level-security.md gives the reasons.
 """
 
 from collections.abc import Collection, Iterator, Sequence

@@ -7,8 +7,10 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from reminder.clock import japan_date
+from reminder.domain.model.account_acts import AccountAct
 from reminder.domain.text.catalog import VISIT_COLUMNS, Catalog
 from reminder.domain.text.spreadsheet_writer import XLSX
+from reminder.enrolment.identity import owner_mails
 from reminder.planning.reports.city_visits import VisitSheet, as_xlsx, people_visited, visit_sheet, visits
 from reminder.planning.reports.group_overview import group_overview
 from reminder.planning.reports.monthly_plan import months_from
@@ -75,6 +77,7 @@ def download_visits(request: Request, app: OpenApp, who: Sees, form: Confirmed) 
     chosen = first_of(typed(form, "month")) or japan_date(app.clock.now()).replace(day=1)
     with app.writing() as uow:
         export.record_export(uow, group_id=who.group_id, by=who.member_id)
+        owner_mails.tell_group(uow, AccountAct.EXPORTED, who.group_id, device=who.device, by=who.member_id)
     with app.reading() as uow:
         group = authorized.group(uow.tx, who)
         rows = group_status(uow, group, people_visited(app.rules, group_overview(uow, group), chosen))

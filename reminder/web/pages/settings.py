@@ -6,18 +6,20 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
 from reminder.domain.model.access import Actor
+from reminder.domain.model.account_acts import AccountAct
 from reminder.domain.model.people import Copies, GroupKind, Role
 from reminder.domain.rules.preferences import Preferences, read_days, read_hour
 from reminder.enrolment import preferences
-from reminder.enrolment.identity import api_tokens, membership, sign_in
+from reminder.enrolment.identity import api_tokens, membership, owner_mails, sign_in
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.storage.auth import accounts, authorized, passkeys
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry import contacts
 from reminder.storage.registry.groups import GroupView
 from reminder.upkeep.calendar import feeds
 from reminder.upkeep.privacy import erasure, export
 from reminder.web.declared import Asks, declares, page_router
-from reminder.web.support.authorization import Filled, OpenApp, Owns, Sees, WhoIsSignedIn
+from reminder.web.support.authorization import Filled, OpenApp, Owns, Sees, WhoIsSignedIn, is_https, session_cookie
 from reminder.web.support.confirmation import Confirmed
 from reminder.web.support.rendering import go, kept, page, problem_of, typed, unsafe_words_of, words_of
 from reminder.wiring import App
@@ -247,6 +249,17 @@ def leave_other_devices(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Re
     return go("/settings/devices")
 
 
+@router.post("/settings/devices/all")
+@declares(logs=["devices_signed_out"])
+def leave_everywhere(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
+    """End all sessions of the account, this one too."""
+    with app.writing() as uow:
+        sign_in.leave_everywhere(uow, found.account_id)
+    answer = go("/sign-in")
+    answer.delete_cookie(session_cookie(app), path="/", secure=is_https(app), httponly=True)
+    return answer
+
+
 @router.post("/settings/devices/{session_id}")
 @declares(logs=["device_signed_out"])
 def leave_device(app: OpenApp, found: WhoIsSignedIn, session_id: int, _form: Filled) -> Response:
@@ -341,6 +354,7 @@ def make_feed(request: Request, app: OpenApp, who: Sees, form: Confirmed) -> Res
     """Make a calendar feed and show its address once."""
     with app.writing() as uow:
         made = feeds.make_feed(uow, member_id=who.member_id, is_private=typed(form, "private") == "yes")
+        owner_mails.tell_group(uow, AccountAct.CALENDAR_MADE, who.group_id, device=who.device, by=who.member_id)
     return _calendar(request, app, who, made)
 
 
@@ -378,7 +392,7 @@ def export_json(app: OpenApp, who: Owns, _form: Confirmed) -> Response:
     """Return the export as JSON."""
     # The whole export is read before the first byte leaves: a slow reader must not keep a transaction open.
     with app.writing() as uow:
-        export.record_export(uow, group_id=who.group_id, by=who.member_id)
+        _record_export(uow, who)
     with app.reading() as uow:
         text = "".join(export.export_json(uow, group_id=who.group_id))
     return Response(
@@ -393,7 +407,7 @@ def export_json(app: OpenApp, who: Owns, _form: Confirmed) -> Response:
 def export_page(request: Request, app: OpenApp, who: Owns, _form: Confirmed) -> Response:
     """Return the export as a page."""
     with app.writing() as uow:
-        export.record_export(uow, group_id=who.group_id, by=who.member_id)
+        _record_export(uow, who)
     with app.reading() as uow:
         found = export.export_group(uow, group_id=who.group_id)
     text = export.export_page(found, app.rules, words_of(request).language)
@@ -402,6 +416,11 @@ def export_page(request: Request, app: OpenApp, who: Owns, _form: Confirmed) -> 
         media_type="text/html; charset=utf-8",
         headers={"content-disposition": 'attachment; filename="kigen-dayori.html"'},
     )
+
+
+def _record_export(uow: UnitOfWork, who: Actor) -> None:
+    export.record_export(uow, group_id=who.group_id, by=who.member_id)
+    owner_mails.tell_group(uow, AccountAct.EXPORTED, who.group_id, device=who.device, by=who.member_id)
 
 
 @router.get("/settings/data/erase")

@@ -15,6 +15,7 @@ from starlette.datastructures import FormData
 
 from reminder.clock import JAPAN, japan_date
 from reminder.domain.model.access import Right
+from reminder.domain.model.devices import device_named
 from reminder.domain.model.languages import Calendars, LanguageFacts
 from reminder.domain.model.people import Language
 from reminder.domain.parsing import addresses, dates
@@ -213,29 +214,7 @@ def with_cookie(response: Response, name: str, value: str, *, secure: bool, last
 
 def device_of(request: Request) -> str:
     """Return what the owner of a browser calls it, from its user agent, of which nothing else is stored."""
-    said = request.headers.get("user-agent", "")
-    machine = next((name for mark, name in _MACHINES if mark in said), "")
-    browser = next((name for mark, name in _BROWSERS if mark in said), "")
-    return "・".join(part for part in (machine, browser) if part) or "?"
-
-
-_MACHINES: Sequence[tuple[str, str]] = (
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    ("Mac OS", "Mac"),
-    ("CrOS", "Chromebook"),
-    ("Linux", "Linux"),
-)
-_BROWSERS: Sequence[tuple[str, str]] = (
-    ("Edg", "Edge"),
-    ("Firefox", "Firefox"),
-    ("FxiOS", "Firefox"),
-    ("CriOS", "Chrome"),
-    ("Chrome", "Chrome"),
-    ("Safari", "Safari"),
-)
+    return device_named(request.headers.get("user-agent", ""))
 
 
 def recent_health(request: Request, app: App) -> Health:

@@ -5,6 +5,7 @@ from datetime import datetime
 from reminder.domain.model.people import Role
 from reminder.storage.auth import accounts, sessions
 from reminder.storage.auth.sessions import Device
+from reminder.storage.db.tables import Session as SessionRow
 from tests.storage.conftest import DAY, HOUR, NOW, Rows
 
 
@@ -153,3 +154,16 @@ def test_an_ended_session_holds_nothing(rows: Rows) -> None:
 
     held = [sessions.held(rows.tx, rows.keys, session, NOW) for session in (one, another, mine)]
     assert held == [None, None, "what"]
+
+
+def test_all_sessions_of_everybody_are_revoked_and_their_browsers_forgotten(rows: Rows) -> None:
+    one, other = rows.account(), rows.account("b@example.jp")
+    add(rows, one, b"s")
+    add(rows, other, b"t")
+    rows.change(SessionRow, 1, browser_hash=b"known")
+
+    assert sessions.revoke_all(rows.tx, NOW) == 2
+
+    assert sessions.revoke_all(rows.tx, NOW) == 0
+    assert sessions.devices(rows.tx, one, now=NOW, seen_since=NOW) == []
+    assert not sessions.is_seen_before(rows.tx, b"known")
