@@ -72,6 +72,7 @@ from reminder.storage.db.transitions import transition
 from reminder.storage.outbox.queue import login_code_key
 from reminder.storage.registry import consents
 from reminder.storage.registry.imports import delete_imports
+from reminder.storage.reminders.unclear_replies import question_key
 
 # The most numbers in one statement: SQLite accepts 32766, PostgreSQL 65535.
 _AT_ONCE = 10_000
@@ -166,14 +167,21 @@ def delete_messages(tx: Session, message_ids: Collection[int]) -> None:
 
 
 def delete_unclear_replies(tx: Session, contact_ids: Collection[int]) -> None:
-    """Delete the replies that may be about any of these contacts and are not filed with one yet."""
+    """Delete the replies that may be about any of these contacts and are not filed with one yet.
+
+    The texts that were sent about them name the persons, and go too.
+    """
     _delete_unclear(tx, ReplyChoice.contact_id.in_(contact_ids))
 
 
 def _delete_unclear(tx: Session, which: ColumnElement[bool]) -> None:
-    # Such a reply is no group's to see, also where one of them may delete it.
-    with row_security.in_scope(tx, AccessScope.PROVIDER):
-        _delete(tx, UnclearReply, UnclearReply.id.in_(select(ReplyChoice.reply_id).where(which)))
+    for some in _portions(set(tx.scalars(select(ReplyChoice.reply_id).where(which)))):
+        asked = select(Message.id).where(Message.key.in_([question_key(reply_id) for reply_id in some]), IS_LIVE)
+        with row_security.in_scope(tx, AccessScope.SIGN_IN):
+            delete_messages(tx, list(tx.scalars(asked)))
+        # Such a reply is no group's to see, also where one of them may delete it.
+        with row_security.in_scope(tx, AccessScope.PROVIDER):
+            _delete(tx, UnclearReply, UnclearReply.id.in_(some))
 
 
 def person(tx: Session, person_id: int) -> None:

@@ -9,8 +9,8 @@ commands run as that role. A role that is not the owner sees what its transactio
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
