@@ -90,8 +90,6 @@ def _web_database(settings: Settings) -> None:
         f"{PREFIX}WEB_DATABASE_URL",
         "its role sees every group or may change tables; see `reminder database roles`",
     )
-    if settings.on_sqlite:
-        raise SettingsError(name, "it is for PostgreSQL: set DATABASE_URL to the role that owns the tables")
     database = Database(settings.web_database_url)
     try:
         schema.require_newest(database)

@@ -83,6 +83,7 @@ def test_doctor_finds_the_roles_in_order(service: Terminal) -> None:
     done = service.run("doctor", "--json")
 
     assert done.answer["troubles"] == []
+    assert done.answer["settings"]["REMINDER_WEB_DATABASE_URL"][0] == "(set)"
     assert not [note for note in done.answer["notes"] if "WEB_DATABASE_URL" in note]
 
 
