@@ -5,6 +5,7 @@ neither part waits for the others, and a crash leaves few messages of unknown ou
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -54,6 +55,8 @@ class Dispatcher:
         self._database, self._clock = database, clock
         self._claim, self._hand_over, self._record, self._goes_on = claim, hand_over, record, goes_on
         self._ready: asyncio.Queue[tuple[LeasedMessage, float] | None] = asyncio.Queue()
+        # By address, what waits for a message that is being handed over to it.
+        self._next_to: dict[str, deque[tuple[LeasedMessage, float]]] = {}
         self._runs_low = asyncio.Event()
         self._answers: asyncio.Queue[Answered | None] = asyncio.Queue()
         self._all_answered = asyncio.Event()
@@ -101,17 +104,27 @@ class Dispatcher:
 
     async def _work_off(self) -> int:
         tried = 0
-        loop = asyncio.get_running_loop()
         while (taken := await self._ready.get()) is not None:
-            leased, at = taken
             if self._ready.qsize() <= LOW:
                 self._runs_low.set()
-            if (wait := at - loop.time()) > 0:
-                await pause(wait)
-            await self._can_keep.wait()
-            self._answers.put_nowait((leased, await self._try(leased)))
-            tried += 1
+            address = taken[0].outgoing.address
+            if address in self._next_to:
+                # Two texts to one telephone arrive in the order in which they were leased: the one who hands over the
+                # first goes on with the second.
+                self._next_to[address].append(taken)
+                continue
+            self._next_to[address] = deque((taken,))
+            while self._next_to[address]:
+                await self._send_in_turn(*self._next_to[address].popleft())
+                tried += 1
+            del self._next_to[address]
         return tried
+
+    async def _send_in_turn(self, leased: LeasedMessage, at: float) -> None:
+        if (wait := at - asyncio.get_running_loop().time()) > 0:
+            await pause(wait)
+        await self._can_keep.wait()
+        self._answers.put_nowait((leased, await self._try(leased)))
 
     async def _try(self, leased: LeasedMessage) -> Outcome:
         now = self._clock.now()

@@ -352,6 +352,32 @@ def sent_recently(tx: Session, address_indexes: Collection[bytes], since: dateti
     return RecentlySent(every, of_group, alike)
 
 
+_CALLED_LAST = (
+    select(Contact.address_index, func.max(Message.handed_at))
+    .join(Message, Message.contact_id == Contact.id)
+    .where(
+        Contact.address_index.in_(bindparam("addresses", expanding=True)),
+        Message.channel == bindparam("channel"),
+        Message.handed_at >= bindparam("since"),
+        Message.state != MessageState.QUEUED,
+    )
+    .group_by(Contact.address_index)
+)
+
+
+def last_handed(
+    tx: Session, channel: ChannelName, address_indexes: Collection[bytes], since: datetime
+) -> Mapping[bytes, datetime]:
+    """Return when a message of this channel was last handed over to each of these addresses, if since then.
+
+    Every contact with the address counts, in every group. One that waits for another attempt was not taken.
+    """
+    if not address_indexes:
+        return {}
+    asked = {"addresses": list(address_indexes), "channel": channel, "since": since}
+    return {index: at for index, at in tx.execute(_CALLED_LAST, asked) if at is not None}
+
+
 def _end_queued(tx: Session, ids: Sequence[int], move: Move[MessageState], reason: str | None, now: datetime) -> None:
     if ids:
         values = {"ended_at": now} | ({"reason": reason} if reason else {})

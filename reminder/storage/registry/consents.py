@@ -8,15 +8,15 @@ for who may read it.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.consent_records import NO_GROUP, ConsentAct, ConsentRecord, ConsentWay
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db import row_security
 from reminder.storage.db.locks import lock, lock_shared
-from reminder.storage.db.statements import among, in_batches
-from reminder.storage.db.tables import ConsentEntry, Contact, Member, Person
+from reminder.storage.db.statements import among, in_batches, insert_many
+from reminder.storage.db.tables import CONSENT_RECORDS, ConsentEntry, Contact, Member, Person
 
 _LOCK = "consents"
 # The same no twice says nothing new. A consent, or a question, is recorded each time.
@@ -94,8 +94,7 @@ def _add_new(
     rows = [
         {"address_index": index, "group_id": group_id, "act": act, "way": way, "at": now} for index, group_id in new
     ]
-    if rows:
-        tx.execute(insert(ConsentEntry), rows)
+    insert_many(tx, CONSENT_RECORDS, rows)
 
 
 def _is_last(records: Iterable[ConsentRecord], group_id: int | None, act: ConsentAct, way: ConsentWay) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, exists, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import AddressKind, registered
@@ -623,6 +623,8 @@ class UnverifiedContact:
 
 
 _verified_at = func.coalesce(Contact.reached_at, Contact.created_at)
+_IS_UNVERIFIED = and_(Contact.state == ContactState.CONFIRMED, _verified_at < bindparam("before"))
+_UNVERIFIED_IDS = select(Contact.id).where(_IS_UNVERIFIED).order_by(_verified_at, Contact.id).limit(bindparam("limit"))
 _UNVERIFIED = (
     select(
         Contact.id,
@@ -635,15 +637,19 @@ _UNVERIFIED = (
     )
     .outerjoin(Person, Person.id == Contact.person_id)
     .outerjoin(Member, Member.id == Contact.member_id)
-    .where(Contact.state == ContactState.CONFIRMED, _verified_at < bindparam("before"))
+    .where(_IS_UNVERIFIED, among(Contact.id, ids_param("ids")))
     .order_by(_verified_at, Contact.id)
-    .limit(bindparam("limit"))
 )
 
 
-def unverified_contacts(tx: Session, before: datetime, limit: int) -> list[UnverifiedContact]:
-    """Return the contacts that were not verified since then, the longest first."""
-    rows = tx.execute(_UNVERIFIED, {"before": before, "limit": limit})
+def unverified_ids(tx: Session, before: datetime, limit: int) -> list[int]:
+    """Return the ids of the contacts that were not verified since then, the longest first, without reading them."""
+    return list(tx.scalars(_UNVERIFIED_IDS, {"before": before, "limit": limit}))
+
+
+def unverified_contacts(tx: Session, before: datetime, contact_ids: Collection[int]) -> list[UnverifiedContact]:
+    """Return those of these contacts that were not verified since then, the longest first."""
+    rows = tx.execute(_UNVERIFIED, {"before": before, "ids": contact_ids})
     return [UnverifiedContact(*row[:4], ChannelName(row[4]), row[5], row[6]) for row in rows]
 
 

@@ -14,7 +14,7 @@ from reminder.domain.model.messages import (
 )
 from reminder.domain.model.people import ChannelName, StoppedBy
 from reminder.storage.crypto.keyring import new_key, read_keys
-from reminder.storage.db.tables import Message
+from reminder.storage.db.tables import Contact, Message
 from reminder.storage.outbox import leases
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.registry import contacts
@@ -221,3 +221,23 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
     assert [sealed is None for sealed in rows.column(Message.body_sealed)] == [False, True, False], (
         "a code is forgotten"
     )
+
+
+def test_the_last_call_to_a_number_is_known_whoever_was_called(rows: Rows) -> None:
+    group, other = rows.group(), rows.group("鈴木家")
+    phone = "+81300000001"
+    mother = rows.contact(person_id=rows.person(group), address=phone, channel=ChannelName.VOICE)
+    father = rows.contact(person_id=rows.person(other), address=phone, channel=ChannelName.VOICE)
+    by_text = rows.contact(person_id=rows.person(group))
+    index, of_text = (rows.one(Contact.address_index, one) for one in (mother, by_text))
+    for contact, at in ((mother, NOW), (father, NOW + HOUR)):
+        rows.handed(rows.message(contact, channel=ChannelName.VOICE), handed_at=at)
+    rows.handed(rows.message(by_text))
+    waiting = rows.message(mother, channel=ChannelName.VOICE)
+    rows.change(Message, waiting, handed_at=NOW + 2 * HOUR)
+
+    both = leases.last_handed(rows.tx, ChannelName.VOICE, [index, of_text], NOW)
+
+    assert both == {index: NOW + HOUR}, "what waits for another attempt did not ring"
+    assert leases.last_handed(rows.tx, ChannelName.VOICE, [index], NOW + DAY) == {}
+    assert leases.last_handed(rows.tx, ChannelName.VOICE, [], NOW) == {}
