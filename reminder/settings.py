@@ -319,6 +319,7 @@ def read_settings(*, parts: tuple[SettingsPart, ...] = (), **given: object) -> S
     for part in parts:
         part.check(settings)
     _refuse_half_settings(settings)
+    _refuse_two_databases(settings)
     return settings
 
 
@@ -352,6 +353,12 @@ def _unknown(name: str) -> str:
     )
 
 
+def _refuse_two_databases(settings: Settings) -> None:
+    web = settings.web_database_url
+    if web and (settings.on_sqlite or not web.startswith(("postgresql:", "postgresql+psycopg:"))):
+        raise SettingsError(PREFIX + "WEB_DATABASE_URL", "unset it, or set both to PostgreSQL: SQLite has no roles")
+
+
 def _refuse_half_settings(settings: Settings) -> None:
     if settings.has_twilio:
         if not settings.twilio_auth_token:
@@ -376,10 +383,6 @@ def _refuse_half_settings(settings: Settings) -> None:
         raise SettingsError(PREFIX + "MAIL_FROM", "set it too: SMTP_URL is set")
     if settings.clock_override is not None and not settings.is_rehearsal_safe:
         raise SettingsError(PREFIX + "CLOCK_OVERRIDE", "unset it: real people would be told of another day")
-    if settings.web_database_url and (
-        settings.on_sqlite or not settings.web_database_url.startswith(("postgresql:", "postgresql+psycopg:"))
-    ):
-        raise SettingsError(PREFIX + "WEB_DATABASE_URL", "unset it, or set both to PostgreSQL: SQLite has no roles")
     if not settings.on_sqlite and not settings.secret_keys:
         raise SettingsError(
             PREFIX + "SECRET_KEYS",
