@@ -151,6 +151,7 @@ def _database() -> "Iterator[tuple[Settings, Database]]":
     require_folders(settings)
     database = Database(settings.database)
     try:
+        database.refuse_confined()
         yield settings, database
     finally:
         database.close()
