@@ -12,6 +12,7 @@ from reminder.cli.contacts import (
     call_contact_as_test,
     confirm_contact,
     stop_contact,
+    stop_number,
     verify_contact,
 )
 from reminder.cli.groups import (
@@ -62,6 +63,7 @@ def add_to(app: typer.Typer) -> None:
                 "test-call": call_contact_as_test,
                 "verify": verify_contact,
                 "stop": stop_contact,
+                "stop-number": stop_number,
             },
         ),
         (

@@ -113,6 +113,7 @@ LOGS: dict[str, tuple[list[str], Prepare, str]] = {
     "contact ask": (["3", "--told-by", "長女"], two_way, "consent_asked"),
     "contact confirm": (["3", "--consent", "spoken", "--consent-by", "長女"], unconfirmed, "contact_confirmed"),
     "contact stop": (["2"], nothing, "contact_stopped"),
+    "contact stop-number": (["090-0000-0009"], nothing, "number_stopped"),
     "contact test-call": (["3"], with_voice, "test_called"),
     "contact verify": (["2"], nothing, "contact_verified"),
     "card acknowledge": (["1"], nothing, "card_acknowledged"),

@@ -49,6 +49,7 @@ NEEDS_KEYS = {
     "contact test-call": CONTACT,
     "contact verify": CONTACT,
     "contact stop": CONTACT,
+    "contact stop-number": ["090-0000-0002"],
     "card add": [*PERSON, "--kind", "passport", *EXPIRES],
     "card renew": [*CARD, *EXPIRES],
     "card acknowledge": CARD,
