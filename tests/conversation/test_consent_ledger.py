@@ -207,6 +207,29 @@ def test_a_stop_by_page_or_link_outlives_the_contact_too_and_a_signed_form_lifts
     assert village.contacts()["HAHA@example.jp"] is ContactState.CONFIRMED
 
 
+def test_what_an_owner_tells_the_operator_holds_for_every_group_until_a_signed_form(talking_village: Village) -> None:
+    village = talking_village
+    family(village, "田中家", "母")
+    family(village, "鈴木家", "祖母")
+    village.run_until("2026-12-01 11:00")
+
+    with village.app.writing() as uow:
+        assert consent.stop_number(uow, number="０９０ １２１２ ３４３４") == 2
+        assert consent.stop_number(uow, number=PHONE) == 0
+    before = texts(village)
+    _, later = family(village, "山田家", "叔母")
+    village.run_until("2026-12-04 18:00")
+
+    assert texts(village) == before
+    with pytest.raises(ConflictError, match="contact_said_no"), village.app.writing() as uow:
+        consent.confirm(uow, contact_id=later, how=ConsentHow.SPOKEN, said_by="長女")
+    with village.app.writing() as uow:
+        consent.confirm(uow, contact_id=later, how=ConsentHow.WRITTEN, said_by="長女")
+    with village.app.database.reading() as tx:
+        states = [contacts.speakers(tx, one)[0].state for one in contacts.at_phone(tx, village.app.keys, AT)]
+    assert states == [ContactState.OPTED_OUT, ContactState.OPTED_OUT, ContactState.CONFIRMED]
+
+
 def test_what_the_family_stops_is_not_stopped_for_other_families(talking_village: Village) -> None:
     village = talking_village
     _, contact = family(village, "田中家", "母")

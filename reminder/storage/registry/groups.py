@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import Copies, GroupKind
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
+from reminder.storage.db import row_security
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import Contact, Group, Member
 
@@ -57,7 +58,7 @@ def _view(row: Row[*tuple[Any, ...]]) -> GroupView:
 
 def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
     """Add a group, and return its id."""
-    group = Group(name=name, kind=kind, created_at=now)
+    group = Group(id=row_security.new_group_id(tx), name=name, kind=kind, created_at=now)
     tx.add(group)
     tx.flush()
     return group.id
