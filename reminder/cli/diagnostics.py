@@ -77,6 +77,7 @@ def _database(settings: Settings) -> None:
             database.refuse_confined()
             ring = refuse_missing_keys(settings, database)
             _refuse_divided(database, ring)
+            _refuse_unproved(database, ring)
             _activity(database, ring)
     finally:
         database.close()
@@ -125,6 +126,15 @@ def _refuse_divided(database: Database, keys: KeyRing | None) -> None:
         if found:
             rows = "; ".join(f"{one.table} {', '.join(map(str, one.ids))}" for one in found)
             raise ConflictError("addresses_divided", rows=rows)
+
+
+def _refuse_unproved(database: Database, keys: KeyRing | None) -> None:
+    """Refuse members whose role was written past the program."""
+    if keys is not None:
+        with database.reading() as tx:
+            found = settlement.unproved_roles(tx, keys)
+        if found:
+            raise RefusedInputError("roles_unproved", members=", ".join(map(str, found)))
 
 
 def _listed(settings: Settings | None) -> dict[str, list[str]]:

@@ -1,7 +1,9 @@
 """Settings that are wrong refuse to start; `doctor` lists them all, and `health` says whether the service works."""
 
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -384,3 +386,14 @@ def test_somebody_whom_nobody_can_tell_is_named_and_the_service_still_works(remi
 
     assert (health.code, health.answer["ready"], health.answer["troubles"]) == (0, True, [])
     assert [(one["code"], one["count"]) for one in health.answer["concerns"]] == [("people_out_of_reach", 1)]
+
+
+def test_a_role_that_was_written_past_the_program_is_wrong(family: Terminal) -> None:
+    assert "メンバー 1" not in family.run("doctor").out
+    with closing(sqlite3.connect(family.data / "kigen.db")) as connection, connection:
+        connection.execute("UPDATE members SET role = 'viewer' WHERE id = 1")
+
+    done = family.run("doctor")
+
+    assert done.code == 1
+    assert "メンバー 1" in done.out
