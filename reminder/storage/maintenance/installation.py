@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from reminder.errors import DatabaseNotReadyError
@@ -61,7 +61,9 @@ def forget_keys(tx: Session, names: Collection[str]) -> None:
 def abandon_key(tx: Session, name: str, now: datetime) -> bool:
     """Record that a key is lost, so that the service starts without it; return False for one that nothing needs.
 
-    What it has sealed stays, and cannot be read. Secrets that it has sealed are deleted, to be made anew.
+    What it has sealed stays, and cannot be read. Secrets that it has sealed are deleted, to be made anew. With the one
+    of the ledger of consents the old records cannot be found any more: the next start fills the ledger again from the
+    contacts that are there.
     """
     if name not in known_keys(tx):
         return False
@@ -69,6 +71,9 @@ def abandon_key(tx: Session, name: str, now: datetime) -> bool:
     for secret in tx.scalars(select(InstallationSecret)):
         if sealed_with(secret.value_sealed) == name:
             tx.delete(secret)
+            if secret.name == REFERENCES:
+                forgotten = update(Contact).values(consent_index=None)
+                tx.execute(forgotten.execution_options(synchronize_session=False))
     tx.flush()
     return True
 
