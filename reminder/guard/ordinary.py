@@ -213,8 +213,8 @@ def _is_written_date(text: str) -> bool:
     found = _MONTH_DAY.search(text)
     if found is None:
         return True
-    month, day = found.groups()
-    return 1 <= int(month) <= 12 and (day is None or 1 <= int(day) <= 31)
+    month, day = int(found[1]), found[2]
+    return 1 <= month <= 12 and (day is None or 1 <= int(day) <= 31)
 
 
 def _is_written_time(text: str) -> bool:
