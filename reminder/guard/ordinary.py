@@ -224,7 +224,7 @@ def _is_written_time(text: str) -> bool:
 
 
 def _are_hours(text: str) -> bool:
-    first, last = _RUN.findall(text)
+    first, last = map(int, _RUN.findall(text))
     return first < last
 
 
