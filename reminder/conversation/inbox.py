@@ -12,7 +12,7 @@ from reminder.domain.model.notices import NoticeKind
 from reminder.domain.parsing import addresses
 from reminder.domain.parsing import replies as reading
 from reminder.domain.parsing.replies import Consent, Intent
-from reminder.domain.rules.consent_standing import has_refused
+from reminder.domain.rules.consent_standing import has_refused, is_stopped_for_all
 from reminder.domain.rules.reply_routing import Conversation, Reach, route
 from reminder.errors import ForbiddenNumberError, RefusedInputError
 from reminder.guard.text import clean
@@ -106,7 +106,7 @@ def _record(uow: UnitOfWork, address: str, intent: Intent, known: Collection[Con
     said: list[tuple[ConsentAct, int | None]] = []
     if intent is Intent.STOP:
         said.append((ConsentAct.WITHDREW, None))
-    elif intent is Intent.START and has_refused(records):
+    elif intent is Intent.START and (has_refused(records) or is_stopped_for_all(records)):
         said.append((ConsentAct.CONSENTED, None))
     elif intent is Intent.WRONG_PERSON:
         groups_that_wrote = sorted({one.group_id for one in known if one.written_at is not None})

@@ -148,8 +148,8 @@ ACTED_ON = ("api_tokens", "calendar_feeds", "invitations", "members", "passkeys"
 
 
 @pytest.fixture
-def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
-    with open_town(sqlite_url, tmp_path) as opened:
+def town(database_url: str, tmp_path: Path) -> Iterator[Town]:
+    with open_town(database_url, tmp_path) as opened:
         yield opened
 
 

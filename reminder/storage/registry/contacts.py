@@ -30,7 +30,7 @@ from reminder.domain.model.people import (
 from reminder.domain.rules.recipients import Recipient
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing, new_row_token
-from reminder.storage.db import sealing
+from reminder.storage.db import row_security, sealing
 from reminder.storage.db.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.db.tables import CONTACT_ADDRESS, CONTACTS, Contact, Member, Message, Person
 from reminder.storage.db.transitions import transition
@@ -202,7 +202,8 @@ def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str
         some = Contact.address_index.in_(asked)
         # This waits for a key rotation of the same rows.
         there = select(Contact.address_index).where(some).with_for_update(read=True)
-        newest |= {newest_of[index]: index for index in tx.scalars(there)}
+        with row_security.of_address(tx, asked):
+            newest |= {newest_of[index]: index for index in tx.scalars(there).all()}
     return {address: newest[address_index_of(keys, address)] for address in addresses}
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from reminder.domain.model.people import Copies, GroupKind
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.storage.crypto.keyring import new_row_token
-from reminder.storage.db import sealing
+from reminder.storage.db import row_security, sealing
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import Contact, Group, Member
 
@@ -59,9 +59,11 @@ def _view(tx: Session, row: Row[*tuple[Any, ...]]) -> GroupView:
 
 def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
     """Add a group, and return its id."""
-    row_token = new_row_token()
+    row_token, group_id = new_row_token(), row_security.new_group_id(tx)
     sealed = sealing.words(sealing.keys_of(tx), Group.name, name, row_token)
-    added = insert(Group).values(row_token=row_token, name=sealed, name_plain="", kind=kind, created_at=now)
+    added = insert(Group).values(
+        id=group_id, row_token=row_token, name=sealed, name_plain="", kind=kind, created_at=now
+    )
     return tx.execute(added.returning(Group.id)).scalar_one()
 
 
