@@ -61,9 +61,8 @@ def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
     """Add a group, and return its id."""
     row_token, group_id = new_row_token(), row_security.new_group_id(tx)
     sealed = sealing.words(sealing.keys_of(tx), Group.name, name, row_token)
-    added = insert(Group).values(
-        id=group_id, row_token=row_token, name=sealed, name_plain="", kind=kind, created_at=now
-    )
+    given = {} if group_id is None else {"id": group_id}
+    added = insert(Group).values(**given, row_token=row_token, name=sealed, name_plain="", kind=kind, created_at=now)
     return tx.execute(added.returning(Group.id)).scalar_one()
 
 

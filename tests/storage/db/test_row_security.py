@@ -52,7 +52,7 @@ def value(table: Table, column: Column[Any], group: int) -> object:
         return "{}"
     if isinstance(kind, Integer | Numeric):
         return group
-    if isinstance(kind, LargeBinary):
+    if isinstance(getattr(kind, "impl_instance", kind), LargeBinary):
         return f"{group}".encode()
     assert isinstance(kind, String) or isinstance(getattr(kind, "impl_instance", None), String), (table.name, column)
     return f"{group}"
@@ -391,7 +391,8 @@ def test_each_function_tells_one_group_and_no_more(town: Town, group: int) -> No
             assert whom(tx) == ([group] if known else [])
 
 
-def test_a_new_group_is_seen_by_whoever_founds_it(town: Town) -> None:
+def test_a_new_group_is_seen_by_whoever_founds_it(town: Town, keys: KeyRing) -> None:
+    town.web.open_with(keys)
     with town.web.writing(Access(scope=AccessScope.SIGN_IN)) as tx:
         new = groups.add(tx, name="佐藤家", kind=GroupKind.HOUSEHOLD, now=NOW)
         assert whom(tx) == [new]
