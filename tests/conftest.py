@@ -85,7 +85,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _tier(item: pytest.Item) -> Tier:
     calls = getattr(item, "callspec", None)
-    return tier_of(item.path.relative_to(HERE), getattr(item, "fixturenames", ()), calls.params if calls else {})
+    test = f"{item.path.relative_to(HERE).as_posix()}::{item.name}"
+    return tier_of(test, getattr(item, "fixturenames", ()), calls.params if calls else {})
 
 
 def pytest_collection_finish() -> None:
