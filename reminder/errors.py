@@ -129,6 +129,12 @@ class TooManyRequestsError(RefusedInputError):
         super().__init__(code, field=field, retry_after=self.retry_after)
 
 
+class TooBusyError(TooManyRequestsError):
+    """A request that this process has no room for now, whoever asks. Code: too_many_sheets."""
+
+    code = "too_many_sheets"
+
+
 class NotFoundError(RefusedInputError):
     """A row that does not exist, or belongs to another group."""
 

@@ -207,6 +207,7 @@ def build_app(
         schema.require_newest(database)
         database.write_only_at(schema.newest())
         keys = open_key_ring(settings, database, clock.now())
+        fill_consents(database, keys)
     except BaseException:
         database.close()
         raise
@@ -288,6 +289,22 @@ def open_key_ring(settings: Settings, database: "Database", now: datetime) -> "K
             installation.note_keys(tx, ring, now)
             known = installation.references_of(tx, ring, now)
     return ring.referring_by(known)
+
+
+def fill_consents(database: "Database", keys: "KeyRing") -> None:
+    """Give the contacts of earlier versions their place in the ledger of consents, in short transactions.
+
+    The migration has done it, unless it had not the key of a contact. Another start goes on where one was interrupted.
+    """
+    from reminder.storage.maintenance import consent_backfill
+
+    with database.reading() as tx:
+        if consent_backfill.is_complete(tx):
+            return
+    last: int | None = 0
+    while last is not None:
+        with database.writing() as tx:
+            last = consent_backfill.fill_some(tx, keys, after=last)
 
 
 def make_channels(

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from reminder.cli import (
+    accounts,
     activity,
     api_tokens,
     backup,
@@ -69,6 +70,7 @@ bounce_mail.add_to(app)
 backup.add_to(app)
 key_commands.add_to(app)
 activity.add_to(app)
+accounts.add_to(app)
 
 REFUSED, FAILED = 2, 1
 

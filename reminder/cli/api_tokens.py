@@ -74,6 +74,7 @@ def revoke_token(token: Id, as_json: bool = AsJson) -> None:
 
 def _first_owner(uow: "UnitOfWork", group_id: int) -> Actor:
     """Return the owner in whose name it is made. Raises RefusedInputError for a group without one."""
+    from reminder.domain.model.account_acts import OPERATORS_TERMINAL
     from reminder.domain.model.people import Role
     from reminder.errors import NotFoundError, RefusedInputError
     from reminder.storage.auth import accounts
@@ -84,4 +85,4 @@ def _first_owner(uow: "UnitOfWork", group_id: int) -> Actor:
     owners = [one for one in accounts.members(uow.tx, uow.keys, group_id) if one.role is Role.OWNER]
     if not owners:
         raise RefusedInputError("no_owner", field="group")
-    return Actor(group_id, owners[0].id, Role.OWNER, owners[0].language)
+    return Actor(group_id, owners[0].id, Role.OWNER, owners[0].language, OPERATORS_TERMINAL)

@@ -89,6 +89,8 @@ def export(
     Example: reminder export --group 1 --person 2 --html --out mother.html
     """
     from reminder.cli.app_context import opened_app
+    from reminder.domain.model.account_acts import OPERATORS_TERMINAL, AccountAct
+    from reminder.enrolment.identity import owner_mails
     from reminder.storage.crypto import private_files
     from reminder.upkeep.privacy import export as upkeep
 
@@ -96,6 +98,7 @@ def export(
         # Before it is read: one that is stopped half-way has been read all the same.
         with app.writing() as uow:
             upkeep.record_export(uow, group_id=group, person_id=person)
+            owner_mails.tell_group(uow, AccountAct.EXPORTED, group, device=OPERATORS_TERMINAL)
         with app.reading() as uow:
             pieces: Iterator[str]
             if html:

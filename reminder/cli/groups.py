@@ -78,10 +78,13 @@ def add_member(
     Example: reminder member add --group 1 --email musume@example.jp
     """
     from reminder.cli.app_context import opened_app
+    from reminder.domain.model.account_acts import OPERATORS_TERMINAL
     from reminder.enrolment import register
+    from reminder.enrolment.identity import membership
 
     with opened_app() as app, app.writing() as uow:
         member_id = register.add_member(uow, group_id=group, email=email, role=role, language=app.rules.language(lang))
+        membership.tell_of_new_member(uow, group, member_id, device=OPERATORS_TERMINAL)
     print_answer({"id": member_id}, as_json=as_json, plain=f"member {member_id}")
 
 

@@ -7,15 +7,17 @@ from datetime import datetime
 
 from reminder.conversation import reply_handlers, unclear
 from reminder.conversation.reply_handlers import ReplyContext
+from reminder.domain.model.consent_records import ConsentAct, ConsentWay
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.parsing import addresses
 from reminder.domain.parsing import replies as reading
 from reminder.domain.parsing.replies import Consent, Intent
+from reminder.domain.rules.consent_standing import has_refused
 from reminder.domain.rules.reply_routing import Conversation, Reach, route
 from reminder.errors import ForbiddenNumberError, RefusedInputError
 from reminder.guard.text import clean
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
-from reminder.storage.registry import contacts, groups, people
+from reminder.storage.registry import consents, contacts, groups, people
 from reminder.storage.reminders import conversations, notices, replies, unclear_replies
 from reminder.storage.reminders.replies import ReplyView
 from reminder.storage.runtime import set_aside
@@ -42,8 +44,9 @@ class InboundText:
 def keep(uow: UnitOfWork, inbound: InboundText) -> bool:
     """Store a reply with the contact whose message it can answer.
 
-    Return False where nothing is stored and nobody is answered: for an unknown sender, and for one to whom nothing was
-    ever sent, who may only say stop.
+    Return False where nobody is answered and no text is stored: for an unknown sender, and for one to whom nothing was
+    ever sent, who may only say stop. That is recorded in the ledger of consents whoever says it: whoever enters the
+    number later must not write to it.
     """
     try:
         address = addresses.read_sms_number(inbound.sender)
@@ -51,11 +54,15 @@ def keep(uow: UnitOfWork, inbound: InboundText) -> bool:
         return False
     text = inbound.text[:LONGEST]
     intent = reading.read(text, uow.rules.replies)
-    known = conversations.at_number(uow.tx, uow.keys, address, uow.now)
-    if not known:
-        return False
     if replies.is_known(uow.tx, inbound.provider_id) or unclear_replies.is_known(uow.tx, inbound.provider_id):
         return True
+    if intent in _OF_THE_NUMBER:
+        consents.lock_to_record(uow.tx)
+    known = conversations.at_number(uow.tx, uow.keys, address, uow.now)
+    if intent in _OF_THE_NUMBER:
+        _record(uow, address, intent, known)
+    if not known:
+        return False
     if intent not in _OF_THE_NUMBER and unclear.is_answer_to_choice(uow, known, inbound.provider_id, text):
         return True
     return _file(uow, inbound.provider_id, intent, text, known)
@@ -84,6 +91,24 @@ def _file(uow: UnitOfWork, provider_id: str, intent: Intent, text: str, known: C
         now=uow.now,
     )
     return True
+
+
+def _record(uow: UnitOfWork, address: str, intent: Intent, known: Collection[Conversation]) -> None:
+    """Record what the owner of a number has said about the number itself, at once: a contact may be erased any moment.
+
+    A start is recorded only where it takes something back.
+    """
+    records = consents.of_addresses(uow.tx, uow.keys, [address])[address]
+    said: list[tuple[ConsentAct, int | None]] = []
+    if intent is Intent.STOP:
+        said.append((ConsentAct.WITHDREW, None))
+    elif intent is Intent.START and has_refused(records):
+        said.append((ConsentAct.CONSENTED, None))
+    elif intent is Intent.WRONG_PERSON:
+        groups_that_wrote = sorted({one.group_id for one in known if one.written_at is not None})
+        said += [(ConsentAct.WRONG_PERSON, group_id) for group_id in groups_that_wrote]
+    for act, group_id in said:
+        consents.record_at(uow.tx, uow.keys, address, act, ConsentWay.REPLY, uow.now, group_id)
 
 
 def keep_key(uow: UnitOfWork, *, contact_id: int, provider_id: str, key: str) -> None:

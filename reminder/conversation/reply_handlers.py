@@ -9,10 +9,11 @@ from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, StoppedBy
 from reminder.domain.parsing.replies import Consent, Intent, digit_of, read_consent
 from reminder.domain.rules import escalation_policy
+from reminder.domain.rules.consent_standing import has_consented
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.registry import cards, contacts, groups, people
+from reminder.storage.registry import cards, consents, contacts, groups, people
 from reminder.storage.registry.contacts import Speaker
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
@@ -174,7 +175,7 @@ def _answers_about_consent(context: ReplyContext) -> None:
         _confirm(context.uow, speaker)
         context.answer("welcome")
     elif said is Consent.NO:
-        contacts.stop(context.uow.tx, [speaker.contact_id], StoppedBy.REPLY)
+        contacts.stop(context.uow.tx, [speaker.contact_id], StoppedBy.REPLY, context.uow.now)
         _write(context.uow, "contact_stopped", speaker)
         context.answer("declined")
         context.notify(NoticeKind.DECLINED)
@@ -192,7 +193,7 @@ def answer_for_consent(uow: UnitOfWork, reply: ReplyView, speaker: Speaker) -> N
     if said is Consent.YES:
         _confirm(uow, speaker)
     elif said is Consent.NO:
-        contacts.stop(uow.tx, [speaker.contact_id], StoppedBy.REPLY)
+        contacts.stop(uow.tx, [speaker.contact_id], StoppedBy.REPLY, uow.now)
         _write(uow, "contact_stopped", speaker)
 
 
@@ -223,7 +224,8 @@ def act_on_number(uow: UnitOfWork, reply: ReplyView, speakers: Sequence[Speaker]
 
 
 def _stop(uow: UnitOfWork, reply: ReplyView, speakers: Sequence[Speaker]) -> str | None:
-    stopped = set(contacts.stop(uow.tx, [one.contact_id for one in speakers], StoppedBy.REPLY))
+    every = [one.contact_id for one in speakers]
+    stopped = set(contacts.stop(uow.tx, every, StoppedBy.REPLY, uow.now, for_all=True))
     declined = [one for one in speakers if one.state is ContactState.UNCONFIRMED and one.was_asked and one.is_own]
     for one in speakers:
         if one.contact_id in stopped:
@@ -254,8 +256,14 @@ def _end(uow: UnitOfWork, speaker: Speaker) -> None:
 
 def _start(uow: UnitOfWork, speakers: Sequence[Speaker]) -> str:
     stopped = [one for one in speakers if one.state is ContactState.OPTED_OUT]
+    records = consents.of_contacts(uow.tx, [one.contact_id for one in stopped])
     for one in stopped:
-        if one.has_consented or one.was_asked or not one.channel.can.needs_consent:
+        if (
+            one.has_answered
+            or not one.channel.can.needs_consent
+            or has_consented(records[one.contact_id], one.group_id)
+            or (one.is_vouched_for and not _is_on_trial(uow, one.group_id))
+        ):
             _confirm(uow, one)
         else:
             # Its owner has agreed to nothing from this group, and does not do so now: they may be asked.
@@ -265,6 +273,11 @@ def _start(uow: UnitOfWork, speakers: Sequence[Speaker]) -> str:
         _confirm(uow, itself)
         return "welcome"
     return "started" if stopped else "thanks"
+
+
+def _is_on_trial(uow: UnitOfWork, group_id: int) -> bool:
+    group = groups.find(uow.tx, group_id)
+    return group is not None and group.is_on_trial
 
 
 def _wrong_person(uow: UnitOfWork, reply: ReplyView, speakers: Sequence[Speaker]) -> str | None:

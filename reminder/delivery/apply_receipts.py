@@ -103,7 +103,7 @@ def _did_not_arrive(tx: Tx, code: str | None, message: NamedMessage, now: dateti
         notices.add_unreachable(tx, contacts.mark_unreachable(tx, [message.contact_id]), now)
     if fault is Fault.OPTED_OUT:
         at_number = open_questions.sharing(tx, [message.contact_id])[message.contact_id]
-        notices.add_stopped(tx, contacts.stop(tx, at_number, StoppedBy.PROVIDER), now)
+        notices.add_stopped(tx, contacts.stop(tx, at_number, StoppedBy.PROVIDER, now), now)
     if fault in (Fault.TEXT, Fault.OPERATOR, Fault.ACCOUNT):
         log.error("message %s came back with %s: see what the provider says of it", message.id, code)
         # A server that sends mail back speaks for its readers alone; our own server refuses mail at once.

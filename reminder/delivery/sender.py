@@ -171,7 +171,7 @@ def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move
     opted_out = _contacts(outcomes, ContactState.OPTED_OUT)
     # The owner of a number has stopped all that we send there, whichever group's text has shown it.
     at_number = {one for found in open_questions.sharing(tx, opted_out).values() for one in found} if opted_out else ()
-    notices.add_stopped(tx, contacts.stop(tx, at_number, StoppedBy.PROVIDER), now)
+    notices.add_stopped(tx, contacts.stop(tx, at_number, StoppedBy.PROVIDER, now), now)
     for leased, outcome in outcomes:
         if outcome.pause_channel_until is not None:
             log.error("channel %s pauses: the provider answers %s; see the docs", leased.channel, outcome.reason)

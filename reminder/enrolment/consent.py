@@ -1,12 +1,13 @@
 """Consent: a "no" counts at once and without a reason, a "yes" only by their own word. Silence is not consent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from reminder.domain.model.consent_records import STOPPED_BY, ConsentAct, ConsentRecord, ConsentWay
 from reminder.domain.model.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, Mode, StoppedBy
-from reminder.domain.rules import hours
+from reminder.domain.rules import consent_standing, hours
 from reminder.domain.rules.quotas import AddressQuota, Quota
 from reminder.domain.text.model import Composed, Reader
 from reminder.enrolment.records import refuse_beside_person
@@ -17,8 +18,8 @@ from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.registry import cards, contacts, groups, people, quotas
-from reminder.storage.registry.contacts import Speaker
+from reminder.storage.registry import cards, consents, contacts, groups, people, quotas
+from reminder.storage.registry.contacts import NewContactRow, Speaker
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import notices
@@ -69,6 +70,7 @@ def ask(
     key = f"consent:{contact_id}:{times + 1}"
     soon = _send(uow, owner, MessageKind.CONSENT_REQUEST, key, said, ASKED_FOR)
     contacts.record_announced_by(uow.tx, contact_id, clean_by)
+    consents.record(uow.tx, [contact_id], ConsentAct.ASKED, ConsentWay.TEXT, uow.now)
     activity_log.write(uow.tx, "consent_asked", uow.now, group_id=owner.group.id, contact_id=contact_id, member_id=by)
     return soon
 
@@ -88,9 +90,9 @@ def _ask_in_fixed_words(
     if by_mail and link is None:
         raise ConflictError("trial_no_links", field="contact")
     standing = quotas.require_room(uow.tx, uow.rules.quotas, speaker.group_id, {Quota.MESSAGES_A_DAY: 1}, uow.now)
-    _refuse_asked_enough(uow, speaker)
+    times = _refuse_asked_enough(uow, speaker)
     address = contacts.by_ids(uow.tx, uow.keys, [contact_id])[contact_id].address
-    if contacts.has_said_no(uow.tx, contact_id):
+    if consent_standing.has_refused(_records(uow.tx, contact_id)):
         raise ConflictError("asked_enough", field="contact")
     limits = (AddressQuota.CONSENT_REQUESTS_A_DAY,)
     quotas.use_address(uow.tx, uow.keys, uow.rules.quotas, address, limits, uow.now)
@@ -100,7 +102,6 @@ def _ask_in_fixed_words(
     mode, audience = person.mode if person is not None and own else Mode.STANDARD, Audience.PERSON
     soon = hours.next_allowed(uow.now, mode, audience, speaker.channel)
     said = uow.rules.composer.consent_request(language, link)
-    times, _ = contacts.times_asked(uow.tx, contact_id)
     draft = MessageDraft(
         key=f"consent:{contact_id}:{times + 1}",
         kind=MessageKind.CONSENT_REQUEST,
@@ -117,6 +118,8 @@ def _ask_in_fixed_words(
     )
     queue.add(uow.tx, uow.keys, [draft], uow.now)
     contacts.record_announced_by(uow.tx, contact_id, told_by)
+    asked_by = ConsentWay.MAIL if by_mail else ConsentWay.TEXT
+    consents.record(uow.tx, [contact_id], ConsentAct.ASKED, asked_by, uow.now)
     activity_log.write(
         uow.tx, "consent_asked", uow.now, group_id=standing.group_id, contact_id=contact_id, member_id=by
     )
@@ -124,13 +127,21 @@ def _ask_in_fixed_words(
 
 
 def _refuse_asked_enough(uow: UnitOfWork, speaker: Speaker) -> int:
-    """Return how often this contact was asked. Raises ConflictError where it may not be asked now."""
-    if speaker.state is not ContactState.UNCONFIRMED:
+    """Return how often the owner was asked by this group. Raises ConflictError where they may not be asked now."""
+    records = _records(uow.tx, speaker.contact_id)
+    # A refusal that is older than the contact was no answer to this group.
+    is_held = consent_standing.refusal_for(records, speaker.group_id) is not None
+    if speaker.state is not ContactState.UNCONFIRMED and not (is_held and not speaker.has_answered):
         raise ConflictError("already_answered", field="contact")
-    times, last = contacts.times_asked(uow.tx, speaker.contact_id)
-    if times >= MOST_ASKINGS or (last is not None and uow.now - last < BETWEEN_ASKINGS):
+    times, last = consent_standing.times_asked(records, speaker.group_id)
+    is_too_soon = last is not None and uow.now - last < BETWEEN_ASKINGS
+    if is_held or is_too_soon or times >= MOST_ASKINGS:
         raise ConflictError("asked_enough", field="contact")
     return times
+
+
+def _records(tx: Tx, contact_id: int) -> Sequence[ConsentRecord]:
+    return consents.of_contacts(tx, [contact_id])[contact_id]
 
 
 def agree(uow: UnitOfWork, *, contact_id: int) -> bool:
@@ -146,15 +157,33 @@ def agree(uow: UnitOfWork, *, contact_id: int) -> bool:
 
 
 def agree_by_answer(uow: UnitOfWork, speakers: Sequence[Speaker]) -> None:
-    """Confirm contacts whose owner has answered our request themselves."""
+    """Confirm contacts whose owner has answered our e-mail themselves."""
     for speaker in speakers:
         groups.lock(uow.tx, speaker.group_id)
-        if contacts.confirm(uow.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=uow.now):
+        link = ConsentWay.LINK
+        if contacts.confirm(uow.tx, speaker.contact_id, how=ConsentHow.REPLY, by=None, now=uow.now, way=link):
             contacts.record_verified(uow.tx, [speaker.contact_id], uow.now)
             cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
             activity_log.write(
                 uow.tx, "contact_confirmed", uow.now, group_id=speaker.group_id, contact_id=speaker.contact_id
             )
+
+
+def held_row(row: NewContactRow, records: Sequence[ConsentRecord], group_id: int, now: datetime) -> NewContactRow:
+    """Return a new contact as it may be added, after all that the owner of its address has said before (`records`).
+
+    One whose owner has refused this group is added in the state that the refusal left: only what lifts the refusal
+    makes it receive messages.
+    """
+    refusal = consent_standing.refusal_for(records, group_id)
+    if refusal is not None and refusal.act is ConsentAct.WRONG_PERSON:
+        # Whoever enters it once more has to say that they made sure.
+        return replace(row, confirmed=False, held=ContactState.UNREACHABLE)
+    said = [ConsentRecord(group_id, ConsentAct.CONSENTED, row.consent_way, now)] if row.confirmed else []
+    refusal = consent_standing.refusal_for([*records, *said], group_id)
+    if refusal is None:
+        return row
+    return replace(row, confirmed=False, held=ContactState.OPTED_OUT, stopped_by=STOPPED_BY[refusal.way])
 
 
 def make_test_call(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> datetime:
@@ -192,7 +221,8 @@ def confirm(uow: UnitOfWork, *, contact_id: int, how: ConsentHow, said_by: str, 
     groups.lock(uow.tx, speaker.group_id)
     if _is_on_trial(uow, speaker.group_id):
         raise ConflictError("trial_own_answer", field="contact")
-    if not contacts.confirm(uow.tx, contact_id, how=how, by=clean_by, now=uow.now):
+    is_refused = speaker.state is not ContactState.CONFIRMED and _is_still_refused(uow, speaker, how)
+    if is_refused or not contacts.confirm(uow.tx, contact_id, how=how, by=clean_by, now=uow.now):
         raise ConflictError("contact_said_no", field="contact")
     cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
     activity_log.write(
@@ -200,11 +230,18 @@ def confirm(uow: UnitOfWork, *, contact_id: int, how: ConsentHow, said_by: str, 
     )
 
 
+def _is_still_refused(uow: UnitOfWork, speaker: Speaker, how: ConsentHow) -> bool:
+    """Return whether the owner has refused this group in a way that a consent given like this does not lift."""
+    said = ConsentRecord(speaker.group_id, ConsentAct.CONSENTED, ConsentWay(how), uow.now)
+    return consent_standing.refusal_for([*_records(uow.tx, speaker.contact_id), said], speaker.group_id) is not None
+
+
 def stop(uow: UnitOfWork, *, contact_id: int, whose_word: StoppedBy = StoppedBy.FAMILY, by: int | None = None) -> None:
     """Stop this contact and plan again for the other recipients at once; a second call changes nothing."""
     speaker = _speaker(uow.tx, contact_id)
     groups.lock(uow.tx, speaker.group_id)
-    stopped = contacts.stop(uow.tx, [contact_id], whose_word)
+    way = ConsentWay.OPERATOR if whose_word is StoppedBy.FAMILY and by is None else None
+    stopped = contacts.stop(uow.tx, [contact_id], whose_word, uow.now, way=way)
     queue.cancel_for_contact(uow.tx, contact_id, CancelReason.OPTED_OUT, uow.now)
     cards.schedule_replan_of_group(uow.tx, speaker.group_id, uow.today)
     if not stopped:

@@ -8,7 +8,7 @@ from reminder.domain.model.messages import CancelReason
 from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
 from reminder.domain.parsing import addresses
 from reminder.domain.rules.quotas import Quota
-from reminder.enrolment.consent import RECORDED, clean_consent_by
+from reminder.enrolment.consent import RECORDED, clean_consent_by, held_row
 from reminder.enrolment.records import refuse_beside_person, refuse_with_person
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label, has_unexplained_digits
@@ -16,7 +16,7 @@ from reminder.storage.crypto.address_index import address_indexes
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queue
-from reminder.storage.registry import cards, contacts, groups, people, quotas
+from reminder.storage.registry import cards, consents, contacts, groups, people, quotas
 from reminder.storage.registry.contacts import NewContactRow, OwnedAddress
 from reminder.storage.runtime import activity_log
 
@@ -41,19 +41,10 @@ def add_member(uow: UnitOfWork, *, group_id: int, email: str, role: Role, langua
     if contacts.group_has_member(uow.tx, uow.keys, group_id=group_id, address=address):
         raise ConflictError("member_known", field="email")
     member_id = groups.add_member(uow.tx, group_id=group_id, role=role, language=language, now=uow.now)
-    contact_id = contacts.add(
-        uow.tx,
-        uow.keys,
-        person_id=None,
-        member_id=member_id,
-        is_family=False,
-        channel=ChannelName.EMAIL,
-        address=address,
-        consent_how=None,
-        consent_by=None,
-        confirmed=True,
-        now=uow.now,
-    )
+    own = NewContactRow(None, member_id, False, ChannelName.EMAIL, address, None, None, True)
+    consents.lock_to_add(uow.tx)
+    records = consents.of_addresses(uow.tx, uow.keys, [address])[address]
+    (contact_id,) = contacts.add_all(uow.tx, uow.keys, [held_row(own, records, group_id, uow.now)], uow.now)
     activity_log.write(uow.tx, "member_added", uow.now, group_id=group_id, member_id=member_id, contact_id=contact_id)
     cards.schedule_replan_of_group(uow.tx, group_id, uow.today)
     return member_id
@@ -236,6 +227,7 @@ def add_contacts(
     for group_id in sorted(set(group_of.values())):
         groups.lock(uow.tx, group_id)
     new = _within_quotas(uow, _not_known(uow, rows), group_of)
+    new = _held(uow, new, group_of)
     for row in new.values():
         if row.consent_by and has_unexplained_digits(row.consent_by):
             refuse_beside_person(uow.tx, row.person_id, row.consent_by)
@@ -274,6 +266,18 @@ def _within_quotas(
         place: replace(row, confirmed=False) if standings[group_of[_owner(row)]].is_on_trial else row
         for place, row in new.items()
     }
+
+
+def _held(
+    uow: UnitOfWork, new: Mapping[int, NewContactRow], group_of: Mapping["_Owner", int]
+) -> dict[int, NewContactRow]:
+    """Return the rows, of which those whose owner has refused this group before get no messages.
+
+    The number may have been erased since, here or elsewhere: the ledger knows it still.
+    """
+    consents.lock_to_add(uow.tx)
+    records = consents.of_addresses(uow.tx, uow.keys, {row.address for row in new.values()})
+    return {place: held_row(row, records[row.address], group_of[_owner(row)], uow.now) for place, row in new.items()}
 
 
 def _contact_row(contact: NewContact) -> NewContactRow:

@@ -20,7 +20,7 @@ def approve(uow: UnitOfWork, *, group_id: int) -> int:
     """
     if not _locked(uow, group_id).is_on_trial:
         raise ConflictError("group_not_on_trial", field="group")
-    confirmed = group_standing.end_trial(uow.tx, group_id)
+    confirmed = group_standing.end_trial(uow.tx, group_id, uow.now)
     cards.schedule_replan_of_group(uow.tx, group_id, uow.today)
     activity_log.write(uow.tx, "group_approved", uow.now, group_id=group_id)
     return len(confirmed)

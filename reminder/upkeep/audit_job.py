@@ -7,6 +7,7 @@ from reminder.errors import DatabaseNotReadyError
 from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.maintenance import counters
 from reminder.storage.runtime import heartbeats
+from reminder.upkeep import request_floods
 from reminder.upkeep.health import Health, Trouble, assess, check_activity, record_due_cards
 
 # A little less than the scheduler's minute, which is never exact.
@@ -30,6 +31,7 @@ def run_audit(
             record_due_cards(uow.tx, now)
             counters.rollup(uow.tx, now)
             check_activity(uow)
+            request_floods.note(uow)
     except DatabaseNotReadyError as not_ready:
         found = Health((Trouble(not_ready.code),))
     heartbeat.report(is_well=found.is_ready)

@@ -25,6 +25,7 @@ from reminder.storage.registry import cards, groups
 from reminder.storage.registry.cards import DueCard
 from reminder.storage.reminders.card_plan import plan_of
 from reminder.storage.runtime import activity_log, heartbeats, service_state, set_aside
+from reminder.upkeep import request_floods
 
 # Several missed passes in a row; a restart or a slow pass is shorter.
 QUIET_FOR_TOO_LONG = timedelta(minutes=5)
@@ -299,6 +300,10 @@ def _concerns(tx: Tx, rules: Rulebook, now: datetime) -> Iterator[Trouble]:
     out_of_reach = audit.people_out_of_reach(tx, japan_date(now) + SOON, rules.channels)
     if out_of_reach:
         yield Trouble("people_out_of_reach", out_of_reach)
+    floods = request_floods.lately(tx, now)
+    if floods:
+        named = ", ".join(f"{one.cause} {one.count}" for one in floods)
+        yield Trouble("request_flood", sum(one.count for one in floods), min(one.since for one in floods), name=named)
     refused = counters.bounces_refused_on(tx, japan_date(now))
     if refused >= MANY_REFUSED_BOUNCES:
         yield Trouble("bounces_refused", refused)

@@ -89,6 +89,9 @@ def _since_the_beginning(counted: Mapping[str, int]) -> Iterator[Metric]:
     refused = CounterMetricFamily(
         "kigen_bounces_refused", "Bounces that named no mail of ours with a reference that we have made"
     )
+    requests = CounterMetricFamily(
+        "kigen_requests_refused", "Requests of strangers that were refused, by cause", labels=["cause"]
+    )
     channels = set()
     for name, count in counted.items():
         what, channel, detail = name.split(".")
@@ -96,6 +99,8 @@ def _since_the_beginning(counted: Mapping[str, int]) -> Iterator[Metric]:
             handed.add_metric([channel, detail], count)
         elif what == counters.BOUNCES:
             refused.add_metric([], count)
+        elif what == counters.REQUESTS:
+            requests.add_metric([channel], count)
         elif what == counters.WAITED:
             channels.add(channel)
     for channel in sorted(channels):
@@ -107,3 +112,4 @@ def _since_the_beginning(counted: Mapping[str, int]) -> Iterator[Metric]:
     yield handed
     yield waited
     yield refused
+    yield requests

@@ -22,6 +22,7 @@ from reminder.errors import (
     KigenError,
     NotFoundError,
     RefusedInputError,
+    TooBusyError,
     TooManyRequestsError,
 )
 from reminder.guard.numbers import LooksLike, forbidden_in_running_text
@@ -31,6 +32,7 @@ from reminder.web.api import imports
 from reminder.web.pages import (
     cards,
     city_visits,
+    confirm,
     contacts,
     dashboard,
     letters,
@@ -55,9 +57,12 @@ from reminder.web.support.authorization import (
     cookie_name,
     is_https,
 )
+from reminder.web.support.confirmation import NotProvedError, ProofNeededError
 from reminder.web.support.page_catalog import read_pages
+from reminder.web.support.refused_requests import CLIENT_GONE, REFUSED_CODE, RefusedRequests, cause_of, note_refusal
 from reminder.web.support.rendering import go, language_of, local_path, page, with_cookie, words_of
 from reminder.web.support.security_headers import headers_of
+from reminder.web.support.sheet_bodies import SHEET_BODY, SheetBodies, SheetBody
 from reminder.wiring import App
 
 PROBLEM = "application/problem+json"
@@ -68,6 +73,8 @@ OF_STRANGERS = ("/sign-in", "/look", "/stop/", "/take/", "/reached/", "/passkey"
 # Bytes of an address with its query, and of all headers; the number of headers. Browsers send a tenth of it.
 LONGEST_URL, SHORT_URL = 2048, 256
 LONGEST_HEADERS, MOST_HEADERS = 16 * 1024, 100
+# In the state of a request whose body was too long.
+TOO_LONG = "body_is_too_long"
 FOR_PROGRAMS = ("/api/", "/webhooks/")
 _LENGTH = re.compile("[0-9]{1,9}")
 
@@ -91,10 +98,12 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.state.pages = read_pages()
     web.state.health = RecentHealth()
     web.state.rates = RequestRates()
+    web.state.refused_requests = RefusedRequests()
+    web.state.sheet_bodies = SheetBodies()
     web.include_router(webhooks.router)
     web.include_router(public.public)
     at_home = (dashboard, organisation, monthly_plan, city_visits, letters, import_pages)
-    for module in (sign_in, privacy, *at_home, people, contacts, print_pages, cards, settings):
+    for module in (sign_in, confirm, privacy, *at_home, people, contacts, print_pages, cards, settings):
         web.include_router(module.router)
     web.include_router(api.router)
     if local_pages:
@@ -102,6 +111,8 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
     web.add_exception_handler(KigenError, _refuse)
     web.add_exception_handler(NotSignedInError, _lead_to_sign_in)
     web.add_exception_handler(NoGroupError, _lead_to_welcome)
+    web.add_exception_handler(ProofNeededError, _lead_to_confirm)
+    web.add_exception_handler(NotProvedError, _ask_for_proof_again)
     web.add_exception_handler(webhooks.NotSignedError, webhooks.answer_not_signed)
     web.add_exception_handler(HTTPException, _not_there)
     web.add_exception_handler(RequestValidationError, _malformed)
@@ -133,6 +144,7 @@ class RequestGuard:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._count(scope, message["status"])
                 sent = MutableHeaders(scope=message)
                 for name, value in headers.items():
                     # Only what never changes may be cached, and says so itself.
@@ -148,7 +160,15 @@ class RequestGuard:
         if refused is not None:
             await refused(scope, receive, with_headers)
         else:
-            await self._inner(scope, _bounded(receive, _longest_body(scope)), with_headers)
+            await self._inner(scope, _bounded(scope, receive), with_headers)
+
+    def _count(self, scope: Scope, status: int) -> None:
+        """Count the answer if it is one that strangers cause."""
+        code = str(scope.get("state", {}).get(REFUSED_CODE, ""))
+        cause = cause_of(scope["method"], scope["path"], status, code)
+        if cause is not None:
+            counted: RefusedRequests = scope["app"].state.refused_requests
+            counted.count(cause)
 
     def _too_long(self, scope: Scope) -> Response | None:
         """Return the refusal of a head that is too long. Of a long header not even the language is read."""
@@ -185,15 +205,19 @@ def _longest_body(scope: Scope) -> int:
     return LONGEST_BODY_OF_STRANGER if scope["path"].startswith(OF_STRANGERS) else LONGEST_BODY
 
 
-def _bounded(receive: Receive, longest: int) -> Receive:
+def _bounded(scope: Scope, receive: Receive) -> Receive:
     """Return `receive` with a limit for bodies without a length; past it they end as if the sender had gone."""
-    seen = 0
+    seen, longest = 0, _longest_body(scope)
 
     async def bounded() -> Message:
         nonlocal seen
-        message = await receive()
+        body: SheetBody | None = scope.get("state", {}).get(SHEET_BODY)
+        message = await (receive() if body is None else body.next_of(receive))
         seen += len(message.get("body", b""))
-        return message if seen <= longest else {"type": "http.disconnect"}
+        if seen <= longest:
+            return message
+        scope.setdefault("state", {})[TOO_LONG] = True
+        return {"type": "http.disconnect"}
 
     return bounded
 
@@ -203,6 +227,7 @@ def problem(
 ) -> JSONResponse:
     """Return RFC 9457 problem details; `detail` says what to do and never repeats what was sent."""
     app: App = request.app.state.app
+    note_refusal(request, refused)
     if status is None:
         status = _status(refused)
     headers = {**_retry_after(refused), **(headers or {})}
@@ -225,6 +250,7 @@ _STATUS: dict[type[KigenError], int] = {
     ForeignFormError: 403,
     NotFoundError: 404,
     ConflictError: 409,
+    TooBusyError: 503,
     TooManyRequestsError: 429,
     RefusedInputError: 422,
     DatabaseNotReadyError: 503,
@@ -239,6 +265,7 @@ def _refusal(
     if not is_page:
         return problem(request, refused, status=status, headers=headers)
     app: App = request.app.state.app
+    note_refusal(request, refused)
     sentence = words_of(request).explain(app.rules.wording, refused)
     answer = page(request, app, "refused.html", status=status or _status(refused), sentence=sentence, code=refused.code)
     answer.headers.update({**_retry_after(refused), **(headers or {})})
@@ -270,6 +297,20 @@ def _lead_to_welcome(_request: Request, _refused: Exception) -> Response:
     return go("/welcome")
 
 
+def _lead_to_confirm(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, ProofNeededError)
+    if "text/html" not in request.headers.get("accept", ""):
+        return problem(request, refused, status=403)
+    return go("/confirm")
+
+
+def _ask_for_proof_again(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, NotProvedError)
+    if "text/html" not in request.headers.get("accept", ""):
+        return problem(request, refused.refused)
+    return confirm.wrong_code(request, request.app.state.app, refused.refused)
+
+
 def _refuse(request: Request, refused: Exception) -> Response:
     assert isinstance(refused, KigenError)
     return _refusal(request, refused)
@@ -282,7 +323,11 @@ def _not_there(request: Request, raised: Exception) -> Response:
 
 
 async def _cut_off(request: Request, _raised: Exception) -> Response:
-    return problem(request, RefusedInputError("body_too_long", field="body"), status=413)
+    answer = problem(request, RefusedInputError("body_too_long", field="body"), status=413)
+    if not getattr(request.state, TOO_LONG, False):
+        # The client has gone, or was too slow, which its connection has counted.
+        request.state.refused_code = CLIENT_GONE
+    return answer
 
 
 async def _broke(request: Request, _raised: Exception) -> Response:

@@ -8,7 +8,7 @@ one that has waited longest for its client is closed, so that a new request is s
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reminder.web.support.network import TrustedProxies, network_named
+from reminder.web.support.refused_requests import Cause
 
 # Seconds until the head of a request has come, and until its body has, if that is short.
 HEAD_SECONDS, BODY_SECONDS = 10.0, 20.0
@@ -47,10 +48,13 @@ def most_connections(wanted: int, most_files: int) -> int:
 
 
 class Connections:
-    """The open connections of a server."""
+    """The open connections of a server. `count` is told why one was ended."""
 
-    def __init__(self, limits: ConnectionLimits, answers: Mapping[int, bytes]) -> None:
+    def __init__(
+        self, limits: ConnectionLimits, answers: Mapping[int, bytes], count: Callable[[Cause], None] = lambda _: None
+    ) -> None:
         self.answers = answers
+        self.count = count
         self._limits = limits
         self._of_client: dict[str, set[BoundedConnection]] = defaultdict(set)
         self._count = 0
@@ -80,6 +84,7 @@ class Connections:
         if not waiting:
             return False
         _, longest = min(waiting, key=lambda pair: pair[0])
+        self.count(Cause.TOO_MANY_CONNECTIONS)
         longest.cut_off()
         self.remove(longest)
         self._add(one)
@@ -140,6 +145,7 @@ class BoundedConnection(H11Protocol):
         self.client_network, self.is_of_proxy = network_named(host), self.registry.is_of_proxy(host)
         self._head_since = self.loop.time()
         if not self.registry.admit(self):
+            self.registry.count(Cause.TOO_MANY_CONNECTIONS)
             self._end_with(503)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -177,6 +183,7 @@ class BoundedConnection(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Answer a request that is no HTTP."""
         del msg
+        self.registry.count(Cause.MALFORMED)
         self._end_with(400)
 
     def _should_upgrade(self) -> bool:
@@ -204,19 +211,24 @@ class BoundedConnection(H11Protocol):
         RequestReadTimeout of Apache, which also ends what trickles.
         """
         if self._reads_too_slowly(now):
+            self.registry.count(Cause.TOO_SLOW)
             self.cut_off()
         elif self._is_over or self.transport.is_closing():
             return
         elif self.cycle is None or self.cycle.response_complete:
             if now - self._head_since > HEAD_SECONDS:
-                # Who has sent nothing gets no answer.
-                self._end_with(408 if self.received else None)
+                # Who has sent nothing gets no answer, and is counted nowhere: browsers open connections ahead.
+                self._end_too_slow() if self.received else self._end_with(None)
         elif self.cycle.more_body:
             if self.flow.read_paused:
                 # It is we who do not read.
                 self._body_since = now
             elif now - self._body_since > BODY_SECONDS + self.received / BYTES_A_SECOND:
-                self._end_with(408)
+                self._end_too_slow()
+
+    def _end_too_slow(self) -> None:
+        self.registry.count(Cause.TOO_SLOW)
+        self._end_with(408)
 
     def _reads_too_slowly(self, now: float) -> bool:
         """Return whether the client takes too little of an answer that waits for it."""

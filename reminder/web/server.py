@@ -26,8 +26,11 @@ from reminder.web.connections import (
     whole_answer,
 )
 from reminder.web.support.network import TrustedProxies
+from reminder.web.support.refused_requests import STORED_EVERY, RefusedRequests
 from reminder.web.support.security_headers import headers_of
 from reminder.wiring import App
+
+log = logging.getLogger(__name__)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -53,10 +56,15 @@ def run(app: App, listening: socket.socket, *, beside: AbstractContextManager[ob
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        few = asyncio.create_task(keep_threads_few(app.settings.web_threads))
+        beside_requests = (
+            asyncio.create_task(keep_threads_few(app.settings.web_threads)),
+            asyncio.create_task(store_refused_requests(app, web.state.refused_requests)),
+        )
         with beside or nullcontext():
             yield
-        few.cancel()
+        for one in beside_requests:
+            one.cancel()
+        await to_thread.run_sync(store, app, web.state.refused_requests)
 
     web.router.lifespan_context = lifespan
     # The server raises its signal once more at the end; by then there is nothing left to stop.
@@ -89,6 +97,21 @@ async def keep_threads_few(few: int, long: float = LONG) -> None:
         await pause(long)
 
 
+async def store_refused_requests(app: App, refused: RefusedRequests) -> None:
+    """Store every few seconds what was refused, until this is cancelled."""
+    while True:
+        await pause(STORED_EVERY)
+        await to_thread.run_sync(store, app, refused)
+
+
+def store(app: App, refused: RefusedRequests) -> None:
+    """Store what was refused. A failure is logged: counting must not end."""
+    try:
+        refused.store(app.units, app.clock.now())
+    except Exception:
+        log.exception("refused requests could not be counted")
+
+
 def allow_many_files() -> int:
     """Raise the limit of open files to the most that the system allows; return it."""
     try:
@@ -117,7 +140,7 @@ def make_server(web: FastAPI) -> uvicorn.Server:
         settings.web_connections_per_client,
         TrustedProxies(settings.trusted_proxies),
     )
-    connections = Connections(limits, _whole_answers(app))
+    connections = Connections(limits, _whole_answers(app), web.state.refused_requests.count)
     return uvicorn.Server(
         uvicorn.Config(
             web,

@@ -3,7 +3,7 @@
 from typing import Annotated
 from urllib.parse import parse_qsl, quote
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,9 +13,10 @@ from reminder.delivery import apply_receipts, record_bounces
 from reminder.domain.parsing.bounces import Bounce, named, read_report
 from reminder.errors import RefusedInputError
 from reminder.storage.auth.signed_links import is_bounces_mark
+from reminder.web.declared import declares, page_router
 from reminder.wiring import App
 
-router = APIRouter(prefix="/webhooks")
+router = page_router(prefix="/webhooks")
 
 Form = list[tuple[str, str]]
 MOST_FIELDS = 200
@@ -74,6 +75,7 @@ SignedForm = Annotated[Form, Depends(signed_form)]
 
 
 @router.post("/twilio/status")
+@declares()
 async def twilio_status(request: Request, app: OpenApp, form: SignedForm) -> Response:
     """Store the receipt of a text or a call."""
     from reminder.channels.twilio.webhooks import parse_status
@@ -107,6 +109,7 @@ _SILENCE = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
 @router.post("/twilio/sms")
+@declares(logs=["contact_stopped", "contact_confirmed", "card_acknowledged"])
 async def twilio_sms(app: OpenApp, form: SignedForm) -> Response:
     """Store an incoming text. A repeated one changes nothing, a stranger gets no answer."""
     from reminder.channels.twilio.webhooks import parse_inbound
@@ -125,6 +128,7 @@ async def twilio_sms(app: OpenApp, form: SignedForm) -> Response:
 
 
 @router.post("/twilio/voice")
+@declares()
 async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: int = 0) -> Response:
     """Return the next turn of a call: when somebody has answered, and when a key was pressed."""
     from reminder.channels.twilio.webhooks import parse_call
@@ -175,6 +179,7 @@ class BounceNotice(BaseModel):
 
 
 @router.post("/mail/bounce/{mark}", dependencies=[Depends(secret_address)])
+@declares()
 async def mail_bounce(request: Request, app: OpenApp) -> Response:
     """Store a bounce: the report itself (RFC 3464), or a short JSON object.
 

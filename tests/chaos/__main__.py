@@ -6,9 +6,14 @@ import sys
 import time
 from pathlib import Path
 
+from tests.chaos import attack
+from tests.chaos.attack import AttackPlan, run_attack
 from tests.chaos.run import Outcome, Plan, run
 
 RUNS = ("postgresql", "failover", "sqlite")
+# The same attack on each database.
+ATTACK = "attack"
+ATTACK_TEXTS, ATTACK_PER_SECOND = 500, 6.0
 
 
 def main() -> None:
@@ -18,9 +23,11 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=int(time.time()))
     arguments.add_argument("--factor", type=float, default=30)
     arguments.add_argument("--give-up-after", type=float, default=1800)
-    arguments.add_argument("--only", choices=RUNS)
+    arguments.add_argument("--only", choices=(*RUNS, ATTACK))
     arguments.add_argument("--kill-for", type=float, default=180, help="the machine's seconds")
     arguments.add_argument("--log", type=Path, help="what the processes say is kept there")
+    arguments.add_argument("--attack-for", type=float, default=100, help="the machine's seconds, on each database")
+    arguments.add_argument("--attack-on", choices=("postgresql", "sqlite"), help="only on this database")
     chosen = arguments.parse_args()
     alike = {"seed": chosen.seed, "factor": chosen.factor, "give_up_after": chosen.give_up_after, "log": chosen.log}
     plans = {
@@ -31,12 +38,25 @@ def main() -> None:
     # The provider tears its own connections down; that is no news.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     right = True
-    for name in [chosen.only] if chosen.only else RUNS:
+    for name in RUNS if chosen.only is None else {chosen.only} - {ATTACK}:
         print(f"{name}: {plans[name]}", flush=True)
         outcome = run(plans[name], say=lambda said: print(f"  {said}", flush=True))
         show(outcome)
         right = right and outcome.is_right
+    if chosen.only in (None, ATTACK):
+        for on in ("postgresql", "sqlite") if chosen.attack_on is None else (chosen.attack_on,):
+            lasts, is_on_sqlite = chosen.attack_for, on == "sqlite"
+            plan = AttackPlan(ATTACK_TEXTS, ATTACK_PER_SECOND, lasts, is_on_sqlite, seed=chosen.seed, log=chosen.log)
+            right = under_attack(plan) and right
     sys.exit(0 if right else 1)
+
+
+def under_attack(plan: AttackPlan) -> bool:
+    print(f"{ATTACK}: {plan}", flush=True)
+    outcome = run_attack(plan, say=lambda said: print(f"  {said}", flush=True))
+    wrong = outcome.wrong(signing_in=plan.signing_in, asks_for_speed=True)
+    attack.show(outcome, wrong)
+    return not wrong
 
 
 def show(outcome: Outcome) -> None:

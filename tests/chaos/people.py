@@ -47,14 +47,14 @@ def _enrol_family(app: App) -> None:
         group = register.add_group(uow, name="田中家", kind=GroupKind.HOUSEHOLD)
     whose = {"group_id": group, "role": Role.OWNER, "language": Language.JAPANESE}
     with app.units.writing(now) as uow:
-        register.add_member(uow, email=_mail(0), **whose)
+        register.add_member(uow, email=mail(0), **whose)
     for place in range(IN_A_FAMILY):
         with app.units.writing(now) as uow:
             person = register.add_person(uow, group_id=group, label="母")
         agreed = {"consent_how": ConsentHow.SPOKEN, "consent_by": "長女"}
-        phone = {"channel": ChannelName.SMS, "address": _phone(place)}
+        sms = {"channel": ChannelName.SMS, "address": phone(place)}
         with app.units.writing(now) as uow:
-            register.add_contact(uow, person_id=person, **phone, **agreed)
+            register.add_contact(uow, person_id=person, **sms, **agreed)
         typed = TypedDates(END.isoformat())
         with app.units.writing(now) as uow:
             add_card(uow, person_id=person, kind=USER_CERTIFICATE, typed=typed)
@@ -62,14 +62,14 @@ def _enrol_family(app: App) -> None:
 
 def _copy(tx: Session, keys: KeyRing, families: Sequence[int]) -> None:
     group, member, people, card = (_rows(tx, name) for name in ("groups", "members", "people", "cards"))
-    mail, *phones = _rows(tx, "contacts")
+    by_mail, *phones = _rows(tx, "contacts")
     groups = _add(tx, "groups", [group[0] for _ in families])
     members = _add(tx, "members", [member[0] | {"group_id": one} for one in groups])
     persons = _add(tx, "people", [person | {"group_id": one} for one in groups for person in people])
-    mails = [_at(keys, _mail(n)) | {"member_id": one} for n, one in zip(families, members, strict=True)]
-    _add(tx, "contacts", [mail | changes for changes in mails])
+    mails = [_at(keys, mail(n)) | {"member_id": one} for n, one in zip(families, members, strict=True)]
+    _add(tx, "contacts", [by_mail | changes for changes in mails])
     places = [family * IN_A_FAMILY + place for family in families for place in range(IN_A_FAMILY)]
-    numbers = [_at(keys, _phone(place)) | {"person_id": one} for place, one in zip(places, persons, strict=True)]
+    numbers = [_at(keys, phone(place)) | {"person_id": one} for place, one in zip(places, persons, strict=True)]
     _add(tx, "contacts", [phones[0] | changes for changes in numbers])
     _add(tx, "cards", [card[0] | {"person_id": one} for one in persons])
 
@@ -94,9 +94,9 @@ def _at(keys: KeyRing, address: str) -> Row:
     return {"address_sealed": keys.seal(address, ADDRESS), "address_index": keys.blind_index(address)}
 
 
-def _mail(family: int) -> str:
+def mail(family: int) -> str:
     return f"kazoku{family}@example.jp"
 
 
-def _phone(place: int) -> str:
+def phone(place: int) -> str:
     return f"+81{PREFIXES[place // 10_000]}0000{place % 10_000:04}"

@@ -121,8 +121,12 @@ def web(given: Given, clock: FastClock, log: Path, port: int) -> Iterator[None]:
     try:
         yield
     finally:
-        process.terminate()
-        process.join(STOP_SECONDS)
-        if process.is_alive():
-            process.kill()
-            process.join()
+        stop(process)
+
+
+def stop(process: ForkServerProcess) -> None:
+    process.terminate()
+    process.join(STOP_SECONDS)
+    if process.is_alive():
+        process.kill()
+        process.join()

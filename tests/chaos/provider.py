@@ -62,8 +62,11 @@ class Fate:
 class HostileTwilio(FakeTwilio):
     """Its own record (`fates`) is the truth a run is held against."""
 
-    def __init__(self, seed: int, clock: FastClock) -> None:
+    def __init__(self, seed: int, clock: FastClock, *, is_calm_by_nature: bool = False) -> None:
+        """`is_calm_by_nature`: it does what it should, and every text arrives."""
         super().__init__(now=clock.now, strict=False)
+        self._behaves = is_calm_by_nature
+        self._latest_callback = 5.0 if is_calm_by_nature else LATEST_CALLBACK
         self.outcomes: dict[str, Fate] = {}
         self.faults: dict[str, int] = {}
         self._to: dict[str, list[Fate]] = {}
@@ -93,6 +96,8 @@ class HostileTwilio(FakeTwilio):
     # ── what it does by chance ──
 
     def _next_behaviour(self, to: str) -> Behaviour:
+        if self._behaves:
+            return fake.ACCEPT
         if not self.takes_sms(to):
             return fake.refuse(400, 21614)
         return self._drawn(FAULTS) or fake.ACCEPT
@@ -110,7 +115,7 @@ class HostileTwilio(FakeTwilio):
     def _take(self, form: Mapping[str, str]) -> Text:
         text = super()._take(form)
         shares = [share for share, _, _ in FATES]
-        _, words, error = self._chance.choices(FATES, shares)[0]
+        _, words, error = FATES[0] if self._behaves else self._chance.choices(FATES, shares)[0]
         lag = self._chance.uniform(0, LIST_LAG) if self._chance.random() < 0.5 else 0.0
         fate = Fate(text, (text.status_callback or "m=").rsplit("m=", 1)[1], words[-1], lag)
         if self._chance.random() < 0.1:
@@ -126,12 +131,12 @@ class HostileTwilio(FakeTwilio):
 
     def _order(self, words: tuple[str, ...]) -> Iterator[tuple[str, float]]:
         """In order or not, some at once, a third of them twice."""
-        times = sorted(self._chance.uniform(0, LATEST_CALLBACK) * self._chance.choice((0, 0.1, 1)) for _ in words)
+        times = sorted(self._chance.uniform(0, self._latest_callback) * self._chance.choice((0, 0.1, 1)) for _ in words)
         if self._chance.random() < 0.3:
             self._chance.shuffle(times)
         yield from zip(words, times, strict=True)
         if self._chance.random() < 0.3:
-            yield self._chance.choice(words), self._chance.uniform(0, LATEST_CALLBACK)
+            yield self._chance.choice(words), self._chance.uniform(0, self._latest_callback)
 
     async def _call_back(self, fate: Fate, word: str, error: int | None, after: float) -> None:
         """Until it is taken. The real one gives up sooner; then nobody would know what became of the text."""
@@ -177,7 +182,7 @@ class HostileTwilio(FakeTwilio):
         return {"messages": rows, "page": 0, "page_size": 50, "next_page_uri": None}
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        fault = self._drawn(LIST_FAULTS)
+        fault = None if self._behaves else self._drawn(LIST_FAULTS)
         if fault is not None:
             self.script_list(fault)
         return await super()._list(request)

@@ -29,6 +29,7 @@ NEEDS_KEYS = {
     "list": ["contacts"],
     "activity check": [],
     "activity accept": [],
+    "account end-sessions": ["musume@example.jp"],
     "setup-code": [],
     "print": ["welcome", *PERSON],
     "erase": [*PERSON, "--yes"],

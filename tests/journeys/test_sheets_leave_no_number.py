@@ -156,7 +156,8 @@ def test_no_digit_is_in_the_database_the_log_a_temporary_file_or_an_answer(tmp_p
         seen.append(ask(port, "GET", "/imports/2", **page))
         seen.append(ask(port, "POST", "/imports/2/save", f"seal={seal}&all=yes".encode(), **typed))
         until(lambda: '"saved"' in look(2), "the page's sheet is saved")
-        seen += [ask(port, "GET", path, **page) for path in ("/imports/2", "/imports/2/not-taken.xlsx", "/months", "/")]
+        seen += [ask(port, "GET", path, **page) for path in ("/imports/2", "/months", "/")]
+        seen.append(ask(port, "POST", "/imports/2/not-taken.xlsx", f"seal={seal}".encode(), **typed))
         console = program.run("enrol", str(tmp_path / "sent" / file), "--group", "1", "--json")
         seen.append((console.stdout + console.stderr).encode())
 

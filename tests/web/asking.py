@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reminder.web.app import create_web
 from reminder.web.support.api_rates import RequestRates
 from reminder.web.support.page_catalog import read_pages
+from reminder.web.support.refused_requests import RefusedRequests
+from reminder.web.support.sheet_bodies import SheetBodies
 from reminder.wiring import App
 from tests.village import Village
 
@@ -130,9 +132,12 @@ class Lent:
     web: FastAPI
     app: App
     rates: RequestRates = field(default_factory=RequestRates)
+    refused_requests: RefusedRequests = field(default_factory=RefusedRequests)
+    sheet_bodies: SheetBodies = field(default_factory=SheetBodies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.web.state.app, self.web.state.pages, self.web.state.rates = self.app, read_pages(), self.rates
+        self.web.state.refused_requests, self.web.state.sheet_bodies = self.refused_requests, self.sheet_bodies
         await self.web(scope, receive, send)
 
 

@@ -20,7 +20,9 @@ from reminder.web.connections import (
 )
 from reminder.web.server import listen, make_server
 from reminder.web.support.network import TrustedProxies, network_named
+from reminder.web.support.refused_requests import RefusedRequests
 from reminder.web.support.security_headers import HEADERS
+from reminder.web.support.sheet_bodies import SheetBodies
 from tests.patience import PATIENCE
 from tests.village import Village, open_village
 
@@ -66,6 +68,8 @@ class Site:
     port: int
     connections: Connections
     may_end: asyncio.Event
+    refused: RefusedRequests
+    sheet_bodies: SheetBodies
     clients: list[Client] = field(default_factory=list)
 
     async def client(self, sent: bytes = b"", machine: str = "127.0.0.1") -> Client:
@@ -108,7 +112,8 @@ async def served(village: Village) -> AsyncIterator[Site]:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0)
-        site = Site(listening.getsockname()[1], server.config.http.registry, may_end)
+        port, connections = listening.getsockname()[1], server.config.http.registry
+        site = Site(port, connections, may_end, web.state.refused_requests, web.state.sheet_bodies)
         yield site
         may_end.set()
         server.should_exit = True

@@ -49,7 +49,7 @@ def test_from_a_sheet_to_residents_and_the_rest_comes_back(village: Village, off
     work_on_imports(village.app)
     office.get("/imports/1")
 
-    returned = office.get("/imports/1/not-taken.xlsx").body
+    returned = office.send("/imports/1/not-taken.xlsx").body
 
     assert labels(village) == ["ハナ"]
     rows = list(openpyxl.load_workbook(io.BytesIO(returned)).active.values)

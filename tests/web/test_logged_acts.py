@@ -115,8 +115,8 @@ ACTS: dict[str, tuple[Callable[[Browser], object], int | None]] = {
     "token_made": (make_token, 1),
     "token_revoked": (revoke_token, 1),
     "member_changed": (change_role, 2),
-    "exported": (lambda owner: owner.get("/settings/data/export.json"), 1),
-    "exported as a page": (lambda owner: owner.get("/settings/data/export.html"), 1),
+    "exported": (lambda owner: owner.send("/settings/data/export.json"), 1),
+    "exported as a page": (lambda owner: owner.send("/settings/data/export.html"), 1),
     "address_read": (read_address, 1),
 }
 

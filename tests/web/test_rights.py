@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,13 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from reminder.domain.model.access import RIGHTS, Right
-from reminder.domain.model.people import ChannelName, Role
+from reminder.domain.model.people import Role
 from reminder.web import api, webhooks
 from reminder.web.app import create_web
 from reminder.web.pages import public
 from reminder.web.support import authorization
-from tests.village import Village, open_village
 from tests.web.browsing import Browser
+from tests.web.town import Town, everything, open_town
 
 # Each of these is open to everybody, and why.
 OPEN = {
@@ -38,7 +37,7 @@ OPEN = {
     "/uploads/{rest:path}": "leads to /imports/…, which has a rule of its own",
 }
 # A passkey's answers come as JSON, which no form of another page can send.
-JSON = {"/passkey/options", "/passkey", "/sign-in/passkey/options", "/sign-in/passkey"}
+JSON = {f"{of}{more}" for of in ("/passkey", "/sign-in/passkey", "/confirm/passkey") for more in ("", "/options")}
 ACTS = {
     "/contacts/{contact_id}/{act}": ("confirm", "stop", "ask", "test-call", "verify", "erase"),
     "/cards/{card_id}/{act}": ("acknowledge", "reopen", "assign", "retire"),
@@ -95,64 +94,10 @@ def dependencies(dependant: Dependant) -> Iterator[object]:
         yield from dependencies(one)
 
 
-@dataclass
-class Town:
-    """A household with a member of each role, and a stranger who has a household of their own."""
-
-    village: Village
-    members: dict[Role, Browser]
-    stranger: Browser
-    ids: dict[str, int]
-
-
 @pytest.fixture
 def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
-    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00") as village:
-        owner = Browser(village)
-        owner.sign_in("owner@example.jp")
-        members = {Role.OWNER: owner}
-        for role in (Role.EDITOR, Role.VIEWER):
-            owner.get("/settings/members")
-            owner.submit("/settings/members", email=f"{role}@example.jp", role=role)
-            members[role] = browser = Browser(village)
-            browser.sign_in(f"{role}@example.jp")
-            browser.get("/welcome")
-            invitation = next(form.action for form in browser.forms if form.action.startswith("/invitations/"))
-            browser.submit(invitation, answer="yes")
-        village._group = 1
-        person = village.person("母", phone="090-0000-0001")
-        card = village.card("母", date(2027, 2, 20))
-        owner.get("/settings/members")
-        owner.submit("/settings/members", email="late@example.jp", role="viewer")
-        owner.get("/settings/calendar")
-        owner.submit("/settings/calendar")
-        owner.get("/settings/tokens")
-        owner.submit("/settings/tokens", token_name="介護ソフト", scope="read")
-        owner.get("/imports")
-        owner.send_file("/imports", "residents.csv", "居室,氏名,電子証明書期限\n201,ハナ,2027-11-16\n".encode())
-        stranger = Browser(village)
-        stranger.sign_in("tanin@example.jp", household="他人家")
-        phone = next(one.id for one in village_contacts(village) if one.channel is ChannelName.SMS)
-        ids = {
-            "person_id": person,
-            "card_id": card,
-            "contact_id": phone,
-            "member_id": 2,
-            "invitation_id": 3,
-            "session_id": 1,
-            "passkey_id": 1,
-            "token_id": 1,
-            "feed_id": 1,
-            "import_id": 1,
-        }
-        yield Town(village, members, stranger, ids)
-
-
-def village_contacts(village: Village) -> list[object]:
-    from reminder.storage.registry import contacts
-
-    with village.app.database.reading() as tx:
-        return contacts.of_group(tx, village.app.keys, None)
+    with open_town(sqlite_url, tmp_path) as opened:
+        yield opened
 
 
 def addresses(door: Door, ids: dict[str, int]) -> list[str]:
@@ -178,23 +123,6 @@ def ask(browser: Browser, door: Door, address: str) -> int:
             "sec-fetch-site": "same-origin",
         },
     ).status
-
-
-# A read that the activity log keeps changes nothing else.
-WHICH = {"activity_log": "WHERE act <> 'exported'"}
-
-
-def everything(village: Village) -> str:
-    """All rows but those that say when and how often somebody was here, or read everything."""
-    with village.app.database.engine.connect() as connection:
-        tables = connection.exec_driver_sql(
-            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
-        ).scalars()
-        return "\n".join(
-            f"{table}: {connection.exec_driver_sql(f'SELECT * FROM {table} {WHICH.get(table, str())}').all()}"
-            for table in tables
-            if table not in ("sessions", "request_rates", "sqlite_sequence")
-        )
 
 
 def test_every_route_names_who_may_come_in(town: Town) -> None:
@@ -299,6 +227,10 @@ def test_a_viewer_changes_nothing_but_what_is_their_own(town: Town) -> None:
 
     assert allowed == {
         "/sign-out",
+        "/confirm/code",
+        "/confirm/passkey/options",
+        "/confirm/passkey",
+        "/passkey/begin",
         "/passkey/options",
         "/passkey",
         "/welcome",
@@ -307,10 +239,12 @@ def test_a_viewer_changes_nothing_but_what_is_their_own(town: Town) -> None:
         "/settings/me",
         "/settings/members/leave",
         "/settings/devices",
+        "/settings/devices/all",
         "/settings/devices/{session_id}",
         "/settings/passkeys/{passkey_id}",
         "/settings/calendar",
         "/settings/calendar/{feed_id}",
+        "/visits.xlsx",
     }
 
 

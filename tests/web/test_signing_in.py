@@ -490,3 +490,19 @@ def test_the_last_owner_cannot_leave(village: Village) -> None:
 
     assert browser.page.status == 422
     assert "管理する人がいなくなります" in browser.page.text
+
+
+def test_all_devices_can_be_signed_out_at_once_this_one_too(village: Village) -> None:
+    here, there = Browser(village), Browser(village)
+    here.sign_in("musume@example.jp")
+    village.clock.move_to(village.now + timedelta(minutes=2))
+    there.sign_in("musume@example.jp")
+
+    here.get("/settings/devices")
+    here.submit("/settings/devices/all")
+
+    assert here.path == "/sign-in"
+    assert "kigen" not in here.cookies
+    for browser in (here, there):
+        browser.get("/settings")
+        assert browser.path == "/sign-in"

@@ -24,12 +24,16 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
 
 @dataclass(frozen=True)
 class Actor:
-    """A signed-in member, or a program with a token that this member made; always within one group."""
+    """A signed-in member, or a program with a token that this member made; always within one group.
+
+    `device`: what its owner calls the browser they sit at; "" for a program, or where it is not known.
+    """
 
     group_id: int
     member_id: int
     role: Role
     language: Language
+    device: str = ""
 
     def may(self, right: Right) -> bool:
         """Return whether the actor's role grants the right."""

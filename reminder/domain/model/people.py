@@ -102,7 +102,8 @@ GIVE_UP = Move("nothing arrives there", (_UNCONFIRMED, _CONFIRMED), (_UNREACHABL
 CONTACT_STATES = StateMachine(
     "contact",
     ContactState,
-    starts=(_UNCONFIRMED, _CONFIRMED),
+    # A number whose owner has refused before, and that is entered anew, starts as it was.
+    starts=(_UNCONFIRMED, _CONFIRMED, ContactState.OPTED_OUT, _UNREACHABLE),
     moves=(CONFIRM, RENEW_CONSENT, ASK_ANEW, STOP, GIVE_UP),
 )
 

@@ -1,10 +1,13 @@
 """The composer of every text that is sent: it combines the contents, the reader, and the texts of config/wording/."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 
+from reminder.domain.model.account_acts import OPERATORS_TERMINAL, AccountAct
+from reminder.domain.model.devices import is_known_device
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import ChannelName, Language
 from reminder.domain.text import furigana
@@ -172,6 +175,31 @@ class Composer:
         """Return the e-mail with a login code, and the long one that works where it does not."""
         said = self.catalogs.of(language).in_mail.section("sign_in")
         return Composed(said["code_subject"], said["code"].strip().format(code=code, long_code=long_code))
+
+    def confirm_code(self, language: Language, code: str) -> Composed:
+        """Return the e-mail with the code by which somebody who is signed in shows once more who they are."""
+        said = self.catalogs.of(language).in_mail.section("sign_in")
+        return Composed(said["confirm_subject"], said["confirm"].strip().format(code=code))
+
+    def account_act(
+        self, language: Language, act: AccountAct, at: datetime, device: str, group: str | None
+    ) -> Composed:
+        """Return the e-mail about something that was done to an account or a group, in case it was somebody else.
+
+        `at`: in Japan. `device`: what its owner calls it, or one of the names in account_acts. `group`: its name, None
+        to leave it out.
+        """
+        words = self.catalogs.of(language)
+        said, name = words.in_mail.section("account"), safe_sender(words, group or "")
+        of_ours = said["terminal"] if device == OPERATORS_TERMINAL else said["unknown_device"]
+        where = device if is_known_device(device) else of_ours
+        when = f"{words.in_mail.date(at.date(), 'full_date')} {at:%H:%M}"
+        text = (
+            said["act"]
+            .strip()
+            .format(what=said[act], when=when, device=where, group=said["group"].format(group=name) if name else "")
+        )
+        return Composed(said["subject"], re.sub("\n{3,}", "\n\n", text))
 
     def invitation(self, language: Language, group: str | None) -> Composed:
         """Return the e-mail that invites somebody to a group.

@@ -4,7 +4,9 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from reminder.domain.model.access import ROLES, Actor, Scope, grantable
+from reminder.domain.model.account_acts import AccountAct
 from reminder.domain.rules.quotas import Quota
+from reminder.enrolment.identity import owner_mails
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label
 from reminder.storage.auth import api_tokens
@@ -34,7 +36,7 @@ def make_token(uow: UnitOfWork, *, who: Actor, name: str, scopes: Collection[str
         raise RefusedInputError("scope_above_role", field="scope")
     quotas.require_room(uow.tx, uow.rules.quotas, who.group_id, {Quota.TOKENS: 1}, uow.now)
     token = PREFIX + new_token()
-    api_tokens.add(
+    token_id = api_tokens.add(
         uow.tx,
         uow.keys,
         group_id=who.group_id,
@@ -45,6 +47,7 @@ def make_token(uow: UnitOfWork, *, who: Actor, name: str, scopes: Collection[str
         now=uow.now,
     )
     activity_log.write(uow.tx, "token_made", uow.now, group_id=who.group_id, member_id=who.member_id)
+    _tell(uow, who, AccountAct.TOKEN_MADE, token_id)
     return token
 
 
@@ -58,6 +61,11 @@ def revoke_token(uow: UnitOfWork, *, who: Actor, token_id: int) -> None:
     if not api_tokens.revoke(uow.tx, who.group_id, token_id, uow.now):
         raise NotFoundError(field="token")
     activity_log.write(uow.tx, "token_revoked", uow.now, group_id=who.group_id, member_id=who.member_id)
+    _tell(uow, who, AccountAct.TOKEN_REVOKED, token_id)
+
+
+def _tell(uow: UnitOfWork, who: Actor, act: AccountAct, token_id: int) -> None:
+    owner_mails.tell_group(uow, act, who.group_id, device=who.device, by=who.member_id, about=token_id)
 
 
 def shown(units: UnitsOfWork, now: datetime, token: str) -> TokenOwner | None:

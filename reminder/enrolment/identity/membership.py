@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 from reminder.domain.model.access import Actor
+from reminder.domain.model.account_acts import AccountAct
+from reminder.domain.model.consent_records import ConsentWay
 from reminder.domain.model.messages import MessageKind, Urgency
 from reminder.domain.model.people import Audience, ChannelName, GroupKind, Role
 from reminder.domain.parsing import addresses
 from reminder.domain.rules.quotas import AddressQuota, Quota
+from reminder.enrolment.identity import owner_mails
 from reminder.enrolment.records import refuse_hidden_number
 from reminder.errors import ConflictError, NotFoundError
 from reminder.guard.text import clean_label
@@ -128,7 +131,13 @@ def answer(uow: UnitOfWork, *, signed_in: SignedIn, invitation_id: int, accepts:
     if is_member:
         return
     member_id = _join(uow, account, mine[0].group_id, mine[0].role)
+    tell_of_new_member(uow, mine[0].group_id, member_id, device=signed_in.device)
     sessions.act_as(uow.tx, signed_in.session_id, member_id)
+
+
+def tell_of_new_member(uow: UnitOfWork, group_id: int, member_id: int, *, device: str) -> None:
+    """Tell the other owners of a group of a new member."""
+    owner_mails.tell_group(uow, AccountAct.MEMBER_ADDED, group_id, device=device, about=member_id, but=member_id)
 
 
 def set_role(uow: UnitOfWork, *, who: Actor, member_id: int, role: Role) -> None:
@@ -138,6 +147,8 @@ def set_role(uow: UnitOfWork, *, who: Actor, member_id: int, role: Role) -> None
     if member.role is Role.OWNER and role is not Role.OWNER:
         _refuse_without_owner(uow, who.group_id, member_id)
     groups.set_role(uow.tx, member_id, role)
+    if member.role is not role:
+        _tell(uow, who, AccountAct.ROLE_CHANGED, member_id)
     cards.schedule_replan_of_group(uow.tx, who.group_id, uow.today)
     activity_log.write(uow.tx, "member_changed", uow.now, group_id=who.group_id, member_id=member_id)
 
@@ -147,6 +158,7 @@ def remove(uow: UnitOfWork, *, who: Actor, member_id: int) -> None:
     groups.lock(uow.tx, who.group_id)
     if _member(uow, who, member_id).role is Role.OWNER:
         _refuse_without_owner(uow, who.group_id, member_id)
+    _tell(uow, who, AccountAct.MEMBER_REMOVED, member_id)
     groups.remove_member(uow.tx, member_id)
     cards.schedule_replan_of_group(uow.tx, who.group_id, uow.today)
     activity_log.write(uow.tx, "member_removed", uow.now, group_id=who.group_id, member_id=member_id)
@@ -186,6 +198,10 @@ def set_organisation(uow: UnitOfWork, *, group_id: int, organisation: str, by: i
         activity_log.write(uow.tx, "group_changed", uow.now, group_id=group_id, member_id=by)
 
 
+def _tell(uow: UnitOfWork, who: Actor, act: AccountAct, member_id: int) -> None:
+    owner_mails.tell_group(uow, act, who.group_id, device=who.device, by=who.member_id, whom=member_id)
+
+
 def _account(uow: UnitOfWork, signed_in: SignedIn) -> AccountView:
     account = accounts.find(uow.tx, uow.keys, signed_in.account_id)
     if account is None:
@@ -212,6 +228,7 @@ def _join(uow: UnitOfWork, account: AccountView, group_id: int, role: Role) -> i
         consent_how=None,
         consent_by=None,
         confirmed=True,
+        way=ConsentWay.SIGN_IN,
         now=uow.now,
     )
     # Somebody has just typed a code from this mailbox, so they read it.

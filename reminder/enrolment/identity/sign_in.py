@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from reminder.clock import random_bytes, random_code
+from reminder.domain.model.account_acts import AccountAct
 from reminder.domain.model.messages import MessageKind, MessageState, Urgency
 from reminder.domain.model.people import Audience, ChannelName, GroupKind, Language
 from reminder.domain.parsing import addresses
+from reminder.enrolment.identity import owner_mails
 from reminder.enrolment.identity.sign_up import SignUp, add_account
-from reminder.errors import ConflictError, RefusedInputError
+from reminder.errors import ConflictError, NotFoundError, RefusedInputError
 from reminder.storage.auth import accounts, login_codes, passkeys, sessions
 from reminder.storage.auth.accounts import AccountView
 from reminder.storage.auth.login_codes import CodeAttempt, MailedCode
@@ -110,8 +112,8 @@ def ask_for_code(
         login_codes.set_code(
             uow.tx,
             sign_in,
-            _code_hash(uow.keys, sign_in, address, code),
-            _code_hash(uow.keys, sign_in, address, long_code),
+            code_hash(uow.keys, sign_in, address, code),
+            code_hash(uow.keys, sign_in, address, long_code),
         )
         if sign_up or is_awaited:
             _mail(uow, sign_in, address, language, code, long_code)
@@ -156,12 +158,13 @@ def _mailed(uow: UnitOfWork, address: str) -> Sequence[MailedCode]:
 
 def _mail(uow: UnitOfWork, sign_in: int, address: str, language: Language, code: str, long_code: str) -> None:
     said = uow.rules.composer.login_code(language, code, _in_groups(long_code))
-    queue.add(uow.tx, uow.keys, [_draft(sign_in, address, language, said.subject, said.text, uow.now)], uow.now)
+    queue.add(uow.tx, uow.keys, [code_draft(sign_in, address, language, said.subject, said.text, uow.now)], uow.now)
 
 
-def _draft(
+def code_draft(
     sign_in: int, address: str, language: Language, subject: str | None, text: str, now: datetime
 ) -> MessageDraft:
+    """Return the e-mail with a code, which is of no use once the code is over."""
     return MessageDraft(
         key=queue.login_code_key(sign_in),
         kind=MessageKind.LOGIN_CODE,
@@ -235,13 +238,13 @@ def _is_code(uow: UnitOfWork, tried: CodeAttempt, code: str) -> bool:
     """Return whether this is the request's own six-digit code, or that of the latest e-mail to its address."""
     valid = [(tried.id, tried.code_hash)] if tried.is_mailed else []
     valid += [(one.id, one.code_hash) for one in _mailed(uow, tried.address)[:1]]
-    return any(hmac.compare_digest(_code_hash(uow.keys, one, tried.address, code), kept) for one, kept in valid)
+    return any(hmac.compare_digest(code_hash(uow.keys, one, tried.address, code), kept) for one, kept in valid)
 
 
 def _is_long_code(uow: UnitOfWork, asked: CodeAttempt, code: str) -> bool:
     return any(
         one.long_code_hash is not None
-        and hmac.compare_digest(_code_hash(uow.keys, one.id, asked.address, code), one.long_code_hash)
+        and hmac.compare_digest(code_hash(uow.keys, one.id, asked.address, code), one.long_code_hash)
         for one in _mailed(uow, asked.address)
     )
 
@@ -252,25 +255,30 @@ def _enter_by_code(
     login_codes.use(uow.tx, asked.id, uow.now)
     login_codes.end_other_codes(uow.tx, uow.keys, asked.address, uow.now)
     account = accounts.at_address(uow.tx, uow.keys, asked.address)
+    is_new = account is None
     if account is None:
         account = add_account(uow, sign_up, address=asked.address, language=language)
     if account is None:
         # Withdrawn meanwhile, or somebody else was the first owner.
         raise RefusedInputError("code_over", field="code")
-    return enter(uow, account, device, known)
+    return enter(uow, account, device, known, is_new=is_new)
 
 
-def enter(uow: UnitOfWork, account: AccountView, device: str, known: str | None = None) -> Entered:
-    """Open a session for somebody who has proved that the account is theirs.
+def enter(
+    uow: UnitOfWork, account: AccountView, device: str, known: str | None = None, *, is_new: bool = False
+) -> Entered:
+    """Open a session for somebody who has proved that the account is theirs, and tell them of a new device.
 
-    `known`: what an earlier sign-in left in this browser; it stays if any account knows it.
+    `known`: what an earlier sign-in left in this browser; it stays if any account knows it. `is_new`: this very sign-in
+    has made the account, so that every device is new.
     """
+    is_seen = bool(known) and sessions.knows(uow.tx, account.id, token_hash(known or ""))
     accounts.link_members(uow.tx, uow.keys, account)
     as_whom = accounts.memberships(uow.tx, account.id)
     token = new_token()
     if not known or not sessions.is_seen_before(uow.tx, token_hash(known)):
         known = new_token()
-    sessions.add(
+    session_id = sessions.add(
         uow.tx,
         uow.keys,
         account_id=account.id,
@@ -281,11 +289,13 @@ def enter(uow: UnitOfWork, account: AccountView, device: str, known: str | None 
         now=uow.now,
         expires_at=uow.now + SESSION_LASTS,
     )
-    _log(uow, account.id, "signed_in")
+    log(uow, account.id, "signed_in")
+    if not is_seen and not is_new:
+        owner_mails.tell_account(uow, AccountAct.NEW_DEVICE, account.id, device=device, about=session_id)
     return Entered(token, account.id, bool(as_whom), known)
 
 
-def _code_hash(keys: KeyRing, sign_in: int, address: str, code: str) -> bytes:
+def code_hash(keys: KeyRing, sign_in: int, address: str, code: str) -> bytes:
     """Return a keyed hash: without a key, a million codes are soon tried on a copy of the database.
 
     It is bound to the address too: nobody who writes into the database can turn their own code into another's.
@@ -340,14 +350,37 @@ def leave(uow: UnitOfWork, signed_in: SignedIn, session_id: int | None = None) -
     is_other = session_id is not None and session_id != signed_in.session_id
     ended = sessions.revoke(uow.tx, signed_in.account_id, session_id or signed_in.session_id, uow.now, forgets=is_other)
     if ended:
-        _log(uow, signed_in.account_id, "device_signed_out" if is_other else "signed_out")
+        log(uow, signed_in.account_id, "device_signed_out" if is_other else "signed_out")
     return ended
 
 
 def leave_everywhere_else(uow: UnitOfWork, signed_in: SignedIn) -> None:
     """End all other sessions of the account."""
     if sessions.revoke_others(uow.tx, signed_in.account_id, signed_in.session_id, uow.now):
-        _log(uow, signed_in.account_id, "devices_signed_out")
+        log(uow, signed_in.account_id, "devices_signed_out")
+
+
+def leave_everywhere(uow: UnitOfWork, account_id: int) -> int:
+    """End all sessions of an account, and return how many."""
+    ended = sessions.revoke_others(uow.tx, account_id, None, uow.now)
+    if ended:
+        log(uow, account_id, "devices_signed_out")
+    return ended
+
+
+def end_sessions_of(uow: UnitOfWork, *, email: str) -> int:
+    """End all sessions of the account with this address, and return how many. Raises NotFoundError."""
+    account = accounts.at_address(uow.tx, uow.keys, addresses.read_email(email, field="email"))
+    if account is None:
+        raise NotFoundError(field="email")
+    return leave_everywhere(uow, account.id)
+
+
+def end_all_sessions(uow: UnitOfWork) -> int:
+    """End the sessions of all accounts, and return how many."""
+    ended = sessions.revoke_all(uow.tx, uow.now)
+    activity_log.write(uow.tx, "all_signed_out", uow.now)
+    return ended
 
 
 def add_passkey(
@@ -356,7 +389,7 @@ def add_passkey(
     """Add a passkey to the account; one that is registered already stays whose it is."""
     if passkeys.is_registered(uow.tx, credential_id):
         return
-    passkeys.add(
+    passkey_id = passkeys.add(
         uow.tx,
         uow.keys,
         account_id=signed_in.account_id,
@@ -366,18 +399,24 @@ def add_passkey(
         device=device,
         now=uow.now,
     )
-    _log(uow, signed_in.account_id, "passkey_added")
+    log(uow, signed_in.account_id, "passkey_added")
+    owner_mails.tell_account(
+        uow, AccountAct.PASSKEY_ADDED, signed_in.account_id, device=signed_in.device, about=passkey_id
+    )
 
 
 def remove_passkey(uow: UnitOfWork, signed_in: SignedIn, passkey_id: int) -> bool:
     """Remove a passkey of the account; return False for anybody else's, which stays."""
     removed = passkeys.remove(uow.tx, signed_in.account_id, passkey_id)
     if removed:
-        _log(uow, signed_in.account_id, "passkey_removed")
+        log(uow, signed_in.account_id, "passkey_removed")
+        owner_mails.tell_account(
+            uow, AccountAct.PASSKEY_REMOVED, signed_in.account_id, device=signed_in.device, about=passkey_id
+        )
     return removed
 
 
-def _log(uow: UnitOfWork, account_id: int, act: str) -> None:
+def log(uow: UnitOfWork, account_id: int, act: str) -> None:
     """Write what an account did into the activity log of each of its groups."""
     mine = [{"group_id": one.group_id, "member_id": one.member_id} for one in accounts.memberships(uow.tx, account_id)]
     activity_log.write_all(uow.tx, uow.now, [{"act": act, **ids} for ids in mine])

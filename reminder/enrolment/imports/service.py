@@ -202,6 +202,11 @@ def cancel_import(units: UnitsOfWork, now: datetime, *, import_id: int, by: int 
         uow.note_erasure()
 
 
+def record_return(uow: UnitOfWork, sheet_import: ImportView, *, by: int | None) -> None:
+    """Record that the rows that were not taken leave as a file."""
+    activity_log.write(uow.tx, "sheet_returned", uow.now, group_id=sheet_import.group_id, member_id=by)
+
+
 def erase_import(units: UnitsOfWork, now: datetime, *, import_id: int) -> None:
     """Erase the import with all its rows; the people that it registered stay."""
     with units.writing(now) as uow:

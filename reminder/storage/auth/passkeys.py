@@ -49,20 +49,20 @@ def add(
     sign_count: int,
     device: str,
     now: datetime,
-) -> None:
-    """Add a passkey."""
-    tx.add(
-        Passkey(
-            account_id=account_id,
-            credential_id=credential_id,
-            public_key=public_key,
-            proof=prove(keys, PASSKEY, credential_id, public_key, account_id),
-            sign_count=sign_count,
-            device=device,
-            created_at=now,
-        )
+) -> int:
+    """Add a passkey, and return its id."""
+    passkey = Passkey(
+        account_id=account_id,
+        credential_id=credential_id,
+        public_key=public_key,
+        proof=prove(keys, PASSKEY, credential_id, public_key, account_id),
+        sign_count=sign_count,
+        device=device,
+        created_at=now,
     )
+    tx.add(passkey)
     tx.flush()
+    return passkey.id
 
 
 def find(tx: Session, keys: KeyRing, credential_id: bytes) -> PasskeyView | None:

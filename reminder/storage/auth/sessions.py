@@ -24,7 +24,7 @@ class SignedIn:
     """A session. `who` is None for an account that is in no group yet.
 
     `proved_at`: when its owner last entered a code or used a passkey in it. `kind`: of the group in which it acts.
-    `suspended_why`: the operator's words where that group is suspended, else None.
+    `suspended_why`: the operator's words where that group is suspended, else None. `device`: what the owner calls it.
     """
 
     session_id: int
@@ -37,6 +37,7 @@ class SignedIn:
     kind: GroupKind | None = None
     is_on_trial: bool = False
     suspended_why: str | None = None
+    device: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ _FIND = (
         Row.seen_at,
         Row.created_at,
         Row.proved_at,
+        Row.device,
         Member.id.label("member_id"),
         Member.group_id,
         Member.role,
@@ -118,12 +120,14 @@ def find(tx: Session, keys: KeyRing, token_hash: bytes, *, now: datetime, seen_s
     if row is None or not row_is_proved(keys, SESSION, row.token_proof, token_hash, row.account_id):
         return None
     language = Language(row.language)
-    signed_in = SignedIn(row.id, row.account_id, language, None, row.seen_at, row.created_at, row.proved_at)
+    signed_in = SignedIn(
+        row.id, row.account_id, language, None, row.seen_at, row.created_at, row.proved_at, device=row.device
+    )
     if row.member_id is None or row.owner != row.account_id:
         return signed_in
     return replace(
         signed_in,
-        who=Actor(row.group_id, row.member_id, Role(row.role), language),
+        who=Actor(row.group_id, row.member_id, Role(row.role), language, row.device),
         kind=GroupKind(row.kind),
         is_on_trial=row.trial_since is not None,
         suspended_why=None if row.suspended_at is None else row.suspended_why,
@@ -133,6 +137,32 @@ def find(tx: Session, keys: KeyRing, token_hash: bytes, *, now: datetime, seen_s
 def record_proof(tx: Session, session_id: int, now: datetime) -> None:
     """Record that the owner of a session has just entered a code or used a passkey."""
     tx.execute(update(Row).where(Row.id == session_id).values(proved_at=now, seen_at=now))
+
+
+HELD = "sessions.held"
+
+
+def hold(tx: Session, keys: KeyRing, session_id: int, text: str, now: datetime) -> None:
+    """Store, sealed, what the owner of a session was about to do; it replaces what was there."""
+    held = {"held_sealed": keys.seal(text, HELD), "held_at": now}
+    tx.execute(update(Row).where(Row.id == session_id).values(held))
+
+
+def held(tx: Session, keys: KeyRing, session_id: int, since: datetime) -> str | None:
+    """Return what was held in a session since then, None where nothing is."""
+    sealed = tx.execute(select(Row.held_sealed).where(Row.id == session_id, Row.held_at >= since)).scalar_one_or_none()
+    return None if sealed is None else keys.open(sealed, HELD)
+
+
+def release(tx: Session, session_id: int) -> bool:
+    """Delete what is held in a session; return False where nothing is."""
+    released = tx.execute(
+        update(Row)
+        .where(Row.id == session_id, Row.held_sealed.is_not(None))
+        .values(held_sealed=None, held_at=None)
+        .returning(Row.id)
+    )
+    return released.first() is not None
 
 
 def knows(tx: Session, account_id: int, browser_hash: bytes) -> bool:
@@ -156,6 +186,10 @@ def act_as(tx: Session, session_id: int, member_id: int) -> None:
     tx.execute(update(Row).where(Row.id == session_id).values(member_id=member_id))
 
 
+# Nobody goes on with what an ended session held.
+_ENDED: dict[str, object] = {"held_sealed": None, "held_at": None}
+
+
 def devices(tx: Session, account_id: int, *, now: datetime, seen_since: datetime) -> list[Device]:
     """Return the account's valid sessions, the most recently used first."""
     rows = tx.execute(
@@ -174,7 +208,7 @@ def revoke(tx: Session, account_id: int, session_id: int, now: datetime, *, forg
     revoked = tx.execute(
         update(Row)
         .where(Row.id == session_id, Row.account_id == account_id, Row.revoked_at.is_(None))
-        .values(revoked_at=now)
+        .values(_ENDED | {"revoked_at": now})
         .returning(Row.browser_hash)
         .execution_options(synchronize_session=False)
     ).first()
@@ -192,13 +226,27 @@ def revoke_others(tx: Session, account_id: int, but: int | None, now: datetime) 
     revoked = tx.execute(
         update(Row)
         .where(*others, Row.revoked_at.is_(None))
-        .values(revoked_at=now)
+        .values(_ENDED | {"revoked_at": now})
         .returning(Row.id)
         .execution_options(synchronize_session=False)
     )
     count = len(list(revoked))
     mine = None if but is None else tx.execute(select(Row.browser_hash).where(Row.id == but)).scalar_one_or_none()
     _forget(tx, account_id, true() if mine is None else Row.browser_hash != mine)
+    return count
+
+
+def revoke_all(tx: Session, now: datetime) -> int:
+    """Revoke every session there is, and return how many; every browser is as one that was never signed in."""
+    revoked = tx.execute(
+        update(Row)
+        .where(Row.revoked_at.is_(None))
+        .values(_ENDED | {"revoked_at": now})
+        .returning(Row.id)
+        .execution_options(synchronize_session=False)
+    )
+    count = len(list(revoked))
+    tx.execute(update(Row).values(browser_hash=None).execution_options(synchronize_session=False))
     return count
 
 

@@ -54,6 +54,10 @@ class KeyRing:
         """Return a ring of the same keys that makes and reads references with the secret of an installation."""
         return KeyRing([key.secret for key in self._keys], references)
 
+    def consent_index(self, address: str) -> bytes:
+        """Return the index of an address in the ledger of consents; no key of the ring changes it."""
+        return self.references.consents.of(address)
+
     def has(self, name: str) -> bool:
         """Return whether the key of this name is on the ring."""
         return name in self.ids

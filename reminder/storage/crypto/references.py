@@ -7,7 +7,7 @@ row with the same id. It serves one purpose: a Message-ID is no link. The secret
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from reminder.storage.crypto.consent_index import ConsentIndex
 
 # Letters only, and in one case: a run of digits in an address would look like a number that we refuse, and mail
 # servers change the case of return paths.
@@ -60,9 +62,18 @@ class References:
     """
 
     def __init__(self, secret: str, older_until: datetime | None = None) -> None:
-        key = HKDF(hashes.SHA256(), 64, salt=None, info=b"kigen references").derive(secret.encode())
-        self._cipher = AESSIV(key)
+        self._secret = secret
+        self._cipher = AESSIV(self._derive("references", 64))
         self._older_until = older_until
+
+    def _derive(self, purpose: str, length: int) -> bytes:
+        info = f"kigen {purpose}".encode()
+        return HKDF(hashes.SHA256(), length, salt=None, info=info).derive(self._secret.encode())
+
+    @cached_property
+    def consents(self) -> ConsentIndex:
+        """The index of addresses in the ledger of consents, of the same secret."""
+        return ConsentIndex(self._derive("consents", 32))
 
     def make(self, purpose: str, ids: Sequence[int], made_at: datetime) -> str:
         """Return the reference to these rows for one purpose. `made_at`: when the last of them was made."""

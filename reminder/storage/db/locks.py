@@ -14,5 +14,14 @@ def lock(tx: Session, name: str) -> None:
     callers take them.
     """
     if tx.get_bind().dialect.name == "postgresql":
-        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-        tx.execute(select(func.pg_advisory_xact_lock(number)))
+        tx.execute(select(func.pg_advisory_xact_lock(_number(name))))
+
+
+def lock_shared(tx: Session, name: str) -> None:
+    """Wait until no other transaction holds the lock of this name alone; several may hold it in this way."""
+    if tx.get_bind().dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock_shared(_number(name))))
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from reminder.domain.model.consent_records import ConsentAct, ConsentWay
 from reminder.domain.model.imports import ImportState, RowEffect, RowStatus
 from reminder.domain.model.messages import MessageKind, MessageState, ReminderState
 from reminder.domain.model.notices import NoticeKind
@@ -177,6 +178,7 @@ class Contact(Base):
     channel: Mapped[str] = mapped_column(String(10))
     address_sealed: Mapped[bytes]
     address_index: Mapped[bytes] = mapped_column(index=True)
+    consent_index: Mapped[bytes | None] = mapped_column(index=True)  # the address in the ledger of consents
     state: Mapped[ContactState] = mapped_column(EnumText(ContactState, 12))
     consent_how: Mapped[ConsentHow | None] = mapped_column(EnumText(ConsentHow, 10))
     consent_by: Mapped[str | None] = mapped_column(GuardedText(40, field="consent_by"))
@@ -186,6 +188,26 @@ class Contact(Base):
     test_called_at: Mapped[datetime | None]  # when the keys of a call were tried out; before that none are offered
     reached_at: Mapped[datetime | None]  # last proof that this address is still theirs
     created_at: Mapped[datetime]
+
+
+class ConsentEntry(Base):
+    """One record of the ledger of consents: what the owner of an address was asked, agreed to, or refused.
+
+    Rows are added and never changed; only a group's erasure takes its id out (consent_records.NO_GROUP). They outlive
+    the contact. The address is not here: `address_index` is keyed by a secret of the installation, which the key ring
+    seals (crypto/consent_index.py). `group_id` None: it concerns every group. The table belongs to no group and is
+    looked up by address alone. Who may read it: registration and consent, before somebody may be written to or asked;
+    conversation, for a text from the number; an export, which shows a group its own records and those for every group.
+    Nothing else, and no page.
+    """
+
+    __tablename__ = "consent_records"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address_index: Mapped[bytes] = mapped_column(index=True)
+    group_id: Mapped[int | None] = mapped_column(index=True)
+    act: Mapped[ConsentAct] = mapped_column(EnumText(ConsentAct, 12))
+    way: Mapped[ConsentWay] = mapped_column(EnumText(ConsentWay, 10))
+    at: Mapped[datetime]
 
 
 _IN_USE = text("cards.retired_at IS NULL")
@@ -663,6 +685,7 @@ class Session(Base):
 
     `token_proof`: made with the key ring; a row without it signs nobody in. `proved_at`: when its owner last entered a
     code or used a passkey. `browser_hash`: of the cookie that tells this browser from one never signed in before.
+    `held_sealed`: the form that waits for a fresh proof, since `held_at`.
     """
 
     __tablename__ = "sessions"
@@ -678,6 +701,8 @@ class Session(Base):
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    held_sealed: Mapped[bytes | None]
+    held_at: Mapped[datetime | None]
 
 
 class Passkey(Base):

@@ -29,6 +29,8 @@ HANDED, WAITED, SECONDS = "handed", "waited", "seconds"
 # By name of the counter: bounces that prove no mail of ours. Of the present day there is also a count for the audit.
 BOUNCES, REFUSED = "bounces", "refused"
 _REFUSED_TODAY = "bounces_refused"
+# Before the cause, in the name of the counter of requests of strangers.
+REQUESTS = "requests"
 _TAKEN = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNDELIVERED)
 
 
@@ -70,6 +72,18 @@ def bounces_refused_on(tx: Session, day: date) -> int:
     """Return how many bounces were refused on a day in Japan, which is today; of other days nothing is known."""
     counted_on, _, count = (service_state.find(tx, _REFUSED_TODAY) or "").partition(" ")
     return int(count) if counted_on == day.isoformat() else 0
+
+
+def count_requests(tx: Session, counts: Mapping[str, int]) -> None:
+    """Count requests of strangers since the beginning, by cause."""
+    for cause, count in sorted(counts.items()):
+        add_to(tx, tables.Counter, {"name": f"{REQUESTS}.{cause}.{REFUSED}"}, {"value": count})
+
+
+def requests(tx: Session) -> Mapping[str, int]:
+    """Return how many requests were counted since the beginning, by cause."""
+    found = ((name.split("."), count) for name, count in all_of(tx).items())
+    return {cause: count for (what, cause, _), count in found if what == REQUESTS}
 
 
 def all_of(tx: Session) -> Mapping[str, int]:

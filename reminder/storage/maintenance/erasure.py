@@ -32,6 +32,7 @@ from reminder.domain.model.messages import (
     MessageState,
 )
 from reminder.domain.model.state_machine import Move
+from reminder.storage.auth import sessions
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.tables import (
     HAS_BODY,
@@ -67,6 +68,7 @@ from reminder.storage.db.tables import (
 from reminder.storage.db.tables import Session as SignedIn
 from reminder.storage.db.transitions import transition
 from reminder.storage.outbox.queue import login_code_key
+from reminder.storage.registry import consents
 from reminder.storage.registry.imports import delete_imports
 
 # The most numbers in one statement: SQLite accepts 32766, PostgreSQL 65535.
@@ -195,6 +197,7 @@ def group(tx: Session, group_id: int) -> None:
     delete_messages(tx, set(tx.scalars(_messages_of_group(group_id))))
     _delete(tx, UnclearReply, UnclearReply.id.in_(_unclear(ReplyChoice.contact_id.in_(_contacts_of_group(group_id)))))
     _delete(tx, GroupDayTotal, GroupDayTotal.group_id == group_id)
+    consents.forget_group(tx, group_id)
     _delete(tx, Group, Group.id == group_id)
     elsewhere = select(Member.id).where(Member.account_id == Account.id).exists()
     gone = tx.execute(select(Account.id, Account.address_index).where(Account.id.in_(accounts), ~elsewhere)).all()
@@ -251,6 +254,11 @@ def _without_words(table: type[Message] | type[Reply]) -> Callable[[Session, Col
         tx.execute(wordless.execution_options(synchronize_session=False))
 
     return forget
+
+
+def _without_held_form(tx: Session, ids: Collection[int]) -> None:
+    for session_id in ids:
+        sessions.release(tx, session_id)
 
 
 def _deleted(table: type[Base], its_id: InstrumentedAttribute[int]) -> Callable[[Session, Collection[int]], None]:
@@ -324,6 +332,11 @@ OLD: Mapping[str, Expired] = {
     "address_usage": Expired(
         select(AddressUsage.id).where(AddressUsage.hour < _before("address_usage")),
         _deleted(AddressUsage, AddressUsage.id),
+    ),
+    # Forms that waited for a fresh proof, and nobody came back to.
+    "held_forms": Expired(
+        select(SignedIn.id).where(SignedIn.held_at < _before("held_forms")),
+        _without_held_form,
     ),
     # Ended or expired sessions.
     "sessions": Expired(

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, union, union_all
+from sqlalchemy import ColumnElement, func, or_, select, union, union_all
 from sqlalchemy import Row as SqlRow
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
@@ -36,7 +36,7 @@ from reminder.storage.db.tables import (
 )
 from reminder.storage.outbox.queries import ids_about_person
 from reminder.storage.outbox.sealed_body import readable
-from reminder.storage.registry import contacts
+from reminder.storage.registry import consents, contacts
 from reminder.storage.reminders.replies import text_of
 
 Row = dict[str, Any]
@@ -85,7 +85,10 @@ def members(tx: Session, keys: KeyRing, group_id: int) -> list[Row]:
 
 
 def contacts_of_people(tx: Session, keys: KeyRing, person_ids: Collection[int]) -> Mapping[int, list[Row]]:
-    """Return the contacts of these persons, by person."""
+    """Return the contacts of these persons, by person.
+
+    `consents`: what the ledger says of each, to its own group, and to every group since it was entered.
+    """
     return _by("person_id", _contacts(tx, keys, among(Contact.person_id, person_ids)))
 
 
@@ -96,8 +99,26 @@ def contacts_of_members(tx: Session, keys: KeyRing, member_ids: Collection[int])
 
 def _contacts(tx: Session, keys: KeyRing, which: ColumnElement[bool]) -> Iterator[Row]:
     names = _names(Contact)
-    rows = tx.execute(select(*_columns(Contact, names), Contact.address_sealed).where(which).order_by(Contact.id))
-    return ({**_plain(names, row), "address": _open(keys, row[-1], contacts.ADDRESS)} for row in rows)
+    query = (
+        select(*_columns(Contact, names), func.coalesce(Person.group_id, Member.group_id), Contact.address_sealed)
+        .outerjoin(Person, Person.id == Contact.person_id)
+        .outerjoin(Member, Member.id == Contact.member_id)
+        .where(which)
+        .order_by(Contact.id)
+    )
+    rows = tx.execute(query).all()
+    records = consents.of_contacts(tx, [row.id for row in rows])
+    for row in rows:
+        said = [
+            one
+            for one in records[row.id]
+            if one.group_id == row[-2] or (one.group_id is None and one.at >= row.created_at)
+        ]
+        yield {
+            **_plain(names, row),
+            "address": _open(keys, row[-1], contacts.ADDRESS),
+            "consents": [{"at": _value(one.at), "act": str(one.act), "way": str(one.way)} for one in said],
+        }
 
 
 def cards(tx: Session, person_ids: Collection[int]) -> Mapping[int, list[Row]]:

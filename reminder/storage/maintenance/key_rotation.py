@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.parsing.addresses import address_identity
 from reminder.errors import SettingsError
-from reminder.storage.auth import accounts, idempotency, login_codes
+from reminder.storage.auth import accounts, idempotency, login_codes, sessions
 from reminder.storage.auth.proofs import PROOFS, Proof, prove_row, row_is_proved
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing, sealed_with
@@ -33,6 +33,7 @@ from reminder.storage.db.tables import (
     Reply,
     UnclearReply,
 )
+from reminder.storage.db.tables import Session as SignedIn
 from reminder.storage.outbox import sealed_body
 from reminder.storage.registry import contacts, imports
 from reminder.storage.reminders import replies, unclear_replies
@@ -82,6 +83,7 @@ SEALED = (
     Sealed(MESSAGES, "body_sealed", sealed_body.BODY),
     Sealed(_table(Reply), "body_sealed", replies.BODY),
     Sealed(_table(UnclearReply), "body_sealed", unclear_replies.BODY),
+    Sealed(_table(SignedIn), "held_sealed", sessions.HELD),
     Sealed(IMPORT_ROWS, "cells_sealed", imports.CELLS),
     Sealed(_table(InstallationSecret), "value_sealed", OF_INSTALLATION),
 )

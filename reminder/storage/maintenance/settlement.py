@@ -1,4 +1,4 @@
-"""What a migration leaves to be filled with the keys: proofs of rows that sign in, and indexes of e-mail addresses.
+"""What a migration leaves to be filled with the keys: proofs, indexes of e-mail addresses, the ledger of consents.
 
 It runs in the transaction of the migration, once, for the rows that were there before. A row that is added later
 without a proof gets none, however it came into the database.
@@ -31,10 +31,11 @@ from reminder.storage.db.tables import (
     LoginCode,
     Member,
 )
+from reminder.storage.maintenance import consent_backfill, installation
 from reminder.storage.maintenance.key_rotation import SEALED, Sealed
 
 _INDEXED = [one for one in SEALED if one.index is not None]
-FIRST_WITH_PROOFS = "0016"
+FIRST_WITH_PROOFS, FIRST_WITH_CONSENTS = "0016", "0020"
 AT_ONCE = 500
 
 
@@ -48,8 +49,27 @@ def settle(tx: Tx, keys: KeyRing | None, version: str) -> None:
 
     Raises SettingsError where addresses are there and no key opens any: then the migration does not happen.
     """
-    if not schema.is_before(version, FIRST_WITH_PROOFS):
+    if schema.is_before(version, FIRST_WITH_PROOFS):
+        _settle_proofs(tx, keys)
+    if schema.is_before(version, FIRST_WITH_CONSENTS) and keys is not None:
+        fill_consents(tx, keys)
+
+
+def fill_consents(tx: Tx, keys: KeyRing) -> None:
+    """Fill the ledger of consents from every contact that a key of the ring opens.
+
+    Its secret is made here where the installation has none yet: it is as old as the newest contact.
+    """
+    newest = tx.execute(select(func.max(Contact.created_at))).scalar_one()
+    if newest is None:
         return
+    with_secret = keys.referring_by(installation.references_of(tx, keys, newest))
+    last: int | None = 0
+    while last is not None:
+        last = consent_backfill.fill_some(tx, with_secret, after=last)
+
+
+def _settle_proofs(tx: Tx, keys: KeyRing | None) -> None:
     if keys is None or not _opens_any(tx, keys):
         if any(tx.execute(of.rows().limit(1)).first() is not None for of in _INDEXED):
             raise SettingsError("REMINDER_SECRET_KEYS", "the keys of this database are missing; put them back first")

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, exists, func, or_, select,
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import AddressKind, registered
+from reminder.domain.model.consent_records import ConsentAct, ConsentWay, way_of_stop
 from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.people import (
     ASK_ANEW,
@@ -32,6 +33,7 @@ from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.db.tables import CONTACTS, Contact, Member, Message, Person
 from reminder.storage.db.transitions import transition
+from reminder.storage.registry import consents
 
 ADDRESS = "contacts.address"
 
@@ -100,8 +102,9 @@ def add(
     consent_by: str | None,
     confirmed: bool,
     now: datetime,
+    way: ConsentWay | None = None,
 ) -> int:
-    """Add a contact, and return its id."""
+    """Add a contact, and return its id. `way`: as in NewContactRow."""
     row = NewContactRow(
         person_id=person_id,
         member_id=member_id,
@@ -111,13 +114,19 @@ def add(
         consent_how=consent_how,
         consent_by=consent_by,
         confirmed=confirmed,
+        way=way,
     )
     return add_all(tx, keys, [row], now)[0]
 
 
 @dataclass(frozen=True)
 class NewContactRow:
-    """A contact to be added, of a person or of a member. `confirmed`: its owner consents at this moment."""
+    """A contact to be added, of a person or of a member.
+
+    `confirmed`: its owner consents at this moment. `way`: how, where `consent_how` does not say it; of a member None
+    is MEMBER. `held`: the state of a contact whose owner has refused before, and `stopped_by` how; it is
+    not confirmed then.
+    """
 
     person_id: int | None
     member_id: int | None
@@ -127,10 +136,26 @@ class NewContactRow:
     consent_how: ConsentHow | None
     consent_by: str | None
     confirmed: bool
+    way: ConsentWay | None = None
+    held: ContactState | None = None
+    stopped_by: StoppedBy | None = None
+
+    @property
+    def state(self) -> ContactState:
+        """The state in which it is added."""
+        return self.held or (ContactState.CONFIRMED if self.confirmed else ContactState.UNCONFIRMED)
+
+    @property
+    def consent_way(self) -> ConsentWay:
+        """The way of its owner's consent."""
+        return self.way or (ConsentWay.MEMBER if self.consent_how is None else ConsentWay(self.consent_how))
 
 
 def add_all(tx: Session, keys: KeyRing, rows: Sequence[NewContactRow], now: datetime) -> list[int]:
-    """Add contacts with sealed addresses; return their ids, in the order of the rows."""
+    """Add contacts with sealed addresses; return their ids, in the order of the rows.
+
+    The consents of those that are confirmed are recorded in the ledger.
+    """
     indexes = _indexes(tx, keys, {row.address for row in rows})
     values = [
         {
@@ -140,15 +165,24 @@ def add_all(tx: Session, keys: KeyRing, rows: Sequence[NewContactRow], now: date
             "channel": row.channel,
             "address_sealed": keys.seal(row.address, ADDRESS),
             "address_index": indexes[row.address],
-            "state": ContactState.CONFIRMED if row.confirmed else ContactState.UNCONFIRMED,
+            "consent_index": keys.consent_index(row.address),
+            "state": row.state,
             "consent_how": row.consent_how,
             "consent_by": row.consent_by,
-            "consent_at": now if row.confirmed else None,
+            "consent_at": now if row.state is ContactState.CONFIRMED else None,
+            "stopped_by": row.stopped_by,
             "created_at": now,
         }
         for row in rows
     ]
-    return add_many(tx, CONTACTS, values)
+    ids = add_many(tx, CONTACTS, values)
+    consented: dict[ConsentWay, list[int]] = {}
+    for contact_id, row in zip(ids, rows, strict=True):
+        if row.state is ContactState.CONFIRMED:
+            consented.setdefault(row.consent_way, []).append(contact_id)
+    for way, some in consented.items():
+        consents.record(tx, some, ConsentAct.CONSENTED, way, now)
+    return ids
 
 
 def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str, bytes]:
@@ -408,18 +442,37 @@ def mark_unreachable(tx: Session, contact_ids: Iterable[int]) -> list[int]:
     return list(gone.scalars())
 
 
-def stop(tx: Session, contact_ids: Iterable[int], by: StoppedBy) -> list[int]:
-    """Stop contacts, whatever their state; return the ids of those that were not stopped before."""
+def stop(
+    tx: Session,
+    contact_ids: Iterable[int],
+    by: StoppedBy,
+    now: datetime,
+    *,
+    way: ConsentWay | None = None,
+    for_all: bool | None = None,
+) -> list[int]:
+    """Stop contacts, whatever their state, and record it; return the ids of those that were not stopped before.
+
+    `way`: where `by` alone does not say it. `for_all`: it holds for every group; without it for what an e-mail's reader
+    or the provider says, and not for what is said to one group.
+    """
+    ids = list(contact_ids)
+    if for_all is None:
+        for_all = by in (StoppedBy.CLICK, StoppedBy.PROVIDER)
+    consents.record(tx, ids, ConsentAct.WITHDREW, way or way_of_stop(by), now, for_all=for_all)
     stopped = tx.execute(
-        transition(CONTACT_STATES, STOP, among(Contact.id, contact_ids)).values(stopped_by=by).returning(Contact.id)
+        transition(CONTACT_STATES, STOP, among(Contact.id, ids)).values(stopped_by=by).returning(Contact.id)
     )
     return list(stopped.scalars())
 
 
-def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str | None, now: datetime) -> bool:
-    """Confirm a contact's consent; return False for a stop that this does not lift. `by` None keeps the present name.
+def confirm(
+    tx: Session, contact_id: int, *, how: ConsentHow, by: str | None, now: datetime, way: ConsentWay | None = None
+) -> bool:
+    """Confirm a contact's consent, and record it; return False for a stop that this does not lift.
 
-    Which consent lifts which stop: see stops_lifted.
+    `by` None keeps the present name. `way`: where `how` does not say it. Which consent lifts which stop: see
+    stops_lifted.
     """
     this, words = Contact.id == contact_id, stops_lifted(how)
     by_known = Contact.stopped_by.in_([word for word in words if word is not None])
@@ -437,6 +490,7 @@ def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str | None, no
             ).returning(Contact.id)
         )
         if confirmed.first() is not None:
+            consents.record(tx, [contact_id], ConsentAct.CONSENTED, way or ConsentWay(how), now)
             return True
     return False
 
@@ -445,7 +499,8 @@ def confirm(tx: Session, contact_id: int, *, how: ConsentHow, by: str | None, no
 class Speaker:
     """A contact whose owner has just answered, with its person or member.
 
-    `was_asked`: for their consent. `has_consented`: they have agreed once, whatever was said later.
+    `was_asked`: for their consent. `has_consented`: they have agreed once, whatever was said later. `is_vouched_for`:
+    somebody has recorded that they agreed, which may not have counted.
     """
 
     contact_id: int
@@ -456,6 +511,12 @@ class Speaker:
     state: ContactState
     was_asked: bool
     has_consented: bool
+    is_vouched_for: bool = False
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether its owner has been asked here, or has agreed here."""
+        return self.was_asked or self.has_consented
 
     @property
     def is_own(self) -> bool:
@@ -499,6 +560,7 @@ def _speakers(tx: Session, contact_id: int, which: ColumnElement[bool]) -> list[
             Contact.state,
             asked,
             Contact.consent_at.is_not(None),
+            Contact.consent_how.is_not(None),
         )
         .outerjoin(Person, Person.id == Contact.person_id)
         .outerjoin(Member, Member.id == Contact.member_id)
@@ -511,16 +573,6 @@ def _speakers(tx: Session, contact_id: int, which: ColumnElement[bool]) -> list[
 def ask_anew(tx: Session, contact_ids: Iterable[int]) -> None:
     """Take back a stop of contacts whose owner never agreed: they may be asked, and are sent nothing else."""
     tx.execute(transition(CONTACT_STATES, ASK_ANEW, among(Contact.id, contact_ids)).values(stopped_by=None))
-
-
-def has_said_no(tx: Session, contact_id: int) -> bool:
-    """Return whether the owner of this contact's address has stopped it in any group, by an own word."""
-    itself = select(Contact.address_index).where(Contact.id == contact_id).scalar_subquery()
-    own_word = (StoppedBy.REPLY, StoppedBy.CLICK, StoppedBy.PROVIDER)
-    query = select(Contact.id).where(
-        Contact.address_index == itself, Contact.state == ContactState.OPTED_OUT, Contact.stopped_by.in_(own_word)
-    )
-    return tx.execute(query.limit(1)).first() is not None
 
 
 def added_at(tx: Session, contact_id: int) -> datetime | None:
@@ -545,16 +597,6 @@ def people_reminded_by_text(tx: Session) -> list[int]:
         Contact.channel == ChannelName.SMS, Contact.state == ContactState.CONFIRMED, Contact.is_family.is_(False)
     )
     return sorted({person_id for person_id in tx.scalars(own) if person_id is not None})
-
-
-def times_asked(tx: Session, contact_id: int) -> tuple[int, datetime | None]:
-    """Return how often the owner was asked for consent by a text, and when last."""
-    row = tx.execute(
-        select(func.count(), func.max(Message.created_at)).where(
-            Message.contact_id == contact_id, Message.kind == MessageKind.CONSENT_REQUEST
-        )
-    ).one()
-    return row[0], row[1]
 
 
 def record_test_call(tx: Session, contact_id: int, now: datetime) -> None:

@@ -7,10 +7,13 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from reminder.domain.model.consent_records import ConsentAct, ConsentRecord, ConsentWay
 from reminder.domain.model.people import ContactState, GroupKind
+from reminder.domain.rules.consent_standing import refusal_for
 from reminder.domain.rules.quotas import Quota
 from reminder.storage.db.statements import among
 from reminder.storage.db.tables import Contact, Group, Member, Person
+from reminder.storage.registry import consents
 
 
 @dataclass(frozen=True)
@@ -61,20 +64,37 @@ def begin_trial(tx: Session, group_id: int, now: datetime) -> None:
     tx.execute(update(Group).where(Group.id == group_id).values(trial_since=now))
 
 
-def end_trial(tx: Session, group_id: int) -> list[int]:
+def end_trial(tx: Session, group_id: int, now: datetime) -> list[int]:
     """End the trial, and confirm the contacts whose recorded consent was only kept meanwhile; return their ids.
 
-    A member's own contact needs no recorded consent. A contact whose owner has said no stays as it is.
+    A member's own contact needs no recorded consent. A contact whose owner has said no, here or before it was entered,
+    stays as it is.
     """
     tx.execute(update(Group).where(Group.id == group_id).values(trial_since=None))
     # On trial an unconfirmed contact is the only one with a recorded consent.
-    around = select(Contact.id).join(Person, Person.id == Contact.person_id).where(Person.group_id == group_id)
-    of_members = select(Contact.id).join(Member, Member.id == Contact.member_id).where(Member.group_id == group_id)
+    around = (
+        select(Contact.id, Contact.consent_how)
+        .join(Person, Person.id == Contact.person_id)
+        .where(Person.group_id == group_id)
+    )
+    of_members = (
+        select(Contact.id, Contact.consent_how)
+        .join(Member, Member.id == Contact.member_id)
+        .where(Member.group_id == group_id)
+    )
     waiting = Contact.state == ContactState.UNCONFIRMED
-    ids = [
-        *tx.scalars(around.where(waiting, Contact.consent_how.is_not(None))),
-        *tx.scalars(of_members.where(waiting)),
+    rows = [
+        *tx.execute(around.where(waiting, Contact.consent_how.is_not(None))),
+        *tx.execute(of_members.where(waiting)),
     ]
+    way_of = {row[0]: ConsentWay.MEMBER if row[1] is None else ConsentWay(row[1]) for row in rows}
+    records = consents.of_contacts(tx, list(way_of))
+    of_way: dict[ConsentWay, list[int]] = {}
+    for contact_id, way in sorted(way_of.items()):
+        said = ConsentRecord(group_id, ConsentAct.CONSENTED, way, now)
+        if refusal_for([*records[contact_id], said], group_id) is None:
+            of_way.setdefault(way, []).append(contact_id)
+    ids = sorted(contact_id for some in of_way.values() for contact_id in some)
     if ids:
         confirmed = (
             update(Contact)
@@ -82,7 +102,9 @@ def end_trial(tx: Session, group_id: int) -> list[int]:
             .values(state=ContactState.CONFIRMED, consent_at=Contact.created_at)
         )
         tx.execute(confirmed.execution_options(synchronize_session=False))
-    return sorted(ids)
+    for way, some in of_way.items():
+        consents.record(tx, some, ConsentAct.CONSENTED, way, now)
+    return ids
 
 
 def suspend(tx: Session, group_id: int, why: str, now: datetime) -> bool:

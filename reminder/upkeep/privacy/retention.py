@@ -35,6 +35,7 @@ AFTER = {
     "group_usage": USAGE,
     "idempotency_keys": CODES,
     "request_rates": CODES,
+    "held_forms": CODES,
     "invitations": INVITATIONS,
     "sessions": SESSIONS,
 }

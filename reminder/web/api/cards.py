@@ -20,6 +20,7 @@ from reminder.storage.registry.people import PersonView
 from reminder.upkeep.privacy import erasure
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Id, IdIn, In, Instant, Listed, Out, Paged, TypedDate, part
+from reminder.web.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["cards"], route_class=Operation)
 
@@ -134,6 +135,7 @@ def list_cards(caller: Sees, person_id: Id, page: Paged) -> Listed[CardOut]:
 
 
 @router.post("/people/{person_id}/cards", status_code=201)
+@declares(logs=["card_added"])
 def add_card(caller: Changes, person_id: Id, given: CardIn) -> CardKeptOut:
     """Add a card or certificate with its end date. A date that is past, far ahead or unlikely needs a confirmation."""
     with caller.writing() as uow:
@@ -158,6 +160,7 @@ def get_card(caller: Sees, card_id: Id) -> CardOut:
 
 
 @router.delete("/cards/{card_id}", status_code=204)
+@declares(logs=["card_erased"])
 def erase_card(caller: Owns, card_id: Id) -> None:
     """Erase a card and its reminders. This cannot be undone; `retire` keeps its history."""
     with caller.reading() as uow:
@@ -166,6 +169,7 @@ def erase_card(caller: Owns, card_id: Id) -> None:
 
 
 @router.post("/cards/{card_id}/renew")
+@declares(logs=["card_renewed"])
 def renew_card(caller: Changes, card_id: Id, given: RenewedIn) -> CardKeptOut:
     """Give the card its new date: a fresh plan, and no more reminders about the old one."""
     with caller.writing() as uow:
@@ -181,6 +185,7 @@ def renew_card(caller: Changes, card_id: Id, given: RenewedIn) -> CardKeptOut:
 
 
 @router.post("/cards/{card_id}/acknowledge")
+@declares(logs=["card_acknowledged"])
 def acknowledge_card(caller: Changes, card_id: Id) -> CardOut:
     """Record that it is renewed but its new date is unknown: no reminders; the date is asked for every fortnight."""
     with caller.writing() as uow:
@@ -190,6 +195,7 @@ def acknowledge_card(caller: Changes, card_id: Id) -> CardOut:
 
 
 @router.post("/cards/{card_id}/reopen")
+@declares(logs=["card_reopened"])
 def reopen_card(caller: Changes, card_id: Id) -> CardOut:
     """Record that it was not renewed after all: reminders continue."""
     with caller.writing() as uow:
@@ -199,6 +205,7 @@ def reopen_card(caller: Changes, card_id: Id) -> CardOut:
 
 
 @router.post("/cards/{card_id}/assign")
+@declares(logs=["card_assigned"])
 def assign_card(caller: Changes, card_id: Id, given: AssignIn) -> CardOut:
     """Assign the card to somebody of the family or the home: the others are not asked any more."""
     with caller.writing() as uow:
@@ -209,6 +216,7 @@ def assign_card(caller: Changes, card_id: Id, given: AssignIn) -> CardOut:
 
 
 @router.post("/cards/{card_id}/retire")
+@declares(logs=["card_retired"])
 def retire_card(caller: Changes, card_id: Id) -> CardOut:
     """Retire a card: it is not reminded of any more; its history stays."""
     with caller.writing() as uow:

@@ -18,6 +18,7 @@ from reminder.storage.runtime import activity_log
 from reminder.upkeep.privacy import erasure
 from reminder.web.api.operation import PREFIX, Caller, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Channel, Id, In, Instant, Listed, Out, Paged, part
+from reminder.web.declared import declares
 from reminder.web.support.authorization import signed_links
 
 router = APIRouter(prefix=PREFIX, tags=["contacts"], route_class=Operation)
@@ -90,6 +91,7 @@ def list_contacts(caller: Sees, person_id: Id, page: Paged) -> Listed[ContactOut
 
 
 @router.post("/people/{person_id}/contacts", status_code=201)
+@declares(logs=["contact_added"])
 def add_contact(caller: Changes, person_id: Id, given: ContactIn) -> ContactOut:
     """Add a phone or address of a person or of their family."""
     with caller.writing() as uow:
@@ -108,6 +110,7 @@ def add_contact(caller: Changes, person_id: Id, given: ContactIn) -> ContactOut:
 
 
 @router.get("/contacts/{contact_id}")
+@declares(logs=["address_read"])
 def get_contact(caller: Sees, contact_id: Id) -> ContactOut:
     """Get one contact with its whole address; the activity log keeps that it was read."""
     with caller.writing() as uow:
@@ -124,6 +127,7 @@ def get_contact(caller: Sees, contact_id: Id) -> ContactOut:
 
 
 @router.delete("/contacts/{contact_id}", status_code=204)
+@declares(logs=["contact_erased"])
 def erase_contact(caller: Owns, contact_id: Id) -> None:
     """Erase a contact of a person. This cannot be undone. A member's contact is erased with the member."""
     with caller.reading() as uow:
@@ -133,6 +137,7 @@ def erase_contact(caller: Owns, contact_id: Id) -> None:
 
 
 @router.post("/contacts/{contact_id}/confirm")
+@declares(logs=["contact_confirmed"])
 def confirm_contact(caller: Changes, contact_id: Id, given: ConsentIn) -> ContactOut:
     """Record that its owner has agreed, or is reached there again. A "no" by text is taken back only by a text."""
     with caller.writing() as uow:
@@ -148,6 +153,7 @@ def confirm_contact(caller: Changes, contact_id: Id, given: ConsentIn) -> Contac
 
 
 @router.post("/contacts/{contact_id}/stop")
+@declares(logs=["contact_stopped"])
 def stop_contact(caller: Changes, contact_id: Id) -> ContactOut:
     """Stop a contact, because its owner wants no more messages. A second call changes nothing."""
     with caller.writing() as uow:
@@ -157,6 +163,7 @@ def stop_contact(caller: Changes, contact_id: Id) -> ContactOut:
 
 
 @router.post("/contacts/{contact_id}/ask")
+@declares(logs=["consent_asked"])
 def ask_contact(caller: Changes, contact_id: Id, given: AskIn) -> AskedOut:
     """Ask its owner by a text whether they want messages; needs texts that can be answered."""
     with caller.writing() as uow:
@@ -167,6 +174,7 @@ def ask_contact(caller: Changes, contact_id: Id, given: AskIn) -> AskedOut:
 
 
 @router.post("/contacts/{contact_id}/verify")
+@declares(logs=["contact_verified"])
 def verify_contact(caller: Changes, contact_id: Id) -> ContactOut:
     """Record that somebody has made sure that it is still theirs."""
     with caller.writing() as uow:

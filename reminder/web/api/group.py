@@ -16,6 +16,7 @@ from reminder.web.api.contacts import ContactOut
 from reminder.web.api.contacts import shown as contact_shown
 from reminder.web.api.operation import PREFIX, Caller, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, In, Instant, Listed, Out, Paged, part
+from reminder.web.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["group"], route_class=Operation)
 
@@ -80,6 +81,7 @@ def get_group(caller: Sees) -> GroupOut:
 
 
 @router.patch("/group")
+@declares(logs=["group_changed"])
 def rename_group(caller: Owns, given: GroupChange) -> GroupOut:
     """Change the name of the group, which its texts contain, or of its organisation."""
     who = caller.who

@@ -18,6 +18,7 @@ from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportView
 from reminder.web.api.operation import PREFIX, TAKES_SHEETS, Caller, Changes, Operation
 from reminder.web.api.shapes import Id, In, Instant, Listed, Out, Paged, part, whole
+from reminder.web.declared import declares
 
 __all__ = ["TAKES_SHEETS", "router"]
 
@@ -137,6 +138,7 @@ def _read(
 
 
 @router.post("/imports", status_code=201)
+@declares(logs=["sheet_read"])
 def send_sheet(caller: Changes, read: Annotated[ResidentSheet, Depends(_read, scope="function")]) -> ImportOut:
     """Send a sheet. Columns of numbers are not read at all; nothing else is checked yet, and nobody is enrolled."""
     import_id = service.begin_import(
@@ -152,6 +154,7 @@ def get_import(caller: Changes, import_id: Id) -> ImportOut:
 
 
 @router.post("/imports/{import_id}/check")
+@declares()
 def check_sheet(caller: Changes, import_id: Id, given: CheckIn) -> ImportOut:
     """Start checking every row, or check again with other columns. The answer comes before the work is done."""
     with caller.writing() as uow:
@@ -191,6 +194,7 @@ def list_rows(caller: Changes, import_id: Id, page: Paged) -> Listed[RowOut]:
 
 
 @router.post("/imports/{import_id}/save")
+@declares(logs=["sheet_saved"])
 def save_sheet(caller: Changes, import_id: Id, given: SaveIn) -> ImportOut:
     """Start saving what was checked. The answer comes before the work is done."""
     with caller.writing() as uow:
@@ -200,6 +204,7 @@ def save_sheet(caller: Changes, import_id: Id, given: SaveIn) -> ImportOut:
 
 
 @router.post("/imports/{import_id}/cancel")
+@declares(logs=["sheet_cancelled"])
 def cancel_sheet(caller: Changes, import_id: Id) -> ImportOut:
     """Cancel an import: its rows are erased at once. People who were saved before stay."""
     _look_up(caller, import_id)
@@ -216,10 +221,13 @@ _FILE: Mapping[int | str, dict[str, Any]] = {
 
 
 @router.get("/imports/{import_id}/not-taken", response_class=Response, responses=dict(_FILE))
+@declares(logs=["sheet_returned"])
 def get_not_taken(caller: Changes, import_id: Id) -> Response:
     """Get the rows that were not taken as an Excel file, without refused or discarded columns."""
-    with caller.reading() as uow:
+    with caller.writing() as uow:
         sheet_import = authorized.sheet_import(uow.tx, caller.who, import_id)
+        service.record_return(uow, sheet_import, by=caller.who.member_id)
+    with caller.reading() as uow:
         made = report.rejected_rows_file(uow, sheet_import, caller.language, ".xlsx")
     return Response(made, media_type=XLSX)
 

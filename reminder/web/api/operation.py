@@ -27,8 +27,10 @@ from reminder.storage.auth.idempotency import IdempotentRequest
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithin
 from reminder.web.api import idempotent, problems
 from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
+from reminder.web.declared import require_declaration
 from reminder.web.support.api_rates import Rate, RequestRates
 from reminder.web.support.authorization import NotAllowedError, network_of, refuse_suspended
+from reminder.web.support.sheet_bodies import receiving
 from reminder.wiring import App
 
 PREFIX = "/api/v1"
@@ -136,6 +138,7 @@ class Operation(APIRoute):
         given["operation_id"] = endpoint.__name__
         given["responses"] = {**_refusals(path, given["methods"]), **(given.get("responses") or {})}
         super().__init__(path, endpoint, **given)
+        self.declared = require_declaration(self)
 
     @property
     def rule(self) -> RequireScope:
@@ -175,10 +178,18 @@ class Operation(APIRoute):
 
 
 def _turn(request: Request, caller: Caller) -> AbstractContextManager[None]:
-    """Return the group's turn to send a sheet, which is taken before its body is received; nothing elsewhere."""
+    """Return what a sheet needs before its body is received; nothing elsewhere."""
     if request.method == "POST" and request.scope["path"] in TAKES_SHEETS:
-        return service.turn_to_read(caller.app.units, caller.app.clock.now(), group_id=caller.who.group_id)
+        return _turn_to_send(request, caller)
     return nullcontext()
+
+
+@contextmanager
+def _turn_to_send(request: Request, caller: Caller) -> Iterator[None]:
+    """Hold the group's turn to send a sheet, and room for its body."""
+    turn = service.turn_to_read(caller.app.units, caller.app.clock.now(), group_id=caller.who.group_id)
+    with turn, receiving(request):
+        yield
 
 
 def _refusals(path: str, methods: Collection[str]) -> dict[int | str, dict[str, Any]]:

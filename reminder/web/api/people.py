@@ -14,6 +14,7 @@ from reminder.storage.registry.people import PersonView
 from reminder.upkeep.privacy import erasure
 from reminder.web.api.operation import PREFIX, Changes, Operation, Owns, Sees
 from reminder.web.api.shapes import GUARDED, Id, In, Listed, Out, Paged, part
+from reminder.web.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["people"], route_class=Operation)
 
@@ -90,6 +91,7 @@ def list_people(caller: Sees, page: Paged) -> Listed[PersonOut]:
 
 
 @router.post("/people", status_code=201)
+@declares(logs=["person_added"])
 def add_person(caller: Changes, given: PersonIn) -> PersonOut:
     """Add a person whose cards are to be watched."""
     with caller.writing() as uow:
@@ -118,6 +120,7 @@ def get_person(caller: Sees, person_id: Id) -> PersonOut:
 
 
 @router.patch("/people/{person_id}")
+@declares(logs=["person_changed"])
 def change_person(caller: Changes, person_id: Id, given: PersonChange) -> PersonOut:
     """Change a person; waiting messages are planned again in the new words."""
     named = given.model_dump(exclude_unset=True)
@@ -132,6 +135,7 @@ def change_person(caller: Changes, person_id: Id, given: PersonChange) -> Person
 
 
 @router.delete("/people/{person_id}", status_code=204)
+@declares(logs=["person_erased"])
 def erase_person(caller: Owns, person_id: Id) -> None:
     """Erase a person with all their contacts, cards and texts. This cannot be undone."""
     with caller.reading() as uow:

@@ -18,6 +18,7 @@ from reminder.web.api.cards import CardIn
 from reminder.web.api.operation import PREFIX, Operation, Sees
 from reminder.web.api.problems import refusals
 from reminder.web.api.shapes import Channel, Id, IdIn, Instant, Out
+from reminder.web.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["plans"], route_class=Operation)
 
@@ -83,6 +84,7 @@ def get_plan(caller: Sees, card_id: Id) -> PlanOut:
 
 
 @router.post("/plans", responses=refusals(404))
+@declares()
 def plan_card(caller: Sees, given: PlanIn) -> PlanOut:
     """Get every future text about a card before it is registered. Nothing is stored."""
     wanted = NewCard(given.kind, given.typed(), given.label)

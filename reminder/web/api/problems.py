@@ -20,10 +20,12 @@ from reminder.errors import (
     NeedsConfirmationError,
     NotFoundError,
     RefusedInputError,
+    TooBusyError,
     TooManyRequestsError,
     UnknownChoiceError,
 )
 from reminder.web.support.authorization import GroupSuspendedError, NotAllowedError
+from reminder.web.support.refused_requests import note_refusal
 from reminder.wiring import App
 
 MEDIA_TYPE = "application/problem+json"
@@ -84,6 +86,7 @@ _STATUS: Mapping[type[KigenError], int] = {
     GroupSuspendedError: 403,
     NotFoundError: 404,
     ConflictError: 409,
+    TooBusyError: 503,
     TooManyRequestsError: 429,
     RefusedInputError: 422,
     DatabaseNotReadyError: 503,
@@ -121,6 +124,7 @@ def problem_of(
 
 def answer(request: Request, refused: KigenError, invalid: Sequence[InvalidField] = ()) -> JSONResponse:
     """Return the response to a refusal."""
+    note_refusal(request, refused)
     problem = problem_of(request.app.state.app, refused, language_of(request), invalid)
     challenge = _CHALLENGES.get(type(refused))
     headers = {} if challenge is None else {"www-authenticate": challenge}
@@ -187,7 +191,7 @@ _MEANINGS = {
     "(`forbidden_number`), or unusual and to be confirmed (`confirm` says how).",
     429: "Too many requests of this token, or wrong tokens from this address: `Retry-After` says when to try again.",
     500: "Something went wrong on our side.",
-    503: "The database cannot be reached now.",
+    503: "The database cannot be reached now, or too many sheets come in (`too_many_sheets`, with `Retry-After`).",
 }
 
 

@@ -11,6 +11,7 @@ from reminder.domain.parsing import dates
 from reminder.domain.rulebook import Rulebook
 from reminder.web.api.operation import PREFIX, Operation, Sees
 from reminder.web.api.shapes import In, Out, TypedDate
+from reminder.web.declared import declares
 
 router = APIRouter(prefix=PREFIX, tags=["reference"], route_class=Operation)
 
@@ -65,6 +66,7 @@ def list_kinds(caller: Sees) -> KindsOut:
 
 
 @router.post("/dates")
+@declares()
 def read_date(caller: Sees, given: DateIn) -> DateOut:
     """Read a typed date, and return it in both calendars. Nothing is stored."""
     del caller

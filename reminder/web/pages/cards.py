@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 from starlette.datastructures import FormData
@@ -19,13 +19,15 @@ from reminder.planning.forecast import ForecastCard, forecast, forecasts
 from reminder.storage.auth import authorized
 from reminder.storage.registry import contacts, groups
 from reminder.upkeep.privacy import erasure
+from reminder.web.declared import Asks, declares, page_router
 from reminder.web.drawing import card_pictures
 from reminder.web.pages.people import planned
 from reminder.web.support.authorization import Anyone, Changes, Filled, OpenApp, Owns, Sees
+from reminder.web.support.confirmation import Confirmed
 from reminder.web.support.rendering import both_calendars, go, kept, page, problem_of, typed, words_of
 from reminder.wiring import App
 
-router = APIRouter()
+router = page_router()
 
 # The kinds that nearly every family has; the others appear after one more press.
 FIRST_KINDS = (
@@ -128,6 +130,7 @@ def _new_card(form: FormData, kind: str) -> NewCard:
 
 
 @router.post("/people/{person_id}/cards/date")
+@declares()
 def take_date(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
     """Check the date, then offer what belongs to the card or show the plan."""
     kind = typed(form, "kind")
@@ -190,6 +193,7 @@ def _wanted_card(app: App, form: FormData, number: str) -> Wanted:
 
 
 @router.post("/people/{person_id}/cards/plan")
+@declares()
 def show_plan(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
     """Show the plan of the cards."""
     return _plan_page(request, app, who, person_id, _wanted(app, form))
@@ -227,6 +231,7 @@ def _plan_page(
 
 
 @router.post("/people/{person_id}/cards")
+@declares(logs=["card_added"])
 def add_cards(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
     """Register what the plan has shown, all of it or nothing."""
     wanted = _wanted(app, form)
@@ -300,6 +305,7 @@ def _renew_page(
 
 
 @router.post("/cards/{card_id}/renew")
+@declares(logs=["card_renewed"])
 def renew(request: Request, app: OpenApp, who: Changes, card_id: int, form: Filled) -> Response:
     """Renew the card; then ask for those that depended on it, one after another."""
     try:
@@ -330,7 +336,8 @@ def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns, card_id: int
 
 
 @router.post("/cards/{card_id}/erase")
-def erase_card(app: OpenApp, who: Owns, card_id: int, _form: Filled) -> Response:
+@declares(asks=Asks.ERASE, logs=["card_erased"])
+def erase_card(app: OpenApp, who: Owns, card_id: int, _form: Confirmed) -> Response:
     """Erase the card."""
     with app.reading() as uow:
         card, _ = authorized.card(uow.tx, who, card_id)
@@ -339,6 +346,7 @@ def erase_card(app: OpenApp, who: Owns, card_id: int, _form: Filled) -> Response
 
 
 @router.post("/cards/{card_id}/{act}")
+@declares(logs=["card_acknowledged", "card_reopened", "card_assigned", "card_retired"])
 def act_on_card(app: OpenApp, who: Changes, card_id: int, act: str, _form: Filled) -> Response:
     """Acknowledge, reopen, assign or retire a card; `act`: acknowledge, reopen, assign or retire."""
     by = who.member_id

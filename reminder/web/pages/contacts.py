@@ -12,8 +12,11 @@ from reminder.enrolment import consent, register
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.storage.auth import authorized
 from reminder.storage.registry import contacts, people
-from reminder.web.pages.people import _erase_contact, _own_or_of_a_person, router
+from reminder.upkeep.privacy import erasure
+from reminder.web.declared import Asks, declares
+from reminder.web.pages.people import _own_or_of_a_person, router
 from reminder.web.support.authorization import Changes, Filled, OpenApp, Sees, signed_links
+from reminder.web.support.confirmation import Confirmed
 from reminder.web.support.rendering import go, kept, page, problem_of, typed
 from reminder.wiring import App
 
@@ -50,6 +53,7 @@ def _contact_form(
 
 
 @router.post("/people/{person_id}/contacts")
+@declares(logs=["contact_added"])
 def add_contact(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
     """Add the contact."""
     try:
@@ -114,11 +118,20 @@ def _contact(
     )
 
 
+@router.post("/contacts/{contact_id}/erase")
+@declares(asks=Asks.ERASE, logs=["contact_erased"])
+def erase_contact(app: OpenApp, who: Changes, contact_id: int, _form: Confirmed) -> Response:
+    """Erase a contact."""
+    with app.reading() as uow:
+        contact = _own_or_of_a_person(uow, who, contact_id)
+    erasure.erase_contact(app.units, app.clock.now(), contact_id=contact_id, by=who.member_id)
+    return go("/settings" if contact.person_id is None else f"/people/{contact.person_id}")
+
+
 @router.post("/contacts/{contact_id}/{act}")
+@declares(logs=["contact_confirmed", "contact_stopped", "consent_asked", "test_called", "contact_verified"])
 def act_on_contact(request: Request, app: OpenApp, who: Changes, contact_id: int, act: str, form: Filled) -> Response:
-    """Act on a contact; `act`: confirm, stop, ask, test-call, verify or erase."""
-    if act == "erase":
-        return _erase_contact(app, who, contact_id)
+    """Act on a contact; `act`: confirm, stop, ask, test-call or verify."""
     said_by, by = typed(form, "consent_by"), who.member_id
     try:
         with app.writing() as uow:

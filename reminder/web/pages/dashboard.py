@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from reminder.domain.model.people import ChannelName, ContactState
@@ -19,11 +19,12 @@ from reminder.storage.outbox.failures import ContactFailures
 from reminder.storage.registry import contacts, groups, people
 from reminder.storage.registry.contacts import ContactView
 from reminder.storage.registry.groups import GroupView
+from reminder.web.declared import declares, page_router
 from reminder.web.support.authorization import Filled, OpenApp, Sees, WhoIsSignedIn
 from reminder.web.support.paging import ROWS_SHOWN, Paging, Search, Searched, paged
 from reminder.web.support.rendering import go, local_path, minutes_since, page, recent_health, typed
 
-router = APIRouter()
+router = page_router()
 
 # Each with all their cards, so that a page of a large group is not larger than 100 kB.
 PEOPLE_SHOWN = 25
@@ -72,6 +73,7 @@ def _page_of_people(
 
 
 @router.post("/groups")
+@declares()
 def look_at_another_group(app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
     """Switch the session to another group of its account: a second household, or the home where they work."""
     wanted = typed(form, "group")

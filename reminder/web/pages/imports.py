@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import UploadFile
 
@@ -20,11 +20,14 @@ from reminder.errors import RefusedInputError, TooManyRequestsError
 from reminder.storage.auth import authorized
 from reminder.storage.registry import imports
 from reminder.storage.registry.imports import ImportRowView, ImportView
+from reminder.web.declared import Asks, declares, page_router
 from reminder.web.support.authorization import Changes, Filled, FilledWithFile, OpenApp, Sees
+from reminder.web.support.confirmation import Confirmed
 from reminder.web.support.rendering import both_calendars, go, language_of, page, problem_of, typed, words_of
+from reminder.web.support.sheet_bodies import receiving
 from reminder.wiring import App
 
-router = APIRouter()
+router = page_router()
 
 TAKES_SHEETS = ("/imports",)
 MOST_SHOWN = 200
@@ -32,8 +35,8 @@ SHOWN = (RowEffect.NEW, RowEffect.CHANGED, RowEffect.UNCHANGED)
 RowNumber = Annotated[int, Query(ge=0, le=9_999_999)]
 
 
-def _turn_to_read(app: OpenApp, who: Changes) -> Iterator[None]:
-    with service.turn_to_read(app.units, app.clock.now(), group_id=who.group_id):
+def _turn_to_read(request: Request, app: OpenApp, who: Changes) -> Iterator[None]:
+    with service.turn_to_read(app.units, app.clock.now(), group_id=who.group_id), receiving(request):
         yield
 
 
@@ -76,6 +79,7 @@ def download_template(request: Request, app: OpenApp, _who: Sees) -> Response:
 
 
 @router.post("/imports")
+@declares(logs=["sheet_read"])
 def take_sheet(request: Request, app: OpenApp, who: Changes, _turn: Turn, form: FilledWithFile) -> Response:
     """Read a sheet at once.
 
@@ -200,6 +204,7 @@ def _examples(app: App, sheet_import: ImportView) -> dict[int, str]:
 
 
 @router.post("/imports/{import_id}/columns")
+@declares()
 def name_columns(request: Request, app: OpenApp, who: Changes, import_id: int, form: Filled) -> Response:
     """Set what each column holds; checking begins."""
     sheet_import = _own_import(app, who, import_id)
@@ -213,6 +218,7 @@ def name_columns(request: Request, app: OpenApp, who: Changes, import_id: int, f
 
 
 @router.post("/imports/{import_id}/save")
+@declares(logs=["sheet_saved"])
 def save_import(request: Request, app: OpenApp, who: Changes, import_id: int, form: Filled) -> Response:
     """Save the good rows, and those that need a confirmation and were ticked."""
     sheet_import = _own_import(app, who, import_id)
@@ -226,6 +232,7 @@ def save_import(request: Request, app: OpenApp, who: Changes, import_id: int, fo
 
 
 @router.post("/imports/{import_id}/cancel")
+@declares(logs=["sheet_cancelled"])
 def cancel_import(request: Request, app: OpenApp, who: Changes, import_id: int, _form: Filled) -> Response:
     """Cancel an import: its rows are erased at once."""
     sheet_import = _own_import(app, who, import_id)
@@ -236,11 +243,15 @@ def cancel_import(request: Request, app: OpenApp, who: Changes, import_id: int, 
     return go("/imports")
 
 
-@router.get("/imports/{import_id}/not-taken.xlsx")
-def download_not_taken(request: Request, app: OpenApp, who: Changes, import_id: int) -> Response:
+@router.post("/imports/{import_id}/not-taken.xlsx")
+@declares(asks=Asks.EXPORT, logs=["sheet_returned"])
+def download_not_taken(request: Request, app: OpenApp, who: Changes, import_id: int, _form: Confirmed) -> Response:
     """Return the rows that were not taken, with the reasons, to correct and send again."""
     with app.reading() as uow:
         sheet_import = authorized.sheet_import(uow.tx, who, import_id)
+    with app.writing() as uow:
+        service.record_return(uow, sheet_import, by=who.member_id)
+    with app.reading() as uow:
         made = report.rejected_rows_file(uow, sheet_import, _written(request, app), ".xlsx")
     return _file(made, f"not-taken-{import_id}.xlsx")
 

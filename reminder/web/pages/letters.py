@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from reminder.channels import paper_pdf
@@ -24,13 +24,14 @@ from reminder.storage.auth import authorized
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry import name_index
 from reminder.storage.registry.groups import GroupView
+from reminder.web.declared import page_router
 from reminder.web.pages.monthly_plan import first_of
 from reminder.web.support.authorization import OpenApp, Sees
 from reminder.web.support.paging import ROWS_SHOWN, Search, Searched, paged
 from reminder.web.support.rendering import page, problem_of, words_of
 from reminder.wiring import App
 
-router = APIRouter()
+router = page_router()
 
 STYLESHEET = "letters.css"
 # A PDF takes 80 to 200 ms a letter, and the request waits for it. More are made by the command, or printed as HTML.

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
@@ -31,13 +31,14 @@ from reminder.storage.registry import groups, people
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.runtime import activity_log
+from reminder.web.declared import declares, page_router
 from reminder.web.support.authorization import Changes, Filled, OpenApp, Owns, Sees
 from reminder.web.support.page_catalog import PageWords
 from reminder.web.support.paging import ROWS_SHOWN, Paging, Search, Searched, paged
 from reminder.web.support.rendering import FormProblem, go, page, problem_of, typed, words_of
 from reminder.wiring import App
 
-router = APIRouter()
+router = page_router()
 
 # As many as one form can hold with a day and a confirmation for each.
 MOST_AT_ONCE = 60
@@ -142,6 +143,7 @@ def _by_month(
 
 
 @router.post("/months/act")
+@declares(logs=["card_acknowledged", "card_assigned"])
 def act_on_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
     """Act on the chosen cards.
 
@@ -170,6 +172,7 @@ def act_on_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> R
 
 
 @router.post("/months/renew")
+@declares(logs=["card_renewed"])
 def renew_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
     """Take the good dates; show those that are refused or need a confirmation again, with the reason."""
     left: list[tuple[CardView, PersonView]] = []

@@ -1,14 +1,15 @@
 """The homes of one organisation, for members of several of them: the counts of each, and a way to switch."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from reminder.planning.reports.organisation import counts
 from reminder.storage.auth import authorized
+from reminder.web.declared import page_router
 from reminder.web.support.authorization import OpenApp, Sees, WhoIsSignedIn
 from reminder.web.support.rendering import page
 
-router = APIRouter()
+router = page_router()
 
 
 @router.get("/homes")

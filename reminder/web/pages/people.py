@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
@@ -24,12 +24,14 @@ from reminder.storage.registry.contacts import ContactView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import timeline as history
 from reminder.upkeep.privacy import erasure
+from reminder.web.declared import Asks, declares, page_router
 from reminder.web.drawing import timeline
 from reminder.web.support.authorization import Changes, Filled, OpenApp, Owns, Sees
+from reminder.web.support.confirmation import Confirmed
 from reminder.web.support.rendering import go, kept, page, problem_of, typed, unsafe_words_of, words_of
 from reminder.wiring import App
 
-router = APIRouter()
+router = page_router()
 HISTORY = 200
 
 
@@ -43,6 +45,7 @@ def ask_for_person(request: Request, app: OpenApp, who: Changes) -> Response:
 
 
 @router.post("/people")
+@declares(logs=["person_added"])
 def add_person(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
     """Register the person."""
     try:
@@ -180,6 +183,7 @@ def ask_for_changes(request: Request, app: OpenApp, who: Changes, person_id: int
 
 
 @router.post("/people/{person_id}/edit")
+@declares(logs=["person_changed"])
 def edit_person(request: Request, app: OpenApp, who: Changes, person_id: int, form: Filled) -> Response:
     """Change the person."""
     try:
@@ -211,7 +215,8 @@ def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns, person_id: i
 
 
 @router.post("/people/{person_id}/erase")
-def erase_person(app: OpenApp, who: Owns, person_id: int, _form: Filled) -> Response:
+@declares(asks=Asks.ERASE, logs=["person_erased"])
+def erase_person(app: OpenApp, who: Owns, person_id: int, _form: Confirmed) -> Response:
     """Erase the person."""
     with app.reading() as uow:
         authorized.person(uow.tx, who, person_id)
@@ -231,13 +236,6 @@ def _own_or_of_a_person(uow: UnitOfWork, who: Actor, contact_id: int) -> Contact
     if contact.member_id not in (None, who.member_id):
         raise NotFoundError(field="contact")
     return contact
-
-
-def _erase_contact(app: App, who: Actor, contact_id: int) -> Response:
-    with app.reading() as uow:
-        contact = _own_or_of_a_person(uow, who, contact_id)
-    erasure.erase_contact(app.units, app.clock.now(), contact_id=contact_id, by=who.member_id)
-    return go("/settings" if contact.person_id is None else f"/people/{contact.person_id}")
 
 
 # Leaflets.

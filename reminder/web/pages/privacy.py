@@ -6,16 +6,17 @@ It says what Japan's Act on the Protection of Personal Information (個人情報
 
 from collections.abc import Mapping, Sequence
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from reminder.channels import registry
 from reminder.upkeep.privacy import retention
+from reminder.web.declared import page_router
 from reminder.web.support.authorization import Anyone, OpenApp
 from reminder.web.support.rendering import page
 from reminder.wiring import App
 
-router = APIRouter()
+router = page_router()
 
 TWILIO, MAIL, LINE, OTHER = "twilio", "mail", "line", "other"
 # Which company carries the messages of a channel.

@@ -5,7 +5,7 @@ from collections import defaultdict
 from datetime import date
 from hmac import compare_digest
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from reminder.domain.model.messages import MessageState
@@ -24,12 +24,13 @@ from reminder.storage.registry import cards, contacts, group_standing, groups, p
 from reminder.storage.registry.contacts import ContactView
 from reminder.upkeep.health import assess
 from reminder.upkeep.metrics import CONTENT_TYPE, exposition
+from reminder.web.declared import declares, page_router
 from reminder.web.support.authorization import OpenApp, refuse_suspended
 from reminder.web.support.rendering import HERE, both_calendars, minutes_since, page, words_of
 from reminder.wiring import App
 
-public = APIRouter()
-local = APIRouter()
+public = page_router()
+local = page_router()
 
 LATEST = 200
 # The style of paper, the same as that of leaflets and letters as files.
@@ -86,6 +87,7 @@ def ask_to_stop(request: Request, app: OpenApp, named: str) -> HTMLResponse:
 
 
 @public.post("/stop/{named}")
+@declares(logs=["contact_stopped"])
 def stop(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Stop the contact, by the button or by a mail program's one click; neither needs a sign-in."""
     with app.writing() as uow:
@@ -122,6 +124,7 @@ def _what(request: Request, app: App, card_id: int | None) -> str:
 
 
 @public.post("/take/{named}")
+@declares(logs=["card_assigned"])
 def assign(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Assign the card to the carer with the link; the first of two wins."""
     state = "done"
@@ -145,6 +148,7 @@ def ask_to_verify(request: Request, app: OpenApp, named: str) -> HTMLResponse:
 
 
 @public.post("/reached/{named}")
+@declares(logs=["contact_verified"])
 def verify(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Record that a carer still gets mail; asked once a year."""
     with app.writing() as uow:
@@ -163,6 +167,7 @@ def ask_to_agree(request: Request, app: OpenApp, named: str) -> HTMLResponse:
 
 
 @public.post("/agree/{named}")
+@declares(logs=["contact_confirmed"])
 def agree(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Record that the owner of an address agrees."""
     with app.writing() as uow:
@@ -186,6 +191,7 @@ def ask_to_stop_of_before(request: Request, app: OpenApp, contact_id: int, mark:
 
 
 @public.post("/stop/{contact_id}/{mark}")
+@declares(logs=["contact_stopped"])
 def stop_of_before(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
     """Stop the contact."""
     return stop(request, app, f"{contact_id}/{mark}")
@@ -198,6 +204,7 @@ def ask_to_assign_of_before(request: Request, app: OpenApp, card_id: int, contac
 
 
 @public.post("/take/{card_id}/{contact_id}/{mark}")
+@declares(logs=["card_assigned"])
 def assign_of_before(request: Request, app: OpenApp, card_id: int, contact_id: int, mark: str) -> HTMLResponse:
     """Assign the card."""
     return assign(request, app, f"{card_id}/{contact_id}/{mark}")
@@ -210,6 +217,7 @@ def ask_to_verify_of_before(request: Request, app: OpenApp, contact_id: int, mar
 
 
 @public.post("/reached/{contact_id}/{mark}")
+@declares(logs=["contact_verified"])
 def verify_of_before(request: Request, app: OpenApp, contact_id: int, mark: str) -> HTMLResponse:
     """Record that a carer still gets mail."""
     return verify(request, app, f"{contact_id}/{mark}")

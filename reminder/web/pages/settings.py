@@ -2,25 +2,29 @@
 
 from collections.abc import Mapping
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
 from reminder.domain.model.access import Actor
+from reminder.domain.model.account_acts import AccountAct
 from reminder.domain.model.people import Copies, GroupKind, Role
 from reminder.domain.rules.preferences import Preferences, read_days, read_hour
 from reminder.enrolment import preferences
-from reminder.enrolment.identity import api_tokens, membership, sign_in
+from reminder.enrolment.identity import api_tokens, membership, owner_mails, sign_in
 from reminder.errors import NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.storage.auth import accounts, authorized, passkeys
+from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.registry import contacts
 from reminder.storage.registry.groups import GroupView
 from reminder.upkeep.calendar import feeds
 from reminder.upkeep.privacy import erasure, export
-from reminder.web.support.authorization import Filled, OpenApp, Owns, Sees, WhoIsSignedIn
+from reminder.web.declared import Asks, declares, page_router
+from reminder.web.support.authorization import Filled, OpenApp, Owns, Sees, WhoIsSignedIn, is_https, session_cookie
+from reminder.web.support.confirmation import Confirmed
 from reminder.web.support.rendering import go, kept, page, problem_of, typed, unsafe_words_of, words_of
 from reminder.wiring import App
 
-router = APIRouter()
+router = page_router()
 INVITABLE = (Role.EDITOR, Role.VIEWER, Role.OWNER)
 
 
@@ -54,6 +58,7 @@ def _me(request: Request, app: App, who: Actor, refused: RefusedInputError | Non
 
 
 @router.post("/settings/me")
+@declares(logs=["member_changed"])
 def change_me(request: Request, app: OpenApp, who: Sees, form: Filled) -> Response:
     """Change the member's own settings, which every role may do."""
     try:
@@ -108,6 +113,7 @@ def _group(
 
 
 @router.post("/settings/group")
+@declares(logs=["group_changed", "preferences_changed"])
 def change_group(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
     """Change the name and the preferences of the group."""
     try:
@@ -165,7 +171,8 @@ def _role(value: str) -> Role:
 
 
 @router.post("/settings/members")
-def invite(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
+@declares(asks=Asks.MEMBER, logs=["member_invited"])
+def invite(request: Request, app: OpenApp, who: Owns, form: Confirmed) -> Response:
     """Invite an address."""
     try:
         with app.writing() as uow:
@@ -176,7 +183,8 @@ def invite(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
 
 
 @router.post("/settings/members/leave")
-def leave_group(request: Request, app: OpenApp, who: Sees, _form: Filled) -> Response:
+@declares(asks=Asks.MEMBER, logs=["member_removed"])
+def leave_group(request: Request, app: OpenApp, who: Sees, _form: Confirmed) -> Response:
     """Leave the group."""
     try:
         with app.writing() as uow:
@@ -187,7 +195,8 @@ def leave_group(request: Request, app: OpenApp, who: Sees, _form: Filled) -> Res
 
 
 @router.post("/settings/members/{member_id}")
-def change_member(request: Request, app: OpenApp, who: Owns, member_id: int, form: Filled) -> Response:
+@declares(asks=Asks.MEMBER, logs=["member_changed", "member_removed"])
+def change_member(request: Request, app: OpenApp, who: Owns, member_id: int, form: Confirmed) -> Response:
     """Change a member's role, or remove them from the group."""
     try:
         with app.writing() as uow:
@@ -204,6 +213,7 @@ def change_member(request: Request, app: OpenApp, who: Owns, member_id: int, for
 
 
 @router.post("/settings/invitations/{invitation_id}")
+@declares(logs=["invitation_ended"])
 def take_invitation_back(app: OpenApp, who: Owns, invitation_id: int, _form: Filled) -> Response:
     """Withdraw an invitation."""
     with app.writing() as uow:
@@ -231,6 +241,7 @@ def show_devices(request: Request, app: OpenApp, found: WhoIsSignedIn) -> Respon
 
 
 @router.post("/settings/devices")
+@declares(logs=["devices_signed_out"])
 def leave_other_devices(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
     """End the other sessions of the account."""
     with app.writing() as uow:
@@ -238,7 +249,19 @@ def leave_other_devices(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Re
     return go("/settings/devices")
 
 
+@router.post("/settings/devices/all")
+@declares(logs=["devices_signed_out"])
+def leave_everywhere(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
+    """End all sessions of the account, this one too."""
+    with app.writing() as uow:
+        sign_in.leave_everywhere(uow, found.account_id)
+    answer = go("/sign-in")
+    answer.delete_cookie(session_cookie(app), path="/", secure=is_https(app), httponly=True)
+    return answer
+
+
 @router.post("/settings/devices/{session_id}")
+@declares(logs=["device_signed_out"])
 def leave_device(app: OpenApp, found: WhoIsSignedIn, session_id: int, _form: Filled) -> Response:
     """End a session of the account; somebody else's is not found."""
     with app.writing() as uow:
@@ -248,7 +271,8 @@ def leave_device(app: OpenApp, found: WhoIsSignedIn, session_id: int, _form: Fil
 
 
 @router.post("/settings/passkeys/{passkey_id}")
-def remove_passkey(app: OpenApp, found: WhoIsSignedIn, passkey_id: int, _form: Filled) -> Response:
+@declares(asks=Asks.PASSKEY, logs=["passkey_removed"])
+def remove_passkey(app: OpenApp, found: WhoIsSignedIn, passkey_id: int, _form: Confirmed) -> Response:
     """Remove a passkey."""
     with app.writing() as uow:
         if not sign_in.remove_passkey(uow, found, passkey_id):
@@ -282,7 +306,8 @@ def _tokens(
 
 
 @router.post("/settings/tokens")
-def make_token(request: Request, app: OpenApp, who: Owns, form: Filled) -> Response:
+@declares(asks=Asks.TOKEN, logs=["token_made"])
+def make_token(request: Request, app: OpenApp, who: Owns, form: Confirmed) -> Response:
     """Make a token and show it once: in this answer, because a redirect would have to store it."""
     try:
         with app.writing() as uow:
@@ -293,7 +318,8 @@ def make_token(request: Request, app: OpenApp, who: Owns, form: Filled) -> Respo
 
 
 @router.post("/settings/tokens/{token_id}")
-def revoke_token(app: OpenApp, who: Owns, token_id: int, _form: Filled) -> Response:
+@declares(asks=Asks.TOKEN, logs=["token_revoked"])
+def revoke_token(app: OpenApp, who: Owns, token_id: int, _form: Confirmed) -> Response:
     """Revoke a token."""
     with app.writing() as uow:
         api_tokens.revoke_token(uow, who=who, token_id=token_id)
@@ -323,14 +349,17 @@ def _calendar(request: Request, app: App, who: Actor, made: str | None = None) -
 
 
 @router.post("/settings/calendar")
-def make_feed(request: Request, app: OpenApp, who: Sees, form: Filled) -> Response:
+@declares(asks=Asks.CALENDAR, logs=["feed_made"])
+def make_feed(request: Request, app: OpenApp, who: Sees, form: Confirmed) -> Response:
     """Make a calendar feed and show its address once."""
     with app.writing() as uow:
         made = feeds.make_feed(uow, member_id=who.member_id, is_private=typed(form, "private") == "yes")
+        owner_mails.tell_group(uow, AccountAct.CALENDAR_MADE, who.group_id, device=who.device, by=who.member_id)
     return _calendar(request, app, who, made)
 
 
 @router.post("/settings/calendar/{feed_id}")
+@declares(logs=["feed_revoked"])
 def revoke_feed(app: OpenApp, who: Sees, feed_id: int, _form: Filled) -> Response:
     """Revoke a calendar feed."""
     with app.writing() as uow:
@@ -357,12 +386,13 @@ def data(request: Request, app: OpenApp, who: Sees) -> Response:
     return page(request, app, "settings_data.html", group=found)
 
 
-@router.get("/settings/data/export.json")
-def export_json(app: OpenApp, who: Owns) -> Response:
+@router.post("/settings/data/export.json")
+@declares(asks=Asks.EXPORT, logs=["exported"])
+def export_json(app: OpenApp, who: Owns, _form: Confirmed) -> Response:
     """Return the export as JSON."""
     # The whole export is read before the first byte leaves: a slow reader must not keep a transaction open.
     with app.writing() as uow:
-        export.record_export(uow, group_id=who.group_id, by=who.member_id)
+        _record_export(uow, who)
     with app.reading() as uow:
         text = "".join(export.export_json(uow, group_id=who.group_id))
     return Response(
@@ -372,11 +402,12 @@ def export_json(app: OpenApp, who: Owns) -> Response:
     )
 
 
-@router.get("/settings/data/export.html")
-def export_page(request: Request, app: OpenApp, who: Owns) -> Response:
+@router.post("/settings/data/export.html")
+@declares(asks=Asks.EXPORT, logs=["exported"])
+def export_page(request: Request, app: OpenApp, who: Owns, _form: Confirmed) -> Response:
     """Return the export as a page."""
     with app.writing() as uow:
-        export.record_export(uow, group_id=who.group_id, by=who.member_id)
+        _record_export(uow, who)
     with app.reading() as uow:
         found = export.export_group(uow, group_id=who.group_id)
     text = export.export_page(found, app.rules, words_of(request).language)
@@ -385,6 +416,11 @@ def export_page(request: Request, app: OpenApp, who: Owns) -> Response:
         media_type="text/html; charset=utf-8",
         headers={"content-disposition": 'attachment; filename="kigen-dayori.html"'},
     )
+
+
+def _record_export(uow: UnitOfWork, who: Actor) -> None:
+    export.record_export(uow, group_id=who.group_id, by=who.member_id)
+    owner_mails.tell_group(uow, AccountAct.EXPORTED, who.group_id, device=who.device, by=who.member_id)
 
 
 @router.get("/settings/data/erase")
@@ -396,7 +432,8 @@ def ask_whether_to_erase(request: Request, app: OpenApp, who: Owns) -> Response:
 
 
 @router.post("/settings/data/erase")
-def erase_group(app: OpenApp, who: Owns, _form: Filled) -> Response:
+@declares(asks=Asks.ERASE, logs=["group_erased"])
+def erase_group(app: OpenApp, who: Owns, _form: Confirmed) -> Response:
     """Erase the group."""
     erasure.erase_group(app.units, app.clock.now(), group_id=who.group_id, by=who.member_id)
     return go("/welcome")

@@ -4,29 +4,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request
+from fastapi import Body, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from reminder.domain.text.safe_words import safe_sender
-from reminder.enrolment.identity import membership, sign_in, sign_up
+from reminder.enrolment.identity import membership, sign_in, sign_up, step_up
 from reminder.enrolment.identity.sign_in import Entered
 from reminder.enrolment.identity.sign_up import SignUp
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError
 from reminder.storage.auth import accounts, passkeys
 from reminder.storage.auth.accounts import InvitationView
+from reminder.web.declared import Asks, declares, page_router
 from reminder.web.support import webauthn
 from reminder.web.support.authorization import (
     Anyone,
     Filled,
-    ForeignFormError,
     OpenApp,
     WhoIsSignedIn,
     cookie_name,
-    is_from_here,
+    from_here,
     is_https,
     network_of,
     session_cookie,
 )
+from reminder.web.support.confirmation import Confirmed, WhoIsProved
 from reminder.web.support.rendering import (
     LANGUAGE_COOKIE,
     SIZE_COOKIE,
@@ -44,7 +45,7 @@ from reminder.web.support.rendering import (
 )
 from reminder.wiring import App
 
-router = APIRouter()
+router = page_router()
 
 # The cookie of a browser that waits for its code, and the page that it wanted to open.
 BROWSER_COOKIE, NEXT_COOKIE = "kigen_browser", "kigen_next"
@@ -73,6 +74,7 @@ def _rule(app: App) -> SignUp:
 
 
 @router.post("/sign-in")
+@declares()
 def send_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> Response:
     """Send a code. The answer is the same whether or not the address is known.
 
@@ -114,6 +116,7 @@ def ask_for_code(request: Request, app: OpenApp, found: Anyone) -> Response:
 
 
 @router.post("/sign-in/code")
+@declares(logs=["signed_in"])
 def enter_code(request: Request, app: OpenApp, _found: Anyone, form: Filled) -> Response:
     """Sign in with the code."""
     try:
@@ -155,6 +158,7 @@ def _inside(request: Request, app: App, entered: Entered, answer: Response) -> R
 
 
 @router.post("/sign-out")
+@declares(logs=["signed_out"])
 def sign_out(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
     """End the session."""
     with app.writing() as uow:
@@ -165,6 +169,7 @@ def sign_out(app: OpenApp, found: WhoIsSignedIn, _form: Filled) -> Response:
 
 
 @router.post("/look")
+@declares()
 def choose_look(request: Request, app: OpenApp, found: Anyone, form: Filled) -> Response:
     """Set language and text size in this browser, and the language of the member who is signed in."""
     answer = go(local_path(typed(form, "back")))
@@ -182,14 +187,22 @@ def choose_look(request: Request, app: OpenApp, found: Anyone, form: Filled) -> 
 @router.get("/passkey")
 def offer_passkey(request: Request, app: OpenApp, found: WhoIsSignedIn) -> HTMLResponse:
     """Offer to register a passkey."""
-    del found
-    return page(request, app, "passkey.html", then=_wanted(request, app))
+    is_proved = step_up.is_proved(found, app.clock.now())
+    return page(request, app, "passkey.html", then=_wanted(request, app), is_proved=is_proved)
+
+
+@router.post("/passkey/begin")
+@declares(asks=Asks.PASSKEY)
+def begin_passkey(_found: WhoIsSignedIn, _form: Confirmed) -> Response:
+    """Lead back to the page that registers a passkey, which a fresh proof has opened."""
+    return go("/passkey")
 
 
 @router.post("/passkey/options")
-def options_to_register(request: Request, app: OpenApp, found: WhoIsSignedIn) -> JSONResponse:
+@declares(asks=Asks.PASSKEY)
+def options_to_register(request: Request, app: OpenApp, found: WhoIsProved) -> JSONResponse:
     """Return the options for registering a passkey."""
-    _from_here(request, app)
+    from_here(request, app)
     with app.reading() as uow:
         account = accounts.find(uow.tx, uow.keys, found.account_id)
         known = [one.credential_id for one in passkeys.of_account(uow.tx, found.account_id)]
@@ -199,11 +212,12 @@ def options_to_register(request: Request, app: OpenApp, found: WhoIsSignedIn) ->
 
 
 @router.post("/passkey")
+@declares(asks=Asks.PASSKEY, logs=["passkey_added"])
 def register_passkey(
-    request: Request, app: OpenApp, found: WhoIsSignedIn, credential: Annotated[dict[str, Any], Body()]
+    request: Request, app: OpenApp, found: WhoIsProved, credential: Annotated[dict[str, Any], Body()]
 ) -> JSONResponse:
     """Register a passkey."""
-    _from_here(request, app)
+    from_here(request, app)
     challenge, made = webauthn.read_registration(webauthn.site_of(request, app), credential)
     with app.writing() as uow:
         if not sign_in.use_challenge(uow, challenge, found.account_id):
@@ -220,19 +234,21 @@ def register_passkey(
 
 
 @router.post("/sign-in/passkey/options")
+@declares()
 def options_to_sign_in(request: Request, app: OpenApp, _found: Anyone) -> JSONResponse:
     """Return the options for signing in with a passkey."""
-    _from_here(request, app)
+    from_here(request, app)
     challenge = sign_in.new_challenge(app.keys, app.clock.now(), None)
     return JSONResponse(webauthn.options_to_sign_in(webauthn.site_of(request, app), challenge))
 
 
 @router.post("/sign-in/passkey")
+@declares(logs=["signed_in"])
 def sign_in_by_passkey(
     request: Request, app: OpenApp, _found: Anyone, credential: Annotated[dict[str, Any], Body()]
 ) -> Response:
     """Sign in with a passkey."""
-    _from_here(request, app)
+    from_here(request, app)
     with app.reading() as uow:
         known = passkeys.find(uow.tx, uow.keys, webauthn.credential_id(credential))
     if known is None:
@@ -258,11 +274,6 @@ def sign_in_by_passkey(
     )
 
 
-def _from_here(request: Request, app: App) -> None:
-    if request.headers.get("content-type") != "application/json" or not is_from_here(request, app):
-        raise ForeignFormError
-
-
 @router.get("/welcome")
 def welcome(request: Request, app: OpenApp, found: WhoIsSignedIn) -> Response:
     """Show invitations and the form for a new household to somebody without a group, or invited to one more."""
@@ -280,6 +291,7 @@ def _welcome(request: Request, app: App, found: WhoIsSignedIn, status: int = 200
 
 
 @router.post("/welcome")
+@declares(logs=["group_added", "member_added"])
 def found_household(request: Request, app: OpenApp, found: WhoIsSignedIn, form: Filled) -> Response:
     """Found a household."""
     with app.reading() as uow:
@@ -323,6 +335,7 @@ def _shown(request: Request, app: App, invited: Sequence[InvitationView]) -> lis
 
 
 @router.post("/invitations/{invitation_id}")
+@declares(logs=["member_added", "invitation_ended"])
 def answer_invitation(app: OpenApp, found: WhoIsSignedIn, invitation_id: int, form: Filled) -> Response:
     """Accept or decline an invitation."""
     accepts = typed(form, "answer") == "yes"

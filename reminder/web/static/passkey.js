@@ -17,12 +17,15 @@ async function use() {
   told.textContent = "";
   try {
     const registers = place.dataset.act === "register";
-    const options = await ask(registers ? "/passkey/options" : "/sign-in/passkey/options");
+    const path = { register: "/passkey", "sign-in": "/sign-in/passkey", confirm: "/confirm/passkey" }[place.dataset.act];
+    const options = await ask(`${path}/options`);
     const credential = registers
       ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) })
       : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
-    const then = await ask(registers ? "/passkey" : "/sign-in/passkey", credential.toJSON());
-    location.assign(place.dataset.then || then.then);
+    const then = await ask(path, credential.toJSON());
+    const waiting = document.getElementById("go-on");
+    if (waiting) waiting.submit();
+    else location.assign(place.dataset.then || then.then);
   } catch (wrong) {
     told.textContent = wrong.name === "Error" ? wrong.message : place.dataset.failed;
   }

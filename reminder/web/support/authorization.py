@@ -231,6 +231,12 @@ def is_from_here(request: Request, app: App) -> bool:
     return urlsplit(origin).netloc in ours
 
 
+def from_here(request: Request, app: App) -> None:
+    """Raise ForeignFormError for JSON that a page of others may have sent: no form of theirs can send this type."""
+    if request.headers.get("content-type") != "application/json" or not is_from_here(request, app):
+        raise ForeignFormError
+
+
 def signed_links(app: App) -> SignedLinks:
     """Return what makes the links of a message that somebody asks for on a page or by the API."""
     return SignedLinks(app.keys, app.settings.public_url)

@@ -15,6 +15,7 @@ from starlette.datastructures import FormData
 
 from reminder.clock import JAPAN, japan_date
 from reminder.domain.model.access import Right
+from reminder.domain.model.devices import device_named
 from reminder.domain.model.languages import Calendars, LanguageFacts
 from reminder.domain.model.people import Language
 from reminder.domain.parsing import addresses, dates
@@ -29,6 +30,7 @@ from reminder.storage.auth.sessions import SignedIn
 from reminder.upkeep.health import Health, RecentHealth
 from reminder.web.support.authorization import form_seal
 from reminder.web.support.page_catalog import Pages, PageWords
+from reminder.web.support.refused_requests import note_refusal
 from reminder.wiring import App
 
 HERE = Path(__file__).parents[1]
@@ -148,6 +150,7 @@ def furigana(text: str) -> Markup:
 
 def problem_of(request: Request, app: App, refused: KigenError, *, field: str | None = None) -> FormProblem:
     """Return the refusal as a problem of the form."""
+    note_refusal(request, refused)
     found = refused.field if isinstance(refused, RefusedInputError) else None
     return FormProblem(field or found, words_of(request).explain(app.rules.wording, refused))
 
@@ -166,7 +169,7 @@ def kept(form: FormData, refused: KigenError | None = None) -> Mapping[str, str]
     """Return the typed values to show again; never a number or a word that we refuse."""
     del refused
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
-    words = {name for name in typed if name in _FREE_WORDS}
+    words = {name for name in typed if name in FREE_WORDS}
     # A number may be divided over the fields.
     hidden = words if forbidden_in_record(typed[name] for name in sorted(words)) else frozenset[str]()
     return {
@@ -176,14 +179,14 @@ def kept(form: FormData, refused: KigenError | None = None) -> Mapping[str, str]
 
 
 # Fields of the forms for free words; addresses and dates have readers of their own.
-_FREE_WORDS = frozenset(
+FREE_WORDS = frozenset(
     {"label", "mark", "ref", "room", "unit", "office", "card_label", "consent_by"}
     | {"group_name", "member_name", "organisation", "token_name"}
 )
 
 
 def _is_refused(name: str, value: str) -> bool:
-    return name in _FREE_WORDS and bool(value) and not outgoing.is_safe(value, field=name)
+    return name in FREE_WORDS and bool(value) and not outgoing.is_safe(value, field=name)
 
 
 def typed(form: FormData, name: str) -> str:
@@ -211,29 +214,7 @@ def with_cookie(response: Response, name: str, value: str, *, secure: bool, last
 
 def device_of(request: Request) -> str:
     """Return what the owner of a browser calls it, from its user agent, of which nothing else is stored."""
-    said = request.headers.get("user-agent", "")
-    machine = next((name for mark, name in _MACHINES if mark in said), "")
-    browser = next((name for mark, name in _BROWSERS if mark in said), "")
-    return "・".join(part for part in (machine, browser) if part) or "?"
-
-
-_MACHINES: Sequence[tuple[str, str]] = (
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    ("Mac OS", "Mac"),
-    ("CrOS", "Chromebook"),
-    ("Linux", "Linux"),
-)
-_BROWSERS: Sequence[tuple[str, str]] = (
-    ("Edg", "Edge"),
-    ("Firefox", "Firefox"),
-    ("FxiOS", "Firefox"),
-    ("CriOS", "Chrome"),
-    ("Chrome", "Chrome"),
-    ("Safari", "Safari"),
-)
+    return device_named(request.headers.get("user-agent", ""))
 
 
 def recent_health(request: Request, app: App) -> Health:

@@ -5,12 +5,14 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from itertools import cycle, product
 from pathlib import Path
 
 import pytest
 
+from reminder.clock import JAPAN
+from reminder.domain.model.account_acts import AccountAct
 from reminder.domain.model.notices import ANSWERS, NoticeKind
 from reminder.domain.model.people import Audience, ChannelName, Language, Mode
 from reminder.domain.rules.next_step import NextAct
@@ -299,9 +301,9 @@ def test_every_message_that_can_be_composed_is_among_those_that_are_tried_here()
     """A new method of the composer that takes words of people must be tried with hostile ones."""
     tried = {
         "reminder", "notice", "limit", "answer", "call", "practice_call", "digest", "invitation", "choice", "name_of",
-        "unsafe_words",
+        "unsafe_words", "account_act",
     }  # fmt: skip
-    without_words = {"login_code", "together", "reading_of", "consent_request"}
+    without_words = {"login_code", "confirm_code", "together", "reading_of", "consent_request"}
 
     public = {name for name, _ in inspect.getmembers(Composer, inspect.isfunction) if not name.startswith("_")}
 
@@ -333,3 +335,21 @@ def test_the_notice_about_unsafe_words_holds_none_of_them(language: Language) ->
         assert foreign_parts(said_) == frozenset()
         assert "99" in said_
         assert ("203" in said_) is channel.is_mail
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("act", AccountAct)
+def test_an_e_mail_about_an_act_holds_no_word_of_anybody_that_may_not_leave_us(
+    language: Language, act: AccountAct
+) -> None:
+    at = datetime(2026, 12, 1, 9, 5, tzinfo=JAPAN)
+    ours = said(COMPOSER.account_act(language, act, at, "?", None))
+    for word in HOSTILE:
+        for device, group in ((word, word), ("?", None), ("terminal", "田中家"), ("iPhone・Safari", word), ("", word)):
+            mail = COMPOSER.account_act(language, act, at, device, group)
+            assert foreign_parts(said(mail)) == frozenset()
+            # Some of them are words of ours, too.
+            assert said(mail).count(word) == ours.count(word)
+            assert "09:05" in mail.text
+    assert "iPhone・Safari" in COMPOSER.account_act(language, act, at, "iPhone・Safari", None).text
+    assert "田中家" in COMPOSER.account_act(language, act, at, "terminal", "田中家").text

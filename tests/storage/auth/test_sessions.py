@@ -5,6 +5,7 @@ from datetime import datetime
 from reminder.domain.model.people import Role
 from reminder.storage.auth import accounts, sessions
 from reminder.storage.auth.sessions import Device
+from reminder.storage.db.tables import Session as SessionRow
 from tests.storage.conftest import DAY, HOUR, NOW, Rows
 
 
@@ -124,3 +125,45 @@ def test_a_session_says_when_its_owner_was_last_proved(rows: Rows) -> None:
     assert proved() == NOW
     sessions.record_proof(rows.tx, session, NOW + HOUR)
     assert proved() == NOW + HOUR
+
+
+def test_what_was_about_to_be_done_is_held_sealed_until_it_is_released_or_replaced(rows: Rows) -> None:
+    account = rows.account()
+    session, other = add(rows, account, b"s"), add(rows, account, b"t")
+
+    sessions.hold(rows.tx, rows.keys, session, "first", NOW)
+    sessions.hold(rows.tx, rows.keys, session, "second", NOW + HOUR)
+
+    assert sessions.held(rows.tx, rows.keys, session, NOW) == "second"
+    assert sessions.held(rows.tx, rows.keys, session, NOW + HOUR + HOUR) is None, "too old"
+    assert sessions.held(rows.tx, rows.keys, other, NOW) is None
+    assert not sessions.release(rows.tx, other)
+    assert sessions.release(rows.tx, session)
+    assert not sessions.release(rows.tx, session), "only one request goes on with it"
+    assert sessions.held(rows.tx, rows.keys, session, NOW) is None
+
+
+def test_an_ended_session_holds_nothing(rows: Rows) -> None:
+    account = rows.account()
+    one, another, mine = add(rows, account, b"s"), add(rows, account, b"t"), add(rows, account, b"u")
+    for session in (one, another, mine):
+        sessions.hold(rows.tx, rows.keys, session, "what", NOW)
+
+    sessions.revoke(rows.tx, account, one, NOW)
+    sessions.revoke_others(rows.tx, account, mine, NOW)
+
+    held = [sessions.held(rows.tx, rows.keys, session, NOW) for session in (one, another, mine)]
+    assert held == [None, None, "what"]
+
+
+def test_all_sessions_of_everybody_are_revoked_and_their_browsers_forgotten(rows: Rows) -> None:
+    one, other = rows.account(), rows.account("b@example.jp")
+    add(rows, one, b"s")
+    add(rows, other, b"t")
+    rows.change(SessionRow, 1, browser_hash=b"known")
+
+    assert sessions.revoke_all(rows.tx, NOW) == 2
+
+    assert sessions.revoke_all(rows.tx, NOW) == 0
+    assert sessions.devices(rows.tx, one, now=NOW, seen_since=NOW) == []
+    assert not sessions.is_seen_before(rows.tx, b"known")

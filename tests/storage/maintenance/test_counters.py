@@ -36,3 +36,12 @@ def test_refused_bounces_are_counted_for_ever_and_of_the_present_day(rows: Rows)
     assert counters.bounces_refused_on(rows.tx, japan_date(NOW + 24 * HOUR)) == 1
     assert counters.bounces_refused_on(rows.tx, japan_date(NOW)) == 0
     assert counters.all_of(rows.tx) == {f"{counters.BOUNCES}.email.{counters.REFUSED}": 3}
+
+
+def test_requests_of_strangers_are_counted_by_cause_and_nothing_else_is_among_them(rows: Rows) -> None:
+    counters.count_refused_bounce(rows.tx, NOW)
+    counters.count_requests(rows.tx, {"too_slow": 2, "malformed": 1})
+
+    counters.count_requests(rows.tx, {"too_slow": 3})
+
+    assert counters.requests(rows.tx) == {"too_slow": 5, "malformed": 1}

@@ -151,7 +151,7 @@ def add_old(rows: Rows, at: datetime) -> None:
     one = idempotency.request_of(rows.keys, rows.token(member, group, mark), "key", b"request")
     idempotency.begin(rows.tx, one, at)
     accounts.invite(rows.tx, rows.keys, group_id=group, address="b@example.jp", role=Role.VIEWER, now=at, expires_at=at)
-    sessions.add(
+    session = sessions.add(
         rows.tx,
         rows.keys,
         account_id=rows.account(f"{at:%d}@example.jp"),
@@ -161,6 +161,7 @@ def add_old(rows: Rows, at: datetime) -> None:
         now=at,
         expires_at=at,
     )
+    sessions.hold(rows.tx, rows.keys, session, "what", at)
 
 
 def test_messages_that_were_over_long_ago_are_deleted_and_one_that_is_not_over_stays(rows: Rows) -> None:

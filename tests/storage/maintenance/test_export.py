@@ -1,6 +1,7 @@
 """What a group or a person takes along: everything that is known of them, with what was sealed opened."""
 
 from reminder.domain.model.access import Scope
+from reminder.domain.model.consent_records import ConsentAct, ConsentWay
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Role
 from reminder.domain.parsing.replies import Intent
@@ -8,7 +9,7 @@ from reminder.storage.auth import accounts, calendar_feeds
 from reminder.storage.maintenance import export
 from reminder.storage.maintenance.export import ExportScope
 from reminder.storage.outbox.queue import MentionDraft
-from reminder.storage.registry import cards
+from reminder.storage.registry import cards, consents
 from reminder.storage.reminders import notices, replies
 from reminder.storage.runtime import activity_log
 from tests.storage.conftest import DAY, END, NOW, TODAY, Rows
@@ -47,6 +48,8 @@ def test_a_group_takes_along_what_belongs_to_it_and_nothing_of_another(rows: Row
     of_person = export.contacts_of_people(rows.tx, rows.keys, [person])
     of_member = export.contacts_of_members(rows.tx, rows.keys, [member])
     assert [row["address"] for row in (*of_member[member], *of_person[person])] == ["hana@example.jp", PHONE]
+    said = {"at": "2026-12-01T08:00:00+09:00", "act": "consented", "way": "spoken"}
+    assert [row["consents"] for row in of_person[person]] == [[said]]
     assert [(row["id"], row["expires_on"]) for row in export.cards(rows.tx, [person])[person]] == [(card, "2027-03-31")]
     assert [row["card_id"] for row in export.reminders(rows.tx, [card])[card]] == [card]
     assert [row["contact_id"] for row in export.assignments(rows.tx, [card])[card]] == [phone]
@@ -79,3 +82,17 @@ def test_a_person_takes_along_no_words_that_speak_of_somebody_else(rows: Rows) -
     ]
     assert [row["card_id"] for row in export.activity_log(rows.tx, which)] == [card]
     assert [[row["id"] for row in some] for some in export.people(rows.tx, which)] == [[person]]
+
+
+def test_a_group_takes_along_what_an_owner_said_to_it_and_nothing_of_before_or_of_others(rows: Rows) -> None:
+    other, group = rows.group("鈴木家"), rows.group()
+    rows.contact(person_id=rows.person(other), address=PHONE)
+    consents.record_at(rows.tx, rows.keys, PHONE, ConsentAct.WITHDREW, ConsentWay.REPLY, NOW - DAY)
+    person = rows.person(group)
+    contact = rows.contact(person_id=person, address=PHONE)
+    consents.record_at(rows.tx, rows.keys, PHONE, ConsentAct.CONSENTED, ConsentWay.REPLY, NOW + DAY)
+
+    (row,) = export.contacts_of_people(rows.tx, rows.keys, [person])[person]
+
+    assert row["id"] == contact
+    assert [(one["act"], one["way"]) for one in row["consents"]] == [("consented", "spoken"), ("consented", "reply")]

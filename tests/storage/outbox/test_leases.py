@@ -62,7 +62,7 @@ def test_what_may_not_be_sent_any_more_ends_where_it_is_picked(rows: Rows) -> No
     phone, stopped, card = rows.contact(person_id=person), rows.contact(person_id=person), rows.card(person)
     stale = rows.message(phone, expires_at=NOW)
     refused = rows.message(stopped, key="step:1", kind=MessageKind.REMINDER)
-    contacts.stop(rows.tx, [stopped], StoppedBy.REPLY)
+    contacts.stop(rows.tx, [stopped], StoppedBy.REPLY, NOW)
     forgotten = rows.message(phone)
     rows.change(Message, forgotten, body_sealed=None)
     untrue = rows.told(card, phone, key="step:2", kind=MessageKind.REMINDER)

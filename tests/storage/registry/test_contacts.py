@@ -130,8 +130,8 @@ def test_whose_owner_said_no_stays_so_whatever_else_becomes_known(rows: Rows) ->
     person = rows.person(rows.group())
     stopped, working = rows.contact(person_id=person), rows.contact(person_id=person)
 
-    assert contacts.stop(rows.tx, [stopped], StoppedBy.REPLY) == [stopped]
-    assert contacts.stop(rows.tx, [stopped], StoppedBy.FAMILY) == []
+    assert contacts.stop(rows.tx, [stopped], StoppedBy.REPLY, NOW) == [stopped]
+    assert contacts.stop(rows.tx, [stopped], StoppedBy.FAMILY, NOW) == []
     assert contacts.mark_unreachable(rows.tx, [stopped, working]) == [working]
     assert contacts.mark_unreachable(rows.tx, [working]) == []
     assert contacts.mark_unreachable(rows.tx, []) == []
@@ -157,7 +157,7 @@ def test_whose_owner_said_no_stays_so_whatever_else_becomes_known(rows: Rows) ->
 def test_who_may_take_back_a_no(rows: Rows, stopped_by: StoppedBy | None, how: ConsentHow, is_taken_back: bool) -> None:
     contact = rows.contact(person_id=rows.person(rows.group()))
     if stopped_by is not None:
-        contacts.stop(rows.tx, [contact], stopped_by)
+        contacts.stop(rows.tx, [contact], stopped_by, NOW)
 
     assert contacts.confirm(rows.tx, contact, how=how, by="長女", now=NOW + DAY) is is_taken_back
 
@@ -167,7 +167,7 @@ def test_who_may_take_back_a_no(rows: Rows, stopped_by: StoppedBy | None, how: C
 
 def test_who_never_agreed_may_be_asked_anew_after_a_stop_and_is_sent_nothing_else(rows: Rows) -> None:
     contact = rows.contact(person_id=rows.person(rows.group()), confirmed=False)
-    contacts.stop(rows.tx, [contact], StoppedBy.REPLY)
+    contacts.stop(rows.tx, [contact], StoppedBy.REPLY, NOW)
 
     contacts.ask_anew(rows.tx, [contact])
 
@@ -189,8 +189,8 @@ def test_everybody_at_one_telephone_speaks_when_it_does(rows: Rows) -> None:
     ]
     assert [one.contact_id for one in contacts.speakers_at_number(rows.tx, call)] == [call, mother, father]
     assert [one.has_consented for one in speakers] == [False, True]
-    assert contacts.times_asked(rows.tx, father) == (1, NOW + DAY)
-    assert contacts.times_asked(rows.tx, mother) == (0, None)
+    assert [one.has_answered for one in speakers] == [True, True]
+    assert [one.is_vouched_for for one in speakers] == [False, True]
 
 
 def test_who_has_told_an_owner_of_the_question_is_kept(rows: Rows) -> None:
@@ -228,19 +228,6 @@ def test_a_contact_is_unproven_until_something_reaches_its_owner(rows: Rows) -> 
     assert [one.since for one in contacts.unverified_contacts(rows.tx, NOW + year, 1)] == [NOW]
     assert found(NOW + year) == [silent]
     assert rows.one(Contact.test_called_at, pressed) == NOW + year
-
-
-def test_a_no_is_found_in_every_group_and_by_own_word_only(rows: Rows) -> None:
-    number = "+819000000077"
-    here, there = (rows.contact(person_id=rows.person(rows.group()), address=number) for _ in range(2))
-    other = rows.contact(person_id=rows.person(rows.group()))
-
-    contacts.stop(rows.tx, [there], StoppedBy.FAMILY)
-    assert not contacts.has_said_no(rows.tx, here), "that was the family's word"
-    rows.change(Contact, there, stopped_by=StoppedBy.REPLY)
-
-    assert contacts.has_said_no(rows.tx, here)
-    assert not contacts.has_said_no(rows.tx, other)
 
 
 def test_a_contact_of_a_member_speaks_the_member_s_language(rows: Rows) -> None:

@@ -21,7 +21,7 @@ def test_a_group_is_on_trial_until_it_is_approved(rows: Rows) -> None:
     assert found is not None
     assert (found.is_on_trial, found.trial_since, found.is_suspended) == (True, NOW, False)
 
-    group_standing.end_trial(rows.tx, group)
+    group_standing.end_trial(rows.tx, group, NOW)
     after = group_standing.find(rows.tx, group)
     assert after is not None
     assert not after.is_on_trial
@@ -37,9 +37,9 @@ def test_the_end_of_a_trial_confirms_what_was_recorded_and_nothing_else(rows: Ro
     for one in (recorded, refused, elsewhere):
         rows.change(Contact, one, consent_how=ConsentHow.SPOKEN)
     rows.change(Contact, silent, consent_how=None)
-    contacts.stop(rows.tx, [refused], StoppedBy.REPLY)
+    contacts.stop(rows.tx, [refused], StoppedBy.REPLY, NOW)
 
-    assert group_standing.end_trial(rows.tx, group) == [recorded, of_member]
+    assert group_standing.end_trial(rows.tx, group, NOW) == [recorded, of_member]
 
     states = dict(zip((recorded, silent, refused, elsewhere, of_member), rows.column(Contact.state), strict=True))
     assert states == {

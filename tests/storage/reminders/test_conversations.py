@@ -28,7 +28,7 @@ def test_every_contact_with_the_number_is_found_and_only_what_may_have_arrived_c
     member = rows.contact(member_id=rows.member(second), address=PHONE)
     rows.handed(rows.told(rows.card(person), phone, reply_code=3))
     rows.handed(rows.message(hers, kind=MessageKind.REMINDER), MessageState.UNDELIVERED)
-    contacts.stop(rows.tx, [member], StoppedBy.REPLY)
+    contacts.stop(rows.tx, [member], StoppedBy.REPLY, NOW)
 
     found = at_number(rows)
 

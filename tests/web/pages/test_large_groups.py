@@ -168,7 +168,7 @@ def test_the_plan_of_a_visit_is_complete_in_one_page_to_print_and_as_a_sheet(off
     bring_near(filled)
     pages = every_page(office, "/visits?month=2027-02")
     whole = office.get("/visits?month=2027-02&whole=yes").text
-    sheet = openpyxl.load_workbook(io.BytesIO(office.get("/visits.xlsx?month=2027-02").body)).active
+    sheet = openpyxl.load_workbook(io.BytesIO(office.send("/visits.xlsx", month="2027-02").body)).active
 
     rows = [re.findall(r"<tr><td.*?</tr>", page, re.DOTALL) for page in pages]
     assert len(pages) > 1
