@@ -21,7 +21,7 @@ from reminder.errors import DatabaseNotReadyError
 from reminder.storage.crypto.keyring import new_key
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
-from reminder.storage.db.tables import IS_IN_HAND, Message
+from reminder.storage.db.tables import AWAITS_OUTCOME, Message
 from reminder.storage.outbox import queue
 from reminder.storage.runtime import work_conditions
 from reminder.wiring import build_app, read_settings
@@ -222,7 +222,7 @@ class _Watch:
 
 # By somebody who lives: a hand-over that began longer ago than any takes is waited for by nobody.
 _HELD = select(func.count()).where(
-    IS_IN_HAND, Message.state == MessageState.SENDING, Message.lease_until > bindparam("begun")
+    AWAITS_OUTCOME, Message.state == MessageState.SENDING, Message.lease_until > bindparam("begun")
 )
 _NEXT_CARD = text("SELECT min(next_reminder_on) FROM cards")
 

@@ -431,17 +431,17 @@ def test_a_worker_that_is_stopped_finishes_what_is_leaving_and_gives_the_rest_ba
 
 def test_no_more_are_in_hand_than_the_channel_takes_at_a_time(crowd: Village) -> None:
     of_the_chain(crowd, 300)
-    provider, in_hand = Slow(), list[int]()
+    provider, counted = Slow(), list[int]()
 
     def goes_on() -> bool:
-        if len(provider.took) == ChannelName.SMS.can.concurrency and not in_hand:
-            in_hand.append(crowd.states().count("sending"))
+        if len(provider.took) == ChannelName.SMS.can.concurrency and not counted:
+            counted.append(crowd.states().count("sending"))
             provider.may_answer.set()
         return True
 
     send(crowd, {ChannelName.SMS: provider}, goes_on=goes_on)
 
-    assert in_hand == [ChannelName.SMS.can.concurrency]
+    assert counted == [ChannelName.SMS.can.concurrency]
     assert crowd.states().count("accepted") == 300
 
 

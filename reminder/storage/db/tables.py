@@ -279,7 +279,7 @@ class Reminder(Base):
 # that the index applies, and would read every message in the table.
 IS_QUEUED = text("messages.state = 'queued'")
 # Handed over, or about to be: an outcome is awaited, or the provider is to be asked for it.
-IS_IN_HAND = text("messages.state IN ('sending', 'unknown')")
+AWAITS_OUTCOME = text("messages.state IN ('sending', 'unknown')")
 # A worker has leased it, now or once; the index is small, because the hand-over takes the message out of it.
 IS_LEASED = text("messages.state = 'queued' AND messages.lease_until IS NOT NULL")
 IS_LIVE = text("messages.state NOT IN ('cancelled', 'stale')")
@@ -305,7 +305,7 @@ class Message(Base):
         _partial_index(
             "ix_messages_queued", "channel", "scheduled_at", "urgency", "fairness_rank", "id", where=IS_QUEUED
         ),
-        _partial_index("ix_messages_leased", "lease_until", where=IS_IN_HAND),
+        _partial_index("ix_messages_leased", "lease_until", where=AWAITS_OUTCOME),
         _partial_index("ix_messages_leased_contact", "contact_id", where=IS_LEASED),
         _partial_index("ix_messages_failed", "id", where=IS_UNREPORTED_FAILURE),
         _partial_index("ix_messages_old_bodies", "created_at", where=HAS_OLD_BODY),

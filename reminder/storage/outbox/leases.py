@@ -61,7 +61,7 @@ from reminder.storage.crypto.references import MESSAGE
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.statements import among, ids_param, update_many
 from reminder.storage.db.tables import (
-    IS_IN_HAND,
+    AWAITS_OUTCOME,
     IS_LEASED,
     IS_QUEUED,
     MESSAGES,
@@ -200,7 +200,7 @@ _DUE = (
 )
 _ASKABLE = (
     select(*_COLUMNS, Message.handed_at)
-    .where(IS_IN_HAND, Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
+    .where(AWAITS_OUTCOME, Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
     .order_by(Message.lease_until)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -441,7 +441,7 @@ def mark_lost_unknown(tx: Session, now: datetime) -> list[int]:
     Return their ids.
     """
     lost = tx.execute(
-        transition(MESSAGE_STATES, LOSE_OUTCOME, and_(IS_IN_HAND, Message.lease_until <= now))
+        transition(MESSAGE_STATES, LOSE_OUTCOME, and_(AWAITS_OUTCOME, Message.lease_until <= now))
         .values(reason="lease_ran_out", not_found_count=0)
         .returning(Message.id)
     )

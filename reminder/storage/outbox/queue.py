@@ -28,7 +28,7 @@ from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import in_batches
 from reminder.storage.db.tables import (
-    IS_IN_HAND,
+    AWAITS_OUTCOME,
     IS_LEASED,
     IS_LIVE,
     IS_QUEUED,
@@ -230,7 +230,7 @@ def _next(channels: Sequence[ChannelName]) -> Executable:
     ]
     is_later = Message.lease_until > Message.scheduled_at
     leased = select(func.min(case((is_later, Message.lease_until), else_=Message.scheduled_at))).where(IS_LEASED)
-    to_ask = select(func.min(Message.lease_until)).where(IS_IN_HAND)
+    to_ask = select(func.min(Message.lease_until)).where(AWAITS_OUTCOME)
     return select(*(one.scalar_subquery() for one in (*to_send, leased, to_ask)))
 
 
