@@ -82,7 +82,7 @@ def _first_owner(uow: "UnitOfWork", group_id: int) -> Actor:
 
     if groups.find(uow.tx, group_id) is None:
         raise NotFoundError(field="group")
-    owners = [one for one in accounts.members(uow.tx, uow.keys, group_id) if one.role is Role.OWNER]
+    owners = [one for one in accounts.members(uow.tx, uow.keys, group_id) if one.role is Role.OWNER and one.is_proved]
     if not owners:
         raise RefusedInputError("no_owner", field="group")
     return Actor(group_id, owners[0].id, Role.OWNER, owners[0].language, OPERATORS_TERMINAL)

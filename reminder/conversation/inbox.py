@@ -56,9 +56,11 @@ def keep(uow: UnitOfWork, inbound: InboundText) -> bool:
     intent = reading.read(text, uow.rules.replies)
     if replies.is_known(uow.tx, inbound.provider_id) or unclear_replies.is_known(uow.tx, inbound.provider_id):
         return True
-    if intent in _OF_THE_NUMBER:
+    if intent in _OF_THE_NUMBER or reading.digits_to_leave(text, uow.rules.replies):
         consents.lock_to_record(uow.tx)
     known = conversations.at_number(uow.tx, uow.keys, address, uow.now)
+    if unclear.is_leaving(uow, address, known, inbound.provider_id, text):
+        return True
     if intent in _OF_THE_NUMBER:
         _record(uow, address, intent, known)
     if not known:
@@ -191,9 +193,11 @@ def _act(uow: UnitOfWork, reply: ReplyView) -> None:
     person = people.find(uow.tx, itself.person_id) if itself.is_own and itself.person_id is not None else None
     group = groups.find(uow.tx, itself.group_id)
     if person is None or group is None:
-        # The telephone of a relative or member: they answer on the page or by e-mail. Only those words work here, and
-        # the answer to a request for consent of a group on trial.
-        if not is_of_number:
+        # The telephone of a relative or member: they answer on the page or by e-mail. Only those words work here, the
+        # question who writes, and the answer to a request for consent of a group on trial.
+        if reply.intent is Intent.WHO:
+            reply_handlers.answer_who(uow, reply)
+        elif not is_of_number:
             reply_handlers.answer_for_consent(uow, reply, itself)
         return
     context = ReplyContext(uow, reply, itself, tuple(speakers), person, group)

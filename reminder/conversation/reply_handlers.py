@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from reminder.conversation import senders
+from reminder.conversation.senders import A_DAY, ANSWERED_FOR
 from reminder.domain.model.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, StoppedBy
@@ -26,9 +28,6 @@ from reminder.storage.runtime import activity_log
 
 # A telephone that answers every message by itself would exchange messages with us for ever.
 MOST_ANSWERS = 3
-A_DAY = timedelta(days=1)
-# After this time an answer that could not be sent is of no use.
-ANSWERED_FOR = timedelta(hours=12)
 # A "thank you" is answered once in this time.
 THANKED_ONCE_IN = timedelta(days=30)
 # What a person of a suspended group still gets: that their "no" was heard.
@@ -180,7 +179,7 @@ def _answers_about_consent(context: ReplyContext) -> None:
         context.answer("declined")
         context.notify(NoticeKind.DECLINED)
     elif context.reply.intent is Intent.WHO:
-        context.answer("who")
+        _who(context)
     else:
         context.notify(NoticeKind.UNREAD)
 
@@ -224,8 +223,27 @@ def act_on_number(uow: UnitOfWork, reply: ReplyView, speakers: Sequence[Speaker]
 
 
 def _stop(uow: UnitOfWork, reply: ReplyView, speakers: Sequence[Speaker]) -> str | None:
+    stopped, declined = _stop_all(uow, speakers, for_all=True, reply=reply)
+    if speakers[0] in declined:
+        return "declined"
+    return "stopped" if stopped else None
+
+
+def stop_one(uow: UnitOfWork, entry: Sequence[Speaker]) -> bool:
+    """Stop the contacts of one group, about one person, as the owner of the telephone wants; return whether any was on.
+
+    The others at the telephone are not touched.
+    """
+    stopped, _ = _stop_all(uow, entry, for_all=False, reply=None)
+    return bool(stopped)
+
+
+def _stop_all(
+    uow: UnitOfWork, speakers: Sequence[Speaker], *, for_all: bool, reply: ReplyView | None
+) -> tuple[set[int], list[Speaker]]:
+    """Stop contacts by their owner's own word; return the ids of those that were on, and those who were only asked."""
     every = [one.contact_id for one in speakers]
-    stopped = set(contacts.stop(uow.tx, every, StoppedBy.REPLY, uow.now, for_all=True))
+    stopped = set(contacts.stop(uow.tx, every, StoppedBy.REPLY, uow.now, for_all=for_all))
     declined = [one for one in speakers if one.state is ContactState.UNCONFIRMED and one.was_asked and one.is_own]
     for one in speakers:
         if one.contact_id in stopped:
@@ -233,7 +251,7 @@ def _stop(uow: UnitOfWork, reply: ReplyView, speakers: Sequence[Speaker]) -> str
             _write(uow, "contact_stopped", one)
     for one in declined:
         assert one.person_id is not None
-        reply_id = reply.id if one.contact_id == reply.contact_id else None
+        reply_id = reply.id if reply is not None and one.contact_id == reply.contact_id else None
         notices.add(
             uow.tx,
             NoticeKind.DECLINED,
@@ -243,9 +261,7 @@ def _stop(uow: UnitOfWork, reply: ReplyView, speakers: Sequence[Speaker]) -> str
             now=uow.now,
         )
     notices.add_stopped(uow.tx, stopped - {one.contact_id for one in declined}, uow.now)
-    if speakers[0] in declined:
-        return "declined"
-    return "stopped" if stopped else None
+    return stopped, declined
 
 
 def _end(uow: UnitOfWork, speaker: Speaker) -> None:
@@ -312,7 +328,12 @@ def _number(context: ReplyContext) -> None:
 
 
 def _who(context: ReplyContext) -> None:
-    context.answer("who")
+    answer_who(context.uow, context.reply)
+
+
+def answer_who(uow: UnitOfWork, reply: ReplyView) -> None:
+    """Answer who writes to the telephone of a reply, whoever of its persons, relatives and members asks."""
+    senders.answer(uow, reply.contact_id, name=f"reply:{reply.id}")
 
 
 def _family(context: ReplyContext) -> None:

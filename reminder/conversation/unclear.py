@@ -5,26 +5,28 @@ around the persons are asked. Another group never sees the words.
 """
 
 import logging
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from reminder.conversation import reply_handlers
-from reminder.conversation.reply_handlers import A_DAY, ANSWERED_FOR, MOST_ANSWERS
+from reminder.conversation import reply_handlers, senders
+from reminder.conversation.reply_handlers import MOST_ANSWERS
+from reminder.conversation.senders import A_DAY, ANSWERED_FOR, LIST_OPEN_FOR, person_of, plain_reader, speakers_of
+from reminder.domain.model.consent_records import ConsentAct, ConsentWay
 from reminder.domain.model.messages import MessageKind, Urgency
 from reminder.domain.model.notices import NoticeKind
-from reminder.domain.model.people import Audience, ChannelName, Language, Mode
-from reminder.domain.parsing.replies import Intent, digit_of, plain, read
+from reminder.domain.model.people import Audience, ChannelName, Language
+from reminder.domain.parsing.replies import Intent, digit_of, digits_to_leave, digits_together, means_each, plain, read
 from reminder.domain.rules.reply_routing import Conversation
 from reminder.domain.text.model import Composed, Reader
 from reminder.domain.text.safe_words import safe_sender
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MessageDraft
-from reminder.storage.registry import contacts, groups, people
+from reminder.storage.registry import consents, contacts, groups
 from reminder.storage.registry.contacts import Speaker
-from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import notices, replies, unclear_replies
-from reminder.storage.reminders.unclear_replies import UnclearReplyView
+from reminder.storage.reminders.unclear_replies import UnclearReplyView, question_key
 from reminder.storage.runtime import set_aside
 
 log = logging.getLogger(__name__)
@@ -63,7 +65,10 @@ def is_answer_to_choice(uow: UnitOfWork, known: Collection[Conversation], provid
     A digit says so only until a text with a digit of its own has left.
     """
     contact_ids = [one.contact_id for one in known]
-    waiting = unclear_replies.waiting_at(uow.tx, uow.keys, contact_ids)
+    # A stop for one of them is no question.
+    waiting = [
+        one for one in unclear_replies.waiting_at(uow.tx, uow.keys, contact_ids) if one.intent is not Intent.STOP
+    ]
     asked = next((one for one in waiting if one.asked_at is not None and one.expires_at > uow.now), None)
     if asked is None or asked.asked_at is None:
         return False
@@ -92,12 +97,20 @@ def is_answer_to_choice(uow: UnitOfWork, known: Collection[Conversation], provid
 
 
 def _chosen(uow: UnitOfWork, asked: UnclearReplyView, text: str) -> list[int]:
-    """Return the contacts that a text names, by digit or by name."""
+    """Return the contacts that a text names: by digits, by names, or all by a word such as "both"."""
     said = plain(text)
+    if means_each(text, len(asked.choices), asked.intent, uow.rules.replies):
+        return list(asked.choices.values())
+    listed = digits_together(text)
+    if listed:
+        return [asked.choices[digit] for digit in sorted(listed)] if listed <= asked.choices.keys() else []
     digits = {char for char in said if char.isascii() and char.isdigit()}
     is_short = said[:1].isdigit() and len(said) <= LONGEST_CHOICE
     if is_short and len(digits) == 1 and int(next(iter(digits))) in asked.choices:
         return [asked.choices[int(next(iter(digits)))]]
+    if _DENIES.search(said):
+        # "not mother": whom it names is not whom it means.
+        return []
     names = _names(uow, asked.choices)
     return [
         asked.choices[digit]
@@ -108,11 +121,12 @@ def _chosen(uow: UnitOfWork, asked: UnclearReplyView, text: str) -> list[int]:
 
 # "1です", "1番の方", "1お母さん"
 LONGEST_CHOICE = 8
+_DENIES = re.compile("(じゃ|では?)な(い|く)|じゃありません|ではありません|以外|ちが(う|い)|違(う|い)|^not")
 
 
 def _said_as(uow: UnitOfWork, called: str, contact_id: int) -> list[str]:
     """Return how a person may be named in an answer: as in the question, as it is read aloud, by the label."""
-    persons = [_person_of(uow, speaker) for speaker in _speakers(uow, [contact_id])]
+    persons = [person_of(uow, speaker) for speaker in speakers_of(uow, [contact_id])]
     labels = [person.label for person in persons if person is not None]
     readings = [uow.rules.composer.reading_of(called, person.language) for person in persons if person is not None]
     return [called, *readings, *labels]
@@ -130,6 +144,51 @@ def _file(uow: UnitOfWork, reply: UnclearReplyView, contact_id: int, *, is_only:
         text=reply.text,
         now=uow.now,
     )
+
+
+def is_leaving(uow: UnitOfWork, address: str, known: Collection[Conversation], provider_id: str, text: str) -> bool:
+    """Return whether a text stops some of those who write to its telephone, by the digits of the list it was sent.
+
+    It is recorded at once, and the next pass acts on it. Where there is no such list, or no such digit, the list is
+    sent again: what is meant is not guessed.
+    """
+    digits = digits_to_leave(text, uow.rules.replies)
+    writing = [one for one in known if one.written_at is not None and not one.is_stopped]
+    if not digits or not writing:
+        return False
+    listed = unclear_replies.latest_list(uow.tx, [one.contact_id for one in known], uow.now - LIST_OPEN_FOR)
+    if not listed and read(text, uow.rules.replies) is Intent.STOP:
+        # The words alone say it, for all of them.
+        return False
+    chosen = {digit: listed[digit] for digit in sorted(digits) if digit in listed}
+    intent = Intent.STOP
+    if len(chosen) < len(digits):
+        intent, chosen = Intent.WHO, {1: min(one.contact_id for one in writing)}
+    for group_id in sorted({one.group_id for one in known if one.contact_id in chosen.values()}):
+        if intent is Intent.STOP:
+            act, way = ConsentAct.WITHDREW, ConsentWay.REPLY
+            consents.record_at(uow.tx, uow.keys, address, act, way, uow.now, group_id)
+    unclear_replies.keep(
+        uow.tx,
+        uow.keys,
+        provider_id=provider_id,
+        intent=intent,
+        text=None,
+        choices=chosen,
+        now=uow.now,
+        expires_at=uow.now,
+    )
+    return True
+
+
+def _leave(uow: UnitOfWork, reply: UnclearReplyView, meant: Sequence[Speaker]) -> None:
+    """Stop those whom the owner of a telephone has chosen from the list, and nobody else."""
+    entries = {speaker.contact_id: senders.entry_of(uow, speaker.contact_id) for speaker in meant}
+    for group_id in sorted({speaker.group_id for speaker in meant}):
+        groups.lock(uow.tx, group_id)
+    left = [one for one, entry in entries.items() if reply_handlers.stop_one(uow, entry)]
+    senders.confirm_left(uow, reply.id, left)
+    unclear_replies.settle(uow.tx, [reply.id], uow.now)
 
 
 def settle_next(units: UnitsOfWork, now: datetime) -> bool:
@@ -152,8 +211,10 @@ def settle_next(units: UnitsOfWork, now: datetime) -> bool:
 
 
 def _settle(uow: UnitOfWork, reply: UnclearReplyView) -> None:
-    meant = _speakers(uow, reply.choices.values())
-    if len(meant) < 2:
+    meant = speakers_of(uow, reply.choices.values())
+    if reply.intent is Intent.STOP:
+        _leave(uow, reply, meant)
+    elif len(meant) < 2:
         for speaker in meant:
             _file(uow, reply, speaker.contact_id, is_only=True)
         unclear_replies.settle(uow.tx, [reply.id], uow.now)
@@ -170,14 +231,11 @@ def _is_for_one_family(reply: UnclearReplyView, meant: Sequence[Speaker]) -> boo
     return reply.intent in (Intent.FAMILY, Intent.UNKNOWN) and len({one.group_id for one in meant}) == 1
 
 
-def _speakers(uow: UnitOfWork, contact_ids: Collection[int]) -> list[Speaker]:
-    found = (next(iter(contacts.speakers(uow.tx, contact_id)), None) for contact_id in contact_ids)
-    return [speaker for speaker in found if speaker is not None]
-
-
 def _answer_without_a_name(uow: UnitOfWork, reply: UnclearReplyView, meant: Sequence[Speaker]) -> None:
     """Answer what is about nobody in particular. A number, which was not kept, is said to those around the persons."""
-    if reply.intent in (Intent.WHO, Intent.NUMBER):
+    if reply.intent is Intent.WHO:
+        senders.answer(uow, meant[0].contact_id, name=f"unclear:{reply.id}")
+    elif reply.intent is Intent.NUMBER:
         _answer(uow, reply, meant, str(reply.intent))
     if len({one.group_id for one in meant}) == 1 and reply.intent is Intent.NUMBER:
         _notify(uow, NoticeKind.NUMBER, meant, None)
@@ -229,8 +287,10 @@ def _answer(uow: UnitOfWork, reply: UnclearReplyView, meant: Sequence[Speaker], 
         key = f"answer:unclear:{reply.id}"
         reply_handlers.answer(uow, first, name, key=key, most=most, is_at_shared_phone=True, is_named=False)
     elif uow.rules.two_way and _may_ask(uow, reply):
-        person = _person_of(uow, first)
-        _send_by_no_group(uow, reply, first, uow.rules.composer.answer(_reader(person, None), name, is_named=False))
+        person = person_of(uow, first)
+        _send_by_no_group(
+            uow, reply, first, uow.rules.composer.answer(plain_reader(person, None), name, is_named=False)
+        )
         unclear_replies.wait_for_sender(uow.tx, reply.id, asked_at=uow.now, until=uow.now)
 
 
@@ -247,9 +307,9 @@ def _offer_choice(uow: UnitOfWork, reply: UnclearReplyView, meant: Sequence[Spea
     if not (uow.rules.two_way and is_told_apart and len(meant) <= MOST_CHOICES and _may_ask(uow, reply)):
         return False
     first = meant[0]
-    persons = [_person_of(uow, one) for one in meant]
+    persons = [person_of(uow, one) for one in meant]
     marks = {person.mark for person in persons if person is not None}
-    said = uow.rules.composer.choice(_reader(persons[0], marks.pop() if len(marks) == 1 else None), names)
+    said = uow.rules.composer.choice(plain_reader(persons[0], marks.pop() if len(marks) == 1 else None), names)
     if len({one.group_id for one in meant}) == 1:
         _send(uow, reply, said, group_id=first.group_id, contact_id=first.contact_id)
     else:
@@ -264,35 +324,18 @@ def _may_ask(uow: UnitOfWork, reply: UnclearReplyView) -> bool:
     return times < MOST_ANSWERS
 
 
-def _person_of(uow: UnitOfWork, speaker: Speaker) -> PersonView | None:
-    return None if speaker.person_id is None else people.find(uow.tx, speaker.person_id)
-
-
-def _reader(person: PersonView | None, mark: str | None, label: str = "", from_: str = "") -> Reader:
-    """Return the reader of a text that is about nobody in particular, in the language of one of those meant."""
-    return Reader(
-        audience=Audience.PERSON,
-        channel=ChannelName.SMS,
-        language=person.language if person is not None else Language.JAPANESE,
-        mode=person.mode if person is not None else Mode.STANDARD,
-        label=label or (person.label if person is not None else ""),
-        mark=mark,
-        from_=from_,
-    )
-
-
 def _names(uow: UnitOfWork, choices: Mapping[int, int]) -> dict[int, str]:
     """Return how each choice is called, by its digit; with the name of its group where two are called the same."""
     composer = uow.rules.composer
     readers: dict[int, Reader] = {}
     of_group: dict[int, str] = {}
     for digit, contact_id in choices.items():
-        for speaker in _speakers(uow, [contact_id]):
-            person, group = _person_of(uow, speaker), groups.find(uow.tx, speaker.group_id)
+        for speaker in speakers_of(uow, [contact_id]):
+            person, group = person_of(uow, speaker), groups.find(uow.tx, speaker.group_id)
             language = person.language if person is not None else Language.JAPANESE
             of_group[digit] = "" if group is None else safe_sender(uow.rules.wording.of(language), group.name)
             if speaker.is_own and person is not None:
-                readers[digit] = _reader(person, None, from_=of_group[digit])
+                readers[digit] = plain_reader(person, None, from_=of_group[digit])
     names = {digit: composer.name_of(reads) for digit, reads in readers.items()}
     alike = {name for name in names.values() if list(names.values()).count(name) > 1}
     return {
@@ -305,22 +348,13 @@ def _names(uow: UnitOfWork, choices: Mapping[int, int]) -> dict[int, str]:
     }
 
 
-def _send(
-    uow: UnitOfWork,
-    reply: UnclearReplyView,
-    said: Composed,
-    *,
-    group_id: int | None,
-    contact_id: int | None,
-    address: str | None = None,
-) -> None:
+def _send(uow: UnitOfWork, reply: UnclearReplyView, said: Composed, *, group_id: int, contact_id: int) -> None:
     draft = MessageDraft(
-        key=f"choice:{reply.id}",
+        key=question_key(reply.id),
         kind=MessageKind.ANSWER,
         group_id=group_id,
         contact_id=contact_id,
-        # Where it is no message of a group, no group is told that it failed.
-        audience=Audience.PERSON if contact_id is not None else Audience.CARER,
+        audience=Audience.PERSON,
         channel=ChannelName.SMS,
         subject=None,
         text=said.text,
@@ -328,7 +362,6 @@ def _send(
         scheduled_at=uow.now,
         expires_at=uow.now + ANSWERED_FOR,
         urgency=Urgency.ANSWER,
-        address=address,
     )
     queue.add(uow.tx, uow.keys, [draft], uow.now)
 
@@ -336,4 +369,4 @@ def _send(
 def _send_by_no_group(uow: UnitOfWork, reply: UnclearReplyView, speaker: Speaker, said: Composed) -> None:
     """Send what two groups have caused: it is no message of either, and neither sees it."""
     address = contacts.by_ids(uow.tx, uow.keys, [speaker.contact_id])[speaker.contact_id].address
-    _send(uow, reply, said, group_id=None, contact_id=None, address=address)
+    senders.send(uow, question_key(reply.id), address, said)

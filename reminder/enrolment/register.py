@@ -12,6 +12,7 @@ from reminder.enrolment.consent import RECORDED, clean_consent_by, held_row
 from reminder.enrolment.records import refuse_beside_person, refuse_with_person
 from reminder.errors import ConflictError, NotFoundError, RefusedInputError, UnknownChoiceError
 from reminder.guard.text import clean_label, has_unexplained_digits
+from reminder.storage.auth import accounts
 from reminder.storage.crypto.address_index import address_indexes
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
@@ -40,7 +41,7 @@ def add_member(uow: UnitOfWork, *, group_id: int, email: str, role: Role, langua
     quotas.require_room(uow.tx, uow.rules.quotas, group_id, {Quota.MEMBERS: 1, Quota.CONTACTS: 1}, uow.now)
     if contacts.group_has_member(uow.tx, uow.keys, group_id=group_id, address=address):
         raise ConflictError("member_known", field="email")
-    member_id = groups.add_member(uow.tx, group_id=group_id, role=role, language=language, now=uow.now)
+    member_id = accounts.add_member(uow.tx, uow.keys, group_id=group_id, role=role, language=language, now=uow.now)
     own = NewContactRow(None, member_id, False, ChannelName.EMAIL, address, None, None, True)
     consents.lock_to_add(uow.tx)
     records = consents.of_addresses(uow.tx, uow.keys, [address])[address]

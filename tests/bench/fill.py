@@ -14,6 +14,7 @@ from reminder.clock import SystemClock, japan_date
 from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.people import ChannelName, ContactState, GroupKind, Language, Mode, Role
 from reminder.storage.auth import accounts
+from reminder.storage.auth.proofs import MEMBER, prove
 from reminder.storage.crypto.keyring import KeyRing, new_key, read_keys
 from reminder.storage.db.session import Database
 from reminder.storage.db.statements import insert_many
@@ -189,6 +190,7 @@ def _groups(database: Database, sizes: Sizes, keys: KeyRing, now: datetime) -> N
                 "language": Language.JAPANESE,
                 "copies": "all",
                 "created_at": now - timedelta(days=2000),
+                "proof": prove(keys, MEMBER, group_id, group_id, group_id, Role.OWNER),
             }
             for group_id in ids
         ),

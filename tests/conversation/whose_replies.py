@@ -32,6 +32,19 @@ REPLIES = {
     "stop": "停止",
     "start": "再開",
     "wrong_person": "まちがいです。ちがう人です",
+    # Several texts, one after the other.
+    "leave the first": "だれから → 1 停止",
+    "leave the second": "だれから → 2 停止",
+    "leave without a list": "2 停止",
+    "both": "済んだよ → 両方",
+}
+# What the groups do after a stop: each erases its contact with the number and enters it again.
+ENTERED_AGAIN = "（消して、もう一度登録）"
+REPLIES |= {
+    "stop, entered again": f"停止 → {ENTERED_AGAIN}",
+    "stop, entered again, start": f"停止 → {ENTERED_AGAIN} → 再開",
+    "leave the first, entered again": f"だれから → 1 停止 → {ENTERED_AGAIN}",
+    "wrong_person, entered again": f"まちがいです → {ENTERED_AGAIN}",
 }
 
 NOTHING = ""
@@ -103,6 +116,46 @@ ROWS = (
     Row(NOBODY_WROTE, "stop", "notice stopped, opted_out", "notice stopped, opted_out", "stopped"),
     Row(NOBODY_WROTE, "start", NOTHING, NOTHING, NOTHING),
     Row(NOBODY_WROTE, "wrong_person", NOTHING, NOTHING, NOTHING),
+    # The owner of the number asks who writes, and leaves one of them.
+    Row(ONE_WROTE, "leave the first", NOTHING, "reply, notice stopped, opted_out", "who left"),
+    Row(ONE_WROTE, "leave the second", NOTHING, "reply", "who who"),
+    Row(ONE_WROTE, "leave without a list", NOTHING, NOTHING, "who"),
+    Row(ONE_WROTE, "both", NOTHING, "reply, notice done, notice unread, acknowledged", "done thanks"),
+    Row(BOTH_WROTE, "leave the first", "notice stopped, opted_out", NOTHING, "who left"),
+    Row(BOTH_WROTE, "leave the second", NOTHING, "notice stopped, opted_out", "who left"),
+    Row(BOTH_WROTE, "leave without a list", NOTHING, NOTHING, "who"),
+    Row(
+        BOTH_WROTE,
+        "both",
+        "reply, notice done, acknowledged",
+        "reply, notice done, acknowledged",
+        "choice done done",
+    ),
+    Row(COUPLE, "leave the first", NOTHING, "notice stopped, opted_out", "who left"),
+    Row(COUPLE, "leave the second", NOTHING, "notice stopped, opted_out", "who left"),
+    Row(COUPLE, "leave without a list", NOTHING, NOTHING, "who"),
+    Row(COUPLE, "both", NOTHING, "reply, notice done, acknowledged", "choice done done"),
+    Row(NOBODY_WROTE, "leave the first", NOTHING, NOTHING, NOTHING),
+    Row(NOBODY_WROTE, "leave the second", NOTHING, NOTHING, NOTHING),
+    Row(NOBODY_WROTE, "leave without a list", NOTHING, NOTHING, NOTHING),
+    Row(NOBODY_WROTE, "both", NOTHING, NOTHING, NOTHING),
+    # A refusal outlives the contact, whoever enters it again with somebody's word that its owner agrees.
+    Row(ONE_WROTE, "stop, entered again", "opted_out", "opted_out", "stopped"),
+    Row(ONE_WROTE, "stop, entered again, start", NOTHING, NOTHING, "stopped started reminder"),
+    Row(ONE_WROTE, "leave the first, entered again", NOTHING, "opted_out", "who left"),
+    Row(ONE_WROTE, "wrong_person, entered again", NOTHING, "unreachable", "wrong_person"),
+    Row(BOTH_WROTE, "stop, entered again", "opted_out", "opted_out", "stopped"),
+    Row(BOTH_WROTE, "stop, entered again, start", NOTHING, NOTHING, "stopped started reminder reminder"),
+    Row(BOTH_WROTE, "leave the first, entered again", "opted_out", NOTHING, "who left"),
+    Row(BOTH_WROTE, "wrong_person, entered again", "unreachable", "unreachable", "wrong_person"),
+    Row(COUPLE, "stop, entered again", "opted_out", "opted_out", "stopped"),
+    Row(COUPLE, "stop, entered again, start", NOTHING, NOTHING, "stopped started reminder reminder"),
+    Row(COUPLE, "leave the first, entered again", NOTHING, "opted_out", "who left"),
+    Row(COUPLE, "wrong_person, entered again", NOTHING, "unreachable", "wrong_person"),
+    Row(NOBODY_WROTE, "stop, entered again", "opted_out", "opted_out", "stopped"),
+    Row(NOBODY_WROTE, "stop, entered again, start", NOTHING, NOTHING, "stopped started"),
+    Row(NOBODY_WROTE, "leave the first, entered again", NOTHING, NOTHING, NOTHING),
+    Row(NOBODY_WROTE, "wrong_person, entered again", NOTHING, NOTHING, NOTHING),
 )
 
 _HEAD = """\
@@ -118,6 +171,16 @@ If two persons or groups could be meant, and neither a digit nor the words decid
 - If that is not possible, or not answered within six hours, those around each person are asked to look.
   Only where they are one group may they read the words.
 - The text that offers the choice to two groups is a message of neither: neither sees it.
+- "両方", "ふたりとも" or "both" files the text with each of two; "1と2" with those two.
+
+Whoever asks who writes ("だれから", "WHO", "だれですか") gets the list of those who have already texted the number, three
+times a day at most, and leaves one of them by "2 停止" or "STOP 2". The digits mean what they meant in the latest list,
+for a week; without one the list is sent. A group that has only registered the number is not in it. The list is a
+message of no group. With a sender that cannot receive there is no list: the owner asks the family, the home or the
+operator.
+
+A refusal outlives the contact ([0053](decisions/0053-consent-ledger.md)). "Entered again": every group erases its
+contacts with the number and enters them anew, in another spelling and with somebody's word that the owner agrees.
 
 What a group hears: `reply`, it sees the words; `notice KIND`, those around its person get that notice;
 `opted_out` and the like, the new state of its contact; `acknowledged` or `again`, what became of its card.

@@ -70,7 +70,7 @@ def signed_in(program: Program) -> tuple[str, str]:
         now, token = SystemClock().now(), new_token()
         account = accounts.add(tx, app.keys, address="office@example.jp", language=Language.JAPANESE, now=now)
         member = next(one.member_id for one in contacts.of_group(tx, app.keys, 1) if one.member_id)
-        accounts.set_account(tx, member, account.id)
+        accounts.set_account(tx, app.keys, member, account.id)
         sessions.add(
             tx,
             app.keys,

@@ -40,7 +40,9 @@ class Rows:
 
     def member(self, group_id: int, *, email: str | None = None, role: Role = Role.OWNER) -> int:
         """With the e-mail address they are entered with, where one is given."""
-        added = groups.add_member(self.tx, group_id=group_id, role=role, language=Language.JAPANESE, now=NOW)
+        added = accounts.add_member(
+            self.tx, self.keys, group_id=group_id, role=role, language=Language.JAPANESE, now=NOW
+        )
         if email is not None:
             self.contact(member_id=added, channel=ChannelName.EMAIL, address=email)
         return added

@@ -11,7 +11,7 @@ from reminder.guard.digit_words import with_digits
 from reminder.guard.numbers import LONGEST, LooksLike, forbidden
 
 FILE = "config/replies.toml"
-CONSENT = "consent"
+CONSENT, CHOICE = "consent", "choice"
 
 
 class Intent(StrEnum):
@@ -61,11 +61,14 @@ class ReplyRule:
 class ReplyRules:
     """The rules of config/replies.toml.
 
-    `consent`: the plain replies that mean yes, or no, to a request for consent.
+    `consent`: the plain replies that mean yes, or no, to a request for consent. `both`, `everyone`: those that mean
+    each of two, or each of any number, to a question with choices.
     """
 
     spoken: tuple[ReplyRule, ...]
     consent: Mapping[Consent, frozenset[str]]
+    both: frozenset[str] = frozenset()
+    everyone: frozenset[str] = frozenset()
 
 
 _NEVER = re.compile(r"(?!)")
@@ -75,16 +78,25 @@ _SPOKEN = tuple(intent for intent in Intent if intent not in (Intent.NUMBER, Int
 def read_rules(table: Mapping[str, object]) -> ReplyRules:
     """Return the rules of the parsed config/replies.toml; raises SettingsError naming the entry."""
     for name in table:
-        if name not in (*_SPOKEN, CONSENT):
-            raise SettingsError(f"{FILE}: [{name}]", f"remove it; there are only {', '.join((*_SPOKEN, CONSENT))}")
+        if name not in (*_SPOKEN, CONSENT, CHOICE):
+            raise SettingsError(
+                f"{FILE}: [{name}]", f"remove it; there are only {', '.join((*_SPOKEN, CONSENT, CHOICE))}"
+            )
     asked = table.get(CONSENT)
     consent = {}
     for said in Consent:
-        words = asked.get(said) if isinstance(asked, Mapping) else None
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            raise SettingsError(f"{FILE}: {CONSENT}.{said}", "make it a list of texts")
-        consent[said] = frozenset(map(plain, words))
-    return ReplyRules(tuple(_read_rule(intent, table.get(intent)) for intent in _SPOKEN), consent)
+        consent[said] = _words(asked, CONSENT, said)
+    # A file of one's own that was made for an earlier version has no such section.
+    choice = table.get(CHOICE, {"both": [], "all": []})
+    spoken = tuple(_read_rule(intent, table.get(intent)) for intent in _SPOKEN)
+    return ReplyRules(spoken, consent, _words(choice, CHOICE, "both"), _words(choice, CHOICE, "all"))
+
+
+def _words(section: object, name: str, entry: str) -> frozenset[str]:
+    words = section.get(entry) if isinstance(section, Mapping) else None
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise SettingsError(f"{FILE}: {name}.{entry}", "make it a list of texts")
+    return frozenset(map(plain, words))
 
 
 def _read_rule(intent: Intent, row: object) -> ReplyRule:
@@ -114,6 +126,58 @@ def read_consent(text: str, rules: ReplyRules) -> Consent | None:
     said = plain(text[:LONGEST])
     words = (said, _LAST_PARTICLE.sub("", said))
     return next((one for one in Consent if not rules.consent[one].isdisjoint(words)), None)
+
+
+# "1と2", "1、2です": with something between them, because 12 may be a day.
+_DIGITS_TOGETHER = re.compile(
+    r"\s{0,3}[0-9](?:\s{0,3}番?\s{0,3}(?:と|、|,|・|&|and|\s)\s{0,3}[0-9]){1,8}\s{0,3}番?\s{0,3}(?:です)?[。.]?\s{0,3}",
+    re.IGNORECASE,
+)
+_DIGIT = re.compile("[0-9]")
+_ABOUT_THEM = re.compile(r"(?<=.)(のこと)?(です|だよ|だ|よ|ね)?$")
+
+
+def digits_together(text: str) -> frozenset[int]:
+    """Return the single digits that a short reply lists, as "1と2" does; none for any other reply."""
+    normal = unicodedata.normalize("NFKC", text[:LONGEST])
+    return frozenset(map(int, _DIGIT.findall(normal))) if _DIGITS_TOGETHER.fullmatch(normal) else frozenset()
+
+
+def means_each(text: str, choices: int, asked: Intent, rules: ReplyRules) -> bool:
+    """Return whether an answer to a question with so many choices means each of them, as "両方" and "both" do.
+
+    "両方済みました" does too where that is what was `asked` about. "Both" of three is not understood.
+    """
+    words = rules.everyone | (rules.both if choices == 2 else frozenset())
+    said = plain(text[:LONGEST])
+    if said in words or _ABOUT_THEM.sub("", said, count=1) in words:
+        return True
+    begins = max((word for word in words if said.startswith(word)), key=len, default="")
+    rest = said[len(begins) :].removeprefix("とも")
+    return bool(begins) and asked is not Intent.UNKNOWN and read(rest, rules) is asked
+
+
+_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])(?:番|ばん)?\s{0,3}(?:と|、|,|・|&|\s)\s{0,3}(?=[0-9])")
+_KANJI_DIGITS = {ord(kanji): str(digit) for digit, kanji in enumerate("一二三四五六七八九", 1)}
+# Whoever writes more than this says more than which of them is to stop.
+_REST, _DIGITS = "(?P<rest>[^0-9]{1,40})", "(?P<digits>[0-9]{1,3}(?:と[0-9]{1,3}){0,8})"
+_LEAVES_FIRST = re.compile(f"{_DIGITS}(?:番目|番|ばん)?(?:を|は|の|が|だけ){{0,3}}{_REST}")
+_LEAVES_LAST = re.compile(f"{_REST}{_DIGITS}(?:番目|番|ばん)?(?:だけ|です)?")
+
+
+def digits_to_leave(text: str, rules: ReplyRules) -> frozenset[int]:
+    """Return the digits of those whose texts a reply stops, as "2 停止" and "STOP 2" do; none for any other reply.
+
+    What is left without the digits must be a stop by itself. Digits that stand together are one number, and no choice.
+    """
+    normal = unicodedata.normalize("NFKC", text[:LONGEST]).translate(_KANJI_DIGITS)
+    said = plain(_BETWEEN_DIGITS.sub("と", normal))
+    for pattern in (_LEAVES_FIRST, _LEAVES_LAST):
+        found = pattern.fullmatch(said)
+        if found is not None and read(found["rest"], rules) is Intent.STOP:
+            numbers = re.findall("[0-9]+", found["digits"])
+            return frozenset(map(int, numbers)) if all(len(one) == 1 for one in numbers) else frozenset()
+    return frozenset()
 
 
 def digit_of(text: str, intent: Intent) -> int | None:

@@ -119,6 +119,34 @@ class Composer:
         listed = MessageWords(words, safe_reader(words, reader), others=tuple(names.values()))
         return listed.checked(partial(compose, names), partial(compose, neutral), [])
 
+    def senders(self, reader: Reader, names: Mapping[int, str], more: int) -> Composed | None:
+        """Return the text that lists who has written to a telephone, by the digit with which each is stopped.
+
+        `more`: of so many there is no room. None: it is too long, and some have to be left out.
+        """
+        return self._listed(reader, names, more, SmsComposer.senders)
+
+    def left(self, reader: Reader, names: Mapping[int, str]) -> Composed | None:
+        """Return the text that confirms that these write no more. None: it is too long."""
+        return self._listed(reader, names, 0, SmsComposer.left)
+
+    def _listed(
+        self,
+        reader: Reader,
+        names: Mapping[int, str],
+        more: int,
+        say: Callable[[SmsComposer, Mapping[int, str], int], str | None],
+    ) -> Composed | None:
+        words = self.catalogs.of(reader.language)
+        neutral = dict.fromkeys(names, words.section("neutral")["from_"])
+
+        def compose(said: Mapping[int, str], reads: Reader) -> Composed:
+            return Composed(None, say(SmsComposer(Phrases.of(self.catalogs, reads)), said, more) or "")
+
+        listed = MessageWords(words, safe_reader(words, reader), others=tuple(names.values()))
+        composed = listed.checked(partial(compose, names), partial(compose, neutral), [])
+        return composed if composed.text else None
+
     def name_of(self, reader: Reader, *, with_group: bool = False) -> str:
         """Return how a person is called in that text; `with_group`: by the name of their group too."""
         phrases = Phrases.of(self.catalogs, safe_reader(self.catalogs.of(reader.language), reader))

@@ -15,6 +15,9 @@ from reminder.domain.text.phrases import Phrases, Topic
 # A text to a person is one segment where possible, and never more than two.
 MOST_SEGMENTS = 2
 
+# Who asks who writes to them gets a little more: what they asked for, and how to stop it.
+MOST_SEGMENTS_OF_LIST = 3
+
 # The digit that answers "done" where no other question is open.
 DONE_DIGIT = 1
 _CALL = "{call}、"
@@ -70,9 +73,26 @@ class SmsComposer:
     def choice(self, names: Mapping[int, str]) -> Composed:
         """Return the text that asks whom an answer is about."""
         words = self.phrases.words
+        question = "which_person_of_two" if len(names) == 2 else "which_person"
+        return Composed(None, self._signed(words.word(question).format(choices=self._choices(names))))
+
+    def senders(self, names: Mapping[int, str], more: int) -> str | None:
+        """Return the text that lists who has written to a telephone; None: with these it is too long."""
+        words = self.phrases.words
+        choices = self._choices(names) + (words.word("and_more").format(n=more) if more else "")
+        text = self._signed(words.word("senders").format(choices=choices, digit=min(names)))
+        return text if sms_segments.count(text) <= MOST_SEGMENTS_OF_LIST else None
+
+    def left(self, names: Mapping[int, str], _: int = 0) -> str | None:
+        """Return the text that confirms that these write no more; None: it is too long."""
+        words = self.phrases.words
+        text = self._signed(words.word("left").format(choices=words.word("list_separator").join(names.values())))
+        return text if sms_segments.count(text) <= MOST_SEGMENTS_OF_LIST else None
+
+    def _choices(self, names: Mapping[int, str]) -> str:
+        words = self.phrases.words
         listed = (words.word("choice").format(digit=digit, call=name) for digit, name in names.items())
-        said = words.word("which_person").format(choices=words.word("list_separator").join(listed))
-        return Composed(None, self._signed(said))
+        return words.word("list_separator").join(listed)
 
     def _is_in_its_script(self, card: CardContent) -> bool:
         thing = self.phrases.words.kinds[card.kind]["thing"]

@@ -41,7 +41,7 @@ def found_household(
     refuse_hidden_number(clean_name, clean_member)
     account = _account(uow, signed_in)
     lock(uow.tx, f"groups of account {account.id}")
-    if len(accounts.memberships(uow.tx, account.id)) >= MOST_GROUPS:
+    if len(accounts.memberships(uow.tx, uow.keys, account.id)) >= MOST_GROUPS:
         raise ConflictError("too_many_groups", field="group_name")
     group_id = groups.add(uow.tx, name=clean_name, kind=GroupKind.HOUSEHOLD, now=uow.now)
     if on_trial:
@@ -117,7 +117,7 @@ def answer(uow: UnitOfWork, *, signed_in: SignedIn, invitation_id: int, accepts:
     if not mine:
         raise NotFoundError(field="invitation")
     groups.lock(uow.tx, mine[0].group_id)
-    is_member = any(one.group_id == mine[0].group_id for one in accounts.memberships(uow.tx, account.id))
+    is_member = any(one.group_id == mine[0].group_id for one in accounts.memberships(uow.tx, uow.keys, account.id))
     if accepts and not is_member:
         wanted = {Quota.MEMBERS: 1, Quota.CONTACTS: 1}
         standing = quotas.require_room(uow.tx, uow.rules.quotas, mine[0].group_id, wanted, uow.now)
@@ -146,7 +146,8 @@ def set_role(uow: UnitOfWork, *, who: Actor, member_id: int, role: Role) -> None
     member = _member(uow, who, member_id)
     if member.role is Role.OWNER and role is not Role.OWNER:
         _refuse_without_owner(uow, who.group_id, member_id)
-    groups.set_role(uow.tx, member_id, role)
+    if not accounts.set_role(uow.tx, uow.keys, member_id, role):
+        raise NotFoundError(field="member")
     if member.role is not role:
         _tell(uow, who, AccountAct.ROLE_CHANGED, member_id)
     cards.schedule_replan_of_group(uow.tx, who.group_id, uow.today)
@@ -211,12 +212,16 @@ def _account(uow: UnitOfWork, signed_in: SignedIn) -> AccountView:
 
 def _is_member(uow: UnitOfWork, group_id: int, address: str) -> bool:
     account = accounts.at_address(uow.tx, uow.keys, address)
-    return account is not None and any(one.group_id == group_id for one in accounts.memberships(uow.tx, account.id))
+    return account is not None and any(
+        one.group_id == group_id for one in accounts.memberships(uow.tx, uow.keys, account.id)
+    )
 
 
 def _join(uow: UnitOfWork, account: AccountView, group_id: int, role: Role) -> int:
-    member_id = groups.add_member(uow.tx, group_id=group_id, role=role, language=account.language, now=uow.now)
-    accounts.set_account(uow.tx, member_id, account.id)
+    member_id = accounts.add_member(
+        uow.tx, uow.keys, group_id=group_id, role=role, language=account.language, now=uow.now
+    )
+    accounts.set_account(uow.tx, uow.keys, member_id, account.id)
     contact_id = contacts.add(
         uow.tx,
         uow.keys,
@@ -247,5 +252,5 @@ def _member(uow: UnitOfWork, who: Actor, member_id: int) -> MemberView:
 
 def _refuse_without_owner(uow: UnitOfWork, group_id: int, member_id: int) -> None:
     members = accounts.members(uow.tx, uow.keys, group_id)
-    if not any(one.role is Role.OWNER and one.id != member_id for one in members):
+    if not any(one.role is Role.OWNER and one.is_proved and one.id != member_id for one in members):
         raise ConflictError("last_owner", field="member")

@@ -57,7 +57,8 @@ def tell_group(
     told = [
         _Reader(one.address, one.language)
         for one in members
-        if one.address is not None and one.id != but and (one.role is Role.OWNER or one.id in (by, whom))
+        if one.address is not None and one.is_proved and one.id != but
+        if one.role is Role.OWNER or one.id in (by, whom)
     ]
     # A stranger has named a group on trial, and may have invited the reader.
     name = group.name if group is not None and not group.is_on_trial else None

@@ -274,7 +274,7 @@ def enter(
     """
     is_seen = bool(known) and sessions.knows(uow.tx, account.id, token_hash(known or ""))
     accounts.link_members(uow.tx, uow.keys, account)
-    as_whom = accounts.memberships(uow.tx, account.id)
+    as_whom = accounts.memberships(uow.tx, uow.keys, account.id)
     token = new_token()
     if not known or not sessions.is_seen_before(uow.tx, token_hash(known)):
         known = new_token()
@@ -369,11 +369,17 @@ def leave_everywhere(uow: UnitOfWork, account_id: int) -> int:
 
 
 def end_sessions_of(uow: UnitOfWork, *, email: str) -> int:
-    """End all sessions of the account with this address, and return how many. Raises NotFoundError."""
-    account = accounts.at_address(uow.tx, uow.keys, addresses.read_email(email, field="email"))
-    if account is None:
+    """End all sessions of the account with this address, and return how many.
+
+    Raises NotFoundError for an address that nobody signs in with, nor may.
+    """
+    address = addresses.read_email(email, field="email")
+    account = accounts.at_address(uow.tx, uow.keys, address)
+    if account is not None:
+        return leave_everywhere(uow, account.id)
+    if not accounts.is_awaited(uow.tx, uow.keys, address, uow.now):
         raise NotFoundError(field="email")
-    return leave_everywhere(uow, account.id)
+    return 0
 
 
 def end_all_sessions(uow: UnitOfWork) -> int:
@@ -418,13 +424,16 @@ def remove_passkey(uow: UnitOfWork, signed_in: SignedIn, passkey_id: int) -> boo
 
 def log(uow: UnitOfWork, account_id: int, act: str) -> None:
     """Write what an account did into the activity log of each of its groups."""
-    mine = [{"group_id": one.group_id, "member_id": one.member_id} for one in accounts.memberships(uow.tx, account_id)]
+    mine = [
+        {"group_id": one.group_id, "member_id": one.member_id}
+        for one in accounts.memberships(uow.tx, uow.keys, account_id)
+    ]
     activity_log.write_all(uow.tx, uow.now, [{"act": act, **ids} for ids in mine])
 
 
 def act_in(uow: UnitOfWork, signed_in: SignedIn, group_id: int) -> bool:
     """Switch the session to another group of its account; return False if the account is not in it."""
-    for one in accounts.memberships(uow.tx, signed_in.account_id):
+    for one in accounts.memberships(uow.tx, uow.keys, signed_in.account_id):
         if one.group_id == group_id:
             sessions.act_as(uow.tx, signed_in.session_id, one.member_id)
             return True

@@ -1,6 +1,6 @@
 """Accounts, their memberships in groups, and invitations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from reminder.domain.model.people import ChannelName, GroupKind, Language, Role
+from reminder.storage.auth.proofs import INVITATION, MEMBER, is_proved, prove, row_is_proved
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import among
@@ -94,11 +95,46 @@ def is_awaited(tx: Session, keys: KeyRing, address: str, now: datetime) -> bool:
     )
 
 
+def add_member(tx: Session, keys: KeyRing, *, group_id: int, role: Role, language: Language, now: datetime) -> int:
+    """Add a member to a group, and return their id."""
+    member = Member(group_id=group_id, role=role, language=language, created_at=now)
+    tx.add(member)
+    tx.flush()
+    member.proof = prove(keys, MEMBER, member.id, group_id, None, role)
+    tx.flush()
+    return member.id
+
+
+def set_role(tx: Session, keys: KeyRing, member_id: int, role: Role) -> bool:
+    """Set the role of a member; return False for one whose present role the program has not given."""
+    return _change(tx, keys, member_id, {"role": role})
+
+
+def set_account(tx: Session, keys: KeyRing, member_id: int, account_id: int) -> bool:
+    """Link a member to an account; return False for one whose role the program has not given."""
+    return _change(tx, keys, member_id, {"account_id": account_id})
+
+
+def _change(tx: Session, keys: KeyRing, member_id: int, changes: Mapping[str, object]) -> bool:
+    """Change what the proof of a member is made over. A row without a proof gets none by it."""
+    row = tx.execute(_PROVED.where(Member.id == member_id).with_for_update()).one_or_none()
+    if row is None or not row_is_proved(keys, MEMBER, row):
+        return False
+    after = {**row._mapping, **changes}
+    proof = prove(keys, MEMBER, *(after[name] for name in MEMBER.over))
+    changed = update(Member).where(Member.id == member_id).values(**changes, proof=proof)
+    tx.execute(changed.execution_options(synchronize_session=False))
+    return True
+
+
+_PROVED = MEMBER.rows()
+
+
 def link_members(tx: Session, keys: KeyRing, account: AccountView) -> None:
     """Link to the account the members that were entered with its address and have not signed in yet."""
     for member_id, group_id in _unlinked(tx, keys, account.address):
-        if not any(one.group_id == group_id for one in memberships(tx, account.id)):
-            tx.execute(update(Member).where(Member.id == member_id).values(account_id=account.id))
+        if not any(one.group_id == group_id for one in memberships(tx, keys, account.id)):
+            set_account(tx, keys, member_id, account.id)
 
 
 def _unlinked(tx: Session, keys: KeyRing, address: str) -> list[tuple[int, int]]:
@@ -124,17 +160,20 @@ def _unlinked(tx: Session, keys: KeyRing, address: str) -> list[tuple[int, int]]
 
 
 _MEMBERSHIPS = (
-    select(Member.id, Member.group_id, Group.name, Group.kind, Member.role)
+    select(Member.id, Member.group_id, Group.name, Group.kind, Member.role, Member.account_id, Member.proof)
     .join(Group, Group.id == Member.group_id)
     .where(Member.account_id == bindparam("account"))
     .order_by(Member.id)
 )
 
 
-def memberships(tx: Session, account_id: int) -> list[Membership]:
-    """Return the groups of an account, the oldest membership first."""
-    rows = tx.execute(_MEMBERSHIPS, {"account": account_id})
-    return [Membership(*row[:3], GroupKind(row[3]), Role(row[4])) for row in rows]
+def memberships(tx: Session, keys: KeyRing, account_id: int) -> list[Membership]:
+    """Return the groups of an account, the oldest membership first; none that the key ring does not prove."""
+    return [
+        Membership(row.id, row.group_id, row.name, GroupKind(row.kind), Role(row.role))
+        for row in tx.execute(_MEMBERSHIPS, {"account": account_id})
+        if is_proved(keys, MEMBER, row.proof, row.id, row.group_id, row.account_id, row.role)
+    ]
 
 
 def invite(
@@ -150,6 +189,8 @@ def invite(
         expires_at=expires_at,
     )
     tx.add(invitation)
+    tx.flush()
+    invitation.proof = prove(keys, INVITATION, invitation.id, group_id, role)
     tx.flush()
     return invitation.id
 
@@ -176,6 +217,7 @@ def _invitations(tx: Session, keys: KeyRing, now: datetime, which: ColumnElement
             row.id, row.group_id, name, keys.open(row.address_sealed, INVITED), Role(row.role), row.expires_at
         )
         for row, name in tx.execute(query)
+        if is_proved(keys, INVITATION, row.proof, row.id, row.group_id, row.role)
     ]
 
 
@@ -190,14 +232,12 @@ def end_invitation(tx: Session, invitation_id: int, now: datetime) -> bool:
     return ended.first() is not None
 
 
-def set_account(tx: Session, member_id: int, account_id: int) -> None:
-    """Link a member to an account."""
-    tx.execute(update(Member).where(Member.id == member_id).values(account_id=account_id))
-
-
 @dataclass(frozen=True)
 class MemberView:
-    """A member of a group. `address`: the one they sign in with, or were entered with."""
+    """A member of a group. `address`: the one they sign in with, or were entered with.
+
+    `is_proved`: whether the program has given them this role; somebody else's row gives no right.
+    """
 
     id: int
     name: str
@@ -206,6 +246,7 @@ class MemberView:
     copies: str
     address: str | None
     has_signed_in: bool
+    is_proved: bool = True
 
 
 _MEMBERS = select(Member, Account.address_sealed).outerjoin(Account, Account.id == Member.account_id)
@@ -234,6 +275,7 @@ def _members(tx: Session, keys: KeyRing, rows: Sequence[Row[Member, bytes | None
             copies=row.copies,
             address=first.get(row.id) if sealed is None else keys.open(sealed, ADDRESS),
             has_signed_in=sealed is not None,
+            is_proved=is_proved(keys, MEMBER, row.proof, row.id, row.group_id, row.account_id, row.role),
         )
         for row, sealed in rows
     ]

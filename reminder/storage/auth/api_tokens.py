@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.model.access import Actor, Scope, role_with
 from reminder.domain.model.people import Language, Role
-from reminder.storage.auth.proofs import API_TOKEN, is_proved, prove
+from reminder.storage.auth.proofs import API_TOKEN, MEMBER, is_proved, prove
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.tables import ApiToken, Group, Member
 
@@ -79,6 +79,9 @@ def find(tx: Session, keys: KeyRing, token_hash: bytes) -> TokenOwner | None:
             Member.language,
             ApiToken.used_at,
             ApiToken.token_proof,
+            Member.account_id,
+            Member.group_id.label("of_member"),
+            Member.proof,
             Group.suspended_at,
             Group.suspended_why,
         )
@@ -88,12 +91,16 @@ def find(tx: Session, keys: KeyRing, token_hash: bytes) -> TokenOwner | None:
     ).one_or_none()
     if row is None:
         return None
-    token_id, kept, group_id, member_id, role, language, used_at, proof, suspended_at, why = row
+    token_id, kept, group_id, member_id, role, language, used_at, proof, account_id, of_member, role_proof, at, why = (
+        row
+    )
     if not is_proved(keys, API_TOKEN, proof, token_hash, group_id, member_id, kept):
+        return None
+    if not is_proved(keys, MEMBER, role_proof, member_id, of_member, account_id, role):
         return None
     scopes = _scopes(kept)
     who = Actor(group_id, member_id, role_with(scopes, Role(role)), Language(language))
-    return TokenOwner(token_id, scopes, who, used_at, None if suspended_at is None else why)
+    return TokenOwner(token_id, scopes, who, used_at, None if at is None else why)
 
 
 def used(tx: Session, token_id: int, now: datetime) -> None:

@@ -26,13 +26,13 @@ def group(tx: Session, who: Actor) -> GroupView:
     return found
 
 
-def homes(tx: Session, who: Actor, account_id: int) -> list[GroupView]:
+def homes(tx: Session, keys: KeyRing, who: Actor, account_id: int) -> list[GroupView]:
     """Return the actor's home and the other homes of its organisation, by their names.
 
     Only homes in which the account is a member are returned.
     """
     here = group(tx, who)
-    mine = groups.by_id(tx, [one.group_id for one in accounts.memberships(tx, account_id)])
+    mine = groups.by_id(tx, [one.group_id for one in accounts.memberships(tx, keys, account_id)])
     others = [
         one
         for one in mine.values()

@@ -1,4 +1,7 @@
-"""Proofs of rows that sign somebody in: each is made with the key ring, over what the row grants and to whom."""
+"""Proofs of rows that sign somebody in, or give them a role.
+
+Each is made with the key ring, over what the row grants and to whom.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,17 +10,21 @@ from typing import Any, cast
 from sqlalchemy import Row, Select, Table, select
 
 from reminder.storage.crypto.keyring import KeyRing
-from reminder.storage.db.tables import ApiToken, CalendarFeed, Passkey, Session
+from reminder.storage.db.tables import ApiToken, CalendarFeed, Invitation, Member, Passkey, Session
 
 
 @dataclass(frozen=True)
 class Proof:
-    """A column that holds a proof, and the columns that it is made over. The purpose is bound into it."""
+    """A column that holds a proof, and the columns that it is made over. The purpose is bound into it.
+
+    `since`: the migration that has added the column; rows that were there are proved with it, and none later.
+    """
 
     table: Table
     column: str
     over: tuple[str, ...]
     purpose: str
+    since: str = "0016"
 
     @property
     def name(self) -> str:
@@ -35,7 +42,9 @@ API_TOKEN = Proof(
 )
 CALENDAR_FEED = Proof(cast(Table, CalendarFeed.__table__), "token_proof", ("token_hash", "member_id"), "calendar feed")
 PASSKEY = Proof(cast(Table, Passkey.__table__), "proof", ("credential_id", "public_key", "account_id"), "passkey")
-PROOFS = (SESSION, API_TOKEN, CALENDAR_FEED, PASSKEY)
+MEMBER = Proof(cast(Table, Member.__table__), "proof", ("id", "group_id", "account_id", "role"), "member", since="0021")
+INVITATION = Proof(cast(Table, Invitation.__table__), "proof", ("id", "group_id", "role"), "invitation", since="0021")
+PROOFS = (SESSION, API_TOKEN, CALENDAR_FEED, PASSKEY, MEMBER, INVITATION)
 
 
 def prove(keys: KeyRing, of: Proof, *over: object) -> bytes:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.model.access import Actor
 from reminder.domain.model.people import GroupKind, Language, Role
-from reminder.storage.auth.proofs import SESSION, prove
+from reminder.storage.auth.proofs import MEMBER, SESSION, prove
 from reminder.storage.auth.proofs import is_proved as row_is_proved
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.tables import Account, Group, Member
@@ -94,6 +94,7 @@ _FIND = (
         Member.group_id,
         Member.role,
         Member.account_id.label("owner"),
+        Member.proof.label("member_proof"),
         Group.kind,
         Group.trial_since,
         Group.suspended_at,
@@ -114,7 +115,7 @@ _FIND = (
 def find(tx: Session, keys: KeyRing, token_hash: bytes, *, now: datetime, seen_since: datetime) -> SignedIn | None:
     """Return a session; None for one that is unknown, expired, revoked, or not used since `seen_since`.
 
-    A row without a proof by the key ring is unknown.
+    A row without a proof by the key ring is unknown, and a member without one has no role.
     """
     row = tx.execute(_FIND, {"token": token_hash, "now": now, "seen_since": seen_since}).one_or_none()
     if row is None or not row_is_proved(keys, SESSION, row.token_proof, token_hash, row.account_id):
@@ -124,6 +125,8 @@ def find(tx: Session, keys: KeyRing, token_hash: bytes, *, now: datetime, seen_s
         row.id, row.account_id, language, None, row.seen_at, row.created_at, row.proved_at, device=row.device
     )
     if row.member_id is None or row.owner != row.account_id:
+        return signed_in
+    if not row_is_proved(keys, MEMBER, row.member_proof, row.member_id, row.group_id, row.owner, row.role):
         return signed_in
     return replace(
         signed_in,

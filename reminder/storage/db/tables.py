@@ -124,7 +124,8 @@ class Account(Base):
 class Member(Base):
     """A member of a group.
 
-    `account_id` is empty until the first sign-in with the address of the member's first contact.
+    `account_id` is empty until the first sign-in with the address of the member's first contact. `proof`: made with the
+    key ring; a row without it gives nobody a role.
     """
 
     __tablename__ = "members"
@@ -137,6 +138,7 @@ class Member(Base):
     language: Mapped[str] = mapped_column(String(10))
     copies: Mapped[Copies] = mapped_column(EnumText(Copies, 10), server_default="all")
     created_at: Mapped[datetime]
+    proof: Mapped[bytes | None]
 
 
 class Person(Base):
@@ -731,7 +733,10 @@ class Challenge(Base):
 
 
 class Invitation(Base):
-    """An invitation of an e-mail address to a group."""
+    """An invitation of an e-mail address to a group.
+
+    `proof`: made with the key ring; a row without it invites nobody.
+    """
 
     __tablename__ = "invitations"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -742,6 +747,7 @@ class Invitation(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]  # accepted, refused or withdrawn
+    proof: Mapped[bytes | None]
 
 
 class ApiToken(Base):

@@ -70,6 +70,7 @@ from reminder.storage.db.transitions import transition
 from reminder.storage.outbox.queue import login_code_key
 from reminder.storage.registry import consents
 from reminder.storage.registry.imports import delete_imports
+from reminder.storage.reminders.unclear_replies import question_key
 
 # The most numbers in one statement: SQLite accepts 32766, PostgreSQL 65535.
 _AT_ONCE = 10_000
@@ -164,8 +165,19 @@ def delete_messages(tx: Session, message_ids: Collection[int]) -> None:
 
 
 def delete_unclear_replies(tx: Session, contact_ids: Collection[int]) -> None:
-    """Delete the replies that may be about any of these contacts and are not filed with one yet."""
-    _delete(tx, UnclearReply, UnclearReply.id.in_(_unclear(ReplyChoice.contact_id.in_(contact_ids))))
+    """Delete the replies that may be about any of these contacts and are not filed with one yet.
+
+    The texts that were sent about them name the persons, and go too.
+    """
+    _delete_unclear(tx, ReplyChoice.contact_id.in_(contact_ids))
+
+
+def _delete_unclear(tx: Session, which: ColumnElement[bool]) -> None:
+    ids = list(tx.scalars(_unclear(which).distinct()))
+    for some in _portions(ids):
+        asked = select(Message.id).where(Message.key.in_([question_key(reply_id) for reply_id in some]), IS_LIVE)
+        delete_messages(tx, list(tx.scalars(asked)))
+        _delete(tx, UnclearReply, UnclearReply.id.in_(some))
 
 
 def _unclear(which: ColumnElement[bool]) -> Select[int]:
@@ -195,7 +207,7 @@ def group(tx: Session, group_id: int) -> None:
         tx.scalars(select(Member.account_id).where(Member.group_id == group_id, Member.account_id.is_not(None)))
     )
     delete_messages(tx, set(tx.scalars(_messages_of_group(group_id))))
-    _delete(tx, UnclearReply, UnclearReply.id.in_(_unclear(ReplyChoice.contact_id.in_(_contacts_of_group(group_id)))))
+    _delete_unclear(tx, ReplyChoice.contact_id.in_(_contacts_of_group(group_id)))
     _delete(tx, GroupDayTotal, GroupDayTotal.group_id == group_id)
     consents.forget_group(tx, group_id)
     _delete(tx, Group, Group.id == group_id)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from reminder.domain.model.people import ChannelName
 from reminder.domain.parsing.addresses import address_identity
 from reminder.errors import SettingsError
-from reminder.storage.auth.proofs import PROOFS, prove_row, row_is_proved
+from reminder.storage.auth.proofs import PROOFS, Proof, prove_row, row_is_proved
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing, sealed_with
 from reminder.storage.db import schema
@@ -49,8 +49,13 @@ def settle(tx: Tx, keys: KeyRing | None, version: str) -> None:
 
     Raises SettingsError where addresses are there and no key opens any: then the migration does not happen.
     """
-    if schema.is_before(version, FIRST_WITH_PROOFS):
-        _settle_proofs(tx, keys)
+    unproved = [of for of in PROOFS if schema.is_before(version, of.since)]
+    proving = _proving(tx, keys) if unproved else None
+    if proving is not None:
+        if schema.is_before(version, FIRST_WITH_PROOFS):
+            # A proof names the account that owns a row, which is known only afterwards.
+            unite_spellings(tx, proving)
+        prove_rows(tx, proving, unproved)
     if schema.is_before(version, FIRST_WITH_CONSENTS) and keys is not None:
         fill_consents(tx, keys)
 
@@ -69,14 +74,13 @@ def fill_consents(tx: Tx, keys: KeyRing) -> None:
         last = consent_backfill.fill_some(tx, with_secret, after=last)
 
 
-def _settle_proofs(tx: Tx, keys: KeyRing | None) -> None:
-    if keys is None or not _opens_any(tx, keys):
-        if any(tx.execute(of.rows().limit(1)).first() is not None for of in _INDEXED):
-            raise SettingsError("REMINDER_SECRET_KEYS", "the keys of this database are missing; put them back first")
-        return
-    # A proof names the account that owns a row, which is known only afterwards.
-    unite_spellings(tx, keys)
-    prove_rows(tx, keys)
+def _proving(tx: Tx, keys: KeyRing | None) -> KeyRing | None:
+    """Return the keys; None where there is neither a key nor anything to prove. Raises SettingsError."""
+    if keys is not None and _opens_any(tx, keys):
+        return keys
+    if any(tx.execute(of.rows().limit(1)).first() is not None for of in _INDEXED):
+        raise SettingsError("REMINDER_SECRET_KEYS", "the keys of this database are missing; put them back first")
+    return None
 
 
 def _opens_any(tx: Session, keys: KeyRing) -> bool:
@@ -88,10 +92,10 @@ def _newest(of: Sealed) -> Select[Any]:
     return of.rows().order_by(of.table.c.id.desc()).limit(1)
 
 
-def prove_rows(tx: Session, keys: KeyRing) -> int:
-    """Prove every session, token, calendar and passkey that is there, and return how many."""
+def prove_rows(tx: Session, keys: KeyRing, which: Sequence[Proof] = PROOFS) -> int:
+    """Prove every row that is there without a proof of these kinds, and return how many."""
     count = 0
-    for of in PROOFS:
+    for of in which:
         rows = tx.execute(of.rows().where(of.table.c[of.column].is_(None))).all()
         update_many(tx, of.table, ["id"], [{"id": row.id, of.column: prove_row(keys, of, row)} for row in rows])
         count += len(rows)

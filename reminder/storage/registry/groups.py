@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.model.people import Copies, GroupKind, Language, Role
+from reminder.domain.model.people import Copies, GroupKind
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import Contact, Group, Member
@@ -61,15 +61,6 @@ def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
     tx.add(group)
     tx.flush()
     return group.id
-
-
-def add_member(tx: Session, *, group_id: int, role: Role, language: Language, now: datetime) -> int:
-    """Add a member to a group, and return their id."""
-    added = tx.execute(
-        insert(Member).returning(Member.id),
-        [{"group_id": group_id, "role": role, "language": language, "created_at": now}],
-    )
-    return added.scalar_one()
 
 
 _THESE = select(*_COLUMNS).where(among(Group.id, ids_param("groups")))
@@ -168,11 +159,6 @@ def set_preferences(tx: Session, group_id: int, preferences: Preferences) -> Non
 def set_copies(tx: Session, member_id: int, copies: Copies) -> None:
     """Set which copies a member receives."""
     tx.execute(update(Member).where(Member.id == member_id).values(copies=copies))
-
-
-def set_role(tx: Session, member_id: int, role: Role) -> None:
-    """Set the role of a member."""
-    tx.execute(update(Member).where(Member.id == member_id).values(role=role))
 
 
 def name_member(tx: Session, member_id: int, name: str) -> None:

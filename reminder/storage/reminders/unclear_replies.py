@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.parsing.replies import Intent
@@ -118,6 +118,63 @@ def _views(tx: Session, keys: KeyRing, query: Select[*tuple[Any, ...]]) -> list[
     ]
 
 
+# The list of those who have written to a telephone, as it was sent. It waits for nothing; its digits are looked up.
+_IS_LIST = and_(UnclearReply.intent == Intent.WHO, UnclearReply.provider_id.startswith("list:"))
+
+
+def question_key(reply_id: int) -> str:
+    """Return the key of the text that was sent about an unclear reply, or that holds a list.
+
+    It may name persons of several groups. It is no message of any of them, and is erased with any of them.
+    """
+    return f"choice:{reply_id}"
+
+
+def keep_list(tx: Session, *, name: str, choices: Mapping[int, int], now: datetime) -> int:
+    """Store the list that is sent to a telephone, by digit a contact, and return its id.
+
+    `name`: of the reply that asked for it.
+    """
+    list_id = tx.execute(
+        insert(UnclearReply)
+        .values(
+            provider_id=f"list:{name}",
+            intent=Intent.WHO,
+            body_sealed=None,
+            received_at=now,
+            expires_at=now,
+            asked_at=now,
+            settled_at=now,
+        )
+        .returning(UnclearReply.id)
+    ).scalar_one()
+    tx.execute(
+        insert(ReplyChoice),
+        [{"reply_id": list_id, "digit": digit, "contact_id": one} for digit, one in choices.items()],
+    )
+    return list_id
+
+
+def latest_list(tx: Session, contact_ids: Collection[int], since: datetime) -> Mapping[int, int]:
+    """Return the latest list that was sent to the telephone of these contacts since then: by digit, a contact.
+
+    A contact that was erased since is left out. Empty where no list was sent.
+    """
+    at_phone = select(ReplyChoice.reply_id).where(among(ReplyChoice.contact_id, contact_ids))
+    newest = select(func.max(UnclearReply.id)).where(
+        UnclearReply.id.in_(at_phone), _IS_LIST, UnclearReply.asked_at >= since
+    )
+    chosen = select(ReplyChoice.digit, ReplyChoice.contact_id).where(ReplyChoice.reply_id == newest.scalar_subquery())
+    return dict(list(tx.execute(chosen.order_by(ReplyChoice.digit))))
+
+
+def lists_sent(tx: Session, contact_ids: Collection[int], since: datetime) -> int:
+    """Return how many lists were sent to the telephone of these contacts since then."""
+    at_phone = select(ReplyChoice.reply_id).where(among(ReplyChoice.contact_id, contact_ids))
+    sent = select(func.count()).where(UnclearReply.id.in_(at_phone), _IS_LIST, UnclearReply.asked_at >= since)
+    return tx.execute(sent).scalar_one()
+
+
 def is_known(tx: Session, provider_id: str) -> bool:
     """Return whether this text was stored here before."""
     return tx.execute(select(UnclearReply.id).where(UnclearReply.provider_id == provider_id)).first() is not None
@@ -137,7 +194,7 @@ def settle(tx: Session, reply_ids: Collection[int], now: datetime) -> None:
 def times_asked(tx: Session, contact_ids: Collection[int], since: datetime) -> int:
     """Return how often the senders from the telephone of these contacts were offered a choice since then."""
     ids = select(ReplyChoice.reply_id).where(among(ReplyChoice.contact_id, contact_ids))
-    asked = select(func.count(func.distinct(UnclearReply.asked_at))).where(UnclearReply.id.in_(ids))
+    asked = select(func.count(func.distinct(UnclearReply.asked_at))).where(UnclearReply.id.in_(ids), ~_IS_LIST)
     return tx.execute(asked.where(UnclearReply.asked_at >= since)).scalar_one()
 
 

@@ -39,8 +39,10 @@ def home(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn, search
         ids, paging, units = _page_of_people(uow, group, search)
         rows = group_status(uow, group, ids, with_latest=True)
         names = groups.names_by_contact(uow.tx, group.id)
-        other_groups = [one for one in accounts.memberships(uow.tx, found.account_id) if one.group_id != group.id]
-        has_sisters = len(authorized.homes(uow.tx, who, found.account_id)) > 1
+        other_groups = [
+            one for one in accounts.memberships(uow.tx, uow.keys, found.account_id) if one.group_id != group.id
+        ]
+        has_sisters = len(authorized.homes(uow.tx, uow.keys, who, found.account_id)) > 1
     found_health = recent_health(request, app)
     return page(
         request,

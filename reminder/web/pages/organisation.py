@@ -17,5 +17,5 @@ def list_homes(request: Request, app: OpenApp, who: Sees, found: WhoIsSignedIn) 
     """Show the homes in which this account is a member, and no others of the organisation."""
     with app.reading() as uow:
         here = authorized.group(uow.tx, who)
-        homes = [(one, counts(uow, one)) for one in authorized.homes(uow.tx, who, found.account_id)]
+        homes = [(one, counts(uow, one)) for one in authorized.homes(uow.tx, uow.keys, who, found.account_id)]
     return page(request, app, "homes.html", here=here, homes=homes)

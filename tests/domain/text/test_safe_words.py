@@ -301,7 +301,7 @@ def test_every_message_that_can_be_composed_is_among_those_that_are_tried_here()
     """A new method of the composer that takes words of people must be tried with hostile ones."""
     tried = {
         "reminder", "notice", "limit", "answer", "call", "practice_call", "digest", "invitation", "choice", "name_of",
-        "unsafe_words", "account_act",
+        "unsafe_words", "account_act", "senders", "left",
     }  # fmt: skip
     without_words = {"login_code", "confirm_code", "together", "reading_of", "consent_request"}
 
@@ -314,15 +314,29 @@ def test_every_message_that_can_be_composed_is_among_those_that_are_tried_here()
 def test_a_person_who_is_asked_about_is_named_in_neutral_words(language: Language) -> None:
     neutral = WORDING.of(language).section("neutral")
     to = reader(ChannelName.SMS, language, Audience.PERSON, Mode.ELDERLY, None)
+    split = {1: "evil.", 2: "jp"}
     for word in HOSTILE:
         whose = replace(to, label=word, from_=word)
         assert COMPOSER.name_of(whose) == neutral["call"]
         assert neutral["from_"] in COMPOSER.name_of(whose, with_group=True)
         assert word not in COMPOSER.name_of(whose, with_group=True)
 
-    asked = COMPOSER.choice(to, {1: "evil.", 2: "jp"})
+    listed = (COMPOSER.choice(to, split), COMPOSER.senders(to, split, 3), COMPOSER.left(to, split))
 
-    assert foreign_parts(asked.text) == frozenset()
+    for said in listed:
+        assert said is not None
+        assert foreign_parts(said.text) == frozenset()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_list_of_who_writes_has_three_segments_at_most_or_is_not_made(language: Language) -> None:
+    to = reader(ChannelName.SMS, language, Audience.PERSON, Mode.ELDERLY, None)
+
+    for count in range(1, 10):
+        names = dict.fromkeys(range(1, count + 1), "ひまわりの丘ホームの山田さん")
+        for said in (COMPOSER.senders(to, names, 5), COMPOSER.left(to, names)):
+            assert said is None or (said.segments <= 3 and said.text.count("山田") == count)
+    assert COMPOSER.senders(to, {1: "ひまわりの丘ホームの山田さん"}, 5) is not None
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

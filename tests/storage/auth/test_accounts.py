@@ -20,7 +20,7 @@ def test_an_account_is_found_by_its_address_and_by_its_id(rows: Rows) -> None:
 def test_the_language_of_an_account_is_that_of_its_members(rows: Rows) -> None:
     account = rows.account()
     member = rows.member(rows.group())
-    accounts.set_account(rows.tx, member, account)
+    accounts.set_account(rows.tx, rows.keys, member, account)
 
     accounts.set_language(rows.tx, account, Language.ENGLISH)
 
@@ -35,7 +35,7 @@ def test_members_entered_with_an_address_become_those_of_its_account_once_in_eac
 
     accounts.link_members(rows.tx, rows.keys, account)
 
-    assert [one.member_id for one in accounts.memberships(rows.tx, account.id)] == mine
+    assert [one.member_id for one in accounts.memberships(rows.tx, rows.keys, account.id)] == mine
     assert rows.one(Member.account_id, other) is None
 
 
@@ -73,7 +73,7 @@ def test_an_invitation_is_seen_from_both_sides_until_it_ends(rows: Rows) -> None
 def test_a_member_is_shown_by_what_they_sign_in_with_or_were_entered_with(rows: Rows) -> None:
     group = rows.group()
     entered, signed_in, silent = rows.member(group, email="first@example.jp"), rows.member(group), rows.member(group)
-    accounts.set_account(rows.tx, signed_in, rows.account())
+    accounts.set_account(rows.tx, rows.keys, signed_in, rows.account())
 
     members = accounts.members(rows.tx, rows.keys, group)
 

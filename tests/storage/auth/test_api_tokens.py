@@ -2,7 +2,7 @@
 
 from reminder.domain.model.access import Scope
 from reminder.domain.model.people import Role
-from reminder.storage.auth import api_tokens
+from reminder.storage.auth import accounts, api_tokens
 from reminder.storage.auth.api_tokens import TokenView
 from reminder.storage.registry import groups
 from tests.storage.conftest import HOUR, NOW, Rows
@@ -37,7 +37,7 @@ def test_a_token_acts_with_no_more_than_the_present_role_of_who_made_it(rows: Ro
     rows.token(member, group, b"s", (Scope.READ, Scope.WRITE))
 
     as_owner = api_tokens.find(rows.tx, rows.keys, b"s")
-    groups.set_role(rows.tx, member, Role.VIEWER)
+    accounts.set_role(rows.tx, rows.keys, member, Role.VIEWER)
     as_viewer = api_tokens.find(rows.tx, rows.keys, b"s")
 
     assert as_owner is not None

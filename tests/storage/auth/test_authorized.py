@@ -45,9 +45,9 @@ def test_the_homes_of_an_organisation_are_those_in_which_the_account_is_a_member
     )
     account = rows.account()
     for home in (here, sister, apart):
-        accounts.set_account(rows.tx, rows.member(home), account)
+        accounts.set_account(rows.tx, rows.keys, rows.member(home), account)
     for home in (here, sister, unknown):
         groups.set_organisation(rows.tx, home, "花の会")
 
-    assert [one.id for one in authorized.homes(rows.tx, actor(here), account)] == [here, sister]
-    assert [one.id for one in authorized.homes(rows.tx, actor(apart), account)] == [apart]
+    assert [one.id for one in authorized.homes(rows.tx, rows.keys, actor(here), account)] == [here, sister]
+    assert [one.id for one in authorized.homes(rows.tx, rows.keys, actor(apart), account)] == [apart]

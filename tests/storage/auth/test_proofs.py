@@ -5,15 +5,16 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import update
 
-from reminder.storage.auth import api_tokens, calendar_feeds, passkeys, proofs, sessions
+from reminder.domain.model.people import Role
+from reminder.storage.auth import accounts, api_tokens, calendar_feeds, passkeys, proofs, sessions
 from reminder.storage.auth.proofs import PROOFS, Proof
 from reminder.storage.crypto.keyring import new_key, read_keys, token_hash
 from reminder.storage.db.session import Database
-from reminder.storage.db.tables import Session
+from reminder.storage.db.tables import Member, Session
 from reminder.storage.maintenance import key_rotation
 from tests.storage.conftest import DAY, NOW, Rows
 
-TOKEN = token_hash("t")
+TOKEN, INVITED = token_hash("t"), "ane@example.jp"
 
 
 def filled(rows: Rows) -> dict[str, Callable[[], object]]:
@@ -42,7 +43,13 @@ def filled(rows: Rows) -> dict[str, Callable[[], object]]:
         device="",
         now=NOW,
     )
+    accounts.set_account(rows.tx, rows.keys, member, account)
+    accounts.invite(
+        rows.tx, rows.keys, group_id=group, address=INVITED, role=Role.VIEWER, now=NOW, expires_at=NOW + DAY
+    )
     return {
+        "members.proof": lambda: accounts.memberships(rows.tx, rows.keys, account) or None,
+        "invitations.proof": lambda: accounts.invitations_to(rows.tx, rows.keys, INVITED, NOW) or None,
         "sessions.token_proof": lambda: sessions.find(rows.tx, rows.keys, TOKEN, now=NOW, seen_since=NOW),
         "api_tokens.token_proof": lambda: api_tokens.find(rows.tx, rows.keys, TOKEN),
         "calendar_feeds.token_proof": lambda: calendar_feeds.find(rows.tx, rows.keys, TOKEN),
@@ -90,9 +97,11 @@ def test_a_row_that_was_turned_into_another_s_is_nobody_s(rows: Rows, of: Proof,
         "public_key": lambda: b"mine",
         "token_hash": lambda: token_hash("other"),
         "credential_id": lambda: b"other",
+        "role": lambda: Role.EDITOR,
+        "id": lambda: 77,
     }[column]
 
-    if column in ("token_hash", "credential_id"):
+    if column in ("token_hash", "credential_id", "id"):
         # It is looked for by these: a proof of one is none of another.
         (row,) = rows.tx.execute(of.rows())
         changed = (other(), *row[3:]) if column == of.over[0] else ()
@@ -123,8 +132,8 @@ def test_a_change_of_keys_keeps_every_proof_and_makes_none(database: Database) -
 
     renewed = [key_rotation.renew_proofs(database, after, of) for of in PROOFS]
 
-    assert renewed == [1, 1, 1, 1]
-    assert [key_rotation.renew_proofs(database, after, of) for of in PROOFS] == [0, 0, 0, 0]
+    assert renewed == [1] * len(PROOFS)
+    assert [key_rotation.renew_proofs(database, after, of) for of in PROOFS] == [0] * len(PROOFS)
     alone = read_keys(after.written()[:1])
     with database.writing() as tx:
         assert sessions.find(tx, alone, TOKEN, now=NOW, seen_since=NOW) is not None
@@ -132,3 +141,42 @@ def test_a_change_of_keys_keeps_every_proof_and_makes_none(database: Database) -
         assert calendar_feeds.find(tx, alone, TOKEN) is not None
         assert passkeys.find(tx, alone, b"id") is not None
         assert sessions.find(tx, alone, b"f", now=NOW, seen_since=NOW) is None
+
+
+def test_whoever_writes_a_role_into_the_database_has_none(rows: Rows) -> None:
+    """Raised, given away, or written anew: the session, the token and the list of groups know no such role."""
+    account, group, other = rows.account(), rows.group(), rows.group()
+    member = rows.member(group, role=Role.VIEWER)
+    accounts.set_account(rows.tx, rows.keys, member, account)
+    sessions.add(
+        rows.tx,
+        rows.keys,
+        account_id=account,
+        member_id=member,
+        token_hash=TOKEN,
+        device="",
+        now=NOW,
+        expires_at=NOW + DAY,
+    )
+    rows.token(member, group, TOKEN)
+
+    def roles() -> tuple[bool, bool, int]:
+        session = sessions.find(rows.tx, rows.keys, TOKEN, now=NOW, seen_since=NOW)
+        assert session is not None
+        token = api_tokens.find(rows.tx, rows.keys, TOKEN)
+        return session.who is not None, token is not None, len(accounts.memberships(rows.tx, rows.keys, account))
+
+    assert roles() == (True, True, 1)
+    rows.change(Member, member, role=Role.OWNER)
+    assert roles() == (False, False, 0)
+    assert not accounts.set_role(rows.tx, rows.keys, member, Role.OWNER), "nothing makes a false row a true one"
+    assert not accounts.set_account(rows.tx, rows.keys, member, account)
+    (shown,) = accounts.members(rows.tx, rows.keys, group)
+    assert not shown.is_proved
+    rows.change(Member, member, role=Role.VIEWER)
+    assert roles() == (True, True, 1)
+    rows.change(Member, member, group_id=other)
+    assert roles()[::2] == (False, 0)
+    rows.tx.add(Member(group_id=rows.group(), account_id=account, role=Role.OWNER, language="ja", created_at=NOW))
+    rows.tx.flush()
+    assert roles()[2] == 0

@@ -25,7 +25,7 @@ def add(rows: Rows, account: int, secret: bytes, device: str = "Safari") -> int:
 def test_a_session_is_found_by_its_secret_and_acts_as_a_member_of_its_own_account(rows: Rows) -> None:
     account, group = rows.account(), rows.group()
     mine, theirs = rows.member(group, role=Role.EDITOR), rows.member(group)
-    accounts.set_account(rows.tx, mine, account)
+    accounts.set_account(rows.tx, rows.keys, mine, account)
     session = sessions.add(
         rows.tx,
         rows.keys,

@@ -90,7 +90,7 @@ def test_a_group_goes_with_its_messages_and_the_accounts_that_are_in_no_other(ro
     group, other = rows.group(), rows.group("鈴木家")
     leaving, staying = rows.account("hana@example.jp"), rows.account("taro@example.jp")
     for of, account in ((group, leaving), (group, staying), (other, staying)):
-        accounts.set_account(rows.tx, rows.member(of), account)
+        accounts.set_account(rows.tx, rows.keys, rows.member(of), account)
     phone = rows.contact(person_id=rows.person(group))
     rows.message(phone)
     asked = login_codes.add(

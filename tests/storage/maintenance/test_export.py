@@ -21,7 +21,7 @@ def test_a_group_takes_along_what_belongs_to_it_and_nothing_of_another(rows: Row
     group, other = rows.group(), rows.group("鈴木家")
     person, stranger = rows.person(group), rows.person(other)
     member = rows.member(group, email="hana@example.jp")
-    accounts.set_account(rows.tx, member, rows.account())
+    accounts.set_account(rows.tx, rows.keys, member, rows.account())
     phone = rows.contact(person_id=person, address=PHONE)
     card = rows.card(person)
     rows.card(stranger)

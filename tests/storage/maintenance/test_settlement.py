@@ -104,7 +104,7 @@ def test_every_address_is_found_however_it_was_and_is_spelled(rows: Rows) -> Non
     assert (found.id, found.address) == (mine, LARGE), "mail goes to the spelling that its owner gave"
     assert [one.id for one in accounts.invitations_to(rows.tx, rows.keys, SMALL, NOW)] == [invited]
     accounts.link_members(rows.tx, rows.keys, found)
-    assert [one.member_id for one in accounts.memberships(rows.tx, mine)] == [member]
+    assert [one.member_id for one in accounts.memberships(rows.tx, rows.keys, mine)] == [member]
     assert settlement.unite_spellings(rows.tx, rows.keys) == 0, "a second time there is nothing to do"
 
 
@@ -115,7 +115,7 @@ def test_two_accounts_of_one_address_become_one_with_all_that_is_theirs(rows: Ro
     members = []
     for one, label in ((older, "田中家"), (newer, "鈴木家")):
         members.append(rows.member(rows.group(label)))
-        accounts.set_account(rows.tx, members[-1], one)
+        accounts.set_account(rows.tx, rows.keys, members[-1], one)
         session(rows, one, label.encode())
     passkeys.add(
         rows.tx, rows.keys, account_id=newer, credential_id=b"id", public_key=b"k", sign_count=0, device="", now=NOW
@@ -125,7 +125,7 @@ def test_two_accounts_of_one_address_become_one_with_all_that_is_theirs(rows: Ro
     settlement.prove_rows(rows.tx, rows.keys)
 
     (one,) = rows.column(Account.id)
-    assert [found.member_id for found in accounts.memberships(rows.tx, one)] == members
+    assert [found.member_id for found in accounts.memberships(rows.tx, rows.keys, one)] == members
     assert rows.column(Session.account_id) == [one, one]
     assert [found.id for found in passkeys.of_account(rows.tx, one)] == [1]
     assert settlement.divided(rows.tx, rows.keys) == []
@@ -134,7 +134,7 @@ def test_two_accounts_of_one_address_become_one_with_all_that_is_theirs(rows: Ro
 def test_two_accounts_in_one_group_stay_and_the_operator_is_asked(rows: Rows) -> None:
     group, older, newer = rows.group(), account(rows, SMALL), account(rows, LARGE)
     for one, role in ((older, Role.OWNER), (newer, Role.VIEWER)):
-        accounts.set_account(rows.tx, rows.member(group, role=role), one)
+        accounts.set_account(rows.tx, rows.keys, rows.member(group, role=role), one)
 
     settlement.unite_spellings(rows.tx, rows.keys)
 
@@ -240,3 +240,32 @@ def test_versions_know_which_came_before() -> None:
     assert schema.is_before("0009", "0016")
     assert not schema.is_before("0016", "0016")
     assert not schema.is_before(schema.newest(), "0016")
+
+
+def test_roles_and_invitations_from_before_are_proved_with_their_columns_and_no_session_of_then_is(rows: Rows) -> None:
+    owner, group = rows.account(), rows.group()
+    member = rows.member(group)
+    accounts.set_account(rows.tx, rows.keys, member, owner)
+    session(rows, owner, token_hash("thief"))
+    accounts.invite(rows.tx, rows.keys, group_id=group, address=SMALL, role=Role.VIEWER, now=NOW, expires_at=NOW + DAY)
+    rows.tx.execute(update(Member).values(proof=None))
+    rows.tx.execute(update(Invitation).values(proof=None))
+    rows.tx.execute(update(Session).values(token_proof=None))
+    assert accounts.memberships(rows.tx, rows.keys, owner) == []
+
+    settlement.settle(rows.tx, rows.keys, "0020")
+
+    assert [one.member_id for one in accounts.memberships(rows.tx, rows.keys, owner)] == [member]
+    assert len(accounts.invitations_of(rows.tx, rows.keys, group, NOW)) == 1
+    assert sessions.find(rows.tx, rows.keys, token_hash("thief"), now=NOW, seen_since=NOW) is None
+    rows.tx.execute(update(Member).values(proof=None))
+    settlement.settle(rows.tx, rows.keys, schema.newest())
+    assert accounts.memberships(rows.tx, rows.keys, owner) == [], "later nothing proves a row"
+
+
+def test_without_the_keys_roles_from_before_are_not_migrated(rows: Rows) -> None:
+    rows.account()
+
+    for keys in (None, read_keys([new_key()])):
+        with pytest.raises(SettingsError):
+            settlement.settle(rows.tx, keys, "0020")

@@ -2,6 +2,7 @@
 
 from reminder.domain.model.people import Copies, GroupKind, Language, Role
 from reminder.domain.rules.preferences import Preferences
+from reminder.storage.auth import accounts
 from reminder.storage.db.tables import CalendarFeed, Member
 from reminder.storage.registry import groups
 from tests.storage.conftest import DAY, NOW, Rows
@@ -65,10 +66,12 @@ def test_what_a_groups_own_headings_mean_is_added_to_what_was_known(rows: Rows) 
 
 def test_a_member_has_a_role_a_name_and_chooses_which_copies_they_get(rows: Rows) -> None:
     group = rows.group()
-    member = groups.add_member(rows.tx, group_id=group, role=Role.VIEWER, language=Language.JAPANESE, now=NOW)
+    member = accounts.add_member(
+        rows.tx, rows.keys, group_id=group, role=Role.VIEWER, language=Language.JAPANESE, now=NOW
+    )
     phone = rows.contact(member_id=member)
 
-    groups.set_role(rows.tx, member, Role.EDITOR)
+    assert accounts.set_role(rows.tx, rows.keys, member, Role.EDITOR)
     groups.set_copies(rows.tx, member, Copies.NEAR)
     groups.name_member(rows.tx, member, "長女")
 

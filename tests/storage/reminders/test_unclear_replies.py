@@ -1,7 +1,7 @@
 """Replies that wait until it is known whom they are about."""
 
 from reminder.domain.parsing.replies import Intent
-from reminder.storage.db.tables import ReplyChoice, UnclearReply
+from reminder.storage.db.tables import Message, ReplyChoice, UnclearReply
 from reminder.storage.maintenance import erasure
 from reminder.storage.reminders import unclear_replies
 from tests.storage.conftest import DAY, HOUR, NOW, Rows
@@ -86,4 +86,31 @@ def test_an_unclear_reply_is_deleted_after_its_time(rows: Rows) -> None:
 
     assert erasure.retention_rules(rows.tx, dict.fromkeys(erasure.OLD, NOW + DAY)) == ["unclear_replies"]
     assert erasure.delete_old(rows.tx, "unclear_replies", NOW + DAY, 9) == 1
+    assert rows.column(UnclearReply.id) == []
+
+
+def test_the_latest_list_of_a_telephone_is_found_and_waits_for_nothing(rows: Rows) -> None:
+    father, mother = two_phones(rows)
+    first = unclear_replies.keep_list(rows.tx, name="reply:1", choices={1: father, 2: mother}, now=NOW)
+    unclear_replies.keep_list(rows.tx, name="reply:2", choices={1: mother}, now=NOW + HOUR)
+
+    assert unclear_replies.latest_list(rows.tx, [father], NOW) == {1: father, 2: mother}
+    assert unclear_replies.latest_list(rows.tx, [father, mother], NOW) == {1: mother}
+    assert unclear_replies.latest_list(rows.tx, [mother], NOW + DAY) == {}
+    assert unclear_replies.lists_sent(rows.tx, [mother], NOW) == 2
+    assert unclear_replies.lists_sent(rows.tx, [mother], NOW + HOUR) == 1
+    assert unclear_replies.next_due(rows.tx, NOW + DAY) is None
+    assert unclear_replies.times_asked(rows.tx, [mother], NOW) == 0, "a list is no question about a reply"
+    assert unclear_replies.question_key(first) == f"choice:{first}"
+
+
+def test_a_text_that_names_somebody_who_is_erased_goes_with_them(rows: Rows) -> None:
+    father, mother = two_phones(rows)
+    listed = unclear_replies.keep_list(rows.tx, name="reply:1", choices={1: father, 2: mother}, now=NOW)
+    key = unclear_replies.question_key(listed)
+    rows.message(None, key=key, address="+819000000001")
+
+    erasure.delete_unclear_replies(rows.tx, [father])
+
+    assert rows.column(Message.key) == []
     assert rows.column(UnclearReply.id) == []

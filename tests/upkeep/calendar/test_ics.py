@@ -149,7 +149,7 @@ def test_the_calendar_speaks_the_member_s_language(family: Village) -> None:
         account = accounts.add(
             tx, family.app.keys, address="musume@example.jp", language=Language.ENGLISH, now=family.now
         )
-        accounts.set_account(tx, 1, account.id)
+        accounts.set_account(tx, family.app.keys, 1, account.id)
         accounts.set_language(tx, account.id, Language.ENGLISH)
 
     written = read(family)

@@ -382,7 +382,7 @@ def test_with_a_group_go_the_accounts_that_are_in_no_other(village: Village) -> 
     elsewhere = village.group(name="鈴木家")
     member = village.member("息子", "suzuki@example.jp")
     with village.app.database.writing() as tx:
-        accounts.set_account(tx, member, son)
+        accounts.set_account(tx, village.app.keys, member, son)
 
     erase(village, group=1)
 
@@ -394,7 +394,7 @@ def test_with_a_group_go_the_accounts_that_are_in_no_other(village: Village) -> 
     with village.app.database.reading() as tx:
         kept = accounts.find(tx, village.app.keys, son)
         assert kept is not None
-        assert [one.group_id for one in accounts.memberships(tx, son)] == [elsewhere]
+        assert [one.group_id for one in accounts.memberships(tx, village.app.keys, son)] == [elsewhere]
     assert [message.kind for message in village.messages()] == ["login_code"], "the son's own"
 
 
