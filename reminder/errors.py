@@ -186,7 +186,10 @@ class KeysMissingError(SettingsError):
 
 
 class DatabaseNotReadyError(KigenError):
-    """A database that cannot be used. Codes: database_unreachable, database_behind, database_ahead."""
+    """A database that cannot be used.
+
+    Codes: database_unreachable, database_behind, database_ahead, database_role_confined.
+    """
 
     code = "database_unreachable"
 

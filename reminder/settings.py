@@ -30,6 +30,7 @@ PREFIX = "REMINDER_"
 SECRET = frozenset(
     {
         "database_url",
+        "web_database_url",
         "secret_keys",
         "twilio_auth_token",
         "smtp_url",
@@ -79,6 +80,9 @@ class Settings(BaseSettings):
     config: Path | None = Field(None, description="folder that replaces the shipped config/")
     database_url: str | None = Field(
         None, description="postgresql://… or sqlite:///…; default: a SQLite file in DATA_DIR"
+    )
+    web_database_url: str | None = Field(
+        None, description="the same PostgreSQL for `reminder web`, as a role that sees one group at a time"
     )
     data_dir: Path = Field(Path("data"), description="where the SQLite file and the keys are kept")
     secret_keys: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -253,8 +257,14 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The URL of the database."""
-        return self.database_url or f"sqlite:///{(self.data_dir / 'kigen.db').resolve()}"
+        """The URL of the database; where only the web server runs, the one of its role."""
+        return self.database_url or self.web_database_url or f"sqlite:///{(self.data_dir / 'kigen.db').resolve()}"
+
+    def for_web(self) -> "Settings":
+        """Return the settings of the web server, which uses the database as a role of its own where there is one."""
+        if self.web_database_url is None:
+            return self
+        return self.model_copy(update={"database_url": self.web_database_url})
 
     @property
     def on_sqlite(self) -> bool:
@@ -309,6 +319,7 @@ def read_settings(*, parts: tuple[SettingsPart, ...] = (), **given: object) -> S
     for part in parts:
         part.check(settings)
     _refuse_half_settings(settings)
+    _refuse_two_databases(settings)
     return settings
 
 
@@ -340,6 +351,12 @@ def _unknown(name: str) -> str:
         if new is None
         else f"it is called {PREFIX}{new.upper()} now"
     )
+
+
+def _refuse_two_databases(settings: Settings) -> None:
+    web = settings.web_database_url
+    if web and (settings.on_sqlite or not web.startswith(("postgresql:", "postgresql+psycopg:"))):
+        raise SettingsError(PREFIX + "WEB_DATABASE_URL", "unset it, or set both to PostgreSQL: SQLite has no roles")
 
 
 def _refuse_half_settings(settings: Settings) -> None:

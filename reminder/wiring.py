@@ -33,7 +33,7 @@ from reminder.settings import PREFIX, Settings, config_dir, read_table
 if TYPE_CHECKING:
     from reminder.storage.crypto.keyring import KeyRing
     from reminder.storage.db.session import Database
-    from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
+    from reminder.storage.db.unit_of_work import CurrentAccess, UnitOfWork, UnitsOfWork
 
 
 T = TypeVar("T")
@@ -98,6 +98,7 @@ class App:
     clock: Clock
     channels: Mapping[ChannelName, Channel]
     loop: EventLoop
+    access: "CurrentAccess | None" = None  # of one request of the web; it matters only to the web's database role
 
     @property
     def keeps_time(self) -> bool:
@@ -107,9 +108,13 @@ class App:
     @property
     def units(self) -> "UnitsOfWork":
         """The factory of units of work, for steps that need several of them."""
-        from reminder.storage.db.unit_of_work import UnitsOfWork
+        from reminder.storage.db.unit_of_work import CurrentAccess, UnitsOfWork
 
-        return UnitsOfWork(self.database, self.keys, self.rules)
+        return UnitsOfWork(self.database, self.keys, self.rules, access=self.access or CurrentAccess())
+
+    def with_access(self, access: "CurrentAccess") -> "App":
+        """Return this App for one request, whose units act for what `access` holds at their beginning."""
+        return replace(self, access=access)
 
     def writing(self) -> "AbstractContextManager[UnitOfWork]":
         """Open a unit of work at this instant; it commits at the end of its block or leaves nothing behind."""
@@ -185,11 +190,14 @@ def build_app(
     channels: Mapping[ChannelName, Channel] | None = None,
     write: Callable[[str], None] = print,
     durable: bool = True,
+    for_web: bool = False,
 ) -> App:
     """Return an App with an open database, which must be at the newest version.
 
     On SQLite an empty or older file is migrated. `channels` replaces those of the settings; `write` prints the messages
-    of the console channel; a database that is not `durable` may be lost in a power cut, and is quicker.
+    of the console channel; a database that is not `durable` may be lost in a power cut, and is quicker. `for_web`: for
+    the web server, which may use the database as a role that sees one group at a time; all else would see nothing.
+    Raises DatabaseNotReadyError.
     """
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
@@ -200,11 +208,17 @@ def build_app(
     rules.wording.require_finished()
     clock = clock or SystemClock()
     _close_to_others(settings)
+    if for_web:
+        settings = settings.for_web()
     database = Database(settings.database, durable=durable)
     try:
         if database.is_sqlite:
             schema.migrate(database, settling(present_keys(settings)))
         schema.require_newest(database)
+        if for_web:
+            database.find_role()
+        else:
+            database.refuse_confined()
         database.write_only_at(schema.newest())
         keys = open_key_ring(settings, database, clock.now())
         fill_consents(database, keys)

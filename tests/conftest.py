@@ -112,7 +112,22 @@ def postgres() -> databases.Server:
 
 @pytest.fixture(scope="session")
 def _migrated_postgres(postgres: databases.Server) -> str:
-    return postgres.template("migrated", migrate)
+    return postgres.template("migrated", _migrate_and_let_web_in)
+
+
+def _migrate_and_let_web_in(url: str) -> None:
+    """What the operator does who follows docs/scaling.md: `migrate`, and the statements of `database roles --sql`."""
+    from sqlalchemy import create_engine
+
+    from reminder.storage.db import row_security
+
+    migrate(url)
+    by_superuser = databases.as_role(url, databases.SUPERUSER).replace("postgresql:", "postgresql+psycopg:")
+    engine = create_engine(by_superuser)
+    with engine.begin() as connection:
+        for statement in row_security.statements_for_role(connection, databases.WEB_ROLE):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,9 @@ DURABLE_SETTINGS = {"fsync": "on", "full_page_writes": "on", "autovacuum": "on",
 MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 1_000_000_000
 
+# Who owns the tests' databases, and who uses them as the web server does.
+SUPERUSER, OWNER, WEB_ROLE = "kigen", "kigen_owner", "kigen_web"
+
 START_SECONDS = 300
 STOP_SECONDS = 120
 
@@ -53,17 +56,19 @@ class PostgresMissingError(Exception):
 class Server:
     """A running PostgreSQL, shared by every process of the run."""
 
-    address: str
+    address: str  # of a superuser
     folder: Path
 
     @contextmanager
     def database(self, template: str = "template0") -> Iterator[str]:
-        """The URL of a database of one's own, a copy of `template`; dropped at the end, whoever is still connected."""
+        """The URL of a database of one's own, a copy of `template`; dropped at the end, whoever is still connected.
+
+        Its owner is no superuser, whom no policy would concern."""
         name = f"test_{uuid.uuid4().hex[:12]}"
         # By its files: to write it through the server's log, which is what it does by itself, takes twice as long here.
-        self._command(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        self._command(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER} STRATEGY file_copy")
         try:
-            yield f"{self.address}/{name}"
+            yield as_role(f"{self.address}/{name}", OWNER)
         finally:
             self._command(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -73,8 +78,8 @@ class Server:
             if not self._exists(name):
                 draft = f"{name}_draft"
                 self._command(f"DROP DATABASE IF EXISTS {draft}")
-                self._command(f"CREATE DATABASE {draft} TEMPLATE template0")
-                prepare(f"{self.address}/{draft}")
+                self._command(f"CREATE DATABASE {draft} TEMPLATE template0 OWNER {OWNER}")
+                prepare(as_role(f"{self.address}/{draft}", OWNER))
                 self._command(f"ALTER DATABASE {draft} RENAME TO {name}")
         return name
 
@@ -90,6 +95,11 @@ class Server:
 
         with psycopg.connect(f"{self.address}/postgres") as connection:
             return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is not None
+
+
+def as_role(url: str, role: str) -> str:
+    """The URL of the same database for another role; the server trusts whoever comes from this machine."""
+    return re.sub(r"(?<=//)[a-z_]+(?=@)", role, url)
 
 
 def begin_run() -> IO[str] | None:
@@ -136,6 +146,8 @@ def running_server() -> Server:
                 time.sleep(0.01)
             # It outlives this process on purpose; without this, Python would warn that nobody waited for it.
             keeper.returncode = 0
+            if address.exists():
+                Server(address.read_text(), folder)._command(f"CREATE ROLE {OWNER} LOGIN")
     if address.exists():
         return Server(address.read_text(), folder)
     raise PostgresMissingError(refusal.read_text() if refusal.exists() else (folder / "keeper.log").read_text()[-800:])
@@ -201,7 +213,7 @@ def _start(folder: Path, place: Path) -> tuple[subprocess.Popen[bytes], str]:
         **identity,
     }
     with log.open("wb") as output:
-        choices = ["-U", "kigen", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions"]
+        choices = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions"]
         made = subprocess.run(
             [binaries / "initdb", "-D", data, *choices], stdout=output, stderr=output, check=False, **as_whom
         )
@@ -216,7 +228,7 @@ def _start(folder: Path, place: Path) -> tuple[subprocess.Popen[bytes], str]:
                 [binaries / "postgres", "-D", data, *settings], stdout=output, stderr=output, **as_whom
             )
             if _is_ready(server, data):
-                return server, f"postgresql://kigen@127.0.0.1:{port}"
+                return server, f"postgresql://{SUPERUSER}@127.0.0.1:{port}"
             _stop(server)
     raise PostgresMissingError(f"the server did not start: {log.read_text()[-800:]}")
 

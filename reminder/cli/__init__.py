@@ -17,6 +17,7 @@ from reminder.cli import (
     api_tokens,
     backup,
     bounce_mail,
+    database,
     entities,
     erase_export,
     home_reports,
@@ -70,6 +71,7 @@ bounce_mail.add_to(app)
 backup.add_to(app)
 key_commands.add_to(app)
 activity.add_to(app)
+database.add_to(app)
 accounts.add_to(app)
 
 REFUSED, FAILED = 2, 1

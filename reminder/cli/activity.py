@@ -21,9 +21,13 @@ def check(as_json: bool = AsJson) -> None:
     """
     from reminder.cli.app_context import opened_app
     from reminder.storage.maintenance import activity_chain
+    from reminder.storage.runtime import activity_log
 
-    with opened_app() as app, app.reading() as uow:
-        found = activity_chain.check_all(uow.tx, uow.keys)
+    with opened_app() as app:
+        with app.reading() as uow:
+            found = activity_chain.check_all(uow.tx, uow.keys)
+        with app.writing() as uow:
+            activity_log.write(uow.tx, "activity_log_checked", uow.now)
     said = "all are as they were written" if found.wrong is None else f"number {found.wrong} is not as it was written"
     print_answer(
         {"rows": found.last, "wrong": found.wrong}, as_json=as_json, plain=f"{found.last} rows are chained; {said}"

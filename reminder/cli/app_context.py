@@ -15,16 +15,21 @@ from reminder.wiring import App, build_app, read_settings
 
 
 @contextmanager
-def opened_app(at: datetime | None = None, *, write: Callable[[str], None] = print) -> Iterator[App]:
+def opened_app(
+    at: datetime | None = None, *, write: Callable[[str], None] = print, for_web: bool = False
+) -> Iterator[App]:
     """Yield the App.
 
-    `at`: the instant at which this command runs, instead of now. `write`: where the console channel prints.
+    `at`: the instant at which this command runs, instead of now. `write`: where the console channel prints. `for_web`:
+    for the web server.
     """
     settings = read_settings()
+    if for_web:
+        settings = settings.for_web()
     name_former_values()
     require_folders(settings)
     clock = clock_of(settings) if at is None else SteppedClock(at)
-    with build_app(settings, clock=clock, write=write) as app:
+    with build_app(settings, clock=clock, write=write, for_web=for_web) as app:
         yield app
 
 

@@ -12,6 +12,8 @@ from reminder.cli.output import AsJson, print_answer
 from reminder.errors import RefusedInputError, SettingsError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reminder.settings import Settings
     from reminder.storage.crypto.keyring import KeyRing
     from reminder.storage.db.session import Database
@@ -64,7 +66,9 @@ def backup(
             refuse_missing_keys(settings, database)
         if ring is None:
             raise SettingsError("REMINDER_SECRET_KEYS", "nothing was sealed yet, or its keys are not in DATA_DIR")
-        kept = upkeep.make(database, ring, key, out, clock_of(settings).now())
+        now = clock_of(settings).now()
+        kept = upkeep.make(database, ring, key, out, now)
+        _log(database, "backed_up", now)
     print_answer(_whole(kept), as_json=as_json, plain=f"{out}: {_in_short(kept.contents)}\nSHA-256 {kept.sha256}")
 
 
@@ -123,10 +127,12 @@ def restore(
     from reminder.upkeep import backup as upkeep
 
     with _database() as (settings, database):
+        now = clock_of(settings).now()
         contents = upkeep.restore(
-            database, file, _backup_key(settings, key_file), clock_of(settings).now(),
+            database, file, _backup_key(settings, key_file), now,
             ring=_ring(settings), keep_keys=partial(keep_keys, settings.data_dir), exact=exact,
         )  # fmt: skip
+        _log(database, "restored", now)
     print_answer({**_facts(contents), "exact": exact}, as_json=as_json, plain=f"restored: {_in_short(contents)}")
 
 
@@ -145,9 +151,20 @@ def _database() -> "Iterator[tuple[Settings, Database]]":
     require_folders(settings)
     database = Database(settings.database)
     try:
+        database.refuse_confined()
         yield settings, database
     finally:
         database.close()
+
+
+def _log(database: "Database", act: str, now: "datetime") -> None:
+    """Log the act, unless the database waits for a migration: only a program of then may write into it."""
+    from reminder.storage.db import schema
+    from reminder.storage.runtime import activity_log
+
+    if schema.present(database) == schema.newest():
+        with database.writing() as tx:
+            activity_log.write(tx, act, now)
 
 
 def _ring(settings: "Settings") -> "KeyRing | None":

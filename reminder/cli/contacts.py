@@ -132,3 +132,21 @@ def stop_contact(contact: Id, as_json: bool = AsJson) -> None:
     print_answer(
         {"id": contact, "state": "opted_out"}, as_json=as_json, plain=f"contact {contact} gets no more messages"
     )
+
+
+def stop_number(
+    number: Annotated[str, typer.Argument(help="A telephone number, in any spelling.")], as_json: bool = AsJson
+) -> None:
+    """Stop all that is sent to a telephone, in every group, because its owner has told you so.
+
+    It outlives the contacts: who enters the number later cannot write to it either. Where texts cannot be answered,
+    this is the owner's "stop".
+
+    Example: reminder contact stop-number 090-0000-0009
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.enrolment import consent
+
+    with opened_app() as app, app.writing() as uow:
+        count = consent.stop_number(uow, number=number)
+    print_answer({"stopped": count}, as_json=as_json, plain=f"{count} contacts get no more messages")

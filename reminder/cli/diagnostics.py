@@ -11,11 +11,11 @@ from reminder.cli.app_context import require_folders
 from reminder.cli.output import error_message
 from reminder.clock import JAPAN
 from reminder.domain.text import email_html
-from reminder.errors import ConflictError, KigenError, RefusedInputError
+from reminder.errors import ConflictError, KigenError, RefusedInputError, SettingsError
 from reminder.settings import PREFIX, Settings, config_dir, former_values, read_table, settings_with
 from reminder.storage.crypto import private_files
 from reminder.storage.crypto.keyring import KeyRing, read_keys, stored_keys
-from reminder.storage.db import schema
+from reminder.storage.db import row_security, schema
 from reminder.storage.db.session import Database
 from reminder.storage.maintenance import activity_chain, settlement
 from reminder.upkeep.health import Health, Trouble
@@ -43,7 +43,7 @@ def diagnose() -> Diagnosis:
     except KigenError as wrong:
         return Diagnosis(_listed(None), [], [error_message(wrong)])
     troubles = []
-    for part in (read_rulebook, require_folders, _keys, _mail, _database, _files):
+    for part in (read_rulebook, require_folders, _keys, _mail, _database, _web_database, _files):
         try:
             part(settings)
         except KigenError as wrong:
@@ -72,9 +72,32 @@ def _database(settings: Settings) -> None:
     try:
         if not (settings.on_sqlite and schema.present(database) is None):
             schema.require_newest(database)
+            if settings.database_url is None and settings.web_database_url is not None:
+                return  # only the web server runs here, and its role does not see what is looked at below
+            database.refuse_confined()
             ring = refuse_missing_keys(settings, database)
             _refuse_divided(database, ring)
+            _refuse_unproved(database, ring)
             _activity(database, ring)
+    finally:
+        database.close()
+
+
+def _web_database(settings: Settings) -> None:
+    """Check that the web server's role sees one group at a time."""
+    if settings.web_database_url is None:
+        return
+    name, fix = (
+        f"{PREFIX}WEB_DATABASE_URL",
+        "its role sees every group or may change tables; see `reminder database roles`",
+    )
+    database = Database(settings.web_database_url)
+    try:
+        schema.require_newest(database)
+        database.find_role()
+        with database.reading() as tx:
+            if not database.is_confined or row_security.may_create(tx.connection()):
+                raise SettingsError(name, fix)
     finally:
         database.close()
 
@@ -103,6 +126,15 @@ def _refuse_divided(database: Database, keys: KeyRing | None) -> None:
         if found:
             rows = "; ".join(f"{one.table} {', '.join(map(str, one.ids))}" for one in found)
             raise ConflictError("addresses_divided", rows=rows)
+
+
+def _refuse_unproved(database: Database, keys: KeyRing | None) -> None:
+    """Refuse members whose role was written past the program."""
+    if keys is not None:
+        with database.reading() as tx:
+            found = settlement.unproved_roles(tx, keys)
+        if found:
+            raise RefusedInputError("roles_unproved", members=", ".join(map(str, found)))
 
 
 def _listed(settings: Settings | None) -> dict[str, list[str]]:
@@ -137,6 +169,8 @@ def _notes(settings: Settings) -> list[str]:
         notes.append("CLOCK_OVERRIDE is set: this is a rehearsal of another day, and nothing leaves this machine.")
     if settings.heartbeat_url is None:
         notes.append("HEARTBEAT_URL is not set: nobody outside notices when this machine stands still.")
+    if not settings.on_sqlite and settings.web_database_url is None:
+        notes.append("WEB_DATABASE_URL is not set: the web server uses the database as the role that sees every group.")
     if settings.sign_up == "open":
         notes.append("SIGN_UP is open: groups of strangers are on trial until `reminder group approve`.")
         if not settings.two_way_sms:

@@ -12,6 +12,7 @@ from reminder.cli.contacts import (
     call_contact_as_test,
     confirm_contact,
     stop_contact,
+    stop_number,
     verify_contact,
 )
 from reminder.cli.groups import (
@@ -62,6 +63,7 @@ def add_to(app: typer.Typer) -> None:
                 "test-call": call_contact_as_test,
                 "verify": verify_contact,
                 "stop": stop_contact,
+                "stop-number": stop_number,
             },
         ),
         (
@@ -99,14 +101,20 @@ def list_rows(
     Example: reminder list messages --state undelivered --json
     """
     from reminder.cli.app_context import opened_app
-    from reminder.cli.listing import LISTS, STATES
+    from reminder.cli.listing import LISTS, SHOWS_ADDRESSES, STATES
     from reminder.storage.registry import groups
+    from reminder.storage.runtime import activity_log
 
     if what not in LISTS:
         raise UnknownChoiceError(field="list", choices=list(LISTS))
     if state is not None and what in STATES and state not in STATES[what]:
         raise UnknownChoiceError(field="state", choices=STATES[what])
-    with opened_app() as app, app.reading() as uow:
-        if group is not None and groups.find(uow.tx, group) is None:
-            raise NotFoundError(field="group")
-        print_rows(LISTS[what](app, uow.tx, group, state), as_json=as_json)
+    with opened_app() as app:
+        with app.reading() as uow:
+            if group is not None and groups.find(uow.tx, group) is None:
+                raise NotFoundError(field="group")
+        if what in SHOWS_ADDRESSES:
+            with app.writing() as uow:
+                activity_log.write(uow.tx, "addresses_listed", uow.now, group_id=group)
+        with app.reading() as uow:
+            print_rows(LISTS[what](app, uow.tx, group, state), as_json=as_json)

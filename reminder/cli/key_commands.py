@@ -117,6 +117,7 @@ def _migrated(settings: "Settings") -> "Iterator[Database]":
         if database.is_sqlite:
             schema.migrate(database, settling(present_keys(settings)))
         schema.require_newest(database)
+        database.refuse_confined()
         yield database
     finally:
         database.close()

@@ -72,6 +72,9 @@ LISTS: Mapping[str, Callable[[App, Tx, int | None, str | None], Iterable[Row]]] 
     "replies": _replies,
 }
 
+# What shows whole addresses, or what was written to and by people: that it was read is logged.
+SHOWS_ADDRESSES = frozenset({"contacts", "messages", "replies"})
+
 STATES: Mapping[str, Sequence[str]] = {
     "contacts": list(ContactState),
     "cards": ["current", "retired", "done", "unanswered"],

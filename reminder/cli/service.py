@@ -117,7 +117,7 @@ def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     from reminder.cli.app_context import opened_app
     from reminder.web.server import listen, run
 
-    with opened_app() as app, listen(host, port) as listening:
+    with opened_app(for_web=True) as app, listen(host, port) as listening:
         run(app, listening)
 
 
@@ -181,13 +181,16 @@ def migrate(as_json: bool = AsJson) -> None:
     require_folders(settings)
     keys = present_keys(settings)
     database = Database(settings.database)
-    schema.migrate(database, settling(keys))
-    if keys is not None:
-        with database.writing() as tx:
-            # What an operator has made clear since the last time becomes one row.
-            unite_spellings(tx, keys)
-    version = schema.present(database)
-    database.close()
+    try:
+        database.refuse_confined()
+        schema.migrate(database, settling(keys))
+        if keys is not None:
+            with database.writing() as tx:
+                # What an operator has made clear since the last time becomes one row.
+                unite_spellings(tx, keys)
+        version = schema.present(database)
+    finally:
+        database.close()
     print_answer({"version": version}, as_json=as_json, plain=f"the database is at version {version}")
 
 

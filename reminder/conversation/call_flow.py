@@ -9,6 +9,7 @@ from reminder.domain.model.people import Language
 from reminder.domain.text import call_scripts
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import NotFoundError
+from reminder.storage.db import row_security
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queries
 from reminder.storage.registry import contacts
@@ -49,10 +50,12 @@ def answer(units: UnitsOfWork, now: datetime, asked: CallEvent) -> tuple[Turn, L
         turn = call_scripts.next_turn(words, asked.key, asked.turn, is_practice=is_practice)
         if is_practice and asked.key == call_scripts.DONE:
             with units.writing(now) as uow:
+                row_security.include_contact(uow.tx, called.contact_id)
                 contacts.record_test_call(uow.tx, called.contact_id, now)
         elif not is_practice:
             call = f"{asked.call_id}:{asked.turn}"
             with units.writing(now) as uow:
+                row_security.include_contact(uow.tx, called.contact_id)
                 inbox.keep_key(uow, contact_id=called.contact_id, provider_id=call, key=asked.key)
     return turn, called.language
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reminder.conversation import reply_handlers, unclear
 from reminder.conversation.reply_handlers import ReplyContext
@@ -12,7 +12,7 @@ from reminder.domain.model.notices import NoticeKind
 from reminder.domain.parsing import addresses
 from reminder.domain.parsing import replies as reading
 from reminder.domain.parsing.replies import Consent, Intent
-from reminder.domain.rules.consent_standing import has_refused
+from reminder.domain.rules.consent_standing import has_refused, is_stopped_for_all
 from reminder.domain.rules.reply_routing import Conversation, Reach, route
 from reminder.errors import ForbiddenNumberError, RefusedInputError
 from reminder.guard.text import clean
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 LONGEST = 1600
 # So much of a reply is shown to a carer.
 LONGEST_KEPT = 200
+# A family is asked once to look at replies of a telephone, while the operator mends what keeps us from reading them.
+ASKED_ONCE_WITHIN = timedelta(days=7)
 # What a human said about the number itself, in every group that knows it.
 _OF_THE_NUMBER = (Intent.STOP, Intent.START, Intent.WRONG_PERSON)
 
@@ -104,7 +106,7 @@ def _record(uow: UnitOfWork, address: str, intent: Intent, known: Collection[Con
     said: list[tuple[ConsentAct, int | None]] = []
     if intent is Intent.STOP:
         said.append((ConsentAct.WITHDREW, None))
-    elif intent is Intent.START and has_refused(records):
+    elif intent is Intent.START and (has_refused(records) or is_stopped_for_all(records)):
         said.append((ConsentAct.CONSENTED, None))
     elif intent is Intent.WRONG_PERSON:
         groups_that_wrote = sorted({one.group_id for one in known if one.written_at is not None})
@@ -155,8 +157,9 @@ def _act_on_next(units: UnitsOfWork, now: datetime) -> bool:
             reply = replies.waiting_reply(uow.tx, uow.keys, next_id)
             if reply.is_unreadable:
                 log.error("reply %s was sealed with a key that is gone", next_id)
-                set_aside.add(uow.tx, set_aside.REPLIES, [next_id], now)
+            # What it asks for about its number is done all the same, and once.
             if reply.is_unreadable and reply.intent not in _OF_THE_NUMBER:
+                set_aside.add(uow.tx, set_aside.REPLIES, [next_id], now)
                 _hand_to_family(uow, next_id)
             else:
                 _act(uow, reply)
@@ -173,9 +176,11 @@ def _act_on_next(units: UnitsOfWork, now: datetime) -> bool:
 
 
 def _hand_to_family(uow: UnitOfWork, reply_id: int) -> None:
-    """Ask those around the person of a reply to look at it."""
+    """Ask those around the person of a reply to look at it, once, however often the reply is tried again."""
     contact_id = replies.contact_of(uow.tx, reply_id)
     speaker = next(iter(contacts.speakers(uow.tx, contact_id)), None)
+    if notices.exists_since(uow.tx, NoticeKind.UNREAD, contact_id, uow.now - ASKED_ONCE_WITHIN):
+        return
     if speaker is not None and speaker.person_id is not None:
         notices.add(uow.tx, NoticeKind.UNREAD, person_id=speaker.person_id, contact_id=contact_id, now=uow.now)
 

@@ -206,7 +206,8 @@ def settle_next(units: UnitsOfWork, now: datetime) -> bool:
         log.exception("the unclear reply %s could not be asked about", next_id)
         with units.writing(now) as uow:
             set_aside.add(uow.tx, set_aside.UNCLEAR_REPLIES, [next_id], now)
-            unclear_replies.settle(uow.tx, [next_id], now)
+            # Its text stays: once it can be read again, it is asked about.
+            unclear_replies.leave(uow.tx, [next_id], now)
     return True
 
 

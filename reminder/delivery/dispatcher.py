@@ -54,6 +54,9 @@ class Dispatcher:
         self._hand_over, self._goes_on = hand_over, goes_on
         self._ready: deque[tuple[LeasedMessage, float]] = deque()
         self._in_flight: set[asyncio.Task[None]] = set()
+        # By address, what waits for a message that is being handed over to it: two texts to one telephone arrive in the
+        # order in which they were leased.
+        self._behind: dict[str, deque[tuple[LeasedMessage, float]]] = {}
         self._answers: list[Answered] = []
         self._tried = 0
         self._is_all = False
@@ -150,9 +153,19 @@ class Dispatcher:
         begins: list[LeasedMessage] = []
         while goes_on and len(begins) + len(self._in_flight) < self._concurrency and self._has_next():
             leased, starts_at = self._ready.popleft()
+            if leased.outgoing.address in self._behind:
+                self._behind[leased.outgoing.address].append((leased, starts_at))
+                continue
+            self._behind[leased.outgoing.address] = deque()
             begins.append(leased)
             at[leased.outgoing.message_id] = starts_at
+        if not answered and not begins:
+            return
         begun = await self._patiently(answered, begins)
+        going = {leased.outgoing.message_id for leased in begun}
+        for leased in begins:
+            if leased.outgoing.message_id not in going:
+                self._next_to(leased.outgoing.address)
         if begun:
             # One that is late makes those behind it as late: a sender's pace holds between any two.
             self._late = max(self._late, self._loop.time() - min(at.values()))
@@ -182,9 +195,16 @@ class Dispatcher:
     async def _try(self, leased: LeasedMessage, starts_at: float) -> None:
         if (wait := starts_at - self._loop.time()) > 0:
             await pause(wait)
-        outcome = await self._hand_over(leased)
-        self._answers.append((leased, outcome))
-        self._tried += 1
+        try:
+            self._answers.append((leased, await self._hand_over(leased)))
+            self._tried += 1
+        finally:
+            self._next_to(leased.outgoing.address)
+
+    def _next_to(self, address: str) -> None:
+        """Let what waits for this address go on; the first of it is begun next."""
+        waiting = self._behind.pop(address)
+        self._ready.extendleft(reversed(waiting))
 
     def _has_ended(self, task: "asyncio.Task[None]") -> None:
         self._in_flight.discard(task)

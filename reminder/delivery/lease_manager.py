@@ -13,6 +13,7 @@ from reminder.domain.model.people import Audience, ChannelName, GroupKind, Mode
 from reminder.domain.rules import hours
 from reminder.domain.rules.sending_limits import (
     A_DAY,
+    BETWEEN_CALLS,
     LEAST_BOUND_OF,
     MOST_ALIKE,
     PRESSING_TIMES,
@@ -24,6 +25,7 @@ from reminder.domain.rules.sending_limits import (
     may_still_leave,
 )
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.locks import lock
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.outbox import group_limits, leases, rate_limits
 from reminder.storage.outbox.leases import DueRow, LeasedMessage
@@ -40,6 +42,8 @@ BEFORE_KEY = timedelta(minutes=5)
 # How far ahead one worker reserves slots of a sender: long enough to save leases, short enough that urgent messages and
 # other workers do not wait.
 AHEAD = timedelta(seconds=5)
+# Why a call waits: another one to the same number has just begun.
+LINE_IN_USE = "line_in_use"
 # How long a message of a suspended group waits before it is looked at again; resuming the group releases it at once.
 WHILE_SUSPENDED = timedelta(hours=6)
 
@@ -67,6 +71,9 @@ class LeaseManager:
         """Lease up to `most` messages; unless `can_send`, only end those that are past their day."""
         now = self._clock.now()
         with self._database.writing() as tx:
+            if channel.is_call:
+                # Two workers would each start one of two calls to a number.
+                lock(tx, f"lease {channel}")
             count, wait = self._leasable(tx, channel, now)
             count = min(count, most)
             if not count:
@@ -78,7 +85,8 @@ class LeaseManager:
             leases.hold(tx, picked.suspended, WHILE_SUSPENDED)
             reschedule.reschedule_next_day(tx, picked.stale, now)
             readable = self._readable(tx, picked.ready, now)
-            rows = _Limits(tx, channel, now).within(readable)
+            apart = _one_call_after_the_other(tx, channel, readable, now) if channel.is_call else readable
+            rows = _Limits(tx, channel, now).within(apart)
             leases.lease(tx, [row.id for row in rows], until=now + LEASE)
             starts_in = self._reserve_slots(tx, channel, len(rows), now)
         ended = len(picked.stale) + len(picked.refused) + len(picked.forgotten) + len(picked.suspended)
@@ -274,6 +282,37 @@ class _Limits:
         return fits
 
 
+def _one_call_after_the_other(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], now: datetime) -> Sequence[DueRow]:
+    """Return the rows of which no two call one number, and none a number that was called a moment ago.
+
+    The others wait their turn, within the hours of calls. What is too late then is planned for the next day.
+    """
+    addresses = {row.address_index for row in rows if row.address_index}
+    last = dict(leases.last_handed(tx, channel, addresses, now - BETWEEN_CALLS, now))
+    fits, waiting = [], dict[datetime, list[DueRow]]()
+    for row in rows:
+        address = row.address_index
+        at = now if address not in last else max(now, last[address] + BETWEEN_CALLS)
+        if at > now:
+            at = hours.next_allowed(at, Mode.ELDERLY, Audience(row.audience), channel)
+            waiting.setdefault(at, []).append(row)
+        else:
+            fits.append(row)
+        if address:
+            last[address] = at
+    for until, some in waiting.items():
+        _wait(tx, some, until, LINE_IN_USE, now)
+    return fits
+
+
+def _wait(tx: Tx, rows: Sequence[DueRow], until: datetime, why: str, now: datetime) -> None:
+    """Let messages wait until then; one that has ended by then is planned for the next day."""
+    leases.defer(tx, [row.id for row in rows if until < row.expires_at], until=until, reason=why)
+    over = [row.id for row in rows if until >= row.expires_at]
+    leases.end_stale(tx, over, why, now)
+    reschedule.reschedule_next_day(tx, over, now)
+
+
 def _group_of(row: DueRow) -> int:
     return row.group_id or group_limits.NO_GROUP
 
@@ -282,8 +321,4 @@ def _defer(tx: Tx, channel: ChannelName, rows: Sequence[DueRow], why: HoldReason
     tomorrow = hours.instant(japan_date(now) + timedelta(days=1), time(0))
     for audience in {row.audience for row in rows}:
         until = hours.next_allowed(tomorrow, Mode.ELDERLY, Audience(audience), channel)
-        theirs = [row for row in rows if row.audience == audience]
-        leases.defer(tx, [row.id for row in theirs if until < row.expires_at], until=until, reason=why)
-        over = [row.id for row in theirs if until >= row.expires_at]
-        leases.end_stale(tx, over, why, now)
-        reschedule.reschedule_next_day(tx, over, now)
+        _wait(tx, [row for row in rows if row.audience == audience], until, why, now)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from reminder.domain.model.consent_records import STOPPED_BY, ConsentAct, ConsentRecord, ConsentWay
 from reminder.domain.model.messages import CancelReason, MessageKind, Urgency
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, Mode, StoppedBy
+from reminder.domain.parsing import addresses
 from reminder.domain.rules import consent_standing, hours
 from reminder.domain.rules.quotas import AddressQuota, Quota
 from reminder.domain.text.model import Composed, Reader
@@ -253,6 +254,31 @@ def stop(uow: UnitOfWork, *, contact_id: int, whose_word: StoppedBy = StoppedBy.
     activity_log.write(
         uow.tx, "contact_stopped", uow.now, group_id=speaker.group_id, contact_id=contact_id, member_id=by
     )
+
+
+def stop_number(uow: UnitOfWork, *, number: str) -> int:
+    """Stop everything at a telephone number, in every group, because its owner has told the operator so.
+
+    Return how many contacts that stopped. It holds for whoever enters the number later, too. A form with the owner's
+    signature lifts it, and their own text. Raises AddressError.
+    """
+    address = addresses.read_voice_number(number)
+    consents.lock_to_record(uow.tx)
+    way = ConsentWay.OPERATOR
+    consents.record_at(uow.tx, uow.keys, address, ConsentAct.WITHDREW, way, uow.now)
+    ids = contacts.at_phone(uow.tx, uow.keys, address)
+    group_of = {contact_id: contacts.group_of(uow.tx, contact_id) for contact_id in ids}
+    group_ids = sorted({group_id for group_id in group_of.values() if group_id is not None})
+    stopped = contacts.stop(uow.tx, ids, StoppedBy.FAMILY, uow.now, way=way, for_all=True)
+    for contact_id in stopped:
+        queue.cancel_for_contact(uow.tx, contact_id, CancelReason.OPTED_OUT, uow.now)
+        activity_log.write(uow.tx, "contact_stopped", uow.now, group_id=group_of[contact_id], contact_id=contact_id)
+    for group_id in group_ids:
+        cards.schedule_replan_of_group(uow.tx, group_id, uow.today)
+    notices.add_stopped(uow.tx, stopped, uow.now)
+    if not stopped:
+        activity_log.write(uow.tx, "number_stopped", uow.now)
+    return len(stopped)
 
 
 def verify(uow: UnitOfWork, *, contact_id: int, by: int | None = None) -> None:

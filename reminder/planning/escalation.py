@@ -1,6 +1,9 @@
 """Escalation: when nobody answers or acts, the next human is asked; at the end the card is marked red."""
 
-from datetime import date, timedelta
+import logging
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
+from functools import partial
 
 from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.notices import NoticeKind
@@ -8,21 +11,76 @@ from reminder.domain.model.people import Copies
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, RED_WITHIN, escalation_order, patience
 from reminder.domain.rules.recipients import Recipient
 from reminder.domain.text.model import About, CardContent
+from reminder.errors import DatabaseNotReadyError
 from reminder.planning.notice_builder import PlannedNotice, Subject, draft_of, enqueue, planned_notice
 from reminder.storage.auth.signed_links import SignedLinks
-from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox.queue import MentionDraft, MessageDraft
 from reminder.storage.registry import cards, groups
 from reminder.storage.registry.cards import DueCard
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.reminders.recipients import recipient_set_of
+from reminder.storage.runtime import set_aside
+
+log = logging.getLogger(__name__)
 
 GROUPS_AT_ONCE = 100
 
 
-def escalate(uow: UnitOfWork, links: SignedLinks) -> int:
-    """Ask the next human about each card whose time to answer has passed; return the number of new messages."""
-    return _Escalation(uow, links).run()
+def escalate(units: UnitsOfWork, now: datetime, links: SignedLinks) -> int:
+    """Ask the next human about each card whose time to answer has passed; return the number of new messages.
+
+    A card about which nobody can be asked for a fault of ours is set aside.
+    """
+    with units.reading(now) as uow:
+        aside = set_aside.ids(uow.tx, set_aside.ESCALATIONS)
+    try:
+        with units.writing(now) as uow:
+            group_ids = cards.groups_silent(uow.tx, uow.today, limit=GROUPS_AT_ONCE, aside=aside)
+            return _Escalation(uow, links).run(group_ids, aside=aside)
+    except DatabaseNotReadyError:
+        raise
+    except Exception:
+        log.exception("escalation goes on one group at a time")
+    made, tried = 0, set[int]()
+    while True:
+        with units.writing(now) as uow:
+            following = cards.groups_silent(uow.tx, uow.today, limit=1, but_not=tried, aside=aside)
+        if not following:
+            return made
+        tried.update(following)
+        try:
+            made += _escalate_group(units, now, links, following[0], aside)
+        except DatabaseNotReadyError:
+            raise
+        except Exception:
+            log.exception("group %s could not be escalated; the next pass tries again", following[0])
+
+
+def _escalate_group(
+    units: UnitsOfWork, now: datetime, links: SignedLinks, group_id: int, aside: Collection[int]
+) -> int:
+    """Escalate the cards of a group without those that fail."""
+    opened = partial(units.writing, now)
+    try:
+        with opened() as uow:
+            return _Escalation(uow, links).run([group_id], aside=aside)
+    except DatabaseNotReadyError:
+        raise
+    except Exception:
+        log.exception("the cards of group %s are tried one by one", group_id)
+    with units.reading(now) as uow:
+        card_ids = [one for one in cards.silent_ids(uow.tx, [group_id], uow.today) if one not in aside]
+    bad = set_aside.failing(
+        set_aside.ESCALATIONS,
+        card_ids,
+        opened,
+        lambda uow, card_id: _Escalation(uow, links).run([group_id], only=card_id),
+    )
+    with opened() as uow:
+        set_aside.add(uow.tx, set_aside.ESCALATIONS, bad, now)
+    with opened() as uow:
+        return _Escalation(uow, links).run([group_id], aside={*aside, *bad})
 
 
 class _Escalation:
@@ -32,12 +90,11 @@ class _Escalation:
         self._uow, self._tx, self._rules, self._links = uow, uow.tx, uow.rules, links
         self._now, self._today = uow.now, uow.today
 
-    def run(self) -> int:
-        group_ids = cards.groups_silent(self._tx, self._today, limit=GROUPS_AT_ONCE)
+    def run(self, group_ids: Sequence[int], *, aside: Collection[int] = (), only: int | None = None) -> int:
         around = groups.by_id(self._tx, group_ids)
         waits: dict[int, tuple[int, date | None]] = {}
         asked: dict[Recipient, list[tuple[DueCard, PlannedNotice]]] = {}
-        for card in cards.silent(self._tx, group_ids, self._today):
+        for card in cards.silent(self._tx, group_ids, self._today, aside=aside, only=only):
             if around[card.person.group_id].is_suspended:
                 # Nobody is asked meanwhile, and nothing is skipped.
                 waits[card.id] = (card.progress.escalation_level, self._today + timedelta(days=1))
@@ -86,7 +143,8 @@ class _Escalation:
         first = planned[0][1]
         composed = self._rules.composer.together([one.composed for _, one in planned], recipient.language)
         speaks_of = [_spoken_of(card) for card, _ in planned]
-        key = "silent:{contact}:{day}"
+        # The mail of a card that is tried again later on the day has a key of its own.
+        key = f"silent:{{contact}}:{planned[0][0].id}:{{day}}"
         return [draft_of(first, kind, key, self._now, composed, speaks_of=speaks_of, waits_for_hour=True)]
 
 

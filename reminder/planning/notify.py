@@ -1,6 +1,6 @@
 """Notices about failed texts, replies and stopped contacts: those around the person get each once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -109,9 +109,25 @@ def _drafts(uow: UnitOfWork, notice: notices.NoticeView) -> list[MessageDraft]:
     ]
 
 
-def notify_holds(uow: UnitOfWork) -> int:
-    """Tell the members of groups that have reached a limit of their own; return the number of new messages."""
-    untold = group_limits.untold(uow.tx, AT_ONCE)
+def notify_holds(units: UnitsOfWork, now: datetime) -> int:
+    """Tell the members of groups that have reached a limit of their own; return the number of new messages.
+
+    A group for which this fails is set aside.
+    """
+    with units.reading(now) as uow:
+        aside = set_aside.ids(uow.tx, set_aside.LIMITS)
+        group_ids = group_limits.untold_groups(uow.tx, AT_ONCE, aside=aside)
+    return set_aside.work_each(
+        set_aside.LIMITS,
+        group_ids,
+        partial(units.writing, now),
+        _notify_holds,
+        lambda uow, group_id: set_aside.add(uow.tx, set_aside.LIMITS, [group_id], now),
+    )
+
+
+def _notify_holds(uow: UnitOfWork, group_ids: Sequence[int]) -> int:
+    untold = group_limits.untold(uow.tx, group_ids)
     if not untold:
         return 0
     group_of = groups.by_id(uow.tx, [hold.group_id for hold in untold])

@@ -2,9 +2,10 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 
 from reminder.clock import japan_date
@@ -12,6 +13,7 @@ from reminder.domain.model.people import Audience, Mode
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, patience
 from reminder.domain.rules.recipients import Recipient, RecipientSet, choose_recipients
 from reminder.domain.rules.sending_limits import spread
+from reminder.errors import DatabaseNotReadyError
 from reminder.planning.daily_plan import CardContext, DailyPlan, PlanningQueries, by_owner, context_of
 from reminder.planning.delivery_history import DeliveryHistory
 from reminder.storage.auth.signed_links import SignedLinks
@@ -23,6 +25,7 @@ from reminder.storage.registry.cards import DueCard
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import open_questions, reminders
+from reminder.storage.runtime import set_aside
 
 log = logging.getLogger(__name__)
 
@@ -34,26 +37,56 @@ GROUPS_AT_ONCE = 25
 def plan_due(units: UnitsOfWork, now: datetime, links: SignedLinks | None = None) -> int:
     """Plan every card that is due and return the number of new messages; `links`: the links in e-mails to carers.
 
-    A group that cannot be planned is logged and left for the next pass. It never delays the others.
+    A card that cannot be planned is set aside. A group that cannot be planned at all is logged and left for the next
+    pass. Neither delays the others.
     """
     today = japan_date(now)
     planned, broken = 0, set[int]()
     at_once = GROUPS_AT_ONCE
+    with units.reading(now) as uow:
+        aside = set(set_aside.ids(uow.tx, set_aside.PLANS))
     while True:
         group_ids: list[int] = []
         try:
             with units.writing(now) as uow:
-                group_ids = cards.groups_due(uow.tx, today, limit=at_once, but_not=broken)
+                group_ids = cards.groups_due(uow.tx, today, limit=at_once, but_not=broken, aside=aside)
                 if not group_ids:
                     return planned
-                planned += _PlanningPass(uow, links or SignedLinks(uow.keys, None)).plan(group_ids)
+                planned += _PlanningPass(uow, links or SignedLinks(uow.keys, None)).plan(group_ids, aside=aside)
+        except DatabaseNotReadyError:
+            raise
         except Exception:
             if len(group_ids) == 0:
                 raise
             if len(group_ids) == 1:
                 log.exception("group %s could not be planned", group_ids[0])
-                broken.add(group_ids[0])
+                bad = _bad_cards(units, now, links, group_ids[0], aside)
+                aside.update(bad)
+                if not bad:
+                    broken.add(group_ids[0])
             at_once = 1
+
+
+def _bad_cards(
+    units: UnitsOfWork, now: datetime, links: SignedLinks | None, group_id: int, aside: Collection[int]
+) -> list[int]:
+    """Return the cards of a group that cannot be planned even alone, which are set aside. None if that are all of them.
+
+    Where no card can be planned it is the group that is at fault: its cards are tried again with the next pass.
+    """
+    with units.reading(now) as uow:
+        card_ids = [one for one in cards.due_ids(uow.tx, [group_id], uow.today) if one not in aside]
+    bad = set_aside.failing(
+        set_aside.PLANS,
+        card_ids,
+        partial(units.writing, now),
+        lambda uow, card_id: _PlanningPass(uow, links or SignedLinks(uow.keys, None)).plan([group_id], only=card_id),
+    )
+    if len(bad) == len(card_ids) > 1:
+        return []
+    with units.writing(now) as uow:
+        set_aside.add(uow.tx, set_aside.PLANS, bad, now)
+    return bad
 
 
 class _PlanningPass:
@@ -63,8 +96,8 @@ class _PlanningPass:
         self._tx, self._keys, self._rules, self._links = uow.tx, uow.keys, uow.rules, links
         self._now, self._today = uow.now, uow.today
 
-    def plan(self, group_ids: Sequence[int]) -> int:
-        due = self._plannable(cards.due(self._tx, group_ids, self._today))
+    def plan(self, group_ids: Sequence[int], *, aside: Collection[int] = (), only: int | None = None) -> int:
+        due = self._plannable(cards.due(self._tx, group_ids, self._today, aside=aside, only=only))
         group_of = groups.by_id(self._tx, group_ids)
         humans, recipient_sets = self._recipient_sets(group_of, {card.person.id: card.person for card in due})
         contexts = self._contexts(due, group_of, recipient_sets)

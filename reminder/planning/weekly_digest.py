@@ -7,6 +7,7 @@ go on, and a second worker adds nothing.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import groupby
 
 from reminder.clock import japan_date
@@ -24,10 +25,11 @@ from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queue
 from reminder.storage.outbox.queue import MentionDraft, MessageDraft
-from reminder.storage.registry import contacts
+from reminder.storage.registry import contacts, groups
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import digests
+from reminder.storage.runtime import set_aside
 
 # Homes in one transaction, and transactions in one pass: other texts that are due wait no longer than that.
 AT_ONCE, IN_A_PASS = 20, 10
@@ -46,15 +48,27 @@ def make_digests(units: UnitsOfWork, now: datetime, links: SignedLinks) -> int:
     if sends_at is None or now < sends_at:
         return 0
     for _ in range(IN_A_PASS):
-        with units.writing(now) as uow:
+        with units.reading(now) as uow:
             # A home that was founded after the send time gets its first digest next week.
-            homes = digests.next_homes(uow.tx, week.name, founded_before=sends_at, limit=AT_ONCE)
-            made += _make(uow, week, homes, links)
-            if len(homes) < AT_ONCE:
+            home_ids = digests.next_homes(uow.tx, week.name, founded_before=sends_at, limit=AT_ONCE)
+        made += make_some(units, now, links, home_ids)
+        with units.writing(now) as uow:
+            if len(home_ids) < AT_ONCE:
                 digests.finish(uow.tx, now)
                 return made
-            digests.record_progress(uow.tx, week.name, homes[-1].id)
+            digests.record_progress(uow.tx, week.name, home_ids[-1])
     return made
+
+
+def make_some(units: UnitsOfWork, now: datetime, links: SignedLinks, home_ids: Sequence[int]) -> int:
+    """Make the e-mails of this week for these homes; one for which this fails is set aside."""
+    return set_aside.work_each(
+        set_aside.DIGESTS,
+        home_ids,
+        partial(units.writing, now),
+        lambda uow, some: _make(uow, Week.of(uow.today), groups.homes(uow.tx, some), links),
+        lambda uow, home_id: set_aside.add(uow.tx, set_aside.DIGESTS, [home_id], now),
+    )
 
 
 def _make(uow: UnitOfWork, week: Week, homes: Sequence[GroupView], links: SignedLinks) -> int:

@@ -4,8 +4,10 @@ Proof is a delivery receipt, a reply or a pressed button. The reminders of a car
 telephone that may belong to somebody else by then.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from functools import partial
 
 from dateutil.relativedelta import relativedelta
 
@@ -17,13 +19,14 @@ from reminder.domain.rules.recipients import Recipient
 from reminder.domain.text.model import About, Composed, Reader
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.session import Tx
-from reminder.storage.db.unit_of_work import UnitOfWork
+from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queries, queue
 from reminder.storage.outbox.queue import MessageDraft
 from reminder.storage.registry import contacts, groups, people
 from reminder.storage.registry.contacts import UnverifiedContact
 from reminder.storage.reminders import notices
 from reminder.storage.reminders.recipients import reader
+from reminder.storage.runtime import set_aside
 
 # The greeting seasons in Japan: from 20 July until autumn begins by the calendar, and the New Year.
 SEASONS = (((7, 20), (8, 6)), ((1, 4), (1, 20)))
@@ -48,12 +51,32 @@ def first_moment_of_week(day: date) -> datetime:
     return hours.instant(monday_of(day), time(0))
 
 
-def verify_contacts(uow: UnitOfWork, links: SignedLinks) -> int:
-    """Send greetings to contacts without recent proof, flag those that did not answer one; return the messages made."""
+def verify_contacts(units: UnitsOfWork, now: datetime, links: SignedLinks) -> int:
+    """Send greetings to contacts without recent proof, flag those that did not answer one; return the messages made.
+
+    A contact about which this fails is set aside.
+    """
+    with units.reading(now) as uow:
+        contact_ids = contacts.unverified_ids(uow.tx, now - ASKED_AFTER, AT_ONCE)
+    return verify_some(units, now, links, contact_ids)
+
+
+def verify_some(units: UnitsOfWork, now: datetime, links: SignedLinks, contact_ids: Sequence[int]) -> int:
+    """Do the same for these contacts."""
+    return set_aside.work_each(
+        set_aside.VERIFICATIONS,
+        contact_ids,
+        partial(units.writing, now),
+        lambda uow, some: _verify(uow, links, some),
+        lambda uow, contact_id: set_aside.add(uow.tx, set_aside.VERIFICATIONS, [contact_id], now),
+    )
+
+
+def _verify(uow: UnitOfWork, links: SignedLinks, contact_ids: Sequence[int]) -> int:
     today = uow.today
     flagged_since, asked_since = uow.now - FLAGGED_AFTER, uow.now - ASKED_AFTER
     made = 0
-    for one in contacts.unverified_contacts(uow.tx, asked_since, AT_ONCE):
+    for one in contacts.unverified_contacts(uow.tx, asked_since, contact_ids):
         if one.since < flagged_since and one.person_id is not None:
             if not notices.exists_since(uow.tx, NoticeKind.UNPROVEN, one.contact_id, flagged_since):
                 kind, who = NoticeKind.UNPROVEN, one.person_id

@@ -15,7 +15,8 @@ from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import hours
 from reminder.domain.rules.sending_limits import HoldReason
 from reminder.errors import DatabaseNotReadyError, SettingsError
-from reminder.storage.db import schema
+from reminder.storage.db import row_security, schema
+from reminder.storage.db.row_security import Access, AccessScope
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.maintenance import activity_chain, audit, counters
@@ -143,7 +144,7 @@ def assess(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> He
     """Run an audit; nothing is changed. `keeps_time`: `now` is this machine's clock and not that of a rehearsal."""
     try:
         schema.require_newest(units.database)
-        with units.reading(now) as uow:
+        with units.acting_for(Access(scope=AccessScope.MONITORING)).reading(now) as uow:
             last_pass = heartbeats.last(uow.tx, heartbeats.PASS)
             return Health(
                 found=(*_troubles(uow.tx, uow.rules, now, last_pass, keeps_time=keeps_time), *_activity(uow)),
@@ -290,6 +291,8 @@ def _late_messages(tx: Tx, now: datetime, waiting: set[str]) -> Trouble | None:
 
 
 def _concerns(tx: Tx, rules: Rulebook, now: datetime) -> Iterator[Trouble]:
+    if not row_security.has_web_role(tx.connection()):
+        yield Trouble("row_security_off")
     held = group_limits.holds(tx, now, MOST_GROUPS_SHOWN)
     if held:
         named = ", ".join(f"{one.group_id} ({one.channel}, {one.reason})" for one in held)

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from reminder.errors import DatabaseNotReadyError
+from reminder.storage.db.row_security import Access, AccessScope
 from reminder.storage.db.unit_of_work import UnitsOfWork
 from reminder.storage.maintenance import audit, counters
 from reminder.upkeep.health import Health, assess
@@ -21,7 +22,7 @@ def exposition(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -
     counted: Mapping[str, int] = {}
     cards_due = 0
     try:
-        with units.reading(now) as uow:
+        with units.acting_for(Access(scope=AccessScope.MONITORING)).reading(now) as uow:
             counted = counters.all_of(uow.tx)
             cards_due = len(audit.cards_due(uow.tx, uow.today, audit.AT_MOST))
     except DatabaseNotReadyError:

@@ -4,6 +4,7 @@ Messages carry neutral words in their place (domain/text/safe_words.py), whether
 all groups after every change of the gate (guard/outgoing.py), a few groups at a time, and goes on where it stopped.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -13,6 +14,7 @@ from reminder.domain.model.people import Audience, GroupKind, Mode
 from reminder.domain.rules import hours
 from reminder.domain.rules.recipients import Recipient, choose_recipients
 from reminder.domain.text.model import Reader, WordPlace
+from reminder.errors import DatabaseNotReadyError
 from reminder.guard import outgoing
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queue
@@ -20,8 +22,10 @@ from reminder.storage.outbox.queue import MentionDraft, MessageDraft
 from reminder.storage.registry import contacts, free_words, groups
 from reminder.storage.registry.free_words import FreeWord
 from reminder.storage.registry.groups import GroupView
-from reminder.storage.runtime import service_state
+from reminder.storage.runtime import service_state, set_aside
 from reminder.storage.runtime.work_conditions import WORDS_CHECKED
+
+log = logging.getLogger(__name__)
 
 # Groups in one unit of work, and units in one pass: other messages that are due wait no longer than that.
 AT_ONCE, IN_A_PASS = 50, 10
@@ -41,17 +45,46 @@ def check_words(units: UnitsOfWork, now: datetime) -> int:
             of_version, _, reached = (service_state.find(uow.tx, WORDS_CHECKED) or "").partition(":")
             after = int(reached) if of_version == version and reached.isdecimal() else 0
             ids = free_words.groups_after(uow.tx, after, limit=AT_ONCE)
-            words = free_words.of_groups(uow.tx, ids)
-        unsafe = [word for word in words if not outgoing.is_safe(word.text, field=word.field)]
+        made += check_some(units, now, ids)
+        is_last = len(ids) < AT_ONCE
         with units.writing(now) as uow:
-            for group_id, of_group in groupby(unsafe, key=lambda word: word.group_id):
-                group = groups.find(uow.tx, group_id)
-                if group is not None:
-                    made += _tell(uow, group, list(of_group), version)
-            is_last = len(ids) < AT_ONCE
             service_state.replace(uow.tx, WORDS_CHECKED, version if is_last else f"{version}:{ids[-1]}")
         if is_last:
             break
+    return made
+
+
+def check_some(units: UnitsOfWork, now: datetime, group_ids: Sequence[int]) -> int:
+    """Check the words of these groups and return the number of messages; a group for which this fails is set aside."""
+    try:
+        return _check(units, now, group_ids)
+    except DatabaseNotReadyError:
+        raise
+    except Exception:
+        log.exception("the words of the groups are checked one group at a time")
+    made = 0
+    for group_id in group_ids:
+        try:
+            made += _check(units, now, [group_id])
+        except DatabaseNotReadyError:
+            raise
+        except Exception:
+            log.exception("the words of group %s could not be checked", group_id)
+            with units.writing(now) as uow:
+                set_aside.add(uow.tx, set_aside.WORDS, [group_id], now)
+    return made
+
+
+def _check(units: UnitsOfWork, now: datetime, group_ids: Sequence[int]) -> int:
+    version, made = outgoing.version(), 0
+    with units.reading(now) as uow:
+        words = free_words.of_groups(uow.tx, group_ids)
+    unsafe = [word for word in words if not outgoing.is_safe(word.text, field=word.field)]
+    with units.writing(now) as uow:
+        for group_id, of_group in groupby(unsafe, key=lambda word: word.group_id):
+            group = groups.find(uow.tx, group_id)
+            if group is not None:
+                made += _tell(uow, group, list(of_group), version)
     return made
 
 

@@ -26,7 +26,6 @@ class Asks(StrEnum):
     PASSKEY = "passkey"
     MEMBER = "member"
     CALENDAR = "calendar"
-    EMAIL = "email"
 
 
 @dataclass(frozen=True)

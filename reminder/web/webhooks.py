@@ -13,6 +13,8 @@ from reminder.delivery import apply_receipts, record_bounces
 from reminder.domain.parsing.bounces import Bounce, named, read_report
 from reminder.errors import RefusedInputError
 from reminder.storage.auth.signed_links import is_bounces_mark
+from reminder.storage.db.row_security import Access, AccessScope
+from reminder.storage.db.unit_of_work import CurrentAccess
 from reminder.web.declared import declares, page_router
 from reminder.wiring import App
 
@@ -20,12 +22,22 @@ router = page_router(prefix="/webhooks")
 
 Form = list[tuple[str, str]]
 MOST_FIELDS = 200
+# The group is that of the message, call or telephone number that a provider's event names.
+OF_PROVIDERS = Access(scope=AccessScope.PROVIDER)
+
+
+def access_of(request: Request) -> CurrentAccess:
+    """Return for whom the units of this request act: nobody until a rule has found who asks."""
+    if not hasattr(request.state, "access"):
+        request.state.access = CurrentAccess()
+    access: CurrentAccess = request.state.access
+    return access
 
 
 def app_of(request: Request) -> App:
-    """Return the App of the application."""
+    """Return the App for this request."""
     app: App = request.app.state.app
-    return app
+    return app.with_access(access_of(request))
 
 
 OpenApp = Annotated[App, Depends(app_of)]
@@ -59,7 +71,9 @@ async def signed_form(
             raise NotSignedError
         return form
 
-    return await run_in_threadpool(checked)
+    form = await run_in_threadpool(checked)
+    access_of(request).now = OF_PROVIDERS
+    return form
 
 
 class NotSignedError(Exception):
@@ -151,10 +165,11 @@ async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: i
     return Response(twiml, media_type="text/xml")
 
 
-def secret_address(app: OpenApp, mark: str) -> None:
+def secret_address(request: Request, app: OpenApp, mark: str) -> None:
     """Check the secret in the address, which only the operator gives out; else 403, before the body is read."""
     if not is_bounces_mark(app.keys, mark):
         raise NotSignedError
+    access_of(request).now = OF_PROVIDERS
 
 
 class BounceNotice(BaseModel):

@@ -15,16 +15,18 @@ from reminder.enrolment.imports.service import process_next_batch
 from reminder.planning.escalation import escalate
 from reminder.planning.notify import notify_failures, notify_holds, notify_notices
 from reminder.planning.planner import plan_due
-from reminder.planning.weekly_digest import make_digests
+from reminder.planning.weekly_digest import make_digests, make_some
 from reminder.storage.auth.signed_links import SignedLinks
-from reminder.storage.db.unit_of_work import UnitOfWork
-from reminder.storage.runtime import heartbeats, work_conditions
+from reminder.storage.db.session import Tx
+from reminder.storage.outbox import failures, receipts
+from reminder.storage.reminders import notices, replies, unclear_replies
+from reminder.storage.runtime import heartbeats, set_aside, work_conditions
 from reminder.storage.runtime.work_conditions import WorkCondition
 from reminder.upkeep.audit_job import run_audit
-from reminder.upkeep.contact_verification import verify_contacts
+from reminder.upkeep.contact_verification import verify_contacts, verify_some
 from reminder.upkeep.privacy.retention import apply_retention
 from reminder.upkeep.sender_change import note_sender_change
-from reminder.upkeep.word_check import check_words
+from reminder.upkeep.word_check import check_some, check_words
 from reminder.wiring import App
 
 log = logging.getLogger(__name__)
@@ -104,16 +106,6 @@ class Job:
     run: Callable[[App, datetime], int]
 
 
-def _in_one_unit(act: Callable[[App, UnitOfWork], int]) -> Callable[[App, datetime], int]:
-    """Return what runs a use case in a unit of work of its own."""
-
-    def run(app: App, now: datetime) -> int:
-        with app.units.writing(now) as uow:
-            return act(app, uow)
-
-    return run
-
-
 def _reconcile(app: App, _now: datetime) -> int:
     return reconciliation.settle_unknown(app.database, app.keys, app.clock, app.channels, app.loop.run)
 
@@ -133,10 +125,44 @@ def _note_sender_change(app: App, now: datetime) -> int:
         return note_sender_change(uow, sender_now)
 
 
+# What puts rows back into their queue, in the transaction in which they are no longer set aside.
+_PUT_BACK: Mapping[str, Callable[[Tx, Sequence[int]], None]] = {
+    set_aside.REPLIES: replies.mark_waiting,
+    set_aside.UNCLEAR_REPLIES: unclear_replies.mark_waiting,
+    set_aside.RECEIPTS: receipts.mark_waiting,
+    set_aside.NOTICES: notices.mark_waiting,
+    set_aside.FAILURES: failures.mark_unreported,
+}
+# What tries rows again at once, because their queue is worked off once a week, or once.
+_WORK_AGAIN: Mapping[str, Callable[[App, datetime, Sequence[int]], object]] = {
+    set_aside.VERIFICATIONS: lambda app, now, ids: verify_some(app.units, now, links_of(app), ids),
+    set_aside.DIGESTS: lambda app, now, ids: make_some(app.units, now, links_of(app), ids),
+    set_aside.WORDS: lambda app, now, ids: check_some(app.units, now, ids),
+}
+
+
+def _try_again(app: App, now: datetime) -> int:
+    """Try the rows again that were set aside an hour ago, and return their number: somebody may have mended them.
+
+    Rows of the other queues are in them as soon as they are no longer set aside.
+    """
+    count = 0
+    for queue in sorted(set_aside.QUEUES):
+        with app.database.writing() as tx:
+            row_ids = set_aside.take_back(tx, queue, now - set_aside.TRIED_AGAIN_AFTER)
+            if row_ids and queue in _PUT_BACK:
+                _PUT_BACK[queue](tx, row_ids)
+        if row_ids and queue in _WORK_AGAIN:
+            _WORK_AGAIN[queue](app, now, row_ids)
+        count += len(row_ids)
+    return count
+
+
 JOBS = (
+    Job("tried_again", when(work_conditions.ROW_SET_ASIDE), _try_again),
     Job(
         "receipts",
-        when(work_conditions.RECEIPT_WAITS),
+        when(work_conditions.RECEIPT_WAITS, after=("tried_again",)),
         lambda app, now: apply_receipts.apply_waiting(app.database, now),
     ),
     Job("reconciled", when(work_conditions.LEASE_EXPIRED), _reconcile),
@@ -147,7 +173,7 @@ JOBS = (
     ),
     Job(
         "answered",
-        when(work_conditions.REPLY_WAITS, work_conditions.UNCLEAR_REPLY_DUE),
+        when(work_conditions.REPLY_WAITS, work_conditions.UNCLEAR_REPLY_DUE, after=("tried_again",)),
         lambda app, now: act_on_replies(app.units, now),
     ),
     Job(
@@ -158,29 +184,29 @@ JOBS = (
     Job(
         "escalated",
         when(work_conditions.ESCALATION_DUE),
-        _in_one_unit(lambda app, uow: escalate(uow, links_of(app))),
+        lambda app, now: escalate(app.units, now, links_of(app)),
     ),
     Job("sender_changed", when(after=("weeks_begun",)), _note_sender_change),
     Job(
         "verified",
         when(after=("weeks_begun",), only_if=lambda app, _now: app.settings.public_url is not None),
-        _in_one_unit(lambda app, uow: verify_contacts(uow, links_of(app))),
+        lambda app, now: verify_contacts(app.units, now, links_of(app)),
     ),
     Job("words_checked", when(work_conditions.WORDS_UNCHECKED), lambda app, now: check_words(app.units, now)),
     Job(
         "failures_reported",
-        when(work_conditions.FAILURE_UNREPORTED, after=("receipts",)),
+        when(work_conditions.FAILURE_UNREPORTED, after=("tried_again", "receipts")),
         lambda app, now: notify_failures(app.units, now),
     ),
     Job(
         "notified",
-        when(work_conditions.NOTICE_WAITS, after=("receipts", "answered", "weeks_begun")),
+        when(work_conditions.NOTICE_WAITS, after=("tried_again", "receipts", "answered", "weeks_begun")),
         lambda app, now: notify_notices(app.units, now),
     ),
     Job(
         "limits_told",
         when(work_conditions.GROUP_HOLD_UNTOLD),
-        _in_one_unit(lambda _app, uow: notify_holds(uow)),
+        lambda app, now: notify_holds(app.units, now),
     ),
     Job(
         "digests",

@@ -42,7 +42,7 @@ def test_a_sheet_is_sent_in_mended_and_sent_again(site: Site, page: Page, tmp_pa
     looked_at(page, "sheet-saved")
 
     with page.expect_download() as returned:
-        page.get_by_role("link", name="理由つきのExcel").click()
+        page.get_by_role("button", name="理由つきのExcel").click()
     book = openpyxl.load_workbook(io.BytesIO(returned.value.path().read_bytes()))
     impossible = [cell for row in book.active.iter_rows() for cell in row if cell.value == "2027.4.31"]
     impossible[0].value = "2027.4.30"

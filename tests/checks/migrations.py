@@ -6,6 +6,7 @@ waits for the release after the one that stopped using it, and names it in `_ALL
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,13 @@ ADDITIVE = {
     "f",
     "batch_alter_table",
     "create_check_constraint",
+    "exec_driver_sql",  # of the statements below
 }
+# Statements in SQL that only add, or restrict roles that no program of the version before has.
+_ADDITIVE_SQL = re.compile(
+    r"CREATE (FUNCTION|POLICY) |ALTER TABLE \S+ (ENABLE|FORCE) ROW LEVEL SECURITY$"
+    r"|REVOKE EXECUTE ON FUNCTION |SELECT (?!.*;)"
+)
 # Statements that are allowed all the same: (revision, call) -> why no running program of the version before minds.
 _ALLOWED: dict[tuple[str, str], str] = {}
 
@@ -43,6 +50,11 @@ def refusals(revision: str, source: str) -> Iterator[str]:
                 waiting.append(node.func.id)
             elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
                 yield from _refused(revision, node.func.value.id, node.func.attr, node)
+        for node in ast.walk(functions[name]):
+            if isinstance(node, ast.Assign) and _is_of_ours(node.value):
+                yield f"{revision}: call op and connection by their names, so that this check sees what they do"
+    if "ENABLE ROW LEVEL SECURITY" in source and "CREATE POLICY everything ON" not in source:
+        yield f"{revision}: the version before runs as the owner of the tables, which needs the policy `everything`"
 
 
 def _refused(revision: str, of: str, call: str, node: ast.Call) -> Iterator[str]:
@@ -54,8 +66,27 @@ def _refused(revision: str, of: str, call: str, node: ast.Call) -> Iterator[str]
         yield f"{revision}: a unique index refuses rows that the version before may still write"
     elif call == "add_column" and _needs_a_value(node):
         yield f"{revision}: a column without a default must be nullable: the version before does not fill it"
+    elif call == "exec_driver_sql" and not _ADDITIVE_SQL.match(_statement(node)):
+        yield f"{revision}: a statement that may change or remove what the version before may still use"
     elif call not in ADDITIVE:
         yield f"{revision}: {of}.{call} changes or removes what the version before may still use"
+
+
+def _is_of_ours(value: ast.expr) -> bool:
+    """Whether this is a method of op, batch or connection that is not called here."""
+    return (
+        isinstance(value, ast.Attribute)
+        and isinstance(value.value, ast.Name)
+        and value.value.id in ("op", "batch", "connection")
+        and value.attr != "dialect"
+    )
+
+
+def _statement(node: ast.Call) -> str:
+    """The statement, with x for what is put into it."""
+    text = node.args[0] if node.args else ast.Constant("")
+    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in parts)
 
 
 def _is_true(node: ast.expr) -> bool:

@@ -1,7 +1,9 @@
 """Settings that are wrong refuse to start; `doctor` lists them all, and `health` says whether the service works."""
 
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,15 @@ WRONG = [
     ({"REMINDER_SECRET_KEYS": VALUE}, "REMINDER_SECRET_KEYS", "`reminder keys new`", "no key"),
     ({"REMINDER_SECRET_KEYS": f"{VALUE},{VALUE}="}, "REMINDER_SECRET_KEYS", "`reminder keys new`", "nor are two of these"),
     ({"REMINDER_DATABASE_URL": f"sqlite://{VALUE}"}, "REMINDER_DATABASE_URL", "name a file", "two strokes are too few"),
+    (
+        {
+            "REMINDER_DATABASE_URL": f"sqlite:///{VALUE}.db",
+            "REMINDER_WEB_DATABASE_URL": f"postgresql://me:{VALUE}@127.0.0.1/kigen",
+        },
+        "REMINDER_WEB_DATABASE_URL",
+        "both",
+        "the two are different databases",
+    ),
     ({"REMINDER_DATABASE_URL": "sqlite:///:memory:"}, "REMINDER_DATABASE_URL", "name a file", "it would forget every date"),
     (
         {"REMINDER_DATABASE_URL": f"postgresql://me:{VALUE}@127.0.0.1/kigen"},
@@ -235,7 +246,8 @@ def test_doctor_says_of_a_secret_only_that_it_is_set(reminder: Terminal) -> None
 
     assert (as_json.code, plain.code) == (0, 0), as_json.answer["troubles"]
     shown = {name.removeprefix(PREFIX).lower(): value for name, (value, _, _) in as_json.answer["settings"].items()}
-    assert {shown[name] for name in SECRET} == {"(set)"}
+    # It is for PostgreSQL: see test_database_roles.
+    assert {shown[name] for name in SECRET - {"web_database_url"}} == {"(set)"}
     for done in (as_json, plain):
         assert VALUE not in done.out + done.err
         assert key not in done.out + done.err
@@ -374,3 +386,14 @@ def test_somebody_whom_nobody_can_tell_is_named_and_the_service_still_works(remi
 
     assert (health.code, health.answer["ready"], health.answer["troubles"]) == (0, True, [])
     assert [(one["code"], one["count"]) for one in health.answer["concerns"]] == [("people_out_of_reach", 1)]
+
+
+def test_a_role_that_was_written_past_the_program_is_wrong(family: Terminal) -> None:
+    assert "メンバー 1" not in family.run("doctor").out
+    with closing(sqlite3.connect(family.data / "kigen.db")) as connection, connection:
+        connection.execute("UPDATE members SET role = 'viewer' WHERE id = 1")
+
+    done = family.run("doctor")
+
+    assert done.code == 1
+    assert "メンバー 1" in done.out

@@ -49,6 +49,7 @@ NEEDS_KEYS = {
     "contact test-call": CONTACT,
     "contact verify": CONTACT,
     "contact stop": CONTACT,
+    "contact stop-number": ["090-0000-0002"],
     "card add": [*PERSON, "--kind", "passport", *EXPIRES],
     "card renew": [*CARD, *EXPIRES],
     "card acknowledge": CARD,
@@ -76,6 +77,7 @@ NEEDS_KEYS = {
 NEEDS_NONE = {
     "demo": "a temporary file of its own",
     "migrate": "changes the shape of the tables, and opens nothing",
+    "database roles": "prints what the operator may run, and reads no row of anybody",
     "doctor": "names what is wrong, and ends with 1",
     "kinds": "reads config/",
     "read-date": "reads what was typed",

@@ -38,6 +38,7 @@ NUMBER_TYPED = [
     (f"{PERSON} --label 父 --mode {DIGITS}", "usage_value", "a mode"),
     (f"{PERSON}x{DIGITS} --label 父", "usage_value", "a group that is no number"),
     (f"contact stop {DIGITS}", "not_found|usage_value", "a contact"),
+    (f"contact stop-number {DIGITS}", "phone_unreadable|phone_foreign|forbidden_number", "a number"),
     (f"list {DIGITS}", "unknown_choice", "what to list"),
     (f"list messages --state {DIGITS}", "unknown_choice", "a state"),
     (f"list people --group {DIGITS}{DIGITS}", "not_found|usage_value", "a group of the list"),

@@ -1,7 +1,9 @@
 """A STOP outlives everything but the owner's own word: erasure, entering it anew, another group, another spelling."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from threading import Barrier
 
 import pytest
 
@@ -136,6 +138,34 @@ def test_a_stop_that_waits_for_the_next_pass_is_not_lost_with_the_contact(talkin
     assert texts(village) == before
 
 
+def test_a_number_that_is_entered_while_its_owner_says_stop_is_stopped_either_way(talking_village: Village) -> None:
+    village = talking_village
+    labels = [f"母{letter}" for letter in "あいうえお"]
+    for label in labels:
+        village.group(name=f"{label}の家")
+        village.person(label, mode=Mode.ELDERLY)
+    together = Barrier(len(labels) + 1)
+
+    def enter(label: str) -> None:
+        together.wait()
+        village.contact(label, ChannelName.SMS, PHONE)
+
+    def stop() -> None:
+        together.wait()
+        with village.app.writing() as uow:
+            inbox.keep(uow, inbox.InboundText("SM1", AT, "停止"))
+
+    with ThreadPoolExecutor(len(labels) + 1) as pool:
+        for done in [pool.submit(stop), *(pool.submit(enter, label) for label in labels)]:
+            done.result()
+    village.run_until("2026-12-01 08:05")
+
+    with village.app.database.reading() as tx:
+        at_number = contacts.at_phone(tx, village.app.keys, AT)
+        states = {contacts.speakers(tx, one)[0].state for one in at_number}
+    assert (len(at_number), states) == (len(labels), {ContactState.OPTED_OUT})
+
+
 def test_a_group_that_has_asked_enough_does_not_ask_more_by_entering_the_number_anew(talking_village: Village) -> None:
     village = talking_village
     village.group()
@@ -205,6 +235,43 @@ def test_a_stop_by_page_or_link_outlives_the_contact_too_and_a_signed_form_lifts
     with village.app.writing() as uow:
         consent.confirm(uow, contact_id=again, how=ConsentHow.WRITTEN, said_by="長女")
     assert village.contacts()["HAHA@example.jp"] is ContactState.CONFIRMED
+
+
+def test_what_an_owner_tells_the_operator_holds_for_every_group_until_a_signed_form(talking_village: Village) -> None:
+    village = talking_village
+    family(village, "田中家", "母")
+    family(village, "鈴木家", "祖母")
+    village.run_until("2026-12-01 11:00")
+
+    with village.app.writing() as uow:
+        assert consent.stop_number(uow, number="０９０ １２１２ ３４３４") == 2
+        assert consent.stop_number(uow, number=PHONE) == 0
+    before = texts(village)
+    _, later = family(village, "山田家", "叔母")
+    village.run_until("2026-12-04 18:00")
+
+    assert texts(village) == before
+    with pytest.raises(ConflictError, match="contact_said_no"), village.app.writing() as uow:
+        consent.confirm(uow, contact_id=later, how=ConsentHow.SPOKEN, said_by="長女")
+    with village.app.writing() as uow:
+        consent.confirm(uow, contact_id=later, how=ConsentHow.WRITTEN, said_by="長女")
+    with village.app.database.reading() as tx:
+        states = [contacts.speakers(tx, one)[0].state for one in contacts.at_phone(tx, village.app.keys, AT)]
+    assert states == [ContactState.OPTED_OUT, ContactState.OPTED_OUT, ContactState.CONFIRMED]
+
+
+def test_a_start_takes_back_what_the_operator_was_told_also_where_nobody_has_the_number_now(
+    talking_village: Village,
+) -> None:
+    village = talking_village
+    with village.app.writing() as uow:
+        consent.stop_number(uow, number=PHONE)
+    say(village, "再開")
+
+    _, entered = family(village, "田中家", "母")
+
+    with village.app.database.reading() as tx:
+        assert contacts.speakers(tx, entered)[0].state is ContactState.CONFIRMED
 
 
 def test_what_the_family_stops_is_not_stopped_for_other_families(talking_village: Village) -> None:

@@ -20,6 +20,7 @@ from reminder.domain.model.messages import (
 )
 from reminder.domain.model.people import Audience, ChannelName, ConsentHow, GroupKind, StoppedBy
 from reminder.domain.rules.sending_limits import (
+    BETWEEN_CALLS,
     FIRST_BOUND_OF,
     LEAST_BOUND,
     LEAST_KNOWN_DAYS,
@@ -453,7 +454,7 @@ def test_who_says_stop_while_others_are_told_gets_nothing(crowd: Village) -> Non
     def goes_on() -> bool:
         if len(provider.took) == ChannelName.SMS.can.concurrency and not has_stopped:
             with crowd.app.database.writing() as tx:
-                contacts.stop(tx, range(1, 101), StoppedBy.REPLY)
+                contacts.stop(tx, range(1, 101), StoppedBy.REPLY, crowd.now)
             has_stopped.append(True)
             provider.may_answer.set()
         return True
@@ -477,3 +478,109 @@ def test_a_channel_that_is_switched_off_sends_nothing_and_its_texts_end_with_the
     assert send(crowd, {}) == 0
 
     assert crowd.states() == [MessageState.STALE, MessageState.STALE]
+
+
+LANDLINE = "03-0000-0001"
+
+
+def couple(village: Village, *, groups: int = 1) -> list[int]:
+    """A couple with one landline, of one family or each of another, and somebody else; return their calls' contacts."""
+    village.sleep_until(MORNING)
+    found = []
+    for place, label in enumerate(("母", "父")):
+        if place < groups:
+            village.group(name=f"{label}の家")
+        village.person(label)
+        found.append(village.contact(label, ChannelName.VOICE, LANDLINE))
+    village.person("叔母")
+    return [*found, village.contact("叔母", ChannelName.VOICE, "03-0000-0002")]
+
+
+def call(village: Village, number: int, contact_id: int, **more: object) -> MessageDraft:
+    return draft(village, number, channel=ChannelName.VOICE, contact_id=contact_id, segments=0, **more)
+
+
+def called(village: Village) -> list[int | None]:
+    """Whose calls a worker makes at this moment."""
+    batch = lease_manager(village, None).claim(ChannelName.VOICE, can_send=True)
+    with village.app.database.writing() as tx:
+        return [one.contact_id for one in leases.begin_hand_over(tx, batch.leased, village.now)]
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_two_calls_to_one_landline_are_made_one_after_the_other(village: Village, groups: int) -> None:
+    mother, father, aunt = couple(village, groups=groups)
+    add(village, [call(village, number, one) for number, one in enumerate((mother, father, aunt))])
+
+    assert called(village) == [mother, aunt]
+    village.clock.move_to(village.now + BETWEEN_CALLS - timedelta(seconds=1))
+    assert called(village) == []
+    village.clock.move_to(village.now + timedelta(seconds=1))
+    assert called(village) == [father]
+
+
+def test_a_third_call_waits_for_the_second(village: Village) -> None:
+    mother, father, _ = couple(village)
+    add(village, [call(village, number, one) for number, one in enumerate((mother, father, mother))])
+    assert called(village) == [mother]
+
+    village.clock.move_to(village.now + BETWEEN_CALLS)
+    assert called(village) == [father]
+    village.clock.move_to(village.now + BETWEEN_CALLS)
+    assert called(village) == [mother]
+
+
+def test_a_call_that_comes_due_while_another_goes_on_waits_too(village: Village) -> None:
+    mother, father, _ = couple(village)
+    add(village, [call(village, 1, mother)])
+    assert called(village) == [mother]
+
+    village.clock.move_to(village.now + timedelta(minutes=1))
+    add(village, [call(village, 2, father, urgency=Urgency.ANSWER, kind=MessageKind.TEST_CALL)])
+
+    assert called(village) == [], "whoever sits beside the telephone hears it ring a moment later"
+
+
+def test_a_call_that_has_to_wait_does_not_ring_at_lunch_and_not_after_its_day(village: Village) -> None:
+    mother, father, _ = couple(village)
+    village.sleep_until("2026-12-01 11:27")
+    add(village, [call(village, 1, mother), call(village, 2, father, expires_at=village.now + timedelta(hours=5))])
+    assert called(village) == [mother]
+    village.clock.move_to(japan("2026-12-01 11:40"))
+    assert called(village) == []
+    village.clock.move_to(japan("2026-12-01 13:30"))
+    assert called(village) == [father]
+
+    village.clock.move_to(japan("2026-12-01 15:57"))
+    today = {"expires_at": japan("2026-12-01 16:00")}
+    add(village, [call(village, 3, mother, **today), call(village, 4, father, **today)])
+    assert called(village) == [mother]
+    assert [one.state for one in village.messages() if one.contact_id == father][-1] == MessageState.STALE
+
+
+def test_two_workers_do_not_call_one_landline_at_once(village: Village) -> None:
+    mother, father, _ = couple(village)
+    add(village, [call(village, number, one) for number, one in enumerate((mother, father))])
+    together, found = threading.Barrier(2), list[int | None]()
+
+    def work() -> None:
+        together.wait()
+        batch = lease_manager(village, None).claim(ChannelName.VOICE, can_send=True, most=1)
+        found.extend(one.contact_id for one in batch.leased)
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for one in workers:
+        one.start()
+    for one in workers:
+        one.join()
+
+    assert len(found) == 1
+
+
+def test_texts_to_one_telephone_are_not_kept_apart(village: Village) -> None:
+    village.sleep_until(MORNING)
+    for label in ("母", "父"):
+        village.person(label, phone="090-0000-0001")
+    add(village, [draft(village, number, contact_id=number) for number in (1, 2)])
+
+    assert len(claim(village).leased) == 2

@@ -15,8 +15,8 @@ from reminder.delivery import dispatcher as dispatcher_module
 from reminder.delivery.dispatcher import Answered, Dispatcher
 from reminder.delivery.lease_manager import LeaseBatch, LeaseManager
 from reminder.delivery.sender import Sender
-from reminder.domain.model.messages import LEASE, OUTCOME_WITHIN, Accepted, MessageState, Outcome, Outgoing
-from reminder.domain.model.people import ChannelName, Mode
+from reminder.domain.model.messages import LEASE, OUTCOME_WITHIN, Accepted, MessageKind, MessageState, Outcome, Outgoing
+from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.errors import (
     DatabaseNotReadyError,
     PermanentChannelError,
@@ -26,8 +26,9 @@ from reminder.errors import (
 )
 from reminder.storage.crypto.keyring import new_key, read_keys
 from reminder.storage.db.tables import Contact, Message
-from reminder.storage.outbox import leases
+from reminder.storage.outbox import leases, queue
 from reminder.storage.outbox.leases import LeasedMessage
+from reminder.storage.outbox.queue import MessageDraft
 from reminder.storage.registry import contacts
 from reminder.storage.runtime import heartbeats
 from reminder.upkeep.health import assess
@@ -149,6 +150,65 @@ def test_texts_leave_no_faster_than_the_sender_may_send(village: Village) -> Non
     assert sender.send_due(village.app.loop.run) == 5
 
     assert watched.at[-1] - watched.at[0] >= 0.035, "five texts at a hundred a second; a slow machine only takes longer"
+
+
+class Uneven(Watched):
+    """A provider that answers for the first text only after it has got one to another telephone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[str] = []
+        self._another = asyncio.Event()
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        if outgoing.text == "first":
+            await self._another.wait()
+        if outgoing.text == "another":
+            self._another.set()
+        self.order.append(outgoing.text)
+        return Accepted(f"uneven-{outgoing.message_id}")
+
+
+def test_texts_to_one_telephone_arrive_in_order_and_hold_up_no_other(village: Village) -> None:
+    village.sleep_until("2026-12-01 10:00")
+    for label, phone in (("母", "090-0000-0001"), ("父", "090-0000-0001"), ("叔母", "090-0000-0002")):
+        village.person(label, phone=phone)
+    add_texts(village, [(1, "first"), (2, "second"), (1, "third"), (3, "another")])
+    uneven = Uneven()
+    sender = Sender(
+        village.app.database,
+        village.app.keys,
+        village.clock,
+        {ChannelName.SMS: uneven},  # type: ignore[dict-item]
+        per_second=None,
+        stop_url=lambda *_: None,
+    )
+
+    assert sender.send_due(village.app.loop.run) == 4
+
+    assert uneven.order == ["another", "first", "second", "third"]
+
+
+def add_texts(village: Village, texts: Sequence[tuple[int, str]]) -> None:
+    """Texts that are due, each to a contact."""
+    drafts = [
+        MessageDraft(
+            key=text,
+            kind=MessageKind.NOTICE,
+            group_id=1,
+            contact_id=contact_id,
+            audience=Audience.PERSON,
+            channel=ChannelName.SMS,
+            subject=None,
+            text=text,
+            segments=1,
+            scheduled_at=village.now,
+            expires_at=village.now + timedelta(hours=8),
+        )
+        for contact_id, text in texts
+    ]
+    with village.app.database.writing() as tx:
+        queue.add(tx, village.app.keys, drafts, village.now)
 
 
 def test_a_lease_that_ran_out_is_asked_about_before_anything_else_is_done_with_it(planned: Village) -> None:

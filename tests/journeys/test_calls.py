@@ -105,6 +105,19 @@ def test_a_landline_is_called_three_times_at_most_and_only_in_the_hours_for_it(c
     assert sum("つながりませんでした" in words for words in village.words_to("娘")) == 3
 
 
+def test_a_couple_with_one_landline_is_called_one_after_the_other(calling_village: Village) -> None:
+    village = calling_village
+    with_a_landline(village)
+    village.person("父", mode=Mode.ELDERLY)
+    village.card("父", END)
+    village.contact("父", ChannelName.VOICE, LANDLINE)
+
+    village.run_until("2027-02-22 18:00")
+
+    assert rang(village) == ["02-22 10:00", "02-22 10:06"]
+    assert village.texts_to("母") == rang(village), "both are the same telephone"
+
+
 def test_who_answers_is_called_at_the_next_step_and_not_before(calling_village: Village) -> None:
     village = calling_village
     with_a_landline(village)

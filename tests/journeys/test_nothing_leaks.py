@@ -207,6 +207,7 @@ COMMANDS: list[tuple[str, str | None]] = [
     ("contact add --channel sms --address 090-0000-0002 --person ◯", "1"),
     ("contact add --channel sms --address 090-0000-0002 --member ◯", None),
     ("contact stop ◯", "1"),
+    ("contact stop-number ◯", "090-0000-0001"),
     (f"card add --person 1 {CERTIFICATE} --expires ◯", "令和9年3月31日"),
     (f"card add --person 1 {CERTIFICATE} --yes --expires ◯", "2020-03-31"),
     ("card add --person 1 --expires 2027-03-31 --kind ◯", "mynumber_card"),

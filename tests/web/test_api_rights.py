@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import APIRouter
+from sqlalchemy import inspect
 
 from reminder.domain.model.access import Right, Scope
 from reminder.domain.model.people import ChannelName, Role
@@ -43,17 +44,17 @@ class Town:
         """Everything that is kept, but for when and how often tokens were used, and who read an address."""
         which = {"activity_log": "WHERE act <> 'address_read'"}
         with self.village.app.database.engine.connect() as connection:
-            tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+            tables = sorted(inspect(connection).get_table_names())
             return "\n".join(
-                f"{table}: {connection.exec_driver_sql(f'SELECT * FROM {table} {which.get(table, str())}').all()}"
+                f"{table}: {sorted(map(str, connection.exec_driver_sql(f'SELECT * FROM {table} {which.get(table, str())}')))}"
                 for table in tables
-                if table not in ("api_tokens", "request_rates", "sqlite_sequence")
+                if table not in ("api_tokens", "request_rates")
             )
 
 
 @pytest.fixture
-def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
-    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00", two_way_sms=True) as village:
+def town(database_url: str, tmp_path: Path) -> Iterator[Town]:
+    with open_village(database_url, tmp_path, "2026-12-01 08:00", two_way_sms=True) as village:
         daughter = village.member("娘", "musume@example.jp")
         village.member("息子", "musuko@example.jp", Role.EDITOR)
         village.person("母", phone="090-0000-0001")

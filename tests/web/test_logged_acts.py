@@ -19,8 +19,8 @@ ME, OTHER = "musume@example.jp", "musuko@example.jp"
 
 
 @pytest.fixture
-def village(sqlite_url: str, tmp_path: Path) -> Iterator[Village]:
-    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00") as opened:
+def village(database_url: str, tmp_path: Path) -> Iterator[Village]:
+    with open_village(database_url, tmp_path, "2026-12-01 08:00") as opened:
         yield opened
 
 

@@ -15,9 +15,9 @@ LANGUAGES = ("ja", "en", "ja-easy")
 
 
 @pytest.fixture
-def household(sqlite_url: str, tmp_path: Path) -> Iterator[tuple[Village, Browser]]:
+def household(database_url: str, tmp_path: Path) -> Iterator[tuple[Village, Browser]]:
     """Group 1 with an owner (member 1) and her mother, and everything at its limit; group 2 is somebody else's."""
-    with open_village(sqlite_url, tmp_path, "2026-12-01 10:00") as village:
+    with open_village(database_url, tmp_path, "2026-12-01 10:00") as village:
         owner = Browser(village)
         owner.sign_in("musume@example.jp")
         stranger = Browser(village)

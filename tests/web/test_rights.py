@@ -95,8 +95,8 @@ def dependencies(dependant: Dependant) -> Iterator[object]:
 
 
 @pytest.fixture
-def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
-    with open_town(sqlite_url, tmp_path) as opened:
+def town(database_url: str, tmp_path: Path) -> Iterator[Town]:
+    with open_town(database_url, tmp_path) as opened:
         yield opened
 
 

@@ -20,8 +20,8 @@ ME, OTHER = "musume@example.jp", "musuko@example.jp"
 
 
 @pytest.fixture
-def village(sqlite_url: str, tmp_path: Path) -> Iterator[Village]:
-    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00") as opened:
+def village(database_url: str, tmp_path: Path) -> Iterator[Village]:
+    with open_village(database_url, tmp_path, "2026-12-01 08:00") as opened:
         yield opened
 
 
@@ -102,8 +102,8 @@ def test_known_and_unknown_addresses_are_answered_alike(village: Village) -> Non
     assert {address for address, _ in mails(village)} == {ME, OTHER}
 
 
-def test_without_sign_up_a_stranger_is_answered_alike_and_gets_no_mail(sqlite_url: str, tmp_path: Path) -> None:
-    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00", sign_up="invited") as village:
+def test_without_sign_up_a_stranger_is_answered_alike_and_gets_no_mail(database_url: str, tmp_path: Path) -> None:
+    with open_village(database_url, tmp_path, "2026-12-01 08:00", sign_up="invited") as village:
         village.group()
         village.member("長男", OTHER)
 
@@ -406,8 +406,8 @@ def test_mail_programs_that_follow_links_sign_nobody_in_or_out(village: Village)
     assert "http" not in mails(village)[0][1]
 
 
-def test_cookies_behind_https_are_for_this_host_alone(sqlite_url: str, tmp_path: Path) -> None:
-    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00", public_url="https://kigen.example.jp") as village:
+def test_cookies_behind_https_are_for_this_host_alone(database_url: str, tmp_path: Path) -> None:
+    with open_village(database_url, tmp_path, "2026-12-01 08:00", public_url="https://kigen.example.jp") as village:
         browser = asked(village)
         answer = browser._ask(
             "POST",

@@ -148,14 +148,14 @@ ACTED_ON = ("api_tokens", "calendar_feeds", "invitations", "members", "passkeys"
 
 
 @pytest.fixture
-def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
-    with open_town(sqlite_url, tmp_path) as opened:
+def town(database_url: str, tmp_path: Path) -> Iterator[Town]:
+    with open_town(database_url, tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-def village(sqlite_url: str, tmp_path: Path) -> Iterator[Village]:
-    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00", durable=False) as opened:
+def village(database_url: str, tmp_path: Path) -> Iterator[Village]:
+    with open_village(database_url, tmp_path, "2026-12-01 08:00", durable=False) as opened:
         yield opened
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from sqlalchemy import inspect
+
 from reminder.domain.model.people import ChannelName, Role
 from tests.village import Village, open_village
 from tests.web.browsing import Browser
@@ -22,8 +24,8 @@ class Town:
 
 
 @contextmanager
-def open_town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
-    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00", durable=False) as village:
+def open_town(database_url: str, tmp_path: Path) -> Iterator[Town]:
+    with open_village(database_url, tmp_path, "2026-12-01 08:00", durable=False) as village:
         owner = Browser(village)
         owner.sign_in("owner@example.jp")
         members = {Role.OWNER: owner}
@@ -81,11 +83,8 @@ def village_contacts(village: Village) -> list[object]:
 def everything(village: Village, *but: str) -> str:
     """All rows but those that say when and how often somebody was here; `but`: further tables to leave out."""
     with village.app.database.engine.connect() as connection:
-        tables = connection.exec_driver_sql(
-            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
-        ).scalars()
         return "\n".join(
-            f"{table}: {connection.exec_driver_sql(f'SELECT * FROM {table}').all()}"
-            for table in tables
-            if table not in ("sessions", "request_rates", "sqlite_sequence", *but)
+            f"{table}: {sorted(map(str, connection.exec_driver_sql(f'SELECT * FROM {table}')))}"
+            for table in sorted(inspect(connection).get_table_names())
+            if table not in ("sessions", "request_rates", *but)
         )

@@ -43,7 +43,7 @@ def has_refused(records: Iterable[ConsentRecord]) -> bool:
 
 
 def is_stopped_for_all(records: Iterable[ConsentRecord]) -> bool:
-    """Return whether a no stands that the owner has said for the whole number."""
+    """Return whether a no stands for the whole number, also one that the operator was told."""
     return refusal_for(records, _ANY) is not None
 
 

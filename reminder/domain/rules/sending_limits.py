@@ -15,6 +15,10 @@ MOST_ALIKE = 5
 A_DAY = timedelta(days=1)
 
 A_MINUTE = timedelta(minutes=1)
+# From one call to a number to the next, whoever is called there: a couple has one landline, and a second call would
+# find it engaged. It rings for 40 seconds and waits 8 for each key (voice/client.py). About four cards, and with every
+# repetition, a call lasts less than four minutes; the rest is for sitting down and getting up again.
+BETWEEN_CALLS = timedelta(minutes=6)
 # A morning's messages are spread over hours that end this long before the day does: retries need time.
 BEFORE_CLOSING = timedelta(hours=1)
 

@@ -26,6 +26,9 @@ p { margin: 0 }
 .small { font-size: 14pt; line-height: 1.45; border: 1.5pt solid #000; padding: 3mm 4mm;
   margin-top: 6mm; break-inside: avoid }
 .counter { font-size: 24pt }
+.consent { font-size: 16pt; line-height: 1.4 }
+.consent h2 { font-size: 18pt; margin: 3mm 0 0 }
+.consent .small { font-size: 12.5pt; line-height: 1.4; margin-top: 4mm }
 .fridge { font-size: 20pt; line-height: 1.35 }
 .fridge h2 { font-size: 22pt; margin: 3mm 0 0; break-after: avoid }
 rt { font-size: 50% }
@@ -73,7 +76,7 @@ def render_sheet(sheet: str, words: Catalog, facts: LeafletContents, *, styleshe
         values |= _of_card(words, facts.cards[0], values)
     text = said[sheet].strip("\n").format_map(values | {"cards": "\n\n".join(each)})
     plain_title = text.splitlines()[0].lstrip("# ")
-    kind = f' class="{sheet}"' if sheet in ("counter", "fridge") else ""
+    kind = f' class="{sheet}"' if sheet in ("consent", "counter", "fridge") else ""
     body = "\n".join(_blocks(text.splitlines()))
     look = f"<style>{STYLE}</style>" if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
     return (

@@ -12,6 +12,7 @@ from reminder.guard.text import clean_label
 from reminder.storage.auth import api_tokens
 from reminder.storage.auth.api_tokens import TokenOwner, TokenView
 from reminder.storage.crypto.keyring import new_token, token_hash
+from reminder.storage.db.row_security import Access
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.registry import quotas
 from reminder.storage.runtime import activity_log
@@ -78,6 +79,6 @@ def shown(units: UnitsOfWork, now: datetime, token: str) -> TokenOwner | None:
     with units.reading(now) as uow:
         found = api_tokens.find(uow.tx, uow.keys, token_hash(token))
     if found is not None and (found.used_at is None or now - found.used_at >= USED_EVERY):
-        with units.writing(now) as uow:
+        with units.acting_for(Access((found.who.group_id,))).writing(now) as uow:
             api_tokens.used(uow.tx, found.token_id, now)
     return found

@@ -26,6 +26,7 @@ from reminder.storage.auth.accounts import AccountView
 from reminder.storage.auth.login_codes import CodeAttempt, MailedCode
 from reminder.storage.auth.sessions import Device, SignedIn
 from reminder.storage.crypto.keyring import KeyRing, letters, new_token, token_hash
+from reminder.storage.db import row_security
 from reminder.storage.db.locks import lock
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.outbox import queue
@@ -274,6 +275,7 @@ def enter(
     """
     is_seen = bool(known) and sessions.knows(uow.tx, account.id, token_hash(known or ""))
     accounts.link_members(uow.tx, uow.keys, account)
+    row_security.include_account(uow.tx, account.id)
     as_whom = accounts.memberships(uow.tx, uow.keys, account.id)
     token = new_token()
     if not known or not sessions.is_seen_before(uow.tx, token_hash(known)):

@@ -4,6 +4,7 @@ Every step is a batch of rows in a transaction of its own, and the import stores
 it continues behind the last batch. Saving a sheet twice changes nothing.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -28,6 +29,7 @@ from reminder.enrolment.imports.reader import ResidentSheet, SheetRow
 from reminder.enrolment.imports.saving import needed_room, save_rows
 from reminder.errors import (
     ConflictError,
+    DatabaseNotReadyError,
     NotFoundError,
     QuotaReachedError,
     RefusedInputError,
@@ -37,7 +39,9 @@ from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.registry import groups, imports, quotas
 from reminder.storage.registry.imports import ImportView, NewRow
-from reminder.storage.runtime import activity_log, request_rates
+from reminder.storage.runtime import activity_log, request_rates, set_aside
+
+log = logging.getLogger(__name__)
 
 # Rows in one transaction. On SQLite nobody else can write meanwhile.
 BATCH = 500
@@ -228,7 +232,8 @@ def process_next_batch(units: UnitsOfWork, now: datetime, *, only: int | None = 
     """Check or save one batch of rows; return False if there is nothing to do.
 
     Any number of workers may call it. `only`: of this import; else of the oldest one that nobody else works on. Where
-    others have taken the room meanwhile, this batch is not saved, and the import waits for somebody to decide.
+    others have taken the room meanwhile, this batch is not saved, and the import waits for somebody to decide. One that
+    cannot be worked on is set aside.
     """
     held: list[int] = []
     try:
@@ -238,15 +243,27 @@ def process_next_batch(units: UnitsOfWork, now: datetime, *, only: int | None = 
         with units.writing(now) as uow, suppress(ConflictError):
             imports.end_work(uow.tx, held[0], STOP_SAVING, now)
         return True
+    except DatabaseNotReadyError:
+        raise
+    except Exception:
+        if not held or only is not None:
+            raise
+        log.exception("import %s is set aside", held[0])
+        with units.writing(now) as uow:
+            set_aside.add(uow.tx, set_aside.IMPORTS, held, now)
+        return True
 
 
 def _process(units: UnitsOfWork, now: datetime, only: int | None, held: list[int]) -> bool:
     """Check or save a batch; `held` gets the id of its import."""
     with units.writing(now) as uow:
-        sheet_import = imports.next_in_work(uow.tx) if only is None else _locked(uow.tx, only)
-        if sheet_import is None or sheet_import.state not in IN_WORK:
+        next_id = imports.next_in_work(uow.tx, aside=set_aside.ids(uow.tx, set_aside.IMPORTS)) if only is None else only
+        if next_id is None:
             return False
-        held.append(sheet_import.id)
+        held.append(next_id)
+        sheet_import = _locked(uow.tx, next_id)
+        if sheet_import.state not in IN_WORK:
+            return False
         rows = imports.rows_after(uow.tx, uow.keys, sheet_import.id, sheet_import.last_row, BATCH)
         if sheet_import.state is ImportState.CHECKING:
             counts, ending = check_rows(uow, sheet_import, rows), END_CHECKING

@@ -11,6 +11,7 @@ from reminder.domain.model.people import ChannelName, GroupKind, Language, Role
 from reminder.storage.auth.proofs import INVITATION, MEMBER, is_proved, prove, row_is_proved
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import row_security
 from reminder.storage.db.statements import among
 from reminder.storage.db.tables import Account, Contact, Group, Invitation, Member
 from reminder.storage.registry import contacts
@@ -143,6 +144,7 @@ def _unlinked(tx: Session, keys: KeyRing, address: str) -> list[tuple[int, int]]
     Only a member's first address counts, with which they were entered: nobody can add themselves to somebody else's
     account by another.
     """
+    row_security.include_address(tx, address_indexes(keys, address))
     other = aliased(Contact)
     first = select(func.min(other.id)).where(other.member_id == Member.id).scalar_subquery()
     rows = tx.execute(
@@ -169,9 +171,11 @@ _MEMBERSHIPS = (
 
 def memberships(tx: Session, keys: KeyRing, account_id: int) -> list[Membership]:
     """Return the groups of an account, the oldest membership first; none that the key ring does not prove."""
+    with row_security.of_account(tx, account_id):
+        rows = tx.execute(_MEMBERSHIPS, {"account": account_id}).all()
     return [
         Membership(row.id, row.group_id, row.name, GroupKind(row.kind), Role(row.role))
-        for row in tx.execute(_MEMBERSHIPS, {"account": account_id})
+        for row in rows
         if is_proved(keys, MEMBER, row.proof, row.id, row.group_id, row.account_id, row.role)
     ]
 
@@ -197,7 +201,9 @@ def invite(
 
 def invitations_to(tx: Session, keys: KeyRing, address: str, now: datetime) -> list[InvitationView]:
     """Return the open invitations of an e-mail address."""
-    return _invitations(tx, keys, now, Invitation.address_index.in_(address_indexes(keys, address)))
+    indexes = address_indexes(keys, address)
+    row_security.include_address(tx, indexes)
+    return _invitations(tx, keys, now, Invitation.address_index.in_(indexes))
 
 
 def invitations_of(tx: Session, keys: KeyRing, group_id: int, now: datetime) -> list[InvitationView]:

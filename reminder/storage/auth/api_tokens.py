@@ -11,6 +11,7 @@ from reminder.domain.model.access import Actor, Scope, role_with
 from reminder.domain.model.people import Language, Role
 from reminder.storage.auth.proofs import API_TOKEN, MEMBER, is_proved, prove
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import row_security
 from reminder.storage.db.tables import ApiToken, Group, Member
 
 
@@ -69,6 +70,7 @@ def add(
 
 def find(tx: Session, keys: KeyRing, token_hash: bytes) -> TokenOwner | None:
     """Return the owner of a token; None for one that is unknown, revoked, or not proved by the key ring."""
+    row_security.include_token(tx, token_hash)
     row = tx.execute(
         select(
             ApiToken.id,

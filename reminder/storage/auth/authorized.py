@@ -10,6 +10,7 @@ from reminder.domain.model.people import GroupKind
 from reminder.errors import NotFoundError
 from reminder.storage.auth import accounts
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import row_security
 from reminder.storage.registry import cards, contacts, groups, imports, people
 from reminder.storage.registry.cards import CardView
 from reminder.storage.registry.contacts import ContactView
@@ -29,8 +30,9 @@ def group(tx: Session, who: Actor) -> GroupView:
 def homes(tx: Session, keys: KeyRing, who: Actor, account_id: int) -> list[GroupView]:
     """Return the actor's home and the other homes of its organisation, by their names.
 
-    Only homes in which the account is a member are returned.
+    Only homes in which the account is a member are returned; the transaction acts for these too from now on.
     """
+    row_security.include_account(tx, account_id)
     here = group(tx, who)
     mine = groups.by_id(tx, [one.group_id for one in accounts.memberships(tx, keys, account_id)])
     others = [

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from reminder.domain.model.people import Language
 from reminder.storage.auth.proofs import CALENDAR_FEED, is_proved, prove
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import row_security
 from reminder.storage.db.tables import CalendarFeed, Member
 
 
@@ -68,6 +69,7 @@ def revoke(tx: Session, *, member_id: int, feed_id: int, now: datetime) -> bool:
 
 def find(tx: Session, keys: KeyRing, token_hash: bytes) -> FeedReader | None:
     """Return the reader of a feed, None where there is no such feed, or none that the key ring proves."""
+    row_security.include_token(tx, token_hash)
     row = tx.execute(
         select(Member.group_id, Member.language, CalendarFeed.is_private, Member.id, CalendarFeed.token_proof)
         .join(Member, Member.id == CalendarFeed.member_id)

@@ -15,6 +15,7 @@ from reminder.domain.model.people import GroupKind, Language, Role
 from reminder.storage.auth.proofs import MEMBER, SESSION, prove
 from reminder.storage.auth.proofs import is_proved as row_is_proved
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import row_security
 from reminder.storage.db.tables import Account, Group, Member
 from reminder.storage.db.tables import Session as Row
 
@@ -117,6 +118,7 @@ def find(tx: Session, keys: KeyRing, token_hash: bytes, *, now: datetime, seen_s
 
     A row without a proof by the key ring is unknown, and a member without one has no role.
     """
+    row_security.include_session(tx, token_hash)
     row = tx.execute(_FIND, {"token": token_hash, "now": now, "seen_since": seen_since}).one_or_none()
     if row is None or not row_is_proved(keys, SESSION, row.token_proof, token_hash, row.account_id):
         return None

@@ -17,6 +17,7 @@ from reminder.domain.parsing.bounces import return_path
 from reminder.errors import NotFoundError
 from reminder.storage.crypto import references
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import row_security
 from reminder.storage.db.tables import Contact
 
 STOP, ASSIGN, VERIFY = references.STOP, references.ASSIGN, references.VERIFY
@@ -124,4 +125,5 @@ def _of_before(tx: Session, keys: KeyRing, act: str, named: str) -> LinkTarget |
 
 
 def _added_at(tx: Session, contact_id: int) -> datetime | None:
+    row_security.include_contact(tx, contact_id)
     return tx.execute(select(Contact.created_at).where(Contact.id == contact_id)).scalar_one_or_none()

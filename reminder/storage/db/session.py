@@ -16,6 +16,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from reminder.errors import DatabaseNotReadyError, SettingsError
 from reminder.storage.crypto import private_files
+from reminder.storage.db import row_security
+from reminder.storage.db.row_security import NOBODY, Access
 
 # The type of a transaction for other packages; only storage knows that it is a session.
 Tx = Session
@@ -54,6 +56,7 @@ class Database:
         self._writing = sessionmaker(self.engine.execution_options(kigen_writes=True), expire_on_commit=False)
         self._reading = sessionmaker(self.engine, expire_on_commit=False)
         self._version: str | None = None
+        self._is_confined = False
         # This takes a tenth of a second, during which the first transaction would otherwise hold its locks.
         configure_mappers()
 
@@ -62,11 +65,34 @@ class Database:
         """Whether this is SQLite."""
         return self.engine.dialect.name == "sqlite"
 
+    @property
+    def is_confined(self) -> bool:
+        """Whether its role reaches only the rows of those for whom a transaction acts (see `row_security`)."""
+        return self._is_confined
+
+    def find_role(self) -> None:
+        """Ask the database what its role may reach; from now on transactions say for whom they act, if they must."""
+        if self.is_sqlite:
+            return
+        with reachable(), self.engine.connect() as connection:
+            self._is_confined = row_security.is_confined(connection)
+
+    def refuse_confined(self) -> None:
+        """Raise DatabaseNotReadyError, code database_role_confined, for a role that does not see every row."""
+        self.find_role()
+        if self._is_confined:
+            raise DatabaseNotReadyError("database_role_confined")
+
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """Yield a session that commits at the end of the block, or rolls back where the block raises."""
+    def writing(self, access: Access = NOBODY) -> Iterator[Session]:
+        """Yield a session that commits at the end of the block, or rolls back where the block raises.
+
+        `access`: for whom it acts.
+        """
         with reachable(), self._writing.begin() as tx:
             self._refuse_other_tables(tx)
+            if self._is_confined:
+                row_security.enter(tx, access)
             yield tx
 
     def write_only_at(self, version: str) -> None:
@@ -87,9 +113,11 @@ class Database:
             raise DatabaseNotReadyError("database_ahead")
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """Yield a session that sees one state of the database and changes nothing."""
+    def reading(self, access: Access = NOBODY) -> Iterator[Session]:
+        """Yield a session that sees one state of the database and changes nothing. `access`: for whom it acts."""
         with reachable(), self._reading() as tx:
+            if self._is_confined:
+                row_security.enter(tx, access)
             yield tx
 
     def empty_log(self) -> None:

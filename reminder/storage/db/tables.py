@@ -840,4 +840,4 @@ for _table in Base.metadata.tables.values():
 # For statements that run once for each of many rows, without the session's objects.
 CARDS, MESSAGES = cast(Table, Card.__table__), cast(Table, Message.__table__)
 PEOPLE, CONTACTS, ACTIVITY_LOG = (cast(Table, table.__table__) for table in (Person, Contact, ActivityEntry))
-IMPORT_ROWS = cast(Table, ImportRow.__table__)
+IMPORT_ROWS, CONSENT_RECORDS = (cast(Table, table.__table__) for table in (ImportRow, ConsentEntry))

@@ -9,7 +9,15 @@ from threading import Event
 from reminder.clock import japan_date
 from reminder.domain.rulebook import Rulebook
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.row_security import NOBODY, Access
 from reminder.storage.db.session import Database, Tx
+
+
+@dataclass
+class CurrentAccess:
+    """For whom the units of one request act: nobody until it is known who asks."""
+
+    now: Access = NOBODY
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,11 @@ class UnitsOfWork:
     database: Database
     keys: KeyRing
     rules: Rulebook
+    access: CurrentAccess = field(default_factory=CurrentAccess, kw_only=True)
+
+    def acting_for(self, access: Access) -> "UnitsOfWork":
+        """Return a factory of units on the same database that act for these."""
+        return UnitsOfWork(self.database, self.keys, self.rules, access=CurrentAccess(access))
 
     @contextmanager
     def writing(self, now: datetime) -> Iterator[UnitOfWork]:
@@ -59,7 +72,7 @@ class UnitsOfWork:
 
         Raises DatabaseNotReadyError, also where the tables are no longer those of this version.
         """
-        with self.database.writing() as tx:
+        with self.database.writing(self.access.now) as tx:
             uow = UnitOfWork(tx, self.keys, self.rules, now)
             yield uow
         if uow.has_erased:
@@ -68,7 +81,7 @@ class UnitsOfWork:
     @contextmanager
     def reading(self, now: datetime) -> Iterator[UnitOfWork]:
         """Open a unit that sees one state of the database and never changes it; raises DatabaseNotReadyError."""
-        with self.database.reading() as tx:
+        with self.database.reading(self.access.now) as tx:
             yield UnitOfWork(tx, self.keys, self.rules, now)
 
 

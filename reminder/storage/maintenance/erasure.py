@@ -33,7 +33,9 @@ from reminder.domain.model.messages import (
 )
 from reminder.domain.model.state_machine import Move
 from reminder.storage.auth import sessions
+from reminder.storage.db import row_security
 from reminder.storage.db.columns import Instant
+from reminder.storage.db.row_security import AccessScope
 from reminder.storage.db.tables import (
     HAS_BODY,
     HAS_OLD_BODY,
@@ -173,15 +175,13 @@ def delete_unclear_replies(tx: Session, contact_ids: Collection[int]) -> None:
 
 
 def _delete_unclear(tx: Session, which: ColumnElement[bool]) -> None:
-    ids = list(tx.scalars(_unclear(which).distinct()))
-    for some in _portions(ids):
+    for some in _portions(set(tx.scalars(select(ReplyChoice.reply_id).where(which)))):
         asked = select(Message.id).where(Message.key.in_([question_key(reply_id) for reply_id in some]), IS_LIVE)
-        delete_messages(tx, list(tx.scalars(asked)))
-        _delete(tx, UnclearReply, UnclearReply.id.in_(some))
-
-
-def _unclear(which: ColumnElement[bool]) -> Select[int]:
-    return select(ReplyChoice.reply_id).where(which)
+        with row_security.in_scope(tx, AccessScope.SIGN_IN):
+            delete_messages(tx, list(tx.scalars(asked)))
+        # Such a reply is no group's to see, also where one of them may delete it.
+        with row_security.in_scope(tx, AccessScope.PROVIDER):
+            _delete(tx, UnclearReply, UnclearReply.id.in_(some))
 
 
 def person(tx: Session, person_id: int) -> None:
@@ -206,15 +206,18 @@ def group(tx: Session, group_id: int) -> None:
     accounts = set(
         tx.scalars(select(Member.account_id).where(Member.group_id == group_id, Member.account_id.is_not(None)))
     )
+    # Whether they are in another group cannot be seen from this one.
+    row_security.include_accounts(tx, {one for one in accounts if one is not None})
     delete_messages(tx, set(tx.scalars(_messages_of_group(group_id))))
     _delete_unclear(tx, ReplyChoice.contact_id.in_(_contacts_of_group(group_id)))
     _delete(tx, GroupDayTotal, GroupDayTotal.group_id == group_id)
     consents.forget_group(tx, group_id)
     _delete(tx, Group, Group.id == group_id)
     elsewhere = select(Member.id).where(Member.account_id == Account.id).exists()
-    gone = tx.execute(select(Account.id, Account.address_index).where(Account.id.in_(accounts), ~elsewhere)).all()
-    _delete_codes(tx, LoginCode.address_index.in_([index for _, index in gone]))
-    _delete(tx, Account, Account.id.in_([account_id for account_id, _ in gone]))
+    with row_security.in_scope(tx, AccessScope.SIGN_IN):
+        gone = tx.execute(select(Account.id, Account.address_index).where(Account.id.in_(accounts), ~elsewhere)).all()
+        _delete_codes(tx, LoginCode.address_index.in_([index for _, index in gone]))
+        _delete(tx, Account, Account.id.in_([account_id for account_id, _ in gone]))
 
 
 def _contacts_of_group(group_id: int) -> Select[int]:

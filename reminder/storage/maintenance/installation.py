@@ -3,11 +3,13 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from reminder.errors import DatabaseNotReadyError
 from reminder.storage.crypto.keyring import KeyRing, new_token, sealed_with
 from reminder.storage.crypto.references import References
+from reminder.storage.db import row_security
 from reminder.storage.db.statements import insert_or_ignore, put
 from reminder.storage.db.tables import Card, Contact, InstallationSecret, KnownKey, Message
 from reminder.storage.maintenance.key_rotation import OF_INSTALLATION, keys_in_use
@@ -18,12 +20,20 @@ REFERENCES, ACTIVITY_CHAIN, CHAIN_HEAD = "references", "activity_chain", "chain_
 def known_keys(tx: Session) -> set[str]:
     """Return the names of the keys without which something here cannot be opened.
 
-    A database of an earlier version has no list of them; then every sealed column is read once.
+    A database of an earlier version has no list of them; then every sealed column is read once. Raises
+    DatabaseNotReadyError where only the worker may do that.
     """
     rows = tx.execute(select(KnownKey.name, KnownKey.abandoned_at)).all()
     if not rows:
+        _leave_to_worker(tx)
         return keys_in_use(tx)
     return {name for name, abandoned_at in rows if abandoned_at is None}
+
+
+def _leave_to_worker(tx: Session) -> None:
+    """Raise DatabaseNotReadyError where rows of groups are to be looked at that this role does not see."""
+    if row_security.has_groups(tx):
+        raise DatabaseNotReadyError("database_not_begun")
 
 
 def missing_keys(tx: Session, keys: KeyRing | None) -> list[str]:
@@ -51,7 +61,9 @@ def forget_keys(tx: Session, names: Collection[str]) -> None:
 def abandon_key(tx: Session, name: str, now: datetime) -> bool:
     """Record that a key is lost, so that the service starts without it; return False for one that nothing needs.
 
-    What it has sealed stays, and cannot be read. Secrets that it has sealed are deleted, to be made anew.
+    What it has sealed stays, and cannot be read. Secrets that it has sealed are deleted, to be made anew. With the one
+    of the ledger of consents the old records cannot be found any more: the next start fills the ledger again from the
+    contacts that are there.
     """
     if name not in known_keys(tx):
         return False
@@ -59,6 +71,9 @@ def abandon_key(tx: Session, name: str, now: datetime) -> bool:
     for secret in tx.scalars(select(InstallationSecret)):
         if sealed_with(secret.value_sealed) == name:
             tx.delete(secret)
+            if secret.name == REFERENCES:
+                forgotten = update(Contact).values(consent_index=None)
+                tx.execute(forgotten.execution_options(synchronize_session=False))
     tx.flush()
     return True
 
@@ -73,10 +88,11 @@ _NEWEST = [
 def secret(tx: Session, keys: KeyRing, name: str, now: datetime) -> str:
     """Return a secret of this installation, in letters; it is made at the first call, in a writing transaction.
 
-    Raises SettingsError where its key is not on the ring.
+    Raises SettingsError where its key is not on the ring, and DatabaseNotReadyError where only the worker may make it.
     """
     found = _secret(tx, name)
     if found is None:
+        _leave_to_worker(tx)
         newest = [at for at in tx.execute(select(*_NEWEST)).one() if at is not None]
         insert_or_ignore(
             tx,

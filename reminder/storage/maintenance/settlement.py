@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from reminder.domain.model.people import ChannelName
 from reminder.domain.parsing.addresses import address_identity
 from reminder.errors import SettingsError
-from reminder.storage.auth.proofs import PROOFS, Proof, prove_row, row_is_proved
+from reminder.storage.auth.proofs import MEMBER, PROOFS, Proof, prove_row, row_is_proved
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing, sealed_with
 from reminder.storage.db import schema
@@ -248,3 +248,8 @@ def divided(tx: Session, keys: KeyRing) -> list[Divided]:
         for some in _grouped(tx, keys, table, owner):  # type: ignore[arg-type]
             found.append(Divided(table.name, tuple(sorted(one.id for one in some))))  # type: ignore[attr-defined]
     return found
+
+
+def unproved_roles(tx: Session, keys: KeyRing) -> list[int]:
+    """Return the members whose role the program has not given: somebody has written them into the database."""
+    return [row[0] for row in tx.execute(MEMBER.rows().order_by(Member.id)) if not row_is_proved(keys, MEMBER, row)]

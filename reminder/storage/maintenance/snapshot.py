@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import JSON, Boolean, Connection, Date, DateTime, Float, Integer, LargeBinary, String, inspect
 from sqlalchemy.types import TypeEngine
 
+from reminder.storage.db import row_security
 from reminder.storage.db.session import Database, reachable
 
 # The most rows in memory at once.
@@ -95,7 +96,11 @@ def load(connection: Connection, shape: TableShape, rows: Iterable[list[Value]])
         sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608
         return _load_sqlite(connection, sql, _turned(rows, _turns(shape, _INTO_SQLITE)))
     count = 0
-    with _driver(connection).cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+    with (
+        row_security.copying_into(connection, table),
+        _driver(connection).cursor() as cursor,
+        cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy,
+    ):
         for row in _turned(rows, _turns(shape, _INTO_POSTGRESQL)):
             copy.write_row(row)
             count += 1

@@ -114,3 +114,9 @@ def failures_by_contact(tx: Session, group_id: int) -> dict[int, ContactFailures
         since = before.since if before else ended_at or created_at
         found[contact_id] = ContactFailures((before.times if before else 0) + 1, since, reason)
     return found
+
+
+def mark_unreported(tx: Session, message_ids: Collection[int]) -> None:
+    """Put these failures back into the queue."""
+    these = update(Message).where(among(Message.id, message_ids)).values(followed_up_at=None)
+    tx.execute(these.execution_options(synchronize_session=False))

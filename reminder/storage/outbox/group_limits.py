@@ -1,16 +1,16 @@
 """What each group sends on a day by a channel, and the groups that have reached a limit of their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import and_, bindparam, case, delete, literal, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import HAND_OVER, MESSAGE_STATES
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.sending_limits import USUAL_DAYS, HoldReason
-from reminder.storage.db.statements import add_each, put
+from reminder.storage.db.statements import add_each, among, put
 from reminder.storage.db.tables import GroupDayTotal, GroupHold, Message
 from reminder.storage.db.transitions import staying
 
@@ -95,10 +95,18 @@ def holds(tx: Session, now: datetime, limit: int) -> list[GroupHoldView]:
     return [_view(*row) for row in tx.execute(query.order_by(GroupHold.reason).limit(limit))]
 
 
-def untold(tx: Session, limit: int) -> list[GroupHoldView]:
-    """Return the holds that the group was not told of, locked until the transaction ends."""
-    query = select(*_COLUMNS).where(GroupHold.notified_at.is_(None)).order_by(GroupHold.since, GroupHold.group_id)
-    return [_view(*row) for row in tx.execute(query.limit(limit).with_for_update(skip_locked=True))]
+def untold_groups(tx: Session, limit: int, *, aside: Collection[int] = ()) -> list[int]:
+    """Return the ids of groups that were not told of a hold, the longest first; `aside`: these are left out."""
+    query = select(GroupHold.group_id).where(GroupHold.notified_at.is_(None), ~among(GroupHold.group_id, aside))
+    query = query.group_by(GroupHold.group_id).order_by(func.min(GroupHold.since), GroupHold.group_id)
+    return list(tx.scalars(query.limit(limit)))
+
+
+def untold(tx: Session, group_ids: Collection[int]) -> list[GroupHoldView]:
+    """Return the holds that these groups were not told of, locked until the transaction ends."""
+    query = select(*_COLUMNS).where(GroupHold.notified_at.is_(None), among(GroupHold.group_id, group_ids))
+    query = query.order_by(GroupHold.since, GroupHold.group_id).with_for_update(skip_locked=True)
+    return [_view(*row) for row in tx.execute(query)]
 
 
 def _view(group_id: int, channel: str, reason: str, since: datetime) -> GroupHoldView:

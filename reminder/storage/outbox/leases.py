@@ -429,6 +429,40 @@ def sent_recently(tx: Session, address_indexes: Collection[bytes], since: dateti
     return RecentlySent(every, of_group, alike)
 
 
+_CALLED_LAST = union_all(
+    *(
+        select(Contact.address_index, at.label("at"))
+        .join(Message, Message.contact_id == Contact.id)
+        .where(
+            Contact.address_index.in_(bindparam("addresses", expanding=True)),
+            Message.channel == bindparam("channel"),
+            *which,
+        )
+        for at, which in (
+            (Message.handed_at, (Message.handed_at >= bindparam("since"), Message.state != MessageState.QUEUED)),
+            (bindparam("now", type_=Instant()), (IS_LEASED, Message.lease_until > bindparam("now", type_=Instant()))),
+        )
+    )
+)
+
+
+def last_handed(
+    tx: Session, channel: ChannelName, address_indexes: Collection[bytes], since: datetime, now: datetime
+) -> Mapping[bytes, datetime]:
+    """Return when a message of this channel was last handed over to each of these addresses, if since then.
+
+    Every contact with the address counts, in every group. One that waits for another attempt was not taken; one that is
+    leased is about to be: it counts as `now`.
+    """
+    if not address_indexes:
+        return {}
+    asked = {"addresses": list(address_indexes), "channel": channel, "since": since, "now": now}
+    found: dict[bytes, datetime] = {}
+    for index, at in tx.execute(_CALLED_LAST, asked):
+        found[index] = max(at, found.get(index, at))
+    return found
+
+
 def _end_queued(tx: Session, ids: Sequence[int], move: Move[MessageState], reason: str | None, now: datetime) -> None:
     if ids:
         values = {"ended_at": now} | ({"reason": reason} if reason else {})

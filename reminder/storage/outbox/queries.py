@@ -16,6 +16,7 @@ from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.crypto.references import MESSAGE
+from reminder.storage.db import row_security
 from reminder.storage.db.statements import among, each, ids_param
 from reminder.storage.db.tables import (
     IS_QUEUED,
@@ -331,11 +332,13 @@ def referred(tx: Session, keys: KeyRing, reference: str) -> ReferredMessage | No
 
 def by_id(tx: Session, message_id: int) -> ReferredMessage | None:
     """Return the message with this id."""
+    row_security.include_message(tx, message_id=message_id)
     return _one_referred(tx, Message.id == message_id)
 
 
 def by_provider_id(tx: Session, provider_id: str) -> ReferredMessage | None:
     """Return the message that the provider knows by this id."""
+    row_security.include_message(tx, provider_id=provider_id)
     return _one_referred(tx, Message.provider_id == provider_id)
 
 

@@ -5,6 +5,7 @@ A transition names the state it leaves; one changed row proves it.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -26,6 +27,8 @@ from reminder.domain.model.messages import (
 )
 from reminder.domain.model.people import Audience, ChannelName, Language
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import row_security
+from reminder.storage.db.row_security import AccessScope
 from reminder.storage.db.statements import in_batches
 from reminder.storage.db.tables import (
     AWAITS_OUTCOME,
@@ -101,7 +104,8 @@ def taken(tx: Session, keys: Collection[str]) -> Mapping[str, MessageState]:
 def add_new(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetime) -> list[int]:
     """Queue those messages whose key is not in use and return their ids; of several with one key the last counts."""
     by_key = {draft.key: draft for draft in drafts}
-    in_use = taken(tx, by_key.keys())
+    with _reaching(tx, drafts):
+        in_use = taken(tx, by_key.keys())
     return add(tx, keys, [draft for key, draft in by_key.items() if key not in in_use], now)
 
 
@@ -109,6 +113,26 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetim
     """Queue messages; return their ids, in order. The unique key refuses a second message."""
     if not drafts:
         return []
+    with _reaching(tx, drafts):
+        ids = _insert(tx, keys, drafts, now)
+    quotas.record_messages(tx, Counter(draft.group_id for draft in drafts if draft.group_id is not None), now)
+    mentions = [
+        {"message_id": message_id, "person_id": one.person_id, "card_id": one.card_id, "contact_id": one.contact_id}
+        for message_id, draft in zip(ids, drafts, strict=True)
+        for one in draft.speaks_of
+    ]
+    if mentions:
+        tx.execute(insert(Mention), mentions)
+    return ids
+
+
+def _reaching(tx: Session, drafts: Sequence[MessageDraft]) -> AbstractContextManager[None]:
+    """Reach messages of no group and to no contact, such as a mail to an account, where there are any among these."""
+    of_nobody = any(draft.group_id is None and draft.contact_id is None for draft in drafts)
+    return row_security.in_scope(tx, AccessScope.SIGN_IN) if of_nobody else nullcontext()
+
+
+def _insert(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetime) -> list[int]:
     ranks = _fairness_ranks(drafts)
     made = tx.execute(
         insert(Message).returning(Message.id, sort_by_parameter_order=True),
@@ -138,16 +162,7 @@ def add(tx: Session, keys: KeyRing, drafts: Sequence[MessageDraft], now: datetim
             for draft, fairness_rank in zip(drafts, ranks, strict=True)
         ],
     )
-    ids = list(made.scalars())
-    quotas.record_messages(tx, Counter(draft.group_id for draft in drafts if draft.group_id is not None), now)
-    mentions = [
-        {"message_id": message_id, "person_id": one.person_id, "card_id": one.card_id, "contact_id": one.contact_id}
-        for message_id, draft in zip(ids, drafts, strict=True)
-        for one in draft.speaks_of
-    ]
-    if mentions:
-        tx.execute(insert(Mention), mentions)
-    return ids
+    return list(made.scalars())
 
 
 def _fairness_ranks(drafts: Sequence[MessageDraft]) -> list[int]:

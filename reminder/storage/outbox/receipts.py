@@ -81,3 +81,9 @@ def latest_ends(tx: Session, statuses: Collection[str], limit: int) -> list[str 
         select(Receipt.error_code).where(Receipt.status.in_(statuses)).order_by(Receipt.id.desc()).limit(limit)
     )
     return list(rows.scalars())
+
+
+def mark_waiting(tx: Session, receipt_ids: Collection[int]) -> None:
+    """Put these receipts back into the queue."""
+    these = update(Receipt).where(among(Receipt.id, receipt_ids)).values(applied_at=None)
+    tx.execute(these.execution_options(synchronize_session=False))

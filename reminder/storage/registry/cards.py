@@ -330,7 +330,12 @@ def _groups_with(day: InstrumentedAttribute[date | None], which: ColumnElement[b
     return (
         select(Person.group_id)
         .join(Card, Card.person_id == Person.id)
-        .where(which, day <= bindparam("today"), ~among(Person.group_id, ids_param("but_not")))
+        .where(
+            which,
+            day <= bindparam("today"),
+            ~among(Person.group_id, ids_param("but_not")),
+            ~among(Card.id, ids_param("aside")),
+        )
         .group_by(Person.group_id)
         .order_by(func.min(day), Person.group_id)
         .limit(bindparam("limit"))
@@ -342,17 +347,21 @@ _GROUPS_SILENT = _groups_with(Card.escalate_on, IS_SILENT)
 _LOCK_GROUPS = select(Group.id).where(among(Group.id, ids_param("groups"))).with_for_update(skip_locked=True)
 
 
-def groups_due(tx: Session, today: date, *, limit: int, but_not: Collection[int] = ()) -> list[int]:
+def groups_due(
+    tx: Session, today: date, *, limit: int, but_not: Collection[int] = (), aside: Collection[int] = ()
+) -> list[int]:
     """Return the groups with a card that planning is due for, longest waiting first.
 
-    They are locked, so that no other worker plans them at the same time.
+    They are locked, so that no other worker plans them at the same time. `aside`: cards that do not count.
     """
-    return _locked_groups(tx, _GROUPS_DUE, {"today": today, "limit": limit, "but_not": but_not})
+    return _locked_groups(tx, _GROUPS_DUE, {"today": today, "limit": limit, "but_not": but_not, "aside": aside})
 
 
-def groups_silent(tx: Session, today: date, *, limit: int) -> list[int]:
+def groups_silent(
+    tx: Session, today: date, *, limit: int, but_not: Collection[int] = (), aside: Collection[int] = ()
+) -> list[int]:
     """Return the groups with a card whose escalation is due, locked as those of `groups_due`."""
-    return _locked_groups(tx, _GROUPS_SILENT, {"today": today, "limit": limit, "but_not": ()})
+    return _locked_groups(tx, _GROUPS_SILENT, {"today": today, "limit": limit, "but_not": but_not, "aside": aside})
 
 
 def _locked_groups(tx: Session, waiting: Executable, asked: Mapping[str, object]) -> list[int]:
@@ -385,8 +394,14 @@ _WITH_PERSONS = (
 )
 _HELD = _WITH_PERSONS.with_for_update(of=Card)
 _OF_GROUPS = among(Person.group_id, ids_param("groups"))
-_DUE = _HELD.where(Card.next_reminder_on <= bindparam("today"), _OF_GROUPS)
-_SILENT = _HELD.where(IS_SILENT, Card.escalate_on <= bindparam("today"), _OF_GROUPS)
+_IDS = select(Card.id).join(Person, Person.id == Card.person_id).where(_CURRENT, _OF_GROUPS).order_by(Card.id)
+_ONLY, _NOT_ASIDE = among(Card.id, ids_param("cards")), ~among(Card.id, ids_param("aside"))
+_IS_DUE = Card.next_reminder_on <= bindparam("today")
+_IS_SILENT = and_(IS_SILENT, Card.escalate_on <= bindparam("today"))
+_DUE, _DUE_ONLY = _HELD.where(_IS_DUE, _OF_GROUPS, _NOT_ASIDE), _HELD.where(_IS_DUE, _ONLY)
+_DUE_IDS = _IDS.where(_IS_DUE)
+_SILENT, _SILENT_ONLY = _HELD.where(_IS_SILENT, _OF_GROUPS, _NOT_ASIDE), _HELD.where(_IS_SILENT, _ONLY)
+_SILENT_IDS = _IDS.where(_IS_SILENT)
 _HELD_OF_GROUP = _HELD.where(Person.group_id == bindparam("group"))
 _AS_DUE = _WITH_PERSONS.where(among(Card.id, ids_param("cards")))
 _UNANSWERED = _WITH_PERSONS.where(
@@ -394,17 +409,36 @@ _UNANSWERED = _WITH_PERSONS.where(
 )
 
 
-def due(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
+def due(
+    tx: Session, group_ids: Sequence[int], today: date, *, aside: Collection[int] = (), only: int | None = None
+) -> list[DueCard]:
     """Return the cards of these groups that planning is due for, locked until the transaction ends.
 
-    A concurrent request to plan a card again waits for it, and then applies.
+    A concurrent request to plan a card again waits for it, and then applies. `aside`: these are left out; `only`:
+    nothing but this card is read.
     """
-    return _with_persons(tx.execute(_DUE, {"groups": group_ids, "today": today}))
+    if only is not None:
+        return _with_persons(tx.execute(_DUE_ONLY, {"cards": [only], "today": today}))
+    return _with_persons(tx.execute(_DUE, {"groups": group_ids, "today": today, "aside": aside}))
 
 
-def silent(tx: Session, group_ids: Sequence[int], today: date) -> list[DueCard]:
+def silent(
+    tx: Session, group_ids: Sequence[int], today: date, *, aside: Collection[int] = (), only: int | None = None
+) -> list[DueCard]:
     """Return the cards of these groups whose escalation is due, locked as those of `due`."""
-    return _with_persons(tx.execute(_SILENT, {"groups": group_ids, "today": today}))
+    if only is not None:
+        return _with_persons(tx.execute(_SILENT_ONLY, {"cards": [only], "today": today}))
+    return _with_persons(tx.execute(_SILENT, {"groups": group_ids, "today": today, "aside": aside}))
+
+
+def due_ids(tx: Session, group_ids: Sequence[int], today: date) -> list[int]:
+    """Return the ids of the cards that `due` would read."""
+    return list(tx.scalars(_DUE_IDS, {"groups": group_ids, "today": today}))
+
+
+def silent_ids(tx: Session, group_ids: Sequence[int], today: date) -> list[int]:
+    """Return the ids of the cards that `silent` would read."""
+    return list(tx.scalars(_SILENT_IDS, {"groups": group_ids, "today": today}))
 
 
 def as_due(tx: Session, card_ids: Collection[int]) -> list[DueCard]:

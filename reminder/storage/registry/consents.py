@@ -8,14 +8,15 @@ for who may read it.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.consent_records import NO_GROUP, ConsentAct, ConsentRecord, ConsentWay
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import row_security
 from reminder.storage.db.locks import lock, lock_shared
-from reminder.storage.db.statements import among, in_batches
-from reminder.storage.db.tables import ConsentEntry, Contact, Member, Person
+from reminder.storage.db.statements import among, in_batches, insert_many
+from reminder.storage.db.tables import CONSENT_RECORDS, ConsentEntry, Contact, Member, Person
 
 _LOCK = "consents"
 # The same no twice says nothing new. A consent, or a question, is recorded each time.
@@ -80,14 +81,20 @@ def _add(
     tx: Session, said: Iterable[tuple[bytes, int | None]], act: ConsentAct, way: ConsentWay, now: datetime
 ) -> None:
     new = list(dict.fromkeys(said))
+    with row_security.of_consents(tx, {index for index, _ in new}):
+        _add_new(tx, new, act, way, now)
+
+
+def _add_new(
+    tx: Session, new: Collection[tuple[bytes, int | None]], act: ConsentAct, way: ConsentWay, now: datetime
+) -> None:
     if act in _ONCE:
         known = _of_indexes(tx, {index for index, _ in new})
         new = [(index, group_id) for index, group_id in new if not _is_last(known.get(index, ()), group_id, act, way)]
     rows = [
         {"address_index": index, "group_id": group_id, "act": act, "way": way, "at": now} for index, group_id in new
     ]
-    if rows:
-        tx.execute(insert(ConsentEntry), rows)
+    insert_many(tx, CONSENT_RECORDS, rows)
 
 
 def _is_last(records: Iterable[ConsentRecord], group_id: int | None, act: ConsentAct, way: ConsentWay) -> bool:
@@ -120,7 +127,9 @@ def _of_indexes(tx: Session, indexes: Collection[bytes]) -> Mapping[bytes, Seque
     found: dict[bytes, list[ConsentRecord]] = {}
     for some in in_batches(indexes):
         query = select(*_COLUMNS).where(ConsentEntry.address_index.in_(some)).order_by(ConsentEntry.id)
-        for index, group_id, act, way, at in tx.execute(query):
+        with row_security.of_consents(tx, some):
+            rows = tx.execute(query).all()
+        for index, group_id, act, way, at in rows:
             found.setdefault(index, []).append(ConsentRecord(group_id, ConsentAct(act), ConsentWay(way), at))
     return found
 
@@ -130,5 +139,9 @@ def forget_group(tx: Session, group_id: int) -> None:
 
     A no of the owner's own stays known, so that nobody is asked again by whoever comes next.
     """
-    theirs = update(ConsentEntry).where(ConsentEntry.group_id == group_id).values(group_id=NO_GROUP)
-    tx.execute(theirs.execution_options(synchronize_session=False))
+    which = ConsentEntry.group_id == group_id
+    theirs = update(ConsentEntry).where(which).values(group_id=NO_GROUP).execution_options(synchronize_session=False)
+    # They are the group's no more, and still to be found by their addresses.
+    indexes = tx.scalars(select(ConsentEntry.address_index).where(which)) if row_security.is_under_policies(tx) else ()
+    with row_security.of_consents(tx, set(indexes)):
+        tx.execute(theirs)

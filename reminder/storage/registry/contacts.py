@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, exists, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import AddressKind, registered
@@ -30,6 +30,7 @@ from reminder.domain.model.people import (
 from reminder.domain.rules.recipients import Recipient
 from reminder.storage.crypto.address_index import address_index_of, address_indexes
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import row_security
 from reminder.storage.db.statements import add_many, among, each, ids_param, in_batches
 from reminder.storage.db.tables import CONTACTS, Contact, Member, Message, Person
 from reminder.storage.db.transitions import transition
@@ -200,7 +201,8 @@ def _indexes(tx: Session, keys: KeyRing, addresses: Collection[str]) -> dict[str
         some = Contact.address_index.in_(asked)
         # This waits for a key rotation of the same rows.
         there = select(Contact.address_index).where(some).with_for_update(read=True)
-        newest |= {newest_of[index]: index for index in tx.scalars(there)}
+        with row_security.of_address(tx, asked):
+            newest |= {newest_of[index]: index for index in tx.scalars(there).all()}
     return {address: newest[address_index_of(keys, address)] for address in addresses}
 
 
@@ -621,6 +623,8 @@ class UnverifiedContact:
 
 
 _verified_at = func.coalesce(Contact.reached_at, Contact.created_at)
+_IS_UNVERIFIED = and_(Contact.state == ContactState.CONFIRMED, _verified_at < bindparam("before"))
+_UNVERIFIED_IDS = select(Contact.id).where(_IS_UNVERIFIED).order_by(_verified_at, Contact.id).limit(bindparam("limit"))
 _UNVERIFIED = (
     select(
         Contact.id,
@@ -633,15 +637,19 @@ _UNVERIFIED = (
     )
     .outerjoin(Person, Person.id == Contact.person_id)
     .outerjoin(Member, Member.id == Contact.member_id)
-    .where(Contact.state == ContactState.CONFIRMED, _verified_at < bindparam("before"))
+    .where(_IS_UNVERIFIED, among(Contact.id, ids_param("ids")))
     .order_by(_verified_at, Contact.id)
-    .limit(bindparam("limit"))
 )
 
 
-def unverified_contacts(tx: Session, before: datetime, limit: int) -> list[UnverifiedContact]:
-    """Return the contacts that were not verified since then, the longest first."""
-    rows = tx.execute(_UNVERIFIED, {"before": before, "limit": limit})
+def unverified_ids(tx: Session, before: datetime, limit: int) -> list[int]:
+    """Return the ids of the contacts that were not verified since then, the longest first, without reading them."""
+    return list(tx.scalars(_UNVERIFIED_IDS, {"before": before, "limit": limit}))
+
+
+def unverified_contacts(tx: Session, before: datetime, contact_ids: Collection[int]) -> list[UnverifiedContact]:
+    """Return those of these contacts that were not verified since then, the longest first."""
+    rows = tx.execute(_UNVERIFIED, {"before": before, "ids": contact_ids})
     return [UnverifiedContact(*row[:4], ChannelName(row[4]), row[5], row[6]) for row in rows]
 
 

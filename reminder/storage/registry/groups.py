@@ -1,6 +1,6 @@
 """Groups and their members."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import Copies, GroupKind
 from reminder.domain.rules.preferences import DEFAULT_PREFERENCES, Preferences
+from reminder.storage.db import row_security
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import Contact, Group, Member
 
@@ -57,7 +58,7 @@ def _view(row: Row[*tuple[Any, ...]]) -> GroupView:
 
 def add(tx: Session, *, name: str, kind: GroupKind, now: datetime) -> int:
     """Add a group, and return its id."""
-    group = Group(name=name, kind=kind, created_at=now)
+    group = Group(id=row_security.new_group_id(tx), name=name, kind=kind, created_at=now)
     tx.add(group)
     tx.flush()
     return group.id
@@ -88,19 +89,28 @@ def everyone(tx: Session) -> list[GroupView]:
 
 
 _HOMES_AFTER = (
-    select(*_COLUMNS)
+    select(Group.id)
     .where(Group.id > bindparam("after"), Group.kind == GroupKind.HOME, Group.created_at < bindparam("before"))
     .order_by(Group.id)
     .limit(bindparam("limit"))
+)
+_HOMES = (
+    select(*_COLUMNS)
+    .where(among(Group.id, ids_param("groups")), Group.kind == GroupKind.HOME)
+    .order_by(Group.id)
     .with_for_update()
 )
 _ANY_HOME = select(Group.id).where(Group.kind == GroupKind.HOME).limit(1)
 
 
-def homes_after(tx: Session, group_id: int, *, founded_before: datetime, limit: int) -> list[GroupView]:
-    """Return homes in the order of their ids, locked until the transaction ends against planning and erasure."""
-    rows = tx.execute(_HOMES_AFTER, {"after": group_id, "before": founded_before, "limit": limit})
-    return [_view(row) for row in rows]
+def home_ids_after(tx: Session, group_id: int, *, founded_before: datetime, limit: int) -> list[int]:
+    """Return the ids of homes in their order, without reading them."""
+    return list(tx.scalars(_HOMES_AFTER, {"after": group_id, "before": founded_before, "limit": limit}))
+
+
+def homes(tx: Session, group_ids: Collection[int]) -> list[GroupView]:
+    """Return those of these groups that are homes, locked until the transaction ends against planning and erasure."""
+    return [_view(row) for row in tx.execute(_HOMES, {"groups": group_ids})]
 
 
 def has_homes(tx: Session) -> bool:

@@ -29,7 +29,8 @@ from reminder.domain.model.imports import (
 from reminder.domain.model.state_machine import Move
 from reminder.errors import ConflictError
 from reminder.storage.crypto.keyring import KeyRing
-from reminder.storage.db.statements import insert_many, update_many
+from reminder.storage.db import row_security
+from reminder.storage.db.statements import among, insert_many, update_many
 from reminder.storage.db.tables import IMPORT_ROWS, Import, ImportRow
 from reminder.storage.db.transitions import transition
 
@@ -208,17 +209,19 @@ def lock(tx: Session, import_id: int) -> ImportView | None:
     return None if row is None else _view(row)
 
 
-def next_in_work(tx: Session) -> ImportView | None:
-    """Return the oldest import that is being checked or saved, locked; skip those that another worker has locked."""
+def next_in_work(tx: Session, *, aside: Collection[int] = ()) -> int | None:
+    """Return the id of the oldest import that is being checked or saved, locked.
+
+    Those that another worker has locked are skipped, and those of `aside`.
+    """
     query = (
-        select(*_COLUMNS)
-        .where(Import.state.in_(IN_WORK))
+        select(Import.id)
+        .where(Import.state.in_(IN_WORK), ~among(Import.id, aside))
         .order_by(Import.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    row = tx.execute(query).one_or_none()
-    return None if row is None else _view(row)
+    return tx.execute(query).scalar_one_or_none()
 
 
 def of_group(tx: Session, group_id: int, *, limit: int = 20) -> list[ImportView]:
@@ -324,7 +327,9 @@ def analyse_rows(tx: Session) -> None:
     rows of the sheet.
     """
     if tx.get_bind().dialect.name == "postgresql":
-        tx.connection().exec_driver_sql("ANALYZE import_rows")
+        # Only the owner of a table may.
+        by_owner = "SELECT kigen_analyse_sheets()" if row_security.is_under_policies(tx) else "ANALYZE import_rows"
+        tx.connection().exec_driver_sql(by_owner)
 
 
 _ROW = (

@@ -12,6 +12,7 @@ from reminder.domain.model.people import ChannelName, ContactState
 from reminder.domain.rules.reply_routing import Conversation
 from reminder.storage.crypto.address_index import address_indexes
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db import row_security
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import Contact, Member, Message, Person, Reply
 from reminder.storage.reminders import open_questions
@@ -66,7 +67,9 @@ def at_number(tx: Session, keys: KeyRing, address: str, now: datetime) -> list[C
     Only texts count as sent: a telephone cannot answer a call by a text. `address`: E.164.
     """
     phones = [name for name in registered() if name.can.address is AddressKind.PHONE]
-    rows = tx.execute(_AT_NUMBER, {"channels": phones, "indexes": address_indexes(keys, address)}).all()
+    indexes = address_indexes(keys, address)
+    row_security.include_address(tx, indexes)
+    rows = tx.execute(_AT_NUMBER, {"channels": phones, "indexes": indexes}).all()
     texted = [row[0] for row in rows if ChannelName(row[5]).can.is_two_way]
     sent = {contact_id: moments for contact_id, *moments in tx.execute(_SENT, {"contacts": texted})} if texted else {}
     answered: Mapping[int, datetime] = dict(list(tx.execute(_ANSWERED, {"contacts": texted}))) if texted else {}

@@ -10,20 +10,19 @@ from reminder.domain.model.messages import MessageKind
 from reminder.storage.db.statements import among, put
 from reminder.storage.db.tables import Heartbeat, Message, ServiceState
 from reminder.storage.registry import groups
-from reminder.storage.registry.groups import GroupView
 from reminder.storage.runtime import heartbeats, service_state
 
 _REACHED = "digest"
 
 
-def next_homes(tx: Session, week: str, *, founded_before: datetime, limit: int) -> list[GroupView]:
-    """Return the next homes of that week, locked until the transaction ends.
+def next_homes(tx: Session, week: str, *, founded_before: datetime, limit: int) -> list[int]:
+    """Return the ids of the next homes of that week, without reading them.
 
-    Two workers may get the same homes, one after the other: the keys of the messages show which digests exist.
+    Two workers may get the same homes: the keys of the messages show which digests exist.
     """
     reached = service_state.find(tx, _REACHED) or ""
     of_week, _, after = reached.partition(":")
-    return groups.homes_after(tx, int(after) if of_week == week else 0, founded_before=founded_before, limit=limit)
+    return groups.home_ids_after(tx, int(after) if of_week == week else 0, founded_before=founded_before, limit=limit)
 
 
 def record_progress(tx: Session, week: str, group_id: int) -> None:

@@ -105,3 +105,9 @@ def mark_notified(tx: Session, notice_ids: Collection[int], now: datetime) -> No
         .values(notified_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+def mark_waiting(tx: Session, notice_ids: Collection[int]) -> None:
+    """Put these notices back into the queue."""
+    these = update(Notice).where(among(Notice.id, notice_ids)).values(notified_at=None)
+    tx.execute(these.execution_options(synchronize_session=False))

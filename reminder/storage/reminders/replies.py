@@ -1,6 +1,6 @@
 """Replies: stored at once, handled by the next pass. Text that looked like a number was never stored."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from reminder.domain.model.messages import MessageKind
 from reminder.domain.parsing.replies import Intent
 from reminder.errors import SettingsError
 from reminder.storage.crypto.keyring import KeyRing
-from reminder.storage.db.statements import each, insert_or_ignore
+from reminder.storage.db.statements import among, each, insert_or_ignore
 from reminder.storage.db.tables import Contact, Member, Message, Person, Reply
 
 BODY = "replies.body"
@@ -183,3 +183,9 @@ def has_been_thanked(tx: Session, contact_id: int, since: datetime) -> bool:
         Reply.received_at >= since,
     )
     return tx.execute(query.limit(1)).first() is not None
+
+
+def mark_waiting(tx: Session, reply_ids: Collection[int]) -> None:
+    """Put these replies back into the queue."""
+    these = update(Reply).where(among(Reply.id, reply_ids)).values(handled_at=None)
+    tx.execute(these.execution_options(synchronize_session=False))

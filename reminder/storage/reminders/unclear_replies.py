@@ -204,3 +204,15 @@ def last_question_sent(tx: Session, contact_ids: Collection[int]) -> datetime | 
         among(Message.contact_id, contact_ids), Message.reply_code.is_not(None)
     )
     return tx.execute(query).scalar_one()
+
+
+def leave(tx: Session, reply_ids: Collection[int], now: datetime) -> None:
+    """Take these replies out of the queue as they are, with their texts."""
+    these = update(UnclearReply).where(among(UnclearReply.id, reply_ids)).values(settled_at=now)
+    tx.execute(these.execution_options(synchronize_session=False))
+
+
+def mark_waiting(tx: Session, reply_ids: Collection[int]) -> None:
+    """Put these replies back into the queue."""
+    these = update(UnclearReply).where(among(UnclearReply.id, reply_ids)).values(settled_at=None)
+    tx.execute(these.execution_options(synchronize_session=False))

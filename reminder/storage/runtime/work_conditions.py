@@ -23,9 +23,10 @@ from reminder.storage.db.tables import (
     Receipt,
     Reply,
     ServiceState,
+    SetAsideRow,
     UnclearReply,
 )
-from reminder.storage.runtime import heartbeats
+from reminder.storage.runtime import heartbeats, set_aside
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,7 @@ REMINDER_DUE = WorkCondition("reminder_due", exists().where(Card.retired_at.is_(
 ESCALATION_DUE = WorkCondition("escalation_due", exists().where(IS_SILENT, Card.escalate_on <= _TODAY))
 FAILURE_UNREPORTED = WorkCondition("failure_unreported", exists(select(Message.id).where(IS_UNREPORTED_FAILURE)))
 GROUP_HOLD_UNTOLD = WorkCondition("group_hold_untold", exists().where(GroupHold.notified_at.is_(None)))
+ROW_SET_ASIDE = WorkCondition("row_set_aside", exists().where(SetAsideRow.at <= bindparam("tried_again")))
 NOTICE_WAITS = WorkCondition("notice_waits", exists().where(Notice.notified_at.is_(None)))
 
 
@@ -80,6 +82,7 @@ def work_due(tx: Session, conditions: tuple[WorkCondition, ...], now: datetime) 
         return frozenset()
     today = japan_date(now)
     moments = {"now": now, "today": today, "day": hours.instant(today, time(0)), "week": Week.of(today).begins}
+    moments["tried_again"] = now - set_aside.TRIED_AGAIN_AFTER
     row = tx.execute(_statement(conditions), moments).one()
     return frozenset(condition for condition, holds in zip(conditions, row, strict=True) if holds)
 

@@ -24,6 +24,7 @@ from reminder.enrolment.imports import service
 from reminder.errors import KigenError, RefusedInputError, TooManyRequestsError
 from reminder.storage.auth import idempotency
 from reminder.storage.auth.idempotency import IdempotentRequest
+from reminder.storage.db.row_security import Access
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithin
 from reminder.web.api import idempotent, problems
 from reminder.web.api.problems import NoTokenError, ScopeTooSmallError, WrongTokenError
@@ -31,6 +32,7 @@ from reminder.web.declared import require_declaration
 from reminder.web.support.api_rates import Rate, RequestRates
 from reminder.web.support.authorization import NotAllowedError, network_of, refuse_suspended
 from reminder.web.support.sheet_bodies import receiving
+from reminder.web.webhooks import access_of, app_of
 from reminder.wiring import App
 
 PREFIX = "/api/v1"
@@ -93,7 +95,7 @@ class RequireScope:
 
         Raises NoTokenError, WrongTokenError, ScopeTooSmallError, or GroupSuspendedError for a change.
         """
-        app: App = request.app.state.app
+        app = app_of(request)
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise NoTokenError
@@ -104,6 +106,7 @@ class RequireScope:
             network = app.keys.blind_index(network_of(request)).hex()[:32]
             _count(request, f"wrong token {network}", settings.api_wrong_tokens_per_minute)
             raise WrongTokenError
+        access_of(request).now = Access((shown.who.group_id,))
         _count(request, f"token {shown.token_id}", settings.api_requests_per_minute)
         if not any(self.right in RIGHTS[ROLES[scope]] for scope in shown.scopes):
             raise ScopeTooSmallError

@@ -12,7 +12,7 @@ from reminder.storage.auth import accounts, passkeys
 from reminder.storage.auth.sessions import SignedIn
 from reminder.web.declared import declares, page_router
 from reminder.web.support import webauthn
-from reminder.web.support.authorization import Filled, OpenApp, WhoIsSignedIn, from_here, network_of
+from reminder.web.support.authorization import Filled, OpenApp, WhoIsSignedIn, access_of_account, from_here, network_of
 from reminder.web.support.rendering import go, page, problem_of
 from reminder.wiring import App
 
@@ -98,6 +98,6 @@ def wrong_code(request: Request, app: App, refused: RefusedInputError) -> Respon
     """Return the page again, with why the code was refused."""
     found: SignedIn | None = getattr(request.state, "signed_in", None)
     assert found is not None
-    answer = show(request, app, found, refused)
+    answer = show(request, app.with_access(access_of_account(found)), found, refused)
     assert isinstance(answer, HTMLResponse) or answer.status_code == 303
     return answer

@@ -143,7 +143,7 @@ def _by_month(
 
 
 @router.post("/months/act")
-@declares(logs=["card_acknowledged", "card_assigned"])
+@declares(logs=["card_acknowledged"])
 def act_on_many(request: Request, app: OpenApp, who: Changes, form: Filled) -> Response:
     """Act on the chosen cards.
 

@@ -105,15 +105,15 @@ def _target(app: App, act: str, named: str) -> LinkTarget:
 @public.get("/take/{named}")
 def ask_to_assign(request: Request, app: OpenApp, named: str) -> HTMLResponse:
     """Show the button."""
-    card_id = _target(app, ASSIGN, named).card_id
-    return page(request, app, "button.html", act=ASSIGN, state="asks", what=_what(request, app, card_id))
+    return page(request, app, "button.html", act=ASSIGN, state="asks", what=_what(request, app, named))
 
 
-def _what(request: Request, app: App, card_id: int | None) -> str:
+def _what(request: Request, app: App, named: str) -> str:
     """Return whose card it is and until when it is valid, as in the mail with the link."""
     shown = words_of(request)
     words = app.rules.wording.of(shown.language)
     with app.reading() as uow:
+        card_id = target(uow.tx, uow.keys, ASSIGN, named).card_id
         card = None if card_id is None else cards.find(uow.tx, card_id)
         person = people.find(uow.tx, card.person_id) if card else None
     if card is None or person is None or card.kind not in app.rules.kinds:

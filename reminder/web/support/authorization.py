@@ -21,9 +21,11 @@ from reminder.enrolment.imports.reader import LARGEST
 from reminder.errors import KigenError, RefusedInputError
 from reminder.storage.auth.sessions import SignedIn
 from reminder.storage.auth.signed_links import SignedLinks
+from reminder.storage.db.row_security import Access, AccessScope
+from reminder.storage.db.unit_of_work import CurrentAccess
 from reminder.web.support import security_headers
 from reminder.web.support.network import network_named
-from reminder.web.webhooks import app_of
+from reminder.web.webhooks import access_of, app_of
 from reminder.wiring import App
 
 OpenApp = Annotated[App, Depends(app_of)]
@@ -90,11 +92,23 @@ def home_sessions(app: App) -> sign_in.HomeSessions:
 
 
 def maybe_signed_in(request: Request, app: OpenApp) -> SignedIn | None:
-    """Return who is signed in, or None."""
+    """Return who is signed in, or None.
+
+    What the request does from now on it does for the account and all of its groups, and may sign somebody in.
+    """
+    access = access_of(request)
+    access.now = Access(scope=AccessScope.SIGN_IN)
     token = request.cookies.get(session_cookie(app))
     found = sign_in.session_of(app.units, app.clock.now(), token, home_sessions(app)) if token else None
+    if found is not None:
+        access.now = access_of_account(found).now
     request.state.signed_in = found
     return found
+
+
+def access_of_account(found: SignedIn) -> CurrentAccess:
+    """Return the access of what is done for the account itself, and not for the group in which it acts."""
+    return CurrentAccess(Access(account_id=found.account_id, of_account=True, scope=AccessScope.SIGN_IN))
 
 
 def signed_in(found: Annotated[SignedIn | None, Depends(maybe_signed_in)]) -> SignedIn:
@@ -111,9 +125,13 @@ class RequireRight:
         self.right = right
 
     def __call__(self, request: Request, found: Annotated[SignedIn, Depends(signed_in)]) -> Actor:
-        """Return the member. Raises NoGroupError, NotAllowedError, or GroupSuspendedError for a change."""
+        """Return the member, for whose group alone the request acts from now on.
+
+        Raises NoGroupError, NotAllowedError, or GroupSuspendedError for a change.
+        """
         if found.who is None:
             raise NoGroupError
+        access_of(request).now = Access((found.who.group_id,), found.account_id)
         if not found.who.may(self.right):
             raise NotAllowedError
         refuse_suspended(request, found.suspended_why)

@@ -16,7 +16,7 @@ from reminder.guard import outgoing
 from reminder.guard.numbers import forbidden, forbidden_in_record
 from reminder.storage.auth.sessions import SignedIn
 from reminder.web.declared import Asks, PageRoute, looks_at_proof
-from reminder.web.support.authorization import Filled, OpenApp, WhoIsSignedIn, network_of
+from reminder.web.support.authorization import Filled, OpenApp, WhoIsSignedIn, access_of_account, network_of
 from reminder.web.support.rendering import FREE_WORDS, local_path, typed
 
 # The fields that the page which asks adds to a form.
@@ -45,6 +45,8 @@ def confirmed(request: Request, app: OpenApp, found: WhoIsSignedIn, form: Filled
     Raises ProofNeededError and keeps the form if they have not; NotProvedError for a wrong code; ConflictError where
     the form that waited is gone.
     """
+    # Codes are the account's, whatever group this is about.
+    app = app.with_access(access_of_account(found))
     mark, now = form.get(MARK), app.clock.now()
     if not isinstance(mark, str):
         if not step_up.is_proved(found, now):

@@ -15,7 +15,13 @@ from reminder.domain.model.consent_records import (
     ConsentWay,
 )
 from reminder.domain.model.people import stops_lifted
-from reminder.domain.rules.consent_standing import has_refused, refusal_for, times_asked
+from reminder.domain.rules.consent_standing import (
+    has_consented,
+    has_refused,
+    is_stopped_for_all,
+    refusal_for,
+    times_asked,
+)
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 A, B = 1, 2
@@ -88,3 +94,14 @@ def test_questions_are_counted_since_the_last_yes_and_for_each_group() -> None:
     assert times_asked(asked, B) == (1, NOW + timedelta(days=20))
     assert times_asked([*asked, said("consented", "reply", A, 21)], A) == (0, None)
     assert times_asked([], A) == (0, None)
+
+
+def test_a_no_for_all_is_known_whoever_was_told() -> None:
+    assert is_stopped_for_all([said("withdrew", "operator")])
+    assert not is_stopped_for_all([said("withdrew", "operator"), START])
+    assert not is_stopped_for_all([said("withdrew", "reply", A), said("asked", "text", A)])
+
+
+def test_who_has_agreed_to_a_group_once_has_agreed_to_it_whatever_was_said_later() -> None:
+    assert has_consented([said("consented", "reply", A), STOP], A)
+    assert not has_consented([said("consented", "reply", A), START], B)

@@ -87,3 +87,26 @@ def test_the_sheet_for_the_refrigerator_has_every_card_with_its_date_and_what_to
     for kind, end in ends.items():
         assert words.date(end, "full_date") in said
         assert words.kinds[kind]["bring"] in said
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (Language.JAPANESE, ("Twilio Inc.", "アメリカ合衆国", "連邦の法律がなく", "取り決め")),
+        (Language.EASY_JAPANESE, ("Twilio", "アメリカ", "国の 法律が ありません", "やくそく")),
+        (
+            Language.ENGLISH,
+            ("Twilio Inc.", "United States of America", "no general federal law", "data protection terms"),
+        ),
+    ],
+)
+def test_a_consent_on_paper_names_the_company_abroad_its_country_the_law_there_and_its_safeguards(
+    language: Language, told: tuple[str, ...]
+) -> None:
+    said = text_of(page("consent", language))
+
+    assert [part for part in told if part not in said] == []
+
+
+def test_every_language_with_sheets_of_its_own_is_among_those_that_name_the_company_abroad() -> None:
+    assert all("Twilio" in text_of(page("consent", language)) for language in LANGUAGES)

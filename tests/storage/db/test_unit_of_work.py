@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from reminder.domain.model.people import GroupKind
-from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork, UnitsWithin
+from reminder.storage.db.row_security import NOBODY, Access
+from reminder.storage.db.unit_of_work import CurrentAccess, UnitOfWork, UnitsOfWork, UnitsWithin
 from reminder.storage.registry import groups
 from reminder.storage.runtime import activity_log
 from tests.village import Village
@@ -143,3 +144,16 @@ def test_a_unit_knows_whether_something_was_erased_in_it(village: Village) -> No
         assert uow.has_erased
     with village.app.writing() as uow:
         assert not uow.has_erased
+
+
+def test_a_unit_acts_for_whom_its_factory_says_when_it_begins(village: Village) -> None:
+    units, current = village.app.units, CurrentAccess()
+    for_one = UnitsOfWork(units.database, units.keys, units.rules, access=current)
+
+    current.now = Access((1,))
+
+    assert for_one.access.now == Access((1,))
+    assert units.acting_for(Access((2,))).access.now == Access((2,))
+    assert units.access.now == NOBODY
+    with units.acting_for(Access((2,))).reading(NOW) as uow:
+        assert uow.today == date(2026, 12, 1)

@@ -169,3 +169,19 @@ def test_a_migration_without_the_key_of_the_secret_does_not_happen(rows: Rows) -
 
     with pytest.raises(SettingsError):
         settlement.fill_consents(rows.tx, rows.keys)
+
+
+def test_with_a_lost_secret_the_ledger_is_filled_again_from_the_contacts_that_are_there(rows: Rows) -> None:
+    lost = read_keys([new_key()])
+    installation.note_keys(rows.tx, lost, NOW)
+    before = lost.referring_by(installation.references_of(rows.tx, lost, NOW))
+    contact = rows.contact(person_id=rows.person(rows.group()), address=PHONE)
+    rows.change(Contact, contact, consent_index=before.consent_index(PHONE), state=ContactState.OPTED_OUT)
+    rows.change(Contact, contact, stopped_by=StoppedBy.REPLY)
+
+    assert installation.abandon_key(rows.tx, lost.ids[0], NOW)
+    again = rows.keys.referring_by(installation.references_of(rows.tx, rows.keys, NOW))
+    consent_backfill.fill_some(rows.tx, again)
+
+    found = consents.of_addresses(rows.tx, again, [PHONE])[PHONE]
+    assert [(one.group_id, one.act) for one in found][-1] == (None, WITHDREW)

@@ -269,3 +269,14 @@ def test_without_the_keys_roles_from_before_are_not_migrated(rows: Rows) -> None
     for keys in (None, read_keys([new_key()])):
         with pytest.raises(SettingsError):
             settlement.settle(rows.tx, keys, "0020")
+
+
+def test_members_whose_role_was_written_past_the_program_are_named(rows: Rows) -> None:
+    group = rows.group()
+    mine, raised = rows.member(group), rows.member(group, role=Role.VIEWER)
+    assert settlement.unproved_roles(rows.tx, rows.keys) == []
+
+    rows.change(Member, raised, role=Role.OWNER)
+
+    assert settlement.unproved_roles(rows.tx, rows.keys) == [raised]
+    assert mine not in settlement.unproved_roles(rows.tx, rows.keys)

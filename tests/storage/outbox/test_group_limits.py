@@ -43,16 +43,18 @@ def test_a_hold_is_told_once_until_it_is_over(rows: Rows) -> None:
     group = rows.group()
     for at in (NOW, NOW + HOUR):
         group_limits.hold(rows.tx, SMS, group, HoldReason.DAILY_CAP, now=at, until=at + DAY)
-    (untold,) = group_limits.untold(rows.tx, 9)
+    assert group_limits.untold_groups(rows.tx, 9) == [group]
+    assert group_limits.untold_groups(rows.tx, 9, aside=[group]) == []
+    (untold,) = group_limits.untold(rows.tx, [group])
     assert (untold.group_id, untold.channel, untold.reason, untold.since) == (group, SMS, HoldReason.DAILY_CAP, NOW)
     assert group_limits.holds(rows.tx, NOW, 9) == [untold]
 
     group_limits.mark_told(rows.tx, [untold], NOW)
     group_limits.hold(rows.tx, SMS, group, HoldReason.DAILY_CAP, now=NOW + 2 * HOUR, until=NOW + DAY)
-    assert group_limits.untold(rows.tx, 9) == []
+    assert group_limits.untold(rows.tx, [group]) == []
 
     group_limits.hold(rows.tx, SMS, group, HoldReason.DAILY_CAP, now=NOW + 2 * DAY, until=NOW + 3 * DAY)
-    assert [one.since for one in group_limits.untold(rows.tx, 9)] == [NOW + 2 * DAY]
+    assert [one.since for one in group_limits.untold(rows.tx, [group])] == [NOW + 2 * DAY]
     assert group_limits.holds(rows.tx, NOW + 3 * DAY, 9) == []
 
 

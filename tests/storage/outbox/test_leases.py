@@ -136,7 +136,7 @@ class World:
 
 
 HAPPENINGS: dict[str, Callable[[World], object]] = {
-    "its owner says stop": lambda w: contacts.stop(w.tx, [w.phone], StoppedBy.REPLY),
+    "its owner says stop": lambda w: contacts.stop(w.tx, [w.phone], StoppedBy.REPLY, NOW),
     "the number is out of reach": lambda w: contacts.mark_unreachable(w.tx, [w.phone]),
     "the contact is not confirmed": lambda w: w.change(Contact, w.phone, state=ContactState.UNCONFIRMED),
     "its stop has cancelled it": lambda w: queue.cancel_for_contact(w.tx, w.phone, CancelReason.OPTED_OUT, NOW),
@@ -174,7 +174,7 @@ def test_what_is_still_true_is_handed_over_beside_what_is_not(rows: Rows) -> Non
     answer = rows.message(world.phone, kind=MessageKind.ANSWER, group_id=world.group)
     code = rows.message(None, kind=MessageKind.LOGIN_CODE, address="+819000000009")
     held = leased(rows)
-    contacts.stop(rows.tx, [world.phone], StoppedBy.REPLY)
+    contacts.stop(rows.tx, [world.phone], StoppedBy.REPLY, NOW)
     world.change(Group, world.group, suspended_at=NOW)
 
     begun = leases.begin_hand_over(rows.tx, held, NOW)
@@ -326,3 +326,25 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
     assert [sealed is None for sealed in rows.column(Message.body_sealed)] == [False, True, False], (
         "a code is forgotten"
     )
+
+
+def test_the_last_call_to_a_number_is_known_whoever_was_called(rows: Rows) -> None:
+    group, other = rows.group(), rows.group("鈴木家")
+    phone = "+81300000001"
+    mother = rows.contact(person_id=rows.person(group), address=phone, channel=ChannelName.VOICE)
+    father = rows.contact(person_id=rows.person(other), address=phone, channel=ChannelName.VOICE)
+    by_text = rows.contact(person_id=rows.person(group))
+    index, of_text = (rows.one(Contact.address_index, one) for one in (mother, by_text))
+    for contact, at in ((mother, NOW), (father, NOW + HOUR)):
+        rows.handed(rows.message(contact, channel=ChannelName.VOICE), handed_at=at)
+    rows.handed(rows.message(by_text))
+    waiting = rows.message(mother, channel=ChannelName.VOICE)
+    rows.change(Message, waiting, handed_at=NOW + 2 * HOUR)
+
+    both = leases.last_handed(rows.tx, ChannelName.VOICE, [index, of_text], NOW, NOW)
+
+    assert both == {index: NOW + HOUR}, "what waits for another attempt did not ring"
+    assert leases.last_handed(rows.tx, ChannelName.VOICE, [index], NOW + DAY, NOW + DAY) == {}
+    assert leases.last_handed(rows.tx, ChannelName.VOICE, [], NOW, NOW) == {}
+    leases.lease(rows.tx, [waiting], until=NOW + DAY + LEASE)
+    assert leases.last_handed(rows.tx, ChannelName.VOICE, [index], NOW + DAY, NOW + DAY) == {index: NOW + DAY}

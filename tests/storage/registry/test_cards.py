@@ -154,6 +154,13 @@ def test_groups_with_a_card_to_look_at_come_the_longest_waiting_first(rows: Rows
     assert cards.groups_silent(rows.tx, TODAY - DAY, limit=9) == []
     assert [one.id for one in cards.due(rows.tx, [first, second], TODAY - DAY)] == [soon]
     assert [one.id for one in cards.silent(rows.tx, [first, second], TODAY)] == [late]
+    assert cards.due_ids(rows.tx, [first, second], TODAY) == [late, soon]
+    assert cards.silent_ids(rows.tx, [first, second], TODAY) == [late]
+    assert cards.groups_due(rows.tx, TODAY, limit=9, aside=[soon]) == [first]
+    assert cards.groups_silent(rows.tx, TODAY, limit=9, aside=[late]) == []
+    assert [one.id for one in cards.due(rows.tx, [first, second], TODAY, aside=[soon])] == [late]
+    assert [one.id for one in cards.due(rows.tx, [], TODAY, only=soon)] == [soon]
+    assert cards.silent(rows.tx, [first], TODAY, aside=[late]) == cards.silent(rows.tx, [first], TODAY, only=soon) == []
     assert cards.next_due_on(rows.tx) == TODAY - DAY
     assert cards.next_silence_on(rows.tx) == TODAY
 

@@ -217,7 +217,9 @@ def test_a_contact_is_unproven_until_something_reaches_its_owner(rows: Rows) -> 
     year = timedelta(days=365)
 
     def found(at: datetime) -> list[int]:
-        return [one.contact_id for one in contacts.unverified_contacts(rows.tx, at, 9)]
+        some = contacts.unverified_ids(rows.tx, at, 9)
+        assert [one.contact_id for one in contacts.unverified_contacts(rows.tx, at, [*some, 999])] == some
+        return some
 
     assert found(NOW + year) == [pressed, read, silent]
     contacts.record_test_call(rows.tx, pressed, NOW + year)
@@ -225,7 +227,8 @@ def test_a_contact_is_unproven_until_something_reaches_its_owner(rows: Rows) -> 
     assert contacts.record_verified(rows.tx, [read], NOW + year + HOUR, unless_since=NOW + year) == []
     assert contacts.record_verified(rows.tx, [], NOW) == []
 
-    assert [one.since for one in contacts.unverified_contacts(rows.tx, NOW + year, 1)] == [NOW]
+    assert [one.since for one in contacts.unverified_contacts(rows.tx, NOW + year, [silent])] == [NOW]
+    assert contacts.unverified_ids(rows.tx, NOW + year, 1) == [silent]
     assert found(NOW + year) == [silent]
     assert rows.one(Contact.test_called_at, pressed) == NOW + year
 

@@ -32,12 +32,13 @@ def test_homes_come_in_the_order_of_their_ids_and_a_household_is_none(rows: Rows
     first, second = (rows.group(name, GroupKind.HOME) for name in ("ひまわり苑", "さくら苑"))
 
     def homes(after: int) -> list[int]:
-        return [one.id for one in groups.homes_after(rows.tx, after, founded_before=NOW + DAY, limit=9)]
+        return groups.home_ids_after(rows.tx, after, founded_before=NOW + DAY, limit=9)
 
     assert groups.has_homes(rows.tx)
     assert homes(0) == [first, second]
     assert homes(first) == [second]
-    assert groups.homes_after(rows.tx, 0, founded_before=NOW, limit=9) == []
+    assert [one.name for one in groups.homes(rows.tx, [second, second - 2, first])] == ["ひまわり苑", "さくら苑"]
+    assert groups.home_ids_after(rows.tx, 0, founded_before=NOW, limit=9) == []
 
 
 def test_what_a_group_chose_is_kept(rows: Rows) -> None:

@@ -69,7 +69,9 @@ def test_an_import_goes_from_reading_to_saved_and_no_step_is_left_out(rows: Rows
 
     imports.start_checking(rows.tx, added, MAPPING, COUNTS, NOW)
     imports.set_progress(rows.tx, added, RowCounts(accepted=2), NOW, last_row=2, done=2)
-    in_work = imports.next_in_work(rows.tx)
+    assert imports.next_in_work(rows.tx, aside=[added]) is None
+    assert imports.next_in_work(rows.tx) == added
+    in_work = imports.find(rows.tx, added)
     assert in_work is not None
     assert (in_work.id, in_work.mapping, in_work.counts) == (added, MAPPING, RowCounts(accepted=2))
     assert (in_work.last_row, in_work.done) == (2, 2)
