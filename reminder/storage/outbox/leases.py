@@ -459,7 +459,8 @@ def last_handed(
     asked = {"addresses": list(address_indexes), "channel": channel, "since": since, "now": now}
     found: dict[bytes, datetime] = {}
     for index, at in tx.execute(_CALLED_LAST, asked):
-        found[index] = max(at, found.get(index, at))
+        if at is not None:
+            found[index] = max(at, found.get(index, at))
     return found
 
 
