@@ -62,8 +62,8 @@ SHEET = "居室,氏名,電子証明書期限\n{room},{name},2027-11-16\n"
 
 
 @pytest.fixture
-def town(sqlite_url: str, tmp_path: Path) -> Iterator[Town]:
-    with open_town(sqlite_url, tmp_path) as opened:
+def town(database_url: str, tmp_path: Path) -> Iterator[Town]:
+    with open_town(database_url, tmp_path) as opened:
         yield opened
 
 

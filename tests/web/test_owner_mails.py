@@ -114,9 +114,9 @@ def test_every_act_has_a_way_to_be_done_here() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_act_tells_everybody_concerned_once_in_their_language_and_nobody_else(
-    sqlite_url: str, tmp_path: Path, language: str
+    database_url: str, tmp_path: Path, language: str
 ) -> None:
-    with a_house(sqlite_url, tmp_path, language) as house:
+    with a_house(database_url, tmp_path, language) as house:
         words = WORDING.of(language).in_mail
         said = words.section("account")
         for act, (do, whom) in ACTS.items():
@@ -159,8 +159,8 @@ REFUSED: Mapping[str, Do] = {
 }
 
 
-def test_what_is_refused_tells_nobody(sqlite_url: str, tmp_path: Path) -> None:
-    with a_house(sqlite_url, tmp_path) as house:
+def test_what_is_refused_tells_nobody(database_url: str, tmp_path: Path) -> None:
+    with a_house(database_url, tmp_path) as house:
         before = told(house.village)
 
         for named, do in REFUSED.items():
@@ -184,8 +184,8 @@ def test_a_known_device_and_the_sign_in_that_makes_the_account_are_no_news(sqlit
         assert told(house.village) == []
 
 
-def test_pressed_twice_in_a_moment_it_is_told_once(sqlite_url: str, tmp_path: Path) -> None:
-    with a_house(sqlite_url, tmp_path) as house:
+def test_pressed_twice_in_a_moment_it_is_told_once(database_url: str, tmp_path: Path) -> None:
+    with a_house(database_url, tmp_path) as house:
         for _ in range(2):
             house.owner.send("/settings/data/export.json")
 

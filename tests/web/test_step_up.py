@@ -154,8 +154,8 @@ def town(database_url: str, tmp_path: Path) -> Iterator[Town]:
 
 
 @pytest.fixture
-def village(database_url: str, tmp_path: Path) -> Iterator[Village]:
-    with open_village(database_url, tmp_path, "2026-12-01 08:00", durable=False) as opened:
+def village(sqlite_url: str, tmp_path: Path) -> Iterator[Village]:
+    with open_village(sqlite_url, tmp_path, "2026-12-01 08:00", durable=False) as opened:
         yield opened
 
 
