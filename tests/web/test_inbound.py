@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from reminder.domain.model.people import Mode
+from reminder.domain.model.people import ChannelName, ContactState, Mode
+from reminder.storage.registry import consents
 from reminder.web.app import LONGEST_BODY
 from tests.fakes import twilio as fake
 from tests.fakes.twilio import sign
@@ -124,3 +125,42 @@ def test_a_text_without_its_id_or_sender_is_malformed(village_of_twilio: Village
 
     assert answer.status == 422
     assert answer.json["code"] == "request_malformed"
+
+
+def test_the_owner_of_a_number_learns_who_writes_and_leaves_one_of_two_groups(village_of_twilio: Village) -> None:
+    village = village_of_twilio
+    village.group(name="鈴木家")
+    village.person("叔母", phone="090-0000-0001", mode=Mode.ELDERLY)
+    village.card("叔母", date(2027, 2, 28))
+    village.run_until("2027-01-29 11:05")
+    assert texted(village, "だれから", sid="SM" + "2a" * 16).status == 200
+    village.run_until("2027-01-29 11:06")
+    assert "2＝" in village.words_to("母")[-1]
+
+    assert texted(village, "1 停止", sid="SM" + "3a" * 16).status == 200
+    village.run_until("2027-01-29 11:07")
+
+    assert "からのお知らせを止めました" in village.words_to("母")[-1]
+    with village.app.database.reading() as tx:
+        states = tx.connection().exec_driver_sql("SELECT state FROM contacts WHERE channel = 'sms' ORDER BY id").all()
+    assert sorted(row[0] for row in states) == ["confirmed", "opted_out"]
+
+
+@pytest.mark.parametrize("sender", ["+819000000099", MOTHER])
+def test_a_stop_is_in_the_ledger_at_once_whoever_knows_the_number(village_of_twilio: Village, sender: str) -> None:
+    village = village_of_twilio
+    for number in range(2):
+        texted(village, "停止", sid=f"SM{number}{'4a' * 15}b", sender=sender)
+
+    with village.app.database.reading() as tx:
+        records = consents.of_addresses(tx, village.app.keys, [sender])[sender]
+    assert [one.group_id for one in records if one.act == "withdrew"] == [None]
+
+
+def test_a_number_that_said_stop_is_entered_on_a_page_as_one_that_did(village_of_twilio: Village) -> None:
+    village = village_of_twilio
+    texted(village, "停止", sender="+819000000099")
+
+    village.contact("母", ChannelName.SMS, "090-0000-0099")
+
+    assert village.contacts()["+819000000099"] is ContactState.OPTED_OUT
