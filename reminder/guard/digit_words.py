@@ -13,10 +13,16 @@ _KANA = {
     "よん": 4, "ご": 5, "ろく": 6, "ろっ": 6, "なな": 7, "しち": 7, "し": 4, "はち": 8, "ぱち": 8, "はっ": 8,
     "きゅう": 9, "きゆう": 9, "きゅ": 9, "く": 9, "じゅう": 10, "じゅっ": 10, "じっ": 10, "ひゃく": 100,
     "びゃく": 100, "ぴゃく": 100, "せん": 1000, "ぜん": 1000, "まん": 10000,
+    # English in kana, and counting as children do.
+    "わん": 1, "つー": 2, "とぅ": 2, "すりー": 3, "ふぉー": 4, "ふぉあ": 4, "ふぁいぶ": 5, "しっくす": 6, "せぶん": 7,
+    "せゔん": 7, "えいと": 8, "ないん": 9, "ひとつ": 1, "ふたつ": 2, "みっつ": 3, "よっつ": 4, "いつつ": 5,
+    "むっつ": 6, "ななつ": 7, "やっつ": 8, "ここのつ": 9,
 }  # fmt: skip
 # Words that hardly mean anything else; the others only count beside them.
 _SURE_KANA = frozenset(
     {"ぜろ", "ぜーろ", "れい", "いち", "よん", "ろく", "なな", "しち", "はち", "きゅう", "きゆう", "きゅ"}
+    | {"すりー", "ふぉー", "ふぁいぶ", "しっくす", "せぶん", "せゔん", "えいと", "ないん"}
+    | {"みっつ", "よっつ", "いつつ", "むっつ", "ななつ", "やっつ", "ここのつ"}
 )
 _LATIN = {
     "zero": 0, "rei": 0, "maru": 0, "oh": 0, "o": 0, "nought": 0, "ichi": 1, "one": 1, "two": 2, "three": 3,
@@ -41,8 +47,19 @@ _BETWEEN_LATIN = frozenset({"and", "no", "to", "dash", "hyphen", "then", "minus"
 _GAP = r"[ \t\n　、,・\-‐‑‒–—−ー〜~。.．/／_のと]{0,3}+"
 _LONGEST_FIRST = sorted(_KANA, key=len, reverse=True)
 _FIRST_KANA = "[" + "".join(sorted({word[0] for word in _KANA})) + "0-9]"
-_KANA_RUN = re.compile(rf"(?:(?={_FIRST_KANA})(?:{'|'.join(_LONGEST_FIRST)}|[0-9])ー*+{_GAP})++")
-_KANA_WORD = re.compile(f"{'|'.join(_LONGEST_FIRST)}|[0-9]")
+
+
+def _by_first(words: Sequence[str]) -> str:
+    """Return alternatives in which few are tried: by their first letter, in each group in their order."""
+    rests: dict[str, list[str]] = {}
+    for word in words:
+        rests.setdefault(word[0], []).append(word[1:])
+    return "|".join(f"{first}(?:{'|'.join(rest)})" if rest != [""] else first for first, rest in rests.items())
+
+
+_ANY_KANA = _by_first(_LONGEST_FIRST)
+_KANA_RUN = re.compile(rf"(?:(?={_FIRST_KANA})(?:{_ANY_KANA}|[0-9])ー*+{_GAP})++")
+_KANA_WORD = re.compile(f"{_ANY_KANA}|[0-9]")
 _LATIN_WORDS = "|".join(sorted(_LATIN, key=len, reverse=True))
 _LATIN_TOKEN = re.compile(r"[a-zū]++|[0-9]++|[^a-zū0-9]++")
 _ONLY_NUMBERS = re.compile(rf"(?:{_LATIN_WORDS})++")
@@ -77,7 +94,6 @@ def may_hold_words(text: str) -> bool:
     return _SURE_LATIN_WORD.search(text) is not None and _MAY_HOLD_LATIN.search(text) is not None
 
 
-_ANY_KANA = "|".join(_LONGEST_FIRST)
 _MAY_HOLD_KANA = re.compile(rf"(?:(?={_FIRST_KANA})(?:{_ANY_KANA}|[0-9])ー*+{_GAP}){{4}}")
 _MAY_HOLD_LATIN = re.compile(rf"(?:(?=[a-z0-9])(?:{_LATIN_WORDS}|[0-9]{{1,4}})[^a-z0-9]{{0,4}}+){{4}}")
 

@@ -246,6 +246,10 @@ def _plain(text: str) -> str:
 @lru_cache(maxsize=8192)
 def _digit_or_itself(character: str) -> str:
     digit = unicodedata.digit(character, None)
+    if digit is None and unicodedata.category(character) == "Nl" and character != "〇":
+        # Roman and other numerals that are one character: Ⅳ, 〤.
+        value = unicodedata.numeric(character)
+        digit = int(value) if value in range(10) else None
     return character if digit is None or character.isascii() else str(digit)
 
 

@@ -47,7 +47,7 @@ ENGLISH_DATE = re.compile(
 TIME = re.compile(r"(?<![0-9])(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?(?![0-9])")
 PHONE = re.compile(
     rf"(?<![0-9])(?:\+81[{_DASH} ]?(?:\(0\))?|\(?0)[0-9]{{1,4}}"
-    rf"[{_DASH} )(]{{1,2}}[0-9]{{1,4}}[{_DASH} )]{{1,2}}[0-9]{{3,4}}(?![0-9])"
+    rf"[{_DASH} )(.の]{{1,2}}[0-9]{{1,4}}[{_DASH} ).の]{{1,2}}[0-9]{{3,4}}(?![0-9])"
     r"|(?<![0-9+])(?:0|\+81)[0-9]{9,10}(?![0-9])|\+[1-9][0-9]{0,2}[- ][0-9][0-9 -]{6,15}[0-9](?![0-9])"
 )
 _GROUPS = frozenset({(2, 4, 4), (3, 3, 4), (4, 2, 4), (5, 1, 4)})
@@ -60,7 +60,8 @@ AMOUNT = re.compile(
     r"|[1-9][0-9]{0,3}万(?:[0-9]{1,4}千?)?円?|(?<=[¥$€])[1-9][0-9]{0,7}(?:\.[0-9]{2})?(?![0-9]))"
 )
 REFERENCE = re.compile(
-    rf"(?<![{_DASH}0-9])(?:(?:19|20)[0-9]{{2}}|[RHrh][0-9]{{1,2}})[{_DASH}](?:[0-9]{{1,2}}[{_DASH}])?[0-9]{{1,5}}(?![{_DASH}0-9])"
+    rf"(?<![{_DASH}0-9])(?:(?:19|20)[0-9]{{2}}|[RHrh][0-9]{{1,2}})[{_DASH}](?:[0-9]{{1,2}}[{_DASH}])?[0-9]{{1,5}}(?:[{_DASH}][0-9]{{1,2}})?(?![{_DASH}0-9])"
+    rf"|(?<![{_DASH}0-9/])(?:19|20)[0-9]{{2}}/[0-9]{{3,5}}(?![{_DASH}0-9/])"
     rf"|(?<=[A-Za-z][{_DASH}])(?:19|20)[0-9]{{2}}[{_DASH}][0-9]{{1,5}}(?![{_DASH}0-9])"
 )
 _ADDRESS = re.compile(
@@ -68,13 +69,39 @@ _ADDRESS = re.compile(
     rf"(?:[{_DASH} の]{{1,2}}[0-9]{{3,4}})?(?![{_DASH}0-9])"
 )
 _MOST_OF_ADDRESS = 9
+# Without a place: 2-14-3-1102, of which the last part is a room (floor and number).
+_BARE_ADDRESS = re.compile(
+    rf"(?<![{_DASH}0-9A-Za-z])[1-9][0-9]?-[1-9][0-9]?-[1-9][0-9]?-[1-9][0-9]?(?:0[1-9]|[12][0-9])(?![{_DASH}0-9])"
+)
+# A number that somebody gave to an order or a letter; longer ones are not explained by the word.
+_NAMED_REFERENCE = re.compile(
+    "(?:予約|受付|受理|整理|お?客様?|会員|注文|伝票|お?問い?合わ?せ|管理|案件|領収[書証]?|レシート|控え|明細|引換券?|整理券|契約|申込み?|申し込み|請求書?|見積書?|通知書?"
+    "|チケット|診察券|番号札)(?:番号|no\\.?|№|id)?[:はの 　]{0,3}(?:[a-z]{1,3}-?)?"
+    rf"[0-9]{{2,7}}(?:[{_DASH}][0-9]{{1,4}})?(?![{_DASH}0-9])",
+    re.IGNORECASE,
+)
+_MOST_OF_REFERENCES = 9
+_COORDINATES = re.compile(
+    r"(?<![0-9.])(?:2[4-9]|3[0-9]|4[0-5])\.[0-9]{4,6}[^0-9]{1,6}(?:12[2-9]|1[34][0-9]|15[0-3])\.[0-9]{4,6}(?![0-9.])"
+    r"|[緯経][度 ]{0,2}[0-9]{1,3}度[0-5]?[0-9]分(?:[0-5]?[0-9](?:\.[0-9]{1,3})?秒)?"
+)
+_HOURS = re.compile(
+    rf"(?<![{_DASH}0-9.,/])((?:[01][0-9]|2[0-3])[0-5][05])[-~〜–]((?:[01][0-9]|2[0-3])[0-5][05])(?![{_DASH}0-9.,/])"
+)
+_VITAL = r"[1-9][0-9]{1,2}(?:\.[0-9])?"
+_VITALS = re.compile(
+    rf"(?:脈拍?|体重|血糖値?|spo2|pulse|心拍)[ :は]{{0,3}}{_VITAL}(?:[ 、,/→]{{1,3}}{_VITAL}){{0,9}}(?![0-9])",
+    re.IGNORECASE,
+)
+_PRICED = re.compile(r"(?<=[代料費税金賃計道気スり聞話手薬込])[: 　]{0,2}[1-9][0-9]{0,6} ?円")
 _COUNTERS = (
     "人|名|回|階|号|室|班|歳|才|時|分|秒|日|月|年|度|番|丁目|割|件|枚|本|個|冊|通|台|匹|杯|膳|錠|包|滴|組|組目|条|世帯|世代|期|級|点|部|列|行"
     "|位|週|泊|食|便|系統|桁|けた|ケタ|つ|か月|ヶ月|カ月|か所|号車|番線|番目|段|巻|章|頁|ページ|キロ|グラム|リットル|メートル"
     "|%|％|℃|kg|km|cm|mm|mg|ml|dl|ヵ月|F(?![a-z])|f(?![a-z])|th|st|nd|rd|am|pm| am| pm"
 )
+# Not beside other digits: 51度72分94秒 are no counts, while dates and times have been masked before.
 COUNT = re.compile(
-    rf"(?<![{_DASH}0-9A-Za-z.,/])[1-9]?[0-9]{{1,2}}(?:\.[0-9]{{1,2}})?(?:{_COUNTERS})"
+    rf"(?<![{_DASH}0-9A-Za-z.,/年月時分度])[1-9]?[0-9]{{1,2}}(?:\.[0-9]{{1,2}})?(?:{_COUNTERS})(?![0-9])"
     r"|(?<![0-9.,])[1-9][0-9]{3}(?:歩|ml|m|km|g|kg|号室|室|名|人|件|kcal)(?![a-z])"
 )
 NUMBERED = re.compile(r"(?:(?:第|no\. ?|№|#|要介護|要支援)[0-9]{1,3}|room [0-9]{1,4})(?![0-9.,-])", re.IGNORECASE)
@@ -91,8 +118,17 @@ _LIST = re.compile(
     rf"(?<![{_DASH}0-9A-Za-z.,:/])[0-9]{{1,4}}(?:{_BETWEEN_LISTED}[0-9]{{1,4}}){{2,30}}(?![0-9:]|[{_DASH}.,/][0-9])"
 )
 _SAME_UNIT = re.compile(r"(?<![0-9,])(?:[0-9]{3,6}(?:円|号室|歩|件|人|名|室|g|m|ml)[ 　\n、,・と]{0,3}){3,20}")
+_SMALL_OF_A_UNIT = re.compile(
+    r"(?<![0-9,])(?:[0-9]{1,2}([円歳才枚度点番号本個回人名件])[ 　\n、,・と]{0,3})"
+    r"(?:[0-9]{1,2}\1[ 　\n、,・と]{0,3}){3,20}"
+)
 _ITEM = re.compile(r"\(([0-9]{1,2})\)")
 _RUN = re.compile("[0-9]+")
+_MONTH_DAY = re.compile("([0-9]{1,2})月(?:([0-9]{1,2})日?)?")
+_VALUE = re.compile(r"[0-9]{2,3}(?:\.[0-9])?")
+_SPREAD = 60
+# Digits of many small numbers with one unit, side by side and in no order, that are a number.
+_MANY_SMALL = 10
 
 
 def mask(text: str) -> str:
@@ -103,6 +139,11 @@ def mask(text: str) -> str:
     if len(numbered) > 1 and numbered == [*range(1, len(numbered) + 1)]:
         # (1) 9:00 (2) 10:30: in any other order these are digits of one number.
         text = _ITEM.sub(lambda item: MARK * len(item[0]), text)
+    named = "".join(_NAMED_REFERENCE.findall(text))
+    if named and sum(map(str.isdecimal, named)) <= _MOST_OF_REFERENCES:
+        # Several of them may be the parts of one number.
+        text = _marked(text, PLAIN)
+        text = _NAMED_REFERENCE.sub(lambda item: MARK * len(item[0]), text)
     return _marked(text, ALL)
 
 
@@ -127,6 +168,11 @@ def same_unit_hides_number(text: str) -> bool:
 
     Prices are round, and rooms follow one another; the parts of a card's number are neither.
     """
+    for listed in _SMALL_OF_A_UNIT.finditer(text):
+        numbers = _RUN.findall(listed[0])
+        values = [int(number) for number in numbers]
+        if sum(map(len, numbers)) >= _MANY_SMALL and not (_ascends(values) or _ascends(values[::-1])):
+            return True
     for listed in _SAME_UNIT.finditer(text):
         numbers = _RUN.findall(listed[0])
         if sum(map(len, numbers)) < 12 or all(number.endswith("0") and number[0] != "0" for number in numbers):
@@ -152,7 +198,7 @@ def is_phone(text: str) -> bool:
     import phonenumbers
 
     try:
-        number = phonenumbers.parse(text, "JP")
+        number = phonenumbers.parse(text.replace("の", "-"), "JP")
     except phonenumbers.NumberParseException:
         return False
     national = "0" + str(number.national_number)
@@ -160,6 +206,32 @@ def is_phone(text: str) -> bool:
         return True
     # Of an area that the library does not know, but in the groups of a telephone number.
     return tuple(map(len, _RUN.findall(text))) in _GROUPS and text[0] == "0" and text[1] != "0"
+
+
+def _is_written_date(text: str) -> bool:
+    """Return whether month and day of a date can be."""
+    found = _MONTH_DAY.search(text)
+    if found is None:
+        return True
+    month, day = int(found[1]), found[2]
+    return 1 <= month <= 12 and (day is None or 1 <= int(day) <= 31)
+
+
+def _is_written_time(text: str) -> bool:
+    """Return whether hour, minute and second of a time can be; 25時 is one in the morning."""
+    hour, *rest = map(int, _RUN.findall(text))
+    return hour <= 30 and all(one < 60 for one in rest)
+
+
+def _are_hours(text: str) -> bool:
+    first, last = map(int, _RUN.findall(text))
+    return first < last
+
+
+def _are_vitals(text: str) -> bool:
+    """Return whether values of one kind are as near to each other as those of one body."""
+    values = [float(one) for one in _VALUE.findall(text.lower().replace("spo2", ""))]
+    return max(values) - min(values) <= _SPREAD and max(values) < 400
 
 
 def _is_amount(text: str) -> bool:
@@ -199,8 +271,8 @@ def _is_list(text: str) -> bool:
 
 
 DATES: Sequence[tuple[re.Pattern[str], Callable[[str], bool]]] = (
-    (WRITTEN_DATE, _always),
-    (WRITTEN_TIME, _always),
+    (WRITTEN_DATE, _is_written_date),
+    (WRITTEN_TIME, _is_written_time),
     (ENGLISH_DATE, _always),
     (DATE, _always),
     (TIME, _always),
@@ -212,12 +284,17 @@ PLAIN: Sequence[tuple[re.Pattern[str], Callable[[str], bool]]] = (
 )
 ALL: Sequence[tuple[re.Pattern[str], Callable[[str], bool]]] = (
     *PLAIN,
+    (_COORDINATES, _always),
+    (_HOURS, _are_hours),
     (_MONTHS_AND_DAYS, _are_days),
     (_PRESSURE, _is_pressure),
     (_RANGE, _is_range),
     (AMOUNT, _is_amount),
+    (_PRICED, _always),
+    (_VITALS, _are_vitals),
     (REFERENCE, _always),
     (_ADDRESS, _is_address),
+    (_BARE_ADDRESS, _always),
     (_LIST, _is_list),
     (COUNT, _always),
     (NUMBERED, _always),

@@ -23,11 +23,15 @@ _MARKS = re.compile(r"[\s\W_ーｰ]")
 _NUMBER = "(?:番号|ばんごう|ばんご|数字|すうじ|なんば|こど|ことば|言葉|4けた|四けた|よんけた|4桁|四桁)"
 _WORDS = re.compile(
     # 暗証 and what is taken for it.
-    "暗[証正唱照称章誦賞號号番]|暗[一-龥][番盤版]号|[安案闇][証正唱照称章]番|証暗番|あんし[ょよ]|あんそうばんごう"
-    "|ぱすわ一?[どと]?|ぱすこ[ど一]|ぱすふれ|ぱす(?=[はが]?[0-9a-z])|ぴんこど|ぴん(?:番号|ばんごう|なんば)|ぴん(?=[はが]?[0-9])"
+    "[暗闇]し[ょよ]|あん[証唱]|暗[証正唱照称章誦賞號号番]|暗[一-龥][番盤版]号|[安案闇][証正唱照称章]番|証暗番|あんし[ょよ]|あんそうばんごう"
+    "|ぱすわ一?[どと]?|ぱすこ[ど一]|ぱすふれ|ぱす(?=[はが]?[0-9a-z])(?![はが]?[0-9]{1,6}(?:円|えん|yen))|ぴんこど|ぴん(?:番号|ばんごう|なんば)|ぴん(?=[はが]?[0-9])"
     f"|(?:秘密|ひみつ|内緒|ないしょ|秘蔵)の?(?:{_NUMBER}|(?=[はが]?[0-9]{{4}}))|合い?(?:言葉|ことば)|あいことば"
     f"|(?:かど|きゃっしゅかど|銀行|atm)の?{_NUMBER}|[4四よ]ん?(?:桁|けた)(?:の?(?:番号|数字|すうじ|ばんごう|なんば)|(?=[はが]?[0-9]{{4}}))"
     f"|利用者(?:証明)?用の?{_NUMBER}|(?:番号|数字)[4四]つ"
+    f"|ぱす(?:なんば|番号|ばんごう)|ぴあいえぬ|(?:開ける|あける|ひらく|開く)(?:ための?)?{_NUMBER}"
+    f"|ろっく(?:解除)?の?{_NUMBER}|電子証明書の?{_NUMBER}"
+    # Those of families who read other languages.
+    "|密[码碼]|비밀번호|암호|m[aậ]tkh[aẩ]u|senha(?=[0-9é:=])|contrase[nñ]a|katasandi"
     "|(?:ans[hy]y?[oō]u?h?)(?:no)?ban[ -]?g[oō]u?|himitsunobang[oō]|anshou?bang[oō]"
 )
 # Three digits are enough beside this one.
@@ -37,18 +41,20 @@ _CERTIFICATES = re.compile(
     "まいなんば|個人番号|券面(?:事項)?入力|きゃっしゅかど|くれじっと|署名用|利用者(?:証明)?用|利用者証明|りようしゃしょうめいよう|しょめいよう"
 )
 _LATIN_WORDS = re.compile(
-    r"(?<![a-z])(?:p[\s._-]{0,2}i[\s._-]{0,2}n(?:[\s._-]?(?:code|number|no))?(?![a-z])"
+    r"(?<![a-z])(?:p[\s._-]{0,2}[i1][\s._-]{0,2}n(?:[\s._-]?(?:code|number|no))?(?![a-z])"
     r"|pas{1,2}u?[ -]?w[a-z]{0,3}d|pasuwa-do|pas{1,2}[ -]?(?:code|phrase)|pswd|pwd|passwd"
-    r"|pass(?=[\s:=]{1,3}(?:is )?[0-9])"
-    r"|p/?w(?![a-z])|secret (?:number|code|word)|ans[hy]o[ou]?h?(?![a-z]))"
+    r"|pass(?=[\s:=]{1,3}(?:is )?[a-z!_-]{0,15}[0-9])"
+    r"|p/?w(?![a-z])|secret (?:number|code|word)|code of [a-z ]{0,12}card|ang[oō]u?(?![a-z])|ans[hy]o[ou]?h?(?![a-z]))"
 )
 NEAR = 24  # characters before and after such a word
 _CODE = re.compile(
     r"[0-9](?:[\W_ー]{0,3}[0-9]){3,}|(?<![A-Za-z0-9])(?=[A-Za-z]{0,15}[0-9])(?=[0-9]{0,15}[A-Za-z])[A-Za-z0-9]{6,16}(?![A-Za-z0-9])"
 )
+_SINGLE = re.compile("[0-9]")
+_FEWEST_DIVIDED = 4
 _FEWEST_JOINED = 3  # digits of a code that is written without a space behind its word
 _SHORT_CODE = re.compile(r"[0-9](?:[\W_ー]{0,3}[0-9]){2,}")
-_YEAR = re.compile(r"(?<![0-9])20[2-6][0-9](?![0-9])")
+_YEAR = re.compile(r"(?<![0-9A-Za-z])20[2-6][0-9](?![0-9])")
 # A word that is told as the passcode: パスワードは hanako, password is hanako.
 _TOLD = re.compile(
     r"[ーｰ]?\s{0,3}(?:は|が|:|=|→|is|was|wa)\s{0,3}[\"'「『]?([A-Za-z][A-Za-z0-9!#$%&*+@^-]{3,23})[\"'」』]?\s{0,2}(?:です|だ|$|[。、,\n])",
@@ -107,10 +113,12 @@ _NOT_TOLD = frozenset(
 
 _INSURANCE = re.compile(
     "(?:被?保険者証?|保険証|健保|けんぽ|国保|こくほ|保険|医療証|受給者証?|負担者|資格確認書|ほけんしょう?)の?(?:記号|番号|ばんごう|なんば|no)"
+    "|(?:被保険者証|保険証|医療証|受給者証|資格確認書)[^0-9]{0,10}(?:番号(?!札)|ばんごう|数字|すうじ)"
+    "|hokens?h?o?u?(?:no)?(?:kigo|ban|no(?=[0-9]))|kenpo(?:no)?(?:kigo|ban)|kokuho(?:no)?(?:kigo|ban)"
     "|手帳(?:の?番号)?(?=第?[0-9]{4})|記号・?番号|きごうばんごう|insurancen(?:umber|o)|insurednumber|healthcarenumber"
 )
-_SYMBOL = re.compile("(?:記号|きごう|symbol)[はが:]?(?=[^0-9]{0,3}[0-9])")
-_SYMBOL_OF_INSURANCE = re.compile("番号|ばんごう|枝番|number|[0-9]{3}")
+_SYMBOL = re.compile("(?:記号|きごう|kigou?|symbol)[はが:]?(?=[^0-9]{0,3}[0-9])")
+_SYMBOL_OF_INSURANCE = re.compile("番号|ばんごう|枝番|bango|number|[0-9]{3}")
 _INSURANCE_NEAR = 18
 _FEWEST_OF_INSURANCE = 3
 
@@ -131,7 +139,7 @@ def passcode_or_insurance(text: str) -> Secret | None:
 WORDS = (_WORDS, _SHORT_WORDS, _CERTIFICATES, _LATIN_WORDS, _INSURANCE, _SYMBOL)
 _BEGINNINGS = re.compile(
     "[暗安案闇証秘内合銀4四署利個券保健国受負資記医被手]|あん|ぱす|ぴん|ひみつ|ないし|あいこ|かど|きゃっ|よん?[けの桁]|せきゅ|りよう|しょめ"
-    "|まいな|くれじ|けん|こく|きごう|ほけん|[pcs]|an[hsy]|hi|atm|ins|hea"
+    "|まいな|くれじ|けん|こく|きごう|ほけん|[pcs]|an[ghsy]|hi|atm|ins|hea|ろっく|ぴあ|開|あけ|ひら|電|密|비|암|m[aậ]t|ka|ho|ki|ke|ko"
 )
 
 
@@ -160,6 +168,7 @@ def _passcode(lower: str, compact: str, places: list[int]) -> Secret | None:
         or _are_beside(short, masked, _SHORT_CODE)
         or (certificates and _are_beside(certificates, _YEAR.sub("    ", ordinary.mask(lower)), _CODE))
         or any(_is_told(lower, end) for _, end in (*named, *short))
+        or _are_divided(named, lower)
     ):
         return Secret.PASSCODE
     return None
@@ -182,6 +191,14 @@ def _are_beside(words: list[tuple[int, int]], masked: str, code: re.Pattern[str]
                 if not own or sum(map(str.isdecimal, found[0])) >= _FEWEST_JOINED:
                     return True
     return False
+
+
+def _are_divided(words: list[tuple[int, int]], lower: str) -> bool:
+    """Return whether single digits follow a word that nothing explains, whatever divides them: 47と29."""
+    if not words:
+        return False
+    masked = ordinary.mask(lower)
+    return any(len(_SINGLE.findall(masked, end, end + NEAR)) >= _FEWEST_DIVIDED for _, end in words)
 
 
 def _is_told(lower: str, end: int) -> bool:

@@ -10,24 +10,26 @@ import pytest
 
 from reminder.guard import secrets
 from reminder.guard.numbers import LooksLike, forbidden_in_record
-from tests.guard.recall import SEALED, TUNED, entries, measured
+from tests.guard.recall import FIRST, LATER, SEALED, TUNED, entries, measured
 from tests.guard.steps import beginnings
 
 RECALL, FALSE_ALARMS = 0.95, 0.01
 
 
 def test_the_corpora_are_large_and_their_halves_alike() -> None:
-    of = Counter((one.is_hostile, one.half) for one in entries())
+    of = Counter((one.corpus, one.is_hostile, one.half) for one in entries())
 
-    assert sum(of[True, half] for half in (TUNED, SEALED)) >= 150
-    assert sum(of[False, half] for half in (TUNED, SEALED)) >= 200
-    assert all(of[kind, half] >= 75 for kind in (True, False) for half in (TUNED, SEALED))
+    for corpus in (FIRST, LATER):
+        assert sum(of[corpus, True, half] for half in (TUNED, SEALED)) >= 150
+        assert sum(of[corpus, False, half] for half in (TUNED, SEALED)) >= 200
+        assert all(of[corpus, kind, half] >= 75 for kind in (True, False) for half in (TUNED, SEALED))
     assert len({one.text for one in entries()}) == of.total()
 
 
 @pytest.mark.parametrize("half", [TUNED, SEALED])
-def test_the_guard_finds_hidden_numbers_and_lets_ordinary_life_through(half: str) -> None:
-    found = measured(half)
+@pytest.mark.parametrize("corpus", [FIRST, LATER])
+def test_the_guard_finds_hidden_numbers_and_lets_ordinary_life_through(corpus: str, half: str) -> None:
+    found = measured(corpus, half)
 
     assert found.recall >= RECALL
     assert found.false_alarms <= FALSE_ALARMS
