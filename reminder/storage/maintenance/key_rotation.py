@@ -197,7 +197,7 @@ def keys_in_use(tx: Session) -> set[str]:
 @cache
 def _beginnings() -> Executable:
     """Return the statement for the distinct first bytes of all that is sealed, which name its key; built once."""
-    kept = [one.table.c[one.column] for one in (*SEALED, *PROOFS)]
+    kept = [*(one.table.c[one.column] for one in SEALED), *(one.table.c[one.column] for one in PROOFS)]
     return union(*(select(func.substr(column, 1, 4)).where(column.is_not(None)).distinct() for column in kept))
 
 
