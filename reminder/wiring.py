@@ -205,8 +205,7 @@ def build_app(
 
     logs.install(logging.INFO)
     rules = read_rulebook(settings)
-    for language, said in rules.wording.languages.items():
-        catalog.refuse_unfinished(f"config/wording/{language}.toml", said.table)
+    rules.wording.require_finished()
     clock = clock or SystemClock()
     _close_to_others(settings)
     if for_web:

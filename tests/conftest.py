@@ -13,7 +13,7 @@ import pytest
 
 from tests import databases
 from tests.statements import share_compiled
-from tests.tiers import TIERS, Tier, tier_of
+from tests.tiers import SLOW, TIERS, Tier, tier_of
 from tests.village import Village, open_village
 
 HERE = Path(__file__).parent
@@ -64,6 +64,12 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"tier: {config.getoption('tier')}"
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even load what is wholly of the rest: some of it takes seconds to load, and each process loads it."""
+    place = collection_path.relative_to(HERE).as_posix() if collection_path.is_relative_to(HERE) else ""
+    return True if config.getoption("tier") == Tier.EVERYDAY and place in SLOW else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave tests of the other tier out, say which tools each needs, and put those first that share something costly.
@@ -85,7 +91,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _tier(item: pytest.Item) -> Tier:
     calls = getattr(item, "callspec", None)
-    return tier_of(item.path.relative_to(HERE), getattr(item, "fixturenames", ()), calls.params if calls else {})
+    test = f"{item.path.relative_to(HERE).as_posix()}::{item.name}"
+    return tier_of(test, getattr(item, "fixturenames", ()), calls.params if calls else {})
 
 
 def pytest_collection_finish() -> None:

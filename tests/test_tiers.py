@@ -1,12 +1,13 @@
 """The two tiers together are the whole suite, and the smaller one proves every law."""
 
 import re
-from pathlib import PurePath
+from pathlib import Path
 
 import pytest
 
-from tests.tiers import SLOW, TIERS, Tier, tier_of
+from tests.tiers import ON_ONE_DATABASE, SLOW, TIERS, Tier, tier_of
 
+TESTS = Path(__file__).parent
 # Moves between the databases, and many at the same moment.
 ABOUT_POSTGRESQL = (
     "enrolment/test_quotas.py",
@@ -22,7 +23,9 @@ POSTGRESQL = re.compile(r"(?<=[\[-])postgresql(?=[\]-])")
     ("file", "database", "tier"),
     [
         ("storage/test_outbox.py", "postgresql", Tier.EVERYDAY),
-        ("delivery/test_sender.py", "postgresql", Tier.EVERYDAY),
+        ("delivery/test_lease_manager.py", "postgresql", Tier.EVERYDAY),
+        ("delivery/test_sender.py", "postgresql", Tier.REST),
+        ("delivery/test_sender.py", "sqlite", Tier.EVERYDAY),
         ("journeys/test_stories.py", "postgresql", Tier.REST),
         ("journeys/test_over_sockets.py", None, Tier.REST),
         ("web/test_api.py", "sqlite", Tier.EVERYDAY),
@@ -38,8 +41,23 @@ def test_a_test_is_of_the_rest_if_it_is_slow_or_repeats_on_postgresql_what_stora
     file: str, database: str | None, tier: Tier
 ) -> None:
     # A test on each database, and a test that knows one only.
-    assert tier_of(PurePath(file), (), {} if database is None else {"database_url": database}) == tier
-    assert tier_of(PurePath(file), ["postgres"] if database == "postgresql" else ()) == tier
+    assert tier_of(f"{file}::test_a[0]", (), {} if database is None else {"database_url": database}) == tier
+    assert tier_of(f"{file}::test_a", ["postgres"] if database == "postgresql" else ()) == tier
+
+
+def test_a_single_test_of_a_quick_file_may_be_slow_whatever_its_parameters() -> None:
+    (file, name), *_ = [place.split("::") for place in SLOW if "::" in place]
+
+    assert tier_of(f"{file}::{name}") == tier_of(f"{file}::{name}[one-[two]]") == Tier.REST
+    assert tier_of(f"{file}::{name}_more") == tier_of(f"{file}::test_another") == Tier.EVERYDAY
+
+
+@pytest.mark.parametrize("place", [*SLOW, *ON_ONE_DATABASE])
+def test_every_place_that_has_a_tier_is_there(place: str) -> None:
+    file, _, name = place.partition("::")
+
+    assert (TESTS / file).exists()
+    assert not name or re.search(rf"^(async )?def {name}\(", (TESTS / file).read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_what_is_left_for_the_rest_is_slow_or_has_a_twin_on_sqlite_every_day(request: pytest.FixtureRequest) -> None:

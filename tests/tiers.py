@@ -7,31 +7,60 @@ tests/delivery and tests/worker.
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
-from pathlib import PurePath
 
 import pytest
 
-# Real browsers, real processes that are killed or asked for long, years, and what tries thousands of strangers' inputs:
-# packages, and files of other packages.
+# Real browsers, real processes that are killed or asked for long, years, what tries thousands of strangers' inputs, and
+# what compares all of something with all of something else: packages, and files and tests of other packages.
 SLOW = (
     "browser",
     "chaos",
+    "checks/test_advisories.py",
+    "checks/test_glossary.py::test_this_checkout_holds_to_the_glossary",
+    "cli/test_commands.py::test_a_reader_that_has_seen_enough_is_no_failure",
+    "cli/test_new.py",
     "cli/test_setup_code.py",
+    "cli/test_simulate.py",
+    "domain/text/test_composer.py",
+    "enrolment/imports/test_any_sheet.py",
     "enrolment/imports/test_heavy_workbooks.py",
     "guard/test_linear.py",
+    "journeys/test_escalation.py::test_no_elder_gets_more_than_one_text_a_day_and_eight_a_month",
+    "journeys/test_nothing_leaks.py",
     "journeys/test_over_sockets.py",
+    "journeys/test_references.py",
     "journeys/test_sheets_leave_no_number.py",
     "journeys/test_sheets_through_kills.py",
     "journeys/test_slow_clients.py",
     "journeys/test_years.py",
+    "planning/test_added_steps.py",
+    "planning/test_forecast.py::test_what_the_forecast_shows_is_what_everybody_is_sent",
+    "storage/test_no_scans.py",
+    "test_bench.py",
     "test_strangers_bytes.py",
+    "test_wheel.py",
+    "upkeep/test_backup.py",
+    "upkeep/test_installation_of_0009.py",
     "web/test_api_contract.py",
     "web/test_api_docs.py",
+    "web/pages/test_large_groups.py",
     "web/test_calendar_ends.py",
+    "web/test_no_lockout.py",
     "web/test_passkey_ceremonies.py",
+    "web/test_request_limits.py",
     "web/test_unsigned_writes.py",
 )
-ON_ONE_DATABASE = ("cli", "conversation", "enrolment", "journeys", "planning", "upkeep", "web")
+ON_ONE_DATABASE = (
+    "cli",
+    "conversation",
+    "delivery/test_apply_receipts.py",
+    "delivery/test_sender.py",
+    "enrolment",
+    "journeys",
+    "planning",
+    "upkeep",
+    "web",
+)
 
 
 # The tier of each test that was collected, by its name, also of those that then were left out.
@@ -45,13 +74,19 @@ class Tier(StrEnum):
     REST = "rest"
 
 
-def tier_of(path: PurePath, fixtures: Collection[str] = (), parameters: Mapping[str, object] | None = None) -> Tier:
+def tier_of(test: str, fixtures: Collection[str] = (), parameters: Mapping[str, object] | None = None) -> Tier:
     """Return the tier of one test.
 
-    `path` is its file, relative to tests/. `fixtures`: the names of what it asks for. `parameters`: of those with
-    several; `database_url` says which database a test has that has one of each.
+    `test` is its name as pytest writes it, relative to tests/. `fixtures`: the names of what it asks for. `parameters`:
+    of those with several; `database_url` says which database a test has that has one of each.
     """
-    if path.parts[0] in SLOW or path.as_posix() in SLOW:
+    if _is_of(SLOW, test):
         return Tier.REST
     needs_postgresql = "postgres" in fixtures or (parameters or {}).get("database_url") == "postgresql"
-    return Tier.REST if needs_postgresql and path.parts[0] in ON_ONE_DATABASE else Tier.EVERYDAY
+    return Tier.REST if needs_postgresql and _is_of(ON_ONE_DATABASE, test) else Tier.EVERYDAY
+
+
+def _is_of(places: Collection[str], test: str) -> bool:
+    """Return whether the test stands in one of these packages or files, or is one of these tests."""
+    file, _, name = test.partition("::")
+    return any(place in places for place in (file.partition("/")[0], file, f"{file}::{name.partition('[')[0]}"))

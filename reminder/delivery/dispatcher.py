@@ -1,36 +1,31 @@
-"""The dispatcher: sends the leased messages of one channel.
+"""The dispatcher: hands over the leased messages of one channel.
 
-It leases ahead, hands over as many messages at once as its concurrency allows, and records outcomes as they arrive. So
-neither part waits for the others, and a crash leaves few messages of unknown outcome.
+It works in turns: one transaction records the outcomes that have come in and begins the next hand-overs. There are
+never more of them than the channel takes at the same time, so a crash leaves few messages of unknown outcome, and none
+of those that were only leased.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
 
-from reminder.clock import Clock, pause, pause_unless
-from reminder.delivery.lease_manager import BATCH, LeaseBatch
-from reminder.domain.model.messages import LEASE, RENEWED_EVERY, MessageState, Outcome
+from reminder.clock import pause, pause_unless
+from reminder.delivery.lease_manager import MOST, LeaseBatch
+from reminder.domain.model.messages import Outcome
 from reminder.errors import DatabaseNotReadyError
-from reminder.storage.db.session import Database
-from reminder.storage.outbox import leases
 from reminder.storage.outbox.leases import LeasedMessage
 
-# More gains nothing at a provider's pace and costs sockets.
-CONCURRENCY = 64
-# The next lease is taken when no more than these wait: leasing takes less time than sending them.
-LOW = BATCH // 2
-# A lease with less time left than this was not renewed. Another worker might take its message for lost meanwhile.
-LEAST_LEASE = timedelta(minutes=1)
-# How often, and how far apart in seconds, recording an outcome is tried while the database is away: it may restart, or
-# another database may have to take its place.
-RECORD_TRIES, BETWEEN_TRIES = 120, 1.0
-
-# Outcomes are gathered for so many seconds, or until there are no more, and recorded together. A transaction for each
-# would cost more than sending it. A crash loses only the outcomes of this time.
-GATHERED_FOR = 0.1
+# So many seconds' worth of messages are leased at once, by the pace at which the last ones were handed over. It is less
+# than a lease lasts.
+LEASED_AHEAD = 4.0
+# How often, and how far apart in seconds, a turn is tried while the database is away: it may restart, or another
+# database may have to take its place.
+TRIES, BETWEEN_TRIES = 120, 1.0
+# Outcomes are gathered for so many seconds, or until there are no more: a transaction for each would cost more than
+# sending it.
+GATHERED_FOR = 0.002
+# How often it looks whether it is to stop, and how long it then waits for the outcomes of what it is handing over.
+LOOKS_EVERY, STOPS_WITHIN = 0.5, 20.0
 
 Answered = tuple[LeasedMessage, Outcome]
 
@@ -38,156 +33,194 @@ Answered = tuple[LeasedMessage, Outcome]
 class Dispatcher:
     """The dispatcher of one channel.
 
-    `claim` leases the next messages. `hand_over` tries one message at this instant and never raises. `record` stores
-    outcomes. `claim` and `record` are called in threads. `goes_on` says whether to lease and hand over more.
+    `lease` leases up to so many of the next messages. `turn` records outcomes and begins hand-overs, and returns the
+    messages whose hand-over has begun. `release` ends leases. These three are called in threads. `hand_over` tries one
+    message and never raises; if it is cancelled, it returns an unknown outcome. `goes_on` says whether to lease more
+    and to begin more hand-overs.
     """
 
     def __init__(
         self,
-        database: Database,
-        clock: Clock,
         *,
-        claim: Callable[[], LeaseBatch],
-        hand_over: Callable[[LeasedMessage, datetime], Awaitable[Outcome]],
-        record: Callable[[Sequence[Answered]], None],
+        concurrency: int,
+        lease: Callable[[int], LeaseBatch],
+        turn: Callable[[Sequence[Answered], Sequence[LeasedMessage]], Sequence[LeasedMessage]],
+        release: Callable[[Sequence[LeasedMessage]], None],
+        hand_over: Callable[[LeasedMessage], Awaitable[Outcome]],
         goes_on: Callable[[], bool],
     ) -> None:
-        self._database, self._clock = database, clock
-        self._claim, self._hand_over, self._record, self._goes_on = claim, hand_over, record, goes_on
-        self._ready: asyncio.Queue[tuple[LeasedMessage, float] | None] = asyncio.Queue()
-        # By address, what waits for a message that is being handed over to it.
-        self._next_to: dict[str, deque[tuple[LeasedMessage, float]]] = {}
-        self._runs_low = asyncio.Event()
-        self._answers: asyncio.Queue[Answered | None] = asyncio.Queue()
-        self._all_answered = asyncio.Event()
-        self._held: dict[int, LeasedMessage] = {}
-        # While outcomes cannot be recorded, nothing more is handed over.
-        self._can_keep = asyncio.Event()
-        self._can_keep.set()
+        self._concurrency = concurrency
+        self._lease, self._turn, self._release = lease, turn, release
+        self._hand_over, self._goes_on = hand_over, goes_on
+        self._ready: deque[tuple[LeasedMessage, float]] = deque()
+        self._in_flight: set[asyncio.Task[None]] = set()
+        # By address, what waits for a message that is being handed over to it: two texts to one telephone arrive in the
+        # order in which they were leased.
+        self._behind: dict[str, deque[tuple[LeasedMessage, float]]] = {}
+        self._answers: list[Answered] = []
+        self._tried = 0
+        self._is_all = False
+        self._leasing: asyncio.Task[None] | None = None
+        self._lease_at = self._late = 0.0
+        self._failure: Exception | None = None
+        # An outcome or a lease has come; no hand-over is in flight.
+        self._news, self._is_idle = asyncio.Event(), asyncio.Event()
 
     async def run(self, first: LeaseBatch) -> int:
-        """Send until nothing more is due; return how many messages were handed over or tried."""
-        concurrency = min(CONCURRENCY, len(first.leased)) if first.is_all else CONCURRENCY
-        recording = asyncio.create_task(self._record_as_they_arrive())
-        renewing = asyncio.create_task(self._hold())
+        """Hand over until nothing more is due; return how many messages were handed over or tried."""
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._add(first)
         try:
-            # If outcomes cannot be recorded at all, everything here ends and reconciliation asks about the leased
-            # messages.
-            async with asyncio.TaskGroup() as work:
-                work.create_task(self._feed(first, concurrency))
-                done = [work.create_task(self._work_off()) for _ in range(concurrency)]
-                work.create_task(self._end_with(recording, done))
+            await self._work()
         finally:
-            renewing.cancel()
-            recording.cancel()
-        return sum(task.result() for task in done)
+            if self._leasing is not None:
+                await asyncio.wait([self._leasing])
+            if self._in_flight:
+                # Turns have failed for good: nobody records these outcomes, so that the provider will be asked.
+                await asyncio.wait(self._in_flight)
+            if self._ready:
+                await asyncio.to_thread(self._release, [leased for leased, _ in self._ready])
+        if self._failure is not None:
+            raise self._failure
+        return self._tried
 
-    async def _feed(self, claim: LeaseBatch, concurrency: int) -> None:
-        loop = asyncio.get_running_loop()
+    async def _work(self) -> None:
+        stop_by: float | None = None
         while True:
-            came = loop.time()
-            for leased in claim.leased:
-                self._held[leased.outgoing.message_id] = leased
-                self._ready.put_nowait((leased, came + leased.starts_in))
-            if claim.is_all:
-                break
-            if self._ready.qsize() > LOW:
-                self._runs_low.clear()
-                await self._runs_low.wait()
-            if not self._goes_on():
-                break
-            if claim.wait:
-                await pause(claim.wait)
-            claim = await asyncio.to_thread(self._claim)
-        for _ in range(concurrency):
-            await self._ready.put(None)
-
-    async def _work_off(self) -> int:
-        tried = 0
-        while (taken := await self._ready.get()) is not None:
-            if self._ready.qsize() <= LOW:
-                self._runs_low.set()
-            address = taken[0].outgoing.address
-            if address in self._next_to:
-                # Two texts to one telephone arrive in the order in which they were leased: the one who hands over the
-                # first goes on with the second.
-                self._next_to[address].append(taken)
-                continue
-            self._next_to[address] = deque((taken,))
-            while self._next_to[address]:
-                await self._send_in_turn(*self._next_to[address].popleft())
-                tried += 1
-            del self._next_to[address]
-        return tried
-
-    async def _send_in_turn(self, leased: LeasedMessage, at: float) -> None:
-        if (wait := at - asyncio.get_running_loop().time()) > 0:
-            await pause(wait)
-        await self._can_keep.wait()
-        self._answers.put_nowait((leased, await self._try(leased)))
-
-    async def _try(self, leased: LeasedMessage) -> Outcome:
-        now = self._clock.now()
-        held = self._held[leased.outgoing.message_id]
-        if not self._goes_on() or now > held.lease_until - LEAST_LEASE:
-            return Outcome(MessageState.QUEUED, "waits", wait_until=now)
-        return await self._hand_over(leased, now)
-
-    async def _end_with(self, recording: "asyncio.Task[None]", concurrency: "Sequence[asyncio.Task[int]]") -> None:
-        """Wait until the outcome of every message that was handed over is recorded."""
-        working = set(concurrency)
-        while working and not recording.done():
-            ended, _ = await asyncio.wait({recording, *working}, return_when=asyncio.FIRST_COMPLETED)
-            working -= ended
-        self._answers.put_nowait(None)
-        self._all_answered.set()
-        await recording
-
-    async def _record_as_they_arrive(self) -> None:
-        more = True
-        while more:
-            group = [await self._answers.get()]
-            if group[-1] is not None:
-                await pause_unless(self._all_answered, GATHERED_FOR)
-            while not self._answers.empty():
-                group.append(self._answers.get_nowait())
-            more = group[-1] is not None
-            answered = [one for one in group if one is not None]
-            if answered:
-                await self._record_patiently(answered)
-
-    async def _record_patiently(self, answered: Sequence[Answered]) -> None:
-        """Record outcomes, and try again while the database is away.
-
-        A short outage must not turn sent messages into messages of unknown outcome.
-        """
-        for tries_left in reversed(range(RECORD_TRIES)):
-            try:
-                await asyncio.to_thread(self._record, answered)
-            except DatabaseNotReadyError:
-                self._can_keep.clear()
-                if not tries_left:
-                    raise
-                await pause(BETWEEN_TRIES)
+            goes_on = self._goes_on() and self._failure is None
+            if goes_on:
+                self._lease_more()
+            if self._answers or (goes_on and self._has_next()):
+                await self._take_turn(goes_on)
+            elif self._in_flight:
+                stop_by = None if goes_on else stop_by or self._loop.time() + STOPS_WITHIN
+                if stop_by is not None and self._loop.time() >= stop_by:
+                    self._cut_off()
+                await self._wait_for_news()
+            elif goes_on and (self._ready or not self._is_all):
+                await self._wait_for_news()
             else:
-                self._can_keep.set()
-                for leased, _ in answered:
-                    self._held.pop(leased.outgoing.message_id, None)
                 return
 
-    async def _hold(self) -> None:
-        """Renew the leases of held messages; what another worker has taken meanwhile is not handed over."""
-        while True:
-            await pause(RENEWED_EVERY.total_seconds())
-            held = {message_id: one.attempts for message_id, one in self._held.items()}
-            until = self._clock.now() + LEASE
-            try:
-                still = await asyncio.to_thread(self._renew, held, until)
-            except DatabaseNotReadyError:
-                continue
-            for message_id in still & self._held.keys():
-                self._held[message_id] = replace(self._held[message_id], lease_until=until)
+    # ── what is leased ──
 
-    def _renew(self, held: dict[int, int], until: datetime) -> set[int]:
-        with self._database.writing() as tx:
-            return leases.renew(tx, held, until=until)
+    def _add(self, batch: LeaseBatch) -> None:
+        came = self._loop.time()
+        self._ready.extend((leased, came + leased.starts_in) for leased in batch.leased)
+        self._is_all, self._late = batch.is_all, 0.0
+        self._lease_at = came + batch.wait
+
+    def _lease_more(self) -> None:
+        """Begin to lease the next messages, where few are left and more may be due."""
+        most = self._most()
+        is_early = self._loop.time() < self._lease_at or 2 * len(self._ready) > most
+        if self._leasing is None and not self._is_all and not is_early:
+            self._leasing = self._loop.create_task(self._lease_batch(most))
+
+    def _most(self) -> int:
+        """Return how many messages to lease at once."""
+        pace = self._tried / max(self._loop.time() - self._began, GATHERED_FOR)
+        return min(MOST, max(self._concurrency, int(LEASED_AHEAD * pace)))
+
+    async def _lease_batch(self, most: int) -> None:
+        try:
+            self._add(await asyncio.to_thread(self._lease, most))
+        except DatabaseNotReadyError as not_ready:
+            # What is leased and what is in flight go on; the next batch waits for the database.
+            self._lease_at = self._loop.time() + BETWEEN_TRIES
+            self._failure = not_ready if not_ready.code == "database_ahead" else None
+        except Exception as failure:  # noqa: BLE001  # it is raised when what is in flight has been recorded
+            self._failure = failure
+        finally:
+            self._leasing = None
+            self._news.set()
+
+    # ── turns ──
+
+    def _has_next(self) -> bool:
+        """Return whether there is room for a message whose time has come."""
+        has_room = len(self._in_flight) < self._concurrency
+        return has_room and bool(self._ready) and self._ready[0][1] + self._late <= self._loop.time()
+
+    async def _take_turn(self, goes_on: bool) -> None:
+        """Record the outcomes that have come in, and begin as many hand-overs as there is room for."""
+        if self._answers and self._in_flight:
+            self._is_idle.clear()
+            await pause_unless(self._is_idle, GATHERED_FOR)
+        answered, self._answers = self._answers, []
+        at: dict[int, float] = {}
+        begins: list[LeasedMessage] = []
+        while goes_on and len(begins) + len(self._in_flight) < self._concurrency and self._has_next():
+            leased, starts_at = self._ready.popleft()
+            if leased.outgoing.address in self._behind:
+                self._behind[leased.outgoing.address].append((leased, starts_at))
+                continue
+            self._behind[leased.outgoing.address] = deque()
+            begins.append(leased)
+            at[leased.outgoing.message_id] = starts_at
+        if not answered and not begins:
+            return
+        begun = await self._patiently(answered, begins)
+        going = {leased.outgoing.message_id for leased in begun}
+        for leased in begins:
+            if leased.outgoing.message_id not in going:
+                self._next_to(leased.outgoing.address)
+        if begun:
+            # One that is late makes those behind it as late: a sender's pace holds between any two.
+            self._late = max(self._late, self._loop.time() - min(at.values()))
+        for leased in begun:
+            starts_at = at[leased.outgoing.message_id] + self._late
+            task = self._loop.create_task(self._try(leased, starts_at))
+            self._in_flight.add(task)
+            task.add_done_callback(self._has_ended)
+
+    async def _patiently(
+        self, answered: Sequence[Answered], begins: Sequence[LeasedMessage]
+    ) -> Sequence[LeasedMessage]:
+        """Take a turn, and try again while the database is away.
+
+        A short outage must not turn messages that have left into messages of unknown outcome. What could not begin
+        meanwhile has lost its lease, and is due again.
+        """
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return await asyncio.to_thread(self._turn, answered, begins)
+            except DatabaseNotReadyError as not_ready:
+                if not tries_left or not_ready.code == "database_ahead":
+                    raise
+                await pause(BETWEEN_TRIES)
+        raise AssertionError("a turn was neither taken nor refused")
+
+    async def _try(self, leased: LeasedMessage, starts_at: float) -> None:
+        if (wait := starts_at - self._loop.time()) > 0:
+            await pause(wait)
+        try:
+            self._answers.append((leased, await self._hand_over(leased)))
+            self._tried += 1
+        finally:
+            self._next_to(leased.outgoing.address)
+
+    def _next_to(self, address: str) -> None:
+        """Let what waits for this address go on; the first of it is begun next."""
+        waiting = self._behind.pop(address)
+        self._ready.extendleft(reversed(waiting))
+
+    def _has_ended(self, task: "asyncio.Task[None]") -> None:
+        self._in_flight.discard(task)
+        if not self._in_flight:
+            self._is_idle.set()
+        self._news.set()
+
+    def _cut_off(self) -> None:
+        """End the hand-overs that take too long to be waited for; each has an unknown outcome then."""
+        for task in self._in_flight:
+            task.cancel()
+
+    async def _wait_for_news(self) -> None:
+        """Wait until an outcome or a lease has come, the time of the next message, or to look whether to stop."""
+        now, times = self._loop.time(), [self._ready[0][1] + self._late] if self._ready else []
+        if not self._is_all:
+            times.append(self._lease_at)
+        self._news.clear()
+        await pause_unless(self._news, min([LOOKS_EVERY, *(at - now for at in times if at > now)]))

@@ -34,8 +34,9 @@ from reminder.storage.runtime import heartbeats
 
 log = logging.getLogger(__name__)
 
-# Leasing thousands at once would cost a little less for each but delay the first, so the first batch is small.
-FIRST, BATCH = 100, 1000
+# Leasing thousands at once would cost a little less for each. What is leased is handed over within seconds, so that
+# something more urgent, and a worker that takes over, waits no longer.
+MOST = 1000
 # When a message whose key is missing is looked at again.
 BEFORE_KEY = timedelta(minutes=5)
 # How far ahead one worker reserves slots of a sender: long enough to save leases, short enough that urgent messages and
@@ -66,7 +67,7 @@ class LeaseManager:
         self._database, self._keys, self._clock = database, keys, clock
         self._between = None if per_second is None else timedelta(seconds=1 / per_second)
 
-    def claim(self, channel: ChannelName, *, can_send: bool, most: int = BATCH) -> LeaseBatch:
+    def claim(self, channel: ChannelName, *, can_send: bool, most: int = MOST) -> LeaseBatch:
         """Lease up to `most` messages; unless `can_send`, only end those that are past their day."""
         now = self._clock.now()
         with self._database.writing() as tx:
@@ -86,7 +87,7 @@ class LeaseManager:
             readable = self._readable(tx, picked.ready, now)
             apart = _one_call_after_the_other(tx, channel, readable, now) if channel.is_call else readable
             rows = _Limits(tx, channel, now).within(apart)
-            leases.lease(tx, [row.id for row in rows], now=now, lease=LEASE)
+            leases.lease(tx, [row.id for row in rows], until=now + LEASE)
             starts_in = self._reserve_slots(tx, channel, len(rows), now)
         ended = len(picked.stale) + len(picked.refused) + len(picked.forgotten) + len(picked.suspended)
         return LeaseBatch(self._decrypt(rows, now, starts_in), is_all=len(picked.ready) + ended < count)
@@ -107,12 +108,12 @@ class LeaseManager:
     def _leasable(self, tx: Tx, channel: ChannelName, now: datetime) -> tuple[int, float]:
         """Return how many messages may be leased now, and if none, in how many seconds."""
         if self._between is None or not channel.can.is_paced:
-            return BATCH, 0.0
+            return MOST, 0.0
         free = rate_limits.free_at(tx, channel)
         taken = max(timedelta(0), free - now) if free is not None else timedelta(0)
         if taken > AHEAD / 2:
             return 0, (taken - AHEAD / 2).total_seconds()
-        return min(BATCH, max(1, (AHEAD - taken) // self._between)), 0.0
+        return min(MOST, max(1, (AHEAD - taken) // self._between)), 0.0
 
     def _reserve_slots(self, tx: Tx, channel: ChannelName, count: int, now: datetime) -> float:
         """Reserve `count` slots of the sender and return in how many seconds the first one is."""
@@ -154,9 +155,17 @@ class _Limits:
         self._tx, self._channel, self._now, self._today = tx, channel, now, japan_date(now)
 
     def within(self, rows: Sequence[DueRow]) -> Sequence[DueRow]:
-        """Return the rows that may leave now, and count them; the others wait, or end with their own day."""
-        if not rows:
+        """Return the rows that may leave now, and count them; the others wait, or end with their own day.
+
+        A row that was leased today and not handed over has been let through and counted.
+        """
+        new = [row for row in rows if row.lease_until is None or japan_date(row.lease_until) < self._today]
+        if not new:
             return rows
+        held = {row.id for row in new} - {row.id for row in self._let_through(new)}
+        return [row for row in rows if row.id not in held]
+
+    def _let_through(self, rows: Sequence[DueRow]) -> Sequence[DueRow]:
         rows = self._within_reason(rows)
         wanted = Counter(_group_of(row) for row in rows)
         totals = group_limits.count(self._tx, self._channel, self._today, wanted) if wanted else {}
@@ -175,7 +184,7 @@ class _Limits:
         Those are deferred to the next day, or end with their own day.
         """
         addresses = {row.address_index for row in rows if row.address_index}
-        sent = leases.sent_recently(self._tx, addresses, self._now - A_DAY)
+        sent = leases.sent_recently(self._tx, addresses, self._now - A_DAY, self._now)
         every, of_group, alike = Counter(sent.all), Counter(sent.of_group), Counter(sent.alike)
         writing: dict[bytes, set[int | None]] = {}
         for address, group_id in (*sent.of_group, *((row.address_index, row.group_id) for row in rows)):
@@ -279,7 +288,7 @@ def _one_call_after_the_other(tx: Tx, channel: ChannelName, rows: Sequence[DueRo
     The others wait their turn, within the hours of calls. What is too late then is planned for the next day.
     """
     addresses = {row.address_index for row in rows if row.address_index}
-    last = dict(leases.last_handed(tx, channel, addresses, now - BETWEEN_CALLS))
+    last = dict(leases.last_handed(tx, channel, addresses, now - BETWEEN_CALLS, now))
     fits, waiting = [], dict[datetime, list[DueRow]]()
     for row in rows:
         address = row.address_index

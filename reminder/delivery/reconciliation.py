@@ -8,7 +8,7 @@ from reminder.clock import Clock
 from reminder.delivery import reschedule
 from reminder.delivery.sender import record
 from reminder.domain.model.messages import (
-    LEASE,
+    OUTCOME_WITHIN,
     RECORD_ANSWER,
     Accepted,
     Channel,
@@ -45,10 +45,10 @@ def settle_unknown(
     """Ask about messages of unknown outcome, record what is found, and return their number."""
     now = clock.now()
     with database.writing() as tx:
-        lost = leases.mark_expired_unknown(tx, now)
+        lost = leases.mark_lost_unknown(tx, now)
         if lost:
-            log.warning("%s messages were leased when their worker stopped; asking the provider", len(lost))
-        unknown, forgotten = leases.lease_unknown(tx, keys, now=now, lease=LEASE, limit=AT_ONCE)
+            log.warning("%s messages were being handed over when their worker stopped; asking the provider", len(lost))
+        unknown, forgotten = leases.lease_unknown(tx, keys, now=now, lease=OUTCOME_WITHIN, limit=AT_ONCE)
         reschedule.reschedule_next_day(tx, forgotten, now)
         others = leases.provider_ids_at_same_addresses(tx, [leased.contact_id for leased in unknown])
     if not unknown:

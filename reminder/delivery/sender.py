@@ -1,4 +1,4 @@
-"""The sender: leases, sends and records. A lease is committed before a provider is called."""
+"""The sender: leases, hands over and records. That a hand-over begins is committed before a provider is called."""
 
 import asyncio
 import logging
@@ -8,9 +8,18 @@ from datetime import datetime
 
 from reminder.clock import Clock
 from reminder.delivery import reschedule
-from reminder.delivery.dispatcher import Dispatcher
-from reminder.delivery.lease_manager import BATCH, FIRST, LeaseBatch, LeaseManager
-from reminder.domain.model.messages import RECORD_OUTCOME, Accepted, Channel, MessageState, Outcome, after_sending
+from reminder.delivery.dispatcher import Answered, Dispatcher
+from reminder.delivery.lease_manager import LeaseBatch, LeaseManager
+from reminder.domain.model.messages import (
+    LONGEST_HAND_OVER,
+    RECORD_OUTCOME,
+    Accepted,
+    Channel,
+    MessageState,
+    Outcome,
+    Outgoing,
+    after_sending,
+)
 from reminder.domain.model.people import ChannelName, ContactState, Mode, StoppedBy
 from reminder.domain.model.state_machine import Move
 from reminder.domain.rules import hours
@@ -58,11 +67,16 @@ class Sender:
         self._goes_on = goes_on
         self._lease_manager = LeaseManager(database, keys, clock, per_second=per_second)
 
-    def send_due(self, run: Callable[[Coroutine[None, None, int]], int]) -> int:
-        """Send what is due and return how many messages were handed over or tried; `run` drives the event loop."""
+    def send_due(
+        self, run: Callable[[Coroutine[None, None, int]], int], channels: Sequence[ChannelName] | None = None
+    ) -> int:
+        """Send what is due and return how many messages were handed over or tried; `run` drives the event loop.
+
+        `channels`: only what leaves by these; None: by any, each by a dispatcher of its own.
+        """
         with self._database.reading() as tx:
-            due = heartbeats.messages_due(tx, self._clock.now())
-        first = {channel: self._claim(channel, FIRST) for channel in due}
+            due = heartbeats.messages_due(tx, self._clock.now(), channels)
+        first = {channel: self._claim(channel, channel.can.concurrency) for channel in due}
         wanted = {channel: claim for channel, claim in first.items() if claim.leased or not claim.is_all}
         return run(self._send_all(wanted)) if wanted else 0
 
@@ -78,38 +92,67 @@ class Sender:
     def _dispatcher(self, channel: ChannelName, end: float) -> Dispatcher:
         loop = asyncio.get_running_loop()
         return Dispatcher(
-            self._database,
-            self._clock,
-            claim=lambda: self._claim(channel) if loop.time() < end else LeaseBatch(),
+            concurrency=channel.can.concurrency,
+            lease=lambda most: self._claim(channel, most) if loop.time() < end else LeaseBatch(),
+            turn=self._turn,
+            release=self._release,
             hand_over=self._hand_over,
-            record=self._record,
             goes_on=self._goes_on,
         )
 
-    def _claim(self, channel: ChannelName, most: int = BATCH) -> LeaseBatch:
+    def _claim(self, channel: ChannelName, most: int) -> LeaseBatch:
         return self._lease_manager.claim(channel, can_send=channel in self._channels, most=most)
 
-    async def _hand_over(self, leased: LeasedMessage, now: datetime) -> Outcome:
-        outgoing = leased.outgoing
-        allowed = self._allowed(now, leased)
-        if allowed > now:
-            return Outcome(MessageState.QUEUED, "waits", wait_until=allowed)
+    def _turn(self, answered: Sequence[Answered], begins: Sequence[LeasedMessage]) -> Sequence[LeasedMessage]:
+        """Record outcomes and begin hand-overs in one transaction; return the messages whose hand-over has begun."""
+        with self._database.writing() as tx:
+            if answered:
+                record(tx, answered, RECORD_OUTCOME, self._clock)
+            return self._begin(tx, begins) if begins else ()
+
+    def _begin(self, tx: Tx, begins: Sequence[LeasedMessage]) -> Sequence[LeasedMessage]:
+        now, at_once, waiting = self._clock.now(), list[LeasedMessage](), dict[datetime, list[int]]()
+        for leased in begins:
+            allowed = self._allowed(now, leased)
+            if allowed > now:
+                waiting.setdefault(allowed, []).append(leased.outgoing.message_id)
+            else:
+                at_once.append(leased)
+        for until, ids in waiting.items():
+            leases.defer(tx, ids, until=until, reason="waits")
+        return leases.begin_hand_over(tx, at_once, now)
+
+    def _release(self, leased: Sequence[LeasedMessage]) -> None:
+        with self._database.writing() as tx:
+            leases.release(tx, leased, self._clock.now())
+
+    async def _hand_over(self, leased: LeasedMessage) -> Outcome:
+        outgoing, now = leased.outgoing, self._clock.now()
+        if now > leased.lease_until - LONGEST_HAND_OVER:
+            # This process has slept: another may soon ask about the message.
+            return Outcome(MessageState.QUEUED, "waits", wait_until=now)
         if leased.channel.can.has_stop_link and leased.contact_id is not None and leased.contact_added_at is not None:
             outgoing = replace(outgoing, stop_url=self._stop_url(leased.contact_id, leased.contact_added_at))
-        answer: Accepted | ChannelError
-        try:
-            answer = await self._channels[leased.channel].send(outgoing)
-        except ChannelError as failed:
-            answer = failed
-        except Exception:
-            # The channel raised an unforeseen error: the outcome is unknown, so the provider is asked before anything
-            # is sent again.
-            log.exception("message %s: the %s channel failed in an unforeseen way", outgoing.message_id, leased.channel)
-            answer = UnknownOutcomeError("unforeseen")
+        answer = await self._answer(leased.channel, outgoing)
         outcome = after_sending(answer, outgoing.message_id, leased.attempts, leased.expires_at, self._clock.now())
         if outcome.state is MessageState.QUEUED and outcome.wait_until is not None:
             return replace(outcome, wait_until=self._allowed(outcome.wait_until, leased))
         return outcome
+
+    async def _answer(self, channel: ChannelName, outgoing: Outgoing) -> Accepted | ChannelError:
+        """Return the provider's answer; where there is none, the outcome is unknown, and the provider is asked."""
+        try:
+            async with asyncio.timeout(LONGEST_HAND_OVER.total_seconds()):
+                return await self._channels[channel].send(outgoing)
+        except ChannelError as failed:
+            return failed
+        except TimeoutError:
+            return UnknownOutcomeError("timeout")
+        except asyncio.CancelledError:
+            return UnknownOutcomeError("stopped")
+        except Exception:
+            log.exception("message %s: the %s channel failed in an unforeseen way", outgoing.message_id, channel)
+            return UnknownOutcomeError("unforeseen")
 
     @staticmethod
     def _allowed(now: datetime, leased: LeasedMessage) -> datetime:
@@ -117,10 +160,6 @@ class Sender:
             return now
         days = Preferences(on_holidays=leased.on_holidays)
         return hours.next_allowed(now, Mode.STANDARD, leased.audience, leased.channel, days)
-
-    def _record(self, outcomes: Sequence[tuple[LeasedMessage, Outcome]]) -> None:
-        with self._database.writing() as tx:
-            record(tx, outcomes, RECORD_OUTCOME, self._clock)
 
 
 def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], clock: Clock) -> None:

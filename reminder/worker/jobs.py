@@ -9,6 +9,7 @@ from reminder.channels.heartbeat import HeartbeatClient
 from reminder.conversation.inbox import act_on_replies
 from reminder.delivery import apply_receipts, reconciliation
 from reminder.delivery.sender import Sender
+from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.digest_week import digest_is_due
 from reminder.enrolment.imports.service import process_next_batch
 from reminder.planning.escalation import escalate
@@ -258,9 +259,9 @@ def prepare(app: App, now: datetime) -> PassReport:
     return run_once(app, now, JOBS)
 
 
-def send(app: App, goes_on: Callable[[], bool] = lambda: True) -> int:
-    """Send what is due, and return how many messages were handed over or tried."""
-    return sender(app, goes_on).send_due(app.loop.run)
+def send(app: App, goes_on: Callable[[], bool] = lambda: True, channels: Sequence[ChannelName] | None = None) -> int:
+    """Send what is due by these channels (None: by all), and return how many messages were handed over or tried."""
+    return sender(app, goes_on).send_due(app.loop.run, channels)
 
 
 def links_of(app: App) -> SignedLinks:

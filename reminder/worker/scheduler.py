@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Self
 
 from reminder.clock import SystemClock
+from reminder.domain.model.channels import ChannelName, registered
 from reminder.errors import DatabaseNotReadyError
 from reminder.settings import Settings
 from reminder.storage.maintenance.audit import database_clock
@@ -57,10 +58,21 @@ def _prepare(app: App, _goes_on: GoesOn) -> None:
         log.info("pass: %s", report)
 
 
-def _send(app: App, goes_on: GoesOn) -> None:
-    sent = send(app, goes_on)
-    if sent:
-        log.info("sent: %s", sent)
+def _sending(channel: ChannelName) -> IntervalJob:
+    """Return the job that sends what is due by one channel: a slow or silent provider delays no other channel."""
+
+    def run(app: App, goes_on: GoesOn) -> None:
+        sent = send(app, goes_on, [channel])
+        if sent:
+            log.info("sent by %s: %s", channel, sent)
+
+    return IntervalJob(
+        f"send by {channel}",
+        lambda _: SEND_SECONDS,
+        run,
+        failure=f"sending by {channel} failed; the next run goes on",
+        needs_right_clock=True,
+    )
 
 
 def _import(app: App, goes_on: GoesOn) -> None:
@@ -82,14 +94,8 @@ INTERVAL_JOBS = (
         needs_right_clock=True,
     ),
     # Beside the passes, so that a slow provider delays neither answers nor plans.
-    IntervalJob(
-        "send",
-        lambda _: SEND_SECONDS,
-        _send,
-        failure="sending failed; the next run goes on",
-        needs_right_clock=True,
-    ),
-    # Beside both, so that a long sheet delays no text.
+    *map(_sending, registered()),
+    # Beside them, so that a long sheet delays no text.
     IntervalJob(
         "import",
         lambda _: IMPORT_SECONDS,

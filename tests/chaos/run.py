@@ -15,13 +15,13 @@ from pathlib import Path
 from sqlalchemy import bindparam, func, select, text
 
 from reminder.clock import JAPAN, SteppedClock
-from reminder.domain.model.messages import LEASE, RENEWED_EVERY, MessageState
+from reminder.domain.model.messages import LONGEST_HAND_OVER, OUTCOME_WITHIN, MessageState
 from reminder.domain.rules import hours
 from reminder.errors import DatabaseNotReadyError
 from reminder.storage.crypto.keyring import new_key
 from reminder.storage.db import schema
 from reminder.storage.db.session import Database
-from reminder.storage.db.tables import IS_LEASED, Message
+from reminder.storage.db.tables import AWAITS_OUTCOME, Message
 from reminder.storage.outbox import queue
 from reminder.storage.runtime import work_conditions
 from reminder.wiring import build_app, read_settings
@@ -207,7 +207,7 @@ class _Watch:
         try:
             with self._database.reading() as tx:
                 has_news = bool(work_conditions.work_due(tx, NEWS, now))
-                held = tx.execute(_HELD, {"renewed": now + LEASE - 2.5 * RENEWED_EVERY}).scalar_one()
+                held = tx.execute(_HELD, {"begun": now + OUTCOME_WITHIN - LONGEST_HAND_OVER}).scalar_one()
                 moments = [queue.next_moment(tx), _morning(tx.execute(_NEXT_CARD).scalar_one())]
         except DatabaseNotReadyError:
             return False
@@ -220,9 +220,9 @@ class _Watch:
         return False
 
 
-# By somebody who lives: a lease that was not renewed for so long is waited for by nobody.
+# By somebody who lives: a hand-over that began longer ago than any takes is waited for by nobody.
 _HELD = select(func.count()).where(
-    IS_LEASED, Message.state == MessageState.SENDING, Message.lease_until > bindparam("renewed")
+    AWAITS_OUTCOME, Message.state == MessageState.SENDING, Message.lease_until > bindparam("begun")
 )
 _NEXT_CARD = text("SELECT min(next_reminder_on) FROM cards")
 

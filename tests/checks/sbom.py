@@ -20,7 +20,6 @@ from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
@@ -115,6 +114,9 @@ def contents(document: dict[str, Any]) -> dict[str, str]:
 
 def faults(text: str, root: Path = ROOT) -> Iterator[str]:
     """Yield what is wrong with a bill of materials: its form, its packages, its licences, its age."""
+    # It loads a grammar of addresses, which takes a second.
+    from cyclonedx.validation.json import JsonStrictValidator
+
     invalid = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     if invalid is not None:
         yield f"{SBOM}: not valid against CycloneDX 1.6: {getattr(invalid.data, 'message', invalid.data)}"

@@ -9,8 +9,16 @@ import pytest
 
 from reminder.delivery.lease_manager import AHEAD, LeaseBatch, LeaseManager
 from reminder.delivery.sender import Sender
-from reminder.domain.model.messages import LEASE, RENEWED_EVERY, Accepted, MessageKind, MessageState, Outgoing, Urgency
-from reminder.domain.model.people import Audience, ChannelName, ConsentHow, GroupKind
+from reminder.domain.model.messages import (
+    LEASE,
+    OUTCOME_WITHIN,
+    Accepted,
+    MessageKind,
+    MessageState,
+    Outgoing,
+    Urgency,
+)
+from reminder.domain.model.people import Audience, ChannelName, ConsentHow, GroupKind, StoppedBy
 from reminder.domain.rules.sending_limits import (
     BETWEEN_CALLS,
     FIRST_BOUND_OF,
@@ -24,8 +32,10 @@ from reminder.enrolment import register
 from reminder.enrolment.register import NewContact, NewPerson
 from reminder.storage.outbox import group_limits, leases, queue, rate_limits
 from reminder.storage.outbox.queue import MessageDraft
+from reminder.storage.registry import contacts
 from reminder.storage.runtime import heartbeats
 from reminder.upkeep.health import assess
+from reminder.worker.jobs import run_once
 from tests.village import Village, japan
 
 TEN_A_SECOND = 10
@@ -160,9 +170,9 @@ def test_what_is_still_true_tomorrow_is_told_tomorrow(crowd: Village) -> None:
     lasts = crowd.now + timedelta(days=7)
     add(crowd, [draft(crowd, place, expires_at=lasts) for place in range(ChannelName.SMS.can.most_a_day + 1)])
 
-    claim(crowd, per_second=None)
+    leased = ids(claim(crowd, per_second=None))
 
-    (kept,) = [one for one in crowd.messages() if one.state == "queued"]
+    (kept,) = [one for one in crowd.messages() if one.id not in leased]
     assert kept.scheduled_at == japan("2026-12-02 10:00"), "as for an elder, at whose hour everybody may be written to"
 
 
@@ -329,29 +339,28 @@ def test_who_is_new_may_write_as_much_as_there_is(crowd: Village) -> None:
     assert len(claimed) == LEAST_BOUND + 50
 
 
-def test_a_lease_is_renewed_only_for_who_still_holds_it(crowd: Village) -> None:
-    of_the_chain(crowd, 2)
-    first, second = claim(crowd).leased
-    later = crowd.now + 2 * LEASE
-    held = {first.outgoing.message_id: first.attempts, second.outgoing.message_id: second.attempts - 1}
+def test_what_a_worker_leased_and_did_not_hand_over_is_another_s_after_seconds_and_counts_once(crowd: Village) -> None:
+    of_the_chain(crowd, 40)
+    first = claim(crowd, per_second=None)
+    assert ids(claim(crowd, per_second=None)) == []
 
-    with crowd.app.database.writing() as tx:
-        still = leases.renew(tx, held, until=later)
-        lost = leases.mark_expired_unknown(tx, crowd.now + LEASE)
+    crowd.clock.move_to(crowd.now + LEASE)
+    again = claim(crowd, per_second=None)
 
-    assert still == {first.outgoing.message_id}
-    assert first.outgoing.message_id not in lost
+    assert ids(again) == ids(first)
+    assert {one.attempts for one in again.leased} == {1}, "nothing has been handed over"
+    with crowd.app.database.reading() as tx:
+        assert rate_limits.days(tx, ChannelName.SMS, date(2026, 12, 1)).handed == 40
+        assert group_limits.days(tx, ChannelName.SMS, 1, date(2026, 12, 2)).before == [40]
 
 
 def test_a_worker_whose_clock_is_minutes_ahead_takes_nothing_out_of_another_s_hands(crowd: Village) -> None:
     of_the_chain(crowd, 2)
-    held = {one.outgoing.message_id: one.attempts for one in claim(crowd).leased}
-    crowd.clock.move_to(crowd.now + RENEWED_EVERY)
-
+    held = claim(crowd).leased
     with crowd.app.database.writing() as tx:
-        leases.renew(tx, held, until=crowd.now + LEASE)
-        ahead = crowd.now + RENEWED_EVERY + timedelta(minutes=4)
-        assert leases.mark_expired_unknown(tx, ahead) == []
+        assert len(leases.begin_hand_over(tx, held, crowd.now)) == 2
+        assert leases.mark_lost_unknown(tx, crowd.now + timedelta(minutes=5)) == []
+        assert leases.mark_lost_unknown(tx, crowd.now + OUTCOME_WITHIN) != []
 
 
 class Slow:
@@ -359,10 +368,11 @@ class Slow:
 
     def __init__(self) -> None:
         self.took: list[int] = []
-        self.may_answer = threading.Event()
+        self.has_one, self.may_answer = threading.Event(), threading.Event()
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         self.took.append(outgoing.message_id)
+        self.has_one.set()
         await asyncio.to_thread(self.may_answer.wait)
         return Accepted(f"slow-{outgoing.message_id}")
 
@@ -417,6 +427,46 @@ def test_a_worker_that_is_stopped_finishes_what_is_leaving_and_gives_the_rest_ba
     assert states.count("accepted") == len(provider.took)
     assert states.count("queued") == 300 - len(provider.took)
     assert states.count("sending") == 0
+    assert len(ids(claim(crowd, per_second=None))) == 300 - len(provider.took), "without waiting for a lease to end"
+
+
+def test_no_more_are_in_hand_than_the_channel_takes_at_a_time(crowd: Village) -> None:
+    of_the_chain(crowd, 300)
+    provider, counted = Slow(), list[int]()
+
+    def goes_on() -> bool:
+        if len(provider.took) == ChannelName.SMS.can.concurrency and not counted:
+            counted.append(crowd.states().count("sending"))
+            provider.may_answer.set()
+        return True
+
+    send(crowd, {ChannelName.SMS: provider}, goes_on=goes_on)
+
+    assert counted == [ChannelName.SMS.can.concurrency]
+    assert crowd.states().count("accepted") == 300
+
+
+def test_who_says_stop_while_others_are_told_gets_nothing(crowd: Village) -> None:
+    """However long before the hand-over the message was leased."""
+    of_the_chain(crowd, 100)
+    provider, has_stopped = Slow(), list[bool]()
+
+    def goes_on() -> bool:
+        if len(provider.took) == ChannelName.SMS.can.concurrency and not has_stopped:
+            with crowd.app.database.writing() as tx:
+                contacts.stop(tx, range(1, 101), StoppedBy.REPLY, crowd.now)
+            has_stopped.append(True)
+            provider.may_answer.set()
+        return True
+
+    send(crowd, {ChannelName.SMS: provider}, goes_on=goes_on)
+
+    assert len(provider.took) == ChannelName.SMS.can.concurrency
+    later = [one for one in crowd.messages() if one.handed_at is None]
+    assert len(later) == 100 - ChannelName.SMS.can.concurrency
+    run_once(crowd.app, crowd.now)
+    assert {one.reason for one in crowd.messages() if one.handed_at is None} == {"opted_out"}
+    assert len(provider.took) == ChannelName.SMS.can.concurrency
 
 
 def test_a_channel_that_is_switched_off_sends_nothing_and_its_texts_end_with_their_day(crowd: Village) -> None:
@@ -451,9 +501,10 @@ def call(village: Village, number: int, contact_id: int, **more: object) -> Mess
 
 
 def called(village: Village) -> list[int | None]:
-    """Whose calls a worker would make at this moment."""
+    """Whose calls a worker makes at this moment."""
     batch = lease_manager(village, None).claim(ChannelName.VOICE, can_send=True)
-    return [one.contact_id for one in batch.leased]
+    with village.app.database.writing() as tx:
+        return [one.contact_id for one in leases.begin_hand_over(tx, batch.leased, village.now)]
 
 
 @pytest.mark.parametrize("groups", [1, 2])

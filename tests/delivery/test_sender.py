@@ -1,24 +1,32 @@
 """Sending: nobody is texted who said no since it was planned, and what goes wrong in a channel loses nothing."""
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import update
 
 from reminder.clock import JAPAN
-from reminder.delivery.dispatcher import Dispatcher
+from reminder.delivery import dispatcher as dispatcher_module
+from reminder.delivery.dispatcher import Answered, Dispatcher
 from reminder.delivery.lease_manager import LeaseBatch, LeaseManager
 from reminder.delivery.sender import Sender
-from reminder.domain.model.messages import LEASE, Accepted, MessageKind, MessageState, Outcome, Outgoing
+from reminder.domain.model.messages import LEASE, OUTCOME_WITHIN, Accepted, MessageKind, MessageState, Outcome, Outgoing
 from reminder.domain.model.people import Audience, ChannelName, Mode
-from reminder.errors import PermanentChannelError, SetupChannelError, TemporaryChannelError, UnknownOutcomeError
+from reminder.errors import (
+    DatabaseNotReadyError,
+    PermanentChannelError,
+    SetupChannelError,
+    TemporaryChannelError,
+    UnknownOutcomeError,
+)
 from reminder.storage.crypto.keyring import new_key, read_keys
 from reminder.storage.db.tables import Contact, Message
-from reminder.storage.outbox import queue
+from reminder.storage.outbox import leases, queue
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.outbox.queue import MessageDraft
 from reminder.storage.registry import contacts
@@ -370,24 +378,54 @@ def test_a_phone_added_after_the_mail_was_told_waits_for_the_next_step(village: 
     assert len(village.sms.sent) == 1
 
 
-def test_a_claim_that_is_about_to_run_out_hands_nothing_over(planned: Village) -> None:
+def leased_by(village: Village) -> LeaseBatch:
+    app = village.app
+    return LeaseManager(app.database, app.keys, village.clock, per_second=None).claim(ChannelName.SMS, can_send=True)
+
+
+def test_a_lease_that_has_run_out_hands_nothing_over(planned: Village) -> None:
     planned.sleep_until("2027-03-17 09:00")
-    app, handed_over = planned.app, []
-    claim = LeaseManager(app.database, app.keys, planned.clock, per_second=None).claim(ChannelName.SMS, can_send=True)
+    first = leased_by(planned)
     planned.clock.move_to(planned.now + LEASE)
+    second = leased_by(planned)
 
-    async def hand_over(leased: LeasedMessage, _: datetime) -> Outcome:
-        handed_over.append(leased)
-        return Outcome(MessageState.ACCEPTED)
+    with planned.app.database.writing() as tx:
+        assert leases.begin_hand_over(tx, first.leased, planned.now) == []
+        assert len(leases.begin_hand_over(tx, second.leased, planned.now)) == 1
 
-    def record(answered: Sequence[tuple[LeasedMessage, Outcome]]) -> None:
-        assert [outcome.state for _, outcome in answered] == [MessageState.QUEUED]
 
-    dispatcher = Dispatcher(
-        app.database, planned.clock, claim=LeaseBatch, hand_over=hand_over, record=record, goes_on=lambda: True
+def test_a_process_that_slept_as_it_was_about_to_hand_over_does_not(planned: Village) -> None:
+    planned.sleep_until("2027-03-17 09:00")
+    watched, held = Watched(), leased_by(planned).leased
+    with planned.app.database.writing() as tx:
+        (begun,) = leases.begin_hand_over(tx, held, planned.now)
+    planned.clock.move_to(planned.now + OUTCOME_WITHIN)
+    sender = Sender(
+        planned.app.database,
+        planned.app.keys,
+        planned.clock,
+        {ChannelName.SMS: watched},  # type: ignore[dict-item]
+        per_second=None,
+        stop_url=lambda *_: None,
     )
-    assert app.loop.run(dispatcher.run(claim)) == 1
-    assert handed_over == []
+
+    outcome = planned.app.loop.run(sender._hand_over(begun))
+
+    assert (outcome.state, watched.at) == (MessageState.QUEUED, [])
+
+
+def turns(outcomes: list[Answered]) -> Callable[[Sequence[Answered], Sequence[LeasedMessage]], Sequence[LeasedMessage]]:
+    """Turns that keep outcomes and begin whatever they are given."""
+
+    def turn(answered: Sequence[Answered], begins: Sequence[LeasedMessage]) -> Sequence[LeasedMessage]:
+        outcomes.extend(answered)
+        return begins
+
+    return turn
+
+
+async def accepted(_: LeasedMessage) -> Outcome:
+    return Outcome(MessageState.ACCEPTED)
 
 
 class _StillLoop(asyncio.SelectorEventLoop):
@@ -399,22 +437,108 @@ class _StillLoop(asyncio.SelectorEventLoop):
 
 def test_a_pass_that_has_told_everybody_waits_for_nothing_more(planned: Village) -> None:
     planned.sleep_until("2027-03-17 09:00")
-    app, kept = planned.app, list[tuple[LeasedMessage, Outcome]]()
-    claim = LeaseManager(app.database, app.keys, planned.clock, per_second=None).claim(ChannelName.SMS, can_send=True)
-
-    async def hand_over(_: LeasedMessage, __: datetime) -> Outcome:
-        return Outcome(MessageState.ACCEPTED)
-
+    kept, loop = list[Answered](), _StillLoop()
     dispatcher = Dispatcher(
-        app.database, planned.clock, claim=LeaseBatch, hand_over=hand_over, record=kept.extend, goes_on=lambda: True
+        concurrency=64,
+        lease=lambda _: LeaseBatch(),
+        turn=turns(kept),
+        release=lambda _: None,
+        hand_over=accepted,
+        goes_on=lambda: True,
     )
-    loop = _StillLoop()
+    batch = leased_by(planned)
     patience = threading.Timer(PATIENCE, loop.call_soon_threadsafe, [loop.stop])
     patience.start()
     try:
-        assert loop.run_until_complete(dispatcher.run(claim)) == 1
+        assert loop.run_until_complete(dispatcher.run(batch)) == 1
         loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         patience.cancel()
         loop.close()
     assert [outcome.state for _, outcome in kept] == [MessageState.ACCEPTED]
+
+
+@pytest.mark.parametrize("away", ["lease", "turn", "both"])
+def test_a_database_that_is_away_for_a_moment_ends_neither_leases_nor_outcomes(
+    planned: Village, away: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher_module, "BETWEEN_TRIES", 0.001)
+    planned.sleep_until("2027-03-17 09:00")
+    (message,) = leased_by(planned).leased
+    kept, failures = list[Answered](), {"lease": 2, "turn": 3}
+    more = [LeaseBatch([replace(message, outgoing=replace(message.outgoing, message_id=2))])]
+
+    def fail(what: str) -> None:
+        if away in (what, "both") and failures[what]:
+            failures[what] -= 1
+            raise DatabaseNotReadyError("database_unreachable")
+
+    def lease(_: int) -> LeaseBatch:
+        fail("lease")
+        return more.pop() if more else LeaseBatch()
+
+    def turn(answered: Sequence[Answered], begins: Sequence[LeasedMessage]) -> Sequence[LeasedMessage]:
+        fail("turn")
+        return turns(kept)(answered, begins)
+
+    dispatcher = Dispatcher(
+        concurrency=64, lease=lease, turn=turn, release=lambda _: None, hand_over=accepted, goes_on=lambda: True
+    )
+
+    assert planned.app.loop.run(dispatcher.run(LeaseBatch([message], is_all=False))) == 2
+    assert [leased.outgoing.message_id for leased, _ in kept] == [message.outgoing.message_id, 2]
+
+
+def test_an_error_in_leasing_is_raised_after_what_was_handed_over_is_recorded(planned: Village) -> None:
+    planned.sleep_until("2027-03-17 09:00")
+    kept, may_answer = list[Answered](), asyncio.Event()
+
+    def lease(_: int) -> LeaseBatch:
+        raise ZeroDivisionError
+
+    async def hand_over(leased: LeasedMessage) -> Outcome:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(may_answer.wait(), 0.05)
+        return await accepted(leased)
+
+    dispatcher = Dispatcher(
+        concurrency=64, lease=lease, turn=turns(kept), release=lambda _: None, hand_over=hand_over, goes_on=lambda: True
+    )
+
+    with pytest.raises(ZeroDivisionError):
+        planned.app.loop.run(dispatcher.run(LeaseBatch(leased_by(planned).leased, is_all=False)))
+    assert len(kept) == 1
+
+
+def test_a_channel_that_hangs_when_the_worker_is_stopped_is_waited_for_no_longer_than_a_while(
+    planned: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher_module, "STOPS_WITHIN", 0.01)
+    monkeypatch.setattr(dispatcher_module, "LOOKS_EVERY", 0.005)
+    planned.sleep_until("2027-03-17 09:00")
+    hangs, app = Hangs(), planned.app
+    sender = Sender(
+        app.database,
+        app.keys,
+        planned.clock,
+        {ChannelName.SMS: hangs},  # type: ignore[dict-item]
+        per_second=None,
+        stop_url=lambda *_: None,
+        goes_on=lambda: not hangs.has_begun,
+    )
+
+    assert sender.send_due(app.loop.run) == 1
+
+    (message,) = planned.messages()
+    assert (message.state, message.reason) == ("unknown", "stopped"), "the provider is asked about it"
+
+
+class Hangs(Watched):
+    """A provider that never answers."""
+
+    has_begun = False
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        self.has_begun = True
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")

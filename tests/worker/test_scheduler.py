@@ -1,5 +1,6 @@
 """The worker scheduler: it starts at once, outlives a run that fails, and finishes what runs when it is stopped."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from reminder.clock import SystemClock
+from reminder.domain.model.channels import registered
 from reminder.domain.model.messages import Accepted, Outgoing
 from reminder.domain.model.people import ChannelName
 from reminder.errors import DatabaseNotReadyError
@@ -68,6 +70,41 @@ def test_the_scheduler_sends_as_soon_as_it_is_started(due: Village) -> None:
         assert provider.took.wait(PATIENCE)
 
     assert due.states() == ["accepted"]
+
+
+def test_a_mail_server_that_never_answers_delays_no_text_not_even_one_that_is_due_later(due: Village) -> None:
+    may_answer = threading.Event()
+    mail, texts = Waits(may_answer), Provider(lambda: None)
+    due.app.channels[ChannelName.EMAIL] = mail  # type: ignore[index]
+    due.app.channels[ChannelName.SMS] = texts  # type: ignore[index]
+    due.person("母")
+    due.contact("母", ChannelName.EMAIL, "haha@example.jp")
+    due.card("母", END)
+    often = replace(due.app, settings=due.app.settings.model_copy(update={"pass_seconds": 0.05}))
+
+    with WorkerScheduler(often):
+        assert mail.took.wait(PATIENCE)
+        assert texts.took.wait(PATIENCE)
+        texts.took.clear()
+        due.person("祖父", phone="090-0000-0003")
+        due.card("祖父", END)
+        assert texts.took.wait(PATIENCE), "while the mail is still held"
+        may_answer.set()
+
+    assert due.states() == ["accepted"] * 3
+
+
+class Waits(Provider):
+    """Holds each message until it may answer, and keeps nobody else in its loop waiting."""
+
+    def __init__(self, may_answer: threading.Event) -> None:
+        super().__init__(lambda: None)
+        self.may_answer = may_answer
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        accepted = await super().send(outgoing)
+        await asyncio.to_thread(self.may_answer.wait, PATIENCE)
+        return accepted
 
 
 def test_whoever_stops_the_scheduler_waits_for_the_text_that_is_leaving(due: Village) -> None:
@@ -140,7 +177,7 @@ def test_a_job_that_fails_is_logged_in_its_own_words_and_runs_again(
     ("name", "needs_right_clock", "starts_at_once", "why"),
     [
         ("prepare", True, True, "a wrong clock would plan for another day"),
-        ("send", True, True, "a wrong clock would send at night"),
+        *((f"send by {name}", True, True, "a wrong clock would send at night") for name in registered()),
         ("import", False, True, "a sheet is read at any hour"),
         ("audit", False, False, "before the first pass after an outage it would find a silent worker"),
     ],

@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from reminder.channels.email.definition import CAPABILITIES
 from reminder.channels.email.refusals import AgainstPolicyError, Policy, SmtpStage, meaning
 from reminder.clock import JAPAN
 from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
@@ -34,8 +35,6 @@ from reminder.errors import (
 )
 
 LONGEST_ID = 80
-# Small providers allow only a few connections from one address.
-CONNECTIONS = 4
 _PORTS = {"smtp": 587, "smtps": 465}
 _SETTING = "REMINDER_SMTP_URL"
 
@@ -95,7 +94,7 @@ class SmtpEmail:
         self._return_path = return_path or (lambda _: self._sender)
         self._policy = Policy()
         self._idle: list[aiosmtplib.SMTP] = []
-        self._places = asyncio.Semaphore(CONNECTIONS)
+        self._places = asyncio.Semaphore(CAPABILITIES.concurrency)
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Send the e-mail; raises ChannelError."""
@@ -127,7 +126,7 @@ class SmtpEmail:
             _drop(connection, transport)
         # Sockets are closed one iteration of the loop later; a semaphore belongs to the loop that waited for it.
         await asyncio.sleep(0)
-        self._places = asyncio.Semaphore(CONNECTIONS)
+        self._places = asyncio.Semaphore(CAPABILITIES.concurrency)
 
     def _keep(self, connection: aiosmtplib.SMTP) -> None:
         if connection.is_connected:

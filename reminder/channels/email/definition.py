@@ -23,6 +23,8 @@ CAPABILITIES = ChannelCapabilities(
     has_stop_link=True,
     # Staff of a home get mails about many persons.
     most_a_day=60,
+    # Small providers allow only a few connections from one address.
+    concurrency=4,
     # A server that returns mail later speaks for its own users only; our own server refuses at once.
     judges_sender=False,
 )

@@ -9,6 +9,7 @@ from datetime import UTC
 
 import httpx
 
+from reminder.channels.line.definition import CAPABILITIES
 from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.errors import (
     ChannelError,
@@ -17,9 +18,6 @@ from reminder.errors import (
     TemporaryChannelError,
     UnknownOutcomeError,
 )
-
-# httpx slows down quadratically with its pool.
-CONNECTIONS = 8
 
 LONGEST_RETRY_AFTER = 24 * 60 * 60.0
 
@@ -95,7 +93,7 @@ class LineMessaging:
                 base_url=self._base_url,
                 headers={"Authorization": f"Bearer {self._token}"},
                 timeout=self._timeout,
-                limits=httpx.Limits(max_connections=CONNECTIONS),
+                limits=httpx.Limits(max_connections=CAPABILITIES.concurrency),
                 follow_redirects=False,
                 trust_env=False,
             )

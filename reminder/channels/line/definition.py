@@ -17,6 +17,8 @@ CAPABILITIES = ChannelCapabilities(
     read_error=read_error,
     preference=Preference(own=1, carer=1, instead=1),
     undelivered=NoticeKind.UNDELIVERED_LINE,
+    # httpx slows down quadratically with its pool.
+    concurrency=8,
 )
 
 

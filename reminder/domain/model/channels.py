@@ -102,6 +102,7 @@ class ChannelCapabilities:
     is_paced: bool = False
     has_stop_link: bool = False
     most_a_day: int = 10
+    concurrency: int = 64
     tries_a_step: int | None = None
     judges_sender: bool = True
 

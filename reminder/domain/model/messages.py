@@ -22,8 +22,8 @@ from reminder.errors import (
 class Outgoing:
     """Everything a channel needs to hand one message over.
 
-    `handed_at` is the instant of the lease (aware UTC), and the earliest at which the provider can have seen the
-    message. `created_at` never changes between attempts, so a repeated e-mail has the same bytes.
+    `handed_at` is the instant of the lease (aware UTC), the earliest at which the provider can have seen the message.
+    `created_at` never changes between attempts, so a repeated e-mail has the same bytes.
     `reference` is the message's name outside of this service, which nobody can guess; "" where there is none.
     `is_older`: it was made before messages had references, and may have been attempted under the name of then.
     """
@@ -85,7 +85,7 @@ class MessageState(StrEnum):
     """The state of a message in the outbox."""
 
     QUEUED = "queued"
-    SENDING = "sending"
+    SENDING = "sending"  # recorded before a byte leaves; only its outcome says whether any did
     UNKNOWN = "unknown"
     ACCEPTED = "accepted"
     DELIVERED = "delivered"
@@ -97,7 +97,8 @@ class MessageState(StrEnum):
 
 _QUEUED, _SENDING, _UNKNOWN = MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN
 
-TAKE_LEASE = Move("a worker leases it", (_QUEUED,), (_SENDING,))
+# A lease is no move: a leased message is still queued, and whatever cancels a queued message cancels it too.
+HAND_OVER = Move("its hand-over begins", (_QUEUED,), (_SENDING,))
 MISS = Move("its time is over", (_QUEUED,), (MessageState.STALE,))
 CANCEL = Move("it is not wanted any more", (_QUEUED,), (MessageState.CANCELLED,))
 # Of a message in a database that was restored nobody knows whether it went out since the back-up.
@@ -107,13 +108,13 @@ RECORD_OUTCOME = Move(
     (_SENDING,),
     (MessageState.ACCEPTED, _QUEUED, _UNKNOWN, MessageState.FAILED, MessageState.STALE),
 )
-LOSE_LEASE = Move("its lease has run out", (_SENDING,), (_UNKNOWN,))
+LOSE_OUTCOME = Move("nobody has recorded an outcome in time", (_SENDING,), (_UNKNOWN,))
 RECORD_ANSWER = Move(
     "the provider was asked about it",
     (_UNKNOWN,),
     (MessageState.ACCEPTED, _QUEUED, _UNKNOWN, MessageState.FAILED),
 )
-FAIL_UNREADABLE = Move("it cannot be read", (_SENDING,), (MessageState.FAILED,))
+FAIL_UNREADABLE = Move("it cannot be read", (_QUEUED,), (MessageState.FAILED,))
 FAIL_UNASKABLE = Move("it cannot be read: nobody can be asked", (_UNKNOWN,), (MessageState.FAILED,))
 FORGET_WORDS = Move("its text is erased", (_UNKNOWN,), (MessageState.FAILED,))
 # A message that waits for another attempt may turn out to have arrived with an earlier one.
@@ -128,12 +129,12 @@ MESSAGE_STATES = StateMachine(
     MessageState,
     starts=(_QUEUED,),
     moves=(
-        TAKE_LEASE,
+        HAND_OVER,
         MISS,
         CANCEL,
         DOUBT,
         RECORD_OUTCOME,
-        LOSE_LEASE,
+        LOSE_OUTCOME,
         RECORD_ANSWER,
         FAIL_UNREADABLE,
         FAIL_UNASKABLE,
@@ -229,10 +230,13 @@ MOST_ATTEMPTS = 25
 CHANNEL_PAUSE = timedelta(minutes=15)
 # The jitter of pauses, as a fraction, so that messages refused together are not retried together.
 SPREAD = 0.25
-# A lease is renewed while its message is being sent: an expired lease has no sender any more. Clocks of workers may
-# differ by as much as is left of it between two renewals before one takes another's live message.
-LEASE = timedelta(minutes=6)
-RENEWED_EVERY = timedelta(minutes=1)
+# A worker begins the hand-over of a message within this time after it has leased it, or another worker may lease it.
+LEASE = timedelta(seconds=10)
+# The longest time in which a channel hands a message over; what takes longer has an unknown outcome.
+LONGEST_HAND_OVER = timedelta(seconds=90)
+# A message whose hand-over has no outcome after this time has no sender any more. Until then a hand-over ends, outcomes
+# wait for a database that is away, and the clocks of two workers differ.
+OUTCOME_WITHIN = timedelta(minutes=6)
 # The longest time a provider takes to list what it has accepted.
 BEFORE_ASKING = timedelta(seconds=60)
 BEFORE_ASKING_AGAIN = timedelta(minutes=5)  # when it could not be asked

@@ -322,6 +322,17 @@ class Catalogs:
         """The languages in the order of lists of choices."""
         return sorted((words.facts for words in self.languages.values()), key=lambda facts: (facts.order, facts.code))
 
+    def require_finished(self) -> None:
+        """Raise SettingsError for the first text that is still marked as unfinished."""
+        assert self._is_finished
+
+    @cached_property
+    def _is_finished(self) -> bool:
+        """True; looks once, because a rulebook serves many apps."""
+        for language, said in self.languages.items():
+            refuse_unfinished(f"config/wording/{language}.toml", said.table)
+        return True
+
 
 def read_wording(tables: Mapping[Language, Mapping[str, object]], kinds: Mapping[str, CardKind]) -> Catalogs:
     """Return the catalogs of the parsed config/wording/*.toml.

@@ -280,7 +280,10 @@ class Reminder(Base):
 # The conditions of the partial indexes. Queries use the same text: with a bound value neither database can know
 # that the index applies, and would read every message in the table.
 IS_QUEUED = text("messages.state = 'queued'")
-IS_LEASED = text("messages.state IN ('sending', 'unknown')")
+# Handed over, or about to be: an outcome is awaited, or the provider is to be asked for it.
+AWAITS_OUTCOME = text("messages.state IN ('sending', 'unknown')")
+# A worker has leased it, now or once; the index is small, because the hand-over takes the message out of it.
+IS_LEASED = text("messages.state = 'queued' AND messages.lease_until IS NOT NULL")
 IS_LIVE = text("messages.state NOT IN ('cancelled', 'stale')")
 HAS_OLD_BODY = text("messages.body_sealed IS NOT NULL AND messages.state NOT IN ('queued', 'sending', 'unknown')")
 IS_TO_A_STRANGER = text("messages.contact_id IS NULL")
@@ -304,7 +307,8 @@ class Message(Base):
         _partial_index(
             "ix_messages_queued", "channel", "scheduled_at", "urgency", "fairness_rank", "id", where=IS_QUEUED
         ),
-        _partial_index("ix_messages_leased", "lease_until", where=IS_LEASED),
+        _partial_index("ix_messages_leased", "lease_until", where=AWAITS_OUTCOME),
+        _partial_index("ix_messages_leased_contact", "contact_id", where=IS_LEASED),
         _partial_index("ix_messages_failed", "id", where=IS_UNREPORTED_FAILURE),
         _partial_index("ix_messages_old_bodies", "created_at", where=HAS_OLD_BODY),
         _partial_index("ix_messages_to_strangers", "created_at", where=IS_TO_A_STRANGER),
@@ -333,8 +337,9 @@ class Message(Base):
     )  # its position in its group: every group's first message goes first
     scheduled_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    # Queued: until when a worker has leased it. Handed over or unknown: when the provider is asked about it.
     lease_until: Mapped[datetime | None]
-    attempts: Mapped[int]
+    attempts: Mapped[int]  # hand-overs
     not_found_count: Mapped[int]  # how often the provider answered that it has no such message
     possibly_double: Mapped[bool]
     provider_id: Mapped[str | None] = mapped_column(String(80), index=True)

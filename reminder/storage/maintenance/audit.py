@@ -17,7 +17,7 @@ from reminder.domain.model.people import ContactState, Role
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.statements import among
 from reminder.storage.db.tables import (
-    IS_LEASED,
+    AWAITS_OUTCOME,
     IS_QUEUED,
     IS_SILENT,
     IS_UNPLANNED,
@@ -67,13 +67,13 @@ _WAITING: Mapping[str, Select[*tuple[Any, ...]]] = {
     # A missing lease would never expire: nobody would ever ask about such a message.
     "messages_stuck": _counted(
         Message.handed_at,
-        IS_LEASED,
+        AWAITS_OUTCOME,
         Message.state == literal_column("'sending'"),
         or_(Message.lease_until.is_(None), Message.lease_until < bindparam("late")),
     ),
     "messages_unknown": _counted(
         Message.handed_at,
-        IS_LEASED,
+        AWAITS_OUTCOME,
         Message.state == literal_column("'unknown'"),
         or_(Message.lease_until.is_(None), Message.handed_at < bindparam("long_ago")),
     ),

@@ -6,9 +6,10 @@ meanwhile. Locked rows are left for the next round, so that no two transactions 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Column, Row, Select, Table, func, select, tuple_
+from sqlalchemy import Column, Executable, Row, Select, Table, func, select, tuple_, union
 from sqlalchemy.orm import Session
 
 from reminder.domain.parsing.addresses import address_identity
@@ -97,6 +98,8 @@ FORGOTTEN_SOON = (
 )
 # Compared only within a day: after a rotation the count of equal texts starts again.
 COUNTED_FOR_A_DAY = ("messages.body_fingerprint",)
+# Made with a secret of the installation, which is sealed and outlives keys: a rotation leaves them as they are.
+BY_A_SECRET = ("consent_records.address_index", "contacts.consent_index")
 
 
 @dataclass(frozen=True)
@@ -203,11 +206,14 @@ def renew_proofs(database: Database, keys: KeyRing, of: Proof) -> int:
 
 def keys_in_use(tx: Session) -> set[str]:
     """Return the names of the keys that some sealed value or some proof still needs."""
-    found: set[str] = set()
-    for kept in [one.table.c[one.column] for one in (*SEALED, *PROOFS)]:
-        beginnings = select(func.substr(kept, 1, 4).label("beginning")).where(kept.is_not(None)).distinct()
-        found |= {sealed_with(bytes(beginning)) for beginning in tx.scalars(beginnings)}
-    return found
+    return {sealed_with(bytes(beginning)) for beginning in tx.scalars(_beginnings())}
+
+
+@cache
+def _beginnings() -> Executable:
+    """Return the statement for the distinct first bytes of all that is sealed, which name its key; built once."""
+    kept = [one.table.c[one.column] for one in (*SEALED, *PROOFS)]
+    return union(*(select(func.substr(column, 1, 4)).where(column.is_not(None)).distinct() for column in kept))
 
 
 def has_short_lived_rows(tx: Session) -> bool:

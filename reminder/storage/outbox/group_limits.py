@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import and_, bindparam, case, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from reminder.domain.model.messages import MESSAGE_STATES, TAKE_LEASE
+from reminder.domain.model.messages import HAND_OVER, MESSAGE_STATES
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.sending_limits import USUAL_DAYS, HoldReason
 from reminder.storage.db.statements import add_each, among, put
@@ -125,7 +125,7 @@ def mark_told(tx: Session, told: Sequence[GroupHoldView], now: datetime) -> None
 def release(tx: Session, channel: ChannelName, group_id: int, now: datetime) -> int:
     """Let a group's held messages leave now, those that have not ended; return how many."""
     these = and_(Message.group_id == group_id, Message.channel == channel, Message.reason == HoldReason.UNUSUAL_DAY)
-    again = staying(MESSAGE_STATES, these, states=TAKE_LEASE.leaves).values(scheduled_at=now, reason=None)
+    again = staying(MESSAGE_STATES, these, states=HAND_OVER.leaves).values(scheduled_at=now, reason=None)
     released = tx.execute(again.returning(Message.id)).all()
     of_group = delete(GroupHold).where(
         GroupHold.group_id == group_id, GroupHold.channel == channel, GroupHold.reason == HoldReason.UNUSUAL_DAY

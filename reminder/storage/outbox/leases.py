@@ -1,12 +1,34 @@
-"""Leases: a worker leases messages, holds them while it sends, and records the outcomes."""
+"""Leases and hand-overs: a worker leases queued messages, begins their hand-over, and records the outcomes.
 
+A leased message is queued and has a `lease_until` in the future. It stays whatever it was if its worker dies, and what
+cancels queued messages cancels it. Just before its first byte leaves, `begin_hand_over` looks once more whether it is
+still true and moves it to `sending`: from then on only an outcome says whether it has left.
+"""
+
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, bindparam, case, exists, false, func, literal_column, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from reminder.domain.model.messages import (
     BEFORE_ASKING_AGAIN,
@@ -14,19 +36,21 @@ from reminder.domain.model.messages import (
     FAIL_UNASKABLE,
     FAIL_UNREADABLE,
     FORGET_WORDS,
-    LOSE_LEASE,
+    HAND_OVER,
+    LOSE_OUTCOME,
     MESSAGE_STATES,
     MISS,
     NOT_FOUND,
+    OUTCOME_WITHIN,
     RECORD_ANSWER,
     RECORD_OUTCOME,
-    TAKE_LEASE,
     UNREADABLE,
     CancelReason,
     MessageKind,
     MessageState,
     Outcome,
     Outgoing,
+    ReminderState,
     Urgency,
 )
 from reminder.domain.model.people import Audience, ChannelName, ContactState, Mode
@@ -37,6 +61,7 @@ from reminder.storage.crypto.references import MESSAGE
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.statements import among, ids_param, update_many
 from reminder.storage.db.tables import (
+    AWAITS_OUTCOME,
     IS_LEASED,
     IS_QUEUED,
     MESSAGES,
@@ -59,8 +84,10 @@ DueRow = Row[*tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class LeasedMessage:
-    """A message that this worker has leased; `attempts` fences it off from a later lease of the same message.
+    """A message that this worker has leased.
 
+    `attempts` counts its hand-overs, with the one for which it is leased. It fences an outcome off from those of other
+    hand-overs, as `lease_until` fences the lease off from other leases: each is later than the one before.
     `starts_in`: seconds after the lease, where its sender is paced.
     """
 
@@ -73,7 +100,7 @@ class LeasedMessage:
     not_found_count: int
     possibly_double: bool
     expires_at: datetime
-    lease_until: datetime  # after this instant it must not be handed over
+    lease_until: datetime  # no hand-over may begin after this instant
     on_holidays: bool = False  # may be sent on a Sunday or holiday
     contact_added_at: datetime | None = None
     starts_in: float = 0.0
@@ -109,17 +136,33 @@ class Unknown(NamedTuple):
     forgotten: list[int]
 
 
-_REMINDS = exists().where(MessageReminder.message_id == literal_column("due.id"))
-_STILL_TRUE = exists(
-    select(Card.id)
-    .join(Reminder, Reminder.card_id == Card.id)
-    .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
-    .where(
-        MessageReminder.message_id == literal_column("due.id"),
-        Card.expires_on == Reminder.expires_on,
-        Card.retired_at.is_(None),
+# A message about cards is true while each of them still ends on the day that it tells, and nobody has said meanwhile
+# that it is renewed.
+_OVER = (ReminderState.ACKNOWLEDGED, ReminderState.SETTLED)
+
+
+def _is_untrue(message_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    return exists(
+        select(Card.id)
+        .join(Reminder, Reminder.card_id == Card.id)
+        .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
+        .where(
+            MessageReminder.message_id == message_id,
+            or_(Card.expires_on != Reminder.expires_on, Card.retired_at.is_not(None), Reminder.state.in_(_OVER)),
+        )
     )
-)
+
+
+def _may_be_contacted(message: Any) -> ColumnElement[bool]:
+    """Return whether the contact of a message agrees to it. `message`: the table of messages, or rows of it."""
+    return or_(
+        Contact.state == ContactState.CONFIRMED,
+        message.contact_id.is_(None),
+        message.kind == MessageKind.ANSWER,
+        and_(message.kind == MessageKind.CONSENT_REQUEST, Contact.state == ContactState.UNCONFIRMED),
+    )
+
+
 _COLUMNS = (
     Message.id,
     Message.kind,
@@ -136,7 +179,9 @@ _COLUMNS = (
     Message.created_at,
     Message.expires_at,
     Message.urgency,
+    Message.lease_until,
 )
+_IS_FREE = or_(Message.lease_until.is_(None), Message.lease_until <= bindparam("now"))
 # Every column of a message is read from the locked rows: values read elsewhere in the same statement may be
 # a moment older.
 _DUE = (
@@ -145,6 +190,7 @@ _DUE = (
         IS_QUEUED,
         Message.channel == bindparam("channel"),
         Message.scheduled_at <= bindparam("now"),
+        _IS_FREE,
         or_(Message.expires_at <= bindparam("now"), Message.urgency <= bindparam("least")),
     )
     .order_by(Message.urgency, Message.fairness_rank, Message.scheduled_at, Message.id)
@@ -154,7 +200,7 @@ _DUE = (
 )
 _ASKABLE = (
     select(*_COLUMNS, Message.handed_at)
-    .where(IS_LEASED, Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
+    .where(AWAITS_OUTCOME, Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
     .order_by(Message.lease_until)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -166,7 +212,7 @@ _ASKABLE = (
 _INSIDE = {Message.fairness_rank.key, Message.scheduled_at.key, Message.address_sealed.key}
 
 
-def _with_reader(due: Any) -> Any:
+def _with_reader(due: CTE) -> Select[Any]:
     """Return the rows with the recipient's address and channel facts."""
     # A group may want this; but elderly people themselves are written to only when counters are open.
     on_holidays = and_(
@@ -193,13 +239,7 @@ def _with_reader(due: Any) -> Any:
 _PICK = (
     _with_reader(_DUE)
     .add_columns(
-        or_(
-            Contact.state == ContactState.CONFIRMED,
-            _DUE.c.contact_id.is_(None),
-            _DUE.c.kind == MessageKind.ANSWER,
-            and_(_DUE.c.kind == MessageKind.CONSENT_REQUEST, Contact.state == ContactState.UNCONFIRMED),
-        ).label("may_be_contacted"),
-        or_(~_REMINDS, _STILL_TRUE).label("is_true"),
+        _may_be_contacted(_DUE.c).label("may_be_contacted"), _is_untrue(literal_column("due.id")).label("is_untrue")
     )
     .order_by(_DUE.c.urgency, _DUE.c.fairness_rank, _DUE.c.scheduled_at, _DUE.c.id)
 )
@@ -211,8 +251,8 @@ def pick_due_and_end_stale(
 ) -> DueMessages:
     """Return the due messages, the most urgent first; of those every group's first comes before any second.
 
-    `least`: no message less urgent than this; None: none at all, only stale messages end. Messages are checked once
-    more before they are sent: a stale one, one that is no longer true, and one to a contact that was stopped end here.
+    `least`: no message less urgent than this; None: none at all, only stale messages end. A stale message, one that is
+    no longer true, and one to a contact that was stopped end here.
     On PostgreSQL rows that another worker is leasing are skipped; on SQLite the transaction locks the file.
     """
     asked = {"channel": channel, "now": now, "limit": limit, "least": -1 if least is None else least}
@@ -226,7 +266,7 @@ def pick_due_and_end_stale(
             refused.append(row.id)
         elif row.body_sealed is None:
             forgotten.append(row.id)
-        elif not row.is_true:
+        elif row.is_untrue:
             untrue.append(row.id)
         else:
             true.append(row)
@@ -240,27 +280,74 @@ def pick_due_and_end_stale(
     return DueMessages([row for row in true if row.id not in doubtful], stale, refused, forgotten, suspended)
 
 
-_LEASE = transition(MESSAGE_STATES, TAKE_LEASE, among(Message.id, ids_param("ids"))).values(
-    lease_until=bindparam("until"), handed_at=bindparam("now"), attempts=Message.attempts + 1
-)
-_RENEW = (
-    staying(MESSAGE_STATES, among(Message.id, ids_param("ids")), states=RECORD_OUTCOME.leaves)
-    .values(lease_until=bindparam("until"))
-    .returning(Message.id, Message.attempts)
+_LEASE = staying(MESSAGE_STATES, among(Message.id, ids_param("ids")), states=HAND_OVER.leaves).values(
+    lease_until=bindparam("until")
 )
 
 
-def lease(tx: Session, ids: Sequence[int], *, now: datetime, lease: timedelta) -> None:
-    """Lease these messages to this worker from now on."""
+def lease(tx: Session, ids: Sequence[int], *, until: datetime) -> None:
+    """Lease these queued messages to this worker until then."""
     if ids:
-        tx.connection().execute(_LEASE, {"ids": ids, "now": now, "until": now + lease})
+        tx.connection().execute(_LEASE, {"ids": ids, "until": until})
+
+
+def release(tx: Session, leased: Collection[LeasedMessage], now: datetime) -> None:
+    """End the leases that this worker still holds; another may lease the messages from `now` on."""
+    for until, ids in _by_lease(leased).items():
+        mine = and_(among(Message.id, ids), Message.lease_until == until)
+        tx.execute(staying(MESSAGE_STATES, mine, states=HAND_OVER.leaves).values(lease_until=now))
+
+
+def _by_lease(leased: Collection[LeasedMessage]) -> dict[datetime, list[int]]:
+    """Return the ids of the messages by the end of their lease; those that were leased together share it."""
+    by_lease: dict[datetime, list[int]] = {}
+    for one in leased:
+        by_lease.setdefault(one.lease_until, []).append(one.outgoing.message_id)
+    return by_lease
+
+
+_IS_MINE = and_(among(Message.id, ids_param("ids")), Message.lease_until == bindparam("mine"))
+_IS_SUSPENDED = and_(Message.kind != MessageKind.ANSWER, Group.suspended_at.is_not(None))
+_BEGIN = (
+    transition(
+        MESSAGE_STATES,
+        HAND_OVER,
+        _IS_MINE,
+        Message.expires_at > bindparam("now"),
+        Message.body_sealed.is_not(None),
+        ~_is_untrue(Message.id),
+        or_(
+            Message.contact_id.is_(None),
+            exists().where(Contact.id == Message.contact_id, _may_be_contacted(Message)),
+        ),
+        ~exists().where(Group.id == Message.group_id, _IS_SUSPENDED),
+    )
+    .values(lease_until=bindparam("until"), handed_at=bindparam("now"), attempts=Message.attempts + 1)
+    .returning(Message.id)
+)
+
+
+def begin_hand_over(tx: Session, leased: Sequence[LeasedMessage], now: datetime) -> list[LeasedMessage]:
+    """Record that the hand-over of these messages begins, and return those of which it may.
+
+    The same statement looks whether each is leased by this worker, still true and still wanted. What is not stays
+    queued without a lease: the next to pick it sees why, and ends it. `attempts` counts from here; a crash before this
+    is committed leaves no trace, and one after it a message of unknown outcome.
+    """
+    begun: set[int] = set()
+    for mine, ids in _by_lease(leased).items():
+        asked = {"ids": ids, "mine": mine, "now": now, "until": now + OUTCOME_WITHIN}
+        begun.update(tx.connection().execute(_BEGIN, asked).scalars())
+    if len(begun) < len(leased):
+        release(tx, [one for one in leased if one.outgoing.message_id not in begun], now)
+    return [replace(one, lease_until=now + OUTCOME_WITHIN) for one in leased if one.outgoing.message_id in begun]
 
 
 def defer(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> None:
-    """Set a later `scheduled_at` for these messages."""
+    """Set a later `scheduled_at` for these messages, and end their lease."""
     if ids:
-        values = {"scheduled_at": until, "reason": reason}
-        tx.execute(staying(MESSAGE_STATES, among(Message.id, ids), states=TAKE_LEASE.leaves).values(values))
+        values = {"scheduled_at": until, "reason": reason, "lease_until": None}
+        tx.execute(staying(MESSAGE_STATES, among(Message.id, ids), states=HAND_OVER.leaves).values(values))
 
 
 # Of no use later: a digest is of its week, and nobody sits beside the telephone for a test call any more.
@@ -284,8 +371,8 @@ def hold(tx: Session, ids: Sequence[int], by: timedelta) -> None:
         }
         for message_id, kind, scheduled_at, expires_at in waiting
     ]
-    MESSAGE_STATES.require(TAKE_LEASE)
-    (queued,) = TAKE_LEASE.leaves
+    MESSAGE_STATES.require(HAND_OVER)
+    (queued,) = HAND_OVER.leaves
     update_many(tx, MESSAGES, ("id",), rows, only=f"messages.state = '{queued}'")
 
 
@@ -301,17 +388,6 @@ def fail_unreadable(tx: Session, ids: Sequence[int], now: datetime) -> None:
         tx.execute(transition(MESSAGE_STATES, FAIL_UNREADABLE, among(Message.id, ids)).values(values))
 
 
-def renew(tx: Session, held: Mapping[int, int], *, until: datetime) -> set[int]:
-    """Extend leases; return the ids of the messages that are still leased.
-
-    `held`: the attempt that holds each message, by its id.
-    """
-    if not held:
-        return set()
-    renewed = tx.connection().execute(_RENEW, {"ids": list(held), "until": until})
-    return {message_id for message_id, attempts in renewed if held[message_id] == attempts}
-
-
 @dataclass(frozen=True)
 class RecentlySent:
     """The number of recent messages per address, by its keyed index: of all, of each group, and of its same texts."""
@@ -321,61 +397,71 @@ class RecentlySent:
     alike: Mapping[tuple[bytes, int | None, bytes], int]
 
 
-_SENT_RECENTLY = (
-    select(Contact.address_index, Message.group_id, Message.body_fingerprint, func.count())
-    .join(Message, Message.contact_id == Contact.id)
-    .where(
-        Contact.address_index.in_(bindparam("addresses", expanding=True)),
-        Message.handed_at >= bindparam("since"),
-        Message.state != MessageState.QUEUED,
+# What was handed over, and what is leased to be handed over at once.
+_SENT_RECENTLY = union_all(
+    *(
+        select(Contact.address_index, Message.group_id, Message.body_fingerprint)
+        .join(Message, Message.contact_id == Contact.id)
+        .where(Contact.address_index.in_(bindparam("addresses", expanding=True)), *which)
+        for which in (
+            (Message.handed_at >= bindparam("since"), Message.state != MessageState.QUEUED),
+            (IS_LEASED, Message.lease_until > bindparam("now")),
+        )
     )
-    .group_by(Contact.address_index, Message.group_id, Message.body_fingerprint)
 )
 
 
-def sent_recently(tx: Session, address_indexes: Collection[bytes], since: datetime) -> RecentlySent:
-    """Return the messages handed over to these addresses since then.
+def sent_recently(tx: Session, address_indexes: Collection[bytes], since: datetime, now: datetime) -> RecentlySent:
+    """Return the messages handed over to these addresses since then, or leased at present.
 
     Every contact with the address counts, and every outcome.
     """
     if not address_indexes:
         return RecentlySent({}, {}, {})
-    found = tx.execute(_SENT_RECENTLY, {"addresses": list(address_indexes), "since": since})
-    every: dict[bytes, int] = {}
-    of_group: dict[tuple[bytes, int | None], int] = {}
-    alike: dict[tuple[bytes, int | None, bytes], int] = {}
-    for address, group_id, body_fingerprint, count in found:
-        every[address] = every.get(address, 0) + count
-        of_group[address, group_id] = of_group.get((address, group_id), 0) + count
+    found = tx.execute(_SENT_RECENTLY, {"addresses": list(address_indexes), "since": since, "now": now})
+    every, of_group = Counter[bytes](), Counter[tuple[bytes, int | None]]()
+    alike = Counter[tuple[bytes, int | None, bytes]]()
+    for address, group_id, body_fingerprint in found:
+        every[address] += 1
+        of_group[address, group_id] += 1
         if body_fingerprint is not None:
-            alike[address, group_id, body_fingerprint] = count
+            alike[address, group_id, body_fingerprint] += 1
     return RecentlySent(every, of_group, alike)
 
 
-_CALLED_LAST = (
-    select(Contact.address_index, func.max(Message.handed_at))
-    .join(Message, Message.contact_id == Contact.id)
-    .where(
-        Contact.address_index.in_(bindparam("addresses", expanding=True)),
-        Message.channel == bindparam("channel"),
-        Message.handed_at >= bindparam("since"),
-        Message.state != MessageState.QUEUED,
+_CALLED_LAST = union_all(
+    *(
+        select(Contact.address_index, at.label("at"))
+        .join(Message, Message.contact_id == Contact.id)
+        .where(
+            Contact.address_index.in_(bindparam("addresses", expanding=True)),
+            Message.channel == bindparam("channel"),
+            *which,
+        )
+        for at, which in (
+            (Message.handed_at, (Message.handed_at >= bindparam("since"), Message.state != MessageState.QUEUED)),
+            (bindparam("now", type_=Instant()), (IS_LEASED, Message.lease_until > bindparam("now", type_=Instant()))),
+        )
     )
-    .group_by(Contact.address_index)
 )
 
 
 def last_handed(
-    tx: Session, channel: ChannelName, address_indexes: Collection[bytes], since: datetime
+    tx: Session, channel: ChannelName, address_indexes: Collection[bytes], since: datetime, now: datetime
 ) -> Mapping[bytes, datetime]:
     """Return when a message of this channel was last handed over to each of these addresses, if since then.
 
-    Every contact with the address counts, in every group. One that waits for another attempt was not taken.
+    Every contact with the address counts, in every group. One that waits for another attempt was not taken; one that is
+    leased is about to be: it counts as `now`.
     """
     if not address_indexes:
         return {}
-    asked = {"addresses": list(address_indexes), "channel": channel, "since": since}
-    return {index: at for index, at in tx.execute(_CALLED_LAST, asked) if at is not None}
+    asked = {"addresses": list(address_indexes), "channel": channel, "since": since, "now": now}
+    found: dict[bytes, datetime] = {}
+    for index, at in tx.execute(_CALLED_LAST, asked):
+        if at is not None:
+            found[index] = max(at, found.get(index, at))
+    return found
 
 
 def _end_queued(tx: Session, ids: Sequence[int], move: Move[MessageState], reason: str | None, now: datetime) -> None:
@@ -384,10 +470,13 @@ def _end_queued(tx: Session, ids: Sequence[int], move: Move[MessageState], reaso
         tx.execute(transition(MESSAGE_STATES, move, among(Message.id, ids)).values(values))
 
 
-def mark_expired_unknown(tx: Session, now: datetime) -> list[int]:
-    """Mark messages with an expired lease as unknown: nobody knows whether they were sent. Return their ids."""
+def mark_lost_unknown(tx: Session, now: datetime) -> list[int]:
+    """Mark messages whose hand-over has no outcome in time as unknown: nobody knows whether they left.
+
+    Return their ids.
+    """
     lost = tx.execute(
-        transition(MESSAGE_STATES, LOSE_LEASE, and_(IS_LEASED, Message.lease_until <= now))
+        transition(MESSAGE_STATES, LOSE_OUTCOME, and_(AWAITS_OUTCOME, Message.lease_until <= now))
         .values(reason="lease_ran_out", not_found_count=0)
         .returning(Message.id)
     )

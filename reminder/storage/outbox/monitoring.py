@@ -8,7 +8,7 @@ from sqlalchemy import and_, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from reminder.storage.db.tables import (
-    IS_LEASED,
+    AWAITS_OUTCOME,
     IS_QUEUED,
     Message,
 )
@@ -44,7 +44,7 @@ _NOT_OVER = [
     )
     .where(which)
     .group_by(Message.channel, Message.state)
-    for which in (IS_QUEUED, IS_LEASED)
+    for which in (IS_QUEUED, AWAITS_OUTCOME)
 ]
 
 

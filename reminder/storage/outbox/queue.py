@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import ColumnElement, Executable, and_, bindparam, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Executable, and_, bindparam, case, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import registered
@@ -18,8 +18,8 @@ from reminder.domain.model.messages import (
     ACCEPT_BY_RECEIPT,
     CANCEL,
     END_BY_RECEIPT,
+    HAND_OVER,
     MESSAGE_STATES,
-    TAKE_LEASE,
     CancelReason,
     MessageKind,
     MessageState,
@@ -31,6 +31,7 @@ from reminder.storage.db import row_security
 from reminder.storage.db.row_security import AccessScope
 from reminder.storage.db.statements import in_batches
 from reminder.storage.db.tables import (
+    AWAITS_OUTCOME,
     IS_LEASED,
     IS_LIVE,
     IS_QUEUED,
@@ -224,7 +225,7 @@ def cancel_reminders_of_member(tx: Session, member_id: int, reason: CancelReason
 def release_suspended(tx: Session, group_id: int, now: datetime) -> None:
     """Let the messages that waited for their group to be resumed be sent now."""
     which = and_(Message.group_id == group_id, Message.reason == "suspended")
-    tx.execute(staying(MESSAGE_STATES, which, states=TAKE_LEASE.leaves).values(scheduled_at=now, reason=None))
+    tx.execute(staying(MESSAGE_STATES, which, states=HAND_OVER.leaves).values(scheduled_at=now, reason=None))
 
 
 def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: datetime) -> list[int]:
@@ -238,9 +239,14 @@ def _cancel(tx: Session, where: ColumnElement[bool], reason: CancelReason, now: 
 @cache
 def _next(channels: Sequence[ChannelName]) -> Executable:
     """Return the statement, built once for the channels of this process."""
-    to_send = [select(func.min(Message.scheduled_at)).where(IS_QUEUED, Message.channel == name) for name in channels]
-    to_ask = select(func.min(Message.lease_until)).where(IS_LEASED)
-    return select(*(one.scalar_subquery() for one in (*to_send, to_ask)))
+    to_send = [
+        select(func.min(Message.scheduled_at)).where(IS_QUEUED, Message.lease_until.is_(None), Message.channel == name)
+        for name in channels
+    ]
+    is_later = Message.lease_until > Message.scheduled_at
+    leased = select(func.min(case((is_later, Message.lease_until), else_=Message.scheduled_at))).where(IS_LEASED)
+    to_ask = select(func.min(Message.lease_until)).where(AWAITS_OUTCOME)
+    return select(*(one.scalar_subquery() for one in (*to_send, leased, to_ask)))
 
 
 def next_moment(tx: Session) -> datetime | None:

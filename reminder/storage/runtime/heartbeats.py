@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Executable, bindparam, case, delete, exists, literal, or_, select, update
+from sqlalchemy import Executable, and_, bindparam, case, delete, exists, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import registered
@@ -40,13 +40,14 @@ class PauseView:
 @cache
 def _messages_due(channels: Sequence[ChannelName]) -> Executable:
     """Return the statement, built once for the channels of this process."""
-    due = Message.scheduled_at <= bindparam("now")
+    now = bindparam("now", type_=Instant())
+    due = and_(Message.scheduled_at <= now, or_(Message.lease_until.is_(None), Message.lease_until <= now))
     return select(*(exists().where(IS_QUEUED, Message.channel == name, due) for name in channels))
 
 
-def messages_due(tx: Session, now: datetime) -> list[ChannelName]:
-    """Return the channels with a due message."""
-    channels = registered()
+def messages_due(tx: Session, now: datetime, channels: Sequence[ChannelName] | None = None) -> list[ChannelName]:
+    """Return which of these channels (None: of all) have a due message that nobody has leased."""
+    channels = registered() if channels is None else tuple(channels)
     row = tx.execute(_messages_due(channels), {"now": now}).one()
     return [name for name, is_any in zip(channels, row, strict=True) if is_any]
 

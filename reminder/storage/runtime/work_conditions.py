@@ -12,7 +12,7 @@ from reminder.domain.rules import hours
 from reminder.domain.rules.digest_week import Week
 from reminder.guard import outgoing
 from reminder.storage.db.tables import (
-    IS_LEASED,
+    AWAITS_OUTCOME,
     IS_SILENT,
     IS_UNREPORTED_FAILURE,
     Card,
@@ -47,7 +47,7 @@ _DAY: BindParameter[datetime] = bindparam("day")
 _WEEK: BindParameter[datetime] = bindparam("week")
 
 RECEIPT_WAITS = WorkCondition("receipt_waits", exists().where(Receipt.applied_at.is_(None)))
-LEASE_EXPIRED = WorkCondition("lease_expired", exists().where(IS_LEASED, Message.lease_until <= _NOW))
+LEASE_EXPIRED = WorkCondition("lease_expired", exists().where(AWAITS_OUTCOME, Message.lease_until <= _NOW))
 REPLY_WAITS = WorkCondition("reply_waits", exists().where(Reply.handled_at.is_(None)))
 UNCLEAR_REPLY_DUE = WorkCondition(
     "unclear_reply_due", exists().where(UnclearReply.settled_at.is_(None), UnclearReply.expires_at <= _NOW)

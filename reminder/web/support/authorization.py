@@ -23,6 +23,7 @@ from reminder.storage.auth.sessions import SignedIn
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.row_security import Access, AccessScope
 from reminder.storage.db.unit_of_work import CurrentAccess
+from reminder.web.declared import Asks, declared
 from reminder.web.support import security_headers
 from reminder.web.support.network import network_named
 from reminder.web.webhooks import access_of, app_of
@@ -139,8 +140,13 @@ class RequireRight:
 
 
 def refuse_suspended(request: Request, why: str | None) -> None:
-    """Raise GroupSuspendedError for a request that changes something in a suspended group. `why`: None if it is not."""
-    if why is not None and request.method not in SAFE_METHODS:
+    """Raise GroupSuspendedError for a request that changes something in a suspended group. `why`: None if it is not.
+
+    An export is sent for by a form, and still only reads: its people keep their right to see what is held of them.
+    """
+    found = declared(request.scope["endpoint"])
+    is_export = found is not None and found.asks is Asks.EXPORT
+    if why is not None and request.method not in SAFE_METHODS and not is_export:
         raise GroupSuspendedError(why=why)
 
 

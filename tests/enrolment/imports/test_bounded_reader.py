@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -96,18 +96,18 @@ def test_a_child_process_reads_what_this_process_would(name: str) -> None:
 @pytest.mark.parametrize(
     ("content", "is_light"),
     [
-        (HEAD.encode() + b"1,a,2027-11-16,\n" * 100, True),
-        (HEAD.encode() + b"1,a,2027-11-16,\n" * (LIGHT_TEXT // 16 + 1), False),
-        (book(), True),
-        (book(500), True),
-        (book(40_000), False),
-        (with_sheet(b'<row r="9999"><c r="CV9999"><v>1</v></c></row>'), False),
-        (with_sheet(b" " * (LIGHT.unpacked + 1)), False),
+        (lambda: HEAD.encode() + b"1,a,2027-11-16,\n" * 100, True),
+        (lambda: HEAD.encode() + b"1,a,2027-11-16,\n" * (LIGHT_TEXT // 16 + 1), False),
+        (book, True),
+        (lambda: book(500), True),
+        (lambda: book(40_000), False),
+        (lambda: with_sheet(b'<row r="9999"><c r="CV9999"><v>1</v></c></row>'), False),
+        (lambda: with_sheet(b" " * (LIGHT.unpacked + 1)), False),
     ],
     ids=["a small text", "a long text", "a small book", "a home's book", "a large book", "a far cell", "blanks"],
 )
-def test_only_what_costs_little_is_read_in_this_process(content: bytes, is_light: bool) -> None:
-    assert (bounded_reader._read_light(content, HEADINGS, None) is not None) is is_light
+def test_only_what_costs_little_is_read_in_this_process(content: Callable[[], bytes], is_light: bool) -> None:
+    assert (bounded_reader._read_light(content(), HEADINGS, None) is not None) is is_light
 
 
 def test_the_child_knows_no_secret_and_may_not_write(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from reminder.domain.model.messages import (
     LEASE,
     MESSAGE_STATES,
+    OUTCOME_WITHIN,
     RECORD_ANSWER,
     RECORD_OUTCOME,
     CancelReason,
@@ -52,6 +53,7 @@ class Outbox(RuleBasedStateMachine):
         self.tx, person = self.rows.tx, self.rows.person(self.rows.group())
         self.phones = [self.rows.contact(person_id=person) for _ in range(PHONES)]
         self.leased: list[LeasedMessage] = []
+        self.in_flight: list[LeasedMessage] = []
         self.asked: list[LeasedMessage] = []
         self.states: Mapping[int, MessageState] = {}
 
@@ -82,32 +84,45 @@ class Outbox(RuleBasedStateMachine):
             self.rows.message(self.phones[place % PHONES], kind=kind, **times)
         self.check_moves()
 
-    @rule(minutes=st.sampled_from([1, 7]))
-    def time_passes(self, minutes: int) -> None:
-        self.now += timedelta(minutes=minutes)
+    @rule(by=st.sampled_from([timedelta(seconds=1), timedelta(minutes=7)]))
+    def time_passes(self, by: timedelta) -> None:
+        self.now += by
 
-    @rule(limit=st.integers(1, 3))
-    def are_leased(self, limit: int) -> None:
+    @rule(limit=st.integers(1, 3), begin=st.booleans())
+    def are_leased(self, limit: int, begin: bool) -> None:
         due = leases.pick_due_and_end_stale(self.tx, ChannelName.SMS, now=self.now, limit=limit).ready
-        leases.lease(self.tx, [row.id for row in due], now=self.now, lease=LEASE)
+        leases.lease(self.tx, [row.id for row in due], until=self.now + LEASE)
         self.leased += leases.decrypt(self.keys, due, self.now, self.now + LEASE).leased
+        self.check_moves()
+        if begin:
+            self.hand_overs_begin()
+
+    def hand_overs_begin(self) -> None:
+        held, self.leased = self.leased, []
+        self.in_flight += leases.begin_hand_over(self.tx, held, self.now)
+        self.check_moves()
+
+    @rule()
+    def leases_are_given_back(self) -> None:
+        held, self.leased = self.leased, []
+        leases.release(self.tx, held, self.now)
         self.check_moves()
 
     @rule(place=PLACES, state=st.sampled_from(RECORD_OUTCOME.reaches))
     def an_attempt_ends(self, place: int, state: MessageState) -> None:
-        if self.leased:
-            leased = self.leased.pop(place % len(self.leased))
+        if self.in_flight:
+            leased = self.in_flight.pop(place % len(self.in_flight))
             leases.record(self.tx, [(leased, self.outcome(state))], RECORD_OUTCOME, self.now)
             self.check_moves()
 
     @rule()
-    def leases_run_out(self) -> None:
-        leases.mark_expired_unknown(self.tx, self.now)
+    def outcomes_are_lost(self) -> None:
+        leases.mark_lost_unknown(self.tx, self.now)
         self.check_moves()
 
     @rule()
     def are_asked_about(self) -> None:
-        self.asked += leases.lease_unknown(self.tx, self.keys, now=self.now, lease=LEASE, limit=3).leased
+        self.asked += leases.lease_unknown(self.tx, self.keys, now=self.now, lease=OUTCOME_WITHIN, limit=3).leased
         self.check_moves()
 
     @rule(place=PLACES, state=st.sampled_from(RECORD_ANSWER.reaches))

@@ -1,26 +1,36 @@
-"""What a worker takes, holds and gives back; a message is in one worker's hands."""
+"""What a worker leases, hands over and gives back: a lease leaves no trace, and a hand-over begins only while true."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
 
 from reminder.domain.model.messages import (
     BEFORE_ASKING_AGAIN,
     LEASE,
     NOT_FOUND,
+    OUTCOME_WITHIN,
     RECORD_OUTCOME,
     UNREADABLE,
     Accepted,
+    CancelReason,
     MessageKind,
     MessageState,
     Urgency,
     after_sending,
 )
-from reminder.domain.model.people import ChannelName, StoppedBy
+from reminder.domain.model.people import ChannelName, ContactState, StoppedBy
 from reminder.storage.crypto.keyring import new_key, read_keys
-from reminder.storage.db.tables import Contact, Message
-from reminder.storage.outbox import leases
+from reminder.storage.db.tables import Base, Card, Contact, Group, Message, MessageReminder
+from reminder.storage.outbox import leases, queue
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.registry import contacts
+from reminder.storage.reminders import reminders
 from tests.storage.conftest import DAY, END, HOUR, NOW, Rows
 
-SMS = ChannelName.SMS
+SMS, SECOND = ChannelName.SMS, timedelta(seconds=1)
 
 
 def ready(rows: Rows, **more: object) -> list[int]:
@@ -30,7 +40,7 @@ def ready(rows: Rows, **more: object) -> list[int]:
 def leased(rows: Rows) -> list[LeasedMessage]:
     """Everything that is due, taken."""
     picked = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9).ready
-    leases.lease(rows.tx, [row.id for row in picked], now=NOW, lease=LEASE)
+    leases.lease(rows.tx, [row.id for row in picked], until=NOW + LEASE)
     return leases.decrypt(rows.keys, picked, NOW, NOW + LEASE)[0]
 
 
@@ -67,19 +77,111 @@ def test_what_may_not_be_sent_any_more_ends_where_it_is_picked(rows: Rows) -> No
     assert rows.column(Message.reason) == [None, "opted_out", "erased", "renewed"]
 
 
-def test_a_message_that_is_taken_is_held_until_its_lease_ends(rows: Rows) -> None:
-    phone = rows.contact(person_id=rows.person(rows.group()))
-    message = rows.message(phone)
-    leases.lease(rows.tx, [message], now=NOW, lease=LEASE)
-    leases.lease(rows.tx, [], now=NOW, lease=LEASE)
+def test_a_leased_message_is_queued_as_before_and_anybody_s_when_the_lease_is_over(rows: Rows) -> None:
+    message = rows.message(rows.contact(person_id=rows.person(rows.group())))
+    leases.lease(rows.tx, [message], until=NOW + LEASE)
+    leases.lease(rows.tx, [], until=NOW + LEASE)
 
     assert ready(rows) == []
-    assert leases.mark_expired_unknown(rows.tx, NOW) == []
-    assert leases.renew(rows.tx, {message: 1}, until=NOW + 2 * LEASE) == {message}
-    assert leases.renew(rows.tx, {message: 2}, until=NOW + 2 * LEASE) == set(), "another attempt holds it"
-    assert leases.renew(rows.tx, {}, until=NOW) == set()
-    assert leases.mark_expired_unknown(rows.tx, NOW + 2 * LEASE) == [message]
+    assert leases.mark_lost_unknown(rows.tx, NOW + 2 * OUTCOME_WITHIN) == []
+    kept = (Message.state, Message.attempts, Message.handed_at, Message.scheduled_at)
+    assert [rows.one(column, message) for column in kept] == [MessageState.QUEUED, 0, None, NOW]
+    later = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW + LEASE, limit=9)
+    assert [row.id for row in later.ready] == [message]
+
+
+def test_what_is_given_back_is_anybody_s_at_once_and_only_by_who_holds_it(rows: Rows) -> None:
+    rows.message(rows.contact(person_id=rows.person(rows.group())))
+    (mine,) = leased(rows)
+    leases.lease(rows.tx, [mine.outgoing.message_id], until=NOW + 2 * LEASE)
+
+    leases.release(rows.tx, [mine], NOW)
+    assert ready(rows) == [], "another worker has leased it since"
+
+    leases.release(rows.tx, [replace(mine, lease_until=NOW + 2 * LEASE)], NOW)
+    leases.release(rows.tx, [], NOW)
+    assert ready(rows) == [mine.outgoing.message_id]
+
+
+def test_a_hand_over_that_begins_counts_and_has_an_outcome_in_time_or_is_asked_about(rows: Rows) -> None:
+    message = rows.message(rows.contact(person_id=rows.person(rows.group())))
+
+    (begun,) = leases.begin_hand_over(rows.tx, leased(rows), NOW + SECOND)
+
+    assert (begun.attempts, begun.lease_until) == (1, NOW + SECOND + OUTCOME_WITHIN)
+    kept = (Message.state, Message.attempts, Message.handed_at)
+    assert [rows.one(column, message) for column in kept] == [MessageState.SENDING, 1, NOW + SECOND]
+    assert ready(rows) == []
+    assert leases.begin_hand_over(rows.tx, [begun], NOW) == [], "not twice"
+    assert leases.begin_hand_over(rows.tx, [], NOW) == []
+    assert leases.mark_lost_unknown(rows.tx, NOW + OUTCOME_WITHIN) == []
+    assert leases.mark_lost_unknown(rows.tx, NOW + SECOND + OUTCOME_WITHIN) == [message]
     assert rows.one(Message.state, message) == MessageState.UNKNOWN
+
+
+class World:
+    """A leased text about a card, and what may happen before it is handed over."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows, self.tx = rows, rows.tx
+        self.group = rows.group()
+        self.person = rows.person(self.group)
+        self.phone = rows.contact(person_id=self.person)
+        self.card, self.other = rows.card(self.person), rows.card(self.person, kind="passport")
+        self.message = rows.told(self.card, self.phone, kind=MessageKind.REMINDER, group_id=self.group)
+        self.reminder = rows.tx.execute(select(MessageReminder.reminder_id)).scalar_one()
+
+    def change(self, table: type[Base], place: int, **values: object) -> None:
+        self.rows.change(table, place, **values)
+
+
+HAPPENINGS: dict[str, Callable[[World], object]] = {
+    "its owner says stop": lambda w: contacts.stop(w.tx, [w.phone], StoppedBy.REPLY, NOW),
+    "the number is out of reach": lambda w: contacts.mark_unreachable(w.tx, [w.phone]),
+    "the contact is not confirmed": lambda w: w.change(Contact, w.phone, state=ContactState.UNCONFIRMED),
+    "its stop has cancelled it": lambda w: queue.cancel_for_contact(w.tx, w.phone, CancelReason.OPTED_OUT, NOW),
+    "the card is renewed": lambda w: w.change(Card, w.card, expires_on=END + DAY),
+    "the card is gone": lambda w: w.change(Card, w.card, retired_at=NOW),
+    "somebody says that it is done": lambda w: reminders.acknowledge(w.tx, [w.card]),
+    "its reminder is settled": lambda w: reminders.settle(w.tx, w.card),
+    "the change has cancelled it": lambda w: queue.cancel_for_card(w.tx, w.card, CancelReason.DONE, NOW),
+    "the recipients changed": lambda w: queue.cancel_for_person(w.tx, w.person, CancelReason.CHANGED, NOW),
+    "the words are erased": lambda w: w.change(Message, w.message, body_sealed=None),
+    "its day is over": lambda w: w.change(Message, w.message, expires_at=NOW),
+    "the group is suspended": lambda w: w.change(Group, w.group, suspended_at=NOW),
+    "it was put off": lambda w: leases.defer(w.tx, [w.message], until=NOW + HOUR, reason="quiet"),
+    "another worker has leased it": lambda w: leases.lease(w.tx, [w.message], until=NOW + 2 * LEASE),
+    "a receipt says that it has arrived": lambda w: w.change(Message, w.message, state=MessageState.DELIVERED),
+}
+
+
+@pytest.mark.parametrize("happens", HAPPENINGS)
+def test_what_is_no_longer_true_when_its_hand_over_would_begin_is_not_handed_over(rows: Rows, happens: str) -> None:
+    world = World(rows)
+    held = leased(rows)
+    assert [one.outgoing.message_id for one in held] == [world.message]
+
+    HAPPENINGS[happens](world)
+
+    assert leases.begin_hand_over(rows.tx, held, NOW) == []
+    kept = (rows.one(Message.attempts, world.message), rows.one(Message.handed_at, world.message))
+    assert kept == (0, None), "it never left, and nothing says that it might have"
+    assert rows.one(Message.state, world.message) != MessageState.SENDING
+
+
+def test_what_is_still_true_is_handed_over_beside_what_is_not(rows: Rows) -> None:
+    world = World(rows)
+    answer = rows.message(world.phone, kind=MessageKind.ANSWER, group_id=world.group)
+    code = rows.message(None, kind=MessageKind.LOGIN_CODE, address="+819000000009")
+    held = leased(rows)
+    contacts.stop(rows.tx, [world.phone], StoppedBy.REPLY, NOW)
+    world.change(Group, world.group, suspended_at=NOW)
+
+    begun = leases.begin_hand_over(rows.tx, held, NOW)
+
+    assert {one.outgoing.message_id for one in begun} == {answer, code}, "who asks is answered"
+    picked = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9)
+    assert picked.refused == [world.message], "the next look says why"
 
 
 def test_what_is_put_off_waits_and_what_has_missed_its_day_ends(rows: Rows) -> None:
@@ -101,12 +203,12 @@ def test_a_message_of_unknown_outcome_whose_key_is_missing_is_asked_about_later(
     )
     strange = read_keys([new_key()])
 
-    assert leases.lease_unknown(rows.tx, strange, now=NOW, lease=LEASE, limit=9) == ([], [])
+    assert leases.lease_unknown(rows.tx, strange, now=NOW, lease=OUTCOME_WITHIN, limit=9) == ([], [])
 
     assert rows.one(Message.state, message) == MessageState.UNKNOWN
     assert rows.one(Message.lease_until, message) == NOW + BEFORE_ASKING_AGAIN
     later = NOW + BEFORE_ASKING_AGAIN
-    assert leases.lease_unknown(rows.tx, rows.keys, now=later, lease=LEASE, limit=9).leased[0].channel == SMS
+    assert leases.lease_unknown(rows.tx, rows.keys, now=later, lease=OUTCOME_WITHIN, limit=9).leased[0].channel == SMS
 
 
 def test_what_is_sealed_with_a_key_that_is_gone_fails_and_keeps_no_other_waiting(rows: Rows) -> None:
@@ -115,7 +217,7 @@ def test_what_is_sealed_with_a_key_that_is_gone_fails_and_keeps_no_other_waiting
     (row,) = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9).ready
     assert leases.is_openable(rows.keys, row)
     assert not leases.is_openable(read_keys([new_key()]), row)
-    leases.lease(rows.tx, [message], now=NOW, lease=LEASE)
+    leases.lease(rows.tx, [message], until=NOW + LEASE)
 
     opened, unreadable = leases.decrypt(read_keys([new_key()]), [row], NOW, NOW + LEASE)
     leases.fail_unreadable(rows.tx, unreadable, NOW)
@@ -147,16 +249,19 @@ def test_how_much_an_address_was_sent_counts_for_everybody_who_shares_it(rows: R
     hers = rows.contact(person_id=rows.person(group, "母"), address="+819000000001")
     for contact, text in ((mine, "同じ"), (hers, "同じ"), (hers, "別")):
         rows.handed(rows.message(contact, text=text))
-    rows.message(mine, text="同じ")
+    waiting = rows.message(mine, text="同じ")
     index = rows.keys.blind_index("+819000000001")
 
-    lately = leases.sent_recently(rows.tx, [index], NOW)
+    lately = leases.sent_recently(rows.tx, [index], NOW, NOW)
 
     assert lately.all == {index: 3}
     assert lately.of_group == {(index, None): 3}
     assert sorted(lately.alike.values()) == [1, 2]
-    assert leases.sent_recently(rows.tx, [index], NOW + HOUR).all == {}
-    assert leases.sent_recently(rows.tx, [], NOW).all == {}
+    leases.lease(rows.tx, [waiting], until=NOW + LEASE)
+    assert leases.sent_recently(rows.tx, [index], NOW, NOW).all == {index: 4}, "it is about to leave"
+    assert leases.sent_recently(rows.tx, [index], NOW, NOW + LEASE).all == {index: 3}
+    assert leases.sent_recently(rows.tx, [index], NOW + HOUR, NOW + LEASE).all == {}
+    assert leases.sent_recently(rows.tx, [], NOW, NOW).all == {}
 
 
 def test_what_an_address_was_sent_is_known_of_each_group(rows: Rows) -> None:
@@ -167,7 +272,7 @@ def test_what_an_address_was_sent_is_known_of_each_group(rows: Rows) -> None:
             rows.handed(rows.message(phone, text="同じ", group_id=group))
     index = rows.keys.blind_index("+819000000001")
 
-    lately = leases.sent_recently(rows.tx, [index], NOW)
+    lately = leases.sent_recently(rows.tx, [index], NOW, NOW)
 
     assert lately.of_group == {(index, groups[0]): 2, (index, groups[1]): 1}
     assert {key[1]: count for key, count in lately.alike.items()} == {groups[0]: 2, groups[1]: 1}
@@ -180,12 +285,12 @@ def test_a_message_of_unknown_fate_is_asked_about_when_its_time_has_come(rows: R
         rows.handed(message, MessageState.UNKNOWN, lease_until=at)
     rows.change(Message, forgotten, body_sealed=None)
 
-    claimed, gone = leases.lease_unknown(rows.tx, rows.keys, now=NOW, lease=LEASE, limit=9)
+    claimed, gone = leases.lease_unknown(rows.tx, rows.keys, now=NOW, lease=OUTCOME_WITHIN, limit=9)
 
     assert [one.outgoing.message_id for one in claimed] == [asked]
     assert [(one.attempts, one.outgoing.handed_at) for one in claimed] == [(1, NOW)]
     assert gone == [forgotten]
-    assert rows.one(Message.lease_until, asked) == NOW + LEASE
+    assert rows.one(Message.lease_until, asked) == NOW + OUTCOME_WITHIN
     assert (rows.one(Message.state, forgotten), rows.one(Message.reason, forgotten)) == ("failed", NOT_FOUND)
 
 
@@ -206,7 +311,7 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
     taken, code, moved = (
         rows.message(phone, kind=kind) for kind in (MessageKind.ANSWER, MessageKind.LOGIN_CODE, MessageKind.ANSWER)
     )
-    held = leased(rows)
+    held = leases.begin_hand_over(rows.tx, leased(rows), NOW)
     rows.change(Message, moved, attempts=2)
 
     outcome = [(one, after_sending(Accepted("SM1"), 1, one.attempts, one.expires_at, NOW)) for one in held]
@@ -236,8 +341,10 @@ def test_the_last_call_to_a_number_is_known_whoever_was_called(rows: Rows) -> No
     waiting = rows.message(mother, channel=ChannelName.VOICE)
     rows.change(Message, waiting, handed_at=NOW + 2 * HOUR)
 
-    both = leases.last_handed(rows.tx, ChannelName.VOICE, [index, of_text], NOW)
+    both = leases.last_handed(rows.tx, ChannelName.VOICE, [index, of_text], NOW, NOW)
 
     assert both == {index: NOW + HOUR}, "what waits for another attempt did not ring"
-    assert leases.last_handed(rows.tx, ChannelName.VOICE, [index], NOW + DAY) == {}
-    assert leases.last_handed(rows.tx, ChannelName.VOICE, [], NOW) == {}
+    assert leases.last_handed(rows.tx, ChannelName.VOICE, [index], NOW + DAY, NOW + DAY) == {}
+    assert leases.last_handed(rows.tx, ChannelName.VOICE, [], NOW, NOW) == {}
+    leases.lease(rows.tx, [waiting], until=NOW + DAY + LEASE)
+    assert leases.last_handed(rows.tx, ChannelName.VOICE, [index], NOW + DAY, NOW + DAY) == {index: NOW + DAY}

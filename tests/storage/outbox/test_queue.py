@@ -10,6 +10,7 @@ from reminder.domain.model.messages import (
     LEASE,
     MESSAGE_STATES,
     MISS,
+    OUTCOME_WITHIN,
     RECORD_OUTCOME,
     Accepted,
     CancelReason,
@@ -62,7 +63,7 @@ def claim(village: Village, limit: int = 500) -> list[int]:
 
 def claimed(tx: Tx, village: Village, limit: int) -> list[LeasedMessage]:
     rows = leases.pick_due_and_end_stale(tx, ChannelName.SMS, now=village.now, limit=limit).ready
-    leases.lease(tx, [row.id for row in rows], now=village.now, lease=LEASE)
+    leases.lease(tx, [row.id for row in rows], until=village.now + LEASE)
     return leases.decrypt(village.app.keys, rows, village.now, village.now + LEASE)[0]
 
 
@@ -90,12 +91,12 @@ def test_a_second_message_with_the_same_key_is_impossible(waiting: Village) -> N
         queue.add(tx, waiting.app.keys, [draft(waiting, 7)], waiting.now)
 
 
-def test_a_worker_that_comes_back_after_its_lease_cannot_overwrite_the_next_ones_record(waiting: Village) -> None:
+def test_a_worker_that_comes_back_when_others_ask_cannot_overwrite_the_next_ones_record(waiting: Village) -> None:
     with waiting.app.database.writing() as tx:
-        (late,) = claimed(tx, waiting, 1)
-    waiting.clock.move_to(waiting.now + LEASE)
+        (late,) = leases.begin_hand_over(tx, claimed(tx, waiting, 1), waiting.now)
+    waiting.clock.move_to(waiting.now + OUTCOME_WITHIN)
     with waiting.app.database.writing() as tx:
-        assert leases.mark_expired_unknown(tx, waiting.now) == [late.outgoing.message_id]
+        assert leases.mark_lost_unknown(tx, waiting.now) == [late.outgoing.message_id]
         accepted = after_sending(Accepted("SM-late"), 1, late.attempts, late.expires_at, waiting.now)
         leases.record(tx, [(late, accepted)], RECORD_OUTCOME, waiting.now)
 
