@@ -310,7 +310,7 @@ def _visit(port: int, mail: Path, people_count: int, found: AttackOutcome, over:
                 answer = _ask(port, own, "GET", "/", {"cookie": session, "accept": "text/html"})
                 found.visits.append(time.perf_counter() - began)
                 if answer.status != 200 or "母" not in answer.text:
-                    found.refused_visits.append(f"an honest person's page was answered with {answer.status}")
+                    found.refused_visits.append(f"the page of {own} was answered with {answer.status} {answer.to}")
             except (OSError, HTTPException) as refused:
                 found.refused_visits.append(f"an honest person's page was not answered: {refused!r}")
             if over.wait(VISITED_EVERY):
@@ -341,6 +341,7 @@ class _Answer:
     status: int
     text: str
     cookie: str
+    to: str  # where it leads
 
 
 def _ask(
@@ -353,7 +354,7 @@ def _ask(
         said = response.read().decode()
         cookies = [SimpleCookie(value) for name, value in response.getheaders() if name.lower() == "set-cookie"]
         kept = "; ".join(f"{m.key}={m.value}" for cookie in cookies for m in cookie.values() if m.value)
-        return _Answer(response.status, said, kept)
+        return _Answer(response.status, said, kept, response.getheader("location", ""))
     finally:
         connection.close()
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Role
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
+from reminder.storage.auth.proofs import MEMBER, prove
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import add_many
 from reminder.storage.db.tables import Base
@@ -65,6 +66,10 @@ def _copy(tx: Session, keys: KeyRing, families: Sequence[int]) -> None:
     by_mail, *phones = _rows(tx, "contacts")
     groups = _add(tx, "groups", [group[0] for _ in families])
     members = _add(tx, "members", [member[0] | {"group_id": one} for one in groups])
+    for one, of_group in zip(members, groups, strict=True):
+        # A copied proof is none: without its own nobody could sign in as this member.
+        proof = prove(keys, MEMBER, one, of_group, None, Role.OWNER)
+        tx.execute(update(_table("members")).where(_table("members").c.id == one).values(proof=proof))
     persons = _add(tx, "people", [person | {"group_id": one} for one in groups for person in people])
     mails = [_at(keys, mail(n)) | {"member_id": one} for n, one in zip(families, members, strict=True)]
     _add(tx, "contacts", [by_mail | changes for changes in mails])
