@@ -10,6 +10,7 @@ from tests.tiers import ON_ONE_DATABASE, SLOW, TIERS, Tier, tier_of
 TESTS = Path(__file__).parent
 # Moves between the databases, and many at the same moment.
 ABOUT_POSTGRESQL = (
+    "cli/test_database_roles.py",
     "enrolment/test_quotas.py",
     "upkeep/test_backup_of_anything.py",
     "upkeep/test_key_rotation.py",

@@ -57,7 +57,7 @@ _SHORT_CODE = re.compile(r"[0-9](?:[\W_ー]{0,3}[0-9]){2,}")
 _YEAR = re.compile(r"(?<![0-9A-Za-z])20[2-6][0-9](?![0-9])")
 # A word that is told as the passcode: パスワードは hanako, password is hanako.
 _TOLD = re.compile(
-    r"[ーｰ]?\s{0,3}(?:は|が|:|=|→|is|was|wa)\s{0,3}[\"'「『]?([A-Za-z][A-Za-z0-9!#$%&*+@^-]{3,23})[\"'」』]?\s{0,2}(?:です|だ|$|[。、,\n])",
+    r"[ーｰ]?\s{0,3}(?:は|が|:|=|→|is|was|wa)\s{0,3}[\"'「『]?([A-Za-z][A-Za-z0-9!#$%&*+@^-]{3,23})[\"'」』]?\s{0,2}(?:です|だ|$|\n|[^\w\s])",
     re.IGNORECASE,
 )
 # What is said about a password, and is none.

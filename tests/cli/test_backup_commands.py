@@ -82,6 +82,8 @@ def test_a_change_of_keys_from_the_new_key_to_the_end_of_the_old_one(family: Ter
 
     new, also = file.read_text().split()
     assert also == old.strip()
-    assert (done["changed"], done["left"], len(done["unneeded"])) == (3, 0, 1), "two addresses and a secret"
+    assert (done["changed"], done["left"], len(done["unneeded"])) == (6, 0, 1), (
+        "two addresses, words of three rows, a secret"
+    )
     file.write_text(f"{new}\n")
     assert MOTHER in str(family.answer("list", "contacts"))

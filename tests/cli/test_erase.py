@@ -2,8 +2,10 @@
 
 import io
 import json
+import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,11 +33,15 @@ def test_what_is_named_is_erased_and_not_found_again(family: Terminal, what: str
 
 
 def test_of_an_erased_person_the_folder_holds_nothing(family: Terminal) -> None:
-    assert "つばめ".encode() in family.bytes_kept()
+    """Not even what nobody could open."""
+    with closing(sqlite3.connect(family.data / "kigen.db")) as database:
+        ((words,),) = database.execute("SELECT words_sealed FROM people")
+    assert words in family.bytes_kept()
+    assert "つばめ".encode() not in family.bytes_kept()
 
     family.answer("erase", "--person", "1", "--yes")
 
-    assert "つばめ".encode() not in family.bytes_kept()
+    assert words not in family.bytes_kept()
     assert family.answer("list", "people") == []
 
 

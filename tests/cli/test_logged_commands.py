@@ -155,6 +155,7 @@ LOGS_NOTHING = {
     "demo": "has a temporary file of its own",
     "keys new": "writes a file; `keys rotate` begins to use it, and is logged",
     "mail address": "shows the address for a mail server, which lets nobody in",
+    "database roles": "prints SQL, and changes nothing",
     "migrate": "the version is in the database itself",
     "setup-code": "is logged where a code is made: an installation with an owner has none (tests/cli/test_setup_code.py)",
 }

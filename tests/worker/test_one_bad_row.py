@@ -152,7 +152,8 @@ def words(village: Village) -> Scene:
     village.pass_once()
     with village.app.database.writing() as tx:
         tx.execute(text("DELETE FROM service_state WHERE name = 'words_checked'"))
-        tx.execute(text("UPDATE groups SET name = 'evil.jp/pay'"))
+        # As a version wrote it that sealed no words.
+        tx.execute(text("UPDATE groups SET name = 'evil.jp/pay', name_sealed = NULL"))
     scene = Scene(village, lambda: told_homes(village))
     scene.spoil("groups", "own_days", "no day")
     return scene

@@ -243,7 +243,9 @@ def test_whoever_is_sending_a_message_is_not_disturbed(told: Village) -> None:
     with told.app.database.writing() as tx:
         tx.execute(text("UPDATE messages SET state = 'queued', expires_at = '2029-01-01' WHERE id = 1"))
         rows = leases.pick_due_and_end_stale(tx, ChannelName.SMS, now=told.now, limit=1).ready
-        leases.lease(tx, [row.id for row in rows], now=told.now, lease=LEASE)
+        leases.lease(tx, [row.id for row in rows], until=told.now + LEASE)
+        leased = leases.decrypt(told.app.keys, rows, told.now, told.now + LEASE).leased
+        assert len(leases.begin_hand_over(tx, leased, told.now)) == 1
 
     apply_retention(told.app.database, told.now + timedelta(days=120))
 
