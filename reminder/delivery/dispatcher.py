@@ -8,6 +8,7 @@ of those that were only leased.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 
 from reminder.clock import pause, pause_unless
 from reminder.delivery.lease_manager import MOST, LeaseBatch
@@ -26,6 +27,8 @@ TRIES, BETWEEN_TRIES = 120, 1.0
 GATHERED_FOR = 0.002
 # How often it looks whether it is to stop, and how long it then waits for the outcomes of what it is handing over.
 LOOKS_EVERY, STOPS_WITHIN = 0.5, 20.0
+# The time of a message whose sender has no pace.
+AT_ONCE = -inf
 
 Answered = tuple[LeasedMessage, Outcome]
 
@@ -107,7 +110,8 @@ class Dispatcher:
 
     def _add(self, batch: LeaseBatch) -> None:
         came = self._loop.time()
-        self._ready.extend((leased, came + leased.starts_in) for leased in batch.leased)
+        is_paced = bool(batch.leased) and batch.leased[-1].starts_in > 0
+        self._ready.extend((leased, came + leased.starts_in if is_paced else AT_ONCE) for leased in batch.leased)
         self._is_all, self._late = batch.is_all, 0.0
         self._lease_at = came + batch.wait
 
@@ -166,9 +170,10 @@ class Dispatcher:
         for leased in begins:
             if leased.outgoing.message_id not in going:
                 self._next_to(leased.outgoing.address)
-        if begun:
-            # One that is late makes those behind it as late: a sender's pace holds between any two.
-            self._late = max(self._late, self._loop.time() - min(at.values()))
+        # One that is late makes those behind it as late: a sender's pace holds between any two.
+        paced = [starts_at for starts_at in at.values() if starts_at != AT_ONCE]
+        if paced:
+            self._late = max(self._late, self._loop.time() - min(paced))
         for leased in begun:
             starts_at = at[leased.outgoing.message_id] + self._late
             task = self._loop.create_task(self._try(leased, starts_at))

@@ -458,6 +458,50 @@ def test_a_pass_that_has_told_everybody_waits_for_nothing_more(planned: Village)
     assert [outcome.state for _, outcome in kept] == [MessageState.ACCEPTED]
 
 
+class _SteppedLoop(asyncio.SelectorEventLoop):
+    """Its time moves only when it is moved."""
+
+    now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+
+def test_a_batch_without_a_pace_waits_for_nothing_however_long_the_one_before_took(planned: Village) -> None:
+    planned.sleep_until("2027-03-17 09:00")
+    (message,) = leased_by(planned).leased
+    kept, loop = list[Answered](), _SteppedLoop()
+
+    def batch(first: int, *, is_all: bool) -> LeaseBatch:
+        outgoing = [
+            replace(message.outgoing, message_id=number, address=f"+8190{number:08}")
+            for number in range(first, first + 4)
+        ]
+        return LeaseBatch([replace(message, outgoing=one) for one in outgoing], is_all=is_all)
+
+    async def hand_over(leased: LeasedMessage) -> Outcome:
+        loop.now += 1.0
+        return await accepted(leased)
+
+    dispatcher = Dispatcher(
+        concurrency=1,
+        lease=lambda _: batch(5, is_all=True),
+        turn=turns(kept),
+        release=lambda _: None,
+        hand_over=hand_over,
+        goes_on=lambda: True,
+    )
+    patience = threading.Timer(PATIENCE, loop.call_soon_threadsafe, [loop.stop])
+    patience.start()
+    try:
+        assert loop.run_until_complete(dispatcher.run(batch(1, is_all=False))) == 8
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        patience.cancel()
+        loop.close()
+    assert [leased.outgoing.message_id for leased, _ in kept] == [*range(1, 9)]
+
+
 @pytest.mark.parametrize("away", ["lease", "turn", "both"])
 def test_a_database_that_is_away_for_a_moment_ends_neither_leases_nor_outcomes(
     planned: Village, away: str, monkeypatch: pytest.MonkeyPatch
