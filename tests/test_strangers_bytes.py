@@ -155,6 +155,7 @@ CALLS: dict[tuple[str, str], Reader | Ours] = {
     ("json", "cli/simulation_output.py"): WRITES,
     ("json", "enrolment/imports/bounded_reader.py"): WRITES,
     ("json", "enrolment/imports/reader_process.py"): Ours("a line of the process that has started it"),
+    ("json", "enrolment/identity/step_up.py"): Ours("what the key ring has sealed in a session of ours"),
     ("json", "enrolment/imports/wire.py"): Ours("lines of a child process of ours"),
     ("json", "storage/db/columns.py"): Ours("words that the key ring has opened"),
     ("json", "storage/db/session.py"): WRITES,

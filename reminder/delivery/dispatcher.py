@@ -201,7 +201,9 @@ class Dispatcher:
         if (wait := starts_at - self._loop.time()) > 0:
             await pause(wait)
         try:
-            self._answers.append((leased, await self._hand_over(leased)))
+            outcome = await self._hand_over(leased)
+            # Not before: the next turn may have begun another list meanwhile.
+            self._answers.append((leased, outcome))
             self._tried += 1
         finally:
             self._next_to(leased.outgoing.address)

@@ -33,7 +33,7 @@ def test_a_month_s_plan_is_looked_at_printed_and_saved(site: Site, page: Page) -
     expect(page.get_by_role("row")).to_have_count(1 + 10)
 
     with page.expect_download() as saved:
-        page.get_by_role("link", name="Excelで保存").click()
+        page.get_by_role("button", name="Excelで保存").click()
     content = io.BytesIO(saved.value.path().read_bytes())
     assert len(CalamineWorkbook.from_filelike(content).get_sheet_by_index(0).to_python()) == 6 + 10
 

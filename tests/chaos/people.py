@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import LargeBinary, Table, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Role
@@ -11,6 +11,7 @@ from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.storage.auth.proofs import MEMBER, prove
 from reminder.storage.crypto.keyring import KeyRing
+from reminder.storage.db.columns import SealedBytes, SealedWords
 from reminder.storage.db.statements import add_many
 from reminder.storage.db.tables import Base
 from reminder.storage.registry.contacts import ADDRESS
@@ -28,6 +29,7 @@ PREFIXES = ("90", "80", "70")
 MOST = 10_000 * len(PREFIXES)
 
 Row = dict[str, object]
+SEALED = (SealedBytes, SealedWords)
 
 
 def enrol(app: App, count: int) -> int:
@@ -71,18 +73,22 @@ def _copy(tx: Session, keys: KeyRing, families: Sequence[int]) -> None:
         proof = prove(keys, MEMBER, one, of_group, None, Role.OWNER)
         tx.execute(update(_table("members")).where(_table("members").c.id == one).values(proof=proof))
     persons = _add(tx, "people", [person | {"group_id": one} for one in groups for person in people])
-    mails = [_at(keys, mail(n)) | {"member_id": one} for n, one in zip(families, members, strict=True)]
+    mails = [_at(keys, mail(n), by_mail) | {"member_id": one} for n, one in zip(families, members, strict=True)]
     _add(tx, "contacts", [by_mail | changes for changes in mails])
     places = [family * IN_A_FAMILY + place for family in families for place in range(IN_A_FAMILY)]
-    numbers = [_at(keys, phone(place)) | {"person_id": one} for place, one in zip(places, persons, strict=True)]
+    numbers = [_at(keys, phone(n), phones[0]) | {"person_id": one} for n, one in zip(places, persons, strict=True)]
     _add(tx, "contacts", [phones[0] | changes for changes in numbers])
     _add(tx, "cards", [card[0] | {"person_id": one} for one in persons])
 
 
 def _rows(tx: Session, table: str) -> list[Row]:
-    """The first family's, without their ids."""
+    """The first family's as they are stored, without their ids: a copy has the token of its row, too, and its seals."""
     of = _table(table)
-    found = tx.execute(select(of).order_by(of.c.id).limit(IN_A_FAMILY + 1)).mappings()
+    stored = [
+        type_coerce(column, LargeBinary).label(column.name) if isinstance(column.type, SEALED) else column
+        for column in of.c
+    ]
+    found = tx.execute(select(*stored).order_by(of.c.id).limit(IN_A_FAMILY + 1)).mappings()
     rows = [{name: value for name, value in row.items() if name != "id"} for row in found]
     return rows if table == "contacts" else rows[:IN_A_FAMILY]
 
@@ -95,8 +101,14 @@ def _table(name: str) -> Table:
     return Base.metadata.tables[name]
 
 
-def _at(keys: KeyRing, address: str) -> Row:
-    return {"address_sealed": keys.seal(address, ADDRESS), "address_index": keys.blind_index(address)}
+def _at(keys: KeyRing, address: str, like: Mapping[str, object]) -> Row:
+    token = like["row_token"]
+    assert isinstance(token, bytes)
+    return {
+        "address_sealed": keys.seal(address, ADDRESS, token),
+        "address_index": keys.blind_index(address),
+        "consent_index": keys.consent_index(address),
+    }
 
 
 def mail(family: int) -> str:

@@ -502,6 +502,40 @@ def test_a_batch_without_a_pace_waits_for_nothing_however_long_the_one_before_to
     assert [leased.outgoing.message_id for leased, _ in kept] == [*range(1, 9)]
 
 
+@pytest.mark.parametrize("slow", [1, 2])
+def test_an_outcome_that_comes_while_others_are_recorded_is_recorded_too(planned: Village, slow: int) -> None:
+    planned.sleep_until("2027-03-17 09:00")
+    (message,) = leased_by(planned).leased
+    kept, is_recorded, loop = list[Answered](), asyncio.Event(), planned.app.loop
+    outgoing = [replace(message.outgoing, message_id=number, address=f"+8190{number:08}") for number in (1, 2)]
+
+    def turn(answered: Sequence[Answered], begins: Sequence[LeasedMessage]) -> Sequence[LeasedMessage]:
+        if answered:
+            running.call_soon_threadsafe(is_recorded.set)
+        return turns(kept)(answered, begins)
+
+    async def hand_over(leased: LeasedMessage) -> Outcome:
+        if leased.outgoing.message_id == slow:
+            await is_recorded.wait()
+        return await accepted(leased)
+
+    dispatcher = Dispatcher(
+        concurrency=2,
+        lease=lambda _: LeaseBatch(),
+        turn=turn,
+        release=lambda _: None,
+        hand_over=hand_over,
+        goes_on=lambda: True,
+    )
+
+    async def running_loop() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    running = loop.run(running_loop())
+    assert loop.run(dispatcher.run(LeaseBatch([replace(message, outgoing=one) for one in outgoing]))) == 2
+    assert sorted(leased.outgoing.message_id for leased, _ in kept) == [1, 2]
+
+
 @pytest.mark.parametrize("away", ["lease", "turn", "both"])
 def test_a_database_that_is_away_for_a_moment_ends_neither_leases_nor_outcomes(
     planned: Village, away: str, monkeypatch: pytest.MonkeyPatch
