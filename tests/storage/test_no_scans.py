@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, event, text
 
@@ -22,7 +23,7 @@ from reminder.storage.runtime import heartbeats
 from reminder.upkeep.audit_job import run_audit
 from reminder.upkeep.metrics import exposition
 from reminder.web.app import create_web
-from tests import web_role
+from tests import databases, web_role
 from tests.bench.fill import Sizes, fill, owner_of
 from tests.village import SIGNATURE_CERTIFICATE, Village
 from tests.web.asking import Visitor, web_of
@@ -121,19 +122,20 @@ def whole_tables_of(database: Database, heard: dict[str, Any]) -> list[str]:
             found = [whole_table_on_sqlite(connection, statement, values) for statement, values in heard.items()]
         else:
             connection.execute(text("SET enable_seqscan = off"))
-            _let_the_planner_know_the_cards(connection)
+            _let_the_planner_know_the_cards(database.url)
             found = [whole_table_on_postgresql(connection, statement, values) for statement, values in heard.items()]
     return [one for one in found if one]
 
 
-def _let_the_planner_know_the_cards(connection: Any) -> None:
+def _let_the_planner_know_the_cards(url: str) -> None:
     """Give PostgreSQL the values of a table of cards that was never analysed, but not that there are few.
 
     It takes an unknown table for the smaller the wider its rows are: then for so small that any index may be read whole.
     """
-    if connection.execute(text("SELECT reltuples < 0 FROM pg_class WHERE relname = 'cards'")).scalar_one():
-        connection.execute(text("ANALYZE cards"))
-        connection.execute(text("UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname = 'cards'"))
+    with psycopg.connect(databases.as_role(url, databases.SUPERUSER)) as connection:
+        if connection.execute("SELECT reltuples < 0 FROM pg_class WHERE relname = 'cards'").fetchone() == (True,):
+            connection.execute("ANALYZE cards")
+            connection.execute("UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname = 'cards'")
 
 
 def whole_table_on_sqlite(connection: Any, statement: str, values: Any) -> str | None:

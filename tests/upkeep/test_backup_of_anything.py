@@ -42,7 +42,7 @@ def value(column: object, chance: random.Random, parents: dict[str, list[tuple[o
             seconds=chance.randrange(10**10), microseconds=chance.choice([0, 1, 999_999])
         )
         return at.replace(tzinfo=None).isoformat(" ", "microseconds")
-    if isinstance(kind, LargeBinary):
+    if isinstance(getattr(kind, "impl_instance", kind), LargeBinary):
         return chance.randbytes(chance.choice([0, 1, 40]))
     if isinstance(kind, EnumText):
         return chance.choice(list(kind.members))

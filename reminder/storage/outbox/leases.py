@@ -25,6 +25,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     union_all,
     update,
 )
@@ -141,15 +142,19 @@ _OVER = (ReminderState.ACKNOWLEDGED, ReminderState.SETTLED)
 
 
 def _is_untrue(message_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    return exists(
-        select(Card.id)
+    # A value and not an EXISTS: PostgreSQL would join that with all cards, where each message has few.
+    found = (
+        select(true())
+        .select_from(Card)
         .join(Reminder, Reminder.card_id == Card.id)
         .join(MessageReminder, MessageReminder.reminder_id == Reminder.id)
         .where(
             MessageReminder.message_id == message_id,
             or_(Card.expires_on != Reminder.expires_on, Card.retired_at.is_not(None), Reminder.state.in_(_OVER)),
         )
+        .limit(1)
     )
+    return func.coalesce(found.scalar_subquery(), false())
 
 
 def _may_be_contacted(message: Any) -> ColumnElement[bool]:
