@@ -8,7 +8,7 @@ of those that were only leased.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from math import inf
+from typing import NamedTuple
 
 from reminder.clock import pause, pause_unless
 from reminder.delivery.lease_manager import MOST, LeaseBatch
@@ -27,10 +27,15 @@ TRIES, BETWEEN_TRIES = 120, 1.0
 GATHERED_FOR = 0.002
 # How often it looks whether it is to stop, and how long it then waits for the outcomes of what it is handing over.
 LOOKS_EVERY, STOPS_WITHIN = 0.5, 20.0
-# The time of a message whose sender has no pace.
-AT_ONCE = -inf
-
 Answered = tuple[LeasedMessage, Outcome]
+
+
+class _Ready(NamedTuple):
+    """A leased message: when its turn at its sender is (the loop's time), and how many seconds after the one before."""
+
+    leased: LeasedMessage
+    at: float
+    gap: float
 
 
 class Dispatcher:
@@ -55,16 +60,16 @@ class Dispatcher:
         self._concurrency = concurrency
         self._lease, self._turn, self._release = lease, turn, release
         self._hand_over, self._goes_on = hand_over, goes_on
-        self._ready: deque[tuple[LeasedMessage, float]] = deque()
+        self._ready: deque[_Ready] = deque()
         self._in_flight: set[asyncio.Task[None]] = set()
         # By address, what waits for a message that is being handed over to it: two texts to one telephone arrive in the
         # order in which they were leased.
-        self._behind: dict[str, deque[tuple[LeasedMessage, float]]] = {}
+        self._behind: dict[str, deque[_Ready]] = {}
         self._answers: list[Answered] = []
         self._tried = 0
         self._is_all = False
         self._leasing: asyncio.Task[None] | None = None
-        self._lease_at = self._late = 0.0
+        self._lease_at = self._started_last = 0.0
         self._failure: Exception | None = None
         # An outcome or a lease has come; no hand-over is in flight.
         self._news, self._is_idle = asyncio.Event(), asyncio.Event()
@@ -83,7 +88,7 @@ class Dispatcher:
                 # Turns have failed for good: nobody records these outcomes, so that the provider will be asked.
                 await asyncio.wait(self._in_flight)
             if self._ready:
-                await asyncio.to_thread(self._release, [leased for leased, _ in self._ready])
+                await asyncio.to_thread(self._release, [ready.leased for ready in self._ready])
         if self._failure is not None:
             raise self._failure
         return self._tried
@@ -110,9 +115,11 @@ class Dispatcher:
 
     def _add(self, batch: LeaseBatch) -> None:
         came = self._loop.time()
-        is_paced = bool(batch.leased) and batch.leased[-1].starts_in > 0
-        self._ready.extend((leased, came + leased.starts_in if is_paced else AT_ONCE) for leased in batch.leased)
-        self._is_all, self._late = batch.is_all, 0.0
+        before = 0.0
+        for leased in batch.leased:
+            self._ready.append(_Ready(leased, came + leased.starts_in, leased.starts_in - before))
+            before = leased.starts_in
+        self._is_all = batch.is_all
         self._lease_at = came + batch.wait
 
     def _lease_more(self) -> None:
@@ -145,7 +152,7 @@ class Dispatcher:
     def _has_next(self) -> bool:
         """Return whether there is room for a message whose time has come."""
         has_room = len(self._in_flight) < self._concurrency
-        return has_room and bool(self._ready) and self._ready[0][1] + self._late <= self._loop.time()
+        return has_room and bool(self._ready) and self._ready[0].at <= self._loop.time()
 
     async def _take_turn(self, goes_on: bool) -> None:
         """Record the outcomes that have come in, and begin as many hand-overs as there is room for."""
@@ -153,29 +160,27 @@ class Dispatcher:
             self._is_idle.clear()
             await pause_unless(self._is_idle, GATHERED_FOR)
         answered, self._answers = self._answers, []
-        at: dict[int, float] = {}
-        begins: list[LeasedMessage] = []
+        begins: list[_Ready] = []
         while goes_on and len(begins) + len(self._in_flight) < self._concurrency and self._has_next():
-            leased, starts_at = self._ready.popleft()
-            if leased.outgoing.address in self._behind:
-                self._behind[leased.outgoing.address].append((leased, starts_at))
+            ready = self._ready.popleft()
+            address = ready.leased.outgoing.address
+            if address in self._behind:
+                self._behind[address].append(ready)
                 continue
-            self._behind[leased.outgoing.address] = deque()
-            begins.append(leased)
-            at[leased.outgoing.message_id] = starts_at
+            self._behind[address] = deque()
+            begins.append(ready)
         if not answered and not begins:
             return
-        begun = await self._patiently(answered, begins)
-        going = {leased.outgoing.message_id for leased in begun}
-        for leased in begins:
-            if leased.outgoing.message_id not in going:
-                self._next_to(leased.outgoing.address)
-        # One that is late makes those behind it as late: a sender's pace holds between any two.
-        paced = [starts_at for starts_at in at.values() if starts_at != AT_ONCE]
-        if paced:
-            self._late = max(self._late, self._loop.time() - min(paced))
-        for leased in begun:
-            starts_at = at[leased.outgoing.message_id] + self._late
+        begun = await self._patiently(answered, [ready.leased for ready in begins])
+        going = {leased.outgoing.message_id: leased for leased in begun}
+        for ready in begins:
+            leased = going.get(ready.leased.outgoing.message_id)
+            if leased is None:
+                self._next_to(ready.leased.outgoing.address)
+                continue
+            # One that is late keeps its distance to the one before: that is the pace of its sender.
+            starts_at = max(ready.at, self._started_last + ready.gap, self._loop.time())
+            self._started_last = starts_at
             task = self._loop.create_task(self._try(leased, starts_at))
             self._in_flight.add(task)
             task.add_done_callback(self._has_ended)
@@ -226,7 +231,7 @@ class Dispatcher:
 
     async def _wait_for_news(self) -> None:
         """Wait until an outcome or a lease has come, the time of the next message, or to look whether to stop."""
-        now, times = self._loop.time(), [self._ready[0][1] + self._late] if self._ready else []
+        now, times = self._loop.time(), [self._ready[0].at] if self._ready else []
         if not self._is_all:
             times.append(self._lease_at)
         self._news.clear()

@@ -467,7 +467,8 @@ class _SteppedLoop(asyncio.SelectorEventLoop):
         return self.now
 
 
-def test_a_batch_without_a_pace_waits_for_nothing_however_long_the_one_before_took(planned: Village) -> None:
+@pytest.mark.parametrize("between", [0.0, 0.001])
+def test_a_batch_waits_for_its_pace_alone_however_late_the_one_before_was(planned: Village, between: float) -> None:
     planned.sleep_until("2027-03-17 09:00")
     (message,) = leased_by(planned).leased
     kept, loop = list[Answered](), _SteppedLoop()
@@ -477,7 +478,8 @@ def test_a_batch_without_a_pace_waits_for_nothing_however_long_the_one_before_to
             replace(message.outgoing, message_id=number, address=f"+8190{number:08}")
             for number in range(first, first + 4)
         ]
-        return LeaseBatch([replace(message, outgoing=one) for one in outgoing], is_all=is_all)
+        leased = [replace(message, outgoing=one, starts_in=place * between) for place, one in enumerate(outgoing)]
+        return LeaseBatch(leased, is_all=is_all)
 
     async def hand_over(leased: LeasedMessage) -> Outcome:
         loop.now += 1.0
