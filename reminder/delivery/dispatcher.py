@@ -27,6 +27,7 @@ TRIES, BETWEEN_TRIES = 120, 1.0
 GATHERED_FOR = 0.002
 # How often it looks whether it is to stop, and how long it then waits for the outcomes of what it is handing over.
 LOOKS_EVERY, STOPS_WITHIN = 0.5, 20.0
+
 Answered = tuple[LeasedMessage, Outcome]
 
 
