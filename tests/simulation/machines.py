@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from unittest import mock
 
 from sqlalchemy import event
@@ -117,7 +117,7 @@ class Machine:
         self.dies_after: int | None = None  # so many commits more
         self._left: list[Any] = []
 
-    def start(self) -> "Machine":
+    def start(self) -> Self:
         """Start a new process of the same kind on the same machine; the one before must be dead."""
         started = type(self)(self.world, self.name)
         started.clock = self.clock
@@ -200,6 +200,8 @@ class Worker(Machine):
             self.world.note(f"{self.name} does not start: {not_ready.code}")
             self.kill()
             return
+        if self.world.references is None:
+            self.world.settle(self.app)
         for job in scheduler.INTERVAL_JOBS:
             if job.name not in self.world.jobs_left_out:
                 self.in_thread(lambda job=job: self._repeat(job), after=self.world.draw("jobs begin", 0, 1))

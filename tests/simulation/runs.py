@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.simulation.scenario import Scenario
 from tests.simulation.world import Result, World
+from tests.statements import share_compiled
 
 MEMORY = Path("/dev/shm")
 
@@ -32,6 +33,8 @@ def _migrated() -> Path:
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
 
+    # Each process of a simulation has an engine of its own, and the same statements.
+    share_compiled()
     path = _folder() / "migrated.db"
     database = Database(f"sqlite:///{path}", durable=False)
     schema.migrate(database)
