@@ -41,6 +41,8 @@ def _length(ids: int) -> int:
 
 # The most letters of a reference to one row; a return path has room for it beside a name of 16 characters.
 LETTERS = _length(1)
+# The numbers of letters that a reference in an address may have: our links and callbacks name one row or two.
+LENGTHS = (LETTERS, _length(2))
 
 
 class Referred(NamedTuple):
