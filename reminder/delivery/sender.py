@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reminder.clock import Clock
 from reminder.delivery import reschedule
-from reminder.delivery.dispatcher import Answered, Dispatcher
+from reminder.delivery.dispatcher import TAKES_TOO_LONG, Answered, Dispatcher
 from reminder.delivery.lease_manager import LeaseBatch, LeaseManager
 from reminder.domain.model.messages import (
     LONGEST_HAND_OVER,
@@ -141,14 +141,11 @@ class Sender:
     async def _answer(self, channel: ChannelName, outgoing: Outgoing) -> Accepted | ChannelError:
         """Return the provider's answer; where there is none, the outcome is unknown, and the provider is asked."""
         try:
-            async with asyncio.timeout(LONGEST_HAND_OVER.total_seconds()):
-                return await self._channels[channel].send(outgoing)
+            return await self._channels[channel].send(outgoing)
         except ChannelError as failed:
             return failed
-        except TimeoutError:
-            return UnknownOutcomeError("timeout")
-        except asyncio.CancelledError:
-            return UnknownOutcomeError("stopped")
+        except asyncio.CancelledError as cut_off:
+            return UnknownOutcomeError(TAKES_TOO_LONG if TAKES_TOO_LONG in cut_off.args else "stopped")
         except Exception:
             log.exception("message %s: the %s channel failed in an unforeseen way", outgoing.message_id, channel)
             return UnknownOutcomeError("unforeseen")
