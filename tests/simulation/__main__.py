@@ -8,12 +8,17 @@ import argparse
 import os
 import sys
 import time
+import tomllib
+from pathlib import Path
+
+KEPT = Path(__file__).with_name("kept.toml")
 
 
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--seed", type=int)
     asked.add_argument("--seeds", help="from-to, both included")
+    asked.add_argument("--kept", action="store_true", help="the failures of kept.toml")
     asked.add_argument("--days", type=int, default=1)
     asked.add_argument("--trace", action="store_true")
     asked.add_argument("--shrink", action="store_true")
@@ -22,15 +27,29 @@ def main() -> int:
     given = asked.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0":
         # Sets of words are walked in the order of their hashes.
-        os.execve(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})  # noqa: S606
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "tests.simulation", *sys.argv[1:]],
+            {**os.environ, "PYTHONHASHSEED": "0"},
+        )
+    return _live_through(given)
+
+
+def _live_through(given: argparse.Namespace) -> int:
     from tests.simulation.runs import run
-    from tests.simulation.scenario import as_toml, drawn
+    from tests.simulation.scenario import as_toml, drawn, from_toml
     from tests.simulation.shrink import shrunk
 
+    if given.kept:
+        kept = tomllib.loads(KEPT.read_text(encoding="utf-8")).get("kept", ())
+        found = [(entry, wrong) for entry in kept for wrong in run(from_toml(entry)).wrongs]
+        for entry, wrong in found:
+            print(f"{entry['finds']} (seed {entry['seed']}): {wrong.kind}: {wrong.what}")
+        return 1 if found else 0
     first, last = (given.seed or 1, given.seed or 1) if not given.seeds else map(int, given.seeds.split("-"))
     until = time.monotonic() + 60 * given.minutes if given.minutes else None
     failed, seed, began = 0, first, time.process_time()
-    while seed <= last or (until is not None and time.monotonic() < until):
+    while time.monotonic() < until if until is not None else seed <= last:
         scenario = drawn(seed, given.days)
         result = run(scenario)
         if given.trace:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +83,9 @@ def _acknowledge(uow: Any, card: int) -> None:
 def reopen(world: "World", who: str) -> None:
     """It was not done after all."""
     _of_person(
-        world, who, lambda app, one: _each(app, one.cards.values(), lambda uow, card: cards.reopen_card(uow, card_id=card))
+        world,
+        who,
+        lambda app, one: _each(app, one.cards.values(), lambda uow, card: cards.reopen_card(uow, card_id=card)),
     )
 
 
@@ -104,7 +105,9 @@ def renew(world: "World", who: str, days: int = 3000) -> None:
 def retire(world: "World", who: str) -> None:
     """The first card is not needed any more."""
     _of_person(
-        world, who, lambda app, one: _each(app, [_first_card(one)], lambda uow, card: cards.retire_card(uow, card_id=card))
+        world,
+        who,
+        lambda app, one: _each(app, [_first_card(one)], lambda uow, card: cards.retire_card(uow, card_id=card)),
     )
 
 

@@ -128,7 +128,13 @@ class _Http:
 
 
 def respond(
-    line: Line, status: int, said: object, *, after: float = 0.0, headers: Mapping[str, str] | None = None, cut: bool = False
+    line: Line,
+    status: int,
+    said: object,
+    *,
+    after: float = 0.0,
+    headers: Mapping[str, str] | None = None,
+    cut: bool = False,
 ) -> None:
     """Answer with JSON; `cut`: only half of it, and then the end."""
     body = json.dumps(said).encode()
@@ -266,7 +272,8 @@ class Twilio(HttpHost):
             self.world.report("/webhooks/twilio/sms", fields, about="inbound")
         if kind == "twice":
             self.world.later(
-                float(how[0]) if how else 5.0, lambda: self.world.report("/webhooks/twilio/sms", fields, about="inbound")
+                float(how[0]) if how else 5.0,
+                lambda: self.world.report("/webhooks/twilio/sms", fields, about="inbound"),
             )
         return taken
 
@@ -282,7 +289,9 @@ class Twilio(HttpHost):
                 line.tear(after)
             return
         lag = float(how[0]) if kind == "lag" else 0.0
-        rows = [one for one in reversed(self.calls if is_call else self.texts) if self._is_asked(one, request.query, lag)]
+        rows = [
+            one for one in reversed(self.calls if is_call else self.texts) if self._is_asked(one, request.query, lag)
+        ]
         size, page = int(request.query.get("PageSize", "50")), int(request.query.get("Page", "0"))
         shown = rows[page * size : page * size + size]
         rest = "" if len(rows) <= (page + 1) * size else self._next_page(request, page + 1)

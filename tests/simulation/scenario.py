@@ -76,7 +76,15 @@ class Scenario:
         return len(self.happenings) + len(self.spells) + len(self.phones)
 
 
-PHONES = ("delivered", "undelivered:30006", "undelivered:30003", "lost", "late:900", "failed:30008", "late:7200:undelivered:30005")
+PHONES = (
+    "delivered",
+    "undelivered:30006",
+    "undelivered:30003",
+    "lost",
+    "late:900",
+    "failed:30008",
+    "late:7200:undelivered:30005",
+)
 SMS_WEATHER = (
     "refuse:500", "refuse:503", "refuse:429:20429:30", "refuse:408", "refuse:400:21635", "refuse:401:20003",
     "reset", "hang", "accept_reset", "accept_hang", "accept_then:500", "truncate", "slow:8", "slow:40",
@@ -86,7 +94,16 @@ MAIL_WEATHER = (
     "refuse:DATA:452 4.3.1 full", "silent:greeting", "silent:RCPT", "reset", "accept_reset", "accept_hang",
     "accept_then:451 4.3.0 later", "slow:DATA:15",
 )  # fmt: skip
-LINE_WEATHER = ("refuse:500", "refuse:429", "refuse:400", "refuse:401", "reset", "hang", "accept_reset", "accept_then:500")
+LINE_WEATHER = (
+    "refuse:500",
+    "refuse:429",
+    "refuse:400",
+    "refuse:401",
+    "reset",
+    "hang",
+    "accept_reset",
+    "accept_then:500",
+)
 LIST_WEATHER = ("refuse:403:20003", "refuse:500:20500", "lag:120", "hang", "reset")
 RECEIPTS = ("lost", "twice", "late:600")
 ANSWERS = ("1", "１", "2", "停止", "STOP", "再開", "あとで", "だれですか", "ありがとう", "1234 5678 9012", "9")
@@ -192,8 +209,14 @@ def as_toml(scenario: Scenario, *, finds: str) -> str:
     import json
 
     def value(of: Any) -> str:
+        if of is None:
+            raise TypeError("TOML has no nothing")
         if isinstance(of, dict):
-            return "{ " + ", ".join(f"{json.dumps(str(name))} = {value(one)}" for name, one in of.items() if one is not None) + " }"
+            return (
+                "{ "
+                + ", ".join(f"{json.dumps(str(name))} = {value(one)}" for name, one in of.items() if one is not None)
+                + " }"
+            )
         if isinstance(of, list | tuple):
             return "[" + ", ".join(map(value, of)) + "]"
         if of == float("inf"):

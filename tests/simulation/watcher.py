@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from reminder.channels.line.client import retry_key
 from reminder.clock import JAPAN
 from reminder.domain.model.messages import MESSAGE_STATES, MessageState, Outgoing
-from reminder.domain.rules.hours import is_counter_open, is_sending_day
 from reminder.domain.model.people import Mode
+from reminder.domain.rules.hours import is_sending_day
 from reminder.errors import DatabaseNotReadyError
 from reminder.guard.logs import Scrubbing
 from reminder.storage.crypto.references import MESSAGE
@@ -58,7 +58,9 @@ class Row(NamedTuple):
         return self.id, int(instant(self.made).timestamp())
 
 
-MESSAGES = f"SELECT {', '.join(('created_at' if name == 'made' else name) for name in Row._fields)} FROM messages ORDER BY id"
+MESSAGES = (
+    f"SELECT {', '.join(('created_at' if name == 'made' else name) for name in Row._fields)} FROM messages ORDER BY id"
+)
 CARDS = "SELECT id, created_at, expires_on, acknowledged_on, retired_at FROM cards ORDER BY id"
 CONTACTS = "SELECT id, created_at, state FROM contacts ORDER BY id"
 ABOUT = "SELECT message_id, card_id FROM message_reminders JOIN reminders ON reminders.id = reminder_id"
@@ -154,7 +156,9 @@ class Watcher(logging.Handler):
     def _moved(self, name: tuple[int, int], known: Row | None, row: Row) -> None:
         was = known.state if known is not None else None
         if known is None or was != row.state or known.attempts != row.attempts:
-            self.world.note(f"message {row.id} {row.kind} by {row.channel}: {was} -> {row.state} {row.reason or ''} {row.attempts}")
+            self.world.note(
+                f"message {row.id} {row.kind} by {row.channel}: {was} -> {row.state} {row.reason or ''} {row.attempts}"
+            )
         if known is not None and was != row.state and row.state not in MESSAGE_STATES.allowed[MessageState(was)]:
             self.wrong("impossible move", f"message {row.id}: {was} -> {row.state}")
         if known is None and row.state != "queued":
@@ -170,7 +174,8 @@ class Watcher(logging.Handler):
                 self.wrong("attempts", f"message {row.id} is handed over without an attempt")
             if name in self._untrue:
                 self.wrong(
-                    "handed over after " + self._untrue[name], f"message {row.id} ({row.kind}) after {self._untrue[name]}"
+                    "handed over after " + self._untrue[name],
+                    f"message {row.id} ({row.kind}) after {self._untrue[name]}",
                 )
         elif row.state != "sending":
             self._in_hand.discard(name)
@@ -187,7 +192,9 @@ class Watcher(logging.Handler):
         if row.provider_id and row.channel in ("sms", "voice") and row.provider_id not in {one.sid for one in taken}:
             self.wrong("somebody else's", f"message {row.id} is {row.state} as {row.provider_id}, which is another's")
         if row.state == "delivered" and not any(TRUE_END.get(one.status) == "delivered" for one in taken):
-            self.wrong("said to have arrived", f"message {row.id} is delivered; in truth {[one.status for one in taken]}")
+            self.wrong(
+                "said to have arrived", f"message {row.id} is delivered; in truth {[one.status for one in taken]}"
+            )
 
     def key_of(self, row: Row) -> str:
         """Return the name under which a provider knows a message."""
@@ -217,7 +224,9 @@ class Watcher(logging.Handler):
     def _hours(self, channel: str, row: Row) -> None:
         at = self.world.worker_now().astimezone(JAPAN)
         minutes = at.hour * 60 + at.minute
-        low, high = (7 * 60, 21 * 60 + 2) if channel in ("email",) and row.audience != "person" else (9 * 60, 18 * 60 + 2)
+        low, high = (
+            (7 * 60, 21 * 60 + 2) if channel in ("email",) and row.audience != "person" else (9 * 60, 18 * 60 + 2)
+        )
         if channel == "voice":
             low, high = 10 * 60, 16 * 60 + 2
         if not low <= minutes < high:
@@ -282,7 +291,7 @@ class Watcher(logging.Handler):
     def _each_reminder_once(self) -> None:
         told = Counter[tuple[str, Any]]()
         for (channel, key), taken in self.taken.items():
-            name, row = self._named(channel, key)
+            _name, row = self._named(channel, key)
             if channel == "sms" and row is not None and row.kind == "reminder":
                 told[taken[0].to, taken[0].at.astimezone(JAPAN).date()] += 1
         for (to, day), times in told.items():

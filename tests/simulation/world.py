@@ -3,26 +3,20 @@
 import asyncio
 import contextvars
 import hashlib
-import logging
 import os
-import re
-import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parseaddr
 from pathlib import Path
 from random import Random
 from typing import Any
 from unittest import mock
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from reminder.channels import registry
 from reminder.clock import JAPAN, japan_date
-from reminder.domain.model.people import ChannelName, ConsentHow, GroupKind, Language, Mode, Role
-from reminder.domain.parsing import addresses
+from reminder.domain.model.people import ConsentHow, GroupKind, Language, Mode, Role
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.wiring import App
@@ -157,7 +151,9 @@ class World:
         context = contextvars.copy_context()
         context.run(OWNER.set, self.web)
         task = self.loop.create_task(self.web.ask(method, target, body, headers), context=context)
-        task.add_done_callback(lambda done: then(0 if done.exception() else done.result()), context=contextvars.Context())
+        task.add_done_callback(
+            lambda done: then(0 if done.exception() else done.result()), context=contextvars.Context()
+        )
 
     # ── when jobs run ──
 
@@ -289,7 +285,7 @@ class World:
         """Enrol a person with their contacts and cards."""
         with app.writing() as uow:
             person = register.add_person(
-                uow, group_id=group, label=LABELS[somebody.name] if somebody.name in LABELS else somebody.name,
+                uow, group_id=group, label=LABELS.get(somebody.name, somebody.name),
                 mode=Mode(somebody.mode),
             )  # fmt: skip
             resident = Resident(somebody, group, person)
