@@ -86,7 +86,7 @@ class Watcher(logging.Handler):
         self.rows: dict[tuple[int, int], Row] = {}
         self._cards: dict[Any, Any] = {}
         self._contacts: dict[Any, Any] = {}
-        self._in_hand: set[tuple[int, int]] = set()
+        self._handing_over: set[tuple[int, int]] = set()
         self._marks, self._arrivals = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
         self.taken: dict[tuple[str, str], list[Taken]] = defaultdict(list)
         # Messages that must not be handed over any more, and why.
@@ -169,7 +169,7 @@ class Watcher(logging.Handler):
             if row.state != "sending" or marks != 1:
                 self.wrong("attempts", f"message {row.id} has {marks} attempts more and is {row.state}")
         if row.state == "sending" and was != "sending":
-            self._in_hand.add(name)
+            self._handing_over.add(name)
             if not marks:
                 self.wrong("attempts", f"message {row.id} is handed over without an attempt")
             if name in self._untrue:
@@ -178,7 +178,7 @@ class Watcher(logging.Handler):
                     f"message {row.id} ({row.kind}) after {self._untrue[name]}",
                 )
         elif row.state != "sending":
-            self._in_hand.discard(name)
+            self._handing_over.discard(name)
         if row.state in ("accepted", "delivered") and was != row.state:
             self._said_to_have_arrived(row)
 
@@ -213,9 +213,9 @@ class Watcher(logging.Handler):
             self.wrong("unknown to us", f"{channel} to {to}: no message is called so")
             return
         self._arrivals[name] += 1
-        if name not in self._in_hand:
+        if name not in self._handing_over:
             state = row.state if row is not None else "gone"
-            self.wrong("not in hand", f"message {name[0]} arrives at its provider while it is {state}")
+            self.wrong("not being handed over", f"message {name[0]} arrives at its provider while it is {state}")
         if self._arrivals[name] > self._marks[name]:
             self.wrong("more hand-overs than attempts", f"message {name[0]}: {self._arrivals[name]}")
         if row is not None and row.kind not in ("answer", "login_code"):
@@ -248,7 +248,7 @@ class Watcher(logging.Handler):
             row = next((row for row in self.rows.values() if row.channel == "line" and self.key_of(row) == key), None)
             if row is not None:
                 return row.name, row
-            return next(((name, None) for name in self._in_hand if name not in self.rows), None), None
+            return next(((name, None) for name in self._handing_over if name not in self.rows), None), None
         referred = self.world.references.read(MESSAGE, key)
         if referred is None:
             return None, None
