@@ -32,15 +32,20 @@ class Somebody:
 
 @dataclass(frozen=True)
 class Happening:
-    """Something that somebody does, or that befalls us, `at` so many seconds after the beginning."""
+    """Something that somebody does, or that befalls us, `at` so many seconds after the beginning.
+
+    `on`: not then, but in the moment in which something comes for the so-and-so-manyth time: `marked:3` (a hand-over is
+    committed), `handed:3` (a message comes to its provider), `taken:3` (a provider takes one), `committed:3`.
+    """
 
     at: float
     do: str
     args: Mapping[str, Any] = field(default_factory=dict)
+    on: str = ""
 
     def __str__(self) -> str:
         said = " ".join(f"{name}={value}" for name, value in self.args.items())
-        return f"{self.at / HOUR + 6:05.2f} h {self.do} {said}"
+        return f"{self.on or f'{self.at / HOUR + 6:05.2f} h'} {self.do} {said}"
 
 
 @dataclass(frozen=True)
@@ -167,8 +172,15 @@ def _acts(chance: Random, people: Sequence[Somebody], day: int) -> list[Happenin
         args: dict[str, Any] = {"who": who.name}
         if do == "answer":
             args["text"] = chance.choice(ANSWERS)
-        acts.append(Happening(_moment(chance, day), do, args))
+        acts.append(Happening(_moment(chance, day), do, args, _turn(chance)))
     return acts
+
+
+def _turn(chance: Random) -> str:
+    """Half of what is done is done in the moment in which a message leaves."""
+    if chance.random() < 0.5:
+        return ""
+    return f"{chance.choice(('marked', 'handed', 'taken'))}:{chance.randint(1, 12)}"
 
 
 def _blows(chance: Random, day: int) -> list[Happening]:
@@ -183,7 +195,8 @@ def _blows(chance: Random, day: int) -> list[Happening]:
             args["commits"] = chance.randint(0, 6)
         if do == "clock":
             args["by"] = chance.choice((-480, -60, 60, 480, -3600))
-        blows.append(Happening(at, do, args))
+        on = "" if do == "clock" else _turn(chance)
+        blows.append(Happening(at, do, args, on))
     return blows
 
 

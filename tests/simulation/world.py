@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ from urllib.parse import urlencode
 
 from reminder.channels import registry
 from reminder.clock import JAPAN, japan_date
-from reminder.domain.model.people import ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.model.people import Audience, ConsentHow, GroupKind, Language, Mode, Role
+from reminder.domain.rules.steps import step_due
 from reminder.enrolment import register
 from reminder.enrolment.cards import TypedDates, add_card
 from reminder.wiring import App
@@ -87,6 +89,10 @@ class World:
         self._wakes: dict[str, asyncio.Event] = {}
         self._ran: dict[str, tuple[float, int]] = {}
         self.references: Any = None
+        self._counts = Counter[str]()
+        # Persons who must have been told by the evening, unless somebody has done something about them.
+        self.due: set[str] = set()
+        self.touched: set[str] = set()
 
     # ── chance, time and the trace ──
 
@@ -194,6 +200,7 @@ class World:
 
     def committed(self) -> None:
         """Something was committed: the watcher looks, and whoever might have to do with it."""
+        self.happened("committed")
         self.watcher.look()
         job = JOB.get()
         for name, event in self._wakes.items():
@@ -232,15 +239,36 @@ class World:
         self.mail.mailboxes = dict(self.scenario.mailboxes)
         self.web, self.worker = Web(self, "web").start(), Worker(self, "worker").start()
         for happening in self.scenario.happenings:
-            self.loop.call_at(happening.at, self._happen, happening, context=contextvars.Context())
+            if not happening.on:
+                self.loop.call_at(happening.at, self._happen, happening, context=contextvars.Context())
         for day in range(self.scenario.days):
             evening = (day * 24 + 16.5) * HOUR
             await asyncio.sleep(evening - self.loop.time())
             self.watcher.end_of_day()
 
+    def happened(self, what: str) -> None:
+        """Count what came, and let those act who act just then."""
+        self._counts[what] += 1
+        turn = f"{what}:{self._counts[what]}"
+        for happening in self.scenario.happenings:
+            if happening.on == turn:
+                self.later(self.draw("acts follow", 0.0, 0.03), lambda one=happening: self._happen(one))
+
     def _happen(self, happening: Happening) -> None:
         self.note(f"-- {happening}")
+        self._touch(happening)
         people.ACTS[happening.do](self, **happening.args)
+
+    def _touch(self, happening: Happening) -> None:
+        """Note about whom somebody has done something: of them nobody knows any more what they must be told."""
+        if (who := happening.args.get("who")) is None:
+            return
+        itself = self.residents[who]
+        about_all = happening.do in ("stop_link", "take")
+        for name, one in self.residents.items():
+            shares = itself.somebody.sms is not None and itself.somebody.sms == one.somebody.sms
+            if name == who or shares or (about_all and one.group == itself.group):
+                self.touched.add(name)
 
     def is_dead(self, process: Machine) -> None:
         """Let somebody start a process again that has died."""
@@ -296,7 +324,13 @@ class World:
                 resident.carers[carer] = self.add_contact(uow, person, "email", carer, is_family=True)
             for kind, days in somebody.ends_in.items():
                 typed = TypedDates((japan_date(uow.now) + timedelta(days=days)).isoformat())
-                resident.cards[kind] = add_card(uow, person_id=person, kind=kind, typed=typed, confirmed=True).id
+                added = add_card(uow, person_id=person, kind=kind, typed=typed, confirmed=True)
+                resident.cards[kind] = added.id
+                _, plan = app.rules.plan(
+                    kind, added.expires_on, Mode(somebody.mode), insurance=True, carrier_ends_on=None
+                )
+                if resident.contacts and step_due(plan, {Audience.PERSON}, added.expires_on, uow.today):
+                    self.due.add(somebody.name)
         self.residents[somebody.name] = resident
 
     @staticmethod
