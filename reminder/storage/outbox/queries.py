@@ -292,6 +292,7 @@ class NamedMessage:
     provider_id: str | None
     contact_id: int
     channel: ChannelName
+    is_matched: bool = False
 
 
 def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]) -> list[NamedMessage]:
@@ -300,13 +301,13 @@ def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Ite
     Without this order, two workers that each applied some of the same messages' receipts would deadlock.
     """
     rows = tx.execute(
-        select(Message.id, Message.provider_id, Message.contact_id, Message.channel)
+        select(Message.id, Message.provider_id, Message.contact_id, Message.channel, Message.is_matched)
         .where(or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids))))
         .order_by(Message.id)
         .with_for_update()
     )
     # Messages to somebody who is no contact get no receipts: they are e-mails.
-    return [NamedMessage(row[0], row[1], row[2], ChannelName(row[3])) for row in rows if row[2] is not None]
+    return [NamedMessage(row[0], row[1], row[2], ChannelName(row[3]), row[4]) for row in rows if row[2] is not None]
 
 
 @dataclass(frozen=True)
@@ -319,10 +320,17 @@ class ReferredMessage:
     provider_id: str | None
     was_handed_over: bool
     created_at: datetime
+    is_matched: bool
 
 
 _REFERRED = select(
-    Message.id, Message.channel, Message.state, Message.provider_id, Message.handed_at.is_not(None), Message.created_at
+    Message.id,
+    Message.channel,
+    Message.state,
+    Message.provider_id,
+    Message.handed_at.is_not(None),
+    Message.created_at,
+    Message.is_matched,
 )
 
 

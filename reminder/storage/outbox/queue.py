@@ -19,10 +19,12 @@ from reminder.domain.model.messages import (
     CANCEL,
     END_BY_RECEIPT,
     HAND_OVER,
+    LOSE_ID,
     MESSAGE_STATES,
     CancelReason,
     MessageKind,
     MessageState,
+    ProviderAnswer,
     Urgency,
 )
 from reminder.domain.model.people import Audience, ChannelName, Language
@@ -273,6 +275,25 @@ def end(
         .returning(Message.id)
     )
     return ended.first() is not None
+
+
+def take_id_back(tx: Session, message_id: int, now: datetime) -> bool:
+    """Take the provider's id from a message that was matched with it: a receipt shows that it is another message's.
+
+    The provider is asked again about it. Return False for one that has ended: there its id stays.
+    """
+    taken = tx.execute(
+        transition(MESSAGE_STATES, LOSE_ID, Message.id == message_id, Message.is_matched)
+        .values(
+            provider_id=None,
+            is_matched=False,
+            reason=ProviderAnswer.NOT_TOLD_APART,
+            not_found_count=0,
+            lease_until=now,
+        )
+        .returning(Message.id)
+    )
+    return taken.first() is not None
 
 
 def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:

@@ -34,3 +34,11 @@ def test_what_was_due_or_makes_up_for_what_was_due_is_in_doubt_and_an_answer_of_
     assert restore_guard.mark_doubtful_unknown(rows.tx, every, NOW + HOUR) == set()
     assert restore_guard.mark_doubtful_unknown(rows.tx, [], NOW) == set()
     assert rows.column(Message.reason) == [RESTORED, None, RESTORED, None]
+
+
+def test_a_restored_database_knows_when_its_back_up_was_taken(rows: Rows) -> None:
+    assert restore_guard.taken_at(rows.tx) is None
+
+    restore_guard.begin(rows.tx, taken_at=NOW, now=NOW + HOUR)
+
+    assert restore_guard.taken_at(rows.tx) == NOW
