@@ -49,7 +49,7 @@ def upgrade() -> None:
     op.create_table(
         "sent_traces",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
-        sa.Column("trace", sa.LargeBinary(), nullable=False),
+        sa.Column("trace_index", sa.LargeBinary(), nullable=False),
         sa.Column("channel", sa.String(10), nullable=False),
         sa.Column("provider_id", sa.String(80), nullable=True),
         sa.Column("is_certain", sa.Boolean(), nullable=False),
@@ -57,7 +57,7 @@ def upgrade() -> None:
         sa.Column("handed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
     )
-    for column in ("trace", "provider_id", "handed_at"):
+    for column in ("trace_index", "provider_id", "handed_at"):
         op.create_index(f"ix_sent_traces_{column}", "sent_traces", [column])
 
 

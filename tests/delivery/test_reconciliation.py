@@ -183,3 +183,20 @@ def test_an_id_that_a_provider_gives_twice_settles_one_message_and_loses_no_othe
     settle(database, keys, Careless())
 
     assert states(database, messages) == [("accepted", "SM1"), ("unknown", None), ("accepted", "SM3")]
+
+
+@pytest.mark.parametrize("status", ["sent", "delivered", "undelivered", "failed"])
+@pytest.mark.parametrize("code", [None, "30003", "30006", "21610"])
+def test_a_receipt_about_a_message_to_nobodys_contact_counts_too(
+    place: tuple[Database, KeyRing], status: str, code: str | None
+) -> None:
+    database, keys = place
+    with database.writing() as tx:
+        rows = Rows(tx, keys)
+        message = rows.handed(rows.message(None, address="+819000000009"), provider_id="SM1")
+        receipts.keep(tx, provider_id="SM1", status=status, error_code=code, message_id=None, now=NOW)
+
+    apply_receipts.apply_waiting(database, ASKED_AT)
+
+    ends = {"sent": "accepted", "delivered": "delivered"}
+    assert states(database, [message]) == [(ends.get(status, "undelivered"), "SM1")]

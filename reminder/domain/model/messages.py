@@ -1,7 +1,7 @@
 """A message: one text to one contact by one channel, its states and the transitions between them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import NamedTuple, Protocol
@@ -324,7 +324,7 @@ def after_sending(
                 return Outcome(MessageState.FAILED, GAVE_UP, possibly_double=outcome.maybe_taken)
             pause = max(pause_after(attempts, message_id), timedelta(seconds=asked or 0))
             again = _again(outcome.reason, now + pause, expires_at)
-            return replace(again, possibly_double=outcome.maybe_taken)
+            return again._replace(possibly_double=outcome.maybe_taken)
         case _:
             raise AssertionError(f"a channel raised {type(outcome).__name__}")
 

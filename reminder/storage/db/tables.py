@@ -452,15 +452,15 @@ class Mention(Base):
 
 
 class SentTrace(Base):
-    """That a text went to an address today, after its contact was erased. It is deleted with the end of the next day.
+    """That a text went to an address today, after its contact was erased. It is deleted after a day.
 
-    Whoever enters the contact again does not make us say the same words twice. `trace`: made with the key ring from the
-    group, the channel, the address and the words, of which it tells nothing.
+    Whoever enters the contact again does not make us say the same words twice. `trace_index`: made with the key ring
+    from the group, the channel, the address and the words, of which it tells nothing.
     """
 
     __tablename__ = "sent_traces"
     id: Mapped[int] = mapped_column(primary_key=True)
-    trace: Mapped[bytes] = mapped_column(index=True)
+    trace_index: Mapped[bytes] = mapped_column(index=True)
     channel: Mapped[str] = mapped_column(String(10))
     provider_id: Mapped[str | None] = mapped_column(String(80), index=True)
     is_certain: Mapped[bool]  # the provider has taken it; else it may have

@@ -286,11 +286,11 @@ def days_of(tx: Session, message_ids: Collection[int]) -> list[MessageDay]:
 
 @dataclass(frozen=True)
 class NamedMessage:
-    """A message that a receipt is about."""
+    """A message that a receipt is about. `contact_id` is None for one to somebody who is no contact."""
 
     id: int
     provider_id: str | None
-    contact_id: int
+    contact_id: int | None
     channel: ChannelName
     is_matched: bool = False
 
@@ -306,8 +306,7 @@ def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Ite
         .order_by(Message.id)
         .with_for_update()
     )
-    # Messages to somebody who is no contact get no receipts: they are e-mails.
-    return [NamedMessage(row[0], row[1], row[2], ChannelName(row[3]), row[4]) for row in rows if row[2] is not None]
+    return [NamedMessage(row[0], row[1], row[2], ChannelName(row[3]), row[4]) for row in rows]
 
 
 @dataclass(frozen=True)

@@ -271,7 +271,9 @@ def end(
     """Record the final state that a receipt reports; return False where the message had ended already."""
     ended = tx.execute(
         transition(MESSAGE_STATES, END_BY_RECEIPT, Message.id == message_id, _WAS_HANDED, to=state)
-        .values(provider_id=provider_id, reason=reason, lease_until=None, ended_at=now)
+        .values(
+            provider_id=func.coalesce(Message.provider_id, provider_id), reason=reason, lease_until=None, ended_at=now
+        )
         .returning(Message.id)
     )
     return ended.first() is not None

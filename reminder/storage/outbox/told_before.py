@@ -70,7 +70,7 @@ def keep_traces(tx: Session, keys: KeyRing, message_ids: Collection[int], since:
     )
     rows = [
         {
-            "trace": _trace(keys, one.channel, Said(one.id, one.group_id, index, one.body_fingerprint or b"")),
+            "trace_index": _trace(keys, one.channel, Said(one.id, one.group_id, index, one.body_fingerprint or b"")),
             "channel": one.channel,
             "provider_id": one.provider_id,
             "is_certain": one.state in _TAKEN,
@@ -100,13 +100,15 @@ def by_traces(
     wanted = {one.message_id: _trace(keys, channel, one) for one in said}
     query = (
         select(SentTrace)
-        .where(SentTrace.trace.in_(set(wanted.values())), SentTrace.handed_at >= since, SentTrace.used_at.is_(None))
+        .where(
+            SentTrace.trace_index.in_(set(wanted.values())), SentTrace.handed_at >= since, SentTrace.used_at.is_(None)
+        )
         .order_by(SentTrace.id)
         .with_for_update()
     )
     free: dict[bytes, list[SentTrace]] = {}
     for trace in tx.scalars(query):
-        free.setdefault(trace.trace, []).append(trace)
+        free.setdefault(trace.trace_index, []).append(trace)
     adopted, doubtful = list[int](), list[int]()
     for message_id, mark in wanted.items():
         if not free.get(mark):

@@ -313,7 +313,10 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
     held = leases.begin_hand_over(rows.tx, leased(rows), NOW)
     rows.change(Message, moved, attempts=2)
 
-    outcome = [(one, after_sending(Accepted("SM1"), 1, one.attempts, one.expires_at, NOW)) for one in held]
+    outcome = [
+        (one, after_sending(Accepted(f"SM{one.outgoing.message_id}"), 1, one.attempts, one.expires_at, NOW))
+        for one in held
+    ]
     leases.record(rows.tx, outcome, RECORD_OUTCOME, NOW)
 
     assert dict(zip((taken, code, moved), rows.column(Message.state), strict=True)) == {
@@ -321,7 +324,7 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
         code: "accepted",
         moved: "sending",
     }
-    assert rows.one(Message.provider_id, taken) == "SM1"
+    assert rows.one(Message.provider_id, taken) == f"SM{taken}"
     assert [sealed is None for sealed in rows.column(Message.body_sealed)] == [False, True, False], (
         "a code is forgotten"
     )

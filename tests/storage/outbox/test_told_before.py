@@ -67,11 +67,11 @@ def test_a_trace_holds_no_address_and_no_words_and_goes_after_a_day(rows: Rows) 
 
     told_before.keep_traces(rows.tx, rows.keys, [told], NOW)
 
-    (trace,) = rows.column(SentTrace.trace)
+    (trace,) = rows.column(SentTrace.trace_index)
     assert trace not in (rows.one(Message.body_fingerprint, told), rows.keys.blind_index(NUMBER)[:16])
     assert told_before.delete_traces(rows.tx, NOW) == 0
     assert told_before.delete_traces(rows.tx, NOW + DAY) == 1
-    assert rows.column(SentTrace.trace) == []
+    assert rows.column(SentTrace.trace_index) == []
 
 
 @pytest.mark.parametrize(
