@@ -7,7 +7,7 @@ still true and moves it to `sending`: from then on only an outcome says whether 
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -82,8 +82,7 @@ from reminder.storage.outbox.sealed_body import open_body
 DueRow = Row[*tuple[Any, ...]]
 
 
-@dataclass(frozen=True)
-class LeasedMessage:
+class LeasedMessage(NamedTuple):
     """A message that this worker has leased.
 
     `attempts` counts its hand-overs, with the one for which it is leased. It fences an outcome off from those of other
@@ -354,13 +353,14 @@ def begin_hand_over(tx: Session, leased: Sequence[LeasedMessage], now: datetime)
         begun.update(tx.connection().execute(_BEGIN_DATED if is_dated else _BEGIN, asked).scalars())
     if len(begun) < len(leased):
         release(tx, [one for one in leased if one.outgoing.message_id not in begun], now)
-    going = [replace(one, lease_until=now + OUTCOME_WITHIN) for one in leased if one.outgoing.message_id in begun]
+    until = now + OUTCOME_WITHIN
+    going = [one._replace(lease_until=until) for one in leased if one.outgoing.message_id in begun]
     return [_dated(one, now) for one in going] if is_dated else going
 
 
 def _dated(leased: LeasedMessage, now: datetime) -> LeasedMessage:
     first = leased.outgoing.first_handed_at or now
-    return replace(leased, outgoing=replace(leased.outgoing, first_handed_at=first))
+    return leased._replace(outgoing=leased.outgoing._replace(first_handed_at=first))
 
 
 def defer(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> None:
