@@ -112,7 +112,7 @@ def show_keys(file: File, key_file: KeyFile = None, as_json: bool = AsJson) -> N
     from reminder.upkeep import backup as upkeep
     from reminder.wiring import read_settings
 
-    keys = upkeep.contents_of(file, _backup_key(read_settings(**_ANY_KEYS), key_file)).keys
+    keys = upkeep.keys_in(file, _backup_key(read_settings(**_ANY_KEYS), key_file))
     print_answer({"keys": keys}, as_json=as_json, plain=",".join(keys))
 
 

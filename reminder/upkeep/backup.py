@@ -115,9 +115,14 @@ def check(file: Path, key: bytes) -> WrittenBackup:
 
 
 def contents_of(file: Path, key: bytes) -> BackupContents:
-    """Return what the header says, with the keys as REMINDER_SECRET_KEYS needs them, newest first."""
+    """Return what the header says."""
     with _opened(file) as found:
         return _Reading(found, key).contents
+
+
+def keys_in(file: Path, key: bytes) -> tuple[str, ...]:
+    """Return the keys as REMINDER_SECRET_KEYS needs them, newest first."""
+    return contents_of(file, key).keys
 
 
 def restore(
