@@ -133,9 +133,8 @@ def _apply(tx: Tx, receipt: WaitingReceipt, message: NamedMessage, now: datetime
         queue.settle_by_receipt(tx, message.id, receipt.provider_id)
         return
     ended = queue.end(tx, message.id, end, provider_id=receipt.provider_id, reason=receipt.error_code, now=now)
-    contact_ids = [] if message.contact_id is None else [message.contact_id]
-    if ended and end is MessageState.DELIVERED and contact_ids:
-        contacts.record_verified(tx, contact_ids, now)
+    if ended and end is MessageState.DELIVERED and message.contact_id is not None:
+        contacts.record_verified(tx, [message.contact_id], now)
     if ended and end is MessageState.UNDELIVERED:
         _did_not_arrive(tx, receipt.error_code, message, now)
 

@@ -17,7 +17,7 @@ COLUMNS = (
 
 def test_of_messages_with_one_id_the_one_that_was_reported_about_keeps_it(empty_database_url: str) -> None:
     database, now = Database(empty_database_url, durable=False), SystemClock().now().replace(microsecond=0)
-    schema.move(database, command.upgrade, "0024")
+    schema.move(database, command.upgrade, "0025")
     on_sqlite = empty_database_url.startswith("sqlite")
     lately, long_ago = now - timedelta(hours=2), now - timedelta(days=40)
     rows = [
