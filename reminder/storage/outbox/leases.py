@@ -588,6 +588,7 @@ def claimants(
     spoken = [name for name in registered() if name.is_call]
     asked = {"ids": message_ids, "since": now - _CLAIM_FOR, "spoken": spoken}
     for of_id, message_id, handed_at, state in tx.execute(_CLAIMANTS, asked):
+        assert handed_at is not None  # by the statement
         # Of one that a restore has put in doubt only the earliest instant is known.
         is_open = state == MessageState.SENDING or handed_at == restored_at
         latest = None if is_open else handed_at + OUTCOME_WITHIN + slack

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import ColumnElement, Executable, and_, bindparam, case, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Executable, and_, bindparam, case, exists, func, insert, or_, select, true
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import registered
@@ -285,7 +285,7 @@ def take_id_back(tx: Session, message_id: int, now: datetime) -> bool:
     The provider is asked again about it. Return False for one that has ended: there its id stays.
     """
     taken = tx.execute(
-        transition(MESSAGE_STATES, LOSE_ID, Message.id == message_id, Message.is_matched)
+        transition(MESSAGE_STATES, LOSE_ID, Message.id == message_id, Message.is_matched == true())
         .values(
             provider_id=None,
             is_matched=False,
