@@ -16,9 +16,9 @@ from reminder.domain.model.messages import (
     OUTCOME_WITHIN,
     RECORD_ANSWER,
     Accepted,
-    Candidates,
     Channel,
     Inquiry,
+    ListedEntries,
     Outcome,
     ProviderAnswer,
     after_asking,
@@ -43,7 +43,7 @@ PATIENCE = 3
 # How far a provider's clock may be from ours.
 CLOCK_SLACK = timedelta(seconds=120)
 
-Answer = Accepted | Candidates | ProviderAnswer | ChannelError
+Answer = Accepted | ListedEntries | ProviderAnswer | ChannelError
 
 
 def settle_unknown(
@@ -87,18 +87,18 @@ def _outcomes(
     got the same list. The lock on the address lets one of them decide after the other.
     """
     now = clock.now()
-    listed = {leased.outgoing.message_id: answer for leased, answer in answered if isinstance(answer, Candidates)}
+    listed = {leased.outgoing.message_id: answer for leased, answer in answered if isinstance(answer, ListedEntries)}
     leases.lock_addresses(tx, [leased for leased, _ in answered if leased.outgoing.message_id in listed])
     claimants = leases.claimants(tx, listed, slack=CLOCK_SLACK, now=now) if listed else {}
     taken: dict[ChannelName, set[str]] = {}
     for leased, answer in answered:
-        if isinstance(answer, Candidates):
+        if isinstance(answer, ListedEntries):
             ids = {entry.provider_id for entry in answer.entries}
             taken.setdefault(leased.channel, set()).update(leases.known_provider_ids(tx, leased.channel, ids))
     found, settled = list[tuple[LeasedMessage, Outcome]](), set[int]()
     for leased, answer in answered:
         meant = answer
-        if isinstance(answer, Candidates):
+        if isinstance(answer, ListedEntries):
             message_id, known = leased.outgoing.message_id, taken[leased.channel]
             earliest = leased.outgoing.handed_at - CLOCK_SLACK
             claims = claimants.get(message_id) or [Claimant(message_id, earliest)]
@@ -110,7 +110,7 @@ def _outcomes(
             if isinstance(meant, Accepted):
                 known.add(meant.provider_id)
                 settled.add(message_id)
-        assert not isinstance(meant, Candidates)
+        assert not isinstance(meant, ListedEntries)
         asked = Inquiry(
             leased.attempts,
             leased.not_found_count,

@@ -15,8 +15,8 @@ from reminder.delivery.reconciliation import settle_unknown
 from reminder.domain.model.messages import (
     BEFORE_ASKING_AGAIN,
     Accepted,
-    Candidates,
     Channel,
+    ListedEntries,
     ListedEntry,
     MessageKind,
     MessageState,
@@ -44,11 +44,11 @@ class Provider:
     async def send(self, outgoing: Outgoing) -> Accepted:
         raise AssertionError(f"message {outgoing.message_id} is sent again")
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Candidates:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> ListedEntries:
         if self.meet is not None:
             await asyncio.to_thread(self.meet.wait)
         listed = self.taken.get(outgoing.address, [])
-        return Candidates(tuple(one for one in listed if one.provider_id not in others))
+        return ListedEntries(tuple(one for one in listed if one.provider_id not in others))
 
     async def close(self) -> None:
         """Nothing was opened."""

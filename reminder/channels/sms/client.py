@@ -9,7 +9,7 @@ from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
 from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
-from reminder.domain.model.messages import Accepted, Candidates, ListedEntry, Outgoing
+from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
 # A text that waited longer than four hours would arrive in the evening; our own schedule decides about that.
@@ -66,7 +66,7 @@ class TwilioSms:
         # With our reference, the first receipt identifies the message even if the answer to `send` was lost.
         return f"{self._public_url}/webhooks/twilio/status?m={name}" if self._public_url else values.unset
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Candidates:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> ListedEntries:
         """Return the texts to this number that may be this one; raises TemporaryChannelError if Twilio cannot be asked.
 
         Only the number is passed to Twilio: whether its date filter also lists unsent texts is undocumented. A list
@@ -80,7 +80,7 @@ class TwilioSms:
             retry_after = answered.retry_after if (answered := last_answer.get()) else None
             raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
 
-    async def _find(self, address: str, text: str, earliest: datetime, others: Collection[str]) -> Candidates:
+    async def _find(self, address: str, text: str, earliest: datetime, others: Collection[str]) -> ListedEntries:
         page: Page | None = await self._messages.page_async(to=address, page_size=PAGE_SIZE)
         found: list[ListedEntry] = []
         reached_older = False
@@ -98,7 +98,7 @@ class TwilioSms:
         if page is not None and not reached_older:
             # Newer texts filled the pages, so ours may come after them: "not found" could cause a second copy.
             raise TemporaryChannelError("list_too_long")
-        return Candidates(tuple(found))
+        return ListedEntries(tuple(found))
 
     async def close(self) -> None:
         """Close all connections."""

@@ -7,7 +7,7 @@ from twilio.rest import Client
 from twilio.twiml.voice_response import Gather, Say, VoiceResponse
 
 from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
-from reminder.domain.model.messages import Accepted, Candidates, ListedEntry, Outgoing
+from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
@@ -64,13 +64,13 @@ class TwilioVoice:
             raise UnknownOutcomeError("no_sid")
         return Accepted(created.sid)
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Candidates:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> ListedEntries:
         """Return the calls to this number that may be this one: a list does not say what was spoken."""
         last_answer.set(None)
         earliest = outgoing.handed_at.astimezone(UTC) - CLOCK_SLACK
         try:
             page = await self._calls.page_async(to=outgoing.address, page_size=PAGE_SIZE)
-            return Candidates(
+            return ListedEntries(
                 tuple(
                     ListedEntry(row.sid, row.date_created)
                     for row in page

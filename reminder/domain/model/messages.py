@@ -67,7 +67,7 @@ class ListedEntry:
 
 
 @dataclass(frozen=True)
-class Candidates:
+class ListedEntries:
     """All entries of a provider's list that may be the message asked about: its address and its words, not older.
 
     They may be other messages with the same words to the same address: see domain/rules/same_words.py.
@@ -91,7 +91,7 @@ class Channel(Protocol):
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Hand the message to the provider and return its acceptance."""
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | Candidates | ProviderAnswer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ListedEntries | ProviderAnswer:
         """Return what became of a message handed over at `outgoing.handed_at` whose answer was lost.
 
         `others` are the provider's ids of other messages, which are left out: two people may share a phone.
