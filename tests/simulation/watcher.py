@@ -97,6 +97,8 @@ class Watcher(logging.Handler):
         # Messages that must not be handed over any more, and why.
         self._untrue: dict[tuple[int, int], str] = {}
         self._kept: list[tuple[str, str]] = []
+        self._adopted: dict[tuple[int, int], list[Taken]] = {}
+        self._inbound: set[str] = set()
         self._address_of: dict[int, bytes] = {}
         # By which process the last hand-over of a message was begun.
         self._begun_by: dict[tuple[int, int], Any] = {}
@@ -205,9 +207,31 @@ class Watcher(logging.Handler):
         self._handing_over.add(name)
         self._begun_by[name] = worker
 
+    def latest_person(self) -> int | None:
+        """Return the person to whom, or about whom, the message is whose hand-over began last."""
+        if not self._begun_by:
+            return None
+        message_id = next(reversed(self._begun_by))[0]
+        rows = self.world.storage.rows(CARD_OWNERS) + self.world.storage.rows(SPOKEN_OF)
+        return next((person for one, person in rows if one == message_id), None)
+
+    def takings(self, row: Row) -> list[Taken]:
+        """Return what providers have taken of a message."""
+        return self.taken.get((row.channel, self.key_of(row))) or self._adopted.get(row.name, [])
+
+    def _adopts(self, row: Row) -> None:
+        """Note that a message was never sent because its reader has the same text already: whose contact is gone."""
+        known = [one for some in self.taken.values() for one in some if row.provider_id in (one.sid, one.mail_id)]
+        gone = [one for one in known if self._named(one.channel, one.key)[1] is None]
+        self._adopted[row.name] = gone
+        if not gone:
+            self.wrong("never taken", f"message {row.id} is {row.state} without a hand-over, and nobody has its text")
+
     def _said_to_have_arrived(self, row: Row) -> None:
-        taken = self.taken.get((row.channel, self.key_of(row)), [])
-        if row.channel == "email" and row.provider_id and not any(one.key in row.provider_id for one in taken):
+        if not row.attempts and row.provider_id:
+            self._adopts(row)
+        taken = self.takings(row)
+        if row.channel == "email" and row.provider_id and row.provider_id not in {one.mail_id for one in taken}:
             taken = []
         if not taken:
             self.wrong("never taken", f"message {row.id} is {row.state}, and its provider has never had it")
@@ -271,6 +295,10 @@ class Watcher(logging.Handler):
         self.world.note(f"{taken.channel} to {taken.to} taken as {taken.sid}, message {name and name[0]}, time {times}")
         if times > 1 and row is not None and not row.possibly_double:
             self.wrong("doubled", f"message {row.id} was taken {times} times and is not marked")
+        before = self.taken[taken.channel, taken.key][:-1]
+        taken.worker = self.world.worker
+        if any(one.is_heard and one.worker is self.world.worker for one in before) and not self.world.was_away_for_long():
+            self.wrong("doubled though its answer was heard", f"message {name and name[0]}")
 
     def _named(self, channel: str, key: str) -> tuple[tuple[int, int] | None, Row | None]:
         if channel == "line":
@@ -287,11 +315,14 @@ class Watcher(logging.Handler):
     def heard(self, about: str, fields: Mapping[str, str], *, is_kept: bool) -> None:
         """The web server has answered a webhook; what it has said to have kept must not be lost."""
         if is_kept and about == "inbound":
+            self._inbound.add(fields["MessageSid"])
             text, number = fields["Body"], fields["From"]
             if text in ("停止", "STOP"):
                 self._stopped_by_owner.setdefault(number, self.world.loop.time())
             elif text in ("再開", "START"):
                 self._stopped_by_owner.pop(number, None)
+        if is_kept and about == "call" and fields.get("Digits"):
+            self._inbound.add(fields["CallSid"])
         if is_kept and about == "receipt":
             self._kept.append((fields.get("MessageSid", fields.get("CallSid", "")), fields.get("MessageStatus", "")))
 
@@ -308,6 +339,9 @@ class Watcher(logging.Handler):
             ((left,),) = self.world.storage.rows(query)
             if left:
                 self.wrong("dropped", f"{left} {what} are not worked on")
+        ((acted_on,),) = self.world.storage.rows("SELECT count(*) FROM replies")
+        if acted_on > len(self._inbound):
+            self.wrong("acts twice", f"{len(self._inbound)} texts came in, and {acted_on} are kept")
         now = self.world.worker_now()
         for row in self.rows.values():
             if row.state == "queued" and instant(row.expires_at) < now - timedelta(minutes=30):
@@ -344,7 +378,7 @@ class Watcher(logging.Handler):
 
     def _has_arrived(self, row: Row, by: datetime) -> bool:
         """Return whether a message has truly arrived by then."""
-        taken = self.taken.get((row.channel, self.key_of(row)), ())
+        taken = self.takings(row)
         is_proof = row.channel in ("email", "line")
         return any(one.at <= by and (is_proof or TRUE_END.get(one.status) == "delivered") for one in taken)
 

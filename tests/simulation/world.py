@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -28,7 +28,7 @@ from tests.simulation.loop import OWNER, SimLoop
 from tests.simulation.machines import JOB, Machine, Web, Worker, settings_for
 from tests.simulation.network import Network
 from tests.simulation.providers import LINE_HOST, MAIL_HOST, TOKEN, TWILIO, LineServer, MailServer, Taken, Twilio
-from tests.simulation.scenario import HOUR, Happening, Scenario, Somebody
+from tests.simulation.scenario import HOUR, READER, Happening, Scenario, Somebody
 from tests.simulation.storage import Storage
 from tests.simulation.watcher import Watcher, Wrong, instant
 from tests.simulation.weather import WELL, Weather
@@ -121,6 +121,11 @@ class World:
     def later(self, seconds: float, then: Callable[[], None]) -> None:
         """Do something later, whoever lives then."""
         self.loop.call_later(seconds, then, context=contextvars.Context())
+
+    def was_away_for_long(self) -> bool:
+        """Return whether the database was away for longer than outcomes wait for it."""
+        spells = (one for one in self.scenario.spells if one.about == "storage" and one.begin <= self.loop.time())
+        return any(one.end - one.begin > 100 for one in spells)
 
     # ── what providers say to us ──
 
@@ -255,9 +260,16 @@ class World:
                 self.later(self.draw("acts follow", 0.0, 0.03), lambda one=happening: self._happen(one))
 
     def _happen(self, happening: Happening) -> None:
+        if happening.args.get("who") == READER:
+            happening = replace(happening, args={**happening.args, "who": self._reader()})
         self.note(f"-- {happening}")
         self._touch(happening)
         people.ACTS[happening.do](self, **happening.args)
+
+    def _reader(self) -> str:
+        """Return the person to whom, or about whom, the latest message is."""
+        about = self.watcher.latest_person()
+        return next((name for name, one in self.residents.items() if one.id == about), next(iter(self.residents)))
 
     def _touch(self, happening: Happening) -> None:
         """Note about whom somebody has done something: of them nobody knows any more what they must be told."""
