@@ -297,7 +297,10 @@ class Watcher(logging.Handler):
             self.wrong("doubled", f"message {row.id} was taken {times} times and is not marked")
         before = self.taken[taken.channel, taken.key][:-1]
         taken.worker = self.world.worker
-        if any(one.is_heard and one.worker is self.world.worker for one in before) and not self.world.was_away_for_long():
+        if (
+            any(one.is_heard and one.worker is self.world.worker for one in before)
+            and not self.world.was_away_for_long()
+        ):
             self.wrong("doubled though its answer was heard", f"message {name and name[0]}")
 
     def _named(self, channel: str, key: str) -> tuple[tuple[int, int] | None, Row | None]:
@@ -361,7 +364,7 @@ class Watcher(logging.Handler):
     def _everybody_is_told(self) -> None:
         """By six in the evening whoever was due has the text, or a human knows that they have not."""
         by = self.world.began + timedelta(hours=12, minutes=5)
-        if self.world.now() > by + timedelta(hours=12):
+        if self.world.now() > by + timedelta(hours=12) or self.world.was_off_for_long():
             return
         about: dict[int, set[int]] = defaultdict(set)
         for query in (SPOKEN_OF, CARD_OWNERS):

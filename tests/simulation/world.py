@@ -30,7 +30,7 @@ from tests.simulation.network import Network
 from tests.simulation.providers import LINE_HOST, MAIL_HOST, TOKEN, TWILIO, LineServer, MailServer, Taken, Twilio
 from tests.simulation.scenario import HOUR, READER, Happening, Scenario, Somebody
 from tests.simulation.storage import Storage
-from tests.simulation.watcher import Watcher, Wrong, instant
+from tests.simulation.watcher import Row, Watcher, Wrong, instant
 from tests.simulation.weather import WELL, Weather
 
 # How long a job waits where nothing calls it, in seconds: what it finds then, time alone has made due.
@@ -57,6 +57,7 @@ class Result:
     wrongs: Sequence[Wrong]
     trace: Sequence[str]
     texts: Sequence[Taken]
+    rows: Sequence[Row]
 
     @property
     def digest(self) -> str:
@@ -126,6 +127,10 @@ class World:
         """Return whether the database was away for longer than outcomes wait for it."""
         spells = (one for one in self.scenario.spells if one.about == "storage" and one.begin <= self.loop.time())
         return any(one.end - one.begin > 100 for one in spells)
+
+    def was_off_for_long(self) -> bool:
+        """Return whether we were off for so long that nobody can be told in time."""
+        return sum(one.args.get("back_after", 0.0) for one in self.scenario.happenings) > 4 * HOUR
 
     # ── what providers say to us ──
 
@@ -230,7 +235,8 @@ class World:
             finally:
                 self.storage.close()
                 self._end()
-        return Result(self.watcher.wrongs, self.trace, [*self.twilio.texts, *self.mail.mails, *self.line.pushed])
+        texts = [*self.twilio.texts, *self.mail.mails, *self.line.pushed]
+        return Result(self.watcher.wrongs, self.trace, texts, list(self.watcher.rows.values()))
 
     def _end(self) -> None:
         for process in (getattr(self, "worker", None), getattr(self, "web", None)):
