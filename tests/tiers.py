@@ -33,6 +33,7 @@ SLOW = (
     "journeys/test_sheets_leave_no_number.py",
     "journeys/test_sheets_through_kills.py",
     "journeys/test_slow_clients.py",
+    "journeys/test_two_primaries.py",
     "journeys/test_years.py",
     "planning/test_added_steps.py",
     "planning/test_forecast.py::test_what_the_forecast_shows_is_what_everybody_is_sent",
