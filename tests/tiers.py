@@ -21,6 +21,7 @@ SLOW = (
     "cli/test_setup_code.py",
     "cli/test_simulate.py",
     "domain/text/test_composer.py",
+    "domain/text/test_nearness.py",
     "enrolment/imports/test_any_sheet.py",
     "enrolment/imports/test_bounded_reader.py",
     "enrolment/imports/test_heavy_workbooks.py",
