@@ -6,8 +6,11 @@ so a fixed offset is exact for every date a card can carry.
 
 import asyncio
 import os
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
+from threading import Lock
 from typing import Protocol
 
 JAPAN = timezone(timedelta(hours=9), "Asia/Tokyo")
@@ -54,6 +57,33 @@ class SteppedClock:
         if now < self._now:
             raise ValueError(f"time cannot run back from {self._now} to {now}")
         self._now = now.astimezone(UTC)
+
+
+def monotonic() -> float:
+    """Return seconds that only ever grow, whatever the machine's clock is set to; they are for intervals."""
+    return time.monotonic()
+
+
+class ClockWatch:
+    """Notices that a clock was set, by comparing it with seconds that only grow. Several threads may use it."""
+
+    def __init__(self, clock: Clock, seconds: Callable[[], float] = monotonic) -> None:
+        self._clock, self._seconds = clock, seconds
+        self._lock = Lock()
+        self._seen = self._now()
+
+    def step(self) -> timedelta:
+        """Return by how much the clock was set since the last call, forward or (negative) back.
+
+        The suspension of a machine counts as forward, because its seconds stand still meanwhile.
+        """
+        with self._lock:
+            (before, seconds_before), (now, seconds) = self._seen, self._now()
+            self._seen = now, seconds
+        return now - before - timedelta(seconds=seconds - seconds_before)
+
+    def _now(self) -> tuple[datetime, float]:
+        return self._clock.now(), self._seconds()
 
 
 def japan_date(instant: datetime) -> date:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from reminder.clock import pause, pause_unless
 from reminder.delivery.lease_manager import MOST, LeaseBatch
-from reminder.domain.model.messages import Outcome
+from reminder.domain.model.messages import MessageState, Outcome
 from reminder.errors import DatabaseNotReadyError
 from reminder.storage.outbox.leases import LeasedMessage
 
@@ -26,7 +26,7 @@ TRIES, BETWEEN_TRIES = 120, 1.0
 # sending it.
 GATHERED_FOR = 0.002
 # How often it looks whether it is to stop, and how long it then waits for the outcomes of what it is handing over.
-LOOKS_EVERY, STOPS_WITHIN = 0.5, 20.0
+LOOKS_EVERY, STOPS_WITHIN = 0.5, 12.0
 
 Answered = tuple[LeasedMessage, Outcome]
 
@@ -67,16 +67,17 @@ class Dispatcher:
         # order in which they were leased.
         self._behind: dict[str, deque[_Ready]] = {}
         self._answers: list[Answered] = []
-        self._tried = 0
+        self._tried = self._accepted = 0
         self._is_all = False
         self._leasing: asyncio.Task[None] | None = None
         self._lease_at = self._started_last = 0.0
         self._failure: Exception | None = None
+        self._stop_by: float | None = None
         # An outcome or a lease has come; no hand-over is in flight.
         self._news, self._is_idle = asyncio.Event(), asyncio.Event()
 
     async def run(self, first: LeaseBatch) -> int:
-        """Hand over until nothing more is due; return how many messages were handed over or tried."""
+        """Hand over until nothing more is due; return how many messages their providers have accepted."""
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._add(first)
@@ -92,10 +93,9 @@ class Dispatcher:
                 await asyncio.to_thread(self._release, [ready.leased for ready in self._ready])
         if self._failure is not None:
             raise self._failure
-        return self._tried
+        return self._accepted
 
     async def _work(self) -> None:
-        stop_by: float | None = None
         while True:
             goes_on = self._goes_on() and self._failure is None
             if goes_on:
@@ -103,8 +103,7 @@ class Dispatcher:
             if self._answers or (goes_on and self._has_next()):
                 await self._take_turn(goes_on)
             elif self._in_flight:
-                stop_by = None if goes_on else stop_by or self._loop.time() + STOPS_WITHIN
-                if stop_by is not None and self._loop.time() >= stop_by:
+                if not goes_on and self._is_out_of_time():
                     self._cut_off()
                 await self._wait_for_news()
             elif goes_on and (self._ready or not self._is_all):
@@ -198,10 +197,18 @@ class Dispatcher:
             try:
                 return await asyncio.to_thread(self._turn, answered, begins)
             except DatabaseNotReadyError as not_ready:
-                if not tries_left or not_ready.code == "database_ahead":
+                if not tries_left or not_ready.code == "database_ahead" or self._is_out_of_time():
                     raise
                 await pause(BETWEEN_TRIES)
         raise AssertionError("a turn was neither taken nor refused")
+
+    def _is_out_of_time(self) -> bool:
+        """Return whether it was to stop so long ago that a database which is away is not waited for."""
+        if self._goes_on() and self._failure is None:
+            self._stop_by = None
+        elif self._stop_by is None:
+            self._stop_by = self._loop.time() + STOPS_WITHIN
+        return self._stop_by is not None and self._loop.time() >= self._stop_by
 
     async def _try(self, leased: LeasedMessage, starts_at: float) -> None:
         if (wait := starts_at - self._loop.time()) > 0:
@@ -211,6 +218,7 @@ class Dispatcher:
             # Not before: the next turn may have begun another list meanwhile.
             self._answers.append((leased, outcome))
             self._tried += 1
+            self._accepted += outcome.state is MessageState.ACCEPTED
         finally:
             self._next_to(leased.outgoing.address)
 

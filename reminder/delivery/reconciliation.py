@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
 from reminder.clock import Clock
 from reminder.delivery import reschedule
-from reminder.delivery.sender import record
+from reminder.delivery.dispatcher import LOOKS_EVERY
+from reminder.delivery.sender import record, record_each
 from reminder.domain.model.messages import (
     OUTCOME_WITHIN,
     RECORD_ANSWER,
@@ -23,6 +24,7 @@ from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.session import Database
 from reminder.storage.outbox import leases
 from reminder.storage.outbox.leases import LeasedMessage
+from reminder.storage.runtime import breakers
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +42,14 @@ def settle_unknown(
     keys: KeyRing,
     clock: Clock,
     channels: Mapping[ChannelName, Channel],
-    run: Callable[[Coroutine[None, None, list[Outcome]]], list[Outcome]],
+    run: Callable[[Coroutine[None, None, list[Outcome] | None]], list[Outcome] | None],
+    *,
+    goes_on: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Ask about messages of unknown outcome, record what is found, and return their number."""
+    """Ask about messages of unknown outcome, record what is found, and return their number.
+
+    Once `goes_on` returns False, no provider is waited for any more; the rest is asked about soon.
+    """
     now = clock.now()
     with database.writing() as tx:
         lost = leases.mark_lost_unknown(tx, now)
@@ -51,25 +58,50 @@ def settle_unknown(
         unknown, forgotten = leases.lease_unknown(tx, keys, now=now, lease=OUTCOME_WITHIN, limit=AT_ONCE)
         reschedule.reschedule_next_day(tx, forgotten, now)
         others = leases.provider_ids_at_same_addresses(tx, [leased.contact_id for leased in unknown])
+        open_now = breakers.open_channels(tx)
     if not unknown:
         return len(forgotten)
-    asking = _Inquiries(channels, clock, set(others))
+    asking = _Inquiries(channels, clock, set(others), open_now)
     for start in range(0, len(unknown), SIDE_BY_SIDE):
         some = unknown[start : start + SIDE_BY_SIDE]
-        outcomes = run(asking.ask(some))
-        with database.writing() as tx:
-            record(tx, list(zip(some, outcomes, strict=True)), RECORD_ANSWER, clock)
+        outcomes = run(_unless_stopped(asking.ask(some), goes_on)) if goes_on() else None
+        if outcomes is None:
+            with database.writing() as tx:
+                leases.ask_soon(tx, unknown[start:], clock.now())
+            return start + len(forgotten)
+        record_each(
+            database.writing,
+            list(zip(some, outcomes, strict=True)),
+            lambda tx, found: record(tx, found, RECORD_ANSWER, clock),
+            clock,
+        )
     return len(unknown) + len(forgotten)
+
+
+async def _unless_stopped(
+    asking: Coroutine[None, None, list[Outcome]], goes_on: Callable[[], bool]
+) -> list[Outcome] | None:
+    """Return the outcomes, None where this is to end before all questions are answered."""
+    task = asyncio.get_running_loop().create_task(asking)
+    while not (await asyncio.wait([task], timeout=LOOKS_EVERY))[0]:
+        if not goes_on():
+            task.cancel()
+            await asyncio.wait([task])
+            return None
+    return task.result()
 
 
 class _Inquiries:
     """Questions to providers.
 
     `taken`: the provider's ids of messages that are already found; no other message may be matched with them.
+    `open_now`: the channels whose breaker is open.
     """
 
-    def __init__(self, channels: Mapping[ChannelName, Channel], clock: Clock, taken: set[str]) -> None:
-        self._channels, self._clock, self._taken = channels, clock, taken
+    def __init__(
+        self, channels: Mapping[ChannelName, Channel], clock: Clock, taken: set[str], open_now: Collection[str]
+    ) -> None:
+        self._channels, self._clock, self._taken, self._open = channels, clock, taken, open_now
         self._silence: dict[ChannelName, list[ChannelError]] = {}
 
     async def ask(self, unknown: Sequence[LeasedMessage]) -> list[Outcome]:
@@ -98,7 +130,14 @@ class _Inquiries:
         if isinstance(answer, Accepted):
             self._taken.add(answer.provider_id)
         handed_at = leased.outgoing.handed_at
-        asked = Inquiry(leased.attempts, leased.not_found_count, leased.possibly_double, leased.expires_at, handed_at)
+        asked = Inquiry(
+            leased.attempts,
+            leased.not_found_count,
+            leased.possibly_double,
+            leased.expires_at,
+            handed_at,
+            is_open=leased.channel in self._open,
+        )
         return after_asking(answer, asked, self._clock.now())
 
     async def _answer(self, leased: LeasedMessage) -> Accepted | ProviderAnswer | ChannelError:

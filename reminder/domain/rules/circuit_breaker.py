@@ -8,10 +8,10 @@ but one message from time to time, a probe. The first success closes it.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 
 from reminder.domain.model.channels import ProviderError
-from reminder.domain.model.messages import Accepted
+from reminder.domain.model.messages import Accepted, Evidence
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -28,15 +28,6 @@ FIRST_PROBE, LONGEST_PROBE = timedelta(seconds=30), timedelta(minutes=2)
 TOLD_AFTER = timedelta(minutes=5)
 # Where nothing was tried for so long, nothing waits for the channel, and whether it works is unknown.
 UNTRIED_AFTER = timedelta(hours=1)
-
-
-class Evidence(StrEnum):
-    """What the outcome of one message says about its provider."""
-
-    WORKS = "works"  # it has taken the message, or judged it
-    FAILS = "fails"  # it takes nothing at present
-    SILENT = "silent"  # it has not answered
-    DOUBTFUL = "doubtful"  # it may be about this one message
 
 
 class Certainty(IntEnum):
@@ -112,9 +103,7 @@ class Breaker:
         return self.certainty > Certainty.ONE_ADDRESS and is_long and was_tried
 
 
-def evidence_of(
-    answer: Accepted | ChannelError, read_error: Callable[[str | None], ProviderError]
-) -> Evidence | None:
+def evidence_of(answer: Accepted | ChannelError, read_error: Callable[[str | None], ProviderError]) -> Evidence | None:
     """Return what an answer says about the provider, None for nothing. `read_error`: of the channel's capabilities."""
     if isinstance(answer, Accepted):
         return Evidence.WORKS

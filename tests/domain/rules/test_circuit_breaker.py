@@ -5,17 +5,14 @@ from datetime import timedelta
 import pytest
 
 from reminder.channels.registry import channel_named
-from reminder.domain.model.messages import Accepted
+from reminder.domain.model.messages import Accepted, Evidence
 from reminder.domain.rules.circuit_breaker import (
     AT_ONCE,
     FIRST_PROBE,
     LONGEST_PROBE,
-    OPENS_AFTER,
     TOLD_AFTER,
     UNTRIED_AFTER,
     Breaker,
-    Certainty,
-    Evidence,
     Failure,
     after_failures,
     evidence_of,
