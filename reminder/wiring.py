@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from reminder import settings as settings_of_all
 from reminder.channels import registry
 from reminder.channels.definition import ClientContext
-from reminder.clock import Clock, SystemClock
+from reminder.clock import Clock, SystemClock, monotonic
 from reminder.domain.model.card_kinds import read_kinds
 from reminder.domain.model.messages import Channel
 from reminder.domain.model.people import ChannelName, Language
@@ -227,7 +227,7 @@ def build_app(
     from reminder.storage.db.session import Database
     from reminder.storage.maintenance.settlement import seal_rows, settling
 
-    logs.install(logging.INFO)
+    logs.install(logging.INFO, monotonic)
     rules = read_rulebook(settings)
     rules.wording.require_finished()
     clock = clock or SystemClock()

@@ -45,7 +45,7 @@ class Dispatcher:
     `lease` leases up to so many of the next messages. `turn` records outcomes and begins hand-overs, and returns the
     messages whose hand-over has begun. `release` ends leases. These three are called in threads. `hand_over` tries one
     message and never raises; if it is cancelled, it returns an unknown outcome. `goes_on` says whether to lease more
-    and to begin more hand-overs.
+    and to begin more hand-overs. `accepted`: how many messages their provider has taken.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Dispatcher:
         # order in which they were leased.
         self._behind: dict[str, deque[_Ready]] = {}
         self._answers: list[Answered] = []
-        self._tried = self._accepted = 0
+        self._tried = self.accepted = 0
         self._is_all = False
         self._leasing: asyncio.Task[None] | None = None
         self._lease_at = self._started_last = 0.0
@@ -77,7 +77,7 @@ class Dispatcher:
         self._news, self._is_idle = asyncio.Event(), asyncio.Event()
 
     async def run(self, first: LeaseBatch) -> int:
-        """Hand over until nothing more is due; return how many messages their providers have accepted."""
+        """Hand over until nothing more is due; return how many messages were handed over or tried."""
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._add(first)
@@ -93,7 +93,7 @@ class Dispatcher:
                 await asyncio.to_thread(self._release, [ready.leased for ready in self._ready])
         if self._failure is not None:
             raise self._failure
-        return self._accepted
+        return self._tried
 
     async def _work(self) -> None:
         while True:
@@ -218,7 +218,7 @@ class Dispatcher:
             # Not before: the next turn may have begun another list meanwhile.
             self._answers.append((leased, outcome))
             self._tried += 1
-            self._accepted += outcome.state is MessageState.ACCEPTED
+            self.accepted += outcome.state is MessageState.ACCEPTED
         finally:
             self._next_to(leased.outgoing.address)
 

@@ -195,13 +195,17 @@ class _Limits:
     def within(self, rows: Sequence[DueRow]) -> Sequence[DueRow]:
         """Return the rows that may leave now, and count them; the others wait, or end with their own day.
 
-        A row that was leased today and not handed over has been let through and counted.
+        A row that was leased today and not handed over has been let through and counted, and so has one that is tried
+        again: a day of failures must not use up what a group may send.
         """
-        new = [row for row in rows if row.lease_until is None or japan_date(row.lease_until) < self._today]
+        new = [row for row in rows if row.attempts == 0 and not self._was_leased_today(row)]
         if not new:
             return rows
         held = {row.id for row in new} - {row.id for row in self._let_through(new)}
         return [row for row in rows if row.id not in held]
+
+    def _was_leased_today(self, row: DueRow) -> bool:
+        return row.lease_until is not None and japan_date(row.lease_until) >= self._today
 
     def _let_through(self, rows: Sequence[DueRow]) -> Sequence[DueRow]:
         rows = self._within_reason(rows)

@@ -70,7 +70,7 @@ class Sender:
 
     `per_second`: the rate of SMS (None: no limit). `stop_url` returns the one-click address of an e-mail for a contact
     id. When `goes_on` returns False, messages that have not left are released. `code_channels`: by which login codes
-    leave, with connections of their own (None: by `channels`).
+    leave, with connections of their own (None: by `channels`). `accepted`: how many messages were taken by a provider.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class Sender:
         self._code_channels = channels if code_channels is None else code_channels
         self._stop_url = stop_url
         self._goes_on = goes_on
+        self.accepted = 0
         self._breakers = ChannelBreakers(keys)
         self._lease_manager = LeaseManager(database, keys, clock, per_second=per_second, breakers=self._breakers)
 
@@ -101,7 +102,7 @@ class Sender:
         *,
         codes: bool | None = None,
     ) -> int:
-        """Send what is due and return how many messages their providers have accepted; `run` drives the event loop.
+        """Send what is due and return how many messages were handed over or tried; `run` drives the event loop.
 
         `channels`: only what leaves by these; None: by any, each by a dispatcher of its own. `codes`: only login codes,
         or (False) all but those; None: all, the codes by a dispatcher of their own.
@@ -124,8 +125,15 @@ class Sender:
         """Run a dispatcher for each way, so that slow mail delays neither texts nor codes."""
         end = asyncio.get_running_loop().time() + SECONDS_A_PASS
         async with asyncio.TaskGroup() as dispatchers:
-            accepted = [dispatchers.create_task(self._dispatcher(way, end).run(claim)) for way, claim in first.items()]
-        return sum(task.result() for task in accepted)
+            tried = [dispatchers.create_task(self._send_by(way, claim, end)) for way, claim in first.items()]
+        return sum(task.result() for task in tried)
+
+    async def _send_by(self, way: _Way, first: LeaseBatch, end: float) -> int:
+        dispatcher = self._dispatcher(way, end)
+        try:
+            return await dispatcher.run(first)
+        finally:
+            self.accepted += dispatcher.accepted
 
     def _dispatcher(self, way: _Way, end: float) -> Dispatcher:
         loop = asyncio.get_running_loop()

@@ -287,7 +287,9 @@ def send(
 
     `codes`: only login codes, or (False) all but those.
     """
-    return sender(app, goes_on).send_due(app.loop.run, channels, codes=codes)
+    sending = sender(app, goes_on)
+    sending.send_due(app.loop.run, channels, codes=codes)
+    return sending.accepted
 
 
 def links_of(app: App) -> SignedLinks:
