@@ -176,8 +176,10 @@ def _troubles(
         yield Trouble("clocks_apart")
     yield from _cards(tx, rules, now, last_pass)
     pauses = heartbeats.pauses(tx, now - BEING_TRIED)
-    failing = [one for one in breakers.failing(tx) if one.is_trouble(now)]
-    late = _late_messages(tx, now, {one.channel for one in (*pauses, *failing)})
+    # A channel that waits for the operator is said to wait, with what its provider says.
+    waiting = {pause.channel for pause in pauses}
+    failing = [one for one in breakers.failing(tx) if one.is_trouble(now) and one.channel not in waiting]
+    late = _late_messages(tx, now, waiting | {one.channel for one in failing})
     if late is not None:
         yield late
     for code, found in audit.waiting(tx, late=now - LATE, long_ago=now - LONG_AGO).items():

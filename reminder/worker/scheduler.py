@@ -63,8 +63,8 @@ class IntervalJob:
     starts_at_once: bool = True
 
 
-def _prepare(app: App, _goes_on: GoesOn) -> None:
-    report = prepare(app, app.clock.now())
+def _prepare(app: App, goes_on: GoesOn) -> None:
+    report = prepare(replace(app, goes_on=goes_on), app.clock.now())
     if report.total:
         log.info("pass: %s", report)
 
@@ -146,7 +146,7 @@ class WorkerScheduler:
     def __init__(
         self, app: App, jobs: Sequence[IntervalJob] = INTERVAL_JOBS, *, watch: ClockWatch | None = None
     ) -> None:
-        self._app = replace(app, goes_on=self._goes_on)
+        self._app = app
         self._stopping = threading.Event()
         self.outgrown = False
         self._watch = watch or (ClockWatch(app.clock) if app.keeps_time else None)
