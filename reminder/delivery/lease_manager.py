@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from reminder.clock import Clock, japan_date
@@ -112,7 +112,7 @@ class LeaseManager:
         ended = len(picked.stale) + len(picked.refused) + len(picked.forgotten) + len(picked.suspended)
         leased = self._decrypt(rows, now, starts_in)
         if is_probe:
-            return LeaseBatch([replace(one, is_probe=True) for one in leased])
+            return LeaseBatch([one._replace(is_probe=True) for one in leased])
         return LeaseBatch(leased, is_all=len(picked.ready) + ended < count)
 
     def _pick(
@@ -225,20 +225,20 @@ class _Limits:
 
         Those are deferred to the next day, or end with their own day.
         """
-        addresses = {row.address_index for row in rows if row.address_index}
+        written_to = [row.address_index for row in rows if row.address_index]
+        addresses = set(written_to)
         sent = leases.sent_recently(self._tx, addresses, self._now - A_DAY, self._now)
+        if not sent.all and len(addresses) == len(written_to):
+            # As on most mornings: one message to each, and none before it.
+            return rows
         every, of_group, alike = Counter(sent.all), Counter(sent.of_group), Counter(sent.alike)
         writing: dict[bytes, set[int | None]] = {}
         for address, group_id in (*sent.of_group, *((row.address_index, row.group_id) for row in rows)):
             writing.setdefault(address, set()).add(group_id)
         fits, held, most = [], dict[HoldReason, list[DueRow]](), self._channel.can.most_a_day
         for row in rows:
-            address, group, words = (
-                row.address_index,
-                row.group_id,
-                (row.address_index, row.group_id, row.body_fingerprint),
-            )
-            groups = len(writing[address])
+            address, group = row.address_index, row.group_id
+            words, groups = (address, group, row.body_fingerprint), len(writing[address])
             is_asked_for = row.urgency <= Urgency.ANSWER
             if address and not (
                 is_asked_for or is_within_share(most, every[address], of_group[address, group], groups)

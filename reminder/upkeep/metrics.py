@@ -82,9 +82,9 @@ def _gauges(found: Health, cards_due: int, now: datetime) -> Iterator[Metric]:
     failing = GaugeMetricFamily(
         "kigen_channel_failing_seconds", "How long nothing has succeeded by this channel", labels=["channel"]
     )
-    for one in found.failing:
-        opened.add_metric([one.channel], int(one.is_open))
-        failing.add_metric([one.channel], max(0.0, (now - one.failing_since).total_seconds()))
+    for state in found.failing:
+        opened.add_metric([state.channel], int(state.is_open))
+        failing.add_metric([state.channel], max(0.0, (now - state.failing_since).total_seconds()))
     yield opened
     yield failing
 

@@ -27,7 +27,7 @@ _ALL = select(*_COLUMNS).order_by(ChannelBreaker.channel)
 _FIND = select(*_COLUMNS).where(ChannelBreaker.channel == bindparam("channel"))
 
 
-def _breaker(row: Row[Any]) -> Breaker:
+def _breaker(row: Row[*tuple[Any, ...]]) -> Breaker:
     return Breaker(**{**row._mapping, "certainty": Certainty(row.certainty)})
 
 
