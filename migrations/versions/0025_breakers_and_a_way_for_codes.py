@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("last_failed_at", _INSTANT, nullable=False),
         sa.Column("failures", _NUMBER, nullable=False),
         sa.Column("certainty", sa.SmallInteger(), nullable=False),
-        sa.Column("first_address", sa.String(16), nullable=False),
+        sa.Column("first_address_index", sa.LargeBinary(), nullable=False),
         sa.Column("opened_at", _INSTANT, nullable=True),
         sa.Column("probe_at", _INSTANT, nullable=True),
         sa.Column("failed_probes", _NUMBER, nullable=False),

@@ -16,7 +16,7 @@ from reminder.storage.runtime import breakers
 
 log = logging.getLogger(__name__)
 
-_MARK_BYTES = 8
+_INDEX_BYTES = 8
 
 
 class Permit(Enum):
@@ -73,7 +73,7 @@ class ChannelBreakers:
     def _fail(self, tx: Tx, channel: ChannelName, some: Sequence[tuple[LeasedMessage, Outcome]], now: datetime) -> None:
         before = breakers.find(tx, channel, lock=True)
         failures = [
-            Failure(outcome.evidence, outcome.reason or "", self._mark(leased))
+            Failure(outcome.evidence, outcome.reason or "", self._index(leased))
             for leased, outcome in some
             if outcome.evidence is not None
         ]
@@ -88,8 +88,8 @@ class ChannelBreakers:
                 after.reason,
             )
 
-    def _mark(self, leased: LeasedMessage) -> str:
-        return self._keys.blind_index(f"failed\0{leased.outgoing.address}")[:_MARK_BYTES].hex()
+    def _index(self, leased: LeasedMessage) -> bytes:
+        return self._keys.blind_index(f"failed\0{leased.outgoing.address}")[:_INDEX_BYTES]
 
     def _remember(self, channel: ChannelName, state: Breaker | None) -> None:
         if state is None:

@@ -60,11 +60,11 @@ _TOO_MANY_REQUESTS = 429
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed message: the evidence, the provider's reason, and a mark by which its address is recognised."""
+    """A failed message: the evidence, the provider's reason, and the index by which its address is recognised."""
 
     evidence: Evidence
     reason: str
-    address: str
+    address_index: bytes
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Breaker:
     """The state of a failing channel; a channel that works has none.
 
     `reason`: of its latest failure. Instants are aware UTC. `opened_at`: None while it is closed. `probe_at`: when the
-    next probe may leave. `failed_probes`: in a row. `first_address`: the mark of the address that failed first.
+    next probe may leave. `failed_probes`: in a row. `first_address_index`: of the address that failed first.
     """
 
     channel: str
@@ -81,7 +81,7 @@ class Breaker:
     last_failed_at: datetime
     failures: int
     certainty: Certainty
-    first_address: str
+    first_address_index: bytes
     opened_at: datetime | None = None
     probe_at: datetime | None = None
     failed_probes: int = 0
@@ -133,8 +133,8 @@ def after_failures(
 ) -> Breaker:
     """Return the state after these failures, of which there is at least one. `of_probe`: a probe is among them."""
     latest = failures[-1]
-    first = before.first_address if before else failures[0].address
-    is_several = any(one.address != first for one in failures)
+    first = before.first_address_index if before else failures[0].address_index
+    is_several = any(one.address_index != first for one in failures)
     found = Certainty.CHANNEL if is_several else max(_CERTAINTY[one.evidence] for one in failures)
     state = Breaker(
         channel,
@@ -143,7 +143,7 @@ def after_failures(
         last_failed_at=now,
         failures=(before.failures if before else 0) + len(failures),
         certainty=max(found, before.certainty) if before else found,
-        first_address=first,
+        first_address_index=first,
         opened_at=before.opened_at if before else None,
         probe_at=before.probe_at if before else None,
         failed_probes=before.failed_probes if before else 0,

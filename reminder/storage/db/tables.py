@@ -554,8 +554,8 @@ class Pause(Base):
 class ChannelBreaker(Base):
     """A channel by which nothing has succeeded since its first failure.
 
-    `opened_at`: since when only probes leave by it; None before. `first_address`: a keyed mark of the address of the
-    first failed message, by which a second address is told from the same one again.
+    `opened_at`: since when only probes leave by it; None before. `first_address_index`: of the address of the first
+    failed message, by which a second address is told from the same one again.
     """
 
     __tablename__ = "channel_breakers"
@@ -565,7 +565,7 @@ class ChannelBreaker(Base):
     last_failed_at: Mapped[datetime]
     failures: Mapped[int]
     certainty: Mapped[int] = mapped_column(SmallInteger)
-    first_address: Mapped[str] = mapped_column(String(16))
+    first_address_index: Mapped[bytes]
     opened_at: Mapped[datetime | None]
     probe_at: Mapped[datetime | None]
     failed_probes: Mapped[int]

@@ -18,7 +18,7 @@ _COLUMNS = (
     ChannelBreaker.last_failed_at,
     ChannelBreaker.failures,
     ChannelBreaker.certainty,
-    ChannelBreaker.first_address,
+    ChannelBreaker.first_address_index,
     ChannelBreaker.opened_at,
     ChannelBreaker.probe_at,
     ChannelBreaker.failed_probes,

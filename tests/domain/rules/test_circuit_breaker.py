@@ -68,7 +68,7 @@ def test_each_answer_says_something_of_the_provider_or_only_of_the_message(
     assert evidence_of(answer, channel_named(channel).can.read_error) is said
 
 
-def failing(*evidence: Evidence, to: str = "a", before: Breaker | None = None, after: timedelta = MINUTE) -> Breaker:
+def failing(*evidence: Evidence, to: bytes = b"a", before: Breaker | None = None, after: timedelta = MINUTE) -> Breaker:
     """After these failures, a minute apart, each by a message to this address."""
     at = before.last_failed_at + after if before else NOW
     for place, one in enumerate(evidence):
@@ -88,7 +88,7 @@ def test_one_failure_is_no_outage_and_a_minute_of_them_is() -> None:
 
 
 def test_many_failures_in_one_moment_are_an_outage() -> None:
-    many = [Failure(Evidence.FAILS, "500", "a")] * AT_ONCE
+    many = [Failure(Evidence.FAILS, "500", b"a")] * AT_ONCE
 
     assert not after_failures(None, "sms", many[1:], NOW).is_open
     assert after_failures(None, "sms", many, NOW).is_open
@@ -99,20 +99,20 @@ def test_one_bad_address_opens_nothing_however_often_it_fails_and_a_second_one_d
     one = failing(*[evidence] * 99)
     assert not one.is_open
 
-    assert failing(evidence, to="b", before=one).is_open
+    assert failing(evidence, to=b"b", before=one).is_open
 
 
 @pytest.mark.parametrize(
     ("evidence", "to", "is_told"),
     [
-        (Evidence.FAILS, "a", True),
-        (Evidence.SILENT, "a", True),
-        (Evidence.DOUBTFUL, "a", False),
-        (Evidence.DOUBTFUL, "b", True),
+        (Evidence.FAILS, b"a", True),
+        (Evidence.SILENT, b"a", True),
+        (Evidence.DOUBTFUL, b"a", False),
+        (Evidence.DOUBTFUL, b"b", True),
     ],
 )
 def test_the_operator_is_told_after_minutes_unless_it_may_be_one_bad_address(
-    evidence: Evidence, to: str, is_told: bool
+    evidence: Evidence, to: bytes, is_told: bool
 ) -> None:
     state = failing(evidence, to=to, before=failing(evidence), after=TOLD_AFTER)
 
@@ -124,7 +124,7 @@ def test_the_operator_is_told_after_minutes_unless_it_may_be_one_bad_address(
 def test_a_failure_before_which_the_clock_was_set_back_began_no_later_than_now() -> None:
     before = failing(Evidence.FAILS)
 
-    state = after_failures(before, "sms", [Failure(Evidence.FAILS, "500", "a")], NOW - HOUR)
+    state = after_failures(before, "sms", [Failure(Evidence.FAILS, "500", b"a")], NOW - HOUR)
 
     assert state.failing_since == NOW - HOUR
     assert state.is_trouble(NOW - HOUR + TOLD_AFTER)
@@ -135,8 +135,8 @@ def test_failed_probes_come_more_seldom_and_late_failures_of_others_put_none_off
     for _ in range(4):
         at = state.probe_at
         assert at is not None
-        state = after_failures(state, "sms", [Failure(Evidence.FAILS, "500", "a")], at, of_probe=True)
-        same = after_failures(state, "sms", [Failure(Evidence.FAILS, "500", "b")] * 60, at)
+        state = after_failures(state, "sms", [Failure(Evidence.FAILS, "500", b"a")], at, of_probe=True)
+        same = after_failures(state, "sms", [Failure(Evidence.FAILS, "500", b"b")] * 60, at)
         assert (same.probe_at, same.failed_probes) == (state.probe_at, state.failed_probes)
         assert state.probe_at is not None
         waits.append(state.probe_at - at)

@@ -7,7 +7,7 @@ from reminder.domain.rules.circuit_breaker import FIRST_PROBE, LONGEST_PROBE, Br
 from reminder.storage.runtime import breakers
 from tests.storage.conftest import DAY, NOW, Rows
 
-CLOSED = Breaker("sms", "500", NOW, NOW, 1, Certainty.CHANNEL, "00ff")
+CLOSED = Breaker("sms", "500", NOW, NOW, 1, Certainty.CHANNEL, b"first")
 OPEN = replace(CLOSED, failures=20, opened_at=NOW, probe_at=NOW + FIRST_PROBE)
 
 
