@@ -238,8 +238,8 @@ def run_once(app: App, now: datetime, jobs: tuple[Job, ...] = (*JOBS, SENDING)) 
     """Run one pass at one instant (aware UTC), and return its report. Cheap when nothing is due.
 
     A job that fails keeps none of the others from their work. At the end its error is raised, the first where several
-    failed, and the pass leaves no sign of life, so that /readyz shows what the log says. A database that cannot be used
-    fails all of them: it is raised at once. Nor does a pass leave a sign of life that was told to end.
+    failed, and the pass leaves no sign of life, so that /readyz shows what the log says. Nor does one that
+    was told to end before all of them had run.
     """
     with app.database.reading() as tx:
         found = work_conditions.work_due(tx, conditions_of(jobs), now)
@@ -252,8 +252,12 @@ def run_once(app: App, now: datetime, jobs: tuple[Job, ...] = (*JOBS, SENDING)) 
         try:
             if job.is_due.holds(app, now, found, done):
                 done[job.name] = job.run(app, now)
-        except DatabaseNotReadyError:
-            raise
+        except DatabaseNotReadyError as not_ready:
+            if not_ready.is_final:
+                raise
+            # Its cause is known, and the same for all jobs.
+            log.warning("the database cannot be used (%s); the other jobs of this pass are tried", not_ready)
+            failed.append(not_ready)
         except Exception as error:
             log.exception("the job %s of this pass failed; the others go on", job.name)
             failed.append(error)

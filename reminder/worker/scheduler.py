@@ -133,11 +133,15 @@ INTERVAL_JOBS = (
 )
 
 
+_WHY_STOPPED = {"database_ahead": "of a newer version", "database_moved": "closed, its data are elsewhere"}
+
+
 class WorkerScheduler:
     """Runs every job at its interval, in a thread of its own, until it is stopped.
 
-    On a stop, running jobs are finished and messages that have not left are released. `outgrown`: the database belongs
-    to a newer program, so this scheduler has stopped by itself. `watch` notices that the clock was set.
+    On a stop, running jobs are finished and messages that have not left are released. `outgrown`: why this scheduler
+    has stopped by itself: the database belongs to a newer program, or its data are elsewhere now. `watch` notices that
+    the clock was set.
     """
 
     def __init__(
@@ -145,7 +149,7 @@ class WorkerScheduler:
     ) -> None:
         self._app = app
         self._stopping = threading.Event()
-        self.outgrown = False
+        self.outgrown: DatabaseNotReadyError | None = None
         self._watch = watch or (ClockWatch(app.clock) if app.keeps_time else None)
         self._stepped = timedelta(0)
         self._step_lock = threading.Lock()
@@ -203,19 +207,19 @@ class WorkerScheduler:
             if not (job.needs_right_clock and self._is_clock_wrong()):
                 job.run(self._app, self._goes_on)
         except DatabaseNotReadyError as not_ready:
-            if not_ready.code == "database_ahead":
-                self._stop_by_itself()
+            if not_ready.is_final:
+                self._stop_by_itself(not_ready)
             else:
                 # One line for all jobs: they fail for one cause.
                 log.warning("the database cannot be used (%s); each job tries again", not_ready)
         except Exception:
             log.exception(job.failure)
 
-    def _stop_by_itself(self) -> None:
-        """Stop the process: the database was upgraded by a newer program, beside which this one must not write."""
+    def _stop_by_itself(self, reason: DatabaseNotReadyError) -> None:
+        """Stop the process: a newer program has upgraded the database, or its data are elsewhere now."""
         if not self._stopping.is_set():
-            log.error("the database is of a newer version: this program stops; start the new one")
-            self.outgrown = True
+            log.error("the database is %s: this program stops; start the new one", _WHY_STOPPED[reason.code])
+            self.outgrown = reason
             self._stopping.set()
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -240,7 +244,7 @@ class WorkerScheduler:
 def run_until_stopped(app: App) -> None:
     """Run the worker until SIGTERM or SIGINT.
 
-    Raises DatabaseNotReadyError, code database_ahead, if it stopped by itself.
+    Raises DatabaseNotReadyError, code database_ahead or database_moved, if it stopped by itself.
     """
     garbage.collect_less_often()
     stopped = threading.Event()
@@ -252,5 +256,5 @@ def run_until_stopped(app: App) -> None:
     signal.signal(signal.SIGINT, stop)
     with WorkerScheduler(app) as scheduler:
         stopped.wait()
-    if scheduler.outgrown:
-        raise DatabaseNotReadyError("database_ahead")
+    if scheduler.outgrown is not None:
+        raise scheduler.outgrown

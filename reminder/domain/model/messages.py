@@ -22,7 +22,8 @@ class Outgoing(NamedTuple):
     """Everything a channel needs to hand one message over.
 
     `handed_at` is the instant of the lease (aware UTC), the earliest at which the provider can have seen the message.
-    `created_at` never changes between attempts, so a repeated e-mail has the same bytes.
+    `first_handed_at` is the beginning of the first hand-over of an e-mail, None of other messages. It and `created_at`
+    never change between attempts, so a repeated e-mail has the same bytes.
     `reference` is the message's name outside of this service, which nobody can guess; "" where there is none.
     `is_older`: it was made before messages had references, and may have been attempted under the name of then.
     """
@@ -37,6 +38,7 @@ class Outgoing(NamedTuple):
     language: Language | None = None  # of an e-mail; None for one stored before messages recorded it
     reference: str = ""
     is_older: bool = False
+    first_handed_at: datetime | None = None
 
     @property
     def has_old_name(self) -> bool:

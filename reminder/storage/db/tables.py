@@ -420,6 +420,7 @@ class Message(Base):
     possibly_double: Mapped[bool]
     provider_id: Mapped[str | None] = mapped_column(String(80), index=True)
     handed_at: Mapped[datetime | None]
+    first_handed_at: Mapped[datetime | None]  # of an e-mail: the date that it carries, the same at each attempt
     ended_at: Mapped[datetime | None]
     followed_up_at: Mapped[datetime | None]  # when a human was notified of the failure
     created_at: Mapped[datetime]
@@ -950,6 +951,9 @@ class ImportRow(Base):
 
 
 for _table in Base.metadata.tables.values():
+    # An id is never given twice; storage/db/sqlite_ids.py does it for tables that migrations made.
+    if [_column.name for _column in _table.primary_key] == ["id"]:
+        _table.dialect_options["sqlite"]["autoincrement"] = True
     for _column in _table.columns:
         if isinstance(_column.type, EnumText):
             _table.append_constraint(CheckConstraint(_column.type.checks(_column.name), name=_column.name))

@@ -187,6 +187,7 @@ _COLUMNS = (
     Message.expires_at,
     Message.urgency,
     Message.lease_until,
+    Message.first_handed_at,
 )
 _IS_FREE = or_(Message.lease_until.is_(None), Message.lease_until <= bindparam("now"))
 
@@ -350,6 +351,13 @@ _BEGIN = (
     .values(lease_until=bindparam("until"), handed_at=bindparam("now"), attempts=Message.attempts + 1)
     .returning(Message.id)
 )
+# An e-mail carries the date of its first attempt; one of the version before carried that of its planning.
+_BEGIN_DATED = _BEGIN.values(
+    first_handed_at=func.coalesce(
+        Message.first_handed_at,
+        case((Message.attempts > 0, Message.created_at), else_=bindparam("now", type_=Instant())),
+    )
+)
 
 
 def begin_hand_over(tx: Session, leased: Sequence[LeasedMessage], now: datetime) -> list[LeasedMessage]:
@@ -360,13 +368,20 @@ def begin_hand_over(tx: Session, leased: Sequence[LeasedMessage], now: datetime)
     is committed leaves no trace, and one after it a message of unknown outcome.
     """
     begun: set[int] = set()
+    is_dated = bool(leased) and leased[0].channel is ChannelName.EMAIL
     for mine, ids in _by_lease(leased).items():
         asked = {"ids": ids, "mine": mine, "now": now, "until": now + OUTCOME_WITHIN}
-        begun.update(tx.connection().execute(_BEGIN, asked).scalars())
+        begun.update(tx.connection().execute(_BEGIN_DATED if is_dated else _BEGIN, asked).scalars())
     if len(begun) < len(leased):
         release(tx, [one for one in leased if one.outgoing.message_id not in begun], now)
     until = now + OUTCOME_WITHIN
-    return [one._replace(lease_until=until) for one in leased if one.outgoing.message_id in begun]
+    going = [one._replace(lease_until=until) for one in leased if one.outgoing.message_id in begun]
+    return [_dated(one, now) for one in going] if is_dated else going
+
+
+def _dated(leased: LeasedMessage, now: datetime) -> LeasedMessage:
+    first = leased.outgoing.first_handed_at or now
+    return leased._replace(outgoing=leased.outgoing._replace(first_handed_at=first))
 
 
 def defer(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> None:
@@ -599,6 +614,7 @@ def decrypt(
             language=language,
             reference=keys.references.make(MESSAGE, [row.id], row.created_at),
             is_older=keys.references.is_older(row.created_at),
+            first_handed_at=row.first_handed_at or (row.created_at if row.attempts else None),
         )
         leased.append(
             LeasedMessage(

@@ -377,3 +377,27 @@ def test_the_last_call_to_a_number_is_known_whoever_was_called(rows: Rows) -> No
     assert leases.last_handed(rows.tx, ChannelName.VOICE, [], NOW, NOW) == {}
     leases.lease(rows.tx, [waiting], until=NOW + DAY + LEASE)
     assert leases.last_handed(rows.tx, ChannelName.VOICE, [index], NOW + DAY, NOW + DAY) == {index: NOW + DAY}
+
+
+def test_an_e_mail_keeps_the_instant_of_its_first_hand_over_and_a_text_has_none(rows: Rows) -> None:
+    person = rows.person(rows.group())
+    address = rows.contact(person_id=person, channel=ChannelName.EMAIL, address="haha@example.jp")
+    text = rows.message(rows.contact(person_id=person))
+    mail = rows.message(address, channel=ChannelName.EMAIL)
+    of_before = rows.handed(rows.message(address, channel=ChannelName.EMAIL), MessageState.QUEUED, attempts=1)
+    rows.change(Message, of_before, created_at=NOW - HOUR)
+
+    for attempt in range(2):
+        at = NOW + attempt * 10 * SECOND
+        picked = leases.pick_due_and_end_stale(rows.tx, ChannelName.EMAIL, now=at, limit=9).ready
+        leases.lease(rows.tx, [row.id for row in picked], until=at + LEASE)
+        held = leases.decrypt(rows.keys, picked, at, at + LEASE)[0]
+        begun = leases.begin_hand_over(rows.tx, held, at + SECOND)
+        found = {one.outgoing.message_id: one.outgoing.first_handed_at for one in begun}
+        assert found == {mail: NOW + SECOND, of_before: NOW - HOUR}, "whoever has tried it already gave it that date"
+        for one in (mail, of_before):
+            rows.change(Message, one, state=MessageState.QUEUED, lease_until=None)
+    leases.begin_hand_over(rows.tx, leased(rows), NOW)
+
+    assert rows.one(Message.first_handed_at, text) is None
+    assert rows.one(Message.first_handed_at, mail) == NOW + SECOND
