@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,6 +12,8 @@ from reminder.delivery.channel_breakers import ChannelBreakers
 from reminder.delivery.dispatcher import TAKES_TOO_LONG, Answered, Dispatcher
 from reminder.delivery.lease_manager import LeaseBatch, LeaseManager
 from reminder.domain.model.messages import (
+    BEFORE_ASKING,
+    ID_TAKEN,
     LONGEST_HAND_OVER,
     RECORD_OUTCOME,
     Accepted,
@@ -164,7 +165,7 @@ class Sender:
         except Exception:
             if not answered:
                 raise
-        record_each(self._database.writing, answered, self._record, self._clock)
+        record_each(self._database, answered, self._clock, self._record)
         with self._database.writing() as tx:
             return self._begin(tx, begins) if begins else ()
 
@@ -241,30 +242,6 @@ class Sender:
         return hours.next_allowed(now, Mode.STANDARD, leased.audience, leased.channel, days)
 
 
-def record_each(
-    opened: Callable[[], AbstractContextManager[Tx]],
-    outcomes: Sequence[Answered],
-    record_some: Callable[[Tx, Sequence[Answered]], None],
-    clock: Clock,
-) -> None:
-    """Record outcomes together; where that fails, one by one. One that cannot be recorded is set aside.
-
-    Its message is asked about when it is tried again.
-    """
-    by_id = {leased.outgoing.message_id: (leased, outcome) for leased, outcome in outcomes}
-
-    def work(tx: Tx, message_ids: Sequence[int]) -> int:
-        record_some(tx, [by_id[message_id] for message_id in message_ids])
-        return len(message_ids)
-
-    def drop(tx: Tx, message_id: int) -> None:
-        now = clock.now()
-        leases.set_aside(tx, message_id, now + set_aside.TRIED_AGAIN_AFTER)
-        set_aside.add(tx, set_aside.OUTCOMES, [message_id], now)
-
-    set_aside.work_each(set_aside.OUTCOMES, list(by_id), opened, work, drop)
-
-
 def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], clock: Clock) -> None:
     """Record the outcomes and their consequences: contacts that are gone, channels that pause, days that are over."""
     now = clock.now()
@@ -284,6 +261,36 @@ def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move
     reschedule.reschedule_today(tx, failed, now)
     stale = [leased.outgoing.message_id for leased, v in outcomes if v.state is MessageState.STALE]
     reschedule.reschedule_next_day(tx, stale, now)
+
+
+def record_each(
+    database: Database,
+    outcomes: Sequence[Answered],
+    clock: Clock,
+    record_some: Callable[[Tx, Sequence[Answered]], None],
+) -> None:
+    """Record the outcomes one by one.
+
+    A message that the provider names by another one's id is of unknown outcome. One whose outcome cannot be recorded is
+    set aside: it is of unknown outcome too, and asked about when it is tried again.
+    """
+    for one in outcomes:
+        message_id = one[0].outgoing.message_id
+        try:
+            with database.writing() as tx:
+                record_some(tx, [one])
+        except DatabaseNotReadyError:
+            raise
+        except leases.ProviderIdTakenError:
+            log.error("message %s: its provider names it by the id of another message", message_id)
+            unknown = Outcome(MessageState.UNKNOWN, ID_TAKEN, wait_until=clock.now() + BEFORE_ASKING)
+            with database.writing() as tx:
+                record_some(tx, [(one[0], unknown)])
+        except Exception:
+            log.exception("row %s of the queue %s is set aside", message_id, set_aside.OUTCOMES)
+            with database.writing() as tx:
+                leases.set_aside(tx, message_id, clock.now() + set_aside.TRIED_AGAIN_AFTER)
+                set_aside.add(tx, set_aside.OUTCOMES, [message_id], clock.now())
 
 
 def _contacts(outcomes: Sequence[tuple[LeasedMessage, Outcome]], state: ContactState) -> set[int]:
