@@ -8,7 +8,7 @@ from enum import Enum
 
 from reminder.domain.model.messages import Evidence, MessageState, Outcome
 from reminder.domain.model.people import ChannelName
-from reminder.domain.rules.circuit_breaker import Breaker, Failure, after_failures
+from reminder.domain.rules.circuit_breaker import Breaker, FailedAttempt, after_failures
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.session import Tx
 from reminder.storage.outbox.leases import LeasedMessage
@@ -73,7 +73,7 @@ class ChannelBreakers:
     def _fail(self, tx: Tx, channel: ChannelName, some: Sequence[tuple[LeasedMessage, Outcome]], now: datetime) -> None:
         before = breakers.find(tx, channel, lock=True)
         failures = [
-            Failure(outcome.evidence, outcome.reason or "", self._index(leased))
+            FailedAttempt(outcome.evidence, outcome.reason or "", self._index(leased))
             for leased, outcome in some
             if outcome.evidence is not None
         ]

@@ -13,7 +13,7 @@ from reminder.domain.rules.circuit_breaker import (
     TOLD_AFTER,
     UNTRIED_AFTER,
     Breaker,
-    Failure,
+    FailedAttempt,
     after_failures,
     evidence_of,
 )
@@ -72,7 +72,7 @@ def failing(*evidence: Evidence, to: bytes = b"a", before: Breaker | None = None
     """After these failures, a minute apart, each by a message to this address."""
     at = before.last_failed_at + after if before else NOW
     for place, one in enumerate(evidence):
-        before = after_failures(before, "sms", [Failure(one, f"r{place}", to)], at)
+        before = after_failures(before, "sms", [FailedAttempt(one, f"r{place}", to)], at)
         at += after
     assert before is not None
     return before
@@ -88,7 +88,7 @@ def test_one_failure_is_no_outage_and_a_minute_of_them_is() -> None:
 
 
 def test_many_failures_in_one_moment_are_an_outage() -> None:
-    many = [Failure(Evidence.FAILS, "500", b"a")] * AT_ONCE
+    many = [FailedAttempt(Evidence.FAILS, "500", b"a")] * AT_ONCE
 
     assert not after_failures(None, "sms", many[1:], NOW).is_open
     assert after_failures(None, "sms", many, NOW).is_open
@@ -124,7 +124,7 @@ def test_the_operator_is_told_after_minutes_unless_it_may_be_one_bad_address(
 def test_a_failure_before_which_the_clock_was_set_back_began_no_later_than_now() -> None:
     before = failing(Evidence.FAILS)
 
-    state = after_failures(before, "sms", [Failure(Evidence.FAILS, "500", b"a")], NOW - HOUR)
+    state = after_failures(before, "sms", [FailedAttempt(Evidence.FAILS, "500", b"a")], NOW - HOUR)
 
     assert state.failing_since == NOW - HOUR
     assert state.is_trouble(NOW - HOUR + TOLD_AFTER)
@@ -135,8 +135,8 @@ def test_failed_probes_come_more_seldom_and_late_failures_of_others_put_none_off
     for _ in range(4):
         at = state.probe_at
         assert at is not None
-        state = after_failures(state, "sms", [Failure(Evidence.FAILS, "500", b"a")], at, of_probe=True)
-        same = after_failures(state, "sms", [Failure(Evidence.FAILS, "500", b"b")] * 60, at)
+        state = after_failures(state, "sms", [FailedAttempt(Evidence.FAILS, "500", b"a")], at, of_probe=True)
+        same = after_failures(state, "sms", [FailedAttempt(Evidence.FAILS, "500", b"b")] * 60, at)
         assert (same.probe_at, same.failed_probes) == (state.probe_at, state.failed_probes)
         assert state.probe_at is not None
         waits.append(state.probe_at - at)
