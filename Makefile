@@ -10,6 +10,9 @@ BENCH_INSTALLED := $(BENCH_VENV)/installed
 # What pytest is asked beside the whole suite: make test TESTS="tests/domain -x"
 TESTS ?=
 
+# How long make chaos simulates: make chaos MINUTES=480
+MINUTES ?= 30
+
 .PHONY: help demo test test-all check advisories sbom wheel bench chaos clean
 help:
 	@echo "make demo      see it work: a family and a care home of invented people, years in seconds"
@@ -20,7 +23,8 @@ help:
 	@echo "make sbom      writes the bill of materials of what production installs"
 	@echo "make wheel     builds the package that production installs, in dist/"
 	@echo "make bench     how fast it is on this machine"
-	@echo "make chaos     everything goes wrong at once for half an hour, and every text is accounted for"
+	@echo "make chaos     everything goes wrong at once for half an hour, and every text is accounted for; then so many simulated"
+	@echo "               days as pass in half an hour: make chaos MINUTES=480 for a night"
 	@echo "make clean     forget what was installed and cached"
 
 demo: $(INSTALLED)
@@ -62,6 +66,7 @@ bench: $(BENCH_INSTALLED)
 
 chaos: $(INSTALLED)
 	$(IN_VENV)/python -m tests.chaos
+	$(IN_VENV)/python -m tests.simulation --seed 1000 --days 2 --minutes $(MINUTES)
 
 $(INSTALLED): LOCK := requirements-dev.lock
 $(BENCH_INSTALLED): LOCK := requirements-bench.lock

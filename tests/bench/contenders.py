@@ -69,8 +69,8 @@ WITHOUT_OUTCOME = "state IN ('queued', 'sending', 'unknown')"
 
 
 def _our_app(database: str, sink: str, key: str) -> Any:
+    from reminder import garbage
     from reminder.wiring import build_app, read_settings
-    from reminder.worker.scheduler import collect_garbage_less_often
 
     settings = read_settings(
         database_url=database,
@@ -82,7 +82,7 @@ def _our_app(database: str, sink: str, key: str) -> Any:
         sms_per_second=100_000,
         data_dir=os.environ.get("BENCH_FOLDER", "/tmp"),
     )
-    collect_garbage_less_often()
+    garbage.collect_less_often()
     return build_app(settings)
 
 
