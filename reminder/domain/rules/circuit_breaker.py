@@ -59,7 +59,7 @@ _TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedAttempt:
     """A failed message: the evidence, the provider's reason, and the index by which its address is recognised."""
 
     evidence: Evidence
@@ -129,7 +129,7 @@ def _is_failing_server(reason: str) -> bool:
 
 
 def after_failures(
-    before: Breaker | None, channel: str, failures: Sequence[Failure], now: datetime, *, of_probe: bool = False
+    before: Breaker | None, channel: str, failures: Sequence[FailedAttempt], now: datetime, *, of_probe: bool = False
 ) -> Breaker:
     """Return the state after these failures, of which there is at least one. `of_probe`: a probe is among them."""
     latest = failures[-1]
