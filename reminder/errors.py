@@ -228,12 +228,16 @@ class ChannelError(KigenError):
 
 
 class TemporaryChannelError(ChannelError):
-    """A message that may be retried. `retry_after`: seconds the provider asked us to wait, if it did."""
+    """A message that may be retried.
+
+    `retry_after`: seconds the provider asked us to wait, if it did. `maybe_taken`: it had the whole message when it
+    refused, and some providers deliver what they have refused so late.
+    """
 
     code = "channel_temporary"
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
-        self.retry_after = retry_after
+    def __init__(self, reason: str, retry_after: float | None = None, *, maybe_taken: bool = False) -> None:
+        self.retry_after, self.maybe_taken = retry_after, maybe_taken
         super().__init__(reason)
 
 

@@ -58,10 +58,29 @@ class Accepted:
     provider_id: str
 
 
+@dataclass(frozen=True)
+class ListedEntry:
+    """An entry of a provider's list. `created_at`: aware UTC; None: just now."""
+
+    provider_id: str
+    created_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ListedEntries:
+    """All entries of a provider's list that may be the message asked about: its address and its words, not older.
+
+    They may be other messages with the same words to the same address: see domain/rules/same_words.py.
+    """
+
+    entries: tuple[ListedEntry, ...]
+
+
 class ProviderAnswer(StrEnum):
     """A provider's answer about a message whose outcome is unknown."""
 
     NOT_FOUND = "not_seen"  # it lists no such message: ask once more later, then send again
+    NOT_TOLD_APART = "not_told_apart"  # it lists fewer such messages than may be meant, and nobody knows which
     SAFE_TO_REPEAT = "safe_to_repeat"  # it cannot be asked, but it recognises a second copy as the same
     SAFE_TO_REPEAT_SOON = "safe_to_repeat_soon"  # the same, but it forgets the message after a day
 
@@ -72,10 +91,10 @@ class Channel(Protocol):
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Hand the message to the provider and return its acceptance."""
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ListedEntries | ProviderAnswer:
         """Return what became of a message handed over at `outgoing.handed_at` whose answer was lost.
 
-        `others` are the provider's ids of other messages: two people may share a phone, and their texts may be equal.
+        `others` are the provider's ids of other messages, which are left out: two people may share a phone.
         """
 
     async def close(self) -> None:
@@ -120,6 +139,16 @@ FAIL_UNASKABLE = Move("it cannot be read: nobody can be asked", (_UNKNOWN,), (Me
 FORGET_WORDS = Move("its text is erased", (_UNKNOWN,), (MessageState.FAILED,))
 # A message that waits for another attempt may turn out to have arrived with an earlier one.
 ACCEPT_BY_RECEIPT = Move("a receipt names it", (_QUEUED, _SENDING, _UNKNOWN), (MessageState.ACCEPTED,))
+ADOPT = Move(
+    "its contact was erased and entered again: it is the text that went there today",
+    (_QUEUED,),
+    (MessageState.ACCEPTED, MessageState.DELIVERED),
+)
+LOSE_ID = Move(
+    "a receipt shows that the id it was matched with is another message's",
+    (MessageState.ACCEPTED,),
+    (_UNKNOWN,),
+)
 END_BY_RECEIPT = Move(
     "a receipt says its end",
     (_QUEUED, _SENDING, _UNKNOWN, MessageState.ACCEPTED),
@@ -141,6 +170,8 @@ MESSAGE_STATES = StateMachine(
         FAIL_UNASKABLE,
         FORGET_WORDS,
         ACCEPT_BY_RECEIPT,
+        ADOPT,
+        LOSE_ID,
         END_BY_RECEIPT,
     ),
 )
@@ -194,6 +225,7 @@ class CancelReason(StrEnum):
     ERASED = "erased"  # its subject was erased
     CHANGED = "changed"  # the recipients or their channels changed: it is planned again
     SUPERSEDED = "superseded"  # the group's preferences changed: it is planned again
+    TOLD_BEFORE = "told_before"  # the same words went to the same address today, of the same cards
 
 
 class Urgency(IntEnum):
@@ -247,8 +279,18 @@ MOST_REPEATS = 5
 REPEATED_SOON = timedelta(hours=20)
 GAVE_UP = "gave_up"  # certainly not sent
 NOT_FOUND = "not_seen"  # very likely not sent, and nobody can know
+ID_TAKEN = "id_taken"  # the provider has given it the id of another message
 UNREADABLE = "unreadable"  # its key is missing, or it was changed
 RESTORED = "restored"  # it may have been sent between the back-up and now
+
+
+class Evidence(StrEnum):
+    """What the outcome of one message says about its provider."""
+
+    WORKS = "works"  # it has taken the message, or judged it
+    FAILS = "fails"  # it takes nothing at present
+    SILENT = "silent"  # it has not answered
+    DOUBTFUL = "doubtful"  # it may be about this one message
 
 
 class Outcome(NamedTuple):
@@ -256,7 +298,8 @@ class Outcome(NamedTuple):
 
     `wait_until` is when it may be sent again (queued) or asked about (unknown). `pause_channel_until`: no message may
     leave by this channel before then. `contact` is the new state of an address that refuses messages. `not_found_count`
-    counts the provider's answers that it has no such message.
+    counts the provider's answers that it has no such message. `evidence`: what it says of the provider, None for
+    nothing; an accepted message says that it works.
     """
 
     state: MessageState
@@ -267,15 +310,22 @@ class Outcome(NamedTuple):
     contact: ContactState | None = None
     possibly_double: bool = False
     not_found_count: int = 0
+    evidence: Evidence | None = None
 
 
 def after_sending(
-    outcome: Accepted | ChannelError, message_id: int, attempts: int, expires_at: datetime, now: datetime
+    outcome: Accepted | ChannelError,
+    message_id: int,
+    attempts: int,
+    expires_at: datetime,
+    now: datetime,
+    *,
+    is_open: bool = False,
 ) -> Outcome:
     """Return the outcome of an attempt; `attempts` counts this one.
 
     A message that can no longer be sent today becomes stale; tomorrow's plan includes it if it is still the most
-    urgent.
+    urgent. `is_open`: the breaker of its channel is. Then it waits for the channel, however often it was tried.
     """
     match outcome:
         case Accepted(provider_id=provider_id):
@@ -289,10 +339,11 @@ def after_sending(
         case SetupChannelError():
             return _again(outcome.reason, now + CHANNEL_PAUSE, expires_at, pause=now + CHANNEL_PAUSE)
         case TemporaryChannelError(retry_after=asked):
-            if attempts >= MOST_ATTEMPTS:
-                return Outcome(MessageState.FAILED, GAVE_UP)
-            pause = max(pause_after(attempts, message_id), timedelta(seconds=asked or 0))
-            return _again(outcome.reason, now + pause, expires_at)
+            if attempts >= MOST_ATTEMPTS and not is_open:
+                return Outcome(MessageState.FAILED, GAVE_UP, possibly_double=outcome.maybe_taken)
+            pause = max(pause_after(1 if is_open else attempts, message_id), timedelta(seconds=asked or 0))
+            again = _again(outcome.reason, now + pause, expires_at)
+            return again._replace(possibly_double=outcome.maybe_taken)
         case _:
             raise AssertionError(f"a channel raised {type(outcome).__name__}")
 
@@ -319,14 +370,19 @@ class Inquiry:
     possibly_double: bool
     expires_at: datetime
     handed_at: datetime  # when it was last handed over
+    is_open: bool = False  # the breaker of its channel: the provider takes nothing at present
 
 
 def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquiry, now: datetime) -> Outcome:
     """Return the outcome of a question about a message.
 
+    One that is not told apart from others of the same words is neither said to have arrived nor sent again: it waits
+    for a receipt that names it.
+
     A text is sent again only after two answers of "not found", a while apart, once, and marked: the list may lag, and
     nobody can rule out that it was sent twice. A message that was repeated already, or that has missed its day, is not
-    repeated.
+    repeated. But while the breaker of its channel is open, the provider's failure is no reason to give a message up: it
+    waits for the channel.
     """
     match answer:
         case Accepted(provider_id=provider_id):
@@ -334,21 +390,21 @@ def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquir
         case ProviderAnswer.SAFE_TO_REPEAT_SOON if now - asked.handed_at > REPEATED_SOON:
             return Outcome(MessageState.FAILED, NOT_FOUND)
         case ProviderAnswer.SAFE_TO_REPEAT | ProviderAnswer.SAFE_TO_REPEAT_SOON if (
-            asked.attempts >= MOST_REPEATS or now >= asked.expires_at
-        ):
+            asked.attempts >= MOST_REPEATS and not asked.is_open
+        ) or now >= asked.expires_at:
             return Outcome(MessageState.FAILED, NOT_FOUND)
         case ProviderAnswer.SAFE_TO_REPEAT | ProviderAnswer.SAFE_TO_REPEAT_SOON:
             return Outcome(MessageState.QUEUED, "repeated", wait_until=now, possibly_double=True)
         case ProviderAnswer.NOT_FOUND if asked.not_found_count == 0:
             return Outcome(MessageState.UNKNOWN, NOT_FOUND, wait_until=now + BEFORE_ASKING, not_found_count=1)
-        case ProviderAnswer.NOT_FOUND if asked.possibly_double or now >= asked.expires_at:
+        case ProviderAnswer.NOT_FOUND if (asked.possibly_double and not asked.is_open) or now >= asked.expires_at:
             return Outcome(MessageState.FAILED, NOT_FOUND)
         case ProviderAnswer.NOT_FOUND:
             return Outcome(MessageState.QUEUED, NOT_FOUND, wait_until=now, possibly_double=True)
         case _:
             return Outcome(
                 MessageState.UNKNOWN,
-                "cannot_ask",
+                "not_told_apart" if answer is ProviderAnswer.NOT_TOLD_APART else "cannot_ask",
                 wait_until=now + BEFORE_ASKING_AGAIN,
                 not_found_count=asked.not_found_count,
             )

@@ -46,6 +46,7 @@ NOBODY = Access()
 # The tables that belong to no group and no account, and so are under no policy.
 SHARED = {
     "address_usage": "counts by a keyed index of an address; names no group and no person",
+    "channel_breakers": "which channel fails, since when and why; an address only as a keyed index",
     "counters": "numbers of the whole service",
     "day_totals": "numbers of the whole service",
     "heartbeats": "when something last ran",
@@ -54,6 +55,7 @@ SHARED = {
     "pauses": "which channel waits",
     "rate_limits": "when a sender may send next",
     "request_rates": "how often a token or a network has asked, by a keyed index",
+    "sent_traces": "keyed indexes of words and addresses of erased contacts, for a day; names no group and no person",
     "service_state": "facts of the whole service, such as the sender's number",
     "set_aside_rows": "the queue and the id of a row that could not be worked on",
 }

@@ -354,11 +354,14 @@ IS_QUEUED = text("messages.state = 'queued'")
 # Handed over, or about to be: an outcome is awaited, or the provider is to be asked for it.
 AWAITS_OUTCOME = text("messages.state IN ('sending', 'unknown')")
 # A worker has leased it, now or once; the index is small, because the hand-over takes the message out of it.
+# Login codes have a way of their own: nobody who waits to be let in waits for other messages.
+IS_QUEUED_CODE = text("messages.state = 'queued' AND messages.kind = 'login_code'")
 IS_LEASED = text("messages.state = 'queued' AND messages.lease_until IS NOT NULL")
 IS_LIVE = text("messages.state NOT IN ('cancelled', 'stale')")
 HAS_OLD_BODY = text("messages.body_sealed IS NOT NULL AND messages.state NOT IN ('queued', 'sending', 'unknown')")
 IS_TO_A_STRANGER = text("messages.contact_id IS NULL")
 WAS_HANDED_OVER = text("messages.handed_at IS NOT NULL")
+HAS_PROVIDER_ID = text("messages.provider_id IS NOT NULL")
 # In another order than below: SQLite would take this index, which it cannot search there, for that condition.
 DID_NOT_ARRIVE = text("messages.state IN ('failed', 'undelivered')")
 IS_UNREPORTED_FAILURE = text(
@@ -378,11 +381,14 @@ class Message(Base):
         _partial_index(
             "ix_messages_queued", "channel", "scheduled_at", "urgency", "fairness_rank", "id", where=IS_QUEUED
         ),
+        _partial_index("ix_messages_queued_codes", "channel", "scheduled_at", where=IS_QUEUED_CODE),
         _partial_index("ix_messages_leased", "lease_until", where=AWAITS_OUTCOME),
         _partial_index("ix_messages_leased_contact", "contact_id", where=IS_LEASED),
         _partial_index("ix_messages_failed", "id", where=IS_UNREPORTED_FAILURE),
         _partial_index("ix_messages_old_bodies", "created_at", where=HAS_OLD_BODY),
         _partial_index("ix_messages_to_strangers", "created_at", where=IS_TO_A_STRANGER),
+        # One id of a provider is one message, whatever number of workers ask about it.
+        _partial_index("uq_messages_provider_id", "provider_id", "channel", where=HAS_PROVIDER_ID, unique=True),
         Index("ix_messages_contact_id_handed_at", "contact_id", "handed_at"),
         _partial_index("ix_messages_handed", "handed_at", where=WAS_HANDED_OVER),
         _partial_index("ix_messages_failures_of_group", "group_id", where=DID_NOT_ARRIVE),
@@ -415,7 +421,9 @@ class Message(Base):
     attempts: Mapped[int]  # hand-overs
     not_found_count: Mapped[int]  # how often the provider answered that it has no such message
     possibly_double: Mapped[bool]
-    provider_id: Mapped[str | None] = mapped_column(String(80), index=True)
+    provider_id: Mapped[str | None] = mapped_column(String(80))
+    # Found in the provider's list by address, words and time: a receipt that names another message takes it away.
+    is_matched: Mapped[bool] = mapped_column(server_default=false())
     handed_at: Mapped[datetime | None]
     first_handed_at: Mapped[datetime | None]  # of an e-mail: the date that it carries, the same at each attempt
     ended_at: Mapped[datetime | None]
@@ -445,6 +453,24 @@ class Mention(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
     card_id: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"), index=True)
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+
+
+class SentTrace(Base):
+    """That a text went to an address today, after its contact was erased. It is deleted after a day.
+
+    Whoever enters the contact again does not make us say the same words twice. `trace_index`: made with the key ring
+    from the group, the channel, the address and the words, of which it tells nothing.
+    """
+
+    __tablename__ = "sent_traces"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trace_index: Mapped[bytes] = mapped_column(index=True)
+    channel: Mapped[str] = mapped_column(String(10))
+    provider_id: Mapped[str | None] = mapped_column(String(80), index=True)
+    is_certain: Mapped[bool]  # the provider has taken it; else it may have
+    is_delivered: Mapped[bool]
+    handed_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]  # when another message was not sent for it
 
 
 class Receipt(Base):
@@ -547,6 +573,26 @@ class Pause(Base):
     reason: Mapped[str] = mapped_column(String(40))
     since: Mapped[datetime]
     until: Mapped[datetime]
+
+
+class ChannelBreaker(Base):
+    """A channel by which nothing has succeeded since its first failure.
+
+    `opened_at`: since when only probes leave by it; None before. `first_address_index`: of the address of the first
+    failed message, by which a second address is told from the same one again.
+    """
+
+    __tablename__ = "channel_breakers"
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(40))
+    failing_since: Mapped[datetime]
+    last_failed_at: Mapped[datetime]
+    failures: Mapped[int]
+    certainty: Mapped[int] = mapped_column(SmallInteger)
+    first_address_index: Mapped[bytes]
+    opened_at: Mapped[datetime | None]
+    probe_at: Mapped[datetime | None]
+    failed_probes: Mapped[int]
 
 
 class Heartbeat(Base):

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    TextClause,
     and_,
     bindparam,
     case,
@@ -29,8 +30,10 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from reminder.domain.model.channels import registered
 from reminder.domain.model.messages import (
     BEFORE_ASKING_AGAIN,
     CANCEL,
@@ -38,6 +41,7 @@ from reminder.domain.model.messages import (
     FAIL_UNREADABLE,
     FORGET_WORDS,
     HAND_OVER,
+    ID_TAKEN,
     LOSE_OUTCOME,
     MESSAGE_STATES,
     MISS,
@@ -56,15 +60,18 @@ from reminder.domain.model.messages import (
 )
 from reminder.domain.model.people import Audience, ChannelName, ContactState, Mode
 from reminder.domain.model.state_machine import Move
+from reminder.domain.rules.same_words import Claimant
 from reminder.errors import SettingsError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.crypto.references import MESSAGE
 from reminder.storage.db.columns import Instant
-from reminder.storage.db.statements import among, ids_param, update_many
+from reminder.storage.db.locks import lock
+from reminder.storage.db.statements import among, ids_param, in_batches, update_many
 from reminder.storage.db.tables import (
     AWAITS_OUTCOME,
     IS_LEASED,
     IS_QUEUED,
+    IS_QUEUED_CODE,
     MESSAGES,
     Card,
     Contact,
@@ -73,6 +80,7 @@ from reminder.storage.db.tables import (
     MessageReminder,
     Person,
     Reminder,
+    SentTrace,
 )
 from reminder.storage.db.transitions import staying, transition
 from reminder.storage.outbox import restore_guard
@@ -87,7 +95,7 @@ class LeasedMessage(NamedTuple):
 
     `attempts` counts its hand-overs, with the one for which it is leased. It fences an outcome off from those of other
     hand-overs, as `lease_until` fences the lease off from other leases: each is later than the one before.
-    `starts_in`: seconds after the lease, where its sender is paced.
+    `starts_in`: seconds after the lease, where its sender is paced. `is_probe`: it finds out whether its channel works.
     """
 
     kind: MessageKind
@@ -103,6 +111,7 @@ class LeasedMessage(NamedTuple):
     on_holidays: bool = False  # may be sent on a Sunday or holiday
     contact_added_at: datetime | None = None
     starts_in: float = 0.0
+    is_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,22 +196,27 @@ _COLUMNS = (
     Message.first_handed_at,
 )
 _IS_FREE = or_(Message.lease_until.is_(None), Message.lease_until <= bindparam("now"))
+
+
 # Every column of a message is read from the locked rows: values read elsewhere in the same statement may be
 # a moment older.
-_DUE = (
-    select(*_COLUMNS, Message.fairness_rank, Message.scheduled_at)
-    .where(
-        IS_QUEUED,
-        Message.channel == bindparam("channel"),
-        Message.scheduled_at <= bindparam("now"),
-        _IS_FREE,
-        or_(Message.expires_at <= bindparam("now"), Message.urgency <= bindparam("least")),
+def _due(*which: ColumnElement[bool] | TextClause) -> CTE:
+    return (
+        select(*_COLUMNS, Message.fairness_rank, Message.scheduled_at)
+        .where(
+            *which,
+            Message.channel == bindparam("channel"),
+            Message.scheduled_at <= bindparam("now"),
+            _IS_FREE,
+            or_(Message.expires_at <= bindparam("now"), Message.urgency <= bindparam("least")),
+        )
+        .order_by(Message.urgency, Message.fairness_rank, Message.scheduled_at, Message.id)
+        .limit(bindparam("limit"))
+        .with_for_update(skip_locked=True)
+        .cte("due")
     )
-    .order_by(Message.urgency, Message.fairness_rank, Message.scheduled_at, Message.id)
-    .limit(bindparam("limit"))
-    .with_for_update(skip_locked=True)
-    .cte("due")
-)
+
+
 _ASKABLE = (
     select(*_COLUMNS, Message.handed_at)
     .where(AWAITS_OUTCOME, Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
@@ -241,20 +255,33 @@ def _with_reader(due: CTE) -> Select[Any]:
     )
 
 
-_PICK = (
-    _with_reader(_DUE)
-    .add_columns(
-        _may_be_contacted(_DUE.c).label("may_be_contacted"), _is_untrue(literal_column("due.id")).label("is_untrue")
+def _pick(due: CTE) -> Select[Any]:
+    return (
+        _with_reader(due)
+        .add_columns(
+            _may_be_contacted(due.c).label("may_be_contacted"), _is_untrue(literal_column("due.id")).label("is_untrue")
+        )
+        .order_by(due.c.urgency, due.c.fairness_rank, due.c.scheduled_at, due.c.id)
     )
-    .order_by(_DUE.c.urgency, _DUE.c.fairness_rank, _DUE.c.scheduled_at, _DUE.c.id)
-)
+
+
+_PICK = _pick(_due(IS_QUEUED, Message.kind != MessageKind.LOGIN_CODE))
+_PICK_CODES = _pick(_due(IS_QUEUED_CODE))
 _ASK = _with_reader(_ASKABLE).order_by(_ASKABLE.c.id)
 
 
 def pick_due_and_end_stale(
-    tx: Session, channel: ChannelName, *, now: datetime, limit: int, least: Urgency | None = Urgency.ROUTINE
+    tx: Session,
+    channel: ChannelName,
+    *,
+    now: datetime,
+    limit: int,
+    least: Urgency | None = Urgency.ROUTINE,
+    codes: bool = False,
 ) -> DueMessages:
     """Return the due messages, the most urgent first; of those every group's first comes before any second.
+
+    `codes`: only login codes, which have a way of their own; else all others.
 
     `least`: no message less urgent than this; None: none at all, only stale messages end. A stale message, one that is
     no longer true, and one to a contact that was stopped end here.
@@ -264,7 +291,7 @@ def pick_due_and_end_stale(
     stale, refused, forgotten, untrue = list[int](), list[int](), list[int](), list[int]()
     true: list[DueRow] = []
     # Plain rows, which avoids the cost of the session's objects.
-    for row in tx.connection().execute(_PICK, asked):
+    for row in tx.connection().execute(_PICK_CODES if codes else _PICK, asked):
         if row.expires_at <= now:
             stale.append(row.id)
         elif not row.may_be_contacted:
@@ -503,6 +530,20 @@ def mark_lost_unknown(tx: Session, now: datetime) -> list[int]:
     return list(lost.scalars())
 
 
+def ask_soon(tx: Session, unknown: Collection[LeasedMessage], now: datetime) -> None:
+    """End the leases of these messages of unknown outcome: nobody was asked about them."""
+    if unknown:
+        these = among(Message.id, [leased.outgoing.message_id for leased in unknown])
+        tx.execute(staying(MESSAGE_STATES, these, states=RECORD_ANSWER.leaves).values(lease_until=now))
+
+
+def set_aside(tx: Session, message_id: int, until: datetime) -> None:
+    """Let a message whose outcome could not be recorded be asked about then, and not before."""
+    values = {"reason": "not_recorded", "lease_until": until}
+    tx.execute(transition(MESSAGE_STATES, LOSE_OUTCOME, Message.id == message_id).values(values))
+    tx.execute(staying(MESSAGE_STATES, Message.id == message_id, states=RECORD_ANSWER.leaves).values(values))
+
+
 def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> Unknown:
     """Lease messages of unknown outcome whose reconciliation is due.
 
@@ -529,6 +570,78 @@ def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta
 def is_openable(keys: KeyRing, row: DueRow) -> bool:
     """Return whether the keys that sealed a message and its address are on the ring."""
     return keys.can_open(row.body_sealed) and keys.can_open(row.address_sealed or row.contact_address_sealed)
+
+
+# What may have left and has no id of the provider yet.
+_MAY_HAVE_LEFT = or_(
+    AWAITS_OUTCOME,
+    Message.possibly_double,
+    Message.reason.in_((NOT_FOUND, ID_TAKEN)),
+)
+_ITSELF, _OTHER_CONTACT = aliased(Message, name="itself"), aliased(Contact, name="other_contact")
+_CLAIMANTS = (
+    select(_ITSELF.id, Message.id, Message.handed_at, Message.state)
+    .select_from(_ITSELF)
+    .join(Contact, Contact.id == _ITSELF.contact_id)
+    .join(_OTHER_CONTACT, _OTHER_CONTACT.address_index == Contact.address_index)
+    .join(Message, Message.contact_id == _OTHER_CONTACT.id)
+    .where(
+        among(_ITSELF.id, ids_param("ids")),
+        Message.channel == _ITSELF.channel,
+        # A list of calls does not say what was spoken.
+        or_(
+            Message.body_fingerprint == _ITSELF.body_fingerprint,
+            Message.channel.in_(bindparam("spoken", expanding=True)),
+        ),
+        Message.provider_id.is_(None),
+        Message.handed_at >= bindparam("since"),
+        _MAY_HAVE_LEFT,
+    )
+)
+# Older ones were asked about for long enough.
+_CLAIM_FOR = timedelta(days=2)
+
+
+def lock_addresses(tx: Session, leased: Collection[LeasedMessage]) -> None:
+    """Wait until no other worker decides which entries of a provider's list messages to these addresses are."""
+    ids = [one.contact_id for one in leased if one.contact_id is not None]
+    indexes = set(tx.scalars(select(Contact.address_index).where(among(Contact.id, ids)))) if ids else set()
+    for index in sorted(indexes):
+        lock(tx, f"identify {index.hex()}")
+
+
+def claimants(
+    tx: Session, message_ids: Collection[int], *, slack: timedelta, now: datetime
+) -> Mapping[int, list[Claimant]]:
+    """Return, for each of these messages, those of the same words to the same address that may have left unanswered.
+
+    Each of them is among its own, unless the provider's id of it is known by now. `slack`: how far the provider's clock
+    may be from ours.
+    """
+    restored_at = restore_guard.taken_at(tx)
+    found: dict[int, list[Claimant]] = {}
+    spoken = [name for name in registered() if name.is_call]
+    asked = {"ids": message_ids, "since": now - _CLAIM_FOR, "spoken": spoken}
+    for of_id, message_id, handed_at, state in tx.execute(_CLAIMANTS, asked):
+        assert handed_at is not None  # by the statement
+        # Of one that a restore has put in doubt only the earliest instant is known.
+        is_open = state == MessageState.SENDING or handed_at == restored_at
+        latest = None if is_open else handed_at + OUTCOME_WITHIN + slack
+        found.setdefault(of_id, []).append(Claimant(message_id, handed_at - slack, latest))
+    return found
+
+
+def known_provider_ids(tx: Session, channel: ChannelName, provider_ids: Collection[str]) -> set[str]:
+    """Return those of these ids of the provider that belong to a message, or to one that was erased lately."""
+    known: set[str] = set()
+    for some in in_batches(provider_ids):
+        for column, which in (
+            (Message.provider_id, Message.channel == channel),
+            (SentTrace.provider_id, SentTrace.channel == channel),
+        ):
+            found = tx.scalars(select(column).where(column.in_(some), which))
+            known.update(one for one in found if one is not None)
+    return known
 
 
 def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
@@ -636,8 +749,10 @@ def _accepted(move: Move[MessageState]) -> AcceptedSql:
     """Return what changes in a message that the provider has simply taken, and in which state it must be, as SQL."""
     MESSAGE_STATES.require(move)
     to, (leaving,) = move.target(MessageState.ACCEPTED), move.leaves
+    matched = ", is_matched = TRUE" if move is RECORD_ANSWER else ""
     return AcceptedSql(
-        f"state = '{to}', reason = NULL, lease_until = NULL, not_found_count = 0", f"messages.state = '{leaving}'"
+        f"state = '{to}', reason = NULL, lease_until = NULL, not_found_count = 0{matched}",
+        f"messages.state = '{leaving}'",
     )
 
 
@@ -649,14 +764,30 @@ def _is_simply_taken(leased: LeasedMessage, outcome: Outcome) -> bool:
     return outcome.state is MessageState.ACCEPTED and leased.kind is not MessageKind.LOGIN_CODE
 
 
+class ProviderIdTakenError(Exception):
+    """A provider has named a message by the id of another one; nothing of this transaction was recorded."""
+
+
 def record(
     tx: Session, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], now: datetime
 ) -> None:
     """Record the outcomes of messages that this worker had leased.
 
     `move`: RECORD_OUTCOME or RECORD_ANSWER; it reaches the state of each outcome. A message that a receipt or another
-    worker has moved on keeps its state.
+    worker has moved on keeps its state. Raises ProviderIdTakenError where the transaction must be given up.
     """
+    try:
+        _record(tx, outcomes, move, now)
+    except IntegrityError as refused:
+        # PostgreSQL names the index, SQLite its columns.
+        if "provider_id" not in str(refused.orig):
+            raise
+        raise ProviderIdTakenError from None
+
+
+def _record(
+    tx: Session, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], now: datetime
+) -> None:
     (leaving,) = move.leaves
     # In the order of their ids, the lock order of all changes to several messages.
     in_order = sorted(outcomes, key=lambda one: one[0].outgoing.message_id)

@@ -286,12 +286,13 @@ def days_of(tx: Session, message_ids: Collection[int]) -> list[MessageDay]:
 
 @dataclass(frozen=True)
 class NamedMessage:
-    """A message that a receipt is about."""
+    """A message that a receipt is about. `contact_id` is None for one to somebody who is no contact."""
 
     id: int
     provider_id: str | None
-    contact_id: int | None  # None: to somebody who is no contact, such as the answer to a shared telephone
+    contact_id: int | None
     channel: ChannelName
+    is_matched: bool = False
 
 
 def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]) -> list[NamedMessage]:
@@ -300,12 +301,12 @@ def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Ite
     Without this order, two workers that each applied some of the same messages' receipts would deadlock.
     """
     rows = tx.execute(
-        select(Message.id, Message.provider_id, Message.contact_id, Message.channel)
+        select(Message.id, Message.provider_id, Message.contact_id, Message.channel, Message.is_matched)
         .where(or_(Message.provider_id.in_(list(provider_ids)), Message.id.in_(list(message_ids))))
         .order_by(Message.id)
         .with_for_update()
     )
-    return [NamedMessage(row[0], row[1], row[2], ChannelName(row[3])) for row in rows]
+    return [NamedMessage(row[0], row[1], row[2], ChannelName(row[3]), row[4]) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -318,10 +319,17 @@ class ReferredMessage:
     provider_id: str | None
     was_handed_over: bool
     created_at: datetime
+    is_matched: bool
 
 
 _REFERRED = select(
-    Message.id, Message.channel, Message.state, Message.provider_id, Message.handed_at.is_not(None), Message.created_at
+    Message.id,
+    Message.channel,
+    Message.state,
+    Message.provider_id,
+    Message.handed_at.is_not(None),
+    Message.created_at,
+    Message.is_matched,
 )
 
 

@@ -64,6 +64,12 @@ def mark_doubtful_unknown(tx: Session, message_ids: Collection[int], now: dateti
     return doubtful
 
 
+def taken_at(tx: Session) -> datetime | None:
+    """Return when the back-up was taken that this database was restored from, None where it was not restored."""
+    restore = _restore(tx)
+    return None if restore is None else restore.taken_at
+
+
 def _restore(tx: Session) -> Restore | None:
     value = service_state.find(tx, _NAME)
     if value is None:

@@ -332,6 +332,19 @@ def outcomes(smtp: FakeSmtp, *letters: Outgoing) -> list[str]:
     return using(channel_to(smtp.url), one_by_one)
 
 
+@pytest.mark.parametrize(("command", "has_all"), [("MAIL", False), ("RCPT", False), ("DATA", True)])
+@pytest.mark.parametrize("code", ["421 4.3.2", "450 4.2.0", "451 4.3.0", "452 4.3.1", "471 no"])
+def test_a_server_that_refuses_for_now_what_it_has_whole_may_have_passed_it_on(
+    smtp: FakeSmtp, command: str, has_all: bool, code: str
+) -> None:
+    smtp.refuse(command, f"{code} later")
+
+    with pytest.raises(TemporaryChannelError) as refused:
+        send(smtp)
+
+    assert refused.value.maybe_taken is has_all
+
+
 @pytest.mark.parametrize("command", ["RCPT", "DATA"])
 @pytest.mark.parametrize("answer", ["554 5.7.1 not wanted here", "550 relaying denied"])
 def test_a_policy_against_one_reader_stops_nobody_elses_mail(smtp: FakeSmtp, command: str, answer: str) -> None:

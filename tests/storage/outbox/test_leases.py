@@ -38,7 +38,11 @@ def ready(rows: Rows, **more: object) -> list[int]:
 
 def leased(rows: Rows) -> list[LeasedMessage]:
     """Everything that is due, taken."""
-    picked = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9).ready
+    picked = [
+        row
+        for codes in (False, True)
+        for row in leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9, codes=codes).ready
+    ]
     leases.lease(rows.tx, [row.id for row in picked], until=NOW + LEASE)
     return leases.decrypt(rows.keys, picked, NOW, NOW + LEASE)[0]
 
@@ -74,6 +78,32 @@ def test_what_may_not_be_sent_any_more_ends_where_it_is_picked(rows: Rows) -> No
     ended = dict(zip((stale, refused, forgotten, untrue), rows.column(Message.state), strict=True))
     assert ended == {stale: "stale", refused: "cancelled", forgotten: "cancelled", untrue: "cancelled"}
     assert rows.column(Message.reason) == [None, "opted_out", "erased", "renewed"]
+
+
+def test_codes_are_picked_apart_from_all_other_messages(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    code, other = rows.message(phone, kind=MessageKind.LOGIN_CODE), rows.message(phone)
+
+    assert (ready(rows, codes=True), ready(rows)) == ([code], [other])
+
+
+def test_what_was_not_asked_about_is_asked_soon_and_what_cannot_be_recorded_later(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    message, sending = rows.message(phone), rows.message(phone)
+    rows.handed(message, MessageState.UNKNOWN, lease_until=NOW)
+    rows.handed(sending, MessageState.SENDING, lease_until=NOW + HOUR)
+    unknown = leases.lease_unknown(rows.tx, rows.keys, now=NOW, lease=HOUR, limit=9).leased
+    assert rows.one(Message.lease_until, message) == NOW + HOUR
+
+    leases.ask_soon(rows.tx, unknown, NOW)
+    leases.ask_soon(rows.tx, [], NOW)
+    assert rows.one(Message.lease_until, message) == NOW
+
+    for one in (message, sending):
+        leases.set_aside(rows.tx, one, NOW + DAY)
+    kept = (Message.state, Message.reason, Message.lease_until)
+    for one in (message, sending):
+        assert [rows.one(column, one) for column in kept] == [MessageState.UNKNOWN, "not_recorded", NOW + DAY]
 
 
 def test_a_leased_message_is_queued_as_before_and_anybody_s_when_the_lease_is_over(rows: Rows) -> None:
@@ -313,7 +343,10 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
     held = leases.begin_hand_over(rows.tx, leased(rows), NOW)
     rows.change(Message, moved, attempts=2)
 
-    outcome = [(one, after_sending(Accepted("SM1"), 1, one.attempts, one.expires_at, NOW)) for one in held]
+    outcome = [
+        (one, after_sending(Accepted(f"SM{one.outgoing.message_id}"), 1, one.attempts, one.expires_at, NOW))
+        for one in held
+    ]
     leases.record(rows.tx, outcome, RECORD_OUTCOME, NOW)
 
     assert dict(zip((taken, code, moved), rows.column(Message.state), strict=True)) == {
@@ -321,7 +354,7 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
         code: "accepted",
         moved: "sending",
     }
-    assert rows.one(Message.provider_id, taken) == "SM1"
+    assert rows.one(Message.provider_id, taken) == f"SM{taken}"
     assert [sealed is None for sealed in rows.column(Message.body_sealed)] == [False, True, False], (
         "a code is forgotten"
     )
@@ -347,6 +380,56 @@ def test_the_last_call_to_a_number_is_known_whoever_was_called(rows: Rows) -> No
     assert leases.last_handed(rows.tx, ChannelName.VOICE, [], NOW, NOW) == {}
     leases.lease(rows.tx, [waiting], until=NOW + DAY + LEASE)
     assert leases.last_handed(rows.tx, ChannelName.VOICE, [index], NOW + DAY, NOW + DAY) == {index: NOW + DAY}
+
+
+def test_messages_of_the_same_words_to_one_telephone_claim_the_same_entries(rows: Rows) -> None:
+    group, words = rows.group(), {"text": "カードの期限の日です。"}
+    mine = rows.contact(person_id=rows.person(group), address="+819000000001")
+    hers = rows.contact(person_id=rows.person(group, "母"), address="+819000000001")
+    asked, sending, other_words, known = (
+        rows.message(mine, **words),
+        rows.message(hers, **words),
+        rows.message(hers),
+        rows.message(hers, **words),
+    )
+    rows.handed(asked, MessageState.UNKNOWN)
+    rows.handed(sending, MessageState.SENDING)
+    rows.handed(other_words, MessageState.UNKNOWN)
+    rows.handed(known, provider_id="SM1")
+
+    found = leases.claimants(rows.tx, [asked], slack=SECOND, now=NOW + HOUR)
+
+    assert {one.message_id: (one.earliest, one.latest) for one in found[asked]} == {
+        asked: (NOW - SECOND, NOW + OUTCOME_WITHIN + SECOND),
+        sending: (NOW - SECOND, None),
+    }
+    assert leases.claimants(rows.tx, [], slack=SECOND, now=NOW) == {}
+
+
+def test_the_ids_that_belong_to_a_message_are_known_by_channel(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    rows.handed(rows.message(phone), provider_id="SM1")
+
+    assert leases.known_provider_ids(rows.tx, SMS, {"SM1", "SM2"}) == {"SM1"}
+    assert leases.known_provider_ids(rows.tx, ChannelName.VOICE, {"SM1"}) == set()
+
+
+def test_who_decides_about_an_address_holds_its_lock(rows: Rows) -> None:
+    rows.message(rows.contact(person_id=rows.person(rows.group())))
+
+    leases.lock_addresses(rows.tx, leased(rows))
+    leases.lock_addresses(rows.tx, [])
+
+
+def test_one_id_of_a_provider_is_recorded_for_one_message_only(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    rows.handed(rows.message(phone), provider_id="SM1")
+    rows.message(phone)
+    begun = leases.begin_hand_over(rows.tx, leased(rows), NOW)
+    outcome = after_sending(Accepted("SM1"), begun[0].outgoing.message_id, 1, NOW + HOUR, NOW)
+
+    with pytest.raises(leases.ProviderIdTakenError), rows.tx.begin_nested():
+        leases.record(rows.tx, [(begun[0], outcome)], RECORD_OUTCOME, NOW)
 
 
 def test_an_e_mail_keeps_the_instant_of_its_first_hand_over_and_a_text_has_none(rows: Rows) -> None:
