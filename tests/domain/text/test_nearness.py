@@ -124,9 +124,9 @@ def test_one_text_about_several_cards_keeps_whose_what_until_when_and_what_to_do
             acts = [said[f"{voice}_{act}"] for act in ("do", "late", "arrival")]
             assert [act for act in acts if act in text] != [], where
             is_over = [card for card in told if card.is_after_end]
-            assert bool(is_over) == bool(re.search(PASSED, text)), where
             # A name in another script leaves an English text room for one card; the other is counted.
             if not re.search("ほか|more", text):
+                assert bool(is_over) == bool(re.search(PASSED, text)), where
                 assert (len(is_over) < 2) == bool(re.search(TO_COME, text)), ("not as if it were to come", *where)
 
 
