@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reminder.channels.heartbeat import HeartbeatClient
 from reminder.conversation.inbox import act_on_replies
-from reminder.delivery import apply_receipts, reconciliation
+from reminder.delivery import apply_receipts, ask_arrivals, reconciliation
 from reminder.delivery.sender import Sender
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.digest_week import digest_is_due
@@ -15,6 +15,7 @@ from reminder.enrolment.imports.service import process_next_batch
 from reminder.planning.escalation import escalate
 from reminder.planning.notify import notify_failures, notify_holds, notify_notices
 from reminder.planning.planner import plan_due
+from reminder.planning.promises import keep_promises
 from reminder.planning.weekly_digest import make_digests, make_some
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.session import Tx
@@ -177,8 +178,18 @@ JOBS = (
         lambda app, now: act_on_replies(app.units, now),
     ),
     Job(
+        "arrivals_asked",
+        when(work_conditions.PROMISE_DUE),
+        lambda app, now: ask_arrivals.ask_arrivals(app.database, now, app.channels, app.loop.run),
+    ),
+    Job(
+        "promises",
+        when(work_conditions.PROMISE_DUE),
+        lambda app, now: keep_promises(app.units, now),
+    ),
+    Job(
         "planned",
-        when(work_conditions.REMINDER_DUE, after=("receipts", "reconciled", "answered")),
+        when(work_conditions.REMINDER_DUE, after=("receipts", "reconciled", "answered", "arrivals_asked", "promises")),
         lambda app, now: plan_due(app.units, now, links_of(app)),
     ),
     Job(
@@ -195,12 +206,14 @@ JOBS = (
     Job("words_checked", when(work_conditions.WORDS_UNCHECKED), lambda app, now: check_words(app.units, now)),
     Job(
         "failures_reported",
-        when(work_conditions.FAILURE_UNREPORTED, after=("tried_again", "receipts")),
+        when(work_conditions.FAILURE_UNREPORTED, after=("tried_again", "receipts", "arrivals_asked")),
         lambda app, now: notify_failures(app.units, now),
     ),
     Job(
         "notified",
-        when(work_conditions.NOTICE_WAITS, after=("tried_again", "receipts", "answered", "weeks_begun")),
+        when(
+            work_conditions.NOTICE_WAITS, after=("tried_again", "receipts", "arrivals_asked", "answered", "weeks_begun")
+        ),
         lambda app, now: notify_notices(app.units, now),
     ),
     Job(

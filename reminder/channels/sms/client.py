@@ -8,8 +8,16 @@ from twilio.base.page import Page
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
-from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
-from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
+from reminder.channels.twilio.transport import (
+    CLOCK_SLACK,
+    FAILURES,
+    Transport,
+    is_unknown_id,
+    last_answer,
+    meaning,
+    report_of,
+)
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer, ProviderReport
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
 # A text that waited longer than four hours would arrive in the evening; our own schedule decides about that.
@@ -97,6 +105,17 @@ class TwilioSms:
             # Newer texts filled the pages, so ours may come after them: "not found" could cause a second copy.
             raise TemporaryChannelError("list_too_long")
         return ProviderAnswer.NOT_FOUND
+
+    async def look_up(self, provider_id: str) -> ProviderReport | None:
+        """Return the state of one text by its id; raises TemporaryChannelError if Twilio cannot be asked."""
+        last_answer.set(None)
+        try:
+            found = await self._messages(provider_id).fetch_async()
+        except FAILURES as failure:
+            if is_unknown_id():
+                return None
+            raise TemporaryChannelError(meaning(failure).reason) from None
+        return report_of(found.status, found.error_code)
 
     async def close(self) -> None:
         """Close all connections."""

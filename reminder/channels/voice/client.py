@@ -6,8 +6,16 @@ from datetime import UTC
 from twilio.rest import Client
 from twilio.twiml.voice_response import Gather, Say, VoiceResponse
 
-from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
-from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
+from reminder.channels.twilio.transport import (
+    CLOCK_SLACK,
+    FAILURES,
+    Transport,
+    is_unknown_id,
+    last_answer,
+    meaning,
+    report_of,
+)
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer, ProviderReport
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
@@ -78,6 +86,17 @@ class TwilioVoice:
             retry_after = answered.retry_after if (answered := last_answer.get()) else None
             raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
         return ProviderAnswer.NOT_FOUND
+
+    async def look_up(self, provider_id: str) -> ProviderReport | None:
+        """Return the state of one call by its id; raises TemporaryChannelError if Twilio cannot be asked."""
+        last_answer.set(None)
+        try:
+            found = await self._calls(provider_id).fetch_async()
+        except FAILURES as failure:
+            if is_unknown_id():
+                return None
+            raise TemporaryChannelError(meaning(failure).reason) from None
+        return report_of(found.status, seconds=found.duration, answered_by=found.answered_by)
 
     async def close(self) -> None:
         """Close all connections."""

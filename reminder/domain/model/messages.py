@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from zlib import crc32
 
 from reminder.domain.model.people import ContactState, Language
@@ -57,6 +57,18 @@ class Accepted:
     provider_id: str
 
 
+@dataclass(frozen=True)
+class ProviderReport:
+    """What a provider says of a message that it has accepted: its own word for the state, as `ENDS` reads it.
+
+    `error_code`: of one that did not arrive. `seconds`: how long a call lasted.
+    """
+
+    status: str
+    error_code: str | None = None
+    seconds: int | None = None
+
+
 class ProviderAnswer(StrEnum):
     """A provider's answer about a message whose outcome is unknown."""
 
@@ -79,6 +91,14 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Close the connections to the provider."""
+
+
+@runtime_checkable
+class ReportingChannel(Protocol):
+    """A channel whose provider can be asked about a message that it has accepted. It raises only ChannelError."""
+
+    async def look_up(self, provider_id: str) -> ProviderReport | None:
+        """Return what the provider says of its message now, None where it has none of this id."""
 
 
 class MessageState(StrEnum):

@@ -73,6 +73,7 @@ SCOPES = {
         "messages",
         "notices",
         "people",
+        "promises",
         "receipts",
         "replies",
     ),
