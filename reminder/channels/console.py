@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer, ProviderReport
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 
 
 class ConsoleChannel:
@@ -22,11 +22,6 @@ class ConsoleChannel:
         """Return that the message may be repeated: a console cannot be asked, and a second line is harmless."""
         del outgoing, others
         return ProviderAnswer.SAFE_TO_REPEAT
-
-    async def look_up(self, provider_id: str) -> ProviderReport | None:
-        """Return that the message has arrived: it was printed."""
-        del provider_id
-        return ProviderReport("delivered")
 
     async def close(self) -> None:
         """Do nothing: nothing was opened."""

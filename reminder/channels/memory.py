@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Collection
 
-from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer, ProviderReport
+from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.errors import ChannelError, UnknownOutcomeError
 
 
@@ -14,7 +14,6 @@ class MemoryChannel:
         self.sent: list[Outgoing] = []
         self._next: deque[ChannelError | None] = deque()
         self._rule: Callable[[Outgoing], ChannelError | None] | None = None
-        self._reports: Callable[[str], ProviderReport | None] = lambda _: ProviderReport("delivered")
 
     def fail_next(self, error: ChannelError) -> None:
         """Refuse the next message with `error`; called twice, the next two."""
@@ -46,15 +45,6 @@ class MemoryChannel:
         del others  # an id belongs to one message
         seen = any(sent.message_id == outgoing.message_id for sent in self.sent)
         return Accepted(_name(outgoing)) if seen else ProviderAnswer.NOT_FOUND
-
-    async def look_up(self, provider_id: str) -> ProviderReport | None:
-        """Return that a stored message has arrived, None for one that was never stored."""
-        is_known = any(_name(sent) == provider_id for sent in self.sent)
-        return self._reports(provider_id) if is_known else None
-
-    def report_when(self, reports: Callable[[str], ProviderReport | None]) -> None:
-        """Answer from now on what `reports` returns for the id of a message when somebody asks about it."""
-        self._reports = reports
 
     async def close(self) -> None:
         """Do nothing: nothing was opened, and `sent` stays readable."""

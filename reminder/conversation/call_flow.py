@@ -42,11 +42,13 @@ def answer(units: UnitsOfWork, now: datetime, asked: CallEvent) -> tuple[Turn, L
         raise NotFoundError("page_not_found")
     words, is_practice = units.rules.wording.of(called.language), called.kind is MessageKind.TEST_CALL
     script = call_scripts.read_script(called.text)
-    if asked.turn == 0 and message_id is not None:
-        heard_after = None if asked.is_machine or is_practice else call_scripts.date_heard_after(words, script)
+    if message_id is not None:
+        is_first = asked.turn == 0 and not is_practice and not asked.is_machine
+        heard_after = call_scripts.date_heard_after(words, script) if is_first else None
+        # In a later turn somebody has listened to the end, or pressed a key.
+        answered_by = (asked.answered_by or "unknown") if asked.turn == 0 else "human"
         with units.writing(now) as uow:
             row_security.include_contact(uow.tx, called.contact_id)
-            answered_by = asked.answered_by or "unknown"
             queries.record_answer(uow.tx, message_id, answered_by=answered_by, date_after=heard_after)
     if asked.turn == 0 and is_practice:
         turn = call_scripts.practice_turn(script, is_machine=asked.is_machine)

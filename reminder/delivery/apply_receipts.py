@@ -5,7 +5,7 @@ from datetime import datetime
 
 from reminder.delivery import reschedule
 from reminder.domain.model.channels import Fault
-from reminder.domain.model.messages import CHANNEL_PAUSE, ENDS, MessageKind, MessageState
+from reminder.domain.model.messages import CHANNEL_PAUSE, COMPLETED, ENDS, MessageKind, MessageState
 from reminder.domain.model.people import ChannelName, StoppedBy
 from reminder.domain.rules.promises import unheard
 from reminder.storage.db.session import Database, Tx
@@ -104,7 +104,7 @@ def _apply(tx: Tx, receipt: WaitingReceipt, message: NamedMessage, now: datetime
         queue.settle_by_receipt(tx, message.id, receipt.provider_id)
         return
     code = receipt.error_code
-    if end is MessageState.DELIVERED and message.channel.is_call:
+    if receipt.status == COMPLETED:
         # A completed call has reached nobody where the date was not heard.
         is_practice = message.kind is MessageKind.TEST_CALL
         code = unheard(message.answered_by, message.date_after, receipt.seconds, is_practice=is_practice)

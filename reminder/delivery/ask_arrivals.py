@@ -13,6 +13,7 @@ from reminder.domain.model.messages import Channel, ProviderReport, ReportingCha
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.promises import ASKS_BEFORE_END
 from reminder.errors import ChannelError
+from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.session import Database
 from reminder.storage.outbox import receipts
 from reminder.storage.reminders import promises
@@ -30,15 +31,15 @@ Reports = list[ProviderReport | None]
 
 def ask_arrivals(
     database: Database,
+    keys: KeyRing,
     now: datetime,
     channels: Mapping[ChannelName, Channel],
     run: Callable[[Coroutine[None, None, Reports]], Reports],
 ) -> int:
     """Ask about the messages whose promise ends soon, and store and apply what is said; return their number."""
-    able = {name: channel for name, channel in channels.items() if isinstance(channel, ReportingChannel)}
-    proving = [name for name in able if name.can.proves_arrival]
+    able = reporting(channels)
     with database.reading() as tx:
-        unproven = promises.unproven(tx, proving, now=now, ends_by=now + ASKS_BEFORE_END, limit=AT_ONCE)
+        unproven = promises.unproven(tx, keys, able.keys(), now=now, ends_by=now + ASKS_BEFORE_END, limit=AT_ONCE)
     if not unproven:
         return 0
     asking = _Questions(able)
@@ -62,6 +63,18 @@ def ask_arrivals(
     return len(unproven)
 
 
+def reporting(channels: Mapping[ChannelName, Channel]) -> dict[ChannelName, ReportingChannel]:
+    """Return those of the channels whose providers can say whether a message has arrived.
+
+    For the others acceptance is all that is ever known.
+    """
+    return {
+        name: channel
+        for name, channel in channels.items()
+        if name.can.proves_arrival and isinstance(channel, ReportingChannel)
+    }
+
+
 class _Questions:
     def __init__(self, channels: Mapping[ChannelName, ReportingChannel]) -> None:
         self._channels = channels
@@ -75,7 +88,7 @@ class _Questions:
         if self._silence.get(unproven.channel, 0) >= PATIENCE:
             return None
         try:
-            report = await self._channels[unproven.channel].look_up(unproven.provider_id)
+            report = await self._channels[unproven.channel].look_up(unproven.address, unproven.provider_id)
         except ChannelError:
             self._silence[unproven.channel] = self._silence.get(unproven.channel, 0) + 1
             return None

@@ -35,10 +35,10 @@ from reminder.storage.runtime.set_aside import TRIED_AGAIN_AFTER, Queue
 AT_ONCE = 200
 
 
-def keep_promises(units: UnitsOfWork, now: datetime) -> int:
+def keep_promises(units: UnitsOfWork, now: datetime, proving: Collection[ChannelName] = ()) -> int:
     """Look at the promises whose time has come, and return their number.
 
-    One that cannot be looked at for a fault of ours is set aside.
+    `proving`: the channels that can say whether a message arrived. One that cannot be looked at for a fault of ours is set aside.
     """
 
     def drop(uow: UnitOfWork, promise_id: int) -> None:
@@ -46,15 +46,14 @@ def keep_promises(units: UnitsOfWork, now: datetime) -> int:
         # A little later than it is tried again: until then it is out of the queue.
         promises.check_later(uow.tx, {promise_id: now + 2 * TRIED_AGAIN_AFTER})
 
-    queue = Queue[UnitOfWork](set_aside.PROMISES, lambda uow: promises.first_to_check(uow.tx, now), _look_at_some, drop)
+    def look(uow: UnitOfWork, most: int) -> int:
+        found = promises.to_check(uow.tx, uow.now, most)
+        if found:
+            _Look(uow, found, proving).at_all()
+        return len(found)
+
+    queue = Queue[UnitOfWork](set_aside.PROMISES, lambda uow: promises.first_to_check(uow.tx, now), look, drop)
     return set_aside.work_off(queue, partial(units.writing, now), AT_ONCE)
-
-
-def _look_at_some(uow: UnitOfWork, most: int) -> int:
-    found = promises.to_check(uow.tx, uow.now, most)
-    if found:
-        _Look(uow, found).at_all()
-    return len(found)
 
 
 @dataclass
@@ -72,10 +71,10 @@ class _Changes:
 class _Look:
     """One look at some promises, inside one unit of work."""
 
-    def __init__(self, uow: UnitOfWork, found: Sequence[PromiseView]) -> None:
+    def __init__(self, uow: UnitOfWork, found: Sequence[PromiseView], proving: Collection[ChannelName]) -> None:
         tx = uow.tx
         self._uow, self._now, self._found = uow, uow.now, found
-        self._messages = promises.messages_of(tx, {one.reminder_id for one in found})
+        self._messages = promises.messages_of(tx, {one.reminder_id for one in found}, proving)
         people = {one.person_id for one in found}
         day = hours.instant(uow.today, time(0))
         self._told = promises.told_of_failures(tx, people, day)

@@ -20,7 +20,7 @@ from reminder.planning.weekly_digest import make_digests, make_some
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.session import Tx
 from reminder.storage.outbox import failures, receipts
-from reminder.storage.reminders import notices, replies, unclear_replies
+from reminder.storage.reminders import notices, promises, replies, unclear_replies
 from reminder.storage.runtime import heartbeats, set_aside, work_conditions
 from reminder.storage.runtime.work_conditions import WorkCondition
 from reminder.upkeep.audit_job import run_audit
@@ -133,6 +133,7 @@ _PUT_BACK: Mapping[str, Callable[[Tx, Sequence[int]], None]] = {
     set_aside.RECEIPTS: receipts.mark_waiting,
     set_aside.NOTICES: notices.mark_waiting,
     set_aside.FAILURES: failures.mark_unreported,
+    set_aside.PROMISES: promises.mark_waiting,
 }
 # What tries rows again at once, because their queue is worked off once a week, or once.
 _WORK_AGAIN: Mapping[str, Callable[[App, datetime, Sequence[int]], object]] = {
@@ -180,12 +181,12 @@ JOBS = (
     Job(
         "arrivals_asked",
         when(work_conditions.PROMISE_DUE),
-        lambda app, now: ask_arrivals.ask_arrivals(app.database, now, app.channels, app.loop.run),
+        lambda app, now: ask_arrivals.ask_arrivals(app.database, app.keys, now, app.channels, app.loop.run),
     ),
     Job(
         "promises",
-        when(work_conditions.PROMISE_DUE),
-        lambda app, now: keep_promises(app.units, now),
+        when(work_conditions.PROMISE_DUE, after=("tried_again",)),
+        lambda app, now: keep_promises(app.units, now, ask_arrivals.reporting(app.channels).keys()),
     ),
     Job(
         "planned",

@@ -12,7 +12,6 @@ from reminder.channels.twilio.transport import (
     CLOCK_SLACK,
     FAILURES,
     Transport,
-    is_unknown_id,
     last_answer,
     meaning,
     report_of,
@@ -106,16 +105,15 @@ class TwilioSms:
             raise TemporaryChannelError("list_too_long")
         return ProviderAnswer.NOT_FOUND
 
-    async def look_up(self, provider_id: str) -> ProviderReport | None:
-        """Return the state of one text by its id; raises TemporaryChannelError if Twilio cannot be asked."""
+    async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
+        """Return the state of one of the latest texts to this number; raises TemporaryChannelError if Twilio is away."""
         last_answer.set(None)
         try:
-            found = await self._messages(provider_id).fetch_async()
+            page = await self._messages.page_async(to=address, page_size=PAGE_SIZE)
+            found = next((row for row in page if row.sid == provider_id), None)
         except FAILURES as failure:
-            if is_unknown_id():
-                return None
             raise TemporaryChannelError(meaning(failure).reason) from None
-        return report_of(found.status, found.error_code)
+        return None if found is None else report_of(found.status, found.error_code)
 
     async def close(self) -> None:
         """Close all connections."""

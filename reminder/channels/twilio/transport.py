@@ -101,12 +101,6 @@ def meaning(failure: BaseException) -> ChannelError:
     return UnknownOutcomeError("unreadable")
 
 
-def is_unknown_id() -> bool:
-    """Return whether the last answer of this task says that there is no such message or call."""
-    answered = last_answer.get()
-    return answered is not None and answered.status == 404
-
-
 def report_of(
     status: object, error_code: object = None, *, seconds: object = None, answered_by: object = None
 ) -> ProviderReport | None:

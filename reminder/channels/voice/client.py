@@ -10,7 +10,6 @@ from reminder.channels.twilio.transport import (
     CLOCK_SLACK,
     FAILURES,
     Transport,
-    is_unknown_id,
     last_answer,
     meaning,
     report_of,
@@ -87,15 +86,16 @@ class TwilioVoice:
             raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
         return ProviderAnswer.NOT_FOUND
 
-    async def look_up(self, provider_id: str) -> ProviderReport | None:
-        """Return the state of one call by its id; raises TemporaryChannelError if Twilio cannot be asked."""
+    async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
+        """Return the state of one of the latest calls to this number; raises TemporaryChannelError if Twilio is away."""
         last_answer.set(None)
         try:
-            found = await self._calls(provider_id).fetch_async()
+            page = await self._calls.page_async(to=address, page_size=PAGE_SIZE)
+            found = next((row for row in page if row.sid == provider_id), None)
         except FAILURES as failure:
-            if is_unknown_id():
-                return None
             raise TemporaryChannelError(meaning(failure).reason) from None
+        if found is None:
+            return None
         return report_of(found.status, seconds=found.duration, answered_by=found.answered_by)
 
     async def close(self) -> None:

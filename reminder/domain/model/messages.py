@@ -95,10 +95,13 @@ class Channel(Protocol):
 
 @runtime_checkable
 class ReportingChannel(Protocol):
-    """A channel whose provider can be asked about a message that it has accepted. It raises only ChannelError."""
+    """A channel whose provider can be asked whether a message that it has accepted has arrived.
 
-    async def look_up(self, provider_id: str) -> ProviderReport | None:
-        """Return what the provider says of its message now, None where it has none of this id."""
+    It raises only ChannelError.
+    """
+
+    async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
+        """Return what the provider says now of its message to this address, None where it shows none of this id."""
 
 
 class MessageState(StrEnum):
@@ -376,6 +379,8 @@ def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquir
 
 # A mail server's later report: the mail is not delivered, or not yet.
 BOUNCED, DELAYED = "bounced", "delayed"
+# Twilio's word for a call that was answered and has ended: what was heard is another question.
+COMPLETED = "completed"
 
 # Twilio's final states of a text or a call, and ours of a mail; all other states are intermediate.
 ENDS: Mapping[str, MessageState] = {
@@ -384,8 +389,8 @@ ENDS: Mapping[str, MessageState] = {
     "undelivered": MessageState.UNDELIVERED,
     "failed": MessageState.UNDELIVERED,
     "canceled": MessageState.UNDELIVERED,
-    # The result of a call: a human has answered, or nobody has.
-    "completed": MessageState.DELIVERED,
+    # The result of a call: somebody or something has answered, or nobody has.
+    COMPLETED: MessageState.DELIVERED,
     "machine": MessageState.UNDELIVERED,
     "busy": MessageState.UNDELIVERED,
     "no_answer": MessageState.UNDELIVERED,

@@ -22,7 +22,11 @@ AT_LEAST = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class PromisedMessage:
-    """A message that tells a step to one human. `is_doubted`: it is not counted on any more. Instants: aware UTC."""
+    """A message that tells a step to one human. Instants are aware UTC.
+
+    `is_doubted`: it is not counted on any more. `needs_arrival`: its channel can say whether it arrived, so that its
+    acceptance alone proves nothing.
+    """
 
     message_id: int
     contact_id: int
@@ -32,14 +36,12 @@ class PromisedMessage:
     attempts: int
     due_at: datetime
     is_doubted: bool
+    needs_arrival: bool
 
     @property
     def is_proof(self) -> bool:
-        """Whether its addressee was told.
-
-        For what gives receipts of arrival (texts, calls) that is delivered; for all others, accepted.
-        """
-        is_accepted = self.state is MessageState.ACCEPTED and not self.channel.can.proves_arrival
+        """Whether its addressee was told."""
+        is_accepted = self.state is MessageState.ACCEPTED and not self.needs_arrival
         return self.state is MessageState.DELIVERED or is_accepted
 
     @property

@@ -316,8 +316,8 @@ class NamedMessage:
     contact_id: int
     channel: ChannelName
     kind: MessageKind
-    answered_by: str | None  # of a call, whose words were fetched
-    date_after: int | None
+    answered_by: str | None = None  # of a call, whose words were fetched
+    date_after: int | None = None
 
 
 def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Iterable[int]) -> list[NamedMessage]:

@@ -11,6 +11,7 @@ from reminder.domain.model.messages import MessageKind, MessageState, ReminderSt
 from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.domain.model.promises import CLOSE, PROMISE_STATES, WAS_NOT_TOLD, WAS_TOLD, PromiseState, addressee_of
 from reminder.domain.rules.promises import PromisedMessage
+from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import (
     IS_LEFT_TO_OPERATOR,
@@ -156,17 +157,19 @@ _MESSAGES = (
 )
 
 
-def messages_of(tx: Session, reminder_ids: Collection[int]) -> Mapping[Addressee, list[PromisedMessage]]:
+def messages_of(
+    tx: Session, reminder_ids: Collection[int], proving: Collection[ChannelName]
+) -> Mapping[Addressee, list[PromisedMessage]]:
     """Return the messages that tell these reminders, by reminder and human, the oldest first.
 
-    Cancelled messages do not count.
+    Cancelled messages do not count. `proving`: the channels that can say whether a message arrived.
     """
     found: dict[Addressee, list[PromisedMessage]] = {}
     for reminder_id, person_id, member_id, is_family, message_id, contact_id, channel, *rest in tx.execute(
         _MESSAGES, {"reminders": reminder_ids}
     ):
         assert contact_id is not None
-        message = PromisedMessage(message_id, contact_id, ChannelName(channel), *rest)
+        message = PromisedMessage(message_id, contact_id, ChannelName(channel), *rest, needs_arrival=channel in proving)
         owner = _owner(contact_id, person_id, member_id, is_family=is_family)
         found.setdefault((reminder_id, addressee_of(owner)), []).append(message)
     return found
@@ -185,6 +188,12 @@ def check_later(tx: Session, times: Mapping[int, datetime]) -> None:
         by_time.setdefault(at, []).append(promise_id)
     for at, ids in by_time.items():
         tx.execute(staying(PROMISE_STATES, among(Promise.id, ids), states=CLOSE.leaves).values(check_at=at))
+
+
+def mark_waiting(tx: Session, promise_ids: Collection[int]) -> None:
+    """Look at these open promises again now."""
+    these = staying(PROMISE_STATES, among(Promise.id, promise_ids), states=CLOSE.leaves)
+    tx.execute(these.values(check_at=Promise.due_at))
 
 
 @dataclass(frozen=True)
@@ -220,12 +229,14 @@ class UnprovenMessage:
     message_id: int
     channel: ChannelName
     provider_id: str
+    address: str
 
 
 _UNPROVEN = (
-    select(Promise.id, Message.id, Message.channel, Message.provider_id)
+    select(Promise.id, Message.id, Message.channel, Message.provider_id, Contact.address_sealed)
     .join(MessageReminder, MessageReminder.reminder_id == Promise.reminder_id)
     .join(Message, Message.id == MessageReminder.message_id)
+    .join(Contact, Contact.id == Message.contact_id)
     .where(
         IS_OPEN_PROMISE,
         Promise.check_at <= bindparam("now"),
@@ -243,19 +254,19 @@ _UNPROVEN = (
 
 
 def unproven(
-    tx: Session, channels: Collection[ChannelName], *, now: datetime, ends_by: datetime, limit: int
+    tx: Session, keys: KeyRing, channels: Collection[ChannelName], *, now: datetime, ends_by: datetime, limit: int
 ) -> list[UnprovenMessage]:
     """Return the messages to be asked about, of promises that are to be looked at and end by then.
 
-    `channels`: those whose providers can be asked.
+    `channels`: those whose providers can be asked. One whose address cannot be opened is left out.
     """
     if not channels:
         return []
     asked = {"now": now, "ends_by": ends_by, "channels": list(channels), "limit": limit}
     return [
-        UnprovenMessage(promise_id, message_id, ChannelName(channel), provider_id)
-        for promise_id, message_id, channel, provider_id in tx.execute(_UNPROVEN, asked)
-        if provider_id is not None
+        UnprovenMessage(promise_id, message_id, ChannelName(channel), provider_id, keys.open(address))
+        for promise_id, message_id, channel, provider_id, address in tx.execute(_UNPROVEN, asked)
+        if provider_id is not None and keys.can_open(address)
     ]
 
 
