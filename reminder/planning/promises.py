@@ -38,7 +38,8 @@ AT_ONCE = 200
 def keep_promises(units: UnitsOfWork, now: datetime, proving: Collection[ChannelName] = ()) -> int:
     """Look at the promises whose time has come, and return their number.
 
-    `proving`: the channels that can say whether a message arrived. One that cannot be looked at for a fault of ours is set aside.
+    `proving`: the channels that can say whether a message arrived. One promise that cannot be looked at for a fault of
+    ours is set aside.
     """
 
     def drop(uow: UnitOfWork, promise_id: int) -> None:

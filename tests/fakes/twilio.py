@@ -166,6 +166,8 @@ class FakeTwilio:
         self.callbacks_to: str | None = None
         self.latency_seconds = 0.0
         self.list_lag_seconds = 0.0
+        # After this time the list says of a text that it has arrived, though no receipt may have come.
+        self.arrives_after: timedelta | None = None
         self.posts = 0
         self.lists = 0
         self.texts: list[Text] = []
@@ -455,6 +457,10 @@ class FakeTwilio:
             self._unexpected.append(text)
         return text
 
+    def _status(self, text: Text) -> str:
+        is_on_its_way = text.status in ("queued", "accepted") and self.arrives_after is not None
+        return "delivered" if is_on_its_way and self.now() >= text.created_at + self.arrives_after else text.status
+
     def _row(self, text: Text) -> dict[str, object]:
         created = format_datetime(text.created_at)
         uri = f"/2010-04-01/Accounts/{self.account_sid}/Messages/{text.sid}"
@@ -475,7 +481,7 @@ class FakeTwilio:
             "price": None,
             "price_unit": None,
             "sid": text.sid,
-            "status": text.status,
+            "status": self._status(text),
             "subresource_uris": {"media": f"{uri}/Media.json"},
             "to": text.to,
             "uri": f"{uri}.json",

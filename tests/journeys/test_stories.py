@@ -79,7 +79,7 @@ def test_an_outage_over_the_end_is_followed_at_once_by_the_first_text_that_is_st
     village.run_until("2027-04-08 00:00")
 
     assert village.texts_to("母") == ["04-02 09:00"]
-    assert "3月31日" in village.words_to("母")[0]
+    assert "期限が過ぎました" in village.words_to("母")[0]
 
 
 def test_two_certificates_on_one_date_are_told_in_one_text(village: Village) -> None:

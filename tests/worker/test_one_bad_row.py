@@ -103,8 +103,8 @@ def escalations(village: Village) -> Scene:
 
 def promises(village: Village) -> Scene:
     parents(village)
-    village.run_until("2027-03-17 12:00")
-    village.sleep_until("2027-03-17 17:00")
+    village.run_until("2027-03-17 09:30")
+    village.sleep_until("2027-03-17 12:00")
 
     def kept() -> set[int]:
         of_whom = text(

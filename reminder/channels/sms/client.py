@@ -106,7 +106,7 @@ class TwilioSms:
         return ProviderAnswer.NOT_FOUND
 
     async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
-        """Return the state of one of the latest texts to this number; raises TemporaryChannelError if Twilio is away."""
+        """Return the state of one of the latest texts to this number; raises TemporaryChannelError."""
         last_answer.set(None)
         try:
             page = await self._messages.page_async(to=address, page_size=PAGE_SIZE)

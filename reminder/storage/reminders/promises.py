@@ -165,11 +165,15 @@ def messages_of(
     Cancelled messages do not count. `proving`: the channels that can say whether a message arrived.
     """
     found: dict[Addressee, list[PromisedMessage]] = {}
-    for reminder_id, person_id, member_id, is_family, message_id, contact_id, channel, *rest in tx.execute(
+    for reminder_id, person_id, member_id, is_family, message_id, contact_id, channel, *known in tx.execute(
         _MESSAGES, {"reminders": reminder_ids}
     ):
         assert contact_id is not None
-        message = PromisedMessage(message_id, contact_id, ChannelName(channel), *rest, needs_arrival=channel in proving)
+        way = ChannelName(channel)
+        state, reason, attempts, due_at, is_doubted = known
+        message = PromisedMessage(
+            message_id, contact_id, way, state, reason, attempts, due_at, is_doubted, needs_arrival=way in proving
+        )
         owner = _owner(contact_id, person_id, member_id, is_family=is_family)
         found.setdefault((reminder_id, addressee_of(owner)), []).append(message)
     return found
