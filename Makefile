@@ -7,6 +7,9 @@ INSTALLED := $(VENV)/installed
 # What pytest is asked beside the whole suite: make test TESTS="tests/domain -x"
 TESTS ?=
 
+# How long make chaos simulates: make chaos MINUTES=480
+MINUTES ?= 30
+
 .PHONY: help demo test test-all check advisories sbom wheel bench chaos clean
 help:
 	@echo "make demo      see it work: a family and a care home of invented people, years in seconds"
@@ -17,7 +20,8 @@ help:
 	@echo "make sbom      writes the bill of materials of what production installs"
 	@echo "make wheel     builds the package that production installs, in dist/"
 	@echo "make bench     how fast it is on this machine"
-	@echo "make chaos     everything goes wrong at once for half an hour, and every text is accounted for"
+	@echo "make chaos     everything goes wrong at once for half an hour, and every text is accounted for; then so many simulated"
+	@echo "               days as pass in half an hour: make chaos MINUTES=480 for a night"
 	@echo "make clean     forget what was installed and cached"
 
 demo: $(INSTALLED)
@@ -59,6 +63,7 @@ bench: $(INSTALLED)
 
 chaos: $(INSTALLED)
 	$(IN_VENV)/python -m tests.chaos
+	$(IN_VENV)/python -m tests.simulation --seed 1000 --days 2 --minutes $(MINUTES)
 
 # The build tool comes out of the lock too: left to itself pip would fetch the newest one, whatever it is that day.
 $(INSTALLED): requirements-dev.lock pyproject.toml

@@ -35,6 +35,8 @@ SLOW = (
     "journeys/test_years.py",
     "planning/test_added_steps.py",
     "planning/test_forecast.py::test_what_the_forecast_shows_is_what_everybody_is_sent",
+    "simulation/test_simulation.py::test_nothing_is_wrong_on_the_days_of_five_hundred_seeds",
+    "simulation/test_taken_back.py",
     "storage/db/test_schema.py",
     "storage/test_no_scans.py",
     "test_bench.py",

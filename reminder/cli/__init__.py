@@ -11,6 +11,7 @@ from typer import Exit, Option, Typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from reminder import garbage
 from reminder.cli import (
     accounts,
     activity,
@@ -80,8 +81,13 @@ REFUSED, FAILED = 2, 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 fine, 2 refused input, 1 failure."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    """Run one command and return its exit code: 0 fine, 2 refused input, 1 failure.
+
+    Without `arguments` it runs the one of this process.
+    """
+    if arguments is None:
+        arguments = sys.argv[1:]
+        garbage.collect_less_often()
     if isinstance(sys.stdout, TextIOWrapper):
         # A terminal without Japanese shows escapes, which JSON reads back, rather than half an answer.
         sys.stdout.reconfigure(errors="backslashreplace")

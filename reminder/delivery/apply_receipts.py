@@ -110,7 +110,7 @@ def _apply(tx: Tx, receipt: WaitingReceipt, message: NamedMessage, now: datetime
         code = unheard(message.answered_by, message.date_after, receipt.seconds, is_practice=is_practice)
         end = end if code is None else MessageState.UNDELIVERED
     ended = queue.end(tx, message.id, end, provider_id=receipt.provider_id, reason=code, now=now)
-    if ended and end is MessageState.DELIVERED:
+    if ended and end is MessageState.DELIVERED and message.contact_id is not None:
         contacts.record_verified(tx, [message.contact_id], now)
     if ended and end is MessageState.UNDELIVERED:
         _did_not_arrive(tx, code, message, now)
@@ -122,9 +122,9 @@ def _did_not_arrive(tx: Tx, code: str | None, message: NamedMessage, now: dateti
     The kind of fault decides what happens to the contact and to the channel.
     """
     fault = message.channel.can.read_error(code).fault
-    if fault is Fault.NUMBER:
+    if fault is Fault.NUMBER and message.contact_id is not None:
         notices.add_unreachable(tx, contacts.mark_unreachable(tx, [message.contact_id]), now)
-    if fault is Fault.OPTED_OUT:
+    if fault is Fault.OPTED_OUT and message.contact_id is not None:
         at_number = open_questions.sharing(tx, [message.contact_id])[message.contact_id]
         notices.add_stopped(tx, contacts.stop(tx, at_number, StoppedBy.PROVIDER, now), now)
     if fault in (Fault.TEXT, Fault.OPERATOR, Fault.ACCOUNT):

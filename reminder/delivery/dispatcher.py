@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from reminder.clock import pause, pause_unless
 from reminder.delivery.lease_manager import MOST, LeaseBatch
-from reminder.domain.model.messages import Outcome
+from reminder.domain.model.messages import LONGEST_HAND_OVER, Outcome
 from reminder.errors import DatabaseNotReadyError
 from reminder.storage.outbox.leases import LeasedMessage
 
@@ -27,6 +27,8 @@ TRIES, BETWEEN_TRIES = 120, 1.0
 GATHERED_FOR = 0.002
 # How often it looks whether it is to stop, and how long it then waits for the outcomes of what it is handing over.
 LOOKS_EVERY, STOPS_WITHIN = 0.5, 20.0
+# What a hand-over is told that is cancelled because it takes longer than LONGEST_HAND_OVER.
+TAKES_TOO_LONG = "timeout"
 
 Answered = tuple[LeasedMessage, Outcome]
 
@@ -44,8 +46,8 @@ class Dispatcher:
 
     `lease` leases up to so many of the next messages. `turn` records outcomes and begins hand-overs, and returns the
     messages whose hand-over has begun. `release` ends leases. These three are called in threads. `hand_over` tries one
-    message and never raises; if it is cancelled, it returns an unknown outcome. `goes_on` says whether to lease more
-    and to begin more hand-overs.
+    message and never raises; if it is cancelled, which says TAKES_TOO_LONG where that is why, it returns an unknown
+    outcome. `goes_on` says whether to lease more and to begin more hand-overs.
     """
 
     def __init__(
@@ -62,7 +64,8 @@ class Dispatcher:
         self._lease, self._turn, self._release = lease, turn, release
         self._hand_over, self._goes_on = hand_over, goes_on
         self._ready: deque[_Ready] = deque()
-        self._in_flight: set[asyncio.Task[None]] = set()
+        # With the time (the loop's) at which each began; the oldest are first.
+        self._in_flight: dict[asyncio.Task[None], float] = {}
         # By address, what waits for a message that is being handed over to it: two texts to one telephone arrive in the
         # order in which they were leased.
         self._behind: dict[str, deque[_Ready]] = {}
@@ -97,6 +100,7 @@ class Dispatcher:
     async def _work(self) -> None:
         stop_by: float | None = None
         while True:
+            self._cut_off_the_longest()
             goes_on = self._goes_on() and self._failure is None
             if goes_on:
                 self._lease_more()
@@ -183,7 +187,7 @@ class Dispatcher:
             starts_at = max(ready.at, self._started_last + ready.gap, self._loop.time())
             self._started_last = starts_at
             task = self._loop.create_task(self._try(leased, starts_at))
-            self._in_flight.add(task)
+            self._in_flight[task] = starts_at
             task.add_done_callback(self._has_ended)
 
     async def _patiently(
@@ -220,7 +224,7 @@ class Dispatcher:
         self._ready.extendleft(reversed(waiting))
 
     def _has_ended(self, task: "asyncio.Task[None]") -> None:
-        self._in_flight.discard(task)
+        del self._in_flight[task]
         if not self._in_flight:
             self._is_idle.set()
         self._news.set()
@@ -229,6 +233,14 @@ class Dispatcher:
         """End the hand-overs that take too long to be waited for; each has an unknown outcome then."""
         for task in self._in_flight:
             task.cancel()
+
+    def _cut_off_the_longest(self) -> None:
+        """End the hand-overs that nobody waits for any longer, at least every LOOKS_EVERY."""
+        began_by = self._loop.time() - LONGEST_HAND_OVER.total_seconds()
+        for task, began in self._in_flight.items():
+            if began > began_by:
+                return
+            task.cancel(TAKES_TOO_LONG)
 
     async def _wait_for_news(self) -> None:
         """Wait until an outcome or a lease has come, the time of the next message, or to look whether to stop."""

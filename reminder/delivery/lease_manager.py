@@ -183,20 +183,20 @@ class _Limits:
 
         Those are deferred to the next day, or end with their own day.
         """
-        addresses = {row.address_index for row in rows if row.address_index}
+        written_to = [row.address_index for row in rows if row.address_index]
+        addresses = set(written_to)
         sent = leases.sent_recently(self._tx, addresses, self._now - A_DAY, self._now)
+        if not sent.all and len(addresses) == len(written_to):
+            # As on most mornings: one message to each, and none before it.
+            return rows
         every, of_group, alike = Counter(sent.all), Counter(sent.of_group), Counter(sent.alike)
         writing: dict[bytes, set[int | None]] = {}
         for address, group_id in (*sent.of_group, *((row.address_index, row.group_id) for row in rows)):
             writing.setdefault(address, set()).add(group_id)
         fits, held, most = [], dict[HoldReason, list[DueRow]](), self._channel.can.most_a_day
         for row in rows:
-            address, group, words = (
-                row.address_index,
-                row.group_id,
-                (row.address_index, row.group_id, row.body_fingerprint),
-            )
-            groups = len(writing[address])
+            address, group = row.address_index, row.group_id
+            words, groups = (address, group, row.body_fingerprint), len(writing[address])
             is_asked_for = row.urgency <= Urgency.ANSWER
             if address and not (
                 is_asked_for or is_within_share(most, every[address], of_group[address, group], groups)

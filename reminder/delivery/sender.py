@@ -3,12 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from reminder.clock import Clock
 from reminder.delivery import reschedule
-from reminder.delivery.dispatcher import Answered, Dispatcher
+from reminder.delivery.dispatcher import TAKES_TOO_LONG, Answered, Dispatcher
 from reminder.delivery.lease_manager import LeaseBatch, LeaseManager
 from reminder.domain.model.messages import (
     LONGEST_HAND_OVER,
@@ -132,24 +131,21 @@ class Sender:
             # This process has slept: another may soon ask about the message.
             return Outcome(MessageState.QUEUED, "waits", wait_until=now)
         if leased.channel.can.has_stop_link and leased.contact_id is not None and leased.contact_added_at is not None:
-            outgoing = replace(outgoing, stop_url=self._stop_url(leased.contact_id, leased.contact_added_at))
+            outgoing = outgoing._replace(stop_url=self._stop_url(leased.contact_id, leased.contact_added_at))
         answer = await self._answer(leased.channel, outgoing)
         outcome = after_sending(answer, outgoing.message_id, leased.attempts, leased.expires_at, self._clock.now())
         if outcome.state is MessageState.QUEUED and outcome.wait_until is not None:
-            return replace(outcome, wait_until=self._allowed(outcome.wait_until, leased))
+            return outcome._replace(wait_until=self._allowed(outcome.wait_until, leased))
         return outcome
 
     async def _answer(self, channel: ChannelName, outgoing: Outgoing) -> Accepted | ChannelError:
         """Return the provider's answer; where there is none, the outcome is unknown, and the provider is asked."""
         try:
-            async with asyncio.timeout(LONGEST_HAND_OVER.total_seconds()):
-                return await self._channels[channel].send(outgoing)
+            return await self._channels[channel].send(outgoing)
         except ChannelError as failed:
             return failed
-        except TimeoutError:
-            return UnknownOutcomeError("timeout")
-        except asyncio.CancelledError:
-            return UnknownOutcomeError("stopped")
+        except asyncio.CancelledError as cut_off:
+            return UnknownOutcomeError(TAKES_TOO_LONG if TAKES_TOO_LONG in cut_off.args else "stopped")
         except Exception:
             log.exception("message %s: the %s channel failed in an unforeseen way", outgoing.message_id, channel)
             return UnknownOutcomeError("unforeseen")
@@ -168,10 +164,10 @@ def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move
     leases.record(tx, outcomes, move, now)
     gone = _contacts(outcomes, ContactState.UNREACHABLE)
     notices.add_unreachable(tx, contacts.mark_unreachable(tx, gone), now)
-    opted_out = _contacts(outcomes, ContactState.OPTED_OUT)
-    # The owner of a number has stopped all that we send there, whichever group's text has shown it.
-    at_number = {one for found in open_questions.sharing(tx, opted_out).values() for one in found} if opted_out else ()
-    notices.add_stopped(tx, contacts.stop(tx, at_number, StoppedBy.PROVIDER, now), now)
+    if opted_out := _contacts(outcomes, ContactState.OPTED_OUT):
+        # The owner of a number has stopped all that we send there, whichever group's text has shown it.
+        at_number = {one for found in open_questions.sharing(tx, opted_out).values() for one in found}
+        notices.add_stopped(tx, contacts.stop(tx, at_number, StoppedBy.PROVIDER, now), now)
     for leased, outcome in outcomes:
         if outcome.pause_channel_until is not None:
             log.error("channel %s pauses: the provider answers %s; see the docs", leased.channel, outcome.reason)

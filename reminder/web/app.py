@@ -26,6 +26,8 @@ from reminder.errors import (
     TooManyRequestsError,
 )
 from reminder.guard.numbers import LooksLike, forbidden_in_running_text
+from reminder.storage.crypto import references
+from reminder.storage.crypto.keyring import TOKEN_LETTERS
 from reminder.upkeep.health import RecentHealth
 from reminder.web import api, webhooks
 from reminder.web.api import imports
@@ -124,6 +126,11 @@ def create_web(app: App, *, local_pages: bool) -> FastAPI:
 
 # Our own ids occur in addresses; they are far from twelve digits long.
 _MAY_BE_AN_ID = (LooksLike.LONG_DIGITS, LooksLike.INSURANCE_NUMBER)
+# What has the shape of a reference or a token of ours is not searched: among millions of random letters some spell a
+# passcode ("…pin…two…").
+_RANDOM_LETTERS = re.compile(
+    f"(?<![A-Za-z])(?:{'|'.join(f'[a-z]{{{length}}}' for length in (*references.LENGTHS, TOKEN_LETTERS))})(?![A-Za-z])"
+)
 
 
 class RequestGuard:
@@ -186,7 +193,7 @@ class RequestGuard:
 
     def _number(self, request: Request) -> Response | None:
         for part in (request.scope["path"], unquote_to_bytes(request.scope["query_string"]).decode("utf-8", "replace")):
-            looks_like = forbidden_in_running_text(part)
+            looks_like = forbidden_in_running_text(_RANDOM_LETTERS.sub("random", part))
             if looks_like is not None and looks_like not in _MAY_BE_AN_ID:
                 return problem(request, ForbiddenNumberError(field="url", looks_like=looks_like))
         return None

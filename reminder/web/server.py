@@ -11,6 +11,7 @@ import uvicorn
 from anyio import to_thread
 from fastapi import FastAPI
 
+from reminder import garbage
 from reminder.clock import pause
 from reminder.domain.model.people import Language
 from reminder.domain.text.error_messages import explain
@@ -70,7 +71,9 @@ def run(app: App, listening: socket.socket, *, beside: AbstractContextManager[ob
     # The server raises its signal once more at the end; by then there is nothing left to stop.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
-    make_server(web).run(sockets=[listening])
+    server = make_server(web)
+    garbage.collect_less_often()
+    server.run(sockets=[listening])
 
 
 # A request that uses its thread for so many seconds waits for something, or makes a file of many pages.

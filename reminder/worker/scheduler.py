@@ -1,6 +1,5 @@
 """The worker scheduler: APScheduler runs the jobs of INTERVAL_JOBS until the process is stopped."""
 
-import gc
 import logging
 import os
 import signal
@@ -11,6 +10,7 @@ from datetime import timedelta
 from types import FrameType
 from typing import Self
 
+from reminder import garbage
 from reminder.clock import SystemClock
 from reminder.domain.model.channels import ChannelName, registered
 from reminder.errors import DatabaseNotReadyError
@@ -25,9 +25,6 @@ log = logging.getLogger(__name__)
 SEND_SECONDS = 1.0
 IMPORT_SECONDS = 1.0
 AUDIT_SECONDS = 60.0
-# By default garbage is collected after every 700 new objects, although the thousands of messages being sent are none:
-# that costs a seventh of the sending time.
-GARBAGE_AFTER = 10_000
 # Less than the time that is left of a lease between two renewals.
 MOST_APART = timedelta(minutes=2)
 
@@ -195,17 +192,12 @@ class WorkerScheduler:
         log.info("worker stopped; nothing is leased")
 
 
-def collect_garbage_less_often() -> None:
-    """Set the threshold for the whole process; only the function that runs a process may call this."""
-    gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])
-
-
 def run_until_stopped(app: App) -> None:
     """Run the worker until SIGTERM or SIGINT.
 
     Raises DatabaseNotReadyError, code database_ahead, if it stopped by itself.
     """
-    collect_garbage_less_often()
+    garbage.collect_less_often()
     stopped = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

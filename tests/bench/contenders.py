@@ -25,10 +25,10 @@ def number(place: int) -> str:
 
 def ours(database: str, sink: str, key: str) -> None:
     """The worker's own sending, until nothing more is due."""
+    from reminder import garbage
     from reminder.storage.runtime import heartbeats
     from reminder.wiring import build_app, read_settings
     from reminder.worker.jobs import send
-    from reminder.worker.scheduler import collect_garbage_less_often
 
     settings = read_settings(
         database_url=database,
@@ -40,7 +40,7 @@ def ours(database: str, sink: str, key: str) -> None:
         sms_per_second=100_000,
         data_dir=os.environ.get("BENCH_FOLDER", "/tmp"),
     )
-    collect_garbage_less_often()
+    garbage.collect_less_often()
     with build_app(settings) as app:
         print("ready", flush=True)
         while True:

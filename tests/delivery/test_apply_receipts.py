@@ -285,3 +285,24 @@ def test_a_phone_that_works_again_is_confirmed_by_a_human_and_told_at_once(told:
     told.run_until("2027-03-24 23:00")
 
     assert told.sms.sent[-1].handed_at.astimezone(JAPAN).date() == date(2027, 3, 24)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "state"),
+    [("delivered", None, "delivered"), ("undelivered", "30006", "undelivered"), ("failed", "21610", "undelivered")],
+)
+def test_a_receipt_counts_for_a_message_to_somebody_who_is_no_contact(
+    told: Village, status: str, code: str | None, state: str
+) -> None:
+    """The answer to a telephone that several share, a code, an invitation: there is no contact to draw anything from."""
+    with told.app.database.writing() as tx:
+        tx.execute(
+            text("UPDATE messages SET contact_id = NULL, address_sealed = body_sealed WHERE id = :id"),
+            {"id": last_text(told).id},
+        )
+
+    hear(told, status, code)
+
+    with told.app.database.reading() as tx:
+        assert [*tx.execute(text("SELECT state FROM messages WHERE channel = 'sms'")).scalars()] == [state]
+    assert phone_state(told) == "confirmed"

@@ -475,10 +475,10 @@ def test_a_batch_waits_for_its_pace_alone_however_late_the_one_before_was(planne
 
     def batch(first: int, *, is_all: bool) -> LeaseBatch:
         outgoing = [
-            replace(message.outgoing, message_id=number, address=f"+8190{number:08}")
+            message.outgoing._replace(message_id=number, address=f"+8190{number:08}")
             for number in range(first, first + 4)
         ]
-        leased = [replace(message, outgoing=one, starts_in=place * between) for place, one in enumerate(outgoing)]
+        leased = [message._replace(outgoing=one, starts_in=place * between) for place, one in enumerate(outgoing)]
         return LeaseBatch(leased, is_all=is_all)
 
     async def hand_over(leased: LeasedMessage) -> Outcome:
@@ -509,7 +509,7 @@ def test_an_outcome_that_comes_while_others_are_recorded_is_recorded_too(planned
     planned.sleep_until("2027-03-17 09:00")
     (message,) = leased_by(planned).leased
     kept, is_recorded, loop = list[Answered](), asyncio.Event(), planned.app.loop
-    outgoing = [replace(message.outgoing, message_id=number, address=f"+8190{number:08}") for number in (1, 2)]
+    outgoing = [message.outgoing._replace(message_id=number, address=f"+8190{number:08}") for number in (1, 2)]
 
     def turn(answered: Sequence[Answered], begins: Sequence[LeasedMessage]) -> Sequence[LeasedMessage]:
         if answered:
@@ -534,7 +534,7 @@ def test_an_outcome_that_comes_while_others_are_recorded_is_recorded_too(planned
         return asyncio.get_running_loop()
 
     running = loop.run(running_loop())
-    assert loop.run(dispatcher.run(LeaseBatch([replace(message, outgoing=one) for one in outgoing]))) == 2
+    assert loop.run(dispatcher.run(LeaseBatch([message._replace(outgoing=one) for one in outgoing]))) == 2
     assert sorted(leased.outgoing.message_id for leased, _ in kept) == [1, 2]
 
 
@@ -546,7 +546,7 @@ def test_a_database_that_is_away_for_a_moment_ends_neither_leases_nor_outcomes(
     planned.sleep_until("2027-03-17 09:00")
     (message,) = leased_by(planned).leased
     kept, failures = list[Answered](), {"lease": 2, "turn": 3}
-    more = [LeaseBatch([replace(message, outgoing=replace(message.outgoing, message_id=2))])]
+    more = [LeaseBatch([message._replace(outgoing=message.outgoing._replace(message_id=2))])]
 
     def fail(what: str) -> None:
         if away in (what, "both") and failures[what]:
@@ -611,6 +611,28 @@ def test_a_channel_that_hangs_when_the_worker_is_stopped_is_waited_for_no_longer
 
     (message,) = planned.messages()
     assert (message.state, message.reason) == ("unknown", "stopped"), "the provider is asked about it"
+
+
+def test_a_hand_over_that_hangs_ends_and_the_provider_is_asked(
+    planned: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher_module, "LONGEST_HAND_OVER", timedelta(milliseconds=1))
+    monkeypatch.setattr(dispatcher_module, "LOOKS_EVERY", 0.005)
+    planned.sleep_until("2027-03-17 09:00")
+    app, channels = planned.app, {ChannelName.SMS: Hangs()}
+    sender = Sender(
+        app.database,
+        app.keys,
+        planned.clock,
+        channels,  # type: ignore[arg-type]
+        per_second=None,
+        stop_url=lambda *_: None,
+    )
+
+    assert sender.send_due(app.loop.run) == 1
+
+    (message,) = planned.messages()
+    assert (message.state, message.reason) == ("unknown", "timeout")
 
 
 class Hangs(Watched):

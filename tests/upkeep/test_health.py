@@ -303,7 +303,7 @@ def test_every_trouble_has_a_sentence_in_every_language_of_the_operator(family: 
     codes |= {"messages_overdue", "messages_stuck", "messages_unknown", "failures_untold", "people_out_of_reach"}
     codes |= {"database_unreachable", "database_behind", "database_ahead", "channel_paused_sms", "channel_paused_email"}
     codes |= {"group_over_limit", "unusual_day", "rows_set_aside", "bounces_refused", "messages_unreadable"}
-    codes |= {"request_flood", "row_security_off"}
+    codes |= {"request_flood", "row_security_off", "promises_open", "people_not_told"}
     codes |= {"activity_log_changed", "rows_unsealed"}
     for language in ("ja", "en"):
         sentences = family.app.rules.wording.of(language).section("trouble")

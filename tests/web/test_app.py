@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import date
+from itertools import product
 from pathlib import Path
 from urllib.parse import quote
 
@@ -231,6 +232,27 @@ def test_our_own_ids_pass_the_door_up_to_eleven_digits(browser: Visitor, method:
 
     assert answer.status == status
     assert "forbidden_number" not in answer.text
+
+
+# Words of which a passcode can be read; random letters hold each of them now and then.
+SPELT = ["pin", "pw", "two", "ango", "passwd", "anshou", "goninisan", "issan", "hokenbango", "rokugoichi"]
+
+
+@pytest.mark.parametrize("length", [45, 55, 64])
+@pytest.mark.parametrize("target", ["/stop/{}", "/take/{}", "/feeds/{}", RECEIPTS + "?m={}", RECEIPTS + "?m={}&turn=1"])
+def test_no_random_letters_of_a_reference_or_a_token_are_taken_for_a_number(
+    browser: Visitor, target: str, length: int
+) -> None:
+    spelt = [(one + other + one)[:length] for one, other in product(SPELT, SPELT)]
+    unlucky = ["jtfjpkcthxpieqzqhwutwonbywcvciskfnjkmlqbxkuln", *(word + "x" * (length - len(word)) for word in spelt)]
+
+    for letters in [*unlucky, *(letters[::-1] for letters in unlucky)]:
+        assert "forbidden_number" not in browser.ask("POST", target.format(letters)).text, letters
+
+
+def test_what_only_resembles_a_reference_is_searched(browser: Visitor) -> None:
+    assert browser.ask("GET", f"/stop/{'x' * 45}{NUMBER}").json["code"] == "forbidden_number"
+    assert browser.ask("GET", f"/healthz?of={'x' * 45}{quote(' 暗証番号 4321')}").json["code"] == "forbidden_number"
 
 
 def test_no_stop_link_that_we_make_is_taken_for_a_number(village: Village) -> None:

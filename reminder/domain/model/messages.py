@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 from zlib import crc32
 
 from reminder.domain.model.people import ContactState, Language
@@ -18,8 +18,7 @@ from reminder.errors import (
 )
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """Everything a channel needs to hand one message over.
 
     `handed_at` is the instant of the lease (aware UTC), the earliest at which the provider can have seen the message.
@@ -273,8 +272,7 @@ UNREADABLE = "unreadable"  # its key is missing, or it was changed
 RESTORED = "restored"  # it may have been sent between the back-up and now
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The result of an attempt to send a message, or of a question about it.
 
     `wait_until` is when it may be sent again (queued) or asked about (unknown). `pause_channel_until`: no message may

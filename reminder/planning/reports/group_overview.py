@@ -100,9 +100,8 @@ def group_overview(uow: UnitOfWork, group: GroupView) -> GroupOverview:
             then = next_step(dates, acknowledged_on, today)
             state = known[asked] = (dates, then, urgency(then))
         dates, then, pressing = state
-        is_acknowledged = acknowledged_on is not None
         outlines.append(
-            CardOutline(card_id, person_id, kind, dates, then, pressing, is_acknowledged, card_id in silent)
+            CardOutline(card_id, person_id, kind, dates, then, pressing, acknowledged_on is not None, card_id in silent)
         )
     return GroupOverview(everyone, outlines, _out_of_reach(uow, group, everyone))
 

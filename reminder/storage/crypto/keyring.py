@@ -24,6 +24,7 @@ from reminder.storage.crypto.references import References
 
 KEY_BYTES = 32
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
+TOKEN_LETTERS = 64
 _ID_BYTES, _NONCE_BYTES = 4, 12
 ROW_TOKEN_BYTES = 16
 # Short: it finds candidates, whose words are compared once they are open.
@@ -205,8 +206,8 @@ def new_row_token() -> bytes:
 
 
 def new_token() -> str:
-    """Return a random token of 256 bits, in letters."""
-    return letters(random_bytes(32))
+    """Return a random token of 256 bits, in TOKEN_LETTERS letters."""
+    return letters(random_bytes(TOKEN_LETTERS // 2))
 
 
 def token_hash(token: str) -> bytes:

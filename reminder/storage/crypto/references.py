@@ -22,8 +22,10 @@ from reminder.storage.crypto.consent_index import ConsentIndex
 # servers change the case of return paths.
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _VALUE = {letter: value for value, letter in enumerate(_ALPHABET)}
-# Every two letters, by their value: each message has a reference, and half as many divisions take half the time.
-_TWO_LETTERS = tuple(map("".join, product(_ALPHABET, repeat=2)))
+# Each message has a reference. Dividing a large number takes long, so it is first divided into numbers of twelve
+# letters, and these are read three letters at a time.
+_THREE_LETTERS = tuple(map("".join, product(_ALPHABET, repeat=3)))
+_PART, _PART_LETTERS = len(_ALPHABET) ** 12, 12
 # What a reference may be for.
 MESSAGE, STOP, ASSIGN, VERIFY, CARD = "message", "stop", "take", "reached", "card"
 AGREE = "agree"
@@ -41,6 +43,8 @@ def _length(ids: int) -> int:
 
 # The most letters of a reference to one row; a return path has room for it beside a name of 16 characters.
 LETTERS = _length(1)
+# The numbers of letters that a reference in an address may have: our links and callbacks name one row or two.
+LENGTHS = (LETTERS, _length(2))
 
 
 class Referred(NamedTuple):
@@ -79,11 +83,11 @@ class References:
         """Return the reference to these rows for one purpose. `made_at`: when the last of them was made."""
         plain = b"".join(one.to_bytes(_ID_BYTES) for one in ids) + _second(made_at).to_bytes(_SECOND_BYTES)
         value = int.from_bytes(self._cipher.encrypt(plain, [purpose.encode()]))
-        length, pairs = _length(len(ids)), []
-        for _ in range(-(-length // 2)):
-            value, rest = divmod(value, len(_TWO_LETTERS))
-            pairs.append(_TWO_LETTERS[rest])
-        return "".join(reversed(pairs))[-length:]
+        length, parts = _length(len(ids)), []
+        for _ in range(-(-length // _PART_LETTERS)):
+            value, part = divmod(value, _PART)
+            parts.append(_twelve_letters(part))
+        return "".join(reversed(parts))[-length:]
 
     def read(self, purpose: str, reference: str, *, ids: int = 1) -> Referred | None:
         """Return what a reference names; None for one that we did not make for this purpose and so many rows."""
@@ -105,6 +109,13 @@ class References:
     def is_older(self, made_at: datetime) -> bool:
         """Return whether a row that was made at this instant may have been named in the way of before."""
         return self._older_until is not None and made_at <= self._older_until
+
+
+def _twelve_letters(part: int) -> str:
+    part, last = divmod(part, len(_THREE_LETTERS))
+    part, third = divmod(part, len(_THREE_LETTERS))
+    first, second = divmod(part, len(_THREE_LETTERS))
+    return _THREE_LETTERS[first] + _THREE_LETTERS[second] + _THREE_LETTERS[third] + _THREE_LETTERS[last]
 
 
 def _second(at: datetime) -> int:

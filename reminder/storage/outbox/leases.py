@@ -7,7 +7,7 @@ still true and moves it to `sending`: from then on only an outcome says whether 
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -82,8 +82,7 @@ from reminder.storage.outbox.sealed_body import open_body
 DueRow = Row[*tuple[Any, ...]]
 
 
-@dataclass(frozen=True)
-class LeasedMessage:
+class LeasedMessage(NamedTuple):
     """A message that this worker has leased.
 
     `attempts` counts its hand-overs, with the one for which it is leased. It fences an outcome off from those of other
@@ -345,7 +344,8 @@ def begin_hand_over(tx: Session, leased: Sequence[LeasedMessage], now: datetime)
         begun.update(tx.connection().execute(_BEGIN, asked).scalars())
     if len(begun) < len(leased):
         release(tx, [one for one in leased if one.outgoing.message_id not in begun], now)
-    return [replace(one, lease_until=now + OUTCOME_WITHIN) for one in leased if one.outgoing.message_id in begun]
+    until = now + OUTCOME_WITHIN
+    return [one._replace(lease_until=until) for one in leased if one.outgoing.message_id in begun]
 
 
 def defer(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> None:

@@ -313,7 +313,7 @@ class NamedMessage:
 
     id: int
     provider_id: str | None
-    contact_id: int
+    contact_id: int | None  # None: to somebody who is no contact, such as the answer to a shared telephone
     channel: ChannelName
     kind: MessageKind
     answered_by: str | None = None  # of a call, whose words were fetched
@@ -339,8 +339,7 @@ def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Ite
         .order_by(Message.id)
         .with_for_update()
     )
-    # Messages to somebody who is no contact get no receipts: they are e-mails.
-    return [NamedMessage(row[0], row[1], row[2], ChannelName(row[3]), *row[4:]) for row in rows if row[2] is not None]
+    return [NamedMessage(row[0], row[1], row[2], ChannelName(row[3]), *row[4:]) for row in rows]
 
 
 @dataclass(frozen=True)

@@ -238,7 +238,11 @@ def current_with_assignees(
 def brief_of_group(tx: Session, group_id: int) -> list[CardBrief]:
     """Return the current cards of everybody in the group without their details, in the order of their ids."""
     # Plain rows: the session would double the time for tens of thousands.
-    return list(map(CardBrief._make, tx.connection().execute(_BRIEF, {"group": group_id}).all()))
+    rows = tx.connection().execute(_BRIEF, {"group": group_id})
+    return [
+        CardBrief(card_id, person_id, kind, expires_on, acknowledged_on, level, carried_by)
+        for card_id, person_id, kind, expires_on, acknowledged_on, level, carried_by in rows
+    ]
 
 
 def assigned_of_group(tx: Session, group_id: int) -> set[int]:

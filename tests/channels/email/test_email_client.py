@@ -5,7 +5,6 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -109,7 +108,7 @@ def test_its_date_is_when_it_was_written_in_japan_not_when_it_was_tried() -> Non
 
 def test_a_second_copy_has_the_same_bytes_whenever_it_is_sent(smtp: FakeSmtp) -> None:
     send(smtp)
-    send(smtp, replace(LETTER, handed_at=LETTER.handed_at + timedelta(days=1)))
+    send(smtp, LETTER._replace(handed_at=LETTER.handed_at + timedelta(days=1)))
 
     assert smtp.mails[0].raw == smtp.mails[1].raw
 
@@ -119,8 +118,8 @@ def test_other_messages_have_other_message_ids() -> None:
         composed(letter)["Message-ID"]
         for letter in (
             LETTER,
-            replace(LETTER, message_id=18),
-            replace(LETTER, created_at=CREATED_AT + timedelta(days=1)),  # a new database that counts from 1 again
+            LETTER._replace(message_id=18),
+            LETTER._replace(created_at=CREATED_AT + timedelta(days=1)),  # a new database that counts from 1 again
         )
     }
 
@@ -136,7 +135,7 @@ def test_no_mail_offers_to_stop_what_cannot_be_stopped() -> None:
 def test_the_stop_button_of_the_mail_program_gets_its_address(smtp: FakeSmtp) -> None:
     stop_url = "https://kigen.example.jp/stop/" + "x" * 300
 
-    send(smtp, replace(LETTER, stop_url=stop_url))
+    send(smtp, LETTER._replace(stop_url=stop_url))
 
     (mail,) = smtp.mails
     # Unfolded and unencoded, as providers look for it.
@@ -149,12 +148,12 @@ def test_the_stop_button_of_the_mail_program_gets_its_address(smtp: FakeSmtp) ->
 )
 def test_a_strange_stop_address_is_the_operators_matter(stop_url: str) -> None:
     with pytest.raises(SetupChannelError):
-        composed(replace(LETTER, stop_url=stop_url))
+        composed(LETTER._replace(stop_url=stop_url))
 
 
 @given(st.text(max_size=190), st.text(max_size=2000))
 def test_any_subject_and_text_travel_in_short_ascii_lines_and_stay_inside_their_places(subject: str, text: str) -> None:
-    letter = replace(LETTER, subject=subject, text=text)
+    letter = LETTER._replace(subject=subject, text=text)
 
     raw = channel_to("smtp://127.0.0.1")._compose(letter, letter.address)
 
@@ -186,7 +185,7 @@ def test_any_subject_and_text_travel_in_short_ascii_lines_and_stay_inside_their_
     ],
 )
 def test_a_subject_is_shown_as_it_was_meant(subject: str | None, shown: str, why: str) -> None:
-    assert composed(replace(LETTER, subject=subject))["Subject"] == shown
+    assert composed(LETTER._replace(subject=subject))["Subject"] == shown
 
 
 @pytest.mark.parametrize(
@@ -214,7 +213,7 @@ def test_a_sender_that_is_no_address_refuses_to_start(mail_from: str) -> None:
 
 @pytest.mark.parametrize("address", ["foo..bar@docomo.ne.jp", "foo.@ezweb.ne.jp", ".foo@docomo.ne.jp"])
 def test_old_carrier_addresses_are_quoted_so_that_they_arrive(smtp: FakeSmtp, address: str) -> None:
-    send(smtp, replace(LETTER, address=address))
+    send(smtp, LETTER._replace(address=address))
 
     local, _, domain = address.partition("@")
     assert smtp.recipients_as_written == [f'TO:<"{local}"@{domain}>']
@@ -242,7 +241,7 @@ def test_old_carrier_addresses_are_quoted_so_that_they_arrive(smtp: FakeSmtp, ad
 )
 def test_what_is_no_address_is_never_given_to_a_server(smtp: FakeSmtp, address: str) -> None:
     with pytest.raises(PermanentChannelError) as refused:
-        send(smtp, replace(LETTER, address=address))
+        send(smtp, LETTER._replace(address=address))
 
     assert refused.value.reason == "address"
     assert smtp.connections == 0
@@ -309,8 +308,8 @@ def test_only_a_no_to_the_mailbox_gives_it_up(smtp: FakeSmtp, command: str, answ
 
 # ── a policy's no: of one reader, or of us ──
 
-CHICHI = replace(LETTER, message_id=18, address="chichi@example.jp")
-MUSUME = replace(LETTER, message_id=19, address="musume@example.jp")
+CHICHI = LETTER._replace(message_id=18, address="chichi@example.jp")
+MUSUME = LETTER._replace(message_id=19, address="musume@example.jp")
 
 
 def outcomes(smtp: FakeSmtp, *letters: Outgoing) -> list[str]:
@@ -460,7 +459,7 @@ def test_a_server_that_never_greets_has_certainly_not_sent() -> None:
 def test_mails_share_a_connection(smtp: FakeSmtp) -> None:
     async def three(channel: SmtpEmail) -> None:
         for n in range(3):
-            await channel.send(replace(LETTER, message_id=n))
+            await channel.send(LETTER._replace(message_id=n))
 
     using(channel_to(smtp.url), three)
 
@@ -472,7 +471,7 @@ def test_a_connection_the_server_closed_in_the_meantime_is_replaced_unnoticed(sm
     async def with_a_pause(channel: SmtpEmail) -> None:
         await channel.send(LETTER)
         await asyncio.to_thread(smtp.cut_all_lines)
-        await channel.send(replace(LETTER, message_id=18))
+        await channel.send(LETTER._replace(message_id=18))
 
     using(channel_to(smtp.url), with_a_pause)
 
@@ -486,7 +485,7 @@ def test_a_refused_mail_does_not_spoil_the_connection_for_the_next(smtp: FakeSmt
     async def two(channel: SmtpEmail) -> None:
         with pytest.raises(PermanentChannelError):
             await channel.send(LETTER)
-        await channel.send(replace(LETTER, address="chichi@example.jp"))
+        await channel.send(LETTER._replace(address="chichi@example.jp"))
 
     using(channel_to(smtp.url), two)
 
@@ -496,7 +495,7 @@ def test_a_refused_mail_does_not_spoil_the_connection_for_the_next(smtp: FakeSmt
 
 def test_many_at_once_use_few_connections_and_none_is_lost(smtp: FakeSmtp) -> None:
     async def many(channel: SmtpEmail) -> None:
-        await asyncio.gather(*(channel.send(replace(LETTER, message_id=n)) for n in range(30)))
+        await asyncio.gather(*(channel.send(LETTER._replace(message_id=n)) for n in range(30)))
 
     using(channel_to(smtp.url), many)
 
@@ -513,7 +512,7 @@ def test_a_cancelled_mail_does_not_leave_its_answer_to_the_next(smtp: FakeSmtp) 
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
-        await channel.send(replace(LETTER, message_id=18))
+        await channel.send(LETTER._replace(message_id=18))
 
     using(channel_to(smtp.url), cancelled)
 

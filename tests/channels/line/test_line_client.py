@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -65,10 +64,10 @@ def test_a_message_is_pushed_with_its_token_and_its_retry_key(line: FakeLine) ->
 
 
 def test_one_message_has_one_retry_key_and_another_has_another() -> None:
-    assert retry_key(OUTGOING) == retry_key(replace(OUTGOING, handed_at=NOW.replace(hour=5), text="別"))
-    assert retry_key(OUTGOING) == retry_key(replace(OUTGOING, created_at=NOW.astimezone(timezone(timedelta(hours=9)))))
-    assert len({retry_key(replace(OUTGOING, message_id=number)) for number in range(100)}) == 100
-    assert retry_key(OUTGOING) != retry_key(replace(OUTGOING, created_at=NOW + timedelta(days=1)))
+    assert retry_key(OUTGOING) == retry_key(OUTGOING._replace(handed_at=NOW.replace(hour=5), text="別"))
+    assert retry_key(OUTGOING) == retry_key(OUTGOING._replace(created_at=NOW.astimezone(timezone(timedelta(hours=9)))))
+    assert len({retry_key(OUTGOING._replace(message_id=number)) for number in range(100)}) == 100
+    assert retry_key(OUTGOING) != retry_key(OUTGOING._replace(created_at=NOW + timedelta(days=1)))
 
 
 @pytest.mark.parametrize("then", ["reset", "truncate"])
@@ -277,7 +276,7 @@ def test_it_can_be_used_again_after_it_was_closed(line: FakeLine) -> None:
         await channel.send(OUTGOING)
         await channel.close()
         await channel.close()
-        await channel.send(replace(OUTGOING, message_id=8))
+        await channel.send(OUTGOING._replace(message_id=8))
         await channel.close()
 
     asyncio.run(twice())

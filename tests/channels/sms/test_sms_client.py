@@ -316,7 +316,7 @@ def test_retry_after_is_kept_when_it_can_be_believed(
 
 
 def test_retry_after_of_many_answers_at_once_stays_with_its_own_message(twilio: FakeTwilio) -> None:
-    messages = [replace(TEXT, message_id=n, address=f"+8190000000{n:02}") for n in range(12)]
+    messages = [TEXT._replace(message_id=n, address=f"+8190000000{n:02}") for n in range(12)]
     for n, message in enumerate(messages):
         retry_after = str(n) if n % 3 else None
         twilio.script(fake.refuse(429, 20429, retry_after=retry_after), to=message.address)
@@ -445,8 +445,8 @@ def test_asking_does_not_see_what_the_list_does_not_show_yet(twilio: FakeTwilio)
 @pytest.mark.parametrize(
     ("other", "why"),
     [
-        (replace(TEXT, text=TEXT.text + " "), "one space more is another text"),
-        (replace(TEXT, address="+81900000002"), "the same words to somebody else"),
+        (TEXT._replace(text=TEXT.text + " "), "one space more is another text"),
+        (TEXT._replace(address="+81900000002"), "the same words to somebody else"),
     ],
 )
 def test_asking_does_not_take_another_text_for_ours(twilio: FakeTwilio, other: Outgoing, why: str) -> None:
@@ -477,7 +477,7 @@ def test_asking_looks_only_at_texts_made_since_ours_was_handed_over(made: timede
 def test_an_instant_given_in_japanese_time_means_the_same_instant(twilio: FakeTwilio) -> None:
     twilio.phone(MOTHER).expect(TEXT.text)
     send(twilio)
-    in_japan = replace(TEXT, handed_at=HANDED_AT.astimezone(timezone(timedelta(hours=9))))
+    in_japan = TEXT._replace(handed_at=HANDED_AT.astimezone(timezone(timedelta(hours=9))))
 
     assert isinstance(ask(twilio, in_japan), Accepted)
 

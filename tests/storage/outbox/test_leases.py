@@ -1,7 +1,6 @@
 """What a worker leases, hands over and gives back: a lease leaves no trace, and a hand-over begins only while true."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -98,7 +97,7 @@ def test_what_is_given_back_is_anybody_s_at_once_and_only_by_who_holds_it(rows: 
     leases.release(rows.tx, [mine], NOW)
     assert ready(rows) == [], "another worker has leased it since"
 
-    leases.release(rows.tx, [replace(mine, lease_until=NOW + 2 * LEASE)], NOW)
+    leases.release(rows.tx, [mine._replace(lease_until=NOW + 2 * LEASE)], NOW)
     leases.release(rows.tx, [], NOW)
     assert ready(rows) == [mine.outgoing.message_id]
 

@@ -1,0 +1,299 @@
+"""The watcher: it knows what has really happened outside, reads what is committed, and says what must not be.
+
+It shares no rule with the program but the table of states. What it finds is a `Wrong`: a kind, and a sentence.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reminder.channels.line.client import retry_key
+from reminder.clock import JAPAN
+from reminder.domain.model.messages import MESSAGE_STATES, MessageState, Outgoing
+from reminder.domain.model.people import Mode
+from reminder.domain.rules.hours import is_sending_day
+from reminder.errors import DatabaseNotReadyError
+from reminder.guard.logs import Scrubbing
+from reminder.storage.crypto.references import MESSAGE
+from tests.simulation.providers import Taken
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Something that must not be."""
+
+    kind: str
+    what: str
+
+
+class Row(NamedTuple):
+    """A message as it is committed."""
+
+    id: int
+    made: str
+    kind: str
+    contact_id: int | None
+    audience: str
+    channel: str
+    state: str
+    reason: str | None
+    scheduled_at: Any
+    expires_at: Any
+    lease_until: Any
+    attempts: int
+    possibly_double: bool
+    provider_id: str | None
+    handed_at: Any
+    ended_at: Any
+
+    @property
+    def name(self) -> tuple[int, int]:
+        """The id, and the second in which it was made: ids may be given again."""
+        return self.id, int(instant(self.made).timestamp())
+
+
+MESSAGES = (
+    f"SELECT {', '.join(('created_at' if name == 'made' else name) for name in Row._fields)} FROM messages ORDER BY id"
+)
+CARDS = "SELECT id, created_at, expires_on, acknowledged_on, retired_at FROM cards ORDER BY id"
+CONTACTS = "SELECT id, created_at, state FROM contacts ORDER BY id"
+ABOUT = "SELECT message_id, card_id FROM message_reminders JOIN reminders ON reminders.id = reminder_id"
+ASKED_FOR = ("answer", "login_code", "consent_request", "test_call", "invitation")
+TRUE_END = {"delivered": "delivered", "completed": "delivered"}
+
+
+def instant(value: Any) -> datetime:
+    """Return a stored instant, aware UTC."""
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+class Watcher(logging.Handler):
+    """What is known of the world, and what is wrong with it. It also reads the log: nothing unforeseen may be there."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__(logging.WARNING)
+        # So that `logs.install` adds no other.
+        self.setFormatter(Scrubbing())
+        self.world = world
+        self.wrongs: list[Wrong] = []
+        self.rows: dict[tuple[int, int], Row] = {}
+        self._cards: dict[Any, Any] = {}
+        self._contacts: dict[Any, Any] = {}
+        self._handing_over: set[tuple[int, int]] = set()
+        self._marks, self._arrivals = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
+        self.taken: dict[tuple[str, str], list[Taken]] = defaultdict(list)
+        # Messages that must not be handed over any more, and why.
+        self._untrue: dict[tuple[int, int], str] = {}
+        self._kept: list[tuple[str, str]] = []
+
+    def wrong(self, kind: str, what: str) -> None:
+        """Note what must not be, once for each kind and sentence."""
+        found = Wrong(kind, what)
+        if found not in self.wrongs:
+            self.wrongs.append(found)
+            self.world.note(f"WRONG {kind}: {what}")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Read a record of the program's log."""
+        raised = record.exc_info[1] if record.exc_info else None
+        if raised is not None and not isinstance(raised, DatabaseNotReadyError):
+            self.wrong("unforeseen", f"{record.getMessage()} ({type(raised).__name__}: {raised})"[:300])
+
+    # ── what is committed ──
+
+    def look(self) -> None:
+        """Read what is committed, and compare it with what was before."""
+        rows = {row.name: row for row in (Row(*one) for one in self.world.storage.rows(MESSAGES))}
+        before, self.rows = self.rows, rows
+        self._facts(rows)
+        for name, row in rows.items():
+            known = before.get(name)
+            if row != known:
+                self._moved(name, known, row)
+        for name in before.keys() - rows.keys():
+            self.world.note(f"message {name[0]} is gone")
+        ids = Counter(row.provider_id for row in rows.values() if row.provider_id and row.channel in ("sms", "voice"))
+        for provider_id, times in ids.items():
+            if times > 1:
+                self.wrong("provider id twice", f"{provider_id} belongs to {times} messages")
+
+    def _facts(self, rows: dict[tuple[int, int], Row]) -> None:
+        """Note since when messages are no longer true or wanted."""
+        contacts = {one[:2]: one[2] for one in self.world.storage.rows(CONTACTS)}
+        cards = {one[:2]: one[2:] for one in self.world.storage.rows(CARDS)}
+        if contacts == self._contacts and cards == self._cards:
+            return
+        stopped = {key[0] for key, state in contacts.items() if state == "opted_out" != self._contacts.get(key)}
+        over = {key[0]: self._why(self._cards.get(key), now) for key, now in cards.items()}
+        self._contacts, self._cards = contacts, cards
+        about: dict[int, set[int]] = defaultdict(set)
+        for message_id, card_id in self.world.storage.rows(ABOUT):
+            about[message_id].add(card_id)
+        for name, row in rows.items():
+            if row.contact_id in stopped and row.kind not in ASKED_FOR:
+                self._untrue[name] = "stop"
+            why = next((over[card] for card in sorted(about[row.id]) if over.get(card)), None)
+            if why:
+                self._untrue[name] = why
+
+    @staticmethod
+    def _why(before: Any, now: Any) -> str | None:
+        if before is None or before == now:
+            return None
+        if now[0] != before[0]:
+            return "renewed"
+        if now[1] and not before[1]:
+            return "done"
+        return "retired" if now[2] and not before[2] else None
+
+    def _moved(self, name: tuple[int, int], known: Row | None, row: Row) -> None:
+        was = known.state if known is not None else None
+        if known is None or was != row.state or known.attempts != row.attempts:
+            self.world.note(
+                f"message {row.id} {row.kind} by {row.channel}: {was} -> {row.state} {row.reason or ''} {row.attempts}"
+            )
+        if known is not None and was != row.state and row.state not in MESSAGE_STATES.allowed[MessageState(was)]:
+            self.wrong("impossible move", f"message {row.id}: {was} -> {row.state}")
+        if known is None and row.state != "queued":
+            self.wrong("impossible start", f"message {row.id} begins as {row.state}")
+        marks = row.attempts - (known.attempts if known is not None else 0)
+        if marks:
+            self._marks[name] += marks
+            if row.state != "sending" or marks != 1:
+                self.wrong("attempts", f"message {row.id} has {marks} attempts more and is {row.state}")
+        if row.state == "sending" and was != "sending":
+            self._handing_over.add(name)
+            if not marks:
+                self.wrong("attempts", f"message {row.id} is handed over without an attempt")
+            if name in self._untrue:
+                self.wrong(
+                    "handed over after " + self._untrue[name],
+                    f"message {row.id} ({row.kind}) after {self._untrue[name]}",
+                )
+        elif row.state != "sending":
+            self._handing_over.discard(name)
+        if row.state in ("accepted", "delivered") and was != row.state:
+            self._said_to_have_arrived(row)
+
+    def _said_to_have_arrived(self, row: Row) -> None:
+        taken = self.taken.get((row.channel, self.key_of(row)), [])
+        if row.channel == "email" and row.provider_id and not any(one.key in row.provider_id for one in taken):
+            taken = []
+        if not taken:
+            self.wrong("never taken", f"message {row.id} is {row.state}, and its provider has never had it")
+            return
+        if row.provider_id and row.channel in ("sms", "voice") and row.provider_id not in {one.sid for one in taken}:
+            self.wrong("somebody else's", f"message {row.id} is {row.state} as {row.provider_id}, which is another's")
+        if row.state == "delivered" and not any(TRUE_END.get(one.status) == "delivered" for one in taken):
+            self.wrong(
+                "said to have arrived", f"message {row.id} is delivered; in truth {[one.status for one in taken]}"
+            )
+
+    def key_of(self, row: Row) -> str:
+        """Return the name under which a provider knows a message."""
+        made = instant(row.made)
+        reference = self.world.references.make(MESSAGE, [row.id], made)
+        if row.channel != "line":
+            return reference
+        return retry_key(Outgoing(row.id, "", "", None, made, made, reference=reference))
+
+    # ── what arrives at providers ──
+
+    def handed(self, channel: str, key: str, to: str) -> None:
+        """A message has arrived at its provider, which may take it or not."""
+        name, row = self._named(channel, key)
+        if name is None:
+            self.wrong("unknown to us", f"{channel} to {to}: no message is called so")
+            return
+        self._arrivals[name] += 1
+        if name not in self._handing_over:
+            state = row.state if row is not None else "gone"
+            self.wrong("not being handed over", f"message {name[0]} arrives at its provider while it is {state}")
+        if self._arrivals[name] > self._marks[name]:
+            self.wrong("more hand-overs than attempts", f"message {name[0]}: {self._arrivals[name]}")
+        if row is not None and row.kind not in ("answer", "login_code"):
+            self._hours(channel, row)
+
+    def _hours(self, channel: str, row: Row) -> None:
+        at = self.world.worker_now().astimezone(JAPAN)
+        minutes = at.hour * 60 + at.minute
+        low, high = (
+            (7 * 60, 21 * 60 + 2) if channel in ("email",) and row.audience != "person" else (9 * 60, 18 * 60 + 2)
+        )
+        if channel == "voice":
+            low, high = 10 * 60, 16 * 60 + 2
+        if not low <= minutes < high:
+            self.wrong("outside hours", f"message {row.id} ({row.kind}, {row.audience}) by {channel} at {at:%H:%M}")
+        if row.audience == "person" and row.kind == "reminder" and not is_sending_day(at.date(), Mode.STANDARD):
+            self.wrong("closed day", f"message {row.id} on {at:%Y-%m-%d}")
+
+    def took(self, taken: Taken) -> None:
+        """A provider has taken a message."""
+        self.taken[taken.channel, taken.key].append(taken)
+        times = len(self.taken[taken.channel, taken.key])
+        name, row = self._named(taken.channel, taken.key)
+        self.world.note(f"{taken.channel} to {taken.to} taken as {taken.sid}, message {name and name[0]}, time {times}")
+        if times > 1 and row is not None and not row.possibly_double:
+            self.wrong("doubled", f"message {row.id} was taken {times} times and is not marked")
+
+    def _named(self, channel: str, key: str) -> tuple[tuple[int, int] | None, Row | None]:
+        if channel == "line":
+            row = next((row for row in self.rows.values() if row.channel == "line" and self.key_of(row) == key), None)
+            if row is not None:
+                return row.name, row
+            return next(((name, None) for name in self._handing_over if name not in self.rows), None), None
+        referred = self.world.references.read(MESSAGE, key)
+        if referred is None:
+            return None, None
+        name = (referred.ids[0], referred.second)
+        return name, self.rows.get(name)
+
+    def heard(self, about: str, fields: Mapping[str, str], *, is_kept: bool) -> None:
+        """The web server has answered a webhook; what it has said to have kept must not be lost."""
+        if is_kept and about == "receipt":
+            self._kept.append((fields.get("MessageSid", fields.get("CallSid", "")), fields.get("MessageStatus", "")))
+
+    # ── at the end of a day ──
+
+    def end_of_day(self) -> None:
+        """Look at what must be true once the day is over and everything has had its time."""
+        self._each_reminder_once()
+        for query, what in (
+            ("SELECT count(*) FROM receipts WHERE applied_at IS NULL", "receipts"),
+            ("SELECT count(*) FROM replies WHERE handled_at IS NULL", "replies"),
+        ):
+            ((left,),) = self.world.storage.rows(query)
+            if left:
+                self.wrong("dropped", f"{left} {what} are not worked on")
+        now = self.world.worker_now()
+        for row in self.rows.values():
+            if row.state == "queued" and instant(row.expires_at) < now - timedelta(minutes=30):
+                self.wrong("never ended", f"message {row.id} is queued after its day")
+            if row.state == "sending" and instant(row.lease_until) < now - timedelta(minutes=30):
+                self.wrong("never settled", f"message {row.id} is being handed over for ever")
+
+        by_sid = {one.sid: one for taken in self.taken.values() for one in taken}
+        for sid, status in self._kept:
+            taken = by_sid.get(sid)
+            row = self._named(taken.channel, taken.key)[1] if taken is not None else None
+            if row is None or status not in ("delivered", "undelivered", "failed"):
+                continue
+            if row.provider_id == sid and row.state not in ("delivered", "undelivered"):
+                self.wrong("dropped", f"message {row.id} is {row.state} though its {status} was heard")
+
+    def _each_reminder_once(self) -> None:
+        told = Counter[tuple[str, Any]]()
+        for (channel, key), taken in self.taken.items():
+            _name, row = self._named(channel, key)
+            if channel == "sms" and row is not None and row.kind == "reminder":
+                told[taken[0].to, taken[0].at.astimezone(JAPAN).date()] += 1
+        for (to, day), times in told.items():
+            if times > self.world.sharing(to):
+                self.wrong("twice a day", f"{to} was reminded {times} times on {day}")
