@@ -63,6 +63,7 @@ class _Changes:
 
     closings: dict[int, Closing] = field(default_factory=dict)
     later: dict[int, datetime] = field(default_factory=dict)
+    held_up: set[int] = field(default_factory=set)
     given_up: dict[str, list[int]] = field(default_factory=dict)  # message ids, by the reason
     doubted: list[int] = field(default_factory=list)
     # Persons whose family is told, with the newest message of the promise.
@@ -96,7 +97,7 @@ class _Look:
         replanned = [*changes.doubted, *(one for ids in changes.given_up.values() for one in ids)]
         cards.schedule_replan_of_messages(tx, replanned, self._uow.today)
         enqueue(self._uow, [draft for person_id in changes.untold for draft in self._notices(person_id)])
-        promises.check_later(tx, changes.later)
+        promises.check_later(tx, changes.later, held_up=changes.held_up)
         promises.close(tx, changes.closings, self._now)
 
     def _at(self, promise: PromiseView) -> None:
@@ -113,6 +114,8 @@ class _Look:
         is_last_chance = self._now >= promise.ends_at - TELLS_BEFORE_END
         if promise.audience is Audience.PERSON and is_last_chance and not _is_told_by_failure(messages):
             self._changes.untold.setdefault(promise.person_id, last)
+        if last is not None and last.is_waiting and self._is_held_up(last.channel):
+            self._changes.held_up.add(promise.id)
         waits = last is None or last.is_waiting
         self._changes.later[promise.id] = next_check(promise.ends_at, self._now, waits=waits)
 
@@ -128,7 +131,7 @@ class _Look:
         if self._now < promise.ends_at:
             return None
         state = self._named_human(promise)
-        return Closing(state, self._reason(messages), is_ours=self._is_ours(messages))
+        return Closing(state, self._reason(messages), is_ours=promise.is_ours or self._is_ours(messages))
 
     def _is_there(self, promise: PromiseView) -> bool:
         """Return whether the addressee still has a contact, and has not said that they want nothing."""

@@ -168,6 +168,8 @@ class FakeTwilio:
         self.list_lag_seconds = 0.0
         # After this time the list says of a text that it has arrived, though no receipt may have come.
         self.arrives_after: timedelta | None = None
+        # Until it is None again, every request is answered so, for the list too.
+        self.outage: Behaviour | None = None
         self.posts = 0
         self.lists = 0
         self.texts: list[Text] = []
@@ -377,7 +379,7 @@ class FakeTwilio:
             behaviour = self._list_script.popleft() if self._list_script else Behaviour(accepts=False, status=200)
         if not self._signed_in(request):
             behaviour = refuse(401, 20003)
-        return await self._answer(request, behaviour, self._page(request))
+        return await self._answer(request, self.outage or behaviour, self._page(request))
 
     async def _create_call(self, request: web.Request) -> web.StreamResponse:
         form = {name: str(value) for name, value in (await request.post()).items()}
@@ -441,6 +443,8 @@ class FakeTwilio:
 
     def _next_behaviour(self, to: str) -> Behaviour:
         own = self._script_of.get(to)
+        if self.outage is not None:
+            return self.outage
         if own:
             return own.popleft()
         return self._script.popleft() if self._script else ACCEPT

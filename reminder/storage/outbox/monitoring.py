@@ -31,6 +31,14 @@ _PUT_OFF = (
 _ACCEPTED = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNDELIVERED)
 
 
+# Nobody knows whether they left: their provider did not answer, and cannot be asked.
+_UNANSWERED = (
+    select(Message.channel)
+    .where(AWAITS_OUTCOME, Message.state == MessageState.UNKNOWN, Message.handed_at <= bindparam("since"))
+    .distinct()
+)
+
+
 def stuck_channels(tx: Session, since: datetime) -> set[str]:
     """Return the channels with messages that were due before then and fail, which have accepted nothing since then.
 
@@ -43,6 +51,7 @@ def stuck_channels(tx: Session, since: datetime) -> set[str]:
         if not is_of_address:
             failing[channel].add(None)
     found = {channel for channel, addresses in failing.items() if len(addresses) > 1}
+    found.update(tx.scalars(_UNANSWERED, {"since": since}))
     return found - accepting_channels(tx, since) if found else found
 
 

@@ -89,6 +89,7 @@ class PromiseView:
     day: date
     due_at: datetime
     ends_at: datetime
+    is_ours: bool  # what it is told by was held up by a fault of the service
     is_wanted: bool
 
     @property
@@ -112,6 +113,7 @@ _TO_BE_CHECKED = (
         Promise.day,
         Promise.due_at,
         Promise.ends_at,
+        Promise.is_ours,
         _IS_WANTED.label("is_wanted"),
     )
     .join(Reminder, Reminder.id == Promise.reminder_id)
@@ -185,13 +187,14 @@ def _owner(contact_id: int, person_id: int | None, member_id: int | None, *, is_
     return ("family", contact_id) if is_family or person_id is None else ("person", person_id)
 
 
-def check_later(tx: Session, times: Mapping[int, datetime]) -> None:
-    """Look at these open promises again then, by id."""
-    by_time: dict[datetime, list[int]] = {}
+def check_later(tx: Session, times: Mapping[int, datetime], *, held_up: Collection[int] = ()) -> None:
+    """Look at these open promises again then, by id. `held_up`: those held up by a fault of the service: it stays."""
+    by_time: dict[tuple[datetime, bool], list[int]] = {}
     for promise_id, at in times.items():
-        by_time.setdefault(at, []).append(promise_id)
-    for at, ids in by_time.items():
-        tx.execute(staying(PROMISE_STATES, among(Promise.id, ids), states=CLOSE.leaves).values(check_at=at))
+        by_time.setdefault((at, promise_id in held_up), []).append(promise_id)
+    for (at, is_ours), ids in by_time.items():
+        values: dict[str, object] = {"check_at": at, **({"is_ours": True} if is_ours else {})}
+        tx.execute(staying(PROMISE_STATES, among(Promise.id, ids), states=CLOSE.leaves).values(values))
 
 
 def mark_waiting(tx: Session, promise_ids: Collection[int]) -> None:

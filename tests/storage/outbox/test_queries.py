@@ -294,3 +294,11 @@ def test_a_channel_whose_provider_is_out_of_reach_is_stuck_with_its_first_messag
     rows.change(Message, message, scheduled_at=NOW + HOUR, reason="connect", attempts=1)
 
     assert monitoring.stuck_channels(rows.tx, NOW) == {"sms"}
+
+
+def test_a_channel_that_left_every_question_open_for_an_hour_is_stuck(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    rows.handed(rows.message(phone), MessageState.UNKNOWN)
+
+    assert monitoring.stuck_channels(rows.tx, NOW - HOUR) == set()
+    assert monitoring.stuck_channels(rows.tx, NOW) == {"sms"}

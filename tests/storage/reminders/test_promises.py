@@ -35,6 +35,7 @@ class Promised:
             "day": TODAY,
             "due_at": NOW,
             "ends_at": NOW + 8 * HOUR,
+            "is_ours": False,
             "is_wanted": True,
         }
         return PromiseView(self.id, self.reminder, self.card, self.person, self.group, **{**usual, **more})
@@ -82,6 +83,9 @@ def test_a_promise_is_looked_at_when_its_time_has_come_and_later_again(rows: Row
     assert promises.next_moment(rows.tx) == NOW + 3 * HOUR
     promises.mark_waiting(rows.tx, [known.id])
     assert promises.next_moment(rows.tx) == NOW
+    promises.check_later(rows.tx, {known.id: NOW + HOUR}, held_up={known.id})
+    promises.check_later(rows.tx, {known.id: NOW + HOUR})
+    assert rows.one(Promise.is_ours, known.id), "once held up by us, it stays so"
 
 
 def test_what_is_renewed_done_or_ended_is_not_wanted_any_more(rows: Rows) -> None:
