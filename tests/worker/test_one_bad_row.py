@@ -109,7 +109,7 @@ def promises(village: Village) -> Scene:
     def kept() -> set[int]:
         of_whom = text(
             "SELECT c.person_id FROM promises p JOIN reminders r ON r.id = p.reminder_id JOIN cards c ON c.id = r.card_id"
-            " WHERE p.audience = 'person' AND p.state = 'proven'"
+            " WHERE p.audience = 'person' AND p.state = 'proven' AND p.day = '2027-03-17'"
         )
         with village.app.database.reading() as tx:
             return set(tx.execute(of_whom).scalars())
