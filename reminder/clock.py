@@ -6,6 +6,7 @@ so a fixed offset is exact for every date a card can carry.
 
 import asyncio
 import os
+import time
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Protocol
@@ -59,6 +60,11 @@ class SteppedClock:
 def japan_date(instant: datetime) -> date:
     """Return the date in Japan of an instant."""
     return instant.astimezone(JAPAN).date()
+
+
+def monotonic() -> float:
+    """Return the seconds since some instant, which no change of the machine's clock moves: for waits and leases."""
+    return time.monotonic()
 
 
 async def pause(seconds: float) -> None:

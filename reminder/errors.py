@@ -188,10 +188,30 @@ class KeysMissingError(SettingsError):
 class DatabaseNotReadyError(KigenError):
     """A database that cannot be used.
 
-    Codes: database_unreachable, database_behind, database_ahead, database_role_confined.
+    Codes: database_unreachable, database_locked, database_busy, database_full, database_read_only, database_damaged,
+    database_behind, database_ahead, database_moved, database_not_leader, database_not_synchronous,
+    database_role_confined, database_not_begun.
     """
 
     code = "database_unreachable"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether this process can never use the database again."""
+        return self.code in ("database_ahead", "database_moved")
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it usually passes within seconds."""
+        return self.code in _SHORT
+
+    @property
+    def retry_after(self) -> int:
+        """The seconds after which a request is worth repeating."""
+        return 5 if self.is_short else 60
+
+
+_SHORT = ("database_unreachable", "database_locked", "database_busy", "database_not_leader")
 
 
 class ChannelError(KigenError):
@@ -208,12 +228,16 @@ class ChannelError(KigenError):
 
 
 class TemporaryChannelError(ChannelError):
-    """A message that may be retried. `retry_after`: seconds the provider asked us to wait, if it did."""
+    """A message that may be retried.
+
+    `retry_after`: seconds the provider asked us to wait, if it did. `maybe_taken`: it had the whole message when it
+    refused, and some providers deliver what they have refused so late.
+    """
 
     code = "channel_temporary"
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
-        self.retry_after = retry_after
+    def __init__(self, reason: str, retry_after: float | None = None, *, maybe_taken: bool = False) -> None:
+        self.retry_after, self.maybe_taken = retry_after, maybe_taken
         super().__init__(reason)
 
 

@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     web_database_url: str | None = Field(
         None, description="the same PostgreSQL for `reminder web`, as a role that sees one group at a time"
     )
+    leader_url: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="addresses of Patroni's REST interface, one for each PostgreSQL server, separated by commas"
+    )
     data_dir: Path = Field(Path("data"), description="where the SQLite file and the keys are kept")
     secret_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="keys that encrypt addresses and texts, newest first; made at the first run on SQLite"
@@ -178,10 +181,15 @@ class Settings(BaseSettings):
         default=False, description="the health-insurance grace also covers an expired card itself (confirm it first)"
     )
 
-    @field_validator("secret_keys", "twilio_auth_token", "trusted_proxies", mode="before")
+    @field_validator("secret_keys", "twilio_auth_token", "trusted_proxies", "leader_url", mode="before")
     @classmethod
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("leader_url")
+    @classmethod
+    def _addresses_of_managers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(web_address(one) for one in value)
 
     @field_validator("trusted_proxies")
     @classmethod

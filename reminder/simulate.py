@@ -21,6 +21,7 @@ from reminder.enrolment.cards import TypedDates, add_card
 from reminder.settings import Settings
 from reminder.storage.crypto import private_files
 from reminder.storage.crypto.keyring import new_key
+from reminder.storage.maintenance import moving
 from reminder.storage.outbox import queue
 from reminder.storage.registry import cards, groups
 from reminder.storage.reminders import promises, unclear_replies
@@ -123,9 +124,12 @@ def simulated_world(
         else:
             given["secret_keys"] = (new_key(),)
         thrown_away = {"data_dir": folder, "database_url": None, "twilio_account_sid": None, "twilio_auth_token": ()}
+        thrown_away["leader_url"] = ()
         clock, channels = SteppedClock(start), {name: MemoryChannel() for name in registered()}
         given_up = read_settings(**{**given, **thrown_away, "smtp_url": None})
         with build_app(given_up, clock=clock, channels=channels, durable=False) as app:
+            # Of a database that is closed, too, one may ask what it would have sent.
+            moving.take_back(app.database)
             yield SimulatedWorld(app, clock, channels)
     finally:
         shutil.rmtree(folder)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from reminder import settings as settings_of_all
 from reminder.channels import registry
 from reminder.channels.definition import ClientContext
+from reminder.channels.leader import LeaderClient
 from reminder.clock import Clock, SystemClock
 from reminder.domain.model.card_kinds import read_kinds
 from reminder.domain.model.messages import Channel
@@ -32,6 +33,7 @@ from reminder.settings import PREFIX, Settings, config_dir, read_table
 # Read-only commands need the rules and no database, which takes longer to load than they run.
 if TYPE_CHECKING:
     from reminder.storage.crypto.keyring import KeyRing
+    from reminder.storage.db.primaries import AskLeader
     from reminder.storage.db.session import Database
     from reminder.storage.db.unit_of_work import CurrentAccess, UnitOfWork, UnitsOfWork
 
@@ -123,6 +125,10 @@ class App:
         """Open a unit of work at this instant; it commits at the end of its block or leaves nothing behind."""
         return self.units.writing(self.clock.now())
 
+    def logging(self) -> "AbstractContextManager[UnitOfWork]":
+        """Open a unit of work at this instant that only logs what was read, also in a database that is closed."""
+        return self.units.logging(self.clock.now())
+
     def reading(self) -> "AbstractContextManager[UnitOfWork]":
         """Open a unit of work at this instant that never changes anything."""
         return self.units.reading(self.clock.now())
@@ -204,6 +210,7 @@ def build_app(
     """
     from reminder.storage.db import schema
     from reminder.storage.db.session import Database
+    from reminder.storage.maintenance.moving import note_failover
     from reminder.storage.maintenance.settlement import seal_rows, settling
 
     logs.install(logging.INFO)
@@ -213,7 +220,7 @@ def build_app(
     _close_to_others(settings)
     if for_web:
         settings = settings.for_web()
-    database = Database(settings.database, durable=durable)
+    database = Database(settings.database, durable=durable, leader=leader_of(settings))
     try:
         if database.is_sqlite:
             schema.migrate(database, settling(present_keys(settings)))
@@ -223,6 +230,7 @@ def build_app(
         else:
             database.refuse_confined()
         database.write_only_at(schema.newest())
+        database.require_one_primary(lambda tx: note_failover(tx, clock.now()))
         keys = open_key_ring(settings, database, clock.now())
         if not database.is_confined:  # such a role does not see the rows
             seal_rows(database, keys)
@@ -239,6 +247,16 @@ def build_app(
         channels=channels or make_channels(settings, write, rules.wording),
         loop=EventLoop(),
     )
+
+
+def leader_of(settings: Settings) -> "AskLeader | None":
+    """Return what asks the managers of the fail-over which server leads; None where none is set."""
+    if not settings.leader_url:
+        return None
+    from reminder.storage.db.primaries import Lease
+
+    client = LeaderClient(settings.leader_url)
+    return lambda: Lease(*client.ask())
 
 
 def private_paths(settings: Settings) -> list[Path]:

@@ -26,7 +26,7 @@ def check(as_json: bool = AsJson) -> None:
     with opened_app() as app:
         with app.reading() as uow:
             found = activity_chain.check_all(uow.tx, uow.keys)
-        with app.writing() as uow:
+        with app.logging() as uow:
             activity_log.write(uow.tx, "activity_log_checked", uow.now)
     said = "all are as they were written" if found.wrong is None else f"number {found.wrong} is not as it was written"
     print_answer(

@@ -1,14 +1,15 @@
 """Commands that write everything into one encrypted file, and restore it."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from reminder.cli.output import AsJson, print_answer
+from reminder.cli.output import AsJson, print_answer, terminal_language
 from reminder.errors import RefusedInputError, SettingsError
 
 if TYPE_CHECKING:
@@ -41,12 +42,20 @@ def backup(
     out: Annotated[
         Path | None, typer.Option(help="The file to write, readable by you alone; an older back-up is replaced.")
     ] = None,
+    moves_to: Annotated[
+        str | None,
+        typer.Option(
+            "--moves-to",
+            metavar="WHERE",
+            help="The data go elsewhere: close this database before the back-up, and let it say where they are.",
+        ),
+    ] = None,
     key_file: KeyFile = None,
     as_json: bool = AsJson,
 ) -> None:
     """Write every row and the keys into one file that only the back-up key opens.
 
-    All of it is from one moment. The service may run meanwhile.
+    All of it is from one moment. The service may run meanwhile; with --moves-to it stops by itself.
 
     Example: reminder backup --out kigen.backup
     """
@@ -67,7 +76,7 @@ def backup(
         if ring is None:
             raise SettingsError("REMINDER_SECRET_KEYS", "nothing was sealed yet, or its keys are not in DATA_DIR")
         now = clock_of(settings).now()
-        kept = upkeep.make(database, ring, key, out, now)
+        kept = upkeep.make(database, ring, key, out, now, moves_to=moves_to)
         _log(database, "backed_up", now)
     print_answer(_whole(kept), as_json=as_json, plain=f"{out}: {_in_short(kept.contents)}\nSHA-256 {kept.sha256}")
 
@@ -113,27 +122,45 @@ def restore(
         bool,
         typer.Option("--exact", help="The service was stopped before the back-up: nothing was sent since."),
     ] = False,
+    drill: Annotated[
+        bool,
+        typer.Option("--drill", help="To look at only: the restored database is closed, and the old one goes on."),
+    ] = False,
     key_file: KeyFile = None,
     as_json: bool = AsJson,
 ) -> None:
     """Restore a back-up into an empty database, of either kind: all of it, or nothing.
 
-    What may have been sent since the back-up is asked about before anything is sent.
+    What may have been sent since the back-up is asked about before anything is sent. The database of the back-up is
+    closed, where it is reached from here: two that send would send everything twice.
 
     Example: reminder restore kigen.backup
     """
     from reminder.cli.app_context import clock_of
     from reminder.storage.crypto.keyring import keep_keys
+    from reminder.storage.maintenance import moving
     from reminder.upkeep import backup as upkeep
 
     with _database() as (settings, database):
-        now = clock_of(settings).now()
+        place = database.place
+        now, key = clock_of(settings).now(), _backup_key(settings, key_file)
+        if exact:
+            upkeep.refuse_if_sent_since(upkeep.contents_of(file, key), database)
         contents = upkeep.restore(
-            database, file, _backup_key(settings, key_file), now,
+            database, file, key, now,
             ring=_ring(settings), keep_keys=partial(keep_keys, settings.data_dir), exact=exact,
         )  # fmt: skip
         _log(database, "restored", now)
-    print_answer({**_facts(contents), "exact": exact}, as_json=as_json, plain=f"restored: {_in_short(contents)}")
+        if drill:
+            moving.close(database, to=contents.origin or "?", now=now)
+            is_closed = None
+        else:
+            is_closed = upkeep.close_origin(contents, database, now)
+    facts = {**_facts(contents), "exact": exact, "origin": contents.origin, "origin_is_closed": is_closed}
+    print_answer(facts, as_json=as_json, plain=f"restored: {_in_short(contents)}")
+    if not drill and contents.origin is not None and contents.origin != place:
+        said = "origin_closed" if is_closed else "origin_not_reached"
+        print(_shown(said).format(origin=contents.origin, place=place), file=sys.stderr)
 
 
 # Reading a back-up needs no database, and no keys of one.
@@ -165,6 +192,13 @@ def _log(database: "Database", act: str, now: "datetime") -> None:
     if schema.present(database) == schema.newest():
         with database.writing() as tx:
             activity_log.write(tx, act, now)
+
+
+def _shown(name: str) -> str:
+    from reminder.cli.output import words_in
+    from reminder.settings import config_dir
+
+    return cast(Mapping[str, str], words_in(config_dir(), terminal_language())["shown"])[name]
 
 
 def _ring(settings: "Settings") -> "KeyRing | None":

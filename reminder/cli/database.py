@@ -10,9 +10,11 @@ from reminder.cli.output import AsJson, print_answer
 def add_to(app: typer.Typer) -> None:
     """Add the commands to `reminder`."""
     database = typer.Typer(
-        help="The database's roles. Example: reminder database roles", no_args_is_help=True, rich_markup_mode=None
+        help="The database itself. Example: reminder database roles", no_args_is_help=True, rich_markup_mode=None
     )
     database.command("roles")(roles)
+    database.command("close")(close)
+    database.command("reopen")(reopen)
     app.add_typer(database, name="database")
 
 
@@ -43,3 +45,45 @@ def roles(
         database.close()
     plain = "\n".join(f"{one};" for one in ("BEGIN", *statements, "COMMIT"))
     print_answer({"role": web, "statements": statements}, as_json=as_json, plain=plain)
+
+
+def close(
+    to: Annotated[str, typer.Option("--to", metavar="WHERE", help="Where its data are now, for whoever reads it.")],
+    as_json: bool = AsJson,
+) -> None:
+    """Close the database, because its data are elsewhere: nothing is sent, stored or served from it any more.
+
+    Commands that only read go on working. `backup --moves-to` and `restore` do it by themselves.
+
+    Example: reminder database close --to "the server in the new office"
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.storage.maintenance import moving
+    from reminder.storage.runtime import activity_log
+
+    with opened_app() as app:
+        now = app.clock.now()
+        app.database.refuse_moved()
+        with app.writing() as uow:
+            activity_log.write(uow.tx, "database_closed", now)
+        moving.close(app.database, to=to, now=now)
+    print_answer({"closed_at": now, "to": to}, as_json=as_json, plain=f"closed; its data: {to}")
+
+
+def reopen(as_json: bool = AsJson) -> None:
+    """Open a database that was closed, because the other one never began to work, or is gone.
+
+    Stop the other one first: two that send would send everything twice. What it may have sent is asked about before
+    anything is sent.
+
+    Example: reminder database reopen
+    """
+    from reminder.cli.app_context import opened_app
+    from reminder.storage.maintenance import moving
+    from reminder.storage.runtime import activity_log
+
+    with opened_app() as app:
+        was = moving.reopen(app.database, app.clock.now())
+        with app.writing() as uow:
+            activity_log.write(uow.tx, "database_reopened", uow.now)
+    print_answer({"closed_at": was.at, "to": was.to}, as_json=as_json, plain=f"open again; it was closed for: {was.to}")

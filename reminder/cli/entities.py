@@ -114,7 +114,7 @@ def list_rows(
             if group is not None and groups.find(uow.tx, group) is None:
                 raise NotFoundError(field="group")
         if what in SHOWS_ADDRESSES:
-            with app.writing() as uow:
+            with app.logging() as uow:
                 activity_log.write(uow.tx, "addresses_listed", uow.now, group_id=group)
         with app.reading() as uow:
             print_rows(LISTS[what](app, uow.tx, group, state), as_json=as_json)

@@ -92,13 +92,16 @@ def export(
     from reminder.domain.model.account_acts import OPERATORS_TERMINAL, AccountAct
     from reminder.enrolment.identity import owner_mails
     from reminder.storage.crypto import private_files
+    from reminder.storage.maintenance import moving
     from reminder.upkeep.privacy import export as upkeep
 
     with opened_app() as app:
         # Before it is read: one that is stopped half-way has been read all the same.
-        with app.writing() as uow:
+        with app.logging() as uow:
             upkeep.record_export(uow, group_id=group, person_id=person)
-            owner_mails.tell_group(uow, AccountAct.EXPORTED, group, device=OPERATORS_TERMINAL)
+            # Nothing is sent from a closed database.
+            if moving.closed(app.database) is None:
+                owner_mails.tell_group(uow, AccountAct.EXPORTED, group, device=OPERATORS_TERMINAL)
         with app.reading() as uow:
             pieces: Iterator[str]
             if html:

@@ -88,6 +88,7 @@ def abandon(
     """
     from reminder.cli.app_context import clock_of, require_folders
     from reminder.storage.crypto.keyring import kept_keys, read_keys
+    from reminder.storage.db import fence
     from reminder.storage.maintenance import installation
     from reminder.storage.runtime import activity_log
     from reminder.wiring import read_settings
@@ -96,6 +97,7 @@ def abandon(
     require_folders(settings)
     ring = read_keys(settings.secret_keys) if settings.secret_keys else kept_keys(settings.data_dir)
     with _migrated(settings) as database, database.writing() as tx:
+        fence.refuse_moved(tx.connection())
         if name not in installation.missing_keys(tx, ring):
             raise RefusedInputError("key_not_missing", field="name")
         now = clock_of(settings).now()

@@ -62,6 +62,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     with opened_app() as app:
         if not app.settings.on_sqlite:
             raise SettingsError("REMINDER_DATABASE_URL", "with PostgreSQL start `reminder web` and `reminder worker`")
+        app.database.refuse_moved()
         with listen(host, port) as listening:
             if has_local_pages(app, host):
                 shown = app.rules.wording.of(terminal_language()).section("shown")
@@ -70,7 +71,10 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
             code = _setup_code_if_needed(app)
             if code is not None:
                 print(_setup_code_shown(code), flush=True)
-            run(app, listening, beside=WorkerScheduler(app))
+            scheduler = WorkerScheduler(app)
+            run(app, listening, beside=scheduler)
+            if scheduler.outgrown is not None:
+                raise scheduler.outgrown
 
 
 def _setup_code_if_needed(app: "App") -> str | None:
@@ -117,8 +121,10 @@ def web(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     from reminder.cli.app_context import opened_app
     from reminder.web.server import listen, run
 
-    with opened_app(for_web=True) as app, listen(host, port) as listening:
-        run(app, listening)
+    with opened_app(for_web=True) as app:
+        app.database.refuse_moved()
+        with listen(host, port) as listening:
+            run(app, listening)
 
 
 def worker() -> None:
@@ -130,6 +136,7 @@ def worker() -> None:
     from reminder.worker.scheduler import run_until_stopped
 
     with opened_app() as app:
+        app.database.refuse_moved()
         run_until_stopped(app)
 
 
@@ -184,6 +191,7 @@ def migrate(as_json: bool = AsJson) -> None:
     try:
         database.refuse_confined()
         schema.migrate(database, settling(keys))
+        database.refuse_moved()
         if keys is not None:
             with database.writing() as tx:
                 # What an operator has made clear since the last time becomes one row.

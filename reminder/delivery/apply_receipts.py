@@ -1,11 +1,13 @@
 """Receipts: applies what providers report. A final state wins; late and repeated receipts change nothing."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from reminder.delivery import reschedule
 from reminder.domain.model.channels import Fault
-from reminder.domain.model.messages import CHANNEL_PAUSE, COMPLETED, ENDS, MessageKind, MessageState
+from reminder.domain.model.messages import CHANNEL_PAUSE, COMPLETED, ENDS, MessageState
 from reminder.domain.model.people import ChannelName, StoppedBy
 from reminder.domain.rules.promises import unheard
 from reminder.storage.db.session import Database, Tx
@@ -49,7 +51,8 @@ def keep_from_twilio(
     message_id = None
     if reference and not (reference.isascii() and reference.isdigit()):
         named = queries.referred(uow.tx, uow.keys, reference)
-        if named is None or named.channel not in _TWILIO or named.provider_id not in (None, provider_id):
+        is_known_by_another = named is not None and named.provider_id not in (None, provider_id)
+        if named is None or named.channel not in _TWILIO or (is_known_by_another and not named.is_matched):
             return False
         message_id = named.id
     receipts.keep(
@@ -84,18 +87,61 @@ def _apply_some(tx: Tx, most: int, now: datetime) -> int:
         {receipt.provider_id for receipt in waiting},
         {r.message_id for r in waiting if r.message_id is not None},
     )
-    by_provider_id = {row.provider_id: row for row in rows if row.provider_id}
-    # If the provider's answer was lost, the callback's address names the message by our id.
-    unnamed = {row.id: row for row in rows if row.provider_id is None}
+    named = _Named(tx, rows, now)
     for receipt in waiting:
-        found = by_provider_id.get(receipt.provider_id)
-        if found is None and receipt.message_id is not None:
-            found = unnamed.get(receipt.message_id)
-        # One that names a message by our reference and another by the provider's id proves neither.
-        if found is not None and receipt.message_id in (None, found.id):
+        found = named.by(receipt)
+        if found is not None:
             _apply(tx, receipt, found, now)
     receipts.mark_applied(tx, [receipt.id for receipt in waiting], now)
+    if named.exchanged:
+        # What was said of these ids belongs to the other message now.
+        receipts.mark_waiting_of(tx, named.exchanged)
     return len(waiting)
+
+
+class _Named:
+    """The messages that receipts name: by the provider's id, or by our reference in the callback's address."""
+
+    def __init__(self, tx: Tx, rows: Sequence[NamedMessage], now: datetime) -> None:
+        self._tx, self._now = tx, now
+        self._by_id = {row.id: row for row in rows}
+        self._holder = {row.provider_id: row for row in rows if row.provider_id}
+        self.exchanged: set[str] = set()
+
+    def by(self, receipt: WaitingReceipt) -> NamedMessage | None:
+        """Return the message of a receipt.
+
+        If the provider's answer was lost, our reference names it. It is also the proof against an id that was matched
+        with another message of the same words. A receipt that names one message by our reference and another by an id
+        that the provider has given proves neither.
+        """
+        holder = self._holder.get(receipt.provider_id)
+        if receipt.message_id is None or (holder is not None and holder.id == receipt.message_id):
+            return holder
+        named = self._by_id.get(receipt.message_id)
+        if named is None or (named.provider_id is not None and not named.is_matched):
+            return None
+        others = named.provider_id
+        if others is not None and not self._take_back(named):
+            return None
+        if holder is not None:
+            if not holder.is_matched or not self._take_back(holder):
+                return None
+            log.warning("a receipt tells messages %s and %s apart, whose words are the same", holder.id, named.id)
+            if others is not None:
+                queue.settle_by_receipt(self._tx, holder.id, others)
+                self._holder[others] = replace(holder, provider_id=others)
+        self._holder[receipt.provider_id] = named
+        return named
+
+    def _take_back(self, message: NamedMessage) -> bool:
+        if not queue.take_id_back(self._tx, message.id, self._now):
+            return False
+        assert message.provider_id is not None
+        self._holder.pop(message.provider_id, None)
+        self.exchanged.add(message.provider_id)
+        self._by_id[message.id] = replace(message, provider_id=None, is_matched=False)
+        return True
 
 
 def _apply(tx: Tx, receipt: WaitingReceipt, message: NamedMessage, now: datetime) -> None:
@@ -106,8 +152,7 @@ def _apply(tx: Tx, receipt: WaitingReceipt, message: NamedMessage, now: datetime
     code = receipt.error_code
     if receipt.status == COMPLETED:
         # A completed call has reached nobody where the date was not heard.
-        is_practice = message.kind is MessageKind.TEST_CALL
-        code = unheard(message.answered_by, message.date_after, receipt.seconds, is_practice=is_practice)
+        code = unheard(message.answered_by, message.date_after, receipt.seconds, is_practice=message.is_practice)
         end = end if code is None else MessageState.UNDELIVERED
     ended = queue.end(tx, message.id, end, provider_id=receipt.provider_id, reason=code, now=now)
     if ended and end is MessageState.DELIVERED and message.contact_id is not None:

@@ -145,7 +145,7 @@ class Dispatcher:
         except DatabaseNotReadyError as not_ready:
             # What is leased and what is in flight go on; the next batch waits for the database.
             self._lease_at = self._loop.time() + BETWEEN_TRIES
-            self._failure = not_ready if not_ready.code == "database_ahead" else None
+            self._failure = not_ready if not_ready.is_final else None
         except Exception as failure:  # noqa: BLE001  # it is raised when what is in flight has been recorded
             self._failure = failure
         finally:
@@ -202,7 +202,7 @@ class Dispatcher:
             try:
                 return await asyncio.to_thread(self._turn, answered, begins)
             except DatabaseNotReadyError as not_ready:
-                if not tries_left or not_ready.code == "database_ahead":
+                if not tries_left or not_ready.is_final:
                     raise
                 await pause(BETWEEN_TRIES)
         raise AssertionError("a turn was neither taken nor refused")

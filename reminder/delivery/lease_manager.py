@@ -27,8 +27,9 @@ from reminder.domain.rules.sending_limits import (
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.locks import lock
 from reminder.storage.db.session import Database, Tx
-from reminder.storage.outbox import group_limits, leases, rate_limits
-from reminder.storage.outbox.leases import DueRow, LeasedMessage
+from reminder.storage.outbox import group_limits, leases, rate_limits, told_before
+from reminder.storage.outbox.leases import DueRow, LeasedMessage, RecentlySent
+from reminder.storage.outbox.told_before import Said
 from reminder.storage.reminders import digests
 from reminder.storage.runtime import heartbeats
 
@@ -44,6 +45,8 @@ BEFORE_KEY = timedelta(minutes=5)
 AHEAD = timedelta(seconds=5)
 # Why a call waits: another one to the same number has just begun.
 LINE_IN_USE = "line_in_use"
+# Why and how long a message waits whose words another one is about to say to the same address, of the same cards.
+SAME_WORDS, BEFORE_SAME_WORDS = "same_words", timedelta(minutes=1)
 # How long a message of a suspended group waits before it is looked at again; resuming the group releases it at once.
 WHILE_SUSPENDED = timedelta(hours=6)
 
@@ -86,7 +89,7 @@ class LeaseManager:
             reschedule.reschedule_next_day(tx, picked.stale, now)
             readable = self._readable(tx, picked.ready, now)
             apart = _one_call_after_the_other(tx, channel, readable, now) if channel.is_call else readable
-            rows = _Limits(tx, channel, now).within(apart)
+            rows = _Limits(tx, self._keys, channel, now).within(apart)
             leases.lease(tx, [row.id for row in rows], until=now + LEASE)
             starts_in = self._reserve_slots(tx, channel, len(rows), now)
         ended = len(picked.stale) + len(picked.refused) + len(picked.forgotten) + len(picked.suspended)
@@ -151,8 +154,8 @@ def _least(tx: Tx, channel: ChannelName, now: datetime) -> Urgency | None:
 class _Limits:
     """The limits of one channel at one instant, each a group's own first."""
 
-    def __init__(self, tx: Tx, channel: ChannelName, now: datetime) -> None:
-        self._tx, self._channel, self._now, self._today = tx, channel, now, japan_date(now)
+    def __init__(self, tx: Tx, keys: KeyRing, channel: ChannelName, now: datetime) -> None:
+        self._tx, self._keys, self._channel, self._now, self._today = tx, keys, channel, now, japan_date(now)
 
     def within(self, rows: Sequence[DueRow]) -> Sequence[DueRow]:
         """Return the rows that may leave now, and count them; the others wait, or end with their own day.
@@ -186,6 +189,7 @@ class _Limits:
         written_to = [row.address_index for row in rows if row.address_index]
         addresses = set(written_to)
         sent = leases.sent_recently(self._tx, addresses, self._now - A_DAY, self._now)
+        rows = self._not_told_before(rows, sent)
         if not sent.all and len(addresses) == len(written_to):
             # As on most mornings: one message to each, and none before it.
             return rows
@@ -212,6 +216,33 @@ class _Limits:
         for why, kept in held.items():
             self._hold(kept, why, self._now + A_DAY)
         return fits
+
+    def _not_told_before(self, rows: Sequence[DueRow], sent: RecentlySent) -> Sequence[DueRow]:
+        """Return the rows without those whose very words have gone, or are about to go, to their address today."""
+        said = {
+            row.id: Said(row.id, row.group_id, row.address_index, row.body_fingerprint)
+            for row in rows
+            if row.address_index and row.body_fingerprint and not MessageKind(row.kind).is_asked_for
+        }
+        today, done = hours.instant(self._today, time(0)), set[int]()
+        if said and told_before.has_traces(self._tx, today):
+            adopted = told_before.by_traces(
+                self._tx, self._keys, self._channel, list(said.values()), today, self._now
+            ).adopted
+            done.update(adopted)
+        in_rows = Counter((one.address_index, one.group_id, one.body_fingerprint) for one in said.values())
+        alike = [
+            one.message_id
+            for one in said.values()
+            if in_rows[words := (one.address_index, one.group_id, one.body_fingerprint)] > 1 or words in sent.alike
+            if one.message_id not in done
+        ]
+        if alike:
+            twins = told_before.by_twins(self._tx, alike, today, self._now)
+            waiting = [row for row in rows if row.id in set(twins.waiting)]
+            _wait(self._tx, waiting, self._now + BEFORE_SAME_WORDS, SAME_WORDS, self._now)
+            done.update(twins.cancelled, twins.waiting)
+        return [row for row in rows if row.id not in done]
 
     def _within_groups(
         self, rows: Sequence[DueRow], before: Mapping[int, int], totals: Mapping[int, int]

@@ -1,26 +1,33 @@
-"""Reconciliation: asks the provider about messages of unknown outcome before anything is sent again."""
+"""Reconciliation: asks the provider about messages of unknown outcome before anything is sent again.
+
+Providers are asked with no transaction open. What their answers mean is decided afterwards, in the transaction that
+records it, from what all workers know by then.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from datetime import timedelta
 
 from reminder.clock import Clock
 from reminder.delivery import reschedule
-from reminder.delivery.sender import record
+from reminder.delivery.sender import record, record_each
 from reminder.domain.model.messages import (
     OUTCOME_WITHIN,
     RECORD_ANSWER,
     Accepted,
     Channel,
     Inquiry,
+    ListedEntries,
     Outcome,
     ProviderAnswer,
     after_asking,
 )
 from reminder.domain.model.people import ChannelName
+from reminder.domain.rules.same_words import Claimant, identify
 from reminder.errors import ChannelError, TemporaryChannelError
 from reminder.storage.crypto.keyring import KeyRing
-from reminder.storage.db.session import Database
+from reminder.storage.db.session import Database, Tx
 from reminder.storage.outbox import leases
 from reminder.storage.outbox.leases import LeasedMessage
 
@@ -33,6 +40,10 @@ SIDE_BY_SIDE = 20
 # After so many unanswered questions in a row the provider is not asked for half an hour. After a single one, all others
 # would wait for minutes, and of many questions one always fails.
 PATIENCE = 3
+# How far a provider's clock may be from ours.
+CLOCK_SLACK = timedelta(seconds=120)
+
+Answer = Accepted | ListedEntries | ProviderAnswer | ChannelError
 
 
 def settle_unknown(
@@ -40,7 +51,7 @@ def settle_unknown(
     keys: KeyRing,
     clock: Clock,
     channels: Mapping[ChannelName, Channel],
-    run: Callable[[Coroutine[None, None, list[Outcome]]], list[Outcome]],
+    run: Callable[[Coroutine[None, None, list[Answer]]], list[Answer]],
 ) -> int:
     """Ask about messages of unknown outcome, record what is found, and return their number."""
     now = clock.now()
@@ -53,68 +64,92 @@ def settle_unknown(
         others = leases.provider_ids_at_same_addresses(tx, [leased.contact_id for leased in unknown])
     if not unknown:
         return len(forgotten)
-    asking = _Inquiries(channels, clock, set(others))
+    asking = _Inquiries(channels, set(others))
     for start in range(0, len(unknown), SIDE_BY_SIDE):
         some = unknown[start : start + SIDE_BY_SIDE]
-        outcomes = run(asking.ask(some))
-        with database.writing() as tx:
-            record(tx, list(zip(some, outcomes, strict=True)), RECORD_ANSWER, clock)
+        answers = run(asking.ask(some))
+        outcomes: list[tuple[LeasedMessage, Outcome]] = []
+        try:
+            with database.writing() as tx:
+                outcomes = _outcomes(tx, list(zip(some, answers, strict=True)), clock)
+                record(tx, outcomes, RECORD_ANSWER, clock)
+        except leases.ProviderIdTakenError:
+            record_each(database, outcomes, RECORD_ANSWER, clock)
     return len(unknown) + len(forgotten)
 
 
-class _Inquiries:
-    """Questions to providers.
+def _outcomes(
+    tx: Tx, answered: Sequence[tuple[LeasedMessage, Answer]], clock: Clock
+) -> list[tuple[LeasedMessage, Outcome]]:
+    """Return what the answers mean, by what every worker has recorded so far.
 
-    `taken`: the provider's ids of messages that are already found; no other message may be matched with them.
+    Another worker may have asked about a message of the same words to the same telephone at the same moment, and have
+    got the same list. The lock on the address lets one of them decide after the other.
     """
+    now = clock.now()
+    listed = {leased.outgoing.message_id: answer for leased, answer in answered if isinstance(answer, ListedEntries)}
+    leases.lock_addresses(tx, [leased for leased, _ in answered if leased.outgoing.message_id in listed])
+    claimants = leases.claimants(tx, listed, slack=CLOCK_SLACK, now=now) if listed else {}
+    taken: dict[ChannelName, set[str]] = {}
+    for leased, answer in answered:
+        if isinstance(answer, ListedEntries):
+            ids = {entry.provider_id for entry in answer.entries}
+            taken.setdefault(leased.channel, set()).update(leases.known_provider_ids(tx, leased.channel, ids))
+    found, settled = list[tuple[LeasedMessage, Outcome]](), set[int]()
+    for leased, answer in answered:
+        meant = answer
+        if isinstance(answer, ListedEntries):
+            message_id, known = leased.outgoing.message_id, taken[leased.channel]
+            earliest = leased.outgoing.handed_at - CLOCK_SLACK
+            claims = claimants.get(message_id) or [Claimant(message_id, earliest)]
+            meant = identify(
+                message_id,
+                [one for one in claims if one.message_id not in settled],
+                [entry for entry in answer.entries if entry.provider_id not in known],
+            )
+            if isinstance(meant, Accepted):
+                known.add(meant.provider_id)
+                settled.add(message_id)
+        assert not isinstance(meant, ListedEntries)
+        asked = Inquiry(
+            leased.attempts,
+            leased.not_found_count,
+            leased.possibly_double,
+            leased.expires_at,
+            leased.outgoing.handed_at,
+        )
+        found.append((leased, after_asking(meant, asked, now)))
+    return found
 
-    def __init__(self, channels: Mapping[ChannelName, Channel], clock: Clock, taken: set[str]) -> None:
-        self._channels, self._clock, self._taken = channels, clock, taken
+
+class _Inquiries:
+    """Questions to providers. `taken`: the provider's ids of messages that are already found."""
+
+    def __init__(self, channels: Mapping[ChannelName, Channel], taken: Collection[str]) -> None:
+        self._channels, self._taken = channels, taken
         self._silence: dict[ChannelName, list[ChannelError]] = {}
 
-    async def ask(self, unknown: Sequence[LeasedMessage]) -> list[Outcome]:
-        """Return the outcomes in the order of the messages.
+    async def ask(self, unknown: Sequence[LeasedMessage]) -> list[Answer]:
+        """Return the answers in the order of the messages."""
+        return list(await asyncio.gather(*(self._patiently(leased) for leased in unknown)))
 
-        Messages to one address are asked about one after another: two texts of the same words to one telephone must not
-        both be matched with one entry of the provider's list.
-        """
-        to_address: dict[str, list[LeasedMessage]] = {}
-        for leased in unknown:
-            to_address.setdefault(leased.outgoing.address, []).append(leased)
-        answered = await asyncio.gather(*(self._in_turn(some) for some in to_address.values()))
-        found = {message_id: outcome for some in answered for message_id, outcome in some}
-        return [found[leased.outgoing.message_id] for leased in unknown]
-
-    async def _in_turn(self, unknown: Sequence[LeasedMessage]) -> list[tuple[int, Outcome]]:
-        return [(leased.outgoing.message_id, await self._outcome(leased)) for leased in unknown]
-
-    async def _outcome(self, leased: LeasedMessage) -> Outcome:
+    async def _patiently(self, leased: LeasedMessage) -> Answer:
         silence = self._silence.setdefault(leased.channel, [])
         answer = silence[-1] if len(silence) >= PATIENCE else await self._answer(leased)
         if isinstance(answer, ChannelError):
             silence.append(answer)
         else:
             silence.clear()
-        if isinstance(answer, Accepted):
-            self._taken.add(answer.provider_id)
-        handed_at = leased.outgoing.handed_at
-        asked = Inquiry(leased.attempts, leased.not_found_count, leased.possibly_double, leased.expires_at, handed_at)
-        return after_asking(answer, asked, self._clock.now())
+        return answer
 
-    async def _answer(self, leased: LeasedMessage) -> Accepted | ProviderAnswer | ChannelError:
+    async def _answer(self, leased: LeasedMessage) -> Answer:
         channel = self._channels.get(leased.channel)
         if channel is None:
             return TemporaryChannelError("switched_off")
-        return await _ask(leased, self._taken, channel)
-
-
-async def _ask(
-    leased: LeasedMessage, taken: Collection[str], channel: Channel
-) -> Accepted | ProviderAnswer | ChannelError:
-    try:
-        return await channel.ask(leased.outgoing, taken)
-    except ChannelError as failed:
-        return failed
-    except Exception:
-        log.exception("message %s: the %s channel cannot be asked", leased.outgoing.message_id, leased.channel)
-        return TemporaryChannelError("unforeseen")
+        try:
+            return await channel.ask(leased.outgoing, self._taken)
+        except ChannelError as failed:
+            return failed
+        except Exception:
+            log.exception("message %s: the %s channel cannot be asked", leased.outgoing.message_id, leased.channel)
+            return TemporaryChannelError("unforeseen")

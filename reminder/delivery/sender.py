@@ -10,6 +10,8 @@ from reminder.delivery import reschedule
 from reminder.delivery.dispatcher import TAKES_TOO_LONG, Answered, Dispatcher
 from reminder.delivery.lease_manager import LeaseBatch, LeaseManager
 from reminder.domain.model.messages import (
+    BEFORE_ASKING,
+    ID_TAKEN,
     LONGEST_HAND_OVER,
     RECORD_OUTCOME,
     Accepted,
@@ -104,10 +106,15 @@ class Sender:
 
     def _turn(self, answered: Sequence[Answered], begins: Sequence[LeasedMessage]) -> Sequence[LeasedMessage]:
         """Record outcomes and begin hand-overs in one transaction; return the messages whose hand-over has begun."""
-        with self._database.writing() as tx:
-            if answered:
-                record(tx, answered, RECORD_OUTCOME, self._clock)
-            return self._begin(tx, begins) if begins else ()
+        try:
+            with self._database.writing() as tx:
+                if answered:
+                    record(tx, answered, RECORD_OUTCOME, self._clock)
+                return self._begin(tx, begins) if begins else ()
+        except leases.ProviderIdTakenError:
+            record_each(self._database, answered, RECORD_OUTCOME, self._clock)
+            with self._database.writing() as tx:
+                return self._begin(tx, begins) if begins else ()
 
     def _begin(self, tx: Tx, begins: Sequence[LeasedMessage]) -> Sequence[LeasedMessage]:
         now, at_once, waiting = self._clock.now(), list[LeasedMessage](), dict[datetime, list[int]]()
@@ -177,6 +184,19 @@ def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move
     reschedule.reschedule_today(tx, failed, now)
     stale = [leased.outgoing.message_id for leased, v in outcomes if v.state is MessageState.STALE]
     reschedule.reschedule_next_day(tx, stale, now)
+
+
+def record_each(database: Database, outcomes: Sequence[Answered], move: Move[MessageState], clock: Clock) -> None:
+    """Record the outcomes one by one. A message that the provider names by another one's id is of unknown outcome."""
+    for one in outcomes:
+        try:
+            with database.writing() as tx:
+                record(tx, [one], move, clock)
+        except leases.ProviderIdTakenError:
+            log.error("message %s: its provider names it by the id of another message", one[0].outgoing.message_id)
+            unknown = Outcome(MessageState.UNKNOWN, ID_TAKEN, wait_until=clock.now() + BEFORE_ASKING)
+            with database.writing() as tx:
+                record(tx, [(one[0], unknown)], move, clock)
 
 
 def _contacts(outcomes: Sequence[tuple[LeasedMessage, Outcome]], state: ContactState) -> set[int]:

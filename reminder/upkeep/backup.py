@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from reminder.clock import random_bytes
-from reminder.errors import DatabaseNotReadyError, RefusedInputError
+from reminder.domain.rules.restore import ids_left_out
+from reminder.errors import ConflictError, DatabaseNotReadyError, RefusedInputError
 from reminder.storage.crypto import private_files, sealed_file
 from reminder.storage.crypto.keyring import KeyRing, read_keys
 from reminder.storage.db import schema
-from reminder.storage.db.session import Database
-from reminder.storage.maintenance import settlement, snapshot
+from reminder.storage.db.session import Database, is_there
+from reminder.storage.maintenance import moving, settlement, snapshot
 from reminder.storage.maintenance.snapshot import TableShape, Value
 from reminder.storage.outbox import restore_guard
 
@@ -35,6 +36,7 @@ class BackupContents:
     taken_at: datetime
     rows: Mapping[str, int]
     keys: tuple[str, ...]
+    origin: str | None = None  # the database that it was made of, without a password
 
     def __repr__(self) -> str:
         return f"Contents({self.version}, {self.taken_at})"
@@ -49,16 +51,30 @@ class WrittenBackup:
     size: int
 
 
-def make(database: Database, keys: KeyRing, key: bytes, file: Path, now: datetime) -> WrittenBackup:
+def make(
+    database: Database, keys: KeyRing, key: bytes, file: Path, now: datetime, *, moves_to: str | None = None
+) -> WrittenBackup:
     """Write a back-up of one moment of the database, while others write.
 
+    `moves_to`: where the data go. Then the database is closed first, so that nothing happens in it after the back-up.
     Raises DatabaseNotReadyError for a database that this program does not know, and RefusedInputError
     (backup_would_replace) if the file is something else.
     """
+    if moves_to is None:
+        return _make(database, keys, key, file, now)
+    moving.close(database, to=moves_to, now=now)
+    try:
+        return _make(database, keys, key, file, now)
+    except BaseException:
+        moving.take_back(database)
+        raise
+
+
+def _make(database: Database, keys: KeyRing, key: bytes, file: Path, now: datetime) -> WrittenBackup:
     with _written_whole(file) as out, snapshot.snapshot(database) as taken:
         if taken.version is None or not schema.is_known(taken.version):
             raise DatabaseNotReadyError("database_behind" if taken.version is None else "database_ahead")
-        contents = BackupContents(taken.version, now, taken.counts, tuple(keys.written()))
+        contents = BackupContents(taken.version, now, taken.counts, tuple(keys.written()), database.place)
         sealing, packing = sealed_file.Sealing(out, key), zlib.compressobj(_LIGHTLY)
         for line in _lines_of(contents, taken):
             sealing.write(packing.compress(line))
@@ -77,6 +93,7 @@ def _lines_of(contents: BackupContents, taken: snapshot.Snapshot) -> Iterator[by
             "taken_at": contents.taken_at.isoformat(),
             "rows": contents.rows,
             "keys": contents.keys,
+            "origin": contents.origin,
         }
     )
     for shape in taken.tables:
@@ -97,10 +114,15 @@ def check(file: Path, key: bytes) -> WrittenBackup:
     return WrittenBackup(reading.contents, sha256, size)
 
 
+def contents_of(file: Path, key: bytes) -> BackupContents:
+    """Return what the header says."""
+    with _opened(file) as found:
+        return _Reading(found, key).contents
+
+
 def keys_in(file: Path, key: bytes) -> tuple[str, ...]:
     """Return the keys as REMINDER_SECRET_KEYS needs them, newest first."""
-    with _opened(file) as found:
-        return _Reading(found, key).contents.keys
+    return contents_of(file, key).keys
 
 
 def restore(
@@ -135,8 +157,10 @@ def restore(
                 next_ids[shape.name] = shape.next_id or 1
             building.up_to("head")
             with building.writing() as tx:
+                moving.forget_place(tx)
                 settlement.settle(tx, ring or read_keys(contents.keys), contents.version)
-            snapshot.count_on(building.connection, next_ids)
+            leap = 0 if exact else ids_left_out(contents.taken_at, now)
+            snapshot.count_on(building.connection, next_ids, leap)
             if not exact:
                 with building.writing() as tx:
                     restore_guard.begin(tx, taken_at=contents.taken_at, now=now)
@@ -146,6 +170,47 @@ def restore(
     return contents
 
 
+@contextmanager
+def origin_of(contents: BackupContents, target: Database) -> Iterator[Database | None]:
+    """Yield the database that a back-up was made of; None where it is not reached from here, or is another one by now.
+
+    `target`: what is restored into, which is no origin of itself.
+    """
+    place = contents.origin
+    if place is None or place == target.place or not is_there(place):
+        yield None
+        return
+    origin = Database(place)
+    try:
+        yield origin if moving.is_same_installation(origin, read_keys(contents.keys)) else None
+    finally:
+        origin.close()
+
+
+def refuse_if_sent_since(contents: BackupContents, target: Database) -> None:
+    """Raise ConflictError, code restore_not_exact, where the database of the back-up has sent something after it."""
+    with origin_of(contents, target) as origin:
+        if origin is not None:
+            with origin.reading() as tx:
+                if moving.has_sent_since(tx, contents.taken_at):
+                    raise ConflictError("restore_not_exact")
+
+
+def close_origin(contents: BackupContents, target: Database, now: datetime) -> bool | None:
+    """Close the database that a back-up was made of, because its data are in `target` now.
+
+    Return whether it is closed; None where it is not reached from here.
+    """
+    with origin_of(contents, target) as origin:
+        if origin is None:
+            return None
+        try:
+            moving.close(origin, to=target.place, now=now)
+        except DatabaseNotReadyError as refused:
+            return refused.code == "database_moved"
+    return True
+
+
 class _Reading:
     """A back-up that is read from its first line to its last; only then is it known to be complete."""
 
@@ -153,7 +218,11 @@ class _Reading:
         self._lines = _lines(file, key)
         head = self._next()
         self.contents = BackupContents(
-            head["version"], datetime.fromisoformat(head["taken_at"]), head["rows"], tuple(head["keys"])
+            head["version"],
+            datetime.fromisoformat(head["taken_at"]),
+            head["rows"],
+            tuple(head["keys"]),
+            head.get("origin"),
         )
 
     def tables(self) -> Iterator[tuple[TableShape, Iterator[list[Value]]]]:

@@ -15,7 +15,7 @@ from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import hours
 from reminder.domain.rules.sending_limits import HoldReason
 from reminder.errors import DatabaseNotReadyError, SettingsError
-from reminder.storage.db import row_security, schema
+from reminder.storage.db import fence, row_security, schema
 from reminder.storage.db.row_security import Access, AccessScope
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
@@ -149,7 +149,11 @@ def assess(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> He
         with units.acting_for(Access(scope=AccessScope.MONITORING)).reading(now) as uow:
             last_pass = heartbeats.last(uow.tx, heartbeats.PASS)
             return Health(
-                found=(*_troubles(uow.tx, uow.rules, now, last_pass, keeps_time=keeps_time), *_activity(uow)),
+                found=(
+                    *_storing(uow.tx, units.database),
+                    *_troubles(uow.tx, uow.rules, now, last_pass, keeps_time=keeps_time),
+                    *_activity(uow),
+                ),
                 concerns=tuple(_concerns(uow.tx, uow.rules, now)),
                 last_pass=last_pass,
                 last_audit=heartbeats.last(uow.tx, heartbeats.AUDIT),
@@ -157,6 +161,14 @@ def assess(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> He
             )
     except DatabaseNotReadyError as not_ready:
         return Health((Trouble(not_ready.code),))
+
+
+def _storing(tx: Tx, database: Database) -> Iterator[Trouble]:
+    """Find why nothing can be stored, although everything can be read."""
+    if fence.find(tx.connection()) is not None:
+        yield Trouble("database_moved")
+    elif database.write_trouble is not None:
+        yield Trouble(database.write_trouble)
 
 
 def _troubles(

@@ -147,7 +147,9 @@ class RequestGuard:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        headers = headers_of(scope["app"].state.app.settings)
+        app: App = scope["app"].state.app
+        app.database.serve()
+        headers = headers_of(app.settings)
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -280,7 +282,9 @@ def _refusal(
 
 
 def _retry_after(refused: KigenError) -> Mapping[str, str]:
-    return {"retry-after": str(refused.retry_after)} if isinstance(refused, TooManyRequestsError) else {}
+    if isinstance(refused, TooManyRequestsError | DatabaseNotReadyError):
+        return {"retry-after": str(refused.retry_after)}
+    return {}
 
 
 def _status(refused: KigenError) -> int:

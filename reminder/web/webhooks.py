@@ -1,6 +1,7 @@
 """Webhooks of providers. A signed event is stored at once and the next pass works on it: the answer must be quick."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 from urllib.parse import parse_qsl, quote
 
 from fastapi import Depends, Header, Request
@@ -8,10 +9,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from reminder.clock import monotonic, pause
 from reminder.conversation import call_flow, inbox
 from reminder.delivery import apply_receipts, record_bounces
 from reminder.domain.parsing.bounces import Bounce, named, read_report
-from reminder.errors import RefusedInputError
+from reminder.errors import DatabaseNotReadyError, RefusedInputError
 from reminder.storage.auth.signed_links import is_bounces_mark
 from reminder.storage.db.row_security import Access, AccessScope
 from reminder.storage.db.unit_of_work import CurrentAccess
@@ -20,6 +22,7 @@ from reminder.wiring import App
 
 router = page_router(prefix="/webhooks")
 
+T = TypeVar("T")
 Form = list[tuple[str, str]]
 MOST_FIELDS = 200
 # The group is that of the message, call or telephone number that a provider's event names.
@@ -109,8 +112,24 @@ async def twilio_status(request: Request, app: OpenApp, form: SignedForm) -> Res
                 seconds=receipt.seconds,
             )
 
-    await run_in_threadpool(keep)
+    await _patiently(keep)
     return Response(status_code=204)
+
+
+# A provider waits fifteen seconds for an answer, and most repeat nothing that was refused.
+_PATIENCE, _BETWEEN = 8.0, 0.5
+
+
+async def _patiently(work: Callable[[], T]) -> T:
+    """Run it in a thread; again after a moment, while the database is locked, busy or restarting."""
+    until = monotonic() + _PATIENCE
+    while True:
+        try:
+            return await run_in_threadpool(work)
+        except DatabaseNotReadyError as not_ready:
+            if not not_ready.is_short or monotonic() >= until:
+                raise
+        await pause(_BETWEEN)
 
 
 def named_message(request: Request) -> str:
@@ -138,7 +157,7 @@ async def twilio_sms(app: OpenApp, form: SignedForm) -> Response:
         with app.writing() as uow:
             inbox.keep(uow, said)
 
-    await run_in_threadpool(keep)
+    await _patiently(keep)
     return Response(_SILENCE, media_type="text/xml")
 
 
@@ -156,7 +175,7 @@ async def twilio_voice(request: Request, app: OpenApp, form: SignedForm, turn: i
         reference, on_call.provider_id, on_call.is_machine, turn, on_call.key, on_call.answered_by
     )
     now = app.clock.now()
-    spoken, language = await run_in_threadpool(call_flow.answer, app.units, now, asked)
+    spoken, language = await _patiently(lambda: call_flow.answer(app.units, now, asked))
     facts = app.rules.wording.of(language).facts
     twiml = render_turn(
         spoken,
@@ -212,7 +231,7 @@ async def mail_bounce(request: Request, app: OpenApp) -> Response:
             with app.writing() as uow:
                 record_bounces.keep(uow, bounce)
 
-    await run_in_threadpool(keep)
+    await _patiently(keep)
     return Response(status_code=204)
 
 

@@ -12,6 +12,7 @@ from reminder.delivery.sender import Sender
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.digest_week import digest_is_due
 from reminder.enrolment.imports.service import process_next_batch
+from reminder.errors import DatabaseNotReadyError
 from reminder.planning.escalation import escalate
 from reminder.planning.notify import notify_failures, notify_holds, notify_notices
 from reminder.planning.planner import plan_due
@@ -253,6 +254,11 @@ def run_once(app: App, now: datetime, jobs: tuple[Job, ...] = (*JOBS, SENDING)) 
         try:
             if job.is_due.holds(app, now, found, done):
                 done[job.name] = job.run(app, now)
+        except DatabaseNotReadyError as not_ready:
+            if not_ready.is_final:
+                raise
+            log.exception("the job %s of this pass failed; the others go on", job.name)
+            failed.append(not_ready)
         except Exception as error:
             log.exception("the job %s of this pass failed; the others go on", job.name)
             failed.append(error)

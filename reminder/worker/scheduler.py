@@ -110,11 +110,14 @@ INTERVAL_JOBS = (
 )
 
 
+_WHY_STOPPED = {"database_ahead": "of a newer version", "database_moved": "closed, its data are elsewhere"}
+
+
 class WorkerScheduler:
     """Runs every job at its interval, in threads of its own, until it is stopped.
 
-    On a stop, running jobs are finished and messages that have not left are released. `outgrown`: the database belongs
-    to a newer program, so this scheduler has stopped by itself.
+    On a stop, running jobs are finished and messages that have not left are released. `outgrown`: why this scheduler
+    has stopped by itself: the database belongs to a newer program, or its data are elsewhere now.
     """
 
     def __init__(self, app: App, jobs: Sequence[IntervalJob] = INTERVAL_JOBS) -> None:
@@ -132,7 +135,7 @@ class WorkerScheduler:
         # APScheduler would warn at every run that finds the one before still busy, which is intended.
         logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
         self._stopping = threading.Event()
-        self.outgrown = False
+        self.outgrown: DatabaseNotReadyError | None = None
         # The scheduler uses the machine's clock even if the program is run with another date.
         at_once = SystemClock().now()
         for job in jobs:
@@ -166,18 +169,18 @@ class WorkerScheduler:
             if not (job.needs_right_clock and self._is_clock_wrong()):
                 job.run(self._app, self._goes_on)
         except DatabaseNotReadyError as not_ready:
-            if not_ready.code == "database_ahead":
-                self._stop_by_itself()
+            if not_ready.is_final:
+                self._stop_by_itself(not_ready)
             else:
                 log.warning("%s (%s)", job.failure, not_ready)
         except Exception:
             log.exception(job.failure)
 
-    def _stop_by_itself(self) -> None:
-        """Stop the process: the database was upgraded by a newer program, beside which this one must not write."""
+    def _stop_by_itself(self, reason: DatabaseNotReadyError) -> None:
+        """Stop the process: a newer program has upgraded the database, or its data are elsewhere now."""
         if not self._stopping.is_set():
-            log.error("the database is of a newer version: this program stops; start the new one")
-            self.outgrown = True
+            log.error("the database is %s: this program stops; start the new one", _WHY_STOPPED[reason.code])
+            self.outgrown = reason
             self._stopping.set()
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -195,7 +198,7 @@ class WorkerScheduler:
 def run_until_stopped(app: App) -> None:
     """Run the worker until SIGTERM or SIGINT.
 
-    Raises DatabaseNotReadyError, code database_ahead, if it stopped by itself.
+    Raises DatabaseNotReadyError, code database_ahead or database_moved, if it stopped by itself.
     """
     garbage.collect_less_often()
     stopped = threading.Event()
@@ -207,5 +210,5 @@ def run_until_stopped(app: App) -> None:
     signal.signal(signal.SIGINT, stop)
     with WorkerScheduler(app) as scheduler:
         stopped.wait()
-    if scheduler.outgrown:
-        raise DatabaseNotReadyError("database_ahead")
+    if scheduler.outgrown is not None:
+        raise scheduler.outgrown

@@ -32,6 +32,8 @@ _ADDITIVE_SQL = re.compile(
 # Statements that are allowed all the same: (revision, call) -> why no running program of the version before minds.
 _ALLOWED: dict[tuple[str, str], str] = {
     ("0024", "drop_index"): "an index only makes a search quick, or refuses a row: the version before no longer writes",
+    ("0026", "drop_index"): "the unique index that takes its place finds the same",
+    ("0026", "create_index"): "the version before writes no id twice but where it has lost a message by it",
     ("0024", "create_index"): "its unique index refuses nothing that the one before it did not refuse as well",
 }
 

@@ -37,6 +37,10 @@ def with_lost_key(family: Terminal) -> None:
     LOGS["keys abandon"][0][:] = read_keys([newest]).ids
 
 
+def closed(family: Terminal) -> None:
+    family.answer("database", "close", "--to", "elsewhere")
+
+
 def suspended(family: Terminal) -> None:
     family.answer("group", "suspend", "1", "--why", "問い合わせ中")
 
@@ -99,6 +103,8 @@ LOGS: dict[str, tuple[list[str], Prepare, str]] = {
     "erase": (["--person", "1", "--yes"], nothing, "person_erased"),
     "enrol": (["sheet.csv", "--group", "2"], home_with_sheet, "sheet_saved"),
     "channel resume": (["sms"], nothing, "channel_resumed"),
+    "database close": (["--to", "elsewhere"], nothing, "database_closed"),
+    "database reopen": ([], closed, "database_reopened"),
     "keys abandon": ([], with_lost_key, "key_abandoned"),
     "keys rotate": ([], nothing, "keys_rotated"),
     "group add": (["--name", "鈴木家", "--kind", "household"], nothing, "group_added"),

@@ -72,6 +72,8 @@ NEEDS_KEYS = {
     "token revoke": ["1"],
     "mail address": [],
     "backup": ["--out", "kigen.backup"],
+    "database close": ["--to", "elsewhere"],
+    "database reopen": [],
     "keys new": ["--keep"],
     "keys rotate": [],
 }

@@ -302,6 +302,8 @@ def test_every_trouble_has_a_sentence_in_every_language_of_the_operator(family: 
     codes = {*INSERTS, "worker_silent", "clocks_apart", "cards_overdue", "cards_forgotten", "silences_overdue"}
     codes |= {"messages_overdue", "messages_stuck", "messages_unknown", "failures_untold", "people_out_of_reach"}
     codes |= {"database_unreachable", "database_behind", "database_ahead", "channel_paused_sms", "channel_paused_email"}
+    codes |= {f"database_{what}" for what in ("locked", "busy", "full", "read_only", "damaged", "moved")}
+    codes |= {"database_not_leader", "database_not_synchronous"}
     codes |= {"group_over_limit", "unusual_day", "rows_set_aside", "bounces_refused", "messages_unreadable"}
     codes |= {"request_flood", "row_security_off", "promises_open", "people_not_told"}
     codes |= {"activity_log_changed", "rows_unsealed"}

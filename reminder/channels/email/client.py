@@ -198,7 +198,7 @@ class SmtpEmail:
             "From": self._sender_header,
             "To": recipient,
             "Subject": _encoded(outgoing.subject or outgoing.text, "Subject"),
-            "Date": _date(outgoing.created_at),
+            "Date": _date(outgoing.first_handed_at or outgoing.created_at),
             "Message-ID": f"<{local_part}@{self._domain}>",
             "MIME-Version": "1.0",
             "Auto-Submitted": "auto-generated",

@@ -34,7 +34,8 @@ def meaning(refused: aiosmtplib.SMTPResponseException, step: SmtpStage) -> Chann
     enhanced = _ENHANCED.match(refused.message)
     reason = ".".join(enhanced.groups()) if enhanced else str(refused.code)
     if 400 <= refused.code < 500:
-        return TemporaryChannelError(reason)
+        # After DATA it has the whole mail: some servers refuse what they have already passed on.
+        return TemporaryChannelError(reason, maybe_taken=step is SmtpStage.CONTENT)
     if not 500 <= refused.code < 600:
         return UnknownOutcomeError("unreadable") if step is SmtpStage.CONTENT else TemporaryChannelError("unreadable")
     if step is SmtpStage.GREETING:

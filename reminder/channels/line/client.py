@@ -9,6 +9,7 @@ from datetime import UTC
 
 import httpx
 
+from reminder.channels.http_answers import is_certain_refusal
 from reminder.channels.line.definition import CAPABILITIES
 from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
 from reminder.errors import (
@@ -144,7 +145,7 @@ def _refusal(status: int, headers: httpx.Headers, said: object) -> ChannelError:
     if status == 413:
         # One text that is too long does not delay the others.
         return PermanentChannelError("413", address_is_gone=False)
-    if 300 <= status < 500:
+    if is_certain_refusal(status):
         # LINE does not redirect: the base address is wrong.
         return SetupChannelError(str(status))
     return UnknownOutcomeError(str(status))

@@ -16,7 +16,7 @@ from reminder.channels.twilio.transport import (
     meaning,
     report_of,
 )
-from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer, ProviderReport
+from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing, ProviderReport
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
 # A text that waited longer than four hours would arrive in the evening; our own schedule decides about that.
@@ -73,10 +73,11 @@ class TwilioSms:
         # With our reference, the first receipt identifies the message even if the answer to `send` was lost.
         return f"{self._public_url}/webhooks/twilio/status?m={name}" if self._public_url else values.unset
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
-        """Return the text among those to this number; raises TemporaryChannelError if Twilio cannot be asked.
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> ListedEntries:
+        """Return the texts to this number that may be this one; raises TemporaryChannelError if Twilio cannot be asked.
 
-        Only the number is passed to Twilio: whether its date filter also lists unsent texts is undocumented.
+        Only the number is passed to Twilio: whether its date filter also lists unsent texts is undocumented. A list
+        shows no StatusCallback, so that only receipts bring our reference back.
         """
         last_answer.set(None)
         earliest = outgoing.handed_at.astimezone(UTC) - CLOCK_SLACK
@@ -86,24 +87,25 @@ class TwilioSms:
             retry_after = answered.retry_after if (answered := last_answer.get()) else None
             raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
 
-    async def _find(
-        self, address: str, text: str, earliest: datetime, others: Collection[str]
-    ) -> Accepted | ProviderAnswer:
+    async def _find(self, address: str, text: str, earliest: datetime, others: Collection[str]) -> ListedEntries:
         page: Page | None = await self._messages.page_async(to=address, page_size=PAGE_SIZE)
+        found: list[ListedEntry] = []
         reached_older = False
         for _ in range(PAGES):
             if page is None:
-                return ProviderAnswer.NOT_FOUND
+                break
             for row in page:
                 if _is_older(row, earliest):
                     reached_older = True
                 elif row.body == text and row.sid and row.sid not in others:
-                    return Accepted(row.sid)
+                    found.append(ListedEntry(row.sid, row.date_created))
+            if reached_older:
+                break
             page = await page.next_page_async()
         if page is not None and not reached_older:
             # Newer texts filled the pages, so ours may come after them: "not found" could cause a second copy.
             raise TemporaryChannelError("list_too_long")
-        return ProviderAnswer.NOT_FOUND
+        return ListedEntries(tuple(found))
 
     async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
         """Return the state of one of the latest texts to this number; raises TemporaryChannelError."""

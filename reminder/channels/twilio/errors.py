@@ -6,6 +6,8 @@ from reminder.domain.model.channels import Fault, ProviderError
 
 # The phone was off or unreachable: it may be on tomorrow.
 PHONE_OFF = 30003
+# A code below is an HTTP status.
+LEAST_OWN_CODE = 600
 
 # Meanings: twilio.com/docs/api/errors, read 2026-11.
 _TWILIO: Mapping[Fault, frozenset[int]] = {
@@ -75,7 +77,7 @@ def fault_of_twilio(code: int | None, http_status: int | None = None) -> Fault:
     status = http_status if http_status is not None else code
     if status in (401, 403):
         return Fault.ACCOUNT
-    has_own_code = code is not None and code >= 600
+    has_own_code = code is not None and code >= LEAST_OWN_CODE
     if has_own_code or status is None or status in (408, 429) or not 300 <= status < 500:
         # An unknown code may be about this one text: it must not delay all other messages.
         return Fault.RETRY

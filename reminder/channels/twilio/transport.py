@@ -15,7 +15,8 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.response import Response
 from yarl import URL
 
-from reminder.channels.twilio.errors import fault_of_twilio
+from reminder.channels.http_answers import is_certain_refusal
+from reminder.channels.twilio.errors import LEAST_OWN_CODE, fault_of_twilio
 from reminder.channels.twilio.webhooks import read_status
 from reminder.domain.model.channels import Fault
 from reminder.domain.model.messages import ProviderReport
@@ -65,9 +66,11 @@ last_answer: ContextVar[Answered | None] = ContextVar("answered", default=None)
 
 
 def failure_of(code: int | None, http_status: int | None, retry_after: float | None = None) -> ChannelError:
-    """Return the error for a refusal by Twilio. A 5xx is not a refusal: the text may be on its way."""
+    """Return the error for a refusal by Twilio. Where the answer proves no refusal, the text may be on its way."""
     reason = str(code if code is not None else http_status)
-    if http_status is not None and not 300 <= http_status < 500:
+    # The SDK puts the status into the code where an answer has none.
+    has_own_reason = code is not None and code >= LEAST_OWN_CODE
+    if http_status is not None and not is_certain_refusal(http_status, has_own_reason=has_own_reason):
         return UnknownOutcomeError(reason)
     match fault_of_twilio(code, http_status):
         case Fault.NUMBER:

@@ -14,7 +14,7 @@ from reminder.channels.twilio.transport import (
     meaning,
     report_of,
 )
-from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer, ProviderReport
+from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing, ProviderReport
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
@@ -71,20 +71,23 @@ class TwilioVoice:
             raise UnknownOutcomeError("no_sid")
         return Accepted(created.sid)
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
-        """Return the call to this number that belongs to no other message: there is at most one a day."""
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> ListedEntries:
+        """Return the calls to this number that may be this one: a list does not say what was spoken."""
         last_answer.set(None)
         earliest = outgoing.handed_at.astimezone(UTC) - CLOCK_SLACK
         try:
             page = await self._calls.page_async(to=outgoing.address, page_size=PAGE_SIZE)
-            for row in page:
-                is_new = row.date_created is None or row.date_created >= earliest
-                if is_new and row.sid and row.sid not in others:
-                    return Accepted(row.sid)
+            return ListedEntries(
+                tuple(
+                    ListedEntry(row.sid, row.date_created)
+                    for row in page
+                    if row.sid and row.sid not in others
+                    if row.date_created is None or row.date_created >= earliest
+                )
+            )
         except FAILURES as failure:
             retry_after = answered.retry_after if (answered := last_answer.get()) else None
             raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
-        return ProviderAnswer.NOT_FOUND
 
     async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
         """Return the state of one of the latest calls to this number; raises TemporaryChannelError."""

@@ -22,7 +22,8 @@ class Outgoing(NamedTuple):
     """Everything a channel needs to hand one message over.
 
     `handed_at` is the instant of the lease (aware UTC), the earliest at which the provider can have seen the message.
-    `created_at` never changes between attempts, so a repeated e-mail has the same bytes.
+    `first_handed_at` is the beginning of the first hand-over of an e-mail, None of other messages. It and `created_at`
+    never change between attempts, so a repeated e-mail has the same bytes.
     `reference` is the message's name outside of this service, which nobody can guess; "" where there is none.
     `is_older`: it was made before messages had references, and may have been attempted under the name of then.
     """
@@ -37,6 +38,7 @@ class Outgoing(NamedTuple):
     language: Language | None = None  # of an e-mail; None for one stored before messages recorded it
     reference: str = ""
     is_older: bool = False
+    first_handed_at: datetime | None = None
 
     @property
     def has_old_name(self) -> bool:
@@ -68,10 +70,29 @@ class ProviderReport:
     seconds: int | None = None
 
 
+@dataclass(frozen=True)
+class ListedEntry:
+    """An entry of a provider's list. `created_at`: aware UTC; None: just now."""
+
+    provider_id: str
+    created_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ListedEntries:
+    """All entries of a provider's list that may be the message asked about: its address and its words, not older.
+
+    They may be other messages with the same words to the same address: see domain/rules/same_words.py.
+    """
+
+    entries: tuple[ListedEntry, ...]
+
+
 class ProviderAnswer(StrEnum):
     """A provider's answer about a message whose outcome is unknown."""
 
     NOT_FOUND = "not_seen"  # it lists no such message: ask once more later, then send again
+    NOT_TOLD_APART = "not_told_apart"  # it lists fewer such messages than may be meant, and nobody knows which
     SAFE_TO_REPEAT = "safe_to_repeat"  # it cannot be asked, but it recognises a second copy as the same
     SAFE_TO_REPEAT_SOON = "safe_to_repeat_soon"  # the same, but it forgets the message after a day
 
@@ -82,10 +103,10 @@ class Channel(Protocol):
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Hand the message to the provider and return its acceptance."""
 
-    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ProviderAnswer:
+    async def ask(self, outgoing: Outgoing, others: Collection[str]) -> Accepted | ListedEntries | ProviderAnswer:
         """Return what became of a message handed over at `outgoing.handed_at` whose answer was lost.
 
-        `others` are the provider's ids of other messages: two people may share a phone, and their texts may be equal.
+        `others` are the provider's ids of other messages, which are left out: two people may share a phone.
         """
 
     async def close(self) -> None:
@@ -141,6 +162,16 @@ FAIL_UNASKABLE = Move("it cannot be read: nobody can be asked", (_UNKNOWN,), (Me
 FORGET_WORDS = Move("its text is erased", (_UNKNOWN,), (MessageState.FAILED,))
 # A message that waits for another attempt may turn out to have arrived with an earlier one.
 ACCEPT_BY_RECEIPT = Move("a receipt names it", (_QUEUED, _SENDING, _UNKNOWN), (MessageState.ACCEPTED,))
+ADOPT = Move(
+    "its contact was erased and entered again: it is the text that went there today",
+    (_QUEUED,),
+    (MessageState.ACCEPTED, MessageState.DELIVERED),
+)
+LOSE_ID = Move(
+    "a receipt shows that the id it was matched with is another message's",
+    (MessageState.ACCEPTED,),
+    (_UNKNOWN,),
+)
 END_BY_RECEIPT = Move(
     "a receipt says its end",
     (_QUEUED, _SENDING, _UNKNOWN, MessageState.ACCEPTED),
@@ -162,6 +193,8 @@ MESSAGE_STATES = StateMachine(
         FAIL_UNASKABLE,
         FORGET_WORDS,
         ACCEPT_BY_RECEIPT,
+        ADOPT,
+        LOSE_ID,
         END_BY_RECEIPT,
     ),
 )
@@ -215,6 +248,7 @@ class CancelReason(StrEnum):
     ERASED = "erased"  # its subject was erased
     CHANGED = "changed"  # the recipients or their channels changed: it is planned again
     SUPERSEDED = "superseded"  # the group's preferences changed: it is planned again
+    TOLD_BEFORE = "told_before"  # the same words went to the same address today, of the same cards
 
 
 class Urgency(IntEnum):
@@ -268,6 +302,7 @@ MOST_REPEATS = 5
 REPEATED_SOON = timedelta(hours=20)
 GAVE_UP = "gave_up"  # certainly not sent
 NOT_FOUND = "not_seen"  # very likely not sent, and nobody can know
+ID_TAKEN = "id_taken"  # the provider has given it the id of another message
 UNREADABLE = "unreadable"  # its key is missing, or it was changed
 RESTORED = "restored"  # it may have been sent between the back-up and now
 
@@ -311,9 +346,10 @@ def after_sending(
             return _again(outcome.reason, now + CHANNEL_PAUSE, expires_at, pause=now + CHANNEL_PAUSE)
         case TemporaryChannelError(retry_after=asked):
             if attempts >= MOST_ATTEMPTS:
-                return Outcome(MessageState.FAILED, GAVE_UP)
+                return Outcome(MessageState.FAILED, GAVE_UP, possibly_double=outcome.maybe_taken)
             pause = max(pause_after(attempts, message_id), timedelta(seconds=asked or 0))
-            return _again(outcome.reason, now + pause, expires_at)
+            again = _again(outcome.reason, now + pause, expires_at)
+            return again._replace(possibly_double=outcome.maybe_taken)
         case _:
             raise AssertionError(f"a channel raised {type(outcome).__name__}")
 
@@ -345,6 +381,9 @@ class Inquiry:
 def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquiry, now: datetime) -> Outcome:
     """Return the outcome of a question about a message.
 
+    One that is not told apart from others of the same words is neither said to have arrived nor sent again: it waits
+    for a receipt that names it.
+
     A text is sent again only after two answers of "not found", a while apart, once, and marked: the list may lag, and
     nobody can rule out that it was sent twice. A message that was repeated already, or that has missed its day, is not
     repeated.
@@ -369,7 +408,7 @@ def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquir
         case _:
             return Outcome(
                 MessageState.UNKNOWN,
-                "cannot_ask",
+                "not_told_apart" if answer is ProviderAnswer.NOT_TOLD_APART else "cannot_ask",
                 wait_until=now + BEFORE_ASKING_AGAIN,
                 not_found_count=asked.not_found_count,
             )

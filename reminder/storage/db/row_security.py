@@ -54,6 +54,7 @@ SHARED = {
     "pauses": "which channel waits",
     "rate_limits": "when a sender may send next",
     "request_rates": "how often a token or a network has asked, by a keyed index",
+    "sent_traces": "keyed indexes of words and addresses of erased contacts, for a day; names no group and no person",
     "service_state": "facts of the whole service, such as the sender's number",
     "set_aside_rows": "the queue and the id of a row that could not be worked on",
 }

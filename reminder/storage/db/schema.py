@@ -16,8 +16,12 @@ from sqlalchemy.orm import Session
 
 from reminder.errors import ConflictError, DatabaseNotReadyError
 from reminder.settings import shipped
+from reminder.storage.db import sqlite_ids
 from reminder.storage.db.session import SCHEMA_LOCK, Database, reachable
 from reminder.storage.db.tables import Base
+
+# Since then a database knows that its data went elsewhere.
+_FIRST_WITH_FENCE = "0025"
 
 
 def _config() -> Config:
@@ -53,10 +57,13 @@ def migrate(database: Database, settle: Settle | None = None) -> None:
         return
     if at is not None and at not in _known():
         raise DatabaseNotReadyError("database_ahead")
+    if at is not None and not is_before(at, _FIRST_WITH_FENCE):
+        database.refuse_moved()
     with _changing(database) as (connection, config):
         # Another process may have migrated it since.
         at = MigrationContext.configure(connection).get_current_revision()
-        command.upgrade(config, "head")
+        with _ids_given_once(connection):
+            command.upgrade(config, "head")
         if settle is not None and at is not None:
             with Session(connection) as tx:
                 settle(tx, at)
@@ -65,7 +72,7 @@ def migrate(database: Database, settle: Settle | None = None) -> None:
 
 def move(database: Database, command: Callable[[Config, str], None], version: str) -> None:
     """Run `command`, Alembic's upgrade or downgrade, completely or not at all."""
-    with _changing(database) as (_, config):
+    with _changing(database) as (connection, config), _ids_given_once(connection):
         command(config, version)
 
 
@@ -73,6 +80,21 @@ def is_before(version: str, other: str) -> bool:
     """Return whether a known version is older than another one."""
     older = ScriptDirectory.from_config(_config()).iterate_revisions(other, "base")
     return version != other and any(script.revision == version for script in older)
+
+
+@contextmanager
+def _ids_given_once(connection: Connection) -> Iterator[None]:
+    """Let no table give an id again that it has given before the migrations of the block.
+
+    Some of them make a table anew, which on SQLite forgets it. At an older version the tables stay as they were.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    given = sqlite_ids.last_ids(connection)
+    yield
+    if MigrationContext.configure(connection).get_current_revision() == newest():
+        sqlite_ids.never_reuse(connection, given)
 
 
 @contextmanager
@@ -100,7 +122,8 @@ class SchemaBuild:
 
     def up_to(self, version: str) -> None:
         """Migrate to this version."""
-        command.upgrade(self._config, version)
+        with _ids_given_once(self.connection):
+            command.upgrade(self._config, version)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:

@@ -191,6 +191,9 @@ def add_many(tx: Session, table: Table, rows: Sequence[Mapping[str, object]]) ->
     return ids
 
 
+_LAST_ID = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?"
+
+
 def reserve_ids(tx: Session, table: Table, count: int) -> list[int]:
     """Return ids for rows that this transaction is about to insert.
 
@@ -202,7 +205,8 @@ def reserve_ids(tx: Session, table: Table, count: int) -> list[int]:
     if tx.get_bind().dialect.name == "postgresql":
         sequence = func.pg_get_serial_sequence(table.name, "id")
         return list(tx.execute(select(func.nextval(sequence)).select_from(func.generate_series(1, count))).scalars())
-    last = tx.execute(select(func.max(table.c.id))).scalar_one() or 0
+    # Not the highest id that is there: the row with the last one may be gone.
+    last = tx.connection().exec_driver_sql(_LAST_ID, (table.name,)).scalar_one()
     return list(range(last + 1, last + 1 + count))
 
 

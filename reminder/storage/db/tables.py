@@ -362,6 +362,7 @@ IS_PUT_OFF = text("messages.state = 'queued' AND messages.due_at < messages.sche
 HAS_OLD_BODY = text("messages.body_sealed IS NOT NULL AND messages.state NOT IN ('queued', 'sending', 'unknown')")
 IS_TO_A_STRANGER = text("messages.contact_id IS NULL")
 WAS_HANDED_OVER = text("messages.handed_at IS NOT NULL")
+HAS_PROVIDER_ID = text("messages.provider_id IS NOT NULL")
 # In another order than below: SQLite would take this index, which it cannot search there, for that condition.
 DID_NOT_ARRIVE = text("messages.state IN ('failed', 'undelivered')")
 IS_UNREPORTED_FAILURE = text(
@@ -386,6 +387,8 @@ class Message(Base):
         _partial_index("ix_messages_failed", "id", where=IS_UNREPORTED_FAILURE),
         _partial_index("ix_messages_old_bodies", "created_at", where=HAS_OLD_BODY),
         _partial_index("ix_messages_to_strangers", "created_at", where=IS_TO_A_STRANGER),
+        # One id of a provider is one message, whatever number of workers ask about it.
+        _partial_index("uq_messages_provider_id", "provider_id", "channel", where=HAS_PROVIDER_ID, unique=True),
         Index("ix_messages_contact_id_handed_at", "contact_id", "handed_at"),
         _partial_index("ix_messages_handed", "handed_at", where=WAS_HANDED_OVER),
         _partial_index("ix_messages_failures_of_group", "group_id", where=DID_NOT_ARRIVE),
@@ -423,8 +426,11 @@ class Message(Base):
     attempts: Mapped[int]  # hand-overs
     not_found_count: Mapped[int]  # how often the provider answered that it has no such message
     possibly_double: Mapped[bool]
-    provider_id: Mapped[str | None] = mapped_column(String(80), index=True)
+    provider_id: Mapped[str | None] = mapped_column(String(80))
+    # Found in the provider's list by address, words and time: a receipt that names another message takes it away.
+    is_matched: Mapped[bool] = mapped_column(server_default=false())
     handed_at: Mapped[datetime | None]
+    first_handed_at: Mapped[datetime | None]  # of an e-mail: the date that it carries, the same at each attempt
     ended_at: Mapped[datetime | None]
     followed_up_at: Mapped[datetime | None]  # when a human was notified of the failure
     # When it was no longer counted on: nobody could say by then whether it has arrived. Its state stays what is known.
@@ -493,6 +499,24 @@ class Mention(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
     card_id: Mapped[int | None] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"), index=True)
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+
+
+class SentTrace(Base):
+    """That a text went to an address today, after its contact was erased. It is deleted after a day.
+
+    Whoever enters the contact again does not make us say the same words twice. `trace_index`: made with the key ring
+    from the group, the channel, the address and the words, of which it tells nothing.
+    """
+
+    __tablename__ = "sent_traces"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trace_index: Mapped[bytes] = mapped_column(index=True)
+    channel: Mapped[str] = mapped_column(String(10))
+    provider_id: Mapped[str | None] = mapped_column(String(80), index=True)
+    is_certain: Mapped[bool]  # the provider has taken it; else it may have
+    is_delivered: Mapped[bool]
+    handed_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]  # when another message was not sent for it
 
 
 class Receipt(Base):
@@ -977,6 +1001,9 @@ class ImportRow(Base):
 
 
 for _table in Base.metadata.tables.values():
+    # An id is never given twice; storage/db/sqlite_ids.py does it for tables that migrations made.
+    if [_column.name for _column in _table.primary_key] == ["id"]:
+        _table.dialect_options["sqlite"]["autoincrement"] = True
     for _column in _table.columns:
         if isinstance(_column.type, EnumText):
             _table.append_constraint(CheckConstraint(_column.type.checks(_column.name), name=_column.name))

@@ -82,6 +82,12 @@ class UnitsOfWork:
             self.database.empty_log()
 
     @contextmanager
+    def logging(self, now: datetime) -> Iterator[UnitOfWork]:
+        """Open a unit that only logs what was read: it commits in a database that is closed, too."""
+        with self.database.writing(self.access.now, even_closed=True) as tx:
+            yield UnitOfWork(tx, self.keys, self.rules, now)
+
+    @contextmanager
     def reading(self, now: datetime) -> Iterator[UnitOfWork]:
         """Open a unit that sees one state of the database and never changes it; raises DatabaseNotReadyError."""
         with self.database.reading(self.access.now) as tx:

@@ -77,6 +77,7 @@ FORGOTTEN_SOON = (
     "idempotency_keys.request_hash",
     "import_rows.row_fingerprint",
     "address_usage.address_index",
+    "sent_traces.trace_index",
 )
 # Compared only within a day: after a rotation the count of equal texts starts again.
 COUNTED_FOR_A_DAY = ("messages.body_fingerprint",)

@@ -15,11 +15,13 @@ from alembic.migration import MigrationContext
 from sqlalchemy import JSON, Boolean, Connection, Date, DateTime, Float, Integer, LargeBinary, String, inspect
 from sqlalchemy.types import TypeEngine
 
-from reminder.storage.db import row_security
+from reminder.storage.db import row_security, sqlite_ids
 from reminder.storage.db.session import Database, reachable
 
 # The most rows in memory at once.
 AT_ONCE = 1000
+# An operator sees by a round beginning which rows were made after a restore.
+_ROUND = 1_000_000
 
 Value = str | int | float | bool | None
 _Turn = Callable[[Any], Any]
@@ -121,21 +123,30 @@ def empty(connection: Connection) -> None:
         connection.exec_driver_sql(f"DELETE FROM {_quoted(connection, shape.name)}")  # noqa: S608
 
 
-def count_on(connection: Connection, next_ids: Mapping[str, int]) -> None:
+def count_on(connection: Connection, next_ids: Mapping[str, int], leap: int = 0, *, is_filled: bool = True) -> None:
     """Set the next ids, so that a new row gets an id that no row has, nor had in the snapshot.
 
-    SQLite does this by itself.
+    `leap`: how many ids may have been given in any table since the snapshot; they are left out, up to a round number.
+    `is_filled`: the tables have just been filled, so that the server has no statistics of them yet.
     """
-    if connection.dialect.name == "sqlite":
-        return
+    sqlite = connection.dialect.name == "sqlite"
+    last: dict[str, int] = {}
     for shape in _tables(connection):
         if shape.next_id is None:
             continue
         table = _quoted(connection, shape.name)
         highest = connection.exec_driver_sql(f"SELECT coalesce(max(id), 0) FROM {table}").scalar_one()  # noqa: S608
-        next_id = max(int(highest) + 1, next_ids.get(shape.name, 1))
-        connection.exec_driver_sql("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s, false)", (table, next_id))
-    connection.exec_driver_sql("ANALYZE")
+        next_id = max(int(highest) + 1, shape.next_id, next_ids.get(shape.name, 1))
+        if leap:
+            next_id = -(-(next_id + leap) // _ROUND) * _ROUND + 1
+        if sqlite:
+            last[shape.name] = next_id - 1
+        else:
+            connection.exec_driver_sql("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s, false)", (table, next_id))
+    if sqlite:
+        sqlite_ids.count_from(connection, last)
+    elif is_filled:
+        connection.exec_driver_sql("ANALYZE")
 
 
 def _tables(connection: Connection) -> list[TableShape]:
@@ -152,8 +163,10 @@ def _tables(connection: Connection) -> list[TableShape]:
 
 
 def _next_id(connection: Connection, table: str, columns: Mapping[str, str]) -> int | None:
-    if connection.dialect.name == "sqlite" or columns.get("id") != "number":
+    if columns.get("id") != "number":
         return None
+    if connection.dialect.name == "sqlite":
+        return sqlite_ids.next_id(connection, table)
     quoted = _quoted(connection, table)
     sequence = connection.exec_driver_sql("SELECT pg_get_serial_sequence(%s, 'id')", (quoted,)).scalar_one()
     if sequence is None:

@@ -29,8 +29,10 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from reminder.domain.model.channels import registered
 from reminder.domain.model.messages import (
     BEFORE_ASKING_AGAIN,
     CANCEL,
@@ -38,6 +40,7 @@ from reminder.domain.model.messages import (
     FAIL_UNREADABLE,
     FORGET_WORDS,
     HAND_OVER,
+    ID_TAKEN,
     LOSE_OUTCOME,
     MESSAGE_STATES,
     MISS,
@@ -56,11 +59,13 @@ from reminder.domain.model.messages import (
 )
 from reminder.domain.model.people import Audience, ChannelName, ContactState, Mode
 from reminder.domain.model.state_machine import Move
+from reminder.domain.rules.same_words import Claimant
 from reminder.errors import SettingsError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.crypto.references import MESSAGE
 from reminder.storage.db.columns import Instant
-from reminder.storage.db.statements import among, ids_param, update_many
+from reminder.storage.db.locks import lock
+from reminder.storage.db.statements import among, ids_param, in_batches, update_many
 from reminder.storage.db.tables import (
     AWAITS_OUTCOME,
     IS_LEASED,
@@ -73,6 +78,7 @@ from reminder.storage.db.tables import (
     MessageReminder,
     Person,
     Reminder,
+    SentTrace,
 )
 from reminder.storage.db.transitions import staying, transition
 from reminder.storage.outbox import restore_guard
@@ -184,6 +190,7 @@ _COLUMNS = (
     Message.expires_at,
     Message.urgency,
     Message.lease_until,
+    Message.first_handed_at,
 )
 _IS_FREE = or_(Message.lease_until.is_(None), Message.lease_until <= bindparam("now"))
 # Every column of a message is read from the locked rows: values read elsewhere in the same statement may be
@@ -329,6 +336,13 @@ _BEGIN = (
     .values(lease_until=bindparam("until"), handed_at=bindparam("now"), attempts=Message.attempts + 1)
     .returning(Message.id)
 )
+# An e-mail carries the date of its first attempt; one of the version before carried that of its planning.
+_BEGIN_DATED = _BEGIN.values(
+    first_handed_at=func.coalesce(
+        Message.first_handed_at,
+        case((Message.attempts > 0, Message.created_at), else_=bindparam("now", type_=Instant())),
+    )
+)
 
 
 def begin_hand_over(tx: Session, leased: Sequence[LeasedMessage], now: datetime) -> list[LeasedMessage]:
@@ -339,13 +353,20 @@ def begin_hand_over(tx: Session, leased: Sequence[LeasedMessage], now: datetime)
     is committed leaves no trace, and one after it a message of unknown outcome.
     """
     begun: set[int] = set()
+    is_dated = bool(leased) and leased[0].channel is ChannelName.EMAIL
     for mine, ids in _by_lease(leased).items():
         asked = {"ids": ids, "mine": mine, "now": now, "until": now + OUTCOME_WITHIN}
-        begun.update(tx.connection().execute(_BEGIN, asked).scalars())
+        begun.update(tx.connection().execute(_BEGIN_DATED if is_dated else _BEGIN, asked).scalars())
     if len(begun) < len(leased):
         release(tx, [one for one in leased if one.outgoing.message_id not in begun], now)
     until = now + OUTCOME_WITHIN
-    return [one._replace(lease_until=until) for one in leased if one.outgoing.message_id in begun]
+    going = [one._replace(lease_until=until) for one in leased if one.outgoing.message_id in begun]
+    return [_dated(one, now) for one in going] if is_dated else going
+
+
+def _dated(leased: LeasedMessage, now: datetime) -> LeasedMessage:
+    first = leased.outgoing.first_handed_at or now
+    return leased._replace(outgoing=leased.outgoing._replace(first_handed_at=first))
 
 
 def defer(tx: Session, ids: Sequence[int], *, until: datetime, reason: str) -> None:
@@ -516,6 +537,78 @@ def is_openable(keys: KeyRing, row: DueRow) -> bool:
     return keys.can_open(row.body_sealed) and keys.can_open(row.address_sealed or row.contact_address_sealed)
 
 
+# What may have left and has no id of the provider yet.
+_MAY_HAVE_LEFT = or_(
+    AWAITS_OUTCOME,
+    Message.possibly_double,
+    Message.reason.in_((NOT_FOUND, ID_TAKEN)),
+)
+_ITSELF, _OTHER_CONTACT = aliased(Message, name="itself"), aliased(Contact, name="other_contact")
+_CLAIMANTS = (
+    select(_ITSELF.id, Message.id, Message.handed_at, Message.state)
+    .select_from(_ITSELF)
+    .join(Contact, Contact.id == _ITSELF.contact_id)
+    .join(_OTHER_CONTACT, _OTHER_CONTACT.address_index == Contact.address_index)
+    .join(Message, Message.contact_id == _OTHER_CONTACT.id)
+    .where(
+        among(_ITSELF.id, ids_param("ids")),
+        Message.channel == _ITSELF.channel,
+        # A list of calls does not say what was spoken.
+        or_(
+            Message.body_fingerprint == _ITSELF.body_fingerprint,
+            Message.channel.in_(bindparam("spoken", expanding=True)),
+        ),
+        Message.provider_id.is_(None),
+        Message.handed_at >= bindparam("since"),
+        _MAY_HAVE_LEFT,
+    )
+)
+# Older ones were asked about for long enough.
+_CLAIM_FOR = timedelta(days=2)
+
+
+def lock_addresses(tx: Session, leased: Collection[LeasedMessage]) -> None:
+    """Wait until no other worker decides which entries of a provider's list messages to these addresses are."""
+    ids = [one.contact_id for one in leased if one.contact_id is not None]
+    indexes = set(tx.scalars(select(Contact.address_index).where(among(Contact.id, ids)))) if ids else set()
+    for index in sorted(indexes):
+        lock(tx, f"identify {index.hex()}")
+
+
+def claimants(
+    tx: Session, message_ids: Collection[int], *, slack: timedelta, now: datetime
+) -> Mapping[int, list[Claimant]]:
+    """Return, for each of these messages, those of the same words to the same address that may have left unanswered.
+
+    Each of them is among its own, unless the provider's id of it is known by now. `slack`: how far the provider's clock
+    may be from ours.
+    """
+    restored_at = restore_guard.taken_at(tx)
+    found: dict[int, list[Claimant]] = {}
+    spoken = [name for name in registered() if name.is_call]
+    asked = {"ids": message_ids, "since": now - _CLAIM_FOR, "spoken": spoken}
+    for of_id, message_id, handed_at, state in tx.execute(_CLAIMANTS, asked):
+        assert handed_at is not None  # by the statement
+        # Of one that a restore has put in doubt only the earliest instant is known.
+        is_open = state == MessageState.SENDING or handed_at == restored_at
+        latest = None if is_open else handed_at + OUTCOME_WITHIN + slack
+        found.setdefault(of_id, []).append(Claimant(message_id, handed_at - slack, latest))
+    return found
+
+
+def known_provider_ids(tx: Session, channel: ChannelName, provider_ids: Collection[str]) -> set[str]:
+    """Return those of these ids of the provider that belong to a message, or to one that was erased lately."""
+    known: set[str] = set()
+    for some in in_batches(provider_ids):
+        for column, which in (
+            (Message.provider_id, Message.channel == channel),
+            (SentTrace.provider_id, SentTrace.channel == channel),
+        ):
+            found = tx.scalars(select(column).where(column.in_(some), which))
+            known.update(one for one in found if one is not None)
+    return known
+
+
 def provider_ids_at_same_addresses(tx: Session, contact_ids: Collection[int | None]) -> list[str]:
     """Return the provider's ids of the messages to the addresses of these contacts.
 
@@ -564,6 +657,7 @@ def decrypt(
             language=language,
             reference=keys.references.make(MESSAGE, [row.id], row.created_at),
             is_older=keys.references.is_older(row.created_at),
+            first_handed_at=row.first_handed_at or (row.created_at if row.attempts else None),
         )
         leased.append(
             LeasedMessage(
@@ -620,8 +714,10 @@ def _accepted(move: Move[MessageState]) -> AcceptedSql:
     """Return what changes in a message that the provider has simply taken, and in which state it must be, as SQL."""
     MESSAGE_STATES.require(move)
     to, (leaving,) = move.target(MessageState.ACCEPTED), move.leaves
+    matched = ", is_matched = TRUE" if move is RECORD_ANSWER else ""
     return AcceptedSql(
-        f"state = '{to}', reason = NULL, lease_until = NULL, not_found_count = 0", f"messages.state = '{leaving}'"
+        f"state = '{to}', reason = NULL, lease_until = NULL, not_found_count = 0{matched}",
+        f"messages.state = '{leaving}'",
     )
 
 
@@ -633,14 +729,30 @@ def _is_simply_taken(leased: LeasedMessage, outcome: Outcome) -> bool:
     return outcome.state is MessageState.ACCEPTED and leased.kind is not MessageKind.LOGIN_CODE
 
 
+class ProviderIdTakenError(Exception):
+    """A provider has named a message by the id of another one; nothing of this transaction was recorded."""
+
+
 def record(
     tx: Session, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], now: datetime
 ) -> None:
     """Record the outcomes of messages that this worker had leased.
 
     `move`: RECORD_OUTCOME or RECORD_ANSWER; it reaches the state of each outcome. A message that a receipt or another
-    worker has moved on keeps its state.
+    worker has moved on keeps its state. Raises ProviderIdTakenError where the transaction must be given up.
     """
+    try:
+        _record(tx, outcomes, move, now)
+    except IntegrityError as refused:
+        # PostgreSQL names the index, SQLite its columns.
+        if "provider_id" not in str(refused.orig):
+            raise
+        raise ProviderIdTakenError from None
+
+
+def _record(
+    tx: Session, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move[MessageState], now: datetime
+) -> None:
     (leaving,) = move.leaves
     # In the order of their ids, the lock order of all changes to several messages.
     in_order = sorted(outcomes, key=lambda one: one[0].outgoing.message_id)

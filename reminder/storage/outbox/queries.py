@@ -309,13 +309,14 @@ def days_of(tx: Session, message_ids: Collection[int]) -> list[MessageDay]:
 
 @dataclass(frozen=True)
 class NamedMessage:
-    """A message that a receipt is about."""
+    """A message that a receipt is about. `contact_id` is None for one to somebody who is no contact."""
 
     id: int
     provider_id: str | None
-    contact_id: int | None  # None: to somebody who is no contact, such as the answer to a shared telephone
+    contact_id: int | None
     channel: ChannelName
-    kind: MessageKind
+    is_matched: bool = False
+    is_practice: bool = False  # a call in which somebody tries the keys out
     answered_by: str | None = None  # of a call, whose words were fetched
     date_after: int | None = None
 
@@ -331,7 +332,8 @@ def named_by_receipts(tx: Session, provider_ids: Iterable[str], message_ids: Ite
             Message.provider_id,
             Message.contact_id,
             Message.channel,
-            Message.kind,
+            Message.is_matched,
+            Message.kind == MessageKind.TEST_CALL,
             Message.answered_by,
             Message.date_after,
         )
@@ -352,10 +354,17 @@ class ReferredMessage:
     provider_id: str | None
     was_handed_over: bool
     created_at: datetime
+    is_matched: bool
 
 
 _REFERRED = select(
-    Message.id, Message.channel, Message.state, Message.provider_id, Message.handed_at.is_not(None), Message.created_at
+    Message.id,
+    Message.channel,
+    Message.state,
+    Message.provider_id,
+    Message.handed_at.is_not(None),
+    Message.created_at,
+    Message.is_matched,
 )
 
 

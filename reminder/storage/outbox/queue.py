@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import ColumnElement, Executable, and_, bindparam, case, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Executable, and_, bindparam, case, exists, func, insert, or_, select, true
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import registered
@@ -19,10 +19,12 @@ from reminder.domain.model.messages import (
     CANCEL,
     END_BY_RECEIPT,
     HAND_OVER,
+    LOSE_ID,
     MESSAGE_STATES,
     CancelReason,
     MessageKind,
     MessageState,
+    ProviderAnswer,
     Urgency,
 )
 from reminder.domain.model.people import Audience, ChannelName, Language
@@ -275,10 +277,31 @@ def end(
     """Record the final state that a receipt reports; return False where the message had ended already."""
     ended = tx.execute(
         transition(MESSAGE_STATES, END_BY_RECEIPT, Message.id == message_id, _WAS_HANDED, to=state)
-        .values(provider_id=provider_id, reason=reason, lease_until=None, ended_at=now)
+        .values(
+            provider_id=func.coalesce(Message.provider_id, provider_id), reason=reason, lease_until=None, ended_at=now
+        )
         .returning(Message.id)
     )
     return ended.first() is not None
+
+
+def take_id_back(tx: Session, message_id: int, now: datetime) -> bool:
+    """Take the provider's id from a message that was matched with it: a receipt shows that it is another message's.
+
+    The provider is asked again about it. Return False for one that has ended: there its id stays.
+    """
+    taken = tx.execute(
+        transition(MESSAGE_STATES, LOSE_ID, Message.id == message_id, Message.is_matched == true())
+        .values(
+            provider_id=None,
+            is_matched=False,
+            reason=ProviderAnswer.NOT_TOLD_APART,
+            not_found_count=0,
+            lease_until=now,
+        )
+        .returning(Message.id)
+    )
+    return taken.first() is not None
 
 
 def settle_by_receipt(tx: Session, message_id: int, provider_id: str) -> None:

@@ -84,6 +84,12 @@ def mark_applied(tx: Session, receipt_ids: Collection[int], now: datetime) -> No
     )
 
 
+def mark_waiting_of(tx: Session, provider_ids: Collection[str]) -> None:
+    """Put the receipts of these ids back into the queue: they belong to other messages than before."""
+    these = update(Receipt).where(Receipt.provider_id.in_(list(provider_ids))).values(applied_at=None)
+    tx.execute(these.execution_options(synchronize_session=False))
+
+
 def latest_ends(tx: Session, statuses: Collection[str], limit: int) -> list[str | None]:
     """Return the error codes of the latest receipts with one of these final statuses."""
     rows = tx.execute(

@@ -22,11 +22,16 @@ _NAME = "restored"
 
 def begin(tx: Session, *, taken_at: datetime, now: datetime) -> None:
     """Begin to guard restored rows, and end all sessions: a sign-out since the back-up is not known."""
+    doubt(tx, taken_at=taken_at, now=now)
+    for table in (SignedIn, LoginCode, Challenge):
+        tx.execute(delete(table))
+
+
+def doubt(tx: Session, *, taken_at: datetime, now: datetime) -> None:
+    """Begin to guard messages that may have been handed over between these instants without a trace here."""
     value = " ".join(at.astimezone(UTC).isoformat(timespec="seconds") for at in (taken_at, now))
     put(tx, ServiceState, {"name": _NAME}, {"value": value})
     heartbeats.clear_passes(tx)
-    for table in (SignedIn, LoginCode, Challenge):
-        tx.execute(delete(table))
 
 
 def mark_doubtful_unknown(tx: Session, message_ids: Collection[int], now: datetime) -> set[int]:
@@ -57,6 +62,12 @@ def mark_doubtful_unknown(tx: Session, message_ids: Collection[int], now: dateti
             )
         )
     return doubtful
+
+
+def taken_at(tx: Session) -> datetime | None:
+    """Return when the back-up was taken that this database was restored from, None where it was not restored."""
+    restore = _restore(tx)
+    return None if restore is None else restore.taken_at
 
 
 def _restore(tx: Session) -> Restore | None:

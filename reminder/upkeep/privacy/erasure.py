@@ -3,12 +3,14 @@
 The activity log keeps the fact, by ids only.
 """
 
-from datetime import datetime
+from datetime import datetime, time
 
+from reminder.domain.rules import hours
 from reminder.errors import NotFoundError
 from reminder.storage.db.session import Tx
 from reminder.storage.db.unit_of_work import UnitOfWork, UnitsOfWork
 from reminder.storage.maintenance import erasure
+from reminder.storage.outbox import told_before
 from reminder.storage.registry import cards, contacts, groups, people
 from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import digests
@@ -24,6 +26,7 @@ def erase_person(units: UnitsOfWork, now: datetime, *, person_id: int, by: int |
         person = _person(uow.tx, person_id, field="person")
         card_ids, contact_ids = erasure.cards_of(uow.tx, person_id), erasure.contacts_of(uow.tx, person_id)
         to_them = erasure.to_contacts(uow.tx, contact_ids)
+        _keep_traces(uow, to_them)
         spoken = erasure.about(uow.tx, person_id=person_id, card_ids=card_ids, contact_ids=contact_ids)
         _erase_bodies(uow, spoken - to_them)
         erasure.delete_messages(uow.tx, to_them)
@@ -42,6 +45,7 @@ def erase_contact(units: UnitsOfWork, now: datetime, *, contact_id: int, by: int
         if contacts.group_of(uow.tx, contact_id) is None:
             raise NotFoundError(field="contact")
         to_it = erasure.to_contacts(uow.tx, [contact_id])
+        _keep_traces(uow, to_it)
         _erase_bodies(uow, erasure.about(uow.tx, contact_ids=[contact_id]) - to_it)
         _ask_anew(uow, erasure.waiting(uow.tx, to_it))
         erasure.delete_messages(uow.tx, to_it)
@@ -95,6 +99,11 @@ def _person(tx: Tx, person_id: int, *, field: str) -> PersonView:
     if found is None:
         raise NotFoundError(field=field)
     return found
+
+
+def _keep_traces(uow: UnitOfWork, message_ids: set[int]) -> None:
+    """Keep for a day which words went where, so that whoever is entered again is not told the same twice."""
+    told_before.keep_traces(uow.tx, uow.keys, message_ids, hours.instant(uow.today, time(0)))
 
 
 def _erase_bodies(uow: UnitOfWork, message_ids: set[int]) -> None:

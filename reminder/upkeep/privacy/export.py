@@ -162,7 +162,7 @@ def export_page(exported: Mapping[str, Any], rules: Rulebook, language: Language
     return _Page(exported, rules.wording, language).whole()
 
 
-_HEADS = {"card_state": "state", "member_address": "address"}
+_HEADS = {"card_state": "state", "member_address": "address", "said_of_it": "consent"}
 _SHORT = ("channel", "state", "card_state", "told", "whose", "role", "language", "by")
 # The instant of a row: the first of these that is known.
 _INSTANTS = ("handed_at", "received_at", "at", "created_at")
@@ -174,6 +174,12 @@ def _look(column: str) -> str:
 
 def _first_address(member: Row) -> str:
     return next((contact["address"] or "" for contact in member["contacts"]), "")
+
+
+def _ledger(contacts: Iterable[Row]) -> list[Row]:
+    """Return what the ledger of consents says of these contacts, oldest first; two with one address have one record."""
+    found = [{**record, "address": contact["address"]} for contact in contacts for record in contact["consents"]]
+    return sorted({json.dumps(one): one for one in found}.values(), key=lambda one: str(one["at"]))
 
 
 _SAID_OF_A_PERSON = ("reference", "room", "unit", "mark", "office", "mode", "language", "insurance")
@@ -239,6 +245,7 @@ class _Page:
                 f"<h2>{_html(person['label'])}</h2>",
                 self._settings(person, _SAID_OF_A_PERSON),
                 self._table("contacts", ("whose", "channel", "address", "state", "consent"), person["contacts"]),
+                self._table("ledger", ("at", "address", "said_of_it", "way"), _ledger(person["contacts"])),
                 self._table("cards", ("kind", "end", "card_state", "told"), person["cards"]),
                 self._table("messages", ("at", "channel", "to", "text", "state"), about),
                 self._table("replies", ("at", "channel", "said"), replies),
@@ -257,7 +264,10 @@ class _Page:
             act for act in self._all["activity_log"] if act["person_id"] is None and act["card_id"] is None
         ]
         yield f"<h2>{_html(group['name'])}</h2>"
-        yield self._table("members", ("name", "role", "member_address", "language"), self._all["members"])
+        members = self._all["members"]
+        yield self._table("members", ("name", "role", "member_address", "language"), members)
+        theirs = [contact for member in members for contact in member["contacts"]]
+        yield self._table("ledger", ("at", "address", "said_of_it", "way"), _ledger(theirs))
         yield self._table("messages_to_members", ("at", "channel", "to", "text", "state"), about_nobody)
         yield self._table("invitations", ("at", "address", "role"), self._all["invitations"])
         yield self._table("tokens", ("at", "name"), self._all["tokens"])
@@ -322,6 +332,8 @@ class _Page:
             "channel": channel,
             "whose": lambda row: said["family" if row["is_family"] else "own"],
             "consent": consent,
+            "said_of_it": lambda row: said[f"ledger_{row['act']}"],
+            "way": lambda row: said[f"way_{row['way']}"],
             "to": lambda row: row["address"] or contacts.get(row["contact_id"], {}).get("address") or "",
             "address": lambda row: row["address"] or "",
             "member_address": lambda row: row["signs_in_with"] or _first_address(row),

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from reminder.clock import japan_date
 from reminder.storage.db.session import Database
 from reminder.storage.maintenance import erasure
+from reminder.storage.outbox import told_before
 from reminder.storage.runtime import heartbeats
 
 # A family may ask what was sent to its mother; after three months nobody does.
@@ -13,6 +14,8 @@ WORDS = timedelta(days=90)
 CODES = timedelta(days=1)
 INVITATIONS = SESSIONS = timedelta(days=30)
 TO_STRANGERS = SHEETS = UNCLEAR_REPLIES = timedelta(days=7)
+# The same words are not said twice in a day.
+TRACES = timedelta(days=1)
 # The usual day of a group is that of its last 28.
 DAY_TOTALS = timedelta(days=60)
 
@@ -55,6 +58,7 @@ def apply_retention(database: Database, now: datetime, keep_messages_days: int |
             counts.append(erasure.old_messages(tx, now - timedelta(days=keep_messages_days), AT_ONCE))
     with database.writing() as tx:
         erasure.old_day_totals(tx, japan_date(now - DAY_TOTALS))
+        told_before.delete_traces(tx, now - TRACES)
     if max(counts, default=0) < AT_ONCE:
         with database.writing() as tx:
             heartbeats.record(tx, heartbeats.RETENTION, now)

@@ -128,7 +128,7 @@ def answer(request: Request, refused: KigenError, invalid: Sequence[InvalidField
     problem = problem_of(request.app.state.app, refused, language_of(request), invalid)
     challenge = _CHALLENGES.get(type(refused))
     headers = {} if challenge is None else {"www-authenticate": challenge}
-    if isinstance(refused, TooManyRequestsError):
+    if isinstance(refused, TooManyRequestsError | DatabaseNotReadyError):
         headers["retry-after"] = str(refused.retry_after)
     return JSONResponse(problem.model_dump(exclude_none=True), problem.status, headers, media_type=MEDIA_TYPE)
 
@@ -191,7 +191,8 @@ _MEANINGS = {
     "(`forbidden_number`), or unusual and to be confirmed (`confirm` says how).",
     429: "Too many requests of this token, or wrong tokens from this address: `Retry-After` says when to try again.",
     500: "Something went wrong on our side.",
-    503: "The database cannot be reached now, or too many sheets come in (`too_many_sheets`, with `Retry-After`).",
+    503: "The data cannot be read or stored now (`database_…`), or too many sheets come in (`too_many_sheets`): "
+    "`Retry-After` says when to try again.",
 }
 
 

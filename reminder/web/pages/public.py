@@ -52,7 +52,7 @@ def is_ready(app: OpenApp) -> JSONResponse:
         "troubles": list(found.troubles),
         "last_pass": None if found.last_pass is None else found.last_pass.isoformat(),
     }
-    return JSONResponse(body, 200 if found.is_ready else 503)
+    return JSONResponse(body, 200 if found.is_ready else 503, None if found.is_ready else {"retry-after": "60"})
 
 
 @public.get("/metrics")

@@ -102,8 +102,10 @@ def test_a_mail_arrives_as_it_was_written(smtp: FakeSmtp) -> None:
     assert accepted == Accepted(mail.parsed["Message-ID"])
 
 
-def test_its_date_is_when_it_was_written_in_japan_not_when_it_was_tried() -> None:
+def test_its_date_is_that_of_its_first_attempt_and_without_one_that_of_its_planning() -> None:
     assert composed(LETTER)["Date"] == "Mon, 03 Mar 2031 08:30:00 +0900"
+    planned_at_midnight = LETTER._replace(first_handed_at=LETTER.created_at + timedelta(hours=10))
+    assert composed(planned_at_midnight)["Date"] == "Mon, 03 Mar 2031 18:30:00 +0900", "of its first attempt"
 
 
 def test_a_second_copy_has_the_same_bytes_whenever_it_is_sent(smtp: FakeSmtp) -> None:
@@ -328,6 +330,19 @@ def outcomes(smtp: FakeSmtp, *letters: Outgoing) -> list[str]:
         return found
 
     return using(channel_to(smtp.url), one_by_one)
+
+
+@pytest.mark.parametrize(("command", "has_all"), [("MAIL", False), ("RCPT", False), ("DATA", True)])
+@pytest.mark.parametrize("code", ["421 4.3.2", "450 4.2.0", "451 4.3.0", "452 4.3.1", "471 no"])
+def test_a_server_that_refuses_for_now_what_it_has_whole_may_have_passed_it_on(
+    smtp: FakeSmtp, command: str, has_all: bool, code: str
+) -> None:
+    smtp.refuse(command, f"{code} later")
+
+    with pytest.raises(TemporaryChannelError) as refused:
+        send(smtp)
+
+    assert refused.value.maybe_taken is has_all
 
 
 @pytest.mark.parametrize("command", ["RCPT", "DATA"])

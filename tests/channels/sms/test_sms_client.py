@@ -14,6 +14,7 @@ import pytest
 from reminder.channels.sms.client import PAGE_SIZE, PAGES, TwilioSms
 from reminder.channels.twilio.transport import failure_of
 from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
+from reminder.domain.rules.same_words import Claimant, identify
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -28,6 +29,7 @@ from tests.patience import PATIENCE, out_of_time
 T = TypeVar("T")
 
 MOTHER = "+81900000001"
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
 HANDED_AT = datetime(2031, 3, 3, 1, 0, tzinfo=UTC)
 TEXT = Outgoing(
     message_id=17,
@@ -86,7 +88,9 @@ def send(twilio: FakeTwilio, message: Outgoing = TEXT, **how: object) -> Accepte
 def ask(
     twilio: FakeTwilio, message: Outgoing = TEXT, others: Collection[str] = (), **how: object
 ) -> Accepted | ProviderAnswer:
-    return using(channel_to(twilio.url, **how), lambda channel: channel.ask(message, others))  # type: ignore[arg-type]
+    """The one text that is listed as this one, if any is."""
+    listed = using(channel_to(twilio.url, **how), lambda channel: channel.ask(message, others))  # type: ignore[arg-type]
+    return identify(message.message_id, [Claimant(message.message_id, EVER)], listed.entries)
 
 
 def test_an_accepted_text_is_named_by_its_sid(twilio: FakeTwilio) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from reminder.channels.voice.client import TwilioVoice, render_turn
 from reminder.domain.model.messages import Accepted, Outgoing, ProviderAnswer
+from reminder.domain.rules.same_words import Claimant, identify
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import (
     ChannelError,
@@ -21,6 +22,7 @@ from tests.fakes import twilio as fake
 from tests.fakes.twilio import ACCEPT_THEN_RESET, ACCEPT_THEN_TRUNCATE, RESET, Behaviour, FakeTwilio, refuse
 from tests.patience import PATIENCE
 
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
 NOW = datetime(2027, 3, 1, 1, 0, tzinfo=UTC)
 TO = "+81335000001"
 OUTGOING = Outgoing(7, TO, "何も", None, created_at=NOW, handed_at=NOW)
@@ -58,7 +60,8 @@ def ask(twilio: FakeTwilio, others: Collection[str] = (), outgoing: Outgoing = O
     async def run() -> Accepted | ProviderAnswer:
         channel = voice(twilio)
         try:
-            return await channel.ask(outgoing, others)
+            listed = await channel.ask(outgoing, others)
+            return identify(outgoing.message_id, [Claimant(outgoing.message_id, EVER)], listed.entries)
         finally:
             await channel.close()
 

@@ -158,3 +158,14 @@ def test_every_end_is_an_end() -> None:
     ends = {S.DELIVERED, S.UNDELIVERED, S.FAILED, S.STALE, S.CANCELLED}
 
     assert set(MESSAGE_STATES.ends) == ends
+
+
+@pytest.mark.parametrize("attempts", [1, MOST_ATTEMPTS])
+@pytest.mark.parametrize("maybe_taken", [True, False])
+def test_a_mail_that_was_refused_when_the_server_had_it_is_marked(attempts: int, maybe_taken: bool) -> None:
+    refused = TemporaryChannelError("4.3.0", maybe_taken=maybe_taken)
+
+    outcome = after_sending(refused, ID, attempts, EVENING, NOW)
+
+    assert outcome.possibly_double is maybe_taken
+    assert outcome.state is (MessageState.FAILED if attempts == MOST_ATTEMPTS else MessageState.QUEUED)

@@ -233,6 +233,8 @@ def test_nothing_is_said_but_what_we_know_ourselves(language: Language) -> None:
         "keys_missing": {"keys", "place"},
         "files_open_to_others": {"files"},
         "activity_log_changed": {"position"},
+        # The day on which a database was closed, and where its operator says that its data are.
+        "database_moved": {"at", "to"},
         # The ids of rows.
         "roles_unproved": {"members"},
     }

@@ -1,14 +1,18 @@
 """Opening the database: which URLs are understood, and how long a server that is gone is waited for."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import DatabaseError
 
 from reminder.errors import DatabaseNotReadyError, SettingsError
 from reminder.storage.db import schema
-from reminder.storage.db.session import Database, reachable
+from reminder.storage.db.session import Database, is_there, reachable
 from reminder.storage.runtime import service_state
 
 TWO = {"host": "one,two", "port": "5432,5433"}
@@ -112,3 +116,171 @@ def test_a_missing_table_is_told_from_a_database_out_of_reach(database: Database
         connection.exec_driver_sql("SELECT 1 FROM no_such_table")
 
     assert refused.value.code == "database_behind"
+
+
+def sqlite_error(code: int) -> sqlite3.Error:
+    """As the driver raises it: with SQLite's own code, whatever its words are."""
+    error = sqlite3.OperationalError("in words that may change")
+    error.sqlite_errorcode = code
+    return error
+
+
+def postgresql_error(state: str) -> psycopg.Error:
+    return psycopg.errors.lookup(state)("in words that may change")
+
+
+# What each error of a driver means; None: our own statement is at fault.
+MEANS: list[tuple[Exception, str | None]] = [
+    (sqlite_error(sqlite3.SQLITE_BUSY), "database_locked"),
+    (sqlite_error(sqlite3.SQLITE_BUSY_SNAPSHOT), "database_locked"),
+    (sqlite_error(sqlite3.SQLITE_LOCKED), "database_locked"),
+    (sqlite_error(sqlite3.SQLITE_FULL), "database_full"),
+    (sqlite_error(sqlite3.SQLITE_IOERR_WRITE), "database_full"),
+    (sqlite_error(sqlite3.SQLITE_READONLY), "database_read_only"),
+    (sqlite_error(sqlite3.SQLITE_READONLY_DIRECTORY), "database_read_only"),
+    (sqlite_error(sqlite3.SQLITE_CORRUPT), "database_damaged"),
+    (sqlite_error(sqlite3.SQLITE_NOTADB), "database_damaged"),
+    (sqlite_error(sqlite3.SQLITE_CANTOPEN), "database_unreachable"),
+    (sqlite_error(sqlite3.SQLITE_IOERR_READ), "database_unreachable"),
+    (sqlite_error(sqlite3.SQLITE_ERROR), None),
+    (sqlite_error(sqlite3.SQLITE_CONSTRAINT_UNIQUE), None),
+    (sqlite_error(sqlite3.SQLITE_TOOBIG), None),
+    (postgresql_error("25006"), "database_read_only"),
+    (postgresql_error("53100"), "database_full"),
+    (postgresql_error("53300"), "database_busy"),
+    (postgresql_error("55P03"), "database_locked"),
+    (postgresql_error("40P01"), "database_locked"),
+    (postgresql_error("40001"), "database_locked"),
+    (postgresql_error("XX001"), "database_damaged"),
+    (postgresql_error("XX002"), "database_damaged"),
+    (postgresql_error("57P01"), "database_unreachable"),
+    (postgresql_error("57P03"), "database_unreachable"),
+    (postgresql_error("58030"), "database_unreachable"),
+    (postgresql_error("53200"), "database_unreachable"),
+    (postgresql_error("23505"), None),
+    (postgresql_error("42601"), None),
+    (psycopg.OperationalError("number of parameters must be between 0 and 65535"), None),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), MEANS, ids=lambda one: str(getattr(one, "sqlite_errorcode", one)))
+def test_each_error_of_a_driver_has_the_code_of_what_is_to_be_done(error: Exception, code: str | None) -> None:
+    if code is None:
+        with pytest.raises(DatabaseError), reachable():
+            raise DatabaseError("SELECT 1", {}, error)
+        return
+    for statement in ("SELECT 1", None):
+        with pytest.raises(DatabaseNotReadyError) as refused, reachable():
+            raise DatabaseError(statement, {}, error)
+        assert refused.value.code == code, "also where the error comes with the commit"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("connection failed: FATAL: sorry, too many clients already", "database_busy"),
+        ("connection failed: session is read-only", "database_read_only"),
+        ("connection refused", "database_unreachable"),
+    ],
+)
+def test_a_server_that_refuses_a_connection_is_understood_by_its_words(words: str, code: str) -> None:
+    with pytest.raises(DatabaseNotReadyError) as refused, reachable():
+        raise DatabaseError(None, None, psycopg.OperationalError(words))
+
+    assert refused.value.code == code
+
+
+def test_a_statement_with_more_values_than_a_driver_takes_is_our_fault_and_not_the_database_s(
+    database: Database,
+) -> None:
+    count, place = (400_000, "?") if database.is_sqlite else (70_000, "%s")
+    statement = f"SELECT 1 WHERE 1 IN ({', '.join([place] * count)})"
+
+    with database.engine.connect() as connection, pytest.raises(DatabaseError), reachable():
+        connection.exec_driver_sql(statement, tuple(range(count)))
+
+
+def code_of(work: Callable[[], object]) -> str:
+    with pytest.raises(DatabaseNotReadyError) as refused:
+        work()
+    return refused.value.code
+
+
+def test_a_pool_without_a_free_connection_is_busy(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    database.engine.pool._timeout = 0  # type: ignore[attr-defined]
+    with ExitStack() as held:
+        for _ in range(15):
+            held.enter_context(database.engine.connect())
+
+        assert code_of(lambda: write(database)) == "database_busy"
+    assert DatabaseNotReadyError("database_busy").retry_after == 5
+    assert DatabaseNotReadyError("database_full").retry_after == 60
+    database.close()
+
+
+def write(database: Database, *before: str) -> None:
+    with database.writing() as tx:
+        for statement in before:
+            tx.execute(text(statement))
+        service_state.replace(tx, "sender", "x" * 70)
+
+
+BIG = (
+    "CREATE TABLE big AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
+    " SELECT randomblob(1000) AS content FROM n"
+)
+
+
+def test_a_file_that_is_locked_full_read_only_or_damaged_is_told_apart(sqlite_url: str) -> None:
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    database = Database(sqlite_url)
+    event.listen(database.engine, "connect", lambda own, _: own.execute("PRAGMA busy_timeout = 0").close())
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert code_of(lambda: write(database)) == "database_locked"
+        other.rollback()
+        pages = other.execute("PRAGMA page_count").fetchone()[0]
+
+    event.listen(database.engine, "connect", lambda own, _: own.execute(f"PRAGMA max_page_count = {pages}").close())
+    database.engine.dispose()
+    assert code_of(lambda: write(database, BIG)) == "database_full"
+    assert database.write_trouble == "database_full"
+    event.listen(database.engine, "connect", lambda own, _: own.execute("PRAGMA query_only = ON").close())
+    database.engine.dispose()
+    assert code_of(lambda: write(database)) == "database_read_only"
+    database.close()
+
+    with closing(sqlite3.connect(path)) as emptied:
+        emptied.execute("PRAGMA journal_mode = DELETE")
+    content = bytearray(path.read_bytes())
+    content[100:8192] = b"\xff" * 8092
+    path.write_bytes(content)
+    damaged = Database(sqlite_url)
+    assert code_of(lambda: write(damaged)) == "database_damaged"
+    damaged.close()
+
+
+def test_a_server_that_turns_read_only_or_holds_a_row_has_the_code_of_that(database: Database) -> None:
+    if database.is_sqlite:
+        return  # above
+    write(database)
+    read_only = "SET TRANSACTION READ ONLY"
+    assert code_of(lambda: write(database, read_only, "UPDATE service_state SET value = '1'")) == "database_read_only"
+    with database.writing() as tx:
+        tx.execute(text("UPDATE service_state SET value = '2'"))
+        waits = "SET LOCAL lock_timeout = '50ms'"
+        assert code_of(lambda: write(database, waits, "UPDATE service_state SET value = '3'")) == "database_locked"
+
+
+def test_where_it_is_names_no_password(database: Database) -> None:
+    assert "geheim" not in Database("postgresql://kigen:geheim@db.example.jp/kigen").place
+    assert is_there(database.place)
+    assert not is_there("sqlite:////nowhere/kigen.db")
+
+
+def test_what_is_asked_of_one_database_alone_needs_no_leader(database: Database) -> None:
+    database.require_one_primary(lambda _tx: None)
+
+    write(database)
+    assert database.write_trouble is None

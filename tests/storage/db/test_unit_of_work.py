@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from reminder.domain.model.people import GroupKind
+from reminder.errors import DatabaseNotReadyError
 from reminder.storage.db.row_security import NOBODY, Access
 from reminder.storage.db.unit_of_work import CurrentAccess, UnitOfWork, UnitsOfWork, UnitsWithin
+from reminder.storage.maintenance import moving
 from reminder.storage.registry import groups
 from reminder.storage.runtime import activity_log
 from tests.village import Village
@@ -157,3 +159,13 @@ def test_a_unit_acts_for_whom_its_factory_says_when_it_begins(village: Village) 
     assert units.access.now == NOBODY
     with units.acting_for(Access((2,))).reading(NOW) as uow:
         assert uow.today == date(2026, 12, 1)
+
+
+def test_a_unit_that_only_logs_is_kept_in_a_closed_database_where_nothing_else_is(village: Village) -> None:
+    moving.close(village.app.database, to="elsewhere", now=NOW)
+
+    with village.app.units.logging(NOW) as uow:
+        activity_log.write(uow.tx, "addresses_listed", uow.now)
+    with pytest.raises(DatabaseNotReadyError, match="database_moved"), village.app.writing() as uow:
+        found(uow, "田中家")
+    assert names(village) == []

@@ -112,7 +112,7 @@ class Outbox(RuleBasedStateMachine):
     def an_attempt_ends(self, place: int, state: MessageState) -> None:
         if self.in_flight:
             leased = self.in_flight.pop(place % len(self.in_flight))
-            leases.record(self.tx, [(leased, self.outcome(state))], RECORD_OUTCOME, self.now)
+            leases.record(self.tx, [(leased, self.outcome(leased, state))], RECORD_OUTCOME, self.now)
             self.check_moves()
 
     @rule()
@@ -129,11 +129,11 @@ class Outbox(RuleBasedStateMachine):
     def the_provider_answers(self, place: int, state: MessageState) -> None:
         if self.asked:
             asked = self.asked.pop(place % len(self.asked))
-            leases.record(self.tx, [(asked, self.outcome(state))], RECORD_ANSWER, self.now)
+            leases.record(self.tx, [(asked, self.outcome(asked, state))], RECORD_ANSWER, self.now)
             self.check_moves()
 
-    def outcome(self, state: MessageState) -> Outcome:
-        return Outcome(state, provider_id="SM1", wait_until=self.now)
+    def outcome(self, of: LeasedMessage, state: MessageState) -> Outcome:
+        return Outcome(state, provider_id=f"SM{of.outgoing.message_id}", wait_until=self.now)
 
     @rule(place=PLACES)
     def its_key_is_gone(self, place: int) -> None:
@@ -143,12 +143,14 @@ class Outbox(RuleBasedStateMachine):
 
     @rule(place=PLACES)
     def a_receipt_names(self, place: int) -> None:
-        queue.settle_by_receipt(self.tx, self.message(place), "SM1")
+        message = self.message(place)
+        queue.settle_by_receipt(self.tx, message, f"SM{message}")
         self.check_moves()
 
     @rule(place=PLACES, state=ENDS)
     def a_receipt_ends(self, place: int, state: MessageState) -> None:
-        queue.end(self.tx, self.message(place), state, provider_id="SM1", reason=None, now=self.now)
+        message = self.message(place)
+        queue.end(self.tx, message, state, provider_id=f"SM{message}", reason=None, now=self.now)
         self.check_moves()
 
     @rule(place=PLACES)

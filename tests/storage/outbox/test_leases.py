@@ -313,7 +313,10 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
     held = leases.begin_hand_over(rows.tx, leased(rows), NOW)
     rows.change(Message, moved, attempts=2)
 
-    outcome = [(one, after_sending(Accepted("SM1"), 1, one.attempts, one.expires_at, NOW)) for one in held]
+    outcome = [
+        (one, after_sending(Accepted(f"SM{one.outgoing.message_id}"), 1, one.attempts, one.expires_at, NOW))
+        for one in held
+    ]
     leases.record(rows.tx, outcome, RECORD_OUTCOME, NOW)
 
     assert dict(zip((taken, code, moved), rows.column(Message.state), strict=True)) == {
@@ -321,7 +324,7 @@ def test_what_became_of_an_attempt_is_recorded_for_that_attempt_only(rows: Rows)
         code: "accepted",
         moved: "sending",
     }
-    assert rows.one(Message.provider_id, taken) == "SM1"
+    assert rows.one(Message.provider_id, taken) == f"SM{taken}"
     assert [sealed is None for sealed in rows.column(Message.body_sealed)] == [False, True, False], (
         "a code is forgotten"
     )
@@ -347,3 +350,77 @@ def test_the_last_call_to_a_number_is_known_whoever_was_called(rows: Rows) -> No
     assert leases.last_handed(rows.tx, ChannelName.VOICE, [], NOW, NOW) == {}
     leases.lease(rows.tx, [waiting], until=NOW + DAY + LEASE)
     assert leases.last_handed(rows.tx, ChannelName.VOICE, [index], NOW + DAY, NOW + DAY) == {index: NOW + DAY}
+
+
+def test_messages_of_the_same_words_to_one_telephone_claim_the_same_entries(rows: Rows) -> None:
+    group, words = rows.group(), {"text": "カードの期限の日です。"}
+    mine = rows.contact(person_id=rows.person(group), address="+819000000001")
+    hers = rows.contact(person_id=rows.person(group, "母"), address="+819000000001")
+    asked, sending, other_words, known = (
+        rows.message(mine, **words),
+        rows.message(hers, **words),
+        rows.message(hers),
+        rows.message(hers, **words),
+    )
+    rows.handed(asked, MessageState.UNKNOWN)
+    rows.handed(sending, MessageState.SENDING)
+    rows.handed(other_words, MessageState.UNKNOWN)
+    rows.handed(known, provider_id="SM1")
+
+    found = leases.claimants(rows.tx, [asked], slack=SECOND, now=NOW + HOUR)
+
+    assert {one.message_id: (one.earliest, one.latest) for one in found[asked]} == {
+        asked: (NOW - SECOND, NOW + OUTCOME_WITHIN + SECOND),
+        sending: (NOW - SECOND, None),
+    }
+    assert leases.claimants(rows.tx, [], slack=SECOND, now=NOW) == {}
+
+
+def test_the_ids_that_belong_to_a_message_are_known_by_channel(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    rows.handed(rows.message(phone), provider_id="SM1")
+
+    assert leases.known_provider_ids(rows.tx, SMS, {"SM1", "SM2"}) == {"SM1"}
+    assert leases.known_provider_ids(rows.tx, ChannelName.VOICE, {"SM1"}) == set()
+
+
+def test_who_decides_about_an_address_holds_its_lock(rows: Rows) -> None:
+    rows.message(rows.contact(person_id=rows.person(rows.group())))
+
+    leases.lock_addresses(rows.tx, leased(rows))
+    leases.lock_addresses(rows.tx, [])
+
+
+def test_one_id_of_a_provider_is_recorded_for_one_message_only(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    rows.handed(rows.message(phone), provider_id="SM1")
+    rows.message(phone)
+    begun = leases.begin_hand_over(rows.tx, leased(rows), NOW)
+    outcome = after_sending(Accepted("SM1"), begun[0].outgoing.message_id, 1, NOW + HOUR, NOW)
+
+    with pytest.raises(leases.ProviderIdTakenError), rows.tx.begin_nested():
+        leases.record(rows.tx, [(begun[0], outcome)], RECORD_OUTCOME, NOW)
+
+
+def test_an_e_mail_keeps_the_instant_of_its_first_hand_over_and_a_text_has_none(rows: Rows) -> None:
+    person = rows.person(rows.group())
+    address = rows.contact(person_id=person, channel=ChannelName.EMAIL, address="haha@example.jp")
+    text = rows.message(rows.contact(person_id=person))
+    mail = rows.message(address, channel=ChannelName.EMAIL)
+    of_before = rows.handed(rows.message(address, channel=ChannelName.EMAIL), MessageState.QUEUED, attempts=1)
+    rows.change(Message, of_before, created_at=NOW - HOUR)
+
+    for attempt in range(2):
+        at = NOW + attempt * 10 * SECOND
+        picked = leases.pick_due_and_end_stale(rows.tx, ChannelName.EMAIL, now=at, limit=9).ready
+        leases.lease(rows.tx, [row.id for row in picked], until=at + LEASE)
+        held = leases.decrypt(rows.keys, picked, at, at + LEASE)[0]
+        begun = leases.begin_hand_over(rows.tx, held, at + SECOND)
+        found = {one.outgoing.message_id: one.outgoing.first_handed_at for one in begun}
+        assert found == {mail: NOW + SECOND, of_before: NOW - HOUR}, "whoever has tried it already gave it that date"
+        for one in (mail, of_before):
+            rows.change(Message, one, state=MessageState.QUEUED, lease_until=None)
+    leases.begin_hand_over(rows.tx, leased(rows), NOW)
+
+    assert rows.one(Message.first_handed_at, text) is None
+    assert rows.one(Message.first_handed_at, mail) == NOW + SECOND

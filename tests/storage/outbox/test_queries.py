@@ -145,9 +145,9 @@ def test_what_a_receipt_or_a_bounce_names_is_found(rows: Rows) -> None:
     sent = rows.handed(rows.message(mail, channel=EMAIL), provider_id="<1@example.jp>")
 
     assert queries.named_by_receipts(rows.tx, ["SM1"], [by_id, stranger]) == [
-        NamedMessage(by_name, "SM1", phone, SMS, MessageKind.ANSWER),
-        NamedMessage(by_id, None, phone, SMS, MessageKind.ANSWER),
-        NamedMessage(stranger, None, None, EMAIL, MessageKind.LOGIN_CODE),
+        NamedMessage(by_name, "SM1", phone, SMS),
+        NamedMessage(by_id, None, phone, SMS),
+        NamedMessage(stranger, None, None, EMAIL),
     ]
     mail = ReferredMessage(sent, EMAIL, MessageState.ACCEPTED, "<1@example.jp>", True, NOW)
     assert queries.by_id(rows.tx, sent) == queries.by_provider_id(rows.tx, "<1@example.jp>") == mail

@@ -230,3 +230,17 @@ def test_of_messages_with_one_key_one_is_queued_and_none_where_the_key_is_in_use
         assert len(queue.add_new(tx, keys, [first, second, second], now)) == 1
         assert queue.add_new(tx, keys, [], now) == []
         assert set(queue.taken(tx, [first.key, second.key])) == {first.key, second.key}
+
+
+def test_only_an_id_that_was_matched_can_be_taken_back(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    given, matched = rows.message(phone), rows.message(phone)
+    rows.handed(given, provider_id="SM1")
+    rows.handed(matched, provider_id="SM2", is_matched=True)
+    ended = rows.handed(rows.message(phone), MessageState.DELIVERED, provider_id="SM3", is_matched=True)
+
+    assert [queue.take_id_back(rows.tx, one, NOW) for one in (given, matched, ended)] == [False, True, False]
+
+    assert rows.column(Message.state) == ["accepted", "unknown", "delivered"]
+    assert rows.column(Message.provider_id) == ["SM1", None, "SM3"]
+    assert rows.one(Message.lease_until, matched) == NOW

@@ -42,3 +42,14 @@ def test_the_latest_ends_are_told_by_their_error_codes_the_latest_first(rows: Ro
     ends = ("undelivered", "failed", "delivered")
     assert receipts.latest_ends(rows.tx, ends, 9) == [None, "2", "1"]
     assert receipts.latest_ends(rows.tx, ends, 1) == [None]
+
+
+def test_the_receipts_of_an_id_wait_again_where_it_belongs_to_another_message_now(rows: Rows) -> None:
+    for provider_id in ("SM1", "SM2"):
+        receipts.keep(rows.tx, provider_id=provider_id, status="sent", error_code=None, message_id=None, now=NOW)
+    every = [one.id for one in receipts.waiting(rows.tx, 9)]
+    receipts.mark_applied(rows.tx, every, NOW)
+
+    receipts.mark_waiting_of(rows.tx, {"SM2"})
+
+    assert [one.provider_id for one in receipts.waiting(rows.tx, 9)] == ["SM2"]

@@ -34,3 +34,24 @@ def test_what_was_due_or_makes_up_for_what_was_due_is_in_doubt_and_an_answer_of_
     assert restore_guard.mark_doubtful_unknown(rows.tx, every, NOW + HOUR) == set()
     assert restore_guard.mark_doubtful_unknown(rows.tx, [], NOW) == set()
     assert rows.column(Message.reason) == [RESTORED, None, RESTORED, None]
+
+
+def test_a_restored_database_knows_when_its_back_up_was_taken(rows: Rows) -> None:
+    assert restore_guard.taken_at(rows.tx) is None
+
+    restore_guard.begin(rows.tx, taken_at=NOW, now=NOW + HOUR)
+
+    assert restore_guard.taken_at(rows.tx) == NOW
+
+
+def test_a_doubt_ends_no_session(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    was_due = rows.message(phone, created_at=NOW - DAY)
+    login_codes.add(
+        rows.tx, rows.keys, address="a@example.jp", network="n", browser_hash=b"b", now=NOW, expires_at=NOW + DAY
+    )
+
+    restore_guard.doubt(rows.tx, taken_at=NOW, now=NOW + HOUR)
+
+    assert len(rows.column(LoginCode.id)) == 1
+    assert restore_guard.mark_doubtful_unknown(rows.tx, [was_due], NOW + HOUR) == {was_due}

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from reminder.domain.model.access import Actor
-from reminder.domain.model.people import ChannelName, GroupKind, Language, Mode, Role
+from reminder.domain.model.consent_records import ConsentAct, ConsentWay
+from reminder.domain.model.people import ChannelName, GroupKind, Language, Mode, Role, StoppedBy
 from reminder.enrolment.identity import membership
 from reminder.errors import NotFoundError
+from reminder.storage.registry import contacts
 from reminder.upkeep.calendar.feeds import make_feed
 from reminder.upkeep.privacy.erasure import erase_person
 from reminder.upkeep.privacy.export import export_group, export_page
@@ -156,6 +158,30 @@ def test_the_page_says_the_same_in_every_language(family: Village, which: dict[s
     assert ("父" in said) == ("person_id" not in which)
     texts = [message["text"] for message in held["messages"] if message["text"]]
     assert all(first_line(text) in said for text in texts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_has_a_word_for_everything_that_the_ledger_of_consents_may_say(
+    family: Village, language: Language
+) -> None:
+    words = family.app.rules.wording.of(language).in_mail.section("export")
+
+    assert all(words[f"ledger_{act}"] for act in ConsentAct)
+    assert all(words[f"way_{way}"] for way in ConsentWay)
+
+
+def test_the_page_tells_what_the_owner_of_an_address_agreed_to_and_refused(village: Village) -> None:
+    village.person("母")
+    contact = village.contact("母", ChannelName.EMAIL, "haha@example.jp")
+    with village.app.units.writing(village.now) as uow:
+        contacts.stop(uow.tx, [contact], StoppedBy.CLICK, village.now)
+
+    page = export_page(taken(village, group_id=1), village.app.rules, Language.JAPANESE)
+
+    table = unescape(re.sub(r"<[^>]+>", "", page.partition("同意の記録")[2].partition("</table>")[0]))
+    assert "haha@example.jp" in table
+    assert "「やめる」と言われました" in table
+    assert "本人がメールのボタンで" in table
 
 
 def first_line(text: str) -> str:
