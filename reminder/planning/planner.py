@@ -34,7 +34,7 @@ from reminder.storage.registry.cards import DueCard
 from reminder.storage.registry.groups import GroupView
 from reminder.storage.registry.people import PersonView
 from reminder.storage.reminders import open_questions, promises, reminders
-from reminder.storage.runtime import heartbeats, set_aside
+from reminder.storage.runtime import breakers, heartbeats, set_aside
 
 log = logging.getLogger(__name__)
 
@@ -183,9 +183,12 @@ class _PlanningPass:
             open_questions=lambda contact_ids, now: open_questions.open_at(self._tx, contact_ids, now),
             is_shared=shared.__contains__,
             waiting={
-                pause.channel
-                for pause in heartbeats.pauses(self._tx, self._now)
-                if pause.reason != HoldReason.UNUSUAL_DAY
+                *breakers.open_channels(self._tx),
+                *(
+                    pause.channel
+                    for pause in heartbeats.pauses(self._tx, self._now)
+                    if pause.reason != HoldReason.UNUSUAL_DAY
+                ),
             },
         )
 

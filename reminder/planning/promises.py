@@ -29,7 +29,7 @@ from reminder.storage.outbox.queue import MessageDraft
 from reminder.storage.registry import cards, contacts
 from reminder.storage.reminders import promises
 from reminder.storage.reminders.promises import Addressee, Closing, PromiseView
-from reminder.storage.runtime import heartbeats, set_aside
+from reminder.storage.runtime import breakers, heartbeats, set_aside
 from reminder.storage.runtime.set_aside import TRIED_AGAIN_AFTER, Queue
 
 AT_ONCE = 200
@@ -83,6 +83,7 @@ class _Look:
         self._humans = _humans(uow, found)
         pauses = heartbeats.pauses(tx, self._now)
         self._paused = {one.channel: one.reason for one in pauses if one.reason != HoldReason.UNUSUAL_DAY}
+        self._paused |= {one.channel: one.reason for one in breakers.open_channels(tx).values()}
         self._stuck = monitoring.stuck_channels(tx, self._now - GIVES_WAY_AFTER)
         self._working = monitoring.accepting_channels(tx, self._now - GIVES_WAY_AFTER)
         self._changes = _Changes()

@@ -149,7 +149,7 @@ def test_what_a_receipt_or_a_bounce_names_is_found(rows: Rows) -> None:
         NamedMessage(by_id, None, phone, SMS),
         NamedMessage(stranger, None, None, EMAIL),
     ]
-    mail = ReferredMessage(sent, EMAIL, MessageState.ACCEPTED, "<1@example.jp>", True, NOW)
+    mail = ReferredMessage(sent, EMAIL, MessageState.ACCEPTED, "<1@example.jp>", True, NOW, False)
     assert queries.by_id(rows.tx, sent) == queries.by_provider_id(rows.tx, "<1@example.jp>") == mail
     assert queries.by_id(rows.tx, 999) is queries.by_provider_id(rows.tx, "SM9") is None
     waiting = queries.by_id(rows.tx, by_id)
