@@ -316,7 +316,7 @@ def _late_messages(tx: Tx, now: datetime, waiting: set[str]) -> Trouble | None:
     """Return the messages that are late at an hour at which they might be sent, by a channel that does not wait."""
     late = [
         one
-        for one in audit.late_messages(tx, now - LONG_AGO, waiting)
+        for one in audit.late_messages(tx, now - LONG_AGO, waiting, monitoring.accepting_channels(tx, now - LONG_AGO))
         if hours.next_allowed(now, Mode.STANDARD, Audience(one.audience), ChannelName(one.channel)) <= now
     ]
     if not late:

@@ -316,7 +316,7 @@ def test_who_was_told_before_the_end_hears_of_it_on_the_usual_day(village: Villa
 
 def test_when_a_message_was_due_never_changes(village: Village) -> None:
     household(village)
-    village.sms.fail_when(always(TemporaryChannelError("connect")))
+    village.sms.fail_when(always(TemporaryChannelError("21635")))
 
     village.run_until("2027-03-24 11:30")
 

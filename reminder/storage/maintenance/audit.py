@@ -140,11 +140,20 @@ _LATE = (
 )
 
 
-def late_messages(tx: Session, before: datetime, but_not: Collection[str]) -> list[LateMessages]:
-    """Return the messages that were due before then. `but_not`: channels that are known to wait."""
-    asked = {"before": before, "but_not": list(but_not)}
+def late_messages(
+    tx: Session, before: datetime, but_not: Collection[str], working: Collection[str] = ()
+) -> list[LateMessages]:
+    """Return the messages that were due before then. `but_not`: channels that are known to wait.
+
+    `working`: channels that take messages. What they do not take lies with its address, and is left to its promise.
+    """
+    untaken, tried_again = _LATE
     found: dict[tuple[str, str], LateMessages] = {}
-    for channel, audience, count, since in (row for query in _LATE for row in tx.execute(query, asked)):
+    rows = [
+        *tx.execute(untaken, {"before": before, "but_not": list(but_not)}),
+        *tx.execute(tried_again, {"before": before, "but_not": [*but_not, *working]}),
+    ]
+    for channel, audience, count, since in rows:
         one = found.get((channel, audience), LateMessages(channel, audience, 0, since))
         found[channel, audience] = LateMessages(channel, audience, one.count + count, min(one.since, since))
     return list(found.values())

@@ -127,6 +127,7 @@ def test_what_is_tried_again_and_again_is_late_since_it_was_due(rows: Rows) -> N
     assert audit.late_messages(rows.tx, NOW, ()) == []
     assert audit.late_messages(rows.tx, LATER, ()) == [LateMessages("sms", "person", 1, NOW)]
     assert audit.late_messages(rows.tx, LATER, ["sms"]) == []
+    assert audit.late_messages(rows.tx, LATER, (), ["sms"]) == [], "its address is at fault, not the channel"
 
 
 def test_promises_that_nobody_kept_and_those_left_to_the_operator_are_counted(rows: Rows) -> None:
