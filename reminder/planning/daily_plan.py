@@ -57,9 +57,8 @@ class PlannedReminder:
         """Return the key of the step: card, end date and name of the step."""
         return reminders.StepKey(self.card.id, self.card.expires_on, self.step.name)
 
-    @property
-    def content(self) -> ReminderContent:
-        """Return what the composer needs to know about this step."""
+    def content(self, on: date) -> ReminderContent:
+        """Return what the composer needs to know about this step, which is told on this day."""
         return ReminderContent(
             kind=self.card.kind,
             step=self.says,
@@ -69,6 +68,7 @@ class PlannedReminder:
             computed=self.card.is_computed,
             label=self.card.label or None,
             bound=self.is_bound,
+            on=on,
         )
 
 
@@ -323,7 +323,7 @@ class DailyPlan:
         reply_code: int | None,
     ) -> Composed:
         if recipient.channel.is_call:
-            person, contents = planned[0].card.person, [reminder.content for reminder in planned]
+            person, contents = planned[0].card.person, [one.content(self.today) for one in planned]
             script = self.rules.composer.call(contents, reader(recipient, person, Audience.PERSON, group))
             return Composed(None, script.text)
         by_person: dict[PersonView, list[PlannedReminder]] = {}
@@ -331,7 +331,7 @@ class DailyPlan:
             by_person.setdefault(reminder.card.person, []).append(reminder)
         texts = [
             self.rules.composer.reminder(
-                [reminder.content for reminder in theirs],
+                [one.content(self.today) for one in theirs],
                 reader(
                     recipient,
                     person,

@@ -256,5 +256,8 @@ class Composer:
         if len(composed) == 1:
             return composed[0]
         body = "\n――――――――――\n\n".join(one.body for one in composed)
-        subject = self.catalogs.of(language).section("email.subject")["people"].format(n=len(composed))
-        return Composed(subject, body, composed[0].closing)
+        words = self.catalogs.of(language)
+        subject = words.section("email.subject")["people"].format(n=len(composed))
+        counted = [(abs(one.days_left), one.days_left < 0, one) for one in composed if one.days_left is not None]
+        nearest = min(counted, key=lambda row: row[:2])[2] if counted else composed[0]
+        return Composed(nearest.nearness + subject, body, composed[0].closing, nearest.days_left, nearest.nearness)
