@@ -12,7 +12,7 @@ depends_on = None
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _INSTANT = sa.DateTime(timezone=True)
-_PUT_OFF = sa.text("state = 'queued' AND due_at < scheduled_at")
+_DEFERRED = sa.text("state = 'queued' AND due_at < scheduled_at")
 _OPEN = sa.text("state = 'open'")
 _LEFT_TO_OPERATOR = sa.text("state = 'operator' AND taken_at IS NULL")
 _STATES = ("open", "proven", "other_way", "family", "staff", "operator", "not_needed")
@@ -31,7 +31,7 @@ def upgrade() -> None:
     op.add_column("messages", sa.Column("answered_by", sa.String(20), nullable=True))
     op.add_column("messages", sa.Column("date_after", sa.SmallInteger(), nullable=True))
     op.add_column("receipts", sa.Column("seconds", _NUMBER, nullable=True))
-    op.create_index("ix_messages_put_off", "messages", ["due_at"], sqlite_where=_PUT_OFF, postgresql_where=_PUT_OFF)
+    op.create_index("ix_messages_deferred", "messages", ["due_at"], sqlite_where=_DEFERRED, postgresql_where=_DEFERRED)
     op.create_table(
         "promises",
         sa.Column("id", _NUMBER, nullable=False),
@@ -82,7 +82,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("promises")
-    op.drop_index("ix_messages_put_off", table_name="messages")
+    op.drop_index("ix_messages_deferred", table_name="messages")
     op.drop_column("receipts", "seconds")
     for name in ("date_after", "answered_by", "doubted_at", "due_at"):
         op.drop_column("messages", name)

@@ -9,7 +9,7 @@ from reminder.delivery import reschedule
 from reminder.domain.model.channels import Fault
 from reminder.domain.model.messages import CHANNEL_PAUSE, COMPLETED, ENDS, MessageState
 from reminder.domain.model.people import ChannelName, StoppedBy
-from reminder.domain.rules.promises import unheard
+from reminder.domain.rules.promise_checks import unheard
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.db.unit_of_work import UnitOfWork
 from reminder.storage.outbox import queries, queue, receipts

@@ -1,6 +1,7 @@
 """Arrivals: near the end of a day the provider is asked whether what it has accepted has arrived.
 
-Its answers are stored as receipts. A message of which it cannot say so is not counted on any more (planning/promises).
+Its answers are stored as receipts. A message of which it cannot say so is not counted on any more: see
+planning/promise_keeping.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from datetime import datetime
 from reminder.delivery import apply_receipts
 from reminder.domain.model.messages import Channel, ProviderReport, ReportingChannel
 from reminder.domain.model.people import ChannelName
-from reminder.domain.rules.promises import ASKS_BEFORE_END
+from reminder.domain.rules.promise_checks import ASKS_BEFORE_END
 from reminder.errors import ChannelError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.session import Database

@@ -10,9 +10,9 @@ from itertools import chain
 
 from reminder.clock import japan_date
 from reminder.domain.model.people import Audience, Mode
-from reminder.domain.model.promises import addressee_of
+from reminder.domain.model.promise_states import addressee_of
 from reminder.domain.rules.escalation_policy import NOBODY_LEFT, patience
-from reminder.domain.rules.promises import ends_at, first_check
+from reminder.domain.rules.promise_checks import ends_at, first_check
 from reminder.domain.rules.recipients import Recipient, RecipientSet, choose_recipients
 from reminder.domain.rules.sending_limits import HoldReason, spread
 from reminder.errors import DatabaseNotReadyError

@@ -16,7 +16,7 @@ from reminder.errors import DatabaseNotReadyError
 from reminder.planning.escalation import escalate
 from reminder.planning.notify import notify_failures, notify_holds, notify_notices
 from reminder.planning.planner import plan_due
-from reminder.planning.promises import keep_promises
+from reminder.planning.promise_keeping import keep_promises
 from reminder.planning.weekly_digest import make_digests, make_some
 from reminder.storage.auth.signed_links import SignedLinks
 from reminder.storage.db.session import Tx

@@ -30,7 +30,7 @@ class NoticeKind(StrEnum):
 class UntoldKind(StrEnum):
     """Why somebody was not told of a step by the last hour of its day, with its words beside those of the notices.
 
-    A promise leads to it (planning/promises.py), so it waits in no table of notices.
+    A promise leads to it (planning/promise_keeping.py), so it waits in no table of notices.
     """
 
     NOT_SENT = "not_sent"  # for a fault of ours

@@ -35,7 +35,7 @@ from reminder.domain.model.imports import ImportState, RowEffect, RowStatus
 from reminder.domain.model.messages import MessageKind, MessageState, ReminderState
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import Audience, ConsentHow, ContactState, Copies, GroupKind, Mode, Role, StoppedBy
-from reminder.domain.model.promises import PromiseState
+from reminder.domain.model.promise_states import PromiseState
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.crypto.keyring import Place, SealedValue
 from reminder.storage.db.columns import (
@@ -360,7 +360,7 @@ IS_QUEUED_CODE = text("messages.state = 'queued' AND messages.kind = 'login_code
 IS_LEASED = text("messages.state = 'queued' AND messages.lease_until IS NOT NULL")
 IS_LIVE = text("messages.state NOT IN ('cancelled', 'stale')")
 # It waits for later than it was due: it is tried again, or its channel waits.
-IS_PUT_OFF = text("messages.state = 'queued' AND messages.due_at < messages.scheduled_at")
+IS_DEFERRED = text("messages.state = 'queued' AND messages.due_at < messages.scheduled_at")
 HAS_OLD_BODY = text("messages.body_sealed IS NOT NULL AND messages.state NOT IN ('queued', 'sending', 'unknown')")
 IS_TO_A_STRANGER = text("messages.contact_id IS NULL")
 WAS_HANDED_OVER = text("messages.handed_at IS NOT NULL")
@@ -396,7 +396,7 @@ class Message(Base):
         _partial_index("ix_messages_handed", "handed_at", where=WAS_HANDED_OVER),
         _partial_index("ix_messages_failures_of_group", "group_id", where=DID_NOT_ARRIVE),
         # What is on time is not in it.
-        _partial_index("ix_messages_put_off", "due_at", where=IS_PUT_OFF),
+        _partial_index("ix_messages_deferred", "due_at", where=IS_DEFERRED),
         CheckConstraint("(contact_id IS NULL) <> (address_sealed IS NULL)", name="one_reader"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -462,7 +462,7 @@ IS_LEFT_TO_OPERATOR = text("promises.state = 'operator' AND promises.taken_at IS
 class Promise(Base):
     """A delivery promise: one human is told of one step by the end of one day.
 
-    `addressee`: the human, as model/promises.py names them. `check_at`: when it is looked at next, while it is open.
+    `addressee`: the human, as model/promise_states.py names them. `check_at`: when an open one is looked at next.
     `reason`: why its addressee was not told, as a provider or this program says. `is_ours`: for a fault of the service.
     `taken_at`: when the operator said that they have seen to it.
     """

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Update, update
 from reminder.domain.model.imports import IMPORT_STATES
 from reminder.domain.model.messages import MESSAGE_STATES, REMINDER_STATES
 from reminder.domain.model.people import CONTACT_STATES
-from reminder.domain.model.promises import PROMISE_STATES
+from reminder.domain.model.promise_states import PROMISE_STATES
 from reminder.domain.model.state_machine import Move, State, StateMachine
 from reminder.storage.db.tables import Contact, Import, Message, Promise, Reminder
 

@@ -19,9 +19,9 @@ from reminder.storage.db.columns import Instant
 from reminder.storage.db.statements import among
 from reminder.storage.db.tables import (
     AWAITS_OUTCOME,
+    IS_DEFERRED,
     IS_LEFT_TO_OPERATOR,
     IS_OPEN_PROMISE,
-    IS_PUT_OFF,
     IS_QUEUED,
     IS_SILENT,
     IS_UNPLANNED,
@@ -132,7 +132,7 @@ _LATE = (
     # reported as that.
     _late(
         Message.due_at,
-        IS_PUT_OFF,
+        IS_DEFERRED,
         Message.scheduled_at >= bindparam("before"),
         Message.reason.is_not(None),
         Message.reason.not_in(sorted(OWN_REASONS)),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from reminder.domain.model.channels import ChannelName, registered
 from reminder.domain.model.messages import MessageState
 from reminder.domain.rules.step_result import OWN_REASONS
-from reminder.storage.db.tables import AWAITS_OUTCOME, IS_PUT_OFF, IS_QUEUED, Message
+from reminder.storage.db.tables import AWAITS_OUTCOME, IS_DEFERRED, IS_QUEUED, Message
 
 # It is tried again, and does not wait for a limit, for its hour or for a key.
 _HAS_FAILED = and_(Message.reason.is_not(None), Message.reason.not_in(sorted(OWN_REASONS)))
@@ -23,9 +23,9 @@ def counts(tx: Session) -> Mapping[str, int]:
     return dict(list(rows))
 
 
-_PUT_OFF = (
+_DEFERRED = (
     select(Message.channel, Message.contact_id, Message.reason)
-    .where(IS_PUT_OFF, Message.due_at <= bindparam("since"), _HAS_FAILED)
+    .where(IS_DEFERRED, Message.due_at <= bindparam("since"), _HAS_FAILED)
     .limit(1000)
 )
 _ACCEPTED = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNDELIVERED)
@@ -45,7 +45,7 @@ def stuck_channels(tx: Session, since: datetime) -> set[str]:
     One address that is refused with a code of the provider's own says nothing of the others.
     """
     failing: dict[str, set[int | str | None]] = {}
-    for channel, contact_id, reason in tx.execute(_PUT_OFF, {"since": since}):
+    for channel, contact_id, reason in tx.execute(_DEFERRED, {"since": since}):
         is_of_address = reason is not None and reason.replace(".", "").isdecimal()
         failing.setdefault(channel, set()).add(contact_id if is_of_address else reason)
         if not is_of_address:

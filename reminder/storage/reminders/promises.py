@@ -9,8 +9,15 @@ from sqlalchemy.orm import Session
 
 from reminder.domain.model.messages import MessageKind, MessageState, ReminderState
 from reminder.domain.model.people import Audience, ChannelName, Mode
-from reminder.domain.model.promises import CLOSE, PROMISE_STATES, WAS_NOT_TOLD, WAS_TOLD, PromiseState, addressee_of
-from reminder.domain.rules.promises import PromisedMessage
+from reminder.domain.model.promise_states import (
+    CLOSE,
+    PROMISE_STATES,
+    WAS_NOT_TOLD,
+    WAS_TOLD,
+    PromiseState,
+    addressee_of,
+)
+from reminder.domain.rules.promise_checks import PromisedMessage
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.statements import among, ids_param
 from reminder.storage.db.tables import (

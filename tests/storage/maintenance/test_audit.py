@@ -6,7 +6,7 @@ from reminder.domain.model.imports import ImportState
 from reminder.domain.model.messages import UNREADABLE, MessageState
 from reminder.domain.model.notices import NoticeKind
 from reminder.domain.model.people import ChannelName, Role
-from reminder.domain.model.promises import PromiseState
+from reminder.domain.model.promise_states import PromiseState
 from reminder.domain.parsing.replies import Intent
 from reminder.storage.db.tables import Card, Import, Message
 from reminder.storage.maintenance import audit

@@ -273,15 +273,15 @@ def test_a_channel_that_takes_nothing_is_stuck_and_one_refused_address_is_not_th
     person = rows.person(rows.group())
     phones = [rows.contact(person_id=person) for _ in range(2)]
 
-    def put_off(phone: int, reason: str) -> int:
+    def deferred(phone: int, reason: str) -> int:
         message = rows.message(phone)
         rows.change(Message, message, scheduled_at=NOW + HOUR, reason=reason, attempts=1)
         return message
 
-    put_off(phones[0], "21635")
-    put_off(phones[1], "daily_cap")
+    deferred(phones[0], "21635")
+    deferred(phones[1], "daily_cap")
     assert monitoring.stuck_channels(rows.tx, NOW) == set()
-    put_off(phones[1], "21635")
+    deferred(phones[1], "21635")
     assert monitoring.stuck_channels(rows.tx, NOW) == {"sms"}
     assert monitoring.accepting_channels(rows.tx, NOW) == set()
     rows.handed(rows.message(phones[0]))

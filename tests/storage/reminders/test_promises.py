@@ -5,8 +5,8 @@ from typing import Any
 
 from reminder.domain.model.messages import MessageKind, MessageState
 from reminder.domain.model.people import Audience, ChannelName, Mode
-from reminder.domain.model.promises import PromiseState
-from reminder.domain.rules.promises import PromisedMessage
+from reminder.domain.model.promise_states import PromiseState
+from reminder.domain.rules.promise_checks import PromisedMessage
 from reminder.storage.db.tables import Message, Promise, Reminder
 from reminder.storage.outbox.queue import MentionDraft
 from reminder.storage.reminders import promises

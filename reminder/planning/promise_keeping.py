@@ -8,9 +8,9 @@ from functools import partial
 from reminder.domain.model.messages import MessageKind, MessageState, Urgency
 from reminder.domain.model.notices import UntoldKind
 from reminder.domain.model.people import Audience, ChannelName, ContactState, Copies
-from reminder.domain.model.promises import PromiseState, addressee_of
+from reminder.domain.model.promise_states import PromiseState, addressee_of
 from reminder.domain.rules import hours
-from reminder.domain.rules.promises import (
+from reminder.domain.rules.promise_checks import (
     ASKS_BEFORE_END,
     GIVES_WAY_AFTER,
     TELLS_BEFORE_END,
