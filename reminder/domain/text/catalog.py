@@ -11,7 +11,7 @@ from typing import cast
 
 from reminder.domain.model.card_kinds import CardKind
 from reminder.domain.model.languages import LanguageFacts, read_facts
-from reminder.domain.model.notices import ANSWERS, NoticeKind
+from reminder.domain.model.notices import ALL_NOTICES, ANSWERS
 from reminder.domain.model.people import Audience, ConsentHow, Language, Mode, Role
 from reminder.domain.rules.steps import NEEDED_STAGES, NEEDED_STAGES_OF_GRACE, StepText, by_fitness
 from reminder.domain.text import furigana
@@ -93,7 +93,7 @@ _READ_IN_MAIL = (
 # of failed texts.
 DIGEST_PARTS = ("unanswered", "ended", "counter", "form", "opens", "unreached")
 DIGEST_NOTES = ("unanswered", "ended")
-DIGEST_STATES = ("unconfirmed", "unreachable", "undelivered", "failed")
+DIGEST_STATES = ("unconfirmed", "unreachable", "undelivered", "failed", "not_told")
 
 # The sheet for the visit of the city's staff: its columns, and the texts above and in them.
 VISIT_COLUMNS = (
@@ -140,7 +140,7 @@ _SAID = {
     "several.item": frozenset({"thing", "date"}),
     "email.text.about": _PERSON,
     **{f"answers.{name}": _PERSON | {"date", "code"} for name in ANSWERS},
-    **{f"notices.{kind}.{part}": _NOTICE for kind in NoticeKind for part in ("subject", "said", "to_do")},
+    **{f"notices.{kind}.{part}": _NOTICE for kind in ALL_NOTICES for part in ("subject", "said", "to_do")},
     **{f"again.{name}": _CARD for name in AGAIN},
     **{f"history.{name}": frozenset({"date", "channel", "state", "reply"}) for name in ("sent", "silent", "answered")},
     "history.instead": frozenset({"channel"}),

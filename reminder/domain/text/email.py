@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reminder.domain.model.notices import NoticeKind
+from reminder.domain.model.notices import NoticeKind, UntoldKind
 from reminder.domain.model.people import ChannelName
 from reminder.domain.text.catalog import ARRIVAL, CERTIFICATES, PROCEDURE, Catalog
 from reminder.domain.text.model import About, Composed, Copy, EarlierOutcome, ReminderContent, WordPlace
@@ -44,7 +44,7 @@ class EmailComposer:
             blocks += [self._part(heading, text, values) for heading, text in advice]
         return Composed(near + subject, _joined(blocks), self.closing, left, near)
 
-    def notice(self, kind: NoticeKind, about: About) -> Composed:
+    def notice(self, kind: NoticeKind | UntoldKind, about: About) -> Composed:
         """Return a notice to a carer or a member of staff about a person's reminders."""
         words, values = self._words, self._mail.of_notice(about)
         said, parts = words.section(f"notices.{kind}"), words.section("email.part")

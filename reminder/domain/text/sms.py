@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from reminder.domain.model.languages import Script
-from reminder.domain.model.notices import OF_THE_NUMBER, NoticeKind
+from reminder.domain.model.notices import OF_THE_NUMBER, NoticeKind, UntoldKind
 from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.domain.text import sms_segments
 from reminder.domain.text.model import About, CardContent, Composed, ReminderContent
@@ -42,7 +42,7 @@ class SmsComposer:
         text = self._shortest(template, self.phrases.of_reminder(topic.first, topic.family))
         return Composed(None, self._assured(_without_the_last(text)))
 
-    def notice(self, kind: NoticeKind, about: About) -> Composed:
+    def notice(self, kind: NoticeKind | UntoldKind, about: About) -> Composed:
         """Return a notice to a carer or a member of staff about a person's reminders."""
         said = self.phrases.words.section(f"notices.{kind}")["said"]
         return Composed(None, self._signed(said.format_map(self.phrases.of_notice(about))))
