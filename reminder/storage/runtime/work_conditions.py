@@ -13,6 +13,7 @@ from reminder.domain.rules.digest_week import Week
 from reminder.guard import outgoing
 from reminder.storage.db.tables import (
     AWAITS_OUTCOME,
+    IS_OPEN_PROMISE,
     IS_SILENT,
     IS_UNREPORTED_FAILURE,
     Card,
@@ -20,13 +21,14 @@ from reminder.storage.db.tables import (
     Heartbeat,
     Message,
     Notice,
+    Promise,
     Receipt,
     Reply,
     ServiceState,
     SetAsideRow,
     UnclearReply,
 )
-from reminder.storage.runtime import heartbeats, set_aside
+from reminder.storage.runtime import clock_repair, heartbeats, set_aside
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,7 @@ UNCLEAR_REPLY_DUE = WorkCondition(
 REMINDER_DUE = WorkCondition("reminder_due", exists().where(Card.retired_at.is_(None), Card.next_reminder_on <= _TODAY))
 ESCALATION_DUE = WorkCondition("escalation_due", exists().where(IS_SILENT, Card.escalate_on <= _TODAY))
 FAILURE_UNREPORTED = WorkCondition("failure_unreported", exists(select(Message.id).where(IS_UNREPORTED_FAILURE)))
+PROMISE_DUE = WorkCondition("promise_due", exists(select(Promise.id).where(IS_OPEN_PROMISE, Promise.check_at <= _NOW)))
 GROUP_HOLD_UNTOLD = WorkCondition("group_hold_untold", exists().where(GroupHold.notified_at.is_(None)))
 ROW_SET_ASIDE = WorkCondition("row_set_aside", exists().where(SetAsideRow.at <= bindparam("tried_again")))
 NOTICE_WAITS = WorkCondition("notice_waits", exists().where(Notice.notified_at.is_(None)))
@@ -64,6 +67,10 @@ def _not_since(heartbeat: str, since: ColumnElement[datetime]) -> ColumnElement[
     return ~exists().where(Heartbeat.name == heartbeat, Heartbeat.at >= since)
 
 
+# No pass can have begun then, unless a clock was set back since.
+PASS_IN_FUTURE = WorkCondition(
+    "pass_in_future", exists().where(Heartbeat.name == heartbeats.PASS, Heartbeat.at > bindparam("ahead"))
+)
 VERIFICATION_DUE = WorkCondition("verification_due", _not_since(heartbeats.VERIFICATION, _WEEK))
 RETENTION_DUE = WorkCondition("retention_due", _not_since(heartbeats.RETENTION, _DAY))
 # Every stored word has been checked by the rules that are in force (upkeep/word_check.py): the value is their version.
@@ -83,6 +90,7 @@ def work_due(tx: Session, conditions: tuple[WorkCondition, ...], now: datetime) 
     today = japan_date(now)
     moments = {"now": now, "today": today, "day": hours.instant(today, time(0)), "week": Week.of(today).begins}
     moments["tried_again"] = now - set_aside.TRIED_AGAIN_AFTER
+    moments["ahead"] = now + clock_repair.APART
     row = tx.execute(_statement(conditions), moments).one()
     return frozenset(condition for condition, holds in zip(conditions, row, strict=True) if holds)
 
