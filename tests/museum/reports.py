@@ -55,10 +55,10 @@ def _spell(said: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def seconds(said: str) -> float:
-    """Return the seconds from six in the morning of the first day to "10:05", or to "2 10:05" of the second."""
+    """Return the seconds from six in the morning of the first day to "10:05", or to "2 10:05:30" of the second."""
     day, _, clock = f"1 {said}".removeprefix("1 " if " " in said else "").rpartition(" ")
-    hours, minutes = clock.split(":")
-    return (int(day) - 1) * 24 * HOUR + (int(hours) - 6) * HOUR + int(minutes) * 60
+    hours, minutes, *rest = map(int, clock.split(":"))
+    return (int(day) - 1) * 24 * HOUR + (hours - 6) * HOUR + minutes * 60 + sum(rest)
 
 
 def differences(report: Report) -> list[str]:

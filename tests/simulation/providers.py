@@ -186,8 +186,9 @@ class Twilio(HttpHost):
         kind, *how = self.world.weather.now(about, to)
         after = self.world.draw(f"{about} answers", 0.02, 0.4)
         self.world.handed(about, key, to, text)
-        if kind == "refuse":
+        if kind in ("refuse", "refuse_slowly"):
             status = int(how[0])
+            after += 5.0 if kind == "refuse_slowly" else 0.0
             self.world.note(f"{about} to {to} refused with {':'.join(how)}")
             said = {"code": int(how[1]) if len(how) > 1 else status, "message": "refused", "status": status}
             respond(line, status, said, after=after, headers={"Retry-After": how[2]} if len(how) > 2 else {})

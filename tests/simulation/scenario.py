@@ -37,7 +37,8 @@ class Happening:
     """Something that somebody does, or that befalls us, `at` so many seconds after the beginning.
 
     `on`: not then, but in the moment in which something comes for the so-and-so-manyth time: `marked:3` (a hand-over is
-    committed), `handed:3` (a message comes to its provider), `taken:3` (a provider takes one), `committed:3`.
+    committed), `handed:3` (a message comes to its provider), `taken:3` (a provider takes one), `committed:3`; of one
+    channel only: `marked sms:3`.
     """
 
     at: float

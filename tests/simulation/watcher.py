@@ -193,7 +193,7 @@ class Watcher(logging.Handler):
 
     def _begins(self, name: tuple[int, int], row: Row) -> None:
         """A hand-over begins: is the message still true, in its day, and the only one to its reader?"""
-        self.world.happened("marked")
+        self.world.happened("marked", row.channel)
         if name in self._untrue:
             self.wrong("handed over after " + self._untrue[name], f"message {row.id} ({row.kind})")
         if instant(row.expires_at) <= instant(row.handed_at):
@@ -219,25 +219,25 @@ class Watcher(logging.Handler):
         """Return what providers have taken of a message."""
         return self.taken.get((row.channel, self.key_of(row))) or self._adopted.get(row.name, [])
 
-    def _adopts(self, row: Row) -> None:
-        """Note that a message was never sent because its reader has the same text already: whose contact is gone."""
+    def _adopts(self, row: Row) -> bool:
+        """Return whether a message stands for a text that its reader has already, from a message that was erased."""
         known = [one for some in self.taken.values() for one in some if row.provider_id in (one.sid, one.mail_id)]
         gone = [one for one in known if self._named(one.channel, one.key)[1] is None]
-        self._adopted[row.name] = gone
-        if not gone:
-            self.wrong("never taken", f"message {row.id} is {row.state} without a hand-over, and nobody has its text")
+        if gone:
+            self._adopted[row.name] = gone
+        return bool(gone)
 
     def _said_to_have_arrived(self, row: Row) -> None:
-        if not row.attempts and row.provider_id:
-            self._adopts(row)
         taken = self.takings(row)
-        if row.channel == "email" and row.provider_id and row.provider_id not in {one.mail_id for one in taken}:
-            taken = []
-        if not taken:
-            self.wrong("never taken", f"message {row.id} is {row.state}, and its provider has never had it")
+        is_named = row.channel == "line" or not row.provider_id
+        is_its_own = is_named or row.provider_id in {name for one in taken for name in (one.sid, one.mail_id)}
+        if not (taken and is_its_own) and not self._adopts(row):
+            if not taken:
+                self.wrong("never taken", f"message {row.id} is {row.state}, and its provider has never had it")
+            else:
+                self.wrong("somebody else's", f"message {row.id} is {row.state} as {row.provider_id}, another's name")
             return
-        if row.provider_id and row.channel in ("sms", "voice") and row.provider_id not in {one.sid for one in taken}:
-            self.wrong("somebody else's", f"message {row.id} is {row.state} as {row.provider_id}, which is another's")
+        taken = self.takings(row) if taken and is_its_own else self._adopted[row.name]
         if row.state == "delivered" and not any(TRUE_END.get(one.status) == "delivered" for one in taken):
             self.wrong(
                 "said to have arrived", f"message {row.id} is delivered; in truth {[one.status for one in taken]}"
@@ -260,7 +260,7 @@ class Watcher(logging.Handler):
             self.wrong("unknown to us", f"{channel} to {to}: no message is called so")
             return
         self._arrivals[name] += 1
-        self.world.happened("handed")
+        self.world.happened("handed", channel)
         stopped = self._stopped_by_owner.get(to)
         is_asked_for = row is not None and row.kind in ASKED_FOR
         if channel == "sms" and stopped is not None and self.world.loop.time() > stopped + 30 and not is_asked_for:
@@ -288,7 +288,7 @@ class Watcher(logging.Handler):
 
     def took(self, taken: Taken) -> None:
         """A provider has taken a message."""
-        self.world.happened("taken")
+        self.world.happened("taken", taken.channel)
         self.taken[taken.channel, taken.key].append(taken)
         times = len(self.taken[taken.channel, taken.key])
         name, row = self._named(taken.channel, taken.key)

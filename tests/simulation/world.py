@@ -257,13 +257,14 @@ class World:
             await asyncio.sleep(evening - self.loop.time())
             self.watcher.end_of_day()
 
-    def happened(self, what: str) -> None:
-        """Count what came, and let those act who act just then."""
-        self._counts[what] += 1
-        turn = f"{what}:{self._counts[what]}"
-        for happening in self.scenario.happenings:
-            if happening.on == turn:
-                self.later(self.draw("acts follow", 0.0, 0.03), lambda one=happening: self._happen(one))
+    def happened(self, what: str, channel: str = "") -> None:
+        """Count what came, in all and by this channel, and let those act who act just then."""
+        for name in (what, f"{what} {channel}")[: 2 if channel else 1]:
+            self._counts[name] += 1
+            turn = f"{name}:{self._counts[name]}"
+            for happening in self.scenario.happenings:
+                if happening.on == turn:
+                    self.later(self.draw("acts follow", 0.0, 0.03), lambda one=happening: self._happen(one))
 
     def _happen(self, happening: Happening) -> None:
         if happening.args.get("who") == READER:
