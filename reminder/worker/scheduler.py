@@ -1,6 +1,6 @@
 """The worker scheduler: APScheduler runs the jobs of INTERVAL_JOBS until the process is stopped.
 
-However the machine's clock is set meanwhile, the next run comes when it should (steady_scheduler).
+However the machine's clock is set, the next run comes when it should.
 """
 
 import logging
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import FrameType
-from typing import Any, Self
+from typing import Self
 
 from reminder import garbage
 from reminder.clock import ClockWatch, SystemClock
@@ -147,8 +147,7 @@ class WorkerScheduler:
     def __init__(
         self, app: App, jobs: Sequence[IntervalJob] = INTERVAL_JOBS, *, watch: ClockWatch | None = None
     ) -> None:
-        # They load APScheduler, which other commands do without.
-        from reminder.worker.steady_scheduler import DaemonThreads, SteadyScheduler
+        from reminder.worker.steady_scheduler import OwnThreads, SteadyScheduler
 
         self._app = app
         self._stopping = threading.Event()
@@ -156,17 +155,10 @@ class WorkerScheduler:
         self._watch = watch or (ClockWatch(app.clock) if app.keeps_time else None)
         self._stepped = timedelta(0)
         self._step_lock = threading.Lock()
-        self._threads = DaemonThreads(lambda: STOPS_WITHIN)
-        self._scheduler: Any = SteadyScheduler(
-            executors={"default": self._threads},
-            # The work to do is in the database, not here: the next run makes up for a missed one, and none is ever
-            # lost.
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            timezone="UTC",
-        )
-        # APScheduler would warn at every run that finds the one before still busy, which is intended.
-        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
-        # The scheduler uses the machine's clock even if the program is run with another date.
+        self._threads = OwnThreads()
+        self._scheduler = SteadyScheduler(self._threads)
+        # APScheduler would tell of every run, and warn at each that finds the one before still busy, which is intended.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         at_once = SystemClock().now()
         for job in jobs:
             first = {"next_run_time": at_once} if job.starts_at_once else {}
@@ -240,9 +232,9 @@ class WorkerScheduler:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._scheduler.shutdown(wait=True)
-        if held := self._threads.running:
-            log.error("worker stopped, although these jobs have not ended: %s", ", ".join(held))
+        self._scheduler.shutdown(wait=False)
+        if held := self._threads.wait(STOPS_WITHIN):
+            log.error("worker stopped, although these have not ended: %s", ", ".join(held))
         else:
             log.info("worker stopped; nothing is leased")
 

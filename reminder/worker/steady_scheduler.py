@@ -1,83 +1,79 @@
-"""APScheduler with times that a change of the machine's clock does not move, and threads that hold up no end.
+"""APScheduler on seconds that only grow, extended as its manual describes (custom schedulers and executors).
 
-APScheduler waits until an instant of the machine's clock. Where that clock is set back, it would wait as long again;
-where it is set forward, every run between would be due at once.
+APScheduler keeps the next run of a job as an instant of the machine's clock. Where the clock is set back by an hour,
+nothing would run for an hour. Here the next runs move with the clock: the seconds until each stay what they are.
 """
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from apscheduler.executors.base import BaseExecutor, run_job
+from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from reminder.clock import ClockWatch, SystemClock, monotonic
 
-# It looks at the clock this often, in seconds, however far away the next run is.
+# How often, in seconds, it looks whether the clock was set: at the most as long does a step delay anything.
 LOOKS_EVERY = 1.0
-# Less is drift, which the next interval makes up for.
-LEAST_STEP = timedelta(seconds=1)
+# A smaller step is drift, which changes no interval that matters.
+LEAST_STEP = timedelta(milliseconds=100)
 
 
-class SteadyScheduler(BackgroundScheduler):
-    """A scheduler whose jobs keep their distance in time when the machine's clock is set.
+class OwnThreads(BaseExecutor):
+    """Runs each job in a thread of its own, which ends with the process.
 
-    `watch` compares that clock with seconds that only grow. When it has been set, each job's next run is set by as
-    much, so that none waits longer, none is run twice, and those of hours that never were are not made up for.
+    The threads of APScheduler's pools are waited for when a process ends, also those that a provider holds.
     """
 
-    def __init__(self, *, watch: ClockWatch | None = None, **options: object) -> None:
-        self._watch = watch or ClockWatch(SystemClock())
-        super().__init__(**options)  # type: ignore[no-untyped-call]
-
-    def _process_jobs(self) -> float:
-        step = self._watch.step()
-        if abs(step) >= LEAST_STEP:
-            self._move(step)
-        wait: float | None = super()._process_jobs()  # type: ignore[no-untyped-call]
-        return LOOKS_EVERY if wait is None else min(wait, LOOKS_EVERY)
-
-    def _move(self, step: timedelta) -> None:
-        for job in self.get_jobs():
-            if job.next_run_time is not None:
-                self.modify_job(job.id, next_run_time=job.next_run_time + step)
-
-
-class DaemonThreads(BaseExecutor):
-    """Runs each job in a thread of its own, which does not keep the process from ending.
-
-    A thread that waits for a database or a provider must not hold up an end for longer than a supervisor waits.
-    """
-
-    def __init__(self, ends_within: Callable[[], float]) -> None:
+    def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._ends_within = ends_within
-        self._threads: set[threading.Thread] = set()
+        self._running: set[threading.Thread] = set()
 
-    @property
-    def running(self) -> Sequence[str]:
-        """Return the names of the jobs that run."""
-        return sorted(thread.name for thread in list(self._threads) if thread.is_alive())
-
-    def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:
-        thread = threading.Thread(target=self._run, args=(job, run_times), name=job.name, daemon=True)
-        self._threads.add(thread)
+    def _do_submit_job(self, job: Job, run_times: list[object]) -> None:
+        thread = threading.Thread(target=self._work, args=(job, run_times), name=f"job {job.name}", daemon=True)
+        self._running.add(thread)
         thread.start()
 
-    def _run(self, job: Any, run_times: Sequence[datetime]) -> None:
+    def _work(self, job: Job, run_times: list[object]) -> None:
         try:
             events = run_job(job, job._jobstore_alias, run_times, self._logger.name)
-        except BaseException:  # noqa: BLE001
-            self._run_job_error(job.id, *sys.exc_info()[1:])
+        except BaseException as failure:  # noqa: BLE001  # APScheduler counts the job as running until it hears of it
+            self._run_job_error(job.id, failure, sys.exc_info()[2])
         else:
             self._run_job_success(job.id, events)
         finally:
-            self._threads.discard(threading.current_thread())
+            self._running.discard(threading.current_thread())
 
-    def shutdown(self, wait: bool = True) -> None:
-        """Wait for the jobs that run, but no longer than they have to end."""
-        stop_by = monotonic() + self._ends_within()
-        for thread in list(self._threads) if wait else ():
-            thread.join(max(0.0, stop_by - monotonic()))
+    def wait(self, seconds: float) -> list[str]:
+        """Wait so long for what runs; return the names of the threads that have not ended."""
+        until = monotonic() + seconds
+        for thread in list(self._running):
+            thread.join(max(0.0, until - monotonic()))
+        return sorted(thread.name for thread in list(self._running) if thread.is_alive())
+
+
+class SteadyScheduler(BackgroundScheduler):
+    """APScheduler's background scheduler, whose jobs keep their intervals however the machine's clock is set.
+
+    `watch`: notices that the clock was set.
+    """
+
+    def __init__(self, executor: OwnThreads, *, watch: ClockWatch | None = None) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            executors={"default": executor},
+            # The work to do is in the database, not here: the next run makes up for a missed one.
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone="UTC",
+        )
+        # The jobs are timed by the machine's clock even if the program is run with another date.
+        self._watch = watch or ClockWatch(SystemClock())
+
+    def _process_jobs(self) -> float:
+        """Start the jobs that are due; return in how many seconds to look again."""
+        step = self._watch.step()
+        if abs(step) >= LEAST_STEP:
+            for job in self.get_jobs():
+                job.modify(next_run_time=job.next_run_time + step)
+        waits: float | None = super()._process_jobs()  # type: ignore[no-untyped-call]
+        return LOOKS_EVERY if waits is None else min(waits, LOOKS_EVERY)

@@ -15,7 +15,7 @@ from reminder.upkeep import clock_step
 from reminder.upkeep.health import assess
 from reminder.worker.jobs import run_once
 from reminder.worker.scheduler import IntervalJob, WorkerScheduler
-from reminder.worker.steady_scheduler import LOOKS_EVERY, SteadyScheduler
+from reminder.worker.steady_scheduler import OwnThreads, SteadyScheduler
 from tests.patience import PATIENCE
 from tests.program import until
 from tests.village import Village
@@ -66,9 +66,7 @@ class Steps(ClockWatch):
 @pytest.mark.parametrize("step", STEPS, ids=str)
 def test_after_a_step_each_job_runs_when_it_would_have_and_once(step: timedelta) -> None:
     ran = threading.Semaphore(0)
-    scheduler = SteadyScheduler(
-        watch=Steps(step), timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
-    )
+    scheduler = SteadyScheduler(OwnThreads(), watch=Steps(step))
     # As the clock's step has left it: so far from now.
     scheduler.add_job(ran.release, "interval", hours=1, next_run_time=SystemClock().now() - step)
     scheduler.start()
@@ -77,17 +75,6 @@ def test_after_a_step_each_job_runs_when_it_would_have_and_once(step: timedelta)
         [job] = scheduler.get_jobs()
         assert timedelta(minutes=50) < job.next_run_time - SystemClock().now() <= timedelta(hours=1)
         assert not ran.acquire(blocking=False), "not once for each hour that never was"
-    finally:
-        scheduler.shutdown()
-
-
-def test_it_looks_at_the_clock_again_soon_however_far_the_next_run_is() -> None:
-    scheduler = SteadyScheduler(timezone="UTC")
-    scheduler.add_job(lambda: None, "interval", days=9)
-    scheduler.start(paused=True)
-    scheduler.state = 1
-    try:
-        assert scheduler._process_jobs() == LOOKS_EVERY
     finally:
         scheduler.shutdown()
 
