@@ -8,14 +8,26 @@ from twilio.base.page import Page
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
-from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
+from reminder.channels.twilio.transport import (
+    CLOCK_SLACK,
+    FAILURES,
+    Transport,
+    address_of,
+    asking_failed,
+    following,
+    last_answer,
+    meaning,
+)
+from reminder.channels.twilio.webhooks import read_fate, read_listed_text
 from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing
+from reminder.domain.model.provider_history import HistoryPage, ListedFate, ListedText
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
 # A text that waited longer than four hours would arrive in the evening; our own schedule decides about that.
 VALID_SECONDS = 4 * 60 * 60
 
 PAGE_SIZE = 100
+MOST_A_PAGE = 1000
 PAGES = 3  # and one more, to know whether the list ends there
 
 
@@ -40,6 +52,7 @@ class TwilioSms:
         timeout: float = 10,
     ) -> None:
         self._transport = Transport(base_url, timeout)
+        self._path = f"/2010-04-01/Accounts/{account_sid}/Messages.json"
         self._messages = Client(account_sid, auth_token, http_client=self._transport).messages
         self._sender = {"messaging_service_sid": messaging_service_sid} if messaging_service_sid else {"from_": sender}
         self._public_url = public_url.rstrip("/") if public_url else None
@@ -77,8 +90,7 @@ class TwilioSms:
         try:
             return await self._find(outgoing.address, outgoing.text, earliest, others)
         except FAILURES as failure:
-            retry_after = answered.retry_after if (answered := last_answer.get()) else None
-            raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
+            raise asking_failed(failure) from None
 
     async def _find(self, address: str, text: str, earliest: datetime, others: Collection[str]) -> ListedEntries:
         page: Page | None = await self._messages.page_async(to=address, page_size=PAGE_SIZE)
@@ -99,6 +111,29 @@ class TwilioSms:
             # Newer texts filled the pages, so ours may come after them: "not found" could cause a second copy.
             raise TemporaryChannelError("list_too_long")
         return ListedEntries(tuple(found))
+
+    async def history(self, since: datetime, page: str | None) -> HistoryPage:
+        """Return the texts in both directions that Twilio dates since then; see ProviderHistory."""
+        last_answer.set(None)
+        try:
+            listed = await self._listed(since, page)
+            fates, texts = list[ListedFate](), list[ListedText]()
+            for row in listed:
+                if row.direction == "inbound":
+                    text = read_listed_text(row.sid, row.from_, row.body, row.date_sent or row.date_created)
+                    texts += [] if text is None else [text]
+                else:
+                    fate = read_fate(row.sid, row.status, row.error_code)
+                    fates += [] if fate is None else [fate]
+            return HistoryPage(tuple(fates), tuple(texts), following(listed, self._path))
+        except FAILURES as failure:
+            raise asking_failed(failure) from None
+
+    async def _listed(self, since: datetime, page: str | None) -> Page:
+        if page is not None and (address := address_of(page, self._path)) is not None:
+            return await self._messages.get_page_async(address)
+        # The SDK writes an instant without its zone.
+        return await self._messages.page_async(date_sent_after=since.astimezone(UTC), page_size=MOST_A_PAGE)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -3,13 +3,17 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from twilio.request_validator import HMAC_SHA1, HMAC_SHA256, RequestValidator, get_signature_algorithm
+
+from reminder.domain.model.provider_history import ListedFate, ListedText
 
 Form = Mapping[str, str] | Sequence[tuple[str, str]]
 
 _SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 _STATUS = re.compile(r"[a-z][a-z_]{0,19}")
+_MACHINES = ("machine", "fax")
 _ERROR_CODE = re.compile(r"[1-9][0-9]{3,5}")
 
 
@@ -85,8 +89,28 @@ def parse_status(form: Form) -> StatusReceipt | None:
     return StatusReceipt(provider_id, status, int(error_code) if _ERROR_CODE.fullmatch(error_code) else None)
 
 
+def read_fate(
+    provider_id: object, status: object, error_code: object, *, answered_by: object = None
+) -> ListedFate | None:
+    """Return what a row of a list says of a message or a call; None for one without an id or a status of Twilio's."""
+    name, word = str(provider_id), str(status).replace("-", "_")
+    if word == "completed" and str(answered_by or "").startswith(_MACHINES):
+        word = "machine"
+    if not _SID.fullmatch(name) or not _STATUS.fullmatch(word):
+        return None
+    code = str(error_code or "")
+    return ListedFate(name, word, code if _ERROR_CODE.fullmatch(code) else None)
+
+
+def read_listed_text(provider_id: object, sender: object, text: object, at: datetime | None) -> ListedText | None:
+    """Return an inbound text of a list; None for one without an id or a sender."""
+    if not _SID.fullmatch(str(provider_id)) or not sender:
+        return None
+    return ListedText(str(provider_id), str(sender), str(text or ""), at)
+
+
 def _is_machine(fields: _Fields) -> bool:
-    return _first(fields, ("AnsweredBy",)).startswith(("machine", "fax"))
+    return _first(fields, ("AnsweredBy",)).startswith(_MACHINES)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,26 @@
 """The client of Twilio's calls: it requests a call, asks for its outcome, and renders its turns as TwiML."""
 
 from collections.abc import Collection
-from datetime import UTC
+from datetime import UTC, datetime
 
 from twilio.rest import Client
 from twilio.twiml.voice_response import Gather, Say, VoiceResponse
 
-from reminder.channels.twilio.transport import CLOCK_SLACK, FAILURES, Transport, last_answer, meaning
+from reminder.channels.twilio.transport import (
+    CLOCK_SLACK,
+    FAILURES,
+    Transport,
+    address_of,
+    asking_failed,
+    following,
+    last_answer,
+    meaning,
+)
+from reminder.channels.twilio.webhooks import read_fate
 from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing
+from reminder.domain.model.provider_history import HistoryPage
 from reminder.domain.text.call_scripts import Turn
-from reminder.errors import TemporaryChannelError, UnknownOutcomeError
+from reminder.errors import UnknownOutcomeError
 
 # The ringing time: an elderly person needs time to walk to the telephone.
 RINGS_SECONDS = 40
@@ -18,6 +29,7 @@ WAITS_SECONDS = 8
 BETWEEN_SENTENCES = "800ms"
 
 PAGE_SIZE = 50
+MOST_A_PAGE = 1000
 
 
 class TwilioVoice:
@@ -39,6 +51,7 @@ class TwilioVoice:
         timeout: float = 10,
     ) -> None:
         self._transport = Transport(base_url, timeout)
+        self._path = f"/2010-04-01/Accounts/{account_sid}/Calls.json"
         self._calls = Client(account_sid, auth_token, http_client=self._transport).calls
         self._sender = sender
         self._public_url = public_url.rstrip("/")
@@ -79,8 +92,26 @@ class TwilioVoice:
                 )
             )
         except FAILURES as failure:
-            retry_after = answered.retry_after if (answered := last_answer.get()) else None
-            raise TemporaryChannelError(meaning(failure).reason, retry_after) from None
+            raise asking_failed(failure) from None
+
+    async def history(self, since: datetime, page: str | None) -> HistoryPage:
+        """Return the calls that began since then; see ProviderHistory."""
+        last_answer.set(None)
+        try:
+            address = None if page is None else address_of(page, self._path)
+            if address is not None:
+                listed = await self._calls.get_page_async(address)
+            else:
+                listed = await self._calls.page_async(start_time_after=since.astimezone(UTC), page_size=MOST_A_PAGE)
+            found = [
+                read_fate(row.sid, row.status, None, answered_by=row.answered_by)
+                for row in listed
+                if row.direction != "inbound"
+            ]
+            fates = tuple(one for one in found if one is not None)
+            return HistoryPage(fates, (), following(listed, self._path))
+        except FAILURES as failure:
+            raise asking_failed(failure) from None
 
     async def close(self) -> None:
         """Close all connections."""

@@ -16,6 +16,8 @@ INVITATIONS = SESSIONS = timedelta(days=30)
 TO_STRANGERS = SHEETS = UNCLEAR_REPLIES = timedelta(days=7)
 # The same words are not said twice in a day.
 TRACES = timedelta(days=1)
+# Longer than a provider's list is read back.
+HEARD = timedelta(days=14)
 # The usual day of a group is that of its last 28.
 DAY_TOTALS = timedelta(days=60)
 
@@ -35,6 +37,7 @@ AFTER = {
     "codes": CODES,
     "challenges": CODES,
     "address_usage": CODES,
+    "inbound_text_ids": HEARD,
     "group_usage": USAGE,
     "idempotency_keys": CODES,
     "request_rates": CODES,
