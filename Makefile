@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 IN_VENV := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+# What `make bench` measures ours against has an environment of its own: nothing else needs it.
+BENCH_VENV ?= .venv-bench
+BENCH_INSTALLED := $(BENCH_VENV)/installed
 # What pytest is asked beside the whole suite: make test TESTS="tests/domain -x"
 TESTS ?=
 
@@ -58,21 +61,26 @@ sbom: $(INSTALLED)
 wheel: $(INSTALLED)
 	$(IN_VENV)/python -m hatchling build -t wheel
 
-bench: $(INSTALLED)
-	$(IN_VENV)/python -m tests.bench
+bench: $(BENCH_INSTALLED)
+	$(BENCH_VENV)/bin/python -m tests.bench
 
 chaos: $(INSTALLED)
 	$(IN_VENV)/python -m tests.chaos
 	$(IN_VENV)/python -m tests.simulation --seed 1000 --days 2 --minutes $(MINUTES)
 
-# The build tool comes out of the lock too: left to itself pip would fetch the newest one, whatever it is that day.
+$(INSTALLED): LOCK := requirements-dev.lock
+$(BENCH_INSTALLED): LOCK := requirements-bench.lock
 $(INSTALLED): requirements-dev.lock pyproject.toml
+$(BENCH_INSTALLED): requirements-bench.lock pyproject.toml
+
+# The build tool comes out of the lock too: left to itself pip would fetch the newest one, whatever it is that day.
+$(INSTALLED) $(BENCH_INSTALLED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "This needs Python 3.11 or newer. Name one: make PYTHON=python3.11" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(IN_VENV)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(IN_VENV)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

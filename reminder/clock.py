@@ -7,8 +7,10 @@ so a fixed offset is exact for every date a card can carry.
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
+from threading import Lock
 from typing import Protocol
 
 JAPAN = timezone(timedelta(hours=9), "Asia/Tokyo")
@@ -57,14 +59,36 @@ class SteppedClock:
         self._now = now.astimezone(UTC)
 
 
+def monotonic() -> float:
+    """Return seconds that only ever grow, whatever the machine's clock is set to; they are for intervals."""
+    return time.monotonic()
+
+
+class ClockWatch:
+    """Notices that a clock was set, by comparing it with seconds that only grow. Several threads may use it."""
+
+    def __init__(self, clock: Clock, seconds: Callable[[], float] = monotonic) -> None:
+        self._clock, self._seconds = clock, seconds
+        self._lock = Lock()
+        self._seen = self._now()
+
+    def step(self) -> timedelta:
+        """Return by how much the clock was set since the last call, forward or (negative) back.
+
+        The suspension of a machine counts as forward, because its seconds stand still meanwhile.
+        """
+        with self._lock:
+            (before, seconds_before), (now, seconds) = self._seen, self._now()
+            self._seen = now, seconds
+        return now - before - timedelta(seconds=seconds - seconds_before)
+
+    def _now(self) -> tuple[datetime, float]:
+        return self._clock.now(), self._seconds()
+
+
 def japan_date(instant: datetime) -> date:
     """Return the date in Japan of an instant."""
     return instant.astimezone(JAPAN).date()
-
-
-def monotonic() -> float:
-    """Return the seconds since some instant, which no change of the machine's clock moves: for waits and leases."""
-    return time.monotonic()
 
 
 async def pause(seconds: float) -> None:

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -15,7 +16,7 @@ from reminder import settings as settings_of_all
 from reminder.channels import registry
 from reminder.channels.definition import ClientContext
 from reminder.channels.leader import LeaderClient
-from reminder.clock import Clock, SystemClock
+from reminder.clock import Clock, SystemClock, monotonic
 from reminder.domain.model.card_kinds import read_kinds
 from reminder.domain.model.messages import Channel
 from reminder.domain.model.people import ChannelName, Language
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+# How many seconds a provider has to say goodbye when the program ends.
+CLOSES_WITHIN = 2.0
+# By which login codes leave.
+OF_CODES = (ChannelName.EMAIL,)
+# Every dispatcher waits for the database in two threads at most, and none waits for another's.
+THREADS = 32
 log = logging.getLogger(__name__)
 
 
@@ -61,6 +68,7 @@ class EventLoop:
         with self._beginning:
             if self._loop is None:
                 self._loop = new_event_loop()
+                self._loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="provider"))
                 self._thread = threading.Thread(target=_live, args=(self._loop,), name="providers", daemon=True)
                 self._thread.start()
             return self._loop
@@ -91,7 +99,11 @@ def _live(loop: asyncio.AbstractEventLoop) -> None:
 
 @dataclass(frozen=True)
 class App:
-    """Everything a step may need, built once. Close it when done."""
+    """Everything a step may need, built once. Close it when done.
+
+    `code_channels`: the clients by which login codes leave, with connections of their own; None: those of `channels`.
+    `goes_on`: False once long work is to end soon.
+    """
 
     settings: Settings
     rules: Rulebook
@@ -100,6 +112,8 @@ class App:
     clock: Clock
     channels: Mapping[ChannelName, Channel]
     loop: EventLoop
+    code_channels: Mapping[ChannelName, Channel] | None = None
+    goes_on: Callable[[], bool] = lambda: True
     access: "CurrentAccess | None" = None  # of one request of the web; it matters only to the web's database role
 
     def __post_init__(self) -> None:
@@ -135,8 +149,8 @@ class App:
 
     def close(self) -> None:
         """Close the channels, the event loop and the database."""
-        for channel in set(self.channels.values()):
-            self.loop.run(channel.close())
+        for channel in {*self.channels.values(), *(self.code_channels or {}).values()}:
+            self.loop.run(_closed(channel))
         self.loop.close()
         self.database.close()
 
@@ -145,6 +159,13 @@ class App:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+async def _closed(channel: Channel) -> None:
+    """Close the connections to a provider; one that does not answer is left."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSES_WITHIN):
+            await channel.close()
 
 
 def read_rulebook(settings: Settings) -> Rulebook:
@@ -213,7 +234,7 @@ def build_app(
     from reminder.storage.maintenance.moving import note_failover
     from reminder.storage.maintenance.settlement import seal_rows, settling
 
-    logs.install(logging.INFO)
+    logs.install(logging.INFO, monotonic)
     rules = read_rulebook(settings)
     rules.wording.require_finished()
     clock = clock or SystemClock()
@@ -238,14 +259,17 @@ def build_app(
     except BaseException:
         database.close()
         raise
+    made = channels or make_channels(settings, write, rules.wording)
     return App(
         settings=settings,
         rules=rules,
         database=database,
         keys=keys,
         clock=clock,
-        channels=channels or make_channels(settings, write, rules.wording),
+        channels=made,
         loop=EventLoop(),
+        # A mail server that holds every connection of the other mails lets somebody sign in all the same.
+        code_channels=None if channels else {**made, **make_channels(settings, write, rules.wording, only=OF_CODES)},
     )
 
 
@@ -346,9 +370,13 @@ def fill_consents(database: "Database", keys: "KeyRing") -> None:
 
 
 def make_channels(
-    settings: Settings, write: Callable[[str], None], wording: catalog.Catalogs
+    settings: Settings,
+    write: Callable[[str], None],
+    wording: catalog.Catalogs,
+    *,
+    only: Collection[ChannelName] | None = None,
 ) -> Mapping[ChannelName, Channel]:
-    """Return the clients of the channels in use.
+    """Return the clients of the channels in use, or `only` of some of them.
 
     Providers are imported only when they are needed: the first run needs no account and starts at once. `wording` names
     the languages of mails.
@@ -366,5 +394,9 @@ def make_channels(
         tags={language: said.facts.html for language, said in wording.languages.items()},
     )
     used = registry.in_use(settings)
-    made = {ChannelName(one.name): one for one in registry.CHANNELS if one.name in used}
+    made = {
+        ChannelName(one.name): one
+        for one in registry.CHANNELS
+        if one.name in used and (only is None or one.name in only)
+    }
     return {name: one.make(settings, surroundings) or ConsoleChannel(name, write) for name, one in made.items()}

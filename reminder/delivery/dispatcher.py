@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from reminder.clock import pause, pause_unless
 from reminder.delivery.lease_manager import MOST, LeaseBatch
-from reminder.domain.model.messages import LONGEST_HAND_OVER, Outcome
+from reminder.domain.model.messages import LONGEST_HAND_OVER, MessageState, Outcome
 from reminder.errors import DatabaseNotReadyError
 from reminder.storage.outbox.leases import LeasedMessage
 
@@ -26,7 +26,7 @@ TRIES, BETWEEN_TRIES = 120, 1.0
 # sending it.
 GATHERED_FOR = 0.002
 # How often it looks whether it is to stop, and how long it then waits for the outcomes of what it is handing over.
-LOOKS_EVERY, STOPS_WITHIN = 0.5, 20.0
+LOOKS_EVERY, STOPS_WITHIN = 0.5, 12.0
 # What a hand-over is told that is cancelled because it takes longer than LONGEST_HAND_OVER.
 TAKES_TOO_LONG = "timeout"
 
@@ -47,7 +47,8 @@ class Dispatcher:
     `lease` leases up to so many of the next messages. `turn` records outcomes and begins hand-overs, and returns the
     messages whose hand-over has begun. `release` ends leases. These three are called in threads. `hand_over` tries one
     message and never raises; if it is cancelled, which says TAKES_TOO_LONG where that is why, it returns an unknown
-    outcome. `goes_on` says whether to lease more and to begin more hand-overs.
+    outcome. `goes_on` says whether to lease more and to begin more hand-overs. `accepted`: how many messages their
+    provider has taken.
     """
 
     def __init__(
@@ -70,11 +71,12 @@ class Dispatcher:
         # order in which they were leased.
         self._behind: dict[str, deque[_Ready]] = {}
         self._answers: list[Answered] = []
-        self._tried = 0
+        self._tried = self.accepted = 0
         self._is_all = False
         self._leasing: asyncio.Task[None] | None = None
         self._lease_at = self._started_last = 0.0
         self._failure: Exception | None = None
+        self._stop_by: float | None = None
         # An outcome or a lease has come; no hand-over is in flight.
         self._news, self._is_idle = asyncio.Event(), asyncio.Event()
 
@@ -98,7 +100,6 @@ class Dispatcher:
         return self._tried
 
     async def _work(self) -> None:
-        stop_by: float | None = None
         while True:
             self._cut_off_the_longest()
             goes_on = self._goes_on() and self._failure is None
@@ -107,8 +108,7 @@ class Dispatcher:
             if self._answers or (goes_on and self._has_next()):
                 await self._take_turn(goes_on)
             elif self._in_flight:
-                stop_by = None if goes_on else stop_by or self._loop.time() + STOPS_WITHIN
-                if stop_by is not None and self._loop.time() >= stop_by:
+                if not goes_on and self._is_out_of_time():
                     self._cut_off()
                 await self._wait_for_news()
             elif goes_on and (self._ready or not self._is_all):
@@ -202,10 +202,18 @@ class Dispatcher:
             try:
                 return await asyncio.to_thread(self._turn, answered, begins)
             except DatabaseNotReadyError as not_ready:
-                if not tries_left or not_ready.is_final:
+                if not tries_left or not_ready.is_final or self._is_out_of_time():
                     raise
                 await pause(BETWEEN_TRIES)
         raise AssertionError("a turn was neither taken nor refused")
+
+    def _is_out_of_time(self) -> bool:
+        """Return whether it was to stop so long ago that a database which is away is not waited for."""
+        if self._goes_on() and self._failure is None:
+            self._stop_by = None
+        elif self._stop_by is None:
+            self._stop_by = self._loop.time() + STOPS_WITHIN
+        return self._stop_by is not None and self._loop.time() >= self._stop_by
 
     async def _try(self, leased: LeasedMessage, starts_at: float) -> None:
         if (wait := starts_at - self._loop.time()) > 0:
@@ -215,6 +223,7 @@ class Dispatcher:
             # Not before: the next turn may have begun another list meanwhile.
             self._answers.append((leased, outcome))
             self._tried += 1
+            self.accepted += outcome.state is MessageState.ACCEPTED
         finally:
             self._next_to(leased.outgoing.address)
 

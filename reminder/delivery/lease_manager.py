@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 
 from reminder.clock import Clock, japan_date
 from reminder.delivery import reschedule
+from reminder.delivery.channel_breakers import ChannelBreakers, Permit
 from reminder.domain.model.messages import LEASE, UNREADABLE, MessageKind, Urgency
 from reminder.domain.model.people import Audience, ChannelName, GroupKind, Mode
 from reminder.domain.rules import hours
@@ -31,7 +32,7 @@ from reminder.storage.outbox import group_limits, leases, rate_limits, told_befo
 from reminder.storage.outbox.leases import DueRow, LeasedMessage, RecentlySent
 from reminder.storage.outbox.told_before import Said
 from reminder.storage.reminders import digests
-from reminder.storage.runtime import heartbeats
+from reminder.storage.runtime import breakers, heartbeats
 
 log = logging.getLogger(__name__)
 
@@ -64,14 +65,30 @@ class LeaseBatch:
 
 
 class LeaseManager:
-    """Leases messages; `per_second` is the rate of texts that all workers share (None: no limit)."""
+    """Leases messages; `per_second` is the rate of texts that all workers share (None: no limit).
 
-    def __init__(self, database: Database, keys: KeyRing, clock: Clock, *, per_second: float | None) -> None:
+    `breakers`: what the sender has seen of the channels' breakers. Codes leave whatever they say.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        clock: Clock,
+        *,
+        per_second: float | None,
+        breakers: ChannelBreakers | None = None,
+    ) -> None:
         self._database, self._keys, self._clock = database, keys, clock
         self._between = None if per_second is None else timedelta(seconds=1 / per_second)
+        self._breakers = breakers or ChannelBreakers(keys)
 
-    def claim(self, channel: ChannelName, *, can_send: bool, most: int = MOST) -> LeaseBatch:
-        """Lease up to `most` messages; unless `can_send`, only end those that are past their day."""
+    def claim(self, channel: ChannelName, *, can_send: bool, most: int = MOST, codes: bool = False) -> LeaseBatch:
+        """Lease up to `most` messages; unless `can_send`, only end those that are past their day.
+
+        `codes`: login codes; else all other messages. While the breaker of the channel is open, one message is leased
+        from time to time as a probe, and nothing else.
+        """
         now = self._clock.now()
         with self._database.writing() as tx:
             if channel.is_call:
@@ -81,19 +98,54 @@ class LeaseManager:
             count = min(count, most)
             if not count:
                 return LeaseBatch(is_all=False, wait=wait)
-            least = _least(tx, channel, now) if can_send else None
-            picked = leases.pick_due_and_end_stale(tx, channel, now=now, limit=count, least=least)
-            reschedule.reschedule_today(tx, picked.refused + picked.forgotten, now)
-            digests.restart_if_lost(tx, picked.forgotten)
-            leases.hold(tx, picked.suspended, WHILE_SUSPENDED)
-            reschedule.reschedule_next_day(tx, picked.stale, now)
+            permit = Permit.ALL if codes else self._breakers.permit(tx, channel, now)
+            least = self._least(tx, channel, permit, now, codes=codes) if can_send else None
+            is_probe = permit is Permit.PROBE and least is not None
+            if is_probe:
+                self._pick(tx, channel, now, count, None)
+                count = 1
+            picked = self._pick(tx, channel, now, count, least, codes=codes)
             readable = self._readable(tx, picked.ready, now)
             apart = _one_call_after_the_other(tx, channel, readable, now) if channel.is_call else readable
+            if is_probe and apart and not breakers.take_probe(tx, channel, now):
+                apart = []  # another worker sends it
             rows = _Limits(tx, self._keys, channel, now).within(apart)
             leases.lease(tx, [row.id for row in rows], until=now + LEASE)
             starts_in = self._reserve_slots(tx, channel, len(rows), now)
         ended = len(picked.stale) + len(picked.refused) + len(picked.forgotten) + len(picked.suspended)
-        return LeaseBatch(self._decrypt(rows, now, starts_in), is_all=len(picked.ready) + ended < count)
+        leased = self._decrypt(rows, now, starts_in)
+        if is_probe:
+            return LeaseBatch([one._replace(is_probe=True) for one in leased])
+        return LeaseBatch(leased, is_all=len(picked.ready) + ended < count)
+
+    def _pick(
+        self, tx: Tx, channel: ChannelName, now: datetime, count: int, least: Urgency | None, *, codes: bool = False
+    ) -> leases.DueMessages:
+        """Return what is due, and end what may not be sent any more, with the consequences."""
+        picked = leases.pick_due_and_end_stale(tx, channel, now=now, limit=count, least=least, codes=codes)
+        reschedule.reschedule_today(tx, picked.refused + picked.forgotten, now)
+        digests.restart_if_lost(tx, picked.forgotten)
+        leases.hold(tx, picked.suspended, WHILE_SUSPENDED)
+        reschedule.reschedule_next_day(tx, picked.stale, now)
+        return picked
+
+    def _least(self, tx: Tx, channel: ChannelName, permit: Permit, now: datetime, *, codes: bool) -> Urgency | None:
+        """Return the lowest urgency that may be sent now, or None if nothing may be sent.
+
+        Codes are always tried. A paused channel sends nothing else, nor does one whose breaker is open. A channel that
+        has reached its daily limit still sends answers.
+        """
+        if codes:
+            return Urgency.ROUTINE
+        if permit is Permit.NOTHING:
+            return None
+        match heartbeats.pause_of(tx, channel, now):
+            case None:
+                return Urgency.ROUTINE
+            case HoldReason.UNUSUAL_DAY:
+                return Urgency.ANSWER
+            case _:
+                return None
 
     def _readable(self, tx: Tx, rows: Sequence[DueRow], now: datetime) -> Sequence[DueRow]:
         """Return the rows that a key of the ring has sealed.
@@ -137,20 +189,6 @@ class LeaseManager:
         return leased
 
 
-def _least(tx: Tx, channel: ChannelName, now: datetime) -> Urgency | None:
-    """Return the lowest urgency that may be sent now, or None if nothing may be sent.
-
-    A paused channel sends nothing. A channel that has reached its daily limit still sends answers.
-    """
-    match heartbeats.pause_of(tx, channel, now):
-        case None:
-            return Urgency.ROUTINE
-        case HoldReason.UNUSUAL_DAY:
-            return Urgency.ANSWER
-        case _:
-            return None
-
-
 class _Limits:
     """The limits of one channel at one instant, each a group's own first."""
 
@@ -160,13 +198,17 @@ class _Limits:
     def within(self, rows: Sequence[DueRow]) -> Sequence[DueRow]:
         """Return the rows that may leave now, and count them; the others wait, or end with their own day.
 
-        A row that was leased today and not handed over has been let through and counted.
+        A row that was leased today and not handed over has been let through and counted, and so has one that is tried
+        again: a day of failures must not use up what a group may send.
         """
-        new = [row for row in rows if row.lease_until is None or japan_date(row.lease_until) < self._today]
+        new = [row for row in rows if row.attempts == 0 and not self._was_leased_today(row)]
         if not new:
             return rows
         held = {row.id for row in new} - {row.id for row in self._let_through(new)}
         return [row for row in rows if row.id not in held]
+
+    def _was_leased_today(self, row: DueRow) -> bool:
+        return row.lease_until is not None and japan_date(row.lease_until) >= self._today
 
     def _let_through(self, rows: Sequence[DueRow]) -> Sequence[DueRow]:
         rows = self._within_reason(rows)

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from reminder.clock import Clock
 from reminder.delivery import reschedule
+from reminder.delivery.dispatcher import LOOKS_EVERY
 from reminder.delivery.sender import record, record_each
 from reminder.domain.model.messages import (
     OUTCOME_WITHIN,
@@ -25,11 +26,12 @@ from reminder.domain.model.messages import (
 )
 from reminder.domain.model.people import ChannelName
 from reminder.domain.rules.same_words import Claimant, identify
-from reminder.errors import ChannelError, TemporaryChannelError
+from reminder.errors import ChannelError, DatabaseNotReadyError, TemporaryChannelError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.outbox import leases
 from reminder.storage.outbox.leases import LeasedMessage
+from reminder.storage.runtime import breakers
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +53,14 @@ def settle_unknown(
     keys: KeyRing,
     clock: Clock,
     channels: Mapping[ChannelName, Channel],
-    run: Callable[[Coroutine[None, None, list[Answer]]], list[Answer]],
+    run: Callable[[Coroutine[None, None, list[Answer] | None]], list[Answer] | None],
+    *,
+    goes_on: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Ask about messages of unknown outcome, record what is found, and return their number."""
+    """Ask about messages of unknown outcome, record what is found, and return their number.
+
+    Once `goes_on` returns False, no provider is waited for any more; the rest is asked about soon.
+    """
     now = clock.now()
     with database.writing() as tx:
         lost = leases.mark_lost_unknown(tx, now)
@@ -62,29 +69,52 @@ def settle_unknown(
         unknown, forgotten = leases.lease_unknown(tx, keys, now=now, lease=OUTCOME_WITHIN, limit=AT_ONCE)
         reschedule.reschedule_next_day(tx, forgotten, now)
         others = leases.provider_ids_at_same_addresses(tx, [leased.contact_id for leased in unknown])
+        open_now = breakers.open_channels(tx)
     if not unknown:
         return len(forgotten)
     asking = _Inquiries(channels, set(others))
     for start in range(0, len(unknown), SIDE_BY_SIDE):
         some = unknown[start : start + SIDE_BY_SIDE]
-        answers = run(asking.ask(some))
+        answers = run(_unless_stopped(asking.ask(some), goes_on)) if goes_on() else None
+        if answers is None:
+            with database.writing() as tx:
+                leases.ask_soon(tx, unknown[start:], clock.now())
+            return start + len(forgotten)
         outcomes: list[tuple[LeasedMessage, Outcome]] = []
         try:
             with database.writing() as tx:
-                outcomes = _outcomes(tx, list(zip(some, answers, strict=True)), clock)
+                outcomes = _outcomes(tx, list(zip(some, answers, strict=True)), clock, open_now)
                 record(tx, outcomes, RECORD_ANSWER, clock)
-        except leases.ProviderIdTakenError:
-            record_each(database, outcomes, RECORD_ANSWER, clock)
+        except DatabaseNotReadyError:
+            raise
+        except Exception:
+            if not outcomes:
+                raise
+            record_each(database, outcomes, clock, lambda tx, found: record(tx, found, RECORD_ANSWER, clock))
     return len(unknown) + len(forgotten)
 
 
+async def _unless_stopped(
+    asking: Coroutine[None, None, list[Answer]], goes_on: Callable[[], bool]
+) -> list[Answer] | None:
+    """Return the answers, None where this is to end before all of them have come."""
+    task = asyncio.get_running_loop().create_task(asking)
+    while not (await asyncio.wait([task], timeout=LOOKS_EVERY))[0]:
+        if not goes_on():
+            task.cancel()
+            await asyncio.wait([task])
+            return None
+    return task.result()
+
+
 def _outcomes(
-    tx: Tx, answered: Sequence[tuple[LeasedMessage, Answer]], clock: Clock
+    tx: Tx, answered: Sequence[tuple[LeasedMessage, Answer]], clock: Clock, open_now: Collection[str]
 ) -> list[tuple[LeasedMessage, Outcome]]:
     """Return what the answers mean, by what every worker has recorded so far.
 
     Another worker may have asked about a message of the same words to the same telephone at the same moment, and have
-    got the same list. The lock on the address lets one of them decide after the other.
+    got the same list. The lock on the address lets one of them decide after the other. `open_now`: the channels whose
+    breaker is open.
     """
     now = clock.now()
     listed = {leased.outgoing.message_id: answer for leased, answer in answered if isinstance(answer, ListedEntries)}
@@ -117,6 +147,7 @@ def _outcomes(
             leased.possibly_double,
             leased.expires_at,
             leased.outgoing.handed_at,
+            is_open=leased.channel in open_now,
         )
         found.append((leased, after_asking(meant, asked, now)))
     return found

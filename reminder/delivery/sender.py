@@ -4,9 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from reminder.clock import Clock
 from reminder.delivery import reschedule
+from reminder.delivery.channel_breakers import ChannelBreakers
 from reminder.delivery.dispatcher import TAKES_TOO_LONG, Answered, Dispatcher
 from reminder.delivery.lease_manager import LeaseBatch, LeaseManager
 from reminder.domain.model.messages import (
@@ -16,6 +18,7 @@ from reminder.domain.model.messages import (
     RECORD_OUTCOME,
     Accepted,
     Channel,
+    MessageKind,
     MessageState,
     Outcome,
     Outgoing,
@@ -24,15 +27,16 @@ from reminder.domain.model.messages import (
 from reminder.domain.model.people import ChannelName, ContactState, Mode, StoppedBy
 from reminder.domain.model.state_machine import Move
 from reminder.domain.rules import hours
+from reminder.domain.rules.circuit_breaker import evidence_of
 from reminder.domain.rules.preferences import Preferences
-from reminder.errors import ChannelError, UnknownOutcomeError
+from reminder.errors import ChannelError, DatabaseNotReadyError, UnknownOutcomeError
 from reminder.storage.crypto.keyring import KeyRing
 from reminder.storage.db.session import Database, Tx
 from reminder.storage.outbox import leases
 from reminder.storage.outbox.leases import LeasedMessage
 from reminder.storage.registry import contacts
 from reminder.storage.reminders import notices, open_questions
-from reminder.storage.runtime import heartbeats
+from reminder.storage.runtime import heartbeats, set_aside
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +47,30 @@ SECONDS_A_PASS = 30.0
 StopUrl = Callable[[int, datetime], str | None]
 
 
+# Whether a way is that of login codes.
+_BOTH = (True, False)
+# Small mail providers allow few connections, and the other mails have most of them.
+CODES_AT_ONCE = 2
+
+
+class _Way(NamedTuple):
+    """A channel, by which login codes leave apart from all other messages."""
+
+    channel: ChannelName
+    codes: bool
+
+    @property
+    def concurrency(self) -> int:
+        """How many messages are handed over at the same time."""
+        return min(CODES_AT_ONCE, self.channel.can.concurrency) if self.codes else self.channel.can.concurrency
+
+
 class Sender:
     """Sends what is due.
 
     `per_second`: the rate of SMS (None: no limit). `stop_url` returns the one-click address of an e-mail for a contact
-    id. When `goes_on` returns False, messages that have not left are released.
+    id. When `goes_on` returns False, messages that have not left are released. `code_channels`: by which login codes
+    leave, with connections of their own (None: by `channels`). `accepted`: how many messages were taken by a provider.
     """
 
     def __init__(
@@ -60,65 +83,102 @@ class Sender:
         per_second: float | None,
         stop_url: StopUrl,
         goes_on: Callable[[], bool] = lambda: True,
+        code_channels: Mapping[ChannelName, Channel] | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._channels = channels
+        self._code_channels = channels if code_channels is None else code_channels
         self._stop_url = stop_url
         self._goes_on = goes_on
-        self._lease_manager = LeaseManager(database, keys, clock, per_second=per_second)
+        self.accepted = 0
+        self._breakers = ChannelBreakers(keys)
+        self._lease_manager = LeaseManager(database, keys, clock, per_second=per_second, breakers=self._breakers)
 
     def send_due(
-        self, run: Callable[[Coroutine[None, None, int]], int], channels: Sequence[ChannelName] | None = None
+        self,
+        run: Callable[[Coroutine[None, None, int]], int],
+        channels: Sequence[ChannelName] | None = None,
+        *,
+        codes: bool | None = None,
     ) -> int:
         """Send what is due and return how many messages were handed over or tried; `run` drives the event loop.
 
-        `channels`: only what leaves by these; None: by any, each by a dispatcher of its own.
+        `channels`: only what leaves by these; None: by any, each by a dispatcher of its own. `codes`: only login codes,
+        or (False) all but those; None: all, the codes by a dispatcher of their own.
         """
-        with self._database.reading() as tx:
-            due = heartbeats.messages_due(tx, self._clock.now(), channels)
-        first = {channel: self._claim(channel, channel.can.concurrency) for channel in due}
-        wanted = {channel: claim for channel, claim in first.items() if claim.leased or not claim.is_all}
+        ways = [
+            _Way(channel, is_code)
+            for is_code in _BOTH
+            if codes in (None, is_code)
+            for channel in self._due(channels, is_code)
+        ]
+        first = {way: self._claim(way, way.concurrency) for way in ways}
+        wanted = {way: claim for way, claim in first.items() if claim.leased or not claim.is_all}
         return run(self._send_all(wanted)) if wanted else 0
 
-    async def _send_all(self, first: Mapping[ChannelName, LeaseBatch]) -> int:
-        """Run a dispatcher for each channel, so that slow mail does not delay texts."""
+    def _due(self, channels: Sequence[ChannelName] | None, codes: bool) -> list[ChannelName]:
+        with self._database.reading() as tx:
+            return heartbeats.messages_due(tx, self._clock.now(), channels, codes=codes)
+
+    async def _send_all(self, first: Mapping[_Way, LeaseBatch]) -> int:
+        """Run a dispatcher for each way, so that slow mail delays neither texts nor codes."""
         end = asyncio.get_running_loop().time() + SECONDS_A_PASS
         async with asyncio.TaskGroup() as dispatchers:
-            tried = [
-                dispatchers.create_task(self._dispatcher(channel, end).run(claim)) for channel, claim in first.items()
-            ]
+            tried = [dispatchers.create_task(self._send_by(way, claim, end)) for way, claim in first.items()]
         return sum(task.result() for task in tried)
 
-    def _dispatcher(self, channel: ChannelName, end: float) -> Dispatcher:
+    async def _send_by(self, way: _Way, first: LeaseBatch, end: float) -> int:
+        dispatcher = self._dispatcher(way, end)
+        try:
+            return await dispatcher.run(first)
+        finally:
+            self.accepted += dispatcher.accepted
+
+    def _dispatcher(self, way: _Way, end: float) -> Dispatcher:
         loop = asyncio.get_running_loop()
         return Dispatcher(
-            concurrency=channel.can.concurrency,
-            lease=lambda most: self._claim(channel, most) if loop.time() < end else LeaseBatch(),
+            concurrency=way.concurrency,
+            lease=lambda most: self._claim(way, most) if loop.time() < end else LeaseBatch(),
             turn=self._turn,
             release=self._release,
             hand_over=self._hand_over,
             goes_on=self._goes_on,
         )
 
-    def _claim(self, channel: ChannelName, most: int) -> LeaseBatch:
-        return self._lease_manager.claim(channel, can_send=channel in self._channels, most=most)
+    def _claim(self, way: _Way, most: int) -> LeaseBatch:
+        can_send = way.channel in (self._code_channels if way.codes else self._channels)
+        return self._lease_manager.claim(way.channel, can_send=can_send, most=most, codes=way.codes)
 
     def _turn(self, answered: Sequence[Answered], begins: Sequence[LeasedMessage]) -> Sequence[LeasedMessage]:
-        """Record outcomes and begin hand-overs in one transaction; return the messages whose hand-over has begun."""
+        """Record outcomes and begin hand-overs in one transaction; return the messages whose hand-over has begun.
+
+        Where that fails, the outcomes are recorded one by one: one that cannot be recorded is set aside.
+        """
         try:
             with self._database.writing() as tx:
                 if answered:
-                    record(tx, answered, RECORD_OUTCOME, self._clock)
+                    self._record(tx, answered)
                 return self._begin(tx, begins) if begins else ()
-        except leases.ProviderIdTakenError:
-            record_each(self._database, answered, RECORD_OUTCOME, self._clock)
-            with self._database.writing() as tx:
-                return self._begin(tx, begins) if begins else ()
+        except DatabaseNotReadyError:
+            raise
+        except Exception:
+            if not answered:
+                raise
+        record_each(self._database, answered, self._clock, self._record)
+        with self._database.writing() as tx:
+            return self._begin(tx, begins) if begins else ()
+
+    def _record(self, tx: Tx, answered: Sequence[Answered]) -> None:
+        record(tx, answered, RECORD_OUTCOME, self._clock)
+        self._breakers.note(tx, answered, self._clock.now())
 
     def _begin(self, tx: Tx, begins: Sequence[LeasedMessage]) -> Sequence[LeasedMessage]:
         now, at_once, waiting = self._clock.now(), list[LeasedMessage](), dict[datetime, list[int]]()
-        for leased in begins:
+        kept = [leased for leased in begins if self._must_wait(leased)]
+        if kept:
+            leases.release(tx, kept, now)
+        for leased in (leased for leased in begins if not self._must_wait(leased)):
             allowed = self._allowed(now, leased)
             if allowed > now:
                 waiting.setdefault(allowed, []).append(leased.outgoing.message_id)
@@ -127,6 +187,11 @@ class Sender:
         for until, ids in waiting.items():
             leases.defer(tx, ids, until=until, reason="waits")
         return leases.begin_hand_over(tx, at_once, now)
+
+    def _must_wait(self, leased: LeasedMessage) -> bool:
+        """Return whether the breaker of its channel has opened since the message was leased."""
+        is_free = leased.is_probe or leased.kind is MessageKind.LOGIN_CODE
+        return not is_free and self._breakers.is_open(leased.channel)
 
     def _release(self, leased: Sequence[LeasedMessage]) -> None:
         with self._database.writing() as tx:
@@ -139,16 +204,28 @@ class Sender:
             return Outcome(MessageState.QUEUED, "waits", wait_until=now)
         if leased.channel.can.has_stop_link and leased.contact_id is not None and leased.contact_added_at is not None:
             outgoing = outgoing._replace(stop_url=self._stop_url(leased.contact_id, leased.contact_added_at))
-        answer = await self._answer(leased.channel, outgoing)
-        outcome = after_sending(answer, outgoing.message_id, leased.attempts, leased.expires_at, self._clock.now())
+        channels = self._code_channels if leased.kind is MessageKind.LOGIN_CODE else self._channels
+        answer = await self._answer(channels[leased.channel], leased.channel, outgoing)
+        outcome = after_sending(
+            answer,
+            outgoing.message_id,
+            leased.attempts,
+            leased.expires_at,
+            self._clock.now(),
+            is_open=self._breakers.is_open(leased.channel),
+        )
+        if isinstance(answer, Accepted):
+            return outcome
+        outcome = outcome._replace(evidence=evidence_of(answer, leased.channel.can.read_error))
         if outcome.state is MessageState.QUEUED and outcome.wait_until is not None:
             return outcome._replace(wait_until=self._allowed(outcome.wait_until, leased))
         return outcome
 
-    async def _answer(self, channel: ChannelName, outgoing: Outgoing) -> Accepted | ChannelError:
+    @staticmethod
+    async def _answer(by: Channel, channel: ChannelName, outgoing: Outgoing) -> Accepted | ChannelError:
         """Return the provider's answer; where there is none, the outcome is unknown, and the provider is asked."""
         try:
-            return await self._channels[channel].send(outgoing)
+            return await by.send(outgoing)
         except ChannelError as failed:
             return failed
         except asyncio.CancelledError as cut_off:
@@ -186,17 +263,34 @@ def record(tx: Tx, outcomes: Sequence[tuple[LeasedMessage, Outcome]], move: Move
     reschedule.reschedule_next_day(tx, stale, now)
 
 
-def record_each(database: Database, outcomes: Sequence[Answered], move: Move[MessageState], clock: Clock) -> None:
-    """Record the outcomes one by one. A message that the provider names by another one's id is of unknown outcome."""
+def record_each(
+    database: Database,
+    outcomes: Sequence[Answered],
+    clock: Clock,
+    record_some: Callable[[Tx, Sequence[Answered]], None],
+) -> None:
+    """Record the outcomes one by one.
+
+    A message that the provider names by another one's id is of unknown outcome. One whose outcome cannot be recorded is
+    set aside: it is of unknown outcome too, and asked about when it is tried again.
+    """
     for one in outcomes:
+        message_id = one[0].outgoing.message_id
         try:
             with database.writing() as tx:
-                record(tx, [one], move, clock)
+                record_some(tx, [one])
+        except DatabaseNotReadyError:
+            raise
         except leases.ProviderIdTakenError:
-            log.error("message %s: its provider names it by the id of another message", one[0].outgoing.message_id)
+            log.error("message %s: its provider names it by the id of another message", message_id)
             unknown = Outcome(MessageState.UNKNOWN, ID_TAKEN, wait_until=clock.now() + BEFORE_ASKING)
             with database.writing() as tx:
-                record(tx, [(one[0], unknown)], move, clock)
+                record_some(tx, [(one[0], unknown)])
+        except Exception:
+            log.exception("row %s of the queue %s is set aside", message_id, set_aside.OUTCOMES)
+            with database.writing() as tx:
+                leases.set_aside(tx, message_id, clock.now() + set_aside.TRIED_AGAIN_AFTER)
+                set_aside.add(tx, set_aside.OUTCOMES, [message_id], clock.now())
 
 
 def _contacts(outcomes: Sequence[tuple[LeasedMessage, Outcome]], state: ContactState) -> set[int]:

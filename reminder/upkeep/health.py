@@ -13,6 +13,7 @@ from reminder.domain.model.card_kinds import Grace
 from reminder.domain.model.people import Audience, ChannelName, Mode
 from reminder.domain.rulebook import Rulebook
 from reminder.domain.rules import hours
+from reminder.domain.rules.circuit_breaker import Breaker
 from reminder.domain.rules.sending_limits import HoldReason
 from reminder.errors import DatabaseNotReadyError, SettingsError
 from reminder.storage.db import fence, row_security, schema
@@ -25,8 +26,8 @@ from reminder.storage.outbox.monitoring import OpenMessages
 from reminder.storage.registry import cards, groups
 from reminder.storage.registry.cards import DueCard
 from reminder.storage.reminders.card_plan import plan_of
-from reminder.storage.runtime import activity_log, heartbeats, service_state, set_aside
-from reminder.upkeep import request_floods
+from reminder.storage.runtime import activity_log, breakers, heartbeats, service_state, set_aside
+from reminder.upkeep import clock_step, request_floods
 
 # Several missed passes in a row; a restart or a slow pass is shorter.
 QUIET_FOR_TOO_LONG = timedelta(minutes=5)
@@ -56,7 +57,7 @@ MANY_REFUSED_BOUNCES = 20
 SHOWN_FOR = timedelta(days=7)
 MOST_GROUPS_SHOWN = 20
 
-PAUSED = "channel_paused"
+PAUSED, FAILING = "channel_paused", "channel_failing"
 # The due cards of the audit before, to see whether a whole pass has left them.
 SEEN_DUE, SEEN_AT_MOST, SEEN_LATELY = "seen_due", 3, timedelta(minutes=15)
 
@@ -77,7 +78,7 @@ class Trouble:
 
     def said(self, sentences: Mapping[str, str]) -> str:
         """Return what it means and what to do, from [trouble] of config/wording/*.toml."""
-        general = sentences.get(PAUSED if self.name else "", self.code)
+        general = sentences.get(FAILING if self.code.startswith(FAILING) else PAUSED if self.name else "", self.code)
         return sentences.get(self.code, general).format(n=self.count, name=self.name)
 
 
@@ -86,7 +87,8 @@ class Health:
     """The result of an audit.
 
     `found`: faults; the service works if there are none. `concerns`: no fault of the service, but a human must act.
-    `messages`: those that are not finished, by state. Instants are aware UTC.
+    `messages`: those that are not finished, by state. `failing`: the channels by which nothing has succeeded since a
+    failure. Instants are aware UTC.
     """
 
     found: tuple[Trouble, ...]
@@ -94,6 +96,7 @@ class Health:
     last_pass: datetime | None = None
     last_audit: datetime | None = None
     messages: tuple[OpenMessages, ...] = ()
+    failing: tuple[Breaker, ...] = ()
 
     @property
     def troubles(self) -> tuple[str, ...]:
@@ -107,7 +110,7 @@ class Health:
 
     @property
     def pauses(self) -> Mapping[str, str]:
-        """Return the provider's reason by channel that waits."""
+        """Return the provider's reason by channel that waits or fails."""
         return {trouble.name: trouble.reason for trouble in self.found if trouble.name}
 
     @property
@@ -156,6 +159,7 @@ def assess(units: UnitsOfWork, now: datetime, *, keeps_time: bool = False) -> He
                 last_pass=last_pass,
                 last_audit=heartbeats.last(uow.tx, heartbeats.AUDIT),
                 messages=tuple(monitoring.open_messages(uow.tx, now)),
+                failing=tuple(breakers.failing(uow.tx)),
             )
     except DatabaseNotReadyError as not_ready:
         return Health((Trouble(not_ready.code),))
@@ -174,11 +178,20 @@ def _troubles(
 ) -> Iterator[Trouble]:
     if last_pass is None or now - last_pass > QUIET_FOR_TOO_LONG:
         yield Trouble("worker_silent", since=last_pass)
+    elif last_pass - now > CLOCKS_APART:
+        yield Trouble("pass_in_future", since=last_pass)
+    stepped = clock_step.lately(tx, now)
+    if stepped is not None:
+        at, by = stepped
+        yield Trouble("clock_stepped", max(1, abs(by) // timedelta(minutes=1)), at)
     if keeps_time and abs(audit.database_clock(tx) - now) > CLOCKS_APART:
         yield Trouble("clocks_apart")
     yield from _cards(tx, rules, now, last_pass)
     pauses = heartbeats.pauses(tx, now - BEING_TRIED)
-    late = _late_messages(tx, now, {pause.channel for pause in pauses})
+    # A channel that waits for the operator is said to wait, with what its provider says.
+    waiting = {pause.channel for pause in pauses}
+    failing = [one for one in breakers.failing(tx) if one.is_trouble(now) and one.channel not in waiting]
+    late = _late_messages(tx, now, waiting | {one.channel for one in failing})
     if late is not None:
         yield late
     for code, found in audit.waiting(tx, late=now - LATE, long_ago=now - LONG_AGO).items():
@@ -191,6 +204,8 @@ def _troubles(
     for pause in pauses:
         code = HoldReason.UNUSUAL_DAY if pause.reason == HoldReason.UNUSUAL_DAY else f"{PAUSED}_{pause.channel}"
         yield Trouble(code, since=pause.since, name=pause.channel, reason=pause.reason)
+    for one in failing:
+        yield Trouble(f"{FAILING}_{one.channel}", since=one.failing_since, name=one.channel, reason=one.reason)
 
 
 def _activity(uow: UnitOfWork) -> Iterator[Trouble]:

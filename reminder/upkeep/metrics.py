@@ -76,6 +76,17 @@ def _gauges(found: Health, cards_due: int, now: datetime) -> Iterator[Metric]:
     for channel in found.pauses:
         paused.add_metric([channel], 1)
     yield paused
+    opened = GaugeMetricFamily(
+        "kigen_channel_breaker_open", "1 while nothing but a probe leaves by this channel", labels=["channel"]
+    )
+    failing = GaugeMetricFamily(
+        "kigen_channel_failing_seconds", "How long nothing has succeeded by this channel", labels=["channel"]
+    )
+    for state in found.failing:
+        opened.add_metric([state.channel], int(state.is_open))
+        failing.add_metric([state.channel], max(0.0, (now - state.failing_since).total_seconds()))
+    yield opened
+    yield failing
 
 
 def _since_the_beginning(counted: Mapping[str, int]) -> Iterator[Metric]:

@@ -23,6 +23,7 @@ from reminder.storage.outbox import failures, receipts
 from reminder.storage.reminders import notices, replies, unclear_replies
 from reminder.storage.runtime import heartbeats, set_aside, work_conditions
 from reminder.storage.runtime.work_conditions import WorkCondition
+from reminder.upkeep import clock_step
 from reminder.upkeep.audit_job import run_audit
 from reminder.upkeep.contact_verification import verify_contacts, verify_some
 from reminder.upkeep.privacy.retention import apply_retention
@@ -108,7 +109,9 @@ class Job:
 
 
 def _reconcile(app: App, _now: datetime) -> int:
-    return reconciliation.settle_unknown(app.database, app.keys, app.clock, app.channels, app.loop.run)
+    return reconciliation.settle_unknown(
+        app.database, app.keys, app.clock, app.channels, app.loop.run, goes_on=app.goes_on
+    )
 
 
 def _begin_week(app: App, now: datetime) -> int:
@@ -160,6 +163,12 @@ def _try_again(app: App, now: datetime) -> int:
 
 
 JOBS = (
+    # Before everything else: it may have put off what the others look for.
+    Job(
+        "clock_mended",
+        when(work_conditions.PASS_IN_FUTURE),
+        lambda app, now: clock_step.mend_after_restart(app.units, now),
+    ),
     Job("tried_again", when(work_conditions.ROW_SET_ASIDE), _try_again),
     Job(
         "receipts",
@@ -229,7 +238,8 @@ def run_once(app: App, now: datetime, jobs: tuple[Job, ...] = (*JOBS, SENDING)) 
     """Run one pass at one instant (aware UTC), and return its report. Cheap when nothing is due.
 
     A job that fails keeps none of the others from their work. At the end its error is raised, the first where several
-    failed, and the pass leaves no sign of life, so that /readyz shows what the log says.
+    failed, and the pass leaves no sign of life, so that /readyz shows what the log says. Nor does one that
+    was told to end before all of them had run.
     """
     with app.database.reading() as tx:
         found = work_conditions.work_due(tx, conditions_of(jobs), now)
@@ -237,19 +247,24 @@ def run_once(app: App, now: datetime, jobs: tuple[Job, ...] = (*JOBS, SENDING)) 
     failed: list[Exception] = []
     for job in jobs:
         done[job.name] = 0
+        if not app.goes_on():
+            continue
         try:
             if job.is_due.holds(app, now, found, done):
                 done[job.name] = job.run(app, now)
         except DatabaseNotReadyError as not_ready:
             if not_ready.is_final:
                 raise
-            log.exception("the job %s of this pass failed; the others go on", job.name)
+            # Its cause is known, and the same for all jobs.
+            log.warning("the database cannot be used (%s); the other jobs of this pass are tried", not_ready)
             failed.append(not_ready)
         except Exception as error:
             log.exception("the job %s of this pass failed; the others go on", job.name)
             failed.append(error)
     if failed:
         raise failed[0]
+    if not app.goes_on():
+        return PassReport(done)
     with app.database.writing() as tx:
         heartbeats.record_pass(tx, app.keys.ids[0], now)
     return PassReport(done)
@@ -265,9 +280,20 @@ def prepare(app: App, now: datetime) -> PassReport:
     return run_once(app, now, JOBS)
 
 
-def send(app: App, goes_on: Callable[[], bool] = lambda: True, channels: Sequence[ChannelName] | None = None) -> int:
-    """Send what is due by these channels (None: by all), and return how many messages were handed over or tried."""
-    return sender(app, goes_on).send_due(app.loop.run, channels)
+def send(
+    app: App,
+    goes_on: Callable[[], bool] = lambda: True,
+    channels: Sequence[ChannelName] | None = None,
+    *,
+    codes: bool | None = None,
+) -> int:
+    """Send what is due by these channels (None: by all), and return how many messages were accepted.
+
+    `codes`: only login codes, or (False) all but those.
+    """
+    sending = sender(app, goes_on)
+    sending.send_due(app.loop.run, channels, codes=codes)
+    return sending.accepted
 
 
 def links_of(app: App) -> SignedLinks:
@@ -285,6 +311,7 @@ def sender(app: App, goes_on: Callable[[], bool] = lambda: True) -> Sender:
         per_second=app.settings.sms_per_second if app.settings.has_twilio else None,
         stop_url=links_of(app).stop,
         goes_on=goes_on,
+        code_channels=app.code_channels,
     )
 
 

@@ -1,21 +1,25 @@
-"""The worker scheduler: APScheduler runs the jobs of INTERVAL_JOBS until the process is stopped."""
+"""The worker scheduler: it runs each of INTERVAL_JOBS in a thread of its own until the process is stopped.
+
+It waits by seconds that only grow: however the machine's clock is set, the next run comes when it should.
+"""
 
 import logging
 import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import FrameType
 from typing import Self
 
 from reminder import garbage
-from reminder.clock import SystemClock
+from reminder.clock import ClockWatch, monotonic
 from reminder.domain.model.channels import ChannelName, registered
 from reminder.errors import DatabaseNotReadyError
 from reminder.settings import Settings
 from reminder.storage.maintenance.audit import database_clock
+from reminder.upkeep import clock_step
 from reminder.wiring import App
 from reminder.worker.fetching import fetch_due
 from reminder.worker.jobs import audit_once, prepare, send, work_on_imports
@@ -24,11 +28,18 @@ log = logging.getLogger(__name__)
 
 # How often due messages are looked for, in seconds: the query takes a tenth of a millisecond.
 SEND_SECONDS = 1.0
+# Somebody sits before a page and waits for a code.
+CODE_SECONDS = 0.5
 IMPORT_SECONDS = 1.0
 AUDIT_SECONDS = 60.0
 FETCH_SECONDS = 15.0
 # Less than the time that is left of a lease between two renewals.
 MOST_APART = timedelta(minutes=2)
+# Less is drift, or a machine that was busy.
+LEAST_STEP = timedelta(seconds=5)
+# How many seconds running jobs have to end. What holds a thread for longer ends with the process: a supervisor would
+# kill it in ten seconds more.
+STOPS_WITHIN = 20.0
 
 # False once a job is to end: what it has not done, its next run does.
 GoesOn = Callable[[], bool]
@@ -51,8 +62,8 @@ class IntervalJob:
     starts_at_once: bool = True
 
 
-def _prepare(app: App, _goes_on: GoesOn) -> None:
-    report = prepare(app, app.clock.now())
+def _prepare(app: App, goes_on: GoesOn) -> None:
+    report = prepare(replace(app, goes_on=goes_on), app.clock.now())
     if report.total:
         log.info("pass: %s", report)
 
@@ -61,9 +72,9 @@ def _sending(channel: ChannelName) -> IntervalJob:
     """Return the job that sends what is due by one channel: a slow or silent provider delays no other channel."""
 
     def run(app: App, goes_on: GoesOn) -> None:
-        sent = send(app, goes_on, [channel])
-        if sent:
-            log.info("sent by %s: %s", channel, sent)
+        accepted = send(app, goes_on, [channel], codes=False)
+        if accepted:
+            log.info("sent by %s: %s", channel, accepted)
 
     return IntervalJob(
         f"send by {channel}",
@@ -72,6 +83,10 @@ def _sending(channel: ChannelName) -> IntervalJob:
         failure=f"sending by {channel} failed; the next run goes on",
         needs_right_clock=True,
     )
+
+
+def _send_codes(app: App, goes_on: GoesOn) -> None:
+    send(app, goes_on, codes=True)
 
 
 def _import(app: App, goes_on: GoesOn) -> None:
@@ -98,6 +113,14 @@ INTERVAL_JOBS = (
     ),
     # Beside the passes, so that a slow provider delays neither answers nor plans.
     *map(_sending, registered()),
+    # Beside them, so that login codes wait for no other mail.
+    IntervalJob(
+        "send codes",
+        lambda _: CODE_SECONDS,
+        _send_codes,
+        failure="sending codes failed; the next run goes on",
+        needs_right_clock=True,
+    ),
     # Beside them, so that a long sheet delays no text.
     IntervalJob(
         "import",
@@ -128,37 +151,38 @@ _WHY_STOPPED = {"database_ahead": "of a newer version", "database_moved": "close
 
 
 class WorkerScheduler:
-    """Runs every job at its interval, in threads of its own, until it is stopped.
+    """Runs every job at its interval, in a thread of its own, until it is stopped.
 
     On a stop, running jobs are finished and messages that have not left are released. `outgrown`: why this scheduler
-    has stopped by itself: the database belongs to a newer program, or its data are elsewhere now.
+    has stopped by itself: the database belongs to a newer program, or its data are elsewhere now. `watch` notices that
+    the clock was set.
     """
 
-    def __init__(self, app: App, jobs: Sequence[IntervalJob] = INTERVAL_JOBS) -> None:
-        from apscheduler.executors.pool import ThreadPoolExecutor
-        from apscheduler.schedulers.background import BackgroundScheduler
-
+    def __init__(
+        self, app: App, jobs: Sequence[IntervalJob] = INTERVAL_JOBS, *, watch: ClockWatch | None = None
+    ) -> None:
         self._app = app
-        self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(len(jobs))},
-            # The work to do is in the database, not here: the next run makes up for a missed one, and none is ever
-            # lost.
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            timezone="UTC",
-        )
-        # APScheduler would warn at every run that finds the one before still busy, which is intended.
-        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
         self._stopping = threading.Event()
         self.outgrown: DatabaseNotReadyError | None = None
-        # The scheduler uses the machine's clock even if the program is run with another date.
-        at_once = SystemClock().now()
-        for job in jobs:
-            first = {"next_run_time": at_once} if job.starts_at_once else {}
-            seconds = job.seconds(app.settings)
-            self._scheduler.add_job(self._run, "interval", args=(job,), name=job.name, seconds=seconds, **first)
+        self._watch = watch or (ClockWatch(app.clock) if app.keeps_time else None)
+        self._stepped = timedelta(0)
+        self._step_lock = threading.Lock()
+        # The work to do is in the database, not here: a run makes up for one that took longer than its interval.
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(job,), name=f"job {job.name}", daemon=True) for job in jobs
+        ]
 
     def _goes_on(self) -> bool:
         return not self._stopping.is_set()
+
+    def _repeat(self, job: IntervalJob) -> None:
+        """Run a job again and again; from the beginning of one run to that of the next it is its interval."""
+        seconds = job.seconds(self._app.settings)
+        wait = 0.0 if job.starts_at_once else seconds
+        while not self._stopping.wait(wait):
+            began = monotonic()
+            self._run(job)
+            wait = max(0.0, began + seconds - monotonic())
 
     def _is_clock_wrong(self) -> bool:
         """Return whether this machine's clock is too far from the database's.
@@ -172,21 +196,36 @@ class WorkerScheduler:
             log.error("this machine's clock and the database's are %s apart: nothing is done here", apart)
         return is_out
 
+    def _look_at_clock(self) -> None:
+        """Record that the clock was set, once, and mend what it has put into the future."""
+        if self._watch is None:
+            return
+        with self._step_lock:
+            step = self._watch.step()
+            if abs(step) >= LEAST_STEP:
+                log.error("this machine's clock was set by %s", step)
+                self._stepped += step
+            if not self._stepped:
+                return
+            # A failure is raised, and the step is recorded with the next run.
+            clock_step.note(self._app.units, self._app.clock.now(), self._stepped)
+            self._stepped = timedelta(0)
+
     def _run(self, job: IntervalJob) -> None:
         """Run a job once and log its failure: a database that restarts must not stop the scheduler.
 
         /readyz shows how long ago the last pass ended well.
         """
-        if self._stopping.is_set():
-            return
         try:
+            self._look_at_clock()
             if not (job.needs_right_clock and self._is_clock_wrong()):
                 job.run(self._app, self._goes_on)
         except DatabaseNotReadyError as not_ready:
             if not_ready.is_final:
                 self._stop_by_itself(not_ready)
             else:
-                log.warning("%s (%s)", job.failure, not_ready)
+                # One line for all jobs: they fail for one cause.
+                log.warning("the database cannot be used (%s); each job tries again", not_ready)
         except Exception:
             log.exception(job.failure)
 
@@ -199,14 +238,21 @@ class WorkerScheduler:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def __enter__(self) -> Self:
-        self._scheduler.start()
+        for thread in self._threads:
+            thread.start()
         log.info("worker started: a pass every %s s", self._app.settings.pass_seconds)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._scheduler.shutdown(wait=True)
-        log.info("worker stopped; nothing is leased")
+        stop_by = monotonic() + STOPS_WITHIN
+        for thread in self._threads:
+            thread.join(max(0.0, stop_by - monotonic()))
+        held = [thread.name for thread in self._threads if thread.is_alive()]
+        if held:
+            log.error("worker stopped, although these have not ended: %s", ", ".join(held))
+        else:
+            log.info("worker stopped; nothing is leased")
 
 
 def run_until_stopped(app: App) -> None:

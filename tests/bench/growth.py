@@ -27,7 +27,7 @@ from reminder.worker.jobs import run_once
 from reminder.worker.scheduler import WorkerScheduler
 from tests import databases
 from tests.bench import contenders, engines
-from tests.bench.engines import Place, analyse, draft, fill_ours, start
+from tests.bench.engines import Place, analyse, draft, fill_ours, started
 from tests.bench.sink import sink
 from tests.conftest import migrate
 from tests.village import USER_CERTIFICATE, japan
@@ -139,8 +139,7 @@ def memory(url: str, messages: int) -> None:
     key = new_key()
     migrate(url)
     fill_ours(url, key, messages)
-    with sink(0.0) as provider:
-        process = start("ours", Place(url, key), provider)
+    with sink(0.0) as provider, started("ours", Place(url, key), provider) as process:
         sizes = []
         while process.poll() is None:
             try:
@@ -148,6 +147,7 @@ def memory(url: str, messages: int) -> None:
             except (OSError, IndexError):
                 break
             time.sleep(0.5)
+        process.wait()
         taken = provider.taken()
     assert (taken.count, taken.doubled) == (messages, 0)
     marks = [next((mb for count, mb in sizes if count >= messages * part), sizes[-1][1]) for part in (0.1, 0.5, 0.9)]
@@ -156,7 +156,7 @@ def memory(url: str, messages: int) -> None:
 
 def due_to_handed_over(url: str, per_second: int, minutes: float) -> None:
     """Families' texts come due one by one; each minute a home's come due at once. All in all `per_second`. The real
-    worker's bell rings in this process: the sink and the database have their own."""
+    worker runs in this process: the sink and the database have their own."""
     key = new_key()
     migrate(url)
     total = int(per_second * 60 * minutes)

@@ -1,6 +1,7 @@
 """A provider that answers at once, or after a given time, and does nothing else: faster than every client measured here.
 
-`python -m tests.bench.sink LATENCY_SECONDS` prints its port, counts what it is sent by number, and tells on GET.
+`python -m tests.bench.sink LATENCY_SECONDS` prints its port, counts what it is sent by number, tells on GET, and lists
+what it has taken as the provider lists it.
 """
 
 import asyncio
@@ -9,15 +10,17 @@ import re
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.client import HTTPConnection
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _TO = re.compile(rb"(?:^|&)To=([^&]*)")
+_LIST = b"/Messages.json"
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,47 @@ class Taken:
         return max(self.times.values(), default=0.0)
 
 
+class _Book:
+    """What was taken, in its order: the number as the form has it, the form and the instant."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[bytes, bytes, float]] = []
+
+    def told(self) -> bytes:
+        """How many there were, how many of them came again, and when each came first."""
+        times: dict[str, float] = {}
+        for to, _, at in self.taken:
+            times.setdefault(unquote(to.decode()), at)
+        return json.dumps([len(self.taken), len(self.taken) - len(times), times]).encode()
+
+    def listed(self, head: bytes) -> bytes:
+        """Those to the number of the question, the newest first."""
+        to = parse_qs(urlsplit(head.split(b" ", 2)[1].decode()).query).get("To", [""])[0]
+        found = [
+            (place, form, at) for place, (other, form, at) in enumerate(self.taken) if unquote(other.decode()) == to
+        ]
+        rows = []
+        for place, form, at in reversed(found):
+            fields = {name: values[0] for name, values in parse_qs(form.decode()).items()}
+            created = format_datetime(datetime.fromtimestamp(at, UTC))
+            rows.append(
+                {
+                    "sid": sid(place), "to": to, "from": fields.get("From"), "body": fields.get("Body"), "status": "sent",
+                    "date_created": created, "date_updated": created, "date_sent": created, "direction": "outbound-api",
+                }
+            )  # fmt: skip
+        return json.dumps({"messages": rows, "page": 0, "page_size": 50, "next_page_uri": None}).encode()
+
+
+def sid(place: int) -> str:
+    return f"SM{place:032x}"
+
+
 class _Line(asyncio.Protocol):
     """One connection: a whole request, an answer, the next request."""
 
-    def __init__(self, latency: float, seen: Counter[bytes], times: dict[bytes, float]) -> None:
-        self._latency, self._seen, self._times, self._rest = latency, seen, times, b""
+    def __init__(self, latency: float, book: _Book) -> None:
+        self._latency, self._book, self._rest = latency, book, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -56,25 +95,21 @@ class _Line(asyncio.Protocol):
                 return
             body, self._rest = self._rest[end + 4 : whole], self._rest[whole:]
             if head.startswith(b"GET /count"):
-                self._answer(b"%d" % self._seen.total())
+                self._answer(b"%d" % len(self._book.taken))
             elif head.startswith(b"GET"):
-                times = {unquote(to.decode()): at for to, at in self._times.items()}
-                self._answer(json.dumps([self._seen.total(), self._seen.total() - len(times), times]).encode())
+                self._answer(self._book.listed(head) if _LIST in head else self._book.told())
             elif self._latency:
-                self._take(body)
-                asyncio.get_running_loop().call_later(self._latency, self._accept)
+                asyncio.get_running_loop().call_later(self._latency, self._accept, self._take(body))
             else:
-                self._take(body)
-                self._accept()
+                self._accept(self._take(body))
 
-    def _take(self, body: bytes) -> None:
+    def _take(self, body: bytes) -> int:
         found = _TO.search(body)
-        to = found[1] if found else b""
-        self._seen[to] += 1
-        self._times.setdefault(to, time.time())
+        self._book.taken.append((found[1] if found else b"", body, time.time()))
+        return len(self._book.taken) - 1
 
-    def _accept(self) -> None:
-        self._answer(b'{"sid": "SM%032x", "status": "queued"}' % self._seen.total(), b"201 Created")
+    def _accept(self, place: int) -> None:
+        self._answer(b'{"sid": "%s", "status": "queued"}' % sid(place).encode(), b"201 Created")
 
     def _answer(self, body: bytes, status: bytes = b"200 OK") -> None:
         if not self._transport.is_closing():
@@ -83,11 +118,8 @@ class _Line(asyncio.Protocol):
 
 
 async def _serve(latency: float) -> None:
-    seen: Counter[bytes] = Counter()
-    times: dict[bytes, float] = {}
-    server = await asyncio.get_running_loop().create_server(
-        lambda: _Line(latency, seen, times), "127.0.0.1", 0, backlog=1024
-    )
+    book = _Book()
+    server = await asyncio.get_running_loop().create_server(lambda: _Line(latency, book), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -112,15 +144,13 @@ class Sink:
 
 @contextmanager
 def sink(latency: float) -> Iterator[Sink]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.sink", str(latency)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        yield Sink(int(process.stdout.readline()))
-    finally:
-        process.kill()
-        process.wait()
+    command = [sys.executable, "-m", "tests.bench.sink", str(latency)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield Sink(int(process.stdout.readline()))
+        finally:
+            process.kill()
 
 
 if __name__ == "__main__":

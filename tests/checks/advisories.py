@@ -17,7 +17,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from tests.checks.locks import DEVELOPMENT, PRODUCTION, ROOT, read
+from tests.checks.locks import BENCH, PRODUCTION, ROOT, read
 
 SOURCE = "https://api.osv.dev/v1/query"
 # Seconds for one request, and for all of them.
@@ -85,7 +85,7 @@ def lines(answer: Answer) -> Iterator[str]:
 def main(arguments: list[str]) -> int:
     """Ask and print. Return 1 where an advisory is known, 2 where the look-up failed and must not, else 0."""
     production = read((ROOT / PRODUCTION).read_text(encoding="utf-8"))
-    answer = ask(ROOT / DEVELOPMENT, os.environ.get("ADVISORY_SOURCE", SOURCE), set(production))
+    answer = ask(ROOT / BENCH, os.environ.get("ADVISORY_SOURCE", SOURCE), set(production))
     print(*lines(answer), sep="\n")
     if answer.advisories:
         return 1

@@ -1,8 +1,9 @@
-"""Hold the two locks to each other, and to what the product imports.
+"""Hold the three locks to each other, and to what the product imports.
 
 `requirements.lock` is what production installs: the dependencies of `pyproject.toml`, the extra `letters`, and what
-these need. `requirements-dev.lock` adds the tools of development. `python -m tests.checks.locks` lists what is wrong
-and exits with 1 where there is something.
+these need. `requirements-dev.lock` adds the tools of development, and `requirements-bench.lock` adds to those what
+`make bench` measures ours against. `python -m tests.checks.locks` lists what is wrong and exits with 1 where there is
+something.
 """
 
 import ast
@@ -19,9 +20,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-PRODUCTION, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
-# The extras that production installs, too.
+PRODUCTION, DEVELOPMENT, BENCH = "requirements.lock", "requirements-dev.lock", "requirements-bench.lock"
+# Each is installed by what installs the next one.
+LOCKS = (PRODUCTION, DEVELOPMENT, BENCH)
+# The extras that production installs, too, and the one that only `make bench` does.
 EXTRAS = ("letters",)
+BENCH_EXTRA = "bench"
 # Folders whose code runs in production.
 SHIPPED = ("reminder", "migrations")
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
@@ -68,18 +72,39 @@ def addresses(text: str) -> Iterator[str]:
             yield f"{number}: names an address or a path"
 
 
-def disagreements(production: Mapping[str, Locked], development: Mapping[str, Locked]) -> Iterator[str]:
-    """Yield how the two locks disagree, and what in either is not pinned to one version with hashes."""
-    for lock, packages in ((PRODUCTION, production), (DEVELOPMENT, development)):
-        for one in packages.values():
-            if not one.version or not one.hashes:
-                yield f"{lock}: {one.name} is not pinned to one version with hashes"
-    for one in production.values():
-        other = development.get(one.name)
+def unpinned(lock: str, packages: Mapping[str, Locked]) -> Iterator[str]:
+    """Yield what in a lock is not pinned to one version with hashes."""
+    for one in packages.values():
+        if not one.version or not one.hashes:
+            yield f"{lock}: {one.name} is not pinned to one version with hashes"
+
+
+def disagreements(
+    smaller: Mapping[str, Locked],
+    larger: Mapping[str, Locked],
+    names: tuple[str, str] = (PRODUCTION, DEVELOPMENT),
+) -> Iterator[str]:
+    """Yield how two locks disagree of which the second adds to the first."""
+    for one in smaller.values():
+        other = larger.get(one.name)
         if other is None:
-            yield f"{DEVELOPMENT}: {one.name} is missing, which production installs"
+            yield f"{names[1]}: {one.name} is missing, which {names[0]} installs"
         elif (one.version, one.hashes) != (other.version, other.hashes):
-            yield f"{one.name}: version or hashes differ between {PRODUCTION} and {DEVELOPMENT}"
+            yield f"{one.name}: version or hashes differ between {names[0]} and {names[1]}"
+
+
+def of_the_bench(
+    project: Mapping[str, object], development: Mapping[str, Locked], bench: Mapping[str, Locked]
+) -> Iterator[str]:
+    """Yield what of the extra for `make bench` its lock lacks, or the lock of development has."""
+    table = project["project"]
+    assert isinstance(table, dict)
+    for wanted in table["optional-dependencies"][BENCH_EXTRA]:
+        name = canonicalize_name(Requirement(wanted).name)
+        if name not in bench:
+            yield f"{BENCH}: {name} is missing, which pyproject.toml needs"
+        if name in development:
+            yield f"{DEVELOPMENT}: {name} is there, and only `make bench` needs it"
 
 
 def needed(requirements: Iterable[str]) -> dict[str, str]:
@@ -151,12 +176,15 @@ def unlocked_imports(root: Path, production: Mapping[str, Locked]) -> Iterator[s
 
 def faults(root: Path = ROOT) -> Iterator[str]:
     """Yield what is wrong with the locks of a checkout."""
-    texts = {name: (root / name).read_text(encoding="utf-8") for name in (PRODUCTION, DEVELOPMENT)}
+    texts = {name: (root / name).read_text(encoding="utf-8") for name in LOCKS}
     for name, text in texts.items():
         yield from (f"{name}:{fault}" for fault in addresses(text))
-    production, development = (read(texts[name]) for name in (PRODUCTION, DEVELOPMENT))
+        yield from unpinned(name, read(text))
+    production, development, bench = (read(texts[name]) for name in LOCKS)
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     yield from disagreements(production, development)
+    yield from disagreements(development, bench, (DEVELOPMENT, BENCH))
+    yield from of_the_bench(project, development, bench)
     yield from strangers(production, of_production(project))
     yield from unlocked_imports(root, production)
 

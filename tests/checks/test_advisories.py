@@ -106,7 +106,7 @@ def test_a_source_that_fails_is_said_and_is_no_clean_result(source: Source, lock
 
 def _on_a_lock(monkeypatch: pytest.MonkeyPatch, lock: Path, url: str, accepted: Mapping[str, str]) -> None:
     monkeypatch.setenv("ADVISORY_SOURCE", url)
-    monkeypatch.setattr(advisories, "DEVELOPMENT", str(lock))
+    monkeypatch.setattr(advisories, "BENCH", str(lock))
     monkeypatch.setattr(advisories, "ACCEPTED", accepted)
 
 

@@ -1,4 +1,4 @@
-"""Production's lock holds what production needs and nothing else, and the lock of development agrees with it."""
+"""Production's lock holds what production needs and nothing else, and the larger locks agree with it."""
 
 import ast
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.checks.locks import (
+    BENCH,
     DEVELOPMENT,
     PRODUCTION,
     ROOT,
@@ -13,9 +14,11 @@ from tests.checks.locks import (
     disagreements,
     faults,
     imported,
+    of_the_bench,
     read,
     strangers,
     unlocked_imports,
+    unpinned,
 )
 
 A, B = "a" * 64, "b" * 64
@@ -43,13 +46,25 @@ def test_a_lock_is_read_with_versions_markers_and_hashes() -> None:
         (ONE, "", "one is missing"),
         (ONE, ONE.replace("1.0", "1.1"), "version or hashes differ"),
         (ONE, ONE.replace(B, "c" * 64), "version or hashes differ"),
-        ("one==1.0\n", ONE, "not pinned"),
-        (ONE.replace("==", ">="), ONE, "not pinned"),
-        (ONE, ONE + "two==1.0\n", "not pinned"),
     ],
 )
 def test_two_locks_that_disagree_are_refused(production: str, development: str, what: str) -> None:
     assert any(what in fault for fault in disagreements(read(production), read(development)))
+
+
+@pytest.mark.parametrize("lock", ["one==1.0\n", ONE.replace("==", ">="), ONE + "two==1.0\n"])
+def test_a_package_that_is_not_pinned_with_hashes_is_refused(lock: str) -> None:
+    assert list(unpinned(PRODUCTION, read(ONE))) == []
+    assert ["not pinned" in fault for fault in unpinned(PRODUCTION, read(lock))] == [True]
+
+
+def test_a_rival_is_in_the_lock_of_the_bench_and_in_no_other() -> None:
+    project = {"project": {"optional-dependencies": {"bench": ["One[fast]>=1", "two>=1"]}}}
+
+    assert list(of_the_bench(project, development=read(ONE), bench=read(ONE))) == [
+        f"{DEVELOPMENT}: one is there, and only `make bench` needs it",
+        f"{BENCH}: two is missing, which pyproject.toml needs",
+    ]
 
 
 @pytest.mark.parametrize(

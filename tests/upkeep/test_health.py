@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from reminder.clock import SystemClock
+from reminder.domain.model.channels import registered
 from reminder.domain.model.people import ChannelName, ContactState, GroupKind
 from reminder.errors import PermanentChannelError, SetupChannelError, UnknownOutcomeError
 from reminder.storage.registry import contacts
@@ -306,12 +307,13 @@ def test_every_trouble_has_a_sentence_in_every_language_of_the_operator(family: 
     codes |= {"database_not_leader", "database_not_synchronous"}
     codes |= {"group_over_limit", "unusual_day", "rows_set_aside", "bounces_refused", "messages_unreadable"}
     codes |= {"request_flood", "row_security_off"}
-    codes |= {"activity_log_changed", "rows_unsealed"}
+    codes |= {"activity_log_changed", "rows_unsealed", "pass_in_future", "clock_stepped"}
+    codes |= {f"channel_failing_{channel}" for channel in registered()}
     for language in ("ja", "en"):
         sentences = family.app.rules.wording.of(language).section("trouble")
         said = {code: Trouble(code, 7).said(sentences) for code in codes}
 
-        assert set(sentences) == {*codes, "channel_paused"}
+        assert set(sentences) == {*codes, "channel_paused", "channel_failing"}
         assert [code for code, one in said.items() if one == code or "{" in one] == []
 
 

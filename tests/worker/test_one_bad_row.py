@@ -178,6 +178,33 @@ def sheets(village: Village) -> Scene:
     return scene
 
 
+def outcomes(village: Village) -> Scene:
+    parents(village)
+    village.sleep_until("2027-03-17 10:00")
+    for _ in range(2):
+        village.sms.lose_answer_next()
+    village.pass_once()
+    village.clock.move_to(village.now + timedelta(minutes=2))
+
+    def run(statement: str) -> None:
+        with village.app.database.writing() as tx:
+            tx.execute(text(statement))
+
+    run(
+        "CREATE TRIGGER spoilt BEFORE UPDATE OF state ON messages WHEN NEW.state = 'accepted' AND OLD.contact_id IN"
+        " (SELECT id FROM contacts WHERE person_id = 1) BEGIN SELECT RAISE(ABORT, 'spoilt'); END"
+    )
+
+    def recorded() -> set[int]:
+        query = (
+            "SELECT person_id FROM contacts JOIN messages ON contact_id = contacts.id WHERE messages.state = 'accepted'"
+        )
+        with village.app.database.reading() as tx:
+            return {person for person in tx.execute(text(query)).scalars() if person}
+
+    return Scene(village, recorded, [lambda: run("DROP TRIGGER spoilt")])
+
+
 def rows_of(queue: str, breaks: Callable[[Village], None], *spoilt: str) -> Callable[[Village], Scene]:
     """A queue whose rows wait in a table of their own: `breaks` makes two and spoils the first of them."""
 
@@ -231,12 +258,15 @@ SCENES: Mapping[str, Callable[[Village], Scene]] = {
     set_aside.LIMITS: limits,
     set_aside.WORDS: words,
     set_aside.IMPORTS: sheets,
+    set_aside.OUTCOMES: outcomes,
 }
 # What each job works on; those without rows of anybody: None.
 QUEUES_OF_JOBS: Mapping[str, frozenset[str] | None] = {
+    "clock_mended": None,
     "tried_again": QUEUES,
     "receipts": frozenset({set_aside.RECEIPTS}),
-    "reconciled": None,  # messages wait for their key, or end: tests/delivery/test_lease_manager.py
+    # Messages that cannot be read wait for their key, or end: tests/delivery/test_lease_manager.py.
+    "reconciled": frozenset({set_aside.OUTCOMES}),
     "weeks_begun": None,
     "answered": frozenset({set_aside.REPLIES, set_aside.UNCLEAR_REPLIES}),
     "planned": frozenset({set_aside.PLANS}),

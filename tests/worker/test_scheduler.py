@@ -131,7 +131,7 @@ def test_a_pass_that_fails_is_followed_by_one_that_works(due: Village, caplog: p
     rename(due, "heartbeats", "heartbeats_away")
 
     with WorkerScheduler(often):
-        until(lambda: "the next one tries again" in caplog.text, "a pass has failed")
+        until(lambda: "each job tries again" in caplog.text, "a pass has failed")
         rename(due, "heartbeats_away", "heartbeats")
         until(lambda: has_passed(due) and due.states() == ["accepted"], "a pass has ended well and the text has left")
 
@@ -178,6 +178,7 @@ def test_a_job_that_fails_is_logged_in_its_own_words_and_runs_again(
     [
         ("prepare", True, True, "a wrong clock would plan for another day"),
         *((f"send by {name}", True, True, "a wrong clock would send at night") for name in registered()),
+        ("send codes", True, True, "a code is valid for ten minutes of the right clock"),
         ("import", False, True, "a sheet is read at any hour"),
         ("audit", False, False, "before the first pass after an outage it would find a silent worker"),
     ],

@@ -38,6 +38,8 @@ _MAIL_FAULT_OF = {code: fault for fault, codes in _MAIL.items() for code in code
 # Without an enhanced code: no such mailbox, moved, a name that is not allowed.
 _NO_MAILBOX = (550, 551, 553)
 _FULL = 552
+# The server is closing, shut down, too busy, or cannot check who we are.
+_UNAVAILABLE = frozenset({"421", "454", "4.3.2", "4.4.5"})
 _SIGN_IN_FIRST = (503, 530, 534, 535, 538)
 
 
@@ -65,6 +67,8 @@ def fault_of_refusal(code: int, enhanced: str | None, *, of_recipient: bool) -> 
 
 def read_error(reason: str | None) -> ProviderError:
     """Return the meaning of the code stored with a mail: an enhanced code, three digits, or None without a reason."""
+    if reason in _UNAVAILABLE:
+        return ProviderError(Fault.RETRY, is_general=True)
     if reason and "." in reason:
         return ProviderError(fault_of_mail(reason))
     is_no_mailbox = reason is not None and reason.isdecimal() and int(reason) in _NO_MAILBOX

@@ -6,6 +6,8 @@ from reminder.domain.model.channels import Fault, ProviderError
 
 # The phone was off or unreachable: it may be on tomorrow.
 PHONE_OFF = 30003
+# Too many requests; failing; not available.
+OVERLOADED = (20429, 20500, 20503)
 # A code below is an HTTP status.
 LEAST_OWN_CODE = 600
 
@@ -50,7 +52,7 @@ _TWILIO: Mapping[Fault, frozenset[int]] = {
     ),
     Fault.RETRY: frozenset(
         {
-            *(20429, 20500, 20503),  # the provider is overloaded or failing
+            *OVERLOADED,
             *(14107, 21611, 30001, 30017, 30036),  # queues: full, congested, waited too long
             *(30003, 30008),  # the phone is off; unknown reason
         }
@@ -63,7 +65,7 @@ _FAULT_OF = {code: fault for fault, codes in _TWILIO.items() for code in codes}
 def read_error(reason: str | None) -> ProviderError:
     """Return the meaning of the code stored with a message: Twilio's number, None or our own word without one."""
     code = int(reason) if reason and reason.isdecimal() else None
-    return ProviderError(fault_of_twilio(code), is_away=code == PHONE_OFF)
+    return ProviderError(fault_of_twilio(code), is_away=code == PHONE_OFF, is_general=code in OVERLOADED)
 
 
 def fault_of_twilio(code: int | None, http_status: int | None = None) -> Fault:

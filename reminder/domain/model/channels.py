@@ -41,11 +41,13 @@ class Fault(StrEnum):
 class ProviderError:
     """The meaning of one error code of a provider.
 
-    `is_away`: the phone was only off, so a try on a third day is worthwhile.
+    `is_away`: the phone was only off, so a try on a third day is worthwhile. `is_general`: the provider takes nothing
+    at present, whoever it is for.
     """
 
     fault: Fault
     is_away: bool = False
+    is_general: bool = False
 
 
 @dataclass(frozen=True)

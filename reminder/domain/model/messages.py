@@ -284,12 +284,22 @@ UNREADABLE = "unreadable"  # its key is missing, or it was changed
 RESTORED = "restored"  # it may have been sent between the back-up and now
 
 
+class Evidence(StrEnum):
+    """What the outcome of one message says about its provider."""
+
+    WORKS = "works"  # it has taken the message, or judged it
+    FAILS = "fails"  # it takes nothing at present
+    SILENT = "silent"  # it has not answered
+    DOUBTFUL = "doubtful"  # it may be about this one message
+
+
 class Outcome(NamedTuple):
     """The result of an attempt to send a message, or of a question about it.
 
     `wait_until` is when it may be sent again (queued) or asked about (unknown). `pause_channel_until`: no message may
     leave by this channel before then. `contact` is the new state of an address that refuses messages. `not_found_count`
-    counts the provider's answers that it has no such message.
+    counts the provider's answers that it has no such message. `evidence`: what it says of the provider, None for
+    nothing; an accepted message says that it works.
     """
 
     state: MessageState
@@ -300,15 +310,22 @@ class Outcome(NamedTuple):
     contact: ContactState | None = None
     possibly_double: bool = False
     not_found_count: int = 0
+    evidence: Evidence | None = None
 
 
 def after_sending(
-    outcome: Accepted | ChannelError, message_id: int, attempts: int, expires_at: datetime, now: datetime
+    outcome: Accepted | ChannelError,
+    message_id: int,
+    attempts: int,
+    expires_at: datetime,
+    now: datetime,
+    *,
+    is_open: bool = False,
 ) -> Outcome:
     """Return the outcome of an attempt; `attempts` counts this one.
 
     A message that can no longer be sent today becomes stale; tomorrow's plan includes it if it is still the most
-    urgent.
+    urgent. `is_open`: the breaker of its channel is. Then it waits for the channel, however often it was tried.
     """
     match outcome:
         case Accepted(provider_id=provider_id):
@@ -322,9 +339,9 @@ def after_sending(
         case SetupChannelError():
             return _again(outcome.reason, now + CHANNEL_PAUSE, expires_at, pause=now + CHANNEL_PAUSE)
         case TemporaryChannelError(retry_after=asked):
-            if attempts >= MOST_ATTEMPTS:
+            if attempts >= MOST_ATTEMPTS and not is_open:
                 return Outcome(MessageState.FAILED, GAVE_UP, possibly_double=outcome.maybe_taken)
-            pause = max(pause_after(attempts, message_id), timedelta(seconds=asked or 0))
+            pause = max(pause_after(1 if is_open else attempts, message_id), timedelta(seconds=asked or 0))
             again = _again(outcome.reason, now + pause, expires_at)
             return again._replace(possibly_double=outcome.maybe_taken)
         case _:
@@ -353,6 +370,7 @@ class Inquiry:
     possibly_double: bool
     expires_at: datetime
     handed_at: datetime  # when it was last handed over
+    is_open: bool = False  # the breaker of its channel: the provider takes nothing at present
 
 
 def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquiry, now: datetime) -> Outcome:
@@ -363,7 +381,8 @@ def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquir
 
     A text is sent again only after two answers of "not found", a while apart, once, and marked: the list may lag, and
     nobody can rule out that it was sent twice. A message that was repeated already, or that has missed its day, is not
-    repeated.
+    repeated. But while the breaker of its channel is open, the provider's failure is no reason to give a message up: it
+    waits for the channel.
     """
     match answer:
         case Accepted(provider_id=provider_id):
@@ -371,14 +390,14 @@ def after_asking(answer: Accepted | ProviderAnswer | ChannelError, asked: Inquir
         case ProviderAnswer.SAFE_TO_REPEAT_SOON if now - asked.handed_at > REPEATED_SOON:
             return Outcome(MessageState.FAILED, NOT_FOUND)
         case ProviderAnswer.SAFE_TO_REPEAT | ProviderAnswer.SAFE_TO_REPEAT_SOON if (
-            asked.attempts >= MOST_REPEATS or now >= asked.expires_at
-        ):
+            asked.attempts >= MOST_REPEATS and not asked.is_open
+        ) or now >= asked.expires_at:
             return Outcome(MessageState.FAILED, NOT_FOUND)
         case ProviderAnswer.SAFE_TO_REPEAT | ProviderAnswer.SAFE_TO_REPEAT_SOON:
             return Outcome(MessageState.QUEUED, "repeated", wait_until=now, possibly_double=True)
         case ProviderAnswer.NOT_FOUND if asked.not_found_count == 0:
             return Outcome(MessageState.UNKNOWN, NOT_FOUND, wait_until=now + BEFORE_ASKING, not_found_count=1)
-        case ProviderAnswer.NOT_FOUND if asked.possibly_double or now >= asked.expires_at:
+        case ProviderAnswer.NOT_FOUND if (asked.possibly_double and not asked.is_open) or now >= asked.expires_at:
             return Outcome(MessageState.FAILED, NOT_FOUND)
         case ProviderAnswer.NOT_FOUND:
             return Outcome(MessageState.QUEUED, NOT_FOUND, wait_until=now, possibly_double=True)

@@ -46,6 +46,7 @@ NOBODY = Access()
 # The tables that belong to no group and no account, and so are under no policy.
 SHARED = {
     "address_usage": "counts by a keyed index of an address; names no group and no person",
+    "channel_breakers": "which channel fails, since when and why; an address only as a keyed index",
     "counters": "numbers of the whole service",
     "day_totals": "numbers of the whole service",
     "heartbeats": "when something last ran",

@@ -354,6 +354,8 @@ IS_QUEUED = text("messages.state = 'queued'")
 # Handed over, or about to be: an outcome is awaited, or the provider is to be asked for it.
 AWAITS_OUTCOME = text("messages.state IN ('sending', 'unknown')")
 # A worker has leased it, now or once; the index is small, because the hand-over takes the message out of it.
+# Login codes have a way of their own: nobody who waits to be let in waits for other messages.
+IS_QUEUED_CODE = text("messages.state = 'queued' AND messages.kind = 'login_code'")
 IS_LEASED = text("messages.state = 'queued' AND messages.lease_until IS NOT NULL")
 IS_LIVE = text("messages.state NOT IN ('cancelled', 'stale')")
 HAS_OLD_BODY = text("messages.body_sealed IS NOT NULL AND messages.state NOT IN ('queued', 'sending', 'unknown')")
@@ -379,6 +381,7 @@ class Message(Base):
         _partial_index(
             "ix_messages_queued", "channel", "scheduled_at", "urgency", "fairness_rank", "id", where=IS_QUEUED
         ),
+        _partial_index("ix_messages_queued_codes", "channel", "scheduled_at", where=IS_QUEUED_CODE),
         _partial_index("ix_messages_leased", "lease_until", where=AWAITS_OUTCOME),
         _partial_index("ix_messages_leased_contact", "contact_id", where=IS_LEASED),
         _partial_index("ix_messages_failed", "id", where=IS_UNREPORTED_FAILURE),
@@ -598,6 +601,26 @@ class Pause(Base):
     reason: Mapped[str] = mapped_column(String(40))
     since: Mapped[datetime]
     until: Mapped[datetime]
+
+
+class ChannelBreaker(Base):
+    """A channel by which nothing has succeeded since its first failure.
+
+    `opened_at`: since when only probes leave by it; None before. `first_address_index`: of the address of the first
+    failed message, by which a second address is told from the same one again.
+    """
+
+    __tablename__ = "channel_breakers"
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(40))
+    failing_since: Mapped[datetime]
+    last_failed_at: Mapped[datetime]
+    failures: Mapped[int]
+    certainty: Mapped[int] = mapped_column(SmallInteger)
+    first_address_index: Mapped[bytes]
+    opened_at: Mapped[datetime | None]
+    probe_at: Mapped[datetime | None]
+    failed_probes: Mapped[int]
 
 
 class Heartbeat(Base):

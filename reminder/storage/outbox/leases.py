@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    TextClause,
     and_,
     bindparam,
     case,
@@ -70,6 +71,7 @@ from reminder.storage.db.tables import (
     AWAITS_OUTCOME,
     IS_LEASED,
     IS_QUEUED,
+    IS_QUEUED_CODE,
     MESSAGES,
     Card,
     Contact,
@@ -93,7 +95,7 @@ class LeasedMessage(NamedTuple):
 
     `attempts` counts its hand-overs, with the one for which it is leased. It fences an outcome off from those of other
     hand-overs, as `lease_until` fences the lease off from other leases: each is later than the one before.
-    `starts_in`: seconds after the lease, where its sender is paced.
+    `starts_in`: seconds after the lease, where its sender is paced. `is_probe`: it finds out whether its channel works.
     """
 
     kind: MessageKind
@@ -109,6 +111,7 @@ class LeasedMessage(NamedTuple):
     on_holidays: bool = False  # may be sent on a Sunday or holiday
     contact_added_at: datetime | None = None
     starts_in: float = 0.0
+    is_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -193,22 +196,27 @@ _COLUMNS = (
     Message.first_handed_at,
 )
 _IS_FREE = or_(Message.lease_until.is_(None), Message.lease_until <= bindparam("now"))
+
+
 # Every column of a message is read from the locked rows: values read elsewhere in the same statement may be
 # a moment older.
-_DUE = (
-    select(*_COLUMNS, Message.fairness_rank, Message.scheduled_at)
-    .where(
-        IS_QUEUED,
-        Message.channel == bindparam("channel"),
-        Message.scheduled_at <= bindparam("now"),
-        _IS_FREE,
-        or_(Message.expires_at <= bindparam("now"), Message.urgency <= bindparam("least")),
+def _due(*which: ColumnElement[bool] | TextClause) -> CTE:
+    return (
+        select(*_COLUMNS, Message.fairness_rank, Message.scheduled_at)
+        .where(
+            *which,
+            Message.channel == bindparam("channel"),
+            Message.scheduled_at <= bindparam("now"),
+            _IS_FREE,
+            or_(Message.expires_at <= bindparam("now"), Message.urgency <= bindparam("least")),
+        )
+        .order_by(Message.urgency, Message.fairness_rank, Message.scheduled_at, Message.id)
+        .limit(bindparam("limit"))
+        .with_for_update(skip_locked=True)
+        .cte("due")
     )
-    .order_by(Message.urgency, Message.fairness_rank, Message.scheduled_at, Message.id)
-    .limit(bindparam("limit"))
-    .with_for_update(skip_locked=True)
-    .cte("due")
-)
+
+
 _ASKABLE = (
     select(*_COLUMNS, Message.handed_at)
     .where(AWAITS_OUTCOME, Message.state == MessageState.UNKNOWN, Message.lease_until <= bindparam("now"))
@@ -247,20 +255,33 @@ def _with_reader(due: CTE) -> Select[Any]:
     )
 
 
-_PICK = (
-    _with_reader(_DUE)
-    .add_columns(
-        _may_be_contacted(_DUE.c).label("may_be_contacted"), _is_untrue(literal_column("due.id")).label("is_untrue")
+def _pick(due: CTE) -> Select[Any]:
+    return (
+        _with_reader(due)
+        .add_columns(
+            _may_be_contacted(due.c).label("may_be_contacted"), _is_untrue(literal_column("due.id")).label("is_untrue")
+        )
+        .order_by(due.c.urgency, due.c.fairness_rank, due.c.scheduled_at, due.c.id)
     )
-    .order_by(_DUE.c.urgency, _DUE.c.fairness_rank, _DUE.c.scheduled_at, _DUE.c.id)
-)
+
+
+_PICK = _pick(_due(IS_QUEUED, Message.kind != MessageKind.LOGIN_CODE))
+_PICK_CODES = _pick(_due(IS_QUEUED_CODE))
 _ASK = _with_reader(_ASKABLE).order_by(_ASKABLE.c.id)
 
 
 def pick_due_and_end_stale(
-    tx: Session, channel: ChannelName, *, now: datetime, limit: int, least: Urgency | None = Urgency.ROUTINE
+    tx: Session,
+    channel: ChannelName,
+    *,
+    now: datetime,
+    limit: int,
+    least: Urgency | None = Urgency.ROUTINE,
+    codes: bool = False,
 ) -> DueMessages:
     """Return the due messages, the most urgent first; of those every group's first comes before any second.
+
+    `codes`: only login codes, which have a way of their own; else all others.
 
     `least`: no message less urgent than this; None: none at all, only stale messages end. A stale message, one that is
     no longer true, and one to a contact that was stopped end here.
@@ -270,7 +291,7 @@ def pick_due_and_end_stale(
     stale, refused, forgotten, untrue = list[int](), list[int](), list[int](), list[int]()
     true: list[DueRow] = []
     # Plain rows, which avoids the cost of the session's objects.
-    for row in tx.connection().execute(_PICK, asked):
+    for row in tx.connection().execute(_PICK_CODES if codes else _PICK, asked):
         if row.expires_at <= now:
             stale.append(row.id)
         elif not row.may_be_contacted:
@@ -507,6 +528,20 @@ def mark_lost_unknown(tx: Session, now: datetime) -> list[int]:
         .returning(Message.id)
     )
     return list(lost.scalars())
+
+
+def ask_soon(tx: Session, unknown: Collection[LeasedMessage], now: datetime) -> None:
+    """End the leases of these messages of unknown outcome: nobody was asked about them."""
+    if unknown:
+        these = among(Message.id, [leased.outgoing.message_id for leased in unknown])
+        tx.execute(staying(MESSAGE_STATES, these, states=RECORD_ANSWER.leaves).values(lease_until=now))
+
+
+def set_aside(tx: Session, message_id: int, until: datetime) -> None:
+    """Let a message whose outcome could not be recorded be asked about then, and not before."""
+    values = {"reason": "not_recorded", "lease_until": until}
+    tx.execute(transition(MESSAGE_STATES, LOSE_OUTCOME, Message.id == message_id).values(values))
+    tx.execute(staying(MESSAGE_STATES, Message.id == message_id, states=RECORD_ANSWER.leaves).values(values))
 
 
 def lease_unknown(tx: Session, keys: KeyRing, *, now: datetime, lease: timedelta, limit: int) -> Unknown:

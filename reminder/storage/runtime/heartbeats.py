@@ -9,10 +9,11 @@ from sqlalchemy import Executable, and_, bindparam, case, delete, exists, litera
 from sqlalchemy.orm import Session
 
 from reminder.domain.model.channels import registered
+from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.people import ChannelName
 from reminder.storage.db.columns import Instant
 from reminder.storage.db.statements import insert_or_ignore, put
-from reminder.storage.db.tables import IS_QUEUED, Heartbeat, Message, Pause
+from reminder.storage.db.tables import IS_QUEUED, IS_QUEUED_CODE, Heartbeat, Message, Pause
 
 PASS, VERIFICATION, RETENTION, ERASED, REWRITTEN = "pass", "verification", "retention", "erased", "rewritten"
 AUDIT, COUNTED, DIGEST = "audit", "counted", "digest"
@@ -40,17 +41,23 @@ class PauseView:
 
 # One look-up per channel, with which the index begins.
 @cache
-def _messages_due(channels: Sequence[ChannelName]) -> Executable:
+def _messages_due(channels: Sequence[ChannelName], codes: bool) -> Executable:
     """Return the statement, built once for the channels of this process."""
     now = bindparam("now", type_=Instant())
     due = and_(Message.scheduled_at <= now, or_(Message.lease_until.is_(None), Message.lease_until <= now))
-    return select(*(exists().where(IS_QUEUED, Message.channel == name, due) for name in channels))
+    which = (IS_QUEUED_CODE,) if codes else (IS_QUEUED, Message.kind != MessageKind.LOGIN_CODE)
+    return select(*(exists().where(*which, Message.channel == name, due) for name in channels))
 
 
-def messages_due(tx: Session, now: datetime, channels: Sequence[ChannelName] | None = None) -> list[ChannelName]:
-    """Return which of these channels (None: of all) have a due message that nobody has leased."""
+def messages_due(
+    tx: Session, now: datetime, channels: Sequence[ChannelName] | None = None, *, codes: bool = False
+) -> list[ChannelName]:
+    """Return which of these channels (None: of all) have a due message that nobody has leased.
+
+    `codes`: a login code, which has a way of its own; else any other message.
+    """
     channels = registered() if channels is None else tuple(channels)
-    row = tx.execute(_messages_due(channels), {"now": now}).one()
+    row = tx.execute(_messages_due(channels, codes), {"now": now}).one()
     return [name for name, is_any in zip(channels, row, strict=True) if is_any]
 
 
@@ -89,10 +96,11 @@ def last(tx: Session, name: str) -> datetime | None:
 
 
 def take_turn(tx: Session, name: str, now: datetime, every: timedelta) -> bool:
-    """Return True for only one of all workers, once in this interval."""
+    """Return True for only one of all workers, once in this interval. A turn in the future was of a wrong clock."""
+    is_over = or_(Heartbeat.at <= now - every, Heartbeat.at > now + every)
     taken = tx.execute(
         update(Heartbeat)
-        .where(Heartbeat.name == name, Heartbeat.at <= now - every)
+        .where(Heartbeat.name == name, is_over)
         .values(at=now)
         .execution_options(synchronize_session=False)
         .returning(Heartbeat.name)

@@ -23,11 +23,12 @@ log = logging.getLogger(__name__)
 REPLIES, UNCLEAR_REPLIES, RECEIPTS, NOTICES, FAILURES = "replies", "unclear_replies", "receipts", "notices", "failures"
 # cards that are planned and escalated, contacts that are verified,
 PLANS, ESCALATIONS, VERIFICATIONS = "plans", "escalations", "verifications"
-# homes that get a digest, groups that are told of a limit or of their words, and imports.
-DIGESTS, LIMITS, WORDS, IMPORTS = "digests", "limits", "words", "imports"
+# homes that get a digest, groups that are told of a limit or of their words, imports, and messages whose outcome could
+# not be recorded.
+DIGESTS, LIMITS, WORDS, IMPORTS, OUTCOMES = "digests", "limits", "words", "imports", "outcomes"
 QUEUES = frozenset(
     {REPLIES, UNCLEAR_REPLIES, RECEIPTS, NOTICES, FAILURES}
-    | {PLANS, ESCALATIONS, VERIFICATIONS, DIGESTS, LIMITS, WORDS, IMPORTS}
+    | {PLANS, ESCALATIONS, VERIFICATIONS, DIGESTS, LIMITS, WORDS, IMPORTS, OUTCOMES}
 )
 # Somebody may have given a lost key back meanwhile.
 TRIED_AGAIN_AFTER = timedelta(hours=1)

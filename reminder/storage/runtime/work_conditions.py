@@ -26,7 +26,7 @@ from reminder.storage.db.tables import (
     SetAsideRow,
     UnclearReply,
 )
-from reminder.storage.runtime import heartbeats, set_aside
+from reminder.storage.runtime import clock_repair, heartbeats, set_aside
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,10 @@ def _not_since(heartbeat: str, since: ColumnElement[datetime]) -> ColumnElement[
     return ~exists().where(Heartbeat.name == heartbeat, Heartbeat.at >= since)
 
 
+# No pass can have begun then, unless a clock was set back since.
+PASS_IN_FUTURE = WorkCondition(
+    "pass_in_future", exists().where(Heartbeat.name == heartbeats.PASS, Heartbeat.at > bindparam("ahead"))
+)
 VERIFICATION_DUE = WorkCondition("verification_due", _not_since(heartbeats.VERIFICATION, _WEEK))
 RETENTION_DUE = WorkCondition("retention_due", _not_since(heartbeats.RETENTION, _DAY))
 # Every stored word has been checked by the rules that are in force (upkeep/word_check.py): the value is their version.
@@ -83,6 +87,7 @@ def work_due(tx: Session, conditions: tuple[WorkCondition, ...], now: datetime) 
     today = japan_date(now)
     moments = {"now": now, "today": today, "day": hours.instant(today, time(0)), "week": Week.of(today).begins}
     moments["tried_again"] = now - set_aside.TRIED_AGAIN_AFTER
+    moments["ahead"] = now + clock_repair.APART
     row = tx.execute(_statement(conditions), moments).one()
     return frozenset(condition for condition, holds in zip(conditions, row, strict=True) if holds)
 

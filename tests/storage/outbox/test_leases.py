@@ -38,7 +38,11 @@ def ready(rows: Rows, **more: object) -> list[int]:
 
 def leased(rows: Rows) -> list[LeasedMessage]:
     """Everything that is due, taken."""
-    picked = leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9).ready
+    picked = [
+        row
+        for codes in (False, True)
+        for row in leases.pick_due_and_end_stale(rows.tx, SMS, now=NOW, limit=9, codes=codes).ready
+    ]
     leases.lease(rows.tx, [row.id for row in picked], until=NOW + LEASE)
     return leases.decrypt(rows.keys, picked, NOW, NOW + LEASE)[0]
 
@@ -74,6 +78,32 @@ def test_what_may_not_be_sent_any_more_ends_where_it_is_picked(rows: Rows) -> No
     ended = dict(zip((stale, refused, forgotten, untrue), rows.column(Message.state), strict=True))
     assert ended == {stale: "stale", refused: "cancelled", forgotten: "cancelled", untrue: "cancelled"}
     assert rows.column(Message.reason) == [None, "opted_out", "erased", "renewed"]
+
+
+def test_codes_are_picked_apart_from_all_other_messages(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    code, other = rows.message(phone, kind=MessageKind.LOGIN_CODE), rows.message(phone)
+
+    assert (ready(rows, codes=True), ready(rows)) == ([code], [other])
+
+
+def test_what_was_not_asked_about_is_asked_soon_and_what_cannot_be_recorded_later(rows: Rows) -> None:
+    phone = rows.contact(person_id=rows.person(rows.group()))
+    message, sending = rows.message(phone), rows.message(phone)
+    rows.handed(message, MessageState.UNKNOWN, lease_until=NOW)
+    rows.handed(sending, MessageState.SENDING, lease_until=NOW + HOUR)
+    unknown = leases.lease_unknown(rows.tx, rows.keys, now=NOW, lease=HOUR, limit=9).leased
+    assert rows.one(Message.lease_until, message) == NOW + HOUR
+
+    leases.ask_soon(rows.tx, unknown, NOW)
+    leases.ask_soon(rows.tx, [], NOW)
+    assert rows.one(Message.lease_until, message) == NOW
+
+    for one in (message, sending):
+        leases.set_aside(rows.tx, one, NOW + DAY)
+    kept = (Message.state, Message.reason, Message.lease_until)
+    for one in (message, sending):
+        assert [rows.one(column, one) for column in kept] == [MessageState.UNKNOWN, "not_recorded", NOW + DAY]
 
 
 def test_a_leased_message_is_queued_as_before_and_anybody_s_when_the_lease_is_over(rows: Rows) -> None:

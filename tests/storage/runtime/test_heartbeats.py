@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
+from reminder.domain.model.messages import MessageKind
 from reminder.domain.model.people import ChannelName
+from reminder.storage.db.tables import Message
 from reminder.storage.runtime import heartbeats
 from reminder.storage.runtime.heartbeats import PauseView
 from tests.storage.conftest import DAY, HOUR, NOW, Rows
@@ -42,6 +44,26 @@ def test_one_of_all_workers_takes_a_turn_once_in_a_while(rows: Rows) -> None:
     assert not heartbeats.take_turn(rows.tx, heartbeats.AUDIT, NOW, HOUR)
     assert not heartbeats.take_turn(rows.tx, heartbeats.AUDIT, NOW + HOUR - timedelta(seconds=1), HOUR)
     assert heartbeats.take_turn(rows.tx, heartbeats.AUDIT, NOW + HOUR, HOUR)
+
+
+def test_codes_are_due_apart_from_all_other_messages(rows: Rows) -> None:
+    mail = rows.contact(person_id=rows.person(rows.group()), channel=ChannelName.EMAIL, address="hana@example.jp")
+    rows.message(mail, channel=ChannelName.EMAIL)
+    assert heartbeats.messages_due(rows.tx, NOW, codes=True) == []
+
+    rows.message(mail, channel=ChannelName.EMAIL, kind=MessageKind.LOGIN_CODE)
+    rows.change(Message, 1, scheduled_at=NOW + HOUR)
+
+    assert heartbeats.messages_due(rows.tx, NOW) == []
+    assert heartbeats.messages_due(rows.tx, NOW, codes=True) == [ChannelName.EMAIL]
+    assert heartbeats.messages_due(rows.tx, NOW, [ChannelName.SMS], codes=True) == []
+
+
+def test_a_turn_that_lies_in_the_future_was_of_a_wrong_clock(rows: Rows) -> None:
+    assert heartbeats.take_turn(rows.tx, heartbeats.AUDIT, NOW + DAY, HOUR)
+
+    assert heartbeats.take_turn(rows.tx, heartbeats.AUDIT, NOW, HOUR)
+    assert not heartbeats.take_turn(rows.tx, heartbeats.AUDIT, NOW, HOUR)
 
 
 def test_a_channel_that_is_tried_in_vain_goes_on_waiting_since_when_it_first_did(rows: Rows) -> None:

@@ -88,6 +88,10 @@ def notice(rows: Rows) -> None:
     notices.add(rows.tx, NoticeKind.STOPPED, person_id=person, card_id=rows.card(person), now=NOW)
 
 
+def pass_of_a_wrong_clock(rows: Rows) -> None:
+    heartbeats.record(rows.tx, heartbeats.PASS, NOW + timedelta(minutes=3))
+
+
 @pytest.mark.parametrize(
     ("happens", "name"),
     [
@@ -100,6 +104,7 @@ def notice(rows: Rows) -> None:
         (silence, "escalation_due"),
         (notice, "notice_waits"),
         (limit_of_a_group, "group_hold_untold"),
+        (pass_of_a_wrong_clock, "pass_in_future"),
     ],
 )
 def test_what_waits_makes_its_own_condition_hold_and_no_other(
