@@ -153,7 +153,7 @@ LOGS_NOTHING = {
     **dict.fromkeys(("check-text", "expiry", "read-date", "read-reply"), TYPED),
     **dict.fromkeys(("run-once", "serve", "tick", "web", "worker", "mail bounce"), WORKS),
     **dict.fromkeys(
-        ("digest", "doctor", "group list", "health", "print", "simulate", "token list", "visits"), NO_ADDRESS
+        ("digest", "doctor", "fetch", "group list", "health", "print", "simulate", "token list", "visits"), NO_ADDRESS
     ),
     "backup check": "reads a file, and no database",
     "backup key": "makes a key for paper",
