@@ -53,7 +53,6 @@ from reminder.storage.db.tables import (
     GroupUsage,
     IdempotencyKey,
     Import,
-    InboundTextId,
     Invitation,
     LoginCode,
     Member,
@@ -344,11 +343,6 @@ OLD: Mapping[str, Expired] = {
     # What was counted for quotas.
     "group_usage": Expired(
         select(GroupUsage.id).where(GroupUsage.day < _before("group_usage")), _deleted(GroupUsage, GroupUsage.id)
-    ),
-    # Ids of texts that were heard: a list is read a week back at most.
-    "inbound_text_ids": Expired(
-        select(InboundTextId.id).where(InboundTextId.heard_at < _before("inbound_text_ids")),
-        _deleted(InboundTextId, InboundTextId.id),
     ),
     "address_usage": Expired(
         select(AddressUsage.id).where(AddressUsage.hour < _before("address_usage")),
