@@ -14,12 +14,14 @@ from reminder.channels.twilio.transport import (
     Transport,
     address_of,
     asking_failed,
+    fate_of,
     following,
     last_answer,
     meaning,
+    report_of,
 )
-from reminder.channels.twilio.webhooks import read_fate, read_listed_text
-from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing
+from reminder.channels.twilio.webhooks import read_listed_text
+from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing, ProviderReport
 from reminder.domain.model.provider_history import HistoryPage, ListedFate, ListedText
 from reminder.errors import TemporaryChannelError, UnknownOutcomeError
 
@@ -123,7 +125,7 @@ class TwilioSms:
                     text = read_listed_text(row.sid, row.from_, row.body, row.date_sent or row.date_created)
                     texts += [] if text is None else [text]
                 else:
-                    fate = read_fate(row.sid, row.status, row.error_code)
+                    fate = fate_of(row.sid, report_of(row.status, row.error_code))
                     fates += [] if fate is None else [fate]
             return HistoryPage(tuple(fates), tuple(texts), following(listed, self._path))
         except FAILURES as failure:
@@ -134,6 +136,16 @@ class TwilioSms:
             return await self._messages.get_page_async(address)
         # The SDK writes an instant without its zone.
         return await self._messages.page_async(date_sent_after=since.astimezone(UTC), page_size=MOST_A_PAGE)
+
+    async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
+        """Return the state of one of the latest texts to this number; raises TemporaryChannelError."""
+        last_answer.set(None)
+        try:
+            page = await self._messages.page_async(to=address, page_size=PAGE_SIZE)
+            found = next((row for row in page if row.sid == provider_id), None)
+        except FAILURES as failure:
+            raise asking_failed(failure) from None
+        return None if found is None else report_of(found.status, found.error_code)
 
     async def close(self) -> None:
         """Close all connections."""

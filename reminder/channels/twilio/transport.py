@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -17,7 +18,10 @@ from yarl import URL
 
 from reminder.channels.http_answers import is_certain_refusal
 from reminder.channels.twilio.errors import LEAST_OWN_CODE, fault_of_twilio
+from reminder.channels.twilio.webhooks import is_sid, read_status
 from reminder.domain.model.channels import Fault
+from reminder.domain.model.messages import ProviderReport
+from reminder.domain.model.provider_history import ListedFate
 from reminder.errors import (
     ChannelError,
     PermanentChannelError,
@@ -124,6 +128,24 @@ def following(page: Page, path: str) -> str | None:
 def address_of(page: str, path: str) -> str | None:
     """Return the address of a page that `following` has named, None for any other text."""
     return f"{_API}{page}" if page.startswith(f"{path}?") else None
+
+
+def report_of(
+    status: object, error_code: object = None, *, seconds: object = None, answered_by: object = None
+) -> ProviderReport | None:
+    """Return what a message or call of the API says of itself; None where its status is no word of Twilio's."""
+    word = status.value if isinstance(status, Enum) else status
+    if not isinstance(word, str) or not (status_ := read_status(word, str(answered_by or ""))):
+        return None
+    code = _number(error_code)
+    return ProviderReport(status_, None if code is None else str(code), _number(seconds))
+
+
+def fate_of(sid: object, report: ProviderReport | None) -> ListedFate | None:
+    """Return what a row of a list says; None for one without an id or a status of Twilio's."""
+    if report is None or not is_sid(sid):
+        return None
+    return ListedFate(str(sid), report.status, report.error_code, report.seconds)
 
 
 def _number(value: object) -> int | None:

@@ -12,12 +12,13 @@ from reminder.channels.twilio.transport import (
     Transport,
     address_of,
     asking_failed,
+    fate_of,
     following,
     last_answer,
     meaning,
+    report_of,
 )
-from reminder.channels.twilio.webhooks import read_fate
-from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing
+from reminder.domain.model.messages import Accepted, ListedEntries, ListedEntry, Outgoing, ProviderReport
 from reminder.domain.model.provider_history import HistoryPage
 from reminder.domain.text.call_scripts import Turn
 from reminder.errors import UnknownOutcomeError
@@ -104,7 +105,7 @@ class TwilioVoice:
             else:
                 listed = await self._calls.page_async(start_time_after=since.astimezone(UTC), page_size=MOST_A_PAGE)
             found = [
-                read_fate(row.sid, row.status, None, answered_by=row.answered_by)
+                fate_of(row.sid, report_of(row.status, seconds=row.duration, answered_by=row.answered_by))
                 for row in listed
                 if row.direction != "inbound"
             ]
@@ -112,6 +113,18 @@ class TwilioVoice:
             return HistoryPage(fates, (), following(listed, self._path))
         except FAILURES as failure:
             raise asking_failed(failure) from None
+
+    async def look_up(self, address: str, provider_id: str) -> ProviderReport | None:
+        """Return the state of one of the latest calls to this number; raises TemporaryChannelError."""
+        last_answer.set(None)
+        try:
+            page = await self._calls.page_async(to=address, page_size=PAGE_SIZE)
+            found = next((row for row in page if row.sid == provider_id), None)
+        except FAILURES as failure:
+            raise asking_failed(failure) from None
+        if found is None:
+            return None
+        return report_of(found.status, seconds=found.duration, answered_by=found.answered_by)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -7,11 +7,12 @@ from typing import Protocol, runtime_checkable
 
 @dataclass(frozen=True)
 class ListedFate:
-    """What became of one message, in the words of a receipt (see messages.ENDS)."""
+    """What became of one message, in the words of a receipt (see messages.ENDS). `seconds`: how long a call lasted."""
 
     provider_id: str
     status: str
     error_code: str | None
+    seconds: int | None = None
 
 
 @dataclass(frozen=True)

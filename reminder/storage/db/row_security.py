@@ -77,6 +77,7 @@ SCOPES = {
         "messages",
         "notices",
         "people",
+        "promises",
         "receipts",
         "replies",
     ),
