@@ -1,4 +1,4 @@
-"""The worker scheduler: it runs each of INTERVAL_JOBS in a thread of its own until the process is stopped.
+"""The worker scheduler: APScheduler runs the jobs of INTERVAL_JOBS until the process is stopped.
 
 However the machine's clock is set, the next run comes when it should.
 """
@@ -21,6 +21,7 @@ from reminder.settings import Settings
 from reminder.storage.maintenance.audit import database_clock
 from reminder.upkeep import clock_step
 from reminder.wiring import App
+from reminder.worker.fetching import fetch_due
 from reminder.worker.jobs import audit_once, prepare, send, work_on_imports
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ SEND_SECONDS = 1.0
 CODE_SECONDS = 0.5
 IMPORT_SECONDS = 1.0
 AUDIT_SECONDS = 60.0
+FETCH_SECONDS = 15.0
 # Less than the time that is left of a lease between two renewals.
 MOST_APART = timedelta(minutes=2)
 # Less is drift, or a machine that was busy.
@@ -91,6 +93,10 @@ def _import(app: App, goes_on: GoesOn) -> None:
     work_on_imports(app, goes_on)
 
 
+def _fetch(app: App, _goes_on: GoesOn) -> None:
+    fetch_due(app)
+
+
 def _audit(app: App, _goes_on: GoesOn) -> None:
     troubles = audit_once(app)
     if troubles:
@@ -121,6 +127,14 @@ INTERVAL_JOBS = (
         lambda _: IMPORT_SECONDS,
         _import,
         failure="a sheet could not be worked on; the next run goes on with it",
+    ),
+    # What providers have said while we, or the way to us, were away.
+    IntervalJob(
+        "fetch",
+        lambda _: FETCH_SECONDS,
+        _fetch,
+        failure="the lists of providers could not be read; the next run reads them",
+        needs_right_clock=True,
     ),
     # Not at once: before the first pass every audit after an outage would report a silent worker.
     IntervalJob(
@@ -182,18 +196,20 @@ class WorkerScheduler:
 
     def _look_at_clock(self) -> None:
         """Record that the clock was set, once, and mend what it has put into the future."""
-        if self._watch is None:
+        # Another job looks at it: a database that is slow to write the step must not hold up all of them.
+        if self._watch is None or not self._step_lock.acquire(blocking=False):
             return
-        with self._step_lock:
+        try:
             step = self._watch.step()
             if abs(step) >= LEAST_STEP:
                 log.error("this machine's clock was set by %s", step)
                 self._stepped += step
-            if not self._stepped:
-                return
-            # A failure is raised, and the step is recorded with the next run.
-            clock_step.note(self._app.units, self._app.clock.now(), self._stepped)
-            self._stepped = timedelta(0)
+            if self._stepped:
+                # A failure is raised, and the step is recorded with the next run.
+                clock_step.note(self._app.units, self._app.clock.now(), self._stepped)
+                self._stepped = timedelta(0)
+        finally:
+            self._step_lock.release()
 
     def _run(self, job: IntervalJob) -> None:
         """Run a job once and log its failure: a database that restarts must not stop the scheduler.
